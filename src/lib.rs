@@ -1,0 +1,6 @@
+//! One stdio MCP server in front of many remote ones.
+//!
+//! A message passes the modules in the order in which they stand here, and each uses only
+//! those before it; `tests/architecture.rs` holds that.
+
+pub mod wire;

@@ -1,0 +1,2 @@
+//! The `mcp-manifold` program.
+fn main() {}
