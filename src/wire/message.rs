@@ -1,0 +1,245 @@
+//! One JSON-RPC message: its bytes as they came, and where its members are.
+//!
+//! [`Message::parse`] reads the envelope once, which also proves the whole text valid JSON.
+//! Nothing is decoded that is not asked for, so numbers, escapes and unknown members stay as sent.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use bytes::Bytes;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use super::splice::{Member, decode, members};
+
+/// What a message is, by its members (JSON-RPC 2.0 § 4 and 5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `method` and `id`: wants an answer.
+    Request,
+    /// `method` alone.
+    Notification,
+    /// `result` or `error`.
+    Response,
+}
+
+/// Why bytes are no message.
+#[derive(Debug, thiserror::Error)]
+pub enum Malformed {
+    /// The bytes are not UTF-8.
+    #[error("not UTF-8")]
+    NotUtf8,
+    /// The text is not JSON, or it ends too early.
+    #[error("not JSON: {0}")]
+    NotJson(serde_json::Error),
+    /// JSON, but no JSON-RPC message.
+    #[error("not a JSON-RPC message: {reason}")]
+    NotAMessage {
+        /// What is wrong with it.
+        reason: String,
+        /// The `id` member as written, where there is one.
+        id: Option<Bytes>,
+    },
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow, default, deserialize_with = "present")]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    method: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    params: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    result: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    error: Option<&'a RawValue>,
+}
+
+/// Keeps `null` apart from a member that is not there.
+fn present<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Option<&'a RawValue>, D::Error> {
+    Deserialize::deserialize(from).map(Some)
+}
+
+/// A JSON-RPC message and where its members stand in it.
+#[derive(Debug, Clone)]
+pub struct Message {
+    bytes: Bytes,
+    kind: Kind,
+    id: Option<Range<usize>>,
+    method: Option<Range<usize>>,
+    params: Option<Range<usize>>,
+    result: Option<Range<usize>>,
+    error: Option<Range<usize>>,
+}
+
+impl Message {
+    /// Reads one message. White space around it and a byte-order mark before it are dropped.
+    ///
+    /// # Errors
+    /// [`Malformed`], when the bytes are not UTF-8, not JSON, or not a JSON-RPC message.
+    pub fn parse(bytes: Bytes) -> Result<Self, Malformed> {
+        let bytes = trim(bytes);
+        let text = simdutf8::basic::from_utf8(&bytes).map_err(|_| Malformed::NotUtf8)?;
+        if text.starts_with('[') {
+            // serde would read an array as the envelope's members in their order.
+            return Err(no_message(&bytes, text, "it is an array"));
+        }
+        let envelope: Envelope =
+            serde_json::from_str(text).map_err(|e| refused(&bytes, text, e))?;
+        let span = |raw: Option<&RawValue>| {
+            raw.map(|raw| {
+                let start = raw.get().as_ptr().addr() - text.as_ptr().addr();
+                start..start + raw.get().len()
+            })
+        };
+        let kind = match (&envelope.method, &envelope.id) {
+            (Some(_), Some(_)) => Kind::Request,
+            (Some(_), None) => Kind::Notification,
+            _ if envelope.result.is_some() || envelope.error.is_some() => Kind::Response,
+            _ => {
+                return Err(no_message(
+                    &bytes,
+                    text,
+                    "it has neither `method` nor `result` nor `error`",
+                ));
+            }
+        };
+        if envelope.method.is_some_and(|m| !m.get().starts_with('"')) {
+            return Err(no_message(&bytes, text, "`method` is not a string"));
+        }
+        Ok(Self {
+            kind,
+            id: span(envelope.id),
+            method: span(envelope.method),
+            params: span(envelope.params),
+            result: span(envelope.result),
+            error: span(envelope.error),
+            bytes,
+        })
+    }
+
+    /// Whether the text opens a batch: an array of messages (JSON-RPC 2.0 § 6, MCP 2025-03-26 only).
+    #[must_use]
+    pub fn is_batch(bytes: &[u8]) -> bool {
+        let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
+        bytes.trim_ascii_start().first() == Some(&b'[')
+    }
+
+    /// The messages of a batch, each still to be parsed.
+    ///
+    /// # Errors
+    /// [`Malformed`], when the text is not a JSON array.
+    pub fn split_batch(bytes: Bytes) -> Result<Vec<Bytes>, Malformed> {
+        let bytes = trim(bytes);
+        let text = simdutf8::basic::from_utf8(&bytes).map_err(|_| Malformed::NotUtf8)?;
+        let parts: Vec<&RawValue> = serde_json::from_str(text).map_err(Malformed::NotJson)?;
+        Ok(parts
+            .iter()
+            .map(|part| bytes.slice_ref(part.get().as_bytes()))
+            .collect())
+    }
+
+    /// What the message is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The whole message as it came.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The `id` member as written.
+    #[must_use]
+    pub fn id(&self) -> Option<Bytes> {
+        self.id.clone().map(|span| self.bytes.slice(span))
+    }
+
+    /// Where the `id` stands in [`Self::bytes`].
+    #[must_use]
+    pub fn id_span(&self) -> Option<Range<usize>> {
+        self.id.clone()
+    }
+
+    /// The method, decoded; empty for a response.
+    #[must_use]
+    pub fn method(&self) -> Cow<'_, str> {
+        let quoted = self.text(self.method.as_ref());
+        quoted.and_then(decode).unwrap_or_default()
+    }
+
+    /// The `params` member as written.
+    #[must_use]
+    pub fn params(&self) -> Option<&[u8]> {
+        self.text(self.params.as_ref())
+    }
+
+    /// Where `params` stands in [`Self::bytes`].
+    #[must_use]
+    pub fn params_span(&self) -> Option<Range<usize>> {
+        self.params.clone()
+    }
+
+    /// The `result` member as written.
+    #[must_use]
+    pub fn result(&self) -> Option<&[u8]> {
+        self.text(self.result.as_ref())
+    }
+
+    /// Where `result` stands in [`Self::bytes`].
+    #[must_use]
+    pub fn result_span(&self) -> Option<Range<usize>> {
+        self.result.clone()
+    }
+
+    /// The `error` member as written.
+    #[must_use]
+    pub fn error(&self) -> Option<&[u8]> {
+        self.text(self.error.as_ref())
+    }
+
+    /// The last member of `params` with this key.
+    #[must_use]
+    pub fn param(&self, key: &str) -> Option<Member<'_>> {
+        members(self.params()?)
+            .filter(|member| member.key() == key)
+            .last()
+    }
+
+    fn text(&self, span: Option<&Range<usize>>) -> Option<&[u8]> {
+        self.bytes.get(span?.clone())
+    }
+}
+
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+fn trim(bytes: Bytes) -> Bytes {
+    let text: &[u8] = bytes.strip_prefix(BOM).unwrap_or(&bytes);
+    bytes.slice_ref(text.trim_ascii())
+}
+
+fn refused(bytes: &Bytes, text: &str, error: serde_json::Error) -> Malformed {
+    match error.classify() {
+        serde_json::error::Category::Data => no_message(bytes, text, &error.to_string()),
+        _ => Malformed::NotJson(error),
+    }
+}
+
+fn no_message(bytes: &Bytes, text: &str, reason: &str) -> Malformed {
+    // A type error ends the parser before the end of the text, which may not be JSON at all.
+    if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
+        return Malformed::NotJson(error);
+    }
+    let id = members(bytes).find(|member| member.key() == "id");
+    Malformed::NotAMessage {
+        reason: reason.to_owned(),
+        id: id.map(|member| bytes.slice_ref(member.value())),
+    }
+}
+
+#[cfg(test)]
+#[path = "message_tests.rs"]
+mod tests;

@@ -1,0 +1,87 @@
+use super::*;
+
+fn parse(text: &str) -> Message {
+    Message::parse(Bytes::copy_from_slice(text.as_bytes())).unwrap()
+}
+
+#[test]
+fn members_keep_their_bytes() {
+    let text = r#"{"x":1, "id" : 9007199254740993 ,"method":"tools\/call","params":{"n":0.10}, "jsonrpc":"2.0"}"#;
+    let message = parse(text);
+    assert_eq!(message.kind(), Kind::Request);
+    assert_eq!(message.id().unwrap(), "9007199254740993");
+    assert_eq!(message.method(), "tools/call");
+    assert_eq!(message.params().unwrap(), br#"{"n":0.10}"#);
+    assert_eq!(message.bytes(), text);
+}
+
+#[test]
+fn kinds_follow_from_the_members() {
+    for (text, kind) in [
+        (r#"{"id":null,"method":"a"}"#, Kind::Request),
+        (r#"{"method":"a"}"#, Kind::Notification),
+        (r#"{"id":1,"result":null}"#, Kind::Response),
+        (r#"{"id":1,"error":{}}"#, Kind::Response),
+    ] {
+        assert_eq!(parse(text).kind(), kind, "{text}");
+    }
+}
+
+#[test]
+fn bytes_that_are_no_message_are_told_apart() {
+    let error = |text: &[u8]| Message::parse(Bytes::copy_from_slice(text)).unwrap_err();
+    assert!(matches!(error(b"{\"id\":\"\xff\"}"), Malformed::NotUtf8));
+    for text in [
+        "",
+        "{",
+        "{\"id\":1,}",
+        "<html>",
+        "{\"id\":1,\"result\":tru}",
+        "{}{}",
+        "{\"method\":1,\"a\":",
+    ] {
+        assert!(
+            matches!(error(text.as_bytes()), Malformed::NotJson(_)),
+            "{text}"
+        );
+    }
+    for (text, id) in [
+        ("3", None),
+        ("[1,\"x\"]", None),
+        ("{\"id\":7}", Some("7")),
+        ("{\"id\":7,\"method\":1}", Some("7")),
+        ("{\"id\":7,\"id\":8,\"method\":\"a\"}", Some("7")),
+    ] {
+        match error(text.as_bytes()) {
+            Malformed::NotAMessage { id: found, .. } => {
+                assert_eq!(found.as_deref(), id.map(str::as_bytes))
+            }
+            other => panic!("{text}: {other}"),
+        }
+    }
+}
+
+#[test]
+fn odd_but_valid_json_survives() {
+    let deep = format!("{}1{}", "[".repeat(5000), "]".repeat(5000));
+    for result in [
+        "1e400",
+        "-0.0",
+        r#""\ud800""#,
+        r#"{"a":1,"a":2}"#,
+        "null",
+        &deep,
+    ] {
+        let text = format!("\u{feff} {{\"id\":1,\"result\":{result}}}\r\n");
+        assert_eq!(parse(&text).result().unwrap(), result.as_bytes());
+    }
+}
+
+#[test]
+fn batches_are_split() {
+    let text = Bytes::from_static(b" [ {\"method\":\"a\"} , 3 ]");
+    assert!(Message::is_batch(&text));
+    let parts = Message::split_batch(text).unwrap();
+    assert_eq!(parts, [&b"{\"method\":\"a\"}"[..], b"3"]);
+    assert!(!Message::is_batch(b" {\"a\":[]}"));
+}

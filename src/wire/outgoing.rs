@@ -1,0 +1,197 @@
+//! Messages on their way out: the ones we make, and the ones we pass on under another id.
+
+use std::io::IoSlice;
+
+use bytes::Bytes;
+use memchr::memchr2;
+use serde_json::json;
+
+use super::{Message, Splice};
+
+/// Error codes of JSON-RPC 2.0 § 5.1.
+pub mod code {
+    /// The line is not JSON.
+    pub const PARSE_ERROR: i64 = -32700;
+    /// JSON, but no request.
+    pub const INVALID_REQUEST: i64 = -32600;
+    /// Nobody serves this method.
+    pub const METHOD_NOT_FOUND: i64 = -32601;
+    /// The method is known, its parameters are wrong.
+    pub const INVALID_PARAMS: i64 = -32602;
+}
+
+/// One line for stdout: a message in up to three parts, so that a large one is not copied
+/// to change its id.
+#[derive(Debug, Clone)]
+pub struct Line {
+    parts: [Bytes; 3],
+}
+
+impl Line {
+    /// A message as it is.
+    #[must_use]
+    pub fn whole(message: Bytes) -> Self {
+        Self {
+            parts: [message, Bytes::new(), Bytes::new()],
+        }
+    }
+
+    /// A message with its `id` replaced by the bytes of another, or added where it has none.
+    #[must_use]
+    pub fn with_id(message: &Message, id: Bytes) -> Self {
+        match message.id_span() {
+            Some(span) => {
+                let bytes = message.bytes();
+                Self {
+                    parts: [bytes.slice(..span.start), id, bytes.slice(span.end..)],
+                }
+            }
+            None => {
+                let mut splice = Splice::new(message.bytes());
+                let id = [b"\"id\":", &id[..]].concat();
+                splice.add_members(0..message.bytes().len(), id);
+                Self::whole(splice.finish().into())
+            }
+        }
+    }
+
+    /// The answer to `id` with this `result`, JSON text both.
+    #[must_use]
+    pub fn result(id: &[u8], result: &[u8]) -> Self {
+        let parts: [&[u8]; 5] = [
+            b"{\"jsonrpc\":\"2.0\",\"id\":",
+            id,
+            b",\"result\":",
+            result,
+            b"}",
+        ];
+        Self::whole(parts.concat().into())
+    }
+
+    /// The answer to `id` with an error that the proxy itself makes. `data` may be `null`.
+    #[must_use]
+    pub fn error(id: &[u8], code: i64, message: &str, data: &serde_json::Value) -> Self {
+        let mut error = json!({"code": code, "message": message});
+        if !data.is_null() {
+            error["data"] = data.clone();
+        }
+        let error = error.to_string();
+        let parts: [&[u8]; 5] = [
+            b"{\"jsonrpc\":\"2.0\",\"id\":",
+            id,
+            b",\"error\":",
+            error.as_bytes(),
+            b"}",
+        ];
+        Self::whole(parts.concat().into())
+    }
+
+    /// A notification without parameters.
+    #[must_use]
+    pub fn notification(method: &str) -> Self {
+        let method = json!(method);
+        Self::whole(format!("{{\"jsonrpc\":\"2.0\",\"method\":{method}}}").into())
+    }
+
+    /// Its length in bytes, without the newline.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.parts.iter().map(Bytes::len).sum()
+    }
+
+    /// Whether it has no bytes at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Makes it one line: every CR and LF becomes a space. In valid JSON they stand between
+    /// tokens only (RFC 8259 § 7), so no value changes.
+    #[must_use]
+    pub fn flatten(mut self) -> Self {
+        for part in &mut self.parts {
+            if memchr2(b'\n', b'\r', part).is_some() {
+                let mut flat = Vec::from(std::mem::take(part));
+                for byte in &mut flat {
+                    if matches!(byte, b'\n' | b'\r') {
+                        *byte = b' ';
+                    }
+                }
+                *part = flat.into();
+            }
+        }
+        self
+    }
+
+    /// Appends it and a newline to `buffer`.
+    pub fn append_to(&self, buffer: &mut Vec<u8>) {
+        for part in &self.parts {
+            buffer.extend_from_slice(part);
+        }
+        buffer.push(b'\n');
+    }
+
+    /// It and a newline for a vectored write, without the first `written` bytes.
+    #[must_use]
+    pub fn slices(&self, mut written: usize) -> [IoSlice<'_>; 4] {
+        let [a, b, c] = &self.parts;
+        [&a[..], &b[..], &c[..], b"\n"].map(|part| {
+            let skip = written.min(part.len());
+            written -= skip;
+            IoSlice::new(&part[skip..])
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(line: &Line) -> String {
+        let mut buffer = Vec::new();
+        line.append_to(&mut buffer);
+        let sliced: Vec<u8> = line.slices(0).iter().flat_map(|s| s.to_vec()).collect();
+        assert_eq!(sliced, buffer);
+        String::from_utf8(buffer).unwrap()
+    }
+
+    #[test]
+    fn only_the_id_is_replaced() {
+        let message =
+            Message::parse("{\"result\":{\"id\":1},\"id\" : 1,\"x\":1E2}".into()).unwrap();
+        let line = Line::with_id(&message, Bytes::from_static(b"\"a\""));
+        assert_eq!(
+            written(&line),
+            "{\"result\":{\"id\":1},\"id\" : \"a\",\"x\":1E2}\n"
+        );
+    }
+
+    #[test]
+    fn line_ends_between_tokens_become_spaces() {
+        let line = Line::whole("{\r\n\"id\":1,\n\"result\":\"\u{2028}\"}".into()).flatten();
+        assert_eq!(written(&line), "{  \"id\":1, \"result\":\"\u{2028}\"}\n");
+    }
+
+    #[test]
+    fn a_partly_written_line_goes_on_where_it_stopped() {
+        let message = Message::parse("{\"id\":7,\"result\":1}".into()).unwrap();
+        let line = Line::with_id(&message, Bytes::from_static(b"12345"));
+        let whole = written(&line).into_bytes();
+        for done in 0..=whole.len() {
+            let rest: Vec<u8> = line.slices(done).iter().flat_map(|s| s.to_vec()).collect();
+            assert_eq!(rest, whole[done..]);
+        }
+        assert_eq!(whole.len(), line.len() + 1);
+    }
+
+    #[test]
+    fn errors_carry_their_data() {
+        let line = Line::error(
+            b"\"x\"",
+            code::INVALID_PARAMS,
+            "no `name`",
+            &json!({"upstream": "a"}),
+        );
+        insta::assert_snapshot!(written(&line), @r#"{"jsonrpc":"2.0","id":"x","error":{"code":-32602,"data":{"upstream":"a"},"message":"no `name`"}}"#);
+    }
+}

@@ -1,0 +1,249 @@
+//! Changing one member of a JSON object, and nothing else.
+//!
+//! [`members`] steps over an object that was parsed before and tells where its members are;
+//! [`Splice`] replaces ranges of bytes. Whatever is not in a replaced range comes out as it went in.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use memchr::{memchr, memchr2};
+
+/// One member of an object: its key and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member<'a> {
+    object: &'a [u8],
+    key: Range<usize>,
+    value: Range<usize>,
+}
+
+impl<'a> Member<'a> {
+    /// The key, decoded. A key that cannot be (a lone surrogate) is returned as it is written.
+    #[must_use]
+    pub fn key(&self) -> Cow<'a, str> {
+        let quoted = &self.object[self.key.clone()];
+        decode(quoted).unwrap_or_else(|| String::from_utf8_lossy(quoted))
+    }
+
+    /// The value as it is written.
+    #[must_use]
+    pub fn value(&self) -> &'a [u8] {
+        &self.object[self.value.clone()]
+    }
+
+    /// Where the value stands, in bytes from the start of the object's text.
+    #[must_use]
+    pub fn span(&self) -> Range<usize> {
+        self.value.clone()
+    }
+}
+
+/// The members of a JSON object in the order in which they are written, nested ones stepped over.
+///
+/// `object` is the text of a whole value that a JSON parser has accepted; anything but an object
+/// has no members. On text that is no JSON the result is unspecified, but it ends.
+#[must_use]
+pub fn members(object: &[u8]) -> Members<'_> {
+    let start = skip_space(object, 0);
+    let at = match object.get(start) {
+        Some(b'{') => start + 1,
+        _ => object.len(),
+    };
+    Members { object, at }
+}
+
+/// See [`members`].
+#[derive(Debug, Clone)]
+pub struct Members<'a> {
+    object: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Iterator for Members<'a> {
+    type Item = Member<'a>;
+
+    fn next(&mut self) -> Option<Member<'a>> {
+        let bytes = self.object;
+        let mut key_start = skip_space(bytes, self.at);
+        if bytes.get(key_start) == Some(&b',') {
+            key_start = skip_space(bytes, key_start + 1);
+        }
+        if bytes.get(key_start) != Some(&b'"') {
+            self.at = bytes.len();
+            return None;
+        }
+        let key_end = skip_string(bytes, key_start);
+        let colon = skip_space(bytes, key_end);
+        let start = skip_space(bytes, (colon + 1).min(bytes.len()));
+        let end = skip_value(bytes, start);
+        self.at = end;
+        Some(Member {
+            object: self.object,
+            key: key_start..key_end,
+            value: start..end,
+        })
+    }
+}
+
+/// The text of a JSON string, decoded; `None` where it is no string or names a lone surrogate.
+#[must_use]
+pub fn decode(quoted: &[u8]) -> Option<Cow<'_, str>> {
+    let inner = quoted.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    if memchr(b'\\', inner).is_none() {
+        return std::str::from_utf8(inner).ok().map(Cow::Borrowed);
+    }
+    serde_json::from_slice::<String>(quoted)
+        .ok()
+        .map(Cow::Owned)
+}
+
+fn skip_space(bytes: &[u8], mut at: usize) -> usize {
+    while matches!(bytes.get(at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+        at += 1;
+    }
+    at
+}
+
+/// The index after the string that opens at `at`.
+fn skip_string(bytes: &[u8], at: usize) -> usize {
+    let mut at = at + 1;
+    while let Some(found) = bytes.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+        at += found;
+        if bytes[at] == b'"' {
+            return at + 1;
+        }
+        at += 2;
+    }
+    bytes.len()
+}
+
+/// The index after the value that starts at `at`.
+fn skip_value(bytes: &[u8], mut at: usize) -> usize {
+    let mut depth = 0usize;
+    loop {
+        match bytes.get(at) {
+            None => return bytes.len(),
+            Some(b'"') => at = skip_string(bytes, at),
+            Some(b'{' | b'[') => {
+                depth += 1;
+                at += 1;
+            }
+            Some(b'}' | b']') => {
+                depth = depth.saturating_sub(1);
+                at += 1;
+            }
+            Some(b',' | b':' | b' ' | b'\t' | b'\n' | b'\r') if depth > 0 => {
+                at += 1;
+                continue;
+            }
+            Some(_) => {
+                at += 1;
+                while !matches!(
+                    bytes.get(at),
+                    None | Some(b',' | b':' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r')
+                ) {
+                    at += 1;
+                }
+            }
+        }
+        if depth == 0 {
+            return at;
+        }
+    }
+}
+
+/// Edits of a text, collected in any order and made in one pass.
+#[derive(Debug)]
+pub struct Splice<'a> {
+    source: &'a [u8],
+    edits: Vec<(Range<usize>, Cow<'a, [u8]>)>,
+}
+
+impl<'a> Splice<'a> {
+    /// A splice of `source` that changes nothing yet.
+    #[must_use]
+    pub fn new(source: &'a [u8]) -> Self {
+        Self {
+            source,
+            edits: Vec::with_capacity(4),
+        }
+    }
+
+    /// Puts `text` in place of `range`. Ranges must lie within the source and not overlap;
+    /// of two that overlap the later one is left out.
+    pub fn replace(&mut self, range: Range<usize>, text: impl Into<Cow<'a, [u8]>>) -> &mut Self {
+        self.edits.push((range, text.into()));
+        self
+    }
+
+    /// Puts `text` before the byte at `at`.
+    pub fn insert(&mut self, at: usize, text: impl Into<Cow<'a, [u8]>>) -> &mut Self {
+        self.replace(at..at, text)
+    }
+
+    /// Adds members at the front of the object that stands at `object` in the source.
+    /// `written` is their text without the braces: `"a":1,"b":2`.
+    pub fn add_members(&mut self, object: Range<usize>, written: impl Into<Vec<u8>>) -> &mut Self {
+        let text = self.text(object.clone());
+        let open = object.start + skip_space(text, 0) + 1;
+        let mut written = written.into();
+        if members(text).next().is_some() {
+            written.push(b',');
+        }
+        self.insert(open, written)
+    }
+
+    /// Removes the members of the object at `object` for which `remove` says so,
+    /// each with one comma.
+    pub fn remove_members(
+        &mut self,
+        object: Range<usize>,
+        mut remove: impl FnMut(&Member<'_>) -> bool,
+    ) -> &mut Self {
+        let mut kept_end = None;
+        let mut run: Option<Range<usize>> = None;
+        let text = self.text(object.clone());
+        let mut cuts = Vec::new();
+        for member in members(text) {
+            if remove(&member) {
+                let start = run.map_or(member.key.start, |run| run.start);
+                run = Some(start..member.value.end);
+            } else {
+                cuts.extend(run.take().map(|run| run.start..member.key.start));
+                kept_end = Some(member.value.end);
+            }
+        }
+        cuts.extend(run.map(|run| kept_end.unwrap_or(run.start)..run.end));
+        for cut in cuts {
+            self.replace(object.start + cut.start..object.start + cut.end, &b""[..]);
+        }
+        self
+    }
+
+    /// The text with all edits made.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<u8> {
+        self.edits
+            .sort_by_key(|(range, _)| (range.start, range.end));
+        let added: usize = self.edits.iter().map(|(_, text)| text.len()).sum();
+        let mut out = Vec::with_capacity(self.source.len() + added);
+        let mut at = 0;
+        for (range, text) in &self.edits {
+            if range.start < at || range.end > self.source.len() {
+                continue;
+            }
+            out.extend_from_slice(&self.source[at..range.start]);
+            out.extend_from_slice(text);
+            at = range.end;
+        }
+        out.extend_from_slice(&self.source[at..]);
+        out
+    }
+
+    fn text(&self, range: Range<usize>) -> &'a [u8] {
+        self.source.get(range).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+#[path = "splice_tests.rs"]
+mod tests;
