@@ -3,6 +3,7 @@
 pub mod message;
 pub mod outgoing;
 pub mod splice;
+pub mod sse;
 pub mod version;
 
 pub use message::{Kind, Malformed, Message};
