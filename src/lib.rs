@@ -4,3 +4,5 @@
 //! those before it; `tests/architecture.rs` holds that.
 
 pub mod wire;
+
+pub mod upstream;

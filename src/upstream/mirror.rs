@@ -1,0 +1,175 @@
+//! Tool parameters that a server wants to see in HTTP headers as well
+//! (MCP 2026-07-28, Streamable HTTP § Custom Headers from Tool Parameters).
+//!
+//! A tool's definition is read once, into [`MirroredParam`]s; a call's arguments are then only
+//! looked through, never rebuilt. Most tools mirror nothing and cost one search for a word.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderName, HeaderValue};
+
+mod json;
+mod schema;
+
+const ANNOTATION: &str = "x-mcp-header";
+const BASE64_START: &str = "=?base64?";
+const BASE64_END: &str = "?=";
+
+/// The largest integer that JavaScript holds exactly, 2^53 − 1; the smallest is its negative.
+const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+
+/// One parameter of a tool and the header its value is repeated in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MirroredParam {
+    header: HeaderName,
+    path: Vec<String>,
+}
+
+impl MirroredParam {
+    /// The header, `mcp-param-` and the name the server chose.
+    pub fn header(&self) -> &HeaderName {
+        &self.header
+    }
+
+    /// The names of the properties that lead to the value, from the arguments down.
+    pub fn path(&self) -> &[String] {
+        &self.path
+    }
+}
+
+/// Why a tool's definition is invalid, so that the tool must not be listed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MirrorError {
+    /// The text is not the JSON of a tool.
+    #[error("the tool's definition is not a JSON object")]
+    Malformed,
+    /// Nobody writes such a schema by hand.
+    #[error("the schema has `{ANNOTATION}` and is nested more than {limit} levels deep")]
+    TooDeep {
+        /// The deepest nesting that is followed.
+        limit: usize,
+    },
+    /// No HTTP server would take that many headers.
+    #[error("the schema has more than {limit} parameters with `{ANNOTATION}`")]
+    TooMany {
+        /// The most parameters that are mirrored.
+        limit: usize,
+    },
+    /// An annotation that is not on a property, or on one below other keywords than `properties`.
+    #[error("`{ANNOTATION}` at `{at}` is not on a property reached through `properties` alone")]
+    NotReachable {
+        /// The keywords and names that lead to the annotation.
+        at: String,
+    },
+    /// An annotation that is empty, no string or no token (RFC 9110 § 5.6.2).
+    #[error("`{ANNOTATION}` of `{param}` is not a header name; use letters, digits and `-`")]
+    NotAName {
+        /// The parameter's names, joined by dots.
+        param: String,
+    },
+    /// An annotation on a parameter that is not a string, integer or boolean.
+    #[error("`{ANNOTATION}` is on `{param}`, whose type is not string, integer or boolean")]
+    NotPrimitive {
+        /// The parameter's names, joined by dots.
+        param: String,
+    },
+    /// Two annotations that name one header: upper and lower case are the same.
+    #[error("`{param}` and another parameter have the same `{ANNOTATION}`")]
+    Duplicate {
+        /// The later parameter's names, joined by dots.
+        param: String,
+    },
+}
+
+/// Finds the parameters of a tool that are to be mirrored.
+///
+/// `tool_definition` is the raw JSON of one entry of `tools/list`; only its `inputSchema` counts.
+/// A type that is a list, like `["string","null"]`, is taken when it names only types that may
+/// be mirrored, and null: the specification says how to mirror a parameter whose value is null.
+/// Instance data (`default`, `const`, `enum`, `examples`) and properties that happen to be named
+/// `x-mcp-header` are not annotations. Of equal keys the last one counts.
+///
+/// # Errors
+/// [`MirrorError`] when an annotation breaks the specification: the tool must be hidden.
+pub fn mirrored_params(tool_definition: &str) -> Result<Vec<MirroredParam>, MirrorError> {
+    let bytes = tool_definition.as_bytes();
+    if memchr::memmem::find(bytes, ANNOTATION.as_bytes()).is_none() {
+        return Ok(Vec::new());
+    }
+    schema::read(tool_definition)
+}
+
+/// The headers that repeat what `arguments`, the raw JSON of a call's arguments, gives for `params`.
+///
+/// Left out, as the specification asks or because no header can say it: what is missing, null,
+/// an object or an array, a number that is no integer between ±(2^53 − 1), and text with a lone
+/// surrogate.
+pub fn mirror(params: &[MirroredParam], arguments: &str) -> Vec<(HeaderName, HeaderValue)> {
+    if params.is_empty() {
+        return Vec::new();
+    }
+    let paths: Vec<&[String]> = params.iter().map(MirroredParam::path).collect();
+    let values = json::pick(arguments, &paths);
+    let headers = params.iter().zip(values).filter_map(|(param, value)| {
+        let value = header_value(value?)?;
+        Some((param.header.clone(), value))
+    });
+    headers.collect()
+}
+
+/// Writes `text` as a header value, in Base64 if it would not arrive as it is (§ Value Encoding).
+pub fn encode_value(text: &str) -> HeaderValue {
+    // A tab inside is allowed, yet intermediaries may turn it into a space.
+    let is_visible = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    let is_trimmed = !text.starts_with(' ') && !text.ends_with(' ');
+    let looks_encoded = text.starts_with(BASE64_START) && text.ends_with(BASE64_END);
+    let value = if is_visible && is_trimmed && !looks_encoded {
+        HeaderValue::from_str(text)
+    } else {
+        let encoded = STANDARD.encode(text);
+        HeaderValue::try_from(format!("{BASE64_START}{encoded}{BASE64_END}"))
+    };
+    // Both are visible ASCII and spaces, which every header value may be.
+    value.unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+/// The header value for a raw JSON value; `None` for what is not mirrored.
+fn header_value(raw: &str) -> Option<HeaderValue> {
+    match raw.as_bytes().first()? {
+        b'"' => json::decode(raw).map(|text| encode_value(&text)),
+        b't' => Some(HeaderValue::from_static("true")),
+        b'f' => Some(HeaderValue::from_static("false")),
+        b'-' | b'0'..=b'9' => integer(raw).map(HeaderValue::from),
+        _ => None,
+    }
+}
+
+/// The value of a JSON number that is a safe integer, however it is written: `4.2e1` is 42.
+fn integer(literal: &str) -> Option<i64> {
+    let (sign, unsigned) = match literal.strip_prefix('-') {
+        Some(unsigned) => (-1, unsigned),
+        None => (1, literal),
+    };
+    let (number, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let digits = format!("{whole}{fraction}");
+    let significant = digits.trim_end_matches('0');
+    let dropped = digits.len() - significant.len();
+    let significant = significant.trim_start_matches('0');
+    if significant.is_empty() {
+        return Some(0);
+    }
+    // An exponent past i64 is too large or too small for an integer in any case.
+    let exponent: i64 = exponent.parse().ok()?;
+    let scale = i64::try_from(dropped).ok()? - i64::try_from(fraction.len()).ok()?;
+    let power = u32::try_from(exponent.checked_add(scale)?).ok()?;
+    let value = significant
+        .parse::<u64>()
+        .ok()?
+        .checked_mul(10_u64.checked_pow(power)?)?;
+    let value = (value <= MAX_SAFE_INTEGER).then_some(value)?;
+    Some(sign * i64::try_from(value).ok()?)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,285 @@
+//! Finds the `x-mcp-header` annotations of a tool's definition, and checks them.
+//!
+//! The definition is walked once, with a stack of its own and a limit on it, so that no schema
+//! can make it slow or exhaust the stack; numbers and texts that other parsers refuse do not matter.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use http::HeaderName;
+
+use super::json::{self, Scanner};
+use super::{ANNOTATION, MirrorError, MirroredParam};
+
+/// The deepest nesting that is followed: the default of `serde_json`, and of others.
+const MAX_DEPTH: usize = 128;
+
+/// The most parameters that are mirrored: common HTTP servers take no more than 100 headers.
+const MAX_PARAMS: usize = 100;
+
+/// How much of a name an error shows, in characters.
+const SHOWN: usize = 60;
+
+/// What an object or array in a tool's definition is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Tool,
+    /// The input schema itself.
+    Root,
+    /// `properties` of a schema that can be reached.
+    Properties,
+    /// The schema of a property that can be reached through `properties` alone.
+    Property,
+    /// A schema below any other keyword, or what may be one.
+    Elsewhere,
+    /// Names and schemas, below any other keyword.
+    ElsewhereNames,
+}
+
+impl Place {
+    /// What the value of `key` is; `None` if no annotation can stand in it.
+    fn below(self, key: &str) -> Option<Self> {
+        match (self, key) {
+            (Self::Tool, "inputSchema") => Some(Self::Root),
+            (Self::Tool, _) => None,
+            (Self::Properties, _) => Some(Self::Property),
+            (Self::ElsewhereNames, _) => Some(Self::Elsewhere),
+            // Instance data and names, not schemas.
+            (_, "const" | "default" | "dependentRequired" | "enum" | "examples") => None,
+            (Self::Root | Self::Property, "properties") => Some(Self::Properties),
+            (
+                _,
+                "$defs" | "definitions" | "dependencies" | "dependentSchemas" | "patternProperties"
+                | "properties",
+            ) => Some(Self::ElsewhereNames),
+            _ => Some(Self::Elsewhere),
+        }
+    }
+
+    fn is_schema(self) -> bool {
+        matches!(self, Self::Root | Self::Property | Self::Elsewhere)
+    }
+}
+
+/// An object or array that is being walked.
+struct Frame<'a> {
+    place: Place,
+    is_object: bool,
+    /// The key it is the value of; empty for an element of an array.
+    key: Cow<'a, str>,
+    annotation: Option<&'a str>,
+    r#type: Option<&'a str>,
+}
+
+/// An annotated property, not checked yet.
+struct Annotated<'a> {
+    path: Vec<Cow<'a, str>>,
+    annotation: &'a str,
+    r#type: Option<&'a str>,
+}
+
+struct Walk<'a> {
+    scanner: Scanner<'a>,
+    stack: Vec<Frame<'a>>,
+    annotated: Vec<Annotated<'a>>,
+}
+
+/// The mirrored parameters of a tool's definition, in the order of its schema.
+pub(super) fn read(definition: &str) -> Result<Vec<MirroredParam>, MirrorError> {
+    let mut walk = Walk {
+        scanner: Scanner::new(definition),
+        stack: Vec::new(),
+        annotated: Vec::new(),
+    };
+    if walk.scanner.peek() != Some(b'{') {
+        return Err(MirrorError::Malformed);
+    }
+    walk.enter(Place::Tool, Cow::Borrowed(""))?;
+    while !walk.stack.is_empty() {
+        walk.advance()?;
+    }
+    let mut headers = HashSet::new();
+    let effective = effective(definition, walk.annotated);
+    let params = effective
+        .into_iter()
+        .map(|annotated| annotated.check(&mut headers));
+    params.collect()
+}
+
+/// Leaves out what a later equal key replaces.
+fn effective<'a>(definition: &'a str, mut annotated: Vec<Annotated<'a>>) -> Vec<Annotated<'a>> {
+    let path_of = |annotated: &Annotated<'a>| {
+        let mut path = vec![Cow::Borrowed("inputSchema")];
+        for name in &annotated.path {
+            path.extend([Cow::Borrowed("properties"), name.clone()]);
+        }
+        path.push(Cow::Borrowed(ANNOTATION));
+        path
+    };
+    let paths: Vec<Vec<Cow<str>>> = annotated.iter().map(path_of).collect();
+    let paths: Vec<&[Cow<str>]> = paths.iter().map(Vec::as_slice).collect();
+    let mut last = json::pick(definition, &paths).into_iter();
+    annotated.retain(|annotated| {
+        // The same place in the text, not an equal one.
+        let last = last.next().flatten();
+        last.is_some_and(|last| std::ptr::eq(last.as_ptr(), annotated.annotation.as_ptr()))
+    });
+    annotated
+}
+
+impl<'a> Walk<'a> {
+    /// Goes on to the next member or element, or out of the innermost object or array.
+    fn advance(&mut self) -> Result<(), MirrorError> {
+        let next = self.scanner.peek().ok_or(MirrorError::Malformed)?;
+        let Some(frame) = self.stack.last() else {
+            return Ok(());
+        };
+        match next {
+            b'}' | b']' => {
+                self.scanner.step();
+                self.leave()
+            }
+            _ if frame.is_object => self.member(),
+            _ => self.enter(Place::Elsewhere, Cow::Borrowed("")),
+        }
+    }
+
+    fn member(&mut self) -> Result<(), MirrorError> {
+        let raw = self.scanner.string().ok_or(MirrorError::Malformed)?;
+        // A key with a lone surrogate is none of ours, and no argument's either.
+        let key = json::decode(raw).unwrap_or(Cow::Borrowed(raw));
+        let Some(frame) = self.stack.last_mut() else {
+            return Ok(());
+        };
+        let place = frame.place;
+        let value = match &*key {
+            ANNOTATION if place == Place::Property => &mut frame.annotation,
+            "type" if place == Place::Property => &mut frame.r#type,
+            ANNOTATION if place.is_schema() => {
+                return Err(MirrorError::NotReachable {
+                    at: self.location(),
+                });
+            }
+            _ => match place.below(&key) {
+                Some(below) => return self.enter(below, key),
+                None => &mut None,
+            },
+        };
+        *value = Some(self.scanner.value().ok_or(MirrorError::Malformed)?);
+        Ok(())
+    }
+
+    /// Goes into the next value if it is an object or an array, and over it if not.
+    fn enter(&mut self, place: Place, key: Cow<'a, str>) -> Result<(), MirrorError> {
+        let first = self.scanner.peek().ok_or(MirrorError::Malformed)?;
+        if !matches!(first, b'{' | b'[') {
+            return self.scanner.value().map(drop).ok_or(MirrorError::Malformed);
+        }
+        if self.stack.len() == MAX_DEPTH {
+            return Err(MirrorError::TooDeep { limit: MAX_DEPTH });
+        }
+        self.scanner.step();
+        let is_object = first == b'{';
+        self.stack.push(Frame {
+            place,
+            is_object,
+            key,
+            annotation: None,
+            r#type: None,
+        });
+        Ok(())
+    }
+
+    fn leave(&mut self) -> Result<(), MirrorError> {
+        let annotation = self.stack.last().and_then(|frame| frame.annotation);
+        if let Some(annotation) = annotation {
+            if self.annotated.len() == MAX_PARAMS {
+                return Err(MirrorError::TooMany { limit: MAX_PARAMS });
+            }
+            let properties = self
+                .stack
+                .iter()
+                .filter(|frame| frame.place == Place::Property);
+            let path = properties.map(|frame| frame.key.clone()).collect();
+            let r#type = self.stack.last().and_then(|frame| frame.r#type);
+            self.annotated.push(Annotated {
+                path,
+                annotation,
+                r#type,
+            });
+        }
+        self.stack.pop();
+        Ok(())
+    }
+
+    fn location(&self) -> String {
+        let keys = self.stack.iter().map(|frame| &*frame.key);
+        shown(keys.filter(|key| !key.is_empty()))
+    }
+}
+
+impl Annotated<'_> {
+    fn check(self, headers: &mut HashSet<HeaderName>) -> Result<MirroredParam, MirrorError> {
+        let Self {
+            path,
+            annotation,
+            r#type,
+        } = self;
+        let param = || shown(path.iter().map(|name| &**name));
+        let Some(header) = header_name(annotation) else {
+            return Err(MirrorError::NotAName { param: param() });
+        };
+        if !r#type.is_some_and(is_primitive) {
+            return Err(MirrorError::NotPrimitive { param: param() });
+        }
+        if !headers.insert(header.clone()) {
+            return Err(MirrorError::Duplicate { param: param() });
+        }
+        let path = path.into_iter().map(Cow::into_owned).collect();
+        Ok(MirroredParam { header, path })
+    }
+}
+
+/// `Mcp-Param-{name}` for an annotation's raw value that is a token (RFC 9110 § 5.6.2).
+fn header_name(annotation: &str) -> Option<HeaderName> {
+    let name: String = serde_json::from_str(annotation).ok()?;
+    if name.is_empty() {
+        return None;
+    }
+    // `HeaderName` takes exactly the characters of a token, and equals by lower case.
+    HeaderName::try_from(format!("mcp-param-{name}")).ok()
+}
+
+/// Whether a raw `type` names only types that may be mirrored; null may be among several.
+fn is_primitive(raw: &str) -> bool {
+    let is_mirrored = |name: &str| matches!(name, "string" | "integer" | "boolean");
+    if let Ok(name) = serde_json::from_str::<String>(raw) {
+        return is_mirrored(&name);
+    }
+    serde_json::from_str::<Vec<String>>(raw).is_ok_and(|names| {
+        names.iter().all(|name| is_mirrored(name) || name == "null")
+            && names.iter().any(|name| is_mirrored(name))
+    })
+}
+
+/// `keys` joined by dots, fit for a line of a log whatever a server put into them.
+fn shown<'k>(keys: impl Iterator<Item = &'k str>) -> String {
+    let mut text = String::new();
+    for (index, key) in keys.enumerate() {
+        let dot = if index > 0 { "." } else { "" };
+        let left = SHOWN.saturating_sub(text.len());
+        text.extend(
+            dot.chars()
+                .chain(key.chars())
+                .take(left)
+                .flat_map(char::escape_debug),
+        );
+    }
+    if text.len() >= SHOWN {
+        text.push('…');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;
