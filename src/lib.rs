@@ -6,3 +6,5 @@
 pub mod wire;
 
 pub mod upstream;
+
+pub mod catalog;

@@ -1,0 +1,170 @@
+//! The names under which the client sees the tools of all upstreams.
+//!
+//! They follow from the configuration and the listings alone: the same input gives the same
+//! names, in every run and version. No name is given twice, and none that an upstream gave is
+//! taken by an upstream that stands later in the configuration.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+/// What stands between an upstream's name and its tool's.
+const SEPARATOR: &str = "__";
+
+/// The length of `_` and the eight hexadecimal digits that end a mapped name.
+const SUFFIX_LENGTH: usize = 9;
+
+/// How many hashes are tried before a tool is left out.
+///
+/// With 32 bits and 10,000 tools, the first is taken in one case of 400,000.
+const ATTEMPTS: u8 = 4;
+
+/// Whether an upstream's name is put before the names of its tools.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Naming {
+    /// Only when an earlier upstream has a tool of the same name.
+    #[default]
+    OnCollision,
+    /// Always, with this instead of the upstream's name.
+    Always(String),
+    /// Never: a tool whose name an earlier upstream has is left out.
+    Never,
+}
+
+/// The tools of one upstream, in its order.
+#[derive(Debug, Clone)]
+pub struct Offer<'a> {
+    /// The upstream's name in the configuration.
+    pub upstream: &'a str,
+    /// How its tools are named.
+    pub prefix: &'a Naming,
+    /// The native names of its tools.
+    pub tools: Vec<&'a str>,
+}
+
+/// Names every tool of `offers`, which stand in the order of the configuration.
+///
+/// The result has the shape of the input; `None` is a tool that is left out: the second of one
+/// name within an upstream, a collision under [`Naming::Never`], or one for which no free name
+/// was found. A name has 1 to `limit` of the characters `A-Z a-z 0-9 _ -`. In this order:
+///
+/// 1. A tool keeps its native name, or the one [`Naming::Always`] makes of it, when that is
+///    valid and no earlier tool has it.
+/// 2. A name that is not valid is mapped: each other character becomes `_`, and the hash of the
+///    whole name is put at its end.
+/// 3. A name that is taken becomes `<upstream>__<tool>`, mapped if need be, and with a hash at
+///    its end if that is taken too.
+///
+/// All of step 1 comes before the other steps, so that a made-up name takes nothing from a tool
+/// that is really called so.
+pub fn public_names<'a>(offers: &[Offer<'a>], limit: usize) -> Vec<Vec<Option<Cow<'a, str>>>> {
+    let count = offers.iter().map(|offer| offer.tools.len()).sum();
+    let mut names = Names {
+        limit,
+        used: HashSet::with_capacity(count),
+    };
+    let mut unnamed = Vec::new();
+    let mut public = Vec::with_capacity(offers.len());
+    for (row, offer) in offers.iter().enumerate() {
+        let mut native = HashSet::with_capacity(offer.tools.len());
+        let named = offer.tools.iter().enumerate().map(|(column, tool)| {
+            if !native.insert(*tool) {
+                return None;
+            }
+            let name = names.claim(offer.own_name(tool));
+            if name.is_none() {
+                unnamed.push((row, column));
+            }
+            name
+        });
+        public.push(named.collect::<Vec<_>>());
+    }
+    for (row, column) in unnamed {
+        let offer = &offers[row];
+        public[row][column] = names.make(offer, offer.tools[column]);
+    }
+    public
+}
+
+impl<'a> Offer<'a> {
+    /// The name of a tool when nothing stands in its way.
+    fn own_name(&self, tool: &'a str) -> Cow<'a, str> {
+        match self.prefix {
+            Naming::Always(prefix) => prefixed(prefix, tool).into(),
+            Naming::OnCollision | Naming::Never => tool.into(),
+        }
+    }
+}
+
+/// The names given so far.
+struct Names<'a> {
+    limit: usize,
+    used: HashSet<Cow<'a, str>>,
+}
+
+impl<'a> Names<'a> {
+    /// Gives out `name` if it is valid and free.
+    fn claim(&mut self, name: Cow<'a, str>) -> Option<Cow<'a, str>> {
+        let is_valid = (1..=self.limit).contains(&name.len()) && name.bytes().all(is_allowed);
+        (is_valid && self.used.insert(name.clone())).then_some(name)
+    }
+
+    /// Makes a name for a tool that cannot have its own.
+    fn make(&mut self, offer: &Offer<'a>, tool: &'a str) -> Option<Cow<'a, str>> {
+        let own = offer.own_name(tool);
+        let own_is_taken = self.used.contains(&own);
+        if !own_is_taken && let Some(name) = self.claim_mapped(&own, 0) {
+            return Some(name);
+        }
+        let full = match offer.prefix {
+            Naming::Never => return None,
+            Naming::Always(_) => own,
+            Naming::OnCollision => prefixed(offer.upstream, tool).into(),
+        };
+        self.claim(full.clone())
+            .or_else(|| (0..ATTEMPTS).find_map(|attempt| self.claim_mapped(&full, attempt)))
+    }
+
+    fn claim_mapped(&mut self, name: &str, attempt: u8) -> Option<Cow<'a, str>> {
+        let kept = self.limit.checked_sub(SUFFIX_LENGTH)?;
+        let mut mapped: String = name.chars().map(allowed).take(kept).collect();
+        let hash = fold(fnv1a(name.bytes().chain((attempt > 0).then_some(attempt))));
+        mapped.push_str(&format!("_{hash:08x}"));
+        self.claim(mapped.into())
+    }
+}
+
+/// `<prefix>__<tool>`, with a prefix of allowed characters.
+fn prefixed(prefix: &str, tool: &str) -> String {
+    let mut name = String::with_capacity(prefix.len() + SEPARATOR.len() + tool.len());
+    name.extend(prefix.chars().map(allowed));
+    name.push_str(SEPARATOR);
+    name.push_str(tool);
+    name
+}
+
+/// Whether every client takes this character in a tool's name.
+fn is_allowed(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
+}
+
+fn allowed(character: char) -> char {
+    match u8::try_from(character) {
+        Ok(byte) if is_allowed(byte) => character,
+        _ => '_',
+    }
+}
+
+/// FNV-1a, 64 bits. Written out, since no library promises that a hash stays the same.
+fn fnv1a(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// 64 bits folded to 32, as FNV's authors recommend.
+fn fold(hash: u64) -> u64 {
+    (hash >> 32) ^ (hash & 0xffff_ffff)
+}
+
+#[cfg(test)]
+mod tests;

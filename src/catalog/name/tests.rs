@@ -1,0 +1,289 @@
+//! Who gets which name.
+
+use super::*;
+use proptest::prelude::*;
+
+const AUTO: &Naming = &Naming::OnCollision;
+const NEVER: &Naming = &Naming::Never;
+
+fn offer<'a>(upstream: &'a str, prefix: &'a Naming, tools: &[&'a str]) -> Offer<'a> {
+    Offer {
+        upstream,
+        prefix,
+        tools: tools.to_vec(),
+    }
+}
+
+/// The names with a limit of 64; `-` stands for a tool that is left out.
+fn names(offers: &[Offer]) -> Vec<Vec<String>> {
+    names_within(64, offers)
+}
+
+fn names_within(limit: usize, offers: &[Offer]) -> Vec<Vec<String>> {
+    let shown = |name: Option<Cow<str>>| name.map_or_else(|| "-".to_owned(), Cow::into_owned);
+    let rows = public_names(offers, limit).into_iter();
+    rows.map(|row| row.into_iter().map(shown).collect())
+        .collect()
+}
+
+#[test]
+fn a_name_that_is_the_only_one_stays() {
+    let offers = [
+        offer("a", AUTO, &["search", "Get-It_2"]),
+        offer("b", AUTO, &["list"]),
+    ];
+    assert_eq!(names(&offers), [vec!["search", "Get-It_2"], vec!["list"]]);
+    assert!(
+        public_names(&offers, 64)
+            .iter()
+            .flatten()
+            .all(|name| matches!(name, Some(Cow::Borrowed(_))))
+    );
+}
+
+#[test]
+fn on_a_collision_the_first_in_the_configuration_keeps_the_name() {
+    let offers = [
+        offer("linear", AUTO, &["search"]),
+        offer("github", AUTO, &["list", "search"]),
+        offer("my.jira", AUTO, &["search", "list"]),
+    ];
+    assert_eq!(
+        names(&offers),
+        [
+            vec!["search"],
+            vec!["list", "github__search"],
+            vec!["my_jira__search", "my_jira__list"]
+        ]
+    );
+}
+
+#[test]
+fn of_one_name_within_an_upstream_the_first_tool_counts() {
+    let offers = [
+        offer("a", AUTO, &["x", "x", "a.b", "a.b"]),
+        offer("b", AUTO, &["x", "x"]),
+    ];
+    assert_eq!(
+        names(&offers),
+        [vec!["x", "-", "a_b_e27bcb35", "-"], vec!["b__x", "-"]]
+    );
+}
+
+#[test]
+fn a_prefix_may_be_chosen_or_refused() {
+    let github = Naming::Always("gh.com".to_owned());
+    let offers = [
+        offer("github", &github, &["search", "x"]),
+        offer("a", NEVER, &["search", "gh_com__x"]),
+        offer("b", NEVER, &["search", "list"]),
+    ];
+    assert_eq!(
+        names(&offers),
+        [
+            vec!["gh_com__search", "gh_com__x"],
+            vec!["search", "-"],
+            vec!["-", "list"]
+        ]
+    );
+}
+
+#[test]
+fn names_that_clients_refuse_are_mapped_the_same_in_every_run() {
+    let long = "x".repeat(65);
+    let offers = [offer(
+        "a",
+        AUTO,
+        &[
+            "admin.tools.list",
+            "admin.tools_list",
+            "caf\u{e9}",
+            "\u{1f600}",
+            "",
+            "a b",
+            &long,
+            &long[..64],
+        ],
+    )];
+    let mapped = format!("{}_3400e322", &long[..55]);
+    assert_eq!(
+        names(&offers),
+        [vec![
+            "admin_tools_list_0ce72d54",
+            "admin_tools_list_78a7b8cf",
+            "caf__874c8fb3",
+            "__8bfd05b0",
+            "_4fd0bfc1",
+            "a_b_e2bca18b",
+            &mapped,
+            &long[..64],
+        ]]
+    );
+}
+
+#[test]
+fn equal_names_that_clients_refuse_are_told_apart_by_upstream() {
+    let offers = [
+        offer("a", AUTO, &["a.b"]),
+        offer("b", AUTO, &["a.b"]),
+        offer("c", NEVER, &["a.b"]),
+    ];
+    assert_eq!(
+        names(&offers),
+        [["a_b_e27bcb35"], ["b__a_b_0a9cd554"], ["-"]]
+    );
+}
+
+#[test]
+fn a_name_too_long_with_its_prefix_is_cut() {
+    let offers = [
+        offer("a", AUTO, &["twelve_chars"]),
+        offer("upstream", AUTO, &["twelve_chars"]),
+    ];
+    assert_eq!(
+        names_within(20, &offers),
+        [["twelve_chars"], ["upstream__t_c24d10d9"]]
+    );
+}
+
+#[test]
+fn a_made_up_name_takes_nothing_from_a_tool_really_called_so() {
+    let offers = [
+        offer("a", AUTO, &["x", "a.b"]),
+        offer("b", AUTO, &["x"]),
+        offer("c", AUTO, &["b__x", "a_b_e27bcb35"]),
+    ];
+    assert_eq!(
+        names(&offers),
+        [
+            vec!["x", "a__a_b_041398a5"],
+            vec!["b__x_daae827d"],
+            vec!["b__x", "a_b_e27bcb35"]
+        ]
+    );
+}
+
+#[test]
+fn upstreams_whose_prefixes_look_alike_get_different_names() {
+    let offers = [
+        offer("a", AUTO, &["x"]),
+        offer("b.c", AUTO, &["x"]),
+        offer("b c", AUTO, &["x"]),
+    ];
+    assert_eq!(names(&offers), [["x"], ["b_c__x"], ["b_c__x_b0960c63"]]);
+}
+
+#[test]
+fn a_limit_without_room_for_a_hash_leaves_out_what_would_need_one() {
+    let offers = [offer("a", AUTO, &["short", "a.b", "much_too_long"])];
+    assert_eq!(names_within(8, &offers), [["short", "-", "-"]]);
+    assert_eq!(names_within(0, &offers), [["-", "-", "-"]]);
+    assert_eq!(names_within(9, &offers)[0][1], "_e27bcb35");
+}
+
+#[test]
+fn the_hash_is_fnv_1a() {
+    // The test vectors of FNV's authors.
+    for (text, hash) in [
+        ("", 0xcbf2_9ce4_8422_2325),
+        ("a", 0xaf63_dc4c_8601_ec8c),
+        ("foobar", 0x8594_4171_f739_67e8),
+    ] {
+        assert_eq!(fnv1a(text.bytes()), hash, "{text}");
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Listing {
+    upstream: String,
+    naming: Naming,
+    tools: Vec<String>,
+}
+
+fn listings() -> impl Strategy<Value = Vec<Listing>> {
+    // Few letters, so that names, prefixed names and mapped names collide often.
+    let naming = prop_oneof![
+        4 => Just(Naming::OnCollision),
+        1 => Just(Naming::Never),
+        1 => "[ab.]{0,2}".prop_map(Naming::Always),
+    ];
+    let tool = prop_oneof![
+        "[ab.]{0,3}",
+        "[ab]__[ab.]{1,2}",
+        "[ab]{6,14}",
+        "[ab]_[ab]_e27bcb35"
+    ];
+    let listing = ("[ab.]{1,2}", naming, prop::collection::vec(tool, 0..8)).prop_map(
+        |(upstream, naming, tools)| Listing {
+            upstream,
+            naming,
+            tools,
+        },
+    );
+    prop::collection::vec(listing, 0..6)
+}
+
+fn as_offers(listings: &[Listing]) -> Vec<Offer<'_>> {
+    listings
+        .iter()
+        .map(
+            |Listing {
+                 upstream,
+                 naming,
+                 tools,
+             }| Offer {
+                upstream,
+                prefix: naming,
+                tools: tools.iter().map(String::as_str).collect(),
+            },
+        )
+        .collect()
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_offered_names_are_valid_and_unique(listings in listings(), limit in 0_usize..20) {
+        let offers = as_offers(&listings);
+        let public = public_names(&offers, limit);
+        prop_assert_eq!(&public, &public_names(&offers, limit));
+        prop_assert_eq!(public.len(), offers.len());
+        let mut seen = HashSet::new();
+        for (offer, row) in offers.iter().zip(&public) {
+            prop_assert_eq!(row.len(), offer.tools.len());
+            for name in row.iter().flatten() {
+                prop_assert!((1..=limit).contains(&name.len()), "{}", name);
+                prop_assert!(name.bytes().all(is_allowed), "{}", name);
+                prop_assert!(seen.insert(name.clone()), "{} twice", name);
+            }
+        }
+    }
+
+    #[test]
+    fn no_later_upstream_changes_a_valid_native_name(listings in listings(), limit in 0_usize..20) {
+        let offers = as_offers(&listings);
+        let public = public_names(&offers, limit);
+        for end in 0..offers.len() {
+            let fewer = public_names(&offers[..end], limit);
+            for ((offer, before), after) in offers.iter().zip(fewer).zip(&public) {
+                for ((tool, before), after) in offer.tools.iter().zip(before).zip(after) {
+                    if before.as_deref() == Some(*tool) {
+                        prop_assert_eq!(after.as_deref(), Some(*tool));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_tool_is_left_out_for_a_reason(listings in listings(), limit in 20_usize..40) {
+        let offers = as_offers(&listings);
+        for (offer, row) in offers.iter().zip(public_names(&offers, limit)) {
+            for (index, name) in row.iter().enumerate() {
+                let repeated = offer.tools[..index].contains(&offer.tools[index]);
+                let refused = matches!(offer.prefix, Naming::Never);
+                prop_assert!(name.is_some() || repeated || refused);
+                prop_assert!(name.is_none() || !repeated);
+            }
+        }
+    }
+}
