@@ -1,0 +1,181 @@
+//! A client of the proxy that sees bytes.
+//!
+//! Lines are kept in the order in which they came. Each is *taken* once, by the first call that
+//! waited for it; those taken by none can still be asked for later.
+
+use std::collections::BTreeSet;
+use std::process::ExitStatus;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
+use tokio::process::{Child, ChildStdin};
+
+use super::super::{GUARD, within};
+use super::output::{Envelope, Output, lines, text};
+
+/// A running proxy and the pipes to it; it is killed when dropped.
+pub struct Client {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: Output<Vec<Vec<u8>>>,
+    stderr: Output<Vec<u8>>,
+    /// Every line below this index is taken, and those in the set.
+    taken_below: usize,
+    taken: BTreeSet<usize>,
+    pub(super) next_id: u64,
+    /// Whether the requests made for the test carry the metadata of the modern era.
+    pub(super) modern: bool,
+    _home: Arc<TempDir>,
+}
+
+impl Client {
+    pub(super) fn new(mut child: Child, home: Arc<TempDir>) -> Self {
+        Self {
+            stdin: child.stdin.take(),
+            stdout: lines(child.stdout.take().unwrap()),
+            stderr: text(child.stderr.take().unwrap()),
+            child,
+            taken_below: 0,
+            taken: BTreeSet::new(),
+            next_id: 1,
+            modern: true,
+            _home: home,
+        }
+    }
+
+    /// Writes `line` and a line feed.
+    pub async fn send_line(&mut self, line: impl AsRef<[u8]>) {
+        let line = [line.as_ref(), b"\n"].concat();
+        self.send_bytes(&line).await;
+    }
+
+    /// Writes `bytes` as they are.
+    pub async fn send_bytes(&mut self, bytes: &[u8]) {
+        let stdin = self.stdin.as_mut().expect("stdin is closed");
+        within("the proxy to read", stdin.write_all(bytes))
+            .await
+            .unwrap_or_else(|error| panic!("{error}; stderr:\n{}", stderr_of(&self.stderr)));
+        stdin.flush().await.unwrap();
+    }
+
+    /// Takes the next line.
+    pub async fn next_line(&mut self) -> Vec<u8> {
+        self.take("a line", |_| true).await
+    }
+
+    /// Sends a request written out by the test, and takes the answer to its id, given in bytes.
+    pub async fn exchange(&mut self, line: impl AsRef<[u8]>, id: &str) -> Vec<u8> {
+        self.send_line(line).await;
+        self.answer_to(id).await
+    }
+
+    /// Takes the answer to the request whose id has these bytes.
+    pub async fn answer_to(&mut self, id: &str) -> Vec<u8> {
+        let what = format!("an answer to {id}");
+        self.take(&what, |line| Envelope::of(line).answers(id.as_bytes()))
+            .await
+    }
+
+    /// Every line so far, taken or not.
+    pub fn received(&self) -> Vec<Vec<u8>> {
+        self.stdout.look(Clone::clone)
+    }
+
+    /// Panics unless each line so far is a JSON-RPC message.
+    pub fn assert_every_line_is_json_rpc(&self) {
+        for line in self.received() {
+            let message = std::str::from_utf8(&line).map(|text| text.contains(r#""jsonrpc""#));
+            let object = serde_json::from_slice::<serde::de::IgnoredAny>(&line);
+            assert!(
+                object.is_ok() && message == Ok(true) && line.first() == Some(&b'{'),
+                "not a message: {}",
+                String::from_utf8_lossy(&line)
+            );
+        }
+    }
+
+    /// Takes the first line, past ones included, that `wanted` accepts; `what` is for the panic.
+    pub(super) async fn take(&mut self, what: &str, wanted: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+        let (stdout, taken) = (&self.stdout, &self.taken);
+        let mut from = self.taken_below;
+        let found = stdout.wait(|lines| {
+            let news =
+                (from..lines.len()).find(|index| !taken.contains(index) && wanted(&lines[*index]));
+            from = lines.len();
+            news.map(|index| (index, lines[index].clone()))
+        });
+        let complaint = match tokio::time::timeout(GUARD, found).await {
+            Ok(Some((index, line))) => {
+                self.taken.insert(index);
+                while self.taken.remove(&self.taken_below) {
+                    self.taken_below += 1;
+                }
+                return line;
+            }
+            Ok(None) => "stdout ended",
+            Err(_) => "time ran out",
+        };
+        panic!("{complaint} waiting for {what}; stderr:\n{}", self.stderr());
+    }
+
+    // The process.
+
+    /// What stands on stderr so far.
+    pub fn stderr(&self) -> String {
+        stderr_of(&self.stderr)
+    }
+
+    /// Waits until stderr contains `part`.
+    pub async fn wait_for_stderr(&self, part: &str) {
+        let found = self.stderr.wait(|bytes| {
+            let found = String::from_utf8_lossy(bytes).contains(part);
+            found.then_some(())
+        });
+        let found = within(&format!("`{part}` on stderr"), found).await;
+        assert!(found.is_some(), "no `{part}` in:\n{}", self.stderr());
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("the proxy has exited")
+    }
+
+    /// Closes stdin and waits for the end of the process and of its output.
+    pub async fn close(&mut self) -> ExitStatus {
+        self.close_stdin();
+        self.wait().await
+    }
+
+    /// Closes stdin.
+    pub fn close_stdin(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Waits for the end of the process and of its output.
+    pub async fn wait(&mut self) -> ExitStatus {
+        let Ok(status) = tokio::time::timeout(GUARD, self.child.wait()).await else {
+            panic!("the proxy does not exit; stderr:\n{}", self.stderr());
+        };
+        within("stdout to end", self.stdout.wait(|_| None::<()>)).await;
+        within("stderr to end", self.stderr.wait(|_| None::<()>)).await;
+        status.unwrap()
+    }
+
+    /// Kills the process, as a crash would.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Sends the process a signal by its name, such as `TERM` or `INT`.
+    #[cfg(unix)]
+    pub async fn signal(&self, name: &str) {
+        let mut kill = tokio::process::Command::new("kill");
+        kill.args([format!("-{name}"), self.pid().to_string()]);
+        assert!(kill.status().await.unwrap().success());
+    }
+}
+
+fn stderr_of(stderr: &Output<Vec<u8>>) -> String {
+    stderr.look(|bytes| String::from_utf8_lossy(bytes).into_owned())
+}

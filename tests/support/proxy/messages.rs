@@ -1,0 +1,152 @@
+//! The client's requests: JSON-RPC, and above it what MCP tests say most.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::client::Client;
+use super::output::{Envelope, value};
+
+impl Client {
+    /// Sends a request and waits for the message that answers it.
+    pub async fn request(&mut self, method: &str, params: Value) -> Value {
+        let id = self.send_request(method, params).await;
+        self.response(id).await
+    }
+
+    /// Sends a request of the modern era, adding what it needs in `_meta`.
+    pub async fn modern(&mut self, method: &str, params: Value) -> Value {
+        self.request(method, with_meta(params)).await
+    }
+
+    /// Sends a request and gives its id, for [`Client::response`].
+    pub async fn send_request(&mut self, method: &str, params: Value) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        let request = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
+        self.send_line(request.to_string()).await;
+        id
+    }
+
+    /// Waits for the message that answers the request `id`.
+    pub async fn response(&mut self, id: u64) -> Value {
+        value(&self.answer_to(&id.to_string()).await)
+    }
+
+    /// Sends a notification.
+    pub async fn notify(&mut self, method: &str, params: Value) {
+        let notification = json!({"jsonrpc": "2.0", "method": method, "params": params});
+        self.send_line(notification.to_string()).await;
+    }
+
+    /// Waits for the next notification of `method`.
+    pub async fn notification(&mut self, method: &str) -> Value {
+        let line = self.take(method, |line| Envelope::of(line).asks(method, false));
+        value(&line.await)
+    }
+
+    /// Waits for the next request of `method` from the proxy.
+    pub async fn incoming_request(&mut self, method: &str) -> Value {
+        let line = self.take(method, |line| Envelope::of(line).asks(method, true));
+        value(&line.await)
+    }
+
+    /// Answers a request from the proxy.
+    pub async fn respond(&mut self, request: &Value, result: Value) {
+        let response = json!({"jsonrpc": "2.0", "id": request["id"], "result": result});
+        self.send_line(response.to_string()).await;
+    }
+
+    /// Goes through the handshake of 2025-11-25 and gives the result of `initialize`.
+    ///
+    /// From then on the calls below are of the legacy era; before, of the modern one.
+    pub async fn initialize(&mut self) -> Value {
+        self.initialize_with(json!({})).await
+    }
+
+    /// As [`Client::initialize`], declaring `capabilities`.
+    pub async fn initialize_with(&mut self, capabilities: Value) -> Value {
+        let params = json!({
+            "protocolVersion": "2025-11-25",
+            "capabilities": capabilities,
+            "clientInfo": {"name": "test", "version": "1"},
+        });
+        let mut response = self.request("initialize", params).await;
+        self.notify("notifications/initialized", json!({})).await;
+        self.modern = false;
+        response["result"].take()
+    }
+
+    /// Sends a request in the era of this client and waits for the message that answers it.
+    pub async fn ask(&mut self, method: &str, params: Value) -> Value {
+        match self.modern {
+            true => self.modern(method, params).await,
+            false => self.request(method, params).await,
+        }
+    }
+
+    /// Calls a tool and waits for the message that answers.
+    pub async fn call(&mut self, name: &str, arguments: Value) -> Value {
+        let params = json!({"name": name, "arguments": arguments});
+        self.ask("tools/call", params).await
+    }
+
+    /// Lists the tools, page by page.
+    pub async fn tools(&mut self) -> Vec<Value> {
+        let (mut tools, mut params) = (Vec::new(), json!({}));
+        loop {
+            let mut response = self.ask("tools/list", params).await;
+            match response["result"]["tools"].take() {
+                Value::Array(page) => tools.extend(page),
+                _ => panic!("no tools in {response}"),
+            }
+            match response["result"]["nextCursor"].take() {
+                Value::Null => return tools,
+                cursor => params = json!({"cursor": cursor}),
+            }
+        }
+    }
+
+    /// The names of the tools, in the order of the list.
+    pub async fn tool_names(&mut self) -> Vec<String> {
+        let tools = self.tools().await;
+        let names = tools.iter().map(|tool| tool["name"].as_str().unwrap());
+        names.map(str::to_owned).collect()
+    }
+
+    /// Lists the tools, and again after each `notifications/tools/list_changed`, until their
+    /// names are `names` in any order. A modern client must be listening for it to come.
+    pub async fn wait_for_tools(&mut self, names: &[&str]) {
+        let wanted: BTreeSet<&str> = names.iter().copied().collect();
+        loop {
+            let listed = self.tool_names().await;
+            if wanted == listed.iter().map(String::as_str).collect() {
+                return;
+            }
+            let what = format!("tools {wanted:?} in place of {listed:?}");
+            let changed = "notifications/tools/list_changed";
+            self.take(&what, |line| Envelope::of(line).asks(changed, false))
+                .await;
+        }
+    }
+
+    /// Opens a modern subscription and gives the acknowledgement, whose id is that of the request.
+    pub async fn listen(&mut self, notifications: Value) -> Value {
+        let params = with_meta(json!({"notifications": notifications}));
+        self.send_request("subscriptions/listen", params).await;
+        self.notification("notifications/subscriptions/acknowledged")
+            .await
+    }
+}
+
+/// Adds the metadata which MCP 2026-07-28 requires of every request, beside what is there.
+pub fn with_meta(mut params: Value) -> Value {
+    let meta = &mut params["_meta"];
+    meta["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
+    meta["io.modelcontextprotocol/clientInfo"] = json!({"name": "test", "version": "1"});
+    let capabilities = &mut meta["io.modelcontextprotocol/clientCapabilities"];
+    if capabilities.is_null() {
+        *capabilities = json!({});
+    }
+    params
+}

@@ -1,0 +1,136 @@
+//! The proxy itself: its binary, launched as a client launches it, with nothing of this process's
+//! environment and a home directory of its own.
+
+mod client;
+mod messages;
+mod output;
+
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use super::Endpoint;
+pub use client::Client;
+pub use messages::with_meta;
+
+/// Variables without which a program does not run at all on some system, or its coverage is lost.
+const INHERITED: [&str; 4] = ["PATH", "SYSTEMROOT", "TMPDIR", "LLVM_PROFILE_FILE"];
+
+/// How to launch the proxy.
+pub struct Builder {
+    upstreams: Vec<Map<String, Value>>,
+    environment: Vec<(String, String)>,
+    arguments: Vec<String>,
+    home: Arc<TempDir>,
+}
+
+/// A proxy without upstreams.
+pub fn new() -> Builder {
+    Builder {
+        upstreams: Vec::new(),
+        environment: Vec::new(),
+        arguments: Vec::new(),
+        home: home(),
+    }
+}
+
+/// A home directory that several proxies, one after the other or at once, can share.
+pub fn home() -> Arc<TempDir> {
+    Arc::new(TempDir::new().unwrap())
+}
+
+impl Builder {
+    /// Adds an upstream.
+    #[must_use]
+    pub fn upstream(mut self, name: &str, endpoint: &(impl Endpoint + ?Sized)) -> Self {
+        let mut upstream = Map::new();
+        upstream.insert("name".to_owned(), json!(name));
+        upstream.insert("url".to_owned(), json!(endpoint.url()));
+        if let Some(transport) = endpoint.transport() {
+            upstream.insert("transport".to_owned(), json!(transport));
+        }
+        self.upstreams.push(upstream);
+        self
+    }
+
+    /// Adds the members of `extra` to the upstream called `name`, in place of those it has.
+    #[must_use]
+    pub fn extra(mut self, name: &str, extra: Value) -> Self {
+        let Value::Object(extra) = extra else {
+            panic!("`extra` takes an object, not {extra}");
+        };
+        let upstream = self.upstreams.iter_mut().find(|u| u["name"] == name);
+        upstream
+            .unwrap_or_else(|| panic!("no upstream `{name}` yet"))
+            .extend(extra);
+        self
+    }
+
+    /// Sets an environment variable; `PROXY_UPSTREAMS` replaces what the upstreams would give.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.environment.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Adds an argument of the command line.
+    #[must_use]
+    pub fn arg(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// Uses `home` (see [`home`]) in place of a fresh one.
+    #[must_use]
+    pub fn home(mut self, home: &Arc<TempDir>) -> Self {
+        self.home = home.clone();
+        self
+    }
+
+    /// Launches the proxy as a server on pipes.
+    pub async fn start(self) -> Client {
+        let mut command = self.command();
+        command.stdin(Stdio::piped());
+        Client::new(command.spawn().unwrap(), self.home)
+    }
+
+    /// Runs the proxy to its end with nothing on stdin: for its other commands.
+    pub async fn output(self) -> std::process::Output {
+        let mut command = self.command();
+        command.stdin(Stdio::null());
+        super::within("the command to end", command.output())
+            .await
+            .unwrap()
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-manifold"));
+        command
+            .args(&self.arguments)
+            .env_clear()
+            .envs(INHERITED.iter().filter_map(|&name| {
+                let value = std::env::var_os(name)?;
+                Some((name, value))
+            }))
+            .env("HOME", self.home.path())
+            .env("USERPROFILE", self.home.path())
+            .current_dir(self.home.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        if !self.upstreams.is_empty() {
+            command.env("PROXY_UPSTREAMS", json!(self.upstreams).to_string());
+        }
+        command.envs(self.environment.iter().cloned());
+        command
+    }
+
+    /// The home directory this proxy gets.
+    pub fn home_path(&self) -> &Path {
+        self.home.path()
+    }
+}

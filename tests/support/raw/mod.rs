@@ -1,0 +1,204 @@
+//! An HTTP/1.1 server whose answers are exact bytes.
+//!
+//! A handler sees each [`Request`] whole and says what goes on the socket, down to a reply that
+//! breaks off. The server keeps every request, and every request whose client left before its
+//! reply was complete, so that a test can ask or wait for either.
+
+mod connection;
+mod reply;
+mod request;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::future::BoxFuture;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use reply::{Reply, event};
+pub use request::Request;
+
+use super::{Endpoint, within};
+use connection::{Io, serve};
+
+/// What answers the requests of a server.
+pub type Handler = Arc<dyn Fn(Request) -> BoxFuture<'static, Reply> + Send + Sync>;
+
+/// What a server has seen so far.
+#[derive(Default)]
+pub(super) struct Log {
+    requests: Vec<Request>,
+    disconnects: Vec<Request>,
+    connections: usize,
+}
+
+/// A running server; it ends when dropped.
+pub struct Server {
+    address: SocketAddr,
+    scheme: &'static str,
+    log: Arc<watch::Sender<Log>>,
+    disconnects_taken: AtomicUsize,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Starts a server on a free port of the loopback interface.
+pub fn server<F, R>(handler: F) -> Server
+where
+    F: Fn(Request) -> R + Send + Sync + 'static,
+    R: Future<Output = Reply> + Send + 'static,
+{
+    server_at((Ipv4Addr::LOCALHOST, 0).into(), handler)
+}
+
+/// Starts a server on `address`: that of one which was stopped, as if it came back.
+pub fn server_at<F, R>(address: SocketAddr, handler: F) -> Server
+where
+    F: Fn(Request) -> R + Send + Sync + 'static,
+    R: Future<Output = Reply> + Send + 'static,
+{
+    start(address, None, handler_of(handler))
+}
+
+/// Gives a closure the type under which servers keep it.
+pub fn handler_of<F, R>(handler: F) -> Handler
+where
+    F: Fn(Request) -> R + Send + Sync + 'static,
+    R: Future<Output = Reply> + Send + 'static,
+{
+    Arc::new(move |request| Box::pin(handler(request)))
+}
+
+pub(super) fn start(address: SocketAddr, tls: Option<TlsAcceptor>, handler: Handler) -> Server {
+    let listener = std::net::TcpListener::bind(address).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let listener = TcpListener::from_std(listener).unwrap();
+    let server = Server {
+        address,
+        scheme: if tls.is_some() { "https" } else { "http" },
+        log: Arc::new(watch::Sender::new(Log::default())),
+        disconnects_taken: AtomicUsize::new(0),
+        stop: CancellationToken::new(),
+        tasks: TaskTracker::new(),
+    };
+    let (stop, tasks, log) = (
+        server.stop.clone(),
+        server.tasks.clone(),
+        server.log.clone(),
+    );
+    server.tasks.spawn(async move {
+        while let Some(Ok((stream, _))) = stop.run_until_cancelled(listener.accept()).await {
+            log.send_modify(|log| log.connections += 1);
+            let (handler, log, tls) = (handler.clone(), log.clone(), tls.clone());
+            let stop = stop.clone();
+            tasks.spawn(async move {
+                stop.run_until_cancelled(accepted(stream, tls, handler, log))
+                    .await
+            });
+        }
+    });
+    server
+}
+
+async fn accepted(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    handler: Handler,
+    log: Arc<watch::Sender<Log>>,
+) {
+    stream.set_nodelay(true).unwrap();
+    let io: Box<dyn Io> = match tls {
+        None => Box::new(stream),
+        // A client that does not trust the certificate ends the handshake; it has sent no request.
+        Some(tls) => match tls.accept(stream).await {
+            Ok(stream) => Box::new(stream),
+            Err(_) => return,
+        },
+    };
+    serve(io, &handler, &log).await;
+}
+
+impl Endpoint for Server {
+    fn url(&self) -> String {
+        self.url_of("/mcp")
+    }
+}
+
+impl Server {
+    /// The URL of `path` on this server.
+    pub fn url_of(&self, path: &str) -> String {
+        format!("{}://{}{path}", self.scheme, self.address)
+    }
+
+    /// Where the server listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Every request so far, in the order in which they were complete.
+    pub fn requests(&self) -> Vec<Request> {
+        self.log.borrow().requests.clone()
+    }
+
+    /// How many connections were accepted so far.
+    pub fn connections(&self) -> usize {
+        self.log.borrow().connections
+    }
+
+    /// Waits for the first request, past ones included, that `wanted` accepts.
+    pub async fn wait_for(&self, wanted: impl Fn(&Request) -> bool) -> Request {
+        self.wait_for_count(1, wanted).await.remove(0)
+    }
+
+    /// Waits until `count` requests, past ones included, were accepted by `wanted`.
+    pub async fn wait_for_count(
+        &self,
+        count: usize,
+        wanted: impl Fn(&Request) -> bool,
+    ) -> Vec<Request> {
+        let enough = |log: &Log| log.requests.iter().filter(|r| wanted(r)).count() >= count;
+        let log = &mut self.log.subscribe();
+        let log = within("a request to the raw server", log.wait_for(enough)).await;
+        let log = log.unwrap();
+        log.requests.iter().filter(|r| wanted(r)).cloned().collect()
+    }
+
+    /// Waits for the next client that leaves before its reply is complete, and gives its request.
+    pub async fn wait_for_disconnect(&self) -> Request {
+        let index = self.disconnects_taken.fetch_add(1, Ordering::Relaxed);
+        let log = &mut self.log.subscribe();
+        let log = log.wait_for(|log| log.disconnects.len() > index);
+        let log = within("a client to close its connection", log).await;
+        log.unwrap().disconnects[index].clone()
+    }
+
+    /// The requests whose clients left before the reply was complete.
+    pub fn disconnects(&self) -> Vec<Request> {
+        self.log.borrow().disconnects.clone()
+    }
+
+    /// Waits until something changes what the server has seen, `until` holding of it.
+    pub(super) async fn wait_until(&self, what: &str, until: impl Fn() -> bool) {
+        let log = &mut self.log.subscribe();
+        let wait = log.wait_for(|_| until());
+        within(what, wait).await.unwrap();
+    }
+
+    /// Closes the port and every connection; from then on the server refuses to connect.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        within("the raw server to stop", self.tasks.wait()).await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}

@@ -1,0 +1,166 @@
+//! What a server answers to a JSON-RPC request, whatever carries it.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::state::State;
+use super::{Call, Kind, Request};
+
+/// The members of a call's or a listing's `params` that a server looks at.
+#[derive(Deserialize)]
+struct Params<'a> {
+    name: Option<String>,
+    cursor: Option<String>,
+    #[serde(borrow)]
+    arguments: Option<&'a RawValue>,
+}
+
+/// A complete message with this result.
+pub(super) fn result(request: &Request, result: &str) -> Vec<u8> {
+    let id = id_of(request);
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#).into_bytes()
+}
+
+/// A complete message with this error.
+pub(super) fn error(request: &Request, code: i32, message: &str) -> Vec<u8> {
+    let error = json!({"code": code, "message": message});
+    let id = id_of(request);
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#).into_bytes()
+}
+
+fn id_of(request: &Request) -> String {
+    let id = request.id_bytes();
+    id.map_or_else(
+        || "null".to_owned(),
+        |id| String::from_utf8_lossy(&id).into_owned(),
+    )
+}
+
+/// Whether the server knows `method` (and so has something else to say than -32601).
+pub(super) fn knows(state: &State, method: &str) -> bool {
+    let handshake = match state.script.kind {
+        Kind::Modern => ["server/discover", "subscriptions/listen", "tools/list"],
+        Kind::Legacy | Kind::HttpSse => ["initialize", "ping", "tools/list"],
+    };
+    method == "tools/call"
+        || handshake.contains(&method)
+        || state.script.results.contains_key(method)
+}
+
+/// Answers anything but a handshake.
+pub(super) async fn answer(call: Call) -> Vec<u8> {
+    let (state, request) = (call.state.clone(), call.request.clone());
+    let method = request.rpc_method();
+    if let Some(told) = state.script.results.get(&method) {
+        return result(&request, told);
+    }
+    match method.as_str() {
+        "tools/list" => list(&state, &request),
+        "tools/call" => {
+            let name = request.tool();
+            if !state.has_tool(&name) {
+                return error(&request, -32602, &format!("Unknown tool: {name}"));
+            }
+            let body = request.body.clone();
+            state.calls.send_modify(|calls| calls.push(body));
+            let answer = match (&state.script.on_call, &state.script.on_call_in_steps) {
+                (_, Some(in_steps)) => in_steps(call).await,
+                (Some(at_once), None) => at_once(&request),
+                (None, None) => echo(&state, &request),
+            };
+            match answer.starts_with(br#"{"jsonrpc""#) {
+                true => answer,
+                false => result(&request, std::str::from_utf8(&answer).unwrap()),
+            }
+        }
+        "ping" if state.script.kind != Kind::Modern => result(&request, "{}"),
+        _ => error(&request, -32601, "Method not found"),
+    }
+}
+
+/// The result of `initialize`, and the version in it.
+pub(super) fn initialize(state: &State, request: &Request) -> (Vec<u8>, String) {
+    let asked = request.json()["params"]["protocolVersion"].take();
+    let versions = &state.script.versions;
+    let version = versions.iter().find(|version| asked == **version);
+    let version = version.unwrap_or(&versions[0]).clone();
+    let capabilities: Value = serde_json::from_str(&state.script.capabilities).unwrap();
+    let mut answer = json!({
+        "protocolVersion": version,
+        "capabilities": capabilities,
+        "serverInfo": {"name": "scripted", "version": "1.0.0"},
+    });
+    if let Some(instructions) = &state.script.instructions {
+        answer["instructions"] = json!(instructions);
+    }
+    (result(request, &answer.to_string()), version)
+}
+
+fn list(state: &Arc<State>, request: &Request) -> Vec<u8> {
+    let params = params_of(request);
+    let cursor = params.and_then(|params| params.cursor);
+    let start = match cursor.map(|cursor| cursor.strip_prefix("from ").map(str::parse)) {
+        None => 0,
+        Some(Some(Ok(start))) => start,
+        Some(_) => return error(request, -32602, "Invalid cursor"),
+    };
+    let tools = state.tools.lock().unwrap();
+    let end = tools
+        .len()
+        .min(usize::saturating_add(start, state.script.page_size));
+    let page = tools.get(start..end).unwrap_or_default().join(",");
+    let next = match end < tools.len() {
+        true => format!(r#","nextCursor":"from {end}""#),
+        false => String::new(),
+    };
+    let hints = match state.script.kind {
+        Kind::Modern => r#","resultType":"complete","ttlMs":0,"cacheScope":"private""#,
+        Kind::Legacy | Kind::HttpSse => "",
+    };
+    result(request, &format!(r#"{{"tools":[{page}]{next}{hints}}}"#))
+}
+
+/// Says the tool's name and the bytes of its arguments.
+fn echo(state: &State, request: &Request) -> Vec<u8> {
+    let arguments = params_of(request).and_then(|params| params.arguments);
+    let arguments = arguments.map_or("without arguments", RawValue::get);
+    let text = json!(format!("{} {arguments}", request.tool()));
+    let kind = match state.script.kind {
+        Kind::Modern => r#","resultType":"complete""#,
+        Kind::Legacy | Kind::HttpSse => "",
+    };
+    format!(r#"{{"content":[{{"type":"text","text":{text}}}]{kind}}}"#).into_bytes()
+}
+
+fn params_of(request: &Request) -> Option<Params<'_>> {
+    #[derive(Deserialize)]
+    struct Message<'a> {
+        #[serde(borrow)]
+        params: Option<Params<'a>>,
+    }
+    serde_json::from_slice::<Message>(&request.body)
+        .ok()?
+        .params
+}
+
+impl State {
+    /// The definition of the tool called `name`.
+    pub(super) fn tool(&self, name: &str) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Tool {
+            name: String,
+        }
+        let tools = self.tools.lock().unwrap();
+        let mut tools = tools.iter();
+        tools
+            .find(|tool| serde_json::from_str::<Tool>(tool).is_ok_and(|tool| tool.name == name))
+            .cloned()
+    }
+
+    fn has_tool(&self, name: &str) -> bool {
+        self.tool(name).is_some()
+    }
+}

@@ -1,0 +1,205 @@
+//! What a scripted server is told to say.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use serde_json::json;
+
+use super::super::raw::{self, Handler, Reply, Request};
+use super::super::tls;
+use super::state::{Call, State};
+use super::{Upstream, http_sse, legacy, modern};
+
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Kind {
+    Legacy,
+    Modern,
+    HttpSse,
+}
+
+type Answer = dyn Fn(&Request) -> Vec<u8> + Send + Sync;
+type AnswerInSteps = dyn Fn(Call) -> BoxFuture<'static, Vec<u8>> + Send + Sync;
+type Intercept = dyn Fn(&Request) -> Option<Reply> + Send + Sync;
+
+/// What a server was told to say.
+pub struct Builder {
+    pub(super) kind: Kind,
+    pub(super) tools: Vec<String>,
+    pub(super) page_size: usize,
+    pub(super) versions: Vec<String>,
+    pub(super) instructions: Option<String>,
+    pub(super) capabilities: String,
+    pub(super) sse_replies: bool,
+    pub(super) server_stream: bool,
+    pub(super) results: HashMap<String, String>,
+    pub(super) on_call: Option<Arc<Answer>>,
+    pub(super) on_call_in_steps: Option<Arc<AnswerInSteps>>,
+    pub(super) intercept: Option<Box<Intercept>>,
+}
+
+impl Builder {
+    pub(super) fn new(kind: Kind, versions: &[&str]) -> Self {
+        Self {
+            kind,
+            tools: Vec::new(),
+            page_size: usize::MAX,
+            versions: versions.iter().map(|&version| version.into()).collect(),
+            instructions: None,
+            capabilities: r#"{"tools":{"listChanged":true}}"#.to_owned(),
+            sse_replies: false,
+            server_stream: true,
+            results: HashMap::new(),
+            on_call: None,
+            on_call_in_steps: None,
+            intercept: None,
+        }
+    }
+
+    /// Adds a tool of this name. Called, it says its name and its arguments.
+    #[must_use]
+    pub fn tool(self, name: &str) -> Self {
+        self.tool_raw(&tool(name))
+    }
+
+    /// Adds a tool in these bytes.
+    #[must_use]
+    pub fn tool_raw(mut self, tool: &str) -> Self {
+        self.tools.push(tool.to_owned());
+        self
+    }
+
+    /// Lists so many tools a page.
+    #[must_use]
+    pub fn page_size(mut self, tools: usize) -> Self {
+        self.page_size = tools;
+        self
+    }
+
+    /// Answers calls with these bytes: a result, or a whole message if they begin `{"jsonrpc"`.
+    #[must_use]
+    pub fn reply_with(
+        mut self,
+        answer: impl Fn(&Request) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Self {
+        self.on_call = Some(Arc::new(answer));
+        self
+    }
+
+    /// Answers calls as [`Builder::reply_with`] does, in its own time and after messages of its own.
+    #[must_use]
+    pub fn on_call<F, R>(mut self, answer: F) -> Self
+    where
+        F: Fn(Call) -> R + Send + Sync + 'static,
+        R: Future<Output = Vec<u8>> + Send + 'static,
+    {
+        self.on_call_in_steps = Some(Arc::new(move |call| Box::pin(answer(call))));
+        self
+    }
+
+    /// Answers every request of `method` with this result.
+    #[must_use]
+    pub fn result(mut self, method: &str, result: &str) -> Self {
+        self.results.insert(method.to_owned(), result.to_owned());
+        self
+    }
+
+    /// Lets `reply` answer an HTTP request in place of the server.
+    #[must_use]
+    pub fn intercept(
+        mut self,
+        reply: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static,
+    ) -> Self {
+        self.intercept = Some(Box::new(reply));
+        self
+    }
+
+    /// Answers each POST with an event stream.
+    #[must_use]
+    pub fn sse_replies(mut self) -> Self {
+        self.sse_replies = true;
+        self
+    }
+
+    /// Answers GET with 405, as a legacy server without a stream of its own does.
+    #[must_use]
+    pub fn without_server_stream(mut self) -> Self {
+        self.server_stream = false;
+        self
+    }
+
+    /// Supports these protocol versions, the preferred one first.
+    #[must_use]
+    pub fn versions<'a>(mut self, versions: impl IntoIterator<Item = &'a str>) -> Self {
+        self.versions = versions.into_iter().map(str::to_owned).collect();
+        self
+    }
+
+    /// Gives instructions.
+    #[must_use]
+    pub fn instructions(mut self, instructions: &str) -> Self {
+        self.instructions = Some(instructions.to_owned());
+        self
+    }
+
+    /// Declares these capabilities, JSON.
+    #[must_use]
+    pub fn capabilities(mut self, capabilities: &str) -> Self {
+        self.capabilities = capabilities.to_owned();
+        self
+    }
+
+    /// Starts the server.
+    pub async fn start(self) -> Upstream {
+        let (state, handler) = self.build();
+        let address = (Ipv4Addr::LOCALHOST, 0).into();
+        Upstream {
+            raw: raw::start(address, None, handler.clone()),
+            state,
+            handler,
+            authority: None,
+        }
+    }
+
+    /// Starts the server behind TLS.
+    pub async fn start_tls(self) -> Upstream {
+        let (state, handler) = self.build();
+        let address = (Ipv4Addr::LOCALHOST, 0).into();
+        let (acceptor, authority) = tls::acceptor();
+        Upstream {
+            raw: raw::start(address, Some(acceptor), handler.clone()),
+            state,
+            handler,
+            authority: Some(authority),
+        }
+    }
+
+    fn build(self) -> (Arc<State>, Handler) {
+        let state = Arc::new(State::new(self));
+        let captured = state.clone();
+        let handler = raw::handler_of(move |request| {
+            let state = captured.clone();
+            async move {
+                if let Some(intercept) = &state.script.intercept
+                    && let Some(reply) = intercept(&request)
+                {
+                    return reply;
+                }
+                match state.script.kind {
+                    Kind::Legacy => legacy::reply(&state, request).await,
+                    Kind::Modern => modern::reply(&state, request).await,
+                    Kind::HttpSse => http_sse::reply(&state, request).await,
+                }
+            }
+        });
+        (state, handler)
+    }
+}
+
+/// The definition of a plain tool.
+pub fn tool(name: &str) -> String {
+    let schema = json!({"type": "object"});
+    json!({"name": name, "description": format!("The tool {name}"), "inputSchema": schema})
+        .to_string()
+}

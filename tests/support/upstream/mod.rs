@@ -1,0 +1,138 @@
+//! MCP servers told what to say, byte for byte, and strict about what they are asked.
+//!
+//! `legacy()` speaks Streamable HTTP of 2025-11-25, `modern()` that of 2026-07-28, `http_sse()` the
+//! transport of 2024-11-05. Each refuses what its revision lets a server refuse, so that a client
+//! which gets an answer has followed the rules.
+
+mod answer;
+mod builder;
+mod checks;
+mod http_sse;
+mod legacy;
+mod modern;
+mod state;
+
+use std::sync::Arc;
+
+use tempfile::NamedTempFile;
+
+use super::raw::{self, Handler, Reply, Request};
+use super::{Endpoint, within};
+use builder::Kind;
+pub use builder::{Builder, tool};
+pub use state::Call;
+use state::State;
+
+/// A server of Streamable HTTP as it was from 2025-03-26 to 2025-11-25, with sessions.
+pub fn legacy() -> Builder {
+    Builder::new(Kind::Legacy, &["2025-11-25", "2025-06-18", "2025-03-26"])
+}
+
+/// A server of Streamable HTTP as it is since 2026-07-28.
+pub fn modern() -> Builder {
+    Builder::new(Kind::Modern, &["2026-07-28"])
+}
+
+/// A server of HTTP+SSE, 2024-11-05.
+pub fn http_sse() -> Builder {
+    Builder::new(Kind::HttpSse, &["2024-11-05"])
+}
+
+/// A running server; it ends when dropped.
+pub struct Upstream {
+    /// What was asked of the server, as HTTP.
+    pub raw: raw::Server,
+    state: Arc<State>,
+    handler: Handler,
+    authority: Option<NamedTempFile>,
+}
+
+impl Endpoint for Upstream {
+    fn url(&self) -> String {
+        match self.state.script.kind {
+            Kind::HttpSse => self.raw.url_of("/sse"),
+            Kind::Legacy | Kind::Modern => self.raw.url(),
+        }
+    }
+
+    fn transport(&self) -> Option<&'static str> {
+        (self.state.script.kind == Kind::HttpSse).then_some("sse")
+    }
+}
+
+impl Upstream {
+    /// Replaces the tools, given as to [`Builder::tool_raw`]; see [`tool`] for plain ones.
+    pub fn set_tools<'a>(&self, tools: impl IntoIterator<Item = &'a str>) {
+        let tools = tools.into_iter().map(str::to_owned).collect();
+        *self.state.tools.lock().unwrap() = tools;
+    }
+
+    /// Says on the server's stream to each client that the tools have changed, once one listens.
+    pub async fn list_changed(&self) {
+        self.notify("notifications/tools/list_changed", "{}").await;
+    }
+
+    /// Sends a notification on the server's stream to each client, once one listens for it.
+    ///
+    /// A modern server adds the subscription to `params` and reaches those who asked for `method`.
+    pub async fn notify(&self, method: &str, params: &str) {
+        self.state.notify(method, params).await;
+    }
+
+    /// Ends the server's streams; the clients may open them again.
+    pub fn end_streams(&self) {
+        self.state.streams.send_modify(Vec::clear);
+    }
+
+    /// Forgets all sessions and ends their streams, as a restart does.
+    pub fn expire_sessions(&self) {
+        self.state.sessions.lock().unwrap().clear();
+        self.end_streams();
+    }
+
+    /// How many sessions are open.
+    pub fn sessions(&self) -> usize {
+        self.state.sessions.lock().unwrap().len()
+    }
+
+    /// The bodies of the calls that came to a tool, so far.
+    pub fn calls(&self) -> Vec<Vec<u8>> {
+        self.state.calls.borrow().clone()
+    }
+
+    /// Waits until `count` calls have come, and gives their bodies.
+    pub async fn wait_for_calls(&self, count: usize) -> Vec<Vec<u8>> {
+        let calls = &mut self.state.calls.subscribe();
+        let enough = calls.wait_for(|calls| calls.len() >= count);
+        let what = format!("{count} calls of tools");
+        within(&what, enough).await.unwrap().clone()
+    }
+
+    /// What was cancelled so far: the bodies of `notifications/cancelled`, or, where closing the
+    /// stream is the word for it, those of the calls whose stream the client closed.
+    pub fn cancelled(&self) -> Vec<Vec<u8>> {
+        let (log, sign) = match self.state.script.kind {
+            Kind::Modern => (self.raw.disconnects(), "tools/call"),
+            _ => (self.raw.requests(), "notifications/cancelled"),
+        };
+        let signs = log.into_iter().filter(|request| request.is(sign));
+        signs.map(|request| request.body).collect()
+    }
+
+    /// Waits for the first of [`Upstream::cancelled`].
+    pub async fn wait_for_cancelled(&self) -> Vec<u8> {
+        let any = || !self.cancelled().is_empty();
+        self.raw.wait_until("a cancellation", any).await;
+        self.cancelled().remove(0)
+    }
+
+    /// Comes back on the same port after `raw.stop()`, remembering its sessions. Not for TLS.
+    pub fn restart(&mut self) {
+        self.raw = raw::start(self.raw.address(), None, self.handler.clone());
+    }
+
+    /// The certificate of the authority behind a server started with TLS, PEM.
+    pub fn authority(&self) -> &std::path::Path {
+        self.authority.as_ref().expect("no TLS").path()
+    }
+}

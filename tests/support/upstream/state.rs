@@ -1,0 +1,212 @@
+//! What a running server remembers: its tools, sessions, and the streams on which it can speak.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, watch};
+
+use super::super::raw::{Reply, Request, event};
+use super::super::within;
+use super::Builder;
+
+/// How many messages a stream holds before the server waits for its client.
+const STREAM_BUFFER: usize = 1024;
+
+pub(super) struct State {
+    pub(super) script: Builder,
+    pub(super) tools: Mutex<Vec<String>>,
+    /// The negotiated version of each session.
+    pub(super) sessions: Mutex<HashMap<String, String>>,
+    pub(super) streams: watch::Sender<Vec<Stream>>,
+    pub(super) calls: watch::Sender<Vec<Vec<u8>>>,
+    /// The notifications and responses of the clients.
+    told: watch::Sender<Vec<Request>>,
+    next_session: AtomicUsize,
+}
+
+/// A stream on which the server speaks unasked.
+pub(super) struct Stream {
+    pub(super) session: String,
+    /// The id (JSON) and the filter of the `subscriptions/listen` that opened it.
+    pub(super) subscription: Option<(String, Value)>,
+    pub(super) sender: mpsc::Sender<Bytes>,
+}
+
+impl State {
+    pub(super) fn new(script: Builder) -> Self {
+        Self {
+            tools: Mutex::new(script.tools.clone()),
+            script,
+            sessions: Mutex::default(),
+            streams: watch::Sender::default(),
+            calls: watch::Sender::default(),
+            told: watch::Sender::default(),
+            next_session: AtomicUsize::new(1),
+        }
+    }
+
+    /// A session id not given before.
+    pub(super) fn new_session(&self) -> String {
+        let number = self.next_session.fetch_add(1, Ordering::Relaxed);
+        format!("session-{number}")
+    }
+
+    /// Opens a stream of the server and says `first` on it; an older one of the session ends.
+    pub(super) fn open_stream(
+        &self,
+        session: &str,
+        subscription: Option<(String, Value)>,
+        first: Option<Vec<u8>>,
+    ) -> Reply {
+        let (sender, receiver) = mpsc::channel(STREAM_BUFFER);
+        if let Some(first) = first {
+            sender.try_send(first.into()).unwrap();
+        }
+        self.streams.send_modify(|streams| {
+            let replaces = |old: &Stream| subscription.is_none() && old.session == session;
+            streams.retain(|stream| !stream.sender.is_closed() && !replaces(stream));
+            streams.push(Stream {
+                session: session.to_owned(),
+                subscription,
+                sender,
+            });
+        });
+        Reply::stream(receiver)
+    }
+
+    /// The stream of a session, to answer on it.
+    pub(super) fn stream_of(&self, session: &str) -> Option<mpsc::Sender<Bytes>> {
+        let streams = self.streams.borrow();
+        let stream = streams.iter().find(|stream| stream.session == session);
+        stream.map(|stream| stream.sender.clone())
+    }
+
+    pub(super) async fn notify(&self, method: &str, params: &str) {
+        let params: Value = serde_json::from_str(params).unwrap();
+        let streams = &mut self.streams.subscribe();
+        let listens = |stream: &Stream| !stream.sender.is_closed() && stream.listens_for(method);
+        let ready = streams.wait_for(|streams| streams.iter().any(listens));
+        let sends: Vec<_> = within(&format!("a client to listen for {method}"), ready)
+            .await
+            .unwrap()
+            .iter()
+            .filter(|stream| listens(stream))
+            .map(|stream| (stream.sender.clone(), stream.notification(method, &params)))
+            .collect();
+        for (sender, message) in sends {
+            // A client that has just gone is not told.
+            sender.send(event(message).into()).await.ok();
+        }
+    }
+
+    /// Keeps a notification or a response of a client.
+    pub(super) fn keep(&self, message: Request) {
+        self.told.send_modify(|told| told.push(message));
+    }
+
+    /// Waits for the first notification or response, past ones included, that `wanted` accepts.
+    async fn told(&self, what: &str, wanted: impl Fn(&Request) -> bool) -> Vec<u8> {
+        let told = &mut self.told.subscribe();
+        let found = told.wait_for(|told| told.iter().any(&wanted));
+        let told = within(what, found).await.unwrap();
+        told.iter().find(|&m| wanted(m)).unwrap().body.clone()
+    }
+}
+
+impl Stream {
+    fn listens_for(&self, method: &str) -> bool {
+        let Some((_, filter)) = &self.subscription else {
+            return true;
+        };
+        let wanted = match method {
+            "notifications/tools/list_changed" => &filter["toolsListChanged"],
+            "notifications/prompts/list_changed" => &filter["promptsListChanged"],
+            "notifications/resources/list_changed" => &filter["resourcesListChanged"],
+            _ => &filter["resourceSubscriptions"],
+        };
+        !matches!(wanted, Value::Null | Value::Bool(false))
+    }
+
+    fn notification(&self, method: &str, params: &Value) -> String {
+        let mut params = params.clone();
+        if let Some((id, _)) = &self.subscription {
+            let id: Value = serde_json::from_str(id).unwrap();
+            params["_meta"]["io.modelcontextprotocol/subscriptionId"] = id;
+        }
+        json!({"jsonrpc": "2.0", "method": method, "params": params}).to_string()
+    }
+}
+
+/// A call that is being answered in steps.
+pub struct Call {
+    /// The call, as it came.
+    pub request: Request,
+    pub(super) state: Arc<State>,
+    pub(super) stream: Option<mpsc::Sender<Bytes>>,
+}
+
+impl Call {
+    /// Sends a message before the answer, on the same stream.
+    pub async fn send(&self, message: impl AsRef<[u8]>) {
+        let stream = self.stream.as_ref().expect("answered without a stream");
+        stream.send(event(message).into()).await.ok();
+    }
+
+    /// Sends a progress notification, if the call gave a token for it.
+    pub async fn progress(&self, progress: u64) {
+        let call = self.request.json();
+        let token = &call["params"]["_meta"]["progressToken"];
+        if !token.is_null() {
+            let params = json!({"progressToken": token, "progress": progress});
+            let method = "notifications/progress";
+            let message = json!({"jsonrpc": "2.0", "method": method, "params": params});
+            self.send(message.to_string()).await;
+        }
+    }
+
+    /// Sends a request of the server and waits for the body that answers it; `id` is JSON.
+    pub async fn ask(&self, id: &str, method: &str, params: &str) -> Vec<u8> {
+        let request =
+            format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#);
+        self.send(request).await;
+        let answers =
+            |told: &Request| told.rpc_method().is_empty() && told.id_bytes() == Some(id.into());
+        self.state
+            .told(&format!("the answer to {method}"), answers)
+            .await
+    }
+
+    /// Waits for the `notifications/cancelled` of this call. In the modern era there is none:
+    /// the answer is dropped when the client closes the stream.
+    pub async fn cancelled(&self) {
+        let id = self.request.json()["id"].take();
+        let names_it = |told: &Request| {
+            told.is("notifications/cancelled") && told.json()["params"]["requestId"] == id
+        };
+        self.state.told("a cancellation", names_it).await;
+    }
+}
+
+/// Answers a POST with a stream that carries what `answer` sends and last what it gives.
+///
+/// When the client closes the stream, `answer` is dropped where it stands.
+pub(super) fn stream_reply<F, R>(answer: F) -> Reply
+where
+    F: FnOnce(mpsc::Sender<Bytes>) -> R,
+    R: Future<Output = Vec<u8>> + Send + 'static,
+{
+    let (sender, receiver) = mpsc::channel(STREAM_BUFFER);
+    let answer = answer(sender.clone());
+    tokio::spawn(async move {
+        tokio::select! {
+            message = answer => {
+                sender.send(event(message).into()).await.ok();
+            }
+            () = sender.closed() => {}
+        }
+    });
+    Reply::stream(receiver)
+}
