@@ -7,7 +7,10 @@
 #![allow(dead_code, unused_imports, unreachable_pub)]
 // A failure in here is a failed test, and the panic is how a test reports it.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc)]
+// A `json!` written in place reads better than a reference to one.
+#![allow(clippy::needless_pass_by_value)]
 
+pub mod http;
 pub mod proxy;
 pub mod raw;
 pub mod sdk;
