@@ -33,8 +33,11 @@ pub(crate) async fn find_or_build(printer: &Printer) -> Result<PathBuf> {
 async fn build(directory: &Path, sources: &Path) -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from(env!("CARGO")));
     let mut command = Command::new(&cargo);
+    // The example, which is there already, is named so that its dependencies' features stay as
+    // they are; without it cargo would build every dependency once more.
     command
-        .args(["build", "--bin", "mcp-manifold", "--manifest-path"])
+        .args(["build", "--bin", "mcp-manifold"])
+        .args(["--example", "quickstart", "--manifest-path"])
         .arg(sources.join("Cargo.toml"));
     // The directory is `<target>/<profile>`, and the profile `dev` is the one with another name.
     match directory.file_name().and_then(OsStr::to_str) {
