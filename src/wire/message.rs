@@ -78,8 +78,8 @@ impl Message {
     ///
     /// # Errors
     /// [`Malformed`], when the bytes are not UTF-8, not JSON, or not a JSON-RPC message.
-    pub fn parse(bytes: Bytes) -> Result<Self, Malformed> {
-        let bytes = trim(bytes);
+    pub fn parse(bytes: impl Into<Bytes>) -> Result<Self, Malformed> {
+        let bytes = trim(&bytes.into());
         let text = simdutf8::basic::from_utf8(&bytes).map_err(|_| Malformed::NotUtf8)?;
         if text.starts_with('[') {
             // serde would read an array as the envelope's members in their order.
@@ -130,7 +130,7 @@ impl Message {
     ///
     /// # Errors
     /// [`Malformed`], when the text is not a JSON array.
-    pub fn split_batch(bytes: Bytes) -> Result<Vec<Bytes>, Malformed> {
+    pub fn split_batch(bytes: &Bytes) -> Result<Vec<Bytes>, Malformed> {
         let bytes = trim(bytes);
         let text = simdutf8::basic::from_utf8(&bytes).map_err(|_| Malformed::NotUtf8)?;
         let parts: Vec<&RawValue> = serde_json::from_str(text).map_err(Malformed::NotJson)?;
@@ -216,8 +216,8 @@ impl Message {
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
-fn trim(bytes: Bytes) -> Bytes {
-    let text: &[u8] = bytes.strip_prefix(BOM).unwrap_or(&bytes);
+fn trim(bytes: &Bytes) -> Bytes {
+    let text: &[u8] = bytes.strip_prefix(BOM).unwrap_or(bytes);
     bytes.slice_ref(text.trim_ascii())
 }
 

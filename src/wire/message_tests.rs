@@ -54,7 +54,7 @@ fn bytes_that_are_no_message_are_told_apart() {
     ] {
         match error(text.as_bytes()) {
             Malformed::NotAMessage { id: found, .. } => {
-                assert_eq!(found.as_deref(), id.map(str::as_bytes))
+                assert_eq!(found.as_deref(), id.map(str::as_bytes));
             }
             other => panic!("{text}: {other}"),
         }
@@ -81,7 +81,7 @@ fn odd_but_valid_json_survives() {
 fn batches_are_split() {
     let text = Bytes::from_static(b" [ {\"method\":\"a\"} , 3 ]");
     assert!(Message::is_batch(&text));
-    let parts = Message::split_batch(text).unwrap();
+    let parts = Message::split_batch(&text).unwrap();
     assert_eq!(parts, [&b"{\"method\":\"a\"}"[..], b"3"]);
     assert!(!Message::is_batch(b" {\"a\":[]}"));
 }

@@ -18,6 +18,10 @@ pub mod code {
     pub const METHOD_NOT_FOUND: i64 = -32601;
     /// The method is known, its parameters are wrong.
     pub const INVALID_PARAMS: i64 = -32602;
+    /// Something went wrong in the proxy itself.
+    pub const INTERNAL_ERROR: i64 = -32603;
+    /// The request names a revision that is not spoken (MCP 2026-07-28 § Error Codes).
+    pub const UNSUPPORTED_PROTOCOL_VERSION: i64 = -32022;
 }
 
 /// One line for stdout: a message in up to three parts, so that a large one is not copied
@@ -55,17 +59,13 @@ impl Line {
         }
     }
 
-    /// The answer to `id` with this `result`, JSON text both.
+    /// The answer to `id` with this `result`, JSON text both. The result is not copied.
     #[must_use]
-    pub fn result(id: &[u8], result: &[u8]) -> Self {
-        let parts: [&[u8]; 5] = [
-            b"{\"jsonrpc\":\"2.0\",\"id\":",
-            id,
-            b",\"result\":",
-            result,
-            b"}",
-        ];
-        Self::whole(parts.concat().into())
+    pub fn result(id: &[u8], result: impl Into<Bytes>) -> Self {
+        let head = [b"{\"jsonrpc\":\"2.0\",\"id\":", id, b",\"result\":"].concat();
+        Self {
+            parts: [head.into(), result.into(), Bytes::from_static(b"}")],
+        }
     }
 
     /// The answer to `id` with an error that the proxy itself makes. `data` may be `null`.
@@ -103,6 +103,16 @@ impl Line {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Its bytes in one piece.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        let [head, middle, tail] = self.parts;
+        if middle.is_empty() && tail.is_empty() {
+            return head;
+        }
+        [head, middle, tail].concat().into()
     }
 
     /// Makes it one line: every CR and LF becomes a space. In valid JSON they stand between
@@ -157,8 +167,7 @@ mod tests {
 
     #[test]
     fn only_the_id_is_replaced() {
-        let message =
-            Message::parse("{\"result\":{\"id\":1},\"id\" : 1,\"x\":1E2}".into()).unwrap();
+        let message = Message::parse("{\"result\":{\"id\":1},\"id\" : 1,\"x\":1E2}").unwrap();
         let line = Line::with_id(&message, Bytes::from_static(b"\"a\""));
         assert_eq!(
             written(&line),
@@ -174,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_partly_written_line_goes_on_where_it_stopped() {
-        let message = Message::parse("{\"id\":7,\"result\":1}".into()).unwrap();
+        let message = Message::parse("{\"id\":7,\"result\":1}").unwrap();
         let line = Line::with_id(&message, Bytes::from_static(b"12345"));
         let whole = written(&line).into_bytes();
         for done in 0..=whole.len() {
