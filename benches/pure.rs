@@ -4,7 +4,8 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use mcp_manifold::catalog::name::{Naming, Offer, public_names};
+use mcp_manifold::catalog::name::{Offer, public_names};
+use mcp_manifold::config::Prefix;
 use mcp_manifold::upstream::mirror;
 use mcp_manifold::wire::sse::Parser;
 
@@ -77,7 +78,7 @@ fn names(criterion: &mut Criterion) {
             .iter()
             .map(|(upstream, tools)| Offer {
                 upstream,
-                prefix: &Naming::OnCollision,
+                prefix: &Prefix::OnCollision,
                 tools: tools.iter().map(String::as_str).collect(),
             })
             .collect();

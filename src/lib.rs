@@ -5,6 +5,8 @@
 
 pub mod wire;
 
+pub mod config;
+
 pub mod upstream;
 
 pub mod catalog;

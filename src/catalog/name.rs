@@ -7,6 +7,8 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use crate::config::Prefix;
+
 /// What stands between an upstream's name and its tool's.
 const SEPARATOR: &str = "__";
 
@@ -18,25 +20,13 @@ const SUFFIX_LENGTH: usize = 9;
 /// With 32 bits and 10,000 tools, the first is taken in one case of 400,000.
 const ATTEMPTS: u8 = 4;
 
-/// Whether an upstream's name is put before the names of its tools.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Naming {
-    /// Only when an earlier upstream has a tool of the same name.
-    #[default]
-    OnCollision,
-    /// Always, with this instead of the upstream's name.
-    Always(String),
-    /// Never: a tool whose name an earlier upstream has is left out.
-    Never,
-}
-
 /// The tools of one upstream, in its order.
 #[derive(Debug, Clone)]
 pub struct Offer<'a> {
     /// The upstream's name in the configuration.
     pub upstream: &'a str,
     /// How its tools are named.
-    pub prefix: &'a Naming,
+    pub prefix: &'a Prefix,
     /// The native names of its tools.
     pub tools: Vec<&'a str>,
 }
@@ -44,10 +34,10 @@ pub struct Offer<'a> {
 /// Names every tool of `offers`, which stand in the order of the configuration.
 ///
 /// The result has the shape of the input; `None` is a tool that is left out: the second of one
-/// name within an upstream, a collision under [`Naming::Never`], or one for which no free name
+/// name within an upstream, a collision under [`Prefix::Never`], or one for which no free name
 /// was found. A name has 1 to `limit` of the characters `A-Z a-z 0-9 _ -`. In this order:
 ///
-/// 1. A tool keeps its native name, or the one [`Naming::Always`] makes of it, when that is
+/// 1. A tool keeps its native name, or the one [`Prefix::Always`] makes of it, when that is
 ///    valid and no earlier tool has it.
 /// 2. A name that is not valid is mapped: each other character becomes `_`, and the hash of the
 ///    whole name is put at its end.
@@ -89,8 +79,8 @@ impl<'a> Offer<'a> {
     /// The name of a tool when nothing stands in its way.
     fn own_name(&self, tool: &'a str) -> Cow<'a, str> {
         match self.prefix {
-            Naming::Always(prefix) => prefixed(prefix, tool).into(),
-            Naming::OnCollision | Naming::Never => tool.into(),
+            Prefix::Always(prefix) => format!("{prefix}{tool}").into(),
+            Prefix::OnCollision | Prefix::Never => tool.into(),
         }
     }
 }
@@ -116,9 +106,9 @@ impl<'a> Names<'a> {
             return Some(name);
         }
         let full = match offer.prefix {
-            Naming::Never => return None,
-            Naming::Always(_) => own,
-            Naming::OnCollision => prefixed(offer.upstream, tool).into(),
+            Prefix::Never => return None,
+            Prefix::Always(_) => own,
+            Prefix::OnCollision => prefixed(offer.upstream, tool).into(),
         };
         self.claim(full.clone())
             .or_else(|| (0..ATTEMPTS).find_map(|attempt| self.claim_mapped(&full, attempt)))

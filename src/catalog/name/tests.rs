@@ -3,10 +3,10 @@
 use super::*;
 use proptest::prelude::*;
 
-const AUTO: &Naming = &Naming::OnCollision;
-const NEVER: &Naming = &Naming::Never;
+const AUTO: &Prefix = &Prefix::OnCollision;
+const NEVER: &Prefix = &Prefix::Never;
 
-fn offer<'a>(upstream: &'a str, prefix: &'a Naming, tools: &[&'a str]) -> Offer<'a> {
+fn offer<'a>(upstream: &'a str, prefix: &'a Prefix, tools: &[&'a str]) -> Offer<'a> {
     Offer {
         upstream,
         prefix,
@@ -72,16 +72,16 @@ fn of_one_name_within_an_upstream_the_first_tool_counts() {
 
 #[test]
 fn a_prefix_may_be_chosen_or_refused() {
-    let github = Naming::Always("gh.com".to_owned());
+    let github = Prefix::Always("gh_".to_owned());
     let offers = [
         offer("github", &github, &["search", "x"]),
-        offer("a", NEVER, &["search", "gh_com__x"]),
+        offer("a", NEVER, &["search", "gh_x"]),
         offer("b", NEVER, &["search", "list"]),
     ];
     assert_eq!(
         names(&offers),
         [
-            vec!["gh_com__search", "gh_com__x"],
+            vec!["gh_search", "gh_x"],
             vec!["search", "-"],
             vec!["-", "list"]
         ]
@@ -196,16 +196,16 @@ fn the_hash_is_fnv_1a() {
 #[derive(Debug, Clone)]
 struct Listing {
     upstream: String,
-    naming: Naming,
+    naming: Prefix,
     tools: Vec<String>,
 }
 
 fn listings() -> impl Strategy<Value = Vec<Listing>> {
     // Few letters, so that names, prefixed names and mapped names collide often.
     let naming = prop_oneof![
-        4 => Just(Naming::OnCollision),
-        1 => Just(Naming::Never),
-        1 => "[ab.]{0,2}".prop_map(Naming::Always),
+        4 => Just(Prefix::OnCollision),
+        1 => Just(Prefix::Never),
+        1 => "[ab.]{0,2}".prop_map(Prefix::Always),
     ];
     let tool = prop_oneof![
         "[ab.]{0,3}",
@@ -280,7 +280,7 @@ proptest! {
         for (offer, row) in offers.iter().zip(public_names(&offers, limit)) {
             for (index, name) in row.iter().enumerate() {
                 let repeated = offer.tools[..index].contains(&offer.tools[index]);
-                let refused = matches!(offer.prefix, Naming::Never);
+                let refused = matches!(offer.prefix, Prefix::Never);
                 prop_assert!(name.is_some() || repeated || refused);
                 prop_assert!(name.is_none() || !repeated);
             }

@@ -1,0 +1,92 @@
+//! The keys of an upstream and the variables of the program: what is known, and what comes close.
+
+/// A name that the configuration knows, with what it is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// The name, as the documentation has it.
+    pub name: &'static str,
+    /// Other names for it, from the configurations of other clients.
+    pub synonyms: &'static [&'static str],
+}
+
+const fn known(name: &'static str, synonyms: &'static [&'static str]) -> Known {
+    Known { name, synonyms }
+}
+
+/// Every key of an upstream, in the order of the documentation.
+pub const KEYS: [Known; 11] = [
+    known("name", &[]),
+    known("url", &["serverUrl", "httpUrl"]),
+    known("transport", &["type"]),
+    known("include_tools", &["includeTools"]),
+    known(
+        "ignore_tools",
+        &["ignoreTools", "excludeTools", "disabledTools"],
+    ),
+    known("headers", &[]),
+    known("prefix", &[]),
+    known("timeout", &[]),
+    known("disabled", &[]),
+    known("allow_http", &[]),
+    known("oauth", &[]),
+];
+
+/// Every variable of the program, in the order of the documentation.
+pub const VARIABLES: [Known; 12] = [
+    known("PROXY_UPSTREAMS", &[]),
+    known("PROXY_URL", &[]),
+    known("PROXY_NAME", &[]),
+    known("PROXY_TRANSPORT", &[]),
+    known("PROXY_INCLUDE_TOOLS", &[]),
+    known("PROXY_IGNORE_TOOLS", &[]),
+    known("PROXY_TIMEOUT", &[]),
+    known("PROXY_STARTUP_WAIT", &[]),
+    known("PROXY_MAX_MESSAGE_BYTES", &[]),
+    known("PROXY_TOOL_NAME_LENGTH", &[]),
+    known("DEBUG", &[]),
+    known("RUST_LOG", &[]),
+];
+
+/// How alike two names must be for one to be a slip of the other (Jaro-Winkler, 0 to 1).
+const CLOSE: f64 = 0.85;
+
+/// The name under which a key or one of its synonyms is known.
+pub(super) fn canonical(key: &str) -> Option<&'static str> {
+    let is = |known: &&Known| known.name == key || known.synonyms.contains(&key);
+    KEYS.iter().find(is).map(|known| known.name)
+}
+
+/// The known name that comes closest to one that is not known.
+pub(super) fn closest(all: &[Known], name: &str) -> Option<&'static str> {
+    let likeness = |known: &Known| {
+        let (ours, theirs) = (known.name.to_lowercase(), name.to_lowercase());
+        (strsim::jaro_winkler(&ours, &theirs), known.name)
+    };
+    let close = all.iter().map(likeness).filter(|(like, _)| *like >= CLOSE);
+    close
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_told_from_another_word() {
+        let cases = [
+            ("include_tool", Some("include_tools")),
+            ("ignoreTool", Some("ignore_tools")),
+            ("URL", Some("url")),
+            ("header", Some("headers")),
+            ("trasnport", Some("transport")),
+            ("time_out", Some("timeout")),
+            ("description", None),
+            ("autoApprove", None),
+            ("env", None),
+        ];
+        for (key, expected) in cases {
+            assert_eq!(closest(&KEYS, key), expected, "{key}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What to connect to and how: read from the environment, valid by construction.
+//!
+//! [`Config`] is what is left when every question has been answered, so that no later code
+//! asks again. What is wrong with a part of it stands in [`Config::problems`] and costs that
+//! part alone.
+
+mod entry;
+mod environment;
+mod file;
+mod filter;
+mod header;
+mod key;
+mod limits;
+mod problem;
+mod reader;
+mod single;
+mod upstream;
+mod url;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+pub use environment::Environment;
+pub use filter::Filter;
+pub use key::{KEYS, Known, VARIABLES};
+pub use limits::Limits;
+pub use problem::{ConfigError, Place, Problem, Severity};
+pub use upstream::{Prefix, TransportChoice, Upstream, UpstreamName};
+pub use url::ServerUrl;
+
+use file::Document;
+
+/// How long a call may go without a sign of life when nothing is configured: far beyond
+/// what tools commonly take, and under the hour after which clients have long given up.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// The whole configuration.
+#[derive(Debug)]
+pub struct Config {
+    /// The upstreams that can be used, in the order in which they were written.
+    pub upstreams: Vec<Upstream>,
+    /// How large, long and patient.
+    pub limits: Limits,
+    /// What was wrong with the rest.
+    pub problems: Vec<Problem>,
+}
+
+impl Config {
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    /// When nothing is configured, it cannot be read at all, or every upstream has an error.
+    pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
+        let mut problems = Vec::new();
+        let limits = Limits::read(environment, &mut problems);
+        let timeout = variable(environment, "PROXY_TIMEOUT", value::duration, &mut problems);
+        let timeout = timeout.unwrap_or(DEFAULT_TIMEOUT);
+        let upstreams = match environment.get("PROXY_UPSTREAMS") {
+            Some(text) => {
+                single::warn_if_set(environment, &mut problems);
+                let document = Document::open(text, environment)?;
+                let context = reader::Context {
+                    document: &document,
+                    environment,
+                    timeout,
+                };
+                let root = document.parse()?;
+                let entries = document.entries(&root)?;
+                let read = |entry: file::Entry<'_>| {
+                    let upstream = entry::read(&context, &entry, &mut problems)?;
+                    Some((entry.place, upstream))
+                };
+                let read = entries.into_iter().filter_map(read).collect();
+                without_duplicates(read, &mut problems)
+            }
+            None if environment.get("PROXY_URL").is_some() => {
+                Vec::from_iter(single::read(environment, timeout, &mut problems))
+            }
+            None => {
+                return Err(ConfigError::Missing {
+                    close: close_variable(environment),
+                });
+            }
+        };
+        let failed = problems.iter().any(|p| p.severity == Severity::Error);
+        if upstreams.is_empty() && failed {
+            return Err(ConfigError::AllBad(problems));
+        }
+        Ok(Self {
+            upstreams,
+            limits,
+            problems,
+        })
+    }
+}
+
+/// Leaves out upstreams whose name, or the variable that stands for it, was used before.
+fn without_duplicates(read: Vec<(Place, Upstream)>, problems: &mut Vec<Problem>) -> Vec<Upstream> {
+    let mut kept: Vec<Upstream> = Vec::with_capacity(read.len());
+    for (place, upstream) in read {
+        let variable = upstream.name.variable();
+        let earlier = kept.iter().find(|kept| kept.name.variable() == variable);
+        let message = match earlier {
+            None => {
+                kept.push(upstream);
+                continue;
+            }
+            Some(earlier) if earlier.name == upstream.name => {
+                "an earlier upstream has the same name; rename one".to_owned()
+            }
+            Some(earlier) => format!(
+                "shares the variable `PROXY_{variable}_CLIENT_ID` with `{}`; rename one",
+                earlier.name
+            ),
+        };
+        problems.push(Problem {
+            severity: Severity::Error,
+            place,
+            upstream: Some(upstream.name),
+            key: Some("name".to_owned()),
+            message,
+        });
+    }
+    kept
+}
+
+/// Reads a variable; one that cannot be read is reported and counts as not set.
+fn variable<T>(
+    environment: &Environment,
+    name: &str,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+    problems: &mut Vec<Problem>,
+) -> Option<T> {
+    let read = parse(environment.get(name)?);
+    read.map_err(|message| {
+        problems.push(Problem {
+            severity: Severity::Error,
+            place: Place::variable(name),
+            upstream: None,
+            key: None,
+            message,
+        });
+    })
+    .ok()
+}
+
+/// A variable that is set and looks like a slip of one of ours.
+fn close_variable(environment: &Environment) -> Option<String> {
+    let is_ours = |name: &&str| VARIABLES.iter().any(|known| known.name == *name);
+    let mut names = environment.names().filter(|name| !is_ours(name));
+    let found = names.find(|name| {
+        key::closest(&VARIABLES, name).is_some_and(|close| close.starts_with("PROXY_U"))
+    });
+    found.map(str::to_owned)
+}

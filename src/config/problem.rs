@@ -1,0 +1,128 @@
+//! What is wrong with a configuration, where, and what to do about it.
+
+use std::fmt;
+use std::io;
+
+use super::UpstreamName;
+
+/// Whether a problem costs the upstream or the setting it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// The upstream is left out, or the variable not used.
+    Error,
+    /// Everything is used all the same.
+    Warning,
+}
+
+/// A place in the text of a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The variable, or the file that it names.
+    pub source: String,
+    /// The line and the column, in characters; both count from 1. `None` for the whole.
+    pub position: Option<(usize, usize)>,
+}
+
+impl Place {
+    /// The whole of a variable.
+    pub(super) fn variable(name: &str) -> Self {
+        Self {
+            source: name.to_owned(),
+            position: None,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.source)?;
+        match self.position {
+            Some((line, column)) => write!(f, ":{line}:{column}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Something wrong with a part of the configuration; the rest is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What it costs.
+    pub severity: Severity,
+    /// Where it stands.
+    pub place: Place,
+    /// The upstream it is about, when that is known.
+    pub upstream: Option<UpstreamName>,
+    /// The key or the variable's part it is about.
+    pub key: Option<String>,
+    /// What is wrong, and after a semicolon what to do.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.place)?;
+        if let Some(upstream) = &self.upstream {
+            write!(f, "upstream `{upstream}`: ")?;
+        }
+        if let Some(key) = &self.key {
+            write!(f, "{key}: ")?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+/// Why there is nothing to serve. The program ends with status 2.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// No variable says where the remote servers are.
+    #[error(
+        "no upstream is configured; set PROXY_UPSTREAMS, for example to \
+         `[{{\"name\": \"docs\", \"url\": \"https://mcp.example.com/mcp\"}}]`{}",
+        suggestion(.close.as_deref())
+    )]
+    Missing {
+        /// A variable that is set and whose name comes close.
+        close: Option<String>,
+    },
+    /// `PROXY_UPSTREAMS` names a file that cannot be read.
+    #[error("PROXY_UPSTREAMS: cannot read `{path}`: {source}; check the path after the `@`")]
+    Unreadable {
+        /// The file, as it was looked for.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The text is not JSON, comments and trailing commas allowed for.
+    #[error("{place}: {message}")]
+    Syntax {
+        /// Where reading stopped.
+        place: Place,
+        /// What stood there, and what to do.
+        message: String,
+    },
+    /// The text is JSON of another shape.
+    #[error(
+        "{place}: {found} where upstreams were expected; write an array of upstreams, \
+         or an object of them keyed by name"
+    )]
+    Shape {
+        /// Where it stands.
+        place: Place,
+        /// What was found, as in "a string".
+        found: &'static str,
+    },
+    /// Every upstream has an error.
+    #[error("no upstream can be used\n{}", lines(.0))]
+    AllBad(Vec<Problem>),
+}
+
+fn suggestion(close: Option<&str>) -> String {
+    close.map_or_else(String::new, |close| {
+        format!(" (`{close}` is set, which is not a variable of this program)")
+    })
+}
+
+fn lines(problems: &[Problem]) -> String {
+    let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}

@@ -1,0 +1,80 @@
+//! The form for a single upstream: `PROXY_URL` and its companions.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+
+use super::problem::{Place, Problem, Severity};
+use super::{
+    Environment, Filter, Prefix, ServerUrl, TransportChoice, Upstream, UpstreamName, value,
+    variable,
+};
+
+/// The variables of this form alone.
+const COMPANIONS: [&str; 5] = [
+    "PROXY_URL",
+    "PROXY_NAME",
+    "PROXY_TRANSPORT",
+    "PROXY_INCLUDE_TOOLS",
+    "PROXY_IGNORE_TOOLS",
+];
+
+/// Reads the upstream. Its name is the host's when `PROXY_NAME` is not set.
+pub(super) fn read(
+    environment: &Environment,
+    timeout: Duration,
+    problems: &mut Vec<Problem>,
+) -> Option<Upstream> {
+    let before = problems.len();
+    let url = |text: &str| ServerUrl::parse(value::expand(text, environment)?.trim(), false);
+    let url = variable(environment, "PROXY_URL", url, problems);
+    let name = variable(environment, "PROXY_NAME", UpstreamName::new, problems);
+    let transport = TransportChoice::parse;
+    let transport = variable(environment, "PROXY_TRANSPORT", transport, problems);
+    let mut globs = |name| {
+        let compile = |text: &str| {
+            let globs = list(text);
+            let checked = Filter::new(&globs, &[]);
+            let wrong = |error| format!("{error}; correct the glob");
+            checked.map(|_| globs).map_err(wrong)
+        };
+        variable(environment, name, compile, problems).unwrap_or_default()
+    };
+    let (include, ignore) = (globs("PROXY_INCLUDE_TOOLS"), globs("PROXY_IGNORE_TOOLS"));
+    if problems.len() > before {
+        return None;
+    }
+    let url = url?;
+    let host = || {
+        let host = url.as_url().host_str()?.chars();
+        UpstreamName::new(&String::from_iter(host.take(UpstreamName::MAX_CHARS))).ok()
+    };
+    Some(Upstream {
+        name: name.or_else(host)?,
+        transport: transport.unwrap_or_default(),
+        tools: Filter::new(&include, &ignore).ok()?,
+        headers: HeaderMap::new(),
+        prefix: Prefix::default(),
+        timeout,
+        url,
+    })
+}
+
+/// Says that this form is not used beside `PROXY_UPSTREAMS`.
+pub(super) fn warn_if_set(environment: &Environment, problems: &mut Vec<Problem>) {
+    let set = COMPANIONS
+        .iter()
+        .filter(|name| environment.get(name).is_some());
+    problems.extend(set.map(|name| Problem {
+        severity: Severity::Warning,
+        place: Place::variable(name),
+        upstream: None,
+        key: None,
+        message: "is not used, since PROXY_UPSTREAMS is set; move it there".to_owned(),
+    }));
+}
+
+/// A list of globs: a JSON array, or separated by commas.
+fn list(text: &str) -> Vec<String> {
+    serde_json::from_str(text).unwrap_or_else(|_| value::comma_list(text))
+}

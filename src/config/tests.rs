@@ -1,0 +1,261 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn environment(variables: &[(&str, &str)]) -> Environment {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    variables.iter().map(owned).collect()
+}
+
+fn read(upstreams: &str) -> Result<Config, ConfigError> {
+    Config::from_environment(&environment(&[
+        ("PROXY_UPSTREAMS", upstreams),
+        ("TOKEN", "hunter2"),
+    ]))
+}
+
+/// The upstreams as `name transport url`, then the problems.
+fn told(config: &Config) -> Vec<String> {
+    let upstream = |u: &Upstream| format!("{} {:?} {}", u.name, u.transport, u.url);
+    let problem = |p: &Problem| format!("{:?}: {p}", p.severity);
+    let upstreams = config.upstreams.iter().map(upstream);
+    upstreams
+        .chain(config.problems.iter().map(problem))
+        .collect()
+}
+
+const DOCS: &str = r#"{"name":"docs","url":"https://docs.example/mcp"}"#;
+
+#[test]
+fn every_form_of_the_list_is_understood() {
+    let forms = [
+        r#"[{"name":"docs","url":"https://docs.example/mcp","transport":"http",}]"#,
+        "// mine\n[ /* one */ {\"name\": \"docs\", \"url\": \"https://docs.example/mcp\", \"transport\": \"HTTP-only\"} ]",
+        r#"{"docs":{"url":"https://docs.example/mcp","type":"http"}}"#,
+        r#"{"mcpServers":{"docs":{"type":"streamable-http","serverUrl":"https://docs.example/mcp"}}}"#,
+        r#"{"inputs":[],"servers":{"docs":{"type":"http","httpUrl":"https://docs.example/mcp"}}}"#,
+        r#"{"mcp":{"servers":{"docs":{"type":"http","url":"https://docs.example/mcp"}}}}"#,
+        r#"{"name":"docs","url":"https://docs.example/mcp","transport":"http"}"#,
+        r#"{"mcpServers":[{"name":"docs","url":"https://docs.example/mcp","transport":"http"}]}"#,
+    ];
+    for form in forms {
+        let config = read(form).unwrap();
+        assert_eq!(
+            told(&config),
+            ["docs Http https://docs.example/mcp"],
+            "{form}"
+        );
+    }
+}
+
+#[test]
+fn every_word_for_a_transport_is_understood() {
+    let words = [
+        ("http-first", TransportChoice::HttpFirst),
+        ("http", TransportChoice::Http),
+        ("sse", TransportChoice::Sse),
+        ("sse-first", TransportChoice::SseFirst),
+        ("http-only", TransportChoice::Http),
+        ("sse-only", TransportChoice::Sse),
+        ("SSE", TransportChoice::Sse),
+    ];
+    for (word, choice) in words {
+        let json = format!(r#"[{{"name":"docs","url":"https://x.example","transport":"{word}"}}]"#);
+        assert_eq!(
+            read(&json).unwrap().upstreams[0].transport,
+            choice,
+            "{word}"
+        );
+    }
+}
+
+#[test]
+fn every_key_reaches_its_field() {
+    let config = read(
+        r#"[{"name":"docs","url":"https://x.example/${TOKEN}","include_tools":["get_*"],
+            "ignore_tools":"*_SECRET","headers":{"Authorization":"Bearer ${TOKEN}"},"prefix":"d-",
+            "timeout":"90s"}]"#,
+    )
+    .unwrap();
+    let upstream = &config.upstreams[0];
+    assert_eq!(upstream.url.as_url().path(), "/hunter2");
+    assert!(upstream.tools.allows("GET_x") && !upstream.tools.allows("get_secret"));
+    assert_eq!(upstream.headers["authorization"], "Bearer hunter2");
+    assert_eq!(upstream.prefix, Prefix::Always("d-".to_owned()));
+    assert_eq!(upstream.timeout, Duration::from_secs(90));
+    assert!(
+        !format!("{config:?}")
+            .replace("/hunter2", "")
+            .contains("hunter2")
+    );
+}
+
+#[test]
+fn a_prefix_is_a_text_or_when_to_use_one() {
+    let always = |prefix: &str| Prefix::Always(prefix.to_owned());
+    let cases = [
+        ("true", always("docs__")),
+        ("\"always\"", always("docs__")),
+        ("\"x.\"", always("x.")),
+        ("\"auto\"", Prefix::OnCollision),
+        ("null", Prefix::OnCollision),
+        ("\"\"", Prefix::Never),
+        ("\"never\"", Prefix::Never),
+        ("false", Prefix::Never),
+    ];
+    for (written, prefix) in cases {
+        let json = format!(r#"[{{"name":"docs","url":"https://x.example","prefix":{written}}}]"#);
+        assert_eq!(
+            read(&json).unwrap().upstreams[0].prefix,
+            prefix,
+            "{written}"
+        );
+    }
+}
+
+#[test]
+fn what_is_wrong_with_one_upstream_is_told_and_the_others_are_kept() {
+    let bad = r#"
+    "text", {"url":"https://x.example"}, {"name":"a"}, {"name":"b","url":7},
+    {"name":"c","url":"http://c.example/mcp?key=hunter2"},
+    {"name":"d","url":"https://d.example","transport":"htp","timeout":"soon"},
+    {"name":"e","url":"https://e.example","headers":{"X-Key":"${NOPE}"}},
+    {"name":"f","url":"https://f.example","ignore_tools":["[a"]},
+    {"name":"g","url":"https://g.example","include_tool":["x"],"color":1,"timeout":600000},
+    {"name":"docs","url":"https://again.example"},
+    {"name":"d.ocs","url":"https://x.example"}, {"name":"d-ocs","url":"https://x.example"},
+    {"name":"local","command":"npx","args":[]},
+    {"name":"off","url":"https://off.example","disabled":true},
+    {"name":7,"url":"https://x.example"}, {"name":"h","url":"https://x.example","disabled":"yes"},
+    {"name":"i","url":"https://a.example","url":"https://b.example","headers":["x"],"prefix":7},
+    {"name":"j","url":"https://j.example","oauth":{"client_id":"x"}}"#;
+    let config = read(&format!("[{DOCS},{bad}]")).unwrap();
+    insta::assert_snapshot!(told(&config).join("\n"));
+}
+
+#[test]
+fn text_that_is_not_json_ends_with_one_message() {
+    let cases = [
+        "[{\"name\":\"docs\" \"url\":1}]",
+        "[{\\\"name\\\":\\\"docs\\\"}]",
+        "'[]'",
+        "https://mcp.example.com",
+        "[{\"name\":\"docs\"",
+        "",
+        " ",
+        "// nothing",
+        "[] []",
+        "7",
+        "null",
+        "\"text\"",
+        "{\"mcpServers\":7}",
+        "@/no/such/file.json",
+        "@",
+        &"[".repeat(100_000),
+    ];
+    let told = cases.map(|text| match read(text) {
+        Ok(config) => format!("{:?}", told(&config)),
+        Err(error) => error.to_string(),
+    });
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn a_file_is_read_and_named_in_messages() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(
+        directory.path().join("upstreams.json"),
+        "\u{feff}{\n  // two\n  \"docs\": {\"url\": \"https://docs.example/mcp\",\n    \"colour\": 1},\n}",
+    )
+    .unwrap();
+    let config = Config::from_environment(&environment(&[
+        ("PROXY_UPSTREAMS", " @~/upstreams.json\n"),
+        ("HOME", directory.path().to_str().unwrap()),
+    ]))
+    .unwrap();
+    assert_eq!(
+        told(&config),
+        [
+            "docs HttpFirst https://docs.example/mcp",
+            "Warning: ~/upstreams.json:4:5: upstream `docs`: unknown key `colour`; it is ignored",
+        ]
+    );
+}
+
+#[test]
+fn a_single_upstream_needs_one_variable() {
+    let all = environment(&[
+        ("PROXY_URL", "https://mcp.example.com/mcp"),
+        ("PROXY_NAME", "docs"),
+        ("PROXY_TRANSPORT", "sse"),
+        ("PROXY_INCLUDE_TOOLS", "get_*, {list,find}_*"),
+        ("PROXY_IGNORE_TOOLS", "[\"*_secret\"]"),
+        ("PROXY_TIMEOUT", "7s"),
+        ("ENABLE_ADDITIONAL_TOOLS", "proxy"),
+    ]);
+    let config = Config::from_environment(&all).unwrap();
+    assert_eq!(told(&config), ["docs Sse https://mcp.example.com/mcp"]);
+    let upstream = &config.upstreams[0];
+    assert!(upstream.tools.allows("find_x") && !upstream.tools.allows("get_secret"));
+    assert!(!upstream.tools.allows("set_x"));
+    assert_eq!(upstream.timeout, Duration::from_secs(7));
+
+    let url = format!("https://{}.example/", "a".repeat(63));
+    let alone = Config::from_environment(&environment(&[("PROXY_URL", &url)])).unwrap();
+    assert_eq!(
+        alone.upstreams[0].name.as_str().len(),
+        UpstreamName::MAX_CHARS
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_variable_is_told() {
+    let upstreams = format!("[{DOCS}]");
+    let config = Config::from_environment(&environment(&[
+        ("PROXY_UPSTREAMS", &upstreams),
+        ("PROXY_URL", "https://x.example"),
+        ("PROXY_TIMEOUT", "never"),
+        ("PROXY_MAX_MESSAGE_BYTES", "1"),
+        ("PROXY_STARTUP_WAIT", "0"),
+        ("PROXY_TOOL_NAME_LENGTH", "8"),
+    ]))
+    .unwrap();
+    assert_eq!(config.limits, Limits::default());
+    assert_eq!(config.upstreams[0].timeout, DEFAULT_TIMEOUT);
+    insta::assert_snapshot!(told(&config).join("\n"));
+}
+
+#[test]
+fn nothing_usable_is_an_error_that_says_what_to_do() {
+    let cases: [&[(&str, &str)]; 5] = [
+        &[],
+        &[("PROXY_UPSTREAM", "[]")],
+        &[("PROXY_URL", "mcp.example.com"), ("PROXY_TRANSPORT", "tcp")],
+        &[(
+            "PROXY_UPSTREAMS",
+            r#"[{"name":"a"},{"url":"https://x.example"}]"#,
+        )],
+        &[("PROXY_UPSTREAMS", "")],
+    ];
+    let told = cases.map(|variables| {
+        Config::from_environment(&environment(variables))
+            .unwrap_err()
+            .to_string()
+    });
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_reading_panic(text in r#"([\[\]{}:,"\\/* \n0-9a-z$-]|name|url|https://x|é|"headers"){0,60}"#) {
+        let _ = read(&text);
+    }
+
+    #[test]
+    fn no_value_of_a_key_makes_reading_panic(
+        key in proptest::sample::select(KEYS.map(|known| known.name).to_vec()),
+        value in r#"(null|true|-?[0-9]{1,30}|"[a-z$\{\}\[\]:-]{0,12}"|\["[\[{a*]{0,5}"\]|\{"[a-z -]{0,5}":"[$\{\}a]{0,6}"\})"#,
+    ) {
+        let _ = read(&format!(r#"[{{"name":"docs","url":"https://x.example","{key}":{value}}}]"#));
+    }
+}
