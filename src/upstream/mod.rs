@@ -1,3 +1,23 @@
-//! The servers behind us: how each is reached, and what the way there asks of a message.
+//! Connections to the remote servers: each kept by a task of its own, in whatever era its server
+//! speaks. Others hold an [`Upstream`] and send requests through it; they see one shape,
+//! an [`Exchange`], whatever the transport.
 
+mod connection;
+mod error;
+mod exchange;
+mod handle;
+mod handshake;
+mod listing;
+mod live;
 pub mod mirror;
+mod request;
+mod transport;
+
+pub use connection::Events;
+pub use error::{Outcome, TransportError, UpstreamError, code};
+pub use exchange::Exchange;
+pub use handle::{State, Upstream};
+pub use listing::{Listing, Tool};
+pub use live::{Identity, Live, ServerFacts};
+pub use request::{Request, next_id};
+pub use transport::client::Clients;

@@ -1,0 +1,295 @@
+//! The task that keeps one upstream connected.
+//!
+//! It makes the connection, keeps the listing fresh, hears what the upstream says on its own,
+//! and begins again when any of these ends. Requests go past it: each is an HTTP exchange of
+//! its own on the [`Live`] connection that the task published.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde_json::json;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use super::error::TransportError;
+use super::handle::{Shared, State};
+use super::handshake::{Connected, Handshake};
+use super::listing::Listing;
+use super::live::{Identity, Live};
+use super::transport::client::Clients;
+use super::transport::events::Incoming;
+use super::transport::http::Http;
+use super::transport::http_sse::HttpSseStream;
+use super::transport::streamable_http::LISTEN;
+use super::transport::streamable_http_legacy::StreamableHttpLegacy;
+use super::transport::{Transport, answer_to};
+use crate::wire::{Era, Kind, Message};
+
+/// The pauses between attempts: doubling from the first to the last, each varied by a fifth.
+const FIRST_DELAY: Duration = Duration::from_secs(1);
+const LAST_DELAY: Duration = Duration::from_secs(300);
+
+/// Hears what upstreams say outside any request. Called in the order in which they say it,
+/// and before the next thing is read from them.
+pub trait Events: Send + Sync + std::fmt::Debug {
+    /// The upstream with this index sent a notification.
+    fn notification(&self, upstream: usize, message: Message) -> BoxFuture<'_, ()>;
+}
+
+pub(super) struct Connection {
+    pub(super) shared: Arc<Shared>,
+    pub(super) clients: Arc<Clients>,
+    pub(super) identity: Identity,
+    pub(super) events: Arc<dyn Events>,
+}
+
+impl Connection {
+    pub(super) async fn run(self, cancel: CancellationToken) {
+        let mut backoff = Backoff::default();
+        for attempt in 1.. {
+            self.publish(State::Connecting { alive: false });
+            let made = tokio::select! {
+                () = cancel.cancelled() => break,
+                made = self.connect(attempt) => made,
+            };
+            let (cause, was_up) = match made {
+                Ok((live, stream)) => match self.keep(live, stream, &cancel).await {
+                    Some(cause) => (cause, true),
+                    None => break,
+                },
+                Err(cause) => (cause, false),
+            };
+            if was_up {
+                backoff = Backoff::default();
+                if matches!(cause, TransportError::SessionExpired) {
+                    info!("session expired; opening a new one");
+                    continue;
+                }
+            }
+            let delay = backoff.next(&cause);
+            match was_up || backoff.failures == 1 {
+                true => warn!(error = %cause, retry_in = ?delay, "not connected"),
+                false => debug!(error = %cause, retry_in = ?delay, "still not connected"),
+            }
+            self.publish(State::Down { cause, attempt });
+            tokio::select! {
+                () = cancel.cancelled() => break,
+                () = self.shared.wake.notified() => {}
+                () = sleep(delay) => {}
+            }
+        }
+    }
+
+    fn publish(&self, state: State) {
+        self.shared.state.send_replace(state);
+        self.shared.changed.notify_one();
+    }
+
+    async fn connect(&self, generation: u64) -> Result<Connected, TransportError> {
+        let config = &self.shared.config;
+        let client = self.clients.get(&config.url).await?;
+        let alive = || self.publish(State::Connecting { alive: true });
+        let handshake = Handshake {
+            choice: config.transport,
+            identity: &self.identity,
+            generation,
+            alive: &alive,
+        };
+        handshake
+            .connect(|| Http::new(client.clone(), config, self.shared.limit))
+            .await
+    }
+
+    /// Keeps a connection until it is lost, and says why; `None` when it was cancelled.
+    async fn keep(
+        &self,
+        live: Live,
+        stream: Option<HttpSseStream>,
+        cancel: &CancellationToken,
+    ) -> Option<TransportError> {
+        let live = Arc::new(live);
+        self.publish(State::Ready(live.clone()));
+        let mut expired = self.shared.expired.subscribe();
+        let ended = tokio::select! {
+            biased;
+            () = cancel.cancelled() => None,
+            Err(cause) = self.keep_listed(&live) => Some(cause),
+            cause = self.listen(&live, stream) => Some(cause),
+            _ = expired.wait_for(|generation| *generation == live.generation) => {
+                return Some(TransportError::SessionExpired);
+            }
+        };
+        live.transport.close().await;
+        ended
+    }
+
+    /// Reads the listing now and whenever it is asked for.
+    async fn keep_listed(&self, live: &Live) -> Result<Infallible, TransportError> {
+        let listing = Listing::fetch(live).await?;
+        info!(
+            era = live.era.as_str(),
+            version = live.version,
+            tools = listing.tools.len(),
+            "connected"
+        );
+        self.publish_listing(listing);
+        loop {
+            self.shared.relist.notified().await;
+            match Listing::fetch(live).await {
+                Ok(listing) => {
+                    debug!(tools = listing.tools.len(), "listed again");
+                    self.publish_listing(listing);
+                }
+                Err(error @ TransportError::SessionExpired) => return Err(error),
+                Err(error) => warn!(%error, "listing failed; the last one stays"),
+            }
+        }
+    }
+
+    fn publish_listing(&self, listing: Listing) {
+        self.shared.listing.send_if_modified(|current| {
+            let same = current.as_deref() == Some(&listing);
+            if !same {
+                *current = Some(Arc::new(listing));
+            }
+            !same
+        });
+        self.shared.changed.notify_one();
+        self.shared.listed.send_modify(|times| *times += 1);
+    }
+
+    /// Hears the upstream on the stream of its era; returns when the connection is lost.
+    async fn listen(&self, live: &Live, stream: Option<HttpSseStream>) -> TransportError {
+        match (&live.transport, stream) {
+            (Transport::HttpSse(_), Some(mut stream)) => loop {
+                match stream.next().await {
+                    Ok(Some(message)) => self.hear(live, message).await,
+                    Ok(None) => return TransportError::StreamEnded,
+                    Err(error) => return error,
+                }
+            },
+            (Transport::StreamableHttpLegacy(session), _) => {
+                self.listen_legacy(live, session).await
+            }
+            _ if live.facts.tools_list_changed => self.listen_modern(live).await,
+            _ => std::future::pending().await,
+        }
+    }
+
+    /// The standalone GET stream, opened again whenever it ends.
+    async fn listen_legacy(&self, live: &Live, session: &StreamableHttpLegacy) -> TransportError {
+        let (mut last, mut retry, mut backoff) = (None::<String>, None, Backoff::default());
+        loop {
+            match session.listen(last.as_deref()).await {
+                Ok(None) => std::future::pending().await,
+                Err(error @ TransportError::SessionExpired) => return error,
+                Err(error) => debug!(%error, "the standalone stream is down"),
+                Ok(Some(mut events)) => {
+                    while let Ok(Some(incoming)) = events.next().await {
+                        if let Incoming::Message(message) = incoming {
+                            self.hear(live, message).await;
+                        }
+                        backoff = Backoff::default();
+                    }
+                    last = events.last_event_id.take().or(last);
+                    retry = events.retry.or(retry);
+                    if last.is_none() {
+                        // What was said meanwhile is lost.
+                        self.shared.relist.notify_one();
+                    }
+                }
+            }
+            let delay = backoff.next(&TransportError::StreamEnded);
+            sleep(retry.filter(|_| backoff.failures == 1).unwrap_or(delay)).await;
+        }
+    }
+
+    /// A subscription to changes of the tools, made again whenever it ends.
+    async fn listen_modern(&self, live: &Live) -> TransportError {
+        debug_assert_eq!(live.era, Era::Modern);
+        let mut backoff = Backoff::default();
+        loop {
+            let filter = json!({"notifications": {"toolsListChanged": true}});
+            match live.open(LISTEN, filter).await {
+                Err(error) => debug!(%error, "the subscription is down"),
+                Ok(mut exchange) => {
+                    while let Ok(message) = exchange.next().await {
+                        if message.error().is_some() {
+                            debug!("the upstream offers no subscriptions");
+                            return std::future::pending().await;
+                        }
+                        backoff = Backoff::default();
+                        self.hear(live, message).await;
+                    }
+                    self.shared.relist.notify_one();
+                }
+            }
+            sleep(backoff.next(&TransportError::StreamEnded)).await;
+        }
+    }
+
+    async fn hear(&self, live: &Live, message: Message) {
+        match (message.kind(), &*message.method()) {
+            (Kind::Request, _) => {
+                if let Err(error) = live.notify(answer_to(&message)).await {
+                    debug!(%error, "could not answer the upstream");
+                }
+            }
+            (Kind::Notification, "notifications/tools/list_changed") => {
+                self.shared.relist.notify_one();
+            }
+            (Kind::Notification, "notifications/subscriptions/acknowledged") => {}
+            (Kind::Notification, _) => {
+                self.events
+                    .notification(self.shared.index, message.clone())
+                    .await;
+            }
+            (Kind::Response, _) => debug!("ignoring a response that nobody waits for"),
+        }
+    }
+}
+
+/// How long to wait before the next attempt.
+#[derive(Debug, Default)]
+struct Backoff {
+    failures: u32,
+}
+
+impl Backoff {
+    fn next(&mut self, cause: &TransportError) -> Duration {
+        let doubled = FIRST_DELAY.saturating_mul(1 << self.failures.min(16));
+        self.failures += 1;
+        let delay = if cause.needs_a_person() {
+            LAST_DELAY
+        } else {
+            doubled.min(LAST_DELAY)
+        };
+        delay.mul_f64(0.8 + 0.4 * fastrand::f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_minutes_and_are_varied() {
+        let mut backoff = Backoff::default();
+        let pauses: Vec<_> = (0..12)
+            .map(|_| backoff.next(&TransportError::StreamEnded))
+            .collect();
+        assert!(pauses[0] <= Duration::from_millis(1200), "{pauses:?}");
+        assert!(pauses[11] >= Duration::from_secs(240), "{pauses:?}");
+        assert!(
+            pauses
+                .iter()
+                .all(|pause| *pause <= Duration::from_secs(360)),
+            "{pauses:?}"
+        );
+        let parked = Backoff::default().next(&TransportError::LoginRequired);
+        assert!(parked >= Duration::from_secs(240), "{parked:?}");
+    }
+}

@@ -1,0 +1,227 @@
+//! What can go wrong with an upstream, and what the caller may conclude from it.
+
+use std::error::Error;
+use std::time::Duration;
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::config::UpstreamName;
+
+/// Whether a request that failed may have had an effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The upstream did not process it: sending it again does nothing twice.
+    NotRun,
+    /// It was handed over, and nobody can tell what became of it.
+    Unknown,
+}
+
+/// Why a request got no answer. The texts name the remedy after a semicolon.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum TransportError {
+    /// No connection could be made: refused, unresolvable, TLS, timed out.
+    #[error("cannot connect: {0}; is its url right and the server running?")]
+    Connect(String),
+    /// The server's certificate was not accepted.
+    #[error("cannot connect: {0}; if a company's CA signs it, name its PEM file in SSL_CERT_FILE")]
+    Certificate(String),
+    /// Nothing came for too long.
+    #[error("no answer for {} s; raise its `timeout` if it needs longer", .0.as_secs_f64())]
+    Timeout(Duration),
+    /// The connection broke after the request was sent.
+    #[error("lost the connection before the answer: {0}")]
+    Interrupted(String),
+    /// The event stream ended in good order, without the answer.
+    #[error("its event stream ended before the answer")]
+    StreamEnded,
+    /// An HTTP status that is no success, without a JSON-RPC message in the body.
+    #[error("HTTP {status}{detail}")]
+    Status {
+        /// The status.
+        status: StatusCode,
+        /// The start of the body, or what to do, with the punctuation before it.
+        detail: String,
+    },
+    /// 401: it wants credentials, or refuses those that were sent.
+    #[error("it asks for credentials (HTTP 401); put a token into its `headers`")]
+    LoginRequired,
+    /// The upstream does not know our session any more.
+    #[error("its session expired; try again")]
+    SessionExpired,
+    /// The answer is not of a type that MCP has.
+    #[error("it answered with {0} instead of JSON; is its url the MCP endpoint?")]
+    ContentType(String),
+    /// The answer is not JSON, or no JSON-RPC message.
+    #[error("its answer is broken: {0}")]
+    Malformed(String),
+    /// 202 Accepted, or an empty body, where an answer was due.
+    #[error("it accepted the request (HTTP {0}) and sent no answer")]
+    NoAnswer(StatusCode),
+    /// The answer names another request.
+    #[error("it answered another request (id {found} instead of {expected})")]
+    WrongId {
+        /// The id that we sent.
+        expected: String,
+        /// The id that came back.
+        found: String,
+    },
+    /// A message exceeds the limit.
+    #[error("its answer exceeds {0} bytes; raise PROXY_MAX_MESSAGE_BYTES to let it pass")]
+    TooLarge(usize),
+    /// It sends us elsewhere.
+    #[error(
+        "it redirects to {0}, where its credentials must not go; configure that url if it is meant"
+    )]
+    Redirect(String),
+    /// It speaks no revision of MCP that we know, or broke the handshake.
+    #[error("handshake failed: {0}")]
+    Handshake(String),
+    /// It never took up the connection in the time that a caller can wait.
+    #[error("not connected within {} s", .0.as_secs_f64())]
+    NotReady(Duration),
+    /// The proxy is about to end.
+    #[error("the proxy is shutting down")]
+    ShuttingDown,
+}
+
+impl TransportError {
+    /// Sorts what the HTTP client reports. `sent`: whether the request may have left by then.
+    pub(crate) fn from_http(error: reqwest::Error) -> Self {
+        let (connect, timeout) = (error.is_connect(), error.is_timeout());
+        let text = chain(&error.without_url());
+        match () {
+            () if connect && text.contains("certificate") => Self::Certificate(text),
+            () if connect || timeout => Self::Connect(text),
+            () => Self::Interrupted(text),
+        }
+    }
+
+    /// What became of the request.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Connect(_)
+            | Self::Certificate(_)
+            | Self::LoginRequired
+            | Self::SessionExpired
+            | Self::Redirect(_)
+            | Self::Handshake(_)
+            | Self::NotReady(_)
+            | Self::ShuttingDown => Outcome::NotRun,
+            Self::Status { status, .. } if status.is_client_error() => Outcome::NotRun,
+            _ => Outcome::Unknown,
+        }
+    }
+
+    /// Whether the connection broke under the request, so that a harmless one may be repeated.
+    #[must_use]
+    pub fn is_interruption(&self) -> bool {
+        matches!(self, Self::Interrupted(_) | Self::StreamEnded)
+    }
+
+    /// Whether only a person or a new configuration can help.
+    #[must_use]
+    pub fn needs_a_person(&self) -> bool {
+        matches!(
+            self,
+            Self::LoginRequired | Self::Redirect(_) | Self::Certificate(_)
+        )
+    }
+
+    fn code(&self) -> i64 {
+        match self {
+            Self::Connect(_) | Self::Certificate(_) | Self::NotReady(_) | Self::ShuttingDown => {
+                code::UNAVAILABLE
+            }
+            Self::LoginRequired => code::LOGIN_REQUIRED,
+            Self::Timeout(_) => code::TIMEOUT,
+            Self::Interrupted(_) | Self::StreamEnded | Self::SessionExpired => code::INTERRUPTED,
+            Self::Status { .. } | Self::Redirect(_) => code::HTTP_STATUS,
+            Self::TooLarge(_) => code::TOO_LARGE,
+            _ => code::BAD_ANSWER,
+        }
+    }
+}
+
+/// Codes of the errors that the proxy makes: outside the range that JSON-RPC and MCP reserve
+/// (MCP 2026-07-28 § Error Codes), so that none is mistaken for one of an upstream.
+pub mod code {
+    /// No connection to the upstream.
+    pub const UNAVAILABLE: i64 = -31001;
+    /// The upstream wants credentials.
+    pub const LOGIN_REQUIRED: i64 = -31002;
+    /// No answer in time.
+    pub const TIMEOUT: i64 = -31003;
+    /// The connection was lost before the answer.
+    pub const INTERRUPTED: i64 = -31004;
+    /// An HTTP status without a JSON-RPC message.
+    pub const HTTP_STATUS: i64 = -31005;
+    /// An answer that is none.
+    pub const BAD_ANSWER: i64 = -31006;
+    /// An answer over the limit.
+    pub const TOO_LARGE: i64 = -31007;
+}
+
+/// A request that failed, with whom it was meant for.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("`{upstream}` did not answer `{method}`: {cause}{}", self.warning())]
+pub struct UpstreamError {
+    /// The upstream's name.
+    pub upstream: UpstreamName,
+    /// The method of the request.
+    pub method: String,
+    /// What went wrong.
+    pub cause: TransportError,
+}
+
+impl UpstreamError {
+    /// The JSON-RPC error code for it.
+    #[must_use]
+    pub fn code(&self) -> i64 {
+        self.cause.code()
+    }
+
+    /// The `data` member of the JSON-RPC error: `upstream`, `outcome`, and `httpStatus` if there is one.
+    #[must_use]
+    pub fn data(&self) -> Value {
+        let outcome = match self.cause.outcome() {
+            Outcome::NotRun => "not run",
+            Outcome::Unknown => "unknown",
+        };
+        let mut data = json!({"upstream": self.upstream.as_str(), "outcome": outcome});
+        let status = match &self.cause {
+            TransportError::Status { status, .. } | TransportError::NoAnswer(status) => {
+                Some(status.as_u16())
+            }
+            TransportError::LoginRequired => Some(401),
+            _ => None,
+        };
+        if let Some(status) = status {
+            data["httpStatus"] = status.into();
+        }
+        data
+    }
+
+    fn warning(&self) -> &'static str {
+        match self.cause.outcome() {
+            Outcome::Unknown => " (it may have run: it is not sent again)",
+            Outcome::NotRun => "",
+        }
+    }
+}
+
+/// An error and its causes on one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.ends_with(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
+    }
+    text
+}

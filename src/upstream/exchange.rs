@@ -1,0 +1,210 @@
+//! One request and everything that comes back for it: notifications in the upstream's order,
+//! then the response.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use tracing::{debug, warn};
+
+use super::error::TransportError;
+use super::transport::events::{EventStream, Incoming, malformed, parse};
+use super::transport::http::Body;
+use super::transport::http_sse::SharedReply;
+use super::transport::streamable_http_legacy::StreamableHttpLegacy;
+use crate::wire::{Kind, Message};
+
+/// How often a stream is resumed without a message having come in between.
+const MAX_RESUMPTIONS: usize = 5;
+
+/// How long to wait before a stream is resumed when the server names no time.
+const DEFAULT_RETRY: Duration = Duration::from_millis(1000);
+
+/// A request that was sent. Dropping it closes its response stream, which for a modern upstream
+/// is the cancellation (MCP 2026-07-28 § Streamable HTTP, Cancellation).
+#[derive(Debug)]
+pub struct Exchange {
+    id: u64,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    /// The answer came whole.
+    Whole(VecDeque<Message>),
+    /// It comes on a stream of its own.
+    Stream(Box<Replies>),
+    /// It comes on the stream that all requests share.
+    Shared(SharedReply),
+}
+
+#[derive(Debug)]
+struct Replies {
+    events: EventStream,
+    /// Who can resume the stream and be answered; a modern upstream offers neither.
+    session: Option<Arc<StreamableHttpLegacy>>,
+    resumptions: usize,
+}
+
+impl Exchange {
+    pub(crate) fn shared(id: u64, reply: SharedReply) -> Self {
+        Self {
+            id,
+            source: Source::Shared(reply),
+        }
+    }
+
+    pub(crate) fn whole(id: u64, message: Message) -> Self {
+        Self {
+            id,
+            source: Source::Whole([message].into()),
+        }
+    }
+
+    /// Takes the answer to a POST, whose status is a success.
+    pub(crate) async fn open(
+        id: u64,
+        body: Body,
+        session: Option<Arc<StreamableHttpLegacy>>,
+    ) -> Result<Self, TransportError> {
+        let (status, kind) = (body.status(), body.media_type());
+        if kind == "text/event-stream" {
+            let events = EventStream::new(body);
+            let replies = Replies {
+                events,
+                session,
+                resumptions: 0,
+            };
+            return Ok(Self {
+                id,
+                source: Source::Stream(Box::new(replies)),
+            });
+        }
+        let bytes = body.whole().await?;
+        if status == StatusCode::ACCEPTED || bytes.trim_ascii().is_empty() {
+            return Err(TransportError::NoAnswer(status));
+        }
+        // Some servers name no type, or a JSON one of their own.
+        if !(kind.is_empty() || kind.contains("json")) {
+            return Err(TransportError::ContentType(kind));
+        }
+        let messages = if Message::is_batch(&bytes) {
+            let parts = Message::split_batch(&bytes).map_err(|e| malformed(&e))?;
+            parts.into_iter().map(parse).collect::<Result<_, _>>()?
+        } else {
+            [parse(bytes)?].into()
+        };
+        Ok(Self {
+            id,
+            source: Source::Whole(messages),
+        })
+    }
+
+    /// The next notification, or the response, which is the last.
+    ///
+    /// # Errors
+    /// [`TransportError`], when the response cannot come any more.
+    pub async fn next(&mut self) -> Result<Message, TransportError> {
+        loop {
+            let message = match &mut self.source {
+                Source::Whole(messages) => messages
+                    .pop_front()
+                    .ok_or(TransportError::NoAnswer(StatusCode::OK))?,
+                Source::Stream(replies) => replies.next().await?,
+                Source::Shared(reply) => reply.wait().await?,
+            };
+            match message.kind() {
+                Kind::Notification => return Ok(message),
+                Kind::Response => {
+                    self.check_id(&message)?;
+                    return Ok(message);
+                }
+                Kind::Request => self.answer(&message),
+            }
+        }
+    }
+
+    /// The response alone, for requests of our own.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    pub async fn response(mut self) -> Result<Message, TransportError> {
+        loop {
+            let message = self.next().await?;
+            if message.kind() == Kind::Response {
+                return Ok(message);
+            }
+        }
+    }
+
+    /// An error may come without an id: the server could not read it.
+    fn check_id(&self, message: &Message) -> Result<(), TransportError> {
+        let expected = self.id.to_string();
+        match message.id() {
+            Some(id) if id == expected.as_bytes() => Ok(()),
+            None => Ok(()),
+            Some(id) if &id[..] == b"null" && message.error().is_some() => Ok(()),
+            Some(id) => Err(TransportError::WrongId {
+                expected,
+                found: String::from_utf8_lossy(&id).chars().take(80).collect(),
+            }),
+        }
+    }
+
+    fn answer(&self, request: &Message) {
+        let session = match &self.source {
+            Source::Stream(replies) => replies.session.as_ref(),
+            _ => None,
+        };
+        match session {
+            Some(session) => session.answer(request),
+            None => warn!(method = %request.method(), "ignoring a request that has no place here"),
+        }
+    }
+}
+
+impl Replies {
+    async fn next(&mut self) -> Result<Message, TransportError> {
+        loop {
+            let lost = match self.events.next().await {
+                Ok(Some(Incoming::Message(message))) => {
+                    self.resumptions = 0;
+                    return Ok(message);
+                }
+                Ok(Some(Incoming::Endpoint(_))) => continue,
+                Ok(None) => TransportError::StreamEnded,
+                Err(error) if error.is_interruption() => error,
+                Err(error) => return Err(error),
+            };
+            self.resume(lost).await?;
+        }
+    }
+
+    /// Opens the stream again where it stopped (MCP 2025-11-25 § Resumability and Redelivery).
+    async fn resume(&mut self, lost: TransportError) -> Result<(), TransportError> {
+        let (Some(session), Some(last)) = (&self.session, self.events.last_event_id.clone()) else {
+            return Err(lost);
+        };
+        while self.resumptions < MAX_RESUMPTIONS {
+            self.resumptions += 1;
+            let wait = self.events.retry.unwrap_or(DEFAULT_RETRY);
+            debug!(error = %lost, ?wait, "resuming an event stream");
+            tokio::time::sleep(wait).await;
+            match session.reopen(&last).await {
+                Ok(mut events) => {
+                    events.last_event_id = Some(last);
+                    events.retry = self.events.retry;
+                    self.events = events;
+                    return Ok(());
+                }
+                Err(TransportError::Connect(_) | TransportError::Interrupted(_)) => {}
+                Err(error) => {
+                    debug!(%error, "the stream cannot be resumed");
+                    break;
+                }
+            }
+        }
+        Err(lost)
+    }
+}

@@ -1,0 +1,253 @@
+//! The handle that the rest of the program has of an upstream.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{Instrument, debug, info_span};
+
+use super::connection::{Connection, Events};
+use super::error::{TransportError, UpstreamError};
+use super::exchange::Exchange;
+use super::listing::Listing;
+use super::live::{Identity, Live};
+use super::request::Request;
+use super::transport::client::Clients;
+use crate::config;
+
+/// How long a call waits for an upstream that is not connected.
+const READY_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// How long a call waits for a fresh listing.
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where a connection stands.
+#[derive(Debug, Clone)]
+pub enum State {
+    /// Nobody has asked for it yet.
+    Idle,
+    /// The handshake is under way.
+    Connecting {
+        /// Whether the server has said anything yet.
+        alive: bool,
+    },
+    /// Requests can be sent.
+    Ready(Arc<Live>),
+    /// The last attempt failed; another follows by itself.
+    Down {
+        /// Why.
+        cause: TransportError,
+        /// Which attempt it was.
+        attempt: u64,
+    },
+}
+
+/// One upstream. Cheap to clone; all clones mean the same connection.
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    pub(super) shared: Arc<Shared>,
+}
+
+/// What the handle and the connection's task both hold.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) index: usize,
+    pub(super) config: config::Upstream,
+    pub(super) limit: usize,
+    pub(super) state: watch::Sender<State>,
+    pub(super) listing: watch::Sender<Option<Arc<Listing>>>,
+    /// How often the listing was read.
+    pub(super) listed: watch::Sender<u64>,
+    /// Rung at every change of state or listing, for whoever watches all upstreams.
+    pub(super) changed: Arc<Notify>,
+    /// Asks the task for a connection now.
+    pub(super) wake: Notify,
+    /// Asks the task for a new listing.
+    pub(super) relist: Notify,
+    /// The generation whose session is known to be gone.
+    pub(super) expired: watch::Sender<u64>,
+}
+
+impl Upstream {
+    /// An upstream that is not connected yet. `changed` is rung whenever there is news of it.
+    #[must_use]
+    pub fn new(index: usize, config: config::Upstream, limit: usize, changed: Arc<Notify>) -> Self {
+        let shared = Shared {
+            index,
+            config,
+            limit,
+            state: watch::Sender::new(State::Idle),
+            listing: watch::Sender::new(None),
+            listed: watch::Sender::new(0),
+            changed,
+            wake: Notify::new(),
+            relist: Notify::new(),
+            expired: watch::Sender::new(0),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// Starts the task that keeps it connected until `cancel`.
+    pub fn start(
+        &self,
+        clients: Arc<Clients>,
+        identity: Identity,
+        events: Arc<dyn Events>,
+        tasks: &TaskTracker,
+        cancel: CancellationToken,
+    ) {
+        let span = info_span!("upstream", name = %self.shared.config.name);
+        let connection = Connection {
+            shared: self.shared.clone(),
+            clients,
+            identity,
+            events,
+        };
+        tasks.spawn(connection.run(cancel).instrument(span));
+    }
+
+    /// Its configuration.
+    #[must_use]
+    pub fn config(&self) -> &config::Upstream {
+        &self.shared.config
+    }
+
+    /// Where its connection stands.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.shared.state.borrow().clone()
+    }
+
+    /// What it offered last, also while it is away.
+    #[must_use]
+    pub fn listing(&self) -> Option<Arc<Listing>> {
+        self.shared.listing.borrow().clone()
+    }
+
+    /// Whether waiting for its listing has an end: it is there, or the first attempt failed.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        match &*self.shared.state.borrow() {
+            State::Idle | State::Connecting { .. } => self.shared.listing.borrow().is_some(),
+            State::Ready(_) => self.shared.listing.borrow().is_some(),
+            State::Down { .. } => true,
+        }
+    }
+
+    /// Whether it has said anything since the last attempt began.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        matches!(
+            &*self.shared.state.borrow(),
+            State::Ready(_) | State::Connecting { alive: true }
+        )
+    }
+
+    /// Has the listing read afresh, and waits until that is done or a while has passed.
+    pub async fn refresh(&self) {
+        let mut listed = self.shared.listed.subscribe();
+        listed.mark_unchanged();
+        self.shared.relist.notify_one();
+        let _ = timeout(REFRESH_TIMEOUT, listed.changed()).await;
+    }
+
+    /// Sends the request that `build` makes for the connection as it is. A session that turns out
+    /// to be gone is renewed, and the request, which the upstream refused, is sent once more.
+    ///
+    /// # Errors
+    /// [`UpstreamError`]; its [`outcome`](TransportError::outcome) says whether the request may have run.
+    pub async fn call(&self, build: impl Fn(&Live) -> Request) -> Result<Call, UpstreamError> {
+        let mut renewed = false;
+        let mut live = self.live().await.map_err(|cause| self.error("", cause))?;
+        loop {
+            let request = build(&live);
+            match live.transport.send(&request).await {
+                Ok(exchange) => {
+                    return Ok(Call {
+                        exchange,
+                        live,
+                        request,
+                    });
+                }
+                Err(TransportError::SessionExpired) if !renewed => {
+                    debug!("the session is gone; asking for a new one");
+                    renewed = true;
+                    self.shared.expired.send_replace(live.generation);
+                    live = self
+                        .live_after(live.generation)
+                        .await
+                        .map_err(|e| self.error(&request.method, e))?;
+                }
+                Err(cause) => return Err(self.error(&request.method, cause)),
+            }
+        }
+    }
+
+    /// Sends a notification, if the upstream is connected and its era knows any.
+    pub async fn notify(&self, body: Bytes) {
+        if let State::Ready(live) = self.state()
+            && let Err(error) = live.notify(body).await
+        {
+            debug!(%error, "a notification was not delivered");
+        }
+    }
+
+    /// An error of this upstream.
+    #[must_use]
+    pub fn error(&self, method: &str, cause: TransportError) -> UpstreamError {
+        UpstreamError {
+            upstream: self.shared.config.name.clone(),
+            method: method.to_owned(),
+            cause,
+        }
+    }
+
+    /// The connection; waits while one is being made, and has one made if it is down.
+    async fn live(&self) -> Result<Arc<Live>, TransportError> {
+        self.live_after(0).await
+    }
+
+    /// The first connection after the one of this generation.
+    async fn live_after(&self, generation: u64) -> Result<Arc<Live>, TransportError> {
+        let mut state = self.shared.state.subscribe();
+        let seen = match &*state.borrow() {
+            State::Ready(live) if live.generation > generation => return Ok(live.clone()),
+            State::Down { attempt, .. } => *attempt,
+            _ => 0,
+        };
+        if seen > 0 {
+            self.shared.wake.notify_one();
+        }
+        let ready = state.wait_for(|state| match state {
+            State::Ready(live) => live.generation > generation,
+            State::Down { attempt, .. } => *attempt > seen,
+            State::Idle | State::Connecting { .. } => false,
+        });
+        match timeout(READY_TIMEOUT, ready).await {
+            Err(_) => Err(TransportError::NotReady(READY_TIMEOUT)),
+            Ok(Err(_)) => Err(TransportError::ShuttingDown),
+            Ok(Ok(state)) => match &*state {
+                State::Ready(live) => Ok(live.clone()),
+                State::Down { cause, .. } => Err(cause.clone()),
+                State::Idle | State::Connecting { .. } => Err(TransportError::ShuttingDown),
+            },
+        }
+    }
+}
+
+/// A request that is under way.
+#[derive(Debug)]
+pub struct Call {
+    /// What comes back.
+    pub exchange: Exchange,
+    /// The connection that it went out on.
+    pub live: Arc<Live>,
+    /// The request as sent.
+    pub request: Request,
+}

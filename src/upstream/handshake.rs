@@ -1,0 +1,294 @@
+//! Finding out how an upstream wants to be spoken to (MCP 2026-07-28 § Versioning,
+//! Backward Compatibility): a modern probe, which has no side effect; then `initialize`;
+//! then the stream of HTTP+SSE.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+use tracing::debug;
+
+use super::error::TransportError;
+use super::live::{Identity, Live, ServerFacts};
+use super::request::{Request, next_id};
+use super::transport::http::Http;
+use super::transport::http_sse::{HttpSse, HttpSseStream};
+use super::transport::streamable_http::StreamableHttp;
+use super::transport::streamable_http_legacy::StreamableHttpLegacy;
+use super::transport::{Transport, error_text};
+use crate::config::TransportChoice;
+use crate::wire::version::{LEGACY, MODERN};
+use crate::wire::{Era, Message};
+
+/// How long one step may take. Together under the 30 s that clients wait for a server.
+const STEP_TIMEOUT: Duration = Duration::from_secs(9);
+
+/// Codes by which a modern server shows itself even in a refusal (MCP 2026-07-28 § Error Codes).
+const HEADER_MISMATCH: i64 = -32020;
+const MISSING_CAPABILITY: i64 = -32021;
+const UNSUPPORTED_VERSION: i64 = -32022;
+
+/// A connection as the handshake leaves it; with its stream for HTTP+SSE, which must be read on.
+pub(crate) type Connected = (Live, Option<HttpSseStream>);
+
+/// What a handshake needs to know.
+pub(crate) struct Handshake<'a> {
+    pub(crate) choice: TransportChoice,
+    pub(crate) identity: &'a Identity,
+    pub(crate) generation: u64,
+    /// Called when the upstream first says anything.
+    pub(crate) alive: &'a (dyn Fn() + Sync),
+}
+
+impl Handshake<'_> {
+    /// Connects by the transports that the configuration allows, in its order.
+    ///
+    /// # Errors
+    /// Of two failures, the one of the transport that was tried first.
+    pub(crate) async fn connect(
+        &self,
+        new_http: impl Fn() -> Http,
+    ) -> Result<Connected, TransportError> {
+        match self.choice {
+            TransportChoice::Http => self.streamable(new_http()).await,
+            TransportChoice::Sse => self.http_sse(&new_http()).await,
+            TransportChoice::HttpFirst => match self.streamable(new_http()).await {
+                Err(first) if is_older_transport(&first) => {
+                    self.http_sse(&new_http()).await.map_err(|_| first)
+                }
+                other => other,
+            },
+            TransportChoice::SseFirst => match self.http_sse(&new_http()).await {
+                Err(first) if !first.needs_a_person() => {
+                    self.streamable(new_http()).await.map_err(|_| first)
+                }
+                other => other,
+            },
+        }
+    }
+
+    async fn streamable(&self, http: Http) -> Result<Connected, TransportError> {
+        let modern = StreamableHttp::new(http);
+        match self.discover(&modern).await? {
+            Probe::Modern(facts) => {
+                let transport = Transport::StreamableHttp(modern);
+                Ok((self.live(Era::Modern, MODERN, facts, transport), None))
+            }
+            Probe::Legacy => self.initialize(modern.into_http()).await,
+        }
+    }
+
+    async fn discover(&self, modern: &StreamableHttp) -> Result<Probe, TransportError> {
+        let meta = format!("{{\"_meta\":{{{}}}}}", self.identity.meta_members());
+        let params: Value = serde_json::from_str(&meta).unwrap_or_default();
+        let request = Request::ours(next_id(), "server/discover", &params);
+        let answer = step(async { modern.send(&request).await?.response().await }).await;
+        match answer {
+            Ok(answer) => {
+                (self.alive)();
+                read_probe(&answer)
+            }
+            Err(e @ (TransportError::Connect(_) | TransportError::Redirect(_))) => Err(e),
+            Err(e @ (TransportError::Certificate(_) | TransportError::LoginRequired)) => {
+                (self.alive)();
+                Err(e)
+            }
+            Err(error) => {
+                if !matches!(error, TransportError::Timeout(_)) {
+                    (self.alive)();
+                }
+                debug!(%error, "no modern answer; trying `initialize`");
+                Ok(Probe::Legacy)
+            }
+        }
+    }
+
+    async fn initialize(&self, http: Http) -> Result<Connected, TransportError> {
+        let request = self.initialize_request();
+        let begun = timeout(
+            STEP_TIMEOUT,
+            StreamableHttpLegacy::initialize(http, &request),
+        )
+        .await;
+        let (mut session, answer) = begun.map_err(|_| TransportError::Timeout(STEP_TIMEOUT))??;
+        (self.alive)();
+        let (version, facts) = read_initialize(&answer)?;
+        session.set_version(version);
+        step(session.notify(INITIALIZED.into())).await?;
+        let transport = Transport::StreamableHttpLegacy(session.into());
+        Ok((self.live(Era::Legacy, version, facts, transport), None))
+    }
+
+    async fn http_sse(&self, http: &Http) -> Result<Connected, TransportError> {
+        let (transport, mut stream) = step(HttpSse::open(http)).await?;
+        (self.alive)();
+        let request = self.initialize_request();
+        let answer = step(async {
+            let mut answer =
+                std::pin::pin!(async { transport.send(&request).await?.response().await });
+            loop {
+                // The answer comes on the stream, so both must be read.
+                tokio::select! {
+                    answer = &mut answer => return answer,
+                    other = stream.next() => match other? {
+                        Some(message) => debug!(method = %message.method(), "ignored before the handshake"),
+                        None => return Err(TransportError::StreamEnded),
+                    },
+                }
+            }
+        });
+        let (version, facts) = read_initialize(&answer.await?)?;
+        step(transport.notify(INITIALIZED.into())).await?;
+        Ok((
+            self.live(Era::Legacy, version, facts, Transport::HttpSse(transport)),
+            Some(stream),
+        ))
+    }
+
+    fn initialize_request(&self) -> Request {
+        let info: Value = serde_json::from_str(&self.identity.client_info).unwrap_or_default();
+        let params = json!({"protocolVersion": LEGACY[0], "capabilities": {}, "clientInfo": info});
+        Request::ours(next_id(), "initialize", &params)
+    }
+
+    fn live(
+        &self,
+        era: Era,
+        version: &'static str,
+        facts: ServerFacts,
+        transport: Transport,
+    ) -> Live {
+        Live::new(
+            self.generation,
+            (era, version),
+            facts,
+            transport,
+            self.identity,
+        )
+    }
+}
+
+const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+
+/// What the answer to `server/discover` tells.
+#[derive(Debug, PartialEq, Eq)]
+enum Probe {
+    Modern(ServerFacts),
+    Legacy,
+}
+
+async fn step<T>(
+    doing: impl Future<Output = Result<T, TransportError>>,
+) -> Result<T, TransportError> {
+    timeout(STEP_TIMEOUT, doing)
+        .await
+        .map_err(|_| TransportError::Timeout(STEP_TIMEOUT))?
+}
+
+/// 400, 404 and 405 are how an HTTP+SSE server refuses a POST (MCP 2026-07-28 § HTTP+SSE Transport).
+fn is_older_transport(error: &TransportError) -> bool {
+    matches!(
+        error,
+        TransportError::Status {
+            status: StatusCode::BAD_REQUEST
+                | StatusCode::NOT_FOUND
+                | StatusCode::METHOD_NOT_ALLOWED,
+            ..
+        }
+    )
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, rename_all = "camelCase")]
+struct Said<'a> {
+    #[serde(borrow)]
+    protocol_version: Cow<'a, str>,
+    supported_versions: Vec<String>,
+    capabilities: Value,
+    instructions: Option<String>,
+}
+
+impl Said<'_> {
+    fn facts(self) -> ServerFacts {
+        ServerFacts {
+            instructions: self.instructions.filter(|text| !text.trim().is_empty()),
+            tools_list_changed: self.capabilities["tools"]["listChanged"] == true,
+        }
+    }
+}
+
+fn read_probe(answer: &Message) -> Result<Probe, TransportError> {
+    if let Some(result) = answer.result() {
+        let Ok(said) = serde_json::from_slice::<Said>(result) else {
+            return Ok(Probe::Legacy);
+        };
+        let modern = said
+            .supported_versions
+            .iter()
+            .any(|version| version == MODERN);
+        return Ok(if modern {
+            Probe::Modern(said.facts())
+        } else {
+            Probe::Legacy
+        });
+    }
+    #[derive(Deserialize)]
+    struct Refusal {
+        code: Option<i64>,
+        #[serde(default)]
+        data: Value,
+    }
+    let refusal = answer
+        .error()
+        .and_then(|error| serde_json::from_slice::<Refusal>(error).ok());
+    match refusal.as_ref().and_then(|refusal| refusal.code) {
+        Some(UNSUPPORTED_VERSION) => {
+            let supported = refusal
+                .map(|refusal| refusal.data["supported"].clone())
+                .unwrap_or_default();
+            let knows = |version: &&str| {
+                supported
+                    .as_array()
+                    .is_some_and(|all| all.iter().any(|v| v == version))
+            };
+            match LEGACY.iter().find(|version| knows(version)) {
+                Some(_) => Ok(Probe::Legacy),
+                None => Err(TransportError::Handshake(format!(
+                    "it speaks only {supported} of the revisions of MCP"
+                ))),
+            }
+        }
+        Some(HEADER_MISMATCH | MISSING_CAPABILITY) => {
+            Err(TransportError::Handshake(error_text(answer)))
+        }
+        _ => Ok(Probe::Legacy),
+    }
+}
+
+fn read_initialize(answer: &Message) -> Result<(&'static str, ServerFacts), TransportError> {
+    let Some(result) = answer.result() else {
+        return Err(TransportError::Handshake(error_text(answer)));
+    };
+    let said: Said = serde_json::from_slice(result).map_err(|e| {
+        TransportError::Handshake(format!("its answer to `initialize` is broken: {e}"))
+    })?;
+    let known = LEGACY
+        .into_iter()
+        .find(|version| *version == said.protocol_version);
+    let version = known.ok_or_else(|| {
+        TransportError::Handshake(format!(
+            "it speaks revision `{}` of MCP, which is unknown here",
+            said.protocol_version
+        ))
+    })?;
+    Ok((version, said.facts()))
+}
+
+impl From<(Http, TransportError)> for TransportError {
+    fn from((_, error): (Http, TransportError)) -> Self {
+        error
+    }
+}

@@ -1,0 +1,48 @@
+//! A request on its way to an upstream: the body as it will be sent, and what transports need of it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
+use serde_json::Value;
+
+/// One request, whose body already carries the upstream's id.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The id that the body carries. Unique within the process, so never used twice on any session.
+    pub id: u64,
+    /// The method.
+    pub method: String,
+    /// The whole JSON-RPC message.
+    pub body: Bytes,
+    /// `params.name` or `params.uri` where a modern upstream wants it as `Mcp-Name`.
+    pub name: Option<String>,
+    /// Arguments mirrored into `Mcp-Param-*` headers for a modern upstream.
+    pub mirrored: Vec<(HeaderName, HeaderValue)>,
+    /// Whether doing it twice does nothing twice: a read, a listing, or a tool that says so.
+    pub repeatable: bool,
+}
+
+impl Request {
+    /// A request of our own.
+    #[must_use]
+    pub fn ours(id: u64, method: &str, params: &Value) -> Self {
+        let body =
+            serde_json::json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
+        Self {
+            id,
+            method: method.to_owned(),
+            body: body.to_string().into(),
+            name: None,
+            mirrored: Vec::new(),
+            repeatable: true,
+        }
+    }
+}
+
+/// An id for the next request. One sequence for all upstreams: an id is never used twice.
+#[must_use]
+pub fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}

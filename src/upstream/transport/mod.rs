@@ -1,0 +1,92 @@
+//! The three ways to reach an upstream, and what they share.
+
+pub(super) mod client;
+pub(crate) mod events;
+pub(crate) mod http;
+pub(crate) mod http_sse;
+pub(crate) mod streamable_http;
+pub(crate) mod streamable_http_legacy;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::error::TransportError;
+use super::exchange::Exchange;
+use super::request::Request;
+use crate::wire::outgoing::code;
+use crate::wire::{Line, Message};
+
+/// An upstream that answered the handshake.
+#[derive(Debug)]
+pub(crate) enum Transport {
+    /// Streamable HTTP, 2026-07-28.
+    StreamableHttp(streamable_http::StreamableHttp),
+    /// Streamable HTTP, 2025-03-26 to 2025-11-25.
+    StreamableHttpLegacy(Arc<streamable_http_legacy::StreamableHttpLegacy>),
+    /// HTTP+SSE, 2024-11-05.
+    HttpSse(http_sse::HttpSse),
+}
+
+impl Transport {
+    pub(crate) async fn send(&self, request: &Request) -> Result<Exchange, TransportError> {
+        match self {
+            Self::StreamableHttp(transport) => transport.send(request).await,
+            Self::StreamableHttpLegacy(transport) => transport.send(request).await,
+            Self::HttpSse(transport) => transport.send(request).await,
+        }
+    }
+
+    /// Sends a notification or a response. A modern upstream gets neither:
+    /// none is defined for it (MCP 2026-07-28 § Sending Messages).
+    pub(crate) async fn notify(&self, body: Bytes) -> Result<(), TransportError> {
+        match self {
+            Self::StreamableHttp(_) => Ok(()),
+            Self::StreamableHttpLegacy(transport) => transport.notify(body).await,
+            Self::HttpSse(transport) => transport.notify(body).await,
+        }
+    }
+
+    /// Tells the upstream that we leave.
+    pub(crate) async fn close(&self) {
+        if let Self::StreamableHttpLegacy(transport) = self {
+            transport.close().await;
+        }
+    }
+}
+
+/// What a request of an upstream is answered with: `ping` with an empty result, anything else
+/// with an error, since we declare no capability that would allow it.
+pub(crate) fn answer_to(request: &Message) -> Bytes {
+    let id = request.id().unwrap_or_else(|| Bytes::from_static(b"null"));
+    let line = match &*request.method() {
+        "ping" => Line::result(&id, &b"{}"[..]),
+        method => {
+            let text =
+                format!("`{method}` is not offered; the client declared no capability for it");
+            Line::error(&id, code::METHOD_NOT_FOUND, &text, &serde_json::Value::Null)
+        }
+    };
+    line.into_bytes()
+}
+
+/// The `message` of a JSON-RPC error, as an upstream sent it.
+pub(crate) fn error_text(message: &Message) -> String {
+    #[derive(serde::Deserialize)]
+    struct Error {
+        code: Option<i64>,
+        message: Option<String>,
+    }
+    let error = message
+        .error()
+        .and_then(|error| serde_json::from_slice::<Error>(error).ok());
+    match error {
+        Some(Error {
+            code: Some(code),
+            message,
+        }) => {
+            format!("{} (error {code})", message.unwrap_or_default())
+        }
+        _ => "an error of unknown form".to_owned(),
+    }
+}

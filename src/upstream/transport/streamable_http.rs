@@ -1,0 +1,74 @@
+//! Streamable HTTP of 2026-07-28: stateless, every request complete in itself.
+
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+use super::http::{Body, Http, refused};
+use crate::upstream::error::TransportError;
+use crate::upstream::exchange::Exchange;
+use crate::upstream::mirror::encode_value;
+use crate::upstream::request::Request;
+use crate::wire::version::MODERN;
+
+pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+const MCP_METHOD: HeaderName = HeaderName::from_static("mcp-method");
+const MCP_NAME: HeaderName = HeaderName::from_static("mcp-name");
+
+/// The request whose response stream carries change notifications (MCP 2026-07-28 § Subscriptions).
+pub(crate) const LISTEN: &str = "subscriptions/listen";
+
+/// The headers that every POST to an upstream has.
+pub(crate) fn post_headers(http: &Http) -> HeaderMap {
+    let mut headers = http.headers();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(
+        ACCEPT,
+        HeaderValue::from_static("application/json, text/event-stream"),
+    );
+    headers
+}
+
+/// A modern upstream.
+#[derive(Debug)]
+pub(crate) struct StreamableHttp {
+    http: Http,
+    headers: HeaderMap,
+}
+
+impl StreamableHttp {
+    pub(crate) fn new(http: Http) -> Self {
+        let mut headers = post_headers(&http);
+        headers.insert(PROTOCOL_VERSION, HeaderValue::from_static(MODERN));
+        Self { http, headers }
+    }
+
+    /// Sends a request with what MCP 2026-07-28 § Request Metadata asks for.
+    pub(crate) async fn send(&self, request: &Request) -> Result<Exchange, TransportError> {
+        let mut headers = self.headers.clone();
+        headers.insert(MCP_METHOD, encode_value(&request.method));
+        if let Some(name) = &request.name {
+            headers.insert(MCP_NAME, encode_value(name));
+        }
+        headers.extend(request.mirrored.iter().cloned());
+        let response = self
+            .http
+            .send(Method::POST, headers, request.body.clone())
+            .await?;
+        if !response.status().is_success() {
+            return Ok(Exchange::whole(
+                request.id,
+                refused(response, &self.http).await?,
+            ));
+        }
+        let body = match request.method.as_str() {
+            // The stream of a subscription is silent until something changes.
+            LISTEN => Body::patient(response, &self.http),
+            _ => Body::new(response, &self.http),
+        };
+        Exchange::open(request.id, body, None).await
+    }
+
+    pub(crate) fn into_http(self) -> Http {
+        self.http
+    }
+}

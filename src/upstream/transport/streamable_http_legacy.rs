@@ -1,0 +1,177 @@
+//! Streamable HTTP of 2025-03-26 to 2025-11-25: a session, opened by `initialize`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::ACCEPT;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use reqwest::Response;
+use tracing::debug;
+
+use super::events::EventStream;
+use super::http::{Body, Http, media_type, refused};
+use super::streamable_http::{PROTOCOL_VERSION, post_headers};
+use super::{answer_to, error_text};
+use crate::upstream::error::TransportError;
+use crate::upstream::exchange::Exchange;
+use crate::upstream::request::Request;
+use crate::wire::Message;
+
+const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// How long the end of a session may take: it is a courtesy.
+const DELETE_TIMEOUT: Duration = Duration::from_millis(800);
+
+/// A session with a legacy upstream.
+#[derive(Debug)]
+pub(crate) struct StreamableHttpLegacy {
+    http: Http,
+    /// With the revision and the session's id, once the handshake is done.
+    headers: HeaderMap,
+    has_session: bool,
+}
+
+impl StreamableHttpLegacy {
+    /// Sends `initialize` and keeps the session id of the answer.
+    ///
+    /// # Errors
+    /// The transport comes back with the error, so that another one can be tried.
+    pub(crate) async fn initialize(
+        http: Http,
+        request: &Request,
+    ) -> Result<(Self, Message), (Http, TransportError)> {
+        let headers = post_headers(&http);
+        let mut session = Self {
+            http,
+            headers,
+            has_session: false,
+        };
+        match session.begin(request).await {
+            Ok(answer) => Ok((session, answer)),
+            Err(error) => Err((session.http, error)),
+        }
+    }
+
+    async fn begin(&mut self, request: &Request) -> Result<Message, TransportError> {
+        let response = self.post(request.body.clone()).await?;
+        let status = response.status();
+        if !status.is_success() {
+            let answer = refused(response, &self.http).await?;
+            let detail = format!(": {}", error_text(&answer));
+            return Err(TransportError::Status { status, detail });
+        }
+        if let Some(id) = response.headers().get(SESSION_ID) {
+            let mut id = id.clone();
+            id.set_sensitive(true);
+            self.headers.insert(SESSION_ID, id);
+            self.has_session = true;
+        }
+        Exchange::open(request.id, Body::new(response, &self.http), None)
+            .await?
+            .response()
+            .await
+    }
+
+    /// Names the negotiated revision in every later request (MCP 2025-06-18 and later).
+    pub(crate) fn set_version(&mut self, version: &'static str) {
+        self.headers
+            .insert(PROTOCOL_VERSION, HeaderValue::from_static(version));
+    }
+
+    pub(crate) async fn send(
+        self: &Arc<Self>,
+        request: &Request,
+    ) -> Result<Exchange, TransportError> {
+        let response = self.post(request.body.clone()).await?;
+        if !response.status().is_success() {
+            return Ok(Exchange::whole(request.id, self.refused(response).await?));
+        }
+        Exchange::open(
+            request.id,
+            Body::new(response, &self.http),
+            Some(self.clone()),
+        )
+        .await
+    }
+
+    /// Sends a notification or a response.
+    pub(crate) async fn notify(&self, body: Bytes) -> Result<(), TransportError> {
+        let response = self.post(body).await?;
+        if response.status().is_success() {
+            return Ok(());
+        }
+        self.refused(response).await.map(drop)
+    }
+
+    /// Answers a request of the upstream, beside the stream that it came on.
+    pub(crate) fn answer(self: &Arc<Self>, request: &Message) {
+        let (session, answer) = (self.clone(), answer_to(request));
+        tokio::spawn(async move {
+            if let Err(error) = session.notify(answer).await {
+                debug!(%error, "could not answer the upstream");
+            }
+        });
+    }
+
+    /// Opens the standalone stream; `None` where the upstream has none (405).
+    pub(crate) async fn listen(
+        &self,
+        last_event_id: Option<&str>,
+    ) -> Result<Option<EventStream>, TransportError> {
+        let mut headers = self.headers.clone();
+        headers.remove(http::header::CONTENT_TYPE);
+        headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+        if let Some(id) = last_event_id.and_then(|id| HeaderValue::from_str(id).ok()) {
+            headers.insert(LAST_EVENT_ID, id);
+        }
+        let response = self.http.send(Method::GET, headers, Bytes::new()).await?;
+        match response.status() {
+            StatusCode::NOT_FOUND if self.has_session => Err(TransportError::SessionExpired),
+            status
+                if status.is_success() && media_type(response.headers()) == "text/event-stream" =>
+            {
+                Ok(Some(EventStream::new(Body::patient(response, &self.http))))
+            }
+            StatusCode::UNAUTHORIZED => Err(TransportError::LoginRequired),
+            status if status.is_server_error() => Err(TransportError::Status {
+                status,
+                detail: String::new(),
+            }),
+            _ => Ok(None),
+        }
+    }
+
+    /// Opens the stream of a request again.
+    pub(crate) async fn reopen(&self, last_event_id: &str) -> Result<EventStream, TransportError> {
+        self.listen(Some(last_event_id))
+            .await?
+            .ok_or(TransportError::StreamEnded)
+    }
+
+    /// Ends the session (MCP 2025-11-25 § Session Management 5).
+    pub(crate) async fn close(&self) {
+        if self.has_session {
+            let delete = self
+                .http
+                .send(Method::DELETE, self.headers.clone(), Bytes::new());
+            let ended = tokio::time::timeout(DELETE_TIMEOUT, delete).await;
+            debug!(ok = matches!(ended, Ok(Ok(_))), "session ended");
+        }
+    }
+
+    async fn post(&self, body: Bytes) -> Result<Response, TransportError> {
+        self.http
+            .send(Method::POST, self.headers.clone(), body)
+            .await
+    }
+
+    /// 404 to a request with a session id means that the session is gone, whatever the body says.
+    async fn refused(&self, response: Response) -> Result<Message, TransportError> {
+        if self.has_session && response.status() == StatusCode::NOT_FOUND {
+            return Err(TransportError::SessionExpired);
+        }
+        refused(response, &self.http).await
+    }
+}
