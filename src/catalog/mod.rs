@@ -1,3 +1,12 @@
-//! What all upstreams offer, merged, under the names the client sees. Pure: no I/O.
+//! What all upstreams offer, merged: the catalog.
+//!
+//! A *listing* is what one upstream offers; the *catalog* is all listings, filtered, under names
+//! that are unique. It is an immutable snapshot: readers hold one and never wait.
 
+pub mod instructions;
+mod keeper;
+mod merge;
 pub mod name;
+
+pub use keeper::{Keeper, View};
+pub use merge::{Catalog, Route, Source};

@@ -1,0 +1,95 @@
+//! One text of instructions out of those of all upstreams. Pure.
+
+/// How long the merged text may be, in bytes: clients cut at 2 KB.
+const BUDGET: usize = 2000;
+
+/// Puts the upstreams' instructions together: the names first, then the head of each text.
+/// A single upstream's text passes as it is.
+#[must_use]
+pub fn merge(upstreams: &[(&str, Option<&str>)]) -> Option<String> {
+    if let [(_, only)] = upstreams {
+        return only.map(str::to_owned);
+    }
+    if upstreams.is_empty() {
+        return None;
+    }
+    let names: Vec<_> = upstreams.iter().map(|(name, _)| *name).collect();
+    let mut text = cut(
+        &format!("Tools of several MCP servers: {}.", names.join(", ")),
+        BUDGET / 2,
+    );
+    let speaking: Vec<_> = upstreams
+        .iter()
+        .filter_map(|(name, text)| Some((*name, (*text)?)))
+        .collect();
+    for (index, (name, said)) in speaking.iter().enumerate() {
+        let left = BUDGET.saturating_sub(text.len()) / (speaking.len() - index);
+        let part = cut(&format!("\n\n{name}: {}", said.trim()), left);
+        // Less than a few words help nobody.
+        if part.len() > name.len() + 20 || said.len() < 20 {
+            text.push_str(&part);
+        }
+    }
+    Some(text)
+}
+
+/// At most `limit` bytes of the text, with a sign where something is missing.
+fn cut(text: &str, limit: usize) -> String {
+    const SIGN: &str = "…";
+    if text.len() <= limit {
+        return text.to_owned();
+    }
+    let room = limit.saturating_sub(SIGN.len());
+    let end = text
+        .char_indices()
+        .map(|(at, _)| at)
+        .take_while(|at| *at <= room)
+        .last()
+        .unwrap_or(0);
+    format!("{}{SIGN}", &text[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_upstream_speaks_for_itself() {
+        assert_eq!(
+            merge(&[("a", Some("Be kind."))]).as_deref(),
+            Some("Be kind.")
+        );
+        assert_eq!(merge(&[("a", None)]), None);
+        assert_eq!(merge(&[]), None);
+    }
+
+    #[test]
+    fn several_share_the_space_heads_first() {
+        let text = merge(&[("a", Some("Use x.")), ("b", None), ("c", Some(" Use y. "))]).unwrap();
+        assert_eq!(
+            text,
+            "Tools of several MCP servers: a, b, c.\n\na: Use x.\n\nc: Use y."
+        );
+        let long = "é".repeat(5000);
+        let text = merge(&[
+            ("a", Some(&long)),
+            ("b", Some("short but not too short")),
+            ("c", Some(&long)),
+        ])
+        .unwrap();
+        assert!(text.len() <= BUDGET, "{}", text.len());
+        assert!(text.len() > BUDGET - 20, "{}", text.len());
+        assert!(text.contains("b: short but not too short"));
+        assert!(text.ends_with('…'));
+    }
+
+    #[test]
+    fn many_upstreams_stay_within_the_budget() {
+        let names: Vec<String> = (0..500).map(|n| format!("upstream-{n}")).collect();
+        let all: Vec<_> = names
+            .iter()
+            .map(|name| (name.as_str(), Some("A long enough text to be cut.")))
+            .collect();
+        assert!(merge(&all).unwrap().len() <= BUDGET);
+    }
+}

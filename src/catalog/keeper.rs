@@ -1,0 +1,97 @@
+//! The task that keeps the catalog up to date with the upstreams' listings.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use super::merge::{Catalog, Source};
+use crate::config::Limits;
+use crate::upstream::Upstream;
+
+/// How long the first listing waits for an upstream that has not said a word.
+const SILENT_WAIT: Duration = Duration::from_millis(1500);
+
+/// What the rest of the program sees.
+#[derive(Debug, Clone, Default)]
+pub struct View {
+    /// The catalog as it is now. The same `Arc` as long as a client would see the same tools.
+    pub catalog: Arc<Catalog>,
+    /// Whether every upstream was heard or given up for the moment, so that a listing need not wait.
+    pub complete: bool,
+}
+
+/// Merges again whenever an upstream has news.
+#[derive(Debug)]
+pub struct Keeper {
+    /// All upstreams in configuration order.
+    pub upstreams: Vec<Upstream>,
+    /// Rung by any of them.
+    pub changed: Arc<Notify>,
+    /// How long to wait, and how long names may be.
+    pub limits: Limits,
+}
+
+impl Keeper {
+    /// Runs until `cancel`; the clock of the first listing starts now.
+    pub async fn run(self, view: watch::Sender<View>, cancel: CancellationToken) {
+        let begun = Instant::now();
+        let deadlines = [
+            begun + SILENT_WAIT.min(self.limits.startup_wait),
+            begun + self.limits.startup_wait,
+        ];
+        loop {
+            self.refresh(&view, begun.elapsed());
+            let complete = view.borrow().complete;
+            let next = deadlines
+                .into_iter()
+                .find(|deadline| !complete && *deadline > Instant::now());
+            let deadline = async {
+                match next {
+                    Some(deadline) => sleep_until(deadline).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                () = self.changed.notified() => {}
+                () = deadline => {}
+            }
+        }
+    }
+
+    fn refresh(&self, view: &watch::Sender<View>, waited: Duration) {
+        let complete = self
+            .upstreams
+            .iter()
+            .all(|upstream| self.is_done_waiting(upstream, waited));
+        let sources: Vec<_> = self
+            .upstreams
+            .iter()
+            .map(|upstream| Source {
+                config: upstream.config(),
+                listing: upstream.listing(),
+            })
+            .collect();
+        let catalog = Catalog::merge(&sources, self.limits.tool_name_length);
+        view.send_if_modified(|view| {
+            let completed = complete && !view.complete;
+            view.complete |= complete;
+            let changed = *view.catalog != catalog;
+            if changed {
+                debug!(tools = catalog.len(), complete, "catalog changed");
+                view.catalog = Arc::new(catalog);
+            }
+            completed || changed
+        });
+    }
+
+    fn is_done_waiting(&self, upstream: &Upstream, waited: Duration) -> bool {
+        upstream.is_settled()
+            || waited >= self.limits.startup_wait
+            || (waited >= SILENT_WAIT && !upstream.is_alive())
+    }
+}

@@ -1,0 +1,222 @@
+//! Making one catalog of all listings. Pure.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use serde_json::json;
+use tracing::warn;
+
+use super::name::{Offer, public_names};
+use crate::config;
+use crate::upstream::{Listing, Tool};
+use crate::wire::{Splice, members};
+
+/// One upstream's part in the merge.
+#[derive(Debug, Clone)]
+pub struct Source<'a> {
+    /// Its configuration: name, filter, prefix.
+    pub config: &'a config::Upstream,
+    /// What it offers, if that is known.
+    pub listing: Option<Arc<Listing>>,
+}
+
+/// All tools under their public names, in configuration order.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    listings: Vec<Option<Arc<Listing>>>,
+    entries: Vec<Entry>,
+    routes: HashMap<Box<str>, usize>,
+    tools: OnceLock<Bytes>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    public: Box<str>,
+    upstream: usize,
+    tool: usize,
+}
+
+/// Where a public name leads.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// The upstream, by its place in the configuration.
+    pub upstream: usize,
+    listing: Arc<Listing>,
+    tool: usize,
+}
+
+impl Route {
+    /// The tool, under its native name.
+    #[must_use]
+    pub fn tool(&self) -> &Tool {
+        &self.listing.tools[self.tool]
+    }
+
+    /// The same tool in another listing of its upstream.
+    #[must_use]
+    pub fn in_listing(&self, listing: Arc<Listing>) -> Option<Self> {
+        let name = &self.tool().name;
+        let tool = listing.tools.iter().position(|tool| tool.name == *name)?;
+        Some(Self {
+            upstream: self.upstream,
+            listing,
+            tool,
+        })
+    }
+}
+
+impl Catalog {
+    /// Merges what is known. Names depend on the sources alone, not on the order of their arrival.
+    #[must_use]
+    pub fn merge(sources: &[Source<'_>], name_length: usize) -> Self {
+        let allowed: Vec<Vec<usize>> = sources.iter().map(allowed).collect();
+        let offers: Vec<Offer<'_>> = sources
+            .iter()
+            .zip(&allowed)
+            .map(|(source, allowed)| Offer {
+                upstream: source.config.name.as_str(),
+                prefix: &source.config.prefix,
+                tools: allowed
+                    .iter()
+                    .map(|tool| &*tools(source)[*tool].name)
+                    .collect(),
+            })
+            .collect();
+        let names = public_names(&offers, name_length);
+        let mut catalog = Self::default();
+        for (upstream, (source, names)) in sources.iter().zip(names).enumerate() {
+            for (tool, public) in allowed[upstream].iter().zip(names) {
+                let native = &*tools(source)[*tool].name;
+                match public {
+                    Some(public) => catalog.add(upstream, *tool, public),
+                    None => {
+                        warn!(upstream = %source.config.name, tool = native, "leaving out a tool whose name is taken");
+                    }
+                }
+            }
+        }
+        catalog.listings = sources
+            .iter()
+            .map(|source| source.listing.clone())
+            .collect();
+        catalog
+    }
+
+    fn add(&mut self, upstream: usize, tool: usize, public: Cow<'_, str>) {
+        let public: Box<str> = public.into();
+        self.routes.insert(public.clone(), self.entries.len());
+        self.entries.push(Entry {
+            public,
+            upstream,
+            tool,
+        });
+    }
+
+    /// Where this public name leads; `None` for a name that is not offered, hidden ones included.
+    #[must_use]
+    pub fn route(&self, public: &str) -> Option<Route> {
+        let entry = &self.entries[*self.routes.get(public)?];
+        let listing = self.listings.get(entry.upstream)?.clone()?;
+        Some(Route {
+            upstream: entry.upstream,
+            listing,
+            tool: entry.tool,
+        })
+    }
+
+    /// How many tools it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether it has no tool.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The `tools` member of a listing: a JSON array of all definitions. Made once, when first asked for.
+    #[must_use]
+    pub fn tools(&self) -> Bytes {
+        self.tools.get_or_init(|| self.write().into()).clone()
+    }
+
+    fn write(&self) -> Vec<u8> {
+        let size = |entry: &Entry| self.tool(entry).map_or(0, |tool| tool.definition.len() + 1);
+        let mut out = Vec::with_capacity(self.entries.iter().map(size).sum::<usize>() + 2);
+        out.push(b'[');
+        for entry in &self.entries {
+            if let Some(tool) = self.tool(entry) {
+                if out.len() > 1 {
+                    out.push(b',');
+                }
+                out.extend_from_slice(&renamed(tool, &entry.public));
+            }
+        }
+        out.push(b']');
+        out
+    }
+
+    fn tool(&self, entry: &Entry) -> Option<&Tool> {
+        self.listings
+            .get(entry.upstream)?
+            .as_ref()?
+            .tools
+            .get(entry.tool)
+    }
+}
+
+impl PartialEq for Catalog {
+    /// Whether a client would see the same tools.
+    fn eq(&self, other: &Self) -> bool {
+        self.entries.len() == other.entries.len()
+            && self
+                .entries
+                .iter()
+                .zip(&other.entries)
+                .all(|(ours, theirs)| {
+                    let definition = |catalog: &'_ Self, entry| {
+                        catalog.tool(entry).map(|tool| tool.definition.clone())
+                    };
+                    ours.public == theirs.public
+                        && ours.upstream == theirs.upstream
+                        && definition(self, ours) == definition(other, theirs)
+                })
+    }
+}
+
+fn tools<'a>(source: &'a Source<'_>) -> &'a [Tool] {
+    source
+        .listing
+        .as_ref()
+        .map_or(&[], |listing| &listing.tools)
+}
+
+/// The tools that the configuration lets through, by their place in the listing.
+fn allowed(source: &Source<'_>) -> Vec<usize> {
+    let filter = &source.config.tools;
+    let tools = tools(source).iter().enumerate();
+    tools
+        .filter(|(_, tool)| filter.allows(&tool.name))
+        .map(|(index, _)| index)
+        .collect()
+}
+
+/// The definition under its public name; nothing else of it changes.
+fn renamed<'a>(tool: &'a Tool, public: &str) -> Cow<'a, [u8]> {
+    if *tool.name == *public {
+        return Cow::Borrowed(&tool.definition);
+    }
+    let mut splice = Splice::new(&tool.definition);
+    for member in members(&tool.definition).filter(|member| member.key() == "name") {
+        splice.replace(member.span(), json!(public).to_string().into_bytes());
+    }
+    Cow::Owned(splice.finish())
+}
+
+#[cfg(test)]
+#[path = "merge_tests.rs"]
+mod tests;
