@@ -10,3 +10,5 @@ pub mod config;
 pub mod upstream;
 
 pub mod catalog;
+
+pub mod router;

@@ -1,0 +1,53 @@
+use super::*;
+
+#[test]
+fn a_client_is_known_by_its_handshake_or_its_meta() {
+    let legacy =
+        identity(br#"{"protocolVersion":"x","clientInfo":{"name":"a", "n":1.0}}"#).unwrap();
+    assert_eq!(legacy.client_info, r#"{"name":"a", "n":1.0}"#);
+    let modern =
+        identity(br#"{"_meta":{"io.modelcontextprotocol/clientInfo":{"name":"b"}}}"#).unwrap();
+    assert_eq!(modern.client_info, r#"{"name":"b"}"#);
+    for nothing in ["{}", "[]", "", r#"{"clientInfo":3}"#] {
+        assert_eq!(identity(nothing.as_bytes()), None, "{nothing}");
+    }
+}
+
+fn translated(text: &str, client: Era, upstream: Era) -> Result<String, String> {
+    let message = Message::parse(Bytes::copy_from_slice(text.as_bytes())).unwrap();
+    response(message, client, upstream).map(|m| String::from_utf8(m.bytes().to_vec()).unwrap())
+}
+
+#[test]
+fn a_modern_client_gets_the_result_type_that_it_needs() {
+    let modern = |text| translated(text, Era::Modern, Era::Legacy).unwrap();
+    assert_eq!(
+        modern(r#"{"id":1,"result":{ "content":[]}}"#),
+        r#"{"id":1,"result":{"resultType":"complete", "content":[]}}"#
+    );
+    for same in [
+        r#"{"id":1,"result":{"a":1,"resultType":"x"}}"#,
+        r#"{"id":1,"result":[1]}"#,
+        r#"{"id":1,"error":{"code":1}}"#,
+    ] {
+        assert_eq!(modern(same), same);
+    }
+}
+
+#[test]
+fn a_legacy_client_is_not_given_what_it_would_misread() {
+    let legacy = |text| translated(text, Era::Legacy, Era::Modern);
+    let complete = r#"{"id":1,"result":{"resultType":"complete","x":1}}"#;
+    assert_eq!(legacy(complete).unwrap(), complete);
+    assert!(legacy(r#"{"id":1,"result":{"resultType":"input_required"}}"#).is_err());
+}
+
+#[test]
+fn a_cancellation_names_the_id_that_the_upstream_knows() {
+    let text = r#"{"method":"notifications/cancelled","params":{"reason":"r", "requestId":"a"}}"#;
+    let message = Message::parse(text).unwrap();
+    assert_eq!(
+        cancelled(&message, 7),
+        r#"{"method":"notifications/cancelled","params":{"reason":"r", "requestId":7}}"#
+    );
+}

@@ -1,0 +1,258 @@
+//! The life of a `tools/call`: to its upstream under an id of ours, and back under the client's.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use serde_json::Value;
+use tracing::{Instrument, debug, debug_span};
+
+use super::inflight::progress_token;
+use super::{Router, bridge};
+use crate::catalog::Route;
+use crate::upstream::{Tool, TransportError, Upstream, UpstreamError};
+use crate::wire::outgoing::code;
+use crate::wire::splice::decode;
+use crate::wire::{Era, Kind, Line, Message, members};
+
+/// By which a modern upstream says that our copy of a tool's schema is old
+/// (MCP 2026-07-28 § Streamable HTTP, Server Validation).
+const HEADER_MISMATCH: &[u8] = b"-32020";
+
+/// A call that is being relayed.
+struct Relayed {
+    id: Bytes,
+    token: Option<Bytes>,
+    message: Message,
+    client: Era,
+    begun: Instant,
+}
+
+/// An attempt that came to nothing.
+struct Lost {
+    error: UpstreamError,
+    /// Whether the client has heard something of the call already.
+    heard: bool,
+}
+
+/// How one attempt ended.
+enum Attempt {
+    Answered(Message),
+    /// The schema that we know is not the upstream's any more.
+    Stale(Message),
+}
+
+impl Router {
+    /// Begins a `tools/call`; its answer goes to the client by itself.
+    pub async fn call_tool(self: &Arc<Self>, message: Message, client: Era) {
+        let Some(id) = message.id() else { return };
+        let name = match tool_name(&message) {
+            Ok(name) => name,
+            Err(reason) => {
+                return self
+                    .send(Line::error(&id, code::INVALID_PARAMS, reason, &Value::Null))
+                    .await;
+            }
+        };
+        let call = Relayed {
+            id: id.clone(),
+            token: progress_token(&message),
+            message,
+            client,
+            begun: Instant::now(),
+        };
+        let span = debug_span!("request", method = "tools/call", id = %String::from_utf8_lossy(&id), tool = name);
+        let (router, token, message) = (self.clone(), call.token.clone(), call.message.clone());
+        let begun = self.inflight.begin(&id, token.as_deref(), || {
+            self.tasks
+                .spawn(async move { router.relay(call, &name).await }.instrument(span))
+                .abort_handle()
+        });
+        if !begun {
+            self.refuse_id(&message).await;
+        }
+    }
+
+    /// One id, one answer: a second request under an id in use gets an error of its own.
+    pub(super) async fn refuse_id(&self, request: &Message) {
+        if let Some(id) = request.id() {
+            let text = "this id belongs to a request that is still running; use a new one";
+            self.send(Line::error(&id, code::INVALID_REQUEST, text, &Value::Null))
+                .await;
+        }
+    }
+
+    async fn relay(self: Arc<Self>, call: Relayed, name: &str) {
+        let line = match self.find(name).await {
+            None => {
+                let text = format!(
+                    "unknown tool `{name}`; it may be filtered out or its server away: list the tools again"
+                );
+                Line::error(&call.id, code::INVALID_PARAMS, &text, &Value::Null)
+            }
+            Some(route) => self.answer(&call, route).await,
+        };
+        let Ok(permit) = self.outbox.reserve().await else {
+            return;
+        };
+        // The call ends before its answer is queued: nothing of it can come after.
+        if self.inflight.finish(&call.id) {
+            permit.send(line);
+        }
+    }
+
+    /// Finds the tool; if it is not there, once every upstream was heard: an early call is not
+    /// refused for its haste.
+    async fn find(&self, name: &str) -> Option<Route> {
+        let now = self.view.borrow().catalog.route(name);
+        if now.is_some() {
+            return now;
+        }
+        let mut view = self.view.clone();
+        let known = view.wait_for(|view| view.complete || view.catalog.route(name).is_some());
+        known.await.ok()?.catalog.route(name)
+    }
+
+    async fn answer(&self, call: &Relayed, route: Route) -> Line {
+        let Some(upstream) = self.upstreams.get(route.upstream) else {
+            return Line::error(
+                &call.id,
+                code::INTERNAL_ERROR,
+                "no such upstream",
+                &Value::Null,
+            );
+        };
+        match self.exchange(call, route, upstream).await {
+            Ok(response) => {
+                debug!(
+                    upstream = %upstream.config().name,
+                    status = if response.error().is_some() { "error" } else { "ok" },
+                    duration = ?call.begun.elapsed(),
+                    sent = call.message.bytes().len(),
+                    received = response.bytes().len(),
+                    "answered"
+                );
+                Line::with_id(&response, call.id.clone())
+            }
+            Err(error) => {
+                debug!(error = %error, duration = ?call.begun.elapsed(), "failed");
+                Line::error(&call.id, error.code(), &error.to_string(), &error.data())
+            }
+        }
+    }
+
+    /// Gets the response. It is asked for a second time only where that does nothing twice:
+    /// the connection broke under a repeatable call, or the upstream refused an old schema.
+    async fn exchange(
+        &self,
+        call: &Relayed,
+        mut route: Route,
+        upstream: &Upstream,
+    ) -> Result<Message, UpstreamError> {
+        let (mut repeated, mut refreshed) = (false, false);
+        loop {
+            match self.attempt(call, route.tool(), upstream).await {
+                Ok(Attempt::Answered(response)) => return Ok(response),
+                Ok(Attempt::Stale(response)) if refreshed => return Ok(response),
+                Ok(Attempt::Stale(response)) => {
+                    debug!("the upstream refused our headers; reading its tools again");
+                    upstream.refresh().await;
+                    match upstream
+                        .listing()
+                        .and_then(|listing| route.in_listing(listing))
+                    {
+                        Some(fresh) => route = fresh,
+                        None => return Ok(response),
+                    }
+                    refreshed = true;
+                }
+                Err(Lost { error, heard }) => {
+                    let again = !repeated && !heard && error.cause.is_interruption();
+                    if !again || !route.tool().is_repeatable() {
+                        return Err(error);
+                    }
+                    debug!(error = %error, "sending a repeatable call again");
+                    repeated = true;
+                }
+            }
+        }
+    }
+
+    /// Sends the call once and relays what comes before the response.
+    async fn attempt(
+        &self,
+        call: &Relayed,
+        tool: &Tool,
+        upstream: &Upstream,
+    ) -> Result<Attempt, Lost> {
+        let sent = upstream.call(|live| {
+            let request = bridge::tool_call(&call.message, tool, call.client, live);
+            debug!(
+                upstream = %upstream.config().name,
+                serial = request.id,
+                bytes = request.body.len(),
+                "forwarding"
+            );
+            self.inflight.sent(&call.id, upstream, request.id);
+            request
+        });
+        let mut sent = sent.await.map_err(|error| Lost {
+            error,
+            heard: false,
+        })?;
+        let mut heard = false;
+        let lost = |cause, heard| Lost {
+            error: upstream.error("tools/call", cause),
+            heard,
+        };
+        loop {
+            let message = sent
+                .exchange
+                .next()
+                .await
+                .map_err(|cause| lost(cause, heard))?;
+            if message.kind() == Kind::Response {
+                let era = sent.live.era;
+                if era == Era::Modern && is_header_mismatch(&message) {
+                    return Ok(Attempt::Stale(message));
+                }
+                let response = bridge::response(message, call.client, era);
+                let broken = |reason| lost(TransportError::Malformed(reason), heard);
+                return response.map(Attempt::Answered).map_err(broken);
+            }
+            heard = true;
+            self.pass_on(call, &message).await;
+        }
+    }
+
+    /// A notification that came with the call.
+    async fn pass_on(&self, call: &Relayed, message: &Message) {
+        if &*message.method() == "notifications/progress" {
+            let asked = call.token.as_deref();
+            if message.param("progressToken").map(|token| token.value()) != asked {
+                return debug!("dropping progress under a token that the client did not give");
+            }
+        }
+        self.send(Line::whole(message.bytes().clone())).await;
+    }
+}
+
+fn is_header_mismatch(response: &Message) -> bool {
+    let code = response
+        .error()
+        .and_then(|error| members(error).find(|member| member.key() == "code"));
+    code.is_some_and(|code| code.value() == HEADER_MISMATCH)
+}
+
+/// The tool that a call names. Two names are refused: we would check one,
+/// and the upstream might run the other.
+fn tool_name(message: &Message) -> Result<String, &'static str> {
+    let params = message.params().unwrap_or_default();
+    let mut names = members(params).filter(|member| member.key() == "name");
+    let (name, second) = (names.next(), names.next());
+    if second.is_some() {
+        return Err("`name` stands twice in the parameters");
+    }
+    let name = name.and_then(|name| decode(name.value()).map(std::borrow::Cow::into_owned));
+    name.ok_or("the parameters lack `name`, a string")
+}

@@ -1,0 +1,131 @@
+//! What reaches the client without its asking: notifications of upstreams, and our own
+//! that the list of tools has changed.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use futures_util::future::BoxFuture;
+use tracing::debug;
+
+use super::Router;
+use crate::catalog::Catalog;
+use crate::upstream::Events;
+use crate::wire::{Line, Message};
+
+/// Passes the notifications of the upstreams on.
+#[derive(Debug)]
+pub(super) struct Relay {
+    /// Weak: the router owns the upstreams, whose tasks own this.
+    router: Weak<Router>,
+}
+
+impl Relay {
+    pub(super) fn new(router: &Arc<Router>) -> Self {
+        Self {
+            router: Arc::downgrade(router),
+        }
+    }
+}
+
+impl Events for Relay {
+    fn notification(&self, upstream: usize, message: Message) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            if let Some(router) = self.router.upgrade() {
+                router.hear(upstream, message).await;
+            }
+        })
+    }
+}
+
+/// What the client was told of the catalog.
+#[derive(Debug, Default)]
+pub(super) struct Announcements {
+    // std's Mutex: held for an assignment, never across an await.
+    state: Mutex<Told>,
+}
+
+#[derive(Debug, Default)]
+struct Told {
+    catalog: Option<Arc<Catalog>>,
+    /// Whether the client opened a session, which is how notifications reach it.
+    legacy: bool,
+}
+
+impl Announcements {
+    /// The client has this catalog now.
+    pub(super) fn served(&self, catalog: &Arc<Catalog>) {
+        self.lock().catalog = Some(catalog.clone());
+    }
+
+    fn opened(&self) {
+        self.lock().legacy = true;
+    }
+
+    fn is_legacy(&self) -> bool {
+        self.lock().legacy
+    }
+
+    /// Whether to tell the client of this catalog: it has seen one, and that was another.
+    fn is_news(&self, catalog: &Arc<Catalog>) -> bool {
+        let mut told = self.lock();
+        let news = told.legacy
+            && told
+                .catalog
+                .as_ref()
+                .is_some_and(|seen| !Arc::ptr_eq(seen, catalog));
+        if news {
+            told.catalog = Some(catalog.clone());
+        }
+        news
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Told> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Router {
+    /// The client opened a session and can be sent notifications.
+    pub fn session_opened(&self) {
+        self.announcements.opened();
+    }
+
+    /// Tells the client of changes, until the catalog's keeper ends.
+    pub(super) async fn announce(self: Arc<Self>) {
+        let mut view = self.view.clone();
+        while view.changed().await.is_ok() {
+            let catalog = view.borrow_and_update().catalog.clone();
+            if self.announcements.is_news(&catalog) {
+                self.send(Line::notification("notifications/tools/list_changed"))
+                    .await;
+            }
+        }
+    }
+
+    /// Passes on what an upstream says outside any request. A modern client hears such things
+    /// only on a subscription (MCP 2026-07-28 § Subscriptions).
+    async fn hear(&self, upstream: usize, message: Message) {
+        let method = message.method().into_owned();
+        if !self.announcements.is_legacy() || is_undeclared(&method) {
+            return debug!(upstream, method, "not passed on");
+        }
+        let Ok(permit) = self.outbox.reserve().await else {
+            return;
+        };
+        // Nothing awaits from here on: a call that ends takes its token away before its answer
+        // is queued, so no progress can follow the answer.
+        if method == "notifications/progress" {
+            let token = message.param("progressToken");
+            if !token.is_some_and(|token| self.inflight.has_token(token.value())) {
+                return debug!(upstream, "dropping progress that nobody waits for");
+            }
+        }
+        permit.send(Line::whole(message.bytes().clone()));
+    }
+}
+
+/// Notifications of what we do not declare to the client.
+fn is_undeclared(method: &str) -> bool {
+    ["notifications/resources/", "notifications/prompts/"]
+        .iter()
+        .any(|prefix| method.starts_with(prefix))
+}

@@ -1,0 +1,153 @@
+//! The calls that the client waits for: by its id to cancel them, by its progress token
+//! to know which progress it still wants to hear of.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::task::AbortHandle;
+
+use crate::upstream::Upstream;
+use crate::wire::splice::decode;
+
+/// An id or token as a key: a string decoded, so that `"a"` and `"\u0061"` are one,
+/// anything else as written.
+fn key(written: &[u8]) -> Box<[u8]> {
+    match decode(written) {
+        Some(text) => format!("\"{text}").into_bytes().into(),
+        None => written.into(),
+    }
+}
+
+/// All calls in flight.
+#[derive(Debug, Default)]
+pub(super) struct Inflight {
+    // std's Mutex: held for a few map operations, never across an await.
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    calls: HashMap<Box<[u8]>, Call>,
+    /// How many calls have this token; one, unless a client breaks the rules.
+    tokens: HashMap<Box<[u8]>, usize>,
+}
+
+#[derive(Debug)]
+struct Call {
+    abort: AbortHandle,
+    token: Option<Box<[u8]>>,
+    /// Whom to tell of a cancellation, and under which id; known once it was sent.
+    sent: Option<(Upstream, u64)>,
+}
+
+impl Inflight {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins a call by `spawn`, which must not block. `false` when the id is in use.
+    pub(super) fn begin(
+        &self,
+        id: &[u8],
+        token: Option<&[u8]>,
+        spawn: impl FnOnce() -> AbortHandle,
+    ) -> bool {
+        let mut state = self.state();
+        let token = token.map(key);
+        match state.calls.entry(key(id)) {
+            Entry::Occupied(_) => return false,
+            // The lock is held, so the call cannot end before it is on record.
+            Entry::Vacant(entry) => entry.insert(Call {
+                abort: spawn(),
+                token: token.clone(),
+                sent: None,
+            }),
+        };
+        if let Some(token) = token {
+            *state.tokens.entry(token).or_default() += 1;
+        }
+        true
+    }
+
+    /// Notes whom the call went to.
+    pub(super) fn sent(&self, id: &[u8], upstream: &Upstream, serial: u64) {
+        if let Some(call) = self.state().calls.get_mut(&key(id)) {
+            call.sent = Some((upstream.clone(), serial));
+        }
+    }
+
+    /// Ends a call. `false` when it was cancelled meanwhile, and must not be answered.
+    pub(super) fn finish(&self, id: &[u8]) -> bool {
+        self.state().take(id).is_some()
+    }
+
+    /// Whether a call with this progress token is in flight.
+    pub(super) fn has_token(&self, token: &[u8]) -> bool {
+        self.state().tokens.contains_key(&key(token))
+    }
+
+    /// Stops a call; `None` when there is none. Whom to tell comes back.
+    pub(super) fn abort(&self, id: &[u8]) -> Option<Option<(Upstream, u64)>> {
+        let call = self.state().take(id)?;
+        call.abort.abort();
+        Some(call.sent)
+    }
+
+    /// Stops all calls. Whom to tell comes back.
+    pub(super) fn abort_all(&self) -> Vec<(Upstream, u64)> {
+        let mut state = self.state();
+        state.tokens.clear();
+        let stop = |(_, call): (_, Call)| {
+            call.abort.abort();
+            call.sent
+        };
+        state.calls.drain().filter_map(stop).collect()
+    }
+}
+
+impl State {
+    fn take(&mut self, id: &[u8]) -> Option<Call> {
+        let call = self.calls.remove(&key(id))?;
+        if let Some(token) = &call.token
+            && let Some(count) = self.tokens.get_mut(token)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.tokens.remove(token);
+            }
+        }
+        Some(call)
+    }
+}
+
+/// The progress token of a request, as written.
+pub(super) fn progress_token(message: &crate::wire::Message) -> Option<Bytes> {
+    let meta = message.param("_meta")?;
+    let token =
+        crate::wire::members(meta.value()).find(|member| member.key() == "progressToken")?;
+    Some(message.bytes().slice_ref(token.value()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_id_is_in_use_until_its_call_ends() {
+        let inflight = Inflight::default();
+        let spawn = || tokio::spawn(std::future::pending::<()>()).abort_handle();
+        assert!(inflight.begin(br#""a""#, Some(b"1"), spawn));
+        assert!(!inflight.begin(br#""\u0061""#, None, || unreachable!()));
+        assert!(inflight.begin(b"1", Some(b"1"), spawn));
+        assert!(inflight.begin(b"1.0", None, spawn));
+        assert!(inflight.finish(br#""a""#));
+        assert!(inflight.has_token(b"1"));
+        assert!(inflight.abort(b"1").is_some());
+        assert!(!inflight.has_token(b"1"));
+        assert!(!inflight.finish(b"1"));
+        assert!(inflight.abort_all().is_empty());
+        assert!(!inflight.finish(b"1.0"));
+    }
+}

@@ -1,0 +1,137 @@
+//! One message in, the right upstream out: routes calls by the catalog, keeps account of what is
+//! in flight, and translates between the eras of client and upstream.
+
+mod bridge;
+mod calls;
+mod events;
+mod inflight;
+mod lists;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::catalog::{View, instructions};
+use crate::upstream::{Clients, Identity, State, Upstream};
+use crate::wire::{Line, Message};
+
+pub use bridge::identity;
+use events::Announcements;
+use inflight::Inflight;
+
+/// Where lines for the client go: the one writer of stdout.
+pub type Outbox = mpsc::Sender<Line>;
+
+/// Routes messages between the client and the upstreams.
+#[derive(Debug)]
+pub struct Router {
+    upstreams: Vec<Upstream>,
+    clients: Arc<Clients>,
+    view: watch::Receiver<View>,
+    outbox: Outbox,
+    inflight: Inflight,
+    announcements: Announcements,
+    tasks: TaskTracker,
+    cancel: CancellationToken,
+    begun: AtomicBool,
+}
+
+impl Router {
+    /// A router that has not connected to anything yet.
+    #[must_use]
+    pub fn new(
+        upstreams: Vec<Upstream>,
+        view: watch::Receiver<View>,
+        outbox: Outbox,
+        tasks: TaskTracker,
+        cancel: CancellationToken,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            upstreams,
+            clients: Arc::default(),
+            view,
+            outbox,
+            inflight: Inflight::default(),
+            announcements: Announcements::default(),
+            tasks,
+            cancel,
+            begun: AtomicBool::new(false),
+        })
+    }
+
+    /// Connects to all upstreams on behalf of this client. Only the first call does anything:
+    /// clients may start a server and never speak to it, and then nothing is connected.
+    pub fn begin(self: &Arc<Self>, identity: &Identity) -> bool {
+        if self.begun.swap(true, Ordering::Relaxed) {
+            return false;
+        }
+        for upstream in &self.upstreams {
+            let events = Arc::new(events::Relay::new(self));
+            upstream.start(
+                self.clients.clone(),
+                identity.clone(),
+                events,
+                &self.tasks,
+                self.cancel.clone(),
+            );
+        }
+        self.tasks.spawn(self.clone().announce());
+        true
+    }
+
+    /// The merged instructions of the upstreams that are connected now.
+    #[must_use]
+    pub fn instructions(&self) -> Option<String> {
+        let said: Vec<_> = self
+            .upstreams
+            .iter()
+            .map(|upstream| match upstream.state() {
+                State::Ready(live) => live.facts.instructions.clone(),
+                _ => None,
+            })
+            .collect();
+        let names = self
+            .upstreams
+            .iter()
+            .map(|upstream| upstream.config().name.as_str());
+        let texts: Vec<_> = names.zip(said.iter().map(Option::as_deref)).collect();
+        instructions::merge(&texts)
+    }
+
+    /// Cancels what the client has cancelled (MCP § Cancellation). No reply follows.
+    pub fn cancel(self: &Arc<Self>, notification: &Message) {
+        let Some(id) = notification.param("requestId") else {
+            return;
+        };
+        let Some(call) = self.inflight.abort(id.value()) else {
+            return;
+        };
+        tracing::debug!(id = %String::from_utf8_lossy(id.value()), "cancelled by the client");
+        if let Some((upstream, serial)) = call {
+            let body = bridge::cancelled(notification, serial);
+            self.tasks.spawn(async move { upstream.notify(body).await });
+        }
+    }
+
+    /// Cancels everything that is in flight, and tells the upstreams, for at most `grace`.
+    pub async fn shut_down(&self, grace: Duration) {
+        let cancellations =
+            self.inflight
+                .abort_all()
+                .into_iter()
+                .map(|(upstream, serial)| async move {
+                    upstream.notify(bridge::cancelled_by_us(serial)).await;
+                });
+        let all = futures_util::future::join_all(cancellations);
+        let _ = tokio::time::timeout(grace, all).await;
+    }
+
+    async fn send(&self, line: Line) {
+        // Fails only when the writer has ended, and with it the client.
+        let _ = self.outbox.send(line).await;
+    }
+}
