@@ -12,3 +12,5 @@ pub mod upstream;
 pub mod catalog;
 
 pub mod router;
+
+pub mod downstream;

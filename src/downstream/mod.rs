@@ -1,0 +1,11 @@
+//! The client's side: one session on stdin and stdout.
+
+mod session;
+mod stdin;
+mod stdio;
+mod stdout;
+
+pub use session::Session;
+pub use stdin::{Read, Stdin};
+pub use stdio::open_stdout;
+pub use stdout::write_lines;

@@ -1,0 +1,232 @@
+//! What the client asks, and who answers: ourselves, or the router.
+//!
+//! The era is decided per request, never for the process: clients probe with `server/discover`
+//! and then open a session with `initialize` on the same connection, or the other way round.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tracing::{debug, trace};
+
+use crate::router::{Outbox, Router, identity};
+use crate::wire::outgoing::code;
+use crate::wire::splice::decode;
+use crate::wire::version::{LEGACY, META_CLIENT_CAPABILITIES, META_VERSION, MODERN, negotiate};
+use crate::wire::{Era, Kind, Line, Malformed, Message, members};
+
+/// The session with the client.
+#[derive(Debug)]
+pub struct Session {
+    router: Arc<Router>,
+    outbox: Outbox,
+}
+
+impl Session {
+    /// A session whose answers go to `outbox`.
+    #[must_use]
+    pub fn new(router: Arc<Router>, outbox: Outbox) -> Self {
+        Self { router, outbox }
+    }
+
+    /// Takes one line. Whatever it is, the next one can be taken.
+    pub async fn take(&self, line: Bytes) {
+        if line.trim_ascii().is_empty() {
+            return;
+        }
+        if !Message::is_batch(&line) {
+            return self.take_one(line).await;
+        }
+        // A batch (MCP 2025-03-26): its messages are answered one by one.
+        match Message::split_batch(&line) {
+            Ok(parts) if parts.is_empty() => {
+                self.refuse(b"null", code::INVALID_REQUEST, "an empty batch")
+                    .await;
+            }
+            Ok(parts) => {
+                for part in parts {
+                    self.take_one(part).await;
+                }
+            }
+            Err(error) => self.malformed(&error).await,
+        }
+    }
+
+    /// Answers for a line that is longer than the limit, and was skipped.
+    pub async fn too_long(&self, limit: usize) {
+        let text =
+            format!("the line exceeds {limit} bytes; raise PROXY_MAX_MESSAGE_BYTES to let it pass");
+        self.refuse(b"null", code::INVALID_REQUEST, &text).await;
+    }
+
+    async fn take_one(&self, line: Bytes) {
+        let message = match Message::parse(line) {
+            Ok(message) => message,
+            Err(error) => return self.malformed(&error).await,
+        };
+        debug!(
+            method = %message.method(),
+            id = %String::from_utf8_lossy(&message.id().unwrap_or_default()),
+            bytes = message.bytes().len(),
+            "received"
+        );
+        trace!(line = %String::from_utf8_lossy(message.bytes()), "received");
+        match message.kind() {
+            Kind::Request => self.request(message).await,
+            Kind::Notification => self.notification(&message),
+            Kind::Response => debug!("ignoring a response; nothing was asked of the client"),
+        }
+    }
+
+    async fn malformed(&self, error: &Malformed) {
+        debug!(%error, "refusing a line");
+        let text = error.to_string();
+        match error {
+            Malformed::NotAMessage { id, .. } => {
+                let id = id.as_deref().unwrap_or(b"null");
+                self.refuse(id, code::INVALID_REQUEST, &text).await;
+            }
+            _ => self.refuse(b"null", code::PARSE_ERROR, &text).await,
+        }
+    }
+
+    fn notification(&self, message: &Message) {
+        match &*message.method() {
+            "notifications/cancelled" => self.router.cancel(message),
+            "notifications/initialized" => self.router.session_opened(),
+            method => debug!(method, "ignoring a notification"),
+        }
+    }
+
+    async fn request(&self, message: Message) {
+        let Some(id) = message.id() else { return };
+        let era = match era_of(&message) {
+            Ok(era) => era,
+            Err(refusal) => {
+                let Refusal { code, text, data } = refusal;
+                return self.send(Line::error(&id, code, &text, &data)).await;
+            }
+        };
+        let method = message.method();
+        if method != "ping" {
+            self.begin(&message);
+        }
+        match (&*method, era) {
+            ("tools/call", _) => self.router.call_tool(message.clone(), era).await,
+            ("tools/list", _) => self.router.list_tools(&message, era).await,
+            ("ping", _) => self.send(Line::result(&id, pong(era))).await,
+            ("initialize", Era::Legacy) => {
+                self.send(Line::result(&id, self.initialized(&message)))
+                    .await;
+            }
+            ("server/discover", Era::Modern) => {
+                self.send(Line::result(&id, self.discovered())).await;
+            }
+            (method, _) => {
+                let text = format!("method `{method}` is not known here");
+                self.refuse(&id, code::METHOD_NOT_FOUND, &text).await;
+            }
+        }
+    }
+
+    /// Connects to the upstreams at the first request, in the name of who sent it.
+    fn begin(&self, message: &Message) {
+        let identity = identity(message.params().unwrap_or_default()).unwrap_or_default();
+        if self.router.begin(&identity) {
+            debug!(client = identity.client_info, "connecting");
+        }
+    }
+
+    fn initialized(&self, message: &Message) -> String {
+        let requested = message.param("protocolVersion");
+        let requested = requested.and_then(|version| decode(version.value()).map(Cow::into_owned));
+        let mut result = json!({
+            "protocolVersion": negotiate(&requested.unwrap_or_default()),
+            // Clients heed `list_changed` only if it was declared here.
+            "capabilities": {"tools": {"listChanged": true}},
+            "serverInfo": server_info(),
+        });
+        if let Some(instructions) = self.router.instructions() {
+            result["instructions"] = instructions.into();
+        }
+        result.to_string()
+    }
+
+    fn discovered(&self) -> String {
+        let mut result = json!({
+            "resultType": "complete",
+            "supportedVersions": [MODERN],
+            "capabilities": {"tools": {}},
+            "ttlMs": 0,
+            "cacheScope": "private",
+            "_meta": {"io.modelcontextprotocol/serverInfo": server_info()},
+        });
+        if let Some(instructions) = self.router.instructions() {
+            result["instructions"] = instructions.into();
+        }
+        result.to_string()
+    }
+
+    async fn refuse(&self, id: &[u8], code: i64, text: &str) {
+        self.send(Line::error(id, code, text, &Value::Null)).await;
+    }
+
+    async fn send(&self, line: Line) {
+        // Fails only when the writer has ended, and with it the client.
+        let _ = self.outbox.send(line).await;
+    }
+}
+
+fn server_info() -> Value {
+    json!({"name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION")})
+}
+
+fn pong(era: Era) -> &'static [u8] {
+    match era {
+        Era::Legacy => b"{}",
+        Era::Modern => b"{\"resultType\":\"complete\"}",
+    }
+}
+
+/// Why a request cannot be served in its era.
+struct Refusal {
+    code: i64,
+    text: String,
+    data: Value,
+}
+
+/// A request is modern when its `_meta` names a revision (MCP 2026-07-28 § Versioning).
+fn era_of(message: &Message) -> Result<Era, Refusal> {
+    let Some(meta) = message.param("_meta") else {
+        return Ok(Era::Legacy);
+    };
+    let member = |key: &str| {
+        members(meta.value())
+            .filter(|member| member.key() == key)
+            .last()
+    };
+    let Some(version) = member(META_VERSION) else {
+        return Ok(Era::Legacy);
+    };
+    let version = decode(version.value()).unwrap_or_default();
+    if version != MODERN {
+        let supported: Vec<_> = [MODERN].into_iter().chain(LEGACY).collect();
+        return Err(Refusal {
+            code: code::UNSUPPORTED_PROTOCOL_VERSION,
+            text: format!(
+                "revision `{version}` is not supported; use one of {}",
+                supported.join(", ")
+            ),
+            data: json!({"supported": supported, "requested": version}),
+        });
+    }
+    if member(META_CLIENT_CAPABILITIES).is_none() {
+        return Err(Refusal {
+            code: code::INVALID_PARAMS,
+            text: format!("`_meta` lacks `{META_CLIENT_CAPABILITIES}`"),
+            data: Value::Null,
+        });
+    }
+    Ok(Era::Modern)
+}

@@ -1,0 +1,154 @@
+//! Lines from the client.
+
+use bytes::{Bytes, BytesMut};
+use memchr::memchr;
+use tokio::io::AsyncReadExt;
+
+use super::stdio::{self, Source};
+
+/// How much is read at once while lines are short.
+const READ_BYTES: usize = 64 << 10;
+
+/// One line, or what stands in its place.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Read {
+    /// A line without its end.
+    Line(Bytes),
+    /// A line over the limit was skipped.
+    TooLong,
+    /// The client closed its end, or it broke.
+    End,
+}
+
+/// Splits stdin into lines, without copying what was read.
+pub struct Stdin {
+    source: Source,
+    buffer: BytesMut,
+    /// Up to where `buffer` has no line end.
+    scanned: usize,
+    limit: usize,
+    /// The rest of a line over the limit is still to come.
+    skipping: bool,
+}
+
+impl Stdin {
+    /// The process's stdin; lines of up to `limit` bytes.
+    #[must_use]
+    pub fn open(limit: usize) -> Self {
+        Self::new(stdio::stdin(), limit)
+    }
+
+    fn new(source: Source, limit: usize) -> Self {
+        Self {
+            source,
+            buffer: BytesMut::new(),
+            scanned: 0,
+            limit,
+            skipping: false,
+        }
+    }
+
+    /// The next line. Cancel safe. An unterminated one at the end counts.
+    pub async fn next(&mut self) -> Read {
+        loop {
+            if let Some(read) = self.buffered() {
+                return read;
+            }
+            // A long line doubles what is read, so that it is moved few times.
+            self.buffer.reserve(READ_BYTES.max(self.buffer.len()));
+            match self.source.read_buf(&mut self.buffer).await {
+                Ok(read) if read > 0 => {}
+                _ if self.buffer.is_empty() || self.skipping => return Read::End,
+                _ => {
+                    self.scanned = 0;
+                    return Read::Line(self.buffer.split().freeze());
+                }
+            }
+        }
+    }
+
+    fn buffered(&mut self) -> Option<Read> {
+        while let Some(found) = memchr(b'\n', &self.buffer[self.scanned..]) {
+            let line = self.buffer.split_to(self.scanned + found + 1).freeze();
+            self.scanned = 0;
+            if std::mem::take(&mut self.skipping) {
+                continue;
+            }
+            if line.len() - 1 > self.limit {
+                return Some(Read::TooLong);
+            }
+            return Some(Read::Line(line.slice(..line.len() - 1)));
+        }
+        self.scanned = self.buffer.len();
+        if self.skipping || self.scanned > self.limit {
+            self.buffer.clear();
+            self.scanned = 0;
+            return (!std::mem::replace(&mut self.skipping, true)).then_some(Read::TooLong);
+        }
+        None
+    }
+}
+
+impl std::fmt::Debug for Stdin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stdin")
+            .field("buffered", &self.buffer.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn all(input: &'static [u8], limit: usize) -> Vec<Read> {
+        let mut stdin = Stdin::new(Box::pin(input), limit);
+        let mut all = Vec::new();
+        loop {
+            match stdin.next().await {
+                Read::End => return all,
+                read => all.push(read),
+            }
+        }
+    }
+
+    fn line(text: &'static str) -> Read {
+        Read::Line(Bytes::from_static(text.as_bytes()))
+    }
+
+    #[tokio::test]
+    async fn lines_come_one_by_one_the_last_also_without_an_end() {
+        assert_eq!(
+            all(b"a\n\nbc\r\nd", 10).await,
+            [line("a"), line(""), line("bc\r"), line("d")]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_line_over_the_limit_is_skipped_and_the_next_one_served() {
+        assert_eq!(
+            all(b"12345\n123456\nok\n", 5).await,
+            [line("12345"), Read::TooLong, line("ok")]
+        );
+        assert_eq!(all(b"123456", 5).await, [Read::TooLong]);
+    }
+
+    #[tokio::test]
+    async fn a_long_line_may_come_in_pieces() {
+        let (mut ours, theirs) = tokio::io::duplex(7);
+        let mut stdin = Stdin::new(Box::pin(theirs), 1000);
+        let write = tokio::spawn(async move {
+            tokio::io::AsyncWriteExt::write_all(
+                &mut ours,
+                &[&[b'x'; 900][..], b"\ny\n", &[b'z'; 2000], b"\nq"].concat(),
+            )
+            .await
+        });
+        assert_eq!(stdin.next().await, Read::Line(vec![b'x'; 900].into()));
+        assert_eq!(stdin.next().await, line("y"));
+        assert_eq!(stdin.next().await, Read::TooLong);
+        assert_eq!(stdin.next().await, line("q"));
+        assert_eq!(stdin.next().await, Read::End);
+        write.await.unwrap().unwrap();
+    }
+}
