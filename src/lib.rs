@@ -14,3 +14,5 @@ pub mod catalog;
 pub mod router;
 
 pub mod downstream;
+
+pub mod cli;

@@ -1,2 +1,7 @@
 //! The `mcp-manifold` program.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mcp_manifold::cli::run()
+}

@@ -1,0 +1,53 @@
+//! The command line: what to do, and how it ends. One file a command.
+
+mod logging;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// The status for a configuration that cannot be read (as of `grep`, `git` and others).
+const BAD_CONFIGURATION: u8 = 2;
+
+const AFTER_HELP: &str = "\
+The configuration is taken from the environment:
+  PROXY_UPSTREAMS          JSON: the remote servers, or @PATH of a file with them
+  PROXY_URL                the url of a single remote server, instead; with it go
+                           PROXY_NAME, PROXY_TRANSPORT (http-first, http, sse, sse-first),
+                           PROXY_INCLUDE_TOOLS and PROXY_IGNORE_TOOLS (globs, by commas)
+  PROXY_TIMEOUT            how long a call may go without a sign of life (5m)
+  PROXY_STARTUP_WAIT       how long the first listing waits for servers (5s)
+  PROXY_MAX_MESSAGE_BYTES  the largest message that passes (256M)
+  PROXY_TOOL_NAME_LENGTH   the longest tool name that the client takes (64)
+  DEBUG=1                  log every message's way on stderr
+  RUST_LOG                 which log messages to show, for example mcp_manifold=trace
+
+Example:
+  PROXY_UPSTREAMS='[{\"name\":\"docs\",\"url\":\"https://mcp.example.com/mcp\"}]' mcp-manifold
+
+A client starts it by itself; see docs/configuration.md for every key.";
+
+#[derive(Parser)]
+#[command(version, about = "Joins remote MCP servers into one stdio MCP server", after_help = AFTER_HELP)]
+struct Arguments {}
+
+/// Runs the program.
+#[must_use]
+pub fn run() -> ExitCode {
+    let Arguments {} = Arguments::parse();
+    serve::run()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::AFTER_HELP;
+    use crate::config::VARIABLES;
+
+    #[test]
+    fn the_help_names_every_variable() {
+        for variable in VARIABLES {
+            assert!(AFTER_HELP.contains(variable.name), "{}", variable.name);
+        }
+    }
+}

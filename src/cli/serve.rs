@@ -1,0 +1,154 @@
+//! `mcp-manifold`: serves the client on stdin and stdout until it leaves.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, error, info, warn};
+
+use super::{BAD_CONFIGURATION, logging};
+use crate::catalog::{Keeper, View};
+use crate::config::{Config, Environment, Severity};
+use crate::downstream::{Read, Session, Stdin, open_stdout, write_lines};
+use crate::router::Router;
+use crate::upstream::Upstream;
+
+/// How long the end may take in all.
+const SHUTDOWN_GRACE: Duration = Duration::from_millis(1500);
+
+/// How many lines may wait for the client to read them. When it reads no further,
+/// whatever produces lines waits.
+const OUTBOX_LINES: usize = 256;
+
+/// Reads the configuration and serves.
+pub(super) fn run() -> ExitCode {
+    let environment = Environment::from_process();
+    logging::start(&environment);
+    let config = match Config::from_environment(&environment) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("mcp-manifold: {error}");
+            return ExitCode::from(BAD_CONFIGURATION);
+        }
+    };
+    for problem in &config.problems {
+        match problem.severity {
+            Severity::Error => error!("{problem}"),
+            Severity::Warning => warn!("{problem}"),
+        }
+    }
+    // One thread: what a call needs is so little that handing it over costs more.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => {
+            let code = runtime.block_on(serve(config));
+            // A blocking read of a terminal cannot be cancelled, so it is left behind.
+            runtime.shutdown_background();
+            code
+        }
+        Err(error) => {
+            error!(%error, "cannot start");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(config: Config) -> ExitCode {
+    let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
+    let (outbox, lines) = mpsc::channel(OUTBOX_LINES);
+    let changed = Arc::new(Notify::new());
+    let limit = config.limits.message_bytes;
+    let upstreams: Vec<_> = config
+        .upstreams
+        .into_iter()
+        .enumerate()
+        .map(|(index, upstream)| Upstream::new(index, upstream, limit, changed.clone()))
+        .collect();
+    let (view_sender, view) = watch::channel(View::default());
+    let keeper = Keeper {
+        upstreams: upstreams.clone(),
+        changed,
+        limits: config.limits,
+    };
+    let router = Router::new(
+        upstreams,
+        view,
+        outbox.clone(),
+        tasks.clone(),
+        cancel.clone(),
+    );
+    let session = Session::new(router.clone(), outbox);
+
+    let mut writer = tokio::spawn(write_lines(open_stdout(), lines));
+    let keeping = || drop(tasks.spawn(keeper.run(view_sender, cancel.clone())));
+    let reason = tokio::select! {
+        biased;
+        name = signalled() => name,
+        _ = &mut writer => "the client no longer reads",
+        () = read(&session, limit, keeping) => "the client closed stdin",
+    };
+    debug!(reason, "shutting down");
+    let deadline = Instant::now() + SHUTDOWN_GRACE;
+    router.shut_down(SHUTDOWN_GRACE / 2).await;
+    cancel.cancel();
+    tasks.close();
+    if timeout_at(deadline, tasks.wait()).await.is_err() {
+        info!("an upstream did not let go in time");
+    }
+    drop((session, router));
+    let _ = timeout_at(deadline, writer).await;
+    ExitCode::SUCCESS
+}
+
+/// Takes lines until the client closes its end. The clock of the first listing starts,
+/// by `begin`, with the first of them.
+async fn read(session: &Session, limit: usize, begin: impl FnOnce()) {
+    let mut stdin = Stdin::open(limit);
+    let mut begin = Some(begin);
+    loop {
+        match stdin.next().await {
+            Read::Line(line) => {
+                if let Some(begin) = begin.take() {
+                    begin();
+                }
+                session.take(line).await;
+            }
+            Read::TooLong => session.too_long(limit).await,
+            Read::End => return,
+        }
+    }
+}
+
+/// Waits for a signal that asks us to leave.
+#[cfg(unix)]
+async fn signalled() -> &'static str {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let signals = [
+        (SignalKind::terminate(), "SIGTERM"),
+        (SignalKind::interrupt(), "SIGINT"),
+        (SignalKind::hangup(), "SIGHUP"),
+    ];
+    let waiting = signals.into_iter().filter_map(|(kind, name)| {
+        let mut signal = signal(kind).ok()?;
+        Some(Box::pin(async move {
+            signal.recv().await;
+            name
+        }))
+    });
+    futures_util::future::select_all(waiting).await.0
+}
+
+#[cfg(not(unix))]
+async fn signalled() -> &'static str {
+    match tokio::signal::ctrl_c().await {
+        Ok(()) => "interrupted",
+        Err(_) => std::future::pending().await,
+    }
+}
