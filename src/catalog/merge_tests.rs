@@ -1,3 +1,5 @@
+//! Merging, from what upstreams offer to what the client is shown.
+
 use super::*;
 use crate::config::{Config, Environment};
 

@@ -1,3 +1,5 @@
+//! What changes in a message between the eras, and that nothing else does.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Reading messages, broken ones and batches included.
+
 use super::*;
 
 fn parse(text: &str) -> Message {

@@ -1,3 +1,5 @@
+//! Splicing leaves every byte that it was not told of.
+
 use proptest::prelude::*;
 use serde_json::Value;
 
