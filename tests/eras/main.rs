@@ -1,0 +1,27 @@
+//! The proxy finds out what era each upstream is of, and joins it to a client of either.
+
+mod detection;
+mod pairings;
+#[path = "../support/mod.rs"]
+mod support;
+mod transport_choice;
+mod versions;
+
+use serde_json::Value;
+use support::raw::Request;
+
+/// What was asked of a server, in order: the HTTP method, and what the body asks for.
+fn asked(requests: &[Request]) -> Vec<String> {
+    let asked = requests.iter().map(|request| {
+        let text = format!("{} {}", request.method, request.rpc_method());
+        text.trim_end().to_owned()
+    });
+    asked.collect()
+}
+
+/// The text of the first item of a tool's answer.
+fn text_of(response: &Value) -> &str {
+    response["result"]["content"][0]["text"]
+        .as_str()
+        .unwrap_or_else(|| panic!("no text in {response}"))
+}
