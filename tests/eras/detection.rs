@@ -7,6 +7,9 @@ use crate::support::raw::Reply;
 use crate::support::{proxy, upstream};
 use crate::{asked, text_of};
 
+/// What is said to the probe whose id has these bytes.
+type Answer = fn(&[u8]) -> Reply;
+
 /// A JSON-RPC error without an id, with this status.
 fn refusal(status: u16, code: i32) -> Reply {
     let error = json!({"code": code, "message": "Bad Request: not initialized"});
@@ -62,7 +65,7 @@ async fn a_server_that_answers_the_probe_is_modern_and_sees_no_initialize() {
 
 #[tokio::test]
 async fn any_refusal_of_the_probe_that_no_modern_server_gives_leads_to_initialize() {
-    let probes: Vec<(&str, fn(&[u8]) -> Reply)> = vec![
+    let probes: Vec<(&str, Answer)> = vec![
         ("400, session required", |_| refusal(400, -32000)),
         ("400, a code of its own", |_| refusal(400, -32999)),
         ("400, nothing more", |_| Reply::status(400)),
@@ -151,7 +154,7 @@ async fn a_server_that_hangs_on_the_probe_is_asked_to_initialize() {
 
 #[tokio::test]
 async fn an_error_of_the_modern_era_is_not_taken_for_a_legacy_server() {
-    let probes: [(&str, fn(&[u8]) -> Reply); 4] = [
+    let probes: [(&str, Answer); 4] = [
         ("-32020", |_| refusal(400, -32020)),
         ("-32021", |_| refusal(400, -32021)),
         ("2027-01-01", |_| unsupported(&["2027-01-01"])),

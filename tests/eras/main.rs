@@ -1,5 +1,7 @@
 //! The proxy finds out what era each upstream is of, and joins it to a client of either.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod detection;
 mod pairings;
 #[path = "../support/mod.rs"]

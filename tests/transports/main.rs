@@ -1,0 +1,45 @@
+//! What goes over the wire to an upstream of each transport, and what its answers may look like.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod http_sse;
+mod legacy;
+mod legacy_streams;
+mod modern;
+mod modern_headers;
+mod redirects;
+#[path = "../support/mod.rs"]
+mod support;
+
+use serde_json::{Value, json};
+use support::raw::Request;
+
+/// The text of the first item of a tool's answer.
+fn text_of(response: &Value) -> &str {
+    response["result"]["content"][0]["text"]
+        .as_str()
+        .unwrap_or_else(|| panic!("no text in {response}"))
+}
+
+/// A whole answer to `request` with this result.
+fn answer(request: &Request, result: &Value) -> String {
+    let id: Value = serde_json::from_slice(&request.id_bytes().unwrap()).unwrap();
+    json!({"jsonrpc": "2.0", "id": id, "result": result}).to_string()
+}
+
+/// The result of a tool that says `text`.
+fn says(text: &str) -> Value {
+    json!({"content": [{"type": "text", "text": text}], "resultType": "complete"})
+}
+
+/// A message of the server's log.
+fn log_message(text: &str) -> String {
+    let params = json!({"level": "info", "data": text});
+    json!({"jsonrpc": "2.0", "method": "notifications/message", "params": params}).to_string()
+}
+
+/// How many of `requests` ask for `method`.
+fn count(requests: &[Request], method: &str) -> usize {
+    let asks = requests.iter().filter(|request| request.is(method));
+    asks.count()
+}
