@@ -10,6 +10,9 @@ use crate::support::raw::{self, Reply, Request, event};
 use crate::support::{proxy, upstream};
 use crate::{answer, count, says, text_of};
 
+/// What the stream names, given the server's origin.
+type Endpoint = fn(&str) -> String;
+
 /// A server that names `endpoint`, written for its own origin, and answers there alone.
 fn naming(endpoint: impl Fn(&str) -> String + Send + Sync + 'static, path: &str) -> raw::Server {
     let stream: Arc<Mutex<Option<mpsc::Sender<Bytes>>>> = Arc::default();
@@ -51,7 +54,7 @@ fn naming(endpoint: impl Fn(&str) -> String + Send + Sync + 'static, path: &str)
 
 #[tokio::test]
 async fn the_endpoint_is_resolved_against_the_url_of_the_stream() {
-    let cases: [(fn(&str) -> String, &str); 5] = [
+    let cases: [(Endpoint, &str); 5] = [
         (|_| "/message?session=1".to_owned(), "/message?session=1"),
         (|_| "message/1".to_owned(), "/v1/message/1"),
         (|_| "../up".to_owned(), "/up"),

@@ -2,6 +2,7 @@
 //! resumed (MCP 2025-11-25 § Resumability and Redelivery).
 
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -140,6 +141,33 @@ async fn an_event_without_data_is_enough_to_resume_after() {
     let mut client = proxy::new().upstream("a", &server).start().await;
     let response = client.call("slow", json!({})).await;
     assert_eq!(text_of(&response), "polled");
+}
+
+#[tokio::test]
+async fn a_stream_is_not_resumed_sooner_than_the_server_asks() {
+    // More than the proxy waits by itself.
+    const RETRY: Duration = Duration::from_millis(1300);
+    let call: Arc<Mutex<Option<(Request, Instant)>>> = Arc::default();
+    let server = upstream::legacy().tool("slow").without_server_stream();
+    let server = server.intercept(move |request| {
+        let mut call = call.lock().unwrap();
+        if request.is("tools/call") {
+            *call = Some((request.clone(), Instant::now()));
+            let millis = RETRY.as_millis();
+            return Some(Reply::sse([format!("id: 1\nretry: {millis}\ndata:\n\n")]));
+        }
+        request.header("last-event-id")?;
+        let (call, begun) = call.clone().unwrap();
+        let text = match begun.elapsed() >= RETRY {
+            true => "in time",
+            false => "too soon",
+        };
+        Some(Reply::sse([event(answer(&call, &says(text)))]))
+    });
+    let server = server.start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    let response = client.call("slow", json!({})).await;
+    assert_eq!(text_of(&response), "in time");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use crate::{count, log_message, text_of};
 const KEY: &str = "io.modelcontextprotocol/";
 
 /// A refusal of `request` with this code.
-fn refused(request: &Request, code: i32, data: Value) -> Reply {
+fn refused(request: &Request, code: i32, data: &Value) -> Reply {
     let id: Value = serde_json::from_slice(&request.id_bytes().unwrap()).unwrap();
     let error = json!({"code": code, "message": "refused", "data": data});
     let message = json!({"jsonrpc": "2.0", "id": id, "error": error});
@@ -112,7 +112,7 @@ async fn a_refused_header_has_the_tools_listed_again_and_the_call_made_once_more
 #[tokio::test]
 async fn a_header_that_is_refused_twice_is_the_answer() {
     let server = upstream::modern().tool("search").intercept(|request| {
-        let mismatch = || refused(request, -32020, json!({"n": 1}));
+        let mismatch = || refused(request, -32020, &json!({"n": 1}));
         request.is("tools/call").then(mismatch)
     });
     let server = server.start().await;
@@ -126,7 +126,7 @@ async fn a_header_that_is_refused_twice_is_the_answer() {
 async fn other_refusals_of_a_call_are_passed_on_and_not_repeated() {
     for (status, code) in [(400, -32602), (404, -32601), (400, -32021), (500, -32603)] {
         let server = upstream::modern().tool("search").intercept(move |request| {
-            let refused = || refused(request, code, json!({"n": 1})).with_status(status);
+            let refused = || refused(request, code, &json!({"n": 1})).with_status(status);
             request.is("tools/call").then(refused)
         });
         let server = server.start().await;
