@@ -82,6 +82,7 @@ async fn an_upstream_that_knows_no_tools_is_connected_all_the_same() {
     let mut client = proxy.start().await;
 
     assert_eq!(client.tool_names().await, ["good"]);
+    client.wait_for_stderr("tools=0 name=a").await;
     assert_eq!(count(&bare.raw.requests(), "initialize"), 1);
 }
 
