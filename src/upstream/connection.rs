@@ -55,9 +55,11 @@ impl Connection {
                 () = cancel.cancelled() => break,
                 made = self.connect(attempt) => made,
             };
+            // One that fails at its listing was never up, and is not tried without a pause.
+            let listed = *self.shared.listed.borrow();
             let (cause, was_up) = match made {
                 Ok((live, stream)) => match self.keep(live, stream, &cancel).await {
-                    Some(cause) => (cause, true),
+                    Some(cause) => (cause, *self.shared.listed.borrow() > listed),
                     None => break,
                 },
                 Err(cause) => (cause, false),

@@ -202,3 +202,19 @@ async fn a_server_that_refuses_to_end_its_session_does_not_hold_the_end_up() {
         .wait_for(|request| request.method == "DELETE")
         .await;
 }
+
+#[tokio::test]
+async fn a_server_that_forgets_every_session_at_once_is_not_asked_without_pause() {
+    for status in [404, 500] {
+        let server = upstream::legacy().tool("search").intercept(move |request| {
+            let forgotten = || Reply::status(status);
+            request.is("tools/list").then(forgotten)
+        });
+        let server = server.start().await;
+        let mut client = proxy::new().upstream("a", &server).start().await;
+        assert_eq!(client.tool_names().await, [""; 0]);
+        client.wait_for_stderr("retry_in").await;
+        let begun = count(&server.raw.requests(), "initialize");
+        assert!(begun <= 3, "{status}: {begun} sessions opened");
+    }
+}
