@@ -183,13 +183,16 @@ impl Connection {
 
     /// The standalone GET stream, opened again whenever it ends.
     async fn listen_legacy(&self, live: &Live, session: &StreamableHttpLegacy) -> TransportError {
-        let (mut last, mut retry, mut backoff) = (None::<String>, None, Backoff::default());
+        let (mut last, mut retry, mut opened) = (None::<String>, None, false);
+        let mut backoff = Backoff::default();
         loop {
             match session.listen(last.as_deref()).await {
-                Ok(None) => std::future::pending().await,
-                Err(error @ TransportError::SessionExpired) => return error,
+                Err(error @ TransportError::SessionExpired) if opened => return error,
+                // A 404 to the first is a server that has no route for it.
+                Ok(None) | Err(TransportError::SessionExpired) => std::future::pending().await,
                 Err(error) => debug!(%error, "the standalone stream is down"),
                 Ok(Some(mut events)) => {
+                    opened = true;
                     while let Ok(Some(incoming)) = events.next().await {
                         if let Incoming::Message(message) = incoming {
                             self.hear(live, message).await;

@@ -47,20 +47,27 @@ async fn a_standalone_stream_that_ends_is_opened_again() {
 
 #[tokio::test]
 async fn a_server_without_a_standalone_stream_is_not_asked_for_it_again() {
-    let server = upstream::legacy().tool("search").without_server_stream();
-    let server = server.start().await;
-    let mut client = proxy::new().upstream("a", &server).start().await;
-    assert_eq!(client.tool_names().await, ["search"]);
-    server.raw.wait_for(|request| request.method == "GET").await;
-    for _ in 0..3 {
-        let response = client.call("search", json!({})).await;
-        assert_eq!(text_of(&response), "search {}");
-    }
+    // 405 is what the specification asks for; others have no route for it at all.
+    for status in [405, 404, 400] {
+        let server = upstream::legacy().tool("search");
+        let server = server.intercept(move |request| {
+            let refused = || Reply::status(status);
+            (request.method == "GET").then(refused)
+        });
+        let server = server.start().await;
+        let mut client = proxy::new().upstream("a", &server).start().await;
+        assert_eq!(client.tool_names().await, ["search"]);
+        server.raw.wait_for(|request| request.method == "GET").await;
+        for _ in 0..20 {
+            let response = client.call("search", json!({})).await;
+            assert_eq!(text_of(&response), "search {}", "{status}");
+        }
 
-    let requests = server.raw.requests();
-    let gets = requests.iter().filter(|request| request.method == "GET");
-    assert_eq!(gets.count(), 1);
-    assert_eq!(count(&requests, "initialize"), 1);
+        let requests = server.raw.requests();
+        let gets = requests.iter().filter(|request| request.method == "GET");
+        assert_eq!(gets.count(), 1, "{status}");
+        assert_eq!(count(&requests, "initialize"), 1, "{status}");
+    }
 }
 
 /// A server whose calls break off `cuts` times, each time after an event with an id.
