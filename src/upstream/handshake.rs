@@ -16,7 +16,7 @@ use super::live::{Identity, Live, ServerFacts};
 use super::request::{Request, next_id};
 use super::transport::http::Http;
 use super::transport::http_sse::{HttpSse, HttpSseStream};
-use super::transport::streamable_http::StreamableHttp;
+use super::transport::streamable_http::{DISCOVER, StreamableHttp};
 use super::transport::streamable_http_legacy::StreamableHttpLegacy;
 use super::transport::{Transport, error_text};
 use crate::config::TransportChoice;
@@ -84,7 +84,7 @@ impl Handshake<'_> {
     async fn discover(&self, modern: &StreamableHttp) -> Result<Probe, TransportError> {
         let meta = format!("{{\"_meta\":{{{}}}}}", self.identity.meta_members());
         let params: Value = serde_json::from_str(&meta).unwrap_or_default();
-        let request = Request::ours(next_id(), "server/discover", &params);
+        let request = Request::ours(next_id(), DISCOVER, &params);
         let answer = step(async { modern.send(&request).await?.response().await }).await;
         match answer {
             Ok(answer) => {

@@ -9,7 +9,7 @@ use tracing::warn;
 use super::error::TransportError;
 use super::live::Live;
 use super::mirror::{MirroredParam, mirrored_params};
-use super::transport::error_text;
+use super::transport::{error_code, error_text};
 use crate::wire::outgoing::code;
 use crate::wire::splice::{decode, members};
 use crate::wire::{Era, Message};
@@ -118,11 +118,6 @@ impl Listing {
             .next_cursor
             .and_then(|cursor| serde_json::from_str(cursor.get()).ok()))
     }
-}
-
-fn error_code(answer: &Message) -> Option<i64> {
-    let code = members(answer.error()?).find(|member| member.key() == "code")?;
-    serde_json::from_slice(code.value()).ok()
 }
 
 /// A tool, unless nobody could call it.

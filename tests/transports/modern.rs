@@ -1,12 +1,13 @@
 //! Streamable HTTP of 2026-07-28: every request complete in itself, and what its refusals lead to.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
 use crate::support::raw::{Reply, Request, event};
 use crate::support::{proxy, upstream};
-use crate::{count, log_message, text_of};
+use crate::{answer, count, log_message, text_of};
 
 const KEY: &str = "io.modelcontextprotocol/";
 
@@ -136,6 +137,40 @@ async fn other_refusals_of_a_call_are_passed_on_and_not_repeated() {
         assert_eq!(response["error"], expected);
         assert_eq!(count(&server.raw.requests(), "tools/call"), 1, "{code}");
     }
+}
+
+#[tokio::test]
+async fn a_server_that_no_longer_speaks_our_version_is_asked_anew_what_it_speaks() {
+    let rolled_back = Arc::new(AtomicBool::new(false));
+    let is_back = rolled_back.clone();
+    let unsupported = |request: &Request| {
+        let data = json!({"supported": ["2025-11-25"], "requested": "2026-07-28"});
+        refused(request, -32022, &data)
+    };
+    let server = upstream::legacy().tool("search").intercept(move |request| {
+        if is_back.load(Ordering::Relaxed) {
+            let modern = request.header("mcp-protocol-version") == Some("2026-07-28");
+            return modern.then(|| unsupported(request));
+        }
+        let result = match request.rpc_method().as_str() {
+            "server/discover" => json!({
+                "resultType": "complete",
+                "supportedVersions": ["2026-07-28"],
+                "capabilities": {"tools": {}},
+            }),
+            _ => json!({"tools": [{"name": "search", "inputSchema": {"type": "object"}}]}),
+        };
+        Some(Reply::json(answer(request, &result)))
+    });
+    let server = server.start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    client.initialize().await;
+    client.wait_for_tools(&["search"]).await;
+
+    rolled_back.store(true, Ordering::Relaxed);
+    let response = client.call("search", json!({"q": 1})).await;
+    assert_eq!(text_of(&response), r#"search {"q":1}"#);
+    assert_eq!(server.calls().len(), 1);
 }
 
 #[tokio::test]

@@ -3,11 +3,13 @@
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
+use super::error_code;
 use super::http::{Body, Http, refused};
 use crate::upstream::error::TransportError;
 use crate::upstream::exchange::Exchange;
 use crate::upstream::mirror::encode_value;
 use crate::upstream::request::Request;
+use crate::wire::outgoing::code;
 use crate::wire::version::MODERN;
 
 pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -16,6 +18,9 @@ const MCP_NAME: HeaderName = HeaderName::from_static("mcp-name");
 
 /// The request whose response stream carries change notifications (MCP 2026-07-28 § Subscriptions).
 pub(crate) const LISTEN: &str = "subscriptions/listen";
+
+/// The request that asks which revisions there are (MCP 2026-07-28 § Discovery).
+pub(crate) const DISCOVER: &str = "server/discover";
 
 /// The headers that every POST to an upstream has.
 pub(crate) fn post_headers(http: &Http) -> HeaderMap {
@@ -55,10 +60,14 @@ impl StreamableHttp {
             .send(Method::POST, headers, request.body.clone())
             .await?;
         if !response.status().is_success() {
-            return Ok(Exchange::whole(
-                request.id,
-                refused(response, &self.http).await?,
-            ));
+            let refusal = refused(response, &self.http).await?;
+            // Only the handshake asks which revisions there are; later, what it agreed is void.
+            if request.method != DISCOVER
+                && error_code(&refusal) == Some(code::UNSUPPORTED_PROTOCOL_VERSION)
+            {
+                return Err(TransportError::SessionExpired);
+            }
+            return Ok(Exchange::whole(request.id, refusal));
         }
         let body = match request.method.as_str() {
             // The stream of a subscription is silent until something changes.
