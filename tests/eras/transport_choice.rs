@@ -109,3 +109,43 @@ async fn sse_never_posts_to_a_server_of_the_newer_transport() {
     let asked = asked(&server.raw.requests());
     assert!(asked.iter().all(|asked| asked == "GET"), "{asked:?}");
 }
+
+#[tokio::test]
+async fn sse_first_tries_the_stream_and_then_post() {
+    let first = json!({"transport": "sse-first"});
+    let server = upstream::http_sse().tool("search").start().await;
+    let proxy = proxy::new().upstream("a", &server);
+    let mut client = proxy.extra("a", first.clone()).start().await;
+    assert_eq!(client.tool_names().await, ["search"]);
+    let begun = &asked(&server.raw.requests())[..2];
+    assert_eq!(begun, ["GET", "POST initialize"]);
+
+    for (server, second) in [
+        (upstream::legacy(), "POST server/discover"),
+        (upstream::modern(), "POST server/discover"),
+    ] {
+        let server = server.tool("search").start().await;
+        let proxy = proxy::new().upstream("a", &server);
+        let mut client = proxy.extra("a", first.clone()).start().await;
+        assert_eq!(client.tool_names().await, ["search"]);
+        let begun = &asked(&server.raw.requests())[..2];
+        assert_eq!(begun, ["GET", second]);
+    }
+}
+
+#[tokio::test]
+async fn http_only_and_sse_only_are_other_words_for_http_and_sse() {
+    let server = upstream::http_sse().tool("search").start().await;
+    let proxy = proxy::new()
+        .upstream("a", &server)
+        .upstream("b", &server)
+        .extra("a", json!({"transport": "http-only"}))
+        .extra("b", json!({"transport": "sse-only"}));
+    let mut client = proxy.start().await;
+    assert_eq!(client.tool_names().await, ["search"]);
+    client.wait_for_stderr("405").await;
+    let asked = asked(&server.raw.requests());
+    assert_eq!(asked.iter().filter(|asked| *asked == "GET").count(), 1);
+    let probes = asked.iter().filter(|asked| asked.ends_with("discover"));
+    assert_eq!(probes.count(), 1);
+}
