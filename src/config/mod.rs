@@ -69,6 +69,15 @@ impl Config {
                 };
                 let root = document.parse()?;
                 let entries = document.entries(&root)?;
+                if entries.is_empty() {
+                    problems.push(Problem {
+                        severity: Severity::Warning,
+                        place: document.place_of(&root),
+                        upstream: None,
+                        key: None,
+                        message: "the list is empty; there will be no tools".to_owned(),
+                    });
+                }
                 let read = |entry: file::Entry<'_>| {
                     let upstream = entry::read(&context, &entry, &mut problems)?;
                     Some((entry.place, upstream))

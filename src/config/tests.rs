@@ -1,3 +1,5 @@
+//! What can be written, what can be wrong with it, and what is said of that.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -131,6 +133,16 @@ fn what_is_wrong_with_one_upstream_is_told_and_the_others_are_kept() {
     {"name":"j","url":"https://j.example","oauth":{"client_id":"x"}}"#;
     let config = read(&format!("[{DOCS},{bad}]")).unwrap();
     insta::assert_snapshot!(told(&config).join("\n"));
+}
+
+#[test]
+fn an_empty_list_is_served_and_told() {
+    for empty in ["[]", "{}", r#"{"mcpServers": {}}"#] {
+        assert_eq!(
+            told(&read(empty).unwrap()),
+            ["Warning: PROXY_UPSTREAMS:1:1: the list is empty; there will be no tools"],
+        );
+    }
 }
 
 #[test]

@@ -122,9 +122,7 @@ impl Builder {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
-        if !self.upstreams.is_empty() {
-            command.env("PROXY_UPSTREAMS", json!(self.upstreams).to_string());
-        }
+        command.env("PROXY_UPSTREAMS", json!(self.upstreams).to_string());
         command.envs(self.environment.iter().cloned());
         command
     }
