@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::{Config, Environment};
+use crate::wire::Era;
 
 fn upstreams(json: &str) -> Vec<config::Upstream> {
     let env = [("PROXY_UPSTREAMS".to_owned(), json.to_owned())];
@@ -13,17 +14,7 @@ fn upstreams(json: &str) -> Vec<config::Upstream> {
 fn listing(definitions: &[&str]) -> Option<Arc<Listing>> {
     let tools = definitions.iter().map(|definition| {
         let definition = Bytes::copy_from_slice(definition.as_bytes());
-        let name = members(&definition)
-            .find(|member| member.key() == "name")
-            .unwrap();
-        let name = serde_json::from_slice::<String>(name.value())
-            .unwrap()
-            .into();
-        Tool {
-            name,
-            definition: definition.clone(),
-            mirrored: Vec::new(),
-        }
+        Tool::read(definition, Era::Legacy).unwrap()
     });
     Some(Arc::new(Listing {
         tools: tools.collect(),

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use crate::upstream::{Identity, Live, Request, Tool, mirror, next_id};
+use crate::wire::splice::decode;
 use crate::wire::version::{
     META_CLIENT_CAPABILITIES, META_CLIENT_INFO, META_LOG_LEVEL, META_VERSION,
 };
@@ -20,10 +21,10 @@ pub(super) fn tool_call(message: &Message, tool: &Tool, client: Era, live: &Live
     let params = message.params_span().unwrap_or_default();
     for member in members(message.params().unwrap_or_default()) {
         if member.key() == "name" {
-            let name = json!(tool.name).to_string().into_bytes();
             let span = member.span();
-            if member.value() != name {
-                splice.replace(params.start + span.start..params.start + span.end, name);
+            if decode(member.value()).as_deref() != Some(&tool.name) {
+                let at = params.start + span.start..params.start + span.end;
+                splice.replace(at, &tool.quoted_name[..]);
             }
         }
     }
@@ -35,13 +36,13 @@ pub(super) fn tool_call(message: &Message, tool: &Tool, client: Era, live: &Live
     let arguments = arguments.and_then(|member| std::str::from_utf8(member.value()).ok());
     Request {
         id,
-        method: "tools/call".to_owned(),
+        method: "tools/call",
         body: splice.finish().into(),
-        name: Some(tool.name.clone().into()),
+        name: (live.era == Era::Modern).then(|| tool.name.clone()),
         mirrored: arguments
             .map(|text| mirror::mirror(&tool.mirrored, text))
             .unwrap_or_default(),
-        repeatable: tool.is_repeatable(),
+        repeatable: tool.repeatable,
     }
 }
 

@@ -168,7 +168,7 @@ impl Router {
                 }
                 Err(Lost { error, heard }) => {
                     let again = !repeated && !heard && error.cause.is_interruption();
-                    if !again || !route.tool().is_repeatable() {
+                    if !again || !route.tool().repeatable {
                         return Err(error);
                     }
                     debug!(error = %error, "sending a repeatable call again");

@@ -182,9 +182,9 @@ impl Upstream {
                     live = self
                         .live_after(live.generation)
                         .await
-                        .map_err(|e| self.error(&request.method, e))?;
+                        .map_err(|e| self.error(request.method, e))?;
                 }
-                Err(cause) => return Err(self.error(&request.method, cause)),
+                Err(cause) => return Err(self.error(request.method, cause)),
             }
         }
     }
@@ -210,6 +210,9 @@ impl Upstream {
 
     /// The connection; waits while one is being made, and has one made if it is down.
     async fn live(&self) -> Result<Arc<Live>, TransportError> {
+        if let State::Ready(live) = &*self.shared.state.borrow() {
+            return Ok(live.clone());
+        }
         self.live_after(0).await
     }
 

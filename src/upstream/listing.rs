@@ -1,10 +1,12 @@
 //! What one upstream offers: the definitions of its tools, as it wrote them.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::error::TransportError;
 use super::live::Live;
@@ -22,28 +24,50 @@ const MAX_PAGES: usize = 1000;
 pub struct Tool {
     /// Its name at the upstream.
     pub name: Box<str>,
+    /// The same as the upstream wrote it: a JSON string, a slice of the definition.
+    pub quoted_name: Bytes,
     /// Its definition, a slice of the page that it came on.
     pub definition: Bytes,
     /// Its parameters that go into headers as well.
     pub mirrored: Vec<MirroredParam>,
+    /// Whether it says that calling it twice does nothing twice
+    /// (`readOnlyHint` or `idempotentHint`, MCP § Tool Annotations).
+    pub repeatable: bool,
 }
 
 impl Tool {
-    /// Whether it says that calling it twice does nothing twice
-    /// (`readOnlyHint` or `idempotentHint`, MCP § Tool Annotations).
+    /// A tool by its definition, a JSON object; `None` for one that nobody could call.
     #[must_use]
-    pub fn is_repeatable(&self) -> bool {
-        #[derive(Deserialize, Default)]
-        #[serde(default, rename_all = "camelCase")]
-        struct Annotations {
-            read_only_hint: bool,
-            idempotent_hint: bool,
-        }
-        let annotations = members(&self.definition).find(|member| member.key() == "annotations");
-        let annotations: Annotations = annotations
-            .and_then(|member| serde_json::from_slice(member.value()).ok())
-            .unwrap_or_default();
-        annotations.read_only_hint || annotations.idempotent_hint
+    pub fn read(definition: Bytes, era: Era) -> Option<Self> {
+        let name = members(&definition)
+            .filter(|member| member.key() == "name")
+            .last();
+        let read = name.map(|name| (name.value(), decode(name.value())));
+        let Some((quoted, Some(name))) = read else {
+            warn!("leaving out a tool without a name");
+            return None;
+        };
+        let (quoted_name, name) = (definition.slice_ref(quoted), Box::from(name));
+        let mirrored = match era {
+            Era::Legacy => Vec::new(),
+            Era::Modern => {
+                let text = std::str::from_utf8(&definition).unwrap_or_default();
+                match mirrored_params(text) {
+                    Ok(mirrored) => mirrored,
+                    Err(error) => {
+                        warn!(tool = &*name, %error, "leaving out a tool whose `x-mcp-header` is invalid");
+                        return None;
+                    }
+                }
+            }
+        };
+        Some(Self {
+            name,
+            quoted_name,
+            repeatable: is_repeatable(&definition),
+            definition,
+            mirrored,
+        })
     }
 }
 
@@ -74,17 +98,19 @@ impl Listing {
     /// Reads all pages of `tools/list`.
     pub(crate) async fn fetch(live: &Live) -> Result<Self, TransportError> {
         let mut listing = Self::default();
+        let mut names = HashSet::new();
+        let mut cursors = HashSet::new();
         let mut cursor: Option<String> = None;
         for _ in 0..MAX_PAGES {
             let params = cursor
                 .as_ref()
                 .map_or_else(|| json!({}), |cursor| json!({"cursor": cursor}));
             let answer = live.ask("tools/list", params).await?;
-            let next = listing.take_page(&answer, live.era)?;
-            if next.is_none() || next == cursor {
+            cursor = listing.take_page(&answer, live.era, &mut names)?;
+            // A cursor that comes again leads in a circle.
+            if cursor.clone().is_none_or(|cursor| !cursors.insert(cursor)) {
                 return Ok(listing);
             }
-            cursor = next;
         }
         warn!(
             pages = MAX_PAGES,
@@ -94,7 +120,12 @@ impl Listing {
     }
 
     /// Adds the tools of one page; returns the cursor of the next.
-    fn take_page(&mut self, answer: &Message, era: Era) -> Result<Option<String>, TransportError> {
+    fn take_page(
+        &mut self,
+        answer: &Message,
+        era: Era,
+        names: &mut HashSet<Box<str>>,
+    ) -> Result<Option<String>, TransportError> {
         let Some(result) = answer.result() else {
             return match error_code(answer) {
                 // An upstream without tools need not know the method.
@@ -107,12 +138,20 @@ impl Listing {
         };
         let page: Page = serde_json::from_slice(result)
             .map_err(|e| TransportError::Malformed(format!("`tools/list`: {e}")))?;
-        self.tools.reserve(page.tools.len());
         for raw in page.tools {
-            self.tools.extend(read_tool(
-                answer.bytes().slice_ref(raw.get().as_bytes()),
-                era,
-            ));
+            let definition = answer.bytes().slice_ref(raw.get().as_bytes());
+            let Some(tool) = Tool::read(definition, era) else {
+                continue;
+            };
+            // Of two tools with one name only one could ever be called.
+            if names.insert(tool.name.clone()) {
+                self.tools.push(tool);
+            } else {
+                debug!(
+                    tool = &*tool.name,
+                    "leaving out a tool that was listed before"
+                );
+            }
         }
         Ok(page
             .next_cursor
@@ -120,31 +159,16 @@ impl Listing {
     }
 }
 
-/// A tool, unless nobody could call it.
-fn read_tool(definition: Bytes, era: Era) -> Option<Tool> {
-    let name = members(&definition)
-        .filter(|member| member.key() == "name")
-        .last();
-    let Some(name) = name.and_then(|name| decode(name.value()).map(Box::from)) else {
-        warn!("leaving out a tool without a name");
-        return None;
-    };
-    let mirrored = match era {
-        Era::Legacy => Vec::new(),
-        Era::Modern => {
-            let text = std::str::from_utf8(&definition).unwrap_or_default();
-            match mirrored_params(text) {
-                Ok(mirrored) => mirrored,
-                Err(error) => {
-                    warn!(tool = &*name, %error, "leaving out a tool whose `x-mcp-header` is invalid");
-                    return None;
-                }
-            }
-        }
-    };
-    Some(Tool {
-        name,
-        definition,
-        mirrored,
-    })
+fn is_repeatable(definition: &[u8]) -> bool {
+    #[derive(Deserialize, Default)]
+    #[serde(default, rename_all = "camelCase")]
+    struct Annotations {
+        read_only_hint: bool,
+        idempotent_hint: bool,
+    }
+    let annotations = members(definition).find(|member| member.key() == "annotations");
+    let annotations: Annotations = annotations
+        .and_then(|member| serde_json::from_slice(member.value()).ok())
+        .unwrap_or_default();
+    annotations.read_only_hint || annotations.idempotent_hint
 }

@@ -87,7 +87,7 @@ impl Live {
     /// [`TransportError`]; a JSON-RPC error is a response.
     pub(crate) async fn ask(
         &self,
-        method: &str,
+        method: &'static str,
         params: Value,
     ) -> Result<crate::wire::Message, TransportError> {
         self.open(method, params).await?.response().await
@@ -96,7 +96,7 @@ impl Live {
     /// Sends a request of our own.
     pub(crate) async fn open(
         &self,
-        method: &str,
+        method: &'static str,
         params: Value,
     ) -> Result<Exchange, TransportError> {
         self.transport.send(&self.ours(method, params)).await
@@ -109,7 +109,7 @@ impl Live {
     }
 
     /// A request of our own in the upstream's era.
-    pub(crate) fn ours(&self, method: &str, mut params: Value) -> Request {
+    pub(crate) fn ours(&self, method: &'static str, mut params: Value) -> Request {
         if self.era == Era::Modern {
             let meta = format!("{{{}}}", self.meta_members);
             params["_meta"] = serde_json::from_str(&meta).unwrap_or_default();

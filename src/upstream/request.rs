@@ -12,11 +12,11 @@ pub struct Request {
     /// The id that the body carries. Unique within the process, so never used twice on any session.
     pub id: u64,
     /// The method.
-    pub method: String,
+    pub method: &'static str,
     /// The whole JSON-RPC message.
     pub body: Bytes,
     /// `params.name` or `params.uri` where a modern upstream wants it as `Mcp-Name`.
-    pub name: Option<String>,
+    pub name: Option<Box<str>>,
     /// Arguments mirrored into `Mcp-Param-*` headers for a modern upstream.
     pub mirrored: Vec<(HeaderName, HeaderValue)>,
     /// Whether doing it twice does nothing twice: a read, a listing, or a tool that says so.
@@ -26,12 +26,12 @@ pub struct Request {
 impl Request {
     /// A request of our own.
     #[must_use]
-    pub fn ours(id: u64, method: &str, params: &Value) -> Self {
+    pub fn ours(id: u64, method: &'static str, params: &Value) -> Self {
         let body =
             serde_json::json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
         Self {
             id,
-            method: method.to_owned(),
+            method,
             body: body.to_string().into(),
             name: None,
             mirrored: Vec::new(),

@@ -50,7 +50,7 @@ impl StreamableHttp {
     /// Sends a request with what MCP 2026-07-28 § Request Metadata asks for.
     pub(crate) async fn send(&self, request: &Request) -> Result<Exchange, TransportError> {
         let mut headers = self.headers.clone();
-        headers.insert(MCP_METHOD, encode_value(&request.method));
+        headers.insert(MCP_METHOD, encode_value(request.method));
         if let Some(name) = &request.name {
             headers.insert(MCP_NAME, encode_value(name));
         }
@@ -69,7 +69,7 @@ impl StreamableHttp {
             }
             return Ok(Exchange::whole(request.id, refusal));
         }
-        let body = match request.method.as_str() {
+        let body = match request.method {
             // The stream of a subscription is silent until something changes.
             LISTEN => Body::patient(response, &self.http),
             _ => Body::new(response, &self.http),
