@@ -16,6 +16,7 @@ pub mod raw;
 pub mod sdk;
 pub mod tls;
 pub mod upstream;
+pub mod verbatim;
 
 use std::time::Duration;
 
