@@ -3,7 +3,10 @@
 
 mod support;
 
-use support::verbatim::{assert_passes, with_peers};
+use serde_json::json;
+use support::proxy::{self, with_meta};
+use support::upstream;
+use support::verbatim::{assert_passes, assert_same, with_peers};
 
 /// JSON values that a parser and printer would not give back.
 fn values() -> Vec<(&'static str, String)> {
@@ -190,7 +193,6 @@ const E: &str = r#"{"jsonrpc":"2.0","id":ID,"error":"#;
 #[tokio::test]
 async fn replies_pass_as_written_but_for_line_ends() {
     let (peers, mut client) = with_peers().await;
-    assert!(!REPLIES.is_empty());
     for (what, (before, body, after)) in REPLIES {
         // Only a result can be completed for a modern client; an error is none of that.
         let whole = [before, body].concat();
@@ -221,9 +223,66 @@ async fn an_id_comes_back_as_it_was_sent() {
         r#""{\"id\":1}""#,
         "\"\u{2028}\"",
     ];
-    assert!(!ids.is_empty());
     for id in ids {
         let reply = (R, r#"{"content":[]}"#, "}");
         assert_passes(&mut client, &peers, (id, "", r#"{"id":1}"#), reply, id).await;
     }
+}
+
+/// Tools that share their names, `NAME`, with those of another upstream.
+const DEFINITIONS: [&str; 7] = [
+    r#"{"name":NAME,"inputSchema":{"type":"object"}}"#,
+    r#"{"x-new":1.0,"inputSchema":{"type":"object","properties":{"b":{"maximum":1E400,"default":"\ud800"},"a":{"minimum":-0.0}}},"name" : NAME,"execution":{"taskSupport":"optional"},"_meta":{"anthropic/maxResultSizeChars":500000.0}}"#,
+    r#"{"name":NAME,"inputSchema":true,"outputSchema":{"$ref":"\u0023\/a"},"annotations":{"custom":0.10,"name":"n"}}"#,
+    r#"{"name":NAME}"#,
+    r#"{"description":"a","description":"b","icons":[{"src":"a:b","n":1}],"name":NAME}"#,
+    "{\n  \"name\": NAME,\r\n  \"description\": \"\u{2028}\\u2028\\n\",\n\t\"inputSchema\": {\n  }\n}",
+    r#"{"name":NAME,"inputSchema":DEEP}"#,
+];
+
+#[tokio::test]
+async fn definitions_pass_as_written_but_for_a_name_that_is_taken() {
+    let deep = [r#"{"items":"#.repeat(5000), "}".repeat(5000)].join("{}");
+    let define = |name: &dyn Fn(usize) -> String| -> Vec<String> {
+        let numbered = DEFINITIONS.iter().enumerate();
+        let named = numbered.map(|(number, tool)| tool.replacen("NAME", &name(number), 1));
+        named.map(|tool| tool.replace("DEEP", &deep)).collect()
+    };
+    // Escapes stay in a name that is kept.
+    let kept = define(&|number| format!(r#""tool_\u003{number}""#));
+    let builders = [
+        upstream::legacy(),
+        upstream::modern().sse_replies(),
+        upstream::http_sse(),
+    ];
+    let mut servers = Vec::new();
+    for builder in builders {
+        let with_tools = kept
+            .iter()
+            .fold(builder, |builder, tool| builder.tool_raw(tool));
+        servers.push(with_tools.page_size(3).start().await);
+    }
+    let proxy = proxy::new().upstream("first", &servers[0]);
+    let proxy = proxy.upstream("modern", &servers[1]);
+    let mut client = proxy.upstream("sse", &servers[2]).start().await;
+    let renamed = |upstream| define(&|number| format!(r#""{upstream}__tool_{number}""#));
+    // Within an event CR LF is one line end.
+    let events = |tools: Vec<String>| tools.join(",").replace("\r\n", "\n");
+    let tools = [
+        kept.join(","),
+        events(renamed("modern")),
+        events(renamed("sse")),
+    ];
+    let tools = tools.join(",").replace(['\r', '\n'], " ");
+
+    client.initialize().await;
+    let line = r#"{"jsonrpc":"2.0","id":"l","method":"tools/list"}"#;
+    let listed = client.exchange(line, r#""l""#).await;
+    let expected = format!(r#"{{"jsonrpc":"2.0","id":"l","result":{{"tools":[{tools}]}}}}"#);
+    assert_same(std::str::from_utf8(&listed).unwrap(), &expected, "legacy");
+
+    let line = json!({"jsonrpc": "2.0", "id": "m", "method": "tools/list", "params": with_meta(json!({}))});
+    let listed = client.exchange(line.to_string(), r#""m""#).await;
+    let listed = String::from_utf8(listed).unwrap();
+    assert!(listed.contains(&format!(r#""tools":[{tools}]"#)), "modern");
 }

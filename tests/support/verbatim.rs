@@ -174,8 +174,8 @@ fn id_in(asked: &str) -> String {
     rest.chars().take_while(char::is_ascii_digit).collect()
 }
 
-/// Compares without printing megabytes.
-fn assert_same(found: &str, expected: &str, case: &str) {
+/// Compares, and panics where they differ, without printing megabytes.
+pub fn assert_same(found: &str, expected: &str, case: &str) {
     if found != expected {
         let pairs = found.bytes().zip(expected.bytes());
         let at = pairs.take_while(|(a, b)| a == b).count();
