@@ -7,12 +7,13 @@ use bytes::Bytes;
 use serde_json::Value;
 use tracing::{Instrument, debug, debug_span};
 
-use super::inflight::progress_token;
+use super::inflight::{is_same, progress_token};
 use super::{Router, bridge};
 use crate::catalog::Route;
 use crate::upstream::{Tool, TransportError, Upstream, UpstreamError};
 use crate::wire::outgoing::code;
 use crate::wire::splice::decode;
+use crate::wire::version::META_LOG_LEVEL;
 use crate::wire::{Era, Kind, Line, Message, members};
 
 /// By which a modern upstream says that our copy of a tool's schema is old
@@ -221,19 +222,38 @@ impl Router {
                 return response.map(Attempt::Answered).map_err(broken);
             }
             heard = true;
-            self.pass_on(call, &message).await;
+            self.pass_on(call, &message, sent.live.era).await;
         }
     }
 
     /// A notification that came with the call.
-    async fn pass_on(&self, call: &Relayed, message: &Message) {
-        if &*message.method() == "notifications/progress" {
-            let asked = call.token.as_deref();
-            if message.param("progressToken").map(|token| token.value()) != asked {
-                return debug!("dropping progress under a token that the client did not give");
+    async fn pass_on(&self, call: &Relayed, message: &Message, upstream: Era) {
+        match &*message.method() {
+            "notifications/progress" => {
+                let token = message.param("progressToken");
+                let given = call.token.as_deref().zip(token.as_ref());
+                if !given.is_some_and(|(given, token)| is_same(given, token.value())) {
+                    return debug!("dropping progress under a token that the client did not give");
+                }
             }
+            "notifications/message" if !call.wants_logs(upstream) => {
+                return debug!("dropping a log that the client did not ask for");
+            }
+            _ => {}
         }
         self.send(Line::whole(message.bytes().clone())).await;
+    }
+}
+
+impl Relayed {
+    /// A modern client names the level with each request whose logs it wants (MCP 2026-07-28
+    /// § Logging). A modern upstream heeds it; a legacy one has never heard of it.
+    fn wants_logs(&self, upstream: Era) -> bool {
+        if (self.client, upstream) != (Era::Modern, Era::Legacy) {
+            return true;
+        }
+        let meta = self.message.param("_meta");
+        meta.is_some_and(|meta| members(meta.value()).any(|member| member.key() == META_LOG_LEVEL))
     }
 }
 

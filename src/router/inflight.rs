@@ -20,6 +20,11 @@ fn key(written: &[u8]) -> Box<[u8]> {
     }
 }
 
+/// Whether two ids or tokens are one, as [`key`] sees it.
+pub(super) fn is_same(a: &[u8], b: &[u8]) -> bool {
+    a == b || decode(a).is_some_and(|text| Some(text) == decode(b))
+}
+
 /// All calls in flight.
 #[derive(Debug, Default)]
 pub(super) struct Inflight {
