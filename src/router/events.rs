@@ -102,10 +102,12 @@ impl Router {
     }
 
     /// Passes on what an upstream says outside any request. A modern client hears such things
-    /// only on a subscription (MCP 2026-07-28 § Subscriptions).
+    /// only on a subscription (MCP 2026-07-28 § Subscriptions), but for the progress of its calls,
+    /// which an HTTP+SSE upstream has no other place for.
     async fn hear(&self, upstream: usize, message: Message) {
         let method = message.method().into_owned();
-        if !self.announcements.is_legacy() || is_undeclared(&method) {
+        let is_progress = method == "notifications/progress";
+        if !is_progress && (!self.announcements.is_legacy() || is_undeclared(&method)) {
             return debug!(upstream, method, "not passed on");
         }
         let Ok(permit) = self.outbox.reserve().await else {
@@ -113,7 +115,7 @@ impl Router {
         };
         // Nothing awaits from here on: a call that ends takes its token away before its answer
         // is queued, so no progress can follow the answer.
-        if method == "notifications/progress" {
+        if is_progress {
             let token = message.param("progressToken");
             if !token.is_some_and(|token| self.inflight.has_token(token.value())) {
                 return debug!(upstream, "dropping progress that nobody waits for");
