@@ -1,4 +1,4 @@
-//! Calls side by side, the notifications before each answer, and what calls may not reach.
+//! Calls side by side, what they may not reach, and the errors that come back.
 
 // A server or a client that is not as it should be fails the test.
 #![allow(clippy::unwrap_used)]
@@ -8,24 +8,10 @@ mod support;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use support::proxy::{self, Client};
-use support::upstream::{self, Builder, Call, Upstream};
+use support::proxy::{self, call_line};
+use support::raw::Reply;
+use support::upstream::{self, Call};
 use tokio::sync::watch;
-
-/// Servers that can speak before they answer, of each kind.
-fn kinds() -> [(&'static str, fn() -> Builder); 3] {
-    [
-        ("legacy", upstream::legacy),
-        ("modern", upstream::modern),
-        ("http_sse", upstream::http_sse),
-    ]
-}
-
-async fn behind_proxy(server: &Upstream) -> Client {
-    let mut client = proxy::new().upstream("a", server).start().await;
-    client.initialize().await;
-    client
-}
 
 /// A call's arguments.
 fn arguments(call: &Call) -> Value {
@@ -41,14 +27,10 @@ fn answered(lines: &[Vec<u8>]) -> Vec<String> {
     answers.map(|answer| answer["id"].to_string()).collect()
 }
 
-fn call_line(id: &str, params: &str) -> String {
-    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{params}}}"#)
-}
-
 #[tokio::test]
 async fn answers_come_as_they_are_given_whatever_the_order_of_the_calls() {
     const CALLS: u64 = 300;
-    for (kind, builder) in kinds() {
+    for (kind, builder) in upstream::kinds() {
         // Calls whose number is at least this may be answered.
         let turn = Arc::new(watch::Sender::new(CALLS));
         let gate = turn.clone();
@@ -64,7 +46,7 @@ async fn answers_come_as_they_are_given_whatever_the_order_of_the_calls() {
             }
         });
         let server = server.start().await;
-        let mut client = behind_proxy(&server).await;
+        let mut client = proxy::before(&server).await;
         let before = answered(&client.received()).len();
         let mut ids = Vec::new();
         for number in 0..CALLS {
@@ -85,7 +67,7 @@ async fn answers_come_as_they_are_given_whatever_the_order_of_the_calls() {
 
 #[tokio::test]
 async fn a_call_without_an_answer_delays_no_other() {
-    for (kind, builder) in kinds() {
+    for (kind, builder) in upstream::kinds() {
         let release = Arc::new(watch::Sender::new(false));
         let gate = release.clone();
         let server = builder().tool("work").on_call(move |call| {
@@ -129,43 +111,120 @@ async fn a_call_without_an_answer_delays_no_other() {
 }
 
 #[tokio::test]
-async fn what_a_server_says_of_a_call_comes_before_its_answer_and_in_order() {
-    for (kind, builder) in kinds() {
-        for token in [r#""p\u0031""#, "7", "1.0"] {
-            let server = builder().tool("talk").on_call(move |call| async move {
-                for step in 0..100 {
-                    call.send(progress(token, step)).await;
-                    call.send(log(step)).await;
-                    // Nobody has given these.
-                    for foreign in [r#""7""#, "8", r#""p""#, "null", "{}"] {
-                        call.send(progress(foreign, step)).await;
-                    }
-                }
-                br#"{"content":[]}"#.to_vec()
+async fn a_hidden_or_unknown_tool_is_neither_listed_nor_called() {
+    let server = upstream::legacy()
+        .tool("get_a")
+        .tool("get_secret")
+        .tool("Delete_a")
+        .start()
+        .await;
+    let only_included = json!({"include_tools": ["GET_*"], "ignore_tools": ["*_secret"]});
+    let proxy = proxy::new()
+        .upstream("a", &server)
+        .extra("a", only_included);
+    let mut client = proxy.start().await;
+    client.initialize().await;
+    assert_eq!(client.tool_names().await, ["get_a"]);
+    for hidden in [
+        "get_secret",
+        "Delete_a",
+        "delete_a",
+        "a__get_secret",
+        "nowhere",
+        "",
+        "GET_A",
+    ] {
+        let answer = client.call(hidden, json!({})).await;
+        assert_eq!(answer["error"]["code"], -32602, "{answer}");
+        let message = answer["error"]["message"].as_str().unwrap();
+        assert!(message.contains(&format!("`{hidden}`")), "{message}");
+    }
+    for params in [
+        "{}",
+        r#"{"name":1}"#,
+        r#"{"name":"get_a","name":"get_secret"}"#,
+        "[]",
+        "null",
+    ] {
+        let answer = client.exchange(call_line("1000", params), "1000").await;
+        let answer: Value = serde_json::from_slice(&answer).unwrap();
+        assert_eq!(answer["error"]["code"], -32602, "{params}: {answer}");
+    }
+    let no_params = r#"{"jsonrpc":"2.0","id":1000,"method":"tools/call"}"#;
+    let answer = client.exchange(no_params, "1000").await;
+    assert!(String::from_utf8(answer).unwrap().contains("-32602"));
+    assert!(server.calls().is_empty());
+    assert!(client.call("get_a", json!({})).await["result"].is_object());
+}
+
+#[tokio::test]
+async fn an_id_in_use_does_not_confuse() {
+    let release = Arc::new(watch::Sender::new(false));
+    let gate = release.clone();
+    let server = upstream::legacy().tool("wait").on_call(move |call| {
+        let gate = gate.clone();
+        async move {
+            gate.subscribe()
+                .wait_for(|released| *released)
+                .await
+                .unwrap();
+            json!({"said": arguments(&call)}).to_string().into_bytes()
+        }
+    });
+    let server = server.start().await;
+    let mut client = proxy::before(&server).await;
+    let call = |id: &str, number: u32| {
+        call_line(id, &format!(r#"{{"name":"wait","arguments":{number}}}"#))
+    };
+    // As far as JSON-RPC goes these differ.
+    let ids = ["7", r#""7""#, "7.0", "-7", r#""7.0""#];
+    for (number, id) in (0..).zip(ids) {
+        client.send_line(call(id, number)).await;
+    }
+    server.wait_for_calls(ids.len()).await;
+    for id in ids {
+        let refusal = client.exchange(call(id, 100), id).await;
+        let refusal: Value = serde_json::from_slice(&refusal).unwrap();
+        assert_eq!(refusal["error"]["code"], -32600, "{refusal}");
+    }
+    release.send_replace(true);
+    for (number, id) in (0..).zip(ids) {
+        let answer = client.answer_to(id).await;
+        let answer: Value = serde_json::from_slice(&answer).unwrap();
+        assert_eq!(answer["result"]["said"], json!(number), "{answer}");
+    }
+    assert_eq!(server.calls().len(), ids.len());
+    // Once answered, an id is free.
+    let answer = client.exchange(call("7", 8), "7").await;
+    assert!(String::from_utf8(answer).unwrap().contains(r#""said":8"#));
+}
+
+#[tokio::test]
+async fn an_error_comes_back_with_its_data_whatever_the_status() {
+    let error = r#""error":{"code":-32099,"message":"no","data":{"b":1.0,"a":[]},"x":1}"#;
+    for (kind, builder) in upstream::kinds().into_iter().take(2) {
+        for status in [200, 400, 403, 404, 422, 500] {
+            // There 404 is the word for a session that has expired.
+            if kind == "legacy" && status == 404 {
+                continue;
+            }
+            let server = builder().tool("fail").intercept(move |request| {
+                let id = String::from_utf8(request.id_bytes()?).unwrap();
+                let answer = format!(r#"{{"jsonrpc":"2.0","id":{id},{error}}}"#);
+                let reply = Reply::json(answer).with_status(status);
+                request.is("tools/call").then_some(reply)
             });
             let server = server.start().await;
-            let mut client = behind_proxy(&server).await;
-            let before = client.received().len();
-            let meta = format!(r#"{{"progressToken":{token}}}"#);
-            let line = call_line("1000", &format!(r#"{{"name":"talk","_meta":{meta}}}"#));
-            let answer = client.exchange(line, "1000").await;
-            assert!(client.close().await.success());
-            let steps = (0..100).flat_map(|step| [progress(token, step), log(step)]);
-            let mut expected: Vec<_> = steps.map(String::into_bytes).collect();
-            expected.push(answer);
-            assert!(client.received()[before..] == expected, "{kind}, {token}");
+            let mut client = proxy::before(&server).await;
+            let answer = client
+                .exchange(call_line("1000", r#"{"name":"fail"}"#), "1000")
+                .await;
+            let expected = format!(r#"{{"jsonrpc":"2.0","id":1000,{error}}}"#);
+            assert_eq!(
+                String::from_utf8(answer).unwrap(),
+                expected,
+                "{kind}, {status}"
+            );
         }
     }
-}
-
-fn progress(token: &str, step: u32) -> String {
-    format!(
-        r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{{"progressToken":{token},"progress":{step}.0,"x":1E2}}}}"#
-    )
-}
-
-fn log(step: u32) -> String {
-    format!(
-        r#"{{"jsonrpc":"2.0","method":"notifications/message","params":{{"level":"info","data":{step}.0}}}}"#
-    )
 }

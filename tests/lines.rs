@@ -50,16 +50,21 @@ async fn many_lines_in_one_write_are_many_messages() {
 #[tokio::test]
 async fn one_line_in_many_writes_is_one_message() {
     let (server, mut client) = echo().await;
-    // Also between the bytes of one character, and between the end of one line and the next.
-    for byte in format!("{}\n{}\n", call(100), call(101)).bytes() {
-        client.send_bytes(&[byte]).await;
-        tokio::task::yield_now().await;
+    // Cut at each place, also between the bytes of one character, and before the end of the line.
+    let line = call(100);
+    for cut in 0..=line.len() {
+        // What is written at once is read at once, so the answer means that the start was read.
+        let ping = format!(r#"{{"jsonrpc":"2.0","id":"p{cut}","method":"ping"}}"#);
+        let (start, rest) = line.as_bytes().split_at(cut);
+        client
+            .send_bytes(&[ping.as_bytes(), b"\n", start].concat())
+            .await;
+        client.answer_to(&format!(r#""p{cut}""#)).await;
+        client.send_line(rest).await;
+        let answered = client.answer_to("100").await;
+        assert_eq!(String::from_utf8(answered).unwrap(), answer(100), "{cut}");
     }
-    for id in [100, 101] {
-        let line = client.answer_to(&id.to_string()).await;
-        assert_eq!(String::from_utf8(line).unwrap(), answer(id));
-    }
-    assert_eq!(server.calls().len(), 2);
+    assert_eq!(server.calls().len(), line.len() + 1);
 }
 
 #[tokio::test]

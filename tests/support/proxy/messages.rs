@@ -150,3 +150,8 @@ pub fn with_meta(mut params: Value) -> Value {
     }
     params
 }
+
+/// The line of a `tools/call`; `id` and `params` are JSON.
+pub fn call_line(id: &str, params: &str) -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{params}}}"#)
+}

@@ -15,7 +15,7 @@ use tokio::process::Command;
 
 use super::Endpoint;
 pub use client::Client;
-pub use messages::with_meta;
+pub use messages::{call_line, with_meta};
 
 /// Variables without which a program does not run at all on some system, or its coverage is lost.
 const INHERITED: [&str; 4] = ["PATH", "SYSTEMROOT", "TMPDIR", "LLVM_PROFILE_FILE"];
@@ -36,6 +36,13 @@ pub fn new() -> Builder {
         arguments: Vec::new(),
         home: home(),
     }
+}
+
+/// A proxy before one server, `a`, and past the handshake of a legacy client.
+pub async fn before(server: &(impl Endpoint + ?Sized)) -> Client {
+    let mut client = new().upstream("a", server).start().await;
+    client.initialize().await;
+    client
 }
 
 /// A home directory that several proxies, one after the other or at once, can share.

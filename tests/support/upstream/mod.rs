@@ -38,6 +38,15 @@ pub fn http_sse() -> Builder {
     Builder::new(Kind::HttpSse, &["2024-11-05"])
 }
 
+/// The servers above, with their names.
+pub fn kinds() -> [(&'static str, fn() -> Builder); 3] {
+    [
+        ("legacy", legacy),
+        ("modern", modern),
+        ("http_sse", http_sse),
+    ]
+}
+
 /// A running server; it ends when dropped.
 pub struct Upstream {
     /// What was asked of the server, as HTTP.
