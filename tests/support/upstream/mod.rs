@@ -38,8 +38,11 @@ pub fn http_sse() -> Builder {
     Builder::new(Kind::HttpSse, &["2024-11-05"])
 }
 
+/// How a server is built, and the name of its kind.
+pub type Named = (&'static str, fn() -> Builder);
+
 /// The servers above, with their names.
-pub fn kinds() -> [(&'static str, fn() -> Builder); 3] {
+pub fn kinds() -> [Named; 3] {
     [
         ("legacy", legacy),
         ("modern", modern),
