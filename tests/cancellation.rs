@@ -25,11 +25,12 @@ fn waiting(builder: Builder) -> Builder {
 
 /// Whether any line so far answers `id`, as JSON.
 fn is_answered(client: &Client, id: &str) -> bool {
+    let id: Value = serde_json::from_str(id).unwrap();
     let lines = client.received();
     let mut messages = lines
         .iter()
         .map(|line| serde_json::from_slice::<Value>(line).unwrap());
-    messages.any(|message| message.get("method").is_none() && message["id"].to_string() == id)
+    messages.any(|message| message.get("method").is_none() && message["id"] == id)
 }
 
 fn cancel_line(id: &str) -> String {
