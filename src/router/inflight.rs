@@ -130,8 +130,10 @@ impl State {
 /// The progress token of a request, as written.
 pub(super) fn progress_token(message: &crate::wire::Message) -> Option<Bytes> {
     let meta = message.param("_meta")?;
-    let token =
-        crate::wire::members(meta.value()).find(|member| member.key() == "progressToken")?;
+    // Of equal keys most parsers take the last.
+    let token = crate::wire::members(meta.value())
+        .filter(|member| member.key() == "progressToken")
+        .last()?;
     Some(message.bytes().slice_ref(token.value()))
 }
 
