@@ -19,7 +19,7 @@ use crate::wire::Message;
 /// How many redirects one request follows.
 const MAX_REDIRECTS: usize = 3;
 
-/// How much of an error's body is read.
+/// How much of an error's body is read when it is no JSON.
 const ERROR_BODY_BYTES: usize = 64 << 10;
 
 /// How much of an error's body goes into the message.
@@ -219,10 +219,10 @@ pub(crate) fn media_type(headers: &HeaderMap) -> String {
 /// (modern servers send errors as 400 and 404, MCP 2026-07-28 § Streamable HTTP), else the status.
 pub(crate) async fn refused(response: Response, http: &Http) -> Result<Message, TransportError> {
     let (status, headers) = (response.status(), response.headers().clone());
-    let body = Body {
-        limit: ERROR_BODY_BYTES,
-        ..Body::new(response, http)
-    };
+    let mut body = Body::new(response, http);
+    if !body.media_type().contains("json") {
+        body.limit = body.limit.min(ERROR_BODY_BYTES);
+    }
     let body = body.whole().await.unwrap_or_default();
     match Message::parse(body.clone()) {
         Ok(message) if message.error().is_some() => Ok(message),
