@@ -55,7 +55,11 @@ async fn values_pass_as_written_in_either_direction_and_era() {
     for (number, (what, value)) in values.iter().enumerate() {
         let result = format!(r#"{{"content":[],"structuredContent":{value},"isError":false}}"#);
         let reply = (r#"{"jsonrpc":"2.0","id":ID,"result":"#, &*result, "}");
-        let meta = format!(r#""x-trace":{value},"progressToken":"p{number}""#);
+        let token = match number % 2 {
+            0 => format!(r#""p\u003{}""#, number % 10),
+            _ => format!("{number}.0"),
+        };
+        let meta = format!(r#""x-trace":{value},"progressToken":{token}"#);
         let id = format!("{}", 1000 + number);
         assert_passes(&mut client, &peers, (what, "", value), reply, &id).await;
         assert_passes(&mut client, &peers, (what, &meta, value), reply, &id).await;

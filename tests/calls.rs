@@ -143,6 +143,9 @@ async fn a_hidden_or_unknown_tool_is_neither_listed_nor_called() {
         "{}",
         r#"{"name":1}"#,
         r#"{"name":"get_a","name":"get_secret"}"#,
+        r#"{"name":"get_a","n\u0061me":"get_secret"}"#,
+        r#"{"n\u0061me":"get\u005fsecret"}"#,
+        r#"{"name":"\ud800"}"#,
         "[]",
         "null",
     ] {
@@ -201,16 +204,21 @@ async fn an_id_in_use_does_not_confuse() {
 
 #[tokio::test]
 async fn an_error_comes_back_with_its_data_whatever_the_status() {
-    let error = r#""error":{"code":-32099,"message":"no","data":{"b":1.0,"a":[]},"x":1}"#;
+    // Longer than what is read of pages meant for people.
+    let data = "x".repeat(100_000);
+    let error = format!(
+        r#""error":{{"code":-32099,"message":"no","data":{{"b":1.0,"a":"{data}"}},"x":1}}"#
+    );
     for (kind, builder) in upstream::kinds().into_iter().take(2) {
         for status in [200, 400, 403, 404, 422, 500] {
             // There 404 is the word for a session that has expired.
             if kind == "legacy" && status == 404 {
                 continue;
             }
+            let failure = error.clone();
             let server = builder().tool("fail").intercept(move |request| {
                 let id = String::from_utf8(request.id_bytes()?).unwrap();
-                let answer = format!(r#"{{"jsonrpc":"2.0","id":{id},{error}}}"#);
+                let answer = format!(r#"{{"jsonrpc":"2.0","id":{id},{failure}}}"#);
                 let reply = Reply::json(answer).with_status(status);
                 request.is("tools/call").then_some(reply)
             });

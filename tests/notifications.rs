@@ -5,10 +5,13 @@
 
 mod support;
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use support::proxy::{self, call_line};
 use support::raw::{Reply, event};
 use support::upstream;
+use tokio::sync::watch;
 
 #[tokio::test]
 async fn what_a_server_says_of_a_call_comes_before_its_answer_and_in_order() {
@@ -151,5 +154,60 @@ async fn nothing_is_heard_of_a_call_after_its_answer() {
         }
         assert!(client.close().await.success());
         assert_eq!(client.received().len(), before + 4);
+    }
+}
+
+#[tokio::test]
+async fn progress_on_the_stream_of_the_server_is_heard_while_its_call_runs() {
+    let release = Arc::new(watch::Sender::new(false));
+    let gate = release.clone();
+    let server = upstream::legacy().tool("wait").on_call(move |_| {
+        let gate = gate.clone();
+        async move {
+            gate.subscribe()
+                .wait_for(|released| *released)
+                .await
+                .unwrap();
+            br#"{"content":[]}"#.to_vec()
+        }
+    });
+    let server = server.start().await;
+    let mut client = proxy::before(&server).await;
+    let params = r#"{"name":"wait","_meta":{"progressToken":"p"}}"#;
+    client.send_line(call_line("1000", params)).await;
+    server.wait_for_calls(1).await;
+    let say = |progress: u32| json!({"progressToken": "p", "progress": progress}).to_string();
+    server.notify("notifications/progress", &say(1)).await;
+    let heard = client.notification("notifications/progress").await;
+    assert_eq!(heard["params"]["progress"], 1);
+    release.send_replace(true);
+    client.answer_to("1000").await;
+    let before = client.received().len();
+    server.notify("notifications/progress", &say(2)).await;
+    // What is said next on the same stream is heard next.
+    server.notify("notifications/message", "{}").await;
+    client.notification("notifications/message").await;
+    assert_eq!(client.received().len(), before + 1);
+}
+
+#[tokio::test]
+async fn a_batch_is_heard_message_by_message() {
+    for events in [false, true] {
+        let server = upstream::legacy().tool("talk").intercept(move |request| {
+            let id = String::from_utf8(request.id_bytes()?).unwrap();
+            let answer = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#);
+            let batch = format!("[{},\n{} , {answer}]", progress("7", 1), log(2));
+            request.is("tools/call").then(|| match events {
+                true => Reply::sse([event(batch)]),
+                false => Reply::json(batch),
+            })
+        });
+        let server = server.start().await;
+        let mut client = proxy::before(&server).await;
+        let before = client.received().len();
+        let params = r#"{"name":"talk","_meta":{"progressToken":0,"progressToken":7}}"#;
+        let answer = client.exchange(call_line("1000", params), "1000").await;
+        let expected = [progress("7", 1).into_bytes(), log(2).into_bytes(), answer];
+        assert_eq!(client.received()[before..], expected, "{events}");
     }
 }
