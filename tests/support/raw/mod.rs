@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::BoxFuture;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -39,6 +39,9 @@ pub(super) struct Log {
 /// A running server; it ends when dropped.
 pub struct Server {
     address: SocketAddr,
+    /// Never listens. It keeps the port of a stopped server from being given to a connection
+    /// of somebody else before the server comes back.
+    _reserved: Option<TcpSocket>,
     scheme: &'static str,
     log: Arc<watch::Sender<Log>>,
     disconnects_taken: AtomicUsize,
@@ -74,12 +77,12 @@ where
 }
 
 pub(super) fn start(address: SocketAddr, tls: Option<TlsAcceptor>, handler: Handler) -> Server {
-    let listener = std::net::TcpListener::bind(address).unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let address = listener.local_addr().unwrap();
-    let listener = TcpListener::from_std(listener).unwrap();
+    let socket = bind(address);
+    let address = socket.local_addr().unwrap();
+    let listener = socket.listen(1024).unwrap();
     let server = Server {
         address,
+        _reserved: cfg!(unix).then(|| bind(address)),
         scheme: if tls.is_some() { "https" } else { "http" },
         log: Arc::new(watch::Sender::new(Log::default())),
         disconnects_taken: AtomicUsize::new(0),
@@ -103,6 +106,21 @@ pub(super) fn start(address: SocketAddr, tls: Option<TlsAcceptor>, handler: Hand
         }
     });
     server
+}
+
+fn bind(address: SocketAddr) -> TcpSocket {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    };
+    let socket = socket.unwrap();
+    #[cfg(unix)]
+    {
+        socket.set_reuseaddr(true).unwrap();
+        socket.set_reuseport(true).unwrap();
+    }
+    socket.bind(address).unwrap();
+    socket
 }
 
 async fn accepted(
