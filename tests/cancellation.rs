@@ -17,7 +17,9 @@ fn waiting(builder: Builder) -> Builder {
     let builder = builder.tool("wait").tool("echo");
     builder.on_call(|call| async move {
         if call.request.tool() == "wait" {
+            call.progress(1).await;
             call.cancelled().await;
+            call.progress(2).await;
         }
         br#"{"content":[]}"#.to_vec()
     })
@@ -49,7 +51,10 @@ async fn a_cancelled_call_ends_at_its_upstream_and_is_not_answered() {
         ] {
             let server = waiting(builder()).start().await;
             let mut client = proxy::before(&server).await;
-            client.send_line(call_line(id, r#"{"name":"wait"}"#)).await;
+            let params = r#"{"name":"wait","_meta":{"progressToken":"p"}}"#;
+            client.send_line(call_line(id, params)).await;
+            client.notification("notifications/progress").await;
+            let before = client.received().len();
             let call = server.wait_for_calls(1).await.remove(0);
             client.send_line(cancel_line(as_cancelled)).await;
             let cancelled = server.wait_for_cancelled().await;
@@ -71,9 +76,8 @@ async fn a_cancelled_call_ends_at_its_upstream_and_is_not_answered() {
                 String::from_utf8(answer).unwrap().contains("content"),
                 "{kind}"
             );
-            let lines = client.received().len();
             assert!(client.close().await.success());
-            assert_eq!(client.received().len(), lines, "{kind}");
+            assert_eq!(client.received().len(), before + 1, "{kind}");
             assert_eq!(server.cancelled().len(), 1, "{kind}");
             let told = |request: &support::raw::Request| request.is("notifications/cancelled");
             let told = server

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use support::Endpoint;
-use support::proxy::{self, call_line};
+use support::proxy;
 use support::raw::{Reply, Request, event};
 use support::upstream::{self, Builder, Upstream};
 
@@ -252,55 +252,4 @@ async fn a_call_refused_on_a_new_session_too_is_given_up() {
     assert_eq!(answer["error"]["data"]["outcome"], "not run", "{answer}");
     assert_eq!(read(&count), 2);
     assert_eq!(initializations(&server), 2);
-}
-
-#[tokio::test]
-async fn a_stream_that_breaks_off_is_taken_up_where_it_stopped_and_the_call_not_sent_again() {
-    let log = |data: u32| {
-        let params = json!({"level": "info", "data": data});
-        json!({"jsonrpc": "2.0", "method": "notifications/message", "params": params}).to_string()
-    };
-    let server = upstream::legacy().tool("work").intercept(move |request| {
-        // The first stream says which call it was, and then breaks off, as does the second.
-        if request.is("tools/call") {
-            let id = String::from_utf8(request.id_bytes()?).unwrap();
-            let start = format!("id: {id}-1\nretry: 1\ndata: {}\n\n", log(1));
-            return Some(
-                Reply::sse([start.as_str(), "data: {\"half\""].map(str::to_owned)).broken_off(),
-            );
-        }
-        let (id, step) = request.header("last-event-id")?.split_once('-')?;
-        Some(match step {
-            "1" => Reply::sse([format!("id: {id}-2\ndata: {}\n\n", log(2))]),
-            _ => {
-                let answer = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"x":1.0}}}}"#);
-                Reply::sse([event(log(3)), event(answer)])
-            }
-        })
-    });
-    let server = server.start().await;
-    let mut client = proxy::before(&server).await;
-    let before = client.received().len();
-    let answer = client
-        .exchange(call_line("1000", r#"{"name":"work"}"#), "1000")
-        .await;
-    let expected = [
-        log(1),
-        log(2),
-        log(3),
-        r#"{"jsonrpc":"2.0","id":1000,"result":{"x":1.0}}"#.to_owned(),
-    ];
-    assert_eq!(answer, expected[3].as_bytes());
-    assert_eq!(
-        client.received()[before..],
-        expected.map(String::into_bytes)
-    );
-    let requests = server.raw.requests();
-    assert_eq!(
-        requests
-            .iter()
-            .filter(|request| request.is("tools/call"))
-            .count(),
-        1
-    );
 }

@@ -211,3 +211,50 @@ async fn a_batch_is_heard_message_by_message() {
         assert_eq!(client.received()[before..], expected, "{events}");
     }
 }
+
+#[tokio::test]
+async fn a_stream_that_breaks_off_is_taken_up_where_it_stopped_and_the_call_not_sent_again() {
+    let server = upstream::legacy().tool("talk").intercept(move |request| {
+        // The first stream says which call it was, and then breaks off, as does the second.
+        if request.is("tools/call") {
+            let id = String::from_utf8(request.id_bytes()?).unwrap();
+            let start = format!("id: {id}-1\nretry: 1\ndata: {}\n\n", log(1));
+            return Some(
+                Reply::sse([start.as_str(), "data: {\"half\""].map(str::to_owned)).broken_off(),
+            );
+        }
+        let (id, step) = request.header("last-event-id")?.split_once('-')?;
+        Some(match step {
+            "1" => Reply::sse([format!("id: {id}-2\ndata: {}\n\n", log(2))]),
+            _ => {
+                let answer = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"x":1.0}}}}"#);
+                Reply::sse([event(log(3)), event(answer)])
+            }
+        })
+    });
+    let server = server.start().await;
+    let mut client = proxy::before(&server).await;
+    let before = client.received().len();
+    let answer = client
+        .exchange(call_line("1000", r#"{"name":"talk"}"#), "1000")
+        .await;
+    let expected = [
+        log(1),
+        log(2),
+        log(3),
+        r#"{"jsonrpc":"2.0","id":1000,"result":{"x":1.0}}"#.to_owned(),
+    ];
+    assert_eq!(answer, expected[3].as_bytes());
+    assert_eq!(
+        client.received()[before..],
+        expected.map(String::into_bytes)
+    );
+    let requests = server.raw.requests();
+    assert_eq!(
+        requests
+            .iter()
+            .filter(|request| request.is("tools/call"))
+            .count(),
+        1
+    );
+}
