@@ -6,6 +6,7 @@
 mod support;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 use support::proxy::{self, call_line};
@@ -214,6 +215,7 @@ async fn a_batch_is_heard_message_by_message() {
 
 #[tokio::test]
 async fn a_stream_that_breaks_off_is_taken_up_where_it_stopped_and_the_call_not_sent_again() {
+    let again = AtomicBool::new(false);
     let server = upstream::legacy().tool("talk").intercept(move |request| {
         // The first stream says which call it was, and then breaks off, as does the second.
         if request.is("tools/call") {
@@ -225,6 +227,8 @@ async fn a_stream_that_breaks_off_is_taken_up_where_it_stopped_and_the_call_not_
         }
         let (id, step) = request.header("last-event-id")?.split_once('-')?;
         Some(match step {
+            // This one names no place of its own to go on from.
+            "1" if !again.swap(true, Ordering::SeqCst) => Reply::sse([": hello\n\n"]),
             "1" => Reply::sse([format!("id: {id}-2\ndata: {}\n\n", log(2))]),
             _ => {
                 let answer = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"x":1.0}}}}"#);
