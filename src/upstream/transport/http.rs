@@ -234,16 +234,27 @@ fn status_error(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Transpo
     if status == StatusCode::UNAUTHORIZED {
         return TransportError::LoginRequired;
     }
-    let mut detail = excerpt(headers, body);
-    if let Some(after) = headers
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok())
-    {
-        detail.push_str(&format!("; it may be asked again after: {after}"));
-    } else if status == StatusCode::FORBIDDEN {
-        detail.push_str("; check the credentials in its `headers`");
-    }
+    let detail = excerpt(headers, body) + &remedy(status, headers);
     TransportError::Status { status, detail }
+}
+
+/// What to do about an error status, after a semicolon.
+fn remedy(status: StatusCode, headers: &HeaderMap) -> String {
+    // Seconds or a date (RFC 9110 § 10.2.3).
+    let after = headers.get(RETRY_AFTER).and_then(|it| it.to_str().ok());
+    match (after, status) {
+        (Some(after), _) if after.parse::<u32>().is_ok() => format!("; try again in {after} s"),
+        (Some(after), _) => format!("; try again after {after:.40}"),
+        (None, StatusCode::FORBIDDEN) => "; check the credentials in its `headers`".to_owned(),
+        (None, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) => {
+            "; is its url the MCP endpoint?".to_owned()
+        }
+        (None, StatusCode::TOO_MANY_REQUESTS) => "; try again later".to_owned(),
+        (None, status) if status.is_server_error() => {
+            "; the server is in trouble, try again later".to_owned()
+        }
+        _ => String::new(),
+    }
 }
 
 /// The start of an error's body, where it is meant for a reader.
