@@ -1,6 +1,6 @@
 //! A raw server behind TLS, with a certificate authority made for it alone.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,8 +27,17 @@ where
     F: Fn(Request) -> R + Send + Sync + 'static,
     R: Future<Output = Reply> + Send + 'static,
 {
+    server_at((Ipv4Addr::LOCALHOST, 0).into(), handler)
+}
+
+/// Starts a TLS server on `address`, with an authority of its own: somebody who stands where
+/// another one stood that was stopped.
+pub fn server_at<F, R>(address: SocketAddr, handler: F) -> Server
+where
+    F: Fn(Request) -> R + Send + Sync + 'static,
+    R: Future<Output = Reply> + Send + 'static,
+{
     let (acceptor, authority) = acceptor();
-    let address = (Ipv4Addr::LOCALHOST, 0).into();
     Server {
         raw: raw::start(address, Some(acceptor), raw::handler_of(handler)),
         authority,
