@@ -114,7 +114,9 @@ impl Builder {
             .unwrap()
     }
 
-    fn command(&self) -> Command {
+    /// The command that launches the proxy, for a test that holds its pipes itself;
+    /// the home directory lasts as long as this builder.
+    pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-manifold"));
         command
             .args(&self.arguments)

@@ -1,0 +1,253 @@
+//! The end of the proxy: whoever asks for it, upstreams are told, answers that are ready are
+//! delivered, and nothing that hangs keeps the process.
+
+// A failure here is a failed test.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+use support::proxy::Client;
+use support::raw::{self, Reply};
+use support::upstream::{self, Call, Upstream};
+use support::{proxy, within};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, ChildStdout};
+
+/// A call that never ends by itself.
+async fn never(_: Call) -> Vec<u8> {
+    std::future::pending().await
+}
+
+/// A client with calls in flight to an upstream of each kind, and a fourth that never connects.
+struct InFlight {
+    client: Client,
+    legacy: Upstream,
+    modern: Upstream,
+    http_sse: Upstream,
+    silent: raw::Server,
+}
+
+async fn in_flight() -> InFlight {
+    let legacy = upstream::legacy().tool("a").on_call(never).start().await;
+    let modern = upstream::modern().tool("b").on_call(never).start().await;
+    let http_sse = upstream::http_sse().tool("c").on_call(never).start().await;
+    let silent = raw::server(|_| async { Reply::hang() });
+    let mut client = proxy::new()
+        .upstream("legacy", &legacy)
+        .upstream("modern", &modern)
+        .upstream("http-sse", &http_sse)
+        .upstream("silent", &silent)
+        .start()
+        .await;
+    client.initialize().await;
+    for name in ["a", "b", "c"] {
+        client
+            .send_request("tools/call", json!({"name": name}))
+            .await;
+    }
+    for upstream in [&legacy, &modern, &http_sse] {
+        upstream.wait_for_calls(1).await;
+    }
+    silent
+        .wait_for(|request| request.is("server/discover"))
+        .await;
+    InFlight {
+        client,
+        legacy,
+        modern,
+        http_sse,
+        silent,
+    }
+}
+
+impl InFlight {
+    /// Waits for the end, and checks that everybody was told.
+    async fn ends_in_order(mut self) {
+        let status = self.client.wait().await;
+        assert_eq!(status.code(), Some(0), "{}", self.client.stderr());
+        for upstream in [&self.legacy, &self.http_sse] {
+            let cancelled: Value =
+                serde_json::from_slice(&upstream.wait_for_cancelled().await).unwrap();
+            let call: Value = serde_json::from_slice(&upstream.calls()[0]).unwrap();
+            assert_eq!(cancelled["params"]["requestId"], call["id"], "{cancelled}");
+        }
+        self.modern.wait_for_cancelled().await;
+        let deleted = self
+            .legacy
+            .raw
+            .wait_for(|request| request.method == "DELETE");
+        let deleted = deleted.await;
+        assert_eq!(deleted.header("mcp-session-id"), Some("session-1"));
+        assert_eq!(deleted.header("mcp-protocol-version"), Some("2025-11-25"));
+        assert_eq!(self.legacy.sessions(), 0);
+        self.silent.wait_for_disconnect().await;
+        // The calls got no answer: the one line is that to `initialize`.
+        assert_eq!(self.client.received().len(), 1);
+        let stderr = self.client.stderr();
+        assert!(!stderr.contains("panic"), "{stderr}");
+    }
+}
+
+#[tokio::test]
+async fn stdin_at_its_end_cancels_calls_closes_sessions_and_exits() {
+    let mut calls = in_flight().await;
+    calls.client.close_stdin();
+    calls.ends_in_order().await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_signal_cancels_calls_closes_sessions_and_exits() {
+    let ends = ["TERM", "INT", "HUP"].map(async |signal| {
+        let calls = in_flight().await;
+        calls.client.signal(signal).await;
+        calls.ends_in_order().await;
+    });
+    futures_util::future::join_all(ends).await;
+}
+
+#[tokio::test]
+async fn an_upstream_that_hangs_at_the_end_does_not_keep_the_process() {
+    let hangs = upstream::legacy().tool("a").on_call(never);
+    let hangs = hangs.intercept(|request| {
+        let end = request.method == "DELETE" || request.is("notifications/cancelled");
+        end.then(Reply::hang)
+    });
+    let hangs = hangs.start().await;
+    let mut client = proxy::new().upstream("hangs", &hangs).start().await;
+    client.initialize().await;
+    client
+        .send_request("tools/call", json!({"name": "a"}))
+        .await;
+    hangs.wait_for_calls(1).await;
+    assert_eq!(client.close().await.code(), Some(0));
+    hangs.wait_for_cancelled().await;
+    hangs
+        .raw
+        .wait_for(|request| request.method == "DELETE")
+        .await;
+}
+
+#[tokio::test]
+async fn a_client_that_never_speaks_costs_the_upstreams_nothing() {
+    let idle = upstream::legacy().tool("a").start().await;
+    let mut client = proxy::new().upstream("idle", &idle).start().await;
+    assert_eq!(client.close().await.code(), Some(0));
+    assert_eq!(idle.raw.connections(), 0);
+    assert_eq!(client.stderr(), "");
+}
+
+#[tokio::test]
+async fn what_was_asked_before_stdin_ended_is_answered() {
+    let mut client = proxy::new().start().await;
+    let initialize = support::http::initialize();
+    let lines = format!("{initialize}\n{}\n{}", ping(2), ping(3));
+    client.send_bytes(lines.as_bytes()).await;
+    assert_eq!(client.close().await.code(), Some(0));
+    let lines: Vec<Value> = client
+        .received()
+        .iter()
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect();
+    let ids: Vec<_> = lines.iter().map(|line| line["id"].clone()).collect();
+    assert_eq!(ids, [1, 2, 3]);
+}
+
+fn ping(id: u64) -> Value {
+    json!({"jsonrpc": "2.0", "id": id, "method": "ping"})
+}
+
+/// A proxy whose stdout is read by nobody but the test itself.
+async fn unread(builder: &proxy::Builder) -> (Child, ChildStdout) {
+    let mut command = builder.command();
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    let stdout = child.stdout.take().unwrap();
+    (child, stdout)
+}
+
+async fn write(child: &mut Child, lines: impl IntoIterator<Item = Value>) {
+    let mut text = String::new();
+    for line in lines {
+        text.push_str(&format!("{line}\n"));
+    }
+    let stdin = child.stdin.as_mut().unwrap();
+    within("the proxy to read", stdin.write_all(text.as_bytes()))
+        .await
+        .unwrap();
+}
+
+/// More than any pipe holds.
+const LARGE: usize = 4 << 20;
+
+/// An upstream whose answer fills the pipe to the client.
+async fn large() -> Upstream {
+    let large = upstream::legacy().tool("large");
+    let answer = json!({"content": [{"type": "text", "text": "x".repeat(LARGE)}]});
+    large
+        .reply_with(move |_| answer.to_string().into())
+        .start()
+        .await
+}
+
+fn call(id: u64, name: &str) -> Value {
+    let params = json!({"name": name});
+    json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params})
+}
+
+#[tokio::test]
+async fn an_answer_that_is_under_way_when_stdin_ends_arrives_whole_and_those_behind_it() {
+    let upstream = large().await;
+    let builder = proxy::new().upstream("large", &upstream);
+    let (mut child, mut stdout) = unread(&builder).await;
+    write(&mut child, [call(1, "large")]).await;
+    let mut text = vec![0; 1];
+    within("the answer to begin", stdout.read_exact(&mut text))
+        .await
+        .unwrap();
+    write(&mut child, [ping(2)]).await;
+    child.stdin = None;
+    within("stdout to end", stdout.read_to_end(&mut text))
+        .await
+        .unwrap();
+    let lines: Vec<_> = text.trim_ascii_end().split(|&byte| byte == b'\n').collect();
+    assert_eq!(lines.len(), 2);
+    let answer: Value = serde_json::from_slice(lines[0]).unwrap();
+    assert_eq!(answer["id"], 1);
+    let ping: Value = serde_json::from_slice(lines[1]).unwrap();
+    assert_eq!(ping["id"], 2);
+    let status = within("the proxy to exit", child.wait()).await.unwrap();
+    assert_eq!(status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_client_that_stops_reading_answers_does_not_keep_the_process() {
+    let upstream = large().await;
+    let builder = proxy::new().upstream("large", &upstream);
+    let (mut child, mut stdout) = unread(&builder).await;
+    write(&mut child, (1..=4).map(|id| call(id, "large"))).await;
+    within("an answer to begin", stdout.read_u8())
+        .await
+        .unwrap();
+    child.stdin = None;
+    let status = within("the proxy to exit", child.wait()).await.unwrap();
+    assert_eq!(status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_client_that_closes_stdout_ends_the_process_quietly() {
+    let upstream = upstream::legacy().tool("a").start().await;
+    let builder = proxy::new().upstream("up", &upstream);
+    let (mut child, stdout) = unread(&builder).await;
+    drop(stdout);
+    write(&mut child, [support::http::initialize()]).await;
+    let mut stderr = child.stderr.take().unwrap();
+    // stdin stays open: it is the answer that cannot be written which ends the process.
+    let status = within("the proxy to exit", child.wait()).await.unwrap();
+    assert_eq!(status.code(), Some(0));
+    let mut said = String::new();
+    stderr.read_to_string(&mut said).await.unwrap();
+    assert_eq!(said, "");
+}
