@@ -14,16 +14,29 @@ use support::{proxy, upstream, within};
 const MIB: usize = 1 << 20;
 
 #[tokio::test]
-async fn a_line_of_16_mib_passes_both_ways() {
-    let up = upstream::legacy().tool("echo").start().await;
+async fn a_line_of_16_mib_passes_unchanged() {
+    let up = upstream::legacy()
+        .tool("take")
+        .reply_with(|_| br#"{"content":[]}"#.to_vec());
+    let up = up.start().await;
     let mut client = proxy::new().upstream("up", &up).start().await;
     client.initialize().await;
     client.tools().await;
-    let arguments = json!({"text": "é\\".repeat(16 * MIB / 4)});
-    let answer = client.call("echo", arguments.clone()).await;
-    let said = answer["result"]["content"][0]["text"].as_str().unwrap();
-    assert!(said == format!("echo {arguments}"), "{} bytes", said.len());
-    client.assert_every_line_is_json_rpc();
+    let text = "x".repeat(16 * MIB);
+    let params = format!(r#"{{"name":"take","arguments":{{"text":"{text}"}}}}"#);
+    let line =
+        format!(r#"{{"jsonrpc":"2.0","id":"long","method":"tools/call","params":{params}}}"#);
+    let answer = client.exchange(line, r#""long""#).await;
+    assert_eq!(
+        answer,
+        br#"{"jsonrpc":"2.0","id":"long","result":{"content":[]}}"#
+    );
+    let body = &up.wait_for_calls(1).await[0];
+    assert!(
+        body.ends_with(format!("{params}}}").as_bytes()),
+        "{} bytes",
+        body.len()
+    );
 }
 
 #[tokio::test]
