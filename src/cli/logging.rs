@@ -1,8 +1,12 @@
 //! Logs on stderr: one line an upstream, unless `DEBUG=1` or `RUST_LOG` asks for more.
 
+use std::fmt::Debug;
 use std::io::IsTerminal as _;
 
+use tracing::field::Field;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
 use crate::config::Environment;
 
@@ -21,10 +25,26 @@ pub(super) fn start(environment: &Environment) {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
+        .fmt_fields(debug_fn(write_field).delimited(" "))
         .compact();
     // Fails only when logging was started before.
     let _ = match debug {
         true => subscriber.try_init(),
         false => subscriber.without_time().try_init(),
     };
+}
+
+/// Writes one field on one line. What an upstream or a client sends can stand in it,
+/// and must not begin a line of its own or move the cursor.
+fn write_field(out: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> std::fmt::Result {
+    if field.name() != "message" {
+        write!(out, "{field}=")?;
+    }
+    for c in format!("{value:?}").chars() {
+        match c.is_control() {
+            true => write!(out, "{}", c.escape_default())?,
+            false => out.write_char(c)?,
+        }
+    }
+    Ok(())
 }
