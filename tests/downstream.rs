@@ -11,6 +11,11 @@ use support::proxy::{Client, with_meta};
 use support::raw::{self, Reply};
 use support::{proxy, upstream};
 
+/// A proxy whose only upstream is a port where nothing listens: the client's side is all that counts.
+fn alone() -> proxy::Builder {
+    proxy::new().upstream("away", "http://127.0.0.1:1/mcp")
+}
+
 const PING: &str = r#"{"jsonrpc":"2.0","id":"p","method":"ping"}"#;
 const PONG: &str = r#"{"jsonrpc":"2.0","id":"p","result":{}}"#;
 
@@ -64,7 +69,7 @@ async fn initialize_is_answered_while_no_upstream_is() {
 
 #[tokio::test]
 async fn initialize_gets_the_version_asked_for_or_the_newest_that_has_a_handshake() {
-    let mut client = proxy::new().start().await;
+    let mut client = alone().start().await;
     let newest = "2025-11-25";
     let cases = [
         (json!("2025-11-25"), "2025-11-25"),
@@ -88,7 +93,7 @@ async fn initialize_gets_the_version_asked_for_or_the_newest_that_has_a_handshak
 
 #[tokio::test]
 async fn server_discover_tells_what_a_modern_client_must_know() {
-    let mut client = proxy::new().start().await;
+    let mut client = alone().start().await;
     let answer = client.modern("server/discover", json!({})).await;
     let result = &answer["result"];
     assert_eq!(result["resultType"], "complete", "{answer}");
@@ -101,7 +106,7 @@ async fn server_discover_tells_what_a_modern_client_must_know() {
 
 #[tokio::test]
 async fn a_ping_is_answered_in_the_era_that_it_comes_in() {
-    let mut client = proxy::new().start().await;
+    let mut client = alone().start().await;
     assert_eq!(client.exchange(PING, r#""p""#).await, PONG.as_bytes());
     let modern = client.modern("ping", json!({})).await;
     assert_eq!(modern["result"], json!({"resultType": "complete"}));
@@ -109,7 +114,7 @@ async fn a_ping_is_answered_in_the_era_that_it_comes_in() {
 
 #[tokio::test]
 async fn a_method_of_neither_era_or_of_the_other_one_is_not_found() {
-    let mut client = proxy::new().start().await;
+    let mut client = alone().start().await;
     let (bare, meta) = (json!({}), with_meta(json!({})));
     let cases = [
         ("tools/paint", &bare),
@@ -130,7 +135,7 @@ async fn a_method_of_neither_era_or_of_the_other_one_is_not_found() {
 
 #[tokio::test]
 async fn a_modern_request_of_another_revision_or_without_capabilities_is_refused() {
-    let mut client = proxy::new().start().await;
+    let mut client = alone().start().await;
     let mut meta = with_meta(json!({}));
     meta["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!("2199-01-01");
     let error = &client.request("tools/list", meta).await["error"];
@@ -154,7 +159,7 @@ async fn a_modern_request_of_another_revision_or_without_capabilities_is_refused
 
 #[tokio::test]
 async fn a_line_that_is_no_request_is_refused_and_the_next_one_is_served() {
-    let mut client = proxy::new().start().await;
+    let mut client = alone().start().await;
     let cases: [(&[u8], i64, Value); 17] = [
         (b"{", -32700, Value::Null),
         (b"hello", -32700, Value::Null),
@@ -203,7 +208,7 @@ async fn a_line_that_is_no_request_is_refused_and_the_next_one_is_served() {
 
 #[tokio::test]
 async fn white_space_empty_lines_and_a_byte_order_mark_do_not_matter() {
-    let mut client = proxy::new().start().await;
+    let mut client = alone().start().await;
     for line in ["", "   ", "\t\r"] {
         no_answer(&mut client, line).await;
     }
@@ -234,7 +239,7 @@ async fn the_messages_of_a_batch_are_answered_one_by_one() {
 
 #[tokio::test]
 async fn early_repeated_and_unknown_notifications_are_ignored() {
-    let mut client = proxy::new().start().await;
+    let mut client = alone().start().await;
     let notifications = [
         r#"{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}"#,
         r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#,

@@ -11,6 +11,11 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 use support::{proxy, upstream, within};
 
+/// A proxy whose only upstream is a port where nothing listens: the client's side is all that counts.
+fn alone() -> proxy::Builder {
+    proxy::new().upstream("away", "http://127.0.0.1:1/mcp")
+}
+
 const MIB: usize = 1 << 20;
 
 #[tokio::test]
@@ -42,7 +47,7 @@ async fn a_line_of_16_mib_passes_unchanged() {
 #[tokio::test]
 async fn a_line_over_the_limit_is_refused_with_the_remedy_and_the_next_one_is_served() {
     const LIMIT: usize = 100_000;
-    let mut client = proxy::new()
+    let mut client = alone()
         .env("PROXY_MAX_MESSAGE_BYTES", LIMIT.to_string())
         .start()
         .await;
@@ -73,7 +78,7 @@ async fn a_line_over_the_limit_is_refused_with_the_remedy_and_the_next_one_is_se
 
 #[tokio::test]
 async fn lines_may_come_in_pieces_and_many_at_once() {
-    let mut client = proxy::new().start().await;
+    let mut client = alone().start().await;
     let ping = |id: usize| json!({"jsonrpc": "2.0", "id": id, "method": "ping"}).to_string();
     for byte in format!("{}\n", ping(0)).bytes() {
         client.send_bytes(&[byte]).await;
@@ -106,7 +111,7 @@ fn ids(stdout: &[u8]) -> Vec<Value> {
 
 #[tokio::test]
 async fn stdin_and_stdout_may_be_files() {
-    let builder = proxy::new();
+    let builder = alone();
     let mut stdin = tempfile::tempfile().unwrap();
     stdin.write_all(script().as_bytes()).unwrap();
     std::io::Seek::rewind(&mut stdin).unwrap();
@@ -124,7 +129,7 @@ async fn stdin_and_stdout_may_be_one_socket() {
     use std::os::fd::OwnedFd;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    let builder = proxy::new();
+    let builder = alone();
     let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
     let mut command = builder.command();
     let again = theirs.try_clone().unwrap();
@@ -149,7 +154,7 @@ async fn stdin_and_stdout_may_be_one_socket() {
 
 #[tokio::test]
 async fn stdin_may_be_nothing_at_all() {
-    let builder = proxy::new();
+    let builder = alone();
     let mut command = builder.command();
     let output = command.stdin(Stdio::null()).output();
     let output = within("the proxy to exit", output).await.unwrap();

@@ -16,6 +16,11 @@ use support::{proxy, within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdout};
 
+/// A proxy whose only upstream is a port where nothing listens: the client's side is all that counts.
+fn alone() -> proxy::Builder {
+    proxy::new().upstream("away", "http://127.0.0.1:1/mcp")
+}
+
 /// A call that never ends by itself.
 async fn never(_: Call) -> Vec<u8> {
     std::future::pending().await
@@ -142,7 +147,7 @@ async fn a_client_that_never_speaks_costs_the_upstreams_nothing() {
 
 #[tokio::test]
 async fn what_was_asked_before_stdin_ended_is_answered() {
-    let mut client = proxy::new().start().await;
+    let mut client = alone().start().await;
     let initialize = support::http::initialize();
     let lines = format!("{initialize}\n{}\n{}", ping(2), ping(3));
     client.send_bytes(lines.as_bytes()).await;
