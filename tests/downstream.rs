@@ -129,7 +129,6 @@ async fn a_method_of_neither_era_or_of_the_other_one_is_not_found() {
         let error =
             json!({"code": -32601, "message": format!("method `{method}` is not known here")});
         assert_eq!(answer["error"], error, "{request}");
-        assert_eq!(answer["id"], "x");
     }
 }
 
@@ -199,8 +198,7 @@ async fn a_line_that_is_no_request_is_refused_and_the_next_one_is_served() {
         let answer = answer(&mut client, line).await;
         let line = String::from_utf8_lossy(line);
         assert_eq!(answer["error"]["code"], code, "{line}: {answer}");
-        assert_eq!(answer["id"], id, "{line}: {answer}");
-        assert!(answer.get("id").is_some(), "{line}: {answer}");
+        assert_eq!(answer.get("id"), Some(&id), "{line}: {answer}");
     }
     client.assert_every_line_is_json_rpc();
     assert_eq!(client.close().await.code(), Some(0));
