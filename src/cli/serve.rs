@@ -102,7 +102,10 @@ async fn serve(config: Config) -> ExitCode {
         info!("an upstream did not let go in time");
     }
     drop((session, router));
-    let _ = timeout_at(deadline, writer).await;
+    // When it was the writer that ended, its handle must not be asked again.
+    if !writer.is_finished() {
+        let _ = timeout_at(deadline, writer).await;
+    }
     ExitCode::SUCCESS
 }
 
