@@ -1,0 +1,143 @@
+//! A client that does not read what it is told: it keeps neither answers from arriving later
+//! nor the process from its end.
+
+// A failure here is a failed test.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use support::upstream::{self, Upstream};
+use support::{proxy, within};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, ChildStdin, ChildStdout};
+
+/// A proxy whose only upstream is a port where nothing listens: the client's side is all that counts.
+fn alone() -> proxy::Builder {
+    proxy::new().upstream("away", "http://127.0.0.1:1/mcp")
+}
+
+fn ping(id: u64) -> Value {
+    json!({"jsonrpc": "2.0", "id": id, "method": "ping"})
+}
+
+/// A proxy whose stdout is read by nobody but the test itself.
+fn unread(builder: &proxy::Builder) -> (Child, ChildStdout) {
+    let mut command = builder.command();
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    let stdout = child.stdout.take().unwrap();
+    (child, stdout)
+}
+
+async fn write(child: &mut Child, lines: impl IntoIterator<Item = Value>) {
+    let mut text = String::new();
+    for line in lines {
+        text.push_str(&format!("{line}\n"));
+    }
+    let stdin = child.stdin.as_mut().unwrap();
+    within("the proxy to read", stdin.write_all(text.as_bytes()))
+        .await
+        .unwrap();
+}
+
+/// More than any pipe holds.
+const LARGE: usize = 2 << 20;
+
+/// An upstream whose answer fills the pipe to the client.
+async fn large() -> Upstream {
+    let large = upstream::legacy().tool("large");
+    let answer = json!({"content": [{"type": "text", "text": "x".repeat(LARGE)}]});
+    large
+        .reply_with(move |_| answer.to_string().into())
+        .start()
+        .await
+}
+
+fn call(id: u64, name: &str) -> Value {
+    let params = json!({"name": name});
+    json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params})
+}
+
+#[tokio::test]
+async fn an_answer_that_is_under_way_when_stdin_ends_arrives_whole_and_those_behind_it() {
+    let upstream = large().await;
+    let builder = proxy::new().upstream("large", &upstream);
+    let (mut child, mut stdout) = unread(&builder);
+    write(&mut child, [call(1, "large")]).await;
+    let mut text = vec![0; 1];
+    within("the answer to begin", stdout.read_exact(&mut text))
+        .await
+        .unwrap();
+    write(&mut child, [ping(2)]).await;
+    child.stdin = None;
+    within("stdout to end", stdout.read_to_end(&mut text))
+        .await
+        .unwrap();
+    let lines: Vec<_> = text.trim_ascii_end().split(|&byte| byte == b'\n').collect();
+    assert_eq!(lines.len(), 2);
+    let answer: Value = serde_json::from_slice(lines[0]).unwrap();
+    assert_eq!(answer["id"], 1);
+    let ping: Value = serde_json::from_slice(lines[1]).unwrap();
+    assert_eq!(ping["id"], 2);
+    let status = within("the proxy to exit", child.wait()).await.unwrap();
+    assert_eq!(status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_client_that_stops_reading_answers_does_not_keep_the_process() {
+    let upstream = large().await;
+    let builder = proxy::new().upstream("large", &upstream);
+    let (mut child, mut stdout) = unread(&builder);
+    write(&mut child, (1..=4).map(|id| call(id, "large"))).await;
+    within("an answer to begin", stdout.read_u8())
+        .await
+        .unwrap();
+    child.stdin = None;
+    let status = within("the proxy to exit", child.wait()).await.unwrap();
+    assert_eq!(status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_client_that_closes_stdout_ends_the_process_quietly() {
+    let upstream = upstream::legacy().tool("a").start().await;
+    let builder = proxy::new().upstream("up", &upstream);
+    let (mut child, stdout) = unread(&builder);
+    drop(stdout);
+    write(&mut child, [support::http::initialize()]).await;
+    let mut stderr = child.stderr.take().unwrap();
+    // stdin stays open: it is the answer that cannot be written which ends the process.
+    // Waiting would close it.
+    let stdin = child.stdin.take();
+    let status = within("the proxy to exit", child.wait()).await.unwrap();
+    assert_eq!(status.code(), Some(0));
+    drop(stdin);
+    let mut said = String::new();
+    stderr.read_to_string(&mut said).await.unwrap();
+    assert_eq!(said, "");
+}
+
+/// Asks until the proxy reads no further, since nobody reads what it says. Should it take longer
+/// than this to come there, it has more to do later, and a test proves less.
+async fn ask_until_stuck(stdin: &mut ChildStdin) {
+    let lines: String = (0..1000).map(|id| format!("{}\n", ping(id))).collect();
+    let asking = async { while stdin.write_all(lines.as_bytes()).await.is_ok() {} };
+    let stuck = tokio::time::timeout(Duration::from_secs(1), asking).await;
+    assert!(stuck.is_err(), "the proxy has closed stdin");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_signal_ends_the_process_of_a_client_that_asks_on_without_reading() {
+    let builder = alone();
+    let (mut child, _stdout) = unread(&builder);
+    let mut stdin = child.stdin.take().unwrap();
+    ask_until_stuck(&mut stdin).await;
+    let mut kill = tokio::process::Command::new("kill");
+    kill.args(["-TERM", &child.id().unwrap().to_string()]);
+    assert!(kill.status().await.unwrap().success());
+    let status = within("the proxy to exit", child.wait()).await.unwrap();
+    assert_eq!(status.code(), Some(0));
+}
