@@ -141,3 +141,14 @@ async fn a_signal_ends_the_process_of_a_client_that_asks_on_without_reading() {
     let status = within("the proxy to exit", child.wait()).await.unwrap();
     assert_eq!(status.code(), Some(0));
 }
+
+#[tokio::test]
+async fn a_client_that_asks_on_without_reading_does_not_keep_the_process() {
+    let builder = alone();
+    let (mut child, _stdout) = unread(&builder);
+    let mut stdin = child.stdin.take().unwrap();
+    ask_until_stuck(&mut stdin).await;
+    drop(stdin);
+    let status = within("the proxy to exit", child.wait()).await.unwrap();
+    assert_eq!(status.code(), Some(0));
+}
