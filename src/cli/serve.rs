@@ -120,12 +120,24 @@ async fn read(session: &Session, limit: usize, begin: impl FnOnce()) {
                 if let Some(begin) = begin.take() {
                     begin();
                 }
-                session.take(line).await;
+                // It waits when the client does not read its answers.
+                let taken = session.take(line);
+                tokio::select! {
+                    biased;
+                    () = taken => {}
+                    () = gone(&stdin) => return,
+                }
             }
             Read::TooLong => session.too_long(limit).await,
             Read::End => return,
         }
     }
+}
+
+/// Waits until the client has closed stdin, and then for the answers that it may still read.
+async fn gone(stdin: &Stdin) {
+    stdin.closed().await;
+    tokio::time::sleep(SHUTDOWN_GRACE / 2).await;
 }
 
 /// Waits for a signal that asks us to leave.

@@ -1,5 +1,7 @@
 //! Lines from the client.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use memchr::memchr;
 use tokio::io::AsyncReadExt;
@@ -8,6 +10,10 @@ use super::stdio::{self, Source};
 
 /// How much is read at once while lines are short.
 const READ_BYTES: usize = 64 << 10;
+
+/// How often to look whether the client is gone, while its lines wait: the system tells
+/// of the end only together with what is unread before it.
+const CLOSED_CHECK: Duration = Duration::from_millis(100);
 
 /// One line, or what stands in its place.
 #[derive(Debug, PartialEq, Eq)]
@@ -67,6 +73,13 @@ impl Stdin {
         }
     }
 
+    /// Waits until the client has closed its end, with lines unread or not.
+    pub async fn closed(&self) {
+        while !self.source.is_closed() {
+            tokio::time::sleep(CLOSED_CHECK).await;
+        }
+    }
+
     fn buffered(&mut self) -> Option<Read> {
         while let Some(found) = memchr(b'\n', &self.buffer[self.scanned..]) {
             let line = self.buffer.split_to(self.scanned + found + 1).freeze();
@@ -102,7 +115,7 @@ mod tests {
     use super::*;
 
     async fn all(input: &'static [u8], limit: usize) -> Vec<Read> {
-        let mut stdin = Stdin::new(Box::pin(input), limit);
+        let mut stdin = Stdin::new(Source::Other(Box::pin(input)), limit);
         let mut all = Vec::new();
         loop {
             match stdin.next().await {
@@ -136,7 +149,7 @@ mod tests {
     #[tokio::test]
     async fn a_long_line_may_come_in_pieces() {
         let (mut ours, theirs) = tokio::io::duplex(7);
-        let mut stdin = Stdin::new(Box::pin(theirs), 1000);
+        let mut stdin = Stdin::new(Source::Other(Box::pin(theirs)), 1000);
         let write = tokio::spawn(async move {
             tokio::io::AsyncWriteExt::write_all(
                 &mut ours,

@@ -3,12 +3,60 @@
 //! Clients give pipes or sockets, which can be made non-blocking. A terminal or a file cannot:
 //! its descriptor may be shared with the parent, which would become non-blocking too.
 
+use std::io;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Where lines come from.
-pub(super) type Source = Pin<Box<dyn AsyncRead + Send>>;
+pub(super) enum Source {
+    /// A pipe.
+    #[cfg(unix)]
+    Pipe(tokio::net::unix::pipe::Receiver),
+    /// A socket.
+    #[cfg(unix)]
+    Socket(tokio::net::UnixStream),
+    /// Whatever else there is, behind a thread.
+    Other(Pin<Box<dyn AsyncRead + Send>>),
+}
+
+impl Source {
+    /// Whether the other end is closed, even if there is more to read. `false` where that
+    /// cannot be told.
+    pub(super) fn is_closed(&self) -> bool {
+        #[cfg(unix)]
+        {
+            use futures_util::FutureExt as _;
+            use tokio::io::{Interest, Ready};
+
+            let ready = match self {
+                Self::Pipe(pipe) => pipe.ready(Interest::READABLE).now_or_never(),
+                Self::Socket(socket) => socket.ready(Interest::READABLE).now_or_never(),
+                Self::Other(_) => None,
+            };
+            ready.is_some_and(|ready| ready.is_ok_and(Ready::is_read_closed))
+        }
+        #[cfg(not(unix))]
+        false
+    }
+}
+
+impl AsyncRead for Source {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            #[cfg(unix)]
+            Self::Pipe(pipe) => Pin::new(pipe).poll_read(context, buffer),
+            #[cfg(unix)]
+            Self::Socket(socket) => Pin::new(socket).poll_read(context, buffer),
+            Self::Other(other) => other.as_mut().poll_read(context, buffer),
+        }
+    }
+}
 
 /// Where lines go.
 pub(super) type Sink = Pin<Box<dyn AsyncWrite + Send>>;
@@ -18,7 +66,7 @@ pub(super) fn stdin() -> Source {
     if let Some(source) = unix::stdin() {
         return source;
     }
-    Box::pin(tokio::io::stdin())
+    Source::Other(Box::pin(tokio::io::stdin()))
 }
 
 /// The process's stdout.
@@ -50,8 +98,8 @@ mod unix {
     pub(super) fn stdin() -> Option<Source> {
         let fd = io::stdin().as_fd().try_clone_to_owned().ok()?;
         match kind(&fd)? {
-            FileType::Fifo => Some(Box::pin(Receiver::from_owned_fd(fd).ok()?)),
-            FileType::Socket => Some(Box::pin(socket(fd)?)),
+            FileType::Fifo => Some(Source::Pipe(Receiver::from_owned_fd(fd).ok()?)),
+            FileType::Socket => Some(Source::Socket(socket(fd)?)),
             _ => None,
         }
     }
