@@ -15,7 +15,7 @@ use support::upstream::{self, Upstream};
 const LIMIT: usize = 20_000;
 
 /// Every way to fail a call, by the name of the tool that fails so.
-const FAULTS: [&str; 25] = [
+const FAULTS: [&str; 26] = [
     "never_answered",
     "stalled_stream",
     "stalled_body",
@@ -27,6 +27,7 @@ const FAULTS: [&str; 25] = [
     "status_429",
     "status_500",
     "status_503",
+    "status_503_later",
     "redirect_elsewhere",
     "html",
     "cut",
@@ -59,6 +60,7 @@ fn fault(request: &Request) -> Option<Reply> {
         "status_405" => Reply::status(405),
         "status_429" => Reply::status(429).header("retry-after", "30"),
         "status_500" => text("boom\r\n\x1b[31mtraceback").with_status(500),
+        "status_503_later" => Reply::status(503).header("retry-after", "7"),
         "status_503" => html("<h1>Busy</h1>").with_status(503),
         "redirect_elsewhere" => {
             Reply::status(307).header("location", "https://elsewhere.example/mcp")
@@ -179,31 +181,32 @@ async fn a_failed_call_says_who_failed_why_and_what_to_do_while_others_go_on() {
     let (modern, legacy) = (modern.await, legacy.await);
     let (modern, legacy) = tokio::join!(errors_of(&modern), errors_of(&legacy));
     insta::assert_snapshot!(modern, @r#"
-    never_answered: -31003 null unknown: `bad` did not answer `tools/call`: no answer for 1.5 s; raise its `timeout` if it needs longer (it may have run: it is not sent again)
-    stalled_stream: -31003 null unknown: `bad` did not answer `tools/call`: no answer for 1.5 s; raise its `timeout` if it needs longer (it may have run: it is not sent again)
-    stalled_body: -31003 null unknown: `bad` did not answer `tools/call`: no answer for 1.5 s; raise its `timeout` if it needs longer (it may have run: it is not sent again)
+    never_answered: -31003 null unknown: `bad` did not answer `tools/call`: no answer for 1.5 s; raise its `timeout` if it needs longer (it may have run: check before you send it again)
+    stalled_stream: -31003 null unknown: `bad` did not answer `tools/call`: no answer for 1.5 s; raise its `timeout` if it needs longer (it may have run: check before you send it again)
+    stalled_body: -31003 null unknown: `bad` did not answer `tools/call`: no answer for 1.5 s; raise its `timeout` if it needs longer (it may have run: check before you send it again)
     status_400: -31005 400 not run: `bad` did not answer `tools/call`: HTTP 400 Bad Request: {"detail":"missing field `q`"}
     status_401: -31002 401 not run: `bad` did not answer `tools/call`: it asks for credentials (HTTP 401); put a token into its `headers`
     status_403: -31005 403 not run: `bad` did not answer `tools/call`: HTTP 403 Forbidden; check the credentials in its `headers`
     status_404: -31005 404 not run: `bad` did not answer `tools/call`: HTTP 404 Not Found; is its url the MCP endpoint?
     status_405: -31005 405 not run: `bad` did not answer `tools/call`: HTTP 405 Method Not Allowed; is its url the MCP endpoint?
     status_429: -31005 429 not run: `bad` did not answer `tools/call`: HTTP 429 Too Many Requests; try again in 30 s
-    status_500: -31005 500 unknown: `bad` did not answer `tools/call`: HTTP 500 Internal Server Error: boom   [31mtraceback; the server is in trouble, try again later (it may have run: it is not sent again)
-    status_503: -31005 503 unknown: `bad` did not answer `tools/call`: HTTP 503 Service Unavailable; the server is in trouble, try again later (it may have run: it is not sent again)
+    status_500: -31005 500 unknown: `bad` did not answer `tools/call`: HTTP 500 Internal Server Error: boom   [31mtraceback; the server is in trouble, try again later (it may have run: check before you send it again)
+    status_503: -31005 503 unknown: `bad` did not answer `tools/call`: HTTP 503 Service Unavailable; the server is in trouble, try again later (it may have run: check before you send it again)
+    status_503_later: -31005 503 not run: `bad` did not answer `tools/call`: HTTP 503 Service Unavailable; try again in 7 s
     redirect_elsewhere: -31005 null not run: `bad` did not answer `tools/call`: it redirects to https://elsewhere.example, where its credentials must not go; configure that url if it is meant
-    html: -31006 null unknown: `bad` did not answer `tools/call`: it answered with text/html instead of JSON; is its url the MCP endpoint? (it may have run: it is not sent again)
-    cut: -31004 null unknown: `bad` did not answer `tools/call`: lost the connection before the answer: error decoding response body: error reading a body from connection: end of file before message length reached (it may have run: it is not sent again)
-    reset: -31004 null unknown: `bad` did not answer `tools/call`: lost the connection before the answer: error sending request: client error (SendRequest): connection error: Connection reset by peer (it may have run: it is not sent again)
-    not_json: -31006 null unknown: `bad` did not answer `tools/call`: its answer is broken: not JSON: key must be a string at line 1 column 35 (it may have run: it is not sent again)
-    not_utf8: -31006 null unknown: `bad` did not answer `tools/call`: its answer is broken: not UTF-8 (it may have run: it is not sent again)
-    not_json_rpc: -31006 null unknown: `bad` did not answer `tools/call`: its answer is broken: not a JSON-RPC message: it has neither `method` nor `result` nor `error` (it may have run: it is not sent again)
-    empty: -31006 200 unknown: `bad` did not answer `tools/call`: it accepted the request (HTTP 200 OK) and sent no answer (it may have run: it is not sent again)
-    accepted: -31006 202 unknown: `bad` did not answer `tools/call`: it accepted the request (HTTP 202 Accepted) and sent no answer (it may have run: it is not sent again)
-    wrong_id: -31006 null unknown: `bad` did not answer `tools/call`: it answered another request (id "other" instead of N) (it may have run: it is not sent again)
-    large_event: -31007 null unknown: `bad` did not answer `tools/call`: its answer exceeds 20000 bytes; raise PROXY_MAX_MESSAGE_BYTES to let it pass (it may have run: it is not sent again)
-    large_body: -31007 null unknown: `bad` did not answer `tools/call`: its answer exceeds 20000 bytes; raise PROXY_MAX_MESSAGE_BYTES to let it pass (it may have run: it is not sent again)
-    stream_without_reply: -31004 null unknown: `bad` did not answer `tools/call`: its event stream ended before the answer (it may have run: it is not sent again)
-    stream_broken_off: -31004 null unknown: `bad` did not answer `tools/call`: lost the connection before the answer: error decoding response body: error reading a body from connection: unexpected EOF during chunk size line (it may have run: it is not sent again)
+    html: -31006 null unknown: `bad` did not answer `tools/call`: it answered with text/html instead of JSON; is its url the MCP endpoint? (it may have run: check before you send it again)
+    cut: -31004 null unknown: `bad` did not answer `tools/call`: lost the connection before the answer: error decoding response body: error reading a body from connection: end of file before message length reached (it may have run: check before you send it again)
+    reset: -31004 null unknown: `bad` did not answer `tools/call`: lost the connection before the answer: error sending request: client error (SendRequest): connection error: Connection reset by peer (it may have run: check before you send it again)
+    not_json: -31006 null unknown: `bad` did not answer `tools/call`: its answer is broken: not JSON: key must be a string at line 1 column 35 (it may have run: check before you send it again)
+    not_utf8: -31006 null unknown: `bad` did not answer `tools/call`: its answer is broken: not UTF-8 (it may have run: check before you send it again)
+    not_json_rpc: -31006 null unknown: `bad` did not answer `tools/call`: its answer is broken: not a JSON-RPC message: it has neither `method` nor `result` nor `error` (it may have run: check before you send it again)
+    empty: -31006 200 unknown: `bad` did not answer `tools/call`: it accepted the request (HTTP 200 OK) and sent no answer (it may have run: check before you send it again)
+    accepted: -31006 202 unknown: `bad` did not answer `tools/call`: it accepted the request (HTTP 202 Accepted) and sent no answer (it may have run: check before you send it again)
+    wrong_id: -31006 null unknown: `bad` did not answer `tools/call`: it answered another request (id "other" instead of N) (it may have run: check before you send it again)
+    large_event: -31007 null unknown: `bad` did not answer `tools/call`: its answer exceeds 20000 bytes; raise PROXY_MAX_MESSAGE_BYTES to let it pass (it may have run: check before you send it again)
+    large_body: -31007 null unknown: `bad` did not answer `tools/call`: its answer exceeds 20000 bytes; raise PROXY_MAX_MESSAGE_BYTES to let it pass (it may have run: check before you send it again)
+    stream_without_reply: -31004 null unknown: `bad` did not answer `tools/call`: its event stream ended before the answer (it may have run: check before you send it again)
+    stream_broken_off: -31004 null unknown: `bad` did not answer `tools/call`: lost the connection before the answer: error decoding response body: error reading a body from connection: unexpected EOF during chunk size line (it may have run: check before you send it again)
     "#);
     // A legacy upstream fails in the same words, but for 404, which ends a session.
     let differs = modern.lines().zip(legacy.lines()).filter(|(a, b)| a != b);

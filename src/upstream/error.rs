@@ -42,6 +42,8 @@ pub enum TransportError {
         status: StatusCode,
         /// The start of the body, or what to do, with the punctuation before it.
         detail: String,
+        /// Whether it said by `Retry-After` that it did not take the request up.
+        refused: bool,
     },
     /// 401: it wants credentials, or refuses those that were sent.
     #[error("it asks for credentials (HTTP 401); put a token into its `headers`")]
@@ -86,6 +88,15 @@ pub enum TransportError {
 }
 
 impl TransportError {
+    /// An HTTP status that is no success.
+    pub(crate) fn status(status: StatusCode, detail: String) -> Self {
+        Self::Status {
+            status,
+            detail,
+            refused: false,
+        }
+    }
+
     /// Sorts what the HTTP client reports. `sent`: whether the request may have left by then.
     pub(crate) fn from_http(error: reqwest::Error) -> Self {
         let (connect, timeout) = (error.is_connect(), error.is_timeout());
@@ -109,7 +120,9 @@ impl TransportError {
             | Self::Handshake(_)
             | Self::NotReady(_)
             | Self::ShuttingDown => Outcome::NotRun,
-            Self::Status { status, .. } if status.is_client_error() => Outcome::NotRun,
+            Self::Status {
+                status, refused, ..
+            } if *refused || status.is_client_error() => Outcome::NotRun,
             _ => Outcome::Unknown,
         }
     }
@@ -205,7 +218,7 @@ impl UpstreamError {
 
     fn warning(&self) -> &'static str {
         match self.cause.outcome() {
-            Outcome::Unknown => " (it may have run: it is not sent again)",
+            Outcome::Unknown => " (it may have run: check before you send it again)",
             Outcome::NotRun => "",
         }
     }

@@ -5,25 +5,19 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, Method, StatusCode};
 use reqwest::{Client, Request, Response};
 use tokio::time::timeout;
 use tracing::debug;
 use url::Url;
 
+use super::refusal::status_error;
 use crate::config;
 use crate::upstream::error::{TransportError, chain};
-use crate::wire::Message;
 
 /// How many redirects one request follows.
 const MAX_REDIRECTS: usize = 3;
-
-/// How much of an error's body is read when it is no JSON.
-const ERROR_BODY_BYTES: usize = 64 << 10;
-
-/// How much of an error's body goes into the message.
-const ERROR_TEXT_CHARS: usize = 200;
 
 /// The HTTP side of one upstream.
 #[derive(Debug)]
@@ -31,7 +25,7 @@ pub(crate) struct Http {
     client: Client,
     /// Moves on a redirect. std's Mutex: held for a clone, never across an await.
     url: Mutex<Url>,
-    headers: HeaderMap,
+    pub(super) headers: HeaderMap,
     /// The largest message, in bytes.
     pub(crate) limit: usize,
     /// How long a request may go without a byte from the upstream.
@@ -122,7 +116,12 @@ impl Http {
             Some(to) if to.origin() != here.origin() => {
                 Err(TransportError::Redirect(to.origin().ascii_serialization()))
             }
-            _ => Err(status_error(response.status(), &HeaderMap::new(), b"")),
+            _ => Err(status_error(
+                response.status(),
+                &HeaderMap::new(),
+                b"",
+                self,
+            )),
         }
     }
 }
@@ -213,57 +212,4 @@ pub(crate) fn media_type(headers: &HeaderMap) -> String {
         .unwrap_or_default()
         .trim()
         .to_ascii_lowercase()
-}
-
-/// What an answer with an error status says: a JSON-RPC message if its body is one
-/// (modern servers send errors as 400 and 404, MCP 2026-07-28 § Streamable HTTP), else the status.
-pub(crate) async fn refused(response: Response, http: &Http) -> Result<Message, TransportError> {
-    let (status, headers) = (response.status(), response.headers().clone());
-    let mut body = Body::new(response, http);
-    if !body.media_type().contains("json") {
-        body.limit = body.limit.min(ERROR_BODY_BYTES);
-    }
-    let body = body.whole().await.unwrap_or_default();
-    match Message::parse(body.clone()) {
-        Ok(message) if message.error().is_some() => Ok(message),
-        _ => Err(status_error(status, &headers, &body)),
-    }
-}
-
-fn status_error(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> TransportError {
-    if status == StatusCode::UNAUTHORIZED {
-        return TransportError::LoginRequired;
-    }
-    let detail = excerpt(headers, body) + &remedy(status, headers);
-    TransportError::Status { status, detail }
-}
-
-/// What to do about an error status, after a semicolon.
-fn remedy(status: StatusCode, headers: &HeaderMap) -> String {
-    // Seconds or a date (RFC 9110 § 10.2.3).
-    let after = headers.get(RETRY_AFTER).and_then(|it| it.to_str().ok());
-    match (after, status) {
-        (Some(after), _) if after.parse::<u32>().is_ok() => format!("; try again in {after} s"),
-        (Some(after), _) => format!("; try again after {after:.40}"),
-        (None, StatusCode::FORBIDDEN) => "; check the credentials in its `headers`".to_owned(),
-        (None, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) => {
-            "; is its url the MCP endpoint?".to_owned()
-        }
-        (None, StatusCode::TOO_MANY_REQUESTS) => "; try again later".to_owned(),
-        (None, status) if status.is_server_error() => {
-            "; the server is in trouble, try again later".to_owned()
-        }
-        _ => String::new(),
-    }
-}
-
-/// The start of an error's body, where it is meant for a reader.
-fn excerpt(headers: &HeaderMap, body: &[u8]) -> String {
-    let readable = ["text/plain", "application/json", "application/problem+json"];
-    if !readable.contains(&&*media_type(headers)) || body.trim_ascii().is_empty() {
-        return String::new();
-    }
-    let text = String::from_utf8_lossy(body.trim_ascii());
-    let text = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    format!(": {}", text.take(ERROR_TEXT_CHARS).collect::<String>())
 }

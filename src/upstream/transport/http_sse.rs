@@ -14,7 +14,8 @@ use tracing::debug;
 
 use super::error_text;
 use super::events::{EventStream, Incoming};
-use super::http::{Body, Http, media_type, refused};
+use super::http::{Body, Http, media_type};
+use super::refusal::refused;
 use super::streamable_http::post_headers;
 use crate::upstream::error::TransportError;
 use crate::upstream::exchange::Exchange;
@@ -58,7 +59,7 @@ impl HttpSse {
         if !response.status().is_success() {
             let status = response.status();
             let detail = format!(": {}", error_text(&refused(response, http).await?));
-            return Err(TransportError::Status { status, detail });
+            return Err(TransportError::status(status, detail));
         }
         let kind = media_type(response.headers());
         if kind != "text/event-stream" {
@@ -130,7 +131,7 @@ impl HttpSse {
             StatusCode::NOT_FOUND | StatusCode::GONE => Err(TransportError::SessionExpired),
             status => {
                 let detail = format!(": {}", error_text(&refused(response, &self.http).await?));
-                Err(TransportError::Status { status, detail })
+                Err(TransportError::status(status, detail))
             }
         }
     }

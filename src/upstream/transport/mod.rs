@@ -4,6 +4,7 @@ pub(super) mod client;
 pub(crate) mod events;
 pub(crate) mod http;
 pub(crate) mod http_sse;
+mod refusal;
 pub(crate) mod streamable_http;
 pub(crate) mod streamable_http_legacy;
 

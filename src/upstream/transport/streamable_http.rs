@@ -4,7 +4,8 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::error_code;
-use super::http::{Body, Http, refused};
+use super::http::{Body, Http};
+use super::refusal::refused;
 use crate::upstream::error::TransportError;
 use crate::upstream::exchange::Exchange;
 use crate::upstream::mirror::encode_value;

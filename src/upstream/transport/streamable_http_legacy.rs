@@ -10,7 +10,8 @@ use reqwest::Response;
 use tracing::debug;
 
 use super::events::EventStream;
-use super::http::{Body, Http, media_type, refused};
+use super::http::{Body, Http, media_type};
+use super::refusal::refused;
 use super::streamable_http::{PROTOCOL_VERSION, post_headers};
 use super::{answer_to, error_text};
 use crate::upstream::error::TransportError;
@@ -60,7 +61,7 @@ impl StreamableHttpLegacy {
         if !status.is_success() {
             let answer = refused(response, &self.http).await?;
             let detail = format!(": {}", error_text(&answer));
-            return Err(TransportError::Status { status, detail });
+            return Err(TransportError::status(status, detail));
         }
         if let Some(id) = response.headers().get(SESSION_ID) {
             let mut id = id.clone();
@@ -135,10 +136,9 @@ impl StreamableHttpLegacy {
                 Ok(Some(EventStream::new(Body::patient(response, &self.http))))
             }
             StatusCode::UNAUTHORIZED => Err(TransportError::LoginRequired),
-            status if status.is_server_error() => Err(TransportError::Status {
-                status,
-                detail: String::new(),
-            }),
+            status if status.is_server_error() => {
+                Err(TransportError::status(status, String::new()))
+            }
             _ => Ok(None),
         }
     }

@@ -1,0 +1,120 @@
+//! What an answer with an error status says, and what to do about it.
+
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, StatusCode};
+use reqwest::Response;
+
+use super::http::{Body, Http, media_type};
+use crate::upstream::error::TransportError;
+use crate::wire::Message;
+
+/// How much of an error's body is read when it is no JSON.
+const ERROR_BODY_BYTES: usize = 64 << 10;
+
+/// How much of an error's body goes into the message.
+const ERROR_TEXT_CHARS: usize = 200;
+
+/// What an answer with an error status says: a JSON-RPC message if its body is one
+/// (modern servers send errors as 400 and 404, MCP 2026-07-28 § Streamable HTTP), else the status.
+pub(crate) async fn refused(response: Response, http: &Http) -> Result<Message, TransportError> {
+    let (status, headers) = (response.status(), response.headers().clone());
+    let mut body = Body::new(response, http);
+    if !body.media_type().contains("json") {
+        body.limit = body.limit.min(ERROR_BODY_BYTES);
+    }
+    let body = body.whole().await.unwrap_or_default();
+    match Message::parse(body.clone()) {
+        Ok(message) if message.error().is_some() => Ok(message),
+        _ => Err(status_error(status, &headers, &body, http)),
+    }
+}
+
+/// The error for an HTTP status.
+pub(super) fn status_error(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+    http: &Http,
+) -> TransportError {
+    if status == StatusCode::UNAUTHORIZED {
+        return TransportError::LoginRequired;
+    }
+    let excerpt = mask(excerpt(headers, body), &http.headers);
+    TransportError::Status {
+        status,
+        detail: excerpt + &remedy(status, headers),
+        refused: headers.contains_key(RETRY_AFTER),
+    }
+}
+
+/// What to do about an error status, after a semicolon.
+fn remedy(status: StatusCode, headers: &HeaderMap) -> String {
+    // Seconds or a date (RFC 9110 § 10.2.3).
+    let after = headers.get(RETRY_AFTER).and_then(|it| it.to_str().ok());
+    match (after, status) {
+        (Some(after), _) if after.parse::<u32>().is_ok() => format!("; try again in {after} s"),
+        (Some(after), _) => format!("; try again after {after:.40}"),
+        (None, StatusCode::FORBIDDEN) => "; check the credentials in its `headers`".to_owned(),
+        (None, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) => {
+            "; is its url the MCP endpoint?".to_owned()
+        }
+        (None, StatusCode::TOO_MANY_REQUESTS) => "; try again later".to_owned(),
+        (None, status) if status.is_server_error() => {
+            "; the server is in trouble, try again later".to_owned()
+        }
+        _ => String::new(),
+    }
+}
+
+/// The start of an error's body, where it is meant for a reader.
+fn excerpt(headers: &HeaderMap, body: &[u8]) -> String {
+    let readable = ["text/plain", "application/json", "application/problem+json"];
+    if !readable.contains(&&*media_type(headers)) || body.trim_ascii().is_empty() {
+        return String::new();
+    }
+    let text = String::from_utf8_lossy(body.trim_ascii());
+    let text = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    format!(": {}", text.take(ERROR_TEXT_CHARS).collect::<String>())
+}
+
+/// Takes out the values of our own headers, should the upstream repeat them.
+fn mask(mut text: String, headers: &HeaderMap) -> String {
+    let values = headers.values().filter(|value| value.is_sensitive());
+    for value in values.filter_map(|value| value.to_str().ok()) {
+        // `Bearer SECRET` may come back as `SECRET`.
+        let secret = value.rsplit(' ').next().unwrap_or(value);
+        for part in [value, secret].into_iter().filter(|part| part.len() > 3) {
+            text = text.replace(part, "***");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn our_own_secrets_are_taken_out() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("authorization", "Bearer hunter2"),
+            ("x-key", "a b"),
+            ("x-no", "1"),
+        ] {
+            let mut value = HeaderValue::from_static(value);
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
+        headers.insert("accept", HeaderValue::from_static("text/plain"));
+        assert_eq!(
+            mask(
+                "1: `Bearer hunter2`, hunter2 or text/plain".to_owned(),
+                &headers
+            ),
+            "1: `***`, *** or text/plain"
+        );
+    }
+}
