@@ -39,8 +39,8 @@ struct Lost {
 /// How one attempt ended.
 enum Attempt {
     Answered(Message),
-    /// The schema that we know is not the upstream's any more.
-    Stale(Message),
+    /// The upstream refused it: the schema that we know is not the upstream's any more.
+    Stale,
 }
 
 impl Router {
@@ -154,17 +154,15 @@ impl Router {
         loop {
             match self.attempt(call, route.tool(), upstream).await {
                 Ok(Attempt::Answered(response)) => return Ok(response),
-                Ok(Attempt::Stale(response)) if refreshed => return Ok(response),
-                Ok(Attempt::Stale(response)) => {
+                Ok(Attempt::Stale) => {
                     debug!("the upstream refused our headers; reading its tools again");
-                    upstream.refresh().await;
-                    match upstream
-                        .listing()
-                        .and_then(|listing| route.in_listing(listing))
-                    {
-                        Some(fresh) => route = fresh,
-                        None => return Ok(response),
-                    }
+                    let fresh = match refreshed {
+                        true => None,
+                        false => upstream.refresh().await,
+                    };
+                    let fresh = fresh.and_then(|listing| route.in_listing(listing));
+                    let refused = || upstream.error("tools/call", TransportError::HeaderMismatch);
+                    route = fresh.ok_or_else(refused)?;
                     refreshed = true;
                 }
                 Err(Lost { error, heard }) => {
@@ -215,7 +213,7 @@ impl Router {
             if message.kind() == Kind::Response {
                 let era = sent.live.era;
                 if era == Era::Modern && is_header_mismatch(&message) {
-                    return Ok(Attempt::Stale(message));
+                    return Ok(Attempt::Stale);
                 }
                 let response = bridge::response(message, call.client, era);
                 let broken = |reason| lost(TransportError::Malformed(reason), heard);

@@ -68,6 +68,11 @@ pub enum TransportError {
         /// The id that came back.
         found: String,
     },
+    /// -32020, also after its tools were read again.
+    #[error(
+        "it refuses the headers made from the arguments (error -32020); report it to who runs it"
+    )]
+    HeaderMismatch,
     /// A message exceeds the limit.
     #[error("its answer exceeds {0} bytes; raise PROXY_MAX_MESSAGE_BYTES to let it pass")]
     TooLarge(usize),
@@ -117,6 +122,7 @@ impl TransportError {
             | Self::LoginRequired
             | Self::SessionExpired
             | Self::Redirect(_)
+            | Self::HeaderMismatch
             | Self::Handshake(_)
             | Self::NotReady(_)
             | Self::ShuttingDown => Outcome::NotRun,

@@ -149,12 +149,14 @@ impl Upstream {
         )
     }
 
-    /// Has the listing read afresh, and waits until that is done or a while has passed.
-    pub async fn refresh(&self) {
+    /// Has the listing read afresh, waits until that is done or a while has passed,
+    /// and returns what is known then.
+    pub async fn refresh(&self) -> Option<Arc<Listing>> {
         let mut listed = self.shared.listed.subscribe();
         listed.mark_unchanged();
         self.shared.relist.notify_one();
         let _ = timeout(REFRESH_TIMEOUT, listed.changed()).await;
+        self.listing()
     }
 
     /// Sends the request that `build` makes for the connection as it is. A session that turns out

@@ -111,7 +111,7 @@ async fn a_refused_header_has_the_tools_listed_again_and_the_call_made_once_more
 }
 
 #[tokio::test]
-async fn a_header_that_is_refused_twice_is_the_answer() {
+async fn a_header_that_is_refused_twice_is_told_as_ours() {
     let server = upstream::modern().tool("search").intercept(|request| {
         let mismatch = || refused(request, -32020, &json!({"n": 1}));
         request.is("tools/call").then(mismatch)
@@ -119,7 +119,10 @@ async fn a_header_that_is_refused_twice_is_the_answer() {
     let server = server.start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     let response = client.call("search", json!({})).await;
-    assert!(response["error"]["code"].is_number(), "{response}");
+    let message = "`a` did not answer `tools/call`: it refuses the headers made from the \
+        arguments (error -32020); report it to who runs it";
+    assert_eq!(response["error"]["message"], message);
+    assert_eq!(response["error"]["data"]["outcome"], "not run");
     assert_eq!(count(&server.raw.requests(), "tools/call"), 2);
 }
 
