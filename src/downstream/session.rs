@@ -10,7 +10,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tracing::{debug, trace};
 
-use crate::router::{Outbox, Router, identity};
+use crate::router::{Outbox, Router};
 use crate::wire::outgoing::code;
 use crate::wire::splice::decode;
 use crate::wire::version::{LEGACY, META_CLIENT_CAPABILITIES, META_VERSION, MODERN, negotiate};
@@ -110,7 +110,7 @@ impl Session {
         };
         let method = message.method();
         if method != "ping" {
-            self.begin(&message);
+            self.router.begin(&message);
         }
         match (&*method, era) {
             ("tools/call", _) => self.router.call_tool(message.clone(), era).await,
@@ -127,14 +127,6 @@ impl Session {
                 let text = format!("method `{method}` is not known here");
                 self.refuse(&id, code::METHOD_NOT_FOUND, &text).await;
             }
-        }
-    }
-
-    /// Connects to the upstreams at the first request, in the name of who sent it.
-    fn begin(&self, message: &Message) {
-        let identity = identity(message.params().unwrap_or_default()).unwrap_or_default();
-        if self.router.begin(&identity) {
-            debug!(client = identity.client_info, "connecting");
         }
     }
 

@@ -19,13 +19,11 @@ pub(super) fn tool_call(message: &Message, tool: &Tool, client: Era, live: &Live
         splice.replace(span, id.to_string().into_bytes());
     }
     let params = message.params_span().unwrap_or_default();
-    for member in members(message.params().unwrap_or_default()) {
-        if member.key() == "name" {
-            let span = member.span();
-            if decode(member.value()).as_deref() != Some(&tool.name) {
-                let at = params.start + span.start..params.start + span.end;
-                splice.replace(at, &tool.quoted_name[..]);
-            }
+    for name in message.params_named("name") {
+        let span = name.span();
+        if decode(name.value()).as_deref() != Some(&tool.name) {
+            let at = params.start + span.start..params.start + span.end;
+            splice.replace(at, &tool.quoted_name[..]);
         }
     }
     adapt_meta(&mut splice, message, client, live);
@@ -121,12 +119,11 @@ pub(super) fn cancelled_by_us(serial: u64) -> Bytes {
 }
 
 /// What a client says of itself in a request of either era; `None` where it says nothing.
-#[must_use]
-pub fn identity(params: &[u8]) -> Option<Identity> {
-    let meta = members(params).find(|member| member.key() == "_meta");
+pub(super) fn identity(request: &Message) -> Option<Identity> {
+    let meta = request.param("_meta");
     let modern =
         meta.and_then(|meta| members(meta.value()).find(|member| member.key() == META_CLIENT_INFO));
-    let info = modern.or_else(|| members(params).find(|member| member.key() == "clientInfo"))?;
+    let info = modern.or_else(|| request.param("clientInfo"))?;
     let is_object = info.value().first() == Some(&b'{');
     is_object.then(|| Identity {
         client_info: String::from_utf8_lossy(info.value()).into_owned(),

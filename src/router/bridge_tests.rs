@@ -4,14 +4,16 @@ use super::*;
 
 #[test]
 fn a_client_is_known_by_its_handshake_or_its_meta() {
-    let legacy =
-        identity(br#"{"protocolVersion":"x","clientInfo":{"name":"a", "n":1.0}}"#).unwrap();
-    assert_eq!(legacy.client_info, r#"{"name":"a", "n":1.0}"#);
-    let modern =
-        identity(br#"{"_meta":{"io.modelcontextprotocol/clientInfo":{"name":"b"}}}"#).unwrap();
-    assert_eq!(modern.client_info, r#"{"name":"b"}"#);
-    for nothing in ["{}", "[]", "", r#"{"clientInfo":3}"#] {
-        assert_eq!(identity(nothing.as_bytes()), None, "{nothing}");
+    let identity = |params: &str| {
+        let request = format!(r#"{{"id":1,"method":"x","params":{params}}}"#);
+        identity(&Message::parse(request).unwrap()).map(|identity| identity.client_info)
+    };
+    let legacy = identity(r#"{"protocolVersion":"x","clientInfo":{"name":"a", "n":1.0}}"#);
+    assert_eq!(legacy.as_deref(), Some(r#"{"name":"a", "n":1.0}"#));
+    let modern = identity(r#"{"_meta":{"io.modelcontextprotocol/clientInfo":{"name":"b"}}}"#);
+    assert_eq!(modern.as_deref(), Some(r#"{"name":"b"}"#));
+    for nothing in ["{}", "[]", "null", r#"{"clientInfo":3}"#] {
+        assert_eq!(identity(nothing), None, "{nothing}");
     }
 }
 

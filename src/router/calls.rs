@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use tracing::{Instrument, debug, debug_span};
 
-use super::inflight::{is_same, progress_token};
+use super::inflight::{Key, is_same, progress_token};
 use super::{Router, bridge};
 use crate::catalog::Route;
 use crate::upstream::{Tool, TransportError, Upstream, UpstreamError};
@@ -23,6 +23,7 @@ const HEADER_MISMATCH: &[u8] = b"-32020";
 /// A call that is being relayed.
 struct Relayed {
     id: Bytes,
+    key: Key,
     token: Option<Bytes>,
     message: Message,
     client: Era,
@@ -55,32 +56,32 @@ impl Router {
                     .await;
             }
         };
+        let (key, token) = (Key::new(&id), progress_token(&message));
         let call = Relayed {
             id: id.clone(),
-            token: progress_token(&message),
+            key: key.clone(),
+            token: token.clone(),
             message,
             client,
             begun: Instant::now(),
         };
         let span = debug_span!("request", method = "tools/call", id = %String::from_utf8_lossy(&id), tool = name);
-        let (router, token, message) = (self.clone(), call.token.clone(), call.message.clone());
-        let begun = self.inflight.begin(&id, token.as_deref(), || {
-            self.tasks
-                .spawn(async move { router.relay(call, &name).await }.instrument(span))
-                .abort_handle()
+        let router = self.clone();
+        let begun = self.inflight.begin(key, token.as_ref(), || {
+            // Boxed before it is handed on: it is kilobytes, and each hand would copy them.
+            let relay = Box::pin(async move { router.relay(call, &name).await });
+            self.tasks.spawn(relay.instrument(span)).abort_handle()
         });
         if !begun {
-            self.refuse_id(&message).await;
+            self.refuse_id(&id).await;
         }
     }
 
     /// One id, one answer: a second request under an id in use gets an error of its own.
-    pub(super) async fn refuse_id(&self, request: &Message) {
-        if let Some(id) = request.id() {
-            let text = "this id belongs to a request that is still running; use a new one";
-            self.send(Line::error(&id, code::INVALID_REQUEST, text, &Value::Null))
-                .await;
-        }
+    pub(super) async fn refuse_id(&self, id: &[u8]) {
+        let text = "this id belongs to a request that is still running; use a new one";
+        self.send(Line::error(id, code::INVALID_REQUEST, text, &Value::Null))
+            .await;
     }
 
     async fn relay(self: Arc<Self>, call: Relayed, name: &str) {
@@ -97,7 +98,7 @@ impl Router {
             return;
         };
         // The call ends before its answer is queued: nothing of it can come after.
-        if self.inflight.finish(&call.id) {
+        if self.inflight.finish(&call.key) {
             permit.send(line);
         }
     }
@@ -192,7 +193,7 @@ impl Router {
                 bytes = request.body.len(),
                 "forwarding"
             );
-            self.inflight.sent(&call.id, upstream, request.id);
+            self.inflight.sent(&call.key, upstream, request.id);
             request
         });
         let mut sent = sent.await.map_err(|error| Lost {
@@ -265,8 +266,7 @@ fn is_header_mismatch(response: &Message) -> bool {
 /// The tool that a call names. Two names are refused: we would check one,
 /// and the upstream might run the other.
 fn tool_name(message: &Message) -> Result<String, &'static str> {
-    let params = message.params().unwrap_or_default();
-    let mut names = members(params).filter(|member| member.key() == "name");
+    let mut names = message.params_named("name");
     let (name, second) = (names.next(), names.next());
     if second.is_some() {
         return Err("`name` stands twice in the parameters");

@@ -7,9 +7,10 @@ use futures_util::future::BoxFuture;
 use tracing::debug;
 
 use super::Router;
+use super::inflight::Key;
 use crate::catalog::Catalog;
 use crate::upstream::Events;
-use crate::wire::{Line, Message};
+use crate::wire::{Line, Member, Message};
 
 /// Passes the notifications of the upstreams on.
 #[derive(Debug)]
@@ -117,7 +118,8 @@ impl Router {
         // is queued, so no progress can follow the answer.
         if is_progress {
             let token = message.param("progressToken");
-            if !token.is_some_and(|token| self.inflight.has_token(token.value())) {
+            let key = |token: Member<'_>| Key::new(&message.bytes().slice_ref(token.value()));
+            if !token.is_some_and(|token| self.inflight.has_token(&key(token))) {
                 return debug!(upstream, "dropping progress that nobody waits for");
             }
         }

@@ -1,6 +1,7 @@
 //! The calls that the client waits for: by its id to cancel them, by its progress token
 //! to know which progress it still wants to hear of.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,16 +12,21 @@ use tokio::task::AbortHandle;
 use crate::upstream::Upstream;
 use crate::wire::splice::decode;
 
-/// An id or token as a key: a string decoded, so that `"a"` and `"\u0061"` are one,
+/// An id or token as a key: a string without its escapes, so that `"a"` and `"\u0061"` are one,
 /// anything else as written.
-fn key(written: &[u8]) -> Box<[u8]> {
-    match decode(written) {
-        Some(text) => format!("\"{text}").into_bytes().into(),
-        None => written.into(),
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Key(Bytes);
+
+impl Key {
+    pub(super) fn new(written: &Bytes) -> Self {
+        match decode(written) {
+            Some(Cow::Owned(text)) => Self(format!("\"{text}\"").into()),
+            Some(Cow::Borrowed(_)) | None => Self(written.clone()),
+        }
     }
 }
 
-/// Whether two ids or tokens are one, as [`key`] sees it.
+/// Whether two ids or tokens are one, as [`Key`] sees it.
 pub(super) fn is_same(a: &[u8], b: &[u8]) -> bool {
     a == b || decode(a).is_some_and(|text| Some(text) == decode(b))
 }
@@ -34,15 +40,15 @@ pub(super) struct Inflight {
 
 #[derive(Debug, Default)]
 struct State {
-    calls: HashMap<Box<[u8]>, Call>,
+    calls: HashMap<Key, Call>,
     /// How many calls have this token; one, unless a client breaks the rules.
-    tokens: HashMap<Box<[u8]>, usize>,
+    tokens: HashMap<Key, usize>,
 }
 
 #[derive(Debug)]
 struct Call {
     abort: AbortHandle,
-    token: Option<Box<[u8]>>,
+    token: Option<Key>,
     /// Whom to tell of a cancellation, and under which id; known once it was sent.
     sent: Option<(Upstream, u64)>,
 }
@@ -55,13 +61,13 @@ impl Inflight {
     /// Begins a call by `spawn`, which must not block. `false` when the id is in use.
     pub(super) fn begin(
         &self,
-        id: &[u8],
-        token: Option<&[u8]>,
+        id: Key,
+        token: Option<&Bytes>,
         spawn: impl FnOnce() -> AbortHandle,
     ) -> bool {
         let mut state = self.state();
-        let token = token.map(key);
-        match state.calls.entry(key(id)) {
+        let token = token.map(Key::new);
+        match state.calls.entry(id) {
             Entry::Occupied(_) => return false,
             // The lock is held, so the call cannot end before it is on record.
             Entry::Vacant(entry) => entry.insert(Call {
@@ -77,24 +83,24 @@ impl Inflight {
     }
 
     /// Notes whom the call went to.
-    pub(super) fn sent(&self, id: &[u8], upstream: &Upstream, serial: u64) {
-        if let Some(call) = self.state().calls.get_mut(&key(id)) {
+    pub(super) fn sent(&self, id: &Key, upstream: &Upstream, serial: u64) {
+        if let Some(call) = self.state().calls.get_mut(id) {
             call.sent = Some((upstream.clone(), serial));
         }
     }
 
     /// Ends a call. `false` when it was cancelled meanwhile, and must not be answered.
-    pub(super) fn finish(&self, id: &[u8]) -> bool {
+    pub(super) fn finish(&self, id: &Key) -> bool {
         self.state().take(id).is_some()
     }
 
     /// Whether a call with this progress token is in flight.
-    pub(super) fn has_token(&self, token: &[u8]) -> bool {
-        self.state().tokens.contains_key(&key(token))
+    pub(super) fn has_token(&self, token: &Key) -> bool {
+        self.state().tokens.contains_key(token)
     }
 
     /// Stops a call; `None` when there is none. Whom to tell comes back.
-    pub(super) fn abort(&self, id: &[u8]) -> Option<Option<(Upstream, u64)>> {
+    pub(super) fn abort(&self, id: &Key) -> Option<Option<(Upstream, u64)>> {
         let call = self.state().take(id)?;
         call.abort.abort();
         Some(call.sent)
@@ -113,8 +119,8 @@ impl Inflight {
 }
 
 impl State {
-    fn take(&mut self, id: &[u8]) -> Option<Call> {
-        let call = self.calls.remove(&key(id))?;
+    fn take(&mut self, id: &Key) -> Option<Call> {
+        let call = self.calls.remove(id)?;
         if let Some(token) = &call.token
             && let Some(count) = self.tokens.get_mut(token)
         {
@@ -145,16 +151,18 @@ mod tests {
     async fn an_id_is_in_use_until_its_call_ends() {
         let inflight = Inflight::default();
         let spawn = || tokio::spawn(std::future::pending::<()>()).abort_handle();
-        assert!(inflight.begin(br#""a""#, Some(b"1"), spawn));
-        assert!(!inflight.begin(br#""\u0061""#, None, || unreachable!()));
-        assert!(inflight.begin(b"1", Some(b"1"), spawn));
-        assert!(inflight.begin(b"1.0", None, spawn));
-        assert!(inflight.finish(br#""a""#));
-        assert!(inflight.has_token(b"1"));
-        assert!(inflight.abort(b"1").is_some());
-        assert!(!inflight.has_token(b"1"));
-        assert!(!inflight.finish(b"1"));
+        let key = |written: &'static str| Key::new(&Bytes::from_static(written.as_bytes()));
+        let token = Bytes::from_static(b"1");
+        assert!(inflight.begin(key(r#""a""#), Some(&token), spawn));
+        assert!(!inflight.begin(key(r#""\u0061""#), None, || unreachable!()));
+        assert!(inflight.begin(key("1"), Some(&token), spawn));
+        assert!(inflight.begin(key("1.0"), None, spawn));
+        assert!(inflight.finish(&key(r#""a""#)));
+        assert!(inflight.has_token(&key("1")));
+        assert!(inflight.abort(&key("1")).is_some());
+        assert!(!inflight.has_token(&key("1")));
+        assert!(!inflight.finish(&key("1")));
         assert!(inflight.abort_all().is_empty());
-        assert!(!inflight.finish(b"1.0"));
+        assert!(!inflight.finish(&key("1.0")));
     }
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use tracing::debug;
 
 use super::Router;
+use super::inflight::Key;
 use crate::catalog::Catalog;
 use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};
@@ -29,19 +30,20 @@ impl Router {
         if self.view.borrow().complete {
             return self.send_tools(&id, client).await;
         }
-        let router = self.clone();
-        let in_use = !self.inflight.begin(&id.clone(), None, || {
+        let (router, key) = (self.clone(), Key::new(&id));
+        let listed = id.clone();
+        let in_use = !self.inflight.begin(key.clone(), None, || {
             let waiting = async move {
                 let mut view = router.view.clone();
-                if view.wait_for(|view| view.complete).await.is_ok() && router.inflight.finish(&id)
+                if view.wait_for(|view| view.complete).await.is_ok() && router.inflight.finish(&key)
                 {
-                    router.send_tools(&id, client).await;
+                    router.send_tools(&listed, client).await;
                 }
             };
             self.tasks.spawn(waiting).abort_handle()
         });
         if in_use {
-            self.refuse_id(request).await;
+            self.refuse_id(&id).await;
         }
     }
 

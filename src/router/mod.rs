@@ -14,14 +14,14 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::debug;
 
 use crate::catalog::{View, instructions};
-use crate::upstream::{Clients, Identity, State, Upstream};
+use crate::upstream::{Clients, State, Upstream};
 use crate::wire::{Line, Message};
 
-pub use bridge::identity;
 use events::Announcements;
-use inflight::Inflight;
+use inflight::{Inflight, Key};
 
 /// Where lines for the client go: the one writer of stdout.
 pub type Outbox = mpsc::Sender<Line>;
@@ -63,12 +63,15 @@ impl Router {
         })
     }
 
-    /// Connects to all upstreams on behalf of this client. Only the first call does anything:
-    /// clients may start a server and never speak to it, and then nothing is connected.
-    pub fn begin(self: &Arc<Self>, identity: &Identity) -> bool {
+    /// Connects to all upstreams on behalf of the client that sent this request. Only the first
+    /// call does anything: clients may start a server and never speak to it, and then nothing
+    /// is connected.
+    pub fn begin(self: &Arc<Self>, request: &Message) {
         if self.begun.swap(true, Ordering::Relaxed) {
-            return false;
+            return;
         }
+        let identity = bridge::identity(request).unwrap_or_default();
+        debug!(client = identity.client_info, "connecting");
         for upstream in &self.upstreams {
             let events = Arc::new(events::Relay::new(self));
             upstream.start(
@@ -80,7 +83,6 @@ impl Router {
             );
         }
         self.tasks.spawn(self.clone().announce());
-        true
     }
 
     /// The merged instructions of the upstreams that are connected now.
@@ -107,10 +109,11 @@ impl Router {
         let Some(id) = notification.param("requestId") else {
             return;
         };
-        let Some(call) = self.inflight.abort(id.value()) else {
+        let key = Key::new(&notification.bytes().slice_ref(id.value()));
+        let Some(call) = self.inflight.abort(&key) else {
             return;
         };
-        tracing::debug!(id = %String::from_utf8_lossy(id.value()), "cancelled by the client");
+        debug!(id = %String::from_utf8_lossy(id.value()), "cancelled by the client");
         if let Some((upstream, serial)) = call {
             let body = bridge::cancelled(notification, serial);
             self.tasks.spawn(async move { upstream.notify(body).await });

@@ -31,8 +31,10 @@ pub struct Exchange {
 
 #[derive(Debug)]
 enum Source {
-    /// The answer came whole.
-    Whole(VecDeque<Message>),
+    /// The answer came whole; `None` once it is out.
+    Whole(Option<Message>),
+    /// The answer came whole, as one of several messages.
+    Batch(VecDeque<Message>),
     /// It comes on a stream of its own.
     Stream(Box<Replies>),
     /// It comes on the stream that all requests share.
@@ -58,7 +60,7 @@ impl Exchange {
     pub(crate) fn whole(id: u64, message: Message) -> Self {
         Self {
             id,
-            source: Source::Whole([message].into()),
+            source: Source::Whole(Some(message)),
         }
     }
 
@@ -89,16 +91,13 @@ impl Exchange {
         if !(kind.is_empty() || kind.contains("json")) {
             return Err(TransportError::ContentType(kind));
         }
-        let messages = if Message::is_batch(&bytes) {
+        let source = if Message::is_batch(&bytes) {
             let parts = Message::split_batch(&bytes).map_err(|e| malformed(&e))?;
-            parts.into_iter().map(parse).collect::<Result<_, _>>()?
+            Source::Batch(parts.into_iter().map(parse).collect::<Result<_, _>>()?)
         } else {
-            [parse(bytes)?].into()
+            Source::Whole(Some(parse(bytes)?))
         };
-        Ok(Self {
-            id,
-            source: Source::Whole(messages),
-        })
+        Ok(Self { id, source })
     }
 
     /// The next notification, or the response, which is the last.
@@ -108,7 +107,10 @@ impl Exchange {
     pub async fn next(&mut self) -> Result<Message, TransportError> {
         loop {
             let message = match &mut self.source {
-                Source::Whole(messages) => messages
+                Source::Whole(message) => message
+                    .take()
+                    .ok_or(TransportError::NoAnswer(StatusCode::OK))?,
+                Source::Batch(messages) => messages
                     .pop_front()
                     .ok_or(TransportError::NoAnswer(StatusCode::OK))?,
                 Source::Stream(replies) => replies.next().await?,
@@ -140,16 +142,17 @@ impl Exchange {
 
     /// An error may come without an id: the server could not read it.
     fn check_id(&self, message: &Message) -> Result<(), TransportError> {
-        let expected = self.id.to_string();
-        match message.id() {
-            Some(id) if id == expected.as_bytes() => Ok(()),
-            None => Ok(()),
-            Some(id) if &id[..] == b"null" && message.error().is_some() => Ok(()),
-            Some(id) => Err(TransportError::WrongId {
-                expected,
-                found: String::from_utf8_lossy(&id).chars().take(80).collect(),
-            }),
+        let Some(id) = message.id() else {
+            return Ok(());
+        };
+        let number = std::str::from_utf8(&id).ok().and_then(|id| id.parse().ok());
+        if number == Some(self.id) || (&id[..] == b"null" && message.error().is_some()) {
+            return Ok(());
         }
+        Err(TransportError::WrongId {
+            expected: self.id.to_string(),
+            found: String::from_utf8_lossy(&id).chars().take(80).collect(),
+        })
     }
 
     fn answer(&self, request: &Message) {

@@ -5,12 +5,13 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::splice::{Member, decode, members};
+use super::splice::{Member, Spans, decode, members};
 
 /// What a message is, by its members (JSON-RPC 2.0 § 4 and 5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +72,8 @@ pub struct Message {
     params: Option<Range<usize>>,
     result: Option<Range<usize>>,
     error: Option<Range<usize>>,
+    /// The members of a request's params, which are looked up several times; they may be large.
+    index: Option<Arc<[Spans]>>,
 }
 
 impl Message {
@@ -108,8 +111,16 @@ impl Message {
         if envelope.method.is_some_and(|m| !m.get().starts_with('"')) {
             return Err(no_message(&bytes, text, "`method` is not a string"));
         }
+        let index = match (kind, envelope.params) {
+            (Kind::Request, Some(params)) => {
+                let params = members(params.get().as_bytes());
+                Some(params.map(Member::into_spans).collect())
+            }
+            _ => None,
+        };
         Ok(Self {
             kind,
+            index,
             id: span(envelope.id),
             method: span(envelope.method),
             params: span(envelope.params),
@@ -201,12 +212,21 @@ impl Message {
         self.text(self.error.as_ref())
     }
 
+    /// The members of `params` with this key, in their order.
+    pub fn params_named<'a>(&'a self, key: &'a str) -> impl Iterator<Item = Member<'a>> {
+        let params = self.params().unwrap_or_default();
+        let index = self.index.as_deref();
+        let indexed = index.into_iter().flatten().map(|spans| spans.of(params));
+        let scanned = members(if index.is_some() { &[] } else { params });
+        indexed
+            .chain(scanned)
+            .filter(move |member| member.key() == key)
+    }
+
     /// The last member of `params` with this key.
     #[must_use]
-    pub fn param(&self, key: &str) -> Option<Member<'_>> {
-        members(self.params()?)
-            .filter(|member| member.key() == key)
-            .last()
+    pub fn param<'a>(&'a self, key: &'a str) -> Option<Member<'a>> {
+        self.params_named(key).last()
     }
 
     fn text(&self, span: Option<&Range<usize>>) -> Option<&[u8]> {

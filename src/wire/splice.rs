@@ -12,28 +12,49 @@ use memchr::{memchr, memchr2};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member<'a> {
     object: &'a [u8],
+    spans: Spans,
+}
+
+/// Where the key and the value of a member stand in their object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Spans {
     key: Range<usize>,
     value: Range<usize>,
 }
 
+impl Spans {
+    /// The member of `object`, whose spans these are.
+    pub(super) fn of<'a>(&self, object: &'a [u8]) -> Member<'a> {
+        Member {
+            object,
+            spans: self.clone(),
+        }
+    }
+}
+
 impl<'a> Member<'a> {
+    /// Where it stands, apart from its object.
+    pub(super) fn into_spans(self) -> Spans {
+        self.spans
+    }
+
     /// The key, decoded. A key that cannot be (a lone surrogate) is returned as it is written.
     #[must_use]
     pub fn key(&self) -> Cow<'a, str> {
-        let quoted = &self.object[self.key.clone()];
+        let quoted = &self.object[self.spans.key.clone()];
         decode(quoted).unwrap_or_else(|| String::from_utf8_lossy(quoted))
     }
 
     /// The value as it is written.
     #[must_use]
     pub fn value(&self) -> &'a [u8] {
-        &self.object[self.value.clone()]
+        &self.object[self.spans.value.clone()]
     }
 
     /// Where the value stands, in bytes from the start of the object's text.
     #[must_use]
     pub fn span(&self) -> Range<usize> {
-        self.value.clone()
+        self.spans.value.clone()
     }
 }
 
@@ -78,8 +99,10 @@ impl<'a> Iterator for Members<'a> {
         self.at = end;
         Some(Member {
             object: self.object,
-            key: key_start..key_end,
-            value: start..end,
+            spans: Spans {
+                key: key_start..key_end,
+                value: start..end,
+            },
         })
     }
 }
@@ -184,12 +207,12 @@ impl<'a> Splice<'a> {
     /// `written` is their text without the braces: `"a":1,"b":2`.
     pub fn add_members(&mut self, object: Range<usize>, written: impl Into<Vec<u8>>) -> &mut Self {
         let text = self.text(object.clone());
-        let open = object.start + skip_space(text, 0) + 1;
+        let open = skip_space(text, 0) + 1;
         let mut written = written.into();
-        if members(text).next().is_some() {
+        if text.get(skip_space(text, open)) == Some(&b'"') {
             written.push(b',');
         }
-        self.insert(open, written)
+        self.insert(object.start + open, written)
     }
 
     /// Removes the members of the object at `object` for which `remove` says so,
@@ -205,11 +228,11 @@ impl<'a> Splice<'a> {
         let mut cuts = Vec::new();
         for member in members(text) {
             if remove(&member) {
-                let start = run.map_or(member.key.start, |run| run.start);
-                run = Some(start..member.value.end);
+                let start = run.map_or(member.spans.key.start, |run| run.start);
+                run = Some(start..member.spans.value.end);
             } else {
-                cuts.extend(run.take().map(|run| run.start..member.key.start));
-                kept_end = Some(member.value.end);
+                cuts.extend(run.take().map(|run| run.start..member.spans.key.start));
+                kept_end = Some(member.spans.value.end);
             }
         }
         cuts.extend(run.map(|run| kept_end.unwrap_or(run.start)..run.end));

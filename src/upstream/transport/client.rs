@@ -32,7 +32,11 @@ impl Clients {
     pub(crate) async fn get(&self, url: &ServerUrl) -> Result<Client, TransportError> {
         let client = if url.is_loopback() && url.as_url().scheme() == "http" {
             // No certificate is trusted: this client never speaks TLS.
-            let build = || async { base().no_proxy().tls_certs_only([]).build() };
+            // Nor would compression gain anything here.
+            let build = || async {
+                let base = base().no_gzip().no_brotli().no_zstd();
+                base.no_proxy().tls_certs_only([]).build()
+            };
             self.loopback.get_or_try_init(build).await
         } else {
             // Reading the system's certificates takes tens of milliseconds.

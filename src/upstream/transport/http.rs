@@ -66,15 +66,16 @@ impl Http {
     }
 
     /// Sends one request and waits for the head of the answer, whatever its status.
+    /// `headers` are made anew for every redirect.
     pub(crate) async fn send(
         &self,
         method: Method,
-        headers: HeaderMap,
+        headers: impl Fn() -> HeaderMap,
         body: Bytes,
     ) -> Result<Response, TransportError> {
         for _ in 0..=MAX_REDIRECTS {
             let mut request = Request::new(method.clone(), self.url());
-            request.headers_mut().clone_from(&headers);
+            *request.headers_mut() = headers();
             if !body.is_empty() {
                 *request.body_mut() = Some(body.clone().into());
             }

@@ -55,7 +55,9 @@ impl HttpSse {
     pub(crate) async fn open(http: &Http) -> Result<(Self, HttpSseStream), TransportError> {
         let mut headers = http.headers();
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
-        let response = http.send(Method::GET, headers, Bytes::new()).await?;
+        let response = http
+            .send(Method::GET, || headers.clone(), Bytes::new())
+            .await?;
         if !response.status().is_success() {
             let status = response.status();
             let detail = format!(": {}", error_text(&refused(response, http).await?));
@@ -119,7 +121,7 @@ impl HttpSse {
     pub(crate) async fn notify(&self, body: Bytes) -> Result<(), TransportError> {
         let response = self
             .http
-            .send(Method::POST, self.headers.clone(), body)
+            .send(Method::POST, || self.headers.clone(), body)
             .await?;
         match response.status() {
             status if status.is_success() => {

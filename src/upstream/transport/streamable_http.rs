@@ -50,12 +50,15 @@ impl StreamableHttp {
 
     /// Sends a request with what MCP 2026-07-28 § Request Metadata asks for.
     pub(crate) async fn send(&self, request: &Request) -> Result<Exchange, TransportError> {
-        let mut headers = self.headers.clone();
-        headers.insert(MCP_METHOD, encode_value(request.method));
-        if let Some(name) = &request.name {
-            headers.insert(MCP_NAME, encode_value(name));
-        }
-        headers.extend(request.mirrored.iter().cloned());
+        let headers = || {
+            let mut headers = self.headers.clone();
+            headers.insert(MCP_METHOD, encode_value(request.method));
+            if let Some(name) = &request.name {
+                headers.insert(MCP_NAME, encode_value(name));
+            }
+            headers.extend(request.mirrored.iter().cloned());
+            headers
+        };
         let response = self
             .http
             .send(Method::POST, headers, request.body.clone())

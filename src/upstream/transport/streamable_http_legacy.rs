@@ -127,7 +127,10 @@ impl StreamableHttpLegacy {
         if let Some(id) = last_event_id.and_then(|id| HeaderValue::from_str(id).ok()) {
             headers.insert(LAST_EVENT_ID, id);
         }
-        let response = self.http.send(Method::GET, headers, Bytes::new()).await?;
+        let response = self
+            .http
+            .send(Method::GET, || headers.clone(), Bytes::new())
+            .await?;
         match response.status() {
             StatusCode::NOT_FOUND if self.has_session => Err(TransportError::SessionExpired),
             status
@@ -155,7 +158,7 @@ impl StreamableHttpLegacy {
         if self.has_session {
             let delete = self
                 .http
-                .send(Method::DELETE, self.headers.clone(), Bytes::new());
+                .send(Method::DELETE, || self.headers.clone(), Bytes::new());
             let ended = tokio::time::timeout(DELETE_TIMEOUT, delete).await;
             debug!(ok = matches!(ended, Ok(Ok(_))), "session ended");
         }
@@ -163,7 +166,7 @@ impl StreamableHttpLegacy {
 
     async fn post(&self, body: Bytes) -> Result<Response, TransportError> {
         self.http
-            .send(Method::POST, self.headers.clone(), body)
+            .send(Method::POST, || self.headers.clone(), body)
             .await
     }
 
