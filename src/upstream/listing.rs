@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use super::error::TransportError;
 use super::live::Live;
@@ -98,7 +98,6 @@ impl Listing {
     /// Reads all pages of `tools/list`.
     pub(crate) async fn fetch(live: &Live) -> Result<Self, TransportError> {
         let mut listing = Self::default();
-        let mut names = HashSet::new();
         let mut cursors = HashSet::new();
         let mut cursor: Option<String> = None;
         for _ in 0..MAX_PAGES {
@@ -106,9 +105,10 @@ impl Listing {
                 .as_ref()
                 .map_or_else(|| json!({}), |cursor| json!({"cursor": cursor}));
             let answer = live.ask("tools/list", params).await?;
-            cursor = listing.take_page(&answer, live.era, &mut names)?;
+            cursor = listing.take_page(&answer, live.era)?;
             // A cursor that comes again leads in a circle.
             if cursor.clone().is_none_or(|cursor| !cursors.insert(cursor)) {
+                listing.leave_out_repeats();
                 return Ok(listing);
             }
         }
@@ -116,15 +116,20 @@ impl Listing {
             pages = MAX_PAGES,
             "listing cut off; the upstream never ends it"
         );
+        listing.leave_out_repeats();
         Ok(listing)
     }
 
-    /// Adds the tools of one page; returns the cursor of the next.
-    fn take_page(
+    /// Adds the tools of one page, the answer to a `tools/list` in the server's era; returns the
+    /// cursor of the next page.
+    ///
+    /// # Errors
+    /// [`TransportError`], when the answer is an error or not a page. An upstream that does not
+    /// know `tools/list` has no tools.
+    pub fn take_page(
         &mut self,
         answer: &Message,
         era: Era,
-        names: &mut HashSet<Box<str>>,
     ) -> Result<Option<String>, TransportError> {
         let Some(result) = answer.result() else {
             return match error_code(answer) {
@@ -138,24 +143,25 @@ impl Listing {
         };
         let page: Page = serde_json::from_slice(result)
             .map_err(|e| TransportError::Malformed(format!("`tools/list`: {e}")))?;
+        self.tools.reserve(page.tools.len());
         for raw in page.tools {
             let definition = answer.bytes().slice_ref(raw.get().as_bytes());
-            let Some(tool) = Tool::read(definition, era) else {
-                continue;
-            };
-            // Of two tools with one name only one could ever be called.
-            if names.insert(tool.name.clone()) {
-                self.tools.push(tool);
-            } else {
-                debug!(
-                    tool = &*tool.name,
-                    "leaving out a tool that was listed before"
-                );
-            }
+            self.tools.extend(Tool::read(definition, era));
         }
         Ok(page
             .next_cursor
             .and_then(|cursor| serde_json::from_str(cursor.get()).ok()))
+    }
+
+    /// Keeps the first of several tools with one name: no other could ever be called.
+    fn leave_out_repeats(&mut self) {
+        let mut names = HashSet::with_capacity(self.tools.len());
+        let before = self.tools.len();
+        self.tools.retain(|tool| names.insert(tool.name.clone()));
+        let repeated = before - self.tools.len();
+        if repeated > 0 {
+            warn!(repeated, "leaving out tools that are listed twice");
+        }
     }
 }
 

@@ -29,7 +29,10 @@ pub struct Clients {
 
 impl Clients {
     /// The client for an upstream's url.
-    pub(crate) async fn get(&self, url: &ServerUrl) -> Result<Client, TransportError> {
+    ///
+    /// # Errors
+    /// [`TransportError::Connect`], when it cannot be built: no certificate could be read.
+    pub async fn get(&self, url: &ServerUrl) -> Result<Client, TransportError> {
         let client = if url.is_loopback() && url.as_url().scheme() == "http" {
             // No certificate is trusted: this client never speaks TLS.
             // Nor would compression gain anything here.
