@@ -4,9 +4,11 @@
 //! that are unique. It is an immutable snapshot: readers hold one and never wait.
 
 pub mod instructions;
+mod items;
 mod keeper;
 mod merge;
 pub mod name;
 
+pub use items::{Items, Owner};
 pub use keeper::{Keeper, View};
 pub use merge::{Catalog, Route, Source};

@@ -64,6 +64,7 @@ async fn serve(config: Config) -> ExitCode {
     let (outbox, lines) = mpsc::channel(OUTBOX_LINES);
     let changed = Arc::new(Notify::new());
     let limit = config.limits.message_bytes;
+    let name_length = config.limits.tool_name_length;
     let upstreams: Vec<_> = config
         .upstreams
         .into_iter()
@@ -79,6 +80,7 @@ async fn serve(config: Config) -> ExitCode {
     let router = Router::new(
         upstreams,
         view,
+        name_length,
         outbox.clone(),
         tasks.clone(),
         cancel.clone(),

@@ -113,8 +113,6 @@ impl Session {
             self.router.begin(&message);
         }
         match (&*method, era) {
-            ("tools/call", _) => self.router.call_tool(message.clone(), era).await,
-            ("tools/list", _) => self.router.list_tools(&message, era).await,
             ("ping", _) => self.send(Line::result(&id, pong(era))).await,
             ("initialize", Era::Legacy) => {
                 self.send(Line::result(&id, self.initialized(&message)))
@@ -123,10 +121,7 @@ impl Session {
             ("server/discover", Era::Modern) => {
                 self.send(Line::result(&id, self.discovered())).await;
             }
-            (method, _) => {
-                let text = format!("method `{method}` is not known here");
-                self.refuse(&id, code::METHOD_NOT_FOUND, &text).await;
-            }
+            _ => self.router.route(message.clone(), era).await,
         }
     }
 
@@ -136,7 +131,11 @@ impl Session {
         let mut result = json!({
             "protocolVersion": negotiate(&requested.unwrap_or_default()),
             // Clients heed `list_changed` only if it was declared here.
-            "capabilities": {"tools": {"listChanged": true}},
+            "capabilities": {
+                "prompts": {"listChanged": true},
+                "resources": {"listChanged": true},
+                "tools": {"listChanged": true},
+            },
             "serverInfo": server_info(),
         });
         if let Some(instructions) = self.router.instructions() {
@@ -149,7 +148,7 @@ impl Session {
         let mut result = json!({
             "resultType": "complete",
             "supportedVersions": [MODERN],
-            "capabilities": {"tools": {}},
+            "capabilities": {"prompts": {}, "resources": {}, "tools": {}},
             "ttlMs": 0,
             "cacheScope": "private",
             "_meta": {"io.modelcontextprotocol/serverInfo": server_info()},

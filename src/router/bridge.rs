@@ -4,43 +4,95 @@
 use bytes::Bytes;
 use serde_json::json;
 
-use crate::upstream::{Identity, Live, Request, Tool, mirror, next_id};
+use crate::upstream::mirror::{self, MirroredParam};
+use crate::upstream::{Identity, Live, Request, Tool, next_id};
+use crate::wire::outgoing::code;
 use crate::wire::splice::decode;
 use crate::wire::version::{
     META_CLIENT_CAPABILITIES, META_CLIENT_INFO, META_LOG_LEVEL, META_VERSION,
 };
 use crate::wire::{Era, Message, Splice, members};
 
-/// A client's `tools/call` as its upstream is to get it.
-pub(super) fn tool_call(message: &Message, tool: &Tool, client: Era, live: &Live) -> Request {
+/// By which legacy servers say that there is no such resource; modern ones must not.
+const RESOURCE_NOT_FOUND: &[u8] = b"-32002";
+
+/// What a request is for at its upstream.
+#[derive(Debug)]
+pub(super) struct Target<'a> {
+    /// The method.
+    pub(super) method: &'static str,
+    /// The parameter that names what is asked for.
+    key: &'static str,
+    /// What the upstream itself calls it, and the same as it wrote it.
+    native: &'a str,
+    quoted: &'a [u8],
+    /// The arguments that go into headers as well.
+    mirrored: &'a [MirroredParam],
+    /// Whether doing it twice does nothing twice.
+    pub(super) repeatable: bool,
+}
+
+impl<'a> Target<'a> {
+    /// A call of this tool.
+    pub(super) fn tool(tool: &'a Tool) -> Self {
+        Self {
+            method: "tools/call",
+            key: "name",
+            native: &tool.name,
+            quoted: &tool.quoted_name,
+            mirrored: &tool.mirrored,
+            repeatable: tool.repeatable,
+        }
+    }
+
+    /// A request that changes nothing, for what is known by `key`.
+    pub(super) fn read(
+        method: &'static str,
+        key: &'static str,
+        native: &'a str,
+        quoted: &'a [u8],
+    ) -> Self {
+        Self {
+            method,
+            key,
+            native,
+            quoted,
+            mirrored: &[],
+            repeatable: true,
+        }
+    }
+}
+
+/// A client's request as its upstream is to get it.
+pub(super) fn request(message: &Message, target: &Target<'_>, client: Era, live: &Live) -> Request {
     let id = next_id();
     let mut splice = Splice::new(message.bytes());
     if let Some(span) = message.id_span() {
         splice.replace(span, id.to_string().into_bytes());
     }
     let params = message.params_span().unwrap_or_default();
-    for name in message.params_named("name") {
-        let span = name.span();
-        if decode(name.value()).as_deref() != Some(&tool.name) {
+    for named in message.params_named(target.key) {
+        let span = named.span();
+        if decode(named.value()).as_deref() != Some(target.native) {
             let at = params.start + span.start..params.start + span.end;
-            splice.replace(at, &tool.quoted_name[..]);
+            splice.replace(at, target.quoted);
         }
     }
     adapt_meta(&mut splice, message, client, live);
-    let arguments = match (live.era, tool.mirrored.is_empty()) {
+    let arguments = match (live.era, target.mirrored.is_empty()) {
         (Era::Modern, false) => message.param("arguments"),
         _ => None,
     };
     let arguments = arguments.and_then(|member| std::str::from_utf8(member.value()).ok());
     Request {
         id,
-        method: "tools/call",
+        method: target.method,
         body: splice.finish().into(),
-        name: (live.era == Era::Modern).then(|| tool.name.clone()),
+        name: (live.era == Era::Modern).then(|| target.native.into()),
         mirrored: arguments
-            .map(|text| mirror::mirror(&tool.mirrored, text))
+            .map(|text| mirror::mirror(target.mirrored, text))
             .unwrap_or_default(),
-        repeatable: tool.repeatable,
+        repeatable: target.repeatable,
     }
 }
 
@@ -74,26 +126,61 @@ fn adapt_meta(splice: &mut Splice<'_>, message: &Message, client: Era, live: &Li
 }
 
 /// An upstream's response as its client is to get it, but for the id.
-pub(super) fn response(response: Message, client: Era, upstream: Era) -> Result<Message, String> {
-    let (Some(result), Some(span)) = (response.result(), response.result_span()) else {
-        return Ok(response);
-    };
-    let result_type = || members(result).find(|member| member.key() == "resultType");
+pub(super) fn response(
+    response: Message,
+    method: &str,
+    client: Era,
+    upstream: Era,
+) -> Result<Message, String> {
     match (client, upstream) {
-        (Era::Modern, Era::Legacy) if result.first() == Some(&b'{') && result_type().is_none() => {
-            let mut splice = Splice::new(response.bytes());
-            splice.add_members(span, "\"resultType\":\"complete\"");
-            Message::parse(splice.finish()).map_err(|e| e.to_string())
-        }
-        (Era::Legacy, Era::Modern) => match result_type() {
-            Some(kind) if kind.value() != br#""complete""# => Err(format!(
+        (Era::Modern, Era::Legacy) => modernised(response, method),
+        (Era::Legacy, Era::Modern) => match result_type(&response) {
+            Some(kind) if kind != br#""complete""# => Err(format!(
                 "it answered with a result of type {}, which this client cannot take",
-                String::from_utf8_lossy(kind.value())
+                String::from_utf8_lossy(kind)
             )),
             _ => Ok(response),
         },
         _ => Ok(response),
     }
+}
+
+fn result_type(response: &Message) -> Option<&[u8]> {
+    let mut result = members(response.result()?);
+    Some(result.find(|member| member.key() == "resultType")?.value())
+}
+
+/// Adds what the modern era has and the legacy ones had not (MCP 2026-07-28 § Basic, Results,
+/// § Caching, § Error Codes).
+fn modernised(response: Message, method: &str) -> Result<Message, String> {
+    let mut splice = Splice::new(response.bytes());
+    let is_read = method == "resources/read";
+    if let (Some(result), Some(span)) = (response.result(), response.result_span()) {
+        let has = |key: &str| members(result).any(|member| member.key() == key);
+        let mut added = Vec::new();
+        if !has("resultType") {
+            added.push(r#""resultType":"complete""#);
+        }
+        if is_read && !has("ttlMs") && !has("cacheScope") {
+            added.push(r#""ttlMs":0,"cacheScope":"private""#);
+        }
+        if added.is_empty() || result.first() != Some(&b'{') {
+            return Ok(response);
+        }
+        splice.add_members(span, added.join(","));
+    } else if let (true, Some(error), Some(span)) =
+        (is_read, response.error(), response.error_span())
+    {
+        let code = members(error).find(|member| member.key() == "code");
+        let Some(code) = code.filter(|code| code.value() == RESOURCE_NOT_FOUND) else {
+            return Ok(response);
+        };
+        let at = span.start + code.span().start..span.start + code.span().end;
+        splice.replace(at, code::INVALID_PARAMS.to_string().into_bytes());
+    } else {
+        return Ok(response);
+    }
+    Message::parse(splice.finish()).map_err(|e| e.to_string())
 }
 
 /// `notifications/cancelled` for an upstream, under the id that it knows.

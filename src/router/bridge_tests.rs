@@ -19,7 +19,8 @@ fn a_client_is_known_by_its_handshake_or_its_meta() {
 
 fn translated(text: &str, client: Era, upstream: Era) -> Result<String, String> {
     let message = Message::parse(Bytes::copy_from_slice(text.as_bytes())).unwrap();
-    response(message, client, upstream).map(|m| String::from_utf8(m.bytes().to_vec()).unwrap())
+    response(message, "tools/call", client, upstream)
+        .map(|m| String::from_utf8(m.bytes().to_vec()).unwrap())
 }
 
 #[test]

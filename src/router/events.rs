@@ -9,7 +9,7 @@ use tracing::debug;
 use super::Router;
 use super::inflight::Key;
 use crate::catalog::Catalog;
-use crate::upstream::Events;
+use crate::upstream::{Events, Kind};
 use crate::wire::{Line, Member, Message};
 
 /// Passes the notifications of the upstreams on.
@@ -107,6 +107,8 @@ impl Router {
     /// which an HTTP+SSE upstream has no other place for.
     async fn hear(&self, upstream: usize, message: Message) {
         let method = message.method().into_owned();
+        let changed = Kind::changed_by(&method);
+        self.listed.forget(changed.unwrap_or_default());
         let is_progress = method == "notifications/progress";
         if !is_progress && (!self.announcements.is_legacy() || is_undeclared(&method)) {
             return debug!(upstream, method, "not passed on");
@@ -123,13 +125,15 @@ impl Router {
                 return debug!(upstream, "dropping progress that nobody waits for");
             }
         }
-        permit.send(Line::whole(message.bytes().clone()));
+        permit.send(match changed {
+            // A modern upstream's carries the id of our subscription.
+            Some(_) => Line::notification(&method),
+            None => Line::whole(message.bytes().clone()),
+        });
     }
 }
 
 /// Notifications of what we do not declare to the client.
 fn is_undeclared(method: &str) -> bool {
-    ["notifications/resources/", "notifications/prompts/"]
-        .iter()
-        .any(|prefix| method.starts_with(prefix))
+    method == "notifications/resources/updated"
 }

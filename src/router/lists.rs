@@ -1,71 +1,149 @@
-//! Listings out of the catalog.
+//! Listings: of tools out of the catalog, of everything else out of what the upstreams say now.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use tracing::debug;
+use futures_util::future::join_all;
+use tracing::{debug, warn};
 
 use super::Router;
-use super::inflight::Key;
-use crate::catalog::Catalog;
+use crate::catalog::Items;
+use crate::upstream::Kind;
 use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};
 
-impl Router {
-    /// Answers `tools/list`. The first one waits, within bounds, for the upstreams.
-    pub async fn list_tools(self: &Arc<Self>, request: &Message, client: Era) {
-        let Some(id) = request.id() else { return };
-        if request
-            .param("cursor")
-            .is_some_and(|cursor| cursor.value() != b"null")
-        {
-            let line = Line::error(
-                &id,
-                code::INVALID_PARAMS,
-                "unknown cursor; listings have one page",
-                &serde_json::Value::Null,
-            );
-            return self.send(line).await;
-        }
-        if self.view.borrow().complete {
-            return self.send_tools(&id, client).await;
-        }
-        let (router, key) = (self.clone(), Key::new(&id));
-        let listed = id.clone();
-        let in_use = !self.inflight.begin(key.clone(), None, || {
-            let waiting = async move {
-                let mut view = router.view.clone();
-                if view.wait_for(|view| view.complete).await.is_ok() && router.inflight.finish(&key)
-                {
-                    router.send_tools(&listed, client).await;
-                }
-            };
-            self.tasks.spawn(waiting).abort_handle()
-        });
-        if in_use {
-            self.refuse_id(&id).await;
+/// The last listing of each kind, by which requests are routed.
+#[derive(Debug, Default)]
+pub(super) struct Listed {
+    // std's Mutex: held for an assignment, never across an await.
+    items: Mutex<[Option<Arc<Items>>; 3]>,
+}
+
+impl Listed {
+    fn get(&self, kind: Kind) -> Option<Arc<Items>> {
+        let items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
+        items[kind as usize].clone()
+    }
+
+    /// Has the next request list these kinds anew.
+    pub(super) fn forget(&self, kinds: &[Kind]) {
+        let mut all = self.items.lock().unwrap_or_else(PoisonError::into_inner);
+        for kind in kinds {
+            all[*kind as usize] = None;
         }
     }
 
-    async fn send_tools(&self, id: &Bytes, client: Era) {
-        let catalog = self.view.borrow().catalog.clone();
-        debug!(tools = catalog.len(), "listed");
-        self.announcements.served(&catalog);
-        self.send(Line::result(id, tools_result(&catalog, client)))
-            .await;
+    fn set(&self, kind: Kind, items: Arc<Items>) {
+        let mut all = self.items.lock().unwrap_or_else(PoisonError::into_inner);
+        all[kind as usize] = Some(items);
     }
 }
 
-/// The result of `tools/list`. What a modern client may keep of it is nothing: the catalog changes
+impl Router {
+    /// Answers `tools/list`. The first one waits, within bounds, for the upstreams.
+    pub(super) async fn list_tools(self: &Arc<Self>, request: Message, client: Era) {
+        if self.refuse_cursor(&request).await {
+            return;
+        }
+        if self.view.borrow().complete
+            && let Some(id) = request.id()
+        {
+            return self.send(Line::result(&id, self.tools(client))).await;
+        }
+        self.relay(
+            request,
+            client,
+            "tools",
+            move |router, request| async move {
+                router.heard().await;
+                Line::result(&request.id, router.tools(client))
+            },
+        )
+        .await;
+    }
+
+    /// Answers the listing of another kind, by asking every upstream that has it.
+    pub(super) async fn list_items(self: &Arc<Self>, request: Message, kind: Kind, client: Era) {
+        if self.refuse_cursor(&request).await {
+            return;
+        }
+        self.relay(
+            request,
+            client,
+            kind.member(),
+            move |router, request| async move {
+                let items = router.read_items(kind).await;
+                Line::result(
+                    &request.id,
+                    list_result(kind.member(), &items.definitions(), client),
+                )
+            },
+        )
+        .await;
+    }
+
+    /// All pages are given at once, so there is no cursor that could be known.
+    async fn refuse_cursor(&self, request: &Message) -> bool {
+        let cursor = request.param("cursor");
+        if cursor.is_none_or(|cursor| cursor.value() == b"null") {
+            return false;
+        }
+        let text = "unknown cursor; listings have one page";
+        self.refuse(request, code::INVALID_PARAMS, text).await;
+        true
+    }
+
+    /// Waits, within bounds, until every upstream was heard.
+    pub(super) async fn heard(&self) {
+        let mut view = self.view.clone();
+        // Fails when the program ends, and then nothing is waited for any more.
+        let _ = view.wait_for(|view| view.complete).await;
+    }
+
+    fn tools(&self, client: Era) -> Bytes {
+        let catalog = self.view.borrow().catalog.clone();
+        debug!(tools = catalog.len(), "listed");
+        self.announcements.served(&catalog);
+        list_result("tools", &catalog.tools(), client)
+    }
+
+    /// The last listing of a kind, or a first one.
+    pub(super) async fn items(&self, kind: Kind) -> Arc<Items> {
+        match self.listed.get(kind) {
+            Some(items) => items,
+            None => self.read_items(kind).await,
+        }
+    }
+
+    /// Lists a kind anew. An upstream that fails is left out, and the log says why.
+    async fn read_items(&self, kind: Kind) -> Arc<Items> {
+        self.heard().await;
+        let all = self.upstreams.iter().map(|upstream| async move {
+            let items = match upstream.offers(kind) {
+                true => upstream.items(kind).await,
+                false => Ok(Vec::new()),
+            };
+            let items = items.unwrap_or_else(|error| {
+                warn!(error = %error, "leaving out the listing of an upstream");
+                Vec::new()
+            });
+            (upstream.config(), items)
+        });
+        let items = Items::merge(kind, join_all(all).await, self.name_length);
+        debug!(kind = kind.member(), count = items.len(), "listed");
+        let items = Arc::new(items);
+        self.listed.set(kind, items.clone());
+        items
+    }
+}
+
+/// The result of a listing. What a modern client may keep of it is nothing: it changes
 /// whenever an upstream's does (MCP 2026-07-28 § Caching).
-fn tools_result(catalog: &Catalog, client: Era) -> Bytes {
-    let tools = catalog.tools();
-    let (head, tail): (&[u8], &[u8]) = match client {
-        Era::Legacy => (b"{\"tools\":", b"}"),
-        Era::Modern => (
-            b"{\"resultType\":\"complete\",\"ttlMs\":0,\"cacheScope\":\"private\",\"tools\":",
-            b"}",
-        ),
+fn list_result(member: &str, definitions: &[u8], client: Era) -> Bytes {
+    let hints = match client {
+        Era::Legacy => "",
+        Era::Modern => r#""resultType":"complete","ttlMs":0,"cacheScope":"private","#,
     };
-    [head, &tools[..], tail].concat().into()
+    let head = format!("{{{hints}\"{member}\":");
+    [head.as_bytes(), definitions, b"}"].concat().into()
 }

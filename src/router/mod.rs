@@ -6,22 +6,27 @@ mod calls;
 mod events;
 mod inflight;
 mod lists;
+mod reads;
+mod relay;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use crate::catalog::{View, instructions};
-use crate::upstream::{Clients, State, Upstream};
-use crate::wire::{Line, Message};
+use crate::upstream::{Clients, Kind, State, Upstream};
+use crate::wire::outgoing::code;
+use crate::wire::{Era, Line, Message};
 
 use events::Announcements;
 use inflight::{Inflight, Key};
+use lists::Listed;
 
 /// Where lines for the client go: the one writer of stdout.
 pub type Outbox = mpsc::Sender<Line>;
@@ -35,17 +40,20 @@ pub struct Router {
     outbox: Outbox,
     inflight: Inflight,
     announcements: Announcements,
+    listed: Listed,
+    name_length: usize,
     tasks: TaskTracker,
     cancel: CancellationToken,
     begun: AtomicBool,
 }
 
 impl Router {
-    /// A router that has not connected to anything yet.
+    /// A router that has not connected to anything yet. Names are at most `name_length` characters.
     #[must_use]
     pub fn new(
         upstreams: Vec<Upstream>,
         view: watch::Receiver<View>,
+        name_length: usize,
         outbox: Outbox,
         tasks: TaskTracker,
         cancel: CancellationToken,
@@ -57,6 +65,8 @@ impl Router {
             outbox,
             inflight: Inflight::default(),
             announcements: Announcements::default(),
+            listed: Listed::default(),
+            name_length,
             tasks,
             cancel,
             begun: AtomicBool::new(false),
@@ -83,6 +93,32 @@ impl Router {
             );
         }
         self.tasks.spawn(self.clone().announce());
+    }
+
+    /// Answers a request that is not for the proxy itself: begins what an upstream must do,
+    /// and refuses what none can.
+    pub async fn route(self: &Arc<Self>, request: Message, client: Era) {
+        let method = request.method().into_owned();
+        match &*method {
+            "tools/call" => self.call_tool(request, client).await,
+            "tools/list" => self.list_tools(request, client).await,
+            "prompts/get" => self.get_prompt(request, client).await,
+            "resources/read" => self.read_resource(request, client).await,
+            method => match Kind::listed_by(method) {
+                Some(kind) => self.list_items(request, kind, client).await,
+                None => {
+                    let text = format!("method `{method}` is not known here");
+                    self.refuse(&request, code::METHOD_NOT_FOUND, &text).await;
+                }
+            },
+        }
+    }
+
+    /// Answers a request with an error of our own.
+    async fn refuse(&self, request: &Message, code: i64, text: &str) {
+        if let Some(id) = request.id() {
+            self.send(Line::error(&id, code, text, &Value::Null)).await;
+        }
     }
 
     /// The merged instructions of the upstreams that are connected now.

@@ -1,15 +1,16 @@
 //! The task that keeps one upstream connected.
 //!
-//! It makes the connection, keeps the listing fresh, hears what the upstream says on its own,
-//! and begins again when any of these ends. Requests go past it: each is an HTTP exchange of
+//! It makes the connection, keeps the listing fresh, hears what the upstream says on its own
+//! (`listen`), and begins again when any of these ends. Requests go past it: each is an HTTP exchange of
 //! its own on the [`Live`] connection that the task published.
+
+mod listen;
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use serde_json::json;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -20,13 +21,9 @@ use super::handshake::{Connected, Handshake};
 use super::listing::Listing;
 use super::live::{Identity, Live};
 use super::transport::client::Clients;
-use super::transport::events::Incoming;
 use super::transport::http::Http;
 use super::transport::http_sse::HttpSseStream;
-use super::transport::streamable_http::LISTEN;
-use super::transport::streamable_http_legacy::StreamableHttpLegacy;
-use super::transport::{Transport, answer_to};
-use crate::wire::{Era, Kind, Message};
+use crate::wire::Message;
 
 /// The pauses between attempts: doubling from the first to the last, each varied by a fifth.
 const FIRST_DELAY: Duration = Duration::from_secs(1);
@@ -161,99 +158,6 @@ impl Connection {
         });
         self.shared.changed.notify_one();
         self.shared.listed.send_modify(|times| *times += 1);
-    }
-
-    /// Hears the upstream on the stream of its era; returns when the connection is lost.
-    async fn listen(&self, live: &Live, stream: Option<HttpSseStream>) -> TransportError {
-        match (&live.transport, stream) {
-            (Transport::HttpSse(_), Some(mut stream)) => loop {
-                match stream.next().await {
-                    Ok(Some(message)) => self.hear(live, message).await,
-                    Ok(None) => return TransportError::StreamEnded,
-                    Err(error) => return error,
-                }
-            },
-            (Transport::StreamableHttpLegacy(session), _) => {
-                self.listen_legacy(live, session).await
-            }
-            _ if live.facts.tools_list_changed => self.listen_modern(live).await,
-            _ => std::future::pending().await,
-        }
-    }
-
-    /// The standalone GET stream, opened again whenever it ends.
-    async fn listen_legacy(&self, live: &Live, session: &StreamableHttpLegacy) -> TransportError {
-        let (mut last, mut retry, mut opened) = (None::<String>, None, false);
-        let mut backoff = Backoff::default();
-        loop {
-            match session.listen(last.as_deref()).await {
-                Err(error @ TransportError::SessionExpired) if opened => return error,
-                // A 404 to the first is a server that has no route for it.
-                Ok(None) | Err(TransportError::SessionExpired) => std::future::pending().await,
-                Err(error) => debug!(%error, "the standalone stream is down"),
-                Ok(Some(mut events)) => {
-                    opened = true;
-                    while let Ok(Some(incoming)) = events.next().await {
-                        if let Incoming::Message(message) = incoming {
-                            self.hear(live, message).await;
-                        }
-                        backoff = Backoff::default();
-                    }
-                    last = events.last_event_id.take().or(last);
-                    retry = events.retry.or(retry);
-                    if last.is_none() {
-                        // What was said meanwhile is lost.
-                        self.shared.relist.notify_one();
-                    }
-                }
-            }
-            let delay = backoff.next(&TransportError::StreamEnded);
-            sleep(retry.filter(|_| backoff.failures == 1).unwrap_or(delay)).await;
-        }
-    }
-
-    /// A subscription to changes of the tools, made again whenever it ends.
-    async fn listen_modern(&self, live: &Live) -> TransportError {
-        debug_assert_eq!(live.era, Era::Modern);
-        let mut backoff = Backoff::default();
-        loop {
-            let filter = json!({"notifications": {"toolsListChanged": true}});
-            match live.open(LISTEN, filter).await {
-                Err(error) => debug!(%error, "the subscription is down"),
-                Ok(mut exchange) => {
-                    while let Ok(message) = exchange.next().await {
-                        if message.error().is_some() {
-                            debug!("the upstream offers no subscriptions");
-                            return std::future::pending().await;
-                        }
-                        backoff = Backoff::default();
-                        self.hear(live, message).await;
-                    }
-                    self.shared.relist.notify_one();
-                }
-            }
-            sleep(backoff.next(&TransportError::StreamEnded)).await;
-        }
-    }
-
-    async fn hear(&self, live: &Live, message: Message) {
-        match (message.kind(), &*message.method()) {
-            (Kind::Request, _) => {
-                if let Err(error) = live.notify(answer_to(&message)).await {
-                    debug!(%error, "could not answer the upstream");
-                }
-            }
-            (Kind::Notification, "notifications/tools/list_changed") => {
-                self.shared.relist.notify_one();
-            }
-            (Kind::Notification, "notifications/subscriptions/acknowledged") => {}
-            (Kind::Notification, _) => {
-                self.events
-                    .notification(self.shared.index, message.clone())
-                    .await;
-            }
-            (Kind::Response, _) => debug!("ignoring a response that nobody waits for"),
-        }
     }
 }
 

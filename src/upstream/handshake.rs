@@ -215,7 +215,7 @@ impl Said<'_> {
     fn facts(self) -> ServerFacts {
         ServerFacts {
             instructions: self.instructions.filter(|text| !text.trim().is_empty()),
-            tools_list_changed: self.capabilities["tools"]["listChanged"] == true,
+            capabilities: self.capabilities,
         }
     }
 }

@@ -4,20 +4,18 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 use serde::Deserialize;
-use serde_json::json;
-use serde_json::value::RawValue;
 use tracing::warn;
 
 use super::error::TransportError;
 use super::live::Live;
 use super::mirror::{MirroredParam, mirrored_params};
-use super::transport::{error_code, error_text};
-use crate::wire::outgoing::code;
+use super::pages;
 use crate::wire::splice::{decode, members};
 use crate::wire::{Era, Message};
 
-/// How many pages are read of one listing.
-const MAX_PAGES: usize = 1000;
+/// The method that lists tools, and the member of its result that holds them.
+const METHOD: &str = "tools/list";
+const MEMBER: &str = "tools";
 
 /// One tool of an upstream.
 #[derive(Debug, Clone)]
@@ -85,37 +83,14 @@ impl PartialEq for Listing {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Page<'a> {
-    #[serde(borrow, default)]
-    tools: Vec<&'a RawValue>,
-    #[serde(borrow, default)]
-    next_cursor: Option<&'a RawValue>,
-}
-
 impl Listing {
     /// Reads all pages of `tools/list`.
     pub(crate) async fn fetch(live: &Live) -> Result<Self, TransportError> {
         let mut listing = Self::default();
-        let mut cursors = HashSet::new();
-        let mut cursor: Option<String> = None;
-        for _ in 0..MAX_PAGES {
-            let params = cursor
-                .as_ref()
-                .map_or_else(|| json!({}), |cursor| json!({"cursor": cursor}));
-            let answer = live.ask("tools/list", params).await?;
-            cursor = listing.take_page(&answer, live.era)?;
-            // A cursor that comes again leads in a circle.
-            if cursor.clone().is_none_or(|cursor| !cursors.insert(cursor)) {
-                listing.leave_out_repeats();
-                return Ok(listing);
-            }
-        }
-        warn!(
-            pages = MAX_PAGES,
-            "listing cut off; the upstream never ends it"
-        );
+        pages::all(live, METHOD, MEMBER, |definition| {
+            listing.tools.extend(Tool::read(definition, live.era));
+        })
+        .await?;
         listing.leave_out_repeats();
         Ok(listing)
     }
@@ -131,26 +106,9 @@ impl Listing {
         answer: &Message,
         era: Era,
     ) -> Result<Option<String>, TransportError> {
-        let Some(result) = answer.result() else {
-            return match error_code(answer) {
-                // An upstream without tools need not know the method.
-                Some(code::METHOD_NOT_FOUND) => Ok(None),
-                _ => Err(TransportError::Handshake(format!(
-                    "`tools/list`: {}",
-                    error_text(answer)
-                ))),
-            };
-        };
-        let page: Page = serde_json::from_slice(result)
-            .map_err(|e| TransportError::Malformed(format!("`tools/list`: {e}")))?;
-        self.tools.reserve(page.tools.len());
-        for raw in page.tools {
-            let definition = answer.bytes().slice_ref(raw.get().as_bytes());
+        pages::read(answer, METHOD, MEMBER, |definition| {
             self.tools.extend(Tool::read(definition, era));
-        }
-        Ok(page
-            .next_cursor
-            .and_then(|cursor| serde_json::from_str(cursor.get()).ok()))
+        })
     }
 
     /// Keeps the first of several tools with one name: no other could ever be called.

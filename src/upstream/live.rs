@@ -44,8 +44,17 @@ impl Identity {
 pub struct ServerFacts {
     /// Its instructions for the model.
     pub instructions: Option<String>,
-    /// Whether it announces changes of its tools.
-    pub tools_list_changed: bool,
+    /// Its `capabilities`: an object, or null.
+    pub capabilities: Value,
+}
+
+impl ServerFacts {
+    /// Whether it announces changes of its `tools`, `prompts` or `resources`.
+    #[must_use]
+    pub fn announces(&self, what: &str) -> bool {
+        let declared = self.capabilities.get(what);
+        declared.is_some_and(|declared| declared["listChanged"] == true)
+    }
 }
 
 /// A connected upstream.

@@ -206,6 +206,12 @@ impl Message {
         self.result.clone()
     }
 
+    /// Where the `error` stands in [`Self::bytes`].
+    #[must_use]
+    pub fn error_span(&self) -> Option<Range<usize>> {
+        self.error.clone()
+    }
+
     /// The `error` member as written.
     #[must_use]
     pub fn error(&self) -> Option<&[u8]> {

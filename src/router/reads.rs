@@ -1,0 +1,101 @@
+//! `prompts/get` and `resources/read`: the right upstream for a prompt or a resource.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::Router;
+use super::bridge::Target;
+use super::relay::{Answer, Relayed};
+use crate::upstream::{Kind, TransportError, Upstream};
+use crate::wire::outgoing::code;
+use crate::wire::{Era, Line, Message};
+
+impl Router {
+    /// Begins a `prompts/get`; its answer goes to the client by itself.
+    pub(super) async fn get_prompt(self: &Arc<Self>, message: Message, client: Era) {
+        if let Some(name) = self.only(&message, "name").await {
+            let subject = name.clone();
+            self.relay(message, client, &subject, |router, request| async move {
+                router.get(&request, &name).await
+            })
+            .await;
+        }
+    }
+
+    /// Begins a `resources/read`; its answer goes to the client by itself.
+    pub(super) async fn read_resource(self: &Arc<Self>, message: Message, client: Era) {
+        if let Some(uri) = self.only(&message, "uri").await {
+            let subject = uri.clone();
+            self.relay(message, client, &subject, |router, request| async move {
+                router.read(&request, &uri).await
+            })
+            .await;
+        }
+    }
+
+    async fn get(&self, request: &Relayed, name: &str) -> Line {
+        let prompts = self.items(Kind::Prompts).await;
+        let owner = prompts.owner(name);
+        let found = owner.and_then(|owner| Some((owner, self.upstreams.get(owner.upstream)?)));
+        let Some((owner, upstream)) = found else {
+            let text = format!("unknown prompt `{name}`; list the prompts again");
+            return request.refused(code::INVALID_PARAMS, &text);
+        };
+        let item = &owner.item;
+        let target = Target::read("prompts/get", "name", &item.key, &item.quoted_key);
+        self.read_from(request, &target, upstream).await.0
+    }
+
+    /// Asks who lists the resource, or has a template for it; nobody else knowing it, everyone
+    /// who has resources, in the order of the configuration, until one has it.
+    async fn read(&self, request: &Relayed, uri: &str) -> Line {
+        let quoted = json!(uri).to_string();
+        let target = Target::read("resources/read", "uri", uri, quoted.as_bytes());
+        let mut refused = None;
+        for upstream in self.who_has(uri).await {
+            match self.read_from(request, &target, upstream).await {
+                (line, true) => return line,
+                (line, false) => refused = Some(line),
+            }
+        }
+        refused.unwrap_or_else(|| {
+            let text = format!("no server has the resource `{uri}`; list the resources again");
+            request.refused(code::INVALID_PARAMS, &text)
+        })
+    }
+
+    async fn who_has(&self, uri: &str) -> Vec<&Upstream> {
+        let resources = self.items(Kind::Resources).await;
+        let mut owner = resources.owner(uri).map(|owner| owner.upstream);
+        if owner.is_none() {
+            let templates = self.items(Kind::ResourceTemplates).await;
+            owner = templates.template_owner(uri).map(|owner| owner.upstream);
+        }
+        match owner.and_then(|owner| self.upstreams.get(owner)) {
+            Some(upstream) => vec![upstream],
+            None => {
+                let offering = |upstream: &&Upstream| upstream.offers(Kind::Resources);
+                self.upstreams.iter().filter(offering).collect()
+            }
+        }
+    }
+
+    /// The line that answers the request, and whether it carries a result.
+    async fn read_from(
+        &self,
+        request: &Relayed,
+        target: &Target<'_>,
+        upstream: &Upstream,
+    ) -> (Line, bool) {
+        let answer = match self.ask(request, target, upstream).await {
+            Ok(Answer::Response(response)) => Ok(response),
+            Ok(Answer::Stale) => Err(upstream.error(target.method, TransportError::HeaderMismatch)),
+            Err(error) => Err(error),
+        };
+        let has_result = answer
+            .as_ref()
+            .is_ok_and(|response| response.error().is_none());
+        (request.answered(upstream, answer), has_result)
+    }
+}

@@ -1,0 +1,129 @@
+//! What an upstream says outside any request, on the stream that its era has for it.
+
+use serde_json::{Map, Value, json};
+use tokio::time::sleep;
+use tracing::debug;
+
+use super::{Backoff, Connection};
+use crate::upstream::error::TransportError;
+use crate::upstream::live::Live;
+use crate::upstream::transport::events::Incoming;
+use crate::upstream::transport::http_sse::HttpSseStream;
+use crate::upstream::transport::streamable_http::LISTEN;
+use crate::upstream::transport::streamable_http_legacy::StreamableHttpLegacy;
+use crate::upstream::transport::{Transport, answer_to};
+use crate::wire::{Era, Kind, Message};
+
+/// The capabilities whose changes are announced, and how to subscribe to them.
+const SUBSCRIPTIONS: [(&str, &str); 3] = [
+    ("tools", "toolsListChanged"),
+    ("prompts", "promptsListChanged"),
+    ("resources", "resourcesListChanged"),
+];
+
+impl Connection {
+    /// Hears the upstream on the stream of its era; returns when the connection is lost.
+    pub(super) async fn listen(
+        &self,
+        live: &Live,
+        stream: Option<HttpSseStream>,
+    ) -> TransportError {
+        match (&live.transport, stream) {
+            (Transport::HttpSse(_), Some(mut stream)) => loop {
+                match stream.next().await {
+                    Ok(Some(message)) => self.hear(live, message).await,
+                    Ok(None) => return TransportError::StreamEnded,
+                    Err(error) => return error,
+                }
+            },
+            (Transport::StreamableHttpLegacy(session), _) => {
+                self.listen_legacy(live, session).await
+            }
+            _ => self.listen_modern(live).await,
+        }
+    }
+
+    /// The standalone GET stream, opened again whenever it ends.
+    async fn listen_legacy(&self, live: &Live, session: &StreamableHttpLegacy) -> TransportError {
+        let (mut last, mut retry, mut opened) = (None::<String>, None, false);
+        let mut backoff = Backoff::default();
+        loop {
+            match session.listen(last.as_deref()).await {
+                Err(error @ TransportError::SessionExpired) if opened => return error,
+                // A 404 to the first is a server that has no route for it.
+                Ok(None) | Err(TransportError::SessionExpired) => std::future::pending().await,
+                Err(error) => debug!(%error, "the standalone stream is down"),
+                Ok(Some(mut events)) => {
+                    opened = true;
+                    while let Ok(Some(incoming)) = events.next().await {
+                        if let Incoming::Message(message) = incoming {
+                            self.hear(live, message).await;
+                        }
+                        backoff = Backoff::default();
+                    }
+                    last = events.last_event_id.take().or(last);
+                    retry = events.retry.or(retry);
+                    if last.is_none() {
+                        // What was said meanwhile is lost.
+                        self.shared.relist.notify_one();
+                    }
+                }
+            }
+            let delay = backoff.next(&TransportError::StreamEnded);
+            sleep(retry.filter(|_| backoff.failures == 1).unwrap_or(delay)).await;
+        }
+    }
+
+    /// A subscription to the changes that the server announces, made again whenever it ends
+    /// (MCP 2026-07-28 § Subscriptions).
+    async fn listen_modern(&self, live: &Live) -> TransportError {
+        debug_assert_eq!(live.era, Era::Modern);
+        let announced = |(what, _): &(&str, _)| live.facts.announces(what);
+        let wanted = SUBSCRIPTIONS.into_iter().filter(announced);
+        let wanted: Map<_, _> = wanted
+            .map(|(_, key)| (key.to_owned(), Value::Bool(true)))
+            .collect();
+        if wanted.is_empty() {
+            return std::future::pending().await;
+        }
+        let mut backoff = Backoff::default();
+        loop {
+            let filter = json!({"notifications": wanted});
+            match live.open(LISTEN, filter).await {
+                Err(error) => debug!(%error, "the subscription is down"),
+                Ok(mut exchange) => {
+                    while let Ok(message) = exchange.next().await {
+                        if message.error().is_some() {
+                            debug!("the upstream offers no subscriptions");
+                            return std::future::pending().await;
+                        }
+                        backoff = Backoff::default();
+                        self.hear(live, message).await;
+                    }
+                    self.shared.relist.notify_one();
+                }
+            }
+            sleep(backoff.next(&TransportError::StreamEnded)).await;
+        }
+    }
+
+    async fn hear(&self, live: &Live, message: Message) {
+        match (message.kind(), &*message.method()) {
+            (Kind::Request, _) => {
+                if let Err(error) = live.notify(answer_to(&message)).await {
+                    debug!(%error, "could not answer the upstream");
+                }
+            }
+            (Kind::Notification, "notifications/tools/list_changed") => {
+                self.shared.relist.notify_one();
+            }
+            (Kind::Notification, "notifications/subscriptions/acknowledged") => {}
+            (Kind::Notification, _) => {
+                self.events
+                    .notification(self.shared.index, message.clone())
+                    .await;
+            }
+            (Kind::Response, _) => debug!("ignoring a response that nobody waits for"),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Prompts, resources and resource templates: what a server offers besides tools. They are read
+//! when a client asks for them, not before.
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::error::{TransportError, UpstreamError};
+use super::handle::{State, Upstream};
+use super::pages;
+use crate::wire::splice::{decode, members};
+
+/// A kind of thing that servers list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Known by their names.
+    Prompts,
+    /// Known by their URIs.
+    Resources,
+    /// Known by their URI templates (RFC 6570).
+    ResourceTemplates,
+}
+
+impl Kind {
+    /// What this method lists.
+    #[must_use]
+    pub fn listed_by(method: &str) -> Option<Self> {
+        let all = [Self::Prompts, Self::Resources, Self::ResourceTemplates];
+        all.into_iter().find(|kind| kind.list_method() == method)
+    }
+
+    /// What changed, by this notification.
+    #[must_use]
+    pub fn changed_by(notification: &str) -> Option<&'static [Self]> {
+        match notification {
+            "notifications/prompts/list_changed" => Some(&[Self::Prompts]),
+            "notifications/resources/list_changed" => {
+                Some(&[Self::Resources, Self::ResourceTemplates])
+            }
+            _ => None,
+        }
+    }
+
+    /// The method that lists them.
+    #[must_use]
+    pub fn list_method(self) -> &'static str {
+        match self {
+            Self::Prompts => "prompts/list",
+            Self::Resources => "resources/list",
+            Self::ResourceTemplates => "resources/templates/list",
+        }
+    }
+
+    /// The member of its result that holds them.
+    #[must_use]
+    pub fn member(self) -> &'static str {
+        match self {
+            Self::Prompts => "prompts",
+            Self::Resources => "resources",
+            Self::ResourceTemplates => "resourceTemplates",
+        }
+    }
+
+    /// The member of each by which it is known.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Prompts => "name",
+            Self::Resources => "uri",
+            Self::ResourceTemplates => "uriTemplate",
+        }
+    }
+
+    /// The capability that a server declares for them.
+    fn capability(self) -> &'static str {
+        match self {
+            Self::Prompts => "prompts",
+            Self::Resources | Self::ResourceTemplates => "resources",
+        }
+    }
+}
+
+/// One prompt, resource or template of an upstream.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// What it is known by: the decoded value of [`Kind::key`].
+    pub key: Box<str>,
+    /// The same as the upstream wrote it: a JSON string, a slice of the definition.
+    pub quoted_key: Bytes,
+    /// Its definition, a slice of the page that it came on.
+    pub definition: Bytes,
+}
+
+impl Item {
+    /// An item by its definition, a JSON object; `None` without a key that could be asked for.
+    #[must_use]
+    pub fn read(definition: Bytes, kind: Kind) -> Option<Self> {
+        let key = members(&definition)
+            .filter(|member| member.key() == kind.key())
+            .last()?;
+        Some(Self {
+            key: decode(key.value())?.into(),
+            quoted_key: definition.slice_ref(key.value()),
+            definition,
+        })
+    }
+}
+
+impl Upstream {
+    /// Whether it is connected and declares things of this kind.
+    #[must_use]
+    pub fn offers(&self, kind: Kind) -> bool {
+        match self.state() {
+            State::Ready(live) => {
+                let declared = live.facts.capabilities.get(kind.capability());
+                declared.is_some_and(Value::is_object)
+            }
+            _ => false,
+        }
+    }
+
+    /// Lists all that it offers of this kind; nothing when it is not connected.
+    ///
+    /// # Errors
+    /// [`UpstreamError`], when the listing could not be read.
+    pub async fn items(&self, kind: Kind) -> Result<Vec<Item>, UpstreamError> {
+        let State::Ready(live) = self.state() else {
+            return Ok(Vec::new());
+        };
+        let mut items = Vec::new();
+        let read = pages::all(&live, kind.list_method(), kind.member(), |definition| {
+            items.extend(Item::read(definition, kind));
+        });
+        let fail = |cause: TransportError| self.error(kind.list_method(), cause);
+        read.await.map_err(fail)?;
+        Ok(items)
+    }
+}
