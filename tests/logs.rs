@@ -138,6 +138,7 @@ async fn rust_log_has_the_last_word() {
             .await;
         session(&mut client).await;
         let stderr = client.stderr();
+        assert_eq!(stderr.contains("RUST_LOG: not used"), filter == "=!=");
         assert_eq!(
             stderr.contains("connected era"),
             connected,

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::io::IsTerminal as _;
 
 use tracing::field::Field;
+use tracing::warn;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
@@ -19,7 +20,11 @@ pub(super) fn start(environment: &Environment) {
     let set = |name| environment.get(name).filter(|value| !value.is_empty());
     let debug = set("DEBUG").is_some_and(|value| !matches!(value, "0" | "false" | "no" | "off"));
     let default = if debug { VERBOSE } else { QUIET };
-    let filter = set("RUST_LOG").and_then(|filter| EnvFilter::try_new(filter).ok());
+    let filter = set("RUST_LOG").map(EnvFilter::try_new).transpose();
+    let (filter, unreadable) = match filter {
+        Ok(filter) => (filter, None),
+        Err(error) => (None, Some(error)),
+    };
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter.unwrap_or_else(|| EnvFilter::new(default)))
         .with_writer(std::io::stderr)
@@ -32,6 +37,9 @@ pub(super) fn start(environment: &Environment) {
         true => subscriber.try_init(),
         false => subscriber.without_time().try_init(),
     };
+    if let Some(error) = unreadable {
+        warn!(%error, "RUST_LOG: not used; write as in `mcp_manifold=debug`");
+    }
 }
 
 /// Writes one field on one line. What an upstream or a client sends can stand in it,
