@@ -8,6 +8,7 @@ mod support;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use support::gate::Gate;
 use support::proxy::{self, call_line};
 use support::raw::Reply;
 use support::upstream::{self, Call};
@@ -68,16 +69,13 @@ async fn answers_come_as_they_are_given_whatever_the_order_of_the_calls() {
 #[tokio::test]
 async fn a_call_without_an_answer_delays_no_other() {
     for (kind, builder) in upstream::kinds() {
-        let release = Arc::new(watch::Sender::new(false));
-        let gate = release.clone();
+        let gate = Gate::closed();
+        let held = gate.clone();
         let server = builder().tool("work").on_call(move |call| {
-            let gate = gate.clone();
+            let held = held.clone();
             async move {
                 if arguments(&call)["slow"] == true {
-                    gate.subscribe()
-                        .wait_for(|released| *released)
-                        .await
-                        .unwrap();
+                    held.passed().await;
                 }
                 json!({"done": arguments(&call)}).to_string().into_bytes()
             }
@@ -101,7 +99,7 @@ async fn a_call_without_an_answer_delays_no_other() {
             !answered(&client.received()).contains(&slow.to_string()),
             "{kind}"
         );
-        release.send_replace(true);
+        gate.open();
         assert_eq!(
             client.response(slow).await["result"]["done"]["slow"],
             true,
@@ -162,15 +160,12 @@ async fn a_hidden_or_unknown_tool_is_neither_listed_nor_called() {
 
 #[tokio::test]
 async fn an_id_in_use_does_not_confuse() {
-    let release = Arc::new(watch::Sender::new(false));
-    let gate = release.clone();
+    let gate = Gate::closed();
+    let held = gate.clone();
     let server = upstream::legacy().tool("wait").on_call(move |call| {
-        let gate = gate.clone();
+        let held = held.clone();
         async move {
-            gate.subscribe()
-                .wait_for(|released| *released)
-                .await
-                .unwrap();
+            held.passed().await;
             json!({"said": arguments(&call)}).to_string().into_bytes()
         }
     });
@@ -190,7 +185,7 @@ async fn an_id_in_use_does_not_confuse() {
         let refusal: Value = serde_json::from_slice(&refusal).unwrap();
         assert_eq!(refusal["error"]["code"], -32600, "{refusal}");
     }
-    release.send_replace(true);
+    gate.open();
     for (number, id) in (0..).zip(ids) {
         let answer = client.answer_to(id).await;
         let answer: Value = serde_json::from_slice(&answer).unwrap();

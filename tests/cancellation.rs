@@ -5,12 +5,10 @@
 
 mod support;
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
+use support::gate::Gate;
 use support::proxy::{self, Client, call_line};
 use support::upstream::{self, Builder};
-use tokio::sync::watch;
 
 /// A server whose calls of `wait` get no answer before they are cancelled; then they get one.
 fn waiting(builder: Builder) -> Builder {
@@ -94,15 +92,12 @@ async fn a_cancelled_call_ends_at_its_upstream_and_is_not_answered() {
 #[tokio::test]
 async fn only_the_call_that_is_named_is_cancelled() {
     for (kind, builder) in upstream::kinds() {
-        let release = Arc::new(watch::Sender::new(false));
-        let gate = release.clone();
+        let gate = Gate::closed();
+        let held = gate.clone();
         let server = builder().tool("wait").on_call(move |_| {
-            let gate = gate.clone();
+            let held = held.clone();
             async move {
-                gate.subscribe()
-                    .wait_for(|released| *released)
-                    .await
-                    .unwrap();
+                held.passed().await;
                 br#"{"content":[]}"#.to_vec()
             }
         });
@@ -115,7 +110,7 @@ async fn only_the_call_that_is_named_is_cancelled() {
         server.wait_for_calls(ids.len()).await;
         client.send_line(cancel_line("1000")).await;
         server.wait_for_cancelled().await;
-        release.send_replace(true);
+        gate.open();
         for id in &ids[1..] {
             client.answer_to(id).await;
         }

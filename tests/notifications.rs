@@ -5,14 +5,13 @@
 
 mod support;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
+use support::gate::Gate;
 use support::proxy::{self, call_line};
 use support::raw::{Reply, event};
 use support::upstream;
-use tokio::sync::watch;
 
 #[tokio::test]
 async fn what_a_server_says_of_a_call_comes_before_its_answer_and_in_order() {
@@ -160,15 +159,12 @@ async fn nothing_is_heard_of_a_call_after_its_answer() {
 
 #[tokio::test]
 async fn progress_on_the_stream_of_the_server_is_heard_while_its_call_runs() {
-    let release = Arc::new(watch::Sender::new(false));
-    let gate = release.clone();
+    let gate = Gate::closed();
+    let held = gate.clone();
     let server = upstream::legacy().tool("wait").on_call(move |_| {
-        let gate = gate.clone();
+        let held = held.clone();
         async move {
-            gate.subscribe()
-                .wait_for(|released| *released)
-                .await
-                .unwrap();
+            held.passed().await;
             br#"{"content":[]}"#.to_vec()
         }
     });
@@ -181,7 +177,7 @@ async fn progress_on_the_stream_of_the_server_is_heard_while_its_call_runs() {
     server.notify("notifications/progress", &say(1)).await;
     let heard = client.notification("notifications/progress").await;
     assert_eq!(heard["params"]["progress"], 1);
-    release.send_replace(true);
+    gate.open();
     client.answer_to("1000").await;
     let before = client.received().len();
     server.notify("notifications/progress", &say(2)).await;

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
+use crate::kinds;
+use crate::support::json::text_of;
 use crate::support::raw::Request;
 use crate::support::{proxy, upstream};
-use crate::{kinds, text_of};
 
 const CHANGED: &str = "notifications/tools/list_changed";
 

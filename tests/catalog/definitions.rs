@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
+use crate::kinds;
+use crate::support::json::text_of;
 use crate::support::{proxy, upstream};
-use crate::{kinds, text_of};
 
 /// Everything that a parser and a printer would change.
 const ODD: &str = concat!(

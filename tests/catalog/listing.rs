@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
 
+use crate::support::json::{answer, text_of};
 use crate::support::raw::Reply;
 use crate::support::{proxy, upstream};
-use crate::{answer, count, kinds, text_of};
+use crate::{count, kinds};
 
 const NAMES: [&str; 7] = ["g", "f", "e", "d", "c", "b", "a"];
 

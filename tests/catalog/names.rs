@@ -7,9 +7,10 @@ use bytes::Bytes;
 use serde_json::json;
 use tokio::sync::mpsc;
 
+use crate::kinds;
+use crate::support::json::{answer, text_of};
 use crate::support::raw::{Reply, event};
 use crate::support::{proxy, upstream};
-use crate::{answer, kinds, text_of};
 
 /// A server whose listing comes when the test lets it.
 struct Gated {

@@ -3,9 +3,10 @@
 
 use serde_json::json;
 
+use crate::asked;
+use crate::support::json::text_of;
 use crate::support::raw::Reply;
 use crate::support::{proxy, upstream};
-use crate::{asked, text_of};
 
 /// What is said to the probe whose id has these bytes.
 type Answer = fn(&[u8]) -> Reply;

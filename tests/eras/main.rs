@@ -9,7 +9,6 @@ mod support;
 mod transport_choice;
 mod versions;
 
-use serde_json::Value;
 use support::raw::Request;
 
 /// What was asked of a server, in order: the HTTP method, and what the body asks for.
@@ -19,11 +18,4 @@ fn asked(requests: &[Request]) -> Vec<String> {
         text.trim_end().to_owned()
     });
     asked.collect()
-}
-
-/// The text of the first item of a tool's answer.
-fn text_of(response: &Value) -> &str {
-    response["result"]["content"][0]["text"]
-        .as_str()
-        .unwrap_or_else(|| panic!("no text in {response}"))
 }

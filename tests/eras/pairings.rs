@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
+use crate::support::json::text_of;
 use crate::support::{Endpoint, proxy, sdk, upstream};
-use crate::text_of;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Client {

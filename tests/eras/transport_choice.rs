@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
+use crate::asked;
+use crate::support::json::text_of;
 use crate::support::raw::Reply;
 use crate::support::{Endpoint, proxy, upstream};
-use crate::{asked, text_of};
 
 #[tokio::test]
 async fn a_server_that_refuses_post_is_reached_by_http_sse_where_http_is_only_first() {

@@ -10,7 +10,9 @@
 // A `json!` written in place reads better than a reference to one.
 #![allow(clippy::needless_pass_by_value)]
 
+pub mod gate;
 pub mod http;
+pub mod json;
 pub mod proxy;
 pub mod raw;
 pub mod sdk;

@@ -6,9 +6,10 @@ use bytes::Bytes;
 use serde_json::json;
 use tokio::sync::mpsc;
 
+use crate::support::json::{answer, text_of};
 use crate::support::raw::{self, Reply, Request, event};
 use crate::support::{proxy, upstream};
-use crate::{answer, count, says, text_of};
+use crate::{count, says};
 
 /// What the stream names, given the server's origin.
 type Endpoint = fn(&str) -> String;

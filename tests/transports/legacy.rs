@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
+use crate::support::json::{answer, text_of};
 use crate::support::raw::{self, Reply, event};
 use crate::support::{proxy, upstream};
-use crate::{answer, count, log_message, says, text_of};
+use crate::{count, log_message, says};
 
 #[tokio::test]
 async fn every_request_after_initialize_names_the_session_and_the_version() {

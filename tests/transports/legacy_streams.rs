@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::support::json::{answer, text_of};
 use crate::support::raw::{Reply, Request, event};
 use crate::support::{proxy, upstream};
-use crate::{answer, count, log_message, says, text_of};
+use crate::{count, log_message, says};
 
 #[tokio::test]
 async fn the_standalone_stream_is_opened_after_initialize_and_passed_on() {

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
+use crate::support::json::{answer, text_of};
 use crate::support::raw::{Reply, Request, event};
 use crate::support::{proxy, upstream};
-use crate::{answer, count, log_message, text_of};
+use crate::{count, log_message};
 
 const KEY: &str = "io.modelcontextprotocol/";
 
