@@ -1,7 +1,7 @@
 //! One stdio MCP server in front of many remote ones.
 //!
 //! A message passes the modules in the order in which they stand here, and each uses only
-//! those before it; `tests/architecture.rs` holds that.
+//! those before it; `tests/architecture/` holds that.
 
 pub mod wire;
 
