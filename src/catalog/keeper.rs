@@ -12,8 +12,9 @@ use super::merge::{Catalog, Source};
 use crate::config::Limits;
 use crate::upstream::Upstream;
 
-/// How long the first listing waits for an upstream that has not said a word.
-const SILENT_WAIT: Duration = Duration::from_millis(1500);
+/// How long the first listing waits for an upstream that has not said a word: with what
+/// starting takes, a second and a half.
+const SILENT_WAIT: Duration = Duration::from_millis(1450);
 
 /// What the rest of the program sees.
 #[derive(Debug, Clone, Default)]

@@ -1,26 +1,35 @@
 //! Listings: of tools out of the catalog, of everything else out of what the upstreams say now.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
+use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use super::Router;
-use crate::catalog::Items;
-use crate::upstream::Kind;
+use crate::catalog::{Items, Owner};
+use crate::upstream::{Kind, State, TransportError, Upstream};
 use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};
+
+/// How long an upstream may take for a listing that a client waits for: its prompts and
+/// resources are worth less than the others' at once.
+const LIST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The last listing of each kind, by which requests are routed.
 #[derive(Debug, Default)]
 pub(super) struct Listed {
     // std's Mutex: held for an assignment, never across an await.
-    items: Mutex<[Option<Arc<Items>>; 3]>,
+    items: Mutex<[Option<Last>; 3]>,
 }
 
+/// A listing, and whether every upstream is in it.
+type Last = (Arc<Items>, bool);
+
 impl Listed {
-    fn get(&self, kind: Kind) -> Option<Arc<Items>> {
+    fn get(&self, kind: Kind) -> Option<Last> {
         let items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
         items[kind as usize].clone()
     }
@@ -33,9 +42,9 @@ impl Listed {
         }
     }
 
-    fn set(&self, kind: Kind, items: Arc<Items>) {
+    fn set(&self, kind: Kind, items: Arc<Items>, is_whole: bool) {
         let mut all = self.items.lock().unwrap_or_else(PoisonError::into_inner);
-        all[kind as usize] = Some(items);
+        all[kind as usize] = Some((items, is_whole));
     }
 }
 
@@ -107,11 +116,20 @@ impl Router {
         list_result("tools", &catalog.tools(), client)
     }
 
-    /// The last listing of a kind, or a first one.
-    pub(super) async fn items(&self, kind: Kind) -> Arc<Items> {
-        match self.listed.get(kind) {
-            Some(items) => items,
-            None => self.read_items(kind).await,
+    /// Who answers for a prompt's name or a URI, by the last listing of the kind, or a new one
+    /// when that lacks it and some upstream was not in it.
+    pub(super) async fn owner(&self, kind: Kind, key: &str) -> Option<Owner> {
+        let find = |items: &Items| match kind {
+            Kind::ResourceTemplates => items.template_owner(key).cloned(),
+            Kind::Prompts | Kind::Resources => items.owner(key).cloned(),
+        };
+        let (items, is_whole) = match self.listed.get(kind) {
+            Some(last) => last,
+            None => (self.read_items(kind).await, true),
+        };
+        match find(&items) {
+            None if !is_whole => find(&*self.read_items(kind).await),
+            owner => owner,
         }
     }
 
@@ -119,20 +137,30 @@ impl Router {
     async fn read_items(&self, kind: Kind) -> Arc<Items> {
         self.heard().await;
         let all = self.upstreams.iter().map(|upstream| async move {
-            let items = match upstream.offers(kind) {
-                true => upstream.items(kind).await,
-                false => Ok(Vec::new()),
+            if !upstream.offers(kind) {
+                return Some(Vec::new());
+            }
+            let late = TransportError::Timeout(LIST_TIMEOUT);
+            let items = match timeout(LIST_TIMEOUT, upstream.items(kind)).await {
+                Ok(items) => items,
+                Err(_) => Err(upstream.error(kind.list_method(), late)),
             };
-            let items = items.unwrap_or_else(|error| {
-                warn!(error = %error, "leaving out the listing of an upstream");
-                Vec::new()
-            });
-            (upstream.config(), items)
+            items
+                .inspect_err(|error| warn!(error = %error, "leaving out a listing"))
+                .ok()
         });
-        let items = Items::merge(kind, join_all(all).await, self.name_length);
+        let all = join_all(all).await;
+        let is_whole = all.iter().all(Option::is_some)
+            && self
+                .upstreams
+                .iter()
+                .all(|upstream| matches!(upstream.state(), State::Ready(_)));
+        let configs = self.upstreams.iter().map(Upstream::config);
+        let items = configs.zip(all.into_iter().map(Option::unwrap_or_default));
+        let items = Items::merge(kind, items.collect(), self.name_length);
         debug!(kind = kind.member(), count = items.len(), "listed");
         let items = Arc::new(items);
-        self.listed.set(kind, items.clone());
+        self.listed.set(kind, items.clone(), is_whole);
         items
     }
 }

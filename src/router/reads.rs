@@ -7,6 +7,7 @@ use serde_json::json;
 use super::Router;
 use super::bridge::Target;
 use super::relay::{Answer, Relayed};
+use crate::catalog::Owner;
 use crate::upstream::{Kind, TransportError, Upstream};
 use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};
@@ -35,14 +36,14 @@ impl Router {
     }
 
     async fn get(&self, request: &Relayed, name: &str) -> Line {
-        let prompts = self.items(Kind::Prompts).await;
-        let owner = prompts.owner(name);
-        let found = owner.and_then(|owner| Some((owner, self.upstreams.get(owner.upstream)?)));
-        let Some((owner, upstream)) = found else {
+        let owner = self.owner(Kind::Prompts, name).await;
+        let upstream = owner
+            .as_ref()
+            .and_then(|owner| self.upstreams.get(owner.upstream));
+        let (Some(Owner { item, .. }), Some(upstream)) = (&owner, upstream) else {
             let text = format!("unknown prompt `{name}`; list the prompts again");
             return request.refused(code::INVALID_PARAMS, &text);
         };
-        let item = &owner.item;
         let target = Target::read("prompts/get", "name", &item.key, &item.quoted_key);
         self.read_from(request, &target, upstream).await.0
     }
@@ -66,13 +67,11 @@ impl Router {
     }
 
     async fn who_has(&self, uri: &str) -> Vec<&Upstream> {
-        let resources = self.items(Kind::Resources).await;
-        let mut owner = resources.owner(uri).map(|owner| owner.upstream);
+        let mut owner = self.owner(Kind::Resources, uri).await;
         if owner.is_none() {
-            let templates = self.items(Kind::ResourceTemplates).await;
-            owner = templates.template_owner(uri).map(|owner| owner.upstream);
+            owner = self.owner(Kind::ResourceTemplates, uri).await;
         }
-        match owner.and_then(|owner| self.upstreams.get(owner)) {
+        match owner.and_then(|owner| self.upstreams.get(owner.upstream)) {
             Some(upstream) => vec![upstream],
             None => {
                 let offering = |upstream: &&Upstream| upstream.offers(Kind::Resources);
