@@ -19,6 +19,14 @@ use crate::upstream::error::{TransportError, chain};
 /// How many redirects one request follows.
 const MAX_REDIRECTS: usize = 3;
 
+/// From this size on, in bytes, a body gets a block of memory that goes back to the system when it
+/// is dropped. Freed blocks of a few megabytes stay in the heap for as long as the process lives.
+const OWN_PAGES: u64 = 1 << 20;
+
+/// Blocks above this size, in bytes, are always given back at once
+/// (glibc's `DEFAULT_MMAP_THRESHOLD_MAX` is 32 MiB).
+const GIVEN_BACK: u64 = 33 << 20;
+
 /// The HTTP side of one upstream.
 #[derive(Debug)]
 pub(crate) struct Http {
@@ -187,8 +195,12 @@ impl Body {
         if announced == Some(first.len() as u64) {
             return Ok(first);
         }
-        let expected = announced.map_or(first.len(), |length| length as usize);
-        let mut all = BytesMut::with_capacity(expected.max(first.len()));
+        let mut all = BytesMut::with_capacity(match announced {
+            Some(length) if length < OWN_PAGES => length as usize,
+            // Pages that stay untouched cost nothing.
+            Some(length) => length.max(GIVEN_BACK) as usize,
+            None => first.len(),
+        });
         let mut next = Some(first);
         while let Some(chunk) = next {
             if all.len() + chunk.len() > self.limit {
