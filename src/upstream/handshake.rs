@@ -2,11 +2,8 @@
 //! Backward Compatibility): a modern probe, which has no side effect; then `initialize`;
 //! then the stream of HTTP+SSE.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
-use http::StatusCode;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use tracing::debug;
@@ -14,22 +11,21 @@ use tracing::debug;
 use super::error::TransportError;
 use super::live::{Identity, Live, ServerFacts};
 use super::request::{Request, next_id};
+use super::transport::Transport;
 use super::transport::http::Http;
 use super::transport::http_sse::{HttpSse, HttpSseStream};
 use super::transport::streamable_http::{DISCOVER, StreamableHttp};
 use super::transport::streamable_http_legacy::StreamableHttpLegacy;
-use super::transport::{Transport, error_text};
 use crate::config::TransportChoice;
+use crate::wire::Era;
 use crate::wire::version::{LEGACY, MODERN};
-use crate::wire::{Era, Message};
+
+mod answer;
+
+use answer::{Probe, is_older_transport, read_initialize, read_probe, refuses_what_it_supports};
 
 /// How long one step may take. Together under the 30 s that clients wait for a server.
 const STEP_TIMEOUT: Duration = Duration::from_secs(9);
-
-/// Codes by which a modern server shows itself even in a refusal (MCP 2026-07-28 § Error Codes).
-const HEADER_MISMATCH: i64 = -32020;
-const MISSING_CAPABILITY: i64 = -32021;
-const UNSUPPORTED_VERSION: i64 = -32022;
 
 /// A connection as the handshake leaves it; with its stream for HTTP+SSE, which must be read on.
 pub(crate) type Connected = (Live, Option<HttpSseStream>);
@@ -84,9 +80,21 @@ impl Handshake<'_> {
     async fn discover(&self, modern: &StreamableHttp) -> Result<Probe, TransportError> {
         let meta = format!("{{\"_meta\":{{{}}}}}", self.identity.meta_members());
         let params: Value = serde_json::from_str(&meta).unwrap_or_default();
-        let request = Request::ours(next_id(), DISCOVER, &params);
-        let answer = step(async { modern.send(&request).await?.response().await }).await;
-        match answer {
+        let ask = async || {
+            let request = Request::ours(next_id(), DISCOVER, &params);
+            modern.send(&request).await?.response().await
+        };
+        // Asked again within the same step, so that clients wait no longer.
+        let answer = step(async {
+            let answer = ask().await?;
+            if !refuses_what_it_supports(&answer) {
+                return Ok(answer);
+            }
+            (self.alive)();
+            debug!("refused a revision that it supports; asking again");
+            ask().await
+        });
+        match answer.await {
             Ok(answer) => {
                 (self.alive)();
                 read_probe(&answer)
@@ -173,118 +181,12 @@ impl Handshake<'_> {
 
 const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 
-/// What the answer to `server/discover` tells.
-#[derive(Debug, PartialEq, Eq)]
-enum Probe {
-    Modern(ServerFacts),
-    Legacy,
-}
-
 async fn step<T>(
     doing: impl Future<Output = Result<T, TransportError>>,
 ) -> Result<T, TransportError> {
     timeout(STEP_TIMEOUT, doing)
         .await
         .map_err(|_| TransportError::Timeout(STEP_TIMEOUT))?
-}
-
-/// 400, 404 and 405 are how an HTTP+SSE server refuses a POST (MCP 2026-07-28 § HTTP+SSE Transport).
-fn is_older_transport(error: &TransportError) -> bool {
-    matches!(
-        error,
-        TransportError::Status {
-            status: StatusCode::BAD_REQUEST
-                | StatusCode::NOT_FOUND
-                | StatusCode::METHOD_NOT_ALLOWED,
-            ..
-        }
-    )
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default, rename_all = "camelCase")]
-struct Said<'a> {
-    #[serde(borrow)]
-    protocol_version: Cow<'a, str>,
-    supported_versions: Vec<String>,
-    capabilities: Value,
-    instructions: Option<String>,
-}
-
-impl Said<'_> {
-    fn facts(self) -> ServerFacts {
-        ServerFacts {
-            instructions: self.instructions.filter(|text| !text.trim().is_empty()),
-            capabilities: self.capabilities,
-        }
-    }
-}
-
-fn read_probe(answer: &Message) -> Result<Probe, TransportError> {
-    if let Some(result) = answer.result() {
-        let Ok(said) = serde_json::from_slice::<Said>(result) else {
-            return Ok(Probe::Legacy);
-        };
-        let modern = said
-            .supported_versions
-            .iter()
-            .any(|version| version == MODERN);
-        return Ok(if modern {
-            Probe::Modern(said.facts())
-        } else {
-            Probe::Legacy
-        });
-    }
-    #[derive(Deserialize)]
-    struct Refusal {
-        code: Option<i64>,
-        #[serde(default)]
-        data: Value,
-    }
-    let refusal = answer
-        .error()
-        .and_then(|error| serde_json::from_slice::<Refusal>(error).ok());
-    match refusal.as_ref().and_then(|refusal| refusal.code) {
-        Some(UNSUPPORTED_VERSION) => {
-            let supported = refusal
-                .map(|refusal| refusal.data["supported"].clone())
-                .unwrap_or_default();
-            let knows = |version: &&str| {
-                supported
-                    .as_array()
-                    .is_some_and(|all| all.iter().any(|v| v == version))
-            };
-            match LEGACY.iter().find(|version| knows(version)) {
-                Some(_) => Ok(Probe::Legacy),
-                None => Err(TransportError::Handshake(format!(
-                    "it speaks only {supported} of the revisions of MCP"
-                ))),
-            }
-        }
-        Some(HEADER_MISMATCH | MISSING_CAPABILITY) => {
-            Err(TransportError::Handshake(error_text(answer)))
-        }
-        _ => Ok(Probe::Legacy),
-    }
-}
-
-fn read_initialize(answer: &Message) -> Result<(&'static str, ServerFacts), TransportError> {
-    let Some(result) = answer.result() else {
-        return Err(TransportError::Handshake(error_text(answer)));
-    };
-    let said: Said = serde_json::from_slice(result).map_err(|e| {
-        TransportError::Handshake(format!("its answer to `initialize` is broken: {e}"))
-    })?;
-    let known = LEGACY
-        .into_iter()
-        .find(|version| *version == said.protocol_version);
-    let version = known.ok_or_else(|| {
-        TransportError::Handshake(format!(
-            "it speaks revision `{}` of MCP, which is unknown here",
-            said.protocol_version
-        ))
-    })?;
-    Ok((version, said.facts()))
 }
 
 impl From<(Http, TransportError)> for TransportError {

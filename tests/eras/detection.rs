@@ -1,12 +1,13 @@
 //! A modern probe comes first. What it is answered decides, and a refusal that no modern server
 //! gives leads to `initialize` (MCP 2026-07-28 § Versioning, Backward Compatibility).
 
-use serde_json::json;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::asked;
-use crate::support::json::text_of;
+use serde_json::{Value, json};
+
 use crate::support::raw::Reply;
 use crate::support::{proxy, upstream};
+use crate::{asked, text_of};
 
 /// What is said to the probe whose id has these bytes.
 type Answer = fn(&[u8]) -> Reply;
@@ -18,17 +19,18 @@ fn refusal(status: u16, code: i32) -> Reply {
     Reply::json(message.to_string()).with_status(status)
 }
 
-/// -32022, naming what the server supports.
-fn unsupported(versions: &[&str]) -> Reply {
+/// -32022 to the probe with this id, naming what the server supports.
+fn unsupported(id: &[u8], versions: &[&str]) -> Reply {
+    let id: Value = serde_json::from_slice(id).unwrap();
     let data = json!({"supported": versions, "requested": "2026-07-28"});
     let error = json!({"code": -32022, "message": "Unsupported protocol version", "data": data});
-    let message = json!({"jsonrpc": "2.0", "id": 1, "error": error});
+    let message = json!({"jsonrpc": "2.0", "id": id, "error": error});
     Reply::json(message.to_string()).with_status(400)
 }
 
 /// A discovery that offers these versions.
 fn discovery(id: &[u8], versions: &[&str]) -> Reply {
-    let id: serde_json::Value = serde_json::from_slice(id).unwrap();
+    let id: Value = serde_json::from_slice(id).unwrap();
     let result = json!({
         "resultType": "complete",
         "supportedVersions": versions,
@@ -95,11 +97,11 @@ async fn any_refusal_of_the_probe_that_no_modern_server_gives_leads_to_initializ
         ("202", |_| Reply::status(202)),
         ("a reset", |_| Reply::reset()),
         ("an empty stream", |_| Reply::sse([""; 0])),
-        ("legacy versions only", |_| {
-            unsupported(&["2025-11-25", "2025-06-18"])
+        ("legacy versions only", |id| {
+            unsupported(id, &["2025-11-25", "2025-06-18"])
         }),
-        ("a legacy version beside a newer one", |_| {
-            unsupported(&["2027-01-01", "2025-11-25"])
+        ("a legacy version beside a newer one", |id| {
+            unsupported(id, &["2027-01-01", "2025-11-25"])
         }),
         ("a discovery of legacy versions", |id| {
             discovery(id, &["2025-11-25"])
@@ -155,10 +157,15 @@ async fn a_server_that_hangs_on_the_probe_is_asked_to_initialize() {
 
 #[tokio::test]
 async fn an_error_of_the_modern_era_is_not_taken_for_a_legacy_server() {
-    let probes: [(&str, Answer); 4] = [
+    let probes: [(&str, Answer); 5] = [
         ("-32020", |_| refusal(400, -32020)),
         ("-32021", |_| refusal(400, -32021)),
-        ("2027-01-01", |_| unsupported(&["2027-01-01"])),
+        ("2027-01-01", |id| unsupported(id, &["2027-01-01"])),
+        ("supports only null", |_| {
+            let error = r#"{"code":-32022,"message":"no","data":"2026-07-28"}"#;
+            let message = format!(r#"{{"jsonrpc":"2.0","id":null,"error":{error}}}"#);
+            Reply::json(message).with_status(400)
+        }),
         ("401", |_| Reply::status(401)),
     ];
     for (sign, probe) in probes {
@@ -173,6 +180,83 @@ async fn an_error_of_the_modern_era_is_not_taken_for_a_legacy_server() {
             "{sign}: {asked:?}"
         );
     }
+}
+
+/// Refuses our revision and names it as supported all the same, `times` times.
+fn that_refuses_what_it_supports(
+    server: upstream::Builder,
+    times: usize,
+    versions: &'static [&'static str],
+) -> upstream::Builder {
+    let probes = AtomicUsize::new(0);
+    server.intercept(move |request| {
+        let probe = request.is("server/discover");
+        let refused = probe && probes.fetch_add(1, Ordering::Relaxed) < times;
+        refused.then(|| unsupported(&request.id_bytes().unwrap(), versions))
+    })
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_a_version_it_supports_is_asked_once_more() {
+    let offers: [&[&str]; 2] = [&["2026-07-28"], &["2025-11-25", "2026-07-28"]];
+    for versions in offers {
+        let server = upstream::modern().tool("search");
+        let server = that_refuses_what_it_supports(server, 1, versions);
+        let server = server.start().await;
+        let mut client = proxy::new().upstream("a", &server).start().await;
+
+        assert_eq!(client.tool_names().await, ["search"], "{versions:?}");
+        let requests = server.raw.requests();
+        let asked = asked(&requests);
+        let probes = asked.iter().filter(|it| *it == "POST server/discover");
+        assert_eq!(probes.count(), 2, "{asked:?}");
+        assert!(!asked.contains(&"POST initialize".to_owned()), "{asked:?}");
+        assert_ne!(requests[0].id_bytes(), requests[1].id_bytes());
+        for probe in &requests[..2] {
+            let told = probe.header("mcp-protocol-version");
+            assert_eq!(told, Some("2026-07-28"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_always_refuses_the_version_it_supports_is_left_alone() {
+    let probes = AtomicUsize::new(0);
+    let server = upstream::legacy().tool("search").intercept(move |request| {
+        let probe = request.is("server/discover");
+        probe.then(|| match probes.fetch_add(1, Ordering::Relaxed) {
+            0 | 1 => unsupported(&request.id_bytes().unwrap(), &["2026-07-28"]),
+            // The next attempt to connect ends here; the first must not come so far.
+            _ => Reply::status(401),
+        })
+    });
+    let server = server.start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+
+    assert_eq!(client.tool_names().await, [""; 0]);
+    client
+        .wait_for_stderr("refuses revision `2026-07-28`")
+        .await;
+    let asked = asked(&server.raw.requests());
+    assert!(matches!(asked.len(), 2 | 3), "{asked:?}");
+    assert!(
+        asked.iter().all(|asked| asked == "POST server/discover"),
+        "{asked:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_legacy_version_is_spoken_where_the_modern_one_is_refused_twice() {
+    let server = upstream::legacy().tool("search").without_server_stream();
+    let versions = &["2026-07-28", "2025-11-25"];
+    let server = that_refuses_what_it_supports(server, usize::MAX, versions);
+    let server = server.start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+
+    assert_eq!(client.tool_names().await, ["search"]);
+    let begun = &asked(&server.raw.requests())[..3];
+    let probe = "POST server/discover";
+    assert_eq!(begun, [probe, probe, "POST initialize"]);
 }
 
 #[tokio::test]

@@ -1,0 +1,197 @@
+//! What a server's answers to the handshake tell: its era, its revision, and what it says of itself.
+//!
+//! Nothing is sent here, and no answer, however broken, is more than an error.
+
+use std::borrow::Cow;
+
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::super::error::TransportError;
+use super::super::live::ServerFacts;
+use super::super::transport::{error_code, error_text};
+use crate::wire::Message;
+use crate::wire::outgoing::code;
+use crate::wire::version::{LEGACY, MODERN};
+
+/// Codes by which a modern server shows itself even in a refusal (MCP 2026-07-28 § Error Codes).
+const HEADER_MISMATCH: i64 = -32020;
+const MISSING_CAPABILITY: i64 = -32021;
+
+/// What the answer to `server/discover` tells.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Probe {
+    /// It speaks our modern revision.
+    Modern(ServerFacts),
+    /// It offers legacy revisions, or said nothing that only a modern server says: try `initialize`.
+    Legacy,
+}
+
+/// The members of either result that matter here.
+#[derive(Deserialize, Default)]
+#[serde(default, rename_all = "camelCase")]
+struct Said<'a> {
+    #[serde(borrow)]
+    protocol_version: Cow<'a, str>,
+    supported_versions: Vec<String>,
+    capabilities: Value,
+    instructions: Option<String>,
+}
+
+impl Said<'_> {
+    fn facts(self) -> ServerFacts {
+        let capabilities = match self.capabilities {
+            object @ Value::Object(_) => object,
+            _ => Value::Null,
+        };
+        ServerFacts {
+            instructions: self.instructions.filter(|text| !text.trim().is_empty()),
+            capabilities,
+        }
+    }
+}
+
+/// Whether the answer refuses our modern revision and names it as supported nevertheless,
+/// so that the request is to be made again (MCP 2026-07-28 § Versioning).
+pub(super) fn refuses_what_it_supports(answer: &Message) -> bool {
+    error_code(answer) == Some(code::UNSUPPORTED_PROTOCOL_VERSION)
+        && names(&supported(answer), MODERN)
+}
+
+/// The `data.supported` of an error; null where it has none.
+fn supported(answer: &Message) -> Value {
+    #[derive(Deserialize)]
+    struct Refusal {
+        #[serde(default)]
+        data: Value,
+    }
+    let refusal = answer
+        .error()
+        .and_then(|error| serde_json::from_slice::<Refusal>(error).ok());
+    // Read by `get`: `data` may be anything, and indexing to change it panics on a text.
+    refusal
+        .and_then(|mut refusal| refusal.data.get_mut("supported").map(Value::take))
+        .unwrap_or_default()
+}
+
+fn names(supported: &Value, version: &str) -> bool {
+    supported
+        .as_array()
+        .is_some_and(|all| all.iter().any(|named| named == version))
+}
+
+/// Reads the answer to `server/discover`.
+///
+/// # Errors
+/// [`TransportError::Handshake`] when a modern server refuses us for good.
+pub(super) fn read_probe(answer: &Message) -> Result<Probe, TransportError> {
+    if let Some(result) = answer.result() {
+        let Ok(said) = serde_json::from_slice::<Said>(result) else {
+            return Ok(Probe::Legacy);
+        };
+        let modern = said
+            .supported_versions
+            .iter()
+            .any(|version| version == MODERN);
+        return Ok(if modern {
+            Probe::Modern(said.facts())
+        } else {
+            Probe::Legacy
+        });
+    }
+    match error_code(answer) {
+        Some(code::UNSUPPORTED_PROTOCOL_VERSION) => {
+            let supported = supported(answer);
+            match LEGACY.iter().any(|version| names(&supported, version)) {
+                true => Ok(Probe::Legacy),
+                false => Err(TransportError::Handshake(format!(
+                    "it refuses revision `{MODERN}` of MCP and supports only {supported}"
+                ))),
+            }
+        }
+        Some(HEADER_MISMATCH | MISSING_CAPABILITY) => {
+            Err(TransportError::Handshake(error_text(answer)))
+        }
+        _ => Ok(Probe::Legacy),
+    }
+}
+
+/// Reads the answer to `initialize`: the revision that the server chose, and its facts.
+///
+/// # Errors
+/// [`TransportError::Handshake`] when it is an error, broken, or names a revision unknown here.
+pub(super) fn read_initialize(
+    answer: &Message,
+) -> Result<(&'static str, ServerFacts), TransportError> {
+    let Some(result) = answer.result() else {
+        return Err(TransportError::Handshake(error_text(answer)));
+    };
+    let said: Said = serde_json::from_slice(result).map_err(|e| {
+        TransportError::Handshake(format!("its answer to `initialize` is broken: {e}"))
+    })?;
+    let known = LEGACY
+        .into_iter()
+        .find(|version| *version == said.protocol_version);
+    let version = known.ok_or_else(|| {
+        TransportError::Handshake(format!(
+            "it speaks revision `{}` of MCP, which is unknown here",
+            said.protocol_version
+        ))
+    })?;
+    Ok((version, said.facts()))
+}
+
+/// 400, 404 and 405 are how an HTTP+SSE server refuses a POST (MCP 2026-07-28 § HTTP+SSE Transport).
+pub(super) fn is_older_transport(error: &TransportError) -> bool {
+    matches!(
+        error,
+        TransportError::Status {
+            status: StatusCode::BAD_REQUEST
+                | StatusCode::NOT_FOUND
+                | StatusCode::METHOD_NOT_ALLOWED,
+            ..
+        }
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn capabilities_are_kept_whole_or_are_null() {
+        let declared = json!({"tools": {"listChanged": true}, "x": {"y": [1, null]}});
+        let cases = [
+            (declared.clone(), declared, true),
+            (
+                json!({"tools": {"listChanged": "true"}}),
+                json!({"tools": {"listChanged": "true"}}),
+                false,
+            ),
+            (json!({"tools": true}), json!({"tools": true}), false),
+            (json!({}), json!({}), false),
+            (json!("tools"), Value::Null, false),
+            (json!(["tools"]), Value::Null, false),
+            (Value::Null, Value::Null, false),
+        ];
+        for (said, kept, announces) in cases {
+            let discovered = json!({"supportedVersions": [MODERN], "capabilities": said});
+            let initialized = json!({"protocolVersion": LEGACY[0], "capabilities": said});
+            let answer = |result: Value| {
+                let message = json!({"jsonrpc": "2.0", "id": 1, "result": result});
+                Message::parse(message.to_string()).unwrap()
+            };
+            let Ok(Probe::Modern(modern)) = read_probe(&answer(discovered)) else {
+                panic!("{said}");
+            };
+            let (_, legacy) = read_initialize(&answer(initialized)).unwrap();
+            for facts in [modern, legacy] {
+                assert_eq!(facts.capabilities, kept, "{said}");
+                assert_eq!(facts.announces("tools"), announces, "{said}");
+            }
+        }
+    }
+}
