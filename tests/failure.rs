@@ -187,8 +187,8 @@ async fn a_failed_call_says_who_failed_why_and_what_to_do_while_others_go_on() {
     status_400: -31005 400 not run: `bad` did not answer `tools/call`: HTTP 400 Bad Request: {"detail":"missing field `q`"}
     status_401: -31002 401 not run: `bad` did not answer `tools/call`: it asks for credentials (HTTP 401); put a token into its `headers`
     status_403: -31005 403 not run: `bad` did not answer `tools/call`: HTTP 403 Forbidden; check the credentials in its `headers`
-    status_404: -31005 404 not run: `bad` did not answer `tools/call`: HTTP 404 Not Found; is its url the MCP endpoint?
-    status_405: -31005 405 not run: `bad` did not answer `tools/call`: HTTP 405 Method Not Allowed; is its url the MCP endpoint?
+    status_404: -31005 404 not run: `bad` did not answer `tools/call`: HTTP 404 Not Found; are its `url` and `transport` right?
+    status_405: -31005 405 not run: `bad` did not answer `tools/call`: HTTP 405 Method Not Allowed; are its `url` and `transport` right?
     status_429: -31005 429 not run: `bad` did not answer `tools/call`: HTTP 429 Too Many Requests; try again in 30 s
     status_500: -31005 500 unknown: `bad` did not answer `tools/call`: HTTP 500 Internal Server Error: boom   [31mtraceback; the server is in trouble, try again later (it may have run: check before you send it again)
     status_503: -31005 503 unknown: `bad` did not answer `tools/call`: HTTP 503 Service Unavailable; the server is in trouble, try again later (it may have run: check before you send it again)

@@ -8,7 +8,7 @@ use super::Router;
 use super::bridge::Target;
 use super::relay::{Answer, Relayed};
 use crate::catalog::Route;
-use crate::upstream::{TransportError, Upstream, UpstreamError};
+use crate::upstream::{State, TransportError, Upstream, UpstreamError};
 use crate::wire::outgoing::code;
 use crate::wire::splice::decode;
 use crate::wire::{Era, Line, Message};
@@ -27,10 +27,7 @@ impl Router {
 
     async fn call(&self, call: &Relayed, name: &str) -> Line {
         let Some(route) = self.find(name).await else {
-            let text = format!(
-                "unknown tool `{name}`; it may be filtered out or its server away: list the tools again"
-            );
-            return call.refused(code::INVALID_PARAMS, &text);
+            return call.refused(code::INVALID_PARAMS, &self.unknown(name));
         };
         match self.upstreams.get(route.upstream) {
             Some(upstream) => call.answered(upstream, self.run(call, route, upstream).await),
@@ -38,16 +35,29 @@ impl Router {
         }
     }
 
-    /// Finds the tool; if it is not there, once every upstream was heard: an early call is not
-    /// refused for its haste.
+    /// Finds the tool once every upstream was heard or given up for the moment: before, the name
+    /// might lead to another than it will, and an early call is not refused for its haste.
     async fn find(&self, name: &str) -> Option<Route> {
-        let now = self.view.borrow().catalog.route(name);
-        if now.is_some() {
-            return now;
+        if !self.view.borrow().complete {
+            self.heard().await;
         }
-        let mut view = self.view.clone();
-        let known = view.wait_for(|view| view.complete || view.catalog.route(name).is_some());
-        known.await.ok()?.catalog.route(name)
+        self.view.borrow().catalog.route(name)
+    }
+
+    /// What to say of a tool that nobody has.
+    fn unknown(&self, name: &str) -> String {
+        let is_away = |upstream: &&Upstream| !matches!(upstream.state(), State::Ready(_));
+        let away = self.upstreams.iter().filter(is_away);
+        let away: Vec<_> = away.map(|u| format!("`{}`", u.config().name)).collect();
+        match away.is_empty() {
+            true => format!(
+                "unknown tool `{name}`; it may be filtered out or gone: list the tools again"
+            ),
+            false => format!(
+                "unknown tool `{name}`; these servers are not connected: {}",
+                away.join(", ")
+            ),
+        }
     }
 
     /// Gets the response. When the upstream refuses an old schema, the call has not run, and

@@ -121,7 +121,7 @@ impl Router {
         if is_progress {
             let token = message.param("progressToken");
             let key = |token: Member<'_>| Key::new(&message.bytes().slice_ref(token.value()));
-            if !token.is_some_and(|token| self.inflight.has_token(&key(token))) {
+            if !token.is_some_and(|token| self.inflight.hear(&key(token))) {
                 return debug!(upstream, "dropping progress that nobody waits for");
             }
         }

@@ -41,8 +41,15 @@ pub(super) struct Inflight {
 #[derive(Debug, Default)]
 struct State {
     calls: HashMap<Key, Call>,
-    /// How many calls have this token; one, unless a client breaks the rules.
-    tokens: HashMap<Key, usize>,
+    tokens: HashMap<Key, Token>,
+}
+
+#[derive(Debug, Default)]
+struct Token {
+    /// How many calls have it; one, unless a client breaks the rules.
+    calls: usize,
+    /// Whether the client was told of progress under it.
+    heard: bool,
 }
 
 #[derive(Debug)]
@@ -77,7 +84,7 @@ impl Inflight {
             }),
         };
         if let Some(token) = token {
-            *state.tokens.entry(token).or_default() += 1;
+            state.tokens.entry(token).or_default().calls += 1;
         }
         true
     }
@@ -94,9 +101,17 @@ impl Inflight {
         self.state().take(id).is_some()
     }
 
-    /// Whether a call with this progress token is in flight.
-    pub(super) fn has_token(&self, token: &Key) -> bool {
-        self.state().tokens.contains_key(token)
+    /// Notes that there is progress under this token. `false` when no call has it.
+    pub(super) fn hear(&self, token: &Key) -> bool {
+        let mut state = self.state();
+        let token = state.tokens.get_mut(token);
+        token.map(|token| token.heard = true).is_some()
+    }
+
+    /// Whether the client was told of progress under this token.
+    pub(super) fn was_heard(&self, token: Option<&Bytes>) -> bool {
+        let state = self.state();
+        token.is_some_and(|token| state.tokens.get(&Key::new(token)).is_some_and(|t| t.heard))
     }
 
     /// Stops a call; `None` when there is none. Whom to tell comes back.
@@ -122,10 +137,10 @@ impl State {
     fn take(&mut self, id: &Key) -> Option<Call> {
         let call = self.calls.remove(id)?;
         if let Some(token) = &call.token
-            && let Some(count) = self.tokens.get_mut(token)
+            && let Some(used) = self.tokens.get_mut(token)
         {
-            *count -= 1;
-            if *count == 0 {
+            used.calls -= 1;
+            if used.calls == 0 {
                 self.tokens.remove(token);
             }
         }
@@ -158,9 +173,11 @@ mod tests {
         assert!(inflight.begin(key("1"), Some(&token), spawn));
         assert!(inflight.begin(key("1.0"), None, spawn));
         assert!(inflight.finish(&key(r#""a""#)));
-        assert!(inflight.has_token(&key("1")));
+        assert!(!inflight.was_heard(Some(&token)));
+        assert!(inflight.hear(&key("1")));
+        assert!(inflight.was_heard(Some(&token)));
         assert!(inflight.abort(&key("1")).is_some());
-        assert!(!inflight.has_token(&key("1")));
+        assert!(!inflight.hear(&key("1")));
         assert!(!inflight.finish(&key("1")));
         assert!(inflight.abort_all().is_empty());
         assert!(!inflight.finish(&key("1.0")));

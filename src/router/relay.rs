@@ -105,11 +105,18 @@ impl Router {
     ) -> Result<Answer, UpstreamError> {
         match self.attempt(request, target, upstream).await {
             Err(Lost { error, heard })
-                if target.repeatable && !heard && error.cause.is_interruption() =>
+                if target.repeatable
+                    && !heard
+                    && !self.inflight.was_heard(request.token.as_ref())
+                    && error.cause.is_interruption() =>
             {
                 debug!(error = %error, "sending a repeatable request again");
                 let again = self.attempt(request, target, upstream).await;
-                again.map_err(|lost| lost.error)
+                // The first attempt may have run, whatever kept the second one from it.
+                again.map_err(|lost| {
+                    debug!(error = %lost.error, "the second attempt failed as well");
+                    error
+                })
             }
             other => other.map_err(|lost| lost.error),
         }
@@ -122,7 +129,7 @@ impl Router {
         target: &Target<'_>,
         upstream: &Upstream,
     ) -> Result<Answer, Lost> {
-        let sent = upstream.call(|live| {
+        let sent = upstream.call(target.method, |live| {
             let sent = bridge::request(&request.message, target, request.client, live);
             debug!(
                 upstream = %upstream.config().name,

@@ -176,7 +176,9 @@ impl Backoff {
         } else {
             doubled.min(LAST_DELAY)
         };
-        delay.mul_f64(0.8 + 0.4 * fastrand::f64())
+        let varied = delay.mul_f64(0.8 + 0.4 * fastrand::f64());
+        // Whole milliseconds, as they are logged.
+        Duration::from_millis(varied.as_millis() as u64)
     }
 }
 

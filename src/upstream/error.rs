@@ -29,6 +29,9 @@ pub enum TransportError {
     /// Nothing came for too long.
     #[error("no answer for {} s; raise its `timeout` if it needs longer", .0.as_secs_f64())]
     Timeout(Duration),
+    /// A server that was asked to shake hands has said nothing.
+    #[error("it said nothing for {} s; is there an MCP server behind its url?", .0.as_secs_f64())]
+    Silent(Duration),
     /// The connection broke after the request was sent.
     #[error("lost the connection before the answer: {0}")]
     Interrupted(String),
@@ -125,6 +128,7 @@ impl TransportError {
             | Self::HeaderMismatch
             | Self::Handshake(_)
             | Self::NotReady(_)
+            | Self::Silent(_)
             | Self::ShuttingDown => Outcome::NotRun,
             Self::Status {
                 status, refused, ..
@@ -150,9 +154,11 @@ impl TransportError {
 
     fn code(&self) -> i64 {
         match self {
-            Self::Connect(_) | Self::Certificate(_) | Self::NotReady(_) | Self::ShuttingDown => {
-                code::UNAVAILABLE
-            }
+            Self::Connect(_)
+            | Self::Certificate(_)
+            | Self::NotReady(_)
+            | Self::Silent(_)
+            | Self::ShuttingDown => code::UNAVAILABLE,
             Self::LoginRequired => code::LOGIN_REQUIRED,
             Self::Timeout(_) => code::TIMEOUT,
             Self::Interrupted(_) | Self::StreamEnded | Self::SessionExpired => code::INTERRUPTED,

@@ -164,9 +164,16 @@ impl Upstream {
     ///
     /// # Errors
     /// [`UpstreamError`]; its [`outcome`](TransportError::outcome) says whether the request may have run.
-    pub async fn call(&self, build: impl Fn(&Live) -> Request) -> Result<Call, UpstreamError> {
+    pub async fn call(
+        &self,
+        method: &'static str,
+        build: impl Fn(&Live) -> Request,
+    ) -> Result<Call, UpstreamError> {
         let mut renewed = false;
-        let mut live = self.live().await.map_err(|cause| self.error("", cause))?;
+        let mut live = self
+            .live()
+            .await
+            .map_err(|cause| self.error(method, cause))?;
         loop {
             let request = build(&live);
             match live.transport.send(&request).await {
@@ -184,9 +191,9 @@ impl Upstream {
                     live = self
                         .live_after(live.generation)
                         .await
-                        .map_err(|e| self.error(request.method, e))?;
+                        .map_err(|e| self.error(method, e))?;
                 }
-                Err(cause) => return Err(self.error(request.method, cause)),
+                Err(cause) => return Err(self.error(method, cause)),
             }
         }
     }

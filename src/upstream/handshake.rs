@@ -105,7 +105,7 @@ impl Handshake<'_> {
                 Err(e)
             }
             Err(error) => {
-                if !matches!(error, TransportError::Timeout(_)) {
+                if !matches!(error, TransportError::Silent(_)) {
                     (self.alive)();
                 }
                 debug!(%error, "no modern answer; trying `initialize`");
@@ -121,7 +121,7 @@ impl Handshake<'_> {
             StreamableHttpLegacy::initialize(http, &request),
         )
         .await;
-        let (mut session, answer) = begun.map_err(|_| TransportError::Timeout(STEP_TIMEOUT))??;
+        let (mut session, answer) = begun.map_err(|_| TransportError::Silent(STEP_TIMEOUT))??;
         (self.alive)();
         let (version, facts) = read_initialize(&answer)?;
         session.set_version(version);
@@ -186,7 +186,7 @@ async fn step<T>(
 ) -> Result<T, TransportError> {
     timeout(STEP_TIMEOUT, doing)
         .await
-        .map_err(|_| TransportError::Timeout(STEP_TIMEOUT))?
+        .map_err(|_| TransportError::Silent(STEP_TIMEOUT))?
 }
 
 impl From<(Http, TransportError)> for TransportError {

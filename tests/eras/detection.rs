@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
+use crate::asked;
+use crate::support::json::text_of;
 use crate::support::raw::Reply;
 use crate::support::{proxy, upstream};
-use crate::{asked, text_of};
 
 /// What is said to the probe whose id has these bytes.
 type Answer = fn(&[u8]) -> Reply;

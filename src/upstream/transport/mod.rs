@@ -64,7 +64,7 @@ pub(crate) fn answer_to(request: &Message) -> Bytes {
         "ping" => Line::result(&id, &b"{}"[..]),
         method => {
             let text =
-                format!("`{method}` is not offered; the client declared no capability for it");
+                format!("`{method}` does not pass this proxy, which declares no capability for it");
             Line::error(&id, code::METHOD_NOT_FOUND, &text, &serde_json::Value::Null)
         }
     };

@@ -55,9 +55,10 @@ fn remedy(status: StatusCode, headers: &HeaderMap) -> String {
         (Some(after), _) if after.parse::<u32>().is_ok() => format!("; try again in {after} s"),
         (Some(after), _) => format!("; try again after {after:.40}"),
         (None, StatusCode::FORBIDDEN) => "; check the credentials in its `headers`".to_owned(),
-        (None, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) => {
-            "; is its url the MCP endpoint?".to_owned()
-        }
+        (
+            None,
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED,
+        ) => "; are its `url` and `transport` right?".to_owned(),
         (None, StatusCode::TOO_MANY_REQUESTS) => "; try again later".to_owned(),
         (None, status) if status.is_server_error() => {
             "; the server is in trouble, try again later".to_owned()

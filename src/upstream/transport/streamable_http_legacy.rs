@@ -142,6 +142,10 @@ impl StreamableHttpLegacy {
             status if status.is_server_error() => {
                 Err(TransportError::status(status, String::new()))
             }
+            StatusCode::BAD_REQUEST => match self.refused(response).await {
+                Err(gone @ TransportError::SessionExpired) => Err(gone),
+                _ => Ok(None),
+            },
             _ => Ok(None),
         }
     }
@@ -171,10 +175,21 @@ impl StreamableHttpLegacy {
     }
 
     /// 404 to a request with a session id means that the session is gone, whatever the body says.
+    /// Many servers after the TypeScript SDK's examples say 400 instead, and so in words alone.
     async fn refused(&self, response: Response) -> Result<Message, TransportError> {
-        if self.has_session && response.status() == StatusCode::NOT_FOUND {
+        let status = response.status();
+        if self.has_session && status == StatusCode::NOT_FOUND {
             return Err(TransportError::SessionExpired);
         }
-        refused(response, &self.http).await
+        let answer = refused(response, &self.http).await?;
+        let is_unaddressed = answer.id().is_none_or(|id| &id[..] == b"null");
+        if self.has_session
+            && status == StatusCode::BAD_REQUEST
+            && is_unaddressed
+            && error_text(&answer).to_lowercase().contains("session")
+        {
+            return Err(TransportError::SessionExpired);
+        }
+        Ok(answer)
     }
 }
