@@ -1,7 +1,5 @@
 //! What a server answers to a JSON-RPC request, whatever carries it.
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -47,18 +45,23 @@ pub(super) fn knows(state: &State, method: &str) -> bool {
     };
     method == "tools/call"
         || handshake.contains(&method)
-        || state.script.results.contains_key(method)
+        || state.script.answers.contains_key(method)
+        || listed_by(method).is_some_and(|member| state.script.offers.contains_key(member))
 }
 
 /// Answers anything but a handshake.
 pub(super) async fn answer(call: Call) -> Vec<u8> {
     let (state, request) = (call.state.clone(), call.request.clone());
     let method = request.rpc_method();
-    if let Some(told) = state.script.results.get(&method) {
-        return result(&request, told);
+    if let Some(told) = state.script.answers.get(&method) {
+        return whole(&request, told(&request));
+    }
+    if let Some(member) = listed_by(&method).filter(|_| knows(&state, &method)) {
+        let offers = state.offers.lock().unwrap();
+        return list(&state, &request, member, &offers[member]);
     }
     match method.as_str() {
-        "tools/list" => list(&state, &request),
+        "tools/list" => list(&state, &request, "tools", &state.tools.lock().unwrap()),
         "tools/call" => {
             let name = request.tool();
             if !state.has_tool(&name) {
@@ -71,13 +74,28 @@ pub(super) async fn answer(call: Call) -> Vec<u8> {
                 (Some(at_once), None) => at_once(&request),
                 (None, None) => echo(&state, &request),
             };
-            match answer.starts_with(br#"{"jsonrpc""#) {
-                true => answer,
-                false => result(&request, std::str::from_utf8(&answer).unwrap()),
-            }
+            whole(&request, answer)
         }
         "ping" if state.script.kind != Kind::Modern => result(&request, "{}"),
         _ => error(&request, -32601, "Method not found"),
+    }
+}
+
+/// The member that holds what this method lists besides tools.
+fn listed_by(method: &str) -> Option<&'static str> {
+    match method {
+        "prompts/list" => Some("prompts"),
+        "resources/list" => Some("resources"),
+        "resources/templates/list" => Some("resourceTemplates"),
+        _ => None,
+    }
+}
+
+/// What a test gave as an answer: a result, or a whole message.
+fn whole(request: &Request, answer: Vec<u8>) -> Vec<u8> {
+    match answer.starts_with(br#"{"jsonrpc""#) {
+        true => answer,
+        false => result(request, std::str::from_utf8(&answer).unwrap()),
     }
 }
 
@@ -99,7 +117,7 @@ pub(super) fn initialize(state: &State, request: &Request) -> (Vec<u8>, String) 
     (result(request, &answer.to_string()), version)
 }
 
-fn list(state: &Arc<State>, request: &Request) -> Vec<u8> {
+fn list(state: &State, request: &Request, member: &str, items: &[String]) -> Vec<u8> {
     let params = params_of(request);
     let cursor = params.and_then(|params| params.cursor);
     let start = match cursor.map(|cursor| cursor.strip_prefix("from ").map(str::parse)) {
@@ -107,12 +125,11 @@ fn list(state: &Arc<State>, request: &Request) -> Vec<u8> {
         Some(Some(Ok(start))) => start,
         Some(_) => return error(request, -32602, "Invalid cursor"),
     };
-    let tools = state.tools.lock().unwrap();
-    let end = tools
+    let end = items
         .len()
         .min(usize::saturating_add(start, state.script.page_size));
-    let page = tools.get(start..end).unwrap_or_default().join(",");
-    let next = match end < tools.len() {
+    let page = items.get(start..end).unwrap_or_default().join(",");
+    let next = match end < items.len() {
         true => format!(r#","nextCursor":"from {end}""#),
         false => String::new(),
     };
@@ -120,7 +137,7 @@ fn list(state: &Arc<State>, request: &Request) -> Vec<u8> {
         Kind::Modern => r#","resultType":"complete","ttlMs":0,"cacheScope":"private""#,
         Kind::Legacy | Kind::HttpSse => "",
     };
-    result(request, &format!(r#"{{"tools":[{page}]{next}{hints}}}"#))
+    result(request, &format!(r#"{{"{member}":[{page}]{next}{hints}}}"#))
 }
 
 /// Says the tool's name and the bytes of its arguments.

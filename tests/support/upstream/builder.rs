@@ -33,7 +33,9 @@ pub struct Builder {
     pub(super) capabilities: String,
     pub(super) sse_replies: bool,
     pub(super) server_stream: bool,
-    pub(super) results: HashMap<String, String>,
+    /// What is listed besides tools, by the member of the result that holds it.
+    pub(super) offers: HashMap<String, Vec<String>>,
+    pub(super) answers: HashMap<String, Arc<Answer>>,
     pub(super) on_call: Option<Arc<Answer>>,
     pub(super) on_call_in_steps: Option<Arc<AnswerInSteps>>,
     pub(super) intercept: Option<Box<Intercept>>,
@@ -50,7 +52,8 @@ impl Builder {
             capabilities: r#"{"tools":{"listChanged":true}}"#.to_owned(),
             sse_replies: false,
             server_stream: true,
-            results: HashMap::new(),
+            offers: HashMap::new(),
+            answers: HashMap::new(),
             on_call: None,
             on_call_in_steps: None,
             intercept: None,
@@ -70,10 +73,23 @@ impl Builder {
         self
     }
 
-    /// Lists so many tools a page.
+    /// Lists these definitions, in these bytes, as `prompts`, `resources` or `resourceTemplates`;
+    /// the capability for them is not declared thereby.
     #[must_use]
-    pub fn page_size(mut self, tools: usize) -> Self {
-        self.page_size = tools;
+    pub fn offers<'a>(
+        mut self,
+        member: &str,
+        definitions: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        let definitions = definitions.into_iter().map(str::to_owned).collect();
+        self.offers.insert(member.to_owned(), definitions);
+        self
+    }
+
+    /// Lists so many a page.
+    #[must_use]
+    pub fn page_size(mut self, items: usize) -> Self {
+        self.page_size = items;
         self
     }
 
@@ -100,8 +116,19 @@ impl Builder {
 
     /// Answers every request of `method` with this result.
     #[must_use]
-    pub fn result(mut self, method: &str, result: &str) -> Self {
-        self.results.insert(method.to_owned(), result.to_owned());
+    pub fn result(self, method: &str, result: &str) -> Self {
+        let result = result.as_bytes().to_vec();
+        self.answers(method, move |_| result.clone())
+    }
+
+    /// Answers every request of `method` as [`Builder::reply_with`] answers calls.
+    #[must_use]
+    pub fn answers(
+        mut self,
+        method: &str,
+        answer: impl Fn(&Request) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Self {
+        self.answers.insert(method.to_owned(), Arc::new(answer));
         self
     }
 

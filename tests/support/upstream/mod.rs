@@ -79,6 +79,13 @@ impl Upstream {
         *self.state.tools.lock().unwrap() = tools;
     }
 
+    /// Replaces what is listed besides tools, given as to [`Builder::offers`].
+    pub fn set_offers<'a>(&self, member: &str, definitions: impl IntoIterator<Item = &'a str>) {
+        let definitions = definitions.into_iter().map(str::to_owned).collect();
+        let mut offers = self.state.offers.lock().unwrap();
+        offers.insert(member.to_owned(), definitions);
+    }
+
     /// Says on the server's stream to each client that the tools have changed, once one listens.
     pub async fn list_changed(&self) {
         self.notify("notifications/tools/list_changed", "{}").await;

@@ -18,6 +18,7 @@ const STREAM_BUFFER: usize = 1024;
 pub(super) struct State {
     pub(super) script: Builder,
     pub(super) tools: Mutex<Vec<String>>,
+    pub(super) offers: Mutex<HashMap<String, Vec<String>>>,
     /// The negotiated version of each session.
     pub(super) sessions: Mutex<HashMap<String, String>>,
     pub(super) streams: watch::Sender<Vec<Stream>>,
@@ -39,6 +40,7 @@ impl State {
     pub(super) fn new(script: Builder) -> Self {
         Self {
             tools: Mutex::new(script.tools.clone()),
+            offers: Mutex::new(script.offers.clone()),
             script,
             sessions: Mutex::default(),
             streams: watch::Sender::default(),
