@@ -134,3 +134,6 @@ fn known_as<'a>(item: &'a Item, kind: Kind, public: &str) -> Cow<'a, [u8]> {
     }
     Cow::Owned(splice.finish())
 }
+
+#[cfg(test)]
+mod tests;

@@ -135,3 +135,6 @@ impl Upstream {
         Ok(items)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,3 +78,6 @@ pub(super) fn read(
     let cursor = |member: Member<'_>| decode(member.value()).map(std::borrow::Cow::into_owned);
     Ok(member("nextCursor").and_then(cursor))
 }
+
+#[cfg(test)]
+mod tests;

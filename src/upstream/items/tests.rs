@@ -1,0 +1,70 @@
+//! What of a definition is known, and as which kind.
+
+use super::*;
+
+const KINDS: [Kind; 3] = [Kind::Prompts, Kind::Resources, Kind::ResourceTemplates];
+
+fn read(definition: &'static str, kind: Kind) -> Option<Item> {
+    Item::read(Bytes::from_static(definition.as_bytes()), kind)
+}
+
+#[test]
+fn an_item_is_known_by_the_key_of_its_kind() {
+    let all = r#"{"name":"n", "uri" : "u://\u00fc","uriTemplate":"t://{x}"}"#;
+    for (kind, key, quoted) in [
+        (Kind::Prompts, "n", r#""n""#),
+        (Kind::Resources, "u://ü", r#""u://\u00fc""#),
+        (Kind::ResourceTemplates, "t://{x}", r#""t://{x}""#),
+    ] {
+        let item = read(all, kind).unwrap();
+        assert_eq!((&*item.key, &*item.quoted_key), (key, quoted.as_bytes()));
+        assert_eq!(item.definition, all);
+    }
+}
+
+#[test]
+fn of_a_repeated_key_the_last_counts() {
+    let item = read(r#"{"name":"a","name":"b"}"#, Kind::Prompts).unwrap();
+    assert_eq!(&*item.key, "b");
+}
+
+#[test]
+fn what_nobody_could_ask_for_is_left_out() {
+    for nothing in [
+        "{}",
+        "[]",
+        "null",
+        "7",
+        r#""name""#,
+        r#"{"name":null,"uri":7,"uriTemplate":[]}"#,
+        r#"{"arguments":[{"name":"x","uri":"y","uriTemplate":"z"}]}"#,
+        r#"{"Name":"x","URI":"y","uritemplate":"z"}"#,
+        r#"{"name":"\ud800","uri":"\ud800","uriTemplate":"\ud800"}"#,
+    ] {
+        for kind in KINDS {
+            assert!(read(nothing, kind).is_none(), "{nothing} as {kind:?}");
+        }
+    }
+}
+
+#[test]
+fn each_kind_is_listed_and_changed_by_methods_of_its_own() {
+    for kind in KINDS {
+        assert_eq!(Kind::listed_by(kind.list_method()), Some(kind));
+    }
+    for other in [
+        "tools/list",
+        "prompts/get",
+        "resources/read",
+        "Prompts/list",
+        "",
+    ] {
+        assert_eq!(Kind::listed_by(other), None, "{other}");
+    }
+    let changed = |what: &str| Kind::changed_by(&format!("notifications/{what}"));
+    assert_eq!(changed("prompts/list_changed"), Some(&KINDS[..1]));
+    assert_eq!(changed("resources/list_changed"), Some(&KINDS[1..]));
+    for other in ["tools/list_changed", "resources/updated", "message"] {
+        assert_eq!(changed(other), None, "{other}");
+    }
+}
