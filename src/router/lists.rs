@@ -1,6 +1,6 @@
 //! Listings: of tools out of the catalog, of everything else out of what the upstreams say now.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,7 +22,14 @@ const LIST_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub(super) struct Listed {
     // std's Mutex: held for an assignment, never across an await.
-    items: Mutex<[Option<Last>; 3]>,
+    kinds: Mutex<[Listing; 3]>,
+}
+
+#[derive(Debug, Default)]
+struct Listing {
+    last: Option<Last>,
+    /// Counts the changes that upstreams have announced.
+    changes: u64,
 }
 
 /// A listing, and whether every upstream is in it.
@@ -30,21 +37,33 @@ type Last = (Arc<Items>, bool);
 
 impl Listed {
     fn get(&self, kind: Kind) -> Option<Last> {
-        let items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
-        items[kind as usize].clone()
+        self.lock()[kind as usize].last.clone()
     }
 
     /// Has the next request list these kinds anew.
     pub(super) fn forget(&self, kinds: &[Kind]) {
-        let mut all = self.items.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.lock();
         for kind in kinds {
-            all[*kind as usize] = None;
+            let listing = &mut all[*kind as usize];
+            listing.last = None;
+            listing.changes += 1;
         }
     }
 
-    fn set(&self, kind: Kind, items: Arc<Items>, is_whole: bool) {
-        let mut all = self.items.lock().unwrap_or_else(PoisonError::into_inner);
-        all[kind as usize] = Some((items, is_whole));
+    fn changes(&self, kind: Kind) -> u64 {
+        self.lock()[kind as usize].changes
+    }
+
+    /// Keeps a listing, unless something has changed since it was begun, at `changes`.
+    fn set(&self, kind: Kind, last: Last, changes: u64) {
+        let listing = &mut self.lock()[kind as usize];
+        if listing.changes == changes {
+            listing.last = Some(last);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, [Listing; 3]> {
+        self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -136,6 +155,7 @@ impl Router {
     /// Lists a kind anew. An upstream that fails is left out, and the log says why.
     async fn read_items(&self, kind: Kind) -> Arc<Items> {
         self.heard().await;
+        let changes = self.listed.changes(kind);
         let all = self.upstreams.iter().map(|upstream| async move {
             if !upstream.offers(kind) {
                 return Some(Vec::new());
@@ -160,7 +180,7 @@ impl Router {
         let items = Items::merge(kind, items.collect(), self.name_length);
         debug!(kind = kind.member(), count = items.len(), "listed");
         let items = Arc::new(items);
-        self.listed.set(kind, items.clone(), is_whole);
+        self.listed.set(kind, (items.clone(), is_whole), changes);
         items
     }
 }
