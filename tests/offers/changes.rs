@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use crate::support::proxy::{self, Client};
 use crate::support::raw::{Reply, event};
-use crate::support::upstream;
+use crate::support::{upstream, within};
 use crate::{ALL, LISTS, asked, exchange, listed, offering, result_line};
 
 const PROMPTS: &str = "notifications/prompts/list_changed";
@@ -161,14 +161,16 @@ async fn a_modern_client_that_does_not_listen_is_told_nothing_and_routed_afresh(
         server.set_offers("prompts", [r#"{"name":"new"}"#]);
         server.notify(PROMPTS, "{}").await;
         // Until the change has been heard, the prompt is not known.
-        loop {
-            let answer = client.modern("prompts/get", json!({"name": "new"})).await;
-            if answer["error"].is_null() {
-                break;
+        within("the change to be heard", async {
+            loop {
+                let answer = client.modern("prompts/get", json!({"name": "new"})).await;
+                if answer["error"].is_null() {
+                    break;
+                }
+                assert_eq!(answer["error"]["code"], -32602, "{kind}");
             }
-            assert_eq!(answer["error"]["code"], -32602, "{kind}");
-            tokio::task::yield_now().await;
-        }
+        })
+        .await;
         assert_eq!(told(&client), [""; 0], "{kind}");
     }
 }

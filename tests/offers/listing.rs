@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::raw::Reply;
-use crate::support::{proxy, upstream};
+use crate::support::{proxy, upstream, within};
 use crate::{ALL, LISTS, asked, error_to, exchange, listed, offering};
 
 /// A definition with everything that a parser and a printer would change.
@@ -110,11 +110,29 @@ async fn an_upstream_that_is_lost_or_broken_leaves_its_listing_out() {
 
     // Back again, it is listed: a listing is never older than its request.
     lost.restart();
-    lost.raw.wait_for(|request| request.is("tools/list")).await;
-    client.wait_for_stderr("connected").await;
     let expected = r#"[{"name":"late"},{"name":"p"}]"#;
-    while listed(&mut client, LISTS[0]).await != expected {
-        tokio::task::yield_now().await;
+    within("the upstream to come back", async {
+        while listed(&mut client, LISTS[0]).await != expected {}
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_upstream_that_hangs_holds_a_listing_up_no_longer_than_its_timeout() {
+    for list @ (method, member, key) in LISTS {
+        let definition = odd(key, "good");
+        let hanging = offering(upstream::modern())
+            .intercept(move |request| request.is(method).then(Reply::hang));
+        let hanging = hanging.start().await;
+        let good = offering(upstream::legacy()).offers(member, [definition.as_str()]);
+        let good = good.start().await;
+        let proxy = proxy::new().upstream("a", &hanging).upstream("b", &good);
+        let proxy = proxy.extra("a", json!({"timeout": "300ms"}));
+        let mut client = proxy.start().await;
+        client.initialize().await;
+        let found = listed(&mut client, list).await;
+        assert_eq!(found, format!("[{definition}]"), "{method}");
+        client.wait_for_stderr("leaving out").await;
     }
 }
 
