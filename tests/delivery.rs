@@ -259,3 +259,24 @@ async fn a_call_refused_on_a_new_session_too_is_given_up() {
     assert_eq!(read(&count), 2);
     assert_eq!(initializations(&server), 2);
 }
+
+#[tokio::test]
+async fn a_harmless_call_whose_progress_was_heard_is_not_sent_again() {
+    let tool = r#"{"name":"work","annotations":{"readOnlyHint":true}}"#;
+    let builder = upstream::http_sse().tool_raw(tool);
+    let builder = builder.on_call(|call| async move {
+        call.progress(1).await;
+        std::future::pending().await
+    });
+    let mut server = builder.start().await;
+    let mut client = proxy::before(&server).await;
+    let params = json!({"name": "work", "_meta": {"progressToken": 1}});
+    let id = client.send_request("tools/call", params).await;
+    let progress = client.notification("notifications/progress").await;
+    assert_eq!(progress["params"]["progressToken"], 1);
+    server.raw.stop().await;
+    server.restart();
+    let answer = client.response(id).await;
+    assert_eq!(answer["error"]["data"]["outcome"], "unknown", "{answer}");
+    assert_eq!(server.calls().len(), 1, "{answer}");
+}

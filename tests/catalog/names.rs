@@ -91,6 +91,24 @@ async fn the_order_is_that_of_the_configuration_whoever_comes_first() {
 }
 
 #[tokio::test]
+async fn an_early_call_waits_for_whom_the_name_belongs_to() {
+    let (first, second) = (Gated::start().await, Gated::start().await);
+    let proxy = proxy::new().upstream("one", &first.server);
+    let mut client = proxy.upstream("two", &second.server).start().await;
+    client.initialize().await;
+    let id = client
+        .send_request("tools/call", json!({"name": "search"}))
+        .await;
+    second.open(&["search"]).await;
+    client.wait_for_stderr("tools=1 name=two").await;
+    first.open(&["search"]).await;
+
+    assert!(client.response(id).await["result"].is_object());
+    assert_eq!(first.server.calls().len(), 1);
+    assert!(second.server.calls().is_empty());
+}
+
+#[tokio::test]
 async fn the_later_upstream_of_a_collision_bears_its_name_before_the_tools() {
     for (kind, first) in kinds() {
         let first = first.tool("search").tool("first").start().await;

@@ -1,5 +1,7 @@
 //! Streamable HTTP of 2025-03-26 to 2025-11-25: headers, replies of both types, the session.
 
+use std::sync::{Arc, Mutex};
+
 use serde_json::json;
 
 use crate::support::json::{answer, text_of};
@@ -218,4 +220,34 @@ async fn a_server_that_forgets_every_session_at_once_is_not_asked_without_pause(
         let begun = count(&server.raw.requests(), "initialize");
         assert!(begun <= 3, "{status}: {begun} sessions opened");
     }
+}
+
+#[tokio::test]
+async fn a_session_that_is_refused_in_words_is_renewed() {
+    let forgotten = Arc::new(Mutex::new(None::<String>));
+    let gone = forgotten.clone();
+    let server = upstream::legacy().tool("work").intercept(move |request| {
+        let refusal = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"Bad Request: No valid session ID provided"}}"#;
+        let session = request.header("mcp-session-id")?;
+        let is_gone = gone.lock().unwrap().as_deref() == Some(session);
+        is_gone.then(|| Reply::json(refusal).with_status(400))
+    });
+    let server = server.start().await;
+    let mut client = proxy::before(&server).await;
+    client.call("work", json!({})).await;
+    let session = server.raw.requests().into_iter().rev();
+    let session = session
+        .into_iter()
+        .find_map(|r| r.header("mcp-session-id").map(str::to_owned));
+    *forgotten.lock().unwrap() = Some(session.unwrap());
+    let answer = client.call("work", json!({})).await;
+    assert!(answer["result"].is_object(), "{answer}");
+    assert_eq!(server.calls().len(), 2, "one before, one after");
+    let initialized = server
+        .raw
+        .requests()
+        .iter()
+        .filter(|r| r.is("initialize"))
+        .count();
+    assert_eq!(initialized, 2);
 }
