@@ -96,11 +96,13 @@ async fn an_early_call_waits_for_whom_the_name_belongs_to() {
     let proxy = proxy::new().upstream("one", &first.server);
     let mut client = proxy.upstream("two", &second.server).start().await;
     client.initialize().await;
+    second.open(&["search"]).await;
+    client.wait_for_stderr("tools=1 name=two").await;
     let id = client
         .send_request("tools/call", json!({"name": "search"}))
         .await;
-    second.open(&["search"]).await;
-    client.wait_for_stderr("tools=1 name=two").await;
+    // Answered after the call was read.
+    client.request("ping", json!({})).await;
     first.open(&["search"]).await;
 
     assert!(client.response(id).await["result"].is_object());
