@@ -108,20 +108,18 @@ impl Session {
                 return self.send(Line::error(&id, code, &text, &data)).await;
             }
         };
-        let method = message.method();
-        if method != "ping" {
+        if message.method() != "ping" {
             self.router.begin(&message);
         }
-        match (&*method, era) {
-            ("ping", _) => self.send(Line::result(&id, pong(era))).await,
-            ("initialize", Era::Legacy) => {
-                self.send(Line::result(&id, self.initialized(&message)))
-                    .await;
-            }
-            ("server/discover", Era::Modern) => {
-                self.send(Line::result(&id, self.discovered())).await;
-            }
-            _ => self.router.route(message.clone(), era).await,
+        let ours: Option<Bytes> = match (&*message.method(), era) {
+            ("ping", _) => Some(pong(era).into()),
+            ("initialize", Era::Legacy) => Some(self.initialized(&message).into()),
+            ("server/discover", Era::Modern) => Some(self.discovered().into()),
+            _ => None,
+        };
+        match ours {
+            Some(result) => self.send(Line::result(&id, result)).await,
+            None => self.router.route(message, era).await,
         }
     }
 

@@ -47,6 +47,27 @@ pub struct Router {
     begun: AtomicBool,
 }
 
+/// What a client can ask of the upstreams.
+enum Asked {
+    Call,
+    Tools,
+    Prompt,
+    Resource,
+    Items(Kind),
+}
+
+impl Asked {
+    fn by(method: &str) -> Option<Self> {
+        Some(match method {
+            "tools/call" => Self::Call,
+            "tools/list" => Self::Tools,
+            "prompts/get" => Self::Prompt,
+            "resources/read" => Self::Resource,
+            method => Self::Items(Kind::listed_by(method)?),
+        })
+    }
+}
+
 impl Router {
     /// A router that has not connected to anything yet. Names are at most `name_length` characters.
     #[must_use]
@@ -98,19 +119,16 @@ impl Router {
     /// Answers a request that is not for the proxy itself: begins what an upstream must do,
     /// and refuses what none can.
     pub async fn route(self: &Arc<Self>, request: Message, client: Era) {
-        let method = request.method().into_owned();
-        match &*method {
-            "tools/call" => self.call_tool(request, client).await,
-            "tools/list" => self.list_tools(request, client).await,
-            "prompts/get" => self.get_prompt(request, client).await,
-            "resources/read" => self.read_resource(request, client).await,
-            method => match Kind::listed_by(method) {
-                Some(kind) => self.list_items(request, kind, client).await,
-                None => {
-                    let text = format!("method `{method}` is not known here");
-                    self.refuse(&request, code::METHOD_NOT_FOUND, &text).await;
-                }
-            },
+        match Asked::by(&request.method()) {
+            Some(Asked::Call) => self.call_tool(request, client).await,
+            Some(Asked::Tools) => self.list_tools(request, client).await,
+            Some(Asked::Prompt) => self.get_prompt(request, client).await,
+            Some(Asked::Resource) => self.read_resource(request, client).await,
+            Some(Asked::Items(kind)) => self.list_items(request, kind, client).await,
+            None => {
+                let text = format!("method `{}` is not known here", request.method());
+                self.refuse(&request, code::METHOD_NOT_FOUND, &text).await;
+            }
         }
     }
 

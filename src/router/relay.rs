@@ -53,9 +53,9 @@ impl Router {
         message: Message,
         client: Era,
         subject: &str,
-        answer: impl FnOnce(Arc<Self>, Relayed) -> F,
+        answer: impl FnOnce(Arc<Self>, Relayed) -> F + Send + 'static,
     ) where
-        F: Future<Output = Line> + Send + 'static,
+        F: Future<Output = Line> + Send,
     {
         let Some(id) = message.id() else { return };
         let span = debug_span!("request", method = %message.method(), id = %String::from_utf8_lossy(&id), subject);
@@ -70,10 +70,10 @@ impl Router {
         };
         let (router, ended) = (self.clone(), key.clone());
         let begun = self.inflight.begin(key, token.as_ref(), || {
-            let answer = answer(self.clone(), relayed);
-            // Boxed before it is handed on: it is kilobytes, and each hand would copy them.
+            // Boxed before it is handed on, and `answer` called inside: what it makes is
+            // kilobytes, and each hand would copy them.
             let task = Box::pin(async move {
-                let line = answer.await;
+                let line = answer(router.clone(), relayed).await;
                 router.finish(&ended, line).await;
             });
             self.tasks.spawn(task.instrument(span)).abort_handle()
