@@ -18,21 +18,21 @@ use crate::wire::{Era, Line, Message};
 /// resources are worth less than the others' at once.
 const LIST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The last listing of each kind, by which requests are routed.
+/// What was listed last of each kind, by which requests are routed.
 #[derive(Debug, Default)]
 pub(super) struct Listed {
     // std's Mutex: held for an assignment, never across an await.
-    kinds: Mutex<[Listing; 3]>,
+    kinds: Mutex<[Kept; 3]>,
 }
 
 #[derive(Debug, Default)]
-struct Listing {
+struct Kept {
     last: Option<Last>,
     /// Counts the changes that upstreams have announced.
     changes: u64,
 }
 
-/// A listing, and whether every upstream is in it.
+/// The items of one kind, and whether every upstream is in them.
 type Last = (Arc<Items>, bool);
 
 impl Listed {
@@ -44,9 +44,9 @@ impl Listed {
     pub(super) fn forget(&self, kinds: &[Kind]) {
         let mut all = self.lock();
         for kind in kinds {
-            let listing = &mut all[*kind as usize];
-            listing.last = None;
-            listing.changes += 1;
+            let kept = &mut all[*kind as usize];
+            kept.last = None;
+            kept.changes += 1;
         }
     }
 
@@ -56,13 +56,13 @@ impl Listed {
 
     /// Keeps a listing, unless something has changed since it was begun, at `changes`.
     fn set(&self, kind: Kind, last: Last, changes: u64) {
-        let listing = &mut self.lock()[kind as usize];
-        if listing.changes == changes {
-            listing.last = Some(last);
+        let kept = &mut self.lock()[kind as usize];
+        if kept.changes == changes {
+            kept.last = Some(last);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, [Listing; 3]> {
+    fn lock(&self) -> MutexGuard<'_, [Kept; 3]> {
         self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
