@@ -104,19 +104,25 @@ async fn a_client_that_stops_reading_answers_does_not_keep_the_process() {
 async fn a_client_that_closes_stdout_ends_the_process_quietly() {
     let upstream = upstream::legacy().tool("a").start().await;
     let builder = proxy::new().upstream("up", &upstream);
-    let (mut child, stdout) = unread(&builder);
-    drop(stdout);
-    write(&mut child, [support::http::initialize()]).await;
-    let mut stderr = child.stderr.take().unwrap();
-    // stdin stays open: it is the answer that cannot be written which ends the process.
-    // Waiting would close it.
-    let stdin = child.stdin.take();
-    let status = within("the proxy to exit", child.wait()).await.unwrap();
-    assert_eq!(status.code(), Some(0));
-    drop(stdin);
-    let mut said = String::new();
-    stderr.read_to_string(&mut said).await.unwrap();
-    assert_eq!(said, "");
+    // Whether there is still something to write, or all was read.
+    for reads in [false, true] {
+        let (mut child, mut stdout) = unread(&builder);
+        write(&mut child, [support::http::initialize()]).await;
+        if reads {
+            let answer = stdout.read_u8();
+            within("an answer", answer).await.unwrap();
+        }
+        drop(stdout);
+        let mut stderr = child.stderr.take().unwrap();
+        // stdin stays open, which waiting would close: it is the end of stdout that counts.
+        let stdin = child.stdin.take();
+        let status = within("the proxy to exit", child.wait()).await.unwrap();
+        assert_eq!(status.code(), Some(0));
+        drop(stdin);
+        let mut said = String::new();
+        stderr.read_to_string(&mut said).await.unwrap();
+        assert_eq!(said.matches("INFO").count(), said.lines().count(), "{said}");
+    }
 }
 
 /// Asks until the proxy reads no further, since nobody reads what it says. Should it take longer

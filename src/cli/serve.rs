@@ -13,7 +13,7 @@ use tracing::{debug, error, info, warn};
 use super::{BAD_CONFIGURATION, logging};
 use crate::catalog::{Keeper, View};
 use crate::config::{Config, Environment, Severity};
-use crate::downstream::{Read, Session, Stdin, open_stdout, write_lines};
+use crate::downstream::{Read, Session, Stdin, open_stdout, stdout_closed, write_lines};
 use crate::router::Router;
 use crate::upstream::Upstream;
 
@@ -93,6 +93,8 @@ async fn serve(config: Config) -> ExitCode {
         biased;
         name = signalled() => name,
         _ = &mut writer => "the client no longer reads",
+        // Not only when there is something to write.
+        () = stdout_closed() => "the client closed stdout",
         () = read(&session, limit, keeping) => "the client closed stdin",
     };
     debug!(reason, "shutting down");

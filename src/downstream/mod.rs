@@ -7,5 +7,5 @@ mod stdout;
 
 pub use session::Session;
 pub use stdin::{Read, Stdin};
-pub use stdio::open_stdout;
+pub use stdio::{open_stdout, stdout_closed};
 pub use stdout::write_lines;

@@ -79,6 +79,15 @@ pub fn open_stdout() -> Sink {
     Box::pin(tokio::io::stdout())
 }
 
+/// Waits until nobody can read stdout any more; for ever where that cannot be told.
+pub async fn stdout_closed() {
+    #[cfg(unix)]
+    if unix::stdout_closed().await.is_some() {
+        return;
+    }
+    std::future::pending::<()>().await;
+}
+
 #[cfg(unix)]
 mod unix {
     use std::io;
@@ -86,6 +95,7 @@ mod unix {
     use std::os::unix::net::UnixStream as StdUnixStream;
 
     use rustix::fs::FileType;
+    use tokio::io::Interest;
     use tokio::net::UnixStream;
     use tokio::net::unix::pipe::{Receiver, Sender};
 
@@ -116,6 +126,18 @@ mod unix {
             FileType::Socket => Some(Box::pin(socket(fd)?)),
             _ => None,
         }
+    }
+
+    /// Returns when the pipe has no reader; `None`, at once, where there is no pipe to watch.
+    pub(super) async fn stdout_closed() -> Option<()> {
+        // A descriptor of its own: the writer's is busy writing.
+        let fd = io::stdout().as_fd().try_clone_to_owned().ok()?;
+        if kind(&fd)? != FileType::Fifo {
+            return None;
+        }
+        let pipe = Sender::from_owned_fd(fd).ok()?;
+        while !pipe.ready(Interest::ERROR).await.ok()?.is_error() {}
+        Some(())
     }
 
     fn kind(fd: &OwnedFd) -> Option<FileType> {
