@@ -6,6 +6,7 @@ use http::HeaderMap;
 use jsonc_parser::ast::{Object, Value};
 
 use super::file::Entry;
+use super::filter::Globs;
 use super::header::header;
 use super::key::{self, KEYS};
 use super::problem::Problem;
@@ -146,17 +147,15 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn tools(&mut self) -> Option<Filter> {
-        let include = self.strings("include_tools");
-        let ignore = self.strings("ignore_tools");
-        for (key, globs) in [("include_tools", &include), ("ignore_tools", &ignore)] {
-            if let Err(error) = Filter::new(globs, &[]) {
-                let place = self
-                    .field(key)
-                    .map_or(self.place.clone(), |(place, _)| place);
-                self.error(Some(key), place, format!("{error}; correct the glob"));
-            }
-        }
-        Filter::new(&include, &ignore).ok()
+        let (include, ignore) = (self.globs("include_tools"), self.globs("ignore_tools"));
+        Some(Filter::new(include?, ignore?))
+    }
+
+    fn globs(&mut self, key: &'static str) -> Option<Globs> {
+        let globs = self.strings(key);
+        let place = self.field(key).map(|(place, _)| place);
+        let fail = |message| self.error(Some(key), place.unwrap_or(self.place.clone()), message);
+        Globs::compile(&globs).map_err(fail).ok()
     }
 
     fn headers(&mut self) -> HeaderMap {

@@ -13,21 +13,12 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Compiles globs of `*`, `?`, `[…]` and `{a,b}`, blind to the case of ASCII letters.
-    ///
-    /// An empty `include` includes everything; `ignore` wins over `include`.
-    ///
-    /// # Errors
-    /// The glob that cannot be read, with the reason.
-    pub fn new(include: &[String], ignore: &[String]) -> Result<Self, globset::Error> {
-        Ok(Self {
-            include: if include.is_empty() {
-                None
-            } else {
-                Some(compile(include)?)
-            },
-            ignore: compile(ignore)?,
-        })
+    /// Makes a filter; an empty `include` includes everything, `ignore` wins over `include`.
+    pub(super) fn new(include: Globs, ignore: Globs) -> Self {
+        Self {
+            include: Some(include.0).filter(|globs| !globs.is_empty()),
+            ignore: ignore.0,
+        }
     }
 
     /// Whether the tool of this name (the upstream's own) may be listed and called.
@@ -40,12 +31,24 @@ impl Filter {
     }
 }
 
-fn compile(globs: &[String]) -> Result<GlobSet, globset::Error> {
-    let mut set = GlobSetBuilder::new();
-    for glob in globs {
-        set.add(GlobBuilder::new(glob).case_insensitive(true).build()?);
+/// One list of globs, compiled.
+#[derive(Debug, Default)]
+pub(super) struct Globs(GlobSet);
+
+impl Globs {
+    /// Compiles globs of `*`, `?`, `[…]` and `{a,b}`, blind to the case of ASCII letters.
+    ///
+    /// # Errors
+    /// The glob that cannot be read, with the reason and what to do.
+    pub(super) fn compile(globs: &[String]) -> Result<Self, String> {
+        let mut set = GlobSetBuilder::new();
+        let wrong = |error| format!("{error}; correct the glob");
+        for glob in globs {
+            let glob = GlobBuilder::new(glob).case_insensitive(true).build();
+            set.add(glob.map_err(wrong)?);
+        }
+        set.build().map(Self).map_err(wrong)
     }
-    set.build()
 }
 
 #[cfg(test)]
@@ -54,7 +57,8 @@ mod tests {
 
     fn filter(include: &[&str], ignore: &[&str]) -> Filter {
         let owned = |globs: &[&str]| globs.iter().map(ToString::to_string).collect::<Vec<_>>();
-        Filter::new(&owned(include), &owned(ignore)).unwrap()
+        let compile = |globs| Globs::compile(&owned(globs)).unwrap();
+        Filter::new(compile(include), compile(ignore))
     }
 
     #[test]
@@ -87,7 +91,10 @@ mod tests {
 
     #[test]
     fn a_glob_that_cannot_be_read_is_named() {
-        let error = Filter::new(&["[a".to_owned()], &[]).unwrap_err();
-        assert_eq!(error.glob(), Some("[a"));
+        let error = Globs::compile(&["[a".to_owned()]).unwrap_err();
+        assert_eq!(
+            error,
+            "error parsing glob '[a': unclosed character class; missing ']'; correct the glob"
+        );
     }
 }

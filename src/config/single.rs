@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
+use super::filter::Globs;
 use super::problem::{Place, Problem, Severity};
 use super::{
     Environment, Filter, Prefix, ServerUrl, TransportChoice, Upstream, UpstreamName, value,
@@ -32,12 +33,7 @@ pub(super) fn read(
     let transport = TransportChoice::parse;
     let transport = variable(environment, "PROXY_TRANSPORT", transport, problems);
     let mut globs = |name| {
-        let compile = |text: &str| {
-            let globs = list(text);
-            let checked = Filter::new(&globs, &[]);
-            let wrong = |error| format!("{error}; correct the glob");
-            checked.map(|_| globs).map_err(wrong)
-        };
+        let compile = |text: &str| Globs::compile(&list(text));
         variable(environment, name, compile, problems).unwrap_or_default()
     };
     let (include, ignore) = (globs("PROXY_INCLUDE_TOOLS"), globs("PROXY_IGNORE_TOOLS"));
@@ -52,7 +48,7 @@ pub(super) fn read(
     Some(Upstream {
         name: name.or_else(host)?,
         transport: transport.unwrap_or_default(),
-        tools: Filter::new(&include, &ignore).ok()?,
+        tools: Filter::new(include, ignore),
         headers: HeaderMap::new(),
         prefix: Prefix::default(),
         timeout,
