@@ -17,10 +17,14 @@ const VERBOSE: &str = "mcp_manifold=debug";
 
 /// Starts logging.
 pub(super) fn start(environment: &Environment) {
-    let set = |name| environment.get(name).filter(|value| !value.is_empty());
-    let debug = set("DEBUG").is_some_and(|value| !matches!(value, "0" | "false" | "no" | "off"));
+    let debug = environment
+        .get("DEBUG")
+        .is_some_and(|value| !matches!(value, "0" | "false" | "no" | "off"));
     let default = if debug { VERBOSE } else { QUIET };
-    let filter = set("RUST_LOG").map(EnvFilter::try_new).transpose();
+    let filter = environment
+        .get("RUST_LOG")
+        .map(EnvFilter::try_new)
+        .transpose();
     let (filter, unreadable) = match filter {
         Ok(filter) => (filter, None),
         Err(error) => (None, Some(error)),
