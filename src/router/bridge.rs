@@ -72,10 +72,8 @@ pub(super) fn request(message: &Message, target: &Target<'_>, client: Era, live:
     }
     let params = message.params_span().unwrap_or_default();
     for named in message.params_named(target.key) {
-        let span = named.span();
         if decode(named.value()).as_deref() != Some(target.native) {
-            let at = params.start + span.start..params.start + span.end;
-            splice.replace(at, target.quoted);
+            splice.replace(named.span_from(params.start), target.quoted);
         }
     }
     adapt_meta(&mut splice, message, client, live);
@@ -92,7 +90,6 @@ pub(super) fn request(message: &Message, target: &Target<'_>, client: Era, live:
         mirrored: arguments
             .map(|text| mirror::mirror(target.mirrored, text))
             .unwrap_or_default(),
-        repeatable: target.repeatable,
     }
 }
 
@@ -101,10 +98,8 @@ pub(super) fn request(message: &Message, target: &Target<'_>, client: Era, live:
 /// (MCP 2026-07-28 § Versioning, Backward Compatibility).
 fn adapt_meta(splice: &mut Splice<'_>, message: &Message, client: Era, live: &Live) {
     let params = message.params_span().unwrap_or_default();
-    let meta = message.param("_meta").map(|member| {
-        let span = member.span();
-        params.start + span.start..params.start + span.end
-    });
+    let meta = message.param("_meta");
+    let meta = meta.map(|meta| meta.span_from(params.start));
     match (client, live.era, meta) {
         (Era::Legacy, Era::Modern, Some(meta)) => {
             splice.add_members(meta, live.meta_members());
@@ -175,7 +170,7 @@ fn modernised(response: Message, method: &str) -> Result<Message, String> {
         let Some(code) = code.filter(|code| code.value() == RESOURCE_NOT_FOUND) else {
             return Ok(response);
         };
-        let at = span.start + code.span().start..span.start + code.span().end;
+        let at = code.span_from(span.start);
         splice.replace(at, code::INVALID_PARAMS.to_string().into_bytes());
     } else {
         return Ok(response);
@@ -188,11 +183,7 @@ pub(super) fn cancelled(notification: &Message, serial: u64) -> Bytes {
     let mut splice = Splice::new(notification.bytes());
     if let (Some(id), Some(params)) = (notification.param("requestId"), notification.params_span())
     {
-        let span = id.span();
-        splice.replace(
-            params.start + span.start..params.start + span.end,
-            serial.to_string().into_bytes(),
-        );
+        splice.replace(id.span_from(params.start), serial.to_string().into_bytes());
     }
     splice.finish().into()
 }

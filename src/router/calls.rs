@@ -8,7 +8,7 @@ use super::Router;
 use super::bridge::Target;
 use super::relay::{Answer, Relayed};
 use crate::catalog::Route;
-use crate::upstream::{State, TransportError, Upstream, UpstreamError};
+use crate::upstream::{TransportError, Upstream, UpstreamError};
 use crate::wire::outgoing::code;
 use crate::wire::splice::decode;
 use crate::wire::{Era, Line, Message};
@@ -17,17 +17,16 @@ impl Router {
     /// Begins a `tools/call`; its answer goes to the client by itself.
     pub(super) async fn call_tool(self: &Arc<Self>, message: Message, client: Era) {
         if let Some(name) = self.only(&message, "name").await {
-            let subject = name.clone();
-            self.relay(message, client, &subject, |router, call| async move {
-                router.call(&call, &name).await
+            self.relay(message, client, name, |router, call| async move {
+                router.call(&call).await
             })
             .await;
         }
     }
 
-    async fn call(&self, call: &Relayed, name: &str) -> Line {
-        let Some(route) = self.find(name).await else {
-            return call.refused(code::INVALID_PARAMS, &self.unknown(name));
+    async fn call(&self, call: &Relayed) -> Line {
+        let Some(route) = self.find(&call.subject).await else {
+            return call.refused(code::INVALID_PARAMS, &self.unknown(&call.subject));
         };
         match self.upstreams.get(route.upstream) {
             Some(upstream) => call.answered(upstream, self.run(call, route, upstream).await),
@@ -46,7 +45,7 @@ impl Router {
 
     /// What to say of a tool that nobody has.
     fn unknown(&self, name: &str) -> String {
-        let is_away = |upstream: &&Upstream| !matches!(upstream.state(), State::Ready(_));
+        let is_away = |upstream: &&Upstream| upstream.ready().is_none();
         let away = self.upstreams.iter().filter(is_away);
         let away: Vec<_> = away.map(|u| format!("`{}`", u.config().name)).collect();
         match away.is_empty() {
@@ -77,10 +76,9 @@ impl Router {
         let listing = upstream.refresh().await.ok_or_else(refused)?;
         route = route.in_listing(listing).ok_or_else(refused)?;
         let target = Target::tool(route.tool());
-        match self.ask(call, &target, upstream).await? {
-            Answer::Response(response) => Ok(response),
-            Answer::Stale => Err(upstream.error(target.method, TransportError::HeaderMismatch)),
-        }
+        self.ask(call, &target, upstream)
+            .await?
+            .response(&target, upstream)
     }
 
     /// The one parameter of this name; without it the request is refused.

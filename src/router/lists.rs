@@ -10,7 +10,7 @@ use tracing::{debug, warn};
 
 use super::Router;
 use crate::catalog::{Items, Owner};
-use crate::upstream::{Kind, State, TransportError, Upstream};
+use crate::upstream::{Kind, TransportError, Upstream};
 use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};
 
@@ -81,7 +81,7 @@ impl Router {
         self.relay(
             request,
             client,
-            "tools",
+            "tools".to_owned(),
             move |router, request| async move {
                 router.heard().await;
                 Line::result(&request.id, router.tools(client))
@@ -98,7 +98,7 @@ impl Router {
         self.relay(
             request,
             client,
-            kind.member(),
+            kind.member().to_owned(),
             move |router, request| async move {
                 let items = router.read_items(kind).await;
                 Line::result(
@@ -174,7 +174,7 @@ impl Router {
             && self
                 .upstreams
                 .iter()
-                .all(|upstream| matches!(upstream.state(), State::Ready(_)));
+                .all(|upstream| upstream.ready().is_some());
         let configs = self.upstreams.iter().map(Upstream::config);
         let items = configs.zip(all.into_iter().map(Option::unwrap_or_default));
         let items = Items::merge(kind, items.collect(), self.name_length);

@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use crate::catalog::{View, instructions};
-use crate::upstream::{Clients, Kind, State, Upstream};
+use crate::upstream::{Clients, Kind, Upstream};
 use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};
 
@@ -145,10 +145,7 @@ impl Router {
         let said: Vec<_> = self
             .upstreams
             .iter()
-            .map(|upstream| match upstream.state() {
-                State::Ready(live) => live.facts.instructions.clone(),
-                _ => None,
-            })
+            .map(|upstream| upstream.ready()?.facts.instructions.clone())
             .collect();
         let names = self
             .upstreams

@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::Router;
 use super::bridge::Target;
-use super::relay::{Answer, Relayed};
+use super::relay::Relayed;
 use crate::catalog::Owner;
-use crate::upstream::{Kind, TransportError, Upstream};
+use crate::upstream::{Kind, Upstream};
 use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};
 
@@ -16,9 +16,8 @@ impl Router {
     /// Begins a `prompts/get`; its answer goes to the client by itself.
     pub(super) async fn get_prompt(self: &Arc<Self>, message: Message, client: Era) {
         if let Some(name) = self.only(&message, "name").await {
-            let subject = name.clone();
-            self.relay(message, client, &subject, |router, request| async move {
-                router.get(&request, &name).await
+            self.relay(message, client, name, |router, request| async move {
+                router.get(&request).await
             })
             .await;
         }
@@ -27,15 +26,15 @@ impl Router {
     /// Begins a `resources/read`; its answer goes to the client by itself.
     pub(super) async fn read_resource(self: &Arc<Self>, message: Message, client: Era) {
         if let Some(uri) = self.only(&message, "uri").await {
-            let subject = uri.clone();
-            self.relay(message, client, &subject, |router, request| async move {
-                router.read(&request, &uri).await
+            self.relay(message, client, uri, |router, request| async move {
+                router.read(&request).await
             })
             .await;
         }
     }
 
-    async fn get(&self, request: &Relayed, name: &str) -> Line {
+    async fn get(&self, request: &Relayed) -> Line {
+        let name = &request.subject;
         let owner = self.owner(Kind::Prompts, name).await;
         let upstream = owner
             .as_ref()
@@ -50,7 +49,8 @@ impl Router {
 
     /// Asks who lists the resource, or has a template for it; nobody else knowing it, everyone
     /// who has resources, in the order of the configuration, until one has it.
-    async fn read(&self, request: &Relayed, uri: &str) -> Line {
+    async fn read(&self, request: &Relayed) -> Line {
+        let uri = &request.subject;
         let quoted = json!(uri).to_string();
         let target = Target::read("resources/read", "uri", uri, quoted.as_bytes());
         let mut refused = None;
@@ -87,11 +87,8 @@ impl Router {
         target: &Target<'_>,
         upstream: &Upstream,
     ) -> (Line, bool) {
-        let answer = match self.ask(request, target, upstream).await {
-            Ok(Answer::Response(response)) => Ok(response),
-            Ok(Answer::Stale) => Err(upstream.error(target.method, TransportError::HeaderMismatch)),
-            Err(error) => Err(error),
-        };
+        let answer = self.ask(request, target, upstream).await;
+        let answer = answer.and_then(|answer| answer.response(target, upstream));
         let has_result = answer
             .as_ref()
             .is_ok_and(|response| response.error().is_none());

@@ -16,17 +16,15 @@ use crate::wire::outgoing::code;
 use crate::wire::version::META_LOG_LEVEL;
 use crate::wire::{Era, Kind, Line, Message, members};
 
-/// By which a modern upstream says that our copy of a tool's schema is old
-/// (MCP 2026-07-28 § Streamable HTTP, Server Validation).
-const HEADER_MISMATCH: &[u8] = b"-32020";
-
 /// A request that is being relayed.
 pub(super) struct Relayed {
     pub(super) id: Bytes,
+    /// What it is about: the name of a tool, a URI.
+    pub(super) subject: String,
     key: Key,
     token: Option<Bytes>,
-    pub(super) message: Message,
-    pub(super) client: Era,
+    message: Message,
+    client: Era,
     begun: Instant,
 }
 
@@ -38,6 +36,20 @@ pub(super) enum Answer {
     Stale,
 }
 
+impl Answer {
+    /// The response; a refusal of our headers is an error.
+    pub(super) fn response(
+        self,
+        target: &Target<'_>,
+        upstream: &Upstream,
+    ) -> Result<Message, UpstreamError> {
+        match self {
+            Self::Response(response) => Ok(response),
+            Self::Stale => Err(upstream.error(target.method, TransportError::HeaderMismatch)),
+        }
+    }
+}
+
 /// An attempt that came to nothing.
 struct Lost {
     error: UpstreamError,
@@ -47,12 +59,12 @@ struct Lost {
 
 impl Router {
     /// Answers a request by a task of its own: with the line that `answer` makes, unless the
-    /// client cancels. `subject` is what the request is about, for the log.
+    /// client cancels.
     pub(super) async fn relay<F>(
         self: &Arc<Self>,
         message: Message,
         client: Era,
-        subject: &str,
+        subject: String,
         answer: impl FnOnce(Arc<Self>, Relayed) -> F + Send + 'static,
     ) where
         F: Future<Output = Line> + Send,
@@ -62,6 +74,7 @@ impl Router {
         let (key, token) = (Key::new(&id), progress_token(&message));
         let relayed = Relayed {
             id: id.clone(),
+            subject,
             key: key.clone(),
             token: token.clone(),
             message,
@@ -154,7 +167,8 @@ impl Router {
             let message = message.map_err(|cause| lost(cause, heard))?;
             let era = sent.live.era;
             if message.kind() == Kind::Response {
-                if era == Era::Modern && is_header_mismatch(&message) {
+                // MCP 2026-07-28 § Streamable HTTP, Server Validation.
+                if era == Era::Modern && message.error_code() == Some(code::HEADER_MISMATCH) {
                     return Ok(Answer::Stale);
                 }
                 let response = bridge::response(message, target.method, request.client, era);
@@ -225,11 +239,4 @@ impl Relayed {
         let meta = self.message.param("_meta");
         meta.is_some_and(|meta| members(meta.value()).any(|member| member.key() == META_LOG_LEVEL))
     }
-}
-
-fn is_header_mismatch(response: &Message) -> bool {
-    let code = response
-        .error()
-        .and_then(|error| members(error).find(|member| member.key() == "code"));
-    code.is_some_and(|code| code.value() == HEADER_MISMATCH)
 }

@@ -26,8 +26,8 @@ const READY_TIMEOUT: Duration = Duration::from_secs(25);
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where a connection stands.
-#[derive(Debug, Clone)]
-pub enum State {
+#[derive(Debug)]
+pub(super) enum State {
     /// Nobody has asked for it yet.
     Idle,
     /// The handshake is under way.
@@ -118,10 +118,13 @@ impl Upstream {
         &self.shared.config
     }
 
-    /// Where its connection stands.
+    /// The connection, if there is one.
     #[must_use]
-    pub fn state(&self) -> State {
-        self.shared.state.borrow().clone()
+    pub fn ready(&self) -> Option<Arc<Live>> {
+        match &*self.shared.state.borrow() {
+            State::Ready(live) => Some(live.clone()),
+            _ => None,
+        }
     }
 
     /// What it offered last, also while it is away.
@@ -133,11 +136,8 @@ impl Upstream {
     /// Whether waiting for its listing has an end: it is there, or the first attempt failed.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        match &*self.shared.state.borrow() {
-            State::Idle | State::Connecting { .. } => self.shared.listing.borrow().is_some(),
-            State::Ready(_) => self.shared.listing.borrow().is_some(),
-            State::Down { .. } => true,
-        }
+        matches!(&*self.shared.state.borrow(), State::Down { .. })
+            || self.shared.listing.borrow().is_some()
     }
 
     /// Whether it has said anything since the last attempt began.
@@ -178,11 +178,7 @@ impl Upstream {
             let request = build(&live);
             match live.transport.send(&request).await {
                 Ok(exchange) => {
-                    return Ok(Call {
-                        exchange,
-                        live,
-                        request,
-                    });
+                    return Ok(Call { exchange, live });
                 }
                 Err(TransportError::SessionExpired) if !renewed => {
                     debug!("the session is gone; asking for a new one");
@@ -200,7 +196,7 @@ impl Upstream {
 
     /// Sends a notification, if the upstream is connected and its era knows any.
     pub async fn notify(&self, body: Bytes) {
-        if let State::Ready(live) = self.state()
+        if let Some(live) = self.ready()
             && let Err(error) = live.notify(body).await
         {
             debug!(%error, "a notification was not delivered");
@@ -219,10 +215,10 @@ impl Upstream {
 
     /// The connection; waits while one is being made, and has one made if it is down.
     async fn live(&self) -> Result<Arc<Live>, TransportError> {
-        if let State::Ready(live) = &*self.shared.state.borrow() {
-            return Ok(live.clone());
+        match self.ready() {
+            Some(live) => Ok(live),
+            None => self.live_after(0).await,
         }
-        self.live_after(0).await
     }
 
     /// The first connection after the one of this generation.
@@ -260,6 +256,4 @@ pub struct Call {
     pub exchange: Exchange,
     /// The connection that it went out on.
     pub live: Arc<Live>,
-    /// The request as sent.
-    pub request: Request,
 }

@@ -116,12 +116,7 @@ impl Handshake<'_> {
 
     async fn initialize(&self, http: Http) -> Result<Connected, TransportError> {
         let request = self.initialize_request();
-        let begun = timeout(
-            STEP_TIMEOUT,
-            StreamableHttpLegacy::initialize(http, &request),
-        )
-        .await;
-        let (mut session, answer) = begun.map_err(|_| TransportError::Silent(STEP_TIMEOUT))??;
+        let (mut session, answer) = step(StreamableHttpLegacy::initialize(http, &request)).await?;
         (self.alive)();
         let (version, facts) = read_initialize(&answer)?;
         session.set_version(version);
@@ -187,10 +182,4 @@ async fn step<T>(
     timeout(STEP_TIMEOUT, doing)
         .await
         .map_err(|_| TransportError::Silent(STEP_TIMEOUT))?
-}
-
-impl From<(Http, TransportError)> for TransportError {
-    fn from((_, error): (Http, TransportError)) -> Self {
-        error
-    }
 }

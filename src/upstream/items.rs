@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::error::{TransportError, UpstreamError};
-use super::handle::{State, Upstream};
+use super::handle::Upstream;
 use super::pages;
 use crate::wire::splice::{decode, members};
 
@@ -109,13 +109,10 @@ impl Upstream {
     /// Whether it is connected and declares things of this kind.
     #[must_use]
     pub fn offers(&self, kind: Kind) -> bool {
-        match self.state() {
-            State::Ready(live) => {
-                let declared = live.facts.capabilities.get(kind.capability());
-                declared.is_some_and(Value::is_object)
-            }
-            _ => false,
-        }
+        self.ready().is_some_and(|live| {
+            let declared = live.facts.capabilities.get(kind.capability());
+            declared.is_some_and(Value::is_object)
+        })
     }
 
     /// Lists all that it offers of this kind; nothing when it is not connected.
@@ -123,7 +120,7 @@ impl Upstream {
     /// # Errors
     /// [`UpstreamError`], when the listing could not be read.
     pub async fn items(&self, kind: Kind) -> Result<Vec<Item>, UpstreamError> {
-        let State::Ready(live) = self.state() else {
+        let Some(live) = self.ready() else {
             return Ok(Vec::new());
         };
         let mut items = Vec::new();

@@ -18,7 +18,7 @@ mod transport;
 pub use connection::Events;
 pub use error::{Outcome, TransportError, UpstreamError, code};
 pub use exchange::Exchange;
-pub use handle::{State, Upstream};
+pub use handle::Upstream;
 pub use items::{Item, Kind};
 pub use listing::{Listing, Tool};
 pub use live::{Identity, Live, ServerFacts};

@@ -9,7 +9,7 @@ use tracing::warn;
 
 use super::error::TransportError;
 use super::live::Live;
-use super::transport::{error_code, error_text};
+use super::transport::error_text;
 use crate::wire::outgoing::code;
 use crate::wire::splice::{decode, members};
 use crate::wire::{Member, Message};
@@ -54,7 +54,7 @@ pub(super) fn read(
     mut take: impl FnMut(Bytes),
 ) -> Result<Option<String>, TransportError> {
     let Some(result) = answer.result() else {
-        return match error_code(answer) {
+        return match answer.error_code() {
             // An upstream that has none of them need not know the method.
             Some(code::METHOD_NOT_FOUND) => Ok(None),
             _ => {

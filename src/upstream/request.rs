@@ -19,8 +19,6 @@ pub struct Request {
     pub name: Option<Box<str>>,
     /// Arguments mirrored into `Mcp-Param-*` headers for a modern upstream.
     pub mirrored: Vec<(HeaderName, HeaderValue)>,
-    /// Whether doing it twice does nothing twice: a read, a listing, or a tool that says so.
-    pub repeatable: bool,
 }
 
 impl Request {
@@ -35,7 +33,6 @@ impl Request {
             body: body.to_string().into(),
             name: None,
             mirrored: Vec::new(),
-            repeatable: true,
         }
     }
 }

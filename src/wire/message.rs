@@ -218,6 +218,13 @@ impl Message {
         self.text(self.error.as_ref())
     }
 
+    /// The `code` of the error, if it is a whole number.
+    #[must_use]
+    pub fn error_code(&self) -> Option<i64> {
+        let code = members(self.error()?).find(|member| member.key() == "code")?;
+        serde_json::from_slice(code.value()).ok()
+    }
+
     /// The members of `params` with this key, in their order.
     pub fn params_named<'a>(&'a self, key: &'a str) -> impl Iterator<Item = Member<'a>> {
         let params = self.params().unwrap_or_default();

@@ -20,6 +20,10 @@ pub mod code {
     pub const INVALID_PARAMS: i64 = -32602;
     /// Something went wrong in the proxy itself.
     pub const INTERNAL_ERROR: i64 = -32603;
+    /// The headers do not match the body (MCP 2026-07-28 § Error Codes).
+    pub const HEADER_MISMATCH: i64 = -32020;
+    /// The client lacks a capability that is needed (MCP 2026-07-28 § Error Codes).
+    pub const MISSING_CAPABILITY: i64 = -32021;
     /// The request names a revision that is not spoken (MCP 2026-07-28 § Error Codes).
     pub const UNSUPPORTED_PROTOCOL_VERSION: i64 = -32022;
 }

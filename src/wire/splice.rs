@@ -33,6 +33,12 @@ impl Spans {
 }
 
 impl<'a> Member<'a> {
+    /// Where the value stands in a text in which the object begins at `start`.
+    #[must_use]
+    pub fn span_from(&self, start: usize) -> Range<usize> {
+        start + self.spans.value.start..start + self.spans.value.end
+    }
+
     /// Where it stands, apart from its object.
     pub(super) fn into_spans(self) -> Spans {
         self.spans

@@ -10,14 +10,10 @@ use serde_json::Value;
 
 use super::super::error::TransportError;
 use super::super::live::ServerFacts;
-use super::super::transport::{error_code, error_text};
+use super::super::transport::error_text;
 use crate::wire::Message;
 use crate::wire::outgoing::code;
 use crate::wire::version::{LEGACY, MODERN};
-
-/// Codes by which a modern server shows itself even in a refusal (MCP 2026-07-28 § Error Codes).
-const HEADER_MISMATCH: i64 = -32020;
-const MISSING_CAPABILITY: i64 = -32021;
 
 /// What the answer to `server/discover` tells.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,7 +51,7 @@ impl Said<'_> {
 /// Whether the answer refuses our modern revision and names it as supported nevertheless,
 /// so that the request is to be made again (MCP 2026-07-28 § Versioning).
 pub(super) fn refuses_what_it_supports(answer: &Message) -> bool {
-    error_code(answer) == Some(code::UNSUPPORTED_PROTOCOL_VERSION)
+    answer.error_code() == Some(code::UNSUPPORTED_PROTOCOL_VERSION)
         && names(&supported(answer), MODERN)
 }
 
@@ -100,7 +96,7 @@ pub(super) fn read_probe(answer: &Message) -> Result<Probe, TransportError> {
             Probe::Legacy
         });
     }
-    match error_code(answer) {
+    match answer.error_code() {
         Some(code::UNSUPPORTED_PROTOCOL_VERSION) => {
             let supported = supported(answer);
             match LEGACY.iter().any(|version| names(&supported, version)) {
@@ -110,7 +106,8 @@ pub(super) fn read_probe(answer: &Message) -> Result<Probe, TransportError> {
                 ))),
             }
         }
-        Some(HEADER_MISMATCH | MISSING_CAPABILITY) => {
+        // By these a modern server shows itself even in a refusal.
+        Some(code::HEADER_MISMATCH | code::MISSING_CAPABILITY) => {
             Err(TransportError::Handshake(error_text(answer)))
         }
         _ => Ok(Probe::Legacy),

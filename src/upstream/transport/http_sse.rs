@@ -12,10 +12,9 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tracing::debug;
 
-use super::error_text;
 use super::events::{EventStream, Incoming};
 use super::http::{Body, Http, media_type};
-use super::refusal::refused;
+use super::refusal::refusal;
 use super::streamable_http::post_headers;
 use crate::upstream::error::TransportError;
 use crate::upstream::exchange::Exchange;
@@ -59,9 +58,7 @@ impl HttpSse {
             .send(Method::GET, || headers.clone(), Bytes::new())
             .await?;
         if !response.status().is_success() {
-            let status = response.status();
-            let detail = format!(": {}", error_text(&refused(response, http).await?));
-            return Err(TransportError::status(status, detail));
+            return Err(refusal(response, http).await);
         }
         let kind = media_type(response.headers());
         if kind != "text/event-stream" {
@@ -131,10 +128,7 @@ impl HttpSse {
             }
             // The server has forgotten the stream that the endpoint belongs to.
             StatusCode::NOT_FOUND | StatusCode::GONE => Err(TransportError::SessionExpired),
-            status => {
-                let detail = format!(": {}", error_text(&refused(response, &self.http).await?));
-                Err(TransportError::status(status, detail))
-            }
+            _ => Err(refusal(response, &self.http).await),
         }
     }
 }

@@ -16,7 +16,7 @@ use super::error::TransportError;
 use super::exchange::Exchange;
 use super::request::Request;
 use crate::wire::outgoing::code;
-use crate::wire::{Line, Message, members};
+use crate::wire::{Line, Message};
 
 /// An upstream that answered the handshake.
 #[derive(Debug)]
@@ -69,12 +69,6 @@ pub(crate) fn answer_to(request: &Message) -> Bytes {
         }
     };
     line.into_bytes()
-}
-
-/// The `code` of a JSON-RPC error.
-pub(crate) fn error_code(answer: &Message) -> Option<i64> {
-    let code = members(answer.error()?).find(|member| member.key() == "code")?;
-    serde_json::from_slice(code.value()).ok()
 }
 
 /// The `message` of a JSON-RPC error, as an upstream sent it.

@@ -4,6 +4,7 @@ use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 use reqwest::Response;
 
+use super::error_text;
 use super::http::{Body, Http, media_type};
 use crate::upstream::error::TransportError;
 use crate::wire::Message;
@@ -26,6 +27,15 @@ pub(crate) async fn refused(response: Response, http: &Http) -> Result<Message, 
     match Message::parse(body.clone()) {
         Ok(message) if message.error().is_some() => Ok(message),
         _ => Err(status_error(status, &headers, &body, http)),
+    }
+}
+
+/// The same as an error, where a JSON-RPC message could not be passed on.
+pub(crate) async fn refusal(response: Response, http: &Http) -> TransportError {
+    let status = response.status();
+    match refused(response, http).await {
+        Ok(answer) => TransportError::status(status, format!(": {}", error_text(&answer))),
+        Err(error) => error,
     }
 }
 

@@ -3,7 +3,6 @@
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::error_code;
 use super::http::{Body, Http};
 use super::refusal::refused;
 use crate::upstream::error::TransportError;
@@ -67,7 +66,7 @@ impl StreamableHttp {
             let refusal = refused(response, &self.http).await?;
             // Only the handshake asks which revisions there are; later, what it agreed is void.
             if request.method != DISCOVER
-                && error_code(&refusal) == Some(code::UNSUPPORTED_PROTOCOL_VERSION)
+                && refusal.error_code() == Some(code::UNSUPPORTED_PROTOCOL_VERSION)
             {
                 return Err(TransportError::SessionExpired);
             }

@@ -11,7 +11,7 @@ use tracing::debug;
 
 use super::events::EventStream;
 use super::http::{Body, Http, media_type};
-use super::refusal::refused;
+use super::refusal::{refusal, refused};
 use super::streamable_http::{PROTOCOL_VERSION, post_headers};
 use super::{answer_to, error_text};
 use crate::upstream::error::TransportError;
@@ -36,32 +36,24 @@ pub(crate) struct StreamableHttpLegacy {
 
 impl StreamableHttpLegacy {
     /// Sends `initialize` and keeps the session id of the answer.
-    ///
-    /// # Errors
-    /// The transport comes back with the error, so that another one can be tried.
     pub(crate) async fn initialize(
         http: Http,
         request: &Request,
-    ) -> Result<(Self, Message), (Http, TransportError)> {
+    ) -> Result<(Self, Message), TransportError> {
         let headers = post_headers(&http);
         let mut session = Self {
             http,
             headers,
             has_session: false,
         };
-        match session.begin(request).await {
-            Ok(answer) => Ok((session, answer)),
-            Err(error) => Err((session.http, error)),
-        }
+        let answer = session.begin(request).await?;
+        Ok((session, answer))
     }
 
     async fn begin(&mut self, request: &Request) -> Result<Message, TransportError> {
         let response = self.post(request.body.clone()).await?;
-        let status = response.status();
-        if !status.is_success() {
-            let answer = refused(response, &self.http).await?;
-            let detail = format!(": {}", error_text(&answer));
-            return Err(TransportError::status(status, detail));
+        if !response.status().is_success() {
+            return Err(refusal(response, &self.http).await);
         }
         if let Some(id) = response.headers().get(SESSION_ID) {
             let mut id = id.clone();
