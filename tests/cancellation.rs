@@ -93,14 +93,7 @@ async fn a_cancelled_call_ends_at_its_upstream_and_is_not_answered() {
 async fn only_the_call_that_is_named_is_cancelled() {
     for (kind, builder) in upstream::kinds() {
         let gate = Gate::closed();
-        let held = gate.clone();
-        let server = builder().tool("wait").on_call(move |_| {
-            let held = held.clone();
-            async move {
-                held.passed().await;
-                br#"{"content":[]}"#.to_vec()
-            }
-        });
+        let server = builder().tool("wait").held_by(&gate);
         let server = server.start().await;
         let mut client = proxy::before(&server).await;
         let ids = ["1000", r#""1000""#, "1001"];

@@ -160,14 +160,7 @@ async fn nothing_is_heard_of_a_call_after_its_answer() {
 #[tokio::test]
 async fn progress_on_the_stream_of_the_server_is_heard_while_its_call_runs() {
     let gate = Gate::closed();
-    let held = gate.clone();
-    let server = upstream::legacy().tool("wait").on_call(move |_| {
-        let held = held.clone();
-        async move {
-            held.passed().await;
-            br#"{"content":[]}"#.to_vec()
-        }
-    });
+    let server = upstream::legacy().tool("wait").held_by(&gate);
     let server = server.start().await;
     let mut client = proxy::before(&server).await;
     let params = r#"{"name":"wait","_meta":{"progressToken":"p"}}"#;

@@ -1,11 +1,13 @@
 //! What a server answers to a JSON-RPC request, whatever carries it.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::state::State;
-use super::{Call, Kind, Request};
+use super::state::{State, stream_reply};
+use super::{Call, Kind, Reply, Request};
 
 /// The members of a call's or a listing's `params` that a server looks at.
 #[derive(Deserialize)]
@@ -47,6 +49,24 @@ pub(super) fn knows(state: &State, method: &str) -> bool {
         || handshake.contains(&method)
         || state.script.answers.contains_key(method)
         || listed_by(method).is_some_and(|member| state.script.offers.contains_key(member))
+}
+
+/// Answers a request in JSON, or on a stream of its own where the script wants that, or says
+/// something before its answer.
+pub(super) async fn reply_to(state: &Arc<State>, request: Request) -> Reply {
+    let in_steps = request.is("tools/call") && state.script.on_call_in_steps.is_some();
+    let mut call = Call {
+        request,
+        state: state.clone(),
+        stream: None,
+    };
+    if state.script.sse_replies || in_steps {
+        return stream_reply(|stream| {
+            call.stream = Some(stream);
+            answer(call)
+        });
+    }
+    Reply::json(answer(call).await)
 }
 
 /// Answers anything but a handshake.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::answer::{answer, error, initialize};
+use super::answer::{error, initialize, reply_to};
 use super::state::{State, stream_reply};
-use super::{Call, Reply, Request};
+use super::{Reply, Request};
 
 /// The first revision in which a client must send the version it negotiated.
 const WITH_VERSION_HEADER: &str = "2025-06-18";
@@ -48,19 +48,7 @@ async fn post(state: &Arc<State>, request: Request) -> Reply {
         state.keep(request);
         return Reply::status(202);
     }
-    let in_steps = method == "tools/call" && state.script.on_call_in_steps.is_some();
-    let mut call = Call {
-        request,
-        state: state.clone(),
-        stream: None,
-    };
-    if state.script.sse_replies || in_steps {
-        return stream_reply(|stream| {
-            call.stream = Some(stream);
-            answer(call)
-        });
-    }
-    Reply::json(answer(call).await)
+    reply_to(state, request).await
 }
 
 fn one_message(state: &State, message: Vec<u8>) -> Reply {

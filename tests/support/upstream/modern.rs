@@ -5,11 +5,11 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::super::raw::event;
-use super::answer::{answer, error, knows, result};
+use super::answer::{error, knows, reply_to, result};
 use super::checks::{Fault, check};
 use super::legacy::acceptable;
-use super::state::{State, stream_reply};
-use super::{Call, Reply, Request};
+use super::state::State;
+use super::{Reply, Request};
 
 pub(super) async fn reply(state: &Arc<State>, request: Request) -> Reply {
     if request.path != "/mcp" {
@@ -33,21 +33,7 @@ pub(super) async fn reply(state: &Arc<State>, request: Request) -> Reply {
         }
         "server/discover" => Reply::json(result(&request, &discovery(state).to_string())),
         "subscriptions/listen" => listen(state, &request),
-        method => {
-            let in_steps = method == "tools/call" && state.script.on_call_in_steps.is_some();
-            let mut call = Call {
-                request,
-                state: state.clone(),
-                stream: None,
-            };
-            if state.script.sse_replies || in_steps {
-                return stream_reply(|stream| {
-                    call.stream = Some(stream);
-                    answer(call)
-                });
-            }
-            Reply::json(answer(call).await)
-        }
+        _ => reply_to(state, request).await,
     }
 }
 
