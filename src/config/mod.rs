@@ -30,6 +30,7 @@ pub use limits::Limits;
 pub use problem::{ConfigError, Place, Problem, Severity};
 pub use upstream::{Prefix, TransportChoice, Upstream, UpstreamName};
 pub use url::ServerUrl;
+pub(crate) use url::is_loopback;
 
 use file::Document;
 

@@ -49,15 +49,20 @@ impl ServerUrl {
         &self.0
     }
 
-    /// Whether the host is this machine (RFC 8252 § 7.3, RFC 6761 § 6.3).
+    /// Whether the host is this machine.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
-        match self.0.host() {
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-            None => false,
-        }
+        is_loopback(&self.0)
+    }
+}
+
+/// Whether an address is on this machine (RFC 8252 § 7.3, RFC 6761 § 6.3).
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        None => false,
     }
 }
 
