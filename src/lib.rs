@@ -7,6 +7,8 @@ pub mod wire;
 
 pub mod config;
 
+pub mod oauth;
+
 pub mod upstream;
 
 pub mod catalog;

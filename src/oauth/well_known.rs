@@ -1,0 +1,122 @@
+//! Where metadata may stand, in the order in which it is looked for.
+
+use url::Url;
+
+use super::address::Issuer;
+use crate::config::ServerUrl;
+
+/// Where an upstream's resource metadata may stand: at its path, then at the root
+/// (RFC 9728 § 3.1; the order is MCP's, 2026-07-28 § Protected Resource Metadata Discovery Requirements).
+///
+/// A url with a slash at its end is tried as it is, then as its canonical form without it. The query
+/// is left out, as it may hold a key.
+#[must_use]
+pub fn protected_resource_urls(upstream: &ServerUrl) -> Vec<Url> {
+    let path = upstream.as_url().path();
+    let trimmed = path.trim_end_matches('/');
+    let mut urls = Vec::new();
+    for path in [if trimmed.is_empty() { "" } else { path }, trimmed, ""] {
+        let url = at(
+            upstream.as_url(),
+            &format!("/.well-known/oauth-protected-resource{path}"),
+        );
+        if !urls.contains(&url) {
+            urls.push(url);
+        }
+    }
+    urls
+}
+
+/// Where an authorization server's metadata may stand: its own kind (RFC 8414 § 3.1), then that of
+/// OpenID Connect, both inserted before the path, then OpenID's own way behind it (OpenID Connect
+/// Discovery 1.0 § 4.1, RFC 8414 § 5); in MCP's order (2026-07-28 § Authorization Server Metadata Discovery).
+#[must_use]
+pub fn authorization_server_urls(issuer: &Issuer) -> Vec<Url> {
+    let issuer = issuer.as_url();
+    // "Any terminating '/' MUST be removed", by both.
+    let path = issuer.path().trim_end_matches('/');
+    let mut paths = vec![
+        format!("/.well-known/oauth-authorization-server{path}"),
+        format!("/.well-known/openid-configuration{path}"),
+    ];
+    if !path.is_empty() {
+        paths.push(format!("{path}/.well-known/openid-configuration"));
+    }
+    paths.iter().map(|path| at(issuer, path)).collect()
+}
+
+/// Another path of the same origin.
+fn at(base: &Url, path: &str) -> Url {
+    let mut url = base.clone();
+    url.set_query(None);
+    url.set_path(path);
+    url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oauth::address::tests::upstream;
+
+    #[test]
+    fn resource_metadata_is_looked_for_at_the_path_and_then_at_the_root() {
+        let cases: [(&str, &[&str]); 5] = [
+            ("https://a.example/public/mcp", &["/public/mcp", ""]),
+            ("https://a.example/mcp?key=hunter2", &["/mcp", ""]),
+            ("https://a.example/mcp/", &["/mcp/", "/mcp", ""]),
+            ("https://a.example", &[""]),
+            ("https://a.example/%7Eme%2Fx", &["/%7Eme%2Fx", ""]),
+        ];
+        for (url, paths) in cases {
+            let urls = protected_resource_urls(&upstream(url));
+            let expected = paths.iter().map(|path| {
+                format!("https://a.example/.well-known/oauth-protected-resource{path}")
+            });
+            let urls: Vec<_> = urls.iter().map(Url::as_str).collect();
+            assert_eq!(urls, expected.collect::<Vec<_>>(), "{url}");
+        }
+    }
+
+    #[test]
+    fn an_authorization_server_is_asked_in_the_specified_order() {
+        let cases: [(&str, &[&str]); 4] = [
+            (
+                "https://auth.example.com/tenant1",
+                &[
+                    "https://auth.example.com/.well-known/oauth-authorization-server/tenant1",
+                    "https://auth.example.com/.well-known/openid-configuration/tenant1",
+                    "https://auth.example.com/tenant1/.well-known/openid-configuration",
+                ],
+            ),
+            (
+                "https://auth.example.com:8443/a/b/",
+                &[
+                    "https://auth.example.com:8443/.well-known/oauth-authorization-server/a/b",
+                    "https://auth.example.com:8443/.well-known/openid-configuration/a/b",
+                    "https://auth.example.com:8443/a/b/.well-known/openid-configuration",
+                ],
+            ),
+            (
+                "https://auth.example.com",
+                &[
+                    "https://auth.example.com/.well-known/oauth-authorization-server",
+                    "https://auth.example.com/.well-known/openid-configuration",
+                ],
+            ),
+            (
+                "https://auth.example.com/",
+                &[
+                    "https://auth.example.com/.well-known/oauth-authorization-server",
+                    "https://auth.example.com/.well-known/openid-configuration",
+                ],
+            ),
+        ];
+        let upstream = upstream("https://a.example/mcp");
+        for (issuer, expected) in cases {
+            let issuer = Issuer::parse("issuer", issuer, &upstream).unwrap();
+            let urls = authorization_server_urls(&issuer);
+            let urls: Vec<_> = urls.iter().map(Url::as_str).collect();
+            assert_eq!(urls, expected);
+        }
+    }
+}
