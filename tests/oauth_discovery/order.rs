@@ -1,0 +1,157 @@
+//! Which documents are asked for, in which order, and which authorization server is taken.
+
+use super::*;
+
+#[tokio::test]
+async fn each_well_known_place_is_asked_in_order_until_one_answers() {
+    let upstream = serve_itself(&[
+        (RESOURCE_ROOT, resource("{}", &["{}/t1"])),
+        ("/t1/.well-known/openid-configuration", metadata("{}/t1")),
+    ]);
+    let discovered = found(&upstream).await;
+
+    assert_eq!(issuer(&discovered), upstream.url_of("/t1"));
+    assert_eq!(
+        discovered.resource,
+        upstream.url_of(""),
+        "as it was published"
+    );
+    assert_eq!(discovered.source, Source::Published);
+    let expected = [
+        RESOURCE_PATH,
+        RESOURCE_ROOT,
+        "/.well-known/oauth-authorization-server/t1",
+        "/.well-known/openid-configuration/t1",
+        "/t1/.well-known/openid-configuration",
+    ];
+    assert_eq!(paths(&upstream), expected);
+    let page = discovered.authorization_server;
+    let page = page.authorization_endpoint(Pkce::Advertised).unwrap();
+    assert_eq!(page.as_url().as_str(), upstream.url_of("/t1/a"));
+}
+
+#[tokio::test]
+async fn the_challenge_says_where_to_look_first() {
+    let upstream = serve_itself(&[
+        ("/custom/location.json?v=1", resource("{}/mcp", &["{}"])),
+        (RESOURCE_PATH, resource("{}/mcp", &["https://trap.example"])),
+        (SERVER, metadata("{}")),
+    ]);
+    let named = upstream.url_of("/custom/location.json?v=1");
+    let discovered = ask(&upstream, |it| it.resource_metadata = Some(&named)).await;
+    assert_eq!(issuer(&discovered.unwrap()), upstream.url_of(""));
+    assert_eq!(paths(&upstream), ["/custom/location.json?v=1", SERVER]);
+}
+
+#[tokio::test]
+async fn a_server_without_any_metadata_is_one_of_2025_03_26() {
+    let upstream = serve(vec![]);
+    let discovered = found(&upstream).await;
+    assert_eq!(discovered.source, Source::Assumed);
+    assert_eq!(discovered.resource, upstream.url_of("/mcp"));
+    let server = &discovered.authorization_server;
+    assert_eq!(
+        server.token_endpoint.as_url().as_str(),
+        upstream.url_of("/token")
+    );
+    assert_eq!(
+        paths(&upstream),
+        [RESOURCE_PATH, RESOURCE_ROOT, SERVER, OPENID]
+    );
+    let versions = upstream
+        .requests()
+        .into_iter()
+        .map(|request| request.header("mcp-protocol-version").map(str::to_owned));
+    let version = || Some("2025-03-26".to_owned());
+    assert_eq!(
+        versions.collect::<Vec<_>>(),
+        [None, None, version(), version()]
+    );
+}
+
+#[tokio::test]
+async fn the_origin_may_be_its_own_authorization_server_however_it_is_spelt() {
+    for spelling in ["{}", "{}/"] {
+        let upstream = serve_itself(&[(SERVER, metadata(spelling))]);
+        let discovered = found(&upstream).await;
+        assert_eq!(discovered.source, Source::Published);
+        assert_eq!(
+            issuer(&discovered),
+            spelling.replace("{}", &upstream.url_of(""))
+        );
+    }
+    let upstream = serve_itself(&[(SERVER, metadata("https://honest.example"))]);
+    let error = ask(&upstream, |_| {}).await.unwrap_err();
+    assert!(matches!(error, OAuthError::OtherIssuer { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_named_document_that_is_missing_is_no_sign_of_2025_03_26() {
+    let upstream = serve_itself(&[(SERVER, metadata("{}"))]);
+    let named = upstream.url_of("/gone");
+    let error = ask(&upstream, |it| it.resource_metadata = Some(&named))
+        .await
+        .unwrap_err();
+    let message = error.to_string();
+    assert!(matches!(error, OAuthError::NotFound { .. }), "{error}");
+    assert!(
+        message.contains(&format!("`{named}`: HTTP 404 Not Found")),
+        "{message}"
+    );
+    assert_eq!(paths(&upstream), ["/gone", RESOURCE_PATH, RESOURCE_ROOT]);
+}
+
+#[tokio::test]
+async fn of_several_authorization_servers_the_first_that_works_is_used() {
+    let (silent, missing) = (raw::server(|_| async { Reply::hang() }), serve(vec![]));
+    let one = serve_itself(&[(SERVER, metadata("{}"))]);
+    let two = serve_itself(&[(SERVER, metadata("{}"))]);
+    let bad = "http://auth.example.com".to_owned();
+    let origins = [&missing, &one, &two].map(|server| server.url_of(""));
+    let upstream = trusting(&[&[bad][..], &origins].concat());
+    assert_eq!(issuer(&found(&upstream).await), origins[1]);
+    assert_eq!(paths(&two), [""; 0]);
+
+    let known = ask(&upstream, |it| it.known = Some(&origins[2]))
+        .await
+        .unwrap();
+    assert_eq!(issuer(&known), origins[2]);
+    let forgotten = ask(&upstream, |it| it.known = Some("https://gone.example"))
+        .await
+        .unwrap();
+    assert_eq!(issuer(&forgotten), origins[1]);
+
+    let upstream = trusting(&[silent.url_of("/t1"), origins[1].clone()]);
+    let short = |it: &mut Question<'_>| it.patience = Duration::from_secs(2);
+    assert_eq!(issuer(&ask(&upstream, short).await.unwrap()), origins[1]);
+    // The one that holds our registration is waited for.
+    let hanging = silent.url_of("/t1");
+    let error = ask(&upstream, |it| {
+        it.patience = Duration::from_secs(1);
+        it.known = Some(&hanging);
+    });
+    assert!(error.await.unwrap_err().is_transient());
+}
+
+#[tokio::test]
+async fn a_pinned_authorization_server_is_the_only_one() {
+    let pinned = serve_itself(&[(SERVER, metadata("{}"))]);
+    let trap = serve_itself(&[(SERVER, metadata("{}"))]);
+    let origin = pinned.url_of("");
+    let bare = serve(vec![]);
+    for upstream in [&trusting(&[trap.url_of("")]), &bare] {
+        let discovered = ask(upstream, |it| it.pinned = Some(&origin)).await.unwrap();
+        assert_eq!(issuer(&discovered), origin);
+    }
+    assert_eq!(paths(&trap), [""; 0]);
+    let gone = trap.url_of("/gone");
+    let error = ask(&bare, |it| it.pinned = Some(&gone)).await.unwrap_err();
+    assert!(matches!(error, OAuthError::NotFound { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_resource_that_trusts_nobody_says_so() {
+    let upstream = trusting(&[]);
+    let error = ask(&upstream, |_| {}).await.unwrap_err();
+    assert_eq!(error, OAuthError::NoAuthorizationServer);
+}

@@ -1,0 +1,164 @@
+//! Documents, addresses and redirects that must not be used.
+
+use super::*;
+
+#[tokio::test]
+async fn a_challenge_that_names_a_bad_address_is_not_followed() {
+    for named in [
+        "file:///etc/passwd",
+        "http://169.254.169.254/latest",
+        "/relative",
+        "https://x.example/\"",
+    ] {
+        let sound = serve_itself(&[
+            (RESOURCE_PATH, resource("{}/mcp", &["{}"])),
+            (SERVER, metadata("{}")),
+        ]);
+        let discovered = ask(&sound, |it| it.resource_metadata = Some(named)).await;
+        assert_eq!(issuer(&discovered.unwrap()), sound.url_of(""), "{named}");
+
+        let bare = serve(vec![]);
+        let error = ask(&bare, |it| it.resource_metadata = Some(named)).await;
+        let error = error.unwrap_err();
+        assert!(
+            matches!(
+                error,
+                OAuthError::Address {
+                    member: "resource_metadata",
+                    ..
+                }
+            ),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_issuer_with_another_name_is_not_used() {
+    for other in ["{}/", "https://honest.example"] {
+        let upstream = serve_itself(&[
+            (RESOURCE_PATH, resource("{}/mcp", &["{}"])),
+            (SERVER, metadata(other)),
+        ]);
+        let error = ask(&upstream, |_| {}).await.unwrap_err();
+        let found = other.replace("{}", &upstream.url_of(""));
+        let expected = upstream.url_of("");
+        assert_eq!(error, OAuthError::OtherIssuer { expected, found });
+        assert!(!error.is_transient());
+        // The next document may be the right one.
+        assert_eq!(paths(&upstream), [RESOURCE_PATH, SERVER, OPENID]);
+    }
+}
+
+#[tokio::test]
+async fn metadata_of_another_resource_are_not_used() {
+    let upstream = serve_itself(&[
+        (
+            RESOURCE_PATH,
+            resource("https://evil.example.com/mcp", &["{}"]),
+        ),
+        (SERVER, metadata("{}")),
+    ]);
+    for pinned in [None, Some(upstream.url_of(""))] {
+        let error = ask(&upstream, |it| it.pinned = pinned.as_deref())
+            .await
+            .unwrap_err();
+        assert!(matches!(error, OAuthError::OtherResource { .. }), "{error}");
+    }
+    assert!(!paths(&upstream).contains(&SERVER.to_owned()));
+}
+
+#[tokio::test]
+async fn a_redirect_is_followed_within_the_origin_alone() {
+    let trap = serve_itself(&[("/x", resource("{}", &["{}"]))]);
+    let there = trap.url_of("/x");
+    let away = serve(vec![(
+        RESOURCE_PATH,
+        reply(move || Reply::status(302).header("location", &there)),
+    )]);
+    assert_eq!(found(&away).await.source, Source::Assumed);
+    assert_eq!(paths(&trap), [""; 0]);
+
+    let moved = raw::server(|request| {
+        let here = format!("http://{}", request.header("host").unwrap());
+        std::future::ready(match request.path.as_str() {
+            RESOURCE_PATH => Reply::status(307).header("location", "/moved"),
+            "/moved" => Reply::json(resource(&here, &[&here]).to_string()),
+            SERVER => Reply::json(metadata(&here).to_string()),
+            _ => Reply::status(302).header("location", "/round"),
+        })
+    });
+    assert_eq!(issuer(&found(&moved).await), moved.url_of(""));
+    assert_eq!(paths(&moved), [RESOURCE_PATH, "/moved", SERVER]);
+
+    let round = serve(vec![(
+        RESOURCE_PATH,
+        reply(|| Reply::status(302).header("location", RESOURCE_PATH)),
+    )]);
+    assert_eq!(found(&round).await.source, Source::Assumed);
+    assert_eq!(
+        paths(&round)[..5],
+        [
+            RESOURCE_PATH,
+            RESOURCE_PATH,
+            RESOURCE_PATH,
+            RESOURCE_PATH,
+            RESOURCE_ROOT
+        ]
+    );
+}
+
+#[tokio::test]
+async fn hostile_endpoints_are_refused_before_anything_uses_them() {
+    for (member, text) in [
+        ("authorization_endpoint", "file:///etc/passwd"),
+        (
+            "authorization_endpoint",
+            "a:$(cmd.exe /c whoami > c:\\temp\\pwned.txt)",
+        ),
+        (
+            "authorization_endpoint",
+            "http://auth.example.com/authorize",
+        ),
+        ("token_endpoint", "https://auth.example.com/\"&calc"),
+        (
+            "registration_endpoint",
+            "https://auth.example.com/\u{1b}[2J",
+        ),
+    ] {
+        let mut document = metadata("{}");
+        document[member] = json!(text);
+        let upstream = serve_itself(&[
+            (RESOURCE_PATH, resource("{}/mcp", &["{}"])),
+            (SERVER, document),
+        ]);
+        let error = ask(&upstream, |_| {}).await.unwrap_err();
+        assert!(
+            matches!(error, OAuthError::Address { member: named, .. } if named == member),
+            "{error}"
+        );
+        assert!(
+            error.to_string().chars().all(|c| !c.is_control()),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn no_request_carries_a_secret_or_opens_an_event_stream() {
+    let upstream = serve_itself(&[
+        (RESOURCE_PATH, resource("{}/mcp", &["{}"])),
+        (SERVER, metadata("{}")),
+    ]);
+    found(&upstream).await;
+    let requests = upstream.requests();
+    assert_eq!(requests.len(), 2);
+    for request in requests {
+        assert_eq!(request.method, "GET");
+        assert!(!request.path.contains("hunter2"), "{}", request.path);
+        assert_eq!(request.header("accept"), Some("application/json"));
+        for name in ["authorization", "cookie", "referer"] {
+            assert_eq!(request.header(name), None);
+        }
+    }
+}

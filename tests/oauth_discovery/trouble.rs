@@ -1,0 +1,119 @@
+//! Servers that fail, hang, or answer with something else.
+
+use super::*;
+
+#[tokio::test]
+async fn a_server_in_trouble_is_passed_by_or_asked_again() {
+    let upstream = serve_itself(&[(SERVER, metadata("{}"))]);
+    let origin = upstream.url_of("");
+    // Passed by: the second place answers.
+    let trusting = raw::server({
+        let origin = origin.clone();
+        move |request| {
+            let here = format!("http://{}", request.header("host").unwrap());
+            let body = resource(&here, &[&origin]).to_string();
+            std::future::ready(match request.path.as_str() {
+                RESOURCE_PATH => Reply::status(502),
+                RESOURCE_ROOT => Reply::json(body),
+                _ => Reply::status(404),
+            })
+        }
+    });
+    assert_eq!(issuer(&found(&trusting).await), origin);
+    assert_eq!(paths(&trusting), [RESOURCE_PATH, RESOURCE_ROOT]);
+
+    // Asked again: it comes back.
+    for trouble in [500, 503, 429, 408] {
+        let recovering = serve(vec![(
+            RESOURCE_PATH,
+            Box::new(move |count| match count {
+                1 => Reply::status(trouble),
+                _ => Reply::status(404),
+            }),
+        )]);
+        assert_eq!(
+            found(&recovering).await.source,
+            Source::Assumed,
+            "{trouble}"
+        );
+        let asked = paths(&recovering);
+        assert_eq!(asked[..3], [RESOURCE_PATH, RESOURCE_ROOT, RESOURCE_PATH]);
+    }
+}
+
+#[tokio::test]
+async fn lasting_trouble_is_reported_as_such_and_never_taken_for_2025_03_26() {
+    let answers: [fn() -> Reply; 3] = [|| Reply::status(500), Reply::reset, || Reply::cut("{")];
+    for answer in answers {
+        let upstream = serve(vec![(RESOURCE_PATH, reply(answer))]);
+        let error = ask(&upstream, |_| {}).await.unwrap_err();
+        assert!(error.is_transient(), "{error}");
+        let message = error.to_string();
+        assert!(
+            message.starts_with("cannot read `http://127.0.0.1:"),
+            "{message}"
+        );
+        assert!(message.ends_with("; try again later"), "{message}");
+        assert!(!paths(&upstream).contains(&SERVER.to_owned()), "{message}");
+    }
+    let gone = serve(vec![]);
+    gone.stop().await;
+    let error = ask(&gone, |_| {}).await.unwrap_err();
+    assert!(error.is_transient(), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_costs_its_patience_and_no_more() {
+    let upstream = serve(vec![
+        (RESOURCE_PATH, reply(Reply::hang)),
+        (RESOURCE_ROOT, reply(Reply::hang)),
+    ]);
+    let error = ask(&upstream, |it| it.patience = Duration::from_millis(50))
+        .await
+        .unwrap_err();
+    assert!(error.is_transient(), "{error}");
+
+    // Another place would do. It is not asked again: it had its time.
+    let upstream = serve(vec![(RESOURCE_PATH, reply(Reply::hang))]);
+    let error = ask(&upstream, |it| it.patience = Duration::from_millis(400)).await;
+    assert!(error.unwrap_err().is_transient());
+    assert_eq!(paths(&upstream), [RESOURCE_PATH, RESOURCE_ROOT]);
+}
+
+#[tokio::test]
+async fn what_is_no_metadata_counts_as_none() {
+    let page = || Reply::json("<html>hello</html>").header("content-type", "text/html");
+    let error = || Reply::json(r#"{"error":"not_found"}"#);
+    let answers: [fn() -> Reply; 5] = [
+        page,
+        error,
+        || Reply::status(401),
+        || Reply::status(302).header("location", "https://www.example.com/"),
+        || Reply::status(204),
+    ];
+    for answer in answers {
+        let everywhere = [RESOURCE_PATH, RESOURCE_ROOT, SERVER, OPENID];
+        let upstream = serve(everywhere.map(|path| (path, reply(answer))).into());
+        assert_eq!(found(&upstream).await.source, Source::Assumed);
+    }
+}
+
+#[tokio::test]
+async fn broken_or_boundless_metadata_are_reported() {
+    let broken: fn() -> Reply = || Reply::json(r#"{"resource":["a"]}"#);
+    let large: fn() -> Reply = || Reply::json(" ".repeat(257 << 10));
+    for answer in [broken, large] {
+        let upstream = serve(vec![(RESOURCE_PATH, reply(answer))]);
+        let error = ask(&upstream, |_| {}).await.unwrap_err();
+        assert!(matches!(error, OAuthError::Malformed { .. }), "{error}");
+    }
+    // One without end, whose length is not announced.
+    let (sender, receiver) = tokio::sync::mpsc::channel(1);
+    tokio::spawn(async move { while sender.send(vec![b' '; 1 << 16].into()).await.is_ok() {} });
+    let receiver = std::sync::Mutex::new(Some(receiver));
+    let endless = move || Reply::stream(receiver.lock().unwrap().take().unwrap());
+    let upstream = serve(vec![(RESOURCE_PATH, reply(endless))]);
+    let error = ask(&upstream, |_| {}).await.unwrap_err();
+    assert!(matches!(error, OAuthError::Malformed { .. }), "{error}");
+    upstream.wait_for_disconnect().await;
+}
