@@ -13,6 +13,7 @@
 pub mod gate;
 pub mod http;
 pub mod json;
+pub mod oauth;
 pub mod proxy;
 pub mod raw;
 pub mod sdk;

@@ -23,6 +23,7 @@ pub(super) enum Kind {
 type Answer = dyn Fn(&Request) -> Vec<u8> + Send + Sync;
 type AnswerInSteps = dyn Fn(Call) -> BoxFuture<'static, Vec<u8>> + Send + Sync;
 type Intercept = dyn Fn(&Request) -> Option<Reply> + Send + Sync;
+type Guard = dyn Fn(Request) -> BoxFuture<'static, Option<Reply>> + Send + Sync;
 
 /// What a server was told to say.
 pub struct Builder {
@@ -40,6 +41,7 @@ pub struct Builder {
     pub(super) on_call: Option<Arc<Answer>>,
     pub(super) on_call_in_steps: Option<Arc<AnswerInSteps>>,
     pub(super) intercept: Option<Box<Intercept>>,
+    pub(super) guard: Option<Box<Guard>>,
 }
 
 impl Builder {
@@ -58,6 +60,7 @@ impl Builder {
             on_call: None,
             on_call_in_steps: None,
             intercept: None,
+            guard: None,
         }
     }
 
@@ -156,6 +159,17 @@ impl Builder {
         self
     }
 
+    /// Lets `reply` answer an HTTP request before everything else, in its own time.
+    #[must_use]
+    pub fn guarded<F, R>(mut self, reply: F) -> Self
+    where
+        F: Fn(Request) -> R + Send + Sync + 'static,
+        R: Future<Output = Option<Reply>> + Send + 'static,
+    {
+        self.guard = Some(Box::new(move |request| Box::pin(reply(request))));
+        self
+    }
+
     /// Answers each POST with an event stream.
     #[must_use]
     pub fn sse_replies(mut self) -> Self {
@@ -222,6 +236,11 @@ impl Builder {
         let handler = raw::handler_of(move |request| {
             let state = captured.clone();
             async move {
+                if let Some(guard) = &state.script.guard
+                    && let Some(reply) = guard(request.clone()).await
+                {
+                    return reply;
+                }
                 if let Some(intercept) = &state.script.intercept
                     && let Some(reply) = intercept(&request)
                 {

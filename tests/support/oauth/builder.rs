@@ -1,0 +1,298 @@
+//! How a server is told what kind of server to be.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::super::raw::{self, Reply, Request};
+use super::client::{AuthMethod, Client};
+use super::params::{Scopes, scopes};
+use super::state::State;
+use super::{Server, serve};
+
+/// Where metadata is served.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Document {
+    /// RFC 8414 § 3.1: the well-known part, then the issuer's path.
+    OAuth,
+    /// OIDC Discovery's document with the well-known part first.
+    OidcInserted,
+    /// OIDC Discovery as it was: the issuer's path, then the well-known part.
+    OidcAppended,
+}
+
+/// Whether requests must name the resource (RFC 8707).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Resource {
+    /// They must.
+    Required,
+    /// They may.
+    Optional,
+    /// They must not.
+    Refused,
+}
+
+/// What `iss` (RFC 9207) says in redirects.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Iss {
+    /// The issuer, and the metadata promises it.
+    Right,
+    /// It is left out, and nothing is promised.
+    Off,
+    /// This, though the metadata promises the issuer.
+    Wrong(String),
+}
+
+/// Who may register (RFC 7591).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Registration {
+    /// Anybody; who names scopes is held to them.
+    Open,
+    /// Anybody, for these scopes at most and, if they name none, for these.
+    Limited(Scopes),
+    /// Nobody: there is no such endpoint.
+    Off,
+}
+
+type Intercept = dyn Fn(&Request) -> Option<Reply> + Send + Sync;
+
+/// What a server is told to be; see [`server`](super::server) for what it is untold.
+pub struct Builder {
+    pub(super) clients: Vec<Client>,
+    pub(super) path: String,
+    pub(super) documents: Vec<Document>,
+    pub(super) metadata: Value,
+    pub(super) registration: Registration,
+    pub(super) registered_method: Option<AuthMethod>,
+    pub(super) client_documents: Option<HashMap<String, Value>>,
+    pub(super) exact_ports: bool,
+    pub(super) iss: Iss,
+    pub(super) resource: Resource,
+    pub(super) scopes: Scopes,
+    pub(super) offline_access: bool,
+    pub(super) refresh_tokens: bool,
+    pub(super) rotation: bool,
+    pub(super) scope_on_refresh: bool,
+    pub(super) revocation: bool,
+    pub(super) device_interval: Option<Duration>,
+    pub(super) code_lifetime: Duration,
+    pub(super) access_lifetime: Duration,
+    pub(super) announced_lifetime: Option<Option<u64>>,
+    pub(super) refresh_lifetime: Option<Duration>,
+    pub(super) intercept: Option<Box<Intercept>>,
+}
+
+impl Builder {
+    pub(super) fn new() -> Self {
+        Self {
+            clients: Vec::new(),
+            path: String::new(),
+            documents: vec![Document::OAuth],
+            metadata: Value::Null,
+            registration: Registration::Open,
+            registered_method: None,
+            client_documents: None,
+            exact_ports: false,
+            iss: Iss::Right,
+            resource: Resource::Required,
+            scopes: Scopes::new(),
+            offline_access: false,
+            refresh_tokens: true,
+            rotation: true,
+            scope_on_refresh: false,
+            revocation: true,
+            device_interval: None,
+            code_lifetime: Duration::from_secs(60),
+            access_lifetime: Duration::from_secs(3600),
+            announced_lifetime: None,
+            refresh_lifetime: None,
+            intercept: None,
+        }
+    }
+
+    /// Knows this client beforehand; see [`client`](super::client).
+    #[must_use]
+    pub fn client(mut self, client: Client) -> Self {
+        self.clients.push(client);
+        self
+    }
+
+    /// Has an issuer with this path (`/tenant`), below which its endpoints are.
+    #[must_use]
+    pub fn issuer_path(mut self, path: &str) -> Self {
+        self.path = path.to_owned();
+        self
+    }
+
+    /// Serves metadata at these places; `[]` is a server without.
+    #[must_use]
+    pub fn documents(mut self, documents: impl Into<Vec<Document>>) -> Self {
+        self.documents = documents.into();
+        self
+    }
+
+    /// Puts the members of `members` into the metadata; those that are `null` leave it.
+    #[must_use]
+    pub fn metadata_with(mut self, members: Value) -> Self {
+        self.metadata = members;
+        self
+    }
+
+    /// Says who may register.
+    #[must_use]
+    pub fn registration(mut self, registration: Registration) -> Self {
+        self.registration = registration;
+        self
+    }
+
+    /// Registers everybody with this method, whatever they ask for.
+    #[must_use]
+    pub fn registers_as(mut self, method: AuthMethod) -> Self {
+        self.registered_method = Some(method);
+        self
+    }
+
+    /// Supports Client ID Metadata Documents; they may be on loopback without TLS.
+    #[must_use]
+    pub fn client_documents(mut self) -> Self {
+        self.client_documents.get_or_insert_default();
+        self
+    }
+
+    /// Supports Client ID Metadata Documents and has this one already, so never fetches it.
+    #[must_use]
+    pub fn client_document(mut self, url: &str, document: Value) -> Self {
+        let documents = self.client_documents.get_or_insert_default();
+        documents.insert(url.to_owned(), document);
+        self
+    }
+
+    /// Lets not even the port of a loopback redirect differ.
+    #[must_use]
+    pub fn exact_ports(mut self) -> Self {
+        self.exact_ports = true;
+        self
+    }
+
+    /// Says this in `iss`.
+    #[must_use]
+    pub fn iss(mut self, iss: Iss) -> Self {
+        self.iss = iss;
+        self
+    }
+
+    /// Says whether `resource` must be there.
+    #[must_use]
+    pub fn resource(mut self, resource: Resource) -> Self {
+        self.resource = resource;
+        self
+    }
+
+    /// Supports these scopes and refuses others; a server untold supports none.
+    #[must_use]
+    pub fn scopes(mut self, list: &str) -> Self {
+        self.scopes = scopes(list);
+        self
+    }
+
+    /// Supports `offline_access`, and gives refresh tokens to those alone who got it.
+    #[must_use]
+    pub fn offline_access(mut self) -> Self {
+        self.offline_access = true;
+        self.scopes.insert("offline_access".to_owned());
+        self
+    }
+
+    /// Gives no refresh tokens.
+    #[must_use]
+    pub fn without_refresh_tokens(mut self) -> Self {
+        self.refresh_tokens = false;
+        self
+    }
+
+    /// Lets a refresh token be used again and again; its answers carry no new one.
+    #[must_use]
+    pub fn without_rotation(mut self) -> Self {
+        self.rotation = false;
+        self
+    }
+
+    /// Refuses a refresh that does not repeat `scope`.
+    #[must_use]
+    pub fn scope_on_refresh(mut self) -> Self {
+        self.scope_on_refresh = true;
+        self
+    }
+
+    /// Has no revocation endpoint.
+    #[must_use]
+    pub fn without_revocation(mut self) -> Self {
+        self.revocation = false;
+        self
+    }
+
+    /// Has the device grant (RFC 8628), polled no oftener than this (announced in whole seconds).
+    #[must_use]
+    pub fn device_grant(mut self, interval: Duration) -> Self {
+        self.device_interval = Some(interval);
+        self
+    }
+
+    /// Lets codes of all kinds live so long.
+    #[must_use]
+    pub fn code_lifetime(mut self, lifetime: Duration) -> Self {
+        self.code_lifetime = lifetime;
+        self
+    }
+
+    /// Lets access tokens live so long; `expires_in` says its whole seconds.
+    #[must_use]
+    pub fn access_lifetime(mut self, lifetime: Duration) -> Self {
+        self.access_lifetime = lifetime;
+        self
+    }
+
+    /// Says so many seconds in `expires_in` whatever is true; `None` leaves it out.
+    #[must_use]
+    pub fn announced_lifetime(mut self, seconds: Option<u64>) -> Self {
+        self.announced_lifetime = Some(seconds);
+        self
+    }
+
+    /// Lets refresh tokens live so long, in place of for ever.
+    #[must_use]
+    pub fn refresh_lifetime(mut self, lifetime: Duration) -> Self {
+        self.refresh_lifetime = Some(lifetime);
+        self
+    }
+
+    /// Lets `reply` answer a request in place of the server.
+    #[must_use]
+    pub fn intercept(
+        mut self,
+        reply: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static,
+    ) -> Self {
+        self.intercept = Some(Box::new(reply));
+        self
+    }
+
+    /// Starts the server.
+    pub async fn start(self) -> Server {
+        let state = Arc::new(State::new(self));
+        let captured = state.clone();
+        let handler = raw::handler_of(move |request| {
+            let state = captured.clone();
+            async move {
+                let reply = serve(&state, request).await;
+                reply.unwrap_or_else(|| Reply::status(404))
+            }
+        });
+        Server {
+            raw: raw::start((Ipv4Addr::LOCALHOST, 0).into(), None, handler),
+            state,
+        }
+    }
+}

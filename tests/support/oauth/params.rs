@@ -1,0 +1,146 @@
+//! What a request carries as a query or a form, and how a refusal of it is said.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use serde_json::json;
+use url::form_urlencoded;
+
+use super::super::raw::{Reply, Request};
+
+/// A set of scopes.
+pub type Scopes = BTreeSet<String>;
+
+/// The scopes in a list parted by spaces (RFC 6749 § 3.3).
+pub fn scopes(text: &str) -> Scopes {
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
+/// The list, parted by spaces, of these scopes.
+pub(super) fn joined(scopes: &Scopes) -> String {
+    let scopes: Vec<_> = scopes.iter().map(String::as_str).collect();
+    scopes.join(" ")
+}
+
+/// The parameters of a request, in the order in which they came.
+#[derive(Clone, Debug, Default)]
+pub struct Params(pub Vec<(String, String)>);
+
+impl Params {
+    pub(super) fn parse(text: &[u8]) -> Self {
+        Self(form_urlencoded::parse(text).into_owned().collect())
+    }
+
+    /// Those of the query.
+    pub fn of_query(request: &Request) -> Self {
+        let query = request.path.split_once('?').map(|(_, query)| query);
+        Self::parse(query.unwrap_or_default().as_bytes())
+    }
+
+    /// Those of the body, and none when it is no form.
+    pub fn of_form(request: &Request) -> Self {
+        let form = "application/x-www-form-urlencoded";
+        match request.header("content-type") {
+            Some(kind) if kind.split(';').next() == Some(form) => Self::parse(&request.body),
+            _ => Self::default(),
+        }
+    }
+
+    /// The value of `name`. One that is empty counts as left out (RFC 6749 § 3.1).
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let value = self.0.iter().find(|(key, _)| key == name);
+        value
+            .map(|(_, value)| value.as_str())
+            .filter(|v| !v.is_empty())
+    }
+
+    /// The scopes asked for; `None` when the request names none.
+    pub fn scopes(&self) -> Option<Scopes> {
+        self.get("scope").map(scopes)
+    }
+
+    pub(super) fn required(&self, name: &str) -> Result<&str, Refusal> {
+        self.get(name)
+            .ok_or_else(|| Refusal::request(format!("`{name}` is missing")))
+    }
+
+    /// Refuses a parameter that is there twice (RFC 6749 § 3.1).
+    pub(super) fn check_unique(&self) -> Result<(), Refusal> {
+        let mut seen = BTreeSet::new();
+        for (name, _) in &self.0 {
+            if !seen.insert(name) {
+                return Err(Refusal::request(format!("`{name}` is there twice")));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why a request was refused: a code of RFC 6749 or of an extension, and words for the log.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    pub(super) error: &'static str,
+    pub(super) description: String,
+}
+
+impl Refusal {
+    pub(super) fn new(error: &'static str, description: impl Into<String>) -> Self {
+        let status = if error == "invalid_client" { 401 } else { 400 };
+        Self {
+            status,
+            error,
+            description: description.into(),
+        }
+    }
+
+    pub(super) fn request(description: impl Into<String>) -> Self {
+        Self::new("invalid_request", description)
+    }
+
+    pub(super) fn grant(description: impl Into<String>) -> Self {
+        Self::new("invalid_grant", description)
+    }
+
+    pub(super) fn client(description: impl Into<String>) -> Self {
+        Self::new("invalid_client", description)
+    }
+
+    /// As the token endpoint says it (RFC 6749 § 5.2).
+    pub(super) fn reply(&self) -> Reply {
+        let body = json!({"error": self.error, "error_description": self.description});
+        let reply = secret_json(&body).with_status(self.status);
+        match self.status {
+            401 => reply.header("www-authenticate", "Basic realm=\"clients\""),
+            _ => reply,
+        }
+    }
+
+    /// As a page, to a person whom no redirect may be trusted with.
+    pub(super) fn page(&self) -> Reply {
+        page(400, &format!("{}: {}", self.error, self.description))
+    }
+}
+
+/// A body that holds a secret, and so must not be stored (RFC 6749 § 5.1).
+pub(super) fn secret_json(body: &serde_json::Value) -> Reply {
+    Reply::json(body.to_string()).header("cache-control", "no-store")
+}
+
+/// A page that says `text`.
+pub(super) fn page(status: u16, text: &str) -> Reply {
+    Reply::status(status)
+        .header("content-type", "text/html; charset=utf-8")
+        .body(format!(
+            "<!doctype html><title>Sign in</title><p>{text}</p>"
+        ))
+}
+
+/// A string nobody can guess, which begins with what it is.
+pub(super) fn random(kind: &str) -> String {
+    let mut text = format!("{kind}-");
+    for _ in 0..2 {
+        write!(text, "{:016x}", fastrand::u64(..)).unwrap();
+    }
+    text
+}

@@ -1,0 +1,182 @@
+//! Clients that the server did not know beforehand: registered (RFC 7591), or described by a
+//! document at the URL that is their id (Client ID Metadata Documents).
+
+use serde::Deserialize;
+use serde_json::Value;
+use url::{Host, Url};
+
+use super::super::raw::{Reply, Request};
+use super::super::{http, within};
+use super::builder::Registration;
+use super::client::{AuthMethod, Client};
+use super::params::{Refusal, Scopes, random, scopes, secret_json};
+use super::state::State;
+
+/// What a client says of itself.
+#[derive(Deserialize)]
+struct Metadata {
+    client_id: Option<String>,
+    client_name: Option<String>,
+    #[serde(default)]
+    redirect_uris: Vec<String>,
+    token_endpoint_auth_method: Option<String>,
+    grant_types: Option<Vec<String>>,
+    response_types: Option<Vec<String>>,
+    application_type: Option<String>,
+    scope: Option<String>,
+}
+
+pub(super) fn register(state: &State, request: &Request) -> Result<Reply, Refusal> {
+    if request.header("content-type") != Some("application/json") {
+        return Err(metadata("the body is no `application/json`"));
+    }
+    let wanted: Metadata =
+        serde_json::from_slice(&request.body).map_err(|error| metadata(error.to_string()))?;
+    let method = method(wanted.token_endpoint_auth_method.as_deref())?;
+    let grants = grants(&wanted)?;
+    if grants.iter().any(|grant| grant == "authorization_code") {
+        check_redirects(&wanted)?;
+    }
+    let asked = wanted.scope.as_deref().map(scopes);
+    let client = Client {
+        id: random("client"),
+        method: state.script.registered_method.unwrap_or(method),
+        secret: None,
+        key: None,
+        redirect_uris: wanted.redirect_uris,
+        grants,
+        scopes: limited(asked, &state.script.registration),
+    };
+    let client = client.with_new_secret();
+    let mut memory = state.memory();
+    memory.secrets.extend(client.secret.clone());
+    memory.clients.insert(client.id.clone(), client.clone());
+    Ok(secret_json(&client.description()).with_status(201))
+}
+
+fn metadata(description: impl Into<String>) -> Refusal {
+    Refusal::new("invalid_client_metadata", description)
+}
+
+fn method(name: Option<&str>) -> Result<AuthMethod, Refusal> {
+    match name {
+        Some("none") => Ok(AuthMethod::None),
+        None | Some("client_secret_basic") => Ok(AuthMethod::Basic),
+        Some("client_secret_post") => Ok(AuthMethod::Post),
+        Some(other) => Err(metadata(format!("`{other}` cannot be registered here"))),
+    }
+}
+
+/// The grants asked for, and the one that stands for none (RFC 7591 § 2).
+fn grants(wanted: &Metadata) -> Result<Vec<String>, Refusal> {
+    let default = || vec!["authorization_code".to_owned()];
+    let grants = wanted.grant_types.clone().unwrap_or_else(default);
+    let code = grants.iter().any(|grant| grant == "authorization_code");
+    let asks_code = wanted
+        .response_types
+        .as_ref()
+        .is_none_or(|types| types.iter().any(|kind| kind == "code"));
+    if code && !asks_code {
+        return Err(metadata("`response_types` lacks `code`"));
+    }
+    Ok(grants)
+}
+
+fn limited(asked: Option<Scopes>, registration: &Registration) -> Option<Scopes> {
+    match registration {
+        Registration::Limited(limit) => {
+            Some(asked.map_or_else(|| limit.clone(), |asked| &asked & limit))
+        }
+        _ => asked,
+    }
+}
+
+/// OIDC Registration § 2: an application is a web application if it does not say that it is
+/// native, and only a native one may redirect to loopback or to a scheme of its own.
+fn check_redirects(wanted: &Metadata) -> Result<(), Refusal> {
+    let refusal = |text: String| Err(Refusal::new("invalid_redirect_uri", text));
+    if wanted.redirect_uris.is_empty() {
+        return refusal("there is no redirect URI".to_owned());
+    }
+    let native = wanted.application_type.as_deref() == Some("native");
+    for uri in &wanted.redirect_uris {
+        let Ok(url) = Url::parse(uri) else {
+            return refusal(format!("`{uri}` is no URI"));
+        };
+        let allowed = match url.scheme() {
+            "https" => true,
+            "http" => native && is_loopback(&url),
+            scheme => native && scheme.contains('.'),
+        };
+        if !allowed || url.fragment().is_some() {
+            return refusal(format!("`{uri}` is not allowed to this kind of client"));
+        }
+    }
+    Ok(())
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+impl State {
+    /// The client of this id, whose document is fetched if that is what the id is.
+    pub(super) async fn client(&self, id: &str) -> Result<Client, Refusal> {
+        if let Some(client) = self.memory().clients.get(id) {
+            return Ok(client.clone());
+        }
+        let Some(known) = &self.script.client_documents else {
+            return Err(Refusal::client("nobody is known by this `client_id`"));
+        };
+        let document = match known.get(id) {
+            Some(document) => document.clone(),
+            None => fetch(id).await?,
+        };
+        let client = described(id, document)?;
+        let mut memory = self.memory();
+        memory.clients.insert(id.to_owned(), client.clone());
+        Ok(client)
+    }
+}
+
+async fn fetch(id: &str) -> Result<Value, Refusal> {
+    let url = Url::parse(id).map_err(|_| Refusal::client("`client_id` is unknown, and no URL"))?;
+    if url.scheme() != "http" || !is_loopback(&url) || url.path() == "/" {
+        return Err(Refusal::client("a document is not fetched from there"));
+    }
+    let response = within("a client's document", http::client().get(url).send()).await;
+    let response = response.map_err(|error| Refusal::client(error.to_string()))?;
+    let document = within("a client's document", response.bytes()).await;
+    let document = document.map_err(|error| Refusal::client(error.to_string()))?;
+    serde_json::from_slice(&document).map_err(|error| Refusal::client(error.to_string()))
+}
+
+fn described(id: &str, document: Value) -> Result<Client, Refusal> {
+    let wanted: Metadata =
+        serde_json::from_value(document).map_err(|error| Refusal::client(error.to_string()))?;
+    if wanted.client_id.as_deref() != Some(id) {
+        return Err(Refusal::client("the document names another `client_id`"));
+    }
+    if wanted.client_name.is_none() || wanted.redirect_uris.is_empty() {
+        let text = "the document lacks `client_name` or `redirect_uris`";
+        return Err(Refusal::client(text));
+    }
+    // No secret can be agreed on in a public document.
+    if wanted.token_endpoint_auth_method.as_deref() != Some("none") {
+        return Err(Refusal::client("the document's client is not public"));
+    }
+    Ok(Client {
+        id: id.to_owned(),
+        method: AuthMethod::None,
+        secret: None,
+        key: None,
+        grants: grants(&wanted)?,
+        scopes: wanted.scope.as_deref().map(scopes),
+        redirect_uris: wanted.redirect_uris,
+    })
+}

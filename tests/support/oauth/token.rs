@@ -1,0 +1,179 @@
+//! The token endpoint, and the one that takes tokens back (RFC 7009).
+
+use std::time::Instant;
+
+use super::super::raw::{Reply, Request};
+use super::client::{AuthMethod, Client};
+use super::device;
+use super::key::challenge;
+use super::params::{Params, Refusal};
+use super::state::{Grant, State};
+
+pub(super) async fn token(
+    state: &State,
+    request: &Request,
+    origin: &str,
+) -> Result<Reply, Refusal> {
+    let (params, client) = form(state, request, origin).await?;
+    let grant_type = params.required("grant_type")?;
+    let exchange = match grant_type {
+        "authorization_code" => code,
+        "refresh_token" => refresh,
+        "client_credentials" => client_credentials,
+        device::GRANT if state.script.device_interval.is_some() => device::token,
+        other => {
+            let text = format!("`{other}` is not supported");
+            return Err(Refusal::new("unsupported_grant_type", text));
+        }
+    };
+    client.may(grant_type)?;
+    exchange(state, &client, &params)
+}
+
+/// The form of a request, and the client that sent it.
+pub(super) async fn form(
+    state: &State,
+    request: &Request,
+    origin: &str,
+) -> Result<(Params, Client), Refusal> {
+    if request.path.contains('?') {
+        return Err(Refusal::request("parameters stand in the URL"));
+    }
+    let params = Params::of_form(request);
+    params.check_unique()?;
+    let issuer = format!("{origin}{}", state.script.path);
+    let client = state.authenticated(request, &params, &issuer).await?;
+    Ok((params, client))
+}
+
+fn code(state: &State, client: &Client, params: &Params) -> Result<Reply, Refusal> {
+    let verifier = params.required("code_verifier")?;
+    state.memory().secrets.push(verifier.to_owned());
+    let resource = state.resource(params.get("resource"))?;
+    let grant = spend_code(state, client, params, verifier)?;
+    if grant.resource != resource {
+        let text = "`resource` is not that of the authorization request";
+        return Err(Refusal::new("invalid_target", text));
+    }
+    Ok(state.tokens(&grant, state.renewal(client, &grant)))
+}
+
+/// Takes the code, which one attempt of its client spends, successful or not.
+fn spend_code(
+    state: &State,
+    client: &Client,
+    params: &Params,
+    verifier: &str,
+) -> Result<Grant, Refusal> {
+    let mut memory = state.memory();
+    let code = memory.codes.get_mut(params.required("code")?);
+    let code = code.ok_or_else(|| Refusal::grant("the code is unknown"))?;
+    if code.grant.client != client.id {
+        return Err(Refusal::grant("the code is of another client"));
+    }
+    let grant = code.grant.clone();
+    if std::mem::replace(&mut code.used, true) {
+        memory.reused(grant.family);
+        return Err(Refusal::grant("the code was used before"));
+    }
+    if code.expires <= Instant::now() {
+        return Err(Refusal::grant("the code has expired"));
+    }
+    if params.get("redirect_uri") != Some(&code.redirect_uri) {
+        return Err(Refusal::grant("`redirect_uri` is another"));
+    }
+    let unreserved = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
+    let well_formed = (43..=128).contains(&verifier.len()) && verifier.chars().all(unreserved);
+    if !well_formed || challenge(verifier) != code.challenge {
+        return Err(Refusal::grant("`code_verifier` is wrong"));
+    }
+    Ok(grant)
+}
+
+impl State {
+    /// What a refresh token is for, where there is to be one.
+    pub(super) fn renewal(&self, client: &Client, grant: &Grant) -> Option<Grant> {
+        let script = &self.script;
+        let registered = client.may("refresh_token").is_ok();
+        let online = script.offline_access && !grant.scopes.contains("offline_access");
+        (script.refresh_tokens && registered && !online).then(|| grant.clone())
+    }
+}
+
+fn refresh(state: &State, client: &Client, params: &Params) -> Result<Reply, Refusal> {
+    let token = params.required("refresh_token")?;
+    let resource = state.resource(params.get("resource"))?;
+    let asked = params.scopes();
+    if state.script.scope_on_refresh && asked.is_none() {
+        return Err(Refusal::request("`scope` is missing"));
+    }
+    let renewal = {
+        let mut memory = state.memory();
+        let record = memory.refresh.get(token);
+        let record = record.ok_or_else(|| Refusal::grant("the refresh token is unknown"))?;
+        let grant = record.grant.clone();
+        if grant.client != client.id {
+            return Err(Refusal::grant("the refresh token is of another client"));
+        }
+        if record.used {
+            memory.reused(grant.family);
+            return Err(Refusal::grant("the refresh token was used before"));
+        }
+        if memory.revoked.contains(&grant.family) {
+            return Err(Refusal::grant("the refresh token was revoked"));
+        }
+        if record.expires.is_some_and(|at| at <= Instant::now()) {
+            return Err(Refusal::grant("the refresh token has expired"));
+        }
+        if asked.as_ref().is_some_and(|a| !a.is_subset(&grant.scopes)) {
+            let text = "`scope` is more than was granted";
+            return Err(Refusal::new("invalid_scope", text));
+        }
+        if grant.resource != resource {
+            let text = "`resource` is not that of the grant";
+            return Err(Refusal::new("invalid_target", text));
+        }
+        if let Some(record) = memory.refresh.get_mut(token) {
+            record.used = state.script.rotation;
+        }
+        grant
+    };
+    let mut grant = renewal.clone();
+    grant.scopes = asked.unwrap_or(grant.scopes);
+    Ok(state.tokens(&grant, state.script.rotation.then_some(renewal)))
+}
+
+fn client_credentials(state: &State, client: &Client, params: &Params) -> Result<Reply, Refusal> {
+    if client.method == AuthMethod::None {
+        let text = "a public client has no credentials";
+        return Err(Refusal::new("unauthorized_client", text));
+    }
+    let grant = state.grant(client, params)?;
+    Ok(state.tokens(&grant, None))
+}
+
+/// Takes a token back; a refresh token with all that came of its consent. One that is unknown
+/// counts as taken back (RFC 7009 § 2.2).
+pub(super) async fn revoke(
+    state: &State,
+    request: &Request,
+    origin: &str,
+) -> Result<Reply, Refusal> {
+    let (params, client) = form(state, request, origin).await?;
+    let token = params.required("token")?;
+    let mut memory = state.memory();
+    let family = memory.refresh.get(token).map(|record| &record.grant);
+    let owner = memory.access.get(token).map(|record| &record.grant);
+    if family
+        .or(owner)
+        .is_some_and(|grant| grant.client != client.id)
+    {
+        return Err(Refusal::grant("the token is of another client"));
+    }
+    let family = family.map(|grant| grant.family);
+    memory.revoked.extend(family);
+    if let Some(access) = memory.access.get_mut(token) {
+        access.revoked = true;
+    }
+    Ok(Reply::status(200))
+}
