@@ -2,5 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod clients;
+mod codes;
+mod controls;
+mod devices;
+mod discovery;
+mod plain;
+mod protected;
+mod refreshes;
 #[path = "../support/mod.rs"]
 mod support;
