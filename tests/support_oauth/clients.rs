@@ -31,7 +31,9 @@ fn native() -> Value {
 /// `native()` with the members of `changes`.
 fn native_with(changes: Value) -> Value {
     let mut wanted = native();
-    let changes = changes.as_object().unwrap().clone();
+    let Value::Object(changes) = changes else {
+        panic!("{changes} is no object");
+    };
     wanted.as_object_mut().unwrap().extend(changes);
     wanted
 }
