@@ -203,6 +203,7 @@ async fn client_credentials_are_for_clients_that_prove_who_they_are() {
 async fn an_assertion_is_of_the_client_for_this_server_fresh_and_new() {
     let (key, other) = (Key::es256(), Key::es256());
     let (rsa, issuer) = (Key::rs256(), "https://example.com");
+    assert!(rsa.private_pem().starts_with("-----BEGIN PRIVATE KEY-----"));
     let builder = oauth::server()
         .client(client("jwt").private_key(&key))
         .client(client("rsa").private_key(&rsa));

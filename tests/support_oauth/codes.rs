@@ -46,12 +46,13 @@ async fn an_authorization_request_that_breaks_a_rule_is_refused() {
     let setup = setup(
         oauth::server()
             .scopes("read")
-            .client(client("machine").redirect_uri(CALLBACK).grants([])),
+            .client(client("machine").redirect_uri(CALLBACK).grants([]))
+            .client(client("narrow").redirect_uri(CALLBACK).scopes("write")),
     )
     .await;
     let good = || setup.request("read");
     let challenge = oauth::challenge(VERIFIER);
-    let cases: [(Form, &str); 13] = [
+    let cases: [(Form, &str); 14] = [
         (
             good().with("response_type", "token"),
             "unsupported_response_type",
@@ -78,6 +79,7 @@ async fn an_authorization_request_that_breaks_a_rule_is_refused() {
             good().with("resource", "https://example.com/mcp"),
             "invalid_target",
         ),
+        (good().with("client_id", "narrow"), "invalid_scope"),
         (good().with("scope", "read admin"), "invalid_scope"),
         (good().with("client_id", "machine"), "unauthorized_client"),
     ];

@@ -30,7 +30,6 @@ pub use browser::{Browser, Page};
 pub use builder::{Builder, Document, Iss, Registration, Resource};
 pub use client::{AuthMethod, Client, client};
 pub use key::{Key, challenge};
-use params::Refusal;
 pub use params::{Params, Scopes, scopes};
 pub use protected::{Challenge, Place, Protected, Protection, protect};
 use state::State;

@@ -4,10 +4,9 @@ use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::super::Endpoint;
-use super::super::raw::{Reply, Request};
 use super::super::upstream::{self, Upstream};
 use super::Server;
 use super::guard::Guard;
