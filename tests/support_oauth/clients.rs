@@ -233,6 +233,7 @@ async fn an_assertion_is_of_the_client_for_this_server_fresh_and_new() {
     for (what, assertion) in [
         ("another key", other.sign(&claims("jwt", &here))),
         ("another algorithm", rsa.sign(&claims("jwt", &here))),
+        ("named so", key.sign_as("none", &claims("jwt", &here))),
         ("another server", bent("aud", json!(issuer))),
         ("two servers", bent("aud", json!([here, issuer]))),
         ("another client", bent("sub", json!("rsa"))),

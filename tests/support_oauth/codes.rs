@@ -192,6 +192,26 @@ async fn an_exchange_that_breaks_a_rule_is_refused() {
 }
 
 #[tokio::test]
+async fn a_verifier_that_matches_must_be_long_enough_and_plain_too() {
+    let setup = setup(oauth::server()).await;
+    let (long, odd) = ("a".repeat(129), format!("{VERIFIER}+"));
+    for (verifier, error) in [
+        (VERIFIER, ""),
+        (&VERIFIER[..42], "invalid_grant"),
+        (&long, "invalid_grant"),
+        (&odd, "invalid_grant"),
+    ] {
+        let challenge = oauth::challenge(verifier);
+        let request = setup.request("");
+        let request = request.with("code_challenge", challenge.as_str());
+        let back = setup.back(&request).await;
+        let exchange = setup.exchange(back["code"].as_str().unwrap());
+        let answer = setup.token(&exchange.with("code_verifier", verifier)).await;
+        assert_eq!(answer.error(), error, "{verifier}");
+    }
+}
+
+#[tokio::test]
 async fn a_code_that_comes_again_revokes_what_it_gave() {
     let setup = setup(oauth::server()).await;
     let back = setup.back(&setup.request("")).await;

@@ -70,6 +70,24 @@ async fn a_token_opens_the_upstream_it_was_issued_for_while_it_is_valid() {
 }
 
 #[tokio::test]
+async fn a_grant_is_good_for_the_resource_it_was_asked_for_alone() {
+    let setup = setup(oauth::server()).await;
+    let other = oauth::protect(&setup.server, upstream::modern());
+    let other = other.start().await.url();
+    let back = setup.back(&setup.request("")).await;
+    let exchange = setup.exchange(back["code"].as_str().unwrap());
+    let answer = setup
+        .token(&exchange.with("resource", other.as_str()))
+        .await;
+    assert_eq!(answer.error(), "invalid_target");
+    let login = setup.login("").await;
+    let refresh = setup.refresh(login.text("refresh_token"));
+    let elsewhere = refresh.clone().with("resource", other.as_str());
+    assert_eq!(setup.token(&elsewhere).await.error(), "invalid_target");
+    assert_eq!(setup.token(&refresh).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_tool_that_needs_more_scopes_asks_for_them() {
     let server = oauth::server().scopes("use read write");
     let setup = setup(server).await;

@@ -152,5 +152,5 @@ fn portless(uri: &str) -> Option<(&str, &str)> {
         Some(port) => port.trim_start_matches(|c: char| c.is_ascii_digit()),
         None => rest,
     };
-    (after.is_empty() || after.starts_with(['/', '?'])).then_some((host, after))
+    Some((host, after))
 }

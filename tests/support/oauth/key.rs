@@ -42,7 +42,12 @@ impl Key {
 
     /// A signed token of these claims.
     pub fn sign(&self, claims: &Value) -> String {
-        let header = json!({"alg": self.algorithm, "typ": "JWT"});
+        self.sign_as(self.algorithm, claims)
+    }
+
+    /// A token signed as ever, whose header says that the algorithm was `named`.
+    pub fn sign_as(&self, named: &str, claims: &Value) -> String {
+        let header = json!({"alg": named, "typ": "JWT"});
         let signed = format!("{}.{}", part(&header), part(claims));
         let signature = self.signature(signed.as_bytes());
         format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
