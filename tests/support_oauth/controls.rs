@@ -3,7 +3,7 @@
 use crate::plain::{get, setup};
 use crate::support::oauth::{self, Part};
 use crate::support::raw::Reply;
-use crate::support::{http, within};
+use crate::support::{http, upstream, within};
 
 #[tokio::test]
 async fn requests_are_held_until_the_gate_opens() {
@@ -67,4 +67,16 @@ async fn a_test_can_answer_in_place_of_the_server() {
     assert_eq!(server.requests().len(), 3);
     let wrong_method = get(&server.url_of("/token")).await;
     assert_eq!(wrong_method.status, 405);
+}
+
+#[tokio::test]
+async fn a_test_can_answer_in_place_of_the_guard_of_an_upstream() {
+    let server = oauth::server().start().await;
+    let upstream = upstream::modern().intercept(|request| {
+        let metadata = request.path.starts_with("/.well-known/");
+        metadata.then(|| Reply::status(502))
+    });
+    let upstream = oauth::protect(&server, upstream).start().await;
+    assert_eq!(get(&upstream.metadata_url()).await.status, 502);
+    assert_eq!(get(&upstream.raw.url_of("/mcp")).await.status, 401);
 }

@@ -159,7 +159,7 @@ impl Builder {
         self
     }
 
-    /// Lets `reply` answer an HTTP request before everything else, in its own time.
+    /// Lets `reply` answer an HTTP request, in its own time, that [`Builder::intercept`] left.
     #[must_use]
     pub fn guarded<F, R>(mut self, reply: F) -> Self
     where
@@ -236,13 +236,13 @@ impl Builder {
         let handler = raw::handler_of(move |request| {
             let state = captured.clone();
             async move {
-                if let Some(guard) = &state.script.guard
-                    && let Some(reply) = guard(request.clone()).await
+                if let Some(intercept) = &state.script.intercept
+                    && let Some(reply) = intercept(&request)
                 {
                     return reply;
                 }
-                if let Some(intercept) = &state.script.intercept
-                    && let Some(reply) = intercept(&request)
+                if let Some(guard) = &state.script.guard
+                    && let Some(reply) = guard(request.clone()).await
                 {
                     return reply;
                 }
