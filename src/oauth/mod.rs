@@ -1,4 +1,4 @@
-//! Signing in to upstreams: what they ask for, and where it can be had.
+//! Signing in to upstreams: what they ask for, where it can be had, and what is kept of it.
 //!
 //! [`Challenges`] reads what a 401 or 403 says, [`discover`] finds the authorization server.
 //! What a server says of itself is used only after it was checked: an address is an
@@ -11,6 +11,8 @@ mod discovery;
 mod document;
 mod error;
 mod metadata;
+mod secret;
+mod tokens;
 mod well_known;
 
 pub use address::{EndpointUrl, Issuer, canonical_resource};
@@ -18,4 +20,6 @@ pub use challenge::{Challenge, Challenges};
 pub use discovery::{Discovered, Question, Source, discover};
 pub use error::{Attempt, OAuthError};
 pub use metadata::{AuthorizationServer, Features, MetadataError, Pkce, ProtectedResource};
+pub use secret::{Secret, exposed};
+pub use tokens::{Client, Grant, Members, Timestamp, Tokens};
 pub use well_known::{authorization_server_urls, protected_resource_urls};
