@@ -1,0 +1,189 @@
+//! Where the login of one upstream is: `<home>/oauth/<upstream>`.
+//!
+//! Names repeat between configurations. The upstream that first has a login under a name owns
+//! its folder, as `upstream.json` in it says; one of another url gets a folder of its own beside
+//! it, with a hash in its name, so that neither takes the other's login away. So does a name
+//! that is no safe file name.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{StoreError, blocking, file};
+use crate::config::{Environment, ServerUrl, UpstreamName};
+use crate::oauth::lock::Lock;
+
+/// The file that says whose folder it is.
+const OWNER: &str = "upstream.json";
+
+/// Held while a folder gets its owner. No upstream's folder begins with a dot.
+const LOCK: &str = ".lock";
+
+/// How long that may take: it is one small write.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How much of a name goes into a folder's, so that it stays below 255 bytes.
+const MAX_NAME: usize = 64;
+
+/// The folder of one upstream, which need not exist.
+#[derive(Debug, Clone)]
+pub(super) struct Folder {
+    all: PathBuf,
+    pub(super) upstream: UpstreamName,
+    owner: Owner,
+}
+
+/// Whose folder it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Owner {
+    upstream: String,
+    url: String,
+}
+
+impl Folder {
+    pub(super) fn new(home: &Path, upstream: &UpstreamName, url: &ServerUrl) -> Self {
+        let owner = Owner {
+            upstream: upstream.as_str().to_owned(),
+            // Without its query, as a resource is named, and as that may hold a key.
+            url: url.to_string(),
+        };
+        Self {
+            all: home.join("oauth"),
+            upstream: upstream.clone(),
+            owner,
+        }
+    }
+
+    /// The url that a record must be bound to.
+    pub(super) fn url(&self) -> &str {
+        &self.owner.url
+    }
+
+    /// Where the login is, if there is one. Makes nothing.
+    pub(super) fn find(&self) -> Result<PathBuf, StoreError> {
+        let plain = self.all.join(self.upstream.as_str());
+        if !is_plain(self.upstream.as_str()) {
+            return Ok(self.apart());
+        }
+        match self.owner_of(&plain)? {
+            Some(owner) if owner != self.owner => Ok(self.apart()),
+            _ => Ok(plain),
+        }
+    }
+
+    /// Makes the folder, ours from now on.
+    pub(super) async fn claim(&self) -> Result<PathBuf, StoreError> {
+        let folder = self.clone();
+        let found = blocking(move || {
+            let path = folder.find()?;
+            folder.make(&path)?;
+            let owned = folder.owner_of(&path)?.is_some();
+            Ok((path, owned))
+        });
+        let (path, owned) = found.await?;
+        if owned {
+            return Ok(path);
+        }
+        let lock = Lock::acquire(&self.all.join(LOCK), PATIENCE).await?;
+        let folder = self.clone();
+        blocking(move || {
+            let _lock = lock;
+            let path = folder.find()?;
+            folder.make(&path)?;
+            let owner = path.join(OWNER);
+            let written = serde_json::to_vec_pretty(&folder.owner)
+                .map_err(Into::into)
+                .and_then(|bytes| file::write(&owner, &bytes));
+            written.map_err(|cause| StoreError::io("write", owner, cause))?;
+            Ok(path)
+        })
+        .await
+    }
+
+    fn make(&self, path: &Path) -> Result<(), StoreError> {
+        let made = file::make_folder(path, 2);
+        made.map_err(|(path, cause)| StoreError::io("make a folder for logins at", path, cause))
+    }
+
+    fn owner_of(&self, folder: &Path) -> Result<Option<Owner>, StoreError> {
+        let path = folder.join(OWNER);
+        match file::read(&path) {
+            Ok(None) => Ok(None),
+            Ok(Some((bytes, _))) => match serde_json::from_slice(&bytes) {
+                Ok(owner) => Ok(Some(owner)),
+                Err(error) => Err(self.damaged(path, &error)),
+            },
+            Err(cause) => Err(StoreError::io("read", path, cause)),
+        }
+    }
+
+    /// The folder for when the plain one is not ours.
+    fn apart(&self) -> PathBuf {
+        let safe = |c: char| if is_safe(c) { c } else { '-' };
+        let name = self.upstream.as_str().chars().take(MAX_NAME).map(safe);
+        let name: String = name.collect();
+        let owner = format!("{}\n{}", self.owner.upstream, self.owner.url);
+        let hash: String = Sha256::digest(owner)[..8]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        self.all
+            .join(format!("{}-{hash}", name.trim_start_matches('.')))
+    }
+
+    /// Tells where the JSON of a file is wrong, and not what is there instead.
+    pub(super) fn damaged(&self, path: PathBuf, error: &serde_json::Error) -> StoreError {
+        let what = match error.classify() {
+            serde_json::error::Category::Eof => "it ends too early",
+            serde_json::error::Category::Data => "a member is missing or wrong",
+            _ => "it is not JSON",
+        };
+        StoreError::Damaged {
+            path,
+            place: format!("{what}: line {}, column {}", error.line(), error.column()),
+            upstream: self.upstream.clone(),
+        }
+    }
+}
+
+fn is_safe(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-_.".contains(c)
+}
+
+/// Whether a name is a file name on every system: no separator, no dot at either end,
+/// no device of Windows (`con`, `com1.txt`).
+fn is_plain(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default();
+    let stem = stem.to_ascii_lowercase();
+    let device = match stem.strip_prefix("com").or(stem.strip_prefix("lpt")) {
+        Some(number) => number.len() == 1 && number.as_bytes()[0].is_ascii_digit(),
+        None => ["con", "prn", "aux", "nul"].contains(&stem.as_str()),
+    };
+    name.chars().all(is_safe) && !name.starts_with('.') && !name.ends_with('.') && !device
+}
+
+/// The folder for everything that the program keeps: `MCP_MANIFOLD_HOME`, else `~/.mcp-manifold`.
+///
+/// # Errors
+/// When neither says where.
+pub fn home(environment: &Environment) -> Result<PathBuf, StoreError> {
+    let user = environment.get("HOME").or(environment.get("USERPROFILE"));
+    let Some(set) = environment.get("MCP_MANIFOLD_HOME") else {
+        let user = user.ok_or(StoreError::NoHome)?;
+        return Ok(Path::new(user).join(".mcp-manifold"));
+    };
+    let path = match (set.strip_prefix("~/"), user) {
+        // A client starts us without a shell, which would have read it so.
+        (Some(rest), Some(user)) => Path::new(user).join(rest),
+        _ => PathBuf::from(set),
+    };
+    match path.is_absolute() {
+        true => Ok(path),
+        false => Err(StoreError::RelativeHome(set.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests;

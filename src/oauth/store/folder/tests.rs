@@ -1,0 +1,132 @@
+//! Where logins are kept, for which name, and for whom.
+
+use super::*;
+use crate::config::Config;
+
+/// A folder for an upstream as configured.
+fn folder(home: &Path, name: &str, url: &str) -> Folder {
+    let upstreams = serde_json::json!([{"name": name, "url": url}]).to_string();
+    let environment = Environment::from_iter([("PROXY_UPSTREAMS".to_owned(), upstreams)]);
+    let config = Config::from_environment(&environment).unwrap();
+    Folder::new(home, &config.upstreams[0].name, &config.upstreams[0].url)
+}
+
+#[test]
+fn a_name_that_is_no_safe_file_name_gets_a_hash() {
+    let cases = [
+        ("linear", "linear"),
+        ("mcp.example.com", "mcp.example.com"),
+        ("My_Server-2", "My_Server-2"),
+        ("com10", "com10"),
+        ("console", "console"),
+        ("..", "--"),
+        (".lock", "lock-"),
+        ("a/../../b", "a-..-..-b-"),
+        ("C:\\x", "C--x-"),
+        ("con", "con-"),
+        ("NUL.txt", "NUL.txt-"),
+        ("Com1", "Com1-"),
+        ("dot.", "dot.-"),
+        ("two words", "two-words-"),
+        ("größe", "gr--e-"),
+    ];
+    for (name, expected) in cases {
+        let found = folder(Path::new("/nowhere"), name, "https://x.example/").find();
+        let found = found.unwrap();
+        let last = found.file_name().unwrap().to_str().unwrap();
+        assert_eq!(found.parent().unwrap(), Path::new("/nowhere/oauth"));
+        match is_plain(name) {
+            true => assert_eq!(last, expected),
+            false => {
+                let start = expected.trim_start_matches('-');
+                let hash = &last[last.len() - 16..];
+                assert!(last.starts_with(start), "{name}: {last}");
+                assert!(hash.chars().all(|c| c.is_ascii_hexdigit()), "{last}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn upstreams_of_one_name_and_different_urls_do_not_meet() {
+    let home = tempfile::tempdir().unwrap();
+    let first = folder(home.path(), "docs", "https://one.example/mcp");
+    let second = folder(home.path(), "docs", "https://two.example/mcp");
+    let plain = home.path().join("oauth/docs");
+
+    assert_eq!(first.claim().await.unwrap(), plain);
+    let apart = second.claim().await.unwrap();
+    assert_ne!(apart, plain);
+    assert_eq!(first.find().unwrap(), plain);
+    assert_eq!(second.find().unwrap(), apart);
+    assert_eq!(second.claim().await.unwrap(), apart);
+}
+
+#[tokio::test]
+async fn of_two_that_claim_a_folder_at_once_one_gets_it() {
+    for _ in 0..20 {
+        let home = tempfile::tempdir().unwrap();
+        let first = folder(home.path(), "docs", "https://one.example/mcp");
+        let second = folder(home.path(), "docs", "https://two.example/mcp");
+        let (one, two) = tokio::join!(first.claim(), second.claim());
+        let (one, two) = (one.unwrap(), two.unwrap());
+        assert_ne!(one, two);
+        assert_eq!(
+            (first.find().unwrap(), second.find().unwrap()),
+            (one, two),
+            "what was claimed is found again"
+        );
+    }
+}
+
+#[test]
+fn a_key_in_the_query_neither_matters_nor_is_kept() {
+    let with = folder(Path::new("/"), "docs", "https://one.example/mcp?key=1");
+    let without = folder(Path::new("/"), "docs", "https://one.example/mcp");
+    assert_eq!(with.owner, without.owner);
+}
+
+#[test]
+fn the_home_is_the_variable_or_in_the_home_directory() {
+    #[cfg(windows)]
+    let (user, other) = ("C:\\Users\\me", "D:\\keep");
+    #[cfg(not(windows))]
+    let (user, other) = ("/home/me", "/srv/keep");
+    let cases: [(&[(&str, &str)], _); 5] = [
+        (
+            &[("HOME", user)],
+            Some(Path::new(user).join(".mcp-manifold")),
+        ),
+        (
+            &[("USERPROFILE", user)],
+            Some(Path::new(user).join(".mcp-manifold")),
+        ),
+        (
+            &[("HOME", user), ("MCP_MANIFOLD_HOME", other)],
+            Some(PathBuf::from(other)),
+        ),
+        (
+            &[("HOME", user), ("MCP_MANIFOLD_HOME", "~/keep")],
+            Some(Path::new(user).join("keep")),
+        ),
+        (&[("MCP_MANIFOLD_HOME", "~/keep")], None),
+    ];
+    for (variables, expected) in cases {
+        let environment = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        assert_eq!(home(&environment).ok(), expected, "{variables:?}");
+    }
+}
+
+#[test]
+fn a_home_that_cannot_be_told_is_an_error_that_says_what_to_set() {
+    let none = home(&Environment::default()).unwrap_err().to_string();
+    let relative = [("MCP_MANIFOLD_HOME".to_owned(), "logins".to_owned())];
+    let relative = home(&relative.into_iter().collect()).unwrap_err();
+    insta::assert_snapshot!(format!("{none}\n{relative}"), @r"
+    there is no home directory to keep logins in; set `MCP_MANIFOLD_HOME` to a folder
+    `MCP_MANIFOLD_HOME` is `logins`, which is no absolute path; write the whole path
+    ");
+}

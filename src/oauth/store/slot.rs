@@ -1,0 +1,213 @@
+//! One file with one record, changed by compare and swap.
+
+use std::fmt;
+use std::io;
+use std::marker::PhantomData;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::file::{self, Stamp};
+use super::folder::Folder;
+use super::{StoreError, blocking};
+use crate::oauth::lock::Lock;
+
+/// How long a compare and swap waits for those before it, each of which takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Held while a record is compared and swapped.
+const LOCK: &str = "write.lock";
+
+/// The memory for a record that is being written, in bytes: beyond any, so that it does not grow
+/// and leave secrets behind in what it outgrew.
+const ROOM: usize = 1 << 16;
+
+/// What a [`Slot`] can hold: JSON objects, without members `generation` and `url`.
+pub trait Record: Serialize + DeserializeOwned + Send + 'static {}
+
+impl<T: Serialize + DeserializeOwned + Send + 'static> Record for T {}
+
+/// One file with one record.
+pub struct Slot<T> {
+    folder: Folder,
+    file: &'static str,
+    holds: PhantomData<fn() -> T>,
+}
+
+/// Which state of a [`Slot`] somebody saw. It never comes back once another has followed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Version(Option<u64>);
+
+impl Version {
+    /// There is no file.
+    pub const NONE: Self = Self(None);
+
+    /// Starts anywhere, so that a record made after a removal is not taken for an older one;
+    /// below 2^52, which every JSON reader can hold.
+    fn next(self) -> u64 {
+        let start = || fastrand::u64(1..1 << 51);
+        self.0
+            .map_or_else(start, |generation| generation.wrapping_add(1))
+    }
+}
+
+/// What a [`Slot`] held when it was read.
+#[derive(Debug, Clone)]
+pub struct Snapshot<T> {
+    /// The record; none when there is none, or the one there is bound to another url.
+    pub record: Option<T>,
+    /// Which state it was, to be shown when it is changed.
+    pub version: Version,
+    path: PathBuf,
+    stamp: Option<Stamp>,
+}
+
+impl<T> Snapshot<T> {
+    fn absent(path: PathBuf) -> Self {
+        Self {
+            record: None,
+            version: Version::NONE,
+            path,
+            stamp: None,
+        }
+    }
+
+    /// Whether the file is still the same, by one look at the directory.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        Stamp::of(&self.path) == self.stamp
+    }
+}
+
+/// What became of a change.
+#[derive(Debug)]
+#[must_use = "the change may have been refused"]
+pub enum Swap<T> {
+    /// It is on the disk, and this is how.
+    Done(Snapshot<T>),
+    /// Another was first: this is what stands there, and nothing was changed.
+    Lost(Snapshot<T>),
+}
+
+/// A record as it is written.
+#[derive(Serialize, Deserialize)]
+struct Envelope<T> {
+    generation: u64,
+    url: String,
+    #[serde(flatten)]
+    record: T,
+}
+
+impl<T: Record> Slot<T> {
+    pub(super) fn new(folder: Folder, file: &'static str) -> Self {
+        Self {
+            folder,
+            file,
+            holds: PhantomData,
+        }
+    }
+
+    /// What is on the disk. Needs no lock and makes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] or [`StoreError::Io`]; the file stays as it is.
+    pub async fn load(&self) -> Result<Snapshot<T>, StoreError> {
+        let slot = self.clone();
+        blocking(move || slot.read(slot.folder.find()?.join(slot.file))).await
+    }
+
+    /// Puts `record` there, provided that `seen` is still what is there.
+    ///
+    /// It is done or not, whatever becomes of the future. A caller whose record cannot be had
+    /// again (a rotated refresh token) does it in a task that nobody cancels.
+    ///
+    /// # Errors
+    /// As for [`Slot::load`], and [`StoreError::Busy`] when others block the file.
+    pub async fn replace(&self, seen: Version, record: T) -> Result<Swap<T>, StoreError> {
+        self.swap(seen, move |slot, path| {
+            let generation = seen.next();
+            let envelope = Envelope {
+                generation,
+                url: slot.folder.url().to_owned(),
+                record,
+            };
+            let mut bytes = Zeroizing::new(Vec::with_capacity(ROOM));
+            serde_json::to_writer_pretty(&mut *bytes, &envelope)?;
+            Ok(Snapshot {
+                stamp: Some(file::write(&path, &bytes)?),
+                record: Some(envelope.record),
+                version: Version(Some(generation)),
+                path,
+            })
+        })
+        .await
+    }
+
+    /// Removes the record, provided that `seen` is still what is there.
+    ///
+    /// # Errors
+    /// As for [`Slot::replace`].
+    pub async fn remove(&self, seen: Version) -> Result<Swap<T>, StoreError> {
+        self.swap(seen, |_, path| {
+            file::remove(&path)?;
+            file::sync_folder(&path)?;
+            Ok(Snapshot::absent(path))
+        })
+        .await
+    }
+
+    async fn swap<F>(&self, seen: Version, change: F) -> Result<Swap<T>, StoreError>
+    where
+        F: FnOnce(&Self, PathBuf) -> io::Result<Snapshot<T>> + Send + 'static,
+    {
+        let folder = self.folder.claim().await?;
+        let lock = Lock::acquire(&folder.join(LOCK), PATIENCE).await?;
+        let slot = self.clone();
+        blocking(move || {
+            let _lock = lock;
+            let path = folder.join(slot.file);
+            let there = slot.read(path.clone())?;
+            if there.version != seen {
+                return Ok(Swap::Lost(there));
+            }
+            let changed = change(&slot, path.clone());
+            let changed = changed.map_err(|cause| StoreError::io("write", path, cause));
+            changed.map(Swap::Done)
+        })
+        .await
+    }
+
+    fn read(&self, path: PathBuf) -> Result<Snapshot<T>, StoreError> {
+        let found = file::read(&path);
+        let found = found.map_err(|cause| StoreError::io("read", path.clone(), cause))?;
+        let Some((bytes, stamp)) = found else {
+            return Ok(Snapshot::absent(path));
+        };
+        let envelope: Envelope<T> = serde_json::from_slice(&bytes)
+            .map_err(|error| self.folder.damaged(path.clone(), &error))?;
+        Ok(Snapshot {
+            record: (envelope.url == self.folder.url()).then_some(envelope.record),
+            version: Version(Some(envelope.generation)),
+            path,
+            stamp: Some(stamp),
+        })
+    }
+}
+
+impl<T> Clone for Slot<T> {
+    fn clone(&self) -> Self {
+        Self {
+            folder: self.folder.clone(),
+            ..*self
+        }
+    }
+}
+
+impl<T> fmt::Debug for Slot<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Slot({}/{})", self.folder.upstream, self.file)
+    }
+}

@@ -1,0 +1,76 @@
+//! An authorization server's one rule that matters here: a refresh token is good for one use.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Barrier, Mutex};
+use std::thread;
+
+/// What it saw.
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// How many tokens it has renewed.
+    pub(crate) renewed: u64,
+    /// Which tokens came that were not the last one given.
+    pub(crate) reused: Vec<String>,
+}
+
+/// Starts one for so many callers. The first token is `r0`.
+pub(crate) fn start(callers: usize) -> (SocketAddr, Arc<Mutex<Seen>>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let seen = Arc::<Mutex<Seen>>::default();
+    let barrier = Arc::new(Barrier::new(callers));
+    let shared = seen.clone();
+    thread::spawn(move || {
+        for stream in listener.incoming().take(callers) {
+            let (stream, barrier, seen) = (stream.unwrap(), barrier.clone(), shared.clone());
+            thread::spawn(move || serve(&stream, &barrier, &seen));
+        }
+    });
+    (address, seen)
+}
+
+fn serve(mut stream: &TcpStream, barrier: &Barrier, seen: &Mutex<Seen>) {
+    for line in BufReader::new(stream).lines() {
+        let line = line.unwrap();
+        let answer = if line == "wait" {
+            barrier.wait();
+            "go".to_owned()
+        } else {
+            let mut seen = seen.lock().unwrap();
+            if line != format!("r{}", seen.renewed) {
+                seen.reused.push(line);
+            }
+            seen.renewed += 1;
+            format!("r{}", seen.renewed)
+        };
+        writeln!(stream, "{answer}").unwrap();
+    }
+}
+
+/// A connection to it.
+pub(crate) struct Caller(BufReader<TcpStream>);
+
+impl Caller {
+    pub(crate) fn connect(authority: SocketAddr) -> Self {
+        Self(BufReader::new(TcpStream::connect(authority).unwrap()))
+    }
+
+    /// Returns when all callers have come here.
+    pub(crate) fn wait_for_the_others(&mut self) {
+        self.ask("wait");
+    }
+
+    /// Trades a refresh token for the next.
+    pub(crate) fn refresh(&mut self, token: &str) -> String {
+        self.ask(token)
+    }
+
+    fn ask(&mut self, question: &str) -> String {
+        writeln!(self.0.get_ref(), "{question}").unwrap();
+        let mut answer = String::new();
+        self.0.read_line(&mut answer).unwrap();
+        assert!(answer.ends_with('\n'), "the authority is gone");
+        answer.trim_end().to_owned()
+    }
+}

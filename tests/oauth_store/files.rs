@@ -1,0 +1,288 @@
+//! One process: what stands on the disk, who may read it, and what is said when it cannot be.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use mcp_manifold::oauth::{StoreError, Task, Version};
+use serde_json::{Value, json};
+
+use super::{docs, done, lost, refresh_token, store, tokens};
+
+#[tokio::test]
+async fn a_record_is_kept_replaced_and_removed() {
+    let home = tempfile::tempdir().unwrap();
+    let slot = docs(home.path()).tokens();
+    let nothing = slot.load().await.unwrap();
+    assert_eq!((&nothing.record, nothing.version), (&None, Version::NONE));
+    assert!(!home.path().join("oauth").exists(), "reading makes nothing");
+
+    let first = done(slot.replace(Version::NONE, tokens("r1")).await.unwrap());
+    assert!(!nothing.is_current() && first.is_current());
+    let second = done(slot.replace(first.version, tokens("r2")).await.unwrap());
+    assert!(!first.is_current() && second.is_current());
+    let loaded = slot.load().await.unwrap();
+    assert_eq!(loaded.record, Some(tokens("r2")));
+    assert_eq!(loaded.version, second.version);
+    assert!(loaded.is_current());
+
+    let gone = done(slot.remove(loaded.version).await.unwrap());
+    assert!(!loaded.is_current() && gone.is_current());
+    assert_eq!(slot.load().await.unwrap().record, None);
+}
+
+#[tokio::test]
+async fn who_saw_an_older_state_changes_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let slot = docs(home.path()).tokens();
+    let first = done(slot.replace(Version::NONE, tokens("r1")).await.unwrap());
+    let second = done(slot.replace(first.version, tokens("r2")).await.unwrap());
+
+    for stale in [Version::NONE, first.version] {
+        let there = lost(slot.replace(stale, tokens("stale")).await.unwrap());
+        assert_eq!(refresh_token(&there), "r2", "the loser is told what won");
+        let there = lost(slot.remove(stale).await.unwrap());
+        assert_eq!(there.version, second.version);
+    }
+    assert_eq!(refresh_token(&slot.load().await.unwrap()), "r2");
+}
+
+#[tokio::test]
+async fn a_login_made_after_a_removal_is_not_taken_for_the_one_before() {
+    let home = tempfile::tempdir().unwrap();
+    let slot = docs(home.path()).tokens();
+    let first = done(slot.replace(Version::NONE, tokens("r1")).await.unwrap());
+    let gone = done(slot.remove(first.version).await.unwrap());
+    done(slot.replace(gone.version, tokens("r2")).await.unwrap());
+
+    let there = lost(slot.remove(first.version).await.unwrap());
+    assert_eq!(refresh_token(&there), "r2");
+}
+
+#[tokio::test]
+async fn a_login_lies_where_the_documentation_says() {
+    let home = tempfile::tempdir().unwrap();
+    let store = docs(home.path());
+    done(
+        store
+            .tokens()
+            .replace(Version::NONE, tokens("r1"))
+            .await
+            .unwrap(),
+    );
+    let client =
+        json!({"issuer": "https://id.example.com", "client_id": "c", "client_secret": "s"});
+    let client = serde_json::from_value(client).unwrap();
+    done(store.client().replace(Version::NONE, client).await.unwrap());
+
+    let read = |file: &str| -> Value {
+        let text = fs::read_to_string(home.path().join("oauth/docs").join(file)).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let (tokens, client) = (read("tokens.json"), read("client-info.json"));
+    assert_eq!(tokens["expires_at"], 1_800_000_000);
+    assert_eq!(tokens["refresh_token"], "r1");
+    for record in [&tokens, &client] {
+        assert_eq!(record["issuer"], "https://id.example.com");
+        assert_eq!(record["url"], "https://mcp.example.com/mcp");
+    }
+}
+
+#[tokio::test]
+async fn members_of_a_newer_version_survive_a_refresh() {
+    let home = tempfile::tempdir().unwrap();
+    let slot = docs(home.path()).tokens();
+    done(slot.replace(Version::NONE, tokens("r1")).await.unwrap());
+    let path = home.path().join("oauth/docs/tokens.json");
+    let mut text: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    text["from_the_future"] = json!({"a": [1, null, "x"]});
+    fs::write(&path, text.to_string()).unwrap();
+
+    let loaded = slot.load().await.unwrap();
+    let mut record = loaded.record.unwrap();
+    record.scope = None;
+    done(slot.replace(loaded.version, record).await.unwrap());
+    let written: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    assert_eq!(written["from_the_future"], text["from_the_future"]);
+}
+
+#[tokio::test]
+async fn a_login_of_another_url_is_not_used_and_not_in_the_way() {
+    let home = tempfile::tempdir().unwrap();
+    let theirs = docs(home.path()).tokens();
+    done(
+        theirs
+            .replace(Version::NONE, tokens("theirs"))
+            .await
+            .unwrap(),
+    );
+    // As a copy by hand may leave it: their tokens without the word on whose they are.
+    fs::remove_file(home.path().join("oauth/docs/upstream.json")).unwrap();
+
+    let ours = store(home.path(), "docs", "https://other.example/mcp").tokens();
+    let found = ours.load().await.unwrap();
+    assert_eq!(found.record, None);
+    assert_ne!(found.version, Version::NONE);
+    done(ours.replace(found.version, tokens("ours")).await.unwrap());
+    assert_eq!(refresh_token(&ours.load().await.unwrap()), "ours");
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_named_and_left_alone() {
+    let home = tempfile::tempdir().unwrap();
+    let slot = docs(home.path()).tokens();
+    let first = done(slot.replace(Version::NONE, tokens("r1")).await.unwrap());
+    let path = home.path().join("oauth/docs/tokens.json");
+    let whole = fs::read_to_string(&path).unwrap();
+
+    let cut = &whole[..whole.len() / 2];
+    for damaged in [
+        "",
+        "\"a-secret\"",
+        "{\"generation\": \"a-secret\"}",
+        "{}",
+        "\0\0",
+        cut,
+    ] {
+        fs::write(&path, damaged).unwrap();
+        let load = slot.load().await.unwrap_err();
+        let replace = slot.replace(first.version, tokens("r2")).await.unwrap_err();
+        let remove = slot.remove(first.version).await.unwrap_err();
+        for error in [load, replace, remove] {
+            assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+            let text = error.to_string();
+            assert!(text.starts_with(&format!("`{}` is damaged", path.display())));
+            assert!(text.ends_with("; delete it, then run `mcp-manifold login docs`"));
+            assert!(!text.contains("a-secret"), "{text}");
+            assert!(!format!("{error:?}").contains("a-secret"), "{error:?}");
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), damaged);
+    }
+    fs::remove_file(&path).unwrap();
+    done(slot.replace(Version::NONE, tokens("r2")).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_file_that_was_begun_and_never_finished_is_no_hindrance() {
+    let home = tempfile::tempdir().unwrap();
+    let slot = docs(home.path()).tokens();
+    let first = done(slot.replace(Version::NONE, tokens("r1")).await.unwrap());
+    fs::write(home.path().join("oauth/docs/tokens.new"), "{\"gener").unwrap();
+    assert_eq!(refresh_token(&slot.load().await.unwrap()), "r1");
+    done(slot.replace(first.version, tokens("r2")).await.unwrap());
+    assert!(!home.path().join("oauth/docs/tokens.new").exists());
+}
+
+#[tokio::test]
+async fn the_home_may_vanish_while_we_run() {
+    let home = tempfile::tempdir().unwrap();
+    let store = docs(home.path());
+    done(
+        store
+            .tokens()
+            .replace(Version::NONE, tokens("r1"))
+            .await
+            .unwrap(),
+    );
+    fs::remove_dir_all(home.path().join("oauth")).unwrap();
+    assert_eq!(store.tokens().load().await.unwrap().record, None);
+    done(
+        store
+            .tokens()
+            .replace(Version::NONE, tokens("r2"))
+            .await
+            .unwrap(),
+    );
+}
+
+#[tokio::test]
+async fn a_lock_is_between_tasks_of_one_process_too() {
+    let home = tempfile::tempdir().unwrap();
+    let store = docs(home.path());
+    let held = store.lock(Task::Login, Duration::ZERO).await.unwrap();
+    assert!(store.try_lock(Task::Login).await.unwrap().is_none());
+    let waited = Duration::from_millis(30);
+    let error = store.lock(Task::Login, waited).await.unwrap_err();
+    assert!(matches!(error, StoreError::Busy { .. }), "{error}");
+    assert!(error.to_string().contains("login.lock"), "{error}");
+    let other = store.try_lock(Task::Refresh).await.unwrap();
+    assert!(other.is_some(), "a login keeps nobody from refreshing");
+    drop(held);
+    assert!(store.try_lock(Task::Login).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_is_an_error_with_a_way_out() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("file");
+    fs::write(&file, "").unwrap();
+    let store = docs(&file);
+    let error = store.tokens().replace(Version::NONE, tokens("r1")).await;
+    let text = error.unwrap_err().to_string();
+    let start = format!("cannot make a folder for logins at `{}`: ", file.display());
+    assert!(text.starts_with(&start), "{text}");
+    assert!(
+        text.contains("; set `MCP_MANIFOLD_HOME` to another folder"),
+        "{text}"
+    );
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[tokio::test]
+    async fn nobody_else_can_read_what_is_kept() {
+        let home = tempfile::tempdir().unwrap();
+        let root = home.path().join("deep/home");
+        let store = docs(&root);
+        let slot = store.tokens();
+        let first = done(slot.replace(Version::NONE, tokens("r1")).await.unwrap());
+        done(slot.replace(first.version, tokens("r2")).await.unwrap());
+        let _lock = store.lock(Task::Refresh, Duration::ZERO).await.unwrap();
+
+        let mut files = 0;
+        let mut folders = vec![home.path().join("deep")];
+        while let Some(folder) = folders.pop() {
+            assert_eq!(mode(&folder), 0o700, "{}", folder.display());
+            for entry in fs::read_dir(&folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    files += 1;
+                    assert_eq!(mode(&path), 0o600, "{}", path.display());
+                }
+            }
+        }
+        assert_eq!(files, 5, "tokens, owner and three locks");
+    }
+
+    #[tokio::test]
+    async fn what_others_could_read_is_closed_to_them() {
+        let home = tempfile::tempdir().unwrap();
+        let slot = docs(home.path()).tokens();
+        let first = done(slot.replace(Version::NONE, tokens("r1")).await.unwrap());
+        let folder = home.path().join("oauth/docs");
+        let file = folder.join("tokens.json");
+        set_mode(home.path(), 0o755);
+        set_mode(&folder, 0o755);
+        set_mode(&file, 0o644);
+
+        slot.load().await.unwrap();
+        assert_eq!(mode(&file), 0o600);
+        done(slot.replace(first.version, tokens("r2")).await.unwrap());
+        assert_eq!(mode(&folder), 0o700);
+        assert_eq!(mode(home.path()), 0o755, "the user's own choice");
+    }
+}

@@ -1,0 +1,183 @@
+//! Several processes at once: nothing is lost, nothing is used twice, no dead one is waited for.
+
+use mcp_manifold::oauth::{Task, Timestamp, Version};
+
+use super::process::{GUARD, Process, Role};
+use super::{authority, docs, done, refresh_token, tokens};
+
+/// As many as a client commonly starts: two for each of two windows.
+const PROCESSES: usize = 4;
+
+#[tokio::test]
+async fn no_update_of_any_process_is_lost() {
+    const TIMES: u64 = 25;
+    let home = tempfile::tempdir().unwrap();
+    // They also race for who makes the folder and the first record.
+    let all: Vec<_> = (0..PROCESSES)
+        .map(|_| Process::start(home.path(), Role::Count(TIMES)))
+        .collect();
+    for mut process in all {
+        let ended = process.end();
+        assert!(ended.success(), "{}", process.says());
+    }
+    let counted = docs(home.path()).tokens().load().await.unwrap().record;
+    let last = PROCESSES as u64 * TIMES - 1;
+    // The first record counts from `tokens`.
+    let first = tokens("r").expires_at.unwrap().0 + 1;
+    assert_eq!(
+        counted.unwrap().expires_at,
+        Some(Timestamp(first + last)),
+        "every one of them counts"
+    );
+}
+
+#[tokio::test]
+async fn ten_ends_of_a_token_are_ten_refreshes_whoever_notices() {
+    const TIMES: u64 = 10;
+    let home = tempfile::tempdir().unwrap();
+    let slot = docs(home.path()).tokens();
+    let mut first = tokens("r0");
+    first.expires_at = Some(Timestamp(1));
+    done(slot.replace(Version::NONE, first).await.unwrap());
+
+    let (address, seen) = authority::start(PROCESSES);
+    let all: Vec<_> = (0..PROCESSES)
+        .map(|_| Process::start(home.path(), Role::Refresh(TIMES, address)))
+        .collect();
+    for mut process in all {
+        let ended = process.end();
+        assert!(ended.success(), "{}", process.says());
+    }
+    let last = slot.load().await.unwrap();
+    assert_eq!(refresh_token(&last), format!("r{TIMES}"));
+    let seen = seen.lock().unwrap();
+    assert_eq!(seen.reused, Vec::<String>::new());
+    assert_eq!(seen.renewed, TIMES);
+}
+
+#[tokio::test]
+async fn one_that_is_killed_with_the_lock_is_replaced() {
+    let home = tempfile::tempdir().unwrap();
+    let store = docs(home.path());
+    let mut holder = Process::start(home.path(), Role::Hold);
+    assert_eq!(holder.says(), "held");
+    assert!(store.try_lock(Task::Login).await.unwrap().is_none());
+
+    let mut next = Process::start(home.path(), Role::Hold);
+    holder.kill();
+    assert_eq!(next.says(), "held");
+    assert!(store.try_lock(Task::Login).await.unwrap().is_none());
+    next.kill();
+    drop(store.lock(Task::Login, GUARD).await.unwrap());
+}
+
+#[tokio::test]
+async fn one_that_is_killed_while_it_writes_damages_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let slot = docs(home.path()).tokens();
+    for _ in 0..10 {
+        let mut writer = Process::start(home.path(), Role::Write);
+        for _ in 0..3 {
+            assert_eq!(writer.says(), "written");
+        }
+        writer.kill();
+        let seen = slot.load().await.unwrap();
+        assert_eq!(refresh_token(&seen), "r");
+        done(slot.replace(seen.version, tokens("r")).await.unwrap());
+    }
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::process::CommandExt;
+    use std::path::{Path, PathBuf};
+    use std::process::Command;
+
+    use super::*;
+
+    fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// This program, to be run without root's right to write everywhere, and a copy of it if it
+    /// lies where only root can go.
+    fn without_rights(folder: &Path) -> Command {
+        const NOBODY: u32 = 65534;
+        let program = std::env::current_exe().unwrap();
+        if fs::metadata(folder).unwrap().uid() != 0 {
+            return Command::new(program);
+        }
+        let copy: PathBuf = folder.join("program");
+        fs::copy(program, &copy).unwrap();
+        set_mode(&copy, 0o755);
+        let mut command = Command::new(copy);
+        command.uid(NOBODY).gid(NOBODY).current_dir("/");
+        command
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_is_not_ours_to_write_is_told_with_the_remedy() {
+        let folder = tempfile::tempdir().unwrap();
+        set_mode(folder.path(), 0o755);
+        let home = folder.path().join("home");
+        fs::create_dir(&home).unwrap();
+        set_mode(&home, 0o555);
+
+        let command = without_rights(folder.path());
+        let mut process = Process::start_as(command, &home, Role::ReadAndWrite);
+        assert_eq!(process.says(), "read false");
+        let error = process.says().replace(home.to_str().unwrap(), "HOME");
+        assert!(process.end().success());
+        insta::assert_snapshot!(error, @"cannot make a folder for logins at `HOME`: Permission denied (os error 13); make it writable for you, or set `MCP_MANIFOLD_HOME` to a folder that is");
+    }
+
+    #[tokio::test]
+    async fn a_login_can_be_read_from_a_folder_that_cannot_be_written() {
+        let folder = tempfile::tempdir().unwrap();
+        set_mode(folder.path(), 0o755);
+        let home = folder.path().join("home");
+        let slot = docs(&home).tokens();
+        done(slot.replace(Version::NONE, tokens("r")).await.unwrap());
+        for path in ["", "oauth", "oauth/docs"] {
+            set_mode(&home.join(path), 0o555);
+        }
+        for file in ["tokens.json", "upstream.json"] {
+            set_mode(&home.join("oauth/docs").join(file), 0o444);
+        }
+        let command = without_rights(folder.path());
+        let mut process = Process::start_as(command, &home, Role::ReadAndWrite);
+        let mut read = process.says();
+        while read.contains("others can") {
+            read = process.says();
+        }
+        assert_eq!(read, "read true");
+        let error = process.says();
+        assert!(error.starts_with("cannot "), "{error}");
+        // So that it can be removed.
+        for path in ["", "oauth", "oauth/docs"] {
+            set_mode(&home.join(path), 0o755);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_lax_umask_opens_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().join("home");
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "umask 0; exec \"$@\"", "sh"])
+            .arg(std::env::current_exe().unwrap());
+        let mut process = Process::start_as(command, &home, Role::ReadAndWrite);
+        assert_eq!(process.says(), "read false");
+        assert_eq!(process.says(), "written true");
+        let mode = |path: &str| fs::metadata(home.join(path)).unwrap().mode() & 0o777;
+        for file in ["tokens.json", "upstream.json", "write.lock"] {
+            assert_eq!(mode(&format!("oauth/docs/{file}")), 0o600, "{file}");
+        }
+        for path in ["", "oauth", "oauth/docs"] {
+            assert_eq!(mode(path), 0o700, "{path}");
+        }
+    }
+}
