@@ -5,6 +5,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
+use super::process::GUARD;
+
 /// What it saw.
 #[derive(Default)]
 pub(crate) struct Seen {
@@ -53,7 +55,9 @@ pub(crate) struct Caller(BufReader<TcpStream>);
 
 impl Caller {
     pub(crate) fn connect(authority: SocketAddr) -> Self {
-        Self(BufReader::new(TcpStream::connect(authority).unwrap()))
+        let stream = TcpStream::connect(authority).unwrap();
+        stream.set_read_timeout(Some(GUARD)).unwrap();
+        Self(BufReader::new(stream))
     }
 
     /// Returns when all callers have come here.
