@@ -14,7 +14,6 @@ mod document;
 mod error;
 mod lock;
 mod metadata;
-mod secret;
 mod store;
 mod tokens;
 mod well_known;
@@ -25,7 +24,7 @@ pub use discovery::{Discovered, Question, Source, discover};
 pub use error::{Attempt, OAuthError};
 pub use lock::Lock;
 pub use metadata::{AuthorizationServer, Features, MetadataError, Pkce, ProtectedResource};
-pub use secret::{Secret, exposed};
+
 pub use store::{Record, Slot, Snapshot, Store, StoreError, Swap, Task, Version, home};
 pub use tokens::{Client, Grant, Members, Timestamp, Tokens};
 pub use well_known::{authorization_server_urls, protected_resource_urls};

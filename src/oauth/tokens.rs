@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::secret::{Secret, exposed};
+use crate::config::{Secret, exposed};
 
 /// The tokens of one upstream, as `tokens.json` holds them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -10,8 +10,9 @@ mod processes;
 
 use std::path::Path;
 
+use mcp_manifold::config::Secret;
 use mcp_manifold::config::{Config, Environment};
-use mcp_manifold::oauth::{Members, Secret, Snapshot, Store, Swap, Timestamp, Tokens};
+use mcp_manifold::oauth::{Members, Snapshot, Store, Swap, Timestamp, Tokens};
 
 /// The store of an upstream as configured.
 fn store(home: &Path, name: &str, url: &str) -> Store {

@@ -87,7 +87,7 @@ pub mod exposed {
     pub mod option {
         use serde::{Deserialize, Deserializer, Serializer};
 
-        use crate::oauth::Secret;
+        use crate::config::Secret;
 
         /// Writes the text itself, or null.
         ///
