@@ -5,7 +5,8 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use mcp_manifold::config::{Config, ServerUrl};
-use mcp_manifold::upstream::{Clients, mirror};
+use mcp_manifold::net::Clients;
+use mcp_manifold::upstream::mirror;
 
 fn url(text: &str) -> ServerUrl {
     let environment = [("PROXY_URL".to_owned(), text.to_owned())];
@@ -25,8 +26,11 @@ fn clients(criterion: &mut Criterion) {
         ("network", url("https://mcp.example.com/")),
     ] {
         group.bench_function(name, |bencher| {
-            bencher
-                .iter_with_large_drop(|| runtime.block_on(Clients::default().get(&url)).unwrap());
+            bencher.iter_with_large_drop(|| {
+                runtime
+                    .block_on(Clients::default().get(url.as_url()))
+                    .unwrap()
+            });
         });
     }
     group.finish();

@@ -7,6 +7,8 @@ pub mod wire;
 
 pub mod config;
 
+pub mod net;
+
 pub mod oauth;
 
 pub mod upstream;

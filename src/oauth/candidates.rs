@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use http::HeaderMap;
-use reqwest::Client;
 use tokio::time::sleep;
 use url::Url;
 
@@ -11,6 +10,7 @@ use super::address::without_query;
 use super::document::{Missing, fetch};
 use super::error::{Attempt, OAuthError, shown};
 use super::metadata::MetadataError;
+use crate::net::Clients;
 
 /// How often a server in trouble is asked for a document, and how long it gets in between.
 const ROUNDS: usize = 3;
@@ -24,7 +24,7 @@ pub(super) enum Found<T> {
 
 /// How to ask for the documents.
 pub(super) struct Candidates<'a> {
-    pub(super) client: &'a Client,
+    pub(super) clients: &'a Clients,
     pub(super) headers: HeaderMap,
     /// How long one may take.
     pub(super) patience: Duration,
@@ -104,7 +104,7 @@ impl Candidates<'_> {
             let attempt = attempt(outcome);
             fatal(OAuthError::Malformed { attempt }, false)
         };
-        let body = fetch(self.client, url, &self.headers, self.patience).await;
+        let body = fetch(self.clients, url, &self.headers, self.patience).await;
         let body = body.map_err(|missing| match missing {
             Missing::Absent(outcome) => absent(outcome),
             Missing::Transient(outcome) => unreachable(outcome, true),

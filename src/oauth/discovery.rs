@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::Client;
 use tokio::time::timeout;
 use url::Url;
 
@@ -15,6 +14,7 @@ use super::error::{Attempt, OAuthError};
 use super::metadata::{AuthorizationServer, ProtectedResource};
 use super::well_known::{authorization_server_urls, protected_resource_urls};
 use crate::config::ServerUrl;
+use crate::net::Clients;
 
 /// How long one document may take when nothing else is said.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -83,14 +83,17 @@ pub struct Discovered {
 }
 
 /// Finds the authorization server of an upstream, as MCP 2026-07-28 § Authorization Server Discovery
-/// demands. `client` must follow no redirects and is given no credentials.
+/// demands.
 ///
 /// # Errors
 /// [`OAuthError::Unreachable`] when a document could not be had just now; any other when a person
 /// has to look at it. Of several documents that cannot be used, the first is reported.
-pub async fn discover(client: &Client, question: &Question<'_>) -> Result<Discovered, OAuthError> {
+pub async fn discover(
+    clients: &Clients,
+    question: &Question<'_>,
+) -> Result<Discovered, OAuthError> {
     let whole = question.patience * WHOLE;
-    let search = Search { client, question };
+    let search = Search { clients, question };
     timeout(whole, search.run()).await.unwrap_or_else(|_| {
         let url = without_query(question.upstream.as_url()).into();
         let outcome = format!(
@@ -103,14 +106,14 @@ pub async fn discover(client: &Client, question: &Question<'_>) -> Result<Discov
 }
 
 struct Search<'a> {
-    client: &'a Client,
+    clients: &'a Clients,
     question: &'a Question<'a>,
 }
 
 impl Search<'_> {
     fn candidates(&self, headers: HeaderMap) -> Candidates<'_> {
         Candidates {
-            client: self.client,
+            clients: self.clients,
             headers,
             patience: self.question.patience,
         }

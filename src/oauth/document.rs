@@ -6,12 +6,13 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::header::{ACCEPT, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use reqwest::{Client, Response};
+use reqwest::Response;
 use tokio::time::timeout;
 use tracing::debug;
 use url::Url;
 
 use super::address::without_query;
+use crate::net::{Clients, chain};
 
 /// The largest document, in bytes, decompressed: the largest that are published have a tenth of it.
 pub(super) const MAX_BYTES: usize = 256 << 10;
@@ -32,14 +33,14 @@ pub(super) enum Missing {
     Unusable(String),
 }
 
-/// Reads what stands at `url`. The request has no credentials, and the client must follow no redirects.
+/// Reads what stands at `url`. The request has no credentials.
 pub(super) async fn fetch(
-    client: &Client,
+    clients: &Clients,
     url: &Url,
     headers: &HeaderMap,
     patience: Duration,
 ) -> Result<Bytes, Missing> {
-    let read = timeout(patience, read(client, url.clone(), headers)).await;
+    let read = timeout(patience, read(clients, url.clone(), headers)).await;
     let read = read.unwrap_or_else(|_| {
         let seconds = patience.as_secs_f64();
         Err(Missing::Silent(format!("no answer for {seconds} s")))
@@ -52,8 +53,9 @@ pub(super) async fn fetch(
     read
 }
 
-async fn read(client: &Client, mut url: Url, headers: &HeaderMap) -> Result<Bytes, Missing> {
+async fn read(clients: &Clients, mut url: Url, headers: &HeaderMap) -> Result<Bytes, Missing> {
     for _ in 0..=MAX_REDIRECTS {
+        let client = clients.get(&url).await.map_err(broken)?;
         let request = client.get(url.clone()).headers(headers.clone());
         let request = request.header(ACCEPT, HeaderValue::from_static("application/json"));
         let response = request.send().await.map_err(broken)?;
@@ -104,12 +106,5 @@ async fn body(mut response: Response) -> Result<Bytes, Missing> {
 
 /// What the HTTP client reports, with its causes, without the address.
 fn broken(error: reqwest::Error) -> Missing {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    Missing::Transient(text)
+    Missing::Transient(chain(&error.without_url()))
 }

@@ -20,7 +20,8 @@ use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use crate::catalog::{View, instructions};
-use crate::upstream::{Clients, Kind, Upstream};
+use crate::net::Clients;
+use crate::upstream::{Kind, Upstream};
 use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};
 

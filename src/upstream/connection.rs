@@ -20,9 +20,9 @@ use super::handle::{Shared, State};
 use super::handshake::{Connected, Handshake};
 use super::listing::Listing;
 use super::live::{Identity, Live};
-use super::transport::client::Clients;
 use super::transport::http::Http;
 use super::transport::http_sse::HttpSseStream;
+use crate::net::{Clients, chain};
 use crate::wire::Message;
 
 /// The pauses between attempts: doubling from the first to the last, each varied by a fifth.
@@ -89,7 +89,8 @@ impl Connection {
 
     async fn connect(&self, generation: u64) -> Result<Connected, TransportError> {
         let config = &self.shared.config;
-        let client = self.clients.get(&config.url).await?;
+        let client = self.clients.get(config.url.as_url()).await;
+        let client = client.map_err(|e| TransportError::Connect(chain(&e)))?;
         let alive = || self.publish(State::Connecting { alive: true });
         let handshake = Handshake {
             choice: config.transport,

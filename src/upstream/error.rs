@@ -1,12 +1,12 @@
 //! What can go wrong with an upstream, and what the caller may conclude from it.
 
-use std::error::Error;
 use std::time::Duration;
 
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::config::UpstreamName;
+use crate::net::chain;
 
 /// Whether a request that failed may have had an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -234,19 +234,4 @@ impl UpstreamError {
             Outcome::NotRun => "",
         }
     }
-}
-
-/// An error and its causes on one line.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.ends_with(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        cause = error.source();
-    }
-    text
 }

@@ -16,8 +16,8 @@ use super::exchange::Exchange;
 use super::listing::Listing;
 use super::live::{Identity, Live};
 use super::request::Request;
-use super::transport::client::Clients;
 use crate::config;
+use crate::net::Clients;
 
 /// How long a call waits for an upstream that is not connected.
 const READY_TIMEOUT: Duration = Duration::from_secs(25);

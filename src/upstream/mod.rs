@@ -23,4 +23,3 @@ pub use items::{Item, Kind};
 pub use listing::{Listing, Tool};
 pub use live::{Identity, Live, ServerFacts};
 pub use request::{Request, next_id};
-pub use transport::client::Clients;

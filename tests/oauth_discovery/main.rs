@@ -13,8 +13,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use mcp_manifold::config::{Config, Environment, ServerUrl};
+use mcp_manifold::net::Clients;
 use mcp_manifold::oauth::{Discovered, OAuthError, Pkce, Question, Source, discover};
-use reqwest::{Client, redirect};
 use serde_json::{Value, json};
 
 use support::raw::{self, Reply, Server};
@@ -88,16 +88,13 @@ async fn ask<'a>(
     server: &Server,
     change: impl FnOnce(&mut Question<'a>),
 ) -> Result<Discovered, OAuthError> {
-    let client = Client::builder()
-        .redirect(redirect::Policy::none())
-        .no_proxy();
     // Leaked, so that what the caller puts in may live as long as it likes.
     let url = Box::leak(Box::new(url_of(&server.url_of("/mcp?key=hunter2"))));
     let mut question: Question<'a> = Question::new(url);
     // Long enough for a loaded machine; the tests that wait for it shorten it.
     question.patience = Duration::from_secs(20);
     change(&mut question);
-    discover(&client.build().unwrap(), &question).await
+    discover(&Clients::default(), &question).await
 }
 
 async fn found(server: &Server) -> Discovered {

@@ -14,7 +14,8 @@ use url::Url;
 
 use super::refusal::status_error;
 use crate::config;
-use crate::upstream::error::{TransportError, chain};
+use crate::net::chain;
+use crate::upstream::error::TransportError;
 
 /// How many redirects one request follows.
 const MAX_REDIRECTS: usize = 3;

@@ -1,6 +1,5 @@
 //! The three ways to reach an upstream, and what they share.
 
-pub(super) mod client;
 pub(crate) mod events;
 pub(crate) mod http;
 pub(crate) mod http_sse;

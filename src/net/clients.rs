@@ -6,9 +6,10 @@ use std::time::Duration;
 use reqwest::{Certificate, Client, ClientBuilder, redirect};
 use tokio::sync::OnceCell;
 use tracing::warn;
+use url::Url;
 
-use crate::config::ServerUrl;
-use crate::upstream::error::{TransportError, chain};
+use super::chain;
+use crate::config::is_loopback;
 
 /// How long making a connection may take, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -28,12 +29,12 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// The client for an upstream's url.
+    /// The client for a url. It follows no redirects.
     ///
     /// # Errors
-    /// [`TransportError::Connect`], when it cannot be built: no certificate could be read.
-    pub async fn get(&self, url: &ServerUrl) -> Result<Client, TransportError> {
-        let client = if url.is_loopback() && url.as_url().scheme() == "http" {
+    /// When it cannot be built: no certificate could be read.
+    pub async fn get(&self, url: &Url) -> Result<Client, reqwest::Error> {
+        let client = if is_loopback(url) && url.scheme() == "http" {
             // No certificate is trusted: this client never speaks TLS.
             // Nor would compression gain anything here.
             let build = || async {
@@ -52,9 +53,7 @@ impl Clients {
                 })
                 .await
         };
-        client
-            .cloned()
-            .map_err(|e| TransportError::Connect(chain(&e)))
+        client.cloned()
     }
 }
 

@@ -1,0 +1,22 @@
+//! HTTP to other machines: who makes the connections, and how its errors read.
+
+mod clients;
+
+pub use clients::Clients;
+
+use std::error::Error;
+
+/// An error and its causes on one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.ends_with(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
+    }
+    text
+}
