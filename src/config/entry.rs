@@ -12,7 +12,7 @@ use super::key::{self, KEYS};
 use super::problem::Problem;
 use super::reader::{Context, Reader};
 use super::value::{self, kind};
-use super::{Filter, Prefix, ServerUrl, TransportChoice, Upstream, UpstreamName};
+use super::{Filter, OAuth, Prefix, ServerUrl, TransportChoice, Upstream, UpstreamName};
 
 /// A plain number above this was probably meant as milliseconds, as some clients have it.
 const PROBABLY_MILLISECONDS: Duration = Duration::from_secs(3600);
@@ -69,6 +69,7 @@ impl<'a> Reader<'a, '_> {
             headers,
             prefix: prefix.unwrap_or_default(),
             timeout: timeout.unwrap_or(self.context.timeout),
+            oauth: Some(OAuth::default()),
         })
     }
 

@@ -11,6 +11,7 @@ mod filter;
 mod header;
 mod key;
 mod limits;
+mod oauth;
 mod problem;
 mod reader;
 mod secret;
@@ -28,6 +29,9 @@ pub use environment::Environment;
 pub use filter::Filter;
 pub use key::{KEYS, Known, VARIABLES};
 pub use limits::Limits;
+pub use oauth::{
+    Enterprise, GrantChoice, Login, LoopbackHost, OAuth, Pkce, PrivateKey, RedirectUri, Resource,
+};
 pub use problem::{ConfigError, Place, Problem, Severity};
 pub use secret::{Secret, exposed};
 pub use upstream::{Prefix, TransportChoice, Upstream, UpstreamName};

@@ -7,7 +7,7 @@ use http::HeaderMap;
 use super::filter::Globs;
 use super::problem::{Place, Problem, Severity};
 use super::{
-    Environment, Filter, Prefix, ServerUrl, TransportChoice, Upstream, UpstreamName, value,
+    Environment, Filter, OAuth, Prefix, ServerUrl, TransportChoice, Upstream, UpstreamName, value,
     variable,
 };
 
@@ -52,6 +52,7 @@ pub(super) fn read(
         headers: HeaderMap::new(),
         prefix: Prefix::default(),
         timeout,
+        oauth: Some(OAuth::default()),
         url,
     })
 }

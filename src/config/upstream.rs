@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
-use super::{Filter, ServerUrl};
+use super::{Filter, OAuth, ServerUrl};
 
 /// One remote server and how to treat it.
 #[derive(Debug, Clone)]
@@ -25,6 +25,8 @@ pub struct Upstream {
     pub prefix: Prefix,
     /// How long a call may go without any sign of life from it.
     pub timeout: Duration,
+    /// How to sign in to it; `None` when nobody is to sign in.
+    pub oauth: Option<OAuth>,
 }
 
 /// The name of an upstream: not empty, at most [`UpstreamName::MAX_CHARS`] characters,

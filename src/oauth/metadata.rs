@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::address::{EndpointUrl, Issuer, canonical_resource, covers};
 use super::error::OAuthError;
-use crate::config::ServerUrl;
+use crate::config::{Pkce, ServerUrl};
 
 /// The one way of PKCE that protects (RFC 7636 § 4.2, MCP 2026-07-28 § Authorization Code Protection).
 const S256: &str = "S256";
@@ -50,16 +50,6 @@ impl ProtectedResource {
             upstream: canonical_resource(upstream),
         }))
     }
-}
-
-/// Whether an authorization server must advertise PKCE.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Pkce {
-    /// One that does not is refused, as MCP demands.
-    #[default]
-    Advertised,
-    /// Somebody configured that it has it without saying so.
-    Assumed,
 }
 
 /// Authorization server metadata (RFC 8414 § 2, OpenID Connect Discovery 1.0 § 3).

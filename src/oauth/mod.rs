@@ -23,7 +23,7 @@ pub use challenge::{Challenge, Challenges};
 pub use discovery::{Discovered, Question, Source, discover};
 pub use error::{Attempt, OAuthError};
 pub use lock::Lock;
-pub use metadata::{AuthorizationServer, Features, MetadataError, Pkce, ProtectedResource};
+pub use metadata::{AuthorizationServer, Features, MetadataError, ProtectedResource};
 
 pub use store::{Record, Slot, Snapshot, Store, StoreError, Swap, Task, Version, home};
 pub use tokens::{Client, Grant, Members, Timestamp, Tokens};

@@ -12,9 +12,10 @@ mod trouble;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use mcp_manifold::config::{Config, Environment, ServerUrl};
+use mcp_manifold::config::{Config, Environment, Pkce, ServerUrl};
 use mcp_manifold::net::Clients;
-use mcp_manifold::oauth::{Discovered, OAuthError, Pkce, Question, Source, discover};
+use mcp_manifold::oauth::{Discovered, OAuthError, Question, Source, discover};
+
 use serde_json::{Value, json};
 
 use support::raw::{self, Reply, Server};

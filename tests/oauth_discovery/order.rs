@@ -26,7 +26,7 @@ async fn each_well_known_place_is_asked_in_order_until_one_answers() {
     ];
     assert_eq!(paths(&upstream), expected);
     let page = discovered.authorization_server;
-    let page = page.authorization_endpoint(Pkce::Advertised).unwrap();
+    let page = page.authorization_endpoint(Pkce::Required).unwrap();
     assert_eq!(page.as_url().as_str(), upstream.url_of("/t1/a"));
 }
 

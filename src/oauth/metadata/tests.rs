@@ -51,7 +51,7 @@ fn refused<T: std::fmt::Debug>(read: Result<T, MetadataError>) -> OAuthError {
 #[test]
 fn a_document_is_read_and_can_be_kept() {
     let server = read(&document()).unwrap();
-    let page = server.authorization_endpoint(Pkce::Advertised).unwrap();
+    let page = server.authorization_endpoint(Pkce::Required).unwrap();
     let url = page.as_url().as_str();
     assert_eq!(url, "https://auth.example.com/authorize?tenant=1");
     assert_eq!(server.issuer.as_str(), ISSUER);
@@ -116,7 +116,7 @@ fn nobody_signs_in_without_pkce() {
     let refusing = [json!(null), json!([]), json!(["plain"]), json!(["s256"])];
     for methods in refusing {
         let server = read(&with("code_challenge_methods_supported", methods)).unwrap();
-        let error = server.authorization_endpoint(Pkce::Advertised).unwrap_err();
+        let error = server.authorization_endpoint(Pkce::Required).unwrap_err();
         assert_eq!(
             error.to_string(),
             "its authorization server `https://auth.example.com/t1` does not advertise PKCE with \
@@ -220,7 +220,7 @@ fn resource_metadata_is_about_the_upstream() {
 fn a_server_without_metadata_has_the_endpoints_of_2025_03_26() {
     let server = AuthorizationServer::by_default(&upstream("https://api.example.com/v1/mcp?k=1"));
     let server = server.unwrap();
-    let page = server.authorization_endpoint(Pkce::Advertised).unwrap();
+    let page = server.authorization_endpoint(Pkce::Required).unwrap();
     let registration = server.registration_endpoint.as_ref().unwrap();
     let urls = [page, &server.token_endpoint, registration].map(|url| url.as_url().as_str());
     assert_eq!(

@@ -1,0 +1,140 @@
+//! Where a browser comes back to: a place on this machine (RFC 8252 § 7.3).
+
+use url::Url;
+
+/// A redirect URI on loopback, kept as it was registered: http, no query, no fragment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedirectUri {
+    text: String,
+    host: LoopbackHost,
+    port: Option<u16>,
+}
+
+/// The host of a [`RedirectUri`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoopbackHost {
+    /// `127.0.0.1`
+    V4,
+    /// `[::1]`
+    V6,
+    /// `localhost`, which is both.
+    Localhost,
+}
+
+impl LoopbackHost {
+    const ALL: [Self; 3] = [Self::V4, Self::V6, Self::Localhost];
+
+    /// The host as a URI has it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V4 => "127.0.0.1",
+            Self::V6 => "[::1]",
+            Self::Localhost => "localhost",
+        }
+    }
+}
+
+/// The beginning of every redirect URI on loopback.
+const SCHEME: &str = "http://";
+
+impl RedirectUri {
+    /// Reads a redirect URI.
+    ///
+    /// # Errors
+    /// What is wrong with it and what to do, as a clause to follow the key's name.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let elsewhere = || {
+            format!(
+                "`{}` is not on this machine; write it as in `http://localhost:8123/callback`",
+                plain(text)
+            )
+        };
+        let rest = text.strip_prefix(SCHEME).ok_or_else(elsewhere)?;
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(end);
+        let known = |host: LoopbackHost| Some((host, authority.strip_prefix(host.as_str())?));
+        let (host, port) = LoopbackHost::ALL
+            .into_iter()
+            .find_map(known)
+            .filter(|(_, port)| port.is_empty() || port.starts_with(':'))
+            .ok_or_else(elsewhere)?;
+        let port = match port.strip_prefix(':') {
+            Some(port) => Some(read_port(port)?),
+            None => None,
+        };
+        // What the parser would change would be asked for otherwise than it was registered.
+        let read = Url::parse(text).map_err(|_| elsewhere())?;
+        if path.contains(['?', '#']) || !path.is_empty() && read.path() != path {
+            return Err("must end with a plain path, as in `/callback`; correct it".to_owned());
+        }
+        Ok(Self {
+            text: text.to_owned(),
+            host,
+            port,
+        })
+    }
+
+    /// `http://localhost:PORT/callback`, as other clients have it.
+    #[must_use]
+    pub fn at_port(port: u16) -> Self {
+        let host = LoopbackHost::Localhost;
+        Self {
+            text: format!("{SCHEME}{}:{port}/callback", host.as_str()),
+            host,
+            port: Some(port),
+        }
+    }
+
+    /// The URI as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The host.
+    #[must_use]
+    pub fn host(&self) -> LoopbackHost {
+        self.host
+    }
+
+    /// The port; `None` when any will do, as servers take any on loopback (RFC 8252 § 7.3).
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    /// The path: what stands behind the host, or `/`.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        let rest = self.text.strip_prefix(SCHEME).unwrap_or_default();
+        rest.find('/').map_or("/", |start| &rest[start..])
+    }
+
+    /// The URI with a port that was found free; as written when it has one of its own.
+    #[must_use]
+    pub fn with_port(&self, port: u16) -> String {
+        if self.port.is_some() {
+            return self.text.clone();
+        }
+        let start = SCHEME.len() + self.host.as_str().len();
+        let (before, path) = self.text.split_at(start);
+        format!("{before}:{port}{path}")
+    }
+}
+
+/// Reads a port that can be listened on by name.
+///
+/// # Errors
+/// What is wrong with it.
+pub(in crate::config) fn read_port(text: &str) -> Result<u16, String> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let port = text.parse().ok().filter(|port| digits && *port > 0);
+    port.ok_or_else(|| format!("`{}` is not a port; use 1 to 65535", plain(text)))
+}
+
+/// The part of a text that is no address which cannot hold a password or a key.
+fn plain(text: &str) -> &str {
+    let end = text.find(['?', '#', '@']).unwrap_or(text.len());
+    &text[..end]
+}
