@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use jsonc_parser::ast::Value;
-use mcp_manifold::config::{Config, Environment, KEYS, VARIABLES};
+use mcp_manifold::config::{Config, Environment, KEYS, OAUTH_KEYS, VARIABLES};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -126,6 +126,7 @@ fn every_key_and_variable_is_documented() {
         .collect();
     let known: Vec<&str> = KEYS
         .iter()
+        .chain(&OAUTH_KEYS)
         .chain(&VARIABLES)
         .map(|known| known.name)
         .collect();
@@ -133,7 +134,8 @@ fn every_key_and_variable_is_documented() {
         rows, known,
         "the tables of docs/configuration.md, in their order"
     );
-    for synonym in KEYS.iter().flat_map(|known| known.synonyms) {
+    let keys = KEYS.iter().chain(&OAUTH_KEYS);
+    for synonym in keys.flat_map(|known| known.synonyms) {
         assert!(
             documentation.contains(&format!("`{synonym}`")),
             "`{synonym}` is not documented"

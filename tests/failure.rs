@@ -122,7 +122,7 @@ async fn errors_of(bad: &Upstream) -> String {
     let good = upstream::modern().tool("works").start().await;
     let mut client = proxy::new()
         .upstream("bad", bad)
-        .extra("bad", json!({"timeout": "1500ms"}))
+        .extra("bad", json!({"timeout": "1500ms", "oauth": false}))
         .upstream("good", &good)
         .env("PROXY_MAX_MESSAGE_BYTES", LIMIT.to_string())
         .start()

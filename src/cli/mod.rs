@@ -20,6 +20,10 @@ The configuration is taken from the environment:
   PROXY_STARTUP_WAIT       how long the first listing waits for servers (5s)
   PROXY_MAX_MESSAGE_BYTES  the largest message that passes (256M)
   PROXY_TOOL_NAME_LENGTH   the longest tool name that the client takes (64)
+  PROXY_<NAME>_CLIENT_ID   the client that a server knows, <NAME> being the server's name
+                           in upper case with _ for punctuation; with it may go
+                           PROXY_<NAME>_CLIENT_SECRET
+  MCP_MANIFOLD_HOME        where logins are kept (~/.mcp-manifold)
   DEBUG=1                  log every message's way on stderr
   RUST_LOG                 which log messages to show, for example mcp_manifold=trace
 

@@ -14,6 +14,7 @@ use super::{BAD_CONFIGURATION, logging};
 use crate::catalog::{Keeper, View};
 use crate::config::{Config, Environment, Severity};
 use crate::downstream::{Read, Session, Stdin, open_stdout, stdout_closed, write_lines};
+use crate::oauth::{Authorizer, Browser, Manner, Surroundings, home};
 use crate::router::Router;
 use crate::upstream::Upstream;
 
@@ -47,7 +48,7 @@ pub(super) fn run() -> ExitCode {
         .build();
     match runtime {
         Ok(runtime) => {
-            let code = runtime.block_on(serve(config));
+            let code = runtime.block_on(serve(config, &environment));
             // A blocking read of a terminal cannot be cancelled, so it is left behind.
             runtime.shutdown_background();
             code
@@ -59,17 +60,27 @@ pub(super) fn run() -> ExitCode {
     }
 }
 
-async fn serve(config: Config) -> ExitCode {
+async fn serve(config: Config, environment: &Environment) -> ExitCode {
     let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
     let (outbox, lines) = mpsc::channel(OUTBOX_LINES);
     let changed = Arc::new(Notify::new());
     let limit = config.limits.message_bytes;
     let name_length = config.limits.tool_name_length;
-    let upstreams: Vec<_> = config
-        .upstreams
-        .into_iter()
-        .enumerate()
-        .map(|(index, upstream)| Upstream::new(index, upstream, limit, changed.clone()))
+    let around = Surroundings {
+        clients: Arc::default(),
+        browser: Browser::from_environment(environment),
+        manner: Manner::Background,
+        tasks: tasks.clone(),
+    };
+    let home = home(environment).inspect_err(|error| error!(%error, "no login can be kept"));
+    let upstreams: Vec<_> = (0..)
+        .zip(config.upstreams)
+        .map(|(index, upstream)| {
+            let home = home.as_deref().ok();
+            let authorizer = home.and_then(|home| Authorizer::new(home, &upstream, around.clone()));
+            let clients = around.clients.clone();
+            Upstream::new(index, upstream, clients, authorizer, limit, changed.clone())
+        })
         .collect();
     let (view_sender, view) = watch::channel(View::default());
     let keeper = Keeper {

@@ -8,11 +8,11 @@ use jsonc_parser::ast::{Object, Value};
 use super::file::Entry;
 use super::filter::Globs;
 use super::header::header;
-use super::key::{self, KEYS};
+use super::key::KEYS;
 use super::problem::Problem;
 use super::reader::{Context, Reader};
 use super::value::{self, kind};
-use super::{Filter, OAuth, Prefix, ServerUrl, TransportChoice, Upstream, UpstreamName};
+use super::{Filter, Prefix, ServerUrl, TransportChoice, Upstream, UpstreamName};
 
 /// A plain number above this was probably meant as milliseconds, as some clients have it.
 const PROBABLY_MILLISECONDS: Duration = Duration::from_secs(3600);
@@ -34,11 +34,13 @@ pub(super) fn read(
         return None;
     };
     reader.name(entry, object);
-    reader.sort(object);
+    let is_local = object.get("command").is_some();
+    // What else a local program has is not for us, and no slip of a key of ours.
+    reader.sort(object, &KEYS, !is_local);
     if reader.boolean("disabled").unwrap_or(false) {
         return None;
     }
-    if object.get("command").is_some() && !reader.fields.contains_key("url") {
+    if is_local && !reader.fields.contains_key("url") {
         let message = "is a local program, which needs no proxy; configure it in the client itself";
         reader.warn(None, entry.place.clone(), message.to_owned());
         return None;
@@ -51,13 +53,10 @@ impl<'a> Reader<'a, '_> {
         let url = self.url();
         let transport = self.parsed("transport", TransportChoice::parse);
         let tools = self.tools();
-        let headers = self.headers();
+        let mut headers = self.headers();
         let prefix = self.prefix();
         let timeout = self.timeout();
-        if let Some((place, _)) = self.field("oauth") {
-            let message = "signing in is not supported yet; put a token into `headers`";
-            self.warn(Some("oauth"), place, message.to_owned());
-        }
+        let oauth = self.oauth(&mut headers);
         if self.failed {
             return None;
         }
@@ -69,7 +68,7 @@ impl<'a> Reader<'a, '_> {
             headers,
             prefix: prefix.unwrap_or_default(),
             timeout: timeout.unwrap_or(self.context.timeout),
-            oauth: Some(OAuth::default()),
+            oauth,
         })
     }
 
@@ -110,28 +109,6 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    /// Sorts the properties by their keys.
-    fn sort(&mut self, object: &'a Object<'a>) {
-        for property in &object.properties {
-            let written = property.name.as_str();
-            let place = self.context.document.place(property.range.start);
-            let Some(key) = key::canonical(written) else {
-                let local = object.get("command").is_some();
-                if !local {
-                    self.warn(None, place, unknown(written));
-                }
-                continue;
-            };
-            if property.value.as_null_keyword().is_some() {
-                continue;
-            }
-            if self.fields.insert(key, property).is_some() {
-                let message = format!("`{key}` is given twice; the last counts");
-                self.warn(None, place, message);
-            }
-        }
-    }
-
     fn url(&mut self) -> Option<ServerUrl> {
         let allow_http = self.boolean("allow_http").unwrap_or(false);
         if !self.fields.contains_key("url") {
@@ -153,7 +130,7 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn globs(&mut self, key: &'static str) -> Option<Globs> {
-        let globs = self.strings(key);
+        let globs = self.strings(key, "get_*").unwrap_or_default();
         let place = self.field(key).map(|(place, _)| place);
         let fail = |message| self.error(Some(key), place.unwrap_or(self.place.clone()), message);
         Globs::compile(&globs).map_err(fail).ok()
@@ -240,12 +217,5 @@ impl<'a> Reader<'a, '_> {
                 None
             }
         }
-    }
-}
-
-fn unknown(key: &str) -> String {
-    match key::closest(&KEYS, key) {
-        Some(close) => format!("unknown key `{key}`; did you mean `{close}`?"),
-        None => format!("unknown key `{key}`; it is ignored"),
     }
 }

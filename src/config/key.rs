@@ -1,4 +1,5 @@
-//! The keys of an upstream and the variables of the program: what is known, and what comes close.
+//! The keys of an upstream, those inside `oauth`, and the variables of the program: what is known,
+//! and what comes close.
 
 /// A name that the configuration knows, with what it is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +32,34 @@ pub const KEYS: [Known; 11] = [
     known("oauth", &[]),
 ];
 
-/// Every variable of the program, in the order of the documentation.
-pub const VARIABLES: [Known; 12] = [
+/// Every key inside `oauth`, in the order of the documentation.
+pub const OAUTH_KEYS: [Known; 21] = [
+    known("client_id", &["clientId"]),
+    known("client_secret", &["clientSecret"]),
+    known("client_metadata_url", &["clientMetadataUrl"]),
+    known("private_key_pem", &["privateKeyPem"]),
+    known("signing_algorithm", &["signingAlgorithm"]),
+    known("redirect_uri", &["redirectUri"]),
+    known("callback_port", &["callbackPort"]),
+    known("scopes", &["scope"]),
+    known("resource", &[]),
+    known("authorization_server", &["authorizationServer"]),
+    known("authorize_params", &["authorizeParams"]),
+    known("login", &[]),
+    known("login_retry", &["loginRetry"]),
+    known("pkce", &[]),
+    known("grant", &[]),
+    known("assertion", &[]),
+    known("idp_client_id", &["idpClientId"]),
+    known("idp_client_secret", &["idpClientSecret"]),
+    known("idp_id_token", &["idpIdToken"]),
+    known("idp_issuer", &["idpIssuer"]),
+    known("idp_token_endpoint", &["idpTokenEndpoint"]),
+];
+
+/// Every variable of the program, in the order of the documentation. `<NAME>` stands for what
+/// [`UpstreamName::variable`](super::UpstreamName::variable) makes of an upstream's name.
+pub const VARIABLES: [Known; 15] = [
     known("PROXY_UPSTREAMS", &[]),
     known("PROXY_URL", &[]),
     known("PROXY_NAME", &[]),
@@ -43,6 +70,9 @@ pub const VARIABLES: [Known; 12] = [
     known("PROXY_STARTUP_WAIT", &[]),
     known("PROXY_MAX_MESSAGE_BYTES", &[]),
     known("PROXY_TOOL_NAME_LENGTH", &[]),
+    known("PROXY_<NAME>_CLIENT_ID", &[]),
+    known("PROXY_<NAME>_CLIENT_SECRET", &[]),
+    known("MCP_MANIFOLD_HOME", &[]),
     known("DEBUG", &[]),
     known("RUST_LOG", &[]),
 ];
@@ -51,9 +81,9 @@ pub const VARIABLES: [Known; 12] = [
 const CLOSE: f64 = 0.85;
 
 /// The name under which a key or one of its synonyms is known.
-pub(super) fn canonical(key: &str) -> Option<&'static str> {
+pub(super) fn canonical(all: &[Known], key: &str) -> Option<&'static str> {
     let is = |known: &&Known| known.name == key || known.synonyms.contains(&key);
-    KEYS.iter().find(is).map(|known| known.name)
+    all.iter().find(is).map(|known| known.name)
 }
 
 /// The known name that comes closest to one that is not known.
@@ -87,6 +117,15 @@ mod tests {
         ];
         for (key, expected) in cases {
             assert_eq!(closest(&KEYS, key), expected, "{key}");
+        }
+        let inside = [
+            ("client_ids", Some("client_id")),
+            ("authorize_param", Some("authorize_params")),
+            ("redirect_url", Some("redirect_uri")),
+            ("audience", None),
+        ];
+        for (key, expected) in inside {
+            assert_eq!(closest(&OAUTH_KEYS, key), expected, "{key}");
         }
     }
 }

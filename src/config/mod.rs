@@ -27,7 +27,7 @@ use std::time::Duration;
 
 pub use environment::Environment;
 pub use filter::Filter;
-pub use key::{KEYS, Known, VARIABLES};
+pub use key::{KEYS, Known, OAUTH_KEYS, VARIABLES};
 pub use limits::Limits;
 pub use oauth::{
     Enterprise, GrantChoice, Login, LoopbackHost, OAuth, Pkce, PrivateKey, RedirectUri, Resource,

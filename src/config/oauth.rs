@@ -3,7 +3,15 @@
 //! What is not said is found out by asking the upstream, so that the default suits one that
 //! publishes what MCP wants it to publish.
 
+mod address;
+mod field;
+mod grant;
+mod read;
 mod redirect;
+mod variables;
+
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -12,6 +20,7 @@ use url::Url;
 use super::Secret;
 
 pub use redirect::{LoopbackHost, RedirectUri};
+pub(super) use variables::Credentials;
 
 /// How long after a login that nobody finished no browser is opened by itself: long enough
 /// that nobody is pestered, short enough that coming back from a break is another chance.

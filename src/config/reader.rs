@@ -1,13 +1,14 @@
-//! The fields of one entry, each read as the kind of value it must be.
+//! The fields of one entry or of an object in it, each read as the kind of value it must be.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jsonc_parser::ast::{ObjectProp, Value};
+use jsonc_parser::ast::{Object, ObjectProp, Value};
 
 use super::file::Document;
+use super::key::{self, Known};
 use super::problem::{Place, Problem, Severity};
-use super::value::kind;
+use super::value::{self, kind};
 use super::{Environment, UpstreamName};
 
 /// What reading an entry needs to know besides the entry.
@@ -17,11 +18,13 @@ pub(super) struct Context<'a> {
     pub(super) timeout: Duration,
 }
 
-/// One entry while it is read. Errors are gathered, so that all are told at once.
+/// One entry, or an object in it, while it is read. Errors are gathered, so that all are told at once.
 pub(super) struct Reader<'a, 'p> {
     pub(super) context: &'a Context<'a>,
     pub(super) name: Option<UpstreamName>,
     pub(super) place: Place,
+    /// The key that the object stands under; `None` for the entry itself.
+    section: Option<&'static str>,
     pub(super) fields: BTreeMap<&'static str, &'a ObjectProp<'a>>,
     pub(super) problems: &'p mut Vec<Problem>,
     pub(super) failed: bool,
@@ -37,9 +40,39 @@ impl<'a, 'p> Reader<'a, 'p> {
             context,
             name: None,
             place,
+            section: None,
             fields: BTreeMap::new(),
             problems,
             failed: false,
+        }
+    }
+
+    /// A reader for the object under a key. Whether it failed must be asked in the end.
+    pub(super) fn within(&mut self, section: &'static str, place: Place) -> Reader<'a, '_> {
+        let mut inner = Reader::new(self.context, place, self.problems);
+        inner.name.clone_from(&self.name);
+        inner.section = Some(section);
+        inner
+    }
+
+    /// Sorts the properties of an object by their keys; tells of unknown ones if it is to.
+    pub(super) fn sort(&mut self, object: &'a Object<'a>, keys: &[Known], tell: bool) {
+        for property in &object.properties {
+            let written = property.name.as_str();
+            let place = self.context.document.place(property.range.start);
+            let Some(key) = key::canonical(keys, written) else {
+                if tell {
+                    self.warn(None, place, unknown(keys, written));
+                }
+                continue;
+            };
+            if property.value.as_null_keyword().is_some() {
+                continue;
+            }
+            if self.fields.insert(key, property).is_some() {
+                let message = format!("`{key}` is given twice; the last counts");
+                self.warn(None, place, message);
+            }
         }
     }
 
@@ -58,6 +91,21 @@ impl<'a, 'p> Reader<'a, 'p> {
             .ok()
     }
 
+    /// A text with its variables put in, read by `parse`. One that is then empty counts as not
+    /// written, as a variable does.
+    pub(super) fn expanded<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let environment = self.context.environment;
+        let read = self.parsed(key, |text| {
+            let expanded = value::expand(text, environment)?;
+            value::line(&expanded)?.map(parse).transpose()
+        });
+        read.flatten()
+    }
+
     pub(super) fn boolean(&mut self, key: &'static str) -> Option<bool> {
         let (place, value) = self.field(key)?;
         if let Some(boolean) = value.as_boolean_lit() {
@@ -68,11 +116,9 @@ impl<'a, 'p> Reader<'a, 'p> {
         None
     }
 
-    /// A list of texts; a single text is a list of one.
-    pub(super) fn strings(&mut self, key: &'static str) -> Vec<String> {
-        let Some((place, value)) = self.field(key) else {
-            return Vec::new();
-        };
+    /// A list of texts such as `example`; a single text is a list of one.
+    pub(super) fn strings(&mut self, key: &'static str, example: &str) -> Option<Vec<String>> {
+        let (place, value) = self.field(key)?;
         let list = match value {
             Value::StringLit(text) => Some(vec![text.value.clone().into_owned()]),
             Value::Array(array) => {
@@ -82,14 +128,11 @@ impl<'a, 'p> Reader<'a, 'p> {
             }
             _ => None,
         };
-        list.unwrap_or_else(|| {
-            self.error(
-                Some(key),
-                place,
-                "is not a list of strings; write `[\"get_*\"]`".to_owned(),
-            );
-            Vec::new()
-        })
+        if list.is_none() {
+            let message = format!("is not a list of strings; write `[\"{example}\"]`");
+            self.error(Some(key), place, message);
+        }
+        list
     }
 
     pub(super) fn field(&self, key: &str) -> Option<(Place, &'a Value<'a>)> {
@@ -110,12 +153,23 @@ impl<'a, 'p> Reader<'a, 'p> {
     }
 
     fn add(&mut self, severity: Severity, key: Option<&str>, place: Place, message: String) {
+        let key = match (self.section, key) {
+            (Some(section), Some(key)) => Some(format!("{section}.{key}")),
+            (section, key) => key.or(section).map(str::to_owned),
+        };
         self.problems.push(Problem {
             severity,
             place,
             upstream: self.name.clone(),
-            key: key.map(str::to_owned),
+            key,
             message,
         });
+    }
+}
+
+fn unknown(keys: &[Known], key: &str) -> String {
+    match key::closest(keys, key) {
+        Some(close) => format!("unknown key `{key}`; did you mean `{close}`?"),
+        None => format!("unknown key `{key}`; it is ignored"),
     }
 }

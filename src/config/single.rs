@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::HeaderMap;
 
 use super::filter::Globs;
+use super::oauth::Credentials;
 use super::problem::{Place, Problem, Severity};
 use super::{
     Environment, Filter, OAuth, Prefix, ServerUrl, TransportChoice, Upstream, UpstreamName, value,
@@ -45,14 +46,17 @@ pub(super) fn read(
         let host = url.as_url().host_str()?.chars();
         UpstreamName::new(&String::from_iter(host.take(UpstreamName::MAX_CHARS))).ok()
     };
+    let name = name.or_else(host)?;
+    let mut oauth = OAuth::default();
+    Credentials::read(environment, &name, problems).put_into(&mut oauth, &name, problems);
     Some(Upstream {
-        name: name.or_else(host)?,
+        name,
         transport: transport.unwrap_or_default(),
         tools: Filter::new(include, ignore),
         headers: HeaderMap::new(),
         prefix: Prefix::default(),
         timeout,
-        oauth: Some(OAuth::default()),
+        oauth: Some(oauth),
         url,
     })
 }

@@ -130,7 +130,7 @@ fn what_is_wrong_with_one_upstream_is_told_and_the_others_are_kept() {
     {"name":"off","url":"https://off.example","disabled":true},
     {"name":7,"url":"https://x.example"}, {"name":"h","url":"https://x.example","disabled":"yes"},
     {"name":"i","url":"https://a.example","url":"https://b.example","headers":["x"],"prefix":7},
-    {"name":"j","url":"https://j.example","oauth":{"client_id":"x"}}"#;
+    {"name":"j","url":"https://j.example","oauth":7}"#;
     let config = read(&format!("[{DOCS},{bad}]")).unwrap();
     insta::assert_snapshot!(told(&config).join("\n"));
 }

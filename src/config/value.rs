@@ -90,6 +90,18 @@ pub(super) fn comma_list(text: &str) -> Vec<String> {
     parts.map(str::to_owned).collect()
 }
 
+/// The text of a value that is one line, without the space around it; `None` when it is empty.
+///
+/// # Errors
+/// When it holds a control character. Nothing of it is repeated, as it may be a secret.
+pub(super) fn line(text: &str) -> Result<Option<&str>, String> {
+    let text = text.trim();
+    if text.chars().any(char::is_control) {
+        return Err("holds a control character; leave it out".to_owned());
+    }
+    Ok(Some(text).filter(|text| !text.is_empty()))
+}
+
 /// Puts in the variables of a text: `${NAME}` and `${NAME:-default}`, also as `${env:NAME}`.
 ///
 /// # Errors
@@ -118,8 +130,9 @@ fn variable<'a>(inside: &'a str, environment: &'a Environment) -> Result<&'a str
     let name = name.strip_prefix("env:").unwrap_or(name);
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if name.is_empty() || !name.chars().all(is_name) {
+        // Without the default, which may be a secret.
         return Err(format!(
-            "`${{{inside}}}` names no environment variable; write `${{NAME}}`"
+            "`${{{name}}}` names no environment variable; write `${{NAME}}`"
         ));
     }
     environment.get(name).or(default).ok_or_else(|| {

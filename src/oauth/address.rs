@@ -19,7 +19,7 @@ const MAX_LENGTH: usize = 2048;
 
 /// The marks of an address (RFC 3986 § 2) without `'`, `$`, `(` and `)`, which no endpoint needs and
 /// a shell between us and the browser would obey.
-const MARKS: &[u8] = b"-._~:/?#[]@!&*+,;=%";
+pub(super) const MARKS: &[u8] = b"-._~:/?#[]@!&*+,;=%";
 
 /// An address that a document of an upstream's may name: https, or http when both it and the
 /// upstream are on this machine (MCP 2026-07-28 § Communication Security, RFC 8252 § 8.3).
@@ -40,18 +40,27 @@ impl EndpointUrl {
         text: &str,
         upstream: &ServerUrl,
     ) -> Result<Self, OAuthError> {
+        Self::beside(member, text, upstream.as_url())
+    }
+
+    /// The same for the answer of a server at `other`, an address that was checked itself.
+    pub(super) fn beside(
+        member: &'static str,
+        text: &str,
+        other: &Url,
+    ) -> Result<Self, OAuthError> {
         let fail = |fault| OAuthError::Address {
             member,
             text: text.to_owned(),
             fault,
         };
         let url = readable(text).map_err(fail)?;
-        if url.scheme() == "http" && !(is_loopback(&url) && upstream.is_loopback()) {
+        if url.scheme() == "http" && !(is_loopback(&url) && is_loopback(other)) {
             return Err(fail(
                 "which would send secrets in the clear where https is due",
             ));
         }
-        if is_private(&url) && !is_private(upstream.as_url()) {
+        if is_private(&url) && !is_private(other) {
             return Err(fail(
                 "an address of this machine or a private network, where its upstream is not",
             ));

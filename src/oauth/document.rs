@@ -93,7 +93,8 @@ fn elsewhere(from: &Url, response: &Response) -> Result<Url, Missing> {
     }
 }
 
-async fn body(mut response: Response) -> Result<Bytes, Missing> {
+/// Reads a body that is no larger than a document may be.
+pub(super) async fn body(mut response: Response) -> Result<Bytes, Missing> {
     let mut body = BytesMut::new();
     while let Some(chunk) = response.chunk().await.map_err(broken)? {
         if body.len() + chunk.len() > MAX_BYTES {
@@ -105,6 +106,6 @@ async fn body(mut response: Response) -> Result<Bytes, Missing> {
 }
 
 /// What the HTTP client reports, with its causes, without the address.
-fn broken(error: reqwest::Error) -> Missing {
+pub(super) fn broken(error: reqwest::Error) -> Missing {
     Missing::Transient(chain(&error.without_url()))
 }

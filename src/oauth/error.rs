@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::metadata::AuthorizationServer;
+
 /// How much of what a server wrote goes into a message, in characters.
 const SHOWN_CHARS: usize = 120;
 
@@ -90,6 +92,16 @@ pub enum OAuthError {
 }
 
 impl OAuthError {
+    /// The endpoints that a server has by default are not there either.
+    pub(super) fn nowhere(server: &AuthorizationServer) -> Self {
+        let endpoint = server.registration_endpoint.as_ref();
+        let url = endpoint.map_or_else(|| server.issuer.to_string(), ToString::to_string);
+        let outcome = "registers no client".to_owned();
+        Self::NotFound {
+            tried: vec![Attempt { url, outcome }],
+        }
+    }
+
     /// Whether it may be over the next time, without anybody doing anything.
     #[must_use]
     pub fn is_transient(&self) -> bool {

@@ -37,6 +37,13 @@ pub struct Tokens {
     /// The scope that was granted, by spaces: what a refresh repeats and a step-up adds to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
+    /// When the access token was issued: the younger of two is told by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued_at: Option<Timestamp>,
+    /// The key they are bound to, if they are: what `DpopKey::from_secret` takes (RFC 9449).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(with = "exposed::option")]
+    pub dpop_key: Option<Secret>,
     /// Members of other versions.
     #[serde(flatten)]
     pub other: Members,
@@ -55,6 +62,8 @@ pub struct Grant {
     pub refresh_token: Option<Secret>,
     /// `scope`.
     pub scope: Option<String>,
+    /// When the request was sent, by the clock of this machine.
+    pub issued_at: Timestamp,
 }
 
 impl Tokens {
@@ -68,6 +77,7 @@ impl Tokens {
             expires_at: grant.expires_at,
             refresh_token: grant.refresh_token.or(self.refresh_token),
             scope: grant.scope.or(self.scope),
+            issued_at: Some(grant.issued_at),
             ..self
         }
     }

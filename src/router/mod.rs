@@ -20,7 +20,6 @@ use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use crate::catalog::{View, instructions};
-use crate::net::Clients;
 use crate::upstream::{Kind, Upstream};
 use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};
@@ -36,7 +35,6 @@ pub type Outbox = mpsc::Sender<Line>;
 #[derive(Debug)]
 pub struct Router {
     upstreams: Vec<Upstream>,
-    clients: Arc<Clients>,
     view: watch::Receiver<View>,
     outbox: Outbox,
     inflight: Inflight,
@@ -82,7 +80,6 @@ impl Router {
     ) -> Arc<Self> {
         Arc::new(Self {
             upstreams,
-            clients: Arc::default(),
             view,
             outbox,
             inflight: Inflight::default(),
@@ -106,13 +103,7 @@ impl Router {
         debug!(client = identity.client_info, "connecting");
         for upstream in &self.upstreams {
             let events = Arc::new(events::Relay::new(self));
-            upstream.start(
-                self.clients.clone(),
-                identity.clone(),
-                events,
-                &self.tasks,
-                self.cancel.clone(),
-            );
+            upstream.start(identity.clone(), events, &self.tasks, self.cancel.clone());
         }
         self.tasks.spawn(self.clone().announce());
     }

@@ -22,7 +22,8 @@ use super::listing::Listing;
 use super::live::{Identity, Live};
 use super::transport::http::Http;
 use super::transport::http_sse::HttpSseStream;
-use crate::net::{Clients, chain};
+use crate::net::chain;
+use crate::oauth::{Authorizer, Mark};
 use crate::wire::Message;
 
 /// The pauses between attempts: doubling from the first to the last, each varied by a fifth.
@@ -38,7 +39,6 @@ pub trait Events: Send + Sync + std::fmt::Debug {
 
 pub(super) struct Connection {
     pub(super) shared: Arc<Shared>,
-    pub(super) clients: Arc<Clients>,
     pub(super) identity: Identity,
     pub(super) events: Arc<dyn Events>,
 }
@@ -46,7 +46,9 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) async fn run(self, cancel: CancellationToken) {
         let mut backoff = Backoff::default();
+        let authorizer = self.shared.authorizer.as_ref();
         for attempt in 1.. {
+            let mark = authorizer.map(|authorizer| authorizer.mark());
             self.publish(State::Connecting { alive: false });
             let made = tokio::select! {
                 () = cancel.cancelled() => break,
@@ -69,7 +71,9 @@ impl Connection {
                 }
             }
             let delay = backoff.next(&cause);
-            match was_up || backoff.failures == 1 {
+            // Where a person has to go was told by the login.
+            let told = matches!(&cause, TransportError::SignIn(error) if error.url().is_some());
+            match !told && (was_up || backoff.failures == 1) {
                 true => warn!(error = %cause, retry_in = ?delay, "not connected"),
                 false => debug!(error = %cause, retry_in = ?delay, "still not connected"),
             }
@@ -77,6 +81,7 @@ impl Connection {
             tokio::select! {
                 () = cancel.cancelled() => break,
                 () = self.shared.wake.notified() => {}
+                () = changed(authorizer, mark) => {}
                 () = sleep(delay) => {}
             }
         }
@@ -89,7 +94,7 @@ impl Connection {
 
     async fn connect(&self, generation: u64) -> Result<Connected, TransportError> {
         let config = &self.shared.config;
-        let client = self.clients.get(config.url.as_url()).await;
+        let client = self.shared.clients.get(config.url.as_url()).await;
         let client = client.map_err(|e| TransportError::Connect(chain(&e)))?;
         let alive = || self.publish(State::Connecting { alive: true });
         let handshake = Handshake {
@@ -99,7 +104,7 @@ impl Connection {
             alive: &alive,
         };
         handshake
-            .connect(|| Http::new(client.clone(), config, self.shared.limit))
+            .connect(|| Http::new(client.clone(), &self.shared))
             .await
     }
 
@@ -159,6 +164,14 @@ impl Connection {
         });
         self.shared.changed.notify_one();
         self.shared.listed.send_modify(|times| *times += 1);
+    }
+}
+
+/// Waits until there are other tokens than at `mark`, if there ever will be.
+async fn changed(authorizer: Option<&Arc<Authorizer>>, mark: Option<Mark>) {
+    match (authorizer, mark) {
+        (Some(authorizer), Some(mark)) => authorizer.tokens_changed(&mark).await,
+        _ => std::future::pending().await,
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::config::UpstreamName;
 use crate::net::chain;
+use crate::oauth::SignInError;
 
 /// Whether a request that failed may have had an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +52,9 @@ pub enum TransportError {
     /// 401: it wants credentials, or refuses those that were sent.
     #[error("it asks for credentials (HTTP 401); put a token into its `headers`")]
     LoginRequired,
+    /// It wants a sign-in, or a better one.
+    #[error("{0}")]
+    SignIn(SignInError),
     /// The upstream does not know our session any more.
     #[error("its session expired; try again")]
     SessionExpired,
@@ -123,6 +127,7 @@ impl TransportError {
             Self::Connect(_)
             | Self::Certificate(_)
             | Self::LoginRequired
+            | Self::SignIn(_)
             | Self::SessionExpired
             | Self::Redirect(_)
             | Self::HeaderMismatch
@@ -146,10 +151,11 @@ impl TransportError {
     /// Whether only a person or a new configuration can help.
     #[must_use]
     pub fn needs_a_person(&self) -> bool {
-        matches!(
-            self,
-            Self::LoginRequired | Self::Redirect(_) | Self::Certificate(_)
-        )
+        match self {
+            Self::LoginRequired | Self::Redirect(_) | Self::Certificate(_) => true,
+            Self::SignIn(error) => !error.is_transient(),
+            _ => false,
+        }
     }
 
     fn code(&self) -> i64 {
@@ -159,7 +165,7 @@ impl TransportError {
             | Self::NotReady(_)
             | Self::Silent(_)
             | Self::ShuttingDown => code::UNAVAILABLE,
-            Self::LoginRequired => code::LOGIN_REQUIRED,
+            Self::LoginRequired | Self::SignIn(_) => code::LOGIN_REQUIRED,
             Self::Timeout(_) => code::TIMEOUT,
             Self::Interrupted(_) | Self::StreamEnded | Self::SessionExpired => code::INTERRUPTED,
             Self::Status { .. } | Self::Redirect(_) => code::HTTP_STATUS,
@@ -207,7 +213,8 @@ impl UpstreamError {
         self.cause.code()
     }
 
-    /// The `data` member of the JSON-RPC error: `upstream`, `outcome`, and `httpStatus` if there is one.
+    /// The `data` member of the JSON-RPC error: `upstream`, `outcome`, `httpStatus` if there is one,
+    /// and `signInUrl` where a person has to sign in.
     #[must_use]
     pub fn data(&self) -> Value {
         let outcome = match self.cause.outcome() {
@@ -219,11 +226,16 @@ impl UpstreamError {
             TransportError::Status { status, .. } | TransportError::NoAnswer(status) => {
                 Some(status.as_u16())
             }
-            TransportError::LoginRequired => Some(401),
+            TransportError::LoginRequired | TransportError::SignIn(_) => Some(401),
             _ => None,
         };
         if let Some(status) = status {
             data["httpStatus"] = status.into();
+        }
+        if let TransportError::SignIn(error) = &self.cause
+            && let Some(url) = error.url()
+        {
+            data["signInUrl"] = url.as_str().into();
         }
         data
     }

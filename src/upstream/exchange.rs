@@ -9,8 +9,8 @@ use http::StatusCode;
 use tracing::{debug, warn};
 
 use super::error::TransportError;
+use super::transport::body::Body;
 use super::transport::events::{EventStream, Incoming, malformed, parse};
-use super::transport::http::Body;
 use super::transport::http_sse::SharedReply;
 use super::transport::streamable_http_legacy::StreamableHttpLegacy;
 use crate::wire::{Kind, Message};

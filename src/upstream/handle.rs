@@ -18,9 +18,16 @@ use super::live::{Identity, Live};
 use super::request::Request;
 use crate::config;
 use crate::net::Clients;
+use crate::oauth::Authorizer;
 
 /// How long a call waits for an upstream that is not connected.
 const READY_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// How long a call waits for a person who is signing in; the login goes on after that.
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// How many logins one call waits for: one to be let in, and some for more scopes.
+const MAX_LOGINS: u32 = 3;
 
 /// How long a call waits for a fresh listing.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(10);
@@ -57,6 +64,9 @@ pub struct Upstream {
 pub(super) struct Shared {
     pub(super) index: usize,
     pub(super) config: config::Upstream,
+    pub(super) clients: Arc<Clients>,
+    /// Signs its requests, where the configuration allows it.
+    pub(super) authorizer: Option<Arc<Authorizer>>,
     pub(super) limit: usize,
     pub(super) state: watch::Sender<State>,
     pub(super) listing: watch::Sender<Option<Arc<Listing>>>,
@@ -75,10 +85,19 @@ pub(super) struct Shared {
 impl Upstream {
     /// An upstream that is not connected yet. `changed` is rung whenever there is news of it.
     #[must_use]
-    pub fn new(index: usize, config: config::Upstream, limit: usize, changed: Arc<Notify>) -> Self {
+    pub fn new(
+        index: usize,
+        config: config::Upstream,
+        clients: Arc<Clients>,
+        authorizer: Option<Arc<Authorizer>>,
+        limit: usize,
+        changed: Arc<Notify>,
+    ) -> Self {
         let shared = Shared {
             index,
             config,
+            clients,
+            authorizer,
             limit,
             state: watch::Sender::new(State::Idle),
             listing: watch::Sender::new(None),
@@ -96,7 +115,6 @@ impl Upstream {
     /// Starts the task that keeps it connected until `cancel`.
     pub fn start(
         &self,
-        clients: Arc<Clients>,
         identity: Identity,
         events: Arc<dyn Events>,
         tasks: &TaskTracker,
@@ -105,7 +123,6 @@ impl Upstream {
         let span = info_span!("upstream", name = %self.shared.config.name);
         let connection = Connection {
             shared: self.shared.clone(),
-            clients,
             identity,
             events,
         };
@@ -160,7 +177,8 @@ impl Upstream {
     }
 
     /// Sends the request that `build` makes for the connection as it is. A session that turns out
-    /// to be gone is renewed, and the request, which the upstream refused, is sent once more.
+    /// to be gone is renewed, a login that a person is at is waited for, and the request, which
+    /// the upstream refused, is sent once more.
     ///
     /// # Errors
     /// [`UpstreamError`]; its [`outcome`](TransportError::outcome) says whether the request may have run.
@@ -169,29 +187,39 @@ impl Upstream {
         method: &'static str,
         build: impl Fn(&Live) -> Request,
     ) -> Result<Call, UpstreamError> {
-        let mut renewed = false;
-        let mut live = self
-            .live()
-            .await
-            .map_err(|cause| self.error(method, cause))?;
+        let (mut gone, mut logins) = (0, 0);
         loop {
-            let request = build(&live);
-            match live.transport.send(&request).await {
-                Ok(exchange) => {
-                    return Ok(Call { exchange, live });
-                }
-                Err(TransportError::SessionExpired) if !renewed => {
+            let (cause, generation) = match self.live_after(gone).await {
+                Err(cause) => (cause, None),
+                Ok(live) => match live.transport.send(&build(&live)).await {
+                    Ok(exchange) => return Ok(Call { exchange, live }),
+                    Err(cause) => (cause, Some(live.generation)),
+                },
+            };
+            match (&cause, generation) {
+                (TransportError::SessionExpired, Some(generation)) if gone == 0 => {
                     debug!("the session is gone; asking for a new one");
-                    renewed = true;
-                    self.shared.expired.send_replace(live.generation);
-                    live = self
-                        .live_after(live.generation)
-                        .await
-                        .map_err(|e| self.error(method, e))?;
+                    gone = generation;
+                    self.shared.expired.send_replace(gone);
                 }
-                Err(cause) => return Err(self.error(method, cause)),
+                (TransportError::SignIn(error), _)
+                    if error.is_under_way() && logins < MAX_LOGINS && self.login_over().await =>
+                {
+                    logins += 1;
+                }
+                _ => return Err(self.error(method, cause)),
             }
         }
+    }
+
+    /// Waits a while for the person who is about to sign in. Says whether it is worth another try.
+    async fn login_over(&self) -> bool {
+        let Some(authorizer) = &self.shared.authorizer else {
+            return false;
+        };
+        timeout(LOGIN_TIMEOUT, authorizer.login_over())
+            .await
+            .is_ok()
     }
 
     /// Sends a notification, if the upstream is connected and its era knows any.
@@ -213,16 +241,12 @@ impl Upstream {
         }
     }
 
-    /// The connection; waits while one is being made, and has one made if it is down.
-    async fn live(&self) -> Result<Arc<Live>, TransportError> {
-        match self.ready() {
-            Some(live) => Ok(live),
-            None => self.live_after(0).await,
-        }
-    }
-
-    /// The first connection after the one of this generation.
+    /// The first connection after the one of this generation; waits while one is being made, and has
+    /// one made if it is down.
     async fn live_after(&self, generation: u64) -> Result<Arc<Live>, TransportError> {
+        if let Some(live) = self.ready().filter(|live| live.generation > generation) {
+            return Ok(live);
+        }
         let mut state = self.shared.state.subscribe();
         let seen = match &*state.borrow() {
             State::Ready(live) if live.generation > generation => return Ok(live.clone()),

@@ -100,7 +100,11 @@ impl Handshake<'_> {
                 read_probe(&answer)
             }
             Err(e @ (TransportError::Connect(_) | TransportError::Redirect(_))) => Err(e),
-            Err(e @ (TransportError::Certificate(_) | TransportError::LoginRequired)) => {
+            Err(
+                e @ (TransportError::Certificate(_)
+                | TransportError::LoginRequired
+                | TransportError::SignIn(_)),
+            ) => {
                 (self.alive)();
                 Err(e)
             }

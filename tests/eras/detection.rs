@@ -171,7 +171,9 @@ async fn an_error_of_the_modern_era_is_not_taken_for_a_legacy_server() {
     ];
     for (sign, probe) in probes {
         let server = legacy_that_answers(probe).start().await;
-        let mut client = proxy::new().upstream("a", &server).start().await;
+        let client = proxy::new().upstream("a", &server);
+        let client = client.extra("a", json!({"oauth": false}));
+        let mut client = client.start().await;
 
         assert_eq!(client.tool_names().await, [""; 0], "{sign}");
         client.wait_for_stderr(sign).await;

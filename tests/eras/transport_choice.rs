@@ -69,7 +69,9 @@ async fn an_error_of_the_streamable_transport_does_not_lead_to_http_sse() {
         });
         let server = server.start().await;
         let url = server.url();
-        let mut client = proxy::new().upstream("a", url.as_str()).start().await;
+        let client = proxy::new().upstream("a", url.as_str());
+        let client = client.extra("a", json!({"oauth": false}));
+        let mut client = client.start().await;
 
         assert_eq!(client.tool_names().await, [""; 0], "{status}");
         client.wait_for_stderr(&status.to_string()).await;

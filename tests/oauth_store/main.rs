@@ -41,6 +41,8 @@ fn tokens(refresh_token: &str) -> Tokens {
         expires_at: Some(Timestamp(1_800_000_000)),
         refresh_token: Some(Secret::new(refresh_token.to_owned())),
         scope: Some("read".to_owned()),
+        issued_at: None,
+        dpop_key: None,
         other: Members::default(),
     }
 }

@@ -39,16 +39,14 @@ impl LoopbackHost {
 const SCHEME: &str = "http://";
 
 impl RedirectUri {
-    /// Reads a redirect URI.
+    /// Reads a redirect URI. Nothing of it is repeated in the error, as all may stand in there.
     ///
     /// # Errors
     /// What is wrong with it and what to do, as a clause to follow the key's name.
     pub fn parse(text: &str) -> Result<Self, String> {
         let elsewhere = || {
-            format!(
-                "`{}` is not on this machine; write it as in `http://localhost:8123/callback`",
-                plain(text)
-            )
+            "is no http address of this machine; write it as in `http://localhost:8123/callback`"
+                .to_owned()
         };
         let rest = text.strip_prefix(SCHEME).ok_or_else(elsewhere)?;
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -123,18 +121,12 @@ impl RedirectUri {
     }
 }
 
-/// Reads a port that can be listened on by name.
+/// Reads a port.
 ///
 /// # Errors
 /// What is wrong with it.
-pub(in crate::config) fn read_port(text: &str) -> Result<u16, String> {
+pub(super) fn read_port(text: &str) -> Result<u16, String> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let port = text.parse().ok().filter(|port| digits && *port > 0);
-    port.ok_or_else(|| format!("`{}` is not a port; use 1 to 65535", plain(text)))
-}
-
-/// The part of a text that is no address which cannot hold a password or a key.
-fn plain(text: &str) -> &str {
-    let end = text.find(['?', '#', '@']).unwrap_or(text.len());
-    &text[..end]
+    port.ok_or_else(|| "has no usable port; use one from 1 to 65535".to_owned())
 }

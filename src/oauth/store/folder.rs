@@ -61,6 +61,16 @@ impl Folder {
         &self.owner.url
     }
 
+    /// Whether anybody has ever had a login here.
+    pub(super) fn may_exist(&self) -> bool {
+        self.all.exists()
+    }
+
+    /// Where all logins are.
+    pub(super) fn all(&self) -> &Path {
+        &self.all
+    }
+
     /// Where the login is, if there is one. Makes nothing.
     pub(super) fn find(&self) -> Result<PathBuf, StoreError> {
         let plain = self.all.join(self.upstream.as_str());

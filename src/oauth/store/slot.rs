@@ -115,6 +115,10 @@ impl<T: Record> Slot<T> {
     /// # Errors
     /// [`StoreError::Damaged`] or [`StoreError::Io`]; the file stays as it is.
     pub async fn load(&self) -> Result<Snapshot<T>, StoreError> {
+        // By one look, since most have nothing: a thread for it would cost more than all the rest.
+        if !self.folder.may_exist() {
+            return Ok(Snapshot::absent(self.folder.all().to_owned()));
+        }
         let slot = self.clone();
         blocking(move || slot.read(slot.folder.find()?.join(slot.file))).await
     }

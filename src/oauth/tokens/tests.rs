@@ -15,7 +15,8 @@ fn tokens() -> Tokens {
         "expires_at": 1000,
         "refresh_token": "refresh-secret",
         "scope": "files:read",
-        "dpop_key": {"d": "other-secret"},
+        "dpop_key": "key-secret",
+        "later_key": {"d": "other-secret"},
     }))
     .unwrap()
 }
@@ -27,6 +28,7 @@ fn grant() -> Grant {
         expires_at: None,
         refresh_token: None,
         scope: None,
+        issued_at: Timestamp(500),
     }
 }
 
@@ -41,6 +43,8 @@ fn a_refresh_keeps_what_the_answer_leaves_out() {
     );
     assert_eq!(new.refresh_token, old.refresh_token);
     assert_eq!(new.scope, old.scope);
+    assert_eq!(new.dpop_key, old.dpop_key, "the tokens stay bound to it");
+    assert_eq!(new.issued_at, Some(Timestamp(500)));
     assert_eq!(
         (new.issuer, new.resource, new.client_id, new.other),
         (old.issuer, old.resource, old.client_id, old.other)
@@ -135,20 +139,21 @@ proptest! {
     #[test]
     fn what_is_kept_comes_back_the_same(
         texts in prop::array::uniform4(text()),
-        optional in prop::array::uniform3(prop::option::of(text())),
-        end in prop::option::of(any::<u64>()),
+        optional in prop::array::uniform4(prop::option::of(text())),
+        times in prop::array::uniform2(prop::option::of(any::<u64>())),
         other in members(&[
             "issuer", "resource", "client_id", "access_token", "token_type",
-            "expires_at", "refresh_token", "scope",
+            "expires_at", "refresh_token", "scope", "issued_at", "dpop_key",
         ]),
     ) {
         let [issuer, client_id, access_token, token_type] = texts;
-        let [resource, refresh_token, scope] = optional;
+        let [resource, refresh_token, scope, dpop_key] = optional;
+        let [expires_at, issued_at] = times.map(|time| time.map(Timestamp));
         let tokens = Tokens {
-            issuer, resource, client_id, token_type, scope, other,
+            issuer, resource, client_id, token_type, scope, expires_at, issued_at, other,
             access_token: access_token.into(),
-            expires_at: end.map(Timestamp),
             refresh_token: refresh_token.map(Secret::new),
+            dpop_key: dpop_key.map(Secret::new),
         };
         let written = serde_json::to_string(&tokens).unwrap();
         prop_assert_eq!(serde_json::from_str::<Tokens>(&written).unwrap(), tokens);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tracing::debug;
 
-use super::http::Body;
+use super::body::Body;
 use crate::upstream::error::TransportError;
 use crate::wire::sse::{Event, Parser, SseError};
 use crate::wire::{Malformed, Message};

@@ -1,37 +1,34 @@
-//! HTTP towards one upstream: its headers on every request, redirects within its origin only,
-//! and a limit and a deadline on every body.
+//! HTTP towards one upstream: its headers and its token on every request, and redirects within
+//! its origin only.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_TYPE, LOCATION};
+use bytes::Bytes;
+use http::header::LOCATION;
 use http::{HeaderMap, Method, StatusCode};
 use reqwest::{Client, Request, Response};
 use tokio::time::timeout;
 use tracing::debug;
 use url::Url;
 
-use super::refusal::status_error;
-use crate::config;
-use crate::net::chain;
+use super::refusal::{mask, status_error};
+use crate::oauth::{Authorizer, Challenges, Credential};
 use crate::upstream::error::TransportError;
+use crate::upstream::handle::Shared;
 
 /// How many redirects one request follows.
 const MAX_REDIRECTS: usize = 3;
 
-/// From this size on, in bytes, a body gets a block of memory that goes back to the system when it
-/// is dropped. Freed blocks of a few megabytes stay in the heap for as long as the process lives.
-const OWN_PAGES: u64 = 1 << 20;
-
-/// Blocks above this size, in bytes, are always given back at once
-/// (glibc's `DEFAULT_MMAP_THRESHOLD_MAX` is 32 MiB).
-const GIVEN_BACK: u64 = 33 << 20;
+/// How many times one request is refused for want of a better token before we give up.
+const MAX_REFUSALS: usize = 3;
 
 /// The HTTP side of one upstream.
 #[derive(Debug)]
 pub(crate) struct Http {
     client: Client,
+    /// Signs the requests, which are for this origin alone.
+    authorizer: Option<Arc<Authorizer>>,
     /// Moves on a redirect. std's Mutex: held for a clone, never across an await.
     url: Mutex<Url>,
     pub(super) headers: HeaderMap,
@@ -41,14 +38,23 @@ pub(crate) struct Http {
     pub(crate) idle: Duration,
 }
 
+/// What a request was signed with.
+struct Signature {
+    credential: Option<Arc<Credential>>,
+    /// Whether the answer brought what a better proof needs (RFC 9449 § 9).
+    learned: bool,
+}
+
 impl Http {
-    pub(crate) fn new(client: Client, upstream: &config::Upstream, limit: usize) -> Self {
+    pub(in crate::upstream) fn new(client: Client, upstream: &Shared) -> Self {
+        let config = &upstream.config;
         Self {
             client,
-            url: Mutex::new(upstream.url.as_url().clone()),
-            headers: upstream.headers.clone(),
-            limit,
-            idle: upstream.timeout,
+            authorizer: upstream.authorizer.clone(),
+            url: Mutex::new(config.url.as_url().clone()),
+            headers: config.headers.clone(),
+            limit: upstream.limit,
+            idle: config.timeout,
         }
     }
 
@@ -56,6 +62,7 @@ impl Http {
     pub(crate) fn at(&self, url: Url) -> Self {
         Self {
             client: self.client.clone(),
+            authorizer: self.authorizer.clone(),
             url: Mutex::new(url),
             headers: self.headers.clone(),
             ..*self
@@ -75,31 +82,114 @@ impl Http {
     }
 
     /// Sends one request and waits for the head of the answer, whatever its status.
-    /// `headers` are made anew for every redirect.
+    /// `headers` are made anew every time it is sent.
     pub(crate) async fn send(
         &self,
         method: Method,
         headers: impl Fn() -> HeaderMap,
         body: Bytes,
     ) -> Result<Response, TransportError> {
-        for _ in 0..=MAX_REDIRECTS {
+        let (mut redirects, mut refusals) = (0, 0);
+        loop {
             let mut request = Request::new(method.clone(), self.url());
             *request.headers_mut() = headers();
             if !body.is_empty() {
                 *request.body_mut() = Some(body.clone().into());
             }
-            let response = timeout(self.idle, self.client.execute(request))
-                .await
-                .map_err(|_| TransportError::Timeout(self.idle))?
-                .map_err(TransportError::from_http)?;
-            if !response.status().is_redirection() {
+            let (response, signature) = self.exchange(request).await?;
+            if response.status().is_redirection() {
+                redirects += 1;
+                if redirects > MAX_REDIRECTS {
+                    let to = "itself again and again".to_owned();
+                    return Err(TransportError::Redirect(to));
+                }
+                self.follow(&response)?;
+            } else if let Some(refusal) = self.refusal(&response) {
+                refusals += 1;
+                let again = signature.learned && refusals == 1;
+                if !(again && refusal.has_error("use_dpop_nonce")) {
+                    let status = response.status();
+                    self.authorize_better(&signature, status, &refusal, refusals)
+                        .await?;
+                }
+            } else {
                 return Ok(response);
             }
-            self.follow(&response)?;
         }
-        Err(TransportError::Redirect(
-            "itself again and again".to_owned(),
-        ))
+    }
+
+    /// Signs a request, sends it, and waits for the head of the answer.
+    async fn exchange(
+        &self,
+        mut request: Request,
+    ) -> Result<(Response, Signature), TransportError> {
+        let credential = match &self.authorizer {
+            Some(authorizer) => authorizer.credential().await,
+            None => Ok(None),
+        };
+        let mut signature = Signature {
+            credential: credential.map_err(TransportError::SignIn)?,
+            learned: false,
+        };
+        if let Some(credential) = &signature.credential {
+            let (method, url) = (request.method().clone(), request.url().clone());
+            credential
+                .authorize(request.headers_mut(), &method, &url)
+                .map_err(|error| TransportError::SignIn(error.into()))?;
+        }
+        let response = timeout(self.idle, self.client.execute(request))
+            .await
+            .map_err(|_| TransportError::Timeout(self.idle))?
+            .map_err(TransportError::from_http)?;
+        if let Some(credential) = &signature.credential {
+            signature.learned = credential.keep_nonce(response.url(), response.headers());
+        }
+        Ok((response, signature))
+    }
+
+    /// What the upstream asks for, if a token or a better one would help: 401, or 403 with
+    /// `insufficient_scope` (RFC 6750 § 3.1). It did not process the request then.
+    fn refusal(&self, response: &Response) -> Option<Challenges> {
+        self.authorizer.as_ref()?;
+        match response.status() {
+            StatusCode::UNAUTHORIZED => Some(Challenges::from_headers(response.headers())),
+            StatusCode::FORBIDDEN => {
+                let challenges = Challenges::from_headers(response.headers());
+                challenges
+                    .has_error("insufficient_scope")
+                    .then_some(challenges)
+            }
+            _ => None,
+        }
+    }
+
+    /// Gets a better token than the one that was refused. It may take a request or two, never a person.
+    async fn authorize_better(
+        &self,
+        refused: &Signature,
+        status: StatusCode,
+        challenges: &Challenges,
+        refusals: usize,
+    ) -> Result<(), TransportError> {
+        let Some(authorizer) = &self.authorizer else {
+            return Ok(());
+        };
+        debug!(%status, refusals, "the upstream wants a better token");
+        if refusals > MAX_REFUSALS {
+            return Err(TransportError::SignIn(authorizer.token_refused()));
+        }
+        let refused = refused.credential.as_deref();
+        let better = authorizer.refused(refused, status, challenges).await;
+        better.map_err(TransportError::SignIn)
+    }
+
+    /// Takes our secrets out of a text, should the upstream repeat them.
+    pub(super) fn mask(&self, text: String) -> String {
+        let text = mask(text, &self.headers);
+        match &self.authorizer {
+            Some(authorizer) => authorizer.mask(text),
+            None => text,
+        }
     }
 
     /// 307 and 308 keep method and body (RFC 9110 § 15.4); no other redirect can mean a POST.
@@ -134,96 +224,4 @@ impl Http {
             )),
         }
     }
-}
-
-/// The body of an answer, read within a limit and a deadline.
-#[derive(Debug)]
-pub(crate) struct Body {
-    response: Response,
-    pub(crate) limit: usize,
-    idle: Duration,
-}
-
-impl Body {
-    pub(crate) fn new(response: Response, http: &Http) -> Self {
-        Self {
-            response,
-            limit: http.limit,
-            idle: http.idle,
-        }
-    }
-
-    /// A body that may stay silent for as long as it likes.
-    pub(crate) fn patient(response: Response, http: &Http) -> Self {
-        Self {
-            response,
-            limit: http.limit,
-            idle: Duration::MAX,
-        }
-    }
-
-    pub(crate) fn status(&self) -> StatusCode {
-        self.response.status()
-    }
-
-    pub(crate) fn media_type(&self) -> String {
-        media_type(self.response.headers())
-    }
-
-    /// The next bytes, or `None` at the end.
-    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
-        let chunk = self.response.chunk();
-        let chunk = if self.idle == Duration::MAX {
-            chunk.await
-        } else {
-            timeout(self.idle, chunk)
-                .await
-                .map_err(|_| TransportError::Timeout(self.idle))?
-        };
-        // A body that breaks off has nothing of a failed connection any more.
-        chunk.map_err(|e| TransportError::Interrupted(chain(&e.without_url())))
-    }
-
-    /// All of it.
-    pub(crate) async fn whole(mut self) -> Result<Bytes, TransportError> {
-        let announced = self.response.content_length();
-        if announced.is_some_and(|length| length > self.limit as u64) {
-            return Err(TransportError::TooLarge(self.limit));
-        }
-        let Some(first) = self.chunk().await? else {
-            return Ok(Bytes::new());
-        };
-        if announced == Some(first.len() as u64) {
-            return Ok(first);
-        }
-        let mut all = BytesMut::with_capacity(match announced {
-            Some(length) if length < OWN_PAGES => length as usize,
-            // Pages that stay untouched cost nothing.
-            Some(length) => length.max(GIVEN_BACK) as usize,
-            None => first.len(),
-        });
-        let mut next = Some(first);
-        while let Some(chunk) = next {
-            if all.len() + chunk.len() > self.limit {
-                return Err(TransportError::TooLarge(self.limit));
-            }
-            all.extend_from_slice(&chunk);
-            next = self.chunk().await?;
-        }
-        Ok(all.freeze())
-    }
-}
-
-/// The media type of an answer, in lower case and without parameters.
-pub(crate) fn media_type(headers: &HeaderMap) -> String {
-    let value = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    value
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase()
 }

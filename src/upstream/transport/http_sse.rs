@@ -12,8 +12,9 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tracing::debug;
 
+use super::body::{Body, media_type};
 use super::events::{EventStream, Incoming};
-use super::http::{Body, Http, media_type};
+use super::http::Http;
 use super::refusal::refusal;
 use super::streamable_http::post_headers;
 use crate::upstream::error::TransportError;

@@ -1,5 +1,6 @@
 //! The three ways to reach an upstream, and what they share.
 
+pub(crate) mod body;
 pub(crate) mod events;
 pub(crate) mod http;
 pub(crate) mod http_sse;

@@ -4,8 +4,9 @@ use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 use reqwest::Response;
 
+use super::body::{Body, media_type};
 use super::error_text;
-use super::http::{Body, Http, media_type};
+use super::http::Http;
 use crate::upstream::error::TransportError;
 use crate::wire::Message;
 
@@ -49,7 +50,7 @@ pub(super) fn status_error(
     if status == StatusCode::UNAUTHORIZED {
         return TransportError::LoginRequired;
     }
-    let excerpt = mask(excerpt(headers, body), &http.headers);
+    let excerpt = http.mask(excerpt(headers, body));
     TransportError::Status {
         status,
         detail: excerpt + &remedy(status, headers),
@@ -89,7 +90,7 @@ fn excerpt(headers: &HeaderMap, body: &[u8]) -> String {
 }
 
 /// Takes out the values of our own headers, should the upstream repeat them.
-fn mask(mut text: String, headers: &HeaderMap) -> String {
+pub(super) fn mask(mut text: String, headers: &HeaderMap) -> String {
     let values = headers.values().filter(|value| value.is_sensitive());
     for value in values.filter_map(|value| value.to_str().ok()) {
         // `Bearer SECRET` may come back as `SECRET`.

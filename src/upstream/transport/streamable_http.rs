@@ -3,7 +3,8 @@
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::http::{Body, Http};
+use super::body::Body;
+use super::http::Http;
 use super::refusal::refused;
 use crate::upstream::error::TransportError;
 use crate::upstream::exchange::Exchange;

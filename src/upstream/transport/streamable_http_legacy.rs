@@ -9,8 +9,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use reqwest::Response;
 use tracing::debug;
 
+use super::body::{Body, media_type};
 use super::events::EventStream;
-use super::http::{Body, Http, media_type};
+use super::http::Http;
 use super::refusal::{refusal, refused};
 use super::streamable_http::{PROTOCOL_VERSION, post_headers};
 use super::{answer_to, error_text};

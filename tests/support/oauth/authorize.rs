@@ -90,6 +90,7 @@ impl State {
             return Err(Refusal::new("invalid_scope", text));
         }
         Ok(Grant {
+            key: None,
             client: client.id.clone(),
             scopes: asked,
             resource,

@@ -83,6 +83,7 @@ pub struct Builder {
     pub(super) announced_lifetime: Option<Option<u64>>,
     pub(super) refresh_lifetime: Option<Duration>,
     pub(super) intercept: Option<Box<Intercept>>,
+    pub(super) extras: super::extras::Extras,
 }
 
 impl Builder {
@@ -110,6 +111,7 @@ impl Builder {
             announced_lifetime: None,
             refresh_lifetime: None,
             intercept: None,
+            extras: Default::default(),
         }
     }
 

@@ -50,6 +50,8 @@ pub fn client(id: &str) -> Client {
         "refresh_token",
         "client_credentials",
         super::device::GRANT,
+        super::assertions::JWT_BEARER,
+        super::assertions::TOKEN_EXCHANGE,
     ];
     Client {
         id: id.to_owned(),

@@ -6,10 +6,9 @@ use serde_json::json;
 
 use super::super::raw::{Reply, Request};
 use super::authorize::ask;
-use super::client::Client;
 use super::params::{Params, Refusal, page as text_page, random, secret_json};
 use super::state::{Device, State, Then, Ticket};
-use super::token::form;
+use super::token::{Asking, form};
 
 /// The name of the grant.
 pub(super) const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -73,7 +72,8 @@ pub(super) fn page(state: &State, request: &Request, _: &str) -> Result<Reply, R
     Ok(ask(state, ticket))
 }
 
-pub(super) fn token(state: &State, client: &Client, params: &Params) -> Result<Reply, Refusal> {
+pub(super) fn token(state: &State, asking: &Asking) -> Result<Reply, Refusal> {
+    let (client, params) = (&asking.client, &asking.params);
     let code = params.required("device_code")?;
     let resource = state.resource(params.get("resource"))?;
     let grant = {
@@ -109,5 +109,5 @@ pub(super) fn token(state: &State, client: &Client, params: &Params) -> Result<R
         memory.devices.remove(code);
         grant
     };
-    Ok(state.tokens(&grant, state.renewal(client, &grant)))
+    Ok(state.tokens(&grant, state.renewal(client, &grant), asking))
 }

@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, OnceLock};
 use serde_json::{Map, Value, json};
 
 use super::super::raw::{Reply, Request};
+use super::extras::Dpop;
 use super::metadata::apply;
-use super::params::{Params, Scopes, joined};
+use super::params::{Params, Refusal, Scopes, joined};
 use super::protected::{Challenge, Place};
 use super::state::State;
-use super::{Part, serve};
+use super::{Part, dpop, serve};
 
 /// Where a protected upstream is.
 pub(super) struct Urls {
@@ -111,15 +112,19 @@ impl Guard {
         let Some((_, given)) = given else {
             return Err(self.refuse(401, "", None, "", &self.scopes));
         };
-        let token = given.strip_prefix("Bearer ").unwrap_or_default();
+        let (scheme, token) = given.split_once(' ').unwrap_or_default();
         let url = &self.urls().resource;
         let grant = state.valid(token);
         // A token that names no resource was issued by a server that does not know them.
         let ours = grant.filter(|g| g.resource.as_ref().is_none_or(|r| r == url));
+        let ours = ours.filter(|g| scheme == if g.key.is_some() { "DPoP" } else { "Bearer" });
         let Some(grant) = ours else {
             let (error, text) = (Some("invalid_token"), "the token is not valid here");
             return Err(self.refuse(401, token, error, text, &self.scopes));
         };
+        if let Some(key) = &grant.key {
+            self.check_proof(state, request, token, key)?;
+        }
         let mut needed = self.scopes.clone();
         if request.is("tools/call") {
             let of_tool = self.tool_scopes.get(&request.tool());
@@ -130,6 +135,27 @@ impl Guard {
         }
         let (error, text) = (Some("insufficient_scope"), "more is needed for this");
         Err(self.refuse(403, token, error, text, &needed))
+    }
+
+    /// Refuses who does not hold the key that the token is bound to (RFC 9449 § 7.1).
+    fn check_proof(
+        &self,
+        state: &State,
+        request: &Request,
+        token: &str,
+        key: &str,
+    ) -> Result<(), Reply> {
+        let refusal = match dpop::proved(state, request, &self.urls().resource, Some(token)) {
+            Ok(Some(proved)) if proved == key => return Ok(()),
+            Ok(_) => Refusal::new("invalid_dpop_proof", "the key is another"),
+            Err(refusal) => refusal,
+        };
+        let (error, text) = (Some(refusal.error), refusal.description.as_str());
+        let reply = self.refuse(401, token, error, text, &self.scopes);
+        Err(match &refusal.nonce {
+            Some(nonce) => reply.header("dpop-nonce", nonce),
+            None => reply,
+        })
     }
 
     fn refuse(
@@ -159,7 +185,12 @@ impl Guard {
         if !needed.is_empty() {
             parts.push(format!("scope=\"{}\"", joined(needed)));
         }
-        let challenge = format!("Bearer {}", parts.join(", "));
+        let bound = self.state().script.extras.dpop != Dpop::Off;
+        let scheme = if bound { "DPoP" } else { "Bearer" };
+        if bound {
+            parts.push("algs=\"ES256\"".to_owned());
+        }
+        let challenge = format!("{scheme} {}", parts.join(", "));
         Reply::status(status).header("www-authenticate", challenge.trim())
     }
 }

@@ -47,8 +47,12 @@ impl Key {
 
     /// A token signed as ever, whose header says that the algorithm was `named`.
     pub fn sign_as(&self, named: &str, claims: &Value) -> String {
-        let header = json!({"alg": named, "typ": "JWT"});
-        let signed = format!("{}.{}", part(&header), part(claims));
+        self.sign_with(&json!({"alg": named, "typ": "JWT"}), claims)
+    }
+
+    /// A token signed as ever, with this header.
+    pub fn sign_with(&self, header: &Value, claims: &Value) -> String {
+        let signed = format!("{}.{}", part(header), part(claims));
         let signature = self.signature(signed.as_bytes());
         format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
     }
@@ -86,6 +90,12 @@ impl Key {
             .ok()?;
         decoded(claims)
     }
+}
+
+/// The `typ` that a token's header names.
+pub(super) fn typ(token: &str) -> Option<String> {
+    let header = decoded(token.split('.').next()?)?;
+    header["typ"].as_str().map(str::to_owned)
 }
 
 fn part(value: &Value) -> String {

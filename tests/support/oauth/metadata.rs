@@ -6,6 +6,7 @@ use super::super::raw::Reply;
 use super::builder::{Builder, Document, Iss, Registration};
 use super::client::AuthMethod;
 use super::device;
+use super::extras::Dpop;
 use super::state::State;
 
 /// The paths of the documents.
@@ -62,6 +63,10 @@ fn document(script: &Builder, issuer: &str) -> Map<String, Value> {
     if script.device_interval.is_some() {
         add("device_authorization_endpoint", at("device_authorization"));
         grants.push(device::GRANT);
+    }
+    grants.extend(script.extras.grants());
+    if script.extras.dpop != Dpop::Off {
+        add("dpop_signing_alg_values_supported", json!(["ES256"]));
     }
     add("grant_types_supported", json!(grants));
     if !script.scopes.is_empty() {

@@ -5,12 +5,15 @@
 //! exact redirect URI and the resource, and spent each code and refresh token once; what it
 //! did otherwise is in [`Server::refusals`], and every secret it saw in [`Server::secrets`].
 
+mod assertions;
 mod authorize;
 mod browser;
 mod builder;
 mod client;
 mod client_auth;
 mod device;
+mod dpop;
+mod extras;
 mod guard;
 mod key;
 mod metadata;
@@ -29,13 +32,15 @@ use super::within;
 pub use browser::{Browser, Page};
 pub use builder::{Builder, Document, Iss, Registration, Resource};
 pub use client::{AuthMethod, Client, client};
+pub use extras::Dpop;
 pub use key::{Key, challenge};
 pub use params::{Params, Scopes, scopes};
 pub use protected::{Challenge, Place, Protected, Protection, protect};
 use state::State;
 
 /// A server with RFC 8414 metadata, open registration, `iss`, required `resource`, rotated refresh
-/// tokens and revocation, without scopes, Client ID Metadata Documents and the device grant.
+/// tokens and revocation, without scopes, Client ID Metadata Documents, the device grant, and what
+/// stands in [`extras`].
 pub fn server() -> Builder {
     Builder::new()
 }

@@ -82,6 +82,8 @@ pub(super) struct Refusal {
     pub(super) status: u16,
     pub(super) error: &'static str,
     pub(super) description: String,
+    /// What a proof of possession must hold (RFC 9449 § 8).
+    pub(super) nonce: Option<String>,
 }
 
 impl Refusal {
@@ -91,6 +93,7 @@ impl Refusal {
             status,
             error,
             description: description.into(),
+            nonce: None,
         }
     }
 
@@ -109,7 +112,10 @@ impl Refusal {
     /// As the token endpoint says it (RFC 6749 § 5.2).
     pub(super) fn reply(&self) -> Reply {
         let body = json!({"error": self.error, "error_description": self.description});
-        let reply = secret_json(&body).with_status(self.status);
+        let mut reply = secret_json(&body).with_status(self.status);
+        if let Some(nonce) = &self.nonce {
+            reply = reply.header("dpop-nonce", nonce);
+        }
         match self.status {
             401 => reply.header("www-authenticate", "Basic realm=\"clients\""),
             _ => reply,

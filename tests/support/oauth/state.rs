@@ -11,8 +11,9 @@ use super::super::gate::Gate;
 use super::super::raw::{Reply, Request};
 use super::Part;
 use super::builder::{Builder, Resource};
-use super::client::Client;
+use super::client::{AuthMethod, Client};
 use super::params::{Refusal, Scopes, joined, random, secret_json};
+use super::token::Asking;
 
 pub(super) struct State {
     pub(super) script: Builder,
@@ -33,6 +34,8 @@ pub(super) struct Memory {
     pub(super) devices: HashMap<String, Device>,
     /// The `jti` of each client assertion.
     pub(super) assertions: HashSet<String>,
+    /// The nonces that proofs of possession need, by the address that they are for.
+    pub(super) nonces: HashMap<String, String>,
     pub(super) revoked: HashSet<u64>,
     pub(super) secrets: Vec<String>,
     pub(super) reuses: usize,
@@ -51,6 +54,8 @@ pub(super) struct Grant {
     pub(super) resource: Option<String>,
     /// Everything issued for one consent is revoked together.
     pub(super) family: u64,
+    /// The name of the key that a token is bound to.
+    pub(super) key: Option<String>,
 }
 
 /// A consent that a page asks for.
@@ -136,12 +141,12 @@ impl State {
     }
 
     /// Issues an access token for `grant`, and a refresh token for `renewal`.
-    pub(super) fn tokens(&self, grant: &Grant, renewal: Option<Grant>) -> Reply {
+    pub(super) fn tokens(&self, grant: &Grant, renewal: Option<Grant>, asking: &Asking) -> Reply {
         let (script, mut memory) = (&self.script, self.memory());
         let access = memory.secret("access");
         let mut body = json!({
             "access_token": access,
-            "token_type": "Bearer",
+            "token_type": if asking.key.is_some() { "DPoP" } else { "Bearer" },
             "scope": joined(&grant.scopes),
         });
         let lifetime = script.access_lifetime;
@@ -151,8 +156,12 @@ impl State {
             None => body["expires_in"] = json!(lifetime.as_secs()),
         }
         let expires = Instant::now() + lifetime;
-        let (grant, revoked) = (grant.clone(), false);
-        if let Some(renewal) = renewal {
+        let (mut grant, revoked) = (grant.clone(), false);
+        grant.key = asking.key.clone();
+        if let Some(mut renewal) = renewal {
+            // Another client proves itself by its credentials (RFC 9449 § 5).
+            let public = asking.client.method == AuthMethod::None;
+            renewal.key = asking.key.clone().filter(|_| public);
             let refresh = memory.secret("refresh");
             body["refresh_token"] = json!(refresh);
             let record = Refresh {

@@ -3,11 +3,22 @@
 use std::time::Instant;
 
 use super::super::raw::{Reply, Request};
+use super::assertions::{self, JWT_BEARER, TOKEN_EXCHANGE};
 use super::client::{AuthMethod, Client};
-use super::device;
+use super::extras::Dpop;
 use super::key::challenge;
 use super::params::{Params, Refusal};
 use super::state::{Grant, State};
+use super::{device, dpop};
+
+/// What stands in a request for a token, and in whose name.
+pub(super) struct Asking {
+    pub(super) client: Client,
+    pub(super) params: Params,
+    pub(super) issuer: String,
+    /// The name of the key that the token is to be bound to.
+    pub(super) key: Option<String>,
+}
 
 pub(super) async fn token(
     state: &State,
@@ -15,19 +26,43 @@ pub(super) async fn token(
     origin: &str,
 ) -> Result<Reply, Refusal> {
     let (params, client) = form(state, request, origin).await?;
-    let grant_type = params.required("grant_type")?;
-    let exchange = match grant_type {
+    let key = key(state, request, origin)?;
+    let issuer = format!("{origin}{}", state.script.path);
+    let grant_type = params.required("grant_type")?.to_owned();
+    let grants = state.script.extras.grants();
+    let exchange = match grant_type.as_str() {
         "authorization_code" => code,
         "refresh_token" => refresh,
         "client_credentials" => client_credentials,
+        JWT_BEARER if grants.contains(&JWT_BEARER) => assertions::jwt_bearer,
+        TOKEN_EXCHANGE if grants.contains(&TOKEN_EXCHANGE) => assertions::token_exchange,
         device::GRANT if state.script.device_interval.is_some() => device::token,
         other => {
             let text = format!("`{other}` is not supported");
             return Err(Refusal::new("unsupported_grant_type", text));
         }
     };
-    client.may(grant_type)?;
-    exchange(state, &client, &params)
+    client.may(&grant_type)?;
+    let asking = Asking {
+        client,
+        params,
+        issuer,
+        key,
+    };
+    exchange(state, &asking)
+}
+
+/// The name of the key that what is asked for is to be bound to.
+fn key(state: &State, request: &Request, origin: &str) -> Result<Option<String>, Refusal> {
+    if state.script.extras.dpop == Dpop::Off {
+        return Ok(None);
+    }
+    let url = format!("{origin}{}/token", state.script.path);
+    let key = dpop::proved(state, request, &url, None)?;
+    if key.is_none() && state.script.extras.dpop == Dpop::Required {
+        return Err(Refusal::new("invalid_dpop_proof", "there is no proof"));
+    }
+    Ok(key)
 }
 
 /// The form of a request, and the client that sent it.
@@ -46,7 +81,8 @@ pub(super) async fn form(
     Ok((params, client))
 }
 
-fn code(state: &State, client: &Client, params: &Params) -> Result<Reply, Refusal> {
+fn code(state: &State, asking: &Asking) -> Result<Reply, Refusal> {
+    let (client, params) = (&asking.client, &asking.params);
     let verifier = params.required("code_verifier")?;
     state.memory().secrets.push(verifier.to_owned());
     let resource = state.resource(params.get("resource"))?;
@@ -55,7 +91,7 @@ fn code(state: &State, client: &Client, params: &Params) -> Result<Reply, Refusa
         let text = "`resource` is not that of the authorization request";
         return Err(Refusal::new("invalid_target", text));
     }
-    Ok(state.tokens(&grant, state.renewal(client, &grant)))
+    Ok(state.tokens(&grant, state.renewal(client, &grant), asking))
 }
 
 /// Takes the code, which one attempt of its client spends, successful or not.
@@ -100,7 +136,8 @@ impl State {
     }
 }
 
-fn refresh(state: &State, client: &Client, params: &Params) -> Result<Reply, Refusal> {
+fn refresh(state: &State, asking: &Asking) -> Result<Reply, Refusal> {
+    let (client, params) = (&asking.client, &asking.params);
     let token = params.required("refresh_token")?;
     let resource = state.resource(params.get("resource"))?;
     let asked = params.scopes();
@@ -114,6 +151,9 @@ fn refresh(state: &State, client: &Client, params: &Params) -> Result<Reply, Ref
         let grant = record.grant.clone();
         if grant.client != client.id {
             return Err(Refusal::grant("the refresh token is of another client"));
+        }
+        if grant.key.is_some() && grant.key != asking.key {
+            return Err(Refusal::grant("the refresh token is bound to another key"));
         }
         if record.used {
             memory.reused(grant.family);
@@ -140,16 +180,18 @@ fn refresh(state: &State, client: &Client, params: &Params) -> Result<Reply, Ref
     };
     let mut grant = renewal.clone();
     grant.scopes = asked.unwrap_or(grant.scopes);
-    Ok(state.tokens(&grant, state.script.rotation.then_some(renewal)))
+    let renewal = state.script.rotation.then_some(renewal);
+    Ok(state.tokens(&grant, renewal, asking))
 }
 
-fn client_credentials(state: &State, client: &Client, params: &Params) -> Result<Reply, Refusal> {
+fn client_credentials(state: &State, asking: &Asking) -> Result<Reply, Refusal> {
+    let (client, params) = (&asking.client, &asking.params);
     if client.method == AuthMethod::None {
         let text = "a public client has no credentials";
         return Err(Refusal::new("unauthorized_client", text));
     }
     let grant = state.grant(client, params)?;
-    Ok(state.tokens(&grant, None))
+    Ok(state.tokens(&grant, None, asking))
 }
 
 /// Takes a token back; a refresh token with all that came of its consent. One that is unknown

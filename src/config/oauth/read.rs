@@ -1,0 +1,126 @@
+//! From `oauth` as written to what is to be done about signing in.
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use jsonc_parser::ast::{Object, Value};
+
+use super::address;
+use super::{Credentials, Login, OAuth, Pkce};
+use crate::config::key::OAUTH_KEYS;
+use crate::config::reader::Reader;
+use crate::config::value::{self, kind};
+
+const LOGIN: [(&str, Login); 2] = [("auto", Login::Auto), ("manual", Login::Manual)];
+
+const PKCE: [(&str, Pkce); 2] = [("required", Pkce::Required), ("assumed", Pkce::Assumed)];
+
+/// What to do about a time that is none.
+const SECONDS: &str = "write seconds, or as in `30s`";
+
+/// What `oauth` is, when it is something that can be used.
+enum Written<'a> {
+    Nothing,
+    Off,
+    /// An object, or `true`, which is an empty one.
+    On(Option<&'a Object<'a>>),
+}
+
+impl<'a> Reader<'a, '_> {
+    /// Reads `oauth` and the variables of the upstream. Where nothing is said, it is the
+    /// `Authorization` among the headers that decides; where both are, that header goes.
+    pub(in crate::config) fn oauth(&mut self, headers: &mut HeaderMap) -> Option<OAuth> {
+        let (written, place) = (self.written_oauth()?, self.field("oauth"));
+        let place = place.map_or_else(|| self.place.clone(), |(place, _)| place);
+        let object = match written {
+            Written::Off => return None,
+            Written::Nothing => None,
+            Written::On(object) => object,
+        };
+        let name = self.name.clone()?;
+        let credentials = Credentials::read(self.context.environment, &name, self.problems);
+        if headers.contains_key(AUTHORIZATION) {
+            if matches!(written, Written::Nothing) {
+                credentials.warn_of_header(&name, self.problems);
+                return None;
+            }
+            headers.remove(AUTHORIZATION);
+            let message = "wins over `Authorization` in `headers`, which is not sent; \
+                           remove one of them";
+            self.warn(Some("oauth"), place.clone(), message.to_owned());
+        }
+        let mut inner = self.within("oauth", place);
+        if let Some(object) = object {
+            inner.sort(object, &OAUTH_KEYS, true);
+        }
+        let oauth = inner.sign_in(credentials);
+        self.failed |= inner.failed;
+        oauth
+    }
+
+    /// `None` when it is something else, which is told.
+    fn written_oauth(&mut self) -> Option<Written<'a>> {
+        let Some((place, value)) = self.field("oauth") else {
+            return Some(Written::Nothing);
+        };
+        let message = match value {
+            Value::BooleanLit(given) if given.value => return Some(Written::On(None)),
+            Value::BooleanLit(_) => return Some(Written::Off),
+            Value::Object(object) => return Some(Written::On(Some(object))),
+            Value::StringLit(text) => match value::expand(&text.value, self.context.environment) {
+                Ok(text) if text.trim().eq_ignore_ascii_case("off") => return Some(Written::Off),
+                Ok(_) => "is none of the known words; write `off`, or an object of keys".to_owned(),
+                Err(message) => message,
+            },
+            other => format!("is {}; write an object, true or false", kind(other)),
+        };
+        self.error(Some("oauth"), place, message);
+        None
+    }
+}
+
+impl Reader<'_, '_> {
+    fn sign_in(&mut self, credentials: Credentials) -> Option<OAuth> {
+        let default = OAuth::default();
+        let way = self.way();
+        let mut oauth = OAuth {
+            client_id: self.line("client_id"),
+            client_secret: self.secret("client_secret"),
+            client_metadata_url: self.expanded("client_metadata_url", address::client_metadata),
+            private_key: self.private_key(),
+            redirect_uri: self.redirect_uri(),
+            scopes: self.scopes(),
+            resource: self.resource(),
+            authorization_server: self.expanded("authorization_server", address::issuer),
+            authorize_params: self.authorize_params(),
+            login: self.word("login", &LOGIN).unwrap_or_default(),
+            login_retry: self
+                .number("login_retry", value::duration, SECONDS)
+                .unwrap_or(default.login_retry),
+            pkce: self.word("pkce", &PKCE).unwrap_or_default(),
+            grant: default.grant,
+        };
+        if let Some(name) = &self.name {
+            credentials.put_into(&mut oauth, name, self.problems);
+        }
+        self.client(&mut oauth);
+        oauth.grant = self.grant(way, &oauth)?;
+        Some(oauth)
+    }
+
+    /// Sees to it that what names the client fits together.
+    fn client(&mut self, oauth: &mut OAuth) {
+        let is_known = oauth.client_id.is_some();
+        if is_known && oauth.client_metadata_url.take().is_some() {
+            self.unused("client_metadata_url", "since there is a `client_id`");
+        }
+        if oauth.private_key.is_some() && oauth.client_secret.take().is_some() {
+            self.unused("client_secret", "since there is a `private_key_pem`");
+        }
+        if oauth.client_secret.is_some() && !is_known {
+            self.missing("client_id", "`client_secret`");
+        }
+        if oauth.private_key.is_some() && !is_known && oauth.client_metadata_url.is_none() {
+            self.missing("client_id", "`private_key_pem`");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The client as variables name it: `PROXY_<NAME>_CLIENT_ID` and `PROXY_<NAME>_CLIENT_SECRET`.
+
+use super::OAuth;
+use crate::config::problem::{Place, Problem, Severity};
+use crate::config::{Environment, Secret, UpstreamName, value, variable};
+
+/// What the variables of one upstream hold.
+pub(in crate::config) struct Credentials {
+    client_id: Option<String>,
+    client_secret: Option<Secret>,
+}
+
+impl Credentials {
+    /// Reads the variables. One that cannot be used is reported and counts as not set.
+    pub(in crate::config) fn read(
+        environment: &Environment,
+        name: &UpstreamName,
+        problems: &mut Vec<Problem>,
+    ) -> Self {
+        let mut read = |name: String| {
+            let line = |text: &str| value::line(text).map(|line| line.map(str::to_owned));
+            variable(environment, &name, line, problems).flatten()
+        };
+        Self {
+            client_id: read(id_variable(name)),
+            client_secret: read(secret_variable(name)).map(Secret::new),
+        }
+    }
+
+    /// Puts them in the place of what the configuration says. A secret alone is of no use,
+    /// which is reported.
+    pub(in crate::config) fn put_into(
+        self,
+        oauth: &mut OAuth,
+        name: &UpstreamName,
+        problems: &mut Vec<Problem>,
+    ) {
+        oauth.client_id = self.client_id.or(oauth.client_id.take());
+        match self.client_secret {
+            Some(secret) if oauth.client_id.is_some() => oauth.client_secret = Some(secret),
+            Some(_) => {
+                let id = id_variable(name);
+                problems.push(Problem {
+                    severity: Severity::Error,
+                    place: Place::variable(&secret_variable(name)),
+                    upstream: Some(name.clone()),
+                    key: None,
+                    message: format!("is a secret without a client; set `{id}` as well"),
+                });
+            }
+            None => {}
+        }
+    }
+
+    /// Says that they are not used beside a configured `Authorization`.
+    pub(in crate::config) fn warn_of_header(
+        self,
+        name: &UpstreamName,
+        problems: &mut Vec<Problem>,
+    ) {
+        let set = [
+            self.client_id.map(|_| id_variable(name)),
+            self.client_secret.map(|_| secret_variable(name)),
+        ];
+        problems.extend(set.into_iter().flatten().map(|variable| Problem {
+            severity: Severity::Warning,
+            place: Place::variable(&variable),
+            upstream: Some(name.clone()),
+            key: None,
+            message:
+                "is not used, since `headers` holds `Authorization`; remove one of them".to_owned(),
+        }));
+    }
+}
+
+/// The variable for the id of the client.
+pub(super) fn id_variable(name: &UpstreamName) -> String {
+    format!("PROXY_{}_CLIENT_ID", name.variable())
+}
+
+/// The variable for the secret of the client.
+pub(super) fn secret_variable(name: &UpstreamName) -> String {
+    format!("PROXY_{}_CLIENT_SECRET", name.variable())
+}

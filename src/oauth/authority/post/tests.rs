@@ -1,0 +1,149 @@
+//! What answers come to, by status and code.
+
+use super::*;
+
+fn reply(status: u16, body: &str) -> Reply {
+    Reply {
+        url: "https://id.example/token".to_owned(),
+        status: StatusCode::from_u16(status).unwrap(),
+        headers: HeaderMap::new(),
+        body: Bytes::copy_from_slice(body.as_bytes()),
+    }
+}
+
+fn text(status: u16, body: &str) -> String {
+    reply(status, body).accepted().unwrap_err().to_string()
+}
+
+#[test]
+fn a_good_answer_passes_as_it_is() {
+    let bodies = [
+        r#"{"access_token":"a"}"#,
+        r#"{"access_token":"a","error":"none"}"#,
+        r#"{"ok":true}"#,
+        "",
+        "<html>",
+    ];
+    for body in bodies {
+        for status in [200, 201] {
+            assert_eq!(reply(status, body).accepted().unwrap(), body);
+        }
+    }
+}
+
+#[test]
+fn a_code_counts_whatever_the_status() {
+    for status in [200, 400, 401, 403] {
+        let refused = |error: &str| {
+            let body = format!(r#"{{"error":"{error}","error_description":"why"}}"#);
+            reply(status, &body).accepted().unwrap_err()
+        };
+        let description = Some("why".to_owned());
+        for error in ["invalid_grant", "bad_refresh_token", "invalid_code"] {
+            let expected = TokenError::InvalidGrant {
+                description: description.clone(),
+            };
+            assert_eq!(refused(error), expected);
+        }
+        for error in ["invalid_client", "bad_client_secret"] {
+            let expected = TokenError::InvalidClient {
+                description: description.clone(),
+            };
+            assert_eq!(refused(error), expected);
+        }
+        assert_eq!(refused("access_denied"), TokenError::Denied);
+        assert_eq!(refused("expired_token"), TokenError::Expired);
+        assert!(refused("temporarily_unavailable").is_transient());
+        let other = TokenError::Refused {
+            error: "invalid_scope".to_owned(),
+            description,
+        };
+        assert_eq!(refused("invalid_scope"), other);
+    }
+}
+
+#[test]
+fn trouble_passes_and_nothing_else_does() {
+    for status in [408, 425, 429, 500, 502, 503, 504] {
+        let told = reply(status, r#"{"error":"invalid_grant"}"#).accepted();
+        assert!(
+            told.unwrap_err().is_transient(),
+            "{status} says nothing of the login"
+        );
+    }
+    for status in [301, 307, 400, 401, 403, 404, 405] {
+        for body in [
+            "",
+            "<html>",
+            "[]",
+            r#"{"error":{"code":7}}"#,
+            r#"{"error":null}"#,
+        ] {
+            let error = reply(status, body).accepted().unwrap_err();
+            assert!(
+                matches!(error, TokenError::Malformed { .. }),
+                "{status} {body}: {error}"
+            );
+            assert!(!error.is_transient());
+        }
+    }
+}
+
+#[test]
+fn a_server_may_say_when_to_come_again() {
+    let cases = [
+        ("7", Some(7)),
+        (" 7 ", Some(7)),
+        ("999999999", Some(3600)),
+        ("Fri, 31 Dec 1999 23:59:59 GMT", None),
+        ("-1", None),
+    ];
+    for (value, expected) in cases {
+        let mut reply = reply(503, "");
+        reply
+            .headers
+            .insert(RETRY_AFTER, HeaderValue::from_static(value));
+        let TokenError::Unreachable { retry_after, .. } = reply.accepted().unwrap_err() else {
+            panic!("503 passes")
+        };
+        assert_eq!(retry_after, expected.map(Duration::from_secs), "{value}");
+    }
+}
+
+#[test]
+fn texts_say_what_to_do_and_show_nothing_that_could_harm() {
+    let cases = [
+        (
+            400,
+            r#"{"error":"invalid_grant","error_description":"gone"}"#,
+            "its authorization server takes the login no more (`gone`); sign in again",
+        ),
+        (
+            401,
+            r#"{"error":"invalid_client"}"#,
+            "its authorization server refuses the client; \
+             check `oauth.client_id` and its secret, or sign in again to register anew",
+        ),
+        (
+            400,
+            "{\"error\":\"x`\\u001b[31m\",\"error_description\":\"line\\nbreak\"}",
+            "its authorization server refuses with `x??[31m` (`line?break`); \
+             check the `oauth` settings",
+        ),
+        (
+            503,
+            "",
+            "its authorization server `https://id.example/token` gives no answer \
+             (HTTP 503 Service Unavailable); try again later",
+        ),
+        (
+            404,
+            "secret page",
+            "cannot use the answer of its authorization server `https://id.example/token` \
+             (HTTP 404 Not Found without a reason); report it to who runs the server",
+        ),
+    ];
+    for (status, body, expected) in cases {
+        assert_eq!(text(status, body), expected);
+    }
+}

@@ -1,0 +1,293 @@
+//! Signs the requests of one upstream, and sees to it that there is something to sign with.
+//!
+//! The disk is the truth and memory a copy: tokens are looked up there before they are renewed, and after
+//! every refusal. Of all tasks and processes one renews at a time, and one at a time sends a person to a
+//! browser; the others take what it got. Nothing here waits for a person.
+
+mod device;
+mod identity;
+mod login;
+mod machine;
+mod own;
+mod redeem;
+mod renew;
+mod server;
+mod status;
+mod wait;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::StatusCode;
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, warn};
+
+pub use login::{LoginState, Manner};
+pub use status::Status;
+pub use wait::Mark;
+
+use super::browser::Browser;
+use super::challenge::Challenges;
+use super::credential::Credential;
+use super::scope;
+use super::sign_in::SignInError;
+use super::store::{Snapshot, Store};
+use super::tokens::{Timestamp, Tokens};
+use crate::config::{self, GrantChoice, OAuth, Secret, ServerUrl, UpstreamName};
+use crate::net::Clients;
+
+/// A token is renewed so long before its end that it is still good when it arrives.
+const EXPIRY_MARGIN: Duration = Duration::from_secs(30);
+
+/// Of a token younger than this, a renewal is no cure: whoever refuses it refuses the next as well.
+const NEW: Duration = Duration::from_secs(10);
+
+/// What an [`Authorizer`] needs from the rest of the program.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// Who makes the connections.
+    pub clients: Arc<Clients>,
+    /// Who shows the sign-in page.
+    pub browser: Browser,
+    /// How logins begin.
+    pub manner: Manner,
+    /// What has to be finished before the program ends: a refresh that was answered and not
+    /// written down would cost the login.
+    pub tasks: TaskTracker,
+}
+
+/// The credentials of one upstream.
+#[derive(Debug)]
+pub struct Authorizer {
+    name: UpstreamName,
+    url: ServerUrl,
+    config: OAuth,
+    store: Store,
+    around: Surroundings,
+    held: watch::Sender<Held>,
+    /// Held while tokens are renewed, so that the others take what comes of it.
+    renewing: tokio::sync::Mutex<()>,
+    login: watch::Sender<LoginState>,
+    /// The login of this process, by the token that it was begun for. std's Mutex: held for one look.
+    running: Mutex<Option<Mark>>,
+}
+
+/// What is known of the tokens on the disk.
+#[derive(Debug, Default)]
+struct Held {
+    read: Option<Snapshot<Tokens>>,
+    credential: Option<Arc<Credential>>,
+}
+
+/// Why the upstream refused a request, and what it wants instead.
+#[derive(Debug, Clone, Default)]
+struct Need {
+    /// The access token that was refused.
+    refused: Option<Secret>,
+    /// Where its resource metadata are.
+    resource_metadata: Option<String>,
+    /// The scope that the request needs.
+    scope: Option<String>,
+    /// Whether the token was good and its scope too small.
+    step_up: bool,
+    /// Whether only tokens bound to a key are taken.
+    dpop: bool,
+}
+
+impl Authorizer {
+    /// The credentials of an upstream, if the configuration lets us sign in to it. `home` is where logins are kept.
+    #[must_use]
+    pub fn new(
+        home: &Path,
+        upstream: &config::Upstream,
+        around: Surroundings,
+    ) -> Option<Arc<Self>> {
+        Some(Arc::new(Self {
+            name: upstream.name.clone(),
+            url: upstream.url.clone(),
+            config: upstream.oauth.clone()?,
+            store: Store::new(home, &upstream.name, &upstream.url),
+            around,
+            held: watch::Sender::default(),
+            renewing: tokio::sync::Mutex::default(),
+            login: watch::Sender::default(),
+            running: Mutex::default(),
+        }))
+    }
+
+    /// What to sign the next request with; none when nobody has signed in, or nobody needs to.
+    ///
+    /// # Errors
+    /// [`SignInError`], when the token has expired and cannot be renewed just now.
+    pub async fn credential(self: &Arc<Self>) -> Result<Option<Arc<Credential>>, SignInError> {
+        if let Some(known) = self.known_good() {
+            return Ok(known);
+        }
+        self.reload().await?;
+        let Some(held) = self.held() else {
+            return Ok(None);
+        };
+        if !held.expires() || !self.can_renew(&held) {
+            // Without a way to a better one it is used until it is refused.
+            return Ok(Some(held));
+        }
+        match self.renew(held.clone()).await {
+            Ok(_) => Ok(self.held()),
+            // It may be good for a moment more.
+            Err(error) if held.is_valid() => {
+                debug!(%error, "not renewed yet");
+                Ok(Some(held))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Says that a request was refused with 401 or 403, and gets something better to send it with:
+    /// `Ok` means that sending it again is worth it.
+    ///
+    /// # Errors
+    /// [`SignInError`]; a login that a person has to finish goes on by itself.
+    pub async fn refused(
+        self: &Arc<Self>,
+        used: Option<&Credential>,
+        status: StatusCode,
+        challenges: &Challenges,
+    ) -> Result<(), SignInError> {
+        let need = Need {
+            refused: used.map(|used| used.tokens.access_token.clone()),
+            resource_metadata: challenges.resource_metadata().map(str::to_owned),
+            scope: challenges.scopes().map(|scopes| scopes.join(" ")),
+            step_up: status == StatusCode::FORBIDDEN,
+            dpop: challenges.dpop.is_some() && challenges.bearer.is_none(),
+        };
+        self.reload().await?;
+        if self.has_other_than(need.refused.as_ref()) {
+            return Ok(());
+        }
+        let held = self.held();
+        if let Some(held) = held.as_ref() {
+            if need.step_up {
+                self.check_step_up(held, &need)?;
+            } else if !held.is_new() && self.can_renew(held) && self.renew(held.clone()).await? {
+                return Ok(());
+            }
+        }
+        match self.config.grant {
+            GrantChoice::AuthorizationCode | GrantChoice::Device => self.begin_login(need).await,
+            _ => match held.filter(|held| held.is_new() && !need.step_up) {
+                Some(_) => Err(self.token_refused()),
+                None => self.obtain(need).await,
+            },
+        }
+    }
+
+    /// The error for a token that is refused again and again.
+    #[must_use]
+    pub fn token_refused(&self) -> SignInError {
+        SignInError::TokenRefused(self.name.clone())
+    }
+
+    /// Takes the token out of a text, should somebody repeat it.
+    #[must_use]
+    pub fn mask(&self, text: String) -> String {
+        match self.held() {
+            Some(held) => text.replace(held.tokens.access_token.expose(), "***"),
+            None => text,
+        }
+    }
+
+    /// A scope that was granted just now and is asked for again will not be granted better.
+    fn check_step_up(&self, held: &Credential, need: &Need) -> Result<(), SignInError> {
+        let scope = need.scope.clone().unwrap_or_default();
+        let granted = held.tokens.scope.as_deref().unwrap_or_default();
+        if held.is_new() && scope::covers(granted, &scope) {
+            return Err(SignInError::InsufficientScope { scope });
+        }
+        Ok(())
+    }
+
+    /// Reads the tokens on the disk if they are others than those in memory.
+    async fn reload(&self) -> Result<(), SignInError> {
+        let is_current = {
+            let held = self.held.borrow();
+            held.read.as_ref().is_some_and(Snapshot::is_current)
+        };
+        if !is_current {
+            let read = self.store.tokens().load().await?;
+            self.adopt(read);
+        }
+        Ok(())
+    }
+
+    /// Takes what is on the disk for the truth.
+    fn adopt(&self, read: Snapshot<Tokens>) {
+        self.held.send_modify(|held| {
+            let before = held.credential.take();
+            if let Some(tokens) = read.record.clone() {
+                match Credential::new(tokens, read.version, before.as_deref()) {
+                    Ok(credential) => held.credential = Some(Arc::new(credential)),
+                    Err(error) => warn!(%error, "stored tokens are not used"),
+                }
+            }
+            held.read = Some(read);
+        });
+    }
+
+    fn held(&self) -> Option<Arc<Credential>> {
+        self.held.borrow().credential.clone()
+    }
+
+    /// What nearly every request is signed with: one look at the memory. `None` when the disk has
+    /// to be looked at, at first and when a token expires.
+    #[expect(
+        clippy::option_option,
+        reason = "known to be none is not the same as not known"
+    )]
+    fn known_good(&self) -> Option<Option<Arc<Credential>>> {
+        let held = self.held.borrow();
+        match &held.credential {
+            Some(credential) if !credential.expires() => Some(Some(credential.clone())),
+            None if held.read.is_some() => Some(None),
+            _ => None,
+        }
+    }
+
+    fn has_other_than(&self, refused: Option<&Secret>) -> bool {
+        let held = self.held.borrow();
+        let held = held.credential.as_ref();
+        held.is_some_and(|held| Some(&held.tokens.access_token) != refused)
+    }
+
+    fn can_renew(&self, held: &Credential) -> bool {
+        let person = matches!(
+            self.config.grant,
+            GrantChoice::AuthorizationCode | GrantChoice::Device
+        );
+        held.tokens.refresh_token.is_some() || !person
+    }
+}
+
+impl Credential {
+    /// Whether it ends soon, or has. Of a short life, the last tenth is soon.
+    fn expires(&self) -> bool {
+        let (issued, end) = (self.tokens.issued_at, self.tokens.expires_at);
+        let life = issued.zip(end).map(|(issued, end)| end.after(issued) / 10);
+        let margin = life.map_or(EXPIRY_MARGIN, |tenth| tenth.min(EXPIRY_MARGIN));
+        self.tokens.expire_within(margin, Timestamp::now())
+    }
+
+    fn is_valid(&self) -> bool {
+        !self.tokens.expire_within(Duration::ZERO, Timestamp::now())
+    }
+
+    fn is_new(&self) -> bool {
+        let issued = self.tokens.issued_at;
+        issued.is_some_and(|at| Timestamp::now().after(at) < NEW)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,38 @@
+//! A person signs in on another device, where a code is entered (RFC 8628).
+
+use super::{Authorizer, Need};
+use crate::oauth::SignInError;
+use crate::oauth::authority::Authority;
+use crate::oauth::sign_in::Needed;
+
+impl Authorizer {
+    /// Asks for a code, shows it, and waits until it was entered.
+    pub(super) async fn device_login(&self, need: &Need) -> Result<(), SignInError> {
+        let before = self.held();
+        let found = self.find_server(need).await?;
+        let scope = self.scope(&found, need, before.as_deref().map(|it| &it.tokens));
+        let client = self.client_at(&found, None, scope.as_deref()).await?;
+        let key = self.signing_key()?;
+        let dpop = Self::dpop_if(Self::needs_dpop(&found, need))?;
+        let authority = Authority {
+            clients: &self.around.clients,
+            server: &found.authorization_server,
+            client: &client,
+            key: key.as_ref(),
+            dpop: dpop.as_ref(),
+        };
+        let resource = self.resource(&found);
+        let asked = authority.device_authorization(scope.as_deref(), resource.as_deref());
+        let asked = asked.await?;
+        let page = asked.verification_uri_complete.as_ref();
+        let page = page.unwrap_or(&asked.verification_uri);
+        self.publish(Needed {
+            url: Some(page.as_url().clone()),
+            code: Some(asked.user_code.clone()),
+            ..self.needed(None)
+        });
+        let grant = authority.device_token(&asked).await?;
+        self.signed_in(&found, &client, dpop.as_ref(), grant, scope)
+            .await
+    }
+}

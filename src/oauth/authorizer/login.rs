@@ -1,0 +1,200 @@
+//! A person signs in: one login at a time, of all tasks and processes.
+//!
+//! The process that holds the lock waits for the browser, the others for its tokens; when it dies, another
+//! takes its place, and the page that was open still leads to a login.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+use tracing::{Instrument, debug, warn};
+
+use super::wait::Mark;
+use super::{Authorizer, Need, lock};
+use crate::config::{Login, Secret};
+use crate::oauth::SignInError;
+use crate::oauth::logins::Logins;
+use crate::oauth::sign_in::Needed;
+use crate::oauth::store::{Slot, Task};
+use crate::oauth::tokens::Timestamp;
+
+/// How soon what another process did is seen.
+pub(super) const POLL: Duration = Duration::from_millis(300);
+
+/// How long a request waits until it is known where a person has to go.
+const PREPARATION: Duration = Duration::from_secs(6);
+
+/// How logins begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Manner {
+    /// By themselves, when an upstream asks for one: as seldom as the configuration says.
+    #[default]
+    Background,
+    /// Because somebody said so, who is there to finish it.
+    Command {
+        /// Whether to open a browser.
+        browser: bool,
+        /// Whether the browser is on another device (RFC 8628).
+        device: bool,
+    },
+}
+
+/// Where a login of this process stands.
+#[derive(Debug, Clone, Default)]
+pub enum LoginState {
+    /// There is none, or the last one got tokens.
+    #[default]
+    Idle,
+    /// It is being found out where a person has to go.
+    Preparing,
+    /// A person has to do this.
+    Waiting(Needed),
+    /// The last one got no tokens.
+    Failed(SignInError),
+}
+
+impl Authorizer {
+    /// Where the login of this process stands, and every change of that.
+    #[must_use]
+    pub fn login(&self) -> watch::Receiver<LoginState> {
+        self.login.subscribe()
+    }
+
+    /// Begins a login, or joins the one there is, and says what a person has to do.
+    /// `Ok` when somebody has done it already.
+    pub(super) async fn begin_login(self: &Arc<Self>, need: Need) -> Result<(), SignInError> {
+        while !self.start_login(&need) {
+            // The login that runs has its tokens, which are those that were refused: it is all but over.
+            self.login_over().await;
+        }
+        let mut state = self.login.subscribe();
+        let known = state.wait_for(|state| !matches!(state, LoginState::Preparing));
+        match timeout(PREPARATION, known).await {
+            Ok(Ok(state)) => match &*state {
+                LoginState::Idle | LoginState::Preparing => Ok(()),
+                LoginState::Waiting(needed) => Err(needed.clone().into()),
+                LoginState::Failed(error) => Err(error.clone()),
+            },
+            _ => Err(self.needed(None).into()),
+        }
+    }
+
+    /// Has a login running that may get what is needed; false when the one that runs cannot.
+    fn start_login(self: &Arc<Self>, need: &Need) -> bool {
+        let mut running = lock(&self.running);
+        if let Some(before) = &*running {
+            return !self.has_other_than(before.0.as_ref());
+        }
+        *running = Some(Mark(need.refused.clone()));
+        self.login.send_replace(LoginState::Preparing);
+        let (this, need) = (self.clone(), need.clone());
+        let login = async move {
+            let outcome = this.log_in(&need).await;
+            // Until the state is told no other may begin.
+            let mut running = lock(&this.running);
+            *running = None;
+            this.login.send_replace(match outcome {
+                Ok(()) => LoginState::Idle,
+                Err(error) => {
+                    debug!(%error, "the login ended without tokens");
+                    LoginState::Failed(error)
+                }
+            });
+        };
+        tokio::spawn(login.in_current_span());
+        true
+    }
+
+    async fn log_in(self: &Arc<Self>, need: &Need) -> Result<(), SignInError> {
+        let mut shown = false;
+        // Whatever the directory says: another page must not be opened in vain.
+        self.adopt(self.store.tokens().load().await?);
+        loop {
+            self.reload().await?;
+            if self.has_other_than(need.refused.as_ref()) {
+                return Ok(());
+            }
+            self.may_begin()?;
+            if let Some(lock) = self.store.try_lock(Task::Login).await? {
+                return self.own_login(lock, need).await;
+            }
+            let logins = self.logins().load().await?.record.unwrap_or_default();
+            if let Some(pending) = logins.pending(Timestamp::now()) {
+                let mut needed = self.needed(Some(&pending.url));
+                needed.opened = pending.opened;
+                if self.around.manner != Manner::Background && !shown {
+                    self.show(&mut needed).await;
+                    shown = true;
+                }
+                self.publish(needed);
+            }
+            sleep(POLL).await;
+        }
+    }
+
+    /// Some are not to be begun without a person who says so.
+    fn may_begin(&self) -> Result<(), SignInError> {
+        let is_manual = self.config.login == Login::Manual;
+        if self.around.manner == Manner::Background && is_manual {
+            return Err(self.not_begun("`oauth.login` is `manual`").into());
+        }
+        Ok(())
+    }
+
+    /// Tells what a person has to do.
+    pub(super) fn publish(&self, needed: Needed) {
+        self.login.send_if_modified(|state| {
+            if matches!(state, LoginState::Waiting(known) if *known == needed) {
+                return false;
+            }
+            warn!("{needed}");
+            *state = LoginState::Waiting(needed);
+            true
+        });
+    }
+
+    /// Opens the page in a browser, if there is one.
+    pub(super) async fn show(&self, needed: &mut Needed) {
+        let url = needed.url.clone();
+        let may = match self.around.manner {
+            Manner::Command { browser: false, .. } => Err("none was wanted"),
+            _ => self.around.browser.can_open(),
+        };
+        let opened = match (may, url) {
+            (Err(why), _) => Err(why),
+            (Ok(()), None) => return,
+            (Ok(()), Some(url)) => {
+                let opened = self.around.browser.open(url.as_str()).await;
+                opened.map_err(|error| {
+                    debug!(%error, "no browser");
+                    "none could be started"
+                })
+            }
+        };
+        needed.opened = opened.is_ok();
+        needed.closed = opened.err();
+    }
+
+    /// What a person has to do when no page is opened by itself.
+    pub(super) fn not_begun(&self, why: &'static str) -> Needed {
+        Needed {
+            closed: Some(why),
+            ..self.needed(None)
+        }
+    }
+
+    pub(super) fn needed(&self, url: Option<&Secret>) -> Needed {
+        Needed {
+            upstream: self.name.clone(),
+            url: url.and_then(|url| url.expose().parse().ok()),
+            code: None,
+            opened: false,
+            closed: None,
+        }
+    }
+
+    pub(super) fn logins(&self) -> Slot<Logins> {
+        self.store.slot("login.json")
+    }
+}

@@ -1,0 +1,107 @@
+//! Tokens that need no person: for the client itself, or for what somebody asserts.
+
+use std::sync::Arc;
+
+use tracing::{Instrument, info};
+
+use super::renew::{PATIENCE, finish};
+use super::server::put;
+use super::{Authorizer, Need};
+use crate::config::GrantChoice;
+use crate::oauth::SignInError;
+use crate::oauth::authority::Authority;
+use crate::oauth::discovery::Discovered;
+use crate::oauth::dpop::DpopKey;
+use crate::oauth::id_assertion::{IdentityProvider, id_assertion};
+use crate::oauth::store::Task;
+use crate::oauth::tokens::{Client, Grant, Members, Tokens};
+
+impl Authorizer {
+    /// Gets a token, unless somebody did since the one that was refused.
+    pub(super) async fn obtain(self: &Arc<Self>, need: Need) -> Result<(), SignInError> {
+        let this = self.clone();
+        let obtaining = async move {
+            let _one = this.renewing.lock().await;
+            let _lock = this.store.lock(Task::Refresh, PATIENCE).await?;
+            this.reload().await?;
+            if this.has_other_than(need.refused.as_ref()) {
+                return Ok(());
+            }
+            this.grant(&need).await
+        };
+        finish(self.around.tasks.spawn(obtaining.in_current_span())).await
+    }
+
+    /// Gets a token. The caller holds the lock.
+    pub(super) async fn grant(&self, need: &Need) -> Result<(), SignInError> {
+        let before = self.held();
+        let found = self.find_server(need).await?;
+        let scope = self.scope(&found, need, before.as_deref().map(|it| &it.tokens));
+        let client = self.client_at(&found, None, scope.as_deref()).await?;
+        let key = self.signing_key()?;
+        let dpop = Self::dpop_if(Self::needs_dpop(&found, need))?;
+        let authority = Authority {
+            clients: &self.around.clients,
+            server: &found.authorization_server,
+            client: &client,
+            key: key.as_ref(),
+            dpop: dpop.as_ref(),
+        };
+        let resource = self.resource(&found);
+        let (asked, resource) = (scope.as_deref(), resource.as_deref());
+        let grant = match &self.config.grant {
+            GrantChoice::JwtBearer { assertion } => {
+                authority.jwt_bearer(assertion, asked, resource).await?
+            }
+            GrantChoice::Enterprise(provider) => {
+                let provider = IdentityProvider {
+                    client_id: &provider.idp_client_id,
+                    client_secret: provider.idp_client_secret.as_ref(),
+                    id_token: &provider.idp_id_token,
+                    token_endpoint: &provider.idp_token_endpoint,
+                };
+                let issuer = &found.authorization_server.issuer;
+                let target = resource.unwrap_or(&found.resource);
+                let clients = &self.around.clients;
+                let assertion = id_assertion(clients, &provider, issuer, target, asked).await?;
+                authority.jwt_bearer(&assertion, asked, resource).await?
+            }
+            // The others need a person, and are not begun here.
+            _ => authority.client_credentials(asked, resource).await?,
+        };
+        self.keep(&found, &client, dpop.as_ref(), grant, scope)
+            .await?;
+        info!("got an access token");
+        Ok(())
+    }
+
+    /// Writes new tokens down, and uses them.
+    pub(super) async fn keep(
+        &self,
+        found: &Discovered,
+        client: &Client,
+        dpop: Option<&DpopKey>,
+        grant: Grant,
+        asked: Option<String>,
+    ) -> Result<(), SignInError> {
+        // A server may ignore the key (RFC 9449 § 5).
+        let is_bound = grant.token_type.eq_ignore_ascii_case("dpop");
+        let tokens = Tokens {
+            issuer: found.authorization_server.issuer.as_str().to_owned(),
+            resource: self.resource(found),
+            client_id: client.client_id.clone(),
+            access_token: grant.access_token,
+            token_type: grant.token_type,
+            expires_at: grant.expires_at,
+            issued_at: Some(grant.issued_at),
+            refresh_token: grant.refresh_token,
+            // What is left out is as it was asked for (RFC 6749 § 5.1).
+            scope: grant.scope.or(asked),
+            dpop_key: dpop.filter(|_| is_bound).map(|key| key.secret().clone()),
+            other: Members::default(),
+        };
+        let written = put(&self.store.tokens(), tokens).await?;
+        self.adopt(written);
+        Ok(())
+    }
+}

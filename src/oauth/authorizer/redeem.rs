@@ -1,0 +1,123 @@
+//! The end of a login: its code is spent, by one process and once.
+
+use std::sync::Arc;
+
+use tracing::{Instrument, info};
+
+use super::Authorizer;
+use super::renew::finish;
+use super::server::put;
+use crate::oauth::authority::Authority;
+use crate::oauth::callback::Page;
+use crate::oauth::discovery::Discovered;
+use crate::oauth::dpop::DpopKey;
+use crate::oauth::login_error::LoginError;
+use crate::oauth::logins::Logins;
+use crate::oauth::pending::Pending;
+use crate::oauth::response::AuthorizationResponse;
+use crate::oauth::store::{Snapshot, Swap};
+use crate::oauth::tokens::{Client, Timestamp};
+use crate::oauth::{Grant, SignInError};
+
+impl Authorizer {
+    /// Finishes the login that waits with what a person brought: the address on which the browser ended, or a code.
+    ///
+    /// # Errors
+    /// [`SignInError`]; after [`LoginError::OtherState`] and the like another try is possible.
+    pub async fn paste(self: &Arc<Self>, text: &str) -> Result<(), SignInError> {
+        let response = AuthorizationResponse::from_paste(text)?;
+        let logins = self.logins().load().await?.record.unwrap_or_default();
+        let pending = logins.pending(Timestamp::now()).cloned();
+        let pending = pending.ok_or(LoginError::OtherState)?;
+        if !response.is_for(&pending) {
+            return Err(LoginError::OtherState.into());
+        }
+        self.redeem(&pending, response).await
+    }
+
+    /// Spends the code of an answer to this login. It is done by one process and once, and goes on when the
+    /// caller is gone.
+    pub(super) async fn redeem(
+        self: &Arc<Self>,
+        pending: &Pending,
+        response: AuthorizationResponse,
+    ) -> Result<(), SignInError> {
+        let (this, pending) = (self.clone(), pending.clone());
+        let redeeming = async move { this.redeem_now(&pending, &response).await };
+        finish(self.around.tasks.spawn(redeeming.in_current_span())).await
+    }
+
+    async fn redeem_now(
+        &self,
+        pending: &Pending,
+        response: &AuthorizationResponse,
+    ) -> Result<(), SignInError> {
+        let found = self.server_of(&pending.issuer).await?;
+        let code = response.code(pending, &found.authorization_server);
+        // The state is good once, whatever the answer says.
+        self.take(pending).await?;
+        let code = code?;
+        let client = self.client_named(&pending.issuer, &pending.client_id);
+        let client = client.await?.ok_or(LoginError::OtherState)?;
+        let key = self.signing_key()?;
+        let dpop = Self::dpop_if(pending.dpop)?;
+        let authority = Authority {
+            clients: &self.around.clients,
+            server: &found.authorization_server,
+            client: &client,
+            key: key.as_ref(),
+            dpop: dpop.as_ref(),
+        };
+        let resource = pending.resource.as_deref();
+        let grant = authority
+            .exchange_code(&code, &pending.verifier, &pending.redirect_uri, resource)
+            .await?;
+        self.signed_in(&found, &client, dpop.as_ref(), grant, pending.scope.clone())
+            .await
+    }
+
+    /// Writes down that somebody signed in, with the tokens first.
+    pub(super) async fn signed_in(
+        &self,
+        found: &Discovered,
+        client: &Client,
+        dpop: Option<&DpopKey>,
+        grant: Grant,
+        asked: Option<String>,
+    ) -> Result<(), SignInError> {
+        self.keep(found, client, dpop, grant, asked.clone()).await?;
+        let slot = self.logins();
+        let mut logins = slot.load().await?.record.unwrap_or_default();
+        logins.signed_in(Timestamp::now(), asked);
+        put(&slot, logins).await?;
+        info!("signed in");
+        Ok(())
+    }
+
+    /// Makes the login nobody else's: whoever takes it from the disk may redeem it.
+    async fn take(&self, pending: &Pending) -> Result<(), SignInError> {
+        let slot = self.logins();
+        let mut seen: Snapshot<Logins> = slot.load().await?;
+        loop {
+            let mut logins = seen.record.clone().unwrap_or_default();
+            let is_there = logins.pending.as_ref().map(|it| &it.state) == Some(&pending.state);
+            if !is_there {
+                return Err(LoginError::OtherState.into());
+            }
+            logins.pending = None;
+            match slot.replace(seen.version, logins).await? {
+                Swap::Done(_) => return Ok(()),
+                Swap::Lost(there) => seen = there,
+            }
+        }
+    }
+}
+
+/// What the person sees at the end.
+pub(super) fn page(outcome: &Result<(), SignInError>) -> Page {
+    match outcome {
+        Ok(()) => Page::SignedIn,
+        Err(SignInError::Login(error)) => Page::of(error),
+        Err(error) => Page::Failed(error.to_string()),
+    }
+}

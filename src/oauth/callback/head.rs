@@ -1,0 +1,103 @@
+//! The head of one request, and what it is worth.
+
+use url::Host;
+
+use super::page::refusal;
+use crate::oauth::response::AuthorizationResponse;
+
+/// The most headers of a request: browsers send about twenty.
+const MAX_HEADERS: usize = 100;
+
+/// What comes of a request.
+pub(super) enum Verdict {
+    /// It is an answer to a sign-in.
+    Answer(AuthorizationResponse),
+    /// It is something else; this is the response.
+    Refused(Vec<u8>),
+}
+
+/// Where the head of a request ends, when it is all there. `seen` bytes were looked at before.
+pub(super) fn end(bytes: &[u8], seen: usize) -> Option<usize> {
+    let from = seen.saturating_sub(3);
+    let mut lines = memchr::memchr_iter(b'\n', &bytes[from..]).map(|at| from + at + 1);
+    lines.find_map(|next| match bytes.get(next..)? {
+        [b'\n', ..] => Some(next + 1),
+        [b'\r', b'\n', ..] => Some(next + 2),
+        _ => None,
+    })
+}
+
+/// Whether it can become the head of a request: TLS, for one, does not.
+pub(super) fn may_be_http(bytes: &[u8]) -> bool {
+    bytes.first().is_none_or(u8::is_ascii_uppercase)
+}
+
+/// Judges a whole head.
+pub(super) fn judge(head: &[u8], path: &str) -> Verdict {
+    match judged(head, path) {
+        Ok(response) => Verdict::Answer(response),
+        Err(refusal) => Verdict::Refused(refusal),
+    }
+}
+
+fn judged(head: &[u8], path: &str) -> Result<AuthorizationResponse, Vec<u8>> {
+    let bad = || refusal("400 Bad Request", "This is not a request.");
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut request = httparse::Request::new(&mut headers);
+    if !matches!(request.parse(head), Ok(httparse::Status::Complete(_))) {
+        return Err(bad());
+    }
+    let (method, target) = (request.method.unwrap_or(""), request.path.unwrap_or(""));
+    let mut hosts = request
+        .headers
+        .iter()
+        .filter(|header| header.name.eq_ignore_ascii_case("host"));
+    let (host, second) = (hosts.next(), hosts.next());
+    // A name of somebody else's that leads here would let its page talk to us (DNS rebinding).
+    if second.is_some() || !host.is_some_and(|host| is_loopback(host.value)) {
+        let text = "This is the address of another computer.";
+        return Err(refusal("421 Misdirected Request", text));
+    }
+    let (there, query) = match target.split_once('?') {
+        Some((there, query)) => (there, Some(query)),
+        None => (target, None),
+    };
+    if there != path {
+        return Err(refusal(
+            "404 Not Found",
+            "There is nothing at this address.",
+        ));
+    }
+    if method != "GET" {
+        // HEAD is what looks at a page without a person: it must not use up the code.
+        let text = "The sign-in did not come as expected: it must come as an address.";
+        let mut reply = refusal("405 Method Not Allowed", text);
+        if method == "HEAD" {
+            let body = end(&reply, 0).unwrap_or(reply.len());
+            reply.truncate(body);
+        }
+        return Err(reply);
+    }
+    let response = AuthorizationResponse::from_query(query.unwrap_or_default());
+    response.map_err(|_| {
+        let text = "The answer to the sign-in is missing here. Sign in again.";
+        refusal("400 Bad Request", text)
+    })
+}
+
+/// Whether a `Host` is a name of this machine's own, whatever its port: it may be forwarded.
+fn is_loopback(host: &[u8]) -> bool {
+    let Ok(host) = std::str::from_utf8(host) else {
+        return false;
+    };
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    match Host::parse(name) {
+        Ok(Host::Domain(name)) => name == "localhost",
+        Ok(Host::Ipv4(address)) => address.is_loopback(),
+        Ok(Host::Ipv6(address)) => address.is_loopback(),
+        Err(_) => false,
+    }
+}

@@ -1,0 +1,86 @@
+//! A token as requests carry it.
+
+use std::sync::Arc;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue, Method};
+use url::Url;
+
+use super::dpop::{DPOP, DpopKey};
+use super::signing::KeyError;
+use super::store::Version;
+use super::tokens::Tokens;
+
+/// The tokens of an upstream, ready for use. Prints none of them.
+#[derive(Debug)]
+pub struct Credential {
+    pub(super) tokens: Tokens,
+    /// Which state of the file they are.
+    pub(super) version: Version,
+    authorization: HeaderValue,
+    pub(super) dpop: Option<Arc<DpopKey>>,
+}
+
+/// Why stored tokens cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unusable {
+    #[error("the access token holds characters that no header can carry")]
+    Token,
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+impl Credential {
+    /// Makes them ready. The nonces that a key has learned are kept if `before` has the same one.
+    pub(super) fn new(
+        tokens: Tokens,
+        version: Version,
+        before: Option<&Self>,
+    ) -> Result<Self, Unusable> {
+        let dpop = match &tokens.dpop_key {
+            None => None,
+            Some(secret) => {
+                let same = before.and_then(|before| before.dpop.clone());
+                match same.filter(|key| key.secret() == secret) {
+                    Some(key) => Some(key),
+                    None => Some(Arc::new(DpopKey::from_secret(secret)?)),
+                }
+            }
+        };
+        let scheme = if dpop.is_some() { "DPoP" } else { "Bearer" };
+        let text = format!("{scheme} {}", tokens.access_token.expose());
+        let mut authorization = HeaderValue::from_str(&text).map_err(|_| Unusable::Token)?;
+        authorization.set_sensitive(true);
+        Ok(Self {
+            tokens,
+            version,
+            authorization,
+            dpop,
+        })
+    }
+
+    /// Adds what authorizes one request: the token (RFC 6750 § 2.1), and a proof if it is bound to a key
+    /// (RFC 9449 § 7.1), good for this method and url once.
+    ///
+    /// # Errors
+    /// [`KeyError`], when the key cannot sign.
+    pub fn authorize(
+        &self,
+        headers: &mut HeaderMap,
+        method: &Method,
+        url: &Url,
+    ) -> Result<(), KeyError> {
+        headers.insert(AUTHORIZATION, self.authorization.clone());
+        if let Some(key) = &self.dpop {
+            let proof = key.proof(method, url, Some(&self.tokens.access_token))?;
+            headers.insert(DPOP, proof);
+        }
+        Ok(())
+    }
+
+    /// Keeps the nonce that an answer brings. Says whether another proof is worth a try.
+    pub fn keep_nonce(&self, url: &Url, headers: &HeaderMap) -> bool {
+        let key = self.dpop.as_ref();
+        key.is_some_and(|key| key.keep_nonce(url, headers))
+    }
+}

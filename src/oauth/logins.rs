@@ -1,0 +1,155 @@
+//! What all processes know of the logins of one upstream: the one that waits for a person, and how
+//! often a person was asked.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::pending::Pending;
+use super::tokens::{Members, Timestamp};
+
+/// How long a person has to sign in.
+pub(super) const LIFETIME: Duration = Duration::from_secs(10 * 60);
+
+/// The longest time between two pages that are opened by themselves.
+const LAST_PAUSE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What `login.json` holds.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Logins {
+    /// The login that waits for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) pending: Option<Pending>,
+    /// How many pages were opened by themselves since a login was of use.
+    #[serde(default)]
+    opened: u32,
+    /// When the last of them was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    opened_at: Option<Timestamp>,
+    /// When somebody last signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signed_in_at: Option<Timestamp>,
+    /// The scope that was asked for then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) asked: Option<String>,
+    /// Whether somebody signed out, and so does not want to be asked.
+    #[serde(default)]
+    pub(super) signed_out: bool,
+    /// Members of other versions.
+    #[serde(flatten)]
+    other: Members,
+}
+
+impl Logins {
+    /// After somebody signed out.
+    pub(super) fn signed_out() -> Self {
+        Self {
+            signed_out: true,
+            ..Self::default()
+        }
+    }
+
+    /// The login that waits, if a person may still finish it.
+    pub(super) fn pending(&self, now: Timestamp) -> Option<&Pending> {
+        let pending = self.pending.as_ref();
+        pending.filter(|pending| now.after(pending.begun_at) < LIFETIME)
+    }
+
+    /// Whether a page may be opened by itself: not soon after one that nobody finished, nor after one
+    /// that was of no use, and ever more seldom.
+    pub(super) fn may_open(&self, now: Timestamp, pause: Duration) -> bool {
+        let Some(last) = self.opened_at else {
+            return true;
+        };
+        let doublings = self.opened.saturating_sub(1).min(16);
+        let longer = pause
+            .saturating_mul(1 << doublings)
+            .min(LAST_PAUSE.max(pause));
+        self.was_of_use(now, pause) || now.after(last) >= longer
+    }
+
+    /// A page is about to be opened by itself.
+    pub(super) fn open(&mut self, now: Timestamp, pause: Duration) {
+        if self.was_of_use(now, pause) {
+            self.opened = 0;
+        }
+        self.opened = self.opened.saturating_add(1);
+        self.opened_at = Some(now);
+    }
+
+    /// Somebody signed in.
+    pub(super) fn signed_in(&mut self, now: Timestamp, asked: Option<String>) {
+        self.pending = None;
+        self.signed_out = false;
+        self.signed_in_at = Some(now);
+        self.asked = asked;
+    }
+
+    /// Whether somebody signed in so recently that asking for the same again leads nowhere.
+    pub(super) fn is_recent(&self, now: Timestamp, pause: Duration) -> bool {
+        self.signed_in_at.is_some_and(|at| now.after(at) < pause)
+    }
+
+    /// Whether the last page was opened and left: it may have said that it does not know the client.
+    pub(super) fn is_unfinished(&self) -> bool {
+        self.opened_at.is_some() && !self.is_finished()
+    }
+
+    /// Whether somebody signed in after the last page was opened.
+    pub(super) fn is_finished(&self) -> bool {
+        self.signed_in_at.is_some() && self.signed_in_at >= self.opened_at
+    }
+
+    /// Whether the last page led to a login that lasted.
+    fn was_of_use(&self, now: Timestamp, pause: Duration) -> bool {
+        self.is_finished() && !self.is_recent(now, pause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAUSE: Duration = Duration::from_secs(600);
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp(1_700_000_000 + seconds)
+    }
+
+    #[test]
+    fn a_page_that_nobody_finished_is_not_opened_again_for_a_while() {
+        let mut logins = Logins::default();
+        assert!(logins.may_open(at(0), PAUSE));
+        logins.open(at(0), PAUSE);
+        assert!(!logins.may_open(at(599), PAUSE));
+        assert!(logins.may_open(at(600), PAUSE));
+        logins.open(at(600), PAUSE);
+        assert!(
+            !logins.may_open(at(1799), PAUSE),
+            "the second pause is twice the first"
+        );
+        assert!(logins.may_open(at(1800), PAUSE));
+        for _ in 0..40 {
+            logins.open(at(0), PAUSE);
+        }
+        assert!(
+            logins.may_open(at(24 * 60 * 60), PAUSE),
+            "a day is the longest"
+        );
+    }
+
+    #[test]
+    fn a_login_that_lasted_makes_up_for_the_pages_before() {
+        let mut logins = Logins::default();
+        logins.open(at(0), PAUSE);
+        logins.open(at(0), PAUSE);
+        logins.signed_in(at(10), None);
+        assert!(
+            !logins.may_open(at(100), PAUSE),
+            "the token of just now is refused"
+        );
+        assert!(logins.may_open(at(611), PAUSE));
+        logins.open(at(611), PAUSE);
+        assert!(logins.may_open(at(1211), PAUSE), "the first pause again");
+    }
+}

@@ -1,0 +1,102 @@
+//! Answers as people paste them.
+
+use super::*;
+
+#[test]
+fn a_paste_is_an_address_or_a_query_or_a_code() {
+    let query = "code=c%2Fd&state=the-state";
+    let address = format!("http://127.0.0.1:50000/callback?{query}");
+    let cases = [
+        address.clone(),
+        format!("  {address}\r\n"),
+        format!("\"{address}\""),
+        format!("'{address}' "),
+        format!("<{address}>"),
+        format!("“{address}”"),
+        format!("`{address}`\n"),
+        format!("\u{feff}{address}\u{200b}"),
+        // As a terminal breaks it.
+        address.replace("&state", "\n  &state"),
+        format!("{address}#"),
+        format!("{address}#fragment"),
+        address.replace("http", "HTTP"),
+        address.replace("127.0.0.1:50000", "forwarded.example.com"),
+        format!("127.0.0.1:50000/callback?{query}"),
+        format!("/callback?{query}"),
+        format!("?{query}"),
+        query.to_owned(),
+        "c/d".to_owned(),
+        " 'c/d' ".to_owned(),
+        "c%2Fd".to_owned(),
+    ];
+    for text in cases {
+        let pasted = code(AuthorizationResponse::from_paste(&text), None);
+        assert_eq!(pasted, Ok("c/d".to_owned()), "{text:?}");
+    }
+}
+
+#[test]
+fn a_code_alone_may_hold_what_a_query_holds() {
+    for text in [
+        "abc==",
+        "a=b",
+        "a+b",
+        "a&b",
+        "a#b",
+        "a%b",
+        "4-0A_b.c~d",
+        "a%zz",
+    ] {
+        let pasted = code(AuthorizationResponse::from_paste(text), None);
+        assert_eq!(pasted, Ok(text.to_owned()));
+    }
+    let pasted = code(AuthorizationResponse::from_paste("4%2F0A+b%3D%3D"), None);
+    assert_eq!(pasted, Ok("4/0A+b==".to_owned()));
+}
+
+#[test]
+fn a_paste_that_is_something_else_is_refused() {
+    let long = "a".repeat(MAX_PASTE + 1);
+    let cases = [
+        ("", LoginError::NotAnAnswer),
+        (" \n", LoginError::NotAnAnswer),
+        ("\"\"", LoginError::NotAnAnswer),
+        ("ü", LoginError::NotAnAnswer),
+        ("http://", LoginError::NotAnAnswer),
+        ("http://127.0.0.1:50000/callback", LoginError::NotAnAnswer),
+        (
+            "http://127.0.0.1:50000/callback#code=c",
+            LoginError::NotAnAnswer,
+        ),
+        (&long, LoginError::NotAnAnswer),
+        (
+            "https://auth.example.com/authorize?response_type=code&state=the-state",
+            LoginError::SignInPage,
+        ),
+        (
+            "?response_type=code&state=the-state",
+            LoginError::SignInPage,
+        ),
+        (
+            "http://127.0.0.1/callback?code=c&state=forged",
+            LoginError::OtherState,
+        ),
+        ("http://127.0.0.1/callback?code=c", LoginError::OtherState),
+        ("code=c", LoginError::OtherState),
+    ];
+    for (text, error) in cases {
+        let pasted = code(AuthorizationResponse::from_paste(text), None);
+        assert_eq!(pasted, Err(error), "{text:?}");
+    }
+}
+
+#[test]
+fn a_code_alone_is_not_enough_where_the_server_names_itself() {
+    let pasted = || AuthorizationResponse::from_paste("abc");
+    assert_eq!(code(pasted(), None), Ok("abc".to_owned()));
+    let recorded = ISSUER.to_owned();
+    assert_eq!(
+        code(pasted(), Some(true)),
+        Err(LoginError::BareCode { recorded })
+    );
+}

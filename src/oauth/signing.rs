@@ -1,0 +1,147 @@
+//! The key that a client proves itself with (`private_key_jwt`, RFC 7523 § 2.2).
+
+use std::time::Duration;
+
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
+};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::tokens::Timestamp;
+use crate::config::Secret;
+
+/// How long an assertion is good: as long as a request can be on its way, with clocks that differ.
+const LIFETIME: Duration = Duration::from_secs(300);
+
+/// What a key in SEC 1 stands between (RFC 5915 § 4): what `openssl ecparam -genkey` writes.
+const SEC1: (&str, &str) = (
+    "-----BEGIN EC PRIVATE KEY-----",
+    "-----END EC PRIVATE KEY-----",
+);
+
+/// Why a key cannot be used. Never a part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// The algorithm is none of ours.
+    #[error(
+        "`oauth.signing_algorithm` is none that it can sign with; \
+         use one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA"
+    )]
+    Algorithm,
+    /// The key cannot be read, or is for another algorithm.
+    #[error(
+        "`oauth.private_key_pem` is no private key for `oauth.signing_algorithm`; \
+         give an unencrypted one in PEM (`openssl pkcs8 -topk8 -nocrypt`)"
+    )]
+    Unreadable,
+    /// The key that tokens are bound to cannot be made, read or used.
+    #[error("the key that its tokens are bound to cannot be used; sign in again")]
+    Dpop,
+}
+
+/// A private key of a client's, with its algorithm.
+#[derive(Clone)]
+pub struct SigningKey {
+    key: EncodingKey,
+    algorithm: Algorithm,
+}
+
+/// What an assertion says (RFC 7523 § 3).
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    sub: &'a str,
+    aud: &'a str,
+    jti: &'a str,
+    iat: u64,
+    exp: u64,
+}
+
+impl SigningKey {
+    /// Reads a private key: PKCS #8, or PKCS #1 for RSA, or SEC 1 for EC. It has signed once when
+    /// this returns.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn new(pem: &Secret, algorithm: &str) -> Result<Self, KeyError> {
+        let algorithm = parse(algorithm)?;
+        let bytes = pem.expose().trim().as_bytes();
+        let key = match algorithm {
+            Algorithm::ES256 | Algorithm::ES384 => match sec1(pem.expose(), algorithm) {
+                Some(key) => Ok(key),
+                None => EncodingKey::from_ec_pem(bytes),
+            },
+            Algorithm::EdDSA => EncodingKey::from_ed_pem(bytes),
+            _ => EncodingKey::from_rsa_pem(bytes),
+        };
+        let key = key.map_err(|_| KeyError::Unreadable)?;
+        let read = Self { key, algorithm };
+        // A key of another curve, or too short a one, is told from a good one by its use alone.
+        read.client_assertion("probe", "probe")?;
+        Ok(read)
+    }
+
+    /// Says once, to `audience` alone, that we are the client. The audience is the issuer, not the
+    /// endpoint: who runs one of several endpoints cannot use it at another
+    /// (draft-ietf-oauth-rfc7523bis § 4).
+    ///
+    /// # Errors
+    /// [`KeyError::Unreadable`].
+    pub fn client_assertion(&self, client_id: &str, audience: &str) -> Result<Secret, KeyError> {
+        let now = Timestamp::now();
+        let claims = Claims {
+            iss: client_id,
+            sub: client_id,
+            aud: audience,
+            jti: &random(),
+            iat: now.0,
+            exp: now.plus(LIFETIME).0,
+        };
+        let header = Header::new(self.algorithm);
+        let signed = jsonwebtoken::encode(&header, &claims, &self.key);
+        signed.map(Secret::new).map_err(|_| KeyError::Unreadable)
+    }
+}
+
+impl std::fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SigningKey({:?}, …)", self.algorithm)
+    }
+}
+
+fn parse(name: &str) -> Result<Algorithm, KeyError> {
+    let algorithm: Algorithm = name.parse().map_err(|_| KeyError::Algorithm)?;
+    match algorithm {
+        // One secret for both sides proves nothing here.
+        Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512 => Err(KeyError::Algorithm),
+        asymmetric => Ok(asymmetric),
+    }
+}
+
+/// Turns a SEC 1 key into the PKCS #8 that the JWT library wants.
+fn sec1(pem: &str, algorithm: Algorithm) -> Option<EncodingKey> {
+    // `openssl` writes the curve before the key.
+    let (_, rest) = pem.split_once(SEC1.0)?;
+    let (body, _) = rest.split_once(SEC1.1)?;
+    let body: Zeroizing<String> = Zeroizing::new(body.split_ascii_whitespace().collect());
+    let der = Zeroizing::new(BASE64_STANDARD.decode(body.as_bytes()).ok()?);
+    let curve = match algorithm {
+        Algorithm::ES384 => &ECDSA_P384_SHA384_FIXED_SIGNING,
+        _ => &ECDSA_P256_SHA256_FIXED_SIGNING,
+    };
+    let pair = EcdsaKeyPair::from_private_key_der(curve, &der).ok()?;
+    let document = pair.to_pkcs8v1().ok()?;
+    Some(EncodingKey::from_ec_der(document.as_ref()))
+}
+
+/// 128 bits that nobody can guess, as text.
+pub(super) fn random() -> String {
+    oauth2::CsrfToken::new_random().into_secret()
+}
+
+#[cfg(test)]
+mod tests;

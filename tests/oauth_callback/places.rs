@@ -1,0 +1,158 @@
+//! Where the browser comes back to.
+
+use std::io::ErrorKind;
+use std::net::{Ipv6Addr, SocketAddr};
+
+use mcp_manifold::oauth::{Callback, Page, Place};
+use tokio::net::{TcpListener, TcpStream};
+use url::Url;
+
+use super::support::within;
+use super::{Visitor, address, expected, good, place};
+
+fn port(callback: &Callback) -> u16 {
+    let url = Url::parse(callback.redirect_uri()).unwrap();
+    url.port().unwrap()
+}
+
+/// Listens where somebody has just stopped to. A process that another test is about to start may
+/// hold what this one has closed, for as long as it takes to start.
+async fn bind_again(place: &Place) -> Callback {
+    let bind = async {
+        loop {
+            match Callback::bind(place).await {
+                Ok(callback) => break callback,
+                Err(error) => assert_eq!(error.kind(), ErrorKind::AddrInUse, "{error}"),
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    within("the port to be free", bind).await
+}
+
+/// Whether this machine has an IPv6 loopback at all.
+async fn has_ipv6() -> bool {
+    TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).await.is_ok()
+}
+
+#[tokio::test]
+async fn without_a_configuration_it_is_127_0_0_1_and_callback() {
+    let callback = Callback::bind(&place("plain", None)).await.unwrap();
+    let uri = format!("http://127.0.0.1:{}/callback", port(&callback));
+    assert_eq!(callback.redirect_uri(), uri);
+    assert!(port(&callback) > 0);
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_makes_way_for_another() {
+    let place = place("taken", None);
+    let mut callbacks = Vec::new();
+    // More than there are candidates.
+    for _ in 0..8 {
+        callbacks.push(Callback::bind(&place).await.unwrap());
+    }
+    for callback in &mut callbacks {
+        let visitor = Visitor::sending(address(callback), good(callback)).await;
+        expected(callback).await.answer(Page::SignedIn).await;
+        assert!(visitor.reply().await.contains("signed in to taken"));
+    }
+    let mut ports: Vec<_> = callbacks.iter().map(port).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    assert_eq!(ports.len(), 8);
+}
+
+#[tokio::test]
+async fn a_fixed_port_that_is_taken_is_an_error_that_says_what_to_do() {
+    let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = other.local_addr().unwrap().port();
+    for uri in [
+        format!("http://127.0.0.1:{port}/a"),
+        format!("http://localhost:{port}/a"),
+    ] {
+        let error = Callback::bind(&place("fixed", Some(&uri)))
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AddrInUse);
+        let text = format!(
+            "another program listens at `{uri}`, where the browser comes back to; \
+             end it, or change `oauth.redirect_uri`"
+        );
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+#[tokio::test]
+async fn a_fixed_redirect_uri_is_used_as_it_is_written() {
+    // A port that is ours until the moment that it is needed.
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = free.local_addr().unwrap().port();
+    let uri = format!("http://127.0.0.1:{port}/oauth/back");
+    let place = place("fixed", Some(&uri));
+    drop(free);
+    let mut callback = bind_again(&place).await;
+    assert_eq!(callback.redirect_uri(), uri);
+    let request = good(&callback).replace("/callback", "/oauth/back");
+    let visitor = Visitor::sending(address(&callback), request).await;
+    expected(&mut callback).await.answer(Page::SignedIn).await;
+    assert!(visitor.reply().await.contains("signed in"));
+    // The port is free as soon as nobody waits.
+    drop(callback);
+    bind_again(&place).await;
+}
+
+#[tokio::test]
+async fn localhost_is_answered_on_both_addresses() {
+    let configured = Some("http://localhost/callback");
+    let mut callback = Callback::bind(&place("both", configured)).await.unwrap();
+    let port = port(&callback);
+    assert_eq!(
+        callback.redirect_uri(),
+        format!("http://localhost:{port}/callback")
+    );
+    let mut places = vec![SocketAddr::from(([127, 0, 0, 1], port))];
+    if has_ipv6().await {
+        places.push((Ipv6Addr::LOCALHOST, port).into());
+    }
+    for place in places {
+        let visitor = Visitor::sending(place, good(&callback)).await;
+        expected(&mut callback).await.answer(Page::SignedIn).await;
+        assert!(visitor.reply().await.contains("signed in"));
+    }
+}
+
+#[tokio::test]
+async fn half_of_localhost_is_left_to_nobody() {
+    if !has_ipv6().await {
+        return;
+    }
+    let other = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).await.unwrap();
+    let port = other.local_addr().unwrap().port();
+    let uri = format!("http://localhost:{port}/callback");
+    let error = Callback::bind(&place("half", Some(&uri)))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
+}
+
+#[tokio::test]
+async fn ipv6_alone_will_do() {
+    if !has_ipv6().await {
+        return;
+    }
+    let configured = Some("http://[::1]/callback");
+    let mut callback = Callback::bind(&place("six", configured)).await.unwrap();
+    let there = address(&callback);
+    assert_eq!(callback.redirect_uri(), format!("http://{there}/callback"));
+    let visitor = Visitor::sending(there, good(&callback)).await;
+    expected(&mut callback).await.answer(Page::SignedIn).await;
+    assert!(visitor.reply().await.contains("signed in"));
+}
+
+#[tokio::test]
+async fn nobody_elsewhere_can_come_in() {
+    // Another address of this machine, at which a listener on all interfaces would answer.
+    let callback = Callback::bind(&place("inside", None)).await.unwrap();
+    let elsewhere = SocketAddr::from(([127, 0, 0, 2], port(&callback)));
+    assert!(TcpStream::connect(elsewhere).await.is_err());
+}

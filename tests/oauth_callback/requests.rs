@@ -1,0 +1,185 @@
+//! What is taken for an answer, and what is turned away.
+
+use mcp_manifold::oauth::Page;
+
+use super::support::within;
+use super::{Visitor, address, expected, good, is_ours, listening, turned_away};
+
+#[tokio::test]
+async fn an_answer_arrives_and_gets_its_page() {
+    let mut callback = listening().await;
+    let visitor = Visitor::sending(address(&callback), good(&callback)).await;
+    expected(&mut callback).await.answer(Page::SignedIn).await;
+    let reply = visitor.reply().await;
+    assert!(reply.starts_with("HTTP/1.1 200 OK\r\n"), "{reply}");
+    assert!(reply.contains("You are signed in to linear"), "{reply}");
+    assert!(reply.ends_with("</html>\n"), "{reply}");
+}
+
+#[tokio::test]
+async fn an_error_is_an_answer_too() {
+    let mut callback = listening().await;
+    let request = good(&callback).replace("code=c", "error=access_denied");
+    let visitor = Visitor::sending(address(&callback), request).await;
+    expected(&mut callback).await.answer(Page::Denied).await;
+    assert!(visitor.reply().await.contains("did not allow"));
+}
+
+#[tokio::test]
+async fn what_is_no_answer_is_turned_away_and_the_wait_goes_on() {
+    let mut callback = listening().await;
+    let host = address(&callback).to_string();
+    // An answer that would be one to somebody, but for where or how it comes.
+    let answer = "/callback?code=c&state=4711";
+    let get = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    let by = |method: &str| get(answer).replacen("GET", method, 1);
+    let from = |host: &str| format!("GET {answer} HTTP/1.1\r\n{host}\r\n");
+    let cases = [
+        (get("/"), "404"),
+        (get("/favicon.ico"), "404"),
+        (get("/callback/"), "404"),
+        (get("/callback2?code=c&state=4711"), "404"),
+        (get("//callback?code=c&state=4711"), "404"),
+        (get("/Callback?code=c&state=4711"), "404"),
+        (get("/x/../callback?code=c&state=4711"), "404"),
+        (get("http://127.0.0.1/callback?code=c&state=4711"), "404"),
+        (get("*"), "404"),
+        (get("/callback"), "400"),
+        (get("/callback?"), "400"),
+        (get("/callback?state=4711"), "400"),
+        (get("/callback?code=c&code=d&state=4711"), "400"),
+        (get("/callback?response_type=code&state=4711"), "400"),
+        (by("POST"), "405"),
+        (by("PUT"), "405"),
+        (by("DELETE"), "405"),
+        (by("OPTIONS"), "405"),
+        (by("TRACE"), "405"),
+        (by("GETT"), "405"),
+        (from(""), "421"),
+        (from("Host: mcp.example.com\r\n"), "421"),
+        (from("Host: localhost.example.com\r\n"), "421"),
+        (from("Host: 127.0.0.1.example.com:80\r\n"), "421"),
+        (from("Host: evil.localhost\r\n"), "421"),
+        (from("Host: 10.0.0.1\r\n"), "421"),
+        (from("Host: 0.0.0.0\r\n"), "421"),
+        (from("Host: [::2]:1\r\n"), "421"),
+        (from("Host: localhost@example.com\r\n"), "421"),
+        (from("Host: \r\n"), "421"),
+        (from("Host: localhost\r\nHost: mcp.example.com\r\n"), "421"),
+        (from("Host: \u{fffd}\r\n"), "421"),
+        ("GET\r\n\r\n".to_owned(), "400"),
+        ("GET / HTTP/9\r\n\r\n".to_owned(), "400"),
+        (
+            format!("GET {answer} HTTP/1.1\r\nHost localhost\r\n\r\n"),
+            "400",
+        ),
+        (
+            format!("GET {answer} HTTP/1.1\r\n Host: localhost\r\n\r\n"),
+            "400",
+        ),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), "400"),
+    ];
+    for (request, status) in cases {
+        let reply = turned_away(&mut callback, &request).await;
+        let expected = format!("HTTP/1.1 {status} ");
+        assert!(reply.starts_with(&expected), "{request:?} got {reply}");
+        assert!(
+            !reply.contains("4711"),
+            "{request:?} is repeated in {reply}"
+        );
+    }
+    let visitor = Visitor::sending(address(&callback), good(&callback)).await;
+    expected(&mut callback).await.answer(Page::SignedIn).await;
+    assert!(visitor.reply().await.contains("signed in"));
+}
+
+#[tokio::test]
+async fn a_look_at_the_address_does_not_use_up_the_code() {
+    let mut callback = listening().await;
+    let request = good(&callback).replacen("GET", "HEAD", 1);
+    let reply = turned_away(&mut callback, request).await;
+    assert!(reply.starts_with("HTTP/1.1 405 "), "{reply}");
+    assert!(reply.ends_with("\r\n\r\n"), "a HEAD got a body: {reply}");
+    let visitor = Visitor::sending(address(&callback), good(&callback)).await;
+    expected(&mut callback).await.answer(Page::SignedIn).await;
+    visitor.reply().await;
+}
+
+#[tokio::test]
+async fn the_host_may_be_any_name_of_this_machine() {
+    let mut callback = listening().await;
+    let there = address(&callback);
+    for host in [
+        "localhost",
+        "LOCALHOST:1",
+        "127.0.0.1",
+        "127.0.0.2:9999",
+        "[::1]",
+        "[::1]:8080",
+    ] {
+        let request = good(&callback).replace(&there.to_string(), host);
+        let visitor = Visitor::sending(there, request).await;
+        expected(&mut callback).await.answer(Page::Stale).await;
+        assert!(visitor.reply().await.starts_with("HTTP/1.1 410 "), "{host}");
+    }
+}
+
+#[tokio::test]
+async fn garbage_is_hung_up_on_at_once() {
+    let mut callback = listening().await;
+    let cases: [&[u8]; 5] = [
+        // The beginning of a TLS handshake: a browser that tries https first.
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"\0\0\0\0",
+        b"\xff\xfe\r\n\r\n",
+        b"\r\n\r\n",
+        b"{\"jsonrpc\":\"2.0\"}\r\n\r\n",
+    ];
+    for bytes in cases {
+        // It ends without the client's closing its half, and long before the guard.
+        assert_eq!(turned_away(&mut callback, bytes).await, "", "{bytes:?}");
+    }
+    let visitor = Visitor::sending(address(&callback), good(&callback)).await;
+    expected(&mut callback).await.answer(Page::SignedIn).await;
+    visitor.reply().await;
+}
+
+#[tokio::test]
+async fn a_head_may_come_byte_by_byte_and_with_bare_line_feeds() {
+    let mut callback = listening().await;
+    for request in [good(&callback), good(&callback).replace("\r\n", "\n")] {
+        let mut visitor = Visitor::to(address(&callback)).await;
+        visitor.0.set_nodelay(true).unwrap();
+        let sending = async {
+            for byte in request.as_bytes() {
+                visitor.send([*byte]).await;
+                tokio::task::yield_now().await;
+            }
+        };
+        let (arrival, ()) = tokio::join!(expected(&mut callback), sending);
+        arrival.answer(Page::SignedIn).await;
+        assert!(visitor.reply().await.contains("signed in"));
+    }
+}
+
+#[tokio::test]
+async fn two_answers_at_once_both_arrive_and_get_their_own_pages() {
+    let mut callback = listening().await;
+    let there = address(&callback);
+    let forged = good(&callback).replace("the-state", "forged");
+    let forger = Visitor::sending(there, forged).await;
+    let person = Visitor::sending(there, good(&callback)).await;
+    let first = within("an answer", callback.next()).await;
+    let second = within("another", callback.next()).await;
+    assert_ne!(is_ours(&first), is_ours(&second));
+    // Answered in the other order.
+    for arrival in [second, first] {
+        let page = match is_ours(&arrival) {
+            true => Page::SignedIn,
+            false => Page::Stale,
+        };
+        arrival.answer(page).await;
+    }
+    assert!(person.reply().await.contains("signed in to"));
+    assert!(forger.reply().await.contains("This sign-in is over"));
+}

@@ -1,0 +1,133 @@
+//! Clients that are slow, huge, many or gone.
+
+use mcp_manifold::oauth::Page;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+
+use super::support::within;
+use super::{Visitor, address, expected, good, listening, turned_away};
+
+#[tokio::test]
+async fn any_number_of_slow_clients_do_not_keep_a_person_out() {
+    let mut callback = listening().await;
+    let there = address(&callback);
+    let mut slow = Vec::new();
+    for number in 0..200 {
+        // They are let in as they come, so that they all stand before the person.
+        let bytes: &[u8] = [b"".as_slice(), b"G", b"GET /callback?code=c"][number % 3];
+        slow.push(Visitor::sending(there, bytes).await);
+        let first = tokio::time::timeout(std::time::Duration::ZERO, callback.next()).await;
+        assert!(first.is_err());
+    }
+    let visitor = Visitor::sending(there, good(&callback)).await;
+    expected(&mut callback).await.answer(Page::SignedIn).await;
+    assert!(visitor.reply().await.contains("signed in"));
+    drop(slow);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_client_is_hung_up_on() {
+    // The paused clock runs on to the end of the client's time when nothing else is to be done.
+    let mut callback = listening().await;
+    let mut visitor = Visitor::sending(address(&callback), "GET /callback?co").await;
+    let mut reply = Vec::new();
+    tokio::select! {
+        _ = callback.next() => panic!("half an answer arrived"),
+        end = within("the end", visitor.0.read_to_end(&mut reply)) => assert_eq!(end.unwrap(), 0),
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_large_is_turned_away_with_a_reason() {
+    let mut callback = listening().await;
+    let there = address(&callback);
+    let head = |bytes: usize| {
+        let cookie = format!("\r\nCookie: a={}\r\n\r\n", "x".repeat(bytes));
+        good(&callback).replace("\r\n\r\n", &cookie)
+    };
+    let (large, huge) = (head(50_000), head(300_000));
+    let mut visitor = Visitor::sending(there, &huge).await;
+    let reading = async {
+        let start = visitor.0.read_u8().await.unwrap();
+        // It goes on sending, as a browser may, and still gets the rest.
+        visitor.send(&huge).await;
+        char::from(start).to_string() + &visitor.reply().await
+    };
+    let reply = tokio::select! {
+        _ = callback.next() => panic!("too large a head arrived"),
+        reply = within("a reply", reading) => reply,
+    };
+    assert!(reply.starts_with("HTTP/1.1 431 "), "{reply}");
+    assert!(reply.contains("Delete the cookies"), "{reply}");
+    // The cookies that other programs on this machine left are no reason not to sign in.
+    let visitor = Visitor::sending(there, large).await;
+    expected(&mut callback).await.answer(Page::SignedIn).await;
+    assert!(visitor.reply().await.contains("signed in"));
+}
+
+#[tokio::test]
+async fn too_many_headers_are_no_request() {
+    let mut callback = listening().await;
+    let many: String = (0..500)
+        .map(|number| format!("\r\nX-{number}: a"))
+        .collect();
+    let request = good(&callback).replace("\r\n\r\n", &format!("{many}\r\n\r\n"));
+    let reply = turned_away(&mut callback, request).await;
+    assert!(reply.starts_with("HTTP/1.1 400 "), "{reply}");
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_halfway_is_forgotten() {
+    let mut callback = listening().await;
+    for bytes in [
+        "",
+        "GET",
+        "GET /callback?code=c&state=the-state HTTP/1.1\r\n",
+    ] {
+        drop(Visitor::sending(address(&callback), bytes).await);
+    }
+    let visitor = Visitor::sending(address(&callback), good(&callback)).await;
+    expected(&mut callback).await.answer(Page::SignedIn).await;
+    visitor.reply().await;
+}
+
+#[tokio::test]
+async fn an_answer_counts_though_its_browser_has_gone() {
+    let mut callback = listening().await;
+    drop(Visitor::sending(address(&callback), good(&callback)).await);
+    expected(&mut callback).await.answer(Page::SignedIn).await;
+}
+
+#[tokio::test]
+async fn an_answer_gets_its_page_when_nobody_listens_any_more() {
+    let mut callback = listening().await;
+    let there = address(&callback);
+    let visitor = Visitor::sending(there, good(&callback)).await;
+    let arrival = expected(&mut callback).await;
+    drop(callback);
+    // At once, but for a process that another test is about to start, which holds it as well.
+    let refusal = async { while TcpStream::connect(there).await.is_ok() {} };
+    within("the port to be closed", refusal).await;
+    arrival.answer(Page::SignedIn).await;
+    assert!(visitor.reply().await.contains("signed in"));
+}
+
+#[tokio::test]
+async fn no_answer_is_lost_when_the_wait_is_given_up_and_taken_up_again() {
+    let mut callback = listening().await;
+    let visitor = Visitor::sending(address(&callback), good(&callback)).await;
+    let waiting = async {
+        loop {
+            tokio::select! {
+                biased;
+                () = tokio::task::yield_now() => {}
+                arrival = callback.next() => break arrival,
+            }
+        }
+    };
+    within("an answer", waiting)
+        .await
+        .answer(Page::SignedIn)
+        .await;
+    assert!(visitor.reply().await.contains("signed in"));
+}
