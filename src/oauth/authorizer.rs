@@ -22,7 +22,7 @@ use std::time::Duration;
 use http::StatusCode;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, warn};
+use tracing::{Span, debug, info_span, warn};
 
 pub use login::{LoginState, Manner};
 pub use status::Status;
@@ -181,6 +181,11 @@ impl Authorizer {
                 None => self.obtain(need).await,
             },
         }
+    }
+
+    /// Where the log says whose login it is, whoever began it.
+    fn span(&self) -> Span {
+        info_span!(parent: None, "upstream", name = %self.name)
     }
 
     /// The error for a token that is refused again and again.

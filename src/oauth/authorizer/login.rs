@@ -102,7 +102,7 @@ impl Authorizer {
                 }
             });
         };
-        tokio::spawn(login.in_current_span());
+        tokio::spawn(login.instrument(self.span()));
         true
     }
 

@@ -29,7 +29,7 @@ impl Authorizer {
             }
             this.grant(&need).await
         };
-        finish(self.around.tasks.spawn(obtaining.in_current_span())).await
+        finish(self.around.tasks.spawn(obtaining.instrument(self.span()))).await
     }
 
     /// Gets a token. The caller holds the lock.

@@ -44,7 +44,7 @@ impl Authorizer {
     ) -> Result<(), SignInError> {
         let (this, pending) = (self.clone(), pending.clone());
         let redeeming = async move { this.redeem_now(&pending, &response).await };
-        finish(self.around.tasks.spawn(redeeming.in_current_span())).await
+        finish(self.around.tasks.spawn(redeeming.instrument(self.span()))).await
     }
 
     async fn redeem_now(

@@ -29,7 +29,7 @@ impl Authorizer {
     ) -> Result<bool, SignInError> {
         let this = self.clone();
         let renewing = async move { this.renew_now(&used).await };
-        finish(self.around.tasks.spawn(renewing.in_current_span())).await
+        finish(self.around.tasks.spawn(renewing.instrument(self.span()))).await
     }
 
     async fn renew_now(&self, used: &Credential) -> Result<bool, SignInError> {
