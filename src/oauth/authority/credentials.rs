@@ -88,21 +88,20 @@ impl<'a> Credentials<'a> {
     ) -> Result<Option<HeaderValue>, KeyError> {
         form.retain(|(name, _)| name != "client_id");
         let mut add = |name: &'static str, value: Cow<'a, str>| form.push((name.into(), value));
-        if let Self::Basic(secret) = self {
-            return Ok(Some(basic(client_id, secret)));
-        }
-        // An assertion may be all that a client has (RFC 7521 § 4.1).
+        // An assertion may be all that a client has (RFC 7521 § 4.1). Beside `Authorization` it says
+        // nothing new, but servers of the Python SDK look for it nowhere else.
         if !client_id.is_empty() {
             add("client_id", client_id.into());
         }
         match self {
+            Self::Basic(secret) => return Ok(Some(basic(client_id, secret))),
             Self::Post(secret) => add("client_secret", secret.expose().into()),
             Self::Key(key) => {
                 let assertion = key.client_assertion(client_id, audience)?;
                 add("client_assertion_type", ASSERTION_TYPE.into());
                 add("client_assertion", assertion.expose().to_owned().into());
             }
-            Self::None | Self::Basic(_) => {}
+            Self::None => {}
         }
         Ok(None)
     }
