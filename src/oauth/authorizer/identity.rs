@@ -5,6 +5,7 @@ use tracing::info;
 
 use super::Authorizer;
 use super::server::put;
+use crate::config::GrantChoice;
 use crate::oauth::SignInError;
 use crate::oauth::authority::{Registration, register};
 use crate::oauth::discovery::{Discovered, Source};
@@ -13,8 +14,10 @@ use crate::oauth::scope;
 use crate::oauth::store::Swap;
 use crate::oauth::tokens::{Client, Members, Timestamp};
 
-/// What a client that registers itself may do.
-const GRANTS: [&str; 2] = ["authorization_code", "refresh_token"];
+/// What a client that registers itself may do: with a redirect URI, without, and by assertion.
+const CODE_GRANT: &str = "authorization_code";
+const REFRESH: &str = "refresh_token";
+const ASSERTION_GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 impl Authorizer {
@@ -161,10 +164,19 @@ impl Authorizer {
         // Everything the upstream knows, as a step-up may ask for it later.
         let wide = scope::union([scope, all.as_deref()]);
         let redirect_uris: Vec<_> = redirect_uri.map(str::to_owned).into_iter().collect();
-        let mut grants = GRANTS.to_vec();
-        if server.device_authorization_endpoint.is_some() {
-            grants.push(DEVICE_GRANT);
-        }
+        let needs_person = matches!(
+            self.config.grant,
+            GrantChoice::AuthorizationCode | GrantChoice::Device
+        );
+        // Without a redirect URI a client may not do what needs one (RFC 7591 § 2).
+        let grants = match redirect_uri {
+            Some(_) if server.device_authorization_endpoint.is_some() => {
+                vec![CODE_GRANT, REFRESH, DEVICE_GRANT]
+            }
+            Some(_) => vec![CODE_GRANT, REFRESH],
+            None if needs_person => vec![DEVICE_GRANT, REFRESH],
+            None => vec![ASSERTION_GRANT],
+        };
         let wanted = Registration {
             redirect_uris: &redirect_uris,
             grant_types: &grants,
