@@ -54,6 +54,10 @@ impl Authorizer {
     ) -> Result<(), SignInError> {
         let found = self.server_of(&pending.issuer).await?;
         let code = response.code(pending, &found.authorization_server);
+        if let Err(error @ LoginError::BareCode { .. }) = code {
+            // A person brought it, who has the rest as well.
+            return Err(error.into());
+        }
         // The state is good once, whatever the answer says.
         self.take(pending).await?;
         let code = code?;
