@@ -25,7 +25,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{Span, debug, info_span, warn};
 
 pub use login::{LoginState, Manner};
-pub use status::Status;
+pub use status::{LoggedOut, Status};
 pub use wait::Mark;
 
 use super::browser::Browser;

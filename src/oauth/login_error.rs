@@ -112,6 +112,19 @@ impl LoginError {
         }
     }
 
+    /// Whether the login goes on after this, so that a better answer may finish it.
+    #[must_use]
+    pub fn may_be_mended(&self) -> bool {
+        matches!(
+            self,
+            Self::NotAnAnswer
+                | Self::SignInPage
+                | Self::Repeated { .. }
+                | Self::OtherState
+                | Self::BareCode { .. }
+        )
+    }
+
     /// Whether it may be over the next time, without anything being changed.
     #[must_use]
     pub fn is_transient(&self) -> bool {

@@ -40,7 +40,7 @@ mod well_known;
 
 pub use address::{EndpointUrl, Issuer, canonical_resource};
 pub use authority::{Authority, DeviceAuthorization, Registration, TokenError, register};
-pub use authorizer::{Authorizer, LoginState, Manner, Mark, Status, Surroundings};
+pub use authorizer::{Authorizer, LoggedOut, LoginState, Manner, Mark, Status, Surroundings};
 pub use browser::Browser;
 pub use callback::{Arrival, Callback, Page, Place};
 pub use challenge::{Challenge, Challenges};

@@ -1,15 +1,41 @@
 //! A person signs in on another device, where a code is entered (RFC 8628).
 
-use super::{Authorizer, Need};
+use super::{Authorizer, Manner, Need};
+use crate::config::GrantChoice;
 use crate::oauth::SignInError;
-use crate::oauth::authority::Authority;
+use crate::oauth::authority::{Authority, TokenError};
 use crate::oauth::sign_in::Needed;
 
+/// What a server may lack.
+const NOT_BY_DEVICE: &str = "sign-in by device; sign in with a browser instead";
+
 impl Authorizer {
+    pub(super) fn is_for_device(&self) -> bool {
+        self.is_device_command() || matches!(self.config.grant, GrantChoice::Device)
+    }
+
+    /// Whether somebody is there to enter a code.
+    pub(super) fn is_device_command(&self) -> bool {
+        match self.around.manner {
+            Manner::Command { device, .. } => {
+                device || matches!(self.config.grant, GrantChoice::Device)
+            }
+            Manner::Background | Manner::Never => false,
+        }
+    }
+
     /// Asks for a code, shows it, and waits until it was entered.
     pub(super) async fn device_login(&self, need: &Need) -> Result<(), SignInError> {
         let before = self.held();
         let found = self.find_server(need).await?;
+        let server = &found.authorization_server;
+        if server.device_authorization_endpoint.is_none() {
+            // Before anything is registered for it.
+            return Err(SignInError::from(TokenError::Unsupported {
+                issuer: server.issuer.to_string(),
+                what: NOT_BY_DEVICE,
+            }));
+        }
         let scope = self.scope(&found, need, before.as_deref().map(|it| &it.tokens));
         let client = self.client_at(&found, None, scope.as_deref()).await?;
         let key = self.signing_key()?;

@@ -14,6 +14,7 @@ use super::wait::Mark;
 use super::{Authorizer, Need, lock};
 use crate::config::{Login, Secret};
 use crate::oauth::SignInError;
+use crate::oauth::discovery::{Question, discover};
 use crate::oauth::logins::Logins;
 use crate::oauth::sign_in::Needed;
 use crate::oauth::store::{Slot, Task};
@@ -38,6 +39,8 @@ pub enum Manner {
         /// Whether the browser is on another device (RFC 8628).
         device: bool,
     },
+    /// Not at all: what is stored is used, and renewed.
+    Never,
 }
 
 /// Where a login of this process stands.
@@ -64,6 +67,9 @@ impl Authorizer {
     /// Begins a login, or joins the one there is, and says what a person has to do.
     /// `Ok` when somebody has done it already.
     pub(super) async fn begin_login(self: &Arc<Self>, need: Need) -> Result<(), SignInError> {
+        if self.around.manner == Manner::Never {
+            return Err(self.waiting_elsewhere().await?.into());
+        }
         while !self.start_login(&need) {
             // The login that runs has its tokens, which are those that were refused: it is all but over.
             self.login_over().await;
@@ -78,6 +84,22 @@ impl Authorizer {
             },
             _ => Err(self.needed(None).into()),
         }
+    }
+
+    /// Begins a login though the upstream let us in without one, as some of its tools may ask for it.
+    /// Says whether it did: not when the upstream publishes nothing about signing in.
+    pub async fn begin_unasked(self: &Arc<Self>) -> bool {
+        let question = Question {
+            pinned: self.config.authorization_server.as_deref(),
+            ..Question::new(&self.url)
+        };
+        let found = discover(&self.around.clients, &question).await;
+        let wants = found.is_ok_and(|found| found.protected_resource.is_some());
+        if wants {
+            // What comes of it is told by the state.
+            let _ = self.begin_login(Need::default()).await;
+        }
+        wants
     }
 
     /// Has a login running that may get what is needed; false when the one that runs cannot.
@@ -119,10 +141,12 @@ impl Authorizer {
             if let Some(lock) = self.store.try_lock(Task::Login).await? {
                 return self.own_login(lock, need).await;
             }
-            let logins = self.logins().load().await?.record.unwrap_or_default();
-            if let Some(pending) = logins.pending(Timestamp::now()) {
-                let mut needed = self.needed(Some(&pending.url));
-                needed.opened = pending.opened;
+            if self.is_device_command() {
+                // A code is of use whoever waits for a browser; they take the tokens from the disk.
+                return self.device_login(need).await;
+            }
+            let mut needed = self.waiting_elsewhere().await?;
+            if needed.url.is_some() {
                 if self.around.manner != Manner::Background && !shown {
                     self.show(&mut needed).await;
                     shown = true;
@@ -131,6 +155,16 @@ impl Authorizer {
             }
             sleep(POLL).await;
         }
+    }
+
+    /// What a person has to do: if a login of another process waits for one, at its page.
+    async fn waiting_elsewhere(&self) -> Result<Needed, SignInError> {
+        let logins = self.logins().load().await?.record.unwrap_or_default();
+        let pending = logins.pending(Timestamp::now());
+        Ok(Needed {
+            opened: pending.is_some_and(|pending| pending.opened),
+            ..self.needed(pending.map(|pending| &pending.url))
+        })
     }
 
     /// Some are not to be begun without a person who says so.

@@ -9,7 +9,6 @@ use super::redeem::page;
 use super::renew::PATIENCE;
 use super::server::put;
 use super::{Authorizer, Manner, Need};
-use crate::config::GrantChoice;
 use crate::oauth::SignInError;
 use crate::oauth::callback::{Callback, Page, Place};
 use crate::oauth::lock::Lock;
@@ -59,11 +58,6 @@ impl Authorizer {
                 }
             }
         }
-    }
-
-    pub(super) fn is_for_device(&self) -> bool {
-        matches!(self.around.manner, Manner::Command { device: true, .. })
-            || matches!(self.config.grant, GrantChoice::Device)
     }
 
     /// What was asked for, and granted or not, a moment ago is not asked for again.

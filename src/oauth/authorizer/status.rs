@@ -1,11 +1,12 @@
 //! What is stored of a login, and its end.
 
 use super::Authorizer;
+use super::renew::PATIENCE;
 use super::server::put;
 use crate::oauth::SignInError;
-use crate::oauth::authority::{Authority, TokenError};
+use crate::oauth::authority::Authority;
 use crate::oauth::logins::Logins;
-use crate::oauth::store::Swap;
+use crate::oauth::store::{Record, Slot, StoreError, Swap, Task, Version};
 use crate::oauth::tokens::{Timestamp, Tokens};
 
 /// What is known of a login without asking anybody.
@@ -21,6 +22,19 @@ pub struct Status {
     pub expires_at: Option<Timestamp>,
     /// Whether it can be renewed without a person.
     pub renewable: bool,
+}
+
+/// What came of the end of a login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoggedOut {
+    /// There was nothing.
+    Nothing,
+    /// There were no tokens; what else was stored is deleted.
+    Forgotten,
+    /// The server took the tokens back, and all is deleted.
+    Revoked,
+    /// All is deleted, but the tokens are good until they end; why, as a clause.
+    NotRevoked(String),
 }
 
 impl Authorizer {
@@ -43,39 +57,63 @@ impl Authorizer {
     }
 
     /// Revokes the tokens where the server can (RFC 7009), then deletes all that is stored.
-    /// Says whether there was anything; what kept the server from revoking is the second part.
     ///
     /// # Errors
     /// [`SignInError::Store`]: the login is still there.
-    pub async fn log_out(&self) -> Result<(bool, Option<SignInError>), SignInError> {
-        let tokens = self.store.tokens();
-        let mut seen = tokens.load().await?;
-        let trouble = match &seen.record {
-            Some(stored) => self.revoke(stored).await.err(),
-            None => None,
-        };
-        let was_there = seen.record.is_some();
-        while let Swap::Lost(there) = tokens.remove(seen.version).await? {
-            seen = there;
-        }
-        let client = self.store.client();
-        let mut seen = client.load().await?;
-        while let Swap::Lost(there) = client.remove(seen.version).await? {
-            seen = there;
+    pub async fn log_out(&self) -> Result<LoggedOut, SignInError> {
+        let end = self.end_tokens().await?;
+        let logins = self.logins().load().await?.record;
+        let others = [
+            forget(&self.store.client()).await?,
+            forget(&self.known()).await?,
+            logins.is_some_and(|logins| logins != Logins::signed_out()),
+        ];
+        if end == LoggedOut::Nothing && !others.contains(&true) {
+            return Ok(end);
         }
         // Otherwise the next request would open a page.
         put(&self.logins(), Logins::signed_out()).await?;
-        self.forget_server().await?;
-        Ok((was_there, trouble))
+        match end {
+            LoggedOut::Nothing => Ok(LoggedOut::Forgotten),
+            end => Ok(end),
+        }
     }
 
-    async fn revoke(&self, tokens: &Tokens) -> Result<(), SignInError> {
-        let found = self.server_of(&tokens.issuer).await?;
-        let client = self.client_named(&tokens.issuer, &tokens.client_id).await?;
-        let Some(client) = client else {
-            return Ok(());
-        };
-        let key = self.signing_key()?;
+    /// Ends the tokens that are there, and those that somebody gets meanwhile.
+    async fn end_tokens(&self) -> Result<LoggedOut, SignInError> {
+        let slot = self.store.tokens();
+        let (mut seen, mut end) = (slot.load().await?, LoggedOut::Nothing);
+        if seen.version == Version::NONE {
+            return Ok(end);
+        }
+        // Who renews them just now finishes first.
+        let _lock = self.store.lock(Task::Refresh, PATIENCE).await?;
+        loop {
+            seen = match seen.is_current() {
+                true => seen,
+                false => slot.load().await?,
+            };
+            if let Some(tokens) = &seen.record {
+                end = match self.revoke(tokens).await {
+                    Ok(()) => LoggedOut::Revoked,
+                    Err(why) => LoggedOut::NotRevoked(why),
+                };
+            }
+            match slot.remove(seen.version).await? {
+                Swap::Done(_) => return Ok(end),
+                Swap::Lost(there) => seen = there,
+            }
+        }
+    }
+
+    /// Revokes tokens; on failure says why they stay good, as a clause.
+    async fn revoke(&self, tokens: &Tokens) -> Result<(), String> {
+        let found = self.server_of(&tokens.issuer).await;
+        let found = found.map_err(|error| error.to_string())?;
+        let client = self.client_named(&tokens.issuer, &tokens.client_id).await;
+        let client = client.map_err(|error| error.to_string())?;
+        let client = client.ok_or("the client that they were issued to is gone")?;
+        let key = self.signing_key().map_err(|error| error.to_string())?;
         let authority = Authority {
             clients: &self.around.clients,
             server: &found.authorization_server,
@@ -88,9 +126,20 @@ impl Authorizer {
             Some(token) => authority.revoke(token, "refresh_token").await,
             None => authority.revoke(&tokens.access_token, "access_token").await,
         };
-        match revoked {
-            Err(TokenError::Unsupported { .. }) | Ok(()) => Ok(()),
-            Err(error) => Err(error.into()),
+        revoked.map_err(|error| error.to_string())
+    }
+}
+
+/// Deletes a file, whatever is in it. Says whether there was one.
+async fn forget<T: Record>(slot: &Slot<T>) -> Result<bool, StoreError> {
+    let mut seen = slot.load().await?;
+    let was_there = seen.version != Version::NONE;
+    // Without a file nothing is touched, and no folder made.
+    while seen.version != Version::NONE {
+        match slot.remove(seen.version).await? {
+            Swap::Done(_) => break,
+            Swap::Lost(there) => seen = there,
         }
     }
+    Ok(was_there)
 }
