@@ -30,6 +30,15 @@ impl Environment {
         value.filter(|value| !value.is_empty())
     }
 
+    /// The same with one variable set, or not set.
+    pub(super) fn with(mut self, name: &str, value: Option<&str>) -> Self {
+        match value {
+            Some(value) => self.0.insert(name.to_owned(), value.to_owned()),
+            None => self.0.remove(name),
+        };
+        self
+    }
+
     /// The names of all variables that are set, in order.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)

@@ -101,6 +101,53 @@ impl Config {
                 });
             }
         };
+        Self::of(upstreams, limits, problems)
+    }
+
+    /// The configuration of one upstream that somebody names, in the place of all in the environment.
+    ///
+    /// # Errors
+    /// When it cannot be used.
+    pub fn of_url(
+        environment: &Environment,
+        url: &str,
+        name: Option<&str>,
+    ) -> Result<Self, ConfigError> {
+        let environment = environment
+            .clone()
+            .with("PROXY_UPSTREAMS", None)
+            .with("PROXY_URL", Some(url))
+            .with("PROXY_NAME", name);
+        let mut problems = Vec::new();
+        let limits = Limits::read(&environment, &mut problems);
+        let timeout = variable(
+            &environment,
+            "PROXY_TIMEOUT",
+            value::duration,
+            &mut problems,
+        );
+        let timeout = timeout.unwrap_or(DEFAULT_TIMEOUT);
+        let upstream = match environment.get("PROXY_URL") {
+            Some(_) => single::read(&environment, timeout, &mut problems),
+            None => {
+                return Err(ConfigError::Missing { close: None });
+            }
+        };
+        for problem in &mut problems {
+            match problem.place.source.as_str() {
+                "PROXY_URL" => problem.place = Place::variable("--url"),
+                "PROXY_NAME" => problem.place = Place::variable("NAME"),
+                _ => {}
+            }
+        }
+        Self::of(Vec::from_iter(upstream), limits, problems)
+    }
+
+    fn of(
+        upstreams: Vec<Upstream>,
+        limits: Limits,
+        problems: Vec<Problem>,
+    ) -> Result<Self, ConfigError> {
         let failed = problems.iter().any(|p| p.severity == Severity::Error);
         if upstreams.is_empty() && failed {
             return Err(ConfigError::AllBad(problems));

@@ -111,6 +111,15 @@ impl Live {
         self.transport.send(&self.ours(method, params)).await
     }
 
+    /// How it is spoken to: `http` (Streamable HTTP) or `sse` (HTTP+SSE).
+    #[must_use]
+    pub fn transport(&self) -> &'static str {
+        match self.transport {
+            Transport::StreamableHttp(_) | Transport::StreamableHttpLegacy(_) => "http",
+            Transport::HttpSse(_) => "sse",
+        }
+    }
+
     /// The members that the `_meta` of a request must have for a modern upstream.
     #[must_use]
     pub fn meta_members(&self) -> &str {

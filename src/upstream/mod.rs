@@ -13,6 +13,7 @@ mod live;
 pub mod mirror;
 mod pages;
 mod request;
+mod settled;
 mod transport;
 
 pub use connection::Events;
@@ -23,3 +24,4 @@ pub use items::{Item, Kind};
 pub use listing::{Listing, Tool};
 pub use live::{Identity, Live, ServerFacts};
 pub use request::{Request, next_id};
+pub use settled::Failure;

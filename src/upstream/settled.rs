@@ -1,0 +1,49 @@
+//! Waiting for how an attempt to connect ends: for who has no requests, and wants to know.
+
+use std::sync::Arc;
+
+use super::error::TransportError;
+use super::handle::{State, Upstream};
+use super::listing::Listing;
+use super::live::Live;
+
+/// An attempt that failed.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// Why.
+    pub cause: TransportError,
+    /// Which attempt it was; they count from 1.
+    pub attempt: u64,
+}
+
+impl Upstream {
+    /// Waits until it is connected and has told its tools, or an attempt after `seen` has failed.
+    ///
+    /// # Errors
+    /// [`Failure`]; others follow by themselves.
+    pub async fn settled(&self, seen: u64) -> Result<(Arc<Live>, Arc<Listing>), Failure> {
+        let mut state = self.shared.state.subscribe();
+        let mut listing = self.shared.listing.subscribe();
+        loop {
+            match &*state.borrow_and_update() {
+                State::Ready(live) => {
+                    if let Some(listing) = &*listing.borrow_and_update() {
+                        return Ok((live.clone(), listing.clone()));
+                    }
+                }
+                State::Down { cause, attempt } if *attempt > seen => {
+                    return Err(Failure {
+                        cause: cause.clone(),
+                        attempt: *attempt,
+                    });
+                }
+                _ => {}
+            }
+            // The senders live as long as we do.
+            tokio::select! {
+                _ = state.changed() => {}
+                _ = listing.changed() => {}
+            }
+        }
+    }
+}
