@@ -11,16 +11,17 @@ use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
 use crate::config::Environment;
 
-/// What is shown by default, and with `DEBUG`.
-const QUIET: &str = "mcp_manifold=info";
+/// What is shown by default while serving, by commands, which say themselves what matters, and with `DEBUG`.
+pub(super) const SERVING: &str = "mcp_manifold=info";
+pub(super) const COMMAND: &str = "mcp_manifold=error";
 const VERBOSE: &str = "mcp_manifold=debug";
 
 /// Starts logging.
-pub(super) fn start(environment: &Environment) {
+pub(super) fn start(environment: &Environment, quiet: &str) {
     let debug = environment
         .get("DEBUG")
         .is_some_and(|value| !matches!(value, "0" | "false" | "no" | "off"));
-    let default = if debug { VERBOSE } else { QUIET };
+    let default = if debug { VERBOSE } else { quiet };
     let filter = environment
         .get("RUST_LOG")
         .map(EnvFilter::try_new)

@@ -1,11 +1,18 @@
 //! The command line: what to do, and how it ends. One file a command.
 
+mod command;
 mod logging;
+mod login;
+mod logout;
+mod output;
+mod runtime;
 mod serve;
+mod status;
+mod which;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 /// The status for a configuration that cannot be read (as of `grep`, `git` and others).
 const BAD_CONFIGURATION: u8 = 2;
@@ -30,17 +37,37 @@ The configuration is taken from the environment:
 Example:
   PROXY_UPSTREAMS='[{\"name\":\"docs\",\"url\":\"https://mcp.example.com/mcp\"}]' mcp-manifold
 
-A client starts it by itself; see docs/configuration.md for every key.";
+A client starts it by itself; see docs/configuration.md for every key, and docs/commands.md
+for the commands. They read the same variables.";
 
+/// Joins remote MCP servers into one stdio MCP server, and serves it when no command is given
 #[derive(Parser)]
-#[command(version, about = "Joins remote MCP servers into one stdio MCP server", after_help = AFTER_HELP)]
-struct Arguments {}
+#[command(version, after_help = AFTER_HELP)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Login(login::Arguments),
+    Logout(logout::Arguments),
+    Status(status::Arguments),
+}
 
 /// Runs the program.
 #[must_use]
 pub fn run() -> ExitCode {
-    let Arguments {} = Arguments::parse();
-    serve::run()
+    // A client starts us without arguments, and waits.
+    if std::env::args_os().len() <= 1 {
+        return serve::run();
+    }
+    match Arguments::parse().command {
+        None => serve::run(),
+        Some(Command::Login(arguments)) => command::run(|it| login::run(arguments, it)),
+        Some(Command::Logout(arguments)) => command::run(|it| logout::run(arguments, it)),
+        Some(Command::Status(arguments)) => command::run(|it| status::run(arguments, it)),
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, timeout_at};
@@ -10,16 +9,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error, info, warn};
 
-use super::{BAD_CONFIGURATION, logging};
+use super::BAD_CONFIGURATION;
+use super::logging::{self, SERVING};
+use super::runtime::{self, SHUTDOWN_GRACE, signalled};
 use crate::catalog::{Keeper, View};
 use crate::config::{Config, Environment, Severity};
 use crate::downstream::{Read, Session, Stdin, open_stdout, stdout_closed, write_lines};
 use crate::oauth::{Authorizer, Browser, Manner, Surroundings, home};
 use crate::router::Router;
 use crate::upstream::Upstream;
-
-/// How long the end may take in all.
-const SHUTDOWN_GRACE: Duration = Duration::from_millis(1500);
 
 /// How many lines may wait for the client to read them. When it reads no further,
 /// whatever produces lines waits.
@@ -28,7 +26,7 @@ const OUTBOX_LINES: usize = 256;
 /// Reads the configuration and serves.
 pub(super) fn run() -> ExitCode {
     let environment = Environment::from_process();
-    logging::start(&environment);
+    logging::start(&environment, SERVING);
     let config = match Config::from_environment(&environment) {
         Ok(config) => config,
         Err(error) => {
@@ -42,22 +40,7 @@ pub(super) fn run() -> ExitCode {
             Severity::Warning => warn!("{problem}"),
         }
     }
-    // One thread: what a call needs is so little that handing it over costs more.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    match runtime {
-        Ok(runtime) => {
-            let code = runtime.block_on(serve(config, &environment));
-            // A blocking read of a terminal cannot be cancelled, so it is left behind.
-            runtime.shutdown_background();
-            code
-        }
-        Err(error) => {
-            error!(%error, "cannot start");
-            ExitCode::FAILURE
-        }
-    }
+    runtime::run(serve(config, &environment))
 }
 
 async fn serve(config: Config, environment: &Environment) -> ExitCode {
@@ -153,32 +136,4 @@ async fn read(session: &Session, limit: usize, begin: impl FnOnce()) {
 async fn gone(stdin: &Stdin) {
     stdin.closed().await;
     tokio::time::sleep(SHUTDOWN_GRACE / 2).await;
-}
-
-/// Waits for a signal that asks us to leave.
-#[cfg(unix)]
-async fn signalled() -> &'static str {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let signals = [
-        (SignalKind::terminate(), "SIGTERM"),
-        (SignalKind::interrupt(), "SIGINT"),
-        (SignalKind::hangup(), "SIGHUP"),
-    ];
-    let waiting = signals.into_iter().filter_map(|(kind, name)| {
-        let mut signal = signal(kind).ok()?;
-        Some(Box::pin(async move {
-            signal.recv().await;
-            name
-        }))
-    });
-    futures_util::future::select_all(waiting).await.0
-}
-
-#[cfg(not(unix))]
-async fn signalled() -> &'static str {
-    match tokio::signal::ctrl_c().await {
-        Ok(()) => "interrupted",
-        Err(_) => std::future::pending().await,
-    }
 }

@@ -181,3 +181,11 @@ fn nothing_prints_to_stdout() {
         assert!(may || !writes, "src/{} names stdout", file.path);
     }
 }
+
+#[test]
+fn commands_write_to_stdout_in_one_place() {
+    let files = files_of("cli/").into_iter();
+    let writers = files.filter(|file| file.words().any(|word| word == "stdout"));
+    let writers: Vec<_> = writers.map(|file| file.path).collect();
+    assert_eq!(writers, ["cli/output.rs"]);
+}

@@ -1,0 +1,227 @@
+//! `mcp-manifold login`: signs a person in to one upstream, and waits until it works.
+
+mod prompt;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use http::header::AUTHORIZATION;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::command::{Connections, Trouble};
+use super::output::{count, say};
+use super::which::Which;
+use crate::config::{self, Environment};
+use crate::downstream::{Read, Stdin};
+use crate::oauth::{Authorizer, LoginError, LoginState, Manner, Needed, SignInError};
+use crate::upstream::{Failure, TransportError, Upstream};
+use prompt::{PASTE, prompt};
+
+/// The largest message that the upstream may send, in bytes: its tools are counted, no more.
+const MESSAGE_LIMIT: usize = 256 << 20;
+
+/// The longest line that is read, in bytes; more than an address may have.
+const LINE_LIMIT: usize = 64 << 10;
+
+/// How long the browser may take to fetch the page that says that all is well.
+const LAST_PAGE: Duration = Duration::from_secs(5);
+
+const EXAMPLES: &str = "\
+Examples:
+  mcp-manifold login linear               open a browser and sign in
+  mcp-manifold login linear --no-browser  on a machine without one: open the address elsewhere,
+                                          and paste the one on which the browser ends
+  mcp-manifold login linear --device      enter a code elsewhere, where the server has that
+  mcp-manifold login linear --url https://mcp.linear.app/mcp
+
+Everything is said on stderr. The status is 0 when the server can be used, 1 when not, 2 when the
+call or the configuration is wrong. A proxy that runs already takes the login up by itself.";
+
+/// Sign in to a server
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    which: Which,
+    /// Open no browser; read the address on which it ended, or the code, from stdin
+    #[arg(long)]
+    no_browser: bool,
+    /// Sign in on another device, by entering a code there
+    #[arg(long)]
+    device: bool,
+}
+
+/// Signs in.
+pub(super) async fn run(
+    arguments: Arguments,
+    environment: Environment,
+) -> Result<ExitCode, Trouble> {
+    let config = arguments.which.one(&environment)?;
+    let connections = Connections::new(
+        &environment,
+        Manner::Command {
+            browser: !arguments.no_browser,
+            device: arguments.device,
+        },
+    )?;
+    let authorizer = connections.authorizer(&config);
+    let authorizer = authorizer.ok_or_else(|| Trouble::Usage(without_oauth(&config)))?;
+    let login = Login {
+        upstream: connections.begin(config, Some(authorizer.clone()), MESSAGE_LIMIT),
+        state: authorizer.login(),
+        authorizer,
+        reading: !arguments.device,
+        began: false,
+        shown: None,
+        stdin: None,
+    };
+    let ended = login.run().await;
+    connections.close().await;
+    say(&ended?);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Why nobody can sign in to an upstream.
+fn without_oauth(config: &config::Upstream) -> String {
+    let name = &config.name;
+    match config.headers.contains_key(AUTHORIZATION) {
+        true => format!(
+            "`{name}` has an `Authorization` of its own in `headers`, so nobody signs in to it; \
+             take that out, or set `oauth` to `true`"
+        ),
+        false => format!("`{name}` has `oauth` turned off; take that out to sign in"),
+    }
+}
+
+struct Login {
+    upstream: Upstream,
+    authorizer: Arc<Authorizer>,
+    state: watch::Receiver<LoginState>,
+    /// Whether a person may bring the answer by stdin.
+    reading: bool,
+    /// Whether there was a login.
+    began: bool,
+    /// What the person was told to do.
+    shown: Option<Needed>,
+    stdin: Option<Stdin>,
+}
+
+impl Login {
+    /// Waits until the upstream can be used, and gives what to say then.
+    async fn run(mut self) -> Result<String, Trouble> {
+        let before = self.authorizer.status().await;
+        let before = before.map_err(|error| self.failed(&TransportError::SignIn(error)))?;
+        let mark = self.authorizer.mark();
+        let (mut seen, mut open) = (0, None);
+        loop {
+            tokio::select! {
+                biased;
+                settled = self.upstream.settled(seen), if open.is_none() => match settled {
+                    Ok((_, listing)) => {
+                        let tools = listing.tools.len();
+                        let now = self.authorizer.status().await.ok().flatten();
+                        if now.is_none() && self.authorizer.begin_unasked().await {
+                            open = Some(tools);
+                            continue;
+                        }
+                        let began = self.began || self.state.has_changed().unwrap_or(true);
+                        return Ok(self.done(before.is_some() && !began, now.is_some(), tools).await);
+                    }
+                    // A person is at it.
+                    Err(Failure { cause: TransportError::SignIn(SignInError::Needed(_)), attempt }) => {
+                        seen = attempt;
+                    }
+                    Err(failure) => return Err(self.failed(&failure.cause)),
+                },
+                () = self.authorizer.tokens_changed(&mark), if open.is_some() => {
+                    return Ok(self.done(false, true, open.unwrap_or_default()).await);
+                }
+                Ok(()) = self.state.changed() => self.look()?,
+                read = next(&mut self.stdin) => self.take(read).await?,
+            }
+        }
+    }
+
+    /// Looks where the login stands, and says what to do.
+    fn look(&mut self) -> Result<(), Trouble> {
+        self.began = true;
+        let state = self.state.borrow_and_update().clone();
+        let needed = match state {
+            LoginState::Waiting(needed) => needed,
+            LoginState::Failed(error) => {
+                return Err(self.failed(&TransportError::SignIn(error)));
+            }
+            LoginState::Idle | LoginState::Preparing => return Ok(()),
+        };
+        let page = |needed: &Needed| (needed.url.clone(), needed.code.clone());
+        if self.shown.as_ref().map(page) == Some(page(&needed)) {
+            return Ok(());
+        }
+        say(&prompt(&needed));
+        if self.reading && !needed.opened && needed.code.is_none() && self.stdin.is_none() {
+            say(PASTE);
+            self.stdin = Some(Stdin::open(LINE_LIMIT));
+        }
+        self.shown = Some(needed);
+        Ok(())
+    }
+
+    /// Takes what a person pasted.
+    async fn take(&mut self, read: Read) -> Result<(), Trouble> {
+        let paste = match read {
+            Read::Line(line) => self.paste(&String::from_utf8_lossy(&line)).await,
+            Read::TooLong => Err(LoginError::NotAnAnswer.into()),
+            Read::End => {
+                // The browser may still come, or another process.
+                (self.reading, self.stdin) = (false, None);
+                return Ok(());
+            }
+        };
+        match paste {
+            Ok(()) => Ok(()),
+            Err(SignInError::Login(error)) if error.may_be_mended() => {
+                say(&format!("mcp-manifold: {error}"));
+                Ok(())
+            }
+            Err(error) => Err(self.failed(&TransportError::SignIn(error))),
+        }
+    }
+
+    async fn paste(&self, line: &str) -> Result<(), SignInError> {
+        match line.trim() {
+            "" => Ok(()),
+            text => self.authorizer.paste(text).await,
+        }
+    }
+
+    /// What to say at the end.
+    async fn done(&self, already: bool, signed_in: bool, tools: usize) -> String {
+        // The one who took the answer from the browser may still be at the page for it.
+        let _ = timeout(LAST_PAGE, self.authorizer.login_over()).await;
+        let (name, tools) = (&self.upstream.config().name, count(tools, "tool"));
+        match (already, signed_in) {
+            (true, _) => format!(
+                "already signed in to `{name}`; {tools}; \
+                 to sign in as somebody else, run `mcp-manifold logout {name}` first"
+            ),
+            (false, true) => format!("signed in to `{name}`; {tools}"),
+            (false, false) => format!("`{name}` needs no sign-in; {tools}"),
+        }
+    }
+
+    fn failed(&self, cause: &TransportError) -> Trouble {
+        let name = &self.upstream.config().name;
+        Trouble::Failed(format!("`{name}`: {cause}"))
+    }
+}
+
+/// The next line, if lines are read.
+async fn next(stdin: &mut Option<Stdin>) -> Read {
+    match stdin {
+        Some(stdin) => stdin.next().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,33 @@
+//! What `login` tells a person to do. Addresses and codes stand alone on their lines, to be copied.
+
+use crate::oauth::Needed;
+
+/// Said where lines are read.
+pub(super) const PASTE: &str = "\
+When the browser ends at a page that it cannot open, paste the address of that page here and press Enter.";
+
+/// What a person has to do.
+pub(super) fn prompt(needed: &Needed) -> String {
+    let name = &needed.upstream;
+    let Some(url) = &needed.url else {
+        return format!("Signing in to `{name}`.");
+    };
+    let url = url.as_str();
+    if let Some(code) = &needed.code {
+        return format!(
+            "To sign in to `{name}`, open this page on any device:\n\n{url}\n\n\
+             and enter this code there, or compare it:\n\n{code}\n"
+        );
+    }
+    if needed.opened {
+        return format!(
+            "To sign in to `{name}`, use the page that was opened in your browser. If there is none, open:\n\n{url}\n"
+        );
+    }
+    let why = match needed.closed {
+        // As the person said so.
+        Some("none was wanted") | None => String::new(),
+        Some(why) => format!(" (no browser was opened: {why})"),
+    };
+    format!("To sign in to `{name}`, open this page{why}:\n\n{url}\n")
+}

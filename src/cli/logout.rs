@@ -1,0 +1,63 @@
+//! `mcp-manifold logout`: ends a login, at the server and on this machine.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::command::{Connections, Trouble};
+use super::output::{plain, say};
+use super::which::Which;
+use crate::config::Environment;
+use crate::oauth::{LoggedOut, Manner};
+
+const EXAMPLES: &str = "\
+Examples:
+  mcp-manifold logout linear
+  mcp-manifold logout linear --url https://mcp.linear.app/mcp
+
+The server is asked to take the tokens back, then everything that is stored is deleted, also when
+the server cannot be asked; what it could not do is said. The status is 0 when nothing is stored any
+more, 1 when something could not be deleted, 2 when the call or the configuration is wrong.";
+
+/// Sign out of a server
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Signs out.
+pub(super) async fn run(
+    arguments: Arguments,
+    environment: Environment,
+) -> Result<ExitCode, Trouble> {
+    let mut upstream = arguments.which.one(&environment)?;
+    // What was stored before signing in was turned off goes as well.
+    upstream.oauth.get_or_insert_default();
+    let name = upstream.name.clone();
+    let connections = Connections::new(&environment, Manner::Never)?;
+    let ended = match connections.authorizer(&upstream) {
+        Some(authorizer) => authorizer.log_out().await,
+        None => Ok(LoggedOut::Nothing),
+    };
+    let ended = ended.map_err(|error| Trouble::Failed(format!("`{name}`: {error}")));
+    connections.close().await;
+    say(&match ended? {
+        LoggedOut::Nothing => format!("nothing is stored for `{name}`"),
+        LoggedOut::Forgotten => {
+            format!("nobody was signed in to `{name}`; what else was stored is deleted")
+        }
+        LoggedOut::Revoked => {
+            format!(
+                "signed out of `{name}`; its server took the tokens back, and all that was stored is deleted"
+            )
+        }
+        LoggedOut::NotRevoked(why) => format!(
+            "signed out of `{name}`; all that was stored is deleted, \
+             but the tokens stay good until they end: {}",
+            plain(&why)
+        ),
+    });
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,57 @@
+//! How the program runs, serving or doing a command: on one thread, until it is done or a signal comes.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tracing::error;
+
+/// How long the end may take in all.
+pub(super) const SHUTDOWN_GRACE: Duration = Duration::from_millis(1500);
+
+/// Runs it to its end.
+pub(super) fn run(doing: impl Future<Output = ExitCode>) -> ExitCode {
+    // One thread: what a call needs is so little that handing it over costs more.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => {
+            let code = runtime.block_on(doing);
+            // A blocking read of a terminal cannot be cancelled, so it is left behind.
+            runtime.shutdown_background();
+            code
+        }
+        Err(error) => {
+            error!(%error, "cannot start");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Waits for a signal that asks us to leave.
+#[cfg(unix)]
+pub(super) async fn signalled() -> &'static str {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let signals = [
+        (SignalKind::terminate(), "SIGTERM"),
+        (SignalKind::interrupt(), "SIGINT"),
+        (SignalKind::hangup(), "SIGHUP"),
+    ];
+    let waiting = signals.into_iter().filter_map(|(kind, name)| {
+        let mut signal = signal(kind).ok()?;
+        Some(Box::pin(async move {
+            signal.recv().await;
+            name
+        }))
+    });
+    futures_util::future::select_all(waiting).await.0
+}
+
+#[cfg(not(unix))]
+pub(super) async fn signalled() -> &'static str {
+    match tokio::signal::ctrl_c().await {
+        Ok(()) => "interrupted",
+        Err(_) => std::future::pending().await,
+    }
+}

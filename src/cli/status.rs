@@ -1,0 +1,108 @@
+//! `mcp-manifold status`: how it stands with each upstream and its login.
+
+mod report;
+mod table;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use futures_util::future::join_all;
+use tokio::time::timeout;
+
+use super::command::{Connections, Trouble};
+use super::output::{give, say};
+use super::which::Which;
+use crate::config::{self, Environment, Severity};
+use crate::oauth::{Manner, Timestamp};
+use report::{Asked, Report, Row};
+
+/// How long the servers may take, all at once.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+const EXAMPLES: &str = "\
+Examples:
+  mcp-manifold status            every server of the configuration
+  mcp-manifold status linear     this one alone
+  mcp-manifold status --offline  what is stored, without asking anybody
+  mcp-manifold status --json     the same for programs, see docs/commands.md
+
+No browser is opened, and no login begun. The status is 0 when all is well, 1 when something is
+missing or out of order, 2 when the call or the configuration is wrong.";
+
+/// Show each server, and whether you are signed in
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    which: Which,
+    /// Ask no server; show what is stored
+    #[arg(long)]
+    offline: bool,
+    /// Write JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Shows how it stands.
+pub(super) async fn run(
+    arguments: Arguments,
+    environment: Environment,
+) -> Result<ExitCode, Trouble> {
+    let config = arguments.which.configuration(&environment)?;
+    let limit = config.limits.message_bytes;
+    let is_left_out = config
+        .problems
+        .iter()
+        .any(|it| it.severity == Severity::Error);
+    let problems: Vec<_> = config.problems.iter().map(ToString::to_string).collect();
+    if !arguments.json {
+        for problem in &problems {
+            say(&format!("mcp-manifold: {problem}"));
+        }
+    }
+    let upstreams = arguments.which.all(config.upstreams)?;
+    let connections = Connections::new(&environment, Manner::Never)?;
+    let rows = upstreams
+        .into_iter()
+        .map(|upstream| row(&connections, upstream, limit, arguments.offline));
+    let rows = join_all(rows).await;
+    connections.close().await;
+    let report = Report {
+        upstreams: rows,
+        problems,
+    };
+    give(&match arguments.json {
+        true => report.json(),
+        false => table::table(&report.upstreams, Timestamp::now()),
+    });
+    let is_well = !is_left_out && report.upstreams.iter().all(Row::is_well);
+    Ok(ExitCode::from(u8::from(!is_well)))
+}
+
+/// Finds out how it stands with one upstream.
+async fn row(
+    connections: &Connections,
+    config: config::Upstream,
+    limit: usize,
+    offline: bool,
+) -> Row {
+    let authorizer = connections.authorizer(&config);
+    let asked = match offline {
+        true => Asked::Nobody,
+        false => {
+            let upstream = connections.begin(config.clone(), authorizer.clone(), limit);
+            match timeout(PATIENCE, upstream.settled(0)).await {
+                Ok(Ok((live, listing))) => Asked::Answered(live, listing),
+                Ok(Err(failure)) => Asked::Failed(failure.cause),
+                Err(_) => Asked::Silent(PATIENCE),
+            }
+        }
+    };
+    // Afterwards, as asking may have renewed it.
+    let stored = match &authorizer {
+        Some(authorizer) => authorizer.status().await,
+        None => Ok(None),
+    };
+    Row::new(&config, &asked, stored, Timestamp::now())
+}

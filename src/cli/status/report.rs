@@ -1,0 +1,163 @@
+//! What is known of the upstreams, as `status --json` writes it; docs/commands.md describes it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::AUTHORIZATION;
+use serde::Serialize;
+
+use crate::config::Upstream;
+use crate::oauth::{SignInError, Status, Timestamp};
+use crate::upstream::{Listing, Live, TransportError};
+
+/// Everything.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    pub(super) upstreams: Vec<Row>,
+    /// What is wrong with the configuration.
+    pub(super) problems: Vec<String>,
+}
+
+impl Report {
+    pub(super) fn json(&self) -> String {
+        // It holds nothing that cannot be written.
+        let text = serde_json::to_string_pretty(self).unwrap_or_default();
+        format!("{text}\n")
+    }
+}
+
+/// What came of asking a server.
+pub(super) enum Asked {
+    Nobody,
+    Answered(Arc<Live>, Arc<Listing>),
+    Failed(TransportError),
+    Silent(Duration),
+}
+
+/// Whether somebody is signed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum SignIn {
+    /// The configuration says that nobody is to.
+    Off,
+    /// The same, as it has an `Authorization` of its own.
+    OwnHeader,
+    /// The server let us in without.
+    NotNeeded,
+    SignedIn,
+    /// The token has ended, and nothing renews it.
+    Expired,
+    /// The server wants one.
+    Missing,
+    /// Nothing is stored, and the server did not say whether it wants one.
+    Unknown,
+}
+
+/// One upstream.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Row {
+    pub(super) name: String,
+    pub(super) url: String,
+    pub(super) transport: Option<&'static str>,
+    pub(super) era: Option<&'static str>,
+    pub(super) version: Option<&'static str>,
+    pub(super) tools: Option<usize>,
+    pub(super) sign_in: SignIn,
+    pub(super) issuer: Option<String>,
+    pub(super) client_id: Option<String>,
+    pub(super) scopes: Option<Vec<String>>,
+    /// In seconds since 1970.
+    pub(super) expires_at: Option<u64>,
+    pub(super) renewable: Option<bool>,
+    /// What is out of order, with what to do about it.
+    pub(super) problem: Option<String>,
+    /// The command that mends it, if one does.
+    pub(super) command: Option<String>,
+    /// Where a login that was begun waits for a person.
+    pub(super) sign_in_url: Option<String>,
+}
+
+impl Row {
+    pub(super) fn new(
+        config: &Upstream,
+        asked: &Asked,
+        stored: Result<Option<Status>, SignInError>,
+        now: Timestamp,
+    ) -> Self {
+        let (stored, unreadable) = match stored {
+            Ok(stored) => (stored, None),
+            Err(error) => (None, Some(error)),
+        };
+        let sign_in = match (sign_in(asked, stored.as_ref(), now), config.oauth.is_some()) {
+            (_, false) if config.headers.contains_key(AUTHORIZATION) => SignIn::OwnHeader,
+            (_, false) => SignIn::Off,
+            (sign_in, true) => sign_in,
+        };
+        let (live, tools) = match asked {
+            Asked::Answered(live, listing) => (Some(live), Some(listing.tools.len())),
+            _ => (None, None),
+        };
+        let problem = match (asked, unreadable) {
+            (_, Some(error)) => Some(error.to_string()),
+            (Asked::Failed(cause), None) => Some(cause.to_string()),
+            (Asked::Silent(time), None) => Some(format!(
+                "no answer for {} s; is its url right?",
+                time.as_secs()
+            )),
+            (_, None) if sign_in == SignIn::Expired => Some(format!(
+                "its token has ended, and cannot be renewed; run `mcp-manifold login {}`",
+                config.name
+            )),
+            (_, None) => None,
+        };
+        let needed = match asked {
+            Asked::Failed(TransportError::SignIn(SignInError::Needed(needed))) => Some(needed),
+            _ => None,
+        };
+        let helps = problem.is_some() && (needed.is_some() || sign_in == SignIn::Expired);
+        Self {
+            name: config.name.to_string(),
+            url: config.url.to_string(),
+            transport: live.map(|live| live.transport()),
+            era: live.map(|live| live.era.as_str()),
+            version: live.map(|live| live.version),
+            tools,
+            sign_in,
+            issuer: stored.as_ref().map(|it| it.issuer.clone()),
+            client_id: stored.as_ref().map(|it| it.client_id.clone()),
+            scopes: stored.as_ref().and_then(scopes),
+            expires_at: stored.as_ref().and_then(|it| it.expires_at).map(|at| at.0),
+            renewable: stored.as_ref().map(|it| it.renewable),
+            problem,
+            command: helps.then(|| format!("mcp-manifold login {}", config.name)),
+            sign_in_url: needed
+                .and_then(|it| it.url.as_ref())
+                .map(ToString::to_string),
+        }
+    }
+
+    pub(super) fn is_well(&self) -> bool {
+        self.problem.is_none()
+    }
+}
+
+fn sign_in(asked: &Asked, stored: Option<&Status>, now: Timestamp) -> SignIn {
+    let is_over = |it: &Status| !it.renewable && it.expires_at.is_some_and(|end| end <= now);
+    match (asked, stored) {
+        // That the tokens cannot be renewed just now takes nothing away.
+        (Asked::Failed(TransportError::SignIn(error)), _) if !error.is_transient() => {
+            SignIn::Missing
+        }
+        (Asked::Answered(..), None) => SignIn::NotNeeded,
+        (Asked::Answered(..), Some(_)) => SignIn::SignedIn,
+        (_, Some(stored)) if is_over(stored) => SignIn::Expired,
+        (_, Some(_)) => SignIn::SignedIn,
+        (_, None) => SignIn::Unknown,
+    }
+}
+
+fn scopes(stored: &Status) -> Option<Vec<String>> {
+    let scope = stored.scope.as_ref()?;
+    Some(scope.split_whitespace().map(str::to_owned).collect())
+}

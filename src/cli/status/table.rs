@@ -1,0 +1,102 @@
+//! The same for people: a line an upstream, and below what is missing.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::report::{Row, SignIn};
+use crate::cli::output::{count, plain};
+use crate::oauth::Timestamp;
+
+const HEAD: [&str; 5] = ["NAME", "SIGN-IN", "SCOPES", "SERVER", "URL"];
+
+/// Between two columns.
+const GAP: &str = "  ";
+
+/// In place of what is not known.
+const NOTHING: &str = "-";
+
+/// The table.
+pub(super) fn table(rows: &[Row], now: Timestamp) -> String {
+    if rows.is_empty() {
+        return "no upstreams\n".to_owned();
+    }
+    let head = HEAD.map(str::to_owned);
+    let cells = rows
+        .iter()
+        .map(|row| cells(row, now).map(|cell| plain(&cell)));
+    let lines: Vec<_> = std::iter::once(head).chain(cells).collect();
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max();
+    let widths: [_; HEAD.len()] = std::array::from_fn(|column| width(column).unwrap_or_default());
+    let mut table = String::new();
+    for line in &lines {
+        let padded = line
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:width$}"));
+        let padded: Vec<_> = padded.collect();
+        table.push_str(padded.join(GAP).trim_end());
+        table.push('\n');
+    }
+    let problems = rows
+        .iter()
+        .filter_map(|row| row.problem.as_ref().map(|it| (row, it)));
+    for (at, (row, problem)) in problems.enumerate() {
+        let before = if at == 0 { "\n" } else { "" };
+        let problem = plain(problem);
+        let _ = writeln!(table, "{before}{}: {problem}", row.name);
+    }
+    table
+}
+
+fn cells(row: &Row, now: Timestamp) -> [String; HEAD.len()] {
+    let scopes = row.scopes.as_ref().filter(|scopes| !scopes.is_empty());
+    [
+        row.name.clone(),
+        sign_in(row, now),
+        scopes.map_or(NOTHING.to_owned(), |scopes| scopes.join(" ")),
+        server(row).unwrap_or_else(|| NOTHING.to_owned()),
+        row.url.clone(),
+    ]
+}
+
+fn server(row: &Row) -> Option<String> {
+    let transport = match row.transport? {
+        "sse" => "HTTP+SSE",
+        _ => "Streamable HTTP",
+    };
+    let (version, era) = (row.version?, row.era?);
+    let tools = count(row.tools?, "tool");
+    Some(format!("{transport} {version} ({era}), {tools}"))
+}
+
+fn sign_in(row: &Row, now: Timestamp) -> String {
+    let end = row.expires_at.map(Timestamp);
+    match (row.sign_in, end) {
+        (SignIn::Off, _) => "off".to_owned(),
+        (SignIn::OwnHeader, _) => "by its own header".to_owned(),
+        (SignIn::NotNeeded, _) => "not needed".to_owned(),
+        (SignIn::Missing, _) => "not signed in".to_owned(),
+        (SignIn::Unknown, _) => "nothing stored".to_owned(),
+        (SignIn::Expired, Some(end)) => format!("expired {} ago", span(now.after(end))),
+        (SignIn::Expired, None) => "expired".to_owned(),
+        (SignIn::SignedIn, None) => "signed in".to_owned(),
+        (SignIn::SignedIn, Some(end)) => match (row.renewable, end > now) {
+            (Some(true), true) => format!("signed in, renewed in {}", span(end.after(now))),
+            (Some(true), false) => "signed in, renewed when used".to_owned(),
+            (_, true) => format!("signed in, ends in {}", span(end.after(now))),
+            (_, false) => "signed in".to_owned(),
+        },
+    }
+}
+
+/// How long, in the largest unit that it fills twice.
+fn span(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let units = [(86_400, "d"), (3_600, "h"), (60, "min")];
+    let unit = units.into_iter().find(|(size, _)| seconds >= 2 * size);
+    let (size, unit) = unit.unwrap_or((1, "s"));
+    format!("{} {unit}", seconds / size)
+}
+
+#[cfg(test)]
+mod tests;

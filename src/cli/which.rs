@@ -1,0 +1,100 @@
+//! Which upstream a command is about.
+
+use clap::Args;
+
+use super::command::Trouble;
+use super::output::say;
+use crate::config::{Config, ConfigError, Environment, Upstream, UpstreamName};
+
+/// The upstream, by the name that the configuration has for it, or by its url.
+#[derive(Args, Debug)]
+pub(super) struct Which {
+    /// The server's name in the configuration; needed where one of several is meant
+    name: Option<String>,
+    /// The same as NAME
+    #[arg(long = "name", value_name = "NAME", conflicts_with = "name")]
+    named: Option<String>,
+    /// The server's url, instead of the configuration
+    #[arg(long)]
+    url: Option<String>,
+}
+
+impl Which {
+    fn name(&self) -> Option<&str> {
+        self.name.as_deref().or(self.named.as_deref())
+    }
+
+    /// The configuration that counts: the environment's, or what the arguments say.
+    pub(super) fn configuration(&self, environment: &Environment) -> Result<Config, Trouble> {
+        let read = match &self.url {
+            Some(url) => Config::of_url(environment, url, self.name()),
+            None => Config::from_environment(environment),
+        };
+        read.map_err(|error| {
+            let text = match &error {
+                ConfigError::Missing { .. } => {
+                    let name = self.name().unwrap_or("NAME");
+                    format!("{error}; or name the server here, with `{name} --url https://…`")
+                }
+                _ => error.to_string(),
+            };
+            Trouble::Usage(text)
+        })
+    }
+
+    /// The upstreams that are meant: the one of the name, or all.
+    ///
+    /// # Errors
+    /// [`Trouble::Usage`], when there is none of the name.
+    pub(super) fn all(&self, config: Vec<Upstream>) -> Result<Vec<Upstream>, Trouble> {
+        let Some(name) = self.name() else {
+            return Ok(config);
+        };
+        let names: Vec<_> = config.iter().map(|it| it.name.as_str()).collect();
+        match names.iter().position(|known| *known == name) {
+            Some(at) => Ok(config.into_iter().skip(at).take(1).collect()),
+            None => Err(Trouble::Usage(format!(
+                "no upstream is called `{name}`; {}",
+                listed(name, names)
+            ))),
+        }
+    }
+
+    /// The one upstream that is meant.
+    ///
+    /// # Errors
+    /// [`Trouble::Usage`].
+    pub(super) fn one(&self, environment: &Environment) -> Result<Upstream, Trouble> {
+        let config = self.configuration(environment)?;
+        for problem in &config.problems {
+            let about = problem.upstream.as_ref().map(UpstreamName::as_str);
+            if about.is_none() || about == self.name() {
+                say(&format!("mcp-manifold: {problem}"));
+            }
+        }
+        let mut all = self.all(config.upstreams)?;
+        match (all.pop(), all.is_empty()) {
+            (Some(upstream), true) => Ok(upstream),
+            (Some(last), false) => {
+                all.push(last);
+                let names = all.iter().map(|it| it.name.as_str()).collect();
+                Err(Trouble::Usage(format!("which one? {}", listed("", names))))
+            }
+            (None, _) => Err(Trouble::Usage(
+                "no upstream is configured; set PROXY_UPSTREAMS".to_owned(),
+            )),
+        }
+    }
+}
+
+/// The names that could be meant, the nearest first.
+fn listed(name: &str, mut names: Vec<&str>) -> String {
+    let likeness = |known: &str| strsim::jaro_winkler(&known.to_lowercase(), &name.to_lowercase());
+    names.sort_by(|a, b| likeness(b).total_cmp(&likeness(a)));
+    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    match names.len() {
+        0 => "none is configured".to_owned(),
+        1 => format!("there is only {}", names[0]),
+        _ => format!("there are {}", names.join(", ")),
+    }
+}

@@ -1,0 +1,65 @@
+//! The command line itself: its help, and calls that are wrong.
+
+use super::support::oauth::server;
+use super::{Ended, setup};
+use serde_json::json;
+
+#[tokio::test]
+async fn every_command_has_help_with_examples() {
+    let setup = setup(server()).await;
+    let help = setup.run("--help").await;
+    assert_eq!(help.code, 0);
+    for command in ["login", "logout", "status"] {
+        assert!(
+            help.stdout.contains(&format!("\n  {command} ")),
+            "{}",
+            help.stdout
+        );
+        let of_command = setup.run(&format!("{command} --help")).await;
+        assert_eq!(of_command.code, 0);
+        let examples = format!("Examples:\n  mcp-manifold {command}");
+        assert!(
+            of_command.stdout.contains(&examples),
+            "{}",
+            of_command.stdout
+        );
+        assert!(
+            of_command.stdout.contains("--url <URL>"),
+            "{}",
+            of_command.stdout
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_call_is_told_with_status_2() {
+    let setup = setup(server()).await;
+    for line in [
+        "logni",
+        "login --no-browsre",
+        "login linear docs",
+        "status --url",
+    ] {
+        let ended = setup.run(line).await;
+        ended.assert(2, "error: ");
+        assert_eq!(ended.stdout, "", "{line}");
+    }
+}
+
+#[tokio::test]
+async fn an_upstream_without_sign_in_says_why() {
+    let setup = setup(server()).await;
+    let off = [
+        (json!({"oauth": false}), "`linear` has `oauth` turned off; "),
+        (
+            json!({"headers": {"Authorization": "Bearer hidden"}}),
+            "`linear` has an `Authorization` of its own in `headers`, so nobody signs in to it; ",
+        ),
+    ];
+    for (extra, why) in off {
+        let command = setup.command("login linear").extra("linear", extra);
+        let ended = Ended::new(command.output().await);
+        ended.assert(2, why);
+        assert!(!ended.stderr.contains("hidden"));
+    }
+}

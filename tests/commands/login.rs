@@ -1,0 +1,270 @@
+//! A person signs in by a command: with a browser here or elsewhere, once or again, or not at all.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::support::oauth::{Browser, Part, protect, server};
+use super::support::{proxy, upstream, within};
+use super::{Ended, PASTE, Setup, lone_line, setup};
+
+#[tokio::test]
+async fn the_browser_may_come_to_a_login_that_opened_none() {
+    let setup = setup(server()).await;
+    let (mut client, url) = setup.login("login linear").await;
+    let stderr = client.stderr();
+    assert!(stderr.contains("there is no display"), "{stderr}");
+    let page = Browser::consenting().open(&url).await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    setup.signed_in(&mut client).await;
+    assert_eq!(setup.server.refusals(), []);
+    assert_eq!(
+        setup.stored(),
+        [
+            "client-info.json",
+            "login.json",
+            "metadata.json",
+            "tokens.json",
+            "upstream.json"
+        ]
+    );
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_stored_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let setup = setup(server()).await;
+    setup.sign_in().await;
+    let mode = |path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(setup.folder()), 0o700);
+    for name in setup.stored() {
+        assert_eq!(mode(setup.folder().join(&name)), 0o600, "{name}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_browser_is_opened_where_there_is_one_and_stdin_is_left_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let setup = setup(server()).await;
+    let opener = setup.home.path().join("xdg-open");
+    std::fs::write(&opener, "#!/bin/sh\n").unwrap();
+    std::fs::set_permissions(&opener, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let command = setup.command("login linear").env("DISPLAY", ":0");
+    let command = command.env("PATH", format!("{}:{path}", setup.home.path().display()));
+    let mut client = command.start().await;
+    client.wait_for_stderr("opened in your browser").await;
+    setup.server.wait_for(Part::Registration, 1).await;
+    let url = within("the page", async {
+        client.wait_for_stderr("\n\n").await;
+        lone_line(&client, "http")
+    });
+    let url = url.await;
+    assert!(!client.stderr().contains(PASTE));
+    Browser::consenting().open(&url).await;
+    setup.signed_in(&mut client).await;
+}
+
+#[tokio::test]
+async fn a_code_is_entered_on_another_device() {
+    let setup = setup(server().device_grant(Duration::ZERO)).await;
+    let mut client = setup.command("login linear --device").start().await;
+    client.wait_for_stderr("compare it:\n\n").await;
+    let url = lone_line(&client, "http");
+    let page = Browser::consenting().open(&url).await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    setup.signed_in(&mut client).await;
+    let stderr = client.stderr();
+    let code = url.split("user_code=").nth(1).unwrap();
+    assert!(stderr.lines().any(|line| line == code), "{stderr}");
+    assert_eq!(setup.server.count(Part::Authorization), 0);
+    let pending = (Part::Token, "authorization_pending");
+    let refusals = setup.server.refusals();
+    assert!(refusals.iter().all(|it| *it == pending), "{refusals:?}");
+}
+
+#[tokio::test]
+async fn a_server_without_codes_for_devices_is_told_with_the_way_it_has() {
+    let setup = setup(server()).await;
+    let ended = setup.run("login linear --device").await;
+    ended.assert(
+        1,
+        "has no sign-in by device; sign in with a browser instead",
+    );
+}
+
+#[tokio::test]
+async fn a_proxy_that_waits_takes_up_a_login_by_a_command() {
+    for how in ["--no-browser", "--device"] {
+        let setup = setup(server().device_grant(Duration::ZERO)).await;
+        let mut serving = setup.command("").start().await;
+        serving.initialize().await;
+        serving.wait_for_stderr("it needs you to sign in").await;
+
+        let mut client = setup.command(&format!("login linear {how}")).start().await;
+        let told = if how == "--device" {
+            "compare it:\n\n"
+        } else {
+            PASTE
+        };
+        client.wait_for_stderr(told).await;
+        let url = lone_line(&client, "http");
+        let redirect = Browser::consenting().redirect(&url).await;
+        if let Ok(redirect) = redirect {
+            client.send_line(redirect.as_str()).await;
+        }
+        setup.signed_in(&mut client).await;
+        serving.wait_for_tools(&["search", "write"]).await;
+        let called = serving.call("search", json!({})).await;
+        assert!(called["result"].is_object(), "{called}");
+        assert_eq!(setup.server.count(Part::Registration), 1, "{how}");
+        assert!(serving.close().await.success());
+    }
+}
+
+#[tokio::test]
+async fn who_is_signed_in_hears_how_to_change_that() {
+    let setup = setup(server()).await;
+    setup.sign_in().await;
+    let again = setup.run("login linear").await;
+    again.assert(0, "already signed in to `linear`; 2 tools; ");
+    again.assert(0, "run `mcp-manifold logout linear` first");
+    assert_eq!(setup.server.count(Part::Authorization), 1);
+}
+
+#[tokio::test]
+async fn a_login_that_ended_is_made_anew() {
+    let setup = setup(server()).await;
+    setup.sign_in().await;
+    setup.server.revoke_all();
+    setup.sign_in().await;
+    assert_eq!(setup.server.count(Part::Registration), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_lets_everybody_in_needs_no_sign_in() {
+    for (kind, open) in upstream::kinds() {
+        let open = open().tool("a").start().await;
+        let program = proxy::new().upstream("open", &open);
+        let ended = Ended::new(program.arg("login").arg("open").output().await);
+        ended.assert(0, "`open` needs no sign-in; 1 tool\n");
+        assert_eq!(ended.stdout, "", "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_asks_only_when_a_tool_is_called_can_be_signed_in_to() {
+    let server = server().start().await;
+    let upstream = upstream::modern().tool("search").tool("write");
+    let upstream = protect(&server, upstream);
+    let upstream = upstream
+        .open("server/discover")
+        .open("tools/list")
+        .start()
+        .await;
+    let home = proxy::home();
+    let setup = Setup {
+        server,
+        upstream,
+        home,
+    };
+    setup.sign_in().await;
+    let again = setup.run("login linear").await;
+    again.assert(0, "already signed in to `linear`; 2 tools; ");
+}
+
+#[tokio::test]
+async fn a_login_that_is_denied_or_interrupted_says_what_to_do() {
+    let setup = setup(server()).await;
+    let (mut client, url) = setup.login("login linear --no-browser").await;
+    Browser::denying().open(&url).await;
+    assert_eq!(client.wait().await.code(), Some(1));
+    let stderr = client.stderr();
+    assert!(
+        stderr.contains("mcp-manifold: `linear`: the sign-in was denied"),
+        "{stderr}"
+    );
+    assert!(
+        stderr.ends_with("; sign in again to allow it\n"),
+        "{stderr}"
+    );
+
+    // The answer to the request for tokens is lost, and the code with it.
+    setup.server.lose_answer(Part::Token);
+    let (mut client, url) = setup.login("login linear --no-browser").await;
+    Browser::consenting().open(&url).await;
+    assert_eq!(client.wait().await.code(), Some(1));
+    let stderr = client.stderr();
+    assert!(stderr.contains("gives no answer"), "{stderr}");
+    setup.assert_tells_no_secret(&stderr);
+    setup.sign_in().await;
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_reached_is_told() {
+    let program = proxy::new().upstream("away", "http://127.0.0.1:1/mcp");
+    let ended = Ended::new(program.arg("login").arg("away").output().await);
+    ended.assert(1, "mcp-manifold: `away`: cannot connect: ");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_login_that_was_stopped_is_finished_by_the_next_at_the_same_page() {
+    let setup = setup(server()).await;
+    let (mut client, url) = setup.login("login linear --no-browser").await;
+    client.signal("INT").await;
+    assert_eq!(client.wait().await.code(), Some(130));
+    assert!(
+        client.stderr().ends_with(&format!("{PASTE}\n")),
+        "{}",
+        client.stderr()
+    );
+
+    let redirect = Browser::consenting().redirect(&url).await.unwrap();
+    let (mut client, again) = setup.login("login linear --no-browser").await;
+    assert_eq!(url, again);
+    Browser::consenting().deliver(&redirect).await;
+    setup.signed_in(&mut client).await;
+    assert_eq!(setup.server.count(Part::Registration), 1);
+}
+
+#[tokio::test]
+async fn a_login_by_hand_is_what_the_command_is_for() {
+    let setup = setup(server()).await;
+    let manual = json!({"oauth": {"login": "manual"}});
+    let command = setup.command("login linear --no-browser");
+    let mut client = command.extra("linear", manual).start().await;
+    client.wait_for_stderr(PASTE).await;
+    Browser::consenting()
+        .open(&lone_line(&client, "http"))
+        .await;
+    setup.signed_in(&mut client).await;
+}
+
+#[tokio::test]
+async fn no_log_tells_a_secret() {
+    let setup = setup(server()).await;
+    let command = setup
+        .command("login linear --no-browser")
+        .env("RUST_LOG", "trace");
+    let mut client = command.start().await;
+    client.wait_for_stderr(PASTE).await;
+    let url = lone_line(&client, "http");
+    let redirect = Browser::consenting().redirect(&url).await.unwrap();
+    client.send_line(redirect.as_str()).await;
+    assert_eq!(client.wait().await.code(), Some(0), "{}", client.stderr());
+    assert!(!setup.server.secrets().is_empty());
+    setup.assert_tells_no_secret(&client.stderr());
+    let ended = setup
+        .command("logout linear")
+        .env("RUST_LOG", "trace")
+        .output()
+        .await;
+    let ended = Ended::new(ended);
+    ended.assert(0, "signed out");
+    setup.assert_tells_no_secret(&ended.stderr);
+}

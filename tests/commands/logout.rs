@@ -1,0 +1,91 @@
+//! The end of a login: at the server, on this machine, and for the proxies that run.
+
+use super::support::oauth::{Part, server};
+use super::{Ended, setup};
+use serde_json::json;
+
+#[tokio::test]
+async fn a_login_ends_at_the_server_and_on_this_machine() {
+    let setup = setup(server()).await;
+    setup.sign_in().await;
+    let ended = setup.run("logout linear").await;
+    ended.assert(0, "signed out of `linear`; its server took the tokens back");
+    assert_eq!(ended.stdout, "");
+    assert_eq!(setup.server.revoked(), 1);
+    assert_eq!(setup.stored(), ["login.json", "upstream.json"]);
+    setup
+        .run("logout linear")
+        .await
+        .assert(0, "nothing is stored for `linear`");
+    setup.sign_in().await;
+}
+
+#[tokio::test]
+async fn what_the_server_cannot_do_is_told_and_the_rest_is_done() {
+    let setup = setup(server().without_revocation()).await;
+    setup.sign_in().await;
+    let ended = setup.run("logout linear").await;
+    ended.assert(
+        0,
+        "the tokens stay good until they end: its authorization server `http",
+    );
+    ended.assert(0, "has no way to take tokens back");
+    assert_eq!(setup.stored(), ["login.json", "upstream.json"]);
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_keeps_nobody_from_signing_out() {
+    let setup = setup(server()).await;
+    setup.sign_in().await;
+    setup.server.fail(Part::Revocation, 503);
+    let ended = setup.run("logout linear").await;
+    ended.assert(0, "the tokens stay good until they end: ");
+    assert_eq!(setup.stored(), ["login.json", "upstream.json"]);
+}
+
+#[tokio::test]
+async fn nothing_is_made_where_nothing_is_stored() {
+    let setup = setup(server()).await;
+    let ended = setup.run("logout linear").await;
+    ended.assert(0, "nothing is stored for `linear`\n");
+    assert!(!setup.home.path().join(".mcp-manifold").exists());
+    assert_eq!(setup.upstream.refused(), []);
+}
+
+#[tokio::test]
+async fn a_login_that_nobody_finished_is_forgotten() {
+    let setup = setup(server()).await;
+    let (mut client, _) = setup.login("login linear --no-browser").await;
+    client.kill().await;
+    let ended = setup.run("logout linear").await;
+    ended.assert(
+        0,
+        "nobody was signed in to `linear`; what else was stored is deleted",
+    );
+    assert_eq!(setup.stored(), ["login.json", "upstream.json"]);
+}
+
+#[tokio::test]
+async fn a_login_from_before_signing_in_was_turned_off_ends_too() {
+    let setup = setup(server()).await;
+    setup.sign_in().await;
+    let command = setup
+        .command("logout linear")
+        .extra("linear", json!({"oauth": false}));
+    let ended = Ended::new(command.output().await);
+    ended.assert(0, "signed out of `linear`");
+    assert_eq!(setup.server.revoked(), 1);
+}
+
+#[tokio::test]
+async fn a_proxy_that_runs_notices() {
+    let setup = setup(server()).await;
+    setup.sign_in().await;
+    let mut serving = setup.command("").start().await;
+    serving.initialize().await;
+    assert_eq!(serving.tool_names().await, ["search", "write"]);
+    setup.run("logout linear").await.assert(0, "signed out");
+    let called = serving.call("search", json!({})).await;
+    let message = called["error"]["message"].as_str().unwrap();
+    assert!(message.contains("it needs you to sign in"), "{message}");
+}

@@ -1,0 +1,96 @@
+//! What a person pastes into `login --no-browser`: right in several shapes, or wrong first.
+
+use super::support::oauth::{Browser, Iss, Part, server};
+use super::{Setup, setup};
+
+/// Begins a login, pastes `wrong` and what `right` makes of the redirect, and waits for the end.
+async fn paste(setup: &Setup, wrong: &[(&str, &str)], right: impl Fn(&url::Url) -> String) {
+    let (mut client, page) = setup.login("login linear --no-browser").await;
+    let redirect = Browser::consenting().redirect(&page).await.unwrap();
+    for (text, complaint) in wrong {
+        client.send_line(text.replace("{page}", &page)).await;
+        client
+            .wait_for_stderr(&format!("mcp-manifold: {complaint}"))
+            .await;
+    }
+    client.send_line(right(&redirect)).await;
+    setup.signed_in(&mut client).await;
+    assert_eq!(setup.server.count(Part::Token), 1);
+    assert_eq!(setup.server.refusals(), []);
+}
+
+fn code_of(redirect: &url::Url) -> String {
+    let code = redirect.query_pairs().find(|(name, _)| name == "code");
+    code.unwrap().1.into_owned()
+}
+
+const WRONG: [(&str, &str); 3] = [
+    ("{page}", "that is the address of the sign-in page"),
+    (
+        "http://127.0.0.1/callback",
+        "that is not the answer to a sign-in",
+    ),
+    ("code=a&state=b", "the answer belongs to another sign-in"),
+];
+
+#[tokio::test]
+async fn an_address_signs_in_after_others_that_do_not() {
+    let setup = setup(server()).await;
+    paste(&setup, &WRONG, |redirect| format!("  '{redirect}'  ")).await;
+}
+
+#[tokio::test]
+async fn a_query_signs_in() {
+    let setup = setup(server()).await;
+    paste(&setup, &WRONG, |redirect| {
+        redirect.query().unwrap().to_owned()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_bare_code_signs_in_where_the_server_does_not_name_itself() {
+    let setup = setup(server().iss(Iss::Off)).await;
+    paste(&setup, &WRONG, code_of).await;
+}
+
+#[tokio::test]
+async fn a_bare_code_is_asked_to_be_more_where_the_server_names_itself() {
+    let setup = setup(server()).await;
+    let wrong = [("a-code", "the code alone does not say that it is from")];
+    paste(&setup, &wrong, ToString::to_string).await;
+}
+
+#[tokio::test]
+async fn a_code_that_the_server_refuses_ends_the_login() {
+    let setup = setup(server().iss(Iss::Off)).await;
+    let (mut client, _) = setup.login("login linear --no-browser").await;
+    client.send_line("made-up").await;
+    assert_eq!(client.wait().await.code(), Some(1));
+    let stderr = client.stderr();
+    assert!(stderr.contains("takes the login no more"), "{stderr}");
+    setup.sign_in().await;
+}
+
+#[tokio::test]
+async fn the_browser_may_come_when_nobody_pastes() {
+    let setup = setup(server()).await;
+    let (mut client, page) = setup.login("login linear --no-browser").await;
+    client.send_line("").await;
+    client.close_stdin();
+    assert_eq!(Browser::consenting().open(&page).await.status, 200);
+    setup.signed_in(&mut client).await;
+}
+
+#[tokio::test]
+async fn the_login_of_another_process_is_taken() {
+    let setup = setup(server()).await;
+    let (mut first, page) = setup.login("login linear --no-browser").await;
+    let (mut second, same) = setup.login("login linear --no-browser").await;
+    assert_eq!(page, same);
+    let redirect = Browser::consenting().redirect(&page).await.unwrap();
+    second.send_line(redirect.as_str()).await;
+    setup.signed_in(&mut first).await;
+    setup.signed_in(&mut second).await;
+    assert_eq!(setup.server.count(Part::Token), 1);
+}

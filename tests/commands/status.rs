@@ -1,0 +1,212 @@
+//! What `status` says of each upstream, to people and to programs.
+
+use serde_json::{Value, json};
+
+use super::support::oauth::{Part, server};
+use super::support::{Endpoint, proxy, upstream};
+use super::{Ended, Setup, setup};
+
+impl Setup {
+    /// Has the stored token end long ago.
+    fn end_token(&self) {
+        let file = self.folder().join("tokens.json");
+        let mut tokens: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        assert!(tokens["expires_at"].is_u64(), "{tokens}");
+        tokens["expires_at"] = json!(1_600_000_000);
+        tokens["issued_at"] = json!(1_500_000_000);
+        std::fs::write(&file, tokens.to_string()).unwrap();
+    }
+}
+
+/// The JSON with what differs from run to run replaced.
+async fn json_of(setup: &Setup, line: &str, code: i32) -> String {
+    let ended = setup.run(line).await;
+    assert_eq!(ended.code, code, "{}", ended.stderr);
+    let text = ended.stdout.replace(&setup.upstream.url(), "(url)");
+    let mut text = text.replace(&setup.server.issuer(), "(issuer)");
+    let row = &ended.json()["upstreams"][0];
+    for (key, shown) in [("clientId", "\"(id)\""), ("expiresAt", "1800000000")] {
+        if !row[key].is_null() {
+            text = text.replace(&row[key].to_string(), shown);
+        }
+    }
+    text
+}
+
+#[tokio::test]
+async fn programs_read_it_before_and_after_a_login() {
+    let setup = setup(server().scopes("read write")).await;
+    insta::assert_snapshot!("before", json_of(&setup, "status --json", 1).await);
+    setup.sign_in().await;
+    insta::assert_snapshot!("after", json_of(&setup, "status --json", 0).await);
+    insta::assert_snapshot!(
+        "offline",
+        json_of(&setup, "status --json --offline", 0).await
+    );
+    assert_eq!(setup.server.count(Part::Authorization), 1);
+    assert_eq!(setup.server.count(Part::Registration), 1);
+}
+
+#[tokio::test]
+async fn people_see_what_is_missing_and_what_to_type() {
+    let setup = setup(server()).await;
+    let open = upstream::legacy().tool("a").start().await;
+    let status = || {
+        let command = setup.command("status").upstream("open", &open);
+        async { Ended::new(command.output().await) }
+    };
+    let before = status().await;
+    assert_eq!(before.code, 1, "{}", before.stdout);
+    let lines: Vec<_> = before.stdout.lines().collect();
+    assert!(
+        lines[0].starts_with("NAME    SIGN-IN        SCOPES  SERVER"),
+        "{lines:#?}"
+    );
+    assert!(
+        lines[1].starts_with("linear  not signed in  -       -"),
+        "{lines:#?}"
+    );
+    assert!(
+        lines[2].contains("Streamable HTTP 2025-11-25 (legacy), 1 tool"),
+        "{lines:#?}"
+    );
+    assert_eq!(
+        lines[3..],
+        [
+            "",
+            "linear: it needs you to sign in; run `mcp-manifold login linear`"
+        ]
+    );
+    assert!(setup.stored().is_empty());
+
+    setup.sign_in().await;
+    let after = status().await;
+    assert_eq!(after.code, 0, "{}", after.stdout);
+    let line = after.stdout.lines().nth(1).unwrap();
+    assert!(line.starts_with("linear  signed in, renewed in "), "{line}");
+    assert!(
+        line.contains("Streamable HTTP 2026-07-28 (modern), 2 tools"),
+        "{line}"
+    );
+    assert_eq!(after.stderr, "");
+}
+
+#[tokio::test]
+async fn offline_nobody_is_asked() {
+    let setup = setup(server()).await;
+    let ended = setup.run("status --offline").await;
+    assert_eq!(ended.code, 0);
+    assert!(
+        ended.stdout.contains("linear  nothing stored"),
+        "{}",
+        ended.stdout
+    );
+    assert_eq!(setup.upstream.refused(), []);
+    assert!(!setup.home.path().join(".mcp-manifold").exists());
+}
+
+#[tokio::test]
+async fn a_login_that_waits_is_named_with_its_page() {
+    let setup = setup(server()).await;
+    let (mut client, page) = setup.login("login linear --no-browser").await;
+    let status = setup.run("status --json").await;
+    assert_eq!(status.code, 1);
+    assert_eq!(status.json()["upstreams"][0]["signInUrl"], page);
+    client.kill().await;
+}
+
+#[tokio::test]
+async fn a_token_that_ended_is_renewed_or_told() {
+    let renewed = setup(server()).await;
+    renewed.sign_in().await;
+    renewed.end_token();
+    let ended = renewed.run("status --offline").await;
+    assert!(
+        ended.stdout.contains("signed in, renewed when used"),
+        "{}",
+        ended.stdout
+    );
+    assert_eq!(ended.code, 0);
+    assert_eq!(renewed.server.grants("refresh_token").len(), 0);
+    assert_eq!(renewed.run("status").await.code, 0);
+    assert_eq!(renewed.server.grants("refresh_token").len(), 1);
+
+    // It ends by what the server says, and is good all the same.
+    let ending = setup(server().without_refresh_tokens()).await;
+    ending.sign_in().await;
+    ending.end_token();
+    let ended = ending.run("status --offline").await;
+    assert_eq!(ended.code, 1, "{}", ended.stdout);
+    let missing = "\nlinear: its token has ended, and cannot be renewed; \
+                   run `mcp-manifold login linear`\n";
+    assert!(ended.stdout.ends_with(missing), "{}", ended.stdout);
+    assert_eq!(ending.run("status").await.code, 0);
+    ending.server.revoke_all();
+    let ended = ending.run("status").await;
+    assert_eq!(ended.code, 1);
+    assert!(
+        ended.stdout.contains("linear  not signed in  "),
+        "{}",
+        ended.stdout
+    );
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_told_and_costs_the_status() {
+    let setup = setup(server()).await;
+    setup.sign_in().await;
+    let command = setup
+        .command("status --json")
+        .upstream("away", "http://127.0.0.1:1/mcp");
+    let command = command.upstream("clear", "http://mcp.example.com/mcp");
+    let ended = Ended::new(command.output().await);
+    assert_eq!(ended.code, 1);
+    let json = ended.json();
+    let [linear, away] = &json["upstreams"].as_array().unwrap()[..] else {
+        panic!("{json}");
+    };
+    assert_eq!(linear["problem"], Value::Null);
+    assert_eq!(away["signIn"], "unknown");
+    assert_eq!(away["command"], Value::Null);
+    let problem = away["problem"].as_str().unwrap();
+    assert!(problem.starts_with("cannot connect: "), "{problem}");
+    let problem = json["problems"][0].as_str().unwrap();
+    assert!(problem.contains("upstream `clear`: url: "), "{problem}");
+
+    std::fs::write(setup.folder().join("tokens.json"), "{").unwrap();
+    let ended = setup.run("status --offline").await;
+    assert_eq!(ended.code, 1);
+    assert!(
+        ended.stdout.contains("tokens.json` is damaged"),
+        "{}",
+        ended.stdout
+    );
+}
+
+#[tokio::test]
+async fn an_upstream_without_sign_in_is_well() {
+    let open = upstream::http_sse().tool("a").start().await;
+    let command = |extra: Value, line: &str| {
+        let program = proxy::new().upstream("open", &open).extra("open", extra);
+        line.split(' ').fold(program, proxy::Builder::arg)
+    };
+    let cases = [
+        (json!({}), "not needed"),
+        (json!({"oauth": "off"}), "off"),
+        (
+            json!({"headers": {"Authorization": "Bearer x"}}),
+            "by its own header",
+        ),
+    ];
+    for (extra, shown) in cases {
+        let ended = Ended::new(command(extra, "status").output().await);
+        assert_eq!(ended.code, 0, "{}", ended.stdout);
+        let line = ended.stdout.lines().nth(1).unwrap();
+        assert!(line.starts_with(&format!("open  {shown}  ")), "{line}");
+        assert!(
+            line.contains("HTTP+SSE 2024-11-05 (legacy), 1 tool"),
+            "{line}"
+        );
+        assert!(line.ends_with(&open.url()), "{line}");
+    }
+}
