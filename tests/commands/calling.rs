@@ -63,3 +63,25 @@ async fn an_upstream_without_sign_in_says_why() {
         assert!(!ended.stderr.contains("hidden"));
     }
 }
+
+#[tokio::test]
+async fn the_page_about_the_commands_names_every_option_and_member() {
+    let setup = setup(server()).await;
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/commands.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let mut options = Vec::new();
+    for command in ["login", "logout", "status"] {
+        let help = setup.run(&format!("{command} --help")).await.stdout;
+        let words = help.split(|c: char| !(c.is_ascii_lowercase() || c == '-'));
+        options.extend(words.filter(|it| it.starts_with("--")).map(str::to_owned));
+    }
+    assert!(options.len() > 10, "{options:?}");
+    for option in options {
+        assert!(page.contains(&format!("`{option}")), "{option}");
+    }
+    let json = setup.run("status --offline --json").await.json();
+    let members = json["upstreams"][0].as_object().unwrap().keys();
+    for member in members.chain(json.as_object().unwrap().keys()) {
+        assert!(page.contains(&format!("`{member}`")), "{member}");
+    }
+}
