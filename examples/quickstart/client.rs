@@ -12,7 +12,6 @@ use rmcp::service::{NotificationContext, RunningService};
 use rmcp::transport::TokioChildProcess;
 use rmcp::{ClientHandler, RoleClient, ServiceExt};
 use serde_json::{Map, Value};
-use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 use tokio::process::{ChildStderr, Command};
 use tokio::sync::Notify;
@@ -22,7 +21,8 @@ use tokio::time::timeout;
 use crate::STEP_TIMEOUT;
 
 /// Settings that would lead the proxy elsewhere than to the three servers and a home of its own.
-const NOT_INHERITED: [&str; 9] = [
+const NOT_INHERITED: [&str; 10] = [
+    "MCP_MANIFOLD_HOME",
     "PROXY_URL",
     "PROXY_TRANSPORT",
     "PROXY_INCLUDE_TOOLS",
@@ -34,11 +34,23 @@ const NOT_INHERITED: [&str; 9] = [
     "XDG_RUNTIME_DIR",
 ];
 
+/// Gives the proxy these upstreams and this home, and nothing that would lead it elsewhere.
+pub(crate) fn isolate(command: &mut Command, home: &Path, upstreams: &str) {
+    for name in NOT_INHERITED {
+        command.env_remove(name);
+    }
+    command
+        .env("PROXY_UPSTREAMS", upstreams)
+        .env("HOME", home)
+        .env("USERPROFILE", home)
+        .env("NO_PROXY", "127.0.0.1")
+        .env("no_proxy", "127.0.0.1");
+}
+
 /// A connection to a proxy of its own.
 pub(crate) struct Client {
     service: RunningService<RoleClient, Listener>,
     log: Option<JoinHandle<String>>,
-    _home: TempDir,
 }
 
 /// Notices that the tools have changed.
@@ -56,18 +68,9 @@ impl ClientHandler for Listener {
 
 impl Client {
     /// Launches the proxy and goes through the handshake with it.
-    pub(crate) async fn launch(proxy: &Path, upstreams: &str) -> Result<Self> {
-        let home = TempDir::new().context("making a home directory for the proxy")?;
+    pub(crate) async fn launch(proxy: &Path, home: &Path, upstreams: &str) -> Result<Self> {
         let mut command = Command::new(proxy);
-        for name in NOT_INHERITED {
-            command.env_remove(name);
-        }
-        command
-            .env("PROXY_UPSTREAMS", upstreams)
-            .env("HOME", home.path())
-            .env("USERPROFILE", home.path())
-            .env("NO_PROXY", "127.0.0.1")
-            .env("no_proxy", "127.0.0.1");
+        isolate(&mut command, home, upstreams);
         // Whoever asks for the log sees it as it comes; else it is kept for the case of a failure.
         let stderr = match std::env::var_os("DEBUG") {
             Some(_) => Stdio::inherit(),
@@ -79,11 +82,7 @@ impl Client {
         let handshake = timeout(STEP_TIMEOUT, Listener::default().serve(child));
         let error = match handshake.await {
             Ok(Ok(service)) => {
-                return Ok(Self {
-                    service,
-                    log,
-                    _home: home,
-                });
+                return Ok(Self { service, log });
             }
             Ok(Err(error)) => anyhow::Error::new(error),
             Err(error) => anyhow::Error::new(error),

@@ -1,16 +1,19 @@
 //! Shows the proxy at work with nothing else installed and nothing reached but this machine.
 //!
-//! Starts three MCP servers, one of each kind there is, on the loopback interface; launches the
-//! real `mcp-manifold` over them as a client would; lists the tools it offers and calls them.
+//! Starts three MCP servers, one of each kind there is, on the loopback interface, and signs in to
+//! the one that wants it, as a person with a browser would; launches the real `mcp-manifold` over
+//! them as a client would; lists the tools it offers and calls them.
 //! It exits with 0 only when every tool was there and every answer was right.
 //!
 //! `cargo run --example quickstart`; with `-- --stay` the servers stay up until Ctrl-C, so that
 //! the configuration printed at the end can be tried in Claude Code. `DEBUG=1` shows the
 //! proxy's log.
 
+mod authority;
 mod binary;
 mod client;
 mod clock;
+mod person;
 mod print;
 mod servers;
 mod tour;
@@ -20,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
+use tempfile::TempDir;
 
 use client::Client;
 use print::Printer;
@@ -54,7 +58,10 @@ async fn run(printer: &Printer) -> Result<()> {
     let upstreams = upstreams(&servers)?;
     printer.configuration(&upstreams);
     let upstreams = format!("[{}]", upstreams.join(","));
-    let mut client = Client::launch(&proxy, &upstreams).await?;
+    let home = TempDir::new().context("making a home directory for the proxy")?;
+    person::sign_in(&proxy, home.path(), &upstreams, "notes").await?;
+    printer.signed_in("notes");
+    let mut client = Client::launch(&proxy, home.path(), &upstreams).await?;
     if let Err(error) = tour(printer, &mut client).await {
         printer.log(&client.stop().await);
         return Err(error);

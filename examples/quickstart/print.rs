@@ -61,7 +61,7 @@ impl Printer {
             (
                 "notes",
                 &servers.notes,
-                "Streamable HTTP, 2025-11-25, with sessions",
+                "Streamable HTTP, 2025-11-25, with sessions, behind OAuth",
             ),
             ("clock", &servers.clock, "HTTP+SSE, 2024-11-05"),
         ] {
@@ -73,6 +73,11 @@ impl Printer {
     pub(crate) fn configuration(&self, upstreams: &[String]) {
         self.heading("One proxy in front of them, with this in PROXY_UPSTREAMS");
         println!("  [\n    {}\n  ]", upstreams.join(",\n    "));
+    }
+
+    pub(crate) fn signed_in(&self, name: &str) {
+        self.heading("A sign-in, for which a script was the browser");
+        println!("  mcp-manifold login {name} --no-browser");
     }
 
     pub(crate) fn tools(&self, tools: &[Tool]) {

@@ -1,5 +1,6 @@
 //! The three servers. `weather` and `notes` are servers of the official SDK over Streamable HTTP,
-//! one of the modern and one of the legacy era; `clock` is in [`clock`].
+//! one of the modern and one of the legacy era, and `notes` wants a sign-in at an [`Authority`];
+//! `clock` is in [`clock`].
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +13,7 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use rmcp::{ServerHandler, schemars, tool, tool_handler, tool_router};
 use tokio::net::TcpListener;
 
+use crate::authority::Authority;
 use crate::clock;
 
 /// Where the servers listen; they run until the program ends.
@@ -22,17 +24,21 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
-    /// Starts all three, each on a port that the system chooses.
+    /// Starts all three and the authorization server, each on a port that the system chooses.
     pub(crate) async fn start() -> Result<Self> {
         // The modern era has no sessions; each request carries what the server must know.
         let modern = StreamableHttpServerConfig::default()
             .with_legacy_session_mode(false)
             .with_stateless_protocol_metadata_required(true);
         let legacy = StreamableHttpServerConfig::default();
+        let (listener, issuer) = listen().await?;
+        let authority = Authority::new(&issuer);
+        serve(listener, authority.router());
+        let notes = authority.protect(router(with_notes(), legacy));
         Ok(Self {
-            weather: serve(router(|| Weather, modern), "/mcp").await?,
-            notes: serve(router(with_notes(), legacy), "/mcp").await?,
-            clock: serve(clock::router(), "/sse").await?,
+            weather: start(router(|| Weather, modern), "/mcp").await?,
+            notes: start(notes, "/mcp").await?,
+            clock: start(clock::router(), "/sse").await?,
         })
     }
 }
@@ -46,12 +52,21 @@ fn router<S: ServerHandler>(
     axum::Router::new().nest_service("/mcp", service)
 }
 
-async fn serve(router: axum::Router, path: &str) -> Result<String> {
+async fn start(router: axum::Router, path: &str) -> Result<String> {
+    let (listener, origin) = listen().await?;
+    serve(listener, router);
+    Ok(origin + path)
+}
+
+async fn listen() -> Result<(TcpListener, String)> {
     let listener = TcpListener::bind("127.0.0.1:0").await;
     let listener = listener.context("opening a port on 127.0.0.1")?;
-    let url = format!("http://{}{path}", listener.local_addr()?);
+    let origin = format!("http://{}", listener.local_addr()?);
+    Ok((listener, origin))
+}
+
+fn serve(listener: TcpListener, router: axum::Router) {
     tokio::spawn(async move { axum::serve(listener, router).await });
-    Ok(url)
 }
 
 /// City, degrees Celsius, sky.
