@@ -123,7 +123,11 @@ impl Login {
                     Ok((_, listing)) => {
                         let tools = listing.tools.len();
                         let now = self.authorizer.status().await.ok().flatten();
-                        if now.is_none() && self.authorizer.begin_unasked().await {
+                        let more = match now {
+                            None => self.authorizer.begin_unasked().await,
+                            Some(_) => self.authorizer.begin_wanted().await,
+                        };
+                        if more {
                             open = Some(tools);
                             continue;
                         }

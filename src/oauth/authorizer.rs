@@ -170,6 +170,7 @@ impl Authorizer {
         if let Some(held) = held.as_ref() {
             if need.step_up {
                 self.check_step_up(held, &need)?;
+                self.note_wanted(&need).await?;
             } else if !held.is_new() && self.can_renew(held) && self.renew(held.clone()).await? {
                 return Ok(());
             }

@@ -32,6 +32,9 @@ pub(super) struct Logins {
     /// The scope that was asked for then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) asked: Option<String>,
+    /// The scope that a request lacked and nobody has granted yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) wanted: Option<String>,
     /// Whether somebody signed out, and so does not want to be asked.
     #[serde(default)]
     pub(super) signed_out: bool,
@@ -81,6 +84,7 @@ impl Logins {
     pub(super) fn signed_in(&mut self, now: Timestamp, asked: Option<String>) {
         self.pending = None;
         self.signed_out = false;
+        self.wanted = None;
         self.signed_in_at = Some(now);
         self.asked = asked;
     }

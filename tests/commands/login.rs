@@ -246,6 +246,42 @@ async fn a_login_by_hand_is_what_the_command_is_for() {
 }
 
 #[tokio::test]
+async fn what_a_call_lacked_is_granted_by_the_command() {
+    // By hand, and where the proxy waits at a page that nobody can open.
+    for login in ["manual", "auto"] {
+        let server = server().scopes("read write").start().await;
+        let upstream = upstream::modern().tool("search").tool("write");
+        let upstream = protect(&server, upstream).scopes("read");
+        let setup = Setup {
+            upstream: upstream.tool_scopes("write", "write").start().await,
+            home: proxy::home(),
+            server,
+        };
+        setup.sign_in().await;
+        let extra = json!({"oauth": {"login": login}});
+        let serving = setup.command("").extra("linear", extra);
+        let mut serving = serving.start().await;
+        serving.initialize().await;
+        serving.wait_for_tools(&["search", "write"]).await;
+        let refused = serving.call("write", json!({})).await;
+        let message = refused["error"]["message"].as_str().unwrap();
+        assert!(
+            message.contains("run `mcp-manifold login linear`"),
+            "{message}"
+        );
+
+        let (mut client, url) = setup.login("login linear --no-browser").await;
+        let redirect = Browser::consenting().redirect(&url).await.unwrap();
+        client.send_line(redirect.as_str()).await;
+        setup.signed_in(&mut client).await;
+        let called = serving.call("write", json!({})).await;
+        assert!(called["result"].is_object(), "{login}: {called}");
+        let again = setup.run("login linear").await;
+        again.assert(0, "already signed in to `linear`; 2 tools; ");
+    }
+}
+
+#[tokio::test]
 async fn no_log_tells_a_secret() {
     let setup = setup(server()).await;
     let command = setup

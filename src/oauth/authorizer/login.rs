@@ -10,12 +10,14 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::{Instrument, debug, warn};
 
+use super::server::put;
 use super::wait::Mark;
 use super::{Authorizer, Need, lock};
 use crate::config::{Login, Secret};
 use crate::oauth::SignInError;
 use crate::oauth::discovery::{Question, discover};
 use crate::oauth::logins::Logins;
+use crate::oauth::scope;
 use crate::oauth::sign_in::Needed;
 use crate::oauth::store::{Slot, Task};
 use crate::oauth::tokens::Timestamp;
@@ -100,6 +102,41 @@ impl Authorizer {
             let _ = self.begin_login(Need::default()).await;
         }
         wants
+    }
+
+    /// Begins a login for more than is granted, if a request lacked something that nobody has
+    /// granted since. Says whether it did.
+    pub async fn begin_wanted(self: &Arc<Self>) -> bool {
+        let logins = self.logins().load().await;
+        let wanted = logins.ok().and_then(|logins| logins.record?.wanted);
+        let (Some(wanted), Some(held)) = (wanted, self.held()) else {
+            return false;
+        };
+        let granted = held.tokens.scope.as_deref().unwrap_or_default();
+        let wants = !scope::covers(granted, &wanted);
+        if wants {
+            let need = Need {
+                refused: Some(held.tokens.access_token.clone()),
+                scope: Some(wanted),
+                step_up: true,
+                ..Need::default()
+            };
+            // What comes of it is told by the state.
+            let _ = self.begin_login(need).await;
+        }
+        wants
+    }
+
+    /// Writes down what a request lacked, for a person who signs in by the command.
+    pub(super) async fn note_wanted(&self, need: &Need) -> Result<(), SignInError> {
+        let slot = self.logins();
+        let mut logins = slot.load().await?.record.unwrap_or_default();
+        let wanted = scope::union([logins.wanted.as_deref(), need.scope.as_deref()]);
+        if logins.wanted != wanted {
+            logins.wanted = wanted;
+            put(&slot, logins).await?;
+        }
+        Ok(())
     }
 
     /// Has a login running that may get what is needed; false when the one that runs cannot.
