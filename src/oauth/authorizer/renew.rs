@@ -46,6 +46,9 @@ impl Authorizer {
         let Some(held) = self.held() else {
             return Ok(false);
         };
+        if !self.can_renew(&held) {
+            return Ok(false);
+        }
         if held.tokens.refresh_token.is_none() {
             let need = Need {
                 refused: used.cloned(),
