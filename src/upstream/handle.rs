@@ -18,7 +18,7 @@ use super::live::{Identity, Live};
 use super::request::Request;
 use crate::config;
 use crate::net::Clients;
-use crate::oauth::Authorizer;
+use crate::oauth::{Authorizer, SignInError};
 
 /// How long a call waits for an upstream that is not connected.
 const READY_TIMEOUT: Duration = Duration::from_secs(25);
@@ -203,23 +203,25 @@ impl Upstream {
                     self.shared.expired.send_replace(gone);
                 }
                 (TransportError::SignIn(error), _)
-                    if error.is_under_way() && logins < MAX_LOGINS && self.login_over().await =>
+                    if error.is_under_way() && logins < MAX_LOGINS =>
                 {
-                    logins += 1;
+                    match self.login_over().await {
+                        Some(Ok(())) => logins += 1,
+                        Some(Err(error)) => {
+                            return Err(self.error(method, TransportError::SignIn(error)));
+                        }
+                        None => return Err(self.error(method, cause)),
+                    }
                 }
                 _ => return Err(self.error(method, cause)),
             }
         }
     }
 
-    /// Waits a while for the person who is about to sign in. Says whether it is worth another try.
-    async fn login_over(&self) -> bool {
-        let Some(authorizer) = &self.shared.authorizer else {
-            return false;
-        };
-        timeout(LOGIN_TIMEOUT, authorizer.login_over())
-            .await
-            .is_ok()
+    /// Waits a while for the person who is about to sign in, and says what came of it, if anything did.
+    async fn login_over(&self) -> Option<Result<(), SignInError>> {
+        let authorizer = self.shared.authorizer.as_ref()?;
+        timeout(LOGIN_TIMEOUT, authorizer.login_over()).await.ok()
     }
 
     /// Sends a notification, if the upstream is connected and its era knows any.

@@ -74,7 +74,7 @@ impl Authorizer {
         }
         while !self.start_login(&need) {
             // The login that runs has its tokens, which are those that were refused: it is all but over.
-            self.login_over().await;
+            drop(self.login_over().await);
         }
         let mut state = self.login.subscribe();
         let known = state.wait_for(|state| !matches!(state, LoginState::Preparing));

@@ -7,6 +7,7 @@ use tokio::time::sleep;
 use super::Authorizer;
 use super::login::LoginState;
 use crate::config::Secret;
+use crate::oauth::SignInError;
 
 /// How soon a login that another process made is seen by one that waits for nothing else.
 const POLL: Duration = Duration::from_secs(1);
@@ -16,12 +17,18 @@ const POLL: Duration = Duration::from_secs(1);
 pub struct Mark(pub(super) Option<Secret>);
 
 impl Authorizer {
-    /// Waits until the login that is under way has come to its end, good or bad.
-    pub async fn login_over(&self) {
+    /// Waits until the login that is under way has come to its end.
+    ///
+    /// # Errors
+    /// [`SignInError`], when it got no tokens.
+    pub async fn login_over(&self) -> Result<(), SignInError> {
         let mut state = self.login.subscribe();
         let over = |state: &LoginState| matches!(state, LoginState::Idle | LoginState::Failed(_));
-        // The sender lives as long as we do.
-        let _ = state.wait_for(over).await;
+        match state.wait_for(over).await.as_deref() {
+            Ok(LoginState::Failed(error)) => Err(error.clone()),
+            // The sender lives as long as we do.
+            _ => Ok(()),
+        }
     }
 
     /// The token in use now.
