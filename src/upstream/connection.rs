@@ -46,6 +46,8 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) async fn run(self, cancel: CancellationToken) {
         let mut backoff = Backoff::default();
+        // Why a person is needed, as it was told last.
+        let mut known = None;
         let authorizer = self.shared.authorizer.as_ref();
         for attempt in 1.. {
             let mark = authorizer.map(|authorizer| authorizer.mark());
@@ -73,7 +75,10 @@ impl Connection {
             let delay = backoff.next(&cause);
             // Where a person has to go was told by the login.
             let told = matches!(&cause, TransportError::SignIn(error) if error.url().is_some());
-            match !told && (was_up || backoff.failures == 1) {
+            let reason = cause.needs_a_person().then(|| cause.to_string());
+            let is_news = reason.is_some() && reason != known;
+            known = reason;
+            match !told && (was_up || is_news || backoff.failures == 1) {
                 true => warn!(error = %cause, retry_in = ?delay, "not connected"),
                 false => debug!(error = %cause, retry_in = ?delay, "still not connected"),
             }

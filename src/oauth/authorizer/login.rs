@@ -153,13 +153,19 @@ impl Authorizer {
             // Until the state is told no other may begin.
             let mut running = lock(&this.running);
             *running = None;
-            this.login.send_replace(match outcome {
+            let state = match outcome {
                 Ok(()) => LoginState::Idle,
                 Err(error) => {
-                    debug!(%error, "the login ended without tokens");
+                    // Who was told where to go may not know what came of it.
+                    let was_told = matches!(&*this.login.borrow(), LoginState::Waiting(_));
+                    match was_told && this.around.manner == Manner::Background {
+                        true => warn!(%error, "the login ended without tokens"),
+                        false => debug!(%error, "the login ended without tokens"),
+                    }
                     LoginState::Failed(error)
                 }
-            });
+            };
+            this.login.send_replace(state);
         };
         tokio::spawn(login.instrument(self.span()));
         true

@@ -86,7 +86,10 @@ impl Authorizer {
         let may = (something_else && logins.is_finished())
             || logins.may_open(Timestamp::now(), self.config.login_retry);
         if is_by_itself && would_open && !may {
-            return Err(self.not_begun("the last sign-in led nowhere").into());
+            return Err(match logins.is_finished() {
+                true => self.token_refused(),
+                false => self.not_begun("the last sign-in led nowhere").into(),
+            });
         }
         Ok(())
     }
