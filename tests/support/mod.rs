@@ -10,9 +10,12 @@
 // A `json!` written in place reads better than a reference to one.
 #![allow(clippy::needless_pass_by_value)]
 
+#[cfg(target_os = "linux")]
+pub mod desktop;
 pub mod gate;
 pub mod http;
 pub mod json;
+pub mod login_files;
 pub mod oauth;
 pub mod proxy;
 pub mod raw;

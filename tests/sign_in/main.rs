@@ -1,0 +1,15 @@
+//! Signing in, by the proxy itself: against a strict authorization server, with a person at a
+//! browser and every kind of upstream.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod everyday;
+mod headless;
+mod person;
+mod renewals;
+mod scopes;
+mod setup;
+mod upstreams;

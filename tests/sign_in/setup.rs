@@ -1,0 +1,149 @@
+//! What most tests begin with: one upstream behind one server, and a home to sign in from.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::desktop::Desktop;
+use crate::support::json::text_of;
+use crate::support::login_files::LoginFiles;
+use crate::support::oauth::{self, Browser, Part, Protected, Server, protect};
+use crate::support::proxy::{self, Client};
+use crate::support::raw::Request;
+use crate::support::upstream;
+
+/// A server, an upstream `a` with the tool `search` behind it, a desktop, and a home directory.
+pub(crate) struct Setup {
+    pub(crate) server: Server,
+    pub(crate) upstream: Protected,
+    pub(crate) desktop: Desktop,
+    pub(crate) home: Arc<TempDir>,
+}
+
+/// The usual server before a modern upstream.
+pub(crate) async fn usual() -> Setup {
+    before(oauth::server(), upstream::modern()).await
+}
+
+/// This server before this upstream, which gets its tool here.
+pub(crate) async fn before(server: oauth::Builder, upstream: upstream::Builder) -> Setup {
+    let server = server.start().await;
+    let upstream = protect(&server, upstream.tool("search")).start().await;
+    Setup::new(server, upstream)
+}
+
+impl Setup {
+    pub(crate) fn new(server: Server, upstream: Protected) -> Self {
+        let (desktop, home) = (Desktop::new(), proxy::home());
+        Self {
+            server,
+            upstream,
+            desktop,
+            home,
+        }
+    }
+
+    /// A proxy with this home, without a desktop.
+    pub(crate) fn proxy(&self) -> proxy::Builder {
+        proxy::new().upstream("a", &self.upstream).home(&self.home)
+    }
+
+    /// A client on the desktop, past its handshake.
+    pub(crate) async fn start(&self) -> Client {
+        started(self.proxy().on(&self.desktop)).await
+    }
+
+    /// A client on the desktop whose upstream is connected.
+    pub(crate) async fn ready(&self) -> Client {
+        let mut client = self.start().await;
+        client.wait_for_tools(&["search"]).await;
+        client
+    }
+
+    /// Signs in, ends, and makes that an hour ago.
+    pub(crate) async fn sign_in(&self) {
+        self.sign_in_as(Browser::consenting()).await;
+    }
+
+    /// The same, with this person.
+    pub(crate) async fn sign_in_as(&self, person: Browser) {
+        let mut client = self.start().await;
+        let page = person.open(&self.desktop.page().await).await;
+        assert_eq!(page.status, 200, "{}", page.text);
+        client.wait_for_tools(&["search"]).await;
+        assert!(client.close().await.success());
+        self.files().age();
+    }
+
+    /// A client that is connected, and whose login is an hour old.
+    pub(crate) async fn signed_in(&self) -> Client {
+        self.sign_in().await;
+        self.ready().await
+    }
+
+    pub(crate) fn files(&self) -> LoginFiles {
+        LoginFiles::new(self.home.path(), "a")
+    }
+
+    /// How often a token was renewed, or tried to be.
+    pub(crate) fn refreshes(&self) -> usize {
+        self.server.grants("refresh_token").len()
+    }
+
+    /// How many pages were opened.
+    pub(crate) async fn pages(&self) -> usize {
+        self.desktop.pages().await.len()
+    }
+
+    /// How many requests everything but the token endpoint got: those of a login.
+    pub(crate) fn login_requests(&self) -> [usize; 3] {
+        [Part::Metadata, Part::Registration, Part::Authorization]
+            .map(|part| self.server.count(part))
+    }
+
+    /// Panics if the server saw anything that it had to refuse.
+    pub(crate) fn assert_clean(&self) {
+        assert_eq!(self.server.refusals(), []);
+        assert_eq!((self.server.reuses(), self.server.revoked()), (0, 0));
+    }
+}
+
+/// A client past its handshake.
+pub(crate) async fn started(builder: proxy::Builder) -> Client {
+    let mut client = builder.start().await;
+    client.initialize().await;
+    client
+}
+
+/// Calls `search` and expects its answer.
+pub(crate) async fn search(client: &mut Client) {
+    search_for(client, "x").await;
+}
+
+/// Calls `search` for `text` and expects its answer.
+pub(crate) async fn search_for(client: &mut Client, text: &str) {
+    let answer = client.call("search", json!({"q": text})).await;
+    assert_eq!(text_of(&answer), format!(r#"search {{"q":"{text}"}}"#));
+}
+
+/// The error of an answer: its text and its `data`.
+pub(crate) fn error_of(answer: &Value) -> (String, Value) {
+    let error = &answer["error"];
+    let text = error["message"].as_str();
+    let text = text.unwrap_or_else(|| panic!("no error in {answer}"));
+    (text.to_owned(), error["data"].clone())
+}
+
+/// The tokens of these requests, each once, in order; an empty text for none.
+pub(crate) fn tokens(requests: &[Request]) -> Vec<String> {
+    let mut tokens = Vec::<String>::new();
+    for request in requests {
+        let header = request.header("authorization").unwrap_or_default();
+        let token = header.trim_start_matches("Bearer ").to_owned();
+        if !tokens.contains(&token) {
+            tokens.push(token);
+        }
+    }
+    tokens
+}
