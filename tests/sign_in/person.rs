@@ -4,35 +4,40 @@ use serde_json::json;
 
 use crate::setup::{Setup, error_of, search, started, usual};
 use crate::support::oauth::{Browser, Part};
-use crate::support::proxy::Client;
-
-/// The error of a call of `search`.
-async fn refused(client: &mut Client) -> String {
-    let answer = client.call("search", json!({})).await;
-    error_of(&answer).0
-}
 
 #[tokio::test]
 async fn a_person_who_says_no_is_not_asked_again() {
     let setup = usual().await;
     let mut client = setup.start().await;
     let page = Browser::denying().open(&setup.desktop.page().await).await;
-    assert!(
-        page.text.contains("You did not allow access to a"),
-        "{}",
-        page.text
-    );
-    client.wait_for_stderr("was denied").await;
-    for _ in 0..2 {
-        let text = refused(&mut client).await;
-        assert!(text.contains("mcp-manifold login a"), "{text}");
-    }
+    let text = &page.text;
+    assert!(text.contains("You did not allow access to a"), "{text}");
+    client.wait_for_stderr("the sign-in was denied").await;
     client.close().await;
     // Nor by the next who starts.
     let mut client = setup.start().await;
     client.wait_for_stderr("mcp-manifold login a").await;
+    client.close().await;
     assert_eq!(setup.pages().await, 1);
     assert_eq!(setup.server.count(Part::Token), 0);
+}
+
+#[tokio::test]
+async fn a_call_whose_person_says_no_is_told_so() {
+    let setup = usual().await;
+    let mut client = setup.signed_in().await;
+    setup.server.revoke_all();
+    let mut person = setup.desktop.used_by(Browser::denying());
+    let answer = client.call("search", json!({})).await;
+    let (text, data) = error_of(&answer);
+    assert!(text.contains("the sign-in was denied"), "{text}");
+    assert_eq!(data["outcome"], "not run");
+    person.pages(1).await;
+    let answer = client.call("search", json!({})).await;
+    let (text, _) = error_of(&answer);
+    assert!(text.contains("the last sign-in led nowhere"), "{text}");
+    assert!(text.contains("mcp-manifold login a"), "{text}");
+    assert_eq!(setup.pages().await, 2);
 }
 
 #[tokio::test]
@@ -51,8 +56,7 @@ async fn a_person_who_lets_it_lapse_is_not_asked_again_for_a_while() {
     setup.files().wait_for_the_person(11 * 60);
     let mut client = started(patient(&setup)).await;
     client.wait_for_stderr("the last sign-in led nowhere").await;
-    let text = refused(&mut client).await;
-    assert!(text.contains("mcp-manifold login a"), "{text}");
+    client.wait_for_stderr("mcp-manifold login a").await;
     client.close().await;
     assert_eq!(setup.pages().await, 1);
     // After a while it is tried again, with another page.

@@ -242,10 +242,11 @@ async fn a_token_that_is_refused_again_and_again_ends_in_a_clear_error() {
     let mut person = setup.desktop.used_by(Browser::consenting());
     let mut client = setup.start().await;
     person.pages(1).await;
-    client.wait_for_stderr("the last sign-in led nowhere").await;
-    let answer = client.call("search", json!({})).await;
-    let (text, _) = error_of(&answer);
-    assert!(text.contains("mcp-manifold login a"), "{text}");
+    client
+        .wait_for_stderr("refuses a token that was issued for it just now")
+        .await;
+    client.wait_for_stderr("mcp-manifold login a").await;
+    client.close().await;
     assert_eq!(setup.pages().await, 1);
     assert!(refusals.load(Ordering::Relaxed) < 20, "{refusals:?}");
 }
