@@ -172,7 +172,7 @@ impl Authorizer {
     }
 
     async fn log_in(self: &Arc<Self>, need: &Need) -> Result<(), SignInError> {
-        let mut shown = false;
+        let mut shown = None;
         // Whatever the directory says: another page must not be opened in vain.
         self.adopt(self.store.tokens().load().await?);
         loop {
@@ -188,26 +188,20 @@ impl Authorizer {
                 // A code is of use whoever waits for a browser; they take the tokens from the disk.
                 return self.device_login(need).await;
             }
-            let mut needed = self.waiting_elsewhere().await?;
-            if needed.url.is_some() {
-                if self.around.manner != Manner::Background && !shown {
+            let seen = self.logins().load().await?;
+            let logins = seen.record.unwrap_or_default();
+            if let Some(pending) = logins.pending(Timestamp::now())
+                && shown.as_ref() != Some(&pending.state)
+            {
+                let mut needed = self.waiting(Some(pending));
+                if self.claims_page(&logins, seen.version, need).await? {
                     self.show(&mut needed).await;
-                    shown = true;
+                    shown = Some(pending.state.clone());
                 }
                 self.publish(needed);
             }
             sleep(POLL).await;
         }
-    }
-
-    /// What a person has to do: if a login of another process waits for one, at its page.
-    async fn waiting_elsewhere(&self) -> Result<Needed, SignInError> {
-        let logins = self.logins().load().await?.record.unwrap_or_default();
-        let pending = logins.pending(Timestamp::now());
-        Ok(Needed {
-            opened: pending.is_some_and(|pending| pending.opened),
-            ..self.needed(pending.map(|pending| &pending.url))
-        })
     }
 
     /// Some are not to be begun without a person who says so.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::time::{sleep, timeout};
+use tracing::debug;
 
 use super::login::POLL;
 use super::redeem::page;
@@ -38,6 +39,7 @@ impl Authorizer {
             None => self.prepare(&logins, need).await?,
         };
         self.present(&pending).await?;
+        debug!("waiting for the browser");
         loop {
             tokio::select! {
                 arrival = callback.next() => {
@@ -80,7 +82,11 @@ impl Authorizer {
 
     /// A page is not opened by itself soon after one that led nowhere. One that led to a login
     /// led somewhere if now something else is asked for.
-    fn check_brake(&self, logins: &Logins, something_else: bool) -> Result<(), SignInError> {
+    pub(super) fn check_brake(
+        &self,
+        logins: &Logins,
+        something_else: bool,
+    ) -> Result<(), SignInError> {
         let is_by_itself = self.around.manner == Manner::Background;
         let would_open = self.around.browser.can_open().is_ok();
         let may = (something_else && logins.is_finished())

@@ -4,10 +4,15 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::Authorizer;
-use super::login::LoginState;
+use super::login::{LoginState, Manner};
+use super::{Authorizer, Need};
 use crate::config::Secret;
 use crate::oauth::SignInError;
+use crate::oauth::logins::Logins;
+use crate::oauth::pending::Pending;
+use crate::oauth::sign_in::Needed;
+use crate::oauth::store::{Swap, Version};
+use crate::oauth::tokens::Timestamp;
 
 /// How soon a login that another process made is seen by one that waits for nothing else.
 const POLL: Duration = Duration::from_secs(1);
@@ -48,5 +53,41 @@ impl Authorizer {
                 () = sleep(POLL) => drop(self.reload().await),
             }
         }
+    }
+
+    /// What a person has to do: if a login of another process waits for one, at its page.
+    pub(super) async fn waiting_elsewhere(&self) -> Result<Needed, SignInError> {
+        let logins = self.logins().load().await?.record.unwrap_or_default();
+        Ok(self.waiting(logins.pending(Timestamp::now())))
+    }
+
+    pub(super) fn waiting(&self, pending: Option<&Pending>) -> Needed {
+        Needed {
+            opened: pending.is_some_and(|pending| pending.opened),
+            ..self.needed(pending.map(|pending| &pending.url))
+        }
+    }
+
+    /// Whether the page of a login that another process waits for is to be shown by us: when
+    /// somebody said so, or that process has no browser. Of several that have one, one shows it.
+    pub(super) async fn claims_page(
+        &self,
+        logins: &Logins,
+        seen: Version,
+        need: &Need,
+    ) -> Result<bool, SignInError> {
+        if self.around.manner != Manner::Background {
+            return Ok(true);
+        }
+        let mut logins = logins.clone();
+        let may = self.around.browser.can_open().is_ok()
+            && self.check_brake(&logins, need.step_up).is_ok();
+        match &mut logins.pending {
+            Some(pending) if may && !pending.opened => pending.opened = true,
+            _ => return Ok(false),
+        }
+        logins.open(Timestamp::now(), self.config.login_retry);
+        let claimed = self.logins().replace(seen, logins).await?;
+        Ok(matches!(claimed, Swap::Done(_)))
     }
 }
