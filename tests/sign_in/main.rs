@@ -9,6 +9,7 @@ mod support;
 mod everyday;
 mod headless;
 mod person;
+mod processes;
 mod renewals;
 mod scopes;
 mod setup;

@@ -36,6 +36,11 @@ impl LoginFiles {
         change(&mut record);
         let new = self.0.join("changed");
         fs::write(&new, record.to_string()).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(&new, fs::Permissions::from_mode(0o600)).unwrap();
+        }
         fs::rename(new, self.0.join(file)).unwrap();
     }
 
