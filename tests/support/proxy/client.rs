@@ -136,6 +136,40 @@ impl Client {
         assert!(found.is_some(), "no `{part}` in:\n{}", self.stderr());
     }
 
+    /// Waits until `look` finds something in what stands on stderr; `what` is for the panic.
+    pub async fn find_in_stderr<T>(&self, what: &str, look: impl Fn(&str) -> Option<T>) -> T {
+        let found = self
+            .stderr
+            .wait(|bytes| look(&String::from_utf8_lossy(bytes)));
+        match tokio::time::timeout(GUARD, found).await {
+            Ok(Some(found)) => found,
+            _ => panic!("no {what} in:\n{}", self.stderr()),
+        }
+    }
+
+    /// Waits for the address at which the user of an upstream is to sign in: the `nth` (from 0)
+    /// that stands on stderr.
+    pub async fn sign_in_page(&self, upstream: &str, nth: usize) -> String {
+        let span = format!("name={upstream}");
+        let what = format!("page {nth} to sign in to `{upstream}`");
+        self.find_in_stderr(&what, |stderr| {
+            let mut pages: Vec<String> = Vec::new();
+            // The last line may still be on its way.
+            let lines = stderr.split_inclusive('\n').filter(|l| l.ends_with('\n'));
+            for line in lines.filter(|line| line.split_whitespace().any(|word| word == span)) {
+                let asks = line.split_once("it needs you to sign in");
+                let page = asks.and_then(|(_, rest)| {
+                    let start = rest.find("http")?;
+                    rest[start..].split([' ', ')', '\n']).next()
+                });
+                pages.extend(page.map(str::to_owned));
+                pages.dedup();
+            }
+            pages.into_iter().nth(nth)
+        })
+        .await
+    }
+
     /// The process id.
     pub fn pid(&self) -> u32 {
         self.child.id().expect("the proxy has exited")

@@ -1,0 +1,96 @@
+//! A call that needs more than was granted (403 `insufficient_scope`).
+
+use serde_json::{Value, json};
+
+use crate::support::oauth::{self, Browser, Part, scopes};
+use crate::{Setup, call, failing_call, setup_with, sign_in_by};
+
+/// A server on which `search` needs `write`, and all else `read`.
+async fn setup() -> Setup {
+    let server = oauth::server().scopes("read write");
+    setup_with(server, |it| it.scopes("read").tool_scopes("search", "write")).await
+}
+
+#[tokio::test]
+async fn more_is_asked_for_together_with_what_was_granted_also_after_a_restart() {
+    let setup = setup().await;
+    drop(setup.signed_in(Value::Null).await);
+    assert_eq!(setup.authorization().scopes(), Some(scopes("read")));
+
+    let mut client = setup.start(Value::Null).await;
+    client.wait_for_tools(&["search"]).await;
+    let message = failing_call(&mut client).await;
+    let page = client.sign_in_page("a", 0).await;
+    assert!(message.contains(&page), "{message}");
+    assert!(!message.contains("expired"), "{message}");
+    Browser::consenting().open(&page).await;
+    assert_eq!(setup.authorization().scopes(), Some(scopes("read write")));
+    client.wait_for_stderr("signed in").await;
+    call(&mut client).await;
+    // A registration that was narrower was made anew; the token was not renewed in vain.
+    assert!(setup.server.grants("refresh_token").is_empty());
+    assert_eq!(setup.server.refusals(), []);
+}
+
+#[tokio::test]
+async fn what_is_asked_for_and_not_granted_is_not_asked_for_again() {
+    let setup = setup().await;
+    let mut client = setup.signed_in(Value::Null).await;
+    failing_call(&mut client).await;
+    let page = client.sign_in_page("a", 1).await;
+    Browser::consenting().granting("read").open(&page).await;
+    client.wait_for_stderr("signed in").await;
+    for _ in 0..3 {
+        let message = failing_call(&mut client).await;
+        assert!(message.contains("which was asked for and not granted"), "{message}");
+        assert!(message.contains("`") && message.contains("write"), "{message}");
+    }
+    assert_eq!(setup.server.count(Part::Authorization), 2);
+    assert!(setup.server.grants("refresh_token").is_empty());
+}
+
+#[tokio::test]
+async fn a_server_that_is_never_content_is_given_up() {
+    // It wants what it has granted.
+    let server = oauth::server().scopes("read write");
+    let never = crate::upstream::modern().tool("search").intercept(|request| {
+        let challenge = r#"Bearer error="insufficient_scope", scope="read write""#;
+        let signed = request.is("tools/call") && request.header("authorization").is_some();
+        let refusal = || crate::support::raw::Reply::status(403);
+        signed.then(|| refusal().header("www-authenticate", challenge))
+    });
+    let server = server.start().await;
+    let upstream = oauth::protect(&server, never).scopes("read write");
+    let setup = Setup {
+        upstream: upstream.start().await,
+        server,
+        home: crate::proxy::home(),
+    };
+    let mut client = setup.start(Value::Null).await;
+    sign_in_by(&client, &Browser::consenting()).await;
+    client.wait_for_tools(&["search"]).await;
+    let message = failing_call(&mut client).await;
+    assert!(message.contains("which was asked for and not granted"), "{message}");
+    assert_eq!(setup.server.count(Part::Authorization), 1);
+    let calls = setup.upstream.raw.requests();
+    assert!(calls.iter().filter(|it| it.is("tools/call")).count() <= 2);
+}
+
+#[tokio::test]
+async fn a_403_of_another_kind_is_passed_on_and_leads_to_no_sign_in() {
+    let server = oauth::server().start().await;
+    let forbidding = crate::upstream::modern().tool("search").intercept(|request| {
+        let is_call = request.is("tools/call") && request.header("authorization").is_some();
+        is_call.then(|| crate::support::raw::Reply::status(403).body("not on Sundays"))
+    });
+    let setup = Setup {
+        upstream: oauth::protect(&server, forbidding).start().await,
+        server,
+        home: crate::proxy::home(),
+    };
+    let mut client = setup.signed_in(json!({})).await;
+    let message = failing_call(&mut client).await;
+    assert!(message.contains("not on Sundays"), "{message}");
+    assert_eq!(setup.server.count(Part::Authorization), 1);
+    assert_eq!(setup.server.count(Part::Token), 1);
+}
