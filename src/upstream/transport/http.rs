@@ -89,7 +89,7 @@ impl Http {
         headers: impl Fn() -> HeaderMap,
         body: Bytes,
     ) -> Result<Response, TransportError> {
-        let (mut redirects, mut refusals) = (0, 0);
+        let (mut redirects, mut refusals, mut proven_anew) = (0, 0, false);
         loop {
             let mut request = Request::new(method.clone(), self.url());
             *request.headers_mut() = headers();
@@ -105,13 +105,16 @@ impl Http {
                 }
                 self.follow(&response)?;
             } else if let Some(refusal) = self.refusal(&response) {
-                refusals += 1;
-                let again = signature.learned && refusals == 1;
-                if !(again && refusal.has_error("use_dpop_nonce")) {
-                    let status = response.status();
-                    self.authorize_better(&signature, status, &refusal, refusals)
-                        .await?;
+                // A token that was renewed may be bound to a key that knows no nonce yet.
+                if signature.learned && !proven_anew && refusal.has_error("use_dpop_nonce") {
+                    proven_anew = true;
+                    continue;
                 }
+                proven_anew = false;
+                refusals += 1;
+                let status = response.status();
+                self.authorize_better(&signature, status, &refusal, refusals)
+                    .await?;
             } else {
                 return Ok(response);
             }
