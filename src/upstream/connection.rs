@@ -82,6 +82,10 @@ impl Connection {
                 true => warn!(error = %cause, retry_in = ?delay, "not connected"),
                 false => debug!(error = %cause, retry_in = ?delay, "still not connected"),
             }
+            if told {
+                // What goes wrong once somebody has signed in is news.
+                backoff = Backoff::default();
+            }
             self.publish(State::Down { cause, attempt });
             tokio::select! {
                 () = cancel.cancelled() => break,
