@@ -159,8 +159,8 @@ impl Authorizer {
                     // Who was told where to go may not know what came of it.
                     let was_told = matches!(&*this.login.borrow(), LoginState::Waiting(_));
                     match was_told && this.around.manner == Manner::Background {
-                        true => warn!(%error, "the login ended without tokens"),
-                        false => debug!(%error, "the login ended without tokens"),
+                        true => warn!(%error, "the sign-in ended without a login"),
+                        false => debug!(%error, "the sign-in ended without a login"),
                     }
                     LoginState::Failed(error)
                 }
