@@ -8,7 +8,11 @@ use crate::{Setup, call, failing_call, setup, sign_in, sign_in_by, started};
 
 /// Where a person is sent back to, when nothing is configured and this is what was asked for.
 fn redirect_uri(setup: &Setup) -> String {
-    setup.authorization().get("redirect_uri").unwrap().to_owned()
+    setup
+        .authorization()
+        .get("redirect_uri")
+        .unwrap()
+        .to_owned()
 }
 
 #[tokio::test]
@@ -32,19 +36,30 @@ async fn a_registered_secret_survives_a_restart_and_is_used_as_it_was_registered
 async fn without_registration_and_client_the_user_is_told_what_to_register_and_where_to_write_it() {
     let setup = setup(oauth::server().registration(Registration::Off)).await;
     let client = setup.start(Value::Null).await;
-    client.wait_for_stderr("registers no clients by itself").await;
+    client
+        .wait_for_stderr("registers no clients by itself")
+        .await;
     let stderr = client.stderr();
-    for part in ["`oauth.client_id`", "`PROXY_A_CLIENT_ID`", &setup.server.issuer()] {
+    for part in [
+        "`oauth.client_id`",
+        "`PROXY_A_CLIENT_ID`",
+        &setup.server.issuer(),
+    ] {
         assert!(stderr.contains(part), "no {part} in {stderr}");
     }
     let (_, uri) = stderr.split_once("the redirect URI `").unwrap();
     let uri = uri.split('`').next().unwrap().to_owned();
-    assert!(uri.starts_with("http://127.0.0.1:") && uri.ends_with("/callback"), "{uri}");
+    assert!(
+        uri.starts_with("http://127.0.0.1:") && uri.ends_with("/callback"),
+        "{uri}"
+    );
     drop(client);
 
     // Done as it says, it works, at a server that knows the redirect URI to the letter.
     let known = oauth::client("by-hand").redirect_uri(&uri);
-    let server = oauth::server().registration(Registration::Off).exact_ports();
+    let server = oauth::server()
+        .registration(Registration::Off)
+        .exact_ports();
     let server = server.client(known).start().await;
     setup.upstream.move_to(&server);
     let client = started(setup.proxy(Value::Null).env("PROXY_A_CLIENT_ID", "by-hand")).await;
@@ -55,7 +70,12 @@ async fn without_registration_and_client_the_user_is_told_what_to_register_and_w
 #[tokio::test]
 async fn a_registration_that_fails_makes_no_client() {
     let refused = r#"{"error":"invalid_client_metadata","error_description":"not today"}"#;
-    for (status, body) in [(400, refused), (403, ""), (201, "{}"), (201, r#"{"client_id":""}"#)] {
+    for (status, body) in [
+        (400, refused),
+        (403, ""),
+        (201, "{}"),
+        (201, r#"{"client_id":""}"#),
+    ] {
         let server = oauth::server().intercept(move |request| {
             let reply = || Reply::json(body).with_status(status);
             (request.path == "/register").then(reply)
@@ -88,8 +108,12 @@ async fn a_fixed_redirect_uri_is_used_to_the_letter() {
     let port = free.local_addr().unwrap().port();
     drop(free);
     let uri = format!("http://localhost:{port}/oauth/back");
-    let known = oauth::client("by-hand").secret_basic("s:e cret").redirect_uri(&uri);
-    let server = oauth::server().registration(Registration::Off).exact_ports();
+    let known = oauth::client("by-hand")
+        .secret_basic("s:e cret")
+        .redirect_uri(&uri);
+    let server = oauth::server()
+        .registration(Registration::Off)
+        .exact_ports();
     let setup = setup(server.client(known)).await;
     let keys = json!({"client_id": "by-hand", "client_secret": "s:e cret", "redirect_uri": uri});
     let mut client = setup.signed_in(keys).await;
@@ -124,7 +148,11 @@ async fn a_client_of_another_issuer_is_neither_used_nor_replaced() {
     let mut client = setup.start(keys.clone()).await;
     client.wait_for_stderr("was not registered").await;
     let stderr = client.stderr();
-    for part in [setup.server.issuer(), other.issuer(), "mcp-manifold logout a".to_owned()] {
+    for part in [
+        setup.server.issuer(),
+        other.issuer(),
+        "mcp-manifold logout a".to_owned(),
+    ] {
         assert!(stderr.contains(&part), "no {part} in {stderr}");
     }
     failing_call(&mut client).await;
@@ -160,7 +188,10 @@ async fn a_document_describes_the_client_where_the_server_takes_them() {
     // It is renewed as the same client.
     setup.expire();
     call(&mut client).await;
-    assert_eq!(setup.server.grants("refresh_token")[0].get("client_id"), Some(url.as_str()));
+    assert_eq!(
+        setup.server.grants("refresh_token")[0].get("client_id"),
+        Some(url.as_str())
+    );
 }
 
 #[tokio::test]

@@ -37,7 +37,11 @@ async fn the_document_says_what_the_program_says_when_it_registers() {
     crate::sign_in_by(&client, &Browser::silent()).await;
     let said = setup.server.requests_for(Part::Registration)[0].json();
     let document = document();
-    for member in ["client_name", "application_type", "token_endpoint_auth_method"] {
+    for member in [
+        "client_name",
+        "application_type",
+        "token_endpoint_auth_method",
+    ] {
         assert_eq!(document[member], said[member], "{member}");
     }
     for member in ["grant_types", "response_types"] {
@@ -47,5 +51,8 @@ async fn the_document_says_what_the_program_says_when_it_registers() {
     let sent = setup.authorization();
     let mut sent = url::Url::parse(sent.get("redirect_uri").unwrap()).unwrap();
     sent.set_port(None).unwrap();
-    assert!(words(&document["redirect_uris"]).contains(sent.as_str()), "{sent}");
+    assert!(
+        words(&document["redirect_uris"]).contains(sent.as_str()),
+        "{sent}"
+    );
 }

@@ -16,7 +16,9 @@ async fn refused(setup: &Setup, browser: Browser) -> String {
     let client = setup.start(Value::Null).await;
     let page = sign_in_by(&client, &browser).await;
     assert!(!page.text.contains("You are signed in"), "{}", page.text);
-    client.wait_for_stderr("the sign-in ended without a login").await;
+    client
+        .wait_for_stderr("the sign-in ended without a login")
+        .await;
     assert_eq!(setup.server.count(Part::Token), 0, "the code was spent");
     client.stderr()
 }
@@ -26,7 +28,10 @@ async fn an_answer_of_another_issuer_is_not_used() {
     let server = || async { setup(oauth::server()).await };
     let wrong = forging(&[("iss", Some("https://evil.example"))]);
     let stderr = refused(&server().await, wrong).await;
-    assert!(stderr.contains("from `https://evil.example` instead of"), "{stderr}");
+    assert!(
+        stderr.contains("from `https://evil.example` instead of"),
+        "{stderr}"
+    );
 
     let missing = forging(&[("iss", None)]);
     let stderr = refused(&server().await, missing).await;
@@ -85,7 +90,11 @@ async fn an_answer_with_another_state_changes_nothing() {
     for changes in [
         &[("state", Some("another"))][..],
         &[("state", None)],
-        &[("state", Some("another")), ("code", None), ("error", Some("access_denied"))],
+        &[
+            ("state", Some("another")),
+            ("code", None),
+            ("error", Some("access_denied")),
+        ],
     ] {
         let mut stray = right.clone();
         with_params(&mut stray, changes);
@@ -148,14 +157,19 @@ async fn metadata_of_another_issuer_are_not_used() {
         let server = oauth::server().metadata_with(json!({"issuer": issuer}));
         let setup = setup(server).await;
         let client = setup.start(Value::Null).await;
-        client.wait_for_stderr(&format!("calls itself `{issuer}`")).await;
+        client
+            .wait_for_stderr(&format!("calls itself `{issuer}`"))
+            .await;
         assert_eq!(setup.server.count(Part::Registration), 0);
     }
     // Not even the slash at the end of a root is forgiven.
     let server = oauth::server().start().await;
     let tools = crate::support::upstream::modern().tool("search");
     let slashed = json!({"authorization_servers": [format!("{}/", server.issuer())]});
-    let upstream = oauth::protect(&server, tools).document_with(slashed).start().await;
+    let upstream = oauth::protect(&server, tools)
+        .document_with(slashed)
+        .start()
+        .await;
     let client = started(crate::proxy::new().upstream("a", &upstream)).await;
     client.wait_for_stderr("calls itself").await;
     assert_eq!(server.count(Part::Registration), 0);

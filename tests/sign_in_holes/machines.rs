@@ -87,7 +87,9 @@ async fn an_assertion_becomes_a_token() {
     drop(works_alone(&setup, keys.clone()).await);
     // It is kept, as the assertion is good once.
     drop(works_alone(&setup, keys).await);
-    let asked = setup.server.grants("urn:ietf:params:oauth:grant-type:jwt-bearer");
+    let asked = setup
+        .server
+        .grants("urn:ietf:params:oauth:grant-type:jwt-bearer");
     assert_eq!(asked.len(), 1);
 }
 

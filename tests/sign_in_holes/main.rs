@@ -97,6 +97,11 @@ impl Setup {
     /// Lets the access token that is stored be an hour older, and the server take it no more.
     fn expire(&self) {
         self.server.expire_access_tokens();
+        self.age();
+    }
+
+    /// Lets the access token that is stored be an hour older.
+    fn age(&self) {
         self.change_stored("tokens.json", &["issued_at", "expires_at"], |at| {
             json!(at.as_u64().unwrap() - 3600)
         });
@@ -135,7 +140,9 @@ fn with_params(url: &mut Url, changes: &[(&str, Option<&str>)]) {
     let pairs: Vec<_> = url.query_pairs().into_owned().collect();
     let pairs = pairs.iter().filter(|(name, _)| is_kept(name));
     let kept: Vec<_> = pairs.cloned().collect();
-    let added = changes.iter().filter_map(|(name, value)| Some((*name, (*value)?)));
+    let added = changes
+        .iter()
+        .filter_map(|(name, value)| Some((*name, (*value)?)));
     url.query_pairs_mut()
         .clear()
         .extend_pairs(kept)
@@ -145,7 +152,11 @@ fn with_params(url: &mut Url, changes: &[(&str, Option<&str>)]) {
 /// Calls `search` and panics unless it is answered with a result.
 async fn call(client: &mut Client) {
     let answer = client.call("search", json!({})).await;
-    assert!(answer["result"].is_object(), "{answer}\n{}", client.stderr());
+    assert!(
+        answer["result"].is_object(),
+        "{answer}\n{}",
+        client.stderr()
+    );
 }
 
 /// Calls `search` and gives the message of the error that must come.

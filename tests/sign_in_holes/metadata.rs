@@ -16,7 +16,11 @@ async fn a_server_that_does_not_advertise_pkce_is_refused_unless_it_is_said_to_h
         let setup = setup(oauth::server().metadata_with(silent)).await;
         let client = setup.start(Value::Null).await;
         client.wait_for_stderr("does not advertise PKCE").await;
-        assert!(!client.stderr().contains("/authorize"), "{}", client.stderr());
+        assert!(
+            !client.stderr().contains("/authorize"),
+            "{}",
+            client.stderr()
+        );
         drop(client);
 
         let client = setup.signed_in(json!({"pkce": "assumed"})).await;
@@ -47,7 +51,11 @@ const HOSTILE: [&str; 15] = [
 
 #[tokio::test]
 async fn no_hostile_address_is_opened_or_asked_and_the_others_go_on() {
-    let members = ["authorization_endpoint", "token_endpoint", "registration_endpoint"];
+    let members = [
+        "authorization_endpoint",
+        "token_endpoint",
+        "registration_endpoint",
+    ];
     let places = HOSTILE.iter().map(|address| (members[0], *address));
     let others = members[1..].iter().flat_map(|member| {
         let some = [HOSTILE[0], HOSTILE[1], HOSTILE[6], HOSTILE[11]];
@@ -75,7 +83,9 @@ async fn no_hostile_address_is_opened_or_asked_and_the_others_go_on() {
             let mut lines = stderr.lines().filter(|line| line.ends_with(&end));
             lines.find(|line| line.contains(&fault)).map(str::to_owned)
         };
-        let line = client.find_in_stderr(&format!("error of `{name}`"), said).await;
+        let line = client
+            .find_in_stderr(&format!("error of `{name}`"), said)
+            .await;
         assert!(line.contains("report it to who runs the server"), "{line}");
         assert!(!line.contains(char::is_control), "{line:?}");
     }
@@ -87,7 +97,9 @@ async fn no_hostile_address_is_opened_or_asked_and_the_others_go_on() {
     call(&mut client).await;
     for (server, hostile) in &servers {
         let asked = server.requests();
-        let strange = asked.iter().find(|request| !request.path.contains("/.well-known/"));
+        let strange = asked
+            .iter()
+            .find(|request| !request.path.contains("/.well-known/"));
         assert!(strange.is_none(), "{strange:?}");
         assert!(hostile.refused().iter().all(|(_, token)| token.is_empty()));
     }
@@ -154,9 +166,9 @@ async fn trouble_with_the_first_place_of_resource_metadata_leaves_the_second() {
 async fn the_mcp_url_is_never_asked_by_get_to_find_out_about_sign_in() {
     // A server whose GET opens an event stream that never says anything.
     let server = oauth::server().start().await;
-    let hanging = upstream::modern().tool("search").intercept(|request| {
-        (request.method == "GET" && request.path == "/mcp").then(Reply::hang)
-    });
+    let hanging = upstream::modern()
+        .tool("search")
+        .intercept(|request| (request.method == "GET" && request.path == "/mcp").then(Reply::hang));
     let upstream = oauth::protect(&server, hanging)
         .place(Place::Root)
         .challenge(Challenge::Missing);
@@ -169,7 +181,10 @@ async fn the_mcp_url_is_never_asked_by_get_to_find_out_about_sign_in() {
     sign_in(&client).await;
     let asked = setup.upstream.raw.requests();
     let gets: Vec<_> = asked.iter().filter(|it| it.method == "GET").collect();
-    assert!(gets.iter().all(|it| it.path.starts_with("/.well-known/")), "{gets:?}");
+    assert!(
+        gets.iter().all(|it| it.path.starts_with("/.well-known/")),
+        "{gets:?}"
+    );
     assert!(!gets.is_empty());
 }
 
@@ -212,7 +227,10 @@ async fn the_sign_in_is_where_the_authorization_server_is_not_at_the_upstream() 
     let setup = setup(oauth::server().issuer_path("/tenant")).await;
     let client = setup.start(Value::Null).await;
     let page = client.sign_in_page("a", 0).await;
-    assert!(page.starts_with(&setup.server.url_of("/authorize?")), "{page}");
+    assert!(
+        page.starts_with(&setup.server.url_of("/authorize?")),
+        "{page}"
+    );
 }
 
 #[tokio::test]

@@ -42,11 +42,13 @@ async fn no_redirect_takes_a_token_to_another_origin() {
 async fn no_endpoint_of_another_origin_gets_a_token() {
     let elsewhere = elsewhere();
     let target = elsewhere.url_of("/message");
-    let tools = upstream::http_sse().tool("search").intercept(move |request| {
-        let signed = request.method == "GET" && request.header("authorization").is_some();
-        let endpoint = format!("event: endpoint\ndata: {target}\n\n");
-        signed.then(|| Reply::sse([endpoint]))
-    });
+    let tools = upstream::http_sse()
+        .tool("search")
+        .intercept(move |request| {
+            let signed = request.method == "GET" && request.header("authorization").is_some();
+            let endpoint = format!("event: endpoint\ndata: {target}\n\n");
+            signed.then(|| Reply::sse([endpoint]))
+        });
     let setup = protected(tools).await;
     let client = setup.start(Value::Null).await;
     sign_in(&client).await;
@@ -61,15 +63,27 @@ async fn a_token_goes_with_every_request_of_every_transport() {
         let mut client = setup.signed_in(Value::Null).await;
         crate::call(&mut client).await;
         let requests = setup.upstream.raw.requests();
-        let to_it = requests.iter().filter(|it| !it.path.contains("/.well-known/"));
+        let to_it = requests
+            .iter()
+            .filter(|it| !it.path.contains("/.well-known/"));
         // A server of two kinds is asked for both before it is known to want a sign-in.
-        let unsigned = to_it.filter(|it| it.header("authorization").is_none()).count();
+        let unsigned = to_it
+            .filter(|it| it.header("authorization").is_none())
+            .count();
         assert!(unsigned <= 2, "{kind}: {unsigned} requests without a token");
-        assert!(requests.iter().all(|it| !it.path.contains("access-")), "{kind}");
+        assert!(
+            requests.iter().all(|it| !it.path.contains("access-")),
+            "{kind}"
+        );
         client.close().await;
         let requests = setup.upstream.raw.requests();
         let last = requests.last().unwrap();
-        assert!(last.header("authorization").is_some(), "{kind}: {} {}", last.method, last.path);
+        assert!(
+            last.header("authorization").is_some(),
+            "{kind}: {} {}",
+            last.method,
+            last.path
+        );
     }
 }
 

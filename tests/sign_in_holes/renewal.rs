@@ -38,23 +38,27 @@ async fn a_token_that_is_known_to_end_is_renewed_before_it_is_sent() {
     let mut client = setup.start(Value::Null).await;
     client.wait_for_tools(&["search"]).await;
     let refused = setup.upstream.refused();
-    assert!(refused.iter().all(|(_, token)| *token != *old.as_str().unwrap()));
+    assert!(
+        refused
+            .iter()
+            .all(|(_, token)| *token != *old.as_str().unwrap())
+    );
     assert_eq!(setup.server.grants("refresh_token").len(), 1);
 }
 
 #[tokio::test]
 async fn a_token_without_a_refresh_token_is_used_until_it_is_refused() {
-    // It says that it has ended, and has not.
-    let server = oauth::server().without_refresh_tokens().announced_lifetime(Some(0));
-    let setup = setup(server).await;
+    let setup = setup(oauth::server().without_refresh_tokens()).await;
     drop(setup.signed_in(Value::Null).await);
+    // By what was said it has ended; the server has not heard of it.
+    setup.age();
     let mut client = setup.start(Value::Null).await;
     client.wait_for_tools(&["search"]).await;
     call(&mut client).await;
     assert_eq!(setup.server.count(Part::Token), 1);
     assert_eq!(setup.server.count(Part::Authorization), 1);
 
-    setup.expire();
+    setup.server.expire_access_tokens();
     let message = failing_call(&mut client).await;
     assert!(message.contains("it needs you to sign in"), "{message}");
 }
@@ -89,7 +93,9 @@ async fn a_refresh_that_hangs_holds_up_nobody_else_and_survives_its_caller() {
     setup.server.wait_for(Part::Token, 2).await;
     let answer = client.call("other", json!({})).await;
     assert!(answer["result"].is_object(), "{answer}");
-    client.notify("notifications/cancelled", json!({"requestId": id})).await;
+    client
+        .notify("notifications/cancelled", json!({"requestId": id}))
+        .await;
     gate.open();
     // The answer to the refresh was kept, though nobody waited for it.
     call(&mut client).await;
@@ -110,15 +116,26 @@ async fn a_login_that_was_taken_back_asks_for_another() {
     oauth::Browser::consenting().open(&page).await;
     client.wait_for_stderr("signed in").await;
     call(&mut client).await;
-    assert_eq!(setup.server.count(Part::Registration), 1, "it is still the same client");
+    assert_eq!(
+        setup.server.count(Part::Registration),
+        1,
+        "it is still the same client"
+    );
 }
 
 #[tokio::test]
 async fn a_port_that_is_taken_meanwhile_is_registered_anew() {
     let setup = setup(oauth::server().exact_ports()).await;
     drop(setup.signed_in(Value::Null).await);
-    let used = setup.authorization().get("redirect_uri").unwrap().to_owned();
-    let used = url::Url::parse(&used).unwrap().socket_addrs(|| None).unwrap();
+    let used = setup
+        .authorization()
+        .get("redirect_uri")
+        .unwrap()
+        .to_owned();
+    let used = url::Url::parse(&used)
+        .unwrap()
+        .socket_addrs(|| None)
+        .unwrap();
     let taken = std::net::TcpListener::bind(used[0]).unwrap();
     setup.server.revoke_all();
     setup.expire();
@@ -146,7 +163,9 @@ async fn a_client_that_the_server_forgot_registers_again() {
 async fn a_server_like_entra_is_content() {
     // No registration, no `resource`, a scope in every refresh, a redirect URI to the letter.
     let known = oauth::client("app").redirect_uri("http://localhost/callback");
-    let server = oauth::server().client(known).registration(Registration::Off);
+    let server = oauth::server()
+        .client(known)
+        .registration(Registration::Off);
     let server = server.resource(Resource::Refused).scope_on_refresh();
     let server = server.scopes("api://app/.default").offline_access();
     let setup = setup(server).await;
@@ -156,5 +175,8 @@ async fn a_server_like_entra_is_content() {
     });
     let client = setup.start(keys).await;
     let page = client.sign_in_page("a", 0).await;
-    assert!(page.contains("redirect_uri=http%3A%2F%2Flocalhost%3A"), "{page}");
+    assert!(
+        page.contains("redirect_uri=http%3A%2F%2Flocalhost%3A"),
+        "{page}"
+    );
 }

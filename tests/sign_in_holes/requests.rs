@@ -78,7 +78,11 @@ async fn the_user_adds_parameters_to_the_page() {
 
 #[tokio::test]
 async fn an_empty_list_of_scopes_means_none() {
-    let server = || oauth::server().scopes("read").metadata_with(json!({"scopes_supported": null}));
+    let server = || {
+        oauth::server()
+            .scopes("read")
+            .metadata_with(json!({"scopes_supported": null}))
+    };
     let document = json!({"scopes_supported": []});
     let setup = setup_with(server(), |it| it.document_with(document)).await;
     for asked in asked(&setup, Value::Null).await {
@@ -130,5 +134,8 @@ async fn what_was_granted_is_asked_for_again_not_what_was_asked_for() {
     client.wait_for_tools(&["search"]).await;
     setup.expire();
     call(&mut client).await;
-    assert_eq!(setup.server.grants("refresh_token")[0].scopes(), Some(scopes("read")));
+    assert_eq!(
+        setup.server.grants("refresh_token")[0].scopes(),
+        Some(scopes("read"))
+    );
 }

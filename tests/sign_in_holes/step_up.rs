@@ -8,7 +8,10 @@ use crate::{Setup, call, failing_call, setup_with, sign_in_by};
 /// A server on which `search` needs `write`, and all else `read`.
 async fn setup() -> Setup {
     let server = oauth::server().scopes("read write");
-    setup_with(server, |it| it.scopes("read").tool_scopes("search", "write")).await
+    setup_with(server, |it| {
+        it.scopes("read").tool_scopes("search", "write")
+    })
+    .await
 }
 
 #[tokio::test]
@@ -42,8 +45,14 @@ async fn what_is_asked_for_and_not_granted_is_not_asked_for_again() {
     client.wait_for_stderr("signed in").await;
     for _ in 0..3 {
         let message = failing_call(&mut client).await;
-        assert!(message.contains("which was asked for and not granted"), "{message}");
-        assert!(message.contains("`") && message.contains("write"), "{message}");
+        assert!(
+            message.contains("which was asked for and not granted"),
+            "{message}"
+        );
+        assert!(
+            message.contains("`") && message.contains("write"),
+            "{message}"
+        );
     }
     assert_eq!(setup.server.count(Part::Authorization), 2);
     assert!(setup.server.grants("refresh_token").is_empty());
@@ -53,12 +62,14 @@ async fn what_is_asked_for_and_not_granted_is_not_asked_for_again() {
 async fn a_server_that_is_never_content_is_given_up() {
     // It wants what it has granted.
     let server = oauth::server().scopes("read write");
-    let never = crate::upstream::modern().tool("search").intercept(|request| {
-        let challenge = r#"Bearer error="insufficient_scope", scope="read write""#;
-        let signed = request.is("tools/call") && request.header("authorization").is_some();
-        let refusal = || crate::support::raw::Reply::status(403);
-        signed.then(|| refusal().header("www-authenticate", challenge))
-    });
+    let never = crate::upstream::modern()
+        .tool("search")
+        .intercept(|request| {
+            let challenge = r#"Bearer error="insufficient_scope", scope="read write""#;
+            let signed = request.is("tools/call") && request.header("authorization").is_some();
+            let refusal = || crate::support::raw::Reply::status(403);
+            signed.then(|| refusal().header("www-authenticate", challenge))
+        });
     let server = server.start().await;
     let upstream = oauth::protect(&server, never).scopes("read write");
     let setup = Setup {
@@ -70,7 +81,10 @@ async fn a_server_that_is_never_content_is_given_up() {
     sign_in_by(&client, &Browser::consenting()).await;
     client.wait_for_tools(&["search"]).await;
     let message = failing_call(&mut client).await;
-    assert!(message.contains("which was asked for and not granted"), "{message}");
+    assert!(
+        message.contains("which was asked for and not granted"),
+        "{message}"
+    );
     assert_eq!(setup.server.count(Part::Authorization), 1);
     let calls = setup.upstream.raw.requests();
     assert!(calls.iter().filter(|it| it.is("tools/call")).count() <= 2);
@@ -79,10 +93,16 @@ async fn a_server_that_is_never_content_is_given_up() {
 #[tokio::test]
 async fn a_403_of_another_kind_is_passed_on_and_leads_to_no_sign_in() {
     let server = oauth::server().start().await;
-    let forbidding = crate::upstream::modern().tool("search").intercept(|request| {
-        let is_call = request.is("tools/call") && request.header("authorization").is_some();
-        is_call.then(|| crate::support::raw::Reply::status(403).body("not on Sundays"))
-    });
+    let forbidden = || {
+        let reply = crate::support::raw::Reply::status(403).body("not on Sundays");
+        reply.header("content-type", "text/plain")
+    };
+    let forbidding = crate::upstream::modern()
+        .tool("search")
+        .intercept(move |request| {
+            let is_call = request.is("tools/call") && request.header("authorization").is_some();
+            is_call.then(forbidden)
+        });
     let setup = Setup {
         upstream: oauth::protect(&server, forbidding).start().await,
         server,
@@ -90,6 +110,7 @@ async fn a_403_of_another_kind_is_passed_on_and_leads_to_no_sign_in() {
     };
     let mut client = setup.signed_in(json!({})).await;
     let message = failing_call(&mut client).await;
+    assert!(message.contains("HTTP 403"), "{message}");
     assert!(message.contains("not on Sundays"), "{message}");
     assert_eq!(setup.server.count(Part::Authorization), 1);
     assert_eq!(setup.server.count(Part::Token), 1);

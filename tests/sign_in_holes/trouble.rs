@@ -14,7 +14,9 @@ fn answers() -> Vec<(&'static str, fn() -> Reply)> {
     vec![
         ("it is no JSON object", || {
             let page = format!("<!doctype html><title>{SECRET}</title>");
-            Reply::status(200).header("content-type", "text/html").body(page)
+            Reply::status(200)
+                .header("content-type", "text/html")
+                .body(page)
         }),
         ("cannot use the answer", || {
             Reply::json(format!(r#"{{"access_token":"{SECRET}","token_ty"#))
@@ -43,13 +45,15 @@ fn answers() -> Vec<(&'static str, fn() -> Reply)> {
 #[tokio::test]
 async fn an_answer_without_tokens_ends_the_sign_in_with_a_word_and_no_secret() {
     for (said, answer) in answers() {
-        let server = oauth::server()
-            .intercept(move |request| (request.path == "/token").then(answer));
+        let server =
+            oauth::server().intercept(move |request| (request.path == "/token").then(answer));
         let setup = setup(server).await;
         let client = setup.start(Value::Null).await;
         let page = sign_in(&client).await;
         assert_eq!(page.status, 400, "{}", page.text);
-        client.wait_for_stderr("the sign-in ended without a login").await;
+        client
+            .wait_for_stderr("the sign-in ended without a login")
+            .await;
         let stderr = client.stderr();
         assert!(stderr.contains(said), "no `{said}` in {stderr}");
         assert!(!stderr.contains(SECRET), "{stderr}");
@@ -74,6 +78,9 @@ async fn an_answer_without_tokens_to_a_refresh_ends_in_a_word_and_no_secret() {
         assert!(!message.contains(SECRET), "{message}");
         assert!(!client.stderr().contains(SECRET), "{}", client.stderr());
         let message = message.to_lowercase();
-        assert!(message.contains("sign in") || message.contains("try again later"), "{message}");
+        assert!(
+            message.contains("sign in") || message.contains("try again later"),
+            "{message}"
+        );
     }
 }
