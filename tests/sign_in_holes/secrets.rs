@@ -1,1 +1,265 @@
-//! TODO
+//! No secret is seen: not in logs with everything on, not in errors, not in the browser's command
+//! line, nor in a file that others may read.
+#![cfg(unix)]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::Endpoint;
+use crate::support::oauth::{self, AuthMethod, Browser, Dpop, Key, Part};
+use crate::support::opener::Opener;
+use crate::support::proxy::{self, Client};
+use crate::support::upstream;
+use crate::{Setup, call, failing_call, setup, setup_with, started};
+
+/// What other people get to see of a life.
+#[derive(Default)]
+struct Seen(Vec<(String, String)>);
+
+impl Seen {
+    fn add(&mut self, where_: &str, text: impl Into<String>) {
+        self.0.push((where_.to_owned(), text.into()));
+    }
+
+    async fn add_client(&mut self, mut client: Client) {
+        client.close().await;
+        self.add("stderr", client.stderr());
+        for line in client.received() {
+            self.add("stdout", String::from_utf8_lossy(&line));
+        }
+    }
+
+    /// Panics if any of `secrets` was seen, or lies where it must not.
+    fn assert_free_of(&self, secrets: &[String], home: &Path) {
+        assert!(secrets.len() >= 3, "found only {} secrets", secrets.len());
+        assert!(!self.0.is_empty());
+        for secret in secrets {
+            assert!(secret.len() > 7, "`{secret}` may stand anywhere");
+            for (place, text) in &self.0 {
+                let at = text.find(secret.as_str());
+                let around = at.map(|at| text[..at].chars().rev().take(300).collect::<String>());
+                let around = around.map(|it| it.chars().rev().collect::<String>());
+                assert!(at.is_none(), "{place} has {secret}, after …{}", around.unwrap());
+            }
+        }
+        let mut holders = 0;
+        look_into(home, secrets, &mut holders);
+        assert!(holders > 0, "no file has a secret: is this the home?");
+    }
+}
+
+/// Looks at every file below `folder`. Those that hold a secret are for their owner alone, and so
+/// is the folder in which they are.
+fn look_into(folder: &Path, secrets: &[String], holders: &mut usize) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            look_into(&path, secrets, holders);
+            continue;
+        }
+        let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
+        if secrets.iter().any(|secret| text.contains(secret.as_str())) {
+            let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode(&path), 0o600, "{}", path.display());
+            assert_eq!(mode(folder), 0o700, "{}", folder.display());
+            *holders += 1;
+        }
+    }
+}
+
+/// A proxy that logs all that it can.
+fn talkative(proxy: proxy::Builder) -> proxy::Builder {
+    proxy.env("DEBUG", "1").env("RUST_LOG", "trace")
+}
+
+/// What the files of this login hold that nobody else may see.
+fn kept(setup: &Setup) -> Vec<String> {
+    let mut kept = Vec::new();
+    for (file, members) in [
+        ("tokens.json", &["access_token", "refresh_token", "dpop_key"][..]),
+        ("client-info.json", &["client_secret", "registration_access_token"]),
+    ] {
+        let path = setup.path(file);
+        if path.exists() {
+            let stored = setup.stored(file);
+            let values = members.iter().filter_map(|member| stored[member].as_str());
+            kept.extend(values.map(str::to_owned));
+        }
+    }
+    kept
+}
+
+/// The verifier of the login that waits.
+fn verifier(setup: &Setup) -> String {
+    let verifier = setup.stored("login.json")["pending"]["verifier"].clone();
+    verifier.as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_whole_life_of_a_login_shows_no_secret() {
+    for method in [AuthMethod::Basic, AuthMethod::Post] {
+        let server = oauth::server().scopes("read write").registers_as(method);
+        let setup = setup_with(server, |it| it.scopes("read").tool_scopes("search", "write")).await;
+        let opener = Opener::new().await;
+        let keys = json!({"headers": {"X-Api-Key": "header-secret-1"}});
+        let proxy = || talkative(setup.proxy(Value::Null).extra("a", keys.clone()));
+        let mut secrets = vec!["header-secret-1".to_owned()];
+        let mut seen = Seen::default();
+        let person = Browser::consenting();
+
+        // A login, whose page a browser opens, and one for more.
+        let mut client = started(opener.for_proxy(proxy())).await;
+        let page = client.sign_in_page("a", 0).await;
+        secrets.push(verifier(&setup));
+        seen.add("the page at the end", person.open(&page).await.text);
+        client.wait_for_tools(&["search"]).await;
+        let asking = client.send_request("tools/call", json!({"name": "search"})).await;
+        let page = client.sign_in_page("a", 1).await;
+        secrets.push(verifier(&setup));
+        person.open(&page).await;
+        let answer = client.response(asking).await;
+        assert!(answer["result"].is_object(), "{answer}");
+
+        // A refresh, one in trouble, and one that is refused.
+        setup.expire();
+        call(&mut client).await;
+        secrets.extend(kept(&setup));
+        setup.expire();
+        setup.server.fail(Part::Token, 500);
+        failing_call(&mut client).await;
+        setup.server.recover(Part::Token);
+        seen.add_client(client).await;
+        setup.server.revoke_all();
+        setup.expire();
+        let mut client = started(proxy()).await;
+        let page = client.sign_in_page("a", 0).await;
+        secrets.push(verifier(&setup));
+        seen.add("an error", failing_call(&mut client).await);
+
+        // An answer that is not used, and a person who says no.
+        let wrong = person.clone().altering(|url| {
+            crate::with_params(url, &[("iss", Some("https://evil.example"))]);
+        });
+        seen.add("the page at the end", wrong.open(&page).await.text);
+        client.wait_for_stderr("the sign-in ended without a login").await;
+        seen.add("an error", failing_call(&mut client).await);
+        seen.add_client(client).await;
+        let mut client = started(proxy()).await;
+        let page = client.sign_in_page("a", 0).await;
+        Browser::denying().open(&page).await;
+        client.wait_for_stderr("the sign-in was denied").await;
+        seen.add("an error", failing_call(&mut client).await);
+        seen.add_client(client).await;
+        for argument in opener.so_far().concat() {
+            seen.add("the browser's arguments", argument);
+        }
+        secrets.extend(setup.server.secrets());
+        secrets.extend(kept(&setup));
+        assert_eq!(opener.so_far().len(), 2);
+        seen.assert_free_of(&secrets, setup.home.path());
+    }
+}
+
+/// Runs a login that needs nobody, with an end of its token, and looks for these secrets.
+async fn lives_unseen(setup: &Setup, proxy: proxy::Builder, mut secrets: Vec<String>) {
+    let mut seen = Seen::default();
+    let mut client = started(talkative(proxy)).await;
+    client.wait_for_tools(&["search"]).await;
+    call(&mut client).await;
+    setup.expire();
+    setup.server.fail(Part::Token, 503);
+    seen.add("an error", failing_call(&mut client).await);
+    setup.server.recover(Part::Token);
+    client.call("search", json!({})).await;
+    seen.add_client(client).await;
+    secrets.extend(setup.server.secrets());
+    secrets.extend(kept(setup));
+    seen.assert_free_of(&secrets, setup.home.path());
+}
+
+#[tokio::test]
+async fn a_machine_shows_no_secret() {
+    let known = oauth::client("nightly").secret_basic("configured-secret");
+    let bound = setup(oauth::server().client(known).dpop(Dpop::Required).dpop_nonces()).await;
+    let proxy = bound.proxy(json!({"grant": "client_credentials"}));
+    let proxy = proxy.env("PROXY_A_CLIENT_ID", "nightly");
+    let proxy = proxy.env("PROXY_A_CLIENT_SECRET", "configured-secret");
+    lives_unseen(&bound, proxy, vec!["configured-secret".to_owned()]).await;
+
+    let key = Key::es256();
+    let known = oauth::client("nightly").private_key(&key);
+    let signing = setup(oauth::server().client(known)).await;
+    let pem = key.private_pem();
+    let proxy = signing.proxy(json!({
+        "grant": "client_credentials", "client_id": "nightly",
+        "private_key_pem": pem, "signing_algorithm": key.algorithm,
+    }));
+    let lines = pem.lines().filter(|line| !line.starts_with("---"));
+    lives_unseen(&signing, proxy, lines.map(str::to_owned).collect()).await;
+}
+
+#[tokio::test]
+async fn assertions_show_no_secret() {
+    let (key, issuer) = (Key::es256(), "https://workloads.example");
+    let server = oauth::server().client(oauth::client("workload"));
+    let asserting = setup(server.trusts(issuer, &key)).await;
+    let assertion = key.sign(&asserting.server.claims(issuer, &json!({})));
+    let keys = json!({"grant": "jwt_bearer", "client_id": "workload", "assertion": assertion});
+    lives_unseen(&asserting, asserting.proxy(keys), vec![assertion]).await;
+
+    let at_home = oauth::client("at-home").secret_basic("home-secret");
+    let provider = oauth::server().client(at_home).provides(&key, "at-server");
+    let provider = provider.start().await;
+    let there = oauth::client("at-server").secret_basic("server-secret");
+    let server = oauth::server().client(there).trusts(&provider.issuer(), &key);
+    let vouched = setup(server).await;
+    let keys = json!({
+        "grant": "enterprise", "client_id": "at-server", "client_secret": "server-secret",
+        "idp_client_id": "at-home", "idp_client_secret": "home-secret",
+        "idp_id_token": provider.id_token("at-home"),
+        "idp_token_endpoint": provider.url_of("/token"),
+    });
+    lives_unseen(&vouched, vouched.proxy(keys), provider.secrets()).await;
+}
+
+#[tokio::test]
+async fn another_device_shows_no_secret() {
+    let server = oauth::server().device_grant(Duration::from_secs(1));
+    let setup = setup(server).await;
+    let mut seen = Seen::default();
+    let client = started(talkative(setup.proxy(json!({"grant": "device"})))).await;
+    Browser::consenting().open(&client.sign_in_page("a", 0).await).await;
+    client.wait_for_stderr("signed in").await;
+    seen.add_client(client).await;
+    seen.assert_free_of(&setup.server.secrets(), setup.home.path());
+}
+
+#[tokio::test]
+async fn a_server_that_repeats_the_token_is_not_repeated() {
+    let server = oauth::server().start().await;
+    let repeating = upstream::modern().tool("search").intercept(|request| {
+        let token = request.header("authorization")?.to_owned();
+        let reply = crate::support::raw::Reply::status(500);
+        let reply = reply.header("content-type", "text/plain");
+        request.is("tools/call").then(|| reply.body(format!("what is {token}?")))
+    });
+    let setup = Setup {
+        upstream: oauth::protect(&server, repeating).start().await,
+        server,
+        home: proxy::home(),
+    };
+    let mut seen = Seen::default();
+    let mut client = started(talkative(setup.proxy(Value::Null))).await;
+    crate::sign_in(&client).await;
+    client.wait_for_tools(&["search"]).await;
+    let message = failing_call(&mut client).await;
+    assert!(message.contains("what is"), "{message}");
+    seen.add("an error", message);
+    seen.add_client(client).await;
+    seen.assert_free_of(&setup.server.secrets(), setup.home.path());
+    assert!(!setup.upstream.url().contains("access-"));
+}
