@@ -94,7 +94,7 @@ fn every_example_for_a_client_loads() {
 fn the_annotated_list_loads() {
     let list = format!("@{}", root().join("config/upstreams.jsonc").display());
     let variables = BTreeMap::from([("PROXY_UPSTREAMS".to_owned(), list)]);
-    assert_eq!(load(variables), ["linear", "github", "docs"]);
+    assert_eq!(load(variables), ["linear", "tracker", "github", "docs"]);
 }
 
 #[test]

@@ -56,3 +56,48 @@ async fn the_document_says_what_the_program_says_when_it_registers() {
         "{sent}"
     );
 }
+
+/// All texts of the sources, without the marks that break them over lines.
+fn sources(folder: &std::path::Path) -> String {
+    let mut all = String::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => all += &sources(&path),
+            false => all += &std::fs::read_to_string(&path).unwrap(),
+        }
+    }
+    let mut lines = all.split("\\\n");
+    let first = lines.next().unwrap_or_default().to_owned();
+    lines.fold(first, |text, line| text + line.trim_start())
+}
+
+#[test]
+fn the_messages_that_are_explained_are_those_that_are_told() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("docs/sign-in.md")).unwrap();
+    let (_, table) = page.split_once("| message | what to do |").unwrap();
+    let rows = table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    let sources = sources(&root.join("src"));
+    let mut found = 0;
+    for row in rows {
+        let message = row.split(" | ").next().unwrap();
+        let message = message.replace("``", "\u{0}").replace("| `", "| \u{0}");
+        let message = message
+            .replace("`, `", "\u{0}, \u{0}")
+            .trim_end_matches('`')
+            .to_owned();
+        let quoted = message.split('\u{0}').skip(1).step_by(2);
+        for part in quoted.flat_map(|text| text.split(['…', ';', ':', '('])) {
+            let part = part.trim();
+            if part.len() > 3 {
+                found += 1;
+                assert!(sources.contains(part), "nobody says `{part}`");
+            }
+        }
+    }
+    assert!(found > 20, "found only {found}");
+}

@@ -11,6 +11,7 @@ mod issuers;
 mod machines;
 mod metadata;
 mod origins;
+mod places;
 mod proofs;
 mod renewal;
 mod requests;

@@ -43,7 +43,11 @@ impl Seen {
                 let at = text.find(secret.as_str());
                 let around = at.map(|at| text[..at].chars().rev().take(300).collect::<String>());
                 let around = around.map(|it| it.chars().rev().collect::<String>());
-                assert!(at.is_none(), "{place} has {secret}, after …{}", around.unwrap());
+                assert!(
+                    at.is_none(),
+                    "{place} has {secret}, after …{}",
+                    around.unwrap()
+                );
             }
         }
         let mut holders = 0;
@@ -80,8 +84,14 @@ fn talkative(proxy: proxy::Builder) -> proxy::Builder {
 fn kept(setup: &Setup) -> Vec<String> {
     let mut kept = Vec::new();
     for (file, members) in [
-        ("tokens.json", &["access_token", "refresh_token", "dpop_key"][..]),
-        ("client-info.json", &["client_secret", "registration_access_token"]),
+        (
+            "tokens.json",
+            &["access_token", "refresh_token", "dpop_key"][..],
+        ),
+        (
+            "client-info.json",
+            &["client_secret", "registration_access_token"],
+        ),
     ] {
         let path = setup.path(file);
         if path.exists() {
@@ -103,7 +113,10 @@ fn verifier(setup: &Setup) -> String {
 async fn a_whole_life_of_a_login_shows_no_secret() {
     for method in [AuthMethod::Basic, AuthMethod::Post] {
         let server = oauth::server().scopes("read write").registers_as(method);
-        let setup = setup_with(server, |it| it.scopes("read").tool_scopes("search", "write")).await;
+        let setup = setup_with(server, |it| {
+            it.scopes("read").tool_scopes("search", "write")
+        })
+        .await;
         let opener = Opener::new().await;
         let keys = json!({"headers": {"X-Api-Key": "header-secret-1"}});
         let proxy = || talkative(setup.proxy(Value::Null).extra("a", keys.clone()));
@@ -117,7 +130,9 @@ async fn a_whole_life_of_a_login_shows_no_secret() {
         secrets.push(verifier(&setup));
         seen.add("the page at the end", person.open(&page).await.text);
         client.wait_for_tools(&["search"]).await;
-        let asking = client.send_request("tools/call", json!({"name": "search"})).await;
+        let asking = client
+            .send_request("tools/call", json!({"name": "search"}))
+            .await;
         let page = client.sign_in_page("a", 1).await;
         secrets.push(verifier(&setup));
         person.open(&page).await;
@@ -145,7 +160,9 @@ async fn a_whole_life_of_a_login_shows_no_secret() {
             crate::with_params(url, &[("iss", Some("https://evil.example"))]);
         });
         seen.add("the page at the end", wrong.open(&page).await.text);
-        client.wait_for_stderr("the sign-in ended without a login").await;
+        client
+            .wait_for_stderr("the sign-in ended without a login")
+            .await;
         seen.add("an error", failing_call(&mut client).await);
         seen.add_client(client).await;
         let mut client = started(proxy()).await;
@@ -184,7 +201,13 @@ async fn lives_unseen(setup: &Setup, proxy: proxy::Builder, mut secrets: Vec<Str
 #[tokio::test]
 async fn a_machine_shows_no_secret() {
     let known = oauth::client("nightly").secret_basic("configured-secret");
-    let bound = setup(oauth::server().client(known).dpop(Dpop::Required).dpop_nonces()).await;
+    let bound = setup(
+        oauth::server()
+            .client(known)
+            .dpop(Dpop::Required)
+            .dpop_nonces(),
+    )
+    .await;
     let proxy = bound.proxy(json!({"grant": "client_credentials"}));
     let proxy = proxy.env("PROXY_A_CLIENT_ID", "nightly");
     let proxy = proxy.env("PROXY_A_CLIENT_SECRET", "configured-secret");
@@ -215,7 +238,9 @@ async fn assertions_show_no_secret() {
     let provider = oauth::server().client(at_home).provides(&key, "at-server");
     let provider = provider.start().await;
     let there = oauth::client("at-server").secret_basic("server-secret");
-    let server = oauth::server().client(there).trusts(&provider.issuer(), &key);
+    let server = oauth::server()
+        .client(there)
+        .trusts(&provider.issuer(), &key);
     let vouched = setup(server).await;
     let keys = json!({
         "grant": "enterprise", "client_id": "at-server", "client_secret": "server-secret",
@@ -232,7 +257,9 @@ async fn another_device_shows_no_secret() {
     let setup = setup(server).await;
     let mut seen = Seen::default();
     let client = started(talkative(setup.proxy(json!({"grant": "device"})))).await;
-    Browser::consenting().open(&client.sign_in_page("a", 0).await).await;
+    Browser::consenting()
+        .open(&client.sign_in_page("a", 0).await)
+        .await;
     client.wait_for_stderr("signed in").await;
     seen.add_client(client).await;
     seen.assert_free_of(&setup.server.secrets(), setup.home.path());
@@ -245,7 +272,9 @@ async fn a_server_that_repeats_the_token_is_not_repeated() {
         let token = request.header("authorization")?.to_owned();
         let reply = crate::support::raw::Reply::status(500);
         let reply = reply.header("content-type", "text/plain");
-        request.is("tools/call").then(|| reply.body(format!("what is {token}?")))
+        request
+            .is("tools/call")
+            .then(|| reply.body(format!("what is {token}?")))
     });
     let setup = Setup {
         upstream: oauth::protect(&server, repeating).start().await,
