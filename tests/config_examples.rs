@@ -71,7 +71,10 @@ fn load(mut variables: BTreeMap<String, String>) -> Vec<String> {
 #[test]
 fn every_example_for_a_client_loads() {
     let expected = [
-        ("claude-code.jsonc", &["linear", "github", "docs"][..]),
+        (
+            "claude-code.jsonc",
+            &["linear", "tracker", "github", "docs"][..],
+        ),
         ("claude-desktop.jsonc", &["docs", "wiki"]),
         ("codex.toml", &["linear", "github"]),
         ("cursor.jsonc", &["docs"]),

@@ -9,8 +9,11 @@ use crate::{failing_call, setup, sign_in};
 /// What no message may repeat, as it may well be a token.
 const SECRET: &str = "access-0123456789";
 
-/// What may come instead of tokens, and what is said of it.
-fn answers() -> Vec<(&'static str, fn() -> Reply)> {
+/// What is said of an answer, and how it is made.
+type Case = (&'static str, fn() -> Reply);
+
+/// What may come instead of tokens.
+fn answers() -> Vec<Case> {
     vec![
         ("it is no JSON object", || {
             let page = format!("<!doctype html><title>{SECRET}</title>");
