@@ -31,7 +31,7 @@ async fn a_server_that_does_not_advertise_pkce_is_refused_unless_it_is_said_to_h
 }
 
 /// Addresses that a hostile server may want used (CVE-2025-6514), for any member.
-const HOSTILE: [&str; 15] = [
+const HOSTILE: [&str; 18] = [
     "file:///etc/passwd",
     "javascript:alert(1)",
     "data:text/html,x",
@@ -47,6 +47,9 @@ const HOSTILE: [&str; 15] = [
     "http://127.0.0.1/\u{1b}[2J",
     "http://user:password@127.0.0.1/authorize",
     "http://mcp.example.com/authorize",
+    "ftp://127.0.0.1/authorize",
+    "file://127.0.0.1/etc/passwd",
+    "vscode://file/etc/passwd",
 ];
 
 #[tokio::test]

@@ -33,36 +33,40 @@ impl Seen {
         }
     }
 
+    /// The first line that holds any of `secrets`, and where it was seen.
+    fn leak(&self, secrets: &[String]) -> Option<(String, String)> {
+        let holds = |line: &&str| secrets.iter().any(|secret| line.contains(secret.as_str()));
+        self.0.iter().find_map(|(place, text)| {
+            let line = text.lines().find(holds)?;
+            Some((place.clone(), line.to_owned()))
+        })
+    }
+
     /// Panics if any of `secrets` was seen, or lies where it must not.
     fn assert_free_of(&self, secrets: &[String], home: &Path) {
         assert!(secrets.len() >= 3, "found only {} secrets", secrets.len());
         assert!(!self.0.is_empty());
         for secret in secrets {
             assert!(secret.len() > 7, "`{secret}` may stand anywhere");
-            for (place, text) in &self.0 {
-                let at = text.find(secret.as_str());
-                let around = at.map(|at| text[..at].chars().rev().take(300).collect::<String>());
-                let around = around.map(|it| it.chars().rev().collect::<String>());
-                assert!(
-                    at.is_none(),
-                    "{place} has {secret}, after …{}",
-                    around.unwrap()
-                );
-            }
         }
-        let mut holders = 0;
-        look_into(home, secrets, &mut holders);
-        assert!(holders > 0, "no file has a secret: is this the home?");
+        if let Some((place, line)) = self.leak(secrets) {
+            panic!("a secret stands on {place}: {line}");
+        }
+        assert!(
+            holders(home, secrets) > 0,
+            "no file has a secret: is this the home?"
+        );
     }
 }
 
-/// Looks at every file below `folder`. Those that hold a secret are for their owner alone, and so
-/// is the folder in which they are.
-fn look_into(folder: &Path, secrets: &[String], holders: &mut usize) {
+/// How many files below `folder` hold a secret. Each is for its owner alone, and so is the folder
+/// in which it is.
+fn holders(folder: &Path, secrets: &[String]) -> usize {
+    let mut found = 0;
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            look_into(&path, secrets, holders);
+            found += holders(&path, secrets);
             continue;
         }
         let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
@@ -70,9 +74,10 @@ fn look_into(folder: &Path, secrets: &[String], holders: &mut usize) {
             let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
             assert_eq!(mode(&path), 0o600, "{}", path.display());
             assert_eq!(mode(folder), 0o700, "{}", folder.display());
-            *holders += 1;
+            found += 1;
         }
     }
+    found
 }
 
 /// A proxy that logs all that it can.
@@ -291,4 +296,29 @@ async fn a_server_that_repeats_the_token_is_not_repeated() {
     seen.add_client(client).await;
     seen.assert_free_of(&setup.server.secrets(), setup.home.path());
     assert!(!setup.upstream.url().contains("access-"));
+}
+
+#[tokio::test]
+async fn commands_show_no_secret_and_none_is_left_after_signing_out() {
+    let setup = setup(oauth::server().registers_as(AuthMethod::Basic)).await;
+    drop(setup.signed_in(Value::Null).await);
+    let mut secrets = kept(&setup);
+    let mut seen = Seen::default();
+    for command in [&["status"][..], &["status", "--json"], &["logout", "a"]] {
+        let proxy = talkative(setup.proxy(Value::Null));
+        let proxy = command.iter().fold(proxy, |proxy, word| proxy.arg(word));
+        let output = proxy.output().await;
+        assert!(output.status.success(), "{command:?}: {output:?}");
+        for bytes in [output.stdout, output.stderr] {
+            seen.add(&command.join(" "), String::from_utf8(bytes).unwrap());
+        }
+        if command[0] == "status" {
+            secrets.extend(setup.server.secrets());
+            seen.assert_free_of(&secrets, setup.home.path());
+        }
+    }
+    secrets.extend(setup.server.secrets());
+    assert_eq!(seen.leak(&secrets), None);
+    assert_eq!(holders(setup.home.path(), &secrets), 0);
+    assert_eq!(setup.server.revoked(), 1);
 }
