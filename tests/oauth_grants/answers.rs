@@ -92,3 +92,22 @@ async fn refusals_under_a_good_status_are_refusals() {
         Err(TokenError::InvalidGrant { .. })
     ));
 }
+
+#[tokio::test]
+async fn a_server_that_hangs_is_given_up_and_may_be_asked_again() {
+    let (client, server) = public();
+    let hanging = |path: &str| path.ends_with("/token").then(Reply::hang);
+    let setup = setup(server.intercept(move |request| hanging(&request.path))).await;
+    let token = Secret::new("refresh-secret".to_owned());
+    let authority = setup.authority(&client);
+    let asked = authority.refresh(&token, None, None);
+    let clock = async {
+        setup.server.wait_for(Part::Token, 1).await;
+        // From here on time passes as soon as nothing else happens.
+        tokio::time::pause();
+    };
+    let (answer, ()) = tokio::join!(asked, clock);
+    let error = answer.unwrap_err();
+    assert!(error.is_transient(), "{error}");
+    assert!(error.to_string().contains("no answer for 30 s"), "{error}");
+}

@@ -215,6 +215,19 @@ async fn a_server_that_asks_only_for_calls_is_signed_in_to_when_one_is_made() {
 }
 
 #[tokio::test]
+async fn a_server_that_shakes_hands_with_anybody_is_signed_in_to_for_its_list() {
+    let server = oauth::server().start().await;
+    let legacy = oauth::protect(&server, upstream::legacy().tool("search"));
+    let public = legacy.open("initialize").open("notifications/initialized");
+    let setup = Setup {
+        upstream: public.start().await,
+        server,
+        home: proxy::home(),
+    };
+    call(&mut setup.signed_in(Value::Null).await).await;
+}
+
+#[tokio::test]
 async fn metadata_for_another_host_is_refused() {
     for resource in ["https://mcp.example.com/mcp", "http://127.0.0.1:1/mcp"] {
         let other = json!({"resource": resource});
