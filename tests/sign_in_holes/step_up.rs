@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::support::oauth::{self, Browser, Part, scopes};
+use crate::support::raw::Reply;
+use crate::support::{proxy, upstream};
 use crate::{Setup, call, failing_call, setup_with, sign_in_by};
 
 /// A server on which `search` needs `write`, and all else `read`.
@@ -58,55 +60,64 @@ async fn what_is_asked_for_and_not_granted_is_not_asked_for_again() {
     assert!(setup.server.grants("refresh_token").is_empty());
 }
 
-#[tokio::test]
-async fn a_server_that_is_never_content_is_given_up() {
-    // It wants what it has granted.
-    let server = oauth::server().scopes("read write");
-    let never = crate::upstream::modern()
-        .tool("search")
-        .intercept(|request| {
-            let challenge = r#"Bearer error="insufficient_scope", scope="read write""#;
-            let signed = request.is("tools/call") && request.header("authorization").is_some();
-            let refusal = || crate::support::raw::Reply::status(403);
-            signed.then(|| refusal().header("www-authenticate", challenge))
-        });
-    let server = server.start().await;
+/// A server that wants what it has granted.
+async fn never_content(server: oauth::Builder) -> Setup {
+    let server = server.scopes("read write").start().await;
+    let never = upstream::modern().tool("search").intercept(|request| {
+        let challenge = r#"Bearer error="insufficient_scope", scope="read write""#;
+        let signed = request.is("tools/call") && request.header("authorization").is_some();
+        signed.then(|| Reply::status(403).header("www-authenticate", challenge))
+    });
     let upstream = oauth::protect(&server, never).scopes("read write");
-    let setup = Setup {
+    Setup {
         upstream: upstream.start().await,
         server,
-        home: crate::proxy::home(),
-    };
-    let mut client = setup.start(Value::Null).await;
-    sign_in_by(&client, &Browser::consenting()).await;
-    client.wait_for_tools(&["search"]).await;
-    let message = failing_call(&mut client).await;
-    assert!(
-        message.contains("which was asked for and not granted"),
-        "{message}"
-    );
-    assert_eq!(setup.server.count(Part::Authorization), 1);
-    let calls = setup.upstream.raw.requests();
-    assert!(calls.iter().filter(|it| it.is("tools/call")).count() <= 2);
+        home: proxy::home(),
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_never_content_is_given_up() {
+    let known = oauth::client("nightly").secret_basic("secret");
+    let machine = json!({
+        "grant": "client_credentials", "client_id": "nightly", "client_secret": "secret",
+    });
+    for (server, keys) in [
+        (oauth::server(), Value::Null),
+        (oauth::server().client(known), machine),
+    ] {
+        let setup = never_content(server).await;
+        let mut client = setup.start(keys.clone()).await;
+        if keys.is_null() {
+            sign_in_by(&client, &Browser::consenting()).await;
+        }
+        client.wait_for_tools(&["search"]).await;
+        let message = failing_call(&mut client).await;
+        let said = "which was asked for and not granted";
+        assert!(message.contains(said), "{message}");
+        assert_eq!(setup.server.count(Part::Token), 1);
+        assert!(setup.server.count(Part::Authorization) <= 1);
+        let requests = setup.upstream.raw.requests();
+        let calls = requests.iter().filter(|it| it.is("tools/call"));
+        assert_eq!(calls.count(), 1);
+    }
 }
 
 #[tokio::test]
 async fn a_403_of_another_kind_is_passed_on_and_leads_to_no_sign_in() {
     let server = oauth::server().start().await;
     let forbidden = || {
-        let reply = crate::support::raw::Reply::status(403).body("not on Sundays");
+        let reply = Reply::status(403).body("not on Sundays");
         reply.header("content-type", "text/plain")
     };
-    let forbidding = crate::upstream::modern()
-        .tool("search")
-        .intercept(move |request| {
-            let is_call = request.is("tools/call") && request.header("authorization").is_some();
-            is_call.then(forbidden)
-        });
+    let forbidding = upstream::modern().tool("search").intercept(move |request| {
+        let is_call = request.is("tools/call") && request.header("authorization").is_some();
+        is_call.then(forbidden)
+    });
     let setup = Setup {
         upstream: oauth::protect(&server, forbidding).start().await,
         server,
-        home: crate::proxy::home(),
+        home: proxy::home(),
     };
     let mut client = setup.signed_in(json!({})).await;
     let message = failing_call(&mut client).await;
