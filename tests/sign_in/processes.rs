@@ -159,7 +159,7 @@ async fn processes_with_a_token_of_one_login_know_that_it_was_denied() {
     Browser::denying().open(&setup.desktop.page().await).await;
     for client in &clients {
         client
-            .wait_for_stderr("the login ended without tokens")
+            .wait_for_stderr("the sign-in ended without a login")
             .await;
     }
     for client in &mut clients {
