@@ -18,7 +18,7 @@ use crate::support::upstream;
 const PROCESSES: usize = 4;
 
 /// What a process says that has nothing to do but to wait for the person.
-const WAITS: &str = "; open http";
+const WAITS: &str = "it needs you to sign in";
 
 /// Clients on the desktop, past their handshakes.
 async fn several(setup: &Setup) -> Vec<Client> {

@@ -10,7 +10,6 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::{Instrument, debug, warn};
 
-use super::server::put;
 use super::wait::Mark;
 use super::{Authorizer, Need, lock};
 use crate::config::{Login, Secret};
@@ -19,7 +18,7 @@ use crate::oauth::discovery::{Question, discover};
 use crate::oauth::logins::Logins;
 use crate::oauth::scope;
 use crate::oauth::sign_in::Needed;
-use crate::oauth::store::{Slot, Task};
+use crate::oauth::store::{Slot, Swap, Task};
 use crate::oauth::tokens::Timestamp;
 
 /// How soon what another process did is seen.
@@ -130,13 +129,20 @@ impl Authorizer {
     /// Writes down what a request lacked, for a person who signs in by the command.
     pub(super) async fn note_wanted(&self, need: &Need) -> Result<(), SignInError> {
         let slot = self.logins();
-        let mut logins = slot.load().await?.record.unwrap_or_default();
-        let wanted = scope::union([logins.wanted.as_deref(), need.scope.as_deref()]);
-        if logins.wanted != wanted {
+        let mut seen = slot.load().await?;
+        loop {
+            let mut logins = seen.record.unwrap_or_default();
+            let wanted = scope::union([logins.wanted.as_deref(), need.scope.as_deref()]);
+            if logins.wanted == wanted {
+                return Ok(());
+            }
             logins.wanted = wanted;
-            put(&slot, logins).await?;
+            // Another process may have written there that it waits for a person.
+            match slot.replace(seen.version, logins).await? {
+                Swap::Done(_) => return Ok(()),
+                Swap::Lost(there) => seen = there,
+            }
         }
-        Ok(())
     }
 
     /// Has a login running that may get what is needed; false when the one that runs cannot.
