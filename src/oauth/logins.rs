@@ -26,6 +26,9 @@ pub(super) struct Logins {
     /// When the last of them was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     opened_at: Option<Timestamp>,
+    /// Whether somebody signed in since.
+    #[serde(default)]
+    finished: bool,
     /// When somebody last signed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     signed_in_at: Option<Timestamp>,
@@ -78,12 +81,14 @@ impl Logins {
         }
         self.opened = self.opened.saturating_add(1);
         self.opened_at = Some(now);
+        self.finished = false;
     }
 
     /// Somebody signed in.
     pub(super) fn signed_in(&mut self, now: Timestamp, asked: Option<String>) {
         self.pending = None;
         self.signed_out = false;
+        self.finished = true;
         self.wanted = None;
         self.signed_in_at = Some(now);
         self.asked = asked;
@@ -101,7 +106,8 @@ impl Logins {
 
     /// Whether somebody signed in after the last page was opened.
     pub(super) fn is_finished(&self) -> bool {
-        self.signed_in_at.is_some() && self.signed_in_at >= self.opened_at
+        // Times would not tell which was first within a second.
+        self.finished
     }
 
     /// Whether the last page led to a login that lasted.
@@ -140,6 +146,17 @@ mod tests {
             logins.may_open(at(24 * 60 * 60), PAUSE),
             "a day is the longest"
         );
+    }
+
+    #[test]
+    fn a_page_that_is_opened_right_after_a_login_is_not_finished_by_it() {
+        let mut logins = Logins::default();
+        assert!(!logins.is_finished());
+        logins.open(at(0), PAUSE);
+        logins.signed_in(at(0), None);
+        assert!(logins.is_finished());
+        logins.open(at(0), PAUSE);
+        assert!(!logins.is_finished());
     }
 
     #[test]

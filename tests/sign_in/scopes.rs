@@ -193,3 +193,28 @@ async fn a_person_who_grants_less_is_asked_once() {
     error_of(&call(&mut client, "write").await);
     assert_eq!(setup.pages().await, 2);
 }
+
+#[tokio::test]
+async fn a_step_up_right_after_a_login_is_asked_for_once() {
+    let setup = setup(oauth::server(), upstream::modern()).await;
+    let mut client = signed_in(&setup).await;
+    setup.server.revoke_all();
+    let params = json!({"name": "write", "arguments": {}});
+    let id = client.send_request("tools/call", params).await;
+    // The call goes on as soon as the person has signed in, and needs more at once.
+    Browser::consenting()
+        .open(&setup.desktop.page().await)
+        .await;
+    let more = setup.desktop.page().await;
+    let wanted = [scopes("use"), scopes("use"), scopes("use write")];
+    Browser::denying().open(&more).await;
+    let (text, _) = error_of(&client.response(id).await);
+    assert!(text.contains("the sign-in was denied"), "{text}");
+    assert_eq!(asked(&setup), wanted);
+    for _ in 0..2 {
+        let (text, _) = error_of(&call(&mut client, "write").await);
+        assert!(text.contains("mcp-manifold login a"), "{text}");
+    }
+    text_of(&call(&mut client, "search").await);
+    assert_eq!(setup.pages().await, 3);
+}
