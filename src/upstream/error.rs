@@ -165,6 +165,7 @@ impl TransportError {
             | Self::NotReady(_)
             | Self::Silent(_)
             | Self::ShuttingDown => code::UNAVAILABLE,
+            Self::SignIn(error) if error.is_transient() => code::UNAVAILABLE,
             Self::LoginRequired | Self::SignIn(_) => code::LOGIN_REQUIRED,
             Self::Timeout(_) => code::TIMEOUT,
             Self::Interrupted(_) | Self::StreamEnded | Self::SessionExpired => code::INTERRUPTED,
@@ -226,6 +227,7 @@ impl UpstreamError {
             TransportError::Status { status, .. } | TransportError::NoAnswer(status) => {
                 Some(status.as_u16())
             }
+            TransportError::SignIn(error) if error.is_transient() => None,
             TransportError::LoginRequired | TransportError::SignIn(_) => Some(401),
             _ => None,
         };

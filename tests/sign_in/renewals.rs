@@ -118,7 +118,8 @@ async fn a_server_in_trouble_costs_a_call_and_not_the_login() {
             "{text}"
         );
         assert!(!text.contains("sign in"), "{text}");
-        assert_eq!(data["outcome"], "not run");
+        assert_eq!(data, json!({"upstream": "a", "outcome": "not run"}));
+        assert_eq!(answer["error"]["code"], -31001, "no person can help");
     }
     assert_eq!(setup.files().read("tokens.json"), before);
     setup.server.recover(Part::Token);
@@ -249,4 +250,5 @@ async fn a_token_that_is_refused_again_and_again_ends_in_a_clear_error() {
     client.close().await;
     assert_eq!(setup.pages().await, 1);
     assert!(refusals.load(Ordering::Relaxed) < 20, "{refusals:?}");
+    assert_eq!(setup.refreshes(), 0, "it was new");
 }
