@@ -16,6 +16,8 @@ mod proofs;
 mod renewal;
 mod requests;
 mod secrets;
+#[cfg(unix)]
+mod seen;
 mod step_up;
 mod trouble;
 

@@ -61,7 +61,9 @@ async fn another_resource_is_named_where_the_user_says_so() {
         assert_eq!(asked.get("resource"), Some(other.url().as_str()));
     }
     // A new token that is refused leads to no page after page.
-    client.wait_for_stderr("the last sign-in led nowhere").await;
+    client
+        .wait_for_stderr("refuses a token that was issued for it just now")
+        .await;
     assert_eq!(opener.so_far().len(), 1);
 }
 
