@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::support::desktop::Desktop;
 use crate::support::oauth::{self, Browser, Challenge, Document, Part, Place, scopes};
-use crate::support::opener::Opener;
 use crate::support::proxy;
 use crate::support::raw::Reply;
 use crate::support::upstream;
@@ -65,8 +65,8 @@ async fn no_hostile_address_is_opened_or_asked_and_the_others_go_on() {
         some.map(|address| (*member, address))
     });
     let good = setup(oauth::server()).await;
-    let opener = Opener::new().await;
-    let mut proxy = opener.for_proxy(proxy::new());
+    let desktop = Desktop::new();
+    let mut proxy = proxy::new().on(&desktop);
     let (mut names, mut servers) = (Vec::new(), Vec::new());
     for (member, address) in places.chain(others) {
         let server = oauth::server().metadata_with(json!({member: address}));
@@ -92,9 +92,8 @@ async fn no_hostile_address_is_opened_or_asked_and_the_others_go_on() {
         assert!(line.contains("report it to who runs the server"), "{line}");
         assert!(!line.contains(char::is_control), "{line:?}");
     }
-    let opened = opener.opened(1).await;
     let page = client.sign_in_page("a", 0).await;
-    assert_eq!(opened, [[page.clone()]], "one page, as one argument");
+    assert_eq!(desktop.page().await, page, "as one argument");
     Browser::consenting().open(&page).await;
     client.wait_for_tools(&["search"]).await;
     call(&mut client).await;
@@ -106,7 +105,7 @@ async fn no_hostile_address_is_opened_or_asked_and_the_others_go_on() {
         assert!(strange.is_none(), "{strange:?}");
         assert!(hostile.refused().iter().all(|(_, token)| token.is_empty()));
     }
-    assert_eq!(opener.so_far().len(), 1);
+    assert_eq!(desktop.pages().await, [page]);
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::support::desktop::Desktop;
 use crate::support::oauth::{self, Part};
-use crate::support::opener::Opener;
 use crate::support::proxy;
 use crate::{call, setup, sign_in, started};
 
@@ -54,12 +54,12 @@ async fn a_login_that_is_copied_is_good_elsewhere() {
 #[tokio::test]
 async fn a_login_by_hand_opens_nothing_by_itself() {
     let setup = setup(oauth::server()).await;
-    let opener = Opener::new().await;
-    let proxy = opener.for_proxy(setup.proxy(json!({"login": "manual"})));
+    let desktop = Desktop::new();
+    let proxy = setup.proxy(json!({"login": "manual"})).on(&desktop);
     let client = started(proxy).await;
     client.wait_for_stderr("`oauth.login` is `manual`").await;
     client.wait_for_stderr("mcp-manifold login a").await;
-    assert!(opener.so_far().is_empty());
+    assert!(desktop.pages().await.is_empty());
     assert_eq!(setup.server.count(Part::Registration), 0);
 }
 

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::support::Endpoint;
+use crate::support::desktop::Desktop;
 use crate::support::oauth::{self, Challenge, Params, Resource, scopes};
-use crate::support::opener::Opener;
 use crate::{Setup, call, setup, setup_with, started};
 
 /// The parameters of the page, of a refresh, and of the exchange of the code, of a login with these keys.
@@ -52,9 +52,9 @@ async fn another_resource_is_named_where_the_user_says_so() {
     let setup = setup(oauth::server().resource(Resource::Optional)).await;
     // The server knows this one as well; it gives the token, which the upstream then refuses.
     let other = oauth::protect(&setup.server, other).start().await;
-    let opener = Opener::new().await;
+    let desktop = Desktop::new();
     let proxy = setup.proxy(json!({"resource": other.url()}));
-    let client = started(opener.for_proxy(proxy)).await;
+    let client = started(proxy.on(&desktop)).await;
     crate::sign_in(&client).await;
     let code = setup.server.grants("authorization_code").remove(0);
     for asked in [setup.authorization(), code] {
@@ -64,7 +64,7 @@ async fn another_resource_is_named_where_the_user_says_so() {
     client
         .wait_for_stderr("refuses a token that was issued for it just now")
         .await;
-    assert_eq!(opener.so_far().len(), 1);
+    assert_eq!(desktop.pages().await.len(), 1);
 }
 
 #[tokio::test]

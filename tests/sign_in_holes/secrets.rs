@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::seen::{Seen, holders};
 use crate::support::Endpoint;
+use crate::support::desktop::Desktop;
 use crate::support::oauth::{self, AuthMethod, Browser, Dpop, Key, Part};
-use crate::support::opener::Opener;
 use crate::support::proxy;
 use crate::support::upstream;
 use crate::{Setup, call, failing_call, setup, setup_with, started};
@@ -56,7 +56,7 @@ async fn a_whole_life_of_a_login_shows_no_secret() {
             it.scopes("read").tool_scopes("search", "write")
         })
         .await;
-        let opener = Opener::new().await;
+        let desktop = Desktop::new();
         let keys = json!({"headers": {"X-Api-Key": "header-secret-1"}});
         let proxy = || talkative(setup.proxy(Value::Null).extra("a", keys.clone()));
         let mut secrets = vec!["header-secret-1".to_owned()];
@@ -64,7 +64,7 @@ async fn a_whole_life_of_a_login_shows_no_secret() {
         let person = Browser::consenting();
 
         // A login, whose page a browser opens, and one for more.
-        let mut client = started(opener.for_proxy(proxy())).await;
+        let mut client = started(proxy().on(&desktop)).await;
         let page = client.sign_in_page("a", 0).await;
         secrets.push(verifier(&setup));
         seen.add("the page at the end", person.open(&page).await.text);
@@ -110,12 +110,13 @@ async fn a_whole_life_of_a_login_shows_no_secret() {
         client.wait_for_stderr("the sign-in was denied").await;
         seen.add("an error", failing_call(&mut client).await);
         seen.add_client(client).await;
-        for argument in opener.so_far().concat() {
-            seen.add("the browser's arguments", argument);
+        let opened = desktop.pages().await;
+        assert_eq!(opened.len(), 2);
+        for arguments in opened {
+            seen.add("the browser's arguments", arguments);
         }
         secrets.extend(setup.server.secrets());
         secrets.extend(kept(&setup));
-        assert_eq!(opener.so_far().len(), 2);
         seen.assert_free_of(&secrets, setup.home.path());
     }
 }

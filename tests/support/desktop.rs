@@ -37,8 +37,9 @@ impl Desktop {
         let pipe = folder.path().join("pages");
         make_pipe(&pipe);
         let opener = folder.path().join("xdg-open");
-        // One write, so that two openers do not mix their lines.
-        let script = format!("#!/bin/sh\nprintf '%s\\n' \"$1\" > '{}'\n", pipe.display());
+        // One write, so that two openers do not mix their lines; and every argument, so that a test
+        // sees when there is more than the address.
+        let script = format!("#!/bin/sh\nprintf '%s\\n' \"$*\" > '{}'\n", pipe.display());
         fs::write(&opener, script).unwrap();
         fs::set_permissions(&opener, fs::Permissions::from_mode(0o755)).unwrap();
         // Open for writing as well, so that it does not end when an opener does.

@@ -17,8 +17,6 @@ pub mod http;
 pub mod json;
 pub mod login_files;
 pub mod oauth;
-#[cfg(unix)]
-pub mod opener;
 pub mod proxy;
 pub mod raw;
 pub mod sdk;
