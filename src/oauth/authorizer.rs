@@ -17,7 +17,6 @@ mod wait;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use http::StatusCode;
 use tokio::sync::watch;
@@ -34,15 +33,9 @@ use super::credential::Credential;
 use super::scope;
 use super::sign_in::SignInError;
 use super::store::{Snapshot, Store};
-use super::tokens::{Timestamp, Tokens};
+use super::tokens::Tokens;
 use crate::config::{self, GrantChoice, OAuth, Secret, ServerUrl, UpstreamName};
 use crate::net::Clients;
-
-/// A token is renewed so long before its end that it is still good when it arrives.
-const EXPIRY_MARGIN: Duration = Duration::from_secs(30);
-
-/// Of a token younger than this, a renewal is no cure: whoever refuses it refuses the next as well.
-const NEW: Duration = Duration::from_secs(10);
 
 /// What an [`Authorizer`] needs from the rest of the program.
 #[derive(Debug, Clone)]
@@ -195,6 +188,12 @@ impl Authorizer {
         SignInError::TokenRefused(self.name.clone())
     }
 
+    /// Whether there are tokens to sign with.
+    #[must_use]
+    pub fn is_signed_in(&self) -> bool {
+        self.held().is_some()
+    }
+
     /// Takes the token out of a text, should somebody repeat it.
     #[must_use]
     pub fn mask(&self, text: String) -> String {
@@ -272,25 +271,6 @@ impl Authorizer {
             GrantChoice::AuthorizationCode | GrantChoice::Device
         );
         held.tokens.refresh_token.is_some() || !person
-    }
-}
-
-impl Credential {
-    /// Whether it ends soon, or has. Of a short life, the last tenth is soon.
-    fn expires(&self) -> bool {
-        let (issued, end) = (self.tokens.issued_at, self.tokens.expires_at);
-        let life = issued.zip(end).map(|(issued, end)| end.after(issued) / 10);
-        let margin = life.map_or(EXPIRY_MARGIN, |tenth| tenth.min(EXPIRY_MARGIN));
-        self.tokens.expire_within(margin, Timestamp::now())
-    }
-
-    fn is_valid(&self) -> bool {
-        !self.tokens.expire_within(Duration::ZERO, Timestamp::now())
-    }
-
-    fn is_new(&self) -> bool {
-        let issued = self.tokens.issued_at;
-        issued.is_some_and(|at| Timestamp::now().after(at) < NEW)
     }
 }
 

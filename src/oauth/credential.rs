@@ -1,6 +1,7 @@
 //! A token as requests carry it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method};
@@ -9,7 +10,13 @@ use url::Url;
 use super::dpop::{DPOP, DpopKey};
 use super::signing::KeyError;
 use super::store::Version;
-use super::tokens::Tokens;
+use super::tokens::{Timestamp, Tokens};
+
+/// A token is renewed so long before its end that it is still good when it arrives.
+const EXPIRY_MARGIN: Duration = Duration::from_secs(30);
+
+/// Of a token younger than this, a renewal is no cure: whoever refuses it refuses the next as well.
+const NEW: Duration = Duration::from_secs(10);
 
 /// The tokens of an upstream, ready for use. Prints none of them.
 #[derive(Debug)]
@@ -82,5 +89,22 @@ impl Credential {
     pub fn keep_nonce(&self, url: &Url, headers: &HeaderMap) -> bool {
         let key = self.dpop.as_ref();
         key.is_some_and(|key| key.keep_nonce(url, headers))
+    }
+
+    /// Whether it ends soon, or has. Of a short life, the last tenth is soon.
+    pub(super) fn expires(&self) -> bool {
+        let (issued, end) = (self.tokens.issued_at, self.tokens.expires_at);
+        let life = issued.zip(end).map(|(issued, end)| end.after(issued) / 10);
+        let margin = life.map_or(EXPIRY_MARGIN, |tenth| tenth.min(EXPIRY_MARGIN));
+        self.tokens.expire_within(margin, Timestamp::now())
+    }
+
+    pub(super) fn is_valid(&self) -> bool {
+        !self.tokens.expire_within(Duration::ZERO, Timestamp::now())
+    }
+
+    pub(super) fn is_new(&self) -> bool {
+        let issued = self.tokens.issued_at;
+        issued.is_some_and(|at| Timestamp::now().after(at) < NEW)
     }
 }

@@ -71,7 +71,12 @@ impl Logins {
         let longer = pause
             .saturating_mul(1 << doublings)
             .min(LAST_PAUSE.max(pause));
-        self.was_of_use(now, pause) || now.after(last) >= longer
+        // A page that nobody finished may have been looked at until it lapsed.
+        let over = match self.finished {
+            true => last,
+            false => last.plus(LIFETIME),
+        };
+        self.was_of_use(now, pause) || now.after(over) >= longer
     }
 
     /// A page is about to be opened by itself.
@@ -131,19 +136,20 @@ mod tests {
         let mut logins = Logins::default();
         assert!(logins.may_open(at(0), PAUSE));
         logins.open(at(0), PAUSE);
-        assert!(!logins.may_open(at(599), PAUSE));
-        assert!(logins.may_open(at(600), PAUSE));
-        logins.open(at(600), PAUSE);
         assert!(
-            !logins.may_open(at(1799), PAUSE),
-            "the second pause is twice the first"
+            !logins.may_open(at(1199), PAUSE),
+            "it counts from the lapse"
         );
-        assert!(logins.may_open(at(1800), PAUSE));
+        assert!(logins.may_open(at(1200), PAUSE));
+        logins.open(at(1200), PAUSE);
+        let twice = "the second pause is twice the first";
+        assert!(!logins.may_open(at(2999), PAUSE), "{twice}");
+        assert!(logins.may_open(at(3000), PAUSE));
         for _ in 0..40 {
             logins.open(at(0), PAUSE);
         }
         assert!(
-            logins.may_open(at(24 * 60 * 60), PAUSE),
+            logins.may_open(at(24 * 60 * 60 + 600), PAUSE),
             "a day is the longest"
         );
     }
@@ -171,6 +177,6 @@ mod tests {
         );
         assert!(logins.may_open(at(611), PAUSE));
         logins.open(at(611), PAUSE);
-        assert!(logins.may_open(at(1211), PAUSE), "the first pause again");
+        assert!(logins.may_open(at(1811), PAUSE), "the first pause again");
     }
 }

@@ -47,7 +47,14 @@ impl Router {
     fn unknown(&self, name: &str) -> String {
         let is_away = |upstream: &&Upstream| upstream.ready().is_none();
         let away = self.upstreams.iter().filter(is_away);
-        let away: Vec<_> = away.map(|u| format!("`{}`", u.config().name)).collect();
+        let named = |upstream: &Upstream| {
+            let name = &upstream.config().name;
+            match upstream.waits_for_a_person() {
+                Some(why) => format!("`{name}` ({why})"),
+                None => format!("`{name}`"),
+            }
+        };
+        let away: Vec<_> = away.map(named).collect();
         match away.is_empty() {
             true => format!(
                 "unknown tool `{name}`; it may be filtered out or gone: list the tools again"

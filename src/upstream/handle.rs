@@ -144,6 +144,19 @@ impl Upstream {
         }
     }
 
+    /// What a person has to do before it can be used, if it waits for that. It is tried again then, so
+    /// that a person who asks for it is sent to a page that leads somewhere.
+    #[must_use]
+    pub fn waits_for_a_person(&self) -> Option<String> {
+        match &*self.shared.state.borrow() {
+            State::Down { cause, .. } if cause.needs_a_person() => {
+                self.shared.wake.notify_one();
+                Some(cause.to_string())
+            }
+            _ => None,
+        }
+    }
+
     /// What it offered last, also while it is away.
     #[must_use]
     pub fn listing(&self) -> Option<Arc<Listing>> {

@@ -4,7 +4,6 @@
 use tracing::info;
 
 use super::Authorizer;
-use super::server::put;
 use crate::config::GrantChoice;
 use crate::oauth::SignInError;
 use crate::oauth::authority::{Registration, register};
@@ -145,7 +144,7 @@ impl Authorizer {
                     client_secret: None,
                     ..client.clone()
                 };
-                put(&slot, bound).await?;
+                slot.put(bound).await?;
             }
         }
         Ok(client)
@@ -190,7 +189,7 @@ impl Authorizer {
         })?;
         info!(issuer = %server.issuer, "registered as a client");
         // Only who holds the lock of the login registers, so that nobody else's is overwritten.
-        put(&self.store.client(), client.clone()).await?;
+        self.store.client().put(client.clone()).await?;
         Ok(client)
     }
 }

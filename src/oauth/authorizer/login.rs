@@ -18,7 +18,7 @@ use crate::oauth::discovery::{Question, discover};
 use crate::oauth::logins::Logins;
 use crate::oauth::scope;
 use crate::oauth::sign_in::Needed;
-use crate::oauth::store::{Slot, Swap, Task};
+use crate::oauth::store::{Slot, Task};
 use crate::oauth::tokens::Timestamp;
 
 /// How soon what another process did is seen.
@@ -128,21 +128,11 @@ impl Authorizer {
 
     /// Writes down what a request lacked, for a person who signs in by the command.
     pub(super) async fn note_wanted(&self, need: &Need) -> Result<(), SignInError> {
-        let slot = self.logins();
-        let mut seen = slot.load().await?;
-        loop {
-            let mut logins = seen.record.unwrap_or_default();
-            let wanted = scope::union([logins.wanted.as_deref(), need.scope.as_deref()]);
-            if logins.wanted == wanted {
-                return Ok(());
-            }
-            logins.wanted = wanted;
-            // Another process may have written there that it waits for a person.
-            match slot.replace(seen.version, logins).await? {
-                Swap::Done(_) => return Ok(()),
-                Swap::Lost(there) => seen = there,
-            }
-        }
+        let lacked = need.scope.as_deref();
+        let note = |logins: &mut Logins| {
+            logins.wanted = scope::union([logins.wanted.as_deref(), lacked]);
+        };
+        Ok(self.logins().update(note).await?)
     }
 
     /// Has a login running that may get what is needed; false when the one that runs cannot.

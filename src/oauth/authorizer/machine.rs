@@ -5,7 +5,6 @@ use std::sync::Arc;
 use tracing::{Instrument, info};
 
 use super::renew::{PATIENCE, finish};
-use super::server::put;
 use super::{Authorizer, Need};
 use crate::config::GrantChoice;
 use crate::oauth::SignInError;
@@ -100,7 +99,7 @@ impl Authorizer {
             dpop_key: dpop.filter(|_| is_bound).map(|key| key.secret().clone()),
             other: Members::default(),
         };
-        let written = put(&self.store.tokens(), tokens).await?;
+        let written = self.store.tokens().put(tokens).await?;
         self.adopt(written);
         Ok(())
     }

@@ -8,7 +8,6 @@ use tracing::debug;
 use super::login::POLL;
 use super::redeem::page;
 use super::renew::PATIENCE;
-use super::server::put;
 use super::{Authorizer, Manner, Need};
 use crate::oauth::SignInError;
 use crate::oauth::callback::{Callback, Page, Place};
@@ -87,17 +86,19 @@ impl Authorizer {
         logins: &Logins,
         something_else: bool,
     ) -> Result<(), SignInError> {
-        let is_by_itself = self.around.manner == Manner::Background;
-        let would_open = self.around.browser.can_open().is_ok();
-        let may = (something_else && logins.is_finished())
-            || logins.may_open(Timestamp::now(), self.config.login_retry);
-        if is_by_itself && would_open && !may {
-            return Err(match logins.is_finished() {
-                true => self.token_refused(),
-                false => self.not_begun("the last sign-in led nowhere").into(),
-            });
+        let (now, pause) = (Timestamp::now(), self.config.login_retry);
+        let may = (something_else && logins.is_finished()) || logins.may_open(now, pause);
+        if self.around.manner != Manner::Background || may {
+            return Ok(());
         }
-        Ok(())
+        if logins.is_finished() {
+            return Err(self.token_refused());
+        }
+        match self.around.browser.can_open() {
+            Ok(()) => Err(self.not_begun("the last sign-in led nowhere").into()),
+            // Nothing opens by itself here.
+            Err(_) => Ok(()),
+        }
     }
 
     /// Goes on with a login whose process is gone, where its browser comes back to.
@@ -177,19 +178,26 @@ impl Authorizer {
         let mut needed = self.needed(Some(&pending.url));
         let by_itself = self.around.manner == Manner::Background;
         needed.opened = pending.opened;
-        let slot = self.logins();
-        let mut logins = slot.load().await?.record.unwrap_or_default();
         let opens = !(by_itself && pending.opened) && self.around.browser.can_open().is_ok();
-        if opens && by_itself {
-            logins.open(Timestamp::now(), self.config.login_retry);
-        }
-        logins.pending = Some(Pending {
-            opened: pending.opened || opens,
+        let opened = |opened: bool| Pending {
+            opened,
             ..pending.clone()
-        });
-        put(&slot, logins).await?;
+        };
+        let (slot, now) = (self.logins(), Timestamp::now());
+        slot.update(|logins| {
+            if opens && by_itself {
+                logins.open(now, self.config.login_retry);
+            }
+            logins.pending = Some(opened(pending.opened || opens));
+        })
+        .await?;
         if !needed.opened || !by_itself {
             self.show(&mut needed).await;
+        }
+        if opens && !needed.opened {
+            // Nobody is to wait for a page that nobody sees.
+            slot.update(|logins| logins.pending = Some(opened(false)))
+                .await?;
         }
         self.publish(needed);
         Ok(())

@@ -6,7 +6,6 @@ use tracing::{Instrument, info};
 
 use super::Authorizer;
 use super::renew::finish;
-use super::server::put;
 use crate::oauth::authority::Authority;
 use crate::oauth::callback::Page;
 use crate::oauth::discovery::Discovered;
@@ -90,10 +89,9 @@ impl Authorizer {
         asked: Option<String>,
     ) -> Result<(), SignInError> {
         self.keep(found, client, dpop, grant, asked.clone()).await?;
-        let slot = self.logins();
-        let mut logins = slot.load().await?.record.unwrap_or_default();
-        logins.signed_in(Timestamp::now(), asked);
-        put(&slot, logins).await?;
+        let now = Timestamp::now();
+        let signed_in = |logins: &mut Logins| logins.signed_in(now, asked.clone());
+        self.logins().update(signed_in).await?;
         info!("signed in");
         Ok(())
     }

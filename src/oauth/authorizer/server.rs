@@ -11,7 +11,7 @@ use crate::oauth::dpop::{DPOP_ALGORITHM, DpopKey};
 use crate::oauth::error::OAuthError;
 use crate::oauth::known::Known;
 use crate::oauth::scope::Sources;
-use crate::oauth::store::{Record, Slot, Snapshot, StoreError, Swap};
+use crate::oauth::store::{Slot, Swap};
 use crate::oauth::tokens::Tokens;
 
 impl Authorizer {
@@ -28,7 +28,7 @@ impl Authorizer {
         let found = discover(&self.around.clients, &question).await?;
         debug!(issuer = %found.authorization_server.issuer, "found the authorization server");
         if let Some(now) = Known::of(&found).filter(|now| known.as_ref() != Some(now)) {
-            put(&slot, now).await?;
+            slot.put(now).await?;
         }
         Ok(found)
     }
@@ -112,19 +112,5 @@ impl Authorizer {
     pub(super) fn dpop_if(needed: bool) -> Result<Option<DpopKey>, SignInError> {
         let key = needed.then(DpopKey::generate).transpose();
         Ok(key.map_err(TokenError::from)?)
-    }
-}
-
-/// Writes a record over whatever is there.
-pub(super) async fn put<T: Record + Clone>(
-    slot: &Slot<T>,
-    record: T,
-) -> Result<Snapshot<T>, StoreError> {
-    let mut seen = slot.load().await?.version;
-    loop {
-        match slot.replace(seen, record.clone()).await? {
-            Swap::Done(written) => return Ok(written),
-            Swap::Lost(there) => seen = there.version,
-        }
     }
 }

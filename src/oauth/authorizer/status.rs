@@ -2,7 +2,6 @@
 
 use super::Authorizer;
 use super::renew::PATIENCE;
-use super::server::put;
 use crate::oauth::SignInError;
 use crate::oauth::authority::Authority;
 use crate::oauth::logins::Logins;
@@ -72,7 +71,7 @@ impl Authorizer {
             return Ok(end);
         }
         // Otherwise the next request would open a page.
-        put(&self.logins(), Logins::signed_out()).await?;
+        self.logins().put(Logins::signed_out()).await?;
         match end {
             LoggedOut::Nothing => Ok(LoggedOut::Forgotten),
             end => Ok(end),

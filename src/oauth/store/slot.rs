@@ -150,6 +150,47 @@ impl<T: Record> Slot<T> {
         .await
     }
 
+    /// Puts `record` there, whatever is there.
+    ///
+    /// # Errors
+    /// As for [`Slot::replace`].
+    pub async fn put(&self, record: T) -> Result<Snapshot<T>, StoreError>
+    where
+        T: Clone,
+    {
+        let mut seen = self.load().await?.version;
+        loop {
+            match self.replace(seen, record.clone()).await? {
+                Swap::Done(written) => return Ok(written),
+                Swap::Lost(there) => seen = there.version,
+            }
+        }
+    }
+
+    /// Changes the record, or the empty one where there is none, without undoing what others
+    /// change meanwhile: `change` is called again then.
+    ///
+    /// # Errors
+    /// As for [`Slot::replace`].
+    pub async fn update(&self, change: impl Fn(&mut T)) -> Result<(), StoreError>
+    where
+        T: Clone + Default + PartialEq,
+    {
+        let mut seen = self.load().await?;
+        loop {
+            let before = seen.record.unwrap_or_default();
+            let mut record = before.clone();
+            change(&mut record);
+            if record == before {
+                return Ok(());
+            }
+            match self.replace(seen.version, record).await? {
+                Swap::Done(_) => return Ok(()),
+                Swap::Lost(there) => seen = there,
+            }
+        }
+    }
+
     /// Removes the record, provided that `seen` is still what is there.
     ///
     /// # Errors

@@ -186,6 +186,12 @@ impl Http {
         better.map_err(TransportError::SignIn)
     }
 
+    /// Whether somebody has signed in.
+    pub(super) fn is_signed(&self) -> bool {
+        let authorizer = self.authorizer.as_ref();
+        authorizer.is_some_and(|authorizer| authorizer.is_signed_in())
+    }
+
     /// Takes our secrets out of a text, should the upstream repeat them.
     pub(super) fn mask(&self, text: String) -> String {
         let text = mask(text, &self.headers);

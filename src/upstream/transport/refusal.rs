@@ -53,18 +53,21 @@ pub(super) fn status_error(
     let excerpt = http.mask(excerpt(headers, body));
     TransportError::Status {
         status,
-        detail: excerpt + &remedy(status, headers),
+        detail: excerpt + &remedy(status, headers, http),
         refused: headers.contains_key(RETRY_AFTER),
     }
 }
 
 /// What to do about an error status, after a semicolon.
-fn remedy(status: StatusCode, headers: &HeaderMap) -> String {
+fn remedy(status: StatusCode, headers: &HeaderMap, http: &Http) -> String {
     // Seconds or a date (RFC 9110 § 10.2.3).
     let after = headers.get(RETRY_AFTER).and_then(|it| it.to_str().ok());
     match (after, status) {
         (Some(after), _) if after.parse::<u32>().is_ok() => format!("; try again in {after} s"),
         (Some(after), _) => format!("; try again after {after:.40}"),
+        (None, StatusCode::FORBIDDEN) if http.is_signed() => {
+            "; does your account there have the permission?".to_owned()
+        }
         (None, StatusCode::FORBIDDEN) => "; check the credentials in its `headers`".to_owned(),
         (
             None,
