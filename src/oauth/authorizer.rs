@@ -85,6 +85,8 @@ struct Need {
     scope: Option<String>,
     /// Whether the token was good and its scope too small.
     step_up: bool,
+    /// Whether the authorization server has taken the login back.
+    revoked: bool,
     /// Whether only tokens bound to a key are taken.
     dpop: bool,
 }
@@ -148,11 +150,12 @@ impl Authorizer {
         status: StatusCode,
         challenges: &Challenges,
     ) -> Result<(), SignInError> {
-        let need = Need {
+        let mut need = Need {
             refused: used.map(|used| used.tokens.access_token.clone()),
             resource_metadata: challenges.resource_metadata().map(str::to_owned),
             scope: challenges.scopes().map(|scopes| scopes.join(" ")),
             step_up: status == StatusCode::FORBIDDEN,
+            revoked: false,
             dpop: challenges.dpop.is_some() && challenges.bearer.is_none(),
         };
         self.reload().await?;
@@ -164,8 +167,11 @@ impl Authorizer {
             if need.step_up {
                 self.check_step_up(held, &need)?;
                 self.note_wanted(&need).await?;
-            } else if !held.is_new() && self.can_renew(held) && self.renew(held.clone()).await? {
-                return Ok(());
+            } else if !held.is_new() && self.can_renew(held) {
+                if self.renew(held.clone()).await? {
+                    return Ok(());
+                }
+                need.revoked = true;
             }
         }
         match self.config.grant {

@@ -80,13 +80,16 @@ impl Authorizer {
     }
 
     /// A page is not opened by itself soon after one that led nowhere. One that led to a login
-    /// led somewhere if now something else is asked for.
+    /// led somewhere if now something else is asked for, or the login was used to its end.
     pub(super) fn check_brake(
         &self,
         logins: &Logins,
-        something_else: bool,
+        need: &Need,
+        elsewhere: bool,
     ) -> Result<(), SignInError> {
         let (now, pause) = (Timestamp::now(), self.config.login_retry);
+        let is_over = self.held().is_some_and(|held| !held.is_valid());
+        let something_else = elsewhere || need.step_up || need.revoked || is_over;
         let may = (something_else && logins.is_finished()) || logins.may_open(now, pause);
         if self.around.manner != Manner::Background || may {
             return Ok(());
@@ -128,7 +131,7 @@ impl Authorizer {
         let found = self.find_server(need).await?;
         let issuer = found.authorization_server.issuer.as_str();
         let elsewhere = before.as_ref().is_some_and(|it| it.tokens.issuer != issuer);
-        self.check_brake(logins, need.step_up || elsewhere)?;
+        self.check_brake(logins, need, elsewhere)?;
         let scope = self.scope(&found, need, before.as_deref().map(|it| &it.tokens));
         if logins.is_unfinished() {
             // Perhaps because the server has forgotten us, which it tells nobody but the person.

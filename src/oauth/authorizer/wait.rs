@@ -81,7 +81,7 @@ impl Authorizer {
         }
         let mut logins = logins.clone();
         let may = self.around.browser.can_open().is_ok()
-            && self.check_brake(&logins, need.step_up).is_ok();
+            && self.check_brake(&logins, need, false).is_ok();
         match &mut logins.pending {
             Some(pending) if may && !pending.opened => pending.opened = true,
             _ => return Ok(false),
