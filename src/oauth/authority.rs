@@ -6,31 +6,28 @@
 mod answer;
 mod credentials;
 mod device;
+pub(in crate::oauth) mod dpop;
 mod error;
+pub(in crate::oauth) mod id_assertion;
+mod library;
 mod post;
 mod registration;
+pub(in crate::oauth) mod request;
+pub(in crate::oauth) mod signing;
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
-use oauth2::basic::{
-    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
-};
-use oauth2::{
-    AsyncHttpClient, AuthorizationCode, ClientId, EndpointNotSet, EndpointSet, HttpRequest,
-    HttpResponse, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, Scope,
-    StandardRevocableToken, TokenUrl,
-};
-use url::{Url, form_urlencoded};
+use oauth2::{AuthorizationCode, PkceCodeVerifier, RedirectUrl, RefreshToken, Scope};
+use url::Url;
 
 use super::address::{EndpointUrl, without_query};
-use super::dpop::DpopKey;
-use super::metadata::AuthorizationServer;
-use super::signing::SigningKey;
+use super::discovery::metadata::AuthorizationServer;
 use super::tokens::{Client, Grant, Timestamp};
 use crate::config::Secret;
 use crate::net::Clients;
+use dpop::DpopKey;
+use signing::SigningKey;
 
 pub(super) use answer::Answer;
 pub(super) use credentials::Credentials;
@@ -43,20 +40,6 @@ pub use registration::{Registration, register};
 
 /// The grant of an assertion (RFC 7523 § 2.1).
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
-
-/// The grants of the library, with our way of reading answers.
-type Grants = oauth2::Client<
-    BasicErrorResponse,
-    Answer,
-    BasicTokenIntrospectionResponse,
-    StandardRevocableToken,
-    BasicRevocationErrorResponse,
-    EndpointNotSet,
-    EndpointNotSet,
-    EndpointNotSet,
-    EndpointNotSet,
-    EndpointSet,
->;
 
 /// One client at one authorization server.
 #[derive(Debug, Clone, Copy)]
@@ -195,13 +178,6 @@ impl Authority<'_> {
         self.granted(answer, sent)
     }
 
-    fn grants(&self) -> Grants {
-        // Who the client is, is said where the request is sent.
-        oauth2::Client::new(ClientId::new(self.client.client_id.clone())).set_token_uri(
-            TokenUrl::from_url(self.server.token_endpoint.as_url().clone()),
-        )
-    }
-
     fn endpoint<'a>(&'a self, url: &'a EndpointUrl) -> Result<Endpoint<'a>, TokenError> {
         let supported = &self.server.features.token_endpoint_auth_methods_supported;
         Ok(Endpoint {
@@ -214,32 +190,9 @@ impl Authority<'_> {
         })
     }
 
-    /// Sends a request of the library's; what it adds to say who the client is, is left out.
-    async fn relay(&self, request: HttpRequest) -> Result<HttpResponse, TokenError> {
-        let form: Form<'_> = form_urlencoded::parse(request.body()).collect();
-        let body = self
-            .endpoint(&self.server.token_endpoint)?
-            .ask(&form)
-            .await?;
-        Ok(HttpResponse::new(body.into()))
-    }
-
     fn granted(&self, answer: Answer, sent: Timestamp) -> Result<Grant, TokenError> {
         let grant = answer.into_grant(sent, self.dpop.is_some());
         grant.map_err(|fault| self.malformed(fault))
-    }
-
-    fn failed(&self, error: RequestTokenError<TokenError, BasicErrorResponse>) -> TokenError {
-        match error {
-            RequestTokenError::Request(error) => error,
-            RequestTokenError::Parse(error, _) => {
-                unreadable(error.inner(), self.server.token_endpoint.as_url())
-            }
-            // Neither comes: refusals and empty answers end before the library sees them.
-            RequestTokenError::ServerResponse(_) | RequestTokenError::Other(_) => {
-                self.malformed("it says nothing")
-            }
-        }
     }
 
     fn malformed(&self, fault: &str) -> TokenError {
@@ -254,15 +207,6 @@ impl Authority<'_> {
             issuer: self.server.issuer.to_string(),
             what,
         }
-    }
-}
-
-impl<'c> AsyncHttpClient<'c> for Authority<'_> {
-    type Error = TokenError;
-    type Future = BoxFuture<'c, Result<HttpResponse, TokenError>>;
-
-    fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(self.relay(request))
     }
 }
 

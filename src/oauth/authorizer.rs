@@ -27,9 +27,9 @@ pub use login::{LoginState, Manner};
 pub use status::{LoggedOut, Status};
 pub use wait::Mark;
 
-use super::browser::Browser;
-use super::challenge::Challenges;
 use super::credential::Credential;
+use super::discovery::challenge::Challenges;
+use super::login::browser::Browser;
 use super::scope;
 use super::sign_in::SignInError;
 use super::store::{Snapshot, Store};

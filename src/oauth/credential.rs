@@ -7,8 +7,8 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method};
 use url::Url;
 
-use super::dpop::{DPOP, DpopKey};
-use super::signing::KeyError;
+use super::authority::dpop::{DPOP, DpopKey};
+use super::authority::signing::KeyError;
 use super::store::Version;
 use super::tokens::{Timestamp, Tokens};
 

@@ -2,6 +2,13 @@
 //!
 //! The MCP url itself is never asked, as a GET there may open an event stream.
 
+pub(in crate::oauth) mod candidates;
+pub(in crate::oauth) mod challenge;
+pub(in crate::oauth) mod document;
+pub(in crate::oauth) mod known;
+pub(in crate::oauth) mod metadata;
+pub(in crate::oauth) mod well_known;
+
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -9,12 +16,12 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::address::{EndpointUrl, Issuer, canonical_resource, readable, without_query};
-use super::candidates::{Candidates, Found};
 use super::error::{Attempt, OAuthError};
-use super::metadata::{AuthorizationServer, ProtectedResource};
-use super::well_known::{authorization_server_urls, protected_resource_urls};
 use crate::config::ServerUrl;
 use crate::net::Clients;
+use candidates::{Candidates, Found};
+use metadata::{AuthorizationServer, ProtectedResource};
+use well_known::{authorization_server_urls, protected_resource_urls};
 
 /// How long one document may take when nothing else is said.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::metadata::AuthorizationServer;
+use super::discovery::metadata::AuthorizationServer;
 
 /// How much of what a server wrote goes into a message, in characters.
 const SHOWN_CHARS: usize = 120;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use url::Url;
 
 use super::authority::TokenError;
+use super::authority::signing::KeyError;
 use super::error::OAuthError;
-use super::login_error::LoginError;
-use super::signing::KeyError;
+use super::login::login_error::LoginError;
 use super::store::StoreError;
 use crate::config::UpstreamName;
 

@@ -8,6 +8,7 @@
 mod error;
 pub(super) mod file;
 mod folder;
+pub(in crate::oauth) mod lock;
 mod slot;
 
 use std::path::Path;
@@ -17,10 +18,10 @@ pub use error::StoreError;
 pub use folder::home;
 pub use slot::{Record, Slot, Snapshot, Swap, Version};
 
-use super::lock::Lock;
 use super::tokens::{Client, Tokens};
 use crate::config::{ServerUrl, UpstreamName};
 use folder::Folder;
+use lock::Lock;
 
 /// What only one process does at a time, for as long as it takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

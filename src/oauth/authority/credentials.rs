@@ -8,8 +8,8 @@ use http::HeaderValue;
 use url::form_urlencoded::byte_serialize;
 
 use super::TokenError;
+use super::signing::{KeyError, SigningKey};
 use crate::config::Secret;
-use crate::oauth::signing::{KeyError, SigningKey};
 use crate::oauth::tokens::Client;
 
 /// The only kind of client assertion that anybody takes (RFC 7523 § 2.2).

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::signing::KeyError;
 use crate::oauth::error::shown;
-use crate::oauth::signing::KeyError;
 
 /// Why there is no token. The texts follow the upstream's name; the remedy stands after a semicolon.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

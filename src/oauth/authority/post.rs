@@ -13,10 +13,10 @@ use url::{Url, form_urlencoded};
 
 use super::TokenError;
 use super::credentials::{Credentials, Form};
+use super::dpop::{DPOP, DpopKey};
 use crate::net::{Clients, chain};
 use crate::oauth::address::without_query;
-use crate::oauth::document::{Missing, body, broken};
-use crate::oauth::dpop::{DPOP, DpopKey};
+use crate::oauth::discovery::document::{Missing, body, broken};
 
 /// How long one answer may take: some servers ask another one first.
 const PATIENCE: Duration = Duration::from_secs(30);

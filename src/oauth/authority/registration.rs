@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::post::{client, send};
 use super::{TokenError, read};
 use crate::net::Clients;
-use crate::oauth::metadata::AuthorizationServer;
+use crate::oauth::discovery::metadata::AuthorizationServer;
 use crate::oauth::tokens::Client;
 
 /// What a person sees when a server asks who wants in.

@@ -15,7 +15,7 @@ use super::{Authorizer, Need, lock};
 use crate::config::{Login, Secret};
 use crate::oauth::SignInError;
 use crate::oauth::discovery::{Question, discover};
-use crate::oauth::logins::Logins;
+use crate::oauth::login::logins::Logins;
 use crate::oauth::scope;
 use crate::oauth::sign_in::Needed;
 use crate::oauth::store::{Slot, Task};

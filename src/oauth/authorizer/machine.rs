@@ -9,9 +9,9 @@ use super::{Authorizer, Need};
 use crate::config::GrantChoice;
 use crate::oauth::SignInError;
 use crate::oauth::authority::Authority;
+use crate::oauth::authority::dpop::DpopKey;
+use crate::oauth::authority::id_assertion::{IdentityProvider, id_assertion};
 use crate::oauth::discovery::Discovered;
-use crate::oauth::dpop::DpopKey;
-use crate::oauth::id_assertion::{IdentityProvider, id_assertion};
 use crate::oauth::store::Task;
 use crate::oauth::tokens::{Client, Grant, Members, Tokens};
 

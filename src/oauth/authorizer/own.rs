@@ -10,12 +10,12 @@ use super::redeem::page;
 use super::renew::PATIENCE;
 use super::{Authorizer, Manner, Need};
 use crate::oauth::SignInError;
-use crate::oauth::callback::{Callback, Page, Place};
-use crate::oauth::lock::Lock;
-use crate::oauth::logins::{LIFETIME, Logins};
-use crate::oauth::pending::Pending;
-use crate::oauth::request::{AuthorizationRequest, Parameters};
+use crate::oauth::authority::request::{AuthorizationRequest, Parameters};
+use crate::oauth::login::callback::{Callback, Page, Place};
+use crate::oauth::login::logins::{LIFETIME, Logins};
+use crate::oauth::login::pending::Pending;
 use crate::oauth::scope;
+use crate::oauth::store::lock::Lock;
 use crate::oauth::tokens::{Members, Timestamp};
 
 impl Authorizer {

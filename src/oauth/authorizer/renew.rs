@@ -8,10 +8,10 @@ use tracing::{Instrument, debug, warn};
 
 use super::{Authorizer, Need};
 use crate::oauth::SignInError;
+use crate::oauth::authority::signing::SigningKey;
 use crate::oauth::authority::{Authority, TokenError};
 use crate::oauth::credential::Credential;
 use crate::oauth::discovery::Discovered;
-use crate::oauth::signing::SigningKey;
 use crate::oauth::store::{StoreError, Swap, Task};
 use crate::oauth::tokens::{Client, Tokens};
 

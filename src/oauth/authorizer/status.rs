@@ -4,7 +4,7 @@ use super::Authorizer;
 use super::renew::PATIENCE;
 use crate::oauth::SignInError;
 use crate::oauth::authority::Authority;
-use crate::oauth::logins::Logins;
+use crate::oauth::login::logins::Logins;
 use crate::oauth::store::{Record, Slot, StoreError, Swap, Task, Version};
 use crate::oauth::tokens::{Timestamp, Tokens};
 

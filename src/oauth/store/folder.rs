@@ -11,9 +11,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::lock::Lock;
 use super::{StoreError, blocking, file};
 use crate::config::{Environment, ServerUrl, UpstreamName};
-use crate::oauth::lock::Lock;
 
 /// The file that says whose folder it is.
 const OWNER: &str = "upstream.json";

@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 
 use super::file::{self, Stamp};
 use super::folder::Folder;
+use super::lock::Lock;
 use super::{StoreError, blocking};
-use crate::oauth::lock::Lock;
 
 /// How long a compare and swap waits for those before it, each of which takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);

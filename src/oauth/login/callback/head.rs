@@ -3,7 +3,7 @@
 use url::Host;
 
 use super::page::refusal;
-use crate::oauth::response::AuthorizationResponse;
+use crate::oauth::login::response::AuthorizationResponse;
 
 /// The most headers of a request: browsers send about twenty.
 const MAX_HEADERS: usize = 100;

@@ -4,16 +4,16 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::address::Issuer;
-use super::discovery::{Discovered, Source};
 use super::metadata::{AuthorizationServer, ProtectedResource};
+use super::{Discovered, Source};
 use crate::config::ServerUrl;
+use crate::oauth::address::Issuer;
 
 /// The documents as `metadata.json` holds them. They are checked anew when they are used.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Known {
+pub(in crate::oauth) struct Known {
     /// The authorization server.
-    pub(super) issuer: String,
+    pub(in crate::oauth) issuer: String,
     /// What tokens are asked for.
     resource: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -23,7 +23,7 @@ pub(super) struct Known {
 
 impl Known {
     /// What to keep; none when it cannot be written, which it always can.
-    pub(super) fn of(found: &Discovered) -> Option<Self> {
+    pub(in crate::oauth) fn of(found: &Discovered) -> Option<Self> {
         let protected_resource = found.protected_resource.as_ref();
         let protected_resource = protected_resource.map(serde_json::to_value).transpose();
         Some(Self {
@@ -35,7 +35,7 @@ impl Known {
     }
 
     /// What was found, if it still passes every check.
-    pub(super) fn read(&self, upstream: &ServerUrl) -> Option<Discovered> {
+    pub(in crate::oauth) fn read(&self, upstream: &ServerUrl) -> Option<Discovered> {
         let issuer = Issuer::parse("issuer", &self.issuer, upstream).ok()?;
         let server = self.authorization_server.to_string();
         let server = AuthorizationServer::parse(server.as_bytes(), &issuer, upstream).ok()?;

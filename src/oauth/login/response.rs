@@ -6,9 +6,9 @@
 use url::{Url, form_urlencoded};
 
 use super::login_error::LoginError;
-use super::metadata::AuthorizationServer;
 use super::pending::Pending;
 use crate::config::Secret;
+use crate::oauth::discovery::metadata::AuthorizationServer;
 
 /// The longest paste, in bytes; the longest known codes have a few thousand.
 const MAX_PASTE: usize = 32 << 10;

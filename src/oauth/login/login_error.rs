@@ -1,6 +1,6 @@
 //! What can be wrong with the answer to a sign-in, each with what to do about it.
 
-use super::error::shown;
+use crate::oauth::error::shown;
 
 /// Why a sign-in gave no code. The texts follow the upstream's name; the remedy stands after
 /// a semicolon.
@@ -102,7 +102,7 @@ pub enum LoginError {
 
 impl LoginError {
     /// What an `error` of an authorization response means (RFC 6749 § 4.1.2.1).
-    pub(super) fn of(error: &str, description: Option<&str>) -> Self {
+    pub(in crate::oauth) fn of(error: &str, description: Option<&str>) -> Self {
         let description = description.map(str::to_owned);
         let error = error.to_owned();
         match error.as_str() {

@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::tokens::{Members, Timestamp};
 use crate::config::{Secret, exposed};
+use crate::oauth::tokens::{Members, Timestamp};
 
 /// What was asked of an authorization server, as the login's file holds it. The answer is judged
 /// by this record alone (MCP 2026-07-28 § Authorization Response Validation).

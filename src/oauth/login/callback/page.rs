@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
-use crate::oauth::login_error::LoginError;
+use crate::oauth::login::login_error::LoginError;
 
 const STYLE: &str = "\
 :root{color-scheme:light dark}\

@@ -3,10 +3,10 @@
 
 use url::Url;
 
-use super::address::{Issuer, without_query};
-use super::authority::{Answer, Credentials, Endpoint, TokenError, read};
+use super::{Answer, Credentials, Endpoint, TokenError, read};
 use crate::config::Secret;
 use crate::net::Clients;
+use crate::oauth::address::{Issuer, without_query};
 
 /// The grant (RFC 8693 § 2.1).
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";

@@ -11,9 +11,9 @@ use std::collections::HashMap;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use super::address::{EndpointUrl, Issuer, canonical_resource, covers};
-use super::error::OAuthError;
 use crate::config::{Pkce, ServerUrl};
+use crate::oauth::address::{EndpointUrl, Issuer, canonical_resource, covers};
+use crate::oauth::error::OAuthError;
 
 /// The one way of PKCE that protects (RFC 7636 § 4.2, MCP 2026-07-28 § Authorization Code Protection).
 const S256: &str = "S256";

@@ -11,8 +11,8 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::tokens::Timestamp;
 use crate::config::Secret;
+use crate::oauth::tokens::Timestamp;
 
 /// How long an assertion is good: as long as a request can be on its way, with clocks that differ.
 const LIFETIME: Duration = Duration::from_secs(300);
@@ -139,7 +139,7 @@ fn sec1(pem: &str, algorithm: Algorithm) -> Option<EncodingKey> {
 }
 
 /// 128 bits that nobody can guess, as text.
-pub(super) fn random() -> String {
+pub(in crate::oauth) fn random() -> String {
     oauth2::CsrfToken::new_random().into_secret()
 }
 

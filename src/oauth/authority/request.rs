@@ -6,9 +6,9 @@ use oauth2::basic::BasicClient;
 use oauth2::{AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, RedirectUrl, Scope};
 use url::Url;
 
-use super::error::OAuthError;
-use super::metadata::AuthorizationServer;
 use crate::config::{Pkce, Secret};
+use crate::oauth::discovery::metadata::AuthorizationServer;
+use crate::oauth::error::OAuthError;
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]

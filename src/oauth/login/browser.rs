@@ -6,8 +6,8 @@ use std::io;
 
 use url::Url;
 
-use super::address::MARKS;
 use crate::config::Environment;
+use crate::oauth::address::MARKS;
 
 /// The longest address that is opened, in bytes: command lines of Windows end there.
 const MAX_LENGTH: usize = 8000;

@@ -2,8 +2,8 @@
 
 use url::Url;
 
-use super::address::Issuer;
 use crate::config::ServerUrl;
+use crate::oauth::address::Issuer;
 
 /// Where an upstream's resource metadata may stand: at its path, then at the root
 /// (RFC 9728 § 3.1; the order is MCP's, 2026-07-28 § Protected Resource Metadata Discovery Requirements).

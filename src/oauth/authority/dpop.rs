@@ -20,8 +20,8 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::signing::{KeyError, random};
-use super::tokens::Timestamp;
 use crate::config::Secret;
+use crate::oauth::tokens::Timestamp;
 
 /// The header of a proof.
 pub const DPOP: &str = "dpop";

@@ -12,7 +12,7 @@ use std::time::Duration;
 use fs4::{FileExt, TryLockError};
 use tokio::time::{Instant, sleep};
 
-use super::store::{StoreError, blocking, file};
+use super::{StoreError, blocking, file};
 
 /// How soon a lock that is taken is tried again: at first, since most are held for a write, …
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
@@ -31,7 +31,10 @@ impl Lock {
     /// # Errors
     /// [`StoreError::Busy`] when the time is over, [`StoreError::Io`] when the file cannot be
     /// made or the file system has no locks.
-    pub(super) async fn acquire(path: &Path, patience: Duration) -> Result<Self, StoreError> {
+    pub(in crate::oauth) async fn acquire(
+        path: &Path,
+        patience: Duration,
+    ) -> Result<Self, StoreError> {
         let end = Instant::now() + patience;
         let mut pause = FIRST_PAUSE;
         loop {
@@ -55,7 +58,7 @@ impl Lock {
     ///
     /// # Errors
     /// [`StoreError::Io`] as for [`Lock::acquire`].
-    pub(super) async fn try_acquire(path: &Path) -> Result<Option<Self>, StoreError> {
+    pub(in crate::oauth) async fn try_acquire(path: &Path) -> Result<Option<Self>, StoreError> {
         let path = path.to_owned();
         blocking(move || Self::attempt(&path)).await
     }

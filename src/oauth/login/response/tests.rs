@@ -5,8 +5,9 @@ mod pastes;
 use serde_json::json;
 
 use super::*;
+use crate::oauth::Issuer;
 use crate::oauth::address::tests::upstream;
-use crate::oauth::{Issuer, pending};
+use crate::oauth::login::pending;
 
 const ISSUER: &str = "https://auth.example.com";
 

@@ -6,28 +6,28 @@ use http::HeaderMap;
 use tokio::time::sleep;
 use url::Url;
 
-use super::address::without_query;
 use super::document::{Missing, fetch};
-use super::error::{Attempt, OAuthError, shown};
 use super::metadata::MetadataError;
 use crate::net::Clients;
+use crate::oauth::address::without_query;
+use crate::oauth::error::{Attempt, OAuthError, shown};
 
 /// How often a server in trouble is asked for a document, and how long it gets in between.
 const ROUNDS: usize = 3;
 const BETWEEN_ROUNDS: Duration = Duration::from_millis(300);
 
 /// A document, or where it was looked for in vain.
-pub(super) enum Found<T> {
+pub(in crate::oauth) enum Found<T> {
     Document(T),
     Nowhere(Vec<Attempt>),
 }
 
 /// How to ask for the documents.
-pub(super) struct Candidates<'a> {
-    pub(super) clients: &'a Clients,
-    pub(super) headers: HeaderMap,
+pub(in crate::oauth) struct Candidates<'a> {
+    pub(in crate::oauth) clients: &'a Clients,
+    pub(in crate::oauth) headers: HeaderMap,
     /// How long one may take.
-    pub(super) patience: Duration,
+    pub(in crate::oauth) patience: Duration,
 }
 
 /// Why one address gave no document.
@@ -47,7 +47,7 @@ enum Cause {
 impl Candidates<'_> {
     /// The first of the documents that can be used. Those of a server in trouble are asked for
     /// again, unless another serves. Of several failures the one that comes first in order counts.
-    pub(super) async fn first<T>(
+    pub(in crate::oauth) async fn first<T>(
         &self,
         urls: &[Url],
         read: impl Fn(&[u8]) -> Result<T, MetadataError>,

@@ -11,18 +11,18 @@ use tokio::time::timeout;
 use tracing::debug;
 use url::Url;
 
-use super::address::without_query;
 use crate::net::{Clients, chain};
+use crate::oauth::address::without_query;
 
 /// The largest document, in bytes, decompressed: the largest that are published have a tenth of it.
-pub(super) const MAX_BYTES: usize = 256 << 10;
+pub(in crate::oauth) const MAX_BYTES: usize = 256 << 10;
 
 /// How many redirects one document may take.
 const MAX_REDIRECTS: usize = 3;
 
 /// Why there is no document, as a clause.
 #[derive(Debug)]
-pub(super) enum Missing {
+pub(in crate::oauth) enum Missing {
     /// The server says so, or sends us elsewhere.
     Absent(String),
     /// The server has trouble; it may be there the next time.
@@ -34,7 +34,7 @@ pub(super) enum Missing {
 }
 
 /// Reads what stands at `url`. The request has no credentials.
-pub(super) async fn fetch(
+pub(in crate::oauth) async fn fetch(
     clients: &Clients,
     url: &Url,
     headers: &HeaderMap,
@@ -94,7 +94,7 @@ fn elsewhere(from: &Url, response: &Response) -> Result<Url, Missing> {
 }
 
 /// Reads a body that is no larger than a document may be.
-pub(super) async fn body(mut response: Response) -> Result<Bytes, Missing> {
+pub(in crate::oauth) async fn body(mut response: Response) -> Result<Bytes, Missing> {
     let mut body = BytesMut::new();
     while let Some(chunk) = response.chunk().await.map_err(broken)? {
         if body.len() + chunk.len() > MAX_BYTES {
@@ -106,6 +106,6 @@ pub(super) async fn body(mut response: Response) -> Result<Bytes, Missing> {
 }
 
 /// What the HTTP client reports, with its causes, without the address.
-pub(super) fn broken(error: reqwest::Error) -> Missing {
+pub(in crate::oauth) fn broken(error: reqwest::Error) -> Missing {
     Missing::Transient(chain(&error.without_url()))
 }

@@ -6,20 +6,20 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::pending::Pending;
-use super::tokens::{Members, Timestamp};
+use crate::oauth::tokens::{Members, Timestamp};
 
 /// How long a person has to sign in.
-pub(super) const LIFETIME: Duration = Duration::from_secs(10 * 60);
+pub(in crate::oauth) const LIFETIME: Duration = Duration::from_secs(10 * 60);
 
 /// The longest time between two pages that are opened by themselves.
 const LAST_PAUSE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What `login.json` holds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Logins {
+pub(in crate::oauth) struct Logins {
     /// The login that waits for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) pending: Option<Pending>,
+    pub(in crate::oauth) pending: Option<Pending>,
     /// How many pages were opened by themselves since a login was of use.
     #[serde(default)]
     opened: u32,
@@ -34,13 +34,13 @@ pub(super) struct Logins {
     signed_in_at: Option<Timestamp>,
     /// The scope that was asked for then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) asked: Option<String>,
+    pub(in crate::oauth) asked: Option<String>,
     /// The scope that a request lacked and nobody has granted yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) wanted: Option<String>,
+    pub(in crate::oauth) wanted: Option<String>,
     /// Whether somebody signed out, and so does not want to be asked.
     #[serde(default)]
-    pub(super) signed_out: bool,
+    pub(in crate::oauth) signed_out: bool,
     /// Members of other versions.
     #[serde(flatten)]
     other: Members,
@@ -48,7 +48,7 @@ pub(super) struct Logins {
 
 impl Logins {
     /// After somebody signed out.
-    pub(super) fn signed_out() -> Self {
+    pub(in crate::oauth) fn signed_out() -> Self {
         Self {
             signed_out: true,
             ..Self::default()
@@ -56,14 +56,14 @@ impl Logins {
     }
 
     /// The login that waits, if a person may still finish it.
-    pub(super) fn pending(&self, now: Timestamp) -> Option<&Pending> {
+    pub(in crate::oauth) fn pending(&self, now: Timestamp) -> Option<&Pending> {
         let pending = self.pending.as_ref();
         pending.filter(|pending| now.after(pending.begun_at) < LIFETIME)
     }
 
     /// Whether a page may be opened by itself: not soon after one that nobody finished, nor after one
     /// that was of no use, and ever more seldom.
-    pub(super) fn may_open(&self, now: Timestamp, pause: Duration) -> bool {
+    pub(in crate::oauth) fn may_open(&self, now: Timestamp, pause: Duration) -> bool {
         let Some(last) = self.opened_at else {
             return true;
         };
@@ -80,7 +80,7 @@ impl Logins {
     }
 
     /// A page is about to be opened by itself.
-    pub(super) fn open(&mut self, now: Timestamp, pause: Duration) {
+    pub(in crate::oauth) fn open(&mut self, now: Timestamp, pause: Duration) {
         if self.was_of_use(now, pause) {
             self.opened = 0;
         }
@@ -90,7 +90,7 @@ impl Logins {
     }
 
     /// Somebody signed in.
-    pub(super) fn signed_in(&mut self, now: Timestamp, asked: Option<String>) {
+    pub(in crate::oauth) fn signed_in(&mut self, now: Timestamp, asked: Option<String>) {
         self.pending = None;
         self.signed_out = false;
         self.finished = true;
@@ -100,17 +100,17 @@ impl Logins {
     }
 
     /// Whether somebody signed in so recently that asking for the same again leads nowhere.
-    pub(super) fn is_recent(&self, now: Timestamp, pause: Duration) -> bool {
+    pub(in crate::oauth) fn is_recent(&self, now: Timestamp, pause: Duration) -> bool {
         self.signed_in_at.is_some_and(|at| now.after(at) < pause)
     }
 
     /// Whether the last page was opened and left: it may have said that it does not know the client.
-    pub(super) fn is_unfinished(&self) -> bool {
+    pub(in crate::oauth) fn is_unfinished(&self) -> bool {
         self.opened_at.is_some() && !self.is_finished()
     }
 
     /// Whether somebody signed in after the last page was opened.
-    pub(super) fn is_finished(&self) -> bool {
+    pub(in crate::oauth) fn is_finished(&self) -> bool {
         // Times would not tell which was first within a second.
         self.finished
     }
