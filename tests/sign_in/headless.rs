@@ -82,8 +82,25 @@ async fn where_nothing_opens_pages_the_page_is_told() {
     client.wait_for_stderr(REMEDY).await;
     let line = told_on_stderr(&client, 1);
     assert!(line.contains("none could be started"), "{line}");
+    // Nobody waits for a page that nobody sees.
+    let login = setup.files().read("login.json");
+    assert_eq!(login["pending"]["opened"], false, "{login}");
     let url = line.split(' ').find(|word| word.starts_with("http://"));
     sign_in(&mut client, url.unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_tool_that_is_not_listed_yet_says_where_to_sign_in() {
+    let setup = usual().await;
+    let mut client = started(setup.proxy()).await;
+    client.wait_for_stderr(REMEDY).await;
+    let answer = client.call("search", json!({})).await;
+    let (text, _) = error_of(&answer);
+    let url = setup.files().read("login.json")["pending"]["url"].clone();
+    for said in ["`search`", "`a` (", REMEDY, url.as_str().unwrap()] {
+        assert!(text.contains(said), "no {said} in {text}");
+    }
+    sign_in(&mut client, url.as_str().unwrap()).await;
 }
 
 #[tokio::test]
