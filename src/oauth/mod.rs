@@ -1,6 +1,9 @@
 //! Signing in to upstreams: what they ask for and where it can be had, what is kept of a login,
 //! and who may change it.
 //!
+//! An [`Authorizer`] signs the requests of one upstream with a [`Credential`]; the rest is what
+//! it goes by.
+//!
 //! [`Challenges`] reads what a 401 or 403 says, [`discover`] finds the authorization server.
 //! What a server says of itself is used only after it was checked: an address is an
 //! [`EndpointUrl`], an authorization server's name an [`Issuer`]. An [`AuthorizationRequest`] is
