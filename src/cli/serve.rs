@@ -47,8 +47,7 @@ async fn serve(config: Config, environment: &Environment) -> ExitCode {
     let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
     let (outbox, lines) = mpsc::channel(OUTBOX_LINES);
     let changed = Arc::new(Notify::new());
-    let limit = config.limits.message_bytes;
-    let name_length = config.limits.tool_name_length;
+    let (limit, name_length) = (config.limits.message_bytes, config.limits.tool_name_length);
     let around = Surroundings {
         clients: Arc::default(),
         browser: Browser::from_environment(environment),
@@ -56,15 +55,13 @@ async fn serve(config: Config, environment: &Environment) -> ExitCode {
         tasks: tasks.clone(),
     };
     let home = home(environment).inspect_err(|error| error!(%error, "no login can be kept"));
-    let upstreams: Vec<_> = (0..)
-        .zip(config.upstreams)
-        .map(|(index, upstream)| {
-            let home = home.as_deref().ok();
-            let authorizer = home.and_then(|home| Authorizer::new(home, &upstream, around.clone()));
-            let clients = around.clients.clone();
-            Upstream::new(index, upstream, clients, authorizer, limit, changed.clone())
-        })
-        .collect();
+    let home = home.as_deref().ok();
+    let upstream = |(index, upstream)| {
+        let authorizer = home.and_then(|home| Authorizer::new(home, &upstream, around.clone()));
+        let clients = around.clients.clone();
+        Upstream::new(index, upstream, clients, authorizer, limit, changed.clone())
+    };
+    let upstreams: Vec<_> = (0..).zip(config.upstreams).map(upstream).collect();
     let (view_sender, view) = watch::channel(View::default());
     let keeper = Keeper {
         upstreams: upstreams.clone(),

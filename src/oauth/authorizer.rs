@@ -4,6 +4,7 @@
 //! every refusal. Of all tasks and processes one renews at a time, and one at a time sends a person to a
 //! browser; the others take what it got. Nothing here waits for a person.
 
+mod applicant;
 mod device;
 mod identity;
 mod login;

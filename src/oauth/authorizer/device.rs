@@ -3,7 +3,7 @@
 use super::{Authorizer, Manner, Need};
 use crate::config::GrantChoice;
 use crate::oauth::SignInError;
-use crate::oauth::authority::{Authority, TokenError};
+use crate::oauth::authority::TokenError;
 use crate::oauth::sign_in::Needed;
 
 /// What a server may lack.
@@ -38,16 +38,10 @@ impl Authorizer {
         }
         let scope = self.scope(&found, need, before.as_deref().map(|it| &it.tokens));
         let client = self.client_at(&found, None, scope.as_deref()).await?;
-        let key = self.signing_key()?;
-        let dpop = Self::dpop_if(Self::needs_dpop(&found, need))?;
-        let authority = Authority {
-            clients: &self.around.clients,
-            server: &found.authorization_server,
-            client: &client,
-            key: key.as_ref(),
-            dpop: dpop.as_ref(),
-        };
         let resource = self.resource(&found);
+        let dpop = Self::needs_dpop(&found, need);
+        let applicant = self.applicant(found, client, dpop)?;
+        let authority = applicant.authority(&self.around.clients);
         let asked = authority.device_authorization(scope.as_deref(), resource.as_deref());
         let asked = asked.await?;
         let page = asked.verification_uri_complete.as_ref();
@@ -58,7 +52,6 @@ impl Authorizer {
             ..self.needed(None)
         });
         let grant = authority.device_token(&asked).await?;
-        self.signed_in(&found, &client, dpop.as_ref(), grant, scope)
-            .await
+        self.signed_in(&applicant, grant, scope).await
     }
 }

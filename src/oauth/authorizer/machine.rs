@@ -8,12 +8,8 @@ use super::renew::{PATIENCE, finish};
 use super::{Authorizer, Need};
 use crate::config::GrantChoice;
 use crate::oauth::SignInError;
-use crate::oauth::authority::Authority;
-use crate::oauth::authority::dpop::DpopKey;
 use crate::oauth::authority::id_assertion::{IdentityProvider, id_assertion};
-use crate::oauth::discovery::Discovered;
 use crate::oauth::store::Task;
-use crate::oauth::tokens::{Client, Grant, Members, Tokens};
 
 impl Authorizer {
     /// Gets a token, unless somebody did since the one that was refused.
@@ -37,16 +33,10 @@ impl Authorizer {
         let found = self.find_server(need).await?;
         let scope = self.scope(&found, need, before.as_deref().map(|it| &it.tokens));
         let client = self.client_at(&found, None, scope.as_deref()).await?;
-        let key = self.signing_key()?;
-        let dpop = Self::dpop_if(Self::needs_dpop(&found, need))?;
-        let authority = Authority {
-            clients: &self.around.clients,
-            server: &found.authorization_server,
-            client: &client,
-            key: key.as_ref(),
-            dpop: dpop.as_ref(),
-        };
         let resource = self.resource(&found);
+        let dpop = Self::needs_dpop(&found, need);
+        let applicant = self.applicant(found, client, dpop)?;
+        let authority = applicant.authority(&self.around.clients);
         let (asked, resource) = (scope.as_deref(), resource.as_deref());
         let grant = match &self.config.grant {
             GrantChoice::JwtBearer { assertion } => {
@@ -59,8 +49,8 @@ impl Authorizer {
                     id_token: &provider.idp_id_token,
                     token_endpoint: &provider.idp_token_endpoint,
                 };
-                let issuer = &found.authorization_server.issuer;
-                let target = resource.unwrap_or(&found.resource);
+                let issuer = &applicant.found.authorization_server.issuer;
+                let target = resource.unwrap_or(&applicant.found.resource);
                 let clients = &self.around.clients;
                 let assertion = id_assertion(clients, &provider, issuer, target, asked).await?;
                 authority.jwt_bearer(&assertion, asked, resource).await?
@@ -68,39 +58,8 @@ impl Authorizer {
             // The others need a person, and are not begun here.
             _ => authority.client_credentials(asked, resource).await?,
         };
-        self.keep(&found, &client, dpop.as_ref(), grant, scope)
-            .await?;
+        self.keep(&applicant, grant, scope).await?;
         info!("got an access token");
-        Ok(())
-    }
-
-    /// Writes new tokens down, and uses them.
-    pub(super) async fn keep(
-        &self,
-        found: &Discovered,
-        client: &Client,
-        dpop: Option<&DpopKey>,
-        grant: Grant,
-        asked: Option<String>,
-    ) -> Result<(), SignInError> {
-        // A server may ignore the key (RFC 9449 § 5).
-        let is_bound = grant.token_type.eq_ignore_ascii_case("dpop");
-        let tokens = Tokens {
-            issuer: found.authorization_server.issuer.as_str().to_owned(),
-            resource: self.resource(found),
-            client_id: client.client_id.clone(),
-            access_token: grant.access_token,
-            token_type: grant.token_type,
-            expires_at: grant.expires_at,
-            issued_at: Some(grant.issued_at),
-            refresh_token: grant.refresh_token,
-            // What is left out is as it was asked for (RFC 6749 § 5.1).
-            scope: grant.scope.or(asked),
-            dpop_key: dpop.filter(|_| is_bound).map(|key| key.secret().clone()),
-            other: Members::default(),
-        };
-        let written = self.store.tokens().put(tokens).await?;
-        self.adopt(written);
         Ok(())
     }
 }

@@ -5,17 +5,15 @@ use std::sync::Arc;
 use tracing::{Instrument, info};
 
 use super::Authorizer;
+use super::applicant::Applicant;
 use super::renew::finish;
-use crate::oauth::authority::Authority;
-use crate::oauth::authority::dpop::DpopKey;
-use crate::oauth::discovery::Discovered;
 use crate::oauth::login::callback::Page;
 use crate::oauth::login::login_error::LoginError;
 use crate::oauth::login::logins::Logins;
 use crate::oauth::login::pending::Pending;
 use crate::oauth::login::response::AuthorizationResponse;
 use crate::oauth::store::{Snapshot, Swap};
-use crate::oauth::tokens::{Client, Timestamp};
+use crate::oauth::tokens::Timestamp;
 use crate::oauth::{Grant, SignInError};
 
 impl Authorizer {
@@ -62,33 +60,24 @@ impl Authorizer {
         let code = code?;
         let client = self.client_named(&pending.issuer, &pending.client_id);
         let client = client.await?.ok_or(LoginError::OtherState)?;
-        let key = self.signing_key()?;
-        let dpop = Self::dpop_if(pending.dpop)?;
-        let authority = Authority {
-            clients: &self.around.clients,
-            server: &found.authorization_server,
-            client: &client,
-            key: key.as_ref(),
-            dpop: dpop.as_ref(),
-        };
+        let applicant = self.applicant(found, client, pending.dpop)?;
+        let authority = applicant.authority(&self.around.clients);
         let resource = pending.resource.as_deref();
         let grant = authority
             .exchange_code(&code, &pending.verifier, &pending.redirect_uri, resource)
             .await?;
-        self.signed_in(&found, &client, dpop.as_ref(), grant, pending.scope.clone())
+        self.signed_in(&applicant, grant, pending.scope.clone())
             .await
     }
 
     /// Writes down that somebody signed in, with the tokens first.
     pub(super) async fn signed_in(
         &self,
-        found: &Discovered,
-        client: &Client,
-        dpop: Option<&DpopKey>,
+        applicant: &Applicant,
         grant: Grant,
         asked: Option<String>,
     ) -> Result<(), SignInError> {
-        self.keep(found, client, dpop, grant, asked.clone()).await?;
+        self.keep(applicant, grant, asked.clone()).await?;
         let now = Timestamp::now();
         let signed_in = |logins: &mut Logins| logins.signed_in(now, asked.clone());
         self.logins().update(signed_in).await?;

@@ -8,7 +8,6 @@ use tracing::{Instrument, debug, warn};
 
 use super::{Authorizer, Need};
 use crate::oauth::SignInError;
-use crate::oauth::authority::signing::SigningKey;
 use crate::oauth::authority::{Authority, TokenError};
 use crate::oauth::credential::Credential;
 use crate::oauth::discovery::Discovered;
@@ -67,13 +66,10 @@ impl Authorizer {
             return Ok(false);
         };
         let found = self.server_of(&tokens.issuer).await?;
-        let key = self.signing_key()?;
+        let applicant = self.applicant(found, client, false)?;
         let authority = Authority {
-            clients: &self.around.clients,
-            server: &found.authorization_server,
-            client: &client,
-            key: key.as_ref(),
             dpop: held.dpop.as_deref(),
+            ..applicant.authority(&self.around.clients)
         };
         let scope = tokens.scope.as_deref();
         let answer = authority.refresh(refresh_token, scope, tokens.resource.as_deref());
@@ -94,7 +90,7 @@ impl Authorizer {
             }
             Err(error) => {
                 warn!(%error, "the login cannot be renewed");
-                self.give_up(held, &client, &error).await?;
+                self.give_up(held, &applicant.client, &error).await?;
                 Ok(self.has_other_than(Some(&tokens.access_token)))
             }
         }
@@ -126,13 +122,6 @@ impl Authorizer {
             Swap::Done(there) | Swap::Lost(there) => self.adopt(there),
         }
         Ok(())
-    }
-
-    /// What the client signs with.
-    pub(super) fn signing_key(&self) -> Result<Option<SigningKey>, SignInError> {
-        let key = self.config.private_key.as_ref();
-        let key = key.map(|key| SigningKey::new(&key.pem, &key.algorithm));
-        Ok(key.transpose().map_err(TokenError::from)?)
     }
 }
 

@@ -5,8 +5,7 @@ use tracing::debug;
 use super::{Authorizer, Need};
 use crate::config::Resource;
 use crate::oauth::SignInError;
-use crate::oauth::authority::TokenError;
-use crate::oauth::authority::dpop::{DPOP_ALGORITHM, DpopKey};
+use crate::oauth::authority::dpop::DPOP_ALGORITHM;
 use crate::oauth::discovery::known::Known;
 use crate::oauth::discovery::{Discovered, Question, discover};
 use crate::oauth::error::OAuthError;
@@ -106,11 +105,5 @@ impl Authorizer {
         let known = features.dpop_signing_alg_values_supported.as_deref();
         let can = known.is_none_or(|known| known.iter().any(|name| name == DPOP_ALGORITHM));
         can && (required || need.dpop)
-    }
-
-    /// A new key to bind tokens to, if there is to be one.
-    pub(super) fn dpop_if(needed: bool) -> Result<Option<DpopKey>, SignInError> {
-        let key = needed.then(DpopKey::generate).transpose();
-        Ok(key.map_err(TokenError::from)?)
     }
 }

@@ -3,7 +3,6 @@
 use super::Authorizer;
 use super::renew::PATIENCE;
 use crate::oauth::SignInError;
-use crate::oauth::authority::Authority;
 use crate::oauth::login::logins::Logins;
 use crate::oauth::store::{Record, Slot, StoreError, Swap, Task, Version};
 use crate::oauth::tokens::{Timestamp, Tokens};
@@ -112,14 +111,9 @@ impl Authorizer {
         let client = self.client_named(&tokens.issuer, &tokens.client_id).await;
         let client = client.map_err(|error| error.to_string())?;
         let client = client.ok_or("the client that they were issued to is gone")?;
-        let key = self.signing_key().map_err(|error| error.to_string())?;
-        let authority = Authority {
-            clients: &self.around.clients,
-            server: &found.authorization_server,
-            client: &client,
-            key: key.as_ref(),
-            dpop: None,
-        };
+        let applicant = self.applicant(found, client, false);
+        let applicant = applicant.map_err(|error| error.to_string())?;
+        let authority = applicant.authority(&self.around.clients);
         // With the refresh token goes all that was issued with it (RFC 7009 § 2.1).
         let revoked = match &tokens.refresh_token {
             Some(token) => authority.revoke(token, "refresh_token").await,
