@@ -113,12 +113,12 @@ async fn a_ping_is_answered_in_the_era_that_it_comes_in() {
 }
 
 #[tokio::test]
-async fn a_method_of_neither_era_or_of_the_other_one_is_not_found() {
+async fn a_method_of_the_other_era_or_that_is_not_served_is_not_found() {
     let mut client = alone().start().await;
     let (bare, meta) = (json!({}), with_meta(json!({})));
     let cases = [
-        ("tools/paint", &bare),
-        ("tools/paint", &meta),
+        ("logging/setLevel", &bare),
+        ("tasks/get", &meta),
         ("", &bare),
         ("server/discover", &bare),
         ("initialize", &meta),

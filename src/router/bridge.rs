@@ -1,6 +1,8 @@
 //! Translation between the eras of client and upstream, by splicing. Between peers of one era
 //! nothing changes but the id and a renamed tool. Pure.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde_json::json;
 
@@ -20,9 +22,9 @@ const RESOURCE_NOT_FOUND: &[u8] = b"-32002";
 #[derive(Debug)]
 pub(super) struct Target<'a> {
     /// The method.
-    pub(super) method: &'static str,
-    /// The parameter that names what is asked for.
-    key: &'static str,
+    pub(super) method: Cow<'static, str>,
+    /// The parameter that names what is asked for, if one does.
+    key: Option<&'static str>,
     /// What the upstream itself calls it, and the same as it wrote it.
     native: &'a str,
     quoted: &'a [u8],
@@ -36,8 +38,8 @@ impl<'a> Target<'a> {
     /// A call of this tool.
     pub(super) fn tool(tool: &'a Tool) -> Self {
         Self {
-            method: "tools/call",
-            key: "name",
+            method: "tools/call".into(),
+            key: Some("name"),
             native: &tool.name,
             quoted: &tool.quoted_name,
             mirrored: &tool.mirrored,
@@ -53,12 +55,26 @@ impl<'a> Target<'a> {
         quoted: &'a [u8],
     ) -> Self {
         Self {
-            method,
-            key,
+            method: method.into(),
+            key: Some(key),
             native,
             quoted,
             mirrored: &[],
             repeatable: true,
+        }
+    }
+}
+
+impl Target<'static> {
+    /// A request that only an extension knows: whatever it does, it is not to be done twice.
+    pub(super) fn extension(method: &str) -> Self {
+        Self {
+            method: method.to_owned().into(),
+            key: None,
+            native: "",
+            quoted: b"",
+            mirrored: &[],
+            repeatable: false,
         }
     }
 }
@@ -71,7 +87,11 @@ pub(super) fn request(message: &Message, target: &Target<'_>, client: Era, live:
         splice.replace(span, id.to_string().into_bytes());
     }
     let params = message.params_span().unwrap_or_default();
-    for named in message.params_named(target.key) {
+    for named in target
+        .key
+        .into_iter()
+        .flat_map(|key| message.params_named(key))
+    {
         if decode(named.value()).as_deref() != Some(target.native) {
             splice.replace(named.span_from(params.start), target.quoted);
         }
@@ -84,9 +104,12 @@ pub(super) fn request(message: &Message, target: &Target<'_>, client: Era, live:
     let arguments = arguments.and_then(|member| std::str::from_utf8(member.value()).ok());
     Request {
         id,
-        method: target.method,
+        method: target.method.clone(),
         body: splice.finish().into(),
-        name: (live.era == Era::Modern).then(|| target.native.into()),
+        name: target
+            .key
+            .filter(|_| live.era == Era::Modern)
+            .map(|_| target.native.into()),
         mirrored: arguments
             .map(|text| mirror::mirror(target.mirrored, text))
             .unwrap_or_default(),

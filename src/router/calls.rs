@@ -79,7 +79,7 @@ impl Router {
             return Ok(response);
         }
         debug!("the upstream refused our headers; reading its tools again");
-        let refused = || upstream.error(target.method, TransportError::HeaderMismatch);
+        let refused = || upstream.error(&target.method, TransportError::HeaderMismatch);
         let listing = upstream.refresh().await.ok_or_else(refused)?;
         route = route.in_listing(listing).ok_or_else(refused)?;
         let target = Target::tool(route.tool());

@@ -4,6 +4,7 @@
 mod bridge;
 mod calls;
 mod events;
+mod extensions;
 mod inflight;
 mod lists;
 mod reads;
@@ -21,7 +22,6 @@ use tracing::debug;
 
 use crate::catalog::{View, instructions};
 use crate::upstream::{Kind, Upstream};
-use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};
 
 use events::Announcements;
@@ -117,10 +117,7 @@ impl Router {
             Some(Asked::Prompt) => self.get_prompt(request, client).await,
             Some(Asked::Resource) => self.read_resource(request, client).await,
             Some(Asked::Items(kind)) => self.list_items(request, kind, client).await,
-            None => {
-                let text = format!("method `{}` is not known here", request.method());
-                self.refuse(&request, code::METHOD_NOT_FOUND, &text).await;
-            }
+            None => self.ask_extension(request, client).await,
         }
     }
 

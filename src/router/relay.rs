@@ -45,7 +45,7 @@ impl Answer {
     ) -> Result<Message, UpstreamError> {
         match self {
             Self::Response(response) => Ok(response),
-            Self::Stale => Err(upstream.error(target.method, TransportError::HeaderMismatch)),
+            Self::Stale => Err(upstream.error(&target.method, TransportError::HeaderMismatch)),
         }
     }
 }
@@ -142,7 +142,7 @@ impl Router {
         target: &Target<'_>,
         upstream: &Upstream,
     ) -> Result<Answer, Lost> {
-        let sent = upstream.call(target.method, |live| {
+        let sent = upstream.call(&target.method, |live| {
             let sent = bridge::request(&request.message, target, request.client, live);
             debug!(
                 upstream = %upstream.config().name,
@@ -159,7 +159,7 @@ impl Router {
         })?;
         let mut heard = false;
         let lost = |cause, heard| Lost {
-            error: upstream.error(target.method, cause),
+            error: upstream.error(&target.method, cause),
             heard,
         };
         loop {
@@ -171,7 +171,7 @@ impl Router {
                 if era == Era::Modern && message.error_code() == Some(code::HEADER_MISMATCH) {
                     return Ok(Answer::Stale);
                 }
-                let response = bridge::response(message, target.method, request.client, era);
+                let response = bridge::response(message, &target.method, request.client, era);
                 let broken = |reason| lost(TransportError::Malformed(reason), heard);
                 return response.map(Answer::Response).map_err(broken);
             }

@@ -197,7 +197,7 @@ impl Upstream {
     /// [`UpstreamError`]; its [`outcome`](TransportError::outcome) says whether the request may have run.
     pub async fn call(
         &self,
-        method: &'static str,
+        method: &str,
         build: impl Fn(&Live) -> Request,
     ) -> Result<Call, UpstreamError> {
         let (mut gone, mut logins) = (0, 0);

@@ -49,6 +49,19 @@ pub struct ServerFacts {
 }
 
 impl ServerFacts {
+    /// Whether it declares a family of methods (`skills` of `skills/list`), as a capability or as an
+    /// extension whose name ends in it (MCP 2026-07-28 § Extensions).
+    #[must_use]
+    pub fn declares(&self, family: &str) -> bool {
+        let extensions = self
+            .capabilities
+            .get("extensions")
+            .and_then(Value::as_object);
+        let ends = |name: &String| name.rsplit('/').next() == Some(family);
+        self.capabilities.get(family).is_some()
+            || extensions.is_some_and(|extensions| extensions.keys().any(ends))
+    }
+
     /// Whether it announces changes of its `tools`, `prompts` or `resources`.
     #[must_use]
     pub fn announces(&self, what: &str) -> bool {

@@ -1,5 +1,6 @@
 //! A request on its way to an upstream: the body as it will be sent, and what transports need of it.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
@@ -12,7 +13,7 @@ pub struct Request {
     /// The id that the body carries. Unique within the process, so never used twice on any session.
     pub id: u64,
     /// The method.
-    pub method: &'static str,
+    pub method: Cow<'static, str>,
     /// The whole JSON-RPC message.
     pub body: Bytes,
     /// `params.name` or `params.uri` where a modern upstream wants it as `Mcp-Name`.
@@ -29,7 +30,7 @@ impl Request {
             serde_json::json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
         Self {
             id,
-            method,
+            method: method.into(),
             body: body.to_string().into(),
             name: None,
             mirrored: Vec::new(),

@@ -52,7 +52,7 @@ impl StreamableHttp {
     pub(crate) async fn send(&self, request: &Request) -> Result<Exchange, TransportError> {
         let headers = || {
             let mut headers = self.headers.clone();
-            headers.insert(MCP_METHOD, encode_value(request.method));
+            headers.insert(MCP_METHOD, encode_value(&request.method));
             if let Some(name) = &request.name {
                 headers.insert(MCP_NAME, encode_value(name));
             }
@@ -73,7 +73,7 @@ impl StreamableHttp {
             }
             return Ok(Exchange::whole(request.id, refusal));
         }
-        let body = match request.method {
+        let body = match &*request.method {
             // The stream of a subscription is silent until something changes.
             LISTEN => Body::patient(response, &self.http),
             _ => Body::new(response, &self.http),

@@ -1,0 +1,73 @@
+//! Requests that no revision of MCP knows: those of extensions, and of servers with some of their own.
+//! They pass as they are, to the one server there is, or to the one that declares them.
+
+use std::sync::Arc;
+
+use super::Router;
+use super::bridge::Target;
+use super::relay::Relayed;
+use crate::upstream::Upstream;
+use crate::wire::outgoing::code;
+use crate::wire::{Era, Line, Message};
+
+/// Requests of MCP that are not served: between eras they would have to be translated.
+const OF_MCP: [&str; 14] = [
+    "completion/complete",
+    "initialize",
+    "logging/setLevel",
+    "ping",
+    "resources/subscribe",
+    "resources/unsubscribe",
+    "server/discover",
+    "subscriptions/listen",
+    "tasks/cancel",
+    "tasks/get",
+    "tasks/list",
+    "tasks/result",
+    "tasks/update",
+    "",
+];
+
+impl Router {
+    /// Begins a request that only an extension knows; its answer goes to the client by itself.
+    pub(super) async fn ask_extension(self: &Arc<Self>, message: Message, client: Era) {
+        let method = message.method().into_owned();
+        if OF_MCP.contains(&&*method) {
+            let text = unknown(&method);
+            return self.refuse(&message, code::METHOD_NOT_FOUND, &text).await;
+        }
+        self.relay(message, client, method, |router, request| async move {
+            router.extended(&request).await
+        })
+        .await;
+    }
+
+    async fn extended(&self, request: &Relayed) -> Line {
+        let method = &request.subject;
+        let Some(upstream) = self.who_knows(method).await else {
+            return request.refused(code::METHOD_NOT_FOUND, &unknown(method));
+        };
+        let target = Target::extension(method);
+        let answer = self.ask(request, &target, upstream).await;
+        let answer = answer.and_then(|answer| answer.response(&target, upstream));
+        request.answered(upstream, answer)
+    }
+
+    async fn who_knows(&self, method: &str) -> Option<&Upstream> {
+        if let [only] = &self.upstreams[..] {
+            return Some(only);
+        }
+        if !self.view.borrow().complete {
+            self.heard().await;
+        }
+        let (family, _) = method.split_once('/')?;
+        self.upstreams.iter().find(|upstream| {
+            let live = upstream.ready();
+            live.is_some_and(|live| live.facts.declares(family))
+        })
+    }
+}
+
+fn unknown(method: &str) -> String {
+    format!("method `{method}` is not known here")
+}
