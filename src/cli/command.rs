@@ -15,7 +15,7 @@ use super::logging::{self, COMMAND};
 use super::output::say;
 use super::runtime::{self, SHUTDOWN_GRACE, signalled};
 use crate::config::{self, Environment};
-use crate::oauth::{Authorizer, Browser, Manner, Surroundings, home};
+use crate::oauth::{Authorizer, Manner, Surroundings, home};
 use crate::upstream::{Events, Identity, Upstream};
 use crate::wire::Message;
 
@@ -68,12 +68,7 @@ impl Connections {
     pub(super) fn new(environment: &Environment, manner: Manner) -> Result<Self, Trouble> {
         Ok(Self {
             home: home(environment).map_err(|error| Trouble::Usage(error.to_string()))?,
-            around: Surroundings {
-                clients: Arc::default(),
-                browser: Browser::from_environment(environment),
-                manner,
-                tasks: TaskTracker::new(),
-            },
+            around: Surroundings::new(environment, manner, TaskTracker::new()),
             cancel: CancellationToken::new(),
         })
     }

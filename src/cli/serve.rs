@@ -15,7 +15,7 @@ use super::runtime::{self, SHUTDOWN_GRACE, signalled};
 use crate::catalog::{Keeper, View};
 use crate::config::{Config, Environment, Severity};
 use crate::downstream::{Read, Session, Stdin, open_stdout, stdout_closed, write_lines};
-use crate::oauth::{Authorizer, Browser, Manner, Surroundings, home};
+use crate::oauth::{Authorizer, Manner, Surroundings, home};
 use crate::router::Router;
 use crate::upstream::Upstream;
 
@@ -48,12 +48,7 @@ async fn serve(config: Config, environment: &Environment) -> ExitCode {
     let (outbox, lines) = mpsc::channel(OUTBOX_LINES);
     let changed = Arc::new(Notify::new());
     let (limit, name_length) = (config.limits.message_bytes, config.limits.tool_name_length);
-    let around = Surroundings {
-        clients: Arc::default(),
-        browser: Browser::from_environment(environment),
-        manner: Manner::Background,
-        tasks: tasks.clone(),
-    };
+    let around = Surroundings::new(environment, Manner::Background, tasks.clone());
     let home = home(environment).inspect_err(|error| error!(%error, "no login can be kept"));
     let home = home.as_deref().ok();
     let upstream = |(index, upstream)| {

@@ -149,6 +149,14 @@ pub enum GrantChoice {
     Enterprise(Enterprise),
 }
 
+impl GrantChoice {
+    /// Whether tokens are come by through a person who signs in.
+    #[must_use]
+    pub fn needs_a_person(&self) -> bool {
+        matches!(self, Self::AuthorizationCode | Self::Device)
+    }
+}
+
 /// The identity provider of an enterprise, and what it knows us by.
 #[derive(Debug, Clone)]
 pub struct Enterprise {

@@ -18,7 +18,7 @@ pub(in crate::oauth) mod signing;
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use oauth2::{AuthorizationCode, PkceCodeVerifier, RedirectUrl, RefreshToken, Scope};
+use oauth2::{AuthorizationCode, PkceCodeVerifier, RedirectUrl, RefreshToken};
 use url::Url;
 
 use super::address::{EndpointUrl, without_query};
@@ -75,11 +75,10 @@ impl Authority<'_> {
             .exchange_code(AuthorizationCode::new(code.expose().to_owned()))
             .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose().to_owned()))
             .set_redirect_uri(Cow::Owned(redirect));
-        if let Some(resource) = resource {
-            request = request.add_extra_param("resource", resource);
+        for (name, value) in asked(None, resource) {
+            request = request.add_extra_param(name, value);
         }
-        let answer = request.request_async(self).await;
-        self.granted(answer.map_err(|error| self.failed(error))?, sent)
+        self.answered(request.request_async(self).await, sent)
     }
 
     /// Gets the next access token (RFC 6749 § 6).
@@ -95,14 +94,10 @@ impl Authority<'_> {
         let (sent, grants) = (Timestamp::now(), self.grants());
         let token = RefreshToken::new(refresh_token.expose().to_owned());
         let mut request = grants.exchange_refresh_token(&token);
-        if let Some(scope) = scope.filter(|scope| !scope.is_empty()) {
-            request = request.add_scope(Scope::new(scope.to_owned()));
+        for (name, value) in asked(scope, resource) {
+            request = request.add_extra_param(name, value);
         }
-        if let Some(resource) = resource {
-            request = request.add_extra_param("resource", resource);
-        }
-        let answer = request.request_async(self).await;
-        self.granted(answer.map_err(|error| self.failed(error))?, sent)
+        self.answered(request.request_async(self).await, sent)
     }
 
     /// Gets a token for the client itself (RFC 6749 § 4.4).
@@ -116,14 +111,10 @@ impl Authority<'_> {
     ) -> Result<Grant, TokenError> {
         let (sent, grants) = (Timestamp::now(), self.grants());
         let mut request = grants.exchange_client_credentials();
-        if let Some(scope) = scope.filter(|scope| !scope.is_empty()) {
-            request = request.add_scope(Scope::new(scope.to_owned()));
+        for (name, value) in asked(scope, resource) {
+            request = request.add_extra_param(name, value);
         }
-        if let Some(resource) = resource {
-            request = request.add_extra_param("resource", resource);
-        }
-        let answer = request.request_async(self).await;
-        self.granted(answer.map_err(|error| self.failed(error))?, sent)
+        self.answered(request.request_async(self).await, sent)
     }
 
     /// Gets a token for what another server asserts (RFC 7523 § 2.1).

@@ -35,7 +35,7 @@ use super::scope;
 use super::sign_in::SignInError;
 use super::store::{Snapshot, Store};
 use super::tokens::Tokens;
-use crate::config::{self, GrantChoice, OAuth, Secret, ServerUrl, UpstreamName};
+use crate::config::{self, Environment, OAuth, Secret, ServerUrl, UpstreamName};
 use crate::net::Clients;
 
 /// What an [`Authorizer`] needs from the rest of the program.
@@ -50,6 +50,19 @@ pub struct Surroundings {
     /// What has to be finished before the program ends: a refresh that was answered and not
     /// written down would cost the login.
     pub tasks: TaskTracker,
+}
+
+impl Surroundings {
+    /// Those of a program with this environment.
+    #[must_use]
+    pub fn new(environment: &Environment, manner: Manner, tasks: TaskTracker) -> Self {
+        Self {
+            clients: Arc::default(),
+            browser: Browser::from_environment(environment),
+            manner,
+            tasks,
+        }
+    }
 }
 
 /// The credentials of one upstream.
@@ -175,12 +188,12 @@ impl Authorizer {
                 need.revoked = true;
             }
         }
-        match self.config.grant {
-            GrantChoice::AuthorizationCode | GrantChoice::Device => self.begin_login(need).await,
-            _ => match held.filter(|held| held.is_new() && !need.step_up) {
-                Some(_) => Err(self.token_refused()),
-                None => self.obtain(need).await,
-            },
+        if self.config.grant.needs_a_person() {
+            return self.begin_login(need).await;
+        }
+        match held.filter(|held| held.is_new() && !need.step_up) {
+            Some(_) => Err(self.token_refused()),
+            None => self.obtain(need).await,
         }
     }
 
@@ -276,11 +289,7 @@ impl Authorizer {
     }
 
     fn can_renew(&self, held: &Credential) -> bool {
-        let person = matches!(
-            self.config.grant,
-            GrantChoice::AuthorizationCode | GrantChoice::Device
-        );
-        held.tokens.refresh_token.is_some() || !person
+        held.tokens.refresh_token.is_some() || !self.config.grant.needs_a_person()
     }
 }
 

@@ -1,10 +1,11 @@
 //! A token as requests carry it.
 
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::Url;
 
 use super::authority::dpop::{DPOP, DpopKey};
@@ -66,23 +67,21 @@ impl Credential {
         })
     }
 
-    /// Adds what authorizes one request: the token (RFC 6750 § 2.1), and a proof if it is bound to a key
-    /// (RFC 9449 § 7.1), good for this method and url once.
+    /// The headers that authorize one request: the token (RFC 6750 § 2.1), and a proof if it is bound to
+    /// a key (RFC 9449 § 7.1), good for this method and url once.
     ///
     /// # Errors
     /// [`KeyError`], when the key cannot sign.
-    pub fn authorize(
+    pub fn sign(
         &self,
-        headers: &mut HeaderMap,
         method: &Method,
         url: &Url,
-    ) -> Result<(), KeyError> {
-        headers.insert(AUTHORIZATION, self.authorization.clone());
-        if let Some(key) = &self.dpop {
-            let proof = key.proof(method, url, Some(&self.tokens.access_token))?;
-            headers.insert(DPOP, proof);
-        }
-        Ok(())
+    ) -> Result<impl Iterator<Item = (HeaderName, HeaderValue)> + use<>, KeyError> {
+        let key = self.dpop.as_ref();
+        let token = Some(&self.tokens.access_token);
+        let proof = key.map(|key| key.proof(method, url, token)).transpose()?;
+        let proof = proof.map(|proof| (HeaderName::from_static(DPOP), proof));
+        Ok(iter::once((AUTHORIZATION, self.authorization.clone())).chain(proof))
     }
 
     /// Keeps the nonce that an answer brings. Says whether another proof is worth a try.

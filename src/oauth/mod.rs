@@ -27,7 +27,7 @@ mod tokens;
 
 pub use address::{EndpointUrl, Issuer, canonical_resource};
 pub use authority::dpop::{DPOP, DPOP_ALGORITHM, DpopKey};
-pub use authority::id_assertion::{IdentityProvider, id_assertion};
+pub use authority::id_assertion::id_assertion;
 pub use authority::request::{AuthorizationRequest, Parameters};
 pub use authority::signing::{KeyError, SigningKey};
 pub use authority::{Authority, DeviceAuthorization, Registration, TokenError, register};

@@ -37,9 +37,7 @@ impl Router {
     /// Finds the tool once every upstream was heard or given up for the moment: before, the name
     /// might lead to another than it will, and an early call is not refused for its haste.
     async fn find(&self, name: &str) -> Option<Route> {
-        if !self.view.borrow().complete {
-            self.heard().await;
-        }
+        self.heard().await;
         self.view.borrow().catalog.route(name)
     }
 

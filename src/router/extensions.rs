@@ -57,9 +57,7 @@ impl Router {
         if let [only] = &self.upstreams[..] {
             return Some(only);
         }
-        if !self.view.borrow().complete {
-            self.heard().await;
-        }
+        self.heard().await;
         let (family, _) = method.split_once('/')?;
         self.upstreams.iter().find(|upstream| {
             let live = upstream.ready();

@@ -2,10 +2,8 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use mcp_manifold::config::Secret;
-use mcp_manifold::oauth::{
-    Authority, IdentityProvider, Issuer, SigningKey, TokenError, id_assertion,
-};
+use mcp_manifold::config::{Enterprise, Secret};
+use mcp_manifold::oauth::{Authority, Issuer, SigningKey, TokenError, id_assertion};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -141,11 +139,12 @@ async fn an_enterprise_vouches_for_its_user() {
     let token_endpoint = Url::parse(&provider.url_of("/token")).unwrap();
     let secret = Secret::new("home-secret".to_owned());
     let id_token = Secret::new(provider.id_token("at-home"));
-    let user = IdentityProvider {
-        client_id: "at-home",
-        client_secret: Some(&secret),
-        id_token: &id_token,
-        token_endpoint: &token_endpoint,
+    let user = Enterprise {
+        idp_client_id: "at-home".to_owned(),
+        idp_client_secret: Some(secret),
+        idp_id_token: id_token.clone(),
+        idp_issuer: None,
+        idp_token_endpoint: token_endpoint,
     };
     let asked =
         |user, resource| id_assertion(&setup.clients, user, &audience, resource, Some("read"));
@@ -164,9 +163,9 @@ async fn an_enterprise_vouches_for_its_user() {
         .await;
     assert!(matches!(refused, Err(TokenError::InvalidGrant { .. })));
     let other = Secret::new(provider.id_token("somebody-else"));
-    let other = IdentityProvider {
-        id_token: &other,
-        ..user
+    let other = Enterprise {
+        idp_id_token: other,
+        ..user.clone()
     };
     let refused = asked(&other, &setup.resource).await.unwrap_err();
     assert!(matches!(refused, TokenError::InvalidGrant { .. }));
@@ -181,11 +180,12 @@ async fn what_is_no_identity_assertion_goes_no_further() {
     let provider = raw::server(move |_| std::future::ready(Reply::json(access)));
     let token_endpoint = Url::parse(&provider.url_of("/token")).unwrap();
     let id_token = Secret::new("id".to_owned());
-    let user = IdentityProvider {
-        client_id: "at-home",
-        client_secret: None,
-        id_token: &id_token,
-        token_endpoint: &token_endpoint,
+    let user = Enterprise {
+        idp_client_id: "at-home".to_owned(),
+        idp_client_secret: None,
+        idp_id_token: id_token,
+        idp_issuer: None,
+        idp_token_endpoint: token_endpoint,
     };
     let upstream = url_of("https://mcp.example/mcp");
     let audience = Issuer::parse("issuer", "https://id.example", &upstream).unwrap();

@@ -1,10 +1,8 @@
 //! The assertion of an identity provider about its user, for one authorization server
 //! (MCP extension Enterprise-Managed Authorization).
 
-use url::Url;
-
-use super::{Answer, Credentials, Endpoint, TokenError, read};
-use crate::config::Secret;
+use super::{Answer, Credentials, Endpoint, TokenError, asked, read};
+use crate::config::{Enterprise, Secret};
 use crate::net::Clients;
 use crate::oauth::address::{Issuer, without_query};
 
@@ -17,19 +15,6 @@ const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
 /// What is wanted (draft-ietf-oauth-identity-assertion-authz-grant § 4.3).
 const ID_JAG: &str = "urn:ietf:params:oauth:token-type:id-jag";
 
-/// A client at an identity provider, and the user that it signed in.
-#[derive(Debug, Clone, Copy)]
-pub struct IdentityProvider<'a> {
-    /// Our name there.
-    pub client_id: &'a str,
-    /// Our secret there, if we have one.
-    pub client_secret: Option<&'a Secret>,
-    /// The user's ID token (OpenID Connect Core § 2).
-    pub id_token: &'a Secret,
-    /// Where tokens are exchanged.
-    pub token_endpoint: &'a Url,
-}
-
 /// Exchanges the user's ID token for an assertion that the authorization server `audience` takes
 /// for an access token to `resource` (RFC 8693 § 2.1, token type `id-jag`).
 ///
@@ -37,34 +22,35 @@ pub struct IdentityProvider<'a> {
 /// [`TokenError::InvalidGrant`] when the ID token is good for nothing any more; others.
 pub async fn id_assertion(
     clients: &Clients,
-    provider: &IdentityProvider<'_>,
+    provider: &Enterprise,
     audience: &Issuer,
     resource: &str,
     scope: Option<&str>,
 ) -> Result<Secret, TokenError> {
-    let url = provider.token_endpoint;
+    let url = &provider.idp_token_endpoint;
     let endpoint = Endpoint {
         clients,
         url,
-        client_id: provider.client_id,
+        client_id: &provider.idp_client_id,
         // Nothing says what the provider takes; this is what all have to (RFC 6749 § 2.3.1).
-        credentials: provider
-            .client_secret
-            .map_or(Credentials::None, Credentials::Basic),
+        credentials: match &provider.idp_client_secret {
+            Some(secret) => Credentials::Basic(secret),
+            None => Credentials::None,
+        },
         audience: audience.as_str(),
         dpop: None,
     };
-    let mut form = vec![
+    let mut form = asked(scope, Some(resource));
+    form.extend([
         ("grant_type".into(), TOKEN_EXCHANGE.into()),
         ("requested_token_type".into(), ID_JAG.into()),
         ("audience".into(), audience.as_str().into()),
-        ("resource".into(), resource.into()),
-        ("subject_token".into(), provider.id_token.expose().into()),
+        (
+            "subject_token".into(),
+            provider.idp_id_token.expose().into(),
+        ),
         ("subject_token_type".into(), ID_TOKEN.into()),
-    ];
-    if let Some(scope) = scope.filter(|scope| !scope.is_empty()) {
-        form.push(("scope".into(), scope.into()));
-    }
+    ]);
     let body = endpoint.ask(&form).await?;
     let malformed = |fault: &str| TokenError::Malformed {
         server: without_query(url).into(),

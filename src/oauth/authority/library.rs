@@ -13,6 +13,7 @@ use url::form_urlencoded;
 
 use super::credentials::Form;
 use super::{Answer, Authority, TokenError, unreadable};
+use crate::oauth::tokens::{Grant, Timestamp};
 
 /// The grants of the library, with our way of reading answers.
 pub(super) type Grants = oauth2::Client<
@@ -36,10 +37,16 @@ impl Authority<'_> {
         )
     }
 
-    pub(super) fn failed(
+    /// What came of a request of the library's that was sent at this time.
+    pub(super) fn answered(
         &self,
-        error: RequestTokenError<TokenError, BasicErrorResponse>,
-    ) -> TokenError {
+        answer: Result<Answer, RequestTokenError<TokenError, BasicErrorResponse>>,
+        sent: Timestamp,
+    ) -> Result<Grant, TokenError> {
+        self.granted(answer.map_err(|error| self.failed(error))?, sent)
+    }
+
+    fn failed(&self, error: RequestTokenError<TokenError, BasicErrorResponse>) -> TokenError {
         match error {
             RequestTokenError::Request(error) => error,
             RequestTokenError::Parse(error, _) => {

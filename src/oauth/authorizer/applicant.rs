@@ -1,6 +1,6 @@
 //! Who asks which authorization server for tokens, and what becomes of them.
 
-use super::Authorizer;
+use super::{Authorizer, Need};
 use crate::net::Clients;
 use crate::oauth::SignInError;
 use crate::oauth::authority::dpop::DpopKey;
@@ -47,8 +47,20 @@ impl Authorizer {
         })
     }
 
+    /// A client that asks for what is needed without a browser that comes back, and the scope to ask for.
+    pub(super) async fn apply(
+        &self,
+        found: Discovered,
+        need: &Need,
+    ) -> Result<(Applicant, Option<String>), SignInError> {
+        let scope = self.scope(&found, need);
+        let client = self.client_at(&found, None, scope.as_deref()).await?;
+        let dpop = Self::needs_dpop(&found, need);
+        Ok((self.applicant(found, client, dpop)?, scope))
+    }
+
     /// What the client signs with.
-    pub(super) fn signing_key(&self) -> Result<Option<SigningKey>, SignInError> {
+    fn signing_key(&self) -> Result<Option<SigningKey>, SignInError> {
         let key = self.config.private_key.as_ref();
         let key = key.map(|key| SigningKey::new(&key.pem, &key.algorithm));
         Ok(key.transpose().map_err(TokenError::from)?)

@@ -26,7 +26,6 @@ impl Authorizer {
 
     /// Asks for a code, shows it, and waits until it was entered.
     pub(super) async fn device_login(&self, need: &Need) -> Result<(), SignInError> {
-        let before = self.held();
         let found = self.find_server(need).await?;
         let server = &found.authorization_server;
         if server.device_authorization_endpoint.is_none() {
@@ -36,11 +35,8 @@ impl Authorizer {
                 what: NOT_BY_DEVICE,
             }));
         }
-        let scope = self.scope(&found, need, before.as_deref().map(|it| &it.tokens));
-        let client = self.client_at(&found, None, scope.as_deref()).await?;
-        let resource = self.resource(&found);
-        let dpop = Self::needs_dpop(&found, need);
-        let applicant = self.applicant(found, client, dpop)?;
+        let (applicant, scope) = self.apply(found, need).await?;
+        let resource = self.resource(&applicant.found);
         let authority = applicant.authority(&self.around.clients);
         let asked = authority.device_authorization(scope.as_deref(), resource.as_deref());
         let asked = asked.await?;

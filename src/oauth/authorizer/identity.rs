@@ -4,7 +4,6 @@
 use tracing::info;
 
 use super::Authorizer;
-use crate::config::GrantChoice;
 use crate::oauth::SignInError;
 use crate::oauth::authority::{Registration, register};
 use crate::oauth::discovery::{Discovered, Source};
@@ -163,17 +162,13 @@ impl Authorizer {
         // Everything the upstream knows, as a step-up may ask for it later.
         let wide = scope::union([scope, all.as_deref()]);
         let redirect_uris: Vec<_> = redirect_uri.map(str::to_owned).into_iter().collect();
-        let needs_person = matches!(
-            self.config.grant,
-            GrantChoice::AuthorizationCode | GrantChoice::Device
-        );
         // Without a redirect URI a client may not do what needs one (RFC 7591 § 2).
         let grants = match redirect_uri {
             Some(_) if server.device_authorization_endpoint.is_some() => {
                 vec![CODE_GRANT, REFRESH, DEVICE_GRANT]
             }
             Some(_) => vec![CODE_GRANT, REFRESH],
-            None if needs_person => vec![DEVICE_GRANT, REFRESH],
+            None if self.config.grant.needs_a_person() => vec![DEVICE_GRANT, REFRESH],
             None => vec![ASSERTION_GRANT],
         };
         let wanted = Registration {

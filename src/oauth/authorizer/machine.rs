@@ -8,7 +8,7 @@ use super::renew::{PATIENCE, finish};
 use super::{Authorizer, Need};
 use crate::config::GrantChoice;
 use crate::oauth::SignInError;
-use crate::oauth::authority::id_assertion::{IdentityProvider, id_assertion};
+use crate::oauth::authority::id_assertion::id_assertion;
 use crate::oauth::store::Task;
 
 impl Authorizer {
@@ -29,13 +29,9 @@ impl Authorizer {
 
     /// Gets a token. The caller holds the lock.
     pub(super) async fn grant(&self, need: &Need) -> Result<(), SignInError> {
-        let before = self.held();
         let found = self.find_server(need).await?;
-        let scope = self.scope(&found, need, before.as_deref().map(|it| &it.tokens));
-        let client = self.client_at(&found, None, scope.as_deref()).await?;
-        let resource = self.resource(&found);
-        let dpop = Self::needs_dpop(&found, need);
-        let applicant = self.applicant(found, client, dpop)?;
+        let (applicant, scope) = self.apply(found, need).await?;
+        let resource = self.resource(&applicant.found);
         let authority = applicant.authority(&self.around.clients);
         let (asked, resource) = (scope.as_deref(), resource.as_deref());
         let grant = match &self.config.grant {
@@ -43,16 +39,10 @@ impl Authorizer {
                 authority.jwt_bearer(assertion, asked, resource).await?
             }
             GrantChoice::Enterprise(provider) => {
-                let provider = IdentityProvider {
-                    client_id: &provider.idp_client_id,
-                    client_secret: provider.idp_client_secret.as_ref(),
-                    id_token: &provider.idp_id_token,
-                    token_endpoint: &provider.idp_token_endpoint,
-                };
                 let issuer = &applicant.found.authorization_server.issuer;
                 let target = resource.unwrap_or(&applicant.found.resource);
                 let clients = &self.around.clients;
-                let assertion = id_assertion(clients, &provider, issuer, target, asked).await?;
+                let assertion = id_assertion(clients, provider, issuer, target, asked).await?;
                 authority.jwt_bearer(&assertion, asked, resource).await?
             }
             // The others need a person, and are not begun here.

@@ -127,12 +127,12 @@ impl Authorizer {
         logins: &Logins,
         need: &Need,
     ) -> Result<(Callback, Pending), SignInError> {
-        let before = self.held();
         let found = self.find_server(need).await?;
         let issuer = found.authorization_server.issuer.as_str();
-        let elsewhere = before.as_ref().is_some_and(|it| it.tokens.issuer != issuer);
+        let held = self.held();
+        let elsewhere = held.is_some_and(|held| held.tokens.issuer != issuer);
         self.check_brake(logins, need, elsewhere)?;
-        let scope = self.scope(&found, need, before.as_deref().map(|it| &it.tokens));
+        let scope = self.scope(&found, need);
         if logins.is_unfinished() {
             // Perhaps because the server has forgotten us, which it tells nobody but the person.
             self.forget_registration().await?;

@@ -11,7 +11,6 @@ use crate::oauth::discovery::{Discovered, Question, discover};
 use crate::oauth::error::OAuthError;
 use crate::oauth::scope::Sources;
 use crate::oauth::store::{Slot, Swap};
-use crate::oauth::tokens::Tokens;
 
 impl Authorizer {
     /// Asks the upstream who issues its tokens, and keeps the answer.
@@ -78,15 +77,12 @@ impl Authorizer {
     }
 
     /// The scope to ask for: never less than was granted before.
-    pub(super) fn scope(
-        &self,
-        found: &Discovered,
-        need: &Need,
-        before: Option<&Tokens>,
-    ) -> Option<String> {
+    pub(super) fn scope(&self, found: &Discovered, need: &Need) -> Option<String> {
         let resource = found.protected_resource.as_ref();
         let server = &found.authorization_server;
-        let same = before.filter(|tokens| tokens.issuer == server.issuer.as_str());
+        let held = self.held();
+        let same = held.as_ref().map(|held| &held.tokens);
+        let same = same.filter(|tokens| tokens.issuer == server.issuer.as_str());
         let sources = Sources {
             configured: self.config.scopes.as_deref(),
             challenged: need.scope.as_deref(),

@@ -135,10 +135,11 @@ impl Http {
             learned: false,
         };
         if let Some(credential) = &signature.credential {
-            let (method, url) = (request.method().clone(), request.url().clone());
-            credential
-                .authorize(request.headers_mut(), &method, &url)
-                .map_err(|error| TransportError::SignIn(error.into()))?;
+            let signed = credential.sign(request.method(), request.url());
+            let signed = signed.map_err(|error| TransportError::SignIn(error.into()))?;
+            for (name, value) in signed {
+                request.headers_mut().insert(name, value);
+            }
         }
         let response = timeout(self.idle, self.client.execute(request))
             .await
