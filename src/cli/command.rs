@@ -16,7 +16,7 @@ use super::output::say;
 use super::runtime::{self, SHUTDOWN_GRACE, signalled};
 use crate::config::{self, Environment};
 use crate::oauth::{Authorizer, Manner, Surroundings, home};
-use crate::upstream::{Events, Identity, Upstream};
+use crate::upstream::{Events, Live, Upstream, answer_to};
 use crate::wire::Message;
 
 /// The status after Ctrl-C, as shells have it.
@@ -89,7 +89,7 @@ impl Connections {
         let changed: Arc<Notify> = changed;
         let upstream = Upstream::new(0, upstream, clients, authorizer, limit, changed);
         let (tasks, cancel) = (&self.around.tasks, self.cancel.clone());
-        upstream.start(Identity::default(), Arc::new(Unheard), tasks, cancel);
+        upstream.start(Arc::default(), Arc::new(Unheard), tasks, cancel);
         upstream
     }
 
@@ -106,7 +106,15 @@ impl Connections {
 struct Unheard;
 
 impl Events for Unheard {
-    fn notification(&self, _: usize, _: Message) -> BoxFuture<'_, ()> {
+    fn notification(&self, _: usize, _: Arc<Live>, _: Message) -> BoxFuture<'_, ()> {
         Box::pin(async {})
     }
+
+    fn request(&self, live: Arc<Live>, request: Message) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let _ = live.notify(answer_to(&request)).await;
+        })
+    }
+
+    fn ended(&self, _: &Arc<Live>) {}
 }

@@ -27,6 +27,8 @@ The configuration is taken from the environment:
   PROXY_STARTUP_WAIT       how long the first listing waits for servers (5s)
   PROXY_MAX_MESSAGE_BYTES  the largest message that passes (256M)
   PROXY_TOOL_NAME_LENGTH   the longest tool name that the client takes (64)
+  PROXY_INPUT_WAIT         how long a call waits for input that its server asks for (10m)
+  PROXY_PARKED_CALLS       how many calls may wait for that at a time (256)
   PROXY_<NAME>_CLIENT_ID   the client that a server knows, <NAME> being the server's name
                            in upper case with _ for punctuation; with it may go
                            PROXY_<NAME>_CLIENT_SECRET

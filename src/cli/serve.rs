@@ -47,7 +47,7 @@ async fn serve(config: Config, environment: &Environment) -> ExitCode {
     let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
     let (outbox, lines) = mpsc::channel(OUTBOX_LINES);
     let changed = Arc::new(Notify::new());
-    let (limit, name_length) = (config.limits.message_bytes, config.limits.tool_name_length);
+    let limit = config.limits.message_bytes;
     let around = Surroundings::new(environment, Manner::Background, tasks.clone());
     let home = home(environment).inspect_err(|error| error!(%error, "no login can be kept"));
     let home = home.as_deref().ok();
@@ -61,12 +61,12 @@ async fn serve(config: Config, environment: &Environment) -> ExitCode {
     let keeper = Keeper {
         upstreams: upstreams.clone(),
         changed,
-        limits: config.limits,
+        limits: config.limits.clone(),
     };
     let router = Router::new(
         upstreams,
         view,
-        name_length,
+        config.limits,
         outbox.clone(),
         tasks.clone(),
         cancel.clone(),

@@ -59,7 +59,7 @@ pub const OAUTH_KEYS: [Known; 21] = [
 
 /// Every variable of the program, in the order of the documentation. `<NAME>` stands for what
 /// [`UpstreamName::variable`](super::UpstreamName::variable) makes of an upstream's name.
-pub const VARIABLES: [Known; 15] = [
+pub const VARIABLES: [Known; 17] = [
     known("PROXY_UPSTREAMS", &[]),
     known("PROXY_URL", &[]),
     known("PROXY_NAME", &[]),
@@ -70,6 +70,8 @@ pub const VARIABLES: [Known; 15] = [
     known("PROXY_STARTUP_WAIT", &[]),
     known("PROXY_MAX_MESSAGE_BYTES", &[]),
     known("PROXY_TOOL_NAME_LENGTH", &[]),
+    known("PROXY_INPUT_WAIT", &[]),
+    known("PROXY_PARKED_CALLS", &[]),
     known("PROXY_<NAME>_CLIENT_ID", &[]),
     known("PROXY_<NAME>_CLIENT_SECRET", &[]),
     known("MCP_MANIFOLD_HOME", &[]),

@@ -20,6 +20,13 @@ pub struct Limits {
     ///
     /// Model APIs take 64 of them; longer names are shortened, reversibly.
     pub tool_name_length: usize,
+    /// How long a call waits for its client to answer what a server asks in the middle of it
+    /// (`PROXY_INPUT_WAIT`).
+    ///
+    /// A person may have to be found first.
+    pub input_wait: Duration,
+    /// How many calls may wait for that at a time, parked (`PROXY_PARKED_CALLS`).
+    pub parked_calls: usize,
 }
 
 /// The shortest name length in which names can still be told apart.
@@ -34,6 +41,8 @@ impl Default for Limits {
             message_bytes: 256 << 20,
             startup_wait: Duration::from_secs(5),
             tool_name_length: 64,
+            input_wait: Duration::from_secs(600),
+            parked_calls: 256,
         }
     }
 }
@@ -52,10 +61,14 @@ impl Limits {
         let wait = variable(environment, "PROXY_STARTUP_WAIT", value::duration, problems);
         let length = at_least(MIN_NAME_LENGTH);
         let length = variable(environment, "PROXY_TOOL_NAME_LENGTH", length, problems);
+        let input = variable(environment, "PROXY_INPUT_WAIT", value::duration, problems);
+        let parked = variable(environment, "PROXY_PARKED_CALLS", at_least(1), problems);
         Self {
             message_bytes: bytes.unwrap_or(default.message_bytes),
             startup_wait: wait.unwrap_or(default.startup_wait),
             tool_name_length: length.unwrap_or(default.tool_name_length),
+            input_wait: input.unwrap_or(default.input_wait),
+            parked_calls: parked.unwrap_or(default.parked_calls),
         }
     }
 }

@@ -75,7 +75,7 @@ impl Session {
         match message.kind() {
             Kind::Request => self.request(message).await,
             Kind::Notification => self.notification(&message),
-            Kind::Response => debug!("ignoring a response; nothing was asked of the client"),
+            Kind::Response => self.router.answered(&message),
         }
     }
 
@@ -95,7 +95,7 @@ impl Session {
         match &*message.method() {
             "notifications/cancelled" => self.router.cancel(message),
             "notifications/initialized" => self.router.session_opened(),
-            method => debug!(method, "ignoring a notification"),
+            _ => self.router.tell(message),
         }
     }
 
@@ -108,8 +108,11 @@ impl Session {
                 return self.send(Line::error(&id, code, &text, &data)).await;
             }
         };
+        if message.method() == "initialize" && era == Era::Legacy {
+            self.router.open_session(&message);
+        }
         if message.method() != "ping" {
-            self.router.begin(&message);
+            self.router.begin(&message, era);
         }
         let ours: Option<Bytes> = match (&*message.method(), era) {
             ("ping", _) => Some(pong(era).into()),

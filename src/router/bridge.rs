@@ -1,19 +1,23 @@
 //! Translation between the eras of client and upstream, by splicing. Between peers of one era
 //! nothing changes but the id and a renamed tool. Pure.
 
+pub(super) mod input;
+
 use std::borrow::Cow;
 
 use bytes::Bytes;
 use serde_json::json;
 
 use crate::upstream::mirror::{self, MirroredParam};
-use crate::upstream::{Identity, Live, Request, Tool, next_id};
+use crate::upstream::{Live, Request, Tool, next_id};
 use crate::wire::outgoing::code;
 use crate::wire::splice::decode;
 use crate::wire::version::{
     META_CLIENT_CAPABILITIES, META_CLIENT_INFO, META_LOG_LEVEL, META_VERSION,
 };
-use crate::wire::{Era, Message, Splice, members};
+use crate::wire::{Era, Line, Message, Splice, members};
+
+use super::client::Speaker;
 
 /// By which legacy servers say that there is no such resource; modern ones must not.
 const RESOURCE_NOT_FOUND: &[u8] = b"-32002";
@@ -79,8 +83,15 @@ impl Target<'static> {
     }
 }
 
-/// A client's request as its upstream is to get it.
-pub(super) fn request(message: &Message, target: &Target<'_>, client: Era, live: &Live) -> Request {
+/// A client's request as its upstream is to get it. `input` are members for the parameters:
+/// what the upstream asked for before.
+pub(super) fn request(
+    message: &Message,
+    target: &Target<'_>,
+    speaker: &Speaker,
+    live: &Live,
+    input: Option<&str>,
+) -> Request {
     let id = next_id();
     let mut splice = Splice::new(message.bytes());
     if let Some(span) = message.id_span() {
@@ -96,7 +107,15 @@ pub(super) fn request(message: &Message, target: &Target<'_>, client: Era, live:
             splice.replace(named.span_from(params.start), target.quoted);
         }
     }
-    adapt_meta(&mut splice, message, client, live);
+    adapt_meta(&mut splice, message, speaker, live);
+    if let Some(input) = input {
+        splice.add_members(params.clone(), input);
+    }
+    if (speaker.era, live.era) == (Era::Modern, Era::Legacy) && input::is_retry(message) {
+        splice.remove_members(params.clone(), |member| {
+            input::MEMBERS.contains(&&*member.key())
+        });
+    }
     let arguments = match (live.era, target.mirrored.is_empty()) {
         (Era::Modern, false) => message.param("arguments"),
         _ => None,
@@ -119,16 +138,19 @@ pub(super) fn request(message: &Message, target: &Target<'_>, client: Era, live:
 /// A modern upstream wants the client's facts with every request; a legacy one got them in the
 /// handshake, and one that knows both eras would take them for a modern request
 /// (MCP 2026-07-28 § Versioning, Backward Compatibility).
-fn adapt_meta(splice: &mut Splice<'_>, message: &Message, client: Era, live: &Live) {
+fn adapt_meta(splice: &mut Splice<'_>, message: &Message, speaker: &Speaker, live: &Live) {
     let params = message.params_span().unwrap_or_default();
     let meta = message.param("_meta");
     let meta = meta.map(|meta| meta.span_from(params.start));
-    match (client, live.era, meta) {
+    match (speaker.era, live.era, meta) {
         (Era::Legacy, Era::Modern, Some(meta)) => {
-            splice.add_members(meta, live.meta_members());
+            splice.add_members(meta, speaker.identity.meta_members());
         }
         (Era::Legacy, Era::Modern, None) => {
-            splice.add_members(params, format!("\"_meta\":{{{}}}", live.meta_members()));
+            splice.add_members(
+                params,
+                format!("\"_meta\":{{{}}}", speaker.identity.meta_members()),
+            );
         }
         (Era::Modern, Era::Legacy, Some(meta)) => {
             let modern = [
@@ -201,36 +223,30 @@ fn modernised(response: Message, method: &str) -> Result<Message, String> {
     Message::parse(splice.finish()).map_err(|e| e.to_string())
 }
 
-/// `notifications/cancelled` for an upstream, under the id that it knows.
-pub(super) fn cancelled(notification: &Message, serial: u64) -> Bytes {
+/// `notifications/cancelled` under the id that its receiver knows.
+pub(super) fn cancelled(notification: &Message, id: Vec<u8>) -> Bytes {
     let mut splice = Splice::new(notification.bytes());
-    if let (Some(id), Some(params)) = (notification.param("requestId"), notification.params_span())
-    {
-        splice.replace(id.span_from(params.start), serial.to_string().into_bytes());
+    let member = notification.param("requestId");
+    if let (Some(member), Some(params)) = (member, notification.params_span()) {
+        splice.replace(member.span_from(params.start), id);
     }
     splice.finish().into()
 }
 
-/// `notifications/cancelled` when it is we who leave.
-pub(super) fn cancelled_by_us(serial: u64) -> Bytes {
-    let params = json!({"requestId": serial, "reason": "the client has left"});
+/// The refusal of an upstream's request when the client owes too many answers already.
+pub(super) fn overloaded(request: &Message) -> Bytes {
+    let id = request.id().unwrap_or_else(|| Bytes::from_static(b"null"));
+    let text = "the client has too many requests to answer; try again later";
+    Line::error(&id, code::INTERNAL_ERROR, text, &serde_json::Value::Null).into_bytes()
+}
+
+/// `notifications/cancelled` when it is we who give up.
+pub(super) fn cancelled_by_us(serial: u64, reason: &str) -> Bytes {
+    let params = json!({"requestId": serial, "reason": reason});
     json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params})
         .to_string()
         .into()
 }
 
-/// What a client says of itself in a request of either era; `None` where it says nothing.
-pub(super) fn identity(request: &Message) -> Option<Identity> {
-    let meta = request.param("_meta");
-    let modern =
-        meta.and_then(|meta| members(meta.value()).find(|member| member.key() == META_CLIENT_INFO));
-    let info = modern.or_else(|| request.param("clientInfo"))?;
-    let is_object = info.value().first() == Some(&b'{');
-    is_object.then(|| Identity {
-        client_info: String::from_utf8_lossy(info.value()).into_owned(),
-    })
-}
-
 #[cfg(test)]
-#[path = "bridge_tests.rs"]
 mod tests;

@@ -24,7 +24,7 @@ impl Router {
         }
     }
 
-    async fn call(&self, call: &Relayed) -> Line {
+    async fn call(self: &Arc<Self>, call: &Relayed) -> Line {
         let Some(route) = self.find(&call.subject).await else {
             return call.refused(code::INVALID_PARAMS, &self.unknown(&call.subject));
         };
@@ -67,7 +67,7 @@ impl Router {
     /// Gets the response. When the upstream refuses an old schema, the call has not run, and
     /// is sent once more by the new one.
     async fn run(
-        &self,
+        self: &Arc<Self>,
         call: &Relayed,
         mut route: Route,
         upstream: &Upstream,

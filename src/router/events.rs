@@ -9,7 +9,7 @@ use tracing::debug;
 use super::Router;
 use super::inflight::Key;
 use crate::catalog::Catalog;
-use crate::upstream::{Events, Kind};
+use crate::upstream::{Events, Kind, Live};
 use crate::wire::{Line, Member, Message};
 
 /// Passes the notifications of the upstreams on.
@@ -28,12 +28,35 @@ impl Relay {
 }
 
 impl Events for Relay {
-    fn notification(&self, upstream: usize, message: Message) -> BoxFuture<'_, ()> {
+    fn notification(
+        &self,
+        upstream: usize,
+        live: Arc<Live>,
+        message: Message,
+    ) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            if let Some(router) = self.router.upgrade() {
-                router.hear(upstream, message).await;
+            let Some(router) = self.router.upgrade() else {
+                return;
+            };
+            match message.method() == "notifications/cancelled" {
+                true => router.withdraw(&live, &message).await,
+                false => router.hear(upstream, message).await,
             }
         })
+    }
+
+    fn request(&self, live: Arc<Live>, request: Message) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            if let Some(router) = self.router.upgrade() {
+                router.be_asked(&live, request).await;
+            }
+        })
+    }
+
+    fn ended(&self, live: &Arc<Live>) {
+        if let Some(router) = self.router.upgrade() {
+            router.withdraw_all(live);
+        }
     }
 }
 
@@ -61,7 +84,7 @@ impl Announcements {
         self.lock().legacy = true;
     }
 
-    fn is_legacy(&self) -> bool {
+    pub(super) fn is_legacy(&self) -> bool {
         self.lock().legacy
     }
 

@@ -42,7 +42,7 @@ impl Router {
         .await;
     }
 
-    async fn extended(&self, request: &Relayed) -> Line {
+    async fn extended(self: &Arc<Self>, request: &Relayed) -> Line {
         let method = &request.subject;
         let Some(upstream) = self.who_knows(method).await else {
             return request.refused(code::METHOD_NOT_FOUND, &unknown(method));

@@ -4,12 +4,12 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::task::AbortHandle;
 
-use crate::upstream::Upstream;
+use crate::upstream::Live;
 use crate::wire::splice::decode;
 
 /// An id or token as a key: a string without its escapes, so that `"a"` and `"\u0061"` are one,
@@ -30,6 +30,9 @@ impl Key {
 pub(super) fn is_same(a: &[u8], b: &[u8]) -> bool {
     a == b || decode(a).is_some_and(|text| Some(text) == decode(b))
 }
+
+/// The connection that a call went out on, and the id that the upstream knows it by.
+pub(super) type Sent = (Arc<Live>, u64);
 
 /// All calls in flight.
 #[derive(Debug, Default)]
@@ -57,7 +60,7 @@ struct Call {
     abort: AbortHandle,
     token: Option<Key>,
     /// Whom to tell of a cancellation, and under which id; known once it was sent.
-    sent: Option<(Upstream, u64)>,
+    sent: Option<Sent>,
 }
 
 impl Inflight {
@@ -90,9 +93,9 @@ impl Inflight {
     }
 
     /// Notes whom the call went to.
-    pub(super) fn sent(&self, id: &Key, upstream: &Upstream, serial: u64) {
+    pub(super) fn sent(&self, id: &Key, live: &Arc<Live>, serial: u64) {
         if let Some(call) = self.state().calls.get_mut(id) {
-            call.sent = Some((upstream.clone(), serial));
+            call.sent = Some((live.clone(), serial));
         }
     }
 
@@ -115,14 +118,14 @@ impl Inflight {
     }
 
     /// Stops a call; `None` when there is none. Whom to tell comes back.
-    pub(super) fn abort(&self, id: &Key) -> Option<Option<(Upstream, u64)>> {
+    pub(super) fn abort(&self, id: &Key) -> Option<Option<Sent>> {
         let call = self.state().take(id)?;
         call.abort.abort();
         Some(call.sent)
     }
 
     /// Stops all calls. Whom to tell comes back.
-    pub(super) fn abort_all(&self) -> Vec<(Upstream, u64)> {
+    pub(super) fn abort_all(&self) -> Vec<Sent> {
         let mut state = self.state();
         state.tokens.clear();
         let stop = |(_, call): (_, Call)| {

@@ -181,7 +181,7 @@ impl Router {
                 .all(|upstream| upstream.ready().is_some());
         let configs = self.upstreams.iter().map(Upstream::config);
         let items = configs.zip(all.into_iter().map(Option::unwrap_or_default));
-        let items = Items::merge(kind, items.collect(), self.name_length);
+        let items = Items::merge(kind, items.collect(), self.limits.tool_name_length);
         debug!(kind = kind.member(), count = items.len(), "listed");
         let items = Arc::new(items);
         self.listed.set(kind, (items.clone(), is_whole), changes);

@@ -1,19 +1,27 @@
 //! One message in, the right upstream out: routes calls by the catalog, keeps account of what is
 //! in flight, and translates between the eras of client and upstream.
 
+mod asks;
 mod bridge;
 mod calls;
+mod client;
 mod events;
 mod extensions;
 mod inflight;
 mod lists;
+mod notices;
+mod parked;
+mod parking;
 mod reads;
 mod relay;
+mod rounds;
+mod under_way;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -21,12 +29,16 @@ use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use crate::catalog::{View, instructions};
+use crate::config::Limits;
 use crate::upstream::{Kind, Upstream};
 use crate::wire::{Era, Line, Message};
 
+use asks::Asks;
+use client::Client;
 use events::Announcements;
 use inflight::{Inflight, Key};
 use lists::Listed;
+use parking::Parking;
 
 /// Where lines for the client go: the one writer of stdout.
 pub type Outbox = mpsc::Sender<Line>;
@@ -38,9 +50,12 @@ pub struct Router {
     view: watch::Receiver<View>,
     outbox: Outbox,
     inflight: Inflight,
+    client: Client,
+    asks: Asks,
+    parking: Parking,
     announcements: Announcements,
     listed: Listed,
-    name_length: usize,
+    limits: Limits,
     tasks: TaskTracker,
     cancel: CancellationToken,
     begun: AtomicBool,
@@ -68,12 +83,12 @@ impl Asked {
 }
 
 impl Router {
-    /// A router that has not connected to anything yet. Names are at most `name_length` characters.
+    /// A router that has not connected to anything yet. `limits` bound what it holds.
     #[must_use]
     pub fn new(
         upstreams: Vec<Upstream>,
         view: watch::Receiver<View>,
-        name_length: usize,
+        limits: Limits,
         outbox: Outbox,
         tasks: TaskTracker,
         cancel: CancellationToken,
@@ -83,9 +98,12 @@ impl Router {
             view,
             outbox,
             inflight: Inflight::default(),
+            client: Client::default(),
+            asks: Asks::default(),
+            parking: Parking::default(),
             announcements: Announcements::default(),
             listed: Listed::default(),
-            name_length,
+            limits,
             tasks,
             cancel,
             begun: AtomicBool::new(false),
@@ -95,12 +113,12 @@ impl Router {
     /// Connects to all upstreams on behalf of the client that sent this request. Only the first
     /// call does anything: clients may start a server and never speak to it, and then nothing
     /// is connected.
-    pub fn begin(self: &Arc<Self>, request: &Message) {
+    pub fn begin(self: &Arc<Self>, request: &Message, client: Era) {
         if self.begun.swap(true, Ordering::Relaxed) {
             return;
         }
-        let identity = bridge::identity(request).unwrap_or_default();
-        debug!(client = identity.client_info, "connecting");
+        let identity = self.client.speaker(request, client).identity;
+        debug!(client = identity.client_info(), "connecting");
         for upstream in &self.upstreams {
             let events = Arc::new(events::Relay::new(self));
             upstream.start(identity.clone(), events, &self.tasks, self.cancel.clone());
@@ -154,27 +172,46 @@ impl Router {
             return;
         };
         debug!(id = %String::from_utf8_lossy(id.value()), "cancelled by the client");
-        if let Some((upstream, serial)) = call {
-            let body = bridge::cancelled(notification, serial);
-            self.tasks.spawn(async move { upstream.notify(body).await });
+        if let Some((live, serial)) = call {
+            let body = bridge::cancelled(notification, serial.to_string().into_bytes());
+            self.answer_upstream(&live, body);
         }
     }
 
     /// Cancels everything that is in flight, and tells the upstreams, for at most `grace`.
     pub async fn shut_down(&self, grace: Duration) {
-        let cancellations =
-            self.inflight
-                .abort_all()
-                .into_iter()
-                .map(|(upstream, serial)| async move {
-                    upstream.notify(bridge::cancelled_by_us(serial)).await;
-                });
+        let open = self.inflight.abort_all().into_iter();
+        let cancellations = open
+            .chain(self.parking.clear())
+            .map(|(live, serial)| async move {
+                let body = bridge::cancelled_by_us(serial, "the client has left");
+                let _ = live.notify(body).await;
+            });
         let all = futures_util::future::join_all(cancellations);
         let _ = tokio::time::timeout(grace, all).await;
+    }
+
+    /// The client opens a session: what it says of itself holds for all its legacy requests.
+    pub fn open_session(&self, initialize: &Message) {
+        self.client.open_session(initialize);
     }
 
     async fn send(&self, line: Line) {
         // Fails only when the writer has ended, and with it the client.
         let _ = self.outbox.send(line).await;
     }
+}
+
+/// A response of our own making, for a request that is being relayed: it gets its id on the way out.
+fn success(result: &[u8]) -> Message {
+    made(Line::result(b"0", Bytes::copy_from_slice(result)))
+}
+
+/// The same, with an error.
+fn failure(code: i64, text: &str) -> Message {
+    made(Line::error(b"0", code, text, &Value::Null))
+}
+
+fn made(line: Line) -> Message {
+    Message::parse(line.into_bytes()).unwrap_or_else(|_| unreachable!("we wrote it"))
 }

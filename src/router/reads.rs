@@ -33,7 +33,7 @@ impl Router {
         }
     }
 
-    async fn get(&self, request: &Relayed) -> Line {
+    async fn get(self: &Arc<Self>, request: &Relayed) -> Line {
         let name = &request.subject;
         let owner = self.owner(Kind::Prompts, name).await;
         let upstream = owner
@@ -49,7 +49,7 @@ impl Router {
 
     /// Asks who lists the resource, or has a template for it; nobody else knowing it, everyone
     /// who has resources, in the order of the configuration, until one has it.
-    async fn read(&self, request: &Relayed) -> Line {
+    async fn read(self: &Arc<Self>, request: &Relayed) -> Line {
         let uri = &request.subject;
         let quoted = json!(uri).to_string();
         let target = Target::read("resources/read", "uri", uri, quoted.as_bytes());
@@ -82,7 +82,7 @@ impl Router {
 
     /// The line that answers the request, and whether it carries a result.
     async fn read_from(
-        &self,
+        self: &Arc<Self>,
         request: &Relayed,
         target: &Target<'_>,
         upstream: &Upstream,

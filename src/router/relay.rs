@@ -1,5 +1,5 @@
 //! One request of the client on its way: to one upstream under an id of ours, and back under the
-//! client's, with what the upstream says of it before its answer.
+//! client's. What comes before its answer is followed by [`UnderWay`].
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,22 +9,26 @@ use serde_json::Value;
 use tracing::{Instrument, debug, debug_span};
 
 use super::Router;
-use super::bridge::{self, Target};
-use super::inflight::{Key, is_same, progress_token};
+use super::bridge::{self, Target, input};
+use super::client::Speaker;
+use super::inflight::{Key, progress_token};
+use super::parked::Parked;
+use super::rounds::Rounds;
+use super::under_way::{Followed, UnderWay};
 use crate::upstream::{TransportError, Upstream, UpstreamError};
 use crate::wire::outgoing::code;
 use crate::wire::version::META_LOG_LEVEL;
-use crate::wire::{Era, Kind, Line, Message, members};
+use crate::wire::{Era, Line, Message, members};
 
 /// A request that is being relayed.
 pub(super) struct Relayed {
     pub(super) id: Bytes,
     /// What it is about: the name of a tool, a URI.
     pub(super) subject: String,
-    key: Key,
-    token: Option<Bytes>,
-    message: Message,
-    client: Era,
+    pub(super) key: Key,
+    pub(super) token: Option<Bytes>,
+    pub(super) message: Message,
+    pub(super) speaker: Speaker,
     begun: Instant,
 }
 
@@ -51,10 +55,10 @@ impl Answer {
 }
 
 /// An attempt that came to nothing.
-struct Lost {
-    error: UpstreamError,
+pub(super) struct Lost {
+    pub(super) error: UpstreamError,
     /// Whether the client has heard something of the request already.
-    heard: bool,
+    pub(super) heard: bool,
 }
 
 impl Router {
@@ -77,8 +81,8 @@ impl Router {
             subject,
             key: key.clone(),
             token: token.clone(),
+            speaker: self.client.speaker(&message, client),
             message,
-            client,
             begun: Instant::now(),
         };
         let (router, ended) = (self.clone(), key.clone());
@@ -111,11 +115,15 @@ impl Router {
     /// Sends a request and waits for its answer. It is sent a second time only when the connection
     /// broke under one that may be repeated, before anything was heard of it.
     pub(super) async fn ask(
-        &self,
+        self: &Arc<Self>,
         request: &Relayed,
         target: &Target<'_>,
         upstream: &Upstream,
     ) -> Result<Answer, UpstreamError> {
+        if let Some(handle) = request.parked_under() {
+            let resumed = self.resume(request, target, upstream, &handle).await;
+            return resumed.map_err(|lost| lost.error);
+        }
         match self.attempt(request, target, upstream).await {
             Err(Lost { error, heard })
                 if target.repeatable
@@ -135,67 +143,104 @@ impl Router {
         }
     }
 
-    /// Sends the request once and relays what comes before the response.
-    async fn attempt(
-        &self,
+    /// Sends the request and follows it to its response. What the upstream asks meanwhile, the client
+    /// is asked, in the way of its era.
+    pub(super) async fn attempt(
+        self: &Arc<Self>,
         request: &Relayed,
         target: &Target<'_>,
         upstream: &Upstream,
     ) -> Result<Answer, Lost> {
-        let sent = upstream.call(&target.method, |live| {
-            let sent = bridge::request(&request.message, target, request.client, live);
+        let mut rounds = Rounds::default();
+        loop {
+            let input = rounds.input();
+            let mut way = self.send_to(request, target, upstream, input).await?;
+            let answer = self.follow(request, target, upstream, &mut way).await;
+            // What was answered cannot be asked again.
+            let lost = |lost: Lost| Lost {
+                heard: lost.heard || rounds.any(),
+                ..lost
+            };
+            let response = match answer.map_err(lost)? {
+                Followed::Response(response) => response,
+                Followed::Asked(ask) => {
+                    let parked = Parked::asked(request, way, &ask);
+                    return Ok(self.park(request, parked));
+                }
+            };
+            if !(way.live.era == Era::Modern && request.speaker.era == Era::Legacy)
+                || input::result_type(&response).as_deref() != Some("input_required")
+            {
+                return self.end(request, target, upstream, &way, response);
+            }
+            // The exchange is over; the next one has an id of its own.
+            drop(way);
+            if let Some(refusal) =
+                rounds
+                    .next(self, request, &response)
+                    .await
+                    .map_err(|reason| Lost {
+                        error: upstream.error(&target.method, TransportError::Malformed(reason)),
+                        heard: true,
+                    })?
+            {
+                return Ok(Answer::Response(refusal));
+            }
+        }
+    }
+
+    async fn send_to(
+        &self,
+        request: &Relayed,
+        target: &Target<'_>,
+        upstream: &Upstream,
+        input: Option<&str>,
+    ) -> Result<UnderWay, Lost> {
+        let speaker = &request.speaker;
+        let sent = upstream.call(&target.method, &speaker.identity, |live| {
+            let sent = bridge::request(&request.message, target, speaker, live, input);
             debug!(
                 upstream = %upstream.config().name,
                 serial = sent.id,
                 bytes = sent.body.len(),
                 "forwarding"
             );
-            self.inflight.sent(&request.key, upstream, sent.id);
+            self.inflight.sent(&request.key, live, sent.id);
             sent
         });
-        let mut sent = sent.await.map_err(|error| Lost {
+        let sent = sent.await.map_err(|error| Lost {
             error,
             heard: false,
         })?;
-        let mut heard = false;
-        let lost = |cause, heard| Lost {
-            error: upstream.error(&target.method, cause),
-            heard,
-        };
-        loop {
-            let message = sent.exchange.next().await;
-            let message = message.map_err(|cause| lost(cause, heard))?;
-            let era = sent.live.era;
-            if message.kind() == Kind::Response {
-                // MCP 2026-07-28 § Streamable HTTP, Server Validation.
-                if era == Era::Modern && message.error_code() == Some(code::HEADER_MISMATCH) {
-                    return Ok(Answer::Stale);
-                }
-                let response = bridge::response(message, &target.method, request.client, era);
-                let broken = |reason| lost(TransportError::Malformed(reason), heard);
-                return response.map(Answer::Response).map_err(broken);
-            }
-            heard = true;
-            self.pass_on(request, &message, era).await;
-        }
+        Ok(UnderWay::new(request, sent))
     }
 
-    /// A notification that came with the request.
-    async fn pass_on(&self, request: &Relayed, message: &Message, upstream: Era) {
-        match &*message.method() {
-            "notifications/progress" => {
-                let token = message.param("progressToken");
-                let given = request.token.as_deref().zip(token.as_ref());
-                if !given.is_some_and(|(given, token)| is_same(given, token.value())) {
-                    return debug!("dropping progress under a token that the client did not give");
-                }
-            }
-            "notifications/message" if !request.wants_logs(upstream) => {
-                return debug!("dropping a log that the client did not ask for");
-            }
-            _ => {}
+    /// What the client gets for a response.
+    pub(super) fn end(
+        self: &Arc<Self>,
+        request: &Relayed,
+        target: &Target<'_>,
+        upstream: &Upstream,
+        way: &UnderWay,
+        response: Message,
+    ) -> Result<Answer, Lost> {
+        let (client, era) = (request.speaker.era, way.live.era);
+        // MCP 2026-07-28 § Streamable HTTP, Server Validation.
+        if era == Era::Modern && response.error_code() == Some(code::HEADER_MISMATCH) {
+            return Ok(Answer::Stale);
         }
-        self.send(Line::whole(message.bytes().clone())).await;
+        if (client, era) == (Era::Modern, Era::Legacy)
+            && response.error_code() == Some(input::URL_ELICITATION_REQUIRED)
+            && request.speaker.identity.can_elicit(true)
+            && let Some(parked) = Parked::refused(request, &response)
+        {
+            return Ok(self.park(request, parked));
+        }
+        let response = bridge::response(response, &target.method, client, era);
+        response.map(Answer::Response).map_err(|reason| Lost {
+            error: upstream.error(&target.method, TransportError::Malformed(reason)),
+            heard: way.heard,
+        })
     }
 }
 
@@ -232,8 +277,8 @@ impl Relayed {
 
     /// A modern client names the level with each request whose logs it wants (MCP 2026-07-28
     /// § Logging). A modern upstream heeds it; a legacy one has never heard of it.
-    fn wants_logs(&self, upstream: Era) -> bool {
-        if (self.client, upstream) != (Era::Modern, Era::Legacy) {
+    pub(super) fn wants_logs(&self, upstream: Era) -> bool {
+        if (self.speaker.era, upstream) != (Era::Modern, Era::Legacy) {
             return true;
         }
         let meta = self.message.param("_meta");

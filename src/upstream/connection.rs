@@ -18,8 +18,9 @@ use tracing::{debug, info, warn};
 use super::error::TransportError;
 use super::handle::{Shared, State};
 use super::handshake::{Connected, Handshake};
+use super::identity::Identity;
 use super::listing::Listing;
-use super::live::{Identity, Live};
+use super::live::Live;
 use super::transport::http::Http;
 use super::transport::http_sse::HttpSseStream;
 use crate::net::chain;
@@ -34,12 +35,20 @@ const LAST_DELAY: Duration = Duration::from_secs(300);
 /// and before the next thing is read from them.
 pub trait Events: Send + Sync + std::fmt::Debug {
     /// The upstream with this index sent a notification.
-    fn notification(&self, upstream: usize, message: Message) -> BoxFuture<'_, ()>;
+    fn notification(&self, upstream: usize, live: Arc<Live>, message: Message)
+    -> BoxFuture<'_, ()>;
+
+    /// It asks something of the client, on a stream that belongs to no call; the answer goes to
+    /// [`Live::notify`].
+    fn request(&self, live: Arc<Live>, request: Message) -> BoxFuture<'_, ()>;
+
+    /// The connection is lost, and with it what it has asked.
+    fn ended(&self, live: &Arc<Live>);
 }
 
 pub(super) struct Connection {
     pub(super) shared: Arc<Shared>,
-    pub(super) identity: Identity,
+    pub(super) identity: Arc<Identity>,
     pub(super) events: Arc<dyn Events>,
 }
 
@@ -133,15 +142,23 @@ impl Connection {
             Err(cause) = self.keep_listed(&live) => Some(cause),
             cause = self.listen(&live, stream) => Some(cause),
             _ = expired.wait_for(|generation| *generation == live.generation) => {
-                return Some(TransportError::SessionExpired);
+                Some(TransportError::SessionExpired)
             }
         };
-        live.transport.close().await;
+        self.events.ended(&live);
+        if !matches!(ended, Some(TransportError::SessionExpired)) {
+            live.transport.close().await;
+        }
         ended
     }
 
-    /// Reads the listing now and whenever it is asked for.
+    /// Reads the listing now and whenever it is asked for. A side session needs none.
     async fn keep_listed(&self, live: &Live) -> Result<Infallible, TransportError> {
+        if self.shared.is_side {
+            debug!(version = live.version, "connected");
+            self.shared.listed.send_modify(|times| *times += 1);
+            return std::future::pending().await;
+        }
         let listing = Listing::fetch(live).await?;
         info!(
             era = live.era.as_str(),

@@ -100,7 +100,14 @@ impl Exchange {
         Ok(Self { id, source })
     }
 
-    /// The next notification, or the response, which is the last.
+    /// The id of the request at the upstream.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The next notification or request of the upstream, or the response, which is the last.
+    /// Pings are answered here. Cancel safe.
     ///
     /// # Errors
     /// [`TransportError`], when the response cannot come any more.
@@ -122,6 +129,9 @@ impl Exchange {
                     self.check_id(&message)?;
                     return Ok(message);
                 }
+                Kind::Request if self.can_answer() && message.method() != "ping" => {
+                    return Ok(message);
+                }
                 Kind::Request => self.answer(&message),
             }
         }
@@ -134,8 +144,10 @@ impl Exchange {
     pub async fn response(mut self) -> Result<Message, TransportError> {
         loop {
             let message = self.next().await?;
-            if message.kind() == Kind::Response {
-                return Ok(message);
+            match message.kind() {
+                Kind::Response => return Ok(message),
+                Kind::Request => self.answer(&message),
+                Kind::Notification => {}
             }
         }
     }
@@ -155,6 +167,12 @@ impl Exchange {
         })
     }
 
+    /// Whether a request of the upstream can be answered: a modern one must not send any.
+    fn can_answer(&self) -> bool {
+        matches!(&self.source, Source::Stream(replies) if replies.session.is_some())
+    }
+
+    /// Answers a ping, and refuses anything else.
     fn answer(&self, request: &Message) {
         let session = match &self.source {
             Source::Stream(replies) => replies.session.as_ref(),

@@ -1,33 +1,23 @@
 //! The handle that the rest of the program has of an upstream.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{Instrument, debug, info_span};
+use tracing::{Instrument, info_span};
 
 use super::connection::{Connection, Events};
 use super::error::{TransportError, UpstreamError};
-use super::exchange::Exchange;
+use super::identity::Identity;
 use super::listing::Listing;
-use super::live::{Identity, Live};
-use super::request::Request;
+use super::live::Live;
+use super::sessions::{Home, SideSession};
 use crate::config;
 use crate::net::Clients;
-use crate::oauth::{Authorizer, SignInError};
-
-/// How long a call waits for an upstream that is not connected.
-const READY_TIMEOUT: Duration = Duration::from_secs(25);
-
-/// How long a call waits for a person who is signing in; the login goes on after that.
-const LOGIN_TIMEOUT: Duration = Duration::from_secs(25);
-
-/// How many logins one call waits for: one to be let in, and some for more scopes.
-const MAX_LOGINS: u32 = 3;
+use crate::oauth::Authorizer;
 
 /// How long a call waits for a fresh listing.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(10);
@@ -80,6 +70,42 @@ pub(super) struct Shared {
     pub(super) relist: Notify,
     /// The generation whose session is known to be gone.
     pub(super) expired: watch::Sender<u64>,
+    /// What its tasks are started with, once they are.
+    pub(super) home: OnceLock<Home>,
+    /// Sessions for clients that the main one does not serve.
+    // std's Mutex: held for a look at a short list, never across an await.
+    pub(super) sides: Mutex<Vec<SideSession>>,
+    /// Whether it is one of these itself.
+    pub(super) is_side: bool,
+}
+
+impl Shared {
+    pub(super) fn new(
+        index: usize,
+        config: config::Upstream,
+        clients: Arc<Clients>,
+        authorizer: Option<Arc<Authorizer>>,
+        limit: usize,
+        changed: Arc<Notify>,
+    ) -> Self {
+        Self {
+            index,
+            config,
+            clients,
+            authorizer,
+            limit,
+            state: watch::Sender::new(State::Idle),
+            listing: watch::Sender::new(None),
+            listed: watch::Sender::new(0),
+            changed,
+            wake: Notify::new(),
+            relist: Notify::new(),
+            expired: watch::Sender::new(0),
+            home: OnceLock::new(),
+            sides: Mutex::default(),
+            is_side: false,
+        }
+    }
 }
 
 impl Upstream {
@@ -93,20 +119,7 @@ impl Upstream {
         limit: usize,
         changed: Arc<Notify>,
     ) -> Self {
-        let shared = Shared {
-            index,
-            config,
-            clients,
-            authorizer,
-            limit,
-            state: watch::Sender::new(State::Idle),
-            listing: watch::Sender::new(None),
-            listed: watch::Sender::new(0),
-            changed,
-            wake: Notify::new(),
-            relist: Notify::new(),
-            expired: watch::Sender::new(0),
-        };
+        let shared = Shared::new(index, config, clients, authorizer, limit, changed);
         Self {
             shared: Arc::new(shared),
         }
@@ -115,18 +128,28 @@ impl Upstream {
     /// Starts the task that keeps it connected until `cancel`.
     pub fn start(
         &self,
-        identity: Identity,
+        identity: Arc<Identity>,
         events: Arc<dyn Events>,
         tasks: &TaskTracker,
         cancel: CancellationToken,
     ) {
-        let span = info_span!("upstream", name = %self.shared.config.name);
+        let home = Home {
+            events,
+            tasks: tasks.clone(),
+            cancel: cancel.clone(),
+        };
+        self.begin(self.shared.home.get_or_init(|| home), identity, cancel);
+    }
+
+    pub(super) fn begin(&self, home: &Home, identity: Arc<Identity>, cancel: CancellationToken) {
+        let side = self.shared.is_side.then_some(true);
+        let span = info_span!("upstream", name = %self.shared.config.name, side);
         let connection = Connection {
             shared: self.shared.clone(),
             identity,
-            events,
+            events: home.events.clone(),
         };
-        tasks.spawn(connection.run(cancel).instrument(span));
+        home.tasks.spawn(connection.run(cancel).instrument(span));
     }
 
     /// Its configuration.
@@ -189,63 +212,6 @@ impl Upstream {
         self.listing()
     }
 
-    /// Sends the request that `build` makes for the connection as it is. A session that turns out
-    /// to be gone is renewed, a login that a person is at is waited for, and the request, which
-    /// the upstream refused, is sent once more.
-    ///
-    /// # Errors
-    /// [`UpstreamError`]; its [`outcome`](TransportError::outcome) says whether the request may have run.
-    pub async fn call(
-        &self,
-        method: &str,
-        build: impl Fn(&Live) -> Request,
-    ) -> Result<Call, UpstreamError> {
-        let (mut gone, mut logins) = (0, 0);
-        loop {
-            let (cause, generation) = match self.live_after(gone).await {
-                Err(cause) => (cause, None),
-                Ok(live) => match live.transport.send(&build(&live)).await {
-                    Ok(exchange) => return Ok(Call { exchange, live }),
-                    Err(cause) => (cause, Some(live.generation)),
-                },
-            };
-            match (&cause, generation) {
-                (TransportError::SessionExpired, Some(generation)) if gone == 0 => {
-                    debug!("the session is gone; asking for a new one");
-                    gone = generation;
-                    self.shared.expired.send_replace(gone);
-                }
-                (TransportError::SignIn(error), _)
-                    if error.is_under_way() && logins < MAX_LOGINS =>
-                {
-                    match self.login_over().await {
-                        Some(Ok(())) => logins += 1,
-                        Some(Err(error)) => {
-                            return Err(self.error(method, TransportError::SignIn(error)));
-                        }
-                        None => return Err(self.error(method, cause)),
-                    }
-                }
-                _ => return Err(self.error(method, cause)),
-            }
-        }
-    }
-
-    /// Waits a while for the person who is about to sign in, and says what came of it, if anything did.
-    async fn login_over(&self) -> Option<Result<(), SignInError>> {
-        let authorizer = self.shared.authorizer.as_ref()?;
-        timeout(LOGIN_TIMEOUT, authorizer.login_over()).await.ok()
-    }
-
-    /// Sends a notification, if the upstream is connected and its era knows any.
-    pub async fn notify(&self, body: Bytes) {
-        if let Some(live) = self.ready()
-            && let Err(error) = live.notify(body).await
-        {
-            debug!(%error, "a notification was not delivered");
-        }
-    }
-
     /// An error of this upstream.
     #[must_use]
     pub fn error(&self, method: &str, cause: TransportError) -> UpstreamError {
@@ -255,44 +221,4 @@ impl Upstream {
             cause,
         }
     }
-
-    /// The first connection after the one of this generation; waits while one is being made, and has
-    /// one made if it is down.
-    async fn live_after(&self, generation: u64) -> Result<Arc<Live>, TransportError> {
-        if let Some(live) = self.ready().filter(|live| live.generation > generation) {
-            return Ok(live);
-        }
-        let mut state = self.shared.state.subscribe();
-        let seen = match &*state.borrow() {
-            State::Ready(live) if live.generation > generation => return Ok(live.clone()),
-            State::Down { attempt, .. } => *attempt,
-            _ => 0,
-        };
-        if seen > 0 {
-            self.shared.wake.notify_one();
-        }
-        let ready = state.wait_for(|state| match state {
-            State::Ready(live) => live.generation > generation,
-            State::Down { attempt, .. } => *attempt > seen,
-            State::Idle | State::Connecting { .. } => false,
-        });
-        match timeout(READY_TIMEOUT, ready).await {
-            Err(_) => Err(TransportError::NotReady(READY_TIMEOUT)),
-            Ok(Err(_)) => Err(TransportError::ShuttingDown),
-            Ok(Ok(state)) => match &*state {
-                State::Ready(live) => Ok(live.clone()),
-                State::Down { cause, .. } => Err(cause.clone()),
-                State::Idle | State::Connecting { .. } => Err(TransportError::ShuttingDown),
-            },
-        }
-    }
-}
-
-/// A request that is under way.
-#[derive(Debug)]
-pub struct Call {
-    /// What comes back.
-    pub exchange: Exchange,
-    /// The connection that it went out on.
-    pub live: Arc<Live>,
 }

@@ -2,14 +2,16 @@
 //! Backward Compatibility): a modern probe, which has no side effect; then `initialize`;
 //! then the stream of HTTP+SSE.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::timeout;
 use tracing::debug;
 
 use super::error::TransportError;
-use super::live::{Identity, Live, ServerFacts};
+use super::identity::Identity;
+use super::live::{Live, ServerFacts};
 use super::request::{Request, next_id};
 use super::transport::Transport;
 use super::transport::http::Http;
@@ -33,7 +35,7 @@ pub(crate) type Connected = (Live, Option<HttpSseStream>);
 /// What a handshake needs to know.
 pub(crate) struct Handshake<'a> {
     pub(crate) choice: TransportChoice,
-    pub(crate) identity: &'a Identity,
+    pub(crate) identity: &'a Arc<Identity>,
     pub(crate) generation: u64,
     /// Called when the upstream first says anything.
     pub(crate) alive: &'a (dyn Fn() + Sync),
@@ -156,9 +158,19 @@ impl Handshake<'_> {
     }
 
     fn initialize_request(&self) -> Request {
-        let info: Value = serde_json::from_str(&self.identity.client_info).unwrap_or_default();
-        let params = json!({"protocolVersion": LEGACY[0], "capabilities": {}, "clientInfo": info});
-        Request::ours(next_id(), "initialize", &params)
+        let id = next_id();
+        // Not by a `Value`, which would write what the client declares in words of its own.
+        let body = format!(
+            "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"initialize\",\"params\":{{\
+             \"protocolVersion\":\"{}\",\"capabilities\":{},\"clientInfo\":{}}}}}",
+            LEGACY[0],
+            self.identity.capabilities(),
+            self.identity.client_info(),
+        );
+        Request {
+            body: body.into(),
+            ..Request::ours(id, "initialize", &Value::Null)
+        }
     }
 
     fn live(

@@ -1,43 +1,17 @@
 //! An upstream as the handshake found it.
 
-use bytes::Bytes;
-use serde_json::{Value, json};
+use std::sync::Arc;
 
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::callers::Callers;
 use super::error::TransportError;
 use super::exchange::Exchange;
+use super::identity::Identity;
 use super::request::{Request, next_id};
 use super::transport::Transport;
-use crate::wire::Era;
-use crate::wire::version::{META_CLIENT_CAPABILITIES, META_CLIENT_INFO, META_VERSION, MODERN};
-
-/// Whom we speak for: what the client said of itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// The client's `clientInfo` as written.
-    pub client_info: String,
-}
-
-impl Default for Identity {
-    /// Ourselves, while no client has spoken.
-    fn default() -> Self {
-        let info = json!({"name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION")});
-        Self {
-            client_info: info.to_string(),
-        }
-    }
-}
-
-impl Identity {
-    /// The members that a modern request must have in `_meta`, without the braces
-    /// (MCP 2026-07-28 § Basic, per-request protocol fields).
-    #[must_use]
-    pub fn meta_members(&self) -> String {
-        format!(
-            "\"{META_VERSION}\":\"{MODERN}\",\"{META_CLIENT_INFO}\":{},\"{META_CLIENT_CAPABILITIES}\":{{}}",
-            self.client_info
-        )
-    }
-}
+use crate::wire::{Era, Message};
 
 /// What the upstream said of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -81,8 +55,11 @@ pub struct Live {
     pub version: &'static str,
     /// What it said of itself.
     pub facts: ServerFacts,
+    /// Whom it was told that we speak for.
+    pub identity: Arc<Identity>,
+    /// The calls through which it can ask a client that hears only answers.
+    pub callers: Callers,
     pub(crate) transport: Transport,
-    meta_members: String,
 }
 
 impl Live {
@@ -91,15 +68,16 @@ impl Live {
         (era, version): (Era, &'static str),
         facts: ServerFacts,
         transport: Transport,
-        identity: &Identity,
+        identity: &Arc<Identity>,
     ) -> Self {
         Self {
             generation,
             era,
             version,
             facts,
+            identity: identity.clone(),
+            callers: Callers::default(),
             transport,
-            meta_members: identity.meta_members(),
         }
     }
 
@@ -111,7 +89,7 @@ impl Live {
         &self,
         method: &'static str,
         params: Value,
-    ) -> Result<crate::wire::Message, TransportError> {
+    ) -> Result<Message, TransportError> {
         self.open(method, params).await?.response().await
     }
 
@@ -133,23 +111,41 @@ impl Live {
         }
     }
 
-    /// The members that the `_meta` of a request must have for a modern upstream.
+    /// Whether it can be used for this client. A session of the legacy era is bound to what its
+    /// client declared; a modern upstream is told with every request.
     #[must_use]
-    pub fn meta_members(&self) -> &str {
-        &self.meta_members
+    pub fn serves(&self, identity: &Arc<Identity>) -> bool {
+        self.era == Era::Modern
+            || Arc::ptr_eq(&self.identity, identity)
+            || self.identity.shares_session(identity)
     }
 
     /// A request of our own in the upstream's era.
     pub(crate) fn ours(&self, method: &'static str, mut params: Value) -> Request {
         if self.era == Era::Modern {
-            let meta = format!("{{{}}}", self.meta_members);
+            let meta = format!("{{{}}}", self.identity.meta_members());
             params["_meta"] = serde_json::from_str(&meta).unwrap_or_default();
         }
         Request::ours(next_id(), method, &params)
     }
 
-    /// Sends a notification that the upstream's era knows.
-    pub(crate) async fn notify(&self, body: Bytes) -> Result<(), TransportError> {
+    /// Sends a notification of the legacy era, or a response. A modern upstream gets neither:
+    /// none is defined for it (MCP 2026-07-28 § Sending Messages).
+    ///
+    /// # Errors
+    /// [`TransportError`], when it was not delivered.
+    pub async fn notify(&self, body: Bytes) -> Result<(), TransportError> {
+        match self.era {
+            Era::Modern => Ok(()),
+            Era::Legacy => self.transport.notify(body).await,
+        }
+    }
+
+    /// Sends a notification that MCP does not know, whatever the upstream's era.
+    ///
+    /// # Errors
+    /// [`TransportError`], when it was not delivered.
+    pub async fn tell(&self, body: Bytes) -> Result<(), TransportError> {
         self.transport.notify(body).await
     }
 }

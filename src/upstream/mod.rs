@@ -2,26 +2,34 @@
 //! speaks. Others hold an [`Upstream`] and send requests through it; they see one shape,
 //! an [`Exchange`], whatever the transport.
 
+mod call;
+mod callers;
 mod connection;
 mod error;
 mod exchange;
 mod handle;
 mod handshake;
+mod identity;
 mod items;
 mod listing;
 mod live;
 pub mod mirror;
 mod pages;
 mod request;
+mod sessions;
 mod settled;
 mod transport;
 
+pub use call::Call;
+pub use callers::{Caller, Callers};
 pub use connection::Events;
 pub use error::{Outcome, TransportError, UpstreamError, code};
 pub use exchange::Exchange;
 pub use handle::Upstream;
+pub use identity::{Identity, Said};
 pub use items::{Item, Kind};
 pub use listing::{Listing, Tool};
-pub use live::{Identity, Live, ServerFacts};
+pub use live::{Live, ServerFacts};
 pub use request::{Request, next_id};
 pub use settled::Failure;
+pub use transport::answer_to;

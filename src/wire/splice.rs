@@ -51,6 +51,12 @@ impl<'a> Member<'a> {
         decode(quoted).unwrap_or_else(|| String::from_utf8_lossy(quoted))
     }
 
+    /// The key as it is written, a JSON string.
+    #[must_use]
+    pub fn quoted_key(&self) -> &'a [u8] {
+        &self.object[self.spans.key.clone()]
+    }
+
     /// The value as it is written.
     #[must_use]
     pub fn value(&self) -> &'a [u8] {

@@ -1,5 +1,7 @@
 //! What an upstream says outside any request, on the stream that its era has for it.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 use tokio::time::sleep;
 use tracing::debug;
@@ -25,7 +27,7 @@ impl Connection {
     /// Hears the upstream on the stream of its era; returns when the connection is lost.
     pub(super) async fn listen(
         &self,
-        live: &Live,
+        live: &Arc<Live>,
         stream: Option<HttpSseStream>,
     ) -> TransportError {
         match (&live.transport, stream) {
@@ -44,7 +46,11 @@ impl Connection {
     }
 
     /// The standalone GET stream, opened again whenever it ends.
-    async fn listen_legacy(&self, live: &Live, session: &StreamableHttpLegacy) -> TransportError {
+    async fn listen_legacy(
+        &self,
+        live: &Arc<Live>,
+        session: &StreamableHttpLegacy,
+    ) -> TransportError {
         let (mut last, mut retry, mut opened) = (None::<String>, None, false);
         let mut backoff = Backoff::default();
         loop {
@@ -76,7 +82,7 @@ impl Connection {
 
     /// A subscription to the changes that the server announces, made again whenever it ends
     /// (MCP 2026-07-28 § Subscriptions).
-    async fn listen_modern(&self, live: &Live) -> TransportError {
+    async fn listen_modern(&self, live: &Arc<Live>) -> TransportError {
         debug_assert_eq!(live.era, Era::Modern);
         let announced = |(what, _): &(&str, _)| live.facts.announces(what);
         let wanted = SUBSCRIPTIONS.into_iter().filter(announced);
@@ -107,8 +113,11 @@ impl Connection {
         }
     }
 
-    async fn hear(&self, live: &Live, message: Message) {
+    async fn hear(&self, live: &Arc<Live>, message: Message) {
         match (message.kind(), &*message.method()) {
+            (Kind::Request, method) if method != "ping" => {
+                self.events.request(live.clone(), message.clone()).await;
+            }
             (Kind::Request, _) => {
                 if let Err(error) = live.notify(answer_to(&message)).await {
                     debug!(%error, "could not answer the upstream");
@@ -120,7 +129,7 @@ impl Connection {
             (Kind::Notification, "notifications/subscriptions/acknowledged") => {}
             (Kind::Notification, _) => {
                 self.events
-                    .notification(self.shared.index, message.clone())
+                    .notification(self.shared.index, live.clone(), message.clone())
                     .await;
             }
             (Kind::Response, _) => debug!("ignoring a response that nobody waits for"),

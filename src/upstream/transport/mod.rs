@@ -38,11 +38,10 @@ impl Transport {
         }
     }
 
-    /// Sends a notification or a response. A modern upstream gets neither:
-    /// none is defined for it (MCP 2026-07-28 § Sending Messages).
+    /// Sends a notification or a response.
     pub(crate) async fn notify(&self, body: Bytes) -> Result<(), TransportError> {
         match self {
-            Self::StreamableHttp(_) => Ok(()),
+            Self::StreamableHttp(transport) => transport.notify(body).await,
             Self::StreamableHttpLegacy(transport) => transport.notify(body).await,
             Self::HttpSse(transport) => transport.notify(body).await,
         }
@@ -56,15 +55,15 @@ impl Transport {
     }
 }
 
-/// What a request of an upstream is answered with: `ping` with an empty result, anything else
-/// with an error, since we declare no capability that would allow it.
-pub(crate) fn answer_to(request: &Message) -> Bytes {
+/// What a request of an upstream is answered with that is not for the client: `ping` with an empty
+/// result, anything else with an error, since nothing that was declared allows it.
+#[must_use]
+pub fn answer_to(request: &Message) -> Bytes {
     let id = request.id().unwrap_or_else(|| Bytes::from_static(b"null"));
     let line = match &*request.method() {
         "ping" => Line::result(&id, &b"{}"[..]),
         method => {
-            let text =
-                format!("`{method}` does not pass this proxy, which declares no capability for it");
+            let text = format!("`{method}` was not declared by the client");
             Line::error(&id, code::METHOD_NOT_FOUND, &text, &serde_json::Value::Null)
         }
     };

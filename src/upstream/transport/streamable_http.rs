@@ -1,5 +1,6 @@
 //! Streamable HTTP of 2026-07-28: stateless, every request complete in itself.
 
+use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
@@ -79,6 +80,16 @@ impl StreamableHttp {
             _ => Body::new(response, &self.http),
         };
         Exchange::open(request.id, body, None).await
+    }
+
+    /// Sends a notification; what headers it has is not defined (MCP 2026-07-28 § Sending Messages).
+    pub(crate) async fn notify(&self, body: Bytes) -> Result<(), TransportError> {
+        let headers = || self.headers.clone();
+        let response = self.http.send(Method::POST, headers, body).await?;
+        match response.status().is_success() {
+            true => Ok(()),
+            false => refused(response, &self.http).await.map(drop),
+        }
     }
 
     pub(crate) fn into_http(self) -> Http {

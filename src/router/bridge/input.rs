@@ -1,0 +1,176 @@
+//! What a server asks of its client in the middle of a call, between the eras: as a request of its own
+//! (legacy), or as a result that requires input (MCP 2026-07-28 § Multi Round-Trip Requests). Pure.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use serde_json::json;
+
+use crate::wire::splice::decode;
+use crate::wire::{Line, Message, Splice, members};
+
+/// The members of a retry: what was asked for, and what tells the server where it was.
+pub(in crate::router) const MEMBERS: [&str; 2] = ["inputResponses", "requestState"];
+
+/// By which legacy servers say that a person must visit a URL first (MCP 2025-11-25 § Elicitation).
+pub(in crate::router) const URL_ELICITATION_REQUIRED: i64 = -32042;
+
+/// The method by which a person is asked.
+pub(in crate::router) const ELICITATION: &str = "elicitation/create";
+
+/// A person's answer who gave none.
+pub(in crate::router) const NO_ANSWER: &[u8] = br#"{"action":"cancel"}"#;
+
+/// Whether a modern client's request answers what an earlier one was asked.
+pub(in crate::router) fn is_retry(request: &Message) -> bool {
+    MEMBERS.iter().any(|member| request.param(member).is_some())
+}
+
+/// The type of a result, decoded; `None` where it has none.
+pub(in crate::router) fn result_type(response: &Message) -> Option<String> {
+    let mut result = members(response.result()?);
+    let kind = result.find(|member| member.key() == "resultType")?;
+    Some(decode(kind.value())?.into_owned())
+}
+
+/// What a modern server wants before it goes on.
+#[derive(Debug, Default)]
+pub(in crate::router) struct Required {
+    /// What it asks: its key as written, and the request without an id.
+    pub(in crate::router) questions: Vec<(Bytes, Message)>,
+    /// Its `requestState` as written.
+    pub(in crate::router) state: Option<Bytes>,
+}
+
+impl Required {
+    /// Reads a result that requires input.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(in crate::router) fn read(response: &Message) -> Result<Self, String> {
+        let whole = response.bytes();
+        let mut required = Self::default();
+        for member in members(response.result().unwrap_or_default()) {
+            match &*member.key() {
+                "requestState" => required.state = Some(whole.slice_ref(member.value())),
+                "inputRequests" => {
+                    for question in members(member.value()) {
+                        let request = Message::parse(whole.slice_ref(question.value()));
+                        let request = request.map_err(|e| format!("an input request is {e}"))?;
+                        let key = whole.slice_ref(question.quoted_key());
+                        required.questions.push((key, request));
+                    }
+                }
+                _ => {}
+            }
+        }
+        match required.questions.is_empty() && required.state.is_none() {
+            true => Err("it requires input and does not say which".to_owned()),
+            false => Ok(required),
+        }
+    }
+
+    /// The members of the retry that brings these answers, each a key and a value as written.
+    pub(in crate::router) fn retry(&self, answers: &[(Bytes, Bytes)]) -> String {
+        let mut out = Vec::new();
+        if !answers.is_empty() {
+            out.extend_from_slice(b"\"inputResponses\":{");
+            for (index, (key, answer)) in answers.iter().enumerate() {
+                let comma: &[u8] = if index > 0 { b"," } else { b"" };
+                for part in [comma, key, b":", answer] {
+                    out.extend_from_slice(part);
+                }
+            }
+            out.push(b'}');
+        }
+        if let Some(state) = &self.state {
+            let comma: &[u8] = if out.is_empty() { b"" } else { b"," };
+            for part in [comma, b"\"requestState\":", state] {
+                out.extend_from_slice(part);
+            }
+        }
+        String::from_utf8(out).unwrap_or_default()
+    }
+}
+
+/// A modern server's question as a request to a legacy client, under this id (JSON). One that sends
+/// to a URL gets the `elicitationId` that legacy clients need.
+pub(in crate::router) fn request(question: &Message, id: &str) -> Bytes {
+    let bytes = question.bytes();
+    let mut splice = Splice::new(bytes);
+    let envelope = |key: &str| matches!(key, "jsonrpc" | "id");
+    splice.remove_members(0..bytes.len(), |member| envelope(&member.key()));
+    let by_url = question
+        .param("mode")
+        .is_some_and(|mode| mode.value() == b"\"url\"");
+    if let (true, true, None, Some(params)) = (
+        question.method() == ELICITATION,
+        by_url,
+        question.param("elicitationId"),
+        question.params_span(),
+    ) {
+        splice.add_members(params, format!("\"elicitationId\":{id}"));
+    }
+    let rest = splice.finish();
+    let mut splice = Splice::new(&rest);
+    splice.add_members(0..rest.len(), format!("\"jsonrpc\":\"2.0\",\"id\":{id}"));
+    splice.finish().into()
+}
+
+/// A legacy server's request as a question to a modern client: without its envelope, and without
+/// the `elicitationId`, which is no more.
+pub(in crate::router) fn question(request: &Message) -> Vec<u8> {
+    let bytes = request.bytes();
+    let mut splice = Splice::new(bytes);
+    let envelope = |key: &str| matches!(key, "jsonrpc" | "id");
+    splice.remove_members(0..bytes.len(), |member| envelope(&member.key()));
+    if let (true, Some(params)) = (request.method() == ELICITATION, request.params_span()) {
+        without_id(&mut splice, params);
+    }
+    splice.finish()
+}
+
+fn without_id(splice: &mut Splice<'_>, params: Range<usize>) {
+    splice.remove_members(params, |member| member.key() == "elicitationId");
+}
+
+/// What an error says that asks for visits to URLs: each as a question to a modern client.
+pub(in crate::router) fn url_questions(response: &Message) -> Vec<Vec<u8>> {
+    let data = response.error().unwrap_or_default();
+    let data = members(data).find(|member| member.key() == "data");
+    let data = data.as_ref().map(|data| data.value()).unwrap_or_default();
+    let list = members(data).find(|member| member.key() == "elicitations");
+    let list = list.as_ref().map(|list| list.value()).unwrap_or_default();
+    let list: Vec<&serde_json::value::RawValue> = serde_json::from_slice(list).unwrap_or_default();
+    let question = |params: &&serde_json::value::RawValue| {
+        let params = params.get().as_bytes();
+        let mut splice = Splice::new(params);
+        without_id(&mut splice, 0..params.len());
+        let head = format!("{{\"method\":\"{ELICITATION}\",\"params\":");
+        [head.as_bytes(), &splice.finish(), b"}"].concat()
+    };
+    list.iter().map(question).collect()
+}
+
+/// The result that asks a modern client these questions, each a key and a request as written.
+pub(in crate::router) fn required<'a>(
+    questions: impl Iterator<Item = (&'a str, &'a [u8])>,
+    handle: &str,
+) -> Bytes {
+    let mut out = br#"{"resultType":"input_required","inputRequests":{"#.to_vec();
+    for (index, (key, request)) in questions.enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(json!(key).to_string().as_bytes());
+        out.push(b':');
+        out.extend_from_slice(request);
+    }
+    out.extend_from_slice(format!("}},\"requestState\":{}}}", json!(handle)).as_bytes());
+    out.into()
+}
+
+/// A response to an upstream's request.
+pub(in crate::router) fn response(id: &[u8], result: Bytes) -> Bytes {
+    Line::result(id, result).into_bytes()
+}

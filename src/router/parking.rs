@@ -1,0 +1,224 @@
+//! Calls of modern clients that a legacy upstream has interrupted by a request. The client gets a result
+//! that requires input (MCP 2026-07-28 § Multi Round-Trip Requests); the call waits, parked under a
+//! handle, until the client comes back with that handle and its answers.
+//!
+//! A parked call is bound to the request that it was made by, can be taken once, and ends its
+//! upstream's part when the client does not come back in time.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info};
+
+use super::bridge::{self, Target};
+use super::inflight::Sent;
+use super::parked::{Parked, Purpose};
+use super::relay::{Answer, Lost, Relayed};
+use super::under_way::Followed;
+use super::{Router, failure, success};
+use crate::upstream::Upstream;
+use crate::wire::outgoing::code;
+use crate::wire::splice::decode;
+use crate::wire::{Era, Kind};
+
+/// What a handle begins with, so that it is told from the `requestState` of an upstream.
+const PREFIX: &str = "mcp-manifold:";
+
+/// All calls that are parked.
+#[derive(Debug, Default)]
+pub(super) struct Parking {
+    // std's Mutex: held for one operation on a map, never across an await.
+    calls: Mutex<HashMap<String, Entry>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    purpose: Purpose,
+    /// Tells the guard to let go.
+    claim: CancellationToken,
+    /// The task that holds the call meanwhile.
+    guard: JoinHandle<Option<Parked>>,
+    /// Whom to tell when it ends.
+    sent: Option<Sent>,
+}
+
+impl Parking {
+    /// Takes the call that waits under this handle for the same request again.
+    fn claim(&self, handle: &str, purpose: &Purpose) -> Option<Entry> {
+        let mut calls = self.lock();
+        calls
+            .get(handle)
+            .filter(|entry| entry.purpose == *purpose)?;
+        calls.remove(handle)
+    }
+
+    /// Stops all of them. Whom to tell comes back.
+    pub(super) fn clear(&self) -> Vec<Sent> {
+        let stop = |(_, entry): (String, Entry)| {
+            entry.guard.abort();
+            entry.sent
+        };
+        self.lock().drain().filter_map(stop).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Relayed {
+    /// The handle of the parked call that the client comes back to.
+    pub(super) fn parked_under(&self) -> Option<String> {
+        if self.speaker.era == Era::Legacy {
+            return None;
+        }
+        let state = self.message.param("requestState")?;
+        let handle = decode(state.value())?;
+        handle.starts_with(PREFIX).then(|| handle.into_owned())
+    }
+}
+
+impl Router {
+    /// Parks a call and answers its request with what it wants to know.
+    pub(super) fn park(self: &Arc<Self>, request: &Relayed, parked: Parked) -> Answer {
+        // Random enough that nobody guesses the handle of another's call.
+        let random = oauth2::CsrfToken::new_random().into_secret();
+        let handle = format!("{PREFIX}{random}");
+        let mut calls = self.parking.lock();
+        if calls.len() >= self.limits.parked_calls {
+            drop(calls);
+            self.tasks.spawn(give_up(parked));
+            return Answer::Response(failure(
+                code::INTERNAL_ERROR,
+                "too many calls wait for the client's input; answer these first, \
+                 or raise PROXY_PARKED_CALLS",
+            ));
+        }
+        let result = parked.result(&handle);
+        debug!(
+            subject = request.subject,
+            "parked until the client comes back"
+        );
+        let claim = CancellationToken::new();
+        let (purpose, sent) = (parked.purpose.clone(), parked.sent());
+        let guard = guard(self.clone(), handle.clone(), parked, claim.clone());
+        // The lock is held, so the guard cannot look for its entry before it is there.
+        let guard = self.tasks.spawn(guard);
+        let entry = Entry {
+            purpose,
+            claim,
+            guard,
+            sent,
+        };
+        calls.insert(handle, entry);
+        Answer::Response(success(&result))
+    }
+
+    /// Goes on with a parked call, by the answers that the client has brought.
+    pub(super) async fn resume(
+        self: &Arc<Self>,
+        request: &Relayed,
+        target: &Target<'_>,
+        upstream: &Upstream,
+        handle: &str,
+    ) -> Result<Answer, Lost> {
+        let Some(mut parked) = self.unpark(request, handle).await else {
+            return Ok(Answer::Response(failure(
+                code::INVALID_PARAMS,
+                "no call waits under this `requestState`: it was used, took too long, or belongs to \
+                 another request; the call may have run: check before you send it again",
+            )));
+        };
+        let lost = |cause, heard| Lost {
+            error: upstream.error(&target.method, cause),
+            heard,
+        };
+        let (due, accepted) = parked.answer(&request.message);
+        if let Some((live, serial)) = parked.sent() {
+            self.inflight.sent(&request.key, &live, serial);
+            for response in due {
+                let told = live.notify(response).await;
+                told.map_err(|cause| lost(cause, true))?;
+            }
+        }
+        // With a call that has ended, nobody waits for its answers any more.
+        let is_over = parked.way.is_some() && parked.ended.is_some();
+        if !parked.questions.is_empty() && !is_over {
+            return Ok(self.park(request, parked));
+        }
+        let Some(mut way) = parked.way else {
+            // What the upstream refused can be done now, unless the person did not go along.
+            return match parked.ended {
+                Some(Ok(refusal)) if !accepted => Ok(Answer::Response(refusal)),
+                _ => Box::pin(self.attempt(request, target, upstream)).await,
+            };
+        };
+        let followed = match parked.ended {
+            Some(Ok(response)) => Followed::Response(response),
+            Some(Err(cause)) => return Err(lost(cause, true)),
+            None => self.follow(request, target, upstream, &mut way).await?,
+        };
+        match followed {
+            Followed::Response(response) => self.end(request, target, upstream, &way, response),
+            Followed::Asked(ask) => Ok(self.park(request, Parked::asked(request, way, &ask))),
+        }
+    }
+
+    async fn unpark(&self, request: &Relayed, handle: &str) -> Option<Parked> {
+        let entry = self.parking.claim(handle, &Purpose::of(request))?;
+        entry.claim.cancel();
+        entry.guard.await.ok().flatten()
+    }
+}
+
+/// Holds a call until the client comes back, or has had its time.
+async fn guard(
+    router: Arc<Router>,
+    handle: String,
+    mut parked: Parked,
+    claim: CancellationToken,
+) -> Option<Parked> {
+    let mut patience = std::pin::pin!(sleep(router.limits.input_wait));
+    loop {
+        tokio::select! {
+            biased;
+            () = claim.cancelled() => return Some(parked),
+            () = &mut patience => break,
+            said = parked.next() => match said {
+                Ok(ask) if ask.kind() == Kind::Request && !parked.identity.can_answer(&ask) => {
+                    if let Some((live, _)) = parked.sent() {
+                        router.refuse_upstream(&live, &ask);
+                    }
+                }
+                said => parked.take(said),
+            },
+        }
+    }
+    // Claimed in the very same moment: then it is the client's.
+    if router.parking.lock().remove(&handle).is_none() {
+        return Some(parked);
+    }
+    info!(
+        subject = parked.purpose.subject(),
+        "the client did not come back; ending its call"
+    );
+    give_up(parked).await;
+    None
+}
+
+/// Ends a call's part at its upstream.
+async fn give_up(parked: Parked) {
+    let Some((live, serial)) = parked.sent() else {
+        return;
+    };
+    let unanswered = parked.questions.iter().filter_map(|it| it.unanswered());
+    let cancelled = bridge::cancelled_by_us(serial, "the client did not come back");
+    for body in unanswered.chain([cancelled]) {
+        if let Err(error) = live.notify(body).await {
+            debug!(%error, "could not tell the upstream");
+        }
+    }
+}

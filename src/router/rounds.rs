@@ -1,0 +1,122 @@
+//! A call of a legacy client at a modern upstream that wants input: the client is asked by requests,
+//! and the call is made again with its answers (MCP 2026-07-28 § Multi Round-Trip Requests).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use tokio::time::{sleep, timeout};
+use tracing::debug;
+
+use super::Router;
+use super::bridge::input::{self, ELICITATION, Required};
+use super::relay::Relayed;
+use crate::wire::Message;
+use crate::wire::outgoing::code;
+
+/// How often one call may be made again: a server that asks on and on is taken for a loop.
+const MAX_ROUNDS: u32 = 32;
+
+/// The pauses before a call is made again that nobody was asked for: doubling from the first.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LAST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How far a call is.
+#[derive(Debug, Default)]
+pub(super) struct Rounds {
+    made: u32,
+    /// How many times in a row nobody was asked.
+    idle: u32,
+    input: Option<String>,
+}
+
+impl Rounds {
+    /// The members that the next request carries.
+    pub(super) fn input(&self) -> Option<&str> {
+        self.input.as_deref()
+    }
+
+    /// Whether the upstream has wanted input at all.
+    pub(super) fn any(&self) -> bool {
+        self.made > 0
+    }
+
+    /// Gets what the upstream wants. A response comes back when the call is to end with it.
+    ///
+    /// # Errors
+    /// What is wrong with what it wants.
+    pub(super) async fn next(
+        &mut self,
+        router: &Arc<Router>,
+        request: &Relayed,
+        response: &Message,
+    ) -> Result<Option<Message>, String> {
+        let required = Required::read(response)?;
+        self.made += 1;
+        if self.made > MAX_ROUNDS {
+            return Err(format!("it asked for more input {MAX_ROUNDS} times"));
+        }
+        for (_, question) in &required.questions {
+            if !request.speaker.identity.can_answer(question) {
+                let method = question.method();
+                return Err(format!(
+                    "it asked for `{method}`, which the client did not declare"
+                ));
+            }
+        }
+        if required.questions.is_empty() {
+            let pause = FIRST_PAUSE.saturating_mul(1 << self.idle.min(16));
+            self.idle += 1;
+            sleep(pause.min(LAST_PAUSE)).await;
+        } else {
+            self.idle = 0;
+        }
+        match ask_all(router, &required).await {
+            Ok(answers) => {
+                self.input = Some(required.retry(&answers));
+                Ok(None)
+            }
+            Err(response) => Ok(Some(response)),
+        }
+    }
+}
+
+/// Asks the client everything at once. An error that it answers with ends the call, but for a
+/// person's, who may decline: for that the upstream has a result.
+async fn ask_all(
+    router: &Arc<Router>,
+    required: &Required,
+) -> Result<Vec<(Bytes, Bytes)>, Message> {
+    let asking = required.questions.iter().map(|(key, question)| async move {
+        let may_decline = question.method() == ELICITATION;
+        let answer = ask(router, question).await;
+        match answer.as_ref().and_then(|answer| {
+            let result = answer.result()?;
+            Some(answer.bytes().slice_ref(result))
+        }) {
+            Some(result) => Ok((key.clone(), result)),
+            None if may_decline => Ok((key.clone(), Bytes::from_static(input::NO_ANSWER))),
+            None => Err(answer.unwrap_or_else(unanswered)),
+        }
+    });
+    join_all(asking).await.into_iter().collect()
+}
+
+async fn ask(router: &Arc<Router>, question: &Message) -> Option<Message> {
+    let pending = router
+        .ask_for_call(|id| input::request(question, id))
+        .await?;
+    let answer = timeout(router.limits.input_wait, pending.answer()).await;
+    answer
+        .inspect_err(|_| debug!(method = %question.method(), "the client did not answer"))
+        .ok()?
+}
+
+/// The response that ends a call whose client does not answer.
+fn unanswered() -> Message {
+    super::failure(
+        code::INTERNAL_ERROR,
+        "the client did not answer what the server asked; raise PROXY_INPUT_WAIT if it needs longer",
+    )
+}

@@ -1,0 +1,144 @@
+//! A request that was sent: what the upstream says and asks before it responds.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tracing::debug;
+
+use super::Router;
+use super::bridge::Target;
+use super::inflight::is_same;
+use super::relay::{Lost, Relayed};
+use crate::upstream::{Call, Caller, Exchange, Live, TransportError, Upstream};
+use crate::wire::{Era, Kind, Line, Message, Splice};
+
+/// A request on its way, until its response. Dropping it closes its stream.
+#[derive(Debug)]
+pub(super) struct UnderWay {
+    exchange: Exchange,
+    pub(super) live: Arc<Live>,
+    /// Its id at the upstream.
+    pub(super) serial: u64,
+    /// The token under which the upstream reports progress.
+    token: Option<Bytes>,
+    /// By which it is asked what the upstream asks elsewhere.
+    caller: Option<Caller>,
+    /// Whether the client has heard something of it.
+    pub(super) heard: bool,
+}
+
+/// What a request has come to.
+pub(super) enum Followed {
+    /// The response, as the upstream wrote it.
+    Response(Message),
+    /// A request of the upstream, which this client can be asked only by an answer.
+    Asked(Message),
+}
+
+impl UnderWay {
+    pub(super) fn new(request: &Relayed, sent: Call) -> Self {
+        let Call { exchange, live } = sent;
+        let serial = exchange.id();
+        let is_asked_in_answers = (request.speaker.era, live.era) == (Era::Modern, Era::Legacy);
+        Self {
+            caller: is_asked_in_answers.then(|| live.callers.enter(serial)),
+            token: request.token.clone(),
+            exchange,
+            live,
+            serial,
+            heard: false,
+        }
+    }
+
+    /// What the upstream says next. Cancel safe.
+    pub(super) async fn next(&mut self) -> Result<Message, TransportError> {
+        match &mut self.caller {
+            None => self.exchange.next().await,
+            Some(caller) => tokio::select! {
+                biased;
+                said = self.exchange.next() => said,
+                asked = caller.asked() => Ok(asked),
+            },
+        }
+    }
+}
+
+impl Router {
+    /// Follows a request until it is answered, or until its client must be asked by an answer.
+    pub(super) async fn follow(
+        self: &Arc<Self>,
+        request: &Relayed,
+        target: &Target<'_>,
+        upstream: &Upstream,
+        way: &mut UnderWay,
+    ) -> Result<Followed, Lost> {
+        loop {
+            let message = match way.next().await {
+                Ok(message) => message,
+                // Silence is no failure while it is the client who is waited for.
+                Err(TransportError::Timeout(_)) if self.asks.is_asking(&way.live) => continue,
+                Err(cause) => {
+                    return Err(Lost {
+                        error: upstream.error(&target.method, cause),
+                        heard: way.heard,
+                    });
+                }
+            };
+            match (message.kind(), request.speaker.era) {
+                (Kind::Response, _) => return Ok(Followed::Response(message)),
+                (Kind::Notification, _) => {
+                    way.heard = true;
+                    self.pass_on(request, &message, way).await;
+                }
+                (Kind::Request, _) if !request.speaker.identity.can_answer(&message) => {
+                    self.refuse_upstream(&way.live, &message);
+                }
+                (Kind::Request, Era::Legacy) => {
+                    way.heard = true;
+                    self.ask_client(&way.live, &message).await;
+                }
+                (Kind::Request, Era::Modern) => return Ok(Followed::Asked(message)),
+            }
+        }
+    }
+
+    /// A notification that came with the request.
+    async fn pass_on(&self, request: &Relayed, message: &Message, way: &UnderWay) {
+        match &*message.method() {
+            "notifications/progress" => return self.pass_progress(request, message, way).await,
+            "notifications/cancelled" => return self.withdraw(&way.live, message).await,
+            "notifications/message" if !request.wants_logs(way.live.era) => {
+                return debug!("dropping a log that the client did not ask for");
+            }
+            "notifications/elicitation/complete" if request.speaker.era == Era::Modern => {
+                return debug!("dropping what a modern client does not know");
+            }
+            _ => {}
+        }
+        self.send(Line::whole(message.bytes().clone())).await;
+    }
+
+    /// Passes progress under the token that the client gave, which is another than the upstream's
+    /// when the client has come back to a call that was parked.
+    async fn pass_progress(&self, request: &Relayed, message: &Message, way: &UnderWay) {
+        let token = message.param("progressToken");
+        let is_ours = way.token.as_deref().zip(token.as_ref());
+        let (true, Some(given), Some(token)) = (
+            is_ours.is_some_and(|(ours, token)| is_same(ours, token.value())),
+            &request.token,
+            &token,
+        ) else {
+            return debug!("dropping progress under a token that the client did not give");
+        };
+        let bytes = message.bytes();
+        let line = match (message.params_span(), is_same(given, token.value())) {
+            (Some(params), false) => {
+                let mut splice = Splice::new(bytes);
+                splice.replace(token.span_from(params.start), &given[..]);
+                splice.finish().into()
+            }
+            _ => bytes.clone(),
+        };
+        self.send(Line::whole(line)).await;
+    }
+}

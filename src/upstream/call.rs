@@ -1,0 +1,124 @@
+//! Sending a request to an upstream, whatever state its connection is in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tracing::debug;
+
+use super::error::{TransportError, UpstreamError};
+use super::exchange::Exchange;
+use super::handle::{State, Upstream};
+use super::identity::Identity;
+use super::live::Live;
+use super::request::Request;
+use crate::oauth::SignInError;
+
+/// How long a call waits for an upstream that is not connected.
+const READY_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// How long a call waits for a person who is signing in; the login goes on after that.
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// How many logins one call waits for: one to be let in, and some for more scopes.
+const MAX_LOGINS: u32 = 3;
+
+impl Upstream {
+    /// Sends the request that `build` makes for the connection as it is, on behalf of the client
+    /// of this identity. A session that turns out
+    /// to be gone is renewed, a login that a person is at is waited for, and the request, which
+    /// the upstream refused, is sent once more.
+    ///
+    /// # Errors
+    /// [`UpstreamError`]; its [`outcome`](TransportError::outcome) says whether the request may have run.
+    pub async fn call(
+        &self,
+        method: &str,
+        identity: &Arc<Identity>,
+        build: impl Fn(&Arc<Live>) -> Request,
+    ) -> Result<Call, UpstreamError> {
+        let mut side;
+        let mut session = self;
+        let (mut gone, mut logins) = (0, 0);
+        loop {
+            let (cause, generation) = match session.live_after(gone).await {
+                Err(cause) => (cause, None),
+                Ok(live) if !session.shared.is_side && !live.serves(identity) => {
+                    side = self.side_session(identity);
+                    session = &side;
+                    gone = 0;
+                    continue;
+                }
+                Ok(live) => match live.transport.send(&build(&live)).await {
+                    Ok(exchange) => return Ok(Call { exchange, live }),
+                    Err(cause) => (cause, Some(live.generation)),
+                },
+            };
+            match (&cause, generation) {
+                (TransportError::SessionExpired, Some(generation)) if gone == 0 => {
+                    debug!("the session is gone; asking for a new one");
+                    gone = generation;
+                    session.shared.expired.send_replace(gone);
+                }
+                (TransportError::SignIn(error), _)
+                    if error.is_under_way() && logins < MAX_LOGINS =>
+                {
+                    match self.login_over().await {
+                        Some(Ok(())) => logins += 1,
+                        Some(Err(error)) => {
+                            return Err(self.error(method, TransportError::SignIn(error)));
+                        }
+                        None => return Err(self.error(method, cause)),
+                    }
+                }
+                _ => return Err(self.error(method, cause)),
+            }
+        }
+    }
+
+    /// Waits a while for the person who is about to sign in, and says what came of it, if anything did.
+    async fn login_over(&self) -> Option<Result<(), SignInError>> {
+        let authorizer = self.shared.authorizer.as_ref()?;
+        timeout(LOGIN_TIMEOUT, authorizer.login_over()).await.ok()
+    }
+
+    /// The first connection after the one of this generation; waits while one is being made, and has
+    /// one made if it is down.
+    async fn live_after(&self, generation: u64) -> Result<Arc<Live>, TransportError> {
+        if let Some(live) = self.ready().filter(|live| live.generation > generation) {
+            return Ok(live);
+        }
+        let mut state = self.shared.state.subscribe();
+        let seen = match &*state.borrow() {
+            State::Ready(live) if live.generation > generation => return Ok(live.clone()),
+            State::Down { attempt, .. } => *attempt,
+            _ => 0,
+        };
+        if seen > 0 {
+            self.shared.wake.notify_one();
+        }
+        let ready = state.wait_for(|state| match state {
+            State::Ready(live) => live.generation > generation,
+            State::Down { attempt, .. } => *attempt > seen,
+            State::Idle | State::Connecting { .. } => false,
+        });
+        match timeout(READY_TIMEOUT, ready).await {
+            Err(_) => Err(TransportError::NotReady(READY_TIMEOUT)),
+            Ok(Err(_)) => Err(TransportError::ShuttingDown),
+            Ok(Ok(state)) => match &*state {
+                State::Ready(live) => Ok(live.clone()),
+                State::Down { cause, .. } => Err(cause.clone()),
+                State::Idle | State::Connecting { .. } => Err(TransportError::ShuttingDown),
+            },
+        }
+    }
+}
+
+/// A request that is under way.
+#[derive(Debug)]
+pub struct Call {
+    /// What comes back.
+    pub exchange: Exchange,
+    /// The connection that it went out on.
+    pub live: Arc<Live>,
+}
