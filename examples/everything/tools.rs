@@ -1,0 +1,174 @@
+//! What the tools do.
+
+// Logging is deprecated, and done because the revisions that have it are still spoken.
+#![allow(deprecated)]
+
+use std::time::Duration;
+
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, LoggingLevel,
+    LoggingMessageNotificationParam, ProgressNotificationParam, ProtocolVersion,
+};
+use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer};
+use serde_json::{Value, json};
+
+use crate::answer::{content, failure, text};
+use crate::contents::{PNG, WAV};
+use crate::handler::Everything;
+use crate::rounds::Round;
+use crate::{asking, stream, wanting};
+
+/// How long lies between two messages of a tool that says more than one, as the suite wants it.
+const STEP: Duration = Duration::from_millis(50);
+
+/// How often a client may fail to give what was asked of it.
+const ROUNDS: usize = 5;
+
+type Context = RequestContext<RoleServer>;
+
+/// Calls a tool.
+///
+/// # Errors
+/// Invalid parameters when there is none of that name.
+pub(crate) async fn call(
+    server: &Everything,
+    mut call: CallToolRequestParams,
+    context: Context,
+) -> Result<CallToolResponse, ErrorData> {
+    if let Some(answer) = in_rounds(&mut call, &context).await {
+        return answer;
+    }
+    let answer = match said(&call.name) {
+        Some(blocks) => content(&blocks),
+        None => done(server, &call, &context).await,
+    };
+    answer.map(CallToolResult::into)
+}
+
+/// Answers a tool that wants something of the client first; `None` when it is none.
+///
+/// A client of 2026-07-28 calls again with its responses. An older one is asked, and the call
+/// goes on.
+async fn in_rounds(
+    call: &mut CallToolRequestParams,
+    context: &Context,
+) -> Option<Result<CallToolResponse, ErrorData>> {
+    let legacy = context.protocol_version() < Some(ProtocolVersion::V_2026_07_28);
+    for _ in 0..ROUNDS {
+        let answer = wanting::call(&call.name, &Round::of_tool(call, context))?;
+        let wanted = match answer {
+            Ok(CallToolResponse::InputRequired(wanted)) if legacy => wanted,
+            answer => return Some(answer),
+        };
+        let requests = wanted.input_requests.unwrap_or_default();
+        match asking::all(&context.peer, requests).await {
+            Ok(responses) => call.input_responses = Some(responses),
+            Err(error) => return Some(failure(&error.message).map(Into::into)),
+        }
+        call.request_state = wanted.request_state;
+    }
+    Some(failure("Asked in vain").map(Into::into))
+}
+
+/// What the tools say that always say the same.
+fn said(name: &str) -> Option<Value> {
+    let image = json!({"type": "image", "data": PNG, "mimeType": "image/png"});
+    let resource = |uri: &str, mime_type: &str, text: &str| {
+        let resource = json!({"uri": uri, "mimeType": mime_type, "text": text});
+        json!({"type": "resource", "resource": resource})
+    };
+    let text = |text: &str| json!({"type": "text", "text": text});
+    let json = r#"{"test":"data","value":123}"#;
+    let embedded = "This is an embedded resource content.";
+    Some(match name {
+        "test_simple_text" => json!([text("This is a simple text response for testing.")]),
+        "test_image_content" => json!([image]),
+        "test_audio_content" => json!([{"type": "audio", "data": WAV, "mimeType": "audio/wav"}]),
+        "test_embedded_resource" => {
+            json!([resource("test://embedded-resource", "text/plain", embedded)])
+        }
+        "test_multiple_content_types" => json!([
+            text("Multiple content types test:"),
+            image,
+            resource("test://mixed-content-resource", "application/json", json),
+        ]),
+        _ => return None,
+    })
+}
+
+async fn done(
+    server: &Everything,
+    call: &CallToolRequestParams,
+    context: &Context,
+) -> Result<CallToolResult, ErrorData> {
+    let client = &context.peer;
+    let argument = |name: &str| -> &str {
+        let value = call.arguments.as_ref().and_then(|all| all.get(name));
+        value.and_then(Value::as_str).unwrap_or_default()
+    };
+    match call.name.as_ref() {
+        "test_error_handling" => failure("This tool intentionally returns an error for testing"),
+        "test_tool_with_logging" => {
+            let steps = ["started", "processing data", "completed"];
+            log(
+                server,
+                context,
+                &steps.map(|step| format!("Tool execution {step}")),
+            )
+            .await
+        }
+        "test_logging_tool" => log(server, context, &["Tool called".to_owned()]).await,
+        "test_tool_with_progress" => report(context).await,
+        "test_reconnection" => {
+            stream::close(&server.sessions, context).await;
+            tokio::time::sleep(STEP).await;
+            text("Said on another stream")
+        }
+        "test_trigger_tool_change" => {
+            server.changes.send_modify(|counts| counts.tools += 1);
+            client.notify_tool_list_changed().await.ok();
+            text("The tools changed")
+        }
+        "test_trigger_prompt_change" => {
+            server.changes.send_modify(|counts| counts.prompts += 1);
+            client.notify_prompt_list_changed().await.ok();
+            text("The prompts changed")
+        }
+        "test_custom_header" => text(argument("region")),
+        "json_schema_2020_12_tool" => text(argument("name")),
+        other => {
+            let what = format!("Unknown tool: {other}");
+            Err(ErrorData::invalid_params(what, None))
+        }
+    }
+}
+
+/// Logs each message, if the client wants to see such messages.
+async fn log(
+    server: &Everything,
+    context: &Context,
+    messages: &[String],
+) -> Result<CallToolResult, ErrorData> {
+    let wanted = server.log_level(context);
+    for message in messages {
+        if wanted.is_some_and(|lowest| lowest as u8 <= LoggingLevel::Info as u8) {
+            let message = LoggingMessageNotificationParam::new(LoggingLevel::Info, json!(message));
+            context.peer.notify_logging_message(message).await.ok();
+        }
+        tokio::time::sleep(STEP).await;
+    }
+    text("Logged")
+}
+
+/// Reports progress, if the client gave a token for it.
+async fn report(context: &Context) -> Result<CallToolResult, ErrorData> {
+    for progress in [0.0, 50.0, 100.0] {
+        if let Some(token) = context.meta.get_progress_token() {
+            let progress = ProgressNotificationParam::new(token, progress).with_total(100.0);
+            context.peer.notify_progress(progress).await.ok();
+        }
+        tokio::time::sleep(STEP).await;
+    }
+    text("Reported")
+}
