@@ -8,7 +8,10 @@ use rmcp::service::RequestContext;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 
 /// After how long the client is told to come back.
-const RETRY: Duration = Duration::from_millis(500);
+const RETRY: Duration = Duration::from_millis(100);
+
+/// After how long the answer is there: the SDK does not keep it for a client that comes later.
+pub(crate) const HELD: Duration = Duration::from_secs(1);
 
 /// How many requests a session may have sent before: the SDK counts them and tells no handler.
 const STREAMS: u64 = 64;

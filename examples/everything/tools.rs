@@ -54,11 +54,10 @@ async fn in_rounds(
     call: &mut CallToolRequestParams,
     context: &Context,
 ) -> Option<Result<CallToolResponse, ErrorData>> {
-    let legacy = context.protocol_version() < Some(ProtocolVersion::V_2026_07_28);
     for _ in 0..ROUNDS {
         let answer = wanting::call(&call.name, &Round::of_tool(call, context))?;
         let wanted = match answer {
-            Ok(CallToolResponse::InputRequired(wanted)) if legacy => wanted,
+            Ok(CallToolResponse::InputRequired(wanted)) if is_legacy(context) => wanted,
             answer => return Some(answer),
         };
         let requests = wanted.input_requests.unwrap_or_default();
@@ -69,6 +68,10 @@ async fn in_rounds(
         call.request_state = wanted.request_state;
     }
     Some(failure("Asked in vain").map(Into::into))
+}
+
+fn is_legacy(context: &Context) -> bool {
+    context.protocol_version() < Some(ProtocolVersion::V_2026_07_28)
 }
 
 /// What the tools say that always say the same.
@@ -122,17 +125,22 @@ async fn done(
         "test_tool_with_progress" => report(context).await,
         "test_reconnection" => {
             stream::close(&server.sessions, context).await;
-            tokio::time::sleep(STEP).await;
+            tokio::time::sleep(stream::HELD).await;
             text("Said on another stream")
         }
         "test_trigger_tool_change" => {
             server.changes.send_modify(|counts| counts.tools += 1);
-            client.notify_tool_list_changed().await.ok();
+            // 2026-07-28 tells those who listen, and no others.
+            if is_legacy(context) {
+                client.notify_tool_list_changed().await.ok();
+            }
             text("The tools changed")
         }
         "test_trigger_prompt_change" => {
             server.changes.send_modify(|counts| counts.prompts += 1);
-            client.notify_prompt_list_changed().await.ok();
+            if is_legacy(context) {
+                client.notify_prompt_list_changed().await.ok();
+            }
             text("The prompts changed")
         }
         "test_custom_header" => text(argument("region")),
