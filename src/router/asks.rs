@@ -118,7 +118,7 @@ impl Router {
         if !live.identity.can_answer(&request) {
             return self.refuse_upstream(live, &request);
         }
-        let Err(request) = live.callers.hand(request) else {
+        let Some(request) = live.callers.hand(request) else {
             return;
         };
         if self.announcements.is_legacy() && live.serves(&self.client.session()) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tracing::debug;
 
 use super::Router;
+use crate::upstream::Upstream;
 use crate::wire::{Era, Message};
 
 /// Notifications of the legacy eras alone (MCP 2026-07-28 § Changelog).
@@ -20,7 +21,7 @@ impl Router {
         }
         debug!(%method, "telling the upstreams");
         let client = self.client.session();
-        for session in self.upstreams.iter().flat_map(|it| it.sessions()) {
+        for session in self.upstreams.iter().flat_map(Upstream::sessions) {
             let Some(live) = session.ready().filter(|live| live.serves(&client)) else {
                 continue;
             };

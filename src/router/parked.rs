@@ -152,7 +152,7 @@ impl Parked {
                         .retain(|question| !question.id.as_ref().is_some_and(is_it));
                 }
                 Kind::Notification => {
-                    debug!(method = %message.method(), "dropped: the call is parked")
+                    debug!(method = %message.method(), "dropped: the call is parked");
                 }
             },
         }

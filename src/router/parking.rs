@@ -15,7 +15,7 @@ use tracing::{debug, info};
 
 use super::bridge::{self, Target};
 use super::inflight::Sent;
-use super::parked::{Parked, Purpose};
+use super::parked::{Parked, Purpose, Question};
 use super::relay::{Answer, Lost, Relayed};
 use super::under_way::Followed;
 use super::{Router, failure, success};
@@ -214,7 +214,7 @@ async fn give_up(parked: Parked) {
     let Some((live, serial)) = parked.sent() else {
         return;
     };
-    let unanswered = parked.questions.iter().filter_map(|it| it.unanswered());
+    let unanswered = parked.questions.iter().filter_map(Question::unanswered);
     let cancelled = bridge::cancelled_by_us(serial, "the client did not come back");
     for body in unanswered.chain([cancelled]) {
         if let Err(error) = live.notify(body).await {

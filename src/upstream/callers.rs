@@ -11,18 +11,21 @@ use crate::wire::Message;
 /// How many requests of the upstream may wait for one call to take them up.
 const WAITING: usize = 16;
 
+/// The calls by their ids, the oldest first.
+// std's Mutex: held for a look at a short list, never across an await.
+type Calls = Arc<Mutex<Vec<(u64, mpsc::Sender<Message>)>>>;
+
 /// The calls of one connection that can be asked through.
 #[derive(Debug, Default)]
 pub struct Callers {
-    // std's Mutex: held for a look at a short list, never across an await.
-    calls: Arc<Mutex<Vec<(u64, mpsc::Sender<Message>)>>>,
+    calls: Calls,
 }
 
 /// One of these calls, until it is dropped.
 #[derive(Debug)]
 pub struct Caller {
     serial: u64,
-    calls: Arc<Mutex<Vec<(u64, mpsc::Sender<Message>)>>>,
+    calls: Calls,
     asks: mpsc::Receiver<Message>,
 }
 
@@ -39,18 +42,17 @@ impl Callers {
         }
     }
 
-    /// Hands a request of the upstream to the oldest call that takes it.
-    ///
-    /// # Errors
-    /// The request, when there is no such call.
-    pub fn hand(&self, mut request: Message) -> Result<(), Message> {
+    /// Hands a request of the upstream to the oldest call that takes it; it comes back when there
+    /// is no such call.
+    #[must_use]
+    pub fn hand(&self, mut request: Message) -> Option<Message> {
         for (_, call) in &*lock(&self.calls) {
             match call.try_send(request) {
-                Ok(()) => return Ok(()),
+                Ok(()) => return None,
                 Err(refused) => request = refused.into_inner(),
             }
         }
-        Err(request)
+        Some(request)
     }
 }
 

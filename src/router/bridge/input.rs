@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use crate::wire::splice::decode;
-use crate::wire::{Line, Message, Splice, members};
+use crate::wire::{Line, Member, Message, Splice, members};
 
 /// The members of a retry: what was asked for, and what tells the server where it was.
 pub(in crate::router) const MEMBERS: [&str; 2] = ["inputResponses", "requestState"];
@@ -138,9 +138,9 @@ fn without_id(splice: &mut Splice<'_>, params: Range<usize>) {
 pub(in crate::router) fn url_questions(response: &Message) -> Vec<Vec<u8>> {
     let data = response.error().unwrap_or_default();
     let data = members(data).find(|member| member.key() == "data");
-    let data = data.as_ref().map(|data| data.value()).unwrap_or_default();
+    let data = data.as_ref().map(Member::value).unwrap_or_default();
     let list = members(data).find(|member| member.key() == "elicitations");
-    let list = list.as_ref().map(|list| list.value()).unwrap_or_default();
+    let list = list.as_ref().map(Member::value).unwrap_or_default();
     let list: Vec<&serde_json::value::RawValue> = serde_json::from_slice(list).unwrap_or_default();
     let question = |params: &&serde_json::value::RawValue| {
         let params = params.get().as_bytes();
