@@ -49,10 +49,13 @@ impl Upstream {
                     gone = 0;
                     continue;
                 }
-                Ok(live) => match live.transport.send(&build(&live)).await {
-                    Ok(exchange) => return Ok(Call { exchange, live }),
-                    Err(cause) => (cause, Some(live.generation)),
-                },
+                Ok(live) => {
+                    live.hear_first(identity).await;
+                    match live.transport.send(&build(&live)).await {
+                        Ok(exchange) => return Ok(Call { exchange, live }),
+                        Err(cause) => (cause, Some(live.generation)),
+                    }
+                }
             };
             match (&cause, generation) {
                 (TransportError::SessionExpired, Some(generation)) if gone == 0 => {

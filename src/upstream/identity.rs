@@ -82,6 +82,14 @@ impl Identity {
         self.declared == other.declared
     }
 
+    /// Whether the client can be asked anything at all.
+    #[must_use]
+    pub fn can_be_asked(&self) -> bool {
+        ["elicitation", "sampling", "roots"]
+            .iter()
+            .any(|capability| self.declares(capability))
+    }
+
     /// Whether the client can be asked this. Requests that MCP does not know are left to the client.
     #[must_use]
     pub fn can_answer(&self, request: &Message) -> bool {

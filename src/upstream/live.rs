@@ -1,9 +1,12 @@
 //! An upstream as the handshake found it.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde_json::Value;
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::callers::Callers;
 use super::error::TransportError;
@@ -12,6 +15,10 @@ use super::identity::Identity;
 use super::request::{Request, next_id};
 use super::transport::Transport;
 use crate::wire::{Era, Message};
+
+/// How long the first call waits for the standalone stream of its session, counted from the
+/// handshake: some servers answer the request for it only when they have something to say.
+const LISTEN_WAIT: Duration = Duration::from_secs(1);
 
 /// What the upstream said of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,6 +66,9 @@ pub struct Live {
     pub identity: Arc<Identity>,
     /// The calls through which it can ask a client that hears only answers.
     pub callers: Callers,
+    /// Whether it can say something outside the answers to requests, or never will.
+    listened: watch::Sender<bool>,
+    begun: Instant,
     pub(crate) transport: Transport,
 }
 
@@ -77,8 +87,26 @@ impl Live {
             facts,
             identity: identity.clone(),
             callers: Callers::default(),
+            listened: watch::Sender::new(!matches!(transport, Transport::StreamableHttpLegacy(_))),
+            begun: Instant::now(),
             transport,
         }
+    }
+
+    /// Its standalone stream is open, or it has none.
+    pub(super) fn listened(&self) {
+        self.listened.send_replace(true);
+    }
+
+    /// Waits a moment for the standalone stream, for a client that can be asked: servers ask on it,
+    /// and some forget what they asked before it was there.
+    pub(super) async fn hear_first(&self, identity: &Identity) {
+        if *self.listened.borrow() || !identity.can_be_asked() {
+            return;
+        }
+        let left = LISTEN_WAIT.saturating_sub(self.begun.elapsed());
+        let mut listened = self.listened.subscribe();
+        let _ = timeout(left, listened.wait_for(|listened| *listened)).await;
     }
 
     /// Sends a request of our own and waits for its response.

@@ -54,7 +54,9 @@ impl Connection {
         let (mut last, mut retry, mut opened) = (None::<String>, None, false);
         let mut backoff = Backoff::default();
         loop {
-            match session.listen(last.as_deref()).await {
+            let heard = session.listen(last.as_deref()).await;
+            live.listened();
+            match heard {
                 Err(error @ TransportError::SessionExpired) if opened => return error,
                 // A 404 to the first is a server that has no route for it.
                 Ok(None) | Err(TransportError::SessionExpired) => std::future::pending().await,
