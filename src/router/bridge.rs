@@ -233,6 +233,17 @@ pub(super) fn cancelled(notification: &Message, id: Vec<u8>) -> Bytes {
     splice.finish().into()
 }
 
+/// A request with another progress token; `None` where it has none.
+pub(super) fn with_token(request: &Message, token: &str) -> Option<Message> {
+    let meta = request.param("_meta")?;
+    let start = request.params_span()?.start + meta.span().start;
+    let mut splice = Splice::new(request.bytes());
+    for member in members(meta.value()).filter(|member| member.key() == "progressToken") {
+        splice.replace(member.span_from(start), token.as_bytes().to_vec());
+    }
+    Message::parse(splice.finish()).ok()
+}
+
 /// The refusal of an upstream's request when the client owes too many answers already.
 pub(super) fn overloaded(request: &Message) -> Bytes {
     let id = request.id().unwrap_or_else(|| Bytes::from_static(b"null"));

@@ -1,6 +1,7 @@
 //! One message in, the right upstream out: routes calls by the catalog, keeps account of what is
 //! in flight, and translates between the eras of client and upstream.
 
+mod asking;
 mod asks;
 mod bridge;
 mod calls;

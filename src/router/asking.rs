@@ -1,0 +1,177 @@
+//! Asking the client what upstreams ask: a legacy one by requests, to which its answers go back by
+//! themselves. A modern client is asked by the answers to its own requests, in `parking`.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::json;
+use tokio::sync::oneshot;
+use tracing::{debug, warn};
+
+use super::Router;
+use super::asks::{Asker, Entered, written};
+use super::bridge::{self, input};
+use super::inflight::{Key, is_same, progress_token};
+use crate::upstream::{Live, answer_to};
+use crate::wire::splice::decode;
+use crate::wire::{Line, Message, Splice};
+
+impl Router {
+    /// Passes a legacy upstream's request to the client; its answer goes back by itself.
+    pub(super) async fn ask_client(&self, live: &Arc<Live>, request: &Message) {
+        let Some(id) = request.id() else { return };
+        let asker = Asker::Upstream(live.clone(), id);
+        let Some(Entered { serial, token }) = self.asks.enter(asker, progress_token(request))
+        else {
+            warn!(method = %request.method(), "the client owes too many answers; refusing");
+            return self.answer_upstream(live, bridge::overloaded(request));
+        };
+        debug!(serial, method = %request.method(), "asking the client");
+        let renamed = token.and_then(|token| bridge::with_token(request, &token));
+        let request = renamed.as_ref().unwrap_or(request);
+        self.send(Line::with_id(request, written(serial).into()))
+            .await;
+    }
+
+    /// Takes what an upstream asks on a stream that belongs to no call: it goes through a call of a
+    /// modern client if there is one, and to a legacy client in any case. Nobody else can be asked.
+    pub(super) async fn be_asked(&self, live: &Arc<Live>, request: Message) {
+        if !live.identity.can_answer(&request) {
+            return self.refuse_upstream(live, &request);
+        }
+        let Some(request) = live.callers.hand(request) else {
+            return;
+        };
+        if self.announcements.is_legacy() && live.serves(&self.client.session()) {
+            return self.ask_client(live, &request).await;
+        }
+        match request
+            .id()
+            .filter(|_| request.method() == input::ELICITATION)
+        {
+            // Nobody is there to be asked, which is what a person's silence comes to.
+            Some(id) => {
+                let declined = input::response(&id, Bytes::from_static(input::NO_ANSWER));
+                self.answer_upstream(live, declined);
+            }
+            None => self.refuse_upstream(live, &request),
+        }
+    }
+
+    /// Asks the client on behalf of a call: by the text of a request without an id. The guard takes
+    /// the request back when it is dropped before the answer; `None` when there are too many.
+    pub(super) async fn ask_for_call(
+        self: &Arc<Self>,
+        request: impl FnOnce(&str) -> Bytes,
+    ) -> Option<Pending> {
+        let (sender, answer) = oneshot::channel();
+        let Entered { serial, .. } = self.asks.enter(Asker::Call(sender), None)?;
+        let pending = Pending {
+            router: self.clone(),
+            serial,
+            answer,
+        };
+        self.send(Line::whole(request(&written(serial)))).await;
+        Some(pending)
+    }
+
+    /// Takes the client's answer to a request that it was sent.
+    pub fn answered(self: &Arc<Self>, response: &Message) {
+        match self.asks.answered(response) {
+            None => debug!("ignoring a response to what nobody asked"),
+            Some(Asker::Call(waiting)) => drop(waiting.send(response.clone())),
+            Some(Asker::Upstream(live, id)) => {
+                let body = Line::with_id(response, id).into_bytes();
+                self.answer_upstream(&live, body);
+            }
+        }
+    }
+
+    /// Passes the client's word on how far it is with a request of an upstream's.
+    pub(super) fn report_progress(&self, notification: &Message) {
+        let Some(token) = notification.param("progressToken") else {
+            return;
+        };
+        let key = Key::new(&notification.bytes().slice_ref(token.value()));
+        let Some((live, given)) = self.asks.reporting_to(&key) else {
+            return debug!("dropping progress under a token that no upstream gave");
+        };
+        let body = match (given, notification.params_span()) {
+            (Some(given), Some(params)) => {
+                let mut splice = Splice::new(notification.bytes());
+                splice.replace(token.span_from(params.start), given.to_vec());
+                splice.finish().into()
+            }
+            _ => notification.bytes().clone(),
+        };
+        self.answer_upstream(&live, body);
+    }
+
+    /// An upstream no longer wants an answer.
+    pub(super) async fn withdraw(&self, live: &Arc<Live>, notification: &Message) {
+        let Some(id) = notification.param("requestId") else {
+            return;
+        };
+        let same = |asked: &Bytes| is_same(asked, id.value());
+        for serial in self.asks.withdraw(live, same) {
+            let line = bridge::cancelled(notification, written(serial).into_bytes());
+            self.send(Line::whole(line)).await;
+        }
+    }
+
+    /// A connection is lost, and nobody can take the answers to what it has asked.
+    pub(super) fn withdraw_all(&self, live: &Arc<Live>) {
+        for serial in self.asks.withdraw(live, |_| true) {
+            self.call_off(serial, "the connection to the server was lost");
+        }
+    }
+
+    /// Tells the client that its answer is no longer wanted, without waiting for it.
+    fn call_off(&self, serial: u64, reason: &str) {
+        let id = written(serial);
+        let params = json!({"requestId": decode(id.as_bytes()), "reason": reason});
+        let line = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params});
+        let (line, outbox) = (Line::whole(line.to_string().into()), self.outbox.clone());
+        self.tasks.spawn(async move { outbox.send(line).await });
+    }
+
+    /// Sends an answer to an upstream, beside everything else.
+    pub(super) fn answer_upstream(&self, live: &Arc<Live>, body: Bytes) {
+        let live = live.clone();
+        self.tasks.spawn(async move {
+            if let Err(error) = live.notify(body).await {
+                debug!(%error, "could not answer the upstream");
+            }
+        });
+    }
+
+    /// Refuses what an upstream asks.
+    pub(super) fn refuse_upstream(&self, live: &Arc<Live>, request: &Message) {
+        debug!(method = %request.method(), "refusing what the upstream asks");
+        self.answer_upstream(live, answer_to(request));
+    }
+}
+
+/// A request on behalf of a call that the client has not answered.
+#[derive(Debug)]
+pub(super) struct Pending {
+    router: Arc<Router>,
+    serial: u64,
+    answer: oneshot::Receiver<Message>,
+}
+
+impl Pending {
+    /// The client's response.
+    pub(super) async fn answer(mut self) -> Option<Message> {
+        (&mut self.answer).await.ok()
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if self.router.asks.take(self.serial).is_some() {
+            self.router
+                .call_off(self.serial, "the call that asked has ended");
+        }
+    }
+}
