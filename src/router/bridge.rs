@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::upstream::mirror::{self, MirroredParam};
 use crate::upstream::{Identity, Live, Request, Tool, next_id};
 use crate::wire::outgoing::code;
-use crate::wire::splice::decode;
+use crate::wire::splice::{Member, decode};
 use crate::wire::version::{
     META_CLIENT_CAPABILITIES, META_CLIENT_INFO, META_LOG_LEVEL, META_VERSION,
 };
@@ -18,13 +18,23 @@ use crate::wire::{Era, Message, Splice, members};
 /// By which legacy servers say that there is no such resource; modern ones must not.
 const RESOURCE_NOT_FOUND: &[u8] = b"-32002";
 
+/// Where a request names what it is for.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// Nowhere.
+    None,
+    /// In this parameter.
+    Param(&'static str),
+    /// In this member of the parameter `ref`.
+    Ref(&'static str),
+}
+
 /// What a request is for at its upstream.
 #[derive(Debug)]
 pub(super) struct Target<'a> {
     /// The method.
     pub(super) method: Cow<'static, str>,
-    /// The parameter that names what is asked for, if one does.
-    key: Option<&'static str>,
+    place: Place,
     /// What the upstream itself calls it, and the same as it wrote it.
     native: &'a str,
     quoted: &'a [u8],
@@ -39,7 +49,7 @@ impl<'a> Target<'a> {
     pub(super) fn tool(tool: &'a Tool) -> Self {
         Self {
             method: "tools/call".into(),
-            key: Some("name"),
+            place: Place::Param("name"),
             native: &tool.name,
             quoted: &tool.quoted_name,
             mirrored: &tool.mirrored,
@@ -56,11 +66,47 @@ impl<'a> Target<'a> {
     ) -> Self {
         Self {
             method: method.into(),
-            key: Some(key),
+            place: Place::Param(key),
             native,
             quoted,
             mirrored: &[],
             repeatable: true,
+        }
+    }
+
+    /// The same, for what stands under `key` in the parameter `ref`.
+    pub(super) fn referred(
+        method: &'static str,
+        key: &'static str,
+        native: &'a str,
+        quoted: &'a [u8],
+    ) -> Self {
+        Self {
+            place: Place::Ref(key),
+            ..Self::read(method, key, native, quoted)
+        }
+    }
+
+    /// Puts the upstream's own name where the client's stands, unless they are the same.
+    fn rename(&self, splice: &mut Splice<'a>, message: &'a Message) {
+        let start = message.params_span().unwrap_or_default().start;
+        let mut put = |named: Member<'_>, start| {
+            if decode(named.value()).as_deref() != Some(self.native) {
+                splice.replace(named.span_from(start), self.quoted);
+            }
+        };
+        match self.place {
+            Place::None => {}
+            Place::Param(key) => message
+                .params_named(key)
+                .for_each(|named| put(named, start)),
+            Place::Ref(key) => {
+                for object in message.params_named("ref") {
+                    let start = object.span_from(start).start;
+                    let named = members(object.value()).filter(|member| member.key() == key);
+                    named.for_each(|named| put(named, start));
+                }
+            }
         }
     }
 }
@@ -70,7 +116,7 @@ impl Target<'static> {
     pub(super) fn extension(method: &str) -> Self {
         Self {
             method: method.to_owned().into(),
-            key: None,
+            place: Place::None,
             native: "",
             quoted: b"",
             mirrored: &[],
@@ -86,16 +132,7 @@ pub(super) fn request(message: &Message, target: &Target<'_>, client: Era, live:
     if let Some(span) = message.id_span() {
         splice.replace(span, id.to_string().into_bytes());
     }
-    let params = message.params_span().unwrap_or_default();
-    for named in target
-        .key
-        .into_iter()
-        .flat_map(|key| message.params_named(key))
-    {
-        if decode(named.value()).as_deref() != Some(target.native) {
-            splice.replace(named.span_from(params.start), target.quoted);
-        }
-    }
+    target.rename(&mut splice, message);
     adapt_meta(&mut splice, message, client, live);
     let arguments = match (live.era, target.mirrored.is_empty()) {
         (Era::Modern, false) => message.param("arguments"),
@@ -106,10 +143,12 @@ pub(super) fn request(message: &Message, target: &Target<'_>, client: Era, live:
         id,
         method: target.method.clone(),
         body: splice.finish().into(),
-        name: target
-            .key
-            .filter(|_| live.era == Era::Modern)
-            .map(|_| target.native.into()),
+        // What stands in `ref` goes into no header (MCP 2026-07-28 § Streamable HTTP, Standard
+        // Request Headers).
+        name: match (target.place, live.era) {
+            (Place::Param(_), Era::Modern) => Some(target.native.into()),
+            _ => None,
+        },
         mirrored: arguments
             .map(|text| mirror::mirror(target.mirrored, text))
             .unwrap_or_default(),

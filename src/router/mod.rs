@@ -3,6 +3,7 @@
 
 mod bridge;
 mod calls;
+mod completion;
 mod events;
 mod extensions;
 mod inflight;
@@ -52,6 +53,7 @@ enum Asked {
     Tools,
     Prompt,
     Resource,
+    Completion,
     Items(Kind),
 }
 
@@ -62,6 +64,7 @@ impl Asked {
             "tools/list" => Self::Tools,
             "prompts/get" => Self::Prompt,
             "resources/read" => Self::Resource,
+            "completion/complete" => Self::Completion,
             method => Self::Items(Kind::listed_by(method)?),
         })
     }
@@ -116,6 +119,7 @@ impl Router {
             Some(Asked::Tools) => self.list_tools(request, client).await,
             Some(Asked::Prompt) => self.get_prompt(request, client).await,
             Some(Asked::Resource) => self.read_resource(request, client).await,
+            Some(Asked::Completion) => self.complete(request, client).await,
             Some(Asked::Items(kind)) => self.list_items(request, kind, client).await,
             None => self.ask_extension(request, client).await,
         }
