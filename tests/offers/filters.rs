@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use crate::support::proxy::{self, Client};
-use crate::support::raw::Reply;
 use crate::support::upstream::{self, Builder, Upstream};
 use crate::{LISTS, asked, error_to, exchange, listed, offering, result_line};
 
@@ -248,7 +247,6 @@ async fn while_it_is_not_known_what_a_filter_hides_by_name_nothing_is_read() {
 #[tokio::test]
 async fn a_resource_that_appears_where_it_was_away_is_filtered_as_well() {
     let mut server = server(upstream::legacy(), &[("x://1", "secret")], &[])
-        .intercept(|request| request.is("nothing").then(Reply::hang))
         .start()
         .await;
     server.raw.stop().await;
