@@ -11,78 +11,77 @@ use crate::config;
 use crate::upstream::{Item, Kind};
 use crate::wire::{Splice, members};
 
-/// Who answers for an item, and under which key.
-#[derive(Debug, Clone)]
-pub struct Owner {
+/// Who answers for an item.
+#[derive(Debug, Clone, Copy)]
+pub struct Owner<'a> {
     /// The upstream, by its place in the configuration.
     pub upstream: usize,
     /// Its own item.
-    pub item: Item,
+    pub item: &'a Item,
 }
 
 /// All items of one kind.
 #[derive(Debug)]
 pub struct Items {
-    owners: HashMap<Box<str>, Owner>,
+    /// What each upstream lists, filtered out or not; `None` where that is not known.
+    listed: Vec<Option<Vec<Item>>>,
+    /// By the key that the client knows: the upstream and the item's place in its list.
+    owners: HashMap<Box<str>, (usize, usize)>,
     definitions: Bytes,
 }
 
 impl Items {
-    /// Merges what the upstreams offer, in configuration order. Prompts are named as tools are;
-    /// of two resources or templates with one URI the first one counts.
+    /// Merges what the upstreams list, in configuration order, without what their filters keep
+    /// out. Prompts are named as tools are; of two resources or templates with one URI the first
+    /// one counts. `None` is an upstream whose list could not be read.
     #[must_use]
     pub fn merge(
         kind: Kind,
-        offered: Vec<(&config::Upstream, Vec<Item>)>,
+        listed: Vec<(&config::Upstream, Option<Vec<Item>>)>,
         name_length: usize,
     ) -> Self {
+        let shown: Vec<_> = listed.iter().map(|listed| shown(kind, listed)).collect();
         let names = match kind {
-            Kind::Prompts => prompt_names(&offered, name_length),
+            Kind::Prompts => prompt_names(&shown, name_length),
             Kind::Resources | Kind::ResourceTemplates => Vec::new(),
         };
-        let mut merged = Self {
-            owners: HashMap::new(),
-            definitions: Bytes::new(),
-        };
+        let mut owners = HashMap::new();
         let mut definitions = vec![b'['];
-        for (upstream, (_, items)) in offered.into_iter().enumerate() {
-            for (index, item) in items.into_iter().enumerate() {
+        for (upstream, (_, items)) in shown.iter().enumerate() {
+            for (index, (place, item)) in items.iter().enumerate() {
                 let public = match names.get(upstream) {
                     None => Some(item.key.clone()),
                     Some(names) => names.get(index).cloned().flatten(),
                 };
-                let Some(public) = public.filter(|key| !merged.owners.contains_key(key)) else {
+                let Some(public) = public.filter(|key| !owners.contains_key(key)) else {
                     continue;
                 };
                 if definitions.len() > 1 {
                     definitions.push(b',');
                 }
-                definitions.extend_from_slice(&known_as(&item, kind, &public));
-                merged.owners.insert(public, Owner { upstream, item });
+                definitions.extend_from_slice(&known_as(item, kind, &public));
+                owners.insert(public, (upstream, *place));
             }
         }
         definitions.push(b']');
-        merged.definitions = definitions.into();
-        merged
+        Self {
+            listed: listed.into_iter().map(|(_, items)| items).collect(),
+            owners,
+            definitions: definitions.into(),
+        }
     }
 
     /// Who answers for the item that the client knows by this key.
     #[must_use]
-    pub fn owner(&self, key: &str) -> Option<&Owner> {
-        self.owners.get(key)
+    pub fn owner(&self, key: &str) -> Option<Owner<'_>> {
+        let (upstream, place) = *self.owners.get(key)?;
+        let item = self.listed(upstream)?.get(place)?;
+        Some(Owner { upstream, item })
     }
 
-    /// Who answers for a URI that a template may have made: the owner of the template with the
-    /// longest text before its first expression that the URI begins with.
-    #[must_use]
-    pub fn template_owner(&self, uri: &str) -> Option<&Owner> {
-        let head = |owner: &&Owner| owner.item.key.find('{').unwrap_or(owner.item.key.len());
-        let matches = |owner: &&Owner| uri.starts_with(&owner.item.key[..head(owner)]);
-        // Of equal ones the first configured: the map has no order.
-        self.owners
-            .values()
-            .filter(matches)
-            .max_by_key(|owner| (head(owner), std::cmp::Reverse(owner.upstream)))
+    /// What an upstream lists, filtered out or not; `None` where that is not known.
+    pub(super) fn listed(&self, upstream: usize) -> Option<&[Item]> {
+        self.listed.get(upstream)?.as_deref()
     }
 
     /// A JSON array of all definitions.
@@ -104,16 +103,26 @@ impl Items {
     }
 }
 
-fn prompt_names(
-    offered: &[(&config::Upstream, Vec<Item>)],
-    limit: usize,
-) -> Vec<Vec<Option<Box<str>>>> {
-    let offers: Vec<_> = offered
+/// An upstream and the items that its filter lets through, with their places in its list.
+type Shown<'a> = (&'a config::Upstream, Vec<(usize, &'a Item)>);
+
+fn shown<'a>(kind: Kind, (config, items): &'a (&config::Upstream, Option<Vec<Item>>)) -> Shown<'a> {
+    let filter = match kind {
+        Kind::Prompts => &config.prompts,
+        Kind::Resources | Kind::ResourceTemplates => &config.resources,
+    };
+    let items = items.iter().flatten().enumerate();
+    let passing = items.filter(|(_, item)| filter.allows_known_as(&item.names()));
+    (config, passing.collect())
+}
+
+fn prompt_names(shown: &[Shown<'_>], limit: usize) -> Vec<Vec<Option<Box<str>>>> {
+    let offers: Vec<_> = shown
         .iter()
         .map(|(config, items)| Offer {
             upstream: config.name.as_str(),
             prefix: &config.prefix,
-            tools: items.iter().map(|item| &*item.key).collect(),
+            tools: items.iter().map(|(_, item)| &*item.key).collect(),
         })
         .collect();
     let names = public_names(&offers, limit).into_iter();

@@ -8,7 +8,9 @@ mod items;
 mod keeper;
 mod merge;
 pub mod name;
+mod reach;
 
 pub use items::{Items, Owner};
 pub use keeper::{Keeper, View};
 pub use merge::{Catalog, Route, Source};
+pub use reach::{Reach, reach};

@@ -22,7 +22,9 @@ The configuration is taken from the environment:
   PROXY_UPSTREAMS          JSON: the remote servers, or @PATH of a file with them
   PROXY_URL                the url of a single remote server, instead; with it go
                            PROXY_NAME, PROXY_TRANSPORT (http-first, http, sse, sse-first),
-                           PROXY_INCLUDE_TOOLS and PROXY_IGNORE_TOOLS (globs, by commas)
+                           PROXY_INCLUDE_TOOLS and PROXY_IGNORE_TOOLS (globs, by commas),
+                           PROXY_INCLUDE_PROMPTS and PROXY_IGNORE_PROMPTS,
+                           PROXY_INCLUDE_RESOURCES and PROXY_IGNORE_RESOURCES
   PROXY_TIMEOUT            how long a call may go without a sign of life (5m)
   PROXY_STARTUP_WAIT       how long the first listing waits for servers (5s)
   PROXY_MAX_MESSAGE_BYTES  the largest message that passes (256M)

@@ -52,7 +52,9 @@ impl<'a> Reader<'a, '_> {
     fn upstream(&mut self) -> Option<Upstream> {
         let url = self.url();
         let transport = self.parsed("transport", TransportChoice::parse);
-        let tools = self.tools();
+        let tools = self.filter(["include_tools", "ignore_tools"], "get_*");
+        let prompts = self.filter(["include_prompts", "ignore_prompts"], "get_*");
+        let resources = self.filter(["include_resources", "ignore_resources"], "file:///*");
         let mut headers = self.headers();
         let prefix = self.prefix();
         let timeout = self.timeout();
@@ -65,6 +67,8 @@ impl<'a> Reader<'a, '_> {
             url: url?,
             transport: transport.unwrap_or_default(),
             tools: tools?,
+            prompts: prompts?,
+            resources: resources?,
             headers,
             prefix: prefix.unwrap_or_default(),
             timeout: timeout.unwrap_or(self.context.timeout),
@@ -124,13 +128,13 @@ impl<'a> Reader<'a, '_> {
         })
     }
 
-    fn tools(&mut self) -> Option<Filter> {
-        let (include, ignore) = (self.globs("include_tools"), self.globs("ignore_tools"));
+    fn filter(&mut self, keys: [&'static str; 2], example: &str) -> Option<Filter> {
+        let [include, ignore] = keys.map(|key| self.globs(key, example));
         Some(Filter::new(include?, ignore?))
     }
 
-    fn globs(&mut self, key: &'static str) -> Option<Globs> {
-        let globs = self.strings(key, "get_*").unwrap_or_default();
+    fn globs(&mut self, key: &'static str, example: &str) -> Option<Globs> {
+        let globs = self.strings(key, example).unwrap_or_default();
         let place = self.field(key).map(|(place, _)| place);
         let fail = |message| self.error(Some(key), place.unwrap_or(self.place.clone()), message);
         Globs::compile(&globs).map_err(fail).ok()

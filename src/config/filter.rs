@@ -1,10 +1,10 @@
-//! Which tools of an upstream pass. Globs are compiled here, once, and nowhere else.
+//! Which tools, prompts and resources of an upstream pass. Globs are compiled here, once, and nowhere else.
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-/// The tools an upstream may offer and a client may call: included and not ignored.
+/// What of one kind an upstream may offer and a client may ask for: included and not ignored.
 ///
-/// The default lets every tool pass.
+/// The default lets everything pass.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// `None` when nothing was asked for by name, and everything is included.
@@ -21,13 +21,24 @@ impl Filter {
         }
     }
 
-    /// Whether the tool of this name (the upstream's own) may be listed and called.
+    /// Whether the tool or prompt of this name (the upstream's own) may be listed and asked for.
     #[must_use]
-    pub fn allows(&self, tool: &str) -> bool {
-        self.include
-            .as_ref()
-            .is_none_or(|globs| globs.is_match(tool))
-            && !self.ignore.is_match(tool)
+    pub fn allows(&self, name: &str) -> bool {
+        self.allows_known_as(&[name])
+    }
+
+    /// The same for what goes by several names, as a resource does by its URI and its name: one
+    /// of them must be included, and none ignored.
+    #[must_use]
+    pub fn allows_known_as(&self, names: &[&str]) -> bool {
+        let is_in = |globs: &GlobSet| names.iter().any(|name| globs.is_match(name));
+        self.include.as_ref().is_none_or(is_in) && !is_in(&self.ignore)
+    }
+
+    /// Whether everything passes, whatever its names.
+    #[must_use]
+    pub fn allows_all(&self) -> bool {
+        self.include.is_none() && self.ignore.is_empty()
     }
 }
 
@@ -87,6 +98,36 @@ mod tests {
                 "{tool} by {include:?} and not {ignore:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_has_two_names_is_included_by_one_and_ignored_by_one() {
+        let cases: &[(&[&str], &[&str], bool)] = &[
+            (&[], &[], true),
+            (&["FILE://*"], &[], true),
+            (&["read*"], &[], true),
+            (&["other", "x://*"], &[], false),
+            (&[], &["file://*"], false),
+            (&[], &["README"], false),
+            (&[], &["other", "x://*"], true),
+            (&["file://*"], &["readme"], false),
+            (&["readme"], &["file://*"], false),
+        ];
+        for (include, ignore, expected) in cases {
+            let names = ["file:///a/b.md", "readme"];
+            assert_eq!(
+                filter(include, ignore).allows_known_as(&names),
+                *expected,
+                "by {include:?} and not {ignore:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_filter_without_globs_lets_everything_pass() {
+        assert!(Filter::default().allows_all() && filter(&[], &[]).allows_all());
+        assert!(!filter(&["*"], &[]).allows_all());
+        assert!(!filter(&[], &["x"]).allows_all());
     }
 
     #[test]

@@ -15,7 +15,7 @@ const fn known(name: &'static str, synonyms: &'static [&'static str]) -> Known {
 }
 
 /// Every key of an upstream, in the order of the documentation.
-pub const KEYS: [Known; 11] = [
+pub const KEYS: [Known; 15] = [
     known("name", &[]),
     known("url", &["serverUrl", "httpUrl"]),
     known("transport", &["type"]),
@@ -24,6 +24,10 @@ pub const KEYS: [Known; 11] = [
         "ignore_tools",
         &["ignoreTools", "excludeTools", "disabledTools"],
     ),
+    known("include_prompts", &["includePrompts"]),
+    known("ignore_prompts", &["ignorePrompts", "excludePrompts"]),
+    known("include_resources", &["includeResources"]),
+    known("ignore_resources", &["ignoreResources", "excludeResources"]),
     known("headers", &[]),
     known("prefix", &[]),
     known("timeout", &[]),
@@ -59,13 +63,17 @@ pub const OAUTH_KEYS: [Known; 21] = [
 
 /// Every variable of the program, in the order of the documentation. `<NAME>` stands for what
 /// [`UpstreamName::variable`](super::UpstreamName::variable) makes of an upstream's name.
-pub const VARIABLES: [Known; 17] = [
+pub const VARIABLES: [Known; 21] = [
     known("PROXY_UPSTREAMS", &[]),
     known("PROXY_URL", &[]),
     known("PROXY_NAME", &[]),
     known("PROXY_TRANSPORT", &[]),
     known("PROXY_INCLUDE_TOOLS", &[]),
     known("PROXY_IGNORE_TOOLS", &[]),
+    known("PROXY_INCLUDE_PROMPTS", &[]),
+    known("PROXY_IGNORE_PROMPTS", &[]),
+    known("PROXY_INCLUDE_RESOURCES", &[]),
+    known("PROXY_IGNORE_RESOURCES", &[]),
     known("PROXY_TIMEOUT", &[]),
     known("PROXY_STARTUP_WAIT", &[]),
     known("PROXY_MAX_MESSAGE_BYTES", &[]),
@@ -109,6 +117,8 @@ mod tests {
         let cases = [
             ("include_tool", Some("include_tools")),
             ("ignoreTool", Some("ignore_tools")),
+            ("include_prompt", Some("include_prompts")),
+            ("ignore_resource", Some("ignore_resources")),
             ("URL", Some("url")),
             ("header", Some("headers")),
             ("trasnport", Some("transport")),

@@ -13,12 +13,16 @@ use super::{
 };
 
 /// The variables of this form alone.
-const COMPANIONS: [&str; 5] = [
+const COMPANIONS: [&str; 9] = [
     "PROXY_URL",
     "PROXY_NAME",
     "PROXY_TRANSPORT",
     "PROXY_INCLUDE_TOOLS",
     "PROXY_IGNORE_TOOLS",
+    "PROXY_INCLUDE_PROMPTS",
+    "PROXY_IGNORE_PROMPTS",
+    "PROXY_INCLUDE_RESOURCES",
+    "PROXY_IGNORE_RESOURCES",
 ];
 
 /// Reads the upstream. Its name is the host's when `PROXY_NAME` is not set.
@@ -37,7 +41,10 @@ pub(super) fn read(
         let compile = |text: &str| Globs::compile(&list(text));
         variable(environment, name, compile, problems).unwrap_or_default()
     };
-    let (include, ignore) = (globs("PROXY_INCLUDE_TOOLS"), globs("PROXY_IGNORE_TOOLS"));
+    let mut filter = |include, ignore| Filter::new(globs(include), globs(ignore));
+    let tools = filter("PROXY_INCLUDE_TOOLS", "PROXY_IGNORE_TOOLS");
+    let prompts = filter("PROXY_INCLUDE_PROMPTS", "PROXY_IGNORE_PROMPTS");
+    let resources = filter("PROXY_INCLUDE_RESOURCES", "PROXY_IGNORE_RESOURCES");
     if problems.len() > before {
         return None;
     }
@@ -52,7 +59,9 @@ pub(super) fn read(
     Some(Upstream {
         name,
         transport: transport.unwrap_or_default(),
-        tools: Filter::new(include, ignore),
+        tools,
+        prompts,
+        resources,
         headers: HeaderMap::new(),
         prefix: Prefix::default(),
         timeout,

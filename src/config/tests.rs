@@ -75,13 +75,19 @@ fn every_word_for_a_transport_is_understood() {
 fn every_key_reaches_its_field() {
     let config = read(
         r#"[{"name":"docs","url":"https://x.example/${TOKEN}","include_tools":["get_*"],
-            "ignore_tools":"*_SECRET","headers":{"Authorization":"Bearer ${TOKEN}"},"prefix":"d-",
+            "ignore_tools":"*_SECRET","include_prompts":"p*","ignorePrompts":["*_old"],
+            "include_resources":["FILE://*","notes"],"excludeResources":"*.key","headers":{"Authorization":"Bearer ${TOKEN}"},"prefix":"d-",
             "timeout":"90s"}]"#,
     )
     .unwrap();
     let upstream = &config.upstreams[0];
     assert_eq!(upstream.url.as_url().path(), "/hunter2");
     assert!(upstream.tools.allows("GET_x") && !upstream.tools.allows("get_secret"));
+    assert!(upstream.prompts.allows("Plan") && !upstream.prompts.allows("plan_old"));
+    assert!(!upstream.prompts.allows("get_x"));
+    let resource = |uri, name| upstream.resources.allows_known_as(&[uri, name]);
+    assert!(resource("file:///a", "x") && resource("x://1", "Notes"));
+    assert!(!resource("file:///a.KEY", "x") && !resource("x://1", "plan"));
     assert_eq!(upstream.headers["authorization"], "Bearer hunter2");
     assert_eq!(upstream.prefix, Prefix::Always("d-".to_owned()));
     assert_eq!(upstream.timeout, Duration::from_secs(90));
@@ -123,6 +129,8 @@ fn what_is_wrong_with_one_upstream_is_told_and_the_others_are_kept() {
     {"name":"d","url":"https://d.example","transport":"htp","timeout":"soon"},
     {"name":"e","url":"https://e.example","headers":{"X-Key":"${NOPE}"}},
     {"name":"f","url":"https://f.example","ignore_tools":["[a"]},
+    {"name":"f2","url":"https://f.example","ignore_prompts":["{a"],"include_resources":7,
+     "ignore_resources":"[b-a]"},
     {"name":"g","url":"https://g.example","include_tool":["x"],"color":1,"timeout":600000},
     {"name":"docs","url":"https://again.example"},
     {"name":"d.ocs","url":"https://x.example"}, {"name":"d-ocs","url":"https://x.example"},
@@ -202,6 +210,10 @@ fn a_single_upstream_needs_one_variable() {
         ("PROXY_TRANSPORT", "sse"),
         ("PROXY_INCLUDE_TOOLS", "get_*, {list,find}_*"),
         ("PROXY_IGNORE_TOOLS", "[\"*_secret\"]"),
+        ("PROXY_INCLUDE_PROMPTS", "p*"),
+        ("PROXY_IGNORE_PROMPTS", "*_old"),
+        ("PROXY_INCLUDE_RESOURCES", "file://*, notes"),
+        ("PROXY_IGNORE_RESOURCES", "*.key"),
         ("PROXY_TIMEOUT", "7s"),
         ("ENABLE_ADDITIONAL_TOOLS", "proxy"),
     ]);
@@ -210,6 +222,10 @@ fn a_single_upstream_needs_one_variable() {
     let upstream = &config.upstreams[0];
     assert!(upstream.tools.allows("find_x") && !upstream.tools.allows("get_secret"));
     assert!(!upstream.tools.allows("set_x"));
+    assert!(upstream.prompts.allows("plan") && !upstream.prompts.allows("plan_old"));
+    assert!(!upstream.prompts.allows("ask"));
+    assert!(upstream.resources.allows("notes") && !upstream.resources.allows("file:///a.key"));
+    assert!(!upstream.resources.allows("x://1"));
     assert_eq!(upstream.timeout, Duration::from_secs(7));
 
     let url = format!("https://{}.example/", "a".repeat(63));

@@ -19,6 +19,10 @@ pub struct Upstream {
     pub transport: TransportChoice,
     /// Which of its tools pass.
     pub tools: Filter,
+    /// Which of its prompts pass.
+    pub prompts: Filter,
+    /// Which of its resources and resource templates pass, by URI or name.
+    pub resources: Filter,
     /// Sent with every request to its origin; the values do not print.
     pub headers: HeaderMap,
     /// When its tools get a prefix.

@@ -133,6 +133,7 @@ impl Session {
             "protocolVersion": negotiate(&requested.unwrap_or_default()),
             // Clients heed `list_changed` only if it was declared here.
             "capabilities": {
+                "completions": {},
                 "prompts": {"listChanged": true},
                 "resources": {"listChanged": true},
                 "tools": {"listChanged": true},
@@ -149,7 +150,7 @@ impl Session {
         let mut result = json!({
             "resultType": "complete",
             "supportedVersions": [MODERN],
-            "capabilities": {"prompts": {}, "resources": {}, "tools": {}},
+            "capabilities": {"completions": {}, "prompts": {}, "resources": {}, "tools": {}},
             "ttlMs": 0,
             "cacheScope": "private",
             "_meta": {"io.modelcontextprotocol/serverInfo": server_info()},

@@ -2,86 +2,23 @@
 //! nothing changes but the id and a renamed tool. Pure.
 
 pub(super) mod input;
-
-use std::borrow::Cow;
+mod target;
 
 use bytes::Bytes;
 use serde_json::json;
 
-use crate::upstream::mirror::{self, MirroredParam};
-use crate::upstream::{Live, Request, Tool, next_id};
+use crate::upstream::{Live, Request, next_id};
 use crate::wire::outgoing::code;
-use crate::wire::splice::decode;
 use crate::wire::version::{
     META_CLIENT_CAPABILITIES, META_CLIENT_INFO, META_LOG_LEVEL, META_VERSION,
 };
 use crate::wire::{Era, Line, Message, Splice, members};
 
 use super::client::Speaker;
+pub(super) use target::Target;
 
 /// By which legacy servers say that there is no such resource; modern ones must not.
 const RESOURCE_NOT_FOUND: &[u8] = b"-32002";
-
-/// What a request is for at its upstream.
-#[derive(Debug)]
-pub(super) struct Target<'a> {
-    /// The method.
-    pub(super) method: Cow<'static, str>,
-    /// The parameter that names what is asked for, if one does.
-    key: Option<&'static str>,
-    /// What the upstream itself calls it, and the same as it wrote it.
-    native: &'a str,
-    quoted: &'a [u8],
-    /// The arguments that go into headers as well.
-    mirrored: &'a [MirroredParam],
-    /// Whether doing it twice does nothing twice.
-    pub(super) repeatable: bool,
-}
-
-impl<'a> Target<'a> {
-    /// A call of this tool.
-    pub(super) fn tool(tool: &'a Tool) -> Self {
-        Self {
-            method: "tools/call".into(),
-            key: Some("name"),
-            native: &tool.name,
-            quoted: &tool.quoted_name,
-            mirrored: &tool.mirrored,
-            repeatable: tool.repeatable,
-        }
-    }
-
-    /// A request that changes nothing, for what is known by `key`.
-    pub(super) fn read(
-        method: &'static str,
-        key: &'static str,
-        native: &'a str,
-        quoted: &'a [u8],
-    ) -> Self {
-        Self {
-            method: method.into(),
-            key: Some(key),
-            native,
-            quoted,
-            mirrored: &[],
-            repeatable: true,
-        }
-    }
-}
-
-impl Target<'static> {
-    /// A request that only an extension knows: whatever it does, it is not to be done twice.
-    pub(super) fn extension(method: &str) -> Self {
-        Self {
-            method: method.to_owned().into(),
-            key: None,
-            native: "",
-            quoted: b"",
-            mirrored: &[],
-            repeatable: false,
-        }
-    }
-}
 
 /// A client's request as its upstream is to get it. `input` are members for the parameters:
 /// what the upstream asked for before.
@@ -98,47 +35,31 @@ pub(super) fn request(
         splice.replace(span, id.to_string().into_bytes());
     }
     let params = message.params_span().unwrap_or_default();
-    for named in target
-        .key
-        .into_iter()
-        .flat_map(|key| message.params_named(key))
-    {
-        if decode(named.value()).as_deref() != Some(target.native) {
-            splice.replace(named.span_from(params.start), target.quoted);
-        }
-    }
-    adapt_meta(&mut splice, message, speaker, live);
-    if let Some(input) = input {
-        splice.add_members(params.clone(), input);
-    }
+    target.rename(&mut splice, message);
+    let meta = adapt_meta(&mut splice, message, speaker, live);
+    let added: Vec<_> = meta.into_iter().chain(input.map(str::to_owned)).collect();
+    add_params(&mut splice, message, &added.join(","));
     if (speaker.era, live.era) == (Era::Modern, Era::Legacy) && input::is_retry(message) {
-        splice.remove_members(params.clone(), |member| {
-            input::MEMBERS.contains(&&*member.key())
-        });
+        splice.remove_members(params, |member| input::MEMBERS.contains(&&*member.key()));
     }
-    let arguments = match (live.era, target.mirrored.is_empty()) {
-        (Era::Modern, false) => message.param("arguments"),
-        _ => None,
-    };
-    let arguments = arguments.and_then(|member| std::str::from_utf8(member.value()).ok());
     Request {
         id,
         method: target.method.clone(),
         body: splice.finish().into(),
-        name: target
-            .key
-            .filter(|_| live.era == Era::Modern)
-            .map(|_| target.native.into()),
-        mirrored: arguments
-            .map(|text| mirror::mirror(target.mirrored, text))
-            .unwrap_or_default(),
+        name: target.name_header(live.era),
+        mirrored: target.mirrored(message, live.era),
     }
 }
 
 /// A modern upstream wants the client's facts with every request; a legacy one got them in the
 /// handshake, and one that knows both eras would take them for a modern request
-/// (MCP 2026-07-28 § Versioning, Backward Compatibility).
-fn adapt_meta(splice: &mut Splice<'_>, message: &Message, speaker: &Speaker, live: &Live) {
+/// (MCP 2026-07-28 § Versioning, Backward Compatibility). The parameter that is missing comes back.
+fn adapt_meta(
+    splice: &mut Splice<'_>,
+    message: &Message,
+    speaker: &Speaker,
+    live: &Live,
+) -> Option<String> {
     let params = message.params_span().unwrap_or_default();
     let meta = message.param("_meta");
     let meta = meta.map(|meta| meta.span_from(params.start));
@@ -147,10 +68,8 @@ fn adapt_meta(splice: &mut Splice<'_>, message: &Message, speaker: &Speaker, liv
             splice.add_members(meta, speaker.identity.meta_members());
         }
         (Era::Legacy, Era::Modern, None) => {
-            splice.add_members(
-                params,
-                format!("\"_meta\":{{{}}}", speaker.identity.meta_members()),
-            );
+            let members = speaker.identity.meta_members();
+            return Some(format!("\"_meta\":{{{members}}}"));
         }
         (Era::Modern, Era::Legacy, Some(meta)) => {
             let modern = [
@@ -162,6 +81,23 @@ fn adapt_meta(splice: &mut Splice<'_>, message: &Message, speaker: &Speaker, liv
             splice.remove_members(meta, |member| modern.contains(&&*member.key()));
         }
         _ => {}
+    }
+    None
+}
+
+/// Adds parameters, which a request may have none of.
+fn add_params(splice: &mut Splice<'_>, message: &Message, added: &str) {
+    match (message.params(), message.params_span()) {
+        _ if added.is_empty() => {}
+        (Some([b'{', ..]), Some(params)) => {
+            splice.add_members(params, added);
+        }
+        // By their places, which MCP does not have.
+        (Some(_), _) => {}
+        (None, _) => {
+            let whole = 0..message.bytes().len();
+            splice.add_members(whole, format!("\"params\":{{{added}}}"));
+        }
     }
 }
 

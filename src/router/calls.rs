@@ -1,5 +1,6 @@
 //! `tools/call`: the right upstream for a tool, by the catalog.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use tracing::debug;
@@ -10,7 +11,7 @@ use super::relay::{Answer, Relayed};
 use crate::catalog::Route;
 use crate::upstream::{TransportError, Upstream, UpstreamError};
 use crate::wire::outgoing::code;
-use crate::wire::splice::decode;
+use crate::wire::splice::{Member, decode};
 use crate::wire::{Era, Line, Message};
 
 impl Router {
@@ -88,7 +89,7 @@ impl Router {
 
     /// The one parameter of this name; without it the request is refused.
     pub(super) async fn only(&self, request: &Message, key: &str) -> Option<String> {
-        match only(request, key) {
+        match only_text(request.params_named(key), key, "the parameters") {
             Ok(value) => Some(value),
             Err(reason) => {
                 self.refuse(request, code::INVALID_PARAMS, &reason).await;
@@ -98,14 +99,17 @@ impl Router {
     }
 }
 
-/// The one parameter of this name, a string. Two are refused: we would check one, and the
+/// The one member called `key` of what stands in `place`, a string. Two are refused: we would check one, and the
 /// upstream might use the other.
-fn only(message: &Message, key: &str) -> Result<String, String> {
-    let mut values = message.params_named(key);
+pub(super) fn only_text<'a>(
+    mut values: impl Iterator<Item = Member<'a>>,
+    key: &str,
+    place: &str,
+) -> Result<String, String> {
     let (value, second) = (values.next(), values.next());
     if second.is_some() {
-        return Err(format!("`{key}` stands twice in the parameters"));
+        return Err(format!("`{key}` stands twice in {place}"));
     }
-    let value = value.and_then(|value| decode(value.value()).map(std::borrow::Cow::into_owned));
-    value.ok_or_else(|| format!("the parameters lack `{key}`, a string"))
+    let value = value.and_then(|value| decode(value.value()).map(Cow::into_owned));
+    value.ok_or_else(|| format!("`{key}`, a string, is missing in {place}"))
 }

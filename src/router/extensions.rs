@@ -11,8 +11,7 @@ use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};
 
 /// Requests of MCP that are not served: between eras they would have to be translated.
-const OF_MCP: [&str; 14] = [
-    "completion/complete",
+const OF_MCP: [&str; 13] = [
     "initialize",
     "logging/setLevel",
     "ping",

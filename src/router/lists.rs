@@ -9,8 +9,8 @@ use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use super::Router;
-use crate::catalog::{Items, Owner};
-use crate::upstream::{Kind, TransportError, Upstream};
+use crate::catalog::{Items, Reach, reach};
+use crate::upstream::{Item, Kind, TransportError, Upstream};
 use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};
 
@@ -139,20 +139,31 @@ impl Router {
         list_result("tools", &catalog.tools(), client)
     }
 
-    /// Who answers for a prompt's name or a URI, by the last listing of the kind, or a new one
-    /// when that lacks it and some upstream was not in it.
-    pub(super) async fn owner(&self, kind: Kind, key: &str) -> Option<Owner> {
-        let find = |items: &Items| match kind {
-            Kind::ResourceTemplates => items.template_owner(key).cloned(),
-            Kind::Prompts | Kind::Resources => items.owner(key).cloned(),
-        };
-        let (items, is_whole) = match self.listed.get(kind) {
-            Some(last) => last,
-            None => (self.read_items(kind).await, true),
-        };
-        match find(&items) {
-            None if !is_whole => find(&*self.read_items(kind).await),
-            owner => owner,
+    /// Who answers for a prompt's name, a URI or a template, and its own item.
+    pub(super) async fn owner(&self, kind: Kind, key: &str) -> Option<(&Upstream, Item)> {
+        let items = self.items_with(kind, |items| items.owner(key).is_some());
+        let items = items.await;
+        let owner = items.owner(key)?;
+        Some((self.upstreams.get(owner.upstream)?, owner.item.clone()))
+    }
+
+    /// Who is to be asked for a URI that nobody is the [`Self::owner`] of.
+    pub(super) async fn reach(&self, uri: &str) -> Reach {
+        let configs = self.upstreams.iter().map(Upstream::config);
+        let filters: Vec<_> = configs.map(|config| &config.resources).collect();
+        let resources = self.items_with(Kind::Resources, |_| true).await;
+        let find = |templates: &Items| reach(uri, &filters, &resources, templates);
+        let has_one = |templates: &Items| matches!(find(templates), Reach::Template(_));
+        let templates = self.items_with(Kind::ResourceTemplates, has_one).await;
+        find(&templates)
+    }
+
+    /// The last listing of a kind, or a new one when that lacks what `has` looks for and some
+    /// upstream was not in it.
+    async fn items_with(&self, kind: Kind, has: impl Fn(&Items) -> bool) -> Arc<Items> {
+        match self.listed.get(kind) {
+            Some((items, is_whole)) if is_whole || has(&items) => items,
+            _ => self.read_items(kind).await,
         }
     }
 
@@ -161,6 +172,8 @@ impl Router {
         self.heard().await;
         let changes = self.listed.changes(kind);
         let all = self.upstreams.iter().map(|upstream| async move {
+            // What it has is not known while it is away.
+            upstream.ready()?;
             if !upstream.offers(kind) {
                 return Some(Vec::new());
             }
@@ -180,8 +193,8 @@ impl Router {
                 .iter()
                 .all(|upstream| upstream.ready().is_some());
         let configs = self.upstreams.iter().map(Upstream::config);
-        let items = configs.zip(all.into_iter().map(Option::unwrap_or_default));
-        let items = Items::merge(kind, items.collect(), self.limits.tool_name_length);
+        let items = configs.zip(all).collect();
+        let items = Items::merge(kind, items, self.limits.tool_name_length);
         debug!(kind = kind.member(), count = items.len(), "listed");
         let items = Arc::new(items);
         self.listed.set(kind, (items.clone(), is_whole), changes);

@@ -6,6 +6,7 @@ mod asks;
 mod bridge;
 mod calls;
 mod client;
+mod completion;
 mod events;
 mod extensions;
 mod inflight;
@@ -68,6 +69,7 @@ enum Asked {
     Tools,
     Prompt,
     Resource,
+    Completion,
     Items(Kind),
 }
 
@@ -78,6 +80,7 @@ impl Asked {
             "tools/list" => Self::Tools,
             "prompts/get" => Self::Prompt,
             "resources/read" => Self::Resource,
+            "completion/complete" => Self::Completion,
             method => Self::Items(Kind::listed_by(method)?),
         })
     }
@@ -135,6 +138,7 @@ impl Router {
             Some(Asked::Tools) => self.list_tools(request, client).await,
             Some(Asked::Prompt) => self.get_prompt(request, client).await,
             Some(Asked::Resource) => self.read_resource(request, client).await,
+            Some(Asked::Completion) => self.complete(request, client).await,
             Some(Asked::Items(kind)) => self.list_items(request, kind, client).await,
             None => self.ask_extension(request, client).await,
         }

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::Router;
 use super::bridge::Target;
 use super::relay::Relayed;
-use crate::catalog::Owner;
+use crate::catalog::Reach;
 use crate::upstream::{Kind, Upstream};
 use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};
@@ -35,20 +35,16 @@ impl Router {
 
     async fn get(self: &Arc<Self>, request: &Relayed) -> Line {
         let name = &request.subject;
-        let owner = self.owner(Kind::Prompts, name).await;
-        let upstream = owner
-            .as_ref()
-            .and_then(|owner| self.upstreams.get(owner.upstream));
-        let (Some(Owner { item, .. }), Some(upstream)) = (&owner, upstream) else {
-            let text = format!("unknown prompt `{name}`; list the prompts again");
-            return request.refused(code::INVALID_PARAMS, &text);
+        let Some((upstream, item)) = self.owner(Kind::Prompts, name).await else {
+            return request.refused(code::INVALID_PARAMS, &unknown_prompt(name));
         };
         let target = Target::read("prompts/get", "name", &item.key, &item.quoted_key);
         self.read_from(request, &target, upstream).await.0
     }
 
     /// Asks who lists the resource, or has a template for it; nobody else knowing it, everyone
-    /// who has resources, in the order of the configuration, until one has it.
+    /// who has resources, in the order of the configuration, until one has it. No upstream is
+    /// asked for what its own filter keeps out.
     async fn read(self: &Arc<Self>, request: &Relayed) -> Line {
         let uri = &request.subject;
         let quoted = json!(uri).to_string();
@@ -61,27 +57,31 @@ impl Router {
             }
         }
         refused.unwrap_or_else(|| {
-            let text = format!("no server has the resource `{uri}`; list the resources again");
+            let text = format!(
+                "no server has the resource `{uri}`; it may be filtered out or gone: list the \
+                 resources again"
+            );
             request.refused(code::INVALID_PARAMS, &text)
         })
     }
 
     async fn who_has(&self, uri: &str) -> Vec<&Upstream> {
-        let mut owner = self.owner(Kind::Resources, uri).await;
-        if owner.is_none() {
-            owner = self.owner(Kind::ResourceTemplates, uri).await;
+        if let Some((upstream, _)) = self.owner(Kind::Resources, uri).await {
+            return vec![upstream];
         }
-        match owner.and_then(|owner| self.upstreams.get(owner.upstream)) {
-            Some(upstream) => vec![upstream],
-            None => {
+        let at = |upstream| self.upstreams.get(upstream);
+        match self.reach(uri).await {
+            Reach::Template(upstream) => at(upstream).into_iter().collect(),
+            Reach::Unnamed(upstreams) => {
                 let offering = |upstream: &&Upstream| upstream.offers(Kind::Resources);
-                self.upstreams.iter().filter(offering).collect()
+                let all = upstreams.into_iter().filter_map(at);
+                all.filter(offering).collect()
             }
         }
     }
 
     /// The line that answers the request, and whether it carries a result.
-    async fn read_from(
+    pub(super) async fn read_from(
         self: &Arc<Self>,
         request: &Relayed,
         target: &Target<'_>,
@@ -94,4 +94,9 @@ impl Router {
             .is_ok_and(|response| response.error().is_none());
         (request.answered(upstream, answer), has_result)
     }
+}
+
+/// What to say of a prompt that nobody has.
+pub(super) fn unknown_prompt(name: &str) -> String {
+    format!("unknown prompt `{name}`; it may be filtered out or gone: list the prompts again")
 }

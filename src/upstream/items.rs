@@ -86,6 +86,8 @@ pub struct Item {
     pub key: Box<str>,
     /// The same as the upstream wrote it: a JSON string, a slice of the definition.
     pub quoted_key: Bytes,
+    /// What else it is called: its decoded `name`, if that is not the key.
+    name: Option<Box<str>>,
     /// Its definition, a slice of the page that it came on.
     pub definition: Bytes,
 }
@@ -94,14 +96,27 @@ impl Item {
     /// An item by its definition, a JSON object; `None` without a key that could be asked for.
     #[must_use]
     pub fn read(definition: Bytes, kind: Kind) -> Option<Self> {
-        let key = members(&definition)
-            .filter(|member| member.key() == kind.key())
-            .last()?;
+        let (mut key, mut name) = (None, None);
+        for member in members(&definition) {
+            match &*member.key() {
+                found if found == kind.key() => key = Some(member),
+                "name" => name = Some(member),
+                _ => {}
+            }
+        }
+        let key = key?;
         Some(Self {
             key: decode(key.value())?.into(),
             quoted_key: definition.slice_ref(key.value()),
+            name: name.and_then(|name| decode(name.value()).map(Box::from)),
             definition,
         })
+    }
+
+    /// What it goes by, for a filter: its key and its name.
+    #[must_use]
+    pub fn names(&self) -> [&str; 2] {
+        [&self.key, self.name.as_deref().unwrap_or(&self.key)]
     }
 }
 

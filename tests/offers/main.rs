@@ -1,9 +1,11 @@
 //! Prompts, resources and resource templates: listed from every upstream that has them, and
-//! asked for at the one whose they are.
+//! asked for at the one whose they are, unless a filter keeps them out.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod changes;
+mod completion;
+mod filters;
 mod listing;
 mod prompts;
 mod reading;

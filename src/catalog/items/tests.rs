@@ -12,12 +12,25 @@ fn upstreams(json: &str) -> Vec<config::Upstream> {
 
 /// As many upstreams as there are offers, `a`, `b` and so on, each with these definitions.
 fn merged(kind: Kind, offers: &[&[&str]]) -> Items {
-    let names = ["a", "b", "c"].iter().zip(offers);
-    let entries = names.map(|(name, _)| json!({"name": name, "url": "https://x.example/"}));
+    let unfiltered: Vec<_> = offers.iter().map(|_| json!({})).collect();
+    filtered(kind, &unfiltered, offers)
+}
+
+/// The same, each with these further keys in its configuration.
+fn filtered(kind: Kind, extra: &[serde_json::Value], offers: &[&[&str]]) -> Items {
+    let entries = ["a", "b", "c"].iter().zip(extra).map(|(name, extra)| {
+        let mut entry = extra.clone();
+        entry["name"] = json!(name);
+        entry["url"] = json!("https://x.example/");
+        entry
+    });
     let config = upstreams(&json!(entries.collect::<Vec<_>>()).to_string());
-    let items = |definitions: &&[&str]| definitions.iter().map(|text| item(kind, text)).collect();
-    let offered = config.iter().zip(offers.iter().map(items)).collect();
-    Items::merge(kind, offered, 64)
+    let items = |definitions: &&[&str]| {
+        let items = definitions.iter().map(|text| item(kind, text));
+        Some(items.collect())
+    };
+    let listed = config.iter().zip(offers.iter().map(items)).collect();
+    Items::merge(kind, listed, 64)
 }
 
 fn item(kind: Kind, definition: &str) -> Item {
@@ -32,20 +45,6 @@ fn definitions(items: &Items) -> String {
 fn owner<'a>(items: &'a Items, key: &str) -> Option<(usize, &'a str)> {
     let owner = items.owner(key);
     owner.map(|owner| (owner.upstream, &*owner.item.key))
-}
-
-fn templates(offers: &[&[&str]]) -> Items {
-    let define = |uri: &&str| json!({"uriTemplate": uri, "name": "n"}).to_string();
-    let offers: Vec<Vec<String>> = offers
-        .iter()
-        .map(|uris| uris.iter().map(define).collect())
-        .collect();
-    let offers: Vec<Vec<&str>> = offers
-        .iter()
-        .map(|definitions| definitions.iter().map(String::as_str).collect())
-        .collect();
-    let offers: Vec<&[&str]> = offers.iter().map(Vec::as_slice).collect();
-    merged(Kind::ResourceTemplates, &offers)
 }
 
 #[test]
@@ -81,7 +80,7 @@ fn a_prompt_is_named_as_the_configuration_says() {
             r#"[{{"name":"a","url":"https://x.example/"}},{{"name":"b","url":"https://x.example/","prefix":{prefix}}}]"#
         ));
         let ask = || vec![item(Kind::Prompts, r#"{"name":"ask"}"#)];
-        let offered = config.iter().map(|config| (config, ask())).collect();
+        let offered = config.iter().map(|config| (config, Some(ask()))).collect();
         definitions(&Items::merge(Kind::Prompts, offered, 64))
     };
     for (prefix, second) in [
@@ -131,35 +130,78 @@ fn nothing_merged_is_an_empty_list() {
         let items = merged(kind, &[&[], &[]]);
         assert_eq!(definitions(&items), "[]");
         assert!(items.is_empty());
-        assert!(items.template_owner("x://1").is_none());
     }
 }
 
 #[test]
-fn a_uri_is_its_whose_template_begins_with_the_most_of_it() {
-    let items = templates(&[
-        &["file:///{path}", "{any}://é/x"],
-        &["file:///logs/{day}", "file:///logs/fixed", "ü://{ä}"],
-        &["file:///logs/{hour}", "https://{host}/{path}"],
-    ]);
-    for (uri, expected) in [
-        ("file:///readme", Some("file:///{path}")),
-        ("file:///", Some("file:///{path}")),
-        // Of templates with equal beginnings, that of the first upstream.
-        ("file:///logs/1", Some("file:///logs/{day}")),
-        ("file:///logs/fixed", Some("file:///logs/fixed")),
-        ("https://h/p", Some("https://{host}/{path}")),
-        ("ü://x", Some("ü://{ä}")),
-        // A template that begins with an expression may make anything.
-        ("other:", Some("{any}://é/x")),
-        ("", Some("{any}://é/x")),
-    ] {
-        let found = items.template_owner(uri);
-        let found = found.map(|owner| &*owner.item.key);
-        assert_eq!(found, expected, "{uri}");
+fn what_is_filtered_out_is_not_shown_and_takes_no_name() {
+    let prompts = filtered(
+        Kind::Prompts,
+        &[
+            json!({"ignore_prompts": ["ask"]}),
+            json!({"include_prompts": ["A*"]}),
+        ],
+        &[
+            &[r#"{"name":"ask"}"#, r#"{"name":"all"}"#],
+            &[
+                r#"{"name":"ask"}"#,
+                r#"{"name":"all"}"#,
+                r#"{"name":"plan"}"#,
+            ],
+        ],
+    );
+    assert_eq!(
+        definitions(&prompts),
+        r#"[{"name":"all"},{"name":"ask"},{"name":"b__all"}]"#
+    );
+    assert_eq!(owner(&prompts, "ask"), Some((1, "ask")));
+    assert_eq!(owner(&prompts, "b__all"), Some((1, "all")));
+    for hidden in ["plan", "b__ask", "b__plan"] {
+        assert_eq!(owner(&prompts, hidden), None, "{hidden}");
     }
-    let items = templates(&[&["file:///{path}"]]);
-    for uri in ["file://x", "File:///x", ""] {
-        assert!(items.template_owner(uri).is_none(), "{uri}");
+}
+
+#[test]
+fn a_resource_is_filtered_by_its_uri_and_its_name() {
+    for (kind, key) in [
+        (Kind::Resources, "uri"),
+        (Kind::ResourceTemplates, "uriTemplate"),
+    ] {
+        let define = |uri: &str, name: &str| format!(r#"{{"{key}":"{uri}", "name":"{name}"}}"#);
+        let all = [
+            define("x://{1}", "one"),
+            define("x://{2}", "two"),
+            define("y://{3}", "one"),
+            define("y://{4}", "four"),
+        ];
+        let each: Vec<_> = all.iter().map(String::as_str).collect();
+        for (extra, shown) in [
+            (json!({"include_resources": ["X://*"]}), vec![0, 1]),
+            (
+                json!({"include_resources": ["x://*", "One"]}),
+                vec![0, 1, 2],
+            ),
+            (json!({"ignore_resources": ["one"]}), vec![1, 3]),
+            (json!({"ignore_resources": ["x*"]}), vec![2, 3]),
+            (
+                json!({"include_resources": "x*", "ignore_resources": "one"}),
+                vec![1],
+            ),
+            (
+                json!({"include_prompts": "no", "ignore_tools": "*"}),
+                vec![0, 1, 2, 3],
+            ),
+        ] {
+            let expected: Vec<_> = shown.iter().map(|at| each[*at]).collect();
+            let items = filtered(kind, std::slice::from_ref(&extra), &[&each]);
+            let expected = format!("[{}]", expected.join(","));
+            assert_eq!(definitions(&items), expected, "{extra}");
+            assert_eq!(owner(&items, "y://{4}").is_some(), shown.contains(&3));
+        }
+        // What the first one keeps out is the second one's.
+        let extra = [json!({"ignore_resources": "one"}), json!({})];
+        let items = filtered(kind, &extra, &[&each[..1], &each[..1]]);
+        assert_eq!(definitions(&items), format!("[{}]", each[0]));
+        assert_eq!(owner(&items, "x://{1}"), Some((1, "x://{1}")));
     }
 }

@@ -23,6 +23,28 @@ fn an_item_is_known_by_the_key_of_its_kind() {
 }
 
 #[test]
+fn an_item_goes_by_its_key_and_its_name() {
+    for (definition, kind, names) in [
+        (r#"{"name":"n","uri":"u"}"#, Kind::Prompts, ["n", "n"]),
+        (
+            r#"{"name":"\u006e","uri":"u"}"#,
+            Kind::Resources,
+            ["u", "n"],
+        ),
+        (r#"{"uri":"u","title":"n"}"#, Kind::Resources, ["u", "u"]),
+        (r#"{"uri":"u","name":7}"#, Kind::Resources, ["u", "u"]),
+        (
+            r#"{"name":"a","uriTemplate":"t","name":"n"}"#,
+            Kind::ResourceTemplates,
+            ["t", "n"],
+        ),
+    ] {
+        let item = read(definition, kind).unwrap();
+        assert_eq!(item.names(), names, "{definition}");
+    }
+}
+
+#[test]
 fn of_a_repeated_key_the_last_counts() {
     let item = read(r#"{"name":"a","name":"b"}"#, Kind::Prompts).unwrap();
     assert_eq!(&*item.key, "b");
