@@ -26,6 +26,8 @@ pub struct Client {
     pub(super) next_id: u64,
     /// Whether the requests made for the test carry the metadata of the modern era.
     pub(super) modern: bool,
+    /// What those requests declare, and what `initialize` declared.
+    pub(super) capabilities: serde_json::Value,
     _home: Arc<TempDir>,
 }
 
@@ -40,6 +42,7 @@ impl Client {
             taken: BTreeSet::new(),
             next_id: 1,
             modern: true,
+            capabilities: serde_json::json!({}),
             _home: home,
         }
     }

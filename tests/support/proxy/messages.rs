@@ -16,7 +16,8 @@ impl Client {
 
     /// Sends a request of the modern era, adding what it needs in `_meta`.
     pub async fn modern(&mut self, method: &str, params: Value) -> Value {
-        self.request(method, with_meta(params)).await
+        let params = self.with_meta(params);
+        self.request(method, params).await
     }
 
     /// Sends a request and gives its id, for [`Client::response`].
@@ -45,18 +46,6 @@ impl Client {
         value(&line.await)
     }
 
-    /// Waits for the next request of `method` from the proxy.
-    pub async fn incoming_request(&mut self, method: &str) -> Value {
-        let line = self.take(method, |line| Envelope::of(line).asks(method, true));
-        value(&line.await)
-    }
-
-    /// Answers a request from the proxy.
-    pub async fn respond(&mut self, request: &Value, result: Value) {
-        let response = json!({"jsonrpc": "2.0", "id": request["id"], "result": result});
-        self.send_line(response.to_string()).await;
-    }
-
     /// Goes through the handshake of 2025-11-25 and gives the result of `initialize`.
     ///
     /// From then on the calls below are of the legacy era; before, of the modern one.
@@ -71,6 +60,7 @@ impl Client {
             "capabilities": capabilities,
             "clientInfo": {"name": "test", "version": "1"},
         });
+        self.capabilities = params["capabilities"].clone();
         let mut response = self.request("initialize", params).await;
         self.notify("notifications/initialized", json!({})).await;
         self.modern = false;
@@ -132,7 +122,7 @@ impl Client {
 
     /// Opens a modern subscription and gives the acknowledgement, whose id is that of the request.
     pub async fn listen(&mut self, notifications: Value) -> Value {
-        let params = with_meta(json!({"notifications": notifications}));
+        let params = self.with_meta(json!({"notifications": notifications}));
         self.send_request("subscriptions/listen", params).await;
         self.notification("notifications/subscriptions/acknowledged")
             .await

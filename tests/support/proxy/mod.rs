@@ -1,6 +1,7 @@
 //! The proxy itself: its binary, launched as a client launches it, with nothing of this process's
 //! environment and a home directory of its own.
 
+mod asked;
 mod client;
 mod messages;
 mod output;

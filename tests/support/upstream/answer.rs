@@ -48,13 +48,14 @@ pub(super) fn knows(state: &State, method: &str) -> bool {
     method == "tools/call"
         || handshake.contains(&method)
         || state.script.answers.contains_key(method)
+        || state.script.in_steps.contains_key(method)
         || listed_by(method).is_some_and(|member| state.script.offers.contains_key(member))
 }
 
 /// Answers a request in JSON, or on a stream of its own where the script wants that, or says
 /// something before its answer.
 pub(super) async fn reply_to(state: &Arc<State>, request: Request) -> Reply {
-    let in_steps = request.is("tools/call") && state.script.on_call_in_steps.is_some();
+    let in_steps = state.script.in_steps.contains_key(&request.rpc_method());
     let mut call = Call {
         request,
         state: state.clone(),
@@ -76,6 +77,10 @@ pub(super) async fn answer(call: Call) -> Vec<u8> {
     if let Some(told) = state.script.answers.get(&method) {
         return whole(&request, told(&request));
     }
+    let in_steps = state.script.in_steps.get(&method);
+    if let Some(in_steps) = in_steps.filter(|_| method != "tools/call") {
+        return whole(&request, in_steps(call).await);
+    }
     if let Some(member) = listed_by(&method).filter(|_| knows(&state, &method)) {
         let offers = state.offers.lock().unwrap();
         return list(&state, &request, member, &offers[member]);
@@ -89,7 +94,7 @@ pub(super) async fn answer(call: Call) -> Vec<u8> {
             }
             let body = request.body.clone();
             state.calls.send_modify(|calls| calls.push(body));
-            let answer = match (&state.script.on_call, &state.script.on_call_in_steps) {
+            let answer = match (&state.script.on_call, in_steps) {
                 (_, Some(in_steps)) => in_steps(call).await,
                 (Some(at_once), None) => at_once(&request),
                 (None, None) => echo(&state, &request),

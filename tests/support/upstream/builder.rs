@@ -39,7 +39,8 @@ pub struct Builder {
     pub(super) offers: HashMap<String, Vec<String>>,
     pub(super) answers: HashMap<String, Arc<Answer>>,
     pub(super) on_call: Option<Arc<Answer>>,
-    pub(super) on_call_in_steps: Option<Arc<AnswerInSteps>>,
+    /// By method, `tools/call` included.
+    pub(super) in_steps: HashMap<String, Arc<AnswerInSteps>>,
     pub(super) intercept: Option<Box<Intercept>>,
     pub(super) guard: Option<Box<Guard>>,
 }
@@ -58,7 +59,7 @@ impl Builder {
             offers: HashMap::new(),
             answers: HashMap::new(),
             on_call: None,
-            on_call_in_steps: None,
+            in_steps: HashMap::new(),
             intercept: None,
             guard: None,
         }
@@ -122,12 +123,23 @@ impl Builder {
 
     /// Answers calls as [`Builder::reply_with`] does, in its own time and after messages of its own.
     #[must_use]
-    pub fn on_call<F, R>(mut self, answer: F) -> Self
+    pub fn on_call<F, R>(self, answer: F) -> Self
     where
         F: Fn(Call) -> R + Send + Sync + 'static,
         R: Future<Output = Vec<u8>> + Send + 'static,
     {
-        self.on_call_in_steps = Some(Arc::new(move |call| Box::pin(answer(call))));
+        self.on_request("tools/call", answer)
+    }
+
+    /// Answers every request of `method` as [`Builder::on_call`] answers calls.
+    #[must_use]
+    pub fn on_request<F, R>(mut self, method: &str, answer: F) -> Self
+    where
+        F: Fn(Call) -> R + Send + Sync + 'static,
+        R: Future<Output = Vec<u8>> + Send + 'static,
+    {
+        let in_steps: Arc<AnswerInSteps> = Arc::new(move |call| Box::pin(answer(call)));
+        self.in_steps.insert(method.to_owned(), in_steps);
         self
     }
 

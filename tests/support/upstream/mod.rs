@@ -11,6 +11,7 @@ mod http_sse;
 mod legacy;
 mod modern;
 mod state;
+mod voice;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use builder::Kind;
 pub use builder::{Builder, tool};
 pub use state::Call;
 use state::State;
+pub use voice::Voice;
 
 /// A server of Streamable HTTP as it was from 2025-03-26 to 2025-11-25, with sessions.
 pub fn legacy() -> Builder {
@@ -96,6 +98,41 @@ impl Upstream {
     /// A modern server adds the subscription to `params` and reaches those who asked for `method`.
     pub async fn notify(&self, method: &str, params: &str) {
         self.state.notify(method, params).await;
+    }
+
+    /// The server's own stream that was opened last, once a legacy client has opened one.
+    pub async fn voice(&self) -> Voice {
+        Voice::aside(&self.state, None).await
+    }
+
+    /// Waits for the first notification or response of a legacy client, past ones included, that
+    /// `wanted` accepts, and gives its body.
+    pub async fn told(&self, what: &str, wanted: impl Fn(&Request) -> bool) -> Vec<u8> {
+        self.state.told(what, wanted).await
+    }
+
+    /// Waits for the first request of `method`, past ones included.
+    pub async fn asked(&self, method: &str) -> Request {
+        self.raw.wait_for(|request| request.is(method)).await
+    }
+
+    /// The requests of `method` so far, and the notifications.
+    pub fn asks(&self, method: &str) -> Vec<Request> {
+        let mut requests = self.raw.requests();
+        requests.retain(|request| request.is(method));
+        requests
+    }
+
+    /// The responses so far.
+    pub fn responses(&self) -> Vec<Request> {
+        let mut requests = self.raw.requests();
+        requests.retain(|request| request.method == "POST" && request.rpc_method().is_empty());
+        requests
+    }
+
+    /// Says on each subscription that the server ends it (MCP 2026-07-28 § Cancellation).
+    pub async fn cancel_subscriptions(&self) {
+        self.state.cancel_subscriptions().await;
     }
 
     /// Ends the server's streams; the clients may open them again.

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::super::raw::{Reply, Request, event};
 use super::super::within;
-use super::Builder;
+use super::{Builder, Voice};
 
 /// How many messages a stream holds before the server waits for its client.
 const STREAM_BUFFER: usize = 1024;
@@ -52,8 +52,12 @@ impl State {
 
     /// A session id not given before.
     pub(super) fn new_session(&self) -> String {
-        let number = self.next_session.fetch_add(1, Ordering::Relaxed);
-        format!("session-{number}")
+        format!("session-{}", self.number())
+    }
+
+    /// A number not given before.
+    pub(super) fn number(&self) -> usize {
+        self.next_session.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Opens a stream of the server and says `first` on it; an older one of the session ends.
@@ -89,7 +93,8 @@ impl State {
     pub(super) async fn notify(&self, method: &str, params: &str) {
         let params: Value = serde_json::from_str(params).unwrap();
         let streams = &mut self.streams.subscribe();
-        let listens = |stream: &Stream| !stream.sender.is_closed() && stream.listens_for(method);
+        let listens =
+            |stream: &Stream| !stream.sender.is_closed() && stream.listens_for(method, &params);
         let ready = streams.wait_for(|streams| streams.iter().any(listens));
         let sends: Vec<_> = within(&format!("a client to listen for {method}"), ready)
             .await
@@ -104,13 +109,29 @@ impl State {
         }
     }
 
+    pub(super) async fn cancel_subscriptions(&self) {
+        let streams = self.streams.borrow();
+        let subscriptions = streams.iter().filter_map(|stream| {
+            let (id, _) = stream.subscription.as_ref()?;
+            let params = format!(r#"{{"requestId":{id}}}"#);
+            let method = "notifications/cancelled";
+            let message = format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{params}}}"#);
+            Some((stream.sender.clone(), message))
+        });
+        let subscriptions: Vec<_> = subscriptions.collect();
+        drop(streams);
+        for (sender, message) in subscriptions {
+            sender.send(event(message).into()).await.ok();
+        }
+    }
+
     /// Keeps a notification or a response of a client.
     pub(super) fn keep(&self, message: Request) {
         self.told.send_modify(|told| told.push(message));
     }
 
     /// Waits for the first notification or response, past ones included, that `wanted` accepts.
-    async fn told(&self, what: &str, wanted: impl Fn(&Request) -> bool) -> Vec<u8> {
+    pub(super) async fn told(&self, what: &str, wanted: impl Fn(&Request) -> bool) -> Vec<u8> {
         let told = &mut self.told.subscribe();
         let found = told.wait_for(|told| told.iter().any(&wanted));
         let told = within(what, found).await.unwrap();
@@ -119,15 +140,19 @@ impl State {
 }
 
 impl Stream {
-    fn listens_for(&self, method: &str) -> bool {
+    fn listens_for(&self, method: &str, params: &Value) -> bool {
         let Some((_, filter)) = &self.subscription else {
             return true;
         };
+        if method == "notifications/resources/updated" {
+            let uris = filter["resourceSubscriptions"].as_array();
+            return uris.is_some_and(|uris| uris.contains(&params["uri"]));
+        }
         let wanted = match method {
             "notifications/tools/list_changed" => &filter["toolsListChanged"],
             "notifications/prompts/list_changed" => &filter["promptsListChanged"],
             "notifications/resources/list_changed" => &filter["resourcesListChanged"],
-            _ => &filter["resourceSubscriptions"],
+            _ => &Value::Null,
         };
         !matches!(wanted, Value::Null | Value::Bool(false))
     }
@@ -153,8 +178,7 @@ pub struct Call {
 impl Call {
     /// Sends a message before the answer, on the same stream.
     pub async fn send(&self, message: impl AsRef<[u8]>) {
-        let stream = self.stream.as_ref().expect("answered without a stream");
-        stream.send(event(message).into()).await.ok();
+        self.voice().send(message).await;
     }
 
     /// Sends a progress notification, if the call gave a token for it.
@@ -171,14 +195,21 @@ impl Call {
 
     /// Sends a request of the server and waits for the body that answers it; `id` is JSON.
     pub async fn ask(&self, id: &str, method: &str, params: &str) -> Vec<u8> {
-        let request =
-            format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#);
-        self.send(request).await;
-        let answers =
-            |told: &Request| told.rpc_method().is_empty() && told.id_bytes() == Some(id.into());
-        self.state
-            .told(&format!("the answer to {method}"), answers)
-            .await
+        self.voice().ask(id, method, params).await
+    }
+
+    /// The stream of this call, on which the server can speak and ask.
+    pub fn voice(&self) -> Voice {
+        let stream = self.stream.as_ref().expect("answered without a stream");
+        Voice {
+            state: self.state.clone(),
+            stream: stream.clone(),
+        }
+    }
+
+    /// The stream of the server's own in the session of this call, once the client has opened it.
+    pub async fn aside(&self) -> Voice {
+        Voice::aside(&self.state, self.request.header("mcp-session-id")).await
     }
 
     /// Waits for the `notifications/cancelled` of this call. In the modern era there is none:

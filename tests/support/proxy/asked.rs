@@ -1,0 +1,87 @@
+//! The other way round: what the proxy asks of the client, and what the client answers.
+
+use serde_json::{Value, json};
+
+use super::super::json::bytes_of;
+use super::client::Client;
+use super::messages::with_meta;
+use super::output::{Envelope, value};
+
+impl Client {
+    /// Declares `capabilities` with each request of the modern era that is made for the test.
+    pub fn declare(&mut self, capabilities: Value) {
+        self.capabilities = capabilities;
+    }
+
+    /// Adds to `params` what the modern era wants of each request, the declared capabilities
+    /// included unless `params` has its own.
+    pub(super) fn with_meta(&self, mut params: Value) -> Value {
+        let key = "io.modelcontextprotocol/clientCapabilities";
+        if params["_meta"][key].is_null() {
+            params["_meta"][key] = self.capabilities.clone();
+        }
+        with_meta(params)
+    }
+
+    /// Sends a request in the era of this client and gives its id, for [`Client::response`].
+    pub async fn send_ask(&mut self, method: &str, params: Value) -> u64 {
+        let params = match self.modern {
+            true => self.with_meta(params),
+            false => params,
+        };
+        self.send_request(method, params).await
+    }
+
+    /// Sends a call of a tool and gives its id.
+    pub async fn send_call(&mut self, name: &str, arguments: Value) -> u64 {
+        let params = json!({"name": name, "arguments": arguments});
+        self.send_ask("tools/call", params).await
+    }
+
+    /// Waits for the next request of `method` from the proxy.
+    pub async fn incoming_request(&mut self, method: &str) -> Value {
+        value(&self.incoming_line(method).await)
+    }
+
+    /// Waits for the next request of `method` from the proxy, and gives its bytes.
+    pub async fn incoming_line(&mut self, method: &str) -> Vec<u8> {
+        self.take(method, |line| Envelope::of(line).asks(method, true))
+            .await
+    }
+
+    /// Waits for the next notification of `method`, and gives its bytes.
+    pub async fn notification_line(&mut self, method: &str) -> Vec<u8> {
+        self.take(method, |line| Envelope::of(line).asks(method, false))
+            .await
+    }
+
+    /// Answers a request from the proxy.
+    pub async fn respond(&mut self, request: &Value, result: Value) {
+        let response = json!({"jsonrpc": "2.0", "id": request["id"], "result": result});
+        self.send_line(response.to_string()).await;
+    }
+
+    /// Answers a request from the proxy, given in bytes, with this member (`"result":…` or
+    /// `"error":…`, JSON), and gives the line.
+    pub async fn answer(&mut self, request: &[u8], member: &str) -> String {
+        let id = bytes_of(request, &["id"]);
+        let line = format!(r#"{{"jsonrpc":"2.0","id":{id},{member}}}"#);
+        self.send_line(&line).await;
+        line
+    }
+
+    /// The lines so far, taken or not, whose method is `method`.
+    pub fn heard(&self, method: &str) -> Vec<Value> {
+        let lines = self.received();
+        let messages = lines.iter().map(|line| value(line));
+        messages.filter(|said| said["method"] == method).collect()
+    }
+
+    /// The requests of the proxy so far.
+    pub fn asked(&self) -> Vec<Value> {
+        let lines = self.received();
+        let messages = lines.iter().map(|line| value(line));
+        let requests = messages.filter(|said| !said["method"].is_null() && !said["id"].is_null());
+        requests.collect()
+    }
+}

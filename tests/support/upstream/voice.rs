@@ -1,0 +1,69 @@
+//! A stream on which a server speaks, and asks its client.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use super::super::raw::{Request, event};
+use super::super::within;
+use super::state::{State, Stream};
+
+/// The stream of a call, or one of the server's own.
+#[derive(Clone)]
+pub struct Voice {
+    pub(super) state: Arc<State>,
+    pub(super) stream: mpsc::Sender<Bytes>,
+}
+
+impl Voice {
+    /// The last stream of the server's own, of `session` if given, once a client has opened one.
+    pub(super) async fn aside(state: &Arc<State>, session: Option<&str>) -> Self {
+        let fits = |stream: &Stream| {
+            let of_session = session.is_none_or(|session| stream.session == session);
+            of_session && stream.subscription.is_none() && !stream.sender.is_closed()
+        };
+        let streams = &mut state.streams.subscribe();
+        let open = streams.wait_for(|streams| streams.iter().any(fits));
+        let open = within("a client to open the server's stream", open).await;
+        let open = open.unwrap();
+        let stream = open.iter().rev().find(|&stream| fits(stream)).unwrap();
+        let stream = stream.sender.clone();
+        let state = state.clone();
+        Self { state, stream }
+    }
+
+    /// Sends a message.
+    pub async fn send(&self, message: impl AsRef<[u8]>) {
+        self.stream.send(event(message).into()).await.ok();
+    }
+
+    /// Sends a request of the server and waits for the body that answers it; `id` is JSON.
+    pub async fn ask(&self, id: &str, method: &str, params: &str) -> Vec<u8> {
+        let request =
+            format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#);
+        self.ask_in_bytes(id, &request).await
+    }
+
+    /// Sends a request of the server, in these bytes, and waits for the body that answers `id`.
+    pub async fn ask_in_bytes(&self, id: &str, request: &str) -> Vec<u8> {
+        self.send(request).await;
+        let answers =
+            |told: &Request| told.rpc_method().is_empty() && told.id_bytes() == Some(id.into());
+        self.state
+            .told(&format!("the answer to {request}"), answers)
+            .await
+    }
+
+    /// Waits until the client has read all that was sent before: it answers a `ping`.
+    pub async fn read(&self) {
+        let id = format!("\"read-{}\"", self.state.number());
+        let ping = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#);
+        self.ask_in_bytes(&id, &ping).await;
+    }
+
+    /// Whether the client has closed it.
+    pub fn is_closed(&self) -> bool {
+        self.stream.is_closed()
+    }
+}
