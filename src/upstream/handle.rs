@@ -16,6 +16,7 @@ use super::exchange::Exchange;
 use super::listing::Listing;
 use super::live::{Identity, Live};
 use super::request::Request;
+use super::wanted::Wanted;
 use crate::config;
 use crate::net::Clients;
 use crate::oauth::{Authorizer, SignInError};
@@ -80,6 +81,8 @@ pub(super) struct Shared {
     pub(super) relist: Notify,
     /// The generation whose session is known to be gone.
     pub(super) expired: watch::Sender<u64>,
+    /// The resources whose updates are wanted.
+    pub(super) wanted: Wanted,
 }
 
 impl Upstream {
@@ -106,6 +109,7 @@ impl Upstream {
             wake: Notify::new(),
             relist: Notify::new(),
             expired: watch::Sender::new(0),
+            wanted: Wanted::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -258,7 +262,7 @@ impl Upstream {
 
     /// The first connection after the one of this generation; waits while one is being made, and has
     /// one made if it is down.
-    async fn live_after(&self, generation: u64) -> Result<Arc<Live>, TransportError> {
+    pub(super) async fn live_after(&self, generation: u64) -> Result<Arc<Live>, TransportError> {
         if let Some(live) = self.ready().filter(|live| live.generation > generation) {
             return Ok(live);
         }

@@ -15,6 +15,7 @@ mod pages;
 mod request;
 mod settled;
 mod transport;
+mod wanted;
 
 pub use connection::Events;
 pub use error::{Outcome, TransportError, UpstreamError, code};
@@ -25,3 +26,4 @@ pub use listing::{Listing, Tool};
 pub use live::{Identity, Live, ServerFacts};
 pub use request::{Request, next_id};
 pub use settled::Failure;
+pub use wanted::{Mark, Wishes};
