@@ -131,7 +131,7 @@ impl Session {
             // Clients heed `list_changed` only if it was declared here.
             "capabilities": {
                 "prompts": {"listChanged": true},
-                "resources": {"listChanged": true},
+                "resources": {"listChanged": true, "subscribe": true},
                 "tools": {"listChanged": true},
             },
             "serverInfo": server_info(),
@@ -146,7 +146,11 @@ impl Session {
         let mut result = json!({
             "resultType": "complete",
             "supportedVersions": [MODERN],
-            "capabilities": {"prompts": {}, "resources": {}, "tools": {}},
+            "capabilities": {
+                "prompts": {"listChanged": true},
+                "resources": {"listChanged": true, "subscribe": true},
+                "tools": {"listChanged": true},
+            },
             "ttlMs": 0,
             "cacheScope": "private",
             "_meta": {"io.modelcontextprotocol/serverInfo": server_info()},

@@ -142,18 +142,27 @@ impl Router {
     /// Who answers for a prompt's name or a URI, by the last listing of the kind, or a new one
     /// when that lacks it and some upstream was not in it.
     pub(super) async fn owner(&self, kind: Kind, key: &str) -> Option<Owner> {
-        let find = |items: &Items| match kind {
-            Kind::ResourceTemplates => items.template_owner(key).cloned(),
-            Kind::Prompts | Kind::Resources => items.owner(key).cloned(),
+        self.owners(kind, &[key]).await.pop().flatten()
+    }
+
+    /// As [`Self::owner`], for several at once.
+    pub(super) async fn owners(&self, kind: Kind, keys: &[&str]) -> Vec<Option<Owner>> {
+        let find = |items: &Items| {
+            let owner = |key: &&str| match kind {
+                Kind::ResourceTemplates => items.template_owner(key).cloned(),
+                Kind::Prompts | Kind::Resources => items.owner(key).cloned(),
+            };
+            keys.iter().map(owner).collect::<Vec<_>>()
         };
         let (items, is_whole) = match self.listed.get(kind) {
             Some(last) => last,
             None => (self.read_items(kind).await, true),
         };
-        match find(&items) {
-            None if !is_whole => find(&*self.read_items(kind).await),
-            owner => owner,
+        let owners = find(&items);
+        if !is_whole && owners.iter().any(Option::is_none) {
+            return find(&*self.read_items(kind).await);
         }
+        owners
     }
 
     /// Lists a kind anew. An upstream that fails is left out, and the log says why.

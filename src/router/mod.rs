@@ -9,6 +9,7 @@ mod inflight;
 mod lists;
 mod reads;
 mod relay;
+mod subscriptions;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,6 +28,7 @@ use crate::wire::{Era, Line, Message};
 use events::Announcements;
 use inflight::{Inflight, Key};
 use lists::Listed;
+use subscriptions::Subscriptions;
 
 /// Where lines for the client go: the one writer of stdout.
 pub type Outbox = mpsc::Sender<Line>;
@@ -40,6 +42,7 @@ pub struct Router {
     inflight: Inflight,
     announcements: Announcements,
     listed: Listed,
+    subscriptions: Subscriptions,
     name_length: usize,
     tasks: TaskTracker,
     cancel: CancellationToken,
@@ -52,6 +55,9 @@ enum Asked {
     Tools,
     Prompt,
     Resource,
+    Subscribe,
+    Unsubscribe,
+    Listen,
     Items(Kind),
 }
 
@@ -62,6 +68,9 @@ impl Asked {
             "tools/list" => Self::Tools,
             "prompts/get" => Self::Prompt,
             "resources/read" => Self::Resource,
+            "resources/subscribe" => Self::Subscribe,
+            "resources/unsubscribe" => Self::Unsubscribe,
+            "subscriptions/listen" => Self::Listen,
             method => Self::Items(Kind::listed_by(method)?),
         })
     }
@@ -85,6 +94,7 @@ impl Router {
             inflight: Inflight::default(),
             announcements: Announcements::default(),
             listed: Listed::default(),
+            subscriptions: Subscriptions::default(),
             name_length,
             tasks,
             cancel,
@@ -116,6 +126,9 @@ impl Router {
             Some(Asked::Tools) => self.list_tools(request, client).await,
             Some(Asked::Prompt) => self.get_prompt(request, client).await,
             Some(Asked::Resource) => self.read_resource(request, client).await,
+            Some(Asked::Subscribe) => self.subscribe(request, client).await,
+            Some(Asked::Unsubscribe) => self.unsubscribe(request, client).await,
+            Some(Asked::Listen) => self.listen(request, client).await,
             Some(Asked::Items(kind)) => self.list_items(request, kind, client).await,
             None => self.ask_extension(request, client).await,
         }
@@ -153,6 +166,7 @@ impl Router {
         let Some(call) = self.inflight.abort(&key) else {
             return;
         };
+        self.subscriptions.close(&key);
         debug!(id = %String::from_utf8_lossy(id.value()), "cancelled by the client");
         if let Some((upstream, serial)) = call {
             let body = bridge::cancelled(notification, serial);
@@ -160,8 +174,10 @@ impl Router {
         }
     }
 
-    /// Cancels everything that is in flight, and tells the upstreams, for at most `grace`.
+    /// Cancels everything that is in flight, and tells the upstreams, and the client of its
+    /// subscriptions, for at most `grace`.
     pub async fn shut_down(&self, grace: Duration) {
+        let listens = self.end_listens(self.subscriptions.close_all());
         let cancellations =
             self.inflight
                 .abort_all()
@@ -170,6 +186,7 @@ impl Router {
                     upstream.notify(bridge::cancelled_by_us(serial)).await;
                 });
         let all = futures_util::future::join_all(cancellations);
+        let all = futures_util::future::join(listens, all);
         let _ = tokio::time::timeout(grace, all).await;
     }
 

@@ -66,22 +66,32 @@ impl Router {
         })
     }
 
-    async fn who_has(&self, uri: &str) -> Vec<&Upstream> {
-        let mut owner = self.owner(Kind::Resources, uri).await;
-        if owner.is_none() {
-            owner = self.owner(Kind::ResourceTemplates, uri).await;
-        }
-        match owner.and_then(|owner| self.upstreams.get(owner.upstream)) {
-            Some(upstream) => vec![upstream],
-            None => {
-                let offering = |upstream: &&Upstream| upstream.offers(Kind::Resources);
-                self.upstreams.iter().filter(offering).collect()
+    pub(super) async fn who_has(&self, uri: &str) -> Vec<&Upstream> {
+        let who = self.who_have(&[uri]).await.pop();
+        who.unwrap_or_default()
+    }
+
+    /// Who may have each of these resources, in the order in which to ask.
+    pub(super) async fn who_have(&self, uris: &[&str]) -> Vec<Vec<&Upstream>> {
+        let mut owners = self.owners(Kind::Resources, uris).await;
+        if owners.iter().any(Option::is_none) {
+            let by_template = self.owners(Kind::ResourceTemplates, uris).await;
+            for (owner, by_template) in owners.iter_mut().zip(by_template) {
+                *owner = owner.take().or(by_template);
             }
         }
+        let offering = |upstream: &&Upstream| upstream.offers(Kind::Resources);
+        let who = |owner: Option<Owner>| match owner
+            .and_then(|owner| self.upstreams.get(owner.upstream))
+        {
+            Some(upstream) => vec![upstream],
+            None => self.upstreams.iter().filter(offering).collect(),
+        };
+        owners.into_iter().map(who).collect()
     }
 
     /// The line that answers the request, and whether it carries a result.
-    async fn read_from(
+    pub(super) async fn read_from(
         &self,
         request: &Relayed,
         target: &Target<'_>,

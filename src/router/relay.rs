@@ -175,6 +175,9 @@ impl Router {
                 let broken = |reason| lost(TransportError::Malformed(reason), heard);
                 return response.map(Answer::Response).map_err(broken);
             }
+            if self.hear_aside(upstream, &message).await {
+                continue;
+            }
             heard = true;
             self.pass_on(request, &message, era).await;
         }

@@ -30,9 +30,6 @@ const LOGIN_TIMEOUT: Duration = Duration::from_secs(25);
 /// How many logins one call waits for: one to be let in, and some for more scopes.
 const MAX_LOGINS: u32 = 3;
 
-/// How long a call waits for a fresh listing.
-const REFRESH_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// Where a connection stands.
 #[derive(Debug)]
 pub(super) enum State {
@@ -181,16 +178,6 @@ impl Upstream {
             &*self.shared.state.borrow(),
             State::Ready(_) | State::Connecting { alive: true }
         )
-    }
-
-    /// Has the listing read afresh, waits until that is done or a while has passed,
-    /// and returns what is known then.
-    pub async fn refresh(&self) -> Option<Arc<Listing>> {
-        let mut listed = self.shared.listed.subscribe();
-        listed.mark_unchanged();
-        self.shared.relist.notify_one();
-        let _ = timeout(REFRESH_TIMEOUT, listed.changed()).await;
-        self.listing()
     }
 
     /// Sends the request that `build` makes for the connection as it is. A session that turns out
