@@ -35,7 +35,7 @@ const ACK_TIMEOUT: Duration = Duration::from_secs(10);
 /// What came of opening a subscription.
 enum Opened {
     /// It is open, for these resources.
-    Acknowledged(Exchange, HashSet<Box<str>>),
+    Acknowledged(Box<Exchange>, HashSet<Box<str>>),
     /// The server refused it.
     Refused(String),
 }
@@ -145,7 +145,7 @@ impl Connection {
                 {
                     self.take(live, stream, message).await;
                 }
-                stream.exchange = Some(exchange);
+                stream.exchange = Some(*exchange);
                 wanted.replace(uris, |uri| taken.contains(&**uri));
                 if std::mem::take(&mut stream.missed) {
                     self.shared.relist.notify_one();
@@ -194,7 +194,10 @@ async fn open(live: &Live, filter: Map<String, Value>) -> Result<Opened, Transpo
             }
             (Kind::Response, _) => return Err(TransportError::StreamEnded),
             (_, "notifications/subscriptions/acknowledged") => {
-                return Ok(Opened::Acknowledged(exchange, acknowledged(&message)));
+                return Ok(Opened::Acknowledged(
+                    exchange.into(),
+                    acknowledged(&message),
+                ));
             }
             (_, method) => debug!(method, "ignored before the acknowledgement"),
         }
