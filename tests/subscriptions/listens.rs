@@ -4,9 +4,11 @@
 use serde_json::json;
 
 use crate::support::proxy::{self, call_line};
-use crate::support::upstream;
+use crate::support::gate::Gate;
+use crate::support::raw::Request;
+use crate::support::upstream::{self, Builder};
 use crate::{
-    PROMPTS, RESOURCES, TAG, TOOLS, UPDATED, expected, listen, listen_line, listens, modern, of,
+    ACKNOWLEDGED, PROMPTS, RESOURCES, TAG, TOOLS, UPDATED, expected, listen, listen_line, listens, modern, of,
     serving, subscribes, update, updates,
 };
 
@@ -140,4 +142,78 @@ async fn one_listen_hears_of_several_upstreams() {
     let [legacy, modern, http_sse] = uris;
     let told = [legacy, modern, http_sse, legacy].map(|uri| (uri, json!(1)));
     assert_eq!(updates(&client), expected(told));
+}
+
+/// Holds every request back that `is_held` accepts until the gate is open.
+fn holding(builder: Builder, gate: &Gate, is_held: fn(&Request) -> bool) -> Builder {
+    let gate = gate.clone();
+    builder.guarded(move |request| {
+        let gate = gate.clone();
+        async move {
+            if is_held(&request) {
+                gate.passed().await;
+            }
+            None
+        }
+    })
+}
+
+#[tokio::test]
+async fn what_happens_before_the_acknowledgement_is_told_after_it() {
+    let gate = Gate::closed();
+    let held = |request: &Request| request.is("resources/subscribe");
+    let server = holding(serving(upstream::legacy(), "x://1"), &gate, held);
+    let server = server.start().await;
+    let mut client = modern(&server).await;
+    listen(&mut client, "1", r#"{"promptsListChanged":true}"#).await;
+    let filter = r#"{"promptsListChanged":true,"resourceSubscriptions":["x://1"]}"#;
+    client.send_line(listen_line("2", filter)).await;
+    server.raw.wait_for(held).await;
+    update(&server, "x://1").await;
+    update(&server, "x://2").await;
+    for _ in 0..2 {
+        server.notify(PROMPTS, "{}").await;
+        client.notification(PROMPTS).await;
+    }
+    let before = client.received().len();
+    gate.open();
+    while client.received().len() < before + 4 {
+        client.next_line().await;
+    }
+    let lines = client.received().split_off(before);
+    let told = lines.iter().map(|line| {
+        let line: serde_json::Value = serde_json::from_slice(line).unwrap();
+        assert_eq!(line["params"]["_meta"][TAG], 2, "{line}");
+        line["method"].as_str().unwrap().to_owned()
+    });
+    let told: Vec<_> = told.collect();
+    assert_eq!(told, [ACKNOWLEDGED, UPDATED, PROMPTS, PROMPTS]);
+}
+
+#[tokio::test]
+async fn a_modern_server_is_heard_while_its_subscription_is_changed() {
+    let gate = Gate::closed();
+    let held = |request: &Request| listens(&["x://1"])(request);
+    let server = holding(serving(upstream::modern(), "x://1"), &gate, held);
+    let server = server.start().await;
+    let mut client = modern(&server).await;
+    listen(&mut client, "1", r#"{"promptsListChanged":true}"#).await;
+    server.notify(PROMPTS, "{}").await;
+    client.notification(PROMPTS).await;
+    client.send_line(listen_line("2", &of(&["x://1"]))).await;
+    server.raw.wait_for(held).await;
+    server.notify(PROMPTS, "{}").await;
+    client.notification(PROMPTS).await;
+    let left = server.raw.disconnects();
+    assert!(!left.iter().any(listens(&[])), "the old one was closed first");
+    gate.open();
+    client.notification(ACKNOWLEDGED).await;
+    loop {
+        if listens(&[])(&server.raw.wait_for_disconnect().await) {
+            break;
+        }
+    }
+    update(&server, "x://1").await;
+    client.notification(UPDATED).await;
+    assert_eq!(updates(&client), expected([("x://1", json!(2))]));
 }
