@@ -10,8 +10,9 @@ use crate::upstream::Item;
 /// Who is to be asked for a URI.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reach {
-    /// The upstream whose template is the nearest to it, by its place in the configuration.
-    Template(usize),
+    /// The upstream that lists it, or whose template is the nearest to it, by its place in the
+    /// configuration.
+    Owner(usize),
     /// Nobody names it: any of these may have it.
     Unnamed(Vec<usize>),
 }
@@ -66,7 +67,7 @@ pub fn reach(uri: &str, filters: &[&Filter], resources: &Items, templates: &Item
         }
     }
     match nearest {
-        Some((_, upstream)) => Reach::Template(upstream),
+        Some((_, upstream)) => Reach::Owner(upstream),
         None => Reach::Unnamed(unnamed),
     }
 }

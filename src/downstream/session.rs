@@ -95,7 +95,7 @@ impl Session {
         match &*message.method() {
             "notifications/cancelled" => self.router.cancel(message),
             "notifications/initialized" => self.router.session_opened(),
-            _ => self.router.tell(message),
+            _ => self.router.tell_upstreams(message),
         }
     }
 
@@ -135,7 +135,7 @@ impl Session {
             "capabilities": {
                 "completions": {},
                 "prompts": {"listChanged": true},
-                "resources": {"listChanged": true},
+                "resources": {"listChanged": true, "subscribe": true},
                 "tools": {"listChanged": true},
             },
             "serverInfo": server_info(),
@@ -150,7 +150,12 @@ impl Session {
         let mut result = json!({
             "resultType": "complete",
             "supportedVersions": [MODERN],
-            "capabilities": {"completions": {}, "prompts": {}, "resources": {}, "tools": {}},
+            "capabilities": {
+                "completions": {},
+                "prompts": {"listChanged": true},
+                "resources": {"listChanged": true, "subscribe": true},
+                "tools": {"listChanged": true},
+            },
             "ttlMs": 0,
             "cacheScope": "private",
             "_meta": {"io.modelcontextprotocol/serverInfo": server_info()},

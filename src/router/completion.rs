@@ -76,8 +76,8 @@ impl Router {
                 return Some(upstream);
             }
         }
-        match self.reach(uri).await {
-            Reach::Template(upstream) => self.upstreams.get(upstream),
+        match self.reach(&[uri]).await.pop()? {
+            Reach::Owner(upstream) => self.upstreams.get(upstream),
             Reach::Unnamed(_) => None,
         }
     }

@@ -8,9 +8,12 @@ use tracing::debug;
 
 use super::Router;
 use super::inflight::Key;
+use super::subscriptions::News;
 use crate::catalog::Catalog;
-use crate::upstream::{Events, Kind, Live};
+use crate::upstream::{Events, Live};
 use crate::wire::{Line, Member, Message};
+
+const TOOLS_CHANGED: &str = r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#;
 
 /// Passes the notifications of the upstreams on.
 #[derive(Debug)]
@@ -70,6 +73,8 @@ pub(super) struct Announcements {
 #[derive(Debug, Default)]
 struct Told {
     catalog: Option<Arc<Catalog>>,
+    /// The one that a client which has never listed it may be told the next change of.
+    known: Option<Arc<Catalog>>,
     /// Whether the client opened a session, which is how notifications reach it.
     legacy: bool,
 }
@@ -77,7 +82,9 @@ struct Told {
 impl Announcements {
     /// The client has this catalog now.
     pub(super) fn served(&self, catalog: &Arc<Catalog>) {
-        self.lock().catalog = Some(catalog.clone());
+        let mut told = self.lock();
+        told.catalog = Some(catalog.clone());
+        told.known = Some(catalog.clone());
     }
 
     fn opened(&self) {
@@ -88,17 +95,20 @@ impl Announcements {
         self.lock().legacy
     }
 
-    /// Whether to tell the client of this catalog: it has seen one, and that was another.
-    fn is_news(&self, catalog: &Arc<Catalog>) -> bool {
+    /// Whom to tell of this catalog: the session, when it has seen one, and that was another; and
+    /// the listens, when this is not the first one at all.
+    fn news(&self, catalog: &Arc<Catalog>) -> (bool, bool) {
         let mut told = self.lock();
-        let news = told.legacy
-            && told
-                .catalog
-                .as_ref()
-                .is_some_and(|seen| !Arc::ptr_eq(seen, catalog));
-        if news {
+        let is_other =
+            |seen: &Option<Arc<Catalog>>| seen.as_ref().is_some_and(|c| !Arc::ptr_eq(c, catalog));
+        let news = (
+            told.legacy && is_other(&told.catalog),
+            is_other(&told.known),
+        );
+        if news.0 {
             told.catalog = Some(catalog.clone());
         }
+        told.known = Some(catalog.clone());
         news
     }
 
@@ -115,12 +125,23 @@ impl Router {
 
     /// Tells the client of changes, until the catalog's keeper ends.
     pub(super) async fn announce(self: Arc<Self>) {
+        let Ok(message) = Message::parse(TOOLS_CHANGED) else {
+            return;
+        };
         let mut view = self.view.clone();
         while view.changed().await.is_ok() {
-            let catalog = view.borrow_and_update().catalog.clone();
-            if self.announcements.is_news(&catalog) {
-                self.send(Line::notification("notifications/tools/list_changed"))
-                    .await;
+            let catalog = {
+                let view = view.borrow_and_update();
+                // Before, nobody has seen any.
+                view.complete.then(|| view.catalog.clone())
+            };
+            let Some(catalog) = catalog else { continue };
+            let (to_session, to_listens) = self.announcements.news(&catalog);
+            if to_session {
+                self.send(Line::whole(message.bytes().clone())).await;
+            }
+            if to_listens {
+                self.tell(&News::Tools, &message, false).await;
             }
         }
     }
@@ -128,12 +149,14 @@ impl Router {
     /// Passes on what an upstream says outside any request. A modern client hears such things
     /// only on a subscription (MCP 2026-07-28 § Subscriptions), but for the progress of its calls,
     /// which an HTTP+SSE upstream has no other place for.
-    async fn hear(&self, upstream: usize, message: Message) {
+    pub(super) async fn hear(&self, upstream: usize, message: Message) {
+        let is_legacy = self.announcements.is_legacy();
+        if let Some(news) = News::read(upstream, &message) {
+            return self.tell(&news, &message, is_legacy).await;
+        }
         let method = message.method().into_owned();
-        let changed = Kind::changed_by(&method);
-        self.listed.forget(changed.unwrap_or_default());
         let is_progress = method == "notifications/progress";
-        if !is_progress && (!self.announcements.is_legacy() || is_undeclared(&method)) {
+        if !is_progress && !is_legacy {
             return debug!(upstream, method, "not passed on");
         }
         let Ok(permit) = self.outbox.reserve().await else {
@@ -148,15 +171,6 @@ impl Router {
                 return debug!(upstream, "dropping progress that nobody waits for");
             }
         }
-        permit.send(match changed {
-            // A modern upstream's carries the id of our subscription.
-            Some(_) => Line::notification(&method),
-            None => Line::whole(message.bytes().clone()),
-        });
+        permit.send(Line::whole(message.bytes().clone()));
     }
-}
-
-/// Notifications of what we do not declare to the client.
-fn is_undeclared(method: &str) -> bool {
-    method == "notifications/resources/updated"
 }

@@ -11,14 +11,11 @@ use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};
 
 /// Requests of MCP that are not served: between eras they would have to be translated.
-const OF_MCP: [&str; 13] = [
+const OF_MCP: [&str; 10] = [
     "initialize",
     "logging/setLevel",
     "ping",
-    "resources/subscribe",
-    "resources/unsubscribe",
     "server/discover",
-    "subscriptions/listen",
     "tasks/cancel",
     "tasks/get",
     "tasks/list",
@@ -32,13 +29,18 @@ impl Router {
     pub(super) async fn ask_extension(self: &Arc<Self>, message: Message, client: Era) {
         let method = message.method().into_owned();
         if OF_MCP.contains(&&*method) {
-            let text = unknown(&method);
-            return self.refuse(&message, code::METHOD_NOT_FOUND, &text).await;
+            return self.refuse_unknown(&message).await;
         }
         self.relay(message, client, method, |router, request| async move {
             router.extended(&request).await
         })
         .await;
+    }
+
+    /// Refuses a request that is not known in its era.
+    pub(super) async fn refuse_unknown(&self, message: &Message) {
+        let text = unknown(&message.method());
+        self.refuse(message, code::METHOD_NOT_FOUND, &text).await;
     }
 
     async fn extended(self: &Arc<Self>, request: &Relayed) -> Line {

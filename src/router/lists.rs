@@ -147,15 +147,26 @@ impl Router {
         Some((self.upstreams.get(owner.upstream)?, owner.item.clone()))
     }
 
-    /// Who is to be asked for a URI that nobody is the [`Self::owner`] of.
-    pub(super) async fn reach(&self, uri: &str) -> Reach {
+    /// Who is to be asked for each of these URIs: who lists it, or who else may have it.
+    pub(super) async fn reach(&self, uris: &[&str]) -> Vec<Reach> {
         let configs = self.upstreams.iter().map(Upstream::config);
         let filters: Vec<_> = configs.map(|config| &config.resources).collect();
-        let resources = self.items_with(Kind::Resources, |_| true).await;
-        let find = |templates: &Items| reach(uri, &filters, &resources, templates);
-        let has_one = |templates: &Items| matches!(find(templates), Reach::Template(_));
-        let templates = self.items_with(Kind::ResourceTemplates, has_one).await;
-        find(&templates)
+        let lists = |items: &Items| uris.iter().all(|uri| items.owner(uri).is_some());
+        let resources = self.items_with(Kind::Resources, lists).await;
+        let find = |uri: &str, templates: &Items| match resources.owner(uri) {
+            Some(owner) => Reach::Owner(owner.upstream),
+            None => reach(uri, &filters, &resources, templates),
+        };
+        let finds = |templates: &Items| {
+            let mut all = uris.iter().map(|uri| find(uri, templates));
+            all.all(|reach| matches!(reach, Reach::Owner(_)))
+        };
+        // All are listed: the templates need not be read.
+        let templates = match lists(&resources) {
+            true => resources.clone(),
+            false => self.items_with(Kind::ResourceTemplates, finds).await,
+        };
+        uris.iter().map(|uri| find(uri, &templates)).collect()
     }
 
     /// The last listing of a kind, or a new one when that lacks what `has` looks for and some

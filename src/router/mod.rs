@@ -17,6 +17,7 @@ mod parking;
 mod reads;
 mod relay;
 mod rounds;
+mod subscriptions;
 mod under_way;
 
 use std::sync::Arc;
@@ -41,6 +42,7 @@ use events::Announcements;
 use inflight::{Inflight, Key};
 use lists::Listed;
 use parking::Parking;
+use subscriptions::Subscriptions;
 
 /// Where lines for the client go: the one writer of stdout.
 pub type Outbox = mpsc::Sender<Line>;
@@ -57,6 +59,7 @@ pub struct Router {
     parking: Parking,
     announcements: Announcements,
     listed: Listed,
+    subscriptions: Subscriptions,
     limits: Limits,
     tasks: TaskTracker,
     cancel: CancellationToken,
@@ -70,6 +73,9 @@ enum Asked {
     Prompt,
     Resource,
     Completion,
+    Subscribe,
+    Unsubscribe,
+    Listen,
     Items(Kind),
 }
 
@@ -81,6 +87,9 @@ impl Asked {
             "prompts/get" => Self::Prompt,
             "resources/read" => Self::Resource,
             "completion/complete" => Self::Completion,
+            "resources/subscribe" => Self::Subscribe,
+            "resources/unsubscribe" => Self::Unsubscribe,
+            "subscriptions/listen" => Self::Listen,
             method => Self::Items(Kind::listed_by(method)?),
         })
     }
@@ -107,6 +116,7 @@ impl Router {
             parking: Parking::default(),
             announcements: Announcements::default(),
             listed: Listed::default(),
+            subscriptions: Subscriptions::default(),
             limits,
             tasks,
             cancel,
@@ -139,6 +149,9 @@ impl Router {
             Some(Asked::Prompt) => self.get_prompt(request, client).await,
             Some(Asked::Resource) => self.read_resource(request, client).await,
             Some(Asked::Completion) => self.complete(request, client).await,
+            Some(Asked::Subscribe) => self.subscribe(request, client).await,
+            Some(Asked::Unsubscribe) => self.unsubscribe(request, client).await,
+            Some(Asked::Listen) => self.listen(request, client).await,
             Some(Asked::Items(kind)) => self.list_items(request, kind, client).await,
             None => self.ask_extension(request, client).await,
         }
@@ -176,6 +189,7 @@ impl Router {
         let Some(call) = self.inflight.abort(&key) else {
             return;
         };
+        self.subscriptions.close(&key);
         debug!(id = %String::from_utf8_lossy(id.value()), "cancelled by the client");
         if let Some((live, serial)) = call {
             let body = bridge::cancelled(notification, serial.to_string().into_bytes());
@@ -183,8 +197,10 @@ impl Router {
         }
     }
 
-    /// Cancels everything that is in flight, and tells the upstreams, for at most `grace`.
+    /// Cancels everything that is in flight, and tells the upstreams, and the client of its
+    /// subscriptions, for at most `grace`.
     pub async fn shut_down(&self, grace: Duration) {
+        let listens = self.end_listens(self.subscriptions.close_all());
         let open = self.inflight.abort_all().into_iter();
         let cancellations = open
             .chain(self.parking.clear())
@@ -193,6 +209,7 @@ impl Router {
                 let _ = live.notify(body).await;
             });
         let all = futures_util::future::join_all(cancellations);
+        let all = futures_util::future::join(listens, all);
         let _ = tokio::time::timeout(grace, all).await;
     }
 

@@ -14,7 +14,7 @@ const LEGACY: [&str; 1] = ["notifications/roots/list_changed"];
 impl Router {
     /// Passes a notification on: progress to who waits for it, anything else to every upstream
     /// whose era may know it, as it is.
-    pub fn tell(self: &Arc<Self>, notification: &Message) {
+    pub fn tell_upstreams(self: &Arc<Self>, notification: &Message) {
         let method = notification.method();
         if method == "notifications/progress" {
             return self.report_progress(notification);

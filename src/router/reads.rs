@@ -65,19 +65,24 @@ impl Router {
         })
     }
 
-    async fn who_has(&self, uri: &str) -> Vec<&Upstream> {
-        if let Some((upstream, _)) = self.owner(Kind::Resources, uri).await {
-            return vec![upstream];
-        }
+    pub(super) async fn who_has(&self, uri: &str) -> Vec<&Upstream> {
+        let who = self.who_have(&[uri]).await.pop();
+        who.unwrap_or_default()
+    }
+
+    /// Who may have each of these resources, in the order in which to ask.
+    pub(super) async fn who_have(&self, uris: &[&str]) -> Vec<Vec<&Upstream>> {
+        let reaches = self.reach(uris).await.into_iter();
         let at = |upstream| self.upstreams.get(upstream);
-        match self.reach(uri).await {
-            Reach::Template(upstream) => at(upstream).into_iter().collect(),
+        let who = |reach| match reach {
+            Reach::Owner(upstream) => at(upstream).into_iter().collect(),
             Reach::Unnamed(upstreams) => {
                 let offering = |upstream: &&Upstream| upstream.offers(Kind::Resources);
                 let all = upstreams.into_iter().filter_map(at);
                 all.filter(offering).collect()
             }
-        }
+        };
+        reaches.map(who).collect()
     }
 
     /// The line that answers the request, and whether it carries a result.

@@ -86,6 +86,7 @@ impl Router {
             };
             match (message.kind(), request.speaker.era) {
                 (Kind::Response, _) => return Ok(Followed::Response(message)),
+                (Kind::Notification, _) if self.hear_aside(upstream, &message).await => {}
                 (Kind::Notification, _) => {
                     way.heard = true;
                     self.pass_on(request, &message, way).await;

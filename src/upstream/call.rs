@@ -87,7 +87,7 @@ impl Upstream {
 
     /// The first connection after the one of this generation; waits while one is being made, and has
     /// one made if it is down.
-    async fn live_after(&self, generation: u64) -> Result<Arc<Live>, TransportError> {
+    pub(super) async fn live_after(&self, generation: u64) -> Result<Arc<Live>, TransportError> {
         if let Some(live) = self.ready().filter(|live| live.generation > generation) {
             return Ok(live);
         }

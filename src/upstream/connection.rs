@@ -1,10 +1,11 @@
 //! The task that keeps one upstream connected.
 //!
 //! It makes the connection, keeps the listing fresh, hears what the upstream says on its own
-//! (`listen`), and begins again when any of these ends. Requests go past it: each is an HTTP exchange of
+//! (`listen`), keeps it subscribed to what is wanted (`subscribe`), and begins again when any of these ends. Requests go past it: each is an HTTP exchange of
 //! its own on the [`Live`] connection that the task published.
 
 mod listen;
+mod subscribe;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -134,6 +135,7 @@ impl Connection {
         cancel: &CancellationToken,
     ) -> Option<TransportError> {
         let live = Arc::new(live);
+        self.shared.wanted.begin(live.generation);
         self.publish(State::Ready(live.clone()));
         let mut expired = self.shared.expired.subscribe();
         let ended = tokio::select! {
@@ -141,10 +143,12 @@ impl Connection {
             () = cancel.cancelled() => None,
             Err(cause) = self.keep_listed(&live) => Some(cause),
             cause = self.listen(&live, stream) => Some(cause),
+            cause = self.keep_subscribed(&live) => Some(cause),
             _ = expired.wait_for(|generation| *generation == live.generation) => {
                 Some(TransportError::SessionExpired)
             }
         };
+        self.shared.wanted.begin(0);
         self.events.ended(&live);
         if !matches!(ended, Some(TransportError::SessionExpired)) {
             live.transport.close().await;

@@ -1,10 +1,8 @@
 //! The handle that the rest of the program has of an upstream.
 
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, info_span};
@@ -15,12 +13,10 @@ use super::identity::Identity;
 use super::listing::Listing;
 use super::live::Live;
 use super::sessions::{Home, SideSession};
+use super::wanted::Wanted;
 use crate::config;
 use crate::net::Clients;
 use crate::oauth::Authorizer;
-
-/// How long a call waits for a fresh listing.
-const REFRESH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where a connection stands.
 #[derive(Debug)]
@@ -77,6 +73,8 @@ pub(super) struct Shared {
     pub(super) sides: Mutex<Vec<SideSession>>,
     /// Whether it is one of these itself.
     pub(super) is_side: bool,
+    /// The resources whose updates are wanted.
+    pub(super) wanted: Wanted,
 }
 
 impl Shared {
@@ -104,6 +102,7 @@ impl Shared {
             home: OnceLock::new(),
             sides: Mutex::default(),
             is_side: false,
+            wanted: Wanted::default(),
         }
     }
 }
@@ -200,16 +199,6 @@ impl Upstream {
             &*self.shared.state.borrow(),
             State::Ready(_) | State::Connecting { alive: true }
         )
-    }
-
-    /// Has the listing read afresh, waits until that is done or a while has passed,
-    /// and returns what is known then.
-    pub async fn refresh(&self) -> Option<Arc<Listing>> {
-        let mut listed = self.shared.listed.subscribe();
-        listed.mark_unchanged();
-        self.shared.relist.notify_one();
-        let _ = timeout(REFRESH_TIMEOUT, listed.changed()).await;
-        self.listing()
     }
 
     /// An error of this upstream.

@@ -1,12 +1,16 @@
 //! What one upstream offers: the definitions of its tools, as it wrote them.
 
 use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Deserialize;
+use tokio::time::timeout;
 use tracing::warn;
 
 use super::error::TransportError;
+use super::handle::Upstream;
 use super::live::Live;
 use super::mirror::{MirroredParam, mirrored_params};
 use super::pages;
@@ -16,6 +20,9 @@ use crate::wire::{Era, Message};
 /// The method that lists tools, and the member of its result that holds them.
 const METHOD: &str = "tools/list";
 const MEMBER: &str = "tools";
+
+/// How long a call waits for a fresh listing.
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One tool of an upstream.
 #[derive(Debug, Clone)]
@@ -120,6 +127,23 @@ impl Listing {
         if repeated > 0 {
             warn!(repeated, "leaving out tools that are listed twice");
         }
+    }
+}
+
+impl Upstream {
+    /// Has the listing read afresh.
+    pub fn relist(&self) {
+        self.shared.relist.notify_one();
+    }
+
+    /// Has the listing read afresh, waits until that is done or a while has passed,
+    /// and returns what is known then.
+    pub async fn refresh(&self) -> Option<Arc<Listing>> {
+        let mut listed = self.shared.listed.subscribe();
+        listed.mark_unchanged();
+        self.shared.relist.notify_one();
+        let _ = timeout(REFRESH_TIMEOUT, listed.changed()).await;
+        self.listing()
     }
 }
 

@@ -19,6 +19,7 @@ mod request;
 mod sessions;
 mod settled;
 mod transport;
+mod wanted;
 
 pub use call::Call;
 pub use callers::{Caller, Callers};
@@ -33,3 +34,4 @@ pub use live::{Live, ServerFacts};
 pub use request::{Request, next_id};
 pub use settled::Failure;
 pub use transport::answer_to;
+pub use wanted::{Mark, Wishes};

@@ -94,7 +94,7 @@ fn a_uri_is_its_whose_template_is_nearest() {
     ] {
         assert_eq!(
             by_templates(uri, &templates),
-            Reach::Template(upstream),
+            Reach::Owner(upstream),
             "{uri}"
         );
     }
@@ -109,15 +109,12 @@ fn a_template_that_ends_otherwise_is_farther_than_one_that_fits() {
     let templates: [&[&str]; 2] = [&["file:///{path}"], &["file:///logs/{day}.txt"]];
     assert_eq!(
         by_templates("file:///logs/1.txt", &templates),
-        Reach::Template(1)
+        Reach::Owner(1)
     );
-    assert_eq!(
-        by_templates("file:///logs/1", &templates),
-        Reach::Template(0)
-    );
+    assert_eq!(by_templates("file:///logs/1", &templates), Reach::Owner(0));
     assert_eq!(
         by_templates("file:///logs/1", &templates[1..]),
-        Reach::Template(0)
+        Reach::Owner(0)
     );
 }
 
@@ -127,10 +124,7 @@ fn text_that_is_no_template_does_no_harm() {
         for uri in ["", "{", "a", "aé", "é", "a}b"] {
             let _ = by_templates(uri, &[&[text]]);
         }
-        assert_eq!(
-            by_templates(text, &[&["a{x}"], &[text]]),
-            Reach::Template(1)
-        );
+        assert_eq!(by_templates(text, &[&["a{x}"], &[text]]), Reach::Owner(1));
     }
 }
 
@@ -250,8 +244,8 @@ fn where_one_upstream_keeps_a_uri_the_next_is_asked() {
         templates: &templates,
     };
     let both = [has(json!({"ignore_resources": "logs://1"})), has(json!({}))];
-    assert_eq!(reached("logs://1", &both), Reach::Template(1));
-    assert_eq!(reached("logs://2", &both), Reach::Template(0));
+    assert_eq!(reached("logs://1", &both), Reach::Owner(1));
+    assert_eq!(reached("logs://2", &both), Reach::Owner(0));
     let some = [
         has(json!({"ignore_resources": "x*"})),
         has(json!({})),

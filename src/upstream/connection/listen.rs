@@ -1,8 +1,9 @@
 //! What an upstream says outside any request, on the stream that its era has for it.
 
+mod modern;
+
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
 use tokio::time::sleep;
 use tracing::debug;
 
@@ -11,17 +12,9 @@ use crate::upstream::error::TransportError;
 use crate::upstream::live::Live;
 use crate::upstream::transport::events::Incoming;
 use crate::upstream::transport::http_sse::HttpSseStream;
-use crate::upstream::transport::streamable_http::LISTEN;
 use crate::upstream::transport::streamable_http_legacy::StreamableHttpLegacy;
 use crate::upstream::transport::{Transport, answer_to};
-use crate::wire::{Era, Kind, Message};
-
-/// The capabilities whose changes are announced, and how to subscribe to them.
-const SUBSCRIPTIONS: [(&str, &str); 3] = [
-    ("tools", "toolsListChanged"),
-    ("prompts", "promptsListChanged"),
-    ("resources", "resourcesListChanged"),
-];
+use crate::wire::{Kind, Message};
 
 impl Connection {
     /// Hears the upstream on the stream of its era; returns when the connection is lost.
@@ -82,40 +75,7 @@ impl Connection {
         }
     }
 
-    /// A subscription to the changes that the server announces, made again whenever it ends
-    /// (MCP 2026-07-28 § Subscriptions).
-    async fn listen_modern(&self, live: &Arc<Live>) -> TransportError {
-        debug_assert_eq!(live.era, Era::Modern);
-        let announced = |(what, _): &(&str, _)| live.facts.announces(what);
-        let wanted = SUBSCRIPTIONS.into_iter().filter(announced);
-        let wanted: Map<_, _> = wanted
-            .map(|(_, key)| (key.to_owned(), Value::Bool(true)))
-            .collect();
-        if wanted.is_empty() {
-            return std::future::pending().await;
-        }
-        let mut backoff = Backoff::default();
-        loop {
-            let filter = json!({"notifications": wanted});
-            match live.open(LISTEN, filter).await {
-                Err(error) => debug!(%error, "the subscription is down"),
-                Ok(mut exchange) => {
-                    while let Ok(message) = exchange.next().await {
-                        if message.error().is_some() {
-                            debug!("the upstream offers no subscriptions");
-                            return std::future::pending().await;
-                        }
-                        backoff = Backoff::default();
-                        self.hear(live, message).await;
-                    }
-                    self.shared.relist.notify_one();
-                }
-            }
-            sleep(backoff.next(&TransportError::StreamEnded)).await;
-        }
-    }
-
-    async fn hear(&self, live: &Arc<Live>, message: Message) {
+    pub(super) async fn hear(&self, live: &Arc<Live>, message: Message) {
         match (message.kind(), &*message.method()) {
             (Kind::Request, method) if method != "ping" => {
                 self.events.request(live.clone(), message.clone()).await;

@@ -35,6 +35,8 @@ pub struct Builder {
     pub(super) capabilities: String,
     pub(super) sse_replies: bool,
     pub(super) server_stream: bool,
+    /// The resources to whose updates a modern server lets nobody subscribe.
+    pub(super) declined: Vec<String>,
     /// What is listed besides tools, by the member of the result that holds it.
     pub(super) offers: HashMap<String, Vec<String>>,
     pub(super) answers: HashMap<String, Arc<Answer>>,
@@ -56,6 +58,7 @@ impl Builder {
             capabilities: r#"{"tools":{"listChanged":true}}"#.to_owned(),
             sse_replies: false,
             server_stream: true,
+            declined: Vec::new(),
             offers: HashMap::new(),
             answers: HashMap::new(),
             on_call: None,
@@ -193,6 +196,13 @@ impl Builder {
     #[must_use]
     pub fn without_server_stream(mut self) -> Self {
         self.server_stream = false;
+        self
+    }
+
+    /// Leaves this resource out of the acknowledgement of a modern subscription.
+    #[must_use]
+    pub fn declines(mut self, uri: &str) -> Self {
+        self.declined.push(uri.to_owned());
         self
     }
 

@@ -82,6 +82,10 @@ fn listen(state: &State, request: &Request) -> Reply {
             _ => false,
         });
     }
+    if let Some(uris) = filter["resourceSubscriptions"].as_array_mut() {
+        let declined = &state.script.declined;
+        uris.retain(|uri| !declined.iter().any(|declined| uri == declined));
+    }
     let id = String::from_utf8(request.id_bytes().unwrap()).unwrap();
     let subscription: Value = serde_json::from_str(&id).unwrap();
     let acknowledgement = json!({

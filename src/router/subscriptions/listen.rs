@@ -1,0 +1,100 @@
+//! `subscriptions/listen` of a modern client, whatever the eras of the upstreams are.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::Instant;
+use tracing::debug;
+
+use super::filter::Filter;
+use super::{MAX_LISTENS, tag};
+use crate::router::Router;
+use crate::router::relay::Relayed;
+use crate::upstream::{Upstream, Wishes};
+use crate::wire::outgoing::code;
+use crate::wire::{Era, Line, Message};
+
+/// How long upstreams may take to take subscriptions, in all.
+pub(super) const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Router {
+    /// Begins a listen. It is answered only when we end it, or refuse it.
+    pub(in crate::router) async fn listen(self: &Arc<Self>, message: Message, client: Era) {
+        if client == Era::Legacy {
+            return self.refuse_unknown(&message).await;
+        }
+        match Filter::read(&message) {
+            Err(reason) => self.refuse(&message, code::INVALID_PARAMS, &reason).await,
+            Ok(filter) => {
+                let subject = "changes".to_owned();
+                self.relay(message, client, subject, |router, request| async move {
+                    router.serve_listen(&request, filter).await
+                })
+                .await;
+            }
+        }
+    }
+
+    async fn serve_listen(self: &Arc<Self>, request: &Relayed, filter: Filter) -> Line {
+        let uris = filter.uris.clone();
+        let Some(place) = self.subscriptions.open(&request.id, filter) else {
+            let text =
+                format!("{MAX_LISTENS} subscriptions are open already; cancel one that you have");
+            return request.refused(code::INVALID_PARAMS, &text);
+        };
+        // Both are held until the client cancels.
+        let wishes = self.want(uris).await;
+        while let Ok(permit) = self.outbox.reserve().await
+            && self.subscriptions.acknowledge(&place, &wishes, permit)
+        {}
+        debug!("listening");
+        std::future::pending().await
+    }
+
+    /// Wants updates of these resources, each from the first upstream that takes it of those that
+    /// may have it. What none takes is left out.
+    async fn want(&self, uris: Vec<Arc<str>>) -> Vec<Wishes> {
+        if uris.is_empty() {
+            return Vec::new();
+        }
+        let names: Vec<_> = uris.iter().map(|uri| &**uri).collect();
+        let who = self.who_have(&names).await;
+        let who = who.into_iter().map(IntoIterator::into_iter);
+        let mut open: Vec<_> = uris.iter().cloned().zip(who).collect();
+        let end = Instant::now() + SUBSCRIBE_TIMEOUT;
+        let mut all: Vec<Wishes> = Vec::new();
+        loop {
+            let mut round: BTreeMap<usize, (&Upstream, Vec<Arc<str>>)> = BTreeMap::new();
+            for (uri, who) in &mut open {
+                if let Some(upstream) = who.next() {
+                    let asked = round.entry(upstream.index());
+                    let (_, asked) = asked.or_insert_with(|| (upstream, Vec::new()));
+                    asked.push(uri.clone());
+                }
+            }
+            if round.is_empty() {
+                return all;
+            }
+            let asked = round.into_values().map(|(upstream, uris)| async move {
+                let mut wishes = upstream.want(uris);
+                wishes.settle(end - Instant::now()).await;
+                wishes
+            });
+            for wishes in join_all(asked).await {
+                open.retain(|(uri, _)| !wishes.uris().contains(uri));
+                all.push(wishes);
+            }
+        }
+    }
+
+    /// Ends all listens, and tells the client: on stdio by both words that there are
+    /// (MCP 2026-07-28 § Cancellation, § Subscriptions, Graceful Closure).
+    pub(in crate::router) async fn end_listens(&self, ids: Vec<bytes::Bytes>) {
+        for id in ids {
+            self.send(tag::cancelled(&id)).await;
+            self.send(tag::result(&id)).await;
+        }
+    }
+}

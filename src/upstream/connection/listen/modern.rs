@@ -1,0 +1,227 @@
+//! The one subscription that we have at a modern server: to the lists whose changes it announces, and to
+//! the resources that are wanted (MCP 2026-07-28 § Subscriptions).
+//!
+//! To change what it is for, another one is opened beside it, and takes its place once acknowledged.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use tokio::time::{sleep, timeout};
+use tracing::debug;
+
+use super::super::{Backoff, Connection};
+use crate::upstream::error::TransportError;
+use crate::upstream::exchange::Exchange;
+use crate::upstream::live::Live;
+use crate::upstream::transport::error_text;
+use crate::upstream::transport::streamable_http::LISTEN;
+use crate::upstream::wanted::takes_subscriptions;
+use crate::wire::{Era, Kind, Message};
+
+/// The capabilities whose changes are announced, and how to subscribe to them.
+const CHANGES: [(&str, &str); 3] = [
+    ("tools", "toolsListChanged"),
+    ("prompts", "promptsListChanged"),
+    ("resources", "resourcesListChanged"),
+];
+
+/// How long the server may take to acknowledge a subscription.
+const ACK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What came of opening a subscription.
+enum Opened {
+    /// It is open, for these resources.
+    Acknowledged(Box<Exchange>, HashSet<Box<str>>),
+    /// The server refused it.
+    Refused(String),
+}
+
+/// The subscription, and what is known of it.
+#[derive(Default)]
+struct Stream {
+    exchange: Option<Exchange>,
+    /// Whether it ended, and what was said since is lost.
+    missed: bool,
+    /// Whether the server refuses to announce changes of its lists.
+    refuses: bool,
+}
+
+impl Connection {
+    /// Keeps the subscription as it is wanted; returns when the connection is lost.
+    pub(super) async fn listen_modern(&self, live: &Arc<Live>) -> TransportError {
+        debug_assert_eq!(live.era, Era::Modern);
+        let announced = CHANGES
+            .iter()
+            .filter(|(what, _)| live.facts.announces(what));
+        let changes: Map<_, _> = announced
+            .map(|(_, key)| ((*key).to_owned(), Value::Bool(true)))
+            .collect();
+        let wanted = &self.shared.wanted;
+        let mut book = wanted.watch();
+        let (mut stream, mut backoff) = (Stream::default(), Backoff::default());
+        loop {
+            if !takes_subscriptions(&live.facts) {
+                wanted.refuse_missing();
+            }
+            let (uris, has_work) = {
+                let book = book.borrow_and_update();
+                (book.asked(), book.has_work())
+            };
+            let is_due = stream.exchange.is_none() && !(changes.is_empty() || stream.refuses);
+            if has_work && uris.is_empty() && changes.is_empty() {
+                // Nobody wants anything any more.
+                stream.exchange = None;
+                wanted.replace(&[], |_| false);
+                continue;
+            }
+            if has_work || is_due || (stream.exchange.is_none() && !uris.is_empty()) {
+                match self.renew(live, &mut stream, &changes, &uris).await {
+                    Err(gone @ TransportError::SessionExpired) => return gone,
+                    Err(error) if stream.exchange.is_some() => {
+                        debug!(%error, "the subscription stays as it is");
+                        wanted.keep(&uris);
+                    }
+                    Err(error) => {
+                        debug!(%error, "the subscription is down");
+                        sleep(backoff.next(&error)).await;
+                    }
+                    Ok(()) => {}
+                }
+                continue;
+            }
+            tokio::select! {
+                message = next(&mut stream.exchange) => {
+                    match self.take(live, &mut stream, message).await {
+                        true => backoff = Backoff::default(),
+                        false => sleep(backoff.next(&TransportError::StreamEnded)).await,
+                    }
+                }
+                _ = book.changed() => {}
+            }
+        }
+    }
+
+    /// Opens a subscription to these changes and resources in place of the one there is, which is
+    /// heard until then.
+    async fn renew(
+        &self,
+        live: &Arc<Live>,
+        stream: &mut Stream,
+        changes: &Map<String, Value>,
+        uris: &[Arc<str>],
+    ) -> Result<(), TransportError> {
+        let mut filter = changes.clone();
+        if !uris.is_empty() {
+            filter.insert(
+                "resourceSubscriptions".to_owned(),
+                uris.iter().map(|uri| &**uri).collect(),
+            );
+        }
+        let opening = async {
+            let late = |_| TransportError::Timeout(ACK_TIMEOUT);
+            timeout(ACK_TIMEOUT, open(live, filter))
+                .await
+                .map_err(late)?
+        };
+        let mut opening = std::pin::pin!(opening);
+        let opened = loop {
+            tokio::select! {
+                opened = &mut opening => break opened?,
+                message = next(&mut stream.exchange) => {
+                    self.take(live, stream, message).await;
+                }
+            }
+        };
+        let wanted = &self.shared.wanted;
+        match opened {
+            Opened::Acknowledged(exchange, taken) => {
+                // What has come on the old one may not come on the new one.
+                while let Some(old) = &mut stream.exchange
+                    && let Some(message) = old.next().now_or_never()
+                {
+                    self.take(live, stream, message).await;
+                }
+                stream.exchange = Some(*exchange);
+                wanted.replace(uris, |uri| taken.contains(&**uri));
+                if std::mem::take(&mut stream.missed) {
+                    self.shared.relist.notify_one();
+                }
+            }
+            Opened::Refused(error) => {
+                debug!(error, "the upstream offers no such subscription");
+                stream.refuses |= uris.is_empty();
+                wanted.keep(uris);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what the subscription brought; `false` when that is its end.
+    async fn take(
+        &self,
+        live: &Arc<Live>,
+        stream: &mut Stream,
+        message: Result<Message, TransportError>,
+    ) -> bool {
+        match message {
+            Ok(message) if message.kind() != Kind::Response => {
+                self.hear(live, message).await;
+                true
+            }
+            _ => {
+                debug!("the subscription has ended");
+                stream.exchange = None;
+                stream.missed = true;
+                self.shared.wanted.lose();
+                false
+            }
+        }
+    }
+}
+
+/// Opens a subscription, and waits for its acknowledgement: nothing before that belongs to it.
+async fn open(live: &Arc<Live>, filter: Map<String, Value>) -> Result<Opened, TransportError> {
+    let mut exchange = live.open(LISTEN, json!({"notifications": filter})).await?;
+    loop {
+        let message = exchange.next().await?;
+        match (message.kind(), &*message.method()) {
+            (Kind::Response, _) if message.error().is_some() => {
+                return Ok(Opened::Refused(error_text(&message)));
+            }
+            (Kind::Response, _) => return Err(TransportError::StreamEnded),
+            (_, "notifications/subscriptions/acknowledged") => {
+                return Ok(Opened::Acknowledged(
+                    exchange.into(),
+                    acknowledged(&message),
+                ));
+            }
+            (_, method) => debug!(method, "ignored before the acknowledgement"),
+        }
+    }
+}
+
+/// The resources that an acknowledgement names.
+fn acknowledged(message: &Message) -> HashSet<Box<str>> {
+    #[derive(Deserialize, Default)]
+    #[serde(default, rename_all = "camelCase")]
+    struct Filter {
+        resource_subscriptions: Option<HashSet<Box<str>>>,
+    }
+    let filter = message.param("notifications");
+    let filter = filter.and_then(|filter| serde_json::from_slice::<Filter>(filter.value()).ok());
+    filter
+        .and_then(|filter| filter.resource_subscriptions)
+        .unwrap_or_default()
+}
+
+/// What comes next; never anything while there is no subscription.
+async fn next(exchange: &mut Option<Exchange>) -> Result<Message, TransportError> {
+    match exchange {
+        Some(exchange) => exchange.next().await,
+        None => std::future::pending().await,
+    }
+}
