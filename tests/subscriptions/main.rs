@@ -71,7 +71,7 @@ fn of(uris: &[&str]) -> String {
 /// Says that a resource was updated, once somebody listens.
 async fn update(server: &Upstream, uri: &str) {
     server
-        .notify(UPDATED, &json!({"uri": uri}).to_string())
+        .blurt(UPDATED, &json!({"uri": uri}).to_string())
         .await;
 }
 

@@ -100,6 +100,11 @@ impl Upstream {
         self.state.notify(method, params).await;
     }
 
+    /// As [`Upstream::notify`], to everybody who listens for some resource, this one or not.
+    pub async fn blurt(&self, method: &str, params: &str) {
+        self.state.blurt(method, params).await;
+    }
+
     /// The server's own stream that was opened last, once a legacy client has opened one.
     pub async fn voice(&self) -> Voice {
         Voice::aside(&self.state, None).await

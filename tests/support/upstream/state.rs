@@ -91,10 +91,25 @@ impl State {
     }
 
     pub(super) async fn notify(&self, method: &str, params: &str) {
+        self.notify_who(method, params, Stream::listens_for).await;
+    }
+
+    /// Tells everybody who listens for some resource of this one, rightly or not.
+    pub(super) async fn blurt(&self, method: &str, params: &str) {
+        self.notify_who(method, params, |stream, _, _| stream.listens_for_some())
+            .await;
+    }
+
+    async fn notify_who(
+        &self,
+        method: &str,
+        params: &str,
+        wants: impl Fn(&Stream, &str, &Value) -> bool,
+    ) {
         let params: Value = serde_json::from_str(params).unwrap();
         let streams = &mut self.streams.subscribe();
         let listens =
-            |stream: &Stream| !stream.sender.is_closed() && stream.listens_for(method, &params);
+            |stream: &Stream| !stream.sender.is_closed() && wants(stream, method, &params);
         let ready = streams.wait_for(|streams| streams.iter().any(listens));
         let sends: Vec<_> = within(&format!("a client to listen for {method}"), ready)
             .await
@@ -140,6 +155,11 @@ impl State {
 }
 
 impl Stream {
+    fn listens_for_some(&self) -> bool {
+        let filter = self.subscription.as_ref().map(|(_, filter)| filter);
+        filter.is_none_or(|filter| filter["resourceSubscriptions"].is_array())
+    }
+
     fn listens_for(&self, method: &str, params: &Value) -> bool {
         let Some((_, filter)) = &self.subscription else {
             return true;
