@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde_json::json;
 
+use super::tasks::{self, AsTask};
 use crate::upstream::mirror::{self, MirroredParam};
 use crate::upstream::{Identity, Live, Request, Tool, next_id};
 use crate::wire::outgoing::code;
@@ -32,6 +33,8 @@ pub(super) struct Target<'a> {
     mirrored: &'a [MirroredParam],
     /// Whether doing it twice does nothing twice.
     pub(super) repeatable: bool,
+    /// Who follows the task that may come of it.
+    pub(super) as_task: AsTask,
 }
 
 impl<'a> Target<'a> {
@@ -44,6 +47,7 @@ impl<'a> Target<'a> {
             quoted: &tool.quoted_name,
             mirrored: &tool.mirrored,
             repeatable: tool.repeatable,
+            as_task: AsTask::Theirs,
         }
     }
 
@@ -61,7 +65,26 @@ impl<'a> Target<'a> {
             quoted,
             mirrored: &[],
             repeatable: true,
+            as_task: AsTask::Theirs,
         }
+    }
+
+    /// A request about a task. Looking changes nothing.
+    pub(super) fn task(method: &'static str, id: &'a str, quoted: &'a [u8]) -> Self {
+        Self {
+            repeatable: matches!(method, "tasks/get" | "tasks/result"),
+            ..Self::read(method, "taskId", id, quoted)
+        }
+    }
+
+    /// The same, whoever follows the task that may come of it.
+    pub(super) fn for_task(self, as_task: AsTask) -> Self {
+        Self { as_task, ..self }
+    }
+
+    /// The same, on our own account: about a task that we follow.
+    pub(super) fn followed(self) -> Self {
+        self.for_task(AsTask::Declared)
     }
 }
 
@@ -75,6 +98,7 @@ impl Target<'static> {
             quoted: b"",
             mirrored: &[],
             repeatable: false,
+            as_task: AsTask::Theirs,
         }
     }
 }
@@ -97,15 +121,23 @@ pub(super) fn request(message: &Message, target: &Target<'_>, client: Era, live:
         }
     }
     adapt_meta(&mut splice, message, client, live);
+    let is_added = target.as_task == AsTask::Added && message.param("task").is_none();
+    if is_added && live.declares_of_tasks("/requests/tools/call") {
+        splice.add_members(params.clone(), &b"\"task\":{}"[..]);
+    }
     let arguments = match (live.era, target.mirrored.is_empty()) {
         (Era::Modern, false) => message.param("arguments"),
         _ => None,
     };
     let arguments = arguments.and_then(|member| std::str::from_utf8(member.value()).ok());
+    let mut body = splice.finish();
+    if target.as_task == AsTask::Declared && live.era == Era::Modern {
+        body = tasks::declare(body);
+    }
     Request {
         id,
         method: target.method.clone(),
-        body: splice.finish().into(),
+        body: body.into(),
         name: target
             .key
             .filter(|_| live.era == Era::Modern)

@@ -10,7 +10,7 @@ use super::Router;
 use super::inflight::Key;
 use crate::catalog::Catalog;
 use crate::upstream::{Events, Kind};
-use crate::wire::{Line, Member, Message};
+use crate::wire::{Era, Line, Member, Message};
 
 /// Passes the notifications of the upstreams on.
 #[derive(Debug)]
@@ -110,6 +110,9 @@ impl Router {
         let changed = Kind::changed_by(&method);
         self.listed.forget(changed.unwrap_or_default());
         let is_progress = method == "notifications/progress";
+        if self.hides(&message, upstream, Era::Legacy) {
+            return debug!(upstream, method, "of a task that the client does not know");
+        }
         if !is_progress && (!self.announcements.is_legacy() || is_undeclared(&method)) {
             return debug!(upstream, method, "not passed on");
         }

@@ -11,7 +11,7 @@ use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};
 
 /// Requests of MCP that are not served: between eras they would have to be translated.
-const OF_MCP: [&str; 14] = [
+const OF_MCP: [&str; 9] = [
     "completion/complete",
     "initialize",
     "logging/setLevel",
@@ -20,11 +20,6 @@ const OF_MCP: [&str; 14] = [
     "resources/unsubscribe",
     "server/discover",
     "subscriptions/listen",
-    "tasks/cancel",
-    "tasks/get",
-    "tasks/list",
-    "tasks/result",
-    "tasks/update",
     "",
 ];
 
@@ -66,6 +61,7 @@ impl Router {
     }
 }
 
-fn unknown(method: &str) -> String {
+/// What to say of a method that nobody serves.
+pub(super) fn unknown(method: &str) -> String {
     format!("method `{method}` is not known here")
 }

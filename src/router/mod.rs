@@ -9,6 +9,7 @@ mod inflight;
 mod lists;
 mod reads;
 mod relay;
+mod tasks;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,6 +28,7 @@ use crate::wire::{Era, Line, Message};
 use events::Announcements;
 use inflight::{Inflight, Key};
 use lists::Listed;
+use tasks::{Errand, Errands, Owners};
 
 /// Where lines for the client go: the one writer of stdout.
 pub type Outbox = mpsc::Sender<Line>;
@@ -40,6 +42,9 @@ pub struct Router {
     inflight: Inflight,
     announcements: Announcements,
     listed: Listed,
+    /// Whose tasks are whose.
+    owned: Owners,
+    errands: Errands,
     name_length: usize,
     tasks: TaskTracker,
     cancel: CancellationToken,
@@ -53,6 +58,8 @@ enum Asked {
     Prompt,
     Resource,
     Items(Kind),
+    Task,
+    Tasks,
 }
 
 impl Asked {
@@ -62,6 +69,8 @@ impl Asked {
             "tools/list" => Self::Tools,
             "prompts/get" => Self::Prompt,
             "resources/read" => Self::Resource,
+            "tasks/get" | "tasks/result" | "tasks/cancel" | "tasks/update" => Self::Task,
+            "tasks/list" => Self::Tasks,
             method => Self::Items(Kind::listed_by(method)?),
         })
     }
@@ -85,6 +94,8 @@ impl Router {
             inflight: Inflight::default(),
             announcements: Announcements::default(),
             listed: Listed::default(),
+            owned: Owners::default(),
+            errands: Errands::default(),
             name_length,
             tasks,
             cancel,
@@ -117,6 +128,8 @@ impl Router {
             Some(Asked::Prompt) => self.get_prompt(request, client).await,
             Some(Asked::Resource) => self.read_resource(request, client).await,
             Some(Asked::Items(kind)) => self.list_items(request, kind, client).await,
+            Some(Asked::Task) => self.ask_about_task(request, client).await,
+            Some(Asked::Tasks) => self.list_tasks(request, client).await,
             None => self.ask_extension(request, client).await,
         }
     }
@@ -162,6 +175,9 @@ impl Router {
 
     /// Cancels everything that is in flight, and tells the upstreams, for at most `grace`.
     pub async fn shut_down(&self, grace: Duration) {
+        // Before their calls go, which would have them cancelled too late.
+        let errands = self.errands.drain().into_iter().map(Errand::cancel);
+        let errands = futures_util::future::join_all(errands);
         let cancellations =
             self.inflight
                 .abort_all()
@@ -170,7 +186,7 @@ impl Router {
                     upstream.notify(bridge::cancelled_by_us(serial)).await;
                 });
         let all = futures_util::future::join_all(cancellations);
-        let _ = tokio::time::timeout(grace, all).await;
+        let _ = tokio::time::timeout(grace, async { tokio::join!(all, errands) }).await;
     }
 
     async fn send(&self, line: Line) {

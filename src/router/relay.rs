@@ -11,6 +11,7 @@ use tracing::{Instrument, debug, debug_span};
 use super::Router;
 use super::bridge::{self, Target};
 use super::inflight::{Key, is_same, progress_token};
+use super::tasks::Task;
 use crate::upstream::{TransportError, Upstream, UpstreamError};
 use crate::wire::outgoing::code;
 use crate::wire::version::META_LOG_LEVEL;
@@ -21,10 +22,10 @@ pub(super) struct Relayed {
     pub(super) id: Bytes,
     /// What it is about: the name of a tool, a URI.
     pub(super) subject: String,
-    key: Key,
+    pub(super) key: Key,
     token: Option<Bytes>,
-    message: Message,
-    client: Era,
+    pub(super) message: Message,
+    pub(super) client: Era,
     begun: Instant,
 }
 
@@ -32,6 +33,8 @@ pub(super) struct Relayed {
 pub(super) enum Answer {
     /// The response, in the client's era.
     Response(Message),
+    /// A task that is ours to follow, of a server of this era.
+    Task(Box<Task>, Era),
     /// The upstream refused it: the schema that we know is not the upstream's any more.
     Stale,
 }
@@ -45,6 +48,10 @@ impl Answer {
     ) -> Result<Message, UpstreamError> {
         match self {
             Self::Response(response) => Ok(response),
+            Self::Task(..) => {
+                let text = "it made a task of what can be none".to_owned();
+                Err(upstream.error(&target.method, TransportError::Malformed(text)))
+            }
             Self::Stale => Err(upstream.error(&target.method, TransportError::HeaderMismatch)),
         }
     }
@@ -171,17 +178,20 @@ impl Router {
                 if era == Era::Modern && message.error_code() == Some(code::HEADER_MISMATCH) {
                     return Ok(Answer::Stale);
                 }
+                if let Some(task) = Task::ours(&message, target.as_task, era) {
+                    return Ok(Answer::Task(Box::new(task), era));
+                }
                 let response = bridge::response(message, &target.method, request.client, era);
                 let broken = |reason| lost(TransportError::Malformed(reason), heard);
                 return response.map(Answer::Response).map_err(broken);
             }
             heard = true;
-            self.pass_on(request, &message, era).await;
+            self.pass_on(request, &message, upstream, era).await;
         }
     }
 
     /// A notification that came with the request.
-    async fn pass_on(&self, request: &Relayed, message: &Message, upstream: Era) {
+    async fn pass_on(&self, request: &Relayed, message: &Message, upstream: &Upstream, era: Era) {
         match &*message.method() {
             "notifications/progress" => {
                 let token = message.param("progressToken");
@@ -190,8 +200,11 @@ impl Router {
                     return debug!("dropping progress under a token that the client did not give");
                 }
             }
-            "notifications/message" if !request.wants_logs(upstream) => {
+            "notifications/message" if !request.wants_logs(era) => {
                 return debug!("dropping a log that the client did not ask for");
+            }
+            _ if self.hides(message, upstream.index(), request.client) => {
+                return debug!("dropping news of a task that the client does not know");
             }
             _ => {}
         }
@@ -222,6 +235,18 @@ impl Relayed {
                 debug!(error = %error, duration = ?self.begun.elapsed(), "failed");
                 Line::error(&self.id, error.code(), &error.to_string(), &error.data())
             }
+        }
+    }
+
+    /// Another request in its place.
+    pub(super) fn with(&self, message: Message) -> Self {
+        Self {
+            id: self.id.clone(),
+            subject: self.subject.clone(),
+            key: self.key.clone(),
+            token: self.token.clone(),
+            message,
+            ..*self
         }
     }
 

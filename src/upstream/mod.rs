@@ -14,6 +14,7 @@ pub mod mirror;
 mod pages;
 mod request;
 mod settled;
+mod tasks;
 mod transport;
 
 pub use connection::Events;
@@ -25,3 +26,4 @@ pub use listing::{Listing, Tool};
 pub use live::{Identity, Live, ServerFacts};
 pub use request::{Request, next_id};
 pub use settled::Failure;
+pub use tasks::TASKS_EXTENSION;

@@ -1,0 +1,1 @@
+//! The official SDK as a server with the extension.
