@@ -110,3 +110,21 @@ async fn a_server_that_does_not_answer_a_cancellation_holds_nothing_up() {
         .await;
     assert!(client.close().await.success());
 }
+
+#[tokio::test]
+async fn a_server_that_cannot_cancel_is_not_asked_to() {
+    let capabilities = r#"{"tools":{},"tasks":{"requests":{"tools":{"call":{}}}}}"#;
+    let server = server::legacy("t", &Course::new(["working"])).capabilities(capabilities);
+    let server = server.start().await;
+    let mut client = proxy::before(&server).await;
+    let id = client
+        .send_request("tools/call", json!({"name": "run"}))
+        .await;
+    server.raw.wait_for(|request| request.is("tasks/get")).await;
+    client
+        .notify("notifications/cancelled", json!({"requestId": id}))
+        .await;
+    assert!(client.close().await.success());
+    assert_eq!(asked(&server, "tasks/cancel").len(), 0);
+    assert_eq!(asked(&server, "notifications/cancelled").len(), 0);
+}

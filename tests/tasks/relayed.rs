@@ -205,3 +205,17 @@ async fn news_of_a_task_reach_the_legacy_client_that_has_it() {
     let told = client.notification("notifications/tasks/status").await;
     assert_eq!(told["params"]["taskId"], "t");
 }
+
+#[tokio::test]
+async fn an_unknown_task_may_be_at_a_server_that_is_away() {
+    let server = server::legacy("a", &Course::new(["working"])).start().await;
+    for proxy in [proxy::new(), proxy::new().upstream("a", &server)] {
+        let proxy = proxy.upstream("away", "http://127.0.0.1:1/mcp");
+        let mut client = proxy.start().await;
+        client.initialize().await;
+        let answer = ask(&mut client, "tasks/get", r#"{"taskId":"b"}"#).await;
+        assert_eq!(answer["error"]["code"], -31001, "{answer}");
+        let text = answer["error"]["message"].as_str().unwrap();
+        assert!(text.ends_with("not connected: `away`"), "{text}");
+    }
+}

@@ -13,7 +13,7 @@ use super::extension;
 use super::task::Task;
 use crate::router::bridge::{self, Target};
 use crate::router::relay::Relayed;
-use crate::upstream::Upstream;
+use crate::upstream::{Live, Upstream};
 use crate::wire::{Era, Message};
 
 /// All tasks that we follow now.
@@ -40,6 +40,10 @@ impl Errand {
     /// Asks the upstream to stop the task. The answer is waited for: closing the connection before
     /// would take the request back.
     pub(in crate::router) async fn cancel(self) {
+        let cannot = |live: &Live| live.era == Era::Legacy && !live.declares_of_tasks("/cancel");
+        if self.upstream.ready().is_some_and(|live| cannot(&live)) {
+            return debug!(task = &*self.task.id, "nobody can cancel this task");
+        }
         let target = Target::task("tasks/cancel", &self.task.id, &self.task.quoted).followed();
         let build = |live: &_| bridge::request(&self.cancel, &target, self.client, live);
         let answer = match self.upstream.call(&target.method, build).await {

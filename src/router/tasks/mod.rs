@@ -7,34 +7,24 @@
 mod errand;
 mod extension;
 mod follow;
+mod list;
 mod owners;
+mod requests;
 mod task;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use futures_util::future::join_all;
 use serde_json::{Map, Value, json};
-use tokio::time::timeout;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::Router;
-use super::bridge::Target;
-use super::calls::only;
-use super::extensions::unknown;
 use super::relay::Relayed;
-use crate::upstream::{Live, TransportError, Upstream};
-use crate::wire::outgoing::code;
+use crate::upstream::Upstream;
 use crate::wire::splice::decode;
-use crate::wire::{Era, Line, Message};
+use crate::wire::{Era, Message};
 
 pub(super) use errand::{Errand, Errands};
 pub(super) use extension::declare;
 pub(super) use owners::Owners;
 pub(super) use task::{AsTask, Task};
-
-/// How long an upstream may take to list its tasks.
-const LIST_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Router {
     /// The `tasks` capability of the upstreams that are connected now, merged: what a client of
@@ -53,180 +43,6 @@ impl Router {
             tasks.insert("requests".to_owned(), json!({"tools": {"call": {}}}));
         }
         (!tasks.is_empty()).then_some(Value::Object(tasks))
-    }
-
-    /// Begins a request about one task; its answer goes to the client by itself.
-    pub(super) async fn ask_about_task(self: &Arc<Self>, message: Message, client: Era) {
-        let method = match (&*message.method(), client) {
-            ("tasks/get", _) => "tasks/get",
-            ("tasks/cancel", _) => "tasks/cancel",
-            ("tasks/result", Era::Legacy) => "tasks/result",
-            ("tasks/update", Era::Modern) => "tasks/update",
-            (method, _) => {
-                let text = unknown(method);
-                return self.refuse(&message, code::METHOD_NOT_FOUND, &text).await;
-            }
-        };
-        let subject = method.to_owned();
-        self.relay(
-            message,
-            client,
-            subject,
-            move |router, request| async move { router.about_task(&request, method).await },
-        )
-        .await;
-    }
-
-    async fn about_task(&self, request: &Relayed, method: &'static str) -> Line {
-        let (client, message) = (request.client, &request.message);
-        let id = match only(message, "taskId") {
-            Ok(id) => id,
-            Err(_) if self.with_tasks(client).await.is_empty() => {
-                return request.refused(code::METHOD_NOT_FOUND, &unknown(method));
-            }
-            Err(reason) => return request.refused(code::INVALID_PARAMS, &reason),
-        };
-        let quoted = message.param("taskId").map(|id| id.value());
-        let target = Target::task(method, &id, quoted.unwrap_or_default());
-        match self.owner_of_task(client, &id) {
-            Some(upstream) => self.about_task_at(request, &target, upstream).await.0,
-            None => self.about_unknown_task(request, &target, &id).await,
-        }
-    }
-
-    /// Asks everyone who has tasks, in the order of the configuration, until one knows this one. To the
-    /// others the request does nothing.
-    async fn about_unknown_task(&self, request: &Relayed, target: &Target<'_>, id: &str) -> Line {
-        let mut candidates = self.with_tasks(request.client).await;
-        if candidates.is_empty() {
-            return request.refused(code::METHOD_NOT_FOUND, &unknown(&target.method));
-        }
-        if target.method == "tasks/update" && candidates.len() > 1 {
-            // It may answer the questions of a task of the same id elsewhere.
-            candidates.clear();
-        }
-        let mut refused = Map::new();
-        for upstream in &candidates {
-            let (line, gone, error) = match self.about_task_at(request, target, upstream).await {
-                (line, Told::Result) => {
-                    self.owned.learn(request.client, id, upstream.index());
-                    return line;
-                }
-                (line, Told::Error(error)) => (line, false, error),
-                (line, Told::Nothing) => (line, true, Value::Null),
-            };
-            // Who was not heard may be the one. And where there is but one, it says best what is wrong.
-            if gone || candidates.len() == 1 {
-                return line;
-            }
-            refused.insert(upstream.config().name.to_string(), error);
-        }
-        let text = format!("no server takes `{}` for the task `{id}`", target.method);
-        let data = json!({"refused": refused});
-        Line::error(&request.id, code::INVALID_PARAMS, &text, &data)
-    }
-
-    async fn about_task_at(
-        &self,
-        request: &Relayed,
-        target: &Target<'_>,
-        upstream: &Upstream,
-    ) -> (Line, Told) {
-        let answer = self.ask(request, target, upstream).await;
-        let answer = answer.and_then(|answer| answer.response(target, upstream));
-        let told = match &answer {
-            Err(_) => Told::Nothing,
-            Ok(response) => match response.error() {
-                Some(error) => Told::Error(serde_json::from_slice(error).unwrap_or_default()),
-                None => Told::Result,
-            },
-        };
-        (request.answered(upstream, answer), told)
-    }
-
-    /// Answers `tasks/list`: the tasks of all upstreams that list theirs, on one page.
-    pub(super) async fn list_tasks(self: &Arc<Self>, request: Message, client: Era) {
-        if client == Era::Modern {
-            let text = unknown("tasks/list");
-            return self.refuse(&request, code::METHOD_NOT_FOUND, &text).await;
-        }
-        if self.refuse_cursor(&request).await {
-            return;
-        }
-        self.relay(
-            request,
-            client,
-            "tasks".to_owned(),
-            |router, request| async move {
-                match router.read_tasks().await {
-                    Some(tasks) => Line::result(&request.id, tasks),
-                    None => request.refused(code::METHOD_NOT_FOUND, &unknown("tasks/list")),
-                }
-            },
-        )
-        .await;
-    }
-
-    /// The result of `tasks/list`; `None` where nobody lists any.
-    async fn read_tasks(&self) -> Option<Vec<u8>> {
-        self.heard().await;
-        let lists = |live: Arc<Live>| live.declares_of_tasks("/list");
-        let listing = self
-            .upstreams
-            .iter()
-            .filter(|u| u.ready().is_some_and(lists));
-        let all = listing.map(|upstream| async move {
-            let late = TransportError::Timeout(LIST_TIMEOUT);
-            let tasks = match timeout(LIST_TIMEOUT, upstream.tasks()).await {
-                Ok(tasks) => tasks,
-                Err(_) => Err(upstream.error("tasks/list", late)),
-            };
-            let tasks = tasks
-                .inspect_err(|error| warn!(error = %error, "leaving out a listing"))
-                .unwrap_or_default();
-            (upstream.index(), tasks)
-        });
-        let all = join_all(all).await;
-        if all.is_empty() {
-            return None;
-        }
-        let mut out = br#"{"tasks":["#.to_vec();
-        let mut first = true;
-        for (upstream, task) in all
-            .iter()
-            .flat_map(|(u, tasks)| tasks.iter().map(|t| (*u, t)))
-        {
-            if let Some(task) = Task::read(task) {
-                if self.owned.is_followed(upstream, &task.id) {
-                    continue;
-                }
-                self.owned.learn(Era::Legacy, &task.id, upstream);
-            }
-            if !std::mem::take(&mut first) {
-                out.push(b',');
-            }
-            out.extend_from_slice(task);
-        }
-        out.extend_from_slice(b"]}");
-        Some(out)
-    }
-
-    /// Whose task it is, if that one's era is still the client's.
-    fn owner_of_task(&self, client: Era, id: &str) -> Option<&Upstream> {
-        let upstream = self.upstreams.get(self.owned.get(client, id)?)?;
-        let live = upstream.ready();
-        live.is_none_or(|live| live.era == client)
-            .then_some(upstream)
-    }
-
-    /// The upstreams that have tasks of the client's era.
-    async fn with_tasks(&self, client: Era) -> Vec<&Upstream> {
-        self.heard().await;
-        let has_tasks = |upstream: &&Upstream| {
-            let live = upstream.ready();
-            live.is_some_and(|live| live.era == client && live.has_tasks())
-        };
-        self.upstreams.iter().filter(has_tasks).collect()
     }
 
     /// Whether the upstream wants tasks of a client that has not declared them: the call did not run.
@@ -275,16 +91,8 @@ impl Relayed {
         let is_asked_for = self.message.param("task").is_some();
         match (self.client, is_asked_for) {
             (Era::Legacy, true) => AsTask::Theirs,
-            (Era::Legacy, false) if !is_required => AsTask::Theirs,
-            (Era::Modern, false) if !is_required => AsTask::Theirs,
+            (_, false) if !is_required => AsTask::Theirs,
             _ => AsTask::Added,
         }
     }
-}
-
-/// What an upstream said to a request about a task.
-enum Told {
-    Result,
-    Error(Value),
-    Nothing,
 }
