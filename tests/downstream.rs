@@ -118,7 +118,7 @@ async fn a_method_of_the_other_era_or_that_is_not_served_is_not_found() {
     let (bare, meta) = (json!({}), with_meta(json!({})));
     let cases = [
         ("logging/setLevel", &bare),
-        ("tasks/get", &meta),
+        ("tasks/list", &meta),
         ("", &bare),
         ("server/discover", &bare),
         ("initialize", &meta),

@@ -15,6 +15,7 @@ use crate::wire::version::{
 use crate::wire::{Era, Line, Message, Splice, members};
 
 use super::client::Speaker;
+use super::tasks::{self, AsTask};
 pub(super) use target::Target;
 
 /// By which legacy servers say that there is no such resource; modern ones must not.
@@ -37,15 +38,24 @@ pub(super) fn request(
     let params = message.params_span().unwrap_or_default();
     target.rename(&mut splice, message);
     let meta = adapt_meta(&mut splice, message, speaker, live);
-    let added: Vec<_> = meta.into_iter().chain(input.map(str::to_owned)).collect();
+    let is_task = target.as_task == AsTask::Added
+        && message.param("task").is_none()
+        && live.declares_of_tasks("/requests/tools/call");
+    let task = is_task.then(|| "\"task\":{}".to_owned());
+    let input = input.map(str::to_owned);
+    let added: Vec<_> = meta.into_iter().chain(task).chain(input).collect();
     add_params(&mut splice, message, &added.join(","));
     if (speaker.era, live.era) == (Era::Modern, Era::Legacy) && input::is_retry(message) {
         splice.remove_members(params, |member| input::MEMBERS.contains(&&*member.key()));
     }
+    let mut body = splice.finish();
+    if target.as_task == AsTask::Declared && live.era == Era::Modern {
+        body = tasks::declare(body);
+    }
     Request {
         id,
         method: target.method.clone(),
-        body: splice.finish().into(),
+        body: body.into(),
         name: target.name_header(live.era),
         mirrored: target.mirrored(message, live.era),
     }

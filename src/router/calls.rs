@@ -7,7 +7,9 @@ use tracing::debug;
 
 use super::Router;
 use super::bridge::Target;
-use super::relay::{Answer, Relayed};
+use super::relay::Answer;
+use super::relayed::Relayed;
+use super::tasks::AsTask;
 use crate::catalog::Route;
 use crate::upstream::{TransportError, Upstream, UpstreamError};
 use crate::wire::outgoing::code;
@@ -65,26 +67,49 @@ impl Router {
         }
     }
 
-    /// Gets the response. When the upstream refuses an old schema, the call has not run, and
-    /// is sent once more by the new one.
+    /// Gets the response. When the upstream refuses an old schema, or a client without tasks, the
+    /// call has not run, and is sent once more by the new one, or as a client with them.
     async fn run(
         self: &Arc<Self>,
         call: &Relayed,
         mut route: Route,
         upstream: &Upstream,
     ) -> Result<Message, UpstreamError> {
-        let target = Target::tool(route.tool());
-        if let Answer::Response(response) = self.ask(call, &target, upstream).await? {
-            return Ok(response);
+        let refused = || upstream.error("tools/call", TransportError::HeaderMismatch);
+        let (mut is_reread, mut is_declared) = (false, false);
+        loop {
+            let tool = route.tool();
+            let as_task = match is_declared {
+                true => AsTask::Declared,
+                false => call.as_task(tool.task_required),
+            };
+            let creating = (as_task != AsTask::Theirs).then(|| self.errands.create());
+            let target = Target::tool(tool).for_task(as_task);
+            match self.ask(call, &target, upstream).await? {
+                Answer::Response(response)
+                    if !is_declared && Self::lacks_tasks(call, &response) =>
+                {
+                    debug!("the upstream makes a task of it; declaring that for the client");
+                    is_declared = true;
+                }
+                Answer::Response(response) => {
+                    self.learn_task(call, upstream, &response);
+                    return Ok(response);
+                }
+                Answer::Task(task, era) => {
+                    drop(creating);
+                    // Boxed: it is large, and hardly any call becomes a task.
+                    return Box::pin(self.follow_task(call, upstream, *task, era)).await;
+                }
+                Answer::Stale if is_reread => return Err(refused()),
+                Answer::Stale => {
+                    debug!("the upstream refused our headers; reading its tools again");
+                    is_reread = true;
+                    let listing = upstream.refresh().await.ok_or_else(refused)?;
+                    route = route.in_listing(listing).ok_or_else(refused)?;
+                }
+            }
         }
-        debug!("the upstream refused our headers; reading its tools again");
-        let refused = || upstream.error(&target.method, TransportError::HeaderMismatch);
-        let listing = upstream.refresh().await.ok_or_else(refused)?;
-        route = route.in_listing(listing).ok_or_else(refused)?;
-        let target = Target::tool(route.tool());
-        self.ask(call, &target, upstream)
-            .await?
-            .response(&target, upstream)
     }
 
     /// The one parameter of this name; without it the request is refused.

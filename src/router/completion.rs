@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Router;
 use super::bridge::Target;
 use super::calls::only_text;
-use super::relay::Relayed;
+use super::relayed::Relayed;
 use crate::catalog::Reach;
 use crate::upstream::{Kind, Upstream};
 use crate::wire::outgoing::code;

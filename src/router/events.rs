@@ -11,7 +11,7 @@ use super::inflight::Key;
 use super::subscriptions::News;
 use crate::catalog::Catalog;
 use crate::upstream::{Events, Live};
-use crate::wire::{Line, Member, Message};
+use crate::wire::{Era, Line, Member, Message};
 
 const TOOLS_CHANGED: &str = r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#;
 
@@ -156,6 +156,9 @@ impl Router {
         }
         let method = message.method().into_owned();
         let is_progress = method == "notifications/progress";
+        if self.hides(&message, upstream, Era::Legacy) {
+            return debug!(upstream, method, "of a task that the client does not know");
+        }
         if !is_progress && !is_legacy {
             return debug!(upstream, method, "not passed on");
         }

@@ -5,22 +5,17 @@ use std::sync::Arc;
 
 use super::Router;
 use super::bridge::Target;
-use super::relay::Relayed;
+use super::relayed::Relayed;
 use crate::upstream::Upstream;
 use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};
 
 /// Requests of MCP that are not served: between eras they would have to be translated.
-const OF_MCP: [&str; 10] = [
+const OF_MCP: [&str; 5] = [
     "initialize",
     "logging/setLevel",
     "ping",
     "server/discover",
-    "tasks/cancel",
-    "tasks/get",
-    "tasks/list",
-    "tasks/result",
-    "tasks/update",
     "",
 ];
 
@@ -67,6 +62,7 @@ impl Router {
     }
 }
 
-fn unknown(method: &str) -> String {
+/// What to say of a method that nobody serves.
+pub(super) fn unknown(method: &str) -> String {
     format!("method `{method}` is not known here")
 }

@@ -61,6 +61,8 @@ struct Call {
     token: Option<Key>,
     /// Whom to tell of a cancellation, and under which id; known once it was sent.
     sent: Option<Sent>,
+    /// Whether somebody else tells of a cancellation.
+    entrusted: bool,
 }
 
 impl Inflight {
@@ -84,6 +86,7 @@ impl Inflight {
                 abort: spawn(),
                 token: token.clone(),
                 sent: None,
+                entrusted: false,
             }),
         };
         if let Some(token) = token {
@@ -94,8 +97,17 @@ impl Inflight {
 
     /// Notes whom the call went to.
     pub(super) fn sent(&self, id: &Key, live: &Arc<Live>, serial: u64) {
-        if let Some(call) = self.state().calls.get_mut(id) {
+        if let Some(call) = self.state().calls.get_mut(id)
+            && !call.entrusted
+        {
             call.sent = Some((live.clone(), serial));
+        }
+    }
+
+    /// Leaves it to the caller to tell of a cancellation, whatever the call sends from now on.
+    pub(super) fn entrust(&self, id: &Key) {
+        if let Some(call) = self.state().calls.get_mut(id) {
+            (call.sent, call.entrusted) = (None, true);
         }
     }
 

@@ -111,7 +111,7 @@ impl Router {
     }
 
     /// All pages are given at once, so there is no cursor that could be known.
-    async fn refuse_cursor(&self, request: &Message) -> bool {
+    pub(super) async fn refuse_cursor(&self, request: &Message) -> bool {
         let cursor = request.param("cursor");
         if cursor.is_none_or(|cursor| cursor.value() == b"null") {
             return false;

@@ -16,8 +16,10 @@ mod parked;
 mod parking;
 mod reads;
 mod relay;
+mod relayed;
 mod rounds;
 mod subscriptions;
+mod tasks;
 mod under_way;
 
 use std::sync::Arc;
@@ -43,6 +45,7 @@ use inflight::{Inflight, Key};
 use lists::Listed;
 use parking::Parking;
 use subscriptions::Subscriptions;
+use tasks::{Errand, Errands, Owners};
 
 /// Where lines for the client go: the one writer of stdout.
 pub type Outbox = mpsc::Sender<Line>;
@@ -60,6 +63,9 @@ pub struct Router {
     announcements: Announcements,
     listed: Listed,
     subscriptions: Subscriptions,
+    /// Whose tasks are whose.
+    owned: Owners,
+    errands: Errands,
     limits: Limits,
     tasks: TaskTracker,
     cancel: CancellationToken,
@@ -77,6 +83,8 @@ enum Asked {
     Unsubscribe,
     Listen,
     Items(Kind),
+    Task,
+    Tasks,
 }
 
 impl Asked {
@@ -90,6 +98,8 @@ impl Asked {
             "resources/subscribe" => Self::Subscribe,
             "resources/unsubscribe" => Self::Unsubscribe,
             "subscriptions/listen" => Self::Listen,
+            "tasks/get" | "tasks/result" | "tasks/cancel" | "tasks/update" => Self::Task,
+            "tasks/list" => Self::Tasks,
             method => Self::Items(Kind::listed_by(method)?),
         })
     }
@@ -117,6 +127,8 @@ impl Router {
             announcements: Announcements::default(),
             listed: Listed::default(),
             subscriptions: Subscriptions::default(),
+            owned: Owners::default(),
+            errands: Errands::default(),
             limits,
             tasks,
             cancel,
@@ -153,6 +165,8 @@ impl Router {
             Some(Asked::Unsubscribe) => self.unsubscribe(request, client).await,
             Some(Asked::Listen) => self.listen(request, client).await,
             Some(Asked::Items(kind)) => self.list_items(request, kind, client).await,
+            Some(Asked::Task) => self.ask_about_task(request, client).await,
+            Some(Asked::Tasks) => self.list_tasks(request, client).await,
             None => self.ask_extension(request, client).await,
         }
     }
@@ -200,6 +214,9 @@ impl Router {
     /// Cancels everything that is in flight, and tells the upstreams, and the client of its
     /// subscriptions, for at most `grace`.
     pub async fn shut_down(&self, grace: Duration) {
+        // Before their calls go, which would have them cancelled too late.
+        let errands = self.errands.drain().into_iter().map(Errand::cancel);
+        let errands = futures_util::future::join_all(errands);
         let listens = self.end_listens(self.subscriptions.close_all());
         let open = self.inflight.abort_all().into_iter();
         let cancellations = open
@@ -209,7 +226,7 @@ impl Router {
                 let _ = live.notify(body).await;
             });
         let all = futures_util::future::join_all(cancellations);
-        let all = futures_util::future::join(listens, all);
+        let all = async { tokio::join!(all, errands, listens) };
         let _ = tokio::time::timeout(grace, all).await;
     }
 

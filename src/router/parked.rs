@@ -9,7 +9,7 @@ use tracing::debug;
 
 use super::bridge::input;
 use super::inflight::{Sent, is_same};
-use super::relay::Relayed;
+use super::relayed::Relayed;
 use super::under_way::UnderWay;
 use crate::upstream::{Identity, TransportError};
 use crate::wire::outgoing::code;
@@ -30,9 +30,9 @@ impl Purpose {
     }
 
     pub(super) fn of(request: &Relayed) -> Self {
-        let arguments = request.message.param("arguments");
+        let arguments = request.original.param("arguments");
         Self {
-            method: request.message.method().into_owned(),
+            method: request.original.method().into_owned(),
             subject: request.subject.clone(),
             arguments: arguments
                 .and_then(|member| serde_json::from_slice(member.value()).ok())

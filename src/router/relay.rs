@@ -4,38 +4,27 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
 use serde_json::Value;
 use tracing::{Instrument, debug, debug_span};
 
 use super::Router;
 use super::bridge::{self, Target, input};
-use super::client::Speaker;
 use super::inflight::{Key, progress_token};
 use super::parked::Parked;
+use super::relayed::Relayed;
 use super::rounds::Rounds;
+use super::tasks::Task;
 use super::under_way::{Followed, UnderWay};
 use crate::upstream::{TransportError, Upstream, UpstreamError};
 use crate::wire::outgoing::code;
-use crate::wire::version::META_LOG_LEVEL;
-use crate::wire::{Era, Line, Message, members};
-
-/// A request that is being relayed.
-pub(super) struct Relayed {
-    pub(super) id: Bytes,
-    /// What it is about: the name of a tool, a URI.
-    pub(super) subject: String,
-    pub(super) key: Key,
-    pub(super) token: Option<Bytes>,
-    pub(super) message: Message,
-    pub(super) speaker: Speaker,
-    begun: Instant,
-}
+use crate::wire::{Era, Line, Message};
 
 /// How a request ended that got an answer.
 pub(super) enum Answer {
     /// The response, in the client's era.
     Response(Message),
+    /// A task that is ours to follow, of a server of this era.
+    Task(Box<Task>, Era),
     /// The upstream refused it: the schema that we know is not the upstream's any more.
     Stale,
 }
@@ -49,6 +38,10 @@ impl Answer {
     ) -> Result<Message, UpstreamError> {
         match self {
             Self::Response(response) => Ok(response),
+            Self::Task(..) => {
+                let text = "it made a task of what can be none".to_owned();
+                Err(upstream.error(&target.method, TransportError::Malformed(text)))
+            }
             Self::Stale => Err(upstream.error(&target.method, TransportError::HeaderMismatch)),
         }
     }
@@ -82,6 +75,7 @@ impl Router {
             key: key.clone(),
             token: token.clone(),
             speaker: self.client.speaker(&message, client),
+            original: message.clone(),
             message,
             begun: Instant::now(),
         };
@@ -212,7 +206,7 @@ impl Router {
             error,
             heard: false,
         })?;
-        Ok(UnderWay::new(request, sent))
+        Ok(UnderWay::new(request, upstream, sent))
     }
 
     /// What the client gets for a response.
@@ -229,6 +223,9 @@ impl Router {
         if era == Era::Modern && response.error_code() == Some(code::HEADER_MISMATCH) {
             return Ok(Answer::Stale);
         }
+        if let Some(task) = Task::ours(&response, target.as_task, era) {
+            return Ok(Answer::Task(Box::new(task), era));
+        }
         if (client, era) == (Era::Modern, Era::Legacy)
             && response.error_code() == Some(input::URL_ELICITATION_REQUIRED)
             && request.speaker.identity.can_elicit(true)
@@ -241,47 +238,5 @@ impl Router {
             error: upstream.error(&target.method, TransportError::Malformed(reason)),
             heard: way.heard,
         })
-    }
-}
-
-impl Relayed {
-    /// The line that answers it.
-    pub(super) fn answered(
-        &self,
-        upstream: &Upstream,
-        answer: Result<Message, UpstreamError>,
-    ) -> Line {
-        match answer {
-            Ok(response) => {
-                debug!(
-                    upstream = %upstream.config().name,
-                    status = if response.error().is_some() { "error" } else { "ok" },
-                    duration = ?self.begun.elapsed(),
-                    sent = self.message.bytes().len(),
-                    received = response.bytes().len(),
-                    "answered"
-                );
-                Line::with_id(&response, self.id.clone())
-            }
-            Err(error) => {
-                debug!(error = %error, duration = ?self.begun.elapsed(), "failed");
-                Line::error(&self.id, error.code(), &error.to_string(), &error.data())
-            }
-        }
-    }
-
-    /// An error that we make ourselves.
-    pub(super) fn refused(&self, code: i64, text: &str) -> Line {
-        Line::error(&self.id, code, text, &Value::Null)
-    }
-
-    /// A modern client names the level with each request whose logs it wants (MCP 2026-07-28
-    /// § Logging). A modern upstream heeds it; a legacy one has never heard of it.
-    pub(super) fn wants_logs(&self, upstream: Era) -> bool {
-        if (self.speaker.era, upstream) != (Era::Modern, Era::Legacy) {
-            return true;
-        }
-        let meta = self.message.param("_meta");
-        meta.is_some_and(|meta| members(meta.value()).any(|member| member.key() == META_LOG_LEVEL))
     }
 }

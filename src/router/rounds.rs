@@ -11,7 +11,7 @@ use tracing::debug;
 
 use super::Router;
 use super::bridge::input::{self, ELICITATION, Required};
-use super::relay::Relayed;
+use super::relayed::Relayed;
 use crate::wire::Message;
 use crate::wire::outgoing::code;
 
@@ -57,14 +57,6 @@ impl Rounds {
         if self.made > MAX_ROUNDS {
             return Err(format!("it asked for more input {MAX_ROUNDS} times"));
         }
-        for (_, question) in &required.questions {
-            if !request.speaker.identity.can_answer(question) {
-                let method = question.method();
-                return Err(format!(
-                    "it asked for `{method}`, which the client did not declare"
-                ));
-            }
-        }
         if required.questions.is_empty() {
             let pause = FIRST_PAUSE.saturating_mul(1 << self.idle.min(16));
             self.idle += 1;
@@ -72,13 +64,35 @@ impl Rounds {
         } else {
             self.idle = 0;
         }
-        match ask_all(router, &required).await {
-            Ok(answers) => {
-                self.input = Some(required.retry(&answers));
+        match ask_all(router, request, &required).await? {
+            Asked::Answered(input) => {
+                self.input = Some(input);
                 Ok(None)
             }
-            Err(response) => Ok(Some(response)),
+            Asked::Refused(response) => Ok(Some(response)),
         }
+    }
+}
+
+/// What came of asking the client.
+pub(super) enum Asked {
+    /// The members that bring its answers to the upstream.
+    Answered(String),
+    /// A response that ends the call.
+    Refused(Message),
+}
+
+impl Router {
+    /// Asks a legacy client what a result requires.
+    ///
+    /// # Errors
+    /// What is wrong with what it requires.
+    pub(super) async fn ask_for_input(
+        self: &Arc<Self>,
+        request: &Relayed,
+        response: &Message,
+    ) -> Result<Asked, String> {
+        ask_all(self, request, &Required::read(response)?).await
     }
 }
 
@@ -86,8 +100,17 @@ impl Rounds {
 /// person's, who may decline: for that the upstream has a result.
 async fn ask_all(
     router: &Arc<Router>,
+    request: &Relayed,
     required: &Required,
-) -> Result<Vec<(Bytes, Bytes)>, Message> {
+) -> Result<Asked, String> {
+    for (_, question) in &required.questions {
+        if !request.speaker.identity.can_answer(question) {
+            let method = question.method();
+            return Err(format!(
+                "it asked for `{method}`, which the client did not declare"
+            ));
+        }
+    }
     let asking = required.questions.iter().map(|(key, question)| async move {
         let may_decline = question.method() == ELICITATION;
         let answer = ask(router, question).await;
@@ -100,7 +123,11 @@ async fn ask_all(
             None => Err(answer.unwrap_or_else(unanswered)),
         }
     });
-    join_all(asking).await.into_iter().collect()
+    let answers: Result<Vec<_>, Message> = join_all(asking).await.into_iter().collect();
+    Ok(match answers {
+        Ok(answers) => Asked::Answered(required.retry(&answers)),
+        Err(refusal) => Asked::Refused(refusal),
+    })
 }
 
 async fn ask(router: &Arc<Router>, question: &Message) -> Option<Message> {

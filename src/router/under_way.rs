@@ -8,7 +8,8 @@ use tracing::debug;
 use super::Router;
 use super::bridge::Target;
 use super::inflight::is_same;
-use super::relay::{Lost, Relayed};
+use super::relay::Lost;
+use super::relayed::Relayed;
 use crate::upstream::{Call, Caller, Exchange, Live, TransportError, Upstream};
 use crate::wire::{Era, Kind, Line, Message, Splice};
 
@@ -17,6 +18,8 @@ use crate::wire::{Era, Kind, Line, Message, Splice};
 pub(super) struct UnderWay {
     exchange: Exchange,
     pub(super) live: Arc<Live>,
+    /// The upstream, by its place in the configuration.
+    upstream: usize,
     /// Its id at the upstream.
     pub(super) serial: u64,
     /// The token under which the upstream reports progress.
@@ -36,7 +39,7 @@ pub(super) enum Followed {
 }
 
 impl UnderWay {
-    pub(super) fn new(request: &Relayed, sent: Call) -> Self {
+    pub(super) fn new(request: &Relayed, upstream: &Upstream, sent: Call) -> Self {
         let Call { exchange, live } = sent;
         let serial = exchange.id();
         let is_asked_in_answers = (request.speaker.era, live.era) == (Era::Modern, Era::Legacy);
@@ -45,6 +48,7 @@ impl UnderWay {
             token: request.token.clone(),
             exchange,
             live,
+            upstream: upstream.index(),
             serial,
             heard: false,
         }
@@ -110,6 +114,9 @@ impl Router {
             "notifications/cancelled" => return self.withdraw(&way.live, message).await,
             "notifications/message" if !request.wants_logs(way.live.era) => {
                 return debug!("dropping a log that the client did not ask for");
+            }
+            _ if self.hides(message, way.upstream, request.speaker.era) => {
+                return debug!("dropping news of a task that the client does not know");
             }
             "notifications/elicitation/complete" if request.speaker.era == Era::Modern => {
                 return debug!("dropping what a modern client does not know");

@@ -91,6 +91,12 @@ pub enum TransportError {
     /// It speaks no revision of MCP that we know, or broke the handshake.
     #[error("handshake failed: {0}")]
     Handshake(String),
+    /// It took the request up as a task, and nobody can tell any more what became of that.
+    #[error("it runs this as a task, which is lost: {0}")]
+    TaskLost(String),
+    /// It took the request up as a task that came to no result.
+    #[error("it ran this as a task, which {0}")]
+    TaskEnded(String),
     /// It never took up the connection in the time that a caller can wait.
     #[error("not connected within {} s", .0.as_secs_f64())]
     NotReady(Duration),
@@ -148,6 +154,27 @@ impl TransportError {
         matches!(self, Self::Interrupted(_) | Self::StreamEnded)
     }
 
+    /// Whether asking again later may help: the upstream is away, or busy.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Connect(_)
+            | Self::Timeout(_)
+            | Self::Silent(_)
+            | Self::Interrupted(_)
+            | Self::StreamEnded
+            | Self::SessionExpired
+            | Self::NoAnswer(_)
+            | Self::Handshake(_)
+            | Self::NotReady(_) => true,
+            Self::Status {
+                status, refused, ..
+            } => *refused || status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
+            Self::SignIn(error) => error.is_transient(),
+            _ => false,
+        }
+    }
+
     /// Whether only a person or a new configuration can help.
     #[must_use]
     pub fn needs_a_person(&self) -> bool {
@@ -168,7 +195,9 @@ impl TransportError {
             Self::SignIn(error) if error.is_transient() => code::UNAVAILABLE,
             Self::LoginRequired | Self::SignIn(_) => code::LOGIN_REQUIRED,
             Self::Timeout(_) => code::TIMEOUT,
-            Self::Interrupted(_) | Self::StreamEnded | Self::SessionExpired => code::INTERRUPTED,
+            Self::Interrupted(_) | Self::StreamEnded | Self::SessionExpired | Self::TaskLost(_) => {
+                code::INTERRUPTED
+            }
             Self::Status { .. } | Self::Redirect(_) => code::HTTP_STATUS,
             Self::TooLarge(_) => code::TOO_LARGE,
             _ => code::BAD_ANSWER,

@@ -38,6 +38,9 @@ pub struct Tool {
     /// Whether it says that calling it twice does nothing twice
     /// (`readOnlyHint` or `idempotentHint`, MCP § Tool Annotations).
     pub repeatable: bool,
+    /// Whether it runs as a task alone (`execution.taskSupport` is `required`,
+    /// MCP 2025-11-25 § Tasks, Tool-Level Negotiation).
+    pub task_required: bool,
 }
 
 impl Tool {
@@ -70,6 +73,7 @@ impl Tool {
             name,
             quoted_name,
             repeatable: is_repeatable(&definition),
+            task_required: era == Era::Legacy && requires_task(&definition),
             definition,
             mirrored,
         })
@@ -145,6 +149,14 @@ impl Upstream {
         let _ = timeout(REFRESH_TIMEOUT, listed.changed()).await;
         self.listing()
     }
+}
+
+fn requires_task(definition: &[u8]) -> bool {
+    let execution = members(definition).find(|member| member.key() == "execution");
+    execution.is_some_and(|execution| {
+        let support = members(execution.value()).find(|member| member.key() == "taskSupport");
+        support.is_some_and(|support| decode(support.value()).as_deref() == Some("required"))
+    })
 }
 
 fn is_repeatable(definition: &[u8]) -> bool {

@@ -18,6 +18,7 @@ mod pages;
 mod request;
 mod sessions;
 mod settled;
+mod tasks;
 mod transport;
 mod wanted;
 
@@ -33,5 +34,6 @@ pub use listing::{Listing, Tool};
 pub use live::{Live, ServerFacts};
 pub use request::{Request, next_id};
 pub use settled::Failure;
+pub use tasks::TASKS_EXTENSION;
 pub use transport::answer_to;
 pub use wanted::{Mark, Wishes};

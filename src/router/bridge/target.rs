@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use http::{HeaderName, HeaderValue};
 
+use super::super::tasks::AsTask;
 use crate::upstream::Tool;
 use crate::upstream::mirror::{self, MirroredParam};
 use crate::wire::splice::{Member, decode};
@@ -33,6 +34,8 @@ pub(in crate::router) struct Target<'a> {
     mirrored: &'a [MirroredParam],
     /// Whether doing it twice does nothing twice.
     pub(in crate::router) repeatable: bool,
+    /// Who follows the task that may come of it.
+    pub(in crate::router) as_task: AsTask,
 }
 
 impl<'a> Target<'a> {
@@ -45,6 +48,7 @@ impl<'a> Target<'a> {
             quoted: &tool.quoted_name,
             mirrored: &tool.mirrored,
             repeatable: tool.repeatable,
+            as_task: AsTask::Theirs,
         }
     }
 
@@ -62,6 +66,7 @@ impl<'a> Target<'a> {
             quoted,
             mirrored: &[],
             repeatable: true,
+            as_task: AsTask::Theirs,
         }
     }
 
@@ -101,6 +106,24 @@ impl<'a> Target<'a> {
         }
     }
 
+    /// A request about a task. Looking changes nothing.
+    pub(in crate::router) fn task(method: &'static str, id: &'a str, quoted: &'a [u8]) -> Self {
+        Self {
+            repeatable: matches!(method, "tasks/get" | "tasks/result"),
+            ..Self::read(method, "taskId", id, quoted)
+        }
+    }
+
+    /// The same, whoever follows the task that may come of it.
+    pub(in crate::router) fn for_task(self, as_task: AsTask) -> Self {
+        Self { as_task, ..self }
+    }
+
+    /// The same, on our own account: about a task that we follow.
+    pub(in crate::router) fn followed(self) -> Self {
+        self.for_task(AsTask::Declared)
+    }
+
     /// What a modern upstream wants as `Mcp-Name`. What stands in `ref` goes into no header
     /// (MCP 2026-07-28 § Streamable HTTP, Standard Request Headers).
     pub(super) fn name_header(&self, upstream: Era) -> Option<Box<str>> {
@@ -136,6 +159,7 @@ impl Target<'static> {
             quoted: b"",
             mirrored: &[],
             repeatable: false,
+            as_task: AsTask::Theirs,
         }
     }
 }

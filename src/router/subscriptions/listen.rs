@@ -11,7 +11,7 @@ use tracing::debug;
 use super::filter::Filter;
 use super::{MAX_LISTENS, tag};
 use crate::router::Router;
-use crate::router::relay::Relayed;
+use crate::router::relayed::Relayed;
 use crate::upstream::{Upstream, Wishes};
 use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};

@@ -10,7 +10,7 @@ use super::listen::SUBSCRIBE_TIMEOUT;
 use super::{MAX_URIS, Subscriptions, covers};
 use crate::router::Router;
 use crate::router::bridge::Target;
-use crate::router::relay::Relayed;
+use crate::router::relayed::Relayed;
 use crate::upstream::{Upstream, Wishes};
 use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};

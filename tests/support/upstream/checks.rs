@@ -33,6 +33,8 @@ struct Message<'a> {
 struct Params<'a> {
     name: Option<String>,
     uri: Option<String>,
+    #[serde(rename = "taskId")]
+    task_id: Option<String>,
     #[serde(borrow)]
     arguments: Option<&'a RawValue>,
     #[serde(rename = "_meta", default)]
@@ -74,6 +76,8 @@ pub(super) fn check(state: &State, request: &Request) -> Result<(), Fault> {
     let source = match message.method.as_str() {
         "tools/call" | "prompts/get" => params.name.as_deref(),
         "resources/read" => params.uri.as_deref(),
+        // SEP-2663 § Streamable HTTP: Routing Headers.
+        "tasks/get" | "tasks/update" | "tasks/cancel" => params.task_id.as_deref(),
         _ => return Ok(()),
     };
     let name = header(request, "mcp-name")?;
