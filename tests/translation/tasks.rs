@@ -205,33 +205,29 @@ fn asks_for_it(request: &Request) -> bool {
 }
 
 async fn a_required_task_is_run(pairing: Pairing) {
-    for builder in pairing.servers() {
-        let server = requiring(builder).start().await;
-        let mut client = pairing.client(&server).await;
-        let members = r#""name":"t","arguments":{ "x":1E2}"#;
-        let line = pairing.line("7", "tools/call", "", members);
-        let response = client.exchange(line, "7").await;
-        let response: Value = serde_json::from_slice(&response).unwrap();
-        assert_eq!(text_of(&response), "done");
-        let calls = server.calls();
-        assert_eq!(calls.len(), 1);
-        assert_eq!(
-            bytes_of(&calls[0], &["params", "arguments"]),
-            r#"{ "x":1E2}"#
-        );
-        assert!(server.asks("tasks/get").iter().all(asks_for_it));
-    }
+    let server = requiring(pairing.server()).start().await;
+    let mut client = pairing.client(&server).await;
+    let members = r#""name":"t","arguments":{ "x":1E2}"#;
+    let line = pairing.line("7", "tools/call", "", members);
+    let response = client.exchange(line, "7").await;
+    let response: Value = serde_json::from_slice(&response).unwrap();
+    assert_eq!(text_of(&response), "done");
+    let calls = server.calls();
+    assert_eq!(calls.len(), 1);
+    assert_eq!(
+        bytes_of(&calls[0], &["params", "arguments"]),
+        r#"{ "x":1E2}"#
+    );
+    assert!(server.asks("tasks/get").iter().all(asks_for_it));
 }
 
 async fn a_status_is_dropped(pairing: Pairing) {
-    for builder in pairing.servers() {
-        let server = requiring(builder).start().await;
-        let mut client = pairing.client(&server).await;
-        client.call("t", json!({})).await;
-        let voice = server.voice().await;
-        voice.send(STATUS).await;
-        voice.read().await;
-        assert!(client.close().await.success());
-        assert!(client.heard("notifications/tasks/status").is_empty());
-    }
+    let server = requiring(pairing.server()).start().await;
+    let mut client = pairing.client(&server).await;
+    client.call("t", json!({})).await;
+    let voice = server.voice().await;
+    voice.send(STATUS).await;
+    voice.read().await;
+    assert!(client.close().await.success());
+    assert!(client.heard("notifications/tasks/status").is_empty());
 }
