@@ -16,75 +16,75 @@ use ways::*;
 
 crate::rows! {
     elicitation {
-        A {"MCP 2025-11-25 § Elicitation, Elicitation Requests" => an_elicitation_passes}
-        B {"MCP 2026-07-28 § Multi Round-Trip Requests, Client Requirements" => an_elicitation_becomes_a_request}
-        C {"MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => an_elicitation_becomes_a_result}
+        A ("MCP 2025-11-25 § Elicitation, Elicitation Requests" => an_elicitation_passes)
+        B ("MCP 2026-07-28 § Multi Round-Trip Requests, Client Requirements" => an_elicitation_becomes_a_request)
+        C ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => an_elicitation_becomes_a_result)
         D ("MCP 2026-07-28 § Elicitation, Elicitation Requests" => an_elicitation_passes)
     }
     sampling {
-        A {"MCP 2025-11-25 § Sampling, Creating Messages" => sampling_passes}
-        B {"MCP 2026-07-28 § Multi Round-Trip Requests, Client Requirements" => sampling_becomes_a_request}
-        C {"MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => sampling_becomes_a_result}
+        A ("MCP 2025-11-25 § Sampling, Creating Messages" => sampling_passes)
+        B ("MCP 2026-07-28 § Multi Round-Trip Requests, Client Requirements" => sampling_becomes_a_request)
+        C ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => sampling_becomes_a_result)
         D ("MCP 2026-07-28 § Sampling, Creating Messages" => sampling_passes)
     }
     roots {
-        A {"MCP 2025-11-25 § Roots, Listing Roots" => roots_pass}
-        B {"MCP 2026-07-28 § Multi Round-Trip Requests, Client Requirements" => roots_become_a_request}
-        C {"MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => roots_become_a_result}
+        A ("MCP 2025-11-25 § Roots, Listing Roots" => roots_pass)
+        B ("MCP 2026-07-28 § Multi Round-Trip Requests, Client Requirements" => roots_become_a_request)
+        C ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => roots_become_a_result)
         D ("MCP 2026-07-28 § Roots, Listing Roots" => roots_pass)
     }
     prompts_that_ask {
-        A {"MCP 2025-11-25 § Elicitation, Elicitation Requests" => a_prompt_asks_in_a_request}
-        B {"MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests" => a_prompt_asks_in_a_result}
-        C {"MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests" => a_prompt_asks_in_a_request}
+        A ("MCP 2025-11-25 § Elicitation, Elicitation Requests" => a_prompt_asks_in_a_request)
+        B ("MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests" => a_prompt_asks_in_a_result)
+        C ("MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests" => a_prompt_asks_in_a_request)
         D ("MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests" => a_prompt_asks_in_a_result)
     }
     reads_that_ask {
-        A {"MCP 2025-11-25 § Elicitation, Elicitation Requests" => a_read_asks_in_a_request}
-        B {"MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests" => a_read_asks_in_a_result}
-        C {"MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests" => a_read_asks_in_a_request}
+        A ("MCP 2025-11-25 § Elicitation, Elicitation Requests" => a_read_asks_in_a_request)
+        B ("MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests" => a_read_asks_in_a_result)
+        C ("MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests" => a_read_asks_in_a_request)
         D ("MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests" => a_read_asks_in_a_result)
     }
     several_at_once {
-        A {"MCP 2025-11-25 § Basic, Requests" => two_requests_are_answered_in_any_order}
-        B {"MCP 2026-07-28 § Multi Round-Trip Requests, InputRequests" => two_keys_are_answered_in_any_order}
-        C {"MCP 2026-07-28 § Multi Round-Trip Requests, InputRequests" => two_requests_are_answered_by_key}
+        A ("MCP 2025-11-25 § Basic, Requests" => two_requests_are_answered_in_any_order)
+        B ("MCP 2026-07-28 § Multi Round-Trip Requests, InputRequests" => two_keys_are_answered_in_any_order)
+        C ("MCP 2026-07-28 § Multi Round-Trip Requests, InputRequests" => two_requests_are_answered_by_key)
         D ["keys pass as they are, whatever their number"]
     }
     rounds {
-        A {"MCP 2025-11-25 § Elicitation, Statefulness" => rounds_of_requests}
-        B {"MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => rounds_of_results}
-        C {"MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => rounds_of_requests}
+        A ("MCP 2025-11-25 § Elicitation, Statefulness" => rounds_of_requests)
+        B ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => rounds_of_results)
+        C ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => rounds_of_requests)
         D ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => rounds_of_results)
     }
     state_alone {
         A ["a legacy upstream keeps its state by itself"]
-        B {"MCP 2026-07-28 § Multi Round-Trip Requests, Client Requirements" => state_alone_is_sent_back}
+        B ("MCP 2026-07-28 § Multi Round-Trip Requests, Client Requirements" => state_alone_is_sent_back)
         C ["a legacy upstream keeps its state by itself"]
         D ("MCP 2026-07-28 § Multi Round-Trip Requests, InputRequiredResult" => state_alone_passes)
     }
     declined {
-        A {"MCP 2025-11-25 § Elicitation, Response Actions" => a_refusal_of_the_user_passes}
-        B {"MCP 2026-07-28 § Elicitation, Response Actions" => a_refusal_of_the_user_passes}
-        C {"MCP 2025-11-25 § Elicitation, Response Actions" => a_refusal_of_the_user_passes}
+        A ("MCP 2025-11-25 § Elicitation, Response Actions" => a_refusal_of_the_user_passes)
+        B ("MCP 2026-07-28 § Elicitation, Response Actions" => a_refusal_of_the_user_passes)
+        C ("MCP 2025-11-25 § Elicitation, Response Actions" => a_refusal_of_the_user_passes)
         D ("MCP 2026-07-28 § Elicitation, Response Actions" => a_refusal_of_the_user_passes)
     }
     refused_elicitation {
-        A {"MCP 2025-11-25 § Elicitation, Error Handling" => an_error_of_the_client_passes}
-        B {"MCP 2026-07-28 § Elicitation, Response Actions" => an_error_counts_as_cancelled}
+        A ("MCP 2025-11-25 § Elicitation, Error Handling" => an_error_of_the_client_passes)
+        B ("MCP 2026-07-28 § Elicitation, Response Actions" => an_error_counts_as_cancelled)
         C ["a modern client has no way to answer by an error"]
         D ["a modern client has no way to answer by an error"]
     }
     refused_sampling {
-        A {"MCP 2025-11-25 § Sampling, Error Handling" => an_error_of_the_client_passes}
-        B {"MCP 2025-11-25 § Sampling, Error Handling" => an_error_fails_the_call}
+        A ("MCP 2025-11-25 § Sampling, Error Handling" => an_error_of_the_client_passes)
+        B ("MCP 2025-11-25 § Sampling, Error Handling" => an_error_fails_the_call)
         C ["a modern client has no way to answer by an error"]
         D ["a modern client has no way to answer by an error"]
     }
     unanswered {
         A ["a legacy client answers each request by itself"]
         B ["a legacy client answers each request by itself"]
-        C {"MCP 2026-07-28 § Multi Round-Trip Requests, Error Handling" => what_is_missing_is_asked_for_again}
+        C ("MCP 2026-07-28 § Multi Round-Trip Requests, Error Handling" => what_is_missing_is_asked_for_again)
         D ["the upstream asks again by itself"]
     }
     unknown_state {
@@ -94,21 +94,21 @@ crate::rows! {
         D ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => the_upstream_judges_its_state)
     }
     url_mode {
-        A {"MCP 2025-11-25 § Elicitation, URL Mode Elicitation Requests" => an_url_passes}
-        B {"MCP 2025-11-25 § Elicitation, URL Mode Elicitation Requests" => an_url_gets_an_id}
-        C {"MCP 2026-07-28 § Elicitation, URL Mode Elicitation Requests" => an_url_loses_its_id}
+        A ("MCP 2025-11-25 § Elicitation, URL Mode Elicitation Requests" => an_url_passes)
+        B ("MCP 2025-11-25 § Elicitation, URL Mode Elicitation Requests" => an_url_gets_an_id)
+        C ("MCP 2026-07-28 § Elicitation, URL Mode Elicitation Requests" => an_url_loses_its_id)
         D ("MCP 2026-07-28 § Elicitation, URL Mode Elicitation Requests" => an_url_passes)
     }
     completed {
-        A {"MCP 2025-11-25 § Elicitation, Completion Notifications for URL Mode Elicitation" => a_completion_passes}
+        A ("MCP 2025-11-25 § Elicitation, Completion Notifications for URL Mode Elicitation" => a_completion_passes)
         B ["a modern upstream does not tell of completion"]
-        C {"MCP 2026-07-28 § Key Changes, Minor changes" => a_completion_is_dropped}
+        C ("MCP 2026-07-28 § Key Changes, Minor changes" => a_completion_is_dropped)
         D ["a modern upstream does not tell of completion"]
     }
     url_required {
         A ("MCP 2025-11-25 § Elicitation, URL Elicitation Required Error" => the_error_passes)
         B ["a modern upstream must not send this error"]
-        C {"MCP 2026-07-28 § Basic, Error Codes" => the_error_becomes_a_result}
+        C ("MCP 2026-07-28 § Basic, Error Codes" => the_error_becomes_a_result)
         D ["a modern upstream must not send this error"]
     }
     undeclared {
@@ -118,15 +118,15 @@ crate::rows! {
         D ["the client that sees it judges for itself"]
     }
     outside_of_requests {
-        A {"MCP 2025-11-25 § Transports, Listening for Messages from the Server" => a_client_is_asked_at_any_time}
+        A ("MCP 2025-11-25 § Transports, Listening for Messages from the Server" => a_client_is_asked_at_any_time)
         B ["a modern upstream asks in answers alone"]
-        C {"MCP 2026-07-28 § Stdio, Receiving Messages" => a_modern_client_cannot_be_asked}
+        C ("MCP 2026-07-28 § Stdio, Receiving Messages" => a_modern_client_cannot_be_asked)
         D ["a modern upstream asks in answers alone"]
     }
     cancelled_while_asking {
-        A {"MCP 2025-11-25 § Cancellation, Cancellation Flow" => a_cancelled_call_ends_upstream}
-        B {"MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => a_cancelled_call_is_not_sent_again}
-        C {"MCP 2025-11-25 § Cancellation, Cancellation Flow" => a_cancelled_retry_ends_upstream}
+        A ("MCP 2025-11-25 § Cancellation, Cancellation Flow" => a_cancelled_call_ends_upstream)
+        B ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => a_cancelled_call_is_not_sent_again)
+        C ("MCP 2025-11-25 § Cancellation, Cancellation Flow" => a_cancelled_retry_ends_upstream)
         D ["the retry is a request like any other"]
     }
 }

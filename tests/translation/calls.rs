@@ -44,10 +44,10 @@ crate::rows! {
         D ("MCP 2026-07-28 § Resources, Reading Resources" => resources_are_read_whose_they_are)
     }
     completion {
-        A {"MCP 2025-11-25 § Completion, Requesting Completions" => completions_come_from_whose_it_is}
-        B {"MCP 2026-07-28 § Completion, Requesting Completions" => completions_come_from_whose_it_is}
-        C {"MCP 2025-11-25 § Completion, Requesting Completions" => completions_come_from_whose_it_is}
-        D {"MCP 2026-07-28 § Completion, Requesting Completions" => completions_come_from_whose_it_is}
+        A ("MCP 2025-11-25 § Completion, Requesting Completions" => completions_come_from_whose_it_is)
+        B ("MCP 2026-07-28 § Completion, Requesting Completions" => completions_come_from_whose_it_is)
+        C ("MCP 2025-11-25 § Completion, Requesting Completions" => completions_come_from_whose_it_is)
+        D ("MCP 2026-07-28 § Completion, Requesting Completions" => completions_come_from_whose_it_is)
     }
     lists {
         A ("MCP 2025-11-25 § Resources, Listing Resources" => lists_are_merged)
@@ -74,7 +74,7 @@ crate::rows! {
         D ("MCP 2026-07-28 § Progress, Progress Flow" => progress_passes_before_the_answer)
     }
     progress_of_the_client {
-        A {"MCP 2025-11-25 § Progress, Progress Flow" => progress_of_the_client_passes}
+        A ("MCP 2025-11-25 § Progress, Progress Flow" => progress_of_the_client_passes)
         B ("MCP 2026-07-28 § Streamable HTTP, Sending Messages" => progress_of_the_client_is_dropped)
         C ["a modern client is not asked anything that could progress"]
         D ["a modern client is not asked anything that could progress"]
@@ -86,8 +86,8 @@ crate::rows! {
         D ("MCP 2026-07-28 § Streamable HTTP, Cancellation" => a_cancellation_closes_the_stream)
     }
     cancelled_by_the_server {
-        A {"MCP 2025-11-25 § Cancellation, Behavior Requirements" => the_upstream_takes_its_request_back}
-        B {"MCP 2026-07-28 § Cancellation, Cancellation Flow" => the_upstream_ends_a_subscription}
+        A ("MCP 2025-11-25 § Cancellation, Behavior Requirements" => the_upstream_takes_its_request_back)
+        B ("MCP 2026-07-28 § Cancellation, Cancellation Flow" => the_upstream_ends_a_subscription)
         C {"MCP 2026-07-28 § Cancellation, Cancellation Flow" => a_modern_client_hears_of_no_cancellation}
         D {"MCP 2026-07-28 § Cancellation, Cancellation Flow" => the_upstream_ends_a_subscription}
     }

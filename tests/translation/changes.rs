@@ -80,7 +80,7 @@ crate::rows! {
         D {"MCP 2026-07-28 § Subscriptions, Receiving Notifications" => an_update_is_tagged}
     }
     roots_changed {
-        A {"MCP 2025-11-25 § Roots, Root List Changes" => changed_roots_reach_all_upstreams}
+        A ("MCP 2025-11-25 § Roots, Root List Changes" => changed_roots_reach_all_upstreams)
         B ("MCP 2026-07-28 § Key Changes, Major changes" => changed_roots_reach_no_upstream)
         C ["a modern client does not tell of its roots"]
         D ["a modern client does not tell of its roots"]

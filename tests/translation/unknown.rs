@@ -22,9 +22,9 @@ crate::rows! {
         D ("MCP 2026-07-28 § Versioning, Extension Negotiation" => a_request_reaches_who_declares_it)
     }
     unknown_notifications {
-        A {"MCP 2025-11-25 § Basic, Notifications" => a_notification_reaches_all_upstreams}
+        A ("MCP 2025-11-25 § Basic, Notifications" => a_notification_reaches_all_upstreams)
         B ["2026-07-28 defines no notification to servers over HTTP, nor its headers"]
-        C {"MCP 2025-11-25 § Basic, Notifications" => a_notification_reaches_all_upstreams}
+        C ("MCP 2025-11-25 § Basic, Notifications" => a_notification_reaches_all_upstreams)
         D ["2026-07-28 defines no notification to servers over HTTP, nor its headers"]
     }
     unknown_of_the_server {
