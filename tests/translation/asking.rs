@@ -90,7 +90,7 @@ crate::rows! {
     unknown_state {
         A ["a legacy client has no state to send"]
         B ["a legacy client has no state to send"]
-        C {"MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => state_is_taken_once}
+        C ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => state_is_taken_once)
         D ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => the_upstream_judges_its_state)
     }
     url_mode {

@@ -58,8 +58,8 @@ crate::rows! {
     ping {
         A ("MCP 2025-11-25 § Ping, Behavior Requirements" => the_proxy_answers_a_ping)
         B ("MCP 2025-11-25 § Ping, Behavior Requirements" => the_proxy_answers_a_ping)
-        C {"MCP 2026-07-28 § Key Changes, Major changes" => ping_is_no_method}
-        D {"MCP 2026-07-28 § Key Changes, Major changes" => ping_is_no_method}
+        C ("MCP 2026-07-28 § Key Changes, Major changes" => ping_is_no_method)
+        D ("MCP 2026-07-28 § Key Changes, Major changes" => ping_is_no_method)
     }
     ping_of_the_server {
         A ("MCP 2025-11-25 § Ping, Behavior Requirements" => the_upstream_pings_the_proxy)
@@ -88,8 +88,8 @@ crate::rows! {
     cancelled_by_the_server {
         A ("MCP 2025-11-25 § Cancellation, Behavior Requirements" => the_upstream_takes_its_request_back)
         B ("MCP 2026-07-28 § Cancellation, Cancellation Flow" => the_upstream_ends_a_subscription)
-        C {"MCP 2026-07-28 § Cancellation, Cancellation Flow" => a_modern_client_hears_of_no_cancellation}
-        D {"MCP 2026-07-28 § Cancellation, Cancellation Flow" => the_upstream_ends_a_subscription}
+        C ("MCP 2026-07-28 § Cancellation, Cancellation Flow" => a_modern_client_hears_of_no_cancellation)
+        D ("MCP 2026-07-28 § Cancellation, Cancellation Flow" => the_upstream_ends_a_subscription)
     }
 }
 

@@ -16,68 +16,68 @@ crate::rows! {
     tools_changed {
         A ("MCP 2025-11-25 § Tools, List Changed Notification" => changed_tools_are_told)
         B ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_tools_are_told)
-        C {"MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_tools_are_told}
-        D {"MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_tools_are_told}
+        C ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_tools_are_told)
+        D ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_tools_are_told)
     }
     prompts_changed {
         A ("MCP 2025-11-25 § Prompts, List Changed Notification" => changed_prompts_are_told)
         B ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_prompts_are_told)
-        C {"MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_prompts_are_told}
-        D {"MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_prompts_are_told}
+        C ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_prompts_are_told)
+        D ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_prompts_are_told)
     }
     resources_changed {
         A ("MCP 2025-11-25 § Resources, List Changed Notification" => changed_resources_are_told)
         B ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_resources_are_told)
-        C {"MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_resources_are_told}
-        D {"MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_resources_are_told}
+        C ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_resources_are_told)
+        D ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_resources_are_told)
     }
     listen {
         A ("MCP 2025-11-25 § Lifecycle, Operation" => a_legacy_client_cannot_listen)
         B ("MCP 2025-11-25 § Lifecycle, Operation" => a_legacy_client_cannot_listen)
-        C {"MCP 2026-07-28 § Subscriptions, Acknowledgment" => a_subscription_is_acknowledged_first}
-        D {"MCP 2026-07-28 § Subscriptions, Acknowledgment" => a_subscription_is_acknowledged_first}
+        C ("MCP 2026-07-28 § Subscriptions, Acknowledgment" => a_subscription_is_acknowledged_first)
+        D ("MCP 2026-07-28 § Subscriptions, Acknowledgment" => a_subscription_is_acknowledged_first)
     }
     listen_cancelled {
         A ["a legacy client does not listen"]
         B ["a legacy client does not listen"]
-        C {"MCP 2026-07-28 § Subscriptions, Cancellation" => a_cancelled_subscription_ends_in_silence}
-        D {"MCP 2026-07-28 § Subscriptions, Cancellation" => a_cancelled_subscription_ends_in_silence}
+        C ("MCP 2026-07-28 § Subscriptions, Cancellation" => a_cancelled_subscription_ends_in_silence)
+        D ("MCP 2026-07-28 § Subscriptions, Cancellation" => a_cancelled_subscription_ends_in_silence)
     }
     listen_ended {
         A ["a legacy client does not listen"]
         B ["a legacy client does not listen"]
-        C {"MCP 2026-07-28 § Subscriptions, Graceful Closure" => a_subscription_is_answered_at_the_end}
-        D {"MCP 2026-07-28 § Subscriptions, Graceful Closure" => a_subscription_is_answered_at_the_end}
+        C ("MCP 2026-07-28 § Subscriptions, Graceful Closure" => a_subscription_is_answered_at_the_end)
+        D ("MCP 2026-07-28 § Subscriptions, Graceful Closure" => a_subscription_is_answered_at_the_end)
     }
     listen_lost {
         A ("MCP 2025-11-25 § Transports, Listening for Messages from the Server" => a_lost_stream_is_opened_again)
         B ("MCP 2026-07-28 § Subscriptions, Graceful Closure" => a_lost_stream_is_opened_again)
-        C {"MCP 2025-11-25 § Transports, Listening for Messages from the Server" => a_lost_stream_is_opened_again}
-        D {"MCP 2026-07-28 § Subscriptions, Graceful Closure" => a_lost_stream_is_opened_again}
+        C ("MCP 2025-11-25 § Transports, Listening for Messages from the Server" => a_lost_stream_is_opened_again)
+        D ("MCP 2026-07-28 § Subscriptions, Graceful Closure" => a_lost_stream_is_opened_again)
     }
     subscribe {
-        A {"MCP 2025-11-25 § Resources, Subscriptions" => a_subscription_reaches_whose_it_is}
-        B {"MCP 2026-07-28 § Subscriptions, Notification Filter" => a_subscription_becomes_a_filter}
-        C {"MCP 2026-07-28 § Subscriptions, Notification Filter" => a_filter_becomes_subscriptions}
-        D {"MCP 2026-07-28 § Subscriptions, Notification Filter" => a_filter_reaches_the_upstream}
+        A ("MCP 2025-11-25 § Resources, Subscriptions" => a_subscription_reaches_whose_it_is)
+        B ("MCP 2026-07-28 § Subscriptions, Notification Filter" => a_subscription_becomes_a_filter)
+        C ("MCP 2026-07-28 § Subscriptions, Notification Filter" => a_filter_becomes_subscriptions)
+        D ("MCP 2026-07-28 § Subscriptions, Notification Filter" => a_filter_reaches_the_upstream)
     }
     subscribe_refused {
-        A {"MCP 2025-11-25 § Resources, Error Handling" => a_refusal_passes}
+        A ("MCP 2025-11-25 § Resources, Error Handling" => a_refusal_passes)
         B ("MCP 2026-07-28 § Subscriptions, Acknowledgment" => what_is_not_acknowledged_is_refused)
-        C {"MCP 2026-07-28 § Subscriptions, Acknowledgment" => what_is_refused_is_not_acknowledged}
-        D {"MCP 2026-07-28 § Subscriptions, Acknowledgment" => what_is_refused_is_not_acknowledged}
+        C ("MCP 2026-07-28 § Subscriptions, Acknowledgment" => what_is_refused_is_not_acknowledged)
+        D ("MCP 2026-07-28 § Subscriptions, Acknowledgment" => what_is_refused_is_not_acknowledged)
     }
     unsubscribe {
-        A {"MCP 2025-11-25 § Resources, Subscriptions" => an_unsubscription_reaches_whose_it_is}
-        B {"MCP 2026-07-28 § Subscriptions, Notification Filter" => an_unsubscription_takes_the_filter_back}
-        C {"MCP 2025-11-25 § Resources, Subscriptions" => a_subscription_ends_upstream}
-        D {"MCP 2026-07-28 § Streamable HTTP, Cancellation" => a_subscription_ends_upstream}
+        A ("MCP 2025-11-25 § Resources, Subscriptions" => an_unsubscription_reaches_whose_it_is)
+        B ("MCP 2026-07-28 § Subscriptions, Notification Filter" => an_unsubscription_takes_the_filter_back)
+        C ("MCP 2025-11-25 § Resources, Subscriptions" => a_subscription_ends_upstream)
+        D ("MCP 2026-07-28 § Streamable HTTP, Cancellation" => a_subscription_ends_upstream)
     }
     updated {
-        A {"MCP 2025-11-25 § Resources, Subscriptions" => an_update_passes}
-        B {"MCP 2026-07-28 § Subscriptions, Receiving Notifications" => an_update_loses_its_subscription}
-        C {"MCP 2026-07-28 § Subscriptions, Receiving Notifications" => an_update_is_tagged}
-        D {"MCP 2026-07-28 § Subscriptions, Receiving Notifications" => an_update_is_tagged}
+        A ("MCP 2025-11-25 § Resources, Subscriptions" => an_update_passes)
+        B ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => an_update_loses_its_subscription)
+        C ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => an_update_is_tagged)
+        D ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => an_update_is_tagged)
     }
     roots_changed {
         A ("MCP 2025-11-25 § Roots, Root List Changes" => changed_roots_reach_all_upstreams)

@@ -31,14 +31,14 @@ crate::rows! {
     discover {
         A ("MCP 2025-11-25 § Lifecycle, Initialization" => it_is_unknown_without_metadata)
         B ("MCP 2026-07-28 § Versioning, Backward Compatibility" => it_is_unknown_without_metadata)
-        C {"MCP 2026-07-28 § Discovery, Response" => the_proxy_is_discovered}
-        D {"MCP 2026-07-28 § Discovery, Response" => the_proxy_is_discovered}
+        C ("MCP 2026-07-28 § Discovery, Response" => the_proxy_is_discovered)
+        D ("MCP 2026-07-28 § Discovery, Response" => the_proxy_is_discovered)
     }
     capabilities_of_the_server {
-        A {"MCP 2025-11-25 § Lifecycle, Capability Negotiation" => all_that_is_bridged_is_declared}
-        B {"MCP 2025-11-25 § Lifecycle, Capability Negotiation" => all_that_is_bridged_is_declared}
-        C {"MCP 2026-07-28 § Discovery, DiscoverResult" => what_modern_clients_know_is_declared}
-        D {"MCP 2026-07-28 § Versioning, Extension Negotiation" => extensions_are_declared}
+        A ("MCP 2025-11-25 § Lifecycle, Capability Negotiation" => all_that_is_bridged_is_declared)
+        B ("MCP 2025-11-25 § Lifecycle, Capability Negotiation" => all_that_is_bridged_is_declared)
+        C ("MCP 2026-07-28 § Discovery, DiscoverResult" => what_modern_clients_know_is_declared)
+        D ("MCP 2026-07-28 § Versioning, Extension Negotiation" => extensions_are_declared)
     }
     capabilities_of_the_client {
         A ("MCP 2025-11-25 § Lifecycle, Capability Negotiation" => legacy_upstreams_hear_of_the_client)
@@ -77,9 +77,9 @@ crate::rows! {
         D ("MCP 2026-07-28 § Streamable HTTP, Earlier Streamable HTTP Revisions" => session_ids_are_ignored)
     }
     lost_sessions {
-        A {"MCP 2025-11-25 § Transports, Session Management" => what_a_session_held_is_restored}
+        A ("MCP 2025-11-25 § Transports, Session Management" => what_a_session_held_is_restored)
         B ["a modern upstream has no sessions to lose"]
-        C {"MCP 2025-11-25 § Transports, Session Management" => subscriptions_are_restored}
+        C ("MCP 2025-11-25 § Transports, Session Management" => subscriptions_are_restored)
         D ["a modern upstream has no sessions to lose"]
     }
 }

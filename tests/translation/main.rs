@@ -35,8 +35,7 @@ enum Cell {
     Nothing(&'static str),
 }
 
-/// Makes rows: of each cell `(source => function)` a test, of each `{source => function}` one of
-/// what is not translated yet, of each `[reason]` none.
+/// Makes rows: of each cell `(source => function)` a test, of each `[reason]` none.
 macro_rules! rows {
     ($($row:ident { A $a:tt B $b:tt C $c:tt D $d:tt })*) => {
         pub(crate) const ROWS: &[$crate::Row] = &[$($crate::Row {
@@ -61,22 +60,11 @@ macro_rules! cell {
     (($source:literal => $($test:tt)+)) => {
         $crate::Cell::Follows($source)
     };
-    ({$source:literal => $($test:tt)+}) => {
-        $crate::Cell::Follows($source)
-    };
     ([$reason:literal]) => {
         $crate::Cell::Nothing($reason)
     };
     ($row:ident, $pairing:ident, $name:ident, ($source:literal => $($test:tt)+)) => {
         #[tokio::test]
-        async fn $name() {
-            eprintln!("row `{}`: {}, by {}", stringify!($row), stringify!($name), $source);
-            super::$($test)+($crate::Pairing::$pairing).await;
-        }
-    };
-    ($row:ident, $pairing:ident, $name:ident, {$source:literal => $($test:tt)+}) => {
-        #[tokio::test]
-        #[ignore = "not translated yet"]
         async fn $name() {
             eprintln!("row `{}`: {}, by {}", stringify!($row), stringify!($name), $source);
             super::$($test)+($crate::Pairing::$pairing).await;

@@ -18,10 +18,10 @@ crate::rows! {
         D ("MCP 2026-07-28 § Versioning, Extension Negotiation" => a_task_passes)
     }
     task_methods {
-        A {"MCP 2025-11-25 § Tasks, Getting Tasks" => task_methods_reach_whose_task_it_is}
+        A ("MCP 2025-11-25 § Tasks, Getting Tasks" => task_methods_reach_whose_task_it_is)
         B ("MCP 2025-11-25 § Tasks, Capability Negotiation" => task_methods_are_unknown)
         C ("MCP 2026-07-28 § Versioning, Extension Negotiation" => task_methods_are_unknown)
-        D {"MCP 2026-07-28 § Streamable HTTP, Standard Request Headers" => task_methods_reach_whose_task_it_is}
+        D ("MCP 2026-07-28 § Streamable HTTP, Standard Request Headers" => task_methods_reach_whose_task_it_is)
     }
     task_status {
         A ("MCP 2025-11-25 § Tasks, Task Status Notification" => a_status_passes)
@@ -30,9 +30,9 @@ crate::rows! {
         D ["a modern upstream has no tasks of 2025-11-25"]
     }
     required_tasks {
-        A {"MCP 2025-11-25 § Tasks, Tool-Level Negotiation" => a_required_task_is_run}
+        A ("MCP 2025-11-25 § Tasks, Tool-Level Negotiation" => a_required_task_is_run)
         B ["a modern upstream starts tasks by itself"]
-        C {"MCP 2025-11-25 § Tasks, Tool-Level Negotiation" => a_required_task_is_run}
+        C ("MCP 2025-11-25 § Tasks, Tool-Level Negotiation" => a_required_task_is_run)
         D ["a modern upstream starts tasks by itself"]
     }
 }
