@@ -77,6 +77,12 @@ async fn a_scripted_legacy_server_asks_in_the_middle_of_a_call_and_speaks_on_its
     let mut stream = within("the stream", stream).await.unwrap();
     server.list_changed().await;
     read_until(&mut stream, "notifications/tools/list_changed").await;
+    let voice = server.voice().await;
+    let asked = tokio::spawn(async move { voice.ask("78", "roots/list", "{}").await });
+    read_until(&mut stream, "roots/list").await;
+    let answer = r#"{"jsonrpc":"2.0","id":78,"result":{"roots":[ ]}}"#;
+    assert_eq!(post(&url, &headers, answer).await.status(), 202);
+    assert_eq!(asked.await.unwrap(), answer.as_bytes());
 }
 
 #[tokio::test]
@@ -207,6 +213,9 @@ async fn a_scripted_modern_server_holds_a_subscription_and_tells_it_what_it_aske
         said.contains(r#""io.modelcontextprotocol/subscriptionId":1"#),
         "{said}"
     );
+    server.cancel_subscriptions().await;
+    let said = read_until(&mut stream, "notifications/cancelled").await;
+    assert!(said.contains(r#""requestId":1"#), "{said}");
     drop(stream);
     assert!(
         server

@@ -145,7 +145,7 @@ impl Router {
             return Err(ended(text));
         }
         let answered = self.ask_for_input(followed.call, response).await;
-        match answered.map_err(|reason| ended(&reason))? {
+        match answered.map_err(|reason| ended(&format!("cannot go on: {reason}")))? {
             Asked::Refused(refusal) => Ok(Seen::Answer(refusal)),
             Asked::Answered(input) => {
                 let update = self.about(followed, "tasks/update", task, Some(&input));

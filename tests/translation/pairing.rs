@@ -1,0 +1,141 @@
+//! The four ways in which a client and an upstream meet.
+
+use serde_json::{Value, json};
+
+use crate::support::proxy::{self, Client};
+use crate::support::raw::Request;
+use crate::support::upstream::{self, Builder, Upstream};
+
+/// Who meets whom; in each, legacy is any revision with a handshake, modern is 2026-07-28.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Pairing {
+    /// A legacy client and a legacy upstream.
+    A,
+    /// A legacy client and a modern upstream.
+    B,
+    /// A modern client and a legacy upstream.
+    C,
+    /// A modern client and a modern upstream.
+    D,
+}
+
+/// The keys that a modern request must have in `_meta`, and the one for logs.
+pub(crate) const META_KEYS: [&str; 4] = [
+    "io.modelcontextprotocol/protocolVersion",
+    "io.modelcontextprotocol/clientInfo",
+    "io.modelcontextprotocol/clientCapabilities",
+    "io.modelcontextprotocol/logLevel",
+];
+
+/// Where the id of a subscription stands.
+pub(crate) const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
+
+/// What a client says of itself to a modern server.
+pub(crate) const INFO: &str = r#"{"name":"test","version":"1"}"#;
+
+impl Pairing {
+    pub(crate) fn legacy_client(self) -> bool {
+        matches!(self, Self::A | Self::B)
+    }
+
+    pub(crate) fn legacy_upstream(self) -> bool {
+        matches!(self, Self::A | Self::C)
+    }
+
+    /// A server of the upstream's era, over Streamable HTTP.
+    pub(crate) fn server(self) -> Builder {
+        match self.legacy_upstream() {
+            true => upstream::legacy(),
+            false => upstream::modern(),
+        }
+    }
+
+    /// Servers of the upstream's era, over every transport that it has.
+    pub(crate) fn servers(self) -> Vec<Builder> {
+        match self.legacy_upstream() {
+            true => vec![upstream::legacy(), upstream::http_sse()],
+            false => vec![upstream::modern()],
+        }
+    }
+
+    /// A client of the client's era that declares nothing, before one upstream called `a`.
+    pub(crate) async fn client(self, server: &Upstream) -> Client {
+        self.client_with(server, json!({})).await
+    }
+
+    /// As [`Pairing::client`], declaring `capabilities`.
+    pub(crate) async fn client_with(self, server: &Upstream, capabilities: Value) -> Client {
+        let mut client = proxy::new().upstream("a", server).start().await;
+        self.greet(&mut client, capabilities).await;
+        client
+    }
+
+    /// A client before two upstreams, `a` and `b`.
+    pub(crate) async fn client_of_two(self, a: &Upstream, b: &Upstream) -> Client {
+        let proxy = proxy::new().upstream("a", a).upstream("b", b);
+        let mut client = proxy.start().await;
+        self.greet(&mut client, json!({})).await;
+        client
+    }
+
+    /// Goes through the handshake, where there is one.
+    pub(crate) async fn greet(self, client: &mut Client, capabilities: Value) {
+        match self.legacy_client() {
+            true => drop(client.initialize_with(capabilities).await),
+            false => client.declare(capabilities),
+        }
+    }
+
+    /// The line of a request in the client's era; `id`, `meta` and `members` (of the parameters)
+    /// are JSON.
+    pub(crate) fn line(self, id: &str, method: &str, meta: &str, members: &str) -> String {
+        self.line_with("{}", id, method, meta, members)
+    }
+
+    /// As [`Pairing::line`], declaring `capabilities`, JSON.
+    pub(crate) fn line_with(
+        self,
+        capabilities: &str,
+        id: &str,
+        method: &str,
+        meta: &str,
+        members: &str,
+    ) -> String {
+        let own = format!(
+            r#""{}":"2026-07-28","{}":{INFO},"{}":{capabilities}"#,
+            META_KEYS[0], META_KEYS[1], META_KEYS[2]
+        );
+        let meta = match (self.legacy_client(), meta) {
+            (true, meta) => meta.to_owned(),
+            (false, "") => own,
+            (false, meta) => format!("{own},{meta}"),
+        };
+        let comma = if members.is_empty() { "" } else { "," };
+        let params = format!(r#"{{"_meta":{{{meta}}}{comma}{members}}}"#);
+        format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#)
+    }
+}
+
+/// The `_meta` of a request.
+pub(crate) fn meta_of(request: &Request) -> Value {
+    request.json()["params"]["_meta"].clone()
+}
+
+/// The result with one text.
+pub(crate) fn says(text: &str) -> Vec<u8> {
+    let content = json!([{"type": "text", "text": text}]);
+    json!({"content": content, "resultType": "complete"})
+        .to_string()
+        .into_bytes()
+}
+
+/// A whole answer to `request` with this member, `"result":…` or `"error":…`.
+pub(crate) fn answer(request: &Request, member: &str) -> Vec<u8> {
+    let id = String::from_utf8(request.id_bytes().unwrap()).unwrap();
+    format!(r#"{{"jsonrpc":"2.0","id":{id},{member}}}"#).into_bytes()
+}
+
+/// A line as text.
+pub(crate) fn text(line: &[u8]) -> &str {
+    std::str::from_utf8(line).unwrap()
+}
