@@ -11,10 +11,9 @@ use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};
 
 /// Requests of MCP that are not served: between eras they would have to be translated.
-const OF_MCP: [&str; 14] = [
+const OF_MCP: [&str; 13] = [
     "completion/complete",
     "initialize",
-    "logging/setLevel",
     "ping",
     "resources/subscribe",
     "resources/unsubscribe",

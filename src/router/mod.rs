@@ -9,6 +9,7 @@ mod events;
 mod extensions;
 mod inflight;
 mod lists;
+mod logging;
 mod notices;
 mod parked;
 mod parking;
@@ -68,6 +69,7 @@ enum Asked {
     Prompt,
     Resource,
     Items(Kind),
+    Level,
 }
 
 impl Asked {
@@ -77,6 +79,7 @@ impl Asked {
             "tools/list" => Self::Tools,
             "prompts/get" => Self::Prompt,
             "resources/read" => Self::Resource,
+            "logging/setLevel" => Self::Level,
             method => Self::Items(Kind::listed_by(method)?),
         })
     }
@@ -135,6 +138,7 @@ impl Router {
             Some(Asked::Prompt) => self.get_prompt(request, client).await,
             Some(Asked::Resource) => self.read_resource(request, client).await,
             Some(Asked::Items(kind)) => self.list_items(request, kind, client).await,
+            Some(Asked::Level) => self.set_level(request, client).await,
             None => self.ask_extension(request, client).await,
         }
     }
@@ -194,6 +198,7 @@ impl Router {
     /// The client opens a session: what it says of itself holds for all its legacy requests.
     pub fn open_session(&self, initialize: &Message) {
         self.client.open_session(initialize);
+        self.upstreams.iter().for_each(|it| it.set_level(None));
     }
 
     async fn send(&self, line: Line) {

@@ -136,6 +136,9 @@ impl Router {
             error: upstream.error(&target.method, cause),
             heard,
         };
+        if let Some(way) = &mut parked.way {
+            way.logs = upstream.log(&way.live, request.level()).await;
+        }
         let (due, accepted) = parked.answer(&request.message);
         if let Some((live, serial)) = parked.sent() {
             self.inflight.sent(&request.key, &live, serial);
@@ -147,6 +150,7 @@ impl Router {
         // With a call that has ended, nobody waits for its answers any more.
         let is_over = parked.way.is_some() && parked.ended.is_some();
         if !parked.questions.is_empty() && !is_over {
+            parked.hush();
             return Ok(self.park(request, parked));
         }
         let Some(mut way) = parked.way else {

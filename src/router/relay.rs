@@ -17,8 +17,7 @@ use super::rounds::Rounds;
 use super::under_way::{Followed, UnderWay};
 use crate::upstream::{TransportError, Upstream, UpstreamError};
 use crate::wire::outgoing::code;
-use crate::wire::version::META_LOG_LEVEL;
-use crate::wire::{Era, Line, Message, members};
+use crate::wire::{Era, Line, Message};
 
 /// A request that is being relayed.
 pub(super) struct Relayed {
@@ -120,6 +119,9 @@ impl Router {
         target: &Target<'_>,
         upstream: &Upstream,
     ) -> Result<Answer, UpstreamError> {
+        if let Some(refusal) = self.refuse_level(request, upstream).await {
+            return Ok(Answer::Response(refusal));
+        }
         if let Some(handle) = request.parked_under() {
             let resumed = self.resume(request, target, upstream, &handle).await;
             return resumed.map_err(|lost| lost.error);
@@ -197,7 +199,8 @@ impl Router {
         input: Option<&str>,
     ) -> Result<UnderWay, Lost> {
         let speaker = &request.speaker;
-        let sent = upstream.call(&target.method, &speaker.identity, |live| {
+        let (method, identity) = (&target.method, &speaker.identity);
+        let sent = upstream.call(method, identity, request.level(), |live| {
             let sent = bridge::request(&request.message, target, speaker, live, input);
             debug!(
                 upstream = %upstream.config().name,
@@ -273,15 +276,5 @@ impl Relayed {
     /// An error that we make ourselves.
     pub(super) fn refused(&self, code: i64, text: &str) -> Line {
         Line::error(&self.id, code, text, &Value::Null)
-    }
-
-    /// A modern client names the level with each request whose logs it wants (MCP 2026-07-28
-    /// § Logging). A modern upstream heeds it; a legacy one has never heard of it.
-    pub(super) fn wants_logs(&self, upstream: Era) -> bool {
-        if (self.speaker.era, upstream) != (Era::Modern, Era::Legacy) {
-            return true;
-        }
-        let meta = self.message.param("_meta");
-        meta.is_some_and(|meta| members(meta.value()).any(|member| member.key() == META_LOG_LEVEL))
     }
 }

@@ -14,6 +14,7 @@ use super::error::{TransportError, UpstreamError};
 use super::identity::Identity;
 use super::listing::Listing;
 use super::live::Live;
+use super::logs::SessionLevel;
 use super::sessions::{Home, SideSession};
 use crate::config;
 use crate::net::Clients;
@@ -70,6 +71,8 @@ pub(super) struct Shared {
     pub(super) relist: Notify,
     /// The generation whose session is known to be gone.
     pub(super) expired: watch::Sender<u64>,
+    /// How much it is to log for the client's session: one for it and its side sessions.
+    pub(super) level: Arc<SessionLevel>,
     /// What its tasks are started with, once they are.
     pub(super) home: OnceLock<Home>,
     /// Sessions for clients that the main one does not serve.
@@ -101,6 +104,7 @@ impl Shared {
             wake: Notify::new(),
             relist: Notify::new(),
             expired: watch::Sender::new(0),
+            level: Arc::default(),
             home: OnceLock::new(),
             sides: Mutex::default(),
             is_side: false,
