@@ -4,6 +4,7 @@
 mod asks;
 mod bridge;
 mod calls;
+mod capabilities;
 mod client;
 mod events;
 mod extensions;
