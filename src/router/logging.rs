@@ -75,8 +75,9 @@ impl Router {
         upstream: &Upstream,
     ) -> Option<Message> {
         let named = request.speaker.unknown_level.as_ref()?;
-        let is_legacy = upstream.connected().await?.era == Era::Legacy;
-        is_legacy.then(|| failure(code::INVALID_PARAMS, &unknown(named)))
+        let live = upstream.connected().await;
+        let judges = live.is_some_and(|live| live.era == Era::Modern);
+        (!judges).then(|| failure(code::INVALID_PARAMS, &unknown(named)))
     }
 
     /// Whether the client wants this log, which came with its request. A modern upstream keeps to what

@@ -79,10 +79,10 @@ async fn the_answer_waits_for_the_upstreams() {
     let server = server.start().await;
     let mut client = proxy::before(&server).await;
     client.tools().await;
+    let before = client.received().len();
     let params = json!({"level": "info"});
     let id = client.send_request("logging/setLevel", params).await;
     server.raw.wait_for(sets_level).await;
-    let before = client.received().len();
     client.request("ping", json!({})).await;
     assert_eq!(client.received().len(), before + 1);
     gate.open();
