@@ -7,7 +7,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::proxy::{Client, with_meta};
+use support::proxy::Client;
 use support::raw::{self, Reply};
 use support::{proxy, upstream};
 
@@ -89,71 +89,6 @@ async fn initialize_gets_the_version_asked_for_or_the_newest_that_has_a_handshak
     let bare = r#"{"jsonrpc":"2.0","id":1,"method":"initialize"}"#;
     let answer = answer(&mut client, bare).await;
     assert_eq!(answer["result"]["protocolVersion"], newest);
-}
-
-#[tokio::test]
-async fn server_discover_tells_what_a_modern_client_must_know() {
-    let mut client = alone().start().await;
-    let answer = client.modern("server/discover", json!({})).await;
-    let result = &answer["result"];
-    assert_eq!(result["resultType"], "complete", "{answer}");
-    assert_eq!(result["supportedVersions"], json!(["2026-07-28"]));
-    assert!(result["capabilities"]["tools"].is_object());
-    assert!(result["ttlMs"].is_u64() && result["cacheScope"].is_string());
-    let info = &result["_meta"]["io.modelcontextprotocol/serverInfo"];
-    assert_eq!(info["name"], "mcp-manifold");
-}
-
-#[tokio::test]
-async fn a_ping_is_answered_in_the_era_that_it_comes_in() {
-    let mut client = alone().start().await;
-    assert_eq!(client.exchange(PING, r#""p""#).await, PONG.as_bytes());
-    let modern = client.modern("ping", json!({})).await;
-    assert_eq!(modern["result"], json!({"resultType": "complete"}));
-}
-
-#[tokio::test]
-async fn a_method_of_the_other_era_or_that_is_not_served_is_not_found() {
-    let mut client = alone().start().await;
-    let (bare, meta) = (json!({}), with_meta(json!({})));
-    let cases = [
-        ("logging/setLevel", &bare),
-        ("tasks/list", &meta),
-        ("", &bare),
-        ("server/discover", &bare),
-        ("initialize", &meta),
-    ];
-    for (method, params) in cases {
-        let request = json!({"jsonrpc": "2.0", "id": "x", "method": method, "params": params});
-        let answer = answer(&mut client, request.to_string()).await;
-        let error =
-            json!({"code": -32601, "message": format!("method `{method}` is not known here")});
-        assert_eq!(answer["error"], error, "{request}");
-    }
-}
-
-#[tokio::test]
-async fn a_modern_request_of_another_revision_or_without_capabilities_is_refused() {
-    let mut client = alone().start().await;
-    let mut meta = with_meta(json!({}));
-    meta["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!("2199-01-01");
-    let error = &client.request("tools/list", meta).await["error"];
-    assert_eq!(error["code"], -32022, "{error}");
-    assert_eq!(error["data"]["requested"], "2199-01-01");
-    let supported = [
-        "2026-07-28",
-        "2025-11-25",
-        "2025-06-18",
-        "2025-03-26",
-        "2024-11-05",
-    ];
-    assert_eq!(error["data"]["supported"], json!(supported));
-
-    let mut meta = with_meta(json!({}));
-    let members = meta["_meta"].as_object_mut().unwrap();
-    members.remove("io.modelcontextprotocol/clientCapabilities");
-    let error = &client.request("tools/list", meta).await["error"];
-    assert_eq!(error["code"], -32602, "{error}");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! The client's side: one session on stdin and stdout.
 
+mod era;
+mod greeting;
 mod session;
 mod stdin;
 mod stdio;

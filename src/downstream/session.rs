@@ -3,18 +3,17 @@
 //! The era is decided per request, never for the process: clients probe with `server/discover`
 //! and then open a session with `initialize` on the same connection, or the other way round.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tracing::{debug, trace};
 
+use super::era::{Refusal, era_of};
+use super::greeting;
 use crate::router::{Outbox, Router};
 use crate::wire::outgoing::code;
-use crate::wire::splice::decode;
-use crate::wire::version::{LEGACY, META_CLIENT_CAPABILITIES, META_VERSION, MODERN, negotiate};
-use crate::wire::{Era, Kind, Line, Malformed, Message, members};
+use crate::wire::{Era, Kind, Line, Malformed, Message};
 
 /// The session with the client.
 #[derive(Debug)]
@@ -115,55 +114,17 @@ impl Session {
             self.router.begin(&message, era);
         }
         let ours: Option<Bytes> = match (&*message.method(), era) {
-            ("ping", _) => Some(pong(era).into()),
-            ("initialize", Era::Legacy) => Some(self.initialized(&message).into()),
-            ("server/discover", Era::Modern) => Some(self.discovered().into()),
+            ("ping", Era::Legacy) => Some(Bytes::from_static(b"{}")),
+            ("initialize", Era::Legacy) => {
+                Some(greeting::initialized(&self.router, &message).into())
+            }
+            ("server/discover", Era::Modern) => Some(greeting::discovered(&self.router).into()),
             _ => None,
         };
         match ours {
             Some(result) => self.send(Line::result(&id, result)).await,
             None => self.router.route(message, era).await,
         }
-    }
-
-    fn initialized(&self, message: &Message) -> String {
-        let requested = message.param("protocolVersion");
-        let requested = requested.and_then(|version| decode(version.value()).map(Cow::into_owned));
-        let mut result = json!({
-            "protocolVersion": negotiate(&requested.unwrap_or_default()),
-            // Clients heed `list_changed` only if it was declared here.
-            "capabilities": {
-                "completions": {},
-                "prompts": {"listChanged": true},
-                "resources": {"listChanged": true, "subscribe": true},
-                "tools": {"listChanged": true},
-            },
-            "serverInfo": server_info(),
-        });
-        if let Some(instructions) = self.router.instructions() {
-            result["instructions"] = instructions.into();
-        }
-        result.to_string()
-    }
-
-    fn discovered(&self) -> String {
-        let mut result = json!({
-            "resultType": "complete",
-            "supportedVersions": [MODERN],
-            "capabilities": {
-                "completions": {},
-                "prompts": {"listChanged": true},
-                "resources": {"listChanged": true, "subscribe": true},
-                "tools": {"listChanged": true},
-            },
-            "ttlMs": 0,
-            "cacheScope": "private",
-            "_meta": {"io.modelcontextprotocol/serverInfo": server_info()},
-        });
-        if let Some(instructions) = self.router.instructions() {
-            result["instructions"] = instructions.into();
-        }
-        result.to_string()
     }
 
     async fn refuse(&self, id: &[u8], code: i64, text: &str) {
@@ -174,57 +135,4 @@ impl Session {
         // Fails only when the writer has ended, and with it the client.
         let _ = self.outbox.send(line).await;
     }
-}
-
-fn server_info() -> Value {
-    json!({"name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION")})
-}
-
-fn pong(era: Era) -> &'static [u8] {
-    match era {
-        Era::Legacy => b"{}",
-        Era::Modern => b"{\"resultType\":\"complete\"}",
-    }
-}
-
-/// Why a request cannot be served in its era.
-struct Refusal {
-    code: i64,
-    text: String,
-    data: Value,
-}
-
-/// A request is modern when its `_meta` names a revision (MCP 2026-07-28 § Versioning).
-fn era_of(message: &Message) -> Result<Era, Refusal> {
-    let Some(meta) = message.param("_meta") else {
-        return Ok(Era::Legacy);
-    };
-    let member = |key: &str| {
-        members(meta.value())
-            .filter(|member| member.key() == key)
-            .last()
-    };
-    let Some(version) = member(META_VERSION) else {
-        return Ok(Era::Legacy);
-    };
-    let version = decode(version.value()).unwrap_or_default();
-    if version != MODERN {
-        let supported: Vec<_> = [MODERN].into_iter().chain(LEGACY).collect();
-        return Err(Refusal {
-            code: code::UNSUPPORTED_PROTOCOL_VERSION,
-            text: format!(
-                "revision `{version}` is not supported; use one of {}",
-                supported.join(", ")
-            ),
-            data: json!({"supported": supported, "requested": version}),
-        });
-    }
-    if member(META_CLIENT_CAPABILITIES).is_none() {
-        return Err(Refusal {
-            code: code::INVALID_PARAMS,
-            text: format!("`_meta` lacks `{META_CLIENT_CAPABILITIES}`"),
-            data: Value::Null,
-        });
-    }
-    Ok(Era::Modern)
 }

@@ -75,11 +75,10 @@ fn adapt_meta(
     let meta = meta.map(|meta| meta.span_from(params.start));
     match (speaker.era, live.era, meta) {
         (Era::Legacy, Era::Modern, Some(meta)) => {
-            splice.add_members(meta, speaker.identity.meta_members());
+            splice.add_members(meta, meta_members(speaker));
         }
         (Era::Legacy, Era::Modern, None) => {
-            let members = speaker.identity.meta_members();
-            return Some(format!("\"_meta\":{{{members}}}"));
+            return Some(format!("\"_meta\":{{{}}}", meta_members(speaker)));
         }
         (Era::Modern, Era::Legacy, Some(meta)) => {
             let modern = [
@@ -109,6 +108,15 @@ fn add_params(splice: &mut Splice<'_>, message: &Message, added: &str) {
             splice.add_members(whole, format!("\"params\":{{{added}}}"));
         }
     }
+}
+
+/// What a modern upstream must be told in `_meta`, and may be: a legacy client's log level.
+fn meta_members(speaker: &Speaker) -> String {
+    let mut members = speaker.identity.meta_members().to_owned();
+    if let Some(level) = speaker.level {
+        members += &format!(",\"{META_LOG_LEVEL}\":\"{}\"", level.as_str());
+    }
+    members
 }
 
 /// An upstream's response as its client is to get it, but for the id.

@@ -5,14 +5,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
+use super::logging::named_level;
 use crate::upstream::{Identity, Said};
-use crate::wire::{Era, Message};
+use crate::wire::{Era, Level, Message};
 
 /// Who makes a request, and in which era's words.
 #[derive(Debug, Clone)]
 pub(super) struct Speaker {
     pub(super) era: Era,
     pub(super) identity: Arc<Identity>,
+    /// From which level on it wants logs: what the session has set, or what the request names.
+    pub(super) level: Option<Level>,
+    /// What the request names as a level and is none.
+    pub(super) unknown_level: Option<String>,
 }
 
 /// The client, as far as it has spoken.
@@ -25,6 +30,8 @@ pub(super) struct Client {
 #[derive(Debug, Default)]
 struct State {
     session: Arc<Identity>,
+    /// The log level that the session has set.
+    level: Option<Level>,
     /// What the last modern request said: most say the same.
     modern: Option<Modern>,
 }
@@ -39,7 +46,20 @@ struct Modern {
 impl Client {
     /// The client opens a session by this request.
     pub(super) fn open_session(&self, initialize: &Message) {
-        self.lock().session = Arc::new(Identity::of(initialize, Era::Legacy));
+        let session = Arc::new(Identity::of(initialize, Era::Legacy));
+        let mut state = self.lock();
+        state.session = session;
+        state.level = None;
+    }
+
+    /// The session wants logs from this level on.
+    pub(super) fn set_level(&self, level: Level) {
+        self.lock().level = Some(level);
+    }
+
+    /// From which level on the session wants logs; `None` when it did not say.
+    pub(super) fn level(&self) -> Option<Level> {
+        self.lock().level
     }
 
     /// The client of the session.
@@ -49,8 +69,16 @@ impl Client {
 
     /// Who sends this request.
     pub(super) fn speaker(&self, request: &Message, era: Era) -> Speaker {
-        let identity = self.identity(request, era);
-        Speaker { era, identity }
+        let level = match era {
+            Era::Legacy => Ok(self.level()),
+            Era::Modern => named_level(request),
+        };
+        Speaker {
+            era,
+            identity: self.identity(request, era),
+            level: level.as_ref().copied().unwrap_or_default(),
+            unknown_level: level.err(),
+        }
     }
 
     fn identity(&self, request: &Message, era: Era) -> Arc<Identity> {

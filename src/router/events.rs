@@ -41,9 +41,13 @@ impl Events for Relay {
             let Some(router) = self.router.upgrade() else {
                 return;
             };
-            match message.method() == "notifications/cancelled" {
-                true => router.withdraw(&live, &message).await,
-                false => router.hear(upstream, message).await,
+            match &*message.method() {
+                "notifications/cancelled" => {
+                    live.callers.tell(&message);
+                    router.withdraw(&live, &message).await;
+                }
+                "notifications/message" => router.hear_log(&live, &message).await,
+                _ => router.hear(upstream, message.clone()).await,
             }
         })
     }

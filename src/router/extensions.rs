@@ -11,13 +11,7 @@ use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};
 
 /// Requests of MCP that are not served: between eras they would have to be translated.
-const OF_MCP: [&str; 5] = [
-    "initialize",
-    "logging/setLevel",
-    "ping",
-    "server/discover",
-    "",
-];
+const OF_MCP: [&str; 4] = ["initialize", "ping", "server/discover", ""];
 
 impl Router {
     /// Begins a request that only an extension knows; its answer goes to the client by itself.

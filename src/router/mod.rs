@@ -5,12 +5,14 @@ mod asking;
 mod asks;
 mod bridge;
 mod calls;
+mod capabilities;
 mod client;
 mod completion;
 mod events;
 mod extensions;
 mod inflight;
 mod lists;
+mod logging;
 mod notices;
 mod parked;
 mod parking;
@@ -85,6 +87,7 @@ enum Asked {
     Items(Kind),
     Task,
     Tasks,
+    Level,
 }
 
 impl Asked {
@@ -100,6 +103,7 @@ impl Asked {
             "subscriptions/listen" => Self::Listen,
             "tasks/get" | "tasks/result" | "tasks/cancel" | "tasks/update" => Self::Task,
             "tasks/list" => Self::Tasks,
+            "logging/setLevel" => Self::Level,
             method => Self::Items(Kind::listed_by(method)?),
         })
     }
@@ -167,6 +171,7 @@ impl Router {
             Some(Asked::Items(kind)) => self.list_items(request, kind, client).await,
             Some(Asked::Task) => self.ask_about_task(request, client).await,
             Some(Asked::Tasks) => self.list_tasks(request, client).await,
+            Some(Asked::Level) => self.set_level(request, client).await,
             None => self.ask_extension(request, client).await,
         }
     }
@@ -233,6 +238,7 @@ impl Router {
     /// The client opens a session: what it says of itself holds for all its legacy requests.
     pub fn open_session(&self, initialize: &Message) {
         self.client.open_session(initialize);
+        self.upstreams.iter().for_each(|it| it.set_level(None));
     }
 
     async fn send(&self, line: Line) {

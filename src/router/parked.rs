@@ -93,7 +93,15 @@ impl Parked {
             ended: None,
         };
         parked.note(ask);
+        parked.hush();
         parked
+    }
+
+    /// The client's request ends here, and its logs with it.
+    pub(super) fn hush(&mut self) {
+        if let Some(way) = &mut self.way {
+            way.logs = None;
+        }
     }
 
     /// A call that the upstream has refused until a person has visited its URLs; `None` when it

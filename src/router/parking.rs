@@ -23,7 +23,7 @@ use super::{Router, failure, success};
 use crate::upstream::Upstream;
 use crate::wire::outgoing::code;
 use crate::wire::splice::decode;
-use crate::wire::{Era, Kind};
+use crate::wire::{Era, Kind, Message};
 
 /// What a handle begins with, so that it is told from the `requestState` of an upstream.
 const PREFIX: &str = "mcp-manifold:";
@@ -127,16 +127,15 @@ impl Router {
         handle: &str,
     ) -> Result<Answer, Lost> {
         let Some(mut parked) = self.unpark(request, handle).await else {
-            return Ok(Answer::Response(failure(
-                code::INVALID_PARAMS,
-                "no call waits under this `requestState`: it was used, took too long, or belongs to \
-                 another request; the call may have run: check before you send it again",
-            )));
+            return Ok(Answer::Response(unknown_state()));
         };
         let lost = |cause, heard| Lost {
             error: upstream.error(&target.method, cause),
             heard,
         };
+        if let Some(way) = &mut parked.way {
+            way.logs = upstream.log(&way.live, request.level()).await;
+        }
         let (due, accepted) = parked.answer(&request.message);
         if let Some((live, serial)) = parked.sent() {
             self.inflight.sent(&request.key, &live, serial);
@@ -148,6 +147,7 @@ impl Router {
         // With a call that has ended, nobody waits for its answers any more.
         let is_over = parked.way.is_some() && parked.ended.is_some();
         if !parked.questions.is_empty() && !is_over {
+            parked.hush();
             return Ok(self.park(request, parked));
         }
         let Some(mut way) = parked.way else {
@@ -168,11 +168,32 @@ impl Router {
         }
     }
 
+    /// Refuses a retry whose `requestState` is none of ours at an upstream that has none: it would
+    /// take the retry for a new call.
+    pub(super) async fn refuse_foreign_state(
+        &self,
+        request: &Relayed,
+        upstream: &Upstream,
+    ) -> Option<Message> {
+        let state = request.message.param("requestState");
+        state.filter(|_| request.speaker.era == Era::Modern)?;
+        let live = upstream.connected(&request.message.method()).await.ok()?;
+        (live.era == Era::Legacy).then(unknown_state)
+    }
+
     async fn unpark(&self, request: &Relayed, handle: &str) -> Option<Parked> {
         let entry = self.parking.claim(handle, &Purpose::of(request))?;
         entry.claim.cancel();
         entry.guard.await.ok().flatten()
     }
+}
+
+fn unknown_state() -> Message {
+    failure(
+        code::INVALID_PARAMS,
+        "no call waits under this `requestState`: it was used, took too long, or belongs to \
+         another request; the call may have run: check before you send it again",
+    )
 }
 
 /// Holds a call until the client comes back, or has had its time.

@@ -114,9 +114,15 @@ impl Router {
         target: &Target<'_>,
         upstream: &Upstream,
     ) -> Result<Answer, UpstreamError> {
+        if let Some(refusal) = self.refuse_level(request, upstream).await {
+            return Ok(Answer::Response(refusal));
+        }
         if let Some(handle) = request.parked_under() {
             let resumed = self.resume(request, target, upstream, &handle).await;
             return resumed.map_err(|lost| lost.error);
+        }
+        if let Some(refusal) = self.refuse_foreign_state(request, upstream).await {
+            return Ok(Answer::Response(refusal));
         }
         match self.attempt(request, target, upstream).await {
             Err(Lost { error, heard })
@@ -191,7 +197,8 @@ impl Router {
         input: Option<&str>,
     ) -> Result<UnderWay, Lost> {
         let speaker = &request.speaker;
-        let sent = upstream.call(&target.method, &speaker.identity, |live| {
+        let (method, identity) = (&target.method, &speaker.identity);
+        let sent = upstream.call(method, identity, request.level(), |live| {
             let sent = bridge::request(&request.message, target, speaker, live, input);
             debug!(
                 upstream = %upstream.config().name,

@@ -9,8 +9,7 @@ use tracing::debug;
 use super::client::Speaker;
 use super::inflight::Key;
 use crate::upstream::{Upstream, UpstreamError};
-use crate::wire::version::META_LOG_LEVEL;
-use crate::wire::{Era, Line, Message, members};
+use crate::wire::{Line, Message};
 
 /// A request that is being relayed.
 pub(super) struct Relayed {
@@ -70,15 +69,5 @@ impl Relayed {
     /// An error that we make ourselves.
     pub(super) fn refused(&self, code: i64, text: &str) -> Line {
         Line::error(&self.id, code, text, &Value::Null)
-    }
-
-    /// A modern client names the level with each request whose logs it wants (MCP 2026-07-28
-    /// § Logging). A modern upstream heeds it; a legacy one has never heard of it.
-    pub(super) fn wants_logs(&self, upstream: Era) -> bool {
-        if (self.speaker.era, upstream) != (Era::Modern, Era::Legacy) {
-            return true;
-        }
-        let meta = self.message.param("_meta");
-        meta.is_some_and(|meta| members(meta.value()).any(|member| member.key() == META_LOG_LEVEL))
     }
 }

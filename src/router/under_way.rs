@@ -10,7 +10,7 @@ use super::bridge::Target;
 use super::inflight::is_same;
 use super::relay::Lost;
 use super::relayed::Relayed;
-use crate::upstream::{Call, Caller, Exchange, Live, TransportError, Upstream};
+use crate::upstream::{Call, Caller, Exchange, Live, TransportError, Upstream, Wanted};
 use crate::wire::{Era, Kind, Line, Message, Splice};
 
 /// A request on its way, until its response. Dropping it closes its stream.
@@ -26,6 +26,8 @@ pub(super) struct UnderWay {
     token: Option<Bytes>,
     /// By which it is asked what the upstream asks elsewhere.
     caller: Option<Caller>,
+    /// That its client hears the upstream's logs as long as it runs.
+    pub(super) logs: Option<Wanted>,
     /// Whether the client has heard something of it.
     pub(super) heard: bool,
 }
@@ -40,12 +42,17 @@ pub(super) enum Followed {
 
 impl UnderWay {
     pub(super) fn new(request: &Relayed, upstream: &Upstream, sent: Call) -> Self {
-        let Call { exchange, live } = sent;
+        let Call {
+            exchange,
+            live,
+            logs,
+        } = sent;
         let serial = exchange.id();
         let is_asked_in_answers = (request.speaker.era, live.era) == (Era::Modern, Era::Legacy);
         Self {
             caller: is_asked_in_answers.then(|| live.callers.enter(serial)),
             token: request.token.clone(),
+            logs,
             exchange,
             live,
             upstream: upstream.index(),
@@ -112,7 +119,7 @@ impl Router {
         match &*message.method() {
             "notifications/progress" => return self.pass_progress(request, message, way).await,
             "notifications/cancelled" => return self.withdraw(&way.live, message).await,
-            "notifications/message" if !request.wants_logs(way.live.era) => {
+            "notifications/message" if !self.wants_log(request, &way.live, message) => {
                 return debug!("dropping a log that the client did not ask for");
             }
             _ if self.hides(message, way.upstream, request.speaker.era) => {

@@ -11,8 +11,10 @@ use super::exchange::Exchange;
 use super::handle::{State, Upstream};
 use super::identity::Identity;
 use super::live::Live;
+use super::logs::Wanted;
 use super::request::Request;
 use crate::oauth::SignInError;
+use crate::wire::Level;
 
 /// How long a call waits for an upstream that is not connected.
 const READY_TIMEOUT: Duration = Duration::from_secs(25);
@@ -25,7 +27,7 @@ const MAX_LOGINS: u32 = 3;
 
 impl Upstream {
     /// Sends the request that `build` makes for the connection as it is, on behalf of the client
-    /// of this identity. A session that turns out
+    /// of this identity, which wants its logs from `level` on. A session that turns out
     /// to be gone is renewed, a login that a person is at is waited for, and the request, which
     /// the upstream refused, is sent once more.
     ///
@@ -35,6 +37,7 @@ impl Upstream {
         &self,
         method: &str,
         identity: &Arc<Identity>,
+        level: Option<Level>,
         build: impl Fn(&Arc<Live>) -> Request,
     ) -> Result<Call, UpstreamError> {
         let mut side;
@@ -51,8 +54,15 @@ impl Upstream {
                 }
                 Ok(live) => {
                     live.hear_first(identity).await;
+                    let logs = session.log(&live, level).await;
                     match live.transport.send(&build(&live)).await {
-                        Ok(exchange) => return Ok(Call { exchange, live }),
+                        Ok(exchange) => {
+                            return Ok(Call {
+                                exchange,
+                                live,
+                                logs,
+                            });
+                        }
                         Err(cause) => (cause, Some(live.generation)),
                     }
                 }
@@ -83,6 +93,15 @@ impl Upstream {
     async fn login_over(&self) -> Option<Result<(), SignInError>> {
         let authorizer = self.shared.authorizer.as_ref()?;
         timeout(LOGIN_TIMEOUT, authorizer.login_over()).await.ok()
+    }
+
+    /// The connection; waits for it as a call does.
+    ///
+    /// # Errors
+    /// [`UpstreamError`], when there is none in time.
+    pub async fn connected(&self, method: &str) -> Result<Arc<Live>, UpstreamError> {
+        let live = self.live_after(0).await;
+        live.map_err(|cause| self.error(method, cause))
     }
 
     /// The first connection after the one of this generation; waits while one is being made, and has
@@ -124,4 +143,6 @@ pub struct Call {
     pub exchange: Exchange,
     /// The connection that it went out on.
     pub live: Arc<Live>,
+    /// That its logs are wanted, where the upstream has to be told.
+    pub logs: Option<Wanted>,
 }

@@ -54,10 +54,18 @@ impl Callers {
         }
         Some(request)
     }
+
+    /// Tells all of them that the upstream takes a request back.
+    pub fn tell(&self, cancelled: &Message) {
+        for (_, call) in &*lock(&self.calls) {
+            // One that has more to take up than this will answer what nobody waits for.
+            let _ = call.try_send(cancelled.clone());
+        }
+    }
 }
 
 impl Caller {
-    /// The next request of the upstream that came beside the call's own stream. Cancel safe.
+    /// The next request of the upstream, or its end, that came beside the call's own stream. Cancel safe.
     pub async fn asked(&mut self) -> Message {
         match self.asks.recv().await {
             Some(request) => request,

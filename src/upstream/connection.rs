@@ -1,9 +1,11 @@
 //! The task that keeps one upstream connected.
 //!
 //! It makes the connection, keeps the listing fresh, hears what the upstream says on its own
-//! (`listen`), keeps it subscribed to what is wanted (`subscribe`), and begins again when any of these ends. Requests go past it: each is an HTTP exchange of
-//! its own on the [`Live`] connection that the task published.
+//! (`listen`), keeps it subscribed to what is wanted (`subscribe`), tells it how much to log (`level`),
+//! and begins again when any of these ends. Requests go past it: each is an HTTP exchange of its own on the
+//! [`Live`] connection that the task published.
 
+mod level;
 mod listen;
 mod subscribe;
 
@@ -141,6 +143,7 @@ impl Connection {
         let ended = tokio::select! {
             biased;
             () = cancel.cancelled() => None,
+            cause = self.keep_level(&live) => Some(cause),
             Err(cause) = self.keep_listed(&live) => Some(cause),
             cause = self.listen(&live, stream) => Some(cause),
             cause = self.keep_subscribed(&live) => Some(cause),

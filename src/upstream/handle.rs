@@ -12,6 +12,7 @@ use super::error::{TransportError, UpstreamError};
 use super::identity::Identity;
 use super::listing::Listing;
 use super::live::Live;
+use super::logs::SessionLevel;
 use super::sessions::{Home, SideSession};
 use super::wanted::Wanted;
 use crate::config;
@@ -66,6 +67,8 @@ pub(super) struct Shared {
     pub(super) relist: Notify,
     /// The generation whose session is known to be gone.
     pub(super) expired: watch::Sender<u64>,
+    /// How much it is to log for the client's session: one for it and its side sessions.
+    pub(super) level: Arc<SessionLevel>,
     /// What its tasks are started with, once they are.
     pub(super) home: OnceLock<Home>,
     /// Sessions for clients that the main one does not serve.
@@ -99,6 +102,7 @@ impl Shared {
             wake: Notify::new(),
             relist: Notify::new(),
             expired: watch::Sender::new(0),
+            level: Arc::default(),
             home: OnceLock::new(),
             sides: Mutex::default(),
             is_side: false,

@@ -12,6 +12,7 @@ use super::callers::Callers;
 use super::error::TransportError;
 use super::exchange::Exchange;
 use super::identity::Identity;
+use super::logs::Logs;
 use super::request::{Request, next_id};
 use super::transport::Transport;
 use crate::wire::{Era, Message};
@@ -66,6 +67,8 @@ pub struct Live {
     pub identity: Arc<Identity>,
     /// The calls through which it can ask a client that hears only answers.
     pub callers: Callers,
+    /// How much it is to log, and for which requests.
+    pub logs: Logs,
     /// Whether it can say something outside the answers to requests, or never will.
     listened: watch::Sender<bool>,
     begun: Instant,
@@ -87,6 +90,7 @@ impl Live {
             facts,
             identity: identity.clone(),
             callers: Callers::default(),
+            logs: Logs::default(),
             listened: watch::Sender::new(!matches!(transport, Transport::StreamableHttpLegacy(_))),
             begun: Instant::now(),
             transport,

@@ -70,6 +70,7 @@ impl Upstream {
             Arc::new(Notify::new()),
         );
         shared.is_side = true;
+        shared.level = main.level.clone();
         let upstream = Self {
             shared: Arc::new(shared),
         };

@@ -10,9 +10,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::error::UpstreamError;
 use super::handle::Upstream;
-use super::live::{Live, ServerFacts};
+use super::live::ServerFacts;
 
 /// What is wanted of one upstream, and what became of it.
 #[derive(Debug, Default)]
@@ -174,15 +173,6 @@ impl Upstream {
     #[must_use]
     pub fn index(&self) -> usize {
         self.shared.index
-    }
-
-    /// The connection; waits for it as a call does.
-    ///
-    /// # Errors
-    /// [`UpstreamError`], when there is none in time.
-    pub async fn connected(&self, method: &str) -> Result<Arc<Live>, UpstreamError> {
-        let live = self.live_after(0).await;
-        live.map_err(|cause| self.error(method, cause))
     }
 
     /// Wants to hear of updates of these resources for as long as the wishes are held.

@@ -6,6 +6,12 @@ pub const MODERN: &str = "2026-07-28";
 /// The legacy revisions that we speak, newest first.
 pub const LEGACY: [&str; 4] = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
 
+/// All revisions that we speak, newest first.
+#[must_use]
+pub fn supported() -> Vec<&'static str> {
+    [MODERN].into_iter().chain(LEGACY).collect()
+}
+
 /// The `_meta` key of a modern request that names its revision.
 pub const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 /// The `_meta` key of a modern request that names the client.

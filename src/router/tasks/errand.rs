@@ -50,7 +50,7 @@ impl Errand {
         let build = |live: &Arc<Live>| bridge::request(&self.cancel, &target, speaker, live, None);
         let answer = match self
             .upstream
-            .call(&target.method, &speaker.identity, build)
+            .call(&target.method, &speaker.identity, None, build)
             .await
         {
             Ok(call) => call.exchange.response().await.map_err(|e| e.to_string()),

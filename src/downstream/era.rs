@@ -1,0 +1,94 @@
+//! The era of a request, by the request alone, and whether its method exists in that era.
+
+use serde_json::{Value, json};
+
+use crate::wire::outgoing::code;
+use crate::wire::splice::decode;
+use crate::wire::version::{
+    META_CLIENT_CAPABILITIES, META_CLIENT_INFO, META_VERSION, MODERN, supported,
+};
+use crate::wire::{Era, Message, members};
+
+/// Methods that the modern era has removed (MCP 2026-07-28 § Changelog).
+const LEGACY_ALONE: [&str; 7] = [
+    "initialize",
+    "logging/setLevel",
+    "ping",
+    "resources/subscribe",
+    "resources/unsubscribe",
+    "tasks/list",
+    "tasks/result",
+];
+
+/// Methods that the modern era has added, but for `server/discover`, which finds out the era.
+const MODERN_ALONE: [&str; 2] = ["subscriptions/listen", "tasks/update"];
+
+/// Why a request cannot be served in its era.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) code: i64,
+    pub(super) text: String,
+    pub(super) data: Value,
+}
+
+impl Refusal {
+    fn new(code: i64, text: String) -> Self {
+        Self {
+            code,
+            text,
+            data: Value::Null,
+        }
+    }
+
+    fn lacks(key: &str, what: &str) -> Self {
+        let text = format!("`_meta` lacks `{key}`, {what}, which revision `{MODERN}` requires");
+        Self::new(code::INVALID_PARAMS, text)
+    }
+}
+
+/// The era of a request: modern when its `_meta` names a revision (MCP 2026-07-28 § Versioning).
+pub(super) fn era_of(message: &Message) -> Result<Era, Refusal> {
+    let method = message.method();
+    let era = named_era(message, method == "server/discover")?;
+    let unknown = match era {
+        Era::Legacy => &MODERN_ALONE[..],
+        Era::Modern => &LEGACY_ALONE[..],
+    };
+    match unknown.contains(&&*method) {
+        false => Ok(era),
+        true => {
+            let text = format!("method `{method}` is not known in the {} era", era.as_str());
+            Err(Refusal::new(code::METHOD_NOT_FOUND, text))
+        }
+    }
+}
+
+fn named_era(message: &Message, is_modern: bool) -> Result<Era, Refusal> {
+    let meta = message.param("_meta");
+    let meta = meta.map(|meta| meta.value()).unwrap_or_default();
+    // Of equal keys most parsers take the last.
+    let member = |key: &str| members(meta).filter(|member| member.key() == key).last();
+    let no_version = || Refusal::lacks(META_VERSION, "a string");
+    let Some(version) = member(META_VERSION) else {
+        let of_the_era = [META_CLIENT_CAPABILITIES, META_CLIENT_INFO];
+        let is_modern = is_modern || of_the_era.into_iter().any(|key| member(key).is_some());
+        return match is_modern {
+            true => Err(no_version()),
+            false => Ok(Era::Legacy),
+        };
+    };
+    let version = decode(version.value()).ok_or_else(no_version)?;
+    if version != MODERN {
+        let all = supported().join(", ");
+        let text = format!("revision `{version}` is not supported; use one of {all}");
+        return Err(Refusal {
+            data: json!({"supported": supported(), "requested": version}),
+            ..Refusal::new(code::UNSUPPORTED_PROTOCOL_VERSION, text)
+        });
+    }
+    let capabilities = member(META_CLIENT_CAPABILITIES);
+    match capabilities.is_some_and(|it| it.value().first() == Some(&b'{')) {
+        true => Ok(Era::Modern),
+        false => Err(Refusal::lacks(META_CLIENT_CAPABILITIES, "an object")),
+    }
+}

@@ -1,0 +1,47 @@
+//! The first answers to a client: who we are, what we speak and what we offer.
+
+use std::borrow::Cow;
+
+use serde_json::{Value, json};
+
+use crate::router::Router;
+use crate::wire::splice::decode;
+use crate::wire::version::{META_SERVER_INFO, negotiate, supported};
+use crate::wire::{Era, Message};
+
+/// The result of `initialize` (MCP 2025-11-25 § Lifecycle).
+pub(super) fn initialized(router: &Router, request: &Message) -> String {
+    let requested = request.param("protocolVersion");
+    let requested = requested.and_then(|version| decode(version.value()).map(Cow::into_owned));
+    let result = json!({
+        "protocolVersion": negotiate(&requested.unwrap_or_default()),
+        "capabilities": router.capabilities(Era::Legacy),
+        "serverInfo": server_info(),
+    });
+    with_instructions(router, result)
+}
+
+/// The result of `server/discover` (MCP 2026-07-28 § Discovery). It changes whenever an upstream comes
+/// or goes, so none of it may be kept.
+pub(super) fn discovered(router: &Router) -> String {
+    let result = json!({
+        "resultType": "complete",
+        "supportedVersions": supported(),
+        "capabilities": router.capabilities(Era::Modern),
+        "ttlMs": 0,
+        "cacheScope": "private",
+        "_meta": {META_SERVER_INFO: server_info()},
+    });
+    with_instructions(router, result)
+}
+
+fn with_instructions(router: &Router, mut result: Value) -> String {
+    if let Some(instructions) = router.instructions() {
+        result["instructions"] = instructions.into();
+    }
+    result.to_string()
+}
+
+fn server_info() -> Value {
+    json!({"name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION")})
+}

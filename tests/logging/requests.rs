@@ -1,0 +1,160 @@
+//! A modern client: a level with each request whose logs it wants.
+
+use serde_json::{Value, json};
+
+use super::support::gate::Gate;
+use super::support::{proxy, upstream};
+use super::*;
+
+#[tokio::test]
+async fn a_request_hears_logs_from_its_level_on_and_none_without_one() {
+    for (kind, builder) in told_kinds() {
+        let server = logging(builder()).start().await;
+        let mut client = proxy::new().upstream("a", &server).start().await;
+        for level in LEVELS {
+            let before = client.received().len();
+            let answer = call_at(&mut client, "talk", level).await;
+            assert!(answer["result"].is_object(), "{kind}: {answer}");
+            assert_eq!(logs_since(&client, before), heard_from(level), "{kind}");
+            // They come before the answer.
+            let last: Value = serde_json::from_slice(client.received().last().unwrap()).unwrap();
+            assert_eq!(last, answer, "{kind}");
+
+            let before = client.received().len();
+            client.call("talk", json!({})).await;
+            assert!(logs_since(&client, before).is_empty(), "{kind}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_legacy_upstream_is_told_when_it_says_too_little_and_before_the_call() {
+    for (kind, builder) in told_kinds() {
+        let server = logging(builder()).start().await;
+        let mut client = proxy::new().upstream("a", &server).start().await;
+        for level in ["error", "critical", "info", "debug", "info"] {
+            call_at(&mut client, "talk", level).await;
+        }
+        let of_interest = |request: &Request| sets_level(request) || request.is("tools/call");
+        let mut requests = server.raw.requests();
+        requests.retain(of_interest);
+        let told = |request: &Request| match sets_level(request) {
+            true => request.json()["params"]["level"].to_string(),
+            false => "call".to_owned(),
+        };
+        let order: Vec<_> = requests.iter().map(told).collect();
+        let expected = [
+            r#""error""#,
+            "call",
+            "call",
+            r#""info""#,
+            "call",
+            r#""debug""#,
+            "call",
+            "call",
+        ];
+        assert_eq!(order, expected, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn the_most_verbose_of_those_under_way_counts() {
+    let gate = Gate::closed();
+    let server = silent(upstream::legacy()).tool("wait").held_by(&gate);
+    let server = server.start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    client.initialize().await;
+    let mut under_way = Vec::new();
+    for (count, level) in ["error", "info", "alert"].into_iter().enumerate() {
+        under_way.push(begin_at(&mut client, "wait", level).await);
+        server.wait_for_calls(count + 1).await;
+    }
+    assert_eq!(told(&server), ["error", "info"]);
+    // The session wants less, and is given less, but the upstream goes on for the others.
+    set_level(&mut client, "emergency").await;
+    assert_eq!(told(&server), ["error", "info", "info"]);
+    gate.open();
+    for id in under_way {
+        client.response(id).await;
+    }
+    // Now nobody else needs it.
+    set_level(&mut client, "emergency").await;
+    assert_eq!(told(&server), ["error", "info", "info", "emergency"]);
+}
+
+#[tokio::test]
+async fn a_session_beside_hears_no_more_than_it_wants() {
+    let server = logging(upstream::legacy()).start().await;
+    let mut client = proxy::before(&server).await;
+    set_level(&mut client, "error").await;
+    call_at(&mut client, "talk", "debug").await;
+    assert_eq!(told(&server).last().unwrap(), "debug");
+    let before = client.received().len();
+    client.call("talk", json!({})).await;
+    assert_eq!(logs_since(&client, before), heard_from("error"));
+}
+
+#[tokio::test]
+async fn a_request_whose_level_is_none_does_not_run_at_a_legacy_upstream() {
+    for (kind, builder) in told_kinds() {
+        let server = logging(builder()).start().await;
+        let mut client = proxy::new().upstream("a", &server).start().await;
+        for level in [
+            json!("loud"),
+            json!(""),
+            json!("Info"),
+            json!(1),
+            Value::Null,
+        ] {
+            let meta = json!({"io.modelcontextprotocol/logLevel": level});
+            let params = json!({"name": "talk", "_meta": meta});
+            let answer = client.modern("tools/call", params).await;
+            assert_eq!(answer["error"]["code"], -32602, "{kind}, {level}: {answer}");
+        }
+        assert!(
+            server.calls().is_empty() && told(&server).is_empty(),
+            "{kind}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn between_modern_peers_everything_passes_as_it_is() {
+    let server = logging(upstream::modern()).start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    for level in ["warning", "loud"] {
+        let before = client.received().len();
+        let answer = call_at(&mut client, "talk", level).await;
+        assert!(answer["result"].is_object(), "{answer}");
+        assert_eq!(logs_since(&client, before), heard_from("debug"));
+        let call = String::from_utf8(server.calls().pop().unwrap()).unwrap();
+        let level = format!(r#""io.modelcontextprotocol/logLevel":"{level}""#);
+        assert!(call.contains(&level), "{call}");
+    }
+}
+
+#[tokio::test]
+async fn an_upstream_that_does_not_declare_logs_is_told_nothing_and_heard_all_the_same() {
+    let server = logging(upstream::legacy()).capabilities(r#"{"tools":{}}"#);
+    let server = server.start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    let before = client.received().len();
+    call_at(&mut client, "talk", "critical").await;
+    assert_eq!(logs_since(&client, before), heard_from("critical"));
+    assert!(told(&server).is_empty());
+}
+
+#[tokio::test]
+async fn a_level_is_raised_again_in_a_new_session() {
+    let server = logging(upstream::legacy()).start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    call_at(&mut client, "talk", "debug").await;
+    server.expire_sessions();
+    call_at(&mut client, "talk", "info").await;
+    // The call may be what found out that the session was gone.
+    let told = told(&server);
+    assert_eq!(
+        (told.first(), told.last()),
+        (Some(&"debug".to_owned()), Some(&"info".to_owned()))
+    );
+}

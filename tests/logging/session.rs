@@ -1,0 +1,231 @@
+//! A legacy client: one level for its session, set by `logging/setLevel`.
+
+use serde_json::{Value, json};
+
+use super::support::gate::Gate;
+use super::support::raw::Reply;
+use super::support::{proxy, upstream};
+use super::*;
+
+#[tokio::test]
+async fn the_level_of_a_session_reaches_every_legacy_upstream_that_logs() {
+    let legacy = logging(upstream::legacy()).start().await;
+    let http_sse = logging(upstream::http_sse()).start().await;
+    let modern = logging(upstream::modern()).start().await;
+    let mute = upstream::legacy().tool("a").start().await;
+    let mut client = proxy::new()
+        .upstream("a", &legacy)
+        .upstream("b", &http_sse)
+        .upstream("c", &modern)
+        .upstream("d", &mute)
+        .start()
+        .await;
+    client.initialize().await;
+    assert_eq!(client.tool_names().await.len(), 4);
+    for level in ["warning", "debug", "emergency"] {
+        set_level(&mut client, level).await;
+    }
+    for server in [&legacy, &http_sse] {
+        assert_eq!(told(server), ["warning", "debug", "emergency"]);
+    }
+    for server in [&modern, &mute] {
+        assert!(told(server).is_empty());
+    }
+}
+
+#[tokio::test]
+async fn an_upstream_that_comes_later_is_told_before_its_first_call() {
+    for (kind, builder) in told_kinds() {
+        let gate = Gate::closed();
+        let opened = gate.clone();
+        let server = logging(builder()).guarded(move |request| {
+            let gate = opened.clone();
+            async move {
+                if request.is("initialize") {
+                    gate.passed().await;
+                }
+                None
+            }
+        });
+        let server = server.start().await;
+        let mut client = proxy::before(&server).await;
+        // Nobody is there who could be waited for.
+        set_level(&mut client, "error").await;
+        gate.open();
+        let before = client.received().len();
+        client.call("talk", json!({})).await;
+        assert_eq!(logs_since(&client, before), heard_from("error"), "{kind}");
+        let of_interest = |request: &Request| sets_level(request) || request.is("tools/call");
+        let mut requests = server.raw.requests();
+        requests.retain(of_interest);
+        let methods: Vec<_> = requests.iter().map(Request::rpc_method).collect();
+        assert_eq!(methods, ["logging/setLevel", "tools/call"], "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn the_answer_waits_for_the_upstreams() {
+    let gate = Gate::closed();
+    let opened = gate.clone();
+    let server = logging(upstream::legacy()).guarded(move |request| {
+        let gate = opened.clone();
+        async move {
+            if sets_level(&request) {
+                gate.passed().await;
+            }
+            None
+        }
+    });
+    let server = server.start().await;
+    let mut client = proxy::before(&server).await;
+    client.tools().await;
+    let before = client.received().len();
+    let params = json!({"level": "info"});
+    let id = client.send_request("logging/setLevel", params).await;
+    server.raw.wait_for(sets_level).await;
+    client.request("ping", json!({})).await;
+    assert_eq!(client.received().len(), before + 1);
+    gate.open();
+    assert_eq!(client.response(id).await["result"], json!({}));
+}
+
+#[tokio::test]
+async fn an_upstream_that_does_not_answer_holds_the_client_for_a_while_only() {
+    let server = logging(upstream::legacy());
+    let server = server.intercept(|request| sets_level(request).then(Reply::hang));
+    let server = server.start().await;
+    let mut client = proxy::before(&server).await;
+    client.tools().await;
+    set_level(&mut client, "info").await;
+    let answer = client.call("talk", json!({})).await;
+    assert!(answer["result"].is_object(), "{answer}");
+    client
+        .wait_for_stderr("the log level could not be set")
+        .await;
+}
+
+#[tokio::test]
+async fn what_an_upstream_refuses_is_in_the_log_and_no_error() {
+    let server = logging(upstream::legacy()).answers("logging/setLevel", |request| {
+        let id = String::from_utf8(request.id_bytes().unwrap()).unwrap();
+        let error = r#"{"code":-32603,"message":"not today"}"#;
+        format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#).into()
+    });
+    let server = server.start().await;
+    let mut client = proxy::before(&server).await;
+    client.tools().await;
+    set_level(&mut client, "notice").await;
+    client.wait_for_stderr("not today").await;
+    let before = client.received().len();
+    client.call("talk", json!({})).await;
+    assert_eq!(logs_since(&client, before), heard_from("notice"));
+    assert_eq!(told(&server), ["notice"]);
+}
+
+#[tokio::test]
+async fn a_level_that_is_none_is_refused_and_told_nobody() {
+    let server = logging(upstream::legacy()).start().await;
+    let mut client = proxy::before(&server).await;
+    client.tools().await;
+    for level in [
+        json!("loud"),
+        json!(""),
+        json!("INFO"),
+        json!(5),
+        Value::Null,
+    ] {
+        let params = json!({"level": level});
+        let answer = client.request("logging/setLevel", params).await;
+        assert_eq!(answer["error"]["code"], -32602, "{level}: {answer}");
+    }
+    let answer = client.request("logging/setLevel", json!({})).await;
+    assert_eq!(answer["error"]["code"], -32602, "{answer}");
+    set_level(&mut client, "info").await;
+    assert_eq!(told(&server), ["info"]);
+}
+
+#[tokio::test]
+async fn a_session_hears_logs_from_its_level_on() {
+    for (kind, builder) in upstream::kinds() {
+        let server = logging(builder()).start().await;
+        let mut client = proxy::before(&server).await;
+        let before = client.received().len();
+        client.call("talk", json!({})).await;
+        assert_eq!(logs_since(&client, before), heard_from("debug"), "{kind}");
+        for level in LEVELS {
+            set_level(&mut client, level).await;
+            let before = client.received().len();
+            client.call("talk", json!({})).await;
+            assert_eq!(logs_since(&client, before), heard_from(level), "{kind}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_level_is_set_anew_in_a_new_session_before_any_call() {
+    for (kind, builder) in told_kinds() {
+        let server = logging(builder()).start().await;
+        let mut client = proxy::before(&server).await;
+        client.tools().await;
+        set_level(&mut client, "alert").await;
+        server.expire_sessions();
+        let answer = client.call("talk", json!({})).await;
+        assert!(answer["result"].is_object(), "{kind}: {answer}");
+        let requests = server.raw.requests();
+        let begun = requests.iter().rposition(|it| it.is("initialize")).unwrap();
+        let later = requests[begun..].iter();
+        let later = later.filter(|it| sets_level(it) || it.is("tools/call"));
+        let methods: Vec<_> = later.map(Request::rpc_method).collect();
+        assert_eq!(methods, ["logging/setLevel", "tools/call"], "{kind}");
+        assert_eq!(told(&server), ["alert", "alert"], "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn the_sessions_for_other_clients_are_told_as_well() {
+    let server = logging(upstream::legacy()).start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    client.initialize_with(json!({"roots": {}})).await;
+    client.tools().await;
+    set_level(&mut client, "error").await;
+    // Another client, by what it declares.
+    client.declare(json!({}));
+    let call = json!({"name": "talk"});
+    let answer = client.modern("tools/call", call).await;
+    assert!(answer["result"].is_object(), "{answer}");
+    assert_eq!(told(&server), ["error", "error"]);
+    set_level(&mut client, "info").await;
+    assert_eq!(told(&server), ["error", "error", "info", "info"]);
+    let mut requests = server.raw.requests();
+    requests.retain(sets_level);
+    let session = |nth: usize| requests[nth].header("mcp-session-id").unwrap().to_owned();
+    assert_ne!(session(0), session(1));
+    assert_ne!(session(2), session(3));
+}
+
+#[tokio::test]
+async fn a_modern_upstream_reads_the_level_in_every_request() {
+    const KEY: &str = "io.modelcontextprotocol/logLevel";
+    let server = logging(upstream::modern()).start().await;
+    let mut client = proxy::before(&server).await;
+    let bare = json!({"name": "talk"});
+    let full = json!({"name": "talk", "_meta": {"vendor": 1}});
+    let expected = [Value::Null, json!("warning"), json!("info"), Value::Null];
+    let mut count = 0;
+    for level in &expected {
+        match level.as_str() {
+            Some(level) => set_level(&mut client, level).await,
+            // What was set ends with the session.
+            None => drop(client.initialize().await),
+        }
+        for params in [&bare, &full] {
+            client.request("tools/call", params.clone()).await;
+            count += 1;
+            let call = server.wait_for_calls(count).await.pop().unwrap();
+            let call: Value = serde_json::from_slice(&call).unwrap();
+            let meta = &call["params"]["_meta"];
+            assert_eq!(meta[KEY], *level, "{call}");
+            assert_eq!(meta["vendor"], params["_meta"]["vendor"], "{call}");
+        }
+    }
+}
