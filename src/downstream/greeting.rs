@@ -9,13 +9,23 @@ use crate::wire::splice::decode;
 use crate::wire::version::{META_SERVER_INFO, negotiate, supported};
 use crate::wire::{Era, Message};
 
+/// The one revision that has tasks outside of an extension.
+const WITH_TASKS: &str = "2025-11-25";
+
 /// The result of `initialize` (MCP 2025-11-25 § Lifecycle).
 pub(super) fn initialized(router: &Router, request: &Message) -> String {
     let requested = request.param("protocolVersion");
     let requested = requested.and_then(|version| decode(version.value()).map(Cow::into_owned));
+    let version = negotiate(&requested.unwrap_or_default());
+    let mut capabilities = router.capabilities(Era::Legacy);
+    if version == WITH_TASKS
+        && let Some(tasks) = router.tasks_capability()
+    {
+        capabilities["tasks"] = tasks;
+    }
     let result = json!({
-        "protocolVersion": negotiate(&requested.unwrap_or_default()),
-        "capabilities": router.capabilities(Era::Legacy),
+        "protocolVersion": version,
+        "capabilities": capabilities,
         "serverInfo": server_info(),
     });
     with_instructions(router, result)

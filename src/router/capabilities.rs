@@ -2,10 +2,12 @@
 //! before that whatever may yet turn out to be there. `initialize` waits for nobody, and clients
 //! use nothing that was not declared in it.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use super::Router;
-use crate::upstream::Upstream;
+use crate::upstream::{Live, Upstream};
 use crate::wire::Era;
 
 /// Capabilities of a fixed form, and the members of them that are true if they are anywhere.
@@ -21,8 +23,7 @@ impl Router {
     /// The capabilities for a client of this era, as far as the upstreams are known now.
     #[must_use]
     pub fn capabilities(&self, client: Era) -> Value {
-        let lives: Option<Vec<_>> = self.upstreams.iter().map(Upstream::ready).collect();
-        match lives.filter(|_| self.view.borrow().complete) {
+        match self.known() {
             None => possible(),
             Some(lives) => {
                 let declared = lives
@@ -31,6 +32,12 @@ impl Router {
                 merge(&declared.collect::<Vec<_>>(), client)
             }
         }
+    }
+
+    /// The upstreams' connections, once all of them are there.
+    pub(super) fn known(&self) -> Option<Vec<Arc<Live>>> {
+        let lives: Option<Vec<_>> = self.upstreams.iter().map(Upstream::ready).collect();
+        lives.filter(|_| self.view.borrow().complete)
     }
 }
 

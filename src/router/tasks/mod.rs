@@ -12,12 +12,14 @@ mod owners;
 mod requests;
 mod task;
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 use tracing::debug;
 
 use super::Router;
 use super::relayed::Relayed;
-use crate::upstream::Upstream;
+use crate::upstream::{Live, Upstream};
 use crate::wire::splice::decode;
 use crate::wire::{Era, Message};
 
@@ -31,8 +33,13 @@ impl Router {
     /// 2025-11-25 can ask of them (§ Tasks, Capabilities). `None` where none has any.
     #[must_use]
     pub fn tasks_capability(&self) -> Option<Value> {
-        let lives: Vec<_> = self.upstreams.iter().filter_map(Upstream::ready).collect();
-        let any = |pointer: &str| lives.iter().any(|live| live.declares_of_tasks(pointer));
+        let lives = self.known();
+        // While some are not known yet, they may have all of it.
+        let any = |pointer: &str| {
+            let declares =
+                |lives: &Vec<Arc<Live>>| lives.iter().any(|live| live.declares_of_tasks(pointer));
+            lives.as_ref().is_none_or(declares)
+        };
         let mut tasks = Map::new();
         for name in ["list", "cancel"] {
             if any(&format!("/{name}")) {
