@@ -65,13 +65,16 @@ async fn all_that_may_be_there_is_declared_until_all_upstreams_are_known() {
         "resources": {"listChanged": true, "subscribe": true},
         "tools": {"listChanged": true},
     });
+    // Only 2025-11-25 has them, outside of an extension.
+    let mut with_tasks = everything.clone();
+    with_tasks["tasks"] = json!({"list": {}, "cancel": {}, "requests": {"tools": {"call": {}}}});
     let two = proxy::new()
         .upstream("a", &server)
         .upstream("away", "http://127.0.0.1:1/mcp");
     let mut client = two.start().await;
     for round in ["before", "after one was heard"] {
         let initialized = client.initialize().await;
-        assert_eq!(initialized["capabilities"], everything, "{round}");
+        assert_eq!(initialized["capabilities"], with_tasks, "{round}");
         let discovered = client.modern("server/discover", json!({})).await;
         let capabilities = &discovered["result"]["capabilities"];
         assert_eq!(*capabilities, everything, "{round}");
@@ -82,7 +85,7 @@ async fn all_that_may_be_there_is_declared_until_all_upstreams_are_known() {
 #[tokio::test]
 async fn what_all_upstreams_declare_is_declared_together_once_they_are_known() {
     let plain = upstream::legacy().capabilities(
-        r#"{"tools":{},"prompts":{},"experimental":{"a/x":{"n":1}},"extensions":{"a/y":{}}}"#,
+        r#"{"tools":{},"tasks":{"list":{}},"prompts":{},"experimental":{"a/x":{"n":1}},"extensions":{"a/y":{}}}"#,
     );
     let rich = upstream::modern().tool("b").capabilities(
         r#"{"resources":{"subscribe":true,"listChanged":false},"extensions":{"b/y":{"n":2}},"experimental":{"b/x":{}}}"#,
@@ -100,6 +103,7 @@ async fn what_all_upstreams_declare_is_declared_together_once_they_are_known() {
     });
     let mut legacy = shared.clone();
     legacy["experimental"] = json!({"a/x": {"n": 1}});
+    legacy["tasks"] = json!({"list": {}});
     let mut modern = shared;
     modern["extensions"] = json!({"b/y": {"n": 2}});
     assert_eq!(client.initialize().await["capabilities"], legacy);
