@@ -10,9 +10,8 @@ use serde_json::{Value, json};
 
 use crate::once::Once;
 use crate::revision::{Pair, Revision};
-use crate::rows::ROWS;
 use crate::schemas;
-use crate::table::{Row, Side, revision};
+use crate::table::{Row, Side, revision, rows};
 
 /// One message that reached somebody.
 pub(crate) struct Message {
@@ -61,6 +60,7 @@ fn label(message: &Value) -> String {
         let retry = has("/params/inputResponses") || has("/params/requestState");
         return match has("/id") {
             true if retry => format!("{method} again"),
+            true if has("/params/task") => format!("{method} as a task"),
             true if has("/params/cursor") => format!("{method} of a page"),
             true if message["params"]["mode"] == "url" => format!("{method} by url"),
             _ => method.to_owned(),
@@ -89,15 +89,15 @@ pub(crate) fn check(message: &Message, pair: Pair) -> Vec<String> {
     }
     let named =
         |row: &&Row| row.side == message.side && row.label == message.label && (row.when)(pair);
-    let rows: Vec<_> = ROWS.iter().filter(named).collect();
-    if rows.is_empty() {
+    let known: Vec<_> = rows().filter(named).collect();
+    if known.is_empty() {
         let side = message.side;
         faults.push(format!(
             "the table has no `{}` for the {side:?}",
             message.label
         ));
     }
-    for row in rows {
+    for row in known {
         match message.value.pointer(row.at()) {
             Some(_) if row.definition.is_empty() => {}
             Some(part) => faults.extend(schemas::faults(revision, row.definition, part)),
@@ -159,7 +159,7 @@ impl Book {
                 faults.insert(format!("{fault}, in {}", message.text));
             }
         }
-        for row in ROWS.iter().filter(|row| (row.when)(pair)) {
+        for row in rows().filter(|row| (row.when)(pair)) {
             if !seen.contains(&(row.side, row.label)) {
                 faults.insert(format!("no `{}` reached the {:?}", row.label, row.side));
             }

@@ -27,21 +27,25 @@ impl Peer {
             capabilities,
             asked: 0,
         };
-        if revision.is_modern() {
-            peer.ask("server/discover", json!({})).await;
-            return peer;
+        peer.hello().await;
+        peer
+    }
+
+    /// Says who it is. Anybody may do that again.
+    pub(crate) async fn hello(&mut self) {
+        if self.revision.is_modern() {
+            self.get("server/discover", json!({})).await;
+            return;
         }
         let params = json!({
-            "protocolVersion": revision.0,
-            "capabilities": peer.capabilities,
+            "protocolVersion": self.revision.0,
+            "capabilities": self.capabilities,
             "clientInfo": {"name": "test", "version": "1"},
         });
-        let answer = peer.ask("initialize", params).await;
-        assert_eq!(answer["result"]["protocolVersion"], revision.0, "{answer}");
-        peer.client
-            .notify("notifications/initialized", json!({}))
-            .await;
-        peer
+        let result = self.get("initialize", params).await;
+        assert_eq!(result["protocolVersion"], self.revision.0, "{result}");
+        let initialized = "notifications/initialized";
+        self.client.notify(initialized, json!({})).await;
     }
 
     /// Sends a request, and gives its id.
@@ -52,7 +56,12 @@ impl Peer {
             params = with_meta(params);
         }
         self.asked += 1;
-        let id = format!("{method}#{}", self.asked);
+        let as_a_task = if params["task"].is_null() {
+            ""
+        } else {
+            " as a task"
+        };
+        let id = format!("{method}{as_a_task}#{}", self.asked);
         let line = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
         self.client.send_line(line.to_string()).await;
         id

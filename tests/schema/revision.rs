@@ -34,6 +34,11 @@ impl Revision {
         self >= Revision("2025-11-25")
     }
 
+    /// Whether calls can be made as tasks, in words of the revision itself.
+    pub(crate) fn has_tasks(self) -> bool {
+        self == Revision("2025-11-25")
+    }
+
     /// Whether an error may lack its id, where that could not be read: before, an error had to have
     /// one, and a malformed line could have no valid answer.
     pub(crate) fn knows_errors_without_id(self) -> bool {

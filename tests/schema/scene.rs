@@ -9,6 +9,7 @@ use crate::server;
 use crate::support::proxy;
 use crate::support::upstream::Upstream;
 use crate::table::Side;
+use crate::tasks;
 
 /// Plays it, and gives all that was said.
 pub(crate) async fn play(pair: Pair) -> Book {
@@ -38,6 +39,8 @@ pub(crate) async fn play(pair: Pair) -> Book {
 
 async fn everything(peer: &mut Peer, pair: Pair, a: &Upstream) {
     offers(peer).await;
+    // By now there are instructions, and capabilities of the servers.
+    peer.hello().await;
     errors(peer, pair).await;
     peer.be_asked(pair).await;
     if pair.client.is_modern() && pair.sends_to_urls() && !pair.upstream.is_modern() {
@@ -46,9 +49,15 @@ async fn everything(peer: &mut Peer, pair: Pair, a: &Upstream) {
     if !pair.upstream.is_modern() {
         aside(pair, a).await;
     }
+    if pair.upstream.has_tasks() {
+        if pair.client.has_tasks() {
+            tasks::make(peer).await;
+        }
+        tasks::be_followed(peer, a).await;
+    }
     changes(peer, pair, a).await;
     withdrawals(peer, pair).await;
-    ends(peer, pair, a).await;
+    ends(peer, a).await;
 }
 
 /// All that can be listed and asked for by its name.
@@ -138,15 +147,35 @@ async fn aside(pair: Pair, a: &Upstream) {
     }
 }
 
-/// A server's offers change.
+/// The client wants to hear of changes, and they come.
 async fn changes(peer: &mut Peer, pair: Pair, a: &Upstream) {
+    let uri = "file:///a";
     if pair.client.is_modern() {
-        return;
+        let wanted = json!({
+            "toolsListChanged": true,
+            "promptsListChanged": true,
+            "resourcesListChanged": true,
+            "resourceSubscriptions": [uri],
+        });
+        let listen = json!({"notifications": wanted});
+        peer.send("subscriptions/listen", listen).await;
+        let acknowledged = "notifications/subscriptions/acknowledged";
+        peer.client.notification(acknowledged).await;
+    } else {
+        peer.get("resources/subscribe", json!({"uri": uri})).await;
     }
-    for kind in ["prompts", "resources"] {
-        let method = format!("notifications/{kind}/list_changed");
-        a.notify(&method, "{}").await;
+    let of_uri = json!({"uri": uri}).to_string();
+    for (what, params) in [
+        ("prompts/list_changed", "{}"),
+        ("resources/list_changed", "{}"),
+        ("resources/updated", &of_uri),
+    ] {
+        let method = format!("notifications/{what}");
+        a.notify(&method, params).await;
         peer.client.notification(&method).await;
+    }
+    if !pair.client.is_modern() {
+        peer.get("resources/unsubscribe", json!({"uri": uri})).await;
     }
 }
 
@@ -165,7 +194,7 @@ async fn withdrawals(peer: &mut Peer, pair: Pair) {
 }
 
 /// A call is cancelled, the tools are others, and the client leaves another call.
-async fn ends(peer: &mut Peer, pair: Pair, a: &Upstream) {
+async fn ends(peer: &mut Peer, a: &Upstream) {
     let hanging = |count| {
         a.raw
             .wait_for_count(count, |request| request.tool() == "hangs")
@@ -178,10 +207,8 @@ async fn ends(peer: &mut Peer, pair: Pair, a: &Upstream) {
     hanging(2).await;
     a.set_tools([]);
     a.list_changed().await;
-    if !pair.client.is_modern() {
-        let changed = "notifications/tools/list_changed";
-        peer.client.notification(changed).await;
-    }
+    let changed = "notifications/tools/list_changed";
+    peer.client.notification(changed).await;
 }
 
 /// What the servers ask is not what the client has declared.

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::revision::{MODERN, Pair, Revision};
 use crate::support::raw::{Reply, Request};
 use crate::support::upstream::{self, Builder, Call};
+use crate::tasks;
 
 /// A server of the pair's revision.
 pub(crate) fn of(pair: Pair) -> Builder {
@@ -17,12 +18,13 @@ pub(crate) fn of(pair: Pair) -> Builder {
     let builder = tools
         .iter()
         .fold(builder, |builder, name| builder.tool(name));
-    let changing = json!({"listChanged": true});
-    let capabilities =
-        json!({"tools": changing, "prompts": changing, "resources": changing, "completions": {}});
+    let builder = match pair.upstream.has_tasks() {
+        true => tasks::of(builder),
+        false => builder,
+    };
     let uri = "file:///a";
     builder
-        .capabilities(&capabilities.to_string())
+        .capabilities(&capabilities(pair).to_string())
         .instructions("Use it well.")
         .page_size(1)
         .offers(
@@ -46,6 +48,8 @@ pub(crate) fn of(pair: Pair) -> Builder {
                 r#"{"name":"u","uriTemplate":"b:///{x}"}"#,
             ],
         )
+        .result("resources/subscribe", "{}")
+        .result("resources/unsubscribe", "{}")
         .result("prompts/get", &result(pair, json!({"messages": []})))
         .result(
             "completion/complete",
@@ -57,6 +61,18 @@ pub(crate) fn of(pair: Pair) -> Builder {
         )
         .intercept(|request| (request.tool() == "fails").then(|| Reply::status(500)))
         .on_call(move |call| async move { called(pair, call).await })
+}
+
+fn capabilities(pair: Pair) -> Value {
+    let changing = json!({"listChanged": true});
+    let resources = json!({"listChanged": true, "subscribe": true});
+    let mut all = json!({"tools": changing, "prompts": changing, "resources": resources});
+    all["completions"] = json!({});
+    if pair.upstream.has_tasks() {
+        let calls = json!({"tools": {"call": {}}});
+        all["tasks"] = json!({"list": {}, "cancel": {}, "requests": calls});
+    }
+    all
 }
 
 /// A result as the servers' era writes it.
@@ -78,6 +94,9 @@ fn read(pair: Pair, mut contents: Value) -> String {
 async fn called(pair: Pair, call: Call) -> Vec<u8> {
     let done = result(pair, json!({"content": [{"type": "text", "text": "done"}]}));
     let is_modern = pair.upstream.is_modern();
+    if !call.request.json()["params"]["task"].is_null() {
+        return tasks::created(&call.request);
+    }
     let is_first = call.request.json()["params"]["inputResponses"].is_null();
     match call.request.tool().as_str() {
         "asks" if is_modern && is_first => return required(pair).to_string().into(),

@@ -1,6 +1,7 @@
 //! What a row of the table is, and between whom a message is seen.
 
 use crate::revision::{MODERN, Pair, Revision};
+use crate::{to_client, to_upstream};
 
 /// Whom a message reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +28,8 @@ impl Row {
     pub(crate) fn at(&self) -> &'static str {
         let label = self.label;
         match self.definition {
+            // The tag of what is told to a subscription.
+            "RequestId" => "/params/_meta/io.modelcontextprotocol~1subscriptionId",
             "ElicitRequestURLParams" | "ElicitRequestFormParams" => "/params",
             // A whole message; the others are of the member.
             "UnsupportedProtocolVersionError" => "",
@@ -46,19 +49,9 @@ pub(crate) fn revision(side: Side, label: &str, pair: Pair) -> Revision {
     }
 }
 
-/// A row of the table.
-pub(crate) const fn row(
-    side: Side,
-    label: &'static str,
-    definition: &'static str,
-    when: fn(Pair) -> bool,
-) -> Row {
-    Row {
-        side,
-        label,
-        definition,
-        when,
-    }
+/// The table.
+pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
+    to_client::ROWS.iter().chain(to_upstream::ROWS)
 }
 
 pub(crate) fn always(_: Pair) -> bool {
@@ -115,6 +108,14 @@ pub(crate) fn sends_modern(pair: Pair) -> bool {
 
 pub(crate) fn sends_of_legacy(pair: Pair) -> bool {
     at_legacy(pair) && pair.sends_to_urls()
+}
+
+pub(crate) fn tasks_at_upstream(pair: Pair) -> bool {
+    pair.upstream.has_tasks()
+}
+
+pub(crate) fn tasks_at_both(pair: Pair) -> bool {
+    pair.client.has_tasks() && pair.upstream.has_tasks()
 }
 
 /// For what has no definition but that of its JSON-RPC message.
