@@ -40,7 +40,7 @@ impl Session {
         // A batch (MCP 2025-03-26): its messages are answered one by one.
         match Message::split_batch(&line) {
             Ok(parts) if parts.is_empty() => {
-                self.refuse(b"null", code::INVALID_REQUEST, "an empty batch")
+                self.refuse(None, code::INVALID_REQUEST, "an empty batch")
                     .await;
             }
             Ok(parts) => {
@@ -56,7 +56,7 @@ impl Session {
     pub async fn too_long(&self, limit: usize) {
         let text =
             format!("the line exceeds {limit} bytes; raise PROXY_MAX_MESSAGE_BYTES to let it pass");
-        self.refuse(b"null", code::INVALID_REQUEST, &text).await;
+        self.refuse(None, code::INVALID_REQUEST, &text).await;
     }
 
     async fn take_one(&self, line: Bytes) {
@@ -83,10 +83,10 @@ impl Session {
         let text = error.to_string();
         match error {
             Malformed::NotAMessage { id, .. } => {
-                let id = id.as_deref().unwrap_or(b"null");
-                self.refuse(id, code::INVALID_REQUEST, &text).await;
+                self.refuse(id.as_deref(), code::INVALID_REQUEST, &text)
+                    .await;
             }
-            _ => self.refuse(b"null", code::PARSE_ERROR, &text).await,
+            _ => self.refuse(None, code::PARSE_ERROR, &text).await,
         }
     }
 
@@ -127,8 +127,12 @@ impl Session {
         }
     }
 
-    async fn refuse(&self, id: &[u8], code: i64, text: &str) {
-        self.send(Line::error(id, code, text, &Value::Null)).await;
+    async fn refuse(&self, id: Option<&[u8]>, code: i64, text: &str) {
+        let line = match id {
+            Some(id) => Line::error(id, code, text, &Value::Null),
+            None => Line::error_without_id(code, text),
+        };
+        self.send(line).await;
     }
 
     async fn send(&self, line: Line) {

@@ -90,6 +90,15 @@ impl Line {
         Self::whole(parts.concat().into())
     }
 
+    /// The answer to what has no id that could be read. JSON-RPC 2.0 § 5 would have `null` there, but
+    /// in MCP an error has either a string, a number, or no `id` (MCP 2025-11-25 § Error Responses,
+    /// and `JSONRPCErrorResponse` of its schema).
+    #[must_use]
+    pub fn error_without_id(code: i64, message: &str) -> Self {
+        let error = json!({"code": code, "message": message});
+        Self::whole(format!("{{\"jsonrpc\":\"2.0\",\"error\":{error}}}").into())
+    }
+
     /// A notification without parameters.
     #[must_use]
     pub fn notification(method: &str) -> Self {

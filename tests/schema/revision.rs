@@ -1,0 +1,115 @@
+//! The revisions of MCP, and what a client and a server of two of them can do together.
+
+use serde_json::{Value, json};
+
+/// A revision, by its date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd)]
+pub(crate) struct Revision(pub(crate) &'static str);
+
+/// All of them, oldest first.
+pub(crate) const REVISIONS: [Revision; 5] = [
+    Revision("2024-11-05"),
+    Revision("2025-03-26"),
+    Revision("2025-06-18"),
+    Revision("2025-11-25"),
+    MODERN,
+];
+
+/// The one without a handshake.
+pub(crate) const MODERN: Revision = Revision("2026-07-28");
+
+impl Revision {
+    /// Whether each request carries its revision.
+    pub(crate) fn is_modern(self) -> bool {
+        self == MODERN
+    }
+
+    /// Whether a server can ask a person to fill in a form.
+    pub(crate) fn elicits(self) -> bool {
+        self >= Revision("2025-06-18")
+    }
+
+    /// Whether a server can send a person to a URL.
+    pub(crate) fn sends_to_urls(self) -> bool {
+        self >= Revision("2025-11-25")
+    }
+
+    /// Whether calls can be made as tasks, in words of the revision itself.
+    pub(crate) fn has_tasks(self) -> bool {
+        self == Revision("2025-11-25")
+    }
+
+    /// Whether an error may lack its id, where that could not be read: before, an error had to have
+    /// one, and a malformed line could have no valid answer.
+    pub(crate) fn knows_errors_without_id(self) -> bool {
+        self >= Revision("2025-11-25")
+    }
+
+    /// All that a client of it can declare.
+    pub(crate) fn capabilities(self) -> Value {
+        let mut all = json!({"sampling": {}, "roots": {}, "experimental": {"x": {"y": 1}}});
+        if self.elicits() {
+            all["elicitation"] = json!({});
+        }
+        if self.sends_to_urls() {
+            all["elicitation"] = json!({"form": {}, "url": {}});
+        }
+        match self.is_modern() {
+            true => all["extensions"] = json!({"a.example/b": {}}),
+            false => all["roots"] = json!({"listChanged": true}),
+        }
+        all
+    }
+}
+
+/// A client and the servers behind the proxy.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pair {
+    pub(crate) client: Revision,
+    pub(crate) upstream: Revision,
+}
+
+impl Pair {
+    /// Whether both know forms.
+    pub(crate) fn elicits(self) -> bool {
+        self.client.elicits() && self.upstream.elicits()
+    }
+
+    /// Whether both know of visits to URLs.
+    pub(crate) fn sends_to_urls(self) -> bool {
+        self.client.sends_to_urls() && self.upstream.sends_to_urls()
+    }
+
+    /// What the servers ask of the client: what it is called in ids, and the request.
+    pub(crate) fn asks(self) -> Vec<(&'static str, Value)> {
+        let text = json!({"type": "text", "text": "?"});
+        let messages = json!([{"role": "user", "content": text}]);
+        let sampling = json!({"messages": messages, "maxTokens": 9});
+        let schema = json!({"type": "object", "properties": {"n": {"type": "string"}}});
+        let form = json!({"message": "?", "requestedSchema": schema});
+        let mut asks = vec![
+            ("sampling/createMessage", sampling),
+            ("roots/list", json!({})),
+        ];
+        if self.elicits() {
+            asks.push(("elicitation/create", form));
+        }
+        if self.sends_to_urls() {
+            asks.push(("elicitation/create by url", self.visit()));
+        }
+        let request = |(label, params): (&'static str, Value)| {
+            let method = label.split(' ').next();
+            (label, json!({"method": method, "params": params}))
+        };
+        asks.into_iter().map(request).collect()
+    }
+
+    /// The parameters by which the servers send a person to a URL.
+    pub(crate) fn visit(self) -> Value {
+        let mut visit = json!({"mode": "url", "message": "?", "url": "https://a.example/"});
+        if !self.upstream.is_modern() {
+            visit["elicitationId"] = json!("e-1");
+        }
+        visit
+    }
+}
