@@ -172,7 +172,7 @@ pub struct Call {
     /// The call, as it came.
     pub request: Request,
     pub(super) state: Arc<State>,
-    pub(super) stream: Option<mpsc::Sender<Bytes>>,
+    pub(super) stream: Option<mpsc::WeakSender<Bytes>>,
 }
 
 impl Call {
