@@ -17,10 +17,15 @@ use crate::wire::splice::decode;
 use crate::wire::{Line, Message, Splice};
 
 impl Router {
-    /// Passes a legacy upstream's request to the client; its answer goes back by itself.
-    pub(super) async fn ask_client(&self, live: &Arc<Live>, request: &Message) {
+    /// Passes a legacy upstream's request to the client; its answer goes back by itself. `call` is
+    /// the one on whose stream it came.
+    pub(super) async fn ask_client(&self, live: &Arc<Live>, call: Option<u64>, request: &Message) {
         let Some(id) = request.id() else { return };
-        let asker = Asker::Upstream(live.clone(), id);
+        let asker = Asker::Upstream {
+            live: live.clone(),
+            id,
+            call,
+        };
         let Some(Entered { serial, token }) = self.asks.enter(asker, progress_token(request))
         else {
             warn!(method = %request.method(), "the client owes too many answers; refusing");
@@ -43,7 +48,7 @@ impl Router {
             return;
         };
         if self.announcements.is_legacy() && live.serves(&self.client.session()) {
-            return self.ask_client(live, &request).await;
+            return self.ask_client(live, None, &request).await;
         }
         match request
             .id()
@@ -80,7 +85,7 @@ impl Router {
         match self.asks.answered(response) {
             None => debug!("ignoring a response to what nobody asked"),
             Some(Asker::Call(waiting)) => drop(waiting.send(response.clone())),
-            Some(Asker::Upstream(live, id)) => {
+            Some(Asker::Upstream { live, id, .. }) => {
                 let body = Line::with_id(response, id).into_bytes();
                 self.answer_upstream(&live, body);
             }
@@ -112,7 +117,7 @@ impl Router {
         let Some(id) = notification.param("requestId") else {
             return;
         };
-        let same = |asked: &Bytes| is_same(asked, id.value());
+        let same = |asked: &Bytes, _| is_same(asked, id.value());
         for serial in self.asks.withdraw(live, same) {
             let line = bridge::cancelled(notification, written(serial).into_bytes());
             self.send(Line::whole(line)).await;
@@ -121,8 +126,15 @@ impl Router {
 
     /// A connection is lost, and nobody can take the answers to what it has asked.
     pub(super) fn withdraw_all(&self, live: &Arc<Live>) {
-        for serial in self.asks.withdraw(live, |_| true) {
+        for serial in self.asks.withdraw(live, |_, _| true) {
             self.call_off(serial, "the connection to the server was lost");
+        }
+    }
+
+    /// A call is lost, and with it the use of what was asked on its stream.
+    pub(super) fn withdraw_of_call(&self, live: &Arc<Live>, serial: u64) {
+        for serial in self.asks.withdraw(live, |_, call| call == Some(serial)) {
+            self.call_off(serial, "the call that asked was lost");
         }
     }
 

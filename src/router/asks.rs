@@ -40,8 +40,12 @@ struct Asked {
 /// Who waits for an answer.
 #[derive(Debug)]
 pub(super) enum Asker {
-    /// An upstream, which knows the request by this id.
-    Upstream(Arc<Live>, Bytes),
+    /// An upstream, which knows the request by this `id`, and asked on the stream of this `call`.
+    Upstream {
+        live: Arc<Live>,
+        id: Bytes,
+        call: Option<u64>,
+    },
     /// A call, which will pass it on in a request of its own.
     Call(oneshot::Sender<Message>),
 }
@@ -107,7 +111,7 @@ impl Asks {
         self.lock().values().find_map(|asked| {
             let known = asked.token.as_ref().filter(|known| known.key == *token)?;
             match &asked.asker {
-                Asker::Upstream(live, _) => Some((live.clone(), known.given.clone())),
+                Asker::Upstream { live, .. } => Some((live.clone(), known.given.clone())),
                 Asker::Call(_) => None,
             }
         })
@@ -116,11 +120,16 @@ impl Asks {
     /// Whether this upstream waits for the client.
     pub(super) fn is_asking(&self, live: &Arc<Live>) -> bool {
         let waiting = self.lock();
-        waiting.values().any(|asked| asked.is_of(live, |_| true))
+        waiting.values().any(|asked| asked.is_of(live, |_, _| true))
     }
 
-    /// Takes out those of this upstream's requests that `pick` picks by their ids there.
-    pub(super) fn withdraw(&self, live: &Arc<Live>, pick: impl Fn(&Bytes) -> bool) -> Vec<u64> {
+    /// Takes out those of this upstream's requests that `pick` picks by their ids there, and by
+    /// the call on whose stream they came.
+    pub(super) fn withdraw(
+        &self,
+        live: &Arc<Live>,
+        pick: impl Fn(&Bytes, Option<u64>) -> bool,
+    ) -> Vec<u64> {
         let mut waiting = self.lock();
         let gone = waiting.extract_if(|_, asked| asked.is_of(live, &pick));
         gone.map(|(serial, _)| serial).collect()
@@ -132,9 +141,13 @@ impl Asks {
 }
 
 impl Asked {
-    fn is_of(&self, live: &Arc<Live>, pick: impl Fn(&Bytes) -> bool) -> bool {
+    fn is_of(&self, live: &Arc<Live>, pick: impl Fn(&Bytes, Option<u64>) -> bool) -> bool {
         match &self.asker {
-            Asker::Upstream(asking, id) => Arc::ptr_eq(asking, live) && pick(id),
+            Asker::Upstream {
+                live: asking,
+                id,
+                call,
+            } => Arc::ptr_eq(asking, live) && pick(id, *call),
             Asker::Call(_) => false,
         }
     }

@@ -78,6 +78,7 @@ impl Router {
                 // Silence is no failure while it is the client who is waited for.
                 Err(TransportError::Timeout(_)) if self.asks.is_asking(&way.live) => continue,
                 Err(cause) => {
+                    self.withdraw_of_call(&way.live, way.serial);
                     return Err(Lost {
                         error: upstream.error(&target.method, cause),
                         heard: way.heard,
@@ -95,7 +96,8 @@ impl Router {
                 }
                 (Kind::Request, Era::Legacy) => {
                     way.heard = true;
-                    self.ask_client(&way.live, &message).await;
+                    let serial = Some(way.serial);
+                    self.ask_client(&way.live, serial, &message).await;
                 }
                 (Kind::Request, Era::Modern) => return Ok(Followed::Asked(message)),
             }
