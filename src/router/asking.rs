@@ -50,6 +50,11 @@ impl Router {
         if self.announcements.is_legacy() && live.serves(&self.client.session()) {
             return self.ask_client(live, None, &request).await;
         }
+        self.decline(live, &request);
+    }
+
+    /// Answers an upstream for a client that cannot be asked now.
+    pub(super) fn decline(&self, live: &Arc<Live>, request: &Message) {
         match request
             .id()
             .filter(|_| request.method() == input::ELICITATION)
@@ -59,7 +64,7 @@ impl Router {
                 let declined = input::response(&id, Bytes::from_static(input::NO_ANSWER));
                 self.answer_upstream(live, declined);
             }
-            None => self.refuse_upstream(live, &request),
+            None => self.refuse_upstream(live, request),
         }
     }
 

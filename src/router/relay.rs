@@ -154,13 +154,14 @@ impl Router {
         let mut rounds = Rounds::default();
         loop {
             let input = rounds.input();
-            let mut way = self.send_to(request, target, upstream, input).await?;
-            let answer = self.follow(request, target, upstream, &mut way).await;
             // What was answered cannot be asked again.
             let lost = |lost: Lost| Lost {
                 heard: lost.heard || rounds.any(),
                 ..lost
             };
+            let sent = self.send_to(request, target, upstream, input).await;
+            let mut way = sent.map_err(lost)?;
+            let answer = self.follow(request, target, upstream, &mut way).await;
             let response = match answer.map_err(lost)? {
                 Followed::Response(response) => response,
                 Followed::Asked(ask) => {
@@ -169,6 +170,7 @@ impl Router {
                 }
             };
             if !(way.live.era == Era::Modern && request.speaker.era == Era::Legacy)
+                || !input::is_supported(&target.method)
                 || input::result_type(&response).as_deref() != Some("input_required")
             {
                 return self.end(request, target, upstream, &way, response);

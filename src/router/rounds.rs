@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::join_all;
+use futures_util::future::try_join_all;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
@@ -82,8 +82,8 @@ impl Rounds {
     }
 }
 
-/// Asks the client everything at once. An error that it answers with ends the call, but for a
-/// person's, who may decline: for that the upstream has a result.
+/// Asks the client everything at once. An error that it answers with ends the call, and takes back
+/// what else was asked; but for a person's, who may decline: for that the upstream has a result.
 async fn ask_all(
     router: &Arc<Router>,
     required: &Required,
@@ -100,7 +100,7 @@ async fn ask_all(
             None => Err(answer.unwrap_or_else(unanswered)),
         }
     });
-    join_all(asking).await.into_iter().collect()
+    try_join_all(asking).await
 }
 
 async fn ask(router: &Arc<Router>, question: &Message) -> Option<Message> {
