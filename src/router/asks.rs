@@ -12,7 +12,8 @@ use crate::upstream::Live;
 use crate::wire::Message;
 use crate::wire::splice::decode;
 
-/// How many requests may wait for the client's answers. Far more than a person can have open.
+/// How many requests of one upstream may wait for the client's answers, and how many of calls. Far
+/// more than a person can have open.
 const MAX_WAITING: usize = 1024;
 
 /// What the ids of these requests begin with.
@@ -70,7 +71,11 @@ impl Asks {
     /// Enters a request with its progress token; `None` when there are too many.
     pub(super) fn enter(&self, asker: Asker, token: Option<Bytes>) -> Option<Entered> {
         let mut waiting = self.lock();
-        if waiting.len() >= MAX_WAITING {
+        let waits_too = |asked: &&Asked| match &asker {
+            Asker::Upstream { live, .. } => asked.is_of(live, |_, _| true),
+            Asker::Call(_) => matches!(asked.asker, Asker::Call(_)),
+        };
+        if waiting.values().filter(waits_too).count() >= MAX_WAITING {
             return None;
         }
         let serial = 1 + self.last.fetch_add(1, Ordering::Relaxed);
