@@ -7,7 +7,7 @@ mod target;
 use bytes::Bytes;
 use serde_json::json;
 
-use crate::upstream::{Live, Request, next_id};
+use crate::upstream::{Asking, Live, Request, next_id};
 use crate::wire::outgoing::code;
 use crate::wire::version::{
     META_CLIENT_CAPABILITIES, META_CLIENT_INFO, META_LOG_LEVEL, META_VERSION,
@@ -48,6 +48,18 @@ pub(super) fn request(
         body: splice.finish().into(),
         name: target.name_header(live.era),
         mirrored: target.mirrored(message, live.era),
+        asking: asking(speaker, live.era, &target.method),
+    }
+}
+
+/// How a client can be asked what a legacy upstream asks in the middle of a request; a modern one
+/// asks by its answers alone.
+fn asking(speaker: &Speaker, upstream: Era, method: &str) -> Asking {
+    match (speaker.era, upstream) {
+        _ if !speaker.identity.can_be_asked() => Asking::Never,
+        (Era::Legacy, Era::Legacy) => Asking::ByRequests,
+        (Era::Modern, Era::Legacy) if input::is_supported(method) => Asking::ByAnswer,
+        _ => Asking::Never,
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tracing::debug;
 
 use super::Router;
-use super::bridge::Target;
+use super::bridge::{Target, input};
 use super::inflight::is_same;
 use super::relay::{Lost, Relayed};
 use crate::upstream::{Call, Caller, Exchange, Live, TransportError, Upstream};
@@ -37,15 +37,17 @@ pub(super) enum Followed {
 
 impl UnderWay {
     pub(super) fn new(request: &Relayed, sent: Call) -> Self {
-        let Call { exchange, live } = sent;
-        let serial = exchange.id();
-        let is_asked_in_answers = (request.speaker.era, live.era) == (Era::Modern, Era::Legacy);
-        Self {
-            caller: is_asked_in_answers.then(|| live.callers.enter(serial)),
-            token: request.token.clone(),
+        let Call {
             exchange,
+            caller,
             live,
-            serial,
+        } = sent;
+        Self {
+            token: request.token.clone(),
+            serial: exchange.id(),
+            exchange,
+            caller,
+            live,
             heard: false,
         }
     }
@@ -54,12 +56,18 @@ impl UnderWay {
     pub(super) async fn next(&mut self) -> Result<Message, TransportError> {
         match &mut self.caller {
             None => self.exchange.next().await,
+            // Once the response is out, nobody would hear what was asked before it.
             Some(caller) => tokio::select! {
                 biased;
-                said = self.exchange.next() => said,
                 asked = caller.asked() => Ok(asked),
+                said = self.exchange.next() => said,
             },
         }
+    }
+
+    /// It takes up no more of what the upstream asks.
+    pub(super) fn has_ended(&mut self) {
+        self.caller = None;
     }
 }
 
@@ -98,6 +106,9 @@ impl Router {
                     way.heard = true;
                     let serial = Some(way.serial);
                     self.ask_client(&way.live, serial, &message).await;
+                }
+                (Kind::Request, Era::Modern) if !input::is_supported(&target.method) => {
+                    self.decline(&way.live, &message);
                 }
                 (Kind::Request, Era::Modern) => return Ok(Followed::Asked(message)),
             }
