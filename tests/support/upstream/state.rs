@@ -212,6 +212,12 @@ impl Call {
         Voice::aside(&self.state, self.request.header("mcp-session-id")).await
     }
 
+    /// Waits for the first notification or response of a client, past ones included, that `wanted`
+    /// accepts, and gives its body.
+    pub async fn told(&self, what: &str, wanted: impl Fn(&Request) -> bool) -> Vec<u8> {
+        self.state.told(what, wanted).await
+    }
+
     /// Waits for the `notifications/cancelled` of this call. In the modern era there is none:
     /// the answer is dropped when the client closes the stream.
     pub async fn cancelled(&self) {
