@@ -159,7 +159,8 @@ fn without_id(splice: &mut Splice<'_>, params: Range<usize>) {
     splice.remove_members(params, |member| member.key() == "elicitationId");
 }
 
-/// What an error says that asks for visits to URLs: each as a question to a modern client.
+/// What an error says that asks for visits to URLs: each as a question to a modern client; none
+/// where it says something else.
 pub(in crate::router) fn url_questions(response: &Message) -> Vec<Vec<u8>> {
     let data = response.error().unwrap_or_default();
     let data = members(data).find(|member| member.key() == "data");
@@ -167,6 +168,9 @@ pub(in crate::router) fn url_questions(response: &Message) -> Vec<Vec<u8>> {
     let list = members(data).find(|member| member.key() == "elicitations");
     let list = list.as_ref().map(Member::value).unwrap_or_default();
     let list: Vec<&serde_json::value::RawValue> = serde_json::from_slice(list).unwrap_or_default();
+    if list.iter().any(|params| !params.get().starts_with('{')) {
+        return Vec::new();
+    }
     let question = |params: &&serde_json::value::RawValue| {
         let params = params.get().as_bytes();
         let mut splice = Splice::new(params);
