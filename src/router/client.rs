@@ -24,7 +24,7 @@ pub(super) struct Client {
 
 #[derive(Debug, Default)]
 struct State {
-    session: Arc<Identity>,
+    session: Option<Arc<Identity>>,
     /// What the last modern request said: most say the same.
     modern: Option<Modern>,
 }
@@ -39,11 +39,16 @@ struct Modern {
 impl Client {
     /// The client opens a session by this request.
     pub(super) fn open_session(&self, initialize: &Message) {
-        self.lock().session = Arc::new(Identity::of(initialize, Era::Legacy));
+        self.lock().session = Some(Arc::new(Identity::of(initialize, Era::Legacy)));
     }
 
-    /// The client of the session.
+    /// The client of the session; nobody in particular before there is one.
     pub(super) fn session(&self) -> Arc<Identity> {
+        self.has_session().unwrap_or_default()
+    }
+
+    /// The client of the session, if it has opened one.
+    pub(super) fn has_session(&self) -> Option<Arc<Identity>> {
         self.lock().session.clone()
     }
 
