@@ -14,7 +14,7 @@ use super::bridge::{self, input};
 use super::inflight::{Key, is_same, progress_token};
 use crate::upstream::{Live, answer_to};
 use crate::wire::splice::decode;
-use crate::wire::{Line, Message, Splice};
+use crate::wire::{Line, Message};
 
 impl Router {
     /// Passes a legacy upstream's request to the client; its answer goes back by itself. `call` is
@@ -106,13 +106,9 @@ impl Router {
         let Some((live, given)) = self.asks.reporting_to(&key) else {
             return debug!("dropping progress under a token that no upstream gave");
         };
-        let body = match (given, notification.params_span()) {
-            (Some(given), Some(params)) => {
-                let mut splice = Splice::new(notification.bytes());
-                splice.replace(token.span_from(params.start), given.to_vec());
-                splice.finish().into()
-            }
-            _ => notification.bytes().clone(),
+        let body = match given {
+            Some(given) => bridge::under_token(notification, &token, &given),
+            None => notification.bytes().clone(),
         };
         self.answer_upstream(&live, body);
     }

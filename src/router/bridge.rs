@@ -12,7 +12,7 @@ use crate::wire::outgoing::code;
 use crate::wire::version::{
     META_CLIENT_CAPABILITIES, META_CLIENT_INFO, META_LOG_LEVEL, META_VERSION,
 };
-use crate::wire::{Era, Line, Message, Splice, members};
+use crate::wire::{Era, Line, Member, Message, Splice, members};
 
 use super::client::Speaker;
 pub(super) use target::Target;
@@ -177,6 +177,15 @@ pub(super) fn cancelled(notification: &Message, id: Vec<u8>) -> Bytes {
     let member = notification.param("requestId");
     if let (Some(member), Some(params)) = (member, notification.params_span()) {
         splice.replace(member.span_from(params.start), id);
+    }
+    splice.finish().into()
+}
+
+/// A progress notification with another token in the place of its own.
+pub(super) fn under_token(notification: &Message, token: &Member<'_>, other: &[u8]) -> Bytes {
+    let mut splice = Splice::new(notification.bytes());
+    if let Some(params) = notification.params_span() {
+        splice.replace(token.span_from(params.start), other.to_vec());
     }
     splice.finish().into()
 }

@@ -7,10 +7,9 @@ use futures_util::future::BoxFuture;
 use tracing::debug;
 
 use super::Router;
-use super::inflight::Key;
 use crate::catalog::Catalog;
 use crate::upstream::{Events, Kind, Live};
-use crate::wire::{Line, Member, Message};
+use crate::wire::{Line, Message};
 
 /// Passes the notifications of the upstreams on.
 #[derive(Debug)]
@@ -142,11 +141,10 @@ impl Router {
         // Nothing awaits from here on: a call that ends takes its token away before its answer
         // is queued, so no progress can follow the answer.
         if is_progress {
-            let token = message.param("progressToken");
-            let key = |token: Member<'_>| Key::new(&message.bytes().slice_ref(token.value()));
-            if !token.is_some_and(|token| self.inflight.hear(&key(token))) {
+            let Some(line) = self.heard_progress(&message) else {
                 return debug!(upstream, "dropping progress that nobody waits for");
-            }
+            };
+            return permit.send(Line::whole(line));
         }
         permit.send(match changed {
             // A modern upstream's carries the id of our subscription.

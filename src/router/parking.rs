@@ -137,6 +137,10 @@ impl Router {
             heard,
         };
         let due = parked.answer(&request.message);
+        let renamed = parked.way.as_ref().and_then(|way| way.renamed(request));
+        if let Some((given, known)) = renamed {
+            self.inflight.rename(&request.key, given, known);
+        }
         if let Some((live, _)) = parked.sent() {
             for response in due {
                 let told = live.notify(response).await;

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use tracing::debug;
 
 use super::Router;
-use super::bridge::{Target, input};
-use super::inflight::is_same;
+use super::bridge::{self, Target, input};
+use super::inflight::{Key, is_same};
 use super::relay::{Lost, Relayed};
 use crate::upstream::{Call, Caller, Exchange, Live, TransportError, Upstream};
-use crate::wire::{Era, Kind, Line, Message, Splice};
+use crate::wire::{Era, Kind, Line, Message};
 
 /// A request on its way, until its response. Dropping it closes its stream.
 #[derive(Debug)]
@@ -63,6 +63,13 @@ impl UnderWay {
                 said = self.exchange.next() => said,
             },
         }
+    }
+
+    /// The token under which the upstream reports progress, and that of the request by which the
+    /// client has come back, where they are two.
+    pub(super) fn renamed<'a>(&'a self, request: &'a Relayed) -> Option<(&'a Bytes, &'a Bytes)> {
+        let (given, known) = self.token.as_ref().zip(request.token.as_ref())?;
+        (!is_same(given, known)).then_some((given, known))
     }
 
     /// It takes up no more of what the upstream asks.
@@ -143,15 +150,22 @@ impl Router {
         ) else {
             return debug!("dropping progress under a token that the client did not give");
         };
-        let bytes = message.bytes();
-        let line = match (message.params_span(), is_same(given, token.value())) {
-            (Some(params), false) => {
-                let mut splice = Splice::new(bytes);
-                splice.replace(token.span_from(params.start), &given[..]);
-                splice.finish().into()
-            }
-            _ => bytes.clone(),
+        let line = match is_same(given, token.value()) {
+            true => message.bytes().clone(),
+            false => bridge::under_token(message, token, given),
         };
         self.send(Line::whole(line)).await;
+    }
+
+    /// Progress that came on no stream of its call, as the client is to hear it.
+    pub(super) fn heard_progress(&self, message: &Message) -> Option<Bytes> {
+        let token = message.param("progressToken")?;
+        let key = Key::new(&message.bytes().slice_ref(token.value()));
+        if self.inflight.hear(&key) {
+            return Some(message.bytes().clone());
+        }
+        let known = self.inflight.known_as(&key)?;
+        self.inflight.hear(&Key::new(&known));
+        Some(bridge::under_token(message, &token, &known))
     }
 }
