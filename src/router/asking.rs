@@ -14,13 +14,18 @@ use super::bridge::{self, input};
 use super::inflight::{Key, is_same, progress_token};
 use crate::upstream::{Live, answer_to};
 use crate::wire::splice::decode;
-use crate::wire::{Line, Message, Splice};
+use crate::wire::{Line, Message};
 
 impl Router {
-    /// Passes a legacy upstream's request to the client; its answer goes back by itself.
-    pub(super) async fn ask_client(&self, live: &Arc<Live>, request: &Message) {
+    /// Passes a legacy upstream's request to the client; its answer goes back by itself. `call` is
+    /// the one on whose stream it came.
+    pub(super) async fn ask_client(&self, live: &Arc<Live>, call: Option<u64>, request: &Message) {
         let Some(id) = request.id() else { return };
-        let asker = Asker::Upstream(live.clone(), id);
+        let asker = Asker::Upstream {
+            live: live.clone(),
+            id,
+            call,
+        };
         let Some(Entered { serial, token }) = self.asks.enter(asker, progress_token(request))
         else {
             warn!(method = %request.method(), "the client owes too many answers; refusing");
@@ -43,8 +48,13 @@ impl Router {
             return;
         };
         if self.announcements.is_legacy() && live.serves(&self.client.session()) {
-            return self.ask_client(live, &request).await;
+            return self.ask_client(live, None, &request).await;
         }
+        self.decline(live, &request);
+    }
+
+    /// Answers an upstream for a client that cannot be asked now.
+    pub(super) fn decline(&self, live: &Arc<Live>, request: &Message) {
         match request
             .id()
             .filter(|_| request.method() == input::ELICITATION)
@@ -54,7 +64,7 @@ impl Router {
                 let declined = input::response(&id, Bytes::from_static(input::NO_ANSWER));
                 self.answer_upstream(live, declined);
             }
-            None => self.refuse_upstream(live, &request),
+            None => self.refuse_upstream(live, request),
         }
     }
 
@@ -80,7 +90,7 @@ impl Router {
         match self.asks.answered(response) {
             None => debug!("ignoring a response to what nobody asked"),
             Some(Asker::Call(waiting)) => drop(waiting.send(response.clone())),
-            Some(Asker::Upstream(live, id)) => {
+            Some(Asker::Upstream { live, id, .. }) => {
                 let body = Line::with_id(response, id).into_bytes();
                 self.answer_upstream(&live, body);
             }
@@ -96,13 +106,9 @@ impl Router {
         let Some((live, given)) = self.asks.reporting_to(&key) else {
             return debug!("dropping progress under a token that no upstream gave");
         };
-        let body = match (given, notification.params_span()) {
-            (Some(given), Some(params)) => {
-                let mut splice = Splice::new(notification.bytes());
-                splice.replace(token.span_from(params.start), given.to_vec());
-                splice.finish().into()
-            }
-            _ => notification.bytes().clone(),
+        let body = match given {
+            Some(given) => bridge::under_token(notification, &token, &given),
+            None => notification.bytes().clone(),
         };
         self.answer_upstream(&live, body);
     }
@@ -112,7 +118,7 @@ impl Router {
         let Some(id) = notification.param("requestId") else {
             return;
         };
-        let same = |asked: &Bytes| is_same(asked, id.value());
+        let same = |asked: &Bytes, _| is_same(asked, id.value());
         for serial in self.asks.withdraw(live, same) {
             let line = bridge::cancelled(notification, written(serial).into_bytes());
             self.send(Line::whole(line)).await;
@@ -121,8 +127,15 @@ impl Router {
 
     /// A connection is lost, and nobody can take the answers to what it has asked.
     pub(super) fn withdraw_all(&self, live: &Arc<Live>) {
-        for serial in self.asks.withdraw(live, |_| true) {
+        for serial in self.asks.withdraw(live, |_, _| true) {
             self.call_off(serial, "the connection to the server was lost");
+        }
+    }
+
+    /// A call is lost, and with it the use of what was asked on its stream.
+    pub(super) fn withdraw_of_call(&self, live: &Arc<Live>, serial: u64) {
+        for serial in self.asks.withdraw(live, |_, call| call == Some(serial)) {
+            self.call_off(serial, "the call that asked was lost");
         }
     }
 

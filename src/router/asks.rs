@@ -12,7 +12,8 @@ use crate::upstream::Live;
 use crate::wire::Message;
 use crate::wire::splice::decode;
 
-/// How many requests may wait for the client's answers. Far more than a person can have open.
+/// How many requests of one upstream may wait for the client's answers, and how many of calls. Far
+/// more than a person can have open.
 const MAX_WAITING: usize = 1024;
 
 /// What the ids of these requests begin with.
@@ -40,8 +41,12 @@ struct Asked {
 /// Who waits for an answer.
 #[derive(Debug)]
 pub(super) enum Asker {
-    /// An upstream, which knows the request by this id.
-    Upstream(Arc<Live>, Bytes),
+    /// An upstream, which knows the request by this `id`, and asked on the stream of this `call`.
+    Upstream {
+        live: Arc<Live>,
+        id: Bytes,
+        call: Option<u64>,
+    },
     /// A call, which will pass it on in a request of its own.
     Call(oneshot::Sender<Message>),
 }
@@ -66,7 +71,11 @@ impl Asks {
     /// Enters a request with its progress token; `None` when there are too many.
     pub(super) fn enter(&self, asker: Asker, token: Option<Bytes>) -> Option<Entered> {
         let mut waiting = self.lock();
-        if waiting.len() >= MAX_WAITING {
+        let waits_too = |asked: &&Asked| match &asker {
+            Asker::Upstream { live, .. } => asked.is_of(live, |_, _| true),
+            Asker::Call(_) => matches!(asked.asker, Asker::Call(_)),
+        };
+        if waiting.values().filter(waits_too).count() >= MAX_WAITING {
             return None;
         }
         let serial = 1 + self.last.fetch_add(1, Ordering::Relaxed);
@@ -107,7 +116,7 @@ impl Asks {
         self.lock().values().find_map(|asked| {
             let known = asked.token.as_ref().filter(|known| known.key == *token)?;
             match &asked.asker {
-                Asker::Upstream(live, _) => Some((live.clone(), known.given.clone())),
+                Asker::Upstream { live, .. } => Some((live.clone(), known.given.clone())),
                 Asker::Call(_) => None,
             }
         })
@@ -116,11 +125,16 @@ impl Asks {
     /// Whether this upstream waits for the client.
     pub(super) fn is_asking(&self, live: &Arc<Live>) -> bool {
         let waiting = self.lock();
-        waiting.values().any(|asked| asked.is_of(live, |_| true))
+        waiting.values().any(|asked| asked.is_of(live, |_, _| true))
     }
 
-    /// Takes out those of this upstream's requests that `pick` picks by their ids there.
-    pub(super) fn withdraw(&self, live: &Arc<Live>, pick: impl Fn(&Bytes) -> bool) -> Vec<u64> {
+    /// Takes out those of this upstream's requests that `pick` picks by their ids there, and by
+    /// the call on whose stream they came.
+    pub(super) fn withdraw(
+        &self,
+        live: &Arc<Live>,
+        pick: impl Fn(&Bytes, Option<u64>) -> bool,
+    ) -> Vec<u64> {
         let mut waiting = self.lock();
         let gone = waiting.extract_if(|_, asked| asked.is_of(live, &pick));
         gone.map(|(serial, _)| serial).collect()
@@ -132,9 +146,13 @@ impl Asks {
 }
 
 impl Asked {
-    fn is_of(&self, live: &Arc<Live>, pick: impl Fn(&Bytes) -> bool) -> bool {
+    fn is_of(&self, live: &Arc<Live>, pick: impl Fn(&Bytes, Option<u64>) -> bool) -> bool {
         match &self.asker {
-            Asker::Upstream(asking, id) => Arc::ptr_eq(asking, live) && pick(id),
+            Asker::Upstream {
+                live: asking,
+                id,
+                call,
+            } => Arc::ptr_eq(asking, live) && pick(id, *call),
             Asker::Call(_) => false,
         }
     }

@@ -7,12 +7,12 @@ mod target;
 use bytes::Bytes;
 use serde_json::json;
 
-use crate::upstream::{Live, Request, next_id};
+use crate::upstream::{Asking, Live, Request, next_id};
 use crate::wire::outgoing::code;
 use crate::wire::version::{
     META_CLIENT_CAPABILITIES, META_CLIENT_INFO, META_LOG_LEVEL, META_VERSION,
 };
-use crate::wire::{Era, Line, Message, Splice, members};
+use crate::wire::{Era, Line, Member, Message, Splice, members};
 
 use super::client::Speaker;
 use super::tasks::{self, AsTask};
@@ -58,6 +58,18 @@ pub(super) fn request(
         body: body.into(),
         name: target.name_header(live.era),
         mirrored: target.mirrored(message, live.era),
+        asking: asking(speaker, live.era, &target.method),
+    }
+}
+
+/// How a client can be asked what a legacy upstream asks in the middle of a request; a modern one
+/// asks by its answers alone.
+fn asking(speaker: &Speaker, upstream: Era, method: &str) -> Asking {
+    match (speaker.era, upstream) {
+        _ if !speaker.identity.can_be_asked() => Asking::Never,
+        (Era::Legacy, Era::Legacy) => Asking::ByRequests,
+        (Era::Modern, Era::Legacy) if input::is_supported(method) => Asking::ByAnswer,
+        _ => Asking::Never,
     }
 }
 
@@ -183,6 +195,15 @@ pub(super) fn cancelled(notification: &Message, id: Vec<u8>) -> Bytes {
     let member = notification.param("requestId");
     if let (Some(member), Some(params)) = (member, notification.params_span()) {
         splice.replace(member.span_from(params.start), id);
+    }
+    splice.finish().into()
+}
+
+/// A progress notification with another token in the place of its own.
+pub(super) fn under_token(notification: &Message, token: &Member<'_>, other: &[u8]) -> Bytes {
+    let mut splice = Splice::new(notification.bytes());
+    if let Some(params) = notification.params_span() {
+        splice.replace(token.span_from(params.start), other.to_vec());
     }
     splice.finish().into()
 }

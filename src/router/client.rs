@@ -29,7 +29,7 @@ pub(super) struct Client {
 
 #[derive(Debug, Default)]
 struct State {
-    session: Arc<Identity>,
+    session: Option<Arc<Identity>>,
     /// The log level that the session has set.
     level: Option<Level>,
     /// What the last modern request said: most say the same.
@@ -48,7 +48,7 @@ impl Client {
     pub(super) fn open_session(&self, initialize: &Message) {
         let session = Arc::new(Identity::of(initialize, Era::Legacy));
         let mut state = self.lock();
-        state.session = session;
+        state.session = Some(session);
         state.level = None;
     }
 
@@ -62,8 +62,13 @@ impl Client {
         self.lock().level
     }
 
-    /// The client of the session.
+    /// The client of the session; nobody in particular before there is one.
     pub(super) fn session(&self) -> Arc<Identity> {
+        self.has_session().unwrap_or_default()
+    }
+
+    /// The client of the session, if it has opened one.
+    pub(super) fn has_session(&self) -> Option<Arc<Identity>> {
         self.lock().session.clone()
     }
 

@@ -7,11 +7,10 @@ use futures_util::future::BoxFuture;
 use tracing::debug;
 
 use super::Router;
-use super::inflight::Key;
 use super::subscriptions::News;
 use crate::catalog::Catalog;
 use crate::upstream::{Events, Live};
-use crate::wire::{Era, Line, Member, Message};
+use crate::wire::{Era, Line, Message};
 
 const TOOLS_CHANGED: &str = r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#;
 
@@ -172,11 +171,10 @@ impl Router {
         // Nothing awaits from here on: a call that ends takes its token away before its answer
         // is queued, so no progress can follow the answer.
         if is_progress {
-            let token = message.param("progressToken");
-            let key = |token: Member<'_>| Key::new(&message.bytes().slice_ref(token.value()));
-            if !token.is_some_and(|token| self.inflight.hear(&key(token))) {
+            let Some(line) = self.heard_progress(&message) else {
                 return debug!(upstream, "dropping progress that nobody waits for");
-            }
+            };
+            return permit.send(Line::whole(line));
         }
         permit.send(Line::whole(message.bytes().clone()));
     }

@@ -45,6 +45,9 @@ pub(super) struct Inflight {
 struct State {
     calls: HashMap<Key, Call>,
     tokens: HashMap<Key, Token>,
+    /// Tokens of calls that the client knows by others since it came back to them: whose, and by
+    /// which.
+    renamed: HashMap<Key, (Key, Bytes)>,
 }
 
 #[derive(Debug, Default)]
@@ -111,6 +114,18 @@ impl Inflight {
         }
     }
 
+    /// Notes that an upstream reports under `given` what this call's client knows as `known`.
+    pub(super) fn rename(&self, id: &Key, given: &Bytes, known: &Bytes) {
+        let renamed = (id.clone(), known.clone());
+        self.state().renamed.insert(Key::new(given), renamed);
+    }
+
+    /// The token by which a client knows what is reported under this one, which is not its own.
+    pub(super) fn known_as(&self, given: &Key) -> Option<Bytes> {
+        let state = self.state();
+        state.renamed.get(given).map(|(_, known)| known.clone())
+    }
+
     /// Ends a call. `false` when it was cancelled meanwhile, and must not be answered.
     pub(super) fn finish(&self, id: &Key) -> bool {
         self.state().take(id).is_some()
@@ -140,6 +155,7 @@ impl Inflight {
     pub(super) fn abort_all(&self) -> Vec<Sent> {
         let mut state = self.state();
         state.tokens.clear();
+        state.renamed.clear();
         let stop = |(_, call): (_, Call)| {
             call.abort.abort();
             call.sent
@@ -151,6 +167,7 @@ impl Inflight {
 impl State {
     fn take(&mut self, id: &Key) -> Option<Call> {
         let call = self.calls.remove(id)?;
+        self.renamed.retain(|_, (whose, _)| whose != id);
         if let Some(token) = &call.token
             && let Some(used) = self.tokens.get_mut(token)
         {

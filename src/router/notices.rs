@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tracing::debug;
 
 use super::Router;
-use crate::upstream::Upstream;
+use crate::upstream::{Live, Upstream};
 use crate::wire::{Era, Message};
 
 /// Notifications of the legacy eras alone (MCP 2026-07-28 § Changelog).
@@ -20,9 +20,12 @@ impl Router {
             return self.report_progress(notification);
         }
         debug!(%method, "telling the upstreams");
-        let client = self.client.session();
+        // One that has opened none may have any of the sessions.
+        let client = self.client.has_session();
         for session in self.upstreams.iter().flat_map(Upstream::sessions) {
-            let Some(live) = session.ready().filter(|live| live.serves(&client)) else {
+            let is_its =
+                |live: &Arc<Live>| client.as_ref().is_none_or(|client| live.serves(client));
+            let Some(live) = session.ready().filter(is_its) else {
                 continue;
             };
             if live.era == Era::Modern && LEGACY.contains(&&*method) {

@@ -13,6 +13,7 @@ use super::relayed::Relayed;
 use super::under_way::UnderWay;
 use crate::upstream::{Identity, TransportError};
 use crate::wire::outgoing::code;
+use crate::wire::splice::decode;
 use crate::wire::{Kind, Line, Member, Message, members};
 
 /// What a call was for, by which it is known again.
@@ -51,6 +52,8 @@ pub(super) struct Parked {
     pub(super) way: Option<UnderWay>,
     pub(super) questions: Vec<Question>,
     asked: usize,
+    /// Whether the person has not gone along with something.
+    pub(super) declined: bool,
     /// How it ended meanwhile.
     pub(super) ended: Option<Result<Message, TransportError>>,
 }
@@ -90,6 +93,7 @@ impl Parked {
             way: Some(way),
             questions: Vec::new(),
             asked: 0,
+            declined: false,
             ended: None,
         };
         parked.note(ask);
@@ -113,6 +117,7 @@ impl Parked {
             way: None,
             questions: Vec::new(),
             asked: 0,
+            declined: false,
             ended: Some(Ok(refusal.clone())),
         };
         for text in input::url_questions(refusal) {
@@ -137,6 +142,11 @@ impl Parked {
         self.ask(input::question(ask), ask.id(), may_decline);
     }
 
+    /// Whether it asks as much as a call may.
+    pub(super) fn is_full(&self) -> bool {
+        self.questions.len() >= input::MAX_QUESTIONS
+    }
+
     pub(super) fn sent(&self) -> Option<Sent> {
         let way = self.way.as_ref()?;
         Some((way.live.clone(), way.serial))
@@ -148,9 +158,9 @@ impl Parked {
         match said {
             // It is the client who is waited for.
             Err(TransportError::Timeout(_)) => {}
-            Err(lost) => self.ended = Some(Err(lost)),
+            Err(lost) => self.end(Err(lost)),
             Ok(message) => match message.kind() {
-                Kind::Response => self.ended = Some(Ok(message)),
+                Kind::Response => self.end(Ok(message)),
                 Kind::Request => self.note(&message),
                 Kind::Notification if message.method() == "notifications/cancelled" => {
                     let id = message.param("requestId");
@@ -163,6 +173,13 @@ impl Parked {
                     debug!(method = %message.method(), "dropped: the call is parked");
                 }
             },
+        }
+    }
+
+    fn end(&mut self, end: Result<Message, TransportError>) {
+        self.ended = Some(end);
+        if let Some(way) = &mut self.way {
+            way.has_ended();
         }
     }
 
@@ -180,11 +197,11 @@ impl Parked {
     }
 
     /// Takes the client's answers, each a result as written. What it did not answer remains. The
-    /// responses that the upstream is due come back, and whether the person went along.
-    pub(super) fn answer(&mut self, retry: &Message) -> (Vec<Bytes>, bool) {
+    /// responses that the upstream is due come back.
+    pub(super) fn answer(&mut self, retry: &Message) -> Vec<Bytes> {
         let responses = retry.param("inputResponses");
         let responses = responses.as_ref().map(Member::value).unwrap_or_default();
-        let (mut due, mut accepted) = (Vec::new(), true);
+        let (mut due, mut declined) = (Vec::new(), false);
         self.questions.retain(|question| {
             let answer = members(responses).filter(|answer| answer.key() == question.key);
             let Some(answer) = answer.last() else {
@@ -192,7 +209,9 @@ impl Parked {
             };
             let result = retry.bytes().slice_ref(answer.value());
             let action = members(&result).find(|member| member.key() == "action");
-            accepted &= action.is_none_or(|action| action.value() == br#""accept""#);
+            let accepts =
+                |action: Member<'_>| decode(action.value()).is_some_and(|it| it == "accept");
+            declined |= !action.is_none_or(accepts);
             due.extend(
                 question
                     .id
@@ -201,6 +220,7 @@ impl Parked {
             );
             false
         });
-        (due, accepted)
+        self.declined |= declined;
+        due
     }
 }

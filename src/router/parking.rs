@@ -136,9 +136,12 @@ impl Router {
         if let Some(way) = &mut parked.way {
             way.logs = upstream.log(&way.live, request.level()).await;
         }
-        let (due, accepted) = parked.answer(&request.message);
-        if let Some((live, serial)) = parked.sent() {
-            self.inflight.sent(&request.key, &live, serial);
+        let due = parked.answer(&request.message);
+        let renamed = parked.way.as_ref().and_then(|way| way.renamed(request));
+        if let Some((given, known)) = renamed {
+            self.inflight.rename(&request.key, given, known);
+        }
+        if let Some((live, _)) = parked.sent() {
             for response in due {
                 let told = live.notify(response).await;
                 told.map_err(|cause| lost(cause, true))?;
@@ -153,7 +156,7 @@ impl Router {
         let Some(mut way) = parked.way else {
             // What the upstream refused can be done now, unless the person did not go along.
             return match parked.ended {
-                Some(Ok(refusal)) if !accepted => Ok(Answer::Response(refusal)),
+                Some(Ok(refusal)) if parked.declined => Ok(Answer::Response(refusal)),
                 _ => Box::pin(self.attempt(request, target, upstream)).await,
             };
         };
@@ -183,6 +186,10 @@ impl Router {
 
     async fn unpark(&self, request: &Relayed, handle: &str) -> Option<Parked> {
         let entry = self.parking.claim(handle, &Purpose::of(request))?;
+        // From here on a cancellation of the request is one of the call.
+        if let Some((live, serial)) = &entry.sent {
+            self.inflight.sent(&request.key, live, *serial);
+        }
         entry.claim.cancel();
         entry.guard.await.ok().flatten()
     }
@@ -213,6 +220,11 @@ async fn guard(
                 Ok(ask) if ask.kind() == Kind::Request && !parked.identity.can_answer(&ask) => {
                     if let Some((live, _)) = parked.sent() {
                         router.refuse_upstream(&live, &ask);
+                    }
+                }
+                Ok(ask) if ask.kind() == Kind::Request && parked.is_full() => {
+                    if let Some((live, _)) = parked.sent() {
+                        router.answer_upstream(&live, bridge::overloaded(&ask));
                     }
                 }
                 said => parked.take(said),

@@ -154,13 +154,14 @@ impl Router {
         let mut rounds = Rounds::default();
         loop {
             let input = rounds.input();
-            let mut way = self.send_to(request, target, upstream, input).await?;
-            let answer = self.follow(request, target, upstream, &mut way).await;
             // What was answered cannot be asked again.
             let lost = |lost: Lost| Lost {
                 heard: lost.heard || rounds.any(),
                 ..lost
             };
+            let sent = self.send_to(request, target, upstream, input).await;
+            let mut way = sent.map_err(lost)?;
+            let answer = self.follow(request, target, upstream, &mut way).await;
             let response = match answer.map_err(lost)? {
                 Followed::Response(response) => response,
                 Followed::Asked(ask) => {
@@ -168,9 +169,10 @@ impl Router {
                     return Ok(self.park(request, parked));
                 }
             };
-            if !(way.live.era == Era::Modern && request.speaker.era == Era::Legacy)
-                || input::result_type(&response).as_deref() != Some("input_required")
-            {
+            let is_ours = (request.speaker.era, way.live.era) == (Era::Legacy, Era::Modern)
+                && input::is_supported(&target.method)
+                && input::result_type(&response).as_deref() == Some("input_required");
+            if !is_ours {
                 return self.end(request, target, upstream, &way, response);
             }
             // The exchange is over; the next one has an id of its own.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::join_all;
+use futures_util::future::try_join_all;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
@@ -96,8 +96,8 @@ impl Router {
     }
 }
 
-/// Asks the client everything at once. An error that it answers with ends the call, but for a
-/// person's, who may decline: for that the upstream has a result.
+/// Asks the client everything at once. An error that it answers with ends the call, and takes back
+/// what else was asked; but for a person's, who may decline: for that the upstream has a result.
 async fn ask_all(
     router: &Arc<Router>,
     request: &Relayed,
@@ -123,8 +123,7 @@ async fn ask_all(
             None => Err(answer.unwrap_or_else(unanswered)),
         }
     });
-    let answers: Result<Vec<_>, Message> = join_all(asking).await.into_iter().collect();
-    Ok(match answers {
+    Ok(match try_join_all(asking).await {
         Ok(answers) => Asked::Answered(required.retry(&answers)),
         Err(refusal) => Asked::Refused(refusal),
     })

@@ -6,12 +6,12 @@ use bytes::Bytes;
 use tracing::debug;
 
 use super::Router;
-use super::bridge::Target;
-use super::inflight::is_same;
+use super::bridge::{self, Target, input};
+use super::inflight::{Key, is_same};
 use super::relay::Lost;
 use super::relayed::Relayed;
 use crate::upstream::{Call, Caller, Exchange, Live, TransportError, Upstream, Wanted};
-use crate::wire::{Era, Kind, Line, Message, Splice};
+use crate::wire::{Era, Kind, Line, Message};
 
 /// A request on its way, until its response. Dropping it closes its stream.
 #[derive(Debug)]
@@ -44,19 +44,18 @@ impl UnderWay {
     pub(super) fn new(request: &Relayed, upstream: &Upstream, sent: Call) -> Self {
         let Call {
             exchange,
+            caller,
             live,
             logs,
         } = sent;
-        let serial = exchange.id();
-        let is_asked_in_answers = (request.speaker.era, live.era) == (Era::Modern, Era::Legacy);
         Self {
-            caller: is_asked_in_answers.then(|| live.callers.enter(serial)),
             token: request.token.clone(),
-            logs,
+            serial: exchange.id(),
             exchange,
+            caller,
             live,
+            logs,
             upstream: upstream.index(),
-            serial,
             heard: false,
         }
     }
@@ -65,12 +64,25 @@ impl UnderWay {
     pub(super) async fn next(&mut self) -> Result<Message, TransportError> {
         match &mut self.caller {
             None => self.exchange.next().await,
+            // Once the response is out, nobody would hear what was asked before it.
             Some(caller) => tokio::select! {
                 biased;
-                said = self.exchange.next() => said,
                 asked = caller.asked() => Ok(asked),
+                said = self.exchange.next() => said,
             },
         }
+    }
+
+    /// The token under which the upstream reports progress, and that of the request by which the
+    /// client has come back, where they are two.
+    pub(super) fn renamed<'a>(&'a self, request: &'a Relayed) -> Option<(&'a Bytes, &'a Bytes)> {
+        let (given, known) = self.token.as_ref().zip(request.token.as_ref())?;
+        (!is_same(given, known)).then_some((given, known))
+    }
+
+    /// It takes up no more of what the upstream asks.
+    pub(super) fn has_ended(&mut self) {
+        self.caller = None;
     }
 }
 
@@ -89,6 +101,7 @@ impl Router {
                 // Silence is no failure while it is the client who is waited for.
                 Err(TransportError::Timeout(_)) if self.asks.is_asking(&way.live) => continue,
                 Err(cause) => {
+                    self.withdraw_of_call(&way.live, way.serial);
                     return Err(Lost {
                         error: upstream.error(&target.method, cause),
                         heard: way.heard,
@@ -107,7 +120,11 @@ impl Router {
                 }
                 (Kind::Request, Era::Legacy) => {
                     way.heard = true;
-                    self.ask_client(&way.live, &message).await;
+                    let serial = Some(way.serial);
+                    self.ask_client(&way.live, serial, &message).await;
+                }
+                (Kind::Request, Era::Modern) if !input::is_supported(&target.method) => {
+                    self.decline(&way.live, &message);
                 }
                 (Kind::Request, Era::Modern) => return Ok(Followed::Asked(message)),
             }
@@ -145,15 +162,22 @@ impl Router {
         ) else {
             return debug!("dropping progress under a token that the client did not give");
         };
-        let bytes = message.bytes();
-        let line = match (message.params_span(), is_same(given, token.value())) {
-            (Some(params), false) => {
-                let mut splice = Splice::new(bytes);
-                splice.replace(token.span_from(params.start), &given[..]);
-                splice.finish().into()
-            }
-            _ => bytes.clone(),
+        let line = match is_same(given, token.value()) {
+            true => message.bytes().clone(),
+            false => bridge::under_token(message, token, given),
         };
         self.send(Line::whole(line)).await;
+    }
+
+    /// Progress that came on no stream of its call, as the client is to hear it.
+    pub(super) fn heard_progress(&self, message: &Message) -> Option<Bytes> {
+        let token = message.param("progressToken")?;
+        let key = Key::new(&message.bytes().slice_ref(token.value()));
+        if self.inflight.hear(&key) {
+            return Some(message.bytes().clone());
+        }
+        let known = self.inflight.known_as(&key)?;
+        self.inflight.hear(&Key::new(&known));
+        Some(bridge::under_token(message, &token, &known))
     }
 }

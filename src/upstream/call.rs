@@ -6,13 +6,15 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tracing::debug;
 
+use super::callers::Caller;
 use super::error::{TransportError, UpstreamError};
 use super::exchange::Exchange;
 use super::handle::{State, Upstream};
 use super::identity::Identity;
 use super::live::Live;
 use super::logs::Wanted;
-use super::request::Request;
+use super::opening::Opening;
+use super::request::{Asking, Request};
 use crate::oauth::SignInError;
 use crate::wire::Level;
 
@@ -55,14 +57,8 @@ impl Upstream {
                 Ok(live) => {
                     live.hear_first(identity).await;
                     let logs = session.log(&live, level).await;
-                    match live.transport.send(&build(&live)).await {
-                        Ok(exchange) => {
-                            return Ok(Call {
-                                exchange,
-                                live,
-                                logs,
-                            });
-                        }
+                    match live.begin(build(&live)).await {
+                        Ok(call) => return Ok(Call { logs, ..call }),
                         Err(cause) => (cause, Some(live.generation)),
                     }
                 }
@@ -136,11 +132,57 @@ impl Upstream {
     }
 }
 
+impl Live {
+    /// Sends a request. While its client can be asked, the upstream may ask before it begins to
+    /// answer, on another stream: then the request is under way, and whoever follows it waits on.
+    async fn begin(self: &Arc<Self>, request: Request) -> Result<Call, TransportError> {
+        let (id, asking) = (request.id, request.asking);
+        let (live, mut caller) = (self.clone(), None);
+        if asking == Asking::Never {
+            let exchange = live.transport.send(&request).await?;
+            return Ok(Call {
+                exchange,
+                caller,
+                live,
+                logs: None,
+            });
+        }
+        if asking == Asking::ByAnswer {
+            caller = Some(self.callers.enter(id));
+        }
+        let idle = live.transport.idle();
+        let mut sending = Box::pin(async move { live.transport.send(&request).await });
+        let exchange = tokio::select! {
+            biased;
+            sent = timeout(idle, &mut sending) => match sent {
+                Ok(sent) => sent?,
+                Err(_) => Exchange::opening(id, Opening::new(idle, sending).overdue()),
+            },
+            () = called(caller.as_mut()) => Exchange::opening(id, Opening::new(idle, sending)),
+        };
+        Ok(Call {
+            exchange,
+            caller,
+            live: self.clone(),
+            logs: None,
+        })
+    }
+}
+
+async fn called(caller: Option<&mut Caller>) {
+    match caller {
+        Some(caller) => caller.called().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// A request that is under way.
 #[derive(Debug)]
 pub struct Call {
     /// What comes back.
     pub exchange: Exchange,
+    /// By which the client is asked what the upstream asks on other streams.
+    pub caller: Option<Caller>,
     /// The connection that it went out on.
     pub live: Arc<Live>,
     /// That its logs are wanted, where the upstream has to be told.

@@ -5,6 +5,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
+use tracing::debug;
 
 use crate::wire::Message;
 
@@ -27,6 +28,8 @@ pub struct Caller {
     serial: u64,
     calls: Calls,
     asks: mpsc::Receiver<Message>,
+    /// What is known to have been asked, and was not taken yet.
+    next: Option<Message>,
 }
 
 impl Callers {
@@ -39,20 +42,15 @@ impl Callers {
             serial,
             calls: self.calls.clone(),
             asks,
+            next: None,
         }
     }
 
     /// Hands a request of the upstream to the oldest call that takes it; it comes back when there
     /// is no such call.
     #[must_use]
-    pub fn hand(&self, mut request: Message) -> Option<Message> {
-        for (_, call) in &*lock(&self.calls) {
-            match call.try_send(request) {
-                Ok(()) => return None,
-                Err(refused) => request = refused.into_inner(),
-            }
-        }
-        Some(request)
+    pub fn hand(&self, request: Message) -> Option<Message> {
+        hand(&lock(&self.calls), request)
     }
 
     /// Tells all of them that the upstream takes a request back.
@@ -64,20 +62,51 @@ impl Callers {
     }
 }
 
+fn hand(calls: &[(u64, mpsc::Sender<Message>)], mut request: Message) -> Option<Message> {
+    for (_, call) in calls {
+        match call.try_send(request) {
+            Ok(()) => return None,
+            Err(refused) => request = refused.into_inner(),
+        }
+    }
+    Some(request)
+}
+
 impl Caller {
     /// The next request of the upstream, or its end, that came beside the call's own stream. Cancel safe.
     pub async fn asked(&mut self) -> Message {
-        match self.asks.recv().await {
-            Some(request) => request,
+        loop {
+            self.called().await;
+            if let Some(request) = self.next.take() {
+                return request;
+            }
+        }
+    }
+
+    /// Waits until there is such a request. Cancel safe.
+    pub(super) async fn called(&mut self) {
+        if self.next.is_none() {
+            self.next = self.asks.recv().await;
+        }
+        if self.next.is_none() {
             // The sender goes when we do.
-            None => std::future::pending().await,
+            std::future::pending::<()>().await;
         }
     }
 }
 
 impl Drop for Caller {
+    /// What it has not taken up may have been meant for another call.
     fn drop(&mut self) {
-        lock(&self.calls).retain(|(serial, _)| *serial != self.serial);
+        let mut calls = lock(&self.calls);
+        calls.retain(|(serial, _)| *serial != self.serial);
+        self.asks.close();
+        let left = std::iter::from_fn(|| self.asks.try_recv().ok());
+        for request in self.next.take().into_iter().chain(left) {
+            if hand(&calls, request).is_some() {
+                debug!("nobody is left to be asked");
+            }
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use http::StatusCode;
 use tracing::{debug, warn};
 
 use super::error::TransportError;
+use super::opening::Opening;
 use super::transport::body::Body;
 use super::transport::events::{EventStream, Incoming, malformed, parse};
 use super::transport::http_sse::SharedReply;
@@ -31,6 +32,8 @@ pub struct Exchange {
 
 #[derive(Debug)]
 enum Source {
+    /// It has not begun to come.
+    Opening(Opening),
     /// The answer came whole; `None` once it is out.
     Whole(Option<Message>),
     /// The answer came whole, as one of several messages.
@@ -54,6 +57,13 @@ impl Exchange {
         Self {
             id,
             source: Source::Shared(reply),
+        }
+    }
+
+    pub(crate) fn opening(id: u64, opening: Opening) -> Self {
+        Self {
+            id,
+            source: Source::Opening(opening),
         }
     }
 
@@ -112,8 +122,13 @@ impl Exchange {
     /// # Errors
     /// [`TransportError`], when the response cannot come any more.
     pub async fn next(&mut self) -> Result<Message, TransportError> {
+        if let Source::Opening(opening) = &mut self.source {
+            let opened = opening.next().await?;
+            self.source = opened.source;
+        }
         loop {
             let message = match &mut self.source {
+                Source::Opening(_) => return Err(TransportError::StreamEnded),
                 Source::Whole(message) => message
                     .take()
                     .ok_or(TransportError::NoAnswer(StatusCode::OK))?,

@@ -20,6 +20,19 @@ pub struct Request {
     pub name: Option<Box<str>>,
     /// Arguments mirrored into `Mcp-Param-*` headers for a modern upstream.
     pub mirrored: Vec<(HeaderName, HeaderValue)>,
+    /// How its client is asked what the upstream asks on other streams.
+    pub asking: Asking,
+}
+
+/// How a client can be asked something while its request is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asking {
+    /// Not at all.
+    Never,
+    /// By requests. The upstream may be silent meanwhile, before the head of its answer even.
+    ByRequests,
+    /// By the answer to this request, which takes up what the upstream asks.
+    ByAnswer,
 }
 
 impl Request {
@@ -34,6 +47,7 @@ impl Request {
             body: body.to_string().into(),
             name: None,
             mirrored: Vec::new(),
+            asking: Asking::Never,
         }
     }
 }

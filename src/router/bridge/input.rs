@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use crate::wire::splice::decode;
-use crate::wire::{Line, Member, Message, Splice, members};
+use crate::wire::{Kind, Line, Member, Message, Splice, members};
 
 /// The members of a retry: what was asked for, and what tells the server where it was.
 pub(in crate::router) const MEMBERS: [&str; 2] = ["inputResponses", "requestState"];
@@ -18,8 +18,21 @@ pub(in crate::router) const URL_ELICITATION_REQUIRED: i64 = -32042;
 /// The method by which a person is asked.
 pub(in crate::router) const ELICITATION: &str = "elicitation/create";
 
+/// How much one call may ask at a time. A person is there to answer it.
+pub(in crate::router) const MAX_QUESTIONS: usize = 64;
+
 /// A person's answer who gave none.
 pub(in crate::router) const NO_ANSWER: &[u8] = br#"{"action":"cancel"}"#;
+
+/// Whether a request of this method may be answered by what the server wants to know
+/// (MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests). The result of a task that is
+/// followed answers such a request.
+pub(in crate::router) fn is_supported(method: &str) -> bool {
+    matches!(
+        method,
+        "tools/call" | "prompts/get" | "resources/read" | "tasks/result"
+    )
+}
 
 /// Whether a modern client's request answers what an earlier one was asked.
 pub(in crate::router) fn is_retry(request: &Message) -> bool {
@@ -50,17 +63,11 @@ impl Required {
     pub(in crate::router) fn read(response: &Message) -> Result<Self, String> {
         let whole = response.bytes();
         let mut required = Self::default();
+        // Of equal keys the last one counts, as it does for most parsers.
         for member in members(response.result().unwrap_or_default()) {
             match &*member.key() {
                 "requestState" => required.state = Some(whole.slice_ref(member.value())),
-                "inputRequests" => {
-                    for question in members(member.value()) {
-                        let request = Message::parse(whole.slice_ref(question.value()));
-                        let request = request.map_err(|e| format!("an input request is {e}"))?;
-                        let key = whole.slice_ref(question.quoted_key());
-                        required.questions.push((key, request));
-                    }
-                }
+                "inputRequests" => required.questions = questions(whole, &member)?,
                 _ => {}
             }
         }
@@ -91,6 +98,28 @@ impl Required {
         }
         String::from_utf8(out).unwrap_or_default()
     }
+}
+
+/// The questions that stand in `inputRequests`.
+fn questions(whole: &Bytes, asked: &Member<'_>) -> Result<Vec<(Bytes, Message)>, String> {
+    if !matches!(asked.value(), [b'{', ..] | b"null") {
+        return Err("its `inputRequests` are no object".to_owned());
+    }
+    let mut questions: Vec<(Bytes, Message)> = Vec::new();
+    for question in members(asked.value()) {
+        let request = Message::parse(whole.slice_ref(question.value()));
+        let request = request.map_err(|e| format!("an input request is {e}"))?;
+        if request.kind() == Kind::Response {
+            return Err("an input request has no `method`".to_owned());
+        }
+        let key = whole.slice_ref(question.quoted_key());
+        questions.retain(|(earlier, _)| decode(earlier) != decode(&key));
+        questions.push((key, request));
+        if questions.len() > MAX_QUESTIONS {
+            return Err(format!("it asks more than {MAX_QUESTIONS} things at once"));
+        }
+    }
+    Ok(questions)
 }
 
 /// A modern server's question as a request to a legacy client, under this id (JSON). One that sends
@@ -134,7 +163,8 @@ fn without_id(splice: &mut Splice<'_>, params: Range<usize>) {
     splice.remove_members(params, |member| member.key() == "elicitationId");
 }
 
-/// What an error says that asks for visits to URLs: each as a question to a modern client.
+/// What an error says that asks for visits to URLs: each as a question to a modern client; none
+/// where it says something else.
 pub(in crate::router) fn url_questions(response: &Message) -> Vec<Vec<u8>> {
     let data = response.error().unwrap_or_default();
     let data = members(data).find(|member| member.key() == "data");
@@ -142,6 +172,9 @@ pub(in crate::router) fn url_questions(response: &Message) -> Vec<Vec<u8>> {
     let list = members(data).find(|member| member.key() == "elicitations");
     let list = list.as_ref().map(Member::value).unwrap_or_default();
     let list: Vec<&serde_json::value::RawValue> = serde_json::from_slice(list).unwrap_or_default();
+    if list.iter().any(|params| !params.get().starts_with('{')) {
+        return Vec::new();
+    }
     let question = |params: &&serde_json::value::RawValue| {
         let params = params.get().as_bytes();
         let mut splice = Splice::new(params);

@@ -89,6 +89,26 @@ impl Http {
         headers: impl Fn() -> HeaderMap,
         body: Bytes,
     ) -> Result<Response, TransportError> {
+        self.send_within(self.idle, method, headers, body).await
+    }
+
+    /// The same, however long the answer may take to begin.
+    pub(crate) async fn send_patiently(
+        &self,
+        method: Method,
+        headers: impl Fn() -> HeaderMap,
+        body: Bytes,
+    ) -> Result<Response, TransportError> {
+        self.send_within(Duration::MAX, method, headers, body).await
+    }
+
+    async fn send_within(
+        &self,
+        idle: Duration,
+        method: Method,
+        headers: impl Fn() -> HeaderMap,
+        body: Bytes,
+    ) -> Result<Response, TransportError> {
         let (mut redirects, mut refusals, mut proven_anew) = (0, 0, false);
         loop {
             let mut request = Request::new(method.clone(), self.url());
@@ -96,7 +116,7 @@ impl Http {
             if !body.is_empty() {
                 *request.body_mut() = Some(body.clone().into());
             }
-            let (response, signature) = self.exchange(request).await?;
+            let (response, signature) = self.exchange(request, idle).await?;
             if response.status().is_redirection() {
                 redirects += 1;
                 if redirects > MAX_REDIRECTS {
@@ -125,6 +145,7 @@ impl Http {
     async fn exchange(
         &self,
         mut request: Request,
+        idle: Duration,
     ) -> Result<(Response, Signature), TransportError> {
         let credential = match &self.authorizer {
             Some(authorizer) => authorizer.credential().await,
@@ -141,9 +162,9 @@ impl Http {
                 request.headers_mut().insert(name, value);
             }
         }
-        let response = timeout(self.idle, self.client.execute(request))
+        let response = timeout(idle, self.client.execute(request))
             .await
-            .map_err(|_| TransportError::Timeout(self.idle))?
+            .map_err(|_| TransportError::Timeout(idle))?
             .map_err(TransportError::from_http)?;
         if let Some(credential) = &signature.credential {
             signature.learned = credential.keep_nonce(response.url(), response.headers());

@@ -48,6 +48,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl HttpSse {
+    pub(super) fn idle(&self) -> Duration {
+        self.http.idle
+    }
+
     /// Opens the stream and waits for its `endpoint` event.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ pub(crate) mod streamable_http;
 pub(crate) mod streamable_http_legacy;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -35,6 +36,15 @@ impl Transport {
             Self::StreamableHttp(transport) => transport.send(request).await,
             Self::StreamableHttpLegacy(transport) => transport.send(request).await,
             Self::HttpSse(transport) => transport.send(request).await,
+        }
+    }
+
+    /// How long it may be silent.
+    pub(crate) fn idle(&self) -> Duration {
+        match self {
+            Self::StreamableHttp(transport) => transport.idle(),
+            Self::StreamableHttpLegacy(transport) => transport.idle(),
+            Self::HttpSse(transport) => transport.idle(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Streamable HTTP of 2026-07-28: stateless, every request complete in itself.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -43,6 +45,10 @@ pub(crate) struct StreamableHttp {
 }
 
 impl StreamableHttp {
+    pub(super) fn idle(&self) -> Duration {
+        self.http.idle
+    }
+
     pub(crate) fn new(http: Http) -> Self {
         let mut headers = post_headers(&http);
         headers.insert(PROTOCOL_VERSION, HeaderValue::from_static(MODERN));

@@ -17,7 +17,7 @@ use super::streamable_http::{PROTOCOL_VERSION, post_headers};
 use super::{answer_to, error_text};
 use crate::upstream::error::TransportError;
 use crate::upstream::exchange::Exchange;
-use crate::upstream::request::Request;
+use crate::upstream::request::{Asking, Request};
 use crate::wire::Message;
 
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -36,6 +36,10 @@ pub(crate) struct StreamableHttpLegacy {
 }
 
 impl StreamableHttpLegacy {
+    pub(super) fn idle(&self) -> Duration {
+        self.http.idle
+    }
+
     /// Sends `initialize` and keeps the session id of the answer.
     pub(crate) async fn initialize(
         http: Http,
@@ -78,7 +82,17 @@ impl StreamableHttpLegacy {
         self: &Arc<Self>,
         request: &Request,
     ) -> Result<Exchange, TransportError> {
-        let response = self.post(request.body.clone()).await?;
+        let headers = || self.headers.clone();
+        let body = request.body.clone();
+        let response = match request.asking {
+            Asking::Never => self.http.send(Method::POST, headers, body).await?,
+            // Whoever follows the request judges its silence.
+            _ => {
+                self.http
+                    .send_patiently(Method::POST, headers, body)
+                    .await?
+            }
+        };
         if !response.status().is_success() {
             return Ok(Exchange::whole(request.id, self.refused(response).await?));
         }

@@ -63,7 +63,7 @@ pub(super) async fn reply_to(state: &Arc<State>, request: Request) -> Reply {
     };
     if state.script.sse_replies || in_steps {
         return stream_reply(|stream| {
-            call.stream = Some(stream);
+            call.stream = Some(stream.downgrade());
             answer(call)
         });
     }

@@ -39,6 +39,8 @@ fn message(state: &Arc<State>, request: Request, session: &str) -> Reply {
             stream.try_send(event(message).into()).ok();
         }
         (Some(_), _) => {
+            // What is being answered does not keep the stream open.
+            let stream = stream.downgrade();
             let call = Call {
                 request,
                 state: state.clone(),
@@ -46,7 +48,9 @@ fn message(state: &Arc<State>, request: Request, session: &str) -> Reply {
             };
             tokio::spawn(async move {
                 let message = answer(call).await;
-                stream.send(event(message).into()).await.ok();
+                if let Some(stream) = stream.upgrade() {
+                    stream.send(event(message).into()).await.ok();
+                }
             });
         }
     }

@@ -192,7 +192,7 @@ pub struct Call {
     /// The call, as it came.
     pub request: Request,
     pub(super) state: Arc<State>,
-    pub(super) stream: Option<mpsc::Sender<Bytes>>,
+    pub(super) stream: Option<mpsc::WeakSender<Bytes>>,
 }
 
 impl Call {
@@ -230,6 +230,12 @@ impl Call {
     /// The stream of the server's own in the session of this call, once the client has opened it.
     pub async fn aside(&self) -> Voice {
         Voice::aside(&self.state, self.request.header("mcp-session-id")).await
+    }
+
+    /// Waits for the first notification or response of a client, past ones included, that `wanted`
+    /// accepts, and gives its body.
+    pub async fn told(&self, what: &str, wanted: impl Fn(&Request) -> bool) -> Vec<u8> {
+        self.state.told(what, wanted).await
     }
 
     /// Waits for the `notifications/cancelled` of this call. In the modern era there is none:

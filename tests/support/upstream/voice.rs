@@ -9,11 +9,11 @@ use super::super::raw::{Request, event};
 use super::super::within;
 use super::state::{State, Stream};
 
-/// The stream of a call, or one of the server's own.
+/// The stream of a call, or one of the server's own. Holding it does not keep the stream open.
 #[derive(Clone)]
 pub struct Voice {
     pub(super) state: Arc<State>,
-    pub(super) stream: mpsc::Sender<Bytes>,
+    pub(super) stream: mpsc::WeakSender<Bytes>,
 }
 
 impl Voice {
@@ -28,14 +28,16 @@ impl Voice {
         let open = within("a client to open the server's stream", open).await;
         let open = open.unwrap();
         let stream = open.iter().rev().find(|&stream| fits(stream)).unwrap();
-        let stream = stream.sender.clone();
+        let stream = stream.sender.downgrade();
         let state = state.clone();
         Self { state, stream }
     }
 
     /// Sends a message.
     pub async fn send(&self, message: impl AsRef<[u8]>) {
-        self.stream.send(event(message).into()).await.ok();
+        if let Some(stream) = self.stream.upgrade() {
+            stream.send(event(message).into()).await.ok();
+        }
     }
 
     /// Sends a request of the server and waits for the body that answers it; `id` is JSON.
@@ -62,8 +64,9 @@ impl Voice {
         self.ask_in_bytes(&id, &ping).await;
     }
 
-    /// Whether the client has closed it.
+    /// Whether the client has closed it, or the server.
     pub fn is_closed(&self) -> bool {
-        self.stream.is_closed()
+        let stream = self.stream.upgrade();
+        stream.is_none_or(|stream| stream.is_closed())
     }
 }
