@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::book::Book;
+use crate::logs;
 use crate::peer::Peer;
 use crate::revision::{MODERN, Pair};
 use crate::server;
@@ -58,6 +59,7 @@ async fn everything(peer: &mut Peer, pair: Pair, a: &Upstream) {
         }
         tasks::be_followed(peer, a).await;
     }
+    logs::set_level(peer, pair, a).await;
     changes(peer, pair, a).await;
     withdrawals(peer, pair).await;
     ends(peer, a).await;
