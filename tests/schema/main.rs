@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod book;
+mod logs;
 mod once;
 mod peer;
 mod revision;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::book::Book;
+use crate::logs;
 use crate::peer::Peer;
 use crate::revision::{MODERN, Pair};
 use crate::server;
@@ -39,6 +40,9 @@ pub(crate) async fn play(pair: Pair) -> Book {
 
 async fn everything(peer: &mut Peer, pair: Pair, a: &Upstream) {
     offers(peer).await;
+    if !pair.client.is_modern() {
+        peer.get("ping", json!({})).await;
+    }
     // By now there are instructions, and capabilities of the servers.
     peer.hello().await;
     errors(peer, pair).await;
@@ -55,6 +59,7 @@ async fn everything(peer: &mut Peer, pair: Pair, a: &Upstream) {
         }
         tasks::be_followed(peer, a).await;
     }
+    logs::set_level(peer, pair, a).await;
     changes(peer, pair, a).await;
     withdrawals(peer, pair).await;
     ends(peer, a).await;
@@ -71,7 +76,6 @@ async fn offers(peer: &mut Peer) {
     for method in lists {
         peer.get(method, json!({})).await;
     }
-    peer.get("ping", json!({})).await;
     for name in ["plain", "b__plain"] {
         let arguments = json!({"x": [1.5, null]});
         let token = json!({"progressToken": "t"});
@@ -128,7 +132,7 @@ async fn errors(peer: &mut Peer, pair: Pair) {
         }
     }
     // The lines before it are answered.
-    peer.get("ping", json!({})).await;
+    peer.hello().await;
 }
 
 /// A server asks on a stream that belongs to no call: a modern client cannot be reached there, and

@@ -48,6 +48,7 @@ pub(crate) fn of(pair: Pair) -> Builder {
                 r#"{"name":"u","uriTemplate":"b:///{x}"}"#,
             ],
         )
+        .result("logging/setLevel", "{}")
         .result("resources/subscribe", "{}")
         .result("resources/unsubscribe", "{}")
         .result("prompts/get", &result(pair, json!({"messages": []})))
@@ -68,6 +69,7 @@ fn capabilities(pair: Pair) -> Value {
     let resources = json!({"listChanged": true, "subscribe": true});
     let mut all = json!({"tools": changing, "prompts": changing, "resources": resources});
     all["completions"] = json!({});
+    all["logging"] = json!({});
     if pair.upstream.has_tasks() {
         let calls = json!({"tools": {"call": {}}});
         all["tasks"] = json!({"list": {}, "cancel": {}, "requests": calls});

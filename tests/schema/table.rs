@@ -1,7 +1,7 @@
 //! What a row of the table is, and between whom a message is seen.
 
 use crate::revision::{MODERN, Pair, Revision};
-use crate::{to_client, to_upstream};
+use crate::{logs, to_client, to_upstream};
 
 /// Whom a message reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,7 +51,8 @@ pub(crate) fn revision(side: Side, label: &str, pair: Pair) -> Revision {
 
 /// The table.
 pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
-    to_client::ROWS.iter().chain(to_upstream::ROWS)
+    let rows = to_client::ROWS.iter().chain(to_upstream::ROWS);
+    rows.chain(logs::ROWS)
 }
 
 pub(crate) fn always(_: Pair) -> bool {
@@ -108,6 +109,10 @@ pub(crate) fn sends_modern(pair: Pair) -> bool {
 
 pub(crate) fn sends_of_legacy(pair: Pair) -> bool {
     at_legacy(pair) && pair.sends_to_urls()
+}
+
+pub(crate) fn between_legacy(pair: Pair) -> bool {
+    to_legacy(pair) && at_legacy(pair)
 }
 
 pub(crate) fn tasks_at_upstream(pair: Pair) -> bool {

@@ -20,7 +20,7 @@ pub(crate) const ROWS: &[Row] = &[
     // What we answer ourselves.
     to("result of initialize", "InitializeResult", to_legacy),
     to("result of server/discover", "DiscoverResult", to_modern),
-    to("result of ping", "EmptyResult", always),
+    to("result of ping", "EmptyResult", to_legacy),
     to("result of tools/list", "ListToolsResult", always),
     to("result of prompts/list", "ListPromptsResult", always),
     to("result of resources/list", "ListResourcesResult", always),

@@ -82,7 +82,9 @@ fn listen(state: &State, request: &Request) -> Reply {
             _ => false,
         });
     }
-    if let Some(uris) = filter["resourceSubscriptions"].as_array_mut() {
+    // Indexing would add the member, as null.
+    let uris = filter.get_mut("resourceSubscriptions");
+    if let Some(uris) = uris.and_then(Value::as_array_mut) {
         let declined = &state.script.declined;
         uris.retain(|uri| !declined.iter().any(|declined| uri == declined));
     }
