@@ -169,10 +169,12 @@ impl Router {
                     return Ok(self.park(request, parked));
                 }
             };
-            if !(way.live.era == Era::Modern && request.speaker.era == Era::Legacy)
-                || !input::is_supported(&target.method)
-                || input::result_type(&response).as_deref() != Some("input_required")
-            {
+            let is_asked_by_requests =
+                (request.speaker.era, way.live.era) == (Era::Legacy, Era::Modern);
+            let requires_input = is_asked_by_requests
+                && input::is_supported(&target.method)
+                && input::result_type(&response).as_deref() == Some("input_required");
+            if !requires_input {
                 return self.end(request, target, upstream, &way, response);
             }
             // The exchange is over; the next one has an id of its own.
