@@ -47,6 +47,11 @@ struct Entry {
 }
 
 impl Parking {
+    /// Whether a call waits under this handle.
+    pub(super) fn holds(&self, handle: &str) -> bool {
+        self.lock().contains_key(handle)
+    }
+
     /// Takes the call that waits under this handle for the same request again.
     fn claim(&self, handle: &str, purpose: &Purpose) -> Option<Entry> {
         let mut calls = self.lock();

@@ -117,7 +117,9 @@ impl Router {
         if let Some(refusal) = self.refuse_level(request, upstream).await {
             return Ok(Answer::Response(refusal));
         }
-        if let Some(handle) = request.parked_under() {
+        // Of another's handle its own upstream knows more.
+        let handle = request.parked_under();
+        if let Some(handle) = handle.filter(|handle| self.parking.holds(handle)) {
             let resumed = self.resume(request, target, upstream, &handle).await;
             return resumed.map_err(|lost| lost.error);
         }
@@ -169,10 +171,12 @@ impl Router {
                     return Ok(self.park(request, parked));
                 }
             };
-            let is_ours = (request.speaker.era, way.live.era) == (Era::Legacy, Era::Modern)
+            let is_asked_by_requests =
+                (request.speaker.era, way.live.era) == (Era::Legacy, Era::Modern);
+            let requires_input = is_asked_by_requests
                 && input::is_supported(&target.method)
                 && input::result_type(&response).as_deref() == Some("input_required");
-            if !is_ours {
+            if !requires_input {
                 return self.end(request, target, upstream, &way, response);
             }
             // The exchange is over; the next one has an id of its own.

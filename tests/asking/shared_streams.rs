@@ -4,13 +4,12 @@
 use serde_json::{Value, json};
 
 use crate::helpers::{
-    FORM, METHODS, Place, SAMPLE, asking, everything, fence, legacy_before, modern_before,
-    modern_client, required, retry, to_ask, value,
+    FORM, METHODS, Place, SAMPLE, asking, everything, fence, modern_before, modern_client,
+    required, retry, to_ask, value,
 };
 use crate::support::gate::Gate;
 use crate::support::json::text_of;
 use crate::support::proxy;
-use crate::support::raw::{Reply, event};
 use crate::support::upstream::{self, Upstream};
 
 /// Arguments of `ask`.
@@ -236,8 +235,12 @@ async fn an_answer_and_a_question_in_one_breath_lose_neither() {
             if call.request.tool() == "old" {
                 opens.passed().await;
                 let ask = crate::helpers::request_line("1", "elicitation/create", FORM);
-                call.send(ask).await;
-                return br#"{"content":[{"type":"text","text":"old"}]}"#.to_vec();
+                let id = crate::helpers::id_of(&call.request.body);
+                let result = r#"{"content":[{"type":"text","text":"old"}]}"#;
+                let answer = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#);
+                // One event carries both, so that nothing comes between them.
+                call.send(format!("[{ask},{answer}]")).await;
+                std::future::pending::<()>().await;
             }
             let answers = |told: &crate::support::raw::Request| told.rpc_method().is_empty();
             call.told("the answer", answers).await;
