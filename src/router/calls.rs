@@ -105,7 +105,8 @@ impl Router {
                 Answer::Stale => {
                     debug!("the upstream refused our headers; reading its tools again");
                     is_reread = true;
-                    let listing = upstream.refresh().await.ok_or_else(refused)?;
+                    let listing = Box::pin(upstream.refresh()).await;
+                    let listing = listing.ok_or_else(refused)?;
                     route = route.in_listing(listing).ok_or_else(refused)?;
                 }
             }

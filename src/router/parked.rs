@@ -31,9 +31,9 @@ impl Purpose {
     }
 
     pub(super) fn of(request: &Relayed) -> Self {
-        let arguments = request.original.param("arguments");
+        let arguments = request.original().param("arguments");
         Self {
-            method: request.original.method().into_owned(),
+            method: request.original().method().into_owned(),
             subject: request.subject.clone(),
             arguments: arguments
                 .and_then(|member| serde_json::from_slice(member.value()).ok())

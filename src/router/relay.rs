@@ -75,7 +75,7 @@ impl Router {
             key: key.clone(),
             token: token.clone(),
             speaker: self.client.speaker(&message, client),
-            original: message.clone(),
+            original: None,
             message,
             begun: Instant::now(),
         };
@@ -114,17 +114,12 @@ impl Router {
         target: &Target<'_>,
         upstream: &Upstream,
     ) -> Result<Answer, UpstreamError> {
-        if let Some(refusal) = self.refuse_level(request, upstream).await {
-            return Ok(Answer::Response(refusal));
-        }
-        // Of another's handle its own upstream knows more.
-        let handle = request.parked_under();
-        if let Some(handle) = handle.filter(|handle| self.parking.holds(handle)) {
-            let resumed = self.resume(request, target, upstream, &handle).await;
-            return resumed.map_err(|lost| lost.error);
-        }
-        if let Some(refusal) = self.refuse_foreign_state(request, upstream).await {
-            return Ok(Answer::Response(refusal));
+        // Boxed here and below: what is large and hardly ever needed, as every call's task would be
+        // as large.
+        if request.is_special()
+            && let Some(answer) = Box::pin(self.ask_specially(request, target, upstream)).await
+        {
+            return answer;
         }
         match self.attempt(request, target, upstream).await {
             Err(Lost { error, heard })
@@ -134,7 +129,7 @@ impl Router {
                     && error.cause.is_interruption() =>
             {
                 debug!(error = %error, "sending a repeatable request again");
-                let again = self.attempt(request, target, upstream).await;
+                let again = Box::pin(self.attempt(request, target, upstream)).await;
                 // The first attempt may have run, whatever kept the second one from it.
                 again.map_err(|lost| {
                     debug!(error = %lost.error, "the second attempt failed as well");
@@ -143,6 +138,27 @@ impl Router {
             }
             other => other.map_err(|lost| lost.error),
         }
+    }
+
+    /// Answers a request that is not to be sent as it is: a retry of one that is parked, or one that
+    /// no legacy upstream would judge. `None` when it is to be sent.
+    async fn ask_specially(
+        self: &Arc<Self>,
+        request: &Relayed,
+        target: &Target<'_>,
+        upstream: &Upstream,
+    ) -> Option<Result<Answer, UpstreamError>> {
+        if let Some(refusal) = self.refuse_level(request, upstream).await {
+            return Some(Ok(Answer::Response(refusal)));
+        }
+        // Of another's handle its own upstream knows more.
+        let handle = request.parked_under();
+        if let Some(handle) = handle.filter(|handle| self.parking.holds(handle)) {
+            let resumed = self.resume(request, target, upstream, &handle).await;
+            return Some(resumed.map_err(|lost| lost.error));
+        }
+        let refusal = self.refuse_foreign_state(request, upstream).await?;
+        Some(Ok(Answer::Response(refusal)))
     }
 
     /// Sends the request and follows it to its response. What the upstream asks meanwhile, the client
@@ -181,14 +197,12 @@ impl Router {
             }
             // The exchange is over; the next one has an id of its own.
             drop(way);
-            if let Some(refusal) =
-                rounds
-                    .next(self, request, &response)
-                    .await
-                    .map_err(|reason| Lost {
-                        error: upstream.error(&target.method, TransportError::Malformed(reason)),
-                        heard: true,
-                    })?
+            if let Some(refusal) = Box::pin(rounds.next(self, request, &response))
+                .await
+                .map_err(|reason| Lost {
+                    error: upstream.error(&target.method, TransportError::Malformed(reason)),
+                    heard: true,
+                })?
             {
                 return Ok(Answer::Response(refusal));
             }

@@ -1,5 +1,6 @@
 //! A request of the client that is being relayed, and the lines that answer it.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use tracing::debug;
 use super::client::Speaker;
 use super::inflight::Key;
 use crate::upstream::{Upstream, UpstreamError};
-use crate::wire::{Line, Message};
+use crate::wire::{Era, Line, Message};
 
 /// A request that is being relayed.
 pub(super) struct Relayed {
@@ -20,8 +21,8 @@ pub(super) struct Relayed {
     pub(super) token: Option<Bytes>,
     /// What goes to the upstream: what the client sent, or a request in its place.
     pub(super) message: Message,
-    /// What the client sent.
-    pub(super) original: Message,
+    /// What the client sent, where that is another.
+    pub(super) original: Option<Arc<Message>>,
     pub(super) speaker: Speaker,
     pub(super) begun: Instant,
 }
@@ -60,10 +61,22 @@ impl Relayed {
             key: self.key.clone(),
             token: self.token.clone(),
             message,
-            original: self.original.clone(),
+            original: Some(Arc::new(self.original().clone())),
             speaker: self.speaker.clone(),
             ..*self
         }
+    }
+
+    /// Whether there is more to it than sending it on: it answers what was asked, or names a log level
+    /// that is none.
+    pub(super) fn is_special(&self) -> bool {
+        self.speaker.unknown_level.is_some()
+            || (self.speaker.era == Era::Modern && self.message.param("requestState").is_some())
+    }
+
+    /// What the client sent.
+    pub(super) fn original(&self) -> &Message {
+        self.original.as_deref().unwrap_or(&self.message)
     }
 
     /// An error that we make ourselves.

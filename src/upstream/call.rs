@@ -72,7 +72,7 @@ impl Upstream {
                 (TransportError::SignIn(error), _)
                     if error.is_under_way() && logins < MAX_LOGINS =>
                 {
-                    match self.login_over().await {
+                    match Box::pin(self.login_over()).await {
                         Some(Ok(())) => logins += 1,
                         Some(Err(error)) => {
                             return Err(self.error(method, TransportError::SignIn(error)));
@@ -103,9 +103,14 @@ impl Upstream {
     /// The first connection after the one of this generation; waits while one is being made, and has
     /// one made if it is down.
     pub(super) async fn live_after(&self, generation: u64) -> Result<Arc<Live>, TransportError> {
-        if let Some(live) = self.ready().filter(|live| live.generation > generation) {
-            return Ok(live);
+        match self.ready().filter(|live| live.generation > generation) {
+            Some(live) => Ok(live),
+            // Boxed: it is large, and on the path of every call.
+            None => Box::pin(self.wait_for_live(generation)).await,
         }
+    }
+
+    async fn wait_for_live(&self, generation: u64) -> Result<Arc<Live>, TransportError> {
         let mut state = self.shared.state.subscribe();
         let seen = match &*state.borrow() {
             State::Ready(live) if live.generation > generation => return Ok(live.clone()),

@@ -29,7 +29,7 @@ pub struct Caller {
     calls: Calls,
     asks: mpsc::Receiver<Message>,
     /// What is known to have been asked, and was not taken yet.
-    next: Option<Message>,
+    next: Option<Box<Message>>,
 }
 
 impl Callers {
@@ -78,7 +78,7 @@ impl Caller {
         loop {
             self.called().await;
             if let Some(request) = self.next.take() {
-                return request;
+                return *request;
             }
         }
     }
@@ -86,7 +86,7 @@ impl Caller {
     /// Waits until there is such a request. Cancel safe.
     pub(super) async fn called(&mut self) {
         if self.next.is_none() {
-            self.next = self.asks.recv().await;
+            self.next = self.asks.recv().await.map(Box::new);
         }
         if self.next.is_none() {
             // The sender goes when we do.
@@ -102,7 +102,7 @@ impl Drop for Caller {
         calls.retain(|(serial, _)| *serial != self.serial);
         self.asks.close();
         let left = std::iter::from_fn(|| self.asks.try_recv().ok());
-        for request in self.next.take().into_iter().chain(left) {
+        for request in self.next.take().map(|next| *next).into_iter().chain(left) {
             if hand(&calls, request).is_some() {
                 debug!("nobody is left to be asked");
             }

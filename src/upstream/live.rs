@@ -110,7 +110,8 @@ impl Live {
         }
         let left = LISTEN_WAIT.saturating_sub(self.begun.elapsed());
         let mut listened = self.listened.subscribe();
-        let _ = timeout(left, listened.wait_for(|listened| *listened)).await;
+        // Boxed: it is large, and on the path of every call.
+        let _ = Box::pin(timeout(left, listened.wait_for(|listened| *listened))).await;
     }
 
     /// Sends a request of our own and waits for its response.

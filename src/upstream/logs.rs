@@ -166,6 +166,6 @@ impl Upstream {
             return;
         }
         let mut told = live.logs.told.subscribe();
-        let _ = timeout(LEVEL_TIMEOUT, told.wait_for(|_| is_told())).await;
+        let _ = Box::pin(timeout(LEVEL_TIMEOUT, told.wait_for(|_| is_told()))).await;
     }
 }
