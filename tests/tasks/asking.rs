@@ -108,7 +108,7 @@ async fn several_keys_are_asked_at_once_and_answered_together() {
     ];
     // Whatever the order of the answers, each comes under its own key.
     for question in &questions {
-        let params: Value = serde_json::from_str(&bytes_of(question, &["params"])).unwrap();
+        let params: Value = serde_json::from_str(bytes_of(question, &["params"])).unwrap();
         let given = json!({"to": params["message"]});
         client
             .answer(question, &format!(r#""result":{given}"#))
