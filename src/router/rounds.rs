@@ -14,6 +14,7 @@ use super::bridge::input::{self, ELICITATION, Required};
 use super::relayed::Relayed;
 use crate::wire::Message;
 use crate::wire::outgoing::code;
+use crate::wire::splice::decode;
 
 /// How often one call may be made again: a server that asks on and on is taken for a loop.
 const MAX_ROUNDS: u32 = 32;
@@ -83,7 +84,7 @@ pub(super) enum Asked {
 }
 
 impl Router {
-    /// Asks a legacy client what a result requires.
+    /// Asks a legacy client what a result requires under the keys that `is_new` accepts.
     ///
     /// # Errors
     /// What is wrong with what it requires.
@@ -91,8 +92,13 @@ impl Router {
         self: &Arc<Self>,
         request: &Relayed,
         response: &Message,
+        is_new: impl Fn(&str) -> bool,
     ) -> Result<Asked, String> {
-        ask_all(self, request, &Required::read(response)?).await
+        let mut required = Required::read(response)?;
+        required
+            .questions
+            .retain(|(key, _)| decode(key).is_none_or(|key| is_new(&key)));
+        ask_all(self, request, &required).await
     }
 }
 

@@ -116,7 +116,9 @@ async fn a_server_that_cannot_cancel_is_not_asked_to() {
     let capabilities = r#"{"tools":{},"tasks":{"requests":{"tools":{"call":{}}}}}"#;
     let server = server::legacy("t", &Course::new(["working"])).capabilities(capabilities);
     let server = server.start().await;
-    let mut client = proxy::before(&server).await;
+    let proxy = proxy::new().upstream("a", &server).env("DEBUG", "1");
+    let mut client = proxy.start().await;
+    client.initialize().await;
     let id = client
         .send_request("tools/call", json!({"name": "run"}))
         .await;
@@ -124,6 +126,7 @@ async fn a_server_that_cannot_cancel_is_not_asked_to() {
     client
         .notify("notifications/cancelled", json!({"requestId": id}))
         .await;
+    client.wait_for_stderr("nobody can cancel this task").await;
     assert!(client.close().await.success());
     assert_eq!(asked(&server, "tasks/cancel").len(), 0);
     assert_eq!(asked(&server, "notifications/cancelled").len(), 0);

@@ -73,18 +73,20 @@ async fn a_task_that_fails_answers_with_what_it_failed_of() {
 
 #[tokio::test]
 async fn a_task_without_a_result_is_an_error_that_says_why() {
-    for (status, words) in [
+    let asking =
+        r#"input_required ,"inputRequests":{"k":{"method":"elicitation/create","params":{}}}"#;
+    for (status, words, eras) in [
         (
             r#"cancelled ,"statusMessage":"too late""#,
             "was cancelled (too late)",
+            &ERAS[..],
         ),
-        ("completed", "without a result"),
-        (
-            r#"input_required ,"inputRequests":{"k":{"method":"elicitation/create","params":{}}}"#,
-            "needs input",
-        ),
+        ("completed", "without a result", &ERAS),
+        // A legacy client could be asked, had it declared that; a modern one could not in any way.
+        (asking, "which the client did not declare", &[Era::Legacy]),
+        (asking, "needs input", &[Era::Modern]),
     ] {
-        for client_era in ERAS {
+        for &client_era in eras {
             let server = server::modern("t", &Course::new([status])).start().await;
             let (client, answer) = run(&server, client_era).await;
             assert!(answer.contains(words), "{answer}");

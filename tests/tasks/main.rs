@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod asking;
 mod cancelled;
 mod declared;
 mod listing;

@@ -122,6 +122,15 @@ fn questions(whole: &Bytes, asked: &Member<'_>) -> Result<Vec<(Bytes, Message)>,
     Ok(questions)
 }
 
+/// The keys of what a result requires, decoded.
+pub(in crate::router) fn keys(response: &Message) -> Vec<String> {
+    members(response.result().unwrap_or_default())
+        .filter(|member| member.key() == "inputRequests")
+        .flat_map(|requests| members(requests.value()))
+        .map(|question| question.key().into_owned())
+        .collect()
+}
+
 /// A modern server's question as a request to a legacy client, under this id (JSON). One that sends
 /// to a URL gets the `elicitationId` that legacy clients need.
 pub(in crate::router) fn request(question: &Message, id: &str) -> Bytes {

@@ -1,6 +1,7 @@
 //! Following a task to its end in the client's place: look, wait, look again, and answer the call
 //! with what came of it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use tracing::debug;
 use super::extension;
 use super::task::{Status, Task, last};
 use crate::router::Router;
-use crate::router::bridge::{self, Target};
+use crate::router::bridge::{self, Target, input};
 use crate::router::relayed::Relayed;
 use crate::router::rounds::Asked;
 use crate::upstream::{TransportError, Upstream, UpstreamError};
@@ -28,6 +29,8 @@ enum Seen {
     Task(Task),
     /// It has ended, with this answer to the call.
     Answer(Message),
+    /// It goes on, and the call ends with this: the client refuses what the task asks.
+    Refusal(Message),
 }
 
 /// A task, and for whom it is followed.
@@ -35,6 +38,17 @@ struct Followed<'a> {
     call: &'a Relayed,
     upstream: &'a Upstream,
     era: Era,
+}
+
+/// How far a task is with what it asks.
+struct Input {
+    /// The keys that were asked, decoded: a key stands for one question in all of a task's life
+    /// (SEP-2663), and may be seen until the server has taken its answer.
+    asked: HashSet<String>,
+    /// The answers that the server has not acknowledged.
+    untaken: Option<String>,
+    /// When the last sign of the task was seen, or of the client that it asked.
+    heard: Instant,
 }
 
 impl Router {
@@ -55,22 +69,23 @@ impl Router {
             upstream,
             era,
         };
-        let (mut heard, mut failures) = (Instant::now(), 0);
+        let (mut input, mut failures) = (Input::new(), 0);
         loop {
             sleep(pause(&task, failures)).await;
-            match self.look(&followed, &task).await {
+            match self.look(&followed, &task, &mut input).await {
                 Ok(Seen::Answer(answer)) => {
                     running.ended();
                     return Ok(answer);
                 }
+                Ok(Seen::Refusal(answer)) => return Ok(answer),
                 Ok(Seen::Task(seen)) => {
                     // A result that cannot be had may be no nearer at the next look.
                     if !seen.has_ended() {
-                        (heard, failures) = (Instant::now(), 0);
+                        (input.heard, failures) = (Instant::now(), 0);
                     }
                     task = seen;
                 }
-                Err(error) if error.cause.may_pass() && heard.elapsed() < PATIENCE => {
+                Err(error) if error.cause.may_pass() && input.heard.elapsed() < PATIENCE => {
                     debug!(%error, "a task is out of sight");
                     failures += 1;
                     task.status = Status::Working;
@@ -84,6 +99,7 @@ impl Router {
         self: &Arc<Self>,
         followed: &Followed<'_>,
         task: &Task,
+        input: &mut Input,
     ) -> Result<Seen, UpstreamError> {
         if followed.era == Era::Legacy && task.status != Status::Working {
             // It answers when the task has ended, and asks meanwhile for the input that it wants
@@ -113,7 +129,9 @@ impl Router {
         let said = said.map_or_else(String::new, |said| format!(" ({said})"));
         let member = match seen.status {
             Status::Working => return Ok(Seen::Task(seen)),
-            Status::InputRequired => return self.give_input(followed, &seen, &response).await,
+            Status::InputRequired => {
+                return self.give_input(followed, &seen, &response, input).await;
+            }
             Status::Cancelled => return ended(format!("was cancelled{said}")),
             Status::Completed => "result",
             Status::Failed => "error",
@@ -134,6 +152,7 @@ impl Router {
         followed: &Followed<'_>,
         task: &Task,
         response: &Message,
+        input: &mut Input,
     ) -> Result<Seen, UpstreamError> {
         let ended = |text: &str| {
             let cause = TransportError::TaskEnded(text.to_owned());
@@ -144,23 +163,28 @@ impl Router {
             let text = "needs input from you, for which it cannot ask here, and is cancelled";
             return Err(ended(text));
         }
-        let answered = self.ask_for_input(followed.call, response).await;
-        match answered.map_err(|reason| ended(&format!("cannot go on: {reason}")))? {
-            Asked::Refused(refusal) => Ok(Seen::Answer(refusal)),
-            Asked::Answered(input) => {
-                let update = self.about(followed, "tasks/update", task, Some(&input));
-                match update.await?.error() {
-                    None => Ok(Seen::Task(Task {
-                        status: Status::Working,
-                        ..task.clone()
-                    })),
-                    Some(error) => {
-                        let error = String::from_utf8_lossy(error);
-                        Err(ended(&format!("did not take your input: {error}")))
-                    }
-                }
+        // Answers that may not have arrived go before further questions; to a server that has them
+        // already they say nothing new.
+        if input.untaken.is_none() {
+            let is_new = |key: &str| !input.asked.contains(key);
+            let answered = self.ask_for_input(followed.call, response, is_new).await;
+            match answered.map_err(|reason| ended(&format!("cannot go on: {reason}")))? {
+                Asked::Refused(refusal) => return Ok(Seen::Refusal(refusal)),
+                Asked::Answered(answers) => input.answered(response, answers),
             }
         }
+        if let Some(answers) = &input.untaken {
+            let update = self.about(followed, "tasks/update", task, Some(answers));
+            if let Some(error) = update.await?.error() {
+                let error = String::from_utf8_lossy(error);
+                return Err(ended(&format!("did not take your input: {error}")));
+            }
+            input.untaken = None;
+        }
+        Ok(Seen::Task(Task {
+            status: Status::Working,
+            ..task.clone()
+        }))
     }
 
     /// Asks about a task, in the way of every other request of the client.
@@ -178,6 +202,24 @@ impl Router {
         let message = message.ok_or_else(|| upstream.error(method, broken()))?;
         let answer = self.ask(&call.with(message), &target, upstream).await?;
         answer.response(&target, upstream)
+    }
+}
+
+impl Input {
+    fn new() -> Self {
+        Self {
+            asked: HashSet::new(),
+            untaken: None,
+            heard: Instant::now(),
+        }
+    }
+
+    /// Notes what the client has answered to this response.
+    fn answered(&mut self, response: &Message, answers: String) {
+        let asked_before = self.asked.len();
+        self.asked.extend(input::keys(response));
+        self.untaken = (self.asked.len() > asked_before).then_some(answers);
+        self.heard = Instant::now();
     }
 }
 

@@ -4,9 +4,9 @@ use rmcp::ErrorData;
 use rmcp::model::{CallToolResponse, CallToolResult};
 use serde_json::{Value, json};
 
-use crate::answer::text;
-use crate::forms;
-use crate::rounds::{Round, elicit, form, roots, sample};
+use super::answer::text;
+use super::forms;
+use super::rounds::{Round, elicit, form, roots, sample};
 
 /// Answers one round of the tool; `None` when it is no such tool.
 pub(crate) fn call(name: &str, round: &Round) -> Option<Result<CallToolResponse, ErrorData>> {

@@ -5,7 +5,7 @@
 #![allow(deprecated)]
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rmcp::model::{
@@ -21,10 +21,11 @@ use rmcp::transport::streamable_http_server::session::local::LocalSessionManager
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::json;
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
-use crate::answer::from_json;
-use crate::changes::{self, Counts};
-use crate::{definitions, prompts, resources, tools};
+use super::answer::from_json;
+use super::changes::{self, Counts};
+use super::{definitions, prompts, resources, tools};
 
 /// What one session, or one request that has none, is served by.
 pub(crate) struct Everything {
@@ -35,7 +36,8 @@ pub(crate) struct Everything {
     seen: Counts,
     // std's Mutex, both times: held for one operation, never across an await.
     log_level: Mutex<LoggingLevel>,
-    subscribed: Mutex<HashSet<String>>,
+    /// What tells this session of the changes of a resource.
+    subscribed: Mutex<HashMap<String, AbortHandle>>,
 }
 
 impl Everything {
@@ -182,13 +184,21 @@ impl ServerHandler for Everything {
     async fn subscribe(
         &self,
         request: SubscribeRequestParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
+        let telling = changes::watch(self.changes.subscribe(), context.peer);
+        let telling = match request.uri == changes::WATCHED {
+            true => tokio::spawn(telling),
+            // The others never change.
+            false => return Ok(()),
+        };
         let subscribed = &mut self
             .subscribed
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        subscribed.insert(request.uri);
+        if let Some(before) = subscribed.insert(request.uri, telling.abort_handle()) {
+            before.abort();
+        }
         Ok(())
     }
 
@@ -201,7 +211,9 @@ impl ServerHandler for Everything {
             .subscribed
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        subscribed.remove(&request.uri);
+        if let Some(telling) = subscribed.remove(&request.uri) {
+            telling.abort();
+        }
         Ok(())
     }
 

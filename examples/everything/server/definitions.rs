@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::changes::Counts;
+use super::changes::Counts;
 
 /// The tools, in the order they are listed in.
 pub(crate) fn tools(changes: Counts) -> Value {
-    let Counts { tools, prompts } = changes;
+    let Counts { tools, prompts, .. } = changes;
     let tools_changed = format!("Changes the tools; has done so {tools} times");
     let prompts_changed = format!("Changes the prompts; has done so {prompts} times");
     json!([
@@ -60,6 +60,11 @@ pub(crate) fn tools(changes: Counts) -> Value {
         plain("test_logging_tool", "Logs a message if that is wanted"),
         plain("test_trigger_tool_change", &tools_changed),
         plain("test_trigger_prompt_change", &prompts_changed),
+        plain(
+            "test_trigger_resource_change",
+            "Changes the watched resource"
+        ),
+        plain("test_unending_call", "Goes on until it is cancelled"),
         with_header(),
         with_keywords(),
     ])

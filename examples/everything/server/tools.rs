@@ -13,11 +13,11 @@ use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer};
 use serde_json::{Value, json};
 
-use crate::answer::{content, failure, text};
-use crate::contents::{PNG, WAV};
-use crate::handler::Everything;
-use crate::rounds::Round;
-use crate::{asking, stream, wanting};
+use super::answer::{content, failure, text};
+use super::contents::{PNG, WAV};
+use super::handler::Everything;
+use super::rounds::Round;
+use super::{asking, stream, wanting};
 
 /// How long lies between two messages of a tool that says more than one, as the suite wants it.
 const STEP: Duration = Duration::from_millis(50);
@@ -142,6 +142,16 @@ async fn done(
                 client.notify_prompt_list_changed().await.ok();
             }
             text("The prompts changed")
+        }
+        "test_trigger_resource_change" => {
+            server.changes.send_modify(|counts| counts.watched += 1);
+            text("The watched resource changed")
+        }
+        "test_unending_call" => {
+            server.changes.send_modify(|counts| counts.unending += 1);
+            context.ct.cancelled().await;
+            server.changes.send_modify(|counts| counts.cancelled += 1);
+            failure("Cancelled")
         }
         "test_custom_header" => text(argument("region")),
         "json_schema_2020_12_tool" => text(argument("name")),

@@ -5,9 +5,9 @@ use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer};
 use serde_json::{Value, json};
 
-use crate::answer::from_json;
-use crate::contents::PNG;
-use crate::rounds::{self, Round};
+use super::answer::from_json;
+use super::contents::PNG;
+use super::rounds::{self, Round};
 
 /// The values that arguments are completed to.
 const VALUES: [&str; 3] = ["paris", "park", "party"];

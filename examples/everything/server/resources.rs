@@ -4,8 +4,8 @@ use rmcp::ErrorData;
 use rmcp::model::ReadResourceResult;
 use serde_json::{Value, json};
 
-use crate::answer::from_json;
-use crate::contents::PNG;
+use super::answer::from_json;
+use super::contents::PNG;
 
 /// Reads a resource.
 ///

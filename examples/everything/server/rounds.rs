@@ -20,7 +20,7 @@ use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer};
 use serde_json::{Map, Value, json};
 
-use crate::answer::from_json;
+use super::answer::from_json;
 
 /// Signs states; a state outlives no process.
 static KEY: LazyLock<Option<hmac::Key>> =
