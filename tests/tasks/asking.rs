@@ -1,5 +1,5 @@
 //! Tasks of modern servers that need input, called by legacy clients: those are asked by requests,
-//! and the task is told by `tasks/update` (SEP-2663 § Task Input).
+//! and the task is told by `tasks/update` (SEP-2663).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
