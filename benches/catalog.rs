@@ -126,7 +126,7 @@ fn merges(criterion: &mut Criterion) {
             bencher.iter_with_large_drop(merge);
         });
         group.bench_function(format!("{kind}, merged and written"), |bencher| {
-            bencher.iter_with_large_drop(|| merge().tools());
+            bencher.iter_with_large_drop(|| merge().tools(Era::Modern));
         });
     }
     group.finish();

@@ -237,7 +237,7 @@ async fn an_id_comes_back_as_it_was_sent() {
 const DEFINITIONS: [&str; 7] = [
     r#"{"name":NAME,"inputSchema":{"type":"object"}}"#,
     r#"{"x-new":1.0,"inputSchema":{"type":"object","properties":{"b":{"maximum":1E400,"default":"\ud800"},"a":{"minimum":-0.0}}},"name" : NAME,"execution":{"taskSupport":"optional"},"_meta":{"anthropic/maxResultSizeChars":500000.0}}"#,
-    r#"{"name":NAME,"inputSchema":true,"outputSchema":{"$ref":"\u0023\/a"},"annotations":{"custom":0.10,"name":"n"}}"#,
+    r#"{"name":NAME,"inputSchema":true,"outputSchema":{"type":"object","$ref":"\u0023\/a"},"annotations":{"custom":0.10,"name":"n"}}"#,
     r#"{"name":NAME}"#,
     r#"{"description":"a","description":"b","icons":[{"src":"a:b","n":1}],"name":NAME}"#,
     "{\n  \"name\": NAME,\r\n  \"description\": \"\u{2028}\\u2028\\n\",\n\t\"inputSchema\": {\n  }\n}",

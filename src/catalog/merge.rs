@@ -11,7 +11,7 @@ use tracing::warn;
 use super::name::{Offer, public_names};
 use crate::config;
 use crate::upstream::{Listing, Tool};
-use crate::wire::{Splice, members};
+use crate::wire::{Era, Splice, members};
 
 /// One upstream's part in the merge.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub struct Catalog {
     entries: Vec<Entry>,
     routes: HashMap<Box<str>, usize>,
     tools: OnceLock<Bytes>,
+    /// The same for legacy clients, where they get something else.
+    legacy_tools: OnceLock<Bytes>,
 }
 
 #[derive(Debug)]
@@ -138,13 +140,22 @@ impl Catalog {
         self.entries.is_empty()
     }
 
-    /// The `tools` member of a listing: a JSON array of all definitions. Made once, when first asked for.
+    /// The `tools` member of a listing for a client of this era: a JSON array of all definitions.
+    /// Made once, when first asked for.
     #[must_use]
-    pub fn tools(&self) -> Bytes {
-        self.tools.get_or_init(|| self.write().into()).clone()
+    pub fn tools(&self, client: Era) -> Bytes {
+        let tools = self.entries.iter().filter_map(|entry| self.tool(entry));
+        let is_other = client == Era::Legacy && tools.into_iter().any(|tool| tool.modern_output);
+        let written = if is_other {
+            &self.legacy_tools
+        } else {
+            &self.tools
+        };
+        let write = || self.write(is_other).into();
+        written.get_or_init(write).clone()
     }
 
-    fn write(&self) -> Vec<u8> {
+    fn write(&self, for_legacy: bool) -> Vec<u8> {
         let size = |entry: &Entry| self.tool(entry).map_or(0, |tool| tool.definition.len() + 1);
         let mut out = Vec::with_capacity(self.entries.iter().map(size).sum::<usize>() + 2);
         out.push(b'[');
@@ -153,7 +164,8 @@ impl Catalog {
                 if out.len() > 1 {
                     out.push(b',');
                 }
-                out.extend_from_slice(&renamed(tool, &entry.public));
+                let without_output = for_legacy && tool.modern_output;
+                out.extend_from_slice(&known_as(tool, &entry.public, without_output));
             }
         }
         out.push(b']');
@@ -205,14 +217,21 @@ fn allowed(source: &Source<'_>) -> Vec<usize> {
         .collect()
 }
 
-/// The definition under its public name; nothing else of it changes.
-fn renamed<'a>(tool: &'a Tool, public: &str) -> Cow<'a, [u8]> {
-    if *tool.name == *public {
+/// The definition under its public name. A legacy client would refuse the whole list for one
+/// `outputSchema` that is not of objects, so it gets none; nothing else changes.
+fn known_as<'a>(tool: &'a Tool, public: &str, without_output: bool) -> Cow<'a, [u8]> {
+    if *tool.name == *public && !without_output {
         return Cow::Borrowed(&tool.definition);
     }
     let mut splice = Splice::new(&tool.definition);
-    for member in members(&tool.definition).filter(|member| member.key() == "name") {
-        splice.replace(member.span(), json!(public).to_string().into_bytes());
+    if *tool.name != *public {
+        for member in members(&tool.definition).filter(|member| member.key() == "name") {
+            splice.replace(member.span(), json!(public).to_string().into_bytes());
+        }
+    }
+    if without_output {
+        let whole = 0..tool.definition.len();
+        splice.remove_members(whole, |member| member.key() == "outputSchema");
     }
     Cow::Owned(splice.finish())
 }

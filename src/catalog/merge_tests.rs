@@ -48,7 +48,7 @@ fn definitions_stay_as_written_but_for_a_changed_name() {
             ]),
         ],
     );
-    let tools = String::from_utf8(catalog.tools().to_vec()).unwrap();
+    let tools = String::from_utf8(catalog.tools(Era::Legacy).to_vec()).unwrap();
     assert_eq!(
         tools,
         r#"[{"x-new":1E2,"name" : "search", "y":[0.10]},{ "inputSchema":{"name":"search"} ,"name":"b__search"},{"name":"only"}]"#

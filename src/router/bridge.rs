@@ -156,6 +156,23 @@ fn result_type(response: &Message) -> Option<&[u8]> {
     Some(result.find(|member| member.key() == "resultType")?.value())
 }
 
+/// A result without `structuredContent` that is no object: legacy clients would refuse the whole of
+/// it. The same stands in its `content` as text (MCP 2026-07-28 § Tools, Structured Content).
+pub(super) fn without_modern_output(response: Message) -> Message {
+    let Some((result, span)) = response.result().zip(response.result_span()) else {
+        return response;
+    };
+    let is_modern = |member: &Member<'_>| {
+        member.key() == "structuredContent" && member.value().first() != Some(&b'{')
+    };
+    if !members(result).any(|member| is_modern(&member)) {
+        return response;
+    }
+    let mut splice = Splice::new(response.bytes());
+    splice.remove_members(span, is_modern);
+    Message::parse(splice.finish()).unwrap_or(response)
+}
+
 /// Adds what the modern era has and the legacy ones had not (MCP 2026-07-28 § Basic, Results,
 /// § Caching, § Error Codes).
 fn modernised(response: Message, method: &str) -> Result<Message, String> {

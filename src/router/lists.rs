@@ -136,7 +136,7 @@ impl Router {
         let catalog = self.view.borrow().catalog.clone();
         debug!(tools = catalog.len(), "listed");
         self.announcements.served(&catalog);
-        list_result("tools", &catalog.tools(), client)
+        list_result("tools", &catalog.tools(client), client)
     }
 
     /// Who answers for a prompt's name, a URI or a template, and its own item.

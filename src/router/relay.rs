@@ -260,6 +260,10 @@ impl Router {
         {
             return Ok(self.park(request, parked));
         }
+        let response = match target.modern_output && client == Era::Legacy {
+            true => bridge::without_modern_output(response),
+            false => response,
+        };
         let response = bridge::response(response, &target.method, client, era);
         response.map(Answer::Response).map_err(|reason| Lost {
             error: upstream.error(&target.method, TransportError::Malformed(reason)),

@@ -41,6 +41,8 @@ pub struct Tool {
     /// Whether it runs as a task alone (`execution.taskSupport` is `required`,
     /// MCP 2025-11-25 § Tasks, Tool-Level Negotiation).
     pub task_required: bool,
+    /// Whether its `outputSchema` allows what is no object, which only the modern era does.
+    pub modern_output: bool,
 }
 
 impl Tool {
@@ -74,6 +76,7 @@ impl Tool {
             quoted_name,
             repeatable: is_repeatable(&definition),
             task_required: era == Era::Legacy && requires_task(&definition),
+            modern_output: era == Era::Modern && has_modern_output(&definition),
             definition,
             mirrored,
         })
@@ -156,6 +159,15 @@ fn requires_task(definition: &[u8]) -> bool {
     execution.is_some_and(|execution| {
         let support = members(execution.value()).find(|member| member.key() == "taskSupport");
         support.is_some_and(|support| decode(support.value()).as_deref() == Some("required"))
+    })
+}
+
+fn has_modern_output(definition: &[u8]) -> bool {
+    let schema = members(definition).filter(|member| member.key() == "outputSchema");
+    schema.last().is_some_and(|schema| {
+        let kind = members(schema.value()).filter(|member| member.key() == "type");
+        let kind = kind.last().and_then(|kind| decode(kind.value()));
+        kind.as_deref() != Some("object")
     })
 }
 

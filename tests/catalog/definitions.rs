@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::kinds;
-use crate::support::json::text_of;
+use crate::support::json::{bytes_of, text_of};
 use crate::support::{proxy, upstream};
 
 /// Everything that a parser and a printer would change.
@@ -11,7 +11,7 @@ const ODD: &str = concat!(
     r#"{ "x-first":1.50,"name" : "odd", "description":"\u00fc\/ü \ud83d\ude00 \"name\":\"odd\"","#,
     r#""inputSchema":{"type":"object","properties":{"name":{"const":"odd"},"n":{"maximum":1e400,"#,
     r#""default":-0.0,"multipleOf":1E-2},"big":{"const":12345678901234567890123}} ,"required":[ ]},"#,
-    r#""outputSchema":{"$defs":{"name":true}},"annotations":{"title":"T","readOnlyHint":true},"#,
+    r#""outputSchema":{"type":"object","$defs":{"name":true}},"annotations":{"title":"T","readOnlyHint":true},"#,
     r#""execution":{"taskSupport":"optional"},"_meta":{"name":"odd","a.b/c":null},"zz":[{},[]]}"#,
 );
 
@@ -121,4 +121,37 @@ async fn a_client_of_either_era_is_shown_the_same_tools() {
         assert!(legacy["result"][key].is_null(), "{key}");
     }
     assert!(modern["result"]["ttlMs"].is_u64());
+}
+
+/// What a modern server may give and no legacy client takes: of a whole list or result that holds
+/// one, clients refuse all (MCP 2026-07-28 § Tools, Structured Content; 2025-11-25 § Tools).
+#[tokio::test]
+async fn a_legacy_client_is_spared_structured_content_that_is_no_object() {
+    const LIST: &str = r#"{"content":[ ],"structuredContent":[1.0],"resultType":"complete"}"#;
+    const SPARED: &str = r#"{"content":[ ],"resultType":"complete"}"#;
+    let tool = r#"{"name":"a","outputSchema":{"type":"array"} ,"inputSchema":{"type":"object"}}"#;
+    let spared = r#"{"name":"a","inputSchema":{"type":"object"}}"#;
+    for (server, listed, answered) in [
+        (upstream::modern(), spared, SPARED),
+        // One that breaks the rules of its own revision is left alone.
+        (upstream::legacy(), tool, LIST),
+    ] {
+        let server = server.tool_raw(tool).result("tools/call", LIST);
+        let server = server.start().await;
+        let mut client = proxy::new().upstream("a", &server).start().await;
+        client.initialize().await;
+        let expected =
+            format!(r#"{{"jsonrpc":"2.0","id":"list","result":{{"tools":[{listed}]}}}}"#);
+        assert_eq!(listing(&mut client).await, expected);
+        let call = r#"{"jsonrpc":"2.0","id":"c","method":"tools/call","params":{"name":"a"}}"#;
+        let answer = client.exchange(call, r#""c""#).await;
+        assert_eq!(bytes_of(&answer, &["result"]), answered);
+        let modern = client.modern("tools/call", json!({"name": "a"})).await;
+        assert_eq!(modern["result"]["structuredContent"], json!([1.0]));
+        let modern = client.modern("tools/list", json!({})).await;
+        assert_eq!(
+            modern["result"]["tools"][0]["outputSchema"]["type"],
+            "array"
+        );
+    }
 }

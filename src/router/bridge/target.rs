@@ -36,6 +36,8 @@ pub(in crate::router) struct Target<'a> {
     pub(in crate::router) repeatable: bool,
     /// Who follows the task that may come of it.
     pub(in crate::router) as_task: AsTask,
+    /// Whether what it gives may be what a legacy client cannot take.
+    pub(in crate::router) modern_output: bool,
 }
 
 impl<'a> Target<'a> {
@@ -49,6 +51,7 @@ impl<'a> Target<'a> {
             mirrored: &tool.mirrored,
             repeatable: tool.repeatable,
             as_task: AsTask::Theirs,
+            modern_output: tool.modern_output,
         }
     }
 
@@ -67,6 +70,7 @@ impl<'a> Target<'a> {
             mirrored: &[],
             repeatable: true,
             as_task: AsTask::Theirs,
+            modern_output: false,
         }
     }
 
@@ -160,6 +164,7 @@ impl Target<'static> {
             mirrored: &[],
             repeatable: false,
             as_task: AsTask::Theirs,
+            modern_output: false,
         }
     }
 }
