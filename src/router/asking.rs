@@ -14,7 +14,7 @@ use super::bridge::{self, input};
 use super::inflight::{Key, is_same, progress_token};
 use crate::upstream::{Live, answer_to};
 use crate::wire::splice::decode;
-use crate::wire::{Line, Message};
+use crate::wire::{Era, Line, Message};
 
 impl Router {
     /// Passes a legacy upstream's request to the client; its answer goes back by itself. `call` is
@@ -44,9 +44,11 @@ impl Router {
         if !live.identity.can_answer(&request) {
             return self.refuse_upstream(live, &request);
         }
-        let Some(request) = live.callers.hand(request) else {
-            return;
+        let request = match live.identity.can_be_put(&request, Era::Modern) {
+            true => live.callers.hand(request),
+            false => Some(request),
         };
+        let Some(request) = request else { return };
         if self.announcements.is_legacy() && live.serves(&self.client.session()) {
             return self.ask_client(live, None, &request).await;
         }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -25,8 +26,10 @@ pub(super) fn written(serial: u64) -> String {
 }
 
 /// All requests that the client has not answered.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Asks {
+    /// How long a call waits for the client's answer.
+    patience: Duration,
     last: AtomicU64,
     // std's Mutex: held for one operation on a map, never across an await.
     waiting: Mutex<HashMap<u64, Asked>>,
@@ -35,6 +38,7 @@ pub(super) struct Asks {
 #[derive(Debug)]
 struct Asked {
     asker: Asker,
+    since: Instant,
     token: Option<Token>,
 }
 
@@ -68,6 +72,14 @@ pub(super) struct Entered {
 }
 
 impl Asks {
+    pub(super) fn new(patience: Duration) -> Self {
+        Self {
+            patience,
+            last: AtomicU64::new(0),
+            waiting: Mutex::default(),
+        }
+    }
+
     /// Enters a request with its progress token; `None` when there are too many.
     pub(super) fn enter(&self, asker: Asker, token: Option<Bytes>) -> Option<Entered> {
         let mut waiting = self.lock();
@@ -76,7 +88,11 @@ impl Asks {
             Asker::Call(_) => matches!(asked.asker, Asker::Call(_)),
         };
         if waiting.values().filter(waits_too).count() >= MAX_WAITING {
-            return None;
+            // Those that were asked too long ago for anybody to wait for.
+            waiting.retain(|_, asked| asked.since.elapsed() < self.patience);
+            if waiting.values().filter(waits_too).count() >= MAX_WAITING {
+                return None;
+            }
         }
         let serial = 1 + self.last.fetch_add(1, Ordering::Relaxed);
         let is_used = |key: &Key| {
@@ -93,7 +109,15 @@ impl Asks {
             }),
             None => key.map(|key| Token { key, given: None }),
         };
-        waiting.insert(serial, Asked { asker, token });
+        let since = Instant::now();
+        waiting.insert(
+            serial,
+            Asked {
+                asker,
+                since,
+                token,
+            },
+        );
         Some(Entered {
             serial,
             token: renamed,
@@ -122,10 +146,12 @@ impl Asks {
         })
     }
 
-    /// Whether this upstream waits for the client.
-    pub(super) fn is_asking(&self, live: &Arc<Live>) -> bool {
-        let waiting = self.lock();
-        waiting.values().any(|asked| asked.is_of(live, |_, _| true))
+    /// Whether the upstream may be waiting for the client in this call of its, and not too long.
+    pub(super) fn is_asking(&self, live: &Arc<Live>, serial: u64) -> bool {
+        let in_call = |_: &Bytes, call: Option<u64>| call.is_none_or(|call| call == serial);
+        self.lock()
+            .values()
+            .any(|asked| asked.since.elapsed() < self.patience && asked.is_of(live, in_call))
     }
 
     /// Takes out those of this upstream's requests that `pick` picks by their ids there, and by

@@ -126,7 +126,7 @@ impl Router {
             outbox,
             inflight: Inflight::default(),
             client: Client::default(),
-            asks: Asks::default(),
+            asks: Asks::new(limits.input_wait),
             parking: Parking::default(),
             announcements: Announcements::default(),
             listed: Listed::default(),

@@ -52,6 +52,8 @@ pub(super) struct Parked {
     pub(super) way: Option<UnderWay>,
     pub(super) questions: Vec<Question>,
     asked: usize,
+    /// The task that it follows, if any: to be cancelled when the client does not come back.
+    pub(super) errand: Option<u64>,
     /// Whether the person has not gone along with something.
     pub(super) declined: bool,
     /// How it ended meanwhile.
@@ -93,12 +95,18 @@ impl Parked {
             way: Some(way),
             questions: Vec::new(),
             asked: 0,
+            errand: request.errand,
             declined: false,
             ended: None,
         };
         parked.note(ask);
         parked.hush();
         parked
+    }
+
+    /// The same, which follows this task.
+    pub(super) fn with_errand(self, errand: Option<u64>) -> Self {
+        Self { errand, ..self }
     }
 
     /// The client's request ends here, and its logs with it.
@@ -117,10 +125,14 @@ impl Parked {
             way: None,
             questions: Vec::new(),
             asked: 0,
+            errand: None,
             declined: false,
             ended: Some(Ok(refusal.clone())),
         };
-        for text in input::url_questions(refusal) {
+        for text in input::url_questions(refusal)
+            .into_iter()
+            .take(input::MAX_QUESTIONS)
+        {
             parked.ask(text, None, true);
         }
         (!parked.questions.is_empty()).then_some(parked)

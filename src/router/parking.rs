@@ -18,6 +18,7 @@ use super::inflight::Sent;
 use super::parked::{Parked, Purpose, Question};
 use super::relay::{Answer, Lost};
 use super::relayed::Relayed;
+use super::tasks::Running;
 use super::under_way::Followed;
 use super::{Router, failure, success};
 use crate::upstream::Upstream;
@@ -37,6 +38,8 @@ pub(super) struct Parking {
 
 #[derive(Debug)]
 struct Entry {
+    /// The upstream, by its place in the configuration.
+    upstream: usize,
     purpose: Purpose,
     /// Tells the guard to let go.
     claim: CancellationToken,
@@ -47,9 +50,9 @@ struct Entry {
 }
 
 impl Parking {
-    /// Whether a call waits under this handle.
-    pub(super) fn holds(&self, handle: &str) -> bool {
-        self.lock().contains_key(handle)
+    /// The upstream whose call waits under this handle, by its place in the configuration.
+    pub(super) fn holds(&self, handle: &str) -> Option<usize> {
+        Some(self.lock().get(handle)?.upstream)
     }
 
     /// Takes the call that waits under this handle for the same request again.
@@ -89,14 +92,19 @@ impl Relayed {
 
 impl Router {
     /// Parks a call and answers its request with what it wants to know.
-    pub(super) fn park(self: &Arc<Self>, request: &Relayed, parked: Parked) -> Answer {
+    pub(super) fn park(
+        self: &Arc<Self>,
+        request: &Relayed,
+        upstream: &Upstream,
+        parked: Parked,
+    ) -> Answer {
         // Random enough that nobody guesses the handle of another's call.
         let random = oauth2::CsrfToken::new_random().into_secret();
         let handle = format!("{PREFIX}{random}");
         let mut calls = self.parking.lock();
         if calls.len() >= self.limits.parked_calls {
             drop(calls);
-            self.tasks.spawn(give_up(parked));
+            self.tasks.spawn(give_up(self.clone(), parked));
             return Answer::Response(failure(
                 code::INTERNAL_ERROR,
                 "too many calls wait for the client's input; answer these first, \
@@ -114,6 +122,7 @@ impl Router {
         // The lock is held, so the guard cannot look for its entry before it is there.
         let guard = self.tasks.spawn(guard);
         let entry = Entry {
+            upstream: upstream.index(),
             purpose,
             claim,
             guard,
@@ -141,6 +150,11 @@ impl Router {
         if let Some(way) = &mut parked.way {
             way.logs = upstream.log(&way.live, request.level()).await;
         }
+        // The task that it follows goes with it again, should the client cancel.
+        let running = parked.errand.map(|errand| {
+            self.inflight.entrust(&request.key);
+            self.errands.resume(errand, &self.tasks)
+        });
         let due = parked.answer(&request.message);
         let renamed = parked.way.as_ref().and_then(|way| way.renamed(request));
         if let Some((given, known)) = renamed {
@@ -155,8 +169,9 @@ impl Router {
         // With a call that has ended, nobody waits for its answers any more.
         let is_over = parked.way.is_some() && parked.ended.is_some();
         if !parked.questions.is_empty() && !is_over {
+            running.map(Running::parked);
             parked.hush();
-            return Ok(self.park(request, parked));
+            return Ok(self.park(request, upstream, parked));
         }
         let Some(mut way) = parked.way else {
             // What the upstream refused can be done now, unless the person did not go along.
@@ -171,8 +186,15 @@ impl Router {
             None => self.follow(request, target, upstream, &mut way).await?,
         };
         match followed {
-            Followed::Response(response) => self.end(request, target, upstream, &way, response),
-            Followed::Asked(ask) => Ok(self.park(request, Parked::asked(request, way, &ask))),
+            Followed::Response(response) => {
+                running.into_iter().for_each(Running::ended);
+                self.end(request, target, upstream, &way, response)
+            }
+            Followed::Asked(ask) => {
+                let errand = running.map(Running::parked);
+                let parked = Parked::asked(request, way, &ask).with_errand(errand);
+                Ok(self.park(request, upstream, parked))
+            }
         }
     }
 
@@ -189,6 +211,15 @@ impl Router {
         (live.era == Era::Legacy).then(unknown_state)
     }
 
+    /// Takes news of an upstream that came with a parked call, and is of no call.
+    async fn hear_beside(&self, parked: &Parked, news: &Message) -> bool {
+        let upstream = parked.way.as_ref().map(|way| way.upstream);
+        match upstream.and_then(|upstream| self.upstreams.get(upstream)) {
+            Some(upstream) => self.hear_aside(upstream, news).await,
+            None => false,
+        }
+    }
+
     async fn unpark(&self, request: &Relayed, handle: &str) -> Option<Parked> {
         let entry = self.parking.claim(handle, &Purpose::of(request))?;
         // From here on a cancellation of the request is one of the call.
@@ -200,7 +231,7 @@ impl Router {
     }
 }
 
-fn unknown_state() -> Message {
+pub(super) fn unknown_state() -> Message {
     failure(
         code::INVALID_PARAMS,
         "no call waits under this `requestState`: it was used, took too long, or belongs to \
@@ -222,7 +253,7 @@ async fn guard(
             () = claim.cancelled() => return Some(parked),
             () = &mut patience => break,
             said = parked.next() => match said {
-                Ok(ask) if ask.kind() == Kind::Request && !parked.identity.can_answer(&ask) => {
+                Ok(ask) if ask.kind() == Kind::Request && !parked.identity.can_be_put(&ask, Era::Modern) => {
                     if let Some((live, _)) = parked.sent() {
                         router.refuse_upstream(&live, &ask);
                     }
@@ -232,6 +263,7 @@ async fn guard(
                         router.answer_upstream(&live, bridge::overloaded(&ask));
                     }
                 }
+                Ok(news) if news.kind() == Kind::Notification && router.hear_beside(&parked, &news).await => {}
                 said => parked.take(said),
             },
         }
@@ -244,12 +276,15 @@ async fn guard(
         subject = parked.purpose.subject(),
         "the client did not come back; ending its call"
     );
-    give_up(parked).await;
+    give_up(router, parked).await;
     None
 }
 
 /// Ends a call's part at its upstream.
-async fn give_up(parked: Parked) {
+async fn give_up(router: Arc<Router>, parked: Parked) {
+    if let Some(errand) = parked.errand.and_then(|errand| router.errands.take(errand)) {
+        errand.cancel().await;
+    }
     let Some((live, serial)) = parked.sent() else {
         return;
     };

@@ -50,7 +50,14 @@ impl Router {
         let quoted = json!(uri).to_string();
         let target = Target::read("resources/read", "uri", uri, quoted.as_bytes());
         let mut refused = None;
-        for upstream in self.who_has(uri).await {
+        let held = request.parked_under();
+        let held = held.and_then(|handle| self.upstreams.get(self.parking.holds(&handle)?));
+        let who = match held {
+            // The client comes back to a call of this one.
+            Some(upstream) => vec![upstream],
+            None => self.who_has(uri).await,
+        };
+        for upstream in who {
             match self.read_from(request, &target, upstream).await {
                 (line, true) => return line,
                 (line, false) => refused = Some(line),

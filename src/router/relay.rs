@@ -11,6 +11,7 @@ use super::Router;
 use super::bridge::{self, Target, input};
 use super::inflight::{Key, progress_token};
 use super::parked::Parked;
+use super::parking::unknown_state;
 use super::relayed::Relayed;
 use super::rounds::Rounds;
 use super::tasks::Task;
@@ -76,6 +77,7 @@ impl Router {
             token: token.clone(),
             speaker: self.client.speaker(&message, client),
             original: None,
+            errand: None,
             message,
             begun: Instant::now(),
         };
@@ -153,7 +155,11 @@ impl Router {
         }
         // Of another's handle its own upstream knows more.
         let handle = request.parked_under();
-        if let Some(handle) = handle.filter(|handle| self.parking.holds(handle)) {
+        let held = handle.and_then(|handle| Some((self.parking.holds(&handle)?, handle)));
+        if let Some((holder, handle)) = held {
+            if holder != upstream.index() {
+                return Some(Ok(Answer::Response(unknown_state())));
+            }
             let resumed = self.resume(request, target, upstream, &handle).await;
             return Some(resumed.map_err(|lost| lost.error));
         }
@@ -184,7 +190,7 @@ impl Router {
                 Followed::Response(response) => response,
                 Followed::Asked(ask) => {
                     let parked = Parked::asked(request, way, &ask);
-                    return Ok(self.park(request, parked));
+                    return Ok(self.park(request, upstream, parked));
                 }
             };
             let is_asked_by_requests =
@@ -256,9 +262,10 @@ impl Router {
         if (client, era) == (Era::Modern, Era::Legacy)
             && response.error_code() == Some(input::URL_ELICITATION_REQUIRED)
             && request.speaker.identity.can_elicit(true)
+            && input::is_supported(&target.method)
             && let Some(parked) = Parked::refused(request, &response)
         {
-            return Ok(self.park(request, parked));
+            return Ok(self.park(request, upstream, parked));
         }
         let response = match target.modern_output && client == Era::Legacy {
             true => bridge::without_modern_output(response),

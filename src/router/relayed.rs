@@ -21,6 +21,8 @@ pub(super) struct Relayed {
     pub(super) token: Option<Bytes>,
     /// What goes to the upstream: what the client sent, or a request in its place.
     pub(super) message: Message,
+    /// The task that it is about, where that is followed for the client.
+    pub(super) errand: Option<u64>,
     /// What the client sent, where that is another.
     pub(super) original: Option<Arc<Message>>,
     pub(super) speaker: Speaker,

@@ -19,7 +19,7 @@ pub(super) struct UnderWay {
     exchange: Exchange,
     pub(super) live: Arc<Live>,
     /// The upstream, by its place in the configuration.
-    upstream: usize,
+    pub(super) upstream: usize,
     /// Its id at the upstream.
     pub(super) serial: u64,
     /// The token under which the upstream reports progress.
@@ -99,8 +99,15 @@ impl Router {
             let message = match way.next().await {
                 Ok(message) => message,
                 // Silence is no failure while it is the client who is waited for.
-                Err(TransportError::Timeout(_)) if self.asks.is_asking(&way.live) => continue,
+                Err(TransportError::Timeout(_)) if self.asks.is_asking(&way.live, way.serial) => {
+                    continue;
+                }
                 Err(cause) => {
+                    if matches!(cause, TransportError::Timeout(_)) {
+                        // MCP 2025-11-25 § Lifecycle, Timeouts.
+                        let cancelled = bridge::cancelled_by_us(way.serial, "no answer in time");
+                        self.answer_upstream(&way.live, cancelled);
+                    }
                     self.withdraw_of_call(&way.live, way.serial);
                     return Err(Lost {
                         error: upstream.error(&target.method, cause),
@@ -115,7 +122,7 @@ impl Router {
                     way.heard = true;
                     self.pass_on(request, &message, way).await;
                 }
-                (Kind::Request, _) if !request.speaker.identity.can_answer(&message) => {
+                (Kind::Request, era) if !request.speaker.identity.can_be_put(&message, era) => {
                     self.refuse_upstream(&way.live, &message);
                 }
                 (Kind::Request, Era::Legacy) => {

@@ -5,6 +5,13 @@ use serde_json::{Value, json};
 use crate::wire::version::{META_CLIENT_CAPABILITIES, META_CLIENT_INFO, META_VERSION, MODERN};
 use crate::wire::{Era, Message, Splice, members};
 
+/// What servers ask of clients, and what a client declares that can be asked.
+const QUESTIONS: [(&str, &str); 3] = [
+    ("elicitation/create", "elicitation"),
+    ("sampling/createMessage", "sampling"),
+    ("roots/list", "roots"),
+];
+
 /// A client's name and capabilities. Towards legacy upstreams they make a session, towards modern
 /// ones they go with every request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,9 +92,9 @@ impl Identity {
     /// Whether the client can be asked anything at all.
     #[must_use]
     pub fn can_be_asked(&self) -> bool {
-        ["elicitation", "sampling", "roots"]
+        QUESTIONS
             .iter()
-            .any(|capability| self.declares(capability))
+            .any(|(_, capability)| self.declares(capability))
     }
 
     /// Whether the client can be asked this. Requests that MCP does not know are left to the client.
@@ -102,6 +109,16 @@ impl Identity {
             "roots/list" => self.declares("roots"),
             _ => true,
         }
+    }
+
+    /// Whether this can be put to the client in its era: a modern one is asked by results, in which
+    /// MCP has three questions and no more (MCP 2026-07-28 § Multi Round-Trip Requests).
+    #[must_use]
+    pub fn can_be_put(&self, request: &Message, client: Era) -> bool {
+        let is_question = QUESTIONS
+            .iter()
+            .any(|(method, _)| *method == request.method());
+        (client == Era::Legacy || is_question) && self.can_answer(request)
     }
 
     /// Whether the client can be sent to a URL, or shown a form. One that names neither mode knows

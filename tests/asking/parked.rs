@@ -189,3 +189,30 @@ async fn a_question_that_is_cancelled_while_its_call_is_parked_needs_no_answer()
     assert_eq!(answer["result"]["heard"], "accept", "{answer}");
     assert_eq!(server.responses().len(), 1);
 }
+
+#[tokio::test]
+async fn a_handle_leads_back_to_the_server_that_asked_though_others_may_know_the_resource() {
+    // Neither lists it, so the first one is asked first.
+    let without = upstream::legacy()
+        .capabilities(r#"{"resources":{}}"#)
+        .answers("resources/read", |request| {
+            let id = String::from_utf8(request.id_bytes().unwrap()).unwrap();
+            let error = r#"{"code":-32002,"message":"not here"}"#;
+            format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#).into()
+        });
+    let with = upstream::legacy().capabilities(r#"{"resources":{}}"#);
+    let with = with.on_request("resources/read", |call| async move {
+        call.ask("1", "elicitation/create", FORM).await;
+        br#"{"contents":[]}"#.to_vec()
+    });
+    let (without, with) = (without.start().await, with.start().await);
+    let proxy = proxy::new().upstream("a", &without).upstream("b", &with);
+    let mut client = modern_client(proxy).await;
+    let params = json!({"uri": "x://y"});
+    let id = client.send_ask("resources/read", params.clone()).await;
+    let (state, questions) = required(&client.answer_to(&id.to_string()).await);
+    let back = retry(params, &state, accept(&questions));
+    let answer = client.ask("resources/read", back).await;
+    assert_eq!(answer["result"]["contents"], json!([]), "{answer}");
+    assert_eq!(without.asks("resources/read").len(), 1);
+}

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::helpers::{ACCEPTED, FORM, PLACES, asking, everything, legacy_client, to_ask, value};
 use crate::support::gate::Gate;
 use crate::support::proxy::{self, call_line};
-use crate::support::raw::Reply;
+use crate::support::raw::{Reply, Request};
 use crate::support::upstream;
 
 /// Shorter than the time that a person is given below.
@@ -128,4 +128,32 @@ async fn a_call_goes_out_although_the_standalone_stream_is_never_answered() {
     client.answer(&ask, ACCEPTED).await;
     let answer = client.response(call).await;
     assert!(answer["result"].is_object(), "{answer}");
+}
+
+#[tokio::test]
+async fn a_question_that_nobody_answers_excuses_no_other_call() {
+    let server = upstream::legacy()
+        .tool("ask")
+        .tool("silent")
+        .on_call(|call| async move {
+            if call.request.tool() == "ask" {
+                call.voice().ask("1", "elicitation/create", FORM).await;
+            }
+            call.cancelled().await;
+            br#"{"content":[]}"#.to_vec()
+        });
+    let server = server.start().await;
+    let proxy = proxy::new().upstream("a", &server);
+    let mut client = legacy_client(proxy.extra("a", json!({"timeout": SHORT}))).await;
+    let asked = client.send_call("ask", json!({})).await;
+    client.incoming_line("elicitation/create").await;
+    client
+        .notify("notifications/cancelled", json!({"requestId": asked}))
+        .await;
+    let silent = client.call("silent", json!({})).await;
+    assert_eq!(silent["error"]["code"], -31003, "{silent}");
+    // The server learns that nobody waits any more.
+    let gave_up =
+        |told: &Request| String::from_utf8_lossy(&told.body).contains("no answer in time");
+    server.told("a cancellation", gave_up).await;
 }

@@ -7,6 +7,7 @@ mod asking;
 mod cancelled;
 mod declared;
 mod listing;
+mod parked;
 mod relayed;
 mod required;
 mod sdk;

@@ -104,6 +104,24 @@ impl Errands {
         self.creating.load(Ordering::Relaxed) > 0
     }
 
+    /// Goes on with a task whose call was parked.
+    pub(in crate::router) fn resume<'a>(
+        &'a self,
+        serial: u64,
+        tasks: &'a TaskTracker,
+    ) -> Running<'a> {
+        Running {
+            errands: self,
+            serial,
+            tasks,
+        }
+    }
+
+    /// One of them, to be cancelled by whoever asks.
+    pub(in crate::router) fn take(&self, serial: u64) -> Option<Errand> {
+        self.running().remove(&serial)
+    }
+
     /// All of them, to be cancelled by whoever asks.
     pub(in crate::router) fn drain(&self) -> Vec<Errand> {
         self.running().drain().map(|(_, errand)| errand).collect()
@@ -117,15 +135,27 @@ impl Errands {
 /// A task that is being followed. Dropped before its end, as when the client cancels the call,
 /// it is cancelled.
 #[derive(Debug)]
-pub(super) struct Running<'a> {
+pub(in crate::router) struct Running<'a> {
     errands: &'a Errands,
     serial: u64,
     tasks: &'a TaskTracker,
 }
 
 impl Running<'_> {
+    /// By which it is known.
+    pub(super) fn serial(&self) -> u64 {
+        self.serial
+    }
+
+    /// Its call is parked: it is left to who goes on with that. By what it is known then comes back.
+    pub(in crate::router) fn parked(self) -> u64 {
+        let serial = self.serial;
+        std::mem::forget(self);
+        serial
+    }
+
     /// The task has ended by itself.
-    pub(super) fn ended(self) {
+    pub(in crate::router) fn ended(self) {
         self.errands.running().remove(&self.serial);
     }
 }

@@ -38,6 +38,7 @@ struct Followed<'a> {
     call: &'a Relayed,
     upstream: &'a Upstream,
     era: Era,
+    errand: u64,
 }
 
 /// How far a task is with what it asks.
@@ -68,13 +69,20 @@ impl Router {
             call,
             upstream,
             era,
+            errand: running.serial(),
         };
         let (mut input, mut failures) = (Input::new(), 0);
         loop {
             sleep(pause(&task, failures)).await;
             match self.look(&followed, &task, &mut input).await {
                 Ok(Seen::Answer(answer)) => {
-                    running.ended();
+                    let wants_input =
+                        input::result_type(&answer).as_deref() == Some("input_required");
+                    match wants_input && era == Era::Legacy {
+                        // What it asks has parked the call, which goes on with the task.
+                        true => _ = running.parked(),
+                        false => running.ended(),
+                    }
                     return Ok(answer);
                 }
                 Ok(Seen::Refusal(answer)) => return Ok(answer),
@@ -200,7 +208,9 @@ impl Router {
         let message = extension::about(&call.message, method, &task.quoted, input);
         let broken = || TransportError::TaskLost("its id cannot be sent".to_owned());
         let message = message.ok_or_else(|| upstream.error(method, broken()))?;
-        let answer = self.ask(&call.with(message), &target, upstream).await?;
+        let mut about = call.with(message);
+        about.errand = Some(followed.errand);
+        let answer = self.ask(&about, &target, upstream).await?;
         answer.response(&target, upstream)
     }
 }

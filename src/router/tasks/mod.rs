@@ -23,7 +23,7 @@ use crate::upstream::{Live, Upstream};
 use crate::wire::splice::decode;
 use crate::wire::{Era, Message};
 
-pub(super) use errand::{Errand, Errands};
+pub(super) use errand::{Errand, Errands, Running};
 pub(super) use extension::declare;
 pub(super) use owners::Owners;
 pub(super) use task::{AsTask, Task};

@@ -142,6 +142,8 @@ impl Builder {
         R: Future<Output = Vec<u8>> + Send + 'static,
     {
         let in_steps: Arc<AnswerInSteps> = Arc::new(move |call| Box::pin(answer(call)));
+        // Of several answers to one method the last counts.
+        self.answers.remove(method);
         self.in_steps.insert(method.to_owned(), in_steps);
         self
     }
