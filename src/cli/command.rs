@@ -89,7 +89,7 @@ impl Connections {
         let changed: Arc<Notify> = changed;
         let upstream = Upstream::new(0, upstream, clients, authorizer, limit, changed);
         let (tasks, cancel) = (&self.around.tasks, self.cancel.clone());
-        upstream.start(Arc::default(), Arc::new(Unheard), tasks, cancel);
+        upstream.start(&Arc::default(), Arc::new(Unheard), tasks, cancel);
         upstream
     }
 

@@ -12,7 +12,8 @@ use super::Router;
 use super::asks::{Asker, Entered, written};
 use super::bridge::{self, input};
 use super::inflight::{Key, is_same, progress_token};
-use crate::upstream::{Live, answer_to};
+use crate::upstream::{Live, TransportError, answer_to};
+use crate::wire::outgoing::code;
 use crate::wire::splice::decode;
 use crate::wire::{Era, Line, Message};
 
@@ -93,8 +94,9 @@ impl Router {
             None => debug!("ignoring a response to what nobody asked"),
             Some(Asker::Call(waiting)) => drop(waiting.send(response.clone())),
             Some(Asker::Upstream { live, id, .. }) => {
-                let body = Line::with_id(response, id).into_bytes();
-                self.answer_upstream(&live, body);
+                let body = Line::with_id(response, id.clone()).into_bytes();
+                self.tasks
+                    .spawn(async move { deliver(&live, &id, body).await });
             }
         }
     }
@@ -164,6 +166,20 @@ impl Router {
     pub(super) fn refuse_upstream(&self, live: &Arc<Live>, request: &Message) {
         debug!(method = %request.method(), "refusing what the upstream asks");
         self.answer_upstream(live, answer_to(request));
+    }
+}
+
+/// Brings an upstream the client's answer to its request. One that the upstream refuses is no answer,
+/// and the upstream would wait for another: it gets an error.
+pub(super) async fn deliver(live: &Live, id: &[u8], answer: Bytes) -> Result<(), TransportError> {
+    match live.notify(answer).await {
+        Err(TransportError::Status { status, .. }) if status.is_client_error() => {
+            debug!(%status, "the upstream refused the client's answer");
+            let text = "the client's answer was refused";
+            let error = Line::error(id, code::INTERNAL_ERROR, text, &serde_json::Value::Null);
+            live.notify(error.into_bytes()).await
+        }
+        other => other.inspect_err(|error| debug!(%error, "could not answer the upstream")),
     }
 }
 

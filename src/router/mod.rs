@@ -151,7 +151,7 @@ impl Router {
         debug!(client = identity.client_info(), "connecting");
         for upstream in &self.upstreams {
             let events = Arc::new(events::Relay::new(self));
-            upstream.start(identity.clone(), events, &self.tasks, self.cancel.clone());
+            upstream.start(&identity, events, &self.tasks, self.cancel.clone());
         }
         self.tasks.spawn(self.clone().announce());
     }
@@ -238,6 +238,10 @@ impl Router {
     /// The client opens a session: what it says of itself holds for all its legacy requests.
     pub fn open_session(&self, initialize: &Message) {
         self.client.open_session(initialize);
+        let client = self.client.session();
+        for upstream in &self.upstreams {
+            upstream.adopt(&client);
+        }
         self.upstreams.iter().for_each(|it| it.set_level(None));
     }
 

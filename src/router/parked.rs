@@ -209,8 +209,8 @@ impl Parked {
     }
 
     /// Takes the client's answers, each a result as written. What it did not answer remains. The
-    /// responses that the upstream is due come back.
-    pub(super) fn answer(&mut self, retry: &Message) -> Vec<Bytes> {
+    /// responses that the upstream is due come back, each with its id.
+    pub(super) fn answer(&mut self, retry: &Message) -> Vec<(Bytes, Bytes)> {
         let responses = retry.param("inputResponses");
         let responses = responses.as_ref().map(Member::value).unwrap_or_default();
         let (mut due, mut declined) = (Vec::new(), false);
@@ -228,7 +228,7 @@ impl Parked {
                 question
                     .id
                     .as_ref()
-                    .map(|id| input::response(id, result.clone())),
+                    .map(|id| (id.clone(), input::response(id, result.clone()))),
             );
             false
         });

@@ -13,6 +13,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
+use super::asking::deliver;
 use super::bridge::{self, Target};
 use super::inflight::Sent;
 use super::parked::{Parked, Purpose, Question};
@@ -21,7 +22,7 @@ use super::relayed::Relayed;
 use super::tasks::Running;
 use super::under_way::Followed;
 use super::{Router, failure, success};
-use crate::upstream::Upstream;
+use crate::upstream::{TransportError, Upstream};
 use crate::wire::outgoing::code;
 use crate::wire::splice::decode;
 use crate::wire::{Era, Kind, Message};
@@ -143,8 +144,9 @@ impl Router {
         let Some(mut parked) = self.unpark(request, handle).await else {
             return Ok(Answer::Response(unknown_state()));
         };
-        let lost = |cause, heard| Lost {
-            error: upstream.error(&target.method, cause),
+        // However it is lost: the call has begun.
+        let lost = |cause: TransportError, heard| Lost {
+            error: upstream.error(&target.method, cause.under_way()),
             heard,
         };
         if let Some(way) = &mut parked.way {
@@ -161,8 +163,8 @@ impl Router {
             self.inflight.rename(&request.key, given, known);
         }
         if let Some((live, _)) = parked.sent() {
-            for response in due {
-                let told = live.notify(response).await;
+            for (id, response) in due {
+                let told = deliver(&live, &id, response).await;
                 told.map_err(|cause| lost(cause, true))?;
             }
         }

@@ -44,14 +44,19 @@ impl Upstream {
     ) -> Result<Call, UpstreamError> {
         let mut side;
         let mut session = self;
-        let (mut gone, mut logins) = (0, 0);
+        let (mut after, mut gone, mut logins) = (0, 0, 0);
         loop {
-            let (cause, generation) = match session.live_after(gone).await {
+            let (cause, generation) = match session.live_after(after).await {
                 Err(cause) => (cause, None),
+                Ok(live) if !live.serves(identity) && session.will_serve(identity) => {
+                    // It is about to be replaced by one that does.
+                    after = live.generation;
+                    continue;
+                }
                 Ok(live) if !session.shared.is_side && !live.serves(identity) => {
                     side = self.side_session(identity);
                     session = &side;
-                    gone = 0;
+                    (after, gone) = (0, 0);
                     continue;
                 }
                 Ok(live) => {
@@ -66,7 +71,7 @@ impl Upstream {
             match (&cause, generation) {
                 (TransportError::SessionExpired, Some(generation)) if gone == 0 => {
                     debug!("the session is gone; asking for a new one");
-                    gone = generation;
+                    (after, gone) = (generation, generation);
                     session.shared.expired.send_replace(gone);
                 }
                 (TransportError::SignIn(error), _)
@@ -83,6 +88,10 @@ impl Upstream {
                 _ => return Err(self.error(method, cause)),
             }
         }
+    }
+
+    fn will_serve(&self, identity: &Identity) -> bool {
+        self.shared.identity.borrow().shares_session(identity)
     }
 
     /// Waits a while for the person who is about to sign in, and says what came of it, if anything did.

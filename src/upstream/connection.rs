@@ -51,7 +51,6 @@ pub trait Events: Send + Sync + std::fmt::Debug {
 
 pub(super) struct Connection {
     pub(super) shared: Arc<Shared>,
-    pub(super) identity: Arc<Identity>,
     pub(super) events: Arc<dyn Events>,
 }
 
@@ -63,10 +62,11 @@ impl Connection {
         let authorizer = self.shared.authorizer.as_ref();
         for attempt in 1.. {
             let mark = authorizer.map(|authorizer| authorizer.mark());
+            let identity = self.shared.identity.borrow().clone();
             self.publish(State::Connecting { alive: false });
             let made = tokio::select! {
                 () = cancel.cancelled() => break,
-                made = self.connect(attempt) => made,
+                made = self.connect(&identity, attempt) => made,
             };
             // One that fails at its listing was never up, and is not tried without a pause.
             let listed = *self.shared.listed.borrow();
@@ -77,6 +77,10 @@ impl Connection {
                 },
                 Err(cause) => (cause, false),
             };
+            if self.is_superseded(&identity) && matches!(cause, TransportError::SessionExpired) {
+                debug!("opening a session for what the client declares now");
+                continue;
+            }
             if was_up {
                 backoff = Backoff::default();
                 if matches!(cause, TransportError::SessionExpired) {
@@ -113,14 +117,34 @@ impl Connection {
         self.shared.changed.notify_one();
     }
 
-    async fn connect(&self, generation: u64) -> Result<Connected, TransportError> {
+    /// Whether the client has declared something else since it was this one.
+    fn is_superseded(&self, identity: &Identity) -> bool {
+        !identity.shares_session(&self.shared.identity.borrow())
+    }
+
+    /// Waits until the client declares something else, and closes the session that was for the other.
+    async fn superseded(&self, live: &Live) {
+        let mut identity = self.shared.identity.subscribe();
+        let is_other = |identity: &Arc<Identity>| !live.identity.shares_session(identity);
+        // Fails never: the sender lives as long as we do.
+        let waited = identity.wait_for(is_other).await.map(drop);
+        if waited.is_ok() {
+            live.transport.close().await;
+        }
+    }
+
+    async fn connect(
+        &self,
+        identity: &Arc<Identity>,
+        generation: u64,
+    ) -> Result<Connected, TransportError> {
         let config = &self.shared.config;
         let client = self.shared.clients.get(config.url.as_url()).await;
         let client = client.map_err(|e| TransportError::Connect(chain(&e)))?;
         let alive = || self.publish(State::Connecting { alive: true });
         let handshake = Handshake {
             choice: config.transport,
-            identity: &self.identity,
+            identity,
             generation,
             alive: &alive,
         };
@@ -150,6 +174,7 @@ impl Connection {
             _ = expired.wait_for(|generation| *generation == live.generation) => {
                 Some(TransportError::SessionExpired)
             }
+            () = self.superseded(&live) => Some(TransportError::SessionExpired),
         };
         self.shared.wanted.begin(0);
         self.events.ended(&live);
@@ -174,15 +199,29 @@ impl Connection {
             "connected"
         );
         self.publish_listing(listing);
+        let mut backoff = Backoff::default();
         loop {
-            self.shared.relist.notified().await;
+            if backoff.failures == 0 {
+                self.shared.relist.notified().await;
+            }
             match Listing::fetch(live).await {
                 Ok(listing) => {
                     debug!(tools = listing.tools.len(), "listed again");
                     self.publish_listing(listing);
+                    backoff = Backoff::default();
                 }
                 Err(error @ TransportError::SessionExpired) => return Err(error),
-                Err(error) => warn!(%error, "listing failed; the last one stays"),
+                Err(error) => {
+                    let delay = backoff.next(&error);
+                    match backoff.failures {
+                        1 => warn!(%error, retry_in = ?delay, "listing failed; the last one stays"),
+                        _ => debug!(%error, retry_in = ?delay, "listing failed again"),
+                    }
+                    tokio::select! {
+                        () = self.shared.relist.notified() => {}
+                        () = sleep(delay) => {}
+                    }
+                }
             }
         }
     }

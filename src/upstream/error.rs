@@ -126,6 +126,15 @@ impl TransportError {
         }
     }
 
+    /// The same for a request that has begun to run: nobody can tell any more that it has not.
+    #[must_use]
+    pub fn under_way(self) -> Self {
+        match self.outcome() {
+            Outcome::NotRun => Self::Interrupted(self.to_string()),
+            Outcome::Unknown => self,
+        }
+    }
+
     /// What became of the request.
     #[must_use]
     pub fn outcome(&self) -> Outcome {

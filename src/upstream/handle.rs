@@ -69,6 +69,8 @@ pub(super) struct Shared {
     pub(super) expired: watch::Sender<u64>,
     /// How much it is to log for the client's session: one for it and its side sessions.
     pub(super) level: Arc<SessionLevel>,
+    /// Whom its connection speaks for.
+    pub(super) identity: watch::Sender<Arc<Identity>>,
     /// What its tasks are started with, once they are.
     pub(super) home: OnceLock<Home>,
     /// Sessions for clients that the main one does not serve.
@@ -103,6 +105,7 @@ impl Shared {
             relist: Notify::new(),
             expired: watch::Sender::new(0),
             level: Arc::default(),
+            identity: watch::Sender::default(),
             home: OnceLock::new(),
             sides: Mutex::default(),
             is_side: false,
@@ -131,7 +134,7 @@ impl Upstream {
     /// Starts the task that keeps it connected until `cancel`.
     pub fn start(
         &self,
-        identity: Arc<Identity>,
+        identity: &Arc<Identity>,
         events: Arc<dyn Events>,
         tasks: &TaskTracker,
         cancel: CancellationToken,
@@ -144,15 +147,25 @@ impl Upstream {
         self.begin(self.shared.home.get_or_init(|| home), identity, cancel);
     }
 
-    pub(super) fn begin(&self, home: &Home, identity: Arc<Identity>, cancel: CancellationToken) {
+    pub(super) fn begin(&self, home: &Home, identity: &Arc<Identity>, cancel: CancellationToken) {
         let side = self.shared.is_side.then_some(true);
         let span = info_span!("upstream", name = %self.shared.config.name, side);
+        self.adopt(identity);
         let connection = Connection {
             shared: self.shared.clone(),
-            identity,
             events: home.events.clone(),
         };
         home.tasks.spawn(connection.run(cancel).instrument(span));
+    }
+
+    /// Has it connected for this client, anew if it was for one that declares something else: what a
+    /// server lists may depend on that.
+    pub fn adopt(&self, identity: &Arc<Identity>) {
+        self.shared.identity.send_if_modified(|current| {
+            let is_other = !current.shares_session(identity);
+            *current = identity.clone();
+            is_other
+        });
     }
 
     /// Its configuration.

@@ -78,7 +78,7 @@ impl Upstream {
         let cancel = home.map_or_else(CancellationToken::new, |home| home.cancel.child_token());
         if let Some(home) = home {
             debug!(upstream = %main.config.name, "opening a session for another client's capabilities");
-            upstream.begin(home, identity.clone(), cancel.clone());
+            upstream.begin(home, identity, cancel.clone());
         }
         SideSession {
             identity: identity.clone(),

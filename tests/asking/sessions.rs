@@ -2,6 +2,8 @@
 //! without being asked.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
@@ -229,4 +231,40 @@ async fn what_modern_servers_hear_of_a_legacy_client_has_no_words_of_its_era() {
     let declared = &meta["io.modelcontextprotocol/clientCapabilities"];
     assert_eq!(declared["roots"], json!({}));
     assert_eq!(declared["elicitation"], everything()["elicitation"]);
+}
+
+#[tokio::test]
+async fn what_is_listed_follows_what_a_client_declares_in_its_handshake() {
+    let can_ask = Arc::new(AtomicBool::new(false));
+    let (declared, asks) = (can_ask.clone(), can_ask);
+    let server = upstream::legacy()
+        .tool("work")
+        .guarded(move |request| {
+            if request.is("initialize") {
+                let capabilities = &request.json()["params"]["capabilities"];
+                declared.store(capabilities["elicitation"].is_object(), Ordering::Relaxed);
+            }
+            std::future::ready(None)
+        })
+        .answers("tools/list", move |_| {
+            let asking = format!(",{}", upstream::tool("ask"));
+            let more = if asks.load(Ordering::Relaxed) {
+                &*asking
+            } else {
+                ""
+            };
+            format!(r#"{{"tools":[{}{more}]}}"#, upstream::tool("work")).into()
+        });
+    let server = server.start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    let listed = client.modern("tools/list", json!({})).await;
+    assert_eq!(listed["result"]["tools"].as_array().unwrap().len(), 1);
+    client.initialize_with(everything()).await;
+    client.wait_for_tools(&["work", "ask"]).await;
+    // The session that was for nobody has ended.
+    server
+        .raw
+        .wait_for(|request| request.method == "DELETE")
+        .await;
+    assert_eq!(server.asks("initialize").len(), 2);
 }

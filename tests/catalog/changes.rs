@@ -1,10 +1,12 @@
 //! Changes of an upstream's tools reach the client: once each, and only if it would see one.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::{Value, json};
 
 use crate::kinds;
 use crate::support::json::text_of;
-use crate::support::raw::Request;
+use crate::support::raw::{Reply, Request};
 use crate::support::{proxy, upstream};
 
 const CHANGED: &str = "notifications/tools/list_changed";
@@ -166,4 +168,23 @@ async fn a_client_that_has_not_listed_yet_is_not_told_of_changes() {
     client.wait_for_tools(&["find"]).await;
     let told = told(&client);
     assert!(told <= 1, "told {told} times");
+}
+
+#[tokio::test]
+async fn a_list_that_could_not_be_read_is_read_again() {
+    for (kind, server) in kinds() {
+        let lists = AtomicUsize::new(0);
+        let server = server.tool("search").intercept(move |request| {
+            let fails = list(request) && lists.fetch_add(1, Ordering::Relaxed) == 1;
+            fails.then(|| Reply::status(503))
+        });
+        let server = server.start().await;
+        let mut client = proxy::new().upstream("a", &server).start().await;
+        client.initialize().await;
+        client.wait_for_tools(&["search"]).await;
+        server.set_tools([upstream::tool("find").as_str()]);
+        server.list_changed().await;
+        client.notification(CHANGED).await;
+        assert_eq!(client.tool_names().await, ["find"], "{kind}");
+    }
 }
