@@ -45,7 +45,7 @@ impl Events for Relay {
                     live.callers.tell(&message);
                     router.withdraw(&live, &message).await;
                 }
-                "notifications/message" => router.hear_log(&live, &message).await,
+                "notifications/message" => router.hear_log(upstream, &live, &message).await,
                 _ => router.hear(upstream, message.clone()).await,
             }
         })

@@ -100,14 +100,19 @@ impl Router {
     }
 
     /// Passes on a log that came outside any request: to a session, or as long as a request of a modern
-    /// client is under way that wants it.
-    pub(super) async fn hear_log(&self, live: &Arc<Live>, log: &Message) {
+    /// client is under way that wants it. A server may say it in all its sessions: the client's session
+    /// hears one of them.
+    pub(super) async fn hear_log(&self, upstream: usize, live: &Arc<Live>, log: &Message) {
         let Ok(permit) = self.outbox.reserve().await else {
             return;
         };
         // Nothing awaits from here on: a request that ends no longer wants logs before its answer
         // is queued, so none can follow the answer.
-        let to_session = self.announcements.is_legacy() && self.session_wants(log);
+        let is_heard = || {
+            let upstream = self.upstreams.get(upstream);
+            upstream.is_some_and(|it| it.is_session_of(live, &self.client.session()))
+        };
+        let to_session = self.announcements.is_legacy() && self.session_wants(log) && is_heard();
         let wanted = || live.logs.wanted().is_some_and(|level| reaches(log, level));
         match to_session || wanted() {
             true => permit.send(Line::whole(log.bytes().clone())),

@@ -145,6 +145,13 @@ impl Subscriptions {
         })
     }
 
+    /// Takes out of a listen what no upstream announces.
+    fn limit(&self, place: &Place<'_>, announced: impl Fn(&str) -> bool) {
+        if let Some(listen) = self.lock().listens.get_mut(&place.key) {
+            listen.filter.limit(announced);
+        }
+    }
+
     /// Queues the acknowledgement, or the next thing that came before it. `false` when there is
     /// no more: from then on it hears things as they come.
     fn acknowledge(&self, place: &Place<'_>, wishes: &[Wishes], permit: Permit<'_, Line>) -> bool {

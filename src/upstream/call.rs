@@ -123,6 +123,10 @@ impl Upstream {
         let mut state = self.shared.state.subscribe();
         let seen = match &*state.borrow() {
             State::Ready(live) if live.generation > generation => return Ok(live.clone()),
+            State::Down {
+                cause: TransportError::ShuttingDown,
+                ..
+            } => return Err(TransportError::ShuttingDown),
             State::Down { attempt, .. } => *attempt,
             _ => 0,
         };

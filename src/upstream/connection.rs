@@ -110,6 +110,11 @@ impl Connection {
                 () = sleep(delay) => {}
             }
         }
+        // Nobody is to wait for another connection. Who watches all upstreams ends by itself.
+        self.shared.state.send_replace(State::Down {
+            cause: TransportError::ShuttingDown,
+            attempt: u64::MAX,
+        });
     }
 
     fn publish(&self, state: State) {

@@ -2,6 +2,7 @@
 //! in `initialize`; a client that declares something else gets a session of its own.
 
 use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -9,12 +10,17 @@ use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use super::connection::Events;
-use super::handle::{Shared, Upstream};
+use super::handle::{Shared, State, Upstream};
 use super::identity::Identity;
+use super::live::Live;
 
 /// How many sessions an upstream has beside its main one. When one more is needed, the one that was
-/// used longest ago ends: hardly any client declares more than two different things.
+/// used longest ago ends, of those that nobody uses now: hardly any client declares more than two
+/// different things.
 const MAX_SIDE_SESSIONS: usize = 4;
+
+/// How long a session beside the main one may be unused. Longer, and it ends when next one is asked for.
+const MAX_IDLE: Duration = Duration::from_secs(600);
 
 /// What the tasks of an upstream are started with.
 #[derive(Debug, Clone)]
@@ -30,6 +36,22 @@ pub(super) struct SideSession {
     identity: Arc<Identity>,
     upstream: Upstream,
     cancel: CancellationToken,
+    /// When it was last seen to be used.
+    used: Instant,
+}
+
+impl SideSession {
+    /// Whether a request is under way in it, or about to be.
+    fn is_busy(&self) -> bool {
+        let shared = &self.upstream.shared;
+        let live_is_held = match &*shared.state.borrow() {
+            // By the state, and by the connection's task.
+            State::Ready(live) => Arc::strong_count(live) > 2,
+            _ => false,
+        };
+        // By us, and by the connection's task. Others get theirs while the list is locked.
+        live_is_held || Arc::strong_count(shared) > 2
+    }
 }
 
 impl Upstream {
@@ -43,19 +65,33 @@ impl Upstream {
         let serving = sides
             .iter()
             .position(|side| side.identity.shares_session(identity));
-        let side = match serving {
+        let mut side = match serving {
             Some(found) => sides.remove(found),
             None => self.open_side(identity),
         };
+        let now = Instant::now();
+        side.used = now;
         let upstream = side.upstream.clone();
         // The one used last stands last.
         sides.push(side);
-        if sides.len() > MAX_SIDE_SESSIONS {
-            let oldest = sides.remove(0);
-            debug!(upstream = %self.config().name, "ending the side session used longest ago");
-            oldest.cancel.cancel();
-        }
+        self.end_unused(&mut sides, now);
         upstream
+    }
+
+    /// Ends the sessions that were unused for too long, and the one unused for longest if there are too many.
+    fn end_unused(&self, sides: &mut Vec<SideSession>, now: Instant) {
+        let busy = sides.iter_mut().filter(|side| side.is_busy());
+        busy.for_each(|side| side.used = now);
+        let surplus = sides.len() > MAX_SIDE_SESSIONS;
+        let unused = sides.iter().position(|side| side.used < now);
+        let oldest = unused
+            .filter(|_| surplus)
+            .map(|oldest| sides.remove(oldest));
+        let idle = sides.extract_if(.., |side| now.duration_since(side.used) > MAX_IDLE);
+        for side in oldest.into_iter().chain(idle) {
+            debug!(upstream = %self.config().name, "ending a side session that nobody uses");
+            side.cancel.cancel();
+        }
     }
 
     fn open_side(&self, identity: &Arc<Identity>) -> SideSession {
@@ -84,6 +120,7 @@ impl Upstream {
             identity: identity.clone(),
             upstream,
             cancel,
+            used: Instant::now(),
         }
     }
 
@@ -97,5 +134,16 @@ impl Upstream {
             .unwrap_or_else(PoisonError::into_inner);
         let sides = sides.iter().map(|side| side.upstream.clone());
         std::iter::once(self.clone()).chain(sides).collect()
+    }
+
+    /// Whether what the server says in this session is for the client of this identity: the session that
+    /// serves it, and the main one as long as none does.
+    #[must_use]
+    pub fn is_session_of(&self, live: &Arc<Live>, client: &Arc<Identity>) -> bool {
+        let mut ready = self.sessions().into_iter().filter_map(|it| it.ready());
+        match ready.find(|ready| ready.serves(client)) {
+            Some(serving) => Arc::ptr_eq(&serving, live),
+            None => self.ready().is_some_and(|main| Arc::ptr_eq(&main, live)),
+        }
     }
 }

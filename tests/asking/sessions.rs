@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::{Value, json};
 
 use crate::helpers::{FORM, everything, legacy_before};
+use crate::support::gate::Gate;
 use crate::support::json::bytes_of;
 use crate::support::proxy::{self, Client};
 use crate::support::raw::Request;
@@ -134,6 +135,40 @@ async fn the_session_that_was_used_longest_ago_makes_room() {
     assert_eq!(server.asks("initialize").len(), 7);
     let again = sessions_of_calls(&server).pop().unwrap();
     assert_ne!(again, sessions[2]);
+}
+
+#[tokio::test]
+async fn a_session_in_use_makes_room_for_none() {
+    let gate = Gate::closed();
+    let held = gate.clone();
+    let server = upstream::legacy().tool("echo").tool("hold");
+    let server = server.on_call(move |call| {
+        let held = held.clone();
+        async move {
+            if call.request.json()["params"]["name"] == "hold" {
+                held.passed().await;
+            }
+            br#"{"content":[]}"#.to_vec()
+        }
+    });
+    let server = server.start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    let declaring = |number: usize| json!({"experimental": {number.to_string(): {}}});
+    client.declare(declaring(0));
+    client.modern("tools/call", json!({"name": "echo"})).await;
+    client.declare(declaring(1));
+    let holding = client.send_call("hold", json!({})).await;
+    server.wait_for_calls(2).await;
+    for number in 2..6 {
+        let declared = declaring(number).to_string();
+        call_as(&mut client, &format!("1{number}"), &declared).await;
+    }
+    let deleted = server.raw.wait_for(|it| it.method == "DELETE").await;
+    let sessions = sessions_of_calls(&server);
+    assert_eq!(deleted.header("mcp-session-id"), Some(&*sessions[2]));
+    gate.open();
+    let answer = client.response(holding).await;
+    assert!(answer["result"].is_object(), "{answer}");
 }
 
 #[tokio::test]

@@ -153,3 +153,30 @@ async fn a_parked_call_wants_none_until_its_client_is_back() {
     assert_eq!(answer["result"]["resultType"], "complete", "{answer}");
     assert_eq!(logs_since(&client, 0).len(), 1);
 }
+
+#[tokio::test]
+async fn a_log_that_is_said_in_all_sessions_is_heard_once() {
+    let server = silent(upstream::legacy()).tool("wait");
+    let server = server.on_call(|call| async move {
+        call.aside().await;
+        br#"{"content":[]}"#.to_vec()
+    });
+    let server = server.start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    client.declare(json!({}));
+    client.modern("server/discover", json!({})).await;
+    let main = server.voice().await;
+    // What it declares now, the main session does not have.
+    client.initialize_with(json!({"roots": {}})).await;
+    main.send(log(&text("info", "before"))).await;
+    client.notification("notifications/message").await;
+    client.call("wait", json!({})).await;
+    let side = server.voice().await;
+    for voice in [&main, &side] {
+        voice.send(log(&text("info", "in all"))).await;
+        voice.read().await;
+    }
+    client.request("ping", json!({})).await;
+    let expected = [text("info", "before"), text("info", "in all")];
+    assert_eq!(logs_since(&client, 0), expected);
+}

@@ -8,8 +8,8 @@ use crate::support::proxy::{self, call_line};
 use crate::support::raw::Request;
 use crate::support::upstream::{self, Builder};
 use crate::{
-    ACKNOWLEDGED, PROMPTS, RESOURCES, TAG, TOOLS, UPDATED, expected, listen, listen_line, listens,
-    modern, of, serving, subscribes, update, updates,
+    ACKNOWLEDGED, ALL, PROMPTS, RESOURCES, TAG, TOOLS, UPDATED, expected, listen, listen_line,
+    listens, modern, of, serving, subscribes, update, updates,
 };
 
 #[tokio::test]
@@ -219,4 +219,20 @@ async fn a_modern_server_is_heard_while_its_subscription_is_changed() {
     update(&server, "x://1").await;
     client.notification(UPDATED).await;
     assert_eq!(updates(&client), expected([("x://1", json!(2))]));
+}
+
+#[tokio::test]
+async fn changes_that_no_server_announces_are_not_acknowledged() {
+    let all = r#"{"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true}"#;
+    for (kind, builder) in upstream::kinds() {
+        let without = ALL.replacen(r#""prompts":{"listChanged":true}"#, r#""prompts":{}"#, 1);
+        assert_ne!(without, ALL);
+        let server = serving(builder(), "x://1").capabilities(&without);
+        let server = server.start().await;
+        let mut client = modern(&server).await;
+        client.tools().await;
+        let honoured = listen(&mut client, "1000", all).await;
+        let expected = json!({"toolsListChanged": true, "resourcesListChanged": true});
+        assert_eq!(honoured, expected, "{kind}");
+    }
 }

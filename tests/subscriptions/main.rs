@@ -9,6 +9,7 @@ mod refusals;
 mod restored;
 mod session;
 mod shared;
+mod sides;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -1,8 +1,12 @@
 //! A connection that was lost and made again has the same subscriptions.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
 use serde_json::json;
 
 use crate::support::proxy::Client;
+use crate::support::raw::Reply;
 use crate::support::upstream::{self, Upstream};
 use crate::{
     TOOLS, UPDATED, expected, listen, listens, modern, of, serving, subscribes, update, updates,
@@ -88,4 +92,47 @@ async fn a_server_that_was_away_is_asked_again() {
         }
         hears_both(kind, &server, &mut client).await;
     }
+}
+
+/// Whether this is one of the requests that fail, of which there are still some.
+fn fails(left: &AtomicUsize, is_one: bool) -> bool {
+    let one_less = |left: usize| left.checked_sub(1);
+    is_one && left.fetch_update(SeqCst, SeqCst, one_less).is_ok()
+}
+
+#[tokio::test]
+async fn a_legacy_server_that_fails_for_now_is_asked_again() {
+    let left = Arc::new(AtomicUsize::new(0));
+    let counted = left.clone();
+    let server = serving(upstream::legacy(), "x://0").intercept(move |request| {
+        fails(&counted, subscribes("x://1")(request)).then(|| Reply::status(503))
+    });
+    let server = server.start().await;
+    let mut client = subscribed(&server).await;
+    left.store(1, SeqCst);
+    server.expire_sessions();
+    server.raw.wait_for_count(3, subscribes("x://1")).await;
+    server.raw.wait_for_count(2, subscribes("x://2")).await;
+    hears_both("legacy", &server, &mut client).await;
+}
+
+#[tokio::test]
+async fn a_modern_server_that_fails_for_now_is_asked_again() {
+    let left = Arc::new(AtomicUsize::new(1));
+    let counted = left.clone();
+    let server = serving(upstream::modern(), "x://0").intercept(move |request| {
+        let error = r#""error":{"code":-32603,"message":"not now"}"#;
+        let fails = fails(&counted, request.is("subscriptions/listen"));
+        let id = String::from_utf8(request.id_bytes()?).unwrap();
+        fails.then(|| Reply::json(format!(r#"{{"jsonrpc":"2.0","id":{id},{error}}}"#)))
+    });
+    let server = server.start().await;
+    let mut client = modern(&server).await;
+    client.tool_names().await;
+    // For its lists, and, beside that, for a resource.
+    server.raw.wait_for_count(2, listens(&[])).await;
+    left.store(1, SeqCst);
+    let acknowledged = listen(&mut client, "1000", &of(&["x://1"])).await;
+    assert_eq!(acknowledged, json!({"resourceSubscriptions": ["x://1"]}));
+    server.raw.wait_for_count(2, listens(&["x://1"])).await;
 }

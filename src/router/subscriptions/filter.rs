@@ -69,6 +69,13 @@ impl Filter {
         }
     }
 
+    /// Leaves out the changes that no upstream announces, once that is known: what is not supported
+    /// is omitted from the acknowledgement (MCP 2026-07-28 § Subscriptions).
+    pub(super) fn limit(&mut self, announced: impl Fn(&str) -> bool) {
+        self.prompts &= announced("prompts");
+        self.resources &= announced("resources");
+    }
+
     /// Whether it names this resource.
     pub(super) fn has(&self, uri: &str) -> bool {
         self.set.contains(uri)

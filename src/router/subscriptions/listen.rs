@@ -46,6 +46,10 @@ impl Router {
         };
         // Both are held until the client cancels.
         let wishes = self.want(uris).await;
+        if let Some(lives) = self.known() {
+            let announced = |what: &str| lives.iter().any(|live| live.facts.announces(what));
+            self.subscriptions.limit(&place, announced);
+        }
         while let Ok(permit) = self.outbox.reserve().await
             && self.subscriptions.acknowledge(&place, &wishes, permit)
         {}

@@ -1,5 +1,6 @@
-//! `resources/subscribe` and `resources/unsubscribe` of a legacy client. A legacy upstream gets them as
-//! they are; a modern one is told by its own subscription.
+//! `resources/subscribe` and `resources/unsubscribe` of a legacy client. A legacy upstream whose main
+//! session serves the client gets them as they are; all others are subscribed to on our own account,
+//! always in the main session, which is kept subscribed.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use super::{MAX_URIS, Subscriptions, covers};
 use crate::router::Router;
 use crate::router::bridge::Target;
 use crate::router::relayed::Relayed;
-use crate::upstream::{Upstream, Wishes};
+use crate::upstream::{Live, Upstream, Wishes};
 use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};
 
@@ -151,11 +152,11 @@ impl Router {
         upstream: &Upstream,
     ) -> (Line, Option<Wishes>) {
         let uri = asking.uri.clone();
-        let era = match upstream.connected(SUBSCRIBE).await {
-            Ok(live) => live.era,
+        let takes = match upstream.connected(SUBSCRIBE).await {
+            Ok(live) => takes_as_asked(&live, request),
             Err(error) => return (request.answered(upstream, Err(error)), None),
         };
-        if era == Era::Legacy {
+        if takes {
             let mark = upstream.mark();
             let (line, is_taken) = self.pass(request, SUBSCRIBE, upstream).await;
             return (line, is_taken.then(|| upstream.want_as_asked(uri, mark)));
@@ -180,9 +181,10 @@ impl Router {
         };
         let mut refused = None;
         for upstream in who {
-            let is_legacy = upstream.ready().is_some_and(|live| live.era == Era::Legacy);
+            let live = upstream.ready();
+            let takes = live.is_some_and(|live| takes_as_asked(&live, request));
             // A server knows one subscription of ours, which is not to end under the others' hands.
-            if !is_legacy || upstream.wanting(uri) > own {
+            if !takes || upstream.wanting(uri) > own {
                 drop(self.subscriptions.leave(uri));
                 return done(request);
             }
@@ -211,6 +213,11 @@ impl Router {
         let target = Target::read(method, "uri", uri, quoted.as_bytes());
         self.read_from(request, &target, upstream).await
     }
+}
+
+/// Whether the client's own request subscribes the main session, and no other.
+fn takes_as_asked(live: &Live, request: &Relayed) -> bool {
+    live.era == Era::Legacy && live.serves(&request.speaker.identity)
 }
 
 fn done(request: &Relayed) -> Line {

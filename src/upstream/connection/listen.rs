@@ -89,6 +89,9 @@ impl Connection {
                 self.shared.relist.notify_one();
             }
             (Kind::Notification, "notifications/subscriptions/acknowledged") => {}
+            (Kind::Notification, method) if self.shared.is_side && is_for_all(method) => {
+                debug!(method, "heard in the main session");
+            }
             (Kind::Notification, _) => {
                 self.events
                     .notification(self.shared.index, live.clone(), message.clone())
@@ -97,4 +100,12 @@ impl Connection {
             (Kind::Response, _) => debug!("ignoring a response that nobody waits for"),
         }
     }
+}
+
+/// Whether a server may tell each session of its client this: the main session has the lists and the
+/// subscriptions.
+fn is_for_all(method: &str) -> bool {
+    let changed = ["prompts/list_changed", "resources/list_changed"];
+    let told = method.strip_prefix("notifications/");
+    told.is_some_and(|told| changed.contains(&told) || told == "resources/updated")
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::debug;
 
 use super::super::{Backoff, Connection};
@@ -20,6 +20,7 @@ use crate::upstream::live::Live;
 use crate::upstream::transport::error_text;
 use crate::upstream::transport::streamable_http::LISTEN;
 use crate::upstream::wanted::takes_subscriptions;
+use crate::wire::outgoing::code;
 use crate::wire::{Era, Kind, Message};
 
 /// The capabilities whose changes are announced, and how to subscribe to them.
@@ -36,7 +37,7 @@ const ACK_TIMEOUT: Duration = Duration::from_secs(10);
 enum Opened {
     /// It is open, for these resources.
     Acknowledged(Box<Exchange>, HashSet<Box<str>>),
-    /// The server refused it.
+    /// The server refused it, and will again.
     Refused(String),
 }
 
@@ -63,13 +64,14 @@ impl Connection {
         let wanted = &self.shared.wanted;
         let mut book = wanted.watch();
         let (mut stream, mut backoff) = (Stream::default(), Backoff::default());
+        let mut again = Instant::now();
         loop {
             if !takes_subscriptions(&live.facts) {
                 wanted.refuse_missing();
             }
-            let (uris, has_work) = {
+            let (uris, has_work, has_failed) = {
                 let book = book.borrow_and_update();
-                (book.asked(), book.has_work())
+                (book.asked(), book.has_work(), book.has_failed())
             };
             let is_due = stream.exchange.is_none() && !(changes.is_empty() || stream.refuses);
             if has_work && uris.is_empty() && changes.is_empty() {
@@ -83,7 +85,8 @@ impl Connection {
                     Err(gone @ TransportError::SessionExpired) => return gone,
                     Err(error) if stream.exchange.is_some() => {
                         debug!(%error, "the subscription stays as it is");
-                        wanted.keep(&uris);
+                        wanted.postpone(&uris);
+                        again = Instant::now() + backoff.next(&error);
                     }
                     Err(error) => {
                         debug!(%error, "the subscription is down");
@@ -101,6 +104,7 @@ impl Connection {
                     }
                 }
                 _ = book.changed() => {}
+                () = sleep_until(again), if has_failed => wanted.retry(),
             }
         }
     }
@@ -190,7 +194,11 @@ async fn open(live: &Arc<Live>, filter: Map<String, Value>) -> Result<Opened, Tr
         let message = exchange.next().await?;
         match (message.kind(), &*message.method()) {
             (Kind::Response, _) if message.error().is_some() => {
-                return Ok(Opened::Refused(error_text(&message)));
+                let error = error_text(&message);
+                return match is_final(&message) {
+                    true => Ok(Opened::Refused(error)),
+                    false => Err(TransportError::Handshake(error)),
+                };
             }
             (Kind::Response, _) => return Err(TransportError::StreamEnded),
             (_, "notifications/subscriptions/acknowledged") => {
@@ -202,6 +210,16 @@ async fn open(live: &Arc<Live>, filter: Map<String, Value>) -> Result<Opened, Tr
             (_, method) => debug!(method, "ignored before the acknowledgement"),
         }
     }
+}
+
+/// Whether an error says that it will be the same next time.
+fn is_final(refusal: &Message) -> bool {
+    let finals = [
+        code::METHOD_NOT_FOUND,
+        code::INVALID_PARAMS,
+        code::MISSING_CAPABILITY,
+    ];
+    refusal.error_code().is_some_and(|it| finals.contains(&it))
 }
 
 /// The resources that an acknowledgement names.
