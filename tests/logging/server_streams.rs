@@ -163,14 +163,13 @@ async fn a_log_that_is_said_in_all_sessions_is_heard_once() {
     });
     let server = server.start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
-    client.declare(json!({}));
-    client.modern("server/discover", json!({})).await;
-    let main = server.voice().await;
-    // What it declares now, the main session does not have.
     client.initialize_with(json!({"roots": {}})).await;
+    let main = server.voice().await;
     main.send(log(&text("info", "before"))).await;
     client.notification("notifications/message").await;
-    client.call("wait", json!({})).await;
+    // What it declares now, the main session does not have.
+    client.declare(json!({}));
+    client.modern("tools/call", json!({"name": "wait"})).await;
     let side = server.voice().await;
     for voice in [&main, &side] {
         voice.send(log(&text("info", "in all"))).await;

@@ -1,4 +1,4 @@
-//! A client that declares in its handshake what it did not when it probed: it has a session of its own
+//! A client that declares with a request what it did not in its handshake: it has a session of its own
 //! with a legacy server, beside the main one.
 
 use serde_json::json;
@@ -17,11 +17,10 @@ async fn beside() -> (Upstream, Client, [Voice; 2]) {
     });
     let server = server.start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
-    client.declare(json!({}));
-    client.modern("server/discover", json!({})).await;
-    let main = server.voice().await;
     client.initialize_with(json!({"roots": {}})).await;
-    client.call("wait", json!({})).await;
+    let main = server.voice().await;
+    client.declare(json!({}));
+    client.modern("tools/call", json!({"name": "wait"})).await;
     let side = server.voice().await;
     (server, client, [main, side])
 }
@@ -37,7 +36,7 @@ async fn say(client: &mut Client, voices: &[Voice; 2], method: &str, params: &st
 }
 
 #[tokio::test]
-async fn a_subscription_is_of_the_main_session_whoever_asks_for_it() {
+async fn a_subscription_is_made_in_one_session_and_heard_once() {
     let (server, mut client, voices) = beside().await;
     let params = json!({"uri": "x://1"});
     let done = client.request("resources/subscribe", params.clone()).await;
