@@ -5,18 +5,19 @@
 //! A parked call is bound to the request that it was made by, can be taken once, and ends its
 //! upstream's part when the client does not come back in time.
 
+mod guard;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info};
+use tracing::debug;
 
 use super::asking::deliver;
-use super::bridge::{self, Target};
+use super::bridge::Target;
 use super::inflight::Sent;
-use super::parked::{Parked, Purpose, Question};
+use super::parked::{Parked, Purpose};
 use super::relay::{Answer, Lost};
 use super::relayed::Relayed;
 use super::tasks::Running;
@@ -25,7 +26,7 @@ use super::{Router, failure, success};
 use crate::upstream::{TransportError, Upstream};
 use crate::wire::outgoing::code;
 use crate::wire::splice::decode;
-use crate::wire::{Era, Kind, Message};
+use crate::wire::{Era, Message};
 
 /// What a handle begins with, so that it is told from the `requestState` of an upstream.
 const PREFIX: &str = "mcp-manifold:";
@@ -105,7 +106,7 @@ impl Router {
         let mut calls = self.parking.lock();
         if calls.len() >= self.limits.parked_calls {
             drop(calls);
-            self.tasks.spawn(give_up(self.clone(), parked));
+            self.tasks.spawn(guard::give_up(self.clone(), parked));
             return Answer::Response(failure(
                 code::INTERNAL_ERROR,
                 "too many calls wait for the client's input; answer these first, \
@@ -119,7 +120,7 @@ impl Router {
         );
         let claim = CancellationToken::new();
         let (purpose, sent) = (parked.purpose.clone(), parked.sent());
-        let guard = guard(self.clone(), handle.clone(), parked, claim.clone());
+        let guard = guard::hold(self.clone(), handle.clone(), parked, claim.clone());
         // The lock is held, so the guard cannot look for its entry before it is there.
         let guard = self.tasks.spawn(guard);
         let entry = Entry {
@@ -157,16 +158,8 @@ impl Router {
             self.inflight.entrust(&request.key);
             self.errands.resume(errand, &self.tasks)
         });
-        let due = parked.answer(&request.message);
-        let renamed = parked.way.as_ref().and_then(|way| way.renamed(request));
-        if let Some((given, known)) = renamed {
-            self.inflight.rename(&request.key, given, known);
-        }
-        if let Some((live, _)) = parked.sent() {
-            for (id, response) in due {
-                let told = deliver(&live, &id, response).await;
-                told.map_err(|cause| lost(cause, true))?;
-            }
+        if let Err(cause) = self.bring(request, &mut parked).await {
+            return Err(lost(cause, true));
         }
         // With a call that has ended, nobody waits for its answers any more.
         let is_over = parked.way.is_some() && parked.ended.is_some();
@@ -200,6 +193,21 @@ impl Router {
         }
     }
 
+    /// Brings the upstream the answers that it is due.
+    async fn bring(&self, request: &Relayed, parked: &mut Parked) -> Result<(), TransportError> {
+        let due = parked.answer(&request.message);
+        let renamed = parked.way.as_ref().and_then(|way| way.renamed(request));
+        if let Some((given, known)) = renamed {
+            self.inflight.rename(&request.key, given, known);
+        }
+        if let Some((live, _)) = parked.sent() {
+            for (id, response) in due {
+                deliver(&live, &id, response).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Refuses a retry whose `requestState` is none of ours at an upstream that has none: it would
     /// take the retry for a new call.
     pub(super) async fn refuse_foreign_state(
@@ -211,15 +219,6 @@ impl Router {
         state.filter(|_| request.speaker.era == Era::Modern)?;
         let live = upstream.connected(&request.message.method()).await.ok()?;
         (live.era == Era::Legacy).then(unknown_state)
-    }
-
-    /// Takes news of an upstream that came with a parked call, and is of no call.
-    async fn hear_beside(&self, parked: &Parked, news: &Message) -> bool {
-        let upstream = parked.way.as_ref().map(|way| way.upstream);
-        match upstream.and_then(|upstream| self.upstreams.get(upstream)) {
-            Some(upstream) => self.hear_aside(upstream, news).await,
-            None => false,
-        }
     }
 
     async fn unpark(&self, request: &Relayed, handle: &str) -> Option<Parked> {
@@ -239,62 +238,4 @@ pub(super) fn unknown_state() -> Message {
         "no call waits under this `requestState`: it was used, took too long, or belongs to \
          another request; the call may have run: check before you send it again",
     )
-}
-
-/// Holds a call until the client comes back, or has had its time.
-async fn guard(
-    router: Arc<Router>,
-    handle: String,
-    mut parked: Parked,
-    claim: CancellationToken,
-) -> Option<Parked> {
-    let mut patience = std::pin::pin!(sleep(router.limits.input_wait));
-    loop {
-        tokio::select! {
-            biased;
-            () = claim.cancelled() => return Some(parked),
-            () = &mut patience => break,
-            said = parked.next() => match said {
-                Ok(ask) if ask.kind() == Kind::Request && !parked.identity.can_be_put(&ask, Era::Modern) => {
-                    if let Some((live, _)) = parked.sent() {
-                        router.refuse_upstream(&live, &ask);
-                    }
-                }
-                Ok(ask) if ask.kind() == Kind::Request && parked.is_full() => {
-                    if let Some((live, _)) = parked.sent() {
-                        router.answer_upstream(&live, bridge::overloaded(&ask));
-                    }
-                }
-                Ok(news) if news.kind() == Kind::Notification && router.hear_beside(&parked, &news).await => {}
-                said => parked.take(said),
-            },
-        }
-    }
-    // Claimed in the very same moment: then it is the client's.
-    if router.parking.lock().remove(&handle).is_none() {
-        return Some(parked);
-    }
-    info!(
-        subject = parked.purpose.subject(),
-        "the client did not come back; ending its call"
-    );
-    give_up(router, parked).await;
-    None
-}
-
-/// Ends a call's part at its upstream.
-async fn give_up(router: Arc<Router>, parked: Parked) {
-    if let Some(errand) = parked.errand.and_then(|errand| router.errands.take(errand)) {
-        errand.cancel().await;
-    }
-    let Some((live, serial)) = parked.sent() else {
-        return;
-    };
-    let unanswered = parked.questions.iter().filter_map(Question::unanswered);
-    let cancelled = bridge::cancelled_by_us(serial, "the client did not come back");
-    for body in unanswered.chain([cancelled]) {
-        if let Err(error) = live.notify(body).await {
-            debug!(%error, "could not tell the upstream");
-        }
-    }
 }
