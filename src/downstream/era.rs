@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::wire::outgoing::code;
-use crate::wire::splice::decode;
+use crate::wire::splice::{decode, last};
 use crate::wire::version::{
     META_CLIENT_CAPABILITIES, META_CLIENT_INFO, META_VERSION, MODERN, supported,
 };
-use crate::wire::{Era, Message, members};
+use crate::wire::{Era, Message};
 
 /// Methods that the modern era has removed (MCP 2026-07-28 § Changelog).
 const LEGACY_ALONE: [&str; 7] = [
@@ -66,8 +66,7 @@ pub(super) fn era_of(message: &Message) -> Result<Era, Refusal> {
 fn named_era(message: &Message, is_modern: bool) -> Result<Era, Refusal> {
     let meta = message.param("_meta");
     let meta = meta.map(|meta| meta.value()).unwrap_or_default();
-    // Of equal keys most parsers take the last.
-    let member = |key: &str| members(meta).filter(|member| member.key() == key).last();
+    let member = |key: &str| last(meta, key);
     let no_version = || Refusal::lacks(META_VERSION, "a string");
     let Some(version) = member(META_VERSION) else {
         let of_the_era = [META_CLIENT_CAPABILITIES, META_CLIENT_INFO];

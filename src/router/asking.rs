@@ -111,7 +111,7 @@ impl Router {
             return debug!("dropping progress under a token that no upstream gave");
         };
         let body = match given {
-            Some(given) => bridge::under_token(notification, &token, &given),
+            Some(given) => bridge::with_param(notification, "progressToken", &given),
             None => notification.bytes().clone(),
         };
         self.answer_upstream(&live, body);
@@ -124,7 +124,7 @@ impl Router {
         };
         let same = |asked: &Bytes, _| is_same(asked, id.value());
         for serial in self.asks.withdraw(live, same) {
-            let line = bridge::cancelled(notification, written(serial).into_bytes());
+            let line = bridge::with_param(notification, "requestId", written(serial).as_bytes());
             self.send(Line::whole(line)).await;
         }
     }

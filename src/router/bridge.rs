@@ -206,21 +206,13 @@ fn modernised(response: Message, method: &str) -> Result<Message, String> {
     Message::parse(splice.finish()).map_err(|e| e.to_string())
 }
 
-/// `notifications/cancelled` under the id that its receiver knows.
-pub(super) fn cancelled(notification: &Message, id: Vec<u8>) -> Bytes {
+/// A notification with something else in one of its parameters: the id or the token that its
+/// receiver knows.
+pub(super) fn with_param(notification: &Message, key: &str, written: &[u8]) -> Bytes {
     let mut splice = Splice::new(notification.bytes());
-    let member = notification.param("requestId");
+    let member = notification.param(key);
     if let (Some(member), Some(params)) = (member, notification.params_span()) {
-        splice.replace(member.span_from(params.start), id);
-    }
-    splice.finish().into()
-}
-
-/// A progress notification with another token in the place of its own.
-pub(super) fn under_token(notification: &Message, token: &Member<'_>, other: &[u8]) -> Bytes {
-    let mut splice = Splice::new(notification.bytes());
-    if let Some(params) = notification.params_span() {
-        splice.replace(token.span_from(params.start), other.to_vec());
+        splice.replace(member.span_from(params.start), written.to_vec());
     }
     splice.finish().into()
 }

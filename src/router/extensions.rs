@@ -10,26 +10,18 @@ use crate::upstream::Upstream;
 use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};
 
-/// Requests of MCP that are not served: between eras they would have to be translated.
-const OF_MCP: [&str; 4] = ["initialize", "ping", "server/discover", ""];
-
 impl Router {
     /// Begins a request that only an extension knows; its answer goes to the client by itself.
     pub(super) async fn ask_extension(self: &Arc<Self>, message: Message, client: Era) {
         let method = message.method().into_owned();
-        if OF_MCP.contains(&&*method) {
-            return self.refuse_unknown(&message).await;
+        if method.is_empty() {
+            let text = unknown(&method);
+            return self.refuse(&message, code::METHOD_NOT_FOUND, &text).await;
         }
         self.relay(message, client, method, |router, request| async move {
             router.extended(&request).await
         })
         .await;
-    }
-
-    /// Refuses a request that is not known in its era.
-    pub(super) async fn refuse_unknown(&self, message: &Message) {
-        let text = unknown(&message.method());
-        self.refuse(message, code::METHOD_NOT_FOUND, &text).await;
     }
 
     async fn extended(self: &Arc<Self>, request: &Relayed) -> Line {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tokio::task::AbortHandle;
 
 use crate::upstream::Live;
-use crate::wire::splice::decode;
+use crate::wire::splice::{decode, last};
 
 /// An id or token as a key: a string without its escapes, so that `"a"` and `"\u0061"` are one,
 /// anything else as written.
@@ -183,10 +183,7 @@ impl State {
 /// The progress token of a request, as written.
 pub(super) fn progress_token(message: &crate::wire::Message) -> Option<Bytes> {
     let meta = message.param("_meta")?;
-    // Of equal keys most parsers take the last.
-    let token = crate::wire::members(meta.value())
-        .filter(|member| member.key() == "progressToken")
-        .last()?;
+    let token = last(meta.value(), "progressToken")?;
     Some(message.bytes().slice_ref(token.value()))
 }
 

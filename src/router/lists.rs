@@ -10,7 +10,7 @@ use tracing::{debug, warn};
 
 use super::Router;
 use crate::catalog::{Items, Reach, reach};
-use crate::upstream::{Item, Kind, TransportError, Upstream};
+use crate::upstream::{Item, Kind, TransportError, Upstream, UpstreamError};
 use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};
 
@@ -188,14 +188,7 @@ impl Router {
             if !upstream.offers(kind) {
                 return Some(Vec::new());
             }
-            let late = TransportError::Timeout(LIST_TIMEOUT);
-            let items = match timeout(LIST_TIMEOUT, upstream.items(kind)).await {
-                Ok(items) => items,
-                Err(_) => Err(upstream.error(kind.list_method(), late)),
-            };
-            items
-                .inspect_err(|error| warn!(error = %error, "leaving out a listing"))
-                .ok()
+            in_time(upstream, kind.list_method(), upstream.items(kind)).await
         });
         let all = join_all(all).await;
         let is_whole = all.iter().all(Option::is_some)
@@ -211,6 +204,20 @@ impl Router {
         self.listed.set(kind, (items.clone(), is_whole), changes);
         items
     }
+}
+
+/// What an upstream lists, by this method. One that fails or is late is left out, and the log says why.
+pub(super) async fn in_time<T>(
+    upstream: &Upstream,
+    method: &str,
+    listing: impl Future<Output = Result<T, UpstreamError>>,
+) -> Option<T> {
+    let late = |_| upstream.error(method, TransportError::Timeout(LIST_TIMEOUT));
+    let listed = timeout(LIST_TIMEOUT, listing).await.map_err(late);
+    listed
+        .and_then(|listed| listed)
+        .inspect_err(|error| warn!(error = %error, "leaving out a listing"))
+        .ok()
 }
 
 /// The result of a listing. What a modern client may keep of it is nothing: it changes

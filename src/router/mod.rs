@@ -85,7 +85,7 @@ enum Asked {
     Unsubscribe,
     Listen,
     Items(Kind),
-    Task,
+    Task(&'static str),
     Tasks,
     Level,
 }
@@ -101,7 +101,10 @@ impl Asked {
             "resources/subscribe" => Self::Subscribe,
             "resources/unsubscribe" => Self::Unsubscribe,
             "subscriptions/listen" => Self::Listen,
-            "tasks/get" | "tasks/result" | "tasks/cancel" | "tasks/update" => Self::Task,
+            "tasks/get" => Self::Task("tasks/get"),
+            "tasks/result" => Self::Task("tasks/result"),
+            "tasks/cancel" => Self::Task("tasks/cancel"),
+            "tasks/update" => Self::Task("tasks/update"),
             "tasks/list" => Self::Tasks,
             "logging/setLevel" => Self::Level,
             method => Self::Items(Kind::listed_by(method)?),
@@ -169,7 +172,7 @@ impl Router {
             Some(Asked::Unsubscribe) => self.unsubscribe(request, client).await,
             Some(Asked::Listen) => self.listen(request, client).await,
             Some(Asked::Items(kind)) => self.list_items(request, kind, client).await,
-            Some(Asked::Task) => self.ask_about_task(request, client).await,
+            Some(Asked::Task(method)) => self.ask_about_task(request, method, client).await,
             Some(Asked::Tasks) => self.list_tasks(request, client).await,
             Some(Asked::Level) => self.set_level(request, client).await,
             None => self.ask_extension(request, client).await,
@@ -211,7 +214,7 @@ impl Router {
         self.subscriptions.close(&key);
         debug!(id = %String::from_utf8_lossy(id.value()), "cancelled by the client");
         if let Some((live, serial)) = call {
-            let body = bridge::cancelled(notification, serial.to_string().into_bytes());
+            let body = bridge::with_param(notification, "requestId", serial.to_string().as_bytes());
             self.answer_upstream(&live, body);
         }
     }
@@ -241,8 +244,8 @@ impl Router {
         let client = self.client.session();
         for upstream in &self.upstreams {
             upstream.adopt(&client);
+            upstream.set_level(None);
         }
-        self.upstreams.iter().for_each(|it| it.set_level(None));
     }
 
     async fn send(&self, line: Line) {

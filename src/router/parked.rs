@@ -13,7 +13,7 @@ use super::relayed::Relayed;
 use super::under_way::UnderWay;
 use crate::upstream::{Identity, TransportError};
 use crate::wire::outgoing::code;
-use crate::wire::splice::decode;
+use crate::wire::splice::{decode, last};
 use crate::wire::{Kind, Line, Member, Message, members};
 
 /// What a call was for, by which it is known again.
@@ -215,8 +215,7 @@ impl Parked {
         let responses = responses.as_ref().map(Member::value).unwrap_or_default();
         let (mut due, mut declined) = (Vec::new(), false);
         self.questions.retain(|question| {
-            let answer = members(responses).filter(|answer| answer.key() == question.key);
-            let Some(answer) = answer.last() else {
+            let Some(answer) = last(responses, &question.key) else {
                 return true;
             };
             let result = retry.bytes().slice_ref(answer.value());

@@ -197,7 +197,7 @@ impl Router {
                 (request.speaker.era, way.live.era) == (Era::Legacy, Era::Modern);
             let requires_input = is_asked_by_requests
                 && input::is_supported(&target.method)
-                && input::result_type(&response).as_deref() == Some("input_required");
+                && input::is_required(&response);
             if !requires_input {
                 return self.end(request, target, upstream, &way, response);
             }

@@ -171,7 +171,7 @@ impl Router {
         };
         let line = match is_same(given, token.value()) {
             true => message.bytes().clone(),
-            false => bridge::under_token(message, token, given),
+            false => bridge::with_param(message, "progressToken", given),
         };
         self.send(Line::whole(line)).await;
     }
@@ -185,6 +185,6 @@ impl Router {
         }
         let known = self.inflight.known_as(&key)?;
         self.inflight.hear(&Key::new(&known));
-        Some(bridge::under_token(message, &token, &known))
+        Some(bridge::with_param(message, "progressToken", &known))
     }
 }

@@ -14,7 +14,7 @@ use super::handle::Upstream;
 use super::live::Live;
 use super::mirror::{MirroredParam, mirrored_params};
 use super::pages;
-use crate::wire::splice::{decode, members};
+use crate::wire::splice::{decode, last, members};
 use crate::wire::{Era, Message};
 
 /// The method that lists tools, and the member of its result that holds them.
@@ -49,9 +49,7 @@ impl Tool {
     /// A tool by its definition, a JSON object; `None` for one that nobody could call.
     #[must_use]
     pub fn read(definition: Bytes, era: Era) -> Option<Self> {
-        let name = members(&definition)
-            .filter(|member| member.key() == "name")
-            .last();
+        let name = last(&definition, "name");
         let read = name.map(|name| (name.value(), decode(name.value())));
         let Some((quoted, Some(name))) = read else {
             warn!("leaving out a tool without a name");
@@ -163,10 +161,8 @@ fn requires_task(definition: &[u8]) -> bool {
 }
 
 fn has_modern_output(definition: &[u8]) -> bool {
-    let schema = members(definition).filter(|member| member.key() == "outputSchema");
-    schema.last().is_some_and(|schema| {
-        let kind = members(schema.value()).filter(|member| member.key() == "type");
-        let kind = kind.last().and_then(|kind| decode(kind.value()));
+    last(definition, "outputSchema").is_some_and(|schema| {
+        let kind = last(schema.value(), "type").and_then(|kind| decode(kind.value()));
         kind.as_deref() != Some("object")
     })
 }

@@ -11,7 +11,7 @@ use super::error::TransportError;
 use super::live::Live;
 use super::transport::error_text;
 use crate::wire::outgoing::code;
-use crate::wire::splice::{decode, members};
+use crate::wire::splice::{decode, last};
 use crate::wire::{Member, Message};
 
 /// How many pages are read of one listing.
@@ -67,7 +67,7 @@ pub(super) fn read(
     if result.first() != Some(&b'{') {
         return Err(broken("its result is not an object"));
     }
-    let member = |key: &str| members(result).filter(|member| member.key() == key).last();
+    let member = |key: &str| last(result, key);
     if let Some(list) = member(name) {
         let list: Vec<&RawValue> = serde_json::from_slice(list.value())
             .map_err(|e| broken(&format!("`{name}` is not a list: {e}")))?;

@@ -84,6 +84,12 @@ pub fn members(object: &[u8]) -> Members<'_> {
     Members { object, at }
 }
 
+/// The member of a JSON object with this key. Of equal keys most parsers take the last.
+#[must_use]
+pub fn last<'a>(object: &'a [u8], key: &str) -> Option<Member<'a>> {
+    members(object).filter(|member| member.key() == key).last()
+}
+
 /// See [`members`].
 #[derive(Debug, Clone)]
 pub struct Members<'a> {

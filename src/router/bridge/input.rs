@@ -39,11 +39,10 @@ pub(in crate::router) fn is_retry(request: &Message) -> bool {
     MEMBERS.iter().any(|member| request.param(member).is_some())
 }
 
-/// The type of a result, decoded; `None` where it has none.
-pub(in crate::router) fn result_type(response: &Message) -> Option<String> {
-    let mut result = members(response.result()?);
-    let kind = result.find(|member| member.key() == "resultType")?;
-    Some(decode(kind.value())?.into_owned())
+/// Whether a result asks for input before there can be another.
+pub(in crate::router) fn is_required(response: &Message) -> bool {
+    let kind = super::result_type(response).and_then(decode);
+    kind.as_deref() == Some("input_required")
 }
 
 /// What a modern server wants before it goes on.

@@ -100,7 +100,7 @@ fn a_cancellation_names_the_id_that_the_upstream_knows() {
     let text = r#"{"method":"notifications/cancelled","params":{"reason":"r", "requestId":"a"}}"#;
     let message = Message::parse(text).unwrap();
     assert_eq!(
-        cancelled(&message, b"7".to_vec()),
+        with_param(&message, "requestId", b"7"),
         r#"{"method":"notifications/cancelled","params":{"reason":"r", "requestId":7}}"#
     );
 }

@@ -22,9 +22,6 @@ pub(super) const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 impl Router {
     /// Begins a listen. It is answered only when we end it, or refuse it.
     pub(in crate::router) async fn listen(self: &Arc<Self>, message: Message, client: Era) {
-        if client == Era::Legacy {
-            return self.refuse_unknown(&message).await;
-        }
         match Filter::read(&message) {
             Err(reason) => self.refuse(&message, code::INVALID_PARAMS, &reason).await,
             Ok(filter) => {

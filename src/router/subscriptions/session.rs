@@ -102,9 +102,6 @@ impl Subscriptions {
 impl Router {
     /// Begins a `resources/subscribe`; its answer goes to the client by itself.
     pub(in crate::router) async fn subscribe(self: &Arc<Self>, message: Message, client: Era) {
-        if client == Era::Modern {
-            return self.refuse_unknown(&message).await;
-        }
         if let Some(uri) = self.only(&message, "uri").await {
             self.relay(message, client, uri, |router, request| async move {
                 router.join(&request).await
@@ -115,9 +112,6 @@ impl Router {
 
     /// Begins a `resources/unsubscribe`; its answer goes to the client by itself.
     pub(in crate::router) async fn unsubscribe(self: &Arc<Self>, message: Message, client: Era) {
-        if client == Era::Modern {
-            return self.refuse_unknown(&message).await;
-        }
         if let Some(uri) = self.only(&message, "uri").await {
             self.relay(message, client, uri, |router, request| async move {
                 router.leave(&request).await

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 
-use super::task::last;
 use crate::upstream::TASKS_EXTENSION;
 use crate::wire::outgoing::code;
+use crate::wire::splice::last;
 use crate::wire::version::META_CLIENT_CAPABILITIES;
 use crate::wire::{Message, Splice, members};
 

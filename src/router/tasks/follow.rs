@@ -9,12 +9,13 @@ use tokio::time::sleep;
 use tracing::debug;
 
 use super::extension;
-use super::task::{Status, Task, last};
+use super::task::{Status, Task};
 use crate::router::Router;
 use crate::router::bridge::{self, Target, input};
 use crate::router::relayed::Relayed;
 use crate::router::rounds::Asked;
 use crate::upstream::{TransportError, Upstream, UpstreamError};
+use crate::wire::splice::last;
 use crate::wire::{Era, Message};
 
 /// How long an upstream may be away before the call fails. The task lives at the server meanwhile.
@@ -76,9 +77,7 @@ impl Router {
             sleep(pause(&task, failures)).await;
             match self.look(&followed, &task, &mut input).await {
                 Ok(Seen::Answer(answer)) => {
-                    let wants_input =
-                        input::result_type(&answer).as_deref() == Some("input_required");
-                    match wants_input && era == Era::Legacy {
+                    match input::is_required(&answer) && era == Era::Legacy {
                         // What it asks has parked the call, which goes on with the task.
                         true => _ = running.parked(),
                         false => running.ended(),

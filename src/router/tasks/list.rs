@@ -1,29 +1,20 @@
 //! `tasks/list`: the tasks of everyone who lists theirs, on one page.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::time::timeout;
-use tracing::warn;
 
 use super::task::Task;
 use crate::router::Router;
 use crate::router::extensions::unknown;
-use crate::upstream::{Live, TransportError};
+use crate::router::lists::in_time;
+use crate::upstream::Live;
 use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};
-
-/// How long an upstream may take to list its tasks.
-const LIST_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Router {
     /// Answers `tasks/list`: the tasks of all upstreams that list theirs, on one page.
     pub(in crate::router) async fn list_tasks(self: &Arc<Self>, request: Message, client: Era) {
-        if client == Era::Modern {
-            let text = unknown("tasks/list");
-            return self.refuse(&request, code::METHOD_NOT_FOUND, &text).await;
-        }
         if self.refuse_cursor(&request).await {
             return;
         }
@@ -50,15 +41,8 @@ impl Router {
             .iter()
             .filter(|u| u.ready().is_some_and(lists));
         let all = listing.map(|upstream| async move {
-            let late = TransportError::Timeout(LIST_TIMEOUT);
-            let tasks = match timeout(LIST_TIMEOUT, upstream.tasks()).await {
-                Ok(tasks) => tasks,
-                Err(_) => Err(upstream.error("tasks/list", late)),
-            };
-            let tasks = tasks
-                .inspect_err(|error| warn!(error = %error, "leaving out a listing"))
-                .unwrap_or_default();
-            (upstream.index(), tasks)
+            let tasks = in_time(upstream, "tasks/list", upstream.tasks()).await;
+            (upstream.index(), tasks.unwrap_or_default())
         });
         let all = join_all(all).await;
         if all.is_empty() {

@@ -23,17 +23,12 @@ enum Told {
 
 impl Router {
     /// Begins a request about one task; its answer goes to the client by itself.
-    pub(in crate::router) async fn ask_about_task(self: &Arc<Self>, message: Message, client: Era) {
-        let method = match (&*message.method(), client) {
-            ("tasks/get", _) => "tasks/get",
-            ("tasks/cancel", _) => "tasks/cancel",
-            ("tasks/result", Era::Legacy) => "tasks/result",
-            ("tasks/update", Era::Modern) => "tasks/update",
-            (method, _) => {
-                let text = unknown(method);
-                return self.refuse(&message, code::METHOD_NOT_FOUND, &text).await;
-            }
-        };
+    pub(in crate::router) async fn ask_about_task(
+        self: &Arc<Self>,
+        message: Message,
+        method: &'static str,
+        client: Era,
+    ) {
         let subject = method.to_owned();
         self.relay(
             message,

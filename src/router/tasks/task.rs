@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::wire::splice::decode;
-use crate::wire::{Era, Member, Message, members};
+use crate::wire::splice::{decode, last};
+use crate::wire::{Era, Message};
 
 /// How long to wait between two looks at a task whose server names no time.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -96,11 +96,6 @@ impl Task {
             _ => None,
         }
     }
-}
-
-/// Of equal keys most parsers take the last.
-pub(super) fn last<'a>(object: &'a [u8], key: &str) -> Option<Member<'a>> {
-    members(object).filter(|member| member.key() == key).last()
 }
 
 #[cfg(test)]
