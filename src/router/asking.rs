@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde_json::json;
 use tokio::sync::oneshot;
 use tracing::{debug, warn};
 
@@ -146,9 +145,8 @@ impl Router {
     /// Tells the client that its answer is no longer wanted, without waiting for it.
     fn call_off(&self, serial: u64, reason: &str) {
         let id = written(serial);
-        let params = json!({"requestId": decode(id.as_bytes()), "reason": reason});
-        let line = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params});
-        let (line, outbox) = (Line::whole(line.to_string().into()), self.outbox.clone());
+        let line = bridge::cancelled_by_us(decode(id.as_bytes()), reason);
+        let (line, outbox) = (Line::whole(line), self.outbox.clone());
         self.tasks.spawn(async move { outbox.send(line).await });
     }
 

@@ -222,7 +222,7 @@ async fn what_a_client_tells_reaches_its_own_sessions() {
     client.send_line(roots).await;
     client.send_line(unknown).await;
     for server in [&legacy, &shared, &modern] {
-        server.raw.wait_for(|it| it.is("notifications/x/y")).await;
+        server.asked("notifications/x/y").await;
     }
     let own = sessions_of_calls(&legacy).pop();
     for (method, line) in [

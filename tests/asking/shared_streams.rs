@@ -96,15 +96,21 @@ async fn headless(gate: &Gate) -> Upstream {
     server.start().await
 }
 
-#[tokio::test]
-async fn a_call_whose_answer_has_not_begun_brings_it_too() {
-    let gate = Gate::closed();
-    let server = headless(&gate).await;
+/// Such a server, one that never answers, and a proxy before both that gives them little time.
+async fn impatient(gate: &Gate) -> (Upstream, Upstream, proxy::Builder) {
+    let server = headless(gate).await;
     let clock = upstream::legacy().tool("clock").held_by(&Gate::closed());
     let clock = clock.start().await;
     let proxy = proxy::new().upstream("a", &server).upstream("b", &clock);
     let short = json!({"timeout": "300ms"});
     let proxy = proxy.extra("a", short.clone()).extra("b", short);
+    (server, clock, proxy)
+}
+
+#[tokio::test]
+async fn a_call_whose_answer_has_not_begun_brings_it_too() {
+    let gate = Gate::closed();
+    let (server, _clock, proxy) = impatient(&gate).await;
     let mut client = modern_client(proxy).await;
     let params = json!({"name": "slow", "arguments": {}});
     let call = client.send_ask("tools/call", params.clone()).await;
@@ -134,12 +140,7 @@ async fn a_call_whose_answer_has_not_begun_brings_it_too() {
 #[tokio::test]
 async fn a_legacy_client_has_time_although_the_answer_has_not_begun() {
     let gate = Gate::closed();
-    let server = headless(&gate).await;
-    let clock = upstream::legacy().tool("clock").held_by(&Gate::closed());
-    let clock = clock.start().await;
-    let proxy = proxy::new().upstream("a", &server).upstream("b", &clock);
-    let short = json!({"timeout": "300ms"});
-    let proxy = proxy.extra("a", short.clone()).extra("b", short);
+    let (server, _clock, proxy) = impatient(&gate).await;
     let mut client = crate::helpers::legacy_client(proxy).await;
     let call = client.send_call("slow", json!({})).await;
     server.asked("tools/call").await;

@@ -185,10 +185,7 @@ async fn a_call_that_is_cancelled_takes_its_question_back_and_cancels_its_task()
     client.notify("notifications/cancelled", cancelled).await;
     let taken_back = client.notification("notifications/cancelled").await;
     assert_eq!(taken_back["params"]["requestId"], question["id"]);
-    let cancel = server
-        .raw
-        .wait_for(|request| request.is("tasks/cancel"))
-        .await;
+    let cancel = server.asked("tasks/cancel").await;
     assert_eq!(params_of(&cancel), task_id("t"));
     assert_eq!(updates(&server).len(), 0);
 }
@@ -204,10 +201,7 @@ async fn a_refusal_of_what_is_no_persons_ends_the_call_and_cancels_its_task() {
         .await;
     let expected = format!(r#"{{"jsonrpc":"2.0","id":"tools/call","error":{error}}}"#);
     assert_eq!(answer(&mut client).await, expected);
-    let cancel = server
-        .raw
-        .wait_for(|request| request.is("tasks/cancel"))
-        .await;
+    let cancel = server.asked("tasks/cancel").await;
     assert_eq!(params_of(&cancel), task_id("t"));
     assert_eq!(updates(&server).len(), 0);
 }
@@ -225,8 +219,5 @@ async fn an_answer_that_the_server_refuses_is_an_error_that_says_so() {
         .await;
     let answer = answer(&mut client).await;
     assert!(answer.contains("did not take your input"), "{answer}");
-    server
-        .raw
-        .wait_for(|request| request.is("tasks/cancel"))
-        .await;
+    server.asked("tasks/cancel").await;
 }

@@ -14,10 +14,7 @@ fn kinds() -> [Builder; 2] {
 }
 
 async fn assert_cancelled_by_task(server: &Upstream) {
-    let cancel = server
-        .raw
-        .wait_for(|request| request.is("tasks/cancel"))
-        .await;
+    let cancel = server.asked("tasks/cancel").await;
     assert_eq!(params_of(&cancel), task_id("t"));
     assert_eq!(asked(server, "notifications/cancelled").len(), 0);
 }
@@ -59,10 +56,7 @@ async fn a_call_that_waits_for_its_result_cancels_its_task_as_well() {
     let id = client
         .send_request("tools/call", json!({"name": "run"}))
         .await;
-    server
-        .raw
-        .wait_for(|request| request.is("tasks/result"))
-        .await;
+    server.asked("tasks/result").await;
     client
         .notify("notifications/cancelled", json!({"requestId": id}))
         .await;
@@ -77,7 +71,7 @@ async fn a_client_that_leaves_cancels_its_tasks() {
         client
             .send_request("tools/call", json!({"name": "run"}))
             .await;
-        server.raw.wait_for(|request| request.is("tasks/get")).await;
+        server.asked("tasks/get").await;
         assert!(client.close().await.success());
         assert_cancelled_by_task(&server).await;
         assert_eq!(asked(&server, "tasks/cancel").len(), 1);
@@ -93,14 +87,11 @@ async fn a_server_that_does_not_answer_a_cancellation_holds_nothing_up() {
     let id = client
         .send_request("tools/call", json!({"name": "run"}))
         .await;
-    server.raw.wait_for(|request| request.is("tasks/get")).await;
+    server.asked("tasks/get").await;
     client
         .notify("notifications/cancelled", json!({"requestId": id}))
         .await;
-    server
-        .raw
-        .wait_for(|request| request.is("tasks/cancel"))
-        .await;
+    server.asked("tasks/cancel").await;
     client
         .send_request("tools/call", json!({"name": "run"}))
         .await;
@@ -122,7 +113,7 @@ async fn a_server_that_cannot_cancel_is_not_asked_to() {
     let id = client
         .send_request("tools/call", json!({"name": "run"}))
         .await;
-    server.raw.wait_for(|request| request.is("tasks/get")).await;
+    server.asked("tasks/get").await;
     client
         .notify("notifications/cancelled", json!({"requestId": id}))
         .await;

@@ -19,7 +19,7 @@ async fn a_server_that_goes_and_comes_back_is_asked_again() {
         let id = client
             .send_request("tools/call", json!({"name": "run"}))
             .await;
-        server.raw.wait_for(|request| request.is("tasks/get")).await;
+        server.asked("tasks/get").await;
         let calls = server.calls().len();
         server.raw.stop().await;
         client.wait_for_stderr("a task is out of sight").await;
@@ -68,9 +68,6 @@ async fn a_task_that_its_server_does_not_know_any_more_is_an_error_of_unknown_ou
             text.contains("`tools/call`") && text.contains("expired"),
             "{text}"
         );
-        server
-            .raw
-            .wait_for(|request| request.is("tasks/cancel"))
-            .await;
+        server.asked("tasks/cancel").await;
     }
 }

@@ -8,6 +8,16 @@ use super::{ELICITATION, ROOTS, SAMPLING, everything};
 use crate::Pairing;
 use crate::pairing::text;
 use crate::support::json::{bytes_of, part};
+use crate::support::proxy::Client;
+
+/// Sends this request, answers what the client is asked in between, and gives the response.
+async fn answered_by_request(client: &mut Client, method: &str, params: &Value) -> Vec<u8> {
+    let id = client.send_ask(method, params.clone()).await;
+    let request = client.incoming_line(ROOTS.method).await;
+    let result = format!(r#""result":{}"#, ROOTS.result);
+    client.answer(&request, &result).await;
+    client.answer_to(&id.to_string()).await
+}
 
 /// A legacy server asks during `method`.
 pub(super) async fn asks_in_a_request(pairing: Pairing, method: &str, params: Value) {
@@ -19,11 +29,7 @@ pub(super) async fn asks_in_a_request(pairing: Pairing, method: &str, params: Va
         let mut client = pairing.client_with(&server, everything()).await;
         client.tool_names().await;
         let answer = if pairing.legacy_client() {
-            let id = client.send_ask(method, params.clone()).await;
-            let request = client.incoming_line(ROOTS.method).await;
-            let result = format!(r#""result":{}"#, ROOTS.result);
-            client.answer(&request, &result).await;
-            client.answer_to(&id.to_string()).await
+            answered_by_request(&mut client, method, &params).await
         } else {
             let members = params.to_string();
             let members = &members[1..members.len() - 1];
@@ -46,11 +52,7 @@ pub(super) async fn asks_in_a_result(pairing: Pairing, method: &str, params: Val
     let mut client = pairing.client_with(&server, everything()).await;
     client.tool_names().await;
     let answer = if pairing.legacy_client() {
-        let id = client.send_ask(method, params.clone()).await;
-        let request = client.incoming_line(ROOTS.method).await;
-        let result = format!(r#""result":{}"#, ROOTS.result);
-        client.answer(&request, &result).await;
-        client.answer_to(&id.to_string()).await
+        answered_by_request(&mut client, method, &params).await
     } else {
         let members = params.to_string();
         let members = &members[1..members.len() - 1];
