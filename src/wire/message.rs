@@ -8,9 +8,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde::{Deserialize, Deserializer};
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use super::envelope::Envelope;
 use super::splice::{Member, Spans, decode, members};
 
 /// What a message is, by its members (JSON-RPC 2.0 § 4 and 5).
@@ -43,25 +44,6 @@ pub enum Malformed {
     },
 }
 
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow, default, deserialize_with = "present")]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    method: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    params: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    result: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    error: Option<&'a RawValue>,
-}
-
-/// Keeps `null` apart from a member that is not there.
-fn present<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Option<&'a RawValue>, D::Error> {
-    Deserialize::deserialize(from).map(Some)
-}
-
 /// A JSON-RPC message and where its members stand in it.
 #[derive(Debug, Clone)]
 pub struct Message {
@@ -85,7 +67,6 @@ impl Message {
         let bytes = trim(&bytes.into());
         let text = simdutf8::basic::from_utf8(&bytes).map_err(|_| Malformed::NotUtf8)?;
         if text.starts_with('[') {
-            // serde would read an array as the envelope's members in their order.
             return Err(no_message(&bytes, text, "it is an array"));
         }
         let envelope: Envelope =
@@ -263,7 +244,7 @@ fn refused(bytes: &Bytes, text: &str, error: serde_json::Error) -> Malformed {
 
 fn no_message(bytes: &Bytes, text: &str, reason: &str) -> Malformed {
     // A type error ends the parser before the end of the text, which may not be JSON at all.
-    if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
+    if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
         return Malformed::NotJson(error);
     }
     let id = members(bytes).find(|member| member.key() == "id");

@@ -80,6 +80,18 @@ fn odd_but_valid_json_survives() {
 }
 
 #[test]
+fn keys_are_known_however_they_are_written_and_others_are_let_be() {
+    let text = r#"{"\ud800":1,"m\u0065thod":"a","\udc00id":2,"\u0069d":7,"params":{"\ud800":3}}"#;
+    let message = parse(text);
+    assert_eq!(message.kind(), Kind::Request);
+    assert_eq!(message.method(), "a");
+    assert_eq!(message.id().unwrap(), "7");
+    assert_eq!(message.params().unwrap(), br#"{"\ud800":3}"#);
+    let error = Message::parse("{\"a\tb\":1,\"method\":\"a\"}").unwrap_err();
+    assert!(matches!(error, Malformed::NotJson(_)), "{error}");
+}
+
+#[test]
 fn batches_are_split() {
     let text = Bytes::from_static(b" [ {\"method\":\"a\"} , 3 ]");
     assert!(Message::is_batch(&text));

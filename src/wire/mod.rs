@@ -1,5 +1,6 @@
 //! JSON-RPC messages as they stand on the wire, and the text formats around them. Pure: no I/O.
 
+mod envelope;
 pub mod level;
 pub mod message;
 pub mod outgoing;
