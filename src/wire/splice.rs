@@ -209,8 +209,8 @@ impl<'a> Splice<'a> {
         }
     }
 
-    /// Puts `text` in place of `range`. Ranges must lie within the source and not overlap;
-    /// of two that overlap the later one is left out.
+    /// Puts `text` in place of `range`. One that does not lie within the source, or ends before it
+    /// begins, is left out; of two that overlap, the later one is.
     pub fn replace(&mut self, range: Range<usize>, text: impl Into<Cow<'a, [u8]>>) -> &mut Self {
         self.edits.push((range, text.into()));
         self
@@ -222,10 +222,14 @@ impl<'a> Splice<'a> {
     }
 
     /// Adds members at the front of the object that stands at `object` in the source.
-    /// `written` is their text without the braces: `"a":1,"b":2`.
+    /// `written` is their text without the braces: `"a":1,"b":2`. Anything but an object stays as
+    /// it is. Of the members that are there, one at least must not be removed.
     pub fn add_members(&mut self, object: Range<usize>, written: impl Into<Vec<u8>>) -> &mut Self {
         let text = self.text(object.clone());
         let open = skip_space(text, 0) + 1;
+        if text.get(open - 1) != Some(&b'{') {
+            return self;
+        }
         let mut written = written.into();
         if text.get(skip_space(text, open)) == Some(&b'"') {
             written.push(b',');
@@ -269,7 +273,7 @@ impl<'a> Splice<'a> {
         let mut out = Vec::with_capacity(self.source.len() + added);
         let mut at = 0;
         for (range, text) in &self.edits {
-            if range.start < at || range.end > self.source.len() {
+            if range.start < at || range.start > range.end || range.end > self.source.len() {
                 continue;
             }
             out.extend_from_slice(&self.source[at..range.start]);

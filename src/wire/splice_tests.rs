@@ -61,6 +61,9 @@ fn members_are_added_at_the_front() {
     assert_eq!(add("{}"), "{\"n\":0}");
     assert_eq!(add(" { } "), " {\"n\":0 } ");
     assert_eq!(add("{ \"a\":1}"), "{\"n\":0, \"a\":1}");
+    for other in ["null", "[]", "[{}]", "\"{\"", "7", ""] {
+        assert_eq!(add(other), other);
+    }
 }
 
 #[test]
@@ -95,6 +98,12 @@ fn bad_ranges_change_nothing_else() {
         }),
         "xc"
     );
+    for (start, end) in [(2, 1), (9, 1)] {
+        let out = spliced("abc", |s| {
+            s.replace(start..end, &b"x"[..]);
+        });
+        assert_eq!(out, "abc");
+    }
 }
 
 /// JSON values of every kind, written with odd spacing.
