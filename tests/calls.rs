@@ -231,3 +231,28 @@ async fn an_error_comes_back_with_its_data_whatever_the_status() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_legacy_call_whose_meta_is_no_object_reaches_a_modern_upstream_as_a_request() {
+    let modern = upstream::modern().tool("a").start().await;
+    let mut client = proxy::before(&modern).await;
+    let metas = ["null", "[]", "[{}]", "7", r#""{""#];
+    for (meta, id) in metas.into_iter().zip(10..) {
+        let params = format!(r#"{{"_meta":{meta},"name":"a","arguments":{{"n":1.0}}}}"#);
+        let call =
+            format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{params}}}"#);
+        let answer = client.exchange(call, &id.to_string()).await;
+        let answer: Value = serde_json::from_slice(&answer).unwrap();
+        assert!(answer["result"].is_object(), "{meta}: {answer}");
+    }
+    let calls = modern.calls();
+    assert_eq!(calls.len(), metas.len());
+    for call in calls {
+        let call: Value = serde_json::from_slice(&call).unwrap();
+        let meta = &call["params"]["_meta"];
+        assert_eq!(
+            meta["io.modelcontextprotocol/protocolVersion"],
+            "2026-07-28"
+        );
+    }
+}

@@ -84,10 +84,14 @@ fn adapt_meta(
 ) -> Option<String> {
     let params = message.params_span().unwrap_or_default();
     let meta = message.param("_meta");
+    let is_object = meta.as_ref().is_some_and(|it| it.value().starts_with(b"{"));
     let meta = meta.map(|meta| meta.span_from(params.start));
     match (speaker.era, live.era, meta) {
-        (Era::Legacy, Era::Modern, Some(meta)) => {
+        (Era::Legacy, Era::Modern, Some(meta)) if is_object => {
             splice.add_members(meta, meta_members(speaker));
+        }
+        (Era::Legacy, Era::Modern, Some(meta)) => {
+            splice.replace(meta, format!("{{{}}}", meta_members(speaker)).into_bytes());
         }
         (Era::Legacy, Era::Modern, None) => {
             return Some(format!("\"_meta\":{{{}}}", meta_members(speaker)));
