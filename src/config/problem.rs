@@ -1,6 +1,6 @@
 //! What is wrong with a configuration, where, and what to do about it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io;
 
 use super::UpstreamName;
@@ -67,8 +67,16 @@ impl fmt::Display for Problem {
         if let Some(key) = &self.key {
             write!(f, "{key}: ")?;
         }
-        f.write_str(&self.message)
+        one_line(f, &self.message)
     }
+}
+
+/// Writes a message on one line: it may repeat what was written, and goes to a terminal.
+fn one_line(f: &mut fmt::Formatter<'_>, message: &str) -> fmt::Result {
+    message.chars().try_for_each(|c| match c.is_control() {
+        true => write!(f, "{}", c.escape_default()),
+        false => f.write_char(c),
+    })
 }
 
 /// Why there is nothing to serve. The program ends with status 2.
@@ -125,4 +133,24 @@ fn suggestion(close: Option<&str>) -> String {
 fn lines(problems: &[Problem]) -> String {
     let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_told_on_one_line_whatever_it_repeats() {
+        let problem = Problem {
+            severity: Severity::Warning,
+            place: Place::variable("PROXY_UPSTREAMS"),
+            upstream: None,
+            key: None,
+            message: "unknown key `é\n\u{1b}[2J\u{9b}`; it is ignored".to_owned(),
+        };
+        assert_eq!(
+            problem.to_string(),
+            r"PROXY_UPSTREAMS: unknown key `é\n\u{1b}[2J\u{9b}`; it is ignored"
+        );
+    }
 }
