@@ -70,7 +70,7 @@ impl Message {
             return Err(no_message(&bytes, text, "it is an array"));
         }
         let envelope: Envelope =
-            serde_json::from_str(text).map_err(|e| refused(&bytes, text, e))?;
+            serde_json::from_str(text).map_err(|e| no_message(&bytes, text, &e.to_string()))?;
         let span = |raw: Option<&RawValue>| {
             raw.map(|raw| {
                 let start = raw.get().as_ptr().addr() - text.as_ptr().addr();
@@ -235,15 +235,9 @@ fn trim(bytes: &Bytes) -> Bytes {
     bytes.slice_ref(text.trim_ascii())
 }
 
-fn refused(bytes: &Bytes, text: &str, error: serde_json::Error) -> Malformed {
-    match error.classify() {
-        serde_json::error::Category::Data => no_message(bytes, text, &error.to_string()),
-        _ => Malformed::NotJson(error),
-    }
-}
-
 fn no_message(bytes: &Bytes, text: &str, reason: &str) -> Malformed {
-    // A type error ends the parser before the end of the text, which may not be JSON at all.
+    // What is no message ends the parser before the end of the text, which may not be JSON at all;
+    // and a number too large for it is JSON.
     if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
         return Malformed::NotJson(error);
     }

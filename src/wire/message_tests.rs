@@ -49,6 +49,7 @@ fn bytes_that_are_no_message_are_told_apart() {
     }
     for (text, id) in [
         ("3", None),
+        ("-1e4444", None),
         ("[1,\"x\"]", None),
         ("{\"id\":7}", Some("7")),
         ("{\"id\":7,\"method\":1}", Some("7")),
