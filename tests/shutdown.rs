@@ -110,6 +110,28 @@ async fn a_signal_cancels_calls_closes_sessions_and_exits() {
     futures_util::future::join_all(ends).await;
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_parent_that_is_killed_is_noticed_though_its_pipes_are_held_open() {
+    let legacy = upstream::legacy().tool("a").start().await;
+    let builder = proxy::new().upstream("legacy", &legacy);
+    let mut client = builder.env("DEBUG", "1").start_by_a_shell().await;
+    client.initialize().await;
+    client.wait_for_tools(&["a"]).await;
+    // It is the test that still holds stdin, and reads stdout and stderr.
+    client.kill().await;
+    legacy
+        .raw
+        .wait_for(|request| request.method == "DELETE")
+        .await;
+    // Their ends tell that the proxy, whose status goes to nobody, has ended.
+    client.wait().await;
+    assert_eq!(legacy.sessions(), 0);
+    let stderr = client.stderr();
+    assert!(stderr.contains("the process that started us is gone"));
+    assert!(!stderr.contains("panic"), "{stderr}");
+}
+
 #[tokio::test]
 async fn an_upstream_that_hangs_at_the_end_does_not_keep_the_process() {
     let hangs = upstream::legacy().tool("a").on_call(never);

@@ -5,6 +5,7 @@ mod logging;
 mod login;
 mod logout;
 mod output;
+mod parent;
 mod runtime;
 mod serve;
 mod status;

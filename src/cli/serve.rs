@@ -11,6 +11,7 @@ use tracing::{debug, error, info, warn};
 
 use super::BAD_CONFIGURATION;
 use super::logging::{self, SERVING};
+use super::parent::parent_gone;
 use super::runtime::{self, SHUTDOWN_GRACE, signalled};
 use crate::catalog::{Keeper, View};
 use crate::config::{Config, Environment, Severity};
@@ -74,14 +75,19 @@ async fn serve(config: Config, environment: &Environment) -> ExitCode {
     let session = Session::new(router.clone(), outbox);
 
     let mut writer = tokio::spawn(write_lines(open_stdout(), lines));
-    let keeping = || drop(tasks.spawn(keeper.run(view_sender, cancel.clone())));
+    let speaks = Notify::new();
+    let begin = || {
+        tasks.spawn(keeper.run(view_sender, cancel.clone()));
+        speaks.notify_one();
+    };
     let reason = tokio::select! {
         biased;
         name = signalled() => name,
         _ = &mut writer => "the client no longer reads",
         // Not only when there is something to write.
         () = stdout_closed() => "the client closed stdout",
-        () = read(&session, limit, keeping) => "the client closed stdin",
+        () = read(&session, limit, begin) => "the client closed stdin",
+        () = parent_gone(speaks.notified()) => "the process that started us is gone",
     };
     debug!(reason, "shutting down");
     let deadline = Instant::now() + SHUTDOWN_GRACE;

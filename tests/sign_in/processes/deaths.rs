@@ -7,6 +7,8 @@ use super::{WAITS, all_ready, all_search};
 use crate::setup::{Setup, search, usual};
 use crate::support::oauth::{Browser, Part};
 use crate::support::proxy::Client;
+#[cfg(target_os = "linux")]
+use crate::support::within;
 
 /// Logs who waits for the browser.
 async fn started(setup: &Setup) -> Client {
@@ -70,6 +72,42 @@ async fn when_all_are_killed_one_that_comes_later_takes_the_answer() {
     last.wait_for_tools(&["search"]).await;
     assert_eq!(setup.pages().await, 1);
     setup.assert_clean();
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_process_that_ends_while_its_page_is_open_leaves_no_process_behind() {
+    let setup = usual().await;
+    for signal in ["TERM", "HUP", "KILL"] {
+        let mut client = started(&setup).await;
+        client.wait_for_stderr(WAITS).await;
+        assert!(!running_in(setup.home.path()).is_empty());
+        client.signal(signal).await;
+        let status = client.wait().await;
+        assert_eq!(status.success(), signal != "KILL", "{signal}: {status}");
+        // What opened the page is apart from the proxy, and ends by itself.
+        let none = async {
+            while !running_in(setup.home.path()).is_empty() {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        within("the end of all processes of this home", none).await;
+    }
+    assert_eq!(setup.pages().await, 1);
+}
+
+/// The processes that have this home, zombies left out.
+#[cfg(target_os = "linux")]
+fn running_in(home: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let variable = format!("HOME={}\0", home.display());
+    let processes = std::fs::read_dir("/proc").unwrap();
+    let paths = processes.map(|process| process.unwrap().path());
+    let has_home = |path: &std::path::PathBuf| {
+        // One that has just ended can't be read, and others' may not be.
+        let environment = std::fs::read(path.join("environ")).unwrap_or_default();
+        String::from_utf8_lossy(&environment).contains(&variable)
+    };
+    paths.filter(has_home).collect()
 }
 
 #[tokio::test]

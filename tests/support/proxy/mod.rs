@@ -106,6 +106,33 @@ impl Builder {
         Client::new(command.spawn().unwrap(), self.home)
     }
 
+    /// Launches the proxy by a shell, which waits for it: it is the shell that [`Client::kill`]
+    /// kills and [`Client::pid`] names, while the test holds the pipes.
+    #[cfg(unix)]
+    pub async fn start_by_a_shell(self) -> Client {
+        let command = self.command();
+        let command = command.as_std();
+        let mut shell = Command::new("/bin/sh");
+        // What runs in the background has no stdin unless it is given one.
+        shell
+            .args([
+                "-c",
+                "exec 3<&0; \"$0\" \"$@\" <&3 3<&- & exec 3<&- <&-; wait",
+            ])
+            .arg(command.get_program())
+            .args(command.get_args())
+            .env_clear()
+            .current_dir(self.home.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        for (name, value) in command.get_envs() {
+            shell.envs(value.map(|value| (name, value)));
+        }
+        Client::new(shell.spawn().unwrap(), self.home)
+    }
+
     /// Runs the proxy to its end with nothing on stdin: for its other commands.
     pub async fn output(self) -> std::process::Output {
         let mut command = self.command();
