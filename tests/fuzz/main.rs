@@ -1,0 +1,65 @@
+//! The fuzz targets over their kept inputs, and over a bounded number of mutations of them.
+//!
+//! `FUZZ_SECONDS=60 cargo test --test fuzz` runs each target for so long from a seed of its own;
+//! `FUZZ_SEED` runs with the seed that a failure named. `fuzz/` has the same targets for libFuzzer.
+
+// A failure here is a failed test.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod corpus;
+mod mutation;
+mod run;
+mod targets;
+
+use corpus::Corpus;
+use run::Length;
+
+fn fuzz(name: &str) {
+    let (_, target) = targets::TARGETS
+        .into_iter()
+        .find(|it| it.0 == name)
+        .unwrap();
+    let corpus = Corpus::of(name);
+    run::kept(&corpus, target);
+    run::mutated(&corpus, target, &Length::from_environment());
+}
+
+#[test]
+fn challenges_hold_what_headers_say() {
+    fuzz("challenge");
+}
+
+#[test]
+fn configurations_are_valid_or_complained_about_in_place() {
+    fuzz("configuration");
+}
+
+#[test]
+fn envelopes_are_read_as_written_or_refused_for_a_reason() {
+    fuzz("envelope");
+}
+
+#[test]
+fn event_streams_say_the_same_in_any_chunks() {
+    fuzz("event_stream");
+}
+
+#[test]
+fn splices_change_what_they_are_told_alone() {
+    fuzz("splice");
+}
+
+#[test]
+fn every_target_has_a_corpus_and_every_corpus_a_target() {
+    let targets: Vec<_> = targets::TARGETS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(corpus::folders(), targets);
+}
+
+#[test]
+fn the_corpus_stays_small() {
+    let files = targets::TARGETS
+        .iter()
+        .flat_map(|it| Corpus::of(it.0).files);
+    let bytes: usize = files.map(|file| file.bytes.len()).sum();
+    assert!(bytes <= corpus::MOST_BYTES, "{bytes} bytes");
+}

@@ -1,0 +1,85 @@
+//! Runs a target, and says what it was given when something does not hold.
+
+use std::env;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+
+use crate::corpus::Corpus;
+use crate::mutation::mutate;
+use crate::targets::Target;
+
+/// How many mutations of a corpus are tried when nothing else is said: a second or two for each.
+const INPUTS: u64 = 3000;
+
+/// The seed when nothing else is said, so that what passed once passes again.
+const SEED: u64 = 20_260_728;
+
+/// How much is tried.
+pub(crate) struct Length {
+    seed: u64,
+    /// For how long; `None` means [`INPUTS`].
+    time: Option<Duration>,
+}
+
+impl Length {
+    /// As `FUZZ_SECONDS` and `FUZZ_SEED` say.
+    pub(crate) fn from_environment() -> Self {
+        let number = |name| {
+            let text = env::var(name).ok()?;
+            Some(
+                text.parse()
+                    .unwrap_or_else(|_| panic!("{name} is no number")),
+            )
+        };
+        let time = number("FUZZ_SECONDS").map(Duration::from_secs);
+        let fresh = || {
+            if time.is_some() {
+                fastrand::u64(..)
+            } else {
+                SEED
+            }
+        };
+        Self {
+            seed: number("FUZZ_SEED").unwrap_or_else(fresh),
+            time,
+        }
+    }
+}
+
+/// Runs a target over what is kept.
+pub(crate) fn kept(corpus: &Corpus, target: Target) {
+    for file in &corpus.files {
+        guarded(target, &file.bytes, || format!("at `{}`", file.name));
+    }
+}
+
+/// Runs a target over mutations of what is kept.
+pub(crate) fn mutated(corpus: &Corpus, target: Target, length: &Length) {
+    let &Length { seed, time } = length;
+    let mut rng = Rng::with_seed(seed);
+    let (start, mut tried) = (Instant::now(), 0);
+    while time.map_or(tried < INPUTS, |time| start.elapsed() < time) {
+        tried += 1;
+        let input = mutate(corpus, &mut rng);
+        guarded(target, &input, || {
+            let path =
+                Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-failed", corpus.target));
+            let written = fs::write(&path, &input);
+            let place =
+                written.map_or_else(|error| error.to_string(), |()| path.display().to_string());
+            format!("with FUZZ_SEED={seed}, input {tried}, kept as {place}")
+        });
+    }
+    eprintln!("{}: {tried} inputs in {:?}", corpus.target, start.elapsed());
+}
+
+fn guarded(target: Target, input: &[u8], told: impl Fn() -> String) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| target(input))) {
+        eprintln!("{}:\n{}", told(), input.escape_ascii());
+        resume_unwind(panic);
+    }
+}
