@@ -42,7 +42,7 @@ fn check_values(lines: &[&[u8]], challenge: &Challenge) {
     let quoted: Vec<_> = lines.iter().flat_map(|line| all_quoted(line)).collect();
     let stands = |value: &str, shown: fn(String) -> String| {
         quoted.iter().any(|quoted| shown(text(quoted)) == value)
-            || lines.iter().any(|line| shown_in(value, &shown(text(line))))
+            || lines.iter().any(|line| is_bare(value, &shown(text(line))))
     };
     let parts = [
         &challenge.resource_metadata,
@@ -64,9 +64,8 @@ fn check_values(lines: &[&[u8]], challenge: &Challenge) {
             let chars = text.chars().map(|c| if c.is_control() { ' ' } else { c });
             chars.take(DESCRIPTION_CHARS).collect()
         };
-        let bare = lines
-            .iter()
-            .any(|line| shown(text(line)).contains(description));
+        let mut all = lines.iter().map(|line| shown(text(line)));
+        let bare = all.any(|line| is_bare(description, &line));
         assert!(
             bare || stands(description, cut),
             "{description:?} is not written"
@@ -74,8 +73,10 @@ fn check_values(lines: &[&[u8]], challenge: &Challenge) {
     }
 }
 
-fn shown_in(value: &str, line: &str) -> bool {
-    !value.is_empty() && line.contains(value)
+/// Whether the value follows an `=`, with nothing but white space between.
+fn is_bare(value: &str, line: &str) -> bool {
+    let mut places = line.match_indices(value);
+    !value.is_empty() && places.any(|(at, _)| line[..at].trim_end().ends_with('='))
 }
 
 /// What a quoted string would be that begins at any of the quotes (RFC 9110 § 5.6.4).
