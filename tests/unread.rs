@@ -125,6 +125,43 @@ async fn a_client_that_closes_stdout_ends_the_process_quietly() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_client_that_closes_stdout_ends_the_process_also_where_that_is_a_socket() {
+    for reads in [false, true] {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let mut stdout = tokio::net::UnixStream::from_std(ours).unwrap();
+        let builder = alone();
+        let mut command = builder.command();
+        command.stdin(Stdio::piped());
+        command.stdout(std::os::fd::OwnedFd::from(theirs));
+        let mut child = command.spawn().unwrap();
+        // It has a copy of their end.
+        drop(command);
+        write(&mut child, [support::http::initialize()]).await;
+        if reads {
+            within("an answer", stdout.read_u8()).await.unwrap();
+        }
+        // Half of it is still a reader.
+        stdout.shutdown().await.unwrap();
+        write(&mut child, [ping(2)]).await;
+        if reads {
+            let mut text = Vec::new();
+            while !text.ends_with(b"\"id\":2,\"result\":{}}\n") {
+                let more = stdout.read_buf(&mut text);
+                assert!(within("the other answer", more).await.unwrap() > 0);
+            }
+        }
+        drop(stdout);
+        // It stays open, which waiting would close.
+        let stdin = child.stdin.take();
+        let status = within("the proxy to exit", child.wait()).await.unwrap();
+        assert_eq!(status.code(), Some(0));
+        drop(stdin);
+    }
+}
+
 /// Asks until the proxy reads no further, since nobody reads what it says. Should it take longer
 /// than this to come there, it has more to do later, and a test proves less.
 async fn ask_until_stuck(stdin: &mut ChildStdin) {

@@ -128,15 +128,30 @@ mod unix {
         }
     }
 
-    /// Returns when the pipe has no reader; `None`, at once, where there is no pipe to watch.
+    /// Returns when there is no reader; `None`, at once, where that cannot be told.
     pub(super) async fn stdout_closed() -> Option<()> {
         // A descriptor of its own: the writer's is busy writing.
         let fd = io::stdout().as_fd().try_clone_to_owned().ok()?;
-        if kind(&fd)? != FileType::Fifo {
-            return None;
+        match kind(&fd)? {
+            FileType::Fifo => {
+                let pipe = Sender::from_owned_fd(fd).ok()?;
+                while !pipe.ready(Interest::ERROR).await.ok()?.is_error() {}
+                Some(())
+            }
+            #[cfg(target_os = "linux")]
+            FileType::Socket => hung_up(fd).await,
+            _ => None,
         }
-        let pipe = Sender::from_owned_fd(fd).ok()?;
-        while !pipe.ready(Interest::ERROR).await.ok()?.is_error() {}
+    }
+
+    /// Returns when the other end of a socket is closed. Half of it is not enough: it may be stdin as
+    /// well, with lines that are still to be read.
+    #[cfg(target_os = "linux")]
+    async fn hung_up(fd: OwnedFd) -> Option<()> {
+        // Watched as a pipe is: a `UnixStream` would be woken by half a hang-up, and not know the whole.
+        let socket = Sender::from_owned_fd_unchecked(fd).ok()?;
+        let hang_up = Interest::PRIORITY;
+        while !socket.ready(hang_up).await.ok()?.is_read_closed() {}
         Some(())
     }
 
