@@ -75,8 +75,8 @@ fn check_values(lines: &[&[u8]], challenge: &Challenge) {
 
 /// Whether the value follows an `=`, with nothing but white space between.
 fn is_bare(value: &str, line: &str) -> bool {
-    let mut places = line.match_indices(value);
-    !value.is_empty() && places.any(|(at, _)| line[..at].trim_end().ends_with('='))
+    let follows = |at| line[at..].starts_with(value) && line[..at].trim_end().ends_with('=');
+    !value.is_empty() && line.char_indices().any(|(at, _)| follows(at))
 }
 
 /// What a quoted string would be that begins at any of the quotes (RFC 9110 § 5.6.4).
