@@ -11,12 +11,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::BAD_CONFIGURATION;
-use super::logging::{self, COMMAND};
+use super::logging;
 use super::output::say;
 use super::runtime::{self, SHUTDOWN_GRACE, signalled};
-use crate::config::{self, Environment};
+use crate::config::{self, Environment, Limits};
 use crate::oauth::{Authorizer, Manner, Surroundings, home};
-use crate::upstream::{Events, Live, Upstream, answer_to};
+use crate::upstream::{Bounds, Events, Live, Upstream, answer_to};
 use crate::wire::Message;
 
 /// The status after Ctrl-C, as shells have it.
@@ -37,7 +37,7 @@ where
     F: Future<Output = Result<ExitCode, Trouble>>,
 {
     let environment = Environment::from_process();
-    logging::start(&environment, COMMAND);
+    logging::command(&environment);
     runtime::run(async {
         let ended = tokio::select! {
             ended = command(environment) => ended,
@@ -83,11 +83,18 @@ impl Connections {
         &self,
         upstream: config::Upstream,
         authorizer: Option<Arc<Authorizer>>,
-        limit: usize,
+        limits: Limits,
     ) -> Upstream {
         let (clients, changed) = (self.around.clients.clone(), Arc::default());
         let changed: Arc<Notify> = changed;
-        let upstream = Upstream::new(0, upstream, clients, authorizer, limit, changed);
+        let upstream = Upstream::new(
+            0,
+            upstream,
+            clients,
+            authorizer,
+            Bounds::new(limits),
+            changed,
+        );
         let (tasks, cancel) = (&self.around.tasks, self.cancel.clone());
         upstream.start(&Arc::default(), Arc::new(Unheard), tasks, cancel);
         upstream

@@ -1,23 +1,41 @@
 //! Logs on stderr: one line an upstream, unless `DEBUG=1` or `RUST_LOG` asks for more.
 
+mod volume;
+
 use std::fmt::Debug;
 use std::io::IsTerminal as _;
 
 use tracing::field::Field;
 use tracing::warn;
+use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+
+use volume::Volume;
 
 use crate::config::Environment;
 
 /// What is shown by default while serving, by commands, which say themselves what matters, and with `DEBUG`.
-pub(super) const SERVING: &str = "mcp_manifold=info";
-pub(super) const COMMAND: &str = "mcp_manifold=error";
+const SERVING: &str = "mcp_manifold=info";
+const COMMAND: &str = "mcp_manifold=error";
 const VERBOSE: &str = "mcp_manifold=debug";
 
-/// Starts logging.
-pub(super) fn start(environment: &Environment, quiet: &str) {
+/// Starts the log of a server: at most so many lines a second for long, by a thread of its own. What is still to be
+/// written is written when the guard is dropped.
+pub(super) fn serve(environment: &Environment, per_second: usize) -> WorkerGuard {
+    let (volume, guard) = Volume::new(per_second);
+    start(environment, SERVING, BoxMakeWriter::new(volume));
+    guard
+}
+
+/// Starts the log of a command, which is over soon.
+pub(super) fn command(environment: &Environment) {
+    start(environment, COMMAND, BoxMakeWriter::new(std::io::stderr));
+}
+
+fn start(environment: &Environment, quiet: &str, writer: BoxMakeWriter) {
     let debug = environment
         .get("DEBUG")
         .is_some_and(|value| !matches!(value, "0" | "false" | "no" | "off"));
@@ -32,7 +50,7 @@ pub(super) fn start(environment: &Environment, quiet: &str) {
     };
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter.unwrap_or_else(|| EnvFilter::new(default)))
-        .with_writer(std::io::stderr)
+        .with_writer(writer)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .fmt_fields(debug_fn(write_field).delimited(" "))

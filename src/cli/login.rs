@@ -20,9 +20,6 @@ use crate::oauth::{Authorizer, LoginError, LoginState, Manner, Needed, SignInErr
 use crate::upstream::{Failure, TransportError, Upstream};
 use prompt::{PASTE, prompt};
 
-/// The largest message that the upstream may send, in bytes: its tools are counted, no more.
-const MESSAGE_LIMIT: usize = 256 << 20;
-
 /// The longest line that is read, in bytes; more than an address may have.
 const LINE_LIMIT: usize = 64 << 10;
 
@@ -59,7 +56,7 @@ pub(super) async fn run(
     arguments: Arguments,
     environment: Environment,
 ) -> Result<ExitCode, Trouble> {
-    let config = arguments.which.one(&environment)?;
+    let (config, limits) = arguments.which.one(&environment)?;
     let connections = Connections::new(
         &environment,
         Manner::Command {
@@ -70,7 +67,7 @@ pub(super) async fn run(
     let authorizer = connections.authorizer(&config);
     let authorizer = authorizer.ok_or_else(|| Trouble::Usage(without_oauth(&config)))?;
     let login = Login {
-        upstream: connections.begin(config, Some(authorizer.clone()), MESSAGE_LIMIT),
+        upstream: connections.begin(config, Some(authorizer.clone()), limits),
         state: authorizer.login(),
         authorizer,
         reading: !arguments.device,

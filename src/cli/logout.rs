@@ -32,7 +32,7 @@ pub(super) async fn run(
     arguments: Arguments,
     environment: Environment,
 ) -> Result<ExitCode, Trouble> {
-    let mut upstream = arguments.which.one(&environment)?;
+    let (mut upstream, _) = arguments.which.one(&environment)?;
     // What was stored before signing in was turned off goes as well.
     upstream.oauth.get_or_insert_default();
     let name = upstream.name.clone();

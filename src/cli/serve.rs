@@ -3,31 +3,26 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error, info, warn};
 
 use super::BAD_CONFIGURATION;
-use super::logging::{self, SERVING};
+use super::logging;
 use super::parent::parent_gone;
 use super::runtime::{self, SHUTDOWN_GRACE, signalled};
 use crate::catalog::{Keeper, View};
 use crate::config::{Config, Environment, Severity};
 use crate::downstream::{Read, Session, Stdin, open_stdout, stdout_closed, write_lines};
 use crate::oauth::{Authorizer, Manner, Surroundings, home};
-use crate::router::Router;
-use crate::upstream::Upstream;
-
-/// How many lines may wait for the client to read them. When it reads no further,
-/// whatever produces lines waits.
-const OUTBOX_LINES: usize = 256;
+use crate::router::{Outbox, Router};
+use crate::upstream::{Bounds, Upstream};
 
 /// Reads the configuration and serves.
 pub(super) fn run() -> ExitCode {
     let environment = Environment::from_process();
-    logging::start(&environment, SERVING);
     let config = match Config::from_environment(&environment) {
         Ok(config) => config,
         Err(error) => {
@@ -35,6 +30,8 @@ pub(super) fn run() -> ExitCode {
             return ExitCode::from(BAD_CONFIGURATION);
         }
     };
+    // Dropped last, since the end is logged, too.
+    let _log = logging::serve(&environment, config.limits.log_rate);
     for problem in &config.problems {
         match problem.severity {
             Severity::Error => error!("{problem}"),
@@ -46,7 +43,8 @@ pub(super) fn run() -> ExitCode {
 
 async fn serve(config: Config, environment: &Environment) -> ExitCode {
     let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let (outbox, lines) = mpsc::channel(OUTBOX_LINES);
+    let bounds = Bounds::new(config.limits.clone());
+    let (outbox, lines) = Outbox::new(bounds.backlog.clone());
     let changed = Arc::new(Notify::new());
     let limit = config.limits.message_bytes;
     let around = Surroundings::new(environment, Manner::Background, tasks.clone());
@@ -55,7 +53,15 @@ async fn serve(config: Config, environment: &Environment) -> ExitCode {
     let upstream = |(index, upstream)| {
         let authorizer = home.and_then(|home| Authorizer::new(home, &upstream, around.clone()));
         let clients = around.clients.clone();
-        Upstream::new(index, upstream, clients, authorizer, limit, changed.clone())
+        let changed = changed.clone();
+        Upstream::new(
+            index,
+            upstream,
+            clients,
+            authorizer,
+            bounds.clone(),
+            changed,
+        )
     };
     let upstreams: Vec<_> = (0..).zip(config.upstreams).map(upstream).collect();
     let (view_sender, view) = watch::channel(View::default());

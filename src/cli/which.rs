@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::command::Trouble;
 use super::output::say;
-use crate::config::{Config, ConfigError, Environment, Upstream, UpstreamName};
+use crate::config::{Config, ConfigError, Environment, Limits, Upstream, UpstreamName};
 
 /// The upstream, by the name that the configuration has for it, or by its url.
 #[derive(Args, Debug)]
@@ -60,11 +60,11 @@ impl Which {
         }
     }
 
-    /// The one upstream that is meant.
+    /// The one upstream that is meant, and the limits for it.
     ///
     /// # Errors
     /// [`Trouble::Usage`].
-    pub(super) fn one(&self, environment: &Environment) -> Result<Upstream, Trouble> {
+    pub(super) fn one(&self, environment: &Environment) -> Result<(Upstream, Limits), Trouble> {
         let config = self.configuration(environment)?;
         for problem in &config.problems {
             let about = problem.upstream.as_ref().map(UpstreamName::as_str);
@@ -74,7 +74,7 @@ impl Which {
         }
         let mut all = self.all(config.upstreams)?;
         match (all.pop(), all.is_empty()) {
-            (Some(upstream), true) => Ok(upstream),
+            (Some(upstream), true) => Ok((upstream, config.limits)),
             (Some(last), false) => {
                 all.push(last);
                 let names = all.iter().map(|it| it.name.as_str()).collect();

@@ -58,6 +58,7 @@ impl<'a> Reader<'a, '_> {
         let mut headers = self.headers();
         let prefix = self.prefix();
         let timeout = self.timeout();
+        let max_calls = self.max_calls();
         let oauth = self.oauth(&mut headers);
         if self.failed {
             return None;
@@ -72,6 +73,7 @@ impl<'a> Reader<'a, '_> {
             headers,
             prefix: prefix.unwrap_or_default(),
             timeout: timeout.unwrap_or(self.context.timeout),
+            max_calls,
             oauth,
         })
     }
@@ -190,6 +192,20 @@ impl<'a> Reader<'a, '_> {
                 let found = kind(other);
                 let message = format!("is {found}; write the prefix, or `auto`, `always`, `never`");
                 self.error(Some("prefix"), place, message);
+                None
+            }
+        }
+    }
+
+    fn max_calls(&mut self) -> Option<usize> {
+        let (place, value) = self.field("max_calls")?;
+        let number = value.as_number_lit().map(|number| number.value);
+        let number = number.or_else(|| value.as_string_lit().map(|text| &*text.value));
+        match number.and_then(|number| number.trim().parse().ok()) {
+            Some(calls) if calls > 0 => Some(calls),
+            _ => {
+                let message = "is not a number of calls; write one from 1 on".to_owned();
+                self.error(Some("max_calls"), place, message);
                 None
             }
         }

@@ -15,7 +15,7 @@ const fn known(name: &'static str, synonyms: &'static [&'static str]) -> Known {
 }
 
 /// Every key of an upstream, in the order of the documentation.
-pub const KEYS: [Known; 15] = [
+pub const KEYS: [Known; 16] = [
     known("name", &[]),
     known("url", &["serverUrl", "httpUrl"]),
     known("transport", &["type"]),
@@ -31,6 +31,7 @@ pub const KEYS: [Known; 15] = [
     known("headers", &[]),
     known("prefix", &[]),
     known("timeout", &[]),
+    known("max_calls", &["maxCalls"]),
     known("disabled", &[]),
     known("allow_http", &[]),
     known("oauth", &[]),
@@ -63,7 +64,7 @@ pub const OAUTH_KEYS: [Known; 21] = [
 
 /// Every variable of the program, in the order of the documentation. `<NAME>` stands for what
 /// [`UpstreamName::variable`](super::UpstreamName::variable) makes of an upstream's name.
-pub const VARIABLES: [Known; 21] = [
+pub const VARIABLES: [Known; 26] = [
     known("PROXY_UPSTREAMS", &[]),
     known("PROXY_URL", &[]),
     known("PROXY_NAME", &[]),
@@ -80,6 +81,11 @@ pub const VARIABLES: [Known; 21] = [
     known("PROXY_TOOL_NAME_LENGTH", &[]),
     known("PROXY_INPUT_WAIT", &[]),
     known("PROXY_PARKED_CALLS", &[]),
+    known("PROXY_MAX_CALLS", &[]),
+    known("PROXY_UPSTREAM_CALLS", &[]),
+    known("PROXY_QUEUED_CALLS", &[]),
+    known("PROXY_ANSWER_MEMORY", &[]),
+    known("PROXY_LOG_RATE", &[]),
     known("PROXY_<NAME>_CLIENT_ID", &[]),
     known("PROXY_<NAME>_CLIENT_SECRET", &[]),
     known("MCP_MANIFOLD_HOME", &[]),

@@ -27,6 +27,25 @@ pub struct Limits {
     pub input_wait: Duration,
     /// How many calls may wait for that at a time, parked (`PROXY_PARKED_CALLS`).
     pub parked_calls: usize,
+    /// How many requests of the client may be under way in all (`PROXY_MAX_CALLS`).
+    ///
+    /// Each takes about 10 KiB besides its message.
+    pub max_calls: usize,
+    /// How many calls run at one upstream at a time (`PROXY_UPSTREAM_CALLS`).
+    ///
+    /// Each has a connection of its own where the upstream speaks HTTP/1.1.
+    pub upstream_calls: usize,
+    /// How many more wait there for their turn (`PROXY_QUEUED_CALLS`).
+    pub queued_calls: usize,
+    /// How many bytes wait for the client to read them before upstreams are read no further
+    /// (`PROXY_ANSWER_MEMORY`).
+    ///
+    /// Several times what a pipe and a model take at once.
+    pub answer_memory: usize,
+    /// How many lines a second are logged for long (`PROXY_LOG_RATE`); a hundred times as many for a moment.
+    ///
+    /// A log that nobody rotates grows by a gigabyte a day then, at most.
+    pub log_rate: usize,
 }
 
 /// The shortest name length in which names can still be told apart.
@@ -43,6 +62,11 @@ impl Default for Limits {
             tool_name_length: 64,
             input_wait: Duration::from_secs(600),
             parked_calls: 256,
+            max_calls: 2048,
+            upstream_calls: 256,
+            queued_calls: 1024,
+            answer_memory: 64 << 20,
+            log_rate: 100,
         }
     }
 }
@@ -50,25 +74,29 @@ impl Default for Limits {
 impl Limits {
     pub(super) fn read(environment: &Environment, problems: &mut Vec<Problem>) -> Self {
         let default = Self::default();
-        let at_least = |min: usize| {
-            move |text: &str| match value::size(text)? {
+        let mut time = |name| variable(environment, name, value::duration, problems);
+        let startup_wait = time("PROXY_STARTUP_WAIT");
+        let input_wait = time("PROXY_INPUT_WAIT");
+        let mut size = |name, min| {
+            let at_least = |text: &str| match value::size(text)? {
                 size if size < min => Err(format!("is less than {min}; raise it")),
                 size => Ok(size),
-            }
+            };
+            variable(environment, name, at_least, problems)
         };
-        let bytes = at_least(MIN_MESSAGE_BYTES);
-        let bytes = variable(environment, "PROXY_MAX_MESSAGE_BYTES", bytes, problems);
-        let wait = variable(environment, "PROXY_STARTUP_WAIT", value::duration, problems);
-        let length = at_least(MIN_NAME_LENGTH);
-        let length = variable(environment, "PROXY_TOOL_NAME_LENGTH", length, problems);
-        let input = variable(environment, "PROXY_INPUT_WAIT", value::duration, problems);
-        let parked = variable(environment, "PROXY_PARKED_CALLS", at_least(1), problems);
+        let bytes = size("PROXY_MAX_MESSAGE_BYTES", MIN_MESSAGE_BYTES);
+        let length = size("PROXY_TOOL_NAME_LENGTH", MIN_NAME_LENGTH);
         Self {
             message_bytes: bytes.unwrap_or(default.message_bytes),
-            startup_wait: wait.unwrap_or(default.startup_wait),
+            startup_wait: startup_wait.unwrap_or(default.startup_wait),
             tool_name_length: length.unwrap_or(default.tool_name_length),
-            input_wait: input.unwrap_or(default.input_wait),
-            parked_calls: parked.unwrap_or(default.parked_calls),
+            input_wait: input_wait.unwrap_or(default.input_wait),
+            parked_calls: size("PROXY_PARKED_CALLS", 1).unwrap_or(default.parked_calls),
+            max_calls: size("PROXY_MAX_CALLS", 1).unwrap_or(default.max_calls),
+            upstream_calls: size("PROXY_UPSTREAM_CALLS", 1).unwrap_or(default.upstream_calls),
+            queued_calls: size("PROXY_QUEUED_CALLS", 1).unwrap_or(default.queued_calls),
+            answer_memory: size("PROXY_ANSWER_MEMORY", 1).unwrap_or(default.answer_memory),
+            log_rate: size("PROXY_LOG_RATE", 1).unwrap_or(default.log_rate),
         }
     }
 }

@@ -65,6 +65,7 @@ pub(super) fn read(
         headers: HeaderMap::new(),
         prefix: Prefix::default(),
         timeout,
+        max_calls: None,
         oauth: Some(oauth),
         url,
     })

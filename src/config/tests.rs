@@ -77,7 +77,7 @@ fn every_key_reaches_its_field() {
         r#"[{"name":"docs","url":"https://x.example/${TOKEN}","include_tools":["get_*"],
             "ignore_tools":"*_SECRET","include_prompts":"p*","ignorePrompts":["*_old"],
             "include_resources":["FILE://*","notes"],"excludeResources":"*.key","headers":{"Authorization":"Bearer ${TOKEN}"},"prefix":"d-",
-            "timeout":"90s"}]"#,
+            "timeout":"90s", "maxCalls":3}]"#,
     )
     .unwrap();
     let upstream = &config.upstreams[0];
@@ -91,6 +91,7 @@ fn every_key_reaches_its_field() {
     assert_eq!(upstream.headers["authorization"], "Bearer hunter2");
     assert_eq!(upstream.prefix, Prefix::Always("d-".to_owned()));
     assert_eq!(upstream.timeout, Duration::from_secs(90));
+    assert_eq!(upstream.max_calls, Some(3));
     assert!(
         !format!("{config:?}")
             .replace("/hunter2", "")
@@ -126,7 +127,7 @@ fn what_is_wrong_with_one_upstream_is_told_and_the_others_are_kept() {
     let bad = r#"
     "text", {"url":"https://x.example"}, {"name":"a"}, {"name":"b","url":7},
     {"name":"c","url":"http://c.example/mcp?key=hunter2"},
-    {"name":"d","url":"https://d.example","transport":"htp","timeout":"soon"},
+    {"name":"d","url":"https://d.example","transport":"htp","timeout":"soon","max_calls":0},
     {"name":"e","url":"https://e.example","headers":{"X-Key":"${NOPE}"}},
     {"name":"f","url":"https://f.example","ignore_tools":["[a"]},
     {"name":"f2","url":"https://f.example","ignore_prompts":["{a"],"include_resources":7,

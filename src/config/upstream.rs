@@ -29,6 +29,8 @@ pub struct Upstream {
     pub prefix: Prefix,
     /// How long a call may go without any sign of life from it.
     pub timeout: Duration,
+    /// How many calls run there at a time, if not as many as at the others.
+    pub max_calls: Option<usize>,
     /// How to sign in to it; `None` when nobody is to sign in.
     pub oauth: Option<OAuth>,
 }

@@ -137,6 +137,6 @@ impl Session {
 
     async fn send(&self, line: Line) {
         // Fails only when the writer has ended, and with it the client.
-        let _ = self.outbox.send(line).await;
+        self.outbox.send(line).await;
     }
 }

@@ -3,9 +3,9 @@
 use std::io;
 
 use tokio::io::AsyncWriteExt;
-use tokio::sync::mpsc;
 
 use super::stdio::Sink;
+use crate::router::Lines;
 use crate::wire::Line;
 
 /// Lines up to this size are gathered into one write; larger ones are written as they are.
@@ -15,9 +15,9 @@ const GATHER_BYTES: usize = 64 << 10;
 ///
 /// # Errors
 /// [`io::Error`], when the client no longer reads.
-pub async fn write_lines(mut stdout: Sink, mut lines: mpsc::Receiver<Line>) -> io::Result<()> {
+pub async fn write_lines(mut stdout: Sink, mut lines: Lines) -> io::Result<()> {
     let mut buffer = Vec::with_capacity(GATHER_BYTES);
-    while let Some(line) = lines.recv().await {
+    while let Some(line) = lines.next().await {
         let mut next = Some(line);
         while let Some(line) = next {
             let line = line.flatten();
@@ -29,7 +29,7 @@ pub async fn write_lines(mut stdout: Sink, mut lines: mpsc::Receiver<Line>) -> i
                 line.append_to(&mut buffer);
             }
             next = if buffer.len() < GATHER_BYTES {
-                lines.try_recv().ok()
+                lines.ready()
             } else {
                 None
             };
@@ -37,6 +37,7 @@ pub async fn write_lines(mut stdout: Sink, mut lines: mpsc::Receiver<Line>) -> i
         stdout.write_all(&buffer).await?;
         stdout.flush().await?;
         buffer.clear();
+        lines.written();
     }
     Ok(())
 }
@@ -54,20 +55,21 @@ async fn write_whole(stdout: &mut Sink, line: &Line) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::router::Outbox;
+    use crate::upstream::Backlog;
 
     #[tokio::test]
     async fn small_and_large_lines_keep_their_order() {
         let (ours, theirs) = tokio::io::duplex(1 << 22);
-        let (sender, lines) = mpsc::channel(8);
+        let (outbox, lines) = Outbox::new(Arc::new(Backlog::new(1)));
         let large = "x".repeat(GATHER_BYTES + 1);
         for text in ["a\nb", &large, "c"] {
-            sender
-                .send(Line::whole(text.to_owned().into()))
-                .await
-                .unwrap();
+            outbox.send(Line::whole(text.to_owned().into())).await;
         }
-        drop(sender);
+        drop(outbox);
         write_lines(Box::pin(ours), lines).await.unwrap();
         let mut out = String::new();
         tokio::io::AsyncReadExt::read_to_string(&mut { theirs }, &mut out)

@@ -165,7 +165,7 @@ impl Router {
         if !is_progress && !is_legacy {
             return debug!(upstream, method, "not passed on");
         }
-        let Ok(permit) = self.outbox.reserve().await else {
+        let Some(permit) = self.outbox.reserve(message.bytes().len()).await else {
             return;
         };
         // Nothing awaits from here on: a call that ends takes its token away before its answer

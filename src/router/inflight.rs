@@ -35,10 +35,21 @@ pub(super) fn is_same(a: &[u8], b: &[u8]) -> bool {
 pub(super) type Sent = (Arc<Live>, u64);
 
 /// All calls in flight.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Inflight {
     // std's Mutex: held for a few map operations, never across an await.
     state: Mutex<State>,
+    /// How many there may be.
+    most: usize,
+}
+
+/// Why a call was not begun.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// Another that is in flight has its id.
+    IdInUse,
+    /// As many are in flight as may.
+    TooMany,
 }
 
 #[derive(Debug, Default)]
@@ -69,21 +80,34 @@ struct Call {
 }
 
 impl Inflight {
+    /// None yet, and at most this many.
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            state: Mutex::default(),
+            most,
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins a call by `spawn`, which must not block. `false` when the id is in use.
+    /// Begins a call by `spawn`, which must not block.
+    ///
+    /// # Errors
+    /// [`Refusal`]; nothing was begun.
     pub(super) fn begin(
         &self,
         id: Key,
         token: Option<&Bytes>,
         spawn: impl FnOnce() -> AbortHandle,
-    ) -> bool {
+    ) -> Result<(), Refusal> {
         let mut state = self.state();
         let token = token.map(Key::new);
+        let is_full = state.calls.len() >= self.most;
         match state.calls.entry(id) {
-            Entry::Occupied(_) => return false,
+            Entry::Occupied(_) => return Err(Refusal::IdInUse),
+            Entry::Vacant(_) if is_full => return Err(Refusal::TooMany),
             // The lock is held, so the call cannot end before it is on record.
             Entry::Vacant(entry) => entry.insert(Call {
                 abort: spawn(),
@@ -95,7 +119,7 @@ impl Inflight {
         if let Some(token) = token {
             state.tokens.entry(token).or_default().calls += 1;
         }
-        true
+        Ok(())
     }
 
     /// Notes whom the call went to.
@@ -193,14 +217,18 @@ mod tests {
 
     #[tokio::test]
     async fn an_id_is_in_use_until_its_call_ends() {
-        let inflight = Inflight::default();
+        let inflight = Inflight::new(3);
         let spawn = || tokio::spawn(std::future::pending::<()>()).abort_handle();
         let key = |written: &'static str| Key::new(&Bytes::from_static(written.as_bytes()));
         let token = Bytes::from_static(b"1");
-        assert!(inflight.begin(key(r#""a""#), Some(&token), spawn));
-        assert!(!inflight.begin(key(r#""\u0061""#), None, || unreachable!()));
-        assert!(inflight.begin(key("1"), Some(&token), spawn));
-        assert!(inflight.begin(key("1.0"), None, spawn));
+        let begin = |key, token| inflight.begin(key, token, spawn);
+        assert_eq!(begin(key(r#""a""#), Some(&token)), Ok(()));
+        let again = inflight.begin(key(r#""\u0061""#), None, || unreachable!());
+        assert_eq!(again, Err(Refusal::IdInUse));
+        assert_eq!(begin(key("1"), Some(&token)), Ok(()));
+        assert_eq!(begin(key("1.0"), None), Ok(()));
+        let more = inflight.begin(key("2"), Some(&token), || unreachable!());
+        assert_eq!(more, Err(Refusal::TooMany));
         assert!(inflight.finish(&key(r#""a""#)));
         assert!(!inflight.was_heard(Some(&token)));
         assert!(inflight.hear(&key("1")));

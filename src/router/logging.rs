@@ -103,7 +103,7 @@ impl Router {
     /// client is under way that wants it. A server may say it in all its sessions: the client's session
     /// hears one of them.
     pub(super) async fn hear_log(&self, upstream: usize, live: &Arc<Live>, log: &Message) {
-        let Ok(permit) = self.outbox.reserve().await else {
+        let Some(permit) = self.outbox.reserve(log.bytes().len()).await else {
             return;
         };
         // Nothing awaits from here on: a request that ends no longer wants logs before its answer

@@ -14,6 +14,7 @@ mod inflight;
 mod lists;
 mod logging;
 mod notices;
+mod outbox;
 mod parked;
 mod parking;
 mod reads;
@@ -30,7 +31,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::Value;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
@@ -45,12 +46,10 @@ use client::Client;
 use events::Announcements;
 use inflight::{Inflight, Key};
 use lists::Listed;
+pub use outbox::{Lines, Outbox};
 use parking::Parking;
 use subscriptions::Subscriptions;
 use tasks::{Errand, Errands, Owners};
-
-/// Where lines for the client go: the one writer of stdout.
-pub type Outbox = mpsc::Sender<Line>;
 
 /// Routes messages between the client and the upstreams.
 #[derive(Debug)]
@@ -127,7 +126,7 @@ impl Router {
             upstreams,
             view,
             outbox,
-            inflight: Inflight::default(),
+            inflight: Inflight::new(limits.max_calls),
             client: Client::default(),
             asks: Asks::new(limits.input_wait),
             parking: Parking::default(),
@@ -249,8 +248,7 @@ impl Router {
     }
 
     async fn send(&self, line: Line) {
-        // Fails only when the writer has ended, and with it the client.
-        let _ = self.outbox.send(line).await;
+        self.outbox.send(line).await;
     }
 }
 

@@ -98,8 +98,11 @@ impl Router {
         self: &Arc<Self>,
         request: &Relayed,
         upstream: &Upstream,
-        parked: Parked,
+        mut parked: Parked,
     ) -> Answer {
+        if let Some(way) = &mut parked.way {
+            way.turn = None;
+        }
         // Random enough that nobody guesses the handle of another's call.
         let random = oauth2::CsrfToken::new_random().into_secret();
         let handle = format!("{PREFIX}{random}");

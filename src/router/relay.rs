@@ -4,19 +4,19 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use serde_json::Value;
+use serde_json::json;
 use tracing::{Instrument, debug, debug_span};
 
 use super::Router;
 use super::bridge::{self, Target, input};
-use super::inflight::{Key, progress_token};
+use super::inflight::{Key, Refusal, progress_token};
 use super::parked::Parked;
 use super::parking::unknown_state;
 use super::relayed::Relayed;
 use super::rounds::Rounds;
 use super::tasks::Task;
 use super::under_way::{Followed, UnderWay};
-use crate::upstream::{TransportError, Upstream, UpstreamError};
+use crate::upstream::{self, TransportError, Upstream, UpstreamError};
 use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};
 
@@ -91,15 +91,26 @@ impl Router {
             });
             self.tasks.spawn(task.instrument(span)).abort_handle()
         });
-        if !begun {
-            let text = "this id belongs to a request that is still running; use a new one";
-            self.send(Line::error(&id, code::INVALID_REQUEST, text, &Value::Null))
-                .await;
-        }
+        let (code, text) = match begun {
+            Ok(()) => return,
+            Err(Refusal::IdInUse) => (
+                code::INVALID_REQUEST,
+                "this id belongs to a request that is still running; use a new one".to_owned(),
+            ),
+            Err(Refusal::TooMany) => (
+                upstream::code::BUSY,
+                format!(
+                    "{} requests are under way; wait for some of them, or raise PROXY_MAX_CALLS",
+                    self.limits.max_calls
+                ),
+            ),
+        };
+        let data = json!({"outcome": "not run"});
+        self.send(Line::error(&id, code, &text, &data)).await;
     }
 
     async fn finish(&self, ended: &Key, line: Line) {
-        let Ok(permit) = self.outbox.reserve().await else {
+        let Some(permit) = self.outbox.reserve(line.len()).await else {
             return;
         };
         // The request ends before its answer is queued: nothing of it can come after.

@@ -14,12 +14,12 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use tokio::sync::mpsc::Permit;
 use tracing::debug;
 
 use super::inflight::Key;
+use super::outbox::Permit;
 use crate::upstream::Wishes;
-use crate::wire::{Line, Message};
+use crate::wire::Message;
 
 use filter::Filter;
 pub(super) use news::News;
@@ -154,7 +154,7 @@ impl Subscriptions {
 
     /// Queues the acknowledgement, or the next thing that came before it. `false` when there is
     /// no more: from then on it hears things as they come.
-    fn acknowledge(&self, place: &Place<'_>, wishes: &[Wishes], permit: Permit<'_, Line>) -> bool {
+    fn acknowledge(&self, place: &Place<'_>, wishes: &[Wishes], permit: Permit<'_>) -> bool {
         let mut state = self.lock();
         let Some(listen) = state.listens.get_mut(&place.key) else {
             return false;
@@ -204,7 +204,7 @@ impl Subscriptions {
     }
 
     /// Tells a listen, if it is still there and wants to hear it.
-    fn tell(&self, key: &Key, news: &News, message: &Message, permit: Permit<'_, Line>) {
+    fn tell(&self, key: &Key, news: &News, message: &Message, permit: Permit<'_>) {
         let mut state = self.lock();
         let listen = state.listens.get_mut(key);
         let Some(listen) = listen.filter(|listen| listen.wants(news)) else {

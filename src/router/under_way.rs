@@ -10,7 +10,7 @@ use super::bridge::{self, Target, input};
 use super::inflight::{Key, is_same};
 use super::relay::Lost;
 use super::relayed::Relayed;
-use crate::upstream::{Call, Caller, Exchange, Live, TransportError, Upstream, Wanted};
+use crate::upstream::{Call, Caller, Exchange, Live, TransportError, Turn, Upstream, Wanted};
 use crate::wire::{Era, Kind, Line, Message};
 
 /// A request on its way, until its response. Dropping it closes its stream.
@@ -28,6 +28,8 @@ pub(super) struct UnderWay {
     caller: Option<Caller>,
     /// That its client hears the upstream's logs as long as it runs.
     pub(super) logs: Option<Wanted>,
+    /// That it runs, of the calls that may at a time. One that waits for a person does not count.
+    pub(super) turn: Option<Turn>,
     /// Whether the client has heard something of it.
     pub(super) heard: bool,
 }
@@ -47,6 +49,7 @@ impl UnderWay {
             caller,
             live,
             logs,
+            turn,
         } = sent;
         Self {
             token: request.token.clone(),
@@ -55,6 +58,7 @@ impl UnderWay {
             caller,
             live,
             logs,
+            turn,
             upstream: upstream.index(),
             heard: false,
         }

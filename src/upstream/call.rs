@@ -15,6 +15,7 @@ use super::live::Live;
 use super::logs::Wanted;
 use super::opening::Opening;
 use super::request::{Asking, Request};
+use super::turns::Turn;
 use crate::oauth::SignInError;
 use crate::wire::Level;
 
@@ -42,6 +43,8 @@ impl Upstream {
         level: Option<Level>,
         build: impl Fn(&Arc<Live>) -> Request,
     ) -> Result<Call, UpstreamError> {
+        let turn = self.shared.turns.take().await;
+        let turn = turn.map_err(|cause| self.error(method, cause))?;
         let mut side;
         let mut session = self;
         let (mut after, mut gone, mut logins) = (0, 0, 0);
@@ -63,7 +66,10 @@ impl Upstream {
                     live.hear_first(identity).await;
                     let logs = session.log(&live, level).await;
                     match live.begin(build(&live)).await {
-                        Ok(call) => return Ok(Call { logs, ..call }),
+                        Ok(call) => {
+                            let turn = Some(turn);
+                            return Ok(Call { logs, turn, ..call });
+                        }
                         Err(cause) => (cause, Some(live.generation)),
                     }
                 }
@@ -163,6 +169,7 @@ impl Live {
                 caller,
                 live,
                 logs: None,
+                turn: None,
             });
         }
         if asking == Asking::ByAnswer {
@@ -183,6 +190,7 @@ impl Live {
             caller,
             live: self.clone(),
             logs: None,
+            turn: None,
         })
     }
 }
@@ -205,4 +213,6 @@ pub struct Call {
     pub live: Arc<Live>,
     /// That its logs are wanted, where the upstream has to be told.
     pub logs: Option<Wanted>,
+    /// That it runs, of the calls that may at a time.
+    pub turn: Option<Turn>,
 }

@@ -97,6 +97,17 @@ pub enum TransportError {
     /// It took the request up as a task that came to no result.
     #[error("it ran this as a task, which {0}")]
     TaskEnded(String),
+    /// As many calls run and wait there as may.
+    #[error(
+        "{running} calls run there and {waiting} wait; wait for some of them, or raise its \
+         `max_calls` or PROXY_QUEUED_CALLS"
+    )]
+    Busy {
+        /// How many run.
+        running: usize,
+        /// How many wait for their turn.
+        waiting: usize,
+    },
     /// It never took up the connection in the time that a caller can wait.
     #[error("not connected within {} s", .0.as_secs_f64())]
     NotReady(Duration),
@@ -147,6 +158,7 @@ impl TransportError {
             | Self::Redirect(_)
             | Self::HeaderMismatch
             | Self::Handshake(_)
+            | Self::Busy { .. }
             | Self::NotReady(_)
             | Self::Silent(_)
             | Self::ShuttingDown => Outcome::NotRun,
@@ -175,6 +187,7 @@ impl TransportError {
             | Self::SessionExpired
             | Self::NoAnswer(_)
             | Self::Handshake(_)
+            | Self::Busy { .. }
             | Self::NotReady(_) => true,
             Self::Status {
                 status, refused, ..
@@ -209,6 +222,7 @@ impl TransportError {
             }
             Self::Status { .. } | Self::Redirect(_) => code::HTTP_STATUS,
             Self::TooLarge(_) => code::TOO_LARGE,
+            Self::Busy { .. } => code::BUSY,
             _ => code::BAD_ANSWER,
         }
     }
@@ -231,6 +245,8 @@ pub mod code {
     pub const BAD_ANSWER: i64 = -31006;
     /// An answer over the limit.
     pub const TOO_LARGE: i64 = -31007;
+    /// Too many calls at a time.
+    pub const BUSY: i64 = -31008;
 }
 
 /// A request that failed, with whom it was meant for.

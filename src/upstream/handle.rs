@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, info_span};
 
+use super::backlog::{Backlog, Intake};
 use super::connection::{Connection, Events};
 use super::error::{TransportError, UpstreamError};
 use super::identity::Identity;
@@ -14,8 +15,9 @@ use super::listing::Listing;
 use super::live::Live;
 use super::logs::SessionLevel;
 use super::sessions::{Home, SideSession};
+use super::turns::Turns;
 use super::wanted::Wanted;
-use crate::config;
+use crate::config::{self, Limits};
 use crate::net::Clients;
 use crate::oauth::Authorizer;
 
@@ -40,6 +42,26 @@ pub(super) enum State {
     },
 }
 
+/// What bounds all upstreams alike. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Bounds {
+    /// As configured.
+    pub limits: Arc<Limits>,
+    /// What the client has not read.
+    pub backlog: Arc<Backlog>,
+}
+
+impl Bounds {
+    /// Those of these limits, with nothing in the backlog.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            backlog: Arc::new(Backlog::new(limits.answer_memory)),
+            limits: Arc::new(limits),
+        }
+    }
+}
+
 /// One upstream. Cheap to clone; all clones mean the same connection.
 #[derive(Debug, Clone)]
 pub struct Upstream {
@@ -54,7 +76,10 @@ pub(super) struct Shared {
     pub(super) clients: Arc<Clients>,
     /// Signs its requests, where the configuration allows it.
     pub(super) authorizer: Option<Arc<Authorizer>>,
-    pub(super) limit: usize,
+    pub(super) bounds: Bounds,
+    pub(super) intake: Arc<Intake>,
+    /// How many calls run there, its side sessions included.
+    pub(super) turns: Arc<Turns>,
     pub(super) state: watch::Sender<State>,
     pub(super) listing: watch::Sender<Option<Arc<Listing>>>,
     /// How often the listing was read.
@@ -88,15 +113,18 @@ impl Shared {
         config: config::Upstream,
         clients: Arc<Clients>,
         authorizer: Option<Arc<Authorizer>>,
-        limit: usize,
+        bounds: Bounds,
         changed: Arc<Notify>,
     ) -> Self {
+        let running = config.max_calls.unwrap_or(bounds.limits.upstream_calls);
         Self {
             index,
+            intake: Arc::new(Intake::new(bounds.backlog.clone())),
+            turns: Arc::new(Turns::new(running, bounds.limits.queued_calls)),
             config,
             clients,
             authorizer,
-            limit,
+            bounds,
             state: watch::Sender::new(State::Idle),
             listing: watch::Sender::new(None),
             listed: watch::Sender::new(0),
@@ -122,10 +150,10 @@ impl Upstream {
         config: config::Upstream,
         clients: Arc<Clients>,
         authorizer: Option<Arc<Authorizer>>,
-        limit: usize,
+        bounds: Bounds,
         changed: Arc<Notify>,
     ) -> Self {
-        let shared = Shared::new(index, config, clients, authorizer, limit, changed);
+        let shared = Shared::new(index, config, clients, authorizer, bounds, changed);
         Self {
             shared: Arc::new(shared),
         }

@@ -2,6 +2,7 @@
 //! speaks. Others hold an [`Upstream`] and send requests through it; they see one shape,
 //! an [`Exchange`], whatever the transport.
 
+mod backlog;
 mod call;
 mod callers;
 mod connection;
@@ -22,14 +23,16 @@ mod sessions;
 mod settled;
 mod tasks;
 mod transport;
+mod turns;
 mod wanted;
 
+pub use backlog::Backlog;
 pub use call::Call;
 pub use callers::{Caller, Callers};
 pub use connection::Events;
 pub use error::{Outcome, TransportError, UpstreamError, code};
 pub use exchange::Exchange;
-pub use handle::Upstream;
+pub use handle::{Bounds, Upstream};
 pub use identity::{Identity, Said};
 pub use items::{Item, Kind};
 pub use listing::{Listing, Tool};
@@ -39,4 +42,5 @@ pub use request::{Asking, Request, next_id};
 pub use settled::Failure;
 pub use tasks::TASKS_EXTENSION;
 pub use transport::answer_to;
+pub use turns::Turn;
 pub use wanted::{Mark, Wishes};

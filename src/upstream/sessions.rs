@@ -101,11 +101,13 @@ impl Upstream {
             main.config.clone(),
             main.clients.clone(),
             main.authorizer.clone(),
-            main.limit,
+            main.bounds.clone(),
             // Nobody watches it: what it offers is what the main session offers.
             Arc::new(Notify::new()),
         );
         shared.is_side = true;
+        shared.intake = main.intake.clone();
+        shared.turns = main.turns.clone();
         shared.level = main.level.clone();
         let upstream = Self {
             shared: Arc::new(shared),

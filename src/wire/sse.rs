@@ -98,6 +98,11 @@ impl Parser {
         }
     }
 
+    /// How many bytes wait for the rest of their event.
+    pub fn pending(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// The next complete event, or `None` until more is pushed.
     ///
     /// # Errors

@@ -47,7 +47,7 @@ impl Router {
             let announced = |what: &str| lives.iter().any(|live| live.facts.announces(what));
             self.subscriptions.limit(&place, announced);
         }
-        while let Ok(permit) = self.outbox.reserve().await
+        while let Some(permit) = self.outbox.reserve(0).await
             && self.subscriptions.acknowledge(&place, &wishes, permit)
         {}
         debug!("listening");

@@ -75,7 +75,7 @@ impl Router {
             self.send(line).await;
         }
         for listen in self.subscriptions.who_wants(news) {
-            let Ok(permit) = self.outbox.reserve().await else {
+            let Some(permit) = self.outbox.reserve(message.bytes().len()).await else {
                 return;
             };
             self.subscriptions.tell(&listen, news, message, permit);

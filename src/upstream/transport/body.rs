@@ -1,5 +1,6 @@
 //! The bodies of answers, each within a limit and a deadline.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -10,6 +11,7 @@ use tokio::time::timeout;
 
 use super::http::Http;
 use crate::net::chain;
+use crate::upstream::backlog::{Intake, LARGE, Large};
 use crate::upstream::error::TransportError;
 
 /// From this size on, in bytes, a body gets a block of memory that goes back to the system when it
@@ -26,6 +28,7 @@ pub(crate) struct Body {
     response: Response,
     pub(crate) limit: usize,
     idle: Duration,
+    intake: Arc<Intake>,
 }
 
 impl Body {
@@ -34,6 +37,7 @@ impl Body {
             response,
             limit: http.limit,
             idle: http.idle,
+            intake: http.intake.clone(),
         }
     }
 
@@ -43,6 +47,7 @@ impl Body {
             response,
             limit: http.limit,
             idle: Duration::MAX,
+            intake: http.intake.clone(),
         }
     }
 
@@ -56,6 +61,8 @@ impl Body {
 
     /// The next bytes, or `None` at the end.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
+        // It is not the upstream that is slow then.
+        self.intake.room().await;
         let chunk = self.response.chunk();
         let chunk = if self.idle == Duration::MAX {
             chunk.await
@@ -68,12 +75,23 @@ impl Body {
         chunk.map_err(|e| TransportError::Interrupted(chain(&e.without_url())))
     }
 
+    /// Waits for a place for a message that has this many bytes so far and is to grow, if it needs one.
+    /// A stream that may be silent in the midst of one must not hold a place.
+    pub(super) async fn place(&self, bytes: usize) -> Option<Large> {
+        match bytes >= LARGE && self.idle != Duration::MAX {
+            // Boxed: it is large itself, and hardly ever needed.
+            true => Some(Box::pin(self.intake.large()).await),
+            false => None,
+        }
+    }
+
     /// All of it.
     pub(crate) async fn whole(mut self) -> Result<Bytes, TransportError> {
         let announced = self.response.content_length();
         if announced.is_some_and(|length| length > self.limit as u64) {
             return Err(TransportError::TooLarge(self.limit));
         }
+        let mut place = self.place(announced.unwrap_or(0) as usize).await;
         let Some(first) = self.chunk().await? else {
             return Ok(Bytes::new());
         };
@@ -92,6 +110,9 @@ impl Body {
                 return Err(TransportError::TooLarge(self.limit));
             }
             all.extend_from_slice(&chunk);
+            if place.is_none() {
+                place = self.place(all.len()).await;
+            }
             next = self.chunk().await?;
         }
         Ok(all.freeze())

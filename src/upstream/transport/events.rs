@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tracing::debug;
 
 use super::body::Body;
+use crate::upstream::backlog::Large;
 use crate::upstream::error::TransportError;
 use crate::wire::sse::{Event, Parser, SseError};
 use crate::wire::{Malformed, Message};
@@ -25,6 +26,8 @@ pub(crate) enum Incoming {
 pub(crate) struct EventStream {
     body: Body,
     parser: Parser,
+    /// That a large event may be read.
+    place: Option<Large>,
     /// The parts of a batch that are still to be handed out.
     batch: VecDeque<Bytes>,
     /// The id of the last event that had one: where to resume (WHATWG HTML § 9.2.4).
@@ -37,6 +40,7 @@ impl EventStream {
     pub(crate) fn new(body: Body) -> Self {
         Self {
             parser: Parser::new(body.limit),
+            place: None,
             body,
             batch: VecDeque::new(),
             last_event_id: None,
@@ -51,6 +55,7 @@ impl EventStream {
                 return Ok(Some(Incoming::Message(parse(part)?)));
             }
             while let Some(event) = self.parser.next_event().map_err(|e| self.broken(&e))? {
+                self.place = None;
                 if let Some(incoming) = self.take(event)? {
                     return Ok(Some(incoming));
                 }
@@ -60,6 +65,9 @@ impl EventStream {
             }
             if !self.batch.is_empty() {
                 continue;
+            }
+            if self.place.is_none() {
+                self.place = self.body.place(self.parser.pending()).await;
             }
             match self.body.chunk().await? {
                 Some(chunk) => self.parser.push(&chunk),

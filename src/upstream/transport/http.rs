@@ -14,6 +14,7 @@ use url::Url;
 
 use super::refusal::{mask, status_error};
 use crate::oauth::{Authorizer, Challenges, Credential};
+use crate::upstream::backlog::Intake;
 use crate::upstream::error::TransportError;
 use crate::upstream::handle::Shared;
 
@@ -34,6 +35,8 @@ pub(crate) struct Http {
     pub(super) headers: HeaderMap,
     /// The largest message, in bytes.
     pub(crate) limit: usize,
+    /// What else bounds how much of it is read.
+    pub(super) intake: Arc<Intake>,
     /// How long a request may go without a byte from the upstream.
     pub(crate) idle: Duration,
 }
@@ -53,7 +56,8 @@ impl Http {
             authorizer: upstream.authorizer.clone(),
             url: Mutex::new(config.url.as_url().clone()),
             headers: config.headers.clone(),
-            limit: upstream.limit,
+            limit: upstream.bounds.limits.message_bytes,
+            intake: upstream.intake.clone(),
             idle: config.timeout,
         }
     }
@@ -65,6 +69,7 @@ impl Http {
             authorizer: self.authorizer.clone(),
             url: Mutex::new(url),
             headers: self.headers.clone(),
+            intake: self.intake.clone(),
             ..*self
         }
     }

@@ -1,0 +1,115 @@
+//! How many calls run at one upstream at a time, and how many wait for their turn.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::error::TransportError;
+
+/// The turns that one upstream has to give. Calls get theirs in the order of their coming.
+#[derive(Debug)]
+pub(super) struct Turns {
+    free: Arc<Semaphore>,
+    running: usize,
+    waiting: AtomicUsize,
+    queue: usize,
+}
+
+/// That a call may run. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Turn(#[allow(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
+
+impl Turns {
+    /// As many calls at a time as `running`, and as many more that wait as `queue`.
+    pub(super) fn new(running: usize, queue: usize) -> Self {
+        let running = running.min(Semaphore::MAX_PERMITS);
+        Self {
+            free: Arc::new(Semaphore::new(running)),
+            running,
+            waiting: AtomicUsize::new(0),
+            queue,
+        }
+    }
+
+    /// Waits for a turn.
+    ///
+    /// # Errors
+    /// [`TransportError::Busy`], at once, when too many wait already.
+    pub(super) async fn take(&self) -> Result<Turn, TransportError> {
+        match self.free.clone().try_acquire_owned() {
+            Ok(permit) => Ok(Turn(permit)),
+            // Boxed: it is large, and on the path of every call.
+            Err(_) => Box::pin(self.queue_up()).await,
+        }
+    }
+
+    async fn queue_up(&self) -> Result<Turn, TransportError> {
+        let place = Place::take(self)?;
+        let permit = self.free.clone().acquire_owned().await;
+        drop(place);
+        // Fails never: it is not closed.
+        permit.map(Turn).map_err(|_| TransportError::ShuttingDown)
+    }
+}
+
+/// A place in the queue, given up also when its call is cancelled.
+struct Place<'a>(&'a AtomicUsize);
+
+impl<'a> Place<'a> {
+    fn take(turns: &'a Turns) -> Result<Self, TransportError> {
+        let before = turns.waiting.fetch_add(1, Ordering::Relaxed);
+        let place = Self(&turns.waiting);
+        if before < turns.queue {
+            return Ok(place);
+        }
+        Err(TransportError::Busy {
+            running: turns.running,
+            waiting: before,
+        })
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn calls_run_wait_in_order_and_are_refused() {
+        let turns = Turns::new(1, 2);
+        let first = turns.take().now_or_never().unwrap().unwrap();
+        let mut second = Box::pin(turns.take());
+        let mut third = Box::pin(turns.take());
+        assert!((&mut second).now_or_never().is_none());
+        assert!((&mut third).now_or_never().is_none());
+        let refused = turns.take().now_or_never().unwrap();
+        assert!(
+            matches!(
+                refused,
+                Err(TransportError::Busy {
+                    running: 1,
+                    waiting: 2
+                })
+            ),
+            "{refused:?}"
+        );
+        drop(first);
+        assert!((&mut third).now_or_never().is_none());
+        let second = (&mut second).now_or_never().unwrap().unwrap();
+        // One that is cancelled gives its place up.
+        drop(third);
+        let mut fourth = Box::pin(turns.take());
+        assert!((&mut fourth).now_or_never().is_none());
+        drop(second);
+        assert!(fourth.now_or_never().unwrap().is_ok());
+        assert_eq!(turns.waiting.load(Ordering::Relaxed), 0);
+    }
+}
