@@ -15,7 +15,8 @@ use super::logging::{self, COMMAND};
 use super::output::say;
 use super::runtime::{self, SHUTDOWN_GRACE, signalled};
 use crate::config::{self, Environment};
-use crate::oauth::{Authorizer, Manner, Surroundings, home};
+use crate::disk::home;
+use crate::oauth::{Authorizer, Manner, Surroundings};
 use crate::upstream::{Events, Live, Upstream, answer_to};
 use crate::wire::Message;
 

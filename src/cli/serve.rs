@@ -14,8 +14,9 @@ use super::logging::{self, SERVING};
 use super::runtime::{self, SHUTDOWN_GRACE, signalled};
 use crate::catalog::{Keeper, View};
 use crate::config::{Config, Environment, Severity};
+use crate::disk::home;
 use crate::downstream::{Read, Session, Stdin, open_stdout, stdout_closed, write_lines};
-use crate::oauth::{Authorizer, Manner, Surroundings, home};
+use crate::oauth::{Authorizer, Manner, Surroundings};
 use crate::router::Router;
 use crate::upstream::Upstream;
 
