@@ -17,7 +17,7 @@ use super::runtime::{self, SHUTDOWN_GRACE, signalled};
 use crate::config::{self, Environment};
 use crate::disk::home;
 use crate::oauth::{Authorizer, Manner, Surroundings};
-use crate::upstream::{Events, Live, Upstream, answer_to};
+use crate::upstream::{Events, Live, Shelf, Upstream, answer_to};
 use crate::wire::Message;
 
 /// The status after Ctrl-C, as shells have it.
@@ -77,6 +77,11 @@ impl Connections {
     /// The credentials of an upstream, if the configuration lets somebody sign in.
     pub(super) fn authorizer(&self, upstream: &config::Upstream) -> Option<Arc<Authorizer>> {
         Authorizer::new(&self.home, upstream, self.around.clone())
+    }
+
+    /// What is remembered of upstreams.
+    pub(super) fn shelf(&self) -> Shelf {
+        Shelf::new(&self.home)
     }
 
     /// Begins to connect to an upstream.

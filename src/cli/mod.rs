@@ -31,10 +31,11 @@ The configuration is taken from the environment:
   PROXY_TOOL_NAME_LENGTH   the longest tool name that the client takes (64)
   PROXY_INPUT_WAIT         how long a call waits for input that its server asks for (10m)
   PROXY_PARKED_CALLS       how many calls may wait for that at a time (256)
+  PROXY_REMEMBER           whether what servers offer is kept for the next start (on)
   PROXY_<NAME>_CLIENT_ID   the client that a server knows, <NAME> being the server's name
                            in upper case with _ for punctuation; with it may go
                            PROXY_<NAME>_CLIENT_SECRET
-  MCP_MANIFOLD_HOME        where logins are kept (~/.mcp-manifold)
+  MCP_MANIFOLD_HOME        where logins and listings are kept (~/.mcp-manifold)
   DEBUG=1                  log every message's way on stderr
   RUST_LOG                 which log messages to show, for example mcp_manifold=trace
 

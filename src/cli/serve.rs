@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, watch};
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error, info, warn};
@@ -18,11 +19,15 @@ use crate::disk::home;
 use crate::downstream::{Read, Session, Stdin, open_stdout, stdout_closed, write_lines};
 use crate::oauth::{Authorizer, Manner, Surroundings};
 use crate::router::Router;
-use crate::upstream::Upstream;
+use crate::upstream::{Remembering, Upstream};
 
 /// How many lines may wait for the client to read them. When it reads no further,
 /// whatever produces lines waits.
 const OUTBOX_LINES: usize = 256;
+
+/// How long the first line waits for what is remembered, which takes a few milliseconds: a disk that
+/// does not answer holds nobody up.
+const RECALL_WAIT: Duration = Duration::from_millis(300);
 
 /// Reads the configuration and serves.
 pub(super) fn run() -> ExitCode {
@@ -58,6 +63,11 @@ async fn serve(config: Config, environment: &Environment) -> ExitCode {
         Upstream::new(index, upstream, clients, authorizer, limit, changed.clone())
     };
     let upstreams: Vec<_> = (0..).zip(config.upstreams).map(upstream).collect();
+    let (recalled, recalling) = oneshot::channel();
+    if let Some(home) = home.filter(|_| config.limits.remember) {
+        let remembering = Remembering::new(home, &upstreams);
+        tasks.spawn(remembering.run(recalled, cancel.clone()));
+    }
     let (view_sender, view) = watch::channel(View::default());
     let keeper = Keeper {
         upstreams: upstreams.clone(),
@@ -75,14 +85,18 @@ async fn serve(config: Config, environment: &Environment) -> ExitCode {
     let session = Session::new(router.clone(), outbox);
 
     let mut writer = tokio::spawn(write_lines(open_stdout(), lines));
-    let keeping = || drop(tasks.spawn(keeper.run(view_sender, cancel.clone())));
+    let begin = async || {
+        // Fails when nothing is to be remembered.
+        let _ = timeout(RECALL_WAIT, recalling).await;
+        tasks.spawn(keeper.run(view_sender, cancel.clone()));
+    };
     let reason = tokio::select! {
         biased;
         name = signalled() => name,
         _ = &mut writer => "the client no longer reads",
         // Not only when there is something to write.
         () = stdout_closed() => "the client closed stdout",
-        () = read(&session, limit, keeping) => "the client closed stdin",
+        () = read(&session, limit, begin) => "the client closed stdin",
     };
     debug!(reason, "shutting down");
     let deadline = Instant::now() + SHUTDOWN_GRACE;
@@ -101,15 +115,15 @@ async fn serve(config: Config, environment: &Environment) -> ExitCode {
 }
 
 /// Takes lines until the client closes its end. The clock of the first listing starts,
-/// by `begin`, with the first of them.
-async fn read(session: &Session, limit: usize, begin: impl FnOnce()) {
+/// by `begin`, with the first of them, which is served when that is done.
+async fn read(session: &Session, limit: usize, begin: impl AsyncFnOnce()) {
     let mut stdin = Stdin::open(limit);
     let mut begin = Some(begin);
     loop {
         match stdin.next().await {
             Read::Line(line) => {
                 if let Some(begin) = begin.take() {
-                    begin();
+                    begin().await;
                 }
                 // It waits when the client does not read its answers.
                 let taken = session.take(line);

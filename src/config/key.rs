@@ -63,7 +63,7 @@ pub const OAUTH_KEYS: [Known; 21] = [
 
 /// Every variable of the program, in the order of the documentation. `<NAME>` stands for what
 /// [`UpstreamName::variable`](super::UpstreamName::variable) makes of an upstream's name.
-pub const VARIABLES: [Known; 21] = [
+pub const VARIABLES: [Known; 22] = [
     known("PROXY_UPSTREAMS", &[]),
     known("PROXY_URL", &[]),
     known("PROXY_NAME", &[]),
@@ -80,6 +80,7 @@ pub const VARIABLES: [Known; 21] = [
     known("PROXY_TOOL_NAME_LENGTH", &[]),
     known("PROXY_INPUT_WAIT", &[]),
     known("PROXY_PARKED_CALLS", &[]),
+    known("PROXY_REMEMBER", &[]),
     known("PROXY_<NAME>_CLIENT_ID", &[]),
     known("PROXY_<NAME>_CLIENT_SECRET", &[]),
     known("MCP_MANIFOLD_HOME", &[]),

@@ -27,6 +27,8 @@ pub struct Limits {
     pub input_wait: Duration,
     /// How many calls may wait for that at a time, parked (`PROXY_PARKED_CALLS`).
     pub parked_calls: usize,
+    /// Whether what upstreams offer is kept on disk for the next start (`PROXY_REMEMBER`).
+    pub remember: bool,
 }
 
 /// The shortest name length in which names can still be told apart.
@@ -43,6 +45,7 @@ impl Default for Limits {
             tool_name_length: 64,
             input_wait: Duration::from_secs(600),
             parked_calls: 256,
+            remember: true,
         }
     }
 }
@@ -63,12 +66,14 @@ impl Limits {
         let length = variable(environment, "PROXY_TOOL_NAME_LENGTH", length, problems);
         let input = variable(environment, "PROXY_INPUT_WAIT", value::duration, problems);
         let parked = variable(environment, "PROXY_PARKED_CALLS", at_least(1), problems);
+        let remember = variable(environment, "PROXY_REMEMBER", value::switch, problems);
         Self {
             message_bytes: bytes.unwrap_or(default.message_bytes),
             startup_wait: wait.unwrap_or(default.startup_wait),
             tool_name_length: length.unwrap_or(default.tool_name_length),
             input_wait: input.unwrap_or(default.input_wait),
             parked_calls: parked.unwrap_or(default.parked_calls),
+            remember: remember.unwrap_or(default.remember),
         }
     }
 }

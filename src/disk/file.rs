@@ -72,12 +72,17 @@ pub(crate) fn read(path: &Path, limit: u64, into: &mut Vec<u8>) -> io::Result<Op
     let metadata = file.metadata()?;
     #[cfg(unix)]
     narrow(path, &file, &metadata);
-    into.reserve(metadata.len().min(limit) as usize + 1);
+    let too_large = || {
+        let text = format!("it has more than {limit} bytes");
+        Err(io::Error::new(io::ErrorKind::FileTooLarge, text))
+    };
+    if metadata.len() > limit {
+        return too_large();
+    }
+    into.reserve(metadata.len() as usize + 1);
+    // It may have grown since.
     if file.take(limit + 1).read_to_end(into)? as u64 > limit {
-        return Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            format!("it has more than {limit} bytes"),
-        ));
+        return too_large();
     }
     Ok(Some(Stamp::read(&metadata)))
 }
@@ -97,15 +102,27 @@ fn narrow(path: &Path, file: &File, metadata: &Metadata) {
     }
 }
 
+/// What a file that was written has to outlast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outlasts {
+    /// Whatever comes.
+    PowerFailure,
+    /// The process alone: after a power failure it may be cut off.
+    Process,
+}
+
 /// Puts `bytes` in the place of a file. Who reads it sees the old file or the new one, and after
-/// a power failure one of them is there. The caller holds a lock, so nobody else uses the name beside it.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<Stamp> {
+/// a power failure one of them is there, if it is to outlast that. The caller holds a lock, so nobody
+/// else uses the name beside it.
+pub(crate) fn write(path: &Path, bytes: &[u8], outlasts: Outlasts) -> io::Result<Stamp> {
     let beside = path.with_extension("new");
     remove(&beside)?;
     let written = || -> io::Result<Stamp> {
         let mut file = options().create_new(true).open(&beside)?;
         file.write_all(bytes)?;
-        file.sync_all()?;
+        if outlasts == Outlasts::PowerFailure {
+            file.sync_all()?;
+        }
         let stamp = Stamp::read(&file.metadata()?);
         // Windows does not rename a file that is open.
         drop(file);
@@ -116,7 +133,9 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<Stamp> {
         // The first error is the one to tell.
         let _ = remove(&beside);
     })?;
-    sync_folder(path)?;
+    if outlasts == Outlasts::PowerFailure {
+        sync_folder(path)?;
+    }
     Ok(stamp)
 }
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{MAX_BYTES, StoreError};
 use crate::config::{ServerUrl, UpstreamName};
+use crate::disk::file::Outlasts;
 use crate::disk::{Lock, blocking, file, is_plain, with_hash};
 
 /// The file that says whose folder it is.
@@ -101,7 +102,7 @@ impl Folder {
             let owner = path.join(OWNER);
             let written = serde_json::to_vec_pretty(&folder.owner)
                 .map_err(Into::into)
-                .and_then(|bytes| file::write(&owner, &bytes));
+                .and_then(|bytes| file::write(&owner, &bytes, Outlasts::PowerFailure));
             written.map_err(|cause| StoreError::io("write", owner, cause))?;
             Ok(path)
         })

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::folder::Folder;
 use super::{MAX_BYTES, StoreError};
-use crate::disk::file::{self, Stamp};
+use crate::disk::file::{self, Outlasts, Stamp};
 use crate::disk::{Lock, blocking};
 
 /// How long a compare and swap waits for those before it, each of which takes milliseconds.
@@ -141,7 +141,7 @@ impl<T: Record> Slot<T> {
             let mut bytes = Zeroizing::new(Vec::with_capacity(ROOM));
             serde_json::to_writer_pretty(&mut *bytes, &envelope)?;
             Ok(Snapshot {
-                stamp: Some(file::write(&path, &bytes)?),
+                stamp: Some(file::write(&path, &bytes, Outlasts::PowerFailure)?),
                 record: Some(envelope.record),
                 version: Version(Some(generation)),
                 path,
