@@ -63,11 +63,13 @@ async fn serve(config: Config, environment: &Environment) -> ExitCode {
         Upstream::new(index, upstream, clients, authorizer, limit, changed.clone())
     };
     let upstreams: Vec<_> = (0..).zip(config.upstreams).map(upstream).collect();
-    let (recalled, recalling) = oneshot::channel();
-    if let Some(home) = home.filter(|_| config.limits.remember) {
+    let remembering = home.filter(|_| config.limits.remember);
+    let recalling = remembering.map(|home| {
+        let (recalled, recalling) = oneshot::channel();
         let remembering = Remembering::new(home, &upstreams);
         tasks.spawn(remembering.run(recalled, cancel.clone()));
-    }
+        recalling
+    });
     let (view_sender, view) = watch::channel(View::default());
     let keeper = Keeper {
         upstreams: upstreams.clone(),
@@ -86,8 +88,9 @@ async fn serve(config: Config, environment: &Environment) -> ExitCode {
 
     let mut writer = tokio::spawn(write_lines(open_stdout(), lines));
     let begin = async || {
-        // Fails when nothing is to be remembered.
-        let _ = timeout(RECALL_WAIT, recalling).await;
+        if let Some(recalling) = recalling {
+            let _ = timeout(RECALL_WAIT, recalling).await;
+        }
         tasks.spawn(keeper.run(view_sender, cancel.clone()));
     };
     let reason = tokio::select! {
