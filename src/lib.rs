@@ -9,6 +9,8 @@ pub mod config;
 
 pub mod net;
 
+pub mod disk;
+
 pub mod oauth;
 
 pub mod upstream;

@@ -21,8 +21,11 @@ const SILENT_WAIT: Duration = Duration::from_millis(1450);
 pub struct View {
     /// The catalog as it is now. The same `Arc` as long as a client would see the same tools.
     pub catalog: Arc<Catalog>,
-    /// Whether every upstream was heard or given up for the moment, so that a listing need not wait.
+    /// Whether every upstream was heard, is remembered, or was given up for the moment, so that a
+    /// listing need not wait.
     pub complete: bool,
+    /// The same where what is remembered counts for nothing: what is not known now is not there.
+    pub fresh: bool,
 }
 
 /// Merges again whenever an upstream has news.
@@ -46,10 +49,10 @@ impl Keeper {
         ];
         loop {
             self.refresh(&view, begun.elapsed());
-            let complete = view.borrow().complete;
+            let fresh = view.borrow().fresh;
             let next = deadlines
                 .into_iter()
-                .find(|deadline| !complete && *deadline > Instant::now());
+                .find(|deadline| !fresh && *deadline > Instant::now());
             let deadline = async {
                 match next {
                     Some(deadline) => sleep_until(deadline).await,
@@ -65,10 +68,11 @@ impl Keeper {
     }
 
     fn refresh(&self, view: &watch::Sender<View>, waited: Duration) {
-        let complete = self
-            .upstreams
-            .iter()
-            .all(|upstream| self.is_done_waiting(upstream, waited));
+        let all = |is_there: fn(&Upstream) -> bool| {
+            let mut upstreams = self.upstreams.iter();
+            upstreams.all(|it| is_there(it) || self.is_given_up(it, waited))
+        };
+        let (complete, fresh) = (all(Upstream::is_settled), all(Upstream::is_heard));
         let sources: Vec<_> = self
             .upstreams
             .iter()
@@ -79,8 +83,9 @@ impl Keeper {
             .collect();
         let catalog = Catalog::merge(&sources, self.limits.tool_name_length);
         view.send_if_modified(|view| {
-            let completed = complete && !view.complete;
+            let completed = complete && !view.complete || fresh && !view.fresh;
             view.complete |= complete;
+            view.fresh |= fresh;
             let changed = *view.catalog != catalog;
             if changed {
                 debug!(tools = catalog.len(), complete, "catalog changed");
@@ -90,9 +95,7 @@ impl Keeper {
         });
     }
 
-    fn is_done_waiting(&self, upstream: &Upstream, waited: Duration) -> bool {
-        upstream.is_settled()
-            || waited >= self.limits.startup_wait
-            || (waited >= SILENT_WAIT && !upstream.is_alive())
+    fn is_given_up(&self, upstream: &Upstream, waited: Duration) -> bool {
+        waited >= self.limits.startup_wait || (waited >= SILENT_WAIT && !upstream.is_alive())
     }
 }

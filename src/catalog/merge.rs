@@ -182,7 +182,7 @@ impl Catalog {
 }
 
 impl PartialEq for Catalog {
-    /// Whether a client would see the same tools.
+    /// Whether a client would see the same tools, and calls of them would be made in the same way.
     fn eq(&self, other: &Self) -> bool {
         self.entries.len() == other.entries.len()
             && self
@@ -190,12 +190,9 @@ impl PartialEq for Catalog {
                 .iter()
                 .zip(&other.entries)
                 .all(|(ours, theirs)| {
-                    let definition = |catalog: &'_ Self, entry| {
-                        catalog.tool(entry).map(|tool| tool.definition.clone())
-                    };
                     ours.public == theirs.public
                         && ours.upstream == theirs.upstream
-                        && definition(self, ours) == definition(other, theirs)
+                        && self.tool(ours) == other.tool(theirs)
                 })
     }
 }

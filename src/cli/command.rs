@@ -15,8 +15,9 @@ use super::logging;
 use super::output::say;
 use super::runtime::{self, SHUTDOWN_GRACE, signalled};
 use crate::config::{self, Environment, Limits};
-use crate::oauth::{Authorizer, Manner, Surroundings, home};
-use crate::upstream::{Bounds, Events, Live, Upstream, answer_to};
+use crate::disk::home;
+use crate::oauth::{Authorizer, Manner, Surroundings};
+use crate::upstream::{Bounds, Events, Live, Shelf, Upstream, answer_to};
 use crate::wire::Message;
 
 /// The status after Ctrl-C, as shells have it.
@@ -76,6 +77,11 @@ impl Connections {
     /// The credentials of an upstream, if the configuration lets somebody sign in.
     pub(super) fn authorizer(&self, upstream: &config::Upstream) -> Option<Arc<Authorizer>> {
         Authorizer::new(&self.home, upstream, self.around.clone())
+    }
+
+    /// What is remembered of upstreams.
+    pub(super) fn shelf(&self) -> Shelf {
+        Shelf::new(&self.home)
     }
 
     /// Begins to connect to an upstream.

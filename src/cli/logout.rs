@@ -41,9 +41,16 @@ pub(super) async fn run(
         Some(authorizer) => authorizer.log_out().await,
         None => Ok(LoggedOut::Nothing),
     };
+    let shelf = connections.shelf();
     let ended = ended.map_err(|error| Trouble::Failed(format!("`{name}`: {error}")));
     connections.close().await;
-    say(&match ended? {
+    let mut ended = ended?;
+    let forgotten = shelf.forget(&upstream).await;
+    let forgotten = forgotten.map_err(|error| Trouble::Failed(format!("`{name}`: {error}")))?;
+    if forgotten && matches!(ended, LoggedOut::Nothing) {
+        ended = LoggedOut::Forgotten;
+    }
+    say(&match ended {
         LoggedOut::Nothing => format!("nothing is stored for `{name}`"),
         LoggedOut::Forgotten => {
             format!("nobody was signed in to `{name}`; what else was stored is deleted")

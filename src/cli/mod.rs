@@ -37,10 +37,11 @@ The configuration is taken from the environment:
   PROXY_QUEUED_CALLS       how many more wait there for their turn (1024)
   PROXY_ANSWER_MEMORY      how many bytes wait for a client that reads slowly (64M)
   PROXY_LOG_RATE           how many lines a second are logged for long (100)
+  PROXY_REMEMBER           whether what servers offer is kept for the next start (on)
   PROXY_<NAME>_CLIENT_ID   the client that a server knows, <NAME> being the server's name
                            in upper case with _ for punctuation; with it may go
                            PROXY_<NAME>_CLIENT_SECRET
-  MCP_MANIFOLD_HOME        where logins are kept (~/.mcp-manifold)
+  MCP_MANIFOLD_HOME        where logins and listings are kept (~/.mcp-manifold)
   DEBUG=1                  log every message's way on stderr
   RUST_LOG                 which log messages to show, for example mcp_manifold=trace
 

@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::{Notify, oneshot, watch};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error, info, warn};
@@ -15,10 +16,15 @@ use super::parent::parent_gone;
 use super::runtime::{self, SHUTDOWN_GRACE, signalled};
 use crate::catalog::{Keeper, View};
 use crate::config::{Config, Environment, Severity};
+use crate::disk::home;
 use crate::downstream::{Read, Session, Stdin, open_stdout, stdout_closed, write_lines};
-use crate::oauth::{Authorizer, Manner, Surroundings, home};
+use crate::oauth::{Authorizer, Manner, Surroundings};
 use crate::router::{Outbox, Router};
-use crate::upstream::{Bounds, Upstream};
+use crate::upstream::{Bounds, Remembering, Upstream};
+
+/// How long the first line waits for what is remembered, which takes a few milliseconds: a disk that
+/// does not answer holds nobody up.
+const RECALL_WAIT: Duration = Duration::from_millis(300);
 
 /// Reads the configuration and serves.
 pub(super) fn run() -> ExitCode {
@@ -64,6 +70,13 @@ async fn serve(config: Config, environment: &Environment) -> ExitCode {
         )
     };
     let upstreams: Vec<_> = (0..).zip(config.upstreams).map(upstream).collect();
+    let remembering = home.filter(|_| config.limits.remember);
+    let recalling = remembering.map(|home| {
+        let (recalled, recalling) = oneshot::channel();
+        let remembering = Remembering::new(home, &upstreams);
+        tasks.spawn(remembering.run(recalled, cancel.clone()));
+        recalling
+    });
     let (view_sender, view) = watch::channel(View::default());
     let keeper = Keeper {
         upstreams: upstreams.clone(),
@@ -82,7 +95,10 @@ async fn serve(config: Config, environment: &Environment) -> ExitCode {
 
     let mut writer = tokio::spawn(write_lines(open_stdout(), lines));
     let speaks = Notify::new();
-    let begin = || {
+    let begin = async || {
+        if let Some(recalling) = recalling {
+            let _ = timeout(RECALL_WAIT, recalling).await;
+        }
         tasks.spawn(keeper.run(view_sender, cancel.clone()));
         speaks.notify_one();
     };
@@ -112,15 +128,15 @@ async fn serve(config: Config, environment: &Environment) -> ExitCode {
 }
 
 /// Takes lines until the client closes its end. The clock of the first listing starts,
-/// by `begin`, with the first of them.
-async fn read(session: &Session, limit: usize, begin: impl FnOnce()) {
+/// by `begin`, with the first of them, which is served when that is done.
+async fn read(session: &Session, limit: usize, begin: impl AsyncFnOnce()) {
     let mut stdin = Stdin::open(limit);
     let mut begin = Some(begin);
     loop {
         match stdin.next().await {
             Read::Line(line) => {
                 if let Some(begin) = begin.take() {
-                    begin();
+                    begin().await;
                 }
                 // It waits when the client does not read its answers.
                 let taken = session.take(line);

@@ -64,7 +64,7 @@ pub const OAUTH_KEYS: [Known; 21] = [
 
 /// Every variable of the program, in the order of the documentation. `<NAME>` stands for what
 /// [`UpstreamName::variable`](super::UpstreamName::variable) makes of an upstream's name.
-pub const VARIABLES: [Known; 26] = [
+pub const VARIABLES: [Known; 27] = [
     known("PROXY_UPSTREAMS", &[]),
     known("PROXY_URL", &[]),
     known("PROXY_NAME", &[]),
@@ -86,6 +86,7 @@ pub const VARIABLES: [Known; 26] = [
     known("PROXY_QUEUED_CALLS", &[]),
     known("PROXY_ANSWER_MEMORY", &[]),
     known("PROXY_LOG_RATE", &[]),
+    known("PROXY_REMEMBER", &[]),
     known("PROXY_<NAME>_CLIENT_ID", &[]),
     known("PROXY_<NAME>_CLIENT_SECRET", &[]),
     known("MCP_MANIFOLD_HOME", &[]),

@@ -46,6 +46,8 @@ pub struct Limits {
     ///
     /// A log that nobody rotates grows by a gigabyte a day then, at most.
     pub log_rate: usize,
+    /// Whether what upstreams offer is kept on disk for the next start (`PROXY_REMEMBER`).
+    pub remember: bool,
 }
 
 /// The shortest name length in which names can still be told apart.
@@ -67,6 +69,7 @@ impl Default for Limits {
             queued_calls: 1024,
             answer_memory: 64 << 20,
             log_rate: 100,
+            remember: true,
         }
     }
 }
@@ -77,6 +80,7 @@ impl Limits {
         let mut time = |name| variable(environment, name, value::duration, problems);
         let startup_wait = time("PROXY_STARTUP_WAIT");
         let input_wait = time("PROXY_INPUT_WAIT");
+        let remember = variable(environment, "PROXY_REMEMBER", value::switch, problems);
         let mut size = |name, min| {
             let at_least = |text: &str| match value::size(text)? {
                 size if size < min => Err(format!("is less than {min}; raise it")),
@@ -97,6 +101,7 @@ impl Limits {
             queued_calls: size("PROXY_QUEUED_CALLS", 1).unwrap_or(default.queued_calls),
             answer_memory: size("PROXY_ANSWER_MEMORY", 1).unwrap_or(default.answer_memory),
             log_rate: size("PROXY_LOG_RATE", 1).unwrap_or(default.log_rate),
+            remember: remember.unwrap_or(default.remember),
         }
     }
 }

@@ -21,6 +21,15 @@ pub(super) fn kind(value: &Value<'_>) -> &'static str {
     }
 }
 
+/// Reads `on` or `off`, or another word for it.
+pub(super) fn switch(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "on" | "true" | "1" | "yes" => Ok(true),
+        "off" | "false" | "0" | "no" => Ok(false),
+        _ => Err(format!("`{text}` is neither `on` nor `off`")),
+    }
+}
+
 /// Reads a time: a number of seconds, or a number with `ms`, `s`, `m` or `h`.
 ///
 /// # Errors

@@ -44,6 +44,5 @@ pub use login::login_error::LoginError;
 pub use login::pending::Pending;
 pub use login::response::AuthorizationResponse;
 pub use sign_in::{Needed, SignInError};
-pub use store::lock::Lock;
-pub use store::{Record, Slot, Snapshot, Store, StoreError, Swap, Task, Version, home};
+pub use store::{Record, Slot, Snapshot, Store, StoreError, Swap, Task, Version};
 pub use tokens::{Client, Grant, Members, Timestamp, Tokens};

@@ -11,6 +11,7 @@ use super::error::OAuthError;
 use super::login::login_error::LoginError;
 use super::store::StoreError;
 use crate::config::UpstreamName;
+use crate::disk::DiskError;
 
 /// Why a request cannot be authorized. The texts follow the upstream's name; the remedy stands after a semicolon.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -89,7 +90,7 @@ impl SignInError {
         match self {
             Self::Discovery(error) => error.is_transient(),
             Self::Token(error) => error.is_transient(),
-            Self::Store(error) => matches!(**error, StoreError::Busy { .. }),
+            Self::Store(error) => matches!(**error, StoreError::Disk(DiskError::Busy { .. })),
             _ => false,
         }
     }

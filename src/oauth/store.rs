@@ -6,22 +6,22 @@
 //! or overwritten. [`Store::lock`] is for what takes longer: one refresh, one login at a time.
 
 mod error;
-pub(super) mod file;
 mod folder;
-pub(in crate::oauth) mod lock;
 mod slot;
 
 use std::path::Path;
 use std::time::Duration;
 
 pub use error::StoreError;
-pub use folder::home;
 pub use slot::{Record, Slot, Snapshot, Swap, Version};
 
 use super::tokens::{Client, Tokens};
 use crate::config::{ServerUrl, UpstreamName};
+use crate::disk::Lock;
 use folder::Folder;
-use lock::Lock;
+
+/// The largest file that is read, in bytes: far beyond any login.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// What only one process does at a time, for as long as it takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Task {
 pub struct Store(Folder);
 
 impl Store {
-    /// The login of the upstream of this name and url, below the folder from [`home`].
+    /// The login of the upstream of this name and url, below the folder from [`home`](crate::disk::home).
     /// Nothing is read or made yet.
     #[must_use]
     pub fn new(home: &Path, upstream: &UpstreamName, url: &ServerUrl) -> Self {
@@ -76,32 +76,19 @@ impl Store {
     /// when the process ends in whatever way.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] when the time is over; [`StoreError::Io`] when the folder cannot be
+    /// [`DiskError::Busy`](crate::disk::DiskError::Busy) when the time is over; another when the folder cannot be
     /// made or has no locks.
     pub async fn lock(&self, task: Task, patience: Duration) -> Result<Lock, StoreError> {
         let folder = self.0.claim().await?;
-        Lock::acquire(&folder.join(task.file()), patience).await
+        Ok(Lock::acquire(&folder.join(task.file()), patience).await?)
     }
 
     /// The same without waiting; none when another is about it.
     ///
     /// # Errors
-    /// [`StoreError::Io`] as for [`Store::lock`].
+    /// As for [`Store::lock`].
     pub async fn try_lock(&self, task: Task) -> Result<Option<Lock>, StoreError> {
         let folder = self.0.claim().await?;
-        Lock::try_acquire(&folder.join(task.file())).await
-    }
-}
-
-/// Runs what may wait for a disk, or a server behind it, beside the runtime's thread.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(StoreError::ShuttingDown),
-        },
+        Ok(Lock::try_acquire(&folder.join(task.file())).await?)
     }
 }

@@ -40,8 +40,14 @@ impl Router {
     /// Finds the tool once every upstream was heard or given up for the moment: before, the name
     /// might lead to another than it will, and an early call is not refused for its haste.
     async fn find(&self, name: &str) -> Option<Route> {
+        let find = || self.view.borrow().catalog.route(name);
         self.heard().await;
-        self.view.borrow().catalog.route(name)
+        if let Some(route) = find() {
+            return Some(route);
+        }
+        // Of those that are remembered one may have it since.
+        self.heard_afresh().await;
+        find()
     }
 
     /// What to say of a tool that nobody has.

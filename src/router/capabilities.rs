@@ -1,5 +1,5 @@
-//! What we declare to the client: what the upstreams declare, once all of them have been heard, and
-//! before that whatever may yet turn out to be there. `initialize` waits for nobody, and clients
+//! What we declare to the client: what the upstreams declare, once all of them have been heard, by this
+//! process or an earlier one, and before that whatever may yet turn out to be there. `initialize` waits for nobody, and clients
 //! use nothing that was not declared in it.
 
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::Router;
-use crate::upstream::{Live, Upstream};
+use crate::upstream::{Known, Live, Upstream};
 use crate::wire::Era;
 
 /// Capabilities of a fixed form, and the members of them that are true if they are anywhere.
@@ -25,17 +25,20 @@ impl Router {
     pub fn capabilities(&self, client: Era) -> Value {
         match self.known() {
             None => possible(),
-            Some(lives) => {
-                let declared = lives
-                    .iter()
-                    .map(|live| (live.era, &live.facts.capabilities));
+            Some(all) => {
+                let declared = all.iter().map(|it| (it.era, &it.facts.capabilities));
                 merge(&declared.collect::<Vec<_>>(), client)
             }
         }
     }
 
+    /// What the upstreams said of themselves, each when it was last connected, if all of them ever were.
+    pub(super) fn known(&self) -> Option<Vec<Arc<Known>>> {
+        self.upstreams.iter().map(Upstream::known).collect()
+    }
+
     /// The upstreams' connections, once all of them are there.
-    pub(super) fn known(&self) -> Option<Vec<Arc<Live>>> {
+    pub(super) fn connected(&self) -> Option<Vec<Arc<Live>>> {
         let lives: Option<Vec<_>> = self.upstreams.iter().map(Upstream::ready).collect();
         lives.filter(|_| self.view.borrow().complete)
     }

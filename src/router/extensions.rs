@@ -42,8 +42,8 @@ impl Router {
         self.heard().await;
         let (family, _) = method.split_once('/')?;
         self.upstreams.iter().find(|upstream| {
-            let live = upstream.ready();
-            live.is_some_and(|live| live.facts.declares(family))
+            let known = upstream.known();
+            known.is_some_and(|known| known.facts.declares(family))
         })
     }
 }

@@ -1,4 +1,5 @@
-//! Listings: of tools out of the catalog, of everything else out of what the upstreams say now.
+//! Listings: of tools out of the catalog, of everything else out of what the upstreams say now, or said
+//! last where they are away.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -132,6 +133,13 @@ impl Router {
         let _ = view.wait_for(|view| view.complete).await;
     }
 
+    /// The same where what is remembered counts for nothing.
+    pub(super) async fn heard_afresh(&self) {
+        if !self.view.borrow().fresh {
+            let _ = self.view.clone().wait_for(|view| view.fresh).await;
+        }
+    }
+
     fn tools(&self, client: Era) -> Bytes {
         let catalog = self.view.borrow().catalog.clone();
         debug!(tools = catalog.len(), "listed");
@@ -173,9 +181,17 @@ impl Router {
     /// upstream was not in it.
     async fn items_with(&self, kind: Kind, has: impl Fn(&Items) -> bool) -> Arc<Items> {
         match self.listed.get(kind) {
-            Some((items, is_whole)) if is_whole || has(&items) => items,
-            _ => self.read_items(kind).await,
+            Some((items, is_whole)) if is_whole || has(&items) => return items,
+            _ => {}
         }
+        let was_fresh = self.view.borrow().fresh;
+        let items = self.read_items(kind).await;
+        if was_fresh || has(&items) {
+            return items;
+        }
+        // Of those that are remembered one may have it since.
+        self.heard_afresh().await;
+        self.read_items(kind).await
     }
 
     /// Lists a kind anew. An upstream that fails is left out, and the log says why.
@@ -183,8 +199,9 @@ impl Router {
         self.heard().await;
         let changes = self.listed.changes(kind);
         let all = self.upstreams.iter().map(|upstream| async move {
-            // What it has is not known while it is away.
-            upstream.ready()?;
+            if upstream.ready().is_none() {
+                return upstream.last_items(kind);
+            }
             if !upstream.offers(kind) {
                 return Some(Vec::new());
             }

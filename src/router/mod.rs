@@ -185,13 +185,13 @@ impl Router {
         }
     }
 
-    /// The merged instructions of the upstreams that are connected now.
+    /// The merged instructions of the upstreams, as far as they are known now.
     #[must_use]
     pub fn instructions(&self) -> Option<String> {
         let said: Vec<_> = self
             .upstreams
             .iter()
-            .map(|upstream| upstream.ready()?.facts.instructions.clone())
+            .map(|upstream| upstream.known()?.facts.instructions.clone())
             .collect();
         let names = self
             .upstreams

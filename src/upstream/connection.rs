@@ -1,10 +1,10 @@
 //! The task that keeps one upstream connected.
 //!
-//! It makes the connection, keeps the listing fresh, hears what the upstream says on its own
-//! (`listen`), keeps it subscribed to what is wanted (`subscribe`), tells it how much to log (`level`),
-//! and begins again when any of these ends. Requests go past it: each is an HTTP exchange of its own on the
-//! [`Live`] connection that the task published.
+//! It makes the connection, keeps the listing fresh (and `compare`s it with what a client has), hears what
+//! the upstream says on its own (`listen`), keeps it subscribed to what is wanted (`subscribe`), tells it how
+//! much to log (`level`), and begins again when any of these ends. Requests go past it, on [`Live`].
 
+mod compare;
 mod level;
 mod listen;
 mod subscribe;
@@ -167,6 +167,7 @@ impl Connection {
     ) -> Option<TransportError> {
         let live = Arc::new(live);
         self.shared.wanted.begin(live.generation);
+        self.shared.memory.met(&live);
         self.publish(State::Ready(live.clone()));
         let mut expired = self.shared.expired.subscribe();
         let ended = tokio::select! {
@@ -176,6 +177,7 @@ impl Connection {
             Err(cause) = self.keep_listed(&live) => Some(cause),
             cause = self.listen(&live, stream) => Some(cause),
             cause = self.keep_subscribed(&live) => Some(cause),
+            cause = self.compare(&live) => Some(cause),
             _ = expired.wait_for(|generation| *generation == live.generation) => {
                 Some(TransportError::SessionExpired)
             }
@@ -239,8 +241,9 @@ impl Connection {
             }
             !same
         });
-        self.shared.changed.notify_one();
+        self.shared.memory.listed();
         self.shared.listed.send_modify(|times| *times += 1);
+        self.shared.changed.notify_one();
     }
 }
 

@@ -14,6 +14,7 @@ use super::identity::Identity;
 use super::listing::Listing;
 use super::live::Live;
 use super::logs::SessionLevel;
+use super::remembered::Memory;
 use super::sessions::{Home, SideSession};
 use super::turns::Turns;
 use super::wanted::Wanted;
@@ -82,6 +83,8 @@ pub(super) struct Shared {
     pub(super) turns: Arc<Turns>,
     pub(super) state: watch::Sender<State>,
     pub(super) listing: watch::Sender<Option<Arc<Listing>>>,
+    /// What else is known of it, connected or not.
+    pub(super) memory: Memory,
     /// How often the listing was read.
     pub(super) listed: watch::Sender<u64>,
     /// Rung at every change of state or listing, for whoever watches all upstreams.
@@ -127,6 +130,7 @@ impl Shared {
             bounds,
             state: watch::Sender::new(State::Idle),
             listing: watch::Sender::new(None),
+            memory: Memory::default(),
             listed: watch::Sender::new(0),
             changed,
             wake: Notify::new(),
@@ -224,7 +228,7 @@ impl Upstream {
         }
     }
 
-    /// What it offered last, also while it is away.
+    /// What tools it offered last, to this process or an earlier one.
     #[must_use]
     pub fn listing(&self) -> Option<Arc<Listing>> {
         self.shared.listing.borrow().clone()
@@ -233,8 +237,14 @@ impl Upstream {
     /// Whether waiting for its listing has an end: it is there, or the first attempt failed.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        matches!(&*self.shared.state.borrow(), State::Down { .. })
-            || self.shared.listing.borrow().is_some()
+        self.shared.listing.borrow().is_some() || self.is_heard()
+    }
+
+    /// The same where what an earlier process remembers of it counts for nothing.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        *self.shared.listed.borrow() > 0
+            || matches!(&*self.shared.state.borrow(), State::Down { .. })
     }
 
     /// Whether it has said anything since the last attempt began.

@@ -1,11 +1,14 @@
 //! Prompts, resources and resource templates: what a server offers besides tools. They are read
 //! when a client asks for them, not before.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde_json::Value;
 
 use super::error::{TransportError, UpstreamError};
 use super::handle::Upstream;
+use super::live::Live;
 use super::pages;
 use crate::wire::splice::{decode, members};
 
@@ -21,11 +24,15 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind, in the order of their places in what is kept of each.
+    pub(super) const ALL: [Self; 3] = [Self::Prompts, Self::Resources, Self::ResourceTemplates];
+
     /// What this method lists.
     #[must_use]
     pub fn listed_by(method: &str) -> Option<Self> {
-        let all = [Self::Prompts, Self::Resources, Self::ResourceTemplates];
-        all.into_iter().find(|kind| kind.list_method() == method)
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.list_method() == method)
     }
 
     /// What changed, by this notification.
@@ -71,7 +78,7 @@ impl Kind {
     }
 
     /// The capability that a server declares for them.
-    fn capability(self) -> &'static str {
+    pub(super) fn capability(self) -> &'static str {
         match self {
             Self::Prompts => "prompts",
             Self::Resources | Self::ResourceTemplates => "resources",
@@ -138,12 +145,26 @@ impl Upstream {
         let Some(live) = self.ready() else {
             return Ok(Vec::new());
         };
+        let items = self.read_items(&live, kind).await;
+        let items = items.map_err(|cause| self.error(kind.list_method(), cause))?;
+        self.shared.memory.give(kind, items.clone());
+        Ok(items.to_vec())
+    }
+
+    /// Lists all of this kind, and remembers it.
+    pub(super) async fn read_items(
+        &self,
+        live: &Live,
+        kind: Kind,
+    ) -> Result<Arc<Vec<Item>>, TransportError> {
+        let changes = self.shared.memory.changes(kind);
         let mut items = Vec::new();
-        let read = pages::all(&live, kind.list_method(), kind.member(), |definition| {
+        pages::all(live, kind.list_method(), kind.member(), |definition| {
             items.extend(Item::read(definition, kind));
-        });
-        let fail = |cause: TransportError| self.error(kind.list_method(), cause);
-        read.await.map_err(fail)?;
+        })
+        .await?;
+        let items = Arc::new(items);
+        self.shared.memory.read(kind, &items, changes);
         Ok(items)
     }
 }

@@ -81,18 +81,21 @@ impl Tool {
     }
 }
 
+impl PartialEq for Tool {
+    /// Whether it is defined, and to be called, in the same way: that depends on the server's era, too.
+    fn eq(&self, other: &Self) -> bool {
+        let read = |tool: &Self| (tool.task_required, tool.modern_output);
+        self.definition == other.definition
+            && self.mirrored == other.mirrored
+            && read(self) == read(other)
+    }
+}
+
 /// All tools of one upstream, in its order.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Listing {
     /// The tools.
     pub tools: Vec<Tool>,
-}
-
-impl PartialEq for Listing {
-    fn eq(&self, other: &Self) -> bool {
-        let ours = self.tools.iter().map(|tool| &tool.definition);
-        ours.eq(other.tools.iter().map(|tool| &tool.definition))
-    }
 }
 
 impl Listing {

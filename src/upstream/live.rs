@@ -44,6 +44,14 @@ impl ServerFacts {
             || extensions.is_some_and(|extensions| extensions.keys().any(ends))
     }
 
+    /// Whether it declares this of tasks as they were in 2025-11-25: `/list`, `/cancel`,
+    /// `/requests/tools/call`.
+    #[must_use]
+    pub fn declares_of_tasks(&self, era: Era, pointer: &str) -> bool {
+        let declared = self.capabilities["tasks"].pointer(pointer);
+        era == Era::Legacy && declared.is_some_and(Value::is_object)
+    }
+
     /// Whether it announces changes of its `tools`, `prompts` or `resources`.
     #[must_use]
     pub fn announces(&self, what: &str) -> bool {

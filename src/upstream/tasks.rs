@@ -2,7 +2,6 @@
 //! an extension. Both are polled, and otherwise have little in common.
 
 use bytes::Bytes;
-use serde_json::Value;
 
 use super::error::{TransportError, UpstreamError};
 use super::handle::Upstream;
@@ -26,12 +25,10 @@ impl Live {
         }
     }
 
-    /// Whether it declares this of tasks as they were in 2025-11-25: `/list`, `/cancel`,
-    /// `/requests/tools/call`.
+    /// Whether it declares this of tasks as they were in 2025-11-25.
     #[must_use]
     pub fn declares_of_tasks(&self, pointer: &str) -> bool {
-        let declared = self.facts.capabilities["tasks"].pointer(pointer);
-        self.era == Era::Legacy && declared.is_some_and(Value::is_object)
+        self.facts.declares_of_tasks(self.era, pointer)
     }
 }
 

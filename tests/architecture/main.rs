@@ -7,10 +7,11 @@ mod source;
 use source::{files, files_of, word};
 
 /// The modules in the order in which a message passes them; each uses itself and earlier ones.
-const ORDER: [&str; 9] = [
+const ORDER: [&str; 10] = [
     "wire",
     "config",
     "net",
+    "disk",
     "oauth",
     "upstream",
     "catalog",

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use mcp_manifold::disk::DiskError;
 use mcp_manifold::oauth::{StoreError, Task, Version};
 use serde_json::{Value, json};
 
@@ -203,7 +204,10 @@ async fn a_lock_is_between_tasks_of_one_process_too() {
     assert!(store.try_lock(Task::Login).await.unwrap().is_none());
     let waited = Duration::from_millis(30);
     let error = store.lock(Task::Login, waited).await.unwrap_err();
-    assert!(matches!(error, StoreError::Busy { .. }), "{error}");
+    assert!(
+        matches!(error, StoreError::Disk(DiskError::Busy { .. })),
+        "{error}"
+    );
     assert!(error.to_string().contains("login.lock"), "{error}");
     let other = store.try_lock(Task::Refresh).await.unwrap();
     assert!(other.is_some(), "a login keeps nobody from refreshing");

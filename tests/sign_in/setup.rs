@@ -44,9 +44,11 @@ impl Setup {
         }
     }
 
-    /// A proxy with this home, without a desktop.
+    /// A proxy with this home, without a desktop. What it lists it has heard in this run, so that one
+    /// that lists something is connected.
     pub(crate) fn proxy(&self) -> proxy::Builder {
-        proxy::new().upstream("a", &self.upstream).home(&self.home)
+        let proxy = proxy::new().upstream("a", &self.upstream).home(&self.home);
+        proxy.env("PROXY_REMEMBER", "off")
     }
 
     /// A client on the desktop, past its handshake.

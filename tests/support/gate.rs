@@ -14,9 +14,14 @@ impl Gate {
         Self(Arc::new(watch::Sender::new(false)))
     }
 
-    /// Opens it, for good.
+    /// Opens it, until it is closed again.
     pub fn open(&self) {
         self.0.send_replace(true);
+    }
+
+    /// Closes it again.
+    pub fn close(&self) {
+        self.0.send_replace(false);
     }
 
     /// Waits until it is open.

@@ -9,13 +9,13 @@ use super::login::POLL;
 use super::redeem::page;
 use super::renew::PATIENCE;
 use super::{Authorizer, Manner, Need};
+use crate::disk::Lock;
 use crate::oauth::SignInError;
 use crate::oauth::authority::request::{AuthorizationRequest, Parameters};
 use crate::oauth::login::callback::{Callback, Page, Place};
 use crate::oauth::login::logins::{LIFETIME, Logins};
 use crate::oauth::login::pending::Pending;
 use crate::oauth::scope;
-use crate::oauth::store::lock::Lock;
 use crate::oauth::tokens::{Members, Timestamp};
 
 impl Authorizer {

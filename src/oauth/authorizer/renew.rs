@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 use tracing::{Instrument, debug, warn};
 
 use super::{Authorizer, Need};
+use crate::disk::DiskError;
 use crate::oauth::SignInError;
 use crate::oauth::authority::{Authority, TokenError};
 use crate::oauth::credential::Credential;
@@ -131,7 +132,7 @@ pub(super) async fn finish<T>(task: JoinHandle<Result<T, SignInError>>) -> Resul
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(StoreError::ShuttingDown.into()),
+            Err(_) => Err(StoreError::from(DiskError::ShuttingDown).into()),
         },
     }
 }

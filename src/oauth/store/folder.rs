@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use super::lock::Lock;
-use super::{StoreError, blocking, file};
-use crate::config::{Environment, ServerUrl, UpstreamName};
+use super::{MAX_BYTES, StoreError};
+use crate::config::{ServerUrl, UpstreamName};
+use crate::disk::file::Outlasts;
+use crate::disk::{Lock, blocking, file, is_plain, with_hash};
 
 /// The file that says whose folder it is.
 const OWNER: &str = "upstream.json";
@@ -23,9 +23,6 @@ const LOCK: &str = ".lock";
 
 /// How long that may take: it is one small write.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How much of a name goes into a folder's, so that it stays below 255 bytes.
-const MAX_NAME: usize = 64;
 
 /// The folder of one upstream, which need not exist.
 #[derive(Debug, Clone)]
@@ -90,7 +87,7 @@ impl Folder {
             let path = folder.find()?;
             folder.make(&path)?;
             let owned = folder.owner_of(&path)?.is_some();
-            Ok((path, owned))
+            Ok::<_, StoreError>((path, owned))
         });
         let (path, owned) = found.await?;
         if owned {
@@ -105,7 +102,7 @@ impl Folder {
             let owner = path.join(OWNER);
             let written = serde_json::to_vec_pretty(&folder.owner)
                 .map_err(Into::into)
-                .and_then(|bytes| file::write(&owner, &bytes));
+                .and_then(|bytes| file::write(&owner, &bytes, Outlasts::PowerFailure));
             written.map_err(|cause| StoreError::io("write", owner, cause))?;
             Ok(path)
         })
@@ -119,9 +116,10 @@ impl Folder {
 
     fn owner_of(&self, folder: &Path) -> Result<Option<Owner>, StoreError> {
         let path = folder.join(OWNER);
-        match file::read(&path) {
+        let mut bytes = Vec::new();
+        match file::read(&path, MAX_BYTES, &mut bytes) {
             Ok(None) => Ok(None),
-            Ok(Some((bytes, _))) => match serde_json::from_slice(&bytes) {
+            Ok(Some(_)) => match serde_json::from_slice(&bytes) {
                 Ok(owner) => Ok(Some(owner)),
                 Err(error) => Err(self.damaged(path, &error)),
             },
@@ -131,16 +129,8 @@ impl Folder {
 
     /// The folder for when the plain one is not ours.
     fn apart(&self) -> PathBuf {
-        let safe = |c: char| if is_safe(c) { c } else { '-' };
-        let name = self.upstream.as_str().chars().take(MAX_NAME).map(safe);
-        let name: String = name.collect();
         let owner = format!("{}\n{}", self.owner.upstream, self.owner.url);
-        let hash: String = Sha256::digest(owner)[..8]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        self.all
-            .join(format!("{}-{hash}", name.trim_start_matches('.')))
+        self.all.join(with_hash(self.upstream.as_str(), &owner))
     }
 
     /// Tells where the JSON of a file is wrong, and not what is there instead.
@@ -155,43 +145,6 @@ impl Folder {
             place: format!("{what}: line {}, column {}", error.line(), error.column()),
             upstream: self.upstream.clone(),
         }
-    }
-}
-
-fn is_safe(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "-_.".contains(c)
-}
-
-/// Whether a name is a file name on every system: no separator, no dot at either end,
-/// no device of Windows (`con`, `com1.txt`).
-fn is_plain(name: &str) -> bool {
-    let stem = name.split('.').next().unwrap_or_default();
-    let stem = stem.to_ascii_lowercase();
-    let device = match stem.strip_prefix("com").or(stem.strip_prefix("lpt")) {
-        Some(number) => number.len() == 1 && number.as_bytes()[0].is_ascii_digit(),
-        None => ["con", "prn", "aux", "nul"].contains(&stem.as_str()),
-    };
-    name.chars().all(is_safe) && !name.starts_with('.') && !name.ends_with('.') && !device
-}
-
-/// The folder for everything that the program keeps: `MCP_MANIFOLD_HOME`, else `~/.mcp-manifold`.
-///
-/// # Errors
-/// When neither says where.
-pub fn home(environment: &Environment) -> Result<PathBuf, StoreError> {
-    let user = environment.get("HOME").or(environment.get("USERPROFILE"));
-    let Some(set) = environment.get("MCP_MANIFOLD_HOME") else {
-        let user = user.ok_or(StoreError::NoHome)?;
-        return Ok(Path::new(user).join(".mcp-manifold"));
-    };
-    let path = match (set.strip_prefix("~/"), user) {
-        // A client starts us without a shell, which would have read it so.
-        (Some(rest), Some(user)) => Path::new(user).join(rest),
-        _ => PathBuf::from(set),
-    };
-    match path.is_absolute() {
-        true => Ok(path),
-        false => Err(StoreError::RelativeHome(set.to_owned())),
     }
 }
 

@@ -10,10 +10,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::file::{self, Stamp};
 use super::folder::Folder;
-use super::lock::Lock;
-use super::{StoreError, blocking};
+use super::{MAX_BYTES, StoreError};
+use crate::disk::file::{self, Outlasts, Stamp};
+use crate::disk::{Lock, blocking};
 
 /// How long a compare and swap waits for those before it, each of which takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -141,7 +141,7 @@ impl<T: Record> Slot<T> {
             let mut bytes = Zeroizing::new(Vec::with_capacity(ROOM));
             serde_json::to_writer_pretty(&mut *bytes, &envelope)?;
             Ok(Snapshot {
-                stamp: Some(file::write(&path, &bytes)?),
+                stamp: Some(file::write(&path, &bytes, Outlasts::PowerFailure)?),
                 record: Some(envelope.record),
                 version: Version(Some(generation)),
                 path,
@@ -226,9 +226,10 @@ impl<T: Record> Slot<T> {
     }
 
     fn read(&self, path: PathBuf) -> Result<Snapshot<T>, StoreError> {
-        let found = file::read(&path);
+        let mut bytes = Zeroizing::new(Vec::new());
+        let found = file::read(&path, MAX_BYTES, &mut bytes);
         let found = found.map_err(|cause| StoreError::io("read", path.clone(), cause))?;
-        let Some((bytes, stamp)) = found else {
+        let Some(stamp) = found else {
             return Ok(Snapshot::absent(path));
         };
         let envelope: Envelope<T> = serde_json::from_slice(&bytes)

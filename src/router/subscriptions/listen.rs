@@ -43,7 +43,7 @@ impl Router {
         };
         // Both are held until the client cancels.
         let wishes = self.want(uris).await;
-        if let Some(lives) = self.known() {
+        if let Some(lives) = self.connected() {
             let announced = |what: &str| lives.iter().any(|live| live.facts.announces(what));
             self.subscriptions.limit(&place, announced);
         }

@@ -53,7 +53,11 @@ impl Router {
         match News::read(from.index(), message) {
             None => return false,
             Some(News::Tools) => from.relist(),
-            Some(_) => self.hear(from.index(), message.clone()).await,
+            Some(_) => {
+                let kinds = Kind::changed_by(&message.method());
+                from.forget(kinds.unwrap_or_default());
+                self.hear(from.index(), message.clone()).await;
+            }
         }
         true
     }

@@ -19,7 +19,7 @@ use tracing::debug;
 
 use super::Router;
 use super::relayed::Relayed;
-use crate::upstream::{Live, Upstream};
+use crate::upstream::{Known, Upstream};
 use crate::wire::splice::decode;
 use crate::wire::{Era, Message};
 
@@ -29,16 +29,15 @@ pub(super) use owners::Owners;
 pub(super) use task::{AsTask, Task};
 
 impl Router {
-    /// The `tasks` capability of the upstreams that are connected now, merged: what a client of
+    /// The `tasks` capability of the upstreams, merged: what a client of
     /// 2025-11-25 can ask of them (§ Tasks, Capabilities). `None` where none has any.
     #[must_use]
     pub fn tasks_capability(&self) -> Option<Value> {
-        let lives = self.known();
+        let all = self.known();
         // While some are not known yet, they may have all of it.
         let any = |pointer: &str| {
-            let declares =
-                |lives: &Vec<Arc<Live>>| lives.iter().any(|live| live.declares_of_tasks(pointer));
-            lives.as_ref().is_none_or(declares)
+            let declares = |it: &Arc<Known>| it.facts.declares_of_tasks(it.era, pointer);
+            all.as_ref().is_none_or(|all| all.iter().any(declares))
         };
         let mut tasks = Map::new();
         for name in ["list", "cancel"] {

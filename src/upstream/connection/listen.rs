@@ -9,6 +9,7 @@ use tracing::debug;
 
 use super::{Backoff, Connection};
 use crate::upstream::error::TransportError;
+use crate::upstream::items::Kind as Changed;
 use crate::upstream::live::Live;
 use crate::upstream::transport::events::Incoming;
 use crate::upstream::transport::http_sse::HttpSseStream;
@@ -92,7 +93,9 @@ impl Connection {
             (Kind::Notification, method) if self.shared.is_side && is_for_all(method) => {
                 debug!(method, "heard in the main session");
             }
-            (Kind::Notification, _) => {
+            (Kind::Notification, method) => {
+                let changed = Changed::changed_by(method);
+                self.upstream().forget(changed.unwrap_or_default());
                 self.events
                     .notification(self.shared.index, live.clone(), message.clone())
                     .await;

@@ -99,6 +99,14 @@ impl Builder {
         self
     }
 
+    /// The names of the upstreams.
+    pub fn names(&self) -> Vec<String> {
+        let names = self.upstreams.iter().map(|upstream| &upstream["name"]);
+        names
+            .map(|name| name.as_str().unwrap().to_owned())
+            .collect()
+    }
+
     /// Launches the proxy as a server on pipes.
     pub async fn start(self) -> Client {
         let mut command = self.command();

@@ -1,7 +1,7 @@
 //! What a scripted server is told to say.
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -231,8 +231,12 @@ impl Builder {
 
     /// Starts the server.
     pub async fn start(self) -> Upstream {
+        self.start_at((Ipv4Addr::LOCALHOST, 0).into())
+    }
+
+    /// Starts the server on the address of one that was stopped.
+    pub fn start_at(self, address: SocketAddr) -> Upstream {
         let (state, handler) = self.build();
-        let address = (Ipv4Addr::LOCALHOST, 0).into();
         Upstream {
             raw: raw::start(address, None, handler.clone()),
             state,

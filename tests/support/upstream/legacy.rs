@@ -10,7 +10,7 @@ use super::{Reply, Request};
 const WITH_VERSION_HEADER: &str = "2025-06-18";
 
 pub(super) async fn reply(state: &Arc<State>, request: Request) -> Reply {
-    if request.path != "/mcp" {
+    if request.path.split('?').next() != Some("/mcp") {
         return Reply::status(404);
     }
     match request.method.as_str() {

@@ -12,7 +12,7 @@ use super::state::State;
 use super::{Reply, Request};
 
 pub(super) async fn reply(state: &Arc<State>, request: Request) -> Reply {
-    if request.path != "/mcp" {
+    if request.path.split('?').next() != Some("/mcp") {
         return Reply::status(404);
     }
     if request.method != "POST" {

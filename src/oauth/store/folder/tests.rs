@@ -1,7 +1,7 @@
 //! Where logins are kept, for which name, and for whom.
 
 use super::*;
-use crate::config::Config;
+use crate::config::{Config, Environment};
 
 /// A folder for an upstream as configured.
 fn folder(home: &Path, name: &str, url: &str) -> Folder {
@@ -84,49 +84,4 @@ fn a_key_in_the_query_neither_matters_nor_is_kept() {
     let with = folder(Path::new("/"), "docs", "https://one.example/mcp?key=1");
     let without = folder(Path::new("/"), "docs", "https://one.example/mcp");
     assert_eq!(with.owner, without.owner);
-}
-
-#[test]
-fn the_home_is_the_variable_or_in_the_home_directory() {
-    #[cfg(windows)]
-    let (user, other) = ("C:\\Users\\me", "D:\\keep");
-    #[cfg(not(windows))]
-    let (user, other) = ("/home/me", "/srv/keep");
-    let cases: [(&[(&str, &str)], _); 5] = [
-        (
-            &[("HOME", user)],
-            Some(Path::new(user).join(".mcp-manifold")),
-        ),
-        (
-            &[("USERPROFILE", user)],
-            Some(Path::new(user).join(".mcp-manifold")),
-        ),
-        (
-            &[("HOME", user), ("MCP_MANIFOLD_HOME", other)],
-            Some(PathBuf::from(other)),
-        ),
-        (
-            &[("HOME", user), ("MCP_MANIFOLD_HOME", "~/keep")],
-            Some(Path::new(user).join("keep")),
-        ),
-        (&[("MCP_MANIFOLD_HOME", "~/keep")], None),
-    ];
-    for (variables, expected) in cases {
-        let environment = variables
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        assert_eq!(home(&environment).ok(), expected, "{variables:?}");
-    }
-}
-
-#[test]
-fn a_home_that_cannot_be_told_is_an_error_that_says_what_to_set() {
-    let none = home(&Environment::default()).unwrap_err().to_string();
-    let relative = [("MCP_MANIFOLD_HOME".to_owned(), "logins".to_owned())];
-    let relative = home(&relative.into_iter().collect()).unwrap_err();
-    insta::assert_snapshot!(format!("{none}\n{relative}"), @r"
-    there is no home directory to keep logins in; set `MCP_MANIFOLD_HOME` to a folder
-    `MCP_MANIFOLD_HOME` is `logins`, which is no absolute path; write the whole path
-    ");
 }

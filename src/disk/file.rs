@@ -8,14 +8,9 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use zeroize::Zeroizing;
-
-/// The largest file that is read, in bytes: far beyond any login.
-const MAX_BYTES: u64 = 1 << 20;
-
 /// Which file stood at a path: another one has taken its place when this differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub(crate) struct Stamp {
     modified: Option<SystemTime>,
     bytes: u64,
     inode: u64,
@@ -23,7 +18,7 @@ pub(super) struct Stamp {
 
 impl Stamp {
     /// Of the file that is at `path` now; none when there is none.
-    pub(super) fn of(path: &Path) -> Option<Self> {
+    pub(crate) fn of(path: &Path) -> Option<Self> {
         fs::metadata(path).ok().as_ref().map(Self::read)
     }
 
@@ -48,7 +43,7 @@ fn inode(_: &Metadata) -> u64 {
 
 /// Whether `file` is the one that stands at `path`. Where files have no number it is assumed:
 /// Windows does not let go of the name of a file that is open.
-pub(in crate::oauth) fn is_at(file: &File, path: &Path) -> bool {
+pub(crate) fn is_at(file: &File, path: &Path) -> bool {
     match (file.metadata(), fs::metadata(path)) {
         (Ok(ours), Ok(there)) => inode(&ours) == inode(&there),
         _ => false,
@@ -56,7 +51,7 @@ pub(in crate::oauth) fn is_at(file: &File, path: &Path) -> bool {
 }
 
 /// To open a file for writing, made with the right mode if there is none.
-pub(in crate::oauth) fn options() -> OpenOptions {
+pub(crate) fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create(true);
     #[cfg(unix)]
@@ -64,8 +59,9 @@ pub(in crate::oauth) fn options() -> OpenOptions {
     options
 }
 
-/// Reads a file whole; none when there is none.
-pub(super) fn read(path: &Path) -> io::Result<Option<(Zeroizing<Vec<u8>>, Stamp)>> {
+/// Reads a file whole into an empty buffer, which does not grow meanwhile; none when there is none.
+/// One of more than `limit` bytes is an error.
+pub(crate) fn read(path: &Path, limit: u64, into: &mut Vec<u8>) -> io::Result<Option<Stamp>> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) => match error.kind() {
@@ -76,16 +72,19 @@ pub(super) fn read(path: &Path) -> io::Result<Option<(Zeroizing<Vec<u8>>, Stamp)
     let metadata = file.metadata()?;
     #[cfg(unix)]
     narrow(path, &file, &metadata);
-    let mut bytes = Zeroizing::new(Vec::with_capacity(
-        metadata.len().min(MAX_BYTES) as usize + 1,
-    ));
-    if file.take(MAX_BYTES + 1).read_to_end(&mut bytes)? as u64 > MAX_BYTES {
-        return Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            format!("it has more than {MAX_BYTES} bytes"),
-        ));
+    let too_large = || {
+        let text = format!("it has more than {limit} bytes");
+        Err(io::Error::new(io::ErrorKind::FileTooLarge, text))
+    };
+    if metadata.len() > limit {
+        return too_large();
     }
-    Ok(Some((bytes, Stamp::read(&metadata))))
+    into.reserve(metadata.len() as usize + 1);
+    // It may have grown since.
+    if file.take(limit + 1).read_to_end(into)? as u64 > limit {
+        return too_large();
+    }
+    Ok(Some(Stamp::read(&metadata)))
 }
 
 /// Takes from others what they may do with a file, as after a copy under a lax umask.
@@ -103,15 +102,27 @@ fn narrow(path: &Path, file: &File, metadata: &Metadata) {
     }
 }
 
+/// What a file that was written has to outlast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outlasts {
+    /// Whatever comes.
+    PowerFailure,
+    /// The process alone: after a power failure it may be cut off.
+    Process,
+}
+
 /// Puts `bytes` in the place of a file. Who reads it sees the old file or the new one, and after
-/// a power failure one of them is there. The caller holds a lock, so nobody else uses the name beside it.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<Stamp> {
+/// a power failure one of them is there, if it is to outlast that. The caller holds a lock, so nobody
+/// else uses the name beside it.
+pub(crate) fn write(path: &Path, bytes: &[u8], outlasts: Outlasts) -> io::Result<Stamp> {
     let beside = path.with_extension("new");
     remove(&beside)?;
     let written = || -> io::Result<Stamp> {
         let mut file = options().create_new(true).open(&beside)?;
         file.write_all(bytes)?;
-        file.sync_all()?;
+        if outlasts == Outlasts::PowerFailure {
+            file.sync_all()?;
+        }
         let stamp = Stamp::read(&file.metadata()?);
         // Windows does not rename a file that is open.
         drop(file);
@@ -122,12 +133,14 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<Stamp> {
         // The first error is the one to tell.
         let _ = remove(&beside);
     })?;
-    sync_folder(path)?;
+    if outlasts == Outlasts::PowerFailure {
+        sync_folder(path)?;
+    }
     Ok(stamp)
 }
 
 /// Removes a file, if it is there.
-pub(super) fn remove(path: &Path) -> io::Result<()> {
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
@@ -155,7 +168,7 @@ fn rename(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Makes a new name in the folder of `path` outlast a power failure.
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     if let Some(folder) = path.parent() {
         File::open(folder)?.sync_all()?;
@@ -166,7 +179,7 @@ pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
 }
 
 /// Makes a folder and those above it, all for us alone; narrows one of `depth` lowest that is not.
-pub(super) fn make_folder(path: &Path, depth: usize) -> Result<(), (PathBuf, io::Error)> {
+pub(crate) fn make_folder(path: &Path, depth: usize) -> Result<(), (PathBuf, io::Error)> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -12,7 +12,7 @@ use std::time::Duration;
 use fs4::{FileExt, TryLockError};
 use tokio::time::{Instant, sleep};
 
-use super::{StoreError, blocking, file};
+use super::{DiskError, blocking, file};
 
 /// How soon a lock that is taken is tried again: at first, since most are held for a write, …
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
@@ -29,12 +29,9 @@ impl Lock {
     /// The runtime's thread is never blocked, and who drops the future is out of the queue.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] when the time is over, [`StoreError::Io`] when the file cannot be
+    /// [`DiskError::Busy`] when the time is over, [`DiskError::Io`] when the file cannot be
     /// made or the file system has no locks.
-    pub(in crate::oauth) async fn acquire(
-        path: &Path,
-        patience: Duration,
-    ) -> Result<Self, StoreError> {
+    pub(crate) async fn acquire(path: &Path, patience: Duration) -> Result<Self, DiskError> {
         let end = Instant::now() + patience;
         let mut pause = FIRST_PAUSE;
         loop {
@@ -43,7 +40,7 @@ impl Lock {
             }
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(StoreError::Busy {
+                return Err(DiskError::Busy {
                     path: path.to_owned(),
                     waited: patience,
                 });
@@ -57,13 +54,13 @@ impl Lock {
     /// Takes the lock on `path` if nobody has it.
     ///
     /// # Errors
-    /// [`StoreError::Io`] as for [`Lock::acquire`].
-    pub(in crate::oauth) async fn try_acquire(path: &Path) -> Result<Option<Self>, StoreError> {
+    /// [`DiskError::Io`] as for [`Lock::acquire`].
+    pub(crate) async fn try_acquire(path: &Path) -> Result<Option<Self>, DiskError> {
         let path = path.to_owned();
         blocking(move || Self::attempt(&path)).await
     }
 
-    fn attempt(path: &Path) -> Result<Option<Self>, StoreError> {
+    fn attempt(path: &Path) -> Result<Option<Self>, DiskError> {
         let attempt = || -> io::Result<Option<Self>> {
             let locked = file::options().truncate(false).open(path)?;
             match FileExt::try_lock(&locked) {
@@ -74,7 +71,7 @@ impl Lock {
             // Somebody may have removed the folder since we opened the file in it.
             Ok(file::is_at(&locked, path).then_some(Self(locked)))
         };
-        attempt().map_err(|cause| StoreError::io("lock", path.to_owned(), cause))
+        attempt().map_err(|cause| DiskError::io("lock", path.to_owned(), cause))
     }
 }
 

@@ -1,0 +1,119 @@
+//! What is written is read back, byte by byte, or told why not.
+
+use serde_json::json;
+
+use super::*;
+
+const ODD: [&str; 4] = [
+    r#"{"name":"a"}"#,
+    r#"{ "name" : "b\u0062" , "x":1.0E+2,"x":0.10, "y":[ {} ,"é\/" ] }"#,
+    "{\"name\":\"c\",\n\t\"line\": \"\\n\"}",
+    r#"{"name":"größe","n":123456789012345678901234567890}"#,
+];
+
+fn record(era: Era, version: &'static str, capabilities: serde_json::Value) -> Record {
+    let bytes = |text: &'static str| Bytes::from_static(text.as_bytes());
+    let tools = ODD.iter().filter_map(|text| Tool::read(bytes(text), era));
+    let prompts = ODD
+        .iter()
+        .filter_map(|text| Item::read(bytes(text), Kind::Prompts));
+    Record {
+        known: Arc::new(Known {
+            era,
+            version,
+            facts: ServerFacts {
+                instructions: Some("Be \"kind\".\n".to_owned()),
+                capabilities,
+            },
+        }),
+        listing: Arc::new(Listing {
+            tools: tools.collect(),
+        }),
+        items: [
+            Some(Arc::new(prompts.collect())),
+            None,
+            Some(Arc::default()),
+        ],
+    }
+}
+
+fn file(record: &Record) -> Bytes {
+    let written = record.write("https://x.example/".to_owned(), "d1".to_owned());
+    Record::finish(written.unwrap()).into()
+}
+
+#[test]
+fn what_is_written_is_read_back_byte_by_byte() {
+    let deep = serde_json::from_str(&format!("{}{}", r#"{"a":"#.repeat(120), "1")).ok();
+    assert!(deep.is_none_or(|deep: serde_json::Value| deep.is_object()));
+    let cases = [
+        (Era::Modern, MODERN, json!({"tools": {}, "x": [1, null]})),
+        (Era::Legacy, LEGACY[3], serde_json::Value::Null),
+    ];
+    for (era, version, capabilities) in cases {
+        let before = record(era, version, capabilities);
+        let after = Record::read(&file(&before), "d1").unwrap();
+        assert_eq!(after.known, before.known);
+        assert_eq!(after.listing, before.listing);
+        let tools = after.listing.tools.iter();
+        let tools: Vec<_> = tools.map(|tool| &tool.definition[..]).collect();
+        assert_eq!(tools, ODD.map(str::as_bytes));
+        let prompts = after.items[0].as_ref().unwrap().iter();
+        let prompts: Vec<_> = prompts.map(|item| &item.definition[..]).collect();
+        assert_eq!(prompts, ODD.map(str::as_bytes));
+        assert!(after.items[1].is_none());
+        assert!(after.items[2].as_ref().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn a_file_says_the_same_whenever_it_was_written() {
+    let one = record(Era::Modern, MODERN, json!({}));
+    let other = record(Era::Modern, MODERN, json!({"tools": {}}));
+    let written = |record: &Record| record.write("u".to_owned(), "d".to_owned()).unwrap();
+    let file = Record::finish(written(&one));
+    let text = String::from_utf8(file.clone()).unwrap();
+    let (head, _) = text.rsplit_once(':').unwrap();
+    assert!(Record::is_same(&written(&one), &file));
+    assert!(Record::is_same(
+        &written(&one),
+        format!("{head}:1}}").as_bytes()
+    ));
+    for unlike in [
+        format!("{head}:1,\"x\":2}}"),
+        format!("{head}:1"),
+        String::new(),
+    ] {
+        assert!(
+            !Record::is_same(&written(&one), unlike.as_bytes()),
+            "{unlike}"
+        );
+    }
+    assert!(!Record::is_same(&written(&other), &file));
+}
+
+#[test]
+fn what_cannot_be_used_says_why() {
+    let good = file(&record(Era::Legacy, LEGACY[0], json!({})));
+    let text = String::from_utf8(good.to_vec()).unwrap();
+    let read = |text: String| Record::read(&text.into(), "d1").unwrap_err().to_string();
+    let format = |format: &str| text.replacen("\"format\":1", format, 1);
+    let newer = "it has the format 2 instead of 1";
+    assert_eq!(read(format("\"format\":2")), newer);
+    assert_eq!(read(r#"{"format":2,"all":"else"}"#.to_owned()), newer);
+    assert_eq!(
+        Record::read(&good, "d2").unwrap_err().to_string(),
+        "it is of another configuration"
+    );
+    let unknown = "it is of a protocol that is unknown here";
+    assert_eq!(read(text.replacen("legacy", "modern", 1)), unknown);
+    assert_eq!(read(text.replacen(LEGACY[0], "2000-01-01", 1)), unknown);
+    for end in 0..text.len() {
+        if let Some(half) = text.get(..end) {
+            assert!(
+                read(half.to_owned()).starts_with("it is damaged: "),
+                "{half}"
+            );
+        }
+    }
+}

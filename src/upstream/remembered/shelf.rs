@@ -1,0 +1,165 @@
+//! The folder with the files of all upstreams, `<home>/listings`.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tracing::{debug, warn};
+
+use super::bound::{KEY_BYTES, Key};
+use super::record::{Record, Unusable};
+use crate::config::Upstream;
+use crate::disk::file::{self, Outlasts};
+use crate::disk::{DiskError, Lock, blocking, with_hash};
+
+/// The largest file that is read or written, in bytes: beyond what any client takes as a list.
+const MAX_BYTES: u64 = 64 << 20;
+
+/// Held while files are compared and written. It protects no reader: those see a whole file anyway.
+const LOCK: &str = ".lock";
+
+/// The file with the key of all digests.
+const KEY: &str = "key";
+
+/// How long writing waits for other processes, each of which takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What is remembered of upstreams, on disk.
+#[derive(Debug, Clone)]
+pub struct Shelf {
+    folder: PathBuf,
+}
+
+impl Shelf {
+    /// What is remembered below this folder, which need not exist. Nothing is read or made yet.
+    #[must_use]
+    pub fn new(home: &Path) -> Self {
+        Self {
+            folder: home.join("listings"),
+        }
+    }
+
+    /// Removes what is remembered of an upstream; whether there was anything.
+    ///
+    /// # Errors
+    /// [`DiskError`], when it cannot be removed.
+    pub async fn forget(&self, upstream: &Upstream) -> Result<bool, DiskError> {
+        let path = self.path(upstream);
+        blocking(move || {
+            let is_there = path.exists();
+            let removed = file::remove(&path);
+            removed.map_err(|cause| DiskError::io("remove", path, cause))?;
+            Ok(is_there)
+        })
+        .await
+    }
+
+    /// Whether anything was ever remembered: by one look, as a thread to read nothing would cost more.
+    pub(super) fn may_exist(&self) -> bool {
+        self.folder.exists()
+    }
+
+    /// What is remembered of each; `None` where there is nothing that can be used, and the log says why.
+    /// May wait for the disk.
+    pub(super) fn load<'a>(
+        &self,
+        upstreams: impl Iterator<Item = &'a Upstream>,
+    ) -> Vec<Option<Record>> {
+        let key = self.read_key();
+        let load = |upstream: &Upstream| {
+            let path = self.path(upstream);
+            let mut bytes = Vec::new();
+            let found = file::read(&path, MAX_BYTES, &mut bytes);
+            let found = found.map(|found| found.map(|_| Bytes::from(bytes)));
+            let read = |file: Bytes| match &key {
+                Some(key) => Record::read(&file, &key.bound(upstream)),
+                None => Err(Unusable::Other),
+            };
+            let name = &upstream.name;
+            match found {
+                Ok(None) => None,
+                Ok(Some(file)) => match read(file) {
+                    Ok(record) => Some(record),
+                    Err(error @ Unusable::Damaged(_)) => {
+                        let path = path.display();
+                        warn!(upstream = %name, %path, %error, "not using what was remembered");
+                        None
+                    }
+                    Err(error) => {
+                        debug!(upstream = %name, %error, "not using what was remembered");
+                        None
+                    }
+                },
+                Err(error) => {
+                    let path = path.display();
+                    warn!(upstream = %name, %path, %error, "cannot read what was remembered");
+                    None
+                }
+            }
+        };
+        upstreams.map(load).collect()
+    }
+
+    /// Takes what is to be written in turn with other processes.
+    pub(super) async fn lock(&self) -> Result<Lock, DiskError> {
+        let folder = self.folder.clone();
+        blocking(move || {
+            let made = file::make_folder(&folder, 1);
+            made.map_err(|(path, cause)| {
+                DiskError::io("make a folder for listings at", path, cause)
+            })
+        })
+        .await?;
+        Lock::acquire(&self.folder.join(LOCK), PATIENCE).await
+    }
+
+    /// Writes what is not on disk already. Needs the lock, and may wait for the disk.
+    pub(super) fn save(&self, upstream: &Upstream, record: &Record) -> Result<(), DiskError> {
+        let path = self.path(upstream);
+        let saved = self.put(&path, upstream, record);
+        saved.map_err(|cause| DiskError::io("write", path, cause))
+    }
+
+    fn put(&self, path: &Path, upstream: &Upstream, record: &Record) -> io::Result<()> {
+        let key = self.key()?;
+        let written = record.write(upstream.url.to_string(), key.bound(upstream))?;
+        let mut there = Vec::new();
+        let is_there = matches!(file::read(path, MAX_BYTES, &mut there), Ok(Some(_)));
+        if is_there && Record::is_same(&written, &there) {
+            return Ok(());
+        }
+        let written = Record::finish(written);
+        if written.len() as u64 > MAX_BYTES {
+            warn!(upstream = %upstream.name, bytes = written.len(), "it offers too much to remember");
+            return file::remove(path);
+        }
+        debug!(upstream = %upstream.name, bytes = written.len(), "remembered");
+        // A file that a power failure has cut off is not used.
+        file::write(path, &written, Outlasts::Process).map(drop)
+    }
+
+    fn key(&self) -> io::Result<Key> {
+        if let Some(key) = self.read_key() {
+            return Ok(key);
+        }
+        let mut bytes = [0; KEY_BYTES];
+        aws_lc_rs::rand::fill(&mut bytes).map_err(io::Error::other)?;
+        file::write(&self.folder.join(KEY), &bytes, Outlasts::Process)?;
+        Key::read(&bytes).ok_or_else(|| io::Error::other("no key"))
+    }
+
+    fn read_key(&self) -> Option<Key> {
+        let mut bytes = Vec::new();
+        let read = file::read(&self.folder.join(KEY), KEY_BYTES as u64, &mut bytes);
+        read.ok().flatten()?;
+        Key::read(&bytes)
+    }
+
+    fn path(&self, upstream: &Upstream) -> PathBuf {
+        let name = upstream.name.as_str();
+        // The url without its query, which may hold a key.
+        let file = with_hash(name, &format!("{name}\n{}", upstream.url));
+        self.folder.join(format!("{file}.json"))
+    }
+}

@@ -1,0 +1,99 @@
+//! What servers offer outlives the proxy: the next one lists it at once, whatever became of them.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod bound;
+mod calls;
+mod files;
+mod greeting;
+mod lists;
+mod processes;
+mod start;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::json;
+use support::proxy::{Builder, Client};
+use support::raw::{self, Reply};
+use support::upstream::{self, Upstream};
+use tempfile::TempDir;
+
+/// The capabilities of a server that has everything and announces its changes.
+const ALL: &str = r#"{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true},"completions":{}}"#;
+
+/// The methods that list what is no tool, each with the member of its result.
+const LISTS: [(&str, &str); 3] = [
+    ("prompts/list", "prompts"),
+    ("resources/list", "resources"),
+    ("resources/templates/list", "resourceTemplates"),
+];
+
+/// A server with something of everything.
+fn full(builder: upstream::Builder) -> upstream::Builder {
+    builder
+        .capabilities(ALL)
+        .tool("tool")
+        .offers("prompts", [r#"{"name":"prompt"}"#])
+        .offers("resources", [r#"{"uri":"x://1","name":"one"}"#])
+        .offers(
+            "resourceTemplates",
+            [r#"{"uriTemplate":"x://{n}","name":"n"}"#],
+        )
+}
+
+/// Runs a proxy until it has heard all its servers and listed all that they have, and ends it.
+async fn learn(proxy: Builder) {
+    let names = proxy.names();
+    let mut client = proxy.start().await;
+    client.initialize().await;
+    for name in names {
+        let end = format!(" name={name}");
+        let is_it = |line: &str| line.contains("connected era=") && line.ends_with(&end);
+        client
+            .find_in_stderr("connection", |stderr| {
+                stderr.lines().find(|l| is_it(l)).map(drop)
+            })
+            .await;
+    }
+    client.tools().await;
+    for (method, _) in LISTS {
+        client.ask(method, json!({})).await;
+    }
+    assert!(client.close().await.success(), "{}", client.stderr());
+}
+
+/// Stops a server, and has another in its place that takes requests and answers none.
+async fn hang(server: &Upstream) -> raw::Server {
+    server.raw.stop().await;
+    raw::server_at(server.raw.address(), |_| async { Reply::hang() })
+}
+
+/// The folder of what a proxy with this home remembers.
+fn listings(home: &Arc<TempDir>) -> PathBuf {
+    home.path().join(".mcp-manifold/listings")
+}
+
+/// The files of the upstreams in it.
+fn files(home: &Arc<TempDir>) -> Vec<PathBuf> {
+    let Ok(folder) = listings(home).read_dir() else {
+        return Vec::new();
+    };
+    let mut files: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "json")
+    });
+    files.sort();
+    files
+}
+
+/// How many lines so far tell of a change of these.
+fn told(client: &Client, what: &str) -> usize {
+    let method = format!(r#""method":"notifications/{what}/list_changed""#);
+    let lines = client.received().into_iter();
+    let lines = lines.map(|line| String::from_utf8(line).unwrap());
+    lines.filter(|line| line.contains(&method)).count()
+}
