@@ -16,6 +16,8 @@ pub struct Limits {
     ///
     /// Clients give a server 30 s to list its tools.
     pub startup_wait: Duration,
+    /// How long making a connection may take, TLS included (`PROXY_CONNECT_TIMEOUT`).
+    pub connect_timeout: Duration,
     /// The longest public tool name, in characters (`PROXY_TOOL_NAME_LENGTH`).
     ///
     /// Model APIs take 64 of them; longer names are shortened, reversibly.
@@ -29,6 +31,10 @@ pub struct Limits {
     pub parked_calls: usize,
 }
 
+/// How long making a connection may take: some round trips, and the three times within 7 s that
+/// systems ask again.
+const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// The shortest name length in which names can still be told apart.
 const MIN_NAME_LENGTH: usize = 16;
 
@@ -40,6 +46,7 @@ impl Default for Limits {
         Self {
             message_bytes: 256 << 20,
             startup_wait: Duration::from_secs(5),
+            connect_timeout: DEFAULT_CONNECT_TIMEOUT,
             tool_name_length: 64,
             input_wait: Duration::from_secs(600),
             parked_calls: 256,
@@ -59,6 +66,7 @@ impl Limits {
         let bytes = at_least(MIN_MESSAGE_BYTES);
         let bytes = variable(environment, "PROXY_MAX_MESSAGE_BYTES", bytes, problems);
         let wait = variable(environment, "PROXY_STARTUP_WAIT", value::duration, problems);
+        let connect = connect_timeout(environment, problems);
         let length = at_least(MIN_NAME_LENGTH);
         let length = variable(environment, "PROXY_TOOL_NAME_LENGTH", length, problems);
         let input = variable(environment, "PROXY_INPUT_WAIT", value::duration, problems);
@@ -66,9 +74,21 @@ impl Limits {
         Self {
             message_bytes: bytes.unwrap_or(default.message_bytes),
             startup_wait: wait.unwrap_or(default.startup_wait),
+            connect_timeout: connect.unwrap_or(default.connect_timeout),
             tool_name_length: length.unwrap_or(default.tool_name_length),
             input_wait: input.unwrap_or(default.input_wait),
             parked_calls: parked.unwrap_or(default.parked_calls),
         }
     }
+
+    /// The `connect_timeout` alone. What is wrong with it, the whole configuration tells.
+    #[must_use]
+    pub fn connect_timeout(environment: &Environment) -> Duration {
+        connect_timeout(environment, &mut Vec::new()).unwrap_or(DEFAULT_CONNECT_TIMEOUT)
+    }
+}
+
+fn connect_timeout(environment: &Environment, problems: &mut Vec<Problem>) -> Option<Duration> {
+    let name = "PROXY_CONNECT_TIMEOUT";
+    variable(environment, name, value::duration, problems)
 }

@@ -10,7 +10,7 @@ use super::bridge::{self, Target, input};
 use super::inflight::{Key, is_same};
 use super::relay::Lost;
 use super::relayed::Relayed;
-use crate::upstream::{Call, Caller, Exchange, Live, TransportError, Upstream, Wanted};
+use crate::upstream::{Call, Caller, Exchange, Live, Pulse, TransportError, Upstream, Wanted};
 use crate::wire::{Era, Kind, Line, Message};
 
 /// A request on its way, until its response. Dropping it closes its stream.
@@ -28,6 +28,8 @@ pub(super) struct UnderWay {
     caller: Option<Caller>,
     /// That its client hears the upstream's logs as long as it runs.
     pub(super) logs: Option<Wanted>,
+    /// By what it shows life.
+    pub(super) pulse: Pulse,
     /// Whether the client has heard something of it.
     pub(super) heard: bool,
 }
@@ -47,6 +49,7 @@ impl UnderWay {
             caller,
             live,
             logs,
+            pulse,
         } = sent;
         Self {
             token: request.token.clone(),
@@ -55,6 +58,7 @@ impl UnderWay {
             caller,
             live,
             logs,
+            pulse,
             upstream: upstream.index(),
             heard: false,
         }
@@ -99,11 +103,13 @@ impl Router {
             let message = match way.next().await {
                 Ok(message) => message,
                 // Silence is no failure while it is the client who is waited for.
-                Err(TransportError::Timeout(_)) if self.asks.is_asking(&way.live, way.serial) => {
+                Err(silence)
+                    if silence.is_silence() && self.asks.is_asking(&way.live, way.serial) =>
+                {
                     continue;
                 }
                 Err(cause) => {
-                    if matches!(cause, TransportError::Timeout(_)) {
+                    if cause.is_silence() {
                         // MCP 2025-11-25 § Lifecycle, Timeouts.
                         let cancelled = bridge::cancelled_by_us(way.serial, "no answer in time");
                         self.answer_upstream(&way.live, cancelled);

@@ -14,7 +14,9 @@ use super::identity::Identity;
 use super::live::Live;
 use super::logs::Wanted;
 use super::opening::Opening;
+use super::pulse::Pulse;
 use super::request::{Asking, Request};
+use crate::net::Making;
 use crate::oauth::SignInError;
 use crate::wire::Level;
 
@@ -154,7 +156,7 @@ impl Live {
     /// Sends a request. While its client can be asked, the upstream may ask before it begins to
     /// answer, on another stream: then the request is under way, and whoever follows it waits on.
     async fn begin(self: &Arc<Self>, request: Request) -> Result<Call, TransportError> {
-        let (id, asking) = (request.id, request.asking);
+        let (id, asking, pulse) = (request.id, request.asking, request.pulse.clone());
         let (live, mut caller) = (self.clone(), None);
         if asking == Asking::Never {
             let exchange = live.transport.send(&request).await?;
@@ -163,26 +165,36 @@ impl Live {
                 caller,
                 live,
                 logs: None,
+                pulse,
             });
         }
         if asking == Asking::ByAnswer {
             caller = Some(self.callers.enter(id));
         }
-        let idle = live.transport.idle();
-        let mut sending = Box::pin(async move { live.transport.send(&request).await });
+        let patience = live.transport.patience();
+        let making = Making::new();
+        let sending = async move { live.transport.send(&request).await };
+        let mut sending = Box::pin(making.watch(sending));
         let exchange = tokio::select! {
             biased;
-            sent = timeout(idle, &mut sending) => match sent {
+            sent = patience.head(&mut sending, &making, &pulse) => match sent {
                 Ok(sent) => sent?,
-                Err(_) => Exchange::opening(id, Opening::new(idle, sending).overdue()),
+                Err(silent) => {
+                    let opening = Opening::new(patience, pulse.clone(), sending);
+                    Exchange::opening(id, opening.overdue(silent))
+                }
             },
-            () = called(caller.as_mut()) => Exchange::opening(id, Opening::new(idle, sending)),
+            () = called(caller.as_mut()) => {
+                pulse.beat();
+                Exchange::opening(id, Opening::new(patience, pulse.clone(), sending))
+            }
         };
         Ok(Call {
             exchange,
             caller,
             live: self.clone(),
             logs: None,
+            pulse,
         })
     }
 }
@@ -205,4 +217,6 @@ pub struct Call {
     pub live: Arc<Live>,
     /// That its logs are wanted, where the upstream has to be told.
     pub logs: Option<Wanted>,
+    /// Its signs of life.
+    pub pulse: Pulse,
 }

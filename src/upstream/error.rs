@@ -9,6 +9,11 @@ use crate::config::UpstreamName;
 use crate::net::chain;
 use crate::oauth::SignInError;
 
+/// The least that must come of an answer, once it has begun and until it is whole, in each `timeout`:
+/// with the default 3 bytes a second, less than any link that a call is worth making on, and far more
+/// than the byte now and then that keeps a stalled connection open.
+pub(crate) const MIN_PACE: usize = 1024;
+
 /// Whether a request that failed may have had an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -27,9 +32,21 @@ pub enum TransportError {
     /// The server's certificate was not accepted.
     #[error("cannot connect: {0}; if a company's CA signs it, name its PEM file in SSL_CERT_FILE")]
     Certificate(String),
+    /// The answer did not begin to come.
+    #[error(
+        "no answer has begun for {} s; raise its `first_byte_timeout` if it needs longer",
+        .0.as_secs_f64()
+    )]
+    FirstByte(Duration),
     /// Nothing came for too long.
-    #[error("no answer for {} s; raise its `timeout` if it needs longer", .0.as_secs_f64())]
+    #[error("no sign of life for {} s; raise its `timeout` if it needs longer", .0.as_secs_f64())]
     Timeout(Duration),
+    /// What came was so little that it could go on for ever.
+    #[error(
+        "less than {MIN_PACE} bytes of its answer came in {} s; raise its `timeout` if it needs longer",
+        .0.as_secs_f64()
+    )]
+    Drip(Duration),
     /// A server that was asked to shake hands has said nothing.
     #[error("it said nothing for {} s; is there an MCP server behind its url?", .0.as_secs_f64())]
     Silent(Duration),
@@ -115,13 +132,19 @@ impl TransportError {
         }
     }
 
-    /// Sorts what the HTTP client reports. `sent`: whether the request may have left by then.
-    pub(crate) fn from_http(error: reqwest::Error) -> Self {
+    /// Sorts what the HTTP client reports, which gives a connection this long.
+    pub(crate) fn from_http(error: reqwest::Error, connect_timeout: Duration) -> Self {
         let (connect, timeout) = (error.is_connect(), error.is_timeout());
         let text = chain(&error.without_url());
         match () {
             () if connect && text.contains("certificate") => Self::Certificate(text),
-            () if connect || timeout => Self::Connect(text),
+            // The system may give up earlier, by a limit of its own.
+            () if connect && timeout && !text.contains("os error") => Self::Connect(format!(
+                "no connection within {} s, for which PROXY_CONNECT_TIMEOUT may be raised",
+                connect_timeout.as_secs_f64()
+            )),
+            () if connect => Self::Connect(text),
+            // Also when the system gives up a connection on which the request was sent.
             () => Self::Interrupted(text),
         }
     }
@@ -157,6 +180,12 @@ impl TransportError {
         }
     }
 
+    /// Whether the upstream has been silent, or next to it, for too long.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Self::FirstByte(_) | Self::Timeout(_) | Self::Drip(_))
+    }
+
     /// Whether the connection broke under the request, so that a harmless one may be repeated.
     #[must_use]
     pub fn is_interruption(&self) -> bool {
@@ -168,7 +197,9 @@ impl TransportError {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Connect(_)
+            | Self::FirstByte(_)
             | Self::Timeout(_)
+            | Self::Drip(_)
             | Self::Silent(_)
             | Self::Interrupted(_)
             | Self::StreamEnded
@@ -203,7 +234,7 @@ impl TransportError {
             | Self::ShuttingDown => code::UNAVAILABLE,
             Self::SignIn(error) if error.is_transient() => code::UNAVAILABLE,
             Self::LoginRequired | Self::SignIn(_) => code::LOGIN_REQUIRED,
-            Self::Timeout(_) => code::TIMEOUT,
+            Self::FirstByte(_) | Self::Timeout(_) | Self::Drip(_) => code::TIMEOUT,
             Self::Interrupted(_) | Self::StreamEnded | Self::SessionExpired | Self::TaskLost(_) => {
                 code::INTERRUPTED
             }

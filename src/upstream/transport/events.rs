@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 use tracing::debug;
 
 use super::body::Body;
@@ -44,13 +45,19 @@ impl EventStream {
         }
     }
 
-    /// The next message, or `None` when the stream has ended.
+    /// When its last bytes came, be they a comment.
+    pub(crate) fn heard(&self) -> Instant {
+        self.body.heard()
+    }
+
+    /// The next message, or `None` when the stream has ended. Cancel safe.
     pub(crate) async fn next(&mut self) -> Result<Option<Incoming>, TransportError> {
         loop {
             if let Some(part) = self.batch.pop_front() {
                 return Ok(Some(Incoming::Message(parse(part)?)));
             }
             while let Some(event) = self.parser.next_event().map_err(|e| self.broken(&e))? {
+                self.body.complete();
                 if let Some(incoming) = self.take(event)? {
                     return Ok(Some(incoming));
                 }
@@ -61,7 +68,7 @@ impl EventStream {
             if !self.batch.is_empty() {
                 continue;
             }
-            match self.body.chunk().await? {
+            match self.body.chunk(self.parser.has_begun()).await? {
                 Some(chunk) => self.parser.push(&chunk),
                 None => return Ok(None),
             }
