@@ -153,9 +153,28 @@ impl Upstream {
 }
 
 impl Live {
-    /// Sends a request. While its client can be asked, the upstream may ask before it begins to
-    /// answer, on another stream: then the request is under way, and whoever follows it waits on.
+    /// Sends a request. One that is silent for too long before anybody can follow it is cancelled
+    /// (MCP 2025-11-25 § Lifecycle, Timeouts); a modern upstream sees its stream close.
     async fn begin(self: &Arc<Self>, request: Request) -> Result<Call, TransportError> {
+        let id = request.id;
+        let begun = self.begin_patiently(request).await;
+        if matches!(&begun, Err(cause) if cause.is_silence()) {
+            let live = self.clone();
+            tokio::spawn(async move {
+                let params = format!(r#"{{"requestId":{id},"reason":"no answer in time"}}"#);
+                let method = "notifications/cancelled";
+                let body = format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{params}}}"#);
+                if let Err(error) = live.notify(body.into()).await {
+                    debug!(%error, "could not cancel a request");
+                }
+            });
+        }
+        begun
+    }
+
+    /// While its client can be asked, the upstream may ask before it begins to
+    /// answer, on another stream: then the request is under way, and whoever follows it waits on.
+    async fn begin_patiently(self: &Arc<Self>, request: Request) -> Result<Call, TransportError> {
         let (id, asking, pulse) = (request.id, request.asking, request.pulse.clone());
         let (live, mut caller) = (self.clone(), None);
         if asking == Asking::Never {

@@ -85,10 +85,13 @@ async fn a_call_whose_connection_ends_at_the_worst_moment_may_have_run_and_came_
 async fn no_call_comes_twice_over_connections_that_close_after_any_answer() {
     // Without a word of it, so that the next request may be on its way on it.
     let close = |request: &Request| {
+        if !request.is("tools/call") {
+            return None;
+        }
         let body = answer(request, &json!({"content": [], "resultType": "complete"}));
         let length = body.len();
         let head = format!("{JSON}content-length: {length}\r\n\r\n");
-        Some(Reply::raw(head + &body)).filter(|_| request.is("tools/call"))
+        Some(Reply::raw(head + &body))
     };
     let server = upstream::modern()
         .tool("pay")
@@ -111,6 +114,7 @@ async fn no_call_comes_twice_over_connections_that_close_after_any_answer() {
         .collect();
     let all = came.len();
     assert!(all > 100, "{all}");
+    came.sort_unstable();
     came.dedup();
     assert_eq!(came.len(), all, "a call came twice");
 }
@@ -173,9 +177,12 @@ async fn a_connection_that_is_reset_while_the_request_is_sent_may_have_brought_i
 #[tokio::test]
 async fn half_an_event_is_no_answer() {
     let half = |request: &Request| {
+        if !request.is("tools/call") {
+            return None;
+        }
         let whole = event(answer(request, &json!({"content": []})));
         let half = whole[..whole.len() - 1].to_vec();
-        request.is("tools/call").then(|| Reply::sse([half]))
+        Some(Reply::sse([half]))
     };
     let server = upstream::legacy().tool("pay").intercept(half).start().await;
     let mut client = proxy::before(&server).await;

@@ -15,7 +15,7 @@ use crate::support::Endpoint;
 type Fault = Arc<dyn Fn(TcpStream, Vec<u8>) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// A running front; it ends when dropped.
-pub struct Front {
+pub(crate) struct Front {
     address: SocketAddr,
     calls: Arc<AtomicUsize>,
     _connections: JoinSet<()>,
@@ -29,7 +29,7 @@ impl Endpoint for Front {
 
 impl Front {
     /// Passes all to the modern server at `behind` but the calls of tools, which meet with `fault`.
-    pub async fn before<R>(
+    pub(crate) async fn before<R>(
         behind: SocketAddr,
         fault: impl Fn(TcpStream, Vec<u8>) -> R + Send + Sync + 'static,
     ) -> Self
@@ -55,7 +55,7 @@ impl Front {
     }
 
     /// How many calls of tools have begun to come.
-    pub fn calls(&self) -> usize {
+    pub(crate) fn calls(&self) -> usize {
         self.calls.load(Ordering::Relaxed)
     }
 }

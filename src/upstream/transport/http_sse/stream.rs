@@ -5,7 +5,6 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout, timeout_at};
-use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, debug};
 
 use super::super::events::{EventStream, Incoming};
@@ -27,14 +26,8 @@ pub(crate) struct HttpSseStream {
     heard: Heard,
     /// After how much silence it is pinged.
     keep_alive: Option<Duration>,
-    ping: Option<Ping>,
-}
-
-/// A ping, after which nothing has come yet.
-#[derive(Debug)]
-struct Ping {
-    due: Instant,
-    _sending: AbortOnDropHandle<()>,
+    /// Until when something must come after the last ping, if nothing has yet.
+    due: Option<Instant>,
 }
 
 impl HttpSseStream {
@@ -50,7 +43,7 @@ impl HttpSseStream {
             post,
             waiting,
             heard,
-            ping: None,
+            due: None,
         }
     }
 
@@ -97,18 +90,19 @@ impl HttpSseStream {
         };
         loop {
             let heard = self.events.heard();
-            let due = match &self.ping {
-                Some(ping) => ping.due,
-                None => heard + keep_alive,
-            };
+            let due = self.due.unwrap_or(heard + keep_alive);
             if let Ok(event) = timeout_at(due, self.events.next()).await {
-                self.ping = None;
+                self.due = None;
                 return event;
             }
             // Any byte is a sign of life, be it of a comment.
-            match (self.events.heard() > heard, self.ping.take()) {
+            match (self.events.heard() > heard, self.due.take()) {
                 (true, _) => {}
-                (false, None) => self.ping = Some(self.send_ping(PING_TIMEOUT.min(keep_alive))),
+                (false, None) => {
+                    let limit = PING_TIMEOUT.min(keep_alive);
+                    self.send_ping(limit);
+                    self.due = Some(Instant::now() + limit);
+                }
                 (false, Some(_)) => {
                     let limit = PING_TIMEOUT.min(keep_alive).as_secs_f64();
                     let text =
@@ -121,7 +115,7 @@ impl HttpSseStream {
 
     /// Pings the server (MCP 2024-11-05 § Ping). It answers on the stream, if that is alive; what it
     /// says to the request itself tells nothing.
-    fn send_ping(&self, limit: Duration) -> Ping {
+    fn send_ping(&self, limit: Duration) {
         let post = self.post.clone();
         let sending = async move {
             let ping = Request::ours(next_id(), "ping", &serde_json::json!({}));
@@ -132,10 +126,7 @@ impl HttpSseStream {
                 Err(_) => debug!("the ping was not taken in time"),
             }
         };
-        Ping {
-            due: Instant::now() + limit,
-            _sending: AbortOnDropHandle::new(tokio::spawn(sending.in_current_span())),
-        }
+        tokio::spawn(sending.in_current_span());
     }
 }
 
