@@ -240,43 +240,6 @@ fn a_single_upstream_needs_one_variable() {
 }
 
 #[test]
-fn an_upstream_has_the_nearest_time_that_is_set_to_begin_its_answers() {
-    let cases: [(&str, &[(&str, &str)], [u64; 2]); 6] = [
-        ("", &[], [300, 300]),
-        (r#","timeout":9"#, &[], [9, 9]),
-        (r#","timeout":9,"first_byte_timeout":"4s""#, &[], [9, 4]),
-        ("", &[("PROXY_TIMEOUT", "7")], [7, 7]),
-        (
-            r#","timeout":9"#,
-            &[("PROXY_FIRST_BYTE_TIMEOUT", "3")],
-            [9, 3],
-        ),
-        (
-            r#","firstByteTimeout":5"#,
-            &[("PROXY_FIRST_BYTE_TIMEOUT", "3")],
-            [300, 5],
-        ),
-    ];
-    for (keys, variables, expected) in cases {
-        let list = format!(r#"[{{"name":"docs","url":"https://docs.example"{keys}}}]"#);
-        let mut all = vec![
-            ("PROXY_UPSTREAMS", list.as_str()),
-            ("PROXY_KEEP_ALIVE", "off"),
-        ];
-        all.extend(variables);
-        let config = Config::from_environment(&environment(&all)).unwrap();
-        let upstream = &config.upstreams[0];
-        let times = [upstream.timeout, upstream.first_byte_timeout];
-        assert_eq!(
-            times,
-            expected.map(Duration::from_secs),
-            "{keys} {variables:?}"
-        );
-        assert_eq!(upstream.keep_alive, None);
-    }
-}
-
-#[test]
 fn what_is_wrong_with_a_variable_is_told() {
     let upstreams = format!("[{DOCS}]");
     let config = Config::from_environment(&environment(&[

@@ -45,3 +45,40 @@ fn keep_alive(text: &str) -> Result<Option<Duration>, String> {
             .map_err(|message| format!("{message}, or `off`")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn an_upstream_has_the_nearest_time_that_is_set_to_begin_its_answers() {
+        let own = r#","timeout":9,"first_byte_timeout":"4s""#;
+        let cases: [(&str, &[(&str, &str)], [u64; 2]); 6] = [
+            ("", &[], [300, 300]),
+            (r#","timeout":9"#, &[], [9, 9]),
+            (own, &[], [9, 4]),
+            ("", &[("PROXY_TIMEOUT", "7")], [7, 7]),
+            (
+                r#","timeout":9"#,
+                &[("PROXY_FIRST_BYTE_TIMEOUT", "3")],
+                [9, 3],
+            ),
+            (own, &[("PROXY_FIRST_BYTE_TIMEOUT", "3")], [9, 4]),
+        ];
+        for (keys, variables, expected) in cases {
+            let list = format!(r#"[{{"name":"docs","url":"https://docs.example"{keys}}}]"#);
+            let all = [
+                ("PROXY_UPSTREAMS", list.as_str()),
+                ("PROXY_KEEP_ALIVE", "off"),
+            ];
+            let all = all.iter().chain(variables);
+            let all = all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            let config = Config::from_environment(&all.collect()).unwrap();
+            let upstream = &config.upstreams[0];
+            let times = [upstream.timeout, upstream.first_byte_timeout];
+            assert_eq!(times, expected.map(Duration::from_secs), "{keys}");
+            assert_eq!(upstream.keep_alive, None);
+        }
+    }
+}

@@ -1,18 +1,18 @@
 //! What can go wrong with an upstream, and what the caller may conclude from it.
 
+pub mod code;
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use super::pulse::MIN_PACE;
 use crate::config::UpstreamName;
 use crate::net::chain;
 use crate::oauth::SignInError;
-
-/// The least that must come of an answer, once it has begun and until it is whole, in each `timeout`:
-/// with the default 3 bytes a second, less than any link that a call is worth making on, and far more
-/// than the byte now and then that keeps a stalled connection open.
-pub(crate) const MIN_PACE: usize = 1024;
 
 /// Whether a request that failed may have had an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,13 +132,12 @@ impl TransportError {
         }
     }
 
-    /// Sorts what the HTTP client reports, which gives a connection this long.
+    /// Sorts what the HTTP client reports, which gives a connection this long; the system may less.
     pub(crate) fn from_http(error: reqwest::Error, connect_timeout: Duration) -> Self {
         let (connect, timeout) = (error.is_connect(), error.is_timeout());
         let text = chain(&error.without_url());
         match () {
             () if connect && text.contains("certificate") => Self::Certificate(text),
-            // The system may give up earlier, by a limit of its own.
             () if connect && timeout && !text.contains("os error") => Self::Connect(format!(
                 "no connection within {} s, for which PROXY_CONNECT_TIMEOUT may be raised",
                 connect_timeout.as_secs_f64()
@@ -245,25 +244,6 @@ impl TransportError {
     }
 }
 
-/// Codes of the errors that the proxy makes: outside the range that JSON-RPC and MCP reserve
-/// (MCP 2026-07-28 § Error Codes), so that none is mistaken for one of an upstream.
-pub mod code {
-    /// No connection to the upstream.
-    pub const UNAVAILABLE: i64 = -31001;
-    /// The upstream wants credentials.
-    pub const LOGIN_REQUIRED: i64 = -31002;
-    /// No answer in time.
-    pub const TIMEOUT: i64 = -31003;
-    /// The connection was lost before the answer.
-    pub const INTERRUPTED: i64 = -31004;
-    /// An HTTP status without a JSON-RPC message.
-    pub const HTTP_STATUS: i64 = -31005;
-    /// An answer that is none.
-    pub const BAD_ANSWER: i64 = -31006;
-    /// An answer over the limit.
-    pub const TOO_LARGE: i64 = -31007;
-}
-
 /// A request that failed, with whom it was meant for.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("`{upstream}` did not answer `{method}`: {cause}{}", self.warning())]
@@ -316,28 +296,5 @@ impl UpstreamError {
             Outcome::Unknown => " (it may have run: check before you send it again)",
             Outcome::NotRun => "",
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io;
-
-    use tokio::net::TcpListener;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_request_that_was_on_its_way_when_the_system_gave_up_may_have_run() {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap());
-        // As the system reports a connection on which nothing is acknowledged any more.
-        let lost = Err::<bytes::Bytes, _>(io::Error::from(io::ErrorKind::TimedOut));
-        let body = reqwest::Body::wrap_stream(futures_util::stream::iter([lost]));
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let error = client.post(url).body(body).send().await.unwrap_err();
-        assert!(error.is_timeout() && !error.is_connect(), "{error:?}");
-        let sorted = TransportError::from_http(error, Duration::from_secs(1));
-        assert_eq!(sorted.outcome(), Outcome::Unknown, "{sorted}");
     }
 }

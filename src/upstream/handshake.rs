@@ -73,7 +73,7 @@ impl Handshake<'_> {
         let modern = StreamableHttp::new(http);
         match self.discover(&modern).await? {
             Probe::Modern(facts) => {
-                let transport = Transport::StreamableHttp(modern);
+                let transport = Transport::StreamableHttp(modern.into());
                 Ok((self.live(Era::Modern, MODERN, facts, transport), None))
             }
             Probe::Legacy => self.initialize(modern.into_http()).await,

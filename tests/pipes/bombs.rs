@@ -49,7 +49,7 @@ impl Bits {
     /// The lowest bits, the lowest first.
     fn push(&mut self, value: u32, count: u32) {
         for at in 0..count {
-            if self.used % 8 == 0 {
+            if self.used.is_multiple_of(8) {
                 self.bytes.push(0);
             }
             let bit = (value >> at & 1) as u8;

@@ -67,7 +67,7 @@ impl Connection {
                     if missed {
                         self.shared.relist.notify_one();
                     }
-                    std::future::pending().await
+                    return std::future::pending().await;
                 }
                 Err(error) => debug!(%error, "the standalone stream is down"),
                 Ok(Some(mut events)) => {

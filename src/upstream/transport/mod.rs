@@ -23,7 +23,7 @@ use crate::wire::{Line, Message};
 #[derive(Debug)]
 pub(crate) enum Transport {
     /// Streamable HTTP, 2026-07-28.
-    StreamableHttp(streamable_http::StreamableHttp),
+    StreamableHttp(Box<streamable_http::StreamableHttp>),
     /// Streamable HTTP, 2025-03-26 to 2025-11-25.
     StreamableHttpLegacy(Arc<streamable_http_legacy::StreamableHttpLegacy>),
     /// HTTP+SSE, 2024-11-05.
