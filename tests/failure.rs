@@ -181,9 +181,9 @@ async fn a_failed_call_says_who_failed_why_and_what_to_do_while_others_go_on() {
     let (modern, legacy) = (modern.await, legacy.await);
     let (modern, legacy) = tokio::join!(errors_of(&modern), errors_of(&legacy));
     insta::assert_snapshot!(modern, @r#"
-    never_answered: -31003 null unknown: `bad` did not answer `tools/call`: no answer for 1.5 s; raise its `timeout` if it needs longer (it may have run: check before you send it again)
-    stalled_stream: -31003 null unknown: `bad` did not answer `tools/call`: no answer for 1.5 s; raise its `timeout` if it needs longer (it may have run: check before you send it again)
-    stalled_body: -31003 null unknown: `bad` did not answer `tools/call`: no answer for 1.5 s; raise its `timeout` if it needs longer (it may have run: check before you send it again)
+    never_answered: -31003 null unknown: `bad` did not answer `tools/call`: no answer has begun for 1.5 s; raise its `first_byte_timeout` if it needs longer (it may have run: check before you send it again)
+    stalled_stream: -31003 null unknown: `bad` did not answer `tools/call`: no sign of life for 1.5 s; raise its `timeout` if it needs longer (it may have run: check before you send it again)
+    stalled_body: -31003 null unknown: `bad` did not answer `tools/call`: no sign of life for 1.5 s; raise its `timeout` if it needs longer (it may have run: check before you send it again)
     status_400: -31005 400 not run: `bad` did not answer `tools/call`: HTTP 400 Bad Request: {"detail":"missing field `q`"}
     status_401: -31002 401 not run: `bad` did not answer `tools/call`: it asks for credentials (HTTP 401); put a token into its `headers`
     status_403: -31005 403 not run: `bad` did not answer `tools/call`: HTTP 403 Forbidden; check the credentials in its `headers`

@@ -27,6 +27,9 @@ The configuration is taken from the environment:
                            PROXY_INCLUDE_PROMPTS and PROXY_IGNORE_PROMPTS,
                            PROXY_INCLUDE_RESOURCES and PROXY_IGNORE_RESOURCES
   PROXY_TIMEOUT            how long a call may go without a sign of life (5m)
+  PROXY_FIRST_BYTE_TIMEOUT how long an answer may take to begin (PROXY_TIMEOUT)
+  PROXY_CONNECT_TIMEOUT    how long making a connection may take (10s)
+  PROXY_KEEP_ALIVE         after how much silence an HTTP+SSE stream is pinged (50s; off)
   PROXY_STARTUP_WAIT       how long the first listing waits for servers (5s)
   PROXY_MAX_MESSAGE_BYTES  the largest message that passes (256M)
   PROXY_TOOL_NAME_LENGTH   the longest tool name that the client takes (64)

@@ -57,7 +57,9 @@ impl<'a> Reader<'a, '_> {
         let resources = self.filter(["include_resources", "ignore_resources"], "file:///*");
         let mut headers = self.headers();
         let prefix = self.prefix();
-        let timeout = self.timeout();
+        let waits = self.context.waits;
+        let timeout = self.time("timeout");
+        let first_byte = self.time("first_byte_timeout").or(waits.first_byte);
         let max_calls = self.max_calls();
         let oauth = self.oauth(&mut headers);
         if self.failed {
@@ -72,7 +74,9 @@ impl<'a> Reader<'a, '_> {
             resources: resources?,
             headers,
             prefix: prefix.unwrap_or_default(),
-            timeout: timeout.unwrap_or(self.context.timeout),
+            timeout: timeout.unwrap_or(waits.timeout),
+            first_byte_timeout: first_byte.or(timeout).unwrap_or(waits.timeout),
+            keep_alive: waits.keep_alive,
             max_calls,
             oauth,
         })
@@ -211,8 +215,8 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    fn timeout(&mut self) -> Option<Duration> {
-        let (place, value) = self.field("timeout")?;
+    fn time(&mut self, key: &'static str) -> Option<Duration> {
+        let (place, value) = self.field(key)?;
         let read = match value {
             Value::NumberLit(number) => value::duration(number.value),
             Value::StringLit(text) => value::duration(&text.value),
@@ -223,17 +227,17 @@ impl<'a> Reader<'a, '_> {
             (Ok(duration), Some(number)) if duration > PROBABLY_MILLISECONDS => {
                 let message =
                     format!("{number} is read as seconds; write `{number}ms` for milliseconds");
-                self.warn(Some("timeout"), place, message);
+                self.warn(Some(key), place, message);
                 Some(duration)
             }
             (Ok(duration), _) => Some(duration),
             (Err(message), Some(number)) if number.len() > 4 => {
                 let message = format!("{message}, or `{number}ms` for milliseconds");
-                self.error(Some("timeout"), place, message);
+                self.error(Some(key), place, message);
                 None
             }
             (Err(message), _) => {
-                self.error(Some("timeout"), place, message);
+                self.error(Some(key), place, message);
                 None
             }
         }

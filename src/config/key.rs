@@ -15,7 +15,7 @@ const fn known(name: &'static str, synonyms: &'static [&'static str]) -> Known {
 }
 
 /// Every key of an upstream, in the order of the documentation.
-pub const KEYS: [Known; 16] = [
+pub const KEYS: [Known; 17] = [
     known("name", &[]),
     known("url", &["serverUrl", "httpUrl"]),
     known("transport", &["type"]),
@@ -31,6 +31,7 @@ pub const KEYS: [Known; 16] = [
     known("headers", &[]),
     known("prefix", &[]),
     known("timeout", &[]),
+    known("first_byte_timeout", &["firstByteTimeout"]),
     known("max_calls", &["maxCalls"]),
     known("disabled", &[]),
     known("allow_http", &[]),
@@ -64,7 +65,7 @@ pub const OAUTH_KEYS: [Known; 21] = [
 
 /// Every variable of the program, in the order of the documentation. `<NAME>` stands for what
 /// [`UpstreamName::variable`](super::UpstreamName::variable) makes of an upstream's name.
-pub const VARIABLES: [Known; 27] = [
+pub const VARIABLES: [Known; 30] = [
     known("PROXY_UPSTREAMS", &[]),
     known("PROXY_URL", &[]),
     known("PROXY_NAME", &[]),
@@ -76,6 +77,9 @@ pub const VARIABLES: [Known; 27] = [
     known("PROXY_INCLUDE_RESOURCES", &[]),
     known("PROXY_IGNORE_RESOURCES", &[]),
     known("PROXY_TIMEOUT", &[]),
+    known("PROXY_FIRST_BYTE_TIMEOUT", &[]),
+    known("PROXY_CONNECT_TIMEOUT", &[]),
+    known("PROXY_KEEP_ALIVE", &[]),
     known("PROXY_STARTUP_WAIT", &[]),
     known("PROXY_MAX_MESSAGE_BYTES", &[]),
     known("PROXY_TOOL_NAME_LENGTH", &[]),
@@ -130,6 +134,7 @@ mod tests {
             ("header", Some("headers")),
             ("trasnport", Some("transport")),
             ("time_out", Some("timeout")),
+            ("first_byte_timout", Some("first_byte_timeout")),
             ("description", None),
             ("autoApprove", None),
             ("env", None),

@@ -16,6 +16,8 @@ pub struct Limits {
     ///
     /// Clients give a server 30 s to list its tools.
     pub startup_wait: Duration,
+    /// How long making a connection may take, TLS included (`PROXY_CONNECT_TIMEOUT`).
+    pub connect_timeout: Duration,
     /// The longest public tool name, in characters (`PROXY_TOOL_NAME_LENGTH`).
     ///
     /// Model APIs take 64 of them; longer names are shortened, reversibly.
@@ -50,6 +52,10 @@ pub struct Limits {
     pub remember: bool,
 }
 
+/// How long making a connection may take: some round trips, and the three times within 7 s that
+/// systems ask again.
+const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// The shortest name length in which names can still be told apart.
 const MIN_NAME_LENGTH: usize = 16;
 
@@ -61,6 +67,7 @@ impl Default for Limits {
         Self {
             message_bytes: 256 << 20,
             startup_wait: Duration::from_secs(5),
+            connect_timeout: DEFAULT_CONNECT_TIMEOUT,
             tool_name_length: 64,
             input_wait: Duration::from_secs(600),
             parked_calls: 256,
@@ -81,6 +88,7 @@ impl Limits {
         let startup_wait = time("PROXY_STARTUP_WAIT");
         let input_wait = time("PROXY_INPUT_WAIT");
         let remember = variable(environment, "PROXY_REMEMBER", value::switch, problems);
+        let connect = connect_timeout(environment, problems);
         let mut size = |name, min| {
             let at_least = |text: &str| match value::size(text)? {
                 size if size < min => Err(format!("is less than {min}; raise it")),
@@ -93,6 +101,7 @@ impl Limits {
         Self {
             message_bytes: bytes.unwrap_or(default.message_bytes),
             startup_wait: startup_wait.unwrap_or(default.startup_wait),
+            connect_timeout: connect.unwrap_or(default.connect_timeout),
             tool_name_length: length.unwrap_or(default.tool_name_length),
             input_wait: input_wait.unwrap_or(default.input_wait),
             parked_calls: size("PROXY_PARKED_CALLS", 1).unwrap_or(default.parked_calls),
@@ -104,4 +113,15 @@ impl Limits {
             remember: remember.unwrap_or(default.remember),
         }
     }
+
+    /// The `connect_timeout` alone. What is wrong with it, the whole configuration tells.
+    #[must_use]
+    pub fn connect_timeout(environment: &Environment) -> Duration {
+        connect_timeout(environment, &mut Vec::new()).unwrap_or(DEFAULT_CONNECT_TIMEOUT)
+    }
+}
+
+fn connect_timeout(environment: &Environment, problems: &mut Vec<Problem>) -> Option<Duration> {
+    let name = "PROXY_CONNECT_TIMEOUT";
+    variable(environment, name, value::duration, problems)
 }

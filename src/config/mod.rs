@@ -19,11 +19,10 @@ mod single;
 mod upstream;
 mod url;
 mod value;
+mod waits;
 
 #[cfg(test)]
 mod tests;
-
-use std::time::Duration;
 
 pub use environment::Environment;
 pub use filter::Filter;
@@ -39,10 +38,7 @@ pub use url::ServerUrl;
 pub(crate) use url::is_loopback;
 
 use file::Document;
-
-/// How long a call may go without a sign of life when nothing is configured: far beyond
-/// what tools commonly take, and under the hour after which clients have long given up.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
+use waits::Waits;
 
 /// The whole configuration.
 #[derive(Debug)]
@@ -63,8 +59,7 @@ impl Config {
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
         let limits = Limits::read(environment, &mut problems);
-        let timeout = variable(environment, "PROXY_TIMEOUT", value::duration, &mut problems);
-        let timeout = timeout.unwrap_or(DEFAULT_TIMEOUT);
+        let waits = Waits::read(environment, &mut problems);
         let upstreams = match environment.get("PROXY_UPSTREAMS") {
             Some(text) => {
                 single::warn_if_set(environment, &mut problems);
@@ -72,7 +67,7 @@ impl Config {
                 let context = reader::Context {
                     document: &document,
                     environment,
-                    timeout,
+                    waits,
                 };
                 let root = document.parse()?;
                 let entries = document.entries(&root)?;
@@ -93,7 +88,7 @@ impl Config {
                 without_duplicates(read, &mut problems)
             }
             None if environment.get("PROXY_URL").is_some() => {
-                Vec::from_iter(single::read(environment, timeout, &mut problems))
+                Vec::from_iter(single::read(environment, waits, &mut problems))
             }
             None => {
                 return Err(ConfigError::Missing {
@@ -120,15 +115,9 @@ impl Config {
             .with("PROXY_NAME", name);
         let mut problems = Vec::new();
         let limits = Limits::read(&environment, &mut problems);
-        let timeout = variable(
-            &environment,
-            "PROXY_TIMEOUT",
-            value::duration,
-            &mut problems,
-        );
-        let timeout = timeout.unwrap_or(DEFAULT_TIMEOUT);
+        let waits = Waits::read(&environment, &mut problems);
         let upstream = match environment.get("PROXY_URL") {
-            Some(_) => single::read(&environment, timeout, &mut problems),
+            Some(_) => single::read(&environment, waits, &mut problems),
             None => {
                 return Err(ConfigError::Missing { close: None });
             }

@@ -1,7 +1,6 @@
 //! The fields of one entry or of an object in it, each read as the kind of value it must be.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use jsonc_parser::ast::{Object, ObjectProp, Value};
 
@@ -9,13 +8,14 @@ use super::file::Document;
 use super::key::{self, Known};
 use super::problem::{Place, Problem, Severity};
 use super::value::{self, kind};
+use super::waits::Waits;
 use super::{Environment, UpstreamName};
 
 /// What reading an entry needs to know besides the entry.
 pub(super) struct Context<'a> {
     pub(super) document: &'a Document,
     pub(super) environment: &'a Environment,
-    pub(super) timeout: Duration,
+    pub(super) waits: Waits,
 }
 
 /// One entry, or an object in it, while it is read. Errors are gathered, so that all are told at once.

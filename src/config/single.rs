@@ -1,12 +1,11 @@
 //! The form for a single upstream: `PROXY_URL` and its companions.
 
-use std::time::Duration;
-
 use http::HeaderMap;
 
 use super::filter::Globs;
 use super::oauth::Credentials;
 use super::problem::{Place, Problem, Severity};
+use super::waits::Waits;
 use super::{
     Environment, Filter, OAuth, Prefix, ServerUrl, TransportChoice, Upstream, UpstreamName, value,
     variable,
@@ -28,7 +27,7 @@ const COMPANIONS: [&str; 9] = [
 /// Reads the upstream. Its name is the host's when `PROXY_NAME` is not set.
 pub(super) fn read(
     environment: &Environment,
-    timeout: Duration,
+    waits: Waits,
     problems: &mut Vec<Problem>,
 ) -> Option<Upstream> {
     let before = problems.len();
@@ -64,7 +63,9 @@ pub(super) fn read(
         resources,
         headers: HeaderMap::new(),
         prefix: Prefix::default(),
-        timeout,
+        timeout: waits.timeout,
+        first_byte_timeout: waits.first_byte.unwrap_or(waits.timeout),
+        keep_alive: waits.keep_alive,
         max_calls: None,
         oauth: Some(oauth),
         url,

@@ -2,6 +2,9 @@
 
 use proptest::prelude::*;
 
+use std::time::Duration;
+
+use super::waits::{DEFAULT_KEEP_ALIVE, DEFAULT_TIMEOUT};
 use super::*;
 
 fn environment(variables: &[(&str, &str)]) -> Environment {
@@ -244,13 +247,19 @@ fn what_is_wrong_with_a_variable_is_told() {
         ("PROXY_UPSTREAMS", &upstreams),
         ("PROXY_URL", "https://x.example"),
         ("PROXY_TIMEOUT", "never"),
+        ("PROXY_FIRST_BYTE_TIMEOUT", "0"),
+        ("PROXY_CONNECT_TIMEOUT", "2d"),
+        ("PROXY_KEEP_ALIVE", "none"),
         ("PROXY_MAX_MESSAGE_BYTES", "1"),
         ("PROXY_STARTUP_WAIT", "0"),
         ("PROXY_TOOL_NAME_LENGTH", "8"),
     ]))
     .unwrap();
     assert_eq!(config.limits, Limits::default());
-    assert_eq!(config.upstreams[0].timeout, DEFAULT_TIMEOUT);
+    let upstream = &config.upstreams[0];
+    assert_eq!(upstream.timeout, DEFAULT_TIMEOUT);
+    assert_eq!(upstream.first_byte_timeout, DEFAULT_TIMEOUT);
+    assert_eq!(upstream.keep_alive, Some(DEFAULT_KEEP_ALIVE));
     insta::assert_snapshot!(told(&config).join("\n"));
 }
 

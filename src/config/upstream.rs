@@ -27,8 +27,12 @@ pub struct Upstream {
     pub headers: HeaderMap,
     /// When its tools get a prefix.
     pub prefix: Prefix,
-    /// How long a call may go without any sign of life from it.
+    /// How long a call may go without any sign of life from it, once it has begun to answer.
     pub timeout: Duration,
+    /// How long it may take to begin to answer, from when a request was sent.
+    pub first_byte_timeout: Duration,
+    /// After how much silence of the one stream of HTTP+SSE it is pinged; `None` for never.
+    pub keep_alive: Option<Duration>,
     /// How many calls run there at a time, if not as many as at the others.
     pub max_calls: Option<usize>,
     /// How to sign in to it; `None` when nobody is to sign in.

@@ -1,8 +1,10 @@
 //! HTTP to other machines: who makes the connections, and how its errors read.
 
 mod clients;
+mod making;
 
-pub use clients::Clients;
+pub use clients::{Clients, CurrentClient};
+pub(crate) use making::Making;
 
 use std::error::Error;
 

@@ -35,7 +35,7 @@ use super::scope;
 use super::sign_in::SignInError;
 use super::store::{Snapshot, Store};
 use super::tokens::Tokens;
-use crate::config::{self, Environment, OAuth, Secret, ServerUrl, UpstreamName};
+use crate::config::{self, Environment, Limits, OAuth, Secret, ServerUrl, UpstreamName};
 use crate::net::Clients;
 
 /// What an [`Authorizer`] needs from the rest of the program.
@@ -57,7 +57,7 @@ impl Surroundings {
     #[must_use]
     pub fn new(environment: &Environment, manner: Manner, tasks: TaskTracker) -> Self {
         Self {
-            clients: Arc::default(),
+            clients: Arc::new(Clients::new(Limits::connect_timeout(environment))),
             browser: Browser::from_environment(environment),
             manner,
             tasks,

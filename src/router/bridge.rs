@@ -7,7 +7,7 @@ mod target;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::upstream::{Asking, Live, Request, next_id};
+use crate::upstream::{Asking, Live, Pulse, Request, next_id};
 use crate::wire::outgoing::code;
 use crate::wire::version::{
     META_CLIENT_CAPABILITIES, META_CLIENT_INFO, META_LOG_LEVEL, META_VERSION,
@@ -59,6 +59,7 @@ pub(super) fn request(
         name: target.name_header(live.era),
         mirrored: target.mirrored(message, live.era),
         asking: asking(speaker, live.era, &target.method),
+        pulse: Pulse::default(),
     }
 }
 

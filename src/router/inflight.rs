@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tokio::task::AbortHandle;
 
-use crate::upstream::Live;
+use crate::upstream::{Live, Pulse};
 use crate::wire::splice::{decode, last};
 
 /// An id or token as a key: a string without its escapes, so that `"a"` and `"\u0061"` are one,
@@ -67,6 +67,8 @@ struct Token {
     calls: usize,
     /// Whether the client was told of progress under it.
     heard: bool,
+    /// Of the call that has it, which lives as long as there is progress.
+    pulse: Option<Pulse>,
 }
 
 #[derive(Debug)]
@@ -131,6 +133,15 @@ impl Inflight {
         }
     }
 
+    /// Notes where progress under the call's token counts as a sign of life.
+    pub(super) fn shows_life_by(&self, id: &Key, pulse: &Pulse) {
+        let mut state = self.state();
+        let token = state.calls.get(id).and_then(|call| call.token.clone());
+        if let Some(token) = token.and_then(|token| state.tokens.get_mut(&token)) {
+            token.pulse = Some(pulse.clone());
+        }
+    }
+
     /// Leaves it to the caller to tell of a cancellation, whatever the call sends from now on.
     pub(super) fn entrust(&self, id: &Key) {
         if let Some(call) = self.state().calls.get_mut(id) {
@@ -159,7 +170,14 @@ impl Inflight {
     pub(super) fn hear(&self, token: &Key) -> bool {
         let mut state = self.state();
         let token = state.tokens.get_mut(token);
-        token.map(|token| token.heard = true).is_some()
+        let Some(token) = token else {
+            return false;
+        };
+        token.heard = true;
+        if let Some(pulse) = &token.pulse {
+            pulse.beat();
+        }
+        true
     }
 
     /// Whether the client was told of progress under this token.

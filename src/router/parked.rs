@@ -169,7 +169,7 @@ impl Parked {
     pub(super) fn take(&mut self, said: Result<Message, TransportError>) {
         match said {
             // It is the client who is waited for.
-            Err(TransportError::Timeout(_)) => {}
+            Err(silence) if silence.is_silence() => {}
             Err(lost) => self.end(Err(lost)),
             Ok(message) => match message.kind() {
                 Kind::Response => self.end(Ok(message)),

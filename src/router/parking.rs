@@ -203,6 +203,9 @@ impl Router {
         if let Some((given, known)) = renamed {
             self.inflight.rename(&request.key, given, known);
         }
+        if let Some(way) = &parked.way {
+            self.inflight.shows_life_by(&request.key, &way.pulse);
+        }
         if let Some((live, _)) = parked.sent() {
             for (id, response) in due {
                 deliver(&live, &id, response).await?;

@@ -244,6 +244,9 @@ impl Router {
                 "forwarding"
             );
             self.inflight.sent(&request.key, live, sent.id);
+            if request.token.is_some() {
+                self.inflight.shows_life_by(&request.key, &sent.pulse);
+            }
             sent
         });
         let sent = sent.await.map_err(|error| Lost {

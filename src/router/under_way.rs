@@ -10,7 +10,9 @@ use super::bridge::{self, Target, input};
 use super::inflight::{Key, is_same};
 use super::relay::Lost;
 use super::relayed::Relayed;
-use crate::upstream::{Call, Caller, Exchange, Live, TransportError, Turn, Upstream, Wanted};
+use crate::upstream::{
+    Call, Caller, Exchange, Live, Pulse, TransportError, Turn, Upstream, Wanted,
+};
 use crate::wire::{Era, Kind, Line, Message};
 
 /// A request on its way, until its response. Dropping it closes its stream.
@@ -30,6 +32,8 @@ pub(super) struct UnderWay {
     pub(super) logs: Option<Wanted>,
     /// That it runs, of the calls that may at a time. One that waits for a person does not count.
     pub(super) turn: Option<Turn>,
+    /// By what it shows life.
+    pub(super) pulse: Pulse,
     /// Whether the client has heard something of it.
     pub(super) heard: bool,
 }
@@ -50,6 +54,7 @@ impl UnderWay {
             live,
             logs,
             turn,
+            pulse,
         } = sent;
         Self {
             token: request.token.clone(),
@@ -59,6 +64,7 @@ impl UnderWay {
             live,
             logs,
             turn,
+            pulse,
             upstream: upstream.index(),
             heard: false,
         }
@@ -103,11 +109,13 @@ impl Router {
             let message = match way.next().await {
                 Ok(message) => message,
                 // Silence is no failure while it is the client who is waited for.
-                Err(TransportError::Timeout(_)) if self.asks.is_asking(&way.live, way.serial) => {
+                Err(silence)
+                    if silence.is_silence() && self.asks.is_asking(&way.live, way.serial) =>
+                {
                     continue;
                 }
                 Err(cause) => {
-                    if matches!(cause, TransportError::Timeout(_)) {
+                    if cause.is_silence() {
                         // MCP 2025-11-25 § Lifecycle, Timeouts.
                         let cancelled = bridge::cancelled_by_us(way.serial, "no answer in time");
                         self.answer_upstream(&way.live, cancelled);

@@ -46,13 +46,14 @@ impl Backlog {
         }
     }
 
-    /// Waits until the client has read enough for more to be fetched.
-    pub(super) async fn room(&self) {
+    /// Waits until the client has read enough for more to be fetched; says whether that took time.
+    pub(super) async fn room(&self) -> bool {
         // Nearly always, and on the path of every answer.
         if self.has_room() {
-            return;
+            return false;
         }
         Box::pin(self.drain()).await;
+        true
     }
 
     async fn drain(&self) {
@@ -85,9 +86,9 @@ impl Intake {
         }
     }
 
-    /// Waits until more may be read.
-    pub(super) async fn room(&self) {
-        self.backlog.room().await;
+    /// Waits until more may be read; says whether that took time.
+    pub(super) async fn room(&self) -> bool {
+        self.backlog.room().await
     }
 
     /// Waits until one more large message may be read.

@@ -14,8 +14,10 @@ use super::identity::Identity;
 use super::live::Live;
 use super::logs::Wanted;
 use super::opening::Opening;
+use super::pulse::Pulse;
 use super::request::{Asking, Request};
 use super::turns::Turn;
+use crate::net::Making;
 use crate::oauth::SignInError;
 use crate::wire::Level;
 
@@ -157,10 +159,29 @@ impl Upstream {
 }
 
 impl Live {
-    /// Sends a request. While its client can be asked, the upstream may ask before it begins to
-    /// answer, on another stream: then the request is under way, and whoever follows it waits on.
+    /// Sends a request. One that is silent for too long before anybody can follow it is cancelled
+    /// (MCP 2025-11-25 § Lifecycle, Timeouts); a modern upstream sees its stream close.
     async fn begin(self: &Arc<Self>, request: Request) -> Result<Call, TransportError> {
-        let (id, asking) = (request.id, request.asking);
+        let id = request.id;
+        let begun = self.begin_patiently(request).await;
+        if matches!(&begun, Err(cause) if cause.is_silence()) {
+            let live = self.clone();
+            tokio::spawn(async move {
+                let params = format!(r#"{{"requestId":{id},"reason":"no answer in time"}}"#);
+                let method = "notifications/cancelled";
+                let body = format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{params}}}"#);
+                if let Err(error) = live.notify(body.into()).await {
+                    debug!(%error, "could not cancel a request");
+                }
+            });
+        }
+        begun
+    }
+
+    /// While its client can be asked, the upstream may ask before it begins to
+    /// answer, on another stream: then the request is under way, and whoever follows it waits on.
+    async fn begin_patiently(self: &Arc<Self>, request: Request) -> Result<Call, TransportError> {
+        let (id, asking, pulse) = (request.id, request.asking, request.pulse.clone());
         let (live, mut caller) = (self.clone(), None);
         if asking == Asking::Never {
             let exchange = live.transport.send(&request).await?;
@@ -170,20 +191,29 @@ impl Live {
                 live,
                 logs: None,
                 turn: None,
+                pulse,
             });
         }
         if asking == Asking::ByAnswer {
             caller = Some(self.callers.enter(id));
         }
-        let idle = live.transport.idle();
-        let mut sending = Box::pin(async move { live.transport.send(&request).await });
+        let patience = live.transport.patience();
+        let making = Making::new();
+        let sending = async move { live.transport.send(&request).await };
+        let mut sending = Box::pin(making.watch(sending));
         let exchange = tokio::select! {
             biased;
-            sent = timeout(idle, &mut sending) => match sent {
+            sent = patience.head(&mut sending, &making, &pulse) => match sent {
                 Ok(sent) => sent?,
-                Err(_) => Exchange::opening(id, Opening::new(idle, sending).overdue()),
+                Err(silent) => {
+                    let opening = Opening::new(patience, pulse.clone(), sending);
+                    Exchange::opening(id, opening.overdue(silent))
+                }
             },
-            () = called(caller.as_mut()) => Exchange::opening(id, Opening::new(idle, sending)),
+            () = called(caller.as_mut()) => {
+                pulse.beat();
+                Exchange::opening(id, Opening::new(patience, pulse.clone(), sending))
+            }
         };
         Ok(Call {
             exchange,
@@ -191,6 +221,7 @@ impl Live {
             live: self.clone(),
             logs: None,
             turn: None,
+            pulse,
         })
     }
 }
@@ -215,4 +246,6 @@ pub struct Call {
     pub logs: Option<Wanted>,
     /// That it runs, of the calls that may at a time.
     pub turn: Option<Turn>,
+    /// Its signs of life.
+    pub pulse: Pulse,
 }

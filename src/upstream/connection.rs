@@ -26,7 +26,6 @@ use super::listing::Listing;
 use super::live::Live;
 use super::transport::http::Http;
 use super::transport::http_sse::HttpSseStream;
-use crate::net::chain;
 use crate::oauth::{Authorizer, Mark};
 use crate::wire::Message;
 
@@ -144,8 +143,7 @@ impl Connection {
         generation: u64,
     ) -> Result<Connected, TransportError> {
         let config = &self.shared.config;
-        let client = self.shared.clients.get(config.url.as_url()).await;
-        let client = client.map_err(|e| TransportError::Connect(chain(&e)))?;
+        let client = self.shared.clients.current(config.url.as_url());
         let alive = || self.publish(State::Connecting { alive: true });
         let handshake = Handshake {
             choice: config.transport,

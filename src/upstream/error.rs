@@ -1,10 +1,15 @@
 //! What can go wrong with an upstream, and what the caller may conclude from it.
 
+pub mod code;
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use super::pulse::MIN_PACE;
 use crate::config::UpstreamName;
 use crate::net::chain;
 use crate::oauth::SignInError;
@@ -27,9 +32,21 @@ pub enum TransportError {
     /// The server's certificate was not accepted.
     #[error("cannot connect: {0}; if a company's CA signs it, name its PEM file in SSL_CERT_FILE")]
     Certificate(String),
+    /// The answer did not begin to come.
+    #[error(
+        "no answer has begun for {} s; raise its `first_byte_timeout` if it needs longer",
+        .0.as_secs_f64()
+    )]
+    FirstByte(Duration),
     /// Nothing came for too long.
-    #[error("no answer for {} s; raise its `timeout` if it needs longer", .0.as_secs_f64())]
+    #[error("no sign of life for {} s; raise its `timeout` if it needs longer", .0.as_secs_f64())]
     Timeout(Duration),
+    /// What came was so little that it could go on for ever.
+    #[error(
+        "less than {MIN_PACE} bytes of its answer came in {} s; raise its `timeout` if it needs longer",
+        .0.as_secs_f64()
+    )]
+    Drip(Duration),
     /// A server that was asked to shake hands has said nothing.
     #[error("it said nothing for {} s; is there an MCP server behind its url?", .0.as_secs_f64())]
     Silent(Duration),
@@ -126,13 +143,18 @@ impl TransportError {
         }
     }
 
-    /// Sorts what the HTTP client reports. `sent`: whether the request may have left by then.
-    pub(crate) fn from_http(error: reqwest::Error) -> Self {
+    /// Sorts what the HTTP client reports, which gives a connection this long; the system may less.
+    pub(crate) fn from_http(error: reqwest::Error, connect_timeout: Duration) -> Self {
         let (connect, timeout) = (error.is_connect(), error.is_timeout());
         let text = chain(&error.without_url());
         match () {
             () if connect && text.contains("certificate") => Self::Certificate(text),
-            () if connect || timeout => Self::Connect(text),
+            () if connect && timeout && !text.contains("os error") => Self::Connect(format!(
+                "no connection within {} s, for which PROXY_CONNECT_TIMEOUT may be raised",
+                connect_timeout.as_secs_f64()
+            )),
+            () if connect => Self::Connect(text),
+            // Also when the system gives up a connection on which the request was sent.
             () => Self::Interrupted(text),
         }
     }
@@ -169,6 +191,12 @@ impl TransportError {
         }
     }
 
+    /// Whether the upstream has been silent, or next to it, for too long.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Self::FirstByte(_) | Self::Timeout(_) | Self::Drip(_))
+    }
+
     /// Whether the connection broke under the request, so that a harmless one may be repeated.
     #[must_use]
     pub fn is_interruption(&self) -> bool {
@@ -180,7 +208,9 @@ impl TransportError {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Connect(_)
+            | Self::FirstByte(_)
             | Self::Timeout(_)
+            | Self::Drip(_)
             | Self::Silent(_)
             | Self::Interrupted(_)
             | Self::StreamEnded
@@ -216,7 +246,7 @@ impl TransportError {
             | Self::ShuttingDown => code::UNAVAILABLE,
             Self::SignIn(error) if error.is_transient() => code::UNAVAILABLE,
             Self::LoginRequired | Self::SignIn(_) => code::LOGIN_REQUIRED,
-            Self::Timeout(_) => code::TIMEOUT,
+            Self::FirstByte(_) | Self::Timeout(_) | Self::Drip(_) => code::TIMEOUT,
             Self::Interrupted(_) | Self::StreamEnded | Self::SessionExpired | Self::TaskLost(_) => {
                 code::INTERRUPTED
             }
@@ -226,27 +256,6 @@ impl TransportError {
             _ => code::BAD_ANSWER,
         }
     }
-}
-
-/// Codes of the errors that the proxy makes: outside the range that JSON-RPC and MCP reserve
-/// (MCP 2026-07-28 § Error Codes), so that none is mistaken for one of an upstream.
-pub mod code {
-    /// No connection to the upstream.
-    pub const UNAVAILABLE: i64 = -31001;
-    /// The upstream wants credentials.
-    pub const LOGIN_REQUIRED: i64 = -31002;
-    /// No answer in time.
-    pub const TIMEOUT: i64 = -31003;
-    /// The connection was lost before the answer.
-    pub const INTERRUPTED: i64 = -31004;
-    /// An HTTP status without a JSON-RPC message.
-    pub const HTTP_STATUS: i64 = -31005;
-    /// An answer that is none.
-    pub const BAD_ANSWER: i64 = -31006;
-    /// An answer over the limit.
-    pub const TOO_LARGE: i64 = -31007;
-    /// Too many calls at a time.
-    pub const BUSY: i64 = -31008;
 }
 
 /// A request that failed, with whom it was meant for.

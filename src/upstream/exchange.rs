@@ -80,6 +80,7 @@ impl Exchange {
         body: Body,
         session: Option<Arc<StreamableHttpLegacy>>,
     ) -> Result<Self, TransportError> {
+        body.check_encoding()?;
         let (status, kind) = (body.status(), body.media_type());
         if kind == "text/event-stream" {
             let events = EventStream::new(body);

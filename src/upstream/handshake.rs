@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::time::timeout;
 use tracing::debug;
 
 use super::error::TransportError;
@@ -19,6 +18,7 @@ use super::transport::http_sse::{HttpSse, HttpSseStream};
 use super::transport::streamable_http::{DISCOVER, StreamableHttp};
 use super::transport::streamable_http_legacy::StreamableHttpLegacy;
 use crate::config::TransportChoice;
+use crate::net::Making;
 use crate::wire::Era;
 use crate::wire::version::{LEGACY, MODERN};
 
@@ -26,7 +26,8 @@ mod answer;
 
 use answer::{Probe, is_older_transport, read_initialize, read_probe, refuses_what_it_supports};
 
-/// How long one step may take. Together under the 30 s that clients wait for a server.
+/// How long one step may take, without the connection that is made for it. Together under the 30 s
+/// that clients wait for a server.
 const STEP_TIMEOUT: Duration = Duration::from_secs(9);
 
 /// A connection as the handshake leaves it; with its stream for HTTP+SSE, which must be read on.
@@ -72,7 +73,7 @@ impl Handshake<'_> {
         let modern = StreamableHttp::new(http);
         match self.discover(&modern).await? {
             Probe::Modern(facts) => {
-                let transport = Transport::StreamableHttp(modern);
+                let transport = Transport::StreamableHttp(modern.into());
                 Ok((self.live(Era::Modern, MODERN, facts, transport), None))
             }
             Probe::Legacy => self.initialize(modern.into_http()).await,
@@ -195,7 +196,7 @@ const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialize
 async fn step<T>(
     doing: impl Future<Output = Result<T, TransportError>>,
 ) -> Result<T, TransportError> {
-    timeout(STEP_TIMEOUT, doing)
+    Making::within(STEP_TIMEOUT, doing)
         .await
         .map_err(|_| TransportError::Silent(STEP_TIMEOUT))?
 }

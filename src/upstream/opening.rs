@@ -1,52 +1,62 @@
 //! A request whose answer has not begun. Its client may be asked something first, and take its time.
 
-use std::time::Duration;
-
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::error::TransportError;
 use super::exchange::Exchange;
+use super::pulse::{Patience, Pulse};
 
-/// A request on its way to the head of its answer. Dropping it ends that.
+/// A request on its way to its answer. Dropping it ends that.
 #[derive(Debug)]
 pub(crate) struct Opening {
     /// `None` once it has come to something.
     sending: Option<AbortOnDropHandle<Result<Exchange, TransportError>>>,
-    idle: Duration,
-    /// Whether its time is over, which nobody was told yet.
-    overdue: bool,
+    patience: Patience,
+    pulse: Pulse,
+    /// That its time is over, which nobody was told yet.
+    overdue: Option<TransportError>,
 }
 
 impl Opening {
-    /// What `sending` sends goes on by itself, and may be silent for `idle`.
+    /// What `sending` sends goes on by itself.
     pub(crate) fn new(
-        idle: Duration,
+        patience: Patience,
+        pulse: Pulse,
         sending: impl Future<Output = Result<Exchange, TransportError>> + Send + 'static,
     ) -> Self {
         Self {
             sending: Some(AbortOnDropHandle::new(tokio::spawn(sending))),
-            idle,
-            overdue: false,
+            patience,
+            pulse,
+            overdue: None,
         }
     }
 
     /// The same, which fails once for its silence before it is waited for again.
-    pub(crate) fn overdue(mut self) -> Self {
-        self.overdue = true;
+    pub(crate) fn overdue(mut self, silent: TransportError) -> Self {
+        self.overdue = Some(silent);
         self
     }
 
-    /// Waits for the head of the answer. After a timeout it can be waited for again. Cancel safe.
+    /// Waits for the answer, or the head of its stream. After a timeout it can be waited for again.
+    /// Cancel safe.
     pub(crate) async fn next(&mut self) -> Result<Exchange, TransportError> {
-        let silent = TransportError::Timeout(self.idle);
-        if std::mem::take(&mut self.overdue) {
+        if let Some(silent) = self.overdue.take() {
             return Err(silent);
         }
         let Some(sending) = &mut self.sending else {
             return Err(TransportError::StreamEnded);
         };
-        let sent = timeout(self.idle, sending).await.map_err(|_| silent)?;
+        let begun = Instant::now();
+        let sent = loop {
+            let (due, silent) = self.patience.due(begun, &self.pulse);
+            match timeout_at(due, &mut *sending).await {
+                Ok(sent) => break sent,
+                Err(_) if self.patience.due(begun, &self.pulse).0 > due => {}
+                Err(_) => return Err(silent),
+            }
+        };
         self.sending = None;
         sent.unwrap_or(Err(TransportError::StreamEnded))
     }

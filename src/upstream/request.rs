@@ -7,6 +7,8 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use serde_json::Value;
 
+use super::pulse::Pulse;
+
 /// One request, whose body already carries the upstream's id.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -22,6 +24,8 @@ pub struct Request {
     pub mirrored: Vec<(HeaderName, HeaderValue)>,
     /// How its client is asked what the upstream asks on other streams.
     pub asking: Asking,
+    /// Its signs of life.
+    pub pulse: Pulse,
 }
 
 /// How a client can be asked something while its request is under way.
@@ -48,6 +52,7 @@ impl Request {
             name: None,
             mirrored: Vec::new(),
             asking: Asking::Never,
+            pulse: Pulse::default(),
         }
     }
 }

@@ -103,6 +103,12 @@ impl Parser {
         self.buffer.len()
     }
 
+    /// Whether an event, or a line, has begun that is not complete. Tells so once
+    /// [`next_event`](Self::next_event) has returned `None`.
+    pub fn has_begun(&self) -> bool {
+        !self.block.is_empty() || self.buffer.len() > self.line_start
+    }
+
     /// The next complete event, or `None` until more is pushed.
     ///
     /// # Errors

@@ -3,8 +3,9 @@
 mod modern;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tracing::debug;
 
 use super::{Backoff, Connection};
@@ -16,6 +17,10 @@ use crate::upstream::transport::http_sse::HttpSseStream;
 use crate::upstream::transport::streamable_http_legacy::StreamableHttpLegacy;
 use crate::upstream::transport::{Transport, answer_to};
 use crate::wire::{Kind, Message};
+
+/// How long a stream must have lasted to count as one that held, so that it is opened again at once:
+/// what is in between may cut streams that are silent, as often as every minute.
+const HELD: Duration = Duration::from_secs(10);
 
 impl Connection {
     /// Hears the upstream on the stream of its era; returns when the connection is lost.
@@ -46,17 +51,32 @@ impl Connection {
         session: &StreamableHttpLegacy,
     ) -> TransportError {
         let (mut last, mut retry, mut opened) = (None::<String>, None, false);
+        let mut missed = false;
         let mut backoff = Backoff::default();
         loop {
             let heard = session.listen(last.as_deref()).await;
             live.listened();
             match heard {
                 Err(error @ TransportError::SessionExpired) if opened => return error,
+                Ok(None) if last.take().is_some() => {
+                    debug!("it does not know where its stream stopped; beginning anew");
+                    missed = true;
+                    continue;
+                }
                 // A 404 to the first is a server that has no route for it.
-                Ok(None) | Err(TransportError::SessionExpired) => std::future::pending().await,
+                Ok(None) | Err(TransportError::SessionExpired) => {
+                    if missed {
+                        self.shared.relist.notify_one();
+                    }
+                    return std::future::pending().await;
+                }
                 Err(error) => debug!(%error, "the standalone stream is down"),
                 Ok(Some(mut events)) => {
                     opened = true;
+                    let begun = Instant::now();
+                    if std::mem::take(&mut missed) {
+                        self.shared.relist.notify_one();
+                    }
                     while let Ok(Some(incoming)) = events.next().await {
                         if let Incoming::Message(message) = incoming {
                             self.hear(live, message).await;
@@ -65,9 +85,10 @@ impl Connection {
                     }
                     last = events.last_event_id.take().or(last);
                     retry = events.retry.or(retry);
-                    if last.is_none() {
-                        // What was said meanwhile is lost.
-                        self.shared.relist.notify_one();
+                    // What is said meanwhile is lost if the stream cannot be resumed.
+                    missed = last.is_none();
+                    if begun.elapsed() >= HELD {
+                        backoff = Backoff::default();
                     }
                 }
             }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 use tracing::debug;
 
 use super::body::Body;
@@ -48,7 +49,12 @@ impl EventStream {
         }
     }
 
-    /// The next message, or `None` when the stream has ended.
+    /// When its last bytes came, be they a comment.
+    pub(crate) fn heard(&self) -> Instant {
+        self.body.heard()
+    }
+
+    /// The next message, or `None` when the stream has ended. Cancel safe.
     pub(crate) async fn next(&mut self) -> Result<Option<Incoming>, TransportError> {
         loop {
             if let Some(part) = self.batch.pop_front() {
@@ -56,6 +62,7 @@ impl EventStream {
             }
             while let Some(event) = self.parser.next_event().map_err(|e| self.broken(&e))? {
                 self.place = None;
+                self.body.complete();
                 if let Some(incoming) = self.take(event)? {
                     return Ok(Some(incoming));
                 }
@@ -69,7 +76,7 @@ impl EventStream {
             if self.place.is_none() {
                 self.place = self.body.place(self.parser.pending()).await;
             }
-            match self.body.chunk().await? {
+            match self.body.chunk(self.parser.has_begun()).await? {
                 Some(chunk) => self.parser.push(&chunk),
                 None => return Ok(None),
             }

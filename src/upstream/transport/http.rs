@@ -7,16 +7,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::LOCATION;
 use http::{HeaderMap, Method, StatusCode};
-use reqwest::{Client, Request, Response};
-use tokio::time::timeout;
+use reqwest::{Request, Response};
 use tracing::debug;
 use url::Url;
 
 use super::refusal::{mask, status_error};
+use crate::net::{CurrentClient, Making, chain};
 use crate::oauth::{Authorizer, Challenges, Credential};
 use crate::upstream::backlog::Intake;
 use crate::upstream::error::TransportError;
 use crate::upstream::handle::Shared;
+use crate::upstream::pulse::{Patience, Pulse};
 
 /// How many redirects one request follows.
 const MAX_REDIRECTS: usize = 3;
@@ -27,7 +28,7 @@ const MAX_REFUSALS: usize = 3;
 /// The HTTP side of one upstream.
 #[derive(Debug)]
 pub(crate) struct Http {
-    client: Client,
+    client: CurrentClient,
     /// Signs the requests, which are for this origin alone.
     authorizer: Option<Arc<Authorizer>>,
     /// Moves on a redirect. std's Mutex: held for a clone, never across an await.
@@ -37,8 +38,10 @@ pub(crate) struct Http {
     pub(crate) limit: usize,
     /// What else bounds how much of it is read.
     pub(super) intake: Arc<Intake>,
-    /// How long a request may go without a byte from the upstream.
-    pub(crate) idle: Duration,
+    /// After how much silence a stream that everything depends on is pinged.
+    pub(crate) keep_alive: Option<Duration>,
+    /// How long the upstream may be silent.
+    pub(crate) patience: Patience,
 }
 
 /// What a request was signed with.
@@ -49,7 +52,7 @@ struct Signature {
 }
 
 impl Http {
-    pub(in crate::upstream) fn new(client: Client, upstream: &Shared) -> Self {
+    pub(in crate::upstream) fn new(client: CurrentClient, upstream: &Shared) -> Self {
         let config = &upstream.config;
         Self {
             client,
@@ -58,7 +61,11 @@ impl Http {
             headers: config.headers.clone(),
             limit: upstream.bounds.limits.message_bytes,
             intake: upstream.intake.clone(),
-            idle: config.timeout,
+            keep_alive: config.keep_alive,
+            patience: Patience {
+                first_byte: config.first_byte_timeout,
+                idle: config.timeout,
+            },
         }
     }
 
@@ -94,22 +101,18 @@ impl Http {
         headers: impl Fn() -> HeaderMap,
         body: Bytes,
     ) -> Result<Response, TransportError> {
-        self.send_within(self.idle, method, headers, body).await
+        let patience = Some(self.patience);
+        let pulse = Pulse::default();
+        self.send_within(patience, &pulse, method, headers, body)
+            .await
     }
 
-    /// The same, however long the answer may take to begin.
-    pub(crate) async fn send_patiently(
+    /// The same for an MCP request, which may show life by its progress before the head comes.
+    /// `patience` is `None` when whoever follows it judges its silence.
+    pub(crate) async fn send_within(
         &self,
-        method: Method,
-        headers: impl Fn() -> HeaderMap,
-        body: Bytes,
-    ) -> Result<Response, TransportError> {
-        self.send_within(Duration::MAX, method, headers, body).await
-    }
-
-    async fn send_within(
-        &self,
-        idle: Duration,
+        patience: Option<Patience>,
+        pulse: &Pulse,
         method: Method,
         headers: impl Fn() -> HeaderMap,
         body: Bytes,
@@ -121,7 +124,7 @@ impl Http {
             if !body.is_empty() {
                 *request.body_mut() = Some(body.clone().into());
             }
-            let (response, signature) = self.exchange(request, idle).await?;
+            let (response, signature) = self.exchange(request, patience, pulse).await?;
             if response.status().is_redirection() {
                 redirects += 1;
                 if redirects > MAX_REDIRECTS {
@@ -141,6 +144,7 @@ impl Http {
                 self.authorize_better(&signature, status, &refusal, refusals)
                     .await?;
             } else {
+                pulse.beat();
                 return Ok(response);
             }
         }
@@ -150,7 +154,8 @@ impl Http {
     async fn exchange(
         &self,
         mut request: Request,
-        idle: Duration,
+        patience: Option<Patience>,
+        pulse: &Pulse,
     ) -> Result<(Response, Signature), TransportError> {
         let credential = match &self.authorizer {
             Some(authorizer) => authorizer.credential().await,
@@ -167,10 +172,19 @@ impl Http {
                 request.headers_mut().insert(name, value);
             }
         }
-        let response = timeout(idle, self.client.execute(request))
-            .await
-            .map_err(|_| TransportError::Timeout(idle))?
-            .map_err(TransportError::from_http)?;
+        let client = self.client.get().await;
+        let client = client.map_err(|error| TransportError::Connect(chain(&error)))?;
+        let response = match patience {
+            Some(patience) => {
+                let making = Making::new();
+                let doing = making.watch(client.execute(request));
+                patience.head(doing, &making, pulse).await?
+            }
+            None => client.execute(request).await,
+        };
+        let connect_timeout = self.client.connect_timeout();
+        let response =
+            response.map_err(|error| TransportError::from_http(error, connect_timeout))?;
         if let Some(credential) = &signature.credential {
             signature.learned = credential.keep_nonce(response.url(), response.headers());
         }

@@ -3,14 +3,13 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::ACCEPT;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tokio::sync::oneshot;
-use tokio::time::timeout;
-use tracing::debug;
+use tokio::time::{Instant, timeout};
 
 use super::body::{Body, media_type};
 use super::events::{EventStream, Incoming};
@@ -19,28 +18,34 @@ use super::refusal::refusal;
 use super::streamable_http::post_headers;
 use crate::upstream::error::TransportError;
 use crate::upstream::exchange::Exchange;
-use crate::upstream::request::Request;
-use crate::wire::{Kind, Message};
+use crate::upstream::pulse::{Patience, Pulse};
+use crate::upstream::request::{Asking, Request};
+use crate::wire::Message;
+
+mod stream;
+
+pub(crate) use stream::HttpSseStream;
 
 /// The requests that wait for their response, by id.
 /// std's Mutex: held for one map operation, never across an await.
 type Waiting = Arc<Mutex<HashMap<u64, oneshot::Sender<Message>>>>;
 
+/// When the stream last brought anything but the answer to a ping.
+type Heard = Arc<Mutex<Instant>>;
+
 /// A connection to an HTTP+SSE upstream, without its stream, which [`HttpSseStream`] reads.
 #[derive(Debug)]
 pub(crate) struct HttpSse {
-    http: Http,
-    headers: HeaderMap,
+    post: Arc<Post>,
     waiting: Waiting,
-    heard: Arc<Mutex<Instant>>,
+    heard: Heard,
 }
 
-/// The stream's side of the connection.
+/// Where messages go.
 #[derive(Debug)]
-pub(crate) struct HttpSseStream {
-    events: EventStream,
-    waiting: Waiting,
-    heard: Arc<Mutex<Instant>>,
+struct Post {
+    http: Http,
+    headers: HeaderMap,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -48,8 +53,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl HttpSse {
-    pub(super) fn idle(&self) -> Duration {
-        self.http.idle
+    pub(super) fn patience(&self) -> Patience {
+        self.post.http.patience
     }
 
     /// Opens the stream and waits for its `endpoint` event.
@@ -69,9 +74,12 @@ impl HttpSse {
         if kind != "text/event-stream" {
             return Err(TransportError::ContentType(kind));
         }
-        let mut events = EventStream::new(Body::patient(response, http));
-        let first = timeout(http.idle, events.next()).await;
-        let endpoint = match first.map_err(|_| TransportError::Timeout(http.idle))?? {
+        let body = Body::patient(response, http);
+        body.check_encoding()?;
+        let mut events = EventStream::new(body);
+        let limit = http.patience.first_byte;
+        let first = timeout(limit, events.next()).await;
+        let endpoint = match first.map_err(|_| TransportError::FirstByte(limit))?? {
             Some(Incoming::Endpoint(endpoint)) => endpoint,
             _ => {
                 return Err(TransportError::Handshake(
@@ -88,47 +96,65 @@ impl HttpSse {
         let (waiting, heard) = (Waiting::default(), Arc::new(Mutex::new(Instant::now())));
         let http = http.at(to);
         let headers = post_headers(&http);
-        let stream = HttpSseStream {
-            events,
-            waiting: waiting.clone(),
-            heard: heard.clone(),
+        let post = Arc::new(Post { http, headers });
+        let stream = HttpSseStream::new(events, post.clone(), waiting.clone(), heard.clone());
+        let connection = Self {
+            post,
+            waiting,
+            heard,
         };
-        Ok((
-            Self {
-                http,
-                headers,
-                waiting,
-                heard,
-            },
-            stream,
-        ))
+        Ok((connection, stream))
     }
 
     pub(crate) async fn send(&self, request: &Request) -> Result<Exchange, TransportError> {
         // The answer may overtake that of the POST, so it is waited for first.
         let (sender, answer) = oneshot::channel();
         lock(&self.waiting).insert(request.id, sender);
-        let reply = SharedReply {
+        let mut reply = SharedReply {
             id: request.id,
             answer,
-            idle: self.http.idle,
+            came: None,
+            idle: self.patience().idle,
             waiting: self.waiting.clone(),
             heard: self.heard.clone(),
         };
-        self.notify(request.body.clone()).await?;
+        // Where the client can be asked, whoever follows the request judges its silence.
+        let patience = (request.asking == Asking::Never).then(|| self.patience());
+        let sending = self
+            .post
+            .send(request.body.clone(), patience, &request.pulse);
+        tokio::select! {
+            biased;
+            sent = sending => sent?,
+            // Some servers answer the POST last of all.
+            Ok(answer) = &mut reply.answer => reply.came = Some(answer),
+        }
         Ok(Exchange::shared(request.id, reply))
     }
 
     /// Sends a message that gets no response.
     pub(crate) async fn notify(&self, body: Bytes) -> Result<(), TransportError> {
+        let patience = Some(self.patience());
+        self.post.send(body, patience, &Pulse::default()).await
+    }
+}
+
+impl Post {
+    async fn send(
+        &self,
+        body: Bytes,
+        patience: Option<Patience>,
+        pulse: &Pulse,
+    ) -> Result<(), TransportError> {
+        let headers = || self.headers.clone();
         let response = self
             .http
-            .send(Method::POST, || self.headers.clone(), body)
+            .send_within(patience, pulse, Method::POST, headers, body)
             .await?;
         match response.status() {
             status if status.is_success() => {
                 // Read to its end, so that the connection can be used again.
-                let _ = Body::new(response, &self.http).whole().await;
+                let _ = Body::new(response, &self.http, pulse).whole().await;
                 Ok(())
             }
             // The server has forgotten the stream that the endpoint belongs to.
@@ -138,52 +164,24 @@ impl HttpSse {
     }
 }
 
-impl HttpSseStream {
-    /// The next message that is not the response to one of our requests, which are delivered
-    /// here; `None` when the stream has ended. Requests of the upstream come out with the answer
-    /// that is due.
-    pub(crate) async fn next(&mut self) -> Result<Option<Message>, TransportError> {
-        loop {
-            let message = match self.events.next().await? {
-                Some(Incoming::Message(message)) => message,
-                Some(Incoming::Endpoint(_)) => continue,
-                None => return Ok(None),
-            };
-            *lock(&self.heard) = Instant::now();
-            if message.kind() != Kind::Response {
-                return Ok(Some(message));
-            }
-            let id = message
-                .id()
-                .and_then(|id| std::str::from_utf8(&id).ok()?.parse().ok());
-            match id.and_then(|id: u64| lock(&self.waiting).remove(&id)) {
-                Some(waiting) => drop(waiting.send(message)),
-                None => debug!(?id, "ignoring a response that nobody waits for"),
-            }
-        }
-    }
-}
-
-impl Drop for HttpSseStream {
-    /// What still waits will never be answered.
-    fn drop(&mut self) {
-        lock(&self.waiting).clear();
-    }
-}
-
 /// A response that will come on the shared stream.
 #[derive(Debug)]
 pub(crate) struct SharedReply {
     id: u64,
     answer: oneshot::Receiver<Message>,
+    /// The answer, where it was quicker than that to the POST.
+    came: Option<Message>,
     idle: Duration,
     waiting: Waiting,
-    heard: Arc<Mutex<Instant>>,
+    heard: Heard,
 }
 
 impl SharedReply {
     /// Waits for it as long as the stream is alive and not silent for too long.
     pub(crate) async fn wait(&mut self) -> Result<Message, TransportError> {
+        if let Some(message) = self.came.take() {
+            return Ok(message);
+        }
         let begun = Instant::now();
         loop {
             let silent = lock(&self.heard).max(begun).elapsed();

@@ -9,12 +9,12 @@ pub(crate) mod streamable_http;
 pub(crate) mod streamable_http_legacy;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::error::TransportError;
 use super::exchange::Exchange;
+use super::pulse::Patience;
 use super::request::Request;
 use crate::wire::outgoing::code;
 use crate::wire::{Line, Message};
@@ -23,7 +23,7 @@ use crate::wire::{Line, Message};
 #[derive(Debug)]
 pub(crate) enum Transport {
     /// Streamable HTTP, 2026-07-28.
-    StreamableHttp(streamable_http::StreamableHttp),
+    StreamableHttp(Box<streamable_http::StreamableHttp>),
     /// Streamable HTTP, 2025-03-26 to 2025-11-25.
     StreamableHttpLegacy(Arc<streamable_http_legacy::StreamableHttpLegacy>),
     /// HTTP+SSE, 2024-11-05.
@@ -40,11 +40,11 @@ impl Transport {
     }
 
     /// How long it may be silent.
-    pub(crate) fn idle(&self) -> Duration {
+    pub(crate) fn patience(&self) -> Patience {
         match self {
-            Self::StreamableHttp(transport) => transport.idle(),
-            Self::StreamableHttpLegacy(transport) => transport.idle(),
-            Self::HttpSse(transport) => transport.idle(),
+            Self::StreamableHttp(transport) => transport.patience(),
+            Self::StreamableHttpLegacy(transport) => transport.patience(),
+            Self::HttpSse(transport) => transport.patience(),
         }
     }
 

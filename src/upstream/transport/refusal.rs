@@ -8,6 +8,7 @@ use super::body::{Body, media_type};
 use super::error_text;
 use super::http::Http;
 use crate::upstream::error::TransportError;
+use crate::upstream::pulse::Pulse;
 use crate::wire::Message;
 
 /// How much of an error's body is read when it is no JSON.
@@ -20,7 +21,7 @@ const ERROR_TEXT_CHARS: usize = 200;
 /// (modern servers send errors as 400 and 404, MCP 2026-07-28 § Streamable HTTP), else the status.
 pub(crate) async fn refused(response: Response, http: &Http) -> Result<Message, TransportError> {
     let (status, headers) = (response.status(), response.headers().clone());
-    let mut body = Body::new(response, http);
+    let mut body = Body::new(response, http, &Pulse::default());
     if !body.media_type().contains("json") {
         body.limit = body.limit.min(ERROR_BODY_BYTES);
     }

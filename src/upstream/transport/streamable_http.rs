@@ -1,7 +1,5 @@
 //! Streamable HTTP of 2026-07-28: stateless, every request complete in itself.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -12,6 +10,7 @@ use super::refusal::refused;
 use crate::upstream::error::TransportError;
 use crate::upstream::exchange::Exchange;
 use crate::upstream::mirror::encode_value;
+use crate::upstream::pulse::Patience;
 use crate::upstream::request::Request;
 use crate::wire::outgoing::code;
 use crate::wire::version::MODERN;
@@ -45,8 +44,8 @@ pub(crate) struct StreamableHttp {
 }
 
 impl StreamableHttp {
-    pub(super) fn idle(&self) -> Duration {
-        self.http.idle
+    pub(super) fn patience(&self) -> Patience {
+        self.http.patience
     }
 
     pub(crate) fn new(http: Http) -> Self {
@@ -66,9 +65,11 @@ impl StreamableHttp {
             headers.extend(request.mirrored.iter().cloned());
             headers
         };
+        let (patience, pulse) = (Some(self.http.patience), &request.pulse);
+        let body = request.body.clone();
         let response = self
             .http
-            .send(Method::POST, headers, request.body.clone())
+            .send_within(patience, pulse, Method::POST, headers, body)
             .await?;
         if !response.status().is_success() {
             let refusal = refused(response, &self.http).await?;
@@ -83,7 +84,7 @@ impl StreamableHttp {
         let body = match &*request.method {
             // The stream of a subscription is silent until something changes.
             LISTEN => Body::patient(response, &self.http),
-            _ => Body::new(response, &self.http),
+            _ => Body::new(response, &self.http, pulse),
         };
         Exchange::open(request.id, body, None).await
     }

@@ -17,6 +17,7 @@ use super::streamable_http::{PROTOCOL_VERSION, post_headers};
 use super::{answer_to, error_text};
 use crate::upstream::error::TransportError;
 use crate::upstream::exchange::Exchange;
+use crate::upstream::pulse::Patience;
 use crate::upstream::request::{Asking, Request};
 use crate::wire::Message;
 
@@ -36,8 +37,8 @@ pub(crate) struct StreamableHttpLegacy {
 }
 
 impl StreamableHttpLegacy {
-    pub(super) fn idle(&self) -> Duration {
-        self.http.idle
+    pub(super) fn patience(&self) -> Patience {
+        self.http.patience
     }
 
     /// Sends `initialize` and keeps the session id of the answer.
@@ -66,7 +67,8 @@ impl StreamableHttpLegacy {
             self.headers.insert(SESSION_ID, id);
             self.has_session = true;
         }
-        Exchange::open(request.id, Body::new(response, &self.http), None)
+        let body = Body::new(response, &self.http, &request.pulse);
+        Exchange::open(request.id, body, None)
             .await?
             .response()
             .await
@@ -84,21 +86,19 @@ impl StreamableHttpLegacy {
     ) -> Result<Exchange, TransportError> {
         let headers = || self.headers.clone();
         let body = request.body.clone();
-        let response = match request.asking {
-            Asking::Never => self.http.send(Method::POST, headers, body).await?,
-            // Whoever follows the request judges its silence.
-            _ => {
-                self.http
-                    .send_patiently(Method::POST, headers, body)
-                    .await?
-            }
-        };
+        // Where the client can be asked, whoever follows the request judges its silence.
+        let patience = (request.asking == Asking::Never).then_some(self.http.patience);
+        let pulse = &request.pulse;
+        let response = self
+            .http
+            .send_within(patience, pulse, Method::POST, headers, body)
+            .await?;
         if !response.status().is_success() {
             return Ok(Exchange::whole(request.id, self.refused(response).await?));
         }
         Exchange::open(
             request.id,
-            Body::new(response, &self.http),
+            Body::new(response, &self.http, pulse),
             Some(self.clone()),
         )
         .await
@@ -143,7 +143,9 @@ impl StreamableHttpLegacy {
             status
                 if status.is_success() && media_type(response.headers()) == "text/event-stream" =>
             {
-                Ok(Some(EventStream::new(Body::patient(response, &self.http))))
+                let body = Body::patient(response, &self.http);
+                body.check_encoding()?;
+                Ok(Some(EventStream::new(body)))
             }
             StatusCode::UNAUTHORIZED => Err(TransportError::LoginRequired),
             status if status.is_server_error() => {

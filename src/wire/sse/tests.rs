@@ -241,3 +241,25 @@ fn a_large_event_leaves_no_large_buffer_behind() {
     parser.push(b"\n\n");
     assert_eq!(parser.next_event(), Ok(Some(message("b"))));
 }
+
+#[test]
+fn an_event_has_begun_with_its_first_byte_and_a_comment_is_none() {
+    let cases = [
+        ("", false),
+        (": still there\n", false),
+        (": still there\n\n", false),
+        ("data: x\n\n", false),
+        ("data: x\r\n\r", false),
+        ("d", true),
+        ("data: x", true),
+        ("data: x\n", true),
+        ("id: 1\n: still there\n", true),
+        ("data: x\n\nd", true),
+    ];
+    for (text, begun) in cases {
+        let mut parser = Parser::new(1000);
+        parser.push(text.as_bytes());
+        while parser.next_event().unwrap().is_some() {}
+        assert_eq!(parser.has_begun(), begun, "{text:?}");
+    }
+}

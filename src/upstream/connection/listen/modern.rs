@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::debug;
 
 use super::super::{Backoff, Connection};
+use super::HELD;
 use crate::upstream::error::TransportError;
 use crate::upstream::exchange::Exchange;
 use crate::upstream::live::Live;
@@ -45,10 +46,18 @@ enum Opened {
 #[derive(Default)]
 struct Stream {
     exchange: Option<Exchange>,
+    /// When the last one was opened.
+    opened: Option<Instant>,
     /// Whether it ended, and what was said since is lost.
     missed: bool,
     /// Whether the server refuses to announce changes of its lists.
     refuses: bool,
+}
+
+impl Stream {
+    fn has_held(&self) -> bool {
+        self.opened.is_some_and(|opened| opened.elapsed() >= HELD)
+    }
 }
 
 impl Connection {
@@ -100,6 +109,10 @@ impl Connection {
                 message = next(&mut stream.exchange) => {
                     match self.take(live, &mut stream, message).await {
                         true => backoff = Backoff::default(),
+                        false if stream.has_held() => {
+                            backoff = Backoff::default();
+                            sleep(backoff.next(&TransportError::StreamEnded)).await;
+                        }
                         false => sleep(backoff.next(&TransportError::StreamEnded)).await,
                     }
                 }
@@ -150,6 +163,7 @@ impl Connection {
                     self.take(live, stream, message).await;
                 }
                 stream.exchange = Some(*exchange);
+                stream.opened = Some(Instant::now());
                 wanted.replace(uris, |uri| taken.contains(&**uri));
                 if std::mem::take(&mut stream.missed) {
                     self.shared.relist.notify_one();

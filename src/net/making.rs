@@ -1,0 +1,176 @@
+//! Whether the connection for a request is still being made: until it is, nothing was sent, and the
+//! time that its server has for an answer has not begun.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+use tower_layer::Layer;
+use tower_service::Service;
+
+tokio::task_local! {
+    /// That of the request whose future is being polled, in which its connection is begun.
+    static MAKING: Arc<Making>;
+}
+
+/// It took longer than it may.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TookTooLong;
+
+/// The connections that are made for one request; none, when one was there.
+#[derive(Debug)]
+pub(crate) struct Making {
+    /// Of what this request is a part of.
+    whole: Option<Arc<Making>>,
+    // std's Mutex: held for an assignment, never across an await.
+    state: Mutex<State>,
+    ended: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    under_way: usize,
+    /// When the last one ended.
+    ended: Option<Instant>,
+}
+
+impl Making {
+    /// None yet. Within [`Self::watch`] of another, the other notes them as well.
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            whole: MAKING.try_with(Arc::clone).ok(),
+            state: Mutex::default(),
+            ended: Notify::new(),
+        })
+    }
+
+    /// Does `doing` within `limit`; connections are not made at the expense of that.
+    pub(crate) async fn within<T>(
+        limit: Duration,
+        doing: impl Future<Output = T>,
+    ) -> Result<T, TookTooLong> {
+        let making = Self::new();
+        let mut doing = std::pin::pin!(making.watch(doing));
+        let mut due = Instant::now() + limit;
+        loop {
+            if let Ok(done) = timeout_at(due, &mut doing).await {
+                return Ok(done);
+            }
+            tokio::select! {
+                biased;
+                done = &mut doing => return Ok(done),
+                () = making.over() => {}
+            }
+            let ended = making.ended().map(|ended| ended + limit);
+            due = ended.filter(|ended| *ended > due).ok_or(TookTooLong)?;
+        }
+    }
+
+    /// Does `doing`, and notes the connections that are made for it.
+    pub(crate) fn watch<F: Future>(
+        self: &Arc<Self>,
+        doing: F,
+    ) -> impl Future<Output = F::Output> + use<F> {
+        MAKING.scope(self.clone(), doing)
+    }
+
+    /// When the last connection was made, or given up; none while one is being made.
+    pub(crate) fn ended(&self) -> Option<Instant> {
+        let state = self.state();
+        state.ended.filter(|_| state.under_way == 0)
+    }
+
+    /// Waits until no connection is being made; returns at once when none is.
+    pub(crate) async fn over(&self) {
+        loop {
+            let mut ended = std::pin::pin!(self.ended.notified());
+            ended.as_mut().enable();
+            if self.state().under_way == 0 {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    fn begin(&self) {
+        self.state().under_way += 1;
+        if let Some(whole) = &self.whole {
+            whole.begin();
+        }
+    }
+
+    fn end(&self) {
+        let mut state = self.state();
+        state.under_way -= 1;
+        state.ended = Some(Instant::now());
+        drop(state);
+        self.ended.notify_waiters();
+        if let Some(whole) = &self.whole {
+            whole.end();
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One connection that is being made.
+#[derive(Debug)]
+struct Begun(Arc<Making>);
+
+impl Begun {
+    fn new() -> Option<Self> {
+        let making = MAKING.try_with(Arc::clone).ok()?;
+        making.begin();
+        Some(Self(making))
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// Has every connection noted with the request that it is made for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Noting;
+
+impl<S> Layer<S> for Noting {
+    type Service = Noted<S>;
+
+    fn layer(&self, inner: S) -> Noted<S> {
+        Noted(inner)
+    }
+}
+
+/// Makes connections, and notes them.
+#[derive(Debug, Clone)]
+pub(super) struct Noted<S>(S);
+
+impl<S, Target> Service<Target> for Noted<S>
+where
+    S: Service<Target>,
+    S::Future: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, target: Target) -> Self::Future {
+        let (begun, made) = (Begun::new(), self.0.call(target));
+        Box::pin(async move {
+            let made = made.await;
+            drop(begun);
+            made
+        })
+    }
+}
