@@ -10,7 +10,7 @@ use tracing::debug;
 
 use super::merge::{Catalog, Source};
 use crate::config::Limits;
-use crate::upstream::Upstream;
+use crate::upstream::{Roster, Snapshot, Upstream};
 
 /// How long the first listing waits for an upstream that has not said a word: with what
 /// starting takes, a second and a half.
@@ -21,6 +21,8 @@ const SILENT_WAIT: Duration = Duration::from_millis(1450);
 pub struct View {
     /// The catalog as it is now. The same `Arc` as long as a client would see the same tools.
     pub catalog: Arc<Catalog>,
+    /// The upstreams that were merged: a route leads to one of these.
+    pub upstreams: Snapshot,
     /// Whether every upstream was heard or given up for the moment, so that a listing need not wait.
     pub complete: bool,
 }
@@ -28,8 +30,8 @@ pub struct View {
 /// Merges again whenever an upstream has news.
 #[derive(Debug)]
 pub struct Keeper {
-    /// All upstreams in configuration order.
-    pub upstreams: Vec<Upstream>,
+    /// All upstreams.
+    pub upstreams: Roster,
     /// Rung by any of them.
     pub changed: Arc<Notify>,
     /// How long to wait, and how long names may be.
@@ -65,12 +67,11 @@ impl Keeper {
     }
 
     fn refresh(&self, view: &watch::Sender<View>, waited: Duration) {
-        let complete = self
-            .upstreams
+        let upstreams = self.upstreams.all();
+        let complete = upstreams
             .iter()
             .all(|upstream| self.is_done_waiting(upstream, waited));
-        let sources: Vec<_> = self
-            .upstreams
+        let sources: Vec<_> = upstreams
             .iter()
             .map(|upstream| Source {
                 config: upstream.config(),
@@ -86,6 +87,7 @@ impl Keeper {
                 debug!(tools = catalog.len(), complete, "catalog changed");
                 view.catalog = Arc::new(catalog);
             }
+            view.upstreams = upstreams.clone();
             completed || changed
         });
     }

@@ -43,7 +43,7 @@ struct Entry {
 /// Where a public name leads.
 #[derive(Debug, Clone)]
 pub struct Route {
-    /// The upstream, by its place in the configuration.
+    /// The upstream, by its place among the sources.
     pub upstream: usize,
     listing: Arc<Listing>,
     tool: usize,

@@ -16,7 +16,7 @@ use super::output::say;
 use super::runtime::{self, SHUTDOWN_GRACE, signalled};
 use crate::config::{self, Environment};
 use crate::oauth::{Authorizer, Manner, Surroundings, home};
-use crate::upstream::{Events, Live, Upstream, answer_to};
+use crate::upstream::{Events, Live, Upstream, UpstreamId, answer_to};
 use crate::wire::Message;
 
 /// The status after Ctrl-C, as shells have it.
@@ -87,7 +87,7 @@ impl Connections {
     ) -> Upstream {
         let (clients, changed) = (self.around.clients.clone(), Arc::default());
         let changed: Arc<Notify> = changed;
-        let upstream = Upstream::new(0, upstream, clients, authorizer, limit, changed);
+        let upstream = Upstream::new(upstream, clients, authorizer, limit, changed);
         let (tasks, cancel) = (&self.around.tasks, self.cancel.clone());
         upstream.start(&Arc::default(), Arc::new(Unheard), tasks, cancel);
         upstream
@@ -106,7 +106,7 @@ impl Connections {
 struct Unheard;
 
 impl Events for Unheard {
-    fn notification(&self, _: usize, _: Arc<Live>, _: Message) -> BoxFuture<'_, ()> {
+    fn notification(&self, _: UpstreamId, _: Arc<Live>, _: Message) -> BoxFuture<'_, ()> {
         Box::pin(async {})
     }
 

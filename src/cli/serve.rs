@@ -17,7 +17,7 @@ use crate::config::{Config, Environment, Severity};
 use crate::downstream::{Read, Session, Stdin, open_stdout, stdout_closed, write_lines};
 use crate::oauth::{Authorizer, Manner, Surroundings, home};
 use crate::router::Router;
-use crate::upstream::Upstream;
+use crate::upstream::{Roster, Upstream};
 
 /// How many lines may wait for the client to read them. When it reads no further,
 /// whatever produces lines waits.
@@ -51,12 +51,13 @@ async fn serve(config: Config, environment: &Environment) -> ExitCode {
     let around = Surroundings::new(environment, Manner::Background, tasks.clone());
     let home = home(environment).inspect_err(|error| error!(%error, "no login can be kept"));
     let home = home.as_deref().ok();
-    let upstream = |(index, upstream)| {
+    let upstream = |upstream| {
         let authorizer = home.and_then(|home| Authorizer::new(home, &upstream, around.clone()));
         let clients = around.clients.clone();
-        Upstream::new(index, upstream, clients, authorizer, limit, changed.clone())
+        Upstream::new(upstream, clients, authorizer, limit, changed.clone())
     };
-    let upstreams: Vec<_> = (0..).zip(config.upstreams).map(upstream).collect();
+    let upstreams = config.upstreams.into_iter().map(upstream);
+    let upstreams = Roster::new(upstreams.collect());
     let (view_sender, view) = watch::channel(View::default());
     let keeper = Keeper {
         upstreams: upstreams.clone(),

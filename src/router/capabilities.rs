@@ -36,7 +36,7 @@ impl Router {
 
     /// The upstreams' connections, once all of them are there.
     pub(super) fn known(&self) -> Option<Vec<Arc<Live>>> {
-        let lives: Option<Vec<_>> = self.upstreams.iter().map(Upstream::ready).collect();
+        let lives: Option<Vec<_>> = self.upstreams.all().iter().map(Upstream::ready).collect();
         lives.filter(|_| self.view.borrow().complete)
     }
 }

@@ -37,7 +37,7 @@ use tracing::debug;
 
 use crate::catalog::{View, instructions};
 use crate::config::Limits;
-use crate::upstream::{Kind, Upstream};
+use crate::upstream::{Kind, Roster};
 use crate::wire::{Era, Line, Message};
 
 use asks::Asks;
@@ -55,7 +55,7 @@ pub type Outbox = mpsc::Sender<Line>;
 /// Routes messages between the client and the upstreams.
 #[derive(Debug)]
 pub struct Router {
-    upstreams: Vec<Upstream>,
+    upstreams: Roster,
     view: watch::Receiver<View>,
     outbox: Outbox,
     inflight: Inflight,
@@ -116,7 +116,7 @@ impl Router {
     /// A router that has not connected to anything yet. `limits` bound what it holds.
     #[must_use]
     pub fn new(
-        upstreams: Vec<Upstream>,
+        upstreams: Roster,
         view: watch::Receiver<View>,
         limits: Limits,
         outbox: Outbox,
@@ -152,7 +152,7 @@ impl Router {
         }
         let identity = self.client.speaker(request, client).identity;
         debug!(client = identity.client_info(), "connecting");
-        for upstream in &self.upstreams {
+        for upstream in self.upstreams.all().iter() {
             let events = Arc::new(events::Relay::new(self));
             upstream.start(&identity, events, &self.tasks, self.cancel.clone());
         }
@@ -189,15 +189,12 @@ impl Router {
     /// The merged instructions of the upstreams that are connected now.
     #[must_use]
     pub fn instructions(&self) -> Option<String> {
-        let said: Vec<_> = self
-            .upstreams
+        let upstreams = self.upstreams.all();
+        let said: Vec<_> = upstreams
             .iter()
             .map(|upstream| upstream.ready()?.facts.instructions.clone())
             .collect();
-        let names = self
-            .upstreams
-            .iter()
-            .map(|upstream| upstream.config().name.as_str());
+        let names = upstreams.iter().map(|it| it.config().name.as_str());
         let texts: Vec<_> = names.zip(said.iter().map(Option::as_deref)).collect();
         instructions::merge(&texts)
     }
@@ -242,7 +239,7 @@ impl Router {
     pub fn open_session(&self, initialize: &Message) {
         self.client.open_session(initialize);
         let client = self.client.session();
-        for upstream in &self.upstreams {
+        for upstream in self.upstreams.all().iter() {
             upstream.adopt(&client);
             upstream.set_level(None);
         }

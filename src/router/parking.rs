@@ -23,7 +23,7 @@ use super::relayed::Relayed;
 use super::tasks::Running;
 use super::under_way::Followed;
 use super::{Router, failure, success};
-use crate::upstream::{TransportError, Upstream};
+use crate::upstream::{TransportError, Upstream, UpstreamId};
 use crate::wire::outgoing::code;
 use crate::wire::splice::decode;
 use crate::wire::{Era, Message};
@@ -40,8 +40,7 @@ pub(super) struct Parking {
 
 #[derive(Debug)]
 struct Entry {
-    /// The upstream, by its place in the configuration.
-    upstream: usize,
+    upstream: UpstreamId,
     purpose: Purpose,
     /// Tells the guard to let go.
     claim: CancellationToken,
@@ -52,8 +51,8 @@ struct Entry {
 }
 
 impl Parking {
-    /// The upstream whose call waits under this handle, by its place in the configuration.
-    pub(super) fn holds(&self, handle: &str) -> Option<usize> {
+    /// The upstream whose call waits under this handle.
+    pub(super) fn holds(&self, handle: &str) -> Option<UpstreamId> {
         Some(self.lock().get(handle)?.upstream)
     }
 
@@ -124,7 +123,7 @@ impl Router {
         // The lock is held, so the guard cannot look for its entry before it is there.
         let guard = self.tasks.spawn(guard);
         let entry = Entry {
-            upstream: upstream.index(),
+            upstream: upstream.id(),
             purpose,
             claim,
             guard,

@@ -157,7 +157,7 @@ impl Router {
         let handle = request.parked_under();
         let held = handle.and_then(|handle| Some((self.parking.holds(&handle)?, handle)));
         if let Some((holder, handle)) = held {
-            if holder != upstream.index() {
+            if holder != upstream.id() {
                 return Some(Ok(Answer::Response(unknown_state())));
             }
             let resumed = self.resume(request, target, upstream, &handle).await;

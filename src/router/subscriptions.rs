@@ -18,7 +18,7 @@ use tokio::sync::mpsc::Permit;
 use tracing::debug;
 
 use super::inflight::Key;
-use crate::upstream::Wishes;
+use crate::upstream::{UpstreamId, Wishes};
 use crate::wire::{Line, Message};
 
 use filter::Filter;
@@ -69,8 +69,8 @@ enum Stage {
     Open(Taken),
 }
 
-/// The resources that each upstream has taken, by its place in the configuration.
-type Taken = HashMap<usize, HashSet<Arc<str>>>;
+/// The resources that each upstream has taken.
+type Taken = HashMap<UpstreamId, HashSet<Arc<str>>>;
 
 impl Listen {
     fn wants(&self, news: &News) -> bool {
@@ -225,7 +225,7 @@ impl Subscriptions {
 fn by_upstream(wishes: &[Wishes]) -> Taken {
     let mut taken = Taken::new();
     for wish in wishes {
-        let uris = taken.entry(wish.upstream().index()).or_default();
+        let uris = taken.entry(wish.upstream().id()).or_default();
         uris.extend(wish.uris().iter().cloned());
     }
     taken

@@ -10,7 +10,7 @@ use super::bridge::{self, Target, input};
 use super::inflight::{Key, is_same};
 use super::relay::Lost;
 use super::relayed::Relayed;
-use crate::upstream::{Call, Caller, Exchange, Live, TransportError, Upstream, Wanted};
+use crate::upstream::{Call, Caller, Exchange, Live, TransportError, Upstream, UpstreamId, Wanted};
 use crate::wire::{Era, Kind, Line, Message};
 
 /// A request on its way, until its response. Dropping it closes its stream.
@@ -18,8 +18,7 @@ use crate::wire::{Era, Kind, Line, Message};
 pub(super) struct UnderWay {
     exchange: Exchange,
     pub(super) live: Arc<Live>,
-    /// The upstream, by its place in the configuration.
-    pub(super) upstream: usize,
+    pub(super) upstream: UpstreamId,
     /// Its id at the upstream.
     pub(super) serial: u64,
     /// The token under which the upstream reports progress.
@@ -55,7 +54,7 @@ impl UnderWay {
             caller,
             live,
             logs,
-            upstream: upstream.index(),
+            upstream: upstream.id(),
             heard: false,
         }
     }

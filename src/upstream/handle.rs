@@ -7,12 +7,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, info_span};
 
-use super::connection::{Connection, Events};
+use super::connection::Connection;
 use super::error::{TransportError, UpstreamError};
+use super::events::Events;
 use super::identity::Identity;
 use super::listing::Listing;
 use super::live::Live;
 use super::logs::SessionLevel;
+use super::roster::UpstreamId;
 use super::sessions::{Home, SideSession};
 use super::wanted::Wanted;
 use crate::config;
@@ -49,7 +51,7 @@ pub struct Upstream {
 /// What the handle and the connection's task both hold.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) index: usize,
+    pub(super) id: UpstreamId,
     pub(super) config: config::Upstream,
     pub(super) clients: Arc<Clients>,
     /// Signs its requests, where the configuration allows it.
@@ -84,7 +86,7 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(
-        index: usize,
+        id: UpstreamId,
         config: config::Upstream,
         clients: Arc<Clients>,
         authorizer: Option<Arc<Authorizer>>,
@@ -92,7 +94,7 @@ impl Shared {
         changed: Arc<Notify>,
     ) -> Self {
         Self {
-            index,
+            id,
             config,
             clients,
             authorizer,
@@ -118,14 +120,20 @@ impl Upstream {
     /// An upstream that is not connected yet. `changed` is rung whenever there is news of it.
     #[must_use]
     pub fn new(
-        index: usize,
         config: config::Upstream,
         clients: Arc<Clients>,
         authorizer: Option<Arc<Authorizer>>,
         limit: usize,
         changed: Arc<Notify>,
     ) -> Self {
-        let shared = Shared::new(index, config, clients, authorizer, limit, changed);
+        let shared = Shared::new(
+            UpstreamId::next(),
+            config,
+            clients,
+            authorizer,
+            limit,
+            changed,
+        );
         Self {
             shared: Arc::new(shared),
         }
@@ -166,6 +174,12 @@ impl Upstream {
             *current = identity.clone();
             is_other
         });
+    }
+
+    /// Which one it is.
+    #[must_use]
+    pub fn id(&self) -> UpstreamId {
+        self.shared.id
     }
 
     /// Its configuration.

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
-use super::connection::Events;
+use super::events::Events;
 use super::handle::{Shared, State, Upstream};
 use super::identity::Identity;
 use super::live::Live;
@@ -97,7 +97,7 @@ impl Upstream {
     fn open_side(&self, identity: &Arc<Identity>) -> SideSession {
         let main = &self.shared;
         let mut shared = Shared::new(
-            main.index,
+            main.id,
             main.config.clone(),
             main.clients.clone(),
             main.authorizer.clone(),

@@ -12,7 +12,7 @@ use super::filter::Filter;
 use super::{MAX_LISTENS, tag};
 use crate::router::Router;
 use crate::router::relayed::Relayed;
-use crate::upstream::{Upstream, Wishes};
+use crate::upstream::{Upstream, UpstreamId, Wishes};
 use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};
 
@@ -67,10 +67,10 @@ impl Router {
         let end = Instant::now() + SUBSCRIBE_TIMEOUT;
         let mut all: Vec<Wishes> = Vec::new();
         loop {
-            let mut round: BTreeMap<usize, (&Upstream, Vec<Arc<str>>)> = BTreeMap::new();
+            let mut round: BTreeMap<UpstreamId, (Upstream, Vec<Arc<str>>)> = BTreeMap::new();
             for (uri, who) in &mut open {
                 if let Some(upstream) = who.next() {
-                    let asked = round.entry(upstream.index());
+                    let asked = round.entry(upstream.id());
                     let (_, asked) = asked.or_insert_with(|| (upstream, Vec::new()));
                     asked.push(uri.clone());
                 }

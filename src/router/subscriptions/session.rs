@@ -12,7 +12,7 @@ use super::{MAX_URIS, Subscriptions, covers};
 use crate::router::Router;
 use crate::router::bridge::Target;
 use crate::router::relayed::Relayed;
-use crate::upstream::{Live, Upstream, Wishes};
+use crate::upstream::{Live, Upstream, UpstreamId, Wishes};
 use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};
 
@@ -87,13 +87,13 @@ impl Subscriptions {
     }
 
     /// Whether the session is to hear of an update.
-    pub(super) fn session_wants(&self, upstream: usize, uri: &str) -> bool {
+    pub(super) fn session_wants(&self, upstream: UpstreamId, uri: &str) -> bool {
         let state = self.lock();
         covers(uri, |uri| {
             let subscribed = state.session.get(uri);
             subscribed.is_some_and(|subscribed| {
                 let wishes = subscribed.wishes.as_ref();
-                subscribed.asking > 0 || wishes.is_some_and(|w| w.upstream().index() == upstream)
+                subscribed.asking > 0 || wishes.is_some_and(|w| w.upstream().id() == upstream)
             })
         })
     }
@@ -128,7 +128,7 @@ impl Router {
         };
         let mut refused = None;
         for upstream in self.who_has(uri).await {
-            match self.join_at(request, &asking, upstream).await {
+            match self.join_at(request, &asking, &upstream).await {
                 (line, Some(wishes)) => {
                     self.subscriptions.join(&asking, wishes);
                     return line;
@@ -169,7 +169,7 @@ impl Router {
     async fn leave(self: &Arc<Self>, request: &Relayed) -> Line {
         let uri = &request.subject;
         let subscribed = self.subscriptions.session_upstream(uri);
-        let (who, own) = match &subscribed {
+        let (who, own) = match subscribed {
             Some(upstream) => (vec![upstream], 1),
             None => (self.who_has(uri).await, 0),
         };
@@ -182,7 +182,7 @@ impl Router {
                 drop(self.subscriptions.leave(uri));
                 return done(request);
             }
-            match self.pass(request, UNSUBSCRIBE, upstream).await {
+            match self.pass(request, UNSUBSCRIBE, &upstream).await {
                 (line, true) => {
                     if let Some(wishes) = self.subscriptions.leave(uri) {
                         wishes.ended_as_asked();

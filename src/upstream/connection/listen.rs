@@ -94,7 +94,7 @@ impl Connection {
             }
             (Kind::Notification, _) => {
                 self.events
-                    .notification(self.shared.index, live.clone(), message.clone())
+                    .notification(self.shared.id, live.clone(), message.clone())
                     .await;
             }
             (Kind::Response, _) => debug!("ignoring a response that nobody waits for"),
