@@ -23,6 +23,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub use environment::Environment;
@@ -102,6 +103,12 @@ impl Config {
             }
         };
         Self::of(upstreams, limits, problems)
+    }
+
+    /// The file that lists the upstreams, where the environment names one.
+    #[must_use]
+    pub fn file(environment: &Environment) -> Option<PathBuf> {
+        file::path(environment.get("PROXY_UPSTREAMS")?, environment)
     }
 
     /// The configuration of one upstream that somebody names, in the place of all in the environment.
