@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
@@ -19,7 +20,7 @@ const SILENT_WAIT: Duration = Duration::from_millis(1450);
 /// What the rest of the program sees.
 #[derive(Debug, Clone, Default)]
 pub struct View {
-    /// The catalog as it is now. The same `Arc` as long as a client would see the same tools.
+    /// The catalog as it is now. The same `Arc` as long as it leads to the same tools.
     pub catalog: Arc<Catalog>,
     /// The upstreams that were merged: a route leads to one of these.
     pub upstreams: Snapshot,
@@ -46,6 +47,7 @@ impl Keeper {
             begun + SILENT_WAIT.min(self.limits.startup_wait),
             begun + self.limits.startup_wait,
         ];
+        let mut roster = self.upstreams.watch();
         loop {
             self.refresh(&view, begun.elapsed());
             let complete = view.borrow().complete;
@@ -61,6 +63,8 @@ impl Keeper {
             tokio::select! {
                 () = cancel.cancelled() => return,
                 () = self.changed.notified() => {}
+                // The sender is ours as well.
+                _ = roster.changed() => {}
                 () = deadline => {}
             }
         }
@@ -87,8 +91,9 @@ impl Keeper {
                 debug!(tools = catalog.len(), complete, "catalog changed");
                 view.catalog = Arc::new(catalog);
             }
+            let replaced = !Arc::ptr_eq(&view.upstreams, &upstreams);
             view.upstreams = upstreams.clone();
-            completed || changed
+            completed || changed || replaced
         });
     }
 
@@ -97,4 +102,18 @@ impl Keeper {
             || waited >= self.limits.startup_wait
             || (waited >= SILENT_WAIT && !upstream.is_alive())
     }
+}
+
+/// Waits for these upstreams as the first listing does for all: until each has told its tools or has
+/// failed, no longer than `startup_wait`, and not as long for those that say nothing.
+pub async fn heard(upstreams: &[Upstream], startup_wait: Duration) {
+    let all = |those: Vec<Upstream>| async move {
+        join_all(those.iter().map(|upstream| upstream.settled(0))).await;
+    };
+    let silent_wait = SILENT_WAIT.min(startup_wait);
+    if timeout(silent_wait, all(upstreams.to_vec())).await.is_ok() {
+        return;
+    }
+    let alive = upstreams.iter().filter(|it| it.is_alive()).cloned();
+    let _ = timeout(startup_wait - silent_wait, all(alive.collect())).await;
 }

@@ -128,6 +128,18 @@ impl Catalog {
         })
     }
 
+    /// Whether a client would see the same tools.
+    #[must_use]
+    pub fn looks_like(&self, other: &Self) -> bool {
+        let is_same = |(ours, theirs): (&Entry, &Entry)| {
+            let definition = |tool: &Tool| tool.definition.clone();
+            ours.public == theirs.public
+                && self.tool(ours).map(definition) == other.tool(theirs).map(definition)
+        };
+        self.entries.len() == other.entries.len()
+            && self.entries.iter().zip(&other.entries).all(is_same)
+    }
+
     /// How many tools it has.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -182,21 +194,11 @@ impl Catalog {
 }
 
 impl PartialEq for Catalog {
-    /// Whether a client would see the same tools.
+    /// Whether a client would see the same tools, of the same upstreams.
     fn eq(&self, other: &Self) -> bool {
-        self.entries.len() == other.entries.len()
-            && self
-                .entries
-                .iter()
-                .zip(&other.entries)
-                .all(|(ours, theirs)| {
-                    let definition = |catalog: &'_ Self, entry| {
-                        catalog.tool(entry).map(|tool| tool.definition.clone())
-                    };
-                    ours.public == theirs.public
-                        && ours.upstream == theirs.upstream
-                        && definition(self, ours) == definition(other, theirs)
-                })
+        let upstreams = |catalog: &Self| catalog.entries.iter().map(|it| it.upstream).collect();
+        let (ours, theirs): (Vec<_>, Vec<_>) = (upstreams(self), upstreams(other));
+        ours == theirs && self.looks_like(other)
     }
 }
 

@@ -88,8 +88,8 @@ impl Connections {
         let (clients, changed) = (self.around.clients.clone(), Arc::default());
         let changed: Arc<Notify> = changed;
         let upstream = Upstream::new(upstream, clients, authorizer, limit, changed);
-        let (tasks, cancel) = (&self.around.tasks, self.cancel.clone());
-        upstream.start(&Arc::default(), Arc::new(Unheard), tasks, cancel);
+        let tasks = &self.around.tasks;
+        upstream.start(&Arc::default(), Arc::new(Unheard), tasks, &self.cancel);
         upstream
     }
 

@@ -37,7 +37,8 @@ impl Router {
     /// The upstreams' connections, once all of them are there.
     pub(super) fn known(&self) -> Option<Vec<Arc<Live>>> {
         let lives: Option<Vec<_>> = self.upstreams.all().iter().map(Upstream::ready).collect();
-        lives.filter(|_| self.view.borrow().complete)
+        // Where there is none yet, the configuration may get some.
+        lives.filter(|lives| !lives.is_empty() && self.view.borrow().complete)
     }
 }
 

@@ -102,8 +102,10 @@ impl Announcements {
     /// the listens, when this is not the first one at all.
     fn news(&self, catalog: &Arc<Catalog>) -> (bool, bool) {
         let mut told = self.lock();
-        let is_other =
-            |seen: &Option<Arc<Catalog>>| seen.as_ref().is_some_and(|c| !Arc::ptr_eq(c, catalog));
+        let is_other = |seen: &Option<Arc<Catalog>>| {
+            let other = seen.as_ref().filter(|seen| !Arc::ptr_eq(seen, catalog));
+            other.is_some_and(|seen| !seen.looks_like(catalog))
+        };
         let news = (
             told.legacy && is_other(&told.catalog),
             is_other(&told.known),

@@ -19,6 +19,7 @@ mod parking;
 mod reads;
 mod relay;
 mod relayed;
+mod reload;
 mod rounds;
 mod subscriptions;
 mod tasks;
@@ -37,7 +38,7 @@ use tracing::debug;
 
 use crate::catalog::{View, instructions};
 use crate::config::Limits;
-use crate::upstream::{Kind, Roster};
+use crate::upstream::{Identity, Kind, Roster, Upstream};
 use crate::wire::{Era, Line, Message};
 
 use asks::Asks;
@@ -153,10 +154,14 @@ impl Router {
         let identity = self.client.speaker(request, client).identity;
         debug!(client = identity.client_info(), "connecting");
         for upstream in self.upstreams.all().iter() {
-            let events = Arc::new(events::Relay::new(self));
-            upstream.start(&identity, events, &self.tasks, self.cancel.clone());
+            self.start(upstream, &identity);
         }
         self.tasks.spawn(self.clone().announce());
+    }
+
+    fn start(self: &Arc<Self>, upstream: &Upstream, identity: &Arc<Identity>) {
+        let events = Arc::new(events::Relay::new(self));
+        upstream.start(identity, events, &self.tasks, &self.cancel);
     }
 
     /// Answers a request that is not for the proxy itself: begins what an upstream must do,

@@ -23,7 +23,7 @@ use super::relayed::Relayed;
 use super::tasks::Running;
 use super::under_way::Followed;
 use super::{Router, failure, success};
-use crate::upstream::{TransportError, Upstream, UpstreamId};
+use crate::upstream::{TransportError, Upstream};
 use crate::wire::outgoing::code;
 use crate::wire::splice::decode;
 use crate::wire::{Era, Message};
@@ -38,9 +38,11 @@ pub(super) struct Parking {
     calls: Mutex<HashMap<String, Entry>>,
 }
 
+/// A parked call.
 #[derive(Debug)]
-struct Entry {
-    upstream: UpstreamId,
+pub(super) struct Entry {
+    /// Held, so that it does not end before the call does.
+    upstream: Upstream,
     purpose: Purpose,
     /// Tells the guard to let go.
     claim: CancellationToken,
@@ -52,8 +54,8 @@ struct Entry {
 
 impl Parking {
     /// The upstream whose call waits under this handle.
-    pub(super) fn holds(&self, handle: &str) -> Option<UpstreamId> {
-        Some(self.lock().get(handle)?.upstream)
+    pub(super) fn holds(&self, handle: &str) -> Option<Upstream> {
+        Some(self.lock().get(handle)?.upstream.clone())
     }
 
     /// Takes the call that waits under this handle for the same request again.
@@ -63,6 +65,13 @@ impl Parking {
             .get(handle)
             .filter(|entry| entry.purpose == *purpose)?;
         calls.remove(handle)
+    }
+
+    /// Takes out the calls at these upstreams, each to be [given up](Entry::give_up).
+    pub(super) fn evict(&self, is_gone: impl Fn(&Upstream) -> bool) -> Vec<Entry> {
+        let mut calls = self.lock();
+        let gone = calls.extract_if(|_, entry| is_gone(&entry.upstream));
+        gone.map(|(_, entry)| entry).collect()
     }
 
     /// Stops all of them. Whom to tell comes back.
@@ -76,6 +85,16 @@ impl Parking {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    /// Ends the call's part at its upstream.
+    pub(super) async fn give_up(self, router: Arc<Router>) {
+        self.claim.cancel();
+        if let Ok(Some(parked)) = self.guard.await {
+            guard::give_up(router, parked).await;
+        }
     }
 }
 
@@ -123,7 +142,7 @@ impl Router {
         // The lock is held, so the guard cannot look for its entry before it is there.
         let guard = self.tasks.spawn(guard);
         let entry = Entry {
-            upstream: upstream.id(),
+            upstream: upstream.clone(),
             purpose,
             claim,
             guard,

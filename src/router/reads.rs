@@ -51,7 +51,7 @@ impl Router {
         let target = Target::read("resources/read", "uri", uri, quoted.as_bytes());
         let mut refused = None;
         let held = request.parked_under();
-        let held = held.and_then(|handle| self.upstreams.get(self.parking.holds(&handle)?));
+        let held = held.and_then(|handle| self.parking.holds(&handle));
         let who = match held {
             // The client comes back to a call of this one.
             Some(upstream) => vec![upstream],

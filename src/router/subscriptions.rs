@@ -57,6 +57,8 @@ struct Listen {
     id: Bytes,
     filter: Filter,
     stage: Stage,
+    /// Whether its resources are being asked for at other upstreams.
+    moving: bool,
 }
 
 #[derive(Debug)]
@@ -78,6 +80,7 @@ impl Listen {
             News::Tools => self.filter.tools,
             News::Prompts => self.filter.prompts,
             News::Resources => self.filter.resources,
+            News::Updated { uri, .. } if self.moving => covers(uri, |uri| self.filter.has(uri)),
             News::Updated { upstream, uri } => match &self.stage {
                 Stage::Opening(_) => covers(uri, |uri| self.filter.has(uri)),
                 Stage::Acknowledged(taken, _) | Stage::Open(taken) => {
@@ -136,6 +139,7 @@ impl Subscriptions {
             id: id.clone(),
             filter,
             stage: Stage::Opening(VecDeque::new()),
+            moving: false,
         };
         state.listens.insert(key.clone(), listen);
         Some(Place {
@@ -177,6 +181,24 @@ impl Subscriptions {
                 }
                 true
             }
+        }
+    }
+
+    /// Others may tell it of its resources before it is known who does.
+    fn moving(&self, place: &Place<'_>) {
+        if let Some(listen) = self.lock().listens.get_mut(&place.key) {
+            listen.moving = true;
+        }
+    }
+
+    /// From now on it hears of resources by these.
+    fn moved(&self, place: &Place<'_>, wishes: &[Wishes]) {
+        let mut state = self.lock();
+        if let Some(listen) = state.listens.get_mut(&place.key)
+            && let Stage::Open(taken) = &mut listen.stage
+        {
+            *taken = by_upstream(wishes);
+            listen.moving = false;
         }
     }
 

@@ -100,6 +100,9 @@ pub enum TransportError {
     /// It never took up the connection in the time that a caller can wait.
     #[error("not connected within {} s", .0.as_secs_f64())]
     NotReady(Duration),
+    /// The configuration has changed, and names it no more.
+    #[error("it is no longer configured")]
+    Removed,
     /// The proxy is about to end.
     #[error("the proxy is shutting down")]
     ShuttingDown,
@@ -149,6 +152,7 @@ impl TransportError {
             | Self::Handshake(_)
             | Self::NotReady(_)
             | Self::Silent(_)
+            | Self::Removed
             | Self::ShuttingDown => Outcome::NotRun,
             Self::Status {
                 status, refused, ..
@@ -200,6 +204,7 @@ impl TransportError {
             | Self::Certificate(_)
             | Self::NotReady(_)
             | Self::Silent(_)
+            | Self::Removed
             | Self::ShuttingDown => code::UNAVAILABLE,
             Self::SignIn(error) if error.is_transient() => code::UNAVAILABLE,
             Self::LoginRequired | Self::SignIn(_) => code::LOGIN_REQUIRED,

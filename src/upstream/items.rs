@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::error::{TransportError, UpstreamError};
 use super::handle::Upstream;
+use super::live::Live;
 use super::pages;
 use crate::wire::splice::{decode, members};
 
@@ -21,11 +22,15 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Prompts, Self::Resources, Self::ResourceTemplates];
+
     /// What this method lists.
     #[must_use]
     pub fn listed_by(method: &str) -> Option<Self> {
-        let all = [Self::Prompts, Self::Resources, Self::ResourceTemplates];
-        all.into_iter().find(|kind| kind.list_method() == method)
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.list_method() == method)
     }
 
     /// What changed, by this notification.
@@ -120,14 +125,20 @@ impl Item {
     }
 }
 
+impl Live {
+    /// Whether it declares things of this kind.
+    #[must_use]
+    pub fn offers(&self, kind: Kind) -> bool {
+        let declared = self.facts.capabilities.get(kind.capability());
+        declared.is_some_and(Value::is_object)
+    }
+}
+
 impl Upstream {
     /// Whether it is connected and declares things of this kind.
     #[must_use]
     pub fn offers(&self, kind: Kind) -> bool {
-        self.ready().is_some_and(|live| {
-            let declared = live.facts.capabilities.get(kind.capability());
-            declared.is_some_and(Value::is_object)
-        })
+        self.ready().is_some_and(|live| live.offers(kind))
     }
 
     /// Lists all that it offers of this kind; nothing when it is not connected.

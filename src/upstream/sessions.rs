@@ -109,6 +109,7 @@ impl Upstream {
         shared.level = main.level.clone();
         let upstream = Self {
             shared: Arc::new(shared),
+            config: self.config.clone(),
         };
         let home = main.home.get();
         let cancel = home.map_or_else(CancellationToken::new, |home| home.cancel.child_token());

@@ -79,6 +79,16 @@ impl Subscriptions {
         wishes
     }
 
+    /// What the session is subscribed to at upstreams that are not there, by what `is_there` says.
+    fn stray(&self, is_there: impl Fn(&Upstream) -> bool) -> Vec<Arc<str>> {
+        let state = self.lock();
+        let is_stray = |(uri, it): (&Arc<str>, &Subscribed)| {
+            let wishes = it.wishes.as_ref()?;
+            (!is_there(wishes.upstream())).then(|| uri.clone())
+        };
+        state.session.iter().filter_map(is_stray).collect()
+    }
+
     /// Who tells the session of this resource.
     fn session_upstream(&self, uri: &str) -> Option<Upstream> {
         let state = self.lock();
@@ -164,6 +174,23 @@ impl Router {
             return (request.refused(code::INVALID_PARAMS, &text), None);
         }
         (done(request), Some(wishes))
+    }
+
+    /// Subscribes the session elsewhere to what it was subscribed to at upstreams that are not there any
+    /// more, or not as they were.
+    pub(in crate::router) async fn move_session(&self) {
+        let is_there = |upstream: &Upstream| self.upstreams.has(upstream);
+        for uri in self.subscriptions.stray(is_there) {
+            // Nobody else takes it up under the same URI meanwhile, or that one stays.
+            let Some(asking) = self.subscriptions.ask(&uri) else {
+                continue;
+            };
+            let old = self.subscriptions.leave(&uri);
+            if let Some(wishes) = self.want(vec![uri]).await.pop() {
+                self.subscriptions.join(&asking, wishes);
+            }
+            drop(old);
+        }
     }
 
     async fn leave(self: &Arc<Self>, request: &Relayed) -> Line {

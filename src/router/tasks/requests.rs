@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use crate::config::UpstreamName;
 use crate::router::Router;
 use crate::router::bridge::Target;
 use crate::router::calls::only_text;
 use crate::router::extensions::unknown;
 use crate::router::relayed::Relayed;
-use crate::upstream::Upstream;
 use crate::upstream::code::UNAVAILABLE;
+use crate::upstream::{TransportError, Upstream, UpstreamError};
 use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};
 
@@ -51,7 +52,12 @@ impl Router {
         let quoted = message.param("taskId").map(|id| id.value());
         let target = Target::task(method, &id, quoted.unwrap_or_default());
         match self.owner_of_task(client, &id) {
-            Some(upstream) => self.about_task_at(request, &target, &upstream).await.0,
+            Some(Ok(upstream)) => self.about_task_at(request, &target, &upstream).await.0,
+            Some(Err(upstream)) => request.failed(&UpstreamError {
+                upstream,
+                method: method.to_owned(),
+                cause: TransportError::Removed,
+            }),
             None => self.about_unknown_task(request, &target, &id).await,
         }
     }
@@ -125,12 +131,16 @@ impl Router {
         (request.answered(upstream, answer), told)
     }
 
-    /// Whose task it is, if that one's era is still the client's.
-    fn owner_of_task(&self, client: Era, id: &str) -> Option<Upstream> {
-        let upstream = self.upstreams.get(self.owned.get(client, id)?)?;
+    /// Whose task it is, if that one's era is still the client's; or the name of one that is no
+    /// longer configured.
+    fn owner_of_task(&self, client: Era, id: &str) -> Option<Result<Upstream, UpstreamName>> {
+        let upstream = match self.upstreams.successor(self.owned.get(client, id)?) {
+            Ok(upstream) => upstream,
+            Err(gone) => return gone.map(Err),
+        };
         let live = upstream.ready();
         live.is_none_or(|live| live.era == client)
-            .then_some(upstream)
+            .then_some(Ok(upstream))
     }
 
     /// The upstreams that have tasks of the client's era.
