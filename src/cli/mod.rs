@@ -5,9 +5,11 @@ mod logging;
 mod login;
 mod logout;
 mod output;
+mod reload;
 mod runtime;
 mod serve;
 mod status;
+mod watch;
 mod which;
 
 use std::process::ExitCode;

@@ -7,13 +7,15 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, info};
 
 use super::BAD_CONFIGURATION;
 use super::logging::{self, SERVING};
+use super::reload::{self, Reload};
 use super::runtime::{self, SHUTDOWN_GRACE, signalled};
+use super::watch::Watch;
 use crate::catalog::{Keeper, View};
-use crate::config::{Config, Environment, Severity};
+use crate::config::{self, Config, Environment};
 use crate::downstream::{Read, Session, Stdin, open_stdout, stdout_closed, write_lines};
 use crate::oauth::{Authorizer, Manner, Surroundings, home};
 use crate::router::Router;
@@ -27,6 +29,8 @@ const OUTBOX_LINES: usize = 256;
 pub(super) fn run() -> ExitCode {
     let environment = Environment::from_process();
     logging::start(&environment, SERVING);
+    // Before it is read, so that nothing is missed.
+    let watch = Config::file(&environment).map(Watch::new);
     let config = match Config::from_environment(&environment) {
         Ok(config) => config,
         Err(error) => {
@@ -34,30 +38,25 @@ pub(super) fn run() -> ExitCode {
             return ExitCode::from(BAD_CONFIGURATION);
         }
     };
-    for problem in &config.problems {
-        match problem.severity {
-            Severity::Error => error!("{problem}"),
-            Severity::Warning => warn!("{problem}"),
-        }
-    }
-    runtime::run(serve(config, &environment))
+    reload::tell(&config.problems);
+    runtime::run(serve(config, environment, watch))
 }
 
-async fn serve(config: Config, environment: &Environment) -> ExitCode {
+async fn serve(config: Config, environment: Environment, watch: Option<Watch>) -> ExitCode {
     let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
     let (outbox, lines) = mpsc::channel(OUTBOX_LINES);
     let changed = Arc::new(Notify::new());
     let limit = config.limits.message_bytes;
-    let around = Surroundings::new(environment, Manner::Background, tasks.clone());
-    let home = home(environment).inspect_err(|error| error!(%error, "no login can be kept"));
-    let home = home.as_deref().ok();
-    let upstream = |upstream| {
+    let around = Surroundings::new(&environment, Manner::Background, tasks.clone());
+    let home = home(&environment).inspect_err(|error| error!(%error, "no login can be kept"));
+    let (home, rung) = (home.ok(), changed.clone());
+    let make = move |upstream: config::Upstream| {
+        let home = home.as_deref();
         let authorizer = home.and_then(|home| Authorizer::new(home, &upstream, around.clone()));
         let clients = around.clients.clone();
-        Upstream::new(upstream, clients, authorizer, limit, changed.clone())
+        Upstream::new(upstream, clients, authorizer, limit, rung.clone())
     };
-    let upstreams = config.upstreams.into_iter().map(upstream);
-    let upstreams = Roster::new(upstreams.collect());
+    let upstreams = Roster::new(config.upstreams.into_iter().map(&make).collect());
     let (view_sender, view) = watch::channel(View::default());
     let keeper = Keeper {
         upstreams: upstreams.clone(),
@@ -65,7 +64,7 @@ async fn serve(config: Config, environment: &Environment) -> ExitCode {
         limits: config.limits.clone(),
     };
     let router = Router::new(
-        upstreams,
+        upstreams.clone(),
         view,
         config.limits,
         outbox.clone(),
@@ -73,6 +72,15 @@ async fn serve(config: Config, environment: &Environment) -> ExitCode {
         cancel.clone(),
     );
     let session = Session::new(router.clone(), outbox);
+    if let Some(watch) = watch {
+        let reload = Reload {
+            environment,
+            roster: upstreams,
+            router: router.clone(),
+            make,
+        };
+        tasks.spawn(reload.run(watch, cancel.clone()));
+    }
 
     let mut writer = tokio::spawn(write_lines(open_stdout(), lines));
     let keeping = || drop(tasks.spawn(keeper.run(view_sender, cancel.clone())));
