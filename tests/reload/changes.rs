@@ -92,6 +92,21 @@ async fn other_headers_are_sent_on_a_connection_of_their_own_and_equal_tools_are
 }
 
 #[tokio::test]
+async fn an_upstream_without_tools_before_the_others_is_no_news() {
+    for era in ["legacy", "modern"] {
+        let a = upstream::legacy().tool("search").start().await;
+        let empty = upstream::legacy().start().await;
+        let file = File::of(&[entry("a", &a)]);
+        let mut client = file.client(era).await;
+        file.write(&[entry("empty", &empty), entry("a", &a)]);
+        said(&client, DONE, 1).await;
+        let answer = client.call("search", json!({})).await;
+        assert!(answer["result"].is_object(), "{answer}");
+        assert_eq!((a.calls().len(), told(&client, TOOLS)), (1, 0), "{era}");
+    }
+}
+
+#[tokio::test]
 async fn another_filter_or_prefix_takes_effect_by_the_same_connection() {
     for era in ["legacy", "modern"] {
         let a = upstream::legacy().tool("get").tool("drop").start().await;
