@@ -14,7 +14,7 @@ use crate::wire::{Splice, members};
 /// Who answers for an item.
 #[derive(Debug, Clone, Copy)]
 pub struct Owner<'a> {
-    /// The upstream, by its place in the configuration.
+    /// The upstream, by its place in what was merged.
     pub upstream: usize,
     /// Its own item.
     pub item: &'a Item,

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::merge::{Catalog, Source};
 use crate::config::Limits;
-use crate::upstream::Upstream;
+use crate::upstream::{Roster, Snapshot, Upstream};
 
 /// How long the first listing waits for an upstream that has not said a word: with what
 /// starting takes, a second and a half.
@@ -19,8 +20,10 @@ const SILENT_WAIT: Duration = Duration::from_millis(1450);
 /// What the rest of the program sees.
 #[derive(Debug, Clone, Default)]
 pub struct View {
-    /// The catalog as it is now. The same `Arc` as long as a client would see the same tools.
+    /// The catalog as it is now. The same `Arc` as long as it leads to the same tools.
     pub catalog: Arc<Catalog>,
+    /// The upstreams that were merged: a route leads to one of these.
+    pub upstreams: Snapshot,
     /// Whether every upstream was heard, is remembered, or was given up for the moment, so that a
     /// listing need not wait.
     pub complete: bool,
@@ -31,8 +34,8 @@ pub struct View {
 /// Merges again whenever an upstream has news.
 #[derive(Debug)]
 pub struct Keeper {
-    /// All upstreams in configuration order.
-    pub upstreams: Vec<Upstream>,
+    /// All upstreams.
+    pub upstreams: Roster,
     /// Rung by any of them.
     pub changed: Arc<Notify>,
     /// How long to wait, and how long names may be.
@@ -47,6 +50,7 @@ impl Keeper {
             begun + SILENT_WAIT.min(self.limits.startup_wait),
             begun + self.limits.startup_wait,
         ];
+        let mut roster = self.upstreams.watch();
         loop {
             self.refresh(&view, begun.elapsed());
             let fresh = view.borrow().fresh;
@@ -62,19 +66,21 @@ impl Keeper {
             tokio::select! {
                 () = cancel.cancelled() => return,
                 () = self.changed.notified() => {}
+                // The sender is ours as well.
+                _ = roster.changed() => {}
                 () = deadline => {}
             }
         }
     }
 
     fn refresh(&self, view: &watch::Sender<View>, waited: Duration) {
+        let upstreams = self.upstreams.all();
         let all = |is_there: fn(&Upstream) -> bool| {
-            let mut upstreams = self.upstreams.iter();
+            let mut upstreams = upstreams.iter();
             upstreams.all(|it| is_there(it) || self.is_given_up(it, waited))
         };
         let (complete, fresh) = (all(Upstream::is_settled), all(Upstream::is_heard));
-        let sources: Vec<_> = self
-            .upstreams
+        let sources: Vec<_> = upstreams
             .iter()
             .map(|upstream| Source {
                 config: upstream.config(),
@@ -91,11 +97,27 @@ impl Keeper {
                 debug!(tools = catalog.len(), complete, "catalog changed");
                 view.catalog = Arc::new(catalog);
             }
-            completed || changed
+            let replaced = !Arc::ptr_eq(&view.upstreams, &upstreams);
+            view.upstreams = upstreams.clone();
+            completed || changed || replaced
         });
     }
 
     fn is_given_up(&self, upstream: &Upstream, waited: Duration) -> bool {
         waited >= self.limits.startup_wait || (waited >= SILENT_WAIT && !upstream.is_alive())
     }
+}
+
+/// Waits for these upstreams as the first listing does for all: until each has told its tools or has
+/// failed, no longer than `startup_wait`, and not as long for those that say nothing.
+pub async fn heard(upstreams: &[Upstream], startup_wait: Duration) {
+    let all = |those: Vec<Upstream>| async move {
+        join_all(those.iter().map(|upstream| upstream.settled(0))).await;
+    };
+    let silent_wait = SILENT_WAIT.min(startup_wait);
+    if timeout(silent_wait, all(upstreams.to_vec())).await.is_ok() {
+        return;
+    }
+    let alive = upstreams.iter().filter(|it| it.is_alive()).cloned();
+    let _ = timeout(startup_wait - silent_wait, all(alive.collect())).await;
 }

@@ -43,7 +43,7 @@ struct Entry {
 /// Where a public name leads.
 #[derive(Debug, Clone)]
 pub struct Route {
-    /// The upstream, by its place in the configuration.
+    /// The upstream, by its place among the sources.
     pub upstream: usize,
     listing: Arc<Listing>,
     tool: usize,
@@ -128,6 +128,18 @@ impl Catalog {
         })
     }
 
+    /// Whether a client would see the same tools.
+    #[must_use]
+    pub fn looks_like(&self, other: &Self) -> bool {
+        let is_same = |(ours, theirs): (&Entry, &Entry)| {
+            let definition = |tool: &Tool| tool.definition.clone();
+            ours.public == theirs.public
+                && self.tool(ours).map(definition) == other.tool(theirs).map(definition)
+        };
+        self.entries.len() == other.entries.len()
+            && self.entries.iter().zip(&other.entries).all(is_same)
+    }
+
     /// How many tools it has.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -182,18 +194,16 @@ impl Catalog {
 }
 
 impl PartialEq for Catalog {
-    /// Whether a client would see the same tools, and calls of them would be made in the same way.
+    /// Whether a client would see the same tools, of the same upstreams, and calls of them would be made
+    /// in the same way.
     fn eq(&self, other: &Self) -> bool {
+        let is_same = |(ours, theirs): (&Entry, &Entry)| {
+            ours.public == theirs.public
+                && ours.upstream == theirs.upstream
+                && self.tool(ours) == other.tool(theirs)
+        };
         self.entries.len() == other.entries.len()
-            && self
-                .entries
-                .iter()
-                .zip(&other.entries)
-                .all(|(ours, theirs)| {
-                    ours.public == theirs.public
-                        && ours.upstream == theirs.upstream
-                        && self.tool(ours) == other.tool(theirs)
-                })
+            && self.entries.iter().zip(&other.entries).all(is_same)
     }
 }
 

@@ -11,6 +11,6 @@ pub mod name;
 mod reach;
 
 pub use items::{Items, Owner};
-pub use keeper::{Keeper, View};
+pub use keeper::{Keeper, View, heard};
 pub use merge::{Catalog, Route, Source};
 pub use reach::{Reach, reach};

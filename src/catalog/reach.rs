@@ -10,8 +10,8 @@ use crate::upstream::Item;
 /// Who is to be asked for a URI.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reach {
-    /// The upstream that lists it, or whose template is the nearest to it, by its place in the
-    /// configuration.
+    /// The upstream that lists it, or whose template is the nearest to it, by its place in what
+    /// was merged.
     Owner(usize),
     /// Nobody names it: any of these may have it.
     Unnamed(Vec<usize>),

@@ -17,7 +17,7 @@ use super::runtime::{self, SHUTDOWN_GRACE, signalled};
 use crate::config::{self, Environment, Limits};
 use crate::disk::home;
 use crate::oauth::{Authorizer, Manner, Surroundings};
-use crate::upstream::{Bounds, Events, Live, Shelf, Upstream, answer_to};
+use crate::upstream::{Bounds, Events, Live, Shelf, Upstream, UpstreamId, answer_to};
 use crate::wire::Message;
 
 /// The status after Ctrl-C, as shells have it.
@@ -93,16 +93,10 @@ impl Connections {
     ) -> Upstream {
         let (clients, changed) = (self.around.clients.clone(), Arc::default());
         let changed: Arc<Notify> = changed;
-        let upstream = Upstream::new(
-            0,
-            upstream,
-            clients,
-            authorizer,
-            Bounds::new(limits),
-            changed,
-        );
-        let (tasks, cancel) = (&self.around.tasks, self.cancel.clone());
-        upstream.start(&Arc::default(), Arc::new(Unheard), tasks, cancel);
+        let bounds = Bounds::new(limits);
+        let upstream = Upstream::new(upstream, clients, authorizer, bounds, changed);
+        let tasks = &self.around.tasks;
+        upstream.start(&Arc::default(), Arc::new(Unheard), tasks, &self.cancel);
         upstream
     }
 
@@ -119,7 +113,7 @@ impl Connections {
 struct Unheard;
 
 impl Events for Unheard {
-    fn notification(&self, _: usize, _: Arc<Live>, _: Message) -> BoxFuture<'_, ()> {
+    fn notification(&self, _: UpstreamId, _: Arc<Live>, _: Message) -> BoxFuture<'_, ()> {
         Box::pin(async {})
     }
 

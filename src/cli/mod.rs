@@ -6,9 +6,11 @@ mod login;
 mod logout;
 mod output;
 mod parent;
+mod reload;
 mod runtime;
 mod serve;
 mod status;
+mod watch;
 mod which;
 
 use std::process::ExitCode;

@@ -8,19 +8,21 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, info};
 
 use super::BAD_CONFIGURATION;
 use super::logging;
 use super::parent::parent_gone;
+use super::reload::{self, Reload};
 use super::runtime::{self, SHUTDOWN_GRACE, signalled};
+use super::watch::Watch;
 use crate::catalog::{Keeper, View};
-use crate::config::{Config, Environment, Severity};
+use crate::config::{self, Config, Environment};
 use crate::disk::home;
 use crate::downstream::{Read, Session, Stdin, open_stdout, stdout_closed, write_lines};
 use crate::oauth::{Authorizer, Manner, Surroundings};
 use crate::router::{Outbox, Router};
-use crate::upstream::{Bounds, Remembering, Upstream};
+use crate::upstream::{Bounds, Remembering, Roster, Upstream};
 
 /// How long the first line waits for what is remembered, which takes a few milliseconds: a disk that
 /// does not answer holds nobody up.
@@ -29,6 +31,8 @@ const RECALL_WAIT: Duration = Duration::from_millis(300);
 /// Reads the configuration and serves.
 pub(super) fn run() -> ExitCode {
     let environment = Environment::from_process();
+    // Before it is read, so that nothing is missed.
+    let watch = Config::file(&environment).map(Watch::new);
     let config = match Config::from_environment(&environment) {
         Ok(config) => config,
         Err(error) => {
@@ -38,42 +42,31 @@ pub(super) fn run() -> ExitCode {
     };
     // Dropped last, since the end is logged, too.
     let _log = logging::serve(&environment, config.limits.log_rate);
-    for problem in &config.problems {
-        match problem.severity {
-            Severity::Error => error!("{problem}"),
-            Severity::Warning => warn!("{problem}"),
-        }
-    }
-    runtime::run(serve(config, &environment))
+    reload::tell(&config.problems);
+    runtime::run(serve(config, environment, watch))
 }
 
-async fn serve(config: Config, environment: &Environment) -> ExitCode {
+async fn serve(config: Config, environment: Environment, watch: Option<Watch>) -> ExitCode {
     let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
     let bounds = Bounds::new(config.limits.clone());
     let (outbox, lines) = Outbox::new(bounds.backlog.clone());
     let changed = Arc::new(Notify::new());
     let limit = config.limits.message_bytes;
-    let around = Surroundings::new(environment, Manner::Background, tasks.clone());
-    let home = home(environment).inspect_err(|error| error!(%error, "no login can be kept"));
-    let home = home.as_deref().ok();
-    let upstream = |(index, upstream)| {
+    let around = Surroundings::new(&environment, Manner::Background, tasks.clone());
+    let home = home(&environment).inspect_err(|error| error!(%error, "no login can be kept"));
+    let (home, rung) = (home.ok(), changed.clone());
+    let remembering = home.clone().filter(|_| config.limits.remember);
+    let make = move |upstream: config::Upstream| {
+        let home = home.as_deref();
         let authorizer = home.and_then(|home| Authorizer::new(home, &upstream, around.clone()));
         let clients = around.clients.clone();
-        let changed = changed.clone();
-        Upstream::new(
-            index,
-            upstream,
-            clients,
-            authorizer,
-            bounds.clone(),
-            changed,
-        )
+        let bounds = bounds.clone();
+        Upstream::new(upstream, clients, authorizer, bounds, rung.clone())
     };
-    let upstreams: Vec<_> = (0..).zip(config.upstreams).map(upstream).collect();
-    let remembering = home.filter(|_| config.limits.remember);
+    let upstreams = Roster::new(config.upstreams.into_iter().map(&make).collect());
     let recalling = remembering.map(|home| {
         let (recalled, recalling) = oneshot::channel();
-        let remembering = Remembering::new(home, &upstreams);
+        let remembering = Remembering::new(&home, upstreams.clone());
         tasks.spawn(remembering.run(recalled, cancel.clone()));
         recalling
     });
@@ -84,7 +77,7 @@ async fn serve(config: Config, environment: &Environment) -> ExitCode {
         limits: config.limits.clone(),
     };
     let router = Router::new(
-        upstreams,
+        upstreams.clone(),
         view,
         config.limits,
         outbox.clone(),
@@ -92,6 +85,15 @@ async fn serve(config: Config, environment: &Environment) -> ExitCode {
         cancel.clone(),
     );
     let session = Session::new(router.clone(), outbox);
+    if let Some(watch) = watch {
+        let reload = Reload {
+            environment,
+            roster: upstreams,
+            router: router.clone(),
+            make,
+        };
+        tasks.spawn(reload.run(watch, cancel.clone()));
+    }
 
     let mut writer = tokio::spawn(write_lines(open_stdout(), lines));
     let speaks = Notify::new();

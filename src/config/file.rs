@@ -42,7 +42,7 @@ pub(super) struct Entry<'a> {
 impl Document {
     /// Takes the text of `PROXY_UPSTREAMS`, or that of the file which it names.
     pub(super) fn open(text: &str, environment: &Environment) -> Result<Self, ConfigError> {
-        let Some(path) = text.trim().strip_prefix('@') else {
+        let Some(path) = named(text) else {
             return Ok(Self {
                 source: "PROXY_UPSTREAMS".to_owned(),
                 text: text.to_owned(),
@@ -166,6 +166,16 @@ fn wrapped<'a>(object: &'a Object<'a>) -> Option<&'a Value<'a>> {
 
 fn is_upstream(object: &Object<'_>) -> bool {
     URL_KEYS.iter().any(|key| object.get_string(key).is_some())
+}
+
+/// The file that this value of `PROXY_UPSTREAMS` names, as written.
+fn named(text: &str) -> Option<&str> {
+    text.trim().strip_prefix('@')
+}
+
+/// The same, as it is looked for.
+pub(super) fn path(text: &str, environment: &Environment) -> Option<PathBuf> {
+    named(text).map(|path| expand_home(path, environment))
 }
 
 fn read(path: &PathBuf) -> io::Result<String> {

@@ -10,14 +10,23 @@ pub struct Filter {
     /// `None` when nothing was asked for by name, and everything is included.
     include: Option<GlobSet>,
     ignore: GlobSet,
+    /// Both as written, by which two filters are compared.
+    written: [Vec<String>; 2],
+}
+
+impl PartialEq for Filter {
+    fn eq(&self, other: &Self) -> bool {
+        self.written == other.written
+    }
 }
 
 impl Filter {
     /// Makes a filter; an empty `include` includes everything, `ignore` wins over `include`.
     pub(super) fn new(include: Globs, ignore: Globs) -> Self {
         Self {
-            include: Some(include.0).filter(|globs| !globs.is_empty()),
-            ignore: ignore.0,
+            include: Some(include.set).filter(|globs| !globs.is_empty()),
+            ignore: ignore.set,
+            written: [include.written, ignore.written],
         }
     }
 
@@ -44,7 +53,10 @@ impl Filter {
 
 /// One list of globs, compiled.
 #[derive(Debug, Default)]
-pub(super) struct Globs(GlobSet);
+pub(super) struct Globs {
+    set: GlobSet,
+    written: Vec<String>,
+}
 
 impl Globs {
     /// Compiles globs of `*`, `?`, `[…]` and `{a,b}`, blind to the case of ASCII letters.
@@ -58,7 +70,10 @@ impl Globs {
             let glob = GlobBuilder::new(glob).case_insensitive(true).build();
             set.add(glob.map_err(wrong)?);
         }
-        set.build().map(Self).map_err(wrong)
+        Ok(Self {
+            set: set.build().map_err(wrong)?,
+            written: globs.to_vec(),
+        })
     }
 }
 

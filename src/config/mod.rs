@@ -24,6 +24,8 @@ mod waits;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
+
 pub use environment::Environment;
 pub use filter::Filter;
 pub use key::{KEYS, Known, OAUTH_KEYS, VARIABLES};
@@ -97,6 +99,12 @@ impl Config {
             }
         };
         Self::of(upstreams, limits, problems)
+    }
+
+    /// The file that lists the upstreams, where the environment names one.
+    #[must_use]
+    pub fn file(environment: &Environment) -> Option<PathBuf> {
+        file::path(environment.get("PROXY_UPSTREAMS")?, environment)
     }
 
     /// The configuration of one upstream that somebody names, in the place of all in the environment.

@@ -27,7 +27,7 @@ pub(super) use variables::Credentials;
 const LOGIN_RETRY: Duration = Duration::from_secs(10 * 60);
 
 /// What is configured about signing in to one upstream.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct OAuth {
     /// The client that was registered beforehand (`client_id`, or `PROXY_<NAME>_CLIENT_ID`).
     pub client_id: Option<String>,
@@ -81,7 +81,7 @@ impl Default for OAuth {
 }
 
 /// A private key and how to sign with it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PrivateKey {
     /// The key in PEM (RFC 7468 § 10); looks like one, but nobody tried it yet.
     pub pem: Secret,
@@ -129,7 +129,7 @@ pub enum Pkce {
 }
 
 /// How tokens are come by.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub enum GrantChoice {
     /// A person signs in with a browser on this machine (RFC 6749 § 4.1).
     #[default]
@@ -158,7 +158,7 @@ impl GrantChoice {
 }
 
 /// The identity provider of an enterprise, and what it knows us by.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Enterprise {
     /// The client as the provider knows it.
     pub idp_client_id: String,

@@ -9,7 +9,7 @@ use http::HeaderMap;
 use super::{Filter, OAuth, ServerUrl};
 
 /// One remote server and how to treat it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Upstream {
     /// What it is called in names, messages and logs.
     pub name: UpstreamName,
@@ -37,6 +37,22 @@ pub struct Upstream {
     pub max_calls: Option<usize>,
     /// How to sign in to it; `None` when nobody is to sign in.
     pub oauth: Option<OAuth>,
+}
+
+impl Upstream {
+    /// Whether a connection that was made by the other serves this one as well: they differ, if at all,
+    /// in what the client sees of the server.
+    #[must_use]
+    pub fn connects_as(&self, other: &Self) -> bool {
+        let as_seen = Self {
+            tools: self.tools.clone(),
+            prompts: self.prompts.clone(),
+            resources: self.resources.clone(),
+            prefix: self.prefix.clone(),
+            ..other.clone()
+        };
+        *self == as_seen
+    }
 }
 
 /// The name of an upstream: not empty, at most [`UpstreamName::MAX_CHARS`] characters,
@@ -146,4 +162,40 @@ pub enum Prefix {
     Always(String),
     /// Never: of two tools with the same name, the later one is left out.
     Never,
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Config, Environment};
+
+    fn read(more: &str) -> super::Upstream {
+        let text = format!(r#"[{{"name":"a","url":"https://a.example/mcp"{more}}}]"#);
+        let environment: Environment = [("PROXY_UPSTREAMS".to_owned(), text)].into_iter().collect();
+        let config = Config::from_environment(&environment).unwrap();
+        assert!(config.problems.is_empty(), "{:?}", config.problems);
+        config.upstreams.into_iter().next().unwrap()
+    }
+
+    #[test]
+    fn only_what_the_client_sees_of_a_server_needs_no_new_connection() {
+        let plain = read("");
+        assert!(plain == read("") && plain.connects_as(&read("")));
+        for (more, connects) in [
+            (r#","include_tools":["x"]"#, true),
+            (r#","ignore_tools":["x"]"#, true),
+            (r#","ignore_prompts":["x"]"#, true),
+            (r#","include_resources":["x"]"#, true),
+            (r#","prefix":"x""#, true),
+            (r#","transport":"sse""#, false),
+            (r#","timeout":"1s""#, false),
+            (r#","headers":{"x":"y"}"#, false),
+            (r#","oauth":"off""#, false),
+            (r#","oauth":{"scopes":["x"]}"#, false),
+            (r#","oauth":{"client_id":"x","client_secret":"y"}"#, false),
+        ] {
+            let other = read(more);
+            assert!(plain != other && other == read(more), "{more}");
+            assert_eq!(plain.connects_as(&other), connects, "{more}");
+        }
+    }
 }

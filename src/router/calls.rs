@@ -28,32 +28,38 @@ impl Router {
     }
 
     async fn call(self: &Arc<Self>, call: &Relayed) -> Line {
-        let Some(route) = self.find(&call.subject).await else {
-            return call.refused(code::INVALID_PARAMS, &self.unknown(&call.subject));
-        };
-        match self.upstreams.get(route.upstream) {
-            Some(upstream) => call.answered(upstream, self.run(call, route, upstream).await),
-            None => call.refused(code::INTERNAL_ERROR, "no such upstream"),
+        match self.find(&call.subject).await {
+            Some((route, upstream)) => {
+                call.answered(&upstream, self.run(call, route, &upstream).await)
+            }
+            None => call.refused(code::INVALID_PARAMS, &self.unknown(&call.subject)),
         }
     }
 
     /// Finds the tool once every upstream was heard or given up for the moment: before, the name
     /// might lead to another than it will, and an early call is not refused for its haste.
-    async fn find(&self, name: &str) -> Option<Route> {
-        let find = || self.view.borrow().catalog.route(name);
+    async fn find(&self, name: &str) -> Option<(Route, Upstream)> {
         self.heard().await;
-        if let Some(route) = find() {
-            return Some(route);
+        if let Some(found) = self.find_now(name) {
+            return Some(found);
         }
         // Of those that are remembered one may have it since.
         self.heard_afresh().await;
-        find()
+        self.find_now(name)
+    }
+
+    fn find_now(&self, name: &str) -> Option<(Route, Upstream)> {
+        let view = self.view.borrow();
+        let route = view.catalog.route(name)?;
+        let upstream = view.upstreams.get(route.upstream)?.clone();
+        Some((route, upstream))
     }
 
     /// What to say of a tool that nobody has.
     fn unknown(&self, name: &str) -> String {
         let is_away = |upstream: &&Upstream| upstream.ready().is_none();
-        let away = self.upstreams.iter().filter(is_away);
+        let all = self.upstreams.all();
+        let away = all.iter().filter(is_away);
         let named = |upstream: &Upstream| {
             let name = &upstream.config().name;
             match upstream.waits_for_a_person() {

@@ -34,13 +34,16 @@ impl Router {
 
     /// What the upstreams said of themselves, each when it was last connected, if all of them ever were.
     pub(super) fn known(&self) -> Option<Vec<Arc<Known>>> {
-        self.upstreams.iter().map(Upstream::known).collect()
+        let known: Option<Vec<_>> = self.upstreams.all().iter().map(Upstream::known).collect();
+        // Where there is none yet, the configuration may get some.
+        known.filter(|known| !known.is_empty())
     }
 
     /// The upstreams' connections, once all of them are there.
     pub(super) fn connected(&self) -> Option<Vec<Arc<Live>>> {
-        let lives: Option<Vec<_>> = self.upstreams.iter().map(Upstream::ready).collect();
-        lives.filter(|_| self.view.borrow().complete)
+        let lives: Option<Vec<_>> = self.upstreams.all().iter().map(Upstream::ready).collect();
+        // Where there is none yet, the configuration may get some.
+        lives.filter(|lives| !lives.is_empty() && self.view.borrow().complete)
     }
 }
 

@@ -72,6 +72,13 @@ impl Client {
         self.lock().session.clone()
     }
 
+    /// Whom a connection that is made now should speak for: the session, or who spoke last.
+    pub(super) fn latest(&self) -> Arc<Identity> {
+        let state = self.lock();
+        let modern = || state.modern.as_ref().map(|modern| modern.identity.clone());
+        state.session.clone().or_else(modern).unwrap_or_default()
+    }
+
     /// Who sends this request.
     pub(super) fn speaker(&self, request: &Message, era: Era) -> Speaker {
         let level = match era {

@@ -52,7 +52,7 @@ impl Router {
             return request.refused(code::INVALID_PARAMS, &super::reads::unknown_prompt(name));
         };
         let target = Target::referred(METHOD, "name", &item.key, &item.quoted_key);
-        self.read_from(request, &target, upstream).await.0
+        self.read_from(request, &target, &upstream).await.0
     }
 
     async fn complete_resource(self: &Arc<Self>, request: &Relayed) -> Line {
@@ -66,18 +66,19 @@ impl Router {
         };
         let quoted = json!(uri).to_string();
         let target = Target::referred(METHOD, "uri", uri, quoted.as_bytes());
-        self.read_from(request, &target, upstream).await.0
+        self.read_from(request, &target, &upstream).await.0
     }
 
     /// Who lists this very template, or this resource, or has a template for it.
-    async fn who_completes(&self, uri: &str) -> Option<&Upstream> {
+    async fn who_completes(&self, uri: &str) -> Option<Upstream> {
         for kind in [Kind::ResourceTemplates, Kind::Resources] {
             if let Some((upstream, _)) = self.owner(kind, uri).await {
                 return Some(upstream);
             }
         }
-        match self.reach(&[uri]).await.pop()? {
-            Reach::Owner(upstream) => self.upstreams.get(upstream),
+        let (mut reaches, upstreams) = self.reach(&[uri]).await;
+        match reaches.pop()? {
+            Reach::Owner(upstream) => upstreams.get(upstream).cloned(),
             Reach::Unnamed(_) => None,
         }
     }

@@ -9,7 +9,7 @@ use tracing::debug;
 use super::Router;
 use super::subscriptions::News;
 use crate::catalog::Catalog;
-use crate::upstream::{Events, Live};
+use crate::upstream::{Events, Live, UpstreamId};
 use crate::wire::{Era, Line, Message};
 
 const TOOLS_CHANGED: &str = r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#;
@@ -32,7 +32,7 @@ impl Relay {
 impl Events for Relay {
     fn notification(
         &self,
-        upstream: usize,
+        upstream: UpstreamId,
         live: Arc<Live>,
         message: Message,
     ) -> BoxFuture<'_, ()> {
@@ -102,8 +102,10 @@ impl Announcements {
     /// the listens, when this is not the first one at all.
     fn news(&self, catalog: &Arc<Catalog>) -> (bool, bool) {
         let mut told = self.lock();
-        let is_other =
-            |seen: &Option<Arc<Catalog>>| seen.as_ref().is_some_and(|c| !Arc::ptr_eq(c, catalog));
+        let is_other = |seen: &Option<Arc<Catalog>>| {
+            let other = seen.as_ref().filter(|seen| !Arc::ptr_eq(seen, catalog));
+            other.is_some_and(|seen| !seen.looks_like(catalog))
+        };
         let news = (
             told.legacy && is_other(&told.catalog),
             is_other(&told.known),
@@ -152,7 +154,7 @@ impl Router {
     /// Passes on what an upstream says outside any request. A modern client hears such things
     /// only on a subscription (MCP 2026-07-28 § Subscriptions), but for the progress of its calls,
     /// which an HTTP+SSE upstream has no other place for.
-    pub(super) async fn hear(&self, upstream: usize, message: Message) {
+    pub(super) async fn hear(&self, upstream: UpstreamId, message: Message) {
         let is_legacy = self.announcements.is_legacy();
         if let Some(news) = News::read(upstream, &message) {
             return self.tell(&news, &message, is_legacy).await;
@@ -160,10 +162,10 @@ impl Router {
         let method = message.method().into_owned();
         let is_progress = method == "notifications/progress";
         if self.hides(&message, upstream, Era::Legacy) {
-            return debug!(upstream, method, "of a task that the client does not know");
+            return debug!(%upstream, method, "of a task that the client does not know");
         }
         if !is_progress && !is_legacy {
-            return debug!(upstream, method, "not passed on");
+            return debug!(%upstream, method, "not passed on");
         }
         let Some(permit) = self.outbox.reserve(message.bytes().len()).await else {
             return;
@@ -172,7 +174,7 @@ impl Router {
         // is queued, so no progress can follow the answer.
         if is_progress {
             let Some(line) = self.heard_progress(&message) else {
-                return debug!(upstream, "dropping progress that nobody waits for");
+                return debug!(%upstream, "dropping progress that nobody waits for");
             };
             return permit.send(Line::whole(line));
         }

@@ -30,21 +30,22 @@ impl Router {
             return request.refused(code::METHOD_NOT_FOUND, &unknown(method));
         };
         let target = Target::extension(method);
-        let answer = self.ask(request, &target, upstream).await;
-        let answer = answer.and_then(|answer| answer.response(&target, upstream));
-        request.answered(upstream, answer)
+        let answer = self.ask(request, &target, &upstream).await;
+        let answer = answer.and_then(|answer| answer.response(&target, &upstream));
+        request.answered(&upstream, answer)
     }
 
-    async fn who_knows(&self, method: &str) -> Option<&Upstream> {
-        if let [only] = &self.upstreams[..] {
-            return Some(only);
+    async fn who_knows(&self, method: &str) -> Option<Upstream> {
+        if let [only] = &self.upstreams.all()[..] {
+            return Some(only.clone());
         }
         self.heard().await;
         let (family, _) = method.split_once('/')?;
-        self.upstreams.iter().find(|upstream| {
+        let declares = |upstream: &&Upstream| {
             let known = upstream.known();
             known.is_some_and(|known| known.facts.declares(family))
-        })
+        };
+        self.upstreams.all().iter().find(declares).cloned()
     }
 }
 

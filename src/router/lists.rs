@@ -11,7 +11,7 @@ use tracing::{debug, warn};
 
 use super::Router;
 use crate::catalog::{Items, Reach, reach};
-use crate::upstream::{Item, Kind, TransportError, Upstream, UpstreamError};
+use crate::upstream::{Item, Kind, Snapshot, TransportError, Upstream, UpstreamError};
 use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};
 
@@ -33,12 +33,21 @@ struct Kept {
     changes: u64,
 }
 
-/// The items of one kind, and whether every upstream is in them.
-type Last = (Arc<Items>, bool);
+/// The items of one kind.
+#[derive(Debug, Clone)]
+struct Last {
+    items: Arc<Items>,
+    /// The upstreams that were asked: an owner is one of these.
+    upstreams: Snapshot,
+    /// Whether every one of them is in it.
+    is_whole: bool,
+}
 
 impl Listed {
-    fn get(&self, kind: Kind) -> Option<Last> {
-        self.lock()[kind as usize].last.clone()
+    /// What these upstreams have said.
+    fn get(&self, kind: Kind, upstreams: &Snapshot) -> Option<Last> {
+        let last = self.lock()[kind as usize].last.clone();
+        last.filter(|last| Arc::ptr_eq(&last.upstreams, upstreams))
     }
 
     /// Has the next request list these kinds anew.
@@ -101,7 +110,7 @@ impl Router {
             client,
             kind.member().to_owned(),
             move |router, request| async move {
-                let items = router.read_items(kind).await;
+                let items = router.read_items(kind, &router.upstreams.all()).await;
                 Line::result(
                     &request.id,
                     list_result(kind.member(), &items.definitions(), client),
@@ -148,19 +157,22 @@ impl Router {
     }
 
     /// Who answers for a prompt's name, a URI or a template, and its own item.
-    pub(super) async fn owner(&self, kind: Kind, key: &str) -> Option<(&Upstream, Item)> {
-        let items = self.items_with(kind, |items| items.owner(key).is_some());
+    pub(super) async fn owner(&self, kind: Kind, key: &str) -> Option<(Upstream, Item)> {
+        let upstreams = self.upstreams.all();
+        let items = self.items_with(kind, &upstreams, |items| items.owner(key).is_some());
         let items = items.await;
         let owner = items.owner(key)?;
-        Some((self.upstreams.get(owner.upstream)?, owner.item.clone()))
+        Some((upstreams.get(owner.upstream)?.clone(), owner.item.clone()))
     }
 
-    /// Who is to be asked for each of these URIs: who lists it, or who else may have it.
-    pub(super) async fn reach(&self, uris: &[&str]) -> Vec<Reach> {
-        let configs = self.upstreams.iter().map(Upstream::config);
+    /// Who is to be asked for each of these URIs: who lists it, or who else may have it; each by its
+    /// place in the snapshot that comes with it.
+    pub(super) async fn reach(&self, uris: &[&str]) -> (Vec<Reach>, Snapshot) {
+        let upstreams = self.upstreams.all();
+        let configs = upstreams.iter().map(Upstream::config);
         let filters: Vec<_> = configs.map(|config| &config.resources).collect();
         let lists = |items: &Items| uris.iter().all(|uri| items.owner(uri).is_some());
-        let resources = self.items_with(Kind::Resources, lists).await;
+        let resources = self.items_with(Kind::Resources, &upstreams, lists).await;
         let find = |uri: &str, templates: &Items| match resources.owner(uri) {
             Some(owner) => Reach::Owner(owner.upstream),
             None => reach(uri, &filters, &resources, templates),
@@ -172,33 +184,43 @@ impl Router {
         // All are listed: the templates need not be read.
         let templates = match lists(&resources) {
             true => resources.clone(),
-            false => self.items_with(Kind::ResourceTemplates, finds).await,
+            false => {
+                let kind = Kind::ResourceTemplates;
+                self.items_with(kind, &upstreams, finds).await
+            }
         };
-        uris.iter().map(|uri| find(uri, &templates)).collect()
+        let reaches = uris.iter().map(|uri| find(uri, &templates)).collect();
+        drop(filters);
+        (reaches, upstreams)
     }
 
     /// The last listing of a kind, or a new one when that lacks what `has` looks for and some
     /// upstream was not in it.
-    async fn items_with(&self, kind: Kind, has: impl Fn(&Items) -> bool) -> Arc<Items> {
-        match self.listed.get(kind) {
-            Some((items, is_whole)) if is_whole || has(&items) => return items,
+    async fn items_with(
+        &self,
+        kind: Kind,
+        upstreams: &Snapshot,
+        has: impl Fn(&Items) -> bool,
+    ) -> Arc<Items> {
+        match self.listed.get(kind, upstreams) {
+            Some(last) if last.is_whole || has(&last.items) => return last.items,
             _ => {}
         }
         let was_fresh = self.view.borrow().fresh;
-        let items = self.read_items(kind).await;
+        let items = self.read_items(kind, upstreams).await;
         if was_fresh || has(&items) {
             return items;
         }
         // Of those that are remembered one may have it since.
         self.heard_afresh().await;
-        self.read_items(kind).await
+        self.read_items(kind, upstreams).await
     }
 
     /// Lists a kind anew. An upstream that fails is left out, and the log says why.
-    async fn read_items(&self, kind: Kind) -> Arc<Items> {
+    async fn read_items(&self, kind: Kind, upstreams: &Snapshot) -> Arc<Items> {
         self.heard().await;
         let changes = self.listed.changes(kind);
-        let all = self.upstreams.iter().map(|upstream| async move {
+        let all = upstreams.iter().map(|upstream| async move {
             if upstream.ready().is_none() {
                 return upstream.last_items(kind);
             }
@@ -209,16 +231,18 @@ impl Router {
         });
         let all = join_all(all).await;
         let is_whole = all.iter().all(Option::is_some)
-            && self
-                .upstreams
-                .iter()
-                .all(|upstream| upstream.ready().is_some());
-        let configs = self.upstreams.iter().map(Upstream::config);
+            && upstreams.iter().all(|upstream| upstream.ready().is_some());
+        let configs = upstreams.iter().map(Upstream::config);
         let items = configs.zip(all).collect();
         let items = Items::merge(kind, items, self.limits.tool_name_length);
         debug!(kind = kind.member(), count = items.len(), "listed");
         let items = Arc::new(items);
-        self.listed.set(kind, (items.clone(), is_whole), changes);
+        let last = Last {
+            items: items.clone(),
+            upstreams: upstreams.clone(),
+            is_whole,
+        };
+        self.listed.set(kind, last, changes);
         items
     }
 }

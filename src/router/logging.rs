@@ -7,7 +7,7 @@ use tracing::debug;
 
 use super::relayed::Relayed;
 use super::{Router, failure};
-use crate::upstream::{Live, Upstream};
+use crate::upstream::{Live, Upstream, UpstreamId};
 use crate::wire::outgoing::code;
 use crate::wire::splice::decode;
 use crate::wire::version::META_LOG_LEVEL;
@@ -57,11 +57,12 @@ impl Router {
         };
         // At once, for all requests that follow.
         self.client.set_level(level);
-        for upstream in &self.upstreams {
+        for upstream in self.upstreams.all().iter() {
             upstream.set_level(Some(level));
         }
         self.relay(message, client, named, |router, request| async move {
-            let told = router.upstreams.iter().map(Upstream::level_told);
+            let upstreams = router.upstreams.all();
+            let told = upstreams.iter().map(Upstream::level_told);
             futures_util::future::join_all(told).await;
             Line::result(&request.id, &b"{}"[..])
         })
@@ -102,7 +103,7 @@ impl Router {
     /// Passes on a log that came outside any request: to a session, or as long as a request of a modern
     /// client is under way that wants it. A server may say it in all its sessions: the client's session
     /// hears one of them.
-    pub(super) async fn hear_log(&self, upstream: usize, live: &Arc<Live>, log: &Message) {
+    pub(super) async fn hear_log(&self, upstream: UpstreamId, live: &Arc<Live>, log: &Message) {
         let Some(permit) = self.outbox.reserve(log.bytes().len()).await else {
             return;
         };

@@ -20,6 +20,7 @@ mod parking;
 mod reads;
 mod relay;
 mod relayed;
+mod reload;
 mod rounds;
 mod subscriptions;
 mod tasks;
@@ -38,7 +39,7 @@ use tracing::debug;
 
 use crate::catalog::{View, instructions};
 use crate::config::Limits;
-use crate::upstream::{Kind, Upstream};
+use crate::upstream::{Identity, Kind, Roster, Upstream};
 use crate::wire::{Era, Line, Message};
 
 use asks::Asks;
@@ -54,7 +55,7 @@ use tasks::{Errand, Errands, Owners};
 /// Routes messages between the client and the upstreams.
 #[derive(Debug)]
 pub struct Router {
-    upstreams: Vec<Upstream>,
+    upstreams: Roster,
     view: watch::Receiver<View>,
     outbox: Outbox,
     inflight: Inflight,
@@ -115,7 +116,7 @@ impl Router {
     /// A router that has not connected to anything yet. `limits` bound what it holds.
     #[must_use]
     pub fn new(
-        upstreams: Vec<Upstream>,
+        upstreams: Roster,
         view: watch::Receiver<View>,
         limits: Limits,
         outbox: Outbox,
@@ -151,11 +152,15 @@ impl Router {
         }
         let identity = self.client.speaker(request, client).identity;
         debug!(client = identity.client_info(), "connecting");
-        for upstream in &self.upstreams {
-            let events = Arc::new(events::Relay::new(self));
-            upstream.start(&identity, events, &self.tasks, self.cancel.clone());
+        for upstream in self.upstreams.all().iter() {
+            self.start(upstream, &identity);
         }
         self.tasks.spawn(self.clone().announce());
+    }
+
+    fn start(self: &Arc<Self>, upstream: &Upstream, identity: &Arc<Identity>) {
+        let events = Arc::new(events::Relay::new(self));
+        upstream.start(identity, events, &self.tasks, &self.cancel);
     }
 
     /// Answers a request that is not for the proxy itself: begins what an upstream must do,
@@ -188,15 +193,12 @@ impl Router {
     /// The merged instructions of the upstreams, as far as they are known now.
     #[must_use]
     pub fn instructions(&self) -> Option<String> {
-        let said: Vec<_> = self
-            .upstreams
+        let upstreams = self.upstreams.all();
+        let said: Vec<_> = upstreams
             .iter()
             .map(|upstream| upstream.known()?.facts.instructions.clone())
             .collect();
-        let names = self
-            .upstreams
-            .iter()
-            .map(|upstream| upstream.config().name.as_str());
+        let names = upstreams.iter().map(|it| it.config().name.as_str());
         let texts: Vec<_> = names.zip(said.iter().map(Option::as_deref)).collect();
         instructions::merge(&texts)
     }
@@ -241,7 +243,7 @@ impl Router {
     pub fn open_session(&self, initialize: &Message) {
         self.client.open_session(initialize);
         let client = self.client.session();
-        for upstream in &self.upstreams {
+        for upstream in self.upstreams.all().iter() {
             upstream.adopt(&client);
             upstream.set_level(None);
         }

@@ -22,7 +22,7 @@ impl Router {
         debug!(%method, "telling the upstreams");
         // One that has opened none may have any of the sessions.
         let client = self.client.has_session();
-        for session in self.upstreams.iter().flat_map(Upstream::sessions) {
+        for session in self.upstreams.all().iter().flat_map(Upstream::sessions) {
             let is_its =
                 |live: &Arc<Live>| client.as_ref().is_none_or(|client| live.serves(client));
             let Some(live) = session.ready().filter(is_its) else {

@@ -38,10 +38,11 @@ pub(super) struct Parking {
     calls: Mutex<HashMap<String, Entry>>,
 }
 
+/// A parked call.
 #[derive(Debug)]
-struct Entry {
-    /// The upstream, by its place in the configuration.
-    upstream: usize,
+pub(super) struct Entry {
+    /// Held, so that it does not end before the call does.
+    upstream: Upstream,
     purpose: Purpose,
     /// Tells the guard to let go.
     claim: CancellationToken,
@@ -52,9 +53,9 @@ struct Entry {
 }
 
 impl Parking {
-    /// The upstream whose call waits under this handle, by its place in the configuration.
-    pub(super) fn holds(&self, handle: &str) -> Option<usize> {
-        Some(self.lock().get(handle)?.upstream)
+    /// The upstream whose call waits under this handle.
+    pub(super) fn holds(&self, handle: &str) -> Option<Upstream> {
+        Some(self.lock().get(handle)?.upstream.clone())
     }
 
     /// Takes the call that waits under this handle for the same request again.
@@ -64,6 +65,13 @@ impl Parking {
             .get(handle)
             .filter(|entry| entry.purpose == *purpose)?;
         calls.remove(handle)
+    }
+
+    /// Takes out the calls at these upstreams, each to be [given up](Entry::give_up).
+    pub(super) fn evict(&self, is_gone: impl Fn(&Upstream) -> bool) -> Vec<Entry> {
+        let mut calls = self.lock();
+        let gone = calls.extract_if(|_, entry| is_gone(&entry.upstream));
+        gone.map(|(_, entry)| entry).collect()
     }
 
     /// Stops all of them. Whom to tell comes back.
@@ -77,6 +85,16 @@ impl Parking {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    /// Ends the call's part at its upstream.
+    pub(super) async fn give_up(self, router: Arc<Router>) {
+        self.claim.cancel();
+        if let Ok(Some(parked)) = self.guard.await {
+            guard::give_up(router, parked).await;
+        }
     }
 }
 
@@ -127,7 +145,7 @@ impl Router {
         // The lock is held, so the guard cannot look for its entry before it is there.
         let guard = self.tasks.spawn(guard);
         let entry = Entry {
-            upstream: upstream.index(),
+            upstream: upstream.clone(),
             purpose,
             claim,
             guard,

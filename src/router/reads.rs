@@ -39,7 +39,7 @@ impl Router {
             return request.refused(code::INVALID_PARAMS, &unknown_prompt(name));
         };
         let target = Target::read("prompts/get", "name", &item.key, &item.quoted_key);
-        self.read_from(request, &target, upstream).await.0
+        self.read_from(request, &target, &upstream).await.0
     }
 
     /// Asks who lists the resource, or has a template for it; nobody else knowing it, everyone
@@ -51,14 +51,14 @@ impl Router {
         let target = Target::read("resources/read", "uri", uri, quoted.as_bytes());
         let mut refused = None;
         let held = request.parked_under();
-        let held = held.and_then(|handle| self.upstreams.get(self.parking.holds(&handle)?));
+        let held = held.and_then(|handle| self.parking.holds(&handle));
         let who = match held {
             // The client comes back to a call of this one.
             Some(upstream) => vec![upstream],
             None => self.who_has(uri).await,
         };
         for upstream in who {
-            match self.read_from(request, &target, upstream).await {
+            match self.read_from(request, &target, &upstream).await {
                 (line, true) => return line,
                 (line, false) => refused = Some(line),
             }
@@ -72,24 +72,24 @@ impl Router {
         })
     }
 
-    pub(super) async fn who_has(&self, uri: &str) -> Vec<&Upstream> {
+    pub(super) async fn who_has(&self, uri: &str) -> Vec<Upstream> {
         let who = self.who_have(&[uri]).await.pop();
         who.unwrap_or_default()
     }
 
     /// Who may have each of these resources, in the order in which to ask.
-    pub(super) async fn who_have(&self, uris: &[&str]) -> Vec<Vec<&Upstream>> {
-        let reaches = self.reach(uris).await.into_iter();
-        let at = |upstream| self.upstreams.get(upstream);
+    pub(super) async fn who_have(&self, uris: &[&str]) -> Vec<Vec<Upstream>> {
+        let (reaches, upstreams) = self.reach(uris).await;
+        let at = |upstream: usize| upstreams.get(upstream).cloned();
         let who = |reach| match reach {
             Reach::Owner(upstream) => at(upstream).into_iter().collect(),
             Reach::Unnamed(upstreams) => {
-                let offering = |upstream: &&Upstream| upstream.offers(Kind::Resources);
+                let offering = |upstream: &Upstream| upstream.offers(Kind::Resources);
                 let all = upstreams.into_iter().filter_map(at);
                 all.filter(offering).collect()
             }
         };
-        reaches.map(who).collect()
+        reaches.into_iter().map(who).collect()
     }
 
     /// The line that answers the request, and whether it carries a result.

@@ -168,10 +168,11 @@ impl Router {
         let handle = request.parked_under();
         let held = handle.and_then(|handle| Some((self.parking.holds(&handle)?, handle)));
         if let Some((holder, handle)) = held {
-            if holder != upstream.index() {
+            // By name: the configuration of its upstream may have changed meanwhile.
+            if holder.config().name != upstream.config().name {
                 return Some(Ok(Answer::Response(unknown_state())));
             }
-            let resumed = self.resume(request, target, upstream, &handle).await;
+            let resumed = self.resume(request, target, &holder, &handle).await;
             return Some(resumed.map_err(|lost| lost.error));
         }
         let refusal = self.refuse_foreign_state(request, upstream).await?;

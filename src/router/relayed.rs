@@ -48,11 +48,14 @@ impl Relayed {
                 );
                 Line::with_id(&response, self.id.clone())
             }
-            Err(error) => {
-                debug!(error = %error, duration = ?self.begun.elapsed(), "failed");
-                Line::error(&self.id, error.code(), &error.to_string(), &error.data())
-            }
+            Err(error) => self.failed(&error),
         }
+    }
+
+    /// The line that says that nobody answers it.
+    pub(super) fn failed(&self, error: &UpstreamError) -> Line {
+        debug!(error = %error, duration = ?self.begun.elapsed(), "failed");
+        Line::error(&self.id, error.code(), &error.to_string(), &error.data())
     }
 
     /// Another request in its place.

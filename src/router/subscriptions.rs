@@ -18,7 +18,7 @@ use tracing::debug;
 
 use super::inflight::Key;
 use super::outbox::Permit;
-use crate::upstream::Wishes;
+use crate::upstream::{UpstreamId, Wishes};
 use crate::wire::Message;
 
 use filter::Filter;
@@ -57,6 +57,8 @@ struct Listen {
     id: Bytes,
     filter: Filter,
     stage: Stage,
+    /// Whether its resources are being asked for at other upstreams.
+    moving: bool,
 }
 
 #[derive(Debug)]
@@ -69,8 +71,8 @@ enum Stage {
     Open(Taken),
 }
 
-/// The resources that each upstream has taken, by its place in the configuration.
-type Taken = HashMap<usize, HashSet<Arc<str>>>;
+/// The resources that each upstream has taken.
+type Taken = HashMap<UpstreamId, HashSet<Arc<str>>>;
 
 impl Listen {
     fn wants(&self, news: &News) -> bool {
@@ -78,6 +80,7 @@ impl Listen {
             News::Tools => self.filter.tools,
             News::Prompts => self.filter.prompts,
             News::Resources => self.filter.resources,
+            News::Updated { uri, .. } if self.moving => covers(uri, |uri| self.filter.has(uri)),
             News::Updated { upstream, uri } => match &self.stage {
                 Stage::Opening(_) => covers(uri, |uri| self.filter.has(uri)),
                 Stage::Acknowledged(taken, _) | Stage::Open(taken) => {
@@ -136,6 +139,7 @@ impl Subscriptions {
             id: id.clone(),
             filter,
             stage: Stage::Opening(VecDeque::new()),
+            moving: false,
         };
         state.listens.insert(key.clone(), listen);
         Some(Place {
@@ -177,6 +181,24 @@ impl Subscriptions {
                 }
                 true
             }
+        }
+    }
+
+    /// Others may tell it of its resources before it is known who does.
+    fn moving(&self, place: &Place<'_>) {
+        if let Some(listen) = self.lock().listens.get_mut(&place.key) {
+            listen.moving = true;
+        }
+    }
+
+    /// From now on it hears of resources by these.
+    fn moved(&self, place: &Place<'_>, wishes: &[Wishes]) {
+        let mut state = self.lock();
+        if let Some(listen) = state.listens.get_mut(&place.key)
+            && let Stage::Open(taken) = &mut listen.stage
+        {
+            *taken = by_upstream(wishes);
+            listen.moving = false;
         }
     }
 
@@ -225,7 +247,7 @@ impl Subscriptions {
 fn by_upstream(wishes: &[Wishes]) -> Taken {
     let mut taken = Taken::new();
     for wish in wishes {
-        let uris = taken.entry(wish.upstream().index()).or_default();
+        let uris = taken.entry(wish.upstream().id()).or_default();
         uris.extend(wish.uris().iter().cloned());
     }
     taken

@@ -11,7 +11,7 @@ use super::inflight::{Key, is_same};
 use super::relay::Lost;
 use super::relayed::Relayed;
 use crate::upstream::{
-    Call, Caller, Exchange, Live, Pulse, TransportError, Turn, Upstream, Wanted,
+    Call, Caller, Exchange, Live, Pulse, TransportError, Turn, Upstream, UpstreamId, Wanted,
 };
 use crate::wire::{Era, Kind, Line, Message};
 
@@ -20,8 +20,7 @@ use crate::wire::{Era, Kind, Line, Message};
 pub(super) struct UnderWay {
     exchange: Exchange,
     pub(super) live: Arc<Live>,
-    /// The upstream, by its place in the configuration.
-    pub(super) upstream: usize,
+    pub(super) upstream: UpstreamId,
     /// Its id at the upstream.
     pub(super) serial: u64,
     /// The token under which the upstream reports progress.
@@ -65,7 +64,7 @@ impl UnderWay {
             logs,
             turn,
             pulse,
-            upstream: upstream.index(),
+            upstream: upstream.id(),
             heard: false,
         }
     }

@@ -13,12 +13,12 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::error::TransportError;
+use super::events::Events;
 use super::handle::{Shared, State};
 use super::handshake::{Connected, Handshake};
 use super::identity::Identity;
@@ -27,26 +27,10 @@ use super::live::Live;
 use super::transport::http::Http;
 use super::transport::http_sse::HttpSseStream;
 use crate::oauth::{Authorizer, Mark};
-use crate::wire::Message;
 
 /// The pauses between attempts: doubling from the first to the last, each varied by a fifth.
 const FIRST_DELAY: Duration = Duration::from_secs(1);
 const LAST_DELAY: Duration = Duration::from_secs(300);
-
-/// Hears what upstreams say outside any request. Called in the order in which they say it,
-/// and before the next thing is read from them.
-pub trait Events: Send + Sync + std::fmt::Debug {
-    /// The upstream with this index sent a notification.
-    fn notification(&self, upstream: usize, live: Arc<Live>, message: Message)
-    -> BoxFuture<'_, ()>;
-
-    /// It asks something of the client, on a stream that belongs to no call; the answer goes to
-    /// [`Live::notify`].
-    fn request(&self, live: Arc<Live>, request: Message) -> BoxFuture<'_, ()>;
-
-    /// The connection is lost, and with it what it has asked.
-    fn ended(&self, live: &Arc<Live>);
-}
 
 pub(super) struct Connection {
     pub(super) shared: Arc<Shared>,

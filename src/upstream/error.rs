@@ -128,6 +128,9 @@ pub enum TransportError {
     /// It never took up the connection in the time that a caller can wait.
     #[error("not connected within {} s", .0.as_secs_f64())]
     NotReady(Duration),
+    /// The configuration has changed, and names it no more.
+    #[error("it is no longer configured")]
+    Removed,
     /// The proxy is about to end.
     #[error("the proxy is shutting down")]
     ShuttingDown,
@@ -183,6 +186,7 @@ impl TransportError {
             | Self::Busy { .. }
             | Self::NotReady(_)
             | Self::Silent(_)
+            | Self::Removed
             | Self::ShuttingDown => Outcome::NotRun,
             Self::Status {
                 status, refused, ..
@@ -243,6 +247,7 @@ impl TransportError {
             | Self::Certificate(_)
             | Self::NotReady(_)
             | Self::Silent(_)
+            | Self::Removed
             | Self::ShuttingDown => code::UNAVAILABLE,
             Self::SignIn(error) if error.is_transient() => code::UNAVAILABLE,
             Self::LoginRequired | Self::SignIn(_) => code::LOGIN_REQUIRED,

@@ -8,13 +8,15 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument, info_span};
 
 use super::backlog::{Backlog, Intake};
-use super::connection::{Connection, Events};
+use super::connection::Connection;
 use super::error::{TransportError, UpstreamError};
+use super::events::Events;
 use super::identity::Identity;
 use super::listing::Listing;
 use super::live::Live;
 use super::logs::SessionLevel;
 use super::remembered::Memory;
+use super::roster::UpstreamId;
 use super::sessions::{Home, SideSession};
 use super::turns::Turns;
 use super::wanted::Wanted;
@@ -67,13 +69,15 @@ impl Bounds {
 #[derive(Debug, Clone)]
 pub struct Upstream {
     pub(super) shared: Arc<Shared>,
+    /// As it is configured now; the connection was made by [`Shared::config`].
+    pub(super) config: Arc<config::Upstream>,
 }
 
 /// What the handle and the connection's task both hold.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) index: usize,
-    pub(super) config: config::Upstream,
+    pub(super) id: UpstreamId,
+    pub(super) config: Arc<config::Upstream>,
     pub(super) clients: Arc<Clients>,
     /// Signs its requests, where the configuration allows it.
     pub(super) authorizer: Option<Arc<Authorizer>>,
@@ -112,8 +116,8 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(
-        index: usize,
-        config: config::Upstream,
+        id: UpstreamId,
+        config: Arc<config::Upstream>,
         clients: Arc<Clients>,
         authorizer: Option<Arc<Authorizer>>,
         bounds: Bounds,
@@ -121,7 +125,7 @@ impl Shared {
     ) -> Self {
         let running = config.max_calls.unwrap_or(bounds.limits.upstream_calls);
         Self {
-            index,
+            id,
             intake: Arc::new(Intake::new(bounds.backlog.clone())),
             turns: Arc::new(Turns::new(running, bounds.limits.queued_calls)),
             config,
@@ -150,33 +154,35 @@ impl Upstream {
     /// An upstream that is not connected yet. `changed` is rung whenever there is news of it.
     #[must_use]
     pub fn new(
-        index: usize,
         config: config::Upstream,
         clients: Arc<Clients>,
         authorizer: Option<Arc<Authorizer>>,
         bounds: Bounds,
         changed: Arc<Notify>,
     ) -> Self {
-        let shared = Shared::new(index, config, clients, authorizer, bounds, changed);
+        let (id, config) = (UpstreamId::next(), Arc::new(config));
+        let shared = Shared::new(id, config.clone(), clients, authorizer, bounds, changed);
         Self {
             shared: Arc::new(shared),
+            config,
         }
     }
 
-    /// Starts the task that keeps it connected until `cancel`.
+    /// Starts the task that keeps it connected until `cancel`, or its own [end](Self::end).
     pub fn start(
         &self,
         identity: &Arc<Identity>,
         events: Arc<dyn Events>,
         tasks: &TaskTracker,
-        cancel: CancellationToken,
+        cancel: &CancellationToken,
     ) {
         let home = Home {
             events,
             tasks: tasks.clone(),
-            cancel: cancel.clone(),
+            cancel: cancel.child_token(),
         };
-        self.begin(self.shared.home.get_or_init(|| home), identity, cancel);
+        let home = self.shared.home.get_or_init(|| home);
+        self.begin(home, identity, home.cancel.clone());
     }
 
     pub(super) fn begin(&self, home: &Home, identity: &Arc<Identity>, cancel: CancellationToken) {
@@ -200,10 +206,53 @@ impl Upstream {
         });
     }
 
+    /// Which one it is.
+    #[must_use]
+    pub fn id(&self) -> UpstreamId {
+        self.shared.id
+    }
+
     /// Its configuration.
     #[must_use]
     pub fn config(&self) -> &config::Upstream {
-        &self.shared.config
+        &self.config
+    }
+
+    /// Whether its connection is what this configuration asks for.
+    #[must_use]
+    pub fn connects_as(&self, config: &config::Upstream) -> bool {
+        self.shared.config.connects_as(config)
+    }
+
+    /// The same upstream, by the same connection, under another configuration that it
+    /// [connects as](Self::connects_as).
+    #[must_use]
+    pub fn with_config(&self, config: config::Upstream) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            config: Arc::new(config),
+        }
+    }
+
+    /// Whether this is the same upstream under the same configuration.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.id() == other.id() && Arc::ptr_eq(&self.config, &other.config)
+    }
+
+    /// Whether anybody but the caller, who has one handle, may yet send a request by it.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        // The other one is the connection's task's, where there is one.
+        let task = usize::from(self.shared.home.get().is_some());
+        Arc::strong_count(&self.shared) > 1 + task
+    }
+
+    /// Closes its connection, and those beside it, for good.
+    pub fn end(&self) {
+        if let Some(home) = self.shared.home.get() {
+            home.cancel.cancel();
+        }
     }
 
     /// The connection, if there is one.

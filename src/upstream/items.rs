@@ -25,7 +25,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of their places in what is kept of each.
-    pub(super) const ALL: [Self; 3] = [Self::Prompts, Self::Resources, Self::ResourceTemplates];
+    pub const ALL: [Self; 3] = [Self::Prompts, Self::Resources, Self::ResourceTemplates];
 
     /// What this method lists.
     #[must_use]
@@ -127,14 +127,20 @@ impl Item {
     }
 }
 
+impl Live {
+    /// Whether it declares things of this kind.
+    #[must_use]
+    pub fn offers(&self, kind: Kind) -> bool {
+        let declared = self.facts.capabilities.get(kind.capability());
+        declared.is_some_and(Value::is_object)
+    }
+}
+
 impl Upstream {
     /// Whether it is connected and declares things of this kind.
     #[must_use]
     pub fn offers(&self, kind: Kind) -> bool {
-        self.ready().is_some_and(|live| {
-            let declared = live.facts.capabilities.get(kind.capability());
-            declared.is_some_and(Value::is_object)
-        })
+        self.ready().is_some_and(|live| live.offers(kind))
     }
 
     /// Lists all that it offers of this kind; nothing when it is not connected.

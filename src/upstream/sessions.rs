@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
-use super::connection::Events;
+use super::events::Events;
 use super::handle::{Shared, State, Upstream};
 use super::identity::Identity;
 use super::live::Live;
@@ -97,7 +97,7 @@ impl Upstream {
     fn open_side(&self, identity: &Arc<Identity>) -> SideSession {
         let main = &self.shared;
         let mut shared = Shared::new(
-            main.index,
+            main.id,
             main.config.clone(),
             main.clients.clone(),
             main.authorizer.clone(),
@@ -111,6 +111,7 @@ impl Upstream {
         shared.level = main.level.clone();
         let upstream = Self {
             shared: Arc::new(shared),
+            config: self.config.clone(),
         };
         let home = main.home.get();
         let cancel = home.map_or_else(CancellationToken::new, |home| home.cancel.child_token());

@@ -17,6 +17,20 @@ pub struct Failure {
 }
 
 impl Upstream {
+    /// Waits, without holding it, until it is connected; `None` when it never will be.
+    pub fn at_last(&self) -> impl Future<Output = Option<Arc<Live>>> + use<> {
+        let mut state = self.shared.state.subscribe();
+        async move {
+            let end = |state: &State| match state {
+                State::Ready(live) => Some(Some(live.clone())),
+                State::Down { attempt, .. } if *attempt == u64::MAX => Some(None),
+                _ => None,
+            };
+            let ended = state.wait_for(|state| end(state).is_some()).await;
+            end(&*ended.ok()?)?
+        }
+    }
+
     /// Waits until it is connected and has told its tools, or an attempt after `seen` has failed.
     ///
     /// # Errors

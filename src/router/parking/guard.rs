@@ -74,7 +74,7 @@ impl Router {
     async fn hear_beside(&self, parked: &Parked, news: &Message) -> bool {
         let upstream = parked.way.as_ref().map(|way| way.upstream);
         match upstream.and_then(|upstream| self.upstreams.get(upstream)) {
-            Some(upstream) => self.hear_aside(upstream, news).await,
+            Some(upstream) => self.hear_aside(&upstream, news).await,
             None => false,
         }
     }

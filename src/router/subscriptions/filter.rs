@@ -111,6 +111,7 @@ impl Filter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::upstream::UpstreamId;
 
     fn read(params: &str) -> Result<Filter, String> {
         let request = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"x","params":{params}}}"#);
@@ -176,8 +177,8 @@ mod tests {
             "resourceSubscriptions":["c","b","a"]}}"#,
         );
         let taken = Taken::from([
-            (0, HashSet::from(["a".into()])),
-            (1, HashSet::from(["c".into()])),
+            (UpstreamId::next(), HashSet::from(["a".into()])),
+            (UpstreamId::next(), HashSet::from(["c".into()])),
         ]);
         let line = filter
             .unwrap()

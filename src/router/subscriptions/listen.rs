@@ -9,10 +9,10 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use super::filter::Filter;
-use super::{MAX_LISTENS, tag};
+use super::{MAX_LISTENS, Place, tag};
 use crate::router::Router;
 use crate::router::relayed::Relayed;
-use crate::upstream::{Upstream, Wishes};
+use crate::upstream::{Upstream, UpstreamId, Wishes};
 use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};
 
@@ -41,8 +41,9 @@ impl Router {
                 format!("{MAX_LISTENS} subscriptions are open already; cancel one that you have");
             return request.refused(code::INVALID_PARAMS, &text);
         };
+        let mut roster = self.upstreams.watch();
         // Both are held until the client cancels.
-        let wishes = self.want(uris).await;
+        let mut wishes = self.want(uris).await;
         if let Some(lives) = self.connected() {
             let announced = |what: &str| lives.iter().any(|live| live.facts.announces(what));
             self.subscriptions.limit(&place, announced);
@@ -51,12 +52,30 @@ impl Router {
             && self.subscriptions.acknowledge(&place, &wishes, permit)
         {}
         debug!("listening");
+        // Fails never: the sender is the router's, too.
+        while roster.changed().await.is_ok() {
+            wishes = self.move_wishes(&place, wishes).await;
+        }
         std::future::pending().await
+    }
+
+    /// Wants elsewhere what was wanted of upstreams that are not there any more, or not as they were.
+    async fn move_wishes(&self, place: &Place<'_>, wishes: Vec<Wishes>) -> Vec<Wishes> {
+        let stays = |wishes: &Wishes| self.upstreams.has(wishes.upstream());
+        let (mut kept, gone): (Vec<_>, Vec<_>) = wishes.into_iter().partition(stays);
+        if gone.is_empty() {
+            return kept;
+        }
+        self.subscriptions.moving(place);
+        let uris = gone.iter().flat_map(|wishes| wishes.uris().iter().cloned());
+        kept.extend(self.want(uris.collect()).await);
+        self.subscriptions.moved(place, &kept);
+        kept
     }
 
     /// Wants updates of these resources, each from the first upstream that takes it of those that
     /// may have it. What none takes is left out.
-    async fn want(&self, uris: Vec<Arc<str>>) -> Vec<Wishes> {
+    pub(super) async fn want(&self, uris: Vec<Arc<str>>) -> Vec<Wishes> {
         if uris.is_empty() {
             return Vec::new();
         }
@@ -67,10 +86,10 @@ impl Router {
         let end = Instant::now() + SUBSCRIBE_TIMEOUT;
         let mut all: Vec<Wishes> = Vec::new();
         loop {
-            let mut round: BTreeMap<usize, (&Upstream, Vec<Arc<str>>)> = BTreeMap::new();
+            let mut round: BTreeMap<UpstreamId, (Upstream, Vec<Arc<str>>)> = BTreeMap::new();
             for (uri, who) in &mut open {
                 if let Some(upstream) = who.next() {
-                    let asked = round.entry(upstream.index());
+                    let asked = round.entry(upstream.id());
                     let (_, asked) = asked.or_insert_with(|| (upstream, Vec::new()));
                     asked.push(uri.clone());
                 }

@@ -1,7 +1,7 @@
 //! A change of which clients are told that want to hear of it.
 
 use crate::router::Router;
-use crate::upstream::{Kind, Upstream};
+use crate::upstream::{Kind, Upstream, UpstreamId};
 use crate::wire::splice::decode;
 use crate::wire::{Line, Message};
 
@@ -18,8 +18,8 @@ pub(in crate::router) enum News {
     Resources,
     /// A resource.
     Updated {
-        /// Whose it is, by its place in the configuration.
-        upstream: usize,
+        /// Whose it is.
+        upstream: UpstreamId,
         /// Its URI.
         uri: String,
     },
@@ -27,7 +27,7 @@ pub(in crate::router) enum News {
 
 impl News {
     /// What a notification of an upstream tells of; `None` where it is none of a change.
-    pub(in crate::router) fn read(upstream: usize, message: &Message) -> Option<Self> {
+    pub(in crate::router) fn read(upstream: UpstreamId, message: &Message) -> Option<Self> {
         Some(match &*message.method() {
             "notifications/tools/list_changed" => Self::Tools,
             "notifications/prompts/list_changed" => Self::Prompts,
@@ -50,13 +50,13 @@ impl Router {
     /// Takes a notification that is of no request, but came on the stream of one, which the server
     /// had at hand; `false` for any other.
     pub(in crate::router) async fn hear_aside(&self, from: &Upstream, message: &Message) -> bool {
-        match News::read(from.index(), message) {
+        match News::read(from.id(), message) {
             None => return false,
             Some(News::Tools) => from.relist(),
             Some(_) => {
                 let kinds = Kind::changed_by(&message.method());
                 from.forget(kinds.unwrap_or_default());
-                self.hear(from.index(), message.clone()).await;
+                self.hear(from.id(), message.clone()).await;
             }
         }
         true

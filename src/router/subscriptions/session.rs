@@ -12,7 +12,7 @@ use super::{MAX_URIS, Subscriptions, covers};
 use crate::router::Router;
 use crate::router::bridge::Target;
 use crate::router::relayed::Relayed;
-use crate::upstream::{Live, Upstream, Wishes};
+use crate::upstream::{Live, Upstream, UpstreamId, Wishes};
 use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};
 
@@ -79,6 +79,16 @@ impl Subscriptions {
         wishes
     }
 
+    /// What the session is subscribed to at upstreams that are not there, by what `is_there` says.
+    fn stray(&self, is_there: impl Fn(&Upstream) -> bool) -> Vec<Arc<str>> {
+        let state = self.lock();
+        let is_stray = |(uri, it): (&Arc<str>, &Subscribed)| {
+            let wishes = it.wishes.as_ref()?;
+            (!is_there(wishes.upstream())).then(|| uri.clone())
+        };
+        state.session.iter().filter_map(is_stray).collect()
+    }
+
     /// Who tells the session of this resource.
     fn session_upstream(&self, uri: &str) -> Option<Upstream> {
         let state = self.lock();
@@ -87,13 +97,13 @@ impl Subscriptions {
     }
 
     /// Whether the session is to hear of an update.
-    pub(super) fn session_wants(&self, upstream: usize, uri: &str) -> bool {
+    pub(super) fn session_wants(&self, upstream: UpstreamId, uri: &str) -> bool {
         let state = self.lock();
         covers(uri, |uri| {
             let subscribed = state.session.get(uri);
             subscribed.is_some_and(|subscribed| {
                 let wishes = subscribed.wishes.as_ref();
-                subscribed.asking > 0 || wishes.is_some_and(|w| w.upstream().index() == upstream)
+                subscribed.asking > 0 || wishes.is_some_and(|w| w.upstream().id() == upstream)
             })
         })
     }
@@ -128,7 +138,7 @@ impl Router {
         };
         let mut refused = None;
         for upstream in self.who_has(uri).await {
-            match self.join_at(request, &asking, upstream).await {
+            match self.join_at(request, &asking, &upstream).await {
                 (line, Some(wishes)) => {
                     self.subscriptions.join(&asking, wishes);
                     return line;
@@ -166,10 +176,27 @@ impl Router {
         (done(request), Some(wishes))
     }
 
+    /// Subscribes the session elsewhere to what it was subscribed to at upstreams that are not there any
+    /// more, or not as they were.
+    pub(in crate::router) async fn move_session(&self) {
+        let is_there = |upstream: &Upstream| self.upstreams.has(upstream);
+        for uri in self.subscriptions.stray(is_there) {
+            // Nobody else takes it up under the same URI meanwhile, or that one stays.
+            let Some(asking) = self.subscriptions.ask(&uri) else {
+                continue;
+            };
+            let old = self.subscriptions.leave(&uri);
+            if let Some(wishes) = self.want(vec![uri]).await.pop() {
+                self.subscriptions.join(&asking, wishes);
+            }
+            drop(old);
+        }
+    }
+
     async fn leave(self: &Arc<Self>, request: &Relayed) -> Line {
         let uri = &request.subject;
         let subscribed = self.subscriptions.session_upstream(uri);
-        let (who, own) = match &subscribed {
+        let (who, own) = match subscribed {
             Some(upstream) => (vec![upstream], 1),
             None => (self.who_has(uri).await, 0),
         };
@@ -182,7 +209,7 @@ impl Router {
                 drop(self.subscriptions.leave(uri));
                 return done(request);
             }
-            match self.pass(request, UNSUBSCRIBE, upstream).await {
+            match self.pass(request, UNSUBSCRIBE, &upstream).await {
                 (line, true) => {
                     if let Some(wishes) = self.subscriptions.leave(uri) {
                         wishes.ended_as_asked();

@@ -63,7 +63,7 @@ impl Router {
         era: Era,
     ) -> Result<Message, UpstreamError> {
         debug!(task = &*task.id, upstream = %upstream.config().name, "following a task");
-        self.owned.follow(upstream.index(), &task.id);
+        self.owned.follow(upstream.id(), &task.id);
         let running = self.errands.begin(call, upstream, &task, &self.tasks);
         self.inflight.entrust(&call.key);
         let followed = Followed {

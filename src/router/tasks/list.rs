@@ -36,13 +36,11 @@ impl Router {
     async fn read_tasks(&self) -> Option<Vec<u8>> {
         self.heard().await;
         let lists = |live: Arc<Live>| live.declares_of_tasks("/list");
-        let listing = self
-            .upstreams
-            .iter()
-            .filter(|u| u.ready().is_some_and(lists));
+        let upstreams = self.upstreams.all();
+        let listing = upstreams.iter().filter(|u| u.ready().is_some_and(lists));
         let all = listing.map(|upstream| async move {
             let tasks = in_time(upstream, "tasks/list", upstream.tasks()).await;
-            (upstream.index(), tasks.unwrap_or_default())
+            (upstream.id(), tasks.unwrap_or_default())
         });
         let all = join_all(all).await;
         if all.is_empty() {

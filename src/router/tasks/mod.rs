@@ -19,7 +19,7 @@ use tracing::debug;
 
 use super::Router;
 use super::relayed::Relayed;
-use crate::upstream::{Known, Upstream};
+use crate::upstream::{Known, Upstream, UpstreamId};
 use crate::wire::splice::decode;
 use crate::wire::{Era, Message};
 
@@ -65,14 +65,13 @@ impl Router {
         };
         if can_be && let Some(task) = Task::created(response, call.speaker.era) {
             debug!(task = &*task.id, "a task was created");
-            self.owned
-                .learn(call.speaker.era, &task.id, upstream.index());
+            self.owned.learn(call.speaker.era, &task.id, upstream.id());
         }
     }
 
     /// Whether the client is not to hear this notification: of a task that it does not know,
     /// or that is not of its era.
-    pub(super) fn hides(&self, notification: &Message, upstream: usize, client: Era) -> bool {
+    pub(super) fn hides(&self, notification: &Message, upstream: UpstreamId, client: Era) -> bool {
         match (&*notification.method(), client) {
             ("notifications/tasks/status", Era::Legacy) => {
                 let id = notification.param("taskId");

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::upstream::UpstreamId;
 use crate::wire::Era;
 
 /// How many tasks are remembered of a kind. The oldest go first: their owners are found by asking.
@@ -20,8 +21,8 @@ pub(in crate::router) struct Owners {
 
 #[derive(Debug, Default)]
 struct State {
-    legacy: Table<usize>,
-    modern: Table<usize>,
+    legacy: Table<UpstreamId>,
+    modern: Table<UpstreamId>,
     /// The tasks that the client does not know, by their upstream as well.
     ours: Table<()>,
 }
@@ -62,7 +63,7 @@ impl<T> Table<T> {
 }
 
 impl State {
-    fn of(&mut self, era: Era) -> &mut Table<usize> {
+    fn of(&mut self, era: Era) -> &mut Table<UpstreamId> {
         match era {
             Era::Legacy => &mut self.legacy,
             Era::Modern => &mut self.modern,
@@ -72,22 +73,22 @@ impl State {
 
 impl Owners {
     /// Notes whose the client's task is.
-    pub(super) fn learn(&self, era: Era, id: &str, upstream: usize) {
+    pub(super) fn learn(&self, era: Era, id: &str, upstream: UpstreamId) {
         self.state().of(era).set(id, upstream);
     }
 
     /// Whose it is.
-    pub(super) fn get(&self, era: Era, id: &str) -> Option<usize> {
+    pub(super) fn get(&self, era: Era, id: &str) -> Option<UpstreamId> {
         self.state().of(era).entries.get(id).copied()
     }
 
     /// Notes that it is we who follow this task.
-    pub(super) fn follow(&self, upstream: usize, id: &str) {
+    pub(super) fn follow(&self, upstream: UpstreamId, id: &str) {
         self.state().ours.set(&ours(upstream, id), ());
     }
 
     /// Whether it is, or was, we who follow this task.
-    pub(super) fn is_followed(&self, upstream: usize, id: &str) -> bool {
+    pub(super) fn is_followed(&self, upstream: UpstreamId, id: &str) -> bool {
         self.state().ours.entries.contains_key(&*ours(upstream, id))
     }
 
@@ -96,7 +97,7 @@ impl Owners {
     }
 }
 
-fn ours(upstream: usize, id: &str) -> String {
+fn ours(upstream: UpstreamId, id: &str) -> String {
     format!("{upstream} {id}")
 }
 
@@ -107,25 +108,27 @@ mod tests {
     #[test]
     fn the_oldest_tasks_are_forgotten_and_eras_are_apart() {
         let owners = Owners::default();
-        owners.learn(Era::Modern, "0", 7);
+        let [one, two, seven] = [(); 3].map(|()| UpstreamId::next());
+        owners.learn(Era::Modern, "0", seven);
         for number in 0..=MAX_TASKS {
-            owners.learn(Era::Legacy, &number.to_string(), 1);
+            owners.learn(Era::Legacy, &number.to_string(), one);
         }
-        owners.learn(Era::Legacy, "1", 2);
+        owners.learn(Era::Legacy, "1", two);
         assert_eq!(owners.get(Era::Legacy, "0"), None);
-        assert_eq!(owners.get(Era::Legacy, "1"), Some(2));
-        assert_eq!(owners.get(Era::Modern, "0"), Some(7));
-        owners.learn(Era::Legacy, &"x".repeat(MAX_ID + 1), 1);
+        assert_eq!(owners.get(Era::Legacy, "1"), Some(two));
+        assert_eq!(owners.get(Era::Modern, "0"), Some(seven));
+        owners.learn(Era::Legacy, &"x".repeat(MAX_ID + 1), one);
         assert_eq!(owners.get(Era::Legacy, &"x".repeat(MAX_ID + 1)), None);
-        assert_eq!(owners.get(Era::Legacy, "1"), Some(2));
+        assert_eq!(owners.get(Era::Legacy, "1"), Some(two));
     }
 
     #[test]
     fn our_tasks_are_those_of_one_upstream() {
         let owners = Owners::default();
-        owners.follow(1, "a");
-        assert!(owners.is_followed(1, "a"));
-        assert!(!owners.is_followed(2, "a"));
+        let [one, two] = [(); 2].map(|()| UpstreamId::next());
+        owners.follow(one, "a");
+        assert!(owners.is_followed(one, "a"));
+        assert!(!owners.is_followed(two, "a"));
         assert_eq!(owners.get(Era::Legacy, "a"), None);
     }
 }

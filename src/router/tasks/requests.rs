@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use crate::config::UpstreamName;
 use crate::router::Router;
 use crate::router::bridge::Target;
 use crate::router::calls::only_text;
 use crate::router::extensions::unknown;
 use crate::router::relayed::Relayed;
-use crate::upstream::Upstream;
 use crate::upstream::code::UNAVAILABLE;
+use crate::upstream::{TransportError, Upstream, UpstreamError};
 use crate::wire::outgoing::code;
 use crate::wire::{Era, Line, Message};
 
@@ -51,7 +52,12 @@ impl Router {
         let quoted = message.param("taskId").map(|id| id.value());
         let target = Target::task(method, &id, quoted.unwrap_or_default());
         match self.owner_of_task(client, &id) {
-            Some(upstream) => self.about_task_at(request, &target, upstream).await.0,
+            Some(Ok(upstream)) => self.about_task_at(request, &target, &upstream).await.0,
+            Some(Err(upstream)) => request.failed(&UpstreamError {
+                upstream,
+                method: method.to_owned(),
+                cause: TransportError::Removed,
+            }),
             None => self.about_unknown_task(request, &target, &id).await,
         }
     }
@@ -65,8 +71,8 @@ impl Router {
         id: &str,
     ) -> Line {
         let mut candidates = self.with_tasks(request.speaker.era).await;
-        let away = self.upstreams.iter();
-        let away = away.filter(|upstream| upstream.ready().is_none());
+        let all = self.upstreams.all();
+        let away = all.iter().filter(|upstream| upstream.ready().is_none());
         let away: Vec<_> = away
             .map(|away| format!("`{}`", away.config().name))
             .collect();
@@ -80,7 +86,7 @@ impl Router {
         for upstream in &candidates {
             let (line, gone, error) = match self.about_task_at(request, target, upstream).await {
                 (line, Told::Result) => {
-                    self.owned.learn(request.speaker.era, id, upstream.index());
+                    self.owned.learn(request.speaker.era, id, upstream.id());
                     return line;
                 }
                 (line, Told::Error(error)) => (line, false, error),
@@ -125,21 +131,26 @@ impl Router {
         (request.answered(upstream, answer), told)
     }
 
-    /// Whose task it is, if that one's era is still the client's.
-    fn owner_of_task(&self, client: Era, id: &str) -> Option<&Upstream> {
-        let upstream = self.upstreams.get(self.owned.get(client, id)?)?;
+    /// Whose task it is, if that one's era is still the client's; or the name of one that is no
+    /// longer configured.
+    fn owner_of_task(&self, client: Era, id: &str) -> Option<Result<Upstream, UpstreamName>> {
+        let upstream = match self.upstreams.successor(self.owned.get(client, id)?) {
+            Ok(upstream) => upstream,
+            Err(gone) => return gone.map(Err),
+        };
         let live = upstream.ready();
         live.is_none_or(|live| live.era == client)
-            .then_some(upstream)
+            .then_some(Ok(upstream))
     }
 
     /// The upstreams that have tasks of the client's era.
-    async fn with_tasks(&self, client: Era) -> Vec<&Upstream> {
+    async fn with_tasks(&self, client: Era) -> Vec<Upstream> {
         self.heard().await;
         let has_tasks = |upstream: &&Upstream| {
             let live = upstream.ready();
             live.is_some_and(|live| live.era == client && live.has_tasks())
         };
-        self.upstreams.iter().filter(has_tasks).collect()
+        let all = self.upstreams.all();
+        all.iter().filter(has_tasks).cloned().collect()
     }
 }

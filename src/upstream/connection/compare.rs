@@ -43,7 +43,7 @@ impl Connection {
             if let (true, Ok(message)) = (differs, Message::parse(told)) {
                 debug!(method = %message.method(), "changed while it was away");
                 self.events
-                    .notification(self.shared.index, live.clone(), message)
+                    .notification(self.shared.id, live.clone(), message)
                     .await;
             }
         }
@@ -71,6 +71,7 @@ impl Connection {
     pub(super) fn upstream(&self) -> Upstream {
         Upstream {
             shared: self.shared.clone(),
+            config: self.shared.config.clone(),
         }
     }
 }

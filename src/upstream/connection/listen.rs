@@ -118,7 +118,7 @@ impl Connection {
                 let changed = Changed::changed_by(method);
                 self.upstream().forget(changed.unwrap_or_default());
                 self.events
-                    .notification(self.shared.index, live.clone(), message.clone())
+                    .notification(self.shared.id, live.clone(), message.clone())
                     .await;
             }
             (Kind::Response, _) => debug!("ignoring a response that nobody waits for"),

@@ -12,7 +12,7 @@ use tracing::{debug, warn};
 
 use super::Shelf;
 use crate::disk::{DiskError, blocking};
-use crate::upstream::Upstream;
+use crate::upstream::{Roster, Upstream};
 
 /// How long a change waits for others to be written with it: upstreams connect at about the same time.
 const GATHER: Duration = Duration::from_millis(200);
@@ -24,34 +24,36 @@ const PAUSE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Remembering {
     shelf: Shelf,
-    upstreams: Vec<Upstream>,
+    upstreams: Roster,
     changed: Arc<Notify>,
 }
 
 impl Remembering {
     /// For these upstreams, below the folder from [`home`](crate::disk::home). Nothing is read yet.
     #[must_use]
-    pub fn new(home: &Path, upstreams: &[Upstream]) -> Self {
-        let changed = Arc::<Notify>::default();
-        for upstream in upstreams {
-            let _ = upstream.shared.memory.changed.set(changed.clone());
-        }
+    pub fn new(home: &Path, upstreams: Roster) -> Self {
         Self {
             shelf: Shelf::new(home),
-            upstreams: upstreams.to_vec(),
-            changed,
+            upstreams,
+            changed: Arc::default(),
         }
     }
 
     /// Reads what is remembered, says so by `recalled`, and keeps the disk up to date until `cancel`
     /// and a last time then.
     pub async fn run(self, recalled: oneshot::Sender<()>, cancel: CancellationToken) {
+        let mut roster = self.upstreams.watch();
         self.recall().await;
         // Nobody may wait for it any more.
         let _ = recalled.send(());
         let mut has_failed = false;
         while !cancel.is_cancelled() {
-            cancel.run_until_cancelled(self.changed.notified()).await;
+            tokio::select! {
+                () = cancel.cancelled() => {}
+                () = self.changed.notified() => {}
+                // The sender is ours as well.
+                _ = roster.changed() => self.recall().await,
+            }
             cancel.run_until_cancelled(sleep(GATHER)).await;
             if let Err(error) = self.save().await {
                 match std::mem::replace(&mut has_failed, true) {
@@ -66,11 +68,15 @@ impl Remembering {
         }
     }
 
+    /// Takes those up that it does not know yet.
     async fn recall(&self) {
-        if !self.shelf.may_exist() {
+        let all = self.upstreams.all();
+        let is_new = |it: &&Upstream| it.shared.memory.changed.set(self.changed.clone()).is_ok();
+        let new: Vec<_> = all.iter().filter(is_new).cloned().collect();
+        if new.is_empty() || !self.shelf.may_exist() {
             return;
         }
-        let (shelf, upstreams) = (self.shelf.clone(), self.upstreams.clone());
+        let (shelf, upstreams) = (self.shelf.clone(), new.clone());
         // All at once: a thread each would cost more than most files.
         let load = move || {
             let configs = upstreams.iter().map(Upstream::config);
@@ -79,7 +85,7 @@ impl Remembering {
         let Ok(records) = blocking(load).await else {
             return;
         };
-        for (upstream, record) in self.upstreams.iter().zip(records) {
+        for (upstream, record) in new.iter().zip(records) {
             if let Some(record) = record {
                 let name = &upstream.config().name;
                 debug!(upstream = %name, tools = record.listing.tools.len(), "recalled");
@@ -90,8 +96,9 @@ impl Remembering {
 
     /// Writes what has changed.
     async fn save(&self) -> Result<(), DiskError> {
-        let changed = self.upstreams.iter();
-        let changed: Vec<_> = changed
+        let all = self.upstreams.all();
+        let changed: Vec<_> = all
+            .iter()
             .filter_map(|upstream| Some((upstream.clone(), upstream.take_record()?)))
             .collect();
         if changed.is_empty() {

@@ -15,12 +15,6 @@ pub struct Mark {
 }
 
 impl Upstream {
-    /// Its place in the configuration.
-    #[must_use]
-    pub fn index(&self) -> usize {
-        self.shared.index
-    }
-
     /// Wants to hear of updates of these resources for as long as the wishes are held.
     #[must_use]
     pub fn want(&self, uris: Vec<Arc<str>>) -> Wishes {

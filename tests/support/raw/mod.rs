@@ -201,7 +201,7 @@ impl Server {
     }
 
     /// Waits until something changes what the server has seen, `until` holding of it.
-    pub(super) async fn wait_until(&self, what: &str, until: impl Fn() -> bool) {
+    pub async fn wait_until(&self, what: &str, until: impl Fn() -> bool) {
         let log = &mut self.log.subscribe();
         let wait = log.wait_for(|_| until());
         within(what, wait).await.unwrap();

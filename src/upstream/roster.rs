@@ -1,0 +1,112 @@
+//! All upstreams as they are now, in the order of the configuration.
+//!
+//! Readers take a snapshot and never wait; it is replaced as a whole. What outlives a request knows an
+//! upstream by its [`UpstreamId`], which after its end leads nowhere, and never to another.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+
+use super::handle::Upstream;
+use crate::config::UpstreamName;
+
+/// How many that are gone are known by name.
+const MAX_GONE: usize = 1024;
+
+/// Which upstream is meant, whatever its place in the configuration. Never used for another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UpstreamId(u64);
+
+impl UpstreamId {
+    /// One that nobody has.
+    #[must_use]
+    pub fn next() -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Self(LAST.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl fmt::Display for UpstreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// Upstreams in the order of the configuration, at one moment.
+pub type Snapshot = Arc<[Upstream]>;
+
+/// All upstreams. Cheap to clone; all clones see the same.
+#[derive(Debug, Clone)]
+pub struct Roster {
+    now: Arc<watch::Sender<Snapshot>>,
+    // std's Mutex: held for a look at a short list, never across an await.
+    gone: Arc<Mutex<VecDeque<(UpstreamId, UpstreamName)>>>,
+}
+
+impl Roster {
+    /// These, in this order.
+    #[must_use]
+    pub fn new(upstreams: Vec<Upstream>) -> Self {
+        Self {
+            now: Arc::new(watch::Sender::new(upstreams.into())),
+            gone: Arc::default(),
+        }
+    }
+
+    /// All of them now.
+    #[must_use]
+    pub fn all(&self) -> Snapshot {
+        self.now.borrow().clone()
+    }
+
+    /// The one with this id, if it is still there.
+    #[must_use]
+    pub fn get(&self, id: UpstreamId) -> Option<Upstream> {
+        let all = self.now.borrow();
+        all.iter().find(|upstream| upstream.id() == id).cloned()
+    }
+
+    /// Whether this very one is there, under the configuration that it has.
+    #[must_use]
+    pub fn has(&self, upstream: &Upstream) -> bool {
+        self.now.borrow().iter().any(|it| it.is_same(upstream))
+    }
+
+    /// The one with this id, or, if that is gone, the one that has its name now.
+    ///
+    /// # Errors
+    /// The name of one that has no successor, where it is known.
+    pub fn successor(&self, id: UpstreamId) -> Result<Upstream, Option<UpstreamName>> {
+        if let Some(upstream) = self.get(id) {
+            return Ok(upstream);
+        }
+        let gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = gone.iter().find(|(gone, _)| *gone == id);
+        let name = known.map(|(_, name)| name.clone()).ok_or(None)?;
+        let all = self.now.borrow();
+        let found = all.iter().find(|it| it.config().name == name).cloned();
+        found.ok_or(Some(name))
+    }
+
+    /// Puts others in the place of all.
+    pub fn replace(&self, upstreams: Vec<Upstream>) {
+        let old = self.now.send_replace(upstreams.into());
+        let now = self.all();
+        let is_gone = |old: &&Upstream| !now.iter().any(|it| it.id() == old.id());
+        let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        for old in old.iter().filter(is_gone) {
+            gone.push_back((old.id(), old.config().name.clone()));
+        }
+        let surplus = gone.len().saturating_sub(MAX_GONE);
+        gone.drain(..surplus);
+    }
+
+    /// Watches it.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Snapshot> {
+        self.now.subscribe()
+    }
+}
