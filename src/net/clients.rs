@@ -9,6 +9,7 @@ use tracing::warn;
 use url::Url;
 
 use super::chain;
+use super::wake::Wake;
 use crate::config::is_loopback;
 
 /// How long making a connection may take, TLS included.
@@ -26,6 +27,7 @@ const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
 pub struct Clients {
     loopback: OnceCell<Client>,
     network: OnceCell<Client>,
+    pub(super) wake: Wake,
 }
 
 impl Clients {

@@ -1,8 +1,11 @@
-//! HTTP to other machines: who makes the connections, and how its errors read.
+//! HTTP to other machines: who makes the connections, what becomes of them while this one sleeps, and how
+//! its errors read.
 
 mod clients;
+mod wake;
 
 pub use clients::Clients;
+pub use wake::watch_sleep;
 
 use std::error::Error;
 
