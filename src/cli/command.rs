@@ -83,11 +83,11 @@ impl Connections {
         &self,
         upstream: config::Upstream,
         authorizer: Option<Arc<Authorizer>>,
-        limit: usize,
+        limits: &config::Limits,
     ) -> Upstream {
         let (clients, changed) = (self.around.clients.clone(), Arc::default());
         let changed: Arc<Notify> = changed;
-        let upstream = Upstream::new(0, upstream, clients, authorizer, limit, changed);
+        let upstream = Upstream::new(0, upstream, clients, authorizer, limits, changed);
         let (tasks, cancel) = (&self.around.tasks, self.cancel.clone());
         upstream.start(&Arc::default(), Arc::new(Unheard), tasks, cancel);
         upstream

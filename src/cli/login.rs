@@ -14,14 +14,11 @@ use tokio::time::timeout;
 use super::command::{Connections, Trouble};
 use super::output::{count, say};
 use super::which::Which;
-use crate::config::{self, Environment};
+use crate::config::{self, Environment, Limits};
 use crate::downstream::{Read, Stdin};
 use crate::oauth::{Authorizer, LoginError, LoginState, Manner, Needed, SignInError};
 use crate::upstream::{Failure, TransportError, Upstream};
 use prompt::{PASTE, prompt};
-
-/// The largest message that the upstream may send, in bytes: its tools are counted, no more.
-const MESSAGE_LIMIT: usize = 256 << 20;
 
 /// The longest line that is read, in bytes; more than an address may have.
 const LINE_LIMIT: usize = 64 << 10;
@@ -70,7 +67,7 @@ pub(super) async fn run(
     let authorizer = connections.authorizer(&config);
     let authorizer = authorizer.ok_or_else(|| Trouble::Usage(without_oauth(&config)))?;
     let login = Login {
-        upstream: connections.begin(config, Some(authorizer.clone()), MESSAGE_LIMIT),
+        upstream: connections.begin(config, Some(authorizer.clone()), &Limits::default()),
         state: authorizer.login(),
         authorizer,
         reading: !arguments.device,

@@ -27,6 +27,7 @@ The configuration is taken from the environment:
                            PROXY_INCLUDE_RESOURCES and PROXY_IGNORE_RESOURCES
   PROXY_TIMEOUT            how long a call may go without a sign of life (5m)
   PROXY_STARTUP_WAIT       how long the first listing waits for servers (5s)
+  PROXY_CONNECT_WAIT       how long a call waits for a server that is away (25s)
   PROXY_MAX_MESSAGE_BYTES  the largest message that passes (256M)
   PROXY_TOOL_NAME_LENGTH   the longest tool name that the client takes (64)
   PROXY_INPUT_WAIT         how long a call waits for input that its server asks for (10m)

@@ -15,6 +15,7 @@ use super::runtime::{self, SHUTDOWN_GRACE, signalled};
 use crate::catalog::{Keeper, View};
 use crate::config::{Config, Environment, Severity};
 use crate::downstream::{Read, Session, Stdin, open_stdout, stdout_closed, write_lines};
+use crate::net::watch_sleep;
 use crate::oauth::{Authorizer, Manner, Surroundings, home};
 use crate::router::Router;
 use crate::upstream::Upstream;
@@ -47,26 +48,28 @@ async fn serve(config: Config, environment: &Environment) -> ExitCode {
     let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
     let (outbox, lines) = mpsc::channel(OUTBOX_LINES);
     let changed = Arc::new(Notify::new());
-    let limit = config.limits.message_bytes;
+    let limits = config.limits;
+    let limit = limits.message_bytes;
     let around = Surroundings::new(environment, Manner::Background, tasks.clone());
     let home = home(environment).inspect_err(|error| error!(%error, "no login can be kept"));
     let home = home.as_deref().ok();
     let upstream = |(index, upstream)| {
         let authorizer = home.and_then(|home| Authorizer::new(home, &upstream, around.clone()));
         let clients = around.clients.clone();
-        Upstream::new(index, upstream, clients, authorizer, limit, changed.clone())
+        let changed = changed.clone();
+        Upstream::new(index, upstream, clients, authorizer, &limits, changed)
     };
     let upstreams: Vec<_> = (0..).zip(config.upstreams).map(upstream).collect();
     let (view_sender, view) = watch::channel(View::default());
     let keeper = Keeper {
         upstreams: upstreams.clone(),
         changed,
-        limits: config.limits.clone(),
+        limits: limits.clone(),
     };
     let router = Router::new(
         upstreams,
         view,
-        config.limits,
+        limits,
         outbox.clone(),
         tasks.clone(),
         cancel.clone(),
@@ -74,7 +77,10 @@ async fn serve(config: Config, environment: &Environment) -> ExitCode {
     let session = Session::new(router.clone(), outbox);
 
     let mut writer = tokio::spawn(write_lines(open_stdout(), lines));
-    let keeping = || drop(tasks.spawn(keeper.run(view_sender, cancel.clone())));
+    let keeping = || {
+        tasks.spawn(keeper.run(view_sender, cancel.clone()));
+        tasks.spawn(watch_sleep(around.clients.clone(), cancel.clone()));
+    };
     let reason = tokio::select! {
         biased;
         name = signalled() => name,

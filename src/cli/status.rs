@@ -50,7 +50,7 @@ pub(super) async fn run(
     environment: Environment,
 ) -> Result<ExitCode, Trouble> {
     let config = arguments.which.configuration(&environment)?;
-    let limit = config.limits.message_bytes;
+    let limits = &config.limits;
     let is_left_out = config
         .problems
         .iter()
@@ -65,7 +65,7 @@ pub(super) async fn run(
     let connections = Connections::new(&environment, Manner::Never)?;
     let rows = upstreams
         .into_iter()
-        .map(|upstream| row(&connections, upstream, limit, arguments.offline));
+        .map(|upstream| row(&connections, upstream, limits, arguments.offline));
     let rows = join_all(rows).await;
     connections.close().await;
     let report = Report {
@@ -84,14 +84,14 @@ pub(super) async fn run(
 async fn row(
     connections: &Connections,
     config: config::Upstream,
-    limit: usize,
+    limits: &config::Limits,
     offline: bool,
 ) -> Row {
     let authorizer = connections.authorizer(&config);
     let asked = match offline {
         true => Asked::Nobody,
         false => {
-            let upstream = connections.begin(config.clone(), authorizer.clone(), limit);
+            let upstream = connections.begin(config.clone(), authorizer.clone(), limits);
             match timeout(PATIENCE, upstream.settled(0)).await {
                 Ok(Ok((live, listing))) => Asked::Answered(live, listing),
                 Ok(Err(failure)) => Asked::Failed(failure.cause),

@@ -63,7 +63,7 @@ pub const OAUTH_KEYS: [Known; 21] = [
 
 /// Every variable of the program, in the order of the documentation. `<NAME>` stands for what
 /// [`UpstreamName::variable`](super::UpstreamName::variable) makes of an upstream's name.
-pub const VARIABLES: [Known; 21] = [
+pub const VARIABLES: [Known; 22] = [
     known("PROXY_UPSTREAMS", &[]),
     known("PROXY_URL", &[]),
     known("PROXY_NAME", &[]),
@@ -76,6 +76,7 @@ pub const VARIABLES: [Known; 21] = [
     known("PROXY_IGNORE_RESOURCES", &[]),
     known("PROXY_TIMEOUT", &[]),
     known("PROXY_STARTUP_WAIT", &[]),
+    known("PROXY_CONNECT_WAIT", &[]),
     known("PROXY_MAX_MESSAGE_BYTES", &[]),
     known("PROXY_TOOL_NAME_LENGTH", &[]),
     known("PROXY_INPUT_WAIT", &[]),

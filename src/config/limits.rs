@@ -16,6 +16,11 @@ pub struct Limits {
     ///
     /// Clients give a server 30 s to list its tools.
     pub startup_wait: Duration,
+    /// How long a call waits for an upstream that is away (`PROXY_CONNECT_WAIT`), but no longer than
+    /// for its answer.
+    ///
+    /// A restart takes as long; the clients' 30 s for a call at their shortest are not over then.
+    pub connect_wait: Duration,
     /// The longest public tool name, in characters (`PROXY_TOOL_NAME_LENGTH`).
     ///
     /// Model APIs take 64 of them; longer names are shortened, reversibly.
@@ -40,6 +45,7 @@ impl Default for Limits {
         Self {
             message_bytes: 256 << 20,
             startup_wait: Duration::from_secs(5),
+            connect_wait: Duration::from_secs(25),
             tool_name_length: 64,
             input_wait: Duration::from_secs(600),
             parked_calls: 256,
@@ -59,6 +65,7 @@ impl Limits {
         let bytes = at_least(MIN_MESSAGE_BYTES);
         let bytes = variable(environment, "PROXY_MAX_MESSAGE_BYTES", bytes, problems);
         let wait = variable(environment, "PROXY_STARTUP_WAIT", value::duration, problems);
+        let connect = variable(environment, "PROXY_CONNECT_WAIT", value::duration, problems);
         let length = at_least(MIN_NAME_LENGTH);
         let length = variable(environment, "PROXY_TOOL_NAME_LENGTH", length, problems);
         let input = variable(environment, "PROXY_INPUT_WAIT", value::duration, problems);
@@ -66,6 +73,7 @@ impl Limits {
         Self {
             message_bytes: bytes.unwrap_or(default.message_bytes),
             startup_wait: wait.unwrap_or(default.startup_wait),
+            connect_wait: connect.unwrap_or(default.connect_wait),
             tool_name_length: length.unwrap_or(default.tool_name_length),
             input_wait: input.unwrap_or(default.input_wait),
             parked_calls: parked.unwrap_or(default.parked_calls),

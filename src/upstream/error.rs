@@ -1,13 +1,15 @@
 //! What can go wrong with an upstream, and what the caller may conclude from it.
 
+mod reported;
+
+use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
-use serde_json::{Value, json};
 
-use crate::config::UpstreamName;
 use crate::net::chain;
 use crate::oauth::SignInError;
+pub use reported::{UpstreamError, code};
 
 /// Whether a request that failed may have had an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +48,9 @@ pub enum TransportError {
         status: StatusCode,
         /// The start of the body, or what to do, with the punctuation before it.
         detail: String,
-        /// Whether it said by `Retry-After` that it did not take the request up.
-        refused: bool,
+        /// When to ask again, if it said by `Retry-After` that it did not take the request up
+        /// (429 and 503, RFC 6585 § 4 and RFC 9110 § 15.6.4).
+        retry_after: Option<Duration>,
     },
     /// 401: it wants credentials, or refuses those that were sent.
     #[error("it asks for credentials (HTTP 401); put a token into its `headers`")]
@@ -100,6 +103,14 @@ pub enum TransportError {
     /// It never took up the connection in the time that a caller can wait.
     #[error("not connected within {} s", .0.as_secs_f64())]
     NotReady(Duration),
+    /// There is no connection to send it on.
+    #[error("{cause} ({})", Next(*.next))]
+    Away {
+        /// Why the last attempt to make one failed.
+        cause: Box<TransportError>,
+        /// In how long the next one can be made; `None` while one is under way.
+        next: Option<Duration>,
+    },
     /// The proxy is about to end.
     #[error("the proxy is shutting down")]
     ShuttingDown,
@@ -111,7 +122,16 @@ impl TransportError {
         Self::Status {
             status,
             detail,
-            refused: false,
+            retry_after: None,
+        }
+    }
+
+    /// It was asked something of our own, and wants to be asked after this time.
+    pub(crate) fn busy(wait: Duration) -> Self {
+        Self::Status {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            detail: format!("; try again in {} s", whole_seconds(wait)),
+            retry_after: Some(wait),
         }
     }
 
@@ -148,11 +168,14 @@ impl TransportError {
             | Self::HeaderMismatch
             | Self::Handshake(_)
             | Self::NotReady(_)
+            | Self::Away { .. }
             | Self::Silent(_)
             | Self::ShuttingDown => Outcome::NotRun,
             Self::Status {
-                status, refused, ..
-            } if *refused || status.is_client_error() => Outcome::NotRun,
+                status,
+                retry_after,
+                ..
+            } if retry_after.is_some() || status.is_client_error() => Outcome::NotRun,
             _ => Outcome::Unknown,
         }
     }
@@ -176,9 +199,10 @@ impl TransportError {
             | Self::NoAnswer(_)
             | Self::Handshake(_)
             | Self::NotReady(_) => true,
-            Self::Status {
-                status, refused, ..
-            } => *refused || status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
+            Self::Status { status, .. } => {
+                status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
+            }
+            Self::Away { cause, .. } => cause.may_pass(),
             Self::SignIn(error) => error.is_transient(),
             _ => false,
         }
@@ -190,8 +214,35 @@ impl TransportError {
         match self {
             Self::LoginRequired | Self::Redirect(_) | Self::Certificate(_) => true,
             Self::SignIn(error) => !error.is_transient(),
+            Self::Away { cause, .. } => cause.needs_a_person(),
             _ => false,
         }
+    }
+
+    /// Whether a person is about to sign in.
+    pub(crate) fn is_login_under_way(&self) -> bool {
+        matches!(self, Self::SignIn(error) if error.is_under_way())
+    }
+
+    /// How long the server wants to be left alone.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// The same for a request that was not sent, since this keeps a connection from being made.
+    /// `next`: in how long the next attempt can be made; `None` while one is under way.
+    #[must_use]
+    pub(crate) fn away(self, next: Option<Duration>) -> Self {
+        // What a person has to do says all, and comes to nothing by itself.
+        if self.needs_a_person() || matches!(self, Self::ShuttingDown | Self::Away { .. }) {
+            return self;
+        }
+        let cause = Box::new(self);
+        Self::Away { cause, next }
     }
 
     fn code(&self) -> i64 {
@@ -201,6 +252,8 @@ impl TransportError {
             | Self::NotReady(_)
             | Self::Silent(_)
             | Self::ShuttingDown => code::UNAVAILABLE,
+            Self::Away { cause, .. } if cause.may_pass() => code::UNAVAILABLE,
+            Self::Away { cause, .. } => cause.code(),
             Self::SignIn(error) if error.is_transient() => code::UNAVAILABLE,
             Self::LoginRequired | Self::SignIn(_) => code::LOGIN_REQUIRED,
             Self::Timeout(_) => code::TIMEOUT,
@@ -214,76 +267,20 @@ impl TransportError {
     }
 }
 
-/// Codes of the errors that the proxy makes: outside the range that JSON-RPC and MCP reserve
-/// (MCP 2026-07-28 § Error Codes), so that none is mistaken for one of an upstream.
-pub mod code {
-    /// No connection to the upstream.
-    pub const UNAVAILABLE: i64 = -31001;
-    /// The upstream wants credentials.
-    pub const LOGIN_REQUIRED: i64 = -31002;
-    /// No answer in time.
-    pub const TIMEOUT: i64 = -31003;
-    /// The connection was lost before the answer.
-    pub const INTERRUPTED: i64 = -31004;
-    /// An HTTP status without a JSON-RPC message.
-    pub const HTTP_STATUS: i64 = -31005;
-    /// An answer that is none.
-    pub const BAD_ANSWER: i64 = -31006;
-    /// An answer over the limit.
-    pub const TOO_LARGE: i64 = -31007;
+/// When the next attempt to connect is made.
+struct Next(Option<Duration>);
+
+impl fmt::Display for Next {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.map(whole_seconds) {
+            None => f.write_str("an attempt is under way"),
+            Some(seconds) => write!(f, "next attempt in {seconds} s"),
+        }
+    }
 }
 
-/// A request that failed, with whom it was meant for.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("`{upstream}` did not answer `{method}`: {cause}{}", self.warning())]
-pub struct UpstreamError {
-    /// The upstream's name.
-    pub upstream: UpstreamName,
-    /// The method of the request.
-    pub method: String,
-    /// What went wrong.
-    pub cause: TransportError,
-}
-
-impl UpstreamError {
-    /// The JSON-RPC error code for it.
-    #[must_use]
-    pub fn code(&self) -> i64 {
-        self.cause.code()
-    }
-
-    /// The `data` member of the JSON-RPC error: `upstream`, `outcome`, `httpStatus` if there is one,
-    /// and `signInUrl` where a person has to sign in.
-    #[must_use]
-    pub fn data(&self) -> Value {
-        let outcome = match self.cause.outcome() {
-            Outcome::NotRun => "not run",
-            Outcome::Unknown => "unknown",
-        };
-        let mut data = json!({"upstream": self.upstream.as_str(), "outcome": outcome});
-        let status = match &self.cause {
-            TransportError::Status { status, .. } | TransportError::NoAnswer(status) => {
-                Some(status.as_u16())
-            }
-            TransportError::SignIn(error) if error.is_transient() => None,
-            TransportError::LoginRequired | TransportError::SignIn(_) => Some(401),
-            _ => None,
-        };
-        if let Some(status) = status {
-            data["httpStatus"] = status.into();
-        }
-        if let TransportError::SignIn(error) = &self.cause
-            && let Some(url) = error.url()
-        {
-            data["signInUrl"] = url.as_str().into();
-        }
-        data
-    }
-
-    fn warning(&self) -> &'static str {
-        match self.cause.outcome() {
-            Outcome::Unknown => " (it may have run: check before you send it again)",
-            Outcome::NotRun => "",
-        }
-    }
+/// A time to wait in whole seconds, none of them short.
+pub(super) fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs()
+        .saturating_add((wait.subsec_nanos() > 0).into())
 }

@@ -1,13 +1,15 @@
 //! The handle that the rest of the program has of an upstream.
 
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, info_span};
 
-use super::connection::{Connection, Events};
+use super::connection::{Brake, Checks, Connection, Events};
 use super::error::{TransportError, UpstreamError};
 use super::identity::Identity;
 use super::listing::Listing;
@@ -28,16 +30,33 @@ pub(super) enum State {
     Connecting {
         /// Whether the server has said anything yet.
         alive: bool,
+        /// Why the attempt before failed, if it did.
+        after: Option<TransportError>,
     },
     /// Requests can be sent.
     Ready(Arc<Live>),
     /// The last attempt failed; another follows by itself.
-    Down {
-        /// Why.
-        cause: TransportError,
-        /// Which attempt it was.
-        attempt: u64,
-    },
+    Down(Down),
+}
+
+/// An attempt that failed, and when the next one is made.
+#[derive(Debug, Clone)]
+pub(super) struct Down {
+    /// Why.
+    pub(super) cause: TransportError,
+    /// Which attempt it was.
+    pub(super) attempt: u64,
+    /// When the next one is made by itself, brake aside.
+    pub(super) due: Instant,
+    /// When it is made at the earliest for a call that waits.
+    pub(super) on_demand: Instant,
+}
+
+/// A connection that is known to be gone.
+#[derive(Debug)]
+pub(super) struct Lost {
+    pub(super) generation: u64,
+    pub(super) cause: TransportError,
 }
 
 /// One upstream. Cheap to clone; all clones mean the same connection.
@@ -54,7 +73,7 @@ pub(super) struct Shared {
     pub(super) clients: Arc<Clients>,
     /// Signs its requests, where the configuration allows it.
     pub(super) authorizer: Option<Arc<Authorizer>>,
-    pub(super) limit: usize,
+    pub(super) limits: config::Limits,
     pub(super) state: watch::Sender<State>,
     pub(super) listing: watch::Sender<Option<Arc<Listing>>>,
     /// How often the listing was read.
@@ -65,8 +84,14 @@ pub(super) struct Shared {
     pub(super) wake: Notify,
     /// Asks the task for a new listing.
     pub(super) relist: Notify,
-    /// The generation whose session is known to be gone.
-    pub(super) expired: watch::Sender<u64>,
+    /// Asks it for a connection as if none had ever failed.
+    pub(super) anew: Notify,
+    /// How many attempts are left, for all sessions.
+    pub(super) brake: Arc<Brake>,
+    /// The connection that was found to be gone last.
+    pub(super) lost: watch::Sender<Lost>,
+    /// What the task is asked to look at.
+    pub(super) checks: Checks,
     /// How much it is to log for the client's session: one for it and its side sessions.
     pub(super) level: Arc<SessionLevel>,
     /// Whom its connection speaks for.
@@ -88,29 +113,52 @@ impl Shared {
         config: config::Upstream,
         clients: Arc<Clients>,
         authorizer: Option<Arc<Authorizer>>,
-        limit: usize,
+        limits: &config::Limits,
         changed: Arc<Notify>,
     ) -> Self {
         Self {
             index,
-            config,
             clients,
             authorizer,
-            limit,
+            limits: limits.clone(),
             state: watch::Sender::new(State::Idle),
             listing: watch::Sender::new(None),
             listed: watch::Sender::new(0),
             changed,
             wake: Notify::new(),
             relist: Notify::new(),
-            expired: watch::Sender::new(0),
+            anew: Notify::new(),
+            brake: Arc::default(),
+            lost: watch::Sender::new(Lost {
+                generation: 0,
+                cause: TransportError::SessionExpired,
+            }),
+            checks: Checks::default(),
             level: Arc::default(),
             identity: watch::Sender::default(),
             home: OnceLock::new(),
             sides: Mutex::default(),
             is_side: false,
             wanted: Wanted::default(),
+            config,
         }
+    }
+
+    /// How long a call waits for a connection.
+    pub(super) fn connect_wait(&self) -> Duration {
+        self.limits.connect_wait.min(self.config.timeout)
+    }
+
+    /// Counts this connection as lost; the first to say so says why.
+    pub(super) fn lose(&self, generation: u64, cause: &TransportError) {
+        self.lost.send_if_modified(|lost| {
+            let is_news = lost.generation < generation;
+            if is_news {
+                let cause = cause.clone();
+                *lost = Lost { generation, cause };
+            }
+            is_news
+        });
     }
 }
 
@@ -122,10 +170,10 @@ impl Upstream {
         config: config::Upstream,
         clients: Arc<Clients>,
         authorizer: Option<Arc<Authorizer>>,
-        limit: usize,
+        limits: &config::Limits,
         changed: Arc<Notify>,
     ) -> Self {
-        let shared = Shared::new(index, config, clients, authorizer, limit, changed);
+        let shared = Shared::new(index, config, clients, authorizer, limits, changed);
         Self {
             shared: Arc::new(shared),
         }
@@ -154,6 +202,7 @@ impl Upstream {
         let connection = Connection {
             shared: self.shared.clone(),
             events: home.events.clone(),
+            tasks: home.tasks.clone(),
         };
         home.tasks.spawn(connection.run(cancel).instrument(span));
     }
@@ -188,11 +237,19 @@ impl Upstream {
     #[must_use]
     pub fn waits_for_a_person(&self) -> Option<String> {
         match &*self.shared.state.borrow() {
-            State::Down { cause, .. } if cause.needs_a_person() => {
+            State::Down(down) if down.cause.needs_a_person() => {
                 self.shared.wake.notify_one();
-                Some(cause.to_string())
+                Some(down.cause.to_string())
             }
             _ => None,
+        }
+    }
+
+    /// Has it tried at once if it is away, with all attempts back: something has changed for the better.
+    pub fn try_anew(&self) {
+        for session in self.sessions() {
+            session.shared.brake.give_back();
+            session.shared.anew.notify_one();
         }
     }
 
@@ -205,7 +262,7 @@ impl Upstream {
     /// Whether waiting for its listing has an end: it is there, or the first attempt failed.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        matches!(&*self.shared.state.borrow(), State::Down { .. })
+        matches!(&*self.shared.state.borrow(), State::Down(_))
             || self.shared.listing.borrow().is_some()
     }
 
@@ -214,7 +271,7 @@ impl Upstream {
     pub fn is_alive(&self) -> bool {
         matches!(
             &*self.shared.state.borrow(),
-            State::Ready(_) | State::Connecting { alive: true }
+            State::Ready(_) | State::Connecting { alive: true, .. }
         )
     }
 

@@ -19,8 +19,8 @@ use super::transport::http_sse::{HttpSse, HttpSseStream};
 use super::transport::streamable_http::{DISCOVER, StreamableHttp};
 use super::transport::streamable_http_legacy::StreamableHttpLegacy;
 use crate::config::TransportChoice;
-use crate::wire::Era;
 use crate::wire::version::{LEGACY, MODERN};
+use crate::wire::{Era, Message};
 
 mod answer;
 
@@ -79,7 +79,25 @@ impl Handshake<'_> {
         }
     }
 
-    async fn discover(&self, modern: &StreamableHttp) -> Result<Probe, TransportError> {
+    /// Whether a modern server answers.
+    ///
+    /// # Errors
+    /// [`TransportError`], when what happened is no server's answer, of whatever era.
+    pub(crate) async fn is_modern(&self, http: Http) -> Result<bool, TransportError> {
+        match self.versions(&StreamableHttp::new(http)).await {
+            Ok(answer) => Ok(matches!(read_probe(&answer), Ok(Probe::Modern(_)))),
+            Err(TransportError::Status { status, .. }) if status.is_client_error() => Ok(false),
+            Err(
+                TransportError::ContentType(_)
+                | TransportError::Malformed(_)
+                | TransportError::NoAnswer(_),
+            ) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks which revisions there are.
+    async fn versions(&self, modern: &StreamableHttp) -> Result<Message, TransportError> {
         let meta = format!("{{\"_meta\":{{{}}}}}", self.identity.meta_members());
         let params: Value = serde_json::from_str(&meta).unwrap_or_default();
         let ask = async || {
@@ -87,7 +105,7 @@ impl Handshake<'_> {
             modern.send(&request).await?.response().await
         };
         // Asked again within the same step, so that clients wait no longer.
-        let answer = step(async {
+        step(async {
             let answer = ask().await?;
             if !refuses_what_it_supports(&answer) {
                 return Ok(answer);
@@ -95,8 +113,12 @@ impl Handshake<'_> {
             (self.alive)();
             debug!("refused a revision that it supports; asking again");
             ask().await
-        });
-        match answer.await {
+        })
+        .await
+    }
+
+    async fn discover(&self, modern: &StreamableHttp) -> Result<Probe, TransportError> {
+        match self.versions(modern).await {
             Ok(answer) => {
                 (self.alive)();
                 read_probe(&answer)
@@ -107,6 +129,11 @@ impl Handshake<'_> {
                 | TransportError::LoginRequired
                 | TransportError::SignIn(_)),
             ) => {
+                (self.alive)();
+                Err(e)
+            }
+            // It wants no other question for a while.
+            Err(e) if e.retry_after().is_some() => {
                 (self.alive)();
                 Err(e)
             }

@@ -22,6 +22,7 @@ mod sessions;
 mod settled;
 mod tasks;
 mod transport;
+mod waiting;
 mod wanted;
 
 pub use call::Call;

@@ -101,12 +101,13 @@ impl Upstream {
             main.config.clone(),
             main.clients.clone(),
             main.authorizer.clone(),
-            main.limit,
+            &main.limits,
             // Nobody watches it: what it offers is what the main session offers.
             Arc::new(Notify::new()),
         );
         shared.is_side = true;
         shared.level = main.level.clone();
+        shared.brake = main.brake.clone();
         let upstream = Self {
             shared: Arc::new(shared),
         };

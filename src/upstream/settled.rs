@@ -31,10 +31,10 @@ impl Upstream {
                         return Ok((live.clone(), listing.clone()));
                     }
                 }
-                State::Down { cause, attempt } if *attempt > seen => {
+                State::Down(down) if down.attempt > seen => {
                     return Err(Failure {
-                        cause: cause.clone(),
-                        attempt: *attempt,
+                        cause: down.cause.clone(),
+                        attempt: down.attempt,
                     });
                 }
                 _ => {}

@@ -4,12 +4,12 @@ mod modern;
 
 use std::sync::Arc;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tracing::debug;
 
 use super::{Backoff, Connection};
 use crate::upstream::error::TransportError;
-use crate::upstream::live::Live;
+use crate::upstream::live::{HELD, Live};
 use crate::upstream::transport::events::Incoming;
 use crate::upstream::transport::http_sse::HttpSseStream;
 use crate::upstream::transport::streamable_http_legacy::StreamableHttpLegacy;
@@ -45,28 +45,48 @@ impl Connection {
         session: &StreamableHttpLegacy,
     ) -> TransportError {
         let (mut last, mut retry, mut opened) = (None::<String>, None, false);
-        let mut backoff = Backoff::default();
+        let (mut backoff, mut woken) = (Backoff::default(), self.shared.clients.woken());
         loop {
-            let heard = session.listen(last.as_deref()).await;
+            let heard = tokio::select! {
+                heard = session.listen(last.as_deref()) => heard,
+                // The request may have gone out on what died in sleep.
+                _ = woken.changed() => continue,
+            };
             live.listened();
             match heard {
                 Err(error @ TransportError::SessionExpired) if opened => return error,
+                // Whoever comes next would find the same.
+                Err(error @ TransportError::Connect(_)) => return error,
                 // A 404 to the first is a server that has no route for it.
                 Ok(None) | Err(TransportError::SessionExpired) => std::future::pending().await,
                 Err(error) => debug!(%error, "the standalone stream is down"),
                 Ok(Some(mut events)) => {
                     opened = true;
-                    while let Ok(Some(incoming)) = events.next().await {
-                        if let Incoming::Message(message) = incoming {
-                            self.hear(live, message).await;
+                    let begun = Instant::now();
+                    let has_woken = loop {
+                        let next = tokio::select! {
+                            next = events.next() => next,
+                            _ = woken.changed() => break true,
+                        };
+                        match next {
+                            Ok(Some(Incoming::Message(message))) => self.hear(live, message).await,
+                            Ok(Some(Incoming::Endpoint(_))) => {}
+                            Ok(None) | Err(_) => break false,
                         }
                         backoff = Backoff::default();
-                    }
+                    };
                     last = events.last_event_id.take().or(last);
                     retry = events.retry.or(retry);
                     if last.is_none() {
                         // What was said meanwhile is lost.
                         self.shared.relist.notify_one();
+                    }
+                    if has_woken {
+                        continue;
+                    }
+                    if begun.elapsed() >= HELD {
+                        // Some end every stream after a minute.
+                        backoff = Backoff::default();
                     }
                 }
             }

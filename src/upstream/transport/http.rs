@@ -53,7 +53,7 @@ impl Http {
             authorizer: upstream.authorizer.clone(),
             url: Mutex::new(config.url.as_url().clone()),
             headers: config.headers.clone(),
-            limit: upstream.limit,
+            limit: upstream.limits.message_bytes,
             idle: config.timeout,
         }
     }

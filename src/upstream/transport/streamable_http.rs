@@ -13,6 +13,7 @@ use crate::upstream::error::TransportError;
 use crate::upstream::exchange::Exchange;
 use crate::upstream::mirror::encode_value;
 use crate::upstream::request::Request;
+use crate::wire::Era;
 use crate::wire::outgoing::code;
 use crate::wire::version::MODERN;
 
@@ -71,14 +72,14 @@ impl StreamableHttp {
             .send(Method::POST, headers, request.body.clone())
             .await?;
         if !response.status().is_success() {
-            let refusal = refused(response, &self.http).await?;
+            let (refusal, hint) = refused(response, &self.http, Era::Modern).await?;
             // Only the handshake asks which revisions there are; later, what it agreed is void.
             if request.method != DISCOVER
                 && refusal.error_code() == Some(code::UNSUPPORTED_PROTOCOL_VERSION)
             {
                 return Err(TransportError::SessionExpired);
             }
-            return Ok(Exchange::whole(request.id, refusal));
+            return Ok(Exchange::refused(request.id, refusal, hint));
         }
         let body = match &*request.method {
             // The stream of a subscription is silent until something changes.
@@ -94,7 +95,7 @@ impl StreamableHttp {
         let response = self.http.send(Method::POST, headers, body).await?;
         match response.status().is_success() {
             true => Ok(()),
-            false => refused(response, &self.http).await.map(drop),
+            false => refused(response, &self.http, Era::Modern).await.map(drop),
         }
     }
 

@@ -16,7 +16,7 @@ use tracing::debug;
 use super::super::{Backoff, Connection};
 use crate::upstream::error::TransportError;
 use crate::upstream::exchange::Exchange;
-use crate::upstream::live::Live;
+use crate::upstream::live::{HELD, Live};
 use crate::upstream::transport::error_text;
 use crate::upstream::transport::streamable_http::LISTEN;
 use crate::upstream::wanted::takes_subscriptions;
@@ -64,7 +64,8 @@ impl Connection {
         let wanted = &self.shared.wanted;
         let mut book = wanted.watch();
         let (mut stream, mut backoff) = (Stream::default(), Backoff::default());
-        let mut again = Instant::now();
+        let (mut again, mut begun) = (Instant::now(), Instant::now());
+        let mut woken = self.shared.clients.woken();
         loop {
             if !takes_subscriptions(&live.facts) {
                 wanted.refuse_missing();
@@ -81,8 +82,11 @@ impl Connection {
                 continue;
             }
             if has_work || is_due || (stream.exchange.is_none() && !uris.is_empty()) {
+                begun = Instant::now();
                 match self.renew(live, &mut stream, &changes, &uris).await {
-                    Err(gone @ TransportError::SessionExpired) => return gone,
+                    Err(gone @ (TransportError::SessionExpired | TransportError::Connect(_))) => {
+                        return gone;
+                    }
                     Err(error) if stream.exchange.is_some() => {
                         debug!(%error, "the subscription stays as it is");
                         wanted.postpone(&uris);
@@ -98,11 +102,16 @@ impl Connection {
             }
             tokio::select! {
                 message = next(&mut stream.exchange) => {
-                    match self.take(live, &mut stream, message).await {
-                        true => backoff = Backoff::default(),
-                        false => sleep(backoff.next(&TransportError::StreamEnded)).await,
+                    let is_alive = self.take(live, &mut stream, message).await;
+                    // Some servers end every stream after a minute.
+                    if is_alive || begun.elapsed() >= HELD {
+                        backoff = Backoff::default();
+                    }
+                    if !is_alive {
+                        sleep(backoff.next(&TransportError::StreamEnded)).await;
                     }
                 }
+                _ = woken.changed(), if stream.exchange.is_some() => self.miss(&mut stream),
                 _ = book.changed() => {}
                 () = sleep_until(again), if has_failed => wanted.retry(),
             }
@@ -178,12 +187,17 @@ impl Connection {
             }
             _ => {
                 debug!("the subscription has ended");
-                stream.exchange = None;
-                stream.missed = true;
-                self.shared.wanted.lose();
+                self.miss(stream);
                 false
             }
         }
+    }
+
+    /// The subscription is over, or as good as that.
+    fn miss(&self, stream: &mut Stream) {
+        stream.exchange = None;
+        stream.missed = true;
+        self.shared.wanted.lose();
     }
 }
 
