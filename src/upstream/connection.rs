@@ -64,6 +64,8 @@ pub(super) struct Connection {
 #[derive(Default)]
 struct Course {
     backoff: Backoff,
+    /// Whether it was told that there is no connection.
+    is_told: bool,
     /// Why a person is needed, as it was told last.
     known: Option<String>,
     /// Why there is no connection now.
@@ -145,13 +147,18 @@ impl Connection {
             course.backoff = Backoff::default();
             self.shared.brake.give_back();
         }
+        course.is_told &= !was_up;
         let is_first = was_up && course.backoff.failures == 0;
-        let Pause { whole, short } = course.backoff.pause(&cause);
         // Somebody has just found out, and it may be back already.
         let is_found = matches!(
             cause,
             TransportError::SessionExpired | TransportError::Connect(_)
         );
+        let mut next = course.backoff;
+        let Pause { whole, short } = next.pause(&cause);
+        if !(has_held && is_found) {
+            course.backoff = next;
+        }
         if is_first && is_found && self.shared.brake.take() {
             match cause {
                 TransportError::SessionExpired => info!("session expired; opening a new one"),
@@ -166,12 +173,12 @@ impl Connection {
             due: now + whole,
             on_demand: if is_first { now } else { now + short },
         };
-        self.report(course, &down, is_first, whole);
+        self.report(course, &down, whole);
         Some(down)
     }
 
     /// Tells a person, once.
-    fn report(&self, course: &mut Course, down: &Down, was_up: bool, whole: Duration) {
+    fn report(&self, course: &mut Course, down: &Down, whole: Duration) {
         let cause = &down.cause;
         // Where a person has to go was told by the login.
         let told = matches!(cause, TransportError::SignIn(error) if error.url().is_some());
@@ -179,13 +186,13 @@ impl Connection {
         let is_news = reason.is_some() && reason != course.known;
         course.known = reason;
         let delay = whole.max(self.shared.brake.due() - Instant::now());
-        match !told && (was_up || is_news || course.backoff.failures == 1) {
+        match !told && (is_news || !std::mem::replace(&mut course.is_told, true)) {
             true => warn!(error = %cause, retry_in = ?delay, "not connected"),
             false => debug!(error = %cause, retry_in = ?delay, "still not connected"),
         }
         if told {
             // What goes wrong once somebody has signed in is news.
-            course.backoff = Backoff::default();
+            (course.backoff, course.is_told) = (Backoff::default(), false);
         }
     }
 

@@ -14,6 +14,7 @@ use super::identity::Identity;
 use super::live::{Live, ServerFacts};
 use super::request::{Request, next_id};
 use super::transport::Transport;
+use super::transport::hint::Hint;
 use super::transport::http::Http;
 use super::transport::http_sse::{HttpSse, HttpSseStream};
 use super::transport::streamable_http::{DISCOVER, StreamableHttp};
@@ -76,6 +77,19 @@ impl Handshake<'_> {
                 Ok((self.live(Era::Modern, MODERN, facts, transport), None))
             }
             Probe::Legacy => self.initialize(modern.into_http()).await,
+            Probe::Unclear => match self.initialize(modern.http()).await {
+                // It was away for the probe, and may be back.
+                Err(refusal) if Hint::of(&refusal) == Some(Hint::OtherEra) => {
+                    match self.discover(&modern).await {
+                        Ok(Probe::Modern(facts)) => {
+                            let transport = Transport::StreamableHttp(modern);
+                            Ok((self.live(Era::Modern, MODERN, facts, transport), None))
+                        }
+                        _ => Err(refusal),
+                    }
+                }
+                other => other,
+            },
         }
     }
 
@@ -142,7 +156,10 @@ impl Handshake<'_> {
                     (self.alive)();
                 }
                 debug!(%error, "no modern answer; trying `initialize`");
-                Ok(Probe::Legacy)
+                Ok(match error.may_pass() {
+                    true => Probe::Unclear,
+                    false => Probe::Legacy,
+                })
             }
         }
     }

@@ -15,7 +15,7 @@ const GROWTH: u32 = 3;
 const LONGEST_RETRY: Duration = Duration::from_secs(3600);
 
 /// Counts failures, and makes pauses of them.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Backoff {
     pub(super) failures: u32,
 }

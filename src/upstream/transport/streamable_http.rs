@@ -99,6 +99,11 @@ impl StreamableHttp {
         }
     }
 
+    /// The same HTTP, for another transport.
+    pub(crate) fn http(&self) -> Http {
+        self.http.at(self.http.url())
+    }
+
     pub(crate) fn into_http(self) -> Http {
         self.http
     }
