@@ -168,7 +168,8 @@ impl Turn {
             }
             Some(Hint::OtherEra) if !self.is_renewed => {
                 let shared = &session.shared;
-                if !shared.checks.is_other(&shared.state, generation).await {
+                let (checks, patience) = (&shared.checks, self.left());
+                if !checks.is_other(&shared.state, generation, patience).await {
                     return Some(sent);
                 }
                 debug!("the upstream is another by now; sending it once more");
@@ -180,11 +181,16 @@ impl Turn {
         }
     }
 
+    /// How long it may still wait.
+    fn left(&self) -> Duration {
+        self.timeout.saturating_sub(self.begun.elapsed())
+    }
+
     /// How long to wait for a server that wants to be asked after this time: no less, and a little more,
     /// so that not all come back at once; `None` when the time of the call is over by then.
     fn wait_of(&mut self, asked: Duration) -> Option<Duration> {
         let least = asked.max(self.pause);
-        let left = self.timeout.saturating_sub(self.begun.elapsed());
+        let left = self.left();
         self.pause = self.pause.saturating_mul(2);
         let jitter = (least / 10)
             .min(Duration::from_secs(5))

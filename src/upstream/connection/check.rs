@@ -25,7 +25,7 @@ const PING_TIMEOUT: Duration = Duration::from_secs(10);
 const STREAM_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How long a call waits to hear what its server is: the three requests that it takes to find out.
-const JUDGE_TIMEOUT: Duration = Duration::from_secs(30);
+const VERDICT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How soon a server that proved to be the same is asked again what it is, should it give another
 /// suspicious answer: some refuse every call so.
@@ -48,9 +48,14 @@ impl Checks {
         self.ping.notify_one();
     }
 
-    /// Has the task find out whether the server is still of its era, and waits for the verdict. `state` is
-    /// the connection's, `generation` the one in doubt.
-    pub(crate) async fn is_other(&self, state: &watch::Sender<State>, generation: u64) -> bool {
+    /// Has the task find out whether the server is still of its era, and waits for the verdict, no longer
+    /// than `patience`. `state` is the connection's, `generation` the one in doubt.
+    pub(crate) async fn is_other(
+        &self,
+        state: &watch::Sender<State>,
+        generation: u64,
+        patience: Duration,
+    ) -> bool {
         let (mut state, mut judged) = (state.subscribe(), self.judged.subscribe());
         self.era.notify_one();
         let is_gone = |state: &State| match state {
@@ -64,7 +69,9 @@ impl Checks {
                 _ = judged.changed() => false,
             }
         };
-        timeout(JUDGE_TIMEOUT, verdict).await.unwrap_or(false)
+        timeout(patience.min(VERDICT_TIMEOUT), verdict)
+            .await
+            .unwrap_or(false)
     }
 
     fn was_same(&self) -> bool {
