@@ -87,7 +87,7 @@ impl Connection {
                 alive: false,
                 after: course.cause.clone(),
             });
-            self.let_go_of_old(&mut course);
+            self.let_go_of_old(&mut course, &cancel);
             woken.mark_unchanged();
             let made = tokio::select! {
                 () = cancel.cancelled() => break,
@@ -101,7 +101,7 @@ impl Connection {
             };
             let ended = match made {
                 Ok((live, stream)) => {
-                    self.let_go(course.old.take());
+                    self.let_go(course.old.take(), &cancel);
                     let live = Arc::new(live);
                     let Some(ended) = self.keep(&live, stream, &cancel).await else {
                         break;
@@ -125,7 +125,7 @@ impl Connection {
                 break;
             }
         }
-        self.let_go(course.old.take());
+        self.let_go(course.old.take(), &cancel);
         // Nobody is to wait for another connection. Who watches all upstreams ends by itself.
         self.shared.state.send_replace(State::Down(Down {
             cause: TransportError::ShuttingDown,
@@ -197,9 +197,9 @@ impl Connection {
     }
 
     /// Ends the session of the connection before, if its server can be reached to hear of it.
-    fn let_go_of_old(&self, course: &mut Course) {
+    fn let_go_of_old(&self, course: &mut Course, cancel: &CancellationToken) {
         if !matches!(course.cause, Some(TransportError::Connect(_))) {
-            self.let_go(course.old.take());
+            self.let_go(course.old.take(), cancel);
         }
     }
 

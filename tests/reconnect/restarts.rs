@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
+use crate::support::raw::Request;
 use crate::support::{proxy, upstream};
 use crate::{read, send_calls, take_results, working};
 
@@ -23,6 +24,27 @@ async fn calls_that_come_while_an_upstream_restarts_run_once_when_it_is_back() {
         take_results(&mut client, ids).await;
         assert_eq!(read(&count), 101, "{kind}");
     }
+}
+
+#[tokio::test]
+async fn calls_that_find_nobody_where_a_server_was_make_it_connect_anew_and_run_once() {
+    let builder = upstream::legacy().without_server_stream();
+    let (builder, count) = working(builder);
+    let mut server = builder.start().await;
+    let mut client = proxy::before(&server).await;
+    client.call("work", json!({})).await;
+    server.raw.stop().await;
+    // By then the proxy has seen that its connections are closed.
+    client.request("ping", json!({})).await;
+    let ids = send_calls(&mut client, 20).await;
+    client.wait_for_stderr("connection lost").await;
+    server.restart();
+    take_results(&mut client, ids).await;
+    assert_eq!(read(&count), 21);
+    // The session that was left behind is ended, beside everything else.
+    let ended = |request: &Request| request.method == "DELETE";
+    server.raw.wait_for(ended).await;
+    assert_eq!(server.asks("initialize").len(), 1);
 }
 
 #[tokio::test]

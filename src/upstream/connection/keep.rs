@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +15,9 @@ use crate::upstream::identity::Identity;
 use crate::upstream::listing::Listing;
 use crate::upstream::live::Live;
 use crate::upstream::transport::http_sse::HttpSseStream;
+
+/// How often to look whether a connection that is no more is still in use: nobody waits for that.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How an attempt ended, or the connection that it made.
 pub(super) struct Ended {
@@ -97,13 +101,21 @@ impl Connection {
         }
     }
 
-    /// Ends the session of a connection that is no more, beside everything else. Calls that are still
-    /// under way in it keep it open.
-    pub(super) fn let_go(&self, old: Option<Arc<Live>>) {
-        if let Some(old) = old.filter(|old| Arc::strong_count(old) == 1) {
-            let close = async move { old.transport.close().await };
-            self.tasks.spawn(close.in_current_span());
-        }
+    /// Ends the session of a connection that is no more, beside everything else, once no call is under way
+    /// in it.
+    pub(super) fn let_go(&self, old: Option<Arc<Live>>, cancel: &CancellationToken) {
+        let Some(old) = old else { return };
+        let cancel = cancel.clone();
+        let close = async move {
+            let in_use = async {
+                while Arc::strong_count(&old) > 1 {
+                    sleep(LOOK).await;
+                }
+            };
+            cancel.run_until_cancelled(in_use).await;
+            old.transport.close().await;
+        };
+        self.tasks.spawn(close.in_current_span());
     }
 
     /// Reads the listing now and whenever it is asked for. A side session needs none.

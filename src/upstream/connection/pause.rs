@@ -24,7 +24,7 @@ impl Connection {
         // Who has asked before this looks at the new state, and asks again.
         let _ = shared.wake.notified().now_or_never();
         self.publish(State::Down(down.clone()));
-        self.let_go_of_old(course);
+        self.let_go_of_old(course, cancel);
         let mut woken = shared.clients.woken();
         let authorizer = shared.authorizer.as_ref();
         let (mut is_demanded, mut is_signed) = (false, false);
