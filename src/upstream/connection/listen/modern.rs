@@ -16,7 +16,7 @@ use tracing::debug;
 use super::super::{Backoff, Connection};
 use crate::upstream::error::TransportError;
 use crate::upstream::exchange::Exchange;
-use crate::upstream::live::{HELD, Live};
+use crate::upstream::live::{HELD, Live, ServerFacts};
 use crate::upstream::transport::error_text;
 use crate::upstream::transport::streamable_http::LISTEN;
 use crate::upstream::wanted::takes_subscriptions;
@@ -55,12 +55,7 @@ impl Connection {
     /// Keeps the subscription as it is wanted; returns when the connection is lost.
     pub(super) async fn listen_modern(&self, live: &Arc<Live>) -> TransportError {
         debug_assert_eq!(live.era, Era::Modern);
-        let announced = CHANGES
-            .iter()
-            .filter(|(what, _)| live.facts.announces(what));
-        let changes: Map<_, _> = announced
-            .map(|(_, key)| ((*key).to_owned(), Value::Bool(true)))
-            .collect();
+        let changes = announced(&live.facts);
         let wanted = &self.shared.wanted;
         let mut book = wanted.watch();
         let (mut stream, mut backoff) = (Stream::default(), Backoff::default());
@@ -102,12 +97,11 @@ impl Connection {
             }
             tokio::select! {
                 message = next(&mut stream.exchange) => {
-                    let is_alive = self.take(live, &mut stream, message).await;
                     // Some servers end every stream after a minute.
-                    if is_alive || begun.elapsed() >= HELD {
+                    if self.take(live, &mut stream, message).await || begun.elapsed() >= HELD {
                         backoff = Backoff::default();
                     }
-                    if !is_alive {
+                    if stream.exchange.is_none() {
                         sleep(backoff.next(&TransportError::StreamEnded)).await;
                     }
                 }
@@ -199,6 +193,13 @@ impl Connection {
         stream.missed = true;
         self.shared.wanted.lose();
     }
+}
+
+/// The changes that a server announces, as a filter.
+fn announced(facts: &ServerFacts) -> Map<String, Value> {
+    let announced = CHANGES.iter().filter(|(what, _)| facts.announces(what));
+    let keys = announced.map(|(_, key)| (*key).to_owned());
+    keys.map(|key| (key, Value::Bool(true))).collect()
 }
 
 /// Opens a subscription, and waits for its acknowledgement: nothing before that belongs to it.
