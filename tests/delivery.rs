@@ -200,7 +200,9 @@ async fn a_call_whose_http_sse_stream_ends_is_sent_again_only_if_harmless() {
 async fn a_call_that_finds_nobody_has_not_run() {
     for (kind, builder) in upstream::kinds() {
         let server = builder().tool("work").start().await;
-        let mut client = proxy::before(&server).await;
+        let proxy = proxy::new().upstream("a", &server);
+        let mut client = proxy.env("PROXY_CONNECT_WAIT", "300ms").start().await;
+        client.initialize().await;
         assert!(client.call("work", json!({})).await["result"].is_object());
         server.raw.stop().await;
         // A kept connection may be found dead only by using it, and then nobody can tell.

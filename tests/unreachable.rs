@@ -31,6 +31,7 @@ async fn a_call_to_an_upstream_that_went_away_says_so_and_never_ran() {
     let mut client = proxy::new()
         .upstream("shop", &gone)
         .upstream("good", &good)
+        .env("PROXY_CONNECT_WAIT", "300ms")
         .start()
         .await;
     client.initialize().await;
@@ -41,9 +42,12 @@ async fn a_call_to_an_upstream_that_went_away_says_so_and_never_ran() {
     let message = failed["error"]["message"].as_str().unwrap();
     let message = message.replace(&port, "PORT");
     let message = without_number(&message);
-    insta::assert_snapshot!(message, @"`shop` did not answer `tools/call`: cannot connect: error sending request: client error (Connect): tcp connect error: Connection refused; is its url right and the server running?");
-    let data = json!({"upstream": "shop", "outcome": "not run"});
-    assert_eq!(failed["error"]["data"], data, "{failed}");
+    let data = &failed["error"]["data"];
+    let wait = data["retryAfterSeconds"].as_u64().unwrap();
+    let message = message.replace(&format!("in {wait} s"), "in N s");
+    insta::assert_snapshot!(message, @"`shop` did not answer `tools/call`: cannot connect: error sending request: client error (Connect): tcp connect error: Connection refused; is its url right and the server running? (next attempt in N s)");
+    assert_eq!(data["upstream"], "shop", "{failed}");
+    assert_eq!(data["outcome"], "not run", "{failed}");
     assert!(client.call("works", json!({})).await["result"].is_object());
 }
 

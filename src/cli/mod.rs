@@ -33,6 +33,7 @@ The configuration is taken from the environment:
   PROXY_CONNECT_TIMEOUT    how long making a connection may take (10s)
   PROXY_KEEP_ALIVE         after how much silence an HTTP+SSE stream is pinged (50s; off)
   PROXY_STARTUP_WAIT       how long the first listing waits for servers (5s)
+  PROXY_CONNECT_WAIT       how long a call waits for a server that is away (25s)
   PROXY_MAX_MESSAGE_BYTES  the largest message that passes (256M)
   PROXY_TOOL_NAME_LENGTH   the longest tool name that the client takes (64)
   PROXY_INPUT_WAIT         how long a call waits for input that its server asks for (10m)

@@ -20,6 +20,7 @@ use crate::catalog::{Keeper, View};
 use crate::config::{self, Config, Environment};
 use crate::disk::home;
 use crate::downstream::{Read, Session, Stdin, open_stdout, stdout_closed, write_lines};
+use crate::net::watch_sleep;
 use crate::oauth::{Authorizer, Manner, Surroundings};
 use crate::router::{Outbox, Router};
 use crate::upstream::{Bounds, Remembering, Roster, Upstream};
@@ -55,6 +56,7 @@ async fn serve(config: Config, environment: Environment, watch: Option<Watch>) -
     let around = Surroundings::new(&environment, Manner::Background, tasks.clone());
     let home = home(&environment).inspect_err(|error| error!(%error, "no login can be kept"));
     let (home, rung) = (home.ok(), changed.clone());
+    let http = around.clients.clone();
     let remembering = home.clone().filter(|_| config.limits.remember);
     let make = move |upstream: config::Upstream| {
         let home = home.as_deref();
@@ -102,6 +104,7 @@ async fn serve(config: Config, environment: Environment, watch: Option<Watch>) -
             let _ = timeout(RECALL_WAIT, recalling).await;
         }
         tasks.spawn(keeper.run(view_sender, cancel.clone()));
+        tasks.spawn(watch_sleep(http, cancel.clone()));
         speaks.notify_one();
     };
     let reason = tokio::select! {

@@ -65,7 +65,7 @@ pub const OAUTH_KEYS: [Known; 21] = [
 
 /// Every variable of the program, in the order of the documentation. `<NAME>` stands for what
 /// [`UpstreamName::variable`](super::UpstreamName::variable) makes of an upstream's name.
-pub const VARIABLES: [Known; 30] = [
+pub const VARIABLES: [Known; 31] = [
     known("PROXY_UPSTREAMS", &[]),
     known("PROXY_URL", &[]),
     known("PROXY_NAME", &[]),
@@ -81,6 +81,7 @@ pub const VARIABLES: [Known; 30] = [
     known("PROXY_CONNECT_TIMEOUT", &[]),
     known("PROXY_KEEP_ALIVE", &[]),
     known("PROXY_STARTUP_WAIT", &[]),
+    known("PROXY_CONNECT_WAIT", &[]),
     known("PROXY_MAX_MESSAGE_BYTES", &[]),
     known("PROXY_TOOL_NAME_LENGTH", &[]),
     known("PROXY_INPUT_WAIT", &[]),

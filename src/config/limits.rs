@@ -18,6 +18,11 @@ pub struct Limits {
     pub startup_wait: Duration,
     /// How long making a connection may take, TLS included (`PROXY_CONNECT_TIMEOUT`).
     pub connect_timeout: Duration,
+    /// How long a call waits for an upstream that is away (`PROXY_CONNECT_WAIT`), but no longer than
+    /// for its answer.
+    ///
+    /// A restart takes as long; the clients' 30 s for a call at their shortest are not over then.
+    pub connect_wait: Duration,
     /// The longest public tool name, in characters (`PROXY_TOOL_NAME_LENGTH`).
     ///
     /// Model APIs take 64 of them; longer names are shortened, reversibly.
@@ -68,6 +73,7 @@ impl Default for Limits {
             message_bytes: 256 << 20,
             startup_wait: Duration::from_secs(5),
             connect_timeout: DEFAULT_CONNECT_TIMEOUT,
+            connect_wait: Duration::from_secs(25),
             tool_name_length: 64,
             input_wait: Duration::from_secs(600),
             parked_calls: 256,
@@ -87,6 +93,7 @@ impl Limits {
         let mut time = |name| variable(environment, name, value::duration, problems);
         let startup_wait = time("PROXY_STARTUP_WAIT");
         let input_wait = time("PROXY_INPUT_WAIT");
+        let connect_wait = time("PROXY_CONNECT_WAIT");
         let remember = variable(environment, "PROXY_REMEMBER", value::switch, problems);
         let connect = connect_timeout(environment, problems);
         let mut size = |name, min| {
@@ -102,6 +109,7 @@ impl Limits {
             message_bytes: bytes.unwrap_or(default.message_bytes),
             startup_wait: startup_wait.unwrap_or(default.startup_wait),
             connect_timeout: connect.unwrap_or(default.connect_timeout),
+            connect_wait: connect_wait.unwrap_or(default.connect_wait),
             tool_name_length: length.unwrap_or(default.tool_name_length),
             input_wait: input_wait.unwrap_or(default.input_wait),
             parked_calls: size("PROXY_PARKED_CALLS", 1).unwrap_or(default.parked_calls),

@@ -12,6 +12,7 @@ use url::Url;
 
 use super::chain;
 use super::making::Noting;
+use super::wake::Wake;
 use crate::config::is_loopback;
 
 /// How long making a connection may take, TLS included, where nobody says.
@@ -44,6 +45,7 @@ const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(20);
 pub struct Clients {
     loopback: CurrentClient,
     network: CurrentClient,
+    pub(super) wake: Wake,
 }
 
 impl Default for Clients {
@@ -67,6 +69,7 @@ impl Clients {
         Self {
             loopback: client(true),
             network: client(false),
+            wake: Wake::default(),
         }
     }
 

@@ -1,10 +1,13 @@
-//! HTTP to other machines: who makes the connections, and how its errors read.
+//! HTTP to other machines: who makes the connections, what becomes of them while this one sleeps, and how
+//! its errors read.
 
 mod clients;
 mod making;
+mod wake;
 
 pub use clients::{Clients, CurrentClient};
 pub(crate) use making::Making;
+pub use wake::watch_sleep;
 
 use std::error::Error;
 

@@ -119,7 +119,7 @@ impl Router {
         mut parked: Parked,
     ) -> Answer {
         if let Some(way) = &mut parked.way {
-            way.turn = None;
+            way.admitted = None;
         }
         // Random enough that nobody guesses the handle of another's call.
         let random = oauth2::CsrfToken::new_random().into_secret();

@@ -61,6 +61,12 @@ impl Router {
             });
         }
         self.part_with(missing(&old, &now), &now);
+        // Whoever has changed the file may have mended what kept them away.
+        let kept = now
+            .iter()
+            .filter(|it| !fresh.iter().any(|fresh| fresh.id() == it.id()));
+        kept.filter(|kept| kept.ready().is_none())
+            .for_each(Upstream::try_anew);
     }
 
     /// Ends these once nobody uses them.

@@ -11,7 +11,7 @@ use super::inflight::{Key, is_same};
 use super::relay::Lost;
 use super::relayed::Relayed;
 use crate::upstream::{
-    Call, Caller, Exchange, Live, Pulse, TransportError, Turn, Upstream, UpstreamId, Wanted,
+    Admitted, Call, Caller, Exchange, Live, Pulse, TransportError, Upstream, UpstreamId, Wanted,
 };
 use crate::wire::{Era, Kind, Line, Message};
 
@@ -30,7 +30,7 @@ pub(super) struct UnderWay {
     /// That its client hears the upstream's logs as long as it runs.
     pub(super) logs: Option<Wanted>,
     /// That it runs, of the calls that may at a time. One that waits for a person does not count.
-    pub(super) turn: Option<Turn>,
+    pub(super) admitted: Option<Admitted>,
     /// By what it shows life.
     pub(super) pulse: Pulse,
     /// Whether the client has heard something of it.
@@ -52,7 +52,7 @@ impl UnderWay {
             caller,
             live,
             logs,
-            turn,
+            admitted,
             pulse,
         } = sent;
         Self {
@@ -62,7 +62,7 @@ impl UnderWay {
             caller,
             live,
             logs,
-            turn,
+            admitted,
             pulse,
             upstream: upstream.id(),
             heard: false,

@@ -1,40 +1,31 @@
 //! Sending a request to an upstream, whatever state its connection is in.
 
-use std::sync::Arc;
-use std::time::Duration;
+mod turn;
 
-use tokio::time::timeout;
+use std::sync::Arc;
+
 use tracing::debug;
 
+use super::admission::Admitted;
 use super::callers::Caller;
 use super::error::{TransportError, UpstreamError};
 use super::exchange::Exchange;
-use super::handle::{State, Upstream};
+use super::handle::Upstream;
 use super::identity::Identity;
 use super::live::Live;
 use super::logs::Wanted;
 use super::opening::Opening;
 use super::pulse::Pulse;
 use super::request::{Asking, Request};
-use super::turns::Turn;
 use crate::net::Making;
-use crate::oauth::SignInError;
 use crate::wire::Level;
-
-/// How long a call waits for an upstream that is not connected.
-const READY_TIMEOUT: Duration = Duration::from_secs(25);
-
-/// How long a call waits for a person who is signing in; the login goes on after that.
-const LOGIN_TIMEOUT: Duration = Duration::from_secs(25);
-
-/// How many logins one call waits for: one to be let in, and some for more scopes.
-const MAX_LOGINS: u32 = 3;
+pub(super) use turn::Turn;
 
 impl Upstream {
     /// Sends the request that `build` makes for the connection as it is, on behalf of the client
-    /// of this identity, which wants its logs from `level` on. A session that turns out
-    /// to be gone is renewed, a login that a person is at is waited for, and the request, which
-    /// the upstream refused, is sent once more.
+    /// of this identity, which wants its logs from `level` on. An upstream that is away is waited for, and a
+    /// login that a person is at. A request that the upstream refused, since its session is gone,
+    /// it is busy, or it is another server by now, is sent once more when that is over.
     ///
     /// # Errors
     /// [`UpstreamError`]; its [`outcome`](TransportError::outcome) says whether the request may have run.
@@ -45,55 +36,54 @@ impl Upstream {
         level: Option<Level>,
         build: impl Fn(&Arc<Live>) -> Request,
     ) -> Result<Call, UpstreamError> {
-        let turn = self.shared.turns.take().await;
-        let turn = turn.map_err(|cause| self.error(method, cause))?;
+        let admitted = self.shared.admission.admit().await;
+        let admitted = admitted.map_err(|cause| self.error(method, cause))?;
         let mut side;
-        let mut session = self;
-        let (mut after, mut gone, mut logins) = (0, 0, 0);
+        let (mut session, mut turn) = (self, Turn::new(self));
         loop {
-            let (cause, generation) = match session.live_after(after).await {
-                Err(cause) => (cause, None),
-                Ok(live) if !live.serves(identity) && session.will_serve(identity) => {
+            let live = match session.live_for(&mut turn).await {
+                Err(cause) if cause.is_login_under_way() => {
+                    match Box::pin(turn.wait_for_login(self, cause)).await {
+                        Ok(()) => continue,
+                        Err(cause) => return Err(self.error(method, cause)),
+                    }
+                }
+                Err(cause) => return Err(self.error(method, cause)),
+                Ok(live) => live,
+            };
+            if !live.serves(identity) {
+                if session.will_serve(identity) {
                     // It is about to be replaced by one that does.
-                    after = live.generation;
+                    turn.after(live.generation);
                     continue;
                 }
-                Ok(live) if !session.shared.is_side && !live.serves(identity) => {
+                if !session.shared.is_side {
                     side = self.side_session(identity);
                     session = &side;
-                    (after, gone) = (0, 0);
+                    turn.begins_anew();
                     continue;
                 }
-                Ok(live) => {
-                    live.hear_first(identity).await;
-                    let logs = session.log(&live, level).await;
-                    match live.begin(build(&live)).await {
-                        Ok(call) => {
-                            let turn = Some(turn);
-                            return Ok(Call { logs, turn, ..call });
-                        }
-                        Err(cause) => (cause, Some(live.generation)),
-                    }
+            }
+            live.hear_first(identity).await;
+            let logs = session.log(&live, level).await;
+            let sent = live.begin(build(&live)).await;
+            let sent = match sent {
+                Ok(call) if call.exchange.hint().is_none() => {
+                    let admitted = Some(admitted);
+                    return Ok(Call {
+                        logs,
+                        admitted,
+                        ..call
+                    });
                 }
+                sent => sent,
             };
-            match (&cause, generation) {
-                (TransportError::SessionExpired, Some(generation)) if gone == 0 => {
-                    debug!("the session is gone; asking for a new one");
-                    (after, gone) = (generation, generation);
-                    session.shared.expired.send_replace(gone);
-                }
-                (TransportError::SignIn(error), _)
-                    if error.is_under_way() && logins < MAX_LOGINS =>
-                {
-                    match Box::pin(self.login_over()).await {
-                        Some(Ok(())) => logins += 1,
-                        Some(Err(error)) => {
-                            return Err(self.error(method, TransportError::SignIn(error)));
-                        }
-                        None => return Err(self.error(method, cause)),
-                    }
-                }
-                _ => return Err(self.error(method, cause)),
+            drop(logs);
+            // Boxed: it is large, and hardly ever needed.
+            if let Some(sent) = Box::pin(turn.take_refusal(session, live, sent)).await {
+                let sent = sent.map_err(|cause| self.error(method, cause))?;
+                let admitted = Some(admitted);
+                return Ok(Call { admitted, ..sent });
             }
         }
     }
@@ -102,59 +92,13 @@ impl Upstream {
         self.shared.identity.borrow().shares_session(identity)
     }
 
-    /// Waits a while for the person who is about to sign in, and says what came of it, if anything did.
-    async fn login_over(&self) -> Option<Result<(), SignInError>> {
-        let authorizer = self.shared.authorizer.as_ref()?;
-        timeout(LOGIN_TIMEOUT, authorizer.login_over()).await.ok()
-    }
-
     /// The connection; waits for it as a call does.
     ///
     /// # Errors
     /// [`UpstreamError`], when there is none in time.
     pub async fn connected(&self, method: &str) -> Result<Arc<Live>, UpstreamError> {
-        let live = self.live_after(0).await;
+        let live = self.live_for(&mut Turn::new(self)).await;
         live.map_err(|cause| self.error(method, cause))
-    }
-
-    /// The first connection after the one of this generation; waits while one is being made, and has
-    /// one made if it is down.
-    pub(super) async fn live_after(&self, generation: u64) -> Result<Arc<Live>, TransportError> {
-        match self.ready().filter(|live| live.generation > generation) {
-            Some(live) => Ok(live),
-            // Boxed: it is large, and on the path of every call.
-            None => Box::pin(self.wait_for_live(generation)).await,
-        }
-    }
-
-    async fn wait_for_live(&self, generation: u64) -> Result<Arc<Live>, TransportError> {
-        let mut state = self.shared.state.subscribe();
-        let seen = match &*state.borrow() {
-            State::Ready(live) if live.generation > generation => return Ok(live.clone()),
-            State::Down {
-                cause: TransportError::ShuttingDown,
-                ..
-            } => return Err(TransportError::ShuttingDown),
-            State::Down { attempt, .. } => *attempt,
-            _ => 0,
-        };
-        if seen > 0 {
-            self.shared.wake.notify_one();
-        }
-        let ready = state.wait_for(|state| match state {
-            State::Ready(live) => live.generation > generation,
-            State::Down { attempt, .. } => *attempt > seen,
-            State::Idle | State::Connecting { .. } => false,
-        });
-        match timeout(READY_TIMEOUT, ready).await {
-            Err(_) => Err(TransportError::NotReady(READY_TIMEOUT)),
-            Ok(Err(_)) => Err(TransportError::ShuttingDown),
-            Ok(Ok(state)) => match &*state {
-                State::Ready(live) => Ok(live.clone()),
-                State::Down { cause, .. } => Err(cause.clone()),
-                State::Idle | State::Connecting { .. } => Err(TransportError::ShuttingDown),
-            },
-        }
     }
 }
 
@@ -186,11 +130,11 @@ impl Live {
         if asking == Asking::Never {
             let exchange = live.transport.send(&request).await?;
             return Ok(Call {
-                exchange,
+                exchange: exchange.proving(&self.proven),
                 caller,
                 live,
                 logs: None,
-                turn: None,
+                admitted: None,
                 pulse,
             });
         }
@@ -216,11 +160,11 @@ impl Live {
             }
         };
         Ok(Call {
-            exchange,
+            exchange: exchange.proving(&self.proven),
             caller,
             live: self.clone(),
             logs: None,
-            turn: None,
+            admitted: None,
             pulse,
         })
     }
@@ -245,7 +189,7 @@ pub struct Call {
     /// That its logs are wanted, where the upstream has to be told.
     pub logs: Option<Wanted>,
     /// That it runs, of the calls that may at a time.
-    pub turn: Option<Turn>,
+    pub admitted: Option<Admitted>,
     /// Its signs of life.
     pub pulse: Pulse,
 }

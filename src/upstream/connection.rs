@@ -1,103 +1,190 @@
 //! The task that keeps one upstream connected.
 //!
-//! It makes the connection, keeps the listing fresh (and `compare`s it with what a client has), hears what
-//! the upstream says on its own (`listen`), keeps it subscribed to what is wanted (`subscribe`), tells it how
-//! much to log (`level`), and begins again when any of these ends. Requests go past it, on [`Live`].
+//! It makes the connection, keeps it (`keep`), hears what the upstream says on its own (`listen`), keeps it
+//! subscribed to what is wanted (`subscribe`), tells it how much to log (`level`), looks after it when
+//! there is doubt (`check`), `compare`s what it lists with what a client has, and begins again when any of these ends: after a pause (`backoff`), as
+//! long as attempts are left (`brake`). Requests go past it: each is an HTTP exchange of its own on
+//! the [`Live`] connection that the task published.
 
+mod backoff;
+mod brake;
+mod check;
 mod compare;
+mod keep;
 mod level;
 mod listen;
+mod pause;
 mod subscribe;
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
 use super::error::TransportError;
 use super::events::Events;
-use super::handle::{Shared, State};
+use super::handle::{Down, Shared, State};
 use super::handshake::{Connected, Handshake};
 use super::identity::Identity;
-use super::listing::Listing;
 use super::live::Live;
 use super::transport::http::Http;
-use super::transport::http_sse::HttpSseStream;
-use crate::oauth::{Authorizer, Mark};
-
-/// The pauses between attempts: doubling from the first to the last, each varied by a fifth.
-const FIRST_DELAY: Duration = Duration::from_secs(1);
-const LAST_DELAY: Duration = Duration::from_secs(300);
+pub(super) use backoff::FIRST_DELAY;
+use backoff::{Backoff, Pause};
+pub(super) use brake::Brake;
+pub(super) use check::Checks;
+use keep::Ended;
 
 pub(super) struct Connection {
     pub(super) shared: Arc<Shared>,
     pub(super) events: Arc<dyn Events>,
+    /// Where it puts what need not be waited for.
+    pub(super) tasks: TaskTracker,
+}
+
+/// What the task remembers from one attempt to the next.
+#[derive(Default)]
+struct Course {
+    backoff: Backoff,
+    /// Whether it was told that there is no connection.
+    is_told: bool,
+    /// Why a person is needed, as it was told last.
+    known: Option<String>,
+    /// Why there is no connection now.
+    cause: Option<TransportError>,
+    /// The connection that was lost, which may have a session still.
+    old: Option<Arc<Live>>,
 }
 
 impl Connection {
     pub(super) async fn run(self, cancel: CancellationToken) {
-        let mut backoff = Backoff::default();
-        // Why a person is needed, as it was told last.
-        let mut known = None;
-        let authorizer = self.shared.authorizer.as_ref();
+        let (mut course, brake) = (Course::default(), &self.shared.brake);
+        let mut woken = self.shared.clients.woken();
+        // The first attempt is there for every session.
+        brake.take();
         for attempt in 1.. {
-            let mark = authorizer.map(|authorizer| authorizer.mark());
+            let mark = self.shared.authorizer.as_ref().map(|it| it.mark());
             let identity = self.shared.identity.borrow().clone();
-            self.publish(State::Connecting { alive: false });
+            self.publish(State::Connecting {
+                alive: false,
+                after: course.cause.clone(),
+            });
+            self.let_go_of_old(&mut course, &cancel);
+            woken.mark_unchanged();
             let made = tokio::select! {
                 () = cancel.cancelled() => break,
-                made = self.connect(&identity, attempt) => made,
+                // What it has sent so far may never be answered.
+                _ = woken.changed() => {
+                    course.backoff = Backoff::default();
+                    brake.give_back();
+                    continue;
+                }
+                made = self.connect(&identity, attempt, course.cause.as_ref()) => made,
             };
-            // One that fails at its listing was never up, and is not tried without a pause.
-            let listed = *self.shared.listed.borrow();
-            let (cause, was_up) = match made {
-                Ok((live, stream)) => match self.keep(live, stream, &cancel).await {
-                    Some(cause) => (cause, *self.shared.listed.borrow() > listed),
-                    None => break,
-                },
-                Err(cause) => (cause, false),
+            let ended = match made {
+                Ok((live, stream)) => {
+                    self.let_go(course.old.take(), &cancel);
+                    let live = Arc::new(live);
+                    let Some(ended) = self.keep(&live, stream, &cancel).await else {
+                        break;
+                    };
+                    course.old = (!ended.is_expired()).then_some(live);
+                    ended
+                }
+                Err(cause) => Ended::never_up(cause),
             };
-            if self.is_superseded(&identity) && matches!(cause, TransportError::SessionExpired) {
+            if ended.is_expired() && self.is_superseded(&identity) {
                 debug!("opening a session for what the client declares now");
-                continue;
-            }
-            if was_up {
-                backoff = Backoff::default();
-                if matches!(cause, TransportError::SessionExpired) {
-                    info!("session expired; opening a new one");
+                brake.give_one_back();
+                if brake.take() {
                     continue;
                 }
             }
-            let delay = backoff.next(&cause);
-            // Where a person has to go was told by the login.
-            let told = matches!(&cause, TransportError::SignIn(error) if error.url().is_some());
-            let reason = cause.needs_a_person().then(|| cause.to_string());
-            let is_news = reason.is_some() && reason != known;
-            known = reason;
-            match !told && (was_up || is_news || backoff.failures == 1) {
-                true => warn!(error = %cause, retry_in = ?delay, "not connected"),
-                false => debug!(error = %cause, retry_in = ?delay, "still not connected"),
-            }
-            if told {
-                // What goes wrong once somebody has signed in is news.
-                backoff = Backoff::default();
-            }
-            self.publish(State::Down { cause, attempt });
-            tokio::select! {
-                () = cancel.cancelled() => break,
-                () = self.shared.wake.notified() => {}
-                () = changed(authorizer, mark) => {}
-                () = sleep(delay) => {}
+            let Some(down) = self.take_stock(&mut course, ended, attempt) else {
+                continue;
+            };
+            if !self.pause(&down, mark, &mut course, &cancel).await {
+                break;
             }
         }
+        self.let_go(course.old.take(), &cancel);
         // Nobody is to wait for another connection. Who watches all upstreams ends by itself.
-        self.shared.state.send_replace(State::Down {
+        self.shared.state.send_replace(State::Down(Down {
             cause: TransportError::ShuttingDown,
             attempt: u64::MAX,
-        });
+            due: Instant::now(),
+            on_demand: Instant::now(),
+        }));
+    }
+
+    /// Decides what follows: another attempt at once, which is `None`, or a pause.
+    fn take_stock(&self, course: &mut Course, ended: Ended, attempt: u64) -> Option<Down> {
+        let Ended {
+            cause,
+            was_up,
+            has_held,
+        } = ended;
+        course.cause = Some(cause.clone());
+        if has_held {
+            course.backoff = Backoff::default();
+            self.shared.brake.give_back();
+        }
+        course.is_told &= !was_up;
+        let is_first = was_up && course.backoff.failures == 0;
+        // Somebody has just found out, and it may be back already.
+        let is_found = matches!(
+            cause,
+            TransportError::SessionExpired | TransportError::Connect(_)
+        );
+        let mut next = course.backoff;
+        let Pause { whole, short } = next.pause(&cause);
+        if !(has_held && is_found) {
+            course.backoff = next;
+        }
+        if is_first && is_found && self.shared.brake.take() {
+            match cause {
+                TransportError::SessionExpired => info!("session expired; opening a new one"),
+                _ => info!(error = %cause, "connection lost; connecting again"),
+            }
+            return None;
+        }
+        let now = Instant::now();
+        let down = Down {
+            cause,
+            attempt,
+            due: now + whole,
+            on_demand: if is_first { now } else { now + short },
+        };
+        self.report(course, &down, whole);
+        Some(down)
+    }
+
+    /// Tells a person, once.
+    fn report(&self, course: &mut Course, down: &Down, whole: Duration) {
+        let cause = &down.cause;
+        // Where a person has to go was told by the login.
+        let told = matches!(cause, TransportError::SignIn(error) if error.url().is_some());
+        let reason = cause.needs_a_person().then(|| cause.to_string());
+        let is_news = reason.is_some() && reason != course.known;
+        course.known = reason;
+        let delay = whole.max(self.shared.brake.due() - Instant::now());
+        match !told && (is_news || !std::mem::replace(&mut course.is_told, true)) {
+            true => warn!(error = %cause, retry_in = ?delay, "not connected"),
+            false => debug!(error = %cause, retry_in = ?delay, "still not connected"),
+        }
+        if told {
+            // What goes wrong once somebody has signed in is news.
+            (course.backoff, course.is_told) = (Backoff::default(), false);
+        }
+    }
+
+    /// Ends the session of the connection before, if its server can be reached to hear of it.
+    fn let_go_of_old(&self, course: &mut Course, cancel: &CancellationToken) {
+        if !matches!(course.cause, Some(TransportError::Connect(_))) {
+            self.let_go(course.old.take(), cancel);
+        }
     }
 
     fn publish(&self, state: State) {
@@ -110,173 +197,46 @@ impl Connection {
         !identity.shares_session(&self.shared.identity.borrow())
     }
 
-    /// Waits until the client declares something else, and closes the session that was for the other.
-    async fn superseded(&self, live: &Live) {
-        let mut identity = self.shared.identity.subscribe();
-        let is_other = |identity: &Arc<Identity>| !live.identity.shares_session(identity);
-        // Fails never: the sender lives as long as we do.
-        let waited = identity.wait_for(is_other).await.map(drop);
-        if waited.is_ok() {
-            live.transport.close().await;
-        }
-    }
-
     async fn connect(
         &self,
         identity: &Arc<Identity>,
         generation: u64,
+        after: Option<&TransportError>,
     ) -> Result<Connected, TransportError> {
-        let config = &self.shared.config;
-        let client = self.shared.clients.current(config.url.as_url());
-        let alive = || self.publish(State::Connecting { alive: true });
-        let handshake = Handshake {
-            choice: config.transport,
+        let alive = || {
+            self.publish(State::Connecting {
+                alive: true,
+                after: after.cloned(),
+            });
+        };
+        let handshake = self.handshake(identity, generation, &alive);
+        handshake.connect(self.http().await?).await
+    }
+
+    /// Whether the server that answers now is a modern one.
+    async fn is_modern(&self, live: &Live) -> Result<bool, TransportError> {
+        let handshake = self.handshake(&live.identity, live.generation, &|| {});
+        handshake.is_modern(self.http().await?()).await
+    }
+
+    fn handshake<'a>(
+        &self,
+        identity: &'a Arc<Identity>,
+        generation: u64,
+        alive: &'a (dyn Fn() + Sync),
+    ) -> Handshake<'a> {
+        Handshake {
+            choice: self.shared.config.transport,
             identity,
             generation,
-            alive: &alive,
-        };
-        handshake
-            .connect(|| Http::new(client.clone(), &self.shared))
-            .await
-    }
-
-    /// Keeps a connection until it is lost, and says why; `None` when it was cancelled.
-    async fn keep(
-        &self,
-        live: Live,
-        stream: Option<HttpSseStream>,
-        cancel: &CancellationToken,
-    ) -> Option<TransportError> {
-        let live = Arc::new(live);
-        self.shared.wanted.begin(live.generation);
-        self.shared.memory.met(&live);
-        self.publish(State::Ready(live.clone()));
-        let mut expired = self.shared.expired.subscribe();
-        let ended = tokio::select! {
-            biased;
-            () = cancel.cancelled() => None,
-            cause = self.keep_level(&live) => Some(cause),
-            Err(cause) = self.keep_listed(&live) => Some(cause),
-            cause = self.listen(&live, stream) => Some(cause),
-            cause = self.keep_subscribed(&live) => Some(cause),
-            cause = self.compare(&live) => Some(cause),
-            _ = expired.wait_for(|generation| *generation == live.generation) => {
-                Some(TransportError::SessionExpired)
-            }
-            () = self.superseded(&live) => Some(TransportError::SessionExpired),
-        };
-        self.shared.wanted.begin(0);
-        self.events.ended(&live);
-        if !matches!(ended, Some(TransportError::SessionExpired)) {
-            live.transport.close().await;
-        }
-        ended
-    }
-
-    /// Reads the listing now and whenever it is asked for. A side session needs none.
-    async fn keep_listed(&self, live: &Live) -> Result<Infallible, TransportError> {
-        if self.shared.is_side {
-            debug!(version = live.version, "connected");
-            self.shared.listed.send_modify(|times| *times += 1);
-            return std::future::pending().await;
-        }
-        let listing = Listing::fetch(live).await?;
-        info!(
-            era = live.era.as_str(),
-            version = live.version,
-            tools = listing.tools.len(),
-            "connected"
-        );
-        self.publish_listing(listing);
-        let mut backoff = Backoff::default();
-        loop {
-            if backoff.failures == 0 {
-                self.shared.relist.notified().await;
-            }
-            match Listing::fetch(live).await {
-                Ok(listing) => {
-                    debug!(tools = listing.tools.len(), "listed again");
-                    self.publish_listing(listing);
-                    backoff = Backoff::default();
-                }
-                Err(error @ TransportError::SessionExpired) => return Err(error),
-                Err(error) => {
-                    let delay = backoff.next(&error);
-                    match backoff.failures {
-                        1 => warn!(%error, retry_in = ?delay, "listing failed; the last one stays"),
-                        _ => debug!(%error, retry_in = ?delay, "listing failed again"),
-                    }
-                    tokio::select! {
-                        () = self.shared.relist.notified() => {}
-                        () = sleep(delay) => {}
-                    }
-                }
-            }
+            alive,
         }
     }
 
-    fn publish_listing(&self, listing: Listing) {
-        self.shared.listing.send_if_modified(|current| {
-            let same = current.as_deref() == Some(&listing);
-            if !same {
-                *current = Some(Arc::new(listing));
-            }
-            !same
-        });
-        self.shared.memory.listed();
-        self.shared.listed.send_modify(|times| *times += 1);
-        self.shared.changed.notify_one();
-    }
-}
-
-/// Waits until there are other tokens than at `mark`, if there ever will be.
-async fn changed(authorizer: Option<&Arc<Authorizer>>, mark: Option<Mark>) {
-    match (authorizer, mark) {
-        (Some(authorizer), Some(mark)) => authorizer.tokens_changed(&mark).await,
-        _ => std::future::pending().await,
-    }
-}
-
-/// How long to wait before the next attempt.
-#[derive(Debug, Default)]
-struct Backoff {
-    failures: u32,
-}
-
-impl Backoff {
-    fn next(&mut self, cause: &TransportError) -> Duration {
-        let doubled = FIRST_DELAY.saturating_mul(1 << self.failures.min(16));
-        self.failures += 1;
-        let delay = if cause.needs_a_person() {
-            LAST_DELAY
-        } else {
-            doubled.min(LAST_DELAY)
-        };
-        let varied = delay.mul_f64(0.8 + 0.4 * fastrand::f64());
-        // Whole milliseconds, as they are logged.
-        Duration::from_millis(varied.as_millis() as u64)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_grow_to_minutes_and_are_varied() {
-        let mut backoff = Backoff::default();
-        let pauses: Vec<_> = (0..12)
-            .map(|_| backoff.next(&TransportError::StreamEnded))
-            .collect();
-        assert!(pauses[0] <= Duration::from_millis(1200), "{pauses:?}");
-        assert!(pauses[11] >= Duration::from_secs(240), "{pauses:?}");
-        assert!(
-            pauses
-                .iter()
-                .all(|pause| *pause <= Duration::from_secs(360)),
-            "{pauses:?}"
-        );
-        let parked = Backoff::default().next(&TransportError::LoginRequired);
-        assert!(parked >= Duration::from_secs(240), "{parked:?}");
+    /// What makes requests to the upstream as it is configured.
+    async fn http(&self) -> Result<impl Fn() -> Http, TransportError> {
+        let url = self.shared.config.url.as_url();
+        let client = self.shared.clients.current(url);
+        Ok(move || Http::new(client.clone(), &self.shared))
     }
 }

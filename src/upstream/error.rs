@@ -1,18 +1,19 @@
 //! What can go wrong with an upstream, and what the caller may conclude from it.
 
 pub mod code;
+mod reported;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
-use serde_json::{Value, json};
 
 use super::pulse::MIN_PACE;
-use crate::config::UpstreamName;
 use crate::net::chain;
 use crate::oauth::SignInError;
+pub use reported::UpstreamError;
 
 /// Whether a request that failed may have had an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,8 +64,9 @@ pub enum TransportError {
         status: StatusCode,
         /// The start of the body, or what to do, with the punctuation before it.
         detail: String,
-        /// Whether it said by `Retry-After` that it did not take the request up.
-        refused: bool,
+        /// When to ask again, if it said by `Retry-After` that it did not take the request up
+        /// (429 and 503, RFC 6585 § 4 and RFC 9110 § 15.6.4).
+        retry_after: Option<Duration>,
     },
     /// 401: it wants credentials, or refuses those that were sent.
     #[error("it asks for credentials (HTTP 401); put a token into its `headers`")]
@@ -128,6 +130,14 @@ pub enum TransportError {
     /// It never took up the connection in the time that a caller can wait.
     #[error("not connected within {} s", .0.as_secs_f64())]
     NotReady(Duration),
+    /// There is no connection to send it on.
+    #[error("{cause} ({})", Next(*.next))]
+    Away {
+        /// Why the last attempt to make one failed.
+        cause: Box<TransportError>,
+        /// In how long the next one can be made; `None` while one is under way.
+        next: Option<Duration>,
+    },
     /// The configuration has changed, and names it no more.
     #[error("it is no longer configured")]
     Removed,
@@ -142,7 +152,16 @@ impl TransportError {
         Self::Status {
             status,
             detail,
-            refused: false,
+            retry_after: None,
+        }
+    }
+
+    /// It was asked something of our own, and wants to be asked after this time.
+    pub(crate) fn busy(wait: Duration) -> Self {
+        Self::Status {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            detail: format!("; try again in {} s", whole_seconds(wait)),
+            retry_after: Some(wait),
         }
     }
 
@@ -183,14 +202,17 @@ impl TransportError {
             | Self::Redirect(_)
             | Self::HeaderMismatch
             | Self::Handshake(_)
-            | Self::Busy { .. }
             | Self::NotReady(_)
+            | Self::Away { .. }
             | Self::Silent(_)
+            | Self::Busy { .. }
             | Self::Removed
             | Self::ShuttingDown => Outcome::NotRun,
             Self::Status {
-                status, refused, ..
-            } if *refused || status.is_client_error() => Outcome::NotRun,
+                status,
+                retry_after,
+                ..
+            } if retry_after.is_some() || status.is_client_error() => Outcome::NotRun,
             _ => Outcome::Unknown,
         }
     }
@@ -223,9 +245,10 @@ impl TransportError {
             | Self::Handshake(_)
             | Self::Busy { .. }
             | Self::NotReady(_) => true,
-            Self::Status {
-                status, refused, ..
-            } => *refused || status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
+            Self::Status { status, .. } => {
+                status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
+            }
+            Self::Away { cause, .. } => cause.may_pass(),
             Self::SignIn(error) => error.is_transient(),
             _ => false,
         }
@@ -237,8 +260,35 @@ impl TransportError {
         match self {
             Self::LoginRequired | Self::Redirect(_) | Self::Certificate(_) => true,
             Self::SignIn(error) => !error.is_transient(),
+            Self::Away { cause, .. } => cause.needs_a_person(),
             _ => false,
         }
+    }
+
+    /// Whether a person is about to sign in.
+    pub(crate) fn is_login_under_way(&self) -> bool {
+        matches!(self, Self::SignIn(error) if error.is_under_way())
+    }
+
+    /// How long the server wants to be left alone.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// The same for a request that was not sent, since this keeps a connection from being made.
+    /// `next`: in how long the next attempt can be made; `None` while one is under way.
+    #[must_use]
+    pub(crate) fn away(self, next: Option<Duration>) -> Self {
+        // What a person has to do says all, and comes to nothing by itself.
+        if self.needs_a_person() || matches!(self, Self::ShuttingDown | Self::Away { .. }) {
+            return self;
+        }
+        let cause = Box::new(self);
+        Self::Away { cause, next }
     }
 
     fn code(&self) -> i64 {
@@ -249,6 +299,8 @@ impl TransportError {
             | Self::Silent(_)
             | Self::Removed
             | Self::ShuttingDown => code::UNAVAILABLE,
+            Self::Away { cause, .. } if cause.may_pass() => code::UNAVAILABLE,
+            Self::Away { cause, .. } => cause.code(),
             Self::SignIn(error) if error.is_transient() => code::UNAVAILABLE,
             Self::LoginRequired | Self::SignIn(_) => code::LOGIN_REQUIRED,
             Self::FirstByte(_) | Self::Timeout(_) | Self::Drip(_) => code::TIMEOUT,
@@ -263,57 +315,20 @@ impl TransportError {
     }
 }
 
-/// A request that failed, with whom it was meant for.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("`{upstream}` did not answer `{method}`: {cause}{}", self.warning())]
-pub struct UpstreamError {
-    /// The upstream's name.
-    pub upstream: UpstreamName,
-    /// The method of the request.
-    pub method: String,
-    /// What went wrong.
-    pub cause: TransportError,
+/// When the next attempt to connect is made.
+struct Next(Option<Duration>);
+
+impl fmt::Display for Next {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.map(whole_seconds) {
+            None => f.write_str("an attempt is under way"),
+            Some(seconds) => write!(f, "next attempt in {seconds} s"),
+        }
+    }
 }
 
-impl UpstreamError {
-    /// The JSON-RPC error code for it.
-    #[must_use]
-    pub fn code(&self) -> i64 {
-        self.cause.code()
-    }
-
-    /// The `data` member of the JSON-RPC error: `upstream`, `outcome`, `httpStatus` if there is one,
-    /// and `signInUrl` where a person has to sign in.
-    #[must_use]
-    pub fn data(&self) -> Value {
-        let outcome = match self.cause.outcome() {
-            Outcome::NotRun => "not run",
-            Outcome::Unknown => "unknown",
-        };
-        let mut data = json!({"upstream": self.upstream.as_str(), "outcome": outcome});
-        let status = match &self.cause {
-            TransportError::Status { status, .. } | TransportError::NoAnswer(status) => {
-                Some(status.as_u16())
-            }
-            TransportError::SignIn(error) if error.is_transient() => None,
-            TransportError::LoginRequired | TransportError::SignIn(_) => Some(401),
-            _ => None,
-        };
-        if let Some(status) = status {
-            data["httpStatus"] = status.into();
-        }
-        if let TransportError::SignIn(error) = &self.cause
-            && let Some(url) = error.url()
-        {
-            data["signInUrl"] = url.as_str().into();
-        }
-        data
-    }
-
-    fn warning(&self) -> &'static str {
-        match self.cause.outcome() {
-            Outcome::Unknown => " (it may have run: check before you send it again)",
-            Outcome::NotRun => "",
-        }
-    }
+/// A time to wait in whole seconds, none of them short.
+pub(super) fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs()
+        .saturating_add((wait.subsec_nanos() > 0).into())
 }

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -12,6 +13,7 @@ use super::error::TransportError;
 use super::opening::Opening;
 use super::transport::body::Body;
 use super::transport::events::{EventStream, Incoming, malformed, parse};
+use super::transport::hint::Hint;
 use super::transport::http_sse::SharedReply;
 use super::transport::streamable_http_legacy::StreamableHttpLegacy;
 use crate::wire::{Kind, Message};
@@ -28,6 +30,10 @@ const DEFAULT_RETRY: Duration = Duration::from_millis(1000);
 pub struct Exchange {
     id: u64,
     source: Source,
+    /// What the answer hints at, if it is a refusal.
+    hint: Option<Hint>,
+    /// Set when the response has come.
+    proves: Option<Arc<AtomicBool>>,
 }
 
 #[derive(Debug)]
@@ -54,24 +60,39 @@ struct Replies {
 
 impl Exchange {
     pub(crate) fn shared(id: u64, reply: SharedReply) -> Self {
-        Self {
-            id,
-            source: Source::Shared(reply),
-        }
+        Self::new(id, Source::Shared(reply))
     }
 
     pub(crate) fn opening(id: u64, opening: Opening) -> Self {
+        Self::new(id, Source::Opening(opening))
+    }
+
+    /// An answer that refuses the request, and what it hints at.
+    pub(crate) fn refused(id: u64, message: Message, hint: Option<Hint>) -> Self {
         Self {
-            id,
-            source: Source::Opening(opening),
+            hint,
+            ..Self::new(id, Source::Whole(Some(message)))
         }
     }
 
-    pub(crate) fn whole(id: u64, message: Message) -> Self {
+    fn new(id: u64, source: Source) -> Self {
         Self {
             id,
-            source: Source::Whole(Some(message)),
+            source,
+            hint: None,
+            proves: None,
         }
+    }
+
+    /// What its answer hints at, if that is a refusal.
+    pub(crate) fn hint(&self) -> Option<Hint> {
+        self.hint
+    }
+
+    /// The same, which sets `proven` when the response has come.
+    pub(crate) fn proving(self, proven: &Arc<AtomicBool>) -> Self {
+        let proves = Some(proven.clone());
+        Self { proves, ..self }
     }
 
     /// Takes the answer to a POST, whose status is a success.
@@ -89,10 +110,7 @@ impl Exchange {
                 session,
                 resumptions: 0,
             };
-            return Ok(Self {
-                id,
-                source: Source::Stream(Box::new(replies)),
-            });
+            return Ok(Self::new(id, Source::Stream(Box::new(replies))));
         }
         let bytes = body.whole().await?;
         if status == StatusCode::ACCEPTED || bytes.trim_ascii().is_empty() {
@@ -108,7 +126,7 @@ impl Exchange {
         } else {
             Source::Whole(Some(parse(bytes)?))
         };
-        Ok(Self { id, source })
+        Ok(Self::new(id, source))
     }
 
     /// The id of the request at the upstream.
@@ -143,6 +161,9 @@ impl Exchange {
                 Kind::Notification => return Ok(message),
                 Kind::Response => {
                     self.check_id(&message)?;
+                    if let Some(proven) = &self.proves {
+                        proven.store(true, Ordering::Relaxed);
+                    }
                     return Ok(message);
                 }
                 Kind::Request if self.can_answer() && message.method() != "ping" => {
@@ -158,6 +179,9 @@ impl Exchange {
     /// # Errors
     /// As [`Self::next`].
     pub async fn response(mut self) -> Result<Message, TransportError> {
+        if let Some(Hint::Later(wait)) = self.hint {
+            return Err(TransportError::busy(wait));
+        }
         loop {
             let message = self.next().await?;
             match message.kind() {

@@ -1,14 +1,17 @@
 //! The handle that the rest of the program has of an upstream.
 
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, info_span};
 
+use super::admission::Admission;
 use super::backlog::{Backlog, Intake};
-use super::connection::Connection;
+use super::connection::{Brake, Checks, Connection};
 use super::error::{TransportError, UpstreamError};
 use super::events::Events;
 use super::identity::Identity;
@@ -18,7 +21,6 @@ use super::logs::SessionLevel;
 use super::remembered::Memory;
 use super::roster::UpstreamId;
 use super::sessions::{Home, SideSession};
-use super::turns::Turns;
 use super::wanted::Wanted;
 use crate::config::{self, Limits};
 use crate::net::Clients;
@@ -33,16 +35,33 @@ pub(super) enum State {
     Connecting {
         /// Whether the server has said anything yet.
         alive: bool,
+        /// Why the attempt before failed, if it did.
+        after: Option<TransportError>,
     },
     /// Requests can be sent.
     Ready(Arc<Live>),
     /// The last attempt failed; another follows by itself.
-    Down {
-        /// Why.
-        cause: TransportError,
-        /// Which attempt it was.
-        attempt: u64,
-    },
+    Down(Down),
+}
+
+/// An attempt that failed, and when the next one is made.
+#[derive(Debug, Clone)]
+pub(super) struct Down {
+    /// Why.
+    pub(super) cause: TransportError,
+    /// Which attempt it was.
+    pub(super) attempt: u64,
+    /// When the next one is made by itself, brake aside.
+    pub(super) due: Instant,
+    /// When it is made at the earliest for a call that waits.
+    pub(super) on_demand: Instant,
+}
+
+/// A connection that is known to be gone.
+#[derive(Debug)]
+pub(super) struct Lost {
+    pub(super) generation: u64,
+    pub(super) cause: TransportError,
 }
 
 /// What bounds all upstreams alike. Cheap to clone.
@@ -84,7 +103,7 @@ pub(super) struct Shared {
     pub(super) bounds: Bounds,
     pub(super) intake: Arc<Intake>,
     /// How many calls run there, its side sessions included.
-    pub(super) turns: Arc<Turns>,
+    pub(super) admission: Arc<Admission>,
     pub(super) state: watch::Sender<State>,
     pub(super) listing: watch::Sender<Option<Arc<Listing>>>,
     /// What else is known of it, connected or not.
@@ -97,8 +116,14 @@ pub(super) struct Shared {
     pub(super) wake: Notify,
     /// Asks the task for a new listing.
     pub(super) relist: Notify,
-    /// The generation whose session is known to be gone.
-    pub(super) expired: watch::Sender<u64>,
+    /// Asks it for a connection as if none had ever failed.
+    pub(super) anew: Notify,
+    /// How many attempts are left, for all sessions.
+    pub(super) brake: Arc<Brake>,
+    /// The connection that was found to be gone last.
+    pub(super) lost: watch::Sender<Lost>,
+    /// What the task is asked to look at.
+    pub(super) checks: Checks,
     /// How much it is to log for the client's session: one for it and its side sessions.
     pub(super) level: Arc<SessionLevel>,
     /// Whom its connection speaks for.
@@ -127,8 +152,7 @@ impl Shared {
         Self {
             id,
             intake: Arc::new(Intake::new(bounds.backlog.clone())),
-            turns: Arc::new(Turns::new(running, bounds.limits.queued_calls)),
-            config,
+            admission: Arc::new(Admission::new(running, bounds.limits.queued_calls)),
             clients,
             authorizer,
             bounds,
@@ -139,14 +163,38 @@ impl Shared {
             changed,
             wake: Notify::new(),
             relist: Notify::new(),
-            expired: watch::Sender::new(0),
+            anew: Notify::new(),
+            brake: Arc::default(),
+            lost: watch::Sender::new(Lost {
+                generation: 0,
+                cause: TransportError::SessionExpired,
+            }),
+            checks: Checks::default(),
             level: Arc::default(),
             identity: watch::Sender::default(),
             home: OnceLock::new(),
             sides: Mutex::default(),
             is_side: false,
             wanted: Wanted::default(),
+            config,
         }
+    }
+
+    /// How long a call waits for a connection.
+    pub(super) fn connect_wait(&self) -> Duration {
+        self.bounds.limits.connect_wait.min(self.config.timeout)
+    }
+
+    /// Counts this connection as lost; the first to say so says why.
+    pub(super) fn lose(&self, generation: u64, cause: &TransportError) {
+        self.lost.send_if_modified(|lost| {
+            let is_news = lost.generation < generation;
+            if is_news {
+                let cause = cause.clone();
+                *lost = Lost { generation, cause };
+            }
+            is_news
+        });
     }
 }
 
@@ -192,6 +240,7 @@ impl Upstream {
         let connection = Connection {
             shared: self.shared.clone(),
             events: home.events.clone(),
+            tasks: home.tasks.clone(),
         };
         home.tasks.spawn(connection.run(cancel).instrument(span));
     }
@@ -269,11 +318,19 @@ impl Upstream {
     #[must_use]
     pub fn waits_for_a_person(&self) -> Option<String> {
         match &*self.shared.state.borrow() {
-            State::Down { cause, .. } if cause.needs_a_person() => {
+            State::Down(down) if down.cause.needs_a_person() => {
                 self.shared.wake.notify_one();
-                Some(cause.to_string())
+                Some(down.cause.to_string())
             }
             _ => None,
+        }
+    }
+
+    /// Has it tried at once if it is away, with all attempts back: something has changed for the better.
+    pub fn try_anew(&self) {
+        for session in self.sessions() {
+            session.shared.brake.give_back();
+            session.shared.anew.notify_one();
         }
     }
 
@@ -292,8 +349,7 @@ impl Upstream {
     /// The same where what an earlier process remembers of it counts for nothing.
     #[must_use]
     pub fn is_heard(&self) -> bool {
-        *self.shared.listed.borrow() > 0
-            || matches!(&*self.shared.state.borrow(), State::Down { .. })
+        *self.shared.listed.borrow() > 0 || matches!(&*self.shared.state.borrow(), State::Down(_))
     }
 
     /// Whether it has said anything since the last attempt began.
@@ -301,7 +357,7 @@ impl Upstream {
     pub fn is_alive(&self) -> bool {
         matches!(
             &*self.shared.state.borrow(),
-            State::Ready(_) | State::Connecting { alive: true }
+            State::Ready(_) | State::Connecting { alive: true, .. }
         )
     }
 

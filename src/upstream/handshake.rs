@@ -13,14 +13,15 @@ use super::identity::Identity;
 use super::live::{Live, ServerFacts};
 use super::request::{Request, next_id};
 use super::transport::Transport;
+use super::transport::hint::Hint;
 use super::transport::http::Http;
 use super::transport::http_sse::{HttpSse, HttpSseStream};
 use super::transport::streamable_http::{DISCOVER, StreamableHttp};
 use super::transport::streamable_http_legacy::StreamableHttpLegacy;
 use crate::config::TransportChoice;
 use crate::net::Making;
-use crate::wire::Era;
 use crate::wire::version::{LEGACY, MODERN};
+use crate::wire::{Era, Message};
 
 mod answer;
 
@@ -77,10 +78,41 @@ impl Handshake<'_> {
                 Ok((self.live(Era::Modern, MODERN, facts, transport), None))
             }
             Probe::Legacy => self.initialize(modern.into_http()).await,
+            Probe::Unclear => match self.initialize(modern.http()).await {
+                // It was away for the probe, and may be back.
+                Err(refusal) if Hint::of(&refusal) == Some(Hint::OtherEra) => {
+                    match self.discover(&modern).await {
+                        Ok(Probe::Modern(facts)) => {
+                            let transport = Transport::StreamableHttp(modern.into());
+                            Ok((self.live(Era::Modern, MODERN, facts, transport), None))
+                        }
+                        _ => Err(refusal),
+                    }
+                }
+                other => other,
+            },
         }
     }
 
-    async fn discover(&self, modern: &StreamableHttp) -> Result<Probe, TransportError> {
+    /// Whether a modern server answers.
+    ///
+    /// # Errors
+    /// [`TransportError`], when what happened is no server's answer, of whatever era.
+    pub(crate) async fn is_modern(&self, http: Http) -> Result<bool, TransportError> {
+        match self.versions(&StreamableHttp::new(http)).await {
+            Ok(answer) => Ok(matches!(read_probe(&answer), Ok(Probe::Modern(_)))),
+            Err(TransportError::Status { status, .. }) if status.is_client_error() => Ok(false),
+            Err(
+                TransportError::ContentType(_)
+                | TransportError::Malformed(_)
+                | TransportError::NoAnswer(_),
+            ) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks which revisions there are.
+    async fn versions(&self, modern: &StreamableHttp) -> Result<Message, TransportError> {
         let meta = format!("{{\"_meta\":{{{}}}}}", self.identity.meta_members());
         let params: Value = serde_json::from_str(&meta).unwrap_or_default();
         let ask = async || {
@@ -88,7 +120,7 @@ impl Handshake<'_> {
             modern.send(&request).await?.response().await
         };
         // Asked again within the same step, so that clients wait no longer.
-        let answer = step(async {
+        step(async {
             let answer = ask().await?;
             if !refuses_what_it_supports(&answer) {
                 return Ok(answer);
@@ -96,8 +128,12 @@ impl Handshake<'_> {
             (self.alive)();
             debug!("refused a revision that it supports; asking again");
             ask().await
-        });
-        match answer.await {
+        })
+        .await
+    }
+
+    async fn discover(&self, modern: &StreamableHttp) -> Result<Probe, TransportError> {
+        match self.versions(modern).await {
             Ok(answer) => {
                 (self.alive)();
                 read_probe(&answer)
@@ -111,12 +147,20 @@ impl Handshake<'_> {
                 (self.alive)();
                 Err(e)
             }
+            // It wants no other question for a while.
+            Err(e) if e.retry_after().is_some() => {
+                (self.alive)();
+                Err(e)
+            }
             Err(error) => {
                 if !matches!(error, TransportError::Silent(_)) {
                     (self.alive)();
                 }
                 debug!(%error, "no modern answer; trying `initialize`");
-                Ok(Probe::Legacy)
+                Ok(match error.may_pass() {
+                    true => Probe::Unclear,
+                    false => Probe::Legacy,
+                })
             }
         }
     }

@@ -1,12 +1,13 @@
 //! An upstream as the handshake found it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::Value;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::callers::Callers;
 use super::error::TransportError;
@@ -20,6 +21,10 @@ use crate::wire::{Era, Message};
 /// How long the first call waits for the standalone stream of its session, counted from the
 /// handshake: some servers answer the request for it only when they have something to say.
 const LISTEN_WAIT: Duration = Duration::from_secs(1);
+
+/// How long a connection must last to count as one that holds, if no call proves it: what accepts
+/// connections and dies of them, dies sooner.
+pub(super) const HELD: Duration = Duration::from_secs(30);
 
 /// What the upstream said of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -80,6 +85,8 @@ pub struct Live {
     /// Whether it can say something outside the answers to requests, or never will.
     listened: watch::Sender<bool>,
     begun: Instant,
+    /// Whether it has answered a call.
+    pub(super) proven: Arc<AtomicBool>,
     pub(crate) transport: Transport,
 }
 
@@ -101,8 +108,14 @@ impl Live {
             logs: Logs::default(),
             listened: watch::Sender::new(!matches!(transport, Transport::StreamableHttpLegacy(_))),
             begun: Instant::now(),
+            proven: Arc::default(),
             transport,
         }
+    }
+
+    /// Whether it has held: it has answered a call, or was there for a while.
+    pub(super) fn has_held(&self) -> bool {
+        self.proven.load(Ordering::Relaxed) || self.begun.elapsed() >= HELD
     }
 
     /// Its standalone stream is open, or it has none.

@@ -2,6 +2,7 @@
 //! speaks. Others hold an [`Upstream`] and send requests through it; they see one shape,
 //! an [`Exchange`], whatever the transport.
 
+mod admission;
 mod backlog;
 mod call;
 mod callers;
@@ -27,9 +28,10 @@ mod sessions;
 mod settled;
 mod tasks;
 mod transport;
-mod turns;
+mod waiting;
 mod wanted;
 
+pub use admission::Admitted;
 pub use backlog::Backlog;
 pub use call::Call;
 pub use callers::{Caller, Callers};
@@ -49,5 +51,4 @@ pub use roster::{Roster, Snapshot, UpstreamId};
 pub use settled::Failure;
 pub use tasks::TASKS_EXTENSION;
 pub use transport::answer_to;
-pub use turns::Turn;
 pub use wanted::{Mark, Wishes};

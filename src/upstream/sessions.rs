@@ -107,8 +107,9 @@ impl Upstream {
         );
         shared.is_side = true;
         shared.intake = main.intake.clone();
-        shared.turns = main.turns.clone();
+        shared.admission = main.admission.clone();
         shared.level = main.level.clone();
+        shared.brake = main.brake.clone();
         let upstream = Self {
             shared: Arc::new(shared),
             config: self.config.clone(),

@@ -23,7 +23,7 @@ impl Upstream {
         async move {
             let end = |state: &State| match state {
                 State::Ready(live) => Some(Some(live.clone())),
-                State::Down { attempt, .. } if *attempt == u64::MAX => Some(None),
+                State::Down(down) if down.attempt == u64::MAX => Some(None),
                 _ => None,
             };
             let ended = state.wait_for(|state| end(state).is_some()).await;
@@ -45,10 +45,10 @@ impl Upstream {
                         return Ok((live.clone(), listing.clone()));
                     }
                 }
-                State::Down { cause, attempt } if *attempt > seen => {
+                State::Down(down) if down.attempt > seen => {
                     return Err(Failure {
-                        cause: cause.clone(),
-                        attempt: *attempt,
+                        cause: down.cause.clone(),
+                        attempt: down.attempt,
                     });
                 }
                 _ => {}

@@ -14,6 +14,7 @@ async fn a_server_that_goes_and_comes_back_is_asked_again() {
         course.set("working");
         let mut server = builder.start().await;
         let proxy = proxy::new().upstream("a", &server).env("DEBUG", "1");
+        let proxy = proxy.env("PROXY_CONNECT_WAIT", "300ms");
         let mut client = proxy.start().await;
         client.initialize().await;
         let id = client

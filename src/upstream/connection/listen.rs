@@ -51,10 +51,14 @@ impl Connection {
         session: &StreamableHttpLegacy,
     ) -> TransportError {
         let (mut last, mut retry, mut opened) = (None::<String>, None, false);
-        let mut missed = false;
-        let mut backoff = Backoff::default();
+        let (mut missed, mut backoff) = (false, Backoff::default());
+        let mut woken = self.shared.clients.woken();
         loop {
-            let heard = session.listen(last.as_deref()).await;
+            let heard = tokio::select! {
+                heard = session.listen(last.as_deref()) => heard,
+                // The request may have gone out on what died in sleep.
+                _ = woken.changed() => continue,
+            };
             live.listened();
             match heard {
                 Err(error @ TransportError::SessionExpired) if opened => return error,
@@ -63,6 +67,8 @@ impl Connection {
                     missed = true;
                     continue;
                 }
+                // Whoever comes next would find the same.
+                Err(error @ TransportError::Connect(_)) => return error,
                 // A 404 to the first is a server that has no route for it.
                 Ok(None) | Err(TransportError::SessionExpired) => {
                     if missed {
@@ -77,18 +83,27 @@ impl Connection {
                     if std::mem::take(&mut missed) {
                         self.shared.relist.notify_one();
                     }
-                    while let Ok(Some(incoming)) = events.next().await {
-                        if let Incoming::Message(message) = incoming {
-                            self.hear(live, message).await;
+                    let has_woken = loop {
+                        let next = tokio::select! {
+                            next = events.next() => next,
+                            _ = woken.changed() => break true,
+                        };
+                        match next {
+                            Ok(Some(Incoming::Message(message))) => self.hear(live, message).await,
+                            Ok(Some(Incoming::Endpoint(_))) => {}
+                            Ok(None) | Err(_) => break false,
                         }
                         backoff = Backoff::default();
-                    }
+                    };
                     last = events.last_event_id.take().or(last);
                     retry = events.retry.or(retry);
                     // What is said meanwhile is lost if the stream cannot be resumed.
                     missed = last.is_none();
                     if begun.elapsed() >= HELD {
                         backoff = Backoff::default();
+                    }
+                    if has_woken {
+                        continue;
                     }
                 }
             }

@@ -22,6 +22,8 @@ pub(super) enum Probe {
     Modern(ServerFacts),
     /// It offers legacy revisions, or said nothing that only a modern server says: try `initialize`.
     Legacy,
+    /// It gave no answer, which may pass: try `initialize` as well.
+    Unclear,
 }
 
 /// The members of either result that matter here.

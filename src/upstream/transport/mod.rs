@@ -2,6 +2,7 @@
 
 pub(crate) mod body;
 pub(crate) mod events;
+pub(crate) mod hint;
 pub(crate) mod http;
 pub(crate) mod http_sse;
 mod refusal;

@@ -1,15 +1,18 @@
 //! What an answer with an error status says, and what to do about it.
 
+use std::time::{Duration, SystemTime};
+
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 use reqwest::Response;
 
 use super::body::{Body, media_type};
 use super::error_text;
+use super::hint::Hint;
 use super::http::Http;
-use crate::upstream::error::TransportError;
+use crate::upstream::error::{TransportError, whole_seconds};
 use crate::upstream::pulse::Pulse;
-use crate::wire::Message;
+use crate::wire::{Era, Message};
 
 /// How much of an error's body is read when it is no JSON.
 const ERROR_BODY_BYTES: usize = 64 << 10;
@@ -18,8 +21,13 @@ const ERROR_BODY_BYTES: usize = 64 << 10;
 const ERROR_TEXT_CHARS: usize = 200;
 
 /// What an answer with an error status says: a JSON-RPC message if its body is one
-/// (modern servers send errors as 400 and 404, MCP 2026-07-28 § Streamable HTTP), else the status.
-pub(crate) async fn refused(response: Response, http: &Http) -> Result<Message, TransportError> {
+/// (modern servers send errors as 400 and 404, MCP 2026-07-28 § Streamable HTTP), with what it hints at
+/// in answer to a request of this era; else the status.
+pub(crate) async fn refused(
+    response: Response,
+    http: &Http,
+    era: Era,
+) -> Result<(Message, Option<Hint>), TransportError> {
     let (status, headers) = (response.status(), response.headers().clone());
     let mut body = Body::new(response, http, &Pulse::default());
     if !body.media_type().contains("json") {
@@ -27,7 +35,11 @@ pub(crate) async fn refused(response: Response, http: &Http) -> Result<Message, 
     }
     let body = body.whole().await.unwrap_or_default();
     match Message::parse(body.clone()) {
-        Ok(message) if message.error().is_some() => Ok(message),
+        Ok(message) if message.error().is_some() => {
+            let later = retry_after(status, &headers).map(Hint::Later);
+            let hint = later.or_else(|| Hint::of_answer(era, status, &message));
+            Ok((message, hint))
+        }
         _ => Err(status_error(status, &headers, &body, http)),
     }
 }
@@ -35,8 +47,15 @@ pub(crate) async fn refused(response: Response, http: &Http) -> Result<Message, 
 /// The same as an error, where a JSON-RPC message could not be passed on.
 pub(crate) async fn refusal(response: Response, http: &Http) -> TransportError {
     let status = response.status();
-    match refused(response, http).await {
-        Ok(answer) => TransportError::status(status, format!(": {}", error_text(&answer))),
+    match refused(response, http, Era::Legacy).await {
+        Ok((answer, hint)) => TransportError::Status {
+            status,
+            detail: format!(": {}", error_text(&answer)),
+            retry_after: match hint {
+                Some(Hint::Later(wait)) => Some(wait),
+                _ => None,
+            },
+        },
         Err(error) => error,
     }
 }
@@ -55,17 +74,33 @@ pub(super) fn status_error(
     TransportError::Status {
         status,
         detail: excerpt + &remedy(status, headers, http),
-        refused: headers.contains_key(RETRY_AFTER),
+        retry_after: retry_after(status, headers),
     }
+}
+
+/// How long to wait before a request is made again that was refused for the moment: seconds, or until
+/// a date (RFC 9110 § 10.2.3).
+fn retry_after(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
+    let refuses = [
+        StatusCode::TOO_MANY_REQUESTS,
+        StatusCode::SERVICE_UNAVAILABLE,
+    ];
+    if !refuses.contains(&status) {
+        return None;
+    }
+    let after = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = after.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(after).ok()?;
+    // One that has passed is now.
+    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
 /// What to do about an error status, after a semicolon.
 fn remedy(status: StatusCode, headers: &HeaderMap, http: &Http) -> String {
-    // Seconds or a date (RFC 9110 § 10.2.3).
-    let after = headers.get(RETRY_AFTER).and_then(|it| it.to_str().ok());
-    match (after, status) {
-        (Some(after), _) if after.parse::<u32>().is_ok() => format!("; try again in {after} s"),
-        (Some(after), _) => format!("; try again after {after:.40}"),
+    match (retry_after(status, headers), status) {
+        (Some(after), _) => format!("; try again in {} s", whole_seconds(after)),
         (None, StatusCode::FORBIDDEN) if http.is_signed() => {
             "; does your account there have the permission?".to_owned()
         }

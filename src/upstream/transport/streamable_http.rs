@@ -12,6 +12,7 @@ use crate::upstream::exchange::Exchange;
 use crate::upstream::mirror::encode_value;
 use crate::upstream::pulse::Patience;
 use crate::upstream::request::Request;
+use crate::wire::Era;
 use crate::wire::outgoing::code;
 use crate::wire::version::MODERN;
 
@@ -72,14 +73,14 @@ impl StreamableHttp {
             .send_within(patience, pulse, Method::POST, headers, body)
             .await?;
         if !response.status().is_success() {
-            let refusal = refused(response, &self.http).await?;
+            let (refusal, hint) = refused(response, &self.http, Era::Modern).await?;
             // Only the handshake asks which revisions there are; later, what it agreed is void.
             if request.method != DISCOVER
                 && refusal.error_code() == Some(code::UNSUPPORTED_PROTOCOL_VERSION)
             {
                 return Err(TransportError::SessionExpired);
             }
-            return Ok(Exchange::whole(request.id, refusal));
+            return Ok(Exchange::refused(request.id, refusal, hint));
         }
         let body = match &*request.method {
             // The stream of a subscription is silent until something changes.
@@ -95,8 +96,13 @@ impl StreamableHttp {
         let response = self.http.send(Method::POST, headers, body).await?;
         match response.status().is_success() {
             true => Ok(()),
-            false => refused(response, &self.http).await.map(drop),
+            false => refused(response, &self.http, Era::Modern).await.map(drop),
         }
+    }
+
+    /// The same HTTP, for another transport.
+    pub(crate) fn http(&self) -> Http {
+        self.http.at(self.http.url())
     }
 
     pub(crate) fn into_http(self) -> Http {

@@ -11,6 +11,7 @@ use tracing::debug;
 
 use super::body::{Body, media_type};
 use super::events::EventStream;
+use super::hint::{Hint, is_unaddressed};
 use super::http::Http;
 use super::refusal::{refusal, refused};
 use super::streamable_http::{PROTOCOL_VERSION, post_headers};
@@ -19,7 +20,7 @@ use crate::upstream::error::TransportError;
 use crate::upstream::exchange::Exchange;
 use crate::upstream::pulse::Patience;
 use crate::upstream::request::{Asking, Request};
-use crate::wire::Message;
+use crate::wire::{Era, Message};
 
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -94,7 +95,8 @@ impl StreamableHttpLegacy {
             .send_within(patience, pulse, Method::POST, headers, body)
             .await?;
         if !response.status().is_success() {
-            return Ok(Exchange::whole(request.id, self.refused(response).await?));
+            let (refusal, hint) = self.refused(response).await?;
+            return Ok(Exchange::refused(request.id, refusal, hint));
         }
         Exchange::open(
             request.id,
@@ -185,20 +187,19 @@ impl StreamableHttpLegacy {
 
     /// 404 to a request with a session id means that the session is gone, whatever the body says.
     /// Many servers after the TypeScript SDK's examples say 400 instead, and so in words alone.
-    async fn refused(&self, response: Response) -> Result<Message, TransportError> {
+    async fn refused(&self, response: Response) -> Result<(Message, Option<Hint>), TransportError> {
         let status = response.status();
         if self.has_session && status == StatusCode::NOT_FOUND {
             return Err(TransportError::SessionExpired);
         }
-        let answer = refused(response, &self.http).await?;
-        let is_unaddressed = answer.id().is_none_or(|id| &id[..] == b"null");
+        let (answer, hint) = refused(response, &self.http, Era::Legacy).await?;
         if self.has_session
             && status == StatusCode::BAD_REQUEST
-            && is_unaddressed
+            && is_unaddressed(&answer)
             && error_text(&answer).to_lowercase().contains("session")
         {
             return Err(TransportError::SessionExpired);
         }
-        Ok(answer)
+        Ok((answer, hint))
     }
 }

@@ -258,7 +258,7 @@ impl Builder {
         }
     }
 
-    fn build(self) -> (Arc<State>, Handler) {
+    pub(super) fn build(self) -> (Arc<State>, Handler) {
         let state = Arc::new(State::new(self));
         let captured = state.clone();
         let handler = raw::handler_of(move |request| {

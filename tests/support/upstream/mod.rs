@@ -6,6 +6,7 @@
 
 mod answer;
 mod builder;
+mod changing;
 mod checks;
 mod http_sse;
 mod legacy;
@@ -21,6 +22,7 @@ use super::raw::{self, Handler, Reply, Request};
 use super::{Endpoint, within};
 use builder::Kind;
 pub use builder::{Builder, tool};
+pub use changing::{Changing, changing};
 pub use state::Call;
 use state::State;
 pub use voice::Voice;

@@ -17,7 +17,7 @@ use super::super::{Backoff, Connection};
 use super::HELD;
 use crate::upstream::error::TransportError;
 use crate::upstream::exchange::Exchange;
-use crate::upstream::live::Live;
+use crate::upstream::live::{Live, ServerFacts};
 use crate::upstream::transport::error_text;
 use crate::upstream::transport::streamable_http::LISTEN;
 use crate::upstream::wanted::takes_subscriptions;
@@ -64,16 +64,12 @@ impl Connection {
     /// Keeps the subscription as it is wanted; returns when the connection is lost.
     pub(super) async fn listen_modern(&self, live: &Arc<Live>) -> TransportError {
         debug_assert_eq!(live.era, Era::Modern);
-        let announced = CHANGES
-            .iter()
-            .filter(|(what, _)| live.facts.announces(what));
-        let changes: Map<_, _> = announced
-            .map(|(_, key)| ((*key).to_owned(), Value::Bool(true)))
-            .collect();
+        let changes = announced(&live.facts);
         let wanted = &self.shared.wanted;
         let mut book = wanted.watch();
         let (mut stream, mut backoff) = (Stream::default(), Backoff::default());
         let mut again = Instant::now();
+        let mut woken = self.shared.clients.woken();
         loop {
             if !takes_subscriptions(&live.facts) {
                 wanted.refuse_missing();
@@ -91,7 +87,9 @@ impl Connection {
             }
             if has_work || is_due || (stream.exchange.is_none() && !uris.is_empty()) {
                 match self.renew(live, &mut stream, &changes, &uris).await {
-                    Err(gone @ TransportError::SessionExpired) => return gone,
+                    Err(gone @ (TransportError::SessionExpired | TransportError::Connect(_))) => {
+                        return gone;
+                    }
                     Err(error) if stream.exchange.is_some() => {
                         debug!(%error, "the subscription stays as it is");
                         wanted.postpone(&uris);
@@ -107,15 +105,14 @@ impl Connection {
             }
             tokio::select! {
                 message = next(&mut stream.exchange) => {
-                    match self.take(live, &mut stream, message).await {
-                        true => backoff = Backoff::default(),
-                        false if stream.has_held() => {
-                            backoff = Backoff::default();
-                            sleep(backoff.next(&TransportError::StreamEnded)).await;
-                        }
-                        false => sleep(backoff.next(&TransportError::StreamEnded)).await,
+                    if self.take(live, &mut stream, message).await || stream.has_held() {
+                        backoff = Backoff::default();
+                    }
+                    if stream.exchange.is_none() {
+                        sleep(backoff.next(&TransportError::StreamEnded)).await;
                     }
                 }
+                _ = woken.changed(), if stream.exchange.is_some() => self.miss(&mut stream),
                 _ = book.changed() => {}
                 () = sleep_until(again), if has_failed => wanted.retry(),
             }
@@ -192,13 +189,25 @@ impl Connection {
             }
             _ => {
                 debug!("the subscription has ended");
-                stream.exchange = None;
-                stream.missed = true;
-                self.shared.wanted.lose();
+                self.miss(stream);
                 false
             }
         }
     }
+
+    /// The subscription is over, or as good as that.
+    fn miss(&self, stream: &mut Stream) {
+        stream.exchange = None;
+        stream.missed = true;
+        self.shared.wanted.lose();
+    }
+}
+
+/// The changes that a server announces, as a filter.
+fn announced(facts: &ServerFacts) -> Map<String, Value> {
+    let announced = CHANGES.iter().filter(|(what, _)| facts.announces(what));
+    let keys = announced.map(|(_, key)| (*key).to_owned());
+    keys.map(|key| (key, Value::Bool(true))).collect()
 }
 
 /// Opens a subscription, and waits for its acknowledgement: nothing before that belongs to it.

@@ -7,9 +7,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::TransportError;
 
-/// The turns that one upstream has to give. Calls get theirs in the order of their coming.
+/// Admits calls to one upstream, in the order of their coming.
 #[derive(Debug)]
-pub(super) struct Turns {
+pub(super) struct Admission {
     free: Arc<Semaphore>,
     running: usize,
     waiting: AtomicUsize,
@@ -18,9 +18,9 @@ pub(super) struct Turns {
 
 /// That a call may run. It ends when this is dropped.
 #[derive(Debug)]
-pub struct Turn(#[allow(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
+pub struct Admitted(#[allow(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
 
-impl Turns {
+impl Admission {
     /// As many calls at a time as `running`, and as many more that wait as `queue`.
     pub(super) fn new(running: usize, queue: usize) -> Self {
         let running = running.min(Semaphore::MAX_PERMITS);
@@ -32,24 +32,26 @@ impl Turns {
         }
     }
 
-    /// Waits for a turn.
+    /// Waits until the call may run.
     ///
     /// # Errors
     /// [`TransportError::Busy`], at once, when too many wait already.
-    pub(super) async fn take(&self) -> Result<Turn, TransportError> {
+    pub(super) async fn admit(&self) -> Result<Admitted, TransportError> {
         match self.free.clone().try_acquire_owned() {
-            Ok(permit) => Ok(Turn(permit)),
+            Ok(permit) => Ok(Admitted(permit)),
             // Boxed: it is large, and on the path of every call.
             Err(_) => Box::pin(self.queue_up()).await,
         }
     }
 
-    async fn queue_up(&self) -> Result<Turn, TransportError> {
+    async fn queue_up(&self) -> Result<Admitted, TransportError> {
         let place = Place::take(self)?;
         let permit = self.free.clone().acquire_owned().await;
         drop(place);
         // Fails never: it is not closed.
-        permit.map(Turn).map_err(|_| TransportError::ShuttingDown)
+        permit
+            .map(Admitted)
+            .map_err(|_| TransportError::ShuttingDown)
     }
 }
 
@@ -57,14 +59,14 @@ impl Turns {
 struct Place<'a>(&'a AtomicUsize);
 
 impl<'a> Place<'a> {
-    fn take(turns: &'a Turns) -> Result<Self, TransportError> {
-        let before = turns.waiting.fetch_add(1, Ordering::Relaxed);
-        let place = Self(&turns.waiting);
-        if before < turns.queue {
+    fn take(admission: &'a Admission) -> Result<Self, TransportError> {
+        let before = admission.waiting.fetch_add(1, Ordering::Relaxed);
+        let place = Self(&admission.waiting);
+        if before < admission.queue {
             return Ok(place);
         }
         Err(TransportError::Busy {
-            running: turns.running,
+            running: admission.running,
             waiting: before,
         })
     }
@@ -84,13 +86,13 @@ mod tests {
 
     #[test]
     fn calls_run_wait_in_order_and_are_refused() {
-        let turns = Turns::new(1, 2);
-        let first = turns.take().now_or_never().unwrap().unwrap();
-        let mut second = Box::pin(turns.take());
-        let mut third = Box::pin(turns.take());
+        let admission = Admission::new(1, 2);
+        let first = admission.admit().now_or_never().unwrap().unwrap();
+        let mut second = Box::pin(admission.admit());
+        let mut third = Box::pin(admission.admit());
         assert!((&mut second).now_or_never().is_none());
         assert!((&mut third).now_or_never().is_none());
-        let refused = turns.take().now_or_never().unwrap();
+        let refused = admission.admit().now_or_never().unwrap();
         assert!(
             matches!(
                 refused,
@@ -106,10 +108,10 @@ mod tests {
         let second = (&mut second).now_or_never().unwrap().unwrap();
         // One that is cancelled gives its place up.
         drop(third);
-        let mut fourth = Box::pin(turns.take());
+        let mut fourth = Box::pin(admission.admit());
         assert!((&mut fourth).now_or_never().is_none());
         drop(second);
         assert!(fourth.now_or_never().unwrap().is_ok());
-        assert_eq!(turns.waiting.load(Ordering::Relaxed), 0);
+        assert_eq!(admission.waiting.load(Ordering::Relaxed), 0);
     }
 }

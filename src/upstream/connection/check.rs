@@ -1,0 +1,155 @@
+//! Looking after a connection of which there is doubt: whether its server still knows it, and whether it is
+//! still the server that was shaken hands with. Neither look has an effect.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, timeout};
+use tracing::{debug, info};
+
+use super::Connection;
+use crate::config::TransportChoice;
+use crate::upstream::error::TransportError;
+use crate::upstream::handle::State;
+use crate::upstream::live::Live;
+use crate::upstream::transport::Transport;
+use crate::upstream::transport::hint::Hint;
+use crate::wire::{Era, Message};
+
+/// How long a server may take to answer a `ping`.
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the stream of HTTP+SSE may take to bring the answer to one: longer, and it is dead.
+const STREAM_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long a call waits to hear what its server is: the three requests that it takes to find out.
+const VERDICT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How soon a server that proved to be the same is asked again what it is, should it give another
+/// suspicious answer: some refuse every call so.
+const SAME_FOR: Duration = Duration::from_secs(60);
+
+/// What the task of a connection is asked to look at.
+#[derive(Debug, Default)]
+pub(crate) struct Checks {
+    ping: Notify,
+    era: Notify,
+    /// How often it was found that the server is still the same.
+    judged: watch::Sender<u64>,
+    /// When that was last. std's Mutex: held for a copy, never across an await.
+    same: Mutex<Option<Instant>>,
+}
+
+impl Checks {
+    /// Has the task find out whether the server still knows the connection.
+    pub(crate) fn ping(&self) {
+        self.ping.notify_one();
+    }
+
+    /// Has the task find out whether the server is still of its era, and waits for the verdict, no longer
+    /// than `patience`. `state` is the connection's, `generation` the one in doubt.
+    pub(crate) async fn is_other(
+        &self,
+        state: &watch::Sender<State>,
+        generation: u64,
+        patience: Duration,
+    ) -> bool {
+        let (mut state, mut judged) = (state.subscribe(), self.judged.subscribe());
+        self.era.notify_one();
+        let is_gone = |state: &State| match state {
+            State::Ready(live) => live.generation != generation,
+            _ => true,
+        };
+        let verdict = async {
+            tokio::select! {
+                biased;
+                _ = state.wait_for(is_gone) => true,
+                _ = judged.changed() => false,
+            }
+        };
+        timeout(patience.min(VERDICT_TIMEOUT), verdict)
+            .await
+            .unwrap_or(false)
+    }
+
+    fn was_same(&self) -> bool {
+        let same = *self.same.lock().unwrap_or_else(PoisonError::into_inner);
+        same.is_some_and(|same| same.elapsed() < SAME_FOR)
+    }
+
+    fn is_same(&self) {
+        let now = Some(Instant::now());
+        *self.same.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    }
+}
+
+impl Connection {
+    /// Sends a `ping` when the process has woken up or a call was cut off; returns when the connection
+    /// is gone. In the modern era every request stands for itself.
+    pub(super) async fn keep_checked(&self, live: &Live) -> TransportError {
+        let mut woken = self.shared.clients.woken();
+        loop {
+            tokio::select! {
+                () = self.shared.checks.ping.notified() => {}
+                _ = woken.changed() => {}
+            }
+            if live.era == Era::Modern {
+                continue;
+            }
+            match ping(live).await {
+                Err(gone @ (TransportError::SessionExpired | TransportError::Connect(_))) => {
+                    return gone;
+                }
+                Err(silent) if matches!(live.transport, Transport::HttpSse(_)) => return silent,
+                Err(error) => debug!(%error, "no answer to a ping"),
+                Ok(_) => debug!("the session is alive"),
+            }
+        }
+    }
+
+    /// Finds out what the server is when its answers make one doubt; returns when it is another.
+    pub(super) async fn keep_era(&self, live: &Live) -> TransportError {
+        let checks = &self.shared.checks;
+        loop {
+            checks.era.notified().await;
+            if !checks.was_same() {
+                if self.is_other(live).await {
+                    info!("another server answers at its url; connecting anew");
+                    return TransportError::SessionExpired;
+                }
+                debug!("the server is still of its era");
+                checks.is_same();
+            }
+            checks.judged.send_modify(|times| *times += 1);
+        }
+    }
+
+    /// Whether the server is another than it was. One that cannot be asked is not.
+    async fn is_other(&self, live: &Live) -> bool {
+        if self.shared.config.transport != TransportChoice::Sse
+            && let Ok(is_modern) = self.is_modern(live).await
+            && is_modern != (live.era == Era::Modern)
+        {
+            return true;
+        }
+        if live.era == Era::Modern {
+            return false;
+        }
+        match ping(live).await {
+            Err(TransportError::SessionExpired) => true,
+            Err(error) => Hint::of(&error) == Some(Hint::OtherEra),
+            Ok(_) => false,
+        }
+    }
+}
+
+async fn ping(live: &Live) -> Result<Message, TransportError> {
+    let patience = match live.transport {
+        Transport::HttpSse(_) => STREAM_TIMEOUT,
+        _ => PING_TIMEOUT,
+    };
+    let answer = timeout(patience, live.ask("ping", json!({}))).await;
+    answer.unwrap_or(Err(TransportError::Silent(patience)))
+}

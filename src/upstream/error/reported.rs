@@ -1,0 +1,68 @@
+//! A request that failed, as its client is told of it.
+
+use serde_json::{Value, json};
+
+use super::{Outcome, TransportError, whole_seconds};
+use crate::config::UpstreamName;
+
+/// A request that failed, with whom it was meant for.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("`{upstream}` did not answer `{method}`: {cause}{}", self.warning())]
+pub struct UpstreamError {
+    /// The upstream's name.
+    pub upstream: UpstreamName,
+    /// The method of the request.
+    pub method: String,
+    /// What went wrong.
+    pub cause: TransportError,
+}
+
+impl UpstreamError {
+    /// The JSON-RPC error code for it.
+    #[must_use]
+    pub fn code(&self) -> i64 {
+        self.cause.code()
+    }
+
+    /// The `data` member of the JSON-RPC error: `upstream`, `outcome`, `httpStatus` if there is one,
+    /// `retryAfterSeconds` where it is known when to try again, and `signInUrl` where a person has to sign in.
+    #[must_use]
+    pub fn data(&self) -> Value {
+        let outcome = match self.cause.outcome() {
+            Outcome::NotRun => "not run",
+            Outcome::Unknown => "unknown",
+        };
+        let mut data = json!({"upstream": self.upstream.as_str(), "outcome": outcome});
+        let (cause, wait) = match &self.cause {
+            TransportError::Away { cause, next } => (&**cause, *next),
+            cause => (cause, cause.retry_after()),
+        };
+        let status = match cause {
+            TransportError::Status { status, .. } | TransportError::NoAnswer(status) => {
+                Some(status.as_u16())
+            }
+            TransportError::SignIn(error) if error.is_transient() => None,
+            TransportError::LoginRequired | TransportError::SignIn(_) => Some(401),
+            _ => None,
+        };
+        if let Some(status) = status {
+            data["httpStatus"] = status.into();
+        }
+        if let Some(wait) = wait {
+            data["retryAfterSeconds"] = whole_seconds(wait).into();
+        }
+        if let TransportError::SignIn(error) = cause
+            && let Some(url) = error.url()
+        {
+            data["signInUrl"] = url.as_str().into();
+        }
+        data
+    }
+
+    fn warning(&self) -> &'static str {
+        match self.cause.outcome() {
+            Outcome::Unknown => " (it may have run: check before you send it again)",
+            Outcome::NotRun => "",
+        }
+    }
+}

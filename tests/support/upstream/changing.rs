@@ -1,0 +1,57 @@
+//! Two servers of which the second takes the place of the first, on the same port and at the same url,
+//! without a connection being closed: as behind a balancer.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::super::Endpoint;
+use super::super::raw::{self, Handler, Request};
+use super::builder::{Builder, Kind};
+
+/// A server that becomes another.
+pub struct Changing {
+    /// What was asked of either, as HTTP.
+    pub raw: raw::Server,
+    has_changed: Arc<AtomicBool>,
+}
+
+/// Starts `first`, in whose place `second` will be. Both are at `/mcp`, whatever they are.
+pub fn changing(first: Builder, second: Builder) -> Changing {
+    let (first, second) = (at_mcp(first), at_mcp(second));
+    let has_changed = Arc::new(AtomicBool::new(false));
+    let changed = has_changed.clone();
+    let handler = raw::handler_of(move |request| match changed.load(Ordering::SeqCst) {
+        true => second(request),
+        false => first(request),
+    });
+    let address = (Ipv4Addr::LOCALHOST, 0).into();
+    Changing {
+        raw: raw::start(address, None, handler),
+        has_changed,
+    }
+}
+
+fn at_mcp(builder: Builder) -> Handler {
+    let is_http_sse = builder.kind == Kind::HttpSse;
+    let (_, handler) = builder.build();
+    Arc::new(move |mut request: Request| {
+        if is_http_sse && request.path == "/mcp" {
+            "/sse".clone_into(&mut request.path);
+        }
+        handler(request)
+    })
+}
+
+impl Endpoint for Changing {
+    fn url(&self) -> String {
+        self.raw.url()
+    }
+}
+
+impl Changing {
+    /// Lets the second server take over.
+    pub fn change(&self) {
+        self.has_changed.store(true, Ordering::SeqCst);
+    }
+}
