@@ -84,6 +84,7 @@ async fn assert_unused_and_replaced(
     server.raw.stop().await;
     let mut client = proxy().start().await;
     assert_eq!(client.tool_names().await, [""; 0], "{what}");
+    client.wait_for_stderr("what was remembered").await;
     let said = client.stderr();
     assert_eq!(
         said.matches("what was remembered").count(),

@@ -126,3 +126,6 @@ impl Remembering {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

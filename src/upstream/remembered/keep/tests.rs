@@ -1,0 +1,86 @@
+//! How often is written, on a clock that the tests wind on.
+
+use bytes::Bytes;
+
+use super::*;
+use crate::config::{Config, Environment, Limits};
+use crate::upstream::{Bounds, Known, Listing, Roster, ServerFacts, Tool};
+use crate::wire::Era;
+use crate::wire::version::MODERN;
+
+fn upstream() -> Upstream {
+    let upstreams = r#"[{"name":"a","url":"https://a.example/"}]"#.to_owned();
+    let environment = Environment::from_iter([("PROXY_UPSTREAMS".to_owned(), upstreams)]);
+    let config = Config::from_environment(&environment).unwrap();
+    let config = config.upstreams.into_iter().next().unwrap();
+    let bounds = Bounds::new(Limits::default());
+    Upstream::new(config, Arc::default(), None, bounds, Arc::default())
+}
+
+/// The upstream lists one tool of this name.
+fn lists(upstream: &Upstream, name: &str) {
+    let known = Known {
+        era: Era::Modern,
+        version: MODERN,
+        facts: ServerFacts::default(),
+    };
+    let definition = Bytes::from(format!(r#"{{"name":"{name}"}}"#));
+    let tools = Tool::read(definition, Era::Modern).into_iter().collect();
+    upstream.shared.memory.lock().known = Some(Arc::new(known));
+    upstream
+        .shared
+        .listing
+        .send_replace(Some(Arc::new(Listing { tools })));
+    upstream.shared.memory.listed();
+}
+
+/// What the one file holds, if there is one.
+fn file(home: &Path) -> Option<String> {
+    let folder = home.join("listings").read_dir().ok()?;
+    let mut paths = folder.map(|entry| entry.unwrap().path());
+    let path = paths.find(|path| path.extension().is_some())?;
+    std::fs::read_to_string(path).ok()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_changes_every_second_is_written_every_few_and_at_the_end() {
+    let home = tempfile::tempdir().unwrap();
+    let (upstream, cancel) = (upstream(), CancellationToken::new());
+    let remembering = Remembering::new(home.path(), Roster::new(vec![upstream.clone()]));
+    let (recalled, recalling) = oneshot::channel();
+    let running = tokio::spawn(remembering.run(recalled, cancel.clone()));
+    recalling.await.unwrap();
+
+    let mut written = Vec::new();
+    for second in 0..30 {
+        lists(&upstream, &format!("tool{second}"));
+        sleep(Duration::from_secs(1)).await;
+        written.extend(file(home.path()));
+        written.dedup();
+    }
+    assert!((4..=7).contains(&written.len()), "{}", written.len());
+    lists(&upstream, "last");
+    cancel.cancel();
+    running.await.unwrap();
+    let last = file(home.path()).unwrap();
+    assert!(last.contains(r#""name":"last""#), "{last}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_next_process_finds_is_what_this_one_has_written() {
+    let home = tempfile::tempdir().unwrap();
+    for run in 0..2 {
+        let (upstream, cancel) = (upstream(), CancellationToken::new());
+        let remembering = Remembering::new(home.path(), Roster::new(vec![upstream.clone()]));
+        let (recalled, recalling) = oneshot::channel();
+        let running = tokio::spawn(remembering.run(recalled, cancel.clone()));
+        recalling.await.unwrap();
+        let names = upstream.listing().map(|listing| listing.tools.len());
+        assert_eq!(names, (run > 0).then_some(1));
+        assert_eq!(upstream.is_settled(), run > 0);
+        assert!(!upstream.is_heard());
+        lists(&upstream, "tool");
+        cancel.cancel();
+        running.await.unwrap();
+    }
+}
