@@ -26,6 +26,7 @@ pub struct Builder {
     upstreams: Vec<Map<String, Value>>,
     environment: Vec<(String, String)>,
     arguments: Vec<String>,
+    launcher: Vec<String>,
     home: Arc<TempDir>,
 }
 
@@ -35,6 +36,7 @@ pub fn new() -> Builder {
         upstreams: Vec::new(),
         environment: Vec::new(),
         arguments: Vec::new(),
+        launcher: Vec::new(),
         home: home(),
     }
 }
@@ -89,6 +91,13 @@ impl Builder {
     #[must_use]
     pub fn arg(mut self, argument: &str) -> Self {
         self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// Launches the proxy by this command, which is to become what its further arguments say.
+    #[must_use]
+    pub fn launched_by<S: Into<String>>(mut self, launcher: impl IntoIterator<Item = S>) -> Self {
+        self.launcher = launcher.into_iter().map(Into::into).collect();
         self
     }
 
@@ -153,8 +162,11 @@ impl Builder {
     /// The command that launches the proxy, for a test that holds its pipes itself;
     /// the home directory lasts as long as this builder.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-manifold"));
+        let proxy = env!("CARGO_BIN_EXE_mcp-manifold");
+        let mut words = self.launcher.iter().map(String::as_str).chain([proxy]);
+        let mut command = Command::new(words.next().unwrap_or(proxy));
         command
+            .args(words)
             .args(&self.arguments)
             .env_clear()
             .envs(INHERITED.iter().filter_map(|&name| {

@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_rustls::server::TlsStream;
 
+use super::door::WayIn;
 use super::reply::Body;
 use super::request::read;
 use super::{Handler, Log, Reply};
@@ -40,15 +41,33 @@ enum End {
     ClientLeft,
 }
 
-pub(super) async fn serve(mut io: Box<dyn Io>, handler: &Handler, log: &Arc<watch::Sender<Log>>) {
+/// Answers requests until the client goes, or the door closes behind it.
+pub(super) async fn serve(
+    mut io: Box<dyn Io>,
+    handler: &Handler,
+    log: &Arc<watch::Sender<Log>>,
+    way_in: WayIn,
+) {
+    let resets = tokio::select! {
+        biased;
+        resets = way_in.closed() => resets,
+        () = exchanges(&mut io, handler, log) => return,
+    };
+    if !resets {
+        way_in.given_up().await;
+    }
+    io.reset_on_close();
+}
+
+async fn exchanges(io: &mut Box<dyn Io>, handler: &Handler, log: &Arc<watch::Sender<Log>>) {
     let mut buffer = BytesMut::new();
-    while let Some(request) = read(&mut io, &mut buffer).await {
+    while let Some(request) = read(io, &mut buffer).await {
         log.send_modify(|log| log.requests.push(request.clone()));
         let end = tokio::select! {
             reply = handler(request.clone()) => {
-                put(&mut io, &mut buffer, reply).await
+                put(io, &mut buffer, reply).await
             }
-            () = left(&mut io, &mut buffer) => End::ClientLeft,
+            () = left(io, &mut buffer) => End::ClientLeft,
         };
         match end {
             End::Complete => {}

@@ -5,6 +5,7 @@
 //! reply was complete, so that a test can ask or wait for either.
 
 mod connection;
+mod door;
 mod reply;
 mod request;
 
@@ -19,11 +20,13 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use door::Entry;
 pub use reply::{Reply, event};
 pub use request::Request;
 
 use super::{Endpoint, within};
 use connection::{Io, serve};
+use door::Door;
 
 /// What answers the requests of a server.
 pub type Handler = Arc<dyn Fn(Request) -> BoxFuture<'static, Reply> + Send + Sync>;
@@ -43,6 +46,7 @@ pub struct Server {
     /// of somebody else before the server comes back.
     _reserved: Option<TcpSocket>,
     scheme: &'static str,
+    door: Door,
     log: Arc<watch::Sender<Log>>,
     disconnects_taken: AtomicUsize,
     stop: CancellationToken,
@@ -84,24 +88,30 @@ pub(super) fn start(address: SocketAddr, tls: Option<TlsAcceptor>, handler: Hand
         address,
         _reserved: cfg!(unix).then(|| bind(address)),
         scheme: if tls.is_some() { "https" } else { "http" },
+        door: Door::default(),
         log: Arc::new(watch::Sender::new(Log::default())),
         disconnects_taken: AtomicUsize::new(0),
         stop: CancellationToken::new(),
         tasks: TaskTracker::new(),
     };
-    let (stop, tasks, log) = (
+    let (stop, tasks, log, door) = (
         server.stop.clone(),
         server.tasks.clone(),
         server.log.clone(),
+        server.door.clone(),
     );
     server.tasks.spawn(async move {
         while let Some(Ok((stream, _))) = stop.run_until_cancelled(listener.accept()).await {
             log.send_modify(|log| log.connections += 1);
             let (handler, log, tls) = (handler.clone(), log.clone(), tls.clone());
-            let stop = stop.clone();
+            let (stop, way_in) = (stop.clone(), door.enter());
             tasks.spawn(async move {
-                stop.run_until_cancelled(accepted(stream, tls, handler, log))
-                    .await
+                let io = accepted(stream, tls);
+                let Some(Some(io)) = stop.run_until_cancelled(io).await else {
+                    return;
+                };
+                stop.run_until_cancelled(serve(io, &handler, &log, way_in))
+                    .await;
             });
         }
     });
@@ -123,22 +133,14 @@ fn bind(address: SocketAddr) -> TcpSocket {
     socket
 }
 
-async fn accepted(
-    stream: TcpStream,
-    tls: Option<TlsAcceptor>,
-    handler: Handler,
-    log: Arc<watch::Sender<Log>>,
-) {
+/// The connection, encrypted if so wanted. A client that does not trust the certificate ends the
+/// handshake; it has sent no request.
+async fn accepted(stream: TcpStream, tls: Option<TlsAcceptor>) -> Option<Box<dyn Io>> {
     stream.set_nodelay(true).unwrap();
-    let io: Box<dyn Io> = match tls {
-        None => Box::new(stream),
-        // A client that does not trust the certificate ends the handshake; it has sent no request.
-        Some(tls) => match tls.accept(stream).await {
-            Ok(stream) => Box::new(stream),
-            Err(_) => return,
-        },
-    };
-    serve(io, &handler, &log).await;
+    match tls {
+        None => Some(Box::new(stream)),
+        Some(tls) => Some(Box::new(tls.accept(stream).await.ok()?)),
+    }
 }
 
 impl Endpoint for Server {
@@ -205,6 +207,22 @@ impl Server {
         let log = &mut self.log.subscribe();
         let wait = log.wait_for(|_| until());
         within(what, wait).await.unwrap();
+    }
+
+    /// What becomes of all connections, those that there are and those to come.
+    pub fn door(&self, entry: Entry) {
+        self.door.set(entry);
+    }
+
+    /// Resets the connections that there are.
+    pub fn reset_connections(&self) {
+        self.door.reset();
+    }
+
+    /// Reads and writes nothing more on the connections that there are, and closes none of them, as
+    /// if the way had forgotten them; new ones are served.
+    pub fn forget_connections(&self) {
+        self.door.forget();
     }
 
     /// Closes the port and every connection; from then on the server refuses to connect.

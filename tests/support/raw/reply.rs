@@ -1,5 +1,7 @@
 //! What a handler puts on the socket.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
@@ -84,6 +86,45 @@ impl Reply {
     /// Sends `bytes` of a longer `application/json` body and closes.
     pub fn cut(bytes: impl Into<Vec<u8>>) -> Self {
         Self::new(200, Body::Cut(bytes.into())).header("content-type", "application/json")
+    }
+
+    /// The body, if it is whole.
+    pub fn whole(&self) -> Option<&[u8]> {
+        match &self.body {
+            Body::Whole(body) => Some(body),
+            _ => None,
+        }
+    }
+
+    /// Brings the body in pieces of one byte, each after `pause`.
+    #[must_use]
+    pub fn dripping(mut self, pause: Duration) -> Self {
+        let (sender, chunks) = mpsc::channel(1);
+        let body = Body::Stream {
+            chunks,
+            unfinished: false,
+        };
+        let body = std::mem::replace(&mut self.body, body);
+        tokio::spawn(async move {
+            let drip = async |bytes: Bytes| {
+                for byte in bytes {
+                    tokio::time::sleep(pause).await;
+                    sender.send(Bytes::from(vec![byte])).await.ok()?;
+                }
+                Some(())
+            };
+            match body {
+                Body::Whole(body) => drip(body.into()).await,
+                Body::Stream { mut chunks, .. } => loop {
+                    tokio::select! {
+                        chunk = chunks.recv() => drip(chunk?).await?,
+                        () = sender.closed() => return None,
+                    }
+                },
+                _ => None,
+            }
+        });
+        self
     }
 
     /// Sets the status.

@@ -10,8 +10,9 @@ use serde_json::json;
 use super::super::gate::Gate;
 use super::super::raw::{self, Handler, Reply, Request};
 use super::super::tls;
+use super::Upstream;
+use super::next::{Around, Next};
 use super::state::{Call, State};
-use super::{Upstream, http_sse, legacy, modern};
 
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Kind {
@@ -45,6 +46,7 @@ pub struct Builder {
     pub(super) in_steps: HashMap<String, Arc<AnswerInSteps>>,
     pub(super) intercept: Option<Box<Intercept>>,
     pub(super) guard: Option<Box<Guard>>,
+    around: Option<Box<Around>>,
 }
 
 impl Builder {
@@ -65,6 +67,7 @@ impl Builder {
             in_steps: HashMap::new(),
             intercept: None,
             guard: None,
+            around: None,
         }
     }
 
@@ -187,6 +190,19 @@ impl Builder {
         self
     }
 
+    /// Lets `reply` answer every HTTP request; it may have the server answer first, or not at all.
+    #[must_use]
+    pub fn around<F, R>(mut self, reply: F) -> Self
+    where
+        F: Fn(Request, Next) -> R + Send + Sync + 'static,
+        R: Future<Output = Reply> + Send + 'static,
+    {
+        self.around = Some(Box::new(move |request, next| {
+            Box::pin(reply(request, next))
+        }));
+        self
+    }
+
     /// Answers each POST with an event stream.
     #[must_use]
     pub fn sse_replies(mut self) -> Self {
@@ -258,29 +274,14 @@ impl Builder {
         }
     }
 
-    pub(super) fn build(self) -> (Arc<State>, Handler) {
+    pub(super) fn build(mut self) -> (Arc<State>, Handler) {
+        let around = self.around.take();
         let state = Arc::new(State::new(self));
-        let captured = state.clone();
-        let handler = raw::handler_of(move |request| {
-            let state = captured.clone();
-            async move {
-                if let Some(intercept) = &state.script.intercept
-                    && let Some(reply) = intercept(&request)
-                {
-                    return reply;
-                }
-                if let Some(guard) = &state.script.guard
-                    && let Some(reply) = guard(request.clone()).await
-                {
-                    return reply;
-                }
-                match state.script.kind {
-                    Kind::Legacy => legacy::reply(&state, request).await,
-                    Kind::Modern => modern::reply(&state, request).await,
-                    Kind::HttpSse => http_sse::reply(&state, request).await,
-                }
-            }
-        });
+        let next = Next(state.clone());
+        let handler: Handler = match around {
+            Some(around) => Arc::new(move |request| around(request, next.clone())),
+            None => raw::handler_of(move |request| next.clone().reply(request)),
+        };
         (state, handler)
     }
 }

@@ -11,6 +11,7 @@ mod checks;
 mod http_sse;
 mod legacy;
 mod modern;
+mod next;
 mod state;
 mod voice;
 
@@ -23,6 +24,7 @@ use super::{Endpoint, within};
 use builder::Kind;
 pub use builder::{Builder, tool};
 pub use changing::{Changing, changing};
+pub use next::Next;
 pub use state::Call;
 use state::State;
 pub use voice::Voice;
