@@ -203,7 +203,18 @@ impl Scene {
                 self.client.signal("STOP").await;
                 self.site.server.raw.forget_connections();
             }
-            _ => self.site.arm(self.fault, self.operation),
+            _ => return self.site.arm(self.fault, self.operation),
+        }
+        if self.fault != Fault::Asleep {
+            self.settle().await;
+        }
+    }
+
+    /// Lets the proxy see which connections it has lost. A call that comes first may be sent on one
+    /// of those, and nobody could tell what became of it.
+    async fn settle(&mut self) {
+        for _ in 0..2 {
+            self.client.request("ping", json!({})).await;
         }
     }
 

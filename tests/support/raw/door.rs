@@ -92,7 +92,7 @@ impl WayIn {
         let mut state = self.state.clone();
         if state.wait_for(until).await.is_err() {
             // The server is gone, which ends the connection by itself.
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }
