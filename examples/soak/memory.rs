@@ -1,0 +1,111 @@
+//! Whether the proxy's memory and descriptors stay what they are.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use fastrand::Rng;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+use crate::client::Client;
+use crate::load::burst;
+use crate::process::{Usage, usage};
+
+/// After how many calls all buffers and pools have the size that they keep.
+const WARM: u64 = 1_000;
+
+/// How much more memory many calls may take than the first thousand, in KiB.
+pub(crate) const ALLOWED_AFTER_CALLS: u64 = 2 << 10;
+
+/// How often a process is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Makes `calls` calls without faults, and compares.
+///
+/// # Errors
+/// When the memory has grown by more than [`ALLOWED_AFTER_CALLS`].
+pub(crate) async fn run(client: &Client, calls: u64, in_flight: usize, seed: u64) -> Result<()> {
+    let mut rng = Rng::with_seed(seed);
+    let at = |count: u64| {
+        let usage = usage(client.pid()).context("this needs /proc")?;
+        println!(
+            "after {count} calls: {} KiB, {} descriptors",
+            usage.rss, usage.descriptors
+        );
+        anyhow::Ok(usage)
+    };
+    let begun = Instant::now();
+    let (mut done, mut first) = (0, None);
+    while done < calls {
+        let next = WARM.min(calls - done);
+        burst(client, done, next, in_flight, &mut rng).await?;
+        done += next;
+        // The book is of no use here, and its memory not what is watched.
+        client.book().clear();
+        if done == WARM {
+            first = Some(at(done)?);
+        } else if done.is_multiple_of(20 * WARM) && done < calls {
+            at(done)?;
+        }
+    }
+    let (first, last) = (first.context("make 1000 calls at least")?, at(done)?);
+    println!(
+        "{:.0} calls/s",
+        calls as f64 / begun.elapsed().as_secs_f64()
+    );
+    client.close().await?;
+    let grown = last.rss.saturating_sub(first.rss);
+    let allowed = ALLOWED_AFTER_CALLS;
+    println!("grown by {grown} KiB of {allowed} allowed");
+    ensure!(
+        grown <= allowed,
+        "the memory has grown by {grown} KiB, {allowed} are allowed"
+    );
+    Ok(())
+}
+
+/// The most that was used early and late.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Peaks {
+    /// From 10 % of the time to 30 %.
+    pub(crate) early: Usage,
+    /// From 80 % on.
+    pub(crate) late: Usage,
+}
+
+/// Looks at a process all the time.
+pub(crate) struct Watch {
+    task: JoinHandle<Peaks>,
+    ended: std::sync::Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Watch {
+    pub(crate) fn start(pid: u32, begun: Instant, lasts: Duration) -> Self {
+        let ended = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let is_over = ended.clone();
+        let task = tokio::spawn(async move {
+            let mut peaks = Peaks::default();
+            while !is_over.load(Ordering::Relaxed) {
+                let part = begun.elapsed().as_secs_f64() / lasts.as_secs_f64();
+                let peak = match part {
+                    0.1..0.3 => Some(&mut peaks.early),
+                    0.8..1.0 => Some(&mut peaks.late),
+                    _ => None,
+                };
+                if let (Some(peak), Some(now)) = (peak, usage(pid)) {
+                    peak.rss = peak.rss.max(now.rss);
+                    peak.descriptors = peak.descriptors.max(now.descriptors);
+                }
+                sleep(LOOK).await;
+            }
+            peaks
+        });
+        Self { task, ended }
+    }
+
+    pub(crate) async fn end(self) -> Peaks {
+        self.ended.store(true, Ordering::Relaxed);
+        self.task.await.unwrap_or_default()
+    }
+}
