@@ -43,6 +43,9 @@ const FAULTS: [Fault; 11] = [
 const WELL: std::ops::Range<u64> = 1_000..6_000;
 const LASTS: std::ops::Range<u64> = 100..1_500;
 
+/// The same for silence, which is to outlast the proxy's patience now and then.
+const HANGS: std::ops::Range<u64> = 500..6_000;
+
 /// How often each fault struck.
 pub(crate) type Injected = BTreeMap<String, usize>;
 
@@ -82,7 +85,11 @@ async fn strike(site: Arc<Site>, mut rng: Rng, cancel: CancellationToken) -> Inj
             return injected;
         }
         let fault = FAULTS[rng.usize(..FAULTS.len())];
-        let lasts = sleep(Duration::from_millis(rng.u64(LASTS)));
+        let lasts = match fault {
+            Fault::Gate(Mode::Hang) => HANGS,
+            _ => LASTS,
+        };
+        let lasts = sleep(Duration::from_millis(rng.u64(lasts)));
         *injected.entry(format!("{fault:?}")).or_default() += 1;
         match fault {
             Fault::Gate(mode) => {

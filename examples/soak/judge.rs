@@ -105,7 +105,7 @@ impl Verdict<'_> {
         });
         println!("\nchecks");
         for (what, calls) in &wrongs {
-            println!("  FAILED  {} calls were {what}", calls.len());
+            println!("  FAILED  {} calls: {what}", calls.len());
             for call in calls.iter().take(SHOWN) {
                 println!("            {call}");
             }

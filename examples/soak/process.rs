@@ -11,7 +11,7 @@ use crate::servers::Site;
 /// Short waits, so that a fault costs a call seconds and not minutes, and the end is near when the
 /// load ends.
 const SETTINGS: [(&str, &str); 3] = [
-    ("PROXY_TIMEOUT", "10s"),
+    ("PROXY_TIMEOUT", "3s"),
     ("PROXY_CONNECT_WAIT", "10s"),
     ("PROXY_KEEP_ALIVE", "5s"),
 ];
