@@ -65,25 +65,27 @@ macro_rules! cells {
 
 cells! {
     legacy {
-        refused_for_a_moment [list stream]
+        refused_for_a_moment [call idempotent_call list stream]
         refused [call idempotent_call list stream]
         no_such_name [call idempotent_call list stream]
         hangs [call idempotent_call list stream]
         reset_at_connect [call idempotent_call list stream]
-        reset_after_request [call idempotent_call list]
+        reset_after_request [call idempotent_call list stream]
         cut_reply [call idempotent_call list stream]
         half_an_event [call idempotent_call list stream]
         no_session [call idempotent_call list stream]
-        unauthorized [call idempotent_call list]
-        too_many_requests [list]
-        internal_error [call idempotent_call list]
-        unavailable [call idempotent_call list]
-        unavailable_for_now [list]
-        redirect_loop [call idempotent_call list]
-        wrong_type [call idempotent_call list]
+        unauthorized [call idempotent_call list stream]
+        too_many_requests [call idempotent_call list stream]
+        internal_error [call idempotent_call list stream]
+        unavailable [call idempotent_call list stream]
+        unavailable_for_now [call idempotent_call list stream]
+        redirect_loop [call idempotent_call list stream]
+        wrong_type [call idempotent_call list stream]
         gzip_bomb [call idempotent_call list stream]
-        slow_drip [call idempotent_call list]
+        slow_drip [call idempotent_call list stream]
         restarted [call idempotent_call list stream]
+        other_era [call idempotent_call list stream]
+        asleep [call idempotent_call list stream]
     }
     modern {
         refused_for_a_moment [stream]
@@ -102,9 +104,11 @@ cells! {
         gzip_bomb [stream]
         slow_drip [stream]
         restarted [call stream]
+        other_era [call idempotent_call list stream]
+        asleep [call stream]
     }
     http_sse {
-        refused_for_a_moment [stream]
+        refused_for_a_moment [call stream]
         refused [stream]
         no_such_name [stream]
         hangs [stream]
@@ -113,7 +117,7 @@ cells! {
         cut_reply [stream]
         half_an_event [stream]
         no_session [call stream]
-        too_many_requests [stream]
+        too_many_requests [call stream]
         internal_error [stream]
         unavailable [stream]
         unavailable_for_now [stream]
@@ -121,6 +125,20 @@ cells! {
         gzip_bomb [stream]
         slow_drip [stream]
         restarted [call stream]
+        asleep [call stream]
+    }
+}
+
+#[test]
+fn every_cell_is_tested() {
+    for (kind, kind_name) in KINDS {
+        for (fault, fault_name, _) in fault::ALL {
+            for (operation, operation_name, _) in operation::ALL {
+                let cell = (kind_name, fault_name, operation_name);
+                let is_expected = expected::cell(kind, fault, operation).is_some();
+                assert_eq!(TESTED.contains(&cell), is_expected, "{cell:?}");
+            }
+        }
     }
 }
 
