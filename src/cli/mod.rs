@@ -39,7 +39,7 @@ The configuration is taken from the environment:
   PROXY_INPUT_WAIT         how long a call waits for input that its server asks for (10m)
   PROXY_PARKED_CALLS       how many calls may wait for that at a time (256)
   PROXY_MAX_CALLS          how many requests may be under way in all (2048)
-  PROXY_UPSTREAM_CALLS     how many calls run at one server at a time (256)
+  PROXY_UPSTREAM_CALLS     how many calls run at one server at a time (512)
   PROXY_QUEUED_CALLS       how many more wait there for their turn (1024)
   PROXY_ANSWER_MEMORY      how many bytes wait for a client that reads slowly (64M)
   PROXY_LOG_RATE           how many lines a second are logged for long (100)

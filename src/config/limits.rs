@@ -78,7 +78,7 @@ impl Default for Limits {
             input_wait: Duration::from_secs(600),
             parked_calls: 256,
             max_calls: 2048,
-            upstream_calls: 256,
+            upstream_calls: 512,
             queued_calls: 1024,
             answer_memory: 64 << 20,
             log_rate: 100,

@@ -59,12 +59,11 @@ mod tests {
 
     use super::*;
     use crate::router::Outbox;
-    use crate::upstream::Backlog;
 
     #[tokio::test]
     async fn small_and_large_lines_keep_their_order() {
         let (ours, theirs) = tokio::io::duplex(1 << 22);
-        let (outbox, lines) = Outbox::new(Arc::new(Backlog::new(1)));
+        let (outbox, lines) = Outbox::new(Arc::default());
         let large = "x".repeat(GATHER_BYTES + 1);
         for text in ["a\nb", &large, "c"] {
             outbox.send(Line::whole(text.to_owned().into())).await;

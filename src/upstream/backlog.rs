@@ -22,6 +22,13 @@ pub struct Backlog {
     drained: Notify,
 }
 
+impl Default for Backlog {
+    /// Without a bound.
+    fn default() -> Self {
+        Self::new(usize::MAX)
+    }
+}
+
 impl Backlog {
     /// None yet, and at most about this many bytes.
     #[must_use]

@@ -5,7 +5,6 @@ mod reported;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -13,7 +12,9 @@ use http::StatusCode;
 use super::pulse::MIN_PACE;
 use crate::net::chain;
 use crate::oauth::SignInError;
+use reported::Next;
 pub use reported::UpstreamError;
+pub(super) use reported::whole_seconds;
 
 /// Whether a request that failed may have had an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -290,45 +291,4 @@ impl TransportError {
         let cause = Box::new(self);
         Self::Away { cause, next }
     }
-
-    fn code(&self) -> i64 {
-        match self {
-            Self::Connect(_)
-            | Self::Certificate(_)
-            | Self::NotReady(_)
-            | Self::Silent(_)
-            | Self::Removed
-            | Self::ShuttingDown => code::UNAVAILABLE,
-            Self::Away { cause, .. } if cause.may_pass() => code::UNAVAILABLE,
-            Self::Away { cause, .. } => cause.code(),
-            Self::SignIn(error) if error.is_transient() => code::UNAVAILABLE,
-            Self::LoginRequired | Self::SignIn(_) => code::LOGIN_REQUIRED,
-            Self::FirstByte(_) | Self::Timeout(_) | Self::Drip(_) => code::TIMEOUT,
-            Self::Interrupted(_) | Self::StreamEnded | Self::SessionExpired | Self::TaskLost(_) => {
-                code::INTERRUPTED
-            }
-            Self::Status { .. } | Self::Redirect(_) => code::HTTP_STATUS,
-            Self::TooLarge(_) => code::TOO_LARGE,
-            Self::Busy { .. } => code::BUSY,
-            _ => code::BAD_ANSWER,
-        }
-    }
-}
-
-/// When the next attempt to connect is made.
-struct Next(Option<Duration>);
-
-impl fmt::Display for Next {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.map(whole_seconds) {
-            None => f.write_str("an attempt is under way"),
-            Some(seconds) => write!(f, "next attempt in {seconds} s"),
-        }
-    }
-}
-
-/// A time to wait in whole seconds, none of them short.
-pub(super) fn whole_seconds(wait: Duration) -> u64 {
-    wait.as_secs()
-        .saturating_add((wait.subsec_nanos() > 0).into())
 }

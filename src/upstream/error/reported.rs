@@ -1,8 +1,11 @@
 //! A request that failed, as its client is told of it.
 
+use std::fmt;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use super::{Outcome, TransportError, whole_seconds};
+use super::{Outcome, TransportError, code};
 use crate::config::UpstreamName;
 
 /// A request that failed, with whom it was meant for.
@@ -65,4 +68,48 @@ impl UpstreamError {
             Outcome::NotRun => "",
         }
     }
+}
+
+impl TransportError {
+    /// The JSON-RPC error code for it.
+    fn code(&self) -> i64 {
+        match self {
+            Self::Connect(_)
+            | Self::Certificate(_)
+            | Self::NotReady(_)
+            | Self::Silent(_)
+            | Self::Removed
+            | Self::ShuttingDown => code::UNAVAILABLE,
+            Self::Away { cause, .. } if cause.may_pass() => code::UNAVAILABLE,
+            Self::Away { cause, .. } => cause.code(),
+            Self::SignIn(error) if error.is_transient() => code::UNAVAILABLE,
+            Self::LoginRequired | Self::SignIn(_) => code::LOGIN_REQUIRED,
+            Self::FirstByte(_) | Self::Timeout(_) | Self::Drip(_) => code::TIMEOUT,
+            Self::Interrupted(_) | Self::StreamEnded | Self::SessionExpired | Self::TaskLost(_) => {
+                code::INTERRUPTED
+            }
+            Self::Status { .. } | Self::Redirect(_) => code::HTTP_STATUS,
+            Self::TooLarge(_) => code::TOO_LARGE,
+            Self::Busy { .. } => code::BUSY,
+            _ => code::BAD_ANSWER,
+        }
+    }
+}
+
+/// When the next attempt to connect is made.
+pub(super) struct Next(pub(super) Option<Duration>);
+
+impl fmt::Display for Next {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.map(whole_seconds) {
+            None => f.write_str("an attempt is under way"),
+            Some(seconds) => write!(f, "next attempt in {seconds} s"),
+        }
+    }
+}
+
+/// A time to wait in whole seconds, none of them short.
+pub(in crate::upstream) fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs()
+        .saturating_add((wait.subsec_nanos() > 0).into())
 }
