@@ -26,10 +26,10 @@ use tracing::{debug, info, warn};
 
 use super::error::TransportError;
 use super::events::Events;
-use super::handle::{Down, Shared, State};
 use super::handshake::{Connected, Handshake};
 use super::identity::Identity;
 use super::live::Live;
+use super::shared::{Down, Shared, State};
 use super::transport::http::Http;
 pub(super) use backoff::FIRST_DELAY;
 use backoff::{Backoff, Pause};

@@ -10,9 +10,10 @@ use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use super::events::Events;
-use super::handle::{Shared, State, Upstream};
+use super::handle::Upstream;
 use super::identity::Identity;
 use super::live::Live;
+use super::shared::{Shared, State};
 
 /// How many sessions an upstream has beside its main one. When one more is needed, the one that was
 /// used longest ago ends, of those that nobody uses now: hardly any client declares more than two

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::error::TransportError;
-use super::handle::{State, Upstream};
+use super::handle::Upstream;
 use super::listing::Listing;
 use super::live::Live;
+use super::shared::State;
 
 /// An attempt that failed.
 #[derive(Debug, Clone)]

@@ -7,8 +7,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::call::Turn;
 use super::error::TransportError;
-use super::handle::{Down, State, Upstream};
+use super::handle::Upstream;
 use super::live::Live;
+use super::shared::{Down, State};
 
 /// What somebody who waits sees of the connection.
 enum Seen {

@@ -10,10 +10,10 @@ use tracing::{Instrument as _, debug, info, warn};
 
 use super::{Backoff, Connection};
 use crate::upstream::error::TransportError;
-use crate::upstream::handle::State;
 use crate::upstream::identity::Identity;
 use crate::upstream::listing::Listing;
 use crate::upstream::live::Live;
+use crate::upstream::shared::State;
 use crate::upstream::transport::http_sse::HttpSseStream;
 
 /// How often to look whether a connection that is no more is still in use: nobody waits for that.

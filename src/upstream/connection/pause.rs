@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Backoff, Connection, Course};
 use crate::oauth::{Authorizer, Mark};
-use crate::upstream::handle::{Down, State};
+use crate::upstream::shared::{Down, State};
 
 impl Connection {
     /// Waits until the next attempt is due, or somebody has reason to make it earlier, and takes it from the

@@ -16,8 +16,8 @@ use crate::net::{CurrentClient, Making, chain};
 use crate::oauth::{Authorizer, Challenges, Credential};
 use crate::upstream::backlog::Intake;
 use crate::upstream::error::TransportError;
-use crate::upstream::handle::Shared;
 use crate::upstream::pulse::{Patience, Pulse};
+use crate::upstream::shared::Shared;
 
 /// How many redirects one request follows.
 const MAX_REDIRECTS: usize = 3;
