@@ -13,6 +13,8 @@ pub(super) fn run(doing: impl Future<Output = ExitCode>) -> ExitCode {
     // One thread: what a call needs is so little that handing it over costs more.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        // What blocks is done at the start, and hardly ever after.
+        .thread_keep_alive(Duration::from_secs(1))
         .build();
     match runtime {
         Ok(runtime) => {
