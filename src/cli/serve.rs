@@ -20,7 +20,7 @@ use crate::catalog::{Keeper, View};
 use crate::config::{self, Config, Environment};
 use crate::disk::home;
 use crate::downstream::{Read, Session, Stdin, open_stdout, stdout_closed, write_lines};
-use crate::net::watch_sleep;
+use crate::net::{Clients, watch_sleep};
 use crate::oauth::{Authorizer, Manner, Surroundings};
 use crate::router::{Outbox, Router};
 use crate::upstream::{Bounds, Remembering, Roster, Upstream};
@@ -104,7 +104,7 @@ async fn serve(config: Config, environment: Environment, watch: Option<Watch>) -
             let _ = timeout(RECALL_WAIT, recalling).await;
         }
         tasks.spawn(keeper.run(view_sender, cancel.clone()));
-        tasks.spawn(watch_sleep(http, cancel.clone()));
+        tasks.spawn(watch_sleep(http.clone(), cancel.clone()));
         speaks.notify_one();
     };
     let reason = tokio::select! {
@@ -113,7 +113,7 @@ async fn serve(config: Config, environment: Environment, watch: Option<Watch>) -
         _ = &mut writer => "the client no longer reads",
         // Not only when there is something to write.
         () = stdout_closed() => "the client closed stdout",
-        () = read(&session, limit, begin) => "the client closed stdin",
+        () = read(&session, limit, &http, begin) => "the client closed stdin",
         () = parent_gone(speaks.notified()) => "the process that started us is gone",
     };
     debug!(reason, "shutting down");
@@ -134,7 +134,7 @@ async fn serve(config: Config, environment: Environment, watch: Option<Watch>) -
 
 /// Takes lines until the client closes its end. The clock of the first listing starts,
 /// by `begin`, with the first of them, which is served when that is done.
-async fn read(session: &Session, limit: usize, begin: impl AsyncFnOnce()) {
+async fn read(session: &Session, limit: usize, http: &Clients, begin: impl AsyncFnOnce()) {
     let mut stdin = Stdin::open(limit);
     let mut begin = Some(begin);
     loop {
@@ -143,6 +143,8 @@ async fn read(session: &Session, limit: usize, begin: impl AsyncFnOnce()) {
                 if let Some(begin) = begin.take() {
                     begin().await;
                 }
+                // What it asks for must not go out on what died in sleep.
+                http.notice_sleep();
                 // It waits when the client does not read its answers.
                 let taken = session.take(line);
                 tokio::select! {

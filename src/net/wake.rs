@@ -1,7 +1,7 @@
 //! Noticing that the process was asleep: the machine suspended, or the process stopped. What was connected
 //! before may be dead without a word.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::watch;
@@ -19,32 +19,64 @@ const LATE: Duration = Duration::from_secs(5);
 
 /// Tells whoever listens that the process has woken up.
 #[derive(Debug, Default)]
-pub(super) struct Wake(watch::Sender<u64>);
+pub(super) struct Wake {
+    times: watch::Sender<u64>,
+    /// The clocks as they were read last; `None` until they are watched.
+    // std's Mutex: held for a copy, never across an await.
+    last: Mutex<Option<Clocks>>,
+}
 
 impl Clients {
     /// Changes each time that the process has woken up.
     #[must_use]
     pub fn woken(&self) -> watch::Receiver<u64> {
-        self.wake.0.subscribe()
+        self.wake.times.subscribe()
+    }
+
+    /// How often the process has woken up.
+    #[must_use]
+    pub fn times_woken(&self) -> u64 {
+        *self.wake.times.borrow()
+    }
+
+    /// Notices that the process was asleep, if it was, before anything is sent on what was connected.
+    /// Reads the clocks and does nothing else where it was not; for whoever has something to send, since
+    /// what was to wake up in the meantime may do so later.
+    pub fn notice_sleep(&self) {
+        let slept = {
+            let mut last = self
+                .wake
+                .last
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let Some(last) = last.as_mut() else { return };
+            let now = Clocks::now();
+            now.slept_since(&std::mem::replace(last, now))
+        };
+        if let Some(slept) = slept {
+            info!(?slept, "woke up; checking the connections");
+            // What was connected may be dead without a word.
+            self.renew();
+            self.wake.times.send_modify(|times| *times += 1);
+        }
     }
 }
 
 /// Watches the clocks until `cancel`. One for the process.
 pub async fn watch_sleep(clients: Arc<Clients>, cancel: CancellationToken) {
-    let mut last = Clocks::now();
+    let now = Some(Clocks::now());
+    *clients
+        .wake
+        .last
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner) = now;
     while cancel.run_until_cancelled(sleep(TICK)).await.is_some() {
-        let now = Clocks::now();
-        if let Some(slept) = now.slept_since(&last) {
-            info!(?slept, "woke up; checking the connections");
-            // What was connected may be dead without a word.
-            clients.renew();
-            clients.wake.0.send_modify(|times| *times += 1);
-        }
-        last = now;
+        clients.notice_sleep();
     }
 }
 
 /// Both clocks. Where a suspended machine stops the one, the other has jumped.
+#[derive(Debug, Clone, Copy)]
 struct Clocks {
     steady: Instant,
     wall: SystemTime,
@@ -58,7 +90,8 @@ impl Clocks {
         }
     }
 
-    /// For how long the process slept, if it did between two ticks.
+    /// For how long the process slept, if it did since they were read last, which is a tick ago at most
+    /// where it did not.
     fn slept_since(&self, last: &Self) -> Option<Duration> {
         let steady = self.steady.duration_since(last.steady);
         // A clock that was put back tells nothing.

@@ -209,8 +209,11 @@ impl Connection {
                 after: after.cloned(),
             });
         };
+        let woken = self.shared.clients.times_woken();
         let handshake = self.handshake(identity, generation, &alive);
-        handshake.connect(self.http().await?).await
+        let connected = handshake.connect(self.http().await?).await?;
+        connected.0.looked_after(woken);
+        Ok(connected)
     }
 
     /// Whether the server that answers now is a modern one.

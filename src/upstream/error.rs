@@ -148,15 +148,6 @@ pub enum TransportError {
 }
 
 impl TransportError {
-    /// An HTTP status that is no success.
-    pub(crate) fn status(status: StatusCode, detail: String) -> Self {
-        Self::Status {
-            status,
-            detail,
-            retry_after: None,
-        }
-    }
-
     /// It was asked something of our own, and wants to be asked after this time.
     pub(crate) fn busy(wait: Duration) -> Self {
         Self::Status {

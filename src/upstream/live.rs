@@ -1,7 +1,7 @@
 //! An upstream as the handshake found it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +16,7 @@ use super::identity::Identity;
 use super::logs::Logs;
 use super::request::{Request, next_id};
 use super::transport::Transport;
+use crate::net::Clients;
 use crate::wire::{Era, Message};
 
 /// How long the first call waits for the standalone stream of its session, counted from the
@@ -85,6 +86,8 @@ pub struct Live {
     /// Whether it can say something outside the answers to requests, or never will.
     listened: watch::Sender<bool>,
     begun: Instant,
+    /// How often the process had woken up when it was known to work.
+    woken: AtomicU64,
     /// Whether it has answered a call.
     pub(super) proven: Arc<AtomicBool>,
     pub(crate) transport: Transport,
@@ -108,6 +111,7 @@ impl Live {
             logs: Logs::default(),
             listened: watch::Sender::new(!matches!(transport, Transport::StreamableHttpLegacy(_))),
             begun: Instant::now(),
+            woken: AtomicU64::default(),
             proven: Arc::default(),
             transport,
         }
@@ -116,6 +120,23 @@ impl Live {
     /// Whether it has held: it has answered a call, or was there for a while.
     pub(super) fn has_held(&self) -> bool {
         self.proven.load(Ordering::Relaxed) || self.begun.elapsed() >= HELD
+    }
+
+    /// It was looked after since the process woke up for the `times`th time, or made.
+    pub(super) fn looked_after(&self, times: u64) {
+        self.woken.store(times, Ordering::Relaxed);
+    }
+
+    /// Whether it was, if the process has woken up so many times.
+    pub(super) fn is_looked_after(&self, times: u64) -> bool {
+        self.woken.load(Ordering::Relaxed) == times
+    }
+
+    /// Whether a request can be sent on it, as far as sleep is concerned. The stream of HTTP+SSE may have
+    /// died without a word, and with it every answer; elsewhere, each request finds out for itself.
+    pub(super) fn is_awake(&self, clients: &Clients) -> bool {
+        !matches!(self.transport, Transport::HttpSse(_))
+            || self.is_looked_after(clients.times_woken())
     }
 
     /// Its standalone stream is open, or it has none.

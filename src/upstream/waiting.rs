@@ -23,11 +23,17 @@ enum Seen {
 impl Upstream {
     /// A connection for this call: the one there is, or one that is made meanwhile.
     pub(super) async fn live_for(&self, turn: &mut Turn) -> Result<Arc<Live>, TransportError> {
-        match self.ready().filter(|live| live.generation > turn.after) {
+        let can_serve = |live: &Arc<Live>| self.can_use(live, turn.after);
+        match self.ready().filter(can_serve) {
             Some(live) => Ok(live),
             // Boxed: it is large, and on the path of every call.
             None => Box::pin(self.wait_for_live(turn.after, turn.deadline())).await,
         }
+    }
+
+    /// Whether it can be used by whoever needs one after this generation.
+    fn can_use(&self, live: &Live, generation: u64) -> bool {
+        live.generation > generation && live.is_awake(&self.shared.clients)
     }
 
     /// Waits for the first connection after the one of this generation. Has one made if it is down, and
@@ -41,7 +47,7 @@ impl Upstream {
         let (mut known, mut first, mut has_failed) = (None, None, false);
         loop {
             let seen = match &*state.borrow_and_update() {
-                State::Ready(live) if live.generation > generation => Seen::Ready(live.clone()),
+                State::Ready(live) if self.can_use(live, generation) => Seen::Ready(live.clone()),
                 State::Down(down) => Seen::Down(down.clone()),
                 State::Connecting { after, .. } => Seen::Connecting(after.clone()),
                 // Nobody has begun, or the task is about to find out what is known already.

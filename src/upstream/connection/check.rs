@@ -48,8 +48,12 @@ impl Checks {
         self.ping.notify_one();
     }
 
-    /// Has the task find out whether the server is still of its era, and waits for the verdict, no longer
-    /// than `patience`. `state` is the connection's, `generation` the one in doubt.
+    /// Has the task find out whether the server is still of its era.
+    pub(super) fn doubt(&self) {
+        self.era.notify_one();
+    }
+
+    /// The same, and waits for the verdict, no longer than `patience`. `state` is the connection's, `generation` the one in doubt.
     pub(crate) async fn is_other(
         &self,
         state: &watch::Sender<State>,
@@ -57,7 +61,7 @@ impl Checks {
         patience: Duration,
     ) -> bool {
         let (mut state, mut judged) = (state.subscribe(), self.judged.subscribe());
-        self.era.notify_one();
+        self.doubt();
         let is_gone = |state: &State| match state {
             State::Ready(live) => live.generation != generation,
             _ => true,
@@ -91,21 +95,29 @@ impl Connection {
     pub(super) async fn keep_checked(&self, live: &Live) -> TransportError {
         let mut woken = self.shared.clients.woken();
         loop {
-            tokio::select! {
-                () = self.shared.checks.ping.notified() => {}
-                _ = woken.changed() => {}
-            }
-            if live.era == Era::Modern {
-                continue;
-            }
-            match ping(live).await {
-                Err(gone @ (TransportError::SessionExpired | TransportError::Connect(_))) => {
-                    return gone;
+            let times = *woken.borrow_and_update();
+            let has_slept = !live.is_looked_after(times);
+            if !has_slept {
+                tokio::select! {
+                    () = self.shared.checks.ping.notified() => {}
+                    _ = woken.changed() => continue,
                 }
-                Err(silent) if matches!(live.transport, Transport::HttpSse(_)) => return silent,
-                Err(error) => debug!(%error, "no answer to a ping"),
-                Ok(_) => debug!("the session is alive"),
             }
+            if let Err(gone) = look_after(live, has_slept).await {
+                return gone;
+            }
+            live.looked_after(times);
+            // Somebody may wait for that.
+            self.shared.state.send_modify(|_| {});
+        }
+    }
+
+    /// Has it found out what the server is, should this failure of our own request make one doubt: an error
+    /// where none was due, or a refusal that reads like another server's.
+    pub(super) fn doubt(&self, failure: &TransportError) {
+        let is_answer = matches!(failure, TransportError::Handshake(_));
+        if is_answer || Hint::of(failure) == Some(Hint::OtherEra) {
+            self.shared.checks.doubt();
         }
     }
 
@@ -141,6 +153,32 @@ impl Connection {
             Err(TransportError::SessionExpired) => true,
             Err(error) => Hint::of(&error) == Some(Hint::OtherEra),
             Ok(_) => false,
+        }
+    }
+}
+
+/// Finds out whether the server still knows the connection; an error when it is gone.
+async fn look_after(live: &Live, has_slept: bool) -> Result<(), TransportError> {
+    let is_stream = match &live.transport {
+        Transport::StreamableHttp(_) => return Ok(()),
+        // A new stream is there sooner than it is known of the old one that it is dead, and nobody
+        // waits for anything on that.
+        Transport::HttpSse(stream) if has_slept && stream.is_idle() => {
+            debug!("its stream may have died in sleep; connecting anew");
+            return Err(TransportError::SessionExpired);
+        }
+        transport => matches!(transport, Transport::HttpSse(_)),
+    };
+    match ping(live).await {
+        Err(gone @ (TransportError::SessionExpired | TransportError::Connect(_))) => Err(gone),
+        Err(silent) if is_stream => Err(silent),
+        Err(error) => {
+            debug!(%error, "no answer to a ping");
+            Ok(())
+        }
+        Ok(_) => {
+            debug!("the session is alive");
+            Ok(())
         }
     }
 }

@@ -148,6 +148,7 @@ impl Connection {
                 }
                 Err(error @ TransportError::SessionExpired) => return Err(error),
                 Err(error) => {
+                    self.doubt(&error);
                     let delay = backoff.next(&error);
                     match backoff.failures {
                         1 => warn!(%error, retry_in = ?delay, "listing failed; the last one stays"),

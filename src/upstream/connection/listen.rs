@@ -5,6 +5,7 @@ mod modern;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tracing::debug;
 
@@ -12,7 +13,7 @@ use super::{Backoff, Connection};
 use crate::upstream::error::TransportError;
 use crate::upstream::items::Kind as Changed;
 use crate::upstream::live::Live;
-use crate::upstream::transport::events::Incoming;
+use crate::upstream::transport::events::{EventStream, Incoming};
 use crate::upstream::transport::http_sse::HttpSseStream;
 use crate::upstream::transport::streamable_http_legacy::StreamableHttpLegacy;
 use crate::upstream::transport::{Transport, answer_to};
@@ -21,6 +22,33 @@ use crate::wire::{Kind, Message};
 /// How long a stream must have lasted to count as one that held, so that it is opened again at once:
 /// what is in between may cut streams that are silent, as often as every minute.
 const HELD: Duration = Duration::from_secs(10);
+
+/// Where the standalone stream stands.
+#[derive(Default)]
+struct Place {
+    /// Whether it was open in this session, so that there is one.
+    is_known: bool,
+    /// The last event on it, where it can be resumed.
+    last: Option<String>,
+    /// When the server wants it to be opened again.
+    retry: Option<Duration>,
+    /// Whether something may have been said that nobody heard.
+    missed: bool,
+    backoff: Backoff,
+}
+
+impl Place {
+    /// How long to wait before it is opened again. What only a person can mend is no reason to wait
+    /// longer: whoever mends it may do so by the next call.
+    fn pause(&mut self, cause: &TransportError) -> Duration {
+        if cause.retry_after().is_some() {
+            return self.backoff.next(cause);
+        }
+        let delay = self.backoff.next(&TransportError::StreamEnded);
+        let retry = self.retry.filter(|_| self.backoff.failures == 1);
+        retry.unwrap_or(delay)
+    }
+}
 
 impl Connection {
     /// Hears the upstream on the stream of its era; returns when the connection is lost.
@@ -50,66 +78,83 @@ impl Connection {
         live: &Arc<Live>,
         session: &StreamableHttpLegacy,
     ) -> TransportError {
-        let (mut last, mut retry, mut opened) = (None::<String>, None, false);
-        let (mut missed, mut backoff) = (false, Backoff::default());
-        let mut woken = self.shared.clients.woken();
+        let (mut place, mut woken) = (Place::default(), self.shared.clients.woken());
         loop {
             let heard = tokio::select! {
-                heard = session.listen(last.as_deref()) => heard,
+                heard = session.listen(place.last.as_deref()) => heard,
                 // The request may have gone out on what died in sleep.
                 _ = woken.changed() => continue,
             };
             live.listened();
-            match heard {
-                Err(error @ TransportError::SessionExpired) if opened => return error,
-                Ok(None) if last.take().is_some() => {
+            let cause = match heard {
+                Err(gone @ TransportError::SessionExpired) if place.is_known => return gone,
+                // Whoever comes next would find the same.
+                Err(gone @ TransportError::Connect(_)) => return gone,
+                Ok(None) if place.last.take().is_some() => {
                     debug!("it does not know where its stream stopped; beginning anew");
-                    missed = true;
+                    place.missed = true;
                     continue;
                 }
-                // Whoever comes next would find the same.
-                Err(error @ TransportError::Connect(_)) => return error,
                 // A 404 to the first is a server that has no route for it.
-                Ok(None) | Err(TransportError::SessionExpired) => {
-                    if missed {
-                        self.shared.relist.notify_one();
-                    }
+                Ok(None) | Err(TransportError::SessionExpired) if !place.is_known => {
                     return std::future::pending().await;
                 }
-                Err(error) => debug!(%error, "the standalone stream is down"),
-                Ok(Some(mut events)) => {
-                    opened = true;
-                    let begun = Instant::now();
-                    if std::mem::take(&mut missed) {
-                        self.shared.relist.notify_one();
-                    }
-                    let has_woken = loop {
-                        let next = tokio::select! {
-                            next = events.next() => next,
-                            _ = woken.changed() => break true,
-                        };
-                        match next {
-                            Ok(Some(Incoming::Message(message))) => self.hear(live, message).await,
-                            Ok(Some(Incoming::Endpoint(_))) => {}
-                            Ok(None) | Err(_) => break false,
-                        }
-                        backoff = Backoff::default();
-                    };
-                    last = events.last_event_id.take().or(last);
-                    retry = events.retry.or(retry);
-                    // What is said meanwhile is lost if the stream cannot be resumed.
-                    missed = last.is_none();
-                    if begun.elapsed() >= HELD {
-                        backoff = Backoff::default();
-                    }
-                    if has_woken {
+                Ok(None) => {
+                    debug!("it has no standalone stream any more");
+                    self.shared.checks.doubt();
+                    // It may be like that for long.
+                    self.shared.relist.notify_one();
+                    TransportError::StreamEnded
+                }
+                Err(error) => {
+                    debug!(%error, "the standalone stream is down");
+                    self.doubt(&error);
+                    error
+                }
+                Ok(Some(events)) => {
+                    if self.follow(live, events, &mut place, &mut woken).await {
                         continue;
                     }
+                    TransportError::StreamEnded
                 }
-            }
-            let delay = backoff.next(&TransportError::StreamEnded);
-            sleep(retry.filter(|_| backoff.failures == 1).unwrap_or(delay)).await;
+            };
+            sleep(place.pause(&cause)).await;
         }
+    }
+
+    /// Hears a standalone stream to its end; `true` when that is for the process having woken up.
+    async fn follow(
+        &self,
+        live: &Arc<Live>,
+        mut events: EventStream,
+        place: &mut Place,
+        woken: &mut watch::Receiver<u64>,
+    ) -> bool {
+        place.is_known = true;
+        let begun = Instant::now();
+        if std::mem::take(&mut place.missed) {
+            self.shared.relist.notify_one();
+        }
+        let has_woken = loop {
+            let next = tokio::select! {
+                next = events.next() => next,
+                _ = woken.changed() => break true,
+            };
+            match next {
+                Ok(Some(Incoming::Message(message))) => self.hear(live, message).await,
+                Ok(Some(Incoming::Endpoint(_))) => {}
+                Ok(None) | Err(_) => break false,
+            }
+            place.backoff = Backoff::default();
+        };
+        place.last = events.last_event_id.take().or(place.last.take());
+        place.retry = events.retry.or(place.retry);
+        // What is said meanwhile is lost if the stream cannot be resumed.
+        place.missed = place.last.is_none();
+        if begun.elapsed() >= HELD {
+            place.backoff = Backoff::default();
+        }
+        has_woken
     }
 
     pub(super) async fn hear(&self, live: &Arc<Live>, message: Message) {

@@ -106,6 +106,11 @@ impl HttpSse {
         Ok((connection, stream))
     }
 
+    /// Whether nobody waits for a response.
+    pub(crate) fn is_idle(&self) -> bool {
+        lock(&self.waiting).is_empty()
+    }
+
     pub(crate) async fn send(&self, request: &Request) -> Result<Exchange, TransportError> {
         // The answer may overtake that of the POST, so it is waited for first.
         let (sender, answer) = oneshot::channel();

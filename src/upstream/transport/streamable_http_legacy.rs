@@ -125,7 +125,8 @@ impl StreamableHttpLegacy {
         });
     }
 
-    /// Opens the standalone stream; `None` where the upstream has none (405).
+    /// Opens the standalone stream; `None` where the upstream has none (405), or answers with what
+    /// is none.
     pub(crate) async fn listen(
         &self,
         last_event_id: Option<&str>,
@@ -150,8 +151,8 @@ impl StreamableHttpLegacy {
                 Ok(Some(EventStream::new(body)))
             }
             StatusCode::UNAUTHORIZED => Err(TransportError::LoginRequired),
-            status if status.is_server_error() => {
-                Err(TransportError::status(status, String::new()))
+            status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
+                Err(refusal(response, &self.http).await)
             }
             StatusCode::BAD_REQUEST => match self.refused(response).await {
                 Err(gone @ TransportError::SessionExpired) => Err(gone),

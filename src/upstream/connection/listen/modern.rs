@@ -91,12 +91,14 @@ impl Connection {
                         return gone;
                     }
                     Err(error) if stream.exchange.is_some() => {
+                        self.doubt(&error);
                         debug!(%error, "the subscription stays as it is");
                         wanted.postpone(&uris);
                         again = Instant::now() + backoff.next(&error);
                     }
                     Err(error) => {
                         debug!(%error, "the subscription is down");
+                        self.doubt(&error);
                         sleep(backoff.next(&error)).await;
                     }
                     Ok(()) => {}
@@ -168,6 +170,10 @@ impl Connection {
             }
             Opened::Refused(error) => {
                 debug!(error, "the upstream offers no such subscription");
+                if stream.opened.is_some() {
+                    // It did.
+                    self.shared.checks.doubt();
+                }
                 stream.refuses |= uris.is_empty();
                 wanted.keep(uris);
             }
