@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use serde_json::json;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::support::json::{answer, text_of};
 use crate::support::raw::{self, Reply, Request, event};
@@ -111,6 +111,55 @@ async fn an_endpoint_of_another_origin_is_refused_and_nothing_sent_there() {
     }
     assert_eq!(other.requests().len(), 0);
     assert_eq!(other.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_call_whose_post_outlives_the_stream_is_answered() {
+    let stream: Arc<Mutex<Option<mpsc::Sender<Bytes>>>> = Arc::default();
+    let again = Arc::new(Notify::new());
+    let server = raw::server(move |request: Request| {
+        let (stream, again) = (stream.clone(), again.clone());
+        async move {
+            if request.method == "GET" {
+                let (sender, receiver) = mpsc::channel(64);
+                let named = "event: endpoint\ndata: /message\n\n";
+                sender.try_send(named.into()).unwrap();
+                *stream.lock().unwrap() = Some(sender);
+                again.notify_one();
+                return Reply::stream(receiver);
+            }
+            let result = match request.rpc_method().as_str() {
+                "initialize" => json!({
+                    "protocolVersion": "2024-11-05",
+                    "capabilities": {"tools": {}},
+                    "serverInfo": {"name": "raw", "version": "1"},
+                }),
+                "tools/list" => {
+                    json!({"tools": [{"name": "t", "inputSchema": {"type": "object"}}]})
+                }
+                "tools/call" => {
+                    again.notified().await;
+                    // The proxy sees the stream end, and opens another, before the POST is answered.
+                    stream.lock().unwrap().take();
+                    again.notified().await;
+                    return Reply::status(202);
+                }
+                _ => says("ok"),
+            };
+            if request.id_bytes().is_some() {
+                let stream = stream.lock().unwrap().clone().unwrap();
+                let message = event(answer(&request, &result));
+                stream.try_send(message.into()).unwrap();
+            }
+            Reply::status(202)
+        }
+    });
+    let proxy = proxy::new().upstream("a", server.url_of("/sse").as_str());
+    let mut client = proxy.extra("a", json!({"transport": "sse"})).start().await;
+    assert_eq!(client.tool_names().await, ["t"]);
+    let response = client.call("t", json!({})).await;
+    assert_eq!(response["error"]["code"], -31004, "{response}");
+    assert_eq!(response["error"]["data"]["outcome"], "unknown");
 }
 
 #[tokio::test]

@@ -26,9 +26,9 @@ mod stream;
 
 pub(crate) use stream::HttpSseStream;
 
-/// The requests that wait for their response, by id.
+/// The requests that wait for their response, by id; `None` once the stream is gone, and nothing can come.
 /// std's Mutex: held for one map operation, never across an await.
-type Waiting = Arc<Mutex<HashMap<u64, oneshot::Sender<Message>>>>;
+type Waiting = Arc<Mutex<Option<HashMap<u64, oneshot::Sender<Message>>>>>;
 
 /// When the stream last brought anything but the answer to a ping.
 type Heard = Arc<Mutex<Instant>>;
@@ -93,7 +93,8 @@ impl HttpSse {
         if to.origin() != here.origin() {
             return Err(TransportError::Redirect(to.origin().ascii_serialization()));
         }
-        let (waiting, heard) = (Waiting::default(), Arc::new(Mutex::new(Instant::now())));
+        let waiting = Arc::new(Mutex::new(Some(HashMap::new())));
+        let heard = Arc::new(Mutex::new(Instant::now()));
         let http = http.at(to);
         let headers = post_headers(&http);
         let post = Arc::new(Post { http, headers });
@@ -108,13 +109,17 @@ impl HttpSse {
 
     /// Whether nobody waits for a response.
     pub(crate) fn is_idle(&self) -> bool {
-        lock(&self.waiting).is_empty()
+        lock(&self.waiting).as_ref().is_none_or(HashMap::is_empty)
     }
 
     pub(crate) async fn send(&self, request: &Request) -> Result<Exchange, TransportError> {
         // The answer may overtake that of the POST, so it is waited for first.
         let (sender, answer) = oneshot::channel();
-        lock(&self.waiting).insert(request.id, sender);
+        match &mut *lock(&self.waiting) {
+            Some(waiting) => drop(waiting.insert(request.id, sender)),
+            // Nothing was sent, and no answer could come.
+            None => return Err(TransportError::SessionExpired),
+        }
         let mut reply = SharedReply {
             id: request.id,
             answer,
@@ -128,11 +133,19 @@ impl HttpSse {
         let sending = self
             .post
             .send(request.body.clone(), patience, &request.pulse);
+        let mut sending = std::pin::pin!(sending);
         tokio::select! {
             biased;
-            sent = sending => sent?,
-            // Some servers answer the POST last of all.
-            Ok(answer) = &mut reply.answer => reply.came = Some(answer),
+            sent = &mut sending => sent?,
+            answer = &mut reply.answer => match answer {
+                // Some servers answer the POST last of all.
+                Ok(answer) => reply.came = Some(answer),
+                // The stream is gone. The POST may yet tell that the request was not taken.
+                Err(_) => {
+                    sending.await?;
+                    return Err(TransportError::StreamEnded);
+                }
+            },
         }
         Ok(Exchange::shared(request.id, reply))
     }
@@ -204,6 +217,8 @@ impl SharedReply {
 
 impl Drop for SharedReply {
     fn drop(&mut self) {
-        lock(&self.waiting).remove(&self.id);
+        if let Some(waiting) = &mut *lock(&self.waiting) {
+            waiting.remove(&self.id);
+        }
     }
 }

@@ -67,7 +67,7 @@ impl HttpSseStream {
             let id = message
                 .id()
                 .and_then(|id| std::str::from_utf8(&id).ok()?.parse().ok());
-            match id.and_then(|id: u64| lock(&self.waiting).remove(&id)) {
+            match id.and_then(|id: u64| lock(&self.waiting).as_mut()?.remove(&id)) {
                 Some(waiting) => {
                     self.show_life();
                     drop(waiting.send(message));
@@ -133,6 +133,6 @@ impl HttpSseStream {
 impl Drop for HttpSseStream {
     /// What still waits will never be answered.
     fn drop(&mut self) {
-        lock(&self.waiting).clear();
+        *lock(&self.waiting) = None;
     }
 }
