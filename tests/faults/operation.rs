@@ -14,23 +14,15 @@ pub(crate) enum Operation {
     Stream,
 }
 
-pub(crate) const ALL: [(Operation, &str, &str); 4] = [
-    (Operation::Call, "call", "a call"),
-    (
-        Operation::IdempotentCall,
-        "idempotent_call",
-        "a call of an idempotent tool",
-    ),
-    (Operation::List, "list", "listing the tools"),
-    (Operation::Stream, "stream", "the stream of announcements"),
+/// Each operation, with what it is called on the page.
+pub(crate) const ALL: [(Operation, &str); 4] = [
+    (Operation::Call, "a call"),
+    (Operation::IdempotentCall, "a call of an idempotent tool"),
+    (Operation::List, "listing the tools"),
+    (Operation::Stream, "the stream of announcements"),
 ];
 
 impl Operation {
-    pub(crate) fn named(name: &str) -> Self {
-        let found = ALL.iter().find(|(_, own, _)| *own == name);
-        found.unwrap_or_else(|| panic!("no operation `{name}`")).0
-    }
-
     /// The tool that is called.
     pub(crate) fn tool(self) -> &'static str {
         match self {

@@ -29,11 +29,6 @@ pub(crate) const KINDS: [(Kind, &str); 3] = [
 ];
 
 impl Kind {
-    pub(crate) fn named(name: &str) -> Self {
-        let found = KINDS.iter().find(|(_, own)| *own == name);
-        found.unwrap_or_else(|| panic!("no kind `{name}`")).0
-    }
-
     fn builder(self) -> Builder {
         match self {
             Self::Legacy => upstream::legacy(),
