@@ -242,7 +242,10 @@ impl Router {
             upstreams: upstreams.clone(),
             is_whole,
         };
-        self.listed.set(kind, last, changes);
+        // Others may serve by now, and who holds these keeps them from ending.
+        if Arc::ptr_eq(upstreams, &self.upstreams.all()) {
+            self.listed.set(kind, last, changes);
+        }
         items
     }
 }
