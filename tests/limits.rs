@@ -143,6 +143,30 @@ async fn a_call_that_waits_for_its_client_leaves_its_turn_to_others() {
     assert_eq!(answer["result"]["resultType"], "complete", "{answer}");
 }
 
+#[tokio::test]
+async fn what_a_client_calls_to_answer_a_call_does_not_wait_for_that() {
+    let server = upstream::legacy().tool("ask").tool("work");
+    let server = server.on_call(|call| async move {
+        if call.request.tool() == "ask" {
+            let form = r#"{"message":"?","requestedSchema":{"type":"object"}}"#;
+            call.ask("1", "elicitation/create", form).await;
+        }
+        br#"{"content":[]}"#.to_vec()
+    });
+    let server = server.start().await;
+    let builder = proxy::new().upstream("a", &server);
+    let mut client = builder.env("PROXY_UPSTREAM_CALLS", "1").start().await;
+    client.initialize_with(json!({"elicitation": {}})).await;
+    client.wait_for_tools(&["ask", "work"]).await;
+    let asking = client.send_call("ask", json!({})).await;
+    let asked = client.incoming_request("elicitation/create").await;
+    let answer = client.call("work", json!({})).await;
+    assert!(answer["result"].is_object(), "{answer}");
+    client.respond(&asked, json!({"action": "decline"})).await;
+    let answer = client.response(asking).await;
+    assert!(answer["result"].is_object(), "{answer}");
+}
+
 /// How much memory a process has had at most, and has now, in MiB.
 #[cfg(target_os = "linux")]
 fn memory(pid: u32) -> (u64, u64) {

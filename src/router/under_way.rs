@@ -138,6 +138,8 @@ impl Router {
                 }
                 (Kind::Request, Era::Legacy) => {
                     way.heard = true;
+                    // What the client does to answer may be a call there.
+                    way.admitted = None;
                     let serial = Some(way.serial);
                     self.ask_client(&way.live, serial, &message).await;
                 }
