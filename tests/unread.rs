@@ -195,3 +195,45 @@ async fn a_client_that_asks_on_without_reading_does_not_keep_the_process() {
     let status = within("the proxy to exit", child.wait()).await.unwrap();
     assert_eq!(status.code(), Some(0));
 }
+
+#[tokio::test]
+async fn a_stream_that_is_not_read_on_for_the_client_is_not_dead() {
+    let server = upstream::http_sse()
+        .tool("large")
+        .result("ping", "{}")
+        .reply_with(|_| {
+            let large = json!({"content": [{"type": "text", "text": "x".repeat(LARGE)}]});
+            large.to_string().into()
+        });
+    let server = server.start().await;
+    let builder = proxy::new().upstream("large", &server);
+    let builder = builder
+        .env("PROXY_ANSWER_MEMORY", "1")
+        .env("PROXY_KEEP_ALIVE", "300ms");
+    let (mut child, mut stdout) = unread(&builder);
+    write(&mut child, [call(1, "large")]).await;
+    let mut text = vec![0; 1];
+    within("the answer to begin", stdout.read_exact(&mut text))
+        .await
+        .unwrap();
+    write(&mut child, [call(2, "large")]).await;
+    let calls = |request: &support::raw::Request| request.is("tools/call");
+    server.raw.wait_for_count(2, calls).await;
+    // Long enough for a ping, and for giving the stream up.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let mut lines = 0;
+    while lines < 2 {
+        let read = stdout.read_buf(&mut text);
+        within("the answers", read).await.unwrap();
+        lines = text.iter().filter(|&&byte| byte == b'\n').count();
+    }
+    let text = String::from_utf8(text).unwrap();
+    assert_eq!(
+        text.matches("\"result\"").count(),
+        2,
+        "{:.200}",
+        text.lines().last().unwrap()
+    );
+    let streams = server.raw.requests().into_iter();
+    assert_eq!(streams.filter(|request| request.method == "GET").count(), 1);
+}

@@ -98,6 +98,11 @@ impl Intake {
         self.backlog.room().await
     }
 
+    /// Whether more may be read now.
+    pub(super) fn has_room(&self) -> bool {
+        self.backlog.has_room()
+    }
+
     /// Waits until one more large message may be read.
     pub(super) async fn large(&self) -> Large {
         // Fails never: it is not closed.

@@ -250,6 +250,8 @@ impl Replies {
         while self.resumptions < MAX_RESUMPTIONS {
             self.resumptions += 1;
             let wait = self.events.retry.unwrap_or(DEFAULT_RETRY);
+            // As long as any silence of its upstream, however long that asks for.
+            let wait = wait.min(self.events.idle());
             debug!(error = %lost, ?wait, "resuming an event stream");
             tokio::time::sleep(wait).await;
             match session.reopen(&last).await {

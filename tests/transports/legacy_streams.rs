@@ -179,6 +179,27 @@ async fn a_stream_is_not_resumed_sooner_than_the_server_asks() {
 }
 
 #[tokio::test]
+async fn a_server_that_asks_to_be_left_alone_for_a_day_does_not_hold_a_call_for_it() {
+    let call: Arc<Mutex<Option<Request>>> = Arc::default();
+    let server = upstream::legacy().tool("slow").without_server_stream();
+    let server = server.intercept(move |request| {
+        let mut call = call.lock().unwrap();
+        if request.is("tools/call") {
+            *call = Some(request.clone());
+            return Some(Reply::sse(["id: 1\nretry: 86400000\ndata:\n\n"]));
+        }
+        request.header("last-event-id")?;
+        let call = call.clone().unwrap();
+        Some(Reply::sse([event(answer(&call, &says("polled")))]))
+    });
+    let server = server.start().await;
+    let builder = proxy::new().upstream("a", &server);
+    let mut client = builder.env("PROXY_TIMEOUT", "1s").start().await;
+    let response = client.call("slow", json!({})).await;
+    assert_eq!(text_of(&response), "polled");
+}
+
+#[tokio::test]
 async fn a_reply_that_breaks_off_without_an_event_id_is_an_error_and_not_asked_again() {
     for clean in [false, true] {
         let server = upstream::legacy().tool("slow").without_server_stream();

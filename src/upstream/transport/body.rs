@@ -84,9 +84,18 @@ impl Body {
         self.pace = None;
     }
 
-    /// When its last bytes came.
+    /// How long the upstream may be silent while somebody waits for it.
+    pub(crate) fn idle(&self) -> Duration {
+        self.idle
+    }
+
+    /// When its last bytes came; now, while it is not read since the client does not read: what there is to
+    /// come nobody knows then.
     pub(crate) fn heard(&self) -> Instant {
-        self.heard
+        match self.intake.has_room() {
+            true => self.heard,
+            false => Instant::now(),
+        }
     }
 
     /// The next bytes, or `None` at the end. `is_within`: whether they belong to a message that has

@@ -49,6 +49,11 @@ impl EventStream {
         }
     }
 
+    /// How long its upstream may be silent while somebody waits for it.
+    pub(crate) fn idle(&self) -> Duration {
+        self.body.idle()
+    }
+
     /// When its last bytes came, be they a comment.
     pub(crate) fn heard(&self) -> Instant {
         self.body.heard()

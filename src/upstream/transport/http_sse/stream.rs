@@ -95,7 +95,8 @@ impl HttpSseStream {
                 self.due = None;
                 return event;
             }
-            // Any byte is a sign of life, be it of a comment.
+            // Any byte is a sign of life, be it of a comment; and so is the client's not reading, for which
+            // nothing is read here.
             match (self.events.heard() > heard, self.due.take()) {
                 (true, _) => {}
                 (false, None) => {
