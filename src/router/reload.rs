@@ -16,7 +16,7 @@ use super::subscriptions::News;
 use crate::catalog::heard;
 use crate::config;
 use crate::upstream::{Kind, Live, Snapshot, Upstream};
-use crate::wire::{Line, Message};
+use crate::wire::{Level, Line, Message};
 
 /// How often an upstream that is no longer configured is looked at, whether anybody uses it.
 const LOOK: Duration = Duration::from_millis(250);
@@ -29,13 +29,15 @@ impl Router {
     pub async fn replace(self: &Arc<Self>, upstreams: Vec<Upstream>) {
         let old = self.upstreams.all();
         let fresh = missing(&upstreams, &old);
+        let level = self.client.level();
         if self.begun.load(Ordering::Relaxed) {
             let identity = self.client.latest();
             for upstream in &fresh {
-                upstream.set_level(self.client.level());
+                upstream.set_level(level);
                 self.start(upstream, &identity);
             }
             heard(&fresh, self.limits.startup_wait).await;
+            self.catch_up(&fresh, level);
         }
         self.upstreams.replace(upstreams);
         let now = self.upstreams.all();
@@ -67,6 +69,18 @@ impl Router {
             .filter(|it| !fresh.iter().any(|fresh| fresh.id() == it.id()));
         kept.filter(|kept| kept.ready().is_none())
             .for_each(Upstream::try_anew);
+    }
+
+    /// Tells these what the client has said to all upstreams since they were begun, at this level.
+    fn catch_up(&self, fresh: &[Upstream], level: Option<Level>) {
+        for upstream in fresh {
+            if let Some(session) = self.client.has_session() {
+                upstream.adopt(&session);
+            }
+            if self.client.level() != level {
+                upstream.set_level(self.client.level());
+            }
+        }
     }
 
     /// Ends these once nobody uses them.
