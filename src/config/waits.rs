@@ -54,7 +54,8 @@ mod tests {
     #[test]
     fn an_upstream_has_the_nearest_time_that_is_set_to_begin_its_answers() {
         let own = r#","timeout":9,"first_byte_timeout":"4s""#;
-        let cases: [(&str, &[(&str, &str)], [u64; 2]); 6] = [
+        type Variables<'a> = &'a [(&'a str, &'a str)];
+        let cases: [(&str, Variables<'_>, [u64; 2]); 6] = [
             ("", &[], [300, 300]),
             (r#","timeout":9"#, &[], [9, 9]),
             (own, &[], [9, 4]),
