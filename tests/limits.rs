@@ -29,6 +29,19 @@ async fn send_calls(client: &mut Client, name: &str, count: usize) -> Vec<u64> {
     ids
 }
 
+/// A server that asks the client something in the middle of a call of `ask`.
+async fn asking() -> Upstream {
+    let server = upstream::legacy().tool("ask").tool("work");
+    let server = server.on_call(|call| async move {
+        if call.request.tool() == "ask" {
+            let form = r#"{"message":"?","requestedSchema":{"type":"object"}}"#;
+            call.ask("1", "elicitation/create", form).await;
+        }
+        br#"{"content":[]}"#.to_vec()
+    });
+    server.start().await
+}
+
 fn assert_is_busy(answer: &Value, hint: &str) {
     let error = &answer["error"];
     assert_eq!(error["code"], BUSY, "{answer}");
@@ -120,15 +133,7 @@ async fn requests_over_the_bound_in_all_are_refused_and_the_next_ones_served() {
 
 #[tokio::test]
 async fn a_call_that_waits_for_its_client_leaves_its_turn_to_others() {
-    let server = upstream::legacy().tool("ask").tool("work");
-    let server = server.on_call(|call| async move {
-        if call.request.tool() == "ask" {
-            let form = r#"{"message":"?","requestedSchema":{"type":"object"}}"#;
-            call.ask("1", "elicitation/create", form).await;
-        }
-        br#"{"content":[]}"#.to_vec()
-    });
-    let server = server.start().await;
+    let server = asking().await;
     let builder = proxy::new().upstream("a", &server);
     let mut client = builder.env("PROXY_UPSTREAM_CALLS", "1").start().await;
     client.declare(json!({"elicitation": {}}));
@@ -145,15 +150,7 @@ async fn a_call_that_waits_for_its_client_leaves_its_turn_to_others() {
 
 #[tokio::test]
 async fn what_a_client_calls_to_answer_a_call_does_not_wait_for_that() {
-    let server = upstream::legacy().tool("ask").tool("work");
-    let server = server.on_call(|call| async move {
-        if call.request.tool() == "ask" {
-            let form = r#"{"message":"?","requestedSchema":{"type":"object"}}"#;
-            call.ask("1", "elicitation/create", form).await;
-        }
-        br#"{"content":[]}"#.to_vec()
-    });
-    let server = server.start().await;
+    let server = asking().await;
     let builder = proxy::new().upstream("a", &server);
     let mut client = builder.env("PROXY_UPSTREAM_CALLS", "1").start().await;
     client.initialize_with(json!({"elicitation": {}})).await;
