@@ -116,6 +116,7 @@ impl Connection {
             attempt: u64::MAX,
             due: Instant::now(),
             on_demand: Instant::now(),
+            at_once: Instant::now(),
         }));
     }
 
@@ -139,7 +140,11 @@ impl Connection {
             TransportError::SessionExpired | TransportError::Connect(_)
         );
         let mut next = course.backoff;
-        let Pause { whole, short } = next.pause(&cause);
+        let Pause {
+            whole,
+            short,
+            least,
+        } = next.pause(&cause);
         if !(has_held && is_found) {
             course.backoff = next;
         }
@@ -156,6 +161,7 @@ impl Connection {
             attempt,
             due: now + whole,
             on_demand: if is_first { now } else { now + short },
+            at_once: if is_first { now } else { now + least },
         };
         self.report(course, &down, whole);
         Some(down)

@@ -50,8 +50,10 @@ pub(super) struct Down {
     pub(super) attempt: u64,
     /// When the next one is made by itself, brake aside.
     pub(super) due: Instant,
-    /// When it is made at the earliest for a call that waits.
+    /// When it is made at the earliest for a call that has waited for one that failed.
     pub(super) on_demand: Instant,
+    /// The same for one that has not: it is made at once, unless the server asked for a pause.
+    pub(super) at_once: Instant,
 }
 
 /// A connection that is known to be gone.
@@ -101,8 +103,10 @@ pub(super) struct Shared {
     pub(super) listed: watch::Sender<u64>,
     /// Rung at every change of state or listing, for whoever watches all upstreams.
     pub(super) changed: Arc<Notify>,
-    /// Asks the task for a connection now.
+    /// Asks the task for a connection soon.
     pub(super) wake: Notify,
+    /// Asks it for one at once.
+    pub(super) hurry: Notify,
     /// Asks the task for a new listing.
     pub(super) relist: Notify,
     /// Asks it for a connection as if none had ever failed.
@@ -151,6 +155,7 @@ impl Shared {
             listed: watch::Sender::new(0),
             changed,
             wake: Notify::new(),
+            hurry: Notify::new(),
             relist: Notify::new(),
             anew: Notify::new(),
             brake: Arc::default(),

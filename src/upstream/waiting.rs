@@ -57,13 +57,20 @@ impl Upstream {
                 Seen::Ready(live) => return Ok(live),
                 Seen::Down(down) => {
                     has_failed |= *first.get_or_insert(down.attempt) != down.attempt;
-                    let next = down.on_demand.max(self.shared.brake.due());
+                    let next = match has_failed {
+                        true => down.on_demand,
+                        false => down.at_once,
+                    };
+                    let next = next.max(self.shared.brake.due());
                     if !is_worth(&down.cause, has_failed, next, deadline) {
                         let next = next.saturating_duration_since(Instant::now());
                         return Err(down.cause.away(Some(next)));
                     }
                     known = Some(down.cause);
-                    self.shared.wake.notify_one();
+                    match has_failed {
+                        true => self.shared.wake.notify_one(),
+                        false => self.shared.hurry.notify_one(),
+                    }
                     Some(next)
                 }
                 Seen::Connecting(after) => {

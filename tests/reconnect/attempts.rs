@@ -39,7 +39,7 @@ async fn calls_that_come_all_the_time_do_not_hurry_the_attempts_and_run_once() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_signed_out_of_sees_no_more_than_six_attempts_of_calls() {
+async fn a_server_that_is_signed_out_of_sees_no_more_than_twelve_attempts_of_calls() {
     let is_out = Arc::new(AtomicBool::new(false));
     let out = is_out.clone();
     let server = upstream::legacy()
@@ -66,7 +66,7 @@ async fn a_server_that_is_signed_out_of_sees_no_more_than_six_attempts_of_calls(
         assert_eq!(answer["error"]["code"], -31002, "{answer}");
     }
     let attempts = server.asks("server/discover").len() - before;
-    assert_eq!(attempts, 6);
+    assert_eq!(attempts, 12);
 }
 
 #[tokio::test]

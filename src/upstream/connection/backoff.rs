@@ -25,8 +25,10 @@ pub(super) struct Backoff {
 pub(super) struct Pause {
     /// How long it is by itself.
     pub(super) whole: Duration,
-    /// How long it is at least when somebody waits.
+    /// How long it is at least when somebody waits on.
     pub(super) short: Duration,
+    /// The same when somebody comes who has not waited yet.
+    pub(super) least: Duration,
 }
 
 impl Backoff {
@@ -36,8 +38,8 @@ impl Backoff {
     }
 
     /// The same, with how far it can be cut short. A call that waits must not hurry attempts so much that
-    /// none is left when the server is back: it gets the pause before this one. Where a person
-    /// has to act, who asks again may have acted.
+    /// none is left when the server is back: it gets the pause before this one. One that comes anew is tried
+    /// for at once, since much may have changed. Where a person has to act, who asks again may have acted.
     pub(super) fn pause(&mut self, cause: &TransportError) -> Pause {
         let grown = FIRST_DELAY.saturating_mul(GROWTH.saturating_pow(self.failures));
         self.failures = self.failures.saturating_add(1);
@@ -60,6 +62,8 @@ impl Backoff {
         Pause {
             whole: rounded(varied(delay)),
             short: rounded(varied(short)),
+            // Two who come together make one attempt.
+            least: rounded(varied(short.min(FIRST_DELAY))),
         }
     }
 }
@@ -103,6 +107,7 @@ mod tests {
             assert!(pause.short <= pause.whole, "{failures}: {pause:?}");
             assert!(pause.short >= pause.whole / 4, "{failures}: {pause:?}");
             assert!(pause.short >= FIRST_DELAY.mul_f64(0.79), "{pause:?}");
+            assert!(pause.least <= FIRST_DELAY.mul_f64(1.21), "{pause:?}");
         }
     }
 
@@ -110,7 +115,7 @@ mod tests {
     fn a_server_that_names_a_time_is_left_alone_for_it_and_for_an_hour_at_most() {
         for (asked, least, most) in [(0, 0, 2), (30, 30, 34), (7200, 3600, 3961)] {
             let pause = Backoff::default().pause(&busy(asked));
-            for delay in [pause.whole, pause.short] {
+            for delay in [pause.whole, pause.short, pause.least] {
                 assert!(delay >= Duration::from_secs(least), "{asked}: {pause:?}");
                 assert!(delay <= Duration::from_secs(most), "{asked}: {pause:?}");
             }

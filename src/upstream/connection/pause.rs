@@ -23,21 +23,26 @@ impl Connection {
         let (shared, brake) = (&self.shared, &self.shared.brake);
         // Who has asked before this looks at the new state, and asks again.
         let _ = shared.wake.notified().now_or_never();
+        let _ = shared.hurry.notified().now_or_never();
         self.publish(State::Down(down.clone()));
         self.let_go_of_old(course, cancel);
         let mut woken = shared.clients.woken();
         let authorizer = shared.authorizer.as_ref();
-        let (mut is_demanded, mut is_signed) = (false, false);
+        let (mut is_demanded, mut is_hurried, mut is_signed) = (false, false, false);
         loop {
-            let wished = if is_demanded {
-                down.on_demand
-            } else {
-                down.due
+            let wished = match (is_demanded, is_hurried) {
+                (_, true) => down.at_once,
+                (true, false) => down.on_demand,
+                (false, false) => down.due,
             };
             let is_better = tokio::select! {
                 () = cancel.cancelled() => return false,
                 () = shared.wake.notified(), if !is_demanded => {
                     is_demanded = true;
+                    continue;
+                }
+                () = shared.hurry.notified(), if !is_hurried => {
+                    is_hurried = true;
                     continue;
                 }
                 () = changed(authorizer, mark.as_ref()), if !is_signed => {
