@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use super::error::TransportError;
 
@@ -32,26 +34,31 @@ impl Admission {
         }
     }
 
-    /// Waits until the call may run.
+    /// Waits until the call may run, no longer than `patience`.
     ///
     /// # Errors
-    /// [`TransportError::Busy`], at once, when too many wait already.
-    pub(super) async fn admit(&self) -> Result<Admitted, TransportError> {
+    /// [`TransportError::Busy`], at once when too many wait already.
+    pub(super) async fn admit(&self, patience: Duration) -> Result<Admitted, TransportError> {
         match self.free.clone().try_acquire_owned() {
             Ok(permit) => Ok(Admitted(permit)),
             // Boxed: it is large, and on the path of every call.
-            Err(_) => Box::pin(self.queue_up()).await,
+            Err(_) => Box::pin(self.queue_up(patience)).await,
         }
     }
 
-    async fn queue_up(&self) -> Result<Admitted, TransportError> {
+    async fn queue_up(&self, patience: Duration) -> Result<Admitted, TransportError> {
         let place = Place::take(self)?;
-        let permit = self.free.clone().acquire_owned().await;
+        let permit = timeout(patience, self.free.clone().acquire_owned()).await;
         drop(place);
-        // Fails never: it is not closed.
-        permit
-            .map(Admitted)
-            .map_err(|_| TransportError::ShuttingDown)
+        match permit {
+            Ok(Ok(permit)) => Ok(Admitted(permit)),
+            // Never: it is not closed.
+            Ok(Err(_)) => Err(TransportError::ShuttingDown),
+            Err(_) => Err(TransportError::Busy {
+                running: self.running,
+                waiting: self.waiting.load(Ordering::Relaxed),
+            }),
+        }
     }
 }
 
@@ -84,15 +91,26 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn calls_run_wait_in_order_and_are_refused() {
+    const FOR_LONG: Duration = Duration::from_secs(60);
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_ever() {
+        let admission = Admission::new(1, 1);
+        let _running = admission.admit(FOR_LONG).await.unwrap();
+        let late = admission.admit(FOR_LONG).await;
+        assert!(matches!(late, Err(TransportError::Busy { .. })), "{late:?}");
+        assert_eq!(admission.waiting.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test]
+    async fn calls_run_wait_in_order_and_are_refused() {
         let admission = Admission::new(1, 2);
-        let first = admission.admit().now_or_never().unwrap().unwrap();
-        let mut second = Box::pin(admission.admit());
-        let mut third = Box::pin(admission.admit());
+        let first = admission.admit(FOR_LONG).now_or_never().unwrap().unwrap();
+        let mut second = Box::pin(admission.admit(FOR_LONG));
+        let mut third = Box::pin(admission.admit(FOR_LONG));
         assert!((&mut second).now_or_never().is_none());
         assert!((&mut third).now_or_never().is_none());
-        let refused = admission.admit().now_or_never().unwrap();
+        let refused = admission.admit(FOR_LONG).now_or_never().unwrap();
         assert!(
             matches!(
                 refused,
@@ -108,7 +126,7 @@ mod tests {
         let second = (&mut second).now_or_never().unwrap().unwrap();
         // One that is cancelled gives its place up.
         drop(third);
-        let mut fourth = Box::pin(admission.admit());
+        let mut fourth = Box::pin(admission.admit(FOR_LONG));
         assert!((&mut fourth).now_or_never().is_none());
         drop(second);
         assert!(fourth.now_or_never().unwrap().is_ok());

@@ -36,7 +36,11 @@ impl Upstream {
         level: Option<Level>,
         build: impl Fn(&Arc<Live>) -> Request,
     ) -> Result<Call, UpstreamError> {
-        let admitted = self.shared.admission.admit().await;
+        let admitted = self
+            .shared
+            .admission
+            .admit(self.shared.config.timeout)
+            .await;
         let admitted = admitted.map_err(|cause| self.error(method, cause))?;
         let mut side;
         let (mut session, mut turn) = (self, Turn::new(self));

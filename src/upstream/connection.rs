@@ -132,6 +132,10 @@ impl Connection {
             course.backoff = Backoff::default();
             self.shared.brake.give_back();
         }
+        if was_up {
+            // What did not last has not failed: the pauses are enough of a brake.
+            self.shared.brake.give_one_back();
+        }
         course.is_told &= !was_up;
         let is_first = was_up && course.backoff.failures == 0;
         // Somebody has just found out, and it may be back already.

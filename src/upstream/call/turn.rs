@@ -159,7 +159,7 @@ impl Turn {
                 let Some(wait) = self.wait_of(asked) else {
                     return Some(sent);
                 };
-                // Nothing is held that others need.
+                // It goes on to count among those that run there: others would be refused as well.
                 drop(sent);
                 debug!(?wait, "the upstream is busy; sending it later");
                 sleep(wait).await;

@@ -103,7 +103,11 @@ impl Connection {
                     _ = woken.changed() => continue,
                 }
             }
-            if let Err(gone) = look_after(live, has_slept).await {
+            // An answer cannot be read while the client reads nothing.
+            self.shared.intake.room().await;
+            if let Err(gone) = look_after(live, has_slept).await
+                && self.shared.intake.has_room()
+            {
                 return gone;
             }
             live.looked_after(times);

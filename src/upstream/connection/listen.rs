@@ -21,7 +21,10 @@ use crate::wire::{Kind, Message};
 
 /// How long a stream must have lasted to count as one that held, so that it is opened again at once:
 /// what is in between may cut streams that are silent, as often as every minute.
-const HELD: Duration = Duration::from_secs(10);
+const LASTED: Duration = Duration::from_secs(10);
+
+/// The longest time for which a server's `retry` keeps its stream from being opened again.
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
 
 /// Where the standalone stream stands.
 #[derive(Default)]
@@ -46,7 +49,7 @@ impl Place {
         }
         let delay = self.backoff.next(&TransportError::StreamEnded);
         let retry = self.retry.filter(|_| self.backoff.failures == 1);
-        retry.unwrap_or(delay)
+        retry.map_or(delay, |retry| retry.min(LONGEST_RETRY))
     }
 }
 
@@ -151,7 +154,7 @@ impl Connection {
         place.retry = events.retry.or(place.retry);
         // What is said meanwhile is lost if the stream cannot be resumed.
         place.missed = place.last.is_none();
-        if begun.elapsed() >= HELD {
+        if begun.elapsed() >= LASTED {
             place.backoff = Backoff::default();
         }
         has_woken

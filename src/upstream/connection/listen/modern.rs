@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::debug;
 
 use super::super::{Backoff, Connection};
-use super::HELD;
+use super::LASTED;
 use crate::upstream::error::TransportError;
 use crate::upstream::exchange::Exchange;
 use crate::upstream::live::{Live, ServerFacts};
@@ -56,7 +56,7 @@ struct Stream {
 
 impl Stream {
     fn has_held(&self) -> bool {
-        self.opened.is_some_and(|opened| opened.elapsed() >= HELD)
+        self.opened.is_some_and(|opened| opened.elapsed() >= LASTED)
     }
 }
 
