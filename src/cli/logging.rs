@@ -7,7 +7,6 @@ use std::io::IsTerminal as _;
 
 use tracing::field::Field;
 use tracing::warn;
-use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
@@ -22,12 +21,10 @@ const SERVING: &str = "mcp_manifold=info";
 const COMMAND: &str = "mcp_manifold=error";
 const VERBOSE: &str = "mcp_manifold=debug";
 
-/// Starts the log of a server: at most so many lines a second for long, by a thread of its own. What is still to be
-/// written is written when the guard is dropped.
-pub(super) fn serve(environment: &Environment, per_second: usize) -> WorkerGuard {
-    let (volume, guard) = Volume::new(per_second);
+/// Starts the log of a server: at most so many lines a second for long, and none that nobody reads.
+pub(super) fn serve(environment: &Environment, per_second: usize) {
+    let volume = Volume::new(per_second);
     start(environment, SERVING, BoxMakeWriter::new(volume));
-    guard
 }
 
 /// Starts the log of a command, which is over soon.

@@ -41,8 +41,7 @@ pub(super) fn run() -> ExitCode {
             return ExitCode::from(BAD_CONFIGURATION);
         }
     };
-    // Dropped last, since the end is logged, too.
-    let _log = logging::serve(&environment, config.limits.log_rate);
+    logging::serve(&environment, config.limits.log_rate);
     reload::tell(&config.problems);
     runtime::run(serve(config, environment, watch))
 }

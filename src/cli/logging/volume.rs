@@ -1,27 +1,37 @@
 //! How much is logged. A flood costs lines, not time or disk: lines over the rate are counted instead of
-//! written, long ones are cut, and who writes never waits for who reads stderr.
+//! written, long ones are cut, and one for which there is no room is left out, since who does not read
+//! stderr must not stop who writes it.
 
 use std::io::{self, Write};
-use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// How many seconds' worth of lines may come at once: enough for the start of many upstreams with `DEBUG`.
 const BURST: usize = 100;
 
-/// How many lines wait for a slow reader of stderr. More are left out.
-const WAITING: usize = 1024;
-
 /// The longest line, in bytes.
 const LONGEST: usize = 64 << 10;
 
-/// Writes lines to stderr by a thread of its own.
+/// How much can be written without waiting to what says that it can be written to (POSIX `PIPE_BUF` on Linux;
+/// 512 at least, everywhere).
+const PIECE: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
+
+/// How long a line waits for a reader that is slow, but reads. One that has let a line pass is not waited for
+/// until there is room again.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+/// Writes lines to stderr.
 pub(super) struct Volume {
-    out: NonBlocking,
-    // std's Mutex: held for a subtraction, never across a write that waits.
-    allowance: Mutex<Allowance>,
+    // std's Mutex: held for one line.
+    state: Mutex<State>,
+}
+
+struct State {
+    allowance: Allowance,
+    /// Whether the last line found no room.
+    is_stuck: bool,
 }
 
 /// The lines that may still be written.
@@ -36,15 +46,19 @@ struct Allowance {
 pub(super) struct Line<'a>(&'a Volume);
 
 impl Volume {
-    /// At most this many lines a second for long. What waits is written when the guard is dropped.
-    pub(super) fn new(per_second: usize) -> (Self, WorkerGuard) {
-        let (out, guard) = NonBlockingBuilder::default()
-            .buffered_lines_limit(WAITING)
-            .lossy(true)
-            .thread_name("log")
-            .finish(io::stderr());
-        let allowance = Mutex::new(Allowance::new(per_second, Instant::now()));
-        (Self { out, allowance }, guard)
+    /// At most this many lines a second for long.
+    pub(super) fn new(per_second: usize) -> Self {
+        let state = State {
+            allowance: Allowance::new(per_second, Instant::now()),
+            is_stuck: false,
+        };
+        Self {
+            state: Mutex::new(state),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -74,6 +88,46 @@ impl Allowance {
     }
 }
 
+impl State {
+    /// Writes all of it, or counts it where nobody reads.
+    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+        let mut stderr = io::stderr().lock();
+        for piece in line.chunks(PIECE) {
+            let patience = if self.is_stuck {
+                Duration::ZERO
+            } else {
+                PATIENCE
+            };
+            self.is_stuck = !has_room(&stderr, patience);
+            if self.is_stuck {
+                self.allowance.left_out += 1;
+                return Ok(());
+            }
+            stderr.write_all(piece)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a piece can be written without waiting for longer than this.
+#[cfg(unix)]
+fn has_room(stderr: &io::StderrLock<'_>, patience: Duration) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    let patience = Timespec {
+        tv_sec: 0,
+        tv_nsec: i64::from(patience.subsec_nanos()),
+    };
+    let mut fds = [PollFd::new(stderr, PollFlags::OUT)];
+    // What cannot be asked is written to, as ever.
+    poll(&mut fds, Some(&patience)).is_ok_and(|ready| ready > 0)
+}
+
+#[cfg(not(unix))]
+fn has_room(_: &io::StderrLock<'_>, _: Duration) -> bool {
+    true
+}
+
 impl<'a> MakeWriter<'a> for Volume {
     type Writer = Line<'a>;
 
@@ -85,24 +139,27 @@ impl<'a> MakeWriter<'a> for Volume {
 impl Write for Line<'_> {
     /// Takes a whole event, as the subscriber writes it.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        let allowance = self.0.allowance.lock();
-        let taken = allowance
-            .unwrap_or_else(PoisonError::into_inner)
-            .take(Instant::now());
-        let Some(left_out) = taken else {
+        let mut state = self.0.lock();
+        let Some(left_out) = state.allowance.take(Instant::now()) else {
             return Ok(event.len());
         };
-        let mut out = self.0.out.clone();
         if left_out > 0 {
-            let told = format!(" WARN {left_out} log lines left out; raise PROXY_LOG_RATE\n");
-            out.write_all(told.as_bytes())?;
+            let told = format!(
+                " WARN {left_out} log lines left out; read stderr, or raise PROXY_LOG_RATE\n"
+            );
+            state.write(told.as_bytes())?;
+            if state.is_stuck {
+                // Still nobody reads: the account goes on.
+                state.allowance.left_out += left_out;
+                return Ok(event.len());
+            }
         }
         match event.len() > LONGEST {
-            false => out.write_all(event)?,
+            false => state.write(event)?,
             true => {
                 let cut = String::from_utf8_lossy(&event[..LONGEST]);
                 let bytes = event.len();
-                out.write_all(format!("{cut}… ({bytes} bytes in all)\n").as_bytes())?;
+                state.write(format!("{cut}… ({bytes} bytes in all)\n").as_bytes())?;
             }
         }
         Ok(event.len())
