@@ -113,7 +113,7 @@ impl<T: Record> Slot<T> {
     /// What is on the disk. Needs no lock and makes nothing.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] or [`StoreError::Io`]; the file stays as it is.
+    /// [`StoreError::Damaged`] or [`StoreError::Disk`]; the file stays as it is.
     pub async fn load(&self) -> Result<Snapshot<T>, StoreError> {
         // By one look, since most have nothing: a thread for it would cost more than all the rest.
         if !self.folder.may_exist() {
@@ -129,7 +129,7 @@ impl<T: Record> Slot<T> {
     /// again (a rotated refresh token) does it in a task that nobody cancels.
     ///
     /// # Errors
-    /// As for [`Slot::load`], and [`StoreError::Busy`] when others block the file.
+    /// As for [`Slot::load`], also when others block the file.
     pub async fn replace(&self, seen: Version, record: T) -> Result<Swap<T>, StoreError> {
         self.swap(seen, move |slot, path| {
             let generation = seen.next();
