@@ -1,6 +1,8 @@
 //! Lines to the client, by one writer: nothing else may write to stdout.
 
+use std::future::poll_fn;
 use std::io;
+use std::task::Poll;
 
 use tokio::io::AsyncWriteExt;
 
@@ -11,7 +13,16 @@ use crate::wire::Line;
 /// Lines up to this size are gathered into one write; larger ones are written as they are.
 const GATHER_BYTES: usize = 64 << 10;
 
-/// Writes lines until all senders are gone. Everything that is ready goes out in one write.
+/// How often in a row the others get a turn without a line coming of it, before what there is goes out.
+/// The bytes of a stream take two turns to become a line: one of the connection, one of the call.
+const FRUITLESS_TURNS: usize = 2;
+
+/// How many turns a line waits at most.
+const TURNS: usize = 64;
+
+/// Writes lines until all senders are gone. Everything that is ready goes out in one write, and after a
+/// notification what becomes ready while the others, who have something to do anyway, do it: a stream
+/// is handed over chunk by chunk, and a write for each would take as long as all the rest.
 ///
 /// # Errors
 /// [`io::Error`], when the client no longer reads.
@@ -19,6 +30,7 @@ pub async fn write_lines(mut stdout: Sink, mut lines: Lines) -> io::Result<()> {
     let mut buffer = Vec::with_capacity(GATHER_BYTES);
     while let Some(line) = lines.next().await {
         let mut next = Some(line);
+        let mut turns = 0;
         while let Some(line) = next {
             let line = line.flatten();
             if line.len() > GATHER_BYTES {
@@ -28,10 +40,10 @@ pub async fn write_lines(mut stdout: Sink, mut lines: Lines) -> io::Result<()> {
             } else {
                 line.append_to(&mut buffer);
             }
-            next = if buffer.len() < GATHER_BYTES {
-                lines.ready()
-            } else {
-                None
+            next = match buffer.len() < GATHER_BYTES {
+                true if line.is_whole() => following(&mut lines, &mut turns).await,
+                true => lines.ready(),
+                false => None,
             };
         }
         stdout.write_all(&buffer).await?;
@@ -40,6 +52,34 @@ pub async fn write_lines(mut stdout: Sink, mut lines: Lines) -> io::Result<()> {
         lines.written();
     }
     Ok(())
+}
+
+/// The next line, if one is ready, or becomes so within the turns that are left.
+async fn following(lines: &mut Lines, turns: &mut usize) -> Option<Line> {
+    for _ in 0..FRUITLESS_TURNS {
+        let line = lines.ready();
+        if line.is_some() || *turns == TURNS {
+            return line;
+        }
+        *turns += 1;
+        others().await;
+    }
+    lines.ready()
+}
+
+/// Lets everybody who is ready run once. After `tokio::task::yield_now` the runtime would ask the system
+/// first whether there is more to do.
+async fn others() {
+    let mut have_run = false;
+    poll_fn(|context| {
+        if have_run {
+            return Poll::Ready(());
+        }
+        have_run = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 async fn write_whole(stdout: &mut Sink, line: &Line) -> io::Result<()> {
@@ -55,10 +95,72 @@ async fn write_whole(stdout: &mut Sink, line: &Line) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Context;
+
+    use tokio::io::AsyncWrite;
 
     use super::*;
     use crate::router::Outbox;
+
+    /// Takes everything, and counts how often it is given something.
+    #[derive(Default)]
+    struct Counting(Arc<AtomicUsize>);
+
+    impl AsyncWrite for Counting {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_comes_chunk_by_chunk_goes_out_in_few_writes() {
+        let (outbox, lines) = Outbox::new(Arc::default());
+        let writes = Counting::default();
+        let count = writes.0.clone();
+        let writer = tokio::spawn(write_lines(Box::pin(writes), lines));
+        tokio::spawn(async move {
+            for _ in 0..1000 {
+                outbox.send(Line::notification("a")).await;
+                // Its connection is asked for more.
+                others().await;
+            }
+        });
+        writer.await.unwrap().unwrap();
+        let writes = count.load(Ordering::Relaxed);
+        assert!((1000 / TURNS..=100).contains(&writes), "{writes}");
+    }
+
+    #[tokio::test]
+    async fn an_answer_waits_for_nobody() {
+        let (outbox, lines) = Outbox::new(Arc::default());
+        let writes = Counting::default();
+        let count = writes.0.clone();
+        let _writer = tokio::spawn(write_lines(Box::pin(writes), lines));
+        let client = tokio::spawn(async move {
+            for answers in 1..10 {
+                outbox.send(Line::result(b"1", "{}")).await;
+                others().await;
+                assert_eq!(count.load(Ordering::Relaxed), answers);
+            }
+        });
+        client.await.unwrap();
+    }
 
     #[tokio::test]
     async fn small_and_large_lines_keep_their_order() {

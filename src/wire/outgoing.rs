@@ -106,6 +106,13 @@ impl Line {
         Self::whole(format!("{{\"jsonrpc\":\"2.0\",\"method\":{method}}}").into())
     }
 
+    /// Whether it passes as it came, as notifications do: others may follow it at once, which an answer,
+    /// with the id of its request, is not worth waiting for.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.parts[1..].iter().all(Bytes::is_empty)
+    }
+
     /// Its length in bytes, without the newline.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -121,11 +128,11 @@ impl Line {
     /// Its bytes in one piece.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
-        let [head, middle, tail] = self.parts;
-        if middle.is_empty() && tail.is_empty() {
-            return head;
+        if self.is_whole() {
+            let [whole, ..] = self.parts;
+            return whole;
         }
-        [head, middle, tail].concat().into()
+        self.parts.concat().into()
     }
 
     /// Makes it one line: every CR and LF becomes a space. In valid JSON they stand between
