@@ -144,7 +144,7 @@ impl Shelf {
             return Ok(key);
         }
         let mut bytes = [0; KEY_BYTES];
-        aws_lc_rs::rand::fill(&mut bytes).map_err(io::Error::other)?;
+        getrandom::fill(&mut bytes)?;
         file::write(&self.folder.join(KEY), &bytes, Outlasts::Process)?;
         Key::read(&bytes).ok_or_else(|| io::Error::other("no key"))
     }
