@@ -1,6 +1,7 @@
 //! Whether the connection for a request is still being made: until it is, nothing was sent, and the
 //! time that its server has for an answer has not begun.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -50,22 +51,34 @@ impl Making {
     /// Does `doing` within `limit`; connections are not made at the expense of that.
     pub(crate) async fn within<T>(
         limit: Duration,
-        doing: impl Future<Output = T>,
+        doing: Pin<Box<impl Future<Output = T>>>,
     ) -> Result<T, TookTooLong> {
         let making = Self::new();
         let mut doing = std::pin::pin!(making.watch(doing));
         let mut due = Instant::now() + limit;
         loop {
-            if let Ok(done) = timeout_at(due, &mut doing).await {
+            if let Some(done) = making.done_by(due, &mut doing).await {
                 return Ok(done);
-            }
-            tokio::select! {
-                biased;
-                done = &mut doing => return Ok(done),
-                () = making.over() => {}
             }
             let ended = making.ended().map(|ended| ended + limit);
             due = ended.filter(|ended| *ended > due).ok_or(TookTooLong)?;
+        }
+    }
+
+    /// What `doing` comes to by then, or as long after it as a connection is being made for it; `None`
+    /// when it comes to nothing.
+    pub(crate) async fn done_by<F: Future + Unpin>(
+        &self,
+        due: Instant,
+        doing: &mut F,
+    ) -> Option<F::Output> {
+        if let Ok(done) = timeout_at(due, &mut *doing).await {
+            return Some(done);
+        }
+        tokio::select! {
+            biased;
+            done = doing => Some(done),
+            () = self.over() => None,
         }
     }
 
@@ -84,7 +97,7 @@ impl Making {
     }
 
     /// Waits until no connection is being made; returns at once when none is.
-    pub(crate) async fn over(&self) {
+    async fn over(&self) {
         loop {
             let mut ended = std::pin::pin!(self.ended.notified());
             ended.as_mut().enable();
@@ -144,33 +157,42 @@ impl<S> Layer<S> for Noting {
     type Service = Noted<S>;
 
     fn layer(&self, inner: S) -> Noted<S> {
-        Noted(inner)
+        Noted(Arc::new(inner))
     }
 }
 
-/// Makes connections, and notes them.
-#[derive(Debug, Clone)]
-pub(super) struct Noted<S>(S);
+/// Makes connections, and notes them. Shared by its clones: each request makes several of them, few of
+/// which make a connection.
+#[derive(Debug)]
+pub(super) struct Noted<S>(Arc<S>);
+
+impl<S> Clone for Noted<S> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
 
 impl<S, Target> Service<Target> for Noted<S>
 where
-    S: Service<Target>,
-    S::Future: Send + 'static,
+    S: Service<Target> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+    Target: Send + 'static,
 {
     type Response = S::Response;
     type Error = S::Error;
     type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.0.poll_ready(context)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        // The clone that is called is waited for there.
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, target: Target) -> Self::Future {
-        let (begun, made) = (Begun::new(), self.0.call(target));
+        let (begun, mut service) = (Begun::new(), S::clone(&self.0));
         Box::pin(async move {
-            let made = made.await;
-            drop(begun);
-            made
+            let _begun = begun;
+            poll_fn(|context| service.poll_ready(context)).await?;
+            service.call(target).await
         })
     }
 }

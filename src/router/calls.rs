@@ -151,3 +151,19 @@ pub(super) fn only_text<'a>(
     let value = value.and_then(|value| decode(value.value()).map(Cow::into_owned));
     value.ok_or_else(|| format!("`{key}`, a string, is missing in {place}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of<A, B, F: Future>(_: impl FnOnce(A, B) -> F) -> usize {
+        std::mem::size_of::<F>()
+    }
+
+    #[test]
+    fn what_each_call_holds_is_small() {
+        // Every call's task is allocated, and copied once.
+        let size = size_of::<&Arc<Router>, &Relayed, _>(|router, call| router.call(call));
+        assert!(size <= 5 << 10, "{size}");
+    }
+}

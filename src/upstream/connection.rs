@@ -221,7 +221,8 @@ impl Connection {
         };
         let woken = self.shared.clients.times_woken();
         let handshake = self.handshake(identity, generation, &alive);
-        let connected = handshake.connect(self.http().await?).await?;
+        // Boxed: it is large, and over once there is a connection.
+        let connected = Box::pin(handshake.connect(self.http().await?)).await?;
         connected.0.looked_after(woken);
         Ok(connected)
     }
@@ -251,5 +252,21 @@ impl Connection {
         let url = self.shared.config.url.as_url();
         let client = self.shared.clients.current(url);
         Ok(move || Http::new(client.clone(), &self.shared))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of<A, B, F: Future>(_: impl FnOnce(A, B) -> F) -> usize {
+        std::mem::size_of::<F>()
+    }
+
+    #[test]
+    fn what_each_upstream_holds_for_ever_is_small() {
+        // It was 64 KiB, by what is needed for moments.
+        let size = size_of(Connection::run);
+        assert!(size <= 12 << 10, "{size}");
     }
 }

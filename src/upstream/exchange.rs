@@ -238,7 +238,8 @@ impl Replies {
                 Err(error) if error.is_interruption() => error,
                 Err(error) => return Err(error),
             };
-            self.resume(lost).await?;
+            // Boxed: it is large, and on the path of every call.
+            Box::pin(self.resume(lost)).await?;
         }
     }
 

@@ -240,7 +240,8 @@ const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialize
 async fn step<T>(
     doing: impl Future<Output = Result<T, TransportError>>,
 ) -> Result<T, TransportError> {
-    Making::within(STEP_TIMEOUT, doing)
+    // Boxed: it is large, and what waits for it would be as large.
+    Making::within(STEP_TIMEOUT, Box::pin(doing))
         .await
         .map_err(|_| TransportError::Silent(STEP_TIMEOUT))?
 }

@@ -165,7 +165,9 @@ impl Live {
         method: &'static str,
         params: Value,
     ) -> Result<Message, TransportError> {
-        self.open(method, params).await?.response().await
+        // Boxed: a connection asks now and then, in several tasks of its own at once.
+        let exchange = Box::pin(self.open(method, params)).await?;
+        Box::pin(exchange.response()).await
     }
 
     /// Sends a request of our own.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::error::TransportError;
 use crate::net::Making;
@@ -55,13 +55,8 @@ impl Patience {
         let begun = Instant::now();
         let mut due = begun + self.first_byte;
         loop {
-            if let Ok(done) = timeout_at(due, &mut doing).await {
+            if let Some(done) = making.done_by(due, &mut doing).await {
                 return Ok(done);
-            }
-            tokio::select! {
-                biased;
-                done = &mut doing => return Ok(done),
-                () = making.over() => {}
             }
             let silent;
             (due, silent) = self.due(making.ended().unwrap_or(begun), pulse);

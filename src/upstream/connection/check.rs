@@ -131,7 +131,8 @@ impl Connection {
         loop {
             checks.era.notified().await;
             if !checks.was_same() {
-                if self.is_other(live).await {
+                // Boxed: it is large, and hardly ever needed.
+                if Box::pin(self.is_other(live)).await {
                     info!("another server answers at its url; connecting anew");
                     return TransportError::SessionExpired;
                 }

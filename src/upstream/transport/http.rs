@@ -141,8 +141,8 @@ impl Http {
                 proven_anew = false;
                 refusals += 1;
                 let status = response.status();
-                self.authorize_better(&signature, status, &refusal, refusals)
-                    .await?;
+                // Boxed: it is large, and on the path of every request.
+                Box::pin(self.authorize_better(&signature, status, &refusal, refusals)).await?;
             } else {
                 pulse.beat();
                 return Ok(response);

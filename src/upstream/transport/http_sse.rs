@@ -133,7 +133,8 @@ impl HttpSse {
         let sending = self
             .post
             .send(request.body.clone(), patience, &request.pulse);
-        let mut sending = std::pin::pin!(sending);
+        // Boxed: it is large, and in the task of every call, whatever its transport.
+        let mut sending = Box::pin(sending);
         tokio::select! {
             biased;
             sent = &mut sending => sent?,
@@ -177,7 +178,7 @@ impl Post {
             }
             // The server has forgotten the stream that the endpoint belongs to.
             StatusCode::NOT_FOUND | StatusCode::GONE => Err(TransportError::SessionExpired),
-            _ => Err(refusal(response, &self.http).await),
+            _ => Err(Box::pin(refusal(response, &self.http)).await),
         }
     }
 }

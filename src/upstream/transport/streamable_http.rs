@@ -73,7 +73,8 @@ impl StreamableHttp {
             .send_within(patience, pulse, Method::POST, headers, body)
             .await?;
         if !response.status().is_success() {
-            let (refusal, hint) = refused(response, &self.http, Era::Modern).await?;
+            let refused = Box::pin(refused(response, &self.http, Era::Modern));
+            let (refusal, hint) = refused.await?;
             // Only the handshake asks which revisions there are; later, what it agreed is void.
             if request.method != DISCOVER
                 && refusal.error_code() == Some(code::UNSUPPORTED_PROTOCOL_VERSION)
@@ -96,7 +97,10 @@ impl StreamableHttp {
         let response = self.http.send(Method::POST, headers, body).await?;
         match response.status().is_success() {
             true => Ok(()),
-            false => refused(response, &self.http, Era::Modern).await.map(drop),
+            false => {
+                let refused = Box::pin(refused(response, &self.http, Era::Modern));
+                refused.await.map(drop)
+            }
         }
     }
 

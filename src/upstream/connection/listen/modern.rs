@@ -86,7 +86,8 @@ impl Connection {
                 continue;
             }
             if has_work || is_due || (stream.exchange.is_none() && !uris.is_empty()) {
-                match self.renew(live, &mut stream, &changes, &uris).await {
+                // Boxed: it is large, and hardly ever needed.
+                match Box::pin(self.renew(live, &mut stream, &changes, &uris)).await {
                     Err(gone @ (TransportError::SessionExpired | TransportError::Connect(_))) => {
                         return gone;
                     }
