@@ -6,13 +6,15 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
+use super::runtime::RECALL_WAIT;
 use super::watch::{Seen, Watch};
 use crate::config::{self, Config, ConfigError, Environment, Problem, Severity, UpstreamName};
 use crate::router::Router;
-use crate::upstream::{Roster, Upstream};
+use crate::upstream::{Remembering, Roster, Upstream};
 
 /// What it takes to follow the file.
 pub(super) struct Reload<M> {
@@ -20,6 +22,8 @@ pub(super) struct Reload<M> {
     pub(super) environment: Environment,
     pub(super) roster: Roster,
     pub(super) router: Arc<Router>,
+    /// What is remembered of upstreams, if anything is.
+    pub(super) remembering: Option<Remembering>,
     /// Makes an upstream that is not connected yet.
     pub(super) make: M,
 }
@@ -67,6 +71,10 @@ impl<M: Fn(config::Upstream) -> Upstream> Reload<M> {
         }
         let (changes, count) = (Changes::between(&old, &next), next.len());
         drop(old);
+        if let Some(remembering) = &self.remembering {
+            // Before they serve, so that there is one change to tell of.
+            let _ = timeout(RECALL_WAIT, remembering.recall(&next)).await;
+        }
         self.router.replace(next).await;
         info!(
             upstreams = count,

@@ -8,6 +8,10 @@ use tracing::error;
 /// How long the end may take in all.
 pub(super) const SHUTDOWN_GRACE: Duration = Duration::from_millis(1500);
 
+/// How long the first line, and a changed configuration, wait for what is remembered, which takes a few
+/// milliseconds: a disk that does not answer holds nobody up.
+pub(super) const RECALL_WAIT: Duration = Duration::from_millis(300);
+
 /// Runs it to its end.
 pub(super) fn run(doing: impl Future<Output = ExitCode>) -> ExitCode {
     // One thread: what a call needs is so little that handing it over costs more.

@@ -1,10 +1,12 @@
 //! `mcp-manifold`: serves the client on stdin and stdout until it leaves.
 
+use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot, watch};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -14,7 +16,7 @@ use super::BAD_CONFIGURATION;
 use super::logging;
 use super::parent::parent_gone;
 use super::reload::{self, Reload};
-use super::runtime::{self, SHUTDOWN_GRACE, signalled};
+use super::runtime::{self, RECALL_WAIT, SHUTDOWN_GRACE, signalled};
 use super::watch::Watch;
 use crate::catalog::{Keeper, View};
 use crate::config::{self, Config, Environment};
@@ -24,10 +26,6 @@ use crate::net::{Clients, watch_sleep};
 use crate::oauth::{Authorizer, Manner, Surroundings};
 use crate::router::{Outbox, Router};
 use crate::upstream::{Bounds, Remembering, Roster, Upstream};
-
-/// How long the first line waits for what is remembered, which takes a few milliseconds: a disk that
-/// does not answer holds nobody up.
-const RECALL_WAIT: Duration = Duration::from_millis(300);
 
 /// Reads the configuration and serves.
 pub(super) fn run() -> ExitCode {
@@ -53,21 +51,15 @@ async fn serve(config: Config, environment: Environment, watch: Option<Watch>) -
     let changed = Arc::new(Notify::new());
     let limit = config.limits.message_bytes;
     let around = Surroundings::new(&environment, Manner::Background, tasks.clone());
+    let clients = around.clients.clone();
     let home = home(&environment).inspect_err(|error| error!(%error, "no login can be kept"));
-    let (home, rung) = (home.ok(), changed.clone());
-    let http = around.clients.clone();
-    let remembering = home.clone().filter(|_| config.limits.remember);
-    let make = move |upstream: config::Upstream| {
-        let home = home.as_deref();
-        let authorizer = home.and_then(|home| Authorizer::new(home, &upstream, around.clone()));
-        let clients = around.clients.clone();
-        let bounds = bounds.clone();
-        Upstream::new(upstream, clients, authorizer, bounds, rung.clone())
-    };
+    let home = home.ok();
+    let make = maker(home.clone(), around, bounds, changed.clone());
     let upstreams = Roster::new(config.upstreams.into_iter().map(&make).collect());
-    let recalling = remembering.map(|home| {
+    let remembering = home.filter(|_| config.limits.remember);
+    let remembering = remembering.map(|home| Remembering::new(&home, upstreams.clone()));
+    let recalling = remembering.clone().map(|remembering| {
         let (recalled, recalling) = oneshot::channel();
-        let remembering = Remembering::new(&home, upstreams.clone());
         tasks.spawn(remembering.run(recalled, cancel.clone()));
         recalling
     });
@@ -91,31 +83,78 @@ async fn serve(config: Config, environment: Environment, watch: Option<Watch>) -
             environment,
             roster: upstreams,
             router: router.clone(),
+            remembering,
             make,
         };
         tasks.spawn(reload.run(watch, cancel.clone()));
     }
-
-    let mut writer = tokio::spawn(write_lines(open_stdout(), lines));
-    let speaks = Notify::new();
     let begin = async || {
         if let Some(recalling) = recalling {
             let _ = timeout(RECALL_WAIT, recalling).await;
         }
         tasks.spawn(keeper.run(view_sender, cancel.clone()));
-        tasks.spawn(watch_sleep(http.clone(), cancel.clone()));
+        tasks.spawn(watch_sleep(clients.clone(), cancel.clone()));
+    };
+    let mut writer = tokio::spawn(write_lines(open_stdout(), lines));
+    let reason = until_over(&session, limit, &clients, begin, &mut writer).await;
+    debug!(reason, "shutting down");
+    drop(session);
+    end(router, writer, tasks, cancel).await;
+    ExitCode::SUCCESS
+}
+
+/// What makes an upstream that is not connected yet.
+fn maker(
+    home: Option<PathBuf>,
+    around: Surroundings,
+    bounds: Bounds,
+    changed: Arc<Notify>,
+) -> impl Fn(config::Upstream) -> Upstream {
+    move |upstream| {
+        let home = home.as_deref();
+        let authorizer = home.and_then(|home| Authorizer::new(home, &upstream, around.clone()));
+        let clients = around.clients.clone();
+        Upstream::new(
+            upstream,
+            clients,
+            authorizer,
+            bounds.clone(),
+            changed.clone(),
+        )
+    }
+}
+
+/// Serves until there is nobody to serve any more, and says why. `begin` goes before the first line.
+async fn until_over(
+    session: &Session,
+    limit: usize,
+    clients: &Clients,
+    begin: impl AsyncFnOnce(),
+    writer: &mut JoinHandle<io::Result<()>>,
+) -> &'static str {
+    let speaks = Notify::new();
+    let begin = async || {
+        begin().await;
         speaks.notify_one();
     };
-    let reason = tokio::select! {
+    tokio::select! {
         biased;
         name = signalled() => name,
-        _ = &mut writer => "the client no longer reads",
+        _ = writer => "the client no longer reads",
         // Not only when there is something to write.
         () = stdout_closed() => "the client closed stdout",
-        () = read(&session, limit, &http, begin) => "the client closed stdin",
+        () = read(session, limit, clients, begin) => "the client closed stdin",
         () = parent_gone(speaks.notified()) => "the process that started us is gone",
-    };
-    debug!(reason, "shutting down");
+    }
+}
+
+/// Ends what is under way, and lets the last lines be written.
+async fn end(
+    router: Arc<Router>,
+    writer: JoinHandle<io::Result<()>>,
+    tasks: TaskTracker,
+    cancel: CancellationToken,
+) {
     let deadline = Instant::now() + SHUTDOWN_GRACE;
     router.shut_down(SHUTDOWN_GRACE / 2).await;
     cancel.cancel();
@@ -123,17 +162,16 @@ async fn serve(config: Config, environment: Environment, watch: Option<Watch>) -
     if timeout_at(deadline, tasks.wait()).await.is_err() {
         info!("an upstream did not let go in time");
     }
-    drop((session, router));
+    drop(router);
     // When it was the writer that ended, its handle must not be asked again.
     if !writer.is_finished() {
         let _ = timeout_at(deadline, writer).await;
     }
-    ExitCode::SUCCESS
 }
 
 /// Takes lines until the client closes its end. The clock of the first listing starts,
 /// by `begin`, with the first of them, which is served when that is done.
-async fn read(session: &Session, limit: usize, http: &Clients, begin: impl AsyncFnOnce()) {
+async fn read(session: &Session, limit: usize, clients: &Clients, begin: impl AsyncFnOnce()) {
     let mut stdin = Stdin::open(limit);
     let mut begin = Some(begin);
     loop {
@@ -143,7 +181,7 @@ async fn read(session: &Session, limit: usize, http: &Clients, begin: impl Async
                     begin().await;
                 }
                 // What it asks for must not go out on what died in sleep.
-                http.notice_sleep();
+                clients.notice_sleep();
                 // It waits when the client does not read its answers.
                 let taken = session.take(line);
                 tokio::select! {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::upstream;
+use crate::support::{proxy, upstream};
 use crate::{DONE, File, TOOLS, entry, entry_with, said, told};
 
 #[tokio::test]
@@ -88,4 +88,31 @@ async fn a_new_upstream_that_cannot_be_reached_costs_itself_alone() {
     nobody.restart();
     client.notification(TOOLS).await;
     assert_eq!(client.tool_names().await, ["late", "find"]);
+}
+
+#[tokio::test]
+async fn a_new_upstream_that_is_away_and_remembered_is_told_with_the_others_once() {
+    let a = upstream::legacy().tool("search").start().await;
+    let mut away = upstream::legacy().tool("known").start().await;
+    let home = proxy::home();
+    let mut earlier = proxy::new().home(&home).upstream("n", &away).start().await;
+    earlier.initialize().await;
+    earlier.tools().await;
+    assert!(earlier.close().await.success());
+    let written = entry("n", &away);
+    away.raw.stop().await;
+
+    let file = File::of(&[entry("a", &a)]);
+    let mut client = file.proxy().home(&home).start().await;
+    client.initialize().await;
+    client.tools().await;
+    file.write(&[entry("a", &a), written]);
+    client.notification(TOOLS).await;
+    let call = client.send_call("known", json!({})).await;
+    assert_eq!(client.tool_names().await, ["search", "known"]);
+    away.restart();
+    let answer = client.response(call).await;
+    assert!(answer.get("result").is_some(), "{answer}");
+    said(&client, DONE, 1).await;
+    assert_eq!(told(&client, TOOLS), 1);
 }

@@ -20,8 +20,8 @@ const GATHER: Duration = Duration::from_millis(200);
 /// The shortest time between two writes, for a server whose tools change every second.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Keeps what upstreams offer from one process to the next.
-#[derive(Debug)]
+/// Keeps what upstreams offer from one process to the next. Cheap to clone; all clones mean the same.
+#[derive(Debug, Clone)]
 pub struct Remembering {
     shelf: Shelf,
     upstreams: Roster,
@@ -40,10 +40,9 @@ impl Remembering {
     }
 
     /// Reads what is remembered, says so by `recalled`, and keeps the disk up to date until `cancel`
-    /// and a last time then.
+    /// and a last time then. Of upstreams that come later, what is remembered has to be [recalled](Self::recall).
     pub async fn run(self, recalled: oneshot::Sender<()>, cancel: CancellationToken) {
-        let mut roster = self.upstreams.watch();
-        self.recall().await;
+        self.recall(&self.upstreams.all()).await;
         // Nobody may wait for it any more.
         let _ = recalled.send(());
         let mut has_failed = false;
@@ -51,8 +50,6 @@ impl Remembering {
             tokio::select! {
                 () = cancel.cancelled() => {}
                 () = self.changed.notified() => {}
-                // The sender is ours as well.
-                _ = roster.changed() => self.recall().await,
             }
             cancel.run_until_cancelled(sleep(GATHER)).await;
             if let Err(error) = self.save().await {
@@ -68,11 +65,10 @@ impl Remembering {
         }
     }
 
-    /// Takes those up that it does not know yet.
-    async fn recall(&self) {
-        let all = self.upstreams.all();
+    /// Has these know what is remembered of them. Those that do already are left alone.
+    pub async fn recall(&self, upstreams: &[Upstream]) {
         let is_new = |it: &&Upstream| it.shared.memory.changed.set(self.changed.clone()).is_ok();
-        let new: Vec<_> = all.iter().filter(is_new).cloned().collect();
+        let new: Vec<_> = upstreams.iter().filter(is_new).cloned().collect();
         if new.is_empty() || !self.shelf.may_exist() {
             return;
         }
