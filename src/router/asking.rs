@@ -11,7 +11,7 @@ use super::Router;
 use super::asks::{Asker, Entered, written};
 use super::bridge::{self, input};
 use super::inflight::{Key, is_same, progress_token};
-use crate::upstream::{Live, TransportError, answer_to};
+use crate::upstream::{Live, TransportError, answer_to, cancelled};
 use crate::wire::outgoing::code;
 use crate::wire::splice::decode;
 use crate::wire::{Era, Line, Message};
@@ -145,7 +145,7 @@ impl Router {
     /// Tells the client that its answer is no longer wanted, without waiting for it.
     fn call_off(&self, serial: u64, reason: &str) {
         let id = written(serial);
-        let line = bridge::cancelled_by_us(decode(id.as_bytes()), reason);
+        let line = cancelled(decode(id.as_bytes()), reason);
         let (line, outbox) = (Line::whole(line), self.outbox.clone());
         self.tasks.spawn(async move { outbox.send(line).await });
     }

@@ -5,7 +5,7 @@ pub(super) mod input;
 mod target;
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::upstream::{Asking, Live, Pulse, Request, next_id};
 use crate::wire::outgoing::code;
@@ -238,14 +238,6 @@ pub(super) fn overloaded(request: &Message) -> Bytes {
     let id = request.id().unwrap_or_else(|| Bytes::from_static(b"null"));
     let text = "the client has too many requests to answer; try again later";
     Line::error(&id, code::INTERNAL_ERROR, text, &Value::Null).into_bytes()
-}
-
-/// `notifications/cancelled` when it is we who give up.
-pub(super) fn cancelled_by_us(id: impl Into<Value>, reason: &str) -> Bytes {
-    let params = json!({"requestId": id.into(), "reason": reason});
-    json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params})
-        .to_string()
-        .into()
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ use tracing::debug;
 
 use crate::catalog::{View, instructions};
 use crate::config::Limits;
-use crate::upstream::{Identity, Kind, Roster, Upstream};
+use crate::upstream::{Identity, Kind, Roster, Upstream, cancelled};
 use crate::wire::{Era, Line, Message};
 
 use asks::Asks;
@@ -231,7 +231,7 @@ impl Router {
         let cancellations = open
             .chain(self.parking.clear())
             .map(|(live, serial)| async move {
-                let body = bridge::cancelled_by_us(serial, "the client has left");
+                let body = cancelled(serial, "the client has left");
                 let _ = live.notify(body).await;
             });
         let all = futures_util::future::join_all(cancellations);

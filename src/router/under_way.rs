@@ -11,7 +11,8 @@ use super::inflight::{Key, is_same};
 use super::relay::Lost;
 use super::relayed::Relayed;
 use crate::upstream::{
-    Admitted, Call, Caller, Exchange, Live, Pulse, TransportError, Upstream, UpstreamId, Wanted,
+    Admitted, Call, Caller, Exchange, Live, Pulse, SentRequest, TransportError, Upstream,
+    UpstreamId, Wanted, cancelled,
 };
 use crate::wire::{Era, Kind, Line, Message};
 
@@ -46,13 +47,16 @@ pub(super) enum Followed {
 }
 
 impl UnderWay {
-    pub(super) fn new(request: &Relayed, upstream: &Upstream, sent: Call) -> Self {
+    pub(super) fn new(request: &Relayed, upstream: &Upstream, call: Call) -> Self {
         let Call {
+            sent,
+            logs,
+            admitted,
+        } = call;
+        let SentRequest {
             exchange,
             caller,
             live,
-            logs,
-            admitted,
             pulse,
         } = sent;
         Self {
@@ -116,8 +120,8 @@ impl Router {
                 Err(cause) => {
                     if cause.is_silence() {
                         // MCP 2025-11-25 § Lifecycle, Timeouts.
-                        let cancelled = bridge::cancelled_by_us(way.serial, "no answer in time");
-                        self.answer_upstream(&way.live, cancelled);
+                        let body = cancelled(way.serial, "no answer in time");
+                        self.answer_upstream(&way.live, body);
                     }
                     self.withdraw_of_call(&way.live, way.serial);
                     return Err(Lost {

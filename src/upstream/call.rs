@@ -16,7 +16,7 @@ use super::live::Live;
 use super::logs::Wanted;
 use super::opening::Opening;
 use super::pulse::Pulse;
-use super::request::{Asking, Request};
+use super::request::{Asking, Request, cancelled};
 use crate::net::Making;
 use crate::wire::Level;
 pub(super) use turn::Turn;
@@ -36,25 +36,13 @@ impl Upstream {
         level: Option<Level>,
         build: impl Fn(&Arc<Live>) -> Request,
     ) -> Result<Call, UpstreamError> {
-        let admitted = self
-            .shared
-            .admission
-            .admit(self.shared.config.timeout)
-            .await;
-        let admitted = admitted.map_err(|cause| self.error(method, cause))?;
+        let fail = |cause| self.error(method, cause);
+        let admitted = self.admit(method).await.map_err(fail)?;
         let mut side;
         let (mut session, mut turn) = (self, Turn::new(self));
         loop {
-            let live = match session.live_for(&mut turn).await {
-                Err(cause) if cause.is_login_under_way() => {
-                    match Box::pin(turn.wait_for_login(self, cause)).await {
-                        Ok(()) => continue,
-                        Err(cause) => return Err(self.error(method, cause)),
-                    }
-                }
-                Err(cause) => return Err(self.error(method, cause)),
-                Ok(live) => live,
-            };
+            let live = self.live_patiently(session, &mut turn).await;
+            let live = live.map_err(fail)?;
             if !live.serves(identity) {
                 if session.will_serve(identity) {
                     // It is about to be replaced by one that does.
@@ -70,24 +58,49 @@ impl Upstream {
             }
             live.hear_first(identity).await;
             let logs = session.log(&live, level).await;
-            let sent = live.begin(build(&live)).await;
-            let sent = match sent {
-                Ok(call) if call.exchange.hint().is_none() => {
-                    let admitted = Some(admitted);
-                    return Ok(Call {
-                        logs,
-                        admitted,
-                        ..call
-                    });
+            let (tried, logs) = match live.begin(build(&live)).await {
+                Ok(sent) if sent.exchange.hint().is_none() => (Some(Ok(sent)), logs),
+                refused => {
+                    drop(logs);
+                    // Boxed: it is large, and hardly ever needed.
+                    (
+                        Box::pin(turn.take_refusal(session, live, refused)).await,
+                        None,
+                    )
                 }
-                sent => sent,
             };
-            drop(logs);
-            // Boxed: it is large, and hardly ever needed.
-            if let Some(sent) = Box::pin(turn.take_refusal(session, live, sent)).await {
-                let sent = sent.map_err(|cause| self.error(method, cause))?;
-                let admitted = Some(admitted);
-                return Ok(Call { admitted, ..sent });
+            if let Some(tried) = tried {
+                return Ok(Call {
+                    sent: tried.map_err(fail)?,
+                    logs,
+                    admitted,
+                });
+            }
+        }
+    }
+
+    /// Waits until it may run. What looks after a task that runs already waits for nobody: to end one may
+    /// be what the others wait for.
+    async fn admit(&self, method: &str) -> Result<Option<Admitted>, TransportError> {
+        if matches!(method, "tasks/get" | "tasks/update" | "tasks/cancel") {
+            return Ok(None);
+        }
+        let patience = self.shared.config.timeout;
+        self.shared.admission.admit(patience).await.map(Some)
+    }
+
+    /// A connection for a call in this session; waits for a person who is signing in.
+    async fn live_patiently(
+        &self,
+        session: &Self,
+        turn: &mut Turn,
+    ) -> Result<Arc<Live>, TransportError> {
+        loop {
+            match session.live_for(turn).await {
+                Err(cause) if cause.is_login_under_way() => {
+                    Box::pin(turn.wait_for_login(self, cause)).await?;
+                }
+                live => return live,
             }
         }
     }
@@ -109,16 +122,13 @@ impl Upstream {
 impl Live {
     /// Sends a request. One that is silent for too long before anybody can follow it is cancelled
     /// (MCP 2025-11-25 § Lifecycle, Timeouts); a modern upstream sees its stream close.
-    async fn begin(self: &Arc<Self>, request: Request) -> Result<Call, TransportError> {
+    async fn begin(self: &Arc<Self>, request: Request) -> Result<SentRequest, TransportError> {
         let id = request.id;
         let begun = self.begin_patiently(request).await;
         if matches!(&begun, Err(cause) if cause.is_silence()) {
             let live = self.clone();
             tokio::spawn(async move {
-                let params = format!(r#"{{"requestId":{id},"reason":"no answer in time"}}"#);
-                let method = "notifications/cancelled";
-                let body = format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{params}}}"#);
-                if let Err(error) = live.notify(body.into()).await {
+                if let Err(error) = live.notify(cancelled(id, "no answer in time")).await {
                     debug!(%error, "could not cancel a request");
                 }
             });
@@ -128,17 +138,18 @@ impl Live {
 
     /// While its client can be asked, the upstream may ask before it begins to
     /// answer, on another stream: then the request is under way, and whoever follows it waits on.
-    async fn begin_patiently(self: &Arc<Self>, request: Request) -> Result<Call, TransportError> {
+    async fn begin_patiently(
+        self: &Arc<Self>,
+        request: Request,
+    ) -> Result<SentRequest, TransportError> {
         let (id, asking, pulse) = (request.id, request.asking, request.pulse.clone());
         let (live, mut caller) = (self.clone(), None);
         if asking == Asking::Never {
             let exchange = live.transport.send(&request).await?;
-            return Ok(Call {
+            return Ok(SentRequest {
                 exchange: exchange.proving(&self.proven),
                 caller,
                 live,
-                logs: None,
-                admitted: None,
                 pulse,
             });
         }
@@ -163,12 +174,10 @@ impl Live {
                 Exchange::opening(id, Opening::new(patience, pulse.clone(), sending))
             }
         };
-        Ok(Call {
+        Ok(SentRequest {
             exchange: exchange.proving(&self.proven),
             caller,
             live: self.clone(),
-            logs: None,
-            admitted: None,
             pulse,
         })
     }
@@ -184,16 +193,23 @@ async fn called(caller: Option<&mut Caller>) {
 /// A request that is under way.
 #[derive(Debug)]
 pub struct Call {
+    /// The request.
+    pub sent: SentRequest,
+    /// That its logs are wanted, where the upstream has to be told.
+    pub logs: Option<Wanted>,
+    /// That it runs, of the calls that may at a time.
+    pub admitted: Option<Admitted>,
+}
+
+/// A request that was sent.
+#[derive(Debug)]
+pub struct SentRequest {
     /// What comes back.
     pub exchange: Exchange,
     /// By which the client is asked what the upstream asks on other streams.
     pub caller: Option<Caller>,
     /// The connection that it went out on.
     pub live: Arc<Live>,
-    /// That its logs are wanted, where the upstream has to be told.
-    pub logs: Option<Wanted>,
-    /// That it runs, of the calls that may at a time.
-    pub admitted: Option<Admitted>,
     /// Its signs of life.
     pub pulse: Pulse,
 }

@@ -34,7 +34,7 @@ mod wanted;
 
 pub use admission::Admitted;
 pub use backlog::Backlog;
-pub use call::Call;
+pub use call::{Call, SentRequest};
 pub use callers::{Caller, Callers};
 pub use error::{Outcome, TransportError, UpstreamError, code};
 pub use events::Events;
@@ -47,7 +47,7 @@ pub use live::{Live, ServerFacts};
 pub use logs::{Logs, Wanted};
 pub use pulse::Pulse;
 pub use remembered::{Known, Remembering, Shelf};
-pub use request::{Asking, Request, next_id};
+pub use request::{Asking, Request, cancelled, next_id};
 pub use roster::{Roster, Snapshot, UpstreamId};
 pub use settled::Failure;
 pub use shared::Bounds;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::pulse::Pulse;
 
@@ -43,8 +43,7 @@ impl Request {
     /// A request of our own.
     #[must_use]
     pub fn ours(id: u64, method: &'static str, params: &Value) -> Self {
-        let body =
-            serde_json::json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
+        let body = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
         Self {
             id,
             method: method.into(),
@@ -55,6 +54,15 @@ impl Request {
             pulse: Pulse::default(),
         }
     }
+}
+
+/// `notifications/cancelled` when it is we who give up (MCP 2025-11-25 § Cancellation).
+#[must_use]
+pub fn cancelled(id: impl Into<Value>, reason: &str) -> Bytes {
+    let params = json!({"requestId": id.into(), "reason": reason});
+    json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params})
+        .to_string()
+        .into()
 }
 
 /// An id for the next request. One sequence for all upstreams: an id is never used twice.

@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
+use crate::ask;
 use crate::server::{self, Course, error_to};
+use crate::support::gate::Gate;
 use crate::support::proxy;
 use crate::support::raw::Reply;
 
@@ -70,5 +72,41 @@ async fn a_task_that_its_server_does_not_know_any_more_is_an_error_of_unknown_ou
             "{text}"
         );
         server.asked("tasks/cancel").await;
+    }
+}
+
+#[tokio::test]
+async fn a_task_is_looked_after_while_calls_wait_for_their_turn() {
+    let gate = Gate::closed();
+    let held = gate.clone();
+    let server = server::legacy("t", &Course::new(["working"])).tool("work");
+    let server = server.guarded(move |request| {
+        let gate = held.clone();
+        async move {
+            if request.is("tools/call") && request.tool() == "work" {
+                gate.passed().await;
+            }
+            None
+        }
+    });
+    let server = server.start().await;
+    let proxy = proxy::new().upstream("a", &server);
+    let mut client = proxy.env("PROXY_UPSTREAM_CALLS", "1").start().await;
+    client.initialize().await;
+    let created = ask(&mut client, "tools/call", r#"{"name":"run","task":{}}"#).await;
+    assert!(created["result"]["task"].is_object(), "{created}");
+    let calls = server.calls().len();
+    let running = client.send_call("work", json!({})).await;
+    let waiting = client.send_call("work", json!({})).await;
+    for method in ["tasks/get", "tasks/cancel"] {
+        let answer = ask(&mut client, method, r#"{"taskId":"t"}"#).await;
+        assert!(answer["result"].is_object(), "{method}: {answer}");
+    }
+    assert_eq!(server.calls().len(), calls);
+    gate.open();
+    for id in [running, waiting] {
+        // The server has spoken: it makes tasks alone.
+        let answer = client.response(id).await;
+        assert_eq!(answer["error"]["message"], "only as a task", "{answer}");
     }
 }

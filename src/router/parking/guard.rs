@@ -9,6 +9,7 @@ use tracing::{debug, info};
 use crate::router::Router;
 use crate::router::bridge;
 use crate::router::parked::{Parked, Question};
+use crate::upstream::cancelled;
 use crate::wire::{Era, Kind, Message};
 
 /// Holds a call until the client comes back, or has had its time.
@@ -61,8 +62,8 @@ pub(super) async fn give_up(router: Arc<Router>, parked: Parked) {
         return;
     };
     let unanswered = parked.questions.iter().filter_map(Question::unanswered);
-    let cancelled = bridge::cancelled_by_us(serial, "the client did not come back");
-    for body in unanswered.chain([cancelled]) {
+    let body = cancelled(serial, "the client did not come back");
+    for body in unanswered.chain([body]) {
         if let Err(error) = live.notify(body).await {
             debug!(%error, "could not tell the upstream");
         }

@@ -53,7 +53,12 @@ impl Errand {
             .call(&target.method, &speaker.identity, None, build)
             .await
         {
-            Ok(call) => call.exchange.response().await.map_err(|e| e.to_string()),
+            Ok(call) => call
+                .sent
+                .exchange
+                .response()
+                .await
+                .map_err(|e| e.to_string()),
             Err(error) => Err(error.to_string()),
         };
         match answer {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 
-use super::Call;
+use super::SentRequest;
 use crate::upstream::connection::FIRST_DELAY;
 use crate::upstream::error::TransportError;
 use crate::upstream::handle::Upstream;
@@ -38,8 +38,8 @@ pub(in crate::upstream) struct Turn {
     pause: Duration,
 }
 
-/// A request that was sent, or why it was not.
-type Sent = Result<Call, TransportError>;
+/// A request that was sent, or why that came to nothing.
+type Tried = Result<SentRequest, TransportError>;
 
 impl Turn {
     pub(super) fn new(upstream: &Upstream) -> Self {
@@ -100,15 +100,15 @@ impl Turn {
         &mut self,
         session: &Upstream,
         live: Arc<Live>,
-        sent: Sent,
-    ) -> Option<Sent> {
+        tried: Tried,
+    ) -> Option<Tried> {
         let generation = live.generation;
         // A side session that is waited for must not count as used.
         drop(live);
-        let cause = match sent {
-            Ok(call) => {
+        let cause = match tried {
+            Ok(sent) => {
                 return self
-                    .take_hint(call.exchange.hint(), session, generation, Ok(call))
+                    .take_hint(sent.exchange.hint(), session, generation, Ok(sent))
                     .await;
             }
             Err(cause) => cause,
@@ -152,15 +152,15 @@ impl Turn {
         hint: Option<Hint>,
         session: &Upstream,
         generation: u64,
-        sent: Sent,
-    ) -> Option<Sent> {
+        tried: Tried,
+    ) -> Option<Tried> {
         match hint {
             Some(Hint::Later(asked)) => {
                 let Some(wait) = self.wait_of(asked) else {
-                    return Some(sent);
+                    return Some(tried);
                 };
                 // It goes on to count among those that run there: others would be refused as well.
-                drop(sent);
+                drop(tried);
                 debug!(?wait, "the upstream is busy; sending it later");
                 sleep(wait).await;
                 self.deadline = None;
@@ -170,14 +170,14 @@ impl Turn {
                 let shared = &session.shared;
                 let (checks, patience) = (&shared.checks, self.left());
                 if !checks.is_other(&shared.state, generation, patience).await {
-                    return Some(sent);
+                    return Some(tried);
                 }
                 debug!("the upstream is another by now; sending it once more");
                 self.is_renewed = true;
                 self.after(generation);
                 None
             }
-            _ => Some(sent),
+            _ => Some(tried),
         }
     }
 
