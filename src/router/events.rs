@@ -70,11 +70,11 @@ impl Events for Relay {
 #[derive(Debug, Default)]
 pub(super) struct Announcements {
     // std's Mutex: held for an assignment, never across an await.
-    state: Mutex<Told>,
+    state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
-struct Told {
+struct State {
     catalog: Option<Arc<Catalog>>,
     /// The one that a client which has never listed it may be told the next change of.
     known: Option<Arc<Catalog>>,
@@ -117,7 +117,7 @@ impl Announcements {
         news
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Told> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -11,8 +11,8 @@ use super::inflight::{Key, is_same};
 use super::relay::Lost;
 use super::relayed::Relayed;
 use crate::upstream::{
-    Admitted, Call, Caller, Exchange, Live, Pulse, SentRequest, TransportError, Upstream,
-    UpstreamId, Wanted, cancelled,
+    Admitted, Call, Caller, Exchange, Live, LogsWanted, Pulse, SentRequest, TransportError,
+    Upstream, UpstreamId, cancelled,
 };
 use crate::wire::{Era, Kind, Line, Message};
 
@@ -29,7 +29,7 @@ pub(super) struct UnderWay {
     /// By which it is asked what the upstream asks elsewhere.
     caller: Option<Caller>,
     /// That its client hears the upstream's logs as long as it runs.
-    pub(super) logs: Option<Wanted>,
+    pub(super) logs: Option<LogsWanted>,
     /// That it runs, of the calls that may at a time. One that waits for a person does not count.
     pub(super) admitted: Option<Admitted>,
     /// By what it shows life.

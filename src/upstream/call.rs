@@ -13,7 +13,7 @@ use super::exchange::Exchange;
 use super::handle::Upstream;
 use super::identity::Identity;
 use super::live::Live;
-use super::logs::Wanted;
+use super::logs::LogsWanted;
 use super::opening::Opening;
 use super::pulse::Pulse;
 use super::request::{Asking, Request, cancelled};
@@ -196,7 +196,7 @@ pub struct Call {
     /// The request.
     pub sent: SentRequest,
     /// That its logs are wanted, where the upstream has to be told.
-    pub logs: Option<Wanted>,
+    pub logs: Option<LogsWanted>,
     /// That it runs, of the calls that may at a time.
     pub admitted: Option<Admitted>,
 }

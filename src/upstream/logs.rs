@@ -49,12 +49,12 @@ impl SessionLevel {
 pub struct Logs {
     /// How many requests under way want each level.
     wanted: watch::Sender<[usize; Level::ALL.len()]>,
-    told: watch::Sender<Option<Told>>,
+    told: watch::Sender<Option<ToldLevel>>,
 }
 
 /// What an upstream was told last, whatever it answered, and upon which wish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct ToldLevel {
     revision: u64,
     pub(super) level: Level,
 }
@@ -74,14 +74,14 @@ impl Logs {
 
     /// What the upstream must be told now. A level that requests have raised stays raised until the
     /// session sets its own again: others may follow, and what nobody wants is not passed on.
-    pub(super) fn due(&self, wish: Wish) -> Option<Told> {
+    pub(super) fn due(&self, wish: Wish) -> Option<ToldLevel> {
         let level = [wish.level, self.wanted()].into_iter().flatten().min()?;
         let revision = wish.revision;
-        (!self.is_told(level, wish)).then_some(Told { revision, level })
+        (!self.is_told(level, wish)).then_some(ToldLevel { revision, level })
     }
 
     /// The upstream has answered.
-    pub(super) fn tell(&self, told: Told) {
+    pub(super) fn tell(&self, told: ToldLevel) {
         self.told.send_replace(Some(told));
     }
 
@@ -93,12 +93,12 @@ impl Logs {
 
 /// That the logs of a request are wanted, until it is dropped.
 #[derive(Debug)]
-pub struct Wanted {
+pub struct LogsWanted {
     live: Arc<Live>,
     level: Level,
 }
 
-impl Wanted {
+impl LogsWanted {
     fn new(live: &Arc<Live>, level: Level) -> Self {
         let live = live.clone();
         live.logs
@@ -108,7 +108,7 @@ impl Wanted {
     }
 }
 
-impl Drop for Wanted {
+impl Drop for LogsWanted {
     fn drop(&mut self) {
         // Nobody has to be told: a level stays raised.
         self.live.logs.wanted.send_if_modified(|wanted| {
@@ -143,11 +143,11 @@ impl Upstream {
 
     /// Enters that a request about to be sent wants logs from `level` on, and waits until the upstream
     /// was told. A modern upstream reads it in the request.
-    pub async fn log(&self, live: &Arc<Live>, level: Option<Level>) -> Option<Wanted> {
+    pub async fn log(&self, live: &Arc<Live>, level: Option<Level>) -> Option<LogsWanted> {
         if live.era == Era::Modern {
             return None;
         }
-        let wanted = level.map(|level| Wanted::new(live, level));
+        let wanted = level.map(|level| LogsWanted::new(live, level));
         self.told(live, level).await;
         wanted
     }

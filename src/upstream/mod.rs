@@ -44,7 +44,7 @@ pub use identity::{Identity, Said};
 pub use items::{Item, Kind};
 pub use listing::{Listing, Tool};
 pub use live::{Live, ServerFacts};
-pub use logs::{Logs, Wanted};
+pub use logs::{Logs, LogsWanted};
 pub use pulse::Pulse;
 pub use remembered::{Known, Remembering, Shelf};
 pub use request::{Asking, Request, cancelled, next_id};

@@ -16,13 +16,11 @@ use crate::upstream::live::Live;
 use crate::upstream::shared::State;
 use crate::upstream::transport::Transport;
 use crate::upstream::transport::hint::Hint;
+use crate::upstream::transport::http_sse::STREAM_PING_TIMEOUT;
 use crate::wire::{Era, Message};
 
-/// How long a server may take to answer a `ping`.
+/// How long a server may take to answer a `ping`, other than on the stream of HTTP+SSE.
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long the stream of HTTP+SSE may take to bring the answer to one: longer, and it is dead.
-const STREAM_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How long a call waits to hear what its server is: the three requests that it takes to find out.
 const VERDICT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -190,7 +188,7 @@ async fn look_after(live: &Live, has_slept: bool) -> Result<(), TransportError> 
 
 async fn ping(live: &Live) -> Result<Message, TransportError> {
     let patience = match live.transport {
-        Transport::HttpSse(_) => STREAM_TIMEOUT,
+        Transport::HttpSse(_) => STREAM_PING_TIMEOUT,
         _ => PING_TIMEOUT,
     };
     let answer = timeout(patience, live.ask("ping", json!({}))).await;

@@ -24,7 +24,7 @@ use crate::wire::Message;
 
 mod stream;
 
-pub(crate) use stream::HttpSseStream;
+pub(crate) use stream::{HttpSseStream, STREAM_PING_TIMEOUT};
 
 /// The requests that wait for their response, by id; `None` once the stream is gone, and nothing can come.
 /// std's Mutex: held for one map operation, never across an await.

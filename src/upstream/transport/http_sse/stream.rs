@@ -15,7 +15,7 @@ use crate::wire::{Kind, Message};
 
 /// How long anything may take to come after a ping: far longer than a healthy connection needs. Where
 /// pings are more frequent than that, as long as it is between two of them.
-const PING_TIMEOUT: Duration = Duration::from_secs(20);
+pub(crate) const STREAM_PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The stream's side of the connection.
 #[derive(Debug)]
@@ -100,12 +100,12 @@ impl HttpSseStream {
             match (self.events.heard() > heard, self.due.take()) {
                 (true, _) => {}
                 (false, None) => {
-                    let limit = PING_TIMEOUT.min(keep_alive);
+                    let limit = STREAM_PING_TIMEOUT.min(keep_alive);
                     self.send_ping(limit);
                     self.due = Some(Instant::now() + limit);
                 }
                 (false, Some(_)) => {
-                    let limit = PING_TIMEOUT.min(keep_alive).as_secs_f64();
+                    let limit = STREAM_PING_TIMEOUT.min(keep_alive).as_secs_f64();
                     let text =
                         format!("nothing came on its event stream within {limit} s of a ping");
                     return Err(TransportError::Interrupted(text));
