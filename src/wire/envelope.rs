@@ -5,7 +5,10 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The members that we know, as written. Of the others only the value is read.
+use super::splice::decode;
+
+/// The members that we know, as written. Of the others only the value is read: a key may be a
+/// lone surrogate, which is JSON (RFC 8259 § 8.2) and which serde decodes to nothing.
 #[derive(Default)]
 pub(super) struct Envelope<'a> {
     pub(super) id: Option<&'a RawValue>,
@@ -32,14 +35,23 @@ impl<'de> Visitor<'de> for ByKeys {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut envelope = Envelope::default();
-        while let Some(Key(key)) = map.next_key()? {
-            let (name, member) = match key {
-                Some(Known::Id) => ("id", &mut envelope.id),
-                Some(Known::Method) => ("method", &mut envelope.method),
-                Some(Known::Params) => ("params", &mut envelope.params),
-                Some(Known::Result) => ("result", &mut envelope.result),
-                Some(Known::Error) => ("error", &mut envelope.error),
-                None => {
+        while let Some(key) = map.next_key::<&RawValue>()? {
+            let decoded;
+            let name = match key.get() {
+                // Nearly always, and three or four times in every message.
+                plain if !plain.contains('\\') => plain.trim_matches('"'),
+                escaped => {
+                    decoded = decode(escaped.as_bytes()).unwrap_or_default();
+                    &decoded
+                }
+            };
+            let (name, member) = match name {
+                "id" => ("id", &mut envelope.id),
+                "method" => ("method", &mut envelope.method),
+                "params" => ("params", &mut envelope.params),
+                "result" => ("result", &mut envelope.result),
+                "error" => ("error", &mut envelope.error),
+                _ => {
                     map.next_value::<IgnoredAny>()?;
                     continue;
                 }
@@ -49,44 +61,5 @@ impl<'de> Visitor<'de> for ByKeys {
             }
         }
         Ok(envelope)
-    }
-}
-
-enum Known {
-    Id,
-    Method,
-    Params,
-    Result,
-    Error,
-}
-
-/// Which member a key names. Read as bytes: a key may be a lone surrogate, which is JSON
-/// (RFC 8259 § 8.2), and no text.
-struct Key(Option<Known>);
-
-impl<'de> Deserialize<'de> for Key {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_bytes(ByName)
-    }
-}
-
-struct ByName;
-
-impl Visitor<'_> for ByName {
-    type Value = Key;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_bytes<E>(self, name: &[u8]) -> Result<Key, E> {
-        Ok(Key(match name {
-            b"id" => Some(Known::Id),
-            b"method" => Some(Known::Method),
-            b"params" => Some(Known::Params),
-            b"result" => Some(Known::Result),
-            b"error" => Some(Known::Error),
-            _ => None,
-        }))
     }
 }
