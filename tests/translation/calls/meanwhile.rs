@@ -4,9 +4,11 @@ use serde_json::{Value, json};
 
 use super::TOOL;
 use crate::Pairing;
+use crate::support::gate::Gate;
 use crate::support::json::{bytes_of, part, text_of};
 use crate::support::raw::Request;
 use crate::support::upstream::{Builder, Upstream};
+use crate::support::within;
 
 pub(super) async fn the_proxy_answers_a_ping(pairing: Pairing) {
     let server = pairing.server().tool("t").start().await;
@@ -199,18 +201,26 @@ pub(super) async fn the_upstream_ends_a_subscription(pairing: Pairing) {
 
 pub(super) async fn a_modern_client_hears_of_no_cancellation(pairing: Pairing) {
     for builder in pairing.servers() {
-        let server = builder.tool("t").on_call(|call| async move {
-            let ask = r#"{"jsonrpc":"2.0","id":"q","method":"roots/list","params":{}}"#;
-            call.send(ask).await;
-            let cancelled = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"q"}}"#;
-            call.send(cancelled).await;
-            call.voice().read().await;
-            br#"{"content":[]}"#.to_vec()
+        let taken_back = Gate::closed();
+        let gate = taken_back.clone();
+        let server = builder.tool("t").on_call(move |call| {
+            let taken_back = gate.clone();
+            async move {
+                let ask = r#"{"jsonrpc":"2.0","id":"q","method":"roots/list","params":{}}"#;
+                call.send(ask).await;
+                let cancelled = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"q"}}"#;
+                call.send(cancelled).await;
+                call.voice().read().await;
+                taken_back.open();
+                br#"{"content":[]}"#.to_vec()
+            }
         });
         let server = server.start().await;
         let mut client = pairing.client_with(&server, json!({"roots": {}})).await;
         let first = client.call("t", json!({})).await;
         if first["result"]["resultType"] == "input_required" {
+            // An answer that crosses it may still be passed on.
+            within("the proxy to read the cancellation", taken_back.passed()).await;
             let mut params = json!({"name": "t", "arguments": {}});
             params["requestState"] = first["result"]["requestState"].clone();
             let asked = first["result"]["inputRequests"].as_object().unwrap();
