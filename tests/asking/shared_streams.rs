@@ -82,17 +82,8 @@ async fn of_several_calls_the_oldest_brings_it_and_all_are_answered() {
 
 /// A server that holds the answers to calls of `slow` back, head and all, until the gate is open.
 async fn headless(gate: &Gate) -> Upstream {
-    let gate = gate.clone();
     let server = upstream::legacy().tool("slow").tool("echo");
-    let server = server.guarded(move |request| {
-        let gate = gate.clone();
-        async move {
-            if request.tool() == "slow" {
-                gate.passed().await;
-            }
-            None
-        }
-    });
+    let server = server.holding(gate, |request| request.tool() == "slow");
     server.start().await
 }
 

@@ -88,17 +88,9 @@ async fn answers_wait_at_their_servers_while_the_client_does_not_read() {
     for sse in [false, true] {
         let gate = Gate::closed();
         let large = json!({"content": [{"type": "text", "text": "x".repeat(BYTES)}]}).to_string();
-        let held = gate.clone();
-        let mut server = upstream::legacy().tool("large").guarded(move |request| {
-            let gate = held.clone();
-            async move {
-                if request.is("tools/call") {
-                    gate.passed().await;
-                }
-                None
-            }
-        });
-        server = server.reply_with(move |_| large.clone().into_bytes());
+        let server = upstream::legacy().tool("large");
+        let server = server.holding(&gate, |request| request.is("tools/call"));
+        let mut server = server.reply_with(move |_| large.clone().into_bytes());
         if sse {
             server = server.sse_replies();
         }

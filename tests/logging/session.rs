@@ -37,16 +37,7 @@ async fn the_level_of_a_session_reaches_every_legacy_upstream_that_logs() {
 async fn an_upstream_that_comes_later_is_told_before_its_first_call() {
     for (kind, builder) in told_kinds() {
         let gate = Gate::closed();
-        let opened = gate.clone();
-        let server = logging(builder()).guarded(move |request| {
-            let gate = opened.clone();
-            async move {
-                if request.is("initialize") {
-                    gate.passed().await;
-                }
-                None
-            }
-        });
+        let server = logging(builder()).holding(&gate, |request| request.is("initialize"));
         let server = server.start().await;
         let mut client = proxy::before(&server).await;
         // Nobody is there who could be waited for.
@@ -66,16 +57,7 @@ async fn an_upstream_that_comes_later_is_told_before_its_first_call() {
 #[tokio::test]
 async fn the_answer_waits_for_the_upstreams() {
     let gate = Gate::closed();
-    let opened = gate.clone();
-    let server = logging(upstream::legacy()).guarded(move |request| {
-        let gate = opened.clone();
-        async move {
-            if sets_level(&request) {
-                gate.passed().await;
-            }
-            None
-        }
-    });
+    let server = logging(upstream::legacy()).holding(&gate, sets_level);
     let server = server.start().await;
     let mut client = proxy::before(&server).await;
     client.tools().await;

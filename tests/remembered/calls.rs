@@ -12,14 +12,7 @@ use crate::{full, learn};
 async fn a_call_of_a_remembered_tool_waits_for_its_server_to_come_up() {
     for (kind, builder) in upstream::kinds() {
         let gate = Gate::closed();
-        let held = gate.clone();
-        let server = builder().tool("t").guarded(move |_| {
-            let held = held.clone();
-            async move {
-                held.passed().await;
-                None
-            }
-        });
+        let server = builder().tool("t").holding(&gate, |_| true);
         let server = server.start().await;
         let home = proxy::home();
         let proxy = || proxy::new().home(&home).upstream("a", &server);

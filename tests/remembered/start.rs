@@ -5,11 +5,16 @@ use serde_json::json;
 use crate::support::gate::Gate;
 use crate::support::json::text_of;
 use crate::support::proxy;
+use crate::support::raw::Request;
 use crate::support::upstream::{self, tool};
 use crate::{hang, learn, told};
 
 /// Longer than any test may take: who waits for this fails.
 const NEVER: &str = "1h";
+
+fn lists_tools(request: &Request) -> bool {
+    request.is("tools/list")
+}
 
 #[tokio::test]
 async fn what_was_listed_is_listed_byte_by_byte_while_its_server_hangs() {
@@ -42,18 +47,7 @@ async fn what_was_listed_is_listed_byte_by_byte_while_its_server_hangs() {
 async fn nothing_is_waited_for_that_is_remembered() {
     // It shakes hands and never lists its tools again: it would be waited for as long as may be.
     let gate = Gate::closed();
-    let server = {
-        let gate = gate.clone();
-        upstream::legacy().tool("slow").guarded(move |request| {
-            let gate = gate.clone();
-            async move {
-                if request.is("tools/list") {
-                    gate.passed().await;
-                }
-                None
-            }
-        })
-    };
+    let server = upstream::legacy().tool("slow").holding(&gate, lists_tools);
     let (server, other) = (server.start().await, upstream::modern().tool("quick"));
     let other = other.start().await;
     let home = proxy::home();
@@ -179,16 +173,7 @@ async fn one_that_speaks_another_era_now_is_called_in_its_own_way() {
 #[tokio::test]
 async fn a_tool_that_nobody_remembers_is_waited_for() {
     let gate = Gate::closed();
-    let held = gate.clone();
-    let server = upstream::legacy().tool("old").guarded(move |request| {
-        let held = held.clone();
-        async move {
-            if request.is("tools/list") {
-                held.passed().await;
-            }
-            None
-        }
-    });
+    let server = upstream::legacy().tool("old").holding(&gate, lists_tools);
     let server = server.start().await;
     let home = proxy::home();
     let proxy = || proxy::new().home(&home).upstream("a", &server);

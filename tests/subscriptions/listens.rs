@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::gate::Gate;
 use crate::support::proxy::{self, call_line};
 use crate::support::raw::Request;
-use crate::support::upstream::{self, Builder};
+use crate::support::upstream;
 use crate::{
     ACKNOWLEDGED, ALL, PROMPTS, RESOURCES, TAG, TOOLS, UPDATED, expected, listen, listen_line,
     listens, modern, of, serving, subscribes, update, updates,
@@ -144,25 +144,11 @@ async fn one_listen_hears_of_several_upstreams() {
     assert_eq!(updates(&client), expected(told));
 }
 
-/// Holds every request back that `is_held` accepts until the gate is open.
-fn holding(builder: Builder, gate: &Gate, is_held: fn(&Request) -> bool) -> Builder {
-    let gate = gate.clone();
-    builder.guarded(move |request| {
-        let gate = gate.clone();
-        async move {
-            if is_held(&request) {
-                gate.passed().await;
-            }
-            None
-        }
-    })
-}
-
 #[tokio::test]
 async fn what_happens_before_the_acknowledgement_is_told_after_it() {
     let gate = Gate::closed();
     let held = |request: &Request| request.is("resources/subscribe");
-    let server = holding(serving(upstream::legacy(), "x://1"), &gate, held);
+    let server = serving(upstream::legacy(), "x://1").holding(&gate, held);
     let server = server.start().await;
     let mut client = modern(&server).await;
     listen(&mut client, "1", r#"{"promptsListChanged":true}"#).await;
@@ -194,7 +180,7 @@ async fn what_happens_before_the_acknowledgement_is_told_after_it() {
 async fn a_modern_server_is_heard_while_its_subscription_is_changed() {
     let gate = Gate::closed();
     let held = |request: &Request| listens(&["x://1"])(request);
-    let server = holding(serving(upstream::modern(), "x://1"), &gate, held);
+    let server = serving(upstream::modern(), "x://1").holding(&gate, held);
     let server = server.start().await;
     let mut client = modern(&server).await;
     listen(&mut client, "1", r#"{"promptsListChanged":true}"#).await;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use serde_json::json;
 
-use super::super::gate::Gate;
 use super::super::raw::{self, Handler, Reply, Request};
 use super::super::tls;
 use super::Upstream;
@@ -112,19 +111,6 @@ impl Builder {
     ) -> Self {
         self.on_call = Some(Arc::new(answer));
         self
-    }
-
-    /// Answers calls with an empty result, once the gate is open.
-    #[must_use]
-    pub fn held_by(self, gate: &Gate) -> Self {
-        let gate = gate.clone();
-        self.on_call(move |_| {
-            let gate = gate.clone();
-            async move {
-                gate.passed().await;
-                br#"{"content":[]}"#.to_vec()
-            }
-        })
     }
 
     /// Answers calls as [`Builder::reply_with`] does, in its own time and after messages of its own.

@@ -8,6 +8,7 @@ mod answer;
 mod builder;
 mod changing;
 mod checks;
+mod held;
 mod http_sse;
 mod legacy;
 mod modern;
