@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::support::gate::Gate;
 use super::support::proxy::with_meta;
+use super::support::sessions::Sessions;
 use super::support::{proxy, upstream};
 use super::*;
 
@@ -156,26 +157,10 @@ async fn a_parked_call_wants_none_until_its_client_is_back() {
 
 #[tokio::test]
 async fn a_log_that_is_said_in_all_sessions_is_heard_once() {
-    let server = silent(upstream::legacy()).tool("wait");
-    let server = server.on_call(|call| async move {
-        call.aside().await;
-        br#"{"content":[]}"#.to_vec()
-    });
-    let server = server.start().await;
-    let mut client = proxy::new().upstream("a", &server).start().await;
-    client.initialize_with(json!({"roots": {}})).await;
-    let main = server.voice().await;
-    main.send(log(&text("info", "before"))).await;
-    client.notification("notifications/message").await;
-    // What it declares now, the main session does not have.
-    client.declare(json!({}));
-    client.modern("tools/call", json!({"name": "wait"})).await;
-    let side = server.voice().await;
-    for voice in [&main, &side] {
-        voice.send(log(&text("info", "in all"))).await;
-        voice.read().await;
-    }
-    client.request("ping", json!({})).await;
+    let mut main = Sessions::main(silent(upstream::legacy())).await;
+    main.say(&log(&text("info", "before"))).await;
+    let mut both = main.and_another().await;
+    both.say(&log(&text("info", "in all"))).await;
     let expected = [text("info", "before"), text("info", "in all")];
-    assert_eq!(logs_since(&client, 0), expected);
+    assert_eq!(logs_since(&both.client, 0), expected);
 }

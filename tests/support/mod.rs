@@ -20,6 +20,7 @@ pub mod oauth;
 pub mod proxy;
 pub mod raw;
 pub mod sdk;
+pub mod sessions;
 pub mod tls;
 pub mod upstream;
 pub mod verbatim;
