@@ -61,16 +61,22 @@ fn call(id: u64, name: &str) -> Value {
     json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params})
 }
 
+/// Calls `large`, and reads the first byte of the answer, which comes back: the rest fills the pipe.
+async fn begin_large(child: &mut Child, stdout: &mut ChildStdout) -> Vec<u8> {
+    write(child, [call(1, "large")]).await;
+    let mut text = vec![0; 1];
+    within("the answer to begin", stdout.read_exact(&mut text))
+        .await
+        .unwrap();
+    text
+}
+
 #[tokio::test]
 async fn an_answer_that_is_under_way_when_stdin_ends_arrives_whole_and_those_behind_it() {
     let upstream = large().await;
     let builder = proxy::new().upstream("large", &upstream);
     let (mut child, mut stdout) = unread(&builder);
-    write(&mut child, [call(1, "large")]).await;
-    let mut text = vec![0; 1];
-    within("the answer to begin", stdout.read_exact(&mut text))
-        .await
-        .unwrap();
+    let mut text = begin_large(&mut child, &mut stdout).await;
     write(&mut child, [ping(2)]).await;
     child.stdin = None;
     within("stdout to end", stdout.read_to_end(&mut text))
@@ -211,11 +217,7 @@ async fn a_stream_that_is_not_read_on_for_the_client_is_not_dead() {
         .env("PROXY_ANSWER_MEMORY", "1")
         .env("PROXY_KEEP_ALIVE", "300ms");
     let (mut child, mut stdout) = unread(&builder);
-    write(&mut child, [call(1, "large")]).await;
-    let mut text = vec![0; 1];
-    within("the answer to begin", stdout.read_exact(&mut text))
-        .await
-        .unwrap();
+    let mut text = begin_large(&mut child, &mut stdout).await;
     write(&mut child, [call(2, "large")]).await;
     let calls = |request: &support::raw::Request| request.is("tools/call");
     server.raw.wait_for_count(2, calls).await;

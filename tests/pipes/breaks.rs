@@ -1,6 +1,6 @@
 //! Connections that end at the worst moments.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -136,6 +136,14 @@ async fn a_call_on_a_connection_that_closes_under_it_comes_once() {
     }
 }
 
+/// Makes a call, to a tool behind `front`, whose request no buffer on the way holds, and gives its answer.
+async fn call_with_much(front: &Front) -> Value {
+    let mut client = proxy::before(front).await;
+    assert_eq!(client.tool_names().await, ["pay"]);
+    let large = "x".repeat(8 << 20);
+    client.call("pay", json!({"text": large})).await
+}
+
 #[tokio::test]
 async fn an_answer_that_comes_before_the_request_was_read_is_told() {
     let server = upstream::modern().tool("pay").start().await;
@@ -149,10 +157,7 @@ async fn an_answer_that_comes_before_the_request_was_read_is_told() {
         while client.read(&mut rest).await.is_ok_and(|length| length > 0) {}
     });
     let front = front.await;
-    let mut client = proxy::before(&front).await;
-    assert_eq!(client.tool_names().await, ["pay"]);
-    let large = "x".repeat(8 << 20);
-    let failed = client.call("pay", json!({"text": large})).await;
+    let failed = call_with_much(&front).await;
     let (code, outcome, text) = failure(&failed);
     assert_eq!((code, outcome), (-31005, "not run"), "{text}");
     assert!(text.contains("HTTP 413"), "{text}");
@@ -165,10 +170,7 @@ async fn a_connection_that_is_reset_while_the_request_is_sent_may_have_brought_i
         client.set_zero_linger().unwrap();
     });
     let front = front.await;
-    let mut client = proxy::before(&front).await;
-    assert_eq!(client.tool_names().await, ["pay"]);
-    let large = "x".repeat(8 << 20);
-    let failed = client.call("pay", json!({"text": large})).await;
+    let failed = call_with_much(&front).await;
     let (code, outcome, text) = failure(&failed);
     assert_eq!((code, outcome), (-31004, "unknown"), "{text}");
     assert_eq!(front.calls(), 1);

@@ -14,37 +14,48 @@ use crate::{count, says};
 /// What the stream names, given the server's origin.
 type Endpoint = fn(&str) -> String;
 
+/// The stream that was opened last, if it has not ended.
+type Stream = Arc<Mutex<Option<mpsc::Sender<Bytes>>>>;
+
+/// Opens another, which names `endpoint` first.
+fn open(stream: &Stream, endpoint: &str) -> Reply {
+    let (sender, receiver) = mpsc::channel(64);
+    let named = format!("event: endpoint\ndata: {endpoint}\n\n");
+    sender.try_send(named.into()).unwrap();
+    *stream.lock().unwrap() = Some(sender);
+    Reply::stream(receiver)
+}
+
+/// Answers a request on the stream, as a server with one tool `t` that says `ok`.
+fn answer_on(stream: &Stream, request: &Request) {
+    let result = match request.rpc_method().as_str() {
+        "initialize" => json!({
+            "protocolVersion": "2024-11-05",
+            "capabilities": {"tools": {}},
+            "serverInfo": {"name": "raw", "version": "1"},
+        }),
+        "tools/list" => json!({"tools": [{"name": "t", "inputSchema": {"type": "object"}}]}),
+        _ => says("ok"),
+    };
+    if request.id_bytes().is_some() {
+        let stream = stream.lock().unwrap().clone().unwrap();
+        let message = event(answer(request, &result));
+        stream.try_send(message.into()).unwrap();
+    }
+}
+
 /// A server that names `endpoint`, written for its own origin, and answers there alone.
 fn naming(endpoint: impl Fn(&str) -> String + Send + Sync + 'static, path: &str) -> raw::Server {
-    let stream: Arc<Mutex<Option<mpsc::Sender<Bytes>>>> = Arc::default();
+    let stream = Stream::default();
     let path = path.to_owned();
     raw::server(move |request: Request| {
         let reply = match request.method.as_str() {
             "GET" => {
-                let (sender, receiver) = mpsc::channel(64);
                 let origin = format!("http://{}", request.header("host").unwrap());
-                let named = format!("event: endpoint\ndata: {}\n\n", endpoint(&origin));
-                sender.try_send(named.into()).unwrap();
-                *stream.lock().unwrap() = Some(sender);
-                Reply::stream(receiver)
+                open(&stream, &endpoint(&origin))
             }
             _ if request.path == path => {
-                let result = match request.rpc_method().as_str() {
-                    "initialize" => json!({
-                        "protocolVersion": "2024-11-05",
-                        "capabilities": {"tools": {}},
-                        "serverInfo": {"name": "raw", "version": "1"},
-                    }),
-                    "tools/list" => {
-                        json!({"tools": [{"name": "t", "inputSchema": {"type": "object"}}]})
-                    }
-                    _ => says("ok"),
-                };
-                if request.id_bytes().is_some() {
-                    let stream = stream.lock().unwrap().clone().unwrap();
-                    let message = event(answer(&request, &result));
-                    stream.try_send(message.into()).unwrap();
-                }
+                answer_on(&stream, &request);
                 Reply::status(202)
             }
             _ => Reply::status(404),
@@ -115,41 +126,23 @@ async fn an_endpoint_of_another_origin_is_refused_and_nothing_sent_there() {
 
 #[tokio::test]
 async fn a_call_whose_post_outlives_the_stream_is_answered() {
-    let stream: Arc<Mutex<Option<mpsc::Sender<Bytes>>>> = Arc::default();
+    let stream = Stream::default();
     let again = Arc::new(Notify::new());
     let server = raw::server(move |request: Request| {
         let (stream, again) = (stream.clone(), again.clone());
         async move {
             if request.method == "GET" {
-                let (sender, receiver) = mpsc::channel(64);
-                let named = "event: endpoint\ndata: /message\n\n";
-                sender.try_send(named.into()).unwrap();
-                *stream.lock().unwrap() = Some(sender);
+                let opened = open(&stream, "/message");
                 again.notify_one();
-                return Reply::stream(receiver);
+                return opened;
             }
-            let result = match request.rpc_method().as_str() {
-                "initialize" => json!({
-                    "protocolVersion": "2024-11-05",
-                    "capabilities": {"tools": {}},
-                    "serverInfo": {"name": "raw", "version": "1"},
-                }),
-                "tools/list" => {
-                    json!({"tools": [{"name": "t", "inputSchema": {"type": "object"}}]})
-                }
-                "tools/call" => {
-                    again.notified().await;
-                    // The proxy sees the stream end, and opens another, before the POST is answered.
-                    stream.lock().unwrap().take();
-                    again.notified().await;
-                    return Reply::status(202);
-                }
-                _ => says("ok"),
-            };
-            if request.id_bytes().is_some() {
-                let stream = stream.lock().unwrap().clone().unwrap();
-                let message = event(answer(&request, &result));
-                stream.try_send(message.into()).unwrap();
+            if request.is("tools/call") {
+                again.notified().await;
+                // The proxy sees the stream end, and opens another, before the POST is answered.
+                stream.lock().unwrap().take();
+                again.notified().await;
+            } else {
+                answer_on(&stream, &request);
             }
             Reply::status(202)
         }
