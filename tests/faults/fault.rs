@@ -160,6 +160,19 @@ impl Fault {
         matches!(self, Self::Hangs | Self::HalfAnEvent)
     }
 
+    /// Whether the server ends all connections when it strikes.
+    pub(crate) fn closes_connections(self) -> bool {
+        matches!(
+            self,
+            Self::RefusedForAMoment
+                | Self::Refused
+                | Self::NoSuchName
+                | Self::ResetAtConnect
+                | Self::Restarted
+                | Self::OtherEra
+        )
+    }
+
     /// The reply to a request that it strikes.
     pub(crate) async fn reply(self, record: &Record, request: Request, next: Next) -> Reply {
         match self {

@@ -16,6 +16,7 @@ mod page;
 mod scene;
 mod seen;
 mod site;
+mod sockets;
 #[path = "../support/mod.rs"]
 mod support;
 

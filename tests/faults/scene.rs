@@ -10,8 +10,9 @@ use super::hosts::{Hosts, NAME};
 use super::operation::Operation;
 use super::seen::{Back, Client, Seen};
 use super::site::{Kind, Site};
+use super::sockets::Sockets;
 use super::support::raw::Entry;
-use super::support::{Endpoint, proxy};
+use super::support::{Endpoint, proxy, within};
 
 /// How many calls are made until one is served.
 const MAX_CALLS: u64 = 6;
@@ -184,6 +185,9 @@ impl Scene {
 
     /// Lets the fault begin.
     async fn strike(&mut self) {
+        let port = self.site.server.raw.address().port();
+        let lost = self.fault.closes_connections();
+        let lost = lost.then(|| Sockets::of(self.client.pid(), port));
         match self.fault {
             Fault::RefusedForAMoment | Fault::Refused => self.site.stop().await,
             Fault::NoSuchName => {
@@ -206,16 +210,23 @@ impl Scene {
             _ => return self.site.arm(self.fault, self.operation),
         }
         if self.fault != Fault::Asleep {
-            self.settle().await;
+            self.settle(lost).await;
         }
     }
 
-    /// Lets the proxy see which connections it has lost. A call that comes first may be sent on one
-    /// of those, and nobody could tell what became of it.
-    async fn settle(&mut self) {
+    /// Lets the proxy see which connections it has lost, and waits until it has closed those, where the
+    /// system tells. A call that comes first may be sent on one, and nobody could tell what became of it.
+    async fn settle(&mut self, lost: Option<Sockets>) {
         for _ in 0..2 {
             self.client.request("ping", json!({})).await;
         }
+        let Some(lost) = lost else { return };
+        let closed = async {
+            while !lost.are_closed() {
+                self.client.request("ping", json!({})).await;
+            }
+        };
+        within("the proxy to close what it has lost", closed).await;
     }
 
     /// Waits for the end of what ends by itself.
