@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::support::json::bytes_of;
+use crate::support::proxy::call_line;
 use crate::support::raw::Reply;
 use crate::support::{proxy, upstream};
 
@@ -41,4 +43,46 @@ async fn after_sleep_what_is_away_is_tried_and_what_is_connected_checked() {
         assert!(client.call(name, json!({})).await["result"].is_object());
     }
     assert_eq!(lost.asks("initialize").len(), 2);
+}
+
+/// An answer that nobody waits for, but for its last brace. It takes the proxy a second or so to read, in
+/// which it does nothing else.
+fn long_answer() -> String {
+    let members = "[],".repeat(8 << 20);
+    format!(r#"{{"jsonrpc":"2.0","id":"none","result":[{members}[]]"#)
+}
+
+/// Makes a call that the proxy reads as the first thing after sleep, and says that it is served though what
+/// was connected is dead; `false` when the proxy was faster than its sleep, and nothing is said.
+async fn is_served_right_after_sleep() -> bool {
+    let server = upstream::modern().tool("work").start().await;
+    let mut client = proxy::before(&server).await;
+    client.call("work", json!({})).await;
+    server.asked("subscriptions/listen").await;
+    client.send_bytes(long_answer().as_bytes()).await;
+    // The line comes with the end of that, and is taken next: no clock ticks in between.
+    let call = call_line("9", r#"{"name":"work"}"#);
+    client.send_line(format!("}}\n{call}")).await;
+    client.signal("STOP").await;
+    // No wait for something else: this is how long it sleeps.
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    if server.calls().len() > 1 {
+        return false;
+    }
+    server.raw.forget_connections();
+    client.signal("CONT").await;
+    let answer = client.answer_to("9").await;
+    bytes_of(&answer, &["result"]);
+    assert_eq!(server.calls().len(), 2);
+    true
+}
+
+#[tokio::test]
+async fn a_line_that_is_read_before_the_clocks_after_sleep_is_served_on_a_new_connection() {
+    for _ in 0..3 {
+        if is_served_right_after_sleep().await {
+            return;
+        }
+    }
+    panic!("it is never stopped in time");
 }
