@@ -219,3 +219,49 @@ async fn a_folder_that_cannot_be_written_costs_nothing_else() {
         .await;
     assert!(client.close().await.success());
 }
+
+#[tokio::test]
+async fn one_that_cannot_be_written_costs_no_other() {
+    let servers = ["first", "second", "third"].map(|name| (name, upstream::legacy().tool(name)));
+    let mut running = Vec::new();
+    for (name, server) in servers {
+        running.push((name, server.start().await));
+    }
+    let home = proxy::home();
+    let proxy = || {
+        let servers = running.iter();
+        servers.fold(proxy::new().home(&home), |proxy, (name, server)| {
+            proxy.upstream(name, server)
+        })
+    };
+    learn(proxy()).await;
+    let written = files(&home);
+    for file in &written {
+        fs::remove_file(file).unwrap();
+    }
+    // Of the three, the one that is tried first.
+    fs::create_dir(&written[0]).unwrap();
+
+    let mut client = proxy().start().await;
+    client.initialize().await;
+    for (name, _) in &running {
+        client
+            .wait_for_stderr(&format!("tools=1 name={name}"))
+            .await;
+    }
+    assert!(client.close().await.success());
+    let said = client.stderr();
+    let told = said.lines().filter(|line| line.contains("cannot remember"));
+    let told: Vec<_> = told.collect();
+    assert_eq!(told.len(), 1, "{said}");
+    assert!(
+        told[0].contains("WARN") && told[0].contains("upstream=first"),
+        "{said}"
+    );
+
+    for (_, server) in &running {
+        server.raw.stop().await;
+    }
+    let mut client = proxy().env("PROXY_STARTUP_WAIT", "100ms").start().await;
+    assert_eq!(client.tool_names().await, ["second", "third"]);
+}

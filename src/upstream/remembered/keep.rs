@@ -1,6 +1,7 @@
 //! The task between the memory of all upstreams and the disk: it reads once, at the start, and writes
 //! what has changed, not too often, and at the end.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::Shelf;
+use super::{Record, Shelf};
+use crate::config::UpstreamName;
 use crate::disk::{DiskError, blocking};
 use crate::upstream::{Roster, Upstream};
 
@@ -26,6 +28,7 @@ pub struct Remembering {
     shelf: Shelf,
     upstreams: Roster,
     changed: Arc<Notify>,
+    failing: Failing,
 }
 
 impl Remembering {
@@ -36,33 +39,26 @@ impl Remembering {
             shelf: Shelf::new(home),
             upstreams,
             changed: Arc::default(),
+            failing: Failing::default(),
         }
     }
 
     /// Reads what is remembered, says so by `recalled`, and keeps the disk up to date until `cancel`
     /// and a last time then. Of upstreams that come later, what is remembered has to be [recalled](Self::recall).
-    pub async fn run(self, recalled: oneshot::Sender<()>, cancel: CancellationToken) {
+    pub async fn run(mut self, recalled: oneshot::Sender<()>, cancel: CancellationToken) {
         self.recall(&self.upstreams.all()).await;
         // Nobody may wait for it any more.
         let _ = recalled.send(());
-        let mut has_failed = false;
         while !cancel.is_cancelled() {
             tokio::select! {
                 () = cancel.cancelled() => {}
                 () = self.changed.notified() => {}
             }
             cancel.run_until_cancelled(sleep(GATHER)).await;
-            if let Err(error) = self.save().await {
-                match std::mem::replace(&mut has_failed, true) {
-                    false => warn!(%error, "cannot remember what servers offer"),
-                    true => debug!(%error, "still cannot remember what servers offer"),
-                }
-            }
+            self.save().await;
             cancel.run_until_cancelled(sleep(PAUSE)).await;
         }
-        if let Err(error) = self.save().await {
-            debug!(%error, "cannot remember what servers offer");
-        }
+        self.save().await;
     }
 
     /// Has these know what is remembered of them. Those that do already are left alone.
@@ -90,36 +86,82 @@ impl Remembering {
         }
     }
 
-    /// Writes what has changed.
-    async fn save(&self) -> Result<(), DiskError> {
+    /// Writes what has changed. What cannot be written is told, and is tried again the next time.
+    async fn save(&mut self) {
         let all = self.upstreams.all();
         let changed: Vec<_> = all
             .iter()
             .filter_map(|upstream| Some((upstream.clone(), upstream.take_record()?)))
             .collect();
         if changed.is_empty() {
-            return Ok(());
+            return;
         }
-        let taken: Vec<_> = changed
-            .iter()
-            .map(|(upstream, _)| upstream.clone())
-            .collect();
-        let shelf = self.shelf.clone();
-        let save = async {
-            let lock = self.shelf.lock().await?;
-            blocking(move || {
-                let _lock = lock;
-                let mut saved = changed
-                    .iter()
-                    .map(|(it, record)| shelf.save(it.config(), record));
-                saved.try_for_each(|saved| saved)
-            })
-            .await
-        };
-        save.await.inspect_err(|_| {
-            // Some of it may be written, and is found to be the next time.
+        let taken = changed.iter().map(|(upstream, _)| upstream.clone());
+        let taken: Vec<_> = taken.collect();
+        let written = self.write(changed).await;
+        self.failing.tell(None, written.as_ref().err());
+        let Ok(written) = written else {
             taken.iter().for_each(Upstream::put_record_back);
+            return;
+        };
+        for (upstream, written) in taken.iter().zip(&written) {
+            let name = &upstream.config().name;
+            self.failing.tell(Some(name), written.as_ref().err());
+            if written.is_err() {
+                upstream.put_record_back();
+            }
+        }
+    }
+
+    /// Writes each of these, whatever becomes of the others.
+    async fn write(
+        &self,
+        changed: Vec<(Upstream, Record)>,
+    ) -> Result<Vec<Result<(), DiskError>>, DiskError> {
+        let lock = self.shelf.lock().await?;
+        let shelf = self.shelf.clone();
+        blocking(move || {
+            let _lock = lock;
+            let written = changed
+                .iter()
+                .map(|(upstream, record)| shelf.save(upstream.config(), record));
+            Ok(written.collect())
         })
+        .await
+    }
+}
+
+/// Whose files could not be written the last time; `None` stands for the folder.
+#[derive(Debug, Default)]
+struct Failing(HashSet<Option<UpstreamName>>);
+
+impl Failing {
+    /// Warns of an error when it worked before, so that a disk that is full is told once.
+    fn tell(&mut self, whose: Option<&UpstreamName>, error: Option<&DiskError>) {
+        let is_news = self.note(whose, error.is_some());
+        match (whose, error) {
+            (_, None) => {}
+            (Some(name), Some(error)) if is_news => {
+                warn!(upstream = %name, %error, "cannot remember what this server offers");
+            }
+            (None, Some(error)) if is_news => warn!(%error, "cannot remember what servers offer"),
+            (Some(name), Some(error)) => {
+                debug!(upstream = %name, %error, "still cannot remember what this server offers");
+            }
+            (None, Some(error)) => debug!(%error, "still cannot remember what servers offer"),
+        }
+    }
+
+    /// Whether it fails now and did not the last time.
+    fn note(&mut self, whose: Option<&UpstreamName>, fails: bool) -> bool {
+        let whose = whose.cloned();
+        match fails {
+            true => self.0.insert(whose),
+            false => {
+                self.0.remove(&whose);
+                false
+            }
+        }
     }
 }
 

@@ -9,7 +9,11 @@ use crate::wire::Era;
 use crate::wire::version::MODERN;
 
 fn upstream() -> Upstream {
-    let upstreams = r#"[{"name":"a","url":"https://a.example/"}]"#.to_owned();
+    named("a")
+}
+
+fn named(name: &str) -> Upstream {
+    let upstreams = format!(r#"[{{"name":"{name}","url":"https://a.example/"}}]"#);
     let environment = Environment::from_iter([("PROXY_UPSTREAMS".to_owned(), upstreams)]);
     let config = Config::from_environment(&environment).unwrap();
     let config = config.upstreams.into_iter().next().unwrap();
@@ -83,4 +87,45 @@ async fn what_the_next_process_finds_is_what_this_one_has_written() {
         cancel.cancel();
         running.await.unwrap();
     }
+}
+
+#[test]
+fn a_failure_is_news_once_and_again_after_it_has_worked() {
+    let (a, b) = (upstream().config().name.clone(), None);
+    let mut failing = Failing::default();
+    assert!(failing.note(Some(&a), true));
+    assert!(!failing.note(Some(&a), true));
+    assert!(failing.note(b, true), "it is another's");
+    assert!(!failing.note(b, false));
+    assert!(!failing.note(Some(&a), true));
+    assert!(!failing.note(Some(&a), false));
+    assert!(failing.note(Some(&a), true));
+}
+
+#[tokio::test]
+async fn what_could_not_be_written_is_tried_again_and_nothing_else() {
+    let home = tempfile::tempdir().unwrap();
+    let (bad, good) = (named("bad"), named("good"));
+    let roster = Roster::new(vec![bad.clone(), good.clone()]);
+    let mut remembering = Remembering::new(home.path(), roster);
+    lists(&bad, "tool");
+    remembering.save().await;
+    let folder = home.path().join("listings");
+    let paths = folder
+        .read_dir()
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let path = paths.into_iter().find(|path| path.extension().is_some());
+    let path = path.unwrap();
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+
+    lists(&bad, "other");
+    lists(&good, "tool");
+    remembering.save().await;
+    assert!(good.take_record().is_none());
+    std::fs::remove_dir(&path).unwrap();
+    remembering.save().await;
+    assert!(path.is_file());
+    assert!(bad.take_record().is_none());
 }
