@@ -102,6 +102,9 @@ fn narrow(path: &Path, file: &File, metadata: &Metadata) {
     }
 }
 
+/// How the names end of files that are not in their place yet.
+pub(crate) const BESIDE: &str = "new";
+
 /// What a file that was written has to outlast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outlasts {
@@ -115,7 +118,7 @@ pub(crate) enum Outlasts {
 /// a power failure one of them is there, if it is to outlast that. The caller holds a lock, so nobody
 /// else uses the name beside it.
 pub(crate) fn write(path: &Path, bytes: &[u8], outlasts: Outlasts) -> io::Result<Stamp> {
-    let beside = path.with_extension("new");
+    let beside = beside(path);
     remove(&beside)?;
     let written = || -> io::Result<Stamp> {
         let mut file = options().create_new(true).open(&beside)?;
@@ -137,6 +140,11 @@ pub(crate) fn write(path: &Path, bytes: &[u8], outlasts: Outlasts) -> io::Result
         sync_folder(path)?;
     }
     Ok(stamp)
+}
+
+/// Where [`write`] prepares a file. A process that was killed meanwhile leaves it there.
+pub(crate) fn beside(path: &Path) -> PathBuf {
+    path.with_extension(BESIDE)
 }
 
 /// Removes a file, if it is there.

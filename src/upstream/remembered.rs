@@ -32,7 +32,7 @@ use super::live::{Live, ServerFacts};
 use crate::wire::Era;
 
 pub use keep::Remembering;
-use record::Record;
+use record::{Found, Print, Record};
 pub use shelf::Shelf;
 
 /// What an upstream said of itself when it was last connected.
@@ -81,6 +81,8 @@ struct State {
     kinds: [Kept; 3],
     /// Whether the disk has to follow.
     is_ahead: bool,
+    /// Of what this process has last read from the disk or written there.
+    last: Option<Print>,
 }
 
 /// What is known of one kind.
@@ -206,9 +208,10 @@ impl Upstream {
     }
 
     /// Takes what an earlier process knew, where nothing newer is known.
-    fn recall(&self, record: Record) {
+    fn recall(&self, Found { record, print }: Found) {
         let shared = &self.shared;
         let mut state = shared.memory.lock();
+        state.last = Some(print);
         if state.known.is_none() {
             state.known = Some(record.known.clone());
         }
@@ -243,6 +246,16 @@ impl Upstream {
             listing: self.listing()?,
             items: state.kinds.each_ref().map(|kept| kept.last.clone()),
         })
+    }
+
+    /// What this process has last read from the disk or written there.
+    fn last_print(&self) -> Option<Print> {
+        self.shared.memory.lock().last
+    }
+
+    /// What was taken is on disk.
+    fn record_is_kept(&self, print: Print) {
+        self.shared.memory.lock().last = Some(print);
     }
 
     /// What was taken could not be written.

@@ -1,6 +1,7 @@
 //! The end of a login: at the server, on this machine, and for the proxies that run.
 
 use super::support::oauth::{Part, server};
+use super::support::within;
 use super::{Ended, setup};
 use serde_json::json;
 
@@ -84,8 +85,17 @@ async fn a_proxy_that_runs_notices() {
     let mut serving = setup.command("").start().await;
     serving.initialize().await;
     assert_eq!(serving.tool_names().await, ["search", "write"]);
+    let remembered = || setup.remembered().len();
+    let written = within("a file of what it offers", async {
+        while remembered() == 0 {
+            tokio::task::yield_now().await;
+        }
+    });
+    written.await;
     setup.run("logout linear").await.assert(0, "signed out");
     let called = serving.call("search", json!({})).await;
     let message = called["error"]["message"].as_str().unwrap();
     assert!(message.contains("it needs you to sign in"), "{message}");
+    assert!(serving.close().await.success());
+    assert_eq!(remembered(), 0);
 }

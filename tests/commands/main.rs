@@ -96,6 +96,17 @@ impl Setup {
         self.home.path().join(".mcp-manifold/oauth/linear")
     }
 
+    /// The files of what servers offer.
+    fn remembered(&self) -> Vec<PathBuf> {
+        let folder = self.home.path().join(".mcp-manifold/listings");
+        let Ok(files) = std::fs::read_dir(folder) else {
+            return Vec::new();
+        };
+        let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|it| it == "json"));
+        paths
+    }
+
     /// What is stored of the login, locks aside.
     fn stored(&self) -> Vec<String> {
         let Ok(files) = std::fs::read_dir(self.folder()) else {

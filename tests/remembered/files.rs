@@ -185,8 +185,12 @@ async fn signing_out_of_a_server_removes_what_is_remembered_of_it_alone() {
         proxy.upstream("two", &two)
     };
     learn(proxy()).await;
+    // As if a process had been killed in the middle of it.
+    let half = files(&home)[0].with_extension("new");
+    fs::write(&half, "{").unwrap();
     let ended = proxy().arg("logout").arg("one").output().await;
     assert!(ended.status.success());
+    assert!(!half.exists());
     let said = String::from_utf8(ended.stderr).unwrap();
     assert!(said.contains("what else was stored is deleted"), "{said}");
     let left = files(&home);

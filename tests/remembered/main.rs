@@ -5,6 +5,7 @@
 mod bound;
 mod calls;
 mod files;
+mod forgotten;
 mod greeting;
 mod lists;
 mod processes;

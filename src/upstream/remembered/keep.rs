@@ -11,7 +11,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::{Record, Shelf};
+use super::Shelf;
+use super::record::{Print, Record};
 use crate::config::UpstreamName;
 use crate::disk::{DiskError, blocking};
 use crate::upstream::{Roster, Upstream};
@@ -77,11 +78,11 @@ impl Remembering {
         let Ok(records) = blocking(load).await else {
             return;
         };
-        for (upstream, record) in new.iter().zip(records) {
-            if let Some(record) = record {
+        for (upstream, found) in new.iter().zip(records) {
+            if let Some(found) = found {
                 let name = &upstream.config().name;
-                debug!(upstream = %name, tools = record.listing.tools.len(), "recalled");
-                upstream.recall(record);
+                debug!(upstream = %name, tools = found.record.listing.tools.len(), "recalled");
+                upstream.recall(found);
             }
         }
     }
@@ -107,8 +108,9 @@ impl Remembering {
         for (upstream, written) in taken.iter().zip(&written) {
             let name = &upstream.config().name;
             self.failing.tell(Some(name), written.as_ref().err());
-            if written.is_err() {
-                upstream.put_record_back();
+            match written {
+                Ok(print) => upstream.record_is_kept(*print),
+                Err(_) => upstream.put_record_back(),
             }
         }
     }
@@ -117,15 +119,15 @@ impl Remembering {
     async fn write(
         &self,
         changed: Vec<(Upstream, Record)>,
-    ) -> Result<Vec<Result<(), DiskError>>, DiskError> {
+    ) -> Result<Vec<Result<Print, DiskError>>, DiskError> {
         let lock = self.shelf.lock().await?;
         let shelf = self.shelf.clone();
         blocking(move || {
             let _lock = lock;
-            let written = changed
-                .iter()
-                .map(|(upstream, record)| shelf.save(upstream.config(), record));
-            Ok(written.collect())
+            let write = |(upstream, record): &(Upstream, Record)| {
+                shelf.save(upstream.config(), record, upstream.last_print())
+            };
+            Ok(changed.iter().map(write).collect())
         })
         .await
     }

@@ -20,6 +20,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
 
 use super::{Known, List};
 use crate::upstream::items::{Item, Kind};
@@ -41,6 +42,32 @@ pub(super) struct Record {
     pub(super) listing: Arc<Listing>,
     /// By [`Kind`]; `None` where it was never read.
     pub(super) items: [Option<List>; 3],
+}
+
+/// A record as it was found.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) record: Record,
+    /// Of what was found.
+    pub(super) print: Print,
+}
+
+/// Tells what records say apart, whenever they were written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Print([u8; 32]);
+
+impl Print {
+    /// Of what [`Record::write`] wrote.
+    pub(super) fn of(written: &[u8]) -> Self {
+        Self(Sha256::digest(written).into())
+    }
+
+    /// Of a whole file.
+    fn of_file(file: &[u8]) -> Self {
+        let mark = WRITTEN.as_bytes();
+        let end = file.windows(mark.len()).rposition(|it| it == mark);
+        Self::of(&file[..end.unwrap_or(file.len())])
+    }
 }
 
 /// Why a file is not used.
@@ -133,7 +160,7 @@ impl Record {
     }
 
     /// Reads a file that has to be of the configuration with this digest.
-    pub(super) fn read(file: &Bytes, bound: &str) -> Result<Self, Unusable> {
+    pub(super) fn read(file: &Bytes, bound: &str) -> Result<Found, Unusable> {
         #[derive(Deserialize)]
         struct Head {
             format: u32,
@@ -165,7 +192,7 @@ impl Record {
             list.map(|list| Arc::new(list.into_iter().filter_map(item).collect()))
         };
         let tools = read.tools.into_iter();
-        Ok(Self {
+        let record = Self {
             known: Arc::new(Known {
                 era,
                 version,
@@ -181,7 +208,9 @@ impl Record {
                 list(read.resources, Kind::Resources),
                 list(read.resource_templates, Kind::ResourceTemplates),
             ],
-        })
+        };
+        let print = Print::of_file(file);
+        Ok(Found { record, print })
     }
 }
 

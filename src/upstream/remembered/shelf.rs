@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tracing::{debug, warn};
 
 use super::bound::{KEY_BYTES, Key};
-use super::record::{Record, Unusable};
+use super::record::{Found, Print, Record, Unusable};
 use crate::config::Upstream;
 use crate::disk::file::{self, Outlasts};
 use crate::disk::{DiskError, Lock, blocking, with_hash};
@@ -40,17 +40,27 @@ impl Shelf {
         }
     }
 
-    /// Removes what is remembered of an upstream; whether there was anything.
+    /// Removes what is remembered of an upstream; whether there was anything. Proxies that run write it
+    /// again when it has changed since they have read or written it, not before.
     ///
     /// # Errors
     /// [`DiskError`], when it cannot be removed.
     pub async fn forget(&self, upstream: &Upstream) -> Result<bool, DiskError> {
         let path = self.path(upstream);
+        // What a process has left that was killed while it wrote.
+        let paths = [file::beside(&path), path];
+        if !paths.iter().any(|path| path.exists()) {
+            return Ok(false);
+        }
+        // Whoever writes at this moment is done before.
+        let lock = Lock::acquire(&self.folder.join(LOCK), PATIENCE).await?;
         blocking(move || {
-            let is_there = path.exists();
-            let removed = file::remove(&path);
-            removed.map_err(|cause| DiskError::io("remove", path, cause))?;
-            Ok(is_there)
+            let _lock = lock;
+            for path in paths {
+                let removed = file::remove(&path);
+                removed.map_err(|cause| DiskError::io("remove", path, cause))?;
+            }
+            Ok(true)
         })
         .await
     }
@@ -65,7 +75,7 @@ impl Shelf {
     pub(super) fn load<'a>(
         &self,
         upstreams: impl Iterator<Item = &'a Upstream>,
-    ) -> Vec<Option<Record>> {
+    ) -> Vec<Option<Found>> {
         let key = self.read_key();
         let load = |upstream: &Upstream| {
             let path = self.path(upstream);
@@ -80,7 +90,7 @@ impl Shelf {
             match found {
                 Ok(None) => None,
                 Ok(Some(file)) => match read(file) {
-                    Ok(record) => Some(record),
+                    Ok(found) => Some(found),
                     Err(error @ Unusable::Damaged(_)) => {
                         let path = path.display();
                         warn!(upstream = %name, %path, %error, "not using what was remembered");
@@ -114,29 +124,45 @@ impl Shelf {
         Lock::acquire(&self.folder.join(LOCK), PATIENCE).await
     }
 
-    /// Writes what is not on disk already. Needs the lock, and may wait for the disk.
-    pub(super) fn save(&self, upstream: &Upstream, record: &Record) -> Result<(), DiskError> {
+    /// Writes what is not on disk already, unless it says what was `last` read or written: if that is
+    /// gone, somebody has deleted it. Needs the lock, and may wait for the disk.
+    pub(super) fn save(
+        &self,
+        upstream: &Upstream,
+        record: &Record,
+        last: Option<Print>,
+    ) -> Result<Print, DiskError> {
         let path = self.path(upstream);
-        let saved = self.put(&path, upstream, record);
+        let saved = self.put(&path, upstream, record, last);
         saved.map_err(|cause| DiskError::io("write", path, cause))
     }
 
-    fn put(&self, path: &Path, upstream: &Upstream, record: &Record) -> io::Result<()> {
+    fn put(
+        &self,
+        path: &Path,
+        upstream: &Upstream,
+        record: &Record,
+        last: Option<Print>,
+    ) -> io::Result<Print> {
         let key = self.key()?;
         let written = record.write(upstream.url.to_string(), key.bound(upstream))?;
+        let print = Print::of(&written);
+        if last == Some(print) {
+            return Ok(print);
+        }
         let mut there = Vec::new();
         let is_there = matches!(file::read(path, MAX_BYTES, &mut there), Ok(Some(_)));
         if is_there && Record::is_same(&written, &there) {
-            return Ok(());
+            return Ok(print);
         }
         let written = Record::finish(written);
         if written.len() as u64 > MAX_BYTES {
             warn!(upstream = %upstream.name, bytes = written.len(), "it offers too much to remember");
-            return file::remove(path);
+            return file::remove(path).map(|()| print);
         }
         debug!(upstream = %upstream.name, bytes = written.len(), "remembered");
         // A file that a power failure has cut off is not used.
-        file::write(path, &written, Outlasts::Process).map(drop)
+        file::write(path, &written, Outlasts::Process).map(|_| print)
     }
 
     fn key(&self) -> io::Result<Key> {
