@@ -20,6 +20,7 @@ mod bound;
 mod keep;
 mod record;
 mod shelf;
+mod stale;
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 

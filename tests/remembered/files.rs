@@ -1,13 +1,13 @@
 //! The files: whose they are, what is done about those that cannot be used, and who leaves them alone.
 
 use std::fs;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
 use crate::support::proxy;
 use crate::support::upstream;
-use crate::{files, full, hang, learn, listings};
+use crate::{age, files, full, hang, learn, listings};
 
 #[cfg(unix)]
 #[tokio::test]
@@ -121,17 +121,16 @@ async fn what_is_there_already_is_not_written_again() {
     let proxy = || proxy::new().home(&home).upstream("a", &server);
     learn(proxy()).await;
     let file = files(&home).remove(0);
-    let long_ago = SystemTime::UNIX_EPOCH;
-    let opened = fs::File::options().write(true).open(&file).unwrap();
-    opened.set_modified(long_ago).unwrap();
+    let before = SystemTime::now() - Duration::from_secs(3600);
+    age(&file, before);
 
     learn(proxy()).await;
     let modified = fs::metadata(&file).unwrap().modified().unwrap();
-    assert_eq!(modified, long_ago);
+    assert_eq!(modified, before);
     server.set_offers("prompts", []);
     learn(proxy()).await;
     let modified = fs::metadata(&file).unwrap().modified().unwrap();
-    assert_ne!(modified, long_ago);
+    assert_ne!(modified, before);
 }
 
 #[tokio::test]

@@ -12,9 +12,12 @@ mod processes;
 mod start;
 #[path = "../support/mod.rs"]
 mod support;
+mod unused;
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use serde_json::json;
 use support::proxy::{Builder, Client};
@@ -89,6 +92,12 @@ fn files(home: &Arc<TempDir>) -> Vec<PathBuf> {
     });
     files.sort();
     files
+}
+
+/// Has a file look as if it had been written at this time.
+fn age(file: &Path, modified: SystemTime) {
+    let opened = File::options().read(true).write(file.is_file()).open(file);
+    opened.unwrap().set_modified(modified).unwrap();
 }
 
 /// How many lines so far tell of a change of these.

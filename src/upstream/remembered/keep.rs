@@ -30,6 +30,8 @@ pub struct Remembering {
     upstreams: Roster,
     changed: Arc<Notify>,
     failing: Failing,
+    /// Whether it has looked for files that nobody uses, which is done once.
+    has_swept: bool,
 }
 
 impl Remembering {
@@ -41,6 +43,7 @@ impl Remembering {
             upstreams,
             changed: Arc::default(),
             failing: Failing::default(),
+            has_swept: false,
         }
     }
 
@@ -115,19 +118,24 @@ impl Remembering {
         }
     }
 
-    /// Writes each of these, whatever becomes of the others.
+    /// Writes each of these, whatever becomes of the others. The first time, what is long unused goes.
     async fn write(
-        &self,
+        &mut self,
         changed: Vec<(Upstream, Record)>,
     ) -> Result<Vec<Result<Print, DiskError>>, DiskError> {
         let lock = self.shelf.lock().await?;
         let shelf = self.shelf.clone();
+        let sweeps = !std::mem::replace(&mut self.has_swept, true);
         blocking(move || {
             let _lock = lock;
             let write = |(upstream, record): &(Upstream, Record)| {
                 shelf.save(upstream.config(), record, upstream.last_print())
             };
-            Ok(changed.iter().map(write).collect())
+            let written = changed.iter().map(write).collect();
+            if sweeps {
+                shelf.sweep();
+            }
+            Ok(written)
         })
         .await
     }

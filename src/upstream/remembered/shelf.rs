@@ -9,6 +9,7 @@ use tracing::{debug, warn};
 
 use super::bound::{KEY_BYTES, Key};
 use super::record::{Found, Print, Record, Unusable};
+use super::stale;
 use crate::config::Upstream;
 use crate::disk::file::{self, Outlasts};
 use crate::disk::{DiskError, Lock, blocking, with_hash};
@@ -18,6 +19,9 @@ const MAX_BYTES: u64 = 64 << 20;
 
 /// Held while files are compared and written. It protects no reader: those see a whole file anyway.
 const LOCK: &str = ".lock";
+
+/// How the files of upstreams end.
+pub(super) const EXTENSION: &str = "json";
 
 /// The file with the key of all digests.
 const KEY: &str = "key";
@@ -90,7 +94,10 @@ impl Shelf {
             match found {
                 Ok(None) => None,
                 Ok(Some(file)) => match read(file) {
-                    Ok(found) => Some(found),
+                    Ok(found) => {
+                        stale::mark(&path);
+                        Some(found)
+                    }
                     Err(error @ Unusable::Damaged(_)) => {
                         let path = path.display();
                         warn!(upstream = %name, %path, %error, "not using what was remembered");
@@ -135,6 +142,11 @@ impl Shelf {
         let path = self.path(upstream);
         let saved = self.put(&path, upstream, record, last);
         saved.map_err(|cause| DiskError::io("write", path, cause))
+    }
+
+    /// Removes what no process has used for long. Needs the lock, and may wait for the disk.
+    pub(super) fn sweep(&self) {
+        stale::sweep(&self.folder);
     }
 
     fn put(
@@ -186,6 +198,6 @@ impl Shelf {
         let name = upstream.name.as_str();
         // The url without its query, which may hold a key.
         let file = with_hash(name, &format!("{name}\n{}", upstream.url));
-        self.folder.join(format!("{file}.json"))
+        self.folder.join(format!("{file}.{EXTENSION}"))
     }
 }

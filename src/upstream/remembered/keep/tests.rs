@@ -129,3 +129,19 @@ async fn what_could_not_be_written_is_tried_again_and_nothing_else() {
     assert!(path.is_file());
     assert!(bad.take_record().is_none());
 }
+
+#[tokio::test]
+async fn what_nobody_uses_is_looked_for_once_a_process() {
+    let home = tempfile::tempdir().unwrap();
+    let upstream = upstream();
+    let mut remembering = Remembering::new(home.path(), Roster::new(vec![upstream.clone()]));
+    let old = home.path().join("listings/old.json");
+    std::fs::create_dir(home.path().join("listings")).unwrap();
+    for run in 0..2 {
+        let file = std::fs::File::create(&old).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH).unwrap();
+        lists(&upstream, &format!("tool{run}"));
+        remembering.save().await;
+        assert_eq!(old.exists(), run > 0);
+    }
+}
