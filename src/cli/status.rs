@@ -88,6 +88,7 @@ async fn row(
     offline: bool,
 ) -> Row {
     let authorizer = connections.authorizer(&config);
+    let remembers = limits.remember;
     let asked = match offline {
         true => Asked::Nobody,
         false => {
@@ -104,5 +105,9 @@ async fn row(
         Some(authorizer) => authorizer.status().await,
         None => Ok(None),
     };
-    Row::new(&config, &asked, stored, Timestamp::now())
+    let remembered = match remembers {
+        true => connections.shelf().remembered(&config).await,
+        false => None,
+    };
+    Row::new(&config, &asked, stored, remembered, Timestamp::now())
 }

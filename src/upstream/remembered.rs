@@ -34,7 +34,7 @@ use crate::wire::Era;
 
 pub use keep::Remembering;
 use record::{Found, Print, Record};
-pub use shelf::Shelf;
+pub use shelf::{Remembered, Shelf};
 
 /// What an upstream said of itself when it was last connected.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -209,7 +209,7 @@ impl Upstream {
     }
 
     /// Takes what an earlier process knew, where nothing newer is known.
-    fn recall(&self, Found { record, print }: Found) {
+    fn recall(&self, Found { record, print, .. }: Found) {
         let shared = &self.shared;
         let mut state = shared.memory.lock();
         state.last = Some(print);

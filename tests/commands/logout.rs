@@ -2,7 +2,7 @@
 
 use super::support::oauth::{Part, server};
 use super::support::within;
-use super::{Ended, setup};
+use super::{Ended, listings, setup};
 use serde_json::json;
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn a_proxy_that_runs_notices() {
     let mut serving = setup.command("").start().await;
     serving.initialize().await;
     assert_eq!(serving.tool_names().await, ["search", "write"]);
-    let remembered = || setup.remembered().len();
+    let remembered = || listings(&setup.home).len();
     let written = within("a file of what it offers", async {
         while remembered() == 0 {
             tokio::task::yield_now().await;

@@ -8,6 +8,7 @@ mod finding;
 mod login;
 mod logout;
 mod paste;
+mod remembered;
 mod status;
 #[path = "../support/mod.rs"]
 mod support;
@@ -96,17 +97,6 @@ impl Setup {
         self.home.path().join(".mcp-manifold/oauth/linear")
     }
 
-    /// The files of what servers offer.
-    fn remembered(&self) -> Vec<PathBuf> {
-        let folder = self.home.path().join(".mcp-manifold/listings");
-        let Ok(files) = std::fs::read_dir(folder) else {
-            return Vec::new();
-        };
-        let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
-        paths.retain(|path| path.extension().is_some_and(|it| it == "json"));
-        paths
-    }
-
     /// What is stored of the login, locks aside.
     fn stored(&self) -> Vec<String> {
         let Ok(files) = std::fs::read_dir(self.folder()) else {
@@ -117,6 +107,16 @@ impl Setup {
         names.sort();
         names
     }
+}
+
+/// The files of what is remembered of servers by proxies with this home.
+fn listings(home: &Arc<TempDir>) -> Vec<PathBuf> {
+    let Ok(files) = std::fs::read_dir(home.path().join(".mcp-manifold/listings")) else {
+        return Vec::new();
+    };
+    let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|it| it == "json"));
+    paths
 }
 
 /// A command that came to its end.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::config::Upstream;
 use crate::oauth::{SignInError, Status, Timestamp};
-use crate::upstream::{Listing, Live, TransportError};
+use crate::upstream::{Listing, Live, Remembered, TransportError};
 
 /// Everything.
 #[derive(Debug, Serialize)]
@@ -63,6 +63,10 @@ pub(super) struct Row {
     pub(super) era: Option<&'static str>,
     pub(super) version: Option<&'static str>,
     pub(super) tools: Option<usize>,
+    /// What the next start lists at once.
+    pub(super) remembered_tools: Option<usize>,
+    /// In seconds since 1970.
+    pub(super) remembered_at: Option<u64>,
     pub(super) sign_in: SignIn,
     pub(super) issuer: Option<String>,
     pub(super) client_id: Option<String>,
@@ -83,6 +87,7 @@ impl Row {
         config: &Upstream,
         asked: &Asked,
         stored: Result<Option<Status>, SignInError>,
+        remembered: Option<Remembered>,
         now: Timestamp,
     ) -> Self {
         let (stored, unreadable) = match stored {
@@ -123,6 +128,8 @@ impl Row {
             era: live.map(|live| live.era.as_str()),
             version: live.map(|live| live.version),
             tools,
+            remembered_tools: remembered.map(|it| it.tools),
+            remembered_at: remembered.map(|it| it.written),
             sign_in,
             issuer: stored.as_ref().map(|it| it.issuer.clone()),
             client_id: stored.as_ref().map(|it| it.client_id.clone()),

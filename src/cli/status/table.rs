@@ -7,7 +7,7 @@ use super::report::{Row, SignIn};
 use crate::cli::output::{count, plain};
 use crate::oauth::Timestamp;
 
-const HEAD: [&str; 5] = ["NAME", "SIGN-IN", "SCOPES", "SERVER", "URL"];
+const HEAD: [&str; 6] = ["NAME", "SIGN-IN", "SCOPES", "SERVER", "REMEMBERED", "URL"];
 
 /// Between two columns.
 const GAP: &str = "  ";
@@ -55,6 +55,7 @@ fn cells(row: &Row, now: Timestamp) -> [String; HEAD.len()] {
         sign_in(row, now),
         scopes.map_or(NOTHING.to_owned(), |scopes| scopes.join(" ")),
         server(row).unwrap_or_else(|| NOTHING.to_owned()),
+        remembered(row, now).unwrap_or_else(|| NOTHING.to_owned()),
         row.url.clone(),
     ]
 }
@@ -67,6 +68,12 @@ fn server(row: &Row) -> Option<String> {
     let (version, era) = (row.version?, row.era?);
     let tools = count(row.tools?, "tool");
     Some(format!("{transport} {version} ({era}), {tools}"))
+}
+
+fn remembered(row: &Row, now: Timestamp) -> Option<String> {
+    let tools = count(row.remembered_tools?, "tool");
+    let written = Timestamp(row.remembered_at?);
+    Some(format!("{tools}, {} ago", span(now.after(written))))
 }
 
 fn sign_in(row: &Row, now: Timestamp) -> String {

@@ -50,6 +50,8 @@ pub(super) struct Found {
     pub(super) record: Record,
     /// Of what was found.
     pub(super) print: Print,
+    /// When it was written, in seconds since 1970.
+    pub(super) written: u64,
 }
 
 /// Tells what records say apart, whenever they were written.
@@ -108,7 +110,6 @@ struct File<'a> {
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     resource_templates: Option<Vec<&'a RawValue>>,
     #[serde(skip_serializing)]
-    #[expect(dead_code, reason = "for a person who looks")]
     written: u64,
 }
 
@@ -209,8 +210,11 @@ impl Record {
                 list(read.resource_templates, Kind::ResourceTemplates),
             ],
         };
-        let print = Print::of_file(file);
-        Ok(Found { record, print })
+        Ok(Found {
+            record,
+            print: Print::of_file(file),
+            written: read.written,
+        })
     }
 }
 

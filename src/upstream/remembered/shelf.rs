@@ -35,6 +35,15 @@ pub struct Shelf {
     folder: PathBuf,
 }
 
+/// What the next start would find of an upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remembered {
+    /// How many tools, before any filter.
+    pub tools: usize,
+    /// When it was written, in seconds since 1970. It is written when it has changed.
+    pub written: u64,
+}
+
 impl Shelf {
     /// What is remembered below this folder, which need not exist. Nothing is read or made yet.
     #[must_use]
@@ -74,48 +83,59 @@ impl Shelf {
         self.folder.exists()
     }
 
-    /// What is remembered of each; `None` where there is nothing that can be used, and the log says why.
-    /// May wait for the disk.
+    /// What the next start would find of an upstream, if anything.
+    pub async fn remembered(&self, upstream: &Upstream) -> Option<Remembered> {
+        let (shelf, upstream) = (self.clone(), upstream.clone());
+        let found = blocking(move || {
+            let key = shelf.read_key();
+            Ok::<_, DiskError>(shelf.find(key.as_ref(), &upstream))
+        });
+        let found = found.await.ok().flatten()?;
+        Some(Remembered {
+            tools: found.record.listing.tools.len(),
+            written: found.written,
+        })
+    }
+
+    /// What is remembered of each; `None` where there is nothing that can be used. What is found is used
+    /// from now on. May wait for the disk.
     pub(super) fn load<'a>(
         &self,
         upstreams: impl Iterator<Item = &'a Upstream>,
     ) -> Vec<Option<Found>> {
         let key = self.read_key();
         let load = |upstream: &Upstream| {
-            let path = self.path(upstream);
-            let mut bytes = Vec::new();
-            let found = file::read(&path, MAX_BYTES, &mut bytes);
-            let found = found.map(|found| found.map(|_| Bytes::from(bytes)));
-            let read = |file: Bytes| match &key {
-                Some(key) => Record::read(&file, &key.bound(upstream)),
-                None => Err(Unusable::Other),
-            };
-            let name = &upstream.name;
-            match found {
-                Ok(None) => None,
-                Ok(Some(file)) => match read(file) {
-                    Ok(found) => {
-                        stale::mark(&path);
-                        Some(found)
-                    }
-                    Err(error @ Unusable::Damaged(_)) => {
-                        let path = path.display();
-                        warn!(upstream = %name, %path, %error, "not using what was remembered");
-                        None
-                    }
-                    Err(error) => {
-                        debug!(upstream = %name, %error, "not using what was remembered");
-                        None
-                    }
-                },
-                Err(error) => {
-                    let path = path.display();
-                    warn!(upstream = %name, %path, %error, "cannot read what was remembered");
-                    None
-                }
-            }
+            let found = self.find(key.as_ref(), upstream);
+            found.inspect(|_| stale::mark(&self.path(upstream)))
         };
         upstreams.map(load).collect()
+    }
+
+    /// What there is of an upstream that can be used. If there is something else, the log says why not.
+    fn find(&self, key: Option<&Key>, upstream: &Upstream) -> Option<Found> {
+        let path = self.path(upstream);
+        let mut bytes = Vec::new();
+        let (name, shown) = (&upstream.name, path.display());
+        match file::read(&path, MAX_BYTES, &mut bytes) {
+            Ok(None) => return None,
+            Ok(Some(_)) => {}
+            Err(error) => {
+                warn!(upstream = %name, path = %shown, %error, "cannot read what was remembered");
+                return None;
+            }
+        }
+        let read = match key {
+            Some(key) => Record::read(&Bytes::from(bytes), &key.bound(upstream)),
+            None => Err(Unusable::Other),
+        };
+        match read {
+            Ok(found) => return Some(found),
+            Err(error @ Unusable::Damaged(_)) => {
+                warn!(upstream = %name, path = %shown, %error, "not using what was remembered");
+            }
+            Err(error) => debug!(upstream = %name, %error, "not using what was remembered"),
+        }
+        None
     }
 
     /// Takes what is to be written in turn with other processes.

@@ -12,6 +12,8 @@ fn row(name: &str, sign_in: SignIn) -> Row {
         era: None,
         version: None,
         tools: None,
+        remembered_tools: None,
+        remembered_at: None,
         sign_in,
         issuer: None,
         client_id: None,
@@ -31,6 +33,8 @@ fn a_table_says_how_it_stands_and_what_to_type() {
         era: Some("modern"),
         version: Some("2026-07-28"),
         tools: Some(12),
+        remembered_tools: Some(11),
+        remembered_at: Some(NOW.0 - 4 * 86_400),
         scopes: Some(vec!["read".to_owned(), "write\u{1b}[2J".to_owned()]),
         expires_at: Some(NOW.0 + 3_480),
         renewable: Some(true),
@@ -51,6 +55,8 @@ fn a_table_says_how_it_stands_and_what_to_type() {
         ..row("ended", SignIn::Expired)
     };
     let new = Row {
+        remembered_tools: Some(1),
+        remembered_at: Some(NOW.0 + 5),
         problem: Some("it needs you to sign in; run `mcp-manifold login new`".to_owned()),
         command: Some("mcp-manifold login new".to_owned()),
         ..row("new", SignIn::Missing)
