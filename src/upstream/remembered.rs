@@ -8,7 +8,8 @@
 //! [`record`]) with the definitions as the server wrote them, byte by byte. It is a copy that can be had
 //! again: one that is damaged, too large, of another format or of another configuration counts as none,
 //! and is replaced. Files are replaced whole, so nobody ever reads half of one, and the last one who
-//! writes wins.
+//! writes wins. A process writes what has changed since it last read or wrote it, and not what is missing: a
+//! person may have deleted it. What no process uses for long is removed ([`stale`]).
 //!
 //! A file is good for one configuration of the upstream alone, by all of it that changes what a server
 //! may offer ([`bound`]). It says so by an HMAC under a key that is in a file of its own, `listings/key`:
@@ -33,7 +34,7 @@ use super::live::{Live, ServerFacts};
 use crate::wire::Era;
 
 pub use keep::Remembering;
-use record::{Found, Print, Record};
+use record::{Found, Gist, Record};
 pub use shelf::{Remembered, Shelf};
 
 /// What an upstream said of itself when it was last connected.
@@ -83,7 +84,7 @@ struct State {
     /// Whether the disk has to follow.
     is_ahead: bool,
     /// Of what this process has last read from the disk or written there.
-    last: Option<Print>,
+    last: Option<Gist>,
 }
 
 /// What is known of one kind.
@@ -209,10 +210,10 @@ impl Upstream {
     }
 
     /// Takes what an earlier process knew, where nothing newer is known.
-    fn recall(&self, Found { record, print, .. }: Found) {
+    fn recall(&self, Found { record, gist, .. }: Found) {
         let shared = &self.shared;
         let mut state = shared.memory.lock();
-        state.last = Some(print);
+        state.last = Some(gist);
         if state.known.is_none() {
             state.known = Some(record.known.clone());
         }
@@ -250,13 +251,13 @@ impl Upstream {
     }
 
     /// What this process has last read from the disk or written there.
-    fn last_print(&self) -> Option<Print> {
+    fn last_gist(&self) -> Option<Gist> {
         self.shared.memory.lock().last
     }
 
     /// What was taken is on disk.
-    fn record_is_kept(&self, print: Print) {
-        self.shared.memory.lock().last = Some(print);
+    fn record_is_kept(&self, gist: Gist) {
+        self.shared.memory.lock().last = Some(gist);
     }
 
     /// What was taken could not be written.

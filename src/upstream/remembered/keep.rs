@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::Shelf;
-use super::record::{Print, Record};
+use super::record::{Gist, Record};
 use crate::config::UpstreamName;
 use crate::disk::{DiskError, blocking};
 use crate::upstream::{Roster, Upstream};
@@ -112,7 +112,7 @@ impl Remembering {
             let name = &upstream.config().name;
             self.failing.tell(Some(name), written.as_ref().err());
             match written {
-                Ok(print) => upstream.record_is_kept(*print),
+                Ok(gist) => upstream.record_is_kept(*gist),
                 Err(_) => upstream.put_record_back(),
             }
         }
@@ -122,14 +122,14 @@ impl Remembering {
     async fn write(
         &mut self,
         changed: Vec<(Upstream, Record)>,
-    ) -> Result<Vec<Result<Print, DiskError>>, DiskError> {
+    ) -> Result<Vec<Result<Gist, DiskError>>, DiskError> {
         let lock = self.shelf.lock().await?;
         let shelf = self.shelf.clone();
         let sweeps = !std::mem::replace(&mut self.has_swept, true);
         blocking(move || {
             let _lock = lock;
             let write = |(upstream, record): &(Upstream, Record)| {
-                shelf.save(upstream.config(), record, upstream.last_print())
+                shelf.save(upstream.config(), record, upstream.last_gist())
             };
             let written = changed.iter().map(write).collect();
             if sweeps {

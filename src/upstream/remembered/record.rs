@@ -49,16 +49,16 @@ pub(super) struct Record {
 pub(super) struct Found {
     pub(super) record: Record,
     /// Of what was found.
-    pub(super) print: Print,
+    pub(super) gist: Gist,
     /// When it was written, in seconds since 1970.
     pub(super) written: u64,
 }
 
 /// Tells what records say apart, whenever they were written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Print([u8; 32]);
+pub(super) struct Gist([u8; 32]);
 
-impl Print {
+impl Gist {
     /// Of what [`Record::write`] wrote.
     pub(super) fn of(written: &[u8]) -> Self {
         Self(Sha256::digest(written).into())
@@ -212,7 +212,7 @@ impl Record {
         };
         Ok(Found {
             record,
-            print: Print::of_file(file),
+            gist: Gist::of_file(file),
             written: read.written,
         })
     }

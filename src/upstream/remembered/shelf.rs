@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tracing::{debug, warn};
 
 use super::bound::{KEY_BYTES, Key};
-use super::record::{Found, Print, Record, Unusable};
+use super::record::{Found, Gist, Record, Unusable};
 use super::stale;
 use crate::config::Upstream;
 use crate::disk::file::{self, Outlasts};
@@ -157,8 +157,8 @@ impl Shelf {
         &self,
         upstream: &Upstream,
         record: &Record,
-        last: Option<Print>,
-    ) -> Result<Print, DiskError> {
+        last: Option<Gist>,
+    ) -> Result<Gist, DiskError> {
         let path = self.path(upstream);
         let saved = self.put(&path, upstream, record, last);
         saved.map_err(|cause| DiskError::io("write", path, cause))
@@ -174,27 +174,27 @@ impl Shelf {
         path: &Path,
         upstream: &Upstream,
         record: &Record,
-        last: Option<Print>,
-    ) -> io::Result<Print> {
+        last: Option<Gist>,
+    ) -> io::Result<Gist> {
         let key = self.key()?;
         let written = record.write(upstream.url.to_string(), key.bound(upstream))?;
-        let print = Print::of(&written);
-        if last == Some(print) {
-            return Ok(print);
+        let gist = Gist::of(&written);
+        if last == Some(gist) {
+            return Ok(gist);
         }
         let mut there = Vec::new();
         let is_there = matches!(file::read(path, MAX_BYTES, &mut there), Ok(Some(_)));
         if is_there && Record::is_same(&written, &there) {
-            return Ok(print);
+            return Ok(gist);
         }
         let written = Record::finish(written);
         if written.len() as u64 > MAX_BYTES {
             warn!(upstream = %upstream.name, bytes = written.len(), "it offers too much to remember");
-            return file::remove(path).map(|()| print);
+            return file::remove(path).map(|()| gist);
         }
         debug!(upstream = %upstream.name, bytes = written.len(), "remembered");
         // A file that a power failure has cut off is not used.
-        file::write(path, &written, Outlasts::Process).map(|_| print)
+        file::write(path, &written, Outlasts::Process).map(|_| gist)
     }
 
     fn key(&self) -> io::Result<Key> {

@@ -54,7 +54,7 @@ fn what_is_written_is_read_back_byte_by_byte() {
         let before = record(era, version, capabilities);
         let found = Record::read(&file(&before), "d1").unwrap();
         let written = before.write("https://x.example/".to_owned(), "d1".to_owned());
-        assert_eq!(found.print, Print::of(&written.unwrap()));
+        assert_eq!(found.gist, Gist::of(&written.unwrap()));
         let after = found.record;
         assert_eq!(after.known, before.known);
         assert_eq!(after.listing, before.listing);
