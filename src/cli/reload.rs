@@ -14,7 +14,7 @@ use super::runtime::RECALL_WAIT;
 use super::watch::{Seen, Watch};
 use crate::config::{self, Config, ConfigError, Environment, Problem, Severity, UpstreamName};
 use crate::router::Router;
-use crate::upstream::{Remembering, Roster, Upstream};
+use crate::upstream::{Recalling, Roster, Upstream};
 
 /// What it takes to follow the file.
 pub(super) struct Reload<M> {
@@ -23,7 +23,7 @@ pub(super) struct Reload<M> {
     pub(super) roster: Roster,
     pub(super) router: Arc<Router>,
     /// What is remembered of upstreams, if anything is.
-    pub(super) remembering: Option<Remembering>,
+    pub(super) recalling: Option<Recalling>,
     /// Makes an upstream that is not connected yet.
     pub(super) make: M,
 }
@@ -71,9 +71,9 @@ impl<M: Fn(config::Upstream) -> Upstream> Reload<M> {
         }
         let (changes, count) = (Changes::between(&old, &next), next.len());
         drop(old);
-        if let Some(remembering) = &self.remembering {
+        if let Some(recalling) = &self.recalling {
             // Before they serve, so that there is one change to tell of.
-            let _ = timeout(RECALL_WAIT, remembering.recall(&next)).await;
+            let _ = timeout(RECALL_WAIT, recalling.recall(&next)).await;
         }
         self.router.replace(next).await;
         info!(

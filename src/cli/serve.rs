@@ -58,10 +58,11 @@ async fn serve(config: Config, environment: Environment, watch: Option<Watch>) -
     let upstreams = Roster::new(config.upstreams.into_iter().map(&make).collect());
     let remembering = home.filter(|_| config.limits.remember);
     let remembering = remembering.map(|home| Remembering::new(&home, upstreams.clone()));
-    let recalling = remembering.clone().map(|remembering| {
-        let (recalled, recalling) = oneshot::channel();
-        tasks.spawn(remembering.run(recalled, cancel.clone()));
-        recalling
+    let recalling = remembering.as_ref().map(Remembering::recalling);
+    let recalled = remembering.map(|remembering| {
+        let (sender, recalled) = oneshot::channel();
+        tasks.spawn(remembering.run(sender, cancel.clone()));
+        recalled
     });
     let (view_sender, view) = watch::channel(View::default());
     let keeper = Keeper {
@@ -83,14 +84,14 @@ async fn serve(config: Config, environment: Environment, watch: Option<Watch>) -
             environment,
             roster: upstreams,
             router: router.clone(),
-            remembering,
+            recalling,
             make,
         };
         tasks.spawn(reload.run(watch, cancel.clone()));
     }
     let begin = async || {
-        if let Some(recalling) = recalling {
-            let _ = timeout(RECALL_WAIT, recalling).await;
+        if let Some(recalled) = recalled {
+            let _ = timeout(RECALL_WAIT, recalled).await;
         }
         tasks.spawn(keeper.run(view_sender, cancel.clone()));
         tasks.spawn(watch_sleep(clients.clone(), cancel.clone()));

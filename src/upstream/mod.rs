@@ -46,7 +46,7 @@ pub use listing::{Listing, Tool};
 pub use live::{Live, ServerFacts};
 pub use logs::{Logs, LogsWanted};
 pub use pulse::Pulse;
-pub use remembered::{Known, Remembered, Remembering, Shelf};
+pub use remembered::{Known, Recalling, Remembered, Remembering, Shelf};
 pub use request::{Asking, Request, cancelled, next_id};
 pub use roster::{Roster, Snapshot, UpstreamId};
 pub use settled::Failure;

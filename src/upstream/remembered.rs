@@ -33,7 +33,7 @@ use super::items::{Item, Kind};
 use super::live::{Live, ServerFacts};
 use crate::wire::Era;
 
-pub use keep::Remembering;
+pub use keep::{Recalling, Remembering};
 use record::{Found, Gist, Record};
 pub use shelf::{Remembered, Shelf};
 

@@ -23,12 +23,18 @@ const GATHER: Duration = Duration::from_millis(200);
 /// The shortest time between two writes, for a server whose tools change every second.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Keeps what upstreams offer from one process to the next. Cheap to clone; all clones mean the same.
+/// What is remembered, for upstreams that have not begun. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Remembering {
+pub struct Recalling {
     shelf: Shelf,
-    upstreams: Roster,
     changed: Arc<Notify>,
+}
+
+/// Keeps what upstreams offer from one process to the next.
+#[derive(Debug)]
+pub struct Remembering {
+    recalling: Recalling,
+    upstreams: Roster,
     failing: Failing,
     /// Whether it has looked for files that nobody uses, which is done once.
     has_swept: bool,
@@ -39,55 +45,39 @@ impl Remembering {
     #[must_use]
     pub fn new(home: &Path, upstreams: Roster) -> Self {
         Self {
-            shelf: Shelf::new(home),
+            recalling: Recalling {
+                shelf: Shelf::new(home),
+                changed: Arc::default(),
+            },
             upstreams,
-            changed: Arc::default(),
             failing: Failing::default(),
             has_swept: false,
         }
     }
 
+    /// For upstreams that come later.
+    #[must_use]
+    pub fn recalling(&self) -> Recalling {
+        self.recalling.clone()
+    }
+
     /// Reads what is remembered, says so by `recalled`, and keeps the disk up to date until `cancel`
-    /// and a last time then. Of upstreams that come later, what is remembered has to be [recalled](Self::recall).
+    /// and a last time then. Of upstreams that come later, what is remembered has to be
+    /// [recalled](Recalling::recall).
     pub async fn run(mut self, recalled: oneshot::Sender<()>, cancel: CancellationToken) {
-        self.recall(&self.upstreams.all()).await;
+        self.recalling.recall(&self.upstreams.all()).await;
         // Nobody may wait for it any more.
         let _ = recalled.send(());
         while !cancel.is_cancelled() {
             tokio::select! {
                 () = cancel.cancelled() => {}
-                () = self.changed.notified() => {}
+                () = self.recalling.changed.notified() => {}
             }
             cancel.run_until_cancelled(sleep(GATHER)).await;
             self.save().await;
             cancel.run_until_cancelled(sleep(PAUSE)).await;
         }
         self.save().await;
-    }
-
-    /// Has these know what is remembered of them. Those that do already are left alone.
-    pub async fn recall(&self, upstreams: &[Upstream]) {
-        let is_new = |it: &&Upstream| it.shared.memory.changed.set(self.changed.clone()).is_ok();
-        let new: Vec<_> = upstreams.iter().filter(is_new).cloned().collect();
-        if new.is_empty() || !self.shelf.may_exist() {
-            return;
-        }
-        let (shelf, upstreams) = (self.shelf.clone(), new.clone());
-        // All at once: a thread each would cost more than most files.
-        let load = move || {
-            let configs = upstreams.iter().map(Upstream::config);
-            Ok::<_, DiskError>(shelf.load(configs))
-        };
-        let Ok(records) = blocking(load).await else {
-            return;
-        };
-        for (upstream, found) in new.iter().zip(records) {
-            if let Some(found) = found {
-                let name = &upstream.config().name;
-                debug!(upstream = %name, tools = found.record.listing.tools.len(), "recalled");
-                upstream.recall(found);
-            }
-        }
     }
 
     /// Writes what has changed. What cannot be written is told, and is tried again the next time.
@@ -123,8 +113,8 @@ impl Remembering {
         &mut self,
         changed: Vec<(Upstream, Record)>,
     ) -> Result<Vec<Result<Gist, DiskError>>, DiskError> {
-        let lock = self.shelf.lock().await?;
-        let shelf = self.shelf.clone();
+        let lock = self.recalling.shelf.lock().await?;
+        let shelf = self.recalling.shelf.clone();
         let sweeps = !std::mem::replace(&mut self.has_swept, true);
         blocking(move || {
             let _lock = lock;
@@ -138,6 +128,33 @@ impl Remembering {
             Ok(written)
         })
         .await
+    }
+}
+
+impl Recalling {
+    /// Has these know what is remembered of them. Those that do already are left alone.
+    pub async fn recall(&self, upstreams: &[Upstream]) {
+        let is_new = |it: &&Upstream| it.shared.memory.changed.set(self.changed.clone()).is_ok();
+        let new: Vec<_> = upstreams.iter().filter(is_new).cloned().collect();
+        if new.is_empty() || !self.shelf.may_exist() {
+            return;
+        }
+        let (shelf, upstreams) = (self.shelf.clone(), new.clone());
+        // All at once: a thread each would cost more than most files.
+        let load = move || {
+            let configs = upstreams.iter().map(Upstream::config);
+            Ok::<_, DiskError>(shelf.load(configs))
+        };
+        let Ok(records) = blocking(load).await else {
+            return;
+        };
+        for (upstream, found) in new.iter().zip(records) {
+            if let Some(found) = found {
+                let name = &upstream.config().name;
+                debug!(upstream = %name, tools = found.record.listing.tools.len(), "recalled");
+                upstream.recall(found);
+            }
+        }
     }
 }
 
