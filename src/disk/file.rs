@@ -142,7 +142,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8], outlasts: Outlasts) -> io::Result
     Ok(stamp)
 }
 
-/// Where [`write`] prepares a file. A process that was killed meanwhile leaves it there.
+/// Where [`write()`] prepares a file. A process that was killed meanwhile leaves it there.
 pub(crate) fn beside(path: &Path) -> PathBuf {
     path.with_extension(BESIDE)
 }
