@@ -36,21 +36,12 @@ impl<'de> Visitor<'de> for ByKeys {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut envelope = Envelope::default();
         while let Some(key) = map.next_key::<&RawValue>()? {
-            let decoded;
-            let name = match key.get() {
-                // Nearly always, and three or four times in every message.
-                plain if !plain.contains('\\') => plain.trim_matches('"'),
-                escaped => {
-                    decoded = decode(escaped.as_bytes()).unwrap_or_default();
-                    &decoded
-                }
-            };
-            let (name, member) = match name {
-                "id" => ("id", &mut envelope.id),
-                "method" => ("method", &mut envelope.method),
-                "params" => ("params", &mut envelope.params),
-                "result" => ("result", &mut envelope.result),
-                "error" => ("error", &mut envelope.error),
+            let (name, member) = match decode(key.get().as_bytes()).as_deref() {
+                Some("id") => ("id", &mut envelope.id),
+                Some("method") => ("method", &mut envelope.method),
+                Some("params") => ("params", &mut envelope.params),
+                Some("result") => ("result", &mut envelope.result),
+                Some("error") => ("error", &mut envelope.error),
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                     continue;
