@@ -66,9 +66,7 @@ impl Gist {
 
     /// Of a whole file.
     fn of_file(file: &[u8]) -> Self {
-        let mark = WRITTEN.as_bytes();
-        let end = file.windows(mark.len()).rposition(|it| it == mark);
-        Self::of(&file[..end.unwrap_or(file.len())])
+        Self::of(parts(file).0)
     }
 }
 
@@ -155,9 +153,9 @@ impl Record {
 
     /// Whether a file says what [`Record::write`] wrote, whenever it was written.
     pub(super) fn is_same(written: &[u8], file: &[u8]) -> bool {
-        let rest = file.strip_prefix(written);
-        let when = rest.and_then(|rest| rest.strip_prefix(WRITTEN.as_bytes())?.strip_suffix(b"}"));
-        when.is_some_and(|when| when.iter().all(u8::is_ascii_digit))
+        let (said, when) = parts(file);
+        let is_when = |when: &[u8]| when.iter().all(u8::is_ascii_digit);
+        said == written && when.strip_suffix(b"}").is_some_and(is_when)
     }
 
     /// Reads a file that has to be of the configuration with this digest.
@@ -215,6 +213,15 @@ impl Record {
             gist: Gist::of_file(file),
             written: read.written,
         })
+    }
+}
+
+/// What a file says, and when it was written, as it stands there.
+fn parts(file: &[u8]) -> (&[u8], &[u8]) {
+    let mark = WRITTEN.as_bytes();
+    match file.windows(mark.len()).rposition(|it| it == mark) {
+        Some(end) => (&file[..end], &file[end + mark.len()..]),
+        None => (file, &[]),
     }
 }
 

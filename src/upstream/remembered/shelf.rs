@@ -66,7 +66,7 @@ impl Shelf {
             return Ok(false);
         }
         // Whoever writes at this moment is done before.
-        let lock = Lock::acquire(&self.folder.join(LOCK), PATIENCE).await?;
+        let lock = self.lock().await?;
         blocking(move || {
             let _lock = lock;
             for path in paths {
