@@ -101,6 +101,7 @@ mod tests {
     use std::task::Context;
 
     use tokio::io::AsyncWrite;
+    use tokio::task::JoinHandle;
 
     use super::*;
     use crate::router::Outbox;
@@ -128,12 +129,18 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_stream_that_comes_chunk_by_chunk_goes_out_in_few_writes() {
+    /// Where lines go, their writer, and how often it has written.
+    fn counted() -> (Outbox, JoinHandle<io::Result<()>>, Arc<AtomicUsize>) {
         let (outbox, lines) = Outbox::new(Arc::default());
         let writes = Counting::default();
         let count = writes.0.clone();
         let writer = tokio::spawn(write_lines(Box::pin(writes), lines));
+        (outbox, writer, count)
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_comes_chunk_by_chunk_goes_out_in_few_writes() {
+        let (outbox, writer, count) = counted();
         tokio::spawn(async move {
             for _ in 0..1000 {
                 outbox.send(Line::notification("a")).await;
@@ -148,10 +155,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_waits_for_nobody() {
-        let (outbox, lines) = Outbox::new(Arc::default());
-        let writes = Counting::default();
-        let count = writes.0.clone();
-        let _writer = tokio::spawn(write_lines(Box::pin(writes), lines));
+        let (outbox, _writer, count) = counted();
         let client = tokio::spawn(async move {
             for answers in 1..10 {
                 outbox.send(Line::result(b"1", "{}")).await;

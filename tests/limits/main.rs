@@ -42,6 +42,13 @@ async fn asking() -> Upstream {
     server.start().await
 }
 
+async fn assert_have_results(client: &mut Client, ids: impl IntoIterator<Item = u64>) {
+    for id in ids {
+        let answer = client.response(id).await;
+        assert!(answer["result"].is_object(), "{answer}");
+    }
+}
+
 fn assert_is_busy(answer: &Value, hint: &str) {
     let error = &answer["error"];
     assert_eq!(error["code"], BUSY, "{answer}");
@@ -71,10 +78,7 @@ async fn calls_over_the_bound_of_an_upstream_wait_for_their_turn() {
     assert!(answer["result"].is_object(), "{answer}");
     assert_eq!(server.calls().len(), 2);
     gate.open();
-    for id in ids {
-        let answer = client.response(id).await;
-        assert!(answer["result"].is_object(), "{answer}");
-    }
+    assert_have_results(&mut client, ids).await;
     assert_eq!(server.calls().len(), 5);
 }
 
@@ -101,10 +105,7 @@ async fn calls_over_the_bound_of_the_queue_are_refused_and_have_not_run() {
     let refused = client.call("work", json!({})).await;
     assert_is_busy(&refused, "max_calls");
     gate.open();
-    for id in [ids[0], third] {
-        let answer = client.response(id).await;
-        assert!(answer["result"].is_object(), "{answer}");
-    }
+    assert_have_results(&mut client, [ids[0], third]).await;
     assert_eq!(server.calls().len(), 2);
 }
 
