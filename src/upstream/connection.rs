@@ -222,7 +222,7 @@ impl Connection {
         let woken = self.shared.clients.times_woken();
         let handshake = self.handshake(identity, generation, &alive);
         // Boxed: it is large, and over once there is a connection.
-        let connected = Box::pin(handshake.connect(self.http().await?)).await?;
+        let connected = Box::pin(handshake.connect(self.http())).await?;
         connected.0.looked_after(woken);
         Ok(connected)
     }
@@ -230,7 +230,7 @@ impl Connection {
     /// Whether the server that answers now is a modern one.
     async fn is_modern(&self, live: &Live) -> Result<bool, TransportError> {
         let handshake = self.handshake(&live.identity, live.generation, &|| {});
-        handshake.is_modern(self.http().await?()).await
+        handshake.is_modern(self.http()()).await
     }
 
     fn handshake<'a>(
@@ -248,10 +248,10 @@ impl Connection {
     }
 
     /// What makes requests to the upstream as it is configured.
-    async fn http(&self) -> Result<impl Fn() -> Http, TransportError> {
+    fn http(&self) -> impl Fn() -> Http {
         let url = self.shared.config.url.as_url();
         let client = self.shared.clients.current(url);
-        Ok(move || Http::new(client.clone(), &self.shared))
+        move || Http::new(client.clone(), &self.shared)
     }
 }
 

@@ -50,7 +50,7 @@ impl Connection {
         // Fails never: the sender lives as long as we do.
         let waited = identity.wait_for(is_other).await.map(drop);
         if waited.is_ok() {
-            Box::pin(live.transport.close()).await;
+            live.transport.close().await;
         }
     }
 

@@ -84,8 +84,7 @@ impl Connection {
         let (mut place, mut woken) = (Place::default(), self.shared.clients.woken());
         loop {
             let heard = tokio::select! {
-                // Boxed: it is large, and over when the stream is open.
-                heard = Box::pin(session.listen(place.last.as_deref())) => heard,
+                heard = session.listen(place.last.as_deref()) => heard,
                 // The request may have gone out on what died in sleep.
                 _ = woken.changed() => continue,
             };
@@ -167,7 +166,7 @@ impl Connection {
                 self.events.request(live.clone(), message.clone()).await;
             }
             (Kind::Request, _) => {
-                if let Err(error) = Box::pin(live.notify(answer_to(&message))).await {
+                if let Err(error) = live.notify(answer_to(&message)).await {
                     debug!(%error, "could not answer the upstream");
                 }
             }

@@ -103,8 +103,8 @@ impl Http {
     ) -> Result<Response, TransportError> {
         let patience = Some(self.patience);
         let pulse = Pulse::default();
-        self.send_within(patience, &pulse, method, headers, body)
-            .await
+        // Boxed: it is large, and calls, which are many at a time, are not sent by this.
+        Box::pin(self.send_within(patience, &pulse, method, headers, body)).await
     }
 
     /// The same for an MCP request, which may show life by its progress before the head comes.

@@ -178,7 +178,7 @@ impl Post {
             }
             // The server has forgotten the stream that the endpoint belongs to.
             StatusCode::NOT_FOUND | StatusCode::GONE => Err(TransportError::SessionExpired),
-            _ => Err(Box::pin(refusal(response, &self.http)).await),
+            _ => Err(refusal(response, &self.http).await),
         }
     }
 }

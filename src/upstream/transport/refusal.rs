@@ -33,7 +33,8 @@ pub(crate) async fn refused(
     if !body.media_type().contains("json") {
         body.limit = body.limit.min(ERROR_BODY_BYTES);
     }
-    let body = body.whole().await.unwrap_or_default();
+    // Boxed: it is large, and on the path of every request, most of which are not refused.
+    let body = Box::pin(body.whole()).await.unwrap_or_default();
     match Message::parse(body.clone()) {
         Ok(message) if message.error().is_some() => {
             let later = retry_after(status, &headers).map(Hint::Later);

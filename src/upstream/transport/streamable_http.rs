@@ -73,8 +73,7 @@ impl StreamableHttp {
             .send_within(patience, pulse, Method::POST, headers, body)
             .await?;
         if !response.status().is_success() {
-            let refused = Box::pin(refused(response, &self.http, Era::Modern));
-            let (refusal, hint) = refused.await?;
+            let (refusal, hint) = refused(response, &self.http, Era::Modern).await?;
             // Only the handshake asks which revisions there are; later, what it agreed is void.
             if request.method != DISCOVER
                 && refusal.error_code() == Some(code::UNSUPPORTED_PROTOCOL_VERSION)
@@ -97,10 +96,7 @@ impl StreamableHttp {
         let response = self.http.send(Method::POST, headers, body).await?;
         match response.status().is_success() {
             true => Ok(()),
-            false => {
-                let refused = Box::pin(refused(response, &self.http, Era::Modern));
-                refused.await.map(drop)
-            }
+            false => refused(response, &self.http, Era::Modern).await.map(drop),
         }
     }
 

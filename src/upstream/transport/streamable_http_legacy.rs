@@ -60,7 +60,7 @@ impl StreamableHttpLegacy {
     async fn begin(&mut self, request: &Request) -> Result<Message, TransportError> {
         let response = self.post(request.body.clone()).await?;
         if !response.status().is_success() {
-            return Err(Box::pin(refusal(response, &self.http)).await);
+            return Err(refusal(response, &self.http).await);
         }
         if let Some(id) = response.headers().get(SESSION_ID) {
             let mut id = id.clone();
@@ -95,7 +95,7 @@ impl StreamableHttpLegacy {
             .send_within(patience, pulse, Method::POST, headers, body)
             .await?;
         if !response.status().is_success() {
-            let (refusal, hint) = Box::pin(self.refused(response)).await?;
+            let (refusal, hint) = self.refused(response).await?;
             return Ok(Exchange::refused(request.id, refusal, hint));
         }
         Exchange::open(
@@ -112,7 +112,7 @@ impl StreamableHttpLegacy {
         if response.status().is_success() {
             return Ok(());
         }
-        Box::pin(self.refused(response)).await.map(drop)
+        self.refused(response).await.map(drop)
     }
 
     /// Answers a request of the upstream, beside the stream that it came on.
@@ -154,7 +154,7 @@ impl StreamableHttpLegacy {
             status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
                 Err(refusal(response, &self.http).await)
             }
-            StatusCode::BAD_REQUEST => match Box::pin(self.refused(response)).await {
+            StatusCode::BAD_REQUEST => match self.refused(response).await {
                 Err(gone @ TransportError::SessionExpired) => Err(gone),
                 _ => Ok(None),
             },
