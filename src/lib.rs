@@ -1,7 +1,9 @@
 //! One stdio MCP server in front of many remote ones.
 //!
 //! A message passes the modules in the order in which they stand here, and each uses only
-//! those before it; `tests/architecture/` holds that.
+//! those before it; `tests/architecture/` holds that. Each may use `sync`.
+
+mod sync;
 
 pub mod wire;
 

@@ -2,7 +2,7 @@
 //! to be new.
 
 use std::fs;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::{Certificate, Client, ClientBuilder, redirect};
@@ -14,6 +14,7 @@ use super::chain;
 use super::making::Noting;
 use super::wake::Wake;
 use crate::config::is_loopback;
+use crate::sync::Mutex;
 
 /// How long making a connection may take, TLS included, where nobody says.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -108,7 +109,6 @@ pub struct CurrentClient(Arc<Slot>);
 struct Slot {
     is_loopback: bool,
     connect_timeout: Duration,
-    // std's Mutex: held for a clone, never across an await.
     built: Mutex<Arc<OnceCell<Client>>>,
 }
 
@@ -139,12 +139,12 @@ impl CurrentClient {
 
     /// The client, or where it is to be built.
     fn built(&self) -> Result<Client, Arc<OnceCell<Client>>> {
-        let cell = self.0.built.lock().unwrap_or_else(PoisonError::into_inner);
+        let cell = self.0.built.lock();
         cell.get().cloned().ok_or_else(|| cell.clone())
     }
 
     fn forget(&self) {
-        let mut cell = self.0.built.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cell = self.0.built.lock();
         *cell = Arc::default();
     }
 

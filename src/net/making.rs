@@ -3,7 +3,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,6 +11,8 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use tower_layer::Layer;
 use tower_service::Service;
+
+use crate::sync::Mutex;
 
 tokio::task_local! {
     /// That of the request whose future is being polled, in which its connection is begun.
@@ -26,7 +28,6 @@ pub(crate) struct TookTooLong;
 pub(crate) struct Making {
     /// Of what this request is a part of.
     whole: Option<Arc<Making>>,
-    // std's Mutex: held for an assignment, never across an await.
     state: Mutex<State>,
     ended: Notify,
 }
@@ -92,7 +93,7 @@ impl Making {
 
     /// When the last connection was made, or given up; none while one is being made.
     pub(crate) fn ended(&self) -> Option<Instant> {
-        let state = self.state();
+        let state = self.state.lock();
         state.ended.filter(|_| state.under_way == 0)
     }
 
@@ -101,7 +102,7 @@ impl Making {
         loop {
             let mut ended = std::pin::pin!(self.ended.notified());
             ended.as_mut().enable();
-            if self.state().under_way == 0 {
+            if self.state.lock().under_way == 0 {
                 return;
             }
             ended.await;
@@ -109,14 +110,14 @@ impl Making {
     }
 
     fn begin(&self) {
-        self.state().under_way += 1;
+        self.state.lock().under_way += 1;
         if let Some(whole) = &self.whole {
             whole.begin();
         }
     }
 
     fn end(&self) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.under_way -= 1;
         state.ended = Some(Instant::now());
         drop(state);
@@ -124,10 +125,6 @@ impl Making {
         if let Some(whole) = &self.whole {
             whole.end();
         }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

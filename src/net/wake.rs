@@ -1,7 +1,7 @@
 //! Noticing that the process was asleep: the machine suspended, or the process stopped. What was connected
 //! before may be dead without a word.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::watch;
@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::Clients;
+use crate::sync::Mutex;
 
 /// How often the clocks are read.
 const TICK: Duration = Duration::from_secs(1);
@@ -22,7 +23,6 @@ const LATE: Duration = Duration::from_secs(5);
 pub(super) struct Wake {
     times: watch::Sender<u64>,
     /// The clocks as they were read last; `None` until they are watched.
-    // std's Mutex: held for a copy, never across an await.
     last: Mutex<Option<Clocks>>,
 }
 
@@ -44,11 +44,7 @@ impl Clients {
     /// what was to wake up in the meantime may do so later.
     pub fn notice_sleep(&self) {
         let slept = {
-            let mut last = self
-                .wake
-                .last
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut last = self.wake.last.lock();
             let Some(last) = last.as_mut() else { return };
             let now = Clocks::now();
             now.slept_since(&std::mem::replace(last, now))
@@ -65,11 +61,7 @@ impl Clients {
 /// Watches the clocks until `cancel`. One for the process.
 pub async fn watch_sleep(clients: Arc<Clients>, cancel: CancellationToken) {
     let now = Some(Clocks::now());
-    *clients
-        .wake
-        .last
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner) = now;
+    *clients.wake.last.lock() = now;
     while cancel.run_until_cancelled(sleep(TICK)).await.is_some() {
         clients.notice_sleep();
     }

@@ -17,7 +17,7 @@ mod status;
 mod wait;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use http::StatusCode;
 use tokio::sync::watch;
@@ -37,6 +37,7 @@ use super::store::{Snapshot, Store};
 use super::tokens::Tokens;
 use crate::config::{self, Environment, Limits, OAuth, Secret, ServerUrl, UpstreamName};
 use crate::net::Clients;
+use crate::sync::Mutex;
 
 /// What an [`Authorizer`] needs from the rest of the program.
 #[derive(Debug, Clone)]
@@ -77,7 +78,7 @@ pub struct Authorizer {
     /// Held while tokens are renewed, so that the others take what comes of it.
     renewing: tokio::sync::Mutex<()>,
     login: watch::Sender<LoginState>,
-    /// The login of this process, by the token that it was begun for. std's Mutex: held for one look.
+    /// The login of this process, by the token that it was begun for.
     running: Mutex<Option<Mark>>,
 }
 
@@ -291,8 +292,4 @@ impl Authorizer {
     fn can_renew(&self, held: &Credential) -> bool {
         held.tokens.refresh_token.is_some() || !self.config.grant.needs_a_person()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,7 +7,8 @@ mod source;
 use source::{files, files_of, word};
 
 /// The modules in the order in which a message passes them; each uses itself and earlier ones.
-const ORDER: [&str; 10] = [
+const ORDER: [&str; 11] = [
+    "sync",
     "wire",
     "config",
     "net",

@@ -3,10 +3,11 @@
 //! stderr must not stop who writes it.
 
 use std::io::{self, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tracing_subscriber::fmt::MakeWriter;
+
+use crate::sync::Mutex;
 
 /// How many seconds' worth of lines may come at once: enough for the start of many upstreams with `DEBUG`.
 const BURST: usize = 100;
@@ -24,7 +25,6 @@ const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Writes lines to stderr.
 pub(super) struct Volume {
-    // std's Mutex: held for one line.
     state: Mutex<State>,
 }
 
@@ -55,10 +55,6 @@ impl Volume {
         Self {
             state: Mutex::new(state),
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -139,7 +135,7 @@ impl<'a> MakeWriter<'a> for Volume {
 impl Write for Line<'_> {
     /// Takes a whole event, as the subscriber writes it.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        let mut state = self.0.lock();
+        let mut state = self.0.state.lock();
         let Some(left_out) = state.allowance.take(Instant::now()) else {
             return Ok(event.len());
         };

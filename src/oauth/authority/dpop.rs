@@ -5,7 +5,6 @@
 //! not the same, even on one origin (§ 9).
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
@@ -22,6 +21,7 @@ use zeroize::Zeroizing;
 use super::signing::{KeyError, random};
 use crate::config::Secret;
 use crate::oauth::tokens::Timestamp;
+use crate::sync::Mutex;
 
 /// The header of a proof.
 pub const DPOP: &str = "dpop";
@@ -117,7 +117,7 @@ impl DpopKey {
         access_token: Option<&Secret>,
     ) -> Result<HeaderValue, KeyError> {
         let target = target(url);
-        let nonce = self.nonces().get(&target).cloned();
+        let nonce = self.nonces.lock().get(&target).cloned();
         let hash = |token: &Secret| {
             BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(token.expose().as_bytes()))
         };
@@ -146,12 +146,8 @@ impl DpopKey {
         let Some(nonce) = nonce.filter(|nonce| (1..=MAX_NONCE).contains(&nonce.len())) else {
             return false;
         };
-        self.nonces().insert(target(url), nonce.to_owned());
+        self.nonces.lock().insert(target(url), nonce.to_owned());
         true
-    }
-
-    fn nonces(&self) -> MutexGuard<'_, HashMap<String, String>> {
-        self.nonces.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

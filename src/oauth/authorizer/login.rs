@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{Instrument, debug, warn};
 
 use super::wait::Mark;
-use super::{Authorizer, Need, lock};
+use super::{Authorizer, Need};
 use crate::config::{Login, Secret};
 use crate::oauth::SignInError;
 use crate::oauth::discovery::{Question, discover};
@@ -137,7 +137,7 @@ impl Authorizer {
 
     /// Has a login running that may get what is needed; false when the one that runs cannot.
     fn start_login(self: &Arc<Self>, need: &Need) -> bool {
-        let mut running = lock(&self.running);
+        let mut running = self.running.lock();
         if let Some(before) = &*running {
             return !self.has_other_than(before.0.as_ref());
         }
@@ -147,7 +147,7 @@ impl Authorizer {
         let login = async move {
             let outcome = this.log_in(&need).await;
             // Until the state is told no other may begin.
-            let mut running = lock(&this.running);
+            let mut running = this.running.lock();
             *running = None;
             let state = match outcome {
                 Ok(()) => LoginState::Idle,
