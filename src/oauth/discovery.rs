@@ -5,8 +5,8 @@
 pub(in crate::oauth) mod candidates;
 pub(in crate::oauth) mod challenge;
 pub(in crate::oauth) mod document;
-pub(in crate::oauth) mod known;
 pub(in crate::oauth) mod metadata;
+pub(in crate::oauth) mod server_cache;
 pub(in crate::oauth) mod well_known;
 
 use std::time::Duration;

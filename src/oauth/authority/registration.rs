@@ -4,7 +4,7 @@ use http::header::CONTENT_TYPE;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::post::{client, send};
+use super::form_post::{client, send};
 use super::{TokenError, read};
 use crate::net::Clients;
 use crate::oauth::discovery::metadata::AuthorizationServer;

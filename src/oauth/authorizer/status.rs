@@ -1,8 +1,8 @@
 //! What is stored of a login, and its end.
 
 use super::Authorizer;
-use super::renew::PATIENCE;
 use crate::oauth::SignInError;
+use crate::oauth::credentials::renewal::PATIENCE;
 use crate::oauth::login::logins::Logins;
 use crate::oauth::store::{Record, Slot, StoreError, Swap, Task, Version};
 use crate::oauth::tokens::{Timestamp, Tokens};

@@ -6,7 +6,7 @@
 mod connection;
 mod head;
 mod page;
-mod place;
+mod redirect_address;
 
 use std::collections::VecDeque;
 use std::io;
@@ -20,7 +20,7 @@ use tokio::time::{sleep, timeout};
 use tracing::debug;
 
 pub use page::Page;
-pub use place::Place;
+pub use redirect_address::Place;
 
 use super::response::AuthorizationResponse;
 use connection::Expected;

@@ -3,9 +3,9 @@
 
 use tracing::info;
 
-use super::Authorizer;
 use crate::oauth::SignInError;
 use crate::oauth::authority::{Registration, register};
+use crate::oauth::authorizer::Authorizer;
 use crate::oauth::discovery::{Discovered, Source};
 use crate::oauth::error::OAuthError;
 use crate::oauth::scope;
@@ -21,7 +21,7 @@ const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 impl Authorizer {
     /// The client to sign in as. One that registered itself does so anew when that does not fit:
     /// another redirect URI, a secret that ended, a scope that is too small.
-    pub(super) async fn client_at(
+    pub(in crate::oauth) async fn client_at(
         &self,
         found: &Discovered,
         redirect_uri: Option<&str>,
@@ -54,7 +54,7 @@ impl Authorizer {
     }
 
     /// The client of this id that something was issued to, if we still are it.
-    pub(super) async fn client_named(
+    pub(in crate::oauth) async fn client_named(
         &self,
         issuer: &str,
         client_id: &str,
@@ -68,13 +68,13 @@ impl Authorizer {
     }
 
     /// Where the client that registered itself is sent back to: what the next login had better use again.
-    pub(super) async fn registered_redirects(&self) -> Result<Vec<String>, SignInError> {
+    pub(in crate::oauth) async fn registered_redirects(&self) -> Result<Vec<String>, SignInError> {
         let stored = self.store.client().load().await?.record;
         Ok(stored.map_or_else(Vec::new, |client| client.redirect_uris))
     }
 
     /// Forgets a client that the server does not know any more. A configured one is for a person to mend.
-    pub(super) async fn forget_client(&self, client: &Client) -> Result<(), SignInError> {
+    pub(in crate::oauth) async fn forget_client(&self, client: &Client) -> Result<(), SignInError> {
         let slot = self.store.client();
         let seen = slot.load().await?;
         if seen.record.as_ref() == Some(client) {
@@ -85,7 +85,7 @@ impl Authorizer {
     }
 
     /// Forgets a client that registered itself, so that it does so anew.
-    pub(super) async fn forget_registration(&self) -> Result<(), SignInError> {
+    pub(in crate::oauth) async fn forget_registration(&self) -> Result<(), SignInError> {
         match self.store.client().load().await?.record {
             Some(client) if Some(&client.client_id) != self.config.client_id.as_ref() => {
                 self.forget_client(&client).await

@@ -1,21 +1,22 @@
 //! A person signs in on another device, where a code is entered (RFC 8628).
 
-use super::{Authorizer, Manner, Need};
+use super::Manner;
 use crate::config::GrantChoice;
 use crate::oauth::SignInError;
 use crate::oauth::authority::TokenError;
+use crate::oauth::authorizer::{Authorizer, Need};
 use crate::oauth::sign_in::Needed;
 
 /// What a server may lack.
 const NOT_BY_DEVICE: &str = "sign-in by device; sign in with a browser instead";
 
 impl Authorizer {
-    pub(super) fn is_for_device(&self) -> bool {
+    pub(in crate::oauth) fn is_for_device(&self) -> bool {
         self.is_device_command() || matches!(self.config.grant, GrantChoice::Device)
     }
 
     /// Whether somebody is there to enter a code.
-    pub(super) fn is_device_command(&self) -> bool {
+    pub(in crate::oauth) fn is_device_command(&self) -> bool {
         match self.around.manner {
             Manner::Command { device, .. } => {
                 device || matches!(self.config.grant, GrantChoice::Device)
@@ -25,7 +26,7 @@ impl Authorizer {
     }
 
     /// Asks for a code, shows it, and waits until it was entered.
-    pub(super) async fn device_login(&self, need: &Need) -> Result<(), SignInError> {
+    pub(in crate::oauth) async fn device_login(&self, need: &Need) -> Result<(), SignInError> {
         let found = self.find_server(need).await?;
         let server = &found.authorization_server;
         if server.device_authorization_endpoint.is_none() {

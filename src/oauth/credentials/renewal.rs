@@ -6,24 +6,24 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tracing::{Instrument, debug, warn};
 
-use super::{Authorizer, Need};
 use crate::disk::DiskError;
 use crate::oauth::SignInError;
 use crate::oauth::authority::{Authority, TokenError};
+use crate::oauth::authorizer::{Authorizer, Need};
 use crate::oauth::credential::Credential;
 use crate::oauth::discovery::Discovered;
 use crate::oauth::store::{StoreError, Swap, Task};
 use crate::oauth::tokens::{Client, Tokens};
 
 /// How long others may take to renew before we give up on them: longer than any request of theirs.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+pub(in crate::oauth) const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Authorizer {
     /// Renews the tokens, unless somebody did since `used` was read. Says whether there are
     /// others now; if not, somebody has to sign in.
     ///
     /// It goes on when the caller is gone: an answer that is not written down costs the login.
-    pub(super) async fn renew(
+    pub(in crate::oauth) async fn renew(
         self: &Arc<Self>,
         used: Arc<Credential>,
     ) -> Result<bool, SignInError> {
@@ -127,7 +127,9 @@ impl Authorizer {
 }
 
 /// Waits for a task that nobody cancels.
-pub(super) async fn finish<T>(task: JoinHandle<Result<T, SignInError>>) -> Result<T, SignInError> {
+pub(in crate::oauth) async fn finish<T>(
+    task: JoinHandle<Result<T, SignInError>>,
+) -> Result<T, SignInError> {
     match task.await {
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {

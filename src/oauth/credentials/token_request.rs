@@ -1,25 +1,25 @@
 //! Who asks which authorization server for tokens, and what becomes of them.
 
-use super::{Authorizer, Need};
 use crate::net::Clients;
 use crate::oauth::SignInError;
 use crate::oauth::authority::dpop::DpopKey;
 use crate::oauth::authority::signing::SigningKey;
 use crate::oauth::authority::{Authority, TokenError};
+use crate::oauth::authorizer::{Authorizer, Need};
 use crate::oauth::discovery::Discovered;
 use crate::oauth::tokens::{Client, Grant, Members, Tokens};
 
 /// A client of ours at a server that was found, with what it proves itself by.
-pub(super) struct Applicant {
-    pub(super) found: Discovered,
-    pub(super) client: Client,
+pub(in crate::oauth) struct Applicant {
+    pub(in crate::oauth) found: Discovered,
+    pub(in crate::oauth) client: Client,
     key: Option<SigningKey>,
     /// What new tokens are bound to, if they are (RFC 9449).
     dpop: Option<DpopKey>,
 }
 
 impl Applicant {
-    pub(super) fn authority<'a>(&'a self, clients: &'a Clients) -> Authority<'a> {
+    pub(in crate::oauth) fn authority<'a>(&'a self, clients: &'a Clients) -> Authority<'a> {
         Authority {
             clients,
             server: &self.found.authorization_server,
@@ -32,7 +32,7 @@ impl Applicant {
 
 impl Authorizer {
     /// A client that asks for new tokens; `dpop`: for some that are bound to a key.
-    pub(super) fn applicant(
+    pub(in crate::oauth) fn applicant(
         &self,
         found: Discovered,
         client: Client,
@@ -48,7 +48,7 @@ impl Authorizer {
     }
 
     /// A client that asks for what is needed without a browser that comes back, and the scope to ask for.
-    pub(super) async fn apply(
+    pub(in crate::oauth) async fn apply(
         &self,
         found: Discovered,
         need: &Need,
@@ -67,7 +67,7 @@ impl Authorizer {
     }
 
     /// Writes new tokens down, and uses them.
-    pub(super) async fn keep(
+    pub(in crate::oauth) async fn keep(
         &self,
         applicant: &Applicant,
         grant: Grant,

@@ -3,6 +3,11 @@
 //! The process that holds the lock waits for the browser, the others for its tokens; when it dies, another
 //! takes its place, and the page that was open still leads to a login.
 
+mod code_exchange;
+mod device;
+mod interactive;
+mod wait;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +15,11 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::{Instrument, debug, warn};
 
-use super::wait::Mark;
-use super::{Authorizer, Need};
+pub use wait::Mark;
+
 use crate::config::{Login, Secret};
 use crate::oauth::SignInError;
+use crate::oauth::authorizer::{Authorizer, Need};
 use crate::oauth::discovery::{Question, discover};
 use crate::oauth::login::logins::Logins;
 use crate::oauth::scope;
@@ -22,7 +28,7 @@ use crate::oauth::store::{Slot, Task};
 use crate::oauth::tokens::Timestamp;
 
 /// How soon what another process did is seen.
-pub(super) const POLL: Duration = Duration::from_millis(300);
+pub(in crate::oauth) const POLL: Duration = Duration::from_millis(300);
 
 /// How long a request waits until it is known where a person has to go.
 const PREPARATION: Duration = Duration::from_secs(6);
@@ -67,7 +73,10 @@ impl Authorizer {
 
     /// Begins a login, or joins the one there is, and says what a person has to do.
     /// `Ok` when somebody has done it already.
-    pub(super) async fn begin_login(self: &Arc<Self>, need: Need) -> Result<(), SignInError> {
+    pub(in crate::oauth) async fn begin_login(
+        self: &Arc<Self>,
+        need: Need,
+    ) -> Result<(), SignInError> {
         if self.around.manner == Manner::Never {
             return Err(self.waiting_elsewhere().await?.into());
         }
@@ -127,7 +136,7 @@ impl Authorizer {
     }
 
     /// Writes down what a request lacked, for a person who signs in by the command.
-    pub(super) async fn note_wanted(&self, need: &Need) -> Result<(), SignInError> {
+    pub(in crate::oauth) async fn note_wanted(&self, need: &Need) -> Result<(), SignInError> {
         let lacked = need.scope.as_deref();
         let note = |logins: &mut Logins| {
             logins.wanted = scope::union([logins.wanted.as_deref(), lacked]);
@@ -210,7 +219,7 @@ impl Authorizer {
     }
 
     /// Tells what a person has to do.
-    pub(super) fn publish(&self, needed: Needed) {
+    pub(in crate::oauth) fn publish(&self, needed: Needed) {
         self.login.send_if_modified(|state| {
             if matches!(state, LoginState::Waiting(known) if *known == needed) {
                 return false;
@@ -222,7 +231,7 @@ impl Authorizer {
     }
 
     /// Opens the page in a browser, if there is one.
-    pub(super) async fn show(&self, needed: &mut Needed) {
+    pub(in crate::oauth) async fn show(&self, needed: &mut Needed) {
         let url = needed.url.clone();
         let may = match self.around.manner {
             Manner::Command { browser: false, .. } => Err("none was wanted"),
@@ -244,14 +253,14 @@ impl Authorizer {
     }
 
     /// What a person has to do when no page is opened by itself.
-    pub(super) fn not_begun(&self, why: &'static str) -> Needed {
+    pub(in crate::oauth) fn not_begun(&self, why: &'static str) -> Needed {
         Needed {
             closed: Some(why),
             ..self.needed(None)
         }
     }
 
-    pub(super) fn needed(&self, url: Option<&Secret>) -> Needed {
+    pub(in crate::oauth) fn needed(&self, url: Option<&Secret>) -> Needed {
         Needed {
             upstream: self.name.clone(),
             url: url.and_then(|url| url.expose().parse().ok()),
@@ -261,7 +270,7 @@ impl Authorizer {
         }
     }
 
-    pub(super) fn logins(&self) -> Slot<Logins> {
+    pub(in crate::oauth) fn logins(&self) -> Slot<Logins> {
         self.store.slot("login.json")
     }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tracing::{Instrument, info};
 
-use super::Authorizer;
-use super::applicant::Applicant;
-use super::renew::finish;
+use crate::oauth::authorizer::Authorizer;
+use crate::oauth::credentials::renewal::finish;
+use crate::oauth::credentials::token_request::Applicant;
 use crate::oauth::login::callback::Page;
 use crate::oauth::login::login_error::LoginError;
 use crate::oauth::login::logins::Logins;
@@ -34,7 +34,7 @@ impl Authorizer {
 
     /// Spends the code of an answer to this login. It is done by one process and once, and goes on when the
     /// caller is gone.
-    pub(super) async fn redeem(
+    pub(in crate::oauth) async fn redeem(
         self: &Arc<Self>,
         pending: &Pending,
         response: AuthorizationResponse,
@@ -71,7 +71,7 @@ impl Authorizer {
     }
 
     /// Writes down that somebody signed in, with the tokens first.
-    pub(super) async fn signed_in(
+    pub(in crate::oauth) async fn signed_in(
         &self,
         applicant: &Applicant,
         grant: Grant,
@@ -105,7 +105,7 @@ impl Authorizer {
 }
 
 /// What the person sees at the end.
-pub(super) fn page(outcome: &Result<(), SignInError>) -> Page {
+pub(in crate::oauth) fn page(outcome: &Result<(), SignInError>) -> Page {
     match outcome {
         Ok(()) => Page::SignedIn,
         Err(SignInError::Login(error)) => Page::of(error),

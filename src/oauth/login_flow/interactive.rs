@@ -5,13 +5,14 @@ use std::sync::Arc;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
-use super::login::POLL;
-use super::redeem::page;
-use super::renew::PATIENCE;
-use super::{Authorizer, Manner, Need};
+use super::Manner;
+use super::POLL;
+use super::code_exchange::page;
 use crate::disk::Lock;
 use crate::oauth::SignInError;
 use crate::oauth::authority::request::{AuthorizationRequest, Parameters};
+use crate::oauth::authorizer::{Authorizer, Need};
+use crate::oauth::credentials::renewal::PATIENCE;
 use crate::oauth::login::callback::{Callback, Page, Place};
 use crate::oauth::login::logins::{LIFETIME, Logins};
 use crate::oauth::login::pending::Pending;
@@ -20,7 +21,7 @@ use crate::oauth::tokens::{Members, Timestamp};
 
 impl Authorizer {
     /// Sends a person to sign in and waits for the tokens. `_lock` keeps the others from it.
-    pub(super) async fn own_login(
+    pub(in crate::oauth) async fn own_login(
         self: &Arc<Self>,
         _lock: Lock,
         need: &Need,
@@ -81,7 +82,7 @@ impl Authorizer {
 
     /// A page is not opened by itself soon after one that led nowhere. One that led to a login
     /// led somewhere if now something else is asked for, or the login was used to its end.
-    pub(super) fn check_brake(
+    pub(in crate::oauth) fn check_brake(
         &self,
         logins: &Logins,
         need: &Need,

@@ -4,17 +4,7 @@
 //! every refusal. Of all tasks and processes one renews at a time, and one at a time sends a person to a
 //! browser; the others take what it got. Nothing here waits for a person.
 
-mod applicant;
-mod device;
-mod identity;
-mod login;
-mod machine;
-mod own;
-mod redeem;
-mod renew;
-mod server;
 mod status;
-mod wait;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -24,13 +14,12 @@ use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use tracing::{Span, debug, info_span, warn};
 
-pub use login::{LoginState, Manner};
 pub use status::{LoggedOut, Status};
-pub use wait::Mark;
 
 use super::credential::Credential;
 use super::discovery::challenge::Challenges;
 use super::login::browser::Browser;
+use super::login_flow::{LoginState, Manner, Mark};
 use super::scope;
 use super::sign_in::SignInError;
 use super::store::{Snapshot, Store};
@@ -69,41 +58,41 @@ impl Surroundings {
 /// The credentials of one upstream.
 #[derive(Debug)]
 pub struct Authorizer {
-    name: UpstreamName,
-    url: ServerUrl,
-    config: OAuth,
-    store: Store,
-    around: Surroundings,
-    held: watch::Sender<Held>,
+    pub(in crate::oauth) name: UpstreamName,
+    pub(in crate::oauth) url: ServerUrl,
+    pub(in crate::oauth) config: OAuth,
+    pub(in crate::oauth) store: Store,
+    pub(in crate::oauth) around: Surroundings,
+    pub(in crate::oauth) held: watch::Sender<Held>,
     /// Held while tokens are renewed, so that the others take what comes of it.
-    renewing: tokio::sync::Mutex<()>,
-    login: watch::Sender<LoginState>,
+    pub(in crate::oauth) renewing: tokio::sync::Mutex<()>,
+    pub(in crate::oauth) login: watch::Sender<LoginState>,
     /// The login of this process, by the token that it was begun for.
-    running: Mutex<Option<Mark>>,
+    pub(in crate::oauth) running: Mutex<Option<Mark>>,
 }
 
 /// What is known of the tokens on the disk.
 #[derive(Debug, Default)]
-struct Held {
-    read: Option<Snapshot<Tokens>>,
-    credential: Option<Arc<Credential>>,
+pub(in crate::oauth) struct Held {
+    pub(in crate::oauth) read: Option<Snapshot<Tokens>>,
+    pub(in crate::oauth) credential: Option<Arc<Credential>>,
 }
 
 /// Why the upstream refused a request, and what it wants instead.
 #[derive(Debug, Clone, Default)]
-struct Need {
+pub(in crate::oauth) struct Need {
     /// The access token that was refused.
-    refused: Option<Secret>,
+    pub(in crate::oauth) refused: Option<Secret>,
     /// Where its resource metadata are.
-    resource_metadata: Option<String>,
+    pub(in crate::oauth) resource_metadata: Option<String>,
     /// The scope that the request needs.
-    scope: Option<String>,
+    pub(in crate::oauth) scope: Option<String>,
     /// Whether the token was good and its scope too small.
-    step_up: bool,
+    pub(in crate::oauth) step_up: bool,
     /// Whether the authorization server has taken the login back.
-    revoked: bool,
+    pub(in crate::oauth) revoked: bool,
     /// Whether only tokens bound to a key are taken.
-    dpop: bool,
+    pub(in crate::oauth) dpop: bool,
 }
 
 impl Authorizer {
@@ -199,7 +188,7 @@ impl Authorizer {
     }
 
     /// Where the log says whose login it is, whoever began it.
-    fn span(&self) -> Span {
+    pub(in crate::oauth) fn span(&self) -> Span {
         info_span!(parent: None, "upstream", name = %self.name)
     }
 
@@ -228,7 +217,11 @@ impl Authorizer {
     }
 
     /// A scope that was granted just now and is asked for again will not be granted better.
-    fn check_step_up(&self, held: &Credential, need: &Need) -> Result<(), SignInError> {
+    pub(in crate::oauth) fn check_step_up(
+        &self,
+        held: &Credential,
+        need: &Need,
+    ) -> Result<(), SignInError> {
         let scope = need.scope.clone().unwrap_or_default();
         let granted = held.tokens.scope.as_deref().unwrap_or_default();
         if held.is_new() && scope::covers(granted, &scope) {
@@ -238,7 +231,7 @@ impl Authorizer {
     }
 
     /// Reads the tokens on the disk if they are others than those in memory.
-    async fn reload(&self) -> Result<(), SignInError> {
+    pub(in crate::oauth) async fn reload(&self) -> Result<(), SignInError> {
         let is_current = {
             let held = self.held.borrow();
             held.read.as_ref().is_some_and(Snapshot::is_current)
@@ -251,7 +244,7 @@ impl Authorizer {
     }
 
     /// Takes what is on the disk for the truth.
-    fn adopt(&self, read: Snapshot<Tokens>) {
+    pub(in crate::oauth) fn adopt(&self, read: Snapshot<Tokens>) {
         self.held.send_modify(|held| {
             let before = held.credential.take();
             if let Some(tokens) = read.record.clone() {
@@ -264,7 +257,7 @@ impl Authorizer {
         });
     }
 
-    fn held(&self) -> Option<Arc<Credential>> {
+    pub(in crate::oauth) fn held(&self) -> Option<Arc<Credential>> {
         self.held.borrow().credential.clone()
     }
 
@@ -274,7 +267,7 @@ impl Authorizer {
         clippy::option_option,
         reason = "known to be none is not the same as not known"
     )]
-    fn known_good(&self) -> Option<Option<Arc<Credential>>> {
+    pub(in crate::oauth) fn known_good(&self) -> Option<Option<Arc<Credential>>> {
         let held = self.held.borrow();
         match &held.credential {
             Some(credential) if !credential.expires() => Some(Some(credential.clone())),
@@ -283,13 +276,13 @@ impl Authorizer {
         }
     }
 
-    fn has_other_than(&self, refused: Option<&Secret>) -> bool {
+    pub(in crate::oauth) fn has_other_than(&self, refused: Option<&Secret>) -> bool {
         let held = self.held.borrow();
         let held = held.credential.as_ref();
         held.is_some_and(|held| Some(&held.tokens.access_token) != refused)
     }
 
-    fn can_renew(&self, held: &Credential) -> bool {
+    pub(in crate::oauth) fn can_renew(&self, held: &Credential) -> bool {
         held.tokens.refresh_token.is_some() || !self.config.grant.needs_a_person()
     }
 }

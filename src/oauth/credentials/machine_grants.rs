@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use tracing::{Instrument, info};
 
-use super::renew::{PATIENCE, finish};
-use super::{Authorizer, Need};
+use super::renewal::{PATIENCE, finish};
 use crate::config::GrantChoice;
 use crate::oauth::SignInError;
 use crate::oauth::authority::id_assertion::id_assertion;
+use crate::oauth::authorizer::{Authorizer, Need};
 use crate::oauth::store::Task;
 
 impl Authorizer {
     /// Gets a token, unless somebody did since the one that was refused.
-    pub(super) async fn obtain(self: &Arc<Self>, need: Need) -> Result<(), SignInError> {
+    pub(in crate::oauth) async fn obtain(self: &Arc<Self>, need: Need) -> Result<(), SignInError> {
         let this = self.clone();
         let obtaining = async move {
             let _one = this.renewing.lock().await;
@@ -28,7 +28,7 @@ impl Authorizer {
     }
 
     /// Gets a token. The caller holds the lock.
-    pub(super) async fn grant(&self, need: &Need) -> Result<(), SignInError> {
+    pub(in crate::oauth) async fn grant(&self, need: &Need) -> Result<(), SignInError> {
         let found = self.find_server(need).await?;
         let (applicant, scope) = self.apply(found, need).await?;
         let resource = self.resource(&applicant.found);

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::login::{LoginState, Manner};
-use super::{Authorizer, Need};
+use super::{LoginState, Manner};
 use crate::config::Secret;
 use crate::oauth::SignInError;
+use crate::oauth::authorizer::{Authorizer, Need};
 use crate::oauth::login::logins::Logins;
 use crate::oauth::login::pending::Pending;
 use crate::oauth::sign_in::Needed;
@@ -19,7 +19,7 @@ const POLL: Duration = Duration::from_secs(1);
 
 /// Which token was in use at some time.
 #[derive(Debug, Clone)]
-pub struct Mark(pub(super) Option<Secret>);
+pub struct Mark(pub(in crate::oauth) Option<Secret>);
 
 impl Authorizer {
     /// Waits until the login that is under way has come to its end.
@@ -56,12 +56,12 @@ impl Authorizer {
     }
 
     /// What a person has to do: if a login of another process waits for one, at its page.
-    pub(super) async fn waiting_elsewhere(&self) -> Result<Needed, SignInError> {
+    pub(in crate::oauth) async fn waiting_elsewhere(&self) -> Result<Needed, SignInError> {
         let logins = self.logins().load().await?.record.unwrap_or_default();
         Ok(self.waiting(logins.pending(Timestamp::now())))
     }
 
-    pub(super) fn waiting(&self, pending: Option<&Pending>) -> Needed {
+    pub(in crate::oauth) fn waiting(&self, pending: Option<&Pending>) -> Needed {
         Needed {
             opened: pending.is_some_and(|pending| pending.opened),
             ..self.needed(pending.map(|pending| &pending.url))
@@ -70,7 +70,7 @@ impl Authorizer {
 
     /// Whether the page of a login that another process waits for is to be shown by us: when
     /// somebody said so, or that process has no browser. Of several that have one, one shows it.
-    pub(super) async fn claims_page(
+    pub(in crate::oauth) async fn claims_page(
         &self,
         logins: &Logins,
         seen: Version,

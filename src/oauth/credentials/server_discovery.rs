@@ -2,11 +2,11 @@
 
 use tracing::debug;
 
-use super::{Authorizer, Need};
 use crate::config::Resource;
 use crate::oauth::SignInError;
 use crate::oauth::authority::dpop::DPOP_ALGORITHM;
-use crate::oauth::discovery::known::Known;
+use crate::oauth::authorizer::{Authorizer, Need};
+use crate::oauth::discovery::server_cache::Known;
 use crate::oauth::discovery::{Discovered, Question, discover};
 use crate::oauth::error::OAuthError;
 use crate::oauth::scope::Sources;
@@ -14,7 +14,10 @@ use crate::oauth::store::{Slot, Swap};
 
 impl Authorizer {
     /// Asks the upstream who issues its tokens, and keeps the answer.
-    pub(super) async fn find_server(&self, need: &Need) -> Result<Discovered, SignInError> {
+    pub(in crate::oauth) async fn find_server(
+        &self,
+        need: &Need,
+    ) -> Result<Discovered, SignInError> {
         let slot = self.known();
         let known = slot.load().await?.record;
         let question = Question {
@@ -36,7 +39,10 @@ impl Authorizer {
     /// # Errors
     /// [`SignInError`]; [`OAuthError::OtherIssuer`] when it is another by now, which must not see
     /// what this one issued.
-    pub(super) async fn server_of(&self, issuer: &str) -> Result<Discovered, SignInError> {
+    pub(in crate::oauth) async fn server_of(
+        &self,
+        issuer: &str,
+    ) -> Result<Discovered, SignInError> {
         let known = self.known().load().await?.record;
         let known = known.filter(|known| known.issuer == issuer);
         if let Some(found) = known.and_then(|known| known.read(&self.url)) {
@@ -55,7 +61,7 @@ impl Authorizer {
     }
 
     /// Forgets what was found out, so that it is asked for again.
-    pub(super) async fn forget_server(&self) -> Result<(), SignInError> {
+    pub(in crate::oauth) async fn forget_server(&self) -> Result<(), SignInError> {
         let slot = self.known();
         let seen = slot.load().await?;
         // Who lost has nothing to forget any more.
@@ -63,12 +69,12 @@ impl Authorizer {
         Ok(())
     }
 
-    pub(super) fn known(&self) -> Slot<Known> {
+    pub(in crate::oauth) fn known(&self) -> Slot<Known> {
         self.store.slot("metadata.json")
     }
 
     /// What a token is asked for (RFC 8707 § 2).
-    pub(super) fn resource(&self, found: &Discovered) -> Option<String> {
+    pub(in crate::oauth) fn resource(&self, found: &Discovered) -> Option<String> {
         match &self.config.resource {
             Resource::Discovered => Some(found.resource.clone()),
             Resource::Off => None,
@@ -77,7 +83,7 @@ impl Authorizer {
     }
 
     /// The scope to ask for: never less than was granted before.
-    pub(super) fn scope(&self, found: &Discovered, need: &Need) -> Option<String> {
+    pub(in crate::oauth) fn scope(&self, found: &Discovered, need: &Need) -> Option<String> {
         let resource = found.protected_resource.as_ref();
         let server = &found.authorization_server;
         let held = self.held();
@@ -94,7 +100,7 @@ impl Authorizer {
     }
 
     /// Whether the upstream takes only tokens that are bound to a key (RFC 9449).
-    pub(super) fn needs_dpop(found: &Discovered, need: &Need) -> bool {
+    pub(in crate::oauth) fn needs_dpop(found: &Discovered, need: &Need) -> bool {
         let resource = found.protected_resource.as_ref();
         let required = resource.is_some_and(|it| it.dpop_bound_access_tokens_required);
         let features = &found.authorization_server.features;
