@@ -16,7 +16,7 @@ use super::output::say;
 use super::runtime::{self, SHUTDOWN_GRACE, signalled};
 use crate::config::{self, Environment, Limits};
 use crate::disk::home;
-use crate::oauth::{Authorizer, Manner, Surroundings};
+use crate::oauth::{AuthContext, Authorizer, LoginMode};
 use crate::upstream::{Bounds, Events, Live, Shelf, Upstream, UpstreamId, answer_to};
 use crate::wire::Message;
 
@@ -57,7 +57,7 @@ where
 /// The connections that a command makes.
 pub(super) struct Connections {
     home: PathBuf,
-    around: Surroundings,
+    around: AuthContext,
     cancel: CancellationToken,
 }
 
@@ -66,10 +66,10 @@ impl Connections {
     ///
     /// # Errors
     /// When nothing says where logins are kept.
-    pub(super) fn new(environment: &Environment, manner: Manner) -> Result<Self, Trouble> {
+    pub(super) fn new(environment: &Environment, manner: LoginMode) -> Result<Self, Trouble> {
         Ok(Self {
             home: home(environment).map_err(|error| Trouble::Usage(error.to_string()))?,
-            around: Surroundings::new(environment, manner, TaskTracker::new()),
+            around: AuthContext::new(environment, manner, TaskTracker::new()),
             cancel: CancellationToken::new(),
         })
     }

@@ -16,7 +16,7 @@ use super::output::{count, say};
 use super::which::Which;
 use crate::config::{self, Environment};
 use crate::downstream::{Read, Stdin};
-use crate::oauth::{Authorizer, LoginError, LoginState, Manner, Needed, SignInError};
+use crate::oauth::{Authorizer, LoginError, LoginMode, LoginState, SignInError, SignInRequired};
 use crate::upstream::{Failure, TransportError, Upstream};
 use prompt::{PASTE, prompt};
 
@@ -59,7 +59,7 @@ pub(super) async fn run(
     let (config, limits) = arguments.which.one(&environment)?;
     let connections = Connections::new(
         &environment,
-        Manner::Command {
+        LoginMode::Command {
             browser: !arguments.no_browser,
             device: arguments.device,
         },
@@ -102,7 +102,7 @@ struct Login {
     /// Whether there was a login.
     began: bool,
     /// What the person was told to do.
-    shown: Option<Needed>,
+    shown: Option<SignInRequired>,
     stdin: Option<Stdin>,
 }
 
@@ -132,7 +132,7 @@ impl Login {
                         return Ok(self.done(before.is_some() && !began, now.is_some(), tools).await);
                     }
                     // A person is at it.
-                    Err(Failure { cause: TransportError::SignIn(SignInError::Needed(_)), attempt }) => {
+                    Err(Failure { cause: TransportError::SignIn(SignInError::Required(_)), attempt }) => {
                         seen = attempt;
                     }
                     Err(failure) => return Err(self.failed(&failure.cause)),
@@ -157,7 +157,7 @@ impl Login {
             }
             LoginState::Idle | LoginState::Preparing => return Ok(()),
         };
-        let page = |needed: &Needed| (needed.url.clone(), needed.code.clone());
+        let page = |needed: &SignInRequired| (needed.url.clone(), needed.code.clone());
         if self.shown.as_ref().map(page) == Some(page(&needed)) {
             return Ok(());
         }

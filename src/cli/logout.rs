@@ -8,7 +8,7 @@ use super::command::{Connections, Trouble};
 use super::output::{plain, say};
 use super::which::Which;
 use crate::config::Environment;
-use crate::oauth::{LoggedOut, Manner};
+use crate::oauth::{LoggedOut, LoginMode};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,7 +36,7 @@ pub(super) async fn run(
     // What was stored before signing in was turned off goes as well.
     upstream.oauth.get_or_insert_default();
     let name = upstream.name.clone();
-    let connections = Connections::new(&environment, Manner::Never)?;
+    let connections = Connections::new(&environment, LoginMode::Never)?;
     let ended = match connections.authorizer(&upstream) {
         Some(authorizer) => authorizer.log_out().await,
         None => Ok(LoggedOut::Nothing),

@@ -23,7 +23,7 @@ use crate::config::{self, Config, Environment};
 use crate::disk::home;
 use crate::downstream::{Read, Session, Stdin, open_stdout, stdout_closed, write_lines};
 use crate::net::{Clients, watch_sleep};
-use crate::oauth::{Authorizer, Manner, Surroundings};
+use crate::oauth::{AuthContext, Authorizer, LoginMode};
 use crate::router::{Outbox, Router};
 use crate::upstream::{Bounds, Remembering, Roster, Upstream};
 
@@ -50,7 +50,7 @@ async fn serve(config: Config, environment: Environment, watch: Option<Watch>) -
     let (outbox, lines) = Outbox::new(bounds.backlog.clone());
     let changed = Arc::new(Notify::new());
     let limit = config.limits.message_bytes;
-    let around = Surroundings::new(&environment, Manner::Background, tasks.clone());
+    let around = AuthContext::new(&environment, LoginMode::Background, tasks.clone());
     let clients = around.clients.clone();
     let home = home(&environment).inspect_err(|error| error!(%error, "no login can be kept"));
     let home = home.ok();
@@ -107,7 +107,7 @@ async fn serve(config: Config, environment: Environment, watch: Option<Watch>) -
 /// What makes an upstream that is not connected yet.
 fn maker(
     home: Option<PathBuf>,
-    around: Surroundings,
+    around: AuthContext,
     bounds: Bounds,
     changed: Arc<Notify>,
 ) -> impl Fn(config::Upstream) -> Upstream {

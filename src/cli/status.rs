@@ -14,7 +14,7 @@ use super::command::{Connections, Trouble};
 use super::output::{give, say};
 use super::which::Which;
 use crate::config::{self, Environment, Limits, Severity};
-use crate::oauth::{Manner, Timestamp};
+use crate::oauth::{LoginMode, Timestamp};
 use report::{Asked, Report, Row};
 
 /// How long the servers may take, all at once.
@@ -62,7 +62,7 @@ pub(super) async fn run(
         }
     }
     let upstreams = arguments.which.all(config.upstreams)?;
-    let connections = Connections::new(&environment, Manner::Never)?;
+    let connections = Connections::new(&environment, LoginMode::Never)?;
     let rows = upstreams
         .into_iter()
         .map(|upstream| row(&connections, upstream, limits.clone(), arguments.offline));

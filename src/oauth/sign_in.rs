@@ -18,7 +18,7 @@ use crate::disk::DiskError;
 pub enum SignInError {
     /// A person has to sign in.
     #[error("{0}")]
-    Needed(Box<Needed>),
+    Required(Box<SignInRequired>),
     /// The login came to its end, without tokens.
     #[error("{0}")]
     Login(Arc<LoginError>),
@@ -81,7 +81,7 @@ impl SignInError {
     /// Whether a person is at it just now, so that waiting a moment is worth it.
     #[must_use]
     pub fn is_under_way(&self) -> bool {
-        matches!(self, Self::Needed(needed) if needed.opened)
+        matches!(self, Self::Required(needed) if needed.opened)
     }
 
     /// Whether it may be over the next time, without anybody doing anything.
@@ -99,7 +99,7 @@ impl SignInError {
     #[must_use]
     pub fn url(&self) -> Option<&Url> {
         match self {
-            Self::Needed(needed) => needed.url.as_ref(),
+            Self::Required(needed) => needed.url.as_ref(),
             _ => None,
         }
     }
@@ -135,9 +135,9 @@ impl From<KeyError> for SignInError {
     }
 }
 
-impl From<Needed> for SignInError {
-    fn from(needed: Needed) -> Self {
-        Self::Needed(Box::new(needed))
+impl From<SignInRequired> for SignInError {
+    fn from(needed: SignInRequired) -> Self {
+        Self::Required(Box::new(needed))
     }
 }
 
@@ -147,7 +147,7 @@ fn with_redirect(uri: Option<&str>) -> String {
 
 /// What a person has to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Needed {
+pub struct SignInRequired {
     /// Where to sign in.
     pub upstream: UpstreamName,
     /// The page, once it is known.
@@ -160,7 +160,7 @@ pub struct Needed {
     pub closed: Option<&'static str>,
 }
 
-impl fmt::Display for Needed {
+impl fmt::Display for SignInRequired {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("it needs you to sign in")?;
         if let Some(why) = self.closed {

@@ -1,19 +1,19 @@
 //! The files of one upstream's login, shared by all processes of this user.
 //!
-//! The disk is the truth; what a process holds is a copy. A [`Slot`] is one file. It changes by
+//! The disk is the truth; what a process holds is a copy. A [`RecordFile`] is one file. It changes by
 //! compare and swap: who wants to replace or remove a record shows the [`Version`] it read, and
 //! loses against whoever was there before, so that nothing another process renewed is deleted
 //! or overwritten. [`Store::lock`] is for what takes longer: one refresh, one login at a time.
 
 mod error;
 mod folder;
-mod slot;
+mod record_file;
 
 use std::path::Path;
 use std::time::Duration;
 
 pub use error::StoreError;
-pub use slot::{Record, Slot, Snapshot, Swap, Version};
+pub use record_file::{Record, RecordFile, Snapshot, Swap, Version};
 
 use super::tokens::{Client, Tokens};
 use crate::config::{ServerUrl, UpstreamName};
@@ -55,20 +55,20 @@ impl Store {
 
     /// Its tokens.
     #[must_use]
-    pub fn tokens(&self) -> Slot<Tokens> {
+    pub fn tokens(&self) -> RecordFile<Tokens> {
         self.slot("tokens.json")
     }
 
     /// The client as which we sign in.
     #[must_use]
-    pub fn client(&self) -> Slot<Client> {
+    pub fn client(&self) -> RecordFile<Client> {
         self.slot("client-info.json")
     }
 
     /// Anything else that belongs to the login and has to outlive a process.
     #[must_use]
-    pub fn slot<T: Record>(&self, file: &'static str) -> Slot<T> {
-        Slot::new(self.0.clone(), file)
+    pub fn slot<T: Record>(&self, file: &'static str) -> RecordFile<T> {
+        RecordFile::new(self.0.clone(), file)
     }
 
     /// Waits until no other process or task is about it, no longer than `patience`. What is on

@@ -1,13 +1,13 @@
 //! What `login` tells a person to do. Addresses and codes stand alone on their lines, to be copied.
 
-use crate::oauth::Needed;
+use crate::oauth::SignInRequired;
 
 /// Said where lines are read.
 pub(super) const PASTE: &str = "\
 When the browser ends at a page that it cannot open, paste the address of that page here and press Enter.";
 
 /// What a person has to do.
-pub(super) fn prompt(needed: &Needed) -> String {
+pub(super) fn prompt(needed: &SignInRequired) -> String {
     let name = &needed.upstream;
     let Some(url) = &needed.url else {
         return format!("Signing in to `{name}`.");

@@ -117,7 +117,7 @@ impl Row {
             (_, None) => None,
         };
         let needed = match asked {
-            Asked::Failed(TransportError::SignIn(SignInError::Needed(needed))) => Some(needed),
+            Asked::Failed(TransportError::SignIn(SignInError::Required(needed))) => Some(needed),
             _ => None,
         };
         let helps = problem.is_some() && (needed.is_some() || sign_in == SignIn::Expired);

@@ -19,7 +19,7 @@ pub use status::{LoggedOut, Status};
 use super::credential::Credential;
 use super::discovery::challenge::Challenges;
 use super::login::browser::Browser;
-use super::login_flow::{LoginState, Manner, Mark};
+use super::login_flow::{LoginMode, LoginState, TokenVersion};
 use super::scope;
 use super::sign_in::SignInError;
 use super::store::{Snapshot, Store};
@@ -30,22 +30,22 @@ use crate::sync::Mutex;
 
 /// What an [`Authorizer`] needs from the rest of the program.
 #[derive(Debug, Clone)]
-pub struct Surroundings {
+pub struct AuthContext {
     /// Who makes the connections.
     pub clients: Arc<Clients>,
     /// Who shows the sign-in page.
     pub browser: Browser,
     /// How logins begin.
-    pub manner: Manner,
+    pub manner: LoginMode,
     /// What has to be finished before the program ends: a refresh that was answered and not
     /// written down would cost the login.
     pub tasks: TaskTracker,
 }
 
-impl Surroundings {
+impl AuthContext {
     /// Those of a program with this environment.
     #[must_use]
-    pub fn new(environment: &Environment, manner: Manner, tasks: TaskTracker) -> Self {
+    pub fn new(environment: &Environment, manner: LoginMode, tasks: TaskTracker) -> Self {
         Self {
             clients: Arc::new(Clients::new(Limits::connect_timeout(environment))),
             browser: Browser::from_environment(environment),
@@ -62,25 +62,25 @@ pub struct Authorizer {
     pub(in crate::oauth) url: ServerUrl,
     pub(in crate::oauth) config: OAuth,
     pub(in crate::oauth) store: Store,
-    pub(in crate::oauth) around: Surroundings,
-    pub(in crate::oauth) held: watch::Sender<Held>,
+    pub(in crate::oauth) around: AuthContext,
+    pub(in crate::oauth) held: watch::Sender<CachedCredential>,
     /// Held while tokens are renewed, so that the others take what comes of it.
     pub(in crate::oauth) renewing: tokio::sync::Mutex<()>,
     pub(in crate::oauth) login: watch::Sender<LoginState>,
     /// The login of this process, by the token that it was begun for.
-    pub(in crate::oauth) running: Mutex<Option<Mark>>,
+    pub(in crate::oauth) running: Mutex<Option<TokenVersion>>,
 }
 
 /// What is known of the tokens on the disk.
 #[derive(Debug, Default)]
-pub(in crate::oauth) struct Held {
+pub(in crate::oauth) struct CachedCredential {
     pub(in crate::oauth) read: Option<Snapshot<Tokens>>,
     pub(in crate::oauth) credential: Option<Arc<Credential>>,
 }
 
 /// Why the upstream refused a request, and what it wants instead.
 #[derive(Debug, Clone, Default)]
-pub(in crate::oauth) struct Need {
+pub(in crate::oauth) struct TokenDemand {
     /// The access token that was refused.
     pub(in crate::oauth) refused: Option<Secret>,
     /// Where its resource metadata are.
@@ -98,11 +98,7 @@ pub(in crate::oauth) struct Need {
 impl Authorizer {
     /// The credentials of an upstream, if the configuration lets us sign in to it. `home` is where logins are kept.
     #[must_use]
-    pub fn new(
-        home: &Path,
-        upstream: &config::Upstream,
-        around: Surroundings,
-    ) -> Option<Arc<Self>> {
+    pub fn new(home: &Path, upstream: &config::Upstream, around: AuthContext) -> Option<Arc<Self>> {
         Some(Arc::new(Self {
             name: upstream.name.clone(),
             url: upstream.url.clone(),
@@ -154,7 +150,7 @@ impl Authorizer {
         status: StatusCode,
         challenges: &Challenges,
     ) -> Result<(), SignInError> {
-        let mut need = Need {
+        let mut demand = TokenDemand {
             refused: used.map(|used| used.tokens.access_token.clone()),
             resource_metadata: challenges.resource_metadata().map(str::to_owned),
             scope: challenges.scopes().map(|scopes| scopes.join(" ")),
@@ -163,27 +159,27 @@ impl Authorizer {
             dpop: challenges.dpop.is_some() && challenges.bearer.is_none(),
         };
         self.reload().await?;
-        if self.has_other_than(need.refused.as_ref()) {
+        if self.has_other_than(demand.refused.as_ref()) {
             return Ok(());
         }
         let held = self.held();
         if let Some(held) = held.as_ref() {
-            if need.step_up {
-                self.check_step_up(held, &need)?;
-                self.note_wanted(&need).await?;
+            if demand.step_up {
+                self.check_step_up(held, &demand)?;
+                self.note_wanted(&demand).await?;
             } else if !held.is_new() && self.can_renew(held) {
                 if self.renew(held.clone()).await? {
                     return Ok(());
                 }
-                need.revoked = true;
+                demand.revoked = true;
             }
         }
         if self.config.grant.needs_a_person() {
-            return self.begin_login(need).await;
+            return self.begin_login(demand).await;
         }
-        match held.filter(|held| held.is_new() && !need.step_up) {
+        match held.filter(|held| held.is_new() && !demand.step_up) {
             Some(_) => Err(self.token_refused()),
-            None => self.obtain(need).await,
+            None => self.obtain(demand).await,
         }
     }
 
@@ -220,9 +216,9 @@ impl Authorizer {
     pub(in crate::oauth) fn check_step_up(
         &self,
         held: &Credential,
-        need: &Need,
+        demand: &TokenDemand,
     ) -> Result<(), SignInError> {
-        let scope = need.scope.clone().unwrap_or_default();
+        let scope = demand.scope.clone().unwrap_or_default();
         let granted = held.tokens.scope.as_deref().unwrap_or_default();
         if held.is_new() && scope::covers(granted, &scope) {
             return Err(SignInError::InsufficientScope { scope });

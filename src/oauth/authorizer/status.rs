@@ -4,7 +4,7 @@ use super::Authorizer;
 use crate::oauth::SignInError;
 use crate::oauth::credentials::renewal::PATIENCE;
 use crate::oauth::login::logins::Logins;
-use crate::oauth::store::{Record, Slot, StoreError, Swap, Task, Version};
+use crate::oauth::store::{Record, RecordFile, StoreError, Swap, Task, Version};
 use crate::oauth::tokens::{Timestamp, Tokens};
 
 /// What is known of a login without asking anybody.
@@ -124,7 +124,7 @@ impl Authorizer {
 }
 
 /// Deletes a file, whatever is in it. Says whether there was one.
-async fn forget<T: Record>(slot: &Slot<T>) -> Result<bool, StoreError> {
+async fn forget<T: Record>(slot: &RecordFile<T>) -> Result<bool, StoreError> {
     let mut seen = slot.load().await?;
     let was_there = seen.version != Version::NONE;
     // Without a file nothing is touched, and no folder made.

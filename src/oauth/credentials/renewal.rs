@@ -9,7 +9,7 @@ use tracing::{Instrument, debug, warn};
 use crate::disk::DiskError;
 use crate::oauth::SignInError;
 use crate::oauth::authority::{Authority, TokenError};
-use crate::oauth::authorizer::{Authorizer, Need};
+use crate::oauth::authorizer::{Authorizer, TokenDemand};
 use crate::oauth::credential::Credential;
 use crate::oauth::discovery::Discovered;
 use crate::oauth::store::{StoreError, Swap, Task};
@@ -50,12 +50,12 @@ impl Authorizer {
             return Ok(false);
         }
         if held.tokens.refresh_token.is_none() {
-            let need = Need {
+            let demand = TokenDemand {
                 refused: used.cloned(),
                 dpop: held.dpop.is_some(),
-                ..Need::default()
+                ..TokenDemand::default()
             };
-            return self.grant(&need).await.map(|()| true);
+            return self.grant(&demand).await.map(|()| true);
         }
         self.refresh(&held).await
     }
@@ -82,7 +82,7 @@ impl Authorizer {
             }
             Err(error) if error.is_transient() => {
                 // It may be gone for good, and another in its place.
-                let found = self.find_server(&Need::default()).await;
+                let found = self.find_server(&TokenDemand::default()).await;
                 let issuer = |found: &Discovered| found.authorization_server.issuer.to_string();
                 match found.is_ok_and(|found| issuer(&found) != tokens.issuer) {
                     true => Ok(false),

@@ -5,12 +5,12 @@ use crate::oauth::SignInError;
 use crate::oauth::authority::dpop::DpopKey;
 use crate::oauth::authority::signing::SigningKey;
 use crate::oauth::authority::{Authority, TokenError};
-use crate::oauth::authorizer::{Authorizer, Need};
+use crate::oauth::authorizer::{Authorizer, TokenDemand};
 use crate::oauth::discovery::Discovered;
 use crate::oauth::tokens::{Client, Grant, Members, Tokens};
 
 /// A client of ours at a server that was found, with what it proves itself by.
-pub(in crate::oauth) struct Applicant {
+pub(in crate::oauth) struct TokenRequest {
     pub(in crate::oauth) found: Discovered,
     pub(in crate::oauth) client: Client,
     key: Option<SigningKey>,
@@ -18,7 +18,7 @@ pub(in crate::oauth) struct Applicant {
     dpop: Option<DpopKey>,
 }
 
-impl Applicant {
+impl TokenRequest {
     pub(in crate::oauth) fn authority<'a>(&'a self, clients: &'a Clients) -> Authority<'a> {
         Authority {
             clients,
@@ -37,9 +37,9 @@ impl Authorizer {
         found: Discovered,
         client: Client,
         dpop: bool,
-    ) -> Result<Applicant, SignInError> {
+    ) -> Result<TokenRequest, SignInError> {
         let dpop = dpop.then(DpopKey::generate).transpose();
-        Ok(Applicant {
+        Ok(TokenRequest {
             found,
             client,
             key: self.signing_key()?,
@@ -51,11 +51,11 @@ impl Authorizer {
     pub(in crate::oauth) async fn apply(
         &self,
         found: Discovered,
-        need: &Need,
-    ) -> Result<(Applicant, Option<String>), SignInError> {
-        let scope = self.scope(&found, need);
+        demand: &TokenDemand,
+    ) -> Result<(TokenRequest, Option<String>), SignInError> {
+        let scope = self.scope(&found, demand);
         let client = self.client_at(&found, None, scope.as_deref()).await?;
-        let dpop = Self::needs_dpop(&found, need);
+        let dpop = Self::needs_dpop(&found, demand);
         Ok((self.applicant(found, client, dpop)?, scope))
     }
 
@@ -69,7 +69,7 @@ impl Authorizer {
     /// Writes new tokens down, and uses them.
     pub(in crate::oauth) async fn keep(
         &self,
-        applicant: &Applicant,
+        applicant: &TokenRequest,
         grant: Grant,
         asked: Option<String>,
     ) -> Result<(), SignInError> {

@@ -11,7 +11,7 @@ use crate::oauth::address::Issuer;
 
 /// The documents as `metadata.json` holds them. They are checked anew when they are used.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(in crate::oauth) struct Known {
+pub(in crate::oauth) struct CachedServer {
     /// The authorization server.
     pub(in crate::oauth) issuer: String,
     /// What tokens are asked for.
@@ -21,7 +21,7 @@ pub(in crate::oauth) struct Known {
     authorization_server: Value,
 }
 
-impl Known {
+impl CachedServer {
     /// What to keep; none when it cannot be written, which it always can.
     pub(in crate::oauth) fn of(found: &Discovered) -> Option<Self> {
         let protected_resource = found.protected_resource.as_ref();

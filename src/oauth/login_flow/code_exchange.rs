@@ -6,7 +6,7 @@ use tracing::{Instrument, info};
 
 use crate::oauth::authorizer::Authorizer;
 use crate::oauth::credentials::renewal::finish;
-use crate::oauth::credentials::token_request::Applicant;
+use crate::oauth::credentials::token_request::TokenRequest;
 use crate::oauth::login::callback::Page;
 use crate::oauth::login::login_error::LoginError;
 use crate::oauth::login::logins::Logins;
@@ -73,7 +73,7 @@ impl Authorizer {
     /// Writes down that somebody signed in, with the tokens first.
     pub(in crate::oauth) async fn signed_in(
         &self,
-        applicant: &Applicant,
+        applicant: &TokenRequest,
         grant: Grant,
         asked: Option<String>,
     ) -> Result<(), SignInError> {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
-use super::Manner;
+use super::LoginMode;
 use super::POLL;
 use super::code_exchange::page;
 use crate::disk::Lock;
 use crate::oauth::SignInError;
 use crate::oauth::authority::request::{AuthorizationRequest, Parameters};
-use crate::oauth::authorizer::{Authorizer, Need};
+use crate::oauth::authorizer::{Authorizer, TokenDemand};
 use crate::oauth::credentials::renewal::PATIENCE;
 use crate::oauth::login::callback::{Callback, Page, Place};
 use crate::oauth::login::logins::{LIFETIME, Logins};
@@ -24,19 +24,19 @@ impl Authorizer {
     pub(in crate::oauth) async fn own_login(
         self: &Arc<Self>,
         _lock: Lock,
-        need: &Need,
+        demand: &TokenDemand,
     ) -> Result<(), SignInError> {
         let logins = self.logins().load().await?.record.unwrap_or_default();
-        if logins.signed_out && self.around.manner == Manner::Background {
+        if logins.signed_out && self.around.manner == LoginMode::Background {
             return Err(self.not_begun("somebody signed out").into());
         }
-        self.check_use(&logins, need)?;
+        self.check_use(&logins, demand)?;
         if self.is_for_device() {
-            return self.device_login(need).await;
+            return self.device_login(demand).await;
         }
-        let (mut callback, pending) = match self.resume(&logins, need).await {
+        let (mut callback, pending) = match self.resume(&logins, demand).await {
             Some(resumed) => resumed,
-            None => self.prepare(&logins, need).await?,
+            None => self.prepare(&logins, demand).await?,
         };
         self.present(&pending).await?;
         debug!("waiting for the browser");
@@ -53,7 +53,7 @@ impl Authorizer {
                 }
                 () = sleep(POLL) => {
                     self.reload().await?;
-                    if self.has_other_than(need.refused.as_ref()) {
+                    if self.has_other_than(demand.refused.as_ref()) {
                         return Ok(());
                     }
                     self.check_pending(&pending).await?;
@@ -63,14 +63,14 @@ impl Authorizer {
     }
 
     /// What was asked for, and granted or not, a moment ago is not asked for again.
-    fn check_use(&self, logins: &Logins, need: &Need) -> Result<(), SignInError> {
-        if self.around.manner != Manner::Background
+    fn check_use(&self, logins: &Logins, demand: &TokenDemand) -> Result<(), SignInError> {
+        if self.around.manner != LoginMode::Background
             || !logins.is_recent(Timestamp::now(), self.config.login_retry)
         {
             return Ok(());
         }
         let asked = logins.asked.as_deref().unwrap_or_default();
-        match (&need.scope, need.step_up) {
+        match (&demand.scope, demand.step_up) {
             (Some(wanted), true) if scope::covers(asked, wanted) => {
                 Err(SignInError::InsufficientScope {
                     scope: wanted.clone(),
@@ -85,14 +85,14 @@ impl Authorizer {
     pub(in crate::oauth) fn check_brake(
         &self,
         logins: &Logins,
-        need: &Need,
+        demand: &TokenDemand,
         elsewhere: bool,
     ) -> Result<(), SignInError> {
         let (now, pause) = (Timestamp::now(), self.config.login_retry);
         let is_over = self.held().is_some_and(|held| !held.is_valid());
-        let something_else = elsewhere || need.step_up || need.revoked || is_over;
+        let something_else = elsewhere || demand.step_up || demand.revoked || is_over;
         let may = (something_else && logins.is_finished()) || logins.may_open(now, pause);
-        if self.around.manner != Manner::Background || may {
+        if self.around.manner != LoginMode::Background || may {
             return Ok(());
         }
         if logins.is_finished() {
@@ -106,9 +106,9 @@ impl Authorizer {
     }
 
     /// Goes on with a login whose process is gone, where its browser comes back to.
-    async fn resume(&self, logins: &Logins, need: &Need) -> Option<(Callback, Pending)> {
+    async fn resume(&self, logins: &Logins, demand: &TokenDemand) -> Option<(Callback, Pending)> {
         let pending = logins.pending(Timestamp::now())?.clone();
-        let wanted = need.scope.as_deref().filter(|_| need.step_up);
+        let wanted = demand.scope.as_deref().filter(|_| demand.step_up);
         let asked = pending.scope.as_deref().unwrap_or_default();
         if wanted.is_some_and(|wanted| !scope::covers(asked, wanted)) {
             return None;
@@ -126,14 +126,14 @@ impl Authorizer {
     async fn prepare(
         &self,
         logins: &Logins,
-        need: &Need,
+        demand: &TokenDemand,
     ) -> Result<(Callback, Pending), SignInError> {
-        let found = self.find_server(need).await?;
+        let found = self.find_server(demand).await?;
         let issuer = found.authorization_server.issuer.as_str();
         let held = self.held();
         let elsewhere = held.is_some_and(|held| held.tokens.issuer != issuer);
-        self.check_brake(logins, need, elsewhere)?;
-        let scope = self.scope(&found, need);
+        self.check_brake(logins, demand, elsewhere)?;
+        let scope = self.scope(&found, demand);
         if logins.is_unfinished() {
             // Perhaps because the server has forgotten us, which it tells nobody but the person.
             self.forget_registration().await?;
@@ -169,7 +169,7 @@ impl Authorizer {
             url: String::from(request.url).into(),
             begun_at: Timestamp::now(),
             opened: false,
-            dpop: Self::needs_dpop(&found, need),
+            dpop: Self::needs_dpop(&found, demand),
             resource,
             scope,
             other: Members::default(),
@@ -180,7 +180,7 @@ impl Authorizer {
     /// Writes the login down, then opens its page, unless that was done.
     async fn present(&self, pending: &Pending) -> Result<(), SignInError> {
         let mut needed = self.needed(Some(&pending.url));
-        let by_itself = self.around.manner == Manner::Background;
+        let by_itself = self.around.manner == LoginMode::Background;
         needed.opened = pending.opened;
         let opens = !(by_itself && pending.opened) && self.around.browser.can_open().is_ok();
         let opened = |opened: bool| Pending {

@@ -15,16 +15,16 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::{Instrument, debug, warn};
 
-pub use wait::Mark;
+pub use wait::TokenVersion;
 
 use crate::config::{Login, Secret};
 use crate::oauth::SignInError;
-use crate::oauth::authorizer::{Authorizer, Need};
+use crate::oauth::authorizer::{Authorizer, TokenDemand};
 use crate::oauth::discovery::{Question, discover};
 use crate::oauth::login::logins::Logins;
 use crate::oauth::scope;
-use crate::oauth::sign_in::Needed;
-use crate::oauth::store::{Slot, Task};
+use crate::oauth::sign_in::SignInRequired;
+use crate::oauth::store::{RecordFile, Task};
 use crate::oauth::tokens::Timestamp;
 
 /// How soon what another process did is seen.
@@ -35,7 +35,7 @@ const PREPARATION: Duration = Duration::from_secs(6);
 
 /// How logins begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Manner {
+pub enum LoginMode {
     /// By themselves, when an upstream asks for one: as seldom as the configuration says.
     #[default]
     Background,
@@ -59,7 +59,7 @@ pub enum LoginState {
     /// It is being found out where a person has to go.
     Preparing,
     /// A person has to do this.
-    Waiting(Needed),
+    Waiting(SignInRequired),
     /// The last one got no tokens.
     Failed(SignInError),
 }
@@ -75,12 +75,12 @@ impl Authorizer {
     /// `Ok` when somebody has done it already.
     pub(in crate::oauth) async fn begin_login(
         self: &Arc<Self>,
-        need: Need,
+        demand: TokenDemand,
     ) -> Result<(), SignInError> {
-        if self.around.manner == Manner::Never {
+        if self.around.manner == LoginMode::Never {
             return Err(self.waiting_elsewhere().await?.into());
         }
-        while !self.start_login(&need) {
+        while !self.start_login(&demand) {
             // The login that runs has its tokens, which are those that were refused: it is all but over.
             drop(self.login_over().await);
         }
@@ -107,7 +107,7 @@ impl Authorizer {
         let wants = found.is_ok_and(|found| found.protected_resource.is_some());
         if wants {
             // What comes of it is told by the state.
-            let _ = self.begin_login(Need::default()).await;
+            let _ = self.begin_login(TokenDemand::default()).await;
         }
         wants
     }
@@ -123,21 +123,24 @@ impl Authorizer {
         let granted = held.tokens.scope.as_deref().unwrap_or_default();
         let wants = !scope::covers(granted, &wanted);
         if wants {
-            let need = Need {
+            let demand = TokenDemand {
                 refused: Some(held.tokens.access_token.clone()),
                 scope: Some(wanted),
                 step_up: true,
-                ..Need::default()
+                ..TokenDemand::default()
             };
             // What comes of it is told by the state.
-            let _ = self.begin_login(need).await;
+            let _ = self.begin_login(demand).await;
         }
         wants
     }
 
     /// Writes down what a request lacked, for a person who signs in by the command.
-    pub(in crate::oauth) async fn note_wanted(&self, need: &Need) -> Result<(), SignInError> {
-        let lacked = need.scope.as_deref();
+    pub(in crate::oauth) async fn note_wanted(
+        &self,
+        demand: &TokenDemand,
+    ) -> Result<(), SignInError> {
+        let lacked = demand.scope.as_deref();
         let note = |logins: &mut Logins| {
             logins.wanted = scope::union([logins.wanted.as_deref(), lacked]);
         };
@@ -145,16 +148,16 @@ impl Authorizer {
     }
 
     /// Has a login running that may get what is needed; false when the one that runs cannot.
-    fn start_login(self: &Arc<Self>, need: &Need) -> bool {
+    fn start_login(self: &Arc<Self>, demand: &TokenDemand) -> bool {
         let mut running = self.running.lock();
         if let Some(before) = &*running {
             return !self.has_other_than(before.0.as_ref());
         }
-        *running = Some(Mark(need.refused.clone()));
+        *running = Some(TokenVersion(demand.refused.clone()));
         self.login.send_replace(LoginState::Preparing);
-        let (this, need) = (self.clone(), need.clone());
+        let (this, demand) = (self.clone(), demand.clone());
         let login = async move {
-            let outcome = this.log_in(&need).await;
+            let outcome = this.log_in(&demand).await;
             // Until the state is told no other may begin.
             let mut running = this.running.lock();
             *running = None;
@@ -163,7 +166,7 @@ impl Authorizer {
                 Err(error) => {
                     // Who was told where to go may not know what came of it.
                     let was_told = matches!(&*this.login.borrow(), LoginState::Waiting(_));
-                    match was_told && this.around.manner == Manner::Background {
+                    match was_told && this.around.manner == LoginMode::Background {
                         true => warn!(%error, "the sign-in ended without a login"),
                         false => debug!(%error, "the sign-in ended without a login"),
                     }
@@ -176,22 +179,22 @@ impl Authorizer {
         true
     }
 
-    async fn log_in(self: &Arc<Self>, need: &Need) -> Result<(), SignInError> {
+    async fn log_in(self: &Arc<Self>, demand: &TokenDemand) -> Result<(), SignInError> {
         let mut shown = None;
         // Whatever the directory says: another page must not be opened in vain.
         self.adopt(self.store.tokens().load().await?);
         loop {
             self.reload().await?;
-            if self.has_other_than(need.refused.as_ref()) {
+            if self.has_other_than(demand.refused.as_ref()) {
                 return Ok(());
             }
             self.may_begin()?;
             if let Some(lock) = self.store.try_lock(Task::Login).await? {
-                return self.own_login(lock, need).await;
+                return self.own_login(lock, demand).await;
             }
             if self.is_device_command() {
                 // A code is of use whoever waits for a browser; they take the tokens from the disk.
-                return self.device_login(need).await;
+                return self.device_login(demand).await;
             }
             let seen = self.logins().load().await?;
             let logins = seen.record.unwrap_or_default();
@@ -199,7 +202,7 @@ impl Authorizer {
                 && shown.as_ref() != Some(&pending.state)
             {
                 let mut needed = self.waiting(Some(pending));
-                if self.claims_page(&logins, seen.version, need).await? {
+                if self.claims_page(&logins, seen.version, demand).await? {
                     self.show(&mut needed).await;
                     shown = Some(pending.state.clone());
                 }
@@ -212,14 +215,14 @@ impl Authorizer {
     /// Some are not to be begun without a person who says so.
     fn may_begin(&self) -> Result<(), SignInError> {
         let is_manual = self.config.login == Login::Manual;
-        if self.around.manner == Manner::Background && is_manual {
+        if self.around.manner == LoginMode::Background && is_manual {
             return Err(self.not_begun("`oauth.login` is `manual`").into());
         }
         Ok(())
     }
 
     /// Tells what a person has to do.
-    pub(in crate::oauth) fn publish(&self, needed: Needed) {
+    pub(in crate::oauth) fn publish(&self, needed: SignInRequired) {
         self.login.send_if_modified(|state| {
             if matches!(state, LoginState::Waiting(known) if *known == needed) {
                 return false;
@@ -231,10 +234,10 @@ impl Authorizer {
     }
 
     /// Opens the page in a browser, if there is one.
-    pub(in crate::oauth) async fn show(&self, needed: &mut Needed) {
+    pub(in crate::oauth) async fn show(&self, needed: &mut SignInRequired) {
         let url = needed.url.clone();
         let may = match self.around.manner {
-            Manner::Command { browser: false, .. } => Err("none was wanted"),
+            LoginMode::Command { browser: false, .. } => Err("none was wanted"),
             _ => self.around.browser.can_open(),
         };
         let opened = match (may, url) {
@@ -253,15 +256,15 @@ impl Authorizer {
     }
 
     /// What a person has to do when no page is opened by itself.
-    pub(in crate::oauth) fn not_begun(&self, why: &'static str) -> Needed {
-        Needed {
+    pub(in crate::oauth) fn not_begun(&self, why: &'static str) -> SignInRequired {
+        SignInRequired {
             closed: Some(why),
             ..self.needed(None)
         }
     }
 
-    pub(in crate::oauth) fn needed(&self, url: Option<&Secret>) -> Needed {
-        Needed {
+    pub(in crate::oauth) fn needed(&self, url: Option<&Secret>) -> SignInRequired {
+        SignInRequired {
             upstream: self.name.clone(),
             url: url.and_then(|url| url.expose().parse().ok()),
             code: None,
@@ -270,7 +273,7 @@ impl Authorizer {
         }
     }
 
-    pub(in crate::oauth) fn logins(&self) -> Slot<Logins> {
+    pub(in crate::oauth) fn logins(&self) -> RecordFile<Logins> {
         self.store.slot("login.json")
     }
 }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::{LoginState, Manner};
+use super::{LoginMode, LoginState};
 use crate::config::Secret;
 use crate::oauth::SignInError;
-use crate::oauth::authorizer::{Authorizer, Need};
+use crate::oauth::authorizer::{Authorizer, TokenDemand};
 use crate::oauth::login::logins::Logins;
 use crate::oauth::login::pending::Pending;
-use crate::oauth::sign_in::Needed;
+use crate::oauth::sign_in::SignInRequired;
 use crate::oauth::store::{Swap, Version};
 use crate::oauth::tokens::Timestamp;
 
@@ -19,7 +19,7 @@ const POLL: Duration = Duration::from_secs(1);
 
 /// Which token was in use at some time.
 #[derive(Debug, Clone)]
-pub struct Mark(pub(in crate::oauth) Option<Secret>);
+pub struct TokenVersion(pub(in crate::oauth) Option<Secret>);
 
 impl Authorizer {
     /// Waits until the login that is under way has come to its end.
@@ -38,12 +38,12 @@ impl Authorizer {
 
     /// The token in use now.
     #[must_use]
-    pub fn mark(&self) -> Mark {
-        Mark(self.held().map(|held| held.tokens.access_token.clone()))
+    pub fn mark(&self) -> TokenVersion {
+        TokenVersion(self.held().map(|held| held.tokens.access_token.clone()))
     }
 
     /// Waits until there are other tokens than at `mark`, whoever got them.
-    pub async fn tokens_changed(&self, mark: &Mark) {
+    pub async fn tokens_changed(&self, mark: &TokenVersion) {
         let mut held = self.held.subscribe();
         while !self.has_other_than(mark.0.as_ref()) {
             tokio::select! {
@@ -56,13 +56,13 @@ impl Authorizer {
     }
 
     /// What a person has to do: if a login of another process waits for one, at its page.
-    pub(in crate::oauth) async fn waiting_elsewhere(&self) -> Result<Needed, SignInError> {
+    pub(in crate::oauth) async fn waiting_elsewhere(&self) -> Result<SignInRequired, SignInError> {
         let logins = self.logins().load().await?.record.unwrap_or_default();
         Ok(self.waiting(logins.pending(Timestamp::now())))
     }
 
-    pub(in crate::oauth) fn waiting(&self, pending: Option<&Pending>) -> Needed {
-        Needed {
+    pub(in crate::oauth) fn waiting(&self, pending: Option<&Pending>) -> SignInRequired {
+        SignInRequired {
             opened: pending.is_some_and(|pending| pending.opened),
             ..self.needed(pending.map(|pending| &pending.url))
         }
@@ -74,14 +74,14 @@ impl Authorizer {
         &self,
         logins: &Logins,
         seen: Version,
-        need: &Need,
+        demand: &TokenDemand,
     ) -> Result<bool, SignInError> {
-        if self.around.manner != Manner::Background {
+        if self.around.manner != LoginMode::Background {
             return Ok(true);
         }
         let mut logins = logins.clone();
         let may = self.around.browser.can_open().is_ok()
-            && self.check_brake(&logins, need, false).is_ok();
+            && self.check_brake(&logins, demand, false).is_ok();
         match &mut logins.pending {
             Some(pending) if may && !pending.opened => pending.opened = true,
             _ => return Ok(false),

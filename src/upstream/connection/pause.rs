@@ -7,7 +7,7 @@ use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
 use super::{Backoff, Connection, Course};
-use crate::oauth::{Authorizer, Mark};
+use crate::oauth::{Authorizer, TokenVersion};
 use crate::upstream::shared::{Down, State};
 
 impl Connection {
@@ -16,7 +16,7 @@ impl Connection {
     pub(super) async fn pause(
         &self,
         down: &Down,
-        mark: Option<Mark>,
+        mark: Option<TokenVersion>,
         course: &mut Course,
         cancel: &CancellationToken,
     ) -> bool {
@@ -66,7 +66,7 @@ impl Connection {
 }
 
 /// Waits until there are other tokens than at `mark`, if there ever will be.
-async fn changed(authorizer: Option<&Arc<Authorizer>>, mark: Option<&Mark>) {
+async fn changed(authorizer: Option<&Arc<Authorizer>>, mark: Option<&TokenVersion>) {
     match (authorizer, mark) {
         (Some(authorizer), Some(mark)) => authorizer.tokens_changed(mark).await,
         _ => std::future::pending().await,

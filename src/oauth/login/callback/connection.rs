@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tracing::debug;
 
-use super::head::{self, Verdict};
+use super::head::{self, CallbackVerdict};
 use super::page::refusal;
 use super::{Arrival, Place, WRITE_TIMEOUT};
 
@@ -44,17 +44,17 @@ pub(super) async fn read(mut stream: TcpStream, expected: Expected) -> Option<Ar
         Ok(Ok(Some(head))) => head::judge(&head, &expected.path),
         Ok(Ok(None)) => {
             let text = "This browser sends too much. Delete the cookies of this address.";
-            Verdict::Refused(refusal("431 Request Header Fields Too Large", text))
+            CallbackVerdict::Refused(refusal("431 Request Header Fields Too Large", text))
         }
         Ok(Err(_)) | Err(_) => return None,
     };
     match verdict {
-        Verdict::Answer(response) => Some(Arrival {
+        CallbackVerdict::Answer(response) => Some(Arrival {
             response,
             upstream: expected.upstream,
             browser: stream,
         }),
-        Verdict::Refused(reply) => {
+        CallbackVerdict::Refused(reply) => {
             debug!("turned a request away that is no answer to a sign-in");
             let _ = timeout(WRITE_TIMEOUT, turn_away(stream, &reply)).await;
             None

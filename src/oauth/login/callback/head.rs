@@ -9,7 +9,7 @@ use crate::oauth::login::response::AuthorizationResponse;
 const MAX_HEADERS: usize = 100;
 
 /// What comes of a request.
-pub(super) enum Verdict {
+pub(super) enum CallbackVerdict {
     /// It is an answer to a sign-in.
     Answer(AuthorizationResponse),
     /// It is something else; this is the response.
@@ -33,10 +33,10 @@ pub(super) fn may_be_http(bytes: &[u8]) -> bool {
 }
 
 /// Judges a whole head.
-pub(super) fn judge(head: &[u8], path: &str) -> Verdict {
+pub(super) fn judge(head: &[u8], path: &str) -> CallbackVerdict {
     match judged(head, path) {
-        Ok(response) => Verdict::Answer(response),
-        Err(refusal) => Verdict::Refused(refusal),
+        Ok(response) => CallbackVerdict::Answer(response),
+        Err(refusal) => CallbackVerdict::Refused(refusal),
     }
 }
 

@@ -25,19 +25,19 @@ const LOCK: &str = "write.lock";
 /// and leave secrets behind in what it outgrew.
 const ROOM: usize = 1 << 16;
 
-/// What a [`Slot`] can hold: JSON objects, without members `generation` and `url`.
+/// What a [`RecordFile`] can hold: JSON objects, without members `generation` and `url`.
 pub trait Record: Serialize + DeserializeOwned + Send + 'static {}
 
 impl<T: Serialize + DeserializeOwned + Send + 'static> Record for T {}
 
 /// One file with one record.
-pub struct Slot<T> {
+pub struct RecordFile<T> {
     folder: Folder,
     file: &'static str,
     holds: PhantomData<fn() -> T>,
 }
 
-/// Which state of a [`Slot`] somebody saw. It never comes back once another has followed it.
+/// Which state of a [`RecordFile`] somebody saw. It never comes back once another has followed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Version(Option<u64>);
 
@@ -54,7 +54,7 @@ impl Version {
     }
 }
 
-/// What a [`Slot`] held when it was read.
+/// What a [`RecordFile`] held when it was read.
 #[derive(Debug, Clone)]
 pub struct Snapshot<T> {
     /// The record; none when there is none, or the one there is bound to another url.
@@ -101,7 +101,7 @@ struct Envelope<T> {
     record: T,
 }
 
-impl<T: Record> Slot<T> {
+impl<T: Record> RecordFile<T> {
     pub(super) fn new(folder: Folder, file: &'static str) -> Self {
         Self {
             folder,
@@ -129,7 +129,7 @@ impl<T: Record> Slot<T> {
     /// again (a rotated refresh token) does it in a task that nobody cancels.
     ///
     /// # Errors
-    /// As for [`Slot::load`], also when others block the file.
+    /// As for [`RecordFile::load`], also when others block the file.
     pub async fn replace(&self, seen: Version, record: T) -> Result<Swap<T>, StoreError> {
         self.swap(seen, move |slot, path| {
             let generation = seen.next();
@@ -153,7 +153,7 @@ impl<T: Record> Slot<T> {
     /// Puts `record` there, whatever is there.
     ///
     /// # Errors
-    /// As for [`Slot::replace`].
+    /// As for [`RecordFile::replace`].
     pub async fn put(&self, record: T) -> Result<Snapshot<T>, StoreError>
     where
         T: Clone,
@@ -171,7 +171,7 @@ impl<T: Record> Slot<T> {
     /// change meanwhile: `change` is called again then.
     ///
     /// # Errors
-    /// As for [`Slot::replace`].
+    /// As for [`RecordFile::replace`].
     pub async fn update(&self, change: impl Fn(&mut T)) -> Result<(), StoreError>
     where
         T: Clone + Default + PartialEq,
@@ -194,7 +194,7 @@ impl<T: Record> Slot<T> {
     /// Removes the record, provided that `seen` is still what is there.
     ///
     /// # Errors
-    /// As for [`Slot::replace`].
+    /// As for [`RecordFile::replace`].
     pub async fn remove(&self, seen: Version) -> Result<Swap<T>, StoreError> {
         self.swap(seen, |_, path| {
             file::remove(&path)?;
@@ -243,7 +243,7 @@ impl<T: Record> Slot<T> {
     }
 }
 
-impl<T> Clone for Slot<T> {
+impl<T> Clone for RecordFile<T> {
     fn clone(&self) -> Self {
         Self {
             folder: self.folder.clone(),
@@ -252,8 +252,8 @@ impl<T> Clone for Slot<T> {
     }
 }
 
-impl<T> fmt::Debug for Slot<T> {
+impl<T> fmt::Debug for RecordFile<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Slot({}/{})", self.folder.upstream, self.file)
+        write!(f, "RecordFile({}/{})", self.folder.upstream, self.file)
     }
 }
