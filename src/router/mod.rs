@@ -1,30 +1,19 @@
 //! One message in, the right upstream out: routes calls by the catalog, keeps account of what is
 //! in flight, and translates between the eras of client and upstream.
 
-mod asking;
-mod asks;
 mod bridge;
-mod calls;
-mod capabilities;
+mod call;
 mod client;
-mod completion;
-mod events;
-mod extensions;
-mod inflight;
-mod lists;
-mod logging;
-mod notices;
-mod outbox;
-mod parked;
-mod parking;
-mod reads;
-mod relay;
-mod relayed;
+mod client_notifications;
+mod context;
+mod forward;
+mod methods;
+mod subscription_tag;
+mod task;
+mod tasks_extension;
+mod upstream_events;
+
 mod reload;
-mod rounds;
-mod subscriptions;
-mod tasks;
-mod under_way;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,15 +31,16 @@ use crate::config::Limits;
 use crate::upstream::{Identity, Kind, Roster, Upstream, cancelled};
 use crate::wire::{Era, Line, Message};
 
-use asks::Asks;
-use client::Client;
-use events::Announcements;
-use inflight::{Inflight, Key};
-use lists::Listed;
-pub use outbox::{Lines, Outbox};
-use parking::Parking;
-use subscriptions::Subscriptions;
-use tasks::{Errand, Errands, Owners};
+use client::in_flight::{Inflight, Key};
+pub use client::outbox::{Lines, Outbox};
+use client::profile::Client;
+use client::proxied_tasks::{Errand, Errands};
+use client::server_requests::Asks;
+use client::subscriptions::Subscriptions;
+use client::task_owners::Owners;
+use forward::suspend::Parking;
+use methods::listings::Listed;
+use upstream_events::Announcements;
 
 /// Routes messages between the client and the upstreams.
 #[derive(Debug)]
@@ -159,7 +149,7 @@ impl Router {
     }
 
     fn start(self: &Arc<Self>, upstream: &Upstream, identity: &Arc<Identity>) {
-        let events = Arc::new(events::Relay::new(self));
+        let events = Arc::new(upstream_events::Relay::new(self));
         upstream.start(identity, events, &self.tasks, &self.cancel);
     }
 

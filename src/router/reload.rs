@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use tracing::{debug, info};
 
 use super::Router;
-use super::subscriptions::News;
+use super::forward::notify::News;
 use crate::catalog::heard;
 use crate::config;
 use crate::upstream::{Kind, Live, Snapshot, Upstream};

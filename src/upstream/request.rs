@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
-use super::pulse::Pulse;
+use super::flow::deadline::Pulse;
 
 /// One request, whose body already carries the upstream's id.
 #[derive(Debug, Clone)]

@@ -10,24 +10,24 @@ use crate::wire::splice::decode;
 use crate::wire::{Kind, Line, Member, Message, Splice, members};
 
 /// The members of a retry: what was asked for, and what tells the server where it was.
-pub(in crate::router) const MEMBERS: [&str; 2] = ["inputResponses", "requestState"];
+pub(crate) const MEMBERS: [&str; 2] = ["inputResponses", "requestState"];
 
 /// By which legacy servers say that a person must visit a URL first (MCP 2025-11-25 § Elicitation).
-pub(in crate::router) const URL_ELICITATION_REQUIRED: i64 = -32042;
+pub(crate) const URL_ELICITATION_REQUIRED: i64 = -32042;
 
 /// The method by which a person is asked.
-pub(in crate::router) const ELICITATION: &str = "elicitation/create";
+pub(crate) const ELICITATION: &str = "elicitation/create";
 
 /// How much one call may ask at a time. A person is there to answer it.
-pub(in crate::router) const MAX_QUESTIONS: usize = 64;
+pub(crate) const MAX_QUESTIONS: usize = 64;
 
 /// A person's answer who gave none.
-pub(in crate::router) const NO_ANSWER: &[u8] = br#"{"action":"cancel"}"#;
+pub(crate) const NO_ANSWER: &[u8] = br#"{"action":"cancel"}"#;
 
 /// Whether a request of this method may be answered by what the server wants to know
 /// (MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests). The result of a task that is
 /// followed answers such a request.
-pub(in crate::router) fn is_supported(method: &str) -> bool {
+pub(crate) fn is_supported(method: &str) -> bool {
     matches!(
         method,
         "tools/call" | "prompts/get" | "resources/read" | "tasks/result"
@@ -35,23 +35,23 @@ pub(in crate::router) fn is_supported(method: &str) -> bool {
 }
 
 /// Whether a modern client's request answers what an earlier one was asked.
-pub(in crate::router) fn is_retry(request: &Message) -> bool {
+pub(crate) fn is_retry(request: &Message) -> bool {
     MEMBERS.iter().any(|member| request.param(member).is_some())
 }
 
 /// Whether a result asks for input before there can be another.
-pub(in crate::router) fn is_required(response: &Message) -> bool {
+pub(crate) fn is_required(response: &Message) -> bool {
     let kind = super::result_type(response).and_then(decode);
     kind.as_deref() == Some("input_required")
 }
 
 /// What a modern server wants before it goes on.
 #[derive(Debug, Default)]
-pub(in crate::router) struct Required {
+pub(crate) struct Required {
     /// What it asks: its key as written, and the request without an id.
-    pub(in crate::router) questions: Vec<(Bytes, Message)>,
+    pub(crate) questions: Vec<(Bytes, Message)>,
     /// Its `requestState` as written.
-    pub(in crate::router) state: Option<Bytes>,
+    pub(crate) state: Option<Bytes>,
 }
 
 impl Required {
@@ -59,7 +59,7 @@ impl Required {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(in crate::router) fn read(response: &Message) -> Result<Self, String> {
+    pub(crate) fn read(response: &Message) -> Result<Self, String> {
         let whole = response.bytes();
         let mut required = Self::default();
         // Of equal keys the last one counts, as it does for most parsers.
@@ -77,7 +77,7 @@ impl Required {
     }
 
     /// The members of the retry that brings these answers, each a key and a value as written.
-    pub(in crate::router) fn retry(&self, answers: &[(Bytes, Bytes)]) -> String {
+    pub(crate) fn retry(&self, answers: &[(Bytes, Bytes)]) -> String {
         let mut out = Vec::new();
         if !answers.is_empty() {
             out.extend_from_slice(b"\"inputResponses\":{");
@@ -122,7 +122,7 @@ fn questions(whole: &Bytes, asked: &Member<'_>) -> Result<Vec<(Bytes, Message)>,
 }
 
 /// The keys of what a result requires, decoded.
-pub(in crate::router) fn keys(response: &Message) -> Vec<String> {
+pub(crate) fn keys(response: &Message) -> Vec<String> {
     members(response.result().unwrap_or_default())
         .filter(|member| member.key() == "inputRequests")
         .flat_map(|requests| members(requests.value()))
@@ -132,7 +132,7 @@ pub(in crate::router) fn keys(response: &Message) -> Vec<String> {
 
 /// A modern server's question as a request to a legacy client, under this id (JSON). One that sends
 /// to a URL gets the `elicitationId` that legacy clients need.
-pub(in crate::router) fn request(question: &Message, id: &str) -> Bytes {
+pub(crate) fn request(question: &Message, id: &str) -> Bytes {
     let bytes = question.bytes();
     let mut splice = Splice::new(bytes);
     let envelope = |key: &str| matches!(key, "jsonrpc" | "id");
@@ -156,7 +156,7 @@ pub(in crate::router) fn request(question: &Message, id: &str) -> Bytes {
 
 /// A legacy server's request as a question to a modern client: without its envelope, and without
 /// the `elicitationId`, which is no more.
-pub(in crate::router) fn question(request: &Message) -> Vec<u8> {
+pub(crate) fn question(request: &Message) -> Vec<u8> {
     let bytes = request.bytes();
     let mut splice = Splice::new(bytes);
     let envelope = |key: &str| matches!(key, "jsonrpc" | "id");
@@ -173,7 +173,7 @@ fn without_id(splice: &mut Splice<'_>, params: Range<usize>) {
 
 /// What an error says that asks for visits to URLs: each as a question to a modern client; none
 /// where it says something else.
-pub(in crate::router) fn url_questions(response: &Message) -> Vec<Vec<u8>> {
+pub(crate) fn url_questions(response: &Message) -> Vec<Vec<u8>> {
     let data = response.error().unwrap_or_default();
     let data = members(data).find(|member| member.key() == "data");
     let data = data.as_ref().map(Member::value).unwrap_or_default();
@@ -194,7 +194,7 @@ pub(in crate::router) fn url_questions(response: &Message) -> Vec<Vec<u8>> {
 }
 
 /// The result that asks a modern client these questions, each a key and a request as written.
-pub(in crate::router) fn required<'a>(
+pub(crate) fn required<'a>(
     questions: impl Iterator<Item = (&'a str, &'a [u8])>,
     handle: &str,
 ) -> Bytes {
@@ -212,6 +212,6 @@ pub(in crate::router) fn required<'a>(
 }
 
 /// A response to an upstream's request.
-pub(in crate::router) fn response(id: &[u8], result: Bytes) -> Bytes {
+pub(crate) fn response(id: &[u8], result: Bytes) -> Bytes {
     Line::result(id, result).into_bytes()
 }

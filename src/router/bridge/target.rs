@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use http::{HeaderName, HeaderValue};
 
-use super::super::tasks::AsTask;
+use crate::router::task::AsTask;
 use crate::upstream::Tool;
 use crate::upstream::mirror::{self, MirroredParam};
 use crate::wire::splice::{Member, decode};
@@ -23,9 +23,9 @@ enum Place {
 
 /// What a request is for at its upstream.
 #[derive(Debug)]
-pub(in crate::router) struct Target<'a> {
+pub(crate) struct Target<'a> {
     /// The method.
-    pub(in crate::router) method: Cow<'static, str>,
+    pub(crate) method: Cow<'static, str>,
     place: Place,
     /// What the upstream itself calls it, and the same as it wrote it.
     native: &'a str,
@@ -33,16 +33,16 @@ pub(in crate::router) struct Target<'a> {
     /// The arguments that go into headers as well.
     mirrored: &'a [MirroredParam],
     /// Whether doing it twice does nothing twice.
-    pub(in crate::router) repeatable: bool,
+    pub(crate) repeatable: bool,
     /// Who follows the task that may come of it.
-    pub(in crate::router) as_task: AsTask,
+    pub(crate) as_task: AsTask,
     /// Whether what it gives may be what a legacy client cannot take.
-    pub(in crate::router) modern_output: bool,
+    pub(crate) modern_output: bool,
 }
 
 impl<'a> Target<'a> {
     /// A call of this tool.
-    pub(in crate::router) fn tool(tool: &'a Tool) -> Self {
+    pub(crate) fn tool(tool: &'a Tool) -> Self {
         Self {
             method: "tools/call".into(),
             place: Place::Param("name"),
@@ -56,7 +56,7 @@ impl<'a> Target<'a> {
     }
 
     /// A request that changes nothing, for what is known by `key`.
-    pub(in crate::router) fn read(
+    pub(crate) fn read(
         method: &'static str,
         key: &'static str,
         native: &'a str,
@@ -75,7 +75,7 @@ impl<'a> Target<'a> {
     }
 
     /// The same, for what stands under `key` in the parameter `ref`.
-    pub(in crate::router) fn referred(
+    pub(crate) fn referred(
         method: &'static str,
         key: &'static str,
         native: &'a str,
@@ -111,7 +111,7 @@ impl<'a> Target<'a> {
     }
 
     /// A request about a task. Looking changes nothing.
-    pub(in crate::router) fn task(method: &'static str, id: &'a str, quoted: &'a [u8]) -> Self {
+    pub(crate) fn task(method: &'static str, id: &'a str, quoted: &'a [u8]) -> Self {
         Self {
             repeatable: matches!(method, "tasks/get" | "tasks/result"),
             ..Self::read(method, "taskId", id, quoted)
@@ -119,12 +119,12 @@ impl<'a> Target<'a> {
     }
 
     /// The same, whoever follows the task that may come of it.
-    pub(in crate::router) fn for_task(self, as_task: AsTask) -> Self {
+    pub(crate) fn for_task(self, as_task: AsTask) -> Self {
         Self { as_task, ..self }
     }
 
     /// The same, on our own account: about a task that we follow.
-    pub(in crate::router) fn followed(self) -> Self {
+    pub(crate) fn followed(self) -> Self {
         self.for_task(AsTask::Declared)
     }
 
@@ -155,7 +155,7 @@ impl<'a> Target<'a> {
 
 impl Target<'static> {
     /// A request that only an extension knows: whatever it does, it is not to be done twice.
-    pub(in crate::router) fn extension(method: &str) -> Self {
+    pub(crate) fn extension(method: &str) -> Self {
         Self {
             method: method.to_owned().into(),
             place: Place::None,

@@ -109,7 +109,7 @@ impl fmt::Display for Next {
 }
 
 /// A time to wait in whole seconds, none of them short.
-pub(in crate::upstream) fn whole_seconds(wait: Duration) -> u64 {
+pub(crate) fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs()
         .saturating_add((wait.subsec_nanos() > 0).into())
 }

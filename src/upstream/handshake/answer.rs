@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::error::TransportError;
-use super::super::live::ServerFacts;
 use super::super::transport::error_text;
+use crate::upstream::connection::ServerFacts;
 use crate::wire::Message;
 use crate::wire::outgoing::code;
 use crate::wire::version::{LEGACY, MODERN};

@@ -14,10 +14,10 @@ use url::Url;
 use super::refusal::{mask, status_error};
 use crate::net::{CurrentClient, Making, chain};
 use crate::oauth::{Authorizer, Challenges, Credential};
-use crate::upstream::backlog::Intake;
 use crate::upstream::error::TransportError;
-use crate::upstream::pulse::{Patience, Pulse};
-use crate::upstream::shared::Shared;
+use crate::upstream::flow::backpressure::Intake;
+use crate::upstream::flow::deadline::{Patience, Pulse};
+use crate::upstream::session::handle::Shared;
 
 /// How many redirects one request follows.
 const MAX_REDIRECTS: usize = 3;
@@ -52,7 +52,7 @@ struct Signature {
 }
 
 impl Http {
-    pub(in crate::upstream) fn new(client: CurrentClient, upstream: &Shared) -> Self {
+    pub(crate) fn new(client: CurrentClient, upstream: &Shared) -> Self {
         let config = &upstream.config;
         Self {
             client,

@@ -1,8 +1,11 @@
 //! The three ways to reach an upstream, and what they share.
 
+pub(crate) mod event_stream;
+pub(crate) mod exchange;
+pub(crate) mod refusal_hint;
+pub(crate) mod response_head;
+
 pub(crate) mod body;
-pub(crate) mod events;
-pub(crate) mod hint;
 pub(crate) mod http;
 pub(crate) mod http_sse;
 mod refusal;
@@ -14,11 +17,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::error::TransportError;
-use super::exchange::Exchange;
-use super::pulse::Patience;
+use super::flow::deadline::Patience;
 use super::request::Request;
 use crate::wire::outgoing::code;
 use crate::wire::{Line, Message};
+use exchange::Exchange;
 
 /// An upstream that answered the handshake.
 #[derive(Debug)]

@@ -8,10 +8,11 @@ use reqwest::Response;
 
 use super::body::{Body, media_type};
 use super::error_text;
-use super::hint::Hint;
 use super::http::Http;
-use crate::upstream::error::{TransportError, whole_seconds};
-use crate::upstream::pulse::Pulse;
+use super::refusal_hint::Hint;
+use crate::upstream::error::TransportError;
+use crate::upstream::error::reported::whole_seconds;
+use crate::upstream::flow::deadline::Pulse;
 use crate::wire::{Era, Message};
 
 /// How much of an error's body is read when it is no JSON.

@@ -5,12 +5,12 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::body::Body;
+use super::exchange::Exchange;
 use super::http::Http;
 use super::refusal::refused;
 use crate::upstream::error::TransportError;
-use crate::upstream::exchange::Exchange;
+use crate::upstream::flow::deadline::Patience;
 use crate::upstream::mirror::encode_value;
-use crate::upstream::pulse::Patience;
 use crate::upstream::request::Request;
 use crate::wire::Era;
 use crate::wire::outgoing::code;

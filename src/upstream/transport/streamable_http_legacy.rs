@@ -10,15 +10,15 @@ use reqwest::Response;
 use tracing::debug;
 
 use super::body::{Body, media_type};
-use super::events::EventStream;
-use super::hint::{Hint, is_unaddressed};
+use super::event_stream::EventStream;
+use super::exchange::Exchange;
 use super::http::Http;
 use super::refusal::{refusal, refused};
+use super::refusal_hint::{Hint, is_unaddressed};
 use super::streamable_http::{PROTOCOL_VERSION, post_headers};
 use super::{answer_to, error_text};
 use crate::upstream::error::TransportError;
-use crate::upstream::exchange::Exchange;
-use crate::upstream::pulse::Patience;
+use crate::upstream::flow::deadline::Patience;
 use crate::upstream::request::{Asking, Request};
 use crate::wire::{Era, Message};
 

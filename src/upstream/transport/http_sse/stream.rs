@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{Instrument, debug};
 
-use super::super::events::{EventStream, Incoming};
 use super::{Heard, Post, Waiting, lock};
 use crate::upstream::error::TransportError;
 use crate::upstream::request::{Request, next_id};
+use crate::upstream::transport::event_stream::{EventStream, Incoming};
 use crate::wire::{Kind, Message};
 
 /// How long anything may take to come after a ping: far longer than a healthy connection needs. Where

@@ -1,0 +1,245 @@
+//! Translation between the eras of client and upstream, by splicing. Between peers of one era
+//! nothing changes but the id and a renamed tool. Pure.
+
+pub(crate) mod input;
+pub(crate) mod target;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::upstream::{Asking, Live, Pulse, Request, next_id};
+use crate::wire::outgoing::code;
+use crate::wire::version::{
+    META_CLIENT_CAPABILITIES, META_CLIENT_INFO, META_LOG_LEVEL, META_VERSION,
+};
+use crate::wire::{Era, Line, Member, Message, Splice, members};
+
+use super::client::profile::Speaker;
+
+use super::task::AsTask;
+use target::Target;
+
+/// By which legacy servers say that there is no such resource; modern ones must not.
+const RESOURCE_NOT_FOUND: &[u8] = b"-32002";
+
+/// A client's request as its upstream is to get it. `input` are members for the parameters:
+/// what the upstream asked for before.
+pub(crate) fn request(
+    message: &Message,
+    target: &Target<'_>,
+    speaker: &Speaker,
+    live: &Live,
+    input: Option<&str>,
+) -> Request {
+    let id = next_id();
+    let mut splice = Splice::new(message.bytes());
+    if let Some(span) = message.id_span() {
+        splice.replace(span, id.to_string().into_bytes());
+    }
+    let params = message.params_span().unwrap_or_default();
+    target.rename(&mut splice, message);
+    let meta = adapt_meta(&mut splice, message, speaker, live);
+    let is_task = target.as_task == AsTask::Added
+        && message.param("task").is_none()
+        && live.declares_of_tasks("/requests/tools/call");
+    let task = is_task.then(|| "\"task\":{}".to_owned());
+    let input = input.map(str::to_owned);
+    let added: Vec<_> = meta.into_iter().chain(task).chain(input).collect();
+    add_params(&mut splice, message, &added.join(","));
+    if (speaker.era, live.era) == (Era::Modern, Era::Legacy) && input::is_retry(message) {
+        splice.remove_members(params, |member| input::MEMBERS.contains(&&*member.key()));
+    }
+    let mut body = splice.finish();
+    if target.as_task == AsTask::Declared && live.era == Era::Modern {
+        body = super::tasks_extension::declare(body);
+    }
+    Request {
+        id,
+        method: target.method.clone(),
+        body: body.into(),
+        name: target.name_header(live.era),
+        mirrored: target.mirrored(message, live.era),
+        asking: asking(speaker, live.era, &target.method),
+        pulse: Pulse::default(),
+    }
+}
+
+/// How a client can be asked what a legacy upstream asks in the middle of a request; a modern one
+/// asks by its answers alone.
+fn asking(speaker: &Speaker, upstream: Era, method: &str) -> Asking {
+    match (speaker.era, upstream) {
+        _ if !speaker.identity.can_be_asked() => Asking::Never,
+        (Era::Legacy, Era::Legacy) => Asking::ByRequests,
+        (Era::Modern, Era::Legacy) if input::is_supported(method) => Asking::ByAnswer,
+        _ => Asking::Never,
+    }
+}
+
+/// A modern upstream wants the client's facts with every request; a legacy one got them in the
+/// handshake, and one that knows both eras would take them for a modern request
+/// (MCP 2026-07-28 § Versioning, Backward Compatibility). The parameter that is missing comes back.
+fn adapt_meta(
+    splice: &mut Splice<'_>,
+    message: &Message,
+    speaker: &Speaker,
+    live: &Live,
+) -> Option<String> {
+    let params = message.params_span().unwrap_or_default();
+    let meta = message.param("_meta");
+    let is_object = meta.as_ref().is_some_and(|it| it.value().starts_with(b"{"));
+    let meta = meta.map(|meta| meta.span_from(params.start));
+    match (speaker.era, live.era, meta) {
+        (Era::Legacy, Era::Modern, Some(meta)) if is_object => {
+            splice.add_members(meta, meta_members(speaker));
+        }
+        (Era::Legacy, Era::Modern, Some(meta)) => {
+            splice.replace(meta, format!("{{{}}}", meta_members(speaker)).into_bytes());
+        }
+        (Era::Legacy, Era::Modern, None) => {
+            return Some(format!("\"_meta\":{{{}}}", meta_members(speaker)));
+        }
+        (Era::Modern, Era::Legacy, Some(meta)) => {
+            let modern = [
+                META_VERSION,
+                META_CLIENT_INFO,
+                META_CLIENT_CAPABILITIES,
+                META_LOG_LEVEL,
+            ];
+            splice.remove_members(meta, |member| modern.contains(&&*member.key()));
+        }
+        _ => {}
+    }
+    None
+}
+
+/// Adds parameters, which a request may have none of.
+fn add_params(splice: &mut Splice<'_>, message: &Message, added: &str) {
+    match (message.params(), message.params_span()) {
+        _ if added.is_empty() => {}
+        (Some([b'{', ..]), Some(params)) => {
+            splice.add_members(params, added);
+        }
+        // By their places, which MCP does not have.
+        (Some(_), _) => {}
+        (None, _) => {
+            let whole = 0..message.bytes().len();
+            splice.add_members(whole, format!("\"params\":{{{added}}}"));
+        }
+    }
+}
+
+/// What a modern upstream must be told in `_meta`, and may be: a legacy client's log level.
+fn meta_members(speaker: &Speaker) -> String {
+    let mut members = speaker.identity.meta_members().to_owned();
+    if let Some(level) = speaker.level {
+        members += &format!(",\"{META_LOG_LEVEL}\":\"{}\"", level.as_str());
+    }
+    members
+}
+
+/// An upstream's response as its client is to get it, but for the id.
+pub(crate) fn response(
+    response: Message,
+    method: &str,
+    client: Era,
+    upstream: Era,
+) -> Result<Message, String> {
+    match (client, upstream) {
+        (Era::Modern, Era::Legacy) => modernised(response, method),
+        (Era::Legacy, Era::Modern) => match result_type(&response) {
+            Some(kind) if kind != br#""complete""# => Err(format!(
+                "it answered with a result of type {}, which this client cannot take",
+                String::from_utf8_lossy(kind)
+            )),
+            _ => Ok(response),
+        },
+        _ => Ok(response),
+    }
+}
+
+fn result_type(response: &Message) -> Option<&[u8]> {
+    let mut result = members(response.result()?);
+    Some(result.find(|member| member.key() == "resultType")?.value())
+}
+
+/// A result without `structuredContent` that is no object: legacy clients would refuse the whole of
+/// it. The same stands in its `content` as text (MCP 2026-07-28 § Tools, Structured Content).
+pub(crate) fn without_modern_output(response: Message) -> Message {
+    let Some((result, span)) = response.result().zip(response.result_span()) else {
+        return response;
+    };
+    let is_modern = |member: &Member<'_>| {
+        member.key() == "structuredContent" && member.value().first() != Some(&b'{')
+    };
+    if !members(result).any(|member| is_modern(&member)) {
+        return response;
+    }
+    let mut splice = Splice::new(response.bytes());
+    splice.remove_members(span, is_modern);
+    Message::parse(splice.finish()).unwrap_or(response)
+}
+
+/// Adds what the modern era has and the legacy ones had not (MCP 2026-07-28 § Basic, Results,
+/// § Caching, § Error Codes).
+fn modernised(response: Message, method: &str) -> Result<Message, String> {
+    let mut splice = Splice::new(response.bytes());
+    let is_read = method == "resources/read";
+    if let (Some(result), Some(span)) = (response.result(), response.result_span()) {
+        let has = |key: &str| members(result).any(|member| member.key() == key);
+        let mut added = Vec::new();
+        if !has("resultType") {
+            added.push(r#""resultType":"complete""#);
+        }
+        if is_read && !has("ttlMs") && !has("cacheScope") {
+            added.push(r#""ttlMs":0,"cacheScope":"private""#);
+        }
+        if added.is_empty() || result.first() != Some(&b'{') {
+            return Ok(response);
+        }
+        splice.add_members(span, added.join(","));
+    } else if let (true, Some(error), Some(span)) =
+        (is_read, response.error(), response.error_span())
+    {
+        let code = members(error).find(|member| member.key() == "code");
+        let Some(code) = code.filter(|code| code.value() == RESOURCE_NOT_FOUND) else {
+            return Ok(response);
+        };
+        let at = code.span_from(span.start);
+        splice.replace(at, code::INVALID_PARAMS.to_string().into_bytes());
+    } else {
+        return Ok(response);
+    }
+    Message::parse(splice.finish()).map_err(|e| e.to_string())
+}
+
+/// A notification with something else in one of its parameters: the id or the token that its
+/// receiver knows.
+pub(crate) fn with_param(notification: &Message, key: &str, written: &[u8]) -> Bytes {
+    let mut splice = Splice::new(notification.bytes());
+    let member = notification.param(key);
+    if let (Some(member), Some(params)) = (member, notification.params_span()) {
+        splice.replace(member.span_from(params.start), written.to_vec());
+    }
+    splice.finish().into()
+}
+
+/// A request with another progress token; `None` where it has none.
+pub(crate) fn with_token(request: &Message, token: &str) -> Option<Message> {
+    let meta = request.param("_meta")?;
+    let start = request.params_span()?.start + meta.span().start;
+    let mut splice = Splice::new(request.bytes());
+    for member in members(meta.value()).filter(|member| member.key() == "progressToken") {
+        splice.replace(member.span_from(start), token.as_bytes().to_vec());
+    }
+    Message::parse(splice.finish()).ok()
+}
+
+/// The refusal of an upstream's request when the client owes too many answers already.
+pub(crate) fn overloaded(request: &Message) -> Bytes {
+    let id = request.id().unwrap_or_else(|| Bytes::from_static(b"null"));
+    let text = "the client has too many requests to answer; try again later";
+    Line::error(&id, code::INTERNAL_ERROR, text, &Value::Null).into_bytes()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! The way to the client: lines for the one writer of stdout, and how many bytes of them wait.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::upstream::Backlog;
+use crate::wire::Line;
+
+/// How many lines may wait for the client to read them. When it reads no further,
+/// whatever produces lines waits.
+const LINES: usize = 256;
+
+/// Where lines for the client go. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Outbox {
+    lines: mpsc::Sender<Line>,
+    backlog: Arc<Backlog>,
+}
+
+/// The other end, for the writer.
+#[derive(Debug)]
+pub struct Lines {
+    lines: mpsc::Receiver<Line>,
+    backlog: Arc<Backlog>,
+    /// Of the lines that were taken and are not written.
+    taken: usize,
+}
+
+/// A place in the outbox for one line, which is sent by it at once.
+#[derive(Debug)]
+pub(crate) struct Permit<'a> {
+    inner: mpsc::Permit<'a, Line>,
+    held: Held<'a>,
+}
+
+/// Bytes that wait, unless they are given up.
+#[derive(Debug)]
+struct Held<'a> {
+    backlog: &'a Backlog,
+    bytes: usize,
+}
+
+impl Outbox {
+    /// Both ends. What waits is counted in `backlog`.
+    #[must_use]
+    pub fn new(backlog: Arc<Backlog>) -> (Self, Lines) {
+        let (sender, lines) = mpsc::channel(LINES);
+        let outbox = Self {
+            lines: sender,
+            backlog: backlog.clone(),
+        };
+        let lines = Lines {
+            lines,
+            backlog,
+            taken: 0,
+        };
+        (outbox, lines)
+    }
+
+    /// Queues a line; waits for a place. Without a writer, and so without a client, it goes nowhere.
+    pub async fn send(&self, line: Line) {
+        if let Some(place) = self.reserve(line.len()).await {
+            place.send(line);
+        }
+    }
+
+    /// Waits for a place for a line of about this many bytes, which count from now on; `None` without a writer.
+    pub(crate) async fn reserve(&self, bytes: usize) -> Option<Permit<'_>> {
+        self.backlog.add(bytes);
+        let held = Held {
+            backlog: &self.backlog,
+            bytes,
+        };
+        let inner = self.lines.reserve().await.ok()?;
+        Some(Permit { inner, held })
+    }
+}
+
+impl Permit<'_> {
+    /// Queues the line.
+    pub(crate) fn send(self, line: Line) {
+        // Before the place is given up, lest the backlog seems to be gone.
+        self.held.backlog.add(line.len());
+        self.inner.send(line);
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.backlog.sub(self.bytes);
+    }
+}
+
+impl Lines {
+    /// The next line; `None` when all who could send one are gone.
+    pub async fn next(&mut self) -> Option<Line> {
+        let line = self.lines.recv().await?;
+        self.taken += line.len();
+        Some(line)
+    }
+
+    /// The next line, if one is ready.
+    pub fn ready(&mut self) -> Option<Line> {
+        let line = self.lines.try_recv().ok()?;
+        self.taken += line.len();
+        Some(line)
+    }
+
+    /// The lines that were taken so far are written.
+    pub fn written(&mut self) {
+        self.backlog.sub(std::mem::take(&mut self.taken));
+    }
+}

@@ -1,0 +1,189 @@
+//! What a `subscriptions/listen` asks for, and what its acknowledgement says (MCP 2026-07-28
+//! § Subscriptions).
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{MAX_URIS, Taken};
+use crate::router::subscription_tag;
+use crate::wire::{Line, Message};
+
+/// The `notifications` of a listen.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Filter {
+    pub(crate) tools: bool,
+    pub(crate) prompts: bool,
+    pub(crate) resources: bool,
+    /// Each once, in the client's order.
+    pub(crate) uris: Vec<Arc<str>>,
+    set: HashSet<Arc<str>>,
+}
+
+/// The same as written; what else it asks for is not offered.
+#[derive(Deserialize, Default)]
+#[serde(default, rename_all = "camelCase")]
+struct Written {
+    tools_list_changed: bool,
+    prompts_list_changed: bool,
+    resources_list_changed: bool,
+    resource_subscriptions: Vec<String>,
+}
+
+impl Filter {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// What is wrong with the parameters.
+    pub(crate) fn read(request: &Message) -> Result<Self, String> {
+        let mut written = request.params_named("notifications");
+        let (first, second) = (written.next(), written.next());
+        if second.is_some() {
+            return Err("`notifications` stands twice in the parameters".to_owned());
+        }
+        let written = first.map(|first| first.value());
+        let Some(written) = written.filter(|value| value.first() == Some(&b'{')) else {
+            return Err("the parameters lack `notifications`, an object".to_owned());
+        };
+        let written: Written = serde_json::from_slice(written)
+            .map_err(|error| format!("`notifications` is no filter: {error}"))?;
+        let mut filter = Self {
+            tools: written.tools_list_changed,
+            prompts: written.prompts_list_changed,
+            resources: written.resources_list_changed,
+            ..Self::default()
+        };
+        for uri in written.resource_subscriptions {
+            let uri = Arc::<str>::from(uri);
+            if filter.set.insert(uri.clone()) {
+                filter.uris.push(uri);
+            }
+        }
+        match filter.uris.len() {
+            ..=MAX_URIS => Ok(filter),
+            _ => Err(format!(
+                "more than {MAX_URIS} resources; subscribe to fewer"
+            )),
+        }
+    }
+
+    /// Leaves out the changes that no upstream announces, once that is known: what is not supported
+    /// is omitted from the acknowledgement (MCP 2026-07-28 § Subscriptions).
+    pub(crate) fn limit(&mut self, announced: impl Fn(&str) -> bool) {
+        self.prompts &= announced("prompts");
+        self.resources &= announced("resources");
+    }
+
+    /// Whether it names this resource.
+    pub(crate) fn has(&self, uri: &str) -> bool {
+        self.set.contains(uri)
+    }
+
+    /// The acknowledgement, with the part of it that is honoured.
+    pub(crate) fn acknowledgement(&self, id: &Bytes, taken: &Taken) -> Line {
+        let mut honoured = Map::new();
+        for (key, asked) in [
+            ("toolsListChanged", self.tools),
+            ("promptsListChanged", self.prompts),
+            ("resourcesListChanged", self.resources),
+        ] {
+            if asked {
+                honoured.insert(key.to_owned(), Value::Bool(true));
+            }
+        }
+        let is_taken = |uri: &&Arc<str>| taken.values().any(|taken| taken.contains(*uri));
+        let uris = self.uris.iter().filter(is_taken).map(|uri| json!(&**uri));
+        let uris: Vec<_> = uris.collect();
+        if !uris.is_empty() {
+            honoured.insert("resourceSubscriptions".to_owned(), uris.into());
+        }
+        let honoured = Value::Object(honoured).to_string();
+        subscription_tag::ours(
+            "notifications/subscriptions/acknowledged",
+            id,
+            &format!(",\"notifications\":{honoured}"),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::upstream::UpstreamId;
+
+    fn read(params: &str) -> Result<Filter, String> {
+        let request = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"x","params":{params}}}"#);
+        Filter::read(&Message::parse(request).unwrap())
+    }
+
+    #[test]
+    fn a_filter_is_read_or_refused_with_a_reason() {
+        let filter = read(
+            r#"{"notifications":{"toolsListChanged":true,"promptsListChanged":false,"x":[],
+            "resourceSubscriptions":["b","\u0061","b"]}}"#,
+        )
+        .unwrap();
+        assert!(filter.tools && !filter.prompts && !filter.resources);
+        assert_eq!(filter.uris, ["b", "a"].map(Arc::from));
+        assert!(read(r#"{"notifications":{}}"#).unwrap().uris.is_empty());
+        for (params, reason) in [
+            ("{}", "lack"),
+            ("[]", "lack"),
+            (r#"{"notifications":[true]}"#, "lack"),
+            (r#"{"notifications":null}"#, "lack"),
+            (r#"{"notifications":{},"notifications":{}}"#, "twice"),
+            (r#"{"notifications":{"toolsListChanged":1}}"#, "no filter"),
+            (
+                r#"{"notifications":{"toolsListChanged":null}}"#,
+                "no filter",
+            ),
+            (
+                r#"{"notifications":{"resourceSubscriptions":"a"}}"#,
+                "no filter",
+            ),
+            (
+                r#"{"notifications":{"resourceSubscriptions":[1]}}"#,
+                "no filter",
+            ),
+            (
+                r#"{"notifications":{"resourceSubscriptions":["\ud800"]}}"#,
+                "no filter",
+            ),
+        ] {
+            let refused = read(params).unwrap_err();
+            assert!(refused.contains(reason), "{params}: {refused}");
+        }
+    }
+
+    #[test]
+    fn resources_are_counted_once_each() {
+        let uris = |count: usize| {
+            let uris: Vec<_> = (0..count)
+                .map(|n| n.to_string())
+                .chain(["0".into()])
+                .collect();
+            read(&json!({"notifications": {"resourceSubscriptions": uris}}).to_string())
+        };
+        assert_eq!(uris(MAX_URIS).unwrap().uris.len(), MAX_URIS);
+        assert!(uris(MAX_URIS + 1).unwrap_err().contains("4096"));
+    }
+
+    #[test]
+    fn the_acknowledgement_has_what_was_asked_for_and_taken() {
+        let filter = read(
+            r#"{"notifications":{"promptsListChanged":true,"resourcesListChanged":true,
+            "resourceSubscriptions":["c","b","a"]}}"#,
+        );
+        let taken = Taken::from([
+            (UpstreamId::next(), HashSet::from(["a".into()])),
+            (UpstreamId::next(), HashSet::from(["c".into()])),
+        ]);
+        let line = filter
+            .unwrap()
+            .acknowledgement(&Bytes::from_static(b"1.0"), &taken);
+        insta::assert_snapshot!(String::from_utf8(line.into_bytes().to_vec()).unwrap(), @r#"{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":1.0},"notifications":{"promptsListChanged":true,"resourceSubscriptions":["c","a"],"resourcesListChanged":true}}}"#);
+    }
+}

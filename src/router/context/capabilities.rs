@@ -1,0 +1,181 @@
+//! What we declare to the client: what the upstreams declare, once all of them have been heard, by this
+//! process or an earlier one, and before that whatever may yet turn out to be there. `initialize` waits for nobody, and clients
+//! use nothing that was not declared in it.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use crate::router::Router;
+use crate::upstream::{Known, Live, Upstream};
+use crate::wire::Era;
+
+/// Capabilities of a fixed form, and the members of them that are true if they are anywhere.
+const KNOWN: [(&str, &[&str]); 5] = [
+    ("completions", &[]),
+    ("logging", &[]),
+    ("prompts", &["listChanged"]),
+    ("resources", &["listChanged", "subscribe"]),
+    ("tools", &["listChanged"]),
+];
+
+impl Router {
+    /// The capabilities for a client of this era, as far as the upstreams are known now.
+    #[must_use]
+    pub fn capabilities(&self, client: Era) -> Value {
+        match self.known() {
+            None => possible(),
+            Some(all) => {
+                let declared = all.iter().map(|it| (it.era, &it.facts.capabilities));
+                merge(&declared.collect::<Vec<_>>(), client)
+            }
+        }
+    }
+
+    /// What the upstreams said of themselves, each when it was last connected, if all of them ever were.
+    pub(crate) fn known(&self) -> Option<Vec<Arc<Known>>> {
+        let known: Option<Vec<_>> = self.upstreams.all().iter().map(Upstream::known).collect();
+        // Where there is none yet, the configuration may get some.
+        known.filter(|known| !known.is_empty())
+    }
+
+    /// The upstreams' connections, once all of them are there.
+    pub(crate) fn connected(&self) -> Option<Vec<Arc<Live>>> {
+        let lives: Option<Vec<_>> = self.upstreams.all().iter().map(Upstream::ready).collect();
+        // Where there is none yet, the configuration may get some.
+        lives.filter(|lives| !lives.is_empty() && self.view.borrow().complete)
+    }
+}
+
+/// All that we can serve.
+fn possible() -> Value {
+    let mut all = Map::new();
+    for (name, members) in KNOWN {
+        all.insert(name.to_owned(), flags(members.iter().copied()));
+    }
+    all.into()
+}
+
+fn flags<'a>(members: impl Iterator<Item = &'a str>) -> Value {
+    let members = members.map(|name| (name.to_owned(), true.into()));
+    Value::Object(members.collect())
+}
+
+/// What upstreams declare, each in its era and in the order of the configuration, for a client.
+fn merge(declared: &[(Era, &Value)], client: Era) -> Value {
+    let mut merged = Map::new();
+    for (name, members) in KNOWN {
+        let those: Vec<_> = declared
+            .iter()
+            .filter_map(|(_, all)| all.get(name))
+            .collect();
+        if those.is_empty() {
+            continue;
+        }
+        let is_anywhere =
+            |member: &&str| those.iter().any(|it| it.get(*member) == Some(&json!(true)));
+        let there = members.iter().copied().filter(is_anywhere);
+        merged.insert(name.to_owned(), flags(there));
+    }
+    // Our own list changes whenever an upstream comes or goes.
+    merged.insert("tools".to_owned(), json!({"listChanged": true}));
+    // What is of one era has no translation.
+    let own = match client {
+        Era::Legacy => "experimental",
+        Era::Modern => "extensions",
+    };
+    let mut all = Map::new();
+    let same = declared.iter().filter(|(era, _)| *era == client);
+    for (key, value) in same
+        .filter_map(|(_, it)| it.get(own)?.as_object())
+        .flatten()
+    {
+        if !all.contains_key(key) {
+            all.insert(key.clone(), value.clone());
+        }
+    }
+    if !all.is_empty() {
+        merged.insert(own.to_owned(), all.into());
+    }
+    merged.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn merged(declared: &[(Era, Value)], client: Era) -> Value {
+        let declared: Vec<_> = declared.iter().map(|(era, all)| (*era, all)).collect();
+        merge(&declared, client)
+    }
+
+    #[test]
+    fn all_that_can_be_served_is_possible() {
+        let expected = json!({
+            "completions": {},
+            "logging": {},
+            "prompts": {"listChanged": true},
+            "resources": {"listChanged": true, "subscribe": true},
+            "tools": {"listChanged": true},
+        });
+        assert_eq!(possible(), expected);
+    }
+
+    #[test]
+    fn a_capability_is_there_if_it_is_anywhere() {
+        let declared = [
+            (
+                Era::Legacy,
+                json!({"tools": {}, "prompts": {}, "resources": {"subscribe": true}}),
+            ),
+            (
+                Era::Modern,
+                json!({"completions": {}, "logging": {}, "resources": {"listChanged": true}}),
+            ),
+            (
+                Era::Modern,
+                json!({"prompts": {"listChanged": false}, "resources": {"subscribe": "yes"}}),
+            ),
+            (Era::Legacy, Value::Null),
+        ];
+        let expected = json!({
+            "completions": {},
+            "logging": {},
+            "prompts": {},
+            "resources": {"listChanged": true, "subscribe": true},
+            "tools": {"listChanged": true},
+        });
+        for client in [Era::Legacy, Era::Modern] {
+            assert_eq!(merged(&declared, client), expected);
+            assert_eq!(merged(&[], client), json!({"tools": {"listChanged": true}}));
+        }
+    }
+
+    #[test]
+    fn what_is_of_one_era_is_declared_in_it_alone() {
+        let all = |mark: &str| {
+            json!({
+                "tools": {},
+                "experimental": {"a/x": {"of": mark}, mark: {}},
+                "extensions": {"a/y": {"of": mark}, mark: {}},
+                "tasks": {"list": {}},
+            })
+        };
+        let declared = [
+            (Era::Legacy, all("l1")),
+            (Era::Modern, all("m1")),
+            (Era::Legacy, all("l2")),
+            (Era::Modern, all("m2")),
+            (Era::Modern, json!({"extensions": 1, "experimental": []})),
+        ];
+        let tools = json!({"listChanged": true});
+        assert_eq!(
+            merged(&declared, Era::Legacy),
+            json!({"tools": tools, "experimental": {"a/x": {"of": "l1"}, "l1": {}, "l2": {}}})
+        );
+        assert_eq!(
+            merged(&declared, Era::Modern),
+            json!({"tools": tools, "extensions": {"a/y": {"of": "m1"}, "m1": {}, "m2": {}}})
+        );
+    }
+}

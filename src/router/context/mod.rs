@@ -1,0 +1,3 @@
+//! What a request finds around it.
+
+pub(crate) mod capabilities;

@@ -1,0 +1,179 @@
+//! The id of its subscription that a notification carries in `_meta` (MCP 2026-07-28 § Subscriptions):
+//! put in for a listen, and taken out for a legacy client. Nothing else of a message changes. Pure.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use crate::wire::{Line, Member, Message, Splice, members};
+
+/// The member of `_meta` that names the subscription.
+const KEY: &str = "io.modelcontextprotocol/subscriptionId";
+
+/// A notification of our own for the listen `id`; `params` are those after `_meta`, each with a
+/// comma before it.
+pub(crate) fn ours(method: &str, id: &[u8], params: &str) -> Line {
+    let head = format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{{"_meta":"#);
+    let parts = [head.as_bytes(), &meta(id), params.as_bytes(), b"}}"];
+    Line::whole(parts.concat().into())
+}
+
+/// The result that ends the listen `id`.
+pub(crate) fn result(id: &[u8]) -> Line {
+    let head = b"{\"resultType\":\"complete\",\"_meta\":";
+    Line::result(id, [head, &meta(id)[..], b"}"].concat())
+}
+
+/// The notification that we end the listen `id`.
+pub(crate) fn cancelled(id: &[u8]) -> Line {
+    let id_text = String::from_utf8_lossy(id);
+    let params = format!(r#","requestId":{id_text},"reason":"the proxy is shutting down""#);
+    ours("notifications/cancelled", id, &params)
+}
+
+/// A notification as the listen `id` is to get it.
+pub(crate) fn tagged(message: &Message, id: &[u8]) -> Line {
+    let mut splice = Splice::new(message.bytes());
+    let meta = meta(id);
+    match (message.params(), message.params_span()) {
+        (Some(params), Some(span)) if params.first() == Some(&b'{') => {
+            let mut has_meta = false;
+            for member in message.params_named("_meta") {
+                has_meta = true;
+                tag_meta(&mut splice, &member, span.start, id);
+            }
+            if !has_meta {
+                splice.add_members(span, [b"\"_meta\":", &meta[..]].concat());
+            }
+        }
+        (_, Some(span)) => {
+            splice.replace(span, [b"{\"_meta\":", &meta[..], b"}"].concat());
+        }
+        (_, None) => {
+            let params = [b"\"params\":{\"_meta\":", &meta[..], b"}"].concat();
+            splice.add_members(0..message.bytes().len(), params);
+        }
+    }
+    Line::whole(splice.finish().into())
+}
+
+fn tag_meta(splice: &mut Splice<'_>, meta_member: &Member<'_>, params: usize, id: &[u8]) {
+    let (written, span) = (meta_member.value(), meta_member.span_from(params));
+    if written.first() != Some(&b'{') {
+        splice.replace(span, meta(id));
+        return;
+    }
+    let mut is_tagged = false;
+    for member in members(written).filter(|member| member.key() == KEY) {
+        is_tagged = true;
+        splice.replace(member.span_from(span.start), id.to_vec());
+    }
+    if !is_tagged {
+        splice.add_members(span, [b"\"", KEY.as_bytes(), b"\":", id].concat());
+    }
+}
+
+/// A notification without the id of our own subscription at a modern upstream.
+pub(crate) fn untagged(message: &Message) -> Bytes {
+    let Some(params) = message.params_span() else {
+        return message.bytes().clone();
+    };
+    let tags = |meta: &Member<'_>| {
+        let mut keys = members(meta.value()).map(|member| member.key() == KEY);
+        (keys.clone().any(|is_tag| is_tag), keys.all(|is_tag| is_tag))
+    };
+    let metas: Vec<_> = message.params_named("_meta").collect();
+    if !metas.iter().any(|meta| tags(meta).0) {
+        return message.bytes().clone();
+    }
+    let mut splice = Splice::new(message.bytes());
+    let is_bare = |member: &Member<'_>| member.key() == "_meta" && tags(member) == (true, true);
+    splice.remove_members(params.clone(), is_bare);
+    for meta in metas.iter().filter(|meta| !is_bare(meta)) {
+        let span: Range<usize> = meta.span_from(params.start);
+        splice.remove_members(span, |member| member.key() == KEY);
+    }
+    splice.finish().into()
+}
+
+fn meta(id: &[u8]) -> Vec<u8> {
+    [b"{\"", KEY.as_bytes(), b"\":", id, b"}"].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = r#"{ "jsonrpc":"2.0","method":"m""#;
+
+    fn message(params: &str) -> Message {
+        Message::parse(format!("{HEAD}{params}}}")).unwrap()
+    }
+
+    fn check(params: &str, tagged_params: &str, untagged_params: &str) {
+        let message = message(params);
+        let text = |bytes: Bytes| String::from_utf8(bytes.to_vec()).unwrap();
+        let tagged = text(tagged(&message, br#""\u0061""#).into_bytes());
+        let expected = tagged_params
+            .replace("KEY", KEY)
+            .replace("ID", r#""\u0061""#);
+        assert_eq!(tagged, expected.replace("HEAD", HEAD), "{params}");
+        let untagged = text(untagged(&message));
+        assert_eq!(
+            untagged,
+            format!("{HEAD}{}}}", untagged_params.replace("KEY", KEY))
+        );
+    }
+
+    #[test]
+    fn the_tag_is_put_in_and_taken_out_and_nothing_else_changes() {
+        check(
+            "",
+            r#"{"params":{"_meta":{"KEY":ID}}, "jsonrpc":"2.0","method":"m"}"#,
+            "",
+        );
+        check(
+            r#","params":{"uri":"\u0062", "n":1E2}"#,
+            r#"HEAD,"params":{"_meta":{"KEY":ID},"uri":"\u0062", "n":1E2}}"#,
+            r#","params":{"uri":"\u0062", "n":1E2}"#,
+        );
+        check(
+            r#","params":{"uri":"b", "_meta" : {"x":[ ]} }"#,
+            r#"HEAD,"params":{"uri":"b", "_meta" : {"KEY":ID,"x":[ ]} }}"#,
+            r#","params":{"uri":"b", "_meta" : {"x":[ ]} }"#,
+        );
+        let key = KEY.replace('/', "\\/");
+        check(
+            &format!(r#","params":{{"_meta":{{"x":1,"{key}": 7 }},"uri":"b"}}"#),
+            &format!(r#"HEAD,"params":{{"_meta":{{"x":1,"{key}": ID }},"uri":"b"}}}}"#),
+            r#","params":{"_meta":{"x":1 },"uri":"b"}"#,
+        );
+        check(
+            &format!(r#","params":{{"_meta":{{"{KEY}":7}},"uri":"b"}}"#),
+            r#"HEAD,"params":{"_meta":{"KEY":ID},"uri":"b"}}"#,
+            r#","params":{"uri":"b"}"#,
+        );
+        check(
+            r#","params":{"_meta":null}"#,
+            r#"HEAD,"params":{"_meta":{"KEY":ID}}}"#,
+            r#","params":{"_meta":null}"#,
+        );
+        check(
+            r#","params":[1]"#,
+            r#"HEAD,"params":{"_meta":{"KEY":ID}}}"#,
+            r#","params":[1]"#,
+        );
+        check(
+            r#","params":{"_meta":{}}"#,
+            r#"HEAD,"params":{"_meta":{"KEY":ID}}}"#,
+            r#","params":{"_meta":{}}"#,
+        );
+    }
+
+    #[test]
+    fn the_end_of_a_listen_names_it() {
+        let text = |line: Line| String::from_utf8(line.into_bytes().to_vec()).unwrap();
+        insta::assert_snapshot!(text(cancelled(b"1.0")), @r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":1.0},"requestId":1.0,"reason":"the proxy is shutting down"}}"#);
+        insta::assert_snapshot!(text(result(b"1.0")), @r#"{"jsonrpc":"2.0","id":1.0,"result":{"resultType":"complete","_meta":{"io.modelcontextprotocol/subscriptionId":1.0}}}"#);
+    }
+}

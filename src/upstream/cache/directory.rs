@@ -1,0 +1,223 @@
+//! The folder with the files of all upstreams, `<home>/listings`.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tracing::{debug, warn};
+
+use super::entry::{Found, Gist, Record, Unusable};
+use super::eviction;
+use super::fingerprint::{KEY_BYTES, Key};
+use crate::config::Upstream;
+use crate::disk::file::{self, Outlasts};
+use crate::disk::{DiskError, Lock, blocking, with_hash};
+
+/// The largest file that is read or written, in bytes: beyond what any client takes as a list.
+const MAX_BYTES: u64 = 64 << 20;
+
+/// Held while files are compared and written. It protects no reader: those see a whole file anyway.
+const LOCK: &str = ".lock";
+
+/// How the files of upstreams end.
+pub(crate) const EXTENSION: &str = "json";
+
+/// The file with the key of all digests.
+const KEY: &str = "key";
+
+/// How long writing waits for other processes, each of which takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What is remembered of upstreams, on disk.
+#[derive(Debug, Clone)]
+pub struct Shelf {
+    folder: PathBuf,
+}
+
+/// What the next start would find of an upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remembered {
+    /// How many tools, before any filter.
+    pub tools: usize,
+    /// When it was written, in seconds since 1970. It is written when it has changed.
+    pub written: u64,
+}
+
+impl Shelf {
+    /// What is remembered below this folder, which need not exist. Nothing is read or made yet.
+    #[must_use]
+    pub fn new(home: &Path) -> Self {
+        Self {
+            folder: home.join("listings"),
+        }
+    }
+
+    /// Removes what is remembered of an upstream; whether there was anything. Proxies that run write it
+    /// again when it has changed since they have read or written it, not before.
+    ///
+    /// # Errors
+    /// [`DiskError`], when it cannot be removed.
+    pub async fn forget(&self, upstream: &Upstream) -> Result<bool, DiskError> {
+        let path = self.path(upstream);
+        // What a process has left that was killed while it wrote.
+        let paths = [file::beside(&path), path];
+        if !paths.iter().any(|path| path.exists()) {
+            return Ok(false);
+        }
+        // Whoever writes at this moment is done before.
+        let lock = self.lock().await?;
+        blocking(move || {
+            let _lock = lock;
+            for path in paths {
+                let removed = file::remove(&path);
+                removed.map_err(|cause| DiskError::io("remove", path, cause))?;
+            }
+            Ok(true)
+        })
+        .await
+    }
+
+    /// Whether anything was ever remembered: by one look, as a thread to read nothing would cost more.
+    pub(crate) fn may_exist(&self) -> bool {
+        self.folder.exists()
+    }
+
+    /// What the next start would find of an upstream, if anything.
+    pub async fn remembered(&self, upstream: &Upstream) -> Option<Remembered> {
+        let (shelf, upstream) = (self.clone(), upstream.clone());
+        let found = blocking(move || {
+            let key = shelf.read_key();
+            Ok::<_, DiskError>(shelf.find(key.as_ref(), &upstream))
+        });
+        let found = found.await.ok().flatten()?;
+        Some(Remembered {
+            tools: found.record.listing.tools.len(),
+            written: found.written,
+        })
+    }
+
+    /// What is remembered of each; `None` where there is nothing that can be used. What is found is used
+    /// from now on. May wait for the disk.
+    pub(crate) fn load<'a>(
+        &self,
+        upstreams: impl Iterator<Item = &'a Upstream>,
+    ) -> Vec<Option<Found>> {
+        let key = self.read_key();
+        let load = |upstream: &Upstream| {
+            let found = self.find(key.as_ref(), upstream);
+            found.inspect(|_| eviction::mark(&self.path(upstream)))
+        };
+        upstreams.map(load).collect()
+    }
+
+    /// What there is of an upstream that can be used. If there is something else, the log says why not.
+    fn find(&self, key: Option<&Key>, upstream: &Upstream) -> Option<Found> {
+        let path = self.path(upstream);
+        let mut bytes = Vec::new();
+        let (name, shown) = (&upstream.name, path.display());
+        match file::read(&path, MAX_BYTES, &mut bytes) {
+            Ok(None) => return None,
+            Ok(Some(_)) => {}
+            Err(error) => {
+                warn!(upstream = %name, path = %shown, %error, "cannot read what was remembered");
+                return None;
+            }
+        }
+        let read = match key {
+            Some(key) => Record::read(&Bytes::from(bytes), &key.bound(upstream)),
+            None => Err(Unusable::Other),
+        };
+        match read {
+            Ok(found) => return Some(found),
+            Err(error @ Unusable::Damaged(_)) => {
+                warn!(upstream = %name, path = %shown, %error, "not using what was remembered");
+            }
+            Err(error) => debug!(upstream = %name, %error, "not using what was remembered"),
+        }
+        None
+    }
+
+    /// Takes what is to be written in turn with other processes.
+    pub(crate) async fn lock(&self) -> Result<Lock, DiskError> {
+        let folder = self.folder.clone();
+        blocking(move || {
+            let made = file::make_folder(&folder, 1);
+            made.map_err(|(path, cause)| {
+                DiskError::io("make a folder for listings at", path, cause)
+            })
+        })
+        .await?;
+        Lock::acquire(&self.folder.join(LOCK), PATIENCE).await
+    }
+
+    /// Writes what is not on disk already, unless it says what was `last` read or written: if that is
+    /// gone, somebody has deleted it. Needs the lock, and may wait for the disk.
+    pub(crate) fn save(
+        &self,
+        upstream: &Upstream,
+        record: &Record,
+        last: Option<Gist>,
+    ) -> Result<Gist, DiskError> {
+        let path = self.path(upstream);
+        let saved = self.put(&path, upstream, record, last);
+        saved.map_err(|cause| DiskError::io("write", path, cause))
+    }
+
+    /// Removes what no process has used for long. Needs the lock, and may wait for the disk.
+    pub(crate) fn sweep(&self) {
+        eviction::sweep(&self.folder);
+    }
+
+    fn put(
+        &self,
+        path: &Path,
+        upstream: &Upstream,
+        record: &Record,
+        last: Option<Gist>,
+    ) -> io::Result<Gist> {
+        let key = self.key()?;
+        let written = record.write(upstream.url.to_string(), key.bound(upstream))?;
+        let gist = Gist::of(&written);
+        if last == Some(gist) {
+            return Ok(gist);
+        }
+        let mut there = Vec::new();
+        let is_there = matches!(file::read(path, MAX_BYTES, &mut there), Ok(Some(_)));
+        if is_there && Record::is_same(&written, &there) {
+            return Ok(gist);
+        }
+        let written = Record::finish(written);
+        if written.len() as u64 > MAX_BYTES {
+            warn!(upstream = %upstream.name, bytes = written.len(), "it offers too much to remember");
+            return file::remove(path).map(|()| gist);
+        }
+        debug!(upstream = %upstream.name, bytes = written.len(), "remembered");
+        // A file that a power failure has cut off is not used.
+        file::write(path, &written, Outlasts::Process).map(|_| gist)
+    }
+
+    fn key(&self) -> io::Result<Key> {
+        if let Some(key) = self.read_key() {
+            return Ok(key);
+        }
+        let mut bytes = [0; KEY_BYTES];
+        getrandom::fill(&mut bytes)?;
+        file::write(&self.folder.join(KEY), &bytes, Outlasts::Process)?;
+        Key::read(&bytes).ok_or_else(|| io::Error::other("no key"))
+    }
+
+    fn read_key(&self) -> Option<Key> {
+        let mut bytes = Vec::new();
+        let read = file::read(&self.folder.join(KEY), KEY_BYTES as u64, &mut bytes);
+        read.ok().flatten()?;
+        Key::read(&bytes)
+    }
+
+    fn path(&self, upstream: &Upstream) -> PathBuf {
+        let name = upstream.name.as_str();
+        // The url without its query, which may hold a key.
+        let file = with_hash(name, &format!("{name}\n{}", upstream.url));
+        self.folder.join(format!("{file}.{EXTENSION}"))
+    }
+}

@@ -1,0 +1,73 @@
+//! How long a file is kept that nobody uses.
+//!
+//! Processes with different configurations share the folder, and none knows whether a file of an upstream that
+//! it does not have is another's. So the time of a file says when it was last used: writing sets it, and so does a
+//! start that reads it. What is long unused goes, whoever notices.
+
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use tracing::debug;
+
+use crate::disk::file;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long a file is kept that no process uses: longer than a holiday, or a project that rests for a while.
+const KEPT: Duration = DAY.saturating_mul(90);
+
+/// How old the time of a file may be when it is used: not each start has to write.
+const MARKED: Duration = DAY;
+
+/// Notes that a file is used.
+pub(crate) fn mark(path: &Path) {
+    let mark = || -> io::Result<()> {
+        let now = SystemTime::now();
+        if is_older(&fs::metadata(path)?, MARKED, now) {
+            // Windows sets the time only of what is open for writing.
+            let file = File::options().read(true).write(cfg!(windows)).open(path)?;
+            file.set_modified(now)?;
+        }
+        Ok(())
+    };
+    if let Err(error) = mark() {
+        debug!(path = %path.display(), %error, "cannot note that it is used");
+    }
+}
+
+/// Removes the files of this folder that nobody has used for long. Needs the lock, and may wait for the disk.
+pub(crate) fn sweep(folder: &Path) {
+    if let Err(error) = remove_all(folder, SystemTime::now()) {
+        debug!(path = %folder.display(), %error, "cannot look for what nobody uses");
+    }
+}
+
+fn remove_all(folder: &Path, now: SystemTime) -> io::Result<()> {
+    for entry in folder.read_dir()? {
+        let entry = entry?;
+        let path = entry.path();
+        // Neither the key nor the lock, nor what is not ours.
+        let is_ours = path.extension().is_some_and(|it| {
+            it == crate::upstream::cache::directory::EXTENSION || it == file::BESIDE
+        });
+        // Links are not followed.
+        let is_stale = |it: Metadata| it.is_file() && is_older(&it, KEPT, now);
+        if is_ours && entry.metadata().is_ok_and(is_stale) {
+            let shown = path.display();
+            match file::remove(&path) {
+                Ok(()) => debug!(path = %shown, "removed what nobody has used for long"),
+                Err(error) => debug!(path = %shown, %error, "cannot remove what nobody uses"),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file was last used so long ago. One from the future is not: a clock has been set back since.
+fn is_older(metadata: &Metadata, age: Duration, now: SystemTime) -> bool {
+    let modified = metadata.modified().ok();
+    let since = modified.and_then(|modified| now.duration_since(modified).ok());
+    since.is_some_and(|since| since > age)
+}

@@ -1,0 +1,107 @@
+//! What of an upstream's configuration its listing depends on, as a digest that gives nothing away.
+
+use aws_lc_rs::hmac;
+
+use crate::config::{GrantChoice, OAuth, Resource, TransportChoice, Upstream};
+
+/// How many bytes a key has.
+pub(crate) const KEY_BYTES: usize = 32;
+
+/// The key under which the digests of one folder are made.
+pub(crate) struct Key(hmac::Key);
+
+impl Key {
+    /// The key of these bytes; `None` when they are none.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        let is_whole = bytes.len() == KEY_BYTES;
+        is_whole.then(|| Self(hmac::Key::new(hmac::HMAC_SHA256, bytes)))
+    }
+
+    /// The digest, in hexadecimal digits, of where the upstream is, how it is spoken to, and as whom.
+    ///
+    /// Not in it is what proves who we are and changes by itself: secrets of clients, their keys,
+    /// assertions. The values of headers are, as nothing else tells one account from another there.
+    pub(crate) fn bound(&self, upstream: &Upstream) -> String {
+        let mut digest = Digest(hmac::Context::with_key(&self.0));
+        // With its query, which the url in the file lacks.
+        digest.add(upstream.url.as_url().as_str());
+        digest.add(transport(upstream.transport));
+        digest.begin(upstream.headers.len());
+        let mut headers: Vec<_> = upstream.headers.iter().collect();
+        // Stable, so that values of one name stay in their order.
+        headers.sort_by_key(|(name, _)| name.as_str());
+        for (name, value) in headers {
+            digest.add(name.as_str());
+            digest.add(value.as_bytes());
+        }
+        match &upstream.oauth {
+            None => digest.begin(0),
+            Some(oauth) => {
+                digest.begin(1);
+                digest.add_sign_in(oauth);
+            }
+        }
+        let tag = digest.0.sign();
+        tag.as_ref().iter().map(|b| format!("{b:02x}")).collect()
+    }
+}
+
+/// Texts one after the other, none of which can be taken for the end of another.
+struct Digest(hmac::Context);
+
+impl Digest {
+    fn add(&mut self, text: impl AsRef<[u8]>) {
+        self.begin(text.as_ref().len());
+        self.0.update(text.as_ref());
+    }
+
+    fn begin(&mut self, count: usize) {
+        self.0.update(&(count as u64).to_be_bytes());
+    }
+
+    fn add_all<'a>(&mut self, texts: impl ExactSizeIterator<Item = &'a str>) {
+        self.begin(texts.len());
+        texts.for_each(|text| self.add(text));
+    }
+
+    fn add_sign_in(&mut self, oauth: &OAuth) {
+        let metadata_url = oauth.client_metadata_url.as_ref().map(url::Url::as_str);
+        let resource = match &oauth.resource {
+            Resource::Discovered => "auto",
+            Resource::Off => "off",
+            Resource::Uri(uri) => uri,
+        };
+        self.add_all(oauth.client_id.as_deref().into_iter());
+        self.add_all(metadata_url.into_iter());
+        self.begin(usize::from(oauth.scopes.is_some()));
+        let scopes = oauth.scopes.as_deref().unwrap_or_default();
+        self.add_all(scopes.iter().map(String::as_str));
+        self.add(resource);
+        self.add_all(oauth.authorization_server.as_deref().into_iter());
+        self.add_all(oauth.authorize_params.iter().map(|(name, _)| &**name));
+        self.add_all(oauth.authorize_params.iter().map(|(_, value)| &**value));
+        match &oauth.grant {
+            GrantChoice::AuthorizationCode | GrantChoice::Device => self.add("person"),
+            GrantChoice::ClientCredentials => self.add("client"),
+            GrantChoice::JwtBearer { .. } => self.add("assertion"),
+            GrantChoice::Enterprise(provider) => {
+                self.add("enterprise");
+                self.add(&provider.idp_client_id);
+                self.add_all(provider.idp_issuer.as_deref().into_iter());
+                self.add(provider.idp_token_endpoint.as_str());
+            }
+        }
+    }
+}
+
+fn transport(choice: TransportChoice) -> &'static str {
+    match choice {
+        TransportChoice::HttpFirst => "http-first",
+        TransportChoice::Http => "http",
+        TransportChoice::SseFirst => "sse-first",
+        TransportChoice::Sse => "sse",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! How often is written, on a clock that the tests wind on.
+
+use bytes::Bytes;
+
+use super::*;
+use crate::config::{Config, Environment, Limits};
+use crate::upstream::connection::ServerFacts;
+use crate::upstream::offers::Known;
+use crate::upstream::offers::tools::{Listing, Tool};
+use crate::upstream::registry::Roster;
+use crate::upstream::session::handle::Bounds;
+use crate::wire::Era;
+use crate::wire::version::MODERN;
+
+fn upstream() -> Upstream {
+    named("a")
+}
+
+fn named(name: &str) -> Upstream {
+    let upstreams = format!(r#"[{{"name":"{name}","url":"https://a.example/"}}]"#);
+    let environment = Environment::from_iter([("PROXY_UPSTREAMS".to_owned(), upstreams)]);
+    let config = Config::from_environment(&environment).unwrap();
+    let config = config.upstreams.into_iter().next().unwrap();
+    let bounds = Bounds::new(Limits::default());
+    Upstream::new(config, Arc::default(), None, bounds, Arc::default())
+}
+
+/// The upstream lists one tool of this name.
+fn lists(upstream: &Upstream, name: &str) {
+    let known = Known {
+        era: Era::Modern,
+        version: MODERN,
+        facts: ServerFacts::default(),
+    };
+    let definition = Bytes::from(format!(r#"{{"name":"{name}"}}"#));
+    let tools = Tool::read(definition, Era::Modern).into_iter().collect();
+    upstream.shared.memory.lock().known = Some(Arc::new(known));
+    upstream
+        .shared
+        .listing
+        .send_replace(Some(Arc::new(Listing { tools })));
+    upstream.shared.memory.listed();
+}
+
+/// What the one file holds, if there is one.
+fn file(home: &Path) -> Option<String> {
+    let folder = home.join("listings").read_dir().ok()?;
+    let mut paths = folder.map(|entry| entry.unwrap().path());
+    let path = paths.find(|path| path.extension().is_some())?;
+    std::fs::read_to_string(path).ok()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_changes_every_second_is_written_every_few_and_at_the_end() {
+    let home = tempfile::tempdir().unwrap();
+    let (upstream, cancel) = (upstream(), CancellationToken::new());
+    let remembering = Remembering::new(home.path(), Roster::new(vec![upstream.clone()]));
+    let (recalled, recalling) = oneshot::channel();
+    let running = tokio::spawn(remembering.run(recalled, cancel.clone()));
+    recalling.await.unwrap();
+
+    let mut written = Vec::new();
+    for second in 0..30 {
+        lists(&upstream, &format!("tool{second}"));
+        sleep(Duration::from_secs(1)).await;
+        written.extend(file(home.path()));
+        written.dedup();
+    }
+    assert!((4..=7).contains(&written.len()), "{}", written.len());
+    lists(&upstream, "last");
+    cancel.cancel();
+    running.await.unwrap();
+    let last = file(home.path()).unwrap();
+    assert!(last.contains(r#""name":"last""#), "{last}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_next_process_finds_is_what_this_one_has_written() {
+    let home = tempfile::tempdir().unwrap();
+    for run in 0..2 {
+        let (upstream, cancel) = (upstream(), CancellationToken::new());
+        let remembering = Remembering::new(home.path(), Roster::new(vec![upstream.clone()]));
+        let (recalled, recalling) = oneshot::channel();
+        let running = tokio::spawn(remembering.run(recalled, cancel.clone()));
+        recalling.await.unwrap();
+        let names = upstream.listing().map(|listing| listing.tools.len());
+        assert_eq!(names, (run > 0).then_some(1));
+        assert_eq!(upstream.is_settled(), run > 0);
+        assert!(!upstream.is_heard());
+        lists(&upstream, "tool");
+        cancel.cancel();
+        running.await.unwrap();
+    }
+}
+
+#[test]
+fn a_failure_is_news_once_and_again_after_it_has_worked() {
+    let (a, b) = (upstream().config().name.clone(), None);
+    let mut failing = Failing::default();
+    assert!(failing.note(Some(&a), true));
+    assert!(!failing.note(Some(&a), true));
+    assert!(failing.note(b, true), "it is another's");
+    assert!(!failing.note(b, false));
+    assert!(!failing.note(Some(&a), true));
+    assert!(!failing.note(Some(&a), false));
+    assert!(failing.note(Some(&a), true));
+}
+
+#[tokio::test]
+async fn what_could_not_be_written_is_tried_again_and_nothing_else() {
+    let home = tempfile::tempdir().unwrap();
+    let (bad, good) = (named("bad"), named("good"));
+    let roster = Roster::new(vec![bad.clone(), good.clone()]);
+    let mut remembering = Remembering::new(home.path(), roster);
+    lists(&bad, "tool");
+    remembering.save().await;
+    let folder = home.path().join("listings");
+    let paths = folder
+        .read_dir()
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let path = paths.into_iter().find(|path| path.extension().is_some());
+    let path = path.unwrap();
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+
+    lists(&bad, "other");
+    lists(&good, "tool");
+    remembering.save().await;
+    assert!(good.take_record().is_none());
+    std::fs::remove_dir(&path).unwrap();
+    remembering.save().await;
+    assert!(path.is_file());
+    assert!(bad.take_record().is_none());
+}
+
+#[tokio::test]
+async fn what_nobody_uses_is_looked_for_once_a_process() {
+    let home = tempfile::tempdir().unwrap();
+    let upstream = upstream();
+    let mut remembering = Remembering::new(home.path(), Roster::new(vec![upstream.clone()]));
+    let old = home.path().join("listings/old.json");
+    std::fs::create_dir(home.path().join("listings")).unwrap();
+    for run in 0..2 {
+        let file = std::fs::File::create(&old).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH).unwrap();
+        lists(&upstream, &format!("tool{run}"));
+        remembering.save().await;
+        assert_eq!(old.exists(), run > 0);
+    }
+}

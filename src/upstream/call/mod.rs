@@ -1,0 +1,217 @@
+//! Sending a request to an upstream, whatever state its connection is in.
+
+pub(crate) mod retry;
+pub(crate) mod wait;
+
+use std::sync::Arc;
+
+use tracing::debug;
+
+use super::connection::Live;
+use super::connection::inbox::Caller;
+use super::connection::log_demand::LogsWanted;
+use super::error::TransportError;
+use super::error::reported::UpstreamError;
+use super::flow::concurrency::Admitted;
+use super::flow::deadline::Pulse;
+use super::handle::Upstream;
+use super::identity::Identity;
+use super::request::{Asking, Request, cancelled};
+use super::transport::exchange::Exchange;
+use super::transport::response_head::Opening;
+use crate::net::Making;
+use crate::wire::Level;
+use retry::Turn;
+
+impl Upstream {
+    /// Sends the request that `build` makes for the connection as it is, on behalf of the client
+    /// of this identity, which wants its logs from `level` on. An upstream that is away is waited for, and a
+    /// login that a person is at. A request that the upstream refused, since its session is gone,
+    /// it is busy, or it is another server by now, is sent once more when that is over.
+    ///
+    /// # Errors
+    /// [`UpstreamError`]; its [`outcome`](TransportError::outcome) says whether the request may have run.
+    pub async fn call(
+        &self,
+        method: &str,
+        identity: &Arc<Identity>,
+        level: Option<Level>,
+        build: impl Fn(&Arc<Live>) -> Request,
+    ) -> Result<Call, UpstreamError> {
+        let fail = |cause| self.error(method, cause);
+        let admitted = self.admit(method).await.map_err(fail)?;
+        let mut side;
+        let (mut session, mut turn) = (self, Turn::new(self));
+        loop {
+            let live = self.live_patiently(session, &mut turn).await;
+            let live = live.map_err(fail)?;
+            if !live.serves(identity) {
+                if session.will_serve(identity) {
+                    // It is about to be replaced by one that does.
+                    turn.after(live.generation);
+                    continue;
+                }
+                if !session.shared.is_side {
+                    side = self.side_session(identity);
+                    session = &side;
+                    turn.begins_anew();
+                    continue;
+                }
+            }
+            live.hear_first(identity).await;
+            let logs = session.log(&live, level).await;
+            let (tried, logs) = match live.begin(build(&live)).await {
+                Ok(sent) if sent.exchange.hint().is_none() => (Some(Ok(sent)), logs),
+                refused => {
+                    drop(logs);
+                    // Boxed: it is large, and hardly ever needed.
+                    (
+                        Box::pin(turn.take_refusal(session, live, refused)).await,
+                        None,
+                    )
+                }
+            };
+            if let Some(tried) = tried {
+                return Ok(Call {
+                    sent: tried.map_err(fail)?,
+                    logs,
+                    admitted,
+                });
+            }
+        }
+    }
+
+    /// Waits until it may run. What looks after a task that runs already waits for nobody: to end one may
+    /// be what the others wait for.
+    async fn admit(&self, method: &str) -> Result<Option<Admitted>, TransportError> {
+        if matches!(method, "tasks/get" | "tasks/update" | "tasks/cancel") {
+            return Ok(None);
+        }
+        let patience = self.shared.config.timeout;
+        self.shared.admission.admit(patience).await.map(Some)
+    }
+
+    /// A connection for a call in this session; waits for a person who is signing in.
+    async fn live_patiently(
+        &self,
+        session: &Self,
+        turn: &mut Turn,
+    ) -> Result<Arc<Live>, TransportError> {
+        loop {
+            match session.live_for(turn).await {
+                Err(cause) if cause.is_login_under_way() => {
+                    Box::pin(turn.wait_for_login(self, cause)).await?;
+                }
+                live => return live,
+            }
+        }
+    }
+
+    fn will_serve(&self, identity: &Identity) -> bool {
+        self.shared.identity.borrow().shares_session(identity)
+    }
+
+    /// The connection; waits for it as a call does.
+    ///
+    /// # Errors
+    /// [`UpstreamError`], when there is none in time.
+    pub async fn connected(&self, method: &str) -> Result<Arc<Live>, UpstreamError> {
+        let live = self.live_for(&mut Turn::new(self)).await;
+        live.map_err(|cause| self.error(method, cause))
+    }
+}
+
+impl Live {
+    /// Sends a request. One that is silent for too long before anybody can follow it is cancelled
+    /// (MCP 2025-11-25 § Lifecycle, Timeouts); a modern upstream sees its stream close.
+    async fn begin(self: &Arc<Self>, request: Request) -> Result<SentRequest, TransportError> {
+        let id = request.id;
+        let begun = self.begin_patiently(request).await;
+        if matches!(&begun, Err(cause) if cause.is_silence()) {
+            let live = self.clone();
+            tokio::spawn(async move {
+                if let Err(error) = live.notify(cancelled(id, "no answer in time")).await {
+                    debug!(%error, "could not cancel a request");
+                }
+            });
+        }
+        begun
+    }
+
+    /// While its client can be asked, the upstream may ask before it begins to
+    /// answer, on another stream: then the request is under way, and whoever follows it waits on.
+    async fn begin_patiently(
+        self: &Arc<Self>,
+        request: Request,
+    ) -> Result<SentRequest, TransportError> {
+        let (id, asking, pulse) = (request.id, request.asking, request.pulse.clone());
+        let (live, mut caller) = (self.clone(), None);
+        if asking == Asking::Never {
+            let exchange = live.transport.send(&request).await?;
+            return Ok(SentRequest {
+                exchange: exchange.proving(&self.proven),
+                caller,
+                live,
+                pulse,
+            });
+        }
+        if asking == Asking::ByAnswer {
+            caller = Some(self.callers.enter(id));
+        }
+        let patience = live.transport.patience();
+        let making = Making::new();
+        let sending = async move { live.transport.send(&request).await };
+        let mut sending = Box::pin(making.watch(sending));
+        let exchange = tokio::select! {
+            biased;
+            sent = patience.head(&mut sending, &making, &pulse) => match sent {
+                Ok(sent) => sent?,
+                Err(silent) => {
+                    let opening = Opening::new(patience, pulse.clone(), sending);
+                    Exchange::opening(id, opening.overdue(silent))
+                }
+            },
+            () = called(caller.as_mut()) => {
+                pulse.beat();
+                Exchange::opening(id, Opening::new(patience, pulse.clone(), sending))
+            }
+        };
+        Ok(SentRequest {
+            exchange: exchange.proving(&self.proven),
+            caller,
+            live: self.clone(),
+            pulse,
+        })
+    }
+}
+
+async fn called(caller: Option<&mut Caller>) {
+    match caller {
+        Some(caller) => caller.called().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A request that is under way.
+#[derive(Debug)]
+pub struct Call {
+    /// The request.
+    pub sent: SentRequest,
+    /// That its logs are wanted, where the upstream has to be told.
+    pub logs: Option<LogsWanted>,
+    /// That it runs, of the calls that may at a time.
+    pub admitted: Option<Admitted>,
+}
+
+/// A request that was sent.
+#[derive(Debug)]
+pub struct SentRequest {
+    /// What comes back.
+    pub exchange: Exchange,
+    /// By which the client is asked what the upstream asks on other streams.
+    pub caller: Option<Caller>,
+    /// The connection that it went out on.
+    pub live: Arc<Live>,
+    /// Its signs of life.
+    pub pulse: Pulse,
+}

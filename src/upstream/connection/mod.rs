@@ -1,0 +1,232 @@
+//! An upstream as the handshake found it.
+
+pub(crate) mod events;
+pub(crate) mod inbox;
+pub(crate) mod log_demand;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+
+use super::error::TransportError;
+use super::identity::Identity;
+use super::request::{Request, next_id};
+use super::transport::Transport;
+use super::transport::exchange::Exchange;
+use crate::net::Clients;
+use crate::wire::{Era, Message};
+use inbox::Callers;
+use log_demand::Logs;
+
+/// How long the first call waits for the standalone stream of its session, counted from the
+/// handshake: some servers answer the request for it only when they have something to say.
+const LISTEN_WAIT: Duration = Duration::from_secs(1);
+
+/// How long a connection must last to count as one that holds, if no call proves it: what accepts
+/// connections and dies of them, dies sooner.
+pub(crate) const HELD: Duration = Duration::from_secs(30);
+
+/// What the upstream said of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServerFacts {
+    /// Its instructions for the model.
+    pub instructions: Option<String>,
+    /// Its `capabilities`: an object, or null.
+    pub capabilities: Value,
+}
+
+impl ServerFacts {
+    /// Whether it declares a family of methods (`skills` of `skills/list`), as a capability or as an
+    /// extension whose name ends in it (MCP 2026-07-28 § Extensions).
+    #[must_use]
+    pub fn declares(&self, family: &str) -> bool {
+        let extensions = self
+            .capabilities
+            .get("extensions")
+            .and_then(Value::as_object);
+        let ends = |name: &String| name.rsplit('/').next() == Some(family);
+        self.capabilities.get(family).is_some()
+            || extensions.is_some_and(|extensions| extensions.keys().any(ends))
+    }
+
+    /// Whether it declares this of tasks as they were in 2025-11-25: `/list`, `/cancel`,
+    /// `/requests/tools/call`.
+    #[must_use]
+    pub fn declares_of_tasks(&self, era: Era, pointer: &str) -> bool {
+        let declared = self.capabilities["tasks"].pointer(pointer);
+        era == Era::Legacy && declared.is_some_and(Value::is_object)
+    }
+
+    /// Whether it announces changes of its `tools`, `prompts` or `resources`.
+    #[must_use]
+    pub fn announces(&self, what: &str) -> bool {
+        let declared = self.capabilities.get(what);
+        declared.is_some_and(|declared| declared["listChanged"] == true)
+    }
+}
+
+/// A connected upstream.
+#[derive(Debug)]
+pub struct Live {
+    /// Counts the connections of this upstream.
+    pub(crate) generation: u64,
+    /// How it wants to be spoken to.
+    pub era: Era,
+    /// The revision agreed on.
+    pub version: &'static str,
+    /// What it said of itself.
+    pub facts: ServerFacts,
+    /// Whom it was told that we speak for.
+    pub identity: Arc<Identity>,
+    /// The calls through which it can ask a client that hears only answers.
+    pub callers: Callers,
+    /// How much it is to log, and for which requests.
+    pub logs: Logs,
+    /// Whether it can say something outside the answers to requests, or never will.
+    listened: watch::Sender<bool>,
+    begun: Instant,
+    /// How often the process had woken up when it was known to work.
+    woken: AtomicU64,
+    /// Whether it has answered a call.
+    pub(crate) proven: Arc<AtomicBool>,
+    pub(crate) transport: Transport,
+}
+
+impl Live {
+    pub(crate) fn new(
+        generation: u64,
+        (era, version): (Era, &'static str),
+        facts: ServerFacts,
+        transport: Transport,
+        identity: &Arc<Identity>,
+    ) -> Self {
+        Self {
+            generation,
+            era,
+            version,
+            facts,
+            identity: identity.clone(),
+            callers: Callers::default(),
+            logs: Logs::default(),
+            listened: watch::Sender::new(!matches!(transport, Transport::StreamableHttpLegacy(_))),
+            begun: Instant::now(),
+            woken: AtomicU64::default(),
+            proven: Arc::default(),
+            transport,
+        }
+    }
+
+    /// Whether it has held: it has answered a call, or was there for a while.
+    pub(crate) fn has_held(&self) -> bool {
+        self.proven.load(Ordering::Relaxed) || self.begun.elapsed() >= HELD
+    }
+
+    /// It was looked after since the process woke up for the `times`th time, or made.
+    pub(crate) fn looked_after(&self, times: u64) {
+        self.woken.store(times, Ordering::Relaxed);
+    }
+
+    /// Whether it was, if the process has woken up so many times.
+    pub(crate) fn is_looked_after(&self, times: u64) -> bool {
+        self.woken.load(Ordering::Relaxed) == times
+    }
+
+    /// Whether a request can be sent on it, as far as sleep is concerned. The stream of HTTP+SSE may have
+    /// died without a word, and with it every answer; elsewhere, each request finds out for itself.
+    pub(crate) fn is_awake(&self, clients: &Clients) -> bool {
+        !matches!(self.transport, Transport::HttpSse(_))
+            || self.is_looked_after(clients.times_woken())
+    }
+
+    /// Its standalone stream is open, or it has none.
+    pub(crate) fn listened(&self) {
+        self.listened.send_replace(true);
+    }
+
+    /// Waits a moment for the standalone stream, for a client that can be asked: servers ask on it,
+    /// and some forget what they asked before it was there.
+    pub(crate) async fn hear_first(&self, identity: &Identity) {
+        if *self.listened.borrow() || !identity.can_be_asked() {
+            return;
+        }
+        let left = LISTEN_WAIT.saturating_sub(self.begun.elapsed());
+        let mut listened = self.listened.subscribe();
+        // Boxed: it is large, and on the path of every call.
+        let _ = Box::pin(timeout(left, listened.wait_for(|listened| *listened))).await;
+    }
+
+    /// Sends a request of our own and waits for its response.
+    ///
+    /// # Errors
+    /// [`TransportError`]; a JSON-RPC error is a response.
+    pub(crate) async fn ask(
+        &self,
+        method: &'static str,
+        params: Value,
+    ) -> Result<Message, TransportError> {
+        // Boxed: a connection asks now and then, in several tasks of its own at once.
+        let exchange = Box::pin(self.open(method, params)).await?;
+        Box::pin(exchange.response()).await
+    }
+
+    /// Sends a request of our own.
+    pub(crate) async fn open(
+        &self,
+        method: &'static str,
+        params: Value,
+    ) -> Result<Exchange, TransportError> {
+        self.transport.send(&self.ours(method, params)).await
+    }
+
+    /// How it is spoken to: `http` (Streamable HTTP) or `sse` (HTTP+SSE).
+    #[must_use]
+    pub fn transport(&self) -> &'static str {
+        match self.transport {
+            Transport::StreamableHttp(_) | Transport::StreamableHttpLegacy(_) => "http",
+            Transport::HttpSse(_) => "sse",
+        }
+    }
+
+    /// Whether it can be used for this client. A session of the legacy era is bound to what its
+    /// client declared; a modern upstream is told with every request.
+    #[must_use]
+    pub fn serves(&self, identity: &Arc<Identity>) -> bool {
+        self.era == Era::Modern
+            || Arc::ptr_eq(&self.identity, identity)
+            || self.identity.shares_session(identity)
+    }
+
+    /// A request of our own in the upstream's era.
+    pub(crate) fn ours(&self, method: &'static str, mut params: Value) -> Request {
+        if self.era == Era::Modern {
+            let meta = format!("{{{}}}", self.identity.meta_members());
+            params["_meta"] = serde_json::from_str(&meta).unwrap_or_default();
+        }
+        Request::ours(next_id(), method, &params)
+    }
+
+    /// Sends a notification of the legacy era, or a response. A modern upstream gets neither:
+    /// none is defined for it (MCP 2026-07-28 § Sending Messages).
+    ///
+    /// # Errors
+    /// [`TransportError`], when it was not delivered.
+    pub async fn notify(&self, body: Bytes) -> Result<(), TransportError> {
+        match self.era {
+            Era::Modern => Ok(()),
+            Era::Legacy => self.transport.notify(body).await,
+        }
+    }
+
+    /// Sends a notification that MCP does not know, whatever the upstream's era.
+    ///
+    /// # Errors
+    /// [`TransportError`], when it was not delivered.
+    pub async fn tell(&self, body: Bytes) -> Result<(), TransportError> {
+        self.transport.notify(body).await
+    }
+}

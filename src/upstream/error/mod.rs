@@ -1,0 +1,284 @@
+//! What can go wrong with an upstream, and what the caller may conclude from it.
+
+pub mod code;
+pub(crate) mod reported;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::flow::deadline::MIN_PACE;
+use crate::net::chain;
+use crate::oauth::SignInError;
+use reported::Next;
+use reported::whole_seconds;
+
+/// Whether a request that failed may have had an effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The upstream did not process it: sending it again does nothing twice.
+    NotRun,
+    /// It was handed over, and nobody can tell what became of it.
+    Unknown,
+}
+
+/// Why a request got no answer. The texts name the remedy after a semicolon.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum TransportError {
+    /// No connection could be made: refused, unresolvable, TLS, timed out.
+    #[error("cannot connect: {0}; is its url right and the server running?")]
+    Connect(String),
+    /// The server's certificate was not accepted.
+    #[error("cannot connect: {0}; if a company's CA signs it, name its PEM file in SSL_CERT_FILE")]
+    Certificate(String),
+    /// The answer did not begin to come.
+    #[error(
+        "no answer has begun for {} s; raise its `first_byte_timeout` if it needs longer",
+        .0.as_secs_f64()
+    )]
+    FirstByte(Duration),
+    /// Nothing came for too long.
+    #[error("no sign of life for {} s; raise its `timeout` if it needs longer", .0.as_secs_f64())]
+    Timeout(Duration),
+    /// What came was so little that it could go on for ever.
+    #[error(
+        "less than {MIN_PACE} bytes of its answer came in {} s; raise its `timeout` if it needs longer",
+        .0.as_secs_f64()
+    )]
+    Drip(Duration),
+    /// A server that was asked to shake hands has said nothing.
+    #[error("it said nothing for {} s; is there an MCP server behind its url?", .0.as_secs_f64())]
+    Silent(Duration),
+    /// The connection broke after the request was sent.
+    #[error("lost the connection before the answer: {0}")]
+    Interrupted(String),
+    /// The event stream ended in good order, without the answer.
+    #[error("its event stream ended before the answer")]
+    StreamEnded,
+    /// An HTTP status that is no success, without a JSON-RPC message in the body.
+    #[error("HTTP {status}{detail}")]
+    Status {
+        /// The status.
+        status: StatusCode,
+        /// The start of the body, or what to do, with the punctuation before it.
+        detail: String,
+        /// When to ask again, if it said by `Retry-After` that it did not take the request up
+        /// (429 and 503, RFC 6585 § 4 and RFC 9110 § 15.6.4).
+        retry_after: Option<Duration>,
+    },
+    /// 401: it wants credentials, or refuses those that were sent.
+    #[error("it asks for credentials (HTTP 401); put a token into its `headers`")]
+    LoginRequired,
+    /// It wants a sign-in, or a better one.
+    #[error("{0}")]
+    SignIn(SignInError),
+    /// The upstream does not know our session any more.
+    #[error("its session expired; try again")]
+    SessionExpired,
+    /// The answer is not of a type that MCP has.
+    #[error("it answered with {0} instead of JSON; is its url the MCP endpoint?")]
+    ContentType(String),
+    /// The answer is not JSON, or no JSON-RPC message.
+    #[error("its answer is broken: {0}")]
+    Malformed(String),
+    /// 202 Accepted, or an empty body, where an answer was due.
+    #[error("it accepted the request (HTTP {0}) and sent no answer")]
+    NoAnswer(StatusCode),
+    /// The answer names another request.
+    #[error("it answered another request (id {found} instead of {expected})")]
+    WrongId {
+        /// The id that we sent.
+        expected: String,
+        /// The id that came back.
+        found: String,
+    },
+    /// -32020, also after its tools were read again.
+    #[error(
+        "it refuses the headers made from the arguments (error -32020); report it to who runs it"
+    )]
+    HeaderMismatch,
+    /// A message exceeds the limit.
+    #[error("its answer exceeds {0} bytes; raise PROXY_MAX_MESSAGE_BYTES to let it pass")]
+    TooLarge(usize),
+    /// It sends us elsewhere.
+    #[error(
+        "it redirects to {0}, where its credentials must not go; configure that url if it is meant"
+    )]
+    Redirect(String),
+    /// It speaks no revision of MCP that we know, or broke the handshake.
+    #[error("handshake failed: {0}")]
+    Handshake(String),
+    /// It took the request up as a task, and nobody can tell any more what became of that.
+    #[error("it runs this as a task, which is lost: {0}")]
+    TaskLost(String),
+    /// It took the request up as a task that came to no result.
+    #[error("it ran this as a task, which {0}")]
+    TaskEnded(String),
+    /// As many calls run and wait there as may.
+    #[error(
+        "{running} calls run there and {waiting} wait; wait for some of them, or raise its \
+         `max_calls` or PROXY_QUEUED_CALLS"
+    )]
+    Busy {
+        /// How many run.
+        running: usize,
+        /// How many wait for their turn.
+        waiting: usize,
+    },
+    /// It never took up the connection in the time that a caller can wait.
+    #[error("not connected within {} s", .0.as_secs_f64())]
+    NotReady(Duration),
+    /// There is no connection to send it on.
+    #[error("{cause} ({})", Next(*.next))]
+    Away {
+        /// Why the last attempt to make one failed.
+        cause: Box<TransportError>,
+        /// In how long the next one can be made; `None` while one is under way.
+        next: Option<Duration>,
+    },
+    /// The configuration has changed, and names it no more.
+    #[error("it is no longer configured")]
+    Removed,
+    /// The proxy is about to end.
+    #[error("the proxy is shutting down")]
+    ShuttingDown,
+}
+
+impl TransportError {
+    /// It was asked something of our own, and wants to be asked after this time.
+    pub(crate) fn busy(wait: Duration) -> Self {
+        Self::Status {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            detail: format!("; try again in {} s", whole_seconds(wait)),
+            retry_after: Some(wait),
+        }
+    }
+
+    /// Sorts what the HTTP client reports, which gives a connection this long; the system may less.
+    pub(crate) fn from_http(error: reqwest::Error, connect_timeout: Duration) -> Self {
+        let (connect, timeout) = (error.is_connect(), error.is_timeout());
+        let text = chain(&error.without_url());
+        match () {
+            () if connect && text.contains("certificate") => Self::Certificate(text),
+            () if connect && timeout && !text.contains("os error") => Self::Connect(format!(
+                "no connection within {} s, for which PROXY_CONNECT_TIMEOUT may be raised",
+                connect_timeout.as_secs_f64()
+            )),
+            () if connect => Self::Connect(text),
+            // Also when the system gives up a connection on which the request was sent.
+            () => Self::Interrupted(text),
+        }
+    }
+
+    /// The same for a request that has begun to run: nobody can tell any more that it has not.
+    #[must_use]
+    pub fn under_way(self) -> Self {
+        match self.outcome() {
+            Outcome::NotRun => Self::Interrupted(self.to_string()),
+            Outcome::Unknown => self,
+        }
+    }
+
+    /// What became of the request.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Connect(_)
+            | Self::Certificate(_)
+            | Self::LoginRequired
+            | Self::SignIn(_)
+            | Self::SessionExpired
+            | Self::Redirect(_)
+            | Self::HeaderMismatch
+            | Self::Handshake(_)
+            | Self::NotReady(_)
+            | Self::Away { .. }
+            | Self::Silent(_)
+            | Self::Busy { .. }
+            | Self::Removed
+            | Self::ShuttingDown => Outcome::NotRun,
+            Self::Status {
+                status,
+                retry_after,
+                ..
+            } if retry_after.is_some() || status.is_client_error() => Outcome::NotRun,
+            _ => Outcome::Unknown,
+        }
+    }
+
+    /// Whether the upstream has been silent, or next to it, for too long.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Self::FirstByte(_) | Self::Timeout(_) | Self::Drip(_))
+    }
+
+    /// Whether the connection broke under the request, so that a harmless one may be repeated.
+    #[must_use]
+    pub fn is_interruption(&self) -> bool {
+        matches!(self, Self::Interrupted(_) | Self::StreamEnded)
+    }
+
+    /// Whether asking again later may help: the upstream is away, or busy.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Connect(_)
+            | Self::FirstByte(_)
+            | Self::Timeout(_)
+            | Self::Drip(_)
+            | Self::Silent(_)
+            | Self::Interrupted(_)
+            | Self::StreamEnded
+            | Self::SessionExpired
+            | Self::NoAnswer(_)
+            | Self::Handshake(_)
+            | Self::Busy { .. }
+            | Self::NotReady(_) => true,
+            Self::Status { status, .. } => {
+                status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
+            }
+            Self::Away { cause, .. } => cause.may_pass(),
+            Self::SignIn(error) => error.is_transient(),
+            _ => false,
+        }
+    }
+
+    /// Whether only a person or a new configuration can help.
+    #[must_use]
+    pub fn needs_a_person(&self) -> bool {
+        match self {
+            Self::LoginRequired | Self::Redirect(_) | Self::Certificate(_) => true,
+            Self::SignIn(error) => !error.is_transient(),
+            Self::Away { cause, .. } => cause.needs_a_person(),
+            _ => false,
+        }
+    }
+
+    /// Whether a person is about to sign in.
+    pub(crate) fn is_login_under_way(&self) -> bool {
+        matches!(self, Self::SignIn(error) if error.is_under_way())
+    }
+
+    /// How long the server wants to be left alone.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// The same for a request that was not sent, since this keeps a connection from being made.
+    /// `next`: in how long the next attempt can be made; `None` while one is under way.
+    #[must_use]
+    pub(crate) fn away(self, next: Option<Duration>) -> Self {
+        // What a person has to do says all, and comes to nothing by itself.
+        if self.needs_a_person() || matches!(self, Self::ShuttingDown | Self::Away { .. }) {
+            return self;
+        }
+        let cause = Box::new(self);
+        Self::Away { cause, next }
+    }
+}

@@ -1,0 +1,207 @@
+//! The handle that the rest of the program has of an upstream.
+
+pub(crate) mod outcome;
+pub(crate) mod tasks;
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{Instrument, info_span};
+
+use super::connection::Live;
+use super::connection::events::Events;
+use super::error::TransportError;
+use super::error::reported::UpstreamError;
+use super::identity::Identity;
+use super::offers::tools::Listing;
+use super::registry::UpstreamId;
+use super::session::handle::{Bounds, Shared, State};
+use super::session::pool::Home;
+use super::session::supervisor::Connection;
+use crate::config;
+use crate::net::Clients;
+use crate::oauth::Authorizer;
+
+/// One upstream. Cheap to clone; all clones mean the same connection.
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    pub(crate) shared: Arc<Shared>,
+    /// As it is configured now; the connection was made by [`Shared::config`].
+    pub(crate) config: Arc<config::Upstream>,
+}
+
+impl Upstream {
+    /// An upstream that is not connected yet. `changed` is rung whenever there is news of it.
+    #[must_use]
+    pub fn new(
+        config: config::Upstream,
+        clients: Arc<Clients>,
+        authorizer: Option<Arc<Authorizer>>,
+        bounds: Bounds,
+        changed: Arc<Notify>,
+    ) -> Self {
+        let (id, config) = (UpstreamId::next(), Arc::new(config));
+        let shared = Shared::new(id, config.clone(), clients, authorizer, bounds, changed);
+        Self {
+            shared: Arc::new(shared),
+            config,
+        }
+    }
+
+    /// Starts the task that keeps it connected until `cancel`, or its own [end](Self::end).
+    pub fn start(
+        &self,
+        identity: &Arc<Identity>,
+        events: Arc<dyn Events>,
+        tasks: &TaskTracker,
+        cancel: &CancellationToken,
+    ) {
+        let home = Home {
+            events,
+            tasks: tasks.clone(),
+            cancel: cancel.child_token(),
+        };
+        let home = self.shared.home.get_or_init(|| home);
+        self.begin(home, identity, home.cancel.clone());
+    }
+
+    pub(crate) fn begin(&self, home: &Home, identity: &Arc<Identity>, cancel: CancellationToken) {
+        let side = self.shared.is_side.then_some(true);
+        let span = info_span!("upstream", name = %self.shared.config.name, side);
+        self.adopt(identity);
+        let connection = Connection {
+            shared: self.shared.clone(),
+            events: home.events.clone(),
+            tasks: home.tasks.clone(),
+        };
+        home.tasks.spawn(connection.run(cancel).instrument(span));
+    }
+
+    /// Has it connected for this client, anew if it was for one that declares something else: what a
+    /// server lists may depend on that.
+    pub fn adopt(&self, identity: &Arc<Identity>) {
+        self.shared.identity.send_if_modified(|current| {
+            let is_other = !current.shares_session(identity);
+            *current = identity.clone();
+            is_other
+        });
+    }
+
+    /// Which one it is.
+    #[must_use]
+    pub fn id(&self) -> UpstreamId {
+        self.shared.id
+    }
+
+    /// Its configuration.
+    #[must_use]
+    pub fn config(&self) -> &config::Upstream {
+        &self.config
+    }
+
+    /// Whether its connection is what this configuration asks for.
+    #[must_use]
+    pub fn connects_as(&self, config: &config::Upstream) -> bool {
+        self.shared.config.connects_as(config)
+    }
+
+    /// The same upstream, by the same connection, under another configuration that it
+    /// [connects as](Self::connects_as).
+    #[must_use]
+    pub fn with_config(&self, config: config::Upstream) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            config: Arc::new(config),
+        }
+    }
+
+    /// Whether this is the same upstream under the same configuration.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.id() == other.id() && Arc::ptr_eq(&self.config, &other.config)
+    }
+
+    /// Whether anybody but the caller, who has one handle, may yet send a request by it.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        // The other one is the connection's task's, where there is one.
+        let task = usize::from(self.shared.home.get().is_some());
+        Arc::strong_count(&self.shared) > 1 + task
+    }
+
+    /// Closes its connection, and those beside it, for good.
+    pub fn end(&self) {
+        if let Some(home) = self.shared.home.get() {
+            home.cancel.cancel();
+        }
+    }
+
+    /// The connection, if there is one.
+    #[must_use]
+    pub fn ready(&self) -> Option<Arc<Live>> {
+        match &*self.shared.state.borrow() {
+            State::Ready(live) => Some(live.clone()),
+            _ => None,
+        }
+    }
+
+    /// What a person has to do before it can be used, if it waits for that. It is tried again then, so
+    /// that a person who asks for it is sent to a page that leads somewhere.
+    #[must_use]
+    pub fn waits_for_a_person(&self) -> Option<String> {
+        match &*self.shared.state.borrow() {
+            State::Down(down) if down.cause.needs_a_person() => {
+                self.shared.wake.notify_one();
+                Some(down.cause.to_string())
+            }
+            _ => None,
+        }
+    }
+
+    /// Has it tried at once if it is away, with all attempts back: something has changed for the better.
+    pub fn try_anew(&self) {
+        for session in self.sessions() {
+            session.shared.brake.give_back();
+            session.shared.anew.notify_one();
+        }
+    }
+
+    /// What tools it offered last, to this process or an earlier one.
+    #[must_use]
+    pub fn listing(&self) -> Option<Arc<Listing>> {
+        self.shared.listing.borrow().clone()
+    }
+
+    /// Whether waiting for its listing has an end: it is there, or the first attempt failed.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.shared.listing.borrow().is_some() || self.is_heard()
+    }
+
+    /// The same where what an earlier process remembers of it counts for nothing.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        *self.shared.listed.borrow() > 0 || matches!(&*self.shared.state.borrow(), State::Down(_))
+    }
+
+    /// Whether it has said anything since the last attempt began.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        matches!(
+            &*self.shared.state.borrow(),
+            State::Ready(_) | State::Connecting { alive: true, .. }
+        )
+    }
+
+    /// An error of this upstream.
+    #[must_use]
+    pub fn error(&self, method: &str, cause: TransportError) -> UpstreamError {
+        UpstreamError {
+            upstream: self.shared.config.name.clone(),
+            method: method.to_owned(),
+            cause,
+        }
+    }
+}

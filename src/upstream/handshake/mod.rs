@@ -1,0 +1,248 @@
+//! Finding out how an upstream wants to be spoken to (MCP 2026-07-28 § Versioning,
+//! Backward Compatibility): a modern probe, which has no side effect; then `initialize`;
+//! then the stream of HTTP+SSE.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tracing::debug;
+
+use super::connection::{Live, ServerFacts};
+use super::error::TransportError;
+use super::identity::Identity;
+use super::request::{Request, next_id};
+use super::transport::Transport;
+use super::transport::http::Http;
+use super::transport::http_sse::HttpSse;
+use super::transport::http_sse::stream::HttpSseStream;
+use super::transport::refusal_hint::Hint;
+use super::transport::streamable_http::{DISCOVER, StreamableHttp};
+use super::transport::streamable_http_legacy::StreamableHttpLegacy;
+use crate::config::TransportChoice;
+use crate::net::Making;
+use crate::wire::version::{LEGACY, MODERN};
+use crate::wire::{Era, Message};
+
+mod answer;
+
+use answer::{Probe, is_older_transport, read_initialize, read_probe, refuses_what_it_supports};
+
+/// How long one step may take, without the connection that is made for it. Together under the 30 s
+/// that clients wait for a server.
+const STEP_TIMEOUT: Duration = Duration::from_secs(9);
+
+/// A connection as the handshake leaves it; with its stream for HTTP+SSE, which must be read on.
+pub(crate) type Connected = (Live, Option<HttpSseStream>);
+
+/// What a handshake needs to know.
+pub(crate) struct Handshake<'a> {
+    pub(crate) choice: TransportChoice,
+    pub(crate) identity: &'a Arc<Identity>,
+    pub(crate) generation: u64,
+    /// Called when the upstream first says anything.
+    pub(crate) alive: &'a (dyn Fn() + Sync),
+}
+
+impl Handshake<'_> {
+    /// Connects by the transports that the configuration allows, in its order.
+    ///
+    /// # Errors
+    /// Of two failures, the one of the transport that was tried first.
+    pub(crate) async fn connect(
+        &self,
+        new_http: impl Fn() -> Http,
+    ) -> Result<Connected, TransportError> {
+        match self.choice {
+            TransportChoice::Http => self.streamable(new_http()).await,
+            TransportChoice::Sse => self.http_sse(&new_http()).await,
+            TransportChoice::HttpFirst => match self.streamable(new_http()).await {
+                Err(first) if is_older_transport(&first) => {
+                    self.http_sse(&new_http()).await.map_err(|_| first)
+                }
+                other => other,
+            },
+            TransportChoice::SseFirst => match self.http_sse(&new_http()).await {
+                Err(first) if !first.needs_a_person() => {
+                    self.streamable(new_http()).await.map_err(|_| first)
+                }
+                other => other,
+            },
+        }
+    }
+
+    async fn streamable(&self, http: Http) -> Result<Connected, TransportError> {
+        let modern = StreamableHttp::new(http);
+        match self.discover(&modern).await? {
+            Probe::Modern(facts) => {
+                let transport = Transport::StreamableHttp(modern.into());
+                Ok((self.live(Era::Modern, MODERN, facts, transport), None))
+            }
+            Probe::Legacy => self.initialize(modern.into_http()).await,
+            Probe::Unclear => match self.initialize(modern.http()).await {
+                // It was away for the probe, and may be back.
+                Err(refusal) if Hint::of(&refusal) == Some(Hint::OtherEra) => {
+                    match self.discover(&modern).await {
+                        Ok(Probe::Modern(facts)) => {
+                            let transport = Transport::StreamableHttp(modern.into());
+                            Ok((self.live(Era::Modern, MODERN, facts, transport), None))
+                        }
+                        _ => Err(refusal),
+                    }
+                }
+                other => other,
+            },
+        }
+    }
+
+    /// Whether a modern server answers.
+    ///
+    /// # Errors
+    /// [`TransportError`], when what happened is no server's answer, of whatever era.
+    pub(crate) async fn is_modern(&self, http: Http) -> Result<bool, TransportError> {
+        match self.versions(&StreamableHttp::new(http)).await {
+            Ok(answer) => Ok(matches!(read_probe(&answer), Ok(Probe::Modern(_)))),
+            Err(TransportError::Status { status, .. }) if status.is_client_error() => Ok(false),
+            Err(
+                TransportError::ContentType(_)
+                | TransportError::Malformed(_)
+                | TransportError::NoAnswer(_),
+            ) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks which revisions there are.
+    async fn versions(&self, modern: &StreamableHttp) -> Result<Message, TransportError> {
+        let meta = format!("{{\"_meta\":{{{}}}}}", self.identity.meta_members());
+        let params: Value = serde_json::from_str(&meta).unwrap_or_default();
+        let ask = async || {
+            let request = Request::ours(next_id(), DISCOVER, &params);
+            modern.send(&request).await?.response().await
+        };
+        // Asked again within the same step, so that clients wait no longer.
+        step(async {
+            let answer = ask().await?;
+            if !refuses_what_it_supports(&answer) {
+                return Ok(answer);
+            }
+            (self.alive)();
+            debug!("refused a revision that it supports; asking again");
+            ask().await
+        })
+        .await
+    }
+
+    async fn discover(&self, modern: &StreamableHttp) -> Result<Probe, TransportError> {
+        match self.versions(modern).await {
+            Ok(answer) => {
+                (self.alive)();
+                read_probe(&answer)
+            }
+            Err(e @ (TransportError::Connect(_) | TransportError::Redirect(_))) => Err(e),
+            Err(
+                e @ (TransportError::Certificate(_)
+                | TransportError::LoginRequired
+                | TransportError::SignIn(_)),
+            ) => {
+                (self.alive)();
+                Err(e)
+            }
+            // It wants no other question for a while.
+            Err(e) if e.retry_after().is_some() => {
+                (self.alive)();
+                Err(e)
+            }
+            Err(error) => {
+                if !matches!(error, TransportError::Silent(_)) {
+                    (self.alive)();
+                }
+                debug!(%error, "no modern answer; trying `initialize`");
+                Ok(match error.may_pass() {
+                    true => Probe::Unclear,
+                    false => Probe::Legacy,
+                })
+            }
+        }
+    }
+
+    async fn initialize(&self, http: Http) -> Result<Connected, TransportError> {
+        let request = self.initialize_request();
+        let (mut session, answer) = step(StreamableHttpLegacy::initialize(http, &request)).await?;
+        (self.alive)();
+        let (version, facts) = read_initialize(&answer)?;
+        session.set_version(version);
+        step(session.notify(INITIALIZED.into())).await?;
+        let transport = Transport::StreamableHttpLegacy(session.into());
+        Ok((self.live(Era::Legacy, version, facts, transport), None))
+    }
+
+    async fn http_sse(&self, http: &Http) -> Result<Connected, TransportError> {
+        let (transport, mut stream) = step(HttpSse::open(http)).await?;
+        (self.alive)();
+        let request = self.initialize_request();
+        let answer = step(async {
+            let mut answer =
+                std::pin::pin!(async { transport.send(&request).await?.response().await });
+            loop {
+                // The answer comes on the stream, so both must be read.
+                tokio::select! {
+                    answer = &mut answer => return answer,
+                    other = stream.next() => match other? {
+                        Some(message) => debug!(method = %message.method(), "ignored before the handshake"),
+                        None => return Err(TransportError::StreamEnded),
+                    },
+                }
+            }
+        });
+        let (version, facts) = read_initialize(&answer.await?)?;
+        step(transport.notify(INITIALIZED.into())).await?;
+        Ok((
+            self.live(Era::Legacy, version, facts, Transport::HttpSse(transport)),
+            Some(stream),
+        ))
+    }
+
+    fn initialize_request(&self) -> Request {
+        let id = next_id();
+        // Not by a `Value`, which would write what the client declares in words of its own.
+        let body = format!(
+            "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"initialize\",\"params\":{{\
+             \"protocolVersion\":\"{}\",\"capabilities\":{},\"clientInfo\":{}}}}}",
+            LEGACY[0],
+            self.identity.capabilities(),
+            self.identity.client_info(),
+        );
+        Request {
+            body: body.into(),
+            ..Request::ours(id, "initialize", &Value::Null)
+        }
+    }
+
+    fn live(
+        &self,
+        era: Era,
+        version: &'static str,
+        facts: ServerFacts,
+        transport: Transport,
+    ) -> Live {
+        Live::new(
+            self.generation,
+            (era, version),
+            facts,
+            transport,
+            self.identity,
+        )
+    }
+}
+
+const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+
+async fn step<T>(
+    doing: impl Future<Output = Result<T, TransportError>>,
+) -> Result<T, TransportError> {
+    // Boxed: it is large, and what waits for it would be as large.
+    Making::within(STEP_TIMEOUT, Box::pin(doing))
+        .await
+        .map_err(|_| TransportError::Silent(STEP_TIMEOUT))?
+}

@@ -1,0 +1,83 @@
+//! Listings come in pages (MCP § Pagination); here they are read to their end.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use serde_json::json;
+use serde_json::value::RawValue;
+use tracing::warn;
+
+use crate::upstream::connection::Live;
+use crate::upstream::error::TransportError;
+use crate::upstream::transport::error_text;
+use crate::wire::outgoing::code;
+use crate::wire::splice::{decode, last};
+use crate::wire::{Member, Message};
+
+/// How many pages are read of one listing.
+const MAX_PAGES: usize = 1000;
+
+/// Asks for all pages of a listing and hands out each definition in them, which stand in the
+/// member `name` of the results.
+pub(crate) async fn all(
+    live: &Live,
+    method: &'static str,
+    name: &str,
+    mut take: impl FnMut(Bytes),
+) -> Result<(), TransportError> {
+    let mut cursors = HashSet::new();
+    let mut params = json!({});
+    for _ in 0..MAX_PAGES {
+        let answer = live.ask(method, params).await?;
+        let Some(cursor) = read(&answer, method, name, &mut take)? else {
+            return Ok(());
+        };
+        params = json!({"cursor": cursor});
+        if !cursors.insert(cursor) {
+            warn!(method, "the cursors of the listing lead in a circle");
+            return Ok(());
+        }
+    }
+    warn!(
+        method,
+        pages = MAX_PAGES,
+        "the upstream never ends its listing; cut off"
+    );
+    Ok(())
+}
+
+/// Hands out the definitions in one page; returns the cursor of the next.
+pub(crate) fn read(
+    answer: &Message,
+    method: &str,
+    name: &str,
+    mut take: impl FnMut(Bytes),
+) -> Result<Option<String>, TransportError> {
+    let Some(result) = answer.result() else {
+        return match answer.error_code() {
+            // An upstream that has none of them need not know the method.
+            Some(code::METHOD_NOT_FOUND) => Ok(None),
+            _ => {
+                let text = error_text(answer);
+                Err(TransportError::Handshake(format!("`{method}`: {text}")))
+            }
+        };
+    };
+    let broken = |what: &str| TransportError::Malformed(format!("`{method}`: {what}"));
+    if result.first() != Some(&b'{') {
+        return Err(broken("its result is not an object"));
+    }
+    let member = |key: &str| last(result, key);
+    if let Some(list) = member(name) {
+        let list: Vec<&RawValue> = serde_json::from_slice(list.value())
+            .map_err(|e| broken(&format!("`{name}` is not a list: {e}")))?;
+        for definition in list {
+            take(answer.bytes().slice_ref(definition.get().as_bytes()));
+        }
+    }
+    let cursor = |member: Member<'_>| decode(member.value()).map(std::borrow::Cow::into_owned);
+    Ok(member("nextCursor").and_then(cursor))
+}
+
+#[cfg(test)]
+mod tests;

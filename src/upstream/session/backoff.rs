@@ -1,0 +1,124 @@
+//! How long to wait before the next attempt.
+
+use std::time::Duration;
+
+use crate::upstream::error::TransportError;
+
+/// The pauses between attempts: each three times the one before, from the first to the last, and varied
+/// by a fifth. Six attempts then cover the two minutes that a restart or a redeployment takes, and a
+/// server that is dead sees five an hour.
+pub(crate) const FIRST_DELAY: Duration = Duration::from_secs(1);
+const LAST_DELAY: Duration = Duration::from_secs(900);
+const GROWTH: u32 = 3;
+
+/// The longest that a server can send us away for by `Retry-After`: it may have been a slip.
+const LONGEST_RETRY: Duration = Duration::from_secs(3600);
+
+/// Counts failures, and makes pauses of them.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Backoff {
+    pub(crate) failures: u32,
+}
+
+/// The pause before an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pause {
+    /// How long it is by itself.
+    pub(crate) whole: Duration,
+    /// How long it is at least when somebody waits on.
+    pub(crate) short: Duration,
+    /// The same when somebody comes who has not waited yet.
+    pub(crate) least: Duration,
+}
+
+impl Backoff {
+    /// The pause after another failure.
+    pub(crate) fn next(&mut self, cause: &TransportError) -> Duration {
+        self.pause(cause).whole
+    }
+
+    /// The same, with how far it can be cut short. A call that waits must not hurry attempts so much that
+    /// none is left when the server is back: it gets the pause before this one. One that comes anew is tried
+    /// for at once, since much may have changed. Where a person has to act, who asks again may have acted.
+    pub(crate) fn pause(&mut self, cause: &TransportError) -> Pause {
+        let grown = FIRST_DELAY.saturating_mul(GROWTH.saturating_pow(self.failures));
+        self.failures = self.failures.saturating_add(1);
+        let asked = cause.retry_after().unwrap_or_default().min(LONGEST_RETRY);
+        let (delay, short) = match cause.needs_a_person() {
+            true => (LAST_DELAY, Duration::ZERO),
+            false => (
+                grown.min(LAST_DELAY),
+                (grown.min(LAST_DELAY) / GROWTH).max(FIRST_DELAY),
+            ),
+        };
+        let vary = 0.8 + 0.4 * fastrand::f64();
+        let varied = |delay: Duration| match asked > delay.mul_f64(vary) {
+            // Never less than the server asked for.
+            true => asked.mul_f64(1.0 + fastrand::f64() / 10.0),
+            false => delay.mul_f64(vary),
+        };
+        // Whole milliseconds, as they are logged.
+        let rounded = |delay: Duration| Duration::from_millis(delay.as_millis() as u64);
+        Pause {
+            whole: rounded(varied(delay)),
+            short: rounded(varied(short)),
+            // Two who come together make one attempt.
+            least: rounded(varied(short.min(FIRST_DELAY))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::*;
+
+    fn busy(wait: u64) -> TransportError {
+        TransportError::Status {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            detail: String::new(),
+            retry_after: Some(Duration::from_secs(wait)),
+        }
+    }
+
+    #[test]
+    fn pauses_grow_to_minutes_and_are_varied() {
+        let mut backoff = Backoff::default();
+        let pauses: Vec<_> = (0..50)
+            .map(|_| backoff.next(&TransportError::StreamEnded))
+            .collect();
+        assert!(pauses[0] >= Duration::from_millis(800), "{pauses:?}");
+        assert!(pauses[0] <= Duration::from_millis(1200), "{pauses:?}");
+        assert!(pauses[11] >= Duration::from_secs(720), "{pauses:?}");
+        let longest = pauses.iter().max().unwrap();
+        assert!(*longest <= Duration::from_secs(1080), "{pauses:?}");
+        assert_ne!(pauses[48], pauses[49]);
+        let parked = Backoff::default().pause(&TransportError::LoginRequired);
+        assert!(parked.whole >= Duration::from_secs(720), "{parked:?}");
+        assert_eq!(parked.short, Duration::ZERO);
+    }
+
+    #[test]
+    fn whoever_waits_gets_the_pause_before() {
+        let mut backoff = Backoff::default();
+        for failures in 0..8 {
+            let pause = backoff.pause(&TransportError::StreamEnded);
+            assert!(pause.short <= pause.whole, "{failures}: {pause:?}");
+            assert!(pause.short >= pause.whole / 4, "{failures}: {pause:?}");
+            assert!(pause.short >= FIRST_DELAY.mul_f64(0.79), "{pause:?}");
+            assert!(pause.least <= FIRST_DELAY.mul_f64(1.21), "{pause:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_names_a_time_is_left_alone_for_it_and_for_an_hour_at_most() {
+        for (asked, least, most) in [(0, 0, 2), (30, 30, 34), (7200, 3600, 3961)] {
+            let pause = Backoff::default().pause(&busy(asked));
+            for delay in [pause.whole, pause.short, pause.least] {
+                assert!(delay >= Duration::from_secs(least), "{asked}: {pause:?}");
+                assert!(delay <= Duration::from_secs(most), "{asked}: {pause:?}");
+            }
+        }
+    }
+}

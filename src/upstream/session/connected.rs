@@ -1,0 +1,179 @@
+//! Keeping a connection that was made, with its listing, until it is lost.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, debug, info, warn};
+
+use super::backoff::Backoff;
+use super::handle::State;
+use super::supervisor::Connection;
+use crate::upstream::connection::Live;
+use crate::upstream::error::TransportError;
+use crate::upstream::identity::Identity;
+use crate::upstream::offers::tools::Listing;
+use crate::upstream::transport::http_sse::stream::HttpSseStream;
+
+/// How often to look whether a connection that is no more is still in use: nobody waits for that.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How an attempt ended, or the connection that it made.
+pub(crate) struct Ended {
+    pub(crate) cause: TransportError,
+    /// Whether it was listed. One that fails at that was never up.
+    pub(crate) was_up: bool,
+    /// Whether it has proved that the server can be used.
+    pub(crate) has_held: bool,
+}
+
+impl Ended {
+    pub(crate) fn never_up(cause: TransportError) -> Self {
+        Self {
+            cause,
+            was_up: false,
+            has_held: false,
+        }
+    }
+
+    pub(crate) fn is_expired(&self) -> bool {
+        matches!(self.cause, TransportError::SessionExpired)
+    }
+}
+
+impl Connection {
+    /// Waits until the client declares something else, and closes the session that was for the other.
+    async fn superseded(&self, live: &Live) {
+        let mut identity = self.shared.identity.subscribe();
+        let is_other = |identity: &Arc<Identity>| !live.identity.shares_session(identity);
+        // Fails never: the sender lives as long as we do.
+        let waited = identity.wait_for(is_other).await.map(drop);
+        if waited.is_ok() {
+            live.transport.close().await;
+        }
+    }
+
+    /// Keeps a connection until it is lost, and says why; `None` when it was cancelled.
+    pub(crate) async fn keep(
+        &self,
+        live: &Arc<Live>,
+        stream: Option<HttpSseStream>,
+        cancel: &CancellationToken,
+    ) -> Option<Ended> {
+        // One that fails at its listing was never up, and is not tried without a pause.
+        let listed = *self.shared.listed.borrow();
+        self.shared.wanted.begin(live.generation);
+        self.shared.memory.met(live);
+        self.publish(State::Ready(live.clone()));
+        let ended = tokio::select! {
+            biased;
+            () = cancel.cancelled() => None,
+            cause = self.keep_level(live) => Some(cause),
+            Err(cause) = self.keep_listed(live) => Some(cause),
+            cause = self.listen(live, stream) => Some(cause),
+            cause = self.keep_subscribed(live) => Some(cause),
+            cause = self.compare(live) => Some(cause),
+            cause = self.keep_checked(live) => Some(cause),
+            cause = self.keep_era(live) => Some(cause),
+            cause = self.lost(live) => Some(cause),
+            () = self.superseded(live) => Some(TransportError::SessionExpired),
+        };
+        self.shared.wanted.begin(0);
+        self.events.ended(live);
+        let Some(cause) = ended else {
+            live.transport.close().await;
+            return None;
+        };
+        Some(Ended {
+            cause,
+            was_up: *self.shared.listed.borrow() > listed,
+            has_held: live.has_held(),
+        })
+    }
+
+    /// Waits until a call finds that the connection is gone, and says why.
+    async fn lost(&self, live: &Live) -> TransportError {
+        let mut lost = self.shared.lost.subscribe();
+        let is_this = lost.wait_for(|lost| lost.generation == live.generation);
+        match is_this.await {
+            Ok(lost) => lost.cause.clone(),
+            // Never: the sender lives as long as we do.
+            Err(_) => TransportError::ShuttingDown,
+        }
+    }
+
+    /// Ends the session of a connection that is no more, beside everything else, once no call is under way
+    /// in it.
+    pub(crate) fn let_go(&self, old: Option<Arc<Live>>, cancel: &CancellationToken) {
+        let Some(old) = old else { return };
+        let cancel = cancel.clone();
+        let close = async move {
+            let in_use = async {
+                while Arc::strong_count(&old) > 1 {
+                    sleep(LOOK).await;
+                }
+            };
+            cancel.run_until_cancelled(in_use).await;
+            old.transport.close().await;
+        };
+        self.tasks.spawn(close.in_current_span());
+    }
+
+    /// Reads the listing now and whenever it is asked for. A side session needs none.
+    async fn keep_listed(&self, live: &Live) -> Result<Infallible, TransportError> {
+        if self.shared.is_side {
+            debug!(version = live.version, "connected");
+            self.shared.listed.send_modify(|times| *times += 1);
+            return std::future::pending().await;
+        }
+        let listing = Listing::fetch(live).await?;
+        info!(
+            era = live.era.as_str(),
+            version = live.version,
+            tools = listing.tools.len(),
+            "connected"
+        );
+        self.publish_listing(listing);
+        let mut backoff = Backoff::default();
+        loop {
+            if backoff.failures == 0 {
+                self.shared.relist.notified().await;
+            }
+            match Listing::fetch(live).await {
+                Ok(listing) => {
+                    debug!(tools = listing.tools.len(), "listed again");
+                    self.publish_listing(listing);
+                    backoff = Backoff::default();
+                }
+                Err(error @ TransportError::SessionExpired) => return Err(error),
+                Err(error) => {
+                    self.doubt(&error);
+                    let delay = backoff.next(&error);
+                    match backoff.failures {
+                        1 => warn!(%error, retry_in = ?delay, "listing failed; the last one stays"),
+                        _ => debug!(%error, retry_in = ?delay, "listing failed again"),
+                    }
+                    tokio::select! {
+                        () = self.shared.relist.notified() => {}
+                        () = sleep(delay) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    fn publish_listing(&self, listing: Listing) {
+        self.shared.listing.send_if_modified(|current| {
+            let same = current.as_deref() == Some(&listing);
+            if !same {
+                *current = Some(Arc::new(listing));
+            }
+            !same
+        });
+        self.shared.memory.listed();
+        self.shared.listed.send_modify(|times| *times += 1);
+        self.shared.changed.notify_one();
+    }
+}

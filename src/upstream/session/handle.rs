@@ -1,0 +1,194 @@
+//! What the handle of an upstream, its connection's task and its calls share: where the connection
+//! stands, what is known, and by what they ask each other for something.
+
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use super::health::Checks;
+use super::pool::{Home, SideSession};
+use super::retry_budget::Brake;
+use crate::config::{self, Limits};
+use crate::net::Clients;
+use crate::oauth::Authorizer;
+use crate::upstream::connection::Live;
+use crate::upstream::connection::log_demand::SessionLevel;
+use crate::upstream::error::TransportError;
+use crate::upstream::flow::backpressure::{Backlog, Intake};
+use crate::upstream::flow::concurrency::Admission;
+use crate::upstream::identity::Identity;
+use crate::upstream::offers::Memory;
+use crate::upstream::offers::tools::Listing;
+use crate::upstream::registry::UpstreamId;
+use crate::upstream::subscription::ledger::Wanted;
+
+/// Where a connection stands.
+#[derive(Debug)]
+pub(crate) enum State {
+    /// Nobody has asked for it yet.
+    Idle,
+    /// The handshake is under way.
+    Connecting {
+        /// Whether the server has said anything yet.
+        alive: bool,
+        /// Why the attempt before failed, if it did.
+        after: Option<TransportError>,
+    },
+    /// Requests can be sent.
+    Ready(Arc<Live>),
+    /// The last attempt failed; another follows by itself.
+    Down(Down),
+}
+
+/// An attempt that failed, and when the next one is made.
+#[derive(Debug, Clone)]
+pub(crate) struct Down {
+    /// Why.
+    pub(crate) cause: TransportError,
+    /// Which attempt it was.
+    pub(crate) attempt: u64,
+    /// When the next one is made by itself, brake aside.
+    pub(crate) due: Instant,
+    /// When it is made at the earliest for a call that has waited for one that failed.
+    pub(crate) on_demand: Instant,
+    /// The same for one that has not: it is made at once, unless the server asked for a pause.
+    pub(crate) at_once: Instant,
+}
+
+/// A connection that is known to be gone.
+#[derive(Debug)]
+pub(crate) struct Lost {
+    pub(crate) generation: u64,
+    pub(crate) cause: TransportError,
+}
+
+/// What bounds all upstreams alike. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Bounds {
+    /// As configured.
+    pub limits: Arc<Limits>,
+    /// What the client has not read.
+    pub backlog: Arc<Backlog>,
+}
+
+impl Bounds {
+    /// Those of these limits, with nothing in the backlog.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            backlog: Arc::new(Backlog::new(limits.answer_memory)),
+            limits: Arc::new(limits),
+        }
+    }
+}
+
+/// What the handle and the connection's task both hold.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) id: UpstreamId,
+    pub(crate) config: Arc<config::Upstream>,
+    pub(crate) clients: Arc<Clients>,
+    /// Signs its requests, where the configuration allows it.
+    pub(crate) authorizer: Option<Arc<Authorizer>>,
+    pub(crate) bounds: Bounds,
+    pub(crate) intake: Arc<Intake>,
+    /// How many calls run there, its side sessions included.
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) state: watch::Sender<State>,
+    pub(crate) listing: watch::Sender<Option<Arc<Listing>>>,
+    /// What else is known of it, connected or not.
+    pub(crate) memory: Memory,
+    /// How often the listing was read.
+    pub(crate) listed: watch::Sender<u64>,
+    /// Rung at every change of state or listing, for whoever watches all upstreams.
+    pub(crate) changed: Arc<Notify>,
+    /// Asks the task for a connection soon.
+    pub(crate) wake: Notify,
+    /// Asks it for one at once.
+    pub(crate) hurry: Notify,
+    /// Asks the task for a new listing.
+    pub(crate) relist: Notify,
+    /// Asks it for a connection as if none had ever failed.
+    pub(crate) anew: Notify,
+    /// How many attempts are left, for all sessions.
+    pub(crate) brake: Arc<Brake>,
+    /// The connection that was found to be gone last.
+    pub(crate) lost: watch::Sender<Lost>,
+    /// What the task is asked to look at.
+    pub(crate) checks: Checks,
+    /// How much it is to log for the client's session: one for it and its side sessions.
+    pub(crate) level: Arc<SessionLevel>,
+    /// Whom its connection speaks for.
+    pub(crate) identity: watch::Sender<Arc<Identity>>,
+    /// What its tasks are started with, once they are.
+    pub(crate) home: OnceLock<Home>,
+    /// Sessions for clients that the main one does not serve.
+    // std's Mutex: held for a look at a short list, never across an await.
+    pub(crate) sides: Mutex<Vec<SideSession>>,
+    /// Whether it is one of these itself.
+    pub(crate) is_side: bool,
+    /// The resources whose updates are wanted.
+    pub(crate) wanted: Wanted,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        id: UpstreamId,
+        config: Arc<config::Upstream>,
+        clients: Arc<Clients>,
+        authorizer: Option<Arc<Authorizer>>,
+        bounds: Bounds,
+        changed: Arc<Notify>,
+    ) -> Self {
+        let running = config.max_calls.unwrap_or(bounds.limits.upstream_calls);
+        Self {
+            id,
+            intake: Arc::new(Intake::new(bounds.backlog.clone())),
+            admission: Arc::new(Admission::new(running, bounds.limits.queued_calls)),
+            clients,
+            authorizer,
+            bounds,
+            state: watch::Sender::new(State::Idle),
+            listing: watch::Sender::new(None),
+            memory: Memory::default(),
+            listed: watch::Sender::new(0),
+            changed,
+            wake: Notify::new(),
+            hurry: Notify::new(),
+            relist: Notify::new(),
+            anew: Notify::new(),
+            brake: Arc::default(),
+            lost: watch::Sender::new(Lost {
+                generation: 0,
+                cause: TransportError::SessionExpired,
+            }),
+            checks: Checks::default(),
+            level: Arc::default(),
+            identity: watch::Sender::default(),
+            home: OnceLock::new(),
+            sides: Mutex::default(),
+            is_side: false,
+            wanted: Wanted::default(),
+            config,
+        }
+    }
+
+    /// How long a call waits for a connection.
+    pub(crate) fn connect_wait(&self) -> Duration {
+        self.bounds.limits.connect_wait.min(self.config.timeout)
+    }
+
+    /// Counts this connection as lost; the first to say so says why.
+    pub(crate) fn lose(&self, generation: u64, cause: &TransportError) {
+        self.lost.send_if_modified(|lost| {
+            let is_news = lost.generation < generation;
+            if is_news {
+                let cause = cause.clone();
+                *lost = Lost { generation, cause };
+            }
+            is_news
+        });
+    }
+}

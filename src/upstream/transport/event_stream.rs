@@ -1,0 +1,133 @@
+//! The messages of one event stream, in order, whatever opened it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+use tracing::debug;
+
+use super::body::Body;
+use crate::upstream::error::TransportError;
+use crate::upstream::flow::backpressure::Large;
+use crate::wire::sse::{Event, Parser, SseError};
+use crate::wire::{Malformed, Message};
+
+/// What an event stream carries.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    /// A JSON-RPC message.
+    Message(Message),
+    /// The URI to POST to (HTTP+SSE, MCP 2024-11-05 § Transports).
+    Endpoint(String),
+}
+
+/// An open event stream.
+#[derive(Debug)]
+pub(crate) struct EventStream {
+    body: Body,
+    parser: Parser,
+    /// That a large event may be read.
+    place: Option<Large>,
+    /// The parts of a batch that are still to be handed out.
+    batch: VecDeque<Bytes>,
+    /// The id of the last event that had one: where to resume (WHATWG HTML § 9.2.4).
+    pub(crate) last_event_id: Option<String>,
+    /// How long the server asks to wait before a new connection.
+    pub(crate) retry: Option<Duration>,
+}
+
+impl EventStream {
+    pub(crate) fn new(body: Body) -> Self {
+        Self {
+            parser: Parser::new(body.limit),
+            place: None,
+            body,
+            batch: VecDeque::new(),
+            last_event_id: None,
+            retry: None,
+        }
+    }
+
+    /// How long its upstream may be silent while somebody waits for it.
+    pub(crate) fn idle(&self) -> Duration {
+        self.body.idle()
+    }
+
+    /// When its last bytes came, be they a comment.
+    pub(crate) fn heard(&self) -> Instant {
+        self.body.heard()
+    }
+
+    /// The next message, or `None` when the stream has ended. Cancel safe.
+    pub(crate) async fn next(&mut self) -> Result<Option<Incoming>, TransportError> {
+        loop {
+            if let Some(part) = self.batch.pop_front() {
+                return Ok(Some(Incoming::Message(parse(part)?)));
+            }
+            while let Some(event) = self.parser.next_event().map_err(|e| self.broken(&e))? {
+                self.place = None;
+                self.body.complete();
+                if let Some(incoming) = self.take(event)? {
+                    return Ok(Some(incoming));
+                }
+                if !self.batch.is_empty() {
+                    break;
+                }
+            }
+            if !self.batch.is_empty() {
+                continue;
+            }
+            if self.place.is_none() {
+                self.place = self.body.place(self.parser.pending()).await;
+            }
+            match self.body.chunk(self.parser.has_begun()).await? {
+                Some(chunk) => self.parser.push(&chunk),
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// Notes an event's id and retry; returns what it carries, if anything.
+    fn take(&mut self, event: Event) -> Result<Option<Incoming>, TransportError> {
+        if event.id.is_some() {
+            self.last_event_id = event.id.filter(|id| !id.is_empty());
+        }
+        self.retry = event.retry.or(self.retry);
+        // An event without data primes a reconnection (MCP 2025-11-25 § Streamable HTTP).
+        let Some(data) = event.data.filter(|data| !data.trim_ascii().is_empty()) else {
+            return Ok(None);
+        };
+        match event.name.as_deref() {
+            None | Some("message" | "") if Message::is_batch(&data) => {
+                self.batch = Message::split_batch(&data)
+                    .map_err(|e| malformed(&e))?
+                    .into();
+                Ok(None)
+            }
+            None | Some("message" | "") => parse(data).map(Incoming::Message).map(Some),
+            Some("endpoint") => Ok(Some(Incoming::Endpoint(
+                String::from_utf8_lossy(&data).trim().to_owned(),
+            ))),
+            Some(name) => {
+                debug!(event = name, "ignoring an event of another kind");
+                Ok(None)
+            }
+        }
+    }
+
+    fn broken(&self, error: &SseError) -> TransportError {
+        match error {
+            SseError::TooLong { .. } => TransportError::TooLarge(self.body.limit),
+            SseError::NotUtf8 => TransportError::Malformed(error.to_string()),
+        }
+    }
+}
+
+pub(crate) fn parse(data: Bytes) -> Result<Message, TransportError> {
+    Message::parse(data).map_err(|e| malformed(&e))
+}
+
+pub(crate) fn malformed(error: &Malformed) -> TransportError {
+    TransportError::Malformed(error.to_string())
+}

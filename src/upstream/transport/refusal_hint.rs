@@ -1,0 +1,120 @@
+//! What a refusal may mean besides what it says: that the server is busy, or another than the one that
+//! was shaken hands with.
+
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::error_text;
+use crate::upstream::error::TransportError;
+use crate::wire::outgoing::code;
+use crate::wire::{Era, Message};
+
+/// What to make of a refusal before it is passed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hint {
+    /// The request was not taken up, and can be made again after this time.
+    Later(Duration),
+    /// It reads like that of a server of another era, or of another transport.
+    OtherEra,
+}
+
+impl Hint {
+    /// What an error without a JSON-RPC message hints at.
+    pub(crate) fn of(error: &TransportError) -> Option<Self> {
+        match error {
+            TransportError::Status {
+                retry_after: Some(wait),
+                ..
+            } => Some(Self::Later(*wait)),
+            TransportError::Status { status, .. } if refuses_request(*status) => {
+                Some(Self::OtherEra)
+            }
+            _ => None,
+        }
+    }
+
+    /// What a JSON-RPC error with this status hints at, in answer to a request of this era.
+    pub(crate) fn of_answer(era: Era, status: StatusCode, answer: &Message) -> Option<Self> {
+        let code = answer.error_code();
+        let is_other = match era {
+            Era::Modern => refuses_request(status) && (is_unaddressed(answer) || misses(answer)),
+            // A modern server says what it misses in every request (MCP 2026-07-28 § Error Codes).
+            Era::Legacy => {
+                let is_modern = [
+                    code::HEADER_MISMATCH,
+                    code::MISSING_CAPABILITY,
+                    code::UNSUPPORTED_PROTOCOL_VERSION,
+                ];
+                let may_be = [code::INVALID_REQUEST, code::INVALID_PARAMS];
+                code.is_some_and(|it| is_modern.contains(&it))
+                    || (status == StatusCode::BAD_REQUEST
+                        && (is_unaddressed(answer) || code.is_some_and(|it| may_be.contains(&it))))
+            }
+        };
+        is_other.then_some(Self::OtherEra)
+    }
+}
+
+/// How servers refuse what they do not know: a POST at all, a request without a session.
+fn refuses_request(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
+    )
+}
+
+/// Whether an answer names no request: legacy servers refuse what belongs to no session so.
+pub(crate) fn is_unaddressed(answer: &Message) -> bool {
+    answer.id().is_none_or(|id| &id[..] == b"null")
+}
+
+/// Whether it misses a session, or the handshake for one: in words alone, as legacy servers have no code
+/// for it.
+fn misses(answer: &Message) -> bool {
+    const SERVER_ERROR: i64 = -32000;
+    let codes = [code::INVALID_REQUEST, SERVER_ERROR];
+    let text = error_text(answer).to_lowercase();
+    answer.error_code().is_some_and(|it| codes.contains(&it))
+        && ["session", "initiali"].iter().any(|it| text.contains(it))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn hint(era: Era, status: u16, id: &Value, code: i64, text: &str) -> bool {
+        let error = json!({"code": code, "message": text});
+        let answer = json!({"jsonrpc": "2.0", "id": id, "error": error}).to_string();
+        let answer = Message::parse(answer).unwrap();
+        let status = StatusCode::from_u16(status).unwrap();
+        Hint::of_answer(era, status, &answer).is_some()
+    }
+
+    #[test]
+    fn a_refusal_that_reads_like_another_era_is_told_from_one_of_the_same() {
+        let (id, none) = (json!(7), Value::Null);
+        let cases = [
+            (Era::Modern, 400, &none, -32000, "No valid session ID", true),
+            (Era::Modern, 400, &none, -32600, "Bad Request", true),
+            (Era::Modern, 400, &id, -32600, "Not initialized", true),
+            (Era::Modern, 404, &id, -32000, "Session not found", true),
+            (Era::Modern, 400, &id, -32602, "no session named `x`", false),
+            (Era::Modern, 400, &id, -32020, "Header mismatch", false),
+            (Era::Modern, 404, &id, -32601, "Method not found", false),
+            (Era::Modern, 200, &id, -32600, "Not initialized", false),
+            (Era::Legacy, 400, &id, -32022, "Unsupported version", true),
+            (Era::Legacy, 200, &id, -32021, "Missing capability", true),
+            (Era::Legacy, 400, &id, -32602, "no `_meta`", true),
+            (Era::Legacy, 200, &id, -32602, "no `city`", false),
+            (Era::Legacy, 400, &id, -32603, "broken", false),
+            (Era::Legacy, 200, &id, -32000, "no session", false),
+        ];
+        for (era, status, id, code, text, other) in cases {
+            let found = hint(era, status, id, code, text);
+            assert_eq!(found, other, "{era:?} {status} {id} {code} {text}");
+        }
+    }
+}
