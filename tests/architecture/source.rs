@@ -1,21 +1,29 @@
-//! The files under `src/`, read as code: without comments and without what strings say.
+//! The files under `src/`.
 
 use std::fs;
 use std::path::Path;
+use std::sync::OnceLock;
+
+use crate::code::{Token, code, tokens, word};
 
 /// One file under `src/`.
 pub(crate) struct File {
     /// Below `src/`, with `/` between its parts.
     pub(crate) path: String,
     pub(crate) text: String,
-    /// The text without comments and what strings say.
+    /// The text without comments and without the contents of strings.
     pub(crate) code: String,
 }
 
 impl File {
-    /// The top-level module that it belongs to; `None` for `main.rs` and `lib.rs`.
-    pub(crate) fn module(&self) -> Option<&str> {
-        self.path.split_once('/').map(|(module, _)| module)
+    pub(crate) fn new(path: String, text: String) -> Self {
+        let code = code(&text);
+        Self { path, text, code }
+    }
+
+    /// The stage that it belongs to; `None` for `main.rs` and `lib.rs`.
+    pub(crate) fn stage(&self) -> Option<&str> {
+        self.path.split_once('/').map(|(stage, _)| stage)
     }
 
     /// How many modules it stands below the root of the crate.
@@ -24,14 +32,31 @@ impl File {
         parts - usize::from(self.path.ends_with("/mod.rs"))
     }
 
-    /// The words of its code.
-    pub(crate) fn words(&self) -> impl Iterator<Item = &str> {
-        self.code
-            .split(|c: char| !(c.is_alphanumeric() || c == '_'))
-            .filter(|word| !word.is_empty())
+    /// Returns `true` if the file holds tests and nothing else.
+    pub(crate) fn is_test(&self) -> bool {
+        let is_below = self.path.contains("/tests/");
+        is_below || self.path.ends_with("/tests.rs") || self.path.ends_with("_tests.rs")
     }
 
-    /// What follows each `crate::` (or the crate's own name): the modules it names.
+    pub(crate) fn tokens(&self) -> Vec<Token<'_>> {
+        tokens(&self.code)
+    }
+
+    /// The words of its code; lifetimes are none.
+    pub(crate) fn words(&self) -> Vec<&str> {
+        let tokens = self.tokens().into_iter();
+        tokens
+            .filter(Token::is_word)
+            .map(|token| token.text)
+            .collect()
+    }
+
+    /// Returns `true` if one of the words of its code is this.
+    pub(crate) fn has_word(&self, word: &str) -> bool {
+        self.code.contains(word) && self.words().contains(&word)
+    }
+
+    /// What follows each `crate::` (or the crate's own name): the stages it names.
     pub(crate) fn names(&self) -> Vec<&str> {
         let roots = ["crate::", "mcp_manifold::"];
         let after = roots.iter().flat_map(|root| {
@@ -69,98 +94,53 @@ fn first_words(group: &str) -> Vec<&str> {
     words
 }
 
-pub(crate) fn word(text: &str) -> &str {
-    let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_'));
-    &text[..end.unwrap_or(text.len())]
+/// Every file under `src/`, by path.
+pub(crate) fn files() -> &'static [File] {
+    static FILES: OnceLock<Vec<File>> = OnceLock::new();
+    FILES.get_or_init(|| {
+        let files = below("src").into_iter();
+        files.map(|(path, text)| File::new(path, text)).collect()
+    })
 }
 
-/// Every file under `src/`.
-pub(crate) fn files() -> Vec<File> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let (mut files, mut directories) = (Vec::new(), vec![root.clone()]);
+/// The files whose path begins so, or a panic if there is none.
+pub(crate) fn files_of(prefix: &str) -> Vec<&'static File> {
+    let found = files().iter().filter(|file| file.path.starts_with(prefix));
+    let found: Vec<_> = found.collect();
+    assert!(!found.is_empty(), "nothing is called src/{prefix}*");
+    found
+}
+
+/// Returns `true` if `src/` has this stage or folder.
+pub(crate) fn exists(folder: &str) -> bool {
+    let prefix = format!("{folder}/");
+    files().iter().any(|file| file.path.starts_with(&prefix))
+}
+
+/// The paths and texts of all Rust files below a folder of the package, by path.
+pub(crate) fn below(folder: &str) -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let (mut found, mut directories) = (Vec::new(), vec![root.clone()]);
     while let Some(directory) = directories.pop() {
         for entry in fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 directories.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = fs::read_to_string(&path).unwrap();
                 let below = path.strip_prefix(&root).unwrap();
-                files.push(File {
-                    path: below.to_str().unwrap().replace('\\', "/"),
-                    code: code(&text),
-                    text,
-                });
+                let below = below.to_str().unwrap().replace('\\', "/");
+                found.push((below, fs::read_to_string(&path).unwrap()));
             }
         }
     }
-    files
-}
-
-/// The files whose path begins so, or a panic if there is none.
-pub(crate) fn files_of(prefix: &str) -> Vec<File> {
-    let mut files = files();
-    files.retain(|file| file.path.starts_with(prefix));
-    assert!(!files.is_empty(), "nothing is called src/{prefix}*");
-    files
-}
-
-/// `text` with each comment and each literal of text replaced by a space.
-fn code(text: &str) -> String {
-    let mut code = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let skipped = if rest.starts_with("//") {
-            rest.find('\n').unwrap_or(rest.len())
-        } else if rest.starts_with("'\"'") {
-            3
-        } else if c == '"' {
-            string(rest)
-        } else {
-            let after_name = code.ends_with(|c: char| c.is_alphanumeric() || c == '_');
-            let raw = if after_name { None } else { raw_string(rest) };
-            raw.unwrap_or(0)
-        };
-        code.push(if skipped > 0 { ' ' } else { c });
-        rest = &rest[skipped.max(c.len_utf8())..];
-    }
-    code
-}
-
-/// The length of the raw string that begins here, if one does.
-fn raw_string(text: &str) -> Option<usize> {
-    let after = text.strip_prefix('b').unwrap_or(text).strip_prefix('r')?;
-    let hashes = after.len() - after.trim_start_matches('#').len();
-    let inside = after[hashes..].strip_prefix('"')?;
-    let end = format!("\"{}", "#".repeat(hashes));
-    let length = inside.find(&end)? + end.len();
-    Some(text.len() - inside.len() + length)
-}
-
-/// The length of the string that begins here.
-fn string(text: &str) -> usize {
-    let mut escaped = false;
-    for (at, c) in text.char_indices().skip(1) {
-        match c {
-            '"' if !escaped => return at + 1,
-            '\\' => escaped = !escaped,
-            _ => escaped = false,
-        }
-    }
-    text.len()
+    found.sort();
+    found
 }
 
 #[test]
-fn reading_code_leaves_out_comments_and_strings() {
-    let text = "a // b\nc(\"d\\\"e\", '\"', f, r#\"g\"h\"#, b\"i\") // j";
-    let words: Vec<_> = code(text).split_whitespace().map(str::to_owned).collect();
-    assert_eq!(words.concat(), "ac(,,f,,b)");
+fn the_stages_that_a_file_names_are_found() {
     let names = |text: &str| {
-        let file = File {
-            path: "x.rs".to_owned(),
-            text: String::new(),
-            code: code(text),
-        };
+        let file = File::new("x.rs".to_owned(), text.to_owned());
         file.names().join(" ")
     };
     assert_eq!(names("use crate::wire::Era; crate::cli::run()"), "wire cli");

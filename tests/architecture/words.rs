@@ -1,0 +1,142 @@
+//! Words that do not stand in some places: what these must not know.
+
+use crate::source::{File, exists, files, files_of};
+
+/// Input, output, and what depends on the machine or the moment.
+const IO: [&str; 8] = [
+    "tokio",
+    "reqwest",
+    "fs",
+    "env",
+    "net",
+    "process",
+    "thread",
+    "SystemTime",
+];
+
+/// Panics if a file below one of `places`, tests aside, has a word of which `is_meant` is true.
+fn assert_none(places: &[&str], is_meant: impl Fn(&str) -> bool) {
+    for file in places.iter().flat_map(|place| files_of(place)) {
+        if file.path.contains("tests") {
+            continue;
+        }
+        let words = file.words().into_iter();
+        let found: Vec<_> = words.filter(|word| is_meant(word)).collect();
+        assert!(found.is_empty(), "src/{} has {found:?}", file.path);
+    }
+}
+
+/// Panics if a file below one of `places`, tests aside, has one of `words` as a word of its code.
+fn assert_absent(places: &[&str], words: &[&str]) {
+    assert_none(places, |word| words.contains(&word));
+}
+
+/// Panics unless all files with this word begin with one of `places`.
+fn assert_only_in(places: &[&str], word: &str) {
+    let has = |file: &&File| file.has_word(word);
+    for file in files().iter().filter(has) {
+        let may = places.iter().any(|place| file.path.starts_with(place));
+        assert!(may, "src/{} has `{word}`", file.path);
+    }
+}
+
+#[test]
+fn pure_modules_do_no_input_or_output() {
+    let pure = ["wire/", "config/filter", "catalog/merge", "catalog/name"];
+    assert_absent(&pure, &IO);
+}
+
+#[test]
+fn wire_and_protocol_hold_no_state() {
+    let state = ["Mutex", "RwLock", "OnceLock", "LazyLock", "Cell", "RefCell"];
+    for stage in ["wire", "protocol"]
+        .into_iter()
+        .filter(|stage| exists(stage))
+    {
+        let folder = format!("{stage}/");
+        assert_none(&[&folder], |word| {
+            let is_state = state.contains(&word) || word.starts_with("Atomic");
+            is_state || word == "static" || IO.contains(&word)
+        });
+    }
+}
+
+#[test]
+fn the_router_names_no_transport() {
+    let transports = [
+        "transport",
+        "reqwest",
+        "http_sse",
+        "HttpSse",
+        "streamable_http",
+        "StreamableHttp",
+        "streamable_http_legacy",
+        "StreamableHttpLegacy",
+        "EventStream",
+        "HeaderMap",
+    ];
+    assert_absent(&["router/"], &transports);
+}
+
+#[test]
+fn an_upstream_knows_no_public_tool_name() {
+    let naming = [
+        "public",
+        "public_name",
+        "public_names",
+        "prefix",
+        "Prefix",
+        "Route",
+    ];
+    assert_absent(&["upstream/"], &naming);
+}
+
+#[test]
+fn what_serves_all_clients_knows_none() {
+    let clients = ["ClientSession", "Outbox", "InFlight"];
+    assert_absent(&["upstream/"], &clients);
+    if files()
+        .iter()
+        .any(|file| file.path == "router/context/gateway.rs")
+    {
+        assert_absent(&["router/context/gateway.rs"], &clients);
+    }
+    if exists("router/client") {
+        assert_absent(&["router/client/"], &["Gateway"]);
+    }
+}
+
+#[test]
+fn the_client_side_names_no_upstream() {
+    let upstream = ["upstream", "Upstream", "UpstreamName", "Listing", "reqwest"];
+    assert_absent(&["downstream/"], &upstream);
+}
+
+#[test]
+fn globs_are_compiled_in_the_configuration_alone() {
+    let holders = files().iter().filter(|file| file.has_word("globset"));
+    let holders: Vec<_> = holders.map(|file| &file.path).collect();
+    assert_eq!(holders, ["config/filter.rs"]);
+}
+
+#[test]
+fn http_is_spoken_by_net_oauth_and_upstream_alone() {
+    assert_only_in(&["net/", "oauth/", "upstream/"], "reqwest");
+}
+
+#[test]
+fn nothing_prints_to_stdout() {
+    // One writer owns it; a line printed elsewhere could break into one of its own.
+    for printing in ["println", "print", "dbg"] {
+        assert_only_in(&[], printing);
+    }
+    assert_only_in(&["cli/", "downstream/"], "stdout");
+}
+
+#[test]
+fn commands_write_to_stdout_in_one_place() {
+    let files = files_of("cli/").into_iter();
+    let writers = files.filter(|file| file.has_word("stdout"));
+    let writers: Vec<_> = writers.map(|file| &file.path).collect();
+    assert_eq!(writers, ["cli/output.rs"]);
+}
