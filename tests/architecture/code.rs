@@ -140,11 +140,11 @@ pub(crate) fn closing(tokens: &[Token<'_>], open: usize) -> usize {
     tokens.len() - 1
 }
 
-/// The tokens without the items that stand below `#[cfg(test)]`.
+/// The tokens without the items that a `cfg` keeps for tests.
 pub(crate) fn without_tests<'a>(tokens: &[Token<'a>]) -> Vec<Token<'a>> {
     let (mut kept, mut at) = (Vec::new(), 0);
     while at < tokens.len() {
-        if is_at(tokens, at, &["#", "[", "cfg", "(", "test", ")", "]"]) {
+        if is_for_tests(tokens, at) {
             at = item(tokens, at).end;
         } else {
             kept.push(tokens[at]);
@@ -152,6 +152,14 @@ pub(crate) fn without_tests<'a>(tokens: &[Token<'a>]) -> Vec<Token<'a>> {
         }
     }
     kept
+}
+
+/// Whether an attribute at `at` says that what follows is for tests.
+fn is_for_tests(tokens: &[Token<'_>], at: usize) -> bool {
+    let is_cfg = is_at(tokens, at, &["#", "[", "cfg", "("]);
+    let end = if is_cfg { closing(tokens, at + 1) } else { at };
+    let has = |word: &str| tokens[at..end].iter().any(|token| token.text == word);
+    has("test") && !has("not")
 }
 
 /// The item at `start`, its attributes included.
@@ -189,7 +197,7 @@ fn code_leaves_out_comments_and_literals() {
 #[test]
 fn items_of_tests_are_left_out() {
     let text = "a #[cfg(test)] use b::{c, d}; e #[cfg(test)] #[path = \"x\"] mod f; \
-                #[cfg(test)] pub(crate) mod g { fn h() { i } } j #[cfg(unix)] k";
+                #[cfg(test)] pub(crate) mod g { fn h() { i } } j #[cfg(all(test, unix))] fn l() {} #[cfg(unix)] k";
     let code = code(text);
     let kept: String = without_tests(&tokens(&code))
         .iter()

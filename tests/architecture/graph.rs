@@ -61,7 +61,7 @@ impl Search<'_> {
 }
 
 #[test]
-fn circles_are_found_and_told_apart() {
+fn circles_are_found_apart_from_each_other() {
     let edges = [
         (0, 1),
         (1, 2),

@@ -7,13 +7,16 @@
 mod arrows;
 mod circles;
 mod code;
+mod conduct;
 mod fixture;
 mod graph;
 mod items;
 mod ratchet;
+mod rooms;
 mod sizes;
 mod source;
 mod stages;
+mod targets;
 mod tree;
 mod use_tree;
 mod words;

@@ -8,7 +8,7 @@ pub(crate) type Ratchet = [(&'static str, usize)];
 
 /// Panics unless the list says exactly what was found, and prints the list as it must be.
 ///
-/// `explain` tells of an exception what breaks the rule.
+/// `explain` says what breaks the rule, for the name of an exception.
 pub(crate) fn assert_exact(
     list: &str,
     listed: &Ratchet,

@@ -111,10 +111,9 @@ pub(crate) fn files_of(prefix: &str) -> Vec<&'static File> {
     found
 }
 
-/// Returns `true` if `src/` has this stage or folder.
-pub(crate) fn exists(folder: &str) -> bool {
-    let prefix = format!("{folder}/");
-    files().iter().any(|file| file.path.starts_with(&prefix))
+/// Returns `true` if the path of a file below `src/` begins so.
+pub(crate) fn begins_a_path(prefix: &str) -> bool {
+    files().iter().any(|file| file.path.starts_with(prefix))
 }
 
 /// The paths and texts of all Rust files below a folder of the package, by path.
