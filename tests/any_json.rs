@@ -1,14 +1,12 @@
 //! Any JSON at all, as text somebody might write, survives a call byte for byte.
 
-mod support;
-
 use std::cell::RefCell;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, TestRunner};
-use support::verbatim::{assert_passes, with_peers};
+use testkit::verbatim::{assert_passes, with_peers};
 
 /// White space that may stand between tokens. A tab is changed to a line end in what upstreams say.
 const SPACE: [&str; 6] = ["", "", "", " ", "  ", "\t"];

@@ -1,12 +1,10 @@
 //! Bytes that are not the proxy's own pass unchanged, through the real binary, in both directions,
 //! in either era on either side, in JSON bodies and in event streams.
 
-mod support;
-
 use serde_json::json;
-use support::proxy::{self, with_meta};
-use support::upstream;
-use support::verbatim::{assert_passes, assert_same, with_peers};
+use testkit::proxy::{self, with_meta};
+use testkit::upstream;
+use testkit::verbatim::{assert_passes, assert_same, with_peers};
 
 /// JSON values that a parser and printer would not give back.
 fn values() -> Vec<(&'static str, String)> {

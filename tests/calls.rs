@@ -3,15 +3,13 @@
 // A server or a client that is not as it should be fails the test.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use support::gate::Gate;
-use support::proxy::{self, call_line};
-use support::raw::Reply;
-use support::upstream::{self, Call};
+use testkit::gate::Gate;
+use testkit::proxy::{self, call_line};
+use testkit::raw::Reply;
+use testkit::upstream::{self, Call};
 use tokio::sync::watch;
 
 /// A call's arguments.

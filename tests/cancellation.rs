@@ -3,12 +3,10 @@
 // A server or a client that is not as it should be fails the test.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use serde_json::{Value, json};
-use support::gate::Gate;
-use support::proxy::{self, Client, call_line};
-use support::upstream::{self, Builder};
+use testkit::gate::Gate;
+use testkit::proxy::{self, Client, call_line};
+use testkit::upstream::{self, Builder};
 
 /// A server whose calls of `wait` get no answer before they are cancelled; then they get one.
 fn waiting(builder: Builder) -> Builder {
@@ -77,7 +75,7 @@ async fn a_cancelled_call_ends_at_its_upstream_and_is_not_answered() {
             assert!(client.close().await.success());
             assert_eq!(client.received().len(), before + 1, "{kind}");
             assert_eq!(server.cancelled().len(), 1, "{kind}");
-            let told = |request: &support::raw::Request| request.is("notifications/cancelled");
+            let told = |request: &testkit::raw::Request| request.is("notifications/cancelled");
             let told = server
                 .raw
                 .requests()

@@ -3,16 +3,14 @@
 // A server or a client that is not as it should be fails the test.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
-use support::Endpoint;
-use support::proxy;
-use support::raw::{Reply, Request, event};
-use support::upstream::{self, Builder, Upstream};
+use testkit::Endpoint;
+use testkit::proxy;
+use testkit::raw::{Reply, Request, event};
+use testkit::upstream::{self, Builder, Upstream};
 
 /// What a server does to a call, and how that is called.
 type Reaction = (&'static str, fn(&Request) -> Reply);

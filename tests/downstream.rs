@@ -4,12 +4,10 @@
 // A failure here is a failed test.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use serde_json::{Value, json};
-use support::proxy::Client;
-use support::raw::{self, Reply};
-use support::{proxy, upstream};
+use testkit::proxy::Client;
+use testkit::raw::{self, Reply};
+use testkit::{proxy, upstream};
 
 /// A proxy whose only upstream is a port where nothing listens: the client's side is all that counts.
 fn alone() -> proxy::Builder {
@@ -44,7 +42,7 @@ fn pong_value() -> Value {
 }
 
 fn initialize(version: &Value) -> Value {
-    let mut request = support::http::initialize();
+    let mut request = testkit::http::initialize();
     request["params"]["protocolVersion"] = version.clone();
     request
 }

@@ -3,13 +3,11 @@
 // A failure here is a failed test.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::io::Write as _;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
-use support::{proxy, upstream, within};
+use testkit::{proxy, upstream, within};
 
 /// A proxy whose only upstream is a port where nothing listens: the client's side is all that counts.
 fn alone() -> proxy::Builder {
@@ -97,7 +95,7 @@ async fn lines_may_come_in_pieces_and_many_at_once() {
 
 /// What a client asks that does not wait for answers.
 fn script() -> String {
-    let initialize = support::http::initialize();
+    let initialize = testkit::http::initialize();
     let ping = json!({"jsonrpc": "2.0", "id": 2, "method": "ping"});
     format!("{initialize}\n{ping}\n")
 }

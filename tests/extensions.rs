@@ -2,13 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use serde_json::json;
 
-use support::proxy;
-use support::raw::Reply;
-use support::upstream::{self, Builder, Upstream};
+use testkit::proxy;
+use testkit::raw::Reply;
+use testkit::upstream::{self, Builder, Upstream};
 
 /// A result as a server may write it.
 const RESULT: &str = r#"{ "skills":[ {"n" : 1.0e0} ],"resultType":"complete", "ttlMs":0 }"#;

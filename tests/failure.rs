@@ -4,12 +4,10 @@
 // A failure here is a failed test.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use serde_json::{Value, json};
-use support::proxy;
-use support::raw::{Reply, Request, event};
-use support::upstream::{self, Upstream};
+use testkit::proxy;
+use testkit::raw::{Reply, Request, event};
+use testkit::upstream::{self, Upstream};
 
 /// More than any message of these tests but the one that is too large.
 const LIMIT: usize = 20_000;

@@ -3,11 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use serde_json::{Value, json};
-use support::proxy::{self, Client, with_meta};
-use support::upstream;
+use testkit::proxy::{self, Client, with_meta};
+use testkit::upstream;
 
 /// A proxy whose only upstream is a port where nothing listens.
 async fn alone() -> Client {

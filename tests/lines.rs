@@ -3,13 +3,11 @@
 // A server or a client that is not as it should be fails the test.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::sync::Arc;
 
-use support::proxy::{self, Client};
-use support::raw::Reply;
-use support::upstream::{self, Builder, Upstream};
+use testkit::proxy::{self, Client};
+use testkit::raw::Reply;
+use testkit::upstream::{self, Builder, Upstream};
 
 /// The length of the longest line, in bytes; code that is not optimised takes seconds for more.
 const LONGEST: usize = 16 << 20;

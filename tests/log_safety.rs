@@ -3,11 +3,9 @@
 // A failure here is a failed test.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use serde_json::{Value, json};
-use support::raw::{self, Reply, event};
-use support::{Endpoint, proxy, upstream};
+use testkit::raw::{self, Reply, event};
+use testkit::{Endpoint, proxy, upstream};
 
 /// An address with a key in its query.
 struct WithSecrets(String);

@@ -3,12 +3,10 @@
 // A failure here is a failed test.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use serde_json::json;
-use support::proxy::Client;
-use support::raw::{self, Reply};
-use support::{proxy, upstream};
+use testkit::proxy::Client;
+use testkit::raw::{self, Reply};
+use testkit::{proxy, upstream};
 
 /// Lists, calls well and badly, pings and leaves; everything that happens in a usual session.
 async fn session(client: &mut Client) {

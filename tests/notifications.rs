@@ -3,15 +3,13 @@
 // A server or a client that is not as it should be fails the test.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
-use support::gate::Gate;
-use support::proxy::{self, call_line};
-use support::raw::{Reply, event};
-use support::upstream;
+use testkit::gate::Gate;
+use testkit::proxy::{self, call_line};
+use testkit::raw::{Reply, event};
+use testkit::upstream;
 
 #[tokio::test]
 async fn what_a_server_says_of_a_call_comes_before_its_answer_and_in_order() {

@@ -4,13 +4,11 @@
 // A failure here is a failed test.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use serde_json::{Value, json};
-use support::proxy;
-use support::proxy::Client;
-use support::raw::{self, Reply};
-use support::upstream::{self, Call, Upstream};
+use testkit::proxy;
+use testkit::proxy::Client;
+use testkit::raw::{self, Reply};
+use testkit::upstream::{self, Call, Upstream};
 
 /// A proxy whose only upstream is a port where nothing listens: the client's side is all that counts.
 fn alone() -> proxy::Builder {
@@ -166,7 +164,7 @@ async fn a_client_that_never_speaks_costs_the_upstreams_nothing() {
 #[tokio::test]
 async fn what_was_asked_before_stdin_ended_is_answered() {
     let mut client = alone().start().await;
-    let initialize = support::http::initialize();
+    let initialize = testkit::http::initialize();
     let lines = format!("{initialize}\n{}\n{}", ping(2), ping(3));
     client.send_bytes(lines.as_bytes()).await;
     assert_eq!(client.close().await.code(), Some(0));

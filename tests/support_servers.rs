@@ -1,14 +1,12 @@
 //! The tests' raw, TLS and SDK servers say what they promise, asked over plain HTTP.
 
-mod support;
-
 use serde_json::json;
-use support::http::{
+use testkit::http::{
     MODERN, borrowed, client, initialize, message, post, read_until, request, session,
 };
-use support::proxy::with_meta;
-use support::raw::{self, Reply};
-use support::{Endpoint, sdk, tls, within};
+use testkit::proxy::with_meta;
+use testkit::raw::{self, Reply};
+use testkit::{Endpoint, sdk, tls, within};
 
 #[tokio::test]
 async fn the_sdk_serves_the_legacy_era_with_sessions_alone() {

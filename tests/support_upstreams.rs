@@ -1,14 +1,12 @@
 //! The scripted upstreams follow their revision, and hold their clients to it.
 
-mod support;
-
 use reqwest::header::{HeaderMap, HeaderName};
 use serde_json::{Value, json};
-use support::http::{
+use testkit::http::{
     MODERN, borrowed, client, initialize, message, post, read_until, request, session,
 };
-use support::proxy::with_meta;
-use support::{Endpoint, upstream, within};
+use testkit::proxy::with_meta;
+use testkit::{Endpoint, upstream, within};
 
 #[tokio::test]
 async fn a_scripted_legacy_server_wants_its_session_and_no_modern_request() {

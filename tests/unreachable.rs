@@ -3,11 +3,9 @@
 // A failure here is a failed test.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use serde_json::json;
-use support::raw::{self, Reply};
-use support::{Endpoint, proxy, tls, upstream};
+use testkit::raw::{self, Reply};
+use testkit::{Endpoint, proxy, tls, upstream};
 
 /// A port where nothing listens any more.
 async fn refusing() -> String {

@@ -4,14 +4,12 @@
 // A failure here is a failed test.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
 use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::upstream::{self, Upstream};
-use support::{proxy, within};
+use testkit::upstream::{self, Upstream};
+use testkit::{proxy, within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 
@@ -113,7 +111,7 @@ async fn a_client_that_closes_stdout_ends_the_process_quietly() {
     // Whether there is still something to write, or all was read.
     for reads in [false, true] {
         let (mut child, mut stdout) = unread(&builder);
-        write(&mut child, [support::http::initialize()]).await;
+        write(&mut child, [testkit::http::initialize()]).await;
         if reads {
             let answer = stdout.read_u8();
             within("an answer", answer).await.unwrap();
@@ -145,7 +143,7 @@ async fn a_client_that_closes_stdout_ends_the_process_also_where_that_is_a_socke
         let mut child = command.spawn().unwrap();
         // It has a copy of their end.
         drop(command);
-        write(&mut child, [support::http::initialize()]).await;
+        write(&mut child, [testkit::http::initialize()]).await;
         if reads {
             within("an answer", stdout.read_u8()).await.unwrap();
         }
@@ -219,7 +217,7 @@ async fn a_stream_that_is_not_read_on_for_the_client_is_not_dead() {
     let (mut child, mut stdout) = unread(&builder);
     let mut text = begin_large(&mut child, &mut stdout).await;
     write(&mut child, [call(2, "large")]).await;
-    let calls = |request: &support::raw::Request| request.is("tools/call");
+    let calls = |request: &testkit::raw::Request| request.is("tools/call");
     server.raw.wait_for_count(2, calls).await;
     // Long enough for a ping, and for giving the stream up.
     tokio::time::sleep(Duration::from_millis(1500)).await;

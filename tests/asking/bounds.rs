@@ -7,9 +7,9 @@ use crate::helpers::{
     required, retry, value,
 };
 use crate::parking::parked;
-use crate::support::proxy;
-use crate::support::raw::Request;
-use crate::support::upstream;
+use testkit::proxy;
+use testkit::raw::Request;
+use testkit::upstream;
 
 /// How many questions of one server may wait.
 const MOST: usize = 1024;

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::Endpoint;
-use crate::support::json::{bytes_of, part};
-use crate::support::proxy::{self, Client};
-use crate::support::upstream::{Builder, Call, Upstream, Voice, http_sse, legacy};
+use testkit::Endpoint;
+use testkit::json::{bytes_of, part};
+use testkit::proxy::{self, Client};
+use testkit::upstream::{Builder, Call, Upstream, Voice, http_sse, legacy};
 
 /// The parameters of an elicitation by a form.
 pub(crate) const FORM: &str =

@@ -7,8 +7,8 @@ use crate::helpers::{
     ACCEPTED, FORM, METHODS, PLACES, Place, asking, fence, id_of, legacy_before, legacy_client,
     request_line, text, to_ask, value,
 };
-use crate::support::json::bytes_of;
-use crate::support::proxy::{self, call_line};
+use testkit::json::bytes_of;
+use testkit::proxy::{self, call_line};
 
 #[tokio::test]
 async fn questions_and_answers_stay_as_written_under_ids_of_any_form() {
@@ -122,8 +122,7 @@ async fn progress_with_an_answer_reaches_the_server_that_gave_the_token() {
     client.send_line(line(&token(&asks[1]), "2.0")).await;
     // As decoded, as a client may write it.
     client.send_line(line("\"t\"", "1.0")).await;
-    let told =
-        |what: &'static str| move |said: &crate::support::raw::Request| said.text().contains(what);
+    let told = |what: &'static str| move |said: &testkit::raw::Request| said.text().contains(what);
     let heard = one.told("progress", told("progress\":1.0")).await;
     assert_eq!(text(heard), line("\"t\"", "1.0"));
     let heard = two.told("progress", told("progress\":2.0")).await;

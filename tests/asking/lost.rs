@@ -6,10 +6,10 @@ use crate::helpers::{
     ACCEPTED, FORM, PLACES, Place, asking, fence, id_of, legacy_before, legacy_client,
     request_line, to_ask, value,
 };
-use crate::support::json::bytes_of;
-use crate::support::proxy::{self, call_line};
-use crate::support::raw::{Reply, event};
-use crate::support::upstream::{self, Voice};
+use testkit::json::bytes_of;
+use testkit::proxy::{self, call_line};
+use testkit::raw::{Reply, event};
+use testkit::upstream::{self, Voice};
 
 /// Asks, and cancels that in these words.
 async fn ask_and_cancel(voice: &Voice, ask: &str, cancel: &str) {
@@ -135,7 +135,7 @@ async fn a_call_that_is_cancelled_while_its_client_is_asked_is_cancelled_at_the_
         assert_eq!(bytes_of(&told, &["params", "requestId"]), id_of(&sent));
         // The server has not taken its question back, so its answer is still the server's.
         client.answer(&ask, ACCEPTED).await;
-        let answer = |said: &crate::support::raw::Request| said.rpc_method().is_empty();
+        let answer = |said: &testkit::raw::Request| said.rpc_method().is_empty();
         server.told("the answer", answer).await;
         fence(&mut client).await;
         let lines = client.received();

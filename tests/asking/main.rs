@@ -15,6 +15,4 @@ mod rounds;
 mod rounds_ends;
 mod sessions;
 mod shared_streams;
-#[path = "../support/mod.rs"]
-mod support;
 mod visits;

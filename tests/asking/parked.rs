@@ -6,10 +6,10 @@ use crate::helpers::{
     FORM, fence, modern_before, modern_client, request_line, required, retry, value,
 };
 use crate::parking::{accept, parked};
-use crate::support::gate::Gate;
-use crate::support::proxy;
-use crate::support::raw::Request;
-use crate::support::upstream::{self, Upstream};
+use testkit::gate::Gate;
+use testkit::proxy;
+use testkit::raw::Request;
+use testkit::upstream::{self, Upstream};
 
 /// A server whose `work` and `other` ask once, and say what they heard; `echo` asks nothing.
 pub(crate) async fn asking_once() -> Upstream {
@@ -114,7 +114,7 @@ async fn a_call_that_ends_while_it_is_parked_gives_its_result_to_the_retry() {
     let again = retry(params, &state, accept(&questions));
     let id = client.send_ask("tools/call", again).await;
     let answer = client.answer_to(&id.to_string()).await;
-    let result = crate::support::json::bytes_of(&answer, &["result"]);
+    let result = testkit::json::bytes_of(&answer, &["result"]);
     assert_eq!(result, r#"{"resultType":"complete","content":[],"n":1.50}"#);
     assert_eq!(server.calls().len(), 2);
 }

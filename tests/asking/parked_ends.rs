@@ -7,10 +7,10 @@ use crate::helpers::{
 };
 use crate::parked::asking_once;
 use crate::parking::{accept, parked};
-use crate::support::gate::Gate;
-use crate::support::proxy;
-use crate::support::raw::Request;
-use crate::support::upstream;
+use testkit::gate::Gate;
+use testkit::proxy;
+use testkit::raw::Request;
+use testkit::upstream;
 
 /// Whether this answers the request with this id.
 fn answers(id: &str) -> impl Fn(&Request) -> bool + use<> {

@@ -6,9 +6,9 @@ use crate::helpers::{
     FORM, METHODS, PLACES, SAMPLE, asking, fence, id_of, modern_before, request_line, required,
     retry, text, to_ask, value,
 };
-use crate::support::json::{bytes_of, text_of};
-use crate::support::proxy::{Client, call_line, with_meta};
-use crate::support::upstream::{self, Upstream};
+use testkit::json::{bytes_of, text_of};
+use testkit::proxy::{Client, call_line, with_meta};
+use testkit::upstream::{self, Upstream};
 
 /// Calls `work` and gives the parameters, the handle and the questions.
 pub(crate) async fn parked(
@@ -269,7 +269,7 @@ async fn what_the_client_did_not_declare_is_refused_while_its_call_is_parked_too
             let second = call.ask("3", "roots/list", "{}").await;
             let codes = [first, second].map(|heard| value(&heard)["error"]["code"].take());
             let text = json!(codes).to_string();
-            let said = |told: &crate::support::raw::Request| told.id_bytes() == Some(b"2".into());
+            let said = |told: &testkit::raw::Request| told.id_bytes() == Some(b"2".into());
             call.told("the answer", said).await;
             json!({"content": [{"type": "text", "text": text}]})
                 .to_string()
@@ -280,7 +280,7 @@ async fn what_the_client_did_not_declare_is_refused_while_its_call_is_parked_too
     client.declare(json!({"elicitation": {}}));
     let (params, state, questions) = parked(&mut client, json!({})).await;
     assert_eq!(questions.len(), 1);
-    let refused = |told: &crate::support::raw::Request| told.id_bytes() == Some(b"3".into());
+    let refused = |told: &testkit::raw::Request| told.id_bytes() == Some(b"3".into());
     let refused = server.told("the refusal", refused).await;
     assert_eq!(id_of(&refused), "3", "{}", text(refused.clone()));
     let answer = client

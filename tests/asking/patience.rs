@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::helpers::{ACCEPTED, FORM, PLACES, asking, everything, legacy_client, to_ask, value};
-use crate::support::gate::Gate;
-use crate::support::proxy::{self, call_line};
-use crate::support::raw::{Reply, Request};
-use crate::support::upstream;
+use testkit::gate::Gate;
+use testkit::proxy::{self, call_line};
+use testkit::raw::{Reply, Request};
+use testkit::upstream;
 
 /// Shorter than the time that a person is given below.
 const SHORT: &str = "400ms";

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 
 use crate::helpers::{ACCEPTED, FORM, SAMPLE, id_of, legacy_before, text, value};
-use crate::support::json::{bytes_of, part};
-use crate::support::proxy::call_line;
-use crate::support::raw::Request;
-use crate::support::upstream::{self, Upstream};
+use testkit::json::{bytes_of, part};
+use testkit::proxy::call_line;
+use testkit::raw::Request;
+use testkit::upstream::{self, Upstream};
 
 /// What ends a call.
 pub(crate) const DONE: &str = r#"{"content":[],"resultType":"complete"}"#;

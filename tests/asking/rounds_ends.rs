@@ -8,10 +8,10 @@ use crate::helpers::{
     ACCEPTED, FORM, METHODS, SAMPLE, everything, legacy_before, legacy_client, value,
 };
 use crate::rounds::{DONE, answering, asks, asks_for};
-use crate::support::json::{bytes_of, part};
-use crate::support::proxy::{self, call_line};
-use crate::support::raw::{Reply, Request};
-use crate::support::upstream;
+use testkit::json::{bytes_of, part};
+use testkit::proxy::{self, call_line};
+use testkit::raw::{Reply, Request};
+use testkit::upstream;
 
 #[tokio::test]
 async fn a_person_who_does_not_answer_has_cancelled() {

@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::{Value, json};
 
 use crate::helpers::{FORM, everything, legacy_before};
-use crate::support::gate::Gate;
-use crate::support::json::bytes_of;
-use crate::support::proxy::{self, Client};
-use crate::support::raw::Request;
-use crate::support::upstream::{self, Upstream};
+use testkit::gate::Gate;
+use testkit::json::bytes_of;
+use testkit::proxy::{self, Client};
+use testkit::raw::Request;
+use testkit::upstream::{self, Upstream};
 
 /// The sessions of the calls so far, in order.
 fn sessions_of_calls(server: &Upstream) -> Vec<String> {

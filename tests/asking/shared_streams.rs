@@ -7,10 +7,10 @@ use crate::helpers::{
     FORM, METHODS, Place, SAMPLE, asking, everything, fence, modern_before, modern_client,
     required, retry, to_ask, value,
 };
-use crate::support::gate::Gate;
-use crate::support::json::text_of;
-use crate::support::proxy;
-use crate::support::upstream::{self, Upstream};
+use testkit::gate::Gate;
+use testkit::json::text_of;
+use testkit::proxy;
+use testkit::upstream::{self, Upstream};
 
 /// Arguments of `ask`.
 fn arguments(id: &str) -> Value {
@@ -234,7 +234,7 @@ async fn an_answer_and_a_question_in_one_breath_lose_neither() {
                 call.send(format!("[{ask},{answer}]")).await;
                 std::future::pending::<()>().await;
             }
-            let answers = |told: &crate::support::raw::Request| told.rpc_method().is_empty();
+            let answers = |told: &testkit::raw::Request| told.rpc_method().is_empty();
             call.told("the answer", answers).await;
             br#"{"content":[{"type":"text","text":"young"}]}"#.to_vec()
         }

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use crate::helpers::{id_of, modern_before, required, retry, value};
 use crate::parking::{accept, parked};
 use crate::rounds::in_turn;
-use crate::support::json::bytes_of;
-use crate::support::upstream::{self, Upstream};
+use testkit::json::bytes_of;
+use testkit::upstream::{self, Upstream};
 
 /// The error, with these elicitations.
 fn refusal(elicitations: &str) -> String {

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 
 use crate::kinds;
-use crate::support::json::text_of;
-use crate::support::raw::{Reply, Request};
-use crate::support::{proxy, upstream};
+use testkit::json::text_of;
+use testkit::raw::{Reply, Request};
+use testkit::{proxy, upstream};
 
 const CHANGED: &str = "notifications/tools/list_changed";
 

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::kinds;
-use crate::support::json::{bytes_of, text_of};
-use crate::support::{proxy, upstream};
+use testkit::json::{bytes_of, text_of};
+use testkit::{proxy, upstream};
 
 /// Everything that a parser and a printer would change.
 const ODD: &str = concat!(
@@ -98,7 +98,7 @@ async fn a_tool_with_mirrored_parameters_is_shown_as_it_is_and_called_by_its_nat
         let response = client.call(name, json!({"region": "eu"})).await;
         assert_eq!(text_of(&response), r#"find {"region":"eu"}"#);
     }
-    let call = |request: &crate::support::raw::Request| request.is("tools/call");
+    let call = |request: &testkit::raw::Request| request.is("tools/call");
     let call_of_first = first.raw.wait_for(call).await;
     assert_eq!(call_of_first.header("mcp-param-region"), None);
     let call_of_second = second.raw.wait_for(call).await;

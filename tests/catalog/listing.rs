@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
 
-use crate::support::json::{answer, text_of};
-use crate::support::raw::Reply;
-use crate::support::{proxy, upstream};
 use crate::{count, kinds};
+use testkit::json::{answer, text_of};
+use testkit::raw::Reply;
+use testkit::{proxy, upstream};
 
 const NAMES: [&str; 7] = ["g", "f", "e", "d", "c", "b", "a"];
 

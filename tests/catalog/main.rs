@@ -6,11 +6,9 @@ mod changes;
 mod definitions;
 mod listing;
 mod names;
-#[path = "../support/mod.rs"]
-mod support;
 
-use support::raw::Request;
-use support::upstream;
+use testkit::raw::Request;
+use testkit::upstream;
 
 /// One scripted server of each kind.
 fn kinds() -> [(&'static str, upstream::Builder); 3] {

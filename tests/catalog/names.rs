@@ -8,9 +8,9 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use crate::kinds;
-use crate::support::json::{answer, text_of};
-use crate::support::raw::{Reply, event};
-use crate::support::{proxy, upstream};
+use testkit::json::{answer, text_of};
+use testkit::raw::{Reply, event};
+use testkit::{proxy, upstream};
 
 /// A server whose listing comes when the test lets it.
 struct Gated {
@@ -32,7 +32,7 @@ impl Gated {
     }
 
     async fn open(&self, tools: &[&str]) {
-        let list = |request: &crate::support::raw::Request| request.is("tools/list");
+        let list = |request: &testkit::raw::Request| request.is("tools/list");
         let request = self.server.raw.wait_for(list).await;
         let schema = json!({"type": "object"});
         let tools = tools.iter();

@@ -1,8 +1,8 @@
 //! The command line itself: its help, and calls that are wrong.
 
-use super::support::oauth::server;
 use super::{Ended, setup};
 use serde_json::json;
+use testkit::oauth::server;
 
 #[tokio::test]
 async fn every_command_has_help_with_examples() {

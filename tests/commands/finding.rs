@@ -1,8 +1,8 @@
 //! Which upstream a command is about: by name, by url, or by being the only one.
 
-use super::support::oauth::server;
-use super::support::{Endpoint, proxy};
 use super::{Ended, setup};
+use testkit::oauth::server;
+use testkit::{Endpoint, proxy};
 
 async fn run(program: proxy::Builder, line: &str) -> Ended {
     let program = line.split_whitespace().fold(program, proxy::Builder::arg);

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::support::oauth::{Browser, Part, protect, server};
-use super::support::{proxy, upstream, within};
 use super::{Ended, PASTE, Setup, lone_line, setup};
+use testkit::oauth::{Browser, Part, protect, server};
+use testkit::{proxy, upstream, within};
 
 #[tokio::test]
 async fn the_browser_may_come_to_a_login_that_opened_none() {

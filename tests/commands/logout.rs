@@ -1,9 +1,9 @@
 //! The end of a login: at the server, on this machine, and for the proxies that run.
 
-use super::support::oauth::{Part, server};
-use super::support::within;
 use super::{Ended, listings, setup};
 use serde_json::json;
+use testkit::oauth::{Part, server};
+use testkit::within;
 
 #[tokio::test]
 async fn a_login_ends_at_the_server_and_on_this_machine() {

@@ -10,18 +10,16 @@ mod logout;
 mod paste;
 mod remembered;
 mod status;
-#[path = "../support/mod.rs"]
-mod support;
 
 use std::path::PathBuf;
 use std::process::Output;
 use std::sync::Arc;
 
 use serde_json::Value;
-use support::oauth::{self, Browser, Protected, Server, protect};
-use support::proxy::{self, Client};
-use support::upstream;
 use tempfile::TempDir;
+use testkit::oauth::{self, Browser, Protected, Server, protect};
+use testkit::proxy::{self, Client};
+use testkit::upstream;
 
 /// What `login` says before it reads lines.
 const PASTE: &str = "paste the address of that page here and press Enter.";

@@ -1,7 +1,7 @@
 //! What a person pastes into `login --no-browser`: right in several shapes, or wrong first.
 
-use super::support::oauth::{Browser, Iss, Part, server};
 use super::{Setup, setup};
+use testkit::oauth::{Browser, Iss, Part, server};
 
 /// Begins a login, pastes `wrong` and what `right` makes of the redirect, and waits for the end.
 async fn paste(setup: &Setup, wrong: &[(&str, &str)], right: impl Fn(&url::Url) -> String) {

@@ -7,9 +7,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::support::upstream::Upstream;
-use super::support::{proxy, upstream, within};
 use super::{Ended, listings};
+use testkit::upstream::Upstream;
+use testkit::{proxy, upstream, within};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 

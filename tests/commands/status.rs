@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::support::oauth::{Part, server};
-use super::support::{Endpoint, proxy, upstream};
 use super::{Ended, Setup, setup};
+use testkit::oauth::{Part, server};
+use testkit::{Endpoint, proxy, upstream};
 
 impl Setup {
     /// Has the stored token end long ago.

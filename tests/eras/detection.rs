@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 
 use crate::asked;
-use crate::support::json::text_of;
-use crate::support::raw::Reply;
-use crate::support::{proxy, upstream};
+use testkit::json::text_of;
+use testkit::raw::Reply;
+use testkit::{proxy, upstream};
 
 /// What is said to the probe whose id has these bytes.
 type Answer = fn(&[u8]) -> Reply;

@@ -4,12 +4,10 @@
 
 mod detection;
 mod pairings;
-#[path = "../support/mod.rs"]
-mod support;
 mod transport_choice;
 mod versions;
 
-use support::raw::Request;
+use testkit::raw::Request;
 
 /// What was asked of a server, in order: the HTTP method, and what the body asks for.
 fn asked(requests: &[Request]) -> Vec<String> {

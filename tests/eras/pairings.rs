@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::json::text_of;
-use crate::support::{Endpoint, proxy, sdk, upstream};
+use testkit::json::text_of;
+use testkit::{Endpoint, proxy, sdk, upstream};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Client {

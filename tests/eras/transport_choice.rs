@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use crate::asked;
-use crate::support::json::text_of;
-use crate::support::raw::Reply;
-use crate::support::{Endpoint, proxy, upstream};
+use testkit::json::text_of;
+use testkit::raw::Reply;
+use testkit::{Endpoint, proxy, upstream};
 
 #[tokio::test]
 async fn a_server_that_refuses_post_is_reached_by_http_sse_where_http_is_only_first() {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::asked;
-use crate::support::{proxy, upstream};
+use testkit::{proxy, upstream};
 
 #[tokio::test]
 async fn the_version_that_initialize_answers_is_spoken_from_then_on() {
@@ -13,7 +13,7 @@ async fn the_version_that_initialize_answers_is_spoken_from_then_on() {
         let mut client = proxy::new().upstream("a", &server).start().await;
 
         assert_eq!(client.tool_names().await, ["search"], "{version}");
-        let later = |request: &crate::support::raw::Request| {
+        let later = |request: &testkit::raw::Request| {
             request.header("mcp-session-id").is_some() && request.method == "POST"
         };
         let requests = server.raw.wait_for_count(2, later).await;

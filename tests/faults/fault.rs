@@ -6,8 +6,8 @@ use tokio::sync::mpsc;
 
 use super::bomb::bomb;
 use super::site::Record;
-use super::support::raw::{Reply, Request};
-use super::support::upstream::Next;
+use testkit::raw::{Reply, Request};
+use testkit::upstream::Next;
 
 /// How long a fault lasts that passes by itself.
 pub(crate) const MOMENT: Duration = Duration::from_millis(500);

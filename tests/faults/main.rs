@@ -17,8 +17,6 @@ mod scene;
 mod seen;
 mod site;
 mod sockets;
-#[path = "../support/mod.rs"]
-mod support;
 
 use fault::Fault;
 use futures_util::StreamExt;

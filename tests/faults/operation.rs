@@ -1,6 +1,6 @@
 //! What is under way when a fault strikes.
 
-use super::support::raw::Request;
+use testkit::raw::Request;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {

@@ -11,8 +11,8 @@ use super::operation::Operation;
 use super::seen::{Back, Client, Seen};
 use super::site::{Kind, Site};
 use super::sockets::Sockets;
-use super::support::raw::Entry;
-use super::support::{Endpoint, proxy, within};
+use testkit::raw::Entry;
+use testkit::{Endpoint, proxy, within};
 
 /// How many calls are made until one is served.
 const MAX_CALLS: u64 = 6;

@@ -10,9 +10,9 @@ use tokio::sync::{mpsc, watch};
 
 use super::fault::Fault;
 use super::operation::Operation;
-use super::support::raw::{Entry, Reply, Request};
-use super::support::upstream::{self, Builder, Next, Upstream};
-use super::support::within;
+use testkit::raw::{Entry, Reply, Request};
+use testkit::upstream::{self, Builder, Next, Upstream};
+use testkit::within;
 
 /// What kind of server it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,9 +5,9 @@ use std::process::Stdio;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
-use crate::support::gate::Gate;
-use crate::support::upstream::{self, Upstream};
-use crate::support::{proxy, within};
+use testkit::gate::Gate;
+use testkit::upstream::{self, Upstream};
+use testkit::{proxy, within};
 
 /// How much memory a process has had at most, and has now, in MiB.
 fn memory(pid: u32) -> (u64, u64) {

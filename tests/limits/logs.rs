@@ -5,7 +5,7 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
-use crate::support::{proxy, upstream, within};
+use testkit::{proxy, upstream, within};
 
 #[tokio::test]
 async fn a_stderr_that_nobody_reads_stops_nothing() {

@@ -6,13 +6,11 @@
 #[cfg(target_os = "linux")]
 mod answers;
 mod logs;
-#[path = "../support/mod.rs"]
-mod support;
 
 use serde_json::{Value, json};
-use support::gate::Gate;
-use support::proxy::{self, Client};
-use support::upstream::{self, Upstream};
+use testkit::gate::Gate;
+use testkit::proxy::{self, Client};
+use testkit::upstream::{self, Upstream};
 
 /// The code of the error for too many calls.
 const BUSY: i64 = -31008;

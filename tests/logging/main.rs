@@ -5,14 +5,12 @@
 mod requests;
 mod server_streams;
 mod session;
-#[path = "../support/mod.rs"]
-mod support;
 
 use serde_json::{Value, json};
 
-use support::proxy::Client;
-use support::raw::Request;
-use support::upstream::{self, Builder, Named, Upstream};
+use testkit::proxy::Client;
+use testkit::raw::Request;
+use testkit::upstream::{self, Builder, Named, Upstream};
 
 /// The levels, the most verbose first.
 const LEVELS: [&str; 8] = [
@@ -90,7 +88,7 @@ async fn call_at(client: &mut Client, name: &str, level: &str) -> Value {
 /// As [`call_at`], giving the id of the request.
 async fn begin_at(client: &mut Client, name: &str, level: &str) -> u64 {
     let meta = json!({"io.modelcontextprotocol/logLevel": level});
-    let params = support::proxy::with_meta(json!({"name": name, "_meta": meta}));
+    let params = testkit::proxy::with_meta(json!({"name": name, "_meta": meta}));
     client.send_request("tools/call", params).await
 }
 

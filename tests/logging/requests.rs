@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::support::gate::Gate;
-use super::support::{proxy, upstream};
 use super::*;
+use testkit::gate::Gate;
+use testkit::{proxy, upstream};
 
 #[tokio::test]
 async fn a_request_hears_logs_from_its_level_on_and_none_without_one() {

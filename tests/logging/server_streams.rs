@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::support::gate::Gate;
-use super::support::proxy::with_meta;
-use super::support::sessions::Sessions;
-use super::support::{proxy, upstream};
 use super::*;
+use testkit::gate::Gate;
+use testkit::proxy::with_meta;
+use testkit::sessions::Sessions;
+use testkit::{proxy, upstream};
 
 fn text(level: &str, data: &str) -> String {
     format!(r#"{{"data":"{data}","level":"{level}"}}"#)

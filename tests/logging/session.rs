@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::support::gate::Gate;
-use super::support::raw::Reply;
-use super::support::{proxy, upstream};
 use super::*;
+use testkit::gate::Gate;
+use testkit::raw::Reply;
+use testkit::{proxy, upstream};
 
 #[tokio::test]
 async fn the_level_of_a_session_reaches_every_legacy_upstream_that_logs() {

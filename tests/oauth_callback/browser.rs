@@ -11,7 +11,7 @@ use mcp_manifold::oauth::Browser;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::pipe;
 
-use super::support::within;
+use testkit::within;
 
 /// Says how many arguments it got and which, and makes a noise.
 const OPENER: &str = "#!/bin/sh

@@ -2,9 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod browser;
 mod places;
 mod requests;
@@ -18,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use url::Url;
 
-use support::within;
+use testkit::within;
 
 /// The state of the login that is waited for.
 const STATE: &str = "the-state";

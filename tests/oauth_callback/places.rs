@@ -7,8 +7,8 @@ use mcp_manifold::oauth::{Callback, Page, Place};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
-use super::support::within;
 use super::{Visitor, address, expected, good, place};
+use testkit::within;
 
 fn port(callback: &Callback) -> u16 {
     let url = Url::parse(callback.redirect_uri()).unwrap();

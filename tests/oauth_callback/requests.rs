@@ -2,8 +2,8 @@
 
 use mcp_manifold::oauth::Page;
 
-use super::support::within;
 use super::{Visitor, address, expected, good, is_ours, listening, turned_away};
+use testkit::within;
 
 #[tokio::test]
 async fn an_answer_arrives_and_gets_its_page() {

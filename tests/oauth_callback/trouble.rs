@@ -4,8 +4,8 @@ use mcp_manifold::oauth::Page;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
-use super::support::within;
 use super::{Visitor, address, expected, good, listening, turned_away};
+use testkit::within;
 
 #[tokio::test]
 async fn any_number_of_slow_clients_do_not_keep_a_person_out() {

@@ -2,9 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod order;
 mod refusal;
 mod trouble;
@@ -18,7 +15,7 @@ use mcp_manifold::oauth::{Discovered, OAuthError, Question, Source, discover};
 
 use serde_json::{Value, json};
 
-use support::raw::{self, Reply, Server};
+use testkit::raw::{self, Reply, Server};
 
 const RESOURCE_PATH: &str = "/.well-known/oauth-protected-resource/mcp";
 const RESOURCE_ROOT: &str = "/.well-known/oauth-protected-resource";

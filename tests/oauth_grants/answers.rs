@@ -3,9 +3,9 @@
 use mcp_manifold::config::Secret;
 use mcp_manifold::oauth::{Grant, TokenError};
 
-use crate::support::oauth::Part;
-use crate::support::raw::{self, Reply};
 use crate::{public, setup};
+use testkit::oauth::Part;
+use testkit::raw::{self, Reply};
 
 /// What a refresh comes to when the token endpoint answers with `reply`.
 async fn refreshed(reply: impl Fn() -> Reply + Send + Sync + 'static) -> Result<Grant, TokenError> {

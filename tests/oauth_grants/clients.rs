@@ -3,9 +3,9 @@
 use mcp_manifold::oauth::{Registration, TokenError, register};
 use serde_json::json;
 
-use crate::support::oauth::{self, AuthMethod, Part};
-use crate::support::raw::Reply;
 use crate::{CALLBACK, Setup, setup};
+use testkit::oauth::{self, AuthMethod, Part};
+use testkit::raw::Reply;
 
 async fn registered(
     setup: &Setup,

@@ -3,8 +3,8 @@
 use mcp_manifold::config::Secret;
 use mcp_manifold::oauth::{Timestamp, TokenError};
 
-use crate::support::oauth::{Params, Part, scopes};
 use crate::{CALLBACK, public, setup};
+use testkit::oauth::{Params, Part, scopes};
 
 #[tokio::test]
 async fn a_code_becomes_tokens_that_the_upstream_takes() {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use mcp_manifold::oauth::TokenError;
 
-use crate::support::oauth::{Browser, Part};
-use crate::support::raw::Reply;
 use crate::{public, setup};
+use testkit::oauth::{Browser, Part};
+use testkit::raw::Reply;
 
 const QUICK: Duration = Duration::from_secs(1);
 

@@ -7,10 +7,10 @@ use mcp_manifold::oauth::{Authority, Issuer, SigningKey, TokenError, id_assertio
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::support::Endpoint;
-use crate::support::oauth::{self, Key};
 use crate::{client, setup, url_of};
 use mcp_manifold::net::Clients;
+use testkit::Endpoint;
+use testkit::oauth::{self, Key};
 
 #[tokio::test]
 async fn a_client_gets_a_token_by_its_secret_or_its_key() {
@@ -175,7 +175,7 @@ async fn an_enterprise_vouches_for_its_user() {
 
 #[tokio::test]
 async fn what_is_no_identity_assertion_goes_no_further() {
-    use crate::support::raw::{self, Reply};
+    use testkit::raw::{self, Reply};
     let access = r#"{"access_token":"a","issued_token_type":"urn:ietf:params:oauth:token-type:access_token","token_type":"Bearer"}"#;
     let provider = raw::server(move |_| std::future::ready(Reply::json(access)));
     let token_endpoint = Url::parse(&provider.url_of("/token")).unwrap();

@@ -2,9 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod answers;
 mod clients;
 mod codes;
@@ -20,8 +17,8 @@ use mcp_manifold::oauth::{
 };
 use serde_json::json;
 
-use support::oauth::{self, Browser, Builder, Protected, Server, protect};
-use support::{Endpoint, upstream};
+use testkit::oauth::{self, Browser, Builder, Protected, Server, protect};
+use testkit::{Endpoint, upstream};
 
 const CALLBACK: &str = "http://127.0.0.1/callback";
 

@@ -5,12 +5,12 @@ use mcp_manifold::config::Secret;
 use mcp_manifold::oauth::{Authority, DPOP, DpopKey, Grant, SigningKey, TokenError};
 use url::Url;
 
-use crate::support::Endpoint;
-use crate::support::http::{self as plain, MODERN};
-use crate::support::oauth::{self, Dpop, Key, Part};
-use crate::support::proxy::with_meta;
-use crate::support::raw::Reply;
 use crate::{Setup, client, public, setup};
+use testkit::Endpoint;
+use testkit::http::{self as plain, MODERN};
+use testkit::oauth::{self, Dpop, Key, Part};
+use testkit::proxy::with_meta;
+use testkit::raw::Reply;
 
 /// Calls the upstream with a token that is bound to `key`, as what `scheme` says.
 async fn call(setup: &Setup, grant: &Grant, key: &DpopKey, scheme: &str) -> reqwest::Response {

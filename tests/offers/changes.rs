@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::support::proxy::{self, Client};
-use crate::support::raw::{Reply, event};
-use crate::support::{upstream, within};
 use crate::{ALL, LISTS, asked, exchange, listed, offering, result_line};
+use testkit::proxy::{self, Client};
+use testkit::raw::{Reply, event};
+use testkit::{upstream, within};
 
 const PROMPTS: &str = "notifications/prompts/list_changed";
 const RESOURCES: &str = "notifications/resources/list_changed";
@@ -144,7 +144,7 @@ async fn a_modern_upstream_is_asked_for_the_changes_that_it_announces() {
         let server = server.start().await;
         let mut client = proxy::before(&server).await;
         client.tools().await;
-        let listen = |request: &crate::support::raw::Request| request.is("subscriptions/listen");
+        let listen = |request: &testkit::raw::Request| request.is("subscriptions/listen");
         let mut listen: Value = server.raw.wait_for(listen).await.json();
         let wanted = listen["params"]["notifications"].take();
         assert_eq!(wanted, expected, "{capabilities}");

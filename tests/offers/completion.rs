@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::proxy::{self, Client};
-use crate::support::raw::Reply;
-use crate::support::upstream::{self, Builder, Upstream};
 use crate::{asked, error_to, exchange, line, offering, result_line};
+use testkit::proxy::{self, Client};
+use testkit::raw::Reply;
+use testkit::upstream::{self, Builder, Upstream};
 
 const METHOD: &str = "completion/complete";
 

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::proxy::{self, Client};
-use crate::support::upstream::{self, Builder, Upstream};
 use crate::{LISTS, asked, error_to, exchange, listed, offering, result_line};
+use testkit::proxy::{self, Client};
+use testkit::upstream::{self, Builder, Upstream};
 
 /// The result of everything that is asked for by name.
 const RESULT: &str = r#"{"resultType":"complete","messages":[],"contents":[],"n":1.0}"#;
@@ -253,7 +253,7 @@ async fn a_resource_that_appears_where_it_was_away_is_filtered_as_well() {
     let mut client = filtered(&server, json!({"ignore_resources": "secret"})).await;
     assert_eq!(listed(&mut client, LISTS[1]).await, "[]");
     server.restart();
-    crate::support::within("the upstream to come back", async {
+    testkit::within("the upstream to come back", async {
         while !is_read(&mut client, &server, "x://2").await {}
     })
     .await;
@@ -270,7 +270,7 @@ async fn the_single_upstream_is_filtered_by_variables() {
     let server = server.offers("prompts", [r#"{"name":"ask"}"#, r#"{"name":"plan"}"#]);
     let server = server.start().await;
     let proxy = proxy::new().env("PROXY_UPSTREAMS", "");
-    let proxy = proxy.env("PROXY_URL", crate::support::Endpoint::url(&server));
+    let proxy = proxy.env("PROXY_URL", testkit::Endpoint::url(&server));
     let proxy = proxy
         .env("PROXY_IGNORE_PROMPTS", "ask,other")
         .env("PROXY_INCLUDE_RESOURCES", r#"["x://*"]"#);

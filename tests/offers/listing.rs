@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::support::raw::Reply;
-use crate::support::{proxy, upstream, within};
 use crate::{ALL, LISTS, asked, error_to, exchange, listed, offering};
+use testkit::raw::Reply;
+use testkit::{proxy, upstream, within};
 
 /// A definition with everything that a parser and a printer would change.
 fn odd(key: &str, value: &str) -> String {

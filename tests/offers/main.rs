@@ -10,12 +10,10 @@ mod listing;
 mod prompts;
 mod reading;
 mod resources;
-#[path = "../support/mod.rs"]
-mod support;
 
-use support::proxy::Client;
-use support::raw::Request;
-use support::upstream::{Builder, Upstream};
+use testkit::proxy::Client;
+use testkit::raw::Request;
+use testkit::upstream::{Builder, Upstream};
 
 /// The capabilities of a server that has everything and announces its changes.
 const ALL: &str = r#"{"tools":{},"prompts":{"listChanged":true},"resources":{"listChanged":true}}"#;

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::support::raw::Reply;
-use crate::support::{proxy, upstream};
 use crate::{LISTS, asked, error_to, exchange, listed, offering, result_line};
+use testkit::raw::Reply;
+use testkit::{proxy, upstream};
 
 /// A result with everything that a parser and a printer would change.
 const ODD: &str = concat!(

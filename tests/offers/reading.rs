@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::support::raw::Reply;
-use crate::support::{proxy, upstream};
 use crate::{asked, error_to, exchange, line, offering, result_line};
+use testkit::raw::Reply;
+use testkit::{proxy, upstream};
 
 #[tokio::test]
 async fn a_read_passes_as_written_in_both_directions() {

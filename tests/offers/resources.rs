@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::support::proxy::{self, Client};
-use crate::support::upstream::{self, Builder, Upstream};
 use crate::{asked, error_to, exchange, offering, result_line};
+use testkit::proxy::{self, Client};
+use testkit::upstream::{self, Builder, Upstream};
 
 const MISSING: &str = r#"{ "code":-32002,"message":"Resource not found", "data":{"n":1.0}}"#;
 

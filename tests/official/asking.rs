@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::in_each_pairing;
 use crate::meeting::{Meeting, Pairing, from_json};
-use crate::support::within;
+use testkit::within;
 
 in_each_pairing! {
     a_person_is_asked_to_fill_in_a_form

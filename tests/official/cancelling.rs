@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::in_each_pairing;
 use crate::meeting::Pairing;
-use crate::support::within;
+use testkit::within;
 
 in_each_pairing! {
     a_call_that_is_cancelled_ends_at_the_server

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::in_each_pairing;
 use crate::meeting::{Meeting, Pairing};
-use crate::support::within;
+use testkit::within;
 
 in_each_pairing! {
     a_change_of_the_tools_is_heard_of_and_listed

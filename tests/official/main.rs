@@ -19,8 +19,6 @@ mod notices;
 mod person;
 mod prompts;
 mod resources;
-#[path = "../support/mod.rs"]
-mod support;
 mod tools;
 
 /// Makes of each function, which takes a pairing, one test a pairing.

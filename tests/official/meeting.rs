@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use crate::everything::{self, Counts, Era};
 use crate::person::Person;
-use crate::support::{proxy, within};
+use testkit::{proxy, within};
 
 /// Who meets whom; in each, legacy is a revision with a handshake, modern is 2026-07-28.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::in_each_pairing;
 use crate::meeting::{Meeting, Pairing, from_json};
-use crate::support::within;
+use testkit::within;
 
 in_each_pairing! {
     progress_comes_in_order

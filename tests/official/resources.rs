@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::in_each_pairing;
 use crate::meeting::{Meeting, Pairing, from_json};
-use crate::support::within;
+use testkit::within;
 
 in_each_pairing! {
     all_are_listed

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::in_each_pairing;
 use crate::meeting::Pairing;
-use crate::support::within;
+use testkit::within;
 
 in_each_pairing! {
     all_are_listed_with_their_schemas

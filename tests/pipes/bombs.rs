@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::failure;
-use crate::support::raw::{Reply, Request};
-use crate::support::{proxy, upstream};
+use testkit::raw::{Reply, Request};
+use testkit::{proxy, upstream};
 
 /// What may pass, and what the bombs hold: so much that it would show.
 const LIMIT: usize = 1 << 20;

@@ -6,9 +6,9 @@ use tokio::net::TcpStream;
 
 use crate::failure;
 use crate::front::Front;
-use crate::support::json::answer;
-use crate::support::raw::{Reply, Request, event};
-use crate::support::{proxy, upstream};
+use testkit::json::answer;
+use testkit::raw::{Reply, Request, event};
+use testkit::{proxy, upstream};
 
 /// How a connection ends on which a call came whole, and as what that is told.
 const ENDS: [(&str, i64, &str); 9] = [

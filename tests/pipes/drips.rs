@@ -7,9 +7,9 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use crate::failure;
-use crate::support::json::answer;
-use crate::support::raw::{Reply, Request, event};
-use crate::support::{proxy, upstream};
+use testkit::json::answer;
+use testkit::raw::{Reply, Request, event};
+use testkit::{proxy, upstream};
 
 /// The `timeout` of the upstreams, and a pause of which several go into it.
 const TIMEOUT: &str = "1s";

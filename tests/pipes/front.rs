@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::support::Endpoint;
+use testkit::Endpoint;
 
 /// What becomes of the connection on which a `tools/call` has begun to come, and of its first bytes.
 type Fault = Arc<dyn Fn(TcpStream, Vec<u8>) -> BoxFuture<'static, ()> + Send + Sync>;

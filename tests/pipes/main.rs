@@ -4,9 +4,6 @@
 // A failure here is a failed test.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod bombs;
 mod breaks;
 mod drips;

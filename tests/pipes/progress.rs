@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::failure;
-use crate::support::upstream::{Call, Voice};
-use crate::support::{proxy, upstream};
+use testkit::upstream::{Call, Voice};
+use testkit::{proxy, upstream};
 
 /// Of which several reports go into the `timeout`, and it several times into the call.
 const PAUSE: Duration = Duration::from_millis(250);

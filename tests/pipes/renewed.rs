@@ -5,8 +5,8 @@ use mcp_manifold::net::Clients;
 use tokio::sync::mpsc;
 use url::Url;
 
-use crate::support::raw::{self, Reply, Request};
-use crate::support::{Endpoint, within};
+use testkit::raw::{self, Reply, Request};
+use testkit::{Endpoint, within};
 
 #[tokio::test]
 async fn after_renewal_no_request_goes_out_on_an_old_connection_and_those_in_flight_end() {

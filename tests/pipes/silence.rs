@@ -6,8 +6,8 @@ use serde_json::json;
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::failure;
-use crate::support::raw::{Reply, Request};
-use crate::support::{proxy, upstream};
+use testkit::raw::{Reply, Request};
+use testkit::{proxy, upstream};
 
 /// Far more than any of these tests takes.
 const LONG: &str = "25s";

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::failure;
-use crate::support::raw::{Reply, Request};
-use crate::support::{proxy, upstream};
+use testkit::raw::{Reply, Request};
+use testkit::{proxy, upstream};
 
 fn ping(request: &Request) -> bool {
     request.is("ping")

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::json::bytes_of;
-use crate::support::proxy::call_line;
-use crate::support::raw::Reply;
-use crate::support::{proxy, upstream};
+use testkit::json::bytes_of;
+use testkit::proxy::call_line;
+use testkit::raw::Reply;
+use testkit::{proxy, upstream};
 
 #[tokio::test]
 async fn after_sleep_what_is_away_is_tried_and_what_is_connected_checked() {

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::raw::{self, Reply, Request};
-use crate::support::{proxy, upstream};
 use crate::{read, send_calls, take_results, working};
+use testkit::raw::{self, Reply, Request};
+use testkit::{proxy, upstream};
 
 fn is_attempt(request: &Request) -> bool {
     request.is("server/discover")

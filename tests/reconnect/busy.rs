@@ -6,10 +6,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 
-use crate::support::raw::{Reply, Request};
-use crate::support::upstream::{self, Builder};
-use crate::support::{Endpoint, proxy};
 use crate::{read, working};
+use testkit::raw::{Reply, Request};
+use testkit::upstream::{self, Builder};
+use testkit::{Endpoint, proxy};
 
 /// The same server, whose first `times` calls are answered by `busy` and do not run.
 fn busy(

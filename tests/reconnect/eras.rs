@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::raw::{Reply, Request};
-use crate::support::{proxy, upstream};
 use crate::{read, working};
+use testkit::raw::{Reply, Request};
+use testkit::{proxy, upstream};
 
 #[tokio::test]
 async fn a_call_to_an_upstream_that_is_of_another_era_by_now_runs_once_there() {

@@ -4,9 +4,6 @@
 // A server or a client that is not as it should be fails the test.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-#[path = "../support/mod.rs"]
-mod support;
-
 #[cfg(unix)]
 mod asleep;
 mod attempts;
@@ -18,8 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
-use support::proxy::Client;
-use support::upstream::Builder;
+use testkit::proxy::Client;
+use testkit::upstream::Builder;
 
 /// A server with the tool `work`, which is not harmless, and how often that has run.
 fn working(builder: Builder) -> (Builder, Arc<AtomicUsize>) {

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use crate::support::raw::Request;
-use crate::support::{proxy, upstream};
 use crate::{read, send_calls, take_results, working};
+use testkit::raw::Request;
+use testkit::{proxy, upstream};
 
 #[tokio::test]
 async fn calls_that_come_while_an_upstream_restarts_run_once_when_it_is_back() {

@@ -3,9 +3,9 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::gate::Gate;
-use crate::support::upstream;
 use crate::{DONE, File, TOOLS, entry, said, text};
+use testkit::gate::Gate;
+use testkit::upstream;
 
 #[tokio::test]
 async fn a_call_under_way_gets_its_answer_whatever_becomes_of_its_upstream() {
@@ -71,7 +71,7 @@ async fn a_call_under_way_is_finished_when_only_the_timeout_changes() {
         .await;
     let file = File::of(&[entry("a", &a)]);
     let mut client = file.modern().await;
-    let params = crate::support::proxy::with_meta(json!({"name": "search", "arguments": {}}));
+    let params = testkit::proxy::with_meta(json!({"name": "search", "arguments": {}}));
     let id = client.send_request("tools/call", params).await;
     a.wait_for_calls(1).await;
     file.write(&[crate::entry_with("a", &a, json!({"timeout": "1m"}))]);

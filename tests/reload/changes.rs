@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::support::upstream;
 use crate::{DONE, File, PROMPTS, RESOURCES, TOOLS, entry, entry_with, said, told};
+use testkit::upstream;
 
 #[tokio::test]
 async fn what_is_added_or_removed_is_there_or_gone_and_told_once() {

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::support::upstream;
 use crate::{DONE, File, TOOLS, entry, said, told};
+use testkit::upstream;
 
 #[tokio::test]
 async fn a_file_that_another_takes_the_place_of_is_taken_up() {

@@ -7,16 +7,14 @@ mod changes;
 mod files;
 mod problems;
 mod subscriptions;
-#[path = "../support/mod.rs"]
-mod support;
 
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use support::Endpoint;
-use support::proxy::{self, Client};
+use testkit::Endpoint;
+use testkit::proxy::{self, Client};
 
 const TOOLS: &str = "notifications/tools/list_changed";
 const PROMPTS: &str = "notifications/prompts/list_changed";

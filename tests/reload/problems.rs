@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::support::{proxy, upstream};
 use crate::{DONE, File, TOOLS, entry, entry_with, said, told};
+use testkit::{proxy, upstream};
 
 #[tokio::test]
 async fn a_file_that_cannot_be_read_is_told_with_its_place_and_the_last_one_serves() {

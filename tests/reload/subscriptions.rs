@@ -3,8 +3,8 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::upstream::{self, Builder, Upstream};
 use crate::{DONE, File, entry, said};
+use testkit::upstream::{self, Builder, Upstream};
 
 const UPDATED: &str = "notifications/resources/updated";
 
@@ -26,7 +26,7 @@ async fn subscribed(kind: &str, server: &Upstream) {
         "modern" => "subscriptions/listen",
         _ => "resources/subscribe",
     };
-    let asks = |request: &crate::support::raw::Request| request.is(method) && wants(&request.body);
+    let asks = |request: &testkit::raw::Request| request.is(method) && wants(&request.body);
     server.raw.wait_for(asks).await;
 }
 

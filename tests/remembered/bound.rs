@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::proxy::{self, Builder};
-use crate::support::upstream;
 use crate::{files, hang, learn, listings};
+use testkit::proxy::{self, Builder};
+use testkit::upstream;
 
 /// What a second start lists with its configuration changed by `extra` and its server hanging, after a
 /// first one with `before`.
@@ -89,7 +89,7 @@ async fn it_is_used_whatever_else_changes() {
 async fn urls_that_differ_in_their_query_alone_are_two() {
     let server = upstream::legacy().tool("tool").start().await;
     let home = proxy::home();
-    let url = crate::support::Endpoint::url(&server);
+    let url = testkit::Endpoint::url(&server);
     let proxy = |query: &str| {
         let proxy = proxy::new().home(&home).env("PROXY_STARTUP_WAIT", "100ms");
         proxy.upstream("a", &format!("{url}?key={query}"))
@@ -105,7 +105,7 @@ async fn urls_that_differ_in_their_query_alone_are_two() {
 async fn no_secret_is_in_the_files() {
     let server = upstream::legacy().tool("tool").start().await;
     let home = proxy::home();
-    let url = format!("{}?key=hunter1", crate::support::Endpoint::url(&server));
+    let url = format!("{}?key=hunter1", testkit::Endpoint::url(&server));
     let proxy = proxy::new().home(&home).upstream("a", &url);
     let secrets = json!({
         "headers": {"x-key": "hunter2"},

@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use crate::support::gate::Gate;
-use crate::support::json::text_of;
-use crate::support::proxy;
-use crate::support::upstream;
 use crate::{full, learn};
+use testkit::gate::Gate;
+use testkit::json::text_of;
+use testkit::proxy;
+use testkit::upstream;
 
 #[tokio::test]
 async fn a_call_of_a_remembered_tool_waits_for_its_server_to_come_up() {

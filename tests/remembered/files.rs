@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use crate::support::proxy;
-use crate::support::upstream;
 use crate::{age, files, full, hang, learn, listings};
+use testkit::proxy;
+use testkit::upstream;
 
 #[cfg(unix)]
 #[tokio::test]

@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use crate::support::Endpoint;
-use crate::support::proxy::{self, Builder, Client};
-use crate::support::upstream::{self, Upstream, tool};
-use crate::support::within;
 use crate::{LISTS, files, full, learn};
+use testkit::Endpoint;
+use testkit::proxy::{self, Builder, Client};
+use testkit::upstream::{self, Upstream, tool};
+use testkit::within;
 
 /// A proxy that has read or written what is remembered, and runs on.
 async fn running(proxy: Builder) -> Client {

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::proxy;
-use crate::support::upstream;
 use crate::{hang, learn};
+use testkit::proxy;
+use testkit::upstream;
 
 const SOME: &str =
     r#"{"tools":{},"prompts":{"listChanged":true},"experimental":{"a/b":{"n":1.50}}}"#;

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::support::proxy::{self, Client};
-use crate::support::upstream;
 use crate::{LISTS, full, hang, learn, told};
+use testkit::proxy::{self, Client};
+use testkit::upstream;
 
 async fn list(client: &mut Client, method: &str) -> String {
     let id = format!(r#""{method}""#);

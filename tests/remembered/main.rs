@@ -10,8 +10,6 @@ mod greeting;
 mod lists;
 mod processes;
 mod start;
-#[path = "../support/mod.rs"]
-mod support;
 mod unused;
 
 use std::fs::File;
@@ -20,10 +18,10 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde_json::json;
-use support::proxy::{Builder, Client};
-use support::raw::{self, Reply};
-use support::upstream::{self, Upstream};
 use tempfile::TempDir;
+use testkit::proxy::{Builder, Client};
+use testkit::raw::{self, Reply};
+use testkit::upstream::{self, Upstream};
 
 /// The capabilities of a server that has everything and announces its changes.
 const ALL: &str = r#"{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true},"completions":{}}"#;

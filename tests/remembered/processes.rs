@@ -3,9 +3,9 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::proxy;
-use crate::support::upstream::{self, tool};
 use crate::{LISTS, files, full, listings};
+use testkit::proxy;
+use testkit::upstream::{self, tool};
 
 #[tokio::test]
 async fn all_of_them_leave_whole_files_and_nothing_else() {
@@ -61,7 +61,7 @@ async fn a_proxy_that_was_killed_leaves_what_it_had_written() {
     client.tools().await;
     client.wait_for_stderr("remembered").await;
     // Written before it is said: the next line of the log comes after it.
-    let written = crate::support::within("the file", async {
+    let written = testkit::within("the file", async {
         while files(&home).is_empty() {
             tokio::task::yield_now().await;
         }

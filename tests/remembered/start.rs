@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use crate::support::gate::Gate;
-use crate::support::json::text_of;
-use crate::support::proxy;
-use crate::support::raw::Request;
-use crate::support::upstream::{self, tool};
 use crate::{hang, learn, told};
+use testkit::gate::Gate;
+use testkit::json::text_of;
+use testkit::proxy;
+use testkit::raw::Request;
+use testkit::upstream::{self, tool};
 
 /// Longer than any test may take: who waits for this fails.
 const NEVER: &str = "1h";

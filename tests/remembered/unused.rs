@@ -3,9 +3,9 @@
 use std::fs;
 use std::time::{Duration, SystemTime};
 
-use crate::support::proxy;
-use crate::support::upstream;
 use crate::{age, files, learn, listings};
+use testkit::proxy;
+use testkit::upstream;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 

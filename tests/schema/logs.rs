@@ -4,8 +4,8 @@ use serde_json::json;
 
 use crate::peer::Peer;
 use crate::revision::Pair;
-use crate::support::upstream::Upstream;
 use crate::table::{Row, Side, between_legacy, to_legacy};
+use testkit::upstream::Upstream;
 
 /// The part of the table that is about logs.
 pub(crate) const ROWS: &[Row] = &[

@@ -15,8 +15,6 @@ mod revision;
 mod scene;
 mod schemas;
 mod server;
-#[path = "../support/mod.rs"]
-mod support;
 mod table;
 mod tasks;
 mod to_client;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::revision::{Pair, Revision};
-use crate::support::proxy::{self, Client, with_meta};
+use testkit::proxy::{self, Client, with_meta};
 
 /// A client whose requests have their labels in their ids.
 pub(crate) struct Peer {

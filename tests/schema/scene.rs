@@ -7,10 +7,10 @@ use crate::logs;
 use crate::peer::Peer;
 use crate::revision::{MODERN, Pair};
 use crate::server;
-use crate::support::proxy;
-use crate::support::upstream::Upstream;
 use crate::table::Side;
 use crate::tasks;
+use testkit::proxy;
+use testkit::upstream::Upstream;
 
 /// Plays it, and gives all that was said.
 pub(crate) async fn play(pair: Pair) -> Book {

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::revision::{MODERN, Pair, Revision};
-use crate::support::raw::{Reply, Request};
-use crate::support::upstream::{self, Builder, Call};
 use crate::tasks;
+use testkit::raw::{Reply, Request};
+use testkit::upstream::{self, Builder, Call};
 
 /// A server of the pair's revision.
 pub(crate) fn of(pair: Pair) -> Builder {

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::peer::Peer;
-use crate::support::raw::Request;
-use crate::support::upstream::{Builder, Upstream};
+use testkit::raw::Request;
+use testkit::upstream::{Builder, Upstream};
 
 /// Adds tools that run as tasks alone, one of them without an end.
 pub(crate) fn of(mut builder: Builder) -> Builder {

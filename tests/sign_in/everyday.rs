@@ -1,8 +1,8 @@
 //! What happens on any day: somebody signs in once, and nobody thinks of it again.
 
 use crate::setup::{before, search, search_for, tokens};
-use crate::support::oauth::{self, Browser, Part};
-use crate::support::upstream;
+use testkit::oauth::{self, Browser, Part};
+use testkit::upstream;
 
 #[tokio::test]
 async fn a_first_start_opens_one_page_and_has_the_tools_when_somebody_signed_in() {

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::setup::{error_of, search, started, usual};
-use crate::support::oauth::{Browser, Part};
-use crate::support::proxy::Client;
+use testkit::oauth::{Browser, Part};
+use testkit::proxy::Client;
 
 /// What to type, whatever else is said.
 const REMEDY: &str = "run `mcp-manifold login a`";

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::setup::{Setup, error_of, search, started, usual};
-use crate::support::oauth::{Browser, Part};
+use testkit::oauth::{Browser, Part};
 
 #[tokio::test]
 async fn a_person_who_says_no_is_not_asked_again() {

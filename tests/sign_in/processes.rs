@@ -9,10 +9,10 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::setup::{Setup, before, search, started, tokens, usual};
-use crate::support::json::text_of;
-use crate::support::oauth::{self, Browser, Part};
-use crate::support::proxy::Client;
-use crate::support::upstream;
+use testkit::json::text_of;
+use testkit::oauth::{self, Browser, Part};
+use testkit::proxy::Client;
+use testkit::upstream;
 
 /// How many run at once.
 const PROCESSES: usize = 4;

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::json;
 
 use crate::setup::{Setup, before, error_of, search, tokens, usual};
-use crate::support::json::text_of;
-use crate::support::oauth::{self, Browser, Part};
-use crate::support::proxy::Client;
-use crate::support::raw::Request;
-use crate::support::upstream::{self, tool};
+use testkit::json::text_of;
+use testkit::oauth::{self, Browser, Part};
+use testkit::proxy::Client;
+use testkit::raw::Request;
+use testkit::upstream::{self, tool};
 
 /// Calls `search` this often at once, lets `meanwhile` happen when all are on their way, and
 /// expects every answer.
@@ -235,7 +235,7 @@ async fn a_token_that_is_refused_again_and_again_ends_in_a_clear_error() {
         let token = request.header("authorization")?;
         (!token.is_empty()).then(|| {
             counted.fetch_add(1, Ordering::Relaxed);
-            crate::support::raw::Reply::status(401)
+            testkit::raw::Reply::status(401)
                 .header("www-authenticate", "Bearer error=\"invalid_token\"")
         })
     });

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::setup::{Setup, error_of};
-use crate::support::json::text_of;
-use crate::support::oauth::{
+use testkit::json::text_of;
+use testkit::oauth::{
     self, Browser, Params, Part, Protection, Registration, Scopes, protect, scopes,
 };
-use crate::support::proxy::Client;
-use crate::support::upstream;
+use testkit::proxy::Client;
+use testkit::upstream;
 
 /// `search` needs `use`, `write` needs `write` as well and `admin` needs `admin`.
 fn protected(server: &oauth::Server, upstream: upstream::Builder) -> Protection {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::desktop::Desktop;
-use crate::support::json::text_of;
-use crate::support::login_files::LoginFiles;
-use crate::support::oauth::{self, Browser, Part, Protected, Server, protect};
-use crate::support::proxy::{self, Client};
-use crate::support::raw::Request;
-use crate::support::upstream;
+use testkit::desktop::Desktop;
+use testkit::json::text_of;
+use testkit::login_files::LoginFiles;
+use testkit::oauth::{self, Browser, Part, Protected, Server, protect};
+use testkit::proxy::{self, Client};
+use testkit::raw::Request;
+use testkit::upstream;
 
 /// A server, an upstream `a` with the tool `search` behind it, a desktop, and a home directory.
 pub(crate) struct Setup {
@@ -35,7 +35,7 @@ pub(crate) async fn before(server: oauth::Builder, upstream: upstream::Builder) 
 
 impl Setup {
     pub(crate) fn new(server: Server, upstream: Protected) -> Self {
-        let (desktop, home) = (Desktop::new(), proxy::home());
+        let (desktop, home) = (Desktop::start(), proxy::home());
         Self {
             server,
             upstream,

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use crate::setup::{search, started, tokens};
-use crate::support::desktop::Desktop;
-use crate::support::json::text_of;
-use crate::support::login_files::LoginFiles;
-use crate::support::oauth::{self, Browser, protect};
-use crate::support::proxy;
-use crate::support::upstream;
+use testkit::desktop::Desktop;
+use testkit::json::text_of;
+use testkit::login_files::LoginFiles;
+use testkit::oauth::{self, Browser, protect};
+use testkit::proxy;
+use testkit::upstream;
 
 #[tokio::test]
 async fn a_token_goes_to_the_upstream_that_it_was_issued_for_alone() {
@@ -26,7 +26,7 @@ async fn a_token_goes_to_the_upstream_that_it_was_issued_for_alone() {
         .await;
     // One that asks nobody, and must not be told either.
     let open = upstream::modern().tool("open").start().await;
-    let (home, desktop) = (proxy::home(), Desktop::new());
+    let (home, desktop) = (proxy::home(), Desktop::start());
     let all = || {
         let builder = proxy::new().home(&home).on(&desktop);
         let builder = builder.upstream("a", &a).upstream("b", &b);

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::oauth::{self, AuthMethod, Browser, Part, Registration};
-use crate::support::raw::Reply;
 use crate::{Setup, call, failing_call, setup, sign_in, sign_in_by, started};
+use testkit::oauth::{self, AuthMethod, Browser, Part, Registration};
+use testkit::raw::Reply;
 
 /// Where a person is sent back to, when nothing is configured and this is what was asked for.
 fn redirect_uri(setup: &Setup) -> String {

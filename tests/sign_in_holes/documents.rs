@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::setup;
-use crate::support::oauth::{self, Browser, Part};
+use testkit::oauth::{self, Browser, Part};
 
 fn document() -> Value {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/client-metadata.json");

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::oauth::{self, Browser, Iss, Part};
-use crate::support::raw::Request;
 use crate::{Setup, call, setup, sign_in, sign_in_by, started, with_params};
+use testkit::oauth::{self, Browser, Iss, Part};
+use testkit::raw::Request;
 
 /// A browser in which somebody changes the answer.
 fn forging(changes: &'static [(&'static str, Option<&'static str>)]) -> Browser {
@@ -164,7 +164,7 @@ async fn metadata_of_another_issuer_are_not_used() {
     }
     // Not even the slash at the end of a root is forgiven.
     let server = oauth::server().start().await;
-    let tools = crate::support::upstream::modern().tool("search");
+    let tools = testkit::upstream::modern().tool("search");
     let slashed = json!({"authorization_servers": [format!("{}/", server.issuer())]});
     let upstream = oauth::protect(&server, tools)
         .document_with(slashed)

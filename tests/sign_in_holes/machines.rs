@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::oauth::{self, Browser, Key, Part, scopes};
-use crate::support::proxy::Client;
 use crate::{Setup, call, setup, setup_with, started};
+use testkit::oauth::{self, Browser, Key, Part, scopes};
+use testkit::proxy::Client;
 
 /// A client that gets to the tools without anybody.
 async fn works_alone(setup: &Setup, keys: Value) -> Client {

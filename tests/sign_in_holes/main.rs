@@ -2,9 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod clients;
 mod documents;
 mod issuers;
@@ -25,10 +22,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use support::oauth::{self, Browser, Page, Params, Part, Protected, Server};
-use support::proxy::{self, Client};
-use support::upstream;
 use tempfile::TempDir;
+use testkit::oauth::{self, Browser, Page, Params, Part, Protected, Server};
+use testkit::proxy::{self, Client};
+use testkit::upstream;
 use url::Url;
 
 /// An authorization server, and an upstream `a` behind it with the tool `search`.

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::support::desktop::Desktop;
-use crate::support::oauth::{self, Browser, Challenge, Document, Part, Place, scopes};
-use crate::support::proxy;
-use crate::support::raw::Reply;
-use crate::support::upstream;
 use crate::{Setup, call, setup, setup_with, sign_in, started};
+use testkit::desktop::Desktop;
+use testkit::oauth::{self, Browser, Challenge, Document, Part, Place, scopes};
+use testkit::proxy;
+use testkit::raw::Reply;
+use testkit::upstream;
 
 #[tokio::test]
 async fn a_server_that_does_not_advertise_pkce_is_refused_unless_it_is_said_to_have_it() {
@@ -65,7 +65,7 @@ async fn no_hostile_address_is_opened_or_asked_and_the_others_go_on() {
         some.map(|address| (*member, address))
     });
     let good = setup(oauth::server()).await;
-    let desktop = Desktop::new();
+    let desktop = Desktop::start();
     let mut proxy = proxy::new().on(&desktop);
     let (mut names, mut servers) = (Vec::new(), Vec::new());
     for (member, address) in places.chain(others) {

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use crate::support::oauth::{self, Part};
-use crate::support::raw::{self, Reply};
-use crate::support::{proxy, upstream};
 use crate::{Setup, sign_in};
+use testkit::oauth::{self, Part};
+use testkit::raw::{self, Reply};
+use testkit::{proxy, upstream};
 
 /// A server that must not get anything.
 fn elsewhere() -> raw::Server {

@@ -4,10 +4,10 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::desktop::Desktop;
-use crate::support::oauth::{self, Part};
-use crate::support::proxy;
 use crate::{call, setup, sign_in, started};
+use testkit::desktop::Desktop;
+use testkit::oauth::{self, Part};
+use testkit::proxy;
 
 #[tokio::test]
 async fn two_names_of_one_server_have_two_logins() {
@@ -54,7 +54,7 @@ async fn a_login_that_is_copied_is_good_elsewhere() {
 #[tokio::test]
 async fn a_login_by_hand_opens_nothing_by_itself() {
     let setup = setup(oauth::server()).await;
-    let desktop = Desktop::new();
+    let desktop = Desktop::start();
     let proxy = setup.proxy(json!({"login": "manual"})).on(&desktop);
     let client = started(proxy).await;
     client.wait_for_stderr("`oauth.login` is `manual`").await;

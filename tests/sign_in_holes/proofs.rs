@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::oauth::{self, Dpop, Key};
 use crate::{Setup, call, setup, setup_with};
+use testkit::oauth::{self, Dpop, Key};
 
 /// The key that the token in use is bound to.
 fn key_of(setup: &Setup) -> Option<String> {

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::oauth::{self, Part, Registration, Resource};
-use crate::support::{proxy, upstream};
 use crate::{call, failing_call, setup, sign_in};
+use testkit::oauth::{self, Part, Registration, Resource};
+use testkit::{proxy, upstream};
 
 #[tokio::test]
 async fn five_calls_with_one_expired_token_make_one_refresh() {

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::Endpoint;
-use crate::support::desktop::Desktop;
-use crate::support::oauth::{self, Challenge, Params, Resource, scopes};
 use crate::{Setup, call, setup, setup_with, started};
+use testkit::Endpoint;
+use testkit::desktop::Desktop;
+use testkit::oauth::{self, Challenge, Params, Resource, scopes};
 
 /// The parameters of the page, of a refresh, and of the exchange of the code, of a login with these keys.
 async fn asked(setup: &Setup, keys: Value) -> [Params; 3] {
@@ -48,11 +48,11 @@ async fn no_resource_is_named_where_the_server_takes_none() {
 
 #[tokio::test]
 async fn another_resource_is_named_where_the_user_says_so() {
-    let other = crate::support::upstream::modern().tool("other");
+    let other = testkit::upstream::modern().tool("other");
     let setup = setup(oauth::server().resource(Resource::Optional)).await;
     // The server knows this one as well; it gives the token, which the upstream then refuses.
     let other = oauth::protect(&setup.server, other).start().await;
-    let desktop = Desktop::new();
+    let desktop = Desktop::start();
     let proxy = setup.proxy(json!({"resource": other.url()}));
     let client = started(proxy.on(&desktop)).await;
     crate::sign_in(&client).await;

@@ -7,12 +7,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::seen::{Seen, holders};
-use crate::support::Endpoint;
-use crate::support::desktop::Desktop;
-use crate::support::oauth::{self, AuthMethod, Browser, Dpop, Key, Part};
-use crate::support::proxy;
-use crate::support::upstream;
 use crate::{Setup, call, failing_call, setup, setup_with, started};
+use testkit::Endpoint;
+use testkit::desktop::Desktop;
+use testkit::oauth::{self, AuthMethod, Browser, Dpop, Key, Part};
+use testkit::proxy;
+use testkit::upstream;
 
 /// A proxy that logs all that it can.
 fn talkative(proxy: proxy::Builder) -> proxy::Builder {
@@ -56,7 +56,7 @@ async fn a_whole_life_of_a_login_shows_no_secret() {
             it.scopes("read").tool_scopes("search", "write")
         })
         .await;
-        let desktop = Desktop::new();
+        let desktop = Desktop::start();
         let keys = json!({"headers": {"X-Api-Key": "header-secret-1"}});
         let proxy = || talkative(setup.proxy(Value::Null).extra("a", keys.clone()));
         let mut secrets = vec!["header-secret-1".to_owned()];
@@ -210,7 +210,7 @@ async fn a_server_that_repeats_the_token_is_not_repeated() {
     let server = oauth::server().start().await;
     let repeating = upstream::modern().tool("search").intercept(|request| {
         let token = request.header("authorization")?.to_owned();
-        let reply = crate::support::raw::Reply::status(500);
+        let reply = testkit::raw::Reply::status(500);
         let reply = reply.header("content-type", "text/plain");
         request
             .is("tools/call")

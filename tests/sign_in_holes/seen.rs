@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::support::proxy::Client;
+use testkit::proxy::Client;
 
 /// What other people get to see of a life.
 #[derive(Default)]

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::oauth::{self, Browser, Part, scopes};
-use crate::support::raw::Reply;
-use crate::support::{proxy, upstream};
 use crate::{Setup, call, failing_call, setup_with, sign_in_by};
+use testkit::oauth::{self, Browser, Part, scopes};
+use testkit::raw::Reply;
+use testkit::{proxy, upstream};
 
 /// A server on which `search` needs `write`, and all else `read`.
 async fn setup() -> Setup {

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::support::oauth;
-use crate::support::raw::Reply;
 use crate::{failing_call, setup, sign_in};
+use testkit::oauth;
+use testkit::raw::Reply;
 
 /// What no message may repeat, as it may well be a token.
 const SECRET: &str = "access-0123456789";

@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use crate::support::proxy;
-use crate::support::raw::Reply;
-use crate::support::upstream;
 use crate::{
     PROMPTS, TAG, expected, listen, listen_line, modern, of, serving, updates, wait_for_end,
 };
+use testkit::proxy;
+use testkit::raw::Reply;
+use testkit::upstream;
 
 #[tokio::test]
 async fn a_cancelled_listen_is_silent_and_its_resources_are_let_go() {

@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use crate::support::proxy;
-use crate::support::upstream;
 use crate::{
     ALL, PROMPTS, UPDATED, count, expected, listen, listens, modern, of, serving, update, updates,
 };
+use testkit::proxy;
+use testkit::upstream;
 
 #[tokio::test]
 async fn a_resource_that_a_modern_server_declines_is_left_out() {

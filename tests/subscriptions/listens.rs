@@ -3,14 +3,14 @@
 
 use serde_json::json;
 
-use crate::support::gate::Gate;
-use crate::support::proxy::{self, call_line};
-use crate::support::raw::Request;
-use crate::support::upstream;
 use crate::{
     ACKNOWLEDGED, ALL, PROMPTS, RESOURCES, TAG, TOOLS, UPDATED, expected, listen, listen_line,
     listens, modern, of, serving, subscribes, update, updates,
 };
+use testkit::gate::Gate;
+use testkit::proxy::{self, call_line};
+use testkit::raw::Request;
+use testkit::upstream;
 
 #[tokio::test]
 async fn the_first_that_a_listen_hears_is_what_is_honoured_of_it() {
@@ -33,7 +33,7 @@ async fn the_first_that_a_listen_hears_is_what_is_honoured_of_it() {
 
 #[tokio::test]
 async fn a_listen_without_resources_waits_for_nobody() {
-    let silent = crate::support::raw::server(|_| async { crate::support::raw::Reply::hang() });
+    let silent = testkit::raw::server(|_| async { testkit::raw::Reply::hang() });
     let mut client = proxy::new().upstream("a", &silent).start().await;
     let acknowledged = listen(&mut client, "1", r#"{"resourcesListChanged":true}"#).await;
     assert_eq!(acknowledged, json!({"resourcesListChanged": true}));

@@ -10,14 +10,12 @@ mod restored;
 mod session;
 mod shared;
 mod sides;
-#[path = "../support/mod.rs"]
-mod support;
 
 use serde_json::{Value, json};
 
-use support::proxy::{Builder as Proxy, Client};
-use support::raw::Request;
-use support::upstream::{Builder, Upstream};
+use testkit::proxy::{Builder as Proxy, Client};
+use testkit::raw::Request;
+use testkit::upstream::{Builder, Upstream};
 
 /// The capabilities of a server that announces everything.
 const ALL: &str = r#"{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true,"subscribe":true}}"#;
@@ -43,13 +41,13 @@ fn serving(builder: Builder, uri: &str) -> Builder {
 
 /// A modern client of one server.
 async fn modern(server: &Upstream) -> Client {
-    let proxy: Proxy = support::proxy::new();
+    let proxy: Proxy = testkit::proxy::new();
     proxy.upstream("a", server).start().await
 }
 
 /// The line of a `subscriptions/listen`; `id` and `filter` are JSON.
 fn listen_line(id: &str, filter: &str) -> String {
-    let meta = support::proxy::with_meta(json!({}))["_meta"].take();
+    let meta = testkit::proxy::with_meta(json!({}))["_meta"].take();
     format!(
         r#"{{"jsonrpc":"2.0","id":{id},"method":"subscriptions/listen","params":{{"_meta":{meta},"notifications":{filter}}}}}"#
     )

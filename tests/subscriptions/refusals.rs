@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::proxy::{Client, with_meta};
-use crate::support::upstream;
 use crate::{ACKNOWLEDGED, listen, listen_line, modern, of, serving};
+use testkit::proxy::{Client, with_meta};
+use testkit::upstream;
 
 async fn code(client: &mut Client, method: &str, params: Value) -> Value {
     let mut answer = client.request(method, params).await;

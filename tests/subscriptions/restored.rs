@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use serde_json::json;
 
-use crate::support::proxy::Client;
-use crate::support::raw::Reply;
-use crate::support::upstream::{self, Upstream};
 use crate::{
     TOOLS, UPDATED, expected, listen, listens, modern, of, serving, subscribes, update, updates,
 };
+use testkit::proxy::Client;
+use testkit::raw::Reply;
+use testkit::upstream::{self, Upstream};
 
 /// A client that is subscribed to `x://1` by a listen, and to `x://2` by its session.
 async fn subscribed(server: &Upstream) -> Client {

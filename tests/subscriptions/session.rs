@@ -3,12 +3,12 @@
 
 use serde_json::json;
 
-use crate::support::proxy::{self, Client};
-use crate::support::upstream;
 use crate::{
     ALL, RESOURCES, UPDATED, count, expected, listens, of, serving, subscribes, unsubscribes,
     update, updates, wait_for_end,
 };
+use testkit::proxy::{self, Client};
+use testkit::upstream;
 
 async fn subscribe(client: &mut Client, uri: &str) -> serde_json::Value {
     let params = json!({"uri": uri});

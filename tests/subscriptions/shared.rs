@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::support::proxy::Client;
-use crate::support::upstream;
 use crate::{
     RESOURCES, UPDATED, count, expected, listen, modern, of, serving, update, updates, wait_for_end,
 };
+use testkit::proxy::Client;
+use testkit::upstream;
 
 async fn cancel(client: &mut Client, id: Value) {
     let params = json!({"requestId": id});

@@ -3,10 +3,10 @@
 
 use serde_json::json;
 
-use crate::support::raw::Request;
-use crate::support::sessions::Sessions;
-use crate::support::upstream;
 use crate::{PROMPTS, RESOURCES, UPDATED, expected, serving, subscribes, unsubscribes, updates};
+use testkit::raw::Request;
+use testkit::sessions::Sessions;
+use testkit::upstream;
 
 /// A client with the main session and another.
 async fn two_sessions() -> Sessions {

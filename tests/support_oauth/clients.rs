@@ -5,9 +5,9 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 use crate::plain::{Answer, CALLBACK, Form, Setup, post, send, setup};
-use crate::support::Endpoint;
-use crate::support::oauth::{self, AuthMethod, Browser, Key, Registration, client, scopes};
-use crate::support::raw::{self, Reply};
+use testkit::Endpoint;
+use testkit::oauth::{self, AuthMethod, Browser, Key, Registration, client, scopes};
+use testkit::raw::{self, Reply};
 
 async fn register(setup: &Setup, wanted: &Value) -> Answer {
     let kind = ("content-type", "application/json");

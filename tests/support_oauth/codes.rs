@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use crate::plain::{APP, CALLBACK, Form, Setup, VERIFIER, query, setup};
-use crate::support::Endpoint;
-use crate::support::oauth::{self, Browser, Iss, Part, Resource, client};
-use crate::support::raw::{self, Reply};
+use testkit::Endpoint;
+use testkit::oauth::{self, Browser, Iss, Part, Resource, client};
+use testkit::raw::{self, Reply};
 
 #[tokio::test]
 async fn a_code_is_delivered_to_the_callback_and_exchanged_for_tokens() {

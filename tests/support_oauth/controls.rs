@@ -1,9 +1,9 @@
 //! What a test can do to a running server: hold it, break it, lose what it says.
 
 use crate::plain::{get, setup};
-use crate::support::oauth::{self, Part};
-use crate::support::raw::Reply;
-use crate::support::{http, upstream, within};
+use testkit::oauth::{self, Part};
+use testkit::raw::Reply;
+use testkit::{http, upstream, within};
 
 #[tokio::test]
 async fn requests_are_held_until_the_gate_opens() {

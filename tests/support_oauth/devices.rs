@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::plain::{APP, Answer, Form, Setup, post, setup};
-use crate::support::Endpoint;
-use crate::support::oauth::{self, Browser, Part, client};
+use testkit::Endpoint;
+use testkit::oauth::{self, Browser, Part, client};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::plain::{get, setup};
-use crate::support::Endpoint;
-use crate::support::http::{initialize, post};
-use crate::support::oauth::{self, Challenge, Document, Iss, Place, Registration};
-use crate::support::upstream;
+use testkit::Endpoint;
+use testkit::http::{initialize, post};
+use testkit::oauth::{self, Challenge, Document, Iss, Place, Registration};
+use testkit::upstream;
 
 #[tokio::test]
 async fn metadata_is_at_the_places_chosen_and_nowhere_else() {

@@ -10,5 +10,3 @@ mod discovery;
 mod plain;
 mod protected;
 mod refreshes;
-#[path = "../support/mod.rs"]
-mod support;

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::oauth::{self, Browser, Builder, Client, Protected, Server};
-use crate::support::{Endpoint, http, upstream, within};
+use testkit::oauth::{self, Browser, Builder, Client, Protected, Server};
+use testkit::{Endpoint, http, upstream, within};
 
 /// The client that every [`Setup`] knows, and where it is sent back to.
 pub(crate) const APP: &str = "app";

@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use crate::plain::{Setup, get, setup};
-use crate::support::Endpoint;
-use crate::support::http::{MODERN, initialize, message, post, request, session};
-use crate::support::oauth::{self, Browser, Part, Place, Protected};
-use crate::support::proxy::with_meta;
-use crate::support::upstream;
+use testkit::Endpoint;
+use testkit::http::{MODERN, initialize, message, post, request, session};
+use testkit::oauth::{self, Browser, Part, Place, Protected};
+use testkit::proxy::with_meta;
+use testkit::upstream;
 
 /// Posts a call of `tool` with this `Authorization`.
 async fn call(upstream: &Protected, tool: &str, authorization: &str) -> reqwest::Response {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::plain::{Answer, CALLBACK, Form, Setup, app, post, setup};
-use crate::support::Endpoint;
-use crate::support::oauth::{self, Part, client};
+use testkit::Endpoint;
+use testkit::oauth::{self, Part, client};
 
 #[tokio::test]
 async fn a_refresh_token_is_replaced_and_its_reuse_revokes_the_family() {

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 
 use crate::server::{self, Course, RESULT, knows_tasks};
-use crate::support::json::bytes_of;
-use crate::support::proxy::{self, Client};
-use crate::support::raw::{Reply, Request};
-use crate::support::upstream::{Builder, Upstream};
 use crate::{asked, line, params_of, result_line, task_id};
+use testkit::json::bytes_of;
+use testkit::proxy::{self, Client};
+use testkit::raw::{Reply, Request};
+use testkit::upstream::{Builder, Upstream};
 
 /// What a task asks, under a key that a parser and a printer would change.
 const PERSON: &str = r#""\u006bey /1":{ "method":"elicitation/create","params":{"mode":"form","message":"?","n":1.0}}"#;

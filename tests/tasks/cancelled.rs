@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use crate::server::{self, Course};
-use crate::support::proxy;
-use crate::support::raw::Reply;
-use crate::support::upstream::{Builder, Upstream};
 use crate::{asked, params_of, task_id};
+use testkit::proxy;
+use testkit::raw::Reply;
+use testkit::upstream::{Builder, Upstream};
 
 fn kinds() -> [Builder; 2] {
     let course = Course::new(["working"]);

@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use crate::server::{self, Course, LACKING, RESULT, error_to, knows_tasks};
-use crate::support::proxy::{self, Client};
-use crate::support::upstream;
-use crate::support::upstream::Upstream;
-use crate::support::verbatim::{ERAS, Era};
 use crate::{asked, exchange, meta, params_of, result_line, task_id};
+use testkit::proxy::{self, Client};
+use testkit::upstream;
+use testkit::upstream::Upstream;
+use testkit::verbatim::{ERAS, Era};
 
 /// Calls `run` in this era, and gives the line that answers it.
 async fn run(server: &Upstream, client_era: Era) -> (Client, String) {

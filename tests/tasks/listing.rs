@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use crate::server::{self, Course, error_to, task};
-use crate::support::raw::{Reply, Request};
-use crate::support::upstream::Builder;
-use crate::support::{proxy, upstream};
 use crate::{ask, asked, exchange, result_line};
+use testkit::raw::{Reply, Request};
+use testkit::upstream::Builder;
+use testkit::{proxy, upstream};
 
 /// Lists these tasks, one a page.
 fn listing(builder: Builder, tasks: Vec<String>) -> Builder {

@@ -12,15 +12,13 @@ mod relayed;
 mod required;
 mod sdk;
 mod server;
-#[path = "../support/mod.rs"]
-mod support;
 mod trouble;
 
 use serde_json::{Value, json};
 
-use support::proxy::Client;
-use support::raw::Request;
-use support::upstream::Upstream;
+use testkit::proxy::Client;
+use testkit::raw::Request;
+use testkit::upstream::Upstream;
 
 /// The line of a request; `id` and `params` are JSON.
 fn line(id: &str, method: &str, params: &str) -> String {

@@ -4,9 +4,9 @@
 use serde_json::{Value, json};
 
 use crate::server::{self, Course, RESULT};
-use crate::support::proxy::{self, Client};
-use crate::support::upstream::Upstream;
 use crate::{asked, params_of, task_id};
+use testkit::proxy::{self, Client};
+use testkit::upstream::Upstream;
 
 const FORM: &str = r#"{"message":"?","requestedSchema":{"type":"object","properties":{}}}"#;
 

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::server::{self, Course, LACKING, RESULT, error_to, modern_task, task};
-use crate::support::{proxy, upstream};
 use crate::{ask, asked, exchange, meta, result_line};
+use testkit::{proxy, upstream};
 
 #[tokio::test]
 async fn a_legacy_task_is_asked_about_at_its_owner_byte_for_byte() {

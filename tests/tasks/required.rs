@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use crate::server::{self, Course, RESULT, error_to, task, tool};
-use crate::support::proxy::{self, with_meta};
-use crate::support::upstream::{self, Builder};
-use crate::support::verbatim::ERAS;
-use crate::support::{raw::Reply, verbatim::Era};
 use crate::{ask, asked, exchange, meta, params_of, result_line, task_id};
+use testkit::proxy::{self, with_meta};
+use testkit::upstream::{self, Builder};
+use testkit::verbatim::ERAS;
+use testkit::{raw::Reply, verbatim::Era};
 
 /// What the client of this era gets for a result of a legacy server.
 fn in_era(client: Era, result: &str) -> String {
@@ -162,7 +162,7 @@ async fn a_task_that_needs_input_is_asked_for_its_result_which_brings_the_questi
         let id = String::from_utf8(request.id_bytes()?).ok()?;
         let progress = json!({"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progressToken": "p", "progress": 1}});
         let events = [progress.to_string(), format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{RESULT}}}"#)];
-        let events = events.map(crate::support::raw::event);
+        let events = events.map(testkit::raw::event);
         request.is("tasks/result").then(|| Reply::sse(events))
     });
     let server = server.start().await;
@@ -223,7 +223,7 @@ async fn a_modern_client_hears_nothing_of_legacy_tasks() {
         let id = String::from_utf8(request.id_bytes()?).ok()?;
         let status = json!({"jsonrpc": "2.0", "method": "notifications/tasks/status", "params": {"taskId": "u"}});
         let events = [status.to_string(), format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{RESULT}}}"#)];
-        let events = events.map(crate::support::raw::event);
+        let events = events.map(testkit::raw::event);
         request.is("tasks/result").then(|| Reply::sse(events))
     });
     let server = server.start().await;

@@ -16,11 +16,11 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::json;
 use tokio::sync::watch;
 
-use crate::support::json::text_of;
-use crate::support::proxy;
-use crate::support::verbatim::{ERAS, Era};
-use crate::support::within;
 use crate::{ask, meta};
+use testkit::json::text_of;
+use testkit::proxy;
+use testkit::verbatim::{ERAS, Era};
+use testkit::within;
 
 /// A server whose tools are tasks alone: `soon` ends by itself, `never` when it is cancelled.
 #[derive(Clone)]

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
-use crate::support::raw::Request;
-use crate::support::upstream::{self, Builder};
+use testkit::raw::Request;
+use testkit::upstream::{self, Builder};
 
 /// What a server of 2025-11-25 declares that has everything of tasks.
 pub(crate) const LEGACY: &str =

@@ -4,9 +4,9 @@ use serde_json::json;
 
 use crate::ask;
 use crate::server::{self, Course, error_to};
-use crate::support::gate::Gate;
-use crate::support::proxy;
-use crate::support::raw::Reply;
+use testkit::gate::Gate;
+use testkit::proxy;
+use testkit::raw::Reply;
 
 #[tokio::test]
 async fn a_server_that_goes_and_comes_back_is_asked_again() {

@@ -6,11 +6,11 @@ use serde_json::json;
 
 use crate::Pairing;
 use crate::pairing::{META_KEYS, meta_of};
-use crate::support::json::{bytes_of, part};
-use crate::support::proxy;
-use crate::support::raw::Request;
-use crate::support::upstream::{Builder, Upstream};
 use meanwhile::*;
+use testkit::json::{bytes_of, part};
+use testkit::proxy;
+use testkit::raw::Request;
+use testkit::upstream::{Builder, Upstream};
 
 crate::rows! {
     tools_list {

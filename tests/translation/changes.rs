@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use crate::Pairing;
 use crate::pairing::text;
-use crate::support::raw::Request;
-use crate::support::upstream::{Builder, Upstream};
 use listening::*;
+use testkit::raw::Request;
+use testkit::upstream::{Builder, Upstream};
 use updates::*;
 
 crate::rows! {
@@ -154,7 +154,7 @@ async fn changes_are_told(pairing: Pairing, method: &str, flag: &str) {
             let listens = |request: &Request| filter_of(request)[flag] == true;
             server.raw.wait_for(listens).await;
         }
-        let new = crate::support::upstream::tool("new");
+        let new = testkit::upstream::tool("new");
         server.set_tools([&*new]);
         server.set_offers("prompts", [r#"{"name":"new"}"#]);
         server.set_offers("resources", [r#"{"uri":"x://new","name":"new"}"#]);
@@ -200,9 +200,7 @@ const ROOTS_CHANGED: &str =
 async fn changed_roots_reach_all_upstreams(pairing: Pairing) {
     for (a, b) in pairing.servers().into_iter().zip(pairing.servers()) {
         let (a, b) = (a.tool("t").start().await, b.tool("u").start().await);
-        let proxy = crate::support::proxy::new()
-            .upstream("a", &a)
-            .upstream("b", &b);
+        let proxy = testkit::proxy::new().upstream("a", &a).upstream("b", &b);
         let mut client = proxy.start().await;
         pairing
             .greet(&mut client, json!({"roots": {"listChanged": true}}))

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use crate::Pairing;
 use crate::pairing::{META_KEYS, meta_of, text};
-use crate::support::json::{bytes_of, part};
-use crate::support::proxy;
-use crate::support::raw::Request;
-use crate::support::upstream::Upstream;
 use client::*;
+use testkit::json::{bytes_of, part};
+use testkit::proxy;
+use testkit::raw::Request;
+use testkit::upstream::Upstream;
 use transport::*;
 
 crate::rows! {

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use crate::Pairing;
 use crate::pairing::{META_KEYS, meta_of, text};
-use crate::support::json::bytes_of;
-use crate::support::raw::Request;
-use crate::support::upstream::{Builder, Call};
+use testkit::json::bytes_of;
+use testkit::raw::Request;
+use testkit::upstream::{Builder, Call};
 
 crate::rows! {
     set_level {

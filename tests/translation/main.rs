@@ -14,8 +14,6 @@ mod handshake;
 mod logging;
 mod pairing;
 mod results;
-#[path = "../support/mod.rs"]
-mod support;
 mod tasks;
 mod unknown;
 

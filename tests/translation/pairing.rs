@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::proxy::{self, Client};
-use crate::support::raw::Request;
-use crate::support::upstream::{self, Builder, Upstream};
+use testkit::proxy::{self, Client};
+use testkit::raw::Request;
+use testkit::upstream::{self, Builder, Upstream};
 
 /// Who meets whom; in each, legacy is any revision with a handshake, modern is 2026-07-28.
 #[derive(Clone, Copy, Debug, PartialEq)]

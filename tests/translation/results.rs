@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::Pairing;
-use crate::support::json::bytes_of;
-use crate::support::proxy::Client;
-use crate::support::upstream::Builder;
 use errors::*;
+use testkit::json::bytes_of;
+use testkit::proxy::Client;
+use testkit::upstream::Builder;
 
 crate::rows! {
     result_type {

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use crate::Pairing;
 use crate::pairing::{answer, says, text};
-use crate::support::json::{bytes_of, part, text_of};
-use crate::support::raw::Request;
-use crate::support::upstream::Builder;
+use testkit::json::{bytes_of, part, text_of};
+use testkit::raw::Request;
+use testkit::upstream::Builder;
 
 crate::rows! {
     task_calls {

@@ -4,9 +4,9 @@ use serde_json::json;
 
 use crate::Pairing;
 use crate::pairing::{META_KEYS, meta_of, text};
-use crate::support::json::{bytes_of, part};
-use crate::support::raw::Request;
-use crate::support::upstream::Call;
+use testkit::json::{bytes_of, part};
+use testkit::raw::Request;
+use testkit::upstream::Call;
 
 crate::rows! {
     unknown_requests {

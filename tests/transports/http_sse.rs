@@ -6,10 +6,10 @@ use bytes::Bytes;
 use serde_json::json;
 use tokio::sync::{Notify, mpsc};
 
-use crate::support::json::{answer, text_of};
-use crate::support::raw::{self, Reply, Request, event};
-use crate::support::{proxy, upstream};
 use crate::{count, says};
+use testkit::json::{answer, text_of};
+use testkit::raw::{self, Reply, Request, event};
+use testkit::{proxy, upstream};
 
 /// What the stream names, given the server's origin.
 type Endpoint = fn(&str) -> String;

@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 
-use crate::support::json::{answer, text_of};
-use crate::support::raw::{self, Reply, event};
-use crate::support::{proxy, upstream};
 use crate::{count, log_message, says};
+use testkit::json::{answer, text_of};
+use testkit::raw::{self, Reply, event};
+use testkit::{proxy, upstream};
 
 #[tokio::test]
 async fn every_request_after_initialize_names_the_session_and_the_version() {

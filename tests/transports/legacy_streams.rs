@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::json::{answer, text_of};
-use crate::support::raw::{Reply, Request, event};
-use crate::support::{proxy, upstream};
 use crate::{count, log_message, says};
+use testkit::json::{answer, text_of};
+use testkit::raw::{Reply, Request, event};
+use testkit::{proxy, upstream};
 
 #[tokio::test]
 async fn the_standalone_stream_is_opened_after_initialize_and_passed_on() {

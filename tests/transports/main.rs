@@ -8,11 +8,9 @@ mod legacy_streams;
 mod modern;
 mod modern_headers;
 mod redirects;
-#[path = "../support/mod.rs"]
-mod support;
 
 use serde_json::{Value, json};
-use support::raw::Request;
+use testkit::raw::Request;
 
 /// The result of a tool that says `text`.
 fn says(text: &str) -> Value {

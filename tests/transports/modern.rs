@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::support::json::{answer, text_of};
-use crate::support::raw::{Reply, Request, event};
-use crate::support::{proxy, upstream};
 use crate::{count, log_message};
+use testkit::json::{answer, text_of};
+use testkit::raw::{Reply, Request, event};
+use testkit::{proxy, upstream};
 
 const KEY: &str = "io.modelcontextprotocol/";
 

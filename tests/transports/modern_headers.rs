@@ -5,8 +5,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
-use crate::support::json::text_of;
-use crate::support::{proxy, upstream};
+use testkit::json::text_of;
+use testkit::{proxy, upstream};
 
 fn tool(name: &str, schema: &Value) -> String {
     json!({"name": name, "inputSchema": schema}).to_string()

@@ -3,9 +3,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::json::text_of;
-use crate::support::raw::{self, Reply};
-use crate::support::{proxy, upstream};
+use testkit::json::text_of;
+use testkit::raw::{self, Reply};
+use testkit::{proxy, upstream};
 
 /// The configured secrets of these tests.
 fn secrets() -> Value {

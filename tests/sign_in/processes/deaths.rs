@@ -5,10 +5,10 @@ use serde_json::json;
 
 use super::{WAITS, all_ready, all_search};
 use crate::setup::{Setup, search, usual};
-use crate::support::oauth::{Browser, Part};
-use crate::support::proxy::Client;
+use testkit::oauth::{Browser, Part};
+use testkit::proxy::Client;
 #[cfg(target_os = "linux")]
-use crate::support::within;
+use testkit::within;
 
 /// Logs who waits for the browser.
 async fn started(setup: &Setup) -> Client {

@@ -4,11 +4,11 @@ use serde_json::json;
 
 use super::{WAITS, all_ready};
 use crate::setup::{search, started, usual};
-use crate::support::desktop::Desktop;
-use crate::support::http;
-use crate::support::login_files::LoginFiles;
-use crate::support::oauth::{Browser, Part};
-use crate::support::proxy;
+use testkit::desktop::Desktop;
+use testkit::http;
+use testkit::login_files::LoginFiles;
+use testkit::oauth::{Browser, Part};
+use testkit::proxy;
 
 #[tokio::test]
 async fn a_process_with_a_browser_opens_the_page_that_one_without_waits_at() {
@@ -52,7 +52,7 @@ async fn a_login_that_another_process_stored_reaches_one_that_gave_up() {
 #[tokio::test]
 async fn a_login_that_was_copied_here_reaches_one_that_waits() {
     let setup = usual().await;
-    let (there, desktop) = (proxy::home(), Desktop::new());
+    let (there, desktop) = (proxy::home(), Desktop::start());
     let mut client = started(setup.proxy().home(&there).on(&desktop)).await;
     Browser::consenting().open(&desktop.page().await).await;
     client.wait_for_tools(&["search"]).await;
@@ -68,7 +68,7 @@ async fn a_refusal_of_the_old_refresh_token_takes_nothing_that_another_renewed()
     let setup = usual().await;
     let mut client = setup.signed_in().await;
     // Another login, as a program would leave it that knows of no lock.
-    let (there, desktop) = (proxy::home(), Desktop::new());
+    let (there, desktop) = (proxy::home(), Desktop::start());
     let mut other = started(setup.proxy().home(&there).on(&desktop)).await;
     Browser::consenting().open(&desktop.page().await).await;
     other.wait_for_tools(&["search"]).await;

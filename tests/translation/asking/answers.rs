@@ -7,8 +7,8 @@ use super::scenes::*;
 use super::{ELICITATION, ROOTS, SAMPLING, everything};
 use crate::Pairing;
 use crate::pairing::text;
-use crate::support::json::{bytes_of, part};
-use crate::support::proxy::Client;
+use testkit::json::{bytes_of, part};
+use testkit::proxy::Client;
 
 /// Sends this request, answers what the client is asked in between, and gives the response.
 async fn answered_by_request(client: &mut Client, method: &str, params: &Value) -> Vec<u8> {
@@ -92,7 +92,7 @@ pub(super) async fn two_requests_are_answered_in_any_order(pairing: Pairing) {
 }
 
 /// A server that asks two things at once, under the ids 7 and 8.
-fn two_at_once(place: Place) -> crate::support::upstream::Builder {
+fn two_at_once(place: Place) -> testkit::upstream::Builder {
     place.server("t", "tools/call", |voice| async move {
         let sampling = voice.ask("7", SAMPLING.method, SAMPLING.params);
         let roots = voice.ask("8", ROOTS.method, ROOTS.params);

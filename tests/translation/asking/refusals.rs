@@ -6,9 +6,9 @@ use super::scenes::*;
 use super::{Ask, ELICITATION, ROOTS, SAMPLING, everything};
 use crate::Pairing;
 use crate::pairing::text;
-use crate::support::gate::Gate;
-use crate::support::json::{bytes_of, part};
-use crate::support::raw::Request;
+use testkit::gate::Gate;
+use testkit::json::{bytes_of, part};
+use testkit::raw::Request;
 
 const ERROR: &str = r#"{ "code":-1,"message":"\u00e9","data":[1.0]}"#;
 

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::Ask;
 use crate::Pairing;
-use crate::support::json::bytes_of;
-use crate::support::proxy::Client;
-use crate::support::raw::Request;
-use crate::support::upstream::{self, Builder, Voice};
+use testkit::json::bytes_of;
+use testkit::proxy::Client;
+use testkit::raw::Request;
+use testkit::upstream::{self, Builder, Voice};
 
 /// Where a legacy server asks.
 #[derive(Clone, Copy, Debug)]

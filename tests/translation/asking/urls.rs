@@ -6,7 +6,7 @@ use super::scenes::*;
 use super::{Ask, everything};
 use crate::Pairing;
 use crate::pairing::{answer, says, text};
-use crate::support::json::{bytes_of, part, text_of};
+use testkit::json::{bytes_of, part, text_of};
 
 /// As a legacy server asks.
 const WITH_ID: Ask = Ask {
@@ -109,7 +109,7 @@ pub(super) async fn a_completion_is_dropped(pairing: Pairing) {
 const REQUIRED: &str = r#"{ "code":-32042,"message":"\u00e9","data":{"elicitations":[{ "mode":"url","elicitationId":"e1","url":"https:\/\/example.com\/?x=1","message":"\u00e9","x":1E2}]}}"#;
 
 /// A server that answers the first call with this error.
-fn requiring(pairing: Pairing) -> crate::support::upstream::Builder {
+fn requiring(pairing: Pairing) -> testkit::upstream::Builder {
     let first = std::sync::atomic::AtomicBool::new(true);
     pairing.server().tool("t").reply_with(move |call| {
         match first.swap(false, std::sync::atomic::Ordering::Relaxed) {

@@ -7,7 +7,7 @@ use super::scenes::*;
 use super::{Ask, ELICITATION, ROOTS, SAMPLING, everything};
 use crate::Pairing;
 use crate::pairing::text;
-use crate::support::json::{bytes_of, part};
+use testkit::json::{bytes_of, part};
 
 pub(super) async fn an_elicitation_passes(pairing: Pairing) {
     passes(pairing, &ELICITATION).await;

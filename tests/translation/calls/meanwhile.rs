@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use super::TOOL;
 use crate::Pairing;
-use crate::support::gate::Gate;
-use crate::support::json::{bytes_of, part, text_of};
-use crate::support::raw::Request;
-use crate::support::upstream::{Builder, Upstream};
-use crate::support::within;
+use testkit::gate::Gate;
+use testkit::json::{bytes_of, part, text_of};
+use testkit::raw::Request;
+use testkit::upstream::{Builder, Upstream};
+use testkit::within;
 
 pub(super) async fn the_proxy_answers_a_ping(pairing: Pairing) {
     let server = pairing.server().tool("t").start().await;

@@ -5,9 +5,9 @@ use serde_json::json;
 use super::{closed, filter_of, subscribable, telling};
 use crate::Pairing;
 use crate::pairing::{SUBSCRIPTION, text};
-use crate::support::json::{bytes_of, part};
-use crate::support::proxy::Client;
-use crate::support::raw::Request;
+use testkit::json::{bytes_of, part};
+use testkit::proxy::Client;
+use testkit::raw::Request;
 
 pub(super) async fn a_legacy_client_cannot_listen(pairing: Pairing) {
     let server = telling(pairing.server()).start().await;
@@ -48,7 +48,7 @@ pub(super) async fn a_subscription_is_acknowledged_first(pairing: Pairing) {
         listen(pairing, &mut client, "77", r#"{"promptsListChanged":true}"#).await;
 
         // Each hears what it asked for.
-        let new = crate::support::upstream::tool("new");
+        let new = testkit::upstream::tool("new");
         server.set_tools([&*new]);
         server.list_changed().await;
         server
@@ -73,7 +73,7 @@ pub(super) async fn a_cancelled_subscription_ends_in_silence(pairing: Pairing) {
         let cancelled = json!({"requestId": "l1"});
         client.notify("notifications/cancelled", cancelled).await;
         listen(pairing, &mut client, r#""l2""#, filter).await;
-        let new = crate::support::upstream::tool("new");
+        let new = testkit::upstream::tool("new");
         server.set_tools([&*new]);
         server.list_changed().await;
         let changed = "notifications/tools/list_changed";
@@ -150,7 +150,7 @@ pub(super) async fn a_lost_stream_is_opened_again(pairing: Pairing) {
             false => drop(server.asked("subscriptions/listen").await),
         }
         server.end_streams();
-        let new = crate::support::upstream::tool("new");
+        let new = testkit::upstream::tool("new");
         server.set_tools([&*new]);
         server.list_changed().await;
         client

@@ -5,8 +5,8 @@ use serde_json::json;
 use super::{ALL, closed, filtered, subscribable, telling};
 use crate::Pairing;
 use crate::pairing::{SUBSCRIPTION, text};
-use crate::support::json::{bytes_of, part};
-use crate::support::raw::Request;
+use testkit::json::{bytes_of, part};
+use testkit::raw::Request;
 
 const UNSUBSCRIBABLE: &str = r#"{"tools":{},"resources":{"listChanged":true}}"#;
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::Pairing;
 use crate::pairing::{META_KEYS, meta_of};
-use crate::support::json::bytes_of;
+use testkit::json::bytes_of;
 
 const OWN_META: &str =
     r#""traceparent":"00-0a-0b-01","example.com\/x":{ "n":1.0},"progressToken":"p""#;

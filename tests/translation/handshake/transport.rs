@@ -4,9 +4,9 @@ use serde_json::json;
 
 use super::{EVERYTHING, sessions_of};
 use crate::Pairing;
-use crate::support::json::text_of;
-use crate::support::raw::{Reply, Request};
-use crate::support::upstream::Upstream;
+use testkit::json::text_of;
+use testkit::raw::{Reply, Request};
+use testkit::upstream::Upstream;
 
 pub(super) async fn headers_of_sessions(pairing: Pairing) {
     let server = pairing.server().tool("t").start().await;
@@ -102,7 +102,7 @@ pub(super) async fn session_ids_are_ignored(pairing: Pairing) {
     let server = pairing.server().tool("t").intercept(|request| {
         let call = request.is("tools/call");
         let answer = || {
-            Reply::json(crate::support::json::answer(
+            Reply::json(testkit::json::answer(
                 request,
                 &json!({"content": [], "resultType": "complete"}),
             ))

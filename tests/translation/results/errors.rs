@@ -8,8 +8,8 @@ use serde_json::json;
 use super::{exchange, server};
 use crate::Pairing;
 use crate::pairing::{answer, text};
-use crate::support::json::{bytes_of, part};
-use crate::support::raw::{Reply, Request, event};
+use testkit::json::{bytes_of, part};
+use testkit::raw::{Reply, Request, event};
 
 pub(super) async fn errors_pass_as_they_are(pairing: Pairing) {
     for error in [

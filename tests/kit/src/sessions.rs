@@ -8,7 +8,9 @@ use super::upstream::{Builder, Upstream, Voice};
 /// A server, the proxy's client, and the streams on which the server speaks in each session, the main
 /// one first.
 pub struct Sessions {
+    /// The server.
     pub server: Upstream,
+    /// The proxy's client.
     pub client: Client,
     voices: Vec<Voice>,
 }

@@ -3,11 +3,11 @@
 
 use serde_json::{Value, json};
 
+use super::Server;
 use super::assertions::{JWT_BEARER, TOKEN_EXCHANGE, later};
 use super::builder::Builder;
 use super::key::Key;
 use super::params::random;
-use super::{Server, dpop};
 
 /// Whether tokens are bound to keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -102,10 +102,5 @@ impl Server {
     /// The name of the key that an access token is bound to, when it is valid and is bound.
     pub fn bound_to(&self, token: &str) -> Option<String> {
         self.state.valid(token)?.key
-    }
-
-    /// The nonce that proofs for `url` need now.
-    pub fn nonce_for(&self, url: &str) -> String {
-        dpop::nonce(&self.state, url)
     }
 }

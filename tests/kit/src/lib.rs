@@ -3,8 +3,6 @@
 //! Nothing here sleeps to wait. A wait ends with the thing waited for, or after [`GUARD`] with
 //! a panic that says what was missing. Every server listens on a port the system chose.
 
-// Each test file compiles its own copy and uses a part of it; its items are public to that file alone.
-#![allow(dead_code, unused_imports, unreachable_pub)]
 // A failure in here is a failed test, and the panic is how a test reports it.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc)]
 // A `json!` written in place reads better than a reference to one.

@@ -12,7 +12,6 @@ use super::{Call, Kind, Reply, Request};
 /// The members of a call's or a listing's `params` that a server looks at.
 #[derive(Deserialize)]
 struct Params<'a> {
-    name: Option<String>,
     cursor: Option<String>,
     #[serde(borrow)]
     arguments: Option<&'a RawValue>,

@@ -32,7 +32,7 @@ pub struct Person(watch::Receiver<Vec<Page>>);
 
 impl Desktop {
     /// A desktop on which pages are opened and nobody looks.
-    pub fn new() -> Self {
+    pub fn start() -> Self {
         let folder = TempDir::new().unwrap();
         let pipe = folder.path().join("pages");
         make_pipe(&pipe);

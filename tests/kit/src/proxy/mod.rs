@@ -2,11 +2,12 @@
 //! environment and a home directory of its own.
 
 mod asked;
+mod binary;
 mod client;
 mod messages;
 mod output;
 
-use std::path::Path;
+use std::ffi::OsStr;
 use std::process::Stdio;
 use std::sync::Arc;
 
@@ -162,9 +163,10 @@ impl Builder {
     /// The command that launches the proxy, for a test that holds its pipes itself;
     /// the home directory lasts as long as this builder.
     pub fn command(&self) -> Command {
-        let proxy = env!("CARGO_BIN_EXE_mcp-manifold");
-        let mut words = self.launcher.iter().map(String::as_str).chain([proxy]);
-        let mut command = Command::new(words.next().unwrap_or(proxy));
+        let proxy = binary::path();
+        let launcher = self.launcher.iter().map(OsStr::new);
+        let mut words = launcher.chain([proxy.as_os_str()]);
+        let mut command = Command::new(words.next().unwrap_or(proxy.as_os_str()));
         command
             .args(words)
             .args(&self.arguments)
@@ -182,10 +184,5 @@ impl Builder {
         command.env("PROXY_UPSTREAMS", json!(self.upstreams).to_string());
         command.envs(self.environment.iter().cloned());
         command
-    }
-
-    /// The home directory this proxy gets.
-    pub fn home_path(&self) -> &Path {
-        self.home.path()
     }
 }
