@@ -1,13 +1,12 @@
-//! Signing in, by the proxy itself: against a strict authorization server, with a person at a
-//! browser and every kind of upstream.
-#![cfg(target_os = "linux")]
+//! Signing in: the parts of it on their own, and the binary before a strict authorization server.
+
+// A failure here is a failed test.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod everyday;
-mod headless;
-mod person;
-mod processes;
-mod renewals;
-mod scopes;
-mod setup;
-mod upstreams;
+mod callback;
+mod discovery;
+#[cfg(target_os = "linux")]
+mod end_to_end;
+mod grants;
+mod holes;
+mod store;

@@ -1,0 +1,278 @@
+//! A modern probe comes first. What it is answered decides, and a refusal that no modern server
+//! gives leads to `initialize` (MCP 2026-07-28 § Versioning, Backward Compatibility).
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+
+use crate::eras::asked;
+use testkit::json::text_of;
+use testkit::raw::Reply;
+use testkit::{proxy, upstream};
+
+/// What is said to the probe whose id has these bytes.
+type Answer = fn(&[u8]) -> Reply;
+
+/// A JSON-RPC error without an id, with this status.
+fn refusal(status: u16, code: i32) -> Reply {
+    let error = json!({"code": code, "message": "Bad Request: not initialized"});
+    let message = json!({"jsonrpc": "2.0", "id": null, "error": error});
+    Reply::json(message.to_string()).with_status(status)
+}
+
+/// -32022 to the probe with this id, naming what the server supports.
+fn unsupported(id: &[u8], versions: &[&str]) -> Reply {
+    let id: Value = serde_json::from_slice(id).unwrap();
+    let data = json!({"supported": versions, "requested": "2026-07-28"});
+    let error = json!({"code": -32022, "message": "Unsupported protocol version", "data": data});
+    let message = json!({"jsonrpc": "2.0", "id": id, "error": error});
+    Reply::json(message.to_string()).with_status(400)
+}
+
+/// A discovery that offers these versions.
+fn discovery(id: &[u8], versions: &[&str]) -> Reply {
+    let id: Value = serde_json::from_slice(id).unwrap();
+    let result = json!({
+        "resultType": "complete",
+        "supportedVersions": versions,
+        "capabilities": {"tools": {}},
+        "ttlMs": 0,
+        "cacheScope": "private",
+    });
+    Reply::json(json!({"jsonrpc": "2.0", "id": id, "result": result}).to_string())
+}
+
+/// A legacy server whose answer to the probe is `probe`.
+fn legacy_that_answers(
+    probe: impl Fn(&[u8]) -> Reply + Send + Sync + 'static,
+) -> upstream::Builder {
+    let server = upstream::legacy().tool("search").without_server_stream();
+    server.intercept(move |request| {
+        let id = request.id_bytes().unwrap_or_default();
+        request.is("server/discover").then(|| probe(&id))
+    })
+}
+
+#[tokio::test]
+async fn a_server_that_answers_the_probe_is_modern_and_sees_no_initialize() {
+    let server = upstream::modern().tool("search").start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+
+    assert_eq!(client.tool_names().await, ["search"]);
+    client.call("search", json!({})).await;
+    let asked = asked(&server.raw.requests());
+    assert_eq!(asked[0], "POST server/discover");
+    assert!(asked.contains(&"POST tools/list".to_owned()), "{asked:?}");
+    assert!(!asked.contains(&"POST initialize".to_owned()), "{asked:?}");
+    client.wait_for_stderr("modern").await;
+}
+
+#[tokio::test]
+async fn any_refusal_of_the_probe_that_no_modern_server_gives_leads_to_initialize() {
+    let probes: Vec<(&str, Answer)> = vec![
+        ("400, session required", |_| refusal(400, -32000)),
+        ("400, a code of its own", |_| refusal(400, -32999)),
+        ("400, nothing more", |_| Reply::status(400)),
+        ("403, a text", |_| Reply::status(403).body("Forbidden")),
+        ("404, nothing more", |_| Reply::status(404)),
+        ("404, a page", |_| {
+            Reply::status(404)
+                .header("content-type", "text/html")
+                .body("<html>")
+        }),
+        ("405", |_| Reply::status(405)),
+        ("406", |_| Reply::status(406)),
+        ("422", |_| refusal(422, -32600)),
+        ("500", |_| Reply::status(500).body("unknown method")),
+        ("200, method not found", |_| refusal(200, -32601)),
+        ("200, invalid params", |_| refusal(200, -32602)),
+        ("200, invalid request", |_| refusal(200, -32600)),
+        ("200, another result", |id| {
+            let id = String::from_utf8_lossy(id).into_owned();
+            Reply::json(format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#))
+        }),
+        ("200, no JSON", |_| Reply::json("OK")),
+        ("200, a page", |_| {
+            Reply::json("<html>").header("content-type", "text/html")
+        }),
+        ("202", |_| Reply::status(202)),
+        ("a reset", |_| Reply::reset()),
+        ("an empty stream", |_| Reply::sse([""; 0])),
+        ("legacy versions only", |id| {
+            unsupported(id, &["2025-11-25", "2025-06-18"])
+        }),
+        ("a legacy version beside a newer one", |id| {
+            unsupported(id, &["2027-01-01", "2025-11-25"])
+        }),
+        ("a discovery of legacy versions", |id| {
+            discovery(id, &["2025-11-25"])
+        }),
+    ];
+    let mut servers = Vec::new();
+    let mut proxy = proxy::new();
+    for (name, probe) in probes {
+        let server = legacy_that_answers(probe).start().await;
+        // One proxy for all; the names of its tools tell the servers apart.
+        server.set_tools([upstream::tool(&name.replace([' ', ','], "_")).as_str()]);
+        proxy = proxy.upstream(&format!("s{}", servers.len()), &server);
+        servers.push((name, server));
+    }
+    let mut client = proxy.start().await;
+    client.initialize().await;
+    let names: Vec<_> = servers
+        .iter()
+        .map(|(name, _)| name.replace([' ', ','], "_"))
+        .collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    client.wait_for_tools(&names).await;
+
+    for (name, server) in &servers {
+        let requests = server.raw.requests();
+        let begun = &asked(&requests)[..3];
+        let expected = [
+            "POST server/discover",
+            "POST initialize",
+            "POST notifications/initialized",
+        ];
+        assert_eq!(begun, expected, "{name}");
+        let initialize = &requests[1];
+        let version = &initialize.json()["params"]["protocolVersion"];
+        assert_eq!(*version, "2025-11-25", "{name}");
+        for header in ["mcp-session-id", "mcp-protocol-version", "mcp-method"] {
+            assert_eq!(initialize.header(header), None, "{name}: {header}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_on_the_probe_is_asked_to_initialize() {
+    let server = legacy_that_answers(|_| Reply::hang()).start().await;
+    let proxy = proxy::new().upstream("a", &server);
+    let mut client = proxy.extra("a", json!({"timeout": "1s"})).start().await;
+    client.initialize().await;
+
+    client.wait_for_tools(&["search"]).await;
+    let response = client.call("search", json!({"q": 1})).await;
+    assert_eq!(text_of(&response), r#"search {"q":1}"#);
+}
+
+#[tokio::test]
+async fn an_error_of_the_modern_era_is_not_taken_for_a_legacy_server() {
+    let probes: [(&str, Answer); 5] = [
+        ("-32020", |_| refusal(400, -32020)),
+        ("-32021", |_| refusal(400, -32021)),
+        ("2027-01-01", |id| unsupported(id, &["2027-01-01"])),
+        ("supports only null", |_| {
+            let error = r#"{"code":-32022,"message":"no","data":"2026-07-28"}"#;
+            let message = format!(r#"{{"jsonrpc":"2.0","id":null,"error":{error}}}"#);
+            Reply::json(message).with_status(400)
+        }),
+        ("401", |_| Reply::status(401)),
+    ];
+    for (sign, probe) in probes {
+        let server = legacy_that_answers(probe).start().await;
+        let client = proxy::new().upstream("a", &server);
+        let client = client.extra("a", json!({"oauth": false}));
+        let mut client = client.start().await;
+
+        assert_eq!(client.tool_names().await, [""; 0], "{sign}");
+        client.wait_for_stderr(sign).await;
+        let asked = asked(&server.raw.requests());
+        assert!(
+            asked.iter().all(|asked| asked == "POST server/discover"),
+            "{sign}: {asked:?}"
+        );
+    }
+}
+
+/// Refuses our revision and names it as supported all the same, `times` times.
+fn that_refuses_what_it_supports(
+    server: upstream::Builder,
+    times: usize,
+    versions: &'static [&'static str],
+) -> upstream::Builder {
+    let probes = AtomicUsize::new(0);
+    server.intercept(move |request| {
+        let probe = request.is("server/discover");
+        let refused = probe && probes.fetch_add(1, Ordering::Relaxed) < times;
+        refused.then(|| unsupported(&request.id_bytes().unwrap(), versions))
+    })
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_a_version_it_supports_is_asked_once_more() {
+    let offers: [&[&str]; 2] = [&["2026-07-28"], &["2025-11-25", "2026-07-28"]];
+    for versions in offers {
+        let server = upstream::modern().tool("search");
+        let server = that_refuses_what_it_supports(server, 1, versions);
+        let server = server.start().await;
+        let mut client = proxy::new().upstream("a", &server).start().await;
+
+        assert_eq!(client.tool_names().await, ["search"], "{versions:?}");
+        let requests = server.raw.requests();
+        let asked = asked(&requests);
+        let probes = asked.iter().filter(|it| *it == "POST server/discover");
+        assert_eq!(probes.count(), 2, "{asked:?}");
+        assert!(!asked.contains(&"POST initialize".to_owned()), "{asked:?}");
+        assert_ne!(requests[0].id_bytes(), requests[1].id_bytes());
+        for probe in &requests[..2] {
+            let told = probe.header("mcp-protocol-version");
+            assert_eq!(told, Some("2026-07-28"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_always_refuses_the_version_it_supports_is_left_alone() {
+    let probes = AtomicUsize::new(0);
+    let server = upstream::legacy().tool("search").intercept(move |request| {
+        let probe = request.is("server/discover");
+        probe.then(|| match probes.fetch_add(1, Ordering::Relaxed) {
+            0 | 1 => unsupported(&request.id_bytes().unwrap(), &["2026-07-28"]),
+            // The next attempt to connect ends here; the first must not come so far.
+            _ => Reply::status(401),
+        })
+    });
+    let server = server.start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+
+    assert_eq!(client.tool_names().await, [""; 0]);
+    client
+        .wait_for_stderr("refuses revision `2026-07-28`")
+        .await;
+    let asked = asked(&server.raw.requests());
+    assert!(matches!(asked.len(), 2 | 3), "{asked:?}");
+    assert!(
+        asked.iter().all(|asked| asked == "POST server/discover"),
+        "{asked:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_legacy_version_is_spoken_where_the_modern_one_is_refused_twice() {
+    let server = upstream::legacy().tool("search").without_server_stream();
+    let versions = &["2026-07-28", "2025-11-25"];
+    let server = that_refuses_what_it_supports(server, usize::MAX, versions);
+    let server = server.start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+
+    assert_eq!(client.tool_names().await, ["search"]);
+    let begun = &asked(&server.raw.requests())[..3];
+    let probe = "POST server/discover";
+    assert_eq!(begun, [probe, probe, "POST initialize"]);
+}
+
+#[tokio::test]
+async fn the_probe_and_initialize_carry_the_configured_headers() {
+    let server = upstream::legacy().tool("search").start().await;
+    let proxy = proxy::new().upstream("a", &server);
+    let headers = json!({"headers": {"X-Api-Key": "k-123"}});
+    let mut client = proxy.extra("a", headers).start().await;
+
+    assert_eq!(client.tool_names().await, ["search"]);
+    let requests = server.raw.requests();
+    assert!(requests.len() >= 4, "{:?}", asked(&requests));
+    for request in requests {
+        assert_eq!(request.header("x-api-key"), Some("k-123"), "{request:?}");
+    }
+}

@@ -1,0 +1,41 @@
+//! A long call that the client no longer wants.
+
+use rmcp::model::{CallToolRequest, CallToolRequestParams, ClientRequest};
+use rmcp::service::PeerRequestOptions;
+use serde_json::json;
+
+use crate::official::in_each_pairing;
+use crate::official::meeting::Pairing;
+use testkit::within;
+
+in_each_pairing! {
+    a_call_that_is_cancelled_ends_at_the_server
+}
+
+async fn a_call_that_is_cancelled_ends_at_the_server(pairing: Pairing) {
+    let meeting = pairing.meet().await;
+    let call = CallToolRequest::new(CallToolRequestParams::new("test_unending_call"));
+    let options = PeerRequestOptions::no_options();
+    let sent = meeting
+        .client
+        .send_cancellable_request(ClientRequest::CallToolRequest(call), options);
+    let call = within("the call to be sent", sent).await.unwrap();
+    let mut counts = meeting.counts.subscribe();
+    let begun = counts.wait_for(|counts| counts.unending == 1);
+    drop(
+        within(&format!("{pairing:?}: the call to begin"), begun)
+            .await
+            .unwrap(),
+    );
+    call.cancel(None).await.unwrap();
+    let ended = counts.wait_for(|counts| counts.cancelled == 1);
+    drop(
+        within(&format!("{pairing:?}: the call to end"), ended)
+            .await
+            .unwrap(),
+    );
+    // The connection goes on.
+    let result = meeting.call("test_simple_text", json!({})).await;
+    assert!(result["content"].is_array(), "{pairing:?}");
+    meeting.assert_eras();
+}

@@ -1,0 +1,151 @@
+//! What changes at the server, and who hears of it.
+
+use rmcp::model::{
+    ServerNotification, SubscribeRequestParams, SubscriptionFilter, UnsubscribeRequestParams,
+};
+use serde_json::json;
+
+use crate::official::in_each_pairing;
+use crate::official::meeting::{Meeting, Pairing};
+use testkit::within;
+
+in_each_pairing! {
+    a_change_of_the_tools_is_heard_of_and_listed
+    a_change_of_the_prompts_is_heard_of_and_listed
+    an_update_of_a_resource_is_heard_of
+    nothing_is_heard_of_a_resource_that_is_no_longer_wanted
+}
+
+const WATCHED: &str = "test://watched-resource";
+
+async fn a_change_of_the_tools_is_heard_of_and_listed(pairing: Pairing) {
+    let meeting = pairing.meet().await;
+    within("the tools", meeting.client.list_all_tools())
+        .await
+        .unwrap();
+    let mut subscription = match pairing.legacy_client() {
+        true => None,
+        false => {
+            let filter = SubscriptionFilter::builder().tools_list_changed().build();
+            Some(meeting.listen(filter).await)
+        }
+    };
+    meeting.call("test_trigger_tool_change", json!({})).await;
+    let changed = |heard: &ServerNotification| {
+        matches!(heard, ServerNotification::ToolListChangedNotification(_))
+    };
+    loop {
+        meeting.hear(subscription.as_mut(), changed).await;
+        let tools = within("the tools", meeting.client.list_all_tools())
+            .await
+            .unwrap();
+        let tool = tools
+            .iter()
+            .find(|tool| tool.name == "test_trigger_tool_change")
+            .unwrap();
+        // The first list may be told of as a change as well.
+        if tool.description.as_ref().unwrap().contains("1 times") {
+            break;
+        }
+        meeting.client.service().forget(changed);
+    }
+    meeting.assert_eras();
+}
+
+async fn a_change_of_the_prompts_is_heard_of_and_listed(pairing: Pairing) {
+    let meeting = pairing.meet().await;
+    within("the prompts", meeting.client.list_all_prompts())
+        .await
+        .unwrap();
+    let mut subscription = match pairing.legacy_client() {
+        true => None,
+        false => {
+            let filter = SubscriptionFilter::builder().prompts_list_changed().build();
+            Some(meeting.listen(filter).await)
+        }
+    };
+    meeting.call("test_trigger_prompt_change", json!({})).await;
+    let changed = |heard: &ServerNotification| {
+        matches!(heard, ServerNotification::PromptListChangedNotification(_))
+    };
+    loop {
+        meeting.hear(subscription.as_mut(), changed).await;
+        let prompts = within("the prompts", meeting.client.list_all_prompts())
+            .await
+            .unwrap();
+        if json!(prompts)[0]["description"]
+            .as_str()
+            .unwrap()
+            .contains("1 times")
+        {
+            break;
+        }
+        meeting.client.service().forget(changed);
+    }
+    meeting.assert_eras();
+}
+
+fn updated(heard: &ServerNotification) -> bool {
+    match heard {
+        ServerNotification::ResourceUpdatedNotification(said) => said.params.uri == WATCHED,
+        _ => false,
+    }
+}
+
+async fn change(meeting: &Meeting) {
+    meeting
+        .call("test_trigger_resource_change", json!({}))
+        .await;
+}
+
+async fn an_update_of_a_resource_is_heard_of(pairing: Pairing) {
+    let meeting = pairing.meet().await;
+    within("the resources", meeting.client.list_all_resources())
+        .await
+        .unwrap();
+    let mut subscription = match pairing.legacy_client() {
+        true => {
+            let subscribe = meeting
+                .client
+                .subscribe(SubscribeRequestParams::new(WATCHED));
+            within("a subscription", subscribe).await.unwrap();
+            None
+        }
+        false => {
+            let filter = SubscriptionFilter::builder().resource_subscription(WATCHED);
+            Some(meeting.listen(filter.build()).await)
+        }
+    };
+    change(&meeting).await;
+    meeting.hear(subscription.as_mut(), updated).await;
+    meeting.assert_eras();
+}
+
+async fn nothing_is_heard_of_a_resource_that_is_no_longer_wanted(pairing: Pairing) {
+    let meeting = pairing.meet().await;
+    within("the resources", meeting.client.list_all_resources())
+        .await
+        .unwrap();
+    if pairing.legacy_client() {
+        let subscribe = meeting
+            .client
+            .subscribe(SubscribeRequestParams::new(WATCHED));
+        within("a subscription", subscribe).await.unwrap();
+        let unsubscribe = meeting
+            .client
+            .unsubscribe(UnsubscribeRequestParams::new(WATCHED));
+        within("its end", unsubscribe).await.unwrap();
+    } else {
+        let filter = SubscriptionFilter::builder().resource_subscription(WATCHED);
+        let mut subscription = meeting.listen(filter.build()).await;
+        within("its end", subscription.cancel()).await.unwrap();
+    }
+    change(&meeting).await;
+    // What comes after it is heard after it.
+    meeting.call("test_tool_with_progress", json!({})).await;
+    let progress =
+        |heard: &ServerNotification| matches!(heard, ServerNotification::ProgressNotification(_));
+    within("progress", meeting.client.service().hear(progress)).await;
+    let heard = meeting.client.service().heard.borrow();
+    assert!(!heard.notifications.iter().any(updated), "{pairing:?}");
+}

@@ -1,0 +1,176 @@
+//! A client and a server of the SDK with the proxy between them.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use rmcp::RoleClient;
+use rmcp::model::{CallToolRequestParams, ProtocolVersion, ServerNotification, SubscriptionFilter};
+use rmcp::service::{
+    ClientLifecycleMode, RunningService, Subscription, serve_client_with_lifecycle,
+};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::process::Child;
+use tokio::sync::watch;
+
+use crate::official::everything::{self, Counts, Era};
+use crate::official::person::Person;
+use testkit::{proxy, within};
+
+/// Who meets whom; in each, legacy is a revision with a handshake, modern is 2026-07-28.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Pairing {
+    /// A legacy client and a legacy server.
+    A,
+    /// A legacy client and a modern server.
+    B,
+    /// A modern client and a legacy server.
+    C,
+    /// A modern client and a modern server.
+    D,
+}
+
+/// Both of them, and the proxy, which is killed when this is dropped.
+pub(crate) struct Meeting {
+    pub(crate) pairing: Pairing,
+    pub(crate) client: RunningService<RoleClient, Person>,
+    pub(crate) counts: watch::Sender<Counts>,
+    spoken: Arc<Mutex<BTreeSet<String>>>,
+    _proxy: Child,
+}
+
+impl Pairing {
+    pub(crate) fn legacy_client(self) -> bool {
+        matches!(self, Self::A | Self::B)
+    }
+
+    fn lifecycle(self) -> ClientLifecycleMode {
+        match self.legacy_client() {
+            true => ClientLifecycleMode::Initialize,
+            false => ClientLifecycleMode::Discover {
+                preferred_versions: vec![ProtocolVersion::V_2026_07_28],
+            },
+        }
+    }
+
+    fn server(self) -> Era {
+        match self {
+            Self::A | Self::C => Era::Legacy,
+            Self::B | Self::D => Era::Both,
+        }
+    }
+
+    /// Lets a client that declares everything meet the server.
+    pub(crate) async fn meet(self) -> Meeting {
+        let counts = watch::Sender::new(Counts::default());
+        let (url, spoken) = serve(self.server(), counts.clone()).await;
+        let builder = proxy::new().upstream("everything", &url);
+        let mut proxy = builder
+            .command()
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let pipes = (proxy.stdout.take().unwrap(), proxy.stdin.take().unwrap());
+        let client = serve_client_with_lifecycle(Person::default(), pipes, self.lifecycle());
+        let client = within("the client to be served", client).await.unwrap();
+        Meeting {
+            pairing: self,
+            client,
+            counts,
+            spoken,
+            _proxy: proxy,
+        }
+    }
+}
+
+/// Starts the server; its url, and the revisions that requests to it name in their header.
+async fn serve(era: Era, counts: watch::Sender<Counts>) -> (String, Arc<Mutex<BTreeSet<String>>>) {
+    let spoken = Arc::new(Mutex::new(BTreeSet::new()));
+    let seen = spoken.clone();
+    let look = from_fn(move |request: Request, next: Next| {
+        if let Some(version) = request.headers().get("mcp-protocol-version") {
+            let version = version.to_str().unwrap().to_owned();
+            seen.lock().unwrap().insert(version);
+        }
+        next.run(request)
+    });
+    let router = everything::router(era, counts).layer(look);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (format!("http://{address}/mcp"), spoken)
+}
+
+impl Meeting {
+    /// Calls a tool, and gives its result as JSON.
+    pub(crate) async fn call(&self, name: &'static str, arguments: Value) -> Value {
+        let params = CallToolRequestParams::new(name);
+        self.call_with(params.with_arguments(from_json(arguments)))
+            .await
+    }
+
+    /// The same with more than a name and arguments.
+    pub(crate) async fn call_with(&self, params: CallToolRequestParams) -> Value {
+        let what = format!("{:?}: a result of `{}`", self.pairing, params.name);
+        let result = within(&what, self.client.call_tool(params)).await;
+        json!(result.unwrap_or_else(|error| panic!("{what}: {error}")))
+    }
+
+    /// Opens the subscription of a modern client.
+    pub(crate) async fn listen(&self, filter: SubscriptionFilter) -> Subscription {
+        let what = format!("{:?}: an acknowledgement", self.pairing);
+        let subscription = within(&what, self.client.listen(filter.clone())).await;
+        let subscription = subscription.unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert_eq!(*subscription.acknowledged(), filter, "{:?}", self.pairing);
+        subscription
+    }
+
+    /// What a legacy client heard by notifications, or a modern one on its subscription: the first
+    /// word that `wanted` accepts.
+    pub(crate) async fn hear(
+        &self,
+        subscription: Option<&mut Subscription>,
+        wanted: impl Fn(&ServerNotification) -> bool,
+    ) -> ServerNotification {
+        let what = format!("{:?}: a notification", self.pairing);
+        let Some(subscription) = subscription else {
+            return within(&what, self.client.service().hear(wanted)).await;
+        };
+        within(&what, async {
+            loop {
+                let heard = subscription.next().await.unwrap();
+                let heard = heard.unwrap_or_else(|| panic!("the subscription has ended"));
+                if wanted(&heard) {
+                    return heard;
+                }
+            }
+        })
+        .await
+    }
+
+    /// Asserts that the proxy and the server spoke in the way of the pairing, and no other.
+    pub(crate) fn assert_eras(&self) {
+        let spoken = self.spoken.lock().unwrap();
+        let modern = spoken.contains("2026-07-28") && spoken.len() == 1;
+        let legacy = spoken.contains("2025-11-25");
+        let client = self.client.peer_info().unwrap().protocol_version.clone();
+        let modern_client = client == ProtocolVersion::V_2026_07_28;
+        assert_eq!(
+            modern_client,
+            !self.pairing.legacy_client(),
+            "{:?}",
+            self.pairing
+        );
+        match self.pairing {
+            Pairing::A | Pairing::C => assert!(legacy, "{:?}: {spoken:?}", self.pairing),
+            Pairing::B | Pairing::D => assert!(modern, "{:?}: {spoken:?}", self.pairing),
+        }
+    }
+}
+
+/// Reads one of the SDK's types from the JSON it has on the wire.
+pub(crate) fn from_json<T: serde::de::DeserializeOwned>(value: Value) -> T {
+    serde_json::from_value(value).unwrap()
+}

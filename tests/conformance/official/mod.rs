@@ -1,0 +1,51 @@
+//! The official SDK on both sides of the proxy, in every pairing of eras: its client finds at its
+//! server what it would find there without a proxy between.
+//!
+//! The server is the example `everything`. A legacy server speaks the revisions up to 2025-11-25; one
+//! of both eras is spoken to as a modern one, which each test asserts at its end.
+
+// Logging, sampling, roots and subscriptions to one resource are deprecated, and tested because the
+// revisions that have them are still spoken.
+#![allow(deprecated)]
+
+mod asking;
+mod cancelling;
+mod changes;
+#[path = "../../../examples/everything/server/mod.rs"]
+mod everything;
+mod meeting;
+mod notices;
+mod person;
+mod prompts;
+mod resources;
+mod tools;
+
+/// Makes of each function, which takes a pairing, one test a pairing.
+macro_rules! in_each_pairing {
+    ($($proves:ident)*) => {$(
+        mod $proves {
+            use crate::official::meeting::Pairing;
+
+            #[tokio::test]
+            async fn a_legacy_client_and_a_legacy_server() {
+                super::$proves(Pairing::A).await;
+            }
+
+            #[tokio::test]
+            async fn b_legacy_client_and_a_modern_server() {
+                super::$proves(Pairing::B).await;
+            }
+
+            #[tokio::test]
+            async fn c_modern_client_and_a_legacy_server() {
+                super::$proves(Pairing::C).await;
+            }
+
+            #[tokio::test]
+            async fn d_modern_client_and_a_modern_server() {
+                super::$proves(Pairing::D).await;
+            }
+        }
+    )*};
+}
+use in_each_pairing;

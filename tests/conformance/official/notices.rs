@@ -1,0 +1,103 @@
+//! What a server says in the middle of a call: progress, and logs.
+
+use rmcp::model::{CallToolRequestParams, LoggingLevel, ServerNotification, SetLevelRequestParams};
+use serde_json::{Value, json};
+
+use crate::official::in_each_pairing;
+use crate::official::meeting::{Meeting, Pairing, from_json};
+use testkit::within;
+
+in_each_pairing! {
+    progress_comes_in_order
+    logs_come_at_the_level_that_was_asked_for
+    no_logs_come_below_it
+    a_stream_that_ends_before_its_answer_is_taken_up_again
+}
+
+async fn progress_comes_in_order(pairing: Pairing) {
+    let meeting = pairing.meet().await;
+    // The SDK gives a token with every request.
+    let result = meeting.call("test_tool_with_progress", json!({})).await;
+    assert_eq!(result["content"][0]["text"], "Reported", "{pairing:?}");
+    let progress = |heard: &ServerNotification| match heard {
+        ServerNotification::ProgressNotification(said) => Some(said.params.progress),
+        _ => None,
+    };
+    // The SDK takes notifications up in tasks of their own, beside the answer.
+    let last = |heard: &ServerNotification| progress(heard) == Some(100.0);
+    within("the last progress", meeting.client.service().hear(last)).await;
+    let heard = meeting.client.service().heard.borrow();
+    let all: Vec<f64> = heard.notifications.iter().filter_map(progress).collect();
+    assert_eq!(all, [0.0, 50.0, 100.0], "{pairing:?}");
+    drop(heard);
+    meeting.assert_eras();
+}
+
+/// Calls the tool that logs, as a client that wants to hear of `level`.
+async fn log(meeting: &Meeting, level: LoggingLevel) {
+    let mut call = CallToolRequestParams::new("test_tool_with_logging");
+    if meeting.pairing.legacy_client() {
+        let set = meeting.client.set_level(SetLevelRequestParams::new(level));
+        within("the level to be set", set).await.unwrap();
+    } else {
+        let meta = json!({"io.modelcontextprotocol/logLevel": level});
+        call.meta = Some(from_json(meta));
+    }
+    let result = meeting.call_with(call).await;
+    assert_eq!(
+        result["content"][0]["text"], "Logged",
+        "{:?}",
+        meeting.pairing
+    );
+}
+
+fn logged(heard: &ServerNotification) -> Option<Value> {
+    match heard {
+        ServerNotification::LoggingMessageNotification(said) => Some(said.params.data.clone()),
+        _ => None,
+    }
+}
+
+async fn logs_come_at_the_level_that_was_asked_for(pairing: Pairing) {
+    let meeting = pairing.meet().await;
+    log(&meeting, LoggingLevel::Info).await;
+    let last =
+        |heard: &ServerNotification| logged(heard) == Some(json!("Tool execution completed"));
+    within("the last message", meeting.client.service().hear(last)).await;
+    let heard = meeting.client.service().heard.borrow();
+    let all: Vec<_> = heard.notifications.iter().filter_map(logged).collect();
+    let expected = ["started", "processing data", "completed"];
+    assert_eq!(
+        all,
+        expected.map(|step| json!(format!("Tool execution {step}"))),
+        "{pairing:?}"
+    );
+    drop(heard);
+    meeting.assert_eras();
+}
+
+async fn no_logs_come_below_it(pairing: Pairing) {
+    let meeting = pairing.meet().await;
+    log(&meeting, LoggingLevel::Error).await;
+    // What is said later is heard later: had there been logs, they would be here with the progress.
+    meeting.call("test_tool_with_progress", json!({})).await;
+    let last = |heard: &ServerNotification| matches!(heard, ServerNotification::ProgressNotification(said) if said.params.progress >= 100.0);
+    within("the last progress", meeting.client.service().hear(last)).await;
+    let heard = meeting.client.service().heard.borrow();
+    assert_eq!(
+        heard.notifications.iter().find_map(logged),
+        None,
+        "{pairing:?}"
+    );
+}
+
+// The SDK's server lets clients of sessions come back alone: a modern stream is not resumed.
+async fn a_stream_that_ends_before_its_answer_is_taken_up_again(pairing: Pairing) {
+    let meeting = pairing.meet().await;
+    let result = meeting.call("test_reconnection", json!({})).await;
+    assert_eq!(
+        result["content"][0]["text"], "Said on another stream",
+        "{pairing:?}"
+    );
+    meeting.assert_eras();
+}

@@ -1,0 +1,166 @@
+//! A client of the SDK that declares everything, answers whatever it is asked, and remembers.
+
+use rmcp::model::{
+    ClientConfig, CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams,
+    ElicitResult, ListRootsResult, LoggingMessageNotification, LoggingMessageNotificationParam,
+    ProgressNotification, ProgressNotificationParam, PromptListChangedNotification,
+    ResourceUpdatedNotification, ResourceUpdatedNotificationParam, ServerNotification,
+    ToolListChangedNotification,
+};
+use rmcp::service::{NotificationContext, RequestContext};
+use rmcp::{ClientHandler, ErrorData, RoleClient};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::official::meeting::from_json;
+
+/// What has come to the client so far.
+#[derive(Default)]
+pub(crate) struct Heard {
+    /// The parameters of what it was asked.
+    pub(crate) asked: Vec<Value>,
+    pub(crate) notifications: Vec<ServerNotification>,
+}
+
+/// The client.
+#[derive(Default)]
+pub(crate) struct Person {
+    pub(crate) heard: watch::Sender<Heard>,
+}
+
+impl Person {
+    /// Waits for a notification that `wanted` accepts, past ones included.
+    pub(crate) async fn hear(
+        &self,
+        wanted: impl Fn(&ServerNotification) -> bool,
+    ) -> ServerNotification {
+        let mut found = None;
+        let heard = &mut self.heard.subscribe();
+        let waited = heard.wait_for(|heard| {
+            found = heard
+                .notifications
+                .iter()
+                .find(|heard| wanted(heard))
+                .cloned();
+            found.is_some()
+        });
+        drop(waited.await.unwrap());
+        found.unwrap()
+    }
+
+    /// Forgets the notifications that `unwanted` accepts.
+    pub(crate) fn forget(&self, unwanted: impl Fn(&ServerNotification) -> bool) {
+        self.heard
+            .send_modify(|heard| heard.notifications.retain(|heard| !unwanted(heard)));
+    }
+
+    fn note(&self, notification: ServerNotification) {
+        self.heard
+            .send_modify(|heard| heard.notifications.push(notification));
+    }
+
+    fn note_asked(&self, params: &impl serde::Serialize) {
+        let params = json!(params);
+        self.heard.send_modify(|heard| heard.asked.push(params));
+    }
+}
+
+impl ClientHandler for Person {
+    fn get_info(&self) -> ClientConfig {
+        from_json(json!({
+            "protocolVersion": "2025-11-25",
+            "capabilities": {"elicitation": {"form": {}, "url": {}}, "sampling": {}, "roots": {}},
+            "clientInfo": {"name": "person", "version": "1"},
+        }))
+    }
+
+    async fn create_elicitation(
+        &self,
+        params: ElicitRequestParams,
+        _: RequestContext<RoleClient>,
+    ) -> Result<ElicitResult, ErrorData> {
+        self.note_asked(&params);
+        let params = json!(params);
+        // An answer of the right type for whatever is wanted.
+        let wanted = params["requestedSchema"]["properties"].as_object().unwrap();
+        let answer = |schema: &Value| match schema["type"].as_str() {
+            Some("boolean") => json!(true),
+            Some("integer" | "number") => json!(7),
+            Some("array") => json!(["option1"]),
+            _ => json!("Ünal"),
+        };
+        let content: serde_json::Map<_, _> = wanted
+            .iter()
+            .map(|(name, schema)| (name.clone(), answer(schema)))
+            .collect();
+        let action = match params["message"] == "No, thank you" {
+            true => return Ok(from_json(json!({"action": "decline"}))),
+            false => "accept",
+        };
+        Ok(from_json(json!({"action": action, "content": content})))
+    }
+
+    async fn create_message(
+        &self,
+        params: CreateMessageRequestParams,
+        _: RequestContext<RoleClient>,
+    ) -> Result<CreateMessageResult, ErrorData> {
+        self.note_asked(&params);
+        let content = json!({"type": "text", "text": "Paris"});
+        Ok(from_json(
+            json!({"role": "assistant", "content": content, "model": "m", "stopReason": "endTurn"}),
+        ))
+    }
+
+    async fn list_roots(
+        &self,
+        _: RequestContext<RoleClient>,
+    ) -> Result<ListRootsResult, ErrorData> {
+        self.note_asked(&"roots");
+        Ok(from_json(
+            json!({"roots": [{"uri": "file:///a b", "name": "root"}]}),
+        ))
+    }
+
+    async fn on_progress(
+        &self,
+        params: ProgressNotificationParam,
+        _: NotificationContext<RoleClient>,
+    ) {
+        self.note(ServerNotification::ProgressNotification(
+            ProgressNotification::new(params),
+        ));
+    }
+
+    async fn on_logging_message(
+        &self,
+        params: LoggingMessageNotificationParam,
+        _: NotificationContext<RoleClient>,
+    ) {
+        self.note(ServerNotification::LoggingMessageNotification(
+            LoggingMessageNotification::new(params),
+        ));
+    }
+
+    async fn on_resource_updated(
+        &self,
+        params: ResourceUpdatedNotificationParam,
+        _: NotificationContext<RoleClient>,
+    ) {
+        self.note(ServerNotification::ResourceUpdatedNotification(
+            ResourceUpdatedNotification::new(params),
+        ));
+    }
+
+    async fn on_tool_list_changed(&self, _: NotificationContext<RoleClient>) {
+        self.note(ServerNotification::ToolListChangedNotification(
+            ToolListChangedNotification::default(),
+        ));
+    }
+
+    async fn on_prompt_list_changed(&self, _: NotificationContext<RoleClient>) {
+        self.note(ServerNotification::PromptListChangedNotification(
+            PromptListChangedNotification::default(),
+        ));
+    }
+}

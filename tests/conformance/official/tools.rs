@@ -1,0 +1,139 @@
+//! Tools: their definitions, every kind of content, and failures.
+
+use rmcp::model::CallToolRequestParams;
+use rmcp::service::ServiceError;
+use serde_json::{Value, json};
+
+use crate::official::in_each_pairing;
+use crate::official::meeting::Pairing;
+use testkit::within;
+
+in_each_pairing! {
+    all_are_listed_with_their_schemas
+    every_kind_of_content_arrives
+    what_a_tool_fails_of_arrives
+    an_unknown_tool_is_an_error_of_the_protocol
+    arguments_arrive
+}
+
+async fn all_are_listed_with_their_schemas(pairing: Pairing) {
+    let meeting = pairing.meet().await;
+    let listed = within("the tools", meeting.client.list_all_tools()).await;
+    let listed: Vec<Value> = listed.unwrap().iter().map(|tool| json!(tool)).collect();
+    let count = listed
+        .iter()
+        .filter(|tool| tool["name"].as_str().unwrap().starts_with("test_"));
+    assert_eq!(count.count(), 29, "{pairing:?}: {listed:?}");
+    let schema = listed
+        .iter()
+        .find(|tool| tool["name"] == "json_schema_2020_12_tool")
+        .unwrap();
+    let schema = &schema["inputSchema"];
+    for (keyword, value) in [
+        (
+            "$schema",
+            json!("https://json-schema.org/draft/2020-12/schema"),
+        ),
+        ("additionalProperties", json!(false)),
+        ("then", json!({"required": ["phone"]})),
+        (
+            "allOf",
+            json!([{"anyOf": [{"required": ["phone"]}, {"required": ["email"]}]}]),
+        ),
+    ] {
+        assert_eq!(schema[keyword], value, "{pairing:?}");
+    }
+    assert_eq!(
+        schema["$defs"]["address"]["$anchor"], "addressDef",
+        "{pairing:?}"
+    );
+    meeting.assert_eras();
+}
+
+async fn every_kind_of_content_arrives(pairing: Pairing) {
+    let meeting = pairing.meet().await;
+    let picture = json!({"type": "image", "mimeType": "image/png"});
+    let resource = |uri: &str, mime_type: &str, text: &str| {
+        let resource = json!({"uri": uri, "mimeType": mime_type, "text": text});
+        json!({"type": "resource", "resource": resource})
+    };
+    let embedded = "This is an embedded resource content.";
+    let mixed = r#"{"test":"data","value":123}"#;
+    for (tool, expected) in [
+        (
+            "test_simple_text",
+            json!([{"type": "text", "text": "This is a simple text response for testing."}]),
+        ),
+        ("test_image_content", json!([picture])),
+        (
+            "test_audio_content",
+            json!([{"type": "audio", "mimeType": "audio/wav"}]),
+        ),
+        (
+            "test_embedded_resource",
+            json!([resource("test://embedded-resource", "text/plain", embedded)]),
+        ),
+        (
+            "test_multiple_content_types",
+            json!([
+                {"type": "text", "text": "Multiple content types test:"},
+                picture,
+                resource("test://mixed-content-resource", "application/json", mixed),
+            ]),
+        ),
+    ] {
+        let mut result = meeting.call(tool, json!({})).await;
+        // The bytes of a picture and of a sound, which their first letters tell.
+        for block in result["content"].as_array_mut().unwrap() {
+            let magic = match block["type"].as_str() {
+                Some("image") => "iVBORw0KGgo",
+                Some("audio") => "UklGR",
+                _ => continue,
+            };
+            let data = block.as_object_mut().unwrap().remove("data").unwrap();
+            assert!(
+                data.as_str().unwrap().starts_with(magic),
+                "{pairing:?}: {data}"
+            );
+        }
+        assert_eq!(result["content"], expected, "{pairing:?}: {tool}");
+        assert!(result["isError"] != true, "{pairing:?}: {result}");
+    }
+    meeting.assert_eras();
+}
+
+async fn what_a_tool_fails_of_arrives(pairing: Pairing) {
+    let meeting = pairing.meet().await;
+    let result = meeting.call("test_error_handling", json!({})).await;
+    assert_eq!(result["isError"], true, "{pairing:?}");
+    let text = "This tool intentionally returns an error for testing";
+    assert_eq!(result["content"][0]["text"], text, "{pairing:?}");
+    meeting.assert_eras();
+}
+
+async fn an_unknown_tool_is_an_error_of_the_protocol(pairing: Pairing) {
+    let meeting = pairing.meet().await;
+    let call = meeting.client.call_tool(CallToolRequestParams::new("none"));
+    let error = within("an error", call).await.unwrap_err();
+    let ServiceError::McpError(error) = error else {
+        panic!("{pairing:?}: {error}");
+    };
+    assert_eq!(error.code.0, -32602, "{pairing:?}: {error}");
+    assert!(error.message.contains("none"), "{pairing:?}: {error}");
+}
+
+async fn arguments_arrive(pairing: Pairing) {
+    let meeting = pairing.meet().await;
+    // One travels in a header too, where the server is modern.
+    for (tool, argument) in [
+        ("test_custom_header", "region"),
+        ("json_schema_2020_12_tool", "name"),
+    ] {
+        let result = meeting.call(tool, json!({argument: "Zürich \"7\""})).await;
+        assert_eq!(
+            result["content"][0]["text"], "Zürich \"7\"",
+            "{pairing:?}: {tool}"
+        );
+    }
+    meeting.assert_eras();
+}

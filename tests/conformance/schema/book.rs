@@ -1,0 +1,169 @@
+//! The messages that reached the client and the servers, each under a label by which the table knows
+//! it, and what is wrong with them.
+//!
+//! Whoever sends a request in a scene writes its label into the id, `tools/list#1`, so that the
+//! response tells what it answers.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::schema::once::Once;
+use crate::schema::revision::{Pair, Revision};
+use crate::schema::schemas;
+use crate::schema::table::{Row, Side, revision, rows};
+
+/// One message that reached somebody.
+pub(crate) struct Message {
+    pub(crate) side: Side,
+    pub(crate) label: String,
+    text: String,
+    value: Value,
+}
+
+impl Message {
+    /// A message as it came.
+    pub(crate) fn new(side: Side, bytes: &[u8]) -> Self {
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let value = serde_json::from_str(&text);
+        let value: Value = value.unwrap_or_else(|error| panic!("{error} in {text}"));
+        let label = label(&value);
+        Self {
+            side,
+            label,
+            text,
+            value,
+        }
+    }
+
+    /// What it asks for inside: those questions are no messages, and have definitions all the same.
+    fn questions(&self) -> impl Iterator<Item = Self> {
+        let asked = self.value["result"]["inputRequests"].as_object();
+        asked.into_iter().flatten().map(|(_, request)| Self {
+            side: self.side,
+            label: format!("asked in a result: {}", label(&with_id(request))),
+            text: request.to_string(),
+            value: request.clone(),
+        })
+    }
+}
+
+fn with_id(request: &Value) -> Value {
+    let mut request = request.clone();
+    request["id"] = json!("");
+    request
+}
+
+fn label(message: &Value) -> String {
+    let has = |pointer: &str| message.pointer(pointer).is_some();
+    if let Some(method) = message["method"].as_str() {
+        let retry = has("/params/inputResponses") || has("/params/requestState");
+        return match has("/id") {
+            true if retry => format!("{method} again"),
+            true if has("/params/task") => format!("{method} as a task"),
+            true if has("/params/cursor") => format!("{method} of a page"),
+            true if message["params"]["mode"] == "url" => format!("{method} by url"),
+            _ => method.to_owned(),
+        };
+    }
+    if has("/error") {
+        return format!("error {}", message["error"]["code"]);
+    }
+    let id = message["id"].as_str().unwrap_or_default();
+    let asked = id.split('#').next().unwrap_or_default();
+    match message["result"]["resultType"] == "input_required" {
+        true => format!("result of {asked} that asks"),
+        false => format!("result of {asked}"),
+    }
+}
+
+/// What is wrong with a message, by itself.
+pub(crate) fn check(message: &Message, pair: Pair) -> Vec<String> {
+    let revision = revision(message.side, &message.label, pair);
+    let mut faults = Vec::new();
+    if let Err(error) = serde_json::from_str::<Once>(&message.text) {
+        faults.push(error.to_string());
+    }
+    if !message.label.starts_with("asked in a result: ") {
+        faults.extend(envelope(message, revision));
+    }
+    let named =
+        |row: &&Row| row.side == message.side && row.label == message.label && (row.when)(pair);
+    let known: Vec<_> = rows().filter(named).collect();
+    if known.is_empty() {
+        let side = message.side;
+        faults.push(format!(
+            "the table has no `{}` for the {side:?}",
+            message.label
+        ));
+    }
+    for row in known {
+        match message.value.pointer(row.at()) {
+            Some(_) if row.definition.is_empty() => {}
+            Some(part) => faults.extend(schemas::faults(revision, row.definition, part)),
+            None => faults.push(format!("nothing at `{}`", row.at())),
+        }
+    }
+    faults
+}
+
+/// What is wrong with it as a JSON-RPC message. The schemas leave room for other members; clients
+/// of the field do not.
+fn envelope(message: &Message, revision: Revision) -> Vec<String> {
+    let has = |key: &str| message.value.get(key).is_some();
+    let since_2025_11 = revision >= Revision("2025-11-25");
+    let (definition, members) = match (has("method"), has("id"), has("error")) {
+        (true, true, _) => ("JSONRPCRequest", ["id", "method", "params"]),
+        (true, false, _) => ("JSONRPCNotification", ["method", "params", ""]),
+        (false, _, true) if since_2025_11 => ("JSONRPCErrorResponse", ["id", "error", ""]),
+        (false, _, true) => ("JSONRPCError", ["id", "error", ""]),
+        (false, _, false) if since_2025_11 => ("JSONRPCResultResponse", ["id", "result", ""]),
+        (false, _, false) => ("JSONRPCResponse", ["id", "result", ""]),
+    };
+    let mut faults = schemas::faults(revision, definition, &message.value);
+    for key in message.value.as_object().unwrap().keys() {
+        if key != "jsonrpc" && !members.contains(&key.as_str()) {
+            faults.push(format!("{definition}: `{key}` is no member of it"));
+        }
+    }
+    faults
+}
+
+/// All that reached the client and the servers of a scene.
+#[derive(Default)]
+pub(crate) struct Book {
+    messages: Vec<Message>,
+}
+
+impl Book {
+    /// Enters messages, and what they ask for inside.
+    pub(crate) fn enter<B: AsRef<[u8]>>(
+        &mut self,
+        side: Side,
+        messages: impl IntoIterator<Item = B>,
+    ) {
+        for bytes in messages {
+            let message = Message::new(side, bytes.as_ref());
+            self.messages.extend(message.questions());
+            self.messages.push(message);
+        }
+    }
+
+    /// What is wrong: with each message, and between the messages and the table.
+    pub(crate) fn faults(&self, pair: Pair) -> Vec<String> {
+        let mut faults = BTreeSet::new();
+        let mut seen = BTreeSet::new();
+        for message in &self.messages {
+            seen.insert((message.side, message.label.as_str()));
+            for fault in check(message, pair) {
+                faults.insert(format!("{fault}, in {}", message.text));
+            }
+        }
+        for row in rows().filter(|row| (row.when)(pair)) {
+            if !seen.contains(&(row.side, row.label)) {
+                faults.insert(format!("no `{}` reached the {:?}", row.label, row.side));
+            }
+        }
+        faults.into_iter().collect()
+    }
+}

@@ -1,0 +1,116 @@
+//! What the proxy says is valid by the JSON schema of the revision that its hearer speaks.
+//!
+//! A client of each revision meets servers of each, and they do all there is to do (`scene`). Every
+//! message that reached one of them (`book`) is checked as a JSON-RPC message and by the definition
+//! that the table has for it (`table`, `schemas`), those passed on included. A message without an
+//! entry fails, and so does an entry without a message.
+
+mod book;
+mod logs;
+mod once;
+mod peer;
+mod revision;
+mod scene;
+mod schemas;
+mod server;
+mod table;
+mod tasks;
+mod to_client;
+mod to_upstream;
+
+use serde_json::json;
+
+use book::{Message, check};
+use revision::{Pair, REVISIONS, Revision};
+use table::Side;
+
+/// Plays the scene with a client of this revision before servers of each.
+async fn meet_all(client: Revision) {
+    for upstream in REVISIONS {
+        let pair = Pair { client, upstream };
+        let book = scene::play(pair).await;
+        let faults = book.faults(pair);
+        assert!(faults.is_empty(), "{pair:?}:\n{}", faults.join("\n"));
+    }
+}
+
+#[tokio::test]
+async fn all_is_valid_around_a_client_of_2024_11_05() {
+    meet_all(Revision("2024-11-05")).await;
+}
+
+#[tokio::test]
+async fn all_is_valid_around_a_client_of_2025_03_26() {
+    meet_all(Revision("2025-03-26")).await;
+}
+
+#[tokio::test]
+async fn all_is_valid_around_a_client_of_2025_06_18() {
+    meet_all(Revision("2025-06-18")).await;
+}
+
+#[tokio::test]
+async fn all_is_valid_around_a_client_of_2025_11_25() {
+    meet_all(Revision("2025-11-25")).await;
+}
+
+#[tokio::test]
+async fn all_is_valid_around_a_client_of_2026_07_28() {
+    meet_all(Revision("2026-07-28")).await;
+}
+
+#[test]
+fn what_is_broken_is_found_by_every_revision() {
+    for client in REVISIONS {
+        let pair = Pair {
+            client,
+            upstream: client,
+        };
+        let faults = |line: &str| {
+            let message = Message::new(Side::Client, line.as_bytes());
+            check(&message, pair)
+        };
+        let whole = r#""resultType":"complete","ttlMs":0,"cacheScope":"private""#;
+        let listing = |tools: &str| {
+            format!(
+                r#"{{"jsonrpc":"2.0","id":"tools/list#1","result":{{{whole},"tools":{tools}}}}}"#
+            )
+        };
+        let sound = r#"[{"name":"t","inputSchema":{"type":"object"}}]"#;
+        assert_eq!(faults(&listing(sound)), [""; 0], "{client:?}");
+
+        let broken = [
+            listing("{}"),
+            listing(r#"[{"name":"t"}]"#),
+            listing(r#"[{"name":1,"inputSchema":{"type":"object"}}]"#),
+            listing(sound).replace("2.0", "1.0"),
+            listing(sound).replace(r#""result":"#, r#""x":1,"result":"#),
+            listing(sound).replace(r#""ttlMs":0"#, r#""ttlMs":0,"ttlMs":0"#),
+            listing(sound).replace(r#""tools/list#1""#, "null"),
+            r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed","params":[]}"#
+                .to_owned(),
+            r#"{"jsonrpc":"2.0","id":"tools/call#1","error":{"code":-32602}}"#.to_owned(),
+            r#"{"jsonrpc":"2.0","method":"notifications/nothing"}"#.to_owned(),
+        ];
+        for line in broken {
+            assert!(!faults(&line).is_empty(), "{client:?} {line}");
+        }
+    }
+}
+
+#[test]
+fn every_definition_of_the_table_refuses_something() {
+    for upstream in REVISIONS {
+        for client in REVISIONS {
+            let pair = Pair { client, upstream };
+            for row in table::rows().filter(|row| (row.when)(pair)) {
+                if row.definition.is_empty() {
+                    continue;
+                }
+                let revision = table::revision(row.side, row.label, pair);
+                let faults = schemas::faults(revision, row.definition, &json!([]));
+                assert!(!faults.is_empty(), "{revision:?} {}", row.definition);
+            }
+        }
+    }
+}

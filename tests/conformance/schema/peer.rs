@@ -1,0 +1,141 @@
+//! The client of a scene, in the words of its revision.
+
+use serde_json::{Map, Value, json};
+
+use crate::schema::revision::{Pair, Revision};
+use testkit::proxy::{self, Client, with_meta};
+
+/// A client whose requests have their labels in their ids.
+pub(crate) struct Peer {
+    pub(crate) client: Client,
+    revision: Revision,
+    capabilities: Value,
+    asked: usize,
+}
+
+impl Peer {
+    /// Launches the proxy and says hello.
+    pub(crate) async fn meet(
+        proxy: proxy::Builder,
+        revision: Revision,
+        capabilities: Value,
+    ) -> Self {
+        let client = proxy.start().await;
+        let mut peer = Self {
+            client,
+            revision,
+            capabilities,
+            asked: 0,
+        };
+        peer.hello().await;
+        peer
+    }
+
+    /// Says who it is. Anybody may do that again.
+    pub(crate) async fn hello(&mut self) {
+        if self.revision.is_modern() {
+            self.get("server/discover", json!({})).await;
+            return;
+        }
+        let params = json!({
+            "protocolVersion": self.revision.0,
+            "capabilities": self.capabilities,
+            "clientInfo": {"name": "test", "version": "1"},
+        });
+        let result = self.get("initialize", params).await;
+        assert_eq!(result["protocolVersion"], self.revision.0, "{result}");
+        let initialized = "notifications/initialized";
+        self.client.notify(initialized, json!({})).await;
+    }
+
+    /// Sends a request, and gives its id.
+    pub(crate) async fn send(&mut self, method: &str, mut params: Value) -> String {
+        if self.revision.is_modern() {
+            let declared = "io.modelcontextprotocol/clientCapabilities";
+            params["_meta"][declared] = self.capabilities.clone();
+            params = with_meta(params);
+        }
+        self.asked += 1;
+        let as_a_task = if params["task"].is_null() {
+            ""
+        } else {
+            " as a task"
+        };
+        let id = format!("{method}{as_a_task}#{}", self.asked);
+        let line = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
+        self.client.send_line(line.to_string()).await;
+        id
+    }
+
+    /// The answer to the request of this id.
+    pub(crate) async fn answer(&mut self, id: &str) -> Value {
+        let line = self.client.answer_to(&json!(id).to_string()).await;
+        serde_json::from_slice(&line).unwrap()
+    }
+
+    /// Sends a request and waits for its answer.
+    pub(crate) async fn ask(&mut self, method: &str, params: Value) -> Value {
+        let id = self.send(method, params).await;
+        self.answer(&id).await
+    }
+
+    /// As [`Peer::ask`]; the answer must be a result, which comes back.
+    pub(crate) async fn get(&mut self, method: &str, params: Value) -> Value {
+        let mut answer = self.ask(method, params).await;
+        assert!(answer["error"].is_null(), "{answer}");
+        answer["result"].take()
+    }
+
+    /// Cancels a request.
+    pub(crate) async fn cancel(&mut self, id: &str) {
+        let params = json!({"requestId": id, "reason": "enough"});
+        self.client.notify("notifications/cancelled", params).await;
+    }
+
+    /// Calls the tool that asks, and answers all it asks.
+    pub(crate) async fn be_asked(&mut self, pair: Pair) {
+        let call = json!({"name": "asks"});
+        if self.revision.is_modern() {
+            return self.come_back(call).await;
+        }
+        let id = self.send("tools/call", call).await;
+        for (_, request) in pair.asks() {
+            let asked = self
+                .client
+                .incoming_request(request["method"].as_str().unwrap());
+            let asked = asked.await;
+            self.client.respond(&asked, reply(&asked)).await;
+        }
+        let answer = self.answer(&id).await;
+        assert!(answer["error"].is_null(), "{answer}");
+    }
+
+    /// Makes a call again and again until nothing more is asked.
+    async fn come_back(&mut self, call: Value) {
+        let mut result = self.get("tools/call", call.clone()).await;
+        assert_eq!(result["resultType"], "input_required", "{result}");
+        while result["resultType"] == "input_required" {
+            let questions = result["inputRequests"].as_object().unwrap().iter();
+            let answers: Map<_, _> = questions
+                .map(|(key, it)| (key.clone(), reply(it)))
+                .collect();
+            let mut again = call.clone();
+            again["inputResponses"] = answers.into();
+            again["requestState"] = result["requestState"].take();
+            result = self.get("tools/call", again).await;
+        }
+    }
+}
+
+/// What the client says to a question.
+fn reply(question: &Value) -> Value {
+    match question["method"].as_str().unwrap() {
+        "sampling/createMessage" => {
+            let content = json!({"type": "text", "text": "!"});
+            json!({"role": "assistant", "content": content, "model": "m"})
+        }
+        "roots/list" => json!({"roots": [{"uri": "file:///a"}]}),
+        _ if question["params"]["mode"] == "url" => json!({"action": "accept"}),
+        _ => json!({"action": "accept", "content": {"n": "!"}}),
+    }
+}

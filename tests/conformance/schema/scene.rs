@@ -1,0 +1,230 @@
+//! What happens between a client, the proxy and two servers: everything once.
+
+use serde_json::{Value, json};
+
+use crate::schema::book::Book;
+use crate::schema::logs;
+use crate::schema::peer::Peer;
+use crate::schema::revision::{MODERN, Pair};
+use crate::schema::server;
+use crate::schema::table::Side;
+use crate::schema::tasks;
+use testkit::proxy;
+use testkit::upstream::Upstream;
+
+/// Plays it, and gives all that was said.
+pub(crate) async fn play(pair: Pair) -> Book {
+    let mut book = Book::default();
+    for capabilities in [pair.client.capabilities(), json!({})] {
+        let (a, b) = (
+            server::of(pair).start().await,
+            server::of(pair).start().await,
+        );
+        let proxy = proxy::new().upstream("a", &a).upstream("b", &b);
+        let declares = capabilities != json!({});
+        let mut peer = Peer::meet(proxy, pair.client, capabilities).await;
+        match declares {
+            true => everything(&mut peer, pair, &a).await,
+            false => undeclared(&mut peer, pair).await,
+        }
+        assert!(peer.client.close().await.success());
+        book.enter(Side::Client, peer.client.received());
+        for server in [a, b] {
+            let requests = server.raw.requests().into_iter();
+            let posts = requests.filter(|request| request.method == "POST");
+            book.enter(Side::Upstream, posts.map(|post| post.body));
+        }
+    }
+    book
+}
+
+async fn everything(peer: &mut Peer, pair: Pair, a: &Upstream) {
+    offers(peer).await;
+    if !pair.client.is_modern() {
+        peer.get("ping", json!({})).await;
+    }
+    // By now there are instructions, and capabilities of the servers.
+    peer.hello().await;
+    errors(peer, pair).await;
+    peer.be_asked(pair).await;
+    if pair.client.is_modern() && pair.sends_to_urls() && !pair.upstream.is_modern() {
+        peer.get("tools/call", json!({"name": "visits"})).await;
+    }
+    if !pair.upstream.is_modern() {
+        aside(pair, a).await;
+    }
+    if pair.upstream.has_tasks() {
+        if pair.client.has_tasks() {
+            tasks::make(peer).await;
+        }
+        tasks::be_followed(peer, a).await;
+    }
+    logs::set_level(peer, pair, a).await;
+    changes(peer, pair, a).await;
+    withdrawals(peer, pair).await;
+    ends(peer, a).await;
+}
+
+/// All that can be listed and asked for by its name.
+async fn offers(peer: &mut Peer) {
+    let lists = [
+        "tools/list",
+        "prompts/list",
+        "resources/list",
+        "resources/templates/list",
+    ];
+    for method in lists {
+        peer.get(method, json!({})).await;
+    }
+    for name in ["plain", "b__plain"] {
+        let arguments = json!({"x": [1.5, null]});
+        let token = json!({"progressToken": "t"});
+        let params = json!({"name": name, "arguments": arguments, "_meta": token});
+        peer.get("tools/call", params).await;
+    }
+    for name in ["q", "b__q"] {
+        peer.get(
+            "prompts/get",
+            json!({"name": name, "arguments": {"x": "1"}}),
+        )
+        .await;
+    }
+    peer.get("resources/read", json!({"uri": "file:///b"}))
+        .await;
+    let prompt = json!({"type": "ref/prompt", "name": "b__q"});
+    let template = json!({"type": "ref/resource", "uri": "b:///{x}"});
+    for reference in [prompt, template] {
+        let argument = json!({"name": "x", "value": "v"});
+        let params = json!({"ref": reference, "argument": argument});
+        peer.get("completion/complete", params).await;
+    }
+}
+
+/// The errors that we make ourselves.
+async fn errors(peer: &mut Peer, pair: Pair) {
+    let refused = [
+        ("tools/call", json!({"name": "none"})),
+        ("tools/call", json!({})),
+        ("tools/call", json!({"name": "fails"})),
+        ("tools/list", json!({"cursor": "c"})),
+        ("prompts/get", json!({"name": "none"})),
+        ("nothing/known", json!({})),
+    ];
+    for (method, params) in refused {
+        let answer = peer.ask(method, params).await;
+        assert!(answer["error"]["code"].is_i64(), "{answer}");
+    }
+    peer.client
+        .send_line(r#"{"jsonrpc":"2.0","id":"x","method":7}"#)
+        .await;
+    if pair.client.knows_errors_without_id() {
+        for line in ["{", "[]", r#"{"jsonrpc":"2.0","method":7}"#] {
+            peer.client.send_line(line).await;
+        }
+    }
+    // A revision that nobody speaks, and a request that does not say what the client can do.
+    for version in ["2999-01-01", MODERN.0] {
+        let meta = json!({"io.modelcontextprotocol/protocolVersion": version});
+        let params = json!({"_meta": meta});
+        let line = json!({"jsonrpc": "2.0", "id": "x", "method": "tools/list", "params": params});
+        if pair.client.is_modern() {
+            peer.client.send_line(line.to_string()).await;
+        }
+    }
+    // The lines before it are answered.
+    peer.hello().await;
+}
+
+/// A server asks on a stream that belongs to no call: a modern client cannot be reached there, and
+/// we answer for it.
+async fn aside(pair: Pair, a: &Upstream) {
+    let voice = a.voice().await;
+    voice.ask(r#""ping#aside""#, "ping", "{}").await;
+    if !pair.client.is_modern() {
+        return;
+    }
+    for (label, request) in pair.asks() {
+        let id = json!(format!("{label}#aside")).to_string();
+        let method = request["method"].as_str().unwrap();
+        let params = request["params"].to_string();
+        voice.ask(&id, method, &params).await;
+    }
+}
+
+/// The client wants to hear of changes, and they come.
+async fn changes(peer: &mut Peer, pair: Pair, a: &Upstream) {
+    let uri = "file:///a";
+    if pair.client.is_modern() {
+        let wanted = json!({
+            "toolsListChanged": true,
+            "promptsListChanged": true,
+            "resourcesListChanged": true,
+            "resourceSubscriptions": [uri],
+        });
+        let listen = json!({"notifications": wanted});
+        peer.send("subscriptions/listen", listen).await;
+        let acknowledged = "notifications/subscriptions/acknowledged";
+        peer.client.notification(acknowledged).await;
+    } else {
+        peer.get("resources/subscribe", json!({"uri": uri})).await;
+    }
+    let of_uri = json!({"uri": uri}).to_string();
+    for (what, params) in [
+        ("prompts/list_changed", "{}"),
+        ("resources/list_changed", "{}"),
+        ("resources/updated", &of_uri),
+    ] {
+        let method = format!("notifications/{what}");
+        a.notify(&method, params).await;
+        peer.client.notification(&method).await;
+    }
+    if !pair.client.is_modern() {
+        peer.get("resources/unsubscribe", json!({"uri": uri})).await;
+    }
+}
+
+/// The client need not answer any more what it was asked.
+async fn withdrawals(peer: &mut Peer, pair: Pair) {
+    match (pair.client.is_modern(), pair.upstream.is_modern()) {
+        (true, _) => return,
+        (false, false) => drop(peer.get("tools/call", json!({"name": "withdraws"})).await),
+        (false, true) => {
+            let id = peer.send("tools/call", json!({"name": "asks"})).await;
+            peer.client.incoming_request("sampling/createMessage").await;
+            peer.cancel(&id).await;
+        }
+    }
+    peer.client.notification("notifications/cancelled").await;
+}
+
+/// A call is cancelled, the tools are others, and the client leaves another call.
+async fn ends(peer: &mut Peer, a: &Upstream) {
+    let hanging = |count| {
+        a.raw
+            .wait_for_count(count, |request| request.tool() == "hangs")
+    };
+    let id = peer.send("tools/call", json!({"name": "hangs"})).await;
+    hanging(1).await;
+    peer.cancel(&id).await;
+    a.wait_for_cancelled().await;
+    peer.send("tools/call", json!({"name": "hangs"})).await;
+    hanging(2).await;
+    a.set_tools([]);
+    a.list_changed().await;
+    let changed = "notifications/tools/list_changed";
+    peer.client.notification(changed).await;
+}
+
+/// What the servers ask is not what the client has declared.
+async fn undeclared(peer: &mut Peer, pair: Pair) {
+    let answer: Value = match (pair.client.is_modern(), pair.upstream.is_modern()) {
+        // Between the two of them.
+        (true, true) => return,
+        _ => peer.ask("tools/call", json!({"name": "asks"})).await,
+    };
+    assert_eq!(
+        answer["error"].is_null(),
+        !pair.upstream.is_modern(),
+        "{answer}"
+    );
+}

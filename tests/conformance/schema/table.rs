@@ -1,0 +1,127 @@
+//! What a row of the table is, and between whom a message is seen.
+
+use crate::schema::revision::{MODERN, Pair, Revision};
+use crate::schema::{logs, to_client, to_upstream};
+
+/// Whom a message reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Side {
+    Client,
+    Upstream,
+}
+
+use Side::{Client, Upstream};
+
+/// A message that is to be seen.
+pub(crate) struct Row {
+    pub(crate) side: Side,
+    /// As `book` makes it.
+    pub(crate) label: &'static str,
+    /// The definition, by its name in the schema.
+    pub(crate) definition: &'static str,
+    /// Between whom it is seen.
+    pub(crate) when: fn(Pair) -> bool,
+}
+
+impl Row {
+    /// The part of the message that the definition is of, as a JSON pointer.
+    pub(crate) fn at(&self) -> &'static str {
+        let label = self.label;
+        match self.definition {
+            // The tag of what is told to a subscription.
+            "RequestId" => "/params/_meta/io.modelcontextprotocol~1subscriptionId",
+            "ElicitRequestURLParams" | "ElicitRequestFormParams" => "/params",
+            // A whole message; the others are of the member.
+            "UnsupportedProtocolVersionError" => "",
+            _ if label.starts_with("error") => "/error",
+            _ if label.starts_with("result of") => "/result",
+            _ => "",
+        }
+    }
+}
+
+/// The revision by whose schema a message is checked: a probe is modern, whomever it reaches.
+pub(crate) fn revision(side: Side, label: &str, pair: Pair) -> Revision {
+    match (label, side) {
+        ("server/discover", _) => MODERN,
+        (_, Client) => pair.client,
+        (_, Upstream) => pair.upstream,
+    }
+}
+
+/// The table.
+pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
+    let rows = to_client::ROWS.iter().chain(to_upstream::ROWS);
+    rows.chain(logs::ROWS)
+}
+
+pub(crate) fn always(_: Pair) -> bool {
+    true
+}
+
+pub(crate) fn to_legacy(pair: Pair) -> bool {
+    !pair.client.is_modern()
+}
+
+pub(crate) fn to_modern(pair: Pair) -> bool {
+    pair.client.is_modern()
+}
+
+pub(crate) fn at_legacy(pair: Pair) -> bool {
+    !pair.upstream.is_modern()
+}
+
+pub(crate) fn at_modern(pair: Pair) -> bool {
+    pair.upstream.is_modern()
+}
+
+pub(crate) fn to_2025_11_25(pair: Pair) -> bool {
+    to_legacy(pair) && pair.client.knows_errors_without_id()
+}
+
+pub(crate) fn to_earlier(pair: Pair) -> bool {
+    !pair.client.knows_errors_without_id()
+}
+
+pub(crate) fn probed(pair: Pair) -> bool {
+    pair.upstream != Revision("2024-11-05")
+}
+
+pub(crate) fn asks_legacy(pair: Pair) -> bool {
+    to_legacy(pair) && pair.elicits()
+}
+
+pub(crate) fn asks_modern(pair: Pair) -> bool {
+    to_modern(pair) && pair.elicits()
+}
+
+pub(crate) fn asks_of_legacy(pair: Pair) -> bool {
+    at_legacy(pair) && pair.elicits()
+}
+
+pub(crate) fn sends_legacy(pair: Pair) -> bool {
+    to_legacy(pair) && pair.sends_to_urls()
+}
+
+pub(crate) fn sends_modern(pair: Pair) -> bool {
+    to_modern(pair) && pair.sends_to_urls()
+}
+
+pub(crate) fn sends_of_legacy(pair: Pair) -> bool {
+    at_legacy(pair) && pair.sends_to_urls()
+}
+
+pub(crate) fn between_legacy(pair: Pair) -> bool {
+    to_legacy(pair) && at_legacy(pair)
+}
+
+pub(crate) fn tasks_at_upstream(pair: Pair) -> bool {
+    pair.upstream.has_tasks()
+}
+
+pub(crate) fn tasks_at_both(pair: Pair) -> bool {
+    pair.client.has_tasks() && pair.upstream.has_tasks()
+}
+
+/// For what has no definition but that of its JSON-RPC message.
+pub(crate) const ANY: &str = "";

@@ -1,0 +1,79 @@
+//! Calls as tasks, as 2025-11-25 has them: what the servers say of them, and what is done with them.
+
+use serde_json::{Value, json};
+
+use crate::schema::peer::Peer;
+use testkit::raw::Request;
+use testkit::upstream::{Builder, Upstream};
+
+/// Adds tools that run as tasks alone, one of them without an end.
+pub(crate) fn of(mut builder: Builder) -> Builder {
+    for name in ["long", "endless"] {
+        let tool = json!({
+            "name": name,
+            "inputSchema": {"type": "object"},
+            "execution": {"taskSupport": "required"},
+        });
+        builder = builder.tool_raw(&tool.to_string());
+    }
+    let tasks = json!({"tasks": [task("long", "completed")]});
+    let about = |request: &Request| request.json()["params"]["taskId"].take();
+    builder
+        .result("tasks/list", &tasks.to_string())
+        .answers("tasks/cancel", move |request| {
+            text(&task(about(request).as_str().unwrap(), "cancelled"))
+        })
+        .answers("tasks/get", move |request| {
+            let id = about(request);
+            let id = id.as_str().unwrap();
+            let is_over = id != "endless";
+            text(&task(id, if is_over { "completed" } else { "working" }))
+        })
+        .answers("tasks/result", move |request| {
+            let related =
+                json!({"io.modelcontextprotocol/related-task": {"taskId": about(request)}});
+            text(&json!({"content": [], "_meta": related}))
+        })
+}
+
+/// The answer to a call: the task is called as its tool is.
+pub(crate) fn created(call: &Request) -> Vec<u8> {
+    text(&json!({"task": task(&call.tool(), "working")}))
+}
+
+fn task(id: &str, status: &str) -> Value {
+    let at = "2025-11-25T00:00:00Z";
+    json!({
+        "taskId": id,
+        "status": status,
+        "createdAt": at,
+        "lastUpdatedAt": at,
+        "ttl": 60_000,
+        "pollInterval": 10,
+    })
+}
+
+fn text(result: &Value) -> Vec<u8> {
+    result.to_string().into()
+}
+
+/// A client that makes tasks itself and asks about them.
+pub(crate) async fn make(peer: &mut Peer) {
+    let call = json!({"name": "long", "task": {"ttl": 60_000}});
+    let created = peer.get("tools/call", call).await;
+    let id = json!({"taskId": created["task"]["taskId"]});
+    for method in ["tasks/get", "tasks/result", "tasks/cancel"] {
+        peer.get(method, id.clone()).await;
+    }
+    peer.get("tasks/list", json!({})).await;
+}
+
+/// A client that knows of none: its calls are made as tasks all the same.
+pub(crate) async fn be_followed(peer: &mut Peer, a: &Upstream) {
+    peer.get("tools/call", json!({"name": "long"})).await;
+    let id = peer.send("tools/call", json!({"name": "endless"})).await;
+    let asked = |request: &Request| request.is("tasks/get") && request.text().contains("endless");
+    a.raw.wait_for(asked).await;
+    peer.cancel(&id).await;
+    a.asked("tasks/cancel").await;
+}

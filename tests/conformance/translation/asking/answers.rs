@@ -1,0 +1,297 @@
+//! Several questions, and what clients answer.
+
+use futures_util::future::join;
+use serde_json::{Value, json};
+
+use super::scenes::*;
+use super::{ELICITATION, ROOTS, SAMPLING, everything};
+use crate::translation::Pairing;
+use crate::translation::pairing::text;
+use testkit::json::{bytes_of, part};
+use testkit::proxy::Client;
+
+/// Sends this request, answers what the client is asked in between, and gives the response.
+async fn answered_by_request(client: &mut Client, method: &str, params: &Value) -> Vec<u8> {
+    let id = client.send_ask(method, params.clone()).await;
+    let request = client.incoming_line(ROOTS.method).await;
+    let result = format!(r#""result":{}"#, ROOTS.result);
+    client.answer(&request, &result).await;
+    client.answer_to(&id.to_string()).await
+}
+
+/// A legacy server asks during `method`.
+pub(super) async fn asks_in_a_request(pairing: Pairing, method: &str, params: Value) {
+    for place in PLACES {
+        let server = place.server("t", method, |voice| async move {
+            vec![voice.ask("7", ROOTS.method, ROOTS.params).await]
+        });
+        let server = server.start().await;
+        let mut client = pairing.client_with(&server, everything()).await;
+        client.tool_names().await;
+        let answer = if pairing.legacy_client() {
+            answered_by_request(&mut client, method, &params).await
+        } else {
+            let members = params.to_string();
+            let members = &members[1..members.len() - 1];
+            let first = ask_for(&mut client, method, members, None).await;
+            let (key, _) = only_request(&first);
+            let answers = format!("{{{key}:{}}}", ROOTS.result);
+            ask_for(&mut client, method, members, Some((&first, &answers))).await
+        };
+        let heard = heard_in(&answer).remove(0);
+        assert_eq!(bytes_of(heard.as_bytes(), &["result"]), ROOTS.result);
+    }
+}
+
+/// A modern server asks during `method`.
+pub(super) async fn asks_in_a_result(pairing: Pairing, method: &str, params: Value) {
+    let asked = required(&[("k", &ROOTS)], Some(r#""s""#));
+    let server = offering(pairing.server()).tool("t");
+    let server = server.answers(method, round(vec![asked.clone()]));
+    let server = server.start().await;
+    let mut client = pairing.client_with(&server, everything()).await;
+    client.tool_names().await;
+    let answer = if pairing.legacy_client() {
+        answered_by_request(&mut client, method, &params).await
+    } else {
+        let members = params.to_string();
+        let members = &members[1..members.len() - 1];
+        let first = ask_for(&mut client, method, members, None).await;
+        assert_eq!(bytes_of(&first, &["result"]), asked);
+        let answers = format!(r#"{{"k":{}}}"#, ROOTS.result);
+        ask_for(&mut client, method, members, Some((&first, &answers))).await
+    };
+    assert_eq!(
+        part(&answer, &["result", "done"]),
+        Some("true"),
+        "{}",
+        text(&answer)
+    );
+    let retry = server.asks(method).pop().unwrap();
+    let result = bytes_of(&retry.body, &["params", "inputResponses", "k"]);
+    assert_eq!(result, ROOTS.result);
+    assert_eq!(bytes_of(&retry.body, &["params", "requestState"]), r#""s""#);
+}
+
+pub(super) async fn two_requests_are_answered_in_any_order(pairing: Pairing) {
+    for place in PLACES {
+        let server = two_at_once(place).start().await;
+        let mut client = pairing.client_with(&server, everything()).await;
+        let call = client.send_call("t", json!({})).await;
+        let sampling = client.incoming_line(SAMPLING.method).await;
+        let roots = client.incoming_line(ROOTS.method).await;
+        assert_ne!(bytes_of(&sampling, &["id"]), bytes_of(&roots, &["id"]));
+        for (request, result) in [(roots, ROOTS.result), (sampling, SAMPLING.result)] {
+            client
+                .answer(&request, &format!(r#""result":{result}"#))
+                .await;
+        }
+        let response = client.response(call).await;
+        assert_both_heard(&heard(&response));
+    }
+}
+
+/// A server that asks two things at once, under the ids 7 and 8.
+fn two_at_once(place: Place) -> testkit::upstream::Builder {
+    place.server("t", "tools/call", |voice| async move {
+        let sampling = voice.ask("7", SAMPLING.method, SAMPLING.params);
+        let roots = voice.ask("8", ROOTS.method, ROOTS.params);
+        let (sampling, roots) = join(sampling, roots).await;
+        vec![sampling, roots]
+    })
+}
+
+fn assert_both_heard(heard: &[String]) {
+    let of = |index: usize| bytes_of(heard[index].as_bytes(), &["result"]);
+    assert_eq!([of(0), of(1)], [SAMPLING.result, ROOTS.result]);
+}
+
+pub(super) async fn two_keys_are_answered_in_any_order(pairing: Pairing) {
+    let asked = required(&[("s", &SAMPLING), ("r", &ROOTS)], None);
+    let server = asking(pairing, vec![asked]).start().await;
+    let mut client = pairing.client_with(&server, everything()).await;
+    let id = client.send_call("t", json!({})).await;
+    let sampling = client.incoming_line(SAMPLING.method).await;
+    let roots = client.incoming_line(ROOTS.method).await;
+    for (request, result) in [(roots, ROOTS.result), (sampling, SAMPLING.result)] {
+        client
+            .answer(&request, &format!(r#""result":{result}"#))
+            .await;
+    }
+    client.response(id).await;
+    let retry = server.calls().pop().unwrap();
+    let of = |key| bytes_of(&retry, &["params", "inputResponses", key]);
+    assert_eq!([of("s"), of("r")], [SAMPLING.result, ROOTS.result]);
+    // What was not given must not be sent.
+    assert_eq!(part(&retry, &["params", "requestState"]), None);
+}
+
+pub(super) async fn two_requests_are_answered_by_key(pairing: Pairing) {
+    for place in PLACES {
+        let server = two_at_once(place).start().await;
+        let mut client = pairing.client_with(&server, everything()).await;
+        let mut answer = call(&mut client, "t", None).await;
+        // Both may come in one result or in two.
+        while part(&answer, &["result", "resultType"]) == Some(r#""input_required""#) {
+            let responses = requests(&answer).into_iter().map(|(key, request)| {
+                let is_roots = request.contains(ROOTS.method);
+                let result = if is_roots {
+                    ROOTS.result
+                } else {
+                    SAMPLING.result
+                };
+                format!("{key}:{result}")
+            });
+            let responses = format!("{{{}}}", responses.collect::<Vec<_>>().join(","));
+            answer = call(&mut client, "t", Some((&answer, &responses))).await;
+        }
+        assert_both_heard(&heard_in(&answer));
+    }
+}
+
+pub(super) async fn rounds_of_requests(pairing: Pairing) {
+    for place in PLACES {
+        let server = place.server("t", "tools/call", |voice| async move {
+            let mut heard = Vec::new();
+            for id in ["7", "8"] {
+                heard.push(voice.ask(id, ELICITATION.method, ELICITATION.params).await);
+            }
+            heard
+        });
+        let server = server.start().await;
+        let mut client = pairing.client_with(&server, everything()).await;
+        let results = [r#"{"action":"accept"}"#, r#"{"action":"decline"}"#];
+        let heard = if pairing.legacy_client() {
+            let id = client.send_call("t", json!({})).await;
+            for result in results {
+                let request = client.incoming_line(ELICITATION.method).await;
+                client
+                    .answer(&request, &format!(r#""result":{result}"#))
+                    .await;
+            }
+            heard(&client.response(id).await)
+        } else {
+            let mut answer = call(&mut client, "t", None).await;
+            for result in results {
+                let (key, _) = only_request(&answer);
+                let responses = format!("{{{key}:{result}}}");
+                answer = call(&mut client, "t", Some((&answer, &responses))).await;
+            }
+            heard_in(&answer)
+        };
+        let of = |index: usize| bytes_of(heard[index].as_bytes(), &["result"]);
+        assert_eq!([of(0), of(1)], results);
+        assert_eq!(server.calls().len(), 1);
+    }
+}
+
+pub(super) async fn rounds_of_results(pairing: Pairing) {
+    let rounds = [r#""one""#, r#""two""#];
+    let asked = rounds.map(|state| required(&[("k", &ELICITATION)], Some(state)));
+    let server = asking(pairing, asked.to_vec()).start().await;
+    let mut client = pairing.client_with(&server, everything()).await;
+    let results = [r#"{"action":"accept"}"#, r#"{"action":"decline"}"#];
+    if pairing.legacy_client() {
+        let id = client.send_call("t", json!({})).await;
+        for result in results {
+            let request = client.incoming_line(ELICITATION.method).await;
+            client
+                .answer(&request, &format!(r#""result":{result}"#))
+                .await;
+        }
+        assert_eq!(client.response(id).await["result"]["done"], true);
+    } else {
+        let mut answer = call(&mut client, "t", None).await;
+        for result in results {
+            let responses = format!(r#"{{"k":{result}}}"#);
+            answer = call(&mut client, "t", Some((&answer, &responses))).await;
+        }
+    }
+    let calls = server.calls();
+    let of = |index: usize| {
+        let state = bytes_of(&calls[index], &["params", "requestState"]);
+        let result = bytes_of(&calls[index], &["params", "inputResponses", "k"]);
+        (state, result)
+    };
+    assert_eq!(
+        [of(1), of(2)],
+        [(rounds[0], results[0]), (rounds[1], results[1])]
+    );
+}
+
+pub(super) async fn state_alone_is_sent_back(pairing: Pairing) {
+    let asked = required(&[], Some(r#""s\u0031""#));
+    let server = asking(pairing, vec![asked]).start().await;
+    let mut client = pairing.client_with(&server, everything()).await;
+    let response = client.call("t", json!({})).await;
+    assert_eq!(response["result"]["done"], true, "{response}");
+    let retry = server.calls().pop().unwrap();
+    assert_eq!(
+        bytes_of(&retry, &["params", "requestState"]),
+        r#""s\u0031""#
+    );
+    assert_eq!(part(&retry, &["params", "inputResponses"]), None);
+    assert!(client.asked().is_empty());
+}
+
+pub(super) async fn state_alone_passes(pairing: Pairing) {
+    let asked = required(&[], Some(r#""s\u0031""#));
+    let server = asking(pairing, vec![asked.clone()]).start().await;
+    let mut client = pairing.client_with(&server, everything()).await;
+    let answer = call(&mut client, "t", None).await;
+    assert_eq!(bytes_of(&answer, &["result"]), asked);
+}
+
+pub(super) async fn a_refusal_of_the_user_passes(pairing: Pairing) {
+    for result in [
+        r#"{ "action":"decline"}"#,
+        r#"{ "action":"cancel","x":1E2}"#,
+    ] {
+        let heard = match pairing.legacy_upstream() {
+            true => refused_by_the_user(pairing, result).await,
+            false => refused_in_a_retry(pairing, result).await,
+        };
+        assert_eq!(heard, result);
+    }
+}
+
+async fn refused_by_the_user(pairing: Pairing, result: &'static str) -> String {
+    let server = Place::Call.server("t", "tools/call", |voice| async move {
+        vec![voice.ask("7", ELICITATION.method, ELICITATION.params).await]
+    });
+    let server = server.start().await;
+    let mut client = pairing.client_with(&server, everything()).await;
+    let heard = if pairing.legacy_client() {
+        let id = client.send_call("t", json!({})).await;
+        let request = client.incoming_line(ELICITATION.method).await;
+        client
+            .answer(&request, &format!(r#""result":{result}"#))
+            .await;
+        heard(&client.response(id).await)
+    } else {
+        let first = call(&mut client, "t", None).await;
+        let responses = format!("{{{}:{result}}}", only_request(&first).0);
+        heard_in(&call(&mut client, "t", Some((&first, &responses))).await)
+    };
+    bytes_of(heard[0].as_bytes(), &["result"]).to_owned()
+}
+
+async fn refused_in_a_retry(pairing: Pairing, result: &'static str) -> String {
+    let asked = required(&[("k", &ELICITATION)], Some(r#""s""#));
+    let server = asking(pairing, vec![asked]).start().await;
+    let mut client = pairing.client_with(&server, everything()).await;
+    if pairing.legacy_client() {
+        let id = client.send_call("t", json!({})).await;
+        let request = client.incoming_line(ELICITATION.method).await;
+        client
+            .answer(&request, &format!(r#""result":{result}"#))
+            .await;
+        client.response(id).await;
+    } else {
+        let first = call(&mut client, "t", None).await;
+        let responses = format!(r#"{{"k":{result}}}"#);
+        call(&mut client, "t", Some((&first, &responses))).await;
+    }
+    let retry = server.calls().pop().unwrap();
+    bytes_of(&retry, &["params", "inputResponses", "k"]).to_owned()
+}

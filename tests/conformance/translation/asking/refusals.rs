@@ -1,0 +1,284 @@
+//! Questions that get no answer, or must not be put.
+
+use serde_json::json;
+
+use super::scenes::*;
+use super::{Ask, ELICITATION, ROOTS, SAMPLING, everything};
+use crate::translation::Pairing;
+use crate::translation::pairing::text;
+use testkit::gate::Gate;
+use testkit::json::{bytes_of, part};
+use testkit::raw::Request;
+
+const ERROR: &str = r#"{ "code":-1,"message":"\u00e9","data":[1.0]}"#;
+
+pub(super) async fn an_error_of_the_client_passes(pairing: Pairing) {
+    for ask in [&ELICITATION, &SAMPLING, &ROOTS] {
+        let server = Place::Call.server("t", "tools/call", move |voice| async move {
+            vec![voice.ask(r#""q\/""#, ask.method, ask.params).await]
+        });
+        let server = server.start().await;
+        let mut client = pairing.client_with(&server, everything()).await;
+        let id = client.send_call("t", json!({})).await;
+        let request = client.incoming_line(ask.method).await;
+        client
+            .answer(&request, &format!(r#""error":{ERROR}"#))
+            .await;
+        let heard = heard(&client.response(id).await);
+        let expected = format!(r#"{{"jsonrpc":"2.0","id":"q\/","error":{ERROR}}}"#);
+        assert_eq!(heard, [expected]);
+    }
+}
+
+/// A legacy client answers what a modern server asks with an error; gives the answer of the
+/// call, and how often it came to the server, with what was sent last.
+async fn refused(pairing: Pairing, ask: &'static Ask) -> (Vec<u8>, Vec<Vec<u8>>) {
+    let asked = required(&[("k", ask)], Some(r#""s""#));
+    let server = asking(pairing, vec![asked]).start().await;
+    let mut client = pairing.client_with(&server, everything()).await;
+    let id = client.send_call("t", json!({})).await;
+    let request = client.incoming_line(ask.method).await;
+    client
+        .answer(&request, &format!(r#""error":{ERROR}"#))
+        .await;
+    let answer = client.answer_to(&id.to_string()).await;
+    (answer, server.calls())
+}
+
+pub(super) async fn an_error_counts_as_cancelled(pairing: Pairing) {
+    let (answer, calls) = refused(pairing, &ELICITATION).await;
+    assert_eq!(
+        part(&answer, &["result", "done"]),
+        Some("true"),
+        "{}",
+        text(&answer)
+    );
+    let result = bytes_of(&calls[1], &["params", "inputResponses", "k"]);
+    assert_eq!(result, r#"{"action":"cancel"}"#);
+}
+
+pub(super) async fn an_error_fails_the_call(pairing: Pairing) {
+    for ask in [&SAMPLING, &ROOTS] {
+        let (answer, calls) = refused(pairing, ask).await;
+        assert_eq!(bytes_of(&answer, &["error"]), ERROR);
+        assert_eq!(calls.len(), 1);
+    }
+}
+
+pub(super) async fn what_is_missing_is_asked_for_again(pairing: Pairing) {
+    for place in PLACES {
+        let server = place.server("t", "tools/call", |voice| async move {
+            vec![voice.ask("7", ROOTS.method, ROOTS.params).await]
+        });
+        let server = server.start().await;
+        let mut client = pairing.client_with(&server, everything()).await;
+        let first = call(&mut client, "t", None).await;
+        let again = call(&mut client, "t", Some((&first, r#"{"other":{}}"#))).await;
+        let (key, request) = only_request(&again);
+        assert!(request.contains(ROOTS.params), "{request}");
+        assert!(server.responses().is_empty());
+        let responses = format!("{{{key}:{}}}", ROOTS.result);
+        let last = call(&mut client, "t", Some((&again, &responses))).await;
+        let heard = heard_in(&last);
+        assert_eq!(bytes_of(heard[0].as_bytes(), &["result"]), ROOTS.result);
+        assert_eq!(server.calls().len(), 1);
+    }
+}
+
+pub(super) async fn state_is_taken_once(pairing: Pairing) {
+    let server = Place::Call.server("t", "tools/call", |voice| async move {
+        vec![voice.ask("7", ROOTS.method, ROOTS.params).await]
+    });
+    let server = server.start().await;
+    let mut client = pairing.client_with(&server, everything()).await;
+    let forged = br#"{"result":{"requestState":"of nobody"}}"#;
+    let answer = call(&mut client, "t", Some((forged, "{}"))).await;
+    assert_eq!(bytes_of(&answer, &["error", "code"]), "-32602");
+
+    let first = call(&mut client, "t", None).await;
+    let responses = format!("{{{}:{}}}", only_request(&first).0, ROOTS.result);
+    // It belongs to one call, and to no other.
+    let answer = call(&mut client, "other", Some((&first, &responses))).await;
+    assert_eq!(bytes_of(&answer, &["error", "code"]), "-32602");
+    let first = call(&mut client, "t", None).await;
+    let responses = format!("{{{}:{}}}", only_request(&first).0, ROOTS.result);
+    call(&mut client, "t", Some((&first, &responses))).await;
+    let count = server.calls().len();
+    let answer = call(&mut client, "t", Some((&first, &responses))).await;
+    assert_eq!(bytes_of(&answer, &["error", "code"]), "-32602");
+    assert_eq!(server.calls().len(), count);
+    assert!(
+        server
+            .calls()
+            .iter()
+            .all(|call| !text(call).contains("requestState"))
+    );
+}
+
+pub(super) async fn the_upstream_judges_its_state(pairing: Pairing) {
+    let server = asking(pairing, Vec::new()).start().await;
+    let mut client = pairing.client_with(&server, everything()).await;
+    let own = br#"{"result":{"requestState":"of n\u006fbody"}}"#;
+    let answer = call(&mut client, "t", Some((own, r#"{"k":{ }}"#))).await;
+    assert_eq!(
+        part(&answer, &["result", "done"]),
+        Some("true"),
+        "{}",
+        text(&answer)
+    );
+    let call = &server.calls()[0];
+    assert_eq!(
+        bytes_of(call, &["params", "requestState"]),
+        r#""of n\u006fbody""#
+    );
+    assert_eq!(
+        bytes_of(call, &["params", "inputResponses"]),
+        r#"{"k":{ }}"#
+    );
+}
+
+pub(super) async fn an_upstream_is_refused(pairing: Pairing) {
+    for ask in [&ELICITATION, &SAMPLING, &ROOTS] {
+        for place in PLACES {
+            let server = place.server("t", "tools/call", move |voice| async move {
+                vec![voice.ask("7", ask.method, ask.params).await]
+            });
+            let server = server.start().await;
+            let mut client = pairing.client(&server).await;
+            let heard = heard(&client.call("t", json!({})).await);
+            let code = bytes_of(heard[0].as_bytes(), &["error", "code"]);
+            assert_eq!(code, "-32601", "{}", ask.method);
+            assert!(client.asked().is_empty());
+        }
+    }
+}
+
+pub(super) async fn a_call_fails(pairing: Pairing) {
+    for ask in [&ELICITATION, &SAMPLING, &ROOTS] {
+        let asked = required(&[("k", ask)], Some(r#""s""#));
+        let server = asking(pairing, vec![asked]).start().await;
+        let mut client = pairing.client(&server).await;
+        let response = client.call("t", json!({})).await;
+        assert_eq!(response["error"]["code"], -31006, "{response}");
+        assert_eq!(response["error"]["data"]["upstream"], "a");
+        assert!(client.asked().is_empty());
+        assert_eq!(server.calls().len(), 1);
+    }
+}
+
+pub(super) async fn a_client_is_asked_at_any_time(pairing: Pairing) {
+    for place in [Place::Aside, Place::HttpSse] {
+        for ask in [&ELICITATION, &SAMPLING, &ROOTS] {
+            let server = place.server("t", "tools/call", |_| async { Vec::new() });
+            let server = server.start().await;
+            let mut client = pairing.client_with(&server, everything()).await;
+            client.tool_names().await;
+            let voice = server.voice().await;
+            let asked =
+                tokio::spawn(async move { voice.ask(r#""q\/""#, ask.method, ask.params).await });
+            let request = client.incoming_line(ask.method).await;
+            assert_eq!(bytes_of(&request, &["params"]), ask.params);
+            client
+                .answer(&request, &format!(r#""result":{}"#, ask.result))
+                .await;
+            let heard = asked.await.unwrap();
+            assert_eq!(bytes_of(&heard, &["result"]), ask.result);
+        }
+    }
+}
+
+pub(super) async fn a_modern_client_cannot_be_asked(pairing: Pairing) {
+    for place in [Place::Aside, Place::HttpSse] {
+        let server = place.server("t", "tools/call", |_| async { Vec::new() });
+        let server = server.start().await;
+        let mut client = pairing.client_with(&server, everything()).await;
+        client.call("t", json!({})).await;
+        let voice = server.voice().await;
+        let heard = voice.ask("7", ELICITATION.method, ELICITATION.params).await;
+        assert_eq!(bytes_of(&heard, &["result"]), r#"{"action":"cancel"}"#);
+        for ask in [&SAMPLING, &ROOTS] {
+            let heard = voice.ask("8", ask.method, ask.params).await;
+            assert_eq!(bytes_of(&heard, &["error", "code"]), "-32601");
+        }
+        assert!(client.asked().is_empty());
+    }
+}
+
+pub(super) async fn a_cancelled_call_ends_upstream(pairing: Pairing) {
+    for place in PLACES {
+        let server = place.server("t", "tools/call", |voice| async move {
+            vec![voice.ask("7", ROOTS.method, ROOTS.params).await]
+        });
+        let server = server.start().await;
+        let mut client = pairing.client_with(&server, everything()).await;
+        let id = client.send_call("t", json!({})).await;
+        client.incoming_line(ROOTS.method).await;
+        client
+            .notify("notifications/cancelled", json!({"requestId": id}))
+            .await;
+        let cancelled = server.wait_for_cancelled().await;
+        let call = &server.calls()[0];
+        let named = bytes_of(&cancelled, &["params", "requestId"]);
+        assert_eq!(named, bytes_of(call, &["id"]));
+    }
+}
+
+pub(super) async fn a_cancelled_call_is_not_sent_again(pairing: Pairing) {
+    let asked = required(&[("k", &ROOTS)], Some(r#""s""#));
+    let server = asking(pairing, vec![asked]).start().await;
+    let mut client = pairing.client_with(&server, everything()).await;
+    let id = client.send_call("t", json!({})).await;
+    let request = client.incoming_line(ROOTS.method).await;
+    client
+        .notify("notifications/cancelled", json!({"requestId": id}))
+        .await;
+    client
+        .answer(&request, &format!(r#""result":{}"#, ROOTS.result))
+        .await;
+    // The next call is the second that comes to the server.
+    client.call("t", json!({"second": true})).await;
+    assert!(client.close().await.success());
+    let calls = server.calls();
+    assert_eq!(calls.len(), 2);
+    assert!(text(&calls[1]).contains("second"), "{}", text(&calls[1]));
+    let id = id.to_string();
+    let lines = client.received();
+    assert!(lines.iter().all(|line| part(line, &["id"]) != Some(&*id)));
+}
+
+pub(super) async fn a_cancelled_retry_ends_upstream(pairing: Pairing) {
+    for place in PLACES {
+        let gate = Gate::closed();
+        let held = gate.clone();
+        let server = place.server("t", "tools/call", move |voice| {
+            let held = held.clone();
+            async move {
+                let heard = voice.ask("7", ROOTS.method, ROOTS.params).await;
+                held.passed().await;
+                vec![heard]
+            }
+        });
+        let server = server.start().await;
+        let mut client = pairing.client_with(&server, everything()).await;
+        let first = call(&mut client, "t", None).await;
+        let responses = format!("{{{}:{}}}", only_request(&first).0, ROOTS.result);
+        let members = r#""name":"t","arguments":{"x":1}"#;
+        let id = send(
+            &mut client,
+            "tools/call",
+            members,
+            Some((&first, &responses)),
+        )
+        .await;
+        let is_answer = |told: &Request| told.rpc_method().is_empty();
+        server.told("the answer", is_answer).await;
+        let id: u64 = id.parse().unwrap();
+        client
+            .notify("notifications/cancelled", json!({"requestId": id}))
+            .await;
+        let cancelled = server.wait_for_cancelled().await;
+        let named = bytes_of(&cancelled, &["params", "requestId"]);
+        assert_eq!(named, bytes_of(&server.calls()[0], &["id"]));
+        gate.open();
+    }
+}

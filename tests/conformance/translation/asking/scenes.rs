@@ -1,0 +1,171 @@
+//! Servers that ask, and what clients of either era do about it.
+
+use std::collections::HashMap;
+
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::Ask;
+use crate::translation::Pairing;
+use testkit::json::bytes_of;
+use testkit::proxy::Client;
+use testkit::raw::Request;
+use testkit::upstream::{self, Builder, Voice};
+
+/// Where a legacy server asks.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place {
+    /// On the stream of the call.
+    Call,
+    /// On the server's own stream, while the call is in flight.
+    Aside,
+    /// On the one stream of HTTP+SSE.
+    HttpSse,
+}
+
+pub(super) const PLACES: [Place; 3] = [Place::Call, Place::Aside, Place::HttpSse];
+
+/// The capabilities of a server that has something to ask for.
+pub(super) const OFFERED: &str = r#"{"tools":{},"prompts":{},"resources":{}}"#;
+
+/// What can be asked for beside tools.
+pub(super) fn offering(builder: Builder) -> Builder {
+    let builder = builder.capabilities(OFFERED);
+    builder
+        .offers("prompts", [r#"{"name":"p"}"#])
+        .offers("resources", [r#"{"uri":"x://1","name":"x"}"#])
+}
+
+impl Place {
+    /// A server that answers `method` with what `ask` heard of the client, as [`heard`] gives it.
+    pub(super) fn server<F, R>(self, tool: &str, method: &str, ask: F) -> Builder
+    where
+        F: Fn(Voice) -> R + Clone + Send + Sync + 'static,
+        R: Future<Output = Vec<Vec<u8>>> + Send + 'static,
+    {
+        let builder = match self {
+            Self::Call | Self::Aside => upstream::legacy(),
+            Self::HttpSse => upstream::http_sse(),
+        };
+        let builder = offering(builder).tool(tool).tool("other");
+        builder.on_request(method, move |call| {
+            let ask = ask.clone();
+            async move {
+                if call.request.tool() == "other" {
+                    return br#"{"content":[]}"#.to_vec();
+                }
+                let voice = match self {
+                    Self::Aside => call.aside().await,
+                    Self::Call | Self::HttpSse => call.voice(),
+                };
+                let heard = ask(voice).await.into_iter().map(String::from_utf8);
+                let heard: Vec<_> = heard.map(Result::unwrap).collect();
+                json!({"content": [], "messages": [], "contents": [], "heard": heard})
+                    .to_string()
+                    .into_bytes()
+            }
+        })
+    }
+}
+
+/// What such a server heard, as it came.
+pub(super) fn heard(response: &Value) -> Vec<String> {
+    serde_json::from_value(response["result"]["heard"].clone())
+        .unwrap_or_else(|error| panic!("{error} in {response}"))
+}
+
+pub(super) fn heard_in(line: &[u8]) -> Vec<String> {
+    heard(&serde_json::from_slice(line).unwrap())
+}
+
+/// A result that asks for these, by key (the inside of a JSON string), with this state.
+pub(super) fn required(asks: &[(&str, &Ask)], state: Option<&str>) -> String {
+    let asks = asks.iter().map(|(key, Ask { method, params, .. })| {
+        format!(r#""{key}":{{ "method":"{method}","params":{params}}}"#)
+    });
+    let asks: Vec<_> = asks.collect();
+    let state = state.map(|state| format!(r#","requestState": {state}"#));
+    let asks = match asks.is_empty() {
+        true => String::new(),
+        false => format!(r#","inputRequests":{{{}}}"#, asks.join(", ")),
+    };
+    let state = state.unwrap_or_default();
+    format!(r#"{{ "resultType":"input_required"{asks}{state},"x":1E2}}"#)
+}
+
+/// A modern server that asks for these things, one after the other, and then is `done`.
+pub(super) fn asking(pairing: Pairing, rounds: Vec<String>) -> Builder {
+    let server = offering(pairing.server()).tool("t");
+    server.reply_with(round(rounds))
+}
+
+/// Answers a first request with the first of `rounds`, each retry with the next, and the last
+/// with a result.
+pub(super) fn round(rounds: Vec<String>) -> impl Fn(&Request) -> Vec<u8> + Send + Sync {
+    let count = std::sync::atomic::AtomicUsize::new(0);
+    move |_| {
+        let index = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let done = r#"{"content":[],"messages":[],"contents":[],"ttlMs":0,"cacheScope":"private","resultType":"complete","done":true}"#;
+        rounds.get(index).map_or(done, String::as_str).into()
+    }
+}
+
+/// Calls a tool as a modern client does, again if it was asked something: `retry` is the answer
+/// that asked, and the responses, JSON.
+pub(super) async fn call(client: &mut Client, tool: &str, retry: Option<(&[u8], &str)>) -> Vec<u8> {
+    let members = format!(r#""name":"{tool}","arguments":{{"x":1}}"#);
+    ask_for(client, "tools/call", &members, retry).await
+}
+
+/// As [`call`], of any method; `members` are those of the parameters.
+pub(super) async fn ask_for(
+    client: &mut Client,
+    method: &str,
+    members: &str,
+    retry: Option<(&[u8], &str)>,
+) -> Vec<u8> {
+    let id = send(client, method, members, retry).await;
+    client.answer_to(&id).await
+}
+
+/// As [`ask_for`], without waiting for the answer; gives the id.
+pub(super) async fn send(
+    client: &mut Client,
+    method: &str,
+    members: &str,
+    retry: Option<(&[u8], &str)>,
+) -> String {
+    let members = match retry {
+        None => members.to_owned(),
+        Some((asked, responses)) => {
+            let state = bytes_of(asked, &["result", "requestState"]);
+            format!(r#"{members},"inputResponses":{responses},"requestState":{state}"#)
+        }
+    };
+    let id = format!("{}", 1000 + client.received().len());
+    let capabilities = super::everything().to_string();
+    let line = Pairing::D.line_with(&capabilities, &id, method, "", &members);
+    client.send_line(line).await;
+    id
+}
+
+/// The requests that a result asks for, by key (JSON), in bytes.
+pub(super) fn requests(line: &[u8]) -> HashMap<String, String> {
+    assert_eq!(
+        bytes_of(line, &["result", "resultType"]),
+        r#""input_required""#
+    );
+    let requests = bytes_of(line, &["result", "inputRequests"]);
+    let requests: HashMap<String, &RawValue> = serde_json::from_str(requests).unwrap();
+    requests
+        .into_iter()
+        .map(|(key, request)| (json!(key).to_string(), request.get().to_owned()))
+        .collect()
+}
+
+/// The only request that a result asks for: its key (JSON) and its bytes.
+pub(super) fn only_request(line: &[u8]) -> (String, String) {
+    let requests = requests(line);
+    assert_eq!(requests.len(), 1, "{requests:?}");
+    requests.into_iter().next().unwrap()
+}

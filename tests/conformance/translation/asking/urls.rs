@@ -1,0 +1,156 @@
+//! Elicitation in URL mode, whose id is of 2025-11-25 alone.
+
+use serde_json::{Value, json};
+
+use super::scenes::*;
+use super::{Ask, everything};
+use crate::translation::Pairing;
+use crate::translation::pairing::{answer, says, text};
+use testkit::json::{bytes_of, part, text_of};
+
+/// As a legacy server asks.
+const WITH_ID: Ask = Ask {
+    method: "elicitation/create",
+    params: r#"{ "mode":"url","elicitationId":"e\u0031" ,"url":"https:\/\/example.com\/?x=1","message":"\u00e9","x":1E2}"#,
+    result: r#"{"action":"accept"}"#,
+};
+
+/// As a modern server asks.
+const WITHOUT_ID: Ask = Ask {
+    method: "elicitation/create",
+    params: r#"{ "mode":"url","url":"https:\/\/example.com\/?x=1","message":"\u00e9","x":1E2}"#,
+    result: r#"{"action":"accept"}"#,
+};
+
+pub(super) async fn an_url_passes(pairing: Pairing) {
+    match pairing.legacy_upstream() {
+        true => super::a_request_passes(pairing, &WITH_ID).await,
+        false => super::a_result_passes(pairing, &WITHOUT_ID).await,
+    }
+}
+
+pub(super) async fn an_url_gets_an_id(pairing: Pairing) {
+    let asked = required(&[("k", &WITHOUT_ID)], Some(r#""s""#));
+    let server = asking(pairing, vec![asked]).start().await;
+    let mut client = pairing.client_with(&server, everything()).await;
+    let id = client.send_call("t", json!({})).await;
+    let request = client.incoming_line(WITHOUT_ID.method).await;
+    let params = bytes_of(&request, &["params"]);
+    let added = bytes_of(params.as_bytes(), &["elicitationId"]);
+    assert!(added.starts_with('"') && added.len() > 2, "{params}");
+    let rest = WITHOUT_ID.params[1..].trim_end_matches('}').trim();
+    assert!(params.contains(rest), "{params}");
+    let result = format!(r#""result":{}"#, WITHOUT_ID.result);
+    client.answer(&request, &result).await;
+    assert_eq!(client.response(id).await["result"]["done"], true);
+}
+
+pub(super) async fn an_url_loses_its_id(pairing: Pairing) {
+    for place in PLACES {
+        let server = place.server("t", "tools/call", |voice| async move {
+            vec![voice.ask("7", WITH_ID.method, WITH_ID.params).await]
+        });
+        let server = server.start().await;
+        let mut client = pairing.client_with(&server, everything()).await;
+        let first = call(&mut client, "t", None).await;
+        let (key, request) = only_request(&first);
+        assert_eq!(part(request.as_bytes(), &["params", "elicitationId"]), None);
+        let rest = r#""url":"https:\/\/example.com\/?x=1","message":"\u00e9","x":1E2}"#;
+        assert!(request.contains(rest), "{request}");
+        let responses = format!("{{{key}:{}}}", WITH_ID.result);
+        let last = call(&mut client, "t", Some((&first, &responses))).await;
+        let heard = heard_in(&last);
+        assert_eq!(bytes_of(heard[0].as_bytes(), &["result"]), WITH_ID.result);
+    }
+}
+
+const COMPLETE: &str = r#"{ "jsonrpc":"2.0","method":"notifications/elicitation/complete","params":{"elicitationId":"e\u0031","x":1E2}}"#;
+
+pub(super) async fn a_completion_passes(pairing: Pairing) {
+    for place in PLACES {
+        let server = place.server("t", "tools/call", |voice| async move {
+            let heard = voice.ask("7", WITH_ID.method, WITH_ID.params).await;
+            voice.send(COMPLETE).await;
+            vec![heard]
+        });
+        let server = server.start().await;
+        let mut client = pairing.client_with(&server, everything()).await;
+        let id = client.send_call("t", json!({})).await;
+        let request = client.incoming_line(WITH_ID.method).await;
+        let result = format!(r#""result":{}"#, WITH_ID.result);
+        client.answer(&request, &result).await;
+        let line = client
+            .notification_line("notifications/elicitation/complete")
+            .await;
+        assert_eq!(text(&line), COMPLETE);
+        client.response(id).await;
+    }
+}
+
+pub(super) async fn a_completion_is_dropped(pairing: Pairing) {
+    for place in PLACES {
+        let server = place.server("t", "tools/call", |voice| async move {
+            let heard = voice.ask("7", WITH_ID.method, WITH_ID.params).await;
+            voice.send(COMPLETE).await;
+            voice.read().await;
+            vec![heard]
+        });
+        let server = server.start().await;
+        let mut client = pairing.client_with(&server, everything()).await;
+        let first = call(&mut client, "t", None).await;
+        let responses = format!("{{{}:{}}}", only_request(&first).0, WITH_ID.result);
+        call(&mut client, "t", Some((&first, &responses))).await;
+        assert!(client.close().await.success());
+        let heard = client.heard("notifications/elicitation/complete");
+        assert!(heard.is_empty(), "{heard:?}");
+    }
+}
+
+const REQUIRED: &str = r#"{ "code":-32042,"message":"\u00e9","data":{"elicitations":[{ "mode":"url","elicitationId":"e1","url":"https:\/\/example.com\/?x=1","message":"\u00e9","x":1E2}]}}"#;
+
+/// A server that answers the first call with this error.
+fn requiring(pairing: Pairing) -> testkit::upstream::Builder {
+    let first = std::sync::atomic::AtomicBool::new(true);
+    pairing.server().tool("t").reply_with(move |call| {
+        match first.swap(false, std::sync::atomic::Ordering::Relaxed) {
+            true => answer(call, &format!(r#""error":{REQUIRED}"#)),
+            false => says("connected"),
+        }
+    })
+}
+
+pub(super) async fn the_error_passes(pairing: Pairing) {
+    let server = requiring(pairing).start().await;
+    let mut client = pairing.client_with(&server, everything()).await;
+    let id = client.send_call("t", json!({})).await;
+    let answer = client.answer_to(&id.to_string()).await;
+    assert_eq!(bytes_of(&answer, &["error"]), REQUIRED);
+}
+
+pub(super) async fn the_error_becomes_a_result(pairing: Pairing) {
+    let server = requiring(pairing).start().await;
+    let mut client = pairing.client_with(&server, everything()).await;
+    let first = call(&mut client, "t", None).await;
+    let (key, request) = only_request(&first);
+    let request: Value = serde_json::from_str(&request).unwrap();
+    assert_eq!(request["method"], "elicitation/create");
+    let params =
+        json!({"mode": "url", "url": "https://example.com/?x=1", "message": "é", "x": 1e2});
+    assert_eq!(request["params"], params);
+    let responses = format!(r#"{{{key}:{{"action":"accept"}}}}"#);
+    let last = call(&mut client, "t", Some((&first, &responses))).await;
+    assert_eq!(
+        text_of(&serde_json::from_slice(&last).unwrap()),
+        "connected"
+    );
+    let calls = server.calls();
+    assert_eq!(calls.len(), 2);
+    assert_ne!(bytes_of(&calls[0], &["id"]), bytes_of(&calls[1], &["id"]));
+    let arguments = |call: &Vec<u8>| bytes_of(call, &["params", "arguments"]).to_owned();
+    assert_eq!(arguments(&calls[0]), arguments(&calls[1]));
+    assert!(
+        !text(&calls[1]).contains("requestState"),
+        "{}",
+        text(&calls[1])
+    );
+}

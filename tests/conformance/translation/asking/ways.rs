@@ -1,0 +1,189 @@
+//! The ways in which a question reaches the client: as it was put, as a request, as a result.
+
+use serde_json::json;
+
+use super::answers::{asks_in_a_request, asks_in_a_result};
+use super::scenes::*;
+use super::{Ask, ELICITATION, ROOTS, SAMPLING, everything};
+use crate::translation::Pairing;
+use crate::translation::pairing::text;
+use testkit::json::{bytes_of, part};
+
+pub(super) async fn an_elicitation_passes(pairing: Pairing) {
+    passes(pairing, &ELICITATION).await;
+}
+
+pub(super) async fn sampling_passes(pairing: Pairing) {
+    passes(pairing, &SAMPLING).await;
+}
+
+pub(super) async fn roots_pass(pairing: Pairing) {
+    passes(pairing, &ROOTS).await;
+}
+
+pub(super) async fn an_elicitation_becomes_a_request(pairing: Pairing) {
+    becomes_a_request(pairing, &ELICITATION).await;
+}
+
+pub(super) async fn sampling_becomes_a_request(pairing: Pairing) {
+    becomes_a_request(pairing, &SAMPLING).await;
+}
+
+pub(super) async fn roots_become_a_request(pairing: Pairing) {
+    becomes_a_request(pairing, &ROOTS).await;
+}
+
+pub(super) async fn an_elicitation_becomes_a_result(pairing: Pairing) {
+    becomes_a_result(pairing, &ELICITATION).await;
+}
+
+pub(super) async fn sampling_becomes_a_result(pairing: Pairing) {
+    becomes_a_result(pairing, &SAMPLING).await;
+}
+
+pub(super) async fn roots_become_a_result(pairing: Pairing) {
+    becomes_a_result(pairing, &ROOTS).await;
+}
+
+pub(super) async fn passes(pairing: Pairing, ask: &'static Ask) {
+    match pairing.legacy_upstream() {
+        true => a_request_passes(pairing, ask).await,
+        false => a_result_passes(pairing, ask).await,
+    }
+}
+
+pub(super) async fn a_request_passes(pairing: Pairing, ask: &'static Ask) {
+    for place in PLACES {
+        let id = r#""q\u0031\/""#;
+        let request = |id: &str| {
+            let Ask { method, params, .. } = ask;
+            format!(
+                r#"{{ "x":1E2,"id":{id},"jsonrpc":"2.0","method":"{method}","params":{params}}}"#
+            )
+        };
+        let asked = request(id);
+        let server = place.server("t", "tools/call", move |voice| {
+            let asked = asked.clone();
+            async move { vec![voice.ask_in_bytes(id, &asked).await] }
+        });
+        let server = server.start().await;
+        let mut client = pairing.client_with(&server, everything()).await;
+        let call = client.send_call("t", json!({})).await;
+        let line = client.incoming_line(ask.method).await;
+        let own = bytes_of(&line, &["id"]);
+        assert_ne!(own, id);
+        assert_eq!(text(&line), request(own));
+        let result = ask.result;
+        let answer =
+            |id: &str| format!(r#"{{ "jsonrpc":"2.0","x":1.0,"id":{id} ,"result":{result}}}"#);
+        client.send_line(answer(own)).await;
+        let response = client.response(call).await;
+        assert_eq!(heard(&response), [answer(id)]);
+    }
+}
+
+pub(super) async fn a_result_passes(pairing: Pairing, ask: &'static Ask) {
+    let required = required(&[("k\\u0031", ask)], Some(r#""s\u0031\/""#));
+    let server = asking(pairing, vec![required.clone()]).start().await;
+    let mut client = pairing.client(&server).await;
+    let members = r#""name":"t", "arguments":{"x":1E2}"#;
+    let answer = client
+        .exchange(pairing.line("7", "tools/call", "", members), "7")
+        .await;
+    assert_eq!(bytes_of(&answer, &["result"]), required);
+    let result = ask.result;
+    let retry = format!(
+        r#"{members},"inputResponses":{{ "k\u0031":{result}}},"requestState":"s\u0031\/","x":[ ]"#
+    );
+    let line = pairing.line("8", "tools/call", "", &retry);
+    let answer = client.exchange(&line, "8").await;
+    assert_eq!(
+        part(&answer, &["result", "done"]),
+        Some("true"),
+        "{}",
+        text(&answer)
+    );
+    let sent = server.calls().pop().unwrap();
+    assert_eq!(
+        bytes_of(&sent, &["params"]),
+        bytes_of(line.as_bytes(), &["params"])
+    );
+}
+
+pub(super) async fn becomes_a_request(pairing: Pairing, ask: &'static Ask) {
+    let state = r#""s\u0031\/""#;
+    let server = asking(pairing, vec![required(&[("k\\u0031", ask)], Some(state))]);
+    let server = server.start().await;
+    let mut client = pairing.client_with(&server, everything()).await;
+    let members = r#""name":"t", "arguments":{ "x":1E2},"y":[ ]"#;
+    let line = pairing.line("7", "tools/call", r#""progressToken":"p""#, members);
+    client.send_line(line).await;
+    let request = client.incoming_line(ask.method).await;
+    assert!(bytes_of(&request, &["id"]).starts_with(r#""mcp-manifold-"#));
+    assert_eq!(bytes_of(&request, &["params"]), ask.params);
+    client
+        .answer(&request, &format!(r#""result":{}"#, ask.result))
+        .await;
+    let answer = client.answer_to("7").await;
+    assert_eq!(
+        part(&answer, &["result", "done"]),
+        Some("true"),
+        "{}",
+        text(&answer)
+    );
+
+    let calls = server.calls();
+    let [first, retry] = &calls[..] else {
+        panic!("{} calls", calls.len());
+    };
+    assert_ne!(bytes_of(first, &["id"]), bytes_of(retry, &["id"]));
+    let params = |call| bytes_of(call, &["params"]).to_owned();
+    assert!(params(first).contains(members) && params(retry).contains(members));
+    assert_eq!(bytes_of(retry, &["params", "requestState"]), state);
+    let result = bytes_of(retry, &["params", "inputResponses", "k1"]);
+    assert_eq!(result, ask.result);
+    assert_eq!(part(first, &["params", "inputResponses"]), None);
+    let meta = |call| bytes_of(call, &["params", "_meta"]).to_owned();
+    assert_eq!(meta(first), meta(retry));
+}
+
+pub(super) async fn becomes_a_result(pairing: Pairing, ask: &'static Ask) {
+    for place in PLACES {
+        let id = r#""q\u0031\/""#;
+        let server = place.server("t", "tools/call", move |voice| async move {
+            vec![voice.ask(id, ask.method, ask.params).await]
+        });
+        let server = server.start().await;
+        let mut client = pairing.client_with(&server, everything()).await;
+        let first = call(&mut client, "t", None).await;
+        let (key, request) = only_request(&first);
+        assert_eq!(
+            part(request.as_bytes(), &["method"]).unwrap(),
+            json!(ask.method).to_string()
+        );
+        assert_eq!(part(request.as_bytes(), &["params"]), Some(ask.params));
+        let answers = format!(r#"{{{key}: {}}}"#, ask.result);
+        let last = call(&mut client, "t", Some((&first, &answers))).await;
+        let result = ask.result;
+        let response = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#);
+        assert_eq!(heard_in(&last), [response]);
+        assert_eq!(bytes_of(&last, &["result", "resultType"]), r#""complete""#);
+        assert_eq!(server.calls().len(), 1);
+    }
+}
+
+pub(super) async fn a_prompt_asks_in_a_request(pairing: Pairing) {
+    asks_in_a_request(pairing, "prompts/get", json!({"name": "p"})).await;
+}
+
+pub(super) async fn a_read_asks_in_a_request(pairing: Pairing) {
+    asks_in_a_request(pairing, "resources/read", json!({"uri": "x://1"})).await;
+}
+
+pub(super) async fn a_prompt_asks_in_a_result(pairing: Pairing) {
+    asks_in_a_result(pairing, "prompts/get", json!({"name": "p"})).await;
+}
+
+pub(super) async fn a_read_asks_in_a_result(pairing: Pairing) {
+    asks_in_a_result(pairing, "resources/read", json!({"uri": "x://1"})).await;
+}

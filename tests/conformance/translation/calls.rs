@@ -1,0 +1,296 @@
+//! Listings of what there is to ask for, the requests that do so, and what is said meanwhile.
+
+mod meanwhile;
+
+use serde_json::json;
+
+use crate::translation::Pairing;
+use crate::translation::pairing::{META_KEYS, meta_of};
+use meanwhile::*;
+use testkit::json::{bytes_of, part};
+use testkit::proxy;
+use testkit::raw::Request;
+use testkit::upstream::{Builder, Upstream};
+
+crate::translation::rows! {
+    tools_list {
+        A ("MCP 2025-11-25 § Tools, Listing Tools" => tools_differ_in_their_name_alone)
+        B ("MCP 2026-07-28 § Tools, Listing Tools" => tools_differ_in_their_name_alone)
+        C ("MCP 2026-07-28 § Tools, Listing Tools" => tools_differ_in_their_name_alone)
+        D ("MCP 2026-07-28 § Tools, Listing Tools" => tools_differ_in_their_name_alone)
+    }
+    unusable_tools {
+        A ("MCP 2025-11-25 § Tools, Tool" => tools_are_listed_whatever_their_schema)
+        B ("MCP 2026-07-28 § Tools, x-mcp-header" => tools_with_invalid_headers_are_left_out)
+        C ("MCP 2025-11-25 § Tools, Tool" => tools_are_listed_whatever_their_schema)
+        D ("MCP 2026-07-28 § Tools, x-mcp-header" => tools_with_invalid_headers_are_left_out)
+    }
+    tools_call {
+        A ("MCP 2025-11-25 § Tools, Calling Tools" => calls_reach_whose_they_are)
+        B ("MCP 2026-07-28 § Tools, Calling Tools" => calls_reach_whose_they_are)
+        C ("MCP 2025-11-25 § Tools, Calling Tools" => calls_reach_whose_they_are)
+        D ("MCP 2026-07-28 § Tools, Calling Tools" => calls_reach_whose_they_are)
+    }
+    prompts_get {
+        A ("MCP 2025-11-25 § Prompts, Getting a Prompt" => prompts_are_got_whose_they_are)
+        B ("MCP 2026-07-28 § Prompts, Getting a Prompt" => prompts_are_got_whose_they_are)
+        C ("MCP 2025-11-25 § Prompts, Getting a Prompt" => prompts_are_got_whose_they_are)
+        D ("MCP 2026-07-28 § Prompts, Getting a Prompt" => prompts_are_got_whose_they_are)
+    }
+    resources_read {
+        A ("MCP 2025-11-25 § Resources, Reading Resources" => resources_are_read_whose_they_are)
+        B ("MCP 2026-07-28 § Resources, Reading Resources" => resources_are_read_whose_they_are)
+        C ("MCP 2025-11-25 § Resources, Reading Resources" => resources_are_read_whose_they_are)
+        D ("MCP 2026-07-28 § Resources, Reading Resources" => resources_are_read_whose_they_are)
+    }
+    completion {
+        A ("MCP 2025-11-25 § Completion, Requesting Completions" => completions_come_from_whose_it_is)
+        B ("MCP 2026-07-28 § Completion, Requesting Completions" => completions_come_from_whose_it_is)
+        C ("MCP 2025-11-25 § Completion, Requesting Completions" => completions_come_from_whose_it_is)
+        D ("MCP 2026-07-28 § Completion, Requesting Completions" => completions_come_from_whose_it_is)
+    }
+    lists {
+        A ("MCP 2025-11-25 § Resources, Listing Resources" => lists_are_merged)
+        B ("MCP 2026-07-28 § Resources, Listing Resources" => lists_are_merged)
+        C ("MCP 2026-07-28 § Resources, Listing Resources" => lists_are_merged)
+        D ("MCP 2026-07-28 § Resources, Listing Resources" => lists_are_merged)
+    }
+    ping {
+        A ("MCP 2025-11-25 § Ping, Behavior Requirements" => the_proxy_answers_a_ping)
+        B ("MCP 2025-11-25 § Ping, Behavior Requirements" => the_proxy_answers_a_ping)
+        C ("MCP 2026-07-28 § Key Changes, Major changes" => ping_is_no_method)
+        D ("MCP 2026-07-28 § Key Changes, Major changes" => ping_is_no_method)
+    }
+    ping_of_the_server {
+        A ("MCP 2025-11-25 § Ping, Behavior Requirements" => the_upstream_pings_the_proxy)
+        B ["a modern upstream sends no requests"]
+        C ("MCP 2025-11-25 § Ping, Behavior Requirements" => the_upstream_pings_the_proxy)
+        D ["a modern upstream sends no requests"]
+    }
+    progress {
+        A ("MCP 2025-11-25 § Progress, Progress Flow" => progress_passes_before_the_answer)
+        B ("MCP 2026-07-28 § Progress, Progress Flow" => progress_passes_before_the_answer)
+        C ("MCP 2026-07-28 § Progress, Progress Flow" => progress_passes_before_the_answer)
+        D ("MCP 2026-07-28 § Progress, Progress Flow" => progress_passes_before_the_answer)
+    }
+    progress_of_the_client {
+        A ("MCP 2025-11-25 § Progress, Progress Flow" => progress_of_the_client_passes)
+        B ("MCP 2026-07-28 § Streamable HTTP, Sending Messages" => progress_of_the_client_is_dropped)
+        C ["a modern client is not asked anything that could progress"]
+        D ["a modern client is not asked anything that could progress"]
+    }
+    cancelled {
+        A ("MCP 2025-11-25 § Cancellation, Cancellation Flow" => a_cancellation_reaches_the_upstream)
+        B ("MCP 2026-07-28 § Streamable HTTP, Cancellation" => a_cancellation_closes_the_stream)
+        C ("MCP 2025-11-25 § Cancellation, Cancellation Flow" => a_cancellation_reaches_the_upstream)
+        D ("MCP 2026-07-28 § Streamable HTTP, Cancellation" => a_cancellation_closes_the_stream)
+    }
+    cancelled_by_the_server {
+        A ("MCP 2025-11-25 § Cancellation, Behavior Requirements" => the_upstream_takes_its_request_back)
+        B ("MCP 2026-07-28 § Cancellation, Cancellation Flow" => the_upstream_ends_a_subscription)
+        C ("MCP 2026-07-28 § Cancellation, Cancellation Flow" => a_modern_client_hears_of_no_cancellation)
+        D ("MCP 2026-07-28 § Cancellation, Cancellation Flow" => the_upstream_ends_a_subscription)
+    }
+}
+
+const ALL: &str = r#"{"tools":{"listChanged":true},"prompts":{},"resources":{},"completions":{}}"#;
+
+/// A tool as a server may write it; its name is `NAME`.
+const TOOL: &str = r#"{ "inputSchema":{"type":"object","x":1E2}, "name":"NAME" ,"execution":{"taskSupport":"optional"},"x":[ ]}"#;
+
+async fn tools_differ_in_their_name_alone(pairing: Pairing) {
+    for (a, b) in pairing.servers().into_iter().zip(pairing.servers()) {
+        let tool = TOOL.replace("NAME", "t");
+        let a = a.tool_raw(&tool).tool("hidden").start().await;
+        let b = b.tool_raw(&tool).start().await;
+        let proxy = proxy::new().upstream("a", &a).upstream("b", &b);
+        let proxy = proxy.extra("a", json!({"ignore_tools": ["HID*"]}));
+        let mut client = proxy.start().await;
+        pairing.greet(&mut client, json!({})).await;
+        let line = pairing.line("1", "tools/list", "", "");
+        let line = client.exchange(line, "1").await;
+        let listed = bytes_of(&line, &["result", "tools"]);
+        let expected = format!("[{tool},{}]", TOOL.replace("NAME", "b__t"));
+        assert_eq!(listed, expected);
+    }
+}
+
+/// A tool whose header has a name that none can have.
+const UNUSABLE: &str = r#"{"name":"unusable","inputSchema":{"type":"object","properties":{"r":{"type":"string","x-mcp-header":"a b"}}}}"#;
+
+async fn tools_are_listed_whatever_their_schema(pairing: Pairing) {
+    for builder in pairing.servers() {
+        let server = builder.tool("t").tool_raw(UNUSABLE).start().await;
+        let mut client = pairing.client(&server).await;
+        assert_eq!(client.tool_names().await, ["t", "unusable"]);
+    }
+}
+
+async fn tools_with_invalid_headers_are_left_out(pairing: Pairing) {
+    let server = pairing.server().tool("t").tool_raw(UNUSABLE).start().await;
+    let mut client = pairing.client(&server).await;
+    assert_eq!(client.tool_names().await, ["t"]);
+    client.wait_for_stderr("unusable").await;
+}
+
+/// Two upstreams that have the same: a tool `t`, a prompt `p`, and a resource and a template each.
+async fn twins(pairing: Pairing, twin: impl Fn(Builder) -> Builder) -> [Upstream; 2] {
+    let make = |name: &'static str| {
+        let resource = format!(r#"{{"uri":"x://{name}","name":"x"}}"#);
+        let template = format!(r#"{{"uriTemplate":"x://{name}/{{n}}","name":"x"}}"#);
+        let server = pairing.server().capabilities(ALL).tool("t");
+        let server = server
+            .offers("prompts", [r#"{"name":"p"}"#])
+            .offers("resources", [&*resource])
+            .offers("resourceTemplates", [&*template]);
+        twin(server).start()
+    };
+    [make("a").await, make("b").await]
+}
+
+/// Sends a request, says that it came to `b` alone, and gives its parameters there and the
+/// line of the answer.
+async fn asked_of_b(
+    pairing: Pairing,
+    [a, b]: &[Upstream; 2],
+    method: &str,
+    members: &str,
+) -> (Request, Vec<u8>) {
+    let mut client = pairing.client_of_two(a, b).await;
+    let line = pairing.line(r#""\u0061/1""#, method, r#""x":1E2"#, members);
+    let answer = client.exchange(line, r#""\u0061/1""#).await;
+    assert!(a.asks(method).is_empty(), "{method}");
+    let mut asked = b.asks(method);
+    assert_eq!(
+        asked.len(),
+        1,
+        "{method}: {}",
+        String::from_utf8_lossy(&answer)
+    );
+    let asked = asked.remove(0);
+    let meta = meta_of(&asked);
+    for key in &META_KEYS[..3] {
+        assert_eq!(meta[key].is_null(), pairing.legacy_upstream(), "{meta}");
+    }
+    let name = asked.header("mcp-name").is_some();
+    assert!(!name || !pairing.legacy_upstream());
+    (asked, answer)
+}
+
+/// What was asked for, and the result as the upstream wrote it.
+fn assert_passed(pairing: Pairing, (asked, answer): &(Request, Vec<u8>), rest: &str, result: &str) {
+    let params = String::from_utf8(asked.params_bytes().unwrap()).unwrap();
+    let end = format!("{rest}}}");
+    assert!(params.ends_with(&end), "{params} does not end with {end}");
+    let got = bytes_of(answer, &["result"]);
+    let added = matches!(pairing, Pairing::C);
+    assert!(got.ends_with(&result[1..]), "{got} is not {result}");
+    assert_eq!(got == result, !added, "{got} is not {result}");
+    let kind = part(answer, &["result", "resultType"]);
+    assert_eq!(kind.is_some(), !pairing.legacy_client());
+}
+
+async fn calls_reach_whose_they_are(pairing: Pairing) {
+    let result = r#"{ "content":[ ],"x":1E2RT}"#;
+    let result = typed(pairing, result);
+    let answer = result.clone();
+    let twins = twins(pairing, move |server| {
+        let answer = answer.clone();
+        server.reply_with(move |_| answer.clone().into_bytes())
+    });
+    let members = r#""name":"b__t" , "arguments":{ "x":1.0,"x":"\u00e9"},"y":null"#;
+    let passed = asked_of_b(pairing, &twins.await, "tools/call", members).await;
+    assert_passed(pairing, &passed, &members.replace("b__t", "t"), &result);
+}
+
+/// A result as the upstream's era has it.
+fn typed(pairing: Pairing, result: &str) -> String {
+    // A legacy client has to get what it understands, and leaves what it does not know.
+    let kind = match pairing {
+        Pairing::D => r#", "resultType":"complete""#,
+        _ => "",
+    };
+    result.replace("RT", kind)
+}
+
+async fn prompts_are_got_whose_they_are(pairing: Pairing) {
+    let result = typed(pairing, r#"{ "messages":[ ],"x":1E2RT}"#);
+    let twins = twins(pairing, |server| server.result("prompts/get", &result)).await;
+    let names = prompt_names(pairing, &twins).await;
+    let members = format!(r#""name":"{}" , "arguments":{{ "x":"\u00e9"}}"#, names[1]);
+    let passed = asked_of_b(pairing, &twins, "prompts/get", &members).await;
+    assert_passed(pairing, &passed, &members.replace(&names[1], "p"), &result);
+}
+
+/// What the client may call the prompts.
+async fn prompt_names(pairing: Pairing, [a, b]: &[Upstream; 2]) -> Vec<String> {
+    let mut client = pairing.client_of_two(a, b).await;
+    let response = client.ask("prompts/list", json!({})).await;
+    let prompts = response["result"]["prompts"].as_array().unwrap();
+    let names = prompts
+        .iter()
+        .map(|prompt| prompt["name"].as_str().unwrap());
+    names.map(str::to_owned).collect()
+}
+
+async fn resources_are_read_whose_they_are(pairing: Pairing) {
+    let hints = r#"{ "contents":[ ],"x":1E2,"ttlMs":9,"cacheScope":"private"RT}"#;
+    let result = typed(pairing, hints);
+    let twins = twins(pairing, |server| server.result("resources/read", &result)).await;
+    let members = r#""uri":"x:\/\/b""#;
+    let passed = asked_of_b(pairing, &twins, "resources/read", members).await;
+    assert_passed(pairing, &passed, members, &result);
+}
+
+async fn completions_come_from_whose_it_is(pairing: Pairing) {
+    let result = typed(pairing, r#"{ "completion":{"values":[ "\u00e9"]}RT}"#);
+    let make = async || {
+        twins(pairing, |server| {
+            server.result("completion/complete", &result)
+        })
+        .await
+    };
+    let argument = r#""argument":{"name":"n" ,"value":"\u00e9"}"#;
+    let servers = make().await;
+    let names = prompt_names(pairing, &servers).await;
+    let of_prompt = format!(
+        r#""ref":{{"type":"ref/prompt", "name":"{}"}},{argument}"#,
+        names[1]
+    );
+    let passed = asked_of_b(pairing, &servers, "completion/complete", &of_prompt).await;
+    assert_passed(
+        pairing,
+        &passed,
+        &of_prompt.replace(&names[1], "p"),
+        &result,
+    );
+    let of_template = format!(r#""ref":{{"type":"ref/resource","uri":"x://b/{{n}}"}},{argument}"#);
+    let passed = asked_of_b(pairing, &make().await, "completion/complete", &of_template).await;
+    assert_passed(pairing, &passed, &of_template, &result);
+}
+
+async fn lists_are_merged(pairing: Pairing) {
+    let [a, b] = twins(pairing, |server| server).await;
+    let mut client = pairing.client_of_two(&a, &b).await;
+    for (method, member, key, listed) in [
+        ("prompts/list", "prompts", "name", ["p", "b__p"]),
+        ("resources/list", "resources", "uri", ["x://a", "x://b"]),
+        (
+            "resources/templates/list",
+            "resourceTemplates",
+            "uriTemplate",
+            ["x://a/{n}", "x://b/{n}"],
+        ),
+    ] {
+        let response = client.ask(method, json!({})).await;
+        let items = response["result"][member].as_array().unwrap();
+        let found: Vec<_> = items.iter().map(|item| &item[key]).collect();
+        assert_eq!(found, listed, "{method}");
+        let hints = ["resultType", "ttlMs", "cacheScope"].map(|hint| &response["result"][hint]);
+        let modern = !pairing.legacy_client();
+        assert!(
+            hints.iter().all(|hint| hint.is_null() != modern),
+            "{response}"
+        );
+    }
+}

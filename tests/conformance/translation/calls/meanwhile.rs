@@ -1,0 +1,240 @@
+//! What is said while a call is under way, or beside all calls.
+
+use serde_json::{Value, json};
+
+use super::TOOL;
+use crate::translation::Pairing;
+use testkit::gate::Gate;
+use testkit::json::{bytes_of, part, text_of};
+use testkit::raw::Request;
+use testkit::upstream::{Builder, Upstream};
+use testkit::within;
+
+pub(super) async fn the_proxy_answers_a_ping(pairing: Pairing) {
+    let server = pairing.server().tool("t").start().await;
+    let mut client = pairing.client(&server).await;
+    let ping = r#"{"jsonrpc":"2.0","id":"\u0070","method":"ping"}"#;
+    let answer = client.exchange(ping, r#""\u0070""#).await;
+    assert_eq!(bytes_of(&answer, &["result"]), "{}");
+    client.tool_names().await;
+    assert!(server.asks("ping").is_empty());
+}
+
+pub(super) async fn ping_is_no_method(pairing: Pairing) {
+    let server = pairing.server().tool("t").start().await;
+    let mut client = pairing.client(&server).await;
+    let response = client.modern("ping", json!({})).await;
+    assert_eq!(response["error"]["code"], -32601, "{response}");
+    client.tool_names().await;
+    assert!(server.asks("ping").is_empty());
+}
+
+pub(super) async fn the_upstream_pings_the_proxy(pairing: Pairing) {
+    for builder in pairing.servers() {
+        let server = builder.tool("t").on_call(|call| async move {
+            let mut answers = Vec::new();
+            for voice in [call.voice(), call.aside().await] {
+                let id = format!(r#""p\u0069-{}""#, answers.len());
+                let answer = voice.ask(&id, "ping", "{}").await;
+                answers.push(bytes_of(&answer, &["result"]).to_owned());
+            }
+            let content = json!([{"type": "text", "text": answers.join(" ")}]);
+            json!({"content": content}).to_string().into_bytes()
+        });
+        let server = server.start().await;
+        let mut client = pairing.client(&server).await;
+        let response = client.call("t", json!({})).await;
+        assert_eq!(text_of(&response), "{} {}");
+        assert!(client.asked().is_empty());
+    }
+}
+
+pub(super) async fn progress_passes_before_the_answer(pairing: Pairing) {
+    let progress = r#"{"jsonrpc":"2.0", "method":"notifications/progress","params":{"progressToken":"p","progress":1E0,"x":[ ]}}"#;
+    for builder in pairing.servers() {
+        let server = builder.tool("t").on_call(move |call| async move {
+            call.send(progress).await;
+            br#"{"content":[],"resultType":"complete"}"#.to_vec()
+        });
+        let server = server.start().await;
+        let mut client = pairing.client(&server).await;
+        let line = pairing.line("9", "tools/call", r#""progressToken":"p""#, r#""name":"t""#);
+        let answer = client.exchange(line, "9").await;
+        let received = client.received();
+        assert_eq!(
+            received[received.len() - 2..],
+            [progress.as_bytes().to_vec(), answer]
+        );
+    }
+}
+
+pub(super) async fn progress_of_the_client_passes(pairing: Pairing) {
+    let progress = r#"{"jsonrpc":"2.0", "method":"notifications/progress","params":{"progressToken":"q","progress":1E0,"x":[ ]}}"#;
+    for builder in pairing.servers() {
+        let server = builder.tool("t").on_call(|call| async move {
+            let params = r#"{"_meta":{"progressToken":"q"}}"#;
+            call.ask("7", "roots/list", params).await;
+            br#"{"content":[]}"#.to_vec()
+        });
+        let server = server.start().await;
+        let mut client = pairing.client_with(&server, json!({"roots": {}})).await;
+        let id = client.send_call("t", json!({})).await;
+        let request = client.incoming_line("roots/list").await;
+        client.send_line(progress).await;
+        let is_progress = |told: &Request| told.is("notifications/progress");
+        let heard = server.told("progress of the client", is_progress).await;
+        assert_eq!(String::from_utf8(heard).unwrap(), progress);
+        client.answer(&request, r#""result":{"roots":[]}"#).await;
+        client.response(id).await;
+    }
+}
+
+pub(super) async fn progress_of_the_client_is_dropped(pairing: Pairing) {
+    let server = pairing.server().tool("t").start().await;
+    let mut client = pairing.client(&server).await;
+    let progress = json!({"progressToken": "q", "progress": 1});
+    client.notify("notifications/progress", progress).await;
+    client.call("t", json!({})).await;
+    assert!(client.close().await.success());
+    assert!(server.asks("notifications/progress").is_empty());
+}
+
+/// A server whose calls of `t` wait until they are cancelled.
+pub(super) async fn waiting(builder: Builder) -> Upstream {
+    let server = builder.tool("t").tool("other").on_call(|call| async move {
+        if call.request.tool() == "t" {
+            call.cancelled().await;
+        }
+        br#"{"content":[]}"#.to_vec()
+    });
+    server.start().await
+}
+
+pub(super) async fn a_cancellation_reaches_the_upstream(pairing: Pairing) {
+    for builder in pairing.servers() {
+        let server = waiting(builder).await;
+        let mut client = pairing.client(&server).await;
+        let line = pairing.line(r#""c\u0031""#, "tools/call", "", r#""name":"t""#);
+        client.send_line(line).await;
+        let call = server.wait_for_calls(1).await.remove(0);
+        let cancelled = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{ "reason":"\u00e9","requestId":ID,"x":1E2}}"#;
+        client.send_line(cancelled.replace("ID", r#""c1""#)).await;
+        let told = server.wait_for_cancelled().await;
+        let own = bytes_of(&call, &["id"]);
+        assert_eq!(
+            String::from_utf8(told).unwrap(),
+            cancelled.replace("ID", own)
+        );
+        client.call("other", json!({})).await;
+        assert!(client.close().await.success());
+        let lines = client.received();
+        let answers = lines
+            .iter()
+            .filter(|line| part(line, &["id"]).is_some_and(|id| id.contains('c')));
+        assert_eq!(answers.count(), 0);
+    }
+}
+
+pub(super) async fn a_cancellation_closes_the_stream(pairing: Pairing) {
+    let server = waiting(pairing.server()).await;
+    let mut client = pairing.client(&server).await;
+    let id = client.send_call("t", json!({})).await;
+    let call = server.wait_for_calls(1).await.remove(0);
+    client
+        .notify("notifications/cancelled", json!({"requestId": id}))
+        .await;
+    assert_eq!(server.wait_for_cancelled().await, call);
+    client.call("other", json!({})).await;
+    assert!(client.close().await.success());
+    assert!(server.asks("notifications/cancelled").is_empty());
+    let lines = client.received();
+    let id = id.to_string();
+    assert!(lines.iter().all(|line| part(line, &["id"]) != Some(&*id)));
+}
+
+pub(super) async fn the_upstream_takes_its_request_back(pairing: Pairing) {
+    for builder in pairing.servers() {
+        let server = builder.tool("t").on_call(|call| async move {
+            let ask = r#"{"jsonrpc":"2.0","id":"\u0071","method":"roots/list","params":{}}"#;
+            call.send(ask).await;
+            let cancelled = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"q","reason":"\u00e9"}}"#;
+            call.send(cancelled).await;
+            br#"{"content":[]}"#.to_vec()
+        });
+        let server = server.start().await;
+        let mut client = pairing.client_with(&server, json!({"roots": {}})).await;
+        let id = client.send_call("t", json!({})).await;
+        let request = client.incoming_line("roots/list").await;
+        let cancelled = client.notification_line("notifications/cancelled").await;
+        let named = bytes_of(&cancelled, &["params", "requestId"]);
+        assert_eq!(named, bytes_of(&request, &["id"]));
+        assert_eq!(bytes_of(&cancelled, &["params", "reason"]), r#""\u00e9""#);
+        client.response(id).await;
+        // An answer that crossed it is ignored (MCP 2025-11-25 § Cancellation, Behavior Requirements).
+        client.answer(&request, r#""result":{"roots":[]}"#).await;
+        client.call("t", json!({})).await;
+    }
+}
+
+pub(super) async fn the_upstream_ends_a_subscription(pairing: Pairing) {
+    let server = pairing.server().tool("t").start().await;
+    let mut client = pairing.client(&server).await;
+    client.tool_names().await;
+    if !pairing.legacy_client() {
+        client.listen(json!({"toolsListChanged": true})).await;
+    }
+    server.asked("subscriptions/listen").await;
+    // It says so, and closes the stream.
+    server.cancel_subscriptions().await;
+    server.end_streams();
+    server
+        .raw
+        .wait_for_count(2, |request| request.is("subscriptions/listen"))
+        .await;
+    server.set_tools([TOOL.replace("NAME", "new").as_str()]);
+    server.list_changed().await;
+    client
+        .notification("notifications/tools/list_changed")
+        .await;
+    assert!(client.heard("notifications/cancelled").is_empty());
+}
+
+pub(super) async fn a_modern_client_hears_of_no_cancellation(pairing: Pairing) {
+    for builder in pairing.servers() {
+        let taken_back = Gate::closed();
+        let gate = taken_back.clone();
+        let server = builder.tool("t").on_call(move |call| {
+            let taken_back = gate.clone();
+            async move {
+                let ask = r#"{"jsonrpc":"2.0","id":"q","method":"roots/list","params":{}}"#;
+                call.send(ask).await;
+                let cancelled = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"q"}}"#;
+                call.send(cancelled).await;
+                call.voice().read().await;
+                taken_back.open();
+                br#"{"content":[]}"#.to_vec()
+            }
+        });
+        let server = server.start().await;
+        let mut client = pairing.client_with(&server, json!({"roots": {}})).await;
+        let first = client.call("t", json!({})).await;
+        if first["result"]["resultType"] == "input_required" {
+            // An answer that crosses it may still be passed on.
+            within("the proxy to read the cancellation", taken_back.passed()).await;
+            let mut params = json!({"name": "t", "arguments": {}});
+            params["requestState"] = first["result"]["requestState"].clone();
+            let asked = first["result"]["inputRequests"].as_object().unwrap();
+            let responses = asked.keys().map(|key| (key.clone(), json!({"roots": []})));
+            params["inputResponses"] = Value::Object(responses.collect());
+            client.ask("tools/call", params).await;
+        }
+        assert!(client.close().await.success());
+        assert!(client.heard("notifications/cancelled").is_empty());
+        let responses = server.responses();
+        assert!(
+            responses
+                .iter()
+                .all(|response| response.id_bytes().unwrap() != br#""q""#)
+        );
+    }
+}

@@ -1,0 +1,227 @@
+//! What upstreams tell without being asked, and who wants to hear it.
+
+mod listening;
+mod updates;
+
+use serde_json::{Value, json};
+
+use crate::translation::Pairing;
+use crate::translation::pairing::text;
+use listening::*;
+use testkit::raw::Request;
+use testkit::upstream::{Builder, Upstream};
+use updates::*;
+
+crate::translation::rows! {
+    tools_changed {
+        A ("MCP 2025-11-25 § Tools, List Changed Notification" => changed_tools_are_told)
+        B ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_tools_are_told)
+        C ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_tools_are_told)
+        D ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_tools_are_told)
+    }
+    prompts_changed {
+        A ("MCP 2025-11-25 § Prompts, List Changed Notification" => changed_prompts_are_told)
+        B ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_prompts_are_told)
+        C ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_prompts_are_told)
+        D ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_prompts_are_told)
+    }
+    resources_changed {
+        A ("MCP 2025-11-25 § Resources, List Changed Notification" => changed_resources_are_told)
+        B ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_resources_are_told)
+        C ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_resources_are_told)
+        D ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_resources_are_told)
+    }
+    listen {
+        A ("MCP 2025-11-25 § Lifecycle, Operation" => a_legacy_client_cannot_listen)
+        B ("MCP 2025-11-25 § Lifecycle, Operation" => a_legacy_client_cannot_listen)
+        C ("MCP 2026-07-28 § Subscriptions, Acknowledgment" => a_subscription_is_acknowledged_first)
+        D ("MCP 2026-07-28 § Subscriptions, Acknowledgment" => a_subscription_is_acknowledged_first)
+    }
+    listen_cancelled {
+        A ["a legacy client does not listen"]
+        B ["a legacy client does not listen"]
+        C ("MCP 2026-07-28 § Subscriptions, Cancellation" => a_cancelled_subscription_ends_in_silence)
+        D ("MCP 2026-07-28 § Subscriptions, Cancellation" => a_cancelled_subscription_ends_in_silence)
+    }
+    listen_ended {
+        A ["a legacy client does not listen"]
+        B ["a legacy client does not listen"]
+        C ("MCP 2026-07-28 § Subscriptions, Graceful Closure" => a_subscription_is_answered_at_the_end)
+        D ("MCP 2026-07-28 § Subscriptions, Graceful Closure" => a_subscription_is_answered_at_the_end)
+    }
+    listen_lost {
+        A ("MCP 2025-11-25 § Transports, Listening for Messages from the Server" => a_lost_stream_is_opened_again)
+        B ("MCP 2026-07-28 § Subscriptions, Graceful Closure" => a_lost_stream_is_opened_again)
+        C ("MCP 2025-11-25 § Transports, Listening for Messages from the Server" => a_lost_stream_is_opened_again)
+        D ("MCP 2026-07-28 § Subscriptions, Graceful Closure" => a_lost_stream_is_opened_again)
+    }
+    subscribe {
+        A ("MCP 2025-11-25 § Resources, Subscriptions" => a_subscription_reaches_whose_it_is)
+        B ("MCP 2026-07-28 § Subscriptions, Notification Filter" => a_subscription_becomes_a_filter)
+        C ("MCP 2026-07-28 § Subscriptions, Notification Filter" => a_filter_becomes_subscriptions)
+        D ("MCP 2026-07-28 § Subscriptions, Notification Filter" => a_filter_reaches_the_upstream)
+    }
+    subscribe_refused {
+        A ("MCP 2025-11-25 § Resources, Error Handling" => a_refusal_passes)
+        B ("MCP 2026-07-28 § Subscriptions, Acknowledgment" => what_is_not_acknowledged_is_refused)
+        C ("MCP 2026-07-28 § Subscriptions, Acknowledgment" => what_is_refused_is_not_acknowledged)
+        D ("MCP 2026-07-28 § Subscriptions, Acknowledgment" => what_is_refused_is_not_acknowledged)
+    }
+    unsubscribe {
+        A ("MCP 2025-11-25 § Resources, Subscriptions" => an_unsubscription_reaches_whose_it_is)
+        B ("MCP 2026-07-28 § Subscriptions, Notification Filter" => an_unsubscription_takes_the_filter_back)
+        C ("MCP 2025-11-25 § Resources, Subscriptions" => a_subscription_ends_upstream)
+        D ("MCP 2026-07-28 § Streamable HTTP, Cancellation" => a_subscription_ends_upstream)
+    }
+    updated {
+        A ("MCP 2025-11-25 § Resources, Subscriptions" => an_update_passes)
+        B ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => an_update_loses_its_subscription)
+        C ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => an_update_is_tagged)
+        D ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => an_update_is_tagged)
+    }
+    roots_changed {
+        A ("MCP 2025-11-25 § Roots, Root List Changes" => changed_roots_reach_all_upstreams)
+        B ("MCP 2026-07-28 § Key Changes, Major changes" => changed_roots_reach_no_upstream)
+        C ["a modern client does not tell of its roots"]
+        D ["a modern client does not tell of its roots"]
+    }
+}
+
+const ALL: &str = r#"{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true,"subscribe":true}}"#;
+
+/// A server that has everything and tells of its changes.
+fn telling(builder: Builder) -> Builder {
+    builder
+        .capabilities(ALL)
+        .tool("t")
+        .offers("prompts", [r#"{"name":"p"}"#])
+        .offers(
+            "resources",
+            [
+                r#"{"uri":"x://1","name":"x"}"#,
+                r#"{"uri":"x://2","name":"y"}"#,
+            ],
+        )
+}
+
+/// The same, that can be subscribed to.
+fn subscribable(builder: Builder) -> Builder {
+    let builder = telling(builder);
+    builder
+        .result("resources/subscribe", "{}")
+        .result("resources/unsubscribe", "{}")
+}
+
+async fn changed_tools_are_told(pairing: Pairing) {
+    changes_are_told(
+        pairing,
+        "notifications/tools/list_changed",
+        "toolsListChanged",
+    )
+    .await;
+}
+
+async fn changed_prompts_are_told(pairing: Pairing) {
+    changes_are_told(
+        pairing,
+        "notifications/prompts/list_changed",
+        "promptsListChanged",
+    )
+    .await;
+}
+
+async fn changed_resources_are_told(pairing: Pairing) {
+    changes_are_told(
+        pairing,
+        "notifications/resources/list_changed",
+        "resourcesListChanged",
+    )
+    .await;
+}
+
+async fn changes_are_told(pairing: Pairing, method: &str, flag: &str) {
+    for builder in pairing.servers() {
+        let server = telling(builder).start().await;
+        let mut client = pairing.client(&server).await;
+        for list in ["tools/list", "prompts/list", "resources/list"] {
+            client.ask(list, json!({})).await;
+        }
+        let own = match pairing.legacy_client() {
+            true => Value::Null,
+            false => client.listen(json!({flag: true})).await["params"]["_meta"].take(),
+        };
+        if !pairing.legacy_upstream() {
+            let listens = |request: &Request| filter_of(request)[flag] == true;
+            server.raw.wait_for(listens).await;
+        }
+        let new = testkit::upstream::tool("new");
+        server.set_tools([&*new]);
+        server.set_offers("prompts", [r#"{"name":"new"}"#]);
+        server.set_offers("resources", [r#"{"uri":"x://new","name":"new"}"#]);
+        server.notify(method, "{}").await;
+        let told = client.notification(method).await;
+        assert_eq!(told["params"]["_meta"], own, "{told}");
+    }
+}
+
+fn filter_of(request: &Request) -> Value {
+    match request.is("subscriptions/listen") {
+        true => request.json()["params"]["notifications"].take(),
+        false => Value::Null,
+    }
+}
+
+/// Waits until an upstream was asked for updates of just these resources.
+async fn filtered(server: &Upstream, uris: &[&str]) -> Request {
+    let wanted = |request: &Request| {
+        let mut filter = filter_of(request);
+        let found = filter["resourceSubscriptions"].as_array_mut();
+        found.is_some_and(|found| {
+            found.sort_by_key(Value::to_string);
+            found == uris
+        })
+    };
+    server.raw.wait_for(wanted).await
+}
+
+/// Waits until the subscription to just these resources is closed.
+async fn closed(server: &Upstream, uris: &[&str]) {
+    loop {
+        let request = server.raw.wait_for_disconnect().await;
+        if filter_of(&request)["resourceSubscriptions"] == json!(uris) {
+            return;
+        }
+    }
+}
+
+const ROOTS_CHANGED: &str =
+    r#"{ "jsonrpc":"2.0","method":"notifications/roots\/list_changed","params":{"x":1E2}}"#;
+
+async fn changed_roots_reach_all_upstreams(pairing: Pairing) {
+    for (a, b) in pairing.servers().into_iter().zip(pairing.servers()) {
+        let (a, b) = (a.tool("t").start().await, b.tool("u").start().await);
+        let proxy = testkit::proxy::new().upstream("a", &a).upstream("b", &b);
+        let mut client = proxy.start().await;
+        pairing
+            .greet(&mut client, json!({"roots": {"listChanged": true}}))
+            .await;
+        client.tool_names().await;
+        client.send_line(ROOTS_CHANGED).await;
+        for server in [&a, &b] {
+            let changed = |told: &Request| told.is("notifications/roots/list_changed");
+            let told = server.told("changed roots", changed).await;
+            assert_eq!(text(&told), ROOTS_CHANGED);
+        }
+    }
+}
+
+async fn changed_roots_reach_no_upstream(pairing: Pairing) {
+    let server = pairing.server().tool("t").start().await;
+    let declared = json!({"roots": {"listChanged": true}});
+    let mut client = pairing.client_with(&server, declared).await;
+    client.tool_names().await;
+    client.send_line(ROOTS_CHANGED).await;
+    client.call("t", json!({})).await;
+    assert!(client.close().await.success());
+    assert!(server.asks("notifications/roots/list_changed").is_empty());
+}

@@ -1,0 +1,161 @@
+//! The life of a `subscriptions/listen`.
+
+use serde_json::json;
+
+use super::{closed, filter_of, subscribable, telling};
+use crate::translation::Pairing;
+use crate::translation::pairing::{SUBSCRIPTION, text};
+use testkit::json::{bytes_of, part};
+use testkit::proxy::Client;
+use testkit::raw::Request;
+
+pub(super) async fn a_legacy_client_cannot_listen(pairing: Pairing) {
+    let server = telling(pairing.server()).start().await;
+    let mut client = pairing.client(&server).await;
+    client.tool_names().await;
+    let filter = json!({"notifications": {"toolsListChanged": true}, "x": "own"});
+    let response = client.request("subscriptions/listen", filter).await;
+    assert_eq!(response["error"]["code"], -32601, "{response}");
+    let listens = server.asks("subscriptions/listen");
+    assert!(listens.iter().all(|listen| !listen.text().contains("own")));
+}
+
+const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
+
+/// Listens under `id`, JSON, and gives the acknowledgement.
+async fn listen(pairing: Pairing, client: &mut Client, id: &str, filter: &str) -> Vec<u8> {
+    let members = format!(r#""notifications":{filter}"#);
+    let line = pairing.line(id, "subscriptions/listen", "", &members);
+    client.send_line(line).await;
+    let told = client.notification_line(ACKNOWLEDGED).await;
+    assert_eq!(bytes_of(&told, &["params", "_meta", SUBSCRIPTION]), id);
+    told
+}
+
+pub(super) async fn a_subscription_is_acknowledged_first(pairing: Pairing) {
+    for builder in pairing.servers() {
+        let server = telling(builder).start().await;
+        let mut client = pairing.client(&server).await;
+        client.tool_names().await;
+        let before = client.received().len();
+        let filter = r#"{"toolsListChanged":true,"promptsListChanged":false,"example.com/x":true}"#;
+        let told = listen(pairing, &mut client, r#""l\u0031""#, filter).await;
+        assert_eq!(client.received()[before], told);
+        let honoured = bytes_of(&told, &["params", "notifications"]);
+        let honoured: serde_json::Value = serde_json::from_str(honoured).unwrap();
+        assert_eq!(honoured["toolsListChanged"], true);
+        assert!(honoured["promptsListChanged"] != true && honoured["example.com/x"].is_null());
+        listen(pairing, &mut client, "77", r#"{"promptsListChanged":true}"#).await;
+
+        // Each hears what it asked for.
+        let new = testkit::upstream::tool("new");
+        server.set_tools([&*new]);
+        server.list_changed().await;
+        server
+            .notify("notifications/prompts/list_changed", "{}")
+            .await;
+        for (kind, id) in [("tools", r#""l\u0031""#), ("prompts", "77")] {
+            let method = format!("notifications/{kind}/list_changed");
+            let told = client.notification_line(&method).await;
+            assert_eq!(bytes_of(&told, &["params", "_meta", SUBSCRIPTION]), id);
+            assert_eq!(client.heard(&method).len(), 1);
+        }
+    }
+}
+
+pub(super) async fn a_cancelled_subscription_ends_in_silence(pairing: Pairing) {
+    for builder in pairing.servers() {
+        let server = telling(builder).start().await;
+        let mut client = pairing.client(&server).await;
+        client.tool_names().await;
+        let filter = r#"{"toolsListChanged":true}"#;
+        listen(pairing, &mut client, r#""l1""#, filter).await;
+        let cancelled = json!({"requestId": "l1"});
+        client.notify("notifications/cancelled", cancelled).await;
+        listen(pairing, &mut client, r#""l2""#, filter).await;
+        let new = testkit::upstream::tool("new");
+        server.set_tools([&*new]);
+        server.list_changed().await;
+        let changed = "notifications/tools/list_changed";
+        let told = client.notification_line(changed).await;
+        assert_eq!(
+            bytes_of(&told, &["params", "_meta", SUBSCRIPTION]),
+            r#""l2""#
+        );
+        assert!(client.close().await.success());
+        assert_eq!(client.heard(changed).len(), 1);
+        let lines = client.received();
+        assert!(
+            lines
+                .iter()
+                .all(|line| part(line, &["id"]) != Some(r#""l1""#))
+        );
+    }
+}
+
+/// Ends a subscription to a resource, and says that the upstream learns of it.
+pub(super) async fn a_subscription_ends_upstream(pairing: Pairing) {
+    for builder in pairing.servers() {
+        let server = subscribable(builder).start().await;
+        let mut client = pairing.client(&server).await;
+        client.tool_names().await;
+        let filter = r#"{"resourceSubscriptions":["x://1"]}"#;
+        listen(pairing, &mut client, r#""l1""#, filter).await;
+        if !pairing.legacy_upstream() {
+            let listens =
+                |request: &Request| filter_of(request)["resourceSubscriptions"].is_array();
+            server.raw.wait_for(listens).await;
+        }
+        let cancelled = json!({"requestId": "l1"});
+        client.notify("notifications/cancelled", cancelled).await;
+        if pairing.legacy_upstream() {
+            let asked = server.asked("resources/unsubscribe").await;
+            assert_eq!(asked.json()["params"]["uri"], "x://1");
+        } else {
+            closed(&server, &["x://1"]).await;
+        }
+    }
+}
+
+pub(super) async fn a_subscription_is_answered_at_the_end(pairing: Pairing) {
+    let server = telling(pairing.server()).start().await;
+    let mut client = pairing.client(&server).await;
+    client.tool_names().await;
+    listen(
+        pairing,
+        &mut client,
+        r#""l\u0031""#,
+        r#"{"toolsListChanged":true}"#,
+    )
+    .await;
+    client.close_stdin();
+    let answer = client.answer_to(r#""l\u0031""#).await;
+    let kind = bytes_of(&answer, &["result", "resultType"]);
+    assert_eq!(kind, r#""complete""#);
+    let id = bytes_of(&answer, &["result", "_meta", SUBSCRIPTION]);
+    assert_eq!(id, r#""l\u0031""#, "{}", text(&answer));
+    assert!(client.wait().await.success());
+}
+
+pub(super) async fn a_lost_stream_is_opened_again(pairing: Pairing) {
+    for builder in pairing.servers() {
+        let server = telling(builder).start().await;
+        let mut client = pairing.client(&server).await;
+        client.tool_names().await;
+        if !pairing.legacy_client() {
+            client.listen(json!({"toolsListChanged": true})).await;
+        }
+        match pairing.legacy_upstream() {
+            true => drop(server.voice().await),
+            false => drop(server.asked("subscriptions/listen").await),
+        }
+        server.end_streams();
+        let new = testkit::upstream::tool("new");
+        server.set_tools([&*new]);
+        server.list_changed().await;
+        client
+            .notification("notifications/tools/list_changed")
+            .await;
+        assert_eq!(client.tool_names().await, ["new"]);
+    }
+}

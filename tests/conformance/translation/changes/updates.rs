@@ -1,0 +1,208 @@
+//! Resources that a client follows.
+
+use serde_json::json;
+
+use super::{ALL, closed, filtered, subscribable, telling};
+use crate::translation::Pairing;
+use crate::translation::pairing::{SUBSCRIPTION, text};
+use testkit::json::{bytes_of, part};
+use testkit::raw::Request;
+
+const UNSUBSCRIBABLE: &str = r#"{"tools":{},"resources":{"listChanged":true}}"#;
+
+pub(super) async fn a_subscription_reaches_whose_it_is(pairing: Pairing) {
+    reaches_whose_it_is(pairing, "resources/subscribe").await;
+}
+
+pub(super) async fn an_unsubscription_reaches_whose_it_is(pairing: Pairing) {
+    reaches_whose_it_is(pairing, "resources/unsubscribe").await;
+}
+
+pub(super) async fn reaches_whose_it_is(pairing: Pairing, method: &str) {
+    for (a, b) in pairing.servers().into_iter().zip(pairing.servers()) {
+        let a = a.capabilities(ALL).result(method, "{}").start().await;
+        let b = subscribable(b)
+            .result(method, r#"{ "x":1E2}"#)
+            .start()
+            .await;
+        let mut client = pairing.client_of_two(&a, &b).await;
+        client.tool_names().await;
+        if method == "resources/unsubscribe" {
+            client
+                .request("resources/subscribe", json!({"uri": "x://1"}))
+                .await;
+        }
+        let line = pairing.line("7", method, "", r#""uri":"x:\/\/1", "x":[ ]"#);
+        let answer = client.exchange(line, "7").await;
+        assert!(part(&answer, &["result"]).is_some(), "{}", text(&answer));
+        let asked = b.asked(method).await;
+        assert_eq!(asked.json()["params"]["uri"], "x://1");
+        assert!(a.asks(method).is_empty());
+    }
+}
+
+pub(super) async fn a_subscription_becomes_a_filter(pairing: Pairing) {
+    let server = telling(pairing.server()).start().await;
+    let mut client = pairing.client(&server).await;
+    client.tool_names().await;
+    for uris in [&["x://1"][..], &["x://1", "x://2"]] {
+        let uri = json!({"uri": uris.last().unwrap()});
+        let response = client.request("resources/subscribe", uri).await;
+        assert_eq!(response["result"], json!({}), "{response}");
+        filtered(&server, uris).await;
+    }
+    closed(&server, &["x://1"]).await;
+    assert!(server.asks("resources/subscribe").is_empty());
+}
+
+pub(super) async fn an_unsubscription_takes_the_filter_back(pairing: Pairing) {
+    let server = telling(pairing.server()).start().await;
+    let mut client = pairing.client(&server).await;
+    client.tool_names().await;
+    for uri in ["x://1", "x://2"] {
+        client
+            .request("resources/subscribe", json!({"uri": uri}))
+            .await;
+    }
+    let response = client
+        .request("resources/unsubscribe", json!({"uri": "x://1"}))
+        .await;
+    assert_eq!(response["result"], json!({}), "{response}");
+    filtered(&server, &["x://2"]).await;
+    assert!(server.asks("resources/unsubscribe").is_empty());
+}
+
+pub(super) async fn a_filter_becomes_subscriptions(pairing: Pairing) {
+    for builder in pairing.servers() {
+        let server = subscribable(builder).start().await;
+        let mut client = pairing.client(&server).await;
+        client.tool_names().await;
+        let uris = json!(["x://1", "x://2"]);
+        let told = client.listen(json!({"resourceSubscriptions": uris})).await;
+        assert_eq!(
+            told["params"]["notifications"]["resourceSubscriptions"],
+            uris
+        );
+        let is_subscription = |request: &Request| request.is("resources/subscribe");
+        let asked = server.raw.wait_for_count(2, is_subscription).await;
+        let asked: Vec<_> = asked
+            .iter()
+            .map(|r| r.json()["params"]["uri"].take())
+            .collect();
+        assert!(asked.contains(&json!("x://1")) && asked.contains(&json!("x://2")));
+    }
+}
+
+pub(super) async fn a_filter_reaches_the_upstream(pairing: Pairing) {
+    let server = telling(pairing.server()).start().await;
+    let mut client = pairing.client(&server).await;
+    client.tool_names().await;
+    let uris = json!(["x://1", "x://2"]);
+    let told = client.listen(json!({"resourceSubscriptions": uris})).await;
+    assert_eq!(
+        told["params"]["notifications"]["resourceSubscriptions"],
+        uris
+    );
+    filtered(&server, &["x://1", "x://2"]).await;
+}
+
+pub(super) async fn a_refusal_passes(pairing: Pairing) {
+    let error = r#"{ "code":-32002,"message":"\u00e9","data":{"uri":"x://1"}}"#;
+    for builder in pairing.servers() {
+        let server = telling(builder).answers("resources/subscribe", move |request| {
+            crate::translation::pairing::answer(request, &format!(r#""error":{error}"#))
+        });
+        let server = server.start().await;
+        let mut client = pairing.client(&server).await;
+        client.tool_names().await;
+        let line = pairing.line("7", "resources/subscribe", "", r#""uri":"x://1""#);
+        let answer = client.exchange(line, "7").await;
+        assert_eq!(bytes_of(&answer, &["error"]), error);
+    }
+}
+
+pub(super) async fn what_is_not_acknowledged_is_refused(pairing: Pairing) {
+    let server = telling(pairing.server())
+        .capabilities(UNSUBSCRIBABLE)
+        .start()
+        .await;
+    let mut client = pairing.client(&server).await;
+    client.tool_names().await;
+    let response = client
+        .request("resources/subscribe", json!({"uri": "x://1"}))
+        .await;
+    assert!(response["error"].is_object(), "{response}");
+}
+
+pub(super) async fn what_is_refused_is_not_acknowledged(pairing: Pairing) {
+    let server = telling(pairing.server());
+    let server = match pairing.legacy_upstream() {
+        true => server.answers("resources/subscribe", |request| {
+            crate::translation::pairing::answer(
+                request,
+                r#""error":{"code":-32002,"message":"no"}"#,
+            )
+        }),
+        false => server.capabilities(UNSUBSCRIBABLE),
+    };
+    let server = server.start().await;
+    let mut client = pairing.client(&server).await;
+    client.tool_names().await;
+    let filter = json!({"resourcesListChanged": true, "resourceSubscriptions": ["x://1"]});
+    let told = client.listen(filter).await;
+    let honoured = &told["params"]["notifications"];
+    assert_eq!(honoured["resourcesListChanged"], true, "{told}");
+    let uris = &honoured["resourceSubscriptions"];
+    assert!(uris.is_null() || *uris == json!([]), "{told}");
+}
+
+pub(super) async fn an_update_passes(pairing: Pairing) {
+    let updated = r#"{ "jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"x:\/\/1","x":1E2}}"#;
+    for builder in pairing.servers() {
+        let server = subscribable(builder).start().await;
+        let mut client = pairing.client(&server).await;
+        client.tool_names().await;
+        client
+            .request("resources/subscribe", json!({"uri": "x://1"}))
+            .await;
+        server.voice().await.send(updated).await;
+        let told = client
+            .notification_line("notifications/resources/updated")
+            .await;
+        assert_eq!(text(&told), updated);
+    }
+}
+
+pub(super) async fn an_update_loses_its_subscription(pairing: Pairing) {
+    let server = telling(pairing.server()).start().await;
+    let mut client = pairing.client(&server).await;
+    client.tool_names().await;
+    client
+        .request("resources/subscribe", json!({"uri": "x://1"}))
+        .await;
+    let params = r#"{"uri":"x://1","_meta":{"y":1}}"#;
+    server
+        .notify("notifications/resources/updated", params)
+        .await;
+    let told = client.notification("notifications/resources/updated").await;
+    assert_eq!(told["params"], json!({"uri": "x://1", "_meta": {"y": 1}}));
+}
+
+pub(super) async fn an_update_is_tagged(pairing: Pairing) {
+    for builder in pairing.servers() {
+        let server = subscribable(builder).start().await;
+        let mut client = pairing.client(&server).await;
+        client.tool_names().await;
+        let mut told = client
+            .listen(json!({"resourceSubscriptions": ["x://1"]}))
+            .await;
+        let id = told["params"]["_meta"][SUBSCRIPTION].take();
+        let params = r#"{"uri":"x://1","_meta":{"y":1}}"#;
+        server
+            .notify("notifications/resources/updated", params)
+            .await;
+        let told = client.notification("notifications/resources/updated").await;
+        let meta = json!({"y": 1, SUBSCRIPTION: id});
+        assert_eq!(told["params"], json!({"uri": "x://1", "_meta": meta}));
+    }
+}

@@ -1,0 +1,214 @@
+//! Levels of logs, and who hears what is logged.
+
+use serde_json::{Value, json};
+
+use crate::translation::Pairing;
+use crate::translation::pairing::{META_KEYS, meta_of, text};
+use testkit::json::bytes_of;
+use testkit::raw::Request;
+use testkit::upstream::{Builder, Call};
+
+crate::translation::rows! {
+    set_level {
+        A ("MCP 2025-11-25 § Logging, Setting Log Level" => a_level_reaches_those_who_log)
+        B ("MCP 2026-07-28 § Logging, Per-request log level" => a_level_goes_with_each_request)
+        C ("MCP 2026-07-28 § Logging, Per-request log level" => a_request_sets_the_level)
+        D ("MCP 2026-07-28 § Logging, Per-request log level" => a_level_passes_with_its_request)
+    }
+    unknown_level {
+        A ("MCP 2025-11-25 § Logging, Error Handling" => an_unknown_level_is_an_error)
+        B ("MCP 2025-11-25 § Logging, Error Handling" => an_unknown_level_is_an_error)
+        C ["a server should refuse it, and a proxy may: logs are not what was asked for"]
+        D ["it passes with its request, and the upstream refuses it"]
+    }
+    messages {
+        A ("MCP 2025-11-25 § Logging, Log Message Notifications" => logs_pass_as_they_are)
+        B ("MCP 2026-07-28 § Logging, Log Message Notifications" => logs_pass_as_they_are)
+        C ("MCP 2026-07-28 § Logging, Per-request log level" => logs_are_heard_by_who_asked_for_them)
+        D ("MCP 2026-07-28 § Logging, Log Message Notifications" => logs_pass_as_they_are)
+    }
+    messages_of_no_request {
+        A ("MCP 2025-11-25 § Logging, Log Message Notifications" => logs_of_no_request_pass)
+        B ["a modern upstream logs for a request alone"]
+        C ("MCP 2026-07-28 § Logging, Per-request log level" => logs_of_no_request_are_dropped)
+        D ["a modern upstream logs for a request alone"]
+    }
+}
+
+const LOGGING: &str = r#"{"tools":{},"logging":{}}"#;
+
+fn logging(builder: Builder) -> Builder {
+    let builder = builder.capabilities(LOGGING).tool("t");
+    builder.result("logging/setLevel", "{}")
+}
+
+async fn a_level_reaches_those_who_log(pairing: Pairing) {
+    for (a, b) in pairing.servers().into_iter().zip(pairing.servers()) {
+        let a = logging(a).start().await;
+        let b = b.tool("u").result("logging/setLevel", "{}").start().await;
+        let mut client = pairing.client_of_two(&a, &b).await;
+        client.tool_names().await;
+        let line = r#"{"jsonrpc":"2.0","id":"l","method":"logging/setLevel","params":{ "level":"warning","x":1E2}}"#;
+        let answer = client.exchange(line, r#""l""#).await;
+        assert_eq!(bytes_of(&answer, &["result"]), "{}");
+        let told = a.asked("logging/setLevel").await;
+        assert_eq!(told.json()["params"]["level"], "warning");
+        client.call("u", json!({})).await;
+        assert!(b.asks("logging/setLevel").is_empty());
+    }
+}
+
+async fn a_level_goes_with_each_request(pairing: Pairing) {
+    let server = logging(pairing.server()).start().await;
+    let mut client = pairing.client(&server).await;
+    client.call("t", json!({})).await;
+    for level in ["warning", "debug"] {
+        let response = client
+            .request("logging/setLevel", json!({"level": level}))
+            .await;
+        assert_eq!(response["result"], json!({}), "{response}");
+        client.call("t", json!({})).await;
+    }
+    let calls = server.asks("tools/call");
+    let levels: Vec<_> = calls
+        .iter()
+        .map(|c| meta_of(c)[META_KEYS[3]].clone())
+        .collect();
+    assert_eq!(levels, [Value::Null, json!("warning"), json!("debug")]);
+    assert!(server.asks("logging/setLevel").is_empty());
+}
+
+async fn a_request_sets_the_level(pairing: Pairing) {
+    for builder in pairing.servers() {
+        let server = logging(builder).start().await;
+        let mut client = pairing.client(&server).await;
+        for level in ["error", "debug"] {
+            let meta = format!(r#""{}":"{level}""#, META_KEYS[3]);
+            let line = pairing.line("9", "tools/call", &meta, r#""name":"t""#);
+            client.exchange(line, "9").await;
+            let sets = |request: &Request| {
+                request.is("logging/setLevel") && request.json()["params"]["level"] == level
+            };
+            server.raw.wait_for(sets).await;
+        }
+    }
+}
+
+async fn a_level_passes_with_its_request(pairing: Pairing) {
+    let server = logging(pairing.server()).start().await;
+    let mut client = pairing.client(&server).await;
+    let meta = format!(r#""{}" : "\u0064ebug""#, META_KEYS[3]);
+    let line = pairing.line("9", "tools/call", &meta, r#""name":"t""#);
+    client.exchange(line, "9").await;
+    client.call("t", json!({})).await;
+    let calls = server.asks("tools/call");
+    assert!(calls[0].text().contains(&meta), "{}", calls[0].text());
+    assert!(meta_of(&calls[1])[META_KEYS[3]].is_null());
+}
+
+async fn an_unknown_level_is_an_error(pairing: Pairing) {
+    let server = pairing.server().capabilities(LOGGING).tool("t");
+    let server = server.answers("logging/setLevel", |request| {
+        crate::translation::pairing::answer(
+            request,
+            r#""error":{"code":-32602,"message":"Invalid level"}"#,
+        )
+    });
+    let server = server.start().await;
+    let mut client = pairing.client(&server).await;
+    client.tool_names().await;
+    let response = client
+        .request("logging/setLevel", json!({"level": "loud"}))
+        .await;
+    assert_eq!(response["error"]["code"], -32602, "{response}");
+}
+
+fn log(level: &str) -> String {
+    format!(
+        r#"{{"jsonrpc":"2.0", "method":"notifications/message","params":{{"level":"{level}","data":1E0,"x":[ ]}}}}"#
+    )
+}
+
+/// Logs of three levels, and a result.
+async fn talk(call: Call) -> Vec<u8> {
+    for level in ["debug", "info", "error"] {
+        call.send(log(level)).await;
+    }
+    br#"{"content":[],"resultType":"complete"}"#.to_vec()
+}
+
+async fn logs_pass_as_they_are(pairing: Pairing) {
+    for builder in pairing.servers() {
+        let server = logging(builder).on_call(talk).start().await;
+        let mut client = pairing.client(&server).await;
+        if pairing.legacy_client() {
+            client
+                .request("logging/setLevel", json!({"level": "debug"}))
+                .await;
+        }
+        client.tool_names().await;
+        let meta = match pairing.legacy_client() {
+            true => String::new(),
+            false => format!(r#""{}":"debug""#, META_KEYS[3]),
+        };
+        let line = pairing.line("9", "tools/call", &meta, r#""name":"t""#);
+        let answer = client.exchange(line, "9").await;
+        let mut expected = ["debug", "info", "error"].map(log).to_vec();
+        expected.push(text(&answer).to_owned());
+        let received = client.received();
+        let last: Vec<_> = received[received.len() - 4..]
+            .iter()
+            .map(|line| text(line))
+            .collect();
+        assert_eq!(last, expected);
+    }
+}
+
+async fn logs_are_heard_by_who_asked_for_them(pairing: Pairing) {
+    for builder in pairing.servers() {
+        let server = logging(builder).on_call(talk).start().await;
+        let mut client = pairing.client(&server).await;
+        client.tool_names().await;
+        let before = client.received().len();
+        let meta = format!(r#""{}":"info""#, META_KEYS[3]);
+        let line = pairing.line("8", "tools/call", "", r#""name":"t""#);
+        client.exchange(line, "8").await;
+        assert_eq!(client.received().len(), before + 1);
+        let line = pairing.line("9", "tools/call", &meta, r#""name":"t""#);
+        client.exchange(line, "9").await;
+        assert!(client.close().await.success());
+        let received = client.received();
+        let heard: Vec<_> = received[before + 1..]
+            .iter()
+            .map(|line| text(line))
+            .collect();
+        assert_eq!(heard[..heard.len() - 1], ["info", "error"].map(log));
+    }
+}
+
+async fn logs_of_no_request_pass(pairing: Pairing) {
+    for builder in pairing.servers() {
+        let server = logging(builder).start().await;
+        let mut client = pairing.client(&server).await;
+        client.tool_names().await;
+        server.voice().await.send(log("info")).await;
+        let heard = client.notification_line("notifications/message").await;
+        assert_eq!(text(&heard), log("info"));
+    }
+}
+
+async fn logs_of_no_request_are_dropped(pairing: Pairing) {
+    for builder in pairing.servers() {
+        let server = logging(builder).start().await;
+        let mut client = pairing.client(&server).await;
+        client.tool_names().await;
+        let meta = format!(r#""{}":"debug""#, META_KEYS[3]);
+        let line = pairing.line("8", "tools/call", &meta, r#""name":"t""#);
+        client.exchange(line, "8").await;
+        let voice = server.voice().await;
+        voice.send(log("error")).await;
+        voice.read().await;
+        assert!(client.close().await.success());
+        assert!(client.heard("notifications/message").is_empty());
+    }
+}

@@ -1,0 +1,221 @@
+//! Every method and feature of MCP, in each pairing of client and upstream: what passes as it is,
+//! what is translated, and what ends at the proxy.
+//!
+//! [`TABLE`] has the rows. Each has a cell for each [`Pairing`]: a test, which names the section
+//! of the specification that it follows, or the reason why there is nothing to test. A group of
+//! rows has a file, and [`rows!`] makes a test of each cell, so that a failure names it.
+
+mod asking;
+mod calls;
+mod changes;
+mod handshake;
+mod logging;
+mod pairing;
+mod results;
+mod tasks;
+mod unknown;
+
+use pairing::Pairing;
+
+/// A row of the table as its group has it.
+struct Row {
+    name: &'static str,
+    cells: [Cell; 4],
+}
+
+/// What a row is in one pairing.
+enum Cell {
+    /// A test that follows this section.
+    Follows(&'static str),
+    /// Nothing can be tested, for this reason.
+    Nothing(&'static str),
+}
+
+/// Makes rows: of each cell `(source => function)` a test, of each `[reason]` none.
+macro_rules! rows {
+    ($($row:ident { A $a:tt B $b:tt C $c:tt D $d:tt })*) => {
+        pub(crate) const ROWS: &[$crate::translation::Row] = &[$($crate::translation::Row {
+            name: stringify!($row),
+            cells: [
+                $crate::translation::cell!($a),
+                $crate::translation::cell!($b),
+                $crate::translation::cell!($c),
+                $crate::translation::cell!($d),
+            ],
+        }),*];
+        $(mod $row {
+            $crate::translation::cell!($row, A, a_legacy_client_and_a_legacy_upstream, $a);
+            $crate::translation::cell!($row, B, b_legacy_client_and_a_modern_upstream, $b);
+            $crate::translation::cell!($row, C, c_modern_client_and_a_legacy_upstream, $c);
+            $crate::translation::cell!($row, D, d_modern_client_and_a_modern_upstream, $d);
+        })*
+    };
+}
+
+macro_rules! cell {
+    (($source:literal => $($test:tt)+)) => {
+        $crate::translation::Cell::Follows($source)
+    };
+    ([$reason:literal]) => {
+        $crate::translation::Cell::Nothing($reason)
+    };
+    ($row:ident, $pairing:ident, $name:ident, ($source:literal => $($test:tt)+)) => {
+        #[tokio::test]
+        async fn $name() {
+            eprintln!("row `{}`: {}, by {}", stringify!($row), stringify!($name), $source);
+            super::$($test)+($crate::translation::Pairing::$pairing).await;
+        }
+    };
+    ($row:ident, $pairing:ident, $name:ident, [$reason:literal]) => {};
+}
+
+pub(crate) use {cell, rows};
+
+/// A group and its rows, each with what it is about.
+type Group = (&'static [Row], &'static [(&'static str, &'static str)]);
+
+/// All there is to translate. `->` is what the client sends, `<-` what the upstream sends.
+const TABLE: &[Group] = &[
+    (
+        handshake::ROWS,
+        &[
+            ("initialize", "initialize ->"),
+            ("initialized", "notifications/initialized ->"),
+            ("discover", "server/discover ->"),
+            ("capabilities_of_the_server", "capabilities <-"),
+            ("capabilities_of_the_client", "capabilities ->"),
+            ("metadata", "the keys of the protocol in `_meta` ->"),
+            ("headers", "HTTP headers ->"),
+            ("mirrored_arguments", "x-mcp-header ->"),
+            ("outdated_mirrors", "error -32020 of outdated headers <-"),
+            ("sessions", "sessions of the transport"),
+            ("lost_sessions", "what a session held, in the next one"),
+        ],
+    ),
+    (
+        results::ROWS,
+        &[
+            ("result_type", "resultType <-"),
+            ("unknown_result_type", "resultType of no known value <-"),
+            ("cache_hints", "ttlMs, cacheScope of a read <-"),
+            ("cache_hints_of_lists", "ttlMs, cacheScope of listings <-"),
+            ("pagination", "nextCursor, cursor"),
+            ("error_codes", "error <-"),
+            ("resource_not_found", "error of a missing resource <-"),
+            ("http_status", "HTTP status with a JSON-RPC body <-"),
+            ("errors_of_the_proxy", "errors of our own"),
+            ("broken_streams", "a stream that breaks off"),
+        ],
+    ),
+    (
+        calls::ROWS,
+        &[
+            ("tools_list", "tools/list <-"),
+            ("unusable_tools", "a tool with an invalid x-mcp-header <-"),
+            ("tools_call", "tools/call ->"),
+            ("prompts_get", "prompts/get ->"),
+            ("resources_read", "resources/read ->"),
+            ("completion", "completion/complete"),
+            ("lists", "lists of prompts, resources, templates <-"),
+            ("ping", "ping ->"),
+            ("ping_of_the_server", "ping <-"),
+            ("progress", "notifications/progress <-"),
+            ("progress_of_the_client", "notifications/progress ->"),
+            ("cancelled", "notifications/cancelled ->"),
+            ("cancelled_by_the_server", "notifications/cancelled <-"),
+        ],
+    ),
+    (
+        logging::ROWS,
+        &[
+            ("set_level", "logging/setLevel, logLevel ->"),
+            ("unknown_level", "a level that there is not ->"),
+            ("messages", "notifications/message <-"),
+            ("messages_of_no_request", "the same, outside any request <-"),
+        ],
+    ),
+    (
+        asking::ROWS,
+        &[
+            ("elicitation", "elicitation/create <-"),
+            ("sampling", "sampling/createMessage <-"),
+            ("roots", "roots/list <-"),
+            ("prompts_that_ask", "the same during prompts/get <-"),
+            ("reads_that_ask", "the same during resources/read <-"),
+            ("several_at_once", "several of them at once <-"),
+            ("rounds", "one after the other <-"),
+            ("state_alone", "requestState without a request <-"),
+            ("declined", "action decline ->"),
+            ("refused_elicitation", "an error for elicitation/create ->"),
+            ("refused_sampling", "an error for sampling ->"),
+            ("unanswered", "a retry without an answer ->"),
+            ("unknown_state", "requestState of nobody, or used ->"),
+            ("url_mode", "elicitation in URL mode <-"),
+            ("completed", "notifications/elicitation/complete <-"),
+            ("url_required", "error -32042 <-"),
+            ("undeclared", "what the client has not declared <-"),
+            ("outside_of_requests", "outside of any request <-"),
+            (
+                "cancelled_while_asking",
+                "notifications/cancelled meanwhile ->",
+            ),
+        ],
+    ),
+    (
+        changes::ROWS,
+        &[
+            ("tools_changed", "notifications/tools/list_changed <-"),
+            ("prompts_changed", "notifications/prompts/list_changed <-"),
+            (
+                "resources_changed",
+                "notifications/resources/list_changed <-",
+            ),
+            ("listen", "subscriptions/listen ->"),
+            ("listen_cancelled", "the same, cancelled ->"),
+            ("listen_ended", "the same, at our end <-"),
+            ("listen_lost", "the upstream's stream is lost"),
+            ("subscribe", "resources/subscribe ->"),
+            ("subscribe_refused", "the same, refused <-"),
+            ("unsubscribe", "resources/unsubscribe ->"),
+            ("updated", "notifications/resources/updated <-"),
+            ("roots_changed", "notifications/roots/list_changed ->"),
+        ],
+    ),
+    (
+        tasks::ROWS,
+        &[
+            ("task_calls", "tools/call with `task`, or answered by one"),
+            ("task_methods", "tasks/get, tasks/cancel and the others ->"),
+            ("task_status", "notifications/tasks/status <-"),
+            ("required_tasks", "execution.taskSupport required <-"),
+        ],
+    ),
+    (
+        unknown::ROWS,
+        &[
+            ("unknown_requests", "requests of no revision ->"),
+            ("of_several_upstreams", "the same with several upstreams ->"),
+            ("unknown_notifications", "notifications of no revision ->"),
+            ("unknown_of_the_server", "the same from the upstream <-"),
+        ],
+    ),
+];
+
+#[test]
+fn the_table_is_complete() {
+    for (rows, expected) in TABLE {
+        let names: Vec<_> = rows.iter().map(|row| row.name).collect();
+        let expected: Vec<_> = expected.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, expected);
+    }
+    let cells = TABLE.iter().flat_map(|(rows, _)| rows.iter());
+    for (row, cell) in cells.flat_map(|row| row.cells.iter().map(move |cell| (row, cell))) {
+        match cell {
+            Cell::Follows(source) => {
+                let revision = source.starts_with("MCP 20") || source.starts_with("RFC");
+                assert!(revision && source.contains('§'), "{}: {source}", row.name);
+            }
+            Cell::Nothing(reason) => assert!(reason.len() > 10, "{}: {reason}", row.name),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What no revision of MCP knows passes where there is somebody who may know it.
+
+use serde_json::json;
+
+use crate::translation::Pairing;
+use crate::translation::pairing::{META_KEYS, meta_of, text};
+use testkit::json::{bytes_of, part};
+use testkit::raw::Request;
+use testkit::upstream::Call;
+
+crate::translation::rows! {
+    unknown_requests {
+        A ("MCP 2025-11-25 § Lifecycle, Capability Negotiation" => a_request_reaches_the_only_upstream)
+        B ("MCP 2026-07-28 § Versioning, Extension Negotiation" => a_request_reaches_the_only_upstream)
+        C ("MCP 2026-07-28 § Versioning, Extension Negotiation" => a_request_reaches_the_only_upstream)
+        D ("MCP 2026-07-28 § Versioning, Extension Negotiation" => a_request_reaches_the_only_upstream)
+    }
+    of_several_upstreams {
+        A ("MCP 2025-11-25 § Basic, Responses" => a_request_reaches_who_declares_it)
+        B ("MCP 2026-07-28 § Versioning, Extension Negotiation" => a_request_reaches_who_declares_it)
+        C ("MCP 2025-11-25 § Basic, Responses" => a_request_reaches_who_declares_it)
+        D ("MCP 2026-07-28 § Versioning, Extension Negotiation" => a_request_reaches_who_declares_it)
+    }
+    unknown_notifications {
+        A ("MCP 2025-11-25 § Basic, Notifications" => a_notification_reaches_all_upstreams)
+        B ["2026-07-28 defines no notification to servers over HTTP, nor its headers"]
+        C ("MCP 2025-11-25 § Basic, Notifications" => a_notification_reaches_all_upstreams)
+        D ["2026-07-28 defines no notification to servers over HTTP, nor its headers"]
+    }
+    unknown_of_the_server {
+        A ("MCP 2025-11-25 § Basic, Notifications" => a_notification_of_a_call_passes)
+        B ("MCP 2026-07-28 § Streamable HTTP, Receiving Messages" => a_notification_of_a_call_passes)
+        C ("MCP 2026-07-28 § Stdio, Receiving Messages" => a_notification_of_a_call_passes)
+        D ("MCP 2026-07-28 § Stdio, Receiving Messages" => a_notification_of_a_call_passes)
+    }
+}
+
+const RESULT: &str = r#"{ "x":1E2,"resultType":"complete"}"#;
+
+async fn a_request_reaches_the_only_upstream(pairing: Pairing) {
+    for builder in pairing.servers() {
+        let server = builder.result("example.com/do", RESULT).start().await;
+        let mut client = pairing.client(&server).await;
+        let members = r#""y":[ 1.0],"x":"\u00e9""#;
+        let line = pairing.line("7", "example.com/do", r#""z":1E2"#, members);
+        let answer = client.exchange(line, "7").await;
+        assert_eq!(
+            part(&answer, &["result"]),
+            Some(RESULT),
+            "{}",
+            text(&answer)
+        );
+        let asked = server.asked("example.com/do").await;
+        assert!(asked.text().contains(members), "{}", asked.text());
+        let meta = meta_of(&asked);
+        assert_eq!(meta["z"], 1e2);
+        for key in &META_KEYS[..3] {
+            assert_eq!(meta[key].is_null(), pairing.legacy_upstream(), "{meta}");
+        }
+    }
+}
+
+async fn a_request_reaches_who_declares_it(pairing: Pairing) {
+    let declared = r#"{"tools":{},"skills":{},"extensions":{"example.com/skills":{}}}"#;
+    for (a, b) in pairing.servers().into_iter().zip(pairing.servers()) {
+        let a = a.tool("t").start().await;
+        let b = b.capabilities(declared).tool("u");
+        let b = b.result("skills/list", RESULT).start().await;
+        let mut client = pairing.client_of_two(&a, &b).await;
+        client.tool_names().await;
+        let line = pairing.line("7", "skills/list", "", r#""x":1E2"#);
+        let answer = client.exchange(line, "7").await;
+        assert_eq!(bytes_of(&answer, &["result"]), RESULT);
+        let response = client.ask("example.com/nobody", json!({})).await;
+        assert_eq!(response["error"]["code"], -32601, "{response}");
+        for (method, server) in [
+            ("skills/list", &a),
+            ("example.com/nobody", &a),
+            ("example.com/nobody", &b),
+        ] {
+            assert!(server.asks(method).is_empty());
+        }
+    }
+}
+
+async fn a_notification_reaches_all_upstreams(pairing: Pairing) {
+    let said = r#"{ "jsonrpc":"2.0","x":1E2,"method":"notifications\/example","params":{"y":[ "\u00e9"]}}"#;
+    for (a, b) in pairing.servers().into_iter().zip(pairing.servers()) {
+        let (a, b) = (a.tool("t").start().await, b.tool("u").start().await);
+        let mut client = pairing.client_of_two(&a, &b).await;
+        client.tool_names().await;
+        client.send_line(said).await;
+        for server in [&a, &b] {
+            let is_it = |told: &Request| told.is("notifications/example");
+            let told = server.told("a notification", is_it).await;
+            assert_eq!(text(&told), said);
+        }
+    }
+}
+
+async fn a_notification_of_a_call_passes(pairing: Pairing) {
+    const SAID: &str = r#"{ "jsonrpc":"2.0","x":1E2,"method":"notifications\/example","params":{"y":[ "\u00e9"]}}"#;
+    let mut servers = pairing.servers();
+    if !pairing.legacy_client() {
+        // HTTP+SSE does not tell of what call it speaks.
+        servers.truncate(1);
+    }
+    for builder in servers {
+        let server = builder.tool("t").on_call(|call: Call| async move {
+            call.send(SAID).await;
+            br#"{"content":[],"resultType":"complete"}"#.to_vec()
+        });
+        let server = server.start().await;
+        let mut client = pairing.client(&server).await;
+        client.tool_names().await;
+        let level = format!(r#""{}":"debug""#, META_KEYS[3]);
+        let level = if pairing.legacy_client() { "" } else { &level };
+        let line = pairing.line("7", "tools/call", level, r#""name":"t""#);
+        let answer = client.exchange(line, "7").await;
+        let received = client.received();
+        assert_eq!(
+            received[received.len() - 2..],
+            [SAID.as_bytes().to_vec(), answer]
+        );
+    }
+}

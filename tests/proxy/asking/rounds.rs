@@ -1,0 +1,223 @@
+//! Legacy clients of modern servers: a call is made again with the answers, as often as it takes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+
+use crate::asking::helpers::{ACCEPTED, FORM, SAMPLE, id_of, legacy_before, text, value};
+use testkit::json::{bytes_of, part};
+use testkit::proxy::call_line;
+use testkit::raw::Request;
+use testkit::upstream::{self, Upstream};
+
+/// What ends a call.
+pub(crate) const DONE: &str = r#"{"content":[],"resultType":"complete"}"#;
+
+/// What counts up, and gives each of these answers in turn; the last one again and again.
+pub(crate) fn in_turn(answers: &[&str]) -> impl Fn(&Request) -> Vec<u8> + Send + Sync + 'static {
+    let answers: Vec<_> = answers.iter().map(|it| it.as_bytes().to_vec()).collect();
+    let count = Arc::new(AtomicUsize::new(0));
+    move |_| {
+        let number = count.fetch_add(1, Ordering::SeqCst);
+        answers[number.min(answers.len() - 1)].clone()
+    }
+}
+
+/// A modern server whose calls of `work` get these results in turn.
+pub(crate) async fn answering(results: &[&str]) -> Upstream {
+    let server = upstream::modern().tool("work").reply_with(in_turn(results));
+    server.start().await
+}
+
+/// A result that asks these questions (JSON, in bytes).
+pub(crate) fn asks(questions: &str) -> String {
+    format!(r#"{{"resultType":"input_required","inputRequests":{questions}}}"#)
+}
+
+/// A result that asks for an elicitation, a sampling, or roots.
+pub(crate) fn asks_for(method: &str, params: &str) -> String {
+    asks(&format!(
+        r#"{{"k":{{"method":"{method}","params":{params}}}}}"#
+    ))
+}
+
+#[tokio::test]
+async fn a_call_is_made_again_with_all_answers_and_the_state_as_written() {
+    let first = format!(
+        r#"{{ "requestState" : "a\u0062\/\\ \"" , "resultType" : "input\u005frequired","inputRequests":{{ "k\u0031":{{"method":"elicitation/create","params":{FORM}}} , "b" : {{ "params":{SAMPLE} ,"method":"sampling\/createMessage","x":1.0}},"":{{"method":"roots/list"}} }} }}"#
+    );
+    let second = asks_for("elicitation/create", FORM);
+    let server = answering(&[&first, &second, DONE]).await;
+    let mut client = legacy_before(&server).await;
+    let params = r#"{ "name":"work","x":[1.0],"arguments":{"n":1E2} ,"_meta":{"v\/w":0.10}}"#;
+    client.send_line(call_line("\"c\"", params)).await;
+
+    let elicitation = client.incoming_line("elicitation/create").await;
+    let sampling = client.incoming_line("sampling/createMessage").await;
+    let roots = client.incoming_line("roots/list").await;
+    let envelope = |ask: &[u8]| format!(r#"{{"jsonrpc":"2.0","id":{},"#, id_of(ask));
+    let expected = format!(
+        r#"{}"method":"elicitation/create","params":{FORM}}}"#,
+        envelope(&elicitation)
+    );
+    assert_eq!(text(elicitation.clone()), expected);
+    let expected = format!(
+        r#"{} "params":{SAMPLE} ,"method":"sampling\/createMessage","x":1.0}}"#,
+        envelope(&sampling)
+    );
+    assert_eq!(text(sampling.clone()), expected);
+    let expected = format!(r#"{}"method":"roots/list"}}"#, envelope(&roots));
+    assert_eq!(text(roots.clone()), expected);
+
+    client.answer(&roots, r#""result":{ "roots":[ ] }"#).await;
+    client.answer(&sampling, r#""result":{"s":1.50}"#).await;
+    client
+        .answer(&elicitation, r#""result":{"action":"\u0061ccept","e":-0}"#)
+        .await;
+    let again = client.incoming_line("elicitation/create").await;
+    client.answer(&again, r#""result":7"#).await;
+    let answer = client.answer_to("\"c\"").await;
+    assert_eq!(bytes_of(&answer, &["result"]), DONE);
+
+    let calls = server.calls();
+    assert_eq!(calls.len(), 3);
+    let member = |call: usize, key: &str| {
+        let found = part(&calls[call], &["params", key]);
+        found.map(str::to_owned)
+    };
+    assert_eq!(member(0, "inputResponses"), None);
+    assert_eq!(member(0, "requestState"), None);
+    let responses =
+        r#"{"k\u0031":{"action":"\u0061ccept","e":-0},"b":{"s":1.50},"":{ "roots":[ ] }}"#;
+    assert_eq!(member(1, "inputResponses").as_deref(), Some(responses));
+    assert_eq!(
+        member(1, "requestState").as_deref(),
+        Some(r#""a\u0062\/\\ \"""#)
+    );
+    assert_eq!(member(2, "inputResponses").as_deref(), Some(r#"{"k":7}"#));
+    // The second result has none, and the first one's is over.
+    assert_eq!(member(2, "requestState"), None);
+    for key in ["name", "x", "arguments", "_meta"] {
+        assert_eq!(member(1, key), member(0, key), "{key}");
+        assert_eq!(member(2, key), member(0, key), "{key}");
+    }
+    let ids: Vec<_> = calls.iter().map(|call| id_of(call)).collect();
+    assert!(
+        ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2],
+        "{ids:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_call_that_only_has_a_state_is_repeated_without_asking_anybody() {
+    let state =
+        |state: &str| format!(r#"{{"resultType":"input_required","requestState":{state}}}"#);
+    let server = answering(&[&state(r#""\u0031""#), &state("\"\""), DONE]).await;
+    let mut client = legacy_before(&server).await;
+    // As short as a call can be.
+    let answer = client
+        .exchange(call_line("9", r#"{"name":"work"}"#), "9")
+        .await;
+    assert_eq!(bytes_of(&answer, &["result"]), DONE);
+    assert!(client.asked().is_empty());
+    let calls = server.calls();
+    let states = calls
+        .iter()
+        .map(|call| part(call, &["params", "requestState"]));
+    let states: Vec<_> = states.collect();
+    assert_eq!(states, [None, Some(r#""\u0031""#), Some("\"\"")]);
+    let answered = |call: &Vec<u8>| part(call, &["params", "inputResponses"]).is_some();
+    assert!(!calls.iter().any(answered));
+}
+
+#[tokio::test]
+async fn a_server_that_asks_on_and_on_is_stopped() {
+    let server = answering(&[&asks_for("roots/list", "{}")]).await;
+    let mut client = legacy_before(&server).await;
+    let call = client.send_call("work", json!({})).await;
+    for _ in 0..32 {
+        let ask = client.incoming_request("roots/list").await;
+        client.respond(&ask, json!({"roots": []})).await;
+    }
+    let answer = client.response(call).await;
+    let message = answer["error"]["message"].as_str().unwrap();
+    assert!(
+        message.contains("asked for more input 32 times"),
+        "{answer}"
+    );
+    assert_eq!(answer["error"]["data"]["outcome"], "unknown", "{answer}");
+    assert_eq!(server.calls().len(), 33);
+    assert_eq!(client.asked().len(), 32);
+}
+
+#[tokio::test]
+async fn progress_of_every_round_reaches_the_client_before_the_answer() {
+    let server = upstream::modern().tool("work").on_call(|call| async move {
+        let params = &call.request.json()["params"];
+        let round = params["requestState"].as_str().unwrap_or("0");
+        let round: u64 = round.parse().unwrap();
+        call.progress(2 * round + 1).await;
+        call.progress(2 * round + 2).await;
+        if round == 2 {
+            return DONE.into();
+        }
+        let state = format!(r#","requestState":"{}"}}"#, round + 1);
+        let asks = asks_for("elicitation/create", FORM);
+        format!("{}{state}", &asks[..asks.len() - 1]).into()
+    });
+    let server = server.start().await;
+    let mut client = legacy_before(&server).await;
+    let params = r#"{"name":"work","_meta":{"progressToken":"\u0070"}}"#;
+    client.send_line(call_line("9", params)).await;
+    for _ in 0..2 {
+        let ask = client.incoming_line("elicitation/create").await;
+        client.answer(&ask, ACCEPTED).await;
+    }
+    client.answer_to("9").await;
+    let lines: Vec<Value> = client.received().iter().map(|line| value(line)).collect();
+    let said = lines.iter().map(|line| match line["method"].as_str() {
+        Some("notifications/progress") => {
+            assert_eq!(line["params"]["progressToken"], "p");
+            line["params"]["progress"].to_string()
+        }
+        Some("elicitation/create") => "?".to_owned(),
+        _ => line["id"].to_string(),
+    });
+    let said: Vec<_> = said.skip_while(|said| said != "1").collect();
+    // The first answer is that of `initialize`, under 1.
+    let said = said.join(" ");
+    assert!(said.ends_with("1 2 ? 3 4 ? 5 6 9"), "{said}");
+}
+
+#[tokio::test]
+async fn prompts_and_resources_ask_as_tools_do() {
+    let ask = asks_for("elicitation/create", FORM);
+    let capabilities = r#"{"tools":{},"prompts":{},"resources":{}}"#;
+    let server = upstream::modern().capabilities(capabilities);
+    let server = server
+        .offers("prompts", [r#"{"name":"p"}"#])
+        .offers("resources", [r#"{"name":"r","uri":"x:r"}"#])
+        .answers("prompts/get", in_turn(&[&ask, DONE]))
+        .answers("resources/read", in_turn(&[&ask, DONE]));
+    let server = server.start().await;
+    let mut client = legacy_before(&server).await;
+    let requests = [
+        ("prompts/get", json!({"name": "p"})),
+        ("resources/read", json!({"uri": "x:r"})),
+    ];
+    for (method, params) in requests {
+        let id = client.send_ask(method, params).await;
+        let ask = client.incoming_line("elicitation/create").await;
+        client.answer(&ask, ACCEPTED).await;
+        let answer = client.response(id).await;
+        assert_eq!(answer["result"]["resultType"], "complete", "{answer}");
+        let asks = server.asks(method);
+        assert_eq!(asks.len(), 2);
+        let responses = &asks[1].json()["params"]["inputResponses"];
+        assert_eq!(
+            *responses,
+            json!({"k": {"action": "accept", "content": {}}})
+        );
+    }
+}

@@ -1,0 +1,238 @@
+//! Legacy clients of modern servers: calls that end before all is answered.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+
+use crate::asking::helpers::{
+    ACCEPTED, FORM, METHODS, SAMPLE, everything, legacy_before, legacy_client, value,
+};
+use crate::asking::rounds::{DONE, answering, asks, asks_for};
+use testkit::json::{bytes_of, part};
+use testkit::proxy::{self, call_line};
+use testkit::raw::{Reply, Request};
+use testkit::upstream;
+
+#[tokio::test]
+async fn a_person_who_does_not_answer_has_cancelled() {
+    let server = answering(&[&asks_for("elicitation/create", FORM), DONE]).await;
+    let mut client = legacy_before(&server).await;
+    let call = client.send_call("work", json!({})).await;
+    let ask = client.incoming_line("elicitation/create").await;
+    client
+        .answer(&ask, r#""error":{"code":-1,"message":"no"}"#)
+        .await;
+    let answer = client.response(call).await;
+    assert!(answer["result"].is_object(), "{answer}");
+    let responses = server.calls();
+    let responses = bytes_of(&responses[1], &["params", "inputResponses"]);
+    assert_eq!(responses, r#"{"k":{"action":"cancel"}}"#);
+}
+
+#[tokio::test]
+async fn an_error_that_has_no_place_in_a_retry_ends_the_call_and_its_other_questions() {
+    let error = r#"{ "code":-1 ,"message":"\u006eo","data":[1.0]}"#;
+    for (method, params) in &METHODS[1..] {
+        let questions = format!(
+            r#"{{"e":{{"method":"elicitation/create","params":{FORM}}},"s":{{"method":"{method}","params":{params}}}}}"#
+        );
+        let server = answering(&[&asks(&questions), DONE]).await;
+        let mut client = legacy_before(&server).await;
+        client.send_line(call_line("9", r#"{"name":"work"}"#)).await;
+        let open = client.incoming_request("elicitation/create").await;
+        let ask = client.incoming_line(method).await;
+        client.answer(&ask, &format!("\"error\":{error}")).await;
+        let answer = client.answer_to("9").await;
+        assert_eq!(bytes_of(&answer, &["error"]), error);
+        let cancelled = client.notification("notifications/cancelled").await;
+        assert_eq!(cancelled["params"]["requestId"], open["id"], "{method}");
+        assert_eq!(server.calls().len(), 1, "{method}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_asks_for_what_is_not_declared_fails_its_call() {
+    let by_url = r#"{"mode":"url","url":"http://localhost/","message":"?"}"#;
+    let cases = [
+        (json!({}), METHODS[0]),
+        (json!({"elicitation": {}}), METHODS[1]),
+        (json!({"elicitation": {}}), ("elicitation/create", by_url)),
+        (json!({"sampling": {}}), METHODS[2]),
+    ];
+    for (capabilities, (method, params)) in cases {
+        let server = answering(&[&asks_for(method, params), DONE]).await;
+        let mut client = proxy::new().upstream("a", &server).start().await;
+        client.initialize_with(capabilities).await;
+        let answer = client.call("work", json!({})).await;
+        let message = answer["error"]["message"].as_str().unwrap();
+        assert!(message.contains(method), "{answer}");
+        assert!(message.contains("did not declare"), "{answer}");
+        assert!(client.asked().is_empty());
+        assert_eq!(server.calls().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_question_fails_the_call_and_reaches_nobody() {
+    let many: Vec<_> = (0..65)
+        .map(|n| format!(r#""{n}":{{"method":"roots/list"}}"#))
+        .collect();
+    let many = format!("{{{}}}", many.join(","));
+    let broken = [
+        "[]",
+        "7",
+        r#""k""#,
+        "{}",
+        "null",
+        r#"{"k":5}"#,
+        r#"{"k":[]}"#,
+        r#"{"k":{}}"#,
+        r#"{"k":{"params":{}}}"#,
+        r#"{"k":{"result":{}}}"#,
+        r#"{"k":{"method":7}}"#,
+        r#"{"ok":{"method":"roots/list"},"k":{"error":{}}}"#,
+        &many,
+    ];
+    for questions in broken {
+        let server = answering(&[&asks(questions), DONE]).await;
+        let mut client = legacy_before(&server).await;
+        let answer = client.call("work", json!({})).await;
+        assert_eq!(answer["error"]["code"], -31006, "{questions}: {answer}");
+        assert_eq!(answer["error"]["data"]["outcome"], "unknown", "{answer}");
+        assert!(client.asked().is_empty(), "{questions}");
+        assert_eq!(server.calls().len(), 1, "{questions}");
+        client.assert_every_line_is_json_rpc();
+    }
+    // With a state it could be repeated; that is not what the server meant.
+    for questions in ["[]", "7"] {
+        let result = format!(
+            r#"{{"resultType":"input_required","requestState":"s","inputRequests":{questions}}}"#
+        );
+        let server = answering(&[&result, DONE]).await;
+        let mut client = legacy_before(&server).await;
+        let answer = client.call("work", json!({})).await;
+        assert_eq!(answer["error"]["code"], -31006, "{questions}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn of_equal_keys_the_last_one_counts() {
+    let result = r#"{"resultType":"input_required","requestState":"a","inputRequests":{"x":{"method":"roots/list"}},"requestState":"b","inputRequests":{"k":{"method":"roots/list"},"\u006b":{"method":"sampling/createMessage","params":{}}}}"#;
+    let server = answering(&[result, DONE]).await;
+    let mut client = legacy_before(&server).await;
+    let call = client.send_call("work", json!({})).await;
+    let ask = client.incoming_line("sampling/createMessage").await;
+    client.answer(&ask, r#""result":{}"#).await;
+    client.response(call).await;
+    assert_eq!(client.asked().len(), 1);
+    let calls = server.calls();
+    assert_eq!(bytes_of(&calls[1], &["params", "requestState"]), "\"b\"");
+    let responses = bytes_of(&calls[1], &["params", "inputResponses"]);
+    assert_eq!(responses, r#"{"\u006b":{}}"#);
+}
+
+#[tokio::test]
+async fn a_call_that_is_cancelled_takes_its_questions_back_and_is_not_made_again() {
+    let server = answering(&[&asks_for("elicitation/create", FORM), DONE]).await;
+    let mut client = legacy_before(&server).await;
+    let call = client.send_call("work", json!({})).await;
+    let ask = client.incoming_request("elicitation/create").await;
+    client
+        .notify("notifications/cancelled", json!({"requestId": call}))
+        .await;
+    let cancelled = client.notification("notifications/cancelled").await;
+    assert_eq!(cancelled["params"]["requestId"], ask["id"]);
+    client.respond(&ask, json!({"action": "accept"})).await;
+    let answer = client.call("work", json!({})).await;
+    assert!(answer["result"].is_object(), "{answer}");
+    let calls = server.calls();
+    assert_eq!(calls.len(), 2);
+    let answered = |call: &Vec<u8>| part(call, &["params", "inputResponses"]).is_some();
+    assert!(!calls.iter().any(answered));
+    let lines: Vec<Value> = client.received().iter().map(|line| value(line)).collect();
+    let answers = |line: &&Value| line["method"].is_null() && line["id"] == call;
+    assert_eq!(lines.iter().filter(answers).count(), 0);
+    assert!(server.asks("notifications/cancelled").is_empty());
+}
+
+#[tokio::test]
+async fn a_round_that_is_lost_is_not_begun_again() {
+    let losses: [fn() -> Reply; 3] = [
+        Reply::reset,
+        || Reply::sse([": nothing\n\n"]),
+        || Reply::cut("{\"jsonrpc\""),
+    ];
+    let tool =
+        r#"{"name":"work","inputSchema":{"type":"object"},"annotations":{"readOnlyHint":true}}"#;
+    for loss in losses {
+        let rounds = AtomicUsize::new(0);
+        let server = upstream::modern().tool_raw(tool);
+        let server = server.reply_with(|_| asks_for("roots/list", "{}").into());
+        let server = server.intercept(move |request: &Request| {
+            let second = request.is("tools/call") && rounds.fetch_add(1, Ordering::SeqCst) == 1;
+            second.then(loss)
+        });
+        let server = server.start().await;
+        let mut client = legacy_before(&server).await;
+        let call = client.send_call("work", json!({})).await;
+        let ask = client.incoming_request("roots/list").await;
+        client.respond(&ask, json!({"roots": []})).await;
+        let answer = client.response(call).await;
+        assert_eq!(answer["error"]["data"]["outcome"], "unknown", "{answer}");
+        assert_eq!(server.asks("tools/call").len(), 2);
+        assert_eq!(client.asked().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_answer_in_time_is_told_that_it_is_too_late() {
+    for (method, params) in [
+        ("elicitation/create", FORM),
+        ("sampling/createMessage", SAMPLE),
+    ] {
+        let server = answering(&[&asks_for(method, params), DONE]).await;
+        let proxy = proxy::new().upstream("a", &server);
+        let mut client = legacy_client(proxy.env("PROXY_INPUT_WAIT", "200ms")).await;
+        let call = client.send_call("work", json!({})).await;
+        let ask = client.incoming_line(method).await;
+        let cancelled = client.notification("notifications/cancelled").await;
+        assert_eq!(cancelled["params"]["requestId"], value(&ask)["id"]);
+        let answer = client.response(call).await;
+        let calls = server.calls();
+        match method {
+            "elicitation/create" => {
+                assert!(answer["result"].is_object(), "{answer}");
+                let responses = bytes_of(&calls[1], &["params", "inputResponses"]);
+                assert_eq!(responses, r#"{"k":{"action":"cancel"}}"#);
+            }
+            _ => {
+                let message = answer["error"]["message"].as_str().unwrap();
+                assert!(message.contains("PROXY_INPUT_WAIT"), "{answer}");
+                assert_eq!(calls.len(), 1);
+            }
+        }
+        client.answer(&ask, ACCEPTED).await;
+        let answer = client.ask("tools/list", json!({})).await;
+        assert!(answer["result"].is_object(), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn no_other_request_can_require_input() {
+    let server = upstream::modern()
+        .tool("work")
+        .capabilities(r#"{"tools":{},"completions":{},"prompts":{}}"#)
+        .offers("prompts", [r#"{"name":"p"}"#])
+        .answers("completion/complete", |_| {
+            asks_for("roots/list", "{}").into()
+        });
+    let server = server.start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    client.initialize_with(everything()).await;
+    let params =
+        json!({"ref": {"type": "ref/prompt", "name": "p"}, "argument": {"name": "n", "value": ""}});
+    let answer = client.ask("completion/complete", params).await;
+    assert!(answer["error"].is_object(), "{answer}");
+    assert!(client.asked().is_empty());
+    assert_eq!(server.asks("completion/complete").len(), 1);
+}

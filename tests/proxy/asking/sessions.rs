@@ -1,0 +1,305 @@
+//! Sessions with legacy servers, each bound to what its client has declared; and what clients tell
+//! without being asked.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::{Value, json};
+
+use crate::asking::helpers::{FORM, everything, legacy_before};
+use testkit::gate::Gate;
+use testkit::json::bytes_of;
+use testkit::proxy::{self, Client};
+use testkit::raw::Request;
+use testkit::upstream::{self, Upstream};
+
+/// The sessions of the calls so far, in order.
+fn sessions_of_calls(server: &Upstream) -> Vec<String> {
+    let calls = server.asks("tools/call");
+    let session = |call: &Request| call.header("mcp-session-id").unwrap().to_owned();
+    calls.iter().map(session).collect()
+}
+
+/// Calls `echo` as a client of these capabilities, in these bytes.
+async fn call_as(client: &mut Client, id: &str, capabilities: &str) {
+    let line = format!(
+        r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"echo","_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{{"name":"test","version":"1"}},"io.modelcontextprotocol/clientCapabilities":{capabilities}}}}}}}"#
+    );
+    let answer = client.exchange(line, id).await;
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.contains(r#""content""#), "{answer}");
+}
+
+async fn echoing() -> Upstream {
+    upstream::legacy().tool("echo").start().await
+}
+
+#[tokio::test]
+async fn a_session_is_opened_in_the_clients_words() {
+    let server = echoing().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    let info = r#"{ "version":"1.0","name":"t\u0065st","x":[1.0E2] }"#;
+    let capabilities = r#"{ "roots" :{"listChanged":true},"sampling":{},"tasks":{"x":1E2},"experimental":{"\u0061":0.10} }"#;
+    let line = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"initialize","params":{{"clientInfo":{info},"protocolVersion":"2025-06-18","capabilities":{capabilities}}}}}"#
+    );
+    client.exchange(line, "1").await;
+    let sent = server.asked("initialize").await;
+    assert_eq!(bytes_of(&sent.body, &["params", "clientInfo"]), info);
+    assert_eq!(
+        bytes_of(&sent.body, &["params", "capabilities"]),
+        capabilities
+    );
+}
+
+#[tokio::test]
+async fn modern_clients_share_a_session_when_they_declare_the_same() {
+    let server = echoing().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    let groups = [
+        [
+            r#"{"sampling":{},"roots":{}}"#,
+            r#"{ "roots" : { }, "sampling":{} }"#,
+        ],
+        [
+            r#"{"elicitation":{"url":{}}}"#,
+            r#"{"elicitation":{"url":{}},"extensions":{"a/b":{}}}"#,
+        ],
+        ["{}", "{ }"],
+    ];
+    for (round, which) in [0, 1, 0, 1].into_iter().enumerate() {
+        for (group, capabilities) in groups.iter().enumerate() {
+            call_as(
+                &mut client,
+                &format!("1{round}{group}"),
+                capabilities[which],
+            )
+            .await;
+        }
+    }
+    let sessions = sessions_of_calls(&server);
+    assert_eq!(sessions.len(), 12);
+    let different: BTreeSet<_> = sessions[..3].iter().collect();
+    assert_eq!(different.len(), 3, "{sessions:?}");
+    for later in sessions.chunks(3) {
+        assert_eq!(later, &sessions[..3]);
+    }
+    let begun = server.asks("initialize");
+    let declared: Vec<Value> = begun
+        .iter()
+        .map(|it| it.json()["params"]["capabilities"].take())
+        .collect();
+    let expected = [
+        json!({"sampling": {}, "roots": {}}),
+        json!({"elicitation": {"url": {}}}),
+        json!({}),
+    ];
+    assert_eq!(declared, expected);
+    let named = |it: &Request| it.json()["params"]["clientInfo"]["name"] == "test";
+    assert!(begun.iter().all(named));
+}
+
+#[tokio::test]
+async fn the_session_that_was_used_longest_ago_makes_room() {
+    let server = echoing().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    let declaring = |number: usize| format!(r#"{{"experimental":{{"{number}":{{}}}}}}"#);
+    // The main one, and four beside it.
+    for number in 0..5 {
+        call_as(&mut client, &format!("1{number}"), &declaring(number)).await;
+    }
+    // The first of these is used again, so that the second is the oldest.
+    call_as(&mut client, "21", &declaring(1)).await;
+    assert_eq!(server.asks("initialize").len(), 5);
+    let sessions = sessions_of_calls(&server);
+    assert_eq!(sessions[5], sessions[1]);
+    call_as(&mut client, "25", &declaring(5)).await;
+    let deleted = server.raw.wait_for(|it| it.method == "DELETE").await;
+    assert_eq!(deleted.header("mcp-session-id"), Some(&*sessions[2]));
+    // All others are as they were.
+    for number in [0, 1, 3, 4, 5] {
+        call_as(&mut client, &format!("3{number}"), &declaring(number)).await;
+    }
+    assert_eq!(server.asks("initialize").len(), 6);
+    let later = sessions_of_calls(&server);
+    let known = [
+        &sessions[0],
+        &sessions[1],
+        &sessions[3],
+        &sessions[4],
+        &later[6],
+    ];
+    assert!(later[7..].iter().eq(known), "{later:?}");
+    call_as(&mut client, "42", &declaring(2)).await;
+    assert_eq!(server.asks("initialize").len(), 7);
+    let again = sessions_of_calls(&server).pop().unwrap();
+    assert_ne!(again, sessions[2]);
+}
+
+#[tokio::test]
+async fn a_session_in_use_makes_room_for_none() {
+    let gate = Gate::closed();
+    let held = gate.clone();
+    let server = upstream::legacy().tool("echo").tool("hold");
+    let server = server.on_call(move |call| {
+        let held = held.clone();
+        async move {
+            if call.request.json()["params"]["name"] == "hold" {
+                held.passed().await;
+            }
+            br#"{"content":[]}"#.to_vec()
+        }
+    });
+    let server = server.start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    let declaring = |number: usize| json!({"experimental": {number.to_string(): {}}});
+    client.declare(declaring(0));
+    client.modern("tools/call", json!({"name": "echo"})).await;
+    client.declare(declaring(1));
+    let holding = client.send_call("hold", json!({})).await;
+    server.wait_for_calls(2).await;
+    for number in 2..6 {
+        let declared = declaring(number).to_string();
+        call_as(&mut client, &format!("1{number}"), &declared).await;
+    }
+    let deleted = server.raw.wait_for(|it| it.method == "DELETE").await;
+    let sessions = sessions_of_calls(&server);
+    assert_eq!(deleted.header("mcp-session-id"), Some(&*sessions[2]));
+    gate.open();
+    let answer = client.response(holding).await;
+    assert!(answer["result"].is_object(), "{answer}");
+}
+
+#[tokio::test]
+async fn a_client_that_has_probed_is_asked_by_what_it_declares_in_its_handshake() {
+    let server = upstream::legacy().tool("echo").on_call(|call| async move {
+        let heard = call.ask("1", "elicitation/create", FORM).await;
+        format!(
+            r#"{{"content":[],"heard":{}}}"#,
+            String::from_utf8(heard).unwrap()
+        )
+        .into()
+    });
+    let server = server.start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    client.declare(json!({"extensions": {"a/b": {}}}));
+    let found = client.modern("server/discover", json!({})).await;
+    assert!(found["result"].is_object(), "{found}");
+    server.asked("initialize").await;
+    client.initialize_with(everything()).await;
+    let call = client.send_call("echo", json!({})).await;
+    let ask = client.incoming_request("elicitation/create").await;
+    client.respond(&ask, json!({"action": "accept"})).await;
+    let answer = client.response(call).await;
+    assert_eq!(
+        answer["result"]["heard"]["result"]["action"], "accept",
+        "{answer}"
+    );
+    let begun = server.asks("initialize");
+    let declared: Vec<Value> = begun
+        .iter()
+        .map(|it| it.json()["params"]["capabilities"].take())
+        .collect();
+    assert_eq!(declared, [json!({}), everything()]);
+}
+
+#[tokio::test]
+async fn what_a_client_tells_reaches_its_own_sessions() {
+    let legacy = echoing().await;
+    let modern = upstream::modern().tool("work").start().await;
+    let shared = upstream::http_sse().tool("share").start().await;
+    let proxy = proxy::new().upstream("a", &legacy).upstream("b", &modern);
+    let mut client = proxy.upstream("c", &shared).start().await;
+    client.initialize_with(everything()).await;
+    client.tools().await;
+    // Somebody else's session.
+    call_as(&mut client, "90", "{}").await;
+    client.call("echo", json!({})).await;
+    let roots =
+        r#"{"jsonrpc":"2.0","method":"notifications\/roots/list_changed","params":{ "x":1.0 }}"#;
+    let unknown = r#"{"jsonrpc":"2.0","method":"notifications/x/y","x":1E2}"#;
+    client.send_line(roots).await;
+    client.send_line(unknown).await;
+    for server in [&legacy, &shared, &modern] {
+        server.asked("notifications/x/y").await;
+    }
+    let own = sessions_of_calls(&legacy).pop();
+    for (method, line) in [
+        ("notifications/roots/list_changed", roots),
+        ("notifications/x/y", unknown),
+    ] {
+        legacy.asked(method).await;
+        shared.asked(method).await;
+        for server in [&legacy, &shared] {
+            let told = server.asks(method);
+            assert_eq!(told.len(), 1, "{method}");
+            assert_eq!(told[0].text(), line);
+        }
+        let told = legacy.asks(method).remove(0);
+        assert_eq!(told.header("mcp-session-id"), own.as_deref(), "{method}");
+    }
+    assert!(modern.asks("notifications/roots/list_changed").is_empty());
+    assert_eq!(modern.asks("notifications/x/y")[0].text(), unknown);
+}
+
+#[tokio::test]
+async fn what_a_client_without_a_session_tells_reaches_the_servers() {
+    let legacy = echoing().await;
+    let modern = upstream::modern().tool("work").start().await;
+    let proxy = proxy::new().upstream("a", &legacy).upstream("b", &modern);
+    let mut client = proxy.start().await;
+    client.declare(everything());
+    client.tools().await;
+    client.notify("notifications/x/y", json!({})).await;
+    legacy.asked("notifications/x/y").await;
+    modern.asked("notifications/x/y").await;
+}
+
+#[tokio::test]
+async fn what_modern_servers_hear_of_a_legacy_client_has_no_words_of_its_era() {
+    let server = upstream::modern().tool("work").start().await;
+    let mut client = legacy_before(&server).await;
+    client.call("work", json!({})).await;
+    let call = server.calls().remove(0);
+    let meta = &serde_json::from_slice::<Value>(&call).unwrap()["params"]["_meta"];
+    let declared = &meta["io.modelcontextprotocol/clientCapabilities"];
+    assert_eq!(declared["roots"], json!({}));
+    assert_eq!(declared["elicitation"], everything()["elicitation"]);
+}
+
+#[tokio::test]
+async fn what_is_listed_follows_what_a_client_declares_in_its_handshake() {
+    let can_ask = Arc::new(AtomicBool::new(false));
+    let (declared, asks) = (can_ask.clone(), can_ask);
+    let server = upstream::legacy()
+        .tool("work")
+        .guarded(move |request| {
+            if request.is("initialize") {
+                let capabilities = &request.json()["params"]["capabilities"];
+                declared.store(capabilities["elicitation"].is_object(), Ordering::Relaxed);
+            }
+            std::future::ready(None)
+        })
+        .answers("tools/list", move |_| {
+            let asking = format!(",{}", upstream::tool("ask"));
+            let more = if asks.load(Ordering::Relaxed) {
+                &*asking
+            } else {
+                ""
+            };
+            format!(r#"{{"tools":[{}{more}]}}"#, upstream::tool("work")).into()
+        });
+    let server = server.start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    let listed = client.modern("tools/list", json!({})).await;
+    assert_eq!(listed["result"]["tools"].as_array().unwrap().len(), 1);
+    client.initialize_with(everything()).await;
+    client.wait_for_tools(&["work", "ask"]).await;
+    // The session that was for nobody has ended.
+    server
+        .raw
+        .wait_for(|request| request.method == "DELETE")
+        .await;
+    assert_eq!(server.asks("initialize").len(), 2);
+}

@@ -1,0 +1,253 @@
+//! Calls side by side, what they may not reach, and the errors that come back.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use testkit::gate::Gate;
+use testkit::proxy::{self, call_line};
+use testkit::raw::Reply;
+use testkit::upstream::{self, Call};
+use tokio::sync::watch;
+
+/// A call's arguments.
+fn arguments(call: &Call) -> Value {
+    call.request.json()["params"]["arguments"].take()
+}
+
+/// The ids of the answers among `lines`, in order.
+fn answered(lines: &[Vec<u8>]) -> Vec<String> {
+    let messages = lines
+        .iter()
+        .map(|line| serde_json::from_slice::<Value>(line).unwrap());
+    let answers = messages.filter(|message| message.get("method").is_none());
+    answers.map(|answer| answer["id"].to_string()).collect()
+}
+
+#[tokio::test]
+async fn answers_come_as_they_are_given_whatever_the_order_of_the_calls() {
+    const CALLS: u64 = 300;
+    for (kind, builder) in upstream::kinds() {
+        // Calls whose number is at least this may be answered.
+        let turn = Arc::new(watch::Sender::new(CALLS));
+        let gate = turn.clone();
+        let server = builder().tool("wait").on_call(move |call| {
+            let gate = gate.clone();
+            async move {
+                let number = arguments(&call)["number"].as_u64().unwrap();
+                gate.subscribe()
+                    .wait_for(|turn| *turn <= number)
+                    .await
+                    .unwrap();
+                json!({"number": number}).to_string().into_bytes()
+            }
+        });
+        let server = server.start().await;
+        let mut client = proxy::before(&server).await;
+        let before = answered(&client.received()).len();
+        let mut ids = Vec::new();
+        for number in 0..CALLS {
+            let params = json!({"name": "wait", "arguments": {"number": number}});
+            ids.push(client.send_request("tools/call", params).await);
+        }
+        server.wait_for_calls(ids.len()).await;
+        for number in (0..CALLS).rev() {
+            turn.send_replace(number);
+            let id = ids[usize::try_from(number).unwrap()];
+            let answer = client.response(id).await;
+            assert_eq!(answer["result"]["number"], number, "{kind}: {answer}");
+        }
+        let order: Vec<_> = ids.iter().rev().map(ToString::to_string).collect();
+        assert_eq!(answered(&client.received())[before..], order, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_without_an_answer_delays_no_other() {
+    for (kind, builder) in upstream::kinds() {
+        let gate = Gate::closed();
+        let held = gate.clone();
+        let server = builder().tool("work").on_call(move |call| {
+            let held = held.clone();
+            async move {
+                if arguments(&call)["slow"] == true {
+                    held.passed().await;
+                }
+                json!({"done": arguments(&call)}).to_string().into_bytes()
+            }
+        });
+        let (server, other) = (
+            server.start().await,
+            upstream::legacy().tool("other").start().await,
+        );
+        let proxy = proxy::new().upstream("a", &server).upstream("b", &other);
+        let mut client = proxy.start().await;
+        client.initialize().await;
+        let slow = json!({"name": "work", "arguments": {"slow": true}});
+        let slow = client.send_request("tools/call", slow).await;
+        server.wait_for_calls(1).await;
+        for number in 0..20 {
+            let answer = client.call("work", json!({"number": number})).await;
+            assert_eq!(answer["result"]["done"]["number"], number, "{kind}");
+            client.call("other", json!({})).await;
+        }
+        assert!(
+            !answered(&client.received()).contains(&slow.to_string()),
+            "{kind}"
+        );
+        gate.open();
+        assert_eq!(
+            client.response(slow).await["result"]["done"]["slow"],
+            true,
+            "{kind}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_hidden_or_unknown_tool_is_neither_listed_nor_called() {
+    let server = upstream::legacy()
+        .tool("get_a")
+        .tool("get_secret")
+        .tool("Delete_a")
+        .start()
+        .await;
+    let only_included = json!({"include_tools": ["GET_*"], "ignore_tools": ["*_secret"]});
+    let proxy = proxy::new()
+        .upstream("a", &server)
+        .extra("a", only_included);
+    let mut client = proxy.start().await;
+    client.initialize().await;
+    assert_eq!(client.tool_names().await, ["get_a"]);
+    for hidden in [
+        "get_secret",
+        "Delete_a",
+        "delete_a",
+        "a__get_secret",
+        "nowhere",
+        "",
+        "GET_A",
+    ] {
+        let answer = client.call(hidden, json!({})).await;
+        assert_eq!(answer["error"]["code"], -32602, "{answer}");
+        let message = answer["error"]["message"].as_str().unwrap();
+        assert!(message.contains(&format!("`{hidden}`")), "{message}");
+    }
+    for params in [
+        "{}",
+        r#"{"name":1}"#,
+        r#"{"name":"get_a","name":"get_secret"}"#,
+        r#"{"name":"get_a","n\u0061me":"get_secret"}"#,
+        r#"{"n\u0061me":"get\u005fsecret"}"#,
+        r#"{"name":"\ud800"}"#,
+        "[]",
+        "null",
+    ] {
+        let answer = client.exchange(call_line("1000", params), "1000").await;
+        let answer: Value = serde_json::from_slice(&answer).unwrap();
+        assert_eq!(answer["error"]["code"], -32602, "{params}: {answer}");
+    }
+    let no_params = r#"{"jsonrpc":"2.0","id":1000,"method":"tools/call"}"#;
+    let answer = client.exchange(no_params, "1000").await;
+    assert!(String::from_utf8(answer).unwrap().contains("-32602"));
+    assert!(server.calls().is_empty());
+    assert!(client.call("get_a", json!({})).await["result"].is_object());
+}
+
+#[tokio::test]
+async fn an_id_in_use_does_not_confuse() {
+    let gate = Gate::closed();
+    let held = gate.clone();
+    let server = upstream::legacy().tool("wait").on_call(move |call| {
+        let held = held.clone();
+        async move {
+            held.passed().await;
+            json!({"said": arguments(&call)}).to_string().into_bytes()
+        }
+    });
+    let server = server.start().await;
+    let mut client = proxy::before(&server).await;
+    let call = |id: &str, number: u32| {
+        call_line(id, &format!(r#"{{"name":"wait","arguments":{number}}}"#))
+    };
+    // As far as JSON-RPC goes these differ.
+    let ids = ["7", r#""7""#, "7.0", "-7", r#""7.0""#];
+    for (number, id) in (0..).zip(ids) {
+        client.send_line(call(id, number)).await;
+    }
+    server.wait_for_calls(ids.len()).await;
+    for id in ids {
+        let refusal = client.exchange(call(id, 100), id).await;
+        let refusal: Value = serde_json::from_slice(&refusal).unwrap();
+        assert_eq!(refusal["error"]["code"], -32600, "{refusal}");
+    }
+    gate.open();
+    for (number, id) in (0..).zip(ids) {
+        let answer = client.answer_to(id).await;
+        let answer: Value = serde_json::from_slice(&answer).unwrap();
+        assert_eq!(answer["result"]["said"], json!(number), "{answer}");
+    }
+    assert_eq!(server.calls().len(), ids.len());
+    // Once answered, an id is free.
+    let answer = client.exchange(call("7", 8), "7").await;
+    assert!(String::from_utf8(answer).unwrap().contains(r#""said":8"#));
+}
+
+#[tokio::test]
+async fn an_error_comes_back_with_its_data_whatever_the_status() {
+    // Longer than what is read of pages meant for people.
+    let data = "x".repeat(100_000);
+    let error = format!(
+        r#""error":{{"code":-32099,"message":"no","data":{{"b":1.0,"a":"{data}"}},"x":1}}"#
+    );
+    for (kind, builder) in upstream::kinds().into_iter().take(2) {
+        for status in [200, 400, 403, 404, 422, 500] {
+            // There 404 is the word for a session that has expired.
+            if kind == "legacy" && status == 404 {
+                continue;
+            }
+            let failure = error.clone();
+            let server = builder().tool("fail").intercept(move |request| {
+                let id = String::from_utf8(request.id_bytes()?).unwrap();
+                let answer = format!(r#"{{"jsonrpc":"2.0","id":{id},{failure}}}"#);
+                let reply = Reply::json(answer).with_status(status);
+                request.is("tools/call").then_some(reply)
+            });
+            let server = server.start().await;
+            let mut client = proxy::before(&server).await;
+            let answer = client
+                .exchange(call_line("1000", r#"{"name":"fail"}"#), "1000")
+                .await;
+            let expected = format!(r#"{{"jsonrpc":"2.0","id":1000,{error}}}"#);
+            assert_eq!(
+                String::from_utf8(answer).unwrap(),
+                expected,
+                "{kind}, {status}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_legacy_call_whose_meta_is_no_object_reaches_a_modern_upstream_as_a_request() {
+    let modern = upstream::modern().tool("a").start().await;
+    let mut client = proxy::before(&modern).await;
+    let metas = ["null", "[]", "[{}]", "7", r#""{""#];
+    for (meta, id) in metas.into_iter().zip(10..) {
+        let params = format!(r#"{{"_meta":{meta},"name":"a","arguments":{{"n":1.0}}}}"#);
+        let call =
+            format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{params}}}"#);
+        let answer = client.exchange(call, &id.to_string()).await;
+        let answer: Value = serde_json::from_slice(&answer).unwrap();
+        assert!(answer["result"].is_object(), "{meta}: {answer}");
+    }
+    let calls = modern.calls();
+    assert_eq!(calls.len(), metas.len());
+    for call in calls {
+        let call: Value = serde_json::from_slice(&call).unwrap();
+        let meta = &call["params"]["_meta"];
+        assert_eq!(
+            meta["io.modelcontextprotocol/protocolVersion"],
+            "2026-07-28"
+        );
+    }
+}

@@ -1,0 +1,165 @@
+//! What the client cancels ends at the upstream, in the way of its era, and is not answered.
+
+use serde_json::{Value, json};
+use testkit::gate::Gate;
+use testkit::proxy::{self, Client, call_line};
+use testkit::upstream::{self, Builder};
+
+/// A server whose calls of `wait` get no answer before they are cancelled; then they get one.
+fn waiting(builder: Builder) -> Builder {
+    let builder = builder.tool("wait").tool("echo");
+    builder.on_call(|call| async move {
+        if call.request.tool() == "wait" {
+            call.progress(1).await;
+            call.cancelled().await;
+            call.progress(2).await;
+        }
+        br#"{"content":[]}"#.to_vec()
+    })
+}
+
+/// Whether any line so far answers `id`, as JSON.
+fn is_answered(client: &Client, id: &str) -> bool {
+    let id: Value = serde_json::from_str(id).unwrap();
+    let lines = client.received();
+    let mut messages = lines
+        .iter()
+        .map(|line| serde_json::from_slice::<Value>(line).unwrap());
+    messages.any(|message| message.get("method").is_none() && message["id"] == id)
+}
+
+fn cancel_line(id: &str) -> String {
+    format!(
+        r#"{{"jsonrpc":"2.0","x":1.0,"method":"notifications/cancelled","params":{{"reason":"\u0061","requestId":{id},"y":[ ]}}}}"#
+    )
+}
+
+#[tokio::test]
+async fn a_cancelled_call_ends_at_its_upstream_and_is_not_answered() {
+    for (kind, builder) in upstream::kinds() {
+        for (id, as_cancelled) in [
+            ("1000", "1000"),
+            (r#""\u0061""#, r#""a""#),
+            ("-1.50", "-1.50"),
+        ] {
+            let server = waiting(builder()).start().await;
+            let mut client = proxy::before(&server).await;
+            let params = r#"{"name":"wait","_meta":{"progressToken":"p"}}"#;
+            client.send_line(call_line(id, params)).await;
+            client.notification("notifications/progress").await;
+            let before = client.received().len();
+            let call = server.wait_for_calls(1).await.remove(0);
+            client.send_line(cancel_line(as_cancelled)).await;
+            let cancelled = server.wait_for_cancelled().await;
+            match kind {
+                // Its response stream is closed.
+                "modern" => assert_eq!(cancelled, call),
+                // It is told, in the client's words, under the id that it knows.
+                _ => {
+                    let call: Value = serde_json::from_slice(&call).unwrap();
+                    let expected = cancel_line(&call["id"].to_string());
+                    assert_eq!(String::from_utf8(cancelled).unwrap(), expected, "{kind}");
+                }
+            }
+            // The connection goes on, and the id is free.
+            let answer = client
+                .exchange(call_line(id, r#"{"name":"echo"}"#), id)
+                .await;
+            assert!(
+                String::from_utf8(answer).unwrap().contains("content"),
+                "{kind}"
+            );
+            assert!(client.close().await.success());
+            assert_eq!(client.received().len(), before + 1, "{kind}");
+            assert_eq!(server.cancelled().len(), 1, "{kind}");
+            let told = |request: &testkit::raw::Request| request.is("notifications/cancelled");
+            let told = server
+                .raw
+                .requests()
+                .iter()
+                .filter(|request| told(request))
+                .count();
+            assert_eq!(told, usize::from(kind != "modern"), "{kind}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_the_call_that_is_named_is_cancelled() {
+    for (kind, builder) in upstream::kinds() {
+        let gate = Gate::closed();
+        let server = builder().tool("wait").held_by(&gate);
+        let server = server.start().await;
+        let mut client = proxy::before(&server).await;
+        let ids = ["1000", r#""1000""#, "1001"];
+        for id in ids {
+            client.send_line(call_line(id, r#"{"name":"wait"}"#)).await;
+        }
+        server.wait_for_calls(ids.len()).await;
+        client.send_line(cancel_line("1000")).await;
+        server.wait_for_cancelled().await;
+        gate.open();
+        for id in &ids[1..] {
+            client.answer_to(id).await;
+        }
+        client.close().await;
+        assert!(!is_answered(&client, "1000"), "{kind}");
+        assert_eq!(server.cancelled().len(), 1, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_cancellation_of_nothing_is_ignored() {
+    for (kind, builder) in upstream::kinds() {
+        let server = waiting(builder()).start().await;
+        let mut client = proxy::before(&server).await;
+        client
+            .exchange(call_line("7", r#"{"name":"echo"}"#), "7")
+            .await;
+        // Answered, never used, not of this form, and not an id at all.
+        for id in ["7", "8", r#""7""#, "7.0", "null", "{}"] {
+            client.send_line(cancel_line(id)).await;
+        }
+        for line in [
+            r#"{"jsonrpc":"2.0","method":"notifications/cancelled"}"#,
+            r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":[7]}"#,
+        ] {
+            client.send_line(line).await;
+        }
+        client.send_line(call_line("9", r#"{"name":"wait"}"#)).await;
+        let call = server.wait_for_calls(2).await.remove(1);
+        client.send_line(cancel_line("9")).await;
+        server.wait_for_cancelled().await;
+        assert!(client.request("ping", json!({})).await["result"].is_object());
+        client.close().await;
+        // Only what ran was cancelled.
+        let cancelled = server.cancelled();
+        assert_eq!(cancelled.len(), 1, "{kind}");
+        if kind != "modern" {
+            let call: Value = serde_json::from_slice(&call).unwrap();
+            let expected = cancel_line(&call["id"].to_string());
+            assert_eq!(cancelled[0], expected.as_bytes(), "{kind}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_runs_when_the_client_leaves_is_cancelled() {
+    for (kind, builder) in upstream::kinds() {
+        let server = waiting(builder()).start().await;
+        let mut client = proxy::before(&server).await;
+        for id in ["1000", "1001"] {
+            client.send_line(call_line(id, r#"{"name":"wait"}"#)).await;
+        }
+        server.wait_for_calls(2).await;
+        assert!(client.close().await.success());
+        server.wait_for_cancelled().await;
+        if kind != "modern" {
+            assert_eq!(server.cancelled().len(), 2, "{kind}");
+        }
+        assert!(
+            !is_answered(&client, "1000") && !is_answered(&client, "1001"),
+            "{kind}"
+        );
+    }
+}

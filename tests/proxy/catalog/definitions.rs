@@ -1,0 +1,157 @@
+//! Definitions pass byte for byte, but for the name where two upstreams have the same.
+
+use serde_json::json;
+
+use crate::catalog::kinds;
+use testkit::json::{bytes_of, text_of};
+use testkit::{proxy, upstream};
+
+/// Everything that a parser and a printer would change.
+const ODD: &str = concat!(
+    r#"{ "x-first":1.50,"name" : "odd", "description":"\u00fc\/ü \ud83d\ude00 \"name\":\"odd\"","#,
+    r#""inputSchema":{"type":"object","properties":{"name":{"const":"odd"},"n":{"maximum":1e400,"#,
+    r#""default":-0.0,"multipleOf":1E-2},"big":{"const":12345678901234567890123}} ,"required":[ ]},"#,
+    r#""outputSchema":{"type":"object","$defs":{"name":true}},"annotations":{"title":"T","readOnlyHint":true},"#,
+    r#""execution":{"taskSupport":"optional"},"_meta":{"name":"odd","a.b/c":null},"zz":[{},[]]}"#,
+);
+
+/// The one line of stdout that lists the tools.
+async fn listing(client: &mut proxy::Client) -> String {
+    let line = client.exchange(
+        r#"{"jsonrpc":"2.0","id":"list","method":"tools/list"}"#,
+        r#""list""#,
+    );
+    String::from_utf8(line.await).unwrap()
+}
+
+#[tokio::test]
+async fn a_definition_passes_byte_for_byte() {
+    for (kind, server) in kinds() {
+        let server = server.tool("before").tool_raw(ODD).tool("after");
+        let server = server.start().await;
+        let mut client = proxy::new().upstream("a", &server).start().await;
+        client.initialize().await;
+
+        let expected = format!(
+            r#"{{"jsonrpc":"2.0","id":"list","result":{{"tools":[{},{ODD},{}]}}}}"#,
+            upstream::tool("before"),
+            upstream::tool("after")
+        );
+        assert_eq!(listing(&mut client).await, expected, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn of_a_renamed_definition_the_name_alone_changes() {
+    for (kind, server) in kinds() {
+        let first = upstream::legacy().tool("odd").start().await;
+        let server = server.tool_raw(ODD).start().await;
+        let proxy = proxy::new().upstream("a", &first).upstream("b", &server);
+        let mut client = proxy.start().await;
+        client.initialize().await;
+
+        let expected = ODD.replacen(r#""name" : "odd""#, r#""name" : "b__odd""#, 1);
+        let listing = listing(&mut client).await;
+        assert!(listing.contains(&expected), "{kind}: {listing}");
+        let response = client.call("b__odd", json!({})).await;
+        assert_eq!(text_of(&response), "odd {}");
+    }
+}
+
+#[tokio::test]
+async fn a_definition_written_over_several_lines_stays_on_one_line() {
+    let pretty = "{\n  \"name\": \"pretty\",\r\n\t\"inputSchema\": {\n }\n}";
+    for (kind, server) in kinds() {
+        let server = server.tool_raw(pretty).start().await;
+        let mut client = proxy::new().upstream("a", &server).start().await;
+        client.initialize().await;
+        client.wait_for_tools(&["pretty"]).await;
+        let listing = listing(&mut client).await;
+        // Between the tokens, a break may become a space.
+        let dense = |text: &str| text.split_whitespace().collect::<String>();
+        let found = dense(&listing).contains(&dense(pretty));
+        assert!(found, "{kind}: {listing}");
+        client.assert_every_line_is_json_rpc();
+    }
+}
+
+#[tokio::test]
+async fn a_tool_with_mirrored_parameters_is_shown_as_it_is_and_called_by_its_native_name() {
+    let tool = concat!(
+        r#"{"name":"find","inputSchema":{"type":"object","#,
+        r#""properties":{"region":{"type":"string","x-mcp-header":"Region"}}}}"#
+    );
+    let first = upstream::legacy().tool_raw(tool).start().await;
+    let second = upstream::modern().tool_raw(tool).start().await;
+    let proxy = proxy::new().upstream("a", &first).upstream("b", &second);
+    let mut client = proxy.start().await;
+    client.initialize().await;
+    client.wait_for_tools(&["find", "b__find"]).await;
+
+    let listing = listing(&mut client).await;
+    let renamed = tool.replace(r#""find""#, r#""b__find""#);
+    assert!(
+        listing.contains(&format!("[{tool},{renamed}]")),
+        "{listing}"
+    );
+    for name in ["find", "b__find"] {
+        let response = client.call(name, json!({"region": "eu"})).await;
+        assert_eq!(text_of(&response), r#"find {"region":"eu"}"#);
+    }
+    let call = |request: &testkit::raw::Request| request.is("tools/call");
+    let call_of_first = first.raw.wait_for(call).await;
+    assert_eq!(call_of_first.header("mcp-param-region"), None);
+    let call_of_second = second.raw.wait_for(call).await;
+    assert_eq!(call_of_second.header("mcp-param-region"), Some("eu"));
+    assert_eq!(call_of_second.header("mcp-name"), Some("find"));
+}
+
+#[tokio::test]
+async fn a_client_of_either_era_is_shown_the_same_tools() {
+    // In numbers that the test can hold.
+    let odd = ODD.replace("1e400", "1e300");
+    let server = upstream::modern().tool_raw(&odd).tool("more").start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    let modern = client.modern("tools/list", json!({})).await;
+    let legacy = client.request("tools/list", json!({})).await;
+    assert_eq!(modern["result"]["tools"], legacy["result"]["tools"]);
+    // A modern result says what kind it is and how long it may be kept.
+    for (key, value) in [("resultType", "complete"), ("cacheScope", "private")] {
+        assert_eq!(modern["result"][key], value, "{key}");
+        assert!(legacy["result"][key].is_null(), "{key}");
+    }
+    assert!(modern["result"]["ttlMs"].is_u64());
+}
+
+/// What a modern server may give and no legacy client takes: of a whole list or result that holds
+/// one, clients refuse all (MCP 2026-07-28 § Tools, Structured Content; 2025-11-25 § Tools).
+#[tokio::test]
+async fn a_legacy_client_is_spared_structured_content_that_is_no_object() {
+    const LIST: &str = r#"{"content":[ ],"structuredContent":[1.0],"resultType":"complete"}"#;
+    const SPARED: &str = r#"{"content":[ ],"resultType":"complete"}"#;
+    let tool = r#"{"name":"a","outputSchema":{"type":"array"} ,"inputSchema":{"type":"object"}}"#;
+    let spared = r#"{"name":"a","inputSchema":{"type":"object"}}"#;
+    for (server, listed, answered) in [
+        (upstream::modern(), spared, SPARED),
+        // One that breaks the rules of its own revision is left alone.
+        (upstream::legacy(), tool, LIST),
+    ] {
+        let server = server.tool_raw(tool).result("tools/call", LIST);
+        let server = server.start().await;
+        let mut client = proxy::new().upstream("a", &server).start().await;
+        client.initialize().await;
+        let expected =
+            format!(r#"{{"jsonrpc":"2.0","id":"list","result":{{"tools":[{listed}]}}}}"#);
+        assert_eq!(listing(&mut client).await, expected);
+        let call = r#"{"jsonrpc":"2.0","id":"c","method":"tools/call","params":{"name":"a"}}"#;
+        let answer = client.exchange(call, r#""c""#).await;
+        assert_eq!(bytes_of(&answer, &["result"]), answered);
+        let modern = client.modern("tools/call", json!({"name": "a"})).await;
+        assert_eq!(modern["result"]["structuredContent"], json!([1.0]));
+        let modern = client.modern("tools/list", json!({})).await;
+        assert_eq!(
+            modern["result"]["tools"][0]["outputSchema"]["type"],
+            "array"
+        );
+    }
+}

@@ -1,0 +1,155 @@
+//! Reading the listings: every page, and only what the configuration lets through.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::json;
+
+use crate::catalog::{count, kinds};
+use testkit::json::{answer, text_of};
+use testkit::raw::Reply;
+use testkit::{proxy, upstream};
+
+const NAMES: [&str; 7] = ["g", "f", "e", "d", "c", "b", "a"];
+
+#[tokio::test]
+async fn every_page_of_every_listing_is_merged() {
+    for page_size in [1, 3, 7, 100] {
+        for (kind, server) in kinds() {
+            let server = NAMES.iter().fold(server, |server, name| server.tool(name));
+            let server = server.page_size(page_size).start().await;
+            let other = upstream::modern().tool("x").tool("y").page_size(1);
+            let other = other.start().await;
+            let proxy = proxy::new().upstream("a", &server).upstream("b", &other);
+            let mut client = proxy.start().await;
+
+            let names = client.tool_names().await;
+            assert_eq!(names[..7], NAMES, "{kind}, {page_size} a page");
+            assert_eq!(names[7..], ["x", "y"]);
+            let pages = count(&server.raw.requests(), "tools/list");
+            assert_eq!(pages, NAMES.len().div_ceil(page_size), "{kind}");
+            let response = client.call("a", json!({})).await;
+            assert_eq!(text_of(&response), "a {}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_listing_with_the_same_cursor_for_ever_ends() {
+    let endless = r#"{"tools":[{"name":"t","inputSchema":{}}],"nextCursor":"again"}"#;
+    for (kind, server) in kinds() {
+        let server = server.result("tools/list", endless).start().await;
+        let mut client = proxy::new().upstream("a", &server).start().await;
+
+        assert_eq!(client.tool_names().await, ["t"], "{kind}");
+        let pages = count(&server.raw.requests(), "tools/list");
+        assert!(pages <= 3, "{kind}: {pages} pages");
+    }
+}
+
+#[tokio::test]
+async fn a_listing_with_ever_new_cursors_ends_and_holds_no_other_up() {
+    let page = AtomicUsize::new(0);
+    let endless = upstream::legacy().intercept(move |request| {
+        request.is("tools/list").then(|| {
+            let page = page.fetch_add(1, Ordering::Relaxed);
+            let tool = json!({"name": "t", "inputSchema": {}});
+            let result = json!({"tools": [tool], "nextCursor": format!("page {page}")});
+            Reply::json(answer(request, &result))
+        })
+    });
+    let (endless, good) = (endless.start().await, upstream::modern().tool("good"));
+    let good = good.start().await;
+    let proxy = proxy::new().upstream("a", &endless).upstream("b", &good);
+    let mut client = proxy.start().await;
+    client.initialize().await;
+
+    client.wait_for_tools(&["t", "good"]).await;
+    let response = client.call("good", json!({})).await;
+    assert_eq!(text_of(&response), "good {}");
+}
+
+#[tokio::test]
+async fn an_upstream_that_knows_no_tools_is_connected_all_the_same() {
+    let bare = upstream::legacy().intercept(|request| {
+        request.is("tools/list").then(|| {
+            let id = String::from_utf8(request.id_bytes().unwrap()).unwrap();
+            let error = r#"{"code":-32601,"message":"Method not found"}"#;
+            Reply::json(format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#))
+        })
+    });
+    let (bare, good) = (bare.start().await, upstream::legacy().tool("good"));
+    let good = good.start().await;
+    let proxy = proxy::new().upstream("a", &bare).upstream("b", &good);
+    let mut client = proxy.start().await;
+
+    assert_eq!(client.tool_names().await, ["good"]);
+    client.wait_for_stderr("tools=0 name=a").await;
+    assert_eq!(count(&bare.raw.requests(), "initialize"), 1);
+}
+
+#[tokio::test]
+async fn only_what_is_included_and_not_ignored_is_listed_and_called() {
+    let cases = [
+        (json!({"include_tools": ["GET_*"]}), vec!["get_a", "Get_B"]),
+        (
+            json!({"ignore_tools": ["*_b"]}),
+            vec!["get_a", "set_a", "other"],
+        ),
+        (
+            json!({"include_tools": ["*_?"], "ignore_tools": ["get_B"]}),
+            vec!["get_a", "set_a"],
+        ),
+        (json!({"include_tools": ["none"]}), vec![]),
+        (
+            json!({"include_tools": [], "ignore_tools": []}),
+            vec!["get_a", "Get_B", "set_a", "other"],
+        ),
+        (
+            json!({"include_tools": ["*"], "ignore_tools": ["*"]}),
+            vec![],
+        ),
+    ];
+    let all = ["get_a", "Get_B", "set_a", "other"];
+    for (filter, expected) in cases {
+        let server = all.iter().fold(upstream::legacy(), |s, name| s.tool(name));
+        let server = server.page_size(2).start().await;
+        let proxy = proxy::new().upstream("a", &server);
+        let mut client = proxy.extra("a", filter.clone()).start().await;
+
+        assert_eq!(client.tool_names().await, expected, "{filter}");
+        for name in all {
+            let response = client.call(name, json!({})).await;
+            match expected.contains(&name) {
+                true => assert_eq!(text_of(&response), format!("{name} {{}}")),
+                false => assert_eq!(response["error"]["code"], -32602, "{name}"),
+            }
+        }
+        assert_eq!(server.calls().len(), expected.len(), "{filter}");
+    }
+}
+
+#[tokio::test]
+async fn a_filter_is_of_its_upstream_alone_and_goes_by_native_names() {
+    let first = upstream::legacy().tool("search").tool("find").start().await;
+    let second = upstream::modern().tool("search").tool("find").start().await;
+    let proxy = proxy::new()
+        .upstream("a", &first)
+        .upstream("b", &second)
+        .extra("b", json!({"include_tools": ["search"]}));
+    let mut client = proxy.start().await;
+    assert_eq!(client.tool_names().await, ["search", "find", "b__search"]);
+}
+
+#[tokio::test]
+async fn a_filtered_tool_takes_no_name_from_another_upstream() {
+    let first = upstream::legacy().tool("search").tool("find").start().await;
+    let second = upstream::legacy().tool("search").start().await;
+    let proxy = proxy::new()
+        .upstream("a", &first)
+        .upstream("b", &second)
+        .extra("a", json!({"ignore_tools": ["SEARCH"]}));
+    let mut client = proxy.start().await;
+    assert_eq!(client.tool_names().await, ["find", "search"]);
+    client.call("search", json!({})).await;
+    assert_eq!((first.calls().len(), second.calls().len()), (0, 1));
+}

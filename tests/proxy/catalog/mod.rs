@@ -1,0 +1,24 @@
+//! What the client is shown: the tools of all upstreams, filtered, in order, under stable names.
+
+mod changes;
+mod definitions;
+mod listing;
+mod names;
+
+use testkit::raw::Request;
+use testkit::upstream;
+
+/// One scripted server of each kind.
+fn kinds() -> [(&'static str, upstream::Builder); 3] {
+    [
+        ("legacy", upstream::legacy()),
+        ("modern", upstream::modern()),
+        ("HTTP+SSE", upstream::http_sse()),
+    ]
+}
+
+/// How many of `requests` ask for `method`.
+fn count(requests: &[Request], method: &str) -> usize {
+    let asks = requests.iter().filter(|request| request.is(method));
+    asks.count()
+}

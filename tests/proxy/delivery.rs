@@ -1,0 +1,279 @@
+//! A call whose bytes may have arrived is not sent again, unless that does nothing twice.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+use testkit::Endpoint;
+use testkit::proxy;
+use testkit::raw::{Reply, Request, event};
+use testkit::upstream::{self, Builder, Upstream};
+
+/// What a server does to a call, and how that is called.
+type Reaction = (&'static str, fn(&Request) -> Reply);
+
+/// How a server can lose a call it has read. Nobody can tell whether it has run.
+fn losses() -> [Reaction; 6] {
+    [
+        ("a reset", |_| Reply::reset()),
+        ("a close", |_| Reply::raw("")),
+        ("half a head", |_| Reply::raw("HTTP/1.1 200 OK\r\ncontent-")),
+        ("half a body", |_| {
+            Reply::cut("{\"jsonrpc\":\"2.0\",\"id\":1,")
+        }),
+        ("half a stream", |_| {
+            Reply::sse(["event: message\ndata: {\"jsonrpc\""]).broken_off()
+        }),
+        ("a stream without the answer", |_| {
+            Reply::sse([": nothing\n\n"])
+        }),
+    ]
+}
+
+/// A server that loses the first `times` calls, and how many it has read.
+async fn losing(
+    builder: Builder,
+    annotations: Value,
+    times: usize,
+    loss: fn(&Request) -> Reply,
+) -> (Upstream, Arc<AtomicUsize>) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let calls = count.clone();
+    let tool =
+        json!({"name": "work", "inputSchema": {"type": "object"}, "annotations": annotations});
+    let builder = builder
+        .tool_raw(&tool.to_string())
+        .intercept(move |request| {
+            let number = request
+                .is("tools/call")
+                .then(|| calls.fetch_add(1, Ordering::SeqCst))?;
+            (number < times).then(|| loss(request))
+        });
+    (builder.start().await, count)
+}
+
+fn read(count: &AtomicUsize) -> usize {
+    count.load(Ordering::SeqCst)
+}
+
+/// The kinds whose calls are exchanges of their own.
+fn streamable() -> impl Iterator<Item = upstream::Named> {
+    upstream::kinds().into_iter().take(2)
+}
+
+#[tokio::test]
+async fn a_lost_call_is_sent_once_and_its_outcome_called_unknown() {
+    for (kind, builder) in streamable() {
+        for (what, loss) in losses() {
+            for annotations in [
+                json!({}),
+                json!({"readOnlyHint": false, "title": "readOnlyHint"}),
+            ] {
+                let (server, count) = losing(builder(), annotations, 1, loss).await;
+                let mut client = proxy::before(&server).await;
+                let answer = client.call("work", json!({})).await;
+                let case = format!("{kind}, {what}: {answer}");
+                assert_eq!(answer["error"]["code"], -31004, "{case}");
+                assert_eq!(answer["error"]["data"]["outcome"], "unknown", "{case}");
+                assert_eq!(answer["error"]["data"]["upstream"], "a", "{case}");
+                assert_eq!(read(&count), 1, "{case}");
+                // The next one is a call of its own.
+                let answer = client.call("work", json!({})).await;
+                assert!(answer["result"].is_object(), "{case}, then {answer}");
+                assert_eq!(read(&count), 2, "{case}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lost_call_of_a_harmless_tool_is_sent_once_more_and_no_more() {
+    for (kind, builder) in streamable() {
+        for (what, loss) in losses() {
+            for hint in ["readOnlyHint", "idempotentHint"] {
+                let (server, count) = losing(builder(), json!({hint: true}), 1, loss).await;
+                let mut client = proxy::before(&server).await;
+                let answer = client.call("work", json!({"a": 1})).await;
+                assert!(answer["result"].is_object(), "{kind}, {what}: {answer}");
+                assert_eq!(read(&count), 2, "{kind}, {what}");
+                let calls = server.raw.requests();
+                let calls = calls.iter().filter(|request| request.is("tools/call"));
+                let calls: Vec<_> = calls.map(Request::json).collect();
+                assert_eq!(calls[0]["params"], calls[1]["params"]);
+                assert_ne!(calls[0]["id"], calls[1]["id"], "{kind}, {what}");
+            }
+        }
+        let (server, count) =
+            losing(builder(), json!({"readOnlyHint": true}), 9, losses()[0].1).await;
+        let mut client = proxy::before(&server).await;
+        let answer = client.call("work", json!({})).await;
+        assert_eq!(answer["error"]["code"], -31004, "{kind}: {answer}");
+        assert_eq!(read(&count), 2, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_of_which_something_was_heard_is_not_sent_again() {
+    let loss: fn(&Request) -> Reply = |_| {
+        let log = r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"data":1}}"#;
+        Reply::sse([event(log)]).broken_off()
+    };
+    for (kind, builder) in streamable() {
+        let (server, count) = losing(builder(), json!({"readOnlyHint": true}), 1, loss).await;
+        let mut client = proxy::before(&server).await;
+        let answer = client.call("work", json!({})).await;
+        assert_eq!(answer["error"]["code"], -31004, "{kind}: {answer}");
+        assert_eq!(read(&count), 1, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_none_does_not_make_the_call_run_again() {
+    let answers: [Reaction; 7] = [
+        ("no JSON", |_| Reply::json("{]")),
+        ("nothing", |_| Reply::json("")),
+        ("another id", |_| {
+            Reply::json(r#"{"jsonrpc":"2.0","id":999999,"result":{}}"#)
+        }),
+        ("202", |_| Reply::status(202)),
+        ("204", |_| Reply::status(204)),
+        ("500", |_| Reply::status(500).body("oops")),
+        ("HTML", |_| {
+            Reply::json("<p>").header("content-type", "text/html")
+        }),
+    ];
+    for (kind, builder) in streamable() {
+        for (what, answer) in answers {
+            // A broken answer comes again, so harmless ones are not repeated either.
+            for annotations in [json!({}), json!({"readOnlyHint": true})] {
+                let (server, count) = losing(builder(), annotations, 9, answer).await;
+                let mut client = proxy::before(&server).await;
+                let answer = client.call("work", json!({})).await;
+                assert_eq!(
+                    answer["error"]["data"]["outcome"], "unknown",
+                    "{kind}, {what}: {answer}"
+                );
+                assert_eq!(read(&count), 1, "{kind}, {what}: {answer}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_whose_http_sse_stream_ends_is_sent_again_only_if_harmless() {
+    let tool = r#"{"name":"work","annotations":{"readOnlyHint":HINT}}"#;
+    for (hint, calls) in [("false", 1), ("true", 2)] {
+        let builder = upstream::http_sse().tool_raw(&tool.replace("HINT", hint));
+        let first = AtomicBool::new(true);
+        let builder = builder.on_call(move |_| {
+            let is_lost = first.swap(false, Ordering::SeqCst);
+            async move {
+                if is_lost {
+                    std::future::pending::<()>().await;
+                }
+                br#"{"content":[]}"#.to_vec()
+            }
+        });
+        let mut server = builder.start().await;
+        let mut client = proxy::before(&server).await;
+        let id = client
+            .send_request("tools/call", json!({"name": "work"}))
+            .await;
+        server.wait_for_calls(1).await;
+        server.raw.stop().await;
+        server.restart();
+        let answer = client.response(id).await;
+        match hint {
+            "true" => assert!(answer["result"].is_object(), "{answer}"),
+            _ => assert_eq!(answer["error"]["data"]["outcome"], "unknown", "{answer}"),
+        }
+        assert_eq!(server.calls().len(), calls, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_finds_nobody_has_not_run() {
+    for (kind, builder) in upstream::kinds() {
+        let server = builder().tool("work").start().await;
+        let proxy = proxy::new().upstream("a", &server);
+        let mut client = proxy.env("PROXY_CONNECT_WAIT", "300ms").start().await;
+        client.initialize().await;
+        assert!(client.call("work", json!({})).await["result"].is_object());
+        server.raw.stop().await;
+        // A kept connection may be found dead only by using it, and then nobody can tell.
+        let mut answer = client.call("work", json!({})).await;
+        while answer["error"]["data"]["outcome"] == "unknown" {
+            answer = client.call("work", json!({})).await;
+        }
+        assert_eq!(
+            answer["error"]["data"]["outcome"], "not run",
+            "{kind}: {answer}"
+        );
+        let message = answer["error"]["message"].as_str().unwrap();
+        assert!(message.contains("did not answer `tools/call`"), "{message}");
+        assert_eq!(server.calls().len(), 1, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_refused_for_its_session_is_sent_again_once_on_a_new_one() {
+    for builder in [upstream::legacy(), upstream::http_sse()] {
+        let server = builder.tool("work").start().await;
+        let mut client = proxy::before(&server).await;
+        client.call("work", json!({})).await;
+        let before = initializations(&server);
+        server.expire_sessions();
+        let mut ids = Vec::new();
+        for number in 0..20 {
+            let params = json!({"name": "work", "arguments": {"number": number}});
+            ids.push(client.send_request("tools/call", params).await);
+        }
+        for id in ids {
+            let answer = client.response(id).await;
+            assert!(answer["result"].is_object(), "{}: {answer}", server.url());
+        }
+        // Each ran once, on the one session that all of them waited for.
+        assert_eq!(server.calls().len(), 21, "{}", server.url());
+        assert_eq!(initializations(&server), before + 1, "{}", server.url());
+    }
+}
+
+fn initializations(server: &Upstream) -> usize {
+    let requests = server.raw.requests();
+    requests
+        .iter()
+        .filter(|request| request.is("initialize"))
+        .count()
+}
+
+#[tokio::test]
+async fn a_call_refused_on_a_new_session_too_is_given_up() {
+    let gone: fn(&Request) -> Reply = |_| Reply::status(404);
+    let (server, count) = losing(upstream::legacy(), json!({}), 9, gone).await;
+    let mut client = proxy::before(&server).await;
+    let answer = client.call("work", json!({})).await;
+    assert_eq!(answer["error"]["data"]["outcome"], "not run", "{answer}");
+    assert_eq!(read(&count), 2);
+    assert_eq!(initializations(&server), 2);
+}
+
+#[tokio::test]
+async fn a_harmless_call_whose_progress_was_heard_is_not_sent_again() {
+    let tool = r#"{"name":"work","annotations":{"readOnlyHint":true}}"#;
+    let builder = upstream::http_sse().tool_raw(tool);
+    let builder = builder.on_call(|call| async move {
+        call.progress(1).await;
+        std::future::pending().await
+    });
+    let mut server = builder.start().await;
+    let mut client = proxy::before(&server).await;
+    let params = json!({"name": "work", "_meta": {"progressToken": 1}});
+    let id = client.send_request("tools/call", params).await;
+    let progress = client.notification("notifications/progress").await;
+    assert_eq!(progress["params"]["progressToken"], 1);
+    server.raw.stop().await;
+    server.restart();
+    let answer = client.response(id).await;
+    assert_eq!(answer["error"]["data"]["outcome"], "unknown", "{answer}");
+    assert_eq!(server.calls().len(), 1, "{answer}");
+}

@@ -1,0 +1,230 @@
+//! The client's side: whatever comes on stdin, in whatever order, is answered as JSON-RPC and MCP
+//! ask for, and the next line is served.
+
+use serde_json::{Value, json};
+use testkit::proxy::Client;
+use testkit::raw::{self, Reply};
+use testkit::{proxy, upstream};
+
+/// A proxy whose only upstream is a port where nothing listens: the client's side is all that counts.
+fn alone() -> proxy::Builder {
+    proxy::new().upstream("away", "http://127.0.0.1:1/mcp")
+}
+
+const PING: &str = r#"{"jsonrpc":"2.0","id":"p","method":"ping"}"#;
+const PONG: &str = r#"{"jsonrpc":"2.0","id":"p","result":{}}"#;
+
+/// Sends a line, takes the next one as its answer, and makes sure that a ping comes right after.
+async fn answer(client: &mut Client, line: impl AsRef<[u8]>) -> Value {
+    client.send_line(line).await;
+    client.send_line(PING).await;
+    let answer = client.next_line().await;
+    assert_eq!(
+        String::from_utf8_lossy(&client.next_line().await),
+        PONG,
+        "after {}",
+        String::from_utf8_lossy(&answer)
+    );
+    serde_json::from_slice(&answer).unwrap()
+}
+
+/// Sends a line, and makes sure that nothing answers it.
+async fn no_answer(client: &mut Client, line: &str) {
+    let pong = answer(client, format!("{line}\n{PING}")).await;
+    assert_eq!(pong, pong_value(), "after {line}");
+}
+
+fn pong_value() -> Value {
+    serde_json::from_str(PONG).unwrap()
+}
+
+fn initialize(version: &Value) -> Value {
+    let mut request = testkit::http::initialize();
+    request["params"]["protocolVersion"] = version.clone();
+    request
+}
+
+#[tokio::test]
+async fn initialize_is_answered_while_no_upstream_is() {
+    let silent = raw::server(|_| async { Reply::hang() });
+    let mut client = proxy::new().upstream("silent", &silent).start().await;
+    let result = client.initialize().await;
+    assert_eq!(result["serverInfo"]["name"], "mcp-manifold");
+    assert_eq!(
+        result["capabilities"]["tools"],
+        json!({"listChanged": true})
+    );
+    let discovered = client.modern("server/discover", json!({})).await;
+    assert!(discovered["result"].is_object(), "{discovered}");
+    // Only now did the upstream even hear of us: it was not waited for.
+    silent
+        .wait_for(|request| request.is("server/discover"))
+        .await;
+}
+
+#[tokio::test]
+async fn initialize_gets_the_version_asked_for_or_the_newest_that_has_a_handshake() {
+    let mut client = alone().start().await;
+    let newest = "2025-11-25";
+    let cases = [
+        (json!("2025-11-25"), "2025-11-25"),
+        (json!("2025-06-18"), "2025-06-18"),
+        (json!("2025-03-26"), "2025-03-26"),
+        (json!("2024-11-05"), "2024-11-05"),
+        (json!("2026-07-28"), newest),
+        (json!("1999-01-01"), newest),
+        (json!(""), newest),
+        (json!(7), newest),
+        (Value::Null, newest),
+    ];
+    for (asked, expected) in cases {
+        let answer = answer(&mut client, initialize(&asked).to_string()).await;
+        assert_eq!(answer["result"]["protocolVersion"], expected, "{asked}");
+    }
+    let bare = r#"{"jsonrpc":"2.0","id":1,"method":"initialize"}"#;
+    let answer = answer(&mut client, bare).await;
+    assert_eq!(answer["result"]["protocolVersion"], newest);
+}
+
+#[tokio::test]
+async fn a_line_that_is_no_request_is_refused_and_the_next_one_is_served() {
+    let mut client = alone().start().await;
+    let cases: [(&[u8], i64, Option<Value>); 17] = [
+        (b"{", -32700, None),
+        (b"hello", -32700, None),
+        (
+            b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}}",
+            -32700,
+            None,
+        ),
+        (
+            b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"pi",
+            -32700,
+            None,
+        ),
+        (b"Content-Length: 40", -32700, None),
+        (
+            b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}",
+            -32700,
+            None,
+        ),
+        (b"\xff\xfe\x00", -32700, None),
+        (b"\x00", -32700, None),
+        (b"[1", -32700, None),
+        (b"{}", -32600, None),
+        (b"{\"id\":7}", -32600, Some(json!(7))),
+        (
+            b"{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":5}",
+            -32600,
+            Some(json!("x")),
+        ),
+        (b"42", -32600, None),
+        (b"null", -32600, None),
+        (b"\"ping\"", -32600, None),
+        (b"[]", -32600, None),
+        (b"[[]]", -32600, None),
+    ];
+    for (line, code, id) in cases {
+        let answer = answer(&mut client, line).await;
+        let line = String::from_utf8_lossy(line);
+        assert_eq!(answer["error"]["code"], code, "{line}: {answer}");
+        assert_eq!(answer.get("id"), id.as_ref(), "{line}: {answer}");
+    }
+    client.assert_every_line_is_json_rpc();
+    assert_eq!(client.close().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn white_space_empty_lines_and_a_byte_order_mark_do_not_matter() {
+    let mut client = alone().start().await;
+    for line in ["", "   ", "\t\r"] {
+        no_answer(&mut client, line).await;
+    }
+    for line in [
+        format!("{PING}\r"),
+        format!("  {PING}  "),
+        format!("\u{feff}{PING}"),
+    ] {
+        assert_eq!(answer(&mut client, line).await, pong_value());
+    }
+}
+
+#[tokio::test]
+async fn the_messages_of_a_batch_are_answered_one_by_one() {
+    let up = upstream::legacy().tool("a").start().await;
+    let mut client = proxy::new().upstream("up", &up).start().await;
+    client.initialize().await;
+    let call = r#"{"jsonrpc":"2.0","id":"c","method":"tools/call","params":{"name":"a"}}"#;
+    let gone = r#"{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}"#;
+    client.send_line(format!("[{PING},{gone},{call},5]")).await;
+    assert_eq!(client.answer_to(r#""p""#).await, PONG.as_bytes());
+    let answer = client.answer_to(r#""c""#).await;
+    assert!(String::from_utf8_lossy(&answer).contains("a without arguments"));
+    let refused = client.next_line().await;
+    assert!(String::from_utf8_lossy(&refused).contains("-32600"));
+    client.assert_every_line_is_json_rpc();
+}
+
+#[tokio::test]
+async fn early_repeated_and_unknown_notifications_are_ignored() {
+    let mut client = alone().start().await;
+    let notifications = [
+        r#"{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}"#,
+        r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#,
+        r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#,
+        r#"{"jsonrpc":"2.0","method":"notifications/unheard/of","params":[1]}"#,
+        r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":99}}"#,
+        r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{}}"#,
+        r#"{"jsonrpc":"2.0","method":"notifications/cancelled"}"#,
+        r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1}}"#,
+        r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"a"}}"#,
+        r#"{"jsonrpc":"2.0","id":5,"result":{}}"#,
+        r#"{"jsonrpc":"2.0","id":5,"error":{"code":1,"message":"no"}}"#,
+    ];
+    for when in ["before", "after"] {
+        for line in notifications {
+            no_answer(&mut client, line).await;
+        }
+        let answer = answer(&mut client, initialize(&json!("2025-11-25")).to_string()).await;
+        assert!(answer["result"].is_object(), "{when}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn both_handshakes_may_come_again_and_in_any_order() {
+    let up = upstream::modern().tool("a").start().await;
+    let orders = [
+        ["initialize", "server/discover", "initialize"],
+        ["server/discover", "initialize", "server/discover"],
+        ["initialize", "initialize", "server/discover"],
+    ];
+    for order in orders {
+        let mut client = proxy::new().upstream("up", &up).start().await;
+        for method in order {
+            let answer = match method {
+                "initialize" => client.initialize().await,
+                _ => client.modern(method, json!({})).await["result"].take(),
+            };
+            assert!(answer.is_object(), "{method} of {order:?}: {answer}");
+        }
+        let params = json!({"name": "a"});
+        let legacy = client.request("tools/call", params.clone()).await;
+        let modern = client.modern("tools/call", params).await;
+        for answer in [legacy, modern] {
+            assert!(answer["result"].is_object(), "{order:?}: {answer}");
+        }
+        assert_eq!(client.close().await.code(), Some(0));
+    }
+}
+
+#[tokio::test]
+async fn requests_before_any_handshake_are_served_in_the_era_of_each() {
+    let up = upstream::legacy().tool("a").start().await;
+    let mut client = proxy::new().upstream("up", &up).start().await;
+    let legacy = client.request("tools/list", json!({})).await;
+    assert_eq!(legacy["result"]["tools"][0]["name"], "a", "{legacy}");
+    assert_eq!(legacy["result"]["resultType"], Value::Null);
+    let modern = client.modern("tools/list", json!({})).await;
+    assert_eq!(modern["result"]["tools"][0]["name"], "a", "{modern}");
+    assert_eq!(modern["result"]["resultType"], "complete");
+}

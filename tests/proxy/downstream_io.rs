@@ -1,0 +1,198 @@
+//! What the client's pipes carry: long lines, too long ones, files and sockets.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+use testkit::{proxy, upstream, within};
+
+/// A proxy whose only upstream is a port where nothing listens: the client's side is all that counts.
+fn alone() -> proxy::Builder {
+    proxy::new().upstream("away", "http://127.0.0.1:1/mcp")
+}
+
+const MIB: usize = 1 << 20;
+
+#[tokio::test]
+async fn a_line_of_16_mib_passes_unchanged() {
+    let up = upstream::legacy()
+        .tool("take")
+        .reply_with(|_| br#"{"content":[]}"#.to_vec());
+    let up = up.start().await;
+    let mut client = proxy::new().upstream("up", &up).start().await;
+    client.initialize().await;
+    client.tools().await;
+    let text = "x".repeat(16 * MIB);
+    let params = format!(r#"{{"name":"take","arguments":{{"text":"{text}"}}}}"#);
+    let line =
+        format!(r#"{{"jsonrpc":"2.0","id":"long","method":"tools/call","params":{params}}}"#);
+    let answer = client.exchange(line, r#""long""#).await;
+    assert_eq!(
+        answer,
+        br#"{"jsonrpc":"2.0","id":"long","result":{"content":[]}}"#
+    );
+    let body = &up.wait_for_calls(1).await[0];
+    assert!(
+        body.ends_with(format!("{params}}}").as_bytes()),
+        "{} bytes",
+        body.len()
+    );
+}
+
+#[tokio::test]
+async fn a_line_over_the_limit_is_refused_with_the_remedy_and_the_next_one_is_served() {
+    const LIMIT: usize = 100_000;
+    let mut client = alone()
+        .env("PROXY_MAX_MESSAGE_BYTES", LIMIT.to_string())
+        .start()
+        .await;
+    let of_length = |length: usize| {
+        let line = json!({"jsonrpc": "2.0", "id": 1, "method": "ping", "params": {"_": ""}});
+        let room = length - line.to_string().len();
+        let line = line
+            .to_string()
+            .replace(r#""_":"""#, &format!(r#""_":"{}""#, "x".repeat(room)));
+        assert_eq!(line.len(), length);
+        line
+    };
+    for length in [LIMIT, LIMIT + 1, 10 * LIMIT, LIMIT] {
+        client.send_line(of_length(length)).await;
+        let answer = client.next_line().await;
+        let answer: Value = serde_json::from_slice(&answer).unwrap();
+        if length == LIMIT {
+            assert_eq!(answer, json!({"jsonrpc": "2.0", "id": 1, "result": {}}));
+        } else {
+            let text =
+                "the line exceeds 100000 bytes; raise PROXY_MAX_MESSAGE_BYTES to let it pass";
+            assert_eq!(answer["error"], json!({"code": -32600, "message": text}));
+            assert_eq!(answer.get("id"), None);
+        }
+    }
+    assert_eq!(client.close().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn lines_may_come_in_pieces_and_many_at_once() {
+    let mut client = alone().start().await;
+    let ping = |id: usize| json!({"jsonrpc": "2.0", "id": id, "method": "ping"}).to_string();
+    for byte in format!("{}\n", ping(0)).bytes() {
+        client.send_bytes(&[byte]).await;
+    }
+    let lines: Vec<_> = (1..2000).map(ping).collect();
+    client.send_bytes(lines.join("\n").as_bytes()).await;
+    // The last one has no line end: it counts once stdin is closed.
+    client.close().await;
+    let answers = client.received();
+    let expected = |id| format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#).into_bytes();
+    assert_eq!(answers.len(), 2000);
+    for (id, answer) in answers.iter().enumerate() {
+        assert_eq!(*answer, expected(id));
+    }
+}
+
+/// What a client asks that does not wait for answers.
+fn script() -> String {
+    let initialize = testkit::http::initialize();
+    let ping = json!({"jsonrpc": "2.0", "id": 2, "method": "ping"});
+    format!("{initialize}\n{ping}\n")
+}
+
+fn ids(stdout: &[u8]) -> Vec<Value> {
+    let lines = stdout.split(|&byte| byte == b'\n');
+    let lines = lines.filter(|line| !line.is_empty());
+    let id = |line| serde_json::from_slice::<Value>(line).unwrap()["id"].take();
+    lines.map(id).collect()
+}
+
+#[tokio::test]
+async fn stdin_and_stdout_may_be_files() {
+    let builder = alone();
+    let mut stdin = tempfile::tempfile().unwrap();
+    stdin.write_all(script().as_bytes()).unwrap();
+    std::io::Seek::rewind(&mut stdin).unwrap();
+    let stdout = tempfile::NamedTempFile::new().unwrap();
+    let mut command = builder.command();
+    command.stdin(stdin).stdout(stdout.reopen().unwrap());
+    let status = within("the proxy to exit", command.status()).await.unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(ids(&std::fs::read(stdout.path()).unwrap()), [1, 2]);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn stdin_and_stdout_may_be_one_socket() {
+    use std::os::fd::OwnedFd;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let builder = alone();
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    let mut command = builder.command();
+    let again = theirs.try_clone().unwrap();
+    command
+        .stdin(OwnedFd::from(theirs))
+        .stdout(OwnedFd::from(again));
+    let mut child = command.spawn().unwrap();
+    // The command holds their end too.
+    drop(command);
+    ours.set_nonblocking(true).unwrap();
+    let mut ours = tokio::net::UnixStream::from_std(ours).unwrap();
+    ours.write_all(script().as_bytes()).await.unwrap();
+    ours.shutdown().await.unwrap();
+    let mut said = Vec::new();
+    within("the socket to end", ours.read_to_end(&mut said))
+        .await
+        .unwrap();
+    assert_eq!(ids(&said), [1, 2]);
+    let status = within("the proxy to exit", child.wait()).await.unwrap();
+    assert_eq!(status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn stdin_may_be_nothing_at_all() {
+    let builder = alone();
+    let mut command = builder.command();
+    let output = command.stdin(Stdio::null()).output();
+    let output = within("the proxy to exit", output).await.unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stdout.is_empty() && output.stderr.is_empty());
+}
+
+#[tokio::test]
+async fn the_instructions_of_all_upstreams_are_heads_first_within_2_kb() {
+    let chapter = |head: &str| format!("{head} {}", "and so on ".repeat(1000));
+    let first = upstream::modern()
+        .tool("a")
+        .instructions(&chapter("FIRST HEAD"));
+    let second = upstream::legacy()
+        .tool("b")
+        .instructions(&chapter("SECOND HEAD"));
+    let third = upstream::legacy()
+        .tool("c")
+        .instructions("Third, in short.");
+    let (first, second, third) = (
+        first.start().await,
+        second.start().await,
+        third.start().await,
+    );
+    let mut client = proxy::new()
+        .upstream("one", &first)
+        .upstream("two", &second)
+        .upstream("three", &third)
+        .start()
+        .await;
+    // A listing waits for all of them.
+    assert_eq!(client.tool_names().await, ["a", "b", "c"]);
+    let discovered = client.modern("server/discover", json!({})).await;
+    let initialized = client.initialize().await;
+    let text = discovered["result"]["instructions"].as_str().unwrap();
+    assert_eq!(initialized["instructions"], text);
+    assert!(text.len() <= 2048, "{} bytes", text.len());
+    for part in [
+        "one, two, three",
+        "one: FIRST HEAD",
+        "two: SECOND HEAD",
+        "three: Third, in short.",
+    ] {
+        assert!(text.contains(part), "no `{part}` in {text}");
+    }
+}

@@ -1,0 +1,88 @@
+//! Requests that no revision of MCP knows: they reach the server that has them, and only it.
+
+use serde_json::json;
+
+use testkit::proxy;
+use testkit::raw::Reply;
+use testkit::upstream::{self, Builder, Upstream};
+
+/// A result as a server may write it.
+const RESULT: &str = r#"{ "skills":[ {"n" : 1.0e0} ],"resultType":"complete", "ttlMs":0 }"#;
+
+fn kinds() -> [Builder; 3] {
+    [upstream::modern(), upstream::legacy(), upstream::http_sse()]
+}
+
+/// How often a server was asked for `method`.
+fn asked(server: &Upstream, method: &str) -> usize {
+    let requests = server.raw.requests();
+    let those = requests.iter().filter(|request| {
+        let message: serde_json::Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        message["method"] == method
+    });
+    those.count()
+}
+
+#[tokio::test]
+async fn the_only_server_is_asked_and_its_answer_passes_as_it_is() {
+    for kind in kinds() {
+        let server = kind.result("skills/list", RESULT).start().await;
+        let mut client = proxy::before(&server).await;
+        let request =
+            r#"{"jsonrpc":"2.0","id":"s","method":"skills/list","params":{"q":1e2, "z" : [ ]}}"#;
+        let answer = client.exchange(request, r#""s""#).await;
+        let expected = format!(r#""result":{RESULT}"#);
+        let answer = String::from_utf8(answer.to_vec()).unwrap();
+        assert!(answer.contains(&expected), "{answer}");
+        assert_eq!(asked(&server, "skills/list"), 1);
+    }
+}
+
+#[tokio::test]
+async fn of_several_servers_the_one_that_declares_it_is_asked() {
+    let capabilities = [
+        r#"{"tools":{},"extensions":{"io.modelcontextprotocol/skills":{}}}"#,
+        r#"{"tools":{},"skills":{}}"#,
+    ];
+    for declared in capabilities {
+        let plain = upstream::modern().tool("a").start().await;
+        let skilled = upstream::modern().tool("b").capabilities(declared);
+        let skilled = skilled.result("skills/list", RESULT).start().await;
+        let mut client = proxy::new()
+            .upstream("plain", &plain)
+            .upstream("skilled", &skilled)
+            .start()
+            .await;
+        client.initialize().await;
+        let answer = client.request("skills/list", json!({})).await;
+        assert_eq!(answer["result"]["skills"], json!([{"n": 1.0}]), "{answer}");
+        let answer = client.request("paint/now", json!({})).await;
+        assert_eq!(answer["error"]["code"], -32601, "{answer}");
+        assert_eq!(asked(&plain, "skills/list"), 0);
+        assert_eq!(asked(&plain, "paint/now") + asked(&skilled, "paint/now"), 0);
+    }
+}
+
+#[tokio::test]
+async fn what_mcp_itself_knows_is_not_passed_untranslated() {
+    let server = upstream::modern().tool("a").start().await;
+    let mut client = proxy::before(&server).await;
+    for method in ["subscriptions/listen", "tasks/update", "tasks/get"] {
+        let answer = client.request(method, json!({})).await;
+        assert_eq!(answer["error"]["code"], -32601, "{answer}");
+        assert_eq!(asked(&server, method), 0);
+    }
+}
+
+#[tokio::test]
+async fn one_whose_answer_is_lost_is_not_sent_again() {
+    let server = upstream::legacy().intercept(|request| {
+        let lost = request.body.windows(11).any(|part| part == b"skills/drop");
+        lost.then(Reply::reset)
+    });
+    let server = server.start().await;
+    let mut client = proxy::before(&server).await;
+    let answer = client.request("skills/drop", json!({})).await;
+    assert_eq!(answer["error"]["data"]["outcome"], "unknown", "{answer}");
+    assert_eq!(asked(&server, "skills/drop"), 1);
+}

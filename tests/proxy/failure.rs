@@ -1,0 +1,211 @@
+//! Whatever an upstream does wrong, the call gets an error that a person or a model can act on:
+//! who failed, why, whether the call may have run, and what to do. Other upstreams do not notice.
+
+use serde_json::{Value, json};
+use testkit::proxy;
+use testkit::raw::{Reply, Request, event};
+use testkit::upstream::{self, Upstream};
+
+/// More than any message of these tests but the one that is too large.
+const LIMIT: usize = 20_000;
+
+/// Every way to fail a call, by the name of the tool that fails so.
+const FAULTS: [&str; 26] = [
+    "never_answered",
+    "stalled_stream",
+    "stalled_body",
+    "status_400",
+    "status_401",
+    "status_403",
+    "status_404",
+    "status_405",
+    "status_429",
+    "status_500",
+    "status_503",
+    "status_503_later",
+    "redirect_elsewhere",
+    "html",
+    "cut",
+    "reset",
+    "not_json",
+    "not_utf8",
+    "not_json_rpc",
+    "empty",
+    "accepted",
+    "wrong_id",
+    "large_event",
+    "large_body",
+    "stream_without_reply",
+    "stream_broken_off",
+];
+
+fn fault(request: &Request) -> Option<Reply> {
+    if !request.is("tools/call") {
+        return None;
+    }
+    let silent = |head: Reply| head.header("content-type", "text/event-stream");
+    Some(match request.tool().as_str() {
+        "never_answered" => Reply::hang(),
+        "stalled_stream" => silent(stalled(": one moment\n\n")),
+        "stalled_body" => stalled("{\"jsonrpc\"").header("content-type", "application/json"),
+        "status_400" => Reply::json(r#"{"detail":"missing field `q`"}"#).with_status(400),
+        "status_401" => Reply::status(401).header("www-authenticate", "Bearer"),
+        "status_403" => Reply::status(403),
+        "status_404" => Reply::status(404),
+        "status_405" => Reply::status(405),
+        "status_429" => Reply::status(429).header("retry-after", "30"),
+        "status_500" => text("boom\r\n\x1b[31mtraceback").with_status(500),
+        "status_503_later" => Reply::status(503).header("retry-after", "7"),
+        "status_503" => html("<h1>Busy</h1>").with_status(503),
+        "redirect_elsewhere" => {
+            Reply::status(307).header("location", "https://elsewhere.example/mcp")
+        }
+        "html" => html("<!doctype html><title>Sign in</title>"),
+        "cut" => Reply::cut(r#"{"jsonrpc":"2.0","id":1,"resu"#),
+        "reset" => Reply::reset(),
+        "not_json" => Reply::json(r#"{"jsonrpc":"2.0","id":1,"result":{oops}}"#),
+        "not_utf8" => Reply::json(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"\xff\"}"),
+        "not_json_rpc" => Reply::json(r#"{"ok":true}"#),
+        "empty" => Reply::status(200).header("content-type", "application/json"),
+        "accepted" => Reply::status(202),
+        "wrong_id" => Reply::json(r#"{"jsonrpc":"2.0","id":"other","result":{}}"#),
+        "large_event" => Reply::sse([event(large(request))]),
+        "large_body" => Reply::json(large(request)),
+        "stream_without_reply" => Reply::sse([": bye\n\n"]),
+        "stream_broken_off" => Reply::sse([": bye\n\n"]).broken_off(),
+        _ => return None,
+    })
+}
+
+/// The first bytes of a body that never goes on.
+fn stalled(first: &'static str) -> Reply {
+    let (sender, chunks) = tokio::sync::mpsc::channel(1);
+    sender.try_send(first.into()).unwrap();
+    std::mem::forget(sender);
+    Reply::stream(chunks)
+}
+
+fn text(body: &str) -> Reply {
+    Reply::status(200)
+        .header("content-type", "text/plain")
+        .body(body)
+}
+
+fn html(body: &str) -> Reply {
+    Reply::status(200)
+        .header("content-type", "text/html; charset=utf-8")
+        .body(body)
+}
+
+/// A good answer, but for its size.
+fn large(request: &Request) -> Vec<u8> {
+    let id: Value = serde_json::from_slice(&request.id_bytes().unwrap()).unwrap();
+    let result = json!({"content": [], "resultType": "complete", "_": "x".repeat(LIMIT)});
+    json!({"jsonrpc": "2.0", "id": id, "result": result})
+        .to_string()
+        .into_bytes()
+}
+
+async fn failing(kind: upstream::Builder) -> Upstream {
+    let kind = FAULTS.iter().fold(kind, |kind, name| kind.tool(name));
+    kind.intercept(fault).start().await
+}
+
+/// Makes every faulty call of `bad` at once, each beside one that must succeed, and tells the
+/// errors, one a line.
+async fn errors_of(bad: &Upstream) -> String {
+    let good = upstream::modern().tool("works").start().await;
+    let mut client = proxy::new()
+        .upstream("bad", bad)
+        .extra("bad", json!({"timeout": "1500ms", "oauth": false}))
+        .upstream("good", &good)
+        .env("PROXY_MAX_MESSAGE_BYTES", LIMIT.to_string())
+        .start()
+        .await;
+    client.initialize().await;
+    assert_eq!(client.tools().await.len(), FAULTS.len() + 1);
+    let mut calls = Vec::new();
+    for name in FAULTS {
+        let bad = client.send_request("tools/call", json!({"name": name}));
+        let bad = bad.await;
+        let good = client.send_request("tools/call", json!({"name": "works"}));
+        calls.push((name, bad, good.await));
+    }
+    let mut told = String::new();
+    for (name, bad, good) in calls {
+        let works = client.response(good).await;
+        let says = &works["result"]["content"][0]["text"];
+        assert_eq!(says, "works without arguments", "{works}");
+        let failed = client.response(bad).await;
+        told.push_str(&describe(name, &failed));
+    }
+    client.assert_every_line_is_json_rpc();
+    assert_eq!(client.call("works", json!({})).await["error"], Value::Null);
+    told
+}
+
+/// An error on one line; ids of ours, which count up, are written as N.
+fn describe(name: &str, failed: &Value) -> String {
+    let error = &failed["error"];
+    let message = error["message"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{name}: {failed}"));
+    let message = match message.split_once(r#"(id "other" instead of "#) {
+        Some((head, tail)) => {
+            let tail = tail.trim_start_matches(|c: char| c.is_ascii_digit());
+            format!(r#"{head}(id "other" instead of N{tail}"#)
+        }
+        None => message.to_owned(),
+    };
+    // The number of an error is that of its system.
+    let message = message.split(" (os error ").enumerate();
+    let message = message.map(|(at, part)| match (at, part.split_once(')')) {
+        (1.., Some((_, rest))) => rest,
+        _ => part,
+    });
+    let message: String = message.collect();
+    assert_eq!(error["data"]["upstream"], "bad", "{failed}");
+    let status = &error["data"]["httpStatus"];
+    let outcome = error["data"]["outcome"].as_str().unwrap();
+    format!("{name}: {} {status} {outcome}: {message}\n", error["code"])
+}
+
+#[tokio::test]
+async fn a_failed_call_says_who_failed_why_and_what_to_do_while_others_go_on() {
+    let (modern, legacy) = (failing(upstream::modern()), failing(upstream::legacy()));
+    let (modern, legacy) = (modern.await, legacy.await);
+    let (modern, legacy) = tokio::join!(errors_of(&modern), errors_of(&legacy));
+    insta::assert_snapshot!(modern, @r#"
+    never_answered: -31003 null unknown: `bad` did not answer `tools/call`: no answer has begun for 1.5 s; raise its `first_byte_timeout` if it needs longer (it may have run: check before you send it again)
+    stalled_stream: -31003 null unknown: `bad` did not answer `tools/call`: no sign of life for 1.5 s; raise its `timeout` if it needs longer (it may have run: check before you send it again)
+    stalled_body: -31003 null unknown: `bad` did not answer `tools/call`: no sign of life for 1.5 s; raise its `timeout` if it needs longer (it may have run: check before you send it again)
+    status_400: -31005 400 not run: `bad` did not answer `tools/call`: HTTP 400 Bad Request: {"detail":"missing field `q`"}
+    status_401: -31002 401 not run: `bad` did not answer `tools/call`: it asks for credentials (HTTP 401); put a token into its `headers`
+    status_403: -31005 403 not run: `bad` did not answer `tools/call`: HTTP 403 Forbidden; check the credentials in its `headers`
+    status_404: -31005 404 not run: `bad` did not answer `tools/call`: HTTP 404 Not Found; are its `url` and `transport` right?
+    status_405: -31005 405 not run: `bad` did not answer `tools/call`: HTTP 405 Method Not Allowed; are its `url` and `transport` right?
+    status_429: -31005 429 not run: `bad` did not answer `tools/call`: HTTP 429 Too Many Requests; try again in 30 s
+    status_500: -31005 500 unknown: `bad` did not answer `tools/call`: HTTP 500 Internal Server Error: boom   [31mtraceback; the server is in trouble, try again later (it may have run: check before you send it again)
+    status_503: -31005 503 unknown: `bad` did not answer `tools/call`: HTTP 503 Service Unavailable; the server is in trouble, try again later (it may have run: check before you send it again)
+    status_503_later: -31005 503 not run: `bad` did not answer `tools/call`: HTTP 503 Service Unavailable; try again in 7 s
+    redirect_elsewhere: -31005 null not run: `bad` did not answer `tools/call`: it redirects to https://elsewhere.example, where its credentials must not go; configure that url if it is meant
+    html: -31006 null unknown: `bad` did not answer `tools/call`: it answered with text/html instead of JSON; is its url the MCP endpoint? (it may have run: check before you send it again)
+    cut: -31004 null unknown: `bad` did not answer `tools/call`: lost the connection before the answer: error decoding response body: error reading a body from connection: end of file before message length reached (it may have run: check before you send it again)
+    reset: -31004 null unknown: `bad` did not answer `tools/call`: lost the connection before the answer: error sending request: client error (SendRequest): connection error: Connection reset by peer (it may have run: check before you send it again)
+    not_json: -31006 null unknown: `bad` did not answer `tools/call`: its answer is broken: not JSON: key must be a string at line 1 column 35 (it may have run: check before you send it again)
+    not_utf8: -31006 null unknown: `bad` did not answer `tools/call`: its answer is broken: not UTF-8 (it may have run: check before you send it again)
+    not_json_rpc: -31006 null unknown: `bad` did not answer `tools/call`: its answer is broken: not a JSON-RPC message: it has neither `method` nor `result` nor `error` (it may have run: check before you send it again)
+    empty: -31006 200 unknown: `bad` did not answer `tools/call`: it accepted the request (HTTP 200 OK) and sent no answer (it may have run: check before you send it again)
+    accepted: -31006 202 unknown: `bad` did not answer `tools/call`: it accepted the request (HTTP 202 Accepted) and sent no answer (it may have run: check before you send it again)
+    wrong_id: -31006 null unknown: `bad` did not answer `tools/call`: it answered another request (id "other" instead of N) (it may have run: check before you send it again)
+    large_event: -31007 null unknown: `bad` did not answer `tools/call`: its answer exceeds 20000 bytes; raise PROXY_MAX_MESSAGE_BYTES to let it pass (it may have run: check before you send it again)
+    large_body: -31007 null unknown: `bad` did not answer `tools/call`: its answer exceeds 20000 bytes; raise PROXY_MAX_MESSAGE_BYTES to let it pass (it may have run: check before you send it again)
+    stream_without_reply: -31004 null unknown: `bad` did not answer `tools/call`: its event stream ended before the answer (it may have run: check before you send it again)
+    stream_broken_off: -31004 null unknown: `bad` did not answer `tools/call`: lost the connection before the answer: error decoding response body: error reading a body from connection: unexpected EOF during chunk size line (it may have run: check before you send it again)
+    "#);
+    // A legacy upstream fails in the same words, but for 404, which ends a session.
+    let differs = modern.lines().zip(legacy.lines()).filter(|(a, b)| a != b);
+    let differs: Vec<_> = differs.map(|(_, legacy)| legacy).collect();
+    assert_eq!(legacy.lines().count(), FAULTS.len());
+    insta::assert_snapshot!(differs.join("\n"), @"status_404: -31004 null not run: `bad` did not answer `tools/call`: its session expired; try again");
+}

@@ -1,0 +1,192 @@
+//! How a client and the proxy get to know each other: what each greeting declares, and which method
+//! exists in which era.
+
+use serde_json::{Value, json};
+use testkit::proxy::{self, Client, with_meta};
+use testkit::upstream;
+
+/// A proxy whose only upstream is a port where nothing listens.
+async fn alone() -> Client {
+    let away = proxy::new().upstream("away", "http://127.0.0.1:1/mcp");
+    away.start().await
+}
+
+/// All revisions that are spoken.
+const VERSIONS: [&str; 5] = [
+    "2026-07-28",
+    "2025-11-25",
+    "2025-06-18",
+    "2025-03-26",
+    "2024-11-05",
+];
+
+const META: [&str; 3] = [
+    "io.modelcontextprotocol/protocolVersion",
+    "io.modelcontextprotocol/clientInfo",
+    "io.modelcontextprotocol/clientCapabilities",
+];
+
+/// The metadata of a modern request with `changes` made to it: a null takes a member out.
+fn meta(changes: &[(&str, Value)]) -> Value {
+    let mut params = with_meta(json!({}));
+    let members = params["_meta"].as_object_mut().unwrap();
+    for (key, value) in changes {
+        match value {
+            Value::Null => members.remove(*key),
+            value => members.insert((*key).to_owned(), value.clone()),
+        };
+    }
+    params
+}
+
+#[tokio::test]
+async fn server_discover_tells_what_a_modern_client_must_know() {
+    let mut client = alone().await;
+    let answer = client.modern("server/discover", json!({})).await;
+    let result = &answer["result"];
+    assert_eq!(result["resultType"], "complete", "{answer}");
+    assert_eq!(result["supportedVersions"], json!(VERSIONS));
+    assert!(result["ttlMs"].is_u64() && result["cacheScope"].is_string());
+    let info = &result["_meta"]["io.modelcontextprotocol/serverInfo"];
+    assert_eq!(info["name"], "mcp-manifold");
+}
+
+#[tokio::test]
+async fn all_that_may_be_there_is_declared_until_all_upstreams_are_known() {
+    let server = upstream::legacy().tool("a").start().await;
+    let everything = json!({
+        "completions": {},
+        "logging": {},
+        "prompts": {"listChanged": true},
+        "resources": {"listChanged": true, "subscribe": true},
+        "tools": {"listChanged": true},
+    });
+    // Only 2025-11-25 has them, outside of an extension.
+    let mut with_tasks = everything.clone();
+    with_tasks["tasks"] = json!({"list": {}, "cancel": {}, "requests": {"tools": {"call": {}}}});
+    let two = proxy::new()
+        .upstream("a", &server)
+        .upstream("away", "http://127.0.0.1:1/mcp");
+    let mut client = two.start().await;
+    for round in ["before", "after one was heard"] {
+        let initialized = client.initialize().await;
+        assert_eq!(initialized["capabilities"], with_tasks, "{round}");
+        let discovered = client.modern("server/discover", json!({})).await;
+        let capabilities = &discovered["result"]["capabilities"];
+        assert_eq!(*capabilities, everything, "{round}");
+        assert_eq!(client.tool_names().await, ["a"]);
+    }
+}
+
+#[tokio::test]
+async fn what_all_upstreams_declare_is_declared_together_once_they_are_known() {
+    let plain = upstream::legacy().capabilities(
+        r#"{"tools":{},"tasks":{"list":{}},"prompts":{},"experimental":{"a/x":{"n":1}},"extensions":{"a/y":{}}}"#,
+    );
+    let rich = upstream::modern().tool("b").capabilities(
+        r#"{"resources":{"subscribe":true,"listChanged":false},"extensions":{"b/y":{"n":2}},"experimental":{"b/x":{}}}"#,
+    );
+    let (plain, rich) = (plain.tool("a").start().await, rich.start().await);
+    let both = proxy::new().upstream("a", &plain).upstream("b", &rich);
+    let mut client = both.start().await;
+    client.initialize().await;
+    // The first listing waits for both.
+    client.wait_for_tools(&["a", "b"]).await;
+    let shared = json!({
+        "tools": {"listChanged": true},
+        "prompts": {},
+        "resources": {"subscribe": true},
+    });
+    let mut legacy = shared.clone();
+    legacy["experimental"] = json!({"a/x": {"n": 1}});
+    legacy["tasks"] = json!({"list": {}});
+    let mut modern = shared;
+    modern["extensions"] = json!({"b/y": {"n": 2}});
+    assert_eq!(client.initialize().await["capabilities"], legacy);
+    let discovered = client.modern("server/discover", json!({})).await;
+    assert_eq!(discovered["result"]["capabilities"], modern);
+}
+
+#[tokio::test]
+async fn a_request_without_what_its_era_needs_is_told_what_is_missing() {
+    let mut client = alone().await;
+    let [version, info, capabilities] = META;
+    let cases = [
+        ("server/discover", json!({}), version),
+        ("server/discover", json!({"_meta": {}}), version),
+        ("server/discover", meta(&[(version, Value::Null)]), version),
+        ("tools/list", meta(&[(version, Value::Null)]), version),
+        (
+            "tools/list",
+            meta(&[(version, Value::Null), (capabilities, Value::Null)]),
+            version,
+        ),
+        ("tools/list", meta(&[(version, json!(20260728))]), version),
+        (
+            "server/discover",
+            meta(&[(capabilities, Value::Null)]),
+            capabilities,
+        ),
+        (
+            "tools/list",
+            meta(&[(capabilities, Value::Null)]),
+            capabilities,
+        ),
+        (
+            "tools/list",
+            meta(&[(capabilities, json!([]))]),
+            capabilities,
+        ),
+    ];
+    for (method, params, missing) in cases {
+        let answer = client.request(method, params.clone()).await;
+        let error = &answer["error"];
+        assert_eq!(error["code"], -32602, "{method} {params}: {answer}");
+        let text = error["message"].as_str().unwrap();
+        assert!(text.contains(&format!("lacks `{missing}`")), "{text}");
+    }
+    // Who the client is it need not say.
+    let nameless = meta(&[(info, Value::Null)]);
+    let answer = client.request("server/discover", nameless).await;
+    assert!(answer["result"].is_object(), "{answer}");
+}
+
+#[tokio::test]
+async fn a_revision_that_is_not_spoken_is_refused_with_those_that_are() {
+    let mut client = alone().await;
+    let other = meta(&[(META[0], json!("2199-01-01"))]);
+    for method in ["server/discover", "tools/list", "ping", "x/y"] {
+        let error = &client.request(method, other.clone()).await["error"];
+        assert_eq!(error["code"], -32022, "{error}");
+        assert_eq!(error["data"]["requested"], "2199-01-01");
+        assert_eq!(error["data"]["supported"], json!(VERSIONS));
+    }
+}
+
+#[tokio::test]
+async fn a_method_that_the_era_of_its_request_does_not_have_is_not_found() {
+    let mut client = alone().await;
+    let modern = with_meta(json!({"level": "info", "uri": "a:b"}));
+    let removed = [
+        "initialize",
+        "logging/setLevel",
+        "ping",
+        "resources/subscribe",
+        "resources/unsubscribe",
+        "tasks/list",
+        "tasks/result",
+    ];
+    let removed = removed.map(|method| (method, &modern));
+    let bare = json!({"notifications": {}});
+    let added = [("subscriptions/listen", &bare), ("tasks/update", &bare)];
+    let neither = [("", &bare), ("", &modern)];
+    for (method, params) in removed.into_iter().chain(added).chain(neither) {
+        let answer = client.request(method, params.clone()).await;
+        let error = &answer["error"];
+        assert_eq!(error["code"], -32601, "{method} {params}: {answer}");
+        let named = format!("method `{method}`");
+        assert!(error["message"].as_str().unwrap().starts_with(&named));
+    }
+    let pong = client.request("ping", json!({})).await;
+    assert_eq!(pong["result"], json!({}), "{pong}");
+}

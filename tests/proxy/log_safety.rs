@@ -1,0 +1,186 @@
+//! Logs never tell a secret, at any level, and nobody but the proxy writes a line of them.
+
+use serde_json::{Value, json};
+use testkit::raw::{self, Reply, event};
+use testkit::{Endpoint, proxy, upstream};
+
+/// An address with a key in its query.
+struct WithSecrets(String);
+
+impl Endpoint for WithSecrets {
+    fn url(&self) -> String {
+        format!("{}?api_key=key-in-query", self.0)
+    }
+}
+
+#[tokio::test]
+async fn secrets_stay_out_of_every_level() {
+    // The scripted servers know only their own path.
+    let (legacy, modern) = (secretive(true), secretive(false));
+    let gone = raw::server(|_| async { Reply::hang() });
+    gone.stop().await;
+    let signed_out = raw::server(|_| async { Reply::status(401) });
+    let moved = raw::server(|_| async {
+        Reply::status(307).header(
+            "location",
+            "https://elsewhere.example/?code=code-in-redirect",
+        )
+    });
+    let http_sse = upstream::http_sse().tool("sse").start().await;
+    let headers = json!({"headers": {
+        "Authorization": "Bearer token-in-header",
+        "X-Api-Key": "key-in-header",
+    }});
+    let mut proxy = proxy::new().env("RUST_LOG", "trace").env("DEBUG", "1");
+    for (name, url) in [
+        ("legacy", legacy.url()),
+        ("modern", modern.url()),
+        ("gone", gone.url()),
+        ("signed-out", signed_out.url()),
+        ("moved", moved.url()),
+    ] {
+        proxy = proxy
+            .upstream(name, &WithSecrets(url))
+            .extra(name, headers.clone());
+    }
+    proxy = proxy
+        .upstream("http-sse", &http_sse)
+        .extra("http-sse", headers);
+    let mut client = proxy.start().await;
+    client.initialize().await;
+    assert_eq!(client.tool_names().await, ["legacy", "modern", "sse"]);
+    for name in ["legacy", "modern", "sse"] {
+        client.call(name, json!({})).await;
+    }
+    for name in ["gone", "signed-out", "moved"] {
+        client.wait_for_stderr(&format!("name={name}")).await;
+    }
+    assert_eq!(client.close().await.code(), Some(0));
+    client.assert_every_line_is_json_rpc();
+    // The secrets were there to be told: the upstreams got them.
+    let call = legacy.wait_for(|request| request.is("tools/call")).await;
+    assert_eq!(call.header("x-api-key"), Some("key-in-header"));
+    assert_eq!(call.header("authorization"), Some("Bearer token-in-header"));
+    assert_eq!(call.header("mcp-session-id"), Some("id-of-session"));
+    assert!(call.path.ends_with("?api_key=key-in-query"));
+    let stderr = client.stderr();
+    assert!(stderr.contains("TRACE"), "{stderr}");
+    let stdout = client.received().concat();
+    let said = format!("{stderr}{}", String::from_utf8_lossy(&stdout));
+    for secret in [
+        "token-in-header",
+        "key-in-header",
+        "key-in-query",
+        "id-of-session",
+        "code-in-redirect",
+        "session-1",
+    ] {
+        let line = said.lines().find(|line| line.contains(secret));
+        assert_eq!(line, None, "`{secret}` was told");
+    }
+}
+
+/// A small server of its own, since the scripted ones refuse a path with a query.
+fn secretive(legacy: bool) -> raw::Server {
+    raw::server(move |request| async move {
+        if request.method != "POST" {
+            return Reply::status(405);
+        }
+        let Some(id) = request.id_bytes() else {
+            return Reply::status(202);
+        };
+        let id: Value = serde_json::from_slice(&id).unwrap();
+        let name = if legacy { "legacy" } else { "modern" };
+        let facts = json!({"protocolVersion": "2025-11-25", "supportedVersions": ["2026-07-28"], "capabilities": {}});
+        let result = match (request.rpc_method().as_str(), legacy) {
+            ("initialize", true) | ("server/discover", false) => facts,
+            ("tools/list", _) => json!({"tools": [{"name": name, "inputSchema": {}}]}),
+            ("tools/call", _) => json!({"content": [], "resultType": "complete"}),
+            _ => return Reply::status(400),
+        };
+        let body = json!({"jsonrpc": "2.0", "id": id, "result": result});
+        Reply::json(body.to_string()).header("mcp-session-id", "id-of-session")
+    })
+}
+
+/// What would end a line and begin another, and paint it.
+const FORGED: &str = "x\n FORGED line\r\u{1b}[31m\u{9b}2J\u{7}";
+
+#[tokio::test]
+async fn nobody_but_the_proxy_writes_a_line_or_moves_the_cursor() {
+    let error = json!({"code": -32000, "message": FORGED});
+    let version = json!({"protocolVersion": FORGED, "capabilities": {}, "serverInfo": {}});
+    let schema = json!({"properties": {"p": {"type": "string", "x-mcp-header": FORGED}}});
+    let tool = json!({"name": FORGED, "inputSchema": schema}).to_string();
+    let refuses = upstream::legacy().intercept(move |request| {
+        let id: Value = serde_json::from_slice(&request.id_bytes()?).ok()?;
+        let answer = json!({"jsonrpc": "2.0", "id": id, "result": version});
+        request
+            .is("initialize")
+            .then(|| Reply::json(answer.to_string()))
+    });
+    let fails = upstream::legacy().tool("a").intercept(move |request| {
+        let id: Value = serde_json::from_slice(&request.id_bytes()?).ok()?;
+        let answer = json!({"jsonrpc": "2.0", "id": id, "error": error});
+        request
+            .is("tools/list")
+            .then(|| Reply::json(answer.to_string()))
+    });
+    let odd_tool = upstream::modern().tool("b").tool_raw(&tool);
+    let talks = upstream::legacy().tool("c").on_call(|call| async move {
+        let request = json!({"jsonrpc": "2.0", "id": 1, "method": FORGED});
+        call.send(request.to_string()).await;
+        let notification = json!({"jsonrpc": "2.0", "method": FORGED});
+        call.send(notification.to_string()).await;
+        br#"{"content":[]}"#.to_vec()
+    });
+    let odd_status = upstream::legacy().tool("d").intercept(|request| {
+        let reason = "HTTP/1.1 418 odd\u{1b}[31m\r\ncontent-length: 0\r\n\r\n";
+        (request.tool() == "d").then(|| Reply::raw(reason))
+    });
+    let odd_event = upstream::legacy().tool("e").intercept(|request| {
+        let id = request.id_bytes()?;
+        let answer = [
+            br#"{"jsonrpc":"2.0","id":"#,
+            &id[..],
+            br#","result":{"content":[]}}"#,
+        ];
+        let odd = "event: \u{1b}[31m\ndata: 1\n\n".as_bytes().to_vec();
+        (request.tool() == "e").then(|| Reply::sse([odd, event(answer.concat())]))
+    });
+    let (refuses, fails) = (refuses.start().await, fails.start().await);
+    let (odd_tool, talks) = (odd_tool.start().await, talks.start().await);
+    let (odd_status, odd_event) = (odd_status.start().await, odd_event.start().await);
+    for filter in ["mcp_manifold=info", "trace"] {
+        let mut client = proxy::new()
+            .upstream("refuses", &refuses)
+            .upstream("fails", &fails)
+            .upstream("odd-tool", &odd_tool)
+            .upstream("talks", &talks)
+            .upstream("odd-status", &odd_status)
+            .upstream("odd-event", &odd_event)
+            .env("RUST_LOG", filter)
+            .start()
+            .await;
+        client.initialize().await;
+        client.tools().await;
+        for name in ["b", "c", "d", "e", FORGED] {
+            client.call(name, json!({"_": FORGED})).await;
+        }
+        client.notify(FORGED, json!({})).await;
+        client.request(FORGED, json!({})).await;
+        for name in ["refuses", "fails", "odd-tool"] {
+            client.wait_for_stderr(&format!("name={name}")).await;
+        }
+        assert_eq!(client.close().await.code(), Some(0));
+        let stderr = client.stderr();
+        assert!(stderr.contains("FORGED"), "nothing was tried: {stderr}");
+        for line in stderr.lines() {
+            let ours = ["ERROR", "WARN", "INFO", "DEBUG", "TRACE"];
+            let word = line.split_whitespace().next().unwrap_or_default();
+            assert!(ours.contains(&word), "{filter}: forged: {line:?}\n{stderr}");
+            let control = line.chars().find(|c| c.is_control());
+            assert_eq!(control, None, "{filter}: {line:?}");
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The proxy as its clients start it: the binary, over pipes, before servers of every kind.
+
+// A failure here is a failed test.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod asking;
+mod calls;
+mod cancellation;
+mod catalog;
+mod commands;
+mod config_examples;
+mod delivery;
+mod downstream;
+mod downstream_io;
+mod extensions;
+mod failure;
+mod faults;
+mod greeting;
+mod limits;
+mod lines;
+mod log_safety;
+mod logging;
+mod logs;
+mod notifications;
+mod offers;
+mod pipes;
+mod reconnect;
+mod reload;
+mod remembered;
+mod shutdown;
+mod subscriptions;
+mod tasks;
+mod transports;
+mod unreachable;
+mod unread;

@@ -1,0 +1,282 @@
+//! What a filter keeps out is neither listed nor asked for, by whatever name.
+
+use serde_json::{Value, json};
+
+use crate::offers::{LISTS, asked, error_to, exchange, listed, offering, result_line};
+use testkit::proxy::{self, Client};
+use testkit::upstream::{self, Builder, Upstream};
+
+/// The result of everything that is asked for by name.
+const RESULT: &str = r#"{"resultType":"complete","messages":[],"contents":[],"n":1.0}"#;
+
+/// A server that has these resources and templates, each a URI and a name, and answers any read.
+fn server(builder: Builder, resources: &[(&str, &str)], templates: &[(&str, &str)]) -> Builder {
+    let define = |key: &str, known: &[(&str, &str)]| -> Vec<String> {
+        let define = |(uri, name): &(&str, &str)| json!({key: uri, "name": name}).to_string();
+        known.iter().map(define).collect()
+    };
+    let resources = define("uri", resources);
+    let templates = define("uriTemplate", templates);
+    offering(builder)
+        .offers("resources", resources.iter().map(String::as_str))
+        .offers("resourceTemplates", templates.iter().map(String::as_str))
+        .result("resources/read", RESULT)
+        .result("prompts/get", RESULT)
+}
+
+/// A legacy client of one server, `a`, with these keys in its configuration.
+async fn filtered(server: &Upstream, filter: Value) -> Client {
+    let proxy = proxy::new().upstream("a", server).extra("a", filter);
+    let mut client = proxy.start().await;
+    client.initialize().await;
+    client
+}
+
+/// What is listed, by the key of its kind.
+async fn keys(client: &mut Client, list: (&str, &str, &str)) -> Vec<String> {
+    let items: Vec<Value> = serde_json::from_str(&listed(client, list).await).unwrap();
+    let key = |item: &Value| item[list.2].as_str().unwrap().to_owned();
+    items.iter().map(key).collect()
+}
+
+/// Asks for what `params` names, and tells whether the server was asked; else we refused it.
+async fn reaches(client: &mut Client, server: &Upstream, method: &str, params: &Value) -> bool {
+    let before = asked(server, method).len();
+    let answer = exchange(client, method, &params.to_string()).await;
+    let reached = asked(server, method).len() > before;
+    match reached {
+        true => assert_eq!(answer, result_line(&format!(r#""{method}""#), RESULT)),
+        false => {
+            let answer: Value = serde_json::from_str(&answer).unwrap();
+            assert_eq!(answer["error"]["code"], -32602, "{answer}");
+            let message = answer["error"]["message"].as_str().unwrap();
+            let subject = params["uri"].as_str().or(params["name"].as_str()).unwrap();
+            assert!(message.contains(&format!("`{subject}`")), "{message}");
+            assert!(message.contains("filtered out"), "{message}");
+        }
+    }
+    reached
+}
+
+async fn is_read(client: &mut Client, server: &Upstream, uri: &str) -> bool {
+    reaches(client, server, "resources/read", &json!({"uri": uri})).await
+}
+
+#[tokio::test]
+async fn a_prompt_that_is_filtered_out_is_neither_listed_nor_got() {
+    let filter = json!({"include_prompts": ["Plan*", "ask"], "ignorePrompts": "*_OLD"});
+    for (kind, builder) in upstream::kinds() {
+        let all = ["plan", "plan_old", "ask", "write"];
+        let prompts = all.map(|name| json!({"name": name}).to_string());
+        let server = server(builder(), &[], &[]);
+        let server = server.offers("prompts", prompts.iter().map(String::as_str));
+        let server = server.page_size(1).start().await;
+        let mut client = filtered(&server, filter.clone()).await;
+        for (name, expected) in all.into_iter().zip([true, false, true, false]) {
+            let params = json!({"name": name});
+            let found = reaches(&mut client, &server, "prompts/get", &params).await;
+            assert_eq!(found, expected, "{kind}: {name}");
+        }
+        let found = keys(&mut client, LISTS[0]).await;
+        assert_eq!(found, ["plan", "ask"], "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_prompt_that_is_filtered_out_takes_its_name_from_nobody() {
+    for (kind, builder) in upstream::kinds() {
+        let prompts = [r#"{"name":"ask"}"#];
+        let hiding = server(builder(), &[], &[]).offers("prompts", prompts);
+        let second = server(builder(), &[], &[]).offers("prompts", prompts);
+        let (hiding, second) = (hiding.start().await, second.start().await);
+        let proxy = proxy::new().upstream("a", &hiding).upstream("b", &second);
+        let proxy = proxy.extra("a", json!({"ignore_prompts": ["a*"]}));
+        let mut client = proxy.start().await;
+        client.initialize().await;
+        assert_eq!(keys(&mut client, LISTS[0]).await, ["ask"], "{kind}");
+        let ask = |name: &str| json!({"name": name});
+        assert!(reaches(&mut client, &second, "prompts/get", &ask("ask")).await);
+        for name in ["a__ask", "b__ask"] {
+            assert!(!reaches(&mut client, &second, "prompts/get", &ask(name)).await);
+        }
+        assert_eq!(asked(&hiding, "prompts/get").len(), 0, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn resources_and_templates_are_filtered_by_uri_and_by_name() {
+    let resources = [("x://1", "one"), ("x://2", "two"), ("y://3", "three")];
+    let templates = [("x://{a}/t", "one"), ("y://{a}/t", "four")];
+    for (filter, shown_resources, shown_templates) in [
+        (json!({}), vec!["x://1", "x://2", "y://3"], vec![0, 1]),
+        (
+            json!({"include_resources": ["X://*"]}),
+            vec!["x://1", "x://2"],
+            vec![0],
+        ),
+        (json!({"includeResources": "One"}), vec!["x://1"], vec![0]),
+        (
+            json!({"include_resources": ["x://*", "t*"], "ignore_resources": ["two", "*4"]}),
+            vec!["x://1", "y://3"],
+            vec![0],
+        ),
+        (json!({"ignoreResources": "*"}), vec![], vec![]),
+        (
+            json!({"ignore_tools": "*", "include_prompts": "none"}),
+            vec!["x://1", "x://2", "y://3"],
+            vec![0, 1],
+        ),
+    ] {
+        for (kind, builder) in upstream::kinds() {
+            let server = server(builder(), &resources, &templates).start().await;
+            let mut client = filtered(&server, filter.clone()).await;
+            let found = keys(&mut client, LISTS[1]).await;
+            assert_eq!(found, shown_resources, "{kind}: {filter}");
+            let expected: Vec<_> = shown_templates.iter().map(|at| templates[*at].0).collect();
+            let found = keys(&mut client, LISTS[2]).await;
+            assert_eq!(found, expected, "{kind}: {filter}");
+            for (uri, _) in resources {
+                let expected = shown_resources.contains(&uri);
+                let found = is_read(&mut client, &server, uri).await;
+                assert_eq!(found, expected, "{kind}: {uri} by {filter}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_uri_that_a_filter_hides_is_never_asked_for_however_it_is_named() {
+    let resources = [("logs://listed", "listed"), ("logs://secret", "secret")];
+    let templates = [
+        ("logs://{day}", "diary"),
+        ("db://{table}", "tables"),
+        ("db://{table}/{row}", "rows"),
+    ];
+    let cases: [(Value, &[(&str, bool)]); 6] = [
+        (
+            json!({"ignore_resources": ["logs://*", "x://no"]}),
+            &[
+                ("logs://listed", false),
+                ("logs://1", false),
+                ("LOGS://1", false),
+                ("x://no", false),
+                ("x://1", true),
+                ("db://1", true),
+            ],
+        ),
+        // The template for it is hidden by its name.
+        (
+            json!({"ignore_resources": "rows"}),
+            &[("db://t/1", false), ("db://t", true), ("logs://1", true)],
+        ),
+        // It is listed, hidden by its name, and of a template that is not.
+        (
+            json!({"ignore_resources": "secret"}),
+            &[("logs://secret", false), ("logs://1", true)],
+        ),
+        (
+            json!({"include_resources": "diary"}),
+            &[
+                ("logs://1", true),
+                ("logs://listed", false),
+                ("db://1", false),
+                ("x://1", false),
+            ],
+        ),
+        (
+            json!({"include_resources": ["logs://2*", "x://1"]}),
+            &[
+                ("logs://2026", true),
+                ("logs://1", false),
+                ("x://1", true),
+                ("x://2", false),
+            ],
+        ),
+        (
+            json!({"include_resources": "diary", "ignore_resources": "*secret*"}),
+            &[("logs://my-secrets", false), ("logs://1", true)],
+        ),
+    ];
+    for (kind, builder) in upstream::kinds() {
+        let server = server(builder(), &resources, &templates).start().await;
+        for (filter, uris) in &cases {
+            let mut client = filtered(&server, filter.clone()).await;
+            for (uri, expected) in *uris {
+                let found = is_read(&mut client, &server, uri).await;
+                assert_eq!(found, *expected, "{kind}: {uri} by {filter}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_one_upstream_hides_is_read_from_the_next_that_has_it() {
+    for (kind, builder) in upstream::kinds() {
+        let known = ([("x://1", "one")], [("logs://{day}", "diary")]);
+        let hiding = server(builder(), &known.0, &known.1).start().await;
+        let second = server(builder(), &known.0, &known.1).start().await;
+        let proxy = proxy::new().upstream("a", &hiding).upstream("b", &second);
+        let proxy = proxy.extra("a", json!({"ignore_resources": ["one", "logs://1", "y*"]}));
+        let mut client = proxy.start().await;
+        client.initialize().await;
+        assert_eq!(keys(&mut client, LISTS[1]).await, ["x://1"], "{kind}");
+        for uri in ["x://1", "logs://1", "y://1"] {
+            assert!(is_read(&mut client, &second, uri).await, "{kind}: {uri}");
+        }
+        assert_eq!(asked(&hiding, "resources/read").len(), 0, "{kind}");
+        assert!(is_read(&mut client, &hiding, "logs://2").await, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn while_it_is_not_known_what_a_filter_hides_by_name_nothing_is_read() {
+    for failing in ["resources/list", "resources/templates/list"] {
+        for (kind, builder) in upstream::kinds() {
+            let server = server(builder(), &[], &[]).answers(failing, |request| {
+                error_to(request, r#"{"code":-32603,"message":"out of order"}"#)
+            });
+            let server = server.start().await;
+            let mut client = filtered(&server, json!({"ignore_resources": "secret"})).await;
+            assert!(!is_read(&mut client, &server, "x://1").await, "{kind}");
+            let mut client = filtered(&server, json!({"ignore_prompts": "secret"})).await;
+            assert!(is_read(&mut client, &server, "x://1").await, "{kind}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_resource_that_appears_where_it_was_away_is_filtered_as_well() {
+    let mut server = server(upstream::legacy(), &[("x://1", "secret")], &[])
+        .start()
+        .await;
+    server.raw.stop().await;
+    let mut client = filtered(&server, json!({"ignore_resources": "secret"})).await;
+    assert_eq!(listed(&mut client, LISTS[1]).await, "[]");
+    server.restart();
+    testkit::within("the upstream to come back", async {
+        while !is_read(&mut client, &server, "x://2").await {}
+    })
+    .await;
+    assert!(!is_read(&mut client, &server, "x://1").await);
+}
+
+#[tokio::test]
+async fn the_single_upstream_is_filtered_by_variables() {
+    let server = server(
+        upstream::modern(),
+        &[("x://1", "one"), ("y://2", "two")],
+        &[],
+    );
+    let server = server.offers("prompts", [r#"{"name":"ask"}"#, r#"{"name":"plan"}"#]);
+    let server = server.start().await;
+    let proxy = proxy::new().env("PROXY_UPSTREAMS", "");
+    let proxy = proxy.env("PROXY_URL", testkit::Endpoint::url(&server));
+    let proxy = proxy
+        .env("PROXY_IGNORE_PROMPTS", "ask,other")
+        .env("PROXY_INCLUDE_RESOURCES", r#"["x://*"]"#);
+    let mut client = proxy.start().await;
+    client.initialize().await;
+    assert_eq!(keys(&mut client, LISTS[0]).await, ["plan"]);
+    assert_eq!(keys(&mut client, LISTS[1]).await, ["x://1"]);
+    assert!(!is_read(&mut client, &server, "y://2").await);
+}

@@ -1,0 +1,195 @@
+//! Connections that end at the worst moments.
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::pipes::failure;
+use crate::pipes::front::Front;
+use testkit::json::answer;
+use testkit::raw::{Reply, Request, event};
+use testkit::{proxy, upstream};
+
+/// How a connection ends on which a call came whole, and as what that is told.
+const ENDS: [(&str, i64, &str); 9] = [
+    ("closed without a byte", -31004, "unknown"),
+    ("reset without a byte", -31004, "unknown"),
+    ("closed in the head", -31004, "unknown"),
+    ("reset after the head", -31004, "unknown"),
+    ("shorter than announced", -31004, "unknown"),
+    ("reset in the body", -31004, "unknown"),
+    ("cut between chunks", -31004, "unknown"),
+    ("cut in an event", -31004, "unknown"),
+    ("ended in an event", -31004, "unknown"),
+];
+
+const JSON: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
+const EVENTS: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n";
+
+async fn end(mut client: TcpStream, begun: Vec<u8>) {
+    // The body is there when its braces are closed: the arguments hold none.
+    let mut request = begun;
+    while !request.ends_with(b"}") {
+        if client.read_buf(&mut request).await.unwrap_or_default() == 0 {
+            return;
+        }
+    }
+    let request = String::from_utf8_lossy(&request).into_owned();
+    let (name, ..) = ENDS.iter().find(|end| request.contains(end.0)).unwrap();
+    let half = r#"{"jsonrpc":"2.0","id"#;
+    let said = match *name {
+        "closed in the head" => "HTTP/1.1 200 OK\r\ncontent-ty".to_owned(),
+        "reset after the head" => format!("{JSON}content-length: 500\r\n\r\n"),
+        "shorter than announced" | "reset in the body" => {
+            format!("{JSON}content-length: 500\r\n\r\n{half}")
+        }
+        "cut between chunks" => {
+            format!(
+                "{JSON}transfer-encoding: chunked\r\n\r\n{:x}\r\n{half}\r\n",
+                half.len()
+            )
+        }
+        "cut in an event" => format!("{EVENTS}transfer-encoding: chunked\r\n\r\n6\r\ndata: \r\n"),
+        "ended in an event" => {
+            format!("{EVENTS}transfer-encoding: chunked\r\n\r\n7\r\ndata: {{\r\n0\r\n\r\n")
+        }
+        _ => String::new(),
+    };
+    client.write_all(said.as_bytes()).await.unwrap();
+    if name.starts_with("reset") {
+        // So that it has read what came before.
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        client.set_zero_linger().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_call_whose_connection_ends_at_the_worst_moment_may_have_run_and_came_once() {
+    let server = upstream::modern().tool("pay").start().await;
+    let front = Front::before(server.raw.address(), end).await;
+    let mut client = proxy::before(&front).await;
+    assert_eq!(client.tool_names().await, ["pay"]);
+    for (at, (name, code, outcome)) in (1..).zip(ENDS) {
+        let failed = client.call("pay", json!({"how": name})).await;
+        let (was, then, text) = failure(&failed);
+        assert_eq!((was, then), (code, outcome), "{name}: {text}");
+        assert_eq!(front.calls(), at, "{name}");
+        assert!(
+            text.contains("check before you send it again"),
+            "{name}: {text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn no_call_comes_twice_over_connections_that_close_after_any_answer() {
+    // Without a word of it, so that the next request may be on its way on it.
+    let close = |request: &Request| {
+        if !request.is("tools/call") {
+            return None;
+        }
+        let body = answer(request, &json!({"content": [], "resultType": "complete"}));
+        let length = body.len();
+        let head = format!("{JSON}content-length: {length}\r\n\r\n");
+        Some(Reply::raw(head + &body))
+    };
+    let server = upstream::modern()
+        .tool("pay")
+        .intercept(close)
+        .start()
+        .await;
+    let mut client = proxy::before(&server).await;
+    assert_eq!(client.tool_names().await, ["pay"]);
+    for at in 0..200 {
+        let answer = client.call("pay", json!({"at": at})).await;
+        if answer["result"].is_null() {
+            // What was on its way may or may not have come.
+            assert_eq!(failure(&answer).0, -31004, "{answer}");
+        }
+    }
+    let calls = server.asks("tools/call");
+    let mut came: Vec<_> = calls
+        .iter()
+        .map(|it| it.json()["params"]["arguments"]["at"].as_i64())
+        .collect();
+    let all = came.len();
+    assert!(all > 100, "{all}");
+    came.sort_unstable();
+    came.dedup();
+    assert_eq!(came.len(), all, "a call came twice");
+}
+
+#[tokio::test]
+async fn a_call_on_a_connection_that_closes_under_it_comes_once() {
+    // The server answers one call, and closes when the head of the next has come.
+    let server = upstream::modern().tool("pay").start().await;
+    let front = Front::before(server.raw.address(), |mut client, _| async move {
+        client.shutdown().await.unwrap();
+    });
+    let front = front.await;
+    let mut client = proxy::before(&front).await;
+    assert_eq!(client.tool_names().await, ["pay"]);
+    for at in 1..=20 {
+        let failed = client.call("pay", json!({})).await;
+        assert_eq!(failure(&failed).1, "unknown", "{failed}");
+        assert_eq!(front.calls(), at);
+    }
+}
+
+/// Makes a call, to a tool behind `front`, whose request no buffer on the way holds, and gives its answer.
+async fn call_with_much(front: &Front) -> Value {
+    let mut client = proxy::before(front).await;
+    assert_eq!(client.tool_names().await, ["pay"]);
+    let large = "x".repeat(8 << 20);
+    client.call("pay", json!({"text": large})).await
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_before_the_request_was_read_is_told() {
+    let server = upstream::modern().tool("pay").start().await;
+    let front = Front::before(server.raw.address(), |mut client, _| async move {
+        let said =
+            "HTTP/1.1 413 Content Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+        client.write_all(said.as_bytes()).await.unwrap();
+        client.shutdown().await.unwrap();
+        // It goes on sending until it has read this.
+        let mut rest = vec![0; 64 << 10];
+        while client.read(&mut rest).await.is_ok_and(|length| length > 0) {}
+    });
+    let front = front.await;
+    let failed = call_with_much(&front).await;
+    let (code, outcome, text) = failure(&failed);
+    assert_eq!((code, outcome), (-31005, "not run"), "{text}");
+    assert!(text.contains("HTTP 413"), "{text}");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_reset_while_the_request_is_sent_may_have_brought_it() {
+    let server = upstream::modern().tool("pay").start().await;
+    let front = Front::before(server.raw.address(), |client, _| async move {
+        client.set_zero_linger().unwrap();
+    });
+    let front = front.await;
+    let failed = call_with_much(&front).await;
+    let (code, outcome, text) = failure(&failed);
+    assert_eq!((code, outcome), (-31004, "unknown"), "{text}");
+    assert_eq!(front.calls(), 1);
+}
+
+#[tokio::test]
+async fn half_an_event_is_no_answer() {
+    let half = |request: &Request| {
+        if !request.is("tools/call") {
+            return None;
+        }
+        let whole = event(answer(request, &json!({"content": []})));
+        let half = whole[..whole.len() - 1].to_vec();
+        Some(Reply::sse([half]))
+    };
+    let server = upstream::legacy().tool("pay").intercept(half).start().await;
+    let mut client = proxy::before(&server).await;
+    assert_eq!(client.tool_names().await, ["pay"]);
+    let failed = client.call("pay", json!({})).await;
+    assert_eq!(failure(&failed).0, -31004, "{failed}");
+    assert_eq!(server.asks("tools/call").len(), 1);
+}

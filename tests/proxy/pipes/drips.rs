@@ -1,0 +1,96 @@
+//! Answers that come too slowly ever to end, and those that only look so.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use crate::pipes::failure;
+use testkit::json::answer;
+use testkit::raw::{Reply, Request, event};
+use testkit::{proxy, upstream};
+
+/// The `timeout` of the upstreams, and a pause of which several go into it.
+const TIMEOUT: &str = "1s";
+const PAUSE: Duration = Duration::from_millis(150);
+
+/// A body of these parts, one a pause, and then `end` if any; it stays open without.
+fn dripping(part: Bytes, times: usize, end: Option<Vec<u8>>) -> Reply {
+    let (sender, chunks) = mpsc::channel(1);
+    tokio::spawn(async move {
+        for _ in 0..times {
+            if sender.send(part.clone()).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        match end {
+            Some(end) => drop(sender.send(end.into()).await),
+            None => sender.closed().await,
+        }
+    });
+    Reply::stream(chunks)
+}
+
+fn drip(request: &Request) -> Option<Reply> {
+    if !request.is("tools/call") {
+        return None;
+    }
+    let result = json!({"content": [], "resultType": "complete"});
+    let whole = event(answer(request, &result));
+    let json = |reply: Reply| reply.header("content-type", "application/json");
+    let kib = Bytes::from(vec![b' '; 1024]);
+    Some(match request.tool().as_str() {
+        "drip" => json(dripping(" ".into(), 100, None)),
+        "drip_event" => dripping("data:\n".into(), 100, None),
+        "drip_comments" => {
+            let mut first = b"data: {\n".to_vec();
+            first.extend(b": still there\n");
+            dripping(first.into(), 100, None)
+        }
+        "half_event" => dripping("data: {\n".into(), 1, None),
+        "comments" => dripping(": still there\n\n".into(), 12, Some(whole)),
+        "slow" => json(dripping(kib, 12, Some(answer(request, &result).into()))),
+        _ => return None,
+    })
+}
+
+#[tokio::test]
+async fn an_answer_that_drips_times_out_and_one_that_is_only_slow_does_not() {
+    for kind in [upstream::modern(), upstream::legacy()] {
+        let tools = [
+            "drip",
+            "drip_event",
+            "drip_comments",
+            "half_event",
+            "comments",
+            "slow",
+        ];
+        let server = tools.iter().fold(kind, |kind, name| kind.tool(name));
+        let server = server.intercept(drip).start().await;
+        let proxy = proxy::new().upstream("a", &server);
+        let mut client = proxy.extra("a", json!({"timeout": TIMEOUT})).start().await;
+        client.initialize().await;
+        assert_eq!(client.tool_names().await.len(), tools.len());
+        let mut calls = Vec::new();
+        for name in tools {
+            let call = client.send_request("tools/call", json!({"name": name}));
+            calls.push((name, call.await));
+        }
+        for (name, call) in calls {
+            let response = client.response(call).await;
+            let told = match name {
+                "comments" | "slow" => {
+                    assert!(response["result"].is_object(), "{name}: {response}");
+                    continue;
+                }
+                "half_event" => "no sign of life for 1 s; raise its `timeout`",
+                _ => "less than 1024 bytes of its answer came in 1 s; raise its `timeout`",
+            };
+            let (code, outcome, text) = failure(&response);
+            assert_eq!((code, outcome), (-31003, "unknown"), "{name}: {text}");
+            assert!(text.contains(told), "{name}: {text}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! How long is waited for what, and how an error names it.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::net::{TcpSocket, TcpStream};
+
+use crate::pipes::failure;
+use testkit::raw::{Reply, Request};
+use testkit::{proxy, upstream};
+
+/// Far more than any of these tests takes.
+const LONG: &str = "25s";
+
+#[tokio::test]
+async fn an_answer_that_does_not_begin_names_its_time_and_a_legacy_server_hears_of_it() {
+    for kind in [upstream::legacy(), upstream::modern(), upstream::http_sse()] {
+        let hang = |request: &Request| request.is("tools/call").then(Reply::hang);
+        let server = kind.tool("pay").intercept(hang).start().await;
+        let proxy = proxy::new().upstream("a", &server);
+        let times = json!({"timeout": LONG, "first_byte_timeout": "700ms"});
+        let mut client = proxy.extra("a", times).start().await;
+        client.initialize().await;
+        let failed = client.call("pay", json!({})).await;
+        let (code, outcome, text) = failure(&failed);
+        assert_eq!((code, outcome), (-31003, "unknown"), "{text}");
+        let told = "no answer has begun for 0.7 s; raise its `first_byte_timeout`";
+        assert!(text.contains(told), "{text}");
+        server.wait_for_cancelled().await;
+    }
+}
+
+#[tokio::test]
+async fn the_variable_counts_for_upstreams_without_a_time_of_their_own() {
+    let hang = |request: &Request| request.is("tools/call").then(Reply::hang);
+    let server = upstream::modern().tool("pay").intercept(hang).start().await;
+    let proxy = proxy::new().upstream("a", &server);
+    let proxy = proxy.extra("a", json!({"timeout": LONG}));
+    let mut client = proxy.env("PROXY_FIRST_BYTE_TIMEOUT", "700ms").start().await;
+    client.initialize().await;
+    let failed = client.call("pay", json!({})).await;
+    assert!(failure(&failed).2.contains("for 0.7 s"), "{failed}");
+}
+
+/// Takes connections no further than into a queue that is full: whoever connects hears nothing.
+#[cfg(target_os = "linux")]
+async fn black_hole(address: std::net::SocketAddr) -> (tokio::net::TcpListener, Vec<TcpStream>) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.set_reuseport(true).unwrap();
+    socket.bind(address).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let mut queued = Vec::new();
+    let patience = Duration::from_millis(500);
+    while let Ok(made) = tokio::time::timeout(patience, TcpStream::connect(address)).await {
+        queued.push(made.unwrap());
+    }
+    (listener, queued)
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_connection_that_cannot_be_made_in_time_has_run_nothing_and_names_its_time() {
+    let server = upstream::modern().tool("pay").start().await;
+    let proxy = proxy::new().upstream("a", &server);
+    // The time to begin an answer has not begun when there is no connection.
+    let times = json!({"timeout": LONG, "first_byte_timeout": "200ms"});
+    let proxy = proxy.extra("a", times);
+    let mut client = proxy.env("PROXY_CONNECT_TIMEOUT", "900ms").start().await;
+    client.initialize().await;
+    assert_eq!(client.tool_names().await, ["pay"]);
+    server.raw.stop().await;
+    let _hole = black_hole(server.raw.address()).await;
+    let failed = client.call("pay", json!({})).await;
+    let (code, outcome, text) = failure(&failed);
+    assert_eq!((code, outcome), (-31001, "not run"), "{text}");
+    let told = "no connection within 0.9 s, for which PROXY_CONNECT_TIMEOUT may be raised";
+    assert!(text.contains(told), "{text}");
+}

@@ -1,0 +1,135 @@
+//! A server that is busy for a while is given the time that it asks for, and the call once more.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use serde_json::{Value, json};
+
+use crate::reconnect::{read, working};
+use testkit::raw::{Reply, Request};
+use testkit::upstream::{self, Builder};
+use testkit::{Endpoint, proxy};
+
+/// The same server, whose first `times` calls are answered by `busy` and do not run.
+fn busy(
+    builder: Builder,
+    times: usize,
+    busy: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+) -> Builder {
+    let calls = Arc::new(AtomicUsize::new(0));
+    builder.intercept(move |request| {
+        let is_refused = request.is("tools/call") && calls.fetch_add(1, Ordering::SeqCst) < times;
+        is_refused.then(|| busy(request))
+    })
+}
+
+fn calls(requests: &[Request]) -> usize {
+    requests.iter().filter(|it| it.is("tools/call")).count()
+}
+
+#[tokio::test]
+async fn a_call_that_is_to_come_again_later_does_so_and_runs_once() {
+    for (kind, builder) in upstream::kinds() {
+        for status in [429, 503] {
+            let (builder, count) = working(builder());
+            let later = move |_: &Request| Reply::status(status).header("retry-after", "1");
+            let server = busy(builder, 1, later).start().await;
+            let mut client = proxy::before(&server).await;
+            let begun = Instant::now();
+            let answer = client.call("work", json!({})).await;
+            assert!(answer["result"].is_object(), "{kind}, {status}: {answer}");
+            assert!(begun.elapsed() >= Duration::from_secs(1), "{kind}");
+            assert_eq!(calls(&server.raw.requests()), 2, "{kind}");
+            assert_eq!(read(&count), 1, "{kind}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_date_counts_as_the_time_until_then() {
+    let (builder, count) = working(upstream::modern());
+    let server = busy(builder, 1, |_| {
+        // Whole seconds: up to one less.
+        let then = SystemTime::now() + Duration::from_secs(3);
+        Reply::status(503).header("retry-after", &httpdate::fmt_http_date(then))
+    });
+    let server = server.start().await;
+    let mut client = proxy::before(&server).await;
+    let begun = Instant::now();
+    let answer = client.call("work", json!({})).await;
+    assert!(answer["result"].is_object(), "{answer}");
+    assert!(
+        begun.elapsed() >= Duration::from_secs(2),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_eq!(read(&count), 1);
+}
+
+/// A client of `server` whose calls may take 5 s.
+async fn hasty(server: &impl Endpoint) -> proxy::Client {
+    let proxy = proxy::new().upstream("a", server);
+    let proxy = proxy.extra("a", json!({"timeout": "5s"}));
+    let mut client = proxy.start().await;
+    client.initialize().await;
+    client
+}
+
+#[tokio::test]
+async fn a_time_beyond_that_of_the_call_is_told_at_once() {
+    let (builder, count) = working(upstream::legacy());
+    let later = |_: &Request| Reply::status(429).header("retry-after", "30");
+    let server = busy(builder, 9, later).start().await;
+    let mut client = hasty(&server).await;
+    let answer = client.call("work", json!({})).await;
+    let data = json!({
+        "upstream": "a", "outcome": "not run", "httpStatus": 429, "retryAfterSeconds": 30,
+    });
+    assert_eq!(answer["error"]["data"], data, "{answer}");
+    assert_eq!(calls(&server.raw.requests()), 1);
+    assert_eq!(read(&count), 0);
+}
+
+#[tokio::test]
+async fn what_a_busy_server_says_in_json_rpc_passes_as_it_is_when_the_time_is_over() {
+    let (builder, count) = working(upstream::modern());
+    let later = |request: &Request| {
+        let id: Value = serde_json::from_slice(&request.id_bytes().unwrap()).unwrap();
+        let error = json!({"code": -32000, "message": "slow down", "data": {"quota": 1.50}});
+        let body = json!({"jsonrpc": "2.0", "id": id, "error": error});
+        let reply = Reply::json(body.to_string()).with_status(429);
+        reply.header("retry-after", "2")
+    };
+    let server = busy(builder, 9, later).start().await;
+    let mut client = hasty(&server).await;
+    let answer = client.call("work", json!({})).await;
+    assert_eq!(answer["error"]["message"], "slow down", "{answer}");
+    assert_eq!(answer["error"]["data"], json!({"quota": 1.50}), "{answer}");
+    // At 0 s, 2 s and 4 s.
+    let calls = calls(&server.raw.requests());
+    assert!((2..=3).contains(&calls), "{calls}");
+    assert_eq!(read(&count), 0);
+}
+
+#[tokio::test]
+async fn a_call_that_is_cancelled_while_its_server_is_busy_does_not_come_again() {
+    let (builder, count) = working(upstream::modern());
+    let later = |_: &Request| Reply::status(503).header("retry-after", "1");
+    let server = busy(builder, 2, later).start().await;
+    let mut client = proxy::before(&server).await;
+    let call = |number: u64| json!({"name": "work", "arguments": {"number": number}});
+    let first = client.send_request("tools/call", call(1)).await;
+    server.asked("tools/call").await;
+    client
+        .notify("notifications/cancelled", json!({"requestId": first}))
+        .await;
+    // It would come again after the first.
+    let second = client.send_request("tools/call", call(2)).await;
+    let answer = client.response(second).await;
+    assert!(answer["result"].is_object(), "{answer}");
+    let requests = server.raw.requests();
+    let is_first = |it: &&Request| it.is("tools/call") && it.text().contains("\"number\":1");
+    assert_eq!(requests.iter().filter(is_first).count(), 1);
+    assert_eq!(read(&count), 1);
+}

@@ -1,0 +1,87 @@
+//! An upstream that becomes another at the same url, without a connection being closed.
+
+use serde_json::{Value, json};
+
+use crate::reconnect::{read, working};
+use testkit::raw::{Reply, Request};
+use testkit::{proxy, upstream};
+
+#[tokio::test]
+async fn a_call_to_an_upstream_that_is_of_another_era_by_now_runs_once_there() {
+    for (was, first) in upstream::kinds() {
+        for (is, second) in upstream::kinds() {
+            if was == is {
+                continue;
+            }
+            let (first, before) = working(first());
+            let (second, after) = working(second());
+            let server = upstream::changing(first, second);
+            let mut client = proxy::before(&server).await;
+            let answer = client.call("work", json!({})).await;
+            assert!(answer["result"].is_object(), "{was}: {answer}");
+            server.change();
+            for runs in 1..=3 {
+                let answer = client.call("work", json!({})).await;
+                assert!(answer["result"].is_object(), "{was}, then {is}: {answer}");
+                assert_eq!((read(&before), read(&after)), (1, runs), "{was}, {is}");
+            }
+        }
+    }
+}
+
+/// A JSON-RPC error with this status, to nobody or to the request.
+fn refusal(request: &Request, status: u16, code: i64, to_nobody: bool) -> Reply {
+    let id: Value = serde_json::from_slice(&request.id_bytes().unwrap()).unwrap();
+    let id = if to_nobody { Value::Null } else { id };
+    let error = json!({"code": code, "message": "no session `x`", "data": {"a": 1.0}});
+    let body = json!({"jsonrpc": "2.0", "id": id, "error": error});
+    Reply::json(body.to_string()).with_status(status)
+}
+
+/// What a server of the same era may say that reads like one of another.
+type Answer = fn(&Request) -> Reply;
+
+#[tokio::test]
+async fn a_refusal_of_a_server_that_is_the_same_passes_as_it_is_and_is_looked_into_once() {
+    let answers: [(&str, Answer); 4] = [
+        ("invalid params", |request| {
+            refusal(request, 400, -32602, false)
+        }),
+        ("invalid request", |request| {
+            refusal(request, 400, -32600, false)
+        }),
+        ("a refusal of nobody", |request| {
+            refusal(request, 400, -32600, true)
+        }),
+        ("unsupported", |request| {
+            refusal(request, 405, -32600, false)
+        }),
+    ];
+    for (kind, builder) in upstream::kinds().into_iter().take(2) {
+        for (what, answer) in answers {
+            if kind == "legacy" && what == "a refusal of nobody" {
+                // It says that the session is gone.
+                continue;
+            }
+            let server = builder()
+                .tool("work")
+                .intercept(move |request| request.is("tools/call").then(|| answer(request)));
+            let server = server.start().await;
+            let mut client = proxy::before(&server).await;
+            for calls in 1..=5 {
+                let answer = client.call("work", json!({})).await;
+                let error = &answer["error"];
+                assert_eq!(
+                    error["message"], "no session `x`",
+                    "{kind}, {what}: {answer}"
+                );
+                assert_eq!(error["data"], json!({"a": 1.0}), "{kind}, {what}");
+                assert_eq!(server.asks("tools/call").len(), calls, "{kind}, {what}");
+            }
+            let asked = server.asks("server/discover").len();
+            assert!(asked <= 2, "{kind}, {what}: {asked}");
+            let sessions = server.asks("initialize").len();
+            assert!(sessions <= 1, "{kind}, {what}: {sessions}");
+        }
+    }
+}

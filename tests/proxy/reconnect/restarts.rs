@@ -1,0 +1,89 @@
+//! Calls to an upstream that is away wait for it, together, and run once when it is back.
+
+use std::time::Instant;
+
+use serde_json::json;
+
+use crate::reconnect::{read, send_calls, take_results, working};
+use testkit::raw::Request;
+use testkit::{proxy, upstream};
+
+#[tokio::test]
+async fn calls_that_come_while_an_upstream_restarts_run_once_when_it_is_back() {
+    for (kind, builder) in upstream::kinds() {
+        let (builder, count) = working(builder());
+        let mut server = builder.start().await;
+        let mut client = proxy::before(&server).await;
+        client.call("work", json!({})).await;
+        server.raw.stop().await;
+        // A kept connection may be found dead only by using it: its stream is, and then all are gone.
+        client.wait_for_stderr("not connected").await;
+        let ids = send_calls(&mut client, 100).await;
+        client.request("ping", json!({})).await;
+        server.restart();
+        take_results(&mut client, ids).await;
+        assert_eq!(read(&count), 101, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn calls_that_find_nobody_where_a_server_was_make_it_connect_anew_and_run_once() {
+    let builder = upstream::legacy().without_server_stream();
+    let (builder, count) = working(builder);
+    let mut server = builder.start().await;
+    let mut client = proxy::before(&server).await;
+    client.call("work", json!({})).await;
+    server.raw.stop().await;
+    // By then the proxy has seen that its connections are closed.
+    client.request("ping", json!({})).await;
+    let ids = send_calls(&mut client, 20).await;
+    client.wait_for_stderr("connection lost").await;
+    server.restart();
+    take_results(&mut client, ids).await;
+    assert_eq!(read(&count), 21);
+    // The session that was left behind is ended, beside everything else.
+    let ended = |request: &Request| request.method == "DELETE";
+    server.raw.wait_for(ended).await;
+    assert_eq!(server.asks("initialize").len(), 1);
+}
+
+#[tokio::test]
+async fn a_hundred_calls_that_lost_their_session_run_once_in_one_new_session() {
+    for builder in [upstream::legacy(), upstream::http_sse()] {
+        let (builder, count) = working(builder);
+        let server = builder.start().await;
+        let mut client = proxy::before(&server).await;
+        client.call("work", json!({})).await;
+        let before = server.asks("initialize").len();
+        server.expire_sessions();
+        let ids = send_calls(&mut client, 100).await;
+        take_results(&mut client, ids).await;
+        assert_eq!(read(&count), 101);
+        assert_eq!(server.asks("initialize").len(), before + 1);
+    }
+}
+
+#[tokio::test]
+async fn a_call_waits_for_a_server_that_stays_away_no_longer_than_it_may() {
+    let (builder, count) = working(upstream::modern());
+    let server = builder.start().await;
+    let proxy = proxy::new().upstream("shop", &server);
+    let proxy = proxy.extra("shop", json!({"timeout": "700ms"}));
+    let mut client = proxy.env("PROXY_CONNECT_WAIT", "20s").start().await;
+    client.initialize().await;
+    client.call("work", json!({})).await;
+    server.raw.stop().await;
+    client.wait_for_stderr("not connected").await;
+    let begun = Instant::now();
+    let answer = client.call("work", json!({})).await;
+    assert!(begun.elapsed().as_secs() < 20, "{answer}");
+    let error = &answer["error"];
+    assert_eq!(error["code"], -31001, "{answer}");
+    assert_eq!(error["data"]["outcome"], "not run", "{answer}");
+    assert!(error["data"]["retryAfterSeconds"].is_u64(), "{answer}");
+    let text = error["message"].as_str().unwrap();
+    for part in ["`shop`", "cannot connect", "next attempt in"] {
+        assert!(text.contains(part), "{text}");
+    }
+    assert_eq!(read(&count), 1);
+}

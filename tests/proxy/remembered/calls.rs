@@ -1,0 +1,97 @@
+//! Calls of what is remembered.
+
+use serde_json::json;
+
+use crate::remembered::{full, learn};
+use testkit::gate::Gate;
+use testkit::json::text_of;
+use testkit::proxy;
+use testkit::upstream;
+
+#[tokio::test]
+async fn a_call_of_a_remembered_tool_waits_for_its_server_to_come_up() {
+    for (kind, builder) in upstream::kinds() {
+        let gate = Gate::closed();
+        let server = builder().tool("t").holding(&gate, |_| true);
+        let server = server.start().await;
+        let home = proxy::home();
+        let proxy = || proxy::new().home(&home).upstream("a", &server);
+        gate.open();
+        learn(proxy()).await;
+        gate.close();
+
+        let mut client = proxy().start().await;
+        client.initialize().await;
+        assert_eq!(client.tool_names().await, ["t"], "{kind}");
+        let call = client.send_call("t", json!({"n": 1})).await;
+        // Answered after the call was read.
+        client.request("ping", json!({})).await;
+        assert!(server.calls().is_empty(), "{kind}");
+        gate.open();
+        assert_eq!(text_of(&client.response(call).await), r#"t {"n":1}"#);
+        assert_eq!(server.calls().len(), 1, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_to_one_that_is_down_says_why_and_never_ran() {
+    let server = full(upstream::legacy()).start().await;
+    let home = proxy::home();
+    let proxy = || proxy::new().home(&home).upstream("shop", &server);
+    learn(proxy()).await;
+    server.raw.stop().await;
+
+    let mut client = proxy().env("PROXY_CONNECT_WAIT", "1s").start().await;
+    client.initialize().await;
+    let asked = [
+        ("tools/call", json!({"name": "tool", "arguments": {}})),
+        ("prompts/get", json!({"name": "prompt"})),
+        ("resources/read", json!({"uri": "x://1"})),
+        ("resources/read", json!({"uri": "x://by-template"})),
+        (
+            "completion/complete",
+            json!({"ref": {"type": "ref/prompt", "name": "prompt"}, "argument": {"name": "a", "value": ""}}),
+        ),
+        (
+            "completion/complete",
+            json!({"ref": {"type": "ref/resource", "uri": "x://{n}"}, "argument": {"name": "n", "value": ""}}),
+        ),
+    ];
+    for (method, params) in asked {
+        let failed = client.ask(method, params.clone()).await;
+        let error = &failed["error"];
+        let text = error["message"].as_str().unwrap_or_default();
+        assert!(text.contains("`shop`"), "{method} {params}: {failed}");
+        assert!(text.contains("cannot connect"), "{method}: {failed}");
+        assert_eq!(error["code"], -31001, "{method}: {failed}");
+        assert_eq!(error["data"]["outcome"], "not run", "{failed}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_remembered_stands_while_a_person_has_to_sign_in_or_the_handshake_fails() {
+    for (status, code) in [(401, -31002), (404, -31005)] {
+        let server = full(upstream::legacy()).start().await;
+        let home = proxy::home();
+        let proxy = || {
+            let proxy = proxy::new().home(&home).upstream("a", &server);
+            proxy.extra("a", json!({"oauth": false, "transport": "http"}))
+        };
+        learn(proxy()).await;
+        server.raw.stop().await;
+        let _refusing =
+            crate::remembered::raw::server_at(server.raw.address(), move |_| async move {
+                crate::remembered::Reply::status(status)
+            });
+
+        let mut client = proxy().start().await;
+        client.initialize().await;
+        client.wait_for_stderr("not connected").await;
+        assert_eq!(client.tool_names().await, ["tool"], "{status}");
+        let prompts = client.ask("prompts/list", json!({})).await;
+        assert_eq!(prompts["result"]["prompts"][0]["name"], "prompt");
+        let failed = client.call("tool", json!({})).await;
+        assert_eq!(failed["error"]["code"], code, "{status}: {failed}");
+        assert_eq!(failed["error"]["data"]["httpStatus"], status, "{failed}");
+    }
+}

@@ -1,0 +1,173 @@
+//! Prompts, resources and templates, while their server is away and when it comes back.
+
+use serde_json::json;
+
+use crate::remembered::{LISTS, full, hang, learn, told};
+use testkit::proxy::{self, Client};
+use testkit::upstream;
+
+async fn list(client: &mut Client, method: &str) -> String {
+    let id = format!(r#""{method}""#);
+    let line = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{{}}}}"#);
+    String::from_utf8(client.exchange(line, &id).await).unwrap()
+}
+
+#[tokio::test]
+async fn what_was_listed_is_listed_byte_by_byte_for_clients_of_both_eras() {
+    let odd = [
+        r#"{ "name":"p\u0031", "arguments":[ {"name":"x","required":true} ],"n":1.0e0}"#,
+        r#"{"name" : "p2"}"#,
+    ];
+    for (kind, builder) in upstream::kinds() {
+        let server = full(builder()).offers("prompts", odd).start().await;
+        let home = proxy::home();
+        let proxy = || proxy::new().home(&home).upstream("a", &server);
+        let mut client = proxy().start().await;
+        client.initialize().await;
+        client.tools().await;
+        let mut first = Vec::new();
+        for (method, _) in LISTS {
+            first.push(list(&mut client, method).await);
+        }
+        assert!(first[0].contains(odd[0]), "{}", first[0]);
+        assert!(client.close().await.success());
+        let hole = hang(&server).await;
+
+        let mut client = proxy().start().await;
+        client.initialize().await;
+        for ((method, _), first) in LISTS.iter().zip(&first) {
+            assert_eq!(list(&mut client, method).await, *first, "{kind}");
+        }
+        let mut client = proxy().start().await;
+        for ((method, member), first) in LISTS.iter().zip(&first) {
+            let first: serde_json::Value = serde_json::from_str(first).unwrap();
+            let listed = client.modern(method, json!({})).await;
+            assert_eq!(listed["result"][member], first["result"][member], "{kind}");
+        }
+        drop(hole);
+    }
+}
+
+#[tokio::test]
+async fn what_has_changed_meanwhile_is_told_once_and_what_has_not_is_not() {
+    let cases = [
+        ("prompts", r#"{"name":"new"}"#, [1, 0]),
+        ("resources", r#"{"uri":"x://new"}"#, [0, 1]),
+        (
+            "resourceTemplates",
+            r#"{"uriTemplate":"x://new/{n}"}"#,
+            [0, 1],
+        ),
+        ("nothing", "{}", [0, 0]),
+    ];
+    for (kind, builder) in upstream::kinds() {
+        for (member, definition, expected) in cases {
+            let mut server = full(builder()).start().await;
+            let home = proxy::home();
+            learn(proxy::new().home(&home).upstream("a", &server)).await;
+            server.raw.stop().await;
+            let proxy = proxy::new().home(&home).upstream("a", &server);
+            let mut client = proxy.start().await;
+            client.initialize().await;
+            for (method, _) in LISTS {
+                list(&mut client, method).await;
+            }
+
+            server.set_offers(member, [definition]);
+            server.restart();
+            // The last that is compared.
+            server.asked("resources/templates/list").await;
+            for (what, expected) in ["prompts", "resources"].iter().zip(expected) {
+                if expected > 0 {
+                    let method = format!("notifications/{what}/list_changed");
+                    client.notification(&method).await;
+                }
+            }
+            client.call("tool", json!({})).await;
+            let now = ["prompts", "resources"].map(|what| told(&client, what));
+            assert_eq!(now, expected, "{kind}: {member}");
+            assert_eq!(told(&client, "tools"), 0);
+            for (method, listed) in LISTS {
+                let list = list(&mut client, method).await;
+                assert_eq!(
+                    list.contains(definition),
+                    listed == member,
+                    "{kind}: {list}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_modern_client_that_listens_is_told_of_it_by_its_subscription() {
+    let mut server = full(upstream::legacy()).start().await;
+    let home = proxy::home();
+    learn(proxy::new().home(&home).upstream("a", &server)).await;
+    server.raw.stop().await;
+    let proxy = proxy::new().home(&home).upstream("a", &server);
+    let mut client = proxy.start().await;
+    let acknowledged = client.listen(json!({"promptsListChanged": true})).await;
+    client.modern("prompts/list", json!({})).await;
+
+    server.set_offers("prompts", []);
+    server.restart();
+    let mut told = client
+        .notification("notifications/prompts/list_changed")
+        .await;
+    let key = "io.modelcontextprotocol/subscriptionId";
+    let id = &acknowledged["params"]["_meta"][key];
+    assert_eq!(told["params"]["_meta"][key].take(), *id);
+    let listed = client.modern("prompts/list", json!({})).await;
+    assert_eq!(listed["result"]["prompts"], json!([]));
+}
+
+#[tokio::test]
+async fn what_is_no_longer_declared_goes() {
+    let old = full(upstream::legacy()).start().await;
+    let home = proxy::home();
+    let proxy = || proxy::new().home(&home).upstream("a", &old);
+    learn(proxy()).await;
+    old.raw.stop().await;
+    let mut client = proxy().start().await;
+    client.initialize().await;
+    list(&mut client, "prompts/list").await;
+
+    let new = upstream::legacy().tool("tool").start_at(old.raw.address());
+    client
+        .notification("notifications/prompts/list_changed")
+        .await;
+    let listed = client.ask("prompts/list", json!({})).await;
+    assert_eq!(listed["result"]["prompts"], json!([]));
+    assert!(client.close().await.success());
+    new.raw.stop().await;
+    let mut client = proxy().start().await;
+    let said = client.initialize().await;
+    assert!(said["capabilities"]["prompts"].is_null(), "{said}");
+    let listed = client.ask("prompts/list", json!({})).await;
+    assert_eq!(listed["result"]["prompts"], json!([]));
+}
+
+#[tokio::test]
+async fn what_a_server_says_has_changed_is_no_longer_remembered() {
+    let server = full(upstream::legacy()).start().await;
+    let home = proxy::home();
+    let proxy = || proxy::new().home(&home).upstream("a", &server);
+    let mut client = proxy().start().await;
+    client.initialize().await;
+    client.tools().await;
+    for (method, _) in LISTS {
+        list(&mut client, method).await;
+    }
+    let changed = "notifications/prompts/list_changed";
+    server.notify(changed, "{}").await;
+    client.notification(changed).await;
+    assert!(client.close().await.success());
+    let hole = hang(&server).await;
+
+    let mut client = proxy().env("PROXY_STARTUP_WAIT", "100ms").start().await;
+    client.initialize().await;
+    assert!(list(&mut client, "prompts/list").await.contains("[]"));
+    assert!(list(&mut client, "resources/list").await.contains("x://1"));
+    drop(hole);
+}

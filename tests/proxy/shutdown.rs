@@ -1,0 +1,179 @@
+//! The end of the proxy: whoever asks for it, upstreams are told, answers that are ready are
+//! delivered, and nothing that hangs keeps the process.
+
+use serde_json::{Value, json};
+use testkit::proxy;
+use testkit::proxy::Client;
+use testkit::raw::{self, Reply};
+use testkit::upstream::{self, Call, Upstream};
+
+/// A proxy whose only upstream is a port where nothing listens: the client's side is all that counts.
+fn alone() -> proxy::Builder {
+    proxy::new().upstream("away", "http://127.0.0.1:1/mcp")
+}
+
+/// A call that never ends by itself.
+async fn never(_: Call) -> Vec<u8> {
+    std::future::pending().await
+}
+
+/// A client with calls in flight to an upstream of each kind, and a fourth that never connects.
+struct InFlight {
+    client: Client,
+    legacy: Upstream,
+    modern: Upstream,
+    http_sse: Upstream,
+    silent: raw::Server,
+}
+
+async fn in_flight() -> InFlight {
+    let legacy = upstream::legacy().tool("a").on_call(never).start().await;
+    let modern = upstream::modern().tool("b").on_call(never).start().await;
+    let http_sse = upstream::http_sse().tool("c").on_call(never).start().await;
+    let silent = raw::server(|_| async { Reply::hang() });
+    let mut client = proxy::new()
+        .upstream("legacy", &legacy)
+        .upstream("modern", &modern)
+        .upstream("http-sse", &http_sse)
+        .upstream("silent", &silent)
+        .start()
+        .await;
+    client.initialize().await;
+    for name in ["a", "b", "c"] {
+        client
+            .send_request("tools/call", json!({"name": name}))
+            .await;
+    }
+    for upstream in [&legacy, &modern, &http_sse] {
+        upstream.wait_for_calls(1).await;
+    }
+    silent
+        .wait_for(|request| request.is("server/discover"))
+        .await;
+    InFlight {
+        client,
+        legacy,
+        modern,
+        http_sse,
+        silent,
+    }
+}
+
+impl InFlight {
+    /// Waits for the end, and checks that everybody was told.
+    async fn ends_in_order(mut self) {
+        let status = self.client.wait().await;
+        assert_eq!(status.code(), Some(0), "{}", self.client.stderr());
+        for upstream in [&self.legacy, &self.http_sse] {
+            let cancelled: Value =
+                serde_json::from_slice(&upstream.wait_for_cancelled().await).unwrap();
+            let call: Value = serde_json::from_slice(&upstream.calls()[0]).unwrap();
+            assert_eq!(cancelled["params"]["requestId"], call["id"], "{cancelled}");
+        }
+        self.modern.wait_for_cancelled().await;
+        let deleted = self
+            .legacy
+            .raw
+            .wait_for(|request| request.method == "DELETE");
+        let deleted = deleted.await;
+        assert_eq!(deleted.header("mcp-session-id"), Some("session-1"));
+        assert_eq!(deleted.header("mcp-protocol-version"), Some("2025-11-25"));
+        assert_eq!(self.legacy.sessions(), 0);
+        self.silent.wait_for_disconnect().await;
+        // The calls got no answer: the one line is that to `initialize`.
+        assert_eq!(self.client.received().len(), 1);
+        let stderr = self.client.stderr();
+        assert!(!stderr.contains("panic"), "{stderr}");
+    }
+}
+
+#[tokio::test]
+async fn stdin_at_its_end_cancels_calls_closes_sessions_and_exits() {
+    let mut calls = in_flight().await;
+    calls.client.close_stdin();
+    calls.ends_in_order().await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_signal_cancels_calls_closes_sessions_and_exits() {
+    let ends = ["TERM", "INT", "HUP"].map(async |signal| {
+        let calls = in_flight().await;
+        calls.client.signal(signal).await;
+        calls.ends_in_order().await;
+    });
+    futures_util::future::join_all(ends).await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_parent_that_is_killed_is_noticed_though_its_pipes_are_held_open() {
+    let legacy = upstream::legacy().tool("a").start().await;
+    let builder = proxy::new().upstream("legacy", &legacy);
+    let mut client = builder.env("DEBUG", "1").start_by_a_shell().await;
+    client.initialize().await;
+    client.wait_for_tools(&["a"]).await;
+    // It is the test that still holds stdin, and reads stdout and stderr.
+    client.kill().await;
+    legacy
+        .raw
+        .wait_for(|request| request.method == "DELETE")
+        .await;
+    // Their ends tell that the proxy, whose status goes to nobody, has ended.
+    client.wait().await;
+    assert_eq!(legacy.sessions(), 0);
+    let stderr = client.stderr();
+    assert!(stderr.contains("the process that started us is gone"));
+    assert!(!stderr.contains("panic"), "{stderr}");
+}
+
+#[tokio::test]
+async fn an_upstream_that_hangs_at_the_end_does_not_keep_the_process() {
+    let hangs = upstream::legacy().tool("a").on_call(never);
+    let hangs = hangs.intercept(|request| {
+        let end = request.method == "DELETE" || request.is("notifications/cancelled");
+        end.then(Reply::hang)
+    });
+    let hangs = hangs.start().await;
+    let mut client = proxy::new().upstream("hangs", &hangs).start().await;
+    client.initialize().await;
+    client
+        .send_request("tools/call", json!({"name": "a"}))
+        .await;
+    hangs.wait_for_calls(1).await;
+    assert_eq!(client.close().await.code(), Some(0));
+    hangs.wait_for_cancelled().await;
+    hangs
+        .raw
+        .wait_for(|request| request.method == "DELETE")
+        .await;
+}
+
+#[tokio::test]
+async fn a_client_that_never_speaks_costs_the_upstreams_nothing() {
+    let idle = upstream::legacy().tool("a").start().await;
+    let mut client = proxy::new().upstream("idle", &idle).start().await;
+    assert_eq!(client.close().await.code(), Some(0));
+    assert_eq!(idle.raw.connections(), 0);
+    assert_eq!(client.stderr(), "");
+}
+
+#[tokio::test]
+async fn what_was_asked_before_stdin_ended_is_answered() {
+    let mut client = alone().start().await;
+    let initialize = testkit::http::initialize();
+    let lines = format!("{initialize}\n{}\n{}", ping(2), ping(3));
+    client.send_bytes(lines.as_bytes()).await;
+    assert_eq!(client.close().await.code(), Some(0));
+    let lines: Vec<Value> = client
+        .received()
+        .iter()
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect();
+    let ids: Vec<_> = lines.iter().map(|line| line["id"].clone()).collect();
+    assert_eq!(ids, [1, 2, 3]);
+}
+
+fn ping(id: u64) -> Value {
+    json!({"jsonrpc": "2.0", "id": id, "method": "ping"})
+}

@@ -1,0 +1,112 @@
+//! A task outlives connections; what becomes of the call when the task is lost.
+
+use serde_json::json;
+
+use crate::tasks::ask;
+use crate::tasks::server::{self, Course, error_to};
+use testkit::gate::Gate;
+use testkit::proxy;
+use testkit::raw::Reply;
+
+#[tokio::test]
+async fn a_server_that_goes_and_comes_back_is_asked_again() {
+    let course = Course::new(["working"]);
+    let completed = r#"completed ,"result":{"content":[]}"#;
+    for builder in [server::legacy("t", &course), server::modern("t", &course)] {
+        course.set("working");
+        let mut server = builder.start().await;
+        let proxy = proxy::new().upstream("a", &server).env("DEBUG", "1");
+        let proxy = proxy.env("PROXY_CONNECT_WAIT", "300ms");
+        let mut client = proxy.start().await;
+        client.initialize().await;
+        let id = client
+            .send_request("tools/call", json!({"name": "run"}))
+            .await;
+        server.asked("tasks/get").await;
+        let calls = server.calls().len();
+        server.raw.stop().await;
+        client.wait_for_stderr("a task is out of sight").await;
+        course.set(completed);
+        server.restart();
+        let answer = client.response(id).await;
+        assert!(answer["result"]["content"].is_array(), "{answer}");
+        // It was not called again.
+        assert_eq!(server.calls().len(), calls);
+    }
+}
+
+#[tokio::test]
+async fn a_result_that_is_lost_on_its_way_is_asked_for_again() {
+    let lost = std::sync::atomic::AtomicUsize::new(0);
+    let server = server::legacy("t", &Course::new(["completed"]));
+    let server = server.intercept(move |request| {
+        let losing = request.is("tasks/result")
+            && lost.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < 3;
+        losing.then(Reply::reset)
+    });
+    let server = server.start().await;
+    let mut client = proxy::before(&server).await;
+    let answer = client.call("run", json!({})).await;
+    assert!(answer["result"]["content"].is_array(), "{answer}");
+    assert_eq!(server.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn a_task_that_its_server_does_not_know_any_more_is_an_error_of_unknown_outcome() {
+    let course = Course::new(["working"]);
+    for builder in [server::legacy("t", &course), server::modern("t", &course)] {
+        let server = builder.answers("tasks/get", |request| {
+            error_to(request, r#"{"code":-32602,"message":"expired"}"#)
+        });
+        let server = server.start().await;
+        let mut client = proxy::before(&server).await;
+        let answer = client.call("run", json!({})).await;
+        let error = &answer["error"];
+        assert_eq!(
+            error["data"],
+            json!({"upstream": "a", "outcome": "unknown"})
+        );
+        let text = error["message"].as_str().unwrap();
+        assert!(
+            text.contains("`tools/call`") && text.contains("expired"),
+            "{text}"
+        );
+        server.asked("tasks/cancel").await;
+    }
+}
+
+#[tokio::test]
+async fn a_task_is_looked_after_while_calls_wait_for_their_turn() {
+    let gate = Gate::closed();
+    let held = gate.clone();
+    let server = server::legacy("t", &Course::new(["working"])).tool("work");
+    let server = server.guarded(move |request| {
+        let gate = held.clone();
+        async move {
+            if request.is("tools/call") && request.tool() == "work" {
+                gate.passed().await;
+            }
+            None
+        }
+    });
+    let server = server.start().await;
+    let proxy = proxy::new().upstream("a", &server);
+    let mut client = proxy.env("PROXY_UPSTREAM_CALLS", "1").start().await;
+    client.initialize().await;
+    let created = ask(&mut client, "tools/call", r#"{"name":"run","task":{}}"#).await;
+    assert!(created["result"]["task"].is_object(), "{created}");
+    let calls = server.calls().len();
+    let running = client.send_call("work", json!({})).await;
+    let waiting = client.send_call("work", json!({})).await;
+    for method in ["tasks/get", "tasks/cancel"] {
+        let answer = ask(&mut client, method, r#"{"taskId":"t"}"#).await;
+        assert!(answer["result"].is_object(), "{method}: {answer}");
+    }
+    assert_eq!(server.calls().len(), calls);
+    gate.open();
+    for id in [running, waiting] {
+        // The server has spoken: it makes tasks alone.
+        let answer = client.response(id).await;
+        assert_eq!(answer["error"]["message"], "only as a task", "{answer}");
+    }
+}

@@ -1,0 +1,236 @@
+//! The streams of a legacy upstream: the standalone one, and replies that break off and are
+//! resumed (MCP 2025-11-25 § Resumability and Redelivery).
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::transports::{count, log_message, says};
+use testkit::json::{answer, text_of};
+use testkit::raw::{Reply, Request, event};
+use testkit::{proxy, upstream};
+
+#[tokio::test]
+async fn the_standalone_stream_is_opened_after_initialize_and_passed_on() {
+    let server = upstream::legacy().tool("search").start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    client.initialize().await;
+    client.wait_for_tools(&["search"]).await;
+
+    let params = r#"{"level":"info","data":"unasked"}"#;
+    server.notify("notifications/message", params).await;
+    let heard = client.notification("notifications/message").await;
+    assert_eq!(heard["params"]["data"], "unasked");
+    let requests = server.raw.requests();
+    let at = |wanted: &dyn Fn(&Request) -> bool| requests.iter().position(wanted).unwrap();
+    let get = at(&|request| request.method == "GET");
+    assert!(at(&|request| request.is("notifications/initialized")) < get);
+}
+
+#[tokio::test]
+async fn a_standalone_stream_that_ends_is_opened_again() {
+    let server = upstream::legacy().tool("search").start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    client.initialize().await;
+    client.wait_for_tools(&["search"]).await;
+    let get = |request: &Request| request.method == "GET";
+    server.raw.wait_for(get).await;
+
+    server.end_streams();
+    server.raw.wait_for_count(2, get).await;
+    let params = r#"{"level":"info","data":"again"}"#;
+    server.notify("notifications/message", params).await;
+    let heard = client.notification("notifications/message").await;
+    assert_eq!(heard["params"]["data"], "again");
+    assert_eq!(count(&server.raw.requests(), "initialize"), 1);
+}
+
+#[tokio::test]
+async fn a_server_without_a_standalone_stream_is_not_asked_for_it_again() {
+    // 405 is what the specification asks for; others have no route for it at all.
+    for status in [405, 404, 400] {
+        let server = upstream::legacy().tool("search");
+        let server = server.intercept(move |request| {
+            let refused = || Reply::status(status);
+            (request.method == "GET").then(refused)
+        });
+        let server = server.start().await;
+        let mut client = proxy::new().upstream("a", &server).start().await;
+        assert_eq!(client.tool_names().await, ["search"]);
+        server.raw.wait_for(|request| request.method == "GET").await;
+        for _ in 0..20 {
+            let response = client.call("search", json!({})).await;
+            assert_eq!(text_of(&response), "search {}", "{status}");
+        }
+
+        let requests = server.raw.requests();
+        let gets = requests.iter().filter(|request| request.method == "GET");
+        assert_eq!(gets.count(), 1, "{status}");
+        assert_eq!(count(&requests, "initialize"), 1, "{status}");
+    }
+}
+
+/// A server whose calls break off `cuts` times, each time after an event with an id.
+fn breaking(cuts: usize, clean: bool) -> upstream::Builder {
+    let call: Arc<Mutex<Option<Request>>> = Arc::default();
+    let server = upstream::legacy().tool("slow").without_server_stream();
+    server.intercept(move |request| {
+        let resumed = request.header("last-event-id").map(|id| {
+            let id = id.strip_prefix("event ").unwrap();
+            id.parse::<usize>().unwrap()
+        });
+        let at = match resumed {
+            Some(at) => at,
+            None if request.is("tools/call") => {
+                *call.lock().unwrap() = Some(request.clone());
+                0
+            }
+            None => return None,
+        };
+        if at == cuts {
+            let call = call.lock().unwrap().clone().unwrap();
+            return Some(Reply::sse([event(answer(&call, &says("resumed")))]));
+        }
+        let next = at + 1;
+        let log = log_message(&format!("part {next}"));
+        let part = format!("id: event {next}\nretry: 5\ndata: {log}\n\n");
+        let reply = Reply::sse([part]);
+        Some(if clean { reply } else { reply.broken_off() })
+    })
+}
+
+#[tokio::test]
+async fn a_reply_that_breaks_off_is_resumed_after_the_last_event() {
+    for clean in [false, true] {
+        for cuts in [1, 3] {
+            let server = breaking(cuts, clean).start().await;
+            let mut client = proxy::new().upstream("a", &server).start().await;
+            client.initialize().await;
+            client.wait_for_tools(&["slow"]).await;
+
+            let response = client.call("slow", json!({})).await;
+            assert_eq!(text_of(&response), "resumed", "{cuts} cuts");
+            for part in 1..=cuts {
+                let heard = client.notification("notifications/message").await;
+                assert_eq!(heard["params"]["data"], format!("part {part}"));
+            }
+            let requests = server.raw.requests();
+            assert_eq!(count(&requests, "tools/call"), 1);
+            let resumed: Vec<_> = requests
+                .iter()
+                .filter(|request| request.header("last-event-id").is_some())
+                .collect();
+            assert_eq!(resumed.len(), cuts);
+            for request in resumed {
+                assert_eq!(request.method, "GET");
+                assert_eq!(request.header("accept"), Some("text/event-stream"));
+                assert_eq!(request.header("mcp-session-id"), Some("session-1"));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_event_without_data_is_enough_to_resume_after() {
+    let call: Arc<Mutex<Option<Request>>> = Arc::default();
+    let server = upstream::legacy().tool("slow").without_server_stream();
+    let server = server.intercept(move |request| {
+        if request.is("tools/call") {
+            *call.lock().unwrap() = Some(request.clone());
+            return Some(Reply::sse(["id: primed\nretry: 5\ndata:\n\n"]));
+        }
+        (request.header("last-event-id")? == "primed").then(|| {
+            let call = call.lock().unwrap().clone().unwrap();
+            Reply::sse([event(answer(&call, &says("polled")))])
+        })
+    });
+    let server = server.start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    let response = client.call("slow", json!({})).await;
+    assert_eq!(text_of(&response), "polled");
+}
+
+#[tokio::test]
+async fn a_stream_is_not_resumed_sooner_than_the_server_asks() {
+    // More than the proxy waits by itself.
+    const RETRY: Duration = Duration::from_millis(1300);
+    let call: Arc<Mutex<Option<(Request, Instant)>>> = Arc::default();
+    let server = upstream::legacy().tool("slow").without_server_stream();
+    let server = server.intercept(move |request| {
+        let mut call = call.lock().unwrap();
+        if request.is("tools/call") {
+            *call = Some((request.clone(), Instant::now()));
+            let millis = RETRY.as_millis();
+            return Some(Reply::sse([format!("id: 1\nretry: {millis}\ndata:\n\n")]));
+        }
+        request.header("last-event-id")?;
+        let (call, begun) = call.clone().unwrap();
+        let text = match begun.elapsed() >= RETRY {
+            true => "in time",
+            false => "too soon",
+        };
+        Some(Reply::sse([event(answer(&call, &says(text)))]))
+    });
+    let server = server.start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    let response = client.call("slow", json!({})).await;
+    assert_eq!(text_of(&response), "in time");
+}
+
+#[tokio::test]
+async fn a_server_that_asks_to_be_left_alone_for_a_day_does_not_hold_a_call_for_it() {
+    let call: Arc<Mutex<Option<Request>>> = Arc::default();
+    let server = upstream::legacy().tool("slow").without_server_stream();
+    let server = server.intercept(move |request| {
+        let mut call = call.lock().unwrap();
+        if request.is("tools/call") {
+            *call = Some(request.clone());
+            return Some(Reply::sse(["id: 1\nretry: 86400000\ndata:\n\n"]));
+        }
+        request.header("last-event-id")?;
+        let call = call.clone().unwrap();
+        Some(Reply::sse([event(answer(&call, &says("polled")))]))
+    });
+    let server = server.start().await;
+    let builder = proxy::new().upstream("a", &server);
+    let mut client = builder.env("PROXY_TIMEOUT", "1s").start().await;
+    let response = client.call("slow", json!({})).await;
+    assert_eq!(text_of(&response), "polled");
+}
+
+#[tokio::test]
+async fn a_reply_that_breaks_off_without_an_event_id_is_an_error_and_not_asked_again() {
+    for clean in [false, true] {
+        let server = upstream::legacy().tool("slow").without_server_stream();
+        let server = server.intercept(move |request| {
+            let reply = Reply::sse([event(log_message("begun"))]);
+            let reply = if clean { reply } else { reply.broken_off() };
+            request.is("tools/call").then_some(reply)
+        });
+        let server = server.start().await;
+        let mut client = proxy::new().upstream("a", &server).start().await;
+        let response = client.call("slow", json!({})).await;
+
+        let error = &response["error"];
+        assert_eq!(error["data"]["outcome"], "unknown", "{response}");
+        let text = error["message"].as_str().unwrap();
+        assert!(text.contains("`a`"), "{text}");
+        let requests = server.raw.requests();
+        assert_eq!(count(&requests, "tools/call"), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_the_server_cannot_resume_is_an_error() {
+    let server = upstream::legacy().tool("slow").without_server_stream();
+    let server = server.intercept(|request| {
+        let cut = || Reply::sse(["id: 1\nretry: 5\ndata:\n\n"]);
+        request.is("tools/call").then(cut)
+    });
+    let server = server.start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    let response = client.call("slow", json!({})).await;
+    assert_eq!(response["error"]["data"]["outcome"], "unknown");
+    assert_eq!(count(&server.raw.requests(), "tools/call"), 1);
+}

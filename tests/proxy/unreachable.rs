@@ -1,0 +1,122 @@
+//! Upstreams that cannot be reached are told of with their remedy, and the others serve on.
+
+use serde_json::json;
+use testkit::raw::{self, Reply};
+use testkit::{Endpoint, proxy, tls, upstream};
+
+/// A port where nothing listens any more.
+async fn refusing() -> String {
+    let server = raw::server(|_| async { Reply::hang() });
+    server.stop().await;
+    server.url()
+}
+
+/// The text of an error without the number that this system has for it.
+fn without_number(text: &str) -> String {
+    match text.split_once(" (os error ") {
+        Some((head, tail)) => format!("{head}{}", tail.split_once(')').unwrap().1),
+        None => text.to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn a_call_to_an_upstream_that_went_away_says_so_and_never_ran() {
+    let gone = upstream::legacy().tool("pay").start().await;
+    let good = upstream::legacy().tool("works").start().await;
+    let mut client = proxy::new()
+        .upstream("shop", &gone)
+        .upstream("good", &good)
+        .env("PROXY_CONNECT_WAIT", "300ms")
+        .start()
+        .await;
+    client.initialize().await;
+    assert_eq!(client.tool_names().await, ["pay", "works"]);
+    gone.raw.stop().await;
+    let port = gone.raw.address().port().to_string();
+    let failed = client.call("pay", json!({})).await;
+    let message = failed["error"]["message"].as_str().unwrap();
+    let message = message.replace(&port, "PORT");
+    let message = without_number(&message);
+    let data = &failed["error"]["data"];
+    let wait = data["retryAfterSeconds"].as_u64().unwrap();
+    let message = message.replace(&format!("in {wait} s"), "in N s");
+    insta::assert_snapshot!(message, @"`shop` did not answer `tools/call`: cannot connect: error sending request: client error (Connect): tcp connect error: Connection refused; is its url right and the server running? (next attempt in N s)");
+    assert_eq!(data["upstream"], "shop", "{failed}");
+    assert_eq!(data["outcome"], "not run", "{failed}");
+    assert!(client.call("works", json!({})).await["result"].is_object());
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_vouches_for_is_named_with_the_remedy() {
+    let untrusted = upstream::modern().tool("pay").start_tls().await;
+    let good = upstream::modern().tool("works").start().await;
+    let mut client = proxy::new()
+        .upstream("shop", &untrusted)
+        .upstream("good", &good)
+        .start()
+        .await;
+    client.initialize().await;
+    assert_eq!(client.tool_names().await, ["works"]);
+    client.wait_for_stderr("not connected").await;
+    let told = client.stderr();
+    let told = told.lines().find(|line| line.contains("not connected"));
+    let told = told.unwrap().split(" retry_in").next().unwrap().trim();
+    insta::assert_snapshot!(told, @"WARN upstream: not connected error=cannot connect: error sending request: client error (Connect): invalid peer certificate: UnknownIssuer; if a company's CA signs it, name its PEM file in SSL_CERT_FILE");
+    assert!(client.call("works", json!({})).await["result"].is_object());
+    assert_eq!(untrusted.raw.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn a_certificate_that_changes_to_an_untrusted_one_fails_the_call_and_sends_nothing() {
+    let trusted = upstream::modern().tool("pay").start_tls().await;
+    let mut client = proxy::new()
+        .upstream("shop", &trusted)
+        .env("SSL_CERT_FILE", trusted.authority().to_str().unwrap())
+        .start()
+        .await;
+    client.initialize().await;
+    assert_eq!(client.tool_names().await, ["pay"]);
+    trusted.raw.stop().await;
+    let other = tls::server_at(trusted.raw.address(), |_| async { Reply::hang() });
+    let failed = client.call("pay", json!({})).await;
+    insta::assert_snapshot!(failed["error"]["message"].as_str().unwrap(), @"`shop` did not answer `tools/call`: cannot connect: error sending request: client error (Connect): invalid peer certificate: BadSignature; if a company's CA signs it, name its PEM file in SSL_CERT_FILE");
+    let data = json!({"upstream": "shop", "outcome": "not run"});
+    assert_eq!(failed["error"]["data"], data, "{failed}");
+    assert_eq!(other.raw.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn one_refused_one_silent_and_one_signed_out_do_not_hold_up_the_other_two() {
+    let refused = refusing().await;
+    let silent = raw::server(|_| async { Reply::hang() });
+    let signed_out = raw::server(|_| async {
+        let challenge = r#"Bearer resource_metadata="http://127.0.0.1/none""#;
+        Reply::status(401).header("www-authenticate", challenge)
+    });
+    let (legacy, modern) = (upstream::legacy(), upstream::modern());
+    let legacy = legacy.tool("one").tool("two").start().await;
+    let modern = modern.tool("three").start().await;
+    let mut client = proxy::new()
+        .upstream("refused", &refused)
+        .upstream("silent", &silent)
+        .upstream("signed-out", &signed_out)
+        .upstream("legacy", &legacy)
+        .upstream("modern", &modern)
+        .start()
+        .await;
+    client.initialize().await;
+    // The calls do not wait for the listing, which gives the silent one a while.
+    let list = client.send_request("tools/list", json!({})).await;
+    for (name, says) in [("one", "one {}"), ("three", "three {}"), ("two", "two {}")] {
+        let answer = client.call(name, json!({})).await;
+        assert_eq!(answer["result"]["content"][0]["text"], says, "{answer}");
+    }
+    let listed = client.response(list).await;
+    let names = listed["result"]["tools"].as_array().unwrap().iter();
+    let names: Vec<_> = names.map(|tool| tool["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["one", "two", "three"]);
+    for part in ["name=refused", "name=signed-out"] {
+        client.wait_for_stderr(part).await;
+    }
+    client.assert_every_line_is_json_rpc();
+}

@@ -1,0 +1,114 @@
+//! The way of a person through the browser and back, over real sockets and processes.
+
+mod browser;
+mod places;
+mod requests;
+mod trouble;
+
+use std::net::SocketAddr;
+
+use mcp_manifold::config::{Config, Environment, RedirectUri, Secret};
+use mcp_manifold::oauth::{Arrival, Callback, Members, Pending, Place, Timestamp};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use url::Url;
+
+use testkit::within;
+
+/// The state of the login that is waited for.
+const STATE: &str = "the-state";
+
+/// Where to listen for `upstream`, with the redirect URI that is configured.
+fn place(upstream: &str, configured: Option<&str>) -> Place {
+    let json = serde_json::json!([{"name": upstream, "url": "https://mcp.example.com/mcp"}]);
+    let variables = [("PROXY_UPSTREAMS".to_owned(), json.to_string())];
+    let config = Config::from_environment(&Environment::from_iter(variables)).unwrap();
+    let configured = configured.map(|text| RedirectUri::parse(text).unwrap());
+    let upstream = &config.upstreams[0];
+    Place::new(&upstream.name, &upstream.url, configured.as_ref())
+}
+
+async fn listening() -> Callback {
+    Callback::bind(&place("linear", None)).await.unwrap()
+}
+
+fn address(callback: &Callback) -> SocketAddr {
+    let url = Url::parse(callback.redirect_uri()).unwrap();
+    url.socket_addrs(|| None).unwrap()[0]
+}
+
+/// The next answer, which must be the one to our login.
+async fn expected(callback: &mut Callback) -> Arrival {
+    let arrival = within("an answer", callback.next()).await;
+    assert!(is_ours(&arrival), "{:?}", arrival.response());
+    arrival
+}
+
+fn is_ours(arrival: &Arrival) -> bool {
+    arrival.response().is_for(&login())
+}
+
+fn login() -> Pending {
+    let secret = |text: &str| Secret::new(text.to_owned());
+    Pending {
+        state: secret(STATE),
+        verifier: secret("v"),
+        redirect_uri: String::new(),
+        issuer: String::new(),
+        resource: None,
+        scope: None,
+        client_id: String::new(),
+        url: secret(""),
+        begun_at: Timestamp(0),
+        dpop: false,
+        opened: false,
+        other: Members::default(),
+    }
+}
+
+/// A good request with the answer to our login.
+fn good(callback: &Callback) -> String {
+    let host = address(callback);
+    format!("GET /callback?code=c&state={STATE} HTTP/1.1\r\nHost: {host}\r\n\r\n")
+}
+
+/// Something that connects and sends bytes.
+struct Visitor(TcpStream);
+
+impl Visitor {
+    async fn to(address: SocketAddr) -> Self {
+        Self(
+            within("a connection", TcpStream::connect(address))
+                .await
+                .unwrap(),
+        )
+    }
+
+    async fn sending(address: SocketAddr, bytes: impl AsRef<[u8]>) -> Self {
+        let mut visitor = Self::to(address).await;
+        visitor.send(bytes).await;
+        visitor
+    }
+
+    async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        let write = self.0.write_all(bytes.as_ref());
+        within("the bytes to be sent", write).await.unwrap();
+    }
+
+    /// All that comes back, up to an orderly end.
+    async fn reply(mut self) -> String {
+        let mut reply = String::new();
+        let read = self.0.read_to_string(&mut reply);
+        within("the reply", read).await.unwrap();
+        reply
+    }
+}
+
+/// The reply to a request that nobody else waits for, while the callback looks at what comes.
+async fn turned_away(callback: &mut Callback, request: impl AsRef<[u8]>) -> String {
+    let visitor = Visitor::sending(address(callback), request).await;
+    tokio::select! {
+        arrival = callback.next() => panic!("{:?} arrived", arrival.response()),
+        reply = visitor.reply() => reply,
+    }
+}

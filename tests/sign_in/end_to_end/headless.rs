@@ -1,0 +1,128 @@
+//! Where no browser can be opened, or shall not be: somebody is told what to do.
+
+use serde_json::json;
+
+use crate::end_to_end::setup::{error_of, search, started, usual};
+use testkit::oauth::{Browser, Part};
+use testkit::proxy::Client;
+
+/// What to type, whatever else is said.
+const REMEDY: &str = "run `mcp-manifold login a`";
+
+/// A login that is needed at the start, and one that is needed for a call of a known tool.
+async fn told(variable: &str, value: &str, why: &str) {
+    let setup = usual().await;
+    let start = || {
+        let builder = setup.proxy().on(&setup.desktop);
+        started(builder.env(variable, value))
+    };
+    let mut client = start().await;
+    client.wait_for_stderr(REMEDY).await;
+    let line = told_on_stderr(&client, 1);
+    let url = line.split(' ').find(|word| word.starts_with("http://"));
+    for said in [why, REMEDY] {
+        assert!(line.contains(said), "no {said} in {line}");
+    }
+    // It is a page like any other.
+    sign_in(&mut client, url.unwrap()).await;
+    setup.server.revoke_all();
+    setup.files().age();
+    let answer = client.call("search", json!({})).await;
+    let (text, data) = error_of(&answer);
+    let url = data["signInUrl"].as_str().unwrap();
+    for said in [why, REMEDY, url] {
+        assert!(text.contains(said), "no {said} in {text}");
+        assert!(told_on_stderr(&client, 2).contains(said), "no {said}");
+    }
+    sign_in(&mut client, url).await;
+    assert_eq!(setup.pages().await, 0, "{variable}");
+    assert_eq!(
+        client.stderr().matches(REMEDY).count(),
+        2,
+        "{}",
+        client.stderr()
+    );
+}
+
+/// The line of stderr that says, for the `number`th time, what to type.
+fn told_on_stderr(client: &Client, number: usize) -> String {
+    let stderr = client.stderr();
+    let mut lines = stderr.lines().filter(|line| line.contains(REMEDY));
+    lines.nth(number - 1).unwrap().to_owned()
+}
+
+async fn sign_in(client: &mut Client, url: &str) {
+    let page = Browser::consenting().open(url).await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    client.wait_for_tools(&["search"]).await;
+    search(client).await;
+}
+
+#[tokio::test]
+async fn in_ci_the_page_is_told_and_not_opened() {
+    told("CI", "true", "`CI` is set").await;
+}
+
+#[tokio::test]
+async fn over_ssh_the_page_is_told_and_not_opened() {
+    told("SSH_TTY", "/dev/pts/0", "this is an SSH session").await;
+}
+
+#[tokio::test]
+async fn without_a_display_the_page_is_told_and_not_opened() {
+    told("DISPLAY", "", "there is no display").await;
+}
+
+#[tokio::test]
+async fn where_nothing_opens_pages_the_page_is_told() {
+    let setup = usual().await;
+    let folder = setup.home.path().display().to_string();
+    let builder = setup.proxy().env("DISPLAY", ":0").env("PATH", folder);
+    let mut client = started(builder).await;
+    client.wait_for_stderr(REMEDY).await;
+    let line = told_on_stderr(&client, 1);
+    assert!(line.contains("none could be started"), "{line}");
+    // Nobody waits for a page that nobody sees.
+    let login = setup.files().read("login.json");
+    assert_eq!(login["pending"]["opened"], false, "{login}");
+    let url = line.split(' ').find(|word| word.starts_with("http://"));
+    sign_in(&mut client, url.unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_tool_that_is_not_listed_yet_says_where_to_sign_in() {
+    let setup = usual().await;
+    let mut client = started(setup.proxy()).await;
+    client.wait_for_stderr(REMEDY).await;
+    let answer = client.call("search", json!({})).await;
+    let (text, _) = error_of(&answer);
+    let url = setup.files().read("login.json")["pending"]["url"].clone();
+    for said in ["`search`", "`a` (", REMEDY, url.as_str().unwrap()] {
+        assert!(text.contains(said), "no {said} in {text}");
+    }
+    sign_in(&mut client, url.as_str().unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_manual_login_is_begun_by_nobody_else() {
+    let setup = usual().await;
+    let manual = setup
+        .proxy()
+        .extra("a", json!({"oauth": {"login": "manual"}}));
+    let mut client = started(manual.on(&setup.desktop)).await;
+    client.wait_for_stderr(REMEDY).await;
+    let why = "`oauth.login` is `manual`";
+    assert!(told_on_stderr(&client, 1).contains(why));
+    assert_eq!(setup.login_requests(), [0, 0, 0]);
+    // What somebody signed in for elsewhere is used.
+    setup.sign_in().await;
+    client.wait_for_tools(&["search"]).await;
+    search(&mut client).await;
+    setup.server.revoke_all();
+    let answer = client.call("search", json!({})).await;
+    let (text, data) = error_of(&answer);
+    assert!(text.contains(why) && text.contains(REMEDY), "{text}");
+    assert!(data.get("signInUrl").is_none(), "{data}");
+    assert_eq!(setup.server.count(Part::Authorization), 1);
+    assert_eq!(setup.pages().await, 1);
+}

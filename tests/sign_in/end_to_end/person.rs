@@ -1,0 +1,124 @@
+//! The person: says no, goes away, or is not the one who answers.
+
+use serde_json::json;
+
+use crate::end_to_end::setup::{Setup, error_of, search, started, usual};
+use testkit::oauth::{Browser, Part};
+
+#[tokio::test]
+async fn a_person_who_says_no_is_not_asked_again() {
+    let setup = usual().await;
+    let mut client = setup.start().await;
+    let page = Browser::denying().open(&setup.desktop.page().await).await;
+    let text = &page.text;
+    assert!(text.contains("You did not allow access to a"), "{text}");
+    client.wait_for_stderr("the sign-in was denied").await;
+    client.close().await;
+    // Nor by the next who starts.
+    let mut client = setup.start().await;
+    client.wait_for_stderr("mcp-manifold login a").await;
+    client.close().await;
+    assert_eq!(setup.pages().await, 1);
+    assert_eq!(setup.server.count(Part::Token), 0);
+}
+
+#[tokio::test]
+async fn a_call_whose_person_says_no_is_told_so() {
+    let setup = usual().await;
+    let mut client = setup.signed_in().await;
+    setup.server.revoke_all();
+    let mut person = setup.desktop.used_by(Browser::denying());
+    let answer = client.call("search", json!({})).await;
+    let (text, data) = error_of(&answer);
+    assert!(text.contains("the sign-in was denied"), "{text}");
+    assert_eq!(data["outcome"], "not run");
+    person.pages(1).await;
+    let answer = client.call("search", json!({})).await;
+    let (text, _) = error_of(&answer);
+    assert!(text.contains("the last sign-in led nowhere"), "{text}");
+    assert!(text.contains("mcp-manifold login a"), "{text}");
+    assert_eq!(setup.pages().await, 2);
+}
+
+#[tokio::test]
+async fn a_person_who_lets_it_lapse_is_not_asked_again_for_a_while() {
+    let setup = usual().await;
+    let patient = |setup: &Setup| {
+        let builder = setup
+            .proxy()
+            .extra("a", json!({"oauth": {"login_retry": "1h"}}));
+        builder.on(&setup.desktop)
+    };
+    let mut client = started(patient(&setup)).await;
+    let old = setup.desktop.page().await;
+    client.wait_for_stderr("needs you to sign in").await;
+    client.close().await;
+    setup.files().wait_for_the_person(11 * 60);
+    let mut client = started(patient(&setup)).await;
+    client.wait_for_stderr("the last sign-in led nowhere").await;
+    client.wait_for_stderr("mcp-manifold login a").await;
+    client.close().await;
+    assert_eq!(setup.pages().await, 1);
+    // After a while it is tried again, with another page.
+    setup.files().wait_for_the_person(60 * 60);
+    let mut client = started(patient(&setup)).await;
+    let new = (
+        setup.desktop.page().await,
+        setup.desktop.pages().await.len(),
+    );
+    assert!(new.0 != old && new.1 == 2, "{new:?}");
+    Browser::consenting().open(&new.0).await;
+    client.wait_for_tools(&["search"]).await;
+}
+
+#[tokio::test]
+async fn the_page_of_a_process_that_ended_is_still_good() {
+    let setup = usual().await;
+    let mut client = setup.start().await;
+    let page = setup.desktop.page().await;
+    client.wait_for_stderr("needs you to sign in").await;
+    client.close().await;
+    let mut client = setup.start().await;
+    client.wait_for_stderr("needs you to sign in").await;
+    let page = Browser::consenting().open(&page).await;
+    assert_eq!(page.status, 200);
+    client.wait_for_tools(&["search"]).await;
+    assert_eq!(setup.pages().await, 1);
+    setup.assert_clean();
+}
+
+#[tokio::test]
+async fn an_answer_with_another_state_is_turned_away_and_the_login_goes_on() {
+    let setup = usual().await;
+    let mut client = setup.start().await;
+    let page = setup.desktop.page().await;
+    let browser = Browser::consenting();
+    let good = browser.redirect(&page).await.unwrap();
+    for change in ["state=x", "code=x&state=", "error=access_denied&state=y"] {
+        let mut forged = good.clone();
+        forged.set_query(Some(change));
+        let page = browser.deliver(&forged).await;
+        assert!(matches!(page.status, 400 | 410), "{change}: {}", page.text);
+    }
+    assert_eq!(setup.server.count(Part::Token), 0);
+    assert_eq!(browser.deliver(&good).await.status, 200);
+    client.wait_for_tools(&["search"]).await;
+    search(&mut client).await;
+    assert_eq!(setup.pages().await, 1);
+    setup.assert_clean();
+}
+
+#[tokio::test]
+async fn a_call_waits_for_the_person_who_is_at_it() {
+    let setup = usual().await;
+    setup.sign_in().await;
+    let mut client = setup.ready().await;
+    setup.server.revoke_all();
+    let params = json!({"name": "search", "arguments": {"q": 1}});
+    let id = client.send_request("tools/call", params).await;
+    let page = setup.desktop.page().await;
+    Browser::consenting().open(&page).await;
+    let answer = client.response(id).await;
+    assert!(answer["error"].is_null(), "{answer}");
+    assert_eq!(setup.pages().await, 2);
+}

@@ -1,0 +1,171 @@
+//! Several processes of one person: Claude Code starts the same proxy once a window, and more.
+
+mod deaths;
+mod others;
+
+use std::collections::HashSet;
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::end_to_end::setup::{Setup, before, search, started, tokens, usual};
+use testkit::json::text_of;
+use testkit::oauth::{self, Browser, Part};
+use testkit::proxy::Client;
+use testkit::upstream;
+
+/// How many run at once.
+const PROCESSES: usize = 4;
+
+/// What a process says that has nothing to do but to wait for the person.
+const WAITS: &str = "it needs you to sign in";
+
+/// Clients on the desktop, past their handshakes.
+async fn several(setup: &Setup) -> Vec<Client> {
+    join_all((0..PROCESSES).map(|_| setup.start())).await
+}
+
+async fn all_ready(clients: &mut [Client]) {
+    join_all(
+        clients
+            .iter_mut()
+            .map(async |client| client.wait_for_tools(&["search"]).await),
+    )
+    .await;
+}
+
+async fn all_search(clients: &mut [Client]) {
+    join_all(clients.iter_mut().map(search)).await;
+}
+
+#[tokio::test]
+async fn processes_that_start_together_open_one_page_for_all() {
+    for (kind, build) in upstream::kinds() {
+        let setup = before(oauth::server(), build()).await;
+        let mut clients = several(&setup).await;
+        for client in &clients {
+            client.wait_for_stderr(WAITS).await;
+        }
+        let page = Browser::consenting()
+            .open(&setup.desktop.page().await)
+            .await;
+        assert_eq!(page.status, 200, "{kind}");
+        all_ready(&mut clients).await;
+        all_search(&mut clients).await;
+        assert_eq!(setup.pages().await, 1, "{kind}");
+        assert_eq!(setup.login_requests(), [1, 1, 1], "{kind}");
+        assert_eq!(setup.server.count(Part::Token), 1, "{kind}");
+        setup.assert_clean();
+    }
+}
+
+#[tokio::test]
+async fn processes_whose_token_ends_renew_it_once_each_time() {
+    let setup = usual().await;
+    setup.sign_in().await;
+    let mut clients = several(&setup).await;
+    all_ready(&mut clients).await;
+    for round in 1..=10 {
+        setup.server.expire_access_tokens();
+        all_search(&mut clients).await;
+        assert_eq!(setup.refreshes(), round);
+        setup.files().age();
+    }
+    assert_eq!(setup.upstream.calls().len(), 10 * PROCESSES);
+    assert_eq!(setup.pages().await, 1);
+    // Every one of them used every token.
+    let known = tokens(&setup.upstream.raw.requests());
+    assert_eq!(known.iter().filter(|token| !token.is_empty()).count(), 11);
+    setup.assert_clean();
+}
+
+#[tokio::test]
+async fn processes_that_start_with_a_token_that_ended_renew_it_once() {
+    let setup = usual().await;
+    setup.sign_in().await;
+    setup.files().age_beyond_the_end();
+    setup.server.expire_access_tokens();
+    let mut clients = several(&setup).await;
+    all_ready(&mut clients).await;
+    assert_eq!((setup.refreshes(), setup.pages().await), (1, 1));
+    setup.assert_clean();
+}
+
+#[tokio::test]
+async fn processes_with_tokens_that_end_at_once_use_no_refresh_token_twice() {
+    let setup = before(
+        oauth::server().announced_lifetime(Some(0)),
+        upstream::modern(),
+    )
+    .await;
+    setup.sign_in().await;
+    let mut clients = several(&setup).await;
+    all_ready(&mut clients).await;
+    let busy = clients.iter_mut().map(async |client| {
+        let mut ids = Vec::new();
+        for call in 0..5 {
+            let params = json!({"name": "search", "arguments": {"q": call}});
+            ids.push(client.send_request("tools/call", params).await);
+        }
+        for id in ids {
+            text_of(&client.response(id).await);
+        }
+    });
+    join_all(busy).await;
+    assert_eq!(setup.pages().await, 1);
+    let used = setup.server.grants("refresh_token");
+    let different: HashSet<_> = used.iter().map(|form| form.get("refresh_token")).collect();
+    assert_eq!(different.len(), used.len());
+    setup.assert_clean();
+}
+
+#[tokio::test]
+async fn processes_whose_login_was_taken_back_open_one_page_for_all() {
+    let setup = usual().await;
+    setup.sign_in().await;
+    let mut clients = several(&setup).await;
+    all_ready(&mut clients).await;
+    setup.server.revoke_all();
+    let mut person = setup.desktop.used_by(Browser::consenting());
+    all_search(&mut clients).await;
+    person.pages(1).await;
+    assert_eq!((setup.refreshes(), setup.pages().await), (1, 2));
+    assert_eq!(setup.server.reuses(), 0);
+}
+
+#[tokio::test]
+async fn processes_that_need_more_scopes_open_one_page_for_all() {
+    let server = oauth::server().scopes("use write").start().await;
+    let upstream = oauth::protect(&server, upstream::modern().tool("search"));
+    let upstream = upstream.scopes("use").tool_scopes("search", "write");
+    let setup = Setup::new(server, upstream.start().await);
+    setup.sign_in().await;
+    let mut clients = several(&setup).await;
+    all_ready(&mut clients).await;
+    let mut person = setup.desktop.used_by(Browser::consenting());
+    all_search(&mut clients).await;
+    person.pages(1).await;
+    assert_eq!(setup.pages().await, 2);
+    setup.assert_clean();
+}
+
+#[tokio::test]
+async fn processes_with_a_token_of_one_login_know_that_it_was_denied() {
+    let setup = usual().await;
+    let mut clients = several(&setup).await;
+    for client in &clients {
+        client.wait_for_stderr(WAITS).await;
+    }
+    Browser::denying().open(&setup.desktop.page().await).await;
+    for client in &clients {
+        client
+            .wait_for_stderr("the sign-in ended without a login")
+            .await;
+    }
+    for client in &mut clients {
+        client.close().await;
+    }
+    let client = started(setup.proxy().on(&setup.desktop)).await;
+    client.wait_for_stderr("mcp-manifold login a").await;
+    assert_eq!(setup.pages().await, 1);
+}

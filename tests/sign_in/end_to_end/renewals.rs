@@ -1,0 +1,254 @@
+//! Access tokens end; what gets the next one, and what does not.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::json;
+
+use crate::end_to_end::setup::{Setup, before, error_of, search, tokens, usual};
+use testkit::json::text_of;
+use testkit::oauth::{self, Browser, Part};
+use testkit::proxy::Client;
+use testkit::raw::Request;
+use testkit::upstream::{self, tool};
+
+/// Calls `search` this often at once, lets `meanwhile` happen when all are on their way, and
+/// expects every answer.
+async fn many(client: &mut Client, calls: usize, meanwhile: impl AsyncFnOnce()) {
+    let mut ids = Vec::new();
+    for call in 0..calls {
+        let params = json!({"name": "search", "arguments": {"q": call}});
+        ids.push(client.send_request("tools/call", params).await);
+    }
+    meanwhile().await;
+    for id in ids {
+        text_of(&client.response(id).await);
+    }
+}
+
+#[tokio::test]
+async fn many_calls_with_a_token_that_ended_renew_it_once() {
+    for (kind, build) in upstream::kinds() {
+        let setup = before(oauth::server(), build()).await;
+        let mut client = setup.signed_in().await;
+        setup.server.expire_access_tokens();
+        let gate = setup.server.hold(Part::Token);
+        let raw = &setup.upstream.raw;
+        many(&mut client, 20, async || {
+            let called = |request: &Request| request.is("tools/call");
+            raw.wait_for_count(20, called).await;
+            gate.open();
+        })
+        .await;
+        assert_eq!((setup.refreshes(), setup.pages().await), (1, 1), "{kind}");
+        assert_eq!(setup.upstream.calls().len(), 20, "{kind}");
+        setup.assert_clean();
+    }
+}
+
+#[tokio::test]
+async fn many_calls_that_are_refused_after_the_renewal_use_what_it_got() {
+    // The refusals are held back until the token was renewed for somebody else.
+    let setup = usual().await;
+    let mut client = setup.signed_in().await;
+    for round in 1..=3 {
+        setup.server.expire_access_tokens();
+        many(&mut client, 10, async || {}).await;
+        setup.files().age();
+        assert_eq!(setup.refreshes(), round);
+    }
+    setup.assert_clean();
+}
+
+#[tokio::test]
+async fn without_a_refresh_token_the_access_token_is_used_to_its_end_and_then_one_page_opens() {
+    let setup = before(oauth::server().without_refresh_tokens(), upstream::modern()).await;
+    let mut client = setup.signed_in().await;
+    search(&mut client).await;
+    assert_eq!(
+        (setup.server.count(Part::Token), setup.pages().await),
+        (1, 1)
+    );
+    setup.server.expire_access_tokens();
+    let mut person = setup.desktop.used_by(Browser::consenting());
+    search(&mut client).await;
+    assert_eq!(person.pages(1).await[0].status, 200);
+    assert_eq!((setup.refreshes(), setup.pages().await), (0, 2));
+    // It is the same client that asks.
+    assert_eq!(setup.server.count(Part::Registration), 1);
+    setup.assert_clean();
+}
+
+#[tokio::test]
+async fn a_token_whose_end_nobody_told_is_used_until_it_is_refused() {
+    let setup = before(oauth::server().announced_lifetime(None), upstream::modern()).await;
+    let mut client = setup.signed_in().await;
+    search(&mut client).await;
+    assert_eq!(setup.refreshes(), 0);
+    setup.server.expire_access_tokens();
+    search(&mut client).await;
+    assert_eq!((setup.refreshes(), setup.pages().await), (1, 1));
+    setup.assert_clean();
+}
+
+#[tokio::test]
+async fn a_token_that_is_said_to_end_at_once_still_works() {
+    let setup = before(
+        oauth::server().announced_lifetime(Some(0)),
+        upstream::modern(),
+    )
+    .await;
+    let mut client = setup.signed_in().await;
+    many(&mut client, 10, async || {}).await;
+    assert_eq!(setup.pages().await, 1);
+    setup.assert_clean();
+}
+
+#[tokio::test]
+async fn a_server_in_trouble_costs_a_call_and_not_the_login() {
+    let setup = usual().await;
+    let mut client = setup.signed_in().await;
+    let before = setup.files().read("tokens.json");
+    setup.server.expire_access_tokens();
+    setup.server.fail(Part::Token, 503);
+    for _ in 0..2 {
+        let answer = client.call("search", json!({})).await;
+        let (text, data) = error_of(&answer);
+        assert!(
+            text.contains("503") && text.contains("try again later"),
+            "{text}"
+        );
+        assert!(!text.contains("sign in"), "{text}");
+        assert_eq!(data, json!({"upstream": "a", "outcome": "not run"}));
+        assert_eq!(answer["error"]["code"], -31001, "no person can help");
+    }
+    assert_eq!(setup.files().read("tokens.json"), before);
+    setup.server.recover(Part::Token);
+    search(&mut client).await;
+    assert_eq!((setup.refreshes(), setup.pages().await), (3, 1));
+    setup.assert_clean();
+}
+
+#[tokio::test]
+async fn a_start_while_the_server_is_in_trouble_waits_for_its_end() {
+    let setup = usual().await;
+    setup.sign_in().await;
+    setup.files().age_beyond_the_end();
+    setup.server.expire_access_tokens();
+    setup.server.fail(Part::Token, 503);
+    let mut client = setup.start().await;
+    client.wait_for_stderr("HTTP 503").await;
+    setup.server.recover(Part::Token);
+    client.wait_for_tools(&["search"]).await;
+    assert_eq!(setup.pages().await, 1);
+    setup.assert_clean();
+}
+
+#[tokio::test]
+async fn a_login_that_was_taken_back_is_made_anew_with_one_page() {
+    let setup = usual().await;
+    let mut client = setup.signed_in().await;
+    let (old, reused) = (setup.files().token("refresh_token"), setup.server.reuses());
+    setup.server.revoke_all();
+    let mut person = setup.desktop.used_by(Browser::consenting());
+    many(&mut client, 5, async || {}).await;
+    person.pages(1).await;
+    assert_eq!((setup.refreshes(), setup.pages().await), (1, 2));
+    assert_eq!(setup.server.reuses(), reused);
+    assert_ne!(setup.files().token("refresh_token"), old);
+    search(&mut client).await;
+    assert_eq!(setup.upstream.calls().len(), 6);
+}
+
+#[tokio::test]
+async fn a_client_that_was_forgotten_registers_anew() {
+    let setup = usual().await;
+    let mut client = setup.signed_in().await;
+    setup.server.expire_access_tokens();
+    setup.server.forget_clients();
+    let mut person = setup.desktop.used_by(Browser::consenting());
+    search(&mut client).await;
+    person.pages(1).await;
+    assert_eq!(setup.pages().await, 2);
+    assert_eq!(setup.server.count(Part::Registration), 2);
+}
+
+#[tokio::test]
+async fn streams_carry_the_token_and_outlive_it() {
+    for (kind, build) in upstream::kinds() {
+        let setup = before(oauth::server(), build()).await;
+        let mut client = setup.signed_in().await;
+        let old = setup.files().token("access_token");
+        setup
+            .upstream
+            .set_tools([tool("search").as_str(), tool("fetch").as_str()]);
+        setup.upstream.list_changed().await;
+        client.wait_for_tools(&["search", "fetch"]).await;
+        setup.server.expire_access_tokens();
+        search(&mut client).await;
+        // The stream was let in with the old token, and goes on.
+        setup.upstream.set_tools([tool("search").as_str()]);
+        setup.upstream.list_changed().await;
+        client.wait_for_tools(&["search"]).await;
+        // One that begins now is let in with the new one.
+        let before = setup.upstream.raw.requests().len();
+        setup.upstream.end_streams();
+        setup
+            .upstream
+            .set_tools([tool("search").as_str(), tool("find").as_str()]);
+        setup.upstream.list_changed().await;
+        client.wait_for_tools(&["search", "find"]).await;
+        let requests = &setup.upstream.raw.requests()[before..];
+        let new = setup.files().token("access_token");
+        assert_ne!(new, old);
+        assert_eq!(tokens(requests), [new], "{kind}");
+        assert_eq!((setup.refreshes(), setup.pages().await), (1, 1), "{kind}");
+        setup.assert_clean();
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_is_refused_renews_the_token_itself() {
+    for (kind, build) in upstream::kinds() {
+        let setup = before(oauth::server(), build()).await;
+        let mut client = setup.signed_in().await;
+        // A stream of the server is there before it ends.
+        setup.upstream.list_changed().await;
+        setup.server.expire_access_tokens();
+        setup
+            .upstream
+            .set_tools([tool("search").as_str(), tool("fetch").as_str()]);
+        setup.upstream.end_streams();
+        setup.server.wait_for(Part::Token, 2).await;
+        client.wait_for_tools(&["search", "fetch"]).await;
+        search(&mut client).await;
+        assert_eq!((setup.refreshes(), setup.pages().await), (1, 1), "{kind}");
+        setup.assert_clean();
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_again_and_again_ends_in_a_clear_error() {
+    // An upstream that lets nobody in, whatever the server issues.
+    let refusals = std::sync::Arc::new(AtomicUsize::new(0));
+    let counted = refusals.clone();
+    let upstream = upstream::modern().intercept(move |request| {
+        let token = request.header("authorization")?;
+        (!token.is_empty()).then(|| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            testkit::raw::Reply::status(401)
+                .header("www-authenticate", "Bearer error=\"invalid_token\"")
+        })
+    });
+    let setup: Setup = before(oauth::server(), upstream).await;
+    let mut person = setup.desktop.used_by(Browser::consenting());
+    let mut client = setup.start().await;
+    person.pages(1).await;
+    client
+        .wait_for_stderr("refuses a token that was issued for it just now")
+        .await;
+    client.wait_for_stderr("mcp-manifold login a").await;
+    client.close().await;
+    assert_eq!(setup.pages().await, 1);
+    assert!(refusals.load(Ordering::Relaxed) < 20, "{refusals:?}");
+    assert_eq!(setup.refreshes(), 0, "it was new");
+}

@@ -1,0 +1,220 @@
+//! A call that needs more than was granted: somebody is asked for more, and not for ever.
+
+use serde_json::{Value, json};
+
+use crate::end_to_end::setup::{Setup, error_of};
+use testkit::json::text_of;
+use testkit::oauth::{
+    self, Browser, Params, Part, Protection, Registration, Scopes, protect, scopes,
+};
+use testkit::proxy::Client;
+use testkit::upstream;
+
+/// `search` needs `use`, `write` needs `write` as well and `admin` needs `admin`.
+fn protected(server: &oauth::Server, upstream: upstream::Builder) -> Protection {
+    let upstream = upstream.tool("search").tool("write").tool("admin");
+    protect(server, upstream)
+        .scopes("use")
+        .tool_scopes("write", "write")
+        .tool_scopes("admin", "admin")
+}
+
+async fn setup(server: oauth::Builder, upstream: upstream::Builder) -> Setup {
+    let server = server.scopes("use write admin").start().await;
+    let upstream = protected(&server, upstream).start().await;
+    Setup::new(server, upstream)
+}
+
+/// Signs in for what is needed at first, as if an hour ago, and goes on.
+async fn signed_in(setup: &Setup) -> Client {
+    let mut client = setup.start().await;
+    Browser::consenting()
+        .open(&setup.desktop.page().await)
+        .await;
+    client.wait_for_tools(&["search", "write", "admin"]).await;
+    client.close().await;
+    setup.files().age();
+    restarted(setup).await
+}
+
+async fn restarted(setup: &Setup) -> Client {
+    let mut client = setup.start().await;
+    client.wait_for_tools(&["search", "write", "admin"]).await;
+    client
+}
+
+/// The scopes that each page asked for.
+fn asked(setup: &Setup) -> Vec<Scopes> {
+    let pages = setup.server.requests_for(Part::Authorization);
+    let asked = pages.iter().map(|page| Params::of_query(page).scopes());
+    asked.map(Option::unwrap_or_default).collect()
+}
+
+async fn call(client: &mut Client, tool: &str) -> Value {
+    client.call(tool, json!({})).await
+}
+
+#[tokio::test]
+async fn a_call_that_needs_more_asks_for_all_of_it_and_is_answered() {
+    for (kind, build) in upstream::kinds() {
+        let setup = setup(oauth::server(), build()).await;
+        let mut client = signed_in(&setup).await;
+        text_of(&call(&mut client, "search").await);
+        assert_eq!(setup.pages().await, 1, "{kind}");
+        let mut person = setup.desktop.used_by(Browser::consenting());
+        assert_eq!(
+            text_of(&call(&mut client, "write").await),
+            "write {}",
+            "{kind}"
+        );
+        person.pages(1).await;
+        assert_eq!(
+            asked(&setup),
+            [scopes("use"), scopes("use write")],
+            "{kind}"
+        );
+        // It is granted from now on.
+        text_of(&call(&mut client, "write").await);
+        assert_eq!(setup.upstream.calls().len(), 3, "{kind}");
+        assert_eq!(setup.pages().await, 2, "{kind}");
+        setup.assert_clean();
+    }
+}
+
+#[tokio::test]
+async fn what_was_granted_before_a_restart_is_asked_for_again_with_the_rest() {
+    let setup = setup(oauth::server(), upstream::modern()).await;
+    let mut client = signed_in(&setup).await;
+    let _person = setup.desktop.used_by(Browser::consenting());
+    text_of(&call(&mut client, "write").await);
+    client.close().await;
+    setup.files().age();
+    let mut client = restarted(&setup).await;
+    text_of(&call(&mut client, "admin").await);
+    text_of(&call(&mut client, "write").await);
+    let all = [
+        scopes("use"),
+        scopes("use write"),
+        scopes("use write admin"),
+    ];
+    assert_eq!(asked(&setup), all);
+    setup.assert_clean();
+}
+
+#[tokio::test]
+async fn a_step_up_follows_a_renewal_and_a_renewal_keeps_its_scopes() {
+    let setup = setup(oauth::server().scope_on_refresh(), upstream::modern()).await;
+    let mut client = signed_in(&setup).await;
+    let _person = setup.desktop.used_by(Browser::consenting());
+    setup.server.expire_access_tokens();
+    text_of(&call(&mut client, "write").await);
+    setup.files().age();
+    setup.server.expire_access_tokens();
+    text_of(&call(&mut client, "write").await);
+    assert_eq!((setup.refreshes(), setup.pages().await), (2, 2));
+    setup.assert_clean();
+}
+
+#[tokio::test]
+async fn a_registration_that_is_too_small_is_made_anew() {
+    let limited = Registration::Limited(scopes("use write"));
+    for registration in [Registration::Open, limited] {
+        let server = oauth::server().registration(registration.clone());
+        let setup = setup(server, upstream::modern()).await;
+        let mut client = signed_in(&setup).await;
+        let _person = setup.desktop.used_by(Browser::consenting());
+        text_of(&call(&mut client, "write").await);
+        let registrations = setup.server.count(Part::Registration);
+        assert_eq!(registrations, 2, "{registration:?}");
+        setup.assert_clean();
+    }
+}
+
+#[tokio::test]
+async fn a_client_is_registered_for_all_that_the_upstream_knows() {
+    let server = oauth::server().scopes("use write admin").start().await;
+    let upstream = protected(&server, upstream::modern())
+        .document_with(json!({"scopes_supported": ["use", "write", "admin"]}));
+    let upstream = upstream.start().await;
+    let setup = Setup::new(server, upstream);
+    let mut client = signed_in(&setup).await;
+    let _person = setup.desktop.used_by(Browser::consenting());
+    text_of(&call(&mut client, "write").await);
+    assert_eq!(setup.server.count(Part::Registration), 1);
+    assert_eq!(asked(&setup), [scopes("use"), scopes("use write")]);
+    setup.assert_clean();
+}
+
+#[tokio::test]
+async fn a_server_that_registers_for_less_than_is_needed_ends_in_a_clear_error() {
+    let limited = Registration::Limited(scopes("use"));
+    let setup = setup(oauth::server().registration(limited), upstream::modern()).await;
+    let mut client = signed_in(&setup).await;
+    let mut person = setup.desktop.used_by(Browser::consenting());
+    let (text, _) = error_of(&call(&mut client, "write").await);
+    assert!(text.contains("invalid_scope"), "{text}");
+    person.pages(1).await;
+    // What is granted still works.
+    text_of(&call(&mut client, "search").await);
+    error_of(&call(&mut client, "write").await);
+    assert_eq!(setup.pages().await, 2);
+}
+
+#[tokio::test]
+async fn a_step_up_that_is_denied_ends_in_a_clear_error_and_leaves_the_rest() {
+    let setup = setup(oauth::server(), upstream::modern()).await;
+    let mut client = signed_in(&setup).await;
+    let mut person = setup.desktop.used_by(Browser::denying());
+    let (text, data) = error_of(&call(&mut client, "write").await);
+    assert!(text.contains("the sign-in was denied"), "{text}");
+    assert_eq!(data["outcome"], "not run");
+    person.pages(1).await;
+    text_of(&call(&mut client, "search").await);
+    for _ in 0..3 {
+        error_of(&call(&mut client, "write").await);
+    }
+    assert_eq!(setup.pages().await, 2);
+    assert_eq!(setup.upstream.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn a_person_who_grants_less_is_asked_once() {
+    let setup = setup(oauth::server(), upstream::modern()).await;
+    let mut client = signed_in(&setup).await;
+    let mut person = setup.desktop.used_by(Browser::consenting().granting("use"));
+    let (text, _) = error_of(&call(&mut client, "write").await);
+    assert!(
+        text.contains("`use write`") || text.contains("`write`"),
+        "{text}"
+    );
+    assert!(text.contains("not granted"), "{text}");
+    person.pages(1).await;
+    text_of(&call(&mut client, "search").await);
+    error_of(&call(&mut client, "write").await);
+    assert_eq!(setup.pages().await, 2);
+}
+
+#[tokio::test]
+async fn a_step_up_right_after_a_login_is_asked_for_once() {
+    let setup = setup(oauth::server(), upstream::modern()).await;
+    let mut client = signed_in(&setup).await;
+    setup.server.revoke_all();
+    let params = json!({"name": "write", "arguments": {}});
+    let id = client.send_request("tools/call", params).await;
+    // The call goes on as soon as the person has signed in, and needs more at once.
+    Browser::consenting()
+        .open(&setup.desktop.page().await)
+        .await;
+    let more = setup.desktop.page().await;
+    let wanted = [scopes("use"), scopes("use"), scopes("use write")];
+    Browser::denying().open(&more).await;
+    let (text, _) = error_of(&client.response(id).await);
+    assert!(text.contains("the sign-in was denied"), "{text}");
+    assert_eq!(asked(&setup), wanted);
+    for _ in 0..2 {
+        let (text, _) = error_of(&call(&mut client, "write").await);
+        assert!(text.contains("mcp-manifold login a"), "{text}");
+    }
+    text_of(&call(&mut client, "search").await);
+    assert_eq!(setup.pages().await, 3);
+}

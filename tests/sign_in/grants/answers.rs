@@ -1,0 +1,113 @@
+//! What a server may answer instead of what it should.
+
+use mcp_manifold::config::Secret;
+use mcp_manifold::oauth::{Grant, TokenError};
+
+use crate::grants::{public, setup};
+use testkit::oauth::Part;
+use testkit::raw::{self, Reply};
+
+/// What a refresh comes to when the token endpoint answers with `reply`.
+async fn refreshed(reply: impl Fn() -> Reply + Send + Sync + 'static) -> Result<Grant, TokenError> {
+    let (client, server) = public();
+    let server = server.intercept(move |request| request.path.ends_with("/token").then(&reply));
+    let setup = setup(server).await;
+    let token = Secret::new("refresh-secret".to_owned());
+    let answer = setup.authority(&client).refresh(&token, None, None).await;
+    if let Err(error) = &answer {
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains("secret"), "{shown}");
+    }
+    assert_eq!(setup.server.count(Part::Token), 1, "nothing is sent twice");
+    answer
+}
+
+#[tokio::test]
+async fn an_answer_is_read_whatever_it_is_called() {
+    for kind in ["application/json;charset=UTF-8", "text/plain", "text/html"] {
+        let body = r#"{"access_token":"a","expires_in":"60"}"#;
+        let reply = move || Reply::status(200).header("content-type", kind).body(body);
+        let grant = refreshed(reply).await.unwrap();
+        assert_eq!(grant.access_token.expose(), "a", "{kind}");
+    }
+    let created = || Reply::json(r#"{"access_token":"a"}"#).with_status(201);
+    assert!(refreshed(created).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_broken_answer_is_an_error_that_does_not_repeat_it() {
+    let bodies: [(u16, &'static str); 9] = [
+        (200, ""),
+        (200, "<html>secret</html>"),
+        (200, "access_token=secret&token_type=bearer"),
+        (200, r#"{"access_token":{"value":"secret"}}"#),
+        (200, r#"{"refresh_token":"secret"}"#),
+        (
+            200,
+            r#"{"access_token":"secret","refresh_token":["secret"]}"#,
+        ),
+        (200, r#"["secret"]"#),
+        (204, ""),
+        (400, "secret"),
+    ];
+    for (status, body) in bodies {
+        let answer = refreshed(move || Reply::json(body).with_status(status)).await;
+        let malformed = matches!(answer, Err(TokenError::Malformed { .. }));
+        assert!(malformed, "{status} {body}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_endless_answer_is_left() {
+    let big = || Reply::json(format!("{{\"x\":\"{}\"}}", "y".repeat(300 << 10)));
+    let error = refreshed(big).await.unwrap_err();
+    assert!(matches!(&error, TokenError::Malformed { fault, .. } if fault.contains("262144")));
+}
+
+#[tokio::test]
+async fn nothing_is_sent_on_to_where_a_server_points() {
+    let thief = raw::server(|_| std::future::ready(Reply::json(r#"{"access_token":"a"}"#)));
+    for status in [301, 302, 307, 308] {
+        let location = thief.url_of("/token");
+        let moved = move || Reply::status(status).header("location", &location);
+        let answer = refreshed(moved).await;
+        assert!(
+            matches!(answer, Err(TokenError::Malformed { .. })),
+            "{status}"
+        );
+    }
+    assert!(thief.requests().is_empty());
+}
+
+#[tokio::test]
+async fn refusals_under_a_good_status_are_refusals() {
+    let github = || Reply::json(r#"{"error":"bad_refresh_token","error_description":"passed"}"#);
+    let slack = || Reply::json(r#"{"ok":false,"error":"invalid_refresh_token"}"#);
+    assert!(matches!(
+        refreshed(github).await,
+        Err(TokenError::InvalidGrant { .. })
+    ));
+    assert!(matches!(
+        refreshed(slack).await,
+        Err(TokenError::InvalidGrant { .. })
+    ));
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_is_given_up_and_may_be_asked_again() {
+    let (client, server) = public();
+    let hanging = |path: &str| path.ends_with("/token").then(Reply::hang);
+    let setup = setup(server.intercept(move |request| hanging(&request.path))).await;
+    let token = Secret::new("refresh-secret".to_owned());
+    let authority = setup.authority(&client);
+    let asked = authority.refresh(&token, None, None);
+    let clock = async {
+        setup.server.wait_for(Part::Token, 1).await;
+        // From here on time passes as soon as nothing else happens.
+        tokio::time::pause();
+    };
+    let (answer, ()) = tokio::join!(asked, clock);
+    let error = answer.unwrap_err();
+    assert!(error.is_transient(), "{error}");
+    assert!(error.to_string().contains("no answer for 30 s"), "{error}");
+}

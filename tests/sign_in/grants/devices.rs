@@ -1,0 +1,133 @@
+//! Signing in on another device (RFC 8628). Whole seconds are the least that a server can ask for,
+//! so that these tests take some.
+
+use std::time::Duration;
+
+use mcp_manifold::oauth::TokenError;
+
+use crate::grants::{public, setup};
+use testkit::oauth::{Browser, Part};
+use testkit::raw::Reply;
+
+const QUICK: Duration = Duration::from_secs(1);
+
+#[tokio::test]
+async fn a_person_signs_in_elsewhere_while_the_server_has_trouble() {
+    let (client, server) = public();
+    let setup = setup(server.device_grant(QUICK).scopes("read")).await;
+    let authority = setup.authority(&client);
+    let asked = authority
+        .device_authorization(Some("read"), setup.resource())
+        .await;
+    let asked = asked.unwrap();
+    assert_eq!(asked.expires_in, Duration::from_secs(60));
+    let page = asked.verification_uri_complete.as_ref().unwrap();
+    assert!(page.as_url().as_str().ends_with(&asked.user_code));
+    setup.assert_shows_nothing(&format!("{asked:?}"));
+
+    let poll = async { authority.device_token(&asked).await };
+    let person = async {
+        setup.server.wait_for(Part::Token, 1).await;
+        setup.server.fail(Part::Token, 503);
+        setup.server.wait_for(Part::Token, 2).await;
+        setup.server.recover(Part::Token);
+        Browser::consenting().open(page.as_url().as_str()).await
+    };
+    let (grant, _) = tokio::join!(poll, person);
+    let grant = grant.unwrap();
+    assert!(setup.server.accepts(grant.access_token.expose()));
+    assert_eq!(grant.scope.as_deref(), Some("read"));
+}
+
+#[tokio::test]
+async fn a_person_who_says_no_ends_it() {
+    let (client, server) = public();
+    let setup = setup(server.device_grant(QUICK)).await;
+    let authority = setup.authority(&client);
+    let asked = authority
+        .device_authorization(None, setup.resource())
+        .await
+        .unwrap();
+    let page = asked.verification_uri_complete.as_ref().unwrap();
+    Browser::denying().open(page.as_url().as_str()).await;
+    assert_eq!(
+        authority.device_token(&asked).await.unwrap_err(),
+        TokenError::Denied
+    );
+}
+
+#[tokio::test]
+async fn a_code_that_ends_ends_it() {
+    let (client, server) = public();
+    let setup = setup(server.device_grant(QUICK)).await;
+    let authority = setup.authority(&client);
+    let asked = authority
+        .device_authorization(None, setup.resource())
+        .await
+        .unwrap();
+    setup.server.expire_device_codes();
+    assert_eq!(
+        authority.device_token(&asked).await.unwrap_err(),
+        TokenError::Expired
+    );
+
+    let (client, server) = public();
+    let brief = server
+        .device_grant(QUICK)
+        .code_lifetime(Duration::from_secs(2));
+    let setup = crate::grants::setup(brief).await;
+    let authority = setup.authority(&client);
+    let asked = authority
+        .device_authorization(None, setup.resource())
+        .await
+        .unwrap();
+    let hold = setup.server.hold(Part::Token);
+    let ended = authority.device_token(&asked).await;
+    assert_eq!(
+        ended.unwrap_err(),
+        TokenError::Expired,
+        "though nobody answers"
+    );
+    drop(hold);
+}
+
+#[tokio::test]
+async fn a_person_is_sent_nowhere_that_is_not_safe() {
+    for (uri, code) in [
+        ("http://example.com/device", "ABCD"),
+        ("javascript:alert(1)", "ABCD"),
+        ("https://example.com/$(touch x)", "ABCD"),
+        ("https://example.com/device", "A\\u001b[31m"),
+        ("https://example.com/device", ""),
+    ] {
+        let (client, server) = public();
+        let server = server.device_grant(QUICK).intercept(move |request| {
+            let body = format!(
+                r#"{{"device_code":"secret","user_code":"{code}","verification_uri":"{uri}","expires_in":60}}"#
+            );
+            let here = request.path.ends_with("/device_authorization");
+            here.then(|| Reply::json(body))
+        });
+        let setup = setup(server).await;
+        let asked = setup
+            .authority(&client)
+            .device_authorization(None, None)
+            .await;
+        let error = asked.unwrap_err();
+        assert!(
+            matches!(error, TokenError::Malformed { .. }),
+            "{uri}: {error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_it_is_told_from_one_in_trouble() {
+    let (client, server) = public();
+    let setup = setup(server).await;
+    let asked = setup
+        .authority(&client)
+        .device_authorization(None, None)
+        .await;
+    assert!(matches!(asked, Err(TokenError::Unsupported { .. })));
+}

@@ -1,0 +1,206 @@
+//! Tokens without a person: client credentials, assertions, an enterprise's identity provider.
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use mcp_manifold::config::{Enterprise, Secret};
+use mcp_manifold::oauth::{Authority, Issuer, SigningKey, TokenError, id_assertion};
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::grants::{client, setup, url_of};
+use mcp_manifold::net::Clients;
+use testkit::Endpoint;
+use testkit::oauth::{self, Key};
+
+#[tokio::test]
+async fn a_client_gets_a_token_by_its_secret_or_its_key() {
+    let odd = "s:e cret+%";
+    for (known, secret) in [
+        (oauth::client("machine").secret_basic(odd), odd),
+        (oauth::client("machine:2").secret_basic("plain"), "plain"),
+    ] {
+        let id = if secret == odd {
+            "machine"
+        } else {
+            "machine:2"
+        };
+        let setup = setup(oauth::server().client(known).scopes("read")).await;
+        let client = client(id, Some(secret));
+        let authority = setup.authority(&client);
+        let grant = authority.client_credentials(Some("read"), setup.resource());
+        let grant = grant.await.unwrap();
+        assert!(setup.server.accepts(grant.access_token.expose()));
+        assert!(grant.refresh_token.is_none());
+    }
+    for key in [Key::es256(), Key::rs256()] {
+        let known = oauth::client("machine").private_key(&key);
+        // A path, so that the issuer is not the origin.
+        let setup = setup(oauth::server().issuer_path("/tenant").client(known)).await;
+        let client = client("machine", None);
+        let signing = SigningKey::new(&Secret::new(key.private_pem()), key.algorithm).unwrap();
+        let authority = Authority {
+            key: Some(&signing),
+            ..setup.authority(&client)
+        };
+        for _ in 0..2 {
+            let grant = authority.client_credentials(None, setup.resource()).await;
+            assert!(setup.server.accepts(grant.unwrap().access_token.expose()));
+        }
+        let sent = setup.server.grants("client_credentials");
+        let assertion = sent[0].get("client_assertion").unwrap();
+        let claims = BASE64_URL_SAFE_NO_PAD.decode(assertion.split('.').nth(1).unwrap());
+        let claims: Value = serde_json::from_slice(&claims.unwrap()).unwrap();
+        assert_eq!(
+            claims["aud"],
+            setup.server.issuer(),
+            "the issuer, not the endpoint"
+        );
+        setup.assert_shows_nothing(&format!("{authority:?}"));
+    }
+}
+
+#[tokio::test]
+async fn a_secret_goes_into_the_body_where_the_server_wants_it_there() {
+    let known = oauth::client("machine").secret_post("secret");
+    let methods = json!({"token_endpoint_auth_methods_supported": ["client_secret_post"]});
+    let setup = setup(oauth::server().client(known).metadata_with(methods)).await;
+    let client = client("machine", Some("secret"));
+    let grant = setup
+        .authority(&client)
+        .client_credentials(None, setup.resource())
+        .await;
+    assert!(setup.server.accepts(grant.unwrap().access_token.expose()));
+}
+
+#[tokio::test]
+async fn an_assertion_becomes_a_token_and_a_bad_one_is_asked_for_once() {
+    let (key, issuer) = (Key::es256(), "https://workloads.example");
+    let known = oauth::client("workload");
+    let setup = setup(
+        oauth::server()
+            .client(known)
+            .trusts(issuer, &key)
+            .scopes("read"),
+    )
+    .await;
+    let client = client("workload", None);
+    let authority = setup.authority(&client);
+    let signed = |changes| Secret::new(key.sign(&setup.server.claims(issuer, &changes)));
+    let (authority, resource) = (&authority, setup.resource());
+    let asked = |assertion: Secret, scope| async move {
+        authority.jwt_bearer(&assertion, scope, resource).await
+    };
+    let grant = asked(signed(json!({})), Some("read")).await.unwrap();
+    assert!(setup.server.accepts(grant.access_token.expose()));
+    assert_eq!(grant.scope.as_deref(), Some("read"));
+
+    for (changes, scope, error) in [
+        (
+            json!({"aud": "https://elsewhere.example"}),
+            None,
+            "invalid_grant",
+        ),
+        (json!({"exp": 1}), None, "invalid_grant"),
+        (json!({}), Some("admin"), "invalid_scope"),
+    ] {
+        let before = setup
+            .server
+            .grants("urn:ietf:params:oauth:grant-type:jwt-bearer")
+            .len();
+        let refused = asked(signed(changes), scope).await.unwrap_err();
+        match error {
+            "invalid_grant" => assert!(matches!(refused, TokenError::InvalidGrant { .. })),
+            _ => assert!(matches!(&refused, TokenError::Refused { error: it, .. } if it == error)),
+        }
+        let after = setup
+            .server
+            .grants("urn:ietf:params:oauth:grant-type:jwt-bearer")
+            .len();
+        assert_eq!(after, before + 1);
+        setup.assert_shows_nothing(&format!("{refused} {refused:?}"));
+    }
+}
+
+#[tokio::test]
+async fn an_enterprise_vouches_for_its_user() {
+    let key = Key::es256();
+    let at_home = oauth::client("at-home").secret_basic("home-secret");
+    let provider = oauth::server().client(at_home).provides(&key, "at-server");
+    let provider = provider.start().await;
+    let there = oauth::client("at-server").secret_basic("server-secret");
+    let server = oauth::server().client(there).scopes("read");
+    let setup = setup(server.trusts(&provider.issuer(), &key)).await;
+    let audience = Issuer::parse(
+        "issuer",
+        &setup.server.issuer(),
+        &url_of(&setup.upstream.url()),
+    );
+    let audience = audience.unwrap();
+    let token_endpoint = Url::parse(&provider.url_of("/token")).unwrap();
+    let secret = Secret::new("home-secret".to_owned());
+    let id_token = Secret::new(provider.id_token("at-home"));
+    let user = Enterprise {
+        idp_client_id: "at-home".to_owned(),
+        idp_client_secret: Some(secret),
+        idp_id_token: id_token.clone(),
+        idp_issuer: None,
+        idp_token_endpoint: token_endpoint,
+    };
+    let asked =
+        |user, resource| id_assertion(&setup.clients, user, &audience, resource, Some("read"));
+
+    let assertion = asked(&user, &setup.resource).await.unwrap();
+    let client = client("at-server", Some("server-secret"));
+    let authority = setup.authority(&client);
+    let grant = authority
+        .jwt_bearer(&assertion, Some("read"), setup.resource())
+        .await;
+    assert!(setup.server.accepts(grant.unwrap().access_token.expose()));
+
+    let elsewhere = asked(&user, "https://elsewhere.example/mcp").await.unwrap();
+    let refused = authority
+        .jwt_bearer(&elsewhere, None, setup.resource())
+        .await;
+    assert!(matches!(refused, Err(TokenError::InvalidGrant { .. })));
+    let other = Secret::new(provider.id_token("somebody-else"));
+    let other = Enterprise {
+        idp_id_token: other,
+        ..user.clone()
+    };
+    let refused = asked(&other, &setup.resource).await.unwrap_err();
+    assert!(matches!(refused, TokenError::InvalidGrant { .. }));
+    setup.assert_shows_nothing(&format!("{refused:?} {user:?}"));
+    assert!(!format!("{user:?}").contains(id_token.expose()));
+}
+
+#[tokio::test]
+async fn what_is_no_identity_assertion_goes_no_further() {
+    use testkit::raw::{self, Reply};
+    let access = r#"{"access_token":"a","issued_token_type":"urn:ietf:params:oauth:token-type:access_token","token_type":"Bearer"}"#;
+    let provider = raw::server(move |_| std::future::ready(Reply::json(access)));
+    let token_endpoint = Url::parse(&provider.url_of("/token")).unwrap();
+    let id_token = Secret::new("id".to_owned());
+    let user = Enterprise {
+        idp_client_id: "at-home".to_owned(),
+        idp_client_secret: None,
+        idp_id_token: id_token,
+        idp_issuer: None,
+        idp_token_endpoint: token_endpoint,
+    };
+    let upstream = url_of("https://mcp.example/mcp");
+    let audience = Issuer::parse("issuer", "https://id.example", &upstream).unwrap();
+    let got = id_assertion(
+        &Clients::default(),
+        &user,
+        &audience,
+        "https://mcp.example/mcp",
+        None,
+    )
+    .await;
+    assert!(matches!(got, Err(TokenError::Malformed { .. })));
+    let sent = String::from_utf8(provider.requests()[0].body.clone()).unwrap();
+    assert!(
+        sent.contains("client_id=at-home"),
+        "a client without a secret is named: {sent}"
+    );
+}

@@ -1,0 +1,128 @@
+//! Getting tokens in every way, from an authorization server that is strict about each.
+
+mod answers;
+mod clients;
+mod codes;
+mod devices;
+mod machines;
+mod proofs;
+
+use mcp_manifold::config::{Config, Environment, Pkce, Secret, ServerUrl};
+use mcp_manifold::net::Clients;
+use mcp_manifold::oauth::{
+    Authority, AuthorizationRequest, AuthorizationServer, Client, Discovered, Grant, Members,
+    Parameters, Question, discover,
+};
+use serde_json::json;
+
+use testkit::oauth::{self, Browser, Builder, Protected, Server, protect};
+use testkit::{Endpoint, upstream};
+
+const CALLBACK: &str = "http://127.0.0.1/callback";
+
+/// A server, an upstream that trusts it, and what was found out about both.
+struct Setup {
+    server: Server,
+    upstream: Protected,
+    clients: Clients,
+    found: AuthorizationServer,
+    resource: String,
+}
+
+/// The url of an upstream, as the configuration gives it.
+fn url_of(url: &str) -> ServerUrl {
+    let json = json!([{"name": "a", "url": url}]).to_string();
+    let variables = [("PROXY_UPSTREAMS".to_owned(), json)];
+    let config = Config::from_environment(&Environment::from_iter(variables)).unwrap();
+    config.upstreams[0].url.clone()
+}
+
+async fn setup(script: Builder) -> Setup {
+    let server = script.start().await;
+    let upstream = protect(&server, upstream::modern()).start().await;
+    let (clients, url) = (Clients::default(), url_of(&upstream.url()));
+    let found: Discovered = discover(&clients, &Question::new(&url)).await.unwrap();
+    Setup {
+        server,
+        upstream,
+        clients,
+        found: found.authorization_server,
+        resource: found.resource,
+    }
+}
+
+impl Setup {
+    fn authority<'a>(&'a self, client: &'a Client) -> Authority<'a> {
+        Authority {
+            clients: &self.clients,
+            server: &self.found,
+            client,
+            key: None,
+            dpop: None,
+        }
+    }
+
+    fn resource(&self) -> Option<&str> {
+        Some(&self.resource)
+    }
+
+    /// Signs a person in to `client`, up to the code.
+    async fn code(&self, client: &Client, scope: &str) -> (Secret, AuthorizationRequest) {
+        let wanted = Parameters {
+            client_id: &client.client_id,
+            redirect_uri: CALLBACK,
+            scope: Some(scope),
+            resource: self.resource(),
+            params: &[],
+            pkce: Pkce::default(),
+        };
+        let request = AuthorizationRequest::new(&self.found, &wanted).unwrap();
+        let back = Browser::consenting().redirect(request.url.as_str()).await;
+        let back = back.unwrap();
+        let value = |name| {
+            let mut pairs = back.query_pairs();
+            let found = pairs.find_map(|(key, value)| (key == name).then_some(value));
+            found
+                .unwrap_or_else(|| panic!("no `{name}` in {back}"))
+                .into_owned()
+        };
+        assert_eq!(value("state"), request.state.expose());
+        (Secret::new(value("code")), request)
+    }
+
+    /// Signs a person in, down to the tokens.
+    async fn signed_in(&self, authority: &Authority<'_>, scope: &str) -> Grant {
+        let (code, request) = self.code(authority.client, scope).await;
+        let verifier = &request.verifier;
+        let grant = authority.exchange_code(&code, verifier, CALLBACK, self.resource());
+        grant.await.unwrap()
+    }
+
+    /// Asserts that what is shown of something shows no secret.
+    fn assert_shows_nothing(&self, shown: &str) {
+        let secrets = self.server.secrets();
+        assert!(!secrets.is_empty());
+        for secret in secrets {
+            assert!(!shown.contains(&secret), "{shown}");
+        }
+    }
+}
+
+/// A client that was made known by hand.
+fn client(id: &str, secret: Option<&str>) -> Client {
+    Client {
+        issuer: String::new(),
+        client_id: id.to_owned(),
+        client_secret: secret.map(|secret| Secret::new(secret.to_owned())),
+        client_secret_expires_at: None,
+        redirect_uris: Vec::new(),
+        token_endpoint_auth_method: None,
+        other: Members::default(),
+    }
+}
+
+/// A public client, and a server that knows it.
+fn public() -> (Client, Builder) {
+    let known = oauth::client("client").redirect_uri(CALLBACK);
+    (client("client", None), oauth::server().client(known))
+}

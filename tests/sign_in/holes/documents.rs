@@ -1,0 +1,103 @@
+//! `docs/client-metadata.json`: a document about this program, ready to be hosted.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::holes::setup;
+use testkit::oauth::{self, Browser, Part};
+
+fn document() -> Value {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/client-metadata.json");
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn words(value: &Value) -> BTreeSet<&str> {
+    let list = value.as_array().unwrap().iter();
+    list.map(|word| word.as_str().unwrap()).collect()
+}
+
+#[test]
+fn the_document_is_what_a_server_may_demand_of_one() {
+    let document = document();
+    let id = url::Url::parse(document["client_id"].as_str().unwrap()).unwrap();
+    // draft-ietf-oauth-client-id-metadata-document-00 § 3.
+    assert!(id.scheme() == "https" && id.path().len() > 1 && id.query().is_none());
+    assert!(id.path().ends_with("/client-metadata.json"), "{id}");
+    assert!(document.get("client_secret").is_none());
+    let redirects = ["http://127.0.0.1/callback", "http://localhost/callback"];
+    assert_eq!(document["redirect_uris"], json!(redirects));
+    assert_eq!(document["token_endpoint_auth_method"], "none");
+}
+
+#[tokio::test]
+async fn the_document_says_what_the_program_says_when_it_registers() {
+    let setup = setup(oauth::server().device_grant(std::time::Duration::from_secs(5))).await;
+    let client = setup.start(Value::Null).await;
+    crate::holes::sign_in_by(&client, &Browser::silent()).await;
+    let said = setup.server.requests_for(Part::Registration)[0].json();
+    let document = document();
+    for member in [
+        "client_name",
+        "application_type",
+        "token_endpoint_auth_method",
+    ] {
+        assert_eq!(document[member], said[member], "{member}");
+    }
+    for member in ["grant_types", "response_types"] {
+        assert_eq!(words(&document[member]), words(&said[member]), "{member}");
+    }
+    // But for its port (RFC 8252 § 7.3) the redirect URI is one of those in the document.
+    let sent = setup.authorization();
+    let mut sent = url::Url::parse(sent.get("redirect_uri").unwrap()).unwrap();
+    sent.set_port(None).unwrap();
+    assert!(
+        words(&document["redirect_uris"]).contains(sent.as_str()),
+        "{sent}"
+    );
+}
+
+/// All texts of the sources, without the marks that break them over lines.
+fn sources(folder: &std::path::Path) -> String {
+    let mut all = String::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => all += &sources(&path),
+            false => all += &std::fs::read_to_string(&path).unwrap(),
+        }
+    }
+    let mut lines = all.split("\\\n");
+    let first = lines.next().unwrap_or_default().to_owned();
+    lines.fold(first, |text, line| text + line.trim_start())
+}
+
+#[test]
+fn the_messages_that_are_explained_are_those_that_are_told() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("docs/sign-in.md")).unwrap();
+    let (_, table) = page.split_once("| message | what to do |").unwrap();
+    let rows = table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    let sources = sources(&root.join("src"));
+    let mut found = 0;
+    for row in rows {
+        let message = row.split(" | ").next().unwrap();
+        let message = message.replace("``", "\u{0}").replace("| `", "| \u{0}");
+        let message = message
+            .replace("`, `", "\u{0}, \u{0}")
+            .trim_end_matches('`')
+            .to_owned();
+        let quoted = message.split('\u{0}').skip(1).step_by(2);
+        for part in quoted.flat_map(|text| text.split(['…', ';', ':', '('])) {
+            let part = part.trim();
+            if part.len() > 3 {
+                found += 1;
+                assert!(sources.contains(part), "nobody says `{part}`");
+            }
+        }
+    }
+    assert!(found > 20, "found only {found}");
+}

@@ -1,0 +1,176 @@
+//! From whom an answer comes, and to whom secrets go: issuers are compared, letter by letter.
+
+use serde_json::{Value, json};
+
+use crate::holes::{Setup, call, setup, sign_in, sign_in_by, started, with_params};
+use testkit::oauth::{self, Browser, Iss, Part};
+use testkit::raw::Request;
+
+/// A browser in which somebody changes the answer.
+fn forging(changes: &'static [(&'static str, Option<&'static str>)]) -> Browser {
+    Browser::consenting().altering(move |url| with_params(url, changes))
+}
+
+/// What a person is told whose browser came back like this. No code is spent on it.
+async fn refused(setup: &Setup, browser: Browser) -> String {
+    let client = setup.start(Value::Null).await;
+    let page = sign_in_by(&client, &browser).await;
+    assert!(!page.text.contains("You are signed in"), "{}", page.text);
+    client
+        .wait_for_stderr("the sign-in ended without a login")
+        .await;
+    assert_eq!(setup.server.count(Part::Token), 0, "the code was spent");
+    client.stderr()
+}
+
+#[tokio::test]
+async fn an_answer_of_another_issuer_is_not_used() {
+    let server = || async { setup(oauth::server()).await };
+    let wrong = forging(&[("iss", Some("https://evil.example"))]);
+    let stderr = refused(&server().await, wrong).await;
+    assert!(
+        stderr.contains("from `https://evil.example` instead of"),
+        "{stderr}"
+    );
+
+    let missing = forging(&[("iss", None)]);
+    let stderr = refused(&server().await, missing).await;
+    assert!(stderr.contains("does not say that it is from"), "{stderr}");
+
+    let slashed = Browser::consenting().altering(|url| {
+        let iss = url.query_pairs().find(|(name, _)| name == "iss").unwrap().1;
+        let slashed = format!("{iss}/");
+        with_params(url, &[("iss", Some(slashed.as_str()))]);
+    });
+    let stderr = refused(&server().await, slashed).await;
+    assert!(stderr.contains("instead of"), "{stderr}");
+}
+
+#[tokio::test]
+async fn an_issuer_that_was_not_promised_is_compared_all_the_same() {
+    let silent = oauth::server().iss(Iss::Off);
+    let wrong = forging(&[("iss", Some("https://evil.example"))]);
+    refused(&setup(silent).await, wrong).await;
+
+    let silent = setup(oauth::server().iss(Iss::Off)).await;
+    call(&mut silent.signed_in(Value::Null).await).await;
+}
+
+#[tokio::test]
+async fn the_words_of_another_issuer_are_not_shown() {
+    const FORGED: [(&str, Option<&str>); 4] = [
+        ("code", None),
+        ("error", Some("access_denied")),
+        ("error_description", Some("visit evil.example")),
+        ("iss", Some("https://evil.example")),
+    ];
+    let stderr = refused(&setup(oauth::server()).await, forging(&FORGED)).await;
+    assert!(!stderr.contains("visit"), "{stderr}");
+    assert!(!stderr.contains("denied"), "{stderr}");
+
+    const UNSIGNED: [(&str, Option<&str>); 4] = [FORGED[0], FORGED[1], FORGED[2], ("iss", None)];
+    let stderr = refused(&setup(oauth::server()).await, forging(&UNSIGNED)).await;
+    assert!(!stderr.contains("visit"), "{stderr}");
+}
+
+#[tokio::test]
+async fn a_person_who_says_no_is_understood() {
+    let setup = setup(oauth::server()).await;
+    let stderr = refused(&setup, Browser::denying()).await;
+    assert!(stderr.contains("the sign-in was denied"), "{stderr}");
+}
+
+#[tokio::test]
+async fn an_answer_with_another_state_changes_nothing() {
+    let setup = setup(oauth::server()).await;
+    let mut client = setup.start(Value::Null).await;
+    let page = client.sign_in_page("a", 0).await;
+    let person = Browser::consenting();
+    let right = person.redirect(&page).await.unwrap();
+    for changes in [
+        &[("state", Some("another"))][..],
+        &[("state", None)],
+        &[
+            ("state", Some("another")),
+            ("code", None),
+            ("error", Some("access_denied")),
+        ],
+    ] {
+        let mut stray = right.clone();
+        with_params(&mut stray, changes);
+        assert_ne!(person.deliver(&stray).await.status, 200);
+    }
+    assert_eq!(setup.server.count(Part::Token), 0);
+    // The login still waits for its own answer, which is good once.
+    assert_eq!(person.deliver(&right).await.status, 200);
+    client.wait_for_tools(&["search"]).await;
+    assert_eq!(setup.server.count(Part::Token), 1);
+}
+
+/// Whether any of these requests holds one of `secrets`.
+fn leaks(requests: &[Request], secrets: &[String]) -> bool {
+    requests.iter().any(|request| {
+        let text = format!("{} {:?} {}", request.path, request.headers, request.text());
+        secrets.iter().any(|secret| text.contains(secret.as_str()))
+    })
+}
+
+#[tokio::test]
+async fn another_issuer_gets_a_registration_of_its_own_and_nothing_of_the_first_one() {
+    let setup = setup(oauth::server()).await;
+    drop(setup.signed_in(Value::Null).await);
+    let first_client = setup.stored("client-info.json")["client_id"].clone();
+    let other = oauth::server().start().await;
+    setup.upstream.move_to(&other);
+    setup.expire();
+
+    let mut client = setup.start(Value::Null).await;
+    sign_in(&client).await;
+    client.wait_for_tools(&["search"]).await;
+    call(&mut client).await;
+    let tokens = setup.stored("tokens.json");
+    assert_eq!(tokens["issuer"], other.issuer());
+    assert_ne!(tokens["client_id"], first_client);
+    assert_eq!(other.count(Part::Registration), 1);
+    assert!(other.grants("refresh_token").is_empty());
+    assert!(!leaks(&other.requests(), &setup.server.secrets()));
+    assert_eq!(setup.server.reuses(), 0);
+}
+
+#[tokio::test]
+async fn a_refresh_token_does_not_follow_when_the_issuer_changes_and_is_forgotten() {
+    // The metadata that was kept is gone too, so that it is asked for anew before the refresh.
+    let setup = setup(oauth::server()).await;
+    let mut client = setup.signed_in(Value::Null).await;
+    let other = oauth::server().start().await;
+    setup.upstream.move_to(&other);
+    setup.expire();
+    std::fs::remove_file(setup.path("metadata.json")).unwrap();
+    crate::holes::failing_call(&mut client).await;
+    assert!(other.grants("refresh_token").is_empty());
+    assert!(!leaks(&other.requests(), &setup.server.secrets()));
+}
+
+#[tokio::test]
+async fn metadata_of_another_issuer_are_not_used() {
+    for issuer in ["https://evil.example", "http://127.0.0.1:1"] {
+        let server = oauth::server().metadata_with(json!({"issuer": issuer}));
+        let setup = setup(server).await;
+        let client = setup.start(Value::Null).await;
+        client
+            .wait_for_stderr(&format!("calls itself `{issuer}`"))
+            .await;
+        assert_eq!(setup.server.count(Part::Registration), 0);
+    }
+    // Not even the slash at the end of a root is forgiven.
+    let server = oauth::server().start().await;
+    let tools = testkit::upstream::modern().tool("search");
+    let slashed = json!({"authorization_servers": [format!("{}/", server.issuer())]});
+    let upstream = oauth::protect(&server, tools)
+        .document_with(slashed)
+        .start()
+        .await;
+    let client = started(crate::holes::proxy::new().upstream("a", &upstream)).await;
+    client.wait_for_stderr("calls itself").await;
+    assert_eq!(server.count(Part::Registration), 0);
+}

@@ -1,0 +1,141 @@
+//! Tokens for those who have no browser at hand: machines, assertions, another device.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::holes::{Setup, call, setup, setup_with, started};
+use testkit::oauth::{self, Browser, Key, Part, scopes};
+use testkit::proxy::Client;
+
+/// A client that gets to the tools without anybody.
+async fn works_alone(setup: &Setup, keys: Value) -> Client {
+    let mut client = setup.start(keys).await;
+    client.wait_for_tools(&["search"]).await;
+    call(&mut client).await;
+    assert_eq!(setup.server.count(Part::Authorization), 0);
+    assert_eq!(setup.server.count(Part::Registration), 0);
+    assert_eq!(setup.server.refusals(), []);
+    client
+}
+
+#[tokio::test]
+async fn a_machine_gets_its_tokens_by_a_secret() {
+    let known = || oauth::client("nightly");
+    for (known, method) in [
+        (known().secret_basic("s:e cret"), "client_secret_basic"),
+        (known().secret_post("s:e cret"), "client_secret_post"),
+    ] {
+        let methods = json!({"token_endpoint_auth_methods_supported": [method]});
+        let server = oauth::server().client(known).metadata_with(methods);
+        let server = server.scopes("read");
+        let setup = setup_with(server, |it| it.scopes("read")).await;
+        let keys = json!({
+            "grant": "client_credentials", "client_id": "nightly", "client_secret": "s:e cret",
+        });
+        let mut client = works_alone(&setup, keys).await;
+        setup.expire();
+        call(&mut client).await;
+        let asked = setup.server.grants("client_credentials");
+        assert_eq!(asked.len(), 2);
+        assert!(asked.iter().all(|it| it.scopes() == Some(scopes("read"))));
+        assert_eq!(setup.server.refusals(), []);
+    }
+}
+
+#[tokio::test]
+async fn a_machine_gets_its_tokens_by_a_key() {
+    for key in [Key::es256(), Key::rs256()] {
+        let known = oauth::client("nightly").private_key(&key);
+        let setup = setup(oauth::server().client(known)).await;
+        let keys = json!({
+            "grant": "client_credentials", "client_id": "nightly",
+            "private_key_pem": "${KEY}", "signing_algorithm": key.algorithm,
+        });
+        let proxy = setup.proxy(keys).env("KEY", key.private_pem());
+        let mut client = started(proxy).await;
+        client.wait_for_tools(&["search"]).await;
+        setup.expire();
+        call(&mut client).await;
+        assert_eq!(setup.server.grants("client_credentials").len(), 2);
+        assert_eq!(setup.server.refusals(), []);
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_is_wrong_is_asked_with_once_and_said() {
+    let known = oauth::client("nightly").secret_basic("right");
+    let setup = setup(oauth::server().client(known)).await;
+    let keys = json!({
+        "grant": "client_credentials", "client_id": "nightly", "client_secret": "wrong-one",
+    });
+    let client = setup.start(keys).await;
+    client.wait_for_stderr("refuses the client").await;
+    let stderr = client.stderr();
+    assert!(stderr.contains("`oauth.client_id`"), "{stderr}");
+    assert!(!stderr.contains("wrong-one"), "{stderr}");
+    assert_eq!(setup.server.count(Part::Token), 1);
+}
+
+#[tokio::test]
+async fn an_assertion_becomes_a_token() {
+    let (key, issuer) = (Key::es256(), "https://workloads.example");
+    let server = oauth::server().client(oauth::client("workload"));
+    let setup = setup(server.trusts(issuer, &key)).await;
+    let assertion = key.sign(&setup.server.claims(issuer, &json!({})));
+    let keys = json!({"grant": "jwt_bearer", "client_id": "workload", "assertion": assertion});
+    drop(works_alone(&setup, keys.clone()).await);
+    // It is kept, as the assertion is good once.
+    drop(works_alone(&setup, keys).await);
+    let asked = setup
+        .server
+        .grants("urn:ietf:params:oauth:grant-type:jwt-bearer");
+    assert_eq!(asked.len(), 1);
+}
+
+#[tokio::test]
+async fn an_enterprise_vouches_for_its_user() {
+    let key = Key::es256();
+    let at_home = oauth::client("at-home").secret_basic("home-secret");
+    let provider = oauth::server().client(at_home).provides(&key, "at-server");
+    let provider = provider.start().await;
+    let there = oauth::client("at-server").secret_basic("server-secret");
+    let server = oauth::server().client(there);
+    let setup = setup(server.trusts(&provider.issuer(), &key)).await;
+    let keys = json!({
+        "grant": "enterprise", "client_id": "at-server", "client_secret": "server-secret",
+        "idp_client_id": "at-home", "idp_client_secret": "home-secret",
+        "idp_id_token": provider.id_token("at-home"),
+        "idp_token_endpoint": provider.url_of("/token"),
+    });
+    let mut client = works_alone(&setup, keys).await;
+    setup.expire();
+    call(&mut client).await;
+    assert_eq!(provider.count(Part::Token), 2);
+    assert_eq!(provider.refusals(), []);
+}
+
+#[tokio::test]
+async fn a_person_signs_in_on_another_device() {
+    let server = oauth::server().device_grant(Duration::from_secs(1));
+    let setup = setup(server).await;
+    let mut client = setup.start(json!({"grant": "device"})).await;
+    let page = client.sign_in_page("a", 0).await;
+    let code = page.split_once("user_code=").unwrap().1;
+    let wanted = format!("open {page} and enter {code}");
+    assert!(client.stderr().contains(&wanted), "{}", client.stderr());
+    Browser::consenting().open(&page).await;
+    client.wait_for_tools(&["search"]).await;
+    setup.expire();
+    call(&mut client).await;
+    assert_eq!(setup.server.grants("refresh_token").len(), 1);
+    assert_eq!(setup.server.count(Part::Authorization), 0);
+}
+
+#[tokio::test]
+async fn a_server_without_the_device_grant_says_so() {
+    let setup = setup(oauth::server()).await;
+    let client = setup.start(json!({"grant": "device"})).await;
+    client.wait_for_stderr("has no").await;
+    assert!(!client.stderr().contains("/authorize"));
+}

@@ -1,0 +1,165 @@
+//! What went wrong for other clients that sign in, tried on the binary: every hole is a test.
+
+mod clients;
+mod documents;
+mod issuers;
+mod machines;
+mod metadata;
+mod origins;
+mod places;
+mod proofs;
+mod renewal;
+mod requests;
+mod secrets;
+#[cfg(unix)]
+mod seen;
+mod step_up;
+mod trouble;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use testkit::oauth::{self, Browser, Page, Params, Part, Protected, Server};
+use testkit::proxy::{self, Client};
+use testkit::upstream;
+use url::Url;
+
+/// An authorization server, and an upstream `a` behind it with the tool `search`.
+struct Setup {
+    server: Server,
+    upstream: Protected,
+    home: Arc<TempDir>,
+}
+
+async fn setup(server: oauth::Builder) -> Setup {
+    setup_with(server, |protection| protection).await
+}
+
+async fn setup_with(
+    server: oauth::Builder,
+    protect: impl FnOnce(oauth::Protection) -> oauth::Protection,
+) -> Setup {
+    let server = server.start().await;
+    let tools = upstream::modern().tool("search");
+    let upstream = protect(oauth::protect(&server, tools)).start().await;
+    Setup {
+        server,
+        upstream,
+        home: proxy::home(),
+    }
+}
+
+impl Setup {
+    /// A proxy before the upstream, always with the same home, with these keys in `oauth`.
+    fn proxy(&self, oauth: Value) -> proxy::Builder {
+        let proxy = proxy::new().upstream("a", &self.upstream).home(&self.home);
+        match oauth {
+            Value::Null => proxy,
+            oauth => proxy.extra("a", json!({"oauth": oauth})),
+        }
+    }
+
+    /// One that is started, past the handshake of its client.
+    async fn start(&self, oauth: Value) -> Client {
+        started(self.proxy(oauth)).await
+    }
+
+    /// One to which somebody has signed in, and whose tools are there.
+    async fn signed_in(&self, oauth: Value) -> Client {
+        let mut client = self.start(oauth).await;
+        sign_in(&client).await;
+        client.wait_for_tools(&["search"]).await;
+        client
+    }
+
+    /// The parameters of the newest sign-in page that was opened.
+    fn authorization(&self) -> Params {
+        let requests = self.server.requests_for(Part::Authorization);
+        Params::of_query(requests.last().expect("no page was opened"))
+    }
+
+    /// Where something is stored of `a`.
+    fn path(&self, file: &str) -> PathBuf {
+        self.home.path().join(".mcp-manifold/oauth/a").join(file)
+    }
+
+    /// What is stored of `a`, by the name of the file.
+    fn stored(&self, file: &str) -> Value {
+        let text = std::fs::read(self.path(file));
+        let text = text.unwrap_or_else(|error| panic!("{file}: {error}"));
+        serde_json::from_slice(&text).unwrap()
+    }
+
+    /// Lets the access token that is stored be an hour older, and the server take it no more.
+    fn expire(&self) {
+        self.server.expire_access_tokens();
+        self.age();
+    }
+
+    /// Lets the access token that is stored be an hour older.
+    fn age(&self) {
+        self.change_stored("tokens.json", &["issued_at", "expires_at"], |at| {
+            json!(at.as_u64().unwrap() - 3600)
+        });
+    }
+
+    /// Changes members of a file. The proxy looks at it when its token is refused.
+    fn change_stored(&self, file: &str, members: &[&str], change: impl Fn(&Value) -> Value) {
+        let mut stored = self.stored(file);
+        for member in members {
+            let value = change(&stored[member]);
+            stored[member] = value;
+        }
+        std::fs::write(self.path(file), stored.to_string()).unwrap();
+    }
+}
+
+async fn started(proxy: proxy::Builder) -> Client {
+    let mut client = proxy.start().await;
+    client.initialize().await;
+    client
+}
+
+/// Signs in to `a` as a person who agrees.
+async fn sign_in(client: &Client) -> Page {
+    sign_in_by(client, &Browser::consenting()).await
+}
+
+/// Signs in to `a` in this browser, which must end on the page of the program.
+async fn sign_in_by(client: &Client, browser: &Browser) -> Page {
+    browser.open(&client.sign_in_page("a", 0).await).await
+}
+
+/// Changes parameters of the callback; `None` takes one out.
+fn with_params(url: &mut Url, changes: &[(&str, Option<&str>)]) {
+    let is_kept = |name: &str| changes.iter().all(|(changed, _)| *changed != name);
+    let pairs: Vec<_> = url.query_pairs().into_owned().collect();
+    let pairs = pairs.iter().filter(|(name, _)| is_kept(name));
+    let kept: Vec<_> = pairs.cloned().collect();
+    let added = changes
+        .iter()
+        .filter_map(|(name, value)| Some((*name, (*value)?)));
+    url.query_pairs_mut()
+        .clear()
+        .extend_pairs(kept)
+        .extend_pairs(added);
+}
+
+/// Calls `search` and panics unless it is answered with a result.
+async fn call(client: &mut Client) {
+    let answer = client.call("search", json!({})).await;
+    assert!(
+        answer["result"].is_object(),
+        "{answer}\n{}",
+        client.stderr()
+    );
+}
+
+/// Calls `search` and gives the message of the error that must come.
+async fn failing_call(client: &mut Client) -> String {
+    let answer = client.call("search", json!({})).await;
+    let message = answer["error"]["message"].as_str();
+    message.unwrap_or_else(|| panic!("{answer}")).to_owned()
+}

@@ -1,0 +1,104 @@
+//! Where tokens go: to the upstream's own origin and nowhere else.
+
+use serde_json::Value;
+
+use crate::holes::{Setup, sign_in};
+use testkit::oauth::{self, Part};
+use testkit::raw::{self, Reply};
+use testkit::{proxy, upstream};
+
+/// A server that must not get anything.
+fn elsewhere() -> raw::Server {
+    raw::server(|_| async { Reply::json("{}") })
+}
+
+async fn protected(tools: upstream::Builder) -> Setup {
+    let server = oauth::server().start().await;
+    Setup {
+        upstream: oauth::protect(&server, tools).start().await,
+        server,
+        home: proxy::home(),
+    }
+}
+
+#[tokio::test]
+async fn no_redirect_takes_a_token_to_another_origin() {
+    for status in [302, 307, 308] {
+        let elsewhere = elsewhere();
+        let target = elsewhere.url_of("/mcp");
+        let tools = upstream::modern().tool("search").intercept(move |request| {
+            let signed = request.header("authorization").is_some();
+            signed.then(|| Reply::status(status).header("location", &target))
+        });
+        let setup = protected(tools).await;
+        let client = setup.start(Value::Null).await;
+        sign_in(&client).await;
+        client.wait_for_stderr("it redirects to").await;
+        assert_eq!(elsewhere.connections(), 0);
+    }
+}
+
+#[tokio::test]
+async fn no_endpoint_of_another_origin_gets_a_token() {
+    let elsewhere = elsewhere();
+    let target = elsewhere.url_of("/message");
+    let tools = upstream::http_sse()
+        .tool("search")
+        .intercept(move |request| {
+            let signed = request.method == "GET" && request.header("authorization").is_some();
+            let endpoint = format!("event: endpoint\ndata: {target}\n\n");
+            signed.then(|| Reply::sse([endpoint]))
+        });
+    let setup = protected(tools).await;
+    let client = setup.start(Value::Null).await;
+    sign_in(&client).await;
+    client.wait_for_stderr(&elsewhere.url_of("")).await;
+    assert_eq!(elsewhere.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_token_goes_with_every_request_of_every_transport() {
+    for (kind, tools) in upstream::kinds() {
+        let setup = protected(tools().tool("search")).await;
+        let mut client = setup.signed_in(Value::Null).await;
+        crate::holes::call(&mut client).await;
+        let requests = setup.upstream.raw.requests();
+        let to_it = requests
+            .iter()
+            .filter(|it| !it.path.contains("/.well-known/"));
+        // A server of two kinds is asked for both before it is known to want a sign-in.
+        let unsigned = to_it
+            .filter(|it| it.header("authorization").is_none())
+            .count();
+        assert!(unsigned <= 2, "{kind}: {unsigned} requests without a token");
+        assert!(
+            requests.iter().all(|it| !it.path.contains("access-")),
+            "{kind}"
+        );
+        client.close().await;
+        let requests = setup.upstream.raw.requests();
+        let last = requests.last().unwrap();
+        assert!(
+            last.header("authorization").is_some(),
+            "{kind}: {} {}",
+            last.method,
+            last.path
+        );
+    }
+}
+
+#[tokio::test]
+async fn no_redirect_of_an_authorization_server_is_followed_with_secrets() {
+    let elsewhere = elsewhere();
+    let target = elsewhere.url_of("/token");
+    let server = oauth::server().intercept(move |request| {
+        let token = request.path == "/token";
+        token.then(|| Reply::status(307).header("location", &target))
+    });
+    let setup = crate::holes::setup(server).await;
+    let client = setup.start(Value::Null).await;
+    let page = sign_in(&client).await;
+    assert_eq!(page.status, 400, "{}", page.text);
+    assert_eq!(setup.server.count(Part::Token), 1);
+    assert_eq!(elsewhere.connections(), 0);
+}

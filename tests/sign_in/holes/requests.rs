@@ -1,0 +1,143 @@
+//! What sign-in pages and token endpoints are asked: scopes, resources, and what a user adds.
+
+use serde_json::{Value, json};
+
+use crate::holes::{Setup, call, setup, setup_with, started};
+use testkit::Endpoint;
+use testkit::desktop::Desktop;
+use testkit::oauth::{self, Challenge, Params, Resource, scopes};
+
+/// The parameters of the page, of a refresh, and of the exchange of the code, of a login with these keys.
+async fn asked(setup: &Setup, keys: Value) -> [Params; 3] {
+    let mut client = setup.signed_in(keys).await;
+    setup.expire();
+    call(&mut client).await;
+    assert_eq!(setup.server.refusals(), []);
+    let code = setup.server.grants("authorization_code").remove(0);
+    let refresh = setup.server.grants("refresh_token").remove(0);
+    [setup.authorization(), refresh, code]
+}
+
+#[tokio::test]
+async fn the_resource_and_the_scope_are_named_again_in_every_refresh() {
+    let server = oauth::server().scopes("read write").scope_on_refresh();
+    let setup = setup_with(server, |it| it.scopes("read write")).await;
+    let mut client = setup.signed_in(Value::Null).await;
+    let resource = setup.upstream.url();
+    for round in 0..3 {
+        setup.expire();
+        call(&mut client).await;
+        let refresh = &setup.server.grants("refresh_token")[round];
+        assert_eq!(refresh.get("resource"), Some(resource.as_str()));
+        assert_eq!(refresh.scopes(), Some(scopes("read write")));
+    }
+    let page = setup.authorization();
+    assert_eq!(page.get("resource"), Some(resource.as_str()));
+    assert_eq!(setup.server.refusals(), []);
+}
+
+#[tokio::test]
+async fn no_resource_is_named_where_the_server_takes_none() {
+    for off in [json!("off"), json!(false)] {
+        let setup = setup(oauth::server().resource(Resource::Refused)).await;
+        for asked in asked(&setup, json!({"resource": off})).await {
+            assert_eq!(asked.get("resource"), None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_resource_is_named_where_the_user_says_so() {
+    let other = testkit::upstream::modern().tool("other");
+    let setup = setup(oauth::server().resource(Resource::Optional)).await;
+    // The server knows this one as well; it gives the token, which the upstream then refuses.
+    let other = oauth::protect(&setup.server, other).start().await;
+    let desktop = Desktop::start();
+    let proxy = setup.proxy(json!({"resource": other.url()}));
+    let client = started(proxy.on(&desktop)).await;
+    crate::holes::sign_in(&client).await;
+    let code = setup.server.grants("authorization_code").remove(0);
+    for asked in [setup.authorization(), code] {
+        assert_eq!(asked.get("resource"), Some(other.url().as_str()));
+    }
+    // A new token that is refused leads to no page after page.
+    client
+        .wait_for_stderr("refuses a token that was issued for it just now")
+        .await;
+    assert_eq!(desktop.pages().await.len(), 1);
+}
+
+#[tokio::test]
+async fn the_user_adds_parameters_to_the_page() {
+    let params = json!({"access_type": "offline", "prompt": "consent", "audience": "https://api.example/?a&b"});
+    let setup = setup(oauth::server()).await;
+    let [page, refresh, code] = asked(&setup, json!({"authorize_params": params})).await;
+    for (name, value) in params.as_object().unwrap() {
+        assert_eq!(page.get(name), value.as_str());
+        assert_eq!((code.get(name), refresh.get(name)), (None, None));
+    }
+}
+
+#[tokio::test]
+async fn an_empty_list_of_scopes_means_none() {
+    let server = || {
+        oauth::server()
+            .scopes("read")
+            .metadata_with(json!({"scopes_supported": null}))
+    };
+    let document = json!({"scopes_supported": []});
+    let setup = setup_with(server(), |it| it.document_with(document)).await;
+    for asked in asked(&setup, Value::Null).await {
+        assert_eq!(asked.scopes(), None);
+    }
+    let document = json!({"scopes_supported": ["read"]});
+    let setup = setup_with(server(), |it| it.document_with(document)).await;
+    for asked in asked(&setup, json!({"scopes": []})).await {
+        assert_eq!(asked.scopes(), None);
+    }
+}
+
+#[tokio::test]
+async fn the_scopes_of_the_configuration_go_before_all_others() {
+    let document = json!({"scopes_supported": ["read", "write"]});
+    let challenge = r#"Bearer resource_metadata="{metadata}", scope="read""#;
+    for configured in [json!(["write", "admin"]), json!("write admin")] {
+        let server = oauth::server().scopes("read write admin");
+        let setup = setup_with(server, |it| {
+            let challenge = Challenge::Text(challenge.to_owned());
+            it.document_with(document.clone()).challenge(challenge)
+        });
+        let setup = setup.await;
+        let [page, refresh, _] = asked(&setup, json!({"scopes": configured})).await;
+        for asked in [page, refresh] {
+            assert_eq!(asked.scopes(), Some(scopes("write admin")));
+        }
+    }
+}
+
+#[tokio::test]
+async fn scopes_are_those_of_the_metadata_when_no_challenge_names_any() {
+    let document = json!({"scopes_supported": ["read", "write"]});
+    let server = oauth::server().scopes("read write").offline_access();
+    let setup = setup_with(server, |it| it.document_with(document)).await;
+    let [page, ..] = asked(&setup, Value::Null).await;
+    // And what makes this server give a refresh token, as it says that it knows it.
+    assert_eq!(page.scopes(), Some(scopes("read write offline_access")));
+}
+
+#[tokio::test]
+async fn what_was_granted_is_asked_for_again_not_what_was_asked_for() {
+    let server = oauth::server().scopes("read write").scope_on_refresh();
+    let document = json!({"scopes_supported": ["read", "write"]});
+    let setup = setup_with(server, |it| it.document_with(document)).await;
+    let mut client = setup.start(Value::Null).await;
+    let person = oauth::Browser::consenting().granting("read");
+    crate::holes::sign_in_by(&client, &person).await;
+    client.wait_for_tools(&["search"]).await;
+    setup.expire();
+    call(&mut client).await;
+    assert_eq!(
+        setup.server.grants("refresh_token")[0].scopes(),
+        Some(scopes("read"))
+    );
+}

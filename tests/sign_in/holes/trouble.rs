@@ -1,0 +1,89 @@
+//! Token endpoints that answer something else.
+
+use serde_json::Value;
+
+use crate::holes::{failing_call, setup, sign_in};
+use testkit::oauth;
+use testkit::raw::Reply;
+
+/// What no message may repeat, as it may well be a token.
+const SECRET: &str = "access-0123456789";
+
+/// What is said of an answer, and how it is made.
+type Case = (&'static str, fn() -> Reply);
+
+/// What may come instead of tokens.
+fn answers() -> Vec<Case> {
+    vec![
+        ("it is no JSON object", || {
+            let page = format!("<!doctype html><title>{SECRET}</title>");
+            Reply::status(200)
+                .header("content-type", "text/html")
+                .body(page)
+        }),
+        ("cannot use the answer", || {
+            Reply::json(format!(r#"{{"access_token":"{SECRET}","token_ty"#))
+        }),
+        ("cannot use the answer", || {
+            Reply::json(format!(r#"["{SECRET}"]"#))
+        }),
+        ("cannot use the answer", || {
+            Reply::json(format!(r#"{{"token":"{SECRET}","token_type":"Bearer"}}"#))
+        }),
+        ("gives no answer", || {
+            Reply::cut(format!(r#"{{"access_token":"{SECRET}""#))
+        }),
+        ("gives no answer", Reply::reset),
+        ("more than 262144 bytes", || {
+            let huge = "a".repeat(300 << 10);
+            Reply::json(format!(r#"{{"access_token":"{SECRET}","x":"{huge}"}}"#))
+        }),
+        ("without a reason", || Reply::status(404)),
+        ("refuses with `", || {
+            Reply::json(r#"{"error":"\u001b[2J`x","error_description":"a\nb"}"#).with_status(400)
+        }),
+    ]
+}
+
+#[tokio::test]
+async fn an_answer_without_tokens_ends_the_sign_in_with_a_word_and_no_secret() {
+    for (said, answer) in answers() {
+        let server =
+            oauth::server().intercept(move |request| (request.path == "/token").then(answer));
+        let setup = setup(server).await;
+        let client = setup.start(Value::Null).await;
+        let page = sign_in(&client).await;
+        assert_eq!(page.status, 400, "{}", page.text);
+        client
+            .wait_for_stderr("the sign-in ended without a login")
+            .await;
+        let stderr = client.stderr();
+        assert!(stderr.contains(said), "no `{said}` in {stderr}");
+        assert!(!stderr.contains(SECRET), "{stderr}");
+        assert!(!page.text.contains(SECRET), "{}", page.text);
+        let strange = |c: char| c.is_control() && c != '\n';
+        assert!(!stderr.contains(strange), "{stderr:?}");
+        assert!(!setup.path("tokens.json").exists());
+    }
+}
+
+#[tokio::test]
+async fn an_answer_without_tokens_to_a_refresh_ends_in_a_word_and_no_secret() {
+    for (_, answer) in answers() {
+        let server = oauth::server().intercept(move |request| {
+            let refresh = request.text().contains("grant_type=refresh_token");
+            refresh.then(answer)
+        });
+        let setup = setup(server).await;
+        let mut client = setup.signed_in(Value::Null).await;
+        setup.expire();
+        let message = failing_call(&mut client).await;
+        assert!(!message.contains(SECRET), "{message}");
+        assert!(!client.stderr().contains(SECRET), "{}", client.stderr());
+        let message = message.to_lowercase();
+        assert!(
+            message.contains("sign in") || message.contains("try again later"),
+            "{message}"
+        );
+    }
+}

@@ -1,0 +1,67 @@
+//! Logins on disk, and what several processes do to them at once.
+
+mod authority;
+mod files;
+mod process;
+mod processes;
+
+use std::path::Path;
+
+use mcp_manifold::config::Secret;
+use mcp_manifold::config::{Config, Environment};
+use mcp_manifold::oauth::{Members, Snapshot, Store, Swap, Timestamp, Tokens};
+
+/// The store of an upstream as configured.
+fn store(home: &Path, name: &str, url: &str) -> Store {
+    let upstreams = serde_json::json!([{"name": name, "url": url}]).to_string();
+    let environment = Environment::from_iter([("PROXY_UPSTREAMS".to_owned(), upstreams)]);
+    let config = Config::from_environment(&environment).unwrap();
+    let [upstream] = &config.upstreams[..] else {
+        panic!("{config:?}");
+    };
+    Store::new(home, &upstream.name, &upstream.url)
+}
+
+/// The store that most tests use.
+fn docs(home: &Path) -> Store {
+    store(home, "docs", "https://mcp.example.com/mcp")
+}
+
+/// Tokens with this refresh token.
+fn tokens(refresh_token: &str) -> Tokens {
+    Tokens {
+        issuer: "https://id.example.com".to_owned(),
+        resource: Some("https://mcp.example.com/mcp".to_owned()),
+        client_id: "client".to_owned(),
+        access_token: Secret::new(format!("access-of-{refresh_token}")),
+        token_type: "Bearer".to_owned(),
+        expires_at: Some(Timestamp(1_800_000_000)),
+        refresh_token: Some(Secret::new(refresh_token.to_owned())),
+        scope: Some("read".to_owned()),
+        issued_at: None,
+        dpop_key: None,
+        other: Members::default(),
+    }
+}
+
+/// The refresh token of what was loaded.
+fn refresh_token(snapshot: &Snapshot<Tokens>) -> &str {
+    let tokens = snapshot.record.as_ref().unwrap();
+    tokens.refresh_token.as_ref().unwrap().expose()
+}
+
+/// The state after a change that must have succeeded.
+fn done<T: std::fmt::Debug>(swap: Swap<T>) -> Snapshot<T> {
+    match swap {
+        Swap::Done(snapshot) => snapshot,
+        Swap::Lost(there) => panic!("lost against {there:?}"),
+    }
+}
+
+/// The state that a change lost against.
+fn lost<T: std::fmt::Debug>(swap: Swap<T>) -> Snapshot<T> {
+    match swap {
+        Swap::Lost(there) => there,
+        Swap::Done(snapshot) => panic!("changed to {snapshot:?}"),
+    }
+}

@@ -1,0 +1,188 @@
+//! This program again, as another process that does one thing.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use mcp_manifold::oauth::{Swap, Task, Timestamp, Tokens, Version};
+
+use super::authority::Caller;
+use super::{docs, done, refresh_token, tokens};
+
+/// Longer than any test takes; a test that hangs fails by it.
+pub(crate) const GUARD: Duration = Duration::from_secs(30);
+
+/// What another process does with the login below a folder.
+#[derive(Clone, Copy)]
+pub(crate) enum Role {
+    /// Adds one to a number, so many times, by compare and swap.
+    Count(u64),
+    /// Uses a token and refreshes it under the lock when it has ended, so many times.
+    Refresh(u64, SocketAddr),
+    /// Takes the lock for a login, says so, and keeps it.
+    Hold,
+    /// Writes and says so, again and again.
+    Write,
+    /// Reads and then writes once, and says what came of each.
+    ReadAndWrite,
+}
+
+impl Role {
+    fn words(self) -> String {
+        match self {
+            Self::Count(times) => format!("count {times}"),
+            Self::Refresh(times, authority) => format!("refresh {times} {authority}"),
+            Self::Hold => "hold".to_owned(),
+            Self::Write => "write".to_owned(),
+            Self::ReadAndWrite => "read-and-write".to_owned(),
+        }
+    }
+}
+
+/// Another process, killed when this is dropped.
+pub(crate) struct Process {
+    child: Child,
+    says: BufReader<ChildStderr>,
+}
+
+impl Process {
+    pub(crate) fn start(home: &Path, role: Role) -> Self {
+        let program = std::env::current_exe().unwrap();
+        Self::start_as(Command::new(program), home, role)
+    }
+
+    /// `command` ends with the path of this program.
+    pub(crate) fn start_as(mut command: Command, home: &Path, role: Role) -> Self {
+        command
+            .args(["--exact", "store::process::as_another_process"])
+            .env("STORE_TEST_HOME", home)
+            .env("STORE_TEST_ROLE", role.words())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        // What it says is not the test harness's to keep.
+        let mut child = command.arg("--nocapture").spawn().unwrap();
+        let says = BufReader::new(child.stderr.take().unwrap());
+        Self { child, says }
+    }
+
+    /// The next line that it says.
+    pub(crate) fn says(&mut self) -> String {
+        let mut line = String::new();
+        self.says.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    /// Ends it without a chance to tidy up.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits for its end.
+    pub(crate) fn end(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Not a test of its own: what the others start.
+#[tokio::test]
+async fn as_another_process() {
+    let Some(home) = std::env::var_os("STORE_TEST_HOME").map(PathBuf::from) else {
+        return;
+    };
+    let role = std::env::var("STORE_TEST_ROLE").unwrap();
+    let play = async {
+        match role.split(' ').collect::<Vec<_>>()[..] {
+            ["count", times] => count(&home, times.parse().unwrap()).await,
+            ["refresh", times, authority] => {
+                refresh(&home, times.parse().unwrap(), authority.parse().unwrap()).await;
+            }
+            ["hold"] => hold(&home).await,
+            ["write"] => write(&home).await,
+            ["read-and-write"] => read_and_write(&home).await,
+            _ => panic!("no role `{role}`"),
+        }
+    };
+    // Whoever waits for us does not wait for ever.
+    tokio::time::timeout(GUARD, play).await.unwrap();
+}
+
+async fn count(home: &Path, times: u64) {
+    let slot = docs(home).tokens();
+    for _ in 0..times {
+        let mut seen = slot.load().await.unwrap();
+        loop {
+            let mut record = seen.record.unwrap_or_else(|| tokens("r"));
+            let count = record.expires_at.map_or(0, |count| count.0 + 1);
+            record.expires_at = Some(Timestamp(count));
+            match slot.replace(seen.version, record).await.unwrap() {
+                Swap::Done(_) => break,
+                Swap::Lost(there) => seen = there,
+            }
+        }
+    }
+}
+
+async fn refresh(home: &Path, times: u64, authority: SocketAddr) {
+    let store = docs(home);
+    let slot = store.tokens();
+    let mut caller = Caller::connect(authority);
+    let ended = |tokens: &Option<Tokens>, now| {
+        let tokens = tokens.as_ref().unwrap();
+        tokens.expire_within(Duration::ZERO, Timestamp(now))
+    };
+    for now in 1..=times {
+        caller.wait_for_the_others();
+        if !ended(&slot.load().await.unwrap().record, now) {
+            continue;
+        }
+        let _lock = store.lock(Task::Refresh, GUARD).await.unwrap();
+        let seen = slot.load().await.unwrap();
+        if !ended(&seen.record, now) {
+            continue;
+        }
+        let renewed = caller.refresh(refresh_token(&seen));
+        let mut record = tokens(&renewed);
+        record.expires_at = Some(Timestamp(now + 1));
+        done(slot.replace(seen.version, record).await.unwrap());
+    }
+}
+
+async fn hold(home: &Path) {
+    let _lock = docs(home).lock(Task::Login, GUARD).await.unwrap();
+    eprintln!("held");
+    std::future::pending::<()>().await;
+}
+
+async fn write(home: &Path) {
+    let slot = docs(home).tokens();
+    let mut version = slot.load().await.unwrap().version;
+    loop {
+        let swap = slot.replace(version, tokens("r")).await.unwrap();
+        version = done(swap).version;
+        eprintln!("written");
+    }
+}
+
+async fn read_and_write(home: &Path) {
+    let slot = docs(home).tokens();
+    match slot.load().await {
+        Ok(seen) => eprintln!("read {}", seen.record.is_some()),
+        Err(error) => eprintln!("{error}"),
+    }
+    match slot.replace(Version::NONE, tokens("r")).await {
+        Ok(swap) => eprintln!("written {}", matches!(swap, Swap::Done(_))),
+        Err(error) => eprintln!("{error}"),
+    }
+}
