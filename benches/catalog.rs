@@ -9,8 +9,9 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use mcp_manifold::catalog::name::{Offer, public_names};
 use mcp_manifold::catalog::{Catalog, Source};
 use mcp_manifold::config::{Config, Prefix, Upstream};
+use mcp_manifold::protocol::Era;
 use mcp_manifold::upstream::Listing;
-use mcp_manifold::wire::{Era, Message};
+use mcp_manifold::wire::Message;
 
 const UPSTREAMS: usize = 20;
 

@@ -6,7 +6,7 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use mcp_manifold::config::{Config, ServerUrl};
 use mcp_manifold::net::Clients;
-use mcp_manifold::upstream::mirror;
+use mcp_manifold::protocol::param_headers;
 
 fn url(text: &str) -> ServerUrl {
     let environment = [("PROXY_URL".to_owned(), text.to_owned())];
@@ -48,24 +48,24 @@ fn mirrored(criterion: &mut Criterion) {
         )
     };
     let (plain, annotated) = (definition(""), definition(r#","x-mcp-header":"Region""#));
-    let params = mirror::mirrored_params(&annotated).unwrap();
+    let params = param_headers::mirrored_params(&annotated).unwrap();
     let arguments = format!(
         r#"{{"b":"{}","a":"us-west1"}}"#,
         "some text ".repeat(100_000)
     );
-    let mut group = criterion.benchmark_group("mirror");
+    let mut group = criterion.benchmark_group("param_headers");
     for (name, tool) in [
         ("a 4 KB tool without", plain),
         ("a 4 KB tool with", annotated),
     ] {
         group.throughput(Throughput::Bytes(tool.len() as u64));
         group.bench_function(name, |bencher| {
-            bencher.iter(|| mirror::mirrored_params(black_box(&tool)));
+            bencher.iter(|| param_headers::mirrored_params(black_box(&tool)));
         });
     }
     group.throughput(Throughput::Bytes(arguments.len() as u64));
     group.bench_function("1 MB of arguments", |bencher| {
-        bencher.iter(|| mirror::mirror(&params, black_box(&arguments)));
+        bencher.iter(|| param_headers::mirror(&params, black_box(&arguments)));
     });
     group.finish();
 }

@@ -7,6 +7,8 @@ mod sync;
 
 pub mod wire;
 
+pub mod protocol;
+
 pub mod config;
 
 pub mod net;

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::name::{Offer, public_names};
 use crate::config;
-use crate::upstream::{Item, Kind};
+use crate::protocol::{Item, ItemKind};
 use crate::wire::{Splice, members};
 
 /// Who answers for an item.
@@ -36,14 +36,14 @@ impl Items {
     /// one counts. `None` is an upstream whose list could not be read.
     #[must_use]
     pub fn merge(
-        kind: Kind,
+        kind: ItemKind,
         listed: Vec<(&config::Upstream, Option<Vec<Item>>)>,
         name_length: usize,
     ) -> Self {
         let shown: Vec<_> = listed.iter().map(|listed| shown(kind, listed)).collect();
         let names = match kind {
-            Kind::Prompts => prompt_names(&shown, name_length),
-            Kind::Resources | Kind::ResourceTemplates => Vec::new(),
+            ItemKind::Prompts => prompt_names(&shown, name_length),
+            ItemKind::Resources | ItemKind::ResourceTemplates => Vec::new(),
         };
         let mut owners = HashMap::new();
         let mut definitions = vec![b'['];
@@ -106,10 +106,13 @@ impl Items {
 /// An upstream and the items that its filter lets through, with their places in its list.
 type Shown<'a> = (&'a config::Upstream, Vec<(usize, &'a Item)>);
 
-fn shown<'a>(kind: Kind, (config, items): &'a (&config::Upstream, Option<Vec<Item>>)) -> Shown<'a> {
+fn shown<'a>(
+    kind: ItemKind,
+    (config, items): &'a (&config::Upstream, Option<Vec<Item>>),
+) -> Shown<'a> {
     let filter = match kind {
-        Kind::Prompts => &config.prompts,
-        Kind::Resources | Kind::ResourceTemplates => &config.resources,
+        ItemKind::Prompts => &config.prompts,
+        ItemKind::Resources | ItemKind::ResourceTemplates => &config.resources,
     };
     let items = items.iter().flatten().enumerate();
     let passing = items.filter(|(_, item)| filter.allows_known_as(&item.names()));
@@ -133,7 +136,7 @@ fn prompt_names(shown: &[Shown<'_>], limit: usize) -> Vec<Vec<Option<Box<str>>>>
 }
 
 /// The definition under the key by which the client knows it; nothing else of it changes.
-fn known_as<'a>(item: &'a Item, kind: Kind, public: &str) -> Cow<'a, [u8]> {
+fn known_as<'a>(item: &'a Item, kind: ItemKind, public: &str) -> Cow<'a, [u8]> {
     if *item.key == *public {
         return Cow::Borrowed(&item.definition);
     }

@@ -10,8 +10,10 @@ use tracing::warn;
 
 use super::name::{Offer, public_names};
 use crate::config;
-use crate::upstream::{Listing, Tool};
-use crate::wire::{Era, Splice, members};
+use crate::protocol::Era;
+use crate::protocol::Tool;
+use crate::upstream::Listing;
+use crate::wire::{Splice, members};
 
 /// One upstream's part in the merge.
 #[derive(Debug, Clone)]

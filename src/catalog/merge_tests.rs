@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::{Config, Environment};
-use crate::wire::Era;
+use crate::protocol::Era;
 
 fn upstreams(json: &str) -> Vec<config::Upstream> {
     let env = [("PROXY_UPSTREAMS".to_owned(), json.to_owned())];

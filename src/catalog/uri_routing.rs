@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 
 use super::items::Items;
 use crate::config::Filter;
-use crate::upstream::Item;
+use crate::protocol::Item;
 
 /// Who is to be asked for a URI.
 #[derive(Debug, Clone, PartialEq, Eq)]

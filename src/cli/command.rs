@@ -17,7 +17,8 @@ use super::runtime::{self, SHUTDOWN_GRACE, signalled};
 use crate::config::{self, Environment, Limits};
 use crate::disk::home;
 use crate::oauth::{AuthContext, Authorizer, LoginMode};
-use crate::upstream::{Bounds, Events, Live, Shelf, Upstream, UpstreamId, answer_to};
+use crate::protocol::reply::answer_to;
+use crate::upstream::{Bounds, Events, Live, Shelf, Upstream, UpstreamId};
 use crate::wire::Message;
 
 /// The status after Ctrl-C, as shells have it.

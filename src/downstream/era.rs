@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::wire::outgoing::code;
-use crate::wire::splice::{decode, last};
-use crate::wire::version::{
+use crate::protocol::Era;
+use crate::protocol::revision::{
     META_CLIENT_CAPABILITIES, META_CLIENT_INFO, META_VERSION, MODERN, supported,
 };
-use crate::wire::{Era, Message};
+use crate::wire::Message;
+use crate::wire::outgoing::code;
+use crate::wire::splice::{decode, last};
 
 /// Methods that the modern era has removed (MCP 2026-07-28 § Changelog).
 const LEGACY_ALONE: [&str; 7] = [

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
+use crate::protocol::Era;
+use crate::protocol::revision::{META_SERVER_INFO, negotiate, supported};
 use crate::router::Router;
+use crate::wire::Message;
 use crate::wire::splice::decode;
-use crate::wire::version::{META_SERVER_INFO, negotiate, supported};
-use crate::wire::{Era, Message};
 
 /// The one revision that has tasks outside of an extension.
 const WITH_TASKS: &str = "2025-11-25";

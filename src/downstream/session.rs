@@ -11,9 +11,10 @@ use tracing::{debug, trace};
 
 use super::era::{Refusal, era_of};
 use super::greeting;
+use crate::protocol::Era;
 use crate::router::{Outbox, Router};
 use crate::wire::outgoing::code;
-use crate::wire::{Era, Kind, Line, Malformed, Message};
+use crate::wire::{Kind, Line, Malformed, Message};
 
 /// The session with the client.
 #[derive(Debug)]

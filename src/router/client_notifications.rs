@@ -5,8 +5,9 @@ use std::sync::Arc;
 use tracing::debug;
 
 use super::Router;
+use crate::protocol::Era;
 use crate::upstream::{Live, Upstream};
-use crate::wire::{Era, Message};
+use crate::wire::Message;
 
 /// Notifications of the legacy eras alone (MCP 2026-07-28 § Changelog).
 const LEGACY: [&str; 1] = ["notifications/roots/list_changed"];
@@ -28,7 +29,7 @@ impl Router {
             let Some(live) = session.ready().filter(is_its) else {
                 continue;
             };
-            if live.era == Era::Modern && LEGACY.contains(&&*method) {
+            if live.profile.era == Era::Modern && LEGACY.contains(&&*method) {
                 continue;
             }
             let body = notification.bytes().clone();

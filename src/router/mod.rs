@@ -1,16 +1,12 @@
 //! One message in, the right upstream out: routes calls by the catalog, keeps account of what is
 //! in flight, and translates between the eras of client and upstream.
 
-mod bridge;
 mod call;
 mod client;
 mod client_notifications;
 mod context;
 mod forward;
 mod methods;
-mod subscription_tag;
-mod task;
-mod tasks_extension;
 mod upstream_events;
 
 mod reload;
@@ -19,7 +15,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -28,10 +23,15 @@ use tracing::debug;
 
 use crate::catalog::{View, instructions};
 use crate::config::Limits;
-use crate::upstream::{Identity, Kind, Roster, Upstream, cancelled};
-use crate::wire::{Era, Line, Message};
+use crate::protocol::Era;
+use crate::protocol::bridge;
+use crate::protocol::json_key::Key;
+use crate::protocol::reply::cancelled;
+use crate::protocol::{ClientProfile, ItemKind};
+use crate::upstream::{Roster, Upstream};
+use crate::wire::{Line, Message};
 
-use client::in_flight::{Inflight, Key};
+use client::in_flight::Inflight;
 pub use client::outbox::{Lines, Outbox};
 use client::profile::Client;
 use client::proxied_tasks::{Errand, Errands};
@@ -74,7 +74,7 @@ enum Asked {
     Subscribe,
     Unsubscribe,
     Listen,
-    Items(Kind),
+    Items(ItemKind),
     Task(&'static str),
     Tasks,
     Level,
@@ -97,7 +97,7 @@ impl Asked {
             "tasks/update" => Self::Task("tasks/update"),
             "tasks/list" => Self::Tasks,
             "logging/setLevel" => Self::Level,
-            method => Self::Items(Kind::listed_by(method)?),
+            method => Self::Items(ItemKind::listed_by(method)?),
         })
     }
 }
@@ -148,7 +148,7 @@ impl Router {
         self.tasks.spawn(self.clone().announce());
     }
 
-    fn start(self: &Arc<Self>, upstream: &Upstream, identity: &Arc<Identity>) {
+    fn start(self: &Arc<Self>, upstream: &Upstream, identity: &Arc<ClientProfile>) {
         let events = Arc::new(upstream_events::Relay::new(self));
         upstream.start(identity, events, &self.tasks, &self.cancel);
     }
@@ -186,7 +186,7 @@ impl Router {
         let upstreams = self.upstreams.all();
         let said: Vec<_> = upstreams
             .iter()
-            .map(|upstream| upstream.known()?.facts.instructions.clone())
+            .map(|upstream| upstream.known()?.instructions.clone())
             .collect();
         let names = upstreams.iter().map(|it| it.config().name.as_str());
         let texts: Vec<_> = names.zip(said.iter().map(Option::as_deref)).collect();
@@ -242,18 +242,4 @@ impl Router {
     async fn send(&self, line: Line) {
         self.outbox.send(line).await;
     }
-}
-
-/// A response of our own making, for a request that is being relayed: it gets its id on the way out.
-fn success(result: &[u8]) -> Message {
-    made(Line::result(b"0", Bytes::copy_from_slice(result)))
-}
-
-/// The same, with an error.
-fn failure(code: i64, text: &str) -> Message {
-    made(Line::error(b"0", code, text, &Value::Null))
-}
-
-fn made(line: Line) -> Message {
-    Message::parse(line.into_bytes()).unwrap_or_else(|_| unreachable!("we wrote it"))
 }

@@ -15,14 +15,16 @@ use super::Router;
 use super::forward::notify::News;
 use crate::catalog::heard;
 use crate::config;
-use crate::upstream::{Kind, Live, Snapshot, Upstream};
-use crate::wire::{Level, Line, Message};
+use crate::protocol::ItemKind;
+use crate::protocol::LogLevel;
+use crate::upstream::{Live, Snapshot, Upstream};
+use crate::wire::{Line, Message};
 
 /// How often an upstream that is no longer configured is looked at, whether anybody uses it.
 const LOOK: Duration = Duration::from_millis(250);
 
 /// The kinds whose listings are announced apart from that of the tools.
-const ANNOUNCED: [Kind; 2] = [Kind::Prompts, Kind::Resources];
+const ANNOUNCED: [ItemKind; 2] = [ItemKind::Prompts, ItemKind::Resources];
 
 impl Router {
     /// Has these upstreams serve from now on. Returns when they do.
@@ -48,7 +50,7 @@ impl Router {
                 .wait_for(|view| Arc::ptr_eq(&view.upstreams, &now))
                 .await;
         }
-        self.listed.forget(&Kind::ALL);
+        self.listed.forget(&ItemKind::ALL);
         for kind in ANNOUNCED {
             if may_differ(&old, &now, kind) {
                 self.tell_changed(kind).await;
@@ -72,7 +74,7 @@ impl Router {
     }
 
     /// Tells these what the client has said to all upstreams since they were begun, at this level.
-    fn catch_up(&self, fresh: &[Upstream], level: Option<Level>) {
+    fn catch_up(&self, fresh: &[Upstream], level: Option<LogLevel>) {
         for upstream in fresh {
             if let Some(session) = self.client.has_session() {
                 upstream.adopt(&session);
@@ -117,16 +119,16 @@ impl Router {
 
     async fn tell_of(&self, live: &Live) {
         for kind in ANNOUNCED {
-            if live.offers(kind) {
+            if live.profile.offers(kind) {
                 self.tell_changed(kind).await;
             }
         }
     }
 
     /// Tells the client that a listing may have changed.
-    async fn tell_changed(&self, kind: Kind) {
+    async fn tell_changed(&self, kind: ItemKind) {
         let (news, method) = match kind {
-            Kind::Prompts => (News::Prompts, "notifications/prompts/list_changed"),
+            ItemKind::Prompts => (News::Prompts, "notifications/prompts/list_changed"),
             _ => (News::Resources, "notifications/resources/list_changed"),
         };
         let line = Line::notification(method).into_bytes();
@@ -147,7 +149,7 @@ fn missing(some: &[Upstream], others: &[Upstream]) -> Vec<Upstream> {
 
 /// Whether the client may see another listing of this kind now: other upstreams offer some, or in
 /// another order, or another part of it is shown.
-fn may_differ(old: &[Upstream], now: &[Upstream], kind: Kind) -> bool {
+fn may_differ(old: &[Upstream], now: &[Upstream], kind: ItemKind) -> bool {
     let offering = |all: &[Upstream]| {
         let all = all.iter().filter(|it| it.offers(kind)).cloned();
         all.collect::<Vec<_>>()
@@ -159,9 +161,9 @@ fn may_differ(old: &[Upstream], now: &[Upstream], kind: Kind) -> bool {
     old.len() != now.len() || !old.iter().zip(&now).all(is_same)
 }
 
-fn shows_same(old: &config::Upstream, now: &config::Upstream, kind: Kind) -> bool {
+fn shows_same(old: &config::Upstream, now: &config::Upstream, kind: ItemKind) -> bool {
     match kind {
-        Kind::Prompts => old.prompts == now.prompts && old.prefix == now.prefix,
-        Kind::Resources | Kind::ResourceTemplates => old.resources == now.resources,
+        ItemKind::Prompts => old.prompts == now.prompts && old.prefix == now.prefix,
+        ItemKind::Resources | ItemKind::ResourceTemplates => old.resources == now.resources,
     }
 }

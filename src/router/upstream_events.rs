@@ -9,8 +9,9 @@ use tracing::debug;
 use super::Router;
 use super::forward::notify::News;
 use crate::catalog::Catalog;
+use crate::protocol::Era;
 use crate::upstream::{Events, Live, UpstreamId};
-use crate::wire::{Era, Line, Message};
+use crate::wire::{Line, Message};
 
 const TOOLS_CHANGED: &str = r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#;
 

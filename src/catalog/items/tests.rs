@@ -11,13 +11,13 @@ fn upstreams(json: &str) -> Vec<config::Upstream> {
 }
 
 /// As many upstreams as there are offers, `a`, `b` and so on, each with these definitions.
-fn merged(kind: Kind, offers: &[&[&str]]) -> Items {
+fn merged(kind: ItemKind, offers: &[&[&str]]) -> Items {
     let unfiltered: Vec<_> = offers.iter().map(|_| json!({})).collect();
     filtered(kind, &unfiltered, offers)
 }
 
 /// The same, each with these further keys in its configuration.
-fn filtered(kind: Kind, extra: &[serde_json::Value], offers: &[&[&str]]) -> Items {
+fn filtered(kind: ItemKind, extra: &[serde_json::Value], offers: &[&[&str]]) -> Items {
     let entries = ["a", "b", "c"].iter().zip(extra).map(|(name, extra)| {
         let mut entry = extra.clone();
         entry["name"] = json!(name);
@@ -33,7 +33,7 @@ fn filtered(kind: Kind, extra: &[serde_json::Value], offers: &[&[&str]]) -> Item
     Items::merge(kind, listed, 64)
 }
 
-fn item(kind: Kind, definition: &str) -> Item {
+fn item(kind: ItemKind, definition: &str) -> Item {
     Item::read(Bytes::copy_from_slice(definition.as_bytes()), kind).unwrap()
 }
 
@@ -50,7 +50,7 @@ fn owner<'a>(items: &'a Items, key: &str) -> Option<(usize, &'a str)> {
 #[test]
 fn prompts_stay_as_written_but_for_a_changed_name() {
     let prompts = merged(
-        Kind::Prompts,
+        ItemKind::Prompts,
         &[
             &[r#"{"x":1E2,"name" : "ask", "y":[0.10]}"#],
             &[
@@ -79,9 +79,9 @@ fn a_prompt_is_named_as_the_configuration_says() {
         let config = upstreams(&format!(
             r#"[{{"name":"a","url":"https://x.example/"}},{{"name":"b","url":"https://x.example/","prefix":{prefix}}}]"#
         ));
-        let ask = || vec![item(Kind::Prompts, r#"{"name":"ask"}"#)];
+        let ask = || vec![item(ItemKind::Prompts, r#"{"name":"ask"}"#)];
         let offered = config.iter().map(|config| (config, Some(ask()))).collect();
-        definitions(&Items::merge(Kind::Prompts, offered, 64))
+        definitions(&Items::merge(ItemKind::Prompts, offered, 64))
     };
     for (prefix, second) in [
         (r#""auto""#, r#",{"name":"b__ask"}"#),
@@ -95,7 +95,7 @@ fn a_prompt_is_named_as_the_configuration_says() {
 #[test]
 fn a_prompt_that_is_listed_twice_is_shown_once() {
     let prompts = merged(
-        Kind::Prompts,
+        ItemKind::Prompts,
         &[&[r#"{"name":"ask","n":1}"#, r#"{"name":"ask","n":2}"#]],
     );
     let shown: Vec<serde_json::Value> = serde_json::from_slice(&prompts.definitions()).unwrap();
@@ -108,8 +108,8 @@ fn a_prompt_that_is_listed_twice_is_shown_once() {
 #[test]
 fn of_equal_uris_the_first_counts() {
     for (kind, key) in [
-        (Kind::Resources, "uri"),
-        (Kind::ResourceTemplates, "uriTemplate"),
+        (ItemKind::Resources, "uri"),
+        (ItemKind::ResourceTemplates, "uriTemplate"),
     ] {
         let [first, odd, last] = [
             format!(r#"{{ "{key}":"x://1", "n":1.0}}"#),
@@ -126,7 +126,11 @@ fn of_equal_uris_the_first_counts() {
 
 #[test]
 fn nothing_merged_is_an_empty_list() {
-    for kind in [Kind::Prompts, Kind::Resources, Kind::ResourceTemplates] {
+    for kind in [
+        ItemKind::Prompts,
+        ItemKind::Resources,
+        ItemKind::ResourceTemplates,
+    ] {
         let items = merged(kind, &[&[], &[]]);
         assert_eq!(definitions(&items), "[]");
         assert!(items.is_empty());
@@ -136,7 +140,7 @@ fn nothing_merged_is_an_empty_list() {
 #[test]
 fn what_is_filtered_out_is_not_shown_and_takes_no_name() {
     let prompts = filtered(
-        Kind::Prompts,
+        ItemKind::Prompts,
         &[
             json!({"ignore_prompts": ["ask"]}),
             json!({"include_prompts": ["A*"]}),
@@ -164,8 +168,8 @@ fn what_is_filtered_out_is_not_shown_and_takes_no_name() {
 #[test]
 fn a_resource_is_filtered_by_its_uri_and_its_name() {
     for (kind, key) in [
-        (Kind::Resources, "uri"),
-        (Kind::ResourceTemplates, "uriTemplate"),
+        (ItemKind::Resources, "uri"),
+        (ItemKind::ResourceTemplates, "uriTemplate"),
     ] {
         let define = |uri: &str, name: &str| format!(r#"{{"{key}":"{uri}", "name":"{name}"}}"#);
         let all = [

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::config::{self, Config, Environment};
-use crate::upstream::Kind;
+use crate::protocol::ItemKind;
 
 /// An upstream: its filter, and the URI and name of each resource and template that it lists.
 struct Has<'a> {
@@ -25,7 +25,7 @@ fn configured(filters: impl Iterator<Item = Value>) -> Vec<config::Upstream> {
     Config::from_environment(&environment).unwrap().upstreams
 }
 
-fn items(kind: Kind, known: &[(&str, &str)]) -> Option<Vec<Item>> {
+fn items(kind: ItemKind, known: &[(&str, &str)]) -> Option<Vec<Item>> {
     let define = |(key, name): &(&str, &str)| {
         let definition = json!({kind.key(): key, "name": name}).to_string();
         Item::read(Bytes::from(definition), kind)
@@ -39,9 +39,11 @@ fn reached(uri: &str, upstreams: &[Has<'_>]) -> Reach {
         let listed = config.iter().zip(upstreams.iter().map(of)).collect();
         Items::merge(kind, listed, 64)
     };
-    let resources = merge(Kind::Resources, |has| items(Kind::Resources, has.resources));
-    let templates = merge(Kind::ResourceTemplates, |has| {
-        items(Kind::ResourceTemplates, has.templates)
+    let resources = merge(ItemKind::Resources, |has| {
+        items(ItemKind::Resources, has.resources)
+    });
+    let templates = merge(ItemKind::ResourceTemplates, |has| {
+        items(ItemKind::ResourceTemplates, has.templates)
     });
     let filters: Vec<_> = config.iter().map(|config| &config.resources).collect();
     reach(uri, &filters, &resources, &templates)
@@ -264,7 +266,7 @@ fn an_upstream_with_a_filter_that_did_not_list_is_not_asked() {
         let listed = config
             .iter()
             .map(|config| (config, is_known.then(Vec::new)));
-        Items::merge(Kind::Resources, listed.collect(), 64)
+        Items::merge(ItemKind::Resources, listed.collect(), 64)
     };
     for (resources, templates, expected) in [
         (true, true, vec![0, 1]),

@@ -1,9 +1,10 @@
 //! How an attempt to forward a request ended.
 
-use crate::router::bridge::target::Target;
-use crate::router::task::Task;
+use crate::protocol::Era;
+use crate::protocol::bridge::target::Target;
+use crate::protocol::task::Task;
 use crate::upstream::{TransportError, Upstream, UpstreamError};
-use crate::wire::{Era, Message};
+use crate::wire::Message;
 
 /// How a request ended that got an answer.
 pub(crate) enum Answer {

@@ -7,10 +7,11 @@ use bytes::Bytes;
 use serde_json::Value;
 use tracing::debug;
 
-use crate::router::client::in_flight::Key;
-use crate::router::client::profile::Speaker;
+use crate::protocol::Era;
+use crate::protocol::caller::Caller;
+use crate::protocol::json_key::Key;
 use crate::upstream::{Upstream, UpstreamError};
-use crate::wire::{Era, Line, Message};
+use crate::wire::{Line, Message};
 
 /// A request that is being relayed.
 pub(crate) struct Relayed {
@@ -25,7 +26,7 @@ pub(crate) struct Relayed {
     pub(crate) errand: Option<u64>,
     /// What the client sent, where that is another.
     pub(crate) original: Option<Arc<Message>>,
-    pub(crate) speaker: Speaker,
+    pub(crate) speaker: Caller,
     pub(crate) begun: Instant,
 }
 

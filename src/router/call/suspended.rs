@@ -8,10 +8,12 @@ use serde_json::Value;
 use tracing::debug;
 
 use super::request::Relayed;
-use crate::router::bridge::input;
-use crate::router::client::in_flight::{Sent, is_same};
+use crate::protocol::ClientProfile;
+use crate::protocol::bridge::input;
+use crate::protocol::json_key::is_same;
+use crate::router::client::in_flight::Sent;
 use crate::router::forward::follow::UnderWay;
-use crate::upstream::{Identity, TransportError};
+use crate::upstream::TransportError;
 use crate::wire::outgoing::code;
 use crate::wire::splice::{decode, last};
 use crate::wire::{Kind, Line, Member, Message, members};
@@ -47,7 +49,7 @@ impl Purpose {
 pub(crate) struct Parked {
     pub(crate) purpose: Purpose,
     /// Who made it.
-    pub(crate) identity: Arc<Identity>,
+    pub(crate) identity: Arc<ClientProfile>,
     /// The call itself; `None` when the upstream has refused it and it is to be made anew.
     pub(crate) way: Option<UnderWay>,
     pub(crate) questions: Vec<Question>,

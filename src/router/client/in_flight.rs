@@ -1,7 +1,6 @@
 //! The calls that the client waits for: by its id to cancel them, by its progress token
 //! to know which progress it still wants to hear of.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,27 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tokio::task::AbortHandle;
 
+use crate::protocol::json_key::Key;
 use crate::upstream::{Live, Pulse};
-use crate::wire::splice::{decode, last};
-
-/// An id or token as a key: a string without its escapes, so that `"a"` and `"\u0061"` are one,
-/// anything else as written.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Key(Bytes);
-
-impl Key {
-    pub(crate) fn new(written: &Bytes) -> Self {
-        match decode(written) {
-            Some(Cow::Owned(text)) => Self(format!("\"{text}\"").into()),
-            Some(Cow::Borrowed(_)) | None => Self(written.clone()),
-        }
-    }
-}
-
-/// Whether two ids or tokens are one, as [`Key`] sees it.
-pub(crate) fn is_same(a: &[u8], b: &[u8]) -> bool {
-    a == b || decode(a).is_some_and(|text| Some(text) == decode(b))
-}
 
 /// The connection that a call went out on, and the id that the upstream knows it by.
 pub(crate) type Sent = (Arc<Live>, u64);
@@ -220,13 +200,6 @@ impl State {
         }
         Some(call)
     }
-}
-
-/// The progress token of a request, as written.
-pub(crate) fn progress_token(message: &crate::wire::Message) -> Option<Bytes> {
-    let meta = message.param("_meta")?;
-    let token = last(meta.value(), "progressToken")?;
-    Some(message.bytes().slice_ref(token.value()))
 }
 
 #[cfg(test)]

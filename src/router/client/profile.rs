@@ -5,20 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use crate::router::forward::logs::named_level;
-use crate::upstream::{Identity, Said};
-use crate::wire::{Era, Level, Message};
-
-/// Who makes a request, and in which era's words.
-#[derive(Debug, Clone)]
-pub(crate) struct Speaker {
-    pub(crate) era: Era,
-    pub(crate) identity: Arc<Identity>,
-    /// From which level on it wants logs: what the session has set, or what the request names.
-    pub(crate) level: Option<Level>,
-    /// What the request names as a level and is none.
-    pub(crate) unknown_level: Option<String>,
-}
+use crate::protocol::Caller;
+use crate::protocol::caller::named_level;
+use crate::protocol::{ClientProfile, Declared};
+use crate::protocol::{Era, LogLevel};
+use crate::wire::Message;
 
 /// The client, as far as it has spoken.
 #[derive(Debug, Default)]
@@ -29,9 +20,9 @@ pub(crate) struct Client {
 
 #[derive(Debug, Default)]
 struct State {
-    session: Option<Arc<Identity>>,
+    session: Option<Arc<ClientProfile>>,
     /// The log level that the session has set.
-    level: Option<Level>,
+    level: Option<LogLevel>,
     /// What the last modern request said: most say the same.
     modern: Option<Modern>,
 }
@@ -40,52 +31,52 @@ struct State {
 struct Modern {
     info: Option<Bytes>,
     capabilities: Option<Bytes>,
-    identity: Arc<Identity>,
+    identity: Arc<ClientProfile>,
 }
 
 impl Client {
     /// The client opens a session by this request.
     pub(crate) fn open_session(&self, initialize: &Message) {
-        let session = Arc::new(Identity::of(initialize, Era::Legacy));
+        let session = Arc::new(ClientProfile::of(initialize, Era::Legacy));
         let mut state = self.lock();
         state.session = Some(session);
         state.level = None;
     }
 
     /// The session wants logs from this level on.
-    pub(crate) fn set_level(&self, level: Level) {
+    pub(crate) fn set_level(&self, level: LogLevel) {
         self.lock().level = Some(level);
     }
 
     /// From which level on the session wants logs; `None` when it did not say.
-    pub(crate) fn level(&self) -> Option<Level> {
+    pub(crate) fn level(&self) -> Option<LogLevel> {
         self.lock().level
     }
 
     /// The client of the session; nobody in particular before there is one.
-    pub(crate) fn session(&self) -> Arc<Identity> {
+    pub(crate) fn session(&self) -> Arc<ClientProfile> {
         self.has_session().unwrap_or_default()
     }
 
     /// The client of the session, if it has opened one.
-    pub(crate) fn has_session(&self) -> Option<Arc<Identity>> {
+    pub(crate) fn has_session(&self) -> Option<Arc<ClientProfile>> {
         self.lock().session.clone()
     }
 
     /// Whom a connection that is made now should speak for: the session, or who spoke last.
-    pub(crate) fn latest(&self) -> Arc<Identity> {
+    pub(crate) fn latest(&self) -> Arc<ClientProfile> {
         let state = self.lock();
         let modern = || state.modern.as_ref().map(|modern| modern.identity.clone());
         state.session.clone().or_else(modern).unwrap_or_default()
     }
 
     /// Who sends this request.
-    pub(crate) fn speaker(&self, request: &Message, era: Era) -> Speaker {
+    pub(crate) fn speaker(&self, request: &Message, era: Era) -> Caller {
         let level = match era {
             Era::Legacy => Ok(self.level()),
             Era::Modern => named_level(request),
         };
-        Speaker {
+        Caller {
             era,
             identity: self.identity(request, era),
             level: level.as_ref().copied().unwrap_or_default(),
@@ -93,18 +84,18 @@ impl Client {
         }
     }
 
-    fn identity(&self, request: &Message, era: Era) -> Arc<Identity> {
+    fn identity(&self, request: &Message, era: Era) -> Arc<ClientProfile> {
         if era == Era::Legacy {
             return self.session();
         }
-        let said = Said::of(request, era);
+        let said = Declared::of(request, era);
         let mut state = self.lock();
         if let Some(last) = &state.modern
             && last.said() == said
         {
             return last.identity.clone();
         }
-        let identity = Arc::new(Identity::of(request, era));
+        let identity = Arc::new(ClientProfile::of(request, era));
         state.modern = Some(Modern {
             info: said.client_info.map(Bytes::copy_from_slice),
             capabilities: said.capabilities.map(Bytes::copy_from_slice),
@@ -119,8 +110,8 @@ impl Client {
 }
 
 impl Modern {
-    fn said(&self) -> Said<'_> {
-        Said {
+    fn said(&self) -> Declared<'_> {
+        Declared {
             client_info: self.info.as_deref(),
             capabilities: self.capabilities.as_deref(),
         }

@@ -9,14 +9,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
-use super::profile::Speaker;
-use crate::router::bridge;
-use crate::router::bridge::target::Target;
+use crate::protocol::Era;
+use crate::protocol::bridge;
+use crate::protocol::bridge::target::Target;
+use crate::protocol::caller::Caller;
+use crate::protocol::task::Task;
+use crate::protocol::tasks_extension;
 use crate::router::call::request::Relayed;
-use crate::router::task::Task;
-use crate::router::tasks_extension;
-use crate::upstream::{Live, Upstream};
-use crate::wire::{Era, Message};
+use crate::upstream::{Live, Pulse, Upstream, next_id};
+use crate::wire::Message;
 
 /// All tasks that we follow now.
 #[derive(Debug, Default)]
@@ -35,20 +36,25 @@ pub(crate) struct Errand {
     task: Task,
     /// `tasks/cancel`, as the client would ask for it.
     cancel: Message,
-    speaker: Speaker,
+    speaker: Caller,
 }
 
 impl Errand {
     /// Asks the upstream to stop the task. The answer is waited for: closing the connection before
     /// would take the request back.
     pub(crate) async fn cancel(self) {
-        let cannot = |live: &Live| live.era == Era::Legacy && !live.declares_of_tasks("/cancel");
+        let cannot = |live: &Live| {
+            live.profile.era == Era::Legacy && !live.profile.declares_of_tasks("/cancel")
+        };
         if self.upstream.ready().is_some_and(|live| cannot(&live)) {
             return debug!(task = &*self.task.id, "nobody can cancel this task");
         }
         let target = Target::task("tasks/cancel", &self.task.id, &self.task.quoted).followed();
         let speaker = &self.speaker;
-        let build = |live: &Arc<Live>| bridge::request(&self.cancel, &target, speaker, live, None);
+        let build = |live: &Arc<Live>, _: &Pulse| {
+            let profile = &live.profile;
+            bridge::request(next_id(), &self.cancel, &target, speaker, profile, None)
+        };
         let answer = match self
             .upstream
             .call(&target.method, &speaker.identity, None, build)

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::in_flight::Key;
+use crate::protocol::json_key::Key;
 use crate::upstream::Live;
 use crate::wire::Message;
 use crate::wire::splice::decode;

@@ -3,8 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::protocol::Era;
 use crate::upstream::UpstreamId;
-use crate::wire::Era;
 
 /// How many tasks are remembered of a kind. The oldest go first: their owners are found by asking.
 const MAX_TASKS: usize = 10_000;

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use crate::protocol::Era;
+use crate::protocol::ServerProfile;
 use crate::router::Router;
-use crate::upstream::{Known, Live, Upstream};
-use crate::wire::Era;
+use crate::upstream::{Live, Upstream};
 
 /// Capabilities of a fixed form, and the members of them that are true if they are anywhere.
 const KNOWN: [(&str, &[&str]); 5] = [
@@ -26,14 +27,14 @@ impl Router {
         match self.known() {
             None => possible(),
             Some(all) => {
-                let declared = all.iter().map(|it| (it.era, &it.facts.capabilities));
+                let declared = all.iter().map(|it| (it.era, &it.capabilities));
                 merge(&declared.collect::<Vec<_>>(), client)
             }
         }
     }
 
     /// What the upstreams said of themselves, each when it was last connected, if all of them ever were.
-    pub(crate) fn known(&self) -> Option<Vec<Arc<Known>>> {
+    pub(crate) fn known(&self) -> Option<Vec<Arc<ServerProfile>>> {
         let known: Option<Vec<_>> = self.upstreams.all().iter().map(Upstream::known).collect();
         // Where there is none yet, the configuration may get some.
         known.filter(|known| !known.is_empty())

@@ -6,17 +6,19 @@ use bytes::Bytes;
 use tracing::debug;
 
 use super::Lost;
+use crate::protocol::Era;
+use crate::protocol::bridge;
+use crate::protocol::bridge::input;
+use crate::protocol::bridge::target::Target;
+use crate::protocol::json_key::{Key, is_same};
+use crate::protocol::reply::cancelled;
 use crate::router::Router;
-use crate::router::bridge;
-use crate::router::bridge::input;
-use crate::router::bridge::target::Target;
 use crate::router::call::request::Relayed;
-use crate::router::client::in_flight::{Key, is_same};
 use crate::upstream::{
-    Admitted, Call, Caller, Exchange, Live, LogsWanted, Pulse, SentRequest, TransportError,
-    Upstream, UpstreamId, cancelled,
+    Admitted, Call, Exchange, Inbox, Live, LogsWanted, Pulse, SentRequest, TransportError,
+    Upstream, UpstreamId,
 };
-use crate::wire::{Era, Kind, Line, Message};
+use crate::wire::{Kind, Line, Message};
 
 /// A request on its way, until its response. Dropping it closes its stream.
 #[derive(Debug)]
@@ -29,7 +31,7 @@ pub(crate) struct UnderWay {
     /// The token under which the upstream reports progress.
     token: Option<Bytes>,
     /// By which it is asked what the upstream asks elsewhere.
-    caller: Option<Caller>,
+    caller: Option<Inbox>,
     /// That its client hears the upstream's logs as long as it runs.
     pub(crate) logs: Option<LogsWanted>,
     /// That it runs, of the calls that may at a time. One that waits for a person does not count.
@@ -139,7 +141,12 @@ impl Router {
                     way.heard = true;
                     self.pass_on(request, &message, way).await;
                 }
-                (Kind::Request, era) if !request.speaker.identity.can_be_put(&message, era) => {
+                (Kind::Request, era)
+                    if !request
+                        .speaker
+                        .identity
+                        .accepts_server_request(&message, era) =>
+                {
                     self.refuse_upstream(&way.live, &message);
                 }
                 (Kind::Request, Era::Legacy) => {

@@ -5,43 +5,25 @@ use std::sync::Arc;
 
 use tracing::debug;
 
+use crate::protocol::reply::failure;
+use crate::protocol::{Era, LogLevel};
+use crate::router::Router;
 use crate::router::call::request::Relayed;
-use crate::router::{Router, failure};
 use crate::upstream::{Live, Upstream, UpstreamId};
 use crate::wire::outgoing::code;
 use crate::wire::splice::decode;
-use crate::wire::version::META_LOG_LEVEL;
-use crate::wire::{Era, Level, Line, Message, members};
-
-/// The level that a modern request names for its logs.
-///
-/// # Errors
-/// What it names instead of a level.
-pub(crate) fn named_level(request: &Message) -> Result<Option<Level>, String> {
-    let meta = request.param("_meta");
-    let meta = meta.map(|meta| meta.value()).unwrap_or_default();
-    // Of equal keys most parsers take the last.
-    let Some(named) = members(meta)
-        .filter(|member| member.key() == META_LOG_LEVEL)
-        .last()
-    else {
-        return Ok(None);
-    };
-    let level = decode(named.value()).and_then(|name| Level::parse(&name));
-    let unknown = || String::from_utf8_lossy(named.value()).into_owned();
-    level.map(Some).ok_or_else(unknown)
-}
+use crate::wire::{Line, Message};
 
 /// Whether a log is to be heard by who wants them from `level` on. One that names no level known
 /// here is heard by all.
-fn reaches(log: &Message, level: Level) -> bool {
+fn reaches(log: &Message, level: LogLevel) -> bool {
     let member = log.param("level");
-    let named = member.and_then(|member| Level::parse(&decode(member.value())?));
+    let named = member.and_then(|member| LogLevel::parse(&decode(member.value())?));
     named.is_none_or(|named| named >= level)
 }
 
 fn unknown(named: &str) -> String {
-    let names = Level::names();
+    let names = LogLevel::names();
     format!("unknown log level `{named}`; use one of {names}")
 }
 
@@ -51,7 +33,7 @@ impl Router {
         let Some(named) = self.only(&message, "level").await else {
             return;
         };
-        let Some(level) = Level::parse(&named) else {
+        let Some(level) = LogLevel::parse(&named) else {
             let text = unknown(&named);
             return self.refuse(&message, code::INVALID_PARAMS, &text).await;
         };
@@ -77,14 +59,14 @@ impl Router {
     ) -> Option<Message> {
         let named = request.speaker.unknown_level.as_ref()?;
         let live = upstream.connected(&request.message.method()).await;
-        let judges = live.is_ok_and(|live| live.era == Era::Modern);
+        let judges = live.is_ok_and(|live| live.profile.era == Era::Modern);
         (!judges).then(|| failure(code::INVALID_PARAMS, &unknown(named)))
     }
 
     /// Whether the client wants this log, which came with its request. A modern upstream keeps to what
     /// a modern client asks for.
     pub(crate) fn wants_log(&self, request: &Relayed, live: &Live, log: &Message) -> bool {
-        match (request.speaker.era, live.era) {
+        match (request.speaker.era, live.profile.era) {
             (Era::Modern, Era::Modern) => true,
             (Era::Modern, Era::Legacy) => request
                 .speaker
@@ -124,7 +106,7 @@ impl Router {
 
 impl Relayed {
     /// From which level on a legacy upstream is to log for this request; a session's level it knows.
-    pub(crate) fn level(&self) -> Option<Level> {
+    pub(crate) fn level(&self) -> Option<LogLevel> {
         self.speaker
             .level
             .filter(|_| self.speaker.era == Era::Modern)

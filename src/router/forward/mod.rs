@@ -18,18 +18,20 @@ use serde_json::json;
 use tracing::{Instrument, debug, debug_span};
 
 use super::Router;
-use super::bridge;
-use super::bridge::input;
-use super::bridge::target::Target;
 use super::call::outcome::{Answer, Lost};
 use super::call::request::Relayed;
 use super::call::suspended::Parked;
-use super::client::in_flight::{Key, Refusal, progress_token};
-use super::task::Task;
+use super::client::in_flight::Refusal;
+use crate::protocol::bridge;
+use crate::protocol::bridge::input;
+use crate::protocol::bridge::target::Target;
+use crate::protocol::json_key::{Key, progress_token};
+use crate::protocol::task::Task;
 
-use crate::upstream::{self, TransportError, Upstream, UpstreamError};
+use crate::protocol::Era;
+use crate::upstream::{self, TransportError, Upstream, UpstreamError, next_id};
 use crate::wire::outgoing::code;
-use crate::wire::{Era, Line, Message};
+use crate::wire::{Line, Message};
 use follow::{Followed, UnderWay};
 use multi_round_trip::Rounds;
 use suspend::unknown_state;
@@ -185,7 +187,7 @@ impl Router {
                 }
             };
             let is_asked_by_requests =
-                (request.speaker.era, way.live.era) == (Era::Legacy, Era::Modern);
+                (request.speaker.era, way.live.profile.era) == (Era::Legacy, Era::Modern);
             let requires_input = is_asked_by_requests
                 && input::is_supported(&target.method)
                 && input::is_required(&response);
@@ -215,8 +217,9 @@ impl Router {
     ) -> Result<UnderWay, Lost> {
         let speaker = &request.speaker;
         let (method, identity) = (&target.method, &speaker.identity);
-        let sent = upstream.call(method, identity, request.level(), |live| {
-            let sent = bridge::request(&request.message, target, speaker, live, input);
+        let sent = upstream.call(method, identity, request.level(), |live, pulse| {
+            let (id, message) = (next_id(), &request.message);
+            let sent = bridge::request(id, message, target, speaker, &live.profile, input);
             debug!(
                 upstream = %upstream.config().name,
                 serial = sent.id,
@@ -225,7 +228,7 @@ impl Router {
             );
             self.inflight.sent(&request.key, live, sent.id);
             if request.token.is_some() {
-                self.inflight.shows_life_by(&request.key, &sent.pulse);
+                self.inflight.shows_life_by(&request.key, pulse);
             }
             sent
         });
@@ -245,7 +248,7 @@ impl Router {
         way: &UnderWay,
         response: Message,
     ) -> Result<Answer, Lost> {
-        let (client, era) = (request.speaker.era, way.live.era);
+        let (client, era) = (request.speaker.era, way.live.profile.era);
         // MCP 2026-07-28 § Streamable HTTP, Server Validation.
         if era == Era::Modern && response.error_code() == Some(code::HEADER_MISMATCH) {
             return Ok(Answer::Stale);

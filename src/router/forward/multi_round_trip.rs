@@ -9,8 +9,9 @@ use futures_util::future::try_join_all;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
+use crate::protocol::bridge::input::{self, ELICITATION, Required};
+use crate::protocol::reply::failure;
 use crate::router::Router;
-use crate::router::bridge::input::{self, ELICITATION, Required};
 use crate::router::call::request::Relayed;
 use crate::wire::Message;
 use crate::wire::outgoing::code;
@@ -147,7 +148,7 @@ async fn ask(router: &Arc<Router>, question: &Message) -> Option<Message> {
 
 /// The response that ends a call whose client does not answer.
 fn unanswered() -> Message {
-    crate::router::failure(
+    failure(
         code::INTERNAL_ERROR,
         "the client did not answer what the server asked; raise PROXY_INPUT_WAIT if it needs longer",
     )

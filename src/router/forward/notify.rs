@@ -1,11 +1,12 @@
 //! A change of which clients are told that want to hear of it.
 
+use crate::protocol::ItemKind;
 use crate::router::Router;
-use crate::upstream::{Kind, Upstream, UpstreamId};
+use crate::upstream::{Upstream, UpstreamId};
 use crate::wire::splice::decode;
 use crate::wire::{Line, Message};
 
-use crate::router::subscription_tag;
+use crate::protocol::subscription_tag;
 
 /// What has changed.
 #[derive(Debug, Clone)]
@@ -54,7 +55,7 @@ impl Router {
             None => return false,
             Some(News::Tools) => from.relist(),
             Some(_) => {
-                let kinds = Kind::changed_by(&message.method());
+                let kinds = ItemKind::changed_by(&message.method());
                 from.forget(kinds.unwrap_or_default());
                 self.hear(from.id(), message.clone()).await;
             }
@@ -65,7 +66,7 @@ impl Router {
     /// Tells everybody who wants to hear of it. `is_legacy`: whether the session is among them, as it
     /// is for all that it need not subscribe to.
     pub(crate) async fn tell(&self, news: &News, message: &Message, is_legacy: bool) {
-        let kinds = Kind::changed_by(&message.method());
+        let kinds = ItemKind::changed_by(&message.method());
         self.listed.forget(kinds.unwrap_or_default());
         let line = match news {
             News::Updated { upstream, uri } => {

@@ -9,16 +9,17 @@ use tokio::time::sleep;
 use tracing::debug;
 
 use super::multi_round_trip::Asked;
+use crate::protocol::Era;
+use crate::protocol::bridge;
+use crate::protocol::bridge::input;
+use crate::protocol::bridge::target::Target;
+use crate::protocol::task::{Status, Task};
+use crate::protocol::tasks_extension;
 use crate::router::Router;
-use crate::router::bridge;
-use crate::router::bridge::input;
-use crate::router::bridge::target::Target;
 use crate::router::call::request::Relayed;
-use crate::router::task::{Status, Task};
-use crate::router::tasks_extension;
 use crate::upstream::{TransportError, Upstream, UpstreamError};
+use crate::wire::Message;
 use crate::wire::splice::last;
-use crate::wire::{Era, Message};
 
 /// How long an upstream may be away before the call fails. The task lives at the server meanwhile.
 const PATIENCE: Duration = Duration::from_secs(300);

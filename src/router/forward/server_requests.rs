@@ -7,15 +7,17 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use tracing::{debug, warn};
 
+use crate::protocol::Era;
+use crate::protocol::bridge;
+use crate::protocol::bridge::input;
+use crate::protocol::json_key::{Key, is_same, progress_token};
+use crate::protocol::reply::{answer_to, cancelled};
 use crate::router::Router;
-use crate::router::bridge;
-use crate::router::bridge::input;
-use crate::router::client::in_flight::{Key, is_same, progress_token};
 use crate::router::client::server_requests::{Asker, Entered, written};
-use crate::upstream::{Live, TransportError, answer_to, cancelled};
+use crate::upstream::{Live, TransportError};
 use crate::wire::outgoing::code;
 use crate::wire::splice::decode;
-use crate::wire::{Era, Line, Message};
+use crate::wire::{Line, Message};
 
 impl Router {
     /// Passes a legacy upstream's request to the client; its answer goes back by itself. `call` is
@@ -45,7 +47,7 @@ impl Router {
         if !live.identity.can_answer(&request) {
             return self.refuse_upstream(live, &request);
         }
-        let request = match live.identity.can_be_put(&request, Era::Modern) {
+        let request = match live.identity.accepts_server_request(&request, Era::Modern) {
             true => live.callers.hand(request),
             false => Some(request),
         };

@@ -16,17 +16,19 @@ use super::suspended_guard;
 
 use super::follow::Followed;
 use super::server_requests::deliver;
-use crate::router::bridge::target::Target;
+use crate::protocol::Era;
+use crate::protocol::bridge::target::Target;
+use crate::protocol::reply::{failure, success};
+use crate::router::Router;
 use crate::router::call::outcome::{Answer, Lost};
 use crate::router::call::request::Relayed;
 use crate::router::call::suspended::{Parked, Purpose};
 use crate::router::client::in_flight::Sent;
 use crate::router::client::proxied_tasks::Running;
-use crate::router::{Router, failure, success};
 use crate::upstream::{TransportError, Upstream};
+use crate::wire::Message;
 use crate::wire::outgoing::code;
 use crate::wire::splice::decode;
-use crate::wire::{Era, Message};
 
 /// What a handle begins with, so that it is told from the `requestState` of an upstream.
 const PREFIX: &str = "mcp-manifold:";
@@ -243,7 +245,7 @@ impl Router {
         let state = request.message.param("requestState");
         state.filter(|_| request.speaker.era == Era::Modern)?;
         let live = upstream.connected(&request.message.method()).await.ok()?;
-        (live.era == Era::Legacy).then(unknown_state)
+        (live.profile.era == Era::Legacy).then(unknown_state)
     }
 
     async fn unpark(&self, request: &Relayed, handle: &str) -> Option<Parked> {

@@ -6,11 +6,12 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
+use crate::protocol::Era;
+use crate::protocol::bridge;
+use crate::protocol::reply::cancelled;
 use crate::router::Router;
-use crate::router::bridge;
 use crate::router::call::suspended::{Parked, Question};
-use crate::upstream::cancelled;
-use crate::wire::{Era, Kind, Message};
+use crate::wire::{Kind, Message};
 
 /// Holds a call until the client comes back, or has had its time.
 pub(crate) async fn hold(
@@ -26,7 +27,7 @@ pub(crate) async fn hold(
             () = claim.cancelled() => return Some(parked),
             () = &mut patience => break,
             said = parked.next() => match said {
-                Ok(ask) if ask.kind() == Kind::Request && !parked.identity.can_be_put(&ask, Era::Modern) => {
+                Ok(ask) if ask.kind() == Kind::Request && !parked.identity.accepts_server_request(&ask, Era::Modern) => {
                     if let Some((live, _)) = parked.sent() {
                         router.refuse_upstream(&live, &ask);
                     }

@@ -9,14 +9,16 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use tracing::debug;
 
+use crate::protocol::Era;
+use crate::protocol::ServerProfile;
 use crate::router::Router;
 use crate::router::call::request::Relayed;
-use crate::upstream::{Known, Upstream, UpstreamId};
+use crate::upstream::{Upstream, UpstreamId};
+use crate::wire::Message;
 use crate::wire::splice::decode;
-use crate::wire::{Era, Message};
 
-use crate::router::task::{AsTask, Task};
-use crate::router::tasks_extension;
+use crate::protocol::task::{AsTask, Task};
+use crate::protocol::tasks_extension;
 
 impl Router {
     /// The `tasks` capability of the upstreams, merged: what a client of
@@ -26,7 +28,7 @@ impl Router {
         let all = self.known();
         // While some are not known yet, they may have all of it.
         let any = |pointer: &str| {
-            let declares = |it: &Arc<Known>| it.facts.declares_of_tasks(it.era, pointer);
+            let declares = |it: &Arc<ServerProfile>| it.declares_of_tasks(pointer);
             all.as_ref().is_none_or(|all| all.iter().any(declares))
         };
         let mut tasks = Map::new();

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::tools::only_text;
 use crate::catalog::Reach;
+use crate::protocol::Era;
+use crate::protocol::ItemKind;
+use crate::protocol::bridge::target::Target;
+use crate::protocol::params::only_text;
 use crate::router::Router;
-use crate::router::bridge::target::Target;
 use crate::router::call::request::Relayed;
-use crate::upstream::{Kind, Upstream};
+use crate::upstream::Upstream;
 use crate::wire::outgoing::code;
-use crate::wire::{Era, Line, Message, members};
+use crate::wire::{Line, Message, members};
 
 const METHOD: &str = "completion/complete";
 
@@ -48,7 +50,7 @@ impl Router {
 
     async fn complete_prompt(self: &Arc<Self>, request: &Relayed) -> Line {
         let name = &request.subject;
-        let Some((upstream, item)) = self.owner(Kind::Prompts, name).await else {
+        let Some((upstream, item)) = self.owner(ItemKind::Prompts, name).await else {
             return request.refused(
                 code::INVALID_PARAMS,
                 &crate::router::methods::prompts_resources::unknown_prompt(name),
@@ -74,7 +76,7 @@ impl Router {
 
     /// Who lists this very template, or this resource, or has a template for it.
     async fn who_completes(&self, uri: &str) -> Option<Upstream> {
-        for kind in [Kind::ResourceTemplates, Kind::Resources] {
+        for kind in [ItemKind::ResourceTemplates, ItemKind::Resources] {
             if let Some((upstream, _)) = self.owner(kind, uri).await {
                 return Some(upstream);
             }

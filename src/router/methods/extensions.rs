@@ -3,12 +3,14 @@
 
 use std::sync::Arc;
 
+use crate::protocol::Era;
+use crate::protocol::bridge::target::Target;
+use crate::protocol::reply::unknown;
 use crate::router::Router;
-use crate::router::bridge::target::Target;
 use crate::router::call::request::Relayed;
 use crate::upstream::Upstream;
 use crate::wire::outgoing::code;
-use crate::wire::{Era, Line, Message};
+use crate::wire::{Line, Message};
 
 impl Router {
     /// Begins a request that only an extension knows; its answer goes to the client by itself.
@@ -43,13 +45,8 @@ impl Router {
         let (family, _) = method.split_once('/')?;
         let declares = |upstream: &&Upstream| {
             let known = upstream.known();
-            known.is_some_and(|known| known.facts.declares(family))
+            known.is_some_and(|known| known.declares(family))
         };
         self.upstreams.all().iter().find(declares).cloned()
     }
-}
-
-/// What to say of a method that nobody serves.
-pub(crate) fn unknown(method: &str) -> String {
-    format!("method `{method}` is not known here")
 }

@@ -8,14 +8,15 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 use tracing::debug;
 
+use crate::protocol::Era;
+use crate::protocol::subscription_tag;
 use crate::router::Router;
 use crate::router::call::request::Relayed;
 use crate::router::client::subscriptions::filter::Filter;
 use crate::router::client::subscriptions::{MAX_LISTENS, Place};
-use crate::router::subscription_tag;
 use crate::upstream::{Upstream, UpstreamId, Wishes};
 use crate::wire::outgoing::code;
-use crate::wire::{Era, Line, Message};
+use crate::wire::{Line, Message};
 
 /// How long upstreams may take to take subscriptions, in all.
 pub(crate) const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -46,7 +47,7 @@ impl Router {
         // Both are held until the client cancels.
         let mut wishes = self.want(uris).await;
         if let Some(lives) = self.connected() {
-            let announced = |what: &str| lives.iter().any(|live| live.facts.announces(what));
+            let announced = |what: &str| lives.iter().any(|live| live.profile.announces(what));
             self.subscriptions.limit(&place, announced);
         }
         while let Some(permit) = self.outbox.reserve(0).await

@@ -10,10 +10,12 @@ use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use crate::catalog::{Items, Reach, reach};
+use crate::protocol::Era;
+use crate::protocol::{Item, ItemKind};
 use crate::router::Router;
-use crate::upstream::{Item, Kind, Snapshot, TransportError, Upstream, UpstreamError};
+use crate::upstream::{Snapshot, TransportError, Upstream, UpstreamError};
 use crate::wire::outgoing::code;
-use crate::wire::{Era, Line, Message};
+use crate::wire::{Line, Message};
 
 /// How long an upstream may take for a listing that a client waits for: its prompts and
 /// resources are worth less than the others' at once.
@@ -45,13 +47,13 @@ struct Last {
 
 impl Listed {
     /// What these upstreams have said.
-    fn get(&self, kind: Kind, upstreams: &Snapshot) -> Option<Last> {
+    fn get(&self, kind: ItemKind, upstreams: &Snapshot) -> Option<Last> {
         let last = self.lock()[kind as usize].last.clone();
         last.filter(|last| Arc::ptr_eq(&last.upstreams, upstreams))
     }
 
     /// Has the next request list these kinds anew.
-    pub(crate) fn forget(&self, kinds: &[Kind]) {
+    pub(crate) fn forget(&self, kinds: &[ItemKind]) {
         let mut all = self.lock();
         for kind in kinds {
             let kept = &mut all[*kind as usize];
@@ -60,12 +62,12 @@ impl Listed {
         }
     }
 
-    fn changes(&self, kind: Kind) -> u64 {
+    fn changes(&self, kind: ItemKind) -> u64 {
         self.lock()[kind as usize].changes
     }
 
     /// Keeps a listing, unless something has changed since it was begun, at `changes`.
-    fn set(&self, kind: Kind, last: Last, changes: u64) {
+    fn set(&self, kind: ItemKind, last: Last, changes: u64) {
         let kept = &mut self.lock()[kind as usize];
         if kept.changes == changes {
             kept.last = Some(last);
@@ -101,7 +103,12 @@ impl Router {
     }
 
     /// Answers the listing of another kind, by asking every upstream that has it.
-    pub(crate) async fn list_items(self: &Arc<Self>, request: Message, kind: Kind, client: Era) {
+    pub(crate) async fn list_items(
+        self: &Arc<Self>,
+        request: Message,
+        kind: ItemKind,
+        client: Era,
+    ) {
         if self.refuse_cursor(&request).await {
             return;
         }
@@ -157,7 +164,7 @@ impl Router {
     }
 
     /// Who answers for a prompt's name, a URI or a template, and its own item.
-    pub(crate) async fn owner(&self, kind: Kind, key: &str) -> Option<(Upstream, Item)> {
+    pub(crate) async fn owner(&self, kind: ItemKind, key: &str) -> Option<(Upstream, Item)> {
         let upstreams = self.upstreams.all();
         let items = self.items_with(kind, &upstreams, |items| items.owner(key).is_some());
         let items = items.await;
@@ -172,7 +179,9 @@ impl Router {
         let configs = upstreams.iter().map(Upstream::config);
         let filters: Vec<_> = configs.map(|config| &config.resources).collect();
         let lists = |items: &Items| uris.iter().all(|uri| items.owner(uri).is_some());
-        let resources = self.items_with(Kind::Resources, &upstreams, lists).await;
+        let resources = self
+            .items_with(ItemKind::Resources, &upstreams, lists)
+            .await;
         let find = |uri: &str, templates: &Items| match resources.owner(uri) {
             Some(owner) => Reach::Owner(owner.upstream),
             None => reach(uri, &filters, &resources, templates),
@@ -185,7 +194,7 @@ impl Router {
         let templates = match lists(&resources) {
             true => resources.clone(),
             false => {
-                let kind = Kind::ResourceTemplates;
+                let kind = ItemKind::ResourceTemplates;
                 self.items_with(kind, &upstreams, finds).await
             }
         };
@@ -198,7 +207,7 @@ impl Router {
     /// upstream was not in it.
     async fn items_with(
         &self,
-        kind: Kind,
+        kind: ItemKind,
         upstreams: &Snapshot,
         has: impl Fn(&Items) -> bool,
     ) -> Arc<Items> {
@@ -217,7 +226,7 @@ impl Router {
     }
 
     /// Lists a kind anew. An upstream that fails is left out, and the log says why.
-    async fn read_items(&self, kind: Kind, upstreams: &Snapshot) -> Arc<Items> {
+    async fn read_items(&self, kind: ItemKind, upstreams: &Snapshot) -> Arc<Items> {
         self.heard().await;
         let changes = self.listed.changes(kind);
         let all = upstreams.iter().map(|upstream| async move {

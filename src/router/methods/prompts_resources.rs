@@ -5,12 +5,14 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::catalog::Reach;
+use crate::protocol::Era;
+use crate::protocol::ItemKind;
+use crate::protocol::bridge::target::Target;
 use crate::router::Router;
-use crate::router::bridge::target::Target;
 use crate::router::call::request::Relayed;
-use crate::upstream::{Kind, Upstream};
+use crate::upstream::Upstream;
 use crate::wire::outgoing::code;
-use crate::wire::{Era, Line, Message};
+use crate::wire::{Line, Message};
 
 impl Router {
     /// Begins a `prompts/get`; its answer goes to the client by itself.
@@ -35,7 +37,7 @@ impl Router {
 
     async fn get(self: &Arc<Self>, request: &Relayed) -> Line {
         let name = &request.subject;
-        let Some((upstream, item)) = self.owner(Kind::Prompts, name).await else {
+        let Some((upstream, item)) = self.owner(ItemKind::Prompts, name).await else {
             return request.refused(code::INVALID_PARAMS, &unknown_prompt(name));
         };
         let target = Target::read("prompts/get", "name", &item.key, &item.quoted_key);
@@ -84,7 +86,7 @@ impl Router {
         let who = |reach| match reach {
             Reach::Owner(upstream) => at(upstream).into_iter().collect(),
             Reach::Unnamed(upstreams) => {
-                let offering = |upstream: &Upstream| upstream.offers(Kind::Resources);
+                let offering = |upstream: &Upstream| upstream.offers(ItemKind::Resources);
                 let all = upstreams.into_iter().filter_map(at);
                 all.filter(offering).collect()
             }

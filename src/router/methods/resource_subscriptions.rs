@@ -8,13 +8,14 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::listen::SUBSCRIBE_TIMEOUT;
+use crate::protocol::Era;
+use crate::protocol::bridge::target::Target;
 use crate::router::Router;
-use crate::router::bridge::target::Target;
 use crate::router::call::request::Relayed;
 use crate::router::client::subscriptions::{MAX_URIS, Subscriptions, covers};
 use crate::upstream::{Live, Upstream, UpstreamId, Wishes};
 use crate::wire::outgoing::code;
-use crate::wire::{Era, Line, Message};
+use crate::wire::{Line, Message};
 
 const SUBSCRIBE: &str = "resources/subscribe";
 const UNSUBSCRIBE: &str = "resources/unsubscribe";
@@ -238,7 +239,7 @@ impl Router {
 
 /// Whether the client's own request subscribes the main session, and no other.
 fn takes_as_asked(live: &Live, request: &Relayed) -> bool {
-    live.era == Era::Legacy && live.serves(&request.speaker.identity)
+    live.profile.era == Era::Legacy && live.serves(&request.speaker.identity)
 }
 
 fn done(request: &Relayed) -> Line {

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::extensions::unknown;
 use super::listings::in_time;
+use crate::protocol::Era;
+use crate::protocol::reply::unknown;
+use crate::protocol::task::Task;
 use crate::router::Router;
-use crate::router::task::Task;
 use crate::upstream::Live;
 use crate::wire::outgoing::code;
-use crate::wire::{Era, Line, Message};
+use crate::wire::{Line, Message};
 
 impl Router {
     /// Answers `tasks/list`: the tasks of all upstreams that list theirs, on one page.
@@ -35,7 +36,7 @@ impl Router {
     /// The result of `tasks/list`; `None` where nobody lists any.
     async fn read_tasks(&self) -> Option<Vec<u8>> {
         self.heard().await;
-        let lists = |live: Arc<Live>| live.declares_of_tasks("/list");
+        let lists = |live: Arc<Live>| live.profile.declares_of_tasks("/list");
         let upstreams = self.upstreams.all();
         let listing = upstreams.iter().filter(|u| u.ready().is_some_and(lists));
         let all = listing.map(|upstream| async move {

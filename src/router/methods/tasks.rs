@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::extensions::unknown;
-use super::tools::only_text;
 use crate::config::UpstreamName;
+use crate::protocol::Era;
+use crate::protocol::bridge::target::Target;
+use crate::protocol::params::only_text;
+use crate::protocol::reply::unknown;
 use crate::router::Router;
-use crate::router::bridge::target::Target;
 use crate::router::call::request::Relayed;
 use crate::upstream::code::UNAVAILABLE;
 use crate::upstream::{TransportError, Upstream, UpstreamError};
 use crate::wire::outgoing::code;
-use crate::wire::{Era, Line, Message};
+use crate::wire::{Line, Message};
 
 /// What an upstream said to a request about a task.
 enum Told {
@@ -139,7 +140,7 @@ impl Router {
             Err(gone) => return gone.map(Err),
         };
         let live = upstream.ready();
-        live.is_none_or(|live| live.era == client)
+        live.is_none_or(|live| live.profile.era == client)
             .then_some(Ok(upstream))
     }
 
@@ -148,7 +149,7 @@ impl Router {
         self.heard().await;
         let has_tasks = |upstream: &&Upstream| {
             let live = upstream.ready();
-            live.is_some_and(|live| live.era == client && live.has_tasks())
+            live.is_some_and(|live| live.profile.era == client && live.profile.has_tasks())
         };
         let all = self.upstreams.all();
         all.iter().filter(has_tasks).cloned().collect()

@@ -1,20 +1,20 @@
 //! `tools/call`: the right upstream for a tool, by the catalog.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use tracing::debug;
 
 use crate::catalog::Route;
+use crate::protocol::Era;
+use crate::protocol::bridge::target::Target;
+use crate::protocol::params::only_text;
+use crate::protocol::task::AsTask;
 use crate::router::Router;
-use crate::router::bridge::target::Target;
 use crate::router::call::outcome::Answer;
 use crate::router::call::request::Relayed;
-use crate::router::task::AsTask;
 use crate::upstream::{TransportError, Upstream, UpstreamError};
 use crate::wire::outgoing::code;
-use crate::wire::splice::{Member, decode};
-use crate::wire::{Era, Line, Message};
+use crate::wire::{Line, Message};
 
 impl Router {
     /// Begins a `tools/call`; its answer goes to the client by itself.
@@ -135,21 +135,6 @@ impl Router {
             }
         }
     }
-}
-
-/// The one member called `key` of what stands in `place`, a string. Two are refused: we would check one, and the
-/// upstream might use the other.
-pub(crate) fn only_text<'a>(
-    mut values: impl Iterator<Item = Member<'a>>,
-    key: &str,
-    place: &str,
-) -> Result<String, String> {
-    let (value, second) = (values.next(), values.next());
-    if second.is_some() {
-        return Err(format!("`{key}` stands twice in {place}"));
-    }
-    let value = value.and_then(|value| decode(value.value()).map(Cow::into_owned));
-    value.ok_or_else(|| format!("`{key}`, a string, is missing in {place}"))
 }
 
 #[cfg(test)]

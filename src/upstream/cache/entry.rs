@@ -22,12 +22,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use crate::upstream::connection::ServerFacts;
-use crate::upstream::offers::items::{Item, Kind};
-use crate::upstream::offers::tools::{Listing, Tool};
-use crate::upstream::offers::{Known, List};
-use crate::wire::Era;
-use crate::wire::version::{LEGACY, MODERN};
+use crate::protocol::Era;
+use crate::protocol::ServerProfile;
+use crate::protocol::Tool;
+use crate::protocol::revision::{LEGACY, MODERN};
+use crate::protocol::{Item, ItemKind};
+use crate::upstream::offers::List;
+use crate::upstream::offers::tools::Listing;
 
 /// The version of the format. Files of another one are not read.
 const FORMAT: u32 = 1;
@@ -38,9 +39,9 @@ const WRITTEN: &str = ",\"written\":";
 /// What is remembered of one upstream.
 #[derive(Debug)]
 pub(crate) struct Record {
-    pub(crate) known: Arc<Known>,
+    pub(crate) known: Arc<ServerProfile>,
     pub(crate) listing: Arc<Listing>,
-    /// By [`Kind`]; `None` where it was never read.
+    /// By [`ItemKind`]; `None` where it was never read.
     pub(crate) items: [Option<List>; 3],
 }
 
@@ -115,11 +116,11 @@ impl Record {
     /// Everything but when it was written: what is the same for records that say the same.
     pub(crate) fn write(&self, url: String, bound: String) -> Result<Vec<u8>, serde_json::Error> {
         let known = &*self.known;
-        let capabilities = match &known.facts.capabilities {
+        let capabilities = match &known.capabilities {
             serde_json::Value::Null => None,
             capabilities => Some(serde_json::value::to_raw_value(capabilities)?),
         };
-        let list = |kind: Kind| {
+        let list = |kind: ItemKind| {
             let list = self.items[kind as usize].as_ref();
             let raw = list.map(|list| list.iter().map(|item| raw(&item.definition)).collect());
             raw.transpose()
@@ -132,11 +133,11 @@ impl Record {
             era: known.era.as_str().to_owned(),
             version: known.version.to_owned(),
             capabilities: capabilities.as_deref(),
-            instructions: known.facts.instructions.clone(),
+            instructions: known.instructions.clone(),
             tools: tools.collect::<Result<_, _>>()?,
-            prompts: list(Kind::Prompts)?,
-            resources: list(Kind::Resources)?,
-            resource_templates: list(Kind::ResourceTemplates)?,
+            prompts: list(ItemKind::Prompts)?,
+            resources: list(ItemKind::Resources)?,
+            resource_templates: list(ItemKind::ResourceTemplates)?,
             written: 0,
         })?;
         written.pop();
@@ -181,7 +182,9 @@ impl Record {
         }
         let (era, version) = protocol(&read.era, &read.version).ok_or(Unusable::Protocol)?;
         let capabilities = read.capabilities.map(|it| serde_json::from_str(it.get()));
-        let facts = ServerFacts {
+        let profile = ServerProfile {
+            era,
+            version,
             capabilities: capabilities.transpose()?.unwrap_or_default(),
             instructions: read.instructions,
         };
@@ -192,20 +195,16 @@ impl Record {
         };
         let tools = read.tools.into_iter();
         let record = Self {
-            known: Arc::new(Known {
-                era,
-                version,
-                facts,
-            }),
+            known: Arc::new(profile),
             listing: Arc::new(Listing {
                 tools: tools
                     .filter_map(|raw| Tool::read(slice(raw), era))
                     .collect(),
             }),
             items: [
-                list(read.prompts, Kind::Prompts),
-                list(read.resources, Kind::Resources),
-                list(read.resource_templates, Kind::ResourceTemplates),
+                list(read.prompts, ItemKind::Prompts),
+                list(read.resources, ItemKind::Resources),
+                list(read.resource_templates, ItemKind::ResourceTemplates),
             ],
         };
         Ok(Found {

@@ -8,19 +8,20 @@ use std::sync::Arc;
 use tracing::debug;
 
 use super::connection::Live;
-use super::connection::inbox::Caller;
+use super::connection::inbox::Inbox;
 use super::connection::log_demand::LogsWanted;
 use super::error::TransportError;
 use super::error::reported::UpstreamError;
 use super::flow::concurrency::Admitted;
 use super::flow::deadline::Pulse;
 use super::handle::Upstream;
-use super::identity::Identity;
-use super::request::{Asking, Request, cancelled};
 use super::transport::exchange::Exchange;
 use super::transport::response_head::Opening;
 use crate::net::Making;
-use crate::wire::Level;
+use crate::protocol::ClientProfile;
+use crate::protocol::LogLevel;
+use crate::protocol::reply::cancelled;
+use crate::protocol::{Request, ServerRequests};
 use retry::Turn;
 
 impl Upstream {
@@ -34,9 +35,9 @@ impl Upstream {
     pub async fn call(
         &self,
         method: &str,
-        identity: &Arc<Identity>,
-        level: Option<Level>,
-        build: impl Fn(&Arc<Live>) -> Request,
+        identity: &Arc<ClientProfile>,
+        level: Option<LogLevel>,
+        build: impl Fn(&Arc<Live>, &Pulse) -> Request,
     ) -> Result<Call, UpstreamError> {
         let fail = |cause| self.error(method, cause);
         let admitted = self.admit(method).await.map_err(fail)?;
@@ -60,7 +61,8 @@ impl Upstream {
             }
             live.hear_first(identity).await;
             let logs = session.log(&live, level).await;
-            let (tried, logs) = match live.begin(build(&live)).await {
+            let pulse = Pulse::default();
+            let (tried, logs) = match live.begin(build(&live, &pulse), pulse).await {
                 Ok(sent) if sent.exchange.hint().is_none() => (Some(Ok(sent)), logs),
                 refused => {
                     drop(logs);
@@ -107,7 +109,7 @@ impl Upstream {
         }
     }
 
-    fn will_serve(&self, identity: &Identity) -> bool {
+    fn will_serve(&self, identity: &ClientProfile) -> bool {
         self.shared.identity.borrow().shares_session(identity)
     }
 
@@ -124,9 +126,13 @@ impl Upstream {
 impl Live {
     /// Sends a request. One that is silent for too long before anybody can follow it is cancelled
     /// (MCP 2025-11-25 § Lifecycle, Timeouts); a modern upstream sees its stream close.
-    async fn begin(self: &Arc<Self>, request: Request) -> Result<SentRequest, TransportError> {
+    async fn begin(
+        self: &Arc<Self>,
+        request: Request,
+        pulse: Pulse,
+    ) -> Result<SentRequest, TransportError> {
         let id = request.id;
-        let begun = self.begin_patiently(request).await;
+        let begun = self.begin_patiently(request, pulse).await;
         if matches!(&begun, Err(cause) if cause.is_silence()) {
             let live = self.clone();
             tokio::spawn(async move {
@@ -143,11 +149,12 @@ impl Live {
     async fn begin_patiently(
         self: &Arc<Self>,
         request: Request,
+        pulse: Pulse,
     ) -> Result<SentRequest, TransportError> {
-        let (id, asking, pulse) = (request.id, request.asking, request.pulse.clone());
+        let (id, asking) = (request.id, request.asking);
         let (live, mut caller) = (self.clone(), None);
-        if asking == Asking::Never {
-            let exchange = live.transport.send(&request).await?;
+        if asking == ServerRequests::Unsupported {
+            let exchange = live.transport.send(&request, &pulse).await?;
             return Ok(SentRequest {
                 exchange: exchange.proving(&self.proven),
                 caller,
@@ -155,12 +162,15 @@ impl Live {
                 pulse,
             });
         }
-        if asking == Asking::ByAnswer {
+        if asking == ServerRequests::AsResult {
             caller = Some(self.callers.enter(id));
         }
         let patience = live.transport.patience();
         let making = Making::new();
-        let sending = async move { live.transport.send(&request).await };
+        let sending = {
+            let pulse = pulse.clone();
+            async move { live.transport.send(&request, &pulse).await }
+        };
         let mut sending = Box::pin(making.watch(sending));
         let exchange = tokio::select! {
             biased;
@@ -185,7 +195,7 @@ impl Live {
     }
 }
 
-async fn called(caller: Option<&mut Caller>) {
+async fn called(caller: Option<&mut Inbox>) {
     match caller {
         Some(caller) => caller.called().await,
         None => std::future::pending().await,
@@ -209,7 +219,7 @@ pub struct SentRequest {
     /// What comes back.
     pub exchange: Exchange,
     /// By which the client is asked what the upstream asks on other streams.
-    pub caller: Option<Caller>,
+    pub caller: Option<Inbox>,
     /// The connection that it went out on.
     pub live: Arc<Live>,
     /// Its signs of life.

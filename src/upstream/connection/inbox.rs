@@ -18,13 +18,13 @@ type Calls = Arc<Mutex<Vec<(u64, mpsc::Sender<Message>)>>>;
 
 /// The calls of one connection that can be asked through.
 #[derive(Debug, Default)]
-pub struct Callers {
+pub struct ServerRequestInboxes {
     calls: Calls,
 }
 
 /// One of these calls, until it is dropped.
 #[derive(Debug)]
-pub struct Caller {
+pub struct Inbox {
     serial: u64,
     calls: Calls,
     asks: mpsc::Receiver<Message>,
@@ -32,13 +32,13 @@ pub struct Caller {
     next: Option<Box<Message>>,
 }
 
-impl Callers {
+impl ServerRequestInboxes {
     /// Enters the call with this id.
     #[must_use]
-    pub fn enter(&self, serial: u64) -> Caller {
+    pub fn enter(&self, serial: u64) -> Inbox {
         let (sender, asks) = mpsc::channel(WAITING);
         lock(&self.calls).push((serial, sender));
-        Caller {
+        Inbox {
             serial,
             calls: self.calls.clone(),
             asks,
@@ -72,7 +72,7 @@ fn hand(calls: &[(u64, mpsc::Sender<Message>)], mut request: Message) -> Option<
     Some(request)
 }
 
-impl Caller {
+impl Inbox {
     /// The next request of the upstream, or its end, that came beside the call's own stream. Cancel safe.
     pub async fn asked(&mut self) -> Message {
         loop {
@@ -95,7 +95,7 @@ impl Caller {
     }
 }
 
-impl Drop for Caller {
+impl Drop for Inbox {
     /// What it has not taken up may have been meant for another call.
     fn drop(&mut self) {
         let mut calls = lock(&self.calls);

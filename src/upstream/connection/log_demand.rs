@@ -9,8 +9,8 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::Live;
+use crate::protocol::{Era, LogLevel};
 use crate::upstream::handle::Upstream;
-use crate::wire::{Era, Level};
 
 /// How long an upstream may take to answer `logging/setLevel`: longer, and who waits goes on.
 pub(crate) const LEVEL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -24,11 +24,11 @@ pub(crate) struct SessionLevel(watch::Sender<Wish>);
 pub(crate) struct Wish {
     /// Counts the times that it was set.
     revision: u64,
-    level: Option<Level>,
+    level: Option<LogLevel>,
 }
 
 impl SessionLevel {
-    fn set(&self, level: Option<Level>) {
+    fn set(&self, level: Option<LogLevel>) {
         self.0.send_modify(|wish| {
             wish.revision += 1;
             wish.level = level;
@@ -48,7 +48,7 @@ impl SessionLevel {
 #[derive(Debug, Default)]
 pub struct Logs {
     /// How many requests under way want each level.
-    wanted: watch::Sender<[usize; Level::ALL.len()]>,
+    wanted: watch::Sender<[usize; LogLevel::ALL.len()]>,
     told: watch::Sender<Option<ToldLevel>>,
 }
 
@@ -56,19 +56,19 @@ pub struct Logs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ToldLevel {
     revision: u64,
-    pub(crate) level: Level,
+    pub(crate) level: LogLevel,
 }
 
 impl Logs {
     /// The most verbose level that a request under way wants.
     #[must_use]
-    pub fn wanted(&self) -> Option<Level> {
+    pub fn wanted(&self) -> Option<LogLevel> {
         let wanted = self.wanted.borrow();
-        let wants = |level: &Level| wanted[*level as usize] > 0;
-        Level::ALL.into_iter().find(wants)
+        let wants = |level: &LogLevel| wanted[*level as usize] > 0;
+        LogLevel::ALL.into_iter().find(wants)
     }
 
-    pub(crate) fn subscribe(&self) -> watch::Receiver<[usize; Level::ALL.len()]> {
+    pub(crate) fn subscribe(&self) -> watch::Receiver<[usize; LogLevel::ALL.len()]> {
         self.wanted.subscribe()
     }
 
@@ -85,7 +85,7 @@ impl Logs {
         self.told.send_replace(Some(told));
     }
 
-    fn is_told(&self, level: Level, wish: Wish) -> bool {
+    fn is_told(&self, level: LogLevel, wish: Wish) -> bool {
         let told = *self.told.borrow();
         told.is_some_and(|told| told.revision == wish.revision && told.level <= level)
     }
@@ -95,11 +95,11 @@ impl Logs {
 #[derive(Debug)]
 pub struct LogsWanted {
     live: Arc<Live>,
-    level: Level,
+    level: LogLevel,
 }
 
 impl LogsWanted {
-    fn new(live: &Arc<Live>, level: Level) -> Self {
+    fn new(live: &Arc<Live>, level: LogLevel) -> Self {
         let live = live.clone();
         live.logs
             .wanted
@@ -121,13 +121,13 @@ impl Drop for LogsWanted {
 impl Live {
     /// Whether it can be told how much to log.
     pub(crate) fn takes_levels(&self) -> bool {
-        self.era == Era::Legacy && self.facts.capabilities.get("logging").is_some()
+        self.profile.era == Era::Legacy && self.profile.capabilities.get("logging").is_some()
     }
 }
 
 impl Upstream {
     /// The client's session wants logs from this level on; `None` when it does not say.
-    pub fn set_level(&self, level: Option<Level>) {
+    pub fn set_level(&self, level: Option<LogLevel>) {
         self.shared.level.set(level);
     }
 
@@ -143,8 +143,8 @@ impl Upstream {
 
     /// Enters that a request about to be sent wants logs from `level` on, and waits until the upstream
     /// was told. A modern upstream reads it in the request.
-    pub async fn log(&self, live: &Arc<Live>, level: Option<Level>) -> Option<LogsWanted> {
-        if live.era == Era::Modern {
+    pub async fn log(&self, live: &Arc<Live>, level: Option<LogLevel>) -> Option<LogsWanted> {
+        if live.profile.era == Era::Modern {
             return None;
         }
         let wanted = level.map(|level| LogsWanted::new(live, level));
@@ -152,7 +152,7 @@ impl Upstream {
         wanted
     }
 
-    async fn told(&self, live: &Live, level: Option<Level>) {
+    async fn told(&self, live: &Live, level: Option<LogLevel>) {
         if !live.takes_levels() {
             return;
         }

@@ -14,13 +14,17 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::error::TransportError;
-use super::identity::Identity;
-use super::request::{Request, next_id};
+use super::flow::deadline::Pulse;
 use super::transport::Transport;
 use super::transport::exchange::Exchange;
 use crate::net::Clients;
-use crate::wire::{Era, Message};
-use inbox::Callers;
+use crate::protocol::ClientProfile;
+use crate::protocol::Era;
+use crate::protocol::Request;
+use crate::protocol::ServerProfile;
+use crate::upstream::transport::request_id::next_id;
+use crate::wire::Message;
+use inbox::ServerRequestInboxes;
 use log_demand::Logs;
 
 /// How long the first call waits for the standalone stream of its session, counted from the
@@ -31,60 +35,17 @@ const LISTEN_WAIT: Duration = Duration::from_secs(1);
 /// connections and dies of them, dies sooner.
 pub(crate) const HELD: Duration = Duration::from_secs(30);
 
-/// What the upstream said of itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ServerFacts {
-    /// Its instructions for the model.
-    pub instructions: Option<String>,
-    /// Its `capabilities`: an object, or null.
-    pub capabilities: Value,
-}
-
-impl ServerFacts {
-    /// Whether it declares a family of methods (`skills` of `skills/list`), as a capability or as an
-    /// extension whose name ends in it (MCP 2026-07-28 § Extensions).
-    #[must_use]
-    pub fn declares(&self, family: &str) -> bool {
-        let extensions = self
-            .capabilities
-            .get("extensions")
-            .and_then(Value::as_object);
-        let ends = |name: &String| name.rsplit('/').next() == Some(family);
-        self.capabilities.get(family).is_some()
-            || extensions.is_some_and(|extensions| extensions.keys().any(ends))
-    }
-
-    /// Whether it declares this of tasks as they were in 2025-11-25: `/list`, `/cancel`,
-    /// `/requests/tools/call`.
-    #[must_use]
-    pub fn declares_of_tasks(&self, era: Era, pointer: &str) -> bool {
-        let declared = self.capabilities["tasks"].pointer(pointer);
-        era == Era::Legacy && declared.is_some_and(Value::is_object)
-    }
-
-    /// Whether it announces changes of its `tools`, `prompts` or `resources`.
-    #[must_use]
-    pub fn announces(&self, what: &str) -> bool {
-        let declared = self.capabilities.get(what);
-        declared.is_some_and(|declared| declared["listChanged"] == true)
-    }
-}
-
 /// A connected upstream.
 #[derive(Debug)]
 pub struct Live {
     /// Counts the connections of this upstream.
     pub(crate) generation: u64,
-    /// How it wants to be spoken to.
-    pub era: Era,
-    /// The revision agreed on.
-    pub version: &'static str,
-    /// What it said of itself.
-    pub facts: ServerFacts,
+    /// What the handshake found.
+    pub profile: Arc<ServerProfile>,
     /// Whom it was told that we speak for.
-    pub identity: Arc<Identity>,
+    pub identity: Arc<ClientProfile>,
     /// The calls through which it can ask a client that hears only answers.
-    pub callers: Callers,
+    pub callers: ServerRequestInboxes,
     /// How much it is to log, and for which requests.
     pub logs: Logs,
     /// Whether it can say something outside the answers to requests, or never will.
@@ -100,18 +61,15 @@ pub struct Live {
 impl Live {
     pub(crate) fn new(
         generation: u64,
-        (era, version): (Era, &'static str),
-        facts: ServerFacts,
+        profile: ServerProfile,
         transport: Transport,
-        identity: &Arc<Identity>,
+        identity: &Arc<ClientProfile>,
     ) -> Self {
         Self {
             generation,
-            era,
-            version,
-            facts,
+            profile: Arc::new(profile),
             identity: identity.clone(),
-            callers: Callers::default(),
+            callers: ServerRequestInboxes::default(),
             logs: Logs::default(),
             listened: watch::Sender::new(!matches!(transport, Transport::StreamableHttpLegacy(_))),
             begun: Instant::now(),
@@ -150,7 +108,7 @@ impl Live {
 
     /// Waits a moment for the standalone stream, for a client that can be asked: servers ask on it,
     /// and some forget what they asked before it was there.
-    pub(crate) async fn hear_first(&self, identity: &Identity) {
+    pub(crate) async fn hear_first(&self, identity: &ClientProfile) {
         if *self.listened.borrow() || !identity.can_be_asked() {
             return;
         }
@@ -180,7 +138,8 @@ impl Live {
         method: &'static str,
         params: Value,
     ) -> Result<Exchange, TransportError> {
-        self.transport.send(&self.ours(method, params)).await
+        let request = self.ours(method, params);
+        self.transport.send(&request, &Pulse::default()).await
     }
 
     /// How it is spoken to: `http` (Streamable HTTP) or `sse` (HTTP+SSE).
@@ -195,15 +154,15 @@ impl Live {
     /// Whether it can be used for this client. A session of the legacy era is bound to what its
     /// client declared; a modern upstream is told with every request.
     #[must_use]
-    pub fn serves(&self, identity: &Arc<Identity>) -> bool {
-        self.era == Era::Modern
+    pub fn serves(&self, identity: &Arc<ClientProfile>) -> bool {
+        self.profile.era == Era::Modern
             || Arc::ptr_eq(&self.identity, identity)
             || self.identity.shares_session(identity)
     }
 
     /// A request of our own in the upstream's era.
     pub(crate) fn ours(&self, method: &'static str, mut params: Value) -> Request {
-        if self.era == Era::Modern {
+        if self.profile.era == Era::Modern {
             let meta = format!("{{{}}}", self.identity.meta_members());
             params["_meta"] = serde_json::from_str(&meta).unwrap_or_default();
         }
@@ -216,7 +175,7 @@ impl Live {
     /// # Errors
     /// [`TransportError`], when it was not delivered.
     pub async fn notify(&self, body: Bytes) -> Result<(), TransportError> {
-        match self.era {
+        match self.profile.era {
             Era::Modern => Ok(()),
             Era::Legacy => self.transport.notify(body).await,
         }

@@ -14,7 +14,6 @@ use super::connection::Live;
 use super::connection::events::Events;
 use super::error::TransportError;
 use super::error::reported::UpstreamError;
-use super::identity::Identity;
 use super::offers::tools::Listing;
 use super::registry::UpstreamId;
 use super::session::handle::{Bounds, Shared, State};
@@ -23,6 +22,7 @@ use super::session::supervisor::Connection;
 use crate::config;
 use crate::net::Clients;
 use crate::oauth::Authorizer;
+use crate::protocol::ClientProfile;
 
 /// One upstream. Cheap to clone; all clones mean the same connection.
 #[derive(Debug, Clone)]
@@ -53,7 +53,7 @@ impl Upstream {
     /// Starts the task that keeps it connected until `cancel`, or its own [end](Self::end).
     pub fn start(
         &self,
-        identity: &Arc<Identity>,
+        identity: &Arc<ClientProfile>,
         events: Arc<dyn Events>,
         tasks: &TaskTracker,
         cancel: &CancellationToken,
@@ -67,7 +67,12 @@ impl Upstream {
         self.begin(home, identity, home.cancel.clone());
     }
 
-    pub(crate) fn begin(&self, home: &Home, identity: &Arc<Identity>, cancel: CancellationToken) {
+    pub(crate) fn begin(
+        &self,
+        home: &Home,
+        identity: &Arc<ClientProfile>,
+        cancel: CancellationToken,
+    ) {
         let side = self.shared.is_side.then_some(true);
         let span = info_span!("upstream", name = %self.shared.config.name, side);
         self.adopt(identity);
@@ -81,7 +86,7 @@ impl Upstream {
 
     /// Has it connected for this client, anew if it was for one that declares something else: what a
     /// server lists may depend on that.
-    pub fn adopt(&self, identity: &Arc<Identity>) {
+    pub fn adopt(&self, identity: &Arc<ClientProfile>) {
         self.shared.identity.send_if_modified(|current| {
             let is_other = !current.shares_session(identity);
             *current = identity.clone();

@@ -9,17 +9,18 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::error::TransportError;
-use super::super::transport::error_text;
-use crate::upstream::connection::ServerFacts;
+use crate::protocol::Era;
+use crate::protocol::ServerProfile;
+use crate::protocol::reply::error_text;
+use crate::protocol::revision::{LEGACY, MODERN};
 use crate::wire::Message;
 use crate::wire::outgoing::code;
-use crate::wire::version::{LEGACY, MODERN};
 
 /// What the answer to `server/discover` tells.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Probe {
     /// It speaks our modern revision.
-    Modern(ServerFacts),
+    Modern(ServerProfile),
     /// It offers legacy revisions, or said nothing that only a modern server says: try `initialize`.
     Legacy,
     /// It gave no answer, which may pass: try `initialize` as well.
@@ -38,12 +39,14 @@ struct Said<'a> {
 }
 
 impl Said<'_> {
-    fn facts(self) -> ServerFacts {
+    fn profile(self, era: Era, version: &'static str) -> ServerProfile {
         let capabilities = match self.capabilities {
             object @ Value::Object(_) => object,
             _ => Value::Null,
         };
-        ServerFacts {
+        ServerProfile {
+            era,
+            version,
             instructions: self.instructions.filter(|text| !text.trim().is_empty()),
             capabilities,
         }
@@ -93,7 +96,7 @@ pub(super) fn read_probe(answer: &Message) -> Result<Probe, TransportError> {
             .iter()
             .any(|version| version == MODERN);
         return Ok(if modern {
-            Probe::Modern(said.facts())
+            Probe::Modern(said.profile(Era::Modern, MODERN))
         } else {
             Probe::Legacy
         });
@@ -116,13 +119,11 @@ pub(super) fn read_probe(answer: &Message) -> Result<Probe, TransportError> {
     }
 }
 
-/// Reads the answer to `initialize`: the revision that the server chose, and its facts.
+/// Reads the answer to `initialize`: the revision that the server chose, and what it declares.
 ///
 /// # Errors
 /// [`TransportError::Handshake`] when it is an error, broken, or names a revision unknown here.
-pub(super) fn read_initialize(
-    answer: &Message,
-) -> Result<(&'static str, ServerFacts), TransportError> {
+pub(super) fn read_initialize(answer: &Message) -> Result<ServerProfile, TransportError> {
     let Some(result) = answer.result() else {
         return Err(TransportError::Handshake(error_text(answer)));
     };
@@ -138,7 +139,7 @@ pub(super) fn read_initialize(
             said.protocol_version
         ))
     })?;
-    Ok((version, said.facts()))
+    Ok(said.profile(Era::Legacy, version))
 }
 
 /// 400, 404 and 405 are how an HTTP+SSE server refuses a POST (MCP 2026-07-28 § HTTP+SSE Transport).
@@ -186,10 +187,10 @@ mod tests {
             let Ok(Probe::Modern(modern)) = read_probe(&answer(discovered)) else {
                 panic!("{said}");
             };
-            let (_, legacy) = read_initialize(&answer(initialized)).unwrap();
-            for facts in [modern, legacy] {
-                assert_eq!(facts.capabilities, kept, "{said}");
-                assert_eq!(facts.announces("tools"), announces, "{said}");
+            let legacy = read_initialize(&answer(initialized)).unwrap();
+            for profile in [modern, legacy] {
+                assert_eq!(profile.capabilities, kept, "{said}");
+                assert_eq!(profile.announces("tools"), announces, "{said}");
             }
         }
     }

@@ -8,10 +8,9 @@ use std::time::Duration;
 use serde_json::Value;
 use tracing::debug;
 
-use super::connection::{Live, ServerFacts};
+use super::connection::Live;
 use super::error::TransportError;
-use super::identity::Identity;
-use super::request::{Request, next_id};
+use super::flow::deadline::Pulse;
 use super::transport::Transport;
 use super::transport::http::Http;
 use super::transport::http_sse::HttpSse;
@@ -21,8 +20,12 @@ use super::transport::streamable_http::{DISCOVER, StreamableHttp};
 use super::transport::streamable_http_legacy::StreamableHttpLegacy;
 use crate::config::TransportChoice;
 use crate::net::Making;
-use crate::wire::version::{LEGACY, MODERN};
-use crate::wire::{Era, Message};
+use crate::protocol::ClientProfile;
+use crate::protocol::Request;
+use crate::protocol::ServerProfile;
+use crate::protocol::revision::LEGACY;
+use crate::upstream::transport::request_id::next_id;
+use crate::wire::Message;
 
 mod answer;
 
@@ -38,7 +41,7 @@ pub(crate) type Connected = (Live, Option<HttpSseStream>);
 /// What a handshake needs to know.
 pub(crate) struct Handshake<'a> {
     pub(crate) choice: TransportChoice,
-    pub(crate) identity: &'a Arc<Identity>,
+    pub(crate) identity: &'a Arc<ClientProfile>,
     pub(crate) generation: u64,
     /// Called when the upstream first says anything.
     pub(crate) alive: &'a (dyn Fn() + Sync),
@@ -74,18 +77,18 @@ impl Handshake<'_> {
     async fn streamable(&self, http: Http) -> Result<Connected, TransportError> {
         let modern = StreamableHttp::new(http);
         match self.discover(&modern).await? {
-            Probe::Modern(facts) => {
+            Probe::Modern(profile) => {
                 let transport = Transport::StreamableHttp(modern.into());
-                Ok((self.live(Era::Modern, MODERN, facts, transport), None))
+                Ok((self.live(profile, transport), None))
             }
             Probe::Legacy => self.initialize(modern.into_http()).await,
             Probe::Unclear => match self.initialize(modern.http()).await {
                 // It was away for the probe, and may be back.
                 Err(refusal) if Hint::of(&refusal) == Some(Hint::OtherEra) => {
                     match self.discover(&modern).await {
-                        Ok(Probe::Modern(facts)) => {
+                        Ok(Probe::Modern(profile)) => {
                             let transport = Transport::StreamableHttp(modern.into());
-                            Ok((self.live(Era::Modern, MODERN, facts, transport), None))
+                            Ok((self.live(profile, transport), None))
                         }
                         _ => Err(refusal),
                     }
@@ -118,7 +121,11 @@ impl Handshake<'_> {
         let params: Value = serde_json::from_str(&meta).unwrap_or_default();
         let ask = async || {
             let request = Request::ours(next_id(), DISCOVER, &params);
-            modern.send(&request).await?.response().await
+            modern
+                .send(&request, &Pulse::default())
+                .await?
+                .response()
+                .await
         };
         // Asked again within the same step, so that clients wait no longer.
         step(async {
@@ -170,11 +177,11 @@ impl Handshake<'_> {
         let request = self.initialize_request();
         let (mut session, answer) = step(StreamableHttpLegacy::initialize(http, &request)).await?;
         (self.alive)();
-        let (version, facts) = read_initialize(&answer)?;
-        session.set_version(version);
+        let profile = read_initialize(&answer)?;
+        session.set_version(profile.version);
         step(session.notify(INITIALIZED.into())).await?;
         let transport = Transport::StreamableHttpLegacy(session.into());
-        Ok((self.live(Era::Legacy, version, facts, transport), None))
+        Ok((self.live(profile, transport), None))
     }
 
     async fn http_sse(&self, http: &Http) -> Result<Connected, TransportError> {
@@ -182,8 +189,13 @@ impl Handshake<'_> {
         (self.alive)();
         let request = self.initialize_request();
         let answer = step(async {
-            let mut answer =
-                std::pin::pin!(async { transport.send(&request).await?.response().await });
+            let mut answer = std::pin::pin!(async {
+                transport
+                    .send(&request, &Pulse::default())
+                    .await?
+                    .response()
+                    .await
+            });
             loop {
                 // The answer comes on the stream, so both must be read.
                 tokio::select! {
@@ -195,10 +207,10 @@ impl Handshake<'_> {
                 }
             }
         });
-        let (version, facts) = read_initialize(&answer.await?)?;
+        let profile = read_initialize(&answer.await?)?;
         step(transport.notify(INITIALIZED.into())).await?;
         Ok((
-            self.live(Era::Legacy, version, facts, Transport::HttpSse(transport)),
+            self.live(profile, Transport::HttpSse(transport)),
             Some(stream),
         ))
     }
@@ -219,20 +231,8 @@ impl Handshake<'_> {
         }
     }
 
-    fn live(
-        &self,
-        era: Era,
-        version: &'static str,
-        facts: ServerFacts,
-        transport: Transport,
-    ) -> Live {
-        Live::new(
-            self.generation,
-            (era, version),
-            facts,
-            transport,
-            self.identity,
-        )
+    fn live(&self, profile: ServerProfile, transport: Transport) -> Live {
+        Live::new(self.generation, profile, transport, self.identity)
     }
 }
 

@@ -3,152 +3,25 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use serde_json::Value;
-
 use super::pagination;
+use crate::protocol::{Item, ItemKind};
 use crate::upstream::connection::Live;
 use crate::upstream::error::TransportError;
 use crate::upstream::error::reported::UpstreamError;
 use crate::upstream::handle::Upstream;
-use crate::wire::splice::{decode, members};
-
-/// A kind of thing that servers list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Known by their names.
-    Prompts,
-    /// Known by their URIs.
-    Resources,
-    /// Known by their URI templates (RFC 6570).
-    ResourceTemplates,
-}
-
-impl Kind {
-    /// Every kind, in the order of their places in what is kept of each.
-    pub const ALL: [Self; 3] = [Self::Prompts, Self::Resources, Self::ResourceTemplates];
-
-    /// What this method lists.
-    #[must_use]
-    pub fn listed_by(method: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.list_method() == method)
-    }
-
-    /// What changed, by this notification.
-    #[must_use]
-    pub fn changed_by(notification: &str) -> Option<&'static [Self]> {
-        match notification {
-            "notifications/prompts/list_changed" => Some(&[Self::Prompts]),
-            "notifications/resources/list_changed" => {
-                Some(&[Self::Resources, Self::ResourceTemplates])
-            }
-            _ => None,
-        }
-    }
-
-    /// The method that lists them.
-    #[must_use]
-    pub fn list_method(self) -> &'static str {
-        match self {
-            Self::Prompts => "prompts/list",
-            Self::Resources => "resources/list",
-            Self::ResourceTemplates => "resources/templates/list",
-        }
-    }
-
-    /// The member of its result that holds them.
-    #[must_use]
-    pub fn member(self) -> &'static str {
-        match self {
-            Self::Prompts => "prompts",
-            Self::Resources => "resources",
-            Self::ResourceTemplates => "resourceTemplates",
-        }
-    }
-
-    /// The member of each by which it is known.
-    #[must_use]
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::Prompts => "name",
-            Self::Resources => "uri",
-            Self::ResourceTemplates => "uriTemplate",
-        }
-    }
-
-    /// The capability that a server declares for them.
-    pub(crate) fn capability(self) -> &'static str {
-        match self {
-            Self::Prompts => "prompts",
-            Self::Resources | Self::ResourceTemplates => "resources",
-        }
-    }
-}
-
-/// One prompt, resource or template of an upstream.
-#[derive(Debug, Clone)]
-pub struct Item {
-    /// What it is known by: the decoded value of [`Kind::key`].
-    pub key: Box<str>,
-    /// The same as the upstream wrote it: a JSON string, a slice of the definition.
-    pub quoted_key: Bytes,
-    /// What else it is called: its decoded `name`, if that is not the key.
-    name: Option<Box<str>>,
-    /// Its definition, a slice of the page that it came on.
-    pub definition: Bytes,
-}
-
-impl Item {
-    /// An item by its definition, a JSON object; `None` without a key that could be asked for.
-    #[must_use]
-    pub fn read(definition: Bytes, kind: Kind) -> Option<Self> {
-        let (mut key, mut name) = (None, None);
-        for member in members(&definition) {
-            match &*member.key() {
-                found if found == kind.key() => key = Some(member),
-                "name" => name = Some(member),
-                _ => {}
-            }
-        }
-        let key = key?;
-        Some(Self {
-            key: decode(key.value())?.into(),
-            quoted_key: definition.slice_ref(key.value()),
-            name: name.and_then(|name| decode(name.value()).map(Box::from)),
-            definition,
-        })
-    }
-
-    /// What it goes by, for a filter: its key and its name.
-    #[must_use]
-    pub fn names(&self) -> [&str; 2] {
-        [&self.key, self.name.as_deref().unwrap_or(&self.key)]
-    }
-}
-
-impl Live {
-    /// Whether it declares things of this kind.
-    #[must_use]
-    pub fn offers(&self, kind: Kind) -> bool {
-        let declared = self.facts.capabilities.get(kind.capability());
-        declared.is_some_and(Value::is_object)
-    }
-}
 
 impl Upstream {
     /// Whether it is connected and declares things of this kind.
     #[must_use]
-    pub fn offers(&self, kind: Kind) -> bool {
-        self.ready().is_some_and(|live| live.offers(kind))
+    pub fn offers(&self, kind: ItemKind) -> bool {
+        self.ready().is_some_and(|live| live.profile.offers(kind))
     }
 
     /// Lists all that it offers of this kind; nothing when it is not connected.
     ///
     /// # Errors
     /// [`UpstreamError`], when the listing could not be read.
-    pub async fn items(&self, kind: Kind) -> Result<Vec<Item>, UpstreamError> {
+    pub async fn items(&self, kind: ItemKind) -> Result<Vec<Item>, UpstreamError> {
         let Some(live) = self.ready() else {
             return Ok(Vec::new());
         };
@@ -162,7 +35,7 @@ impl Upstream {
     pub(crate) async fn read_items(
         &self,
         live: &Live,
-        kind: Kind,
+        kind: ItemKind,
     ) -> Result<Arc<Vec<Item>>, TransportError> {
         let changes = self.shared.memory.changes(kind);
         let mut items = Vec::new();
@@ -175,6 +48,3 @@ impl Upstream {
         Ok(items)
     }
 }
-
-#[cfg(test)]
-mod tests;

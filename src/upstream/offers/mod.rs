@@ -23,41 +23,14 @@ pub(crate) mod tools;
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use serde_json::Value;
 use tokio::sync::Notify;
 
-use super::connection::{Live, ServerFacts};
+use super::connection::Live;
 use super::handle::Upstream;
-use crate::wire::Era;
-use items::{Item, Kind};
+use crate::protocol::ServerProfile;
+use crate::protocol::{Item, ItemKind};
 
 use super::cache::entry::{Found, Gist, Record};
-
-/// What an upstream said of itself when it was last connected.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
-    /// How it wants to be spoken to.
-    pub era: Era,
-    /// The revision agreed on.
-    pub version: &'static str,
-    /// What it said of itself.
-    pub facts: ServerFacts,
-}
-
-impl Known {
-    fn of(live: &Live) -> Self {
-        Self {
-            era: live.era,
-            version: live.version,
-            facts: live.facts.clone(),
-        }
-    }
-
-    fn offers(&self, kind: Kind) -> bool {
-        let declared = self.facts.capabilities.get(kind.capability());
-        declared.is_some_and(Value::is_object)
-    }
-}
 
 /// Prompts, resources or templates of one upstream.
 pub(crate) type List = Arc<Vec<Item>>;
@@ -73,9 +46,9 @@ pub(crate) struct Memory {
 
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    pub(crate) known: Option<Arc<Known>>,
+    pub(crate) known: Option<Arc<ServerProfile>>,
     /// The same for the tools that are listed: they may be those of an earlier connection.
-    listed: Option<Arc<Known>>,
+    listed: Option<Arc<ServerProfile>>,
     kinds: [Kept; 3],
     /// Whether the disk has to follow.
     is_ahead: bool,
@@ -98,14 +71,14 @@ struct Kept {
 impl Memory {
     /// The upstream is connected.
     pub(crate) fn met(&self, live: &Live) {
-        let known = Known::of(live);
+        let known = live.profile.clone();
         let mut state = self.lock();
-        for kind in Kind::ALL {
+        for kind in ItemKind::ALL {
             if !known.offers(kind) {
                 state.kinds[kind as usize].last = None;
             }
         }
-        state.known = Some(Arc::new(known));
+        state.known = Some(known);
     }
 
     /// Its tools were read.
@@ -116,12 +89,12 @@ impl Memory {
     }
 
     /// The changes so far, for [`Self::read`].
-    pub(crate) fn changes(&self, kind: Kind) -> u64 {
+    pub(crate) fn changes(&self, kind: ItemKind) -> u64 {
         self.lock().kinds[kind as usize].changes
     }
 
     /// A kind was read, which was begun at `changes`. What was given of it stays.
-    pub(crate) fn read(&self, kind: Kind, list: &List, changes: u64) {
+    pub(crate) fn read(&self, kind: ItemKind, list: &List, changes: u64) {
         let mut state = self.lock();
         let kept = &mut state.kinds[kind as usize];
         if kept.changes == changes {
@@ -131,17 +104,17 @@ impl Memory {
     }
 
     /// The client is given this.
-    pub(crate) fn give(&self, kind: Kind, list: List) {
+    pub(crate) fn give(&self, kind: ItemKind, list: List) {
         self.lock().kinds[kind as usize].given = Some(list);
     }
 
     /// Whether the client was ever given anything of this kind and not told of a change since.
-    pub(crate) fn is_given(&self, kind: Kind) -> bool {
+    pub(crate) fn is_given(&self, kind: ItemKind) -> bool {
         self.lock().kinds[kind as usize].given.is_some()
     }
 
     /// Whether the client has something else than this, of which it is told now.
-    pub(crate) fn differs(&self, kind: Kind, list: &List) -> bool {
+    pub(crate) fn differs(&self, kind: ItemKind, list: &List) -> bool {
         let given = &mut self.lock().kinds[kind as usize].given;
         let definitions = |list: &List| -> Vec<_> {
             let definitions = list.iter().map(|item| item.definition.clone());
@@ -172,13 +145,13 @@ impl Memory {
 impl Upstream {
     /// What it said of itself when it was last connected, by this process or an earlier one.
     #[must_use]
-    pub fn known(&self) -> Option<Arc<Known>> {
+    pub fn known(&self) -> Option<Arc<ServerProfile>> {
         self.shared.memory.lock().known.clone()
     }
 
     /// What it offered last of this kind, for a client that is given that; `None` when nobody knows.
     #[must_use]
-    pub fn last_items(&self, kind: Kind) -> Option<Vec<Item>> {
+    pub fn last_items(&self, kind: ItemKind) -> Option<Vec<Item>> {
         let mut state = self.shared.memory.lock();
         let offers = state.known.as_ref().map(|known| known.offers(kind));
         let kept = &mut state.kinds[kind as usize];
@@ -192,7 +165,7 @@ impl Upstream {
     }
 
     /// It says that these have changed; the client is told so.
-    pub fn forget(&self, kinds: &[Kind]) {
+    pub fn forget(&self, kinds: &[ItemKind]) {
         let memory = &self.shared.memory;
         let mut state = memory.lock();
         for kind in kinds {

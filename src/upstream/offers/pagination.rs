@@ -7,9 +7,9 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use tracing::warn;
 
+use crate::protocol::reply::error_text;
 use crate::upstream::connection::Live;
 use crate::upstream::error::TransportError;
-use crate::upstream::transport::error_text;
 use crate::wire::outgoing::code;
 use crate::wire::splice::{decode, last};
 use crate::wire::{Member, Message};

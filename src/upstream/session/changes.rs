@@ -8,20 +8,20 @@ use tracing::debug;
 
 use super::backoff::Backoff;
 use super::supervisor::Connection;
+use crate::protocol::ItemKind;
 use crate::upstream::connection::Live;
 use crate::upstream::error::TransportError;
 use crate::upstream::handle::Upstream;
-use crate::upstream::offers::items::Kind;
 use crate::wire::Message;
 
 /// What a client is told when one of these kinds has changed.
-const CHANGES: [(&[Kind], &str); 2] = [
+const CHANGES: [(&[ItemKind], &str); 2] = [
     (
-        &[Kind::Prompts],
+        &[ItemKind::Prompts],
         r#"{"jsonrpc":"2.0","method":"notifications/prompts/list_changed"}"#,
     ),
     (
-        &[Kind::Resources, Kind::ResourceTemplates],
+        &[ItemKind::Resources, ItemKind::ResourceTemplates],
         r#"{"jsonrpc":"2.0","method":"notifications/resources/list_changed"}"#,
     ),
 ];
@@ -52,7 +52,7 @@ impl Connection {
     }
 
     /// Whether the client was given something else of these kinds.
-    async fn differ(&self, live: &Arc<Live>, kinds: &[Kind]) -> Result<bool, TransportError> {
+    async fn differ(&self, live: &Arc<Live>, kinds: &[ItemKind]) -> Result<bool, TransportError> {
         let (upstream, memory) = (self.upstream(), &self.shared.memory);
         let mut lists = Vec::new();
         for kind in kinds.iter().copied().filter(|kind| memory.is_given(*kind)) {

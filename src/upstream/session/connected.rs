@@ -11,9 +11,9 @@ use tracing::{Instrument as _, debug, info, warn};
 use super::backoff::Backoff;
 use super::handle::State;
 use super::supervisor::Connection;
+use crate::protocol::ClientProfile;
 use crate::upstream::connection::Live;
 use crate::upstream::error::TransportError;
-use crate::upstream::identity::Identity;
 use crate::upstream::offers::tools::Listing;
 use crate::upstream::transport::http_sse::stream::HttpSseStream;
 
@@ -47,7 +47,7 @@ impl Connection {
     /// Waits until the client declares something else, and closes the session that was for the other.
     async fn superseded(&self, live: &Live) {
         let mut identity = self.shared.identity.subscribe();
-        let is_other = |identity: &Arc<Identity>| !live.identity.shares_session(identity);
+        let is_other = |identity: &Arc<ClientProfile>| !live.identity.shares_session(identity);
         // Fails never: the sender lives as long as we do.
         let waited = identity.wait_for(is_other).await.map(drop);
         if waited.is_ok() {
@@ -124,14 +124,14 @@ impl Connection {
     /// Reads the listing now and whenever it is asked for. A side session needs none.
     async fn keep_listed(&self, live: &Live) -> Result<Infallible, TransportError> {
         if self.shared.is_side {
-            debug!(version = live.version, "connected");
+            debug!(version = live.profile.version, "connected");
             self.shared.listed.send_modify(|times| *times += 1);
             return std::future::pending().await;
         }
         let listing = Listing::fetch(live).await?;
         info!(
-            era = live.era.as_str(),
-            version = live.version,
+            era = live.profile.era.as_str(),
+            version = live.profile.version,
             tools = listing.tools.len(),
             "connected"
         );

@@ -13,12 +13,12 @@ use super::retry_budget::Brake;
 use crate::config::{self, Limits};
 use crate::net::Clients;
 use crate::oauth::Authorizer;
+use crate::protocol::ClientProfile;
 use crate::upstream::connection::Live;
 use crate::upstream::connection::log_demand::SessionLevel;
 use crate::upstream::error::TransportError;
 use crate::upstream::flow::backpressure::{Backlog, Intake};
 use crate::upstream::flow::concurrency::Admission;
-use crate::upstream::identity::Identity;
 use crate::upstream::offers::Memory;
 use crate::upstream::offers::tools::Listing;
 use crate::upstream::registry::UpstreamId;
@@ -121,7 +121,7 @@ pub(crate) struct Shared {
     /// How much it is to log for the client's session: one for it and its side sessions.
     pub(crate) level: Arc<SessionLevel>,
     /// Whom its connection speaks for.
-    pub(crate) identity: watch::Sender<Arc<Identity>>,
+    pub(crate) identity: watch::Sender<Arc<ClientProfile>>,
     /// What its tasks are started with, once they are.
     pub(crate) home: OnceLock<Home>,
     /// Sessions for clients that the main one does not serve.

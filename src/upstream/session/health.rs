@@ -12,12 +12,13 @@ use tracing::{debug, info};
 use super::handle::State;
 use super::supervisor::Connection;
 use crate::config::TransportChoice;
+use crate::protocol::Era;
 use crate::upstream::connection::Live;
 use crate::upstream::error::TransportError;
 use crate::upstream::transport::Transport;
 use crate::upstream::transport::http_sse::stream::STREAM_PING_TIMEOUT;
 use crate::upstream::transport::refusal_hint::Hint;
-use crate::wire::{Era, Message};
+use crate::wire::Message;
 
 /// How long a server may take to answer a `ping`, other than on the stream of HTTP+SSE.
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
@@ -145,11 +146,11 @@ impl Connection {
     async fn is_other(&self, live: &Live) -> bool {
         if self.shared.config.transport != TransportChoice::Sse
             && let Ok(is_modern) = self.is_modern(live).await
-            && is_modern != (live.era == Era::Modern)
+            && is_modern != (live.profile.era == Era::Modern)
         {
             return true;
         }
-        if live.era == Era::Modern {
+        if live.profile.era == Era::Modern {
             return false;
         }
         match ping(live).await {

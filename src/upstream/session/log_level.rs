@@ -5,10 +5,10 @@ use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use super::supervisor::Connection;
+use crate::protocol::reply::error_text;
 use crate::upstream::connection::Live;
 use crate::upstream::connection::log_demand::LEVEL_TIMEOUT;
 use crate::upstream::error::TransportError;
-use crate::upstream::transport::error_text;
 use crate::wire::Message;
 
 impl Connection {

@@ -10,10 +10,10 @@ use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use super::handle::{Shared, State};
+use crate::protocol::ClientProfile;
 use crate::upstream::connection::Live;
 use crate::upstream::connection::events::Events;
 use crate::upstream::handle::Upstream;
-use crate::upstream::identity::Identity;
 
 /// How many sessions an upstream has beside its main one. When one more is needed, the one that was
 /// used longest ago ends, of those that nobody uses now: hardly any client declares more than two
@@ -34,7 +34,7 @@ pub(crate) struct Home {
 /// A session for clients of one identity.
 #[derive(Debug)]
 pub(crate) struct SideSession {
-    identity: Arc<Identity>,
+    identity: Arc<ClientProfile>,
     upstream: Upstream,
     cancel: CancellationToken,
     /// When it was last seen to be used.
@@ -57,7 +57,7 @@ impl SideSession {
 
 impl Upstream {
     /// The session that serves this client, begun if there is none.
-    pub(crate) fn side_session(&self, identity: &Arc<Identity>) -> Self {
+    pub(crate) fn side_session(&self, identity: &Arc<ClientProfile>) -> Self {
         let mut sides = self
             .shared
             .sides
@@ -95,7 +95,7 @@ impl Upstream {
         }
     }
 
-    fn open_side(&self, identity: &Arc<Identity>) -> SideSession {
+    fn open_side(&self, identity: &Arc<ClientProfile>) -> SideSession {
         let main = &self.shared;
         let mut shared = Shared::new(
             main.id,
@@ -144,7 +144,7 @@ impl Upstream {
     /// Whether what the server says in this session is for the client of this identity: the session that
     /// serves it, and the main one as long as none does.
     #[must_use]
-    pub fn is_session_of(&self, live: &Arc<Live>, client: &Arc<Identity>) -> bool {
+    pub fn is_session_of(&self, live: &Arc<Live>, client: &Arc<ClientProfile>) -> bool {
         let mut ready = self.sessions().into_iter().filter_map(|it| it.ready());
         match ready.find(|ready| ready.serves(client)) {
             Some(serving) => Arc::ptr_eq(&serving, live),

@@ -11,11 +11,11 @@ use tracing::debug;
 
 use super::backoff::Backoff;
 use super::supervisor::Connection;
+use crate::protocol::Era;
+use crate::protocol::reply::error_text;
 use crate::upstream::connection::Live;
 use crate::upstream::error::TransportError;
 use crate::upstream::subscription::ledger::{Book, takes_subscriptions};
-use crate::upstream::transport::error_text;
-use crate::wire::Era;
 
 const SUBSCRIBE: &str = "resources/subscribe";
 const UNSUBSCRIBE: &str = "resources/unsubscribe";
@@ -26,7 +26,7 @@ const AT_ONCE: usize = 16;
 impl Connection {
     /// Keeps a legacy server subscribed to what is wanted; returns when its session is gone.
     pub(crate) async fn keep_subscribed(&self, live: &Live) -> TransportError {
-        if live.era == Era::Modern {
+        if live.profile.era == Era::Modern {
             // Its one subscription has the resources too: see `listen`.
             return std::future::pending().await;
         }
@@ -40,7 +40,7 @@ impl Connection {
                 _ = book.wait_for(Book::has_work) => {}
                 () = sleep_until(again), if has_failed => wanted.retry(),
             }
-            if !takes_subscriptions(&live.facts) {
+            if !takes_subscriptions(&live.profile) {
                 wanted.refuse_missing();
             }
             let (missing, surplus) = wanted.take_work();

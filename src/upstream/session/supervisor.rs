@@ -17,11 +17,11 @@ use tracing::{debug, info, warn};
 use super::backoff::{Backoff, Pause};
 use super::connected::Ended;
 use super::handle::{Down, Shared, State};
+use crate::protocol::ClientProfile;
 use crate::upstream::connection::Live;
 use crate::upstream::connection::events::Events;
 use crate::upstream::error::TransportError;
 use crate::upstream::handshake::{Connected, Handshake};
-use crate::upstream::identity::Identity;
 use crate::upstream::transport::http::Http;
 
 pub(crate) struct Connection {
@@ -190,13 +190,13 @@ impl Connection {
     }
 
     /// Whether the client has declared something else since it was this one.
-    fn is_superseded(&self, identity: &Identity) -> bool {
+    fn is_superseded(&self, identity: &ClientProfile) -> bool {
         !identity.shares_session(&self.shared.identity.borrow())
     }
 
     async fn connect(
         &self,
-        identity: &Arc<Identity>,
+        identity: &Arc<ClientProfile>,
         generation: u64,
         after: Option<&TransportError>,
     ) -> Result<Connected, TransportError> {
@@ -222,7 +222,7 @@ impl Connection {
 
     fn handshake<'a>(
         &self,
-        identity: &'a Arc<Identity>,
+        identity: &'a Arc<ClientProfile>,
         generation: u64,
         alive: &'a (dyn Fn() + Sync),
     ) -> Handshake<'a> {

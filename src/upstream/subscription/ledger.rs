@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::upstream::connection::ServerFacts;
+use crate::protocol::ServerProfile;
 
 /// What is wanted of one upstream, and what became of it.
 #[derive(Debug, Default)]
@@ -194,7 +194,7 @@ impl Wanted {
 }
 
 /// Whether a server declares that it tells of updates of single resources.
-pub(crate) fn takes_subscriptions(facts: &ServerFacts) -> bool {
+pub(crate) fn takes_subscriptions(facts: &ServerProfile) -> bool {
     let declared = facts.capabilities.get("resources");
     declared.is_some_and(|declared| declared["subscribe"] == true)
 }

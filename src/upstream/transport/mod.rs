@@ -3,6 +3,7 @@
 pub(crate) mod event_stream;
 pub(crate) mod exchange;
 pub(crate) mod refusal_hint;
+pub(crate) mod request_id;
 pub(crate) mod response_head;
 
 pub(crate) mod body;
@@ -17,10 +18,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::error::TransportError;
-use super::flow::deadline::Patience;
-use super::request::Request;
-use crate::wire::outgoing::code;
-use crate::wire::{Line, Message};
+use super::flow::deadline::{Patience, Pulse};
+use crate::protocol::Request;
 use exchange::Exchange;
 
 /// An upstream that answered the handshake.
@@ -35,11 +34,15 @@ pub(crate) enum Transport {
 }
 
 impl Transport {
-    pub(crate) async fn send(&self, request: &Request) -> Result<Exchange, TransportError> {
+    pub(crate) async fn send(
+        &self,
+        request: &Request,
+        pulse: &Pulse,
+    ) -> Result<Exchange, TransportError> {
         match self {
-            Self::StreamableHttp(transport) => transport.send(request).await,
-            Self::StreamableHttpLegacy(transport) => transport.send(request).await,
-            Self::HttpSse(transport) => transport.send(request).await,
+            Self::StreamableHttp(transport) => transport.send(request, pulse).await,
+            Self::StreamableHttpLegacy(transport) => transport.send(request, pulse).await,
+            Self::HttpSse(transport) => transport.send(request, pulse).await,
         }
     }
 
@@ -66,41 +69,5 @@ impl Transport {
         if let Self::StreamableHttpLegacy(transport) = self {
             transport.close().await;
         }
-    }
-}
-
-/// What a request of an upstream is answered with that is not for the client: `ping` with an empty
-/// result, anything else with an error, since nothing that was declared allows it.
-#[must_use]
-pub fn answer_to(request: &Message) -> Bytes {
-    let id = request.id().unwrap_or_else(|| Bytes::from_static(b"null"));
-    let line = match &*request.method() {
-        "ping" => Line::result(&id, &b"{}"[..]),
-        method => {
-            let text = format!("`{method}` was not declared by the client");
-            Line::error(&id, code::METHOD_NOT_FOUND, &text, &serde_json::Value::Null)
-        }
-    };
-    line.into_bytes()
-}
-
-/// The `message` of a JSON-RPC error, as an upstream sent it.
-pub(crate) fn error_text(message: &Message) -> String {
-    #[derive(serde::Deserialize)]
-    struct Error {
-        code: Option<i64>,
-        message: Option<String>,
-    }
-    let error = message
-        .error()
-        .and_then(|error| serde_json::from_slice::<Error>(error).ok());
-    match error {
-        Some(Error {
-            code: Some(code),
-            message,
-        }) => {
-            format!("{} (error {code})", message.unwrap_or_default())
-        }
-        _ => "an error of unknown form".to_owned(),
     }
 }

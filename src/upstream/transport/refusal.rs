@@ -7,13 +7,14 @@ use http::{HeaderMap, StatusCode};
 use reqwest::Response;
 
 use super::body::{Body, media_type};
-use super::error_text;
 use super::http::Http;
 use super::refusal_hint::Hint;
+use crate::protocol::Era;
+use crate::protocol::reply::error_text;
 use crate::upstream::error::TransportError;
 use crate::upstream::error::reported::whole_seconds;
 use crate::upstream::flow::deadline::Pulse;
-use crate::wire::{Era, Message};
+use crate::wire::Message;
 
 /// How much of an error's body is read when it is no JSON.
 const ERROR_BODY_BYTES: usize = 64 << 10;

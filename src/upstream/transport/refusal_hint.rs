@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::error_text;
+use crate::protocol::Era;
+use crate::protocol::reply::error_text;
 use crate::upstream::error::TransportError;
+use crate::wire::Message;
 use crate::wire::outgoing::code;
-use crate::wire::{Era, Message};
 
 /// What to make of a refusal before it is passed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,13 +8,14 @@ use super::body::Body;
 use super::exchange::Exchange;
 use super::http::Http;
 use super::refusal::refused;
+use crate::protocol::Era;
+use crate::protocol::Request;
+use crate::protocol::param_headers::encode_value;
+use crate::protocol::revision::MODERN;
 use crate::upstream::error::TransportError;
 use crate::upstream::flow::deadline::Patience;
-use crate::upstream::mirror::encode_value;
-use crate::upstream::request::Request;
-use crate::wire::Era;
+use crate::upstream::flow::deadline::Pulse;
 use crate::wire::outgoing::code;
-use crate::wire::version::MODERN;
 
 pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 const MCP_METHOD: HeaderName = HeaderName::from_static("mcp-method");
@@ -56,7 +57,11 @@ impl StreamableHttp {
     }
 
     /// Sends a request with what MCP 2026-07-28 § Request Metadata asks for.
-    pub(crate) async fn send(&self, request: &Request) -> Result<Exchange, TransportError> {
+    pub(crate) async fn send(
+        &self,
+        request: &Request,
+        pulse: &Pulse,
+    ) -> Result<Exchange, TransportError> {
         let headers = || {
             let mut headers = self.headers.clone();
             headers.insert(MCP_METHOD, encode_value(&request.method));
@@ -66,7 +71,7 @@ impl StreamableHttp {
             headers.extend(request.mirrored.iter().cloned());
             headers
         };
-        let (patience, pulse) = (Some(self.http.patience), &request.pulse);
+        let patience = Some(self.http.patience);
         let body = request.body.clone();
         let response = self
             .http

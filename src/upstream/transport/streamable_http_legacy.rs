@@ -16,11 +16,13 @@ use super::http::Http;
 use super::refusal::{refusal, refused};
 use super::refusal_hint::{Hint, is_unaddressed};
 use super::streamable_http::{PROTOCOL_VERSION, post_headers};
-use super::{answer_to, error_text};
+use crate::protocol::Era;
+use crate::protocol::reply::{answer_to, error_text};
+use crate::protocol::{Request, ServerRequests};
 use crate::upstream::error::TransportError;
 use crate::upstream::flow::deadline::Patience;
-use crate::upstream::request::{Asking, Request};
-use crate::wire::{Era, Message};
+use crate::upstream::flow::deadline::Pulse;
+use crate::wire::Message;
 
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -68,7 +70,7 @@ impl StreamableHttpLegacy {
             self.headers.insert(SESSION_ID, id);
             self.has_session = true;
         }
-        let body = Body::new(response, &self.http, &request.pulse);
+        let body = Body::new(response, &self.http, &Pulse::default());
         Exchange::open(request.id, body, None)
             .await?
             .response()
@@ -84,12 +86,13 @@ impl StreamableHttpLegacy {
     pub(crate) async fn send(
         self: &Arc<Self>,
         request: &Request,
+        pulse: &Pulse,
     ) -> Result<Exchange, TransportError> {
         let headers = || self.headers.clone();
         let body = request.body.clone();
         // Where the client can be asked, whoever follows the request judges its silence.
-        let patience = (request.asking == Asking::Never).then_some(self.http.patience);
-        let pulse = &request.pulse;
+        let patience =
+            (request.asking == ServerRequests::Unsupported).then_some(self.http.patience);
         let response = self
             .http
             .send_within(patience, pulse, Method::POST, headers, body)

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{MAX_URIS, Taken};
-use crate::router::subscription_tag;
+use crate::protocol::subscription_tag;
 use crate::wire::{Line, Message};
 
 /// The `notifications` of a listen.

@@ -12,10 +12,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tracing::debug;
 
-use super::in_flight::Key;
 use super::outbox::Permit;
+use crate::protocol::json_key::Key;
+use crate::protocol::subscription_tag;
 use crate::router::forward::notify::News;
-use crate::router::subscription_tag;
 use crate::upstream::{UpstreamId, Wishes};
 use crate::wire::Message;
 

@@ -16,15 +16,13 @@ fn record(era: Era, version: &'static str, capabilities: serde_json::Value) -> R
     let tools = ODD.iter().filter_map(|text| Tool::read(bytes(text), era));
     let prompts = ODD
         .iter()
-        .filter_map(|text| Item::read(bytes(text), Kind::Prompts));
+        .filter_map(|text| Item::read(bytes(text), ItemKind::Prompts));
     Record {
-        known: Arc::new(Known {
+        known: Arc::new(ServerProfile {
             era,
             version,
-            facts: ServerFacts {
-                instructions: Some("Be \"kind\".\n".to_owned()),
-                capabilities,
-            },
+            instructions: Some("Be \"kind\".\n".to_owned()),
+            capabilities,
         }),
         listing: Arc::new(Listing {
             tools: tools.collect(),

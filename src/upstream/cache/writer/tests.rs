@@ -4,13 +4,13 @@ use bytes::Bytes;
 
 use super::*;
 use crate::config::{Config, Environment, Limits};
-use crate::upstream::connection::ServerFacts;
-use crate::upstream::offers::Known;
-use crate::upstream::offers::tools::{Listing, Tool};
+use crate::protocol::Era;
+use crate::protocol::ServerProfile;
+use crate::protocol::Tool;
+use crate::protocol::revision::MODERN;
+use crate::upstream::offers::tools::Listing;
 use crate::upstream::registry::Roster;
 use crate::upstream::session::handle::Bounds;
-use crate::wire::Era;
-use crate::wire::version::MODERN;
 
 fn upstream() -> Upstream {
     named("a")
@@ -27,10 +27,11 @@ fn named(name: &str) -> Upstream {
 
 /// The upstream lists one tool of this name.
 fn lists(upstream: &Upstream, name: &str) {
-    let known = Known {
+    let known = ServerProfile {
         era: Era::Modern,
         version: MODERN,
-        facts: ServerFacts::default(),
+        instructions: None,
+        capabilities: serde_json::Value::Null,
     };
     let definition = Bytes::from(format!(r#"{{"name":"{name}"}}"#));
     let tools = Tool::read(definition, Era::Modern).into_iter().collect();

@@ -11,13 +11,14 @@ use tracing::debug;
 
 use super::backoff::Backoff;
 use super::supervisor::Connection;
+use crate::protocol::ItemKind as Changed;
+use crate::protocol::reply::answer_to;
 use crate::upstream::connection::Live;
 use crate::upstream::error::TransportError;
-use crate::upstream::offers::items::Kind as Changed;
+use crate::upstream::transport::Transport;
 use crate::upstream::transport::event_stream::{EventStream, Incoming};
 use crate::upstream::transport::http_sse::stream::HttpSseStream;
 use crate::upstream::transport::streamable_http_legacy::StreamableHttpLegacy;
-use crate::upstream::transport::{Transport, answer_to};
 use crate::wire::{Kind, Message};
 
 /// How long a stream must have lasted to count as one that held, so that it is opened again at once:

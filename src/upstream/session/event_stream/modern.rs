@@ -14,16 +14,18 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::debug;
 
 use super::LASTED;
-use crate::upstream::connection::{Live, ServerFacts};
+use crate::protocol::Era;
+use crate::protocol::ServerProfile;
+use crate::protocol::reply::error_text;
+use crate::upstream::connection::Live;
 use crate::upstream::error::TransportError;
 use crate::upstream::session::backoff::Backoff;
 use crate::upstream::session::supervisor::Connection;
 use crate::upstream::subscription::ledger::takes_subscriptions;
-use crate::upstream::transport::error_text;
 use crate::upstream::transport::exchange::Exchange;
 use crate::upstream::transport::streamable_http::LISTEN;
 use crate::wire::outgoing::code;
-use crate::wire::{Era, Kind, Message};
+use crate::wire::{Kind, Message};
 
 /// The capabilities whose changes are announced, and how to subscribe to them.
 const CHANGES: [(&str, &str); 3] = [
@@ -64,15 +66,15 @@ impl Stream {
 impl Connection {
     /// Keeps the subscription as it is wanted; returns when the connection is lost.
     pub(crate) async fn listen_modern(&self, live: &Arc<Live>) -> TransportError {
-        debug_assert_eq!(live.era, Era::Modern);
-        let changes = announced(&live.facts);
+        debug_assert_eq!(live.profile.era, Era::Modern);
+        let changes = announced(&live.profile);
         let wanted = &self.shared.wanted;
         let mut book = wanted.watch();
         let (mut stream, mut backoff) = (Stream::default(), Backoff::default());
         let mut again = Instant::now();
         let mut woken = self.shared.clients.woken();
         loop {
-            if !takes_subscriptions(&live.facts) {
+            if !takes_subscriptions(&live.profile) {
                 wanted.refuse_missing();
             }
             let (uris, has_work, has_failed) = {
@@ -212,7 +214,7 @@ impl Connection {
 }
 
 /// The changes that a server announces, as a filter.
-fn announced(facts: &ServerFacts) -> Map<String, Value> {
+fn announced(facts: &ServerProfile) -> Map<String, Value> {
     let announced = CHANGES.iter().filter(|(what, _)| facts.announces(what));
     let keys = announced.map(|(_, key)| (*key).to_owned());
     keys.map(|key| (key, Value::Bool(true))).collect()

@@ -17,9 +17,9 @@ use super::exchange::Exchange;
 use super::http::Http;
 use super::refusal::refusal;
 use super::streamable_http::post_headers;
+use crate::protocol::{Request, ServerRequests};
 use crate::upstream::error::TransportError;
 use crate::upstream::flow::deadline::{Patience, Pulse};
-use crate::upstream::request::{Asking, Request};
 use crate::wire::Message;
 
 pub(crate) mod stream;
@@ -112,7 +112,11 @@ impl HttpSse {
         lock(&self.waiting).as_ref().is_none_or(HashMap::is_empty)
     }
 
-    pub(crate) async fn send(&self, request: &Request) -> Result<Exchange, TransportError> {
+    pub(crate) async fn send(
+        &self,
+        request: &Request,
+        pulse: &Pulse,
+    ) -> Result<Exchange, TransportError> {
         // The answer may overtake that of the POST, so it is waited for first.
         let (sender, answer) = oneshot::channel();
         match &mut *lock(&self.waiting) {
@@ -129,10 +133,8 @@ impl HttpSse {
             heard: self.heard.clone(),
         };
         // Where the client can be asked, whoever follows the request judges its silence.
-        let patience = (request.asking == Asking::Never).then(|| self.patience());
-        let sending = self
-            .post
-            .send(request.body.clone(), patience, &request.pulse);
+        let patience = (request.asking == ServerRequests::Unsupported).then(|| self.patience());
+        let sending = self.post.send(request.body.clone(), patience, pulse);
         // Boxed: it is large, and in the task of every call, whatever its transport.
         let mut sending = Box::pin(sending);
         tokio::select! {

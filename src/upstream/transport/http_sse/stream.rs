@@ -8,9 +8,11 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{Instrument, debug};
 
 use super::{Heard, Post, Waiting, lock};
+use crate::protocol::Request;
 use crate::upstream::error::TransportError;
-use crate::upstream::request::{Request, next_id};
+use crate::upstream::flow::deadline::Pulse;
 use crate::upstream::transport::event_stream::{EventStream, Incoming};
+use crate::upstream::transport::request_id::next_id;
 use crate::wire::{Kind, Message};
 
 /// How long anything may take to come after a ping: far longer than a healthy connection needs. Where
@@ -121,7 +123,7 @@ impl HttpSseStream {
         let sending = async move {
             let ping = Request::ours(next_id(), "ping", &serde_json::json!({}));
             debug!(id = ping.id, "pinging a silent stream");
-            match timeout(limit, post.send(ping.body, None, &ping.pulse)).await {
+            match timeout(limit, post.send(ping.body, None, &Pulse::default())).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => debug!(%error, "the ping was not taken"),
                 Err(_) => debug!("the ping was not taken in time"),

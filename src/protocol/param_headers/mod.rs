@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderName, HeaderValue};
 
-mod json;
+mod scan;
 mod schema;
 
 const ANNOTATION: &str = "x-mcp-header";
@@ -109,7 +109,7 @@ pub fn mirror(params: &[MirroredParam], arguments: &str) -> Vec<(HeaderName, Hea
         return Vec::new();
     }
     let paths: Vec<&[String]> = params.iter().map(MirroredParam::path).collect();
-    let values = json::pick(arguments, &paths);
+    let values = scan::pick(arguments, &paths);
     let headers = params.iter().zip(values).filter_map(|(param, value)| {
         let value = header_value(value?)?;
         Some((param.header.clone(), value))
@@ -136,7 +136,7 @@ pub fn encode_value(text: &str) -> HeaderValue {
 /// The header value for a raw JSON value; `None` for what is not mirrored.
 fn header_value(raw: &str) -> Option<HeaderValue> {
     match raw.as_bytes().first()? {
-        b'"' => json::decode(raw).map(|text| encode_value(&text)),
+        b'"' => scan::decode(raw).map(|text| encode_value(&text)),
         b't' => Some(HeaderValue::from_static("true")),
         b'f' => Some(HeaderValue::from_static("false")),
         b'-' | b'0'..=b'9' => integer(raw).map(HeaderValue::from),

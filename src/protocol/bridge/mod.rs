@@ -7,16 +7,16 @@ pub(crate) mod target;
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::upstream::{Asking, Live, Pulse, Request, next_id};
-use crate::wire::outgoing::code;
-use crate::wire::version::{
+use crate::protocol::Era;
+use crate::protocol::revision::{
     META_CLIENT_CAPABILITIES, META_CLIENT_INFO, META_LOG_LEVEL, META_VERSION,
 };
-use crate::wire::{Era, Line, Member, Message, Splice, members};
-
-use super::client::profile::Speaker;
+use crate::protocol::{Caller, Request, ServerProfile, ServerRequests};
+use crate::wire::outgoing::code;
+use crate::wire::{Line, Member, Message, Splice, members};
 
 use super::task::AsTask;
+use super::tasks_extension;
 use target::Target;
 
 /// By which legacy servers say that there is no such resource; modern ones must not.
@@ -25,53 +25,52 @@ const RESOURCE_NOT_FOUND: &[u8] = b"-32002";
 /// A client's request as its upstream is to get it. `input` are members for the parameters:
 /// what the upstream asked for before.
 pub(crate) fn request(
+    id: u64,
     message: &Message,
     target: &Target<'_>,
-    speaker: &Speaker,
-    live: &Live,
+    caller: &Caller,
+    server: &ServerProfile,
     input: Option<&str>,
 ) -> Request {
-    let id = next_id();
     let mut splice = Splice::new(message.bytes());
     if let Some(span) = message.id_span() {
         splice.replace(span, id.to_string().into_bytes());
     }
     let params = message.params_span().unwrap_or_default();
     target.rename(&mut splice, message);
-    let meta = adapt_meta(&mut splice, message, speaker, live);
+    let meta = adapt_meta(&mut splice, message, caller, server);
     let is_task = target.as_task == AsTask::Added
         && message.param("task").is_none()
-        && live.declares_of_tasks("/requests/tools/call");
+        && server.declares_of_tasks("/requests/tools/call");
     let task = is_task.then(|| "\"task\":{}".to_owned());
     let input = input.map(str::to_owned);
     let added: Vec<_> = meta.into_iter().chain(task).chain(input).collect();
     add_params(&mut splice, message, &added.join(","));
-    if (speaker.era, live.era) == (Era::Modern, Era::Legacy) && input::is_retry(message) {
+    if (caller.era, server.era) == (Era::Modern, Era::Legacy) && input::is_retry(message) {
         splice.remove_members(params, |member| input::MEMBERS.contains(&&*member.key()));
     }
     let mut body = splice.finish();
-    if target.as_task == AsTask::Declared && live.era == Era::Modern {
-        body = super::tasks_extension::declare(body);
+    if target.as_task == AsTask::Declared && server.era == Era::Modern {
+        body = tasks_extension::declare(body);
     }
     Request {
         id,
         method: target.method.clone(),
         body: body.into(),
-        name: target.name_header(live.era),
-        mirrored: target.mirrored(message, live.era),
-        asking: asking(speaker, live.era, &target.method),
-        pulse: Pulse::default(),
+        name: target.name_header(server.era),
+        mirrored: target.mirrored(message, server.era),
+        asking: asking(caller, server.era, &target.method),
     }
 }
 
 /// How a client can be asked what a legacy upstream asks in the middle of a request; a modern one
 /// asks by its answers alone.
-fn asking(speaker: &Speaker, upstream: Era, method: &str) -> Asking {
-    match (speaker.era, upstream) {
-        _ if !speaker.identity.can_be_asked() => Asking::Never,
-        (Era::Legacy, Era::Legacy) => Asking::ByRequests,
-        (Era::Modern, Era::Legacy) if input::is_supported(method) => Asking::ByAnswer,
-        _ => Asking::Never,
+fn asking(caller: &Caller, upstream: Era, method: &str) -> ServerRequests {
+    match (caller.era, upstream) {
+        _ if !caller.identity.can_be_asked() => ServerRequests::Unsupported,
+        (Era::Legacy, Era::Legacy) => ServerRequests::AsRequests,
+        (Era::Modern, Era::Legacy) if input::is_supported(method) => ServerRequests::AsResult,
+        _ => ServerRequests::Unsupported,
     }
 }
 
@@ -81,22 +80,22 @@ fn asking(speaker: &Speaker, upstream: Era, method: &str) -> Asking {
 fn adapt_meta(
     splice: &mut Splice<'_>,
     message: &Message,
-    speaker: &Speaker,
-    live: &Live,
+    caller: &Caller,
+    server: &ServerProfile,
 ) -> Option<String> {
     let params = message.params_span().unwrap_or_default();
     let meta = message.param("_meta");
     let is_object = meta.as_ref().is_some_and(|it| it.value().starts_with(b"{"));
     let meta = meta.map(|meta| meta.span_from(params.start));
-    match (speaker.era, live.era, meta) {
+    match (caller.era, server.era, meta) {
         (Era::Legacy, Era::Modern, Some(meta)) if is_object => {
-            splice.add_members(meta, meta_members(speaker));
+            splice.add_members(meta, meta_members(caller));
         }
         (Era::Legacy, Era::Modern, Some(meta)) => {
-            splice.replace(meta, format!("{{{}}}", meta_members(speaker)).into_bytes());
+            splice.replace(meta, format!("{{{}}}", meta_members(caller)).into_bytes());
         }
         (Era::Legacy, Era::Modern, None) => {
-            return Some(format!("\"_meta\":{{{}}}", meta_members(speaker)));
+            return Some(format!("\"_meta\":{{{}}}", meta_members(caller)));
         }
         (Era::Modern, Era::Legacy, Some(meta)) => {
             let modern = [
@@ -129,9 +128,9 @@ fn add_params(splice: &mut Splice<'_>, message: &Message, added: &str) {
 }
 
 /// What a modern upstream must be told in `_meta`, and may be: a legacy client's log level.
-fn meta_members(speaker: &Speaker) -> String {
-    let mut members = speaker.identity.meta_members().to_owned();
-    if let Some(level) = speaker.level {
+fn meta_members(caller: &Caller) -> String {
+    let mut members = caller.identity.meta_members().to_owned();
+    if let Some(level) = caller.level {
         members += &format!(",\"{META_LOG_LEVEL}\":\"{}\"", level.as_str());
     }
     members

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 
 use http::{HeaderName, HeaderValue};
 
-use crate::router::task::AsTask;
-use crate::upstream::Tool;
-use crate::upstream::mirror::{self, MirroredParam};
+use crate::protocol::Era;
+use crate::protocol::Tool;
+use crate::protocol::param_headers::{self, MirroredParam};
+use crate::protocol::task::AsTask;
 use crate::wire::splice::{Member, decode};
-use crate::wire::{Era, Message, Splice, members};
+use crate::wire::{Message, Splice, members};
 
 /// Where a request names what it is for.
 #[derive(Debug, Clone, Copy)]
@@ -148,7 +149,7 @@ impl<'a> Target<'a> {
         }
         let arguments = message.param("arguments");
         let text = arguments.and_then(|member| std::str::from_utf8(member.value()).ok());
-        text.map(|text| mirror::mirror(self.mirrored, text))
+        text.map(|text| param_headers::mirror(self.mirrored, text))
             .unwrap_or_default()
     }
 }

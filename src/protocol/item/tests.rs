@@ -2,9 +2,13 @@
 
 use super::*;
 
-const KINDS: [Kind; 3] = [Kind::Prompts, Kind::Resources, Kind::ResourceTemplates];
+const KINDS: [ItemKind; 3] = [
+    ItemKind::Prompts,
+    ItemKind::Resources,
+    ItemKind::ResourceTemplates,
+];
 
-fn read(definition: &'static str, kind: Kind) -> Option<Item> {
+fn read(definition: &'static str, kind: ItemKind) -> Option<Item> {
     Item::read(Bytes::from_static(definition.as_bytes()), kind)
 }
 
@@ -12,9 +16,9 @@ fn read(definition: &'static str, kind: Kind) -> Option<Item> {
 fn an_item_is_known_by_the_key_of_its_kind() {
     let all = r#"{"name":"n", "uri" : "u://\u00fc","uriTemplate":"t://{x}"}"#;
     for (kind, key, quoted) in [
-        (Kind::Prompts, "n", r#""n""#),
-        (Kind::Resources, "u://ü", r#""u://\u00fc""#),
-        (Kind::ResourceTemplates, "t://{x}", r#""t://{x}""#),
+        (ItemKind::Prompts, "n", r#""n""#),
+        (ItemKind::Resources, "u://ü", r#""u://\u00fc""#),
+        (ItemKind::ResourceTemplates, "t://{x}", r#""t://{x}""#),
     ] {
         let item = read(all, kind).unwrap();
         assert_eq!((&*item.key, &*item.quoted_key), (key, quoted.as_bytes()));
@@ -25,17 +29,21 @@ fn an_item_is_known_by_the_key_of_its_kind() {
 #[test]
 fn an_item_goes_by_its_key_and_its_name() {
     for (definition, kind, names) in [
-        (r#"{"name":"n","uri":"u"}"#, Kind::Prompts, ["n", "n"]),
+        (r#"{"name":"n","uri":"u"}"#, ItemKind::Prompts, ["n", "n"]),
         (
             r#"{"name":"\u006e","uri":"u"}"#,
-            Kind::Resources,
+            ItemKind::Resources,
             ["u", "n"],
         ),
-        (r#"{"uri":"u","title":"n"}"#, Kind::Resources, ["u", "u"]),
-        (r#"{"uri":"u","name":7}"#, Kind::Resources, ["u", "u"]),
+        (
+            r#"{"uri":"u","title":"n"}"#,
+            ItemKind::Resources,
+            ["u", "u"],
+        ),
+        (r#"{"uri":"u","name":7}"#, ItemKind::Resources, ["u", "u"]),
         (
             r#"{"name":"a","uriTemplate":"t","name":"n"}"#,
-            Kind::ResourceTemplates,
+            ItemKind::ResourceTemplates,
             ["t", "n"],
         ),
     ] {
@@ -46,7 +54,7 @@ fn an_item_goes_by_its_key_and_its_name() {
 
 #[test]
 fn of_a_repeated_key_the_last_counts() {
-    let item = read(r#"{"name":"a","name":"b"}"#, Kind::Prompts).unwrap();
+    let item = read(r#"{"name":"a","name":"b"}"#, ItemKind::Prompts).unwrap();
     assert_eq!(&*item.key, "b");
 }
 
@@ -72,7 +80,7 @@ fn what_nobody_could_ask_for_is_left_out() {
 #[test]
 fn each_kind_is_listed_and_changed_by_methods_of_its_own() {
     for kind in KINDS {
-        assert_eq!(Kind::listed_by(kind.list_method()), Some(kind));
+        assert_eq!(ItemKind::listed_by(kind.list_method()), Some(kind));
     }
     for other in [
         "tools/list",
@@ -81,9 +89,9 @@ fn each_kind_is_listed_and_changed_by_methods_of_its_own() {
         "Prompts/list",
         "",
     ] {
-        assert_eq!(Kind::listed_by(other), None, "{other}");
+        assert_eq!(ItemKind::listed_by(other), None, "{other}");
     }
-    let changed = |what: &str| Kind::changed_by(&format!("notifications/{what}"));
+    let changed = |what: &str| ItemKind::changed_by(&format!("notifications/{what}"));
     assert_eq!(changed("prompts/list_changed"), Some(&KINDS[..1]));
     assert_eq!(changed("resources/list_changed"), Some(&KINDS[1..]));
     for other in ["tools/list_changed", "resources/updated", "message"] {

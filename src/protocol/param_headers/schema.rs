@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use http::HeaderName;
 
-use super::json::{self, Scanner};
+use super::scan::{self, Scanner};
 use super::{ANNOTATION, MirrorError, MirroredParam};
 
 /// The deepest nesting that is followed: the default of `serde_json`, and of others.
@@ -118,7 +118,7 @@ fn effective<'a>(definition: &'a str, mut annotated: Vec<Annotated<'a>>) -> Vec<
     };
     let paths: Vec<Vec<Cow<str>>> = annotated.iter().map(path_of).collect();
     let paths: Vec<&[Cow<str>]> = paths.iter().map(Vec::as_slice).collect();
-    let mut last = json::pick(definition, &paths).into_iter();
+    let mut last = scan::pick(definition, &paths).into_iter();
     annotated.retain(|annotated| {
         // The same place in the text, not an equal one.
         let last = last.next().flatten();
@@ -147,7 +147,7 @@ impl<'a> Walk<'a> {
     fn member(&mut self) -> Result<(), MirrorError> {
         let raw = self.scanner.string().ok_or(MirrorError::Malformed)?;
         // A key with a lone surrogate is none of ours, and no argument's either.
-        let key = json::decode(raw).unwrap_or(Cow::Borrowed(raw));
+        let key = scan::decode(raw).unwrap_or(Cow::Borrowed(raw));
         let Some(frame) = self.stack.last_mut() else {
             return Ok(());
         };

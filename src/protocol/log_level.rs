@@ -3,7 +3,7 @@
 /// How severe a log message is, or from where on a client wants them. The most verbose is the least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-pub enum Level {
+pub enum LogLevel {
     /// Detail for who looks for a fault.
     Debug,
     /// What goes on.
@@ -22,7 +22,7 @@ pub enum Level {
     Emergency,
 }
 
-impl Level {
+impl LogLevel {
     /// All of them, the most verbose first.
     pub const ALL: [Self; 8] = [
         Self::Debug,
@@ -69,13 +69,13 @@ mod tests {
 
     #[test]
     fn levels_are_known_by_their_names_and_ordered_by_severity() {
-        for (place, level) in Level::ALL.into_iter().enumerate() {
-            assert_eq!(Level::parse(level.as_str()), Some(level));
+        for (place, level) in LogLevel::ALL.into_iter().enumerate() {
+            assert_eq!(LogLevel::parse(level.as_str()), Some(level));
             assert_eq!(level as usize, place);
         }
-        assert!(Level::ALL.is_sorted());
+        assert!(LogLevel::ALL.is_sorted());
         for unknown in ["", "Debug", "INFO", "warn", "trace", " info"] {
-            assert_eq!(Level::parse(unknown), None, "{unknown}");
+            assert_eq!(LogLevel::parse(unknown), None, "{unknown}");
         }
     }
 }

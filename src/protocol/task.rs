@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::protocol::Era;
+use crate::wire::Message;
 use crate::wire::splice::{decode, last};
-use crate::wire::{Era, Message};
 
 /// How long to wait between two looks at a task whose server names no time.
 const INTERVAL: Duration = Duration::from_secs(1);

@@ -2,11 +2,13 @@
 
 use bytes::Bytes;
 
-use crate::upstream::TASKS_EXTENSION;
+use crate::protocol::revision::META_CLIENT_CAPABILITIES;
 use crate::wire::outgoing::code;
 use crate::wire::splice::last;
-use crate::wire::version::META_CLIENT_CAPABILITIES;
 use crate::wire::{Message, Splice, members};
+
+/// The name of the modern extension (SEP-2663 § Extension Identifier).
+pub(crate) const TASKS_EXTENSION: &str = "io.modelcontextprotocol/tasks";
 
 /// Whether a modern request declares it.
 pub(crate) fn is_declared(request: &Message) -> bool {

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::wire::version::{META_CLIENT_CAPABILITIES, META_CLIENT_INFO, META_VERSION, MODERN};
-use crate::wire::{Era, Message, Splice, members};
+use crate::protocol::Era;
+use crate::protocol::revision::{META_CLIENT_CAPABILITIES, META_CLIENT_INFO, META_VERSION, MODERN};
+use crate::wire::{Message, Splice, members};
 
 /// What servers ask of clients, and what a client declares that can be asked.
 const QUESTIONS: [(&str, &str); 3] = [
@@ -15,7 +16,7 @@ const QUESTIONS: [(&str, &str); 3] = [
 /// A client's name and capabilities. Towards legacy upstreams they make a session, towards modern
 /// ones they go with every request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+pub struct ClientProfile {
     /// The client's `clientInfo` as written.
     client_info: String,
     /// What it can do, in words that a legacy upstream knows.
@@ -25,14 +26,14 @@ pub struct Identity {
     meta_members: String,
 }
 
-impl Default for Identity {
+impl Default for ClientProfile {
     /// Ourselves, while no client has spoken.
     fn default() -> Self {
         Self::new(None, None, Era::Legacy)
     }
 }
 
-impl Identity {
+impl ClientProfile {
     /// A client of this era by its `clientInfo` and `capabilities` as written; what is no object
     /// is left out.
     #[must_use]
@@ -60,7 +61,7 @@ impl Identity {
     /// What a client says of itself in a request: in `_meta`, or in `initialize`.
     #[must_use]
     pub fn of(request: &Message, era: Era) -> Self {
-        let said = Said::of(request, era);
+        let said = Declared::of(request, era);
         Self::new(said.client_info, said.capabilities, era)
     }
 
@@ -114,7 +115,7 @@ impl Identity {
     /// Whether this can be put to the client in its era: a modern one is asked by results, in which
     /// MCP has three questions and no more (MCP 2026-07-28 § Multi Round-Trip Requests).
     #[must_use]
-    pub fn can_be_put(&self, request: &Message, client: Era) -> bool {
+    pub fn accepts_server_request(&self, request: &Message, client: Era) -> bool {
         let is_question = QUESTIONS
             .iter()
             .any(|(method, _)| *method == request.method());
@@ -139,14 +140,14 @@ impl Identity {
 
 /// What a request says of its client, as written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Said<'a> {
+pub struct Declared<'a> {
     /// Its `clientInfo`.
     pub client_info: Option<&'a [u8]>,
     /// Its `capabilities`.
     pub capabilities: Option<&'a [u8]>,
 }
 
-impl<'a> Said<'a> {
+impl<'a> Declared<'a> {
     /// Reads a request of this era.
     #[must_use]
     pub fn of(request: &'a Message, era: Era) -> Self {
@@ -206,8 +207,8 @@ fn text(bytes: Vec<u8>) -> String {
 mod tests {
     use super::*;
 
-    fn client(capabilities: &str, era: Era) -> Identity {
-        Identity::new(Some(br#"{"name":"c"}"#), Some(capabilities.as_bytes()), era)
+    fn client(capabilities: &str, era: Era) -> ClientProfile {
+        ClientProfile::new(Some(br#"{"name":"c"}"#), Some(capabilities.as_bytes()), era)
     }
 
     #[test]

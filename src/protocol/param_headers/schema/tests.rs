@@ -1,8 +1,8 @@
 //! Which annotations are valid.
 
 use super::*;
-use crate::upstream::mirror::mirrored_params;
-use crate::upstream::mirror::tests::{tool, with_properties};
+use crate::protocol::param_headers::mirrored_params;
+use crate::protocol::param_headers::tests::{tool, with_properties};
 
 /// `header=path` for every mirrored parameter.
 fn params_of(definition: &str) -> Vec<String> {

@@ -1,0 +1,33 @@
+//! Ids and progress tokens as keys of tables.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use crate::wire::splice::{decode, last};
+
+/// An id or token as a key: a string without its escapes, so that `"a"` and `"\u0061"` are one,
+/// anything else as written.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Key(Bytes);
+
+impl Key {
+    pub(crate) fn new(written: &Bytes) -> Self {
+        match decode(written) {
+            Some(Cow::Owned(text)) => Self(format!("\"{text}\"").into()),
+            Some(Cow::Borrowed(_)) | None => Self(written.clone()),
+        }
+    }
+}
+
+/// Whether two ids or tokens are one, as [`Key`] sees it.
+pub(crate) fn is_same(a: &[u8], b: &[u8]) -> bool {
+    a == b || decode(a).is_some_and(|text| Some(text) == decode(b))
+}
+
+/// The progress token of a request, as written.
+pub(crate) fn progress_token(message: &crate::wire::Message) -> Option<Bytes> {
+    let meta = message.param("_meta")?;
+    let token = last(meta.value(), "progressToken")?;
+    Some(message.bytes().slice_ref(token.value()))
+}

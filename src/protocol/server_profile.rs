@@ -1,0 +1,68 @@
+//! What a server declared in the handshake.
+
+use serde_json::Value;
+
+use super::item::ItemKind;
+use super::revision::Era;
+use super::tasks_extension::TASKS_EXTENSION;
+
+/// A server's revision, capabilities and instructions, as the handshake found them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerProfile {
+    /// The era that the server is spoken to in.
+    pub era: Era,
+    /// The revision agreed on.
+    pub version: &'static str,
+    /// The server's instructions for the model.
+    pub instructions: Option<String>,
+    /// The server's `capabilities`: an object, or null.
+    pub capabilities: Value,
+}
+
+impl ServerProfile {
+    /// Whether it declares a family of methods (`skills` of `skills/list`), as a capability or as an
+    /// extension whose name ends in it (MCP 2026-07-28 § Extensions).
+    #[must_use]
+    pub fn declares(&self, family: &str) -> bool {
+        let extensions = self
+            .capabilities
+            .get("extensions")
+            .and_then(Value::as_object);
+        let ends = |name: &String| name.rsplit('/').next() == Some(family);
+        self.capabilities.get(family).is_some()
+            || extensions.is_some_and(|extensions| extensions.keys().any(ends))
+    }
+
+    /// Whether it declares this of tasks as they were in 2025-11-25: `/list`, `/cancel`,
+    /// `/requests/tools/call`.
+    #[must_use]
+    pub fn declares_of_tasks(&self, pointer: &str) -> bool {
+        let declared = self.capabilities["tasks"].pointer(pointer);
+        self.era == Era::Legacy && declared.is_some_and(Value::is_object)
+    }
+
+    /// Whether it has tasks of its era.
+    #[must_use]
+    pub fn has_tasks(&self) -> bool {
+        match self.era {
+            Era::Legacy => self.capabilities["tasks"].is_object(),
+            Era::Modern => self.capabilities["extensions"]
+                .get(TASKS_EXTENSION)
+                .is_some(),
+        }
+    }
+
+    /// Whether it announces changes of its `tools`, `prompts` or `resources`.
+    #[must_use]
+    pub fn announces(&self, what: &str) -> bool {
+        let declared = self.capabilities.get(what);
+        declared.is_some_and(|declared| declared["listChanged"] == true)
+    }
+
+    /// Whether it declares things of this kind.
+    #[must_use]
+    pub fn offers(&self, kind: ItemKind) -> bool {
+        let declared = self.capabilities.get(kind.capability());
+        declared.is_some_and(Value::is_object)
+    }
+}

@@ -1,0 +1,105 @@
+//! A tool's definition, as its server wrote it.
+
+use bytes::Bytes;
+use serde::Deserialize;
+use tracing::warn;
+
+use super::param_headers::{MirroredParam, mirrored_params};
+use super::revision::Era;
+use crate::wire::splice::{decode, last, members};
+
+/// One tool of an upstream.
+#[derive(Debug, Clone)]
+pub struct Tool {
+    /// Its name at the upstream.
+    pub name: Box<str>,
+    /// The same as the upstream wrote it: a JSON string, a slice of the definition.
+    pub quoted_name: Bytes,
+    /// Its definition, a slice of the page that it came on.
+    pub definition: Bytes,
+    /// Its parameters that go into headers as well.
+    pub mirrored: Vec<MirroredParam>,
+    /// Whether it says that calling it twice does nothing twice
+    /// (`readOnlyHint` or `idempotentHint`, MCP § Tool Annotations).
+    pub repeatable: bool,
+    /// Whether it runs as a task alone (`execution.taskSupport` is `required`,
+    /// MCP 2025-11-25 § Tasks, Tool-Level Negotiation).
+    pub task_required: bool,
+    /// Whether its `outputSchema` allows what is no object, which only the modern era does.
+    pub modern_output: bool,
+}
+
+impl Tool {
+    /// A tool by its definition, a JSON object; `None` for one that nobody could call.
+    #[must_use]
+    pub fn read(definition: Bytes, era: Era) -> Option<Self> {
+        let name = last(&definition, "name");
+        let read = name.map(|name| (name.value(), decode(name.value())));
+        let Some((quoted, Some(name))) = read else {
+            warn!("leaving out a tool without a name");
+            return None;
+        };
+        let (quoted_name, name) = (definition.slice_ref(quoted), Box::from(name));
+        let mirrored = match era {
+            Era::Legacy => Vec::new(),
+            Era::Modern => {
+                let text = std::str::from_utf8(&definition).unwrap_or_default();
+                match mirrored_params(text) {
+                    Ok(mirrored) => mirrored,
+                    Err(error) => {
+                        warn!(tool = &*name, %error, "leaving out a tool whose `x-mcp-header` is invalid");
+                        return None;
+                    }
+                }
+            }
+        };
+        Some(Self {
+            name,
+            quoted_name,
+            repeatable: is_repeatable(&definition),
+            task_required: era == Era::Legacy && requires_task(&definition),
+            modern_output: era == Era::Modern && has_modern_output(&definition),
+            definition,
+            mirrored,
+        })
+    }
+}
+
+impl PartialEq for Tool {
+    /// Whether it is defined, and to be called, in the same way: that depends on the server's era, too.
+    fn eq(&self, other: &Self) -> bool {
+        let read = |tool: &Self| (tool.task_required, tool.modern_output);
+        self.definition == other.definition
+            && self.mirrored == other.mirrored
+            && read(self) == read(other)
+    }
+}
+
+fn requires_task(definition: &[u8]) -> bool {
+    let execution = members(definition).find(|member| member.key() == "execution");
+    execution.is_some_and(|execution| {
+        let support = members(execution.value()).find(|member| member.key() == "taskSupport");
+        support.is_some_and(|support| decode(support.value()).as_deref() == Some("required"))
+    })
+}
+
+fn has_modern_output(definition: &[u8]) -> bool {
+    last(definition, "outputSchema").is_some_and(|schema| {
+        let kind = last(schema.value(), "type").and_then(|kind| decode(kind.value()));
+        kind.as_deref() != Some("object")
+    })
+}
+
+fn is_repeatable(definition: &[u8]) -> bool {
+    #[derive(Deserialize, Default)]
+    #[serde(default, rename_all = "camelCase")]
+    struct Annotations {
+        read_only_hint: bool,
+        idempotent_hint: bool,
+    }
+    let annotations = members(definition).find(|member| member.key() == "annotations");
+    let annotations: Annotations = annotations
+        .and_then(|member| serde_json::from_slice(member.value()).ok())
+        .unwrap_or_default();
+    annotations.read_only_hint || annotations.idempotent_hint
+}
