@@ -111,7 +111,7 @@ impl Login {
     async fn run(mut self) -> Result<String, Trouble> {
         let before = self.authorizer.status().await;
         let before = before.map_err(|error| self.failed(&TransportError::SignIn(error)))?;
-        let mark = self.authorizer.mark();
+        let version = self.authorizer.token_version();
         let (mut seen, mut open) = (0, None);
         loop {
             tokio::select! {
@@ -137,7 +137,7 @@ impl Login {
                     }
                     Err(failure) => return Err(self.failed(&failure.cause)),
                 },
-                () = self.authorizer.tokens_changed(&mark), if open.is_some() => {
+                () = self.authorizer.tokens_changed(&version), if open.is_some() => {
                     return Ok(self.done(false, true, open.unwrap_or_default()).await);
                 }
                 Ok(()) = self.state.changed() => self.look()?,

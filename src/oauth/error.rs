@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use super::discovery::metadata::AuthorizationServer;
-
 /// How much of what a server wrote goes into a message, in characters.
 const SHOWN_CHARS: usize = 120;
 
@@ -92,10 +90,8 @@ pub enum OAuthError {
 }
 
 impl OAuthError {
-    /// The endpoints that a server has by default are not there either.
-    pub(super) fn nowhere(server: &AuthorizationServer) -> Self {
-        let endpoint = server.registration_endpoint.as_ref();
-        let url = endpoint.map_or_else(|| server.issuer.to_string(), ToString::to_string);
+    /// The default endpoints of a server do not exist either: nothing registers clients at `url`.
+    pub(super) fn nowhere(url: String) -> Self {
         let outcome = "registers no client".to_owned();
         Self::NotFound {
             tried: vec![Attempt { url, outcome }],

@@ -45,7 +45,7 @@ pub use login::callback::{Arrival, Callback, Page, Place};
 pub use login::login_error::LoginError;
 pub use login::pending::Pending;
 pub use login::response::AuthorizationResponse;
-pub use login_flow::{LoginMode, LoginState, TokenVersion};
+pub use login_flow::state::{LoginMode, LoginState, TokenVersion};
 pub use sign_in::{SignInError, SignInRequired};
 pub use store::{Record, RecordFile, Snapshot, Store, StoreError, Swap, Task, Version};
 pub use tokens::{Client, Grant, Members, Timestamp, Tokens};

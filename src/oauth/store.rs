@@ -56,18 +56,18 @@ impl Store {
     /// Its tokens.
     #[must_use]
     pub fn tokens(&self) -> RecordFile<Tokens> {
-        self.slot("tokens.json")
+        self.record_file("tokens.json")
     }
 
     /// The client as which we sign in.
     #[must_use]
     pub fn client(&self) -> RecordFile<Client> {
-        self.slot("client-info.json")
+        self.record_file("client-info.json")
     }
 
     /// Anything else that belongs to the login and has to outlive a process.
     #[must_use]
-    pub fn slot<T: Record>(&self, file: &'static str) -> RecordFile<T> {
+    pub fn record_file<T: Record>(&self, file: &'static str) -> RecordFile<T> {
         RecordFile::new(self.0.clone(), file)
     }
 

@@ -18,7 +18,6 @@ const MAX_CIRCLE: usize = 3;
 const IN_LARGE_CIRCLES: &Ratchet = &[
     ("cli", 7),
     ("config", 10),
-    ("oauth", 11),
     ("router", 22),
     ("upstream", 29),
 ];
@@ -30,7 +29,6 @@ const IN_CROSSING_CIRCLES: &Ratchet = &[
     ("cli", 7),
     ("config", 10),
     ("net", 2),
-    ("oauth", 14),
     ("router", 22),
     ("upstream", 32),
 ];
@@ -41,7 +39,6 @@ const AWAY_FROM_HOME: &Ratchet = &[
     ("config::Reader", 4),
     ("net::Clients", 1),
     ("oauth::Authority", 2),
-    ("oauth::Authorizer", 11),
     ("protocol::Task", 1),
     ("router::Relayed", 3),
     ("router::Router", 23),

@@ -68,7 +68,6 @@ const WITHOUT_ROOM: &Ratchet = &[
 /// How many arrows of a stage run from a file to one in a later room.
 #[rustfmt::skip]
 const TO_LATER_ROOMS: &Ratchet = &[
-    ("oauth", 11),
     ("router", 28),
     ("upstream", 19),
 ];

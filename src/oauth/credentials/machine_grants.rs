@@ -2,57 +2,59 @@
 
 use std::sync::Arc;
 
-use tracing::{Instrument, info};
+use tracing::info;
 
-use super::renewal::{PATIENCE, finish};
+use super::context::CredentialContext;
+use super::demand::TokenDemand;
+use super::server_discovery::{find_server, requested_resource};
+use super::token_request::TokenRequest;
 use crate::config::GrantChoice;
-use crate::oauth::SignInError;
 use crate::oauth::authority::id_assertion::id_assertion;
-use crate::oauth::authorizer::{Authorizer, TokenDemand};
-use crate::oauth::store::Task;
+use crate::oauth::sign_in::SignInError;
 
-impl Authorizer {
-    /// Gets a token, unless somebody did since the one that was refused.
-    pub(in crate::oauth) async fn obtain(
-        self: &Arc<Self>,
-        demand: TokenDemand,
-    ) -> Result<(), SignInError> {
-        let this = self.clone();
-        let obtaining = async move {
-            let _one = this.renewing.lock().await;
-            let _lock = this.store.lock(Task::Refresh, PATIENCE).await?;
-            this.reload().await?;
-            if this.has_other_than(demand.refused.as_ref()) {
-                return Ok(());
-            }
-            this.grant(&demand).await
-        };
-        finish(self.around.tasks.spawn(obtaining.instrument(self.span()))).await
-    }
+/// Gets a token, unless somebody did since the one that was refused.
+pub(crate) async fn obtain(
+    context: &Arc<CredentialContext>,
+    demand: TokenDemand,
+) -> Result<(), SignInError> {
+    let this = context.clone();
+    let obtaining = async move {
+        let _one = this.renewing.lock().await;
+        let _lock = this.lock_renewal().await?;
+        this.reload().await?;
+        if this.has_other_than(demand.refused.as_ref()) {
+            return Ok(());
+        }
+        grant(&this, &demand).await
+    };
+    context.run_to_end(obtaining).await
+}
 
-    /// Gets a token. The caller holds the lock.
-    pub(in crate::oauth) async fn grant(&self, demand: &TokenDemand) -> Result<(), SignInError> {
-        let found = self.find_server(demand).await?;
-        let (applicant, scope) = self.apply(found, demand).await?;
-        let resource = self.resource(&applicant.found);
-        let authority = applicant.authority(&self.around.clients);
-        let (asked, resource) = (scope.as_deref(), resource.as_deref());
-        let grant = match &self.config.grant {
-            GrantChoice::JwtBearer { assertion } => {
-                authority.jwt_bearer(assertion, asked, resource).await?
-            }
-            GrantChoice::Enterprise(provider) => {
-                let issuer = &applicant.found.authorization_server.issuer;
-                let target = resource.unwrap_or(&applicant.found.resource);
-                let clients = &self.around.clients;
-                let assertion = id_assertion(clients, provider, issuer, target, asked).await?;
-                authority.jwt_bearer(&assertion, asked, resource).await?
-            }
-            // The others need a person, and are not begun here.
-            _ => authority.client_credentials(asked, resource).await?,
-        };
-        self.keep(&applicant, grant, scope).await?;
-        info!("got an access token");
-        Ok(())
-    }
+/// Gets a token. The caller holds the lock.
+pub(super) async fn grant(
+    context: &CredentialContext,
+    demand: &TokenDemand,
+) -> Result<(), SignInError> {
+    let found = find_server(context, demand).await?;
+    let (request, scope) = TokenRequest::without_redirect(context, found, demand).await?;
+    let resource = requested_resource(context, &request.found);
+    let clients = &context.clients;
+    let authority = request.authority(clients);
+    let (asked, resource) = (scope.as_deref(), resource.as_deref());
+    let grant = match &context.settings.grant {
+        GrantChoice::JwtBearer { assertion } => {
+            authority.jwt_bearer(assertion, asked, resource).await?
+        }
+        GrantChoice::Enterprise(provider) => {
+            let issuer = &request.found.authorization_server.issuer;
+            let target = resource.unwrap_or(&request.found.resource);
+            let assertion = id_assertion(clients, provider, issuer, target, asked).await?;
+            authority.jwt_bearer(&assertion, asked, resource).await?
+        }
+        // The others need a person, and are not begun here.
+        _ => authority.client_credentials(asked, resource).await?,
+    };
+    request.keep(context, grant, scope).await?;
+    info!("got an access token");
+    Ok(())
 }

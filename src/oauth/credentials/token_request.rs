@@ -1,25 +1,57 @@
-//! Who asks which authorization server for tokens, and what becomes of them.
+//! One request for tokens: the client that makes it, at which authorization server, and its keys.
 
+use super::client_registration::client_for;
+use super::context::CredentialContext;
+use super::demand::TokenDemand;
+use super::server_discovery::{needs_dpop, requested_resource, requested_scope};
 use crate::net::Clients;
-use crate::oauth::SignInError;
 use crate::oauth::authority::dpop::DpopKey;
 use crate::oauth::authority::signing::SigningKey;
 use crate::oauth::authority::{Authority, TokenError};
-use crate::oauth::authorizer::{Authorizer, TokenDemand};
 use crate::oauth::discovery::Discovered;
+use crate::oauth::sign_in::SignInError;
 use crate::oauth::tokens::{Client, Grant, Members, Tokens};
 
 /// A client of ours at a server that was found, with what it proves itself by.
-pub(in crate::oauth) struct TokenRequest {
-    pub(in crate::oauth) found: Discovered,
-    pub(in crate::oauth) client: Client,
+pub(crate) struct TokenRequest {
+    pub(crate) found: Discovered,
+    pub(crate) client: Client,
     key: Option<SigningKey>,
     /// What new tokens are bound to, if they are (RFC 9449).
     dpop: Option<DpopKey>,
 }
 
 impl TokenRequest {
-    pub(in crate::oauth) fn authority<'a>(&'a self, clients: &'a Clients) -> Authority<'a> {
+    /// Prepares a request for new tokens; `dpop`: for some that are bound to a key.
+    pub(crate) fn new(
+        context: &CredentialContext,
+        found: Discovered,
+        client: Client,
+        dpop: bool,
+    ) -> Result<Self, SignInError> {
+        let dpop = dpop.then(DpopKey::generate).transpose();
+        Ok(Self {
+            found,
+            client,
+            key: signing_key(context)?,
+            dpop: dpop.map_err(TokenError::from)?,
+        })
+    }
+
+    /// Prepares a request for what is needed without a browser that comes back. Returns it with the scope to ask for.
+    pub(crate) async fn without_redirect(
+        context: &CredentialContext,
+        found: Discovered,
+        demand: &TokenDemand,
+    ) -> Result<(Self, Option<String>), SignInError> {
+        let scope = requested_scope(context, &found, demand);
+        let client = client_for(context, &found, None, scope.as_deref()).await?;
+        let dpop = needs_dpop(&found, demand);
+        Ok((Self::new(context, found, client, dpop)?, scope))
+    }
+
+    /// The authorization server, asked as this client.
+    pub(crate) fn authority<'a>(&'a self, clients: &'a Clients) -> Authority<'a> {
         Authority {
             clients,
             server: &self.found.authorization_server,
@@ -28,58 +60,21 @@ impl TokenRequest {
             dpop: self.dpop.as_ref(),
         }
     }
-}
 
-impl Authorizer {
-    /// A client that asks for new tokens; `dpop`: for some that are bound to a key.
-    pub(in crate::oauth) fn applicant(
+    /// Writes the tokens down that were granted, and uses them.
+    pub(crate) async fn keep(
         &self,
-        found: Discovered,
-        client: Client,
-        dpop: bool,
-    ) -> Result<TokenRequest, SignInError> {
-        let dpop = dpop.then(DpopKey::generate).transpose();
-        Ok(TokenRequest {
-            found,
-            client,
-            key: self.signing_key()?,
-            dpop: dpop.map_err(TokenError::from)?,
-        })
-    }
-
-    /// A client that asks for what is needed without a browser that comes back, and the scope to ask for.
-    pub(in crate::oauth) async fn apply(
-        &self,
-        found: Discovered,
-        demand: &TokenDemand,
-    ) -> Result<(TokenRequest, Option<String>), SignInError> {
-        let scope = self.scope(&found, demand);
-        let client = self.client_at(&found, None, scope.as_deref()).await?;
-        let dpop = Self::needs_dpop(&found, demand);
-        Ok((self.applicant(found, client, dpop)?, scope))
-    }
-
-    /// What the client signs with.
-    fn signing_key(&self) -> Result<Option<SigningKey>, SignInError> {
-        let key = self.config.private_key.as_ref();
-        let key = key.map(|key| SigningKey::new(&key.pem, &key.algorithm));
-        Ok(key.transpose().map_err(TokenError::from)?)
-    }
-
-    /// Writes new tokens down, and uses them.
-    pub(in crate::oauth) async fn keep(
-        &self,
-        applicant: &TokenRequest,
+        context: &CredentialContext,
         grant: Grant,
         asked: Option<String>,
     ) -> Result<(), SignInError> {
         // A server may ignore the key (RFC 9449 § 5).
         let is_bound = grant.token_type.eq_ignore_ascii_case("dpop");
-        let key = applicant.dpop.as_ref().filter(|_| is_bound);
+        let key = self.dpop.as_ref().filter(|_| is_bound);
         let tokens = Tokens {
-            issuer: applicant.found.authorization_server.issuer.to_string(),
-            resource: self.resource(&applicant.found),
-            client_id: applicant.client.client_id.clone(),
+            issuer: self.found.authorization_server.issuer.to_string(),
+            resource: requested_resource(context, &self.found),
+            client_id: self.client.client_id.clone(),
             access_token: grant.access_token,
             token_type: grant.token_type,
             expires_at: grant.expires_at,
@@ -90,8 +85,15 @@ impl Authorizer {
             dpop_key: key.map(|key| key.secret().clone()),
             other: Members::default(),
         };
-        let written = self.store.tokens().put(tokens).await?;
-        self.adopt(written);
+        let written = context.store.tokens().put(tokens).await?;
+        context.adopt(written);
         Ok(())
     }
+}
+
+/// What the client signs with.
+fn signing_key(context: &CredentialContext) -> Result<Option<SigningKey>, SignInError> {
+    let key = context.settings.private_key.as_ref();
+    let key = key.map(|key| SigningKey::new(&key.pem, &key.algorithm));
+    Ok(key.transpose().map_err(TokenError::from)?)
 }

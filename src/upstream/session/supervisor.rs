@@ -52,7 +52,7 @@ impl Connection {
         // The first attempt is there for every session.
         brake.take();
         for attempt in 1.. {
-            let mark = self.shared.authorizer.as_ref().map(|it| it.mark());
+            let mark = self.shared.authorizer.as_ref().map(|it| it.token_version());
             let identity = self.shared.identity.borrow().clone();
             self.publish(State::Connecting {
                 alive: false,
