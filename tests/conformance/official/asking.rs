@@ -198,10 +198,10 @@ async fn a_prompt_asks_as_well(pairing: Pairing) {
     let params = from_json(json!({"name": "test_input_required_result_prompt"}));
     let prompt = within("the prompt", meeting.client.get_prompt(params)).await;
     match pairing {
-        Pairing::B | Pairing::D => {
+        Pairing::LegacyToModern | Pairing::ModernToModern => {
             let text = json!(prompt.unwrap())["messages"][0]["content"]["text"].clone();
             assert_eq!(text, "Please go on, given that: \"Ünal\"", "{pairing:?}");
         }
-        Pairing::A | Pairing::C => drop(prompt.unwrap_err()),
+        Pairing::LegacyToLegacy | Pairing::ModernToLegacy => drop(prompt.unwrap_err()),
     }
 }

@@ -23,13 +23,13 @@ use testkit::{proxy, within};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Pairing {
     /// A legacy client and a legacy server.
-    A,
+    LegacyToLegacy,
     /// A legacy client and a modern server.
-    B,
+    LegacyToModern,
     /// A modern client and a legacy server.
-    C,
+    ModernToLegacy,
     /// A modern client and a modern server.
-    D,
+    ModernToModern,
 }
 
 /// Both of them, and the proxy, which is killed when this is dropped.
@@ -43,7 +43,7 @@ pub(crate) struct Meeting {
 
 impl Pairing {
     pub(crate) fn legacy_client(self) -> bool {
-        matches!(self, Self::A | Self::B)
+        matches!(self, Self::LegacyToLegacy | Self::LegacyToModern)
     }
 
     fn lifecycle(self) -> ClientLifecycleMode {
@@ -57,8 +57,8 @@ impl Pairing {
 
     fn server(self) -> Era {
         match self {
-            Self::A | Self::C => Era::Legacy,
-            Self::B | Self::D => Era::Both,
+            Self::LegacyToLegacy | Self::ModernToLegacy => Era::Legacy,
+            Self::LegacyToModern | Self::ModernToModern => Era::Both,
         }
     }
 
@@ -164,8 +164,12 @@ impl Meeting {
             self.pairing
         );
         match self.pairing {
-            Pairing::A | Pairing::C => assert!(legacy, "{:?}: {spoken:?}", self.pairing),
-            Pairing::B | Pairing::D => assert!(modern, "{:?}: {spoken:?}", self.pairing),
+            Pairing::LegacyToLegacy | Pairing::ModernToLegacy => {
+                assert!(legacy, "{:?}: {spoken:?}", self.pairing);
+            }
+            Pairing::LegacyToModern | Pairing::ModernToModern => {
+                assert!(modern, "{:?}: {spoken:?}", self.pairing);
+            }
         }
     }
 }

@@ -27,23 +27,23 @@ macro_rules! in_each_pairing {
             use crate::official::meeting::Pairing;
 
             #[tokio::test]
-            async fn a_legacy_client_and_a_legacy_server() {
-                super::$proves(Pairing::A).await;
+            async fn legacy_to_legacy() {
+                super::$proves(Pairing::LegacyToLegacy).await;
             }
 
             #[tokio::test]
-            async fn b_legacy_client_and_a_modern_server() {
-                super::$proves(Pairing::B).await;
+            async fn legacy_to_modern() {
+                super::$proves(Pairing::LegacyToModern).await;
             }
 
             #[tokio::test]
-            async fn c_modern_client_and_a_legacy_server() {
-                super::$proves(Pairing::C).await;
+            async fn modern_to_legacy() {
+                super::$proves(Pairing::ModernToLegacy).await;
             }
 
             #[tokio::test]
-            async fn d_modern_client_and_a_modern_server() {
-                super::$proves(Pairing::D).await;
+            async fn modern_to_modern() {
+                super::$proves(Pairing::ModernToModern).await;
             }
         }
     )*};

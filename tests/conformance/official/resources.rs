@@ -75,7 +75,7 @@ async fn one_that_is_not_there_is_an_error_with_its_uri(pairing: Pairing) {
     // A modern client knows one code for it. To a legacy client a modern server's, which may mean
     // something else, goes as it is: it cannot be told from others.
     let code = match pairing {
-        Pairing::A => "-32002",
+        Pairing::LegacyToLegacy => "-32002",
         _ => "-32602",
     };
     assert!(error.contains("Resource not found"), "{pairing:?}: {error}");

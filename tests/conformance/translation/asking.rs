@@ -16,118 +16,118 @@ use ways::*;
 
 crate::translation::rows! {
     elicitation {
-        A ("MCP 2025-11-25 § Elicitation, Elicitation Requests" => an_elicitation_passes)
-        B ("MCP 2026-07-28 § Multi Round-Trip Requests, Client Requirements" => an_elicitation_becomes_a_request)
-        C ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => an_elicitation_becomes_a_result)
-        D ("MCP 2026-07-28 § Elicitation, Elicitation Requests" => an_elicitation_passes)
+        legacy_to_legacy ("MCP 2025-11-25 § Elicitation, Elicitation Requests" => an_elicitation_passes)
+        legacy_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, Client Requirements" => an_elicitation_becomes_a_request)
+        modern_to_legacy ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => an_elicitation_becomes_a_result)
+        modern_to_modern ("MCP 2026-07-28 § Elicitation, Elicitation Requests" => an_elicitation_passes)
     }
     sampling {
-        A ("MCP 2025-11-25 § Sampling, Creating Messages" => sampling_passes)
-        B ("MCP 2026-07-28 § Multi Round-Trip Requests, Client Requirements" => sampling_becomes_a_request)
-        C ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => sampling_becomes_a_result)
-        D ("MCP 2026-07-28 § Sampling, Creating Messages" => sampling_passes)
+        legacy_to_legacy ("MCP 2025-11-25 § Sampling, Creating Messages" => sampling_passes)
+        legacy_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, Client Requirements" => sampling_becomes_a_request)
+        modern_to_legacy ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => sampling_becomes_a_result)
+        modern_to_modern ("MCP 2026-07-28 § Sampling, Creating Messages" => sampling_passes)
     }
     roots {
-        A ("MCP 2025-11-25 § Roots, Listing Roots" => roots_pass)
-        B ("MCP 2026-07-28 § Multi Round-Trip Requests, Client Requirements" => roots_become_a_request)
-        C ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => roots_become_a_result)
-        D ("MCP 2026-07-28 § Roots, Listing Roots" => roots_pass)
+        legacy_to_legacy ("MCP 2025-11-25 § Roots, Listing Roots" => roots_pass)
+        legacy_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, Client Requirements" => roots_become_a_request)
+        modern_to_legacy ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => roots_become_a_result)
+        modern_to_modern ("MCP 2026-07-28 § Roots, Listing Roots" => roots_pass)
     }
     prompts_that_ask {
-        A ("MCP 2025-11-25 § Elicitation, Elicitation Requests" => a_prompt_asks_in_a_request)
-        B ("MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests" => a_prompt_asks_in_a_result)
-        C ("MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests" => a_prompt_asks_in_a_request)
-        D ("MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests" => a_prompt_asks_in_a_result)
+        legacy_to_legacy ("MCP 2025-11-25 § Elicitation, Elicitation Requests" => a_prompt_asks_in_a_request)
+        legacy_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests" => a_prompt_asks_in_a_result)
+        modern_to_legacy ("MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests" => a_prompt_asks_in_a_request)
+        modern_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests" => a_prompt_asks_in_a_result)
     }
     reads_that_ask {
-        A ("MCP 2025-11-25 § Elicitation, Elicitation Requests" => a_read_asks_in_a_request)
-        B ("MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests" => a_read_asks_in_a_result)
-        C ("MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests" => a_read_asks_in_a_request)
-        D ("MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests" => a_read_asks_in_a_result)
+        legacy_to_legacy ("MCP 2025-11-25 § Elicitation, Elicitation Requests" => a_read_asks_in_a_request)
+        legacy_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests" => a_read_asks_in_a_result)
+        modern_to_legacy ("MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests" => a_read_asks_in_a_request)
+        modern_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests" => a_read_asks_in_a_result)
     }
     several_at_once {
-        A ("MCP 2025-11-25 § Basic, Requests" => two_requests_are_answered_in_any_order)
-        B ("MCP 2026-07-28 § Multi Round-Trip Requests, InputRequests" => two_keys_are_answered_in_any_order)
-        C ("MCP 2026-07-28 § Multi Round-Trip Requests, InputRequests" => two_requests_are_answered_by_key)
-        D ["keys pass as they are, whatever their number"]
+        legacy_to_legacy ("MCP 2025-11-25 § Basic, Requests" => two_requests_are_answered_in_any_order)
+        legacy_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, InputRequests" => two_keys_are_answered_in_any_order)
+        modern_to_legacy ("MCP 2026-07-28 § Multi Round-Trip Requests, InputRequests" => two_requests_are_answered_by_key)
+        modern_to_modern ["keys pass as they are, whatever their number"]
     }
     rounds {
-        A ("MCP 2025-11-25 § Elicitation, Statefulness" => rounds_of_requests)
-        B ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => rounds_of_results)
-        C ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => rounds_of_requests)
-        D ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => rounds_of_results)
+        legacy_to_legacy ("MCP 2025-11-25 § Elicitation, Statefulness" => rounds_of_requests)
+        legacy_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => rounds_of_results)
+        modern_to_legacy ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => rounds_of_requests)
+        modern_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => rounds_of_results)
     }
     state_alone {
-        A ["a legacy upstream keeps its state by itself"]
-        B ("MCP 2026-07-28 § Multi Round-Trip Requests, Client Requirements" => state_alone_is_sent_back)
-        C ["a legacy upstream keeps its state by itself"]
-        D ("MCP 2026-07-28 § Multi Round-Trip Requests, InputRequiredResult" => state_alone_passes)
+        legacy_to_legacy ["a legacy upstream keeps its state by itself"]
+        legacy_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, Client Requirements" => state_alone_is_sent_back)
+        modern_to_legacy ["a legacy upstream keeps its state by itself"]
+        modern_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, InputRequiredResult" => state_alone_passes)
     }
     declined {
-        A ("MCP 2025-11-25 § Elicitation, Response Actions" => a_refusal_of_the_user_passes)
-        B ("MCP 2026-07-28 § Elicitation, Response Actions" => a_refusal_of_the_user_passes)
-        C ("MCP 2025-11-25 § Elicitation, Response Actions" => a_refusal_of_the_user_passes)
-        D ("MCP 2026-07-28 § Elicitation, Response Actions" => a_refusal_of_the_user_passes)
+        legacy_to_legacy ("MCP 2025-11-25 § Elicitation, Response Actions" => a_refusal_of_the_user_passes)
+        legacy_to_modern ("MCP 2026-07-28 § Elicitation, Response Actions" => a_refusal_of_the_user_passes)
+        modern_to_legacy ("MCP 2025-11-25 § Elicitation, Response Actions" => a_refusal_of_the_user_passes)
+        modern_to_modern ("MCP 2026-07-28 § Elicitation, Response Actions" => a_refusal_of_the_user_passes)
     }
     refused_elicitation {
-        A ("MCP 2025-11-25 § Elicitation, Error Handling" => an_error_of_the_client_passes)
-        B ("MCP 2026-07-28 § Elicitation, Response Actions" => an_error_counts_as_cancelled)
-        C ["a modern client has no way to answer by an error"]
-        D ["a modern client has no way to answer by an error"]
+        legacy_to_legacy ("MCP 2025-11-25 § Elicitation, Error Handling" => an_error_of_the_client_passes)
+        legacy_to_modern ("MCP 2026-07-28 § Elicitation, Response Actions" => an_error_counts_as_cancelled)
+        modern_to_legacy ["a modern client has no way to answer by an error"]
+        modern_to_modern ["a modern client has no way to answer by an error"]
     }
     refused_sampling {
-        A ("MCP 2025-11-25 § Sampling, Error Handling" => an_error_of_the_client_passes)
-        B ("MCP 2025-11-25 § Sampling, Error Handling" => an_error_fails_the_call)
-        C ["a modern client has no way to answer by an error"]
-        D ["a modern client has no way to answer by an error"]
+        legacy_to_legacy ("MCP 2025-11-25 § Sampling, Error Handling" => an_error_of_the_client_passes)
+        legacy_to_modern ("MCP 2025-11-25 § Sampling, Error Handling" => an_error_fails_the_call)
+        modern_to_legacy ["a modern client has no way to answer by an error"]
+        modern_to_modern ["a modern client has no way to answer by an error"]
     }
     unanswered {
-        A ["a legacy client answers each request by itself"]
-        B ["a legacy client answers each request by itself"]
-        C ("MCP 2026-07-28 § Multi Round-Trip Requests, Error Handling" => what_is_missing_is_asked_for_again)
-        D ["the upstream asks again by itself"]
+        legacy_to_legacy ["a legacy client answers each request by itself"]
+        legacy_to_modern ["a legacy client answers each request by itself"]
+        modern_to_legacy ("MCP 2026-07-28 § Multi Round-Trip Requests, Error Handling" => what_is_missing_is_asked_for_again)
+        modern_to_modern ["the upstream asks again by itself"]
     }
     unknown_state {
-        A ["a legacy client has no state to send"]
-        B ["a legacy client has no state to send"]
-        C ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => state_is_taken_once)
-        D ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => the_upstream_judges_its_state)
+        legacy_to_legacy ["a legacy client has no state to send"]
+        legacy_to_modern ["a legacy client has no state to send"]
+        modern_to_legacy ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => state_is_taken_once)
+        modern_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => the_upstream_judges_its_state)
     }
     url_mode {
-        A ("MCP 2025-11-25 § Elicitation, URL Mode Elicitation Requests" => an_url_passes)
-        B ("MCP 2025-11-25 § Elicitation, URL Mode Elicitation Requests" => an_url_gets_an_id)
-        C ("MCP 2026-07-28 § Elicitation, URL Mode Elicitation Requests" => an_url_loses_its_id)
-        D ("MCP 2026-07-28 § Elicitation, URL Mode Elicitation Requests" => an_url_passes)
+        legacy_to_legacy ("MCP 2025-11-25 § Elicitation, URL Mode Elicitation Requests" => an_url_passes)
+        legacy_to_modern ("MCP 2025-11-25 § Elicitation, URL Mode Elicitation Requests" => an_url_gets_an_id)
+        modern_to_legacy ("MCP 2026-07-28 § Elicitation, URL Mode Elicitation Requests" => an_url_loses_its_id)
+        modern_to_modern ("MCP 2026-07-28 § Elicitation, URL Mode Elicitation Requests" => an_url_passes)
     }
     completed {
-        A ("MCP 2025-11-25 § Elicitation, Completion Notifications for URL Mode Elicitation" => a_completion_passes)
-        B ["a modern upstream does not tell of completion"]
-        C ("MCP 2026-07-28 § Key Changes, Minor changes" => a_completion_is_dropped)
-        D ["a modern upstream does not tell of completion"]
+        legacy_to_legacy ("MCP 2025-11-25 § Elicitation, Completion Notifications for URL Mode Elicitation" => a_completion_passes)
+        legacy_to_modern ["a modern upstream does not tell of completion"]
+        modern_to_legacy ("MCP 2026-07-28 § Key Changes, Minor changes" => a_completion_is_dropped)
+        modern_to_modern ["a modern upstream does not tell of completion"]
     }
     url_required {
-        A ("MCP 2025-11-25 § Elicitation, URL Elicitation Required Error" => the_error_passes)
-        B ["a modern upstream must not send this error"]
-        C ("MCP 2026-07-28 § Basic, Error Codes" => the_error_becomes_a_result)
-        D ["a modern upstream must not send this error"]
+        legacy_to_legacy ("MCP 2025-11-25 § Elicitation, URL Elicitation Required Error" => the_error_passes)
+        legacy_to_modern ["a modern upstream must not send this error"]
+        modern_to_legacy ("MCP 2026-07-28 § Basic, Error Codes" => the_error_becomes_a_result)
+        modern_to_modern ["a modern upstream must not send this error"]
     }
     undeclared {
-        A ("MCP 2025-11-25 § Lifecycle, Operation" => an_upstream_is_refused)
-        B ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => a_call_fails)
-        C ("MCP 2025-11-25 § Lifecycle, Operation" => an_upstream_is_refused)
-        D ["the client that sees it judges for itself"]
+        legacy_to_legacy ("MCP 2025-11-25 § Lifecycle, Operation" => an_upstream_is_refused)
+        legacy_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => a_call_fails)
+        modern_to_legacy ("MCP 2025-11-25 § Lifecycle, Operation" => an_upstream_is_refused)
+        modern_to_modern ["the client that sees it judges for itself"]
     }
     outside_of_requests {
-        A ("MCP 2025-11-25 § Transports, Listening for Messages from the Server" => a_client_is_asked_at_any_time)
-        B ["a modern upstream asks in answers alone"]
-        C ("MCP 2026-07-28 § Stdio, Receiving Messages" => a_modern_client_cannot_be_asked)
-        D ["a modern upstream asks in answers alone"]
+        legacy_to_legacy ("MCP 2025-11-25 § Transports, Listening for Messages from the Server" => a_client_is_asked_at_any_time)
+        legacy_to_modern ["a modern upstream asks in answers alone"]
+        modern_to_legacy ("MCP 2026-07-28 § Stdio, Receiving Messages" => a_modern_client_cannot_be_asked)
+        modern_to_modern ["a modern upstream asks in answers alone"]
     }
     cancelled_while_asking {
-        A ("MCP 2025-11-25 § Cancellation, Cancellation Flow" => a_cancelled_call_ends_upstream)
-        B ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => a_cancelled_call_is_not_sent_again)
-        C ("MCP 2025-11-25 § Cancellation, Cancellation Flow" => a_cancelled_retry_ends_upstream)
-        D ["the retry is a request like any other"]
+        legacy_to_legacy ("MCP 2025-11-25 § Cancellation, Cancellation Flow" => a_cancelled_call_ends_upstream)
+        legacy_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => a_cancelled_call_is_not_sent_again)
+        modern_to_legacy ("MCP 2025-11-25 § Cancellation, Cancellation Flow" => a_cancelled_retry_ends_upstream)
+        modern_to_modern ["the retry is a request like any other"]
     }
 }
 

@@ -14,82 +14,82 @@ use testkit::upstream::{Builder, Upstream};
 
 crate::translation::rows! {
     tools_list {
-        A ("MCP 2025-11-25 § Tools, Listing Tools" => tools_differ_in_their_name_alone)
-        B ("MCP 2026-07-28 § Tools, Listing Tools" => tools_differ_in_their_name_alone)
-        C ("MCP 2026-07-28 § Tools, Listing Tools" => tools_differ_in_their_name_alone)
-        D ("MCP 2026-07-28 § Tools, Listing Tools" => tools_differ_in_their_name_alone)
+        legacy_to_legacy ("MCP 2025-11-25 § Tools, Listing Tools" => tools_differ_in_their_name_alone)
+        legacy_to_modern ("MCP 2026-07-28 § Tools, Listing Tools" => tools_differ_in_their_name_alone)
+        modern_to_legacy ("MCP 2026-07-28 § Tools, Listing Tools" => tools_differ_in_their_name_alone)
+        modern_to_modern ("MCP 2026-07-28 § Tools, Listing Tools" => tools_differ_in_their_name_alone)
     }
     unusable_tools {
-        A ("MCP 2025-11-25 § Tools, Tool" => tools_are_listed_whatever_their_schema)
-        B ("MCP 2026-07-28 § Tools, x-mcp-header" => tools_with_invalid_headers_are_left_out)
-        C ("MCP 2025-11-25 § Tools, Tool" => tools_are_listed_whatever_their_schema)
-        D ("MCP 2026-07-28 § Tools, x-mcp-header" => tools_with_invalid_headers_are_left_out)
+        legacy_to_legacy ("MCP 2025-11-25 § Tools, Tool" => tools_are_listed_whatever_their_schema)
+        legacy_to_modern ("MCP 2026-07-28 § Tools, x-mcp-header" => tools_with_invalid_headers_are_left_out)
+        modern_to_legacy ("MCP 2025-11-25 § Tools, Tool" => tools_are_listed_whatever_their_schema)
+        modern_to_modern ("MCP 2026-07-28 § Tools, x-mcp-header" => tools_with_invalid_headers_are_left_out)
     }
     tools_call {
-        A ("MCP 2025-11-25 § Tools, Calling Tools" => calls_reach_whose_they_are)
-        B ("MCP 2026-07-28 § Tools, Calling Tools" => calls_reach_whose_they_are)
-        C ("MCP 2025-11-25 § Tools, Calling Tools" => calls_reach_whose_they_are)
-        D ("MCP 2026-07-28 § Tools, Calling Tools" => calls_reach_whose_they_are)
+        legacy_to_legacy ("MCP 2025-11-25 § Tools, Calling Tools" => calls_reach_whose_they_are)
+        legacy_to_modern ("MCP 2026-07-28 § Tools, Calling Tools" => calls_reach_whose_they_are)
+        modern_to_legacy ("MCP 2025-11-25 § Tools, Calling Tools" => calls_reach_whose_they_are)
+        modern_to_modern ("MCP 2026-07-28 § Tools, Calling Tools" => calls_reach_whose_they_are)
     }
     prompts_get {
-        A ("MCP 2025-11-25 § Prompts, Getting a Prompt" => prompts_are_got_whose_they_are)
-        B ("MCP 2026-07-28 § Prompts, Getting a Prompt" => prompts_are_got_whose_they_are)
-        C ("MCP 2025-11-25 § Prompts, Getting a Prompt" => prompts_are_got_whose_they_are)
-        D ("MCP 2026-07-28 § Prompts, Getting a Prompt" => prompts_are_got_whose_they_are)
+        legacy_to_legacy ("MCP 2025-11-25 § Prompts, Getting a Prompt" => prompts_are_got_whose_they_are)
+        legacy_to_modern ("MCP 2026-07-28 § Prompts, Getting a Prompt" => prompts_are_got_whose_they_are)
+        modern_to_legacy ("MCP 2025-11-25 § Prompts, Getting a Prompt" => prompts_are_got_whose_they_are)
+        modern_to_modern ("MCP 2026-07-28 § Prompts, Getting a Prompt" => prompts_are_got_whose_they_are)
     }
     resources_read {
-        A ("MCP 2025-11-25 § Resources, Reading Resources" => resources_are_read_whose_they_are)
-        B ("MCP 2026-07-28 § Resources, Reading Resources" => resources_are_read_whose_they_are)
-        C ("MCP 2025-11-25 § Resources, Reading Resources" => resources_are_read_whose_they_are)
-        D ("MCP 2026-07-28 § Resources, Reading Resources" => resources_are_read_whose_they_are)
+        legacy_to_legacy ("MCP 2025-11-25 § Resources, Reading Resources" => resources_are_read_whose_they_are)
+        legacy_to_modern ("MCP 2026-07-28 § Resources, Reading Resources" => resources_are_read_whose_they_are)
+        modern_to_legacy ("MCP 2025-11-25 § Resources, Reading Resources" => resources_are_read_whose_they_are)
+        modern_to_modern ("MCP 2026-07-28 § Resources, Reading Resources" => resources_are_read_whose_they_are)
     }
     completion {
-        A ("MCP 2025-11-25 § Completion, Requesting Completions" => completions_come_from_whose_it_is)
-        B ("MCP 2026-07-28 § Completion, Requesting Completions" => completions_come_from_whose_it_is)
-        C ("MCP 2025-11-25 § Completion, Requesting Completions" => completions_come_from_whose_it_is)
-        D ("MCP 2026-07-28 § Completion, Requesting Completions" => completions_come_from_whose_it_is)
+        legacy_to_legacy ("MCP 2025-11-25 § Completion, Requesting Completions" => completions_come_from_whose_it_is)
+        legacy_to_modern ("MCP 2026-07-28 § Completion, Requesting Completions" => completions_come_from_whose_it_is)
+        modern_to_legacy ("MCP 2025-11-25 § Completion, Requesting Completions" => completions_come_from_whose_it_is)
+        modern_to_modern ("MCP 2026-07-28 § Completion, Requesting Completions" => completions_come_from_whose_it_is)
     }
     lists {
-        A ("MCP 2025-11-25 § Resources, Listing Resources" => lists_are_merged)
-        B ("MCP 2026-07-28 § Resources, Listing Resources" => lists_are_merged)
-        C ("MCP 2026-07-28 § Resources, Listing Resources" => lists_are_merged)
-        D ("MCP 2026-07-28 § Resources, Listing Resources" => lists_are_merged)
+        legacy_to_legacy ("MCP 2025-11-25 § Resources, Listing Resources" => lists_are_merged)
+        legacy_to_modern ("MCP 2026-07-28 § Resources, Listing Resources" => lists_are_merged)
+        modern_to_legacy ("MCP 2026-07-28 § Resources, Listing Resources" => lists_are_merged)
+        modern_to_modern ("MCP 2026-07-28 § Resources, Listing Resources" => lists_are_merged)
     }
     ping {
-        A ("MCP 2025-11-25 § Ping, Behavior Requirements" => the_proxy_answers_a_ping)
-        B ("MCP 2025-11-25 § Ping, Behavior Requirements" => the_proxy_answers_a_ping)
-        C ("MCP 2026-07-28 § Key Changes, Major changes" => ping_is_no_method)
-        D ("MCP 2026-07-28 § Key Changes, Major changes" => ping_is_no_method)
+        legacy_to_legacy ("MCP 2025-11-25 § Ping, Behavior Requirements" => the_proxy_answers_a_ping)
+        legacy_to_modern ("MCP 2025-11-25 § Ping, Behavior Requirements" => the_proxy_answers_a_ping)
+        modern_to_legacy ("MCP 2026-07-28 § Key Changes, Major changes" => ping_is_no_method)
+        modern_to_modern ("MCP 2026-07-28 § Key Changes, Major changes" => ping_is_no_method)
     }
     ping_of_the_server {
-        A ("MCP 2025-11-25 § Ping, Behavior Requirements" => the_upstream_pings_the_proxy)
-        B ["a modern upstream sends no requests"]
-        C ("MCP 2025-11-25 § Ping, Behavior Requirements" => the_upstream_pings_the_proxy)
-        D ["a modern upstream sends no requests"]
+        legacy_to_legacy ("MCP 2025-11-25 § Ping, Behavior Requirements" => the_upstream_pings_the_proxy)
+        legacy_to_modern ["a modern upstream sends no requests"]
+        modern_to_legacy ("MCP 2025-11-25 § Ping, Behavior Requirements" => the_upstream_pings_the_proxy)
+        modern_to_modern ["a modern upstream sends no requests"]
     }
     progress {
-        A ("MCP 2025-11-25 § Progress, Progress Flow" => progress_passes_before_the_answer)
-        B ("MCP 2026-07-28 § Progress, Progress Flow" => progress_passes_before_the_answer)
-        C ("MCP 2026-07-28 § Progress, Progress Flow" => progress_passes_before_the_answer)
-        D ("MCP 2026-07-28 § Progress, Progress Flow" => progress_passes_before_the_answer)
+        legacy_to_legacy ("MCP 2025-11-25 § Progress, Progress Flow" => progress_passes_before_the_answer)
+        legacy_to_modern ("MCP 2026-07-28 § Progress, Progress Flow" => progress_passes_before_the_answer)
+        modern_to_legacy ("MCP 2026-07-28 § Progress, Progress Flow" => progress_passes_before_the_answer)
+        modern_to_modern ("MCP 2026-07-28 § Progress, Progress Flow" => progress_passes_before_the_answer)
     }
     progress_of_the_client {
-        A ("MCP 2025-11-25 § Progress, Progress Flow" => progress_of_the_client_passes)
-        B ("MCP 2026-07-28 § Streamable HTTP, Sending Messages" => progress_of_the_client_is_dropped)
-        C ["a modern client is not asked anything that could progress"]
-        D ["a modern client is not asked anything that could progress"]
+        legacy_to_legacy ("MCP 2025-11-25 § Progress, Progress Flow" => progress_of_the_client_passes)
+        legacy_to_modern ("MCP 2026-07-28 § Streamable HTTP, Sending Messages" => progress_of_the_client_is_dropped)
+        modern_to_legacy ["a modern client is not asked anything that could progress"]
+        modern_to_modern ["a modern client is not asked anything that could progress"]
     }
     cancelled {
-        A ("MCP 2025-11-25 § Cancellation, Cancellation Flow" => a_cancellation_reaches_the_upstream)
-        B ("MCP 2026-07-28 § Streamable HTTP, Cancellation" => a_cancellation_closes_the_stream)
-        C ("MCP 2025-11-25 § Cancellation, Cancellation Flow" => a_cancellation_reaches_the_upstream)
-        D ("MCP 2026-07-28 § Streamable HTTP, Cancellation" => a_cancellation_closes_the_stream)
+        legacy_to_legacy ("MCP 2025-11-25 § Cancellation, Cancellation Flow" => a_cancellation_reaches_the_upstream)
+        legacy_to_modern ("MCP 2026-07-28 § Streamable HTTP, Cancellation" => a_cancellation_closes_the_stream)
+        modern_to_legacy ("MCP 2025-11-25 § Cancellation, Cancellation Flow" => a_cancellation_reaches_the_upstream)
+        modern_to_modern ("MCP 2026-07-28 § Streamable HTTP, Cancellation" => a_cancellation_closes_the_stream)
     }
     cancelled_by_the_server {
-        A ("MCP 2025-11-25 § Cancellation, Behavior Requirements" => the_upstream_takes_its_request_back)
-        B ("MCP 2026-07-28 § Cancellation, Cancellation Flow" => the_upstream_ends_a_subscription)
-        C ("MCP 2026-07-28 § Cancellation, Cancellation Flow" => a_modern_client_hears_of_no_cancellation)
-        D ("MCP 2026-07-28 § Cancellation, Cancellation Flow" => the_upstream_ends_a_subscription)
+        legacy_to_legacy ("MCP 2025-11-25 § Cancellation, Behavior Requirements" => the_upstream_takes_its_request_back)
+        legacy_to_modern ("MCP 2026-07-28 § Cancellation, Cancellation Flow" => the_upstream_ends_a_subscription)
+        modern_to_legacy ("MCP 2026-07-28 § Cancellation, Cancellation Flow" => a_modern_client_hears_of_no_cancellation)
+        modern_to_modern ("MCP 2026-07-28 § Cancellation, Cancellation Flow" => the_upstream_ends_a_subscription)
     }
 }
 
@@ -183,7 +183,7 @@ fn assert_passed(pairing: Pairing, (asked, answer): &(Request, Vec<u8>), rest: &
     let end = format!("{rest}}}");
     assert!(params.ends_with(&end), "{params} does not end with {end}");
     let got = bytes_of(answer, &["result"]);
-    let added = matches!(pairing, Pairing::C);
+    let added = matches!(pairing, Pairing::ModernToLegacy);
     assert!(got.ends_with(&result[1..]), "{got} is not {result}");
     assert_eq!(got == result, !added, "{got} is not {result}");
     let kind = part(answer, &["result", "resultType"]);
@@ -207,7 +207,7 @@ async fn calls_reach_whose_they_are(pairing: Pairing) {
 fn typed(pairing: Pairing, result: &str) -> String {
     // A legacy client has to get what it understands, and leaves what it does not know.
     let kind = match pairing {
-        Pairing::D => r#", "resultType":"complete""#,
+        Pairing::ModernToModern => r#", "resultType":"complete""#,
         _ => "",
     };
     result.replace("RT", kind)

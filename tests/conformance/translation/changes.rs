@@ -14,76 +14,76 @@ use updates::*;
 
 crate::translation::rows! {
     tools_changed {
-        A ("MCP 2025-11-25 § Tools, List Changed Notification" => changed_tools_are_told)
-        B ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_tools_are_told)
-        C ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_tools_are_told)
-        D ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_tools_are_told)
+        legacy_to_legacy ("MCP 2025-11-25 § Tools, List Changed Notification" => changed_tools_are_told)
+        legacy_to_modern ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_tools_are_told)
+        modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_tools_are_told)
+        modern_to_modern ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_tools_are_told)
     }
     prompts_changed {
-        A ("MCP 2025-11-25 § Prompts, List Changed Notification" => changed_prompts_are_told)
-        B ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_prompts_are_told)
-        C ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_prompts_are_told)
-        D ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_prompts_are_told)
+        legacy_to_legacy ("MCP 2025-11-25 § Prompts, List Changed Notification" => changed_prompts_are_told)
+        legacy_to_modern ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_prompts_are_told)
+        modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_prompts_are_told)
+        modern_to_modern ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_prompts_are_told)
     }
     resources_changed {
-        A ("MCP 2025-11-25 § Resources, List Changed Notification" => changed_resources_are_told)
-        B ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_resources_are_told)
-        C ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_resources_are_told)
-        D ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_resources_are_told)
+        legacy_to_legacy ("MCP 2025-11-25 § Resources, List Changed Notification" => changed_resources_are_told)
+        legacy_to_modern ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_resources_are_told)
+        modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_resources_are_told)
+        modern_to_modern ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_resources_are_told)
     }
     listen {
-        A ("MCP 2025-11-25 § Lifecycle, Operation" => a_legacy_client_cannot_listen)
-        B ("MCP 2025-11-25 § Lifecycle, Operation" => a_legacy_client_cannot_listen)
-        C ("MCP 2026-07-28 § Subscriptions, Acknowledgment" => a_subscription_is_acknowledged_first)
-        D ("MCP 2026-07-28 § Subscriptions, Acknowledgment" => a_subscription_is_acknowledged_first)
+        legacy_to_legacy ("MCP 2025-11-25 § Lifecycle, Operation" => a_legacy_client_cannot_listen)
+        legacy_to_modern ("MCP 2025-11-25 § Lifecycle, Operation" => a_legacy_client_cannot_listen)
+        modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Acknowledgment" => a_subscription_is_acknowledged_first)
+        modern_to_modern ("MCP 2026-07-28 § Subscriptions, Acknowledgment" => a_subscription_is_acknowledged_first)
     }
     listen_cancelled {
-        A ["a legacy client does not listen"]
-        B ["a legacy client does not listen"]
-        C ("MCP 2026-07-28 § Subscriptions, Cancellation" => a_cancelled_subscription_ends_in_silence)
-        D ("MCP 2026-07-28 § Subscriptions, Cancellation" => a_cancelled_subscription_ends_in_silence)
+        legacy_to_legacy ["a legacy client does not listen"]
+        legacy_to_modern ["a legacy client does not listen"]
+        modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Cancellation" => a_cancelled_subscription_ends_in_silence)
+        modern_to_modern ("MCP 2026-07-28 § Subscriptions, Cancellation" => a_cancelled_subscription_ends_in_silence)
     }
     listen_ended {
-        A ["a legacy client does not listen"]
-        B ["a legacy client does not listen"]
-        C ("MCP 2026-07-28 § Subscriptions, Graceful Closure" => a_subscription_is_answered_at_the_end)
-        D ("MCP 2026-07-28 § Subscriptions, Graceful Closure" => a_subscription_is_answered_at_the_end)
+        legacy_to_legacy ["a legacy client does not listen"]
+        legacy_to_modern ["a legacy client does not listen"]
+        modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Graceful Closure" => a_subscription_is_answered_at_the_end)
+        modern_to_modern ("MCP 2026-07-28 § Subscriptions, Graceful Closure" => a_subscription_is_answered_at_the_end)
     }
     listen_lost {
-        A ("MCP 2025-11-25 § Transports, Listening for Messages from the Server" => a_lost_stream_is_opened_again)
-        B ("MCP 2026-07-28 § Subscriptions, Graceful Closure" => a_lost_stream_is_opened_again)
-        C ("MCP 2025-11-25 § Transports, Listening for Messages from the Server" => a_lost_stream_is_opened_again)
-        D ("MCP 2026-07-28 § Subscriptions, Graceful Closure" => a_lost_stream_is_opened_again)
+        legacy_to_legacy ("MCP 2025-11-25 § Transports, Listening for Messages from the Server" => a_lost_stream_is_opened_again)
+        legacy_to_modern ("MCP 2026-07-28 § Subscriptions, Graceful Closure" => a_lost_stream_is_opened_again)
+        modern_to_legacy ("MCP 2025-11-25 § Transports, Listening for Messages from the Server" => a_lost_stream_is_opened_again)
+        modern_to_modern ("MCP 2026-07-28 § Subscriptions, Graceful Closure" => a_lost_stream_is_opened_again)
     }
     subscribe {
-        A ("MCP 2025-11-25 § Resources, Subscriptions" => a_subscription_reaches_whose_it_is)
-        B ("MCP 2026-07-28 § Subscriptions, Notification Filter" => a_subscription_becomes_a_filter)
-        C ("MCP 2026-07-28 § Subscriptions, Notification Filter" => a_filter_becomes_subscriptions)
-        D ("MCP 2026-07-28 § Subscriptions, Notification Filter" => a_filter_reaches_the_upstream)
+        legacy_to_legacy ("MCP 2025-11-25 § Resources, Subscriptions" => a_subscription_reaches_whose_it_is)
+        legacy_to_modern ("MCP 2026-07-28 § Subscriptions, Notification Filter" => a_subscription_becomes_a_filter)
+        modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Notification Filter" => a_filter_becomes_subscriptions)
+        modern_to_modern ("MCP 2026-07-28 § Subscriptions, Notification Filter" => a_filter_reaches_the_upstream)
     }
     subscribe_refused {
-        A ("MCP 2025-11-25 § Resources, Error Handling" => a_refusal_passes)
-        B ("MCP 2026-07-28 § Subscriptions, Acknowledgment" => what_is_not_acknowledged_is_refused)
-        C ("MCP 2026-07-28 § Subscriptions, Acknowledgment" => what_is_refused_is_not_acknowledged)
-        D ("MCP 2026-07-28 § Subscriptions, Acknowledgment" => what_is_refused_is_not_acknowledged)
+        legacy_to_legacy ("MCP 2025-11-25 § Resources, Error Handling" => a_refusal_passes)
+        legacy_to_modern ("MCP 2026-07-28 § Subscriptions, Acknowledgment" => what_is_not_acknowledged_is_refused)
+        modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Acknowledgment" => what_is_refused_is_not_acknowledged)
+        modern_to_modern ("MCP 2026-07-28 § Subscriptions, Acknowledgment" => what_is_refused_is_not_acknowledged)
     }
     unsubscribe {
-        A ("MCP 2025-11-25 § Resources, Subscriptions" => an_unsubscription_reaches_whose_it_is)
-        B ("MCP 2026-07-28 § Subscriptions, Notification Filter" => an_unsubscription_takes_the_filter_back)
-        C ("MCP 2025-11-25 § Resources, Subscriptions" => a_subscription_ends_upstream)
-        D ("MCP 2026-07-28 § Streamable HTTP, Cancellation" => a_subscription_ends_upstream)
+        legacy_to_legacy ("MCP 2025-11-25 § Resources, Subscriptions" => an_unsubscription_reaches_whose_it_is)
+        legacy_to_modern ("MCP 2026-07-28 § Subscriptions, Notification Filter" => an_unsubscription_takes_the_filter_back)
+        modern_to_legacy ("MCP 2025-11-25 § Resources, Subscriptions" => a_subscription_ends_upstream)
+        modern_to_modern ("MCP 2026-07-28 § Streamable HTTP, Cancellation" => a_subscription_ends_upstream)
     }
     updated {
-        A ("MCP 2025-11-25 § Resources, Subscriptions" => an_update_passes)
-        B ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => an_update_loses_its_subscription)
-        C ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => an_update_is_tagged)
-        D ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => an_update_is_tagged)
+        legacy_to_legacy ("MCP 2025-11-25 § Resources, Subscriptions" => an_update_passes)
+        legacy_to_modern ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => an_update_loses_its_subscription)
+        modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => an_update_is_tagged)
+        modern_to_modern ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => an_update_is_tagged)
     }
     roots_changed {
-        A ("MCP 2025-11-25 § Roots, Root List Changes" => changed_roots_reach_all_upstreams)
-        B ("MCP 2026-07-28 § Key Changes, Major changes" => changed_roots_reach_no_upstream)
-        C ["a modern client does not tell of its roots"]
-        D ["a modern client does not tell of its roots"]
+        legacy_to_legacy ("MCP 2025-11-25 § Roots, Root List Changes" => changed_roots_reach_all_upstreams)
+        legacy_to_modern ("MCP 2026-07-28 § Key Changes, Major changes" => changed_roots_reach_no_upstream)
+        modern_to_legacy ["a modern client does not tell of its roots"]
+        modern_to_modern ["a modern client does not tell of its roots"]
     }
 }
 

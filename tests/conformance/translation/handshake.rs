@@ -17,70 +17,70 @@ use transport::*;
 
 crate::translation::rows! {
     initialize {
-        A ("MCP 2025-11-25 § Lifecycle, Initialization" => legacy_upstreams_hear_of_the_client)
-        B ("MCP 2026-07-28 § Basic, _meta" => modern_upstreams_are_not_initialized)
-        C ("MCP 2026-07-28 § Versioning, Backward Compatibility" => each_client_has_its_session)
-        D ("MCP 2026-07-28 § Basic, Statelessness" => modern_upstreams_are_not_initialized)
+        legacy_to_legacy ("MCP 2025-11-25 § Lifecycle, Initialization" => legacy_upstreams_hear_of_the_client)
+        legacy_to_modern ("MCP 2026-07-28 § Basic, _meta" => modern_upstreams_are_not_initialized)
+        modern_to_legacy ("MCP 2026-07-28 § Versioning, Backward Compatibility" => each_client_has_its_session)
+        modern_to_modern ("MCP 2026-07-28 § Basic, Statelessness" => modern_upstreams_are_not_initialized)
     }
     initialized {
-        A ("MCP 2025-11-25 § Lifecycle, Initialization" => a_session_is_opened_once)
-        B ("MCP 2026-07-28 § Subscriptions, Opening a Stream" => the_client_hears_of_changes)
-        C ("MCP 2025-11-25 § Lifecycle, Initialization" => a_session_is_opened_once)
-        D ["neither side has a handshake"]
+        legacy_to_legacy ("MCP 2025-11-25 § Lifecycle, Initialization" => a_session_is_opened_once)
+        legacy_to_modern ("MCP 2026-07-28 § Subscriptions, Opening a Stream" => the_client_hears_of_changes)
+        modern_to_legacy ("MCP 2025-11-25 § Lifecycle, Initialization" => a_session_is_opened_once)
+        modern_to_modern ["neither side has a handshake"]
     }
     discover {
-        A ("MCP 2025-11-25 § Lifecycle, Initialization" => it_is_unknown_without_metadata)
-        B ("MCP 2026-07-28 § Versioning, Backward Compatibility" => it_is_unknown_without_metadata)
-        C ("MCP 2026-07-28 § Discovery, Response" => the_proxy_is_discovered)
-        D ("MCP 2026-07-28 § Discovery, Response" => the_proxy_is_discovered)
+        legacy_to_legacy ("MCP 2025-11-25 § Lifecycle, Initialization" => it_is_unknown_without_metadata)
+        legacy_to_modern ("MCP 2026-07-28 § Versioning, Backward Compatibility" => it_is_unknown_without_metadata)
+        modern_to_legacy ("MCP 2026-07-28 § Discovery, Response" => the_proxy_is_discovered)
+        modern_to_modern ("MCP 2026-07-28 § Discovery, Response" => the_proxy_is_discovered)
     }
     capabilities_of_the_server {
-        A ("MCP 2025-11-25 § Lifecycle, Capability Negotiation" => all_that_is_bridged_is_declared)
-        B ("MCP 2025-11-25 § Lifecycle, Capability Negotiation" => all_that_is_bridged_is_declared)
-        C ("MCP 2026-07-28 § Discovery, DiscoverResult" => what_modern_clients_know_is_declared)
-        D ("MCP 2026-07-28 § Versioning, Extension Negotiation" => extensions_are_declared)
+        legacy_to_legacy ("MCP 2025-11-25 § Lifecycle, Capability Negotiation" => all_that_is_bridged_is_declared)
+        legacy_to_modern ("MCP 2025-11-25 § Lifecycle, Capability Negotiation" => all_that_is_bridged_is_declared)
+        modern_to_legacy ("MCP 2026-07-28 § Discovery, DiscoverResult" => what_modern_clients_know_is_declared)
+        modern_to_modern ("MCP 2026-07-28 § Versioning, Extension Negotiation" => extensions_are_declared)
     }
     capabilities_of_the_client {
-        A ("MCP 2025-11-25 § Lifecycle, Capability Negotiation" => legacy_upstreams_hear_of_the_client)
-        B ("MCP 2026-07-28 § Basic, _meta" => capabilities_are_those_of_the_revision)
-        C ("MCP 2025-11-25 § Lifecycle, Capability Negotiation" => each_client_has_its_session)
-        D ("MCP 2026-07-28 § Basic, _meta" => metadata_passes_as_it_is)
+        legacy_to_legacy ("MCP 2025-11-25 § Lifecycle, Capability Negotiation" => legacy_upstreams_hear_of_the_client)
+        legacy_to_modern ("MCP 2026-07-28 § Basic, _meta" => capabilities_are_those_of_the_revision)
+        modern_to_legacy ("MCP 2025-11-25 § Lifecycle, Capability Negotiation" => each_client_has_its_session)
+        modern_to_modern ("MCP 2026-07-28 § Basic, _meta" => metadata_passes_as_it_is)
     }
     metadata {
-        A ("MCP 2025-11-25 § Basic, _meta" => no_key_of_the_protocol_is_added)
-        B ("MCP 2026-07-28 § Basic, _meta" => the_keys_of_the_protocol_are_added)
-        C ("MCP 2026-07-28 § Versioning, Backward Compatibility" => no_key_of_the_protocol_is_added)
-        D ("MCP 2026-07-28 § Basic, _meta" => metadata_passes_as_it_is)
+        legacy_to_legacy ("MCP 2025-11-25 § Basic, _meta" => no_key_of_the_protocol_is_added)
+        legacy_to_modern ("MCP 2026-07-28 § Basic, _meta" => the_keys_of_the_protocol_are_added)
+        modern_to_legacy ("MCP 2026-07-28 § Versioning, Backward Compatibility" => no_key_of_the_protocol_is_added)
+        modern_to_modern ("MCP 2026-07-28 § Basic, _meta" => metadata_passes_as_it_is)
     }
     headers {
-        A ("MCP 2025-11-25 § Transports, Protocol Version Header" => headers_of_sessions)
-        B ("MCP 2026-07-28 § Streamable HTTP, Standard Request Headers" => headers_of_requests)
-        C ("MCP 2025-11-25 § Transports, Protocol Version Header" => headers_of_sessions)
-        D ("MCP 2026-07-28 § Streamable HTTP, Standard Request Headers" => headers_of_requests)
+        legacy_to_legacy ("MCP 2025-11-25 § Transports, Protocol Version Header" => headers_of_sessions)
+        legacy_to_modern ("MCP 2026-07-28 § Streamable HTTP, Standard Request Headers" => headers_of_requests)
+        modern_to_legacy ("MCP 2025-11-25 § Transports, Protocol Version Header" => headers_of_sessions)
+        modern_to_modern ("MCP 2026-07-28 § Streamable HTTP, Standard Request Headers" => headers_of_requests)
     }
     mirrored_arguments {
-        A ("MCP 2025-11-25 § Transports, Sending Messages to the Server" => nothing_is_mirrored)
-        B ("MCP 2026-07-28 § Streamable HTTP, Custom Headers from Tool Parameters" => arguments_are_mirrored)
-        C ("MCP 2025-11-25 § Transports, Sending Messages to the Server" => nothing_is_mirrored)
-        D ("MCP 2026-07-28 § Streamable HTTP, Custom Headers from Tool Parameters" => arguments_are_mirrored)
+        legacy_to_legacy ("MCP 2025-11-25 § Transports, Sending Messages to the Server" => nothing_is_mirrored)
+        legacy_to_modern ("MCP 2026-07-28 § Streamable HTTP, Custom Headers from Tool Parameters" => arguments_are_mirrored)
+        modern_to_legacy ("MCP 2025-11-25 § Transports, Sending Messages to the Server" => nothing_is_mirrored)
+        modern_to_modern ("MCP 2026-07-28 § Streamable HTTP, Custom Headers from Tool Parameters" => arguments_are_mirrored)
     }
     outdated_mirrors {
-        A ["a legacy upstream compares no headers with the body"]
-        B ("MCP 2026-07-28 § Streamable HTTP, Client Behavior" => schemas_are_read_again)
-        C ["a legacy upstream compares no headers with the body"]
-        D ("MCP 2026-07-28 § Streamable HTTP, Client Behavior" => schemas_are_read_again)
+        legacy_to_legacy ["a legacy upstream compares no headers with the body"]
+        legacy_to_modern ("MCP 2026-07-28 § Streamable HTTP, Client Behavior" => schemas_are_read_again)
+        modern_to_legacy ["a legacy upstream compares no headers with the body"]
+        modern_to_modern ("MCP 2026-07-28 § Streamable HTTP, Client Behavior" => schemas_are_read_again)
     }
     sessions {
-        A ("MCP 2025-11-25 § Transports, Session Management" => sessions_are_renewed_and_closed)
-        B ("MCP 2026-07-28 § Streamable HTTP, Earlier Streamable HTTP Revisions" => session_ids_are_ignored)
-        C ("MCP 2025-11-25 § Transports, Session Management" => sessions_are_renewed_and_closed)
-        D ("MCP 2026-07-28 § Streamable HTTP, Earlier Streamable HTTP Revisions" => session_ids_are_ignored)
+        legacy_to_legacy ("MCP 2025-11-25 § Transports, Session Management" => sessions_are_renewed_and_closed)
+        legacy_to_modern ("MCP 2026-07-28 § Streamable HTTP, Earlier Streamable HTTP Revisions" => session_ids_are_ignored)
+        modern_to_legacy ("MCP 2025-11-25 § Transports, Session Management" => sessions_are_renewed_and_closed)
+        modern_to_modern ("MCP 2026-07-28 § Streamable HTTP, Earlier Streamable HTTP Revisions" => session_ids_are_ignored)
     }
     lost_sessions {
-        A ("MCP 2025-11-25 § Transports, Session Management" => what_a_session_held_is_restored)
-        B ["a modern upstream has no sessions to lose"]
-        C ("MCP 2025-11-25 § Transports, Session Management" => subscriptions_are_restored)
-        D ["a modern upstream has no sessions to lose"]
+        legacy_to_legacy ("MCP 2025-11-25 § Transports, Session Management" => what_a_session_held_is_restored)
+        legacy_to_modern ["a modern upstream has no sessions to lose"]
+        modern_to_legacy ("MCP 2025-11-25 § Transports, Session Management" => subscriptions_are_restored)
+        modern_to_modern ["a modern upstream has no sessions to lose"]
     }
 }
 

@@ -10,28 +10,28 @@ use testkit::upstream::{Builder, Call};
 
 crate::translation::rows! {
     set_level {
-        A ("MCP 2025-11-25 § Logging, Setting Log Level" => a_level_reaches_those_who_log)
-        B ("MCP 2026-07-28 § Logging, Per-request log level" => a_level_goes_with_each_request)
-        C ("MCP 2026-07-28 § Logging, Per-request log level" => a_request_sets_the_level)
-        D ("MCP 2026-07-28 § Logging, Per-request log level" => a_level_passes_with_its_request)
+        legacy_to_legacy ("MCP 2025-11-25 § Logging, Setting Log Level" => a_level_reaches_those_who_log)
+        legacy_to_modern ("MCP 2026-07-28 § Logging, Per-request log level" => a_level_goes_with_each_request)
+        modern_to_legacy ("MCP 2026-07-28 § Logging, Per-request log level" => a_request_sets_the_level)
+        modern_to_modern ("MCP 2026-07-28 § Logging, Per-request log level" => a_level_passes_with_its_request)
     }
     unknown_level {
-        A ("MCP 2025-11-25 § Logging, Error Handling" => an_unknown_level_is_an_error)
-        B ("MCP 2025-11-25 § Logging, Error Handling" => an_unknown_level_is_an_error)
-        C ["a server should refuse it, and a proxy may: logs are not what was asked for"]
-        D ["it passes with its request, and the upstream refuses it"]
+        legacy_to_legacy ("MCP 2025-11-25 § Logging, Error Handling" => an_unknown_level_is_an_error)
+        legacy_to_modern ("MCP 2025-11-25 § Logging, Error Handling" => an_unknown_level_is_an_error)
+        modern_to_legacy ["a server should refuse it, and a proxy may: logs are not what was asked for"]
+        modern_to_modern ["it passes with its request, and the upstream refuses it"]
     }
     messages {
-        A ("MCP 2025-11-25 § Logging, Log Message Notifications" => logs_pass_as_they_are)
-        B ("MCP 2026-07-28 § Logging, Log Message Notifications" => logs_pass_as_they_are)
-        C ("MCP 2026-07-28 § Logging, Per-request log level" => logs_are_heard_by_who_asked_for_them)
-        D ("MCP 2026-07-28 § Logging, Log Message Notifications" => logs_pass_as_they_are)
+        legacy_to_legacy ("MCP 2025-11-25 § Logging, Log Message Notifications" => logs_pass_as_they_are)
+        legacy_to_modern ("MCP 2026-07-28 § Logging, Log Message Notifications" => logs_pass_as_they_are)
+        modern_to_legacy ("MCP 2026-07-28 § Logging, Per-request log level" => logs_are_heard_by_who_asked_for_them)
+        modern_to_modern ("MCP 2026-07-28 § Logging, Log Message Notifications" => logs_pass_as_they_are)
     }
     messages_of_no_request {
-        A ("MCP 2025-11-25 § Logging, Log Message Notifications" => logs_of_no_request_pass)
-        B ["a modern upstream logs for a request alone"]
-        C ("MCP 2026-07-28 § Logging, Per-request log level" => logs_of_no_request_are_dropped)
-        D ["a modern upstream logs for a request alone"]
+        legacy_to_legacy ("MCP 2025-11-25 § Logging, Log Message Notifications" => logs_of_no_request_pass)
+        legacy_to_modern ["a modern upstream logs for a request alone"]
+        modern_to_legacy ("MCP 2026-07-28 § Logging, Per-request log level" => logs_of_no_request_are_dropped)
+        modern_to_modern ["a modern upstream logs for a request alone"]
     }
 }
 

@@ -33,7 +33,12 @@ enum Cell {
 
 /// Makes rows: of each cell `(source => function)` a test, of each `[reason]` none.
 macro_rules! rows {
-    ($($row:ident { A $a:tt B $b:tt C $c:tt D $d:tt })*) => {
+    ($($row:ident {
+        legacy_to_legacy $a:tt
+        legacy_to_modern $b:tt
+        modern_to_legacy $c:tt
+        modern_to_modern $d:tt
+    })*) => {
         pub(crate) const ROWS: &[$crate::translation::Row] = &[$($crate::translation::Row {
             name: stringify!($row),
             cells: [
@@ -44,10 +49,10 @@ macro_rules! rows {
             ],
         }),*];
         $(mod $row {
-            $crate::translation::cell!($row, A, a_legacy_client_and_a_legacy_upstream, $a);
-            $crate::translation::cell!($row, B, b_legacy_client_and_a_modern_upstream, $b);
-            $crate::translation::cell!($row, C, c_modern_client_and_a_legacy_upstream, $c);
-            $crate::translation::cell!($row, D, d_modern_client_and_a_modern_upstream, $d);
+            $crate::translation::cell!($row, LegacyToLegacy, legacy_to_legacy, $a);
+            $crate::translation::cell!($row, LegacyToModern, legacy_to_modern, $b);
+            $crate::translation::cell!($row, ModernToLegacy, modern_to_legacy, $c);
+            $crate::translation::cell!($row, ModernToModern, modern_to_modern, $d);
         })*
     };
 }

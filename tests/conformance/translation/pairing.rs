@@ -10,13 +10,13 @@ use testkit::upstream::{self, Builder, Upstream};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Pairing {
     /// A legacy client and a legacy upstream.
-    A,
+    LegacyToLegacy,
     /// A legacy client and a modern upstream.
-    B,
+    LegacyToModern,
     /// A modern client and a legacy upstream.
-    C,
+    ModernToLegacy,
     /// A modern client and a modern upstream.
-    D,
+    ModernToModern,
 }
 
 /// The keys that a modern request must have in `_meta`, and the one for logs.
@@ -35,11 +35,11 @@ pub(crate) const INFO: &str = r#"{"name":"test","version":"1"}"#;
 
 impl Pairing {
     pub(crate) fn legacy_client(self) -> bool {
-        matches!(self, Self::A | Self::B)
+        matches!(self, Self::LegacyToLegacy | Self::LegacyToModern)
     }
 
     pub(crate) fn legacy_upstream(self) -> bool {
-        matches!(self, Self::A | Self::C)
+        matches!(self, Self::LegacyToLegacy | Self::ModernToLegacy)
     }
 
     /// A server of the upstream's era, over Streamable HTTP.

@@ -15,64 +15,64 @@ use testkit::upstream::Builder;
 
 crate::translation::rows! {
     result_type {
-        A ("MCP 2025-11-25 § Basic, Responses" => results_pass_as_they_are)
-        B ("MCP 2026-07-28 § Basic, ResultType" => results_pass_as_they_are)
-        C ("MCP 2026-07-28 § Basic, ResultType" => results_are_completed)
-        D ("MCP 2026-07-28 § Basic, ResultType" => results_pass_as_they_are)
+        legacy_to_legacy ("MCP 2025-11-25 § Basic, Responses" => results_pass_as_they_are)
+        legacy_to_modern ("MCP 2026-07-28 § Basic, ResultType" => results_pass_as_they_are)
+        modern_to_legacy ("MCP 2026-07-28 § Basic, ResultType" => results_are_completed)
+        modern_to_modern ("MCP 2026-07-28 § Basic, ResultType" => results_pass_as_they_are)
     }
     unknown_result_type {
-        A ("MCP 2025-11-25 § Basic, Responses" => an_unknown_type_passes)
-        B ("MCP 2026-07-28 § Basic, ResultType" => an_unknown_type_is_an_error)
-        C ["a legacy result has no type"]
-        D ("MCP 2026-07-28 § Basic, ResultType" => an_unknown_type_passes)
+        legacy_to_legacy ("MCP 2025-11-25 § Basic, Responses" => an_unknown_type_passes)
+        legacy_to_modern ("MCP 2026-07-28 § Basic, ResultType" => an_unknown_type_is_an_error)
+        modern_to_legacy ["a legacy result has no type"]
+        modern_to_modern ("MCP 2026-07-28 § Basic, ResultType" => an_unknown_type_passes)
     }
     cache_hints {
-        A ("MCP 2025-11-25 § Resources, Reading Resources" => reads_pass_as_they_are)
-        B ("MCP 2026-07-28 § Caching, Cacheable Model" => reads_pass_as_they_are)
-        C ("MCP 2026-07-28 § Caching, Cacheable Model" => reads_get_hints)
-        D ("MCP 2026-07-28 § Caching, Cacheable Model" => reads_pass_as_they_are)
+        legacy_to_legacy ("MCP 2025-11-25 § Resources, Reading Resources" => reads_pass_as_they_are)
+        legacy_to_modern ("MCP 2026-07-28 § Caching, Cacheable Model" => reads_pass_as_they_are)
+        modern_to_legacy ("MCP 2026-07-28 § Caching, Cacheable Model" => reads_get_hints)
+        modern_to_modern ("MCP 2026-07-28 § Caching, Cacheable Model" => reads_pass_as_they_are)
     }
     cache_hints_of_lists {
-        A ("MCP 2025-11-25 § Tools, Listing Tools" => lists_have_no_hints)
-        B ("MCP 2025-11-25 § Tools, Listing Tools" => lists_have_no_hints)
-        C ("MCP 2026-07-28 § Caching, Cacheable Results" => lists_promise_no_more_than_the_upstreams)
-        D ("MCP 2026-07-28 § Caching, Cacheable Results" => lists_promise_no_more_than_the_upstreams)
+        legacy_to_legacy ("MCP 2025-11-25 § Tools, Listing Tools" => lists_have_no_hints)
+        legacy_to_modern ("MCP 2025-11-25 § Tools, Listing Tools" => lists_have_no_hints)
+        modern_to_legacy ("MCP 2026-07-28 § Caching, Cacheable Results" => lists_promise_no_more_than_the_upstreams)
+        modern_to_modern ("MCP 2026-07-28 § Caching, Cacheable Results" => lists_promise_no_more_than_the_upstreams)
     }
     pagination {
-        A ("MCP 2025-11-25 § Pagination, Pagination Flow" => all_pages_are_listed)
-        B ("MCP 2026-07-28 § Pagination, Pagination Flow" => all_pages_are_listed)
-        C ("MCP 2026-07-28 § Caching, Interaction with Pagination" => all_pages_are_listed)
-        D ("MCP 2026-07-28 § Caching, Interaction with Pagination" => all_pages_are_listed)
+        legacy_to_legacy ("MCP 2025-11-25 § Pagination, Pagination Flow" => all_pages_are_listed)
+        legacy_to_modern ("MCP 2026-07-28 § Pagination, Pagination Flow" => all_pages_are_listed)
+        modern_to_legacy ("MCP 2026-07-28 § Caching, Interaction with Pagination" => all_pages_are_listed)
+        modern_to_modern ("MCP 2026-07-28 § Caching, Interaction with Pagination" => all_pages_are_listed)
     }
     error_codes {
-        A ("MCP 2025-11-25 § Basic, Responses" => errors_pass_as_they_are)
-        B ("MCP 2026-07-28 § Basic, Error Codes" => errors_pass_as_they_are)
-        C ("MCP 2026-07-28 § Basic, Error Codes" => errors_pass_as_they_are)
-        D ("MCP 2026-07-28 § Basic, Error Codes" => errors_pass_as_they_are)
+        legacy_to_legacy ("MCP 2025-11-25 § Basic, Responses" => errors_pass_as_they_are)
+        legacy_to_modern ("MCP 2026-07-28 § Basic, Error Codes" => errors_pass_as_they_are)
+        modern_to_legacy ("MCP 2026-07-28 § Basic, Error Codes" => errors_pass_as_they_are)
+        modern_to_modern ("MCP 2026-07-28 § Basic, Error Codes" => errors_pass_as_they_are)
     }
     resource_not_found {
-        A ("MCP 2025-11-25 § Resources, Error Handling" => a_missing_resource_is_told_as_it_was)
-        B ("MCP 2026-07-28 § Resources, Error Handling" => a_missing_resource_is_told_as_it_was)
-        C ("MCP 2026-07-28 § Basic, Error Codes" => a_missing_resource_has_the_code_of_the_revision)
-        D ("MCP 2026-07-28 § Resources, Error Handling" => a_missing_resource_is_told_as_it_was)
+        legacy_to_legacy ("MCP 2025-11-25 § Resources, Error Handling" => a_missing_resource_is_told_as_it_was)
+        legacy_to_modern ("MCP 2026-07-28 § Resources, Error Handling" => a_missing_resource_is_told_as_it_was)
+        modern_to_legacy ("MCP 2026-07-28 § Basic, Error Codes" => a_missing_resource_has_the_code_of_the_revision)
+        modern_to_modern ("MCP 2026-07-28 § Resources, Error Handling" => a_missing_resource_is_told_as_it_was)
     }
     http_status {
-        A ("MCP 2025-11-25 § Transports, Sending Messages to the Server" => an_error_counts_whatever_the_status)
-        B ("MCP 2026-07-28 § Streamable HTTP, Server Validation" => an_error_counts_whatever_the_status)
-        C ("MCP 2025-11-25 § Transports, Sending Messages to the Server" => an_error_counts_whatever_the_status)
-        D ("MCP 2026-07-28 § Streamable HTTP, Server Validation" => an_error_counts_whatever_the_status)
+        legacy_to_legacy ("MCP 2025-11-25 § Transports, Sending Messages to the Server" => an_error_counts_whatever_the_status)
+        legacy_to_modern ("MCP 2026-07-28 § Streamable HTTP, Server Validation" => an_error_counts_whatever_the_status)
+        modern_to_legacy ("MCP 2025-11-25 § Transports, Sending Messages to the Server" => an_error_counts_whatever_the_status)
+        modern_to_modern ("MCP 2026-07-28 § Streamable HTTP, Server Validation" => an_error_counts_whatever_the_status)
     }
     errors_of_the_proxy {
-        A ("MCP 2026-07-28 § Basic, Error Codes" => own_errors_are_told_from_others)
-        B ("MCP 2026-07-28 § Basic, Error Codes" => own_errors_are_told_from_others)
-        C ("MCP 2026-07-28 § Basic, Error Codes" => own_errors_are_told_from_others)
-        D ("MCP 2026-07-28 § Basic, Error Codes" => own_errors_are_told_from_others)
+        legacy_to_legacy ("MCP 2026-07-28 § Basic, Error Codes" => own_errors_are_told_from_others)
+        legacy_to_modern ("MCP 2026-07-28 § Basic, Error Codes" => own_errors_are_told_from_others)
+        modern_to_legacy ("MCP 2026-07-28 § Basic, Error Codes" => own_errors_are_told_from_others)
+        modern_to_modern ("MCP 2026-07-28 § Basic, Error Codes" => own_errors_are_told_from_others)
     }
     broken_streams {
-        A ("MCP 2025-11-25 § Transports, Resumability and Redelivery" => a_broken_stream_is_resumed)
-        B ("MCP 2026-07-28 § Streamable HTTP, Receiving Messages" => harmless_calls_are_sent_anew)
-        C ("MCP 2025-11-25 § Transports, Resumability and Redelivery" => a_broken_stream_is_resumed)
-        D ("MCP 2026-07-28 § Streamable HTTP, Receiving Messages" => harmless_calls_are_sent_anew)
+        legacy_to_legacy ("MCP 2025-11-25 § Transports, Resumability and Redelivery" => a_broken_stream_is_resumed)
+        legacy_to_modern ("MCP 2026-07-28 § Streamable HTTP, Receiving Messages" => harmless_calls_are_sent_anew)
+        modern_to_legacy ("MCP 2025-11-25 § Transports, Resumability and Redelivery" => a_broken_stream_is_resumed)
+        modern_to_modern ("MCP 2026-07-28 § Streamable HTTP, Receiving Messages" => harmless_calls_are_sent_anew)
     }
 }
 

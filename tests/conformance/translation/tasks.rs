@@ -12,28 +12,28 @@ use testkit::upstream::Builder;
 
 crate::translation::rows! {
     task_calls {
-        A ("MCP 2025-11-25 § Tasks, Creating Tasks" => a_task_passes)
-        B ("MCP 2026-07-28 § Basic, ResultType" => a_task_of_nobodys_asking_is_an_error)
-        C ["a modern client does not ask for tasks of 2025-11-25"]
-        D ("MCP 2026-07-28 § Versioning, Extension Negotiation" => a_task_passes)
+        legacy_to_legacy ("MCP 2025-11-25 § Tasks, Creating Tasks" => a_task_passes)
+        legacy_to_modern ("MCP 2026-07-28 § Basic, ResultType" => a_task_of_nobodys_asking_is_an_error)
+        modern_to_legacy ["a modern client does not ask for tasks of 2025-11-25"]
+        modern_to_modern ("MCP 2026-07-28 § Versioning, Extension Negotiation" => a_task_passes)
     }
     task_methods {
-        A ("MCP 2025-11-25 § Tasks, Getting Tasks" => task_methods_reach_whose_task_it_is)
-        B ("MCP 2025-11-25 § Tasks, Capability Negotiation" => task_methods_are_unknown)
-        C ("MCP 2026-07-28 § Versioning, Extension Negotiation" => task_methods_are_unknown)
-        D ("MCP 2026-07-28 § Streamable HTTP, Standard Request Headers" => task_methods_reach_whose_task_it_is)
+        legacy_to_legacy ("MCP 2025-11-25 § Tasks, Getting Tasks" => task_methods_reach_whose_task_it_is)
+        legacy_to_modern ("MCP 2025-11-25 § Tasks, Capability Negotiation" => task_methods_are_unknown)
+        modern_to_legacy ("MCP 2026-07-28 § Versioning, Extension Negotiation" => task_methods_are_unknown)
+        modern_to_modern ("MCP 2026-07-28 § Streamable HTTP, Standard Request Headers" => task_methods_reach_whose_task_it_is)
     }
     task_status {
-        A ("MCP 2025-11-25 § Tasks, Task Status Notification" => a_status_passes)
-        B ["a modern upstream has no tasks of 2025-11-25"]
-        C ("MCP 2026-07-28 § Subscriptions, Opening a Stream" => a_status_is_dropped)
-        D ["a modern upstream has no tasks of 2025-11-25"]
+        legacy_to_legacy ("MCP 2025-11-25 § Tasks, Task Status Notification" => a_status_passes)
+        legacy_to_modern ["a modern upstream has no tasks of 2025-11-25"]
+        modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Opening a Stream" => a_status_is_dropped)
+        modern_to_modern ["a modern upstream has no tasks of 2025-11-25"]
     }
     required_tasks {
-        A ("MCP 2025-11-25 § Tasks, Tool-Level Negotiation" => a_required_task_is_run)
-        B ["a modern upstream starts tasks by itself"]
-        C ("MCP 2025-11-25 § Tasks, Tool-Level Negotiation" => a_required_task_is_run)
-        D ["a modern upstream starts tasks by itself"]
+        legacy_to_legacy ("MCP 2025-11-25 § Tasks, Tool-Level Negotiation" => a_required_task_is_run)
+        legacy_to_modern ["a modern upstream starts tasks by itself"]
+        modern_to_legacy ("MCP 2025-11-25 § Tasks, Tool-Level Negotiation" => a_required_task_is_run)
+        modern_to_modern ["a modern upstream starts tasks by itself"]
     }
 }
 
@@ -70,7 +70,7 @@ async fn a_task_passes(pairing: Pairing) {
         let server = tasking(pairing, builder, "t", "k").start().await;
         let mut client = pairing.client(&server).await;
         let members = match pairing {
-            Pairing::A => r#""name":"t","task":{ "ttl":6E4},"arguments":{}"#,
+            Pairing::LegacyToLegacy => r#""name":"t","task":{ "ttl":6E4},"arguments":{}"#,
             _ => r#""name":"t","arguments":{}"#,
         };
         let line = pairing.line_with(EXTENDED, "7", "tools/call", "", members);

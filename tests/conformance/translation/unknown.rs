@@ -10,28 +10,28 @@ use testkit::upstream::Call;
 
 crate::translation::rows! {
     unknown_requests {
-        A ("MCP 2025-11-25 § Lifecycle, Capability Negotiation" => a_request_reaches_the_only_upstream)
-        B ("MCP 2026-07-28 § Versioning, Extension Negotiation" => a_request_reaches_the_only_upstream)
-        C ("MCP 2026-07-28 § Versioning, Extension Negotiation" => a_request_reaches_the_only_upstream)
-        D ("MCP 2026-07-28 § Versioning, Extension Negotiation" => a_request_reaches_the_only_upstream)
+        legacy_to_legacy ("MCP 2025-11-25 § Lifecycle, Capability Negotiation" => a_request_reaches_the_only_upstream)
+        legacy_to_modern ("MCP 2026-07-28 § Versioning, Extension Negotiation" => a_request_reaches_the_only_upstream)
+        modern_to_legacy ("MCP 2026-07-28 § Versioning, Extension Negotiation" => a_request_reaches_the_only_upstream)
+        modern_to_modern ("MCP 2026-07-28 § Versioning, Extension Negotiation" => a_request_reaches_the_only_upstream)
     }
     of_several_upstreams {
-        A ("MCP 2025-11-25 § Basic, Responses" => a_request_reaches_who_declares_it)
-        B ("MCP 2026-07-28 § Versioning, Extension Negotiation" => a_request_reaches_who_declares_it)
-        C ("MCP 2025-11-25 § Basic, Responses" => a_request_reaches_who_declares_it)
-        D ("MCP 2026-07-28 § Versioning, Extension Negotiation" => a_request_reaches_who_declares_it)
+        legacy_to_legacy ("MCP 2025-11-25 § Basic, Responses" => a_request_reaches_who_declares_it)
+        legacy_to_modern ("MCP 2026-07-28 § Versioning, Extension Negotiation" => a_request_reaches_who_declares_it)
+        modern_to_legacy ("MCP 2025-11-25 § Basic, Responses" => a_request_reaches_who_declares_it)
+        modern_to_modern ("MCP 2026-07-28 § Versioning, Extension Negotiation" => a_request_reaches_who_declares_it)
     }
     unknown_notifications {
-        A ("MCP 2025-11-25 § Basic, Notifications" => a_notification_reaches_all_upstreams)
-        B ["2026-07-28 defines no notification to servers over HTTP, nor its headers"]
-        C ("MCP 2025-11-25 § Basic, Notifications" => a_notification_reaches_all_upstreams)
-        D ["2026-07-28 defines no notification to servers over HTTP, nor its headers"]
+        legacy_to_legacy ("MCP 2025-11-25 § Basic, Notifications" => a_notification_reaches_all_upstreams)
+        legacy_to_modern ["2026-07-28 defines no notification to servers over HTTP, nor its headers"]
+        modern_to_legacy ("MCP 2025-11-25 § Basic, Notifications" => a_notification_reaches_all_upstreams)
+        modern_to_modern ["2026-07-28 defines no notification to servers over HTTP, nor its headers"]
     }
     unknown_of_the_server {
-        A ("MCP 2025-11-25 § Basic, Notifications" => a_notification_of_a_call_passes)
-        B ("MCP 2026-07-28 § Streamable HTTP, Receiving Messages" => a_notification_of_a_call_passes)
-        C ("MCP 2026-07-28 § Stdio, Receiving Messages" => a_notification_of_a_call_passes)
-        D ("MCP 2026-07-28 § Stdio, Receiving Messages" => a_notification_of_a_call_passes)
+        legacy_to_legacy ("MCP 2025-11-25 § Basic, Notifications" => a_notification_of_a_call_passes)
+        legacy_to_modern ("MCP 2026-07-28 § Streamable HTTP, Receiving Messages" => a_notification_of_a_call_passes)
+        modern_to_legacy ("MCP 2026-07-28 § Stdio, Receiving Messages" => a_notification_of_a_call_passes)
+        modern_to_modern ("MCP 2026-07-28 § Stdio, Receiving Messages" => a_notification_of_a_call_passes)
     }
 }
 

@@ -144,7 +144,7 @@ pub(super) async fn send(
     };
     let id = format!("{}", 1000 + client.received().len());
     let capabilities = super::everything().to_string();
-    let line = Pairing::D.line_with(&capabilities, &id, method, "", &members);
+    let line = Pairing::ModernToModern.line_with(&capabilities, &id, method, "", &members);
     client.send_line(line).await;
     id
 }
