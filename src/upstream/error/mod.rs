@@ -2,6 +2,7 @@
 
 pub mod code;
 pub(crate) mod reported;
+pub(crate) mod retry_time;
 #[cfg(test)]
 mod tests;
 
@@ -9,11 +10,14 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::flow::deadline::MIN_PACE;
 use crate::net::chain;
 use crate::oauth::SignInError;
-use reported::Next;
-use reported::whole_seconds;
+use retry_time::{Next, whole_seconds};
+
+/// The fewest bytes of an answer that must arrive within each `timeout`, once it has begun and until it
+/// is complete. With the default timeout that is 3 bytes a second: less than any usable link has, and far
+/// more than the byte now and then that keeps a stalled connection open.
+pub(crate) const MIN_THROUGHPUT: usize = 1024;
 
 /// Whether a request that failed may have had an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +48,7 @@ pub enum TransportError {
     Timeout(Duration),
     /// What came was so little that it could go on for ever.
     #[error(
-        "less than {MIN_PACE} bytes of its answer came in {} s; raise its `timeout` if it needs longer",
+        "less than {MIN_THROUGHPUT} bytes of its answer came in {} s; raise its `timeout` if it needs longer",
         .0.as_secs_f64()
     )]
     Drip(Duration),

@@ -1,10 +1,8 @@
 //! A request that failed, as its client is told of it.
 
-use std::fmt;
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
+use super::retry_time::whole_seconds;
 use super::{Outcome, TransportError, code};
 use crate::config::UpstreamName;
 
@@ -24,7 +22,7 @@ impl UpstreamError {
     /// The JSON-RPC error code for it.
     #[must_use]
     pub fn code(&self) -> i64 {
-        self.cause.code()
+        code_of(&self.cause)
     }
 
     /// The `data` member of the JSON-RPC error: `upstream`, `outcome`, `httpStatus` if there is one,
@@ -70,46 +68,29 @@ impl UpstreamError {
     }
 }
 
-impl TransportError {
-    /// The JSON-RPC error code for it.
-    fn code(&self) -> i64 {
-        match self {
-            Self::Connect(_)
-            | Self::Certificate(_)
-            | Self::NotReady(_)
-            | Self::Silent(_)
-            | Self::Removed
-            | Self::ShuttingDown => code::UNAVAILABLE,
-            Self::Away { cause, .. } if cause.may_pass() => code::UNAVAILABLE,
-            Self::Away { cause, .. } => cause.code(),
-            Self::SignIn(error) if error.is_transient() => code::UNAVAILABLE,
-            Self::LoginRequired | Self::SignIn(_) => code::LOGIN_REQUIRED,
-            Self::FirstByte(_) | Self::Timeout(_) | Self::Drip(_) => code::TIMEOUT,
-            Self::Interrupted(_) | Self::StreamEnded | Self::SessionExpired | Self::TaskLost(_) => {
-                code::INTERRUPTED
-            }
-            Self::Status { .. } | Self::Redirect(_) => code::HTTP_STATUS,
-            Self::TooLarge(_) => code::TOO_LARGE,
-            Self::Busy { .. } => code::BUSY,
-            _ => code::BAD_ANSWER,
+/// Returns the JSON-RPC error code for a failure.
+fn code_of(cause: &TransportError) -> i64 {
+    match cause {
+        TransportError::Connect(_)
+        | TransportError::Certificate(_)
+        | TransportError::NotReady(_)
+        | TransportError::Silent(_)
+        | TransportError::Removed
+        | TransportError::ShuttingDown => code::UNAVAILABLE,
+        TransportError::Away { cause, .. } if cause.may_pass() => code::UNAVAILABLE,
+        TransportError::Away { cause, .. } => code_of(cause),
+        TransportError::SignIn(error) if error.is_transient() => code::UNAVAILABLE,
+        TransportError::LoginRequired | TransportError::SignIn(_) => code::LOGIN_REQUIRED,
+        TransportError::FirstByte(_) | TransportError::Timeout(_) | TransportError::Drip(_) => {
+            code::TIMEOUT
         }
+        TransportError::Interrupted(_)
+        | TransportError::StreamEnded
+        | TransportError::SessionExpired
+        | TransportError::TaskLost(_) => code::INTERRUPTED,
+        TransportError::Status { .. } | TransportError::Redirect(_) => code::HTTP_STATUS,
+        TransportError::TooLarge(_) => code::TOO_LARGE,
+        TransportError::Busy { .. } => code::BUSY,
+        _ => code::BAD_ANSWER,
     }
-}
-
-/// When the next attempt to connect is made.
-pub(super) struct Next(pub(super) Option<Duration>);
-
-impl fmt::Display for Next {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.map(whole_seconds) {
-            None => f.write_str("an attempt is under way"),
-            Some(seconds) => write!(f, "next attempt in {seconds} s"),
-        }
-    }
-}
-
-/// A time to wait in whole seconds, none of them short.
-pub(crate) fn whole_seconds(wait: Duration) -> u64 {
-    wait.as_secs()
-        .saturating_add((wait.subsec_nanos() > 0).into())
 }

@@ -8,11 +8,6 @@ use tokio::time::Instant;
 use crate::net::Making;
 use crate::upstream::error::TransportError;
 
-/// The least that must come of an answer, once it has begun and until it is whole, in each `timeout`:
-/// with the default 3 bytes a second, less than any link that a call is worth making on, and far more
-/// than the byte now and then that keeps a stalled connection open.
-pub(crate) const MIN_PACE: usize = 1024;
-
 /// When a request last showed life: its answer began, or more of it came, or its progress, be that on
 /// another stream. Cheap to clone; all clones mean the same request.
 // std's Mutex: held for an assignment, never across an await.

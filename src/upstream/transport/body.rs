@@ -12,9 +12,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::http::Http;
 use crate::net::chain;
-use crate::upstream::error::TransportError;
+use crate::upstream::error::{MIN_THROUGHPUT, TransportError};
 use crate::upstream::flow::backpressure::{Intake, LARGE, Large};
-use crate::upstream::flow::deadline::{MIN_PACE, Pulse};
+use crate::upstream::flow::deadline::Pulse;
 
 /// From this size on, in bytes, a body gets a block of memory that goes back to the system when it
 /// is dropped. Freed blocks of a few megabytes stay in the heap for as long as the process lives.
@@ -119,7 +119,7 @@ impl Body {
         self.pulse.beat();
         if let (Some(pace), Some(chunk)) = (&mut self.pace, &chunk) {
             pace.received += chunk.len();
-            if pace.received >= MIN_PACE {
+            if pace.received >= MIN_THROUGHPUT {
                 self.pace = None;
             }
         }

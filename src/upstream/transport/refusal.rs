@@ -12,7 +12,7 @@ use super::refusal_hint::Hint;
 use crate::protocol::Era;
 use crate::protocol::reply::error_text;
 use crate::upstream::error::TransportError;
-use crate::upstream::error::reported::whole_seconds;
+use crate::upstream::error::retry_time::whole_seconds;
 use crate::upstream::flow::deadline::Pulse;
 use crate::wire::Message;
 

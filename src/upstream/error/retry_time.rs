@@ -1,0 +1,22 @@
+//! When something is tried again, as the texts of errors say it.
+
+use std::fmt;
+use std::time::Duration;
+
+/// When the next attempt to connect is made.
+pub(super) struct Next(pub(super) Option<Duration>);
+
+impl fmt::Display for Next {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.map(whole_seconds) {
+            None => f.write_str("an attempt is under way"),
+            Some(seconds) => write!(f, "next attempt in {seconds} s"),
+        }
+    }
+}
+
+/// A time to wait in whole seconds, none of them short.
+pub(crate) fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs()
+        .saturating_add((wait.subsec_nanos() > 0).into())
+}
