@@ -171,7 +171,7 @@ impl Parked {
     pub(crate) fn take(&mut self, said: Result<Message, TransportError>) {
         match said {
             // It is the client who is waited for.
-            Err(silence) if silence.is_silence() => {}
+            Err(silence) if silence.is_timeout() => {}
             Err(lost) => self.end(Err(lost)),
             Ok(message) => match message.kind() {
                 Kind::Response => self.end(Ok(message)),

@@ -117,12 +117,12 @@ impl Router {
                 Ok(message) => message,
                 // Silence is no failure while it is the client who is waited for.
                 Err(silence)
-                    if silence.is_silence() && self.asks.is_asking(&way.live, way.serial) =>
+                    if silence.is_timeout() && self.asks.is_asking(&way.live, way.serial) =>
                 {
                     continue;
                 }
                 Err(cause) => {
-                    if cause.is_silence() {
+                    if cause.is_timeout() {
                         // MCP 2025-11-25 § Lifecycle, Timeouts.
                         let body = cancelled(way.serial, "no answer in time");
                         self.answer_upstream(&way.live, body);

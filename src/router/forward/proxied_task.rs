@@ -95,7 +95,7 @@ impl Router {
                     }
                     task = seen;
                 }
-                Err(error) if error.cause.may_pass() && input.heard.elapsed() < PATIENCE => {
+                Err(error) if error.cause.is_transient() && input.heard.elapsed() < PATIENCE => {
                     debug!(%error, "a task is out of sight");
                     failures += 1;
                     task.status = Status::Working;

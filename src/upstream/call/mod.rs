@@ -133,7 +133,7 @@ impl Live {
     ) -> Result<SentRequest, TransportError> {
         let id = request.id;
         let begun = self.begin_patiently(request, pulse).await;
-        if matches!(&begun, Err(cause) if cause.is_silence()) {
+        if matches!(&begun, Err(cause) if cause.is_timeout()) {
             let live = self.clone();
             tokio::spawn(async move {
                 if let Err(error) = live.notify(cancelled(id, "no answer in time")).await {

@@ -84,7 +84,7 @@ impl Upstream {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return Err(TransportError::ShuttingDown),
                 Err(_) => {
-                    let cause = known.filter(|cause| !cause.needs_a_person());
+                    let cause = known.filter(|cause| !cause.requires_user_action());
                     let next = next.map(|next| next.saturating_duration_since(Instant::now()));
                     let cause =
                         cause.unwrap_or(TransportError::NotReady(self.shared.connect_wait()));
@@ -100,7 +100,7 @@ impl Upstream {
 fn is_worth(cause: &TransportError, has_failed: bool, next: Instant, deadline: Instant) -> bool {
     match cause {
         TransportError::ShuttingDown => false,
-        cause if cause.may_pass() => next <= deadline,
+        cause if cause.is_transient() => next <= deadline,
         _ => !has_failed && next <= Instant::now(),
     }
 }

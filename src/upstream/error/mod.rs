@@ -51,7 +51,7 @@ pub enum TransportError {
         "less than {MIN_THROUGHPUT} bytes of its answer came in {} s; raise its `timeout` if it needs longer",
         .0.as_secs_f64()
     )]
-    Drip(Duration),
+    TooSlow(Duration),
     /// A server that was asked to shake hands has said nothing.
     #[error("it said nothing for {} s; is there an MCP server behind its url?", .0.as_secs_f64())]
     Silent(Duration),
@@ -214,8 +214,11 @@ impl TransportError {
 
     /// Whether the upstream has been silent, or next to it, for too long.
     #[must_use]
-    pub fn is_silence(&self) -> bool {
-        matches!(self, Self::FirstByte(_) | Self::Timeout(_) | Self::Drip(_))
+    pub fn is_timeout(&self) -> bool {
+        matches!(
+            self,
+            Self::FirstByte(_) | Self::Timeout(_) | Self::TooSlow(_)
+        )
     }
 
     /// Whether the connection broke under the request, so that a harmless one may be repeated.
@@ -226,12 +229,12 @@ impl TransportError {
 
     /// Whether asking again later may help: the upstream is away, or busy.
     #[must_use]
-    pub fn may_pass(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::Connect(_)
             | Self::FirstByte(_)
             | Self::Timeout(_)
-            | Self::Drip(_)
+            | Self::TooSlow(_)
             | Self::Silent(_)
             | Self::Interrupted(_)
             | Self::StreamEnded
@@ -243,7 +246,7 @@ impl TransportError {
             Self::Status { status, .. } => {
                 status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
             }
-            Self::Away { cause, .. } => cause.may_pass(),
+            Self::Away { cause, .. } => cause.is_transient(),
             Self::SignIn(error) => error.is_transient(),
             _ => false,
         }
@@ -251,11 +254,11 @@ impl TransportError {
 
     /// Whether only a person or a new configuration can help.
     #[must_use]
-    pub fn needs_a_person(&self) -> bool {
+    pub fn requires_user_action(&self) -> bool {
         match self {
             Self::LoginRequired | Self::Redirect(_) | Self::Certificate(_) => true,
             Self::SignIn(error) => !error.is_transient(),
-            Self::Away { cause, .. } => cause.needs_a_person(),
+            Self::Away { cause, .. } => cause.requires_user_action(),
             _ => false,
         }
     }
@@ -279,7 +282,7 @@ impl TransportError {
     #[must_use]
     pub(crate) fn away(self, next: Option<Duration>) -> Self {
         // What a person has to do says all, and comes to nothing by itself.
-        if self.needs_a_person() || matches!(self, Self::ShuttingDown | Self::Away { .. }) {
+        if self.requires_user_action() || matches!(self, Self::ShuttingDown | Self::Away { .. }) {
             return self;
         }
         let cause = Box::new(self);

@@ -77,11 +77,11 @@ fn code_of(cause: &TransportError) -> i64 {
         | TransportError::Silent(_)
         | TransportError::Removed
         | TransportError::ShuttingDown => code::UNAVAILABLE,
-        TransportError::Away { cause, .. } if cause.may_pass() => code::UNAVAILABLE,
+        TransportError::Away { cause, .. } if cause.is_transient() => code::UNAVAILABLE,
         TransportError::Away { cause, .. } => code_of(cause),
         TransportError::SignIn(error) if error.is_transient() => code::UNAVAILABLE,
         TransportError::LoginRequired | TransportError::SignIn(_) => code::LOGIN_REQUIRED,
-        TransportError::FirstByte(_) | TransportError::Timeout(_) | TransportError::Drip(_) => {
+        TransportError::FirstByte(_) | TransportError::Timeout(_) | TransportError::TooSlow(_) => {
             code::TIMEOUT
         }
         TransportError::Interrupted(_)

@@ -157,7 +157,7 @@ impl Upstream {
     #[must_use]
     pub fn waits_for_a_person(&self) -> Option<String> {
         match &*self.shared.state.borrow() {
-            State::Down(down) if down.cause.needs_a_person() => {
+            State::Down(down) if down.cause.requires_user_action() => {
                 self.shared.wake.notify_one();
                 Some(down.cause.to_string())
             }

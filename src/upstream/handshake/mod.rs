@@ -66,7 +66,7 @@ impl Handshake<'_> {
                 other => other,
             },
             TransportChoice::SseFirst => match self.http_sse(&new_http()).await {
-                Err(first) if !first.needs_a_person() => {
+                Err(first) if !first.requires_user_action() => {
                     self.streamable(new_http()).await.map_err(|_| first)
                 }
                 other => other,
@@ -165,7 +165,7 @@ impl Handshake<'_> {
                     (self.alive)();
                 }
                 debug!(%error, "no modern answer; trying `initialize`");
-                Ok(match error.may_pass() {
+                Ok(match error.is_transient() {
                     true => Probe::Unclear,
                     false => Probe::Legacy,
                 })

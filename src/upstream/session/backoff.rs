@@ -44,7 +44,7 @@ impl Backoff {
         let grown = FIRST_DELAY.saturating_mul(GROWTH.saturating_pow(self.failures));
         self.failures = self.failures.saturating_add(1);
         let asked = cause.retry_after().unwrap_or_default().min(LONGEST_RETRY);
-        let (delay, short) = match cause.needs_a_person() {
+        let (delay, short) = match cause.requires_user_action() {
             true => (LAST_DELAY, Duration::ZERO),
             false => (
                 grown.min(LAST_DELAY),

@@ -163,7 +163,7 @@ impl Connection {
         let cause = &down.cause;
         // Where a person has to go was told by the login.
         let told = matches!(cause, TransportError::SignIn(error) if error.url().is_some());
-        let reason = cause.needs_a_person().then(|| cause.to_string());
+        let reason = cause.requires_user_action().then(|| cause.to_string());
         let is_news = reason.is_some() && reason != course.known;
         course.known = reason;
         let delay = whole.max(self.shared.brake.due() - Instant::now());

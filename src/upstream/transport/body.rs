@@ -155,7 +155,7 @@ impl Body {
             self.pace = None;
             match is_silent {
                 true => TransportError::Timeout(self.idle),
-                false => TransportError::Drip(self.idle),
+                false => TransportError::TooSlow(self.idle),
             }
         })
     }
