@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::task::AbortHandle;
 
 use crate::protocol::json_key::Key;
-use crate::upstream::{Live, Pulse};
+use crate::upstream::{Activity, Live};
 
 /// The connection that a call went out on, and the id that the upstream knows it by.
 pub(crate) type Sent = (Arc<Live>, u64);
@@ -48,7 +48,7 @@ struct Token {
     /// Whether the client was told of progress under it.
     heard: bool,
     /// Of the call that has it, which lives as long as there is progress.
-    pulse: Option<Pulse>,
+    activity: Option<Activity>,
 }
 
 #[derive(Debug)]
@@ -114,11 +114,11 @@ impl Inflight {
     }
 
     /// Notes where progress under the call's token counts as a sign of life.
-    pub(crate) fn shows_life_by(&self, id: &Key, pulse: &Pulse) {
+    pub(crate) fn shows_life_by(&self, id: &Key, activity: &Activity) {
         let mut state = self.state();
         let token = state.calls.get(id).and_then(|call| call.token.clone());
         if let Some(token) = token.and_then(|token| state.tokens.get_mut(&token)) {
-            token.pulse = Some(pulse.clone());
+            token.activity = Some(activity.clone());
         }
     }
 
@@ -154,8 +154,8 @@ impl Inflight {
             return false;
         };
         token.heard = true;
-        if let Some(pulse) = &token.pulse {
-            pulse.beat();
+        if let Some(activity) = &token.activity {
+            activity.touch();
         }
         true
     }

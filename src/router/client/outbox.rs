@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::upstream::Backlog;
+use crate::upstream::SendBuffer;
 use crate::wire::Line;
 
 /// How many lines may wait for the client to read them. When it reads no further,
@@ -15,14 +15,14 @@ const LINES: usize = 256;
 #[derive(Debug, Clone)]
 pub struct Outbox {
     lines: mpsc::Sender<Line>,
-    backlog: Arc<Backlog>,
+    backlog: Arc<SendBuffer>,
 }
 
 /// The other end, for the writer.
 #[derive(Debug)]
 pub struct Lines {
     lines: mpsc::Receiver<Line>,
-    backlog: Arc<Backlog>,
+    backlog: Arc<SendBuffer>,
     /// Of the lines that were taken and are not written.
     taken: usize,
 }
@@ -37,14 +37,14 @@ pub(crate) struct Permit<'a> {
 /// Bytes that wait, unless they are given up.
 #[derive(Debug)]
 struct Held<'a> {
-    backlog: &'a Backlog,
+    backlog: &'a SendBuffer,
     bytes: usize,
 }
 
 impl Outbox {
     /// Both ends. What waits is counted in `backlog`.
     #[must_use]
-    pub fn new(backlog: Arc<Backlog>) -> (Self, Lines) {
+    pub fn new(backlog: Arc<SendBuffer>) -> (Self, Lines) {
         let (sender, lines) = mpsc::channel(LINES);
         let outbox = Self {
             lines: sender,

@@ -16,7 +16,7 @@ use crate::protocol::caller::Caller;
 use crate::protocol::task::Task;
 use crate::protocol::tasks_extension;
 use crate::router::call::request::Relayed;
-use crate::upstream::{Live, Pulse, Upstream, next_id};
+use crate::upstream::{Activity, Live, Upstream, next_id};
 use crate::wire::Message;
 
 /// All tasks that we follow now.
@@ -51,7 +51,7 @@ impl Errand {
         }
         let target = Target::task("tasks/cancel", &self.task.id, &self.task.quoted).followed();
         let speaker = &self.speaker;
-        let build = |live: &Arc<Live>, _: &Pulse| {
+        let build = |live: &Arc<Live>, _: &Activity| {
             let profile = &live.profile;
             bridge::request(next_id(), &self.cancel, &target, speaker, profile, None)
         };

@@ -15,7 +15,7 @@ use crate::protocol::reply::cancelled;
 use crate::router::Router;
 use crate::router::call::request::Relayed;
 use crate::upstream::{
-    Admitted, Call, Exchange, Inbox, Live, LogsWanted, Pulse, SentRequest, TransportError,
+    Activity, Call, CallPermit, Exchange, Inbox, Live, LogsWanted, SentRequest, TransportError,
     Upstream, UpstreamId,
 };
 use crate::wire::{Kind, Line, Message};
@@ -35,9 +35,9 @@ pub(crate) struct UnderWay {
     /// That its client hears the upstream's logs as long as it runs.
     pub(crate) logs: Option<LogsWanted>,
     /// That it runs, of the calls that may at a time. One that waits for a person does not count.
-    pub(crate) admitted: Option<Admitted>,
+    pub(crate) admitted: Option<CallPermit>,
     /// By what it shows life.
-    pub(crate) pulse: Pulse,
+    pub(crate) activity: Activity,
     /// Whether the client has heard something of it.
     pub(crate) heard: bool,
 }
@@ -61,7 +61,7 @@ impl UnderWay {
             exchange,
             caller,
             live,
-            pulse,
+            activity,
         } = sent;
         Self {
             token: request.token.clone(),
@@ -71,7 +71,7 @@ impl UnderWay {
             live,
             logs,
             admitted,
-            pulse,
+            activity,
             upstream: upstream.id(),
             heard: false,
         }

@@ -217,7 +217,7 @@ impl Router {
     ) -> Result<UnderWay, Lost> {
         let speaker = &request.speaker;
         let (method, identity) = (&target.method, &speaker.identity);
-        let sent = upstream.call(method, identity, request.level(), |live, pulse| {
+        let sent = upstream.call(method, identity, request.level(), |live, activity| {
             let (id, message) = (next_id(), &request.message);
             let sent = bridge::request(id, message, target, speaker, &live.profile, input);
             debug!(
@@ -228,7 +228,7 @@ impl Router {
             );
             self.inflight.sent(&request.key, live, sent.id);
             if request.token.is_some() {
-                self.inflight.shows_life_by(&request.key, pulse);
+                self.inflight.shows_life_by(&request.key, activity);
             }
             sent
         });

@@ -225,7 +225,7 @@ impl Router {
             self.inflight.rename(&request.key, given, known);
         }
         if let Some(way) = &parked.way {
-            self.inflight.shows_life_by(&request.key, &way.pulse);
+            self.inflight.shows_life_by(&request.key, &way.activity);
         }
         if let Some((live, _)) = parked.sent() {
             for (id, response) in due {

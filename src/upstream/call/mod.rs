@@ -12,8 +12,8 @@ use super::connection::inbox::Inbox;
 use super::connection::log_demand::LogsWanted;
 use super::error::TransportError;
 use super::error::reported::UpstreamError;
-use super::flow::concurrency::Admitted;
-use super::flow::deadline::Pulse;
+use super::flow::concurrency::CallPermit;
+use super::flow::deadline::Activity;
 use super::handle::Upstream;
 use super::transport::exchange::Exchange;
 use super::transport::response_head::Opening;
@@ -37,7 +37,7 @@ impl Upstream {
         method: &str,
         identity: &Arc<ClientProfile>,
         level: Option<LogLevel>,
-        build: impl Fn(&Arc<Live>, &Pulse) -> Request,
+        build: impl Fn(&Arc<Live>, &Activity) -> Request,
     ) -> Result<Call, UpstreamError> {
         let fail = |cause| self.error(method, cause);
         let admitted = self.admit(method).await.map_err(fail)?;
@@ -61,8 +61,8 @@ impl Upstream {
             }
             live.hear_first(identity).await;
             let logs = session.log(&live, level).await;
-            let pulse = Pulse::default();
-            let (tried, logs) = match live.begin(build(&live, &pulse), pulse).await {
+            let activity = Activity::default();
+            let (tried, logs) = match live.begin(build(&live, &activity), activity).await {
                 Ok(sent) if sent.exchange.hint().is_none() => (Some(Ok(sent)), logs),
                 refused => {
                     drop(logs);
@@ -85,12 +85,12 @@ impl Upstream {
 
     /// Waits until it may run. What looks after a task that runs already waits for nobody: to end one may
     /// be what the others wait for.
-    async fn admit(&self, method: &str) -> Result<Option<Admitted>, TransportError> {
+    async fn admit(&self, method: &str) -> Result<Option<CallPermit>, TransportError> {
         if matches!(method, "tasks/get" | "tasks/update" | "tasks/cancel") {
             return Ok(None);
         }
         let patience = self.shared.config.timeout;
-        self.shared.admission.admit(patience).await.map(Some)
+        self.shared.concurrency.admit(patience).await.map(Some)
     }
 
     /// A connection for a call in this session; waits for a person who is signing in.
@@ -129,10 +129,10 @@ impl Live {
     async fn begin(
         self: &Arc<Self>,
         request: Request,
-        pulse: Pulse,
+        activity: Activity,
     ) -> Result<SentRequest, TransportError> {
         let id = request.id;
-        let begun = self.begin_patiently(request, pulse).await;
+        let begun = self.begin_patiently(request, activity).await;
         if matches!(&begun, Err(cause) if cause.is_timeout()) {
             let live = self.clone();
             tokio::spawn(async move {
@@ -149,48 +149,48 @@ impl Live {
     async fn begin_patiently(
         self: &Arc<Self>,
         request: Request,
-        pulse: Pulse,
+        activity: Activity,
     ) -> Result<SentRequest, TransportError> {
         let (id, asking) = (request.id, request.asking);
         let (live, mut caller) = (self.clone(), None);
         if asking == ServerRequests::Unsupported {
-            let exchange = live.transport.send(&request, &pulse).await?;
+            let exchange = live.transport.send(&request, &activity).await?;
             return Ok(SentRequest {
                 exchange: exchange.proving(&self.proven),
                 caller,
                 live,
-                pulse,
+                activity,
             });
         }
         if asking == ServerRequests::AsResult {
             caller = Some(self.callers.enter(id));
         }
-        let patience = live.transport.patience();
+        let patience = live.transport.deadlines();
         let making = Making::new();
         let sending = {
-            let pulse = pulse.clone();
-            async move { live.transport.send(&request, &pulse).await }
+            let activity = activity.clone();
+            async move { live.transport.send(&request, &activity).await }
         };
         let mut sending = Box::pin(making.watch(sending));
         let exchange = tokio::select! {
             biased;
-            sent = patience.head(&mut sending, &making, &pulse) => match sent {
+            sent = patience.head(&mut sending, &making, &activity) => match sent {
                 Ok(sent) => sent?,
                 Err(silent) => {
-                    let opening = Opening::new(patience, pulse.clone(), sending);
+                    let opening = Opening::new(patience, activity.clone(), sending);
                     Exchange::opening(id, opening.overdue(silent))
                 }
             },
             () = called(caller.as_mut()) => {
-                pulse.beat();
-                Exchange::opening(id, Opening::new(patience, pulse.clone(), sending))
+                activity.touch();
+                Exchange::opening(id, Opening::new(patience, activity.clone(), sending))
             }
         };
         Ok(SentRequest {
             exchange: exchange.proving(&self.proven),
             caller,
             live: self.clone(),
-            pulse,
+            activity,
         })
     }
 }
@@ -210,7 +210,7 @@ pub struct Call {
     /// That its logs are wanted, where the upstream has to be told.
     pub logs: Option<LogsWanted>,
     /// That it runs, of the calls that may at a time.
-    pub admitted: Option<Admitted>,
+    pub admitted: Option<CallPermit>,
 }
 
 /// A request that was sent.
@@ -223,5 +223,5 @@ pub struct SentRequest {
     /// The connection that it went out on.
     pub live: Arc<Live>,
     /// Its signs of life.
-    pub pulse: Pulse,
+    pub activity: Activity,
 }

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::error::TransportError;
-use super::flow::deadline::Pulse;
+use super::flow::deadline::Activity;
 use super::transport::Transport;
 use super::transport::exchange::Exchange;
 use crate::net::Clients;
@@ -139,7 +139,7 @@ impl Live {
         params: Value,
     ) -> Result<Exchange, TransportError> {
         let request = self.ours(method, params);
-        self.transport.send(&request, &Pulse::default()).await
+        self.transport.send(&request, &Activity::default()).await
     }
 
     /// How it is spoken to: `http` (Streamable HTTP) or `sse` (HTTP+SSE).

@@ -15,21 +15,21 @@ const LARGE_AT_ONCE: usize = 8;
 
 /// How many bytes wait for the client.
 #[derive(Debug)]
-pub struct Backlog {
+pub struct SendBuffer {
     bytes: AtomicUsize,
     /// From how many on no more is read.
     most: usize,
     drained: Notify,
 }
 
-impl Default for Backlog {
+impl Default for SendBuffer {
     /// Without a bound.
     fn default() -> Self {
         Self::new(usize::MAX)
     }
 }
 
-impl Backlog {
+impl SendBuffer {
     /// None yet, and at most about this many bytes.
     #[must_use]
     pub fn new(most: usize) -> Self {
@@ -54,9 +54,9 @@ impl Backlog {
     }
 
     /// Waits until the client has read enough for more to be fetched; says whether that took time.
-    pub(crate) async fn room(&self) -> bool {
+    pub(crate) async fn ready(&self) -> bool {
         // Nearly always, and on the path of every answer.
-        if self.has_room() {
+        if self.is_open() {
             return false;
         }
         Box::pin(self.drain()).await;
@@ -66,27 +66,27 @@ impl Backlog {
     async fn drain(&self) {
         loop {
             let drained = self.drained.notified();
-            if self.has_room() {
+            if self.is_open() {
                 return;
             }
             drained.await;
         }
     }
 
-    fn has_room(&self) -> bool {
+    fn is_open(&self) -> bool {
         self.bytes.load(Ordering::Relaxed) < self.most
     }
 }
 
 /// What one upstream takes in.
 #[derive(Debug)]
-pub(crate) struct Intake {
-    backlog: Arc<Backlog>,
+pub(crate) struct ReadGate {
+    backlog: Arc<SendBuffer>,
     large: Arc<Semaphore>,
 }
 
-impl Intake {
-    pub(crate) fn new(backlog: Arc<Backlog>) -> Self {
+impl ReadGate {
+    pub(crate) fn new(backlog: Arc<SendBuffer>) -> Self {
         Self {
             backlog,
             large: Arc::new(Semaphore::new(LARGE_AT_ONCE)),
@@ -94,25 +94,25 @@ impl Intake {
     }
 
     /// Waits until more may be read; says whether that took time.
-    pub(crate) async fn room(&self) -> bool {
-        self.backlog.room().await
+    pub(crate) async fn ready(&self) -> bool {
+        self.backlog.ready().await
     }
 
     /// Whether more may be read now.
-    pub(crate) fn has_room(&self) -> bool {
-        self.backlog.has_room()
+    pub(crate) fn is_open(&self) -> bool {
+        self.backlog.is_open()
     }
 
     /// Waits until one more large message may be read.
-    pub(crate) async fn large(&self) -> Large {
+    pub(crate) async fn large(&self) -> LargeBodyPermit {
         // Fails never: it is not closed.
-        Large(self.large.clone().acquire_owned().await.ok())
+        LargeBodyPermit(self.large.clone().acquire_owned().await.ok())
     }
 }
 
 /// That a large message may be read, until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Large(
+pub(crate) struct LargeBodyPermit(
     #[allow(dead_code, reason = "held for its drop")] Option<OwnedSemaphorePermit>,
 );
 
@@ -124,11 +124,11 @@ mod tests {
 
     #[test]
     fn there_is_room_when_the_client_has_read_enough() {
-        let backlog = Backlog::new(10);
+        let backlog = SendBuffer::new(10);
         backlog.add(9);
-        assert!(backlog.room().now_or_never().is_some());
+        assert!(backlog.ready().now_or_never().is_some());
         backlog.add(91);
-        let mut room = Box::pin(backlog.room());
+        let mut room = Box::pin(backlog.ready());
         assert!((&mut room).now_or_never().is_none());
         backlog.sub(90);
         assert!((&mut room).now_or_never().is_none());

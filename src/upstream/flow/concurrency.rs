@@ -9,21 +9,21 @@ use tokio::time::timeout;
 
 use crate::upstream::error::TransportError;
 
-/// Admits calls to one upstream, in the order of their coming.
+/// Limits the calls that run at one upstream, and admits them in the order of their arrival.
 #[derive(Debug)]
-pub(crate) struct Admission {
+pub(crate) struct ConcurrencyLimit {
     free: Arc<Semaphore>,
     running: usize,
     waiting: AtomicUsize,
     queue: usize,
 }
 
-/// That a call may run. It ends when this is dropped.
+/// The permit of a call that runs. Dropping it admits the next call.
 #[derive(Debug)]
-pub struct Admitted(#[allow(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
+pub struct CallPermit(#[allow(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
 
-impl Admission {
-    /// As many calls at a time as `running`, and as many more that wait as `queue`.
+impl ConcurrencyLimit {
+    /// Lets `running` calls run at a time, and `queue` more wait.
     pub(crate) fn new(running: usize, queue: usize) -> Self {
         let running = running.min(Semaphore::MAX_PERMITS);
         Self {
@@ -34,25 +34,25 @@ impl Admission {
         }
     }
 
-    /// Waits until the call may run, no longer than `patience`.
+    /// Waits until the call may run, no longer than `wait`.
     ///
     /// # Errors
-    /// [`TransportError::Busy`], at once when too many wait already.
-    pub(crate) async fn admit(&self, patience: Duration) -> Result<Admitted, TransportError> {
+    /// [`TransportError::Busy`], at once when the queue is full.
+    pub(crate) async fn admit(&self, wait: Duration) -> Result<CallPermit, TransportError> {
         match self.free.clone().try_acquire_owned() {
-            Ok(permit) => Ok(Admitted(permit)),
+            Ok(permit) => Ok(CallPermit(permit)),
             // Boxed: it is large, and on the path of every call.
-            Err(_) => Box::pin(self.queue_up(patience)).await,
+            Err(_) => Box::pin(self.queue_up(wait)).await,
         }
     }
 
-    async fn queue_up(&self, patience: Duration) -> Result<Admitted, TransportError> {
-        let place = Place::take(self)?;
-        let permit = timeout(patience, self.free.clone().acquire_owned()).await;
-        drop(place);
+    async fn queue_up(&self, wait: Duration) -> Result<CallPermit, TransportError> {
+        let slot = QueueSlot::take(self)?;
+        let permit = timeout(wait, self.free.clone().acquire_owned()).await;
+        drop(slot);
         match permit {
-            Ok(Ok(permit)) => Ok(Admitted(permit)),
-            // Never: it is not closed.
+            Ok(Ok(permit)) => Ok(CallPermit(permit)),
+            // Never: the semaphore is not closed.
             Ok(Err(_)) => Err(TransportError::ShuttingDown),
             Err(_) => Err(TransportError::Busy {
                 running: self.running,
@@ -62,24 +62,24 @@ impl Admission {
     }
 }
 
-/// A place in the queue, given up also when its call is cancelled.
-struct Place<'a>(&'a AtomicUsize);
+/// A place in the queue. A call that is cancelled gives it up as well.
+struct QueueSlot<'a>(&'a AtomicUsize);
 
-impl<'a> Place<'a> {
-    fn take(admission: &'a Admission) -> Result<Self, TransportError> {
-        let before = admission.waiting.fetch_add(1, Ordering::Relaxed);
-        let place = Self(&admission.waiting);
-        if before < admission.queue {
-            return Ok(place);
+impl<'a> QueueSlot<'a> {
+    fn take(limit: &'a ConcurrencyLimit) -> Result<Self, TransportError> {
+        let before = limit.waiting.fetch_add(1, Ordering::Relaxed);
+        let slot = Self(&limit.waiting);
+        if before < limit.queue {
+            return Ok(slot);
         }
         Err(TransportError::Busy {
-            running: admission.running,
+            running: limit.running,
             waiting: before,
         })
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueueSlot<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -95,22 +95,22 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_for_ever() {
-        let admission = Admission::new(1, 1);
-        let _running = admission.admit(FOR_LONG).await.unwrap();
-        let late = admission.admit(FOR_LONG).await;
+        let limit = ConcurrencyLimit::new(1, 1);
+        let _running = limit.admit(FOR_LONG).await.unwrap();
+        let late = limit.admit(FOR_LONG).await;
         assert!(matches!(late, Err(TransportError::Busy { .. })), "{late:?}");
-        assert_eq!(admission.waiting.load(Ordering::Relaxed), 0);
+        assert_eq!(limit.waiting.load(Ordering::Relaxed), 0);
     }
 
     #[tokio::test]
     async fn calls_run_wait_in_order_and_are_refused() {
-        let admission = Admission::new(1, 2);
-        let first = admission.admit(FOR_LONG).now_or_never().unwrap().unwrap();
-        let mut second = Box::pin(admission.admit(FOR_LONG));
-        let mut third = Box::pin(admission.admit(FOR_LONG));
+        let limit = ConcurrencyLimit::new(1, 2);
+        let first = limit.admit(FOR_LONG).now_or_never().unwrap().unwrap();
+        let mut second = Box::pin(limit.admit(FOR_LONG));
+        let mut third = Box::pin(limit.admit(FOR_LONG));
         assert!((&mut second).now_or_never().is_none());
         assert!((&mut third).now_or_never().is_none());
-        let refused = admission.admit(FOR_LONG).now_or_never().unwrap();
+        let refused = limit.admit(FOR_LONG).now_or_never().unwrap();
         assert!(
             matches!(
                 refused,
@@ -124,12 +124,12 @@ mod tests {
         drop(first);
         assert!((&mut third).now_or_never().is_none());
         let second = (&mut second).now_or_never().unwrap().unwrap();
-        // One that is cancelled gives its place up.
+        // A cancelled call gives its slot up.
         drop(third);
-        let mut fourth = Box::pin(admission.admit(FOR_LONG));
+        let mut fourth = Box::pin(limit.admit(FOR_LONG));
         assert!((&mut fourth).now_or_never().is_none());
         drop(second);
         assert!(fourth.now_or_never().unwrap().is_ok());
-        assert_eq!(admission.waiting.load(Ordering::Relaxed), 0);
+        assert_eq!(limit.waiting.load(Ordering::Relaxed), 0);
     }
 }

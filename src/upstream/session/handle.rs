@@ -10,15 +10,16 @@ use tokio::time::Instant;
 use super::health::Checks;
 use super::pool::{Home, SideSession};
 use super::retry_budget::Brake;
-use crate::config::{self, Limits};
+use crate::config;
 use crate::net::Clients;
 use crate::oauth::Authorizer;
 use crate::protocol::ClientProfile;
 use crate::upstream::connection::Live;
 use crate::upstream::connection::log_demand::SessionLevel;
 use crate::upstream::error::TransportError;
-use crate::upstream::flow::backpressure::{Backlog, Intake};
-use crate::upstream::flow::concurrency::Admission;
+use crate::upstream::flow::backpressure::ReadGate;
+use crate::upstream::flow::bounds::Bounds;
+use crate::upstream::flow::concurrency::ConcurrencyLimit;
 use crate::upstream::offers::Memory;
 use crate::upstream::offers::tools::Listing;
 use crate::upstream::registry::UpstreamId;
@@ -64,26 +65,6 @@ pub(crate) struct Lost {
     pub(crate) cause: TransportError,
 }
 
-/// What bounds all upstreams alike. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Bounds {
-    /// As configured.
-    pub limits: Arc<Limits>,
-    /// What the client has not read.
-    pub backlog: Arc<Backlog>,
-}
-
-impl Bounds {
-    /// Those of these limits, with nothing in the backlog.
-    #[must_use]
-    pub fn new(limits: Limits) -> Self {
-        Self {
-            backlog: Arc::new(Backlog::new(limits.answer_memory)),
-            limits: Arc::new(limits),
-        }
-    }
-}
-
 /// What the handle and the connection's task both hold.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -93,9 +74,9 @@ pub(crate) struct Shared {
     /// Signs its requests, where the configuration allows it.
     pub(crate) authorizer: Option<Arc<Authorizer>>,
     pub(crate) bounds: Bounds,
-    pub(crate) intake: Arc<Intake>,
+    pub(crate) read_gate: Arc<ReadGate>,
     /// How many calls run there, its side sessions included.
-    pub(crate) admission: Arc<Admission>,
+    pub(crate) concurrency: Arc<ConcurrencyLimit>,
     pub(crate) state: watch::Sender<State>,
     pub(crate) listing: watch::Sender<Option<Arc<Listing>>>,
     /// What else is known of it, connected or not.
@@ -145,8 +126,8 @@ impl Shared {
         let running = config.max_calls.unwrap_or(bounds.limits.upstream_calls);
         Self {
             id,
-            intake: Arc::new(Intake::new(bounds.backlog.clone())),
-            admission: Arc::new(Admission::new(running, bounds.limits.queued_calls)),
+            read_gate: Arc::new(ReadGate::new(bounds.backlog.clone())),
+            concurrency: Arc::new(ConcurrencyLimit::new(running, bounds.limits.queued_calls)),
             clients,
             authorizer,
             bounds,

@@ -103,9 +103,9 @@ impl Connection {
                 }
             }
             // An answer cannot be read while the client reads nothing.
-            self.shared.intake.room().await;
+            self.shared.read_gate.ready().await;
             if let Err(gone) = look_after(live, has_slept).await
-                && self.shared.intake.has_room()
+                && self.shared.read_gate.is_open()
             {
                 return gone;
             }

@@ -107,8 +107,8 @@ impl Upstream {
             Arc::new(Notify::new()),
         );
         shared.is_side = true;
-        shared.intake = main.intake.clone();
-        shared.admission = main.admission.clone();
+        shared.read_gate = main.read_gate.clone();
+        shared.concurrency = main.concurrency.clone();
         shared.level = main.level.clone();
         shared.brake = main.brake.clone();
         let upstream = Self {

@@ -13,8 +13,8 @@ use tokio::time::{Instant, timeout_at};
 use super::http::Http;
 use crate::net::chain;
 use crate::upstream::error::{MIN_THROUGHPUT, TransportError};
-use crate::upstream::flow::backpressure::{Intake, LARGE, Large};
-use crate::upstream::flow::deadline::Pulse;
+use crate::upstream::flow::backpressure::{LARGE, LargeBodyPermit, ReadGate};
+use crate::upstream::flow::deadline::Activity;
 
 /// From this size on, in bytes, a body gets a block of memory that goes back to the system when it
 /// is dropped. Freed blocks of a few megabytes stay in the heap for as long as the process lives.
@@ -34,11 +34,11 @@ pub(crate) struct Body {
     /// Whether it may stay silent between its messages for as long as it likes.
     is_patient: bool,
     /// The request that it answers.
-    pulse: Pulse,
+    activity: Activity,
     /// When its last bytes came, or its head.
     heard: Instant,
     pace: Option<Pace>,
-    intake: Arc<Intake>,
+    read_gate: Arc<ReadGate>,
 }
 
 /// How much has come of a message since when.
@@ -50,16 +50,16 @@ struct Pace {
 
 impl Body {
     /// The answer to a request whose signs of life are these.
-    pub(crate) fn new(response: Response, http: &Http, pulse: &Pulse) -> Self {
+    pub(crate) fn new(response: Response, http: &Http, activity: &Activity) -> Self {
         Self {
             response,
             limit: http.limit,
-            idle: http.patience.idle,
+            idle: http.deadlines.idle,
             is_patient: false,
-            pulse: pulse.clone(),
+            activity: activity.clone(),
             heard: Instant::now(),
             pace: None,
-            intake: http.intake.clone(),
+            read_gate: http.read_gate.clone(),
         }
     }
 
@@ -67,7 +67,7 @@ impl Body {
     pub(crate) fn patient(response: Response, http: &Http) -> Self {
         Self {
             is_patient: true,
-            ..Self::new(response, http, &Pulse::default())
+            ..Self::new(response, http, &Activity::default())
         }
     }
 
@@ -92,7 +92,7 @@ impl Body {
     /// When its last bytes came; now, while it is not read since the client does not read: what there is to
     /// come nobody knows then.
     pub(crate) fn heard(&self) -> Instant {
-        match self.intake.has_room() {
+        match self.read_gate.is_open() {
             true => self.heard,
             false => Instant::now(),
         }
@@ -101,7 +101,7 @@ impl Body {
     /// The next bytes, or `None` at the end. `is_within`: whether they belong to a message that has
     /// begun, which must come on at a least pace, whatever else shows life. Cancel safe.
     pub(crate) async fn chunk(&mut self, is_within: bool) -> Result<Option<Bytes>, TransportError> {
-        if self.intake.room().await {
+        if self.read_gate.ready().await {
             // It was the client who was slow.
             (self.heard, self.pace) = (Instant::now(), None);
         }
@@ -116,7 +116,7 @@ impl Body {
         let chunk =
             chunk.map_err(|error| TransportError::Interrupted(chain(&error.without_url())))?;
         self.heard = Instant::now();
-        self.pulse.beat();
+        self.activity.touch();
         if let (Some(pace), Some(chunk)) = (&mut self.pace, &chunk) {
             pace.received += chunk.len();
             if pace.received >= MIN_THROUGHPUT {
@@ -136,7 +136,7 @@ impl Body {
             if let Ok(chunk) = timeout_at(due, self.response.chunk()).await {
                 return Ok(chunk);
             }
-            due = self.pulse.last().map_or(begun, |last| last.max(begun)) + self.idle;
+            due = self.activity.last().map_or(begun, |last| last.max(begun)) + self.idle;
             if due <= Instant::now() {
                 return Err(TransportError::Timeout(self.idle));
             }
@@ -178,10 +178,10 @@ impl Body {
 
     /// Waits for a place for a message that has this many bytes so far and is to grow, if it needs one.
     /// A stream that may be silent in the midst of one must not hold a place.
-    pub(super) async fn place(&self, bytes: usize) -> Option<Large> {
+    pub(super) async fn place(&self, bytes: usize) -> Option<LargeBodyPermit> {
         match bytes >= LARGE && !self.is_patient {
             // Boxed: it is large itself, and hardly ever needed.
-            true => Some(Box::pin(self.intake.large()).await),
+            true => Some(Box::pin(self.read_gate.large()).await),
             false => None,
         }
     }

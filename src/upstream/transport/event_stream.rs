@@ -9,7 +9,7 @@ use tracing::debug;
 
 use super::body::Body;
 use crate::upstream::error::TransportError;
-use crate::upstream::flow::backpressure::Large;
+use crate::upstream::flow::backpressure::LargeBodyPermit;
 use crate::wire::sse::{Event, Parser, SseError};
 use crate::wire::{Malformed, Message};
 
@@ -28,7 +28,7 @@ pub(crate) struct EventStream {
     body: Body,
     parser: Parser,
     /// That a large event may be read.
-    place: Option<Large>,
+    place: Option<LargeBodyPermit>,
     /// The parts of a batch that are still to be handed out.
     batch: VecDeque<Bytes>,
     /// The id of the last event that had one: where to resume (WHATWG HTML § 9.2.4).

@@ -15,8 +15,8 @@ use super::refusal::{mask, status_error};
 use crate::net::{CurrentClient, Making, chain};
 use crate::oauth::{Authorizer, Challenges, Credential};
 use crate::upstream::error::TransportError;
-use crate::upstream::flow::backpressure::Intake;
-use crate::upstream::flow::deadline::{Patience, Pulse};
+use crate::upstream::flow::backpressure::ReadGate;
+use crate::upstream::flow::deadline::{Activity, Deadlines};
 use crate::upstream::session::handle::Shared;
 
 /// How many redirects one request follows.
@@ -37,11 +37,11 @@ pub(crate) struct Http {
     /// The largest message, in bytes.
     pub(crate) limit: usize,
     /// What else bounds how much of it is read.
-    pub(super) intake: Arc<Intake>,
+    pub(super) read_gate: Arc<ReadGate>,
     /// After how much silence a stream that everything depends on is pinged.
     pub(crate) keep_alive: Option<Duration>,
     /// How long the upstream may be silent.
-    pub(crate) patience: Patience,
+    pub(crate) deadlines: Deadlines,
 }
 
 /// What a request was signed with.
@@ -60,9 +60,9 @@ impl Http {
             url: Mutex::new(config.url.as_url().clone()),
             headers: config.headers.clone(),
             limit: upstream.bounds.limits.message_bytes,
-            intake: upstream.intake.clone(),
+            read_gate: upstream.read_gate.clone(),
             keep_alive: config.keep_alive,
-            patience: Patience {
+            deadlines: Deadlines {
                 first_byte: config.first_byte_timeout,
                 idle: config.timeout,
             },
@@ -76,7 +76,7 @@ impl Http {
             authorizer: self.authorizer.clone(),
             url: Mutex::new(url),
             headers: self.headers.clone(),
-            intake: self.intake.clone(),
+            read_gate: self.read_gate.clone(),
             ..*self
         }
     }
@@ -101,18 +101,18 @@ impl Http {
         headers: impl Fn() -> HeaderMap,
         body: Bytes,
     ) -> Result<Response, TransportError> {
-        let patience = Some(self.patience);
-        let pulse = Pulse::default();
+        let deadlines = Some(self.deadlines);
+        let activity = Activity::default();
         // Boxed: it is large, and calls, which are many at a time, are not sent by this.
-        Box::pin(self.send_within(patience, &pulse, method, headers, body)).await
+        Box::pin(self.send_within(deadlines, &activity, method, headers, body)).await
     }
 
     /// The same for an MCP request, which may show life by its progress before the head comes.
-    /// `patience` is `None` when whoever follows it judges its silence.
+    /// `deadlines` is `None` when whoever follows it judges its silence.
     pub(crate) async fn send_within(
         &self,
-        patience: Option<Patience>,
-        pulse: &Pulse,
+        deadlines: Option<Deadlines>,
+        activity: &Activity,
         method: Method,
         headers: impl Fn() -> HeaderMap,
         body: Bytes,
@@ -124,7 +124,7 @@ impl Http {
             if !body.is_empty() {
                 *request.body_mut() = Some(body.clone().into());
             }
-            let (response, signature) = self.exchange(request, patience, pulse).await?;
+            let (response, signature) = self.exchange(request, deadlines, activity).await?;
             if response.status().is_redirection() {
                 redirects += 1;
                 if redirects > MAX_REDIRECTS {
@@ -144,7 +144,7 @@ impl Http {
                 // Boxed: it is large, and on the path of every request.
                 Box::pin(self.authorize_better(&signature, status, &refusal, refusals)).await?;
             } else {
-                pulse.beat();
+                activity.touch();
                 return Ok(response);
             }
         }
@@ -154,8 +154,8 @@ impl Http {
     async fn exchange(
         &self,
         mut request: Request,
-        patience: Option<Patience>,
-        pulse: &Pulse,
+        deadlines: Option<Deadlines>,
+        activity: &Activity,
     ) -> Result<(Response, Signature), TransportError> {
         let credential = match &self.authorizer {
             Some(authorizer) => authorizer.credential().await,
@@ -174,11 +174,11 @@ impl Http {
         }
         let client = self.client.get().await;
         let client = client.map_err(|error| TransportError::Connect(chain(&error)))?;
-        let response = match patience {
-            Some(patience) => {
+        let response = match deadlines {
+            Some(deadlines) => {
                 let making = Making::new();
                 let doing = making.watch(client.execute(request));
-                patience.head(doing, &making, pulse).await?
+                deadlines.head(doing, &making, activity).await?
             }
             None => client.execute(request).await,
         };

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::error::TransportError;
-use super::flow::deadline::{Patience, Pulse};
+use super::flow::deadline::{Activity, Deadlines};
 use crate::protocol::Request;
 use exchange::Exchange;
 
@@ -37,21 +37,21 @@ impl Transport {
     pub(crate) async fn send(
         &self,
         request: &Request,
-        pulse: &Pulse,
+        activity: &Activity,
     ) -> Result<Exchange, TransportError> {
         match self {
-            Self::StreamableHttp(transport) => transport.send(request, pulse).await,
-            Self::StreamableHttpLegacy(transport) => transport.send(request, pulse).await,
-            Self::HttpSse(transport) => transport.send(request, pulse).await,
+            Self::StreamableHttp(transport) => transport.send(request, activity).await,
+            Self::StreamableHttpLegacy(transport) => transport.send(request, activity).await,
+            Self::HttpSse(transport) => transport.send(request, activity).await,
         }
     }
 
     /// How long it may be silent.
-    pub(crate) fn patience(&self) -> Patience {
+    pub(crate) fn deadlines(&self) -> Deadlines {
         match self {
-            Self::StreamableHttp(transport) => transport.patience(),
-            Self::StreamableHttpLegacy(transport) => transport.patience(),
-            Self::HttpSse(transport) => transport.patience(),
+            Self::StreamableHttp(transport) => transport.deadlines(),
+            Self::StreamableHttpLegacy(transport) => transport.deadlines(),
+            Self::HttpSse(transport) => transport.deadlines(),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::protocol::Era;
 use crate::protocol::reply::error_text;
 use crate::upstream::error::TransportError;
 use crate::upstream::error::retry_time::whole_seconds;
-use crate::upstream::flow::deadline::Pulse;
+use crate::upstream::flow::deadline::Activity;
 use crate::wire::Message;
 
 /// How much of an error's body is read when it is no JSON.
@@ -31,7 +31,7 @@ pub(crate) async fn refused(
     era: Era,
 ) -> Result<(Message, Option<Hint>), TransportError> {
     let (status, headers) = (response.status(), response.headers().clone());
-    let mut body = Body::new(response, http, &Pulse::default());
+    let mut body = Body::new(response, http, &Activity::default());
     if !body.media_type().contains("json") {
         body.limit = body.limit.min(ERROR_BODY_BYTES);
     }

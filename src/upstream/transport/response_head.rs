@@ -5,15 +5,15 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::exchange::Exchange;
 use crate::upstream::error::TransportError;
-use crate::upstream::flow::deadline::{Patience, Pulse};
+use crate::upstream::flow::deadline::{Activity, Deadlines};
 
 /// A request on its way to its answer. Dropping it ends that.
 #[derive(Debug)]
 pub(crate) struct Opening {
     /// `None` once it has come to something.
     sending: Option<AbortOnDropHandle<Result<Exchange, TransportError>>>,
-    patience: Patience,
-    pulse: Pulse,
+    deadlines: Deadlines,
+    activity: Activity,
     /// That its time is over, which nobody was told yet.
     overdue: Option<TransportError>,
 }
@@ -21,14 +21,14 @@ pub(crate) struct Opening {
 impl Opening {
     /// What `sending` sends goes on by itself.
     pub(crate) fn new(
-        patience: Patience,
-        pulse: Pulse,
+        deadlines: Deadlines,
+        activity: Activity,
         sending: impl Future<Output = Result<Exchange, TransportError>> + Send + 'static,
     ) -> Self {
         Self {
             sending: Some(AbortOnDropHandle::new(tokio::spawn(sending))),
-            patience,
-            pulse,
+            deadlines,
+            activity,
             overdue: None,
         }
     }
@@ -50,10 +50,10 @@ impl Opening {
         };
         let begun = Instant::now();
         let sent = loop {
-            let (due, silent) = self.patience.due(begun, &self.pulse);
+            let (due, silent) = self.deadlines.due(begun, &self.activity);
             match timeout_at(due, &mut *sending).await {
                 Ok(sent) => break sent,
-                Err(_) if self.patience.due(begun, &self.pulse).0 > due => {}
+                Err(_) if self.deadlines.due(begun, &self.activity).0 > due => {}
                 Err(_) => return Err(silent),
             }
         };

@@ -13,8 +13,8 @@ use crate::protocol::Request;
 use crate::protocol::param_headers::encode_value;
 use crate::protocol::revision::MODERN;
 use crate::upstream::error::TransportError;
-use crate::upstream::flow::deadline::Patience;
-use crate::upstream::flow::deadline::Pulse;
+use crate::upstream::flow::deadline::Activity;
+use crate::upstream::flow::deadline::Deadlines;
 use crate::wire::outgoing::code;
 
 pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -46,8 +46,8 @@ pub(crate) struct StreamableHttp {
 }
 
 impl StreamableHttp {
-    pub(super) fn patience(&self) -> Patience {
-        self.http.patience
+    pub(super) fn deadlines(&self) -> Deadlines {
+        self.http.deadlines
     }
 
     pub(crate) fn new(http: Http) -> Self {
@@ -60,7 +60,7 @@ impl StreamableHttp {
     pub(crate) async fn send(
         &self,
         request: &Request,
-        pulse: &Pulse,
+        activity: &Activity,
     ) -> Result<Exchange, TransportError> {
         let headers = || {
             let mut headers = self.headers.clone();
@@ -71,11 +71,11 @@ impl StreamableHttp {
             headers.extend(request.mirrored.iter().cloned());
             headers
         };
-        let patience = Some(self.http.patience);
+        let deadlines = Some(self.http.deadlines);
         let body = request.body.clone();
         let response = self
             .http
-            .send_within(patience, pulse, Method::POST, headers, body)
+            .send_within(deadlines, activity, Method::POST, headers, body)
             .await?;
         if !response.status().is_success() {
             let (refusal, hint) = refused(response, &self.http, Era::Modern).await?;
@@ -90,7 +90,7 @@ impl StreamableHttp {
         let body = match &*request.method {
             // The stream of a subscription is silent until something changes.
             LISTEN => Body::patient(response, &self.http),
-            _ => Body::new(response, &self.http, pulse),
+            _ => Body::new(response, &self.http, activity),
         };
         Exchange::open(request.id, body, None).await
     }

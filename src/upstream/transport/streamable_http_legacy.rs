@@ -20,8 +20,8 @@ use crate::protocol::Era;
 use crate::protocol::reply::{answer_to, error_text};
 use crate::protocol::{Request, ServerRequests};
 use crate::upstream::error::TransportError;
-use crate::upstream::flow::deadline::Patience;
-use crate::upstream::flow::deadline::Pulse;
+use crate::upstream::flow::deadline::Activity;
+use crate::upstream::flow::deadline::Deadlines;
 use crate::wire::Message;
 
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -40,8 +40,8 @@ pub(crate) struct StreamableHttpLegacy {
 }
 
 impl StreamableHttpLegacy {
-    pub(super) fn patience(&self) -> Patience {
-        self.http.patience
+    pub(super) fn deadlines(&self) -> Deadlines {
+        self.http.deadlines
     }
 
     /// Sends `initialize` and keeps the session id of the answer.
@@ -70,7 +70,7 @@ impl StreamableHttpLegacy {
             self.headers.insert(SESSION_ID, id);
             self.has_session = true;
         }
-        let body = Body::new(response, &self.http, &Pulse::default());
+        let body = Body::new(response, &self.http, &Activity::default());
         Exchange::open(request.id, body, None)
             .await?
             .response()
@@ -86,16 +86,16 @@ impl StreamableHttpLegacy {
     pub(crate) async fn send(
         self: &Arc<Self>,
         request: &Request,
-        pulse: &Pulse,
+        activity: &Activity,
     ) -> Result<Exchange, TransportError> {
         let headers = || self.headers.clone();
         let body = request.body.clone();
         // Where the client can be asked, whoever follows the request judges its silence.
-        let patience =
-            (request.asking == ServerRequests::Unsupported).then_some(self.http.patience);
+        let deadlines =
+            (request.asking == ServerRequests::Unsupported).then_some(self.http.deadlines);
         let response = self
             .http
-            .send_within(patience, pulse, Method::POST, headers, body)
+            .send_within(deadlines, activity, Method::POST, headers, body)
             .await?;
         if !response.status().is_success() {
             let (refusal, hint) = self.refused(response).await?;
@@ -103,7 +103,7 @@ impl StreamableHttpLegacy {
         }
         Exchange::open(
             request.id,
-            Body::new(response, &self.http, pulse),
+            Body::new(response, &self.http, activity),
             Some(self.clone()),
         )
         .await

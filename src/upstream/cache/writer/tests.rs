@@ -8,9 +8,9 @@ use crate::protocol::Era;
 use crate::protocol::ServerProfile;
 use crate::protocol::Tool;
 use crate::protocol::revision::MODERN;
+use crate::upstream::flow::bounds::Bounds;
 use crate::upstream::offers::tools::Listing;
 use crate::upstream::registry::Roster;
-use crate::upstream::session::handle::Bounds;
 
 fn upstream() -> Upstream {
     named("a")

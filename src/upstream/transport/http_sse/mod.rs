@@ -19,7 +19,7 @@ use super::refusal::refusal;
 use super::streamable_http::post_headers;
 use crate::protocol::{Request, ServerRequests};
 use crate::upstream::error::TransportError;
-use crate::upstream::flow::deadline::{Patience, Pulse};
+use crate::upstream::flow::deadline::{Activity, Deadlines};
 use crate::wire::Message;
 
 pub(crate) mod stream;
@@ -53,8 +53,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl HttpSse {
-    pub(crate) fn patience(&self) -> Patience {
-        self.post.http.patience
+    pub(crate) fn deadlines(&self) -> Deadlines {
+        self.post.http.deadlines
     }
 
     /// Opens the stream and waits for its `endpoint` event.
@@ -77,7 +77,7 @@ impl HttpSse {
         let body = Body::patient(response, http);
         body.check_encoding()?;
         let mut events = EventStream::new(body);
-        let limit = http.patience.first_byte;
+        let limit = http.deadlines.first_byte;
         let first = timeout(limit, events.next()).await;
         let endpoint = match first.map_err(|_| TransportError::FirstByte(limit))?? {
             Some(Incoming::Endpoint(endpoint)) => endpoint,
@@ -115,7 +115,7 @@ impl HttpSse {
     pub(crate) async fn send(
         &self,
         request: &Request,
-        pulse: &Pulse,
+        activity: &Activity,
     ) -> Result<Exchange, TransportError> {
         // The answer may overtake that of the POST, so it is waited for first.
         let (sender, answer) = oneshot::channel();
@@ -128,13 +128,13 @@ impl HttpSse {
             id: request.id,
             answer,
             came: None,
-            idle: self.patience().idle,
+            idle: self.deadlines().idle,
             waiting: self.waiting.clone(),
             heard: self.heard.clone(),
         };
         // Where the client can be asked, whoever follows the request judges its silence.
-        let patience = (request.asking == ServerRequests::Unsupported).then(|| self.patience());
-        let sending = self.post.send(request.body.clone(), patience, pulse);
+        let deadlines = (request.asking == ServerRequests::Unsupported).then(|| self.deadlines());
+        let sending = self.post.send(request.body.clone(), deadlines, activity);
         // Boxed: it is large, and in the task of every call, whatever its transport.
         let mut sending = Box::pin(sending);
         tokio::select! {
@@ -155,8 +155,8 @@ impl HttpSse {
 
     /// Sends a message that gets no response.
     pub(crate) async fn notify(&self, body: Bytes) -> Result<(), TransportError> {
-        let patience = Some(self.patience());
-        self.post.send(body, patience, &Pulse::default()).await
+        let deadlines = Some(self.deadlines());
+        self.post.send(body, deadlines, &Activity::default()).await
     }
 }
 
@@ -164,18 +164,18 @@ impl Post {
     async fn send(
         &self,
         body: Bytes,
-        patience: Option<Patience>,
-        pulse: &Pulse,
+        deadlines: Option<Deadlines>,
+        activity: &Activity,
     ) -> Result<(), TransportError> {
         let headers = || self.headers.clone();
         let response = self
             .http
-            .send_within(patience, pulse, Method::POST, headers, body)
+            .send_within(deadlines, activity, Method::POST, headers, body)
             .await?;
         match response.status() {
             status if status.is_success() => {
                 // Read to its end, so that the connection can be used again.
-                let _ = Body::new(response, &self.http, pulse).whole().await;
+                let _ = Body::new(response, &self.http, activity).whole().await;
                 Ok(())
             }
             // The server has forgotten the stream that the endpoint belongs to.
