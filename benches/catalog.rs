@@ -10,7 +10,7 @@ use mcp_manifold::catalog::name::{Offer, public_names};
 use mcp_manifold::catalog::{Catalog, Source};
 use mcp_manifold::config::{Config, Prefix, Upstream};
 use mcp_manifold::protocol::Era;
-use mcp_manifold::upstream::Listing;
+use mcp_manifold::upstream::ToolList;
 use mcp_manifold::wire::Message;
 
 const UPSTREAMS: usize = 20;
@@ -78,9 +78,9 @@ fn answer(kind: &str, upstream: usize) -> Bytes {
     format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"tools":[{tools}]}}}}"#).into()
 }
 
-fn read(answers: &[Bytes], era: Era) -> Vec<Listing> {
+fn read(answers: &[Bytes], era: Era) -> Vec<ToolList> {
     let read = |answer: &Bytes| {
-        let mut listing = Listing::default();
+        let mut listing = ToolList::default();
         let message = Message::parse(answer.clone()).unwrap();
         listing.take_page(&message, era).unwrap();
         listing

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::name::{Offer, public_names};
 use crate::config;
-use crate::protocol::{Item, ItemKind};
+use crate::protocol::{Item, ItemKind, ItemList};
 use crate::wire::{Splice, members};
 
 /// Who answers for an item.
@@ -24,7 +24,7 @@ pub struct Owner<'a> {
 #[derive(Debug)]
 pub struct Items {
     /// What each upstream lists, filtered out or not; `None` where that is not known.
-    listed: Vec<Option<Vec<Item>>>,
+    listed: Vec<Option<ItemList>>,
     /// By the key that the client knows: the upstream and the item's place in its list.
     owners: HashMap<Box<str>, (usize, usize)>,
     definitions: Bytes,
@@ -37,7 +37,7 @@ impl Items {
     #[must_use]
     pub fn merge(
         kind: ItemKind,
-        listed: Vec<(&config::Upstream, Option<Vec<Item>>)>,
+        listed: Vec<(&config::Upstream, Option<ItemList>)>,
         name_length: usize,
     ) -> Self {
         let shown: Vec<_> = listed.iter().map(|listed| shown(kind, listed)).collect();
@@ -81,7 +81,7 @@ impl Items {
 
     /// What an upstream lists, filtered out or not; `None` where that is not known.
     pub(super) fn listed(&self, upstream: usize) -> Option<&[Item]> {
-        self.listed.get(upstream)?.as_deref()
+        self.listed.get(upstream)?.as_deref().map(Vec::as_slice)
     }
 
     /// A JSON array of all definitions.
@@ -108,13 +108,13 @@ type Shown<'a> = (&'a config::Upstream, Vec<(usize, &'a Item)>);
 
 fn shown<'a>(
     kind: ItemKind,
-    (config, items): &'a (&config::Upstream, Option<Vec<Item>>),
+    (config, items): &'a (&config::Upstream, Option<ItemList>),
 ) -> Shown<'a> {
     let filter = match kind {
         ItemKind::Prompts => &config.prompts,
         ItemKind::Resources | ItemKind::ResourceTemplates => &config.resources,
     };
-    let items = items.iter().flatten().enumerate();
+    let items = items.iter().flat_map(|items| items.iter()).enumerate();
     let passing = items.filter(|(_, item)| filter.allows_known_as(&item.names()));
     (config, passing.collect())
 }

@@ -10,9 +10,8 @@ use tracing::warn;
 
 use super::name::{Offer, public_names};
 use crate::config;
-use crate::protocol::Era;
-use crate::protocol::Tool;
-use crate::upstream::Listing;
+use crate::protocol::{Era, Tool};
+use crate::upstream::ToolList;
 use crate::wire::{Splice, members};
 
 /// One upstream's part in the merge.
@@ -21,13 +20,13 @@ pub struct Source<'a> {
     /// Its configuration: name, filter, prefix.
     pub config: &'a config::Upstream,
     /// What it offers, if that is known.
-    pub listing: Option<Arc<Listing>>,
+    pub listing: Option<Arc<ToolList>>,
 }
 
 /// All tools under their public names, in configuration order.
 #[derive(Debug, Default)]
 pub struct Catalog {
-    listings: Vec<Option<Arc<Listing>>>,
+    listings: Vec<Option<Arc<ToolList>>>,
     entries: Vec<Entry>,
     routes: HashMap<Box<str>, usize>,
     tools: OnceLock<Bytes>,
@@ -47,7 +46,7 @@ struct Entry {
 pub struct Route {
     /// The upstream, by its place among the sources.
     pub upstream: usize,
-    listing: Arc<Listing>,
+    listing: Arc<ToolList>,
     tool: usize,
 }
 
@@ -60,7 +59,7 @@ impl Route {
 
     /// The same tool in another listing of its upstream.
     #[must_use]
-    pub fn in_listing(&self, listing: Arc<Listing>) -> Option<Self> {
+    pub fn in_listing(&self, listing: Arc<ToolList>) -> Option<Self> {
         let name = &self.tool().name;
         let tool = listing.tools.iter().position(|tool| tool.name == *name)?;
         Some(Self {

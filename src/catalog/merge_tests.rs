@@ -11,17 +11,17 @@ fn upstreams(json: &str) -> Vec<config::Upstream> {
         .upstreams
 }
 
-fn listing(definitions: &[&str]) -> Option<Arc<Listing>> {
+fn listing(definitions: &[&str]) -> Option<Arc<ToolList>> {
     let tools = definitions.iter().map(|definition| {
         let definition = Bytes::copy_from_slice(definition.as_bytes());
         Tool::read(definition, Era::Legacy).unwrap()
     });
-    Some(Arc::new(Listing {
+    Some(Arc::new(ToolList {
         tools: tools.collect(),
     }))
 }
 
-fn merged(config: &[config::Upstream], listings: &[Option<Arc<Listing>>]) -> Catalog {
+fn merged(config: &[config::Upstream], listings: &[Option<Arc<ToolList>>]) -> Catalog {
     let sources: Vec<_> = config
         .iter()
         .zip(listings)

@@ -79,12 +79,15 @@ impl Keeper {
             let mut upstreams = upstreams.iter();
             upstreams.all(|it| is_there(it) || self.is_given_up(it, waited))
         };
-        let (complete, fresh) = (all(Upstream::is_settled), all(Upstream::is_heard));
+        let (complete, fresh) = (
+            all(Upstream::has_listing_or_failed),
+            all(Upstream::has_live_listing_or_failed),
+        );
         let sources: Vec<_> = upstreams
             .iter()
             .map(|upstream| Source {
                 config: upstream.config(),
-                listing: upstream.listing(),
+                listing: upstream.offers().tools(),
             })
             .collect();
         let catalog = Catalog::merge(&sources, self.limits.tool_name_length);

@@ -18,7 +18,8 @@ use crate::config::{self, Environment, Limits};
 use crate::disk::home;
 use crate::oauth::{AuthContext, Authorizer, LoginMode};
 use crate::protocol::reply::answer_to;
-use crate::upstream::{Bounds, Events, Live, Shelf, Upstream, UpstreamId};
+use crate::protocol::{ItemKind, ItemList};
+use crate::upstream::{Bounds, CacheDirectory, Events, Live, Upstream, UpstreamId};
 use crate::wire::Message;
 
 /// The status after Ctrl-C, as shells have it.
@@ -81,8 +82,8 @@ impl Connections {
     }
 
     /// What is remembered of upstreams.
-    pub(super) fn shelf(&self) -> Shelf {
-        Shelf::new(&self.home)
+    pub(super) fn cache(&self) -> CacheDirectory {
+        CacheDirectory::new(&self.home)
     }
 
     /// Begins to connect to an upstream.
@@ -122,6 +123,14 @@ impl Events for Unheard {
         Box::pin(async move {
             let _ = live.notify(answer_to(&request)).await;
         })
+    }
+
+    fn has_sent_items(&self, _: UpstreamId, _: ItemKind) -> bool {
+        false
+    }
+
+    fn items_listed(&self, _: UpstreamId, _: Vec<(ItemKind, ItemList)>) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
     }
 
     fn ended(&self, _: &Arc<Live>) {}

@@ -41,11 +41,11 @@ pub(super) async fn run(
         Some(authorizer) => authorizer.log_out().await,
         None => Ok(LoggedOut::Nothing),
     };
-    let shelf = connections.shelf();
+    let cache = connections.cache();
     let ended = ended.map_err(|error| Trouble::Failed(format!("`{name}`: {error}")));
     connections.close().await;
     let mut ended = ended?;
-    let forgotten = shelf.forget(&upstream).await;
+    let forgotten = cache.forget(&upstream).await;
     let forgotten = forgotten.map_err(|error| Trouble::Failed(format!("`{name}`: {error}")))?;
     if forgotten && matches!(ended, LoggedOut::Nothing) {
         ended = LoggedOut::Forgotten;

@@ -14,7 +14,7 @@ use super::runtime::RECALL_WAIT;
 use super::watch::{Seen, Watch};
 use crate::config::{self, Config, ConfigError, Environment, Problem, Severity, UpstreamName};
 use crate::router::Router;
-use crate::upstream::{Recalling, Roster, Upstream};
+use crate::upstream::{CacheLoader, Roster, Upstream};
 
 /// What it takes to follow the file.
 pub(super) struct Reload<M> {
@@ -22,8 +22,8 @@ pub(super) struct Reload<M> {
     pub(super) environment: Environment,
     pub(super) roster: Roster,
     pub(super) router: Arc<Router>,
-    /// What is remembered of upstreams, if anything is.
-    pub(super) recalling: Option<Recalling>,
+    /// What loads the offers of new upstreams from disk, where they are stored.
+    pub(super) loader: Option<CacheLoader>,
     /// Makes an upstream that is not connected yet.
     pub(super) make: M,
 }
@@ -71,9 +71,10 @@ impl<M: Fn(config::Upstream) -> Upstream> Reload<M> {
         }
         let (changes, count) = (Changes::between(&old, &next), next.len());
         drop(old);
-        if let Some(recalling) = &self.recalling {
+        if let Some(loader) = &self.loader {
             // Before they serve, so that there is one change to tell of.
-            let _ = timeout(RECALL_WAIT, recalling.recall(&next)).await;
+            let cached = next.iter().map(Upstream::cached);
+            let _ = timeout(RECALL_WAIT, loader.load(cached)).await;
         }
         self.router.replace(next).await;
         info!(

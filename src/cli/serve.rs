@@ -25,7 +25,7 @@ use crate::downstream::{Read, Session, Stdin, open_stdout, stdout_closed, write_
 use crate::net::{Clients, watch_sleep};
 use crate::oauth::{AuthContext, Authorizer, LoginMode};
 use crate::router::{Outbox, Router};
-use crate::upstream::{Bounds, Remembering, Roster, Upstream};
+use crate::upstream::{Bounds, CacheWriter, Roster, Upstream};
 
 /// Reads the configuration and serves.
 pub(super) fn run() -> ExitCode {
@@ -56,13 +56,13 @@ async fn serve(config: Config, environment: Environment, watch: Option<Watch>) -
     let home = home.ok();
     let make = maker(home.clone(), around, bounds, changed.clone());
     let upstreams = Roster::new(config.upstreams.into_iter().map(&make).collect());
-    let remembering = home.filter(|_| config.limits.remember);
-    let remembering = remembering.map(|home| Remembering::new(&home, upstreams.clone()));
-    let recalling = remembering.as_ref().map(Remembering::recalling);
-    let recalled = remembering.map(|remembering| {
-        let (sender, recalled) = oneshot::channel();
-        tasks.spawn(remembering.run(sender, cancel.clone()));
-        recalled
+    let cache = home.filter(|_| config.limits.remember);
+    let cache = cache.map(|home| CacheWriter::new(&home, upstreams.clone()));
+    let loader = cache.as_ref().map(CacheWriter::loader);
+    let loaded = cache.map(|cache| {
+        let (sender, loaded) = oneshot::channel();
+        tasks.spawn(cache.run(sender, cancel.clone()));
+        loaded
     });
     let (view_sender, view) = watch::channel(View::default());
     let keeper = Keeper {
@@ -84,14 +84,14 @@ async fn serve(config: Config, environment: Environment, watch: Option<Watch>) -
             environment,
             roster: upstreams,
             router: router.clone(),
-            recalling,
+            loader,
             make,
         };
         tasks.spawn(reload.run(watch, cancel.clone()));
     }
     let begin = async || {
-        if let Some(recalled) = recalled {
-            let _ = timeout(RECALL_WAIT, recalled).await;
+        if let Some(loaded) = loaded {
+            let _ = timeout(RECALL_WAIT, loaded).await;
         }
         tasks.spawn(keeper.run(view_sender, cancel.clone()));
         tasks.spawn(watch_sleep(clients.clone(), cancel.clone()));

@@ -106,7 +106,7 @@ async fn row(
         None => Ok(None),
     };
     let remembered = match remembers {
-        true => connections.shelf().remembered(&config).await,
+        true => connections.cache().summary(&config).await,
         false => None,
     };
     Row::new(&config, &asked, stored, remembered, Timestamp::now())

@@ -1,5 +1,7 @@
 //! Prompts, resources and resource templates, as their server wrote them.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::wire::splice::{decode, members};
@@ -36,6 +38,15 @@ impl ItemKind {
                 Some(&[Self::Resources, Self::ResourceTemplates])
             }
             _ => None,
+        }
+    }
+
+    /// The notification of a change of them.
+    #[must_use]
+    pub fn change_notification(self) -> &'static str {
+        match self {
+            Self::Prompts => "notifications/prompts/list_changed",
+            Self::Resources | Self::ResourceTemplates => "notifications/resources/list_changed",
         }
     }
 
@@ -77,6 +88,9 @@ impl ItemKind {
         }
     }
 }
+
+/// All prompts, resources or templates of one upstream, in its order. Cheap to clone.
+pub type ItemList = Arc<Vec<Item>>;
 
 /// One prompt, resource or template of an upstream.
 #[derive(Debug, Clone)]

@@ -20,7 +20,7 @@ mod tool;
 
 pub(crate) use caller::Caller;
 pub use client_profile::{ClientProfile, Declared};
-pub use item::{Item, ItemKind};
+pub use item::{Item, ItemKind, ItemList};
 pub use log_level::LogLevel;
 pub use request::{Request, ServerRequests};
 pub use revision::Era;

@@ -31,6 +31,7 @@ use crate::protocol::{ClientProfile, ItemKind};
 use crate::upstream::{Roster, Upstream};
 use crate::wire::{Line, Message};
 
+use client::announced_items::AnnouncedItems;
 use client::in_flight::Inflight;
 pub use client::outbox::{Lines, Outbox};
 use client::profile::Client;
@@ -53,6 +54,7 @@ pub struct Router {
     asks: Asks,
     parking: Parking,
     announcements: Announcements,
+    announced_items: AnnouncedItems,
     listed: Listed,
     subscriptions: Subscriptions,
     /// Whose tasks are whose.
@@ -122,6 +124,7 @@ impl Router {
             asks: Asks::new(limits.input_wait),
             parking: Parking::default(),
             announcements: Announcements::default(),
+            announced_items: AnnouncedItems::default(),
             listed: Listed::default(),
             subscriptions: Subscriptions::default(),
             owned: Owners::default(),
@@ -186,7 +189,7 @@ impl Router {
         let upstreams = self.upstreams.all();
         let said: Vec<_> = upstreams
             .iter()
-            .map(|upstream| upstream.known()?.instructions.clone())
+            .map(|upstream| upstream.offers().profile()?.instructions.clone())
             .collect();
         let names = upstreams.iter().map(|it| it.config().name.as_str());
         let texts: Vec<_> = names.zip(said.iter().map(Option::as_deref)).collect();

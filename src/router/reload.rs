@@ -105,6 +105,7 @@ impl Router {
                 }
                 debug!(upstream = %upstream.config().name, "nobody uses it any more");
                 upstream.end();
+                router.announced_items.remove(upstream.id());
             });
         }
     }
@@ -127,10 +128,11 @@ impl Router {
 
     /// Tells the client that a listing may have changed.
     async fn tell_changed(&self, kind: ItemKind) {
-        let (news, method) = match kind {
-            ItemKind::Prompts => (News::Prompts, "notifications/prompts/list_changed"),
-            _ => (News::Resources, "notifications/resources/list_changed"),
+        let news = match kind {
+            ItemKind::Prompts => News::Prompts,
+            _ => News::Resources,
         };
+        let method = kind.change_notification();
         let line = Line::notification(method).into_bytes();
         if let Ok(message) = Message::parse(line) {
             info!(method, "telling the client");
@@ -151,7 +153,7 @@ fn missing(some: &[Upstream], others: &[Upstream]) -> Vec<Upstream> {
 /// another order, or another part of it is shown.
 fn may_differ(old: &[Upstream], now: &[Upstream], kind: ItemKind) -> bool {
     let offering = |all: &[Upstream]| {
-        let all = all.iter().filter(|it| it.offers(kind)).cloned();
+        let all = all.iter().filter(|it| it.serves(kind)).cloned();
         all.collect::<Vec<_>>()
     };
     let (old, now) = (offering(old), offering(now));

@@ -9,7 +9,7 @@ use tracing::debug;
 use super::Router;
 use super::forward::notify::News;
 use crate::catalog::Catalog;
-use crate::protocol::Era;
+use crate::protocol::{Era, ItemKind, ItemList};
 use crate::upstream::{Events, Live, UpstreamId};
 use crate::wire::{Line, Message};
 
@@ -47,7 +47,11 @@ impl Events for Relay {
                     router.withdraw(&live, &message).await;
                 }
                 "notifications/message" => router.hear_log(upstream, &live, &message).await,
-                _ => router.hear(upstream, message.clone()).await,
+                method => {
+                    let kinds = ItemKind::changed_by(method).unwrap_or_default();
+                    router.announced_items.forget(upstream, kinds);
+                    router.hear(upstream, message.clone()).await;
+                }
             }
         })
     }
@@ -56,6 +60,23 @@ impl Events for Relay {
         Box::pin(async move {
             if let Some(router) = self.router.upgrade() {
                 router.be_asked(&live, request).await;
+            }
+        })
+    }
+
+    fn has_sent_items(&self, upstream: UpstreamId, kind: ItemKind) -> bool {
+        let router = self.router.upgrade();
+        router.is_some_and(|router| router.announced_items.was_sent(upstream, kind))
+    }
+
+    fn items_listed(
+        &self,
+        upstream: UpstreamId,
+        lists: Vec<(ItemKind, ItemList)>,
+    ) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            if let Some(router) = self.router.upgrade() {
+                router.compare_items(upstream, &lists).await;
             }
         })
     }
@@ -149,6 +170,23 @@ impl Router {
             if to_listens {
                 self.tell(&News::Tools, &message, false).await;
             }
+        }
+    }
+
+    /// Notifies the client, once, if it was sent other lists than these, which change together.
+    async fn compare_items(&self, upstream: UpstreamId, lists: &[(ItemKind, ItemList)]) {
+        let announced = &self.announced_items;
+        let changed: Vec<_> = lists
+            .iter()
+            .filter(|(kind, list)| announced.take_if_changed(upstream, *kind, list))
+            .collect();
+        let Some((kind, _)) = changed.first() else {
+            return;
+        };
+        let method = kind.change_notification();
+        if let Ok(message) = Message::parse(Line::notification(method).into_bytes()) {
+            debug!(method, "changed while it was away");
+            self.hear(upstream, message).await;
         }
     }
 

@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
+use super::cache::upstream::CachedUpstream;
+use super::cache::writer::CacheSource;
 use super::handle::Upstream;
 use crate::config::UpstreamName;
 
@@ -108,5 +110,11 @@ impl Roster {
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Snapshot> {
         self.now.subscribe()
+    }
+}
+
+impl CacheSource for Roster {
+    fn cached(&self) -> Vec<Arc<CachedUpstream>> {
+        self.all().iter().map(Upstream::cached).collect()
     }
 }

@@ -27,7 +27,7 @@ fn filtered(kind: ItemKind, extra: &[serde_json::Value], offers: &[&[&str]]) -> 
     let config = upstreams(&json!(entries.collect::<Vec<_>>()).to_string());
     let items = |definitions: &&[&str]| {
         let items = definitions.iter().map(|text| item(kind, text));
-        Some(items.collect())
+        Some(ItemList::new(items.collect()))
     };
     let listed = config.iter().zip(offers.iter().map(items)).collect();
     Items::merge(kind, listed, 64)
@@ -79,7 +79,7 @@ fn a_prompt_is_named_as_the_configuration_says() {
         let config = upstreams(&format!(
             r#"[{{"name":"a","url":"https://x.example/"}},{{"name":"b","url":"https://x.example/","prefix":{prefix}}}]"#
         ));
-        let ask = || vec![item(ItemKind::Prompts, r#"{"name":"ask"}"#)];
+        let ask = || ItemList::new(vec![item(ItemKind::Prompts, r#"{"name":"ask"}"#)]);
         let offered = config.iter().map(|config| (config, Some(ask()))).collect();
         definitions(&Items::merge(ItemKind::Prompts, offered, 64))
     };

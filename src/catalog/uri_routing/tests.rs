@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::config::{self, Config, Environment};
-use crate::protocol::ItemKind;
+use crate::protocol::{ItemKind, ItemList};
 
 /// An upstream: its filter, and the URI and name of each resource and template that it lists.
 struct Has<'a> {
@@ -25,17 +25,18 @@ fn configured(filters: impl Iterator<Item = Value>) -> Vec<config::Upstream> {
     Config::from_environment(&environment).unwrap().upstreams
 }
 
-fn items(kind: ItemKind, known: &[(&str, &str)]) -> Option<Vec<Item>> {
+fn items(kind: ItemKind, known: &[(&str, &str)]) -> Option<ItemList> {
     let define = |(key, name): &(&str, &str)| {
         let definition = json!({kind.key(): key, "name": name}).to_string();
         Item::read(Bytes::from(definition), kind)
     };
-    known.iter().map(define).collect()
+    let known: Option<_> = known.iter().map(define).collect();
+    known.map(ItemList::new)
 }
 
 fn reached(uri: &str, upstreams: &[Has<'_>]) -> Reach {
     let config = configured(upstreams.iter().map(|has| has.filter.clone()));
-    let merge = |kind, of: fn(&Has<'_>) -> Option<Vec<Item>>| {
+    let merge = |kind, of: fn(&Has<'_>) -> Option<ItemList>| {
         let listed = config.iter().zip(upstreams.iter().map(of)).collect();
         Items::merge(kind, listed, 64)
     };
@@ -265,7 +266,7 @@ fn an_upstream_with_a_filter_that_did_not_list_is_not_asked() {
     let listed = |is_known: bool| {
         let listed = config
             .iter()
-            .map(|config| (config, is_known.then(Vec::new)));
+            .map(|config| (config, is_known.then(ItemList::default)));
         Items::merge(ItemKind::Resources, listed.collect(), 64)
     };
     for (resources, templates, expected) in [

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::config::Upstream;
 use crate::oauth::{SignInError, Status, Timestamp};
-use crate::upstream::{Listing, Live, Remembered, TransportError};
+use crate::upstream::{CachedSummary, Live, ToolList, TransportError};
 
 /// Everything.
 #[derive(Debug, Serialize)]
@@ -29,7 +29,7 @@ impl Report {
 /// What came of asking a server.
 pub(super) enum Asked {
     Nobody,
-    Answered(Arc<Live>, Arc<Listing>),
+    Answered(Arc<Live>, Arc<ToolList>),
     Failed(TransportError),
     Silent(Duration),
 }
@@ -87,7 +87,7 @@ impl Row {
         config: &Upstream,
         asked: &Asked,
         stored: Result<Option<Status>, SignInError>,
-        remembered: Option<Remembered>,
+        remembered: Option<CachedSummary>,
         now: Timestamp,
     ) -> Self {
         let (stored, unreadable) = match stored {

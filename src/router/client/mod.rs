@@ -1,5 +1,6 @@
 //! The state of one client.
 
+pub(crate) mod announced_items;
 pub(crate) mod in_flight;
 pub(crate) mod outbox;
 pub(crate) mod profile;

@@ -35,7 +35,8 @@ impl Router {
 
     /// What the upstreams said of themselves, each when it was last connected, if all of them ever were.
     pub(crate) fn known(&self) -> Option<Vec<Arc<ServerProfile>>> {
-        let known: Option<Vec<_>> = self.upstreams.all().iter().map(Upstream::known).collect();
+        let upstreams = self.upstreams.all();
+        let known: Option<Vec<_>> = upstreams.iter().map(|it| it.offers().profile()).collect();
         // Where there is none yet, the configuration may get some.
         known.filter(|known| !known.is_empty())
     }

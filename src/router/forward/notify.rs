@@ -53,10 +53,12 @@ impl Router {
     pub(crate) async fn hear_aside(&self, from: &Upstream, message: &Message) -> bool {
         match News::read(from.id(), message) {
             None => return false,
-            Some(News::Tools) => from.relist(),
+            Some(News::Tools) => from.request_tools(),
             Some(_) => {
                 let kinds = ItemKind::changed_by(&message.method());
-                from.forget(kinds.unwrap_or_default());
+                let kinds = kinds.unwrap_or_default();
+                from.offers().forget(kinds);
+                self.announced_items.forget(from.id(), kinds);
                 self.hear(from.id(), message.clone()).await;
             }
         }

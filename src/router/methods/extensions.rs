@@ -44,7 +44,7 @@ impl Router {
         self.heard().await;
         let (family, _) = method.split_once('/')?;
         let declares = |upstream: &&Upstream| {
-            let known = upstream.known();
+            let known = upstream.offers().profile();
             known.is_some_and(|known| known.declares(family))
         };
         self.upstreams.all().iter().find(declares).cloned()

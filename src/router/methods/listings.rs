@@ -10,8 +10,7 @@ use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use crate::catalog::{Items, Reach, reach};
-use crate::protocol::Era;
-use crate::protocol::{Item, ItemKind};
+use crate::protocol::{Era, Item, ItemKind, ItemList};
 use crate::router::Router;
 use crate::upstream::{Snapshot, TransportError, Upstream, UpstreamError};
 use crate::wire::outgoing::code;
@@ -231,12 +230,19 @@ impl Router {
         let changes = self.listed.changes(kind);
         let all = upstreams.iter().map(|upstream| async move {
             if upstream.ready().is_none() {
-                return upstream.last_items(kind);
+                let last = upstream.offers().last_items(kind);
+                // Without is something, too, that may turn out to be different.
+                let sent = last.clone().unwrap_or_default();
+                self.announced_items.record_sent(upstream.id(), kind, sent);
+                return last;
             }
-            if !upstream.offers(kind) {
-                return Some(Vec::new());
+            if !upstream.serves(kind) {
+                return Some(ItemList::default());
             }
-            in_time(upstream, kind.list_method(), upstream.items(kind)).await
+            let list = in_time(upstream, kind.list_method(), upstream.items(kind)).await?;
+            self.announced_items
+                .record_sent(upstream.id(), kind, list.clone());
+            Some(list)
         });
         let all = join_all(all).await;
         let is_whole = all.iter().all(Option::is_some)

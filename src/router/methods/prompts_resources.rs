@@ -86,7 +86,7 @@ impl Router {
         let who = |reach| match reach {
             Reach::Owner(upstream) => at(upstream).into_iter().collect(),
             Reach::Unnamed(upstreams) => {
-                let offering = |upstream: &Upstream| upstream.offers(ItemKind::Resources);
+                let offering = |upstream: &Upstream| upstream.serves(ItemKind::Resources);
                 let all = upstreams.into_iter().filter_map(at);
                 all.filter(offering).collect()
             }

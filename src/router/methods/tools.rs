@@ -117,7 +117,7 @@ impl Router {
                 Answer::Stale => {
                     debug!("the upstream refused our headers; reading its tools again");
                     is_reread = true;
-                    let listing = Box::pin(upstream.refresh()).await;
+                    let listing = Box::pin(upstream.refresh_tools()).await;
                     let listing = listing.ok_or_else(refused)?;
                     route = route.in_listing(listing).ok_or_else(refused)?;
                 }

@@ -7,12 +7,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use tracing::{debug, warn};
 
-use super::entry::{Found, Gist, Record, Unusable};
-use super::eviction;
+use super::entry::{CacheEntry, ContentHash, LoadedEntry, Unusable};
+use super::eviction::{self, EXTENSION};
 use super::fingerprint::{KEY_BYTES, Key};
 use crate::config::Upstream;
 use crate::disk::file::{self, Outlasts};
 use crate::disk::{DiskError, Lock, blocking, with_hash};
+use crate::upstream::offers::OffersSnapshot;
 
 /// The largest file that is read or written, in bytes: beyond what any client takes as a list.
 const MAX_BYTES: u64 = 64 << 20;
@@ -20,32 +21,29 @@ const MAX_BYTES: u64 = 64 << 20;
 /// Held while files are compared and written. It protects no reader: those see a whole file anyway.
 const LOCK: &str = ".lock";
 
-/// How the files of upstreams end.
-pub(crate) const EXTENSION: &str = "json";
-
 /// The file with the key of all digests.
 const KEY: &str = "key";
 
 /// How long writing waits for other processes, each of which takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What is remembered of upstreams, on disk.
+/// What is stored of all upstreams.
 #[derive(Debug, Clone)]
-pub struct Shelf {
+pub struct CacheDirectory {
     folder: PathBuf,
 }
 
-/// What the next start would find of an upstream.
+/// What the next process would load of an upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Remembered {
+pub struct CachedSummary {
     /// How many tools, before any filter.
     pub tools: usize,
     /// When it was written, in seconds since 1970. It is written when it has changed.
     pub written: u64,
 }
 
-impl Shelf {
-    /// What is remembered below this folder, which need not exist. Nothing is read or made yet.
+impl CacheDirectory {
+    /// The cache below this folder, which need not exist. Nothing is read or made yet.
     #[must_use]
     pub fn new(home: &Path) -> Self {
         Self {
@@ -83,36 +81,36 @@ impl Shelf {
         self.folder.exists()
     }
 
-    /// What the next start would find of an upstream, if anything.
-    pub async fn remembered(&self, upstream: &Upstream) -> Option<Remembered> {
-        let (shelf, upstream) = (self.clone(), upstream.clone());
+    /// Returns what the next process would load of an upstream, if anything.
+    pub async fn summary(&self, upstream: &Upstream) -> Option<CachedSummary> {
+        let (directory, upstream) = (self.clone(), upstream.clone());
         let found = blocking(move || {
-            let key = shelf.read_key();
-            Ok::<_, DiskError>(shelf.find(key.as_ref(), &upstream))
+            let key = directory.read_key();
+            Ok::<_, DiskError>(directory.find(key.as_ref(), &upstream))
         });
         let found = found.await.ok().flatten()?;
-        Some(Remembered {
-            tools: found.record.listing.tools.len(),
+        Some(CachedSummary {
+            tools: found.offers.tools.tools.len(),
             written: found.written,
         })
     }
 
-    /// What is remembered of each; `None` where there is nothing that can be used. What is found is used
-    /// from now on. May wait for the disk.
+    /// Returns what is stored of each; `None` where there is nothing that can be used. What is found counts
+    /// as used now. May wait for the disk.
     pub(crate) fn load<'a>(
         &self,
         upstreams: impl Iterator<Item = &'a Upstream>,
-    ) -> Vec<Option<Found>> {
+    ) -> Vec<Option<LoadedEntry>> {
         let key = self.read_key();
         let load = |upstream: &Upstream| {
             let found = self.find(key.as_ref(), upstream);
-            found.inspect(|_| eviction::mark(&self.path(upstream)))
+            found.inspect(|_| eviction::mark_used(&self.path(upstream)))
         };
         upstreams.map(load).collect()
     }
 
     /// What there is of an upstream that can be used. If there is something else, the log says why not.
-    fn find(&self, key: Option<&Key>, upstream: &Upstream) -> Option<Found> {
+    fn find(&self, key: Option<&Key>, upstream: &Upstream) -> Option<LoadedEntry> {
         let path = self.path(upstream);
         let mut bytes = Vec::new();
         let (name, shown) = (&upstream.name, path.display());
@@ -125,7 +123,7 @@ impl Shelf {
             }
         }
         let read = match key {
-            Some(key) => Record::read(&Bytes::from(bytes), &key.bound(upstream)),
+            Some(key) => LoadedEntry::read(&Bytes::from(bytes), &key.config_fingerprint(upstream)),
             None => Err(Unusable::Other),
         };
         match read {
@@ -151,50 +149,50 @@ impl Shelf {
         Lock::acquire(&self.folder.join(LOCK), PATIENCE).await
     }
 
-    /// Writes what is not on disk already, unless it says what was `last` read or written: if that is
-    /// gone, somebody has deleted it. Needs the lock, and may wait for the disk.
+    /// Stores what is not on disk already, unless it says what was `stored` last: if that is gone, a person
+    /// has deleted it. Needs the lock, and may wait for the disk.
     pub(crate) fn save(
         &self,
         upstream: &Upstream,
-        record: &Record,
-        last: Option<Gist>,
-    ) -> Result<Gist, DiskError> {
+        offers: &OffersSnapshot,
+        stored: Option<ContentHash>,
+    ) -> Result<ContentHash, DiskError> {
         let path = self.path(upstream);
-        let saved = self.put(&path, upstream, record, last);
+        let saved = self.write(&path, upstream, offers, stored);
         saved.map_err(|cause| DiskError::io("write", path, cause))
     }
 
     /// Removes what no process has used for long. Needs the lock, and may wait for the disk.
-    pub(crate) fn sweep(&self) {
-        eviction::sweep(&self.folder);
+    pub(crate) fn evict(&self) {
+        eviction::evict(&self.folder);
     }
 
-    fn put(
+    fn write(
         &self,
         path: &Path,
         upstream: &Upstream,
-        record: &Record,
-        last: Option<Gist>,
-    ) -> io::Result<Gist> {
-        let key = self.key()?;
-        let written = record.write(upstream.url.to_string(), key.bound(upstream))?;
-        let gist = Gist::of(&written);
-        if last == Some(gist) {
-            return Ok(gist);
+        offers: &OffersSnapshot,
+        stored: Option<ContentHash>,
+    ) -> io::Result<ContentHash> {
+        let fingerprint = self.key()?.config_fingerprint(upstream);
+        let entry = CacheEntry::new(offers, upstream.url.to_string(), fingerprint)?;
+        let hash = entry.hash();
+        if stored == Some(hash) {
+            return Ok(hash);
         }
         let mut there = Vec::new();
         let is_there = matches!(file::read(path, MAX_BYTES, &mut there), Ok(Some(_)));
-        if is_there && Record::is_same(&written, &there) {
-            return Ok(gist);
+        if is_there && entry.is_in(&there) {
+            return Ok(hash);
         }
-        let written = Record::finish(written);
-        if written.len() as u64 > MAX_BYTES {
-            warn!(upstream = %upstream.name, bytes = written.len(), "it offers too much to remember");
-            return file::remove(path).map(|()| gist);
+        let file = entry.into_file();
+        if file.len() as u64 > MAX_BYTES {
+            warn!(upstream = %upstream.name, bytes = file.len(), "it offers too much to remember");
+            return file::remove(path).map(|()| hash);
         }
-        debug!(upstream = %upstream.name, bytes = written.len(), "remembered");
+        debug!(upstream = %upstream.name, bytes = file.len(), "remembered");
         // A file that a power failure has cut off is not used.
-        file::write(path, &written, Outlasts::Process).map(|_| gist)
+        file::write(path, &file, Outlasts::Process).map(|_| hash)
     }
 
     fn key(&self) -> io::Result<Key> {

@@ -1,6 +1,6 @@
 //! One upstream's file: what is in it, and how it is written and read.
 //!
-//! A JSON object with these members, `written` last, so that two records that differ in it alone begin
+//! A JSON object with these members, `written` last, so that two entries that differ in it alone begin
 //! with the same bytes:
 //!
 //! | member | what |
@@ -22,13 +22,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use crate::protocol::Era;
-use crate::protocol::ServerProfile;
-use crate::protocol::Tool;
 use crate::protocol::revision::{LEGACY, MODERN};
-use crate::protocol::{Item, ItemKind};
-use crate::upstream::offers::List;
-use crate::upstream::offers::tools::Listing;
+use crate::protocol::{Era, Item, ItemKind, ServerProfile, Tool};
+use crate::upstream::offers::OffersSnapshot;
+use crate::upstream::offers::tools::ToolList;
 
 /// The version of the format. Files of another one are not read.
 const FORMAT: u32 = 1;
@@ -36,39 +33,27 @@ const FORMAT: u32 = 1;
 /// The last member.
 const WRITTEN: &str = ",\"written\":";
 
-/// What is remembered of one upstream.
-#[derive(Debug)]
-pub(crate) struct Record {
-    pub(crate) known: Arc<ServerProfile>,
-    pub(crate) listing: Arc<Listing>,
-    /// By [`ItemKind`]; `None` where it was never read.
-    pub(crate) items: [Option<List>; 3],
+/// Identifies what entries say, whenever they were written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ContentHash([u8; 32]);
+
+impl ContentHash {
+    fn of(content: &[u8]) -> Self {
+        Self(Sha256::digest(content).into())
+    }
 }
 
-/// A record as it was found.
+/// What goes into the file of one upstream, but for the time at which it is written.
 #[derive(Debug)]
-pub(crate) struct Found {
-    pub(crate) record: Record,
-    /// Of what was found.
-    pub(crate) gist: Gist,
+pub(crate) struct CacheEntry(Vec<u8>);
+
+/// An entry as it was found on disk.
+#[derive(Debug)]
+pub(crate) struct LoadedEntry {
+    pub(crate) offers: OffersSnapshot,
+    pub(crate) hash: ContentHash,
     /// When it was written, in seconds since 1970.
     pub(crate) written: u64,
-}
-
-/// Tells what records say apart, whenever they were written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Gist([u8; 32]);
-
-impl Gist {
-    /// Of what [`Record::write`] wrote.
-    pub(crate) fn of(written: &[u8]) -> Self {
-        Self(Sha256::digest(written).into())
-    }
-
-    /// Of a whole file.
-    fn of_file(file: &[u8]) -> Self {
-        Self::of(parts(file).0)
-    }
 }
 
 /// Why a file is not used.
@@ -112,105 +97,126 @@ struct File<'a> {
     written: u64,
 }
 
-impl Record {
-    /// Everything but when it was written: what is the same for records that say the same.
-    pub(crate) fn write(&self, url: String, bound: String) -> Result<Vec<u8>, serde_json::Error> {
-        let known = &*self.known;
-        let capabilities = match &known.capabilities {
+impl CacheEntry {
+    /// Writes what is known of the upstream at this url, whose configuration has this fingerprint.
+    pub(crate) fn new(
+        offers: &OffersSnapshot,
+        url: String,
+        fingerprint: String,
+    ) -> Result<Self, serde_json::Error> {
+        let profile = &*offers.profile;
+        let capabilities = match &profile.capabilities {
             serde_json::Value::Null => None,
             capabilities => Some(serde_json::value::to_raw_value(capabilities)?),
         };
         let list = |kind: ItemKind| {
-            let list = self.items[kind as usize].as_ref();
+            let list = offers.items[kind as usize].as_ref();
             let raw = list.map(|list| list.iter().map(|item| raw(&item.definition)).collect());
             raw.transpose()
         };
-        let tools = self.listing.tools.iter().map(|tool| raw(&tool.definition));
+        let tools = offers.tools.tools.iter().map(|tool| raw(&tool.definition));
         let mut written = serde_json::to_vec(&File {
             format: FORMAT,
             url,
-            bound,
-            era: known.era.as_str().to_owned(),
-            version: known.version.to_owned(),
+            bound: fingerprint,
+            era: profile.era.as_str().to_owned(),
+            version: profile.version.to_owned(),
             capabilities: capabilities.as_deref(),
-            instructions: known.instructions.clone(),
+            instructions: profile.instructions.clone(),
             tools: tools.collect::<Result<_, _>>()?,
             prompts: list(ItemKind::Prompts)?,
             resources: list(ItemKind::Resources)?,
             resource_templates: list(ItemKind::ResourceTemplates)?,
             written: 0,
         })?;
+        // The brace comes after the time.
         written.pop();
-        Ok(written)
+        Ok(Self(written))
     }
 
-    /// Adds when it is written, which is now.
-    pub(crate) fn finish(mut written: Vec<u8>) -> Vec<u8> {
+    /// Returns the hash of what it says.
+    pub(crate) fn hash(&self) -> ContentHash {
+        ContentHash::of(&self.0)
+    }
+
+    /// Returns the file that it makes when it is written now.
+    pub(crate) fn into_file(self) -> Vec<u8> {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         let seconds = since.map_or(0, |since| since.as_secs());
-        written.extend_from_slice(format!("{WRITTEN}{seconds}}}").as_bytes());
-        written
+        let mut file = self.0;
+        file.extend_from_slice(format!("{WRITTEN}{seconds}}}").as_bytes());
+        file
     }
 
-    /// Whether a file says what [`Record::write`] wrote, whenever it was written.
-    pub(crate) fn is_same(written: &[u8], file: &[u8]) -> bool {
-        let (said, when) = parts(file);
+    /// Returns `true` if a file says the same, whenever it was written.
+    pub(crate) fn is_in(&self, file: &[u8]) -> bool {
+        let (content, when) = parts(file);
         let is_when = |when: &[u8]| when.iter().all(u8::is_ascii_digit);
-        said == written && when.strip_suffix(b"}").is_some_and(is_when)
+        content == self.0 && when.strip_suffix(b"}").is_some_and(is_when)
     }
+}
 
-    /// Reads a file that has to be of the configuration with this digest.
-    pub(crate) fn read(file: &Bytes, bound: &str) -> Result<Found, Unusable> {
+impl LoadedEntry {
+    /// Reads a file that has to be of the configuration with this fingerprint.
+    pub(crate) fn read(file: &Bytes, fingerprint: &str) -> Result<Self, Unusable> {
+        let read = File::read(file)?;
+        if read.bound != fingerprint {
+            return Err(Unusable::Other);
+        }
+        let written = read.written;
+        Ok(Self {
+            offers: read.into_offers(file)?,
+            hash: ContentHash::of(parts(file).0),
+            written,
+        })
+    }
+}
+
+impl<'a> File<'a> {
+    /// Reads a file of this format.
+    fn read(file: &'a [u8]) -> Result<Self, Unusable> {
         #[derive(Deserialize)]
         struct Head {
             format: u32,
         }
-        let read = serde_json::from_slice::<File<'_>>(file);
-        let other = |head: &Head| head.format != FORMAT;
-        let read = read.map_err(|error| {
-            let head = serde_json::from_slice::<Head>(file).ok();
-            let head = head.filter(other);
-            head.map_or(Unusable::Damaged(error), |head| {
-                Unusable::Format(head.format)
-            })
-        })?;
-        if read.format != FORMAT {
-            return Err(Unusable::Format(read.format));
+        let other = |format: u32| (format != FORMAT).then_some(Unusable::Format(format));
+        match serde_json::from_slice::<Self>(file) {
+            Ok(read) => other(read.format).map_or(Ok(read), Err),
+            Err(error) => {
+                let head = serde_json::from_slice::<Head>(file).ok();
+                let other = head.and_then(|head| other(head.format));
+                Err(other.unwrap_or(Unusable::Damaged(error)))
+            }
         }
-        if read.bound != bound {
-            return Err(Unusable::Other);
-        }
-        let (era, version) = protocol(&read.era, &read.version).ok_or(Unusable::Protocol)?;
-        let capabilities = read.capabilities.map(|it| serde_json::from_str(it.get()));
+    }
+
+    /// Returns what this says, with the definitions as slices of `file`, from which it was read.
+    fn into_offers(self, file: &Bytes) -> Result<OffersSnapshot, Unusable> {
+        let (era, version) = protocol(&self.era, &self.version).ok_or(Unusable::Protocol)?;
+        let capabilities = self.capabilities.map(|it| serde_json::from_str(it.get()));
         let profile = ServerProfile {
             era,
             version,
             capabilities: capabilities.transpose()?.unwrap_or_default(),
-            instructions: read.instructions,
+            instructions: self.instructions,
         };
         let slice = |raw: &RawValue| file.slice_ref(raw.get().as_bytes());
         let list = |list: Option<Vec<&RawValue>>, kind| {
             let item = |raw: &RawValue| Item::read(slice(raw), kind);
             list.map(|list| Arc::new(list.into_iter().filter_map(item).collect()))
         };
-        let tools = read.tools.into_iter();
-        let record = Self {
-            known: Arc::new(profile),
-            listing: Arc::new(Listing {
-                tools: tools
-                    .filter_map(|raw| Tool::read(slice(raw), era))
-                    .collect(),
+        let tools = self.tools.into_iter();
+        let tools = tools.filter_map(|raw| Tool::read(slice(raw), era));
+        Ok(OffersSnapshot {
+            profile: Arc::new(profile),
+            tools: Arc::new(ToolList {
+                tools: tools.collect(),
             }),
             items: [
-                list(read.prompts, ItemKind::Prompts),
-                list(read.resources, ItemKind::Resources),
-                list(read.resource_templates, ItemKind::ResourceTemplates),
+                list(self.prompts, ItemKind::Prompts),
+                list(self.resources, ItemKind::Resources),
+                list(self.resource_templates, ItemKind::ResourceTemplates),
             ],
-        };
-        Ok(Found {
-            record,
-            gist: Gist::of_file(file),
-            written: read.written,
         })
     }
 }

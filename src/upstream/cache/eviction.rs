@@ -15,6 +15,9 @@ use crate::disk::file;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How the files of upstreams end.
+pub(crate) const EXTENSION: &str = "json";
+
 /// How long a file is kept that no process uses: longer than a holiday, or a project that rests for a while.
 const KEPT: Duration = DAY.saturating_mul(90);
 
@@ -22,7 +25,7 @@ const KEPT: Duration = DAY.saturating_mul(90);
 const MARKED: Duration = DAY;
 
 /// Notes that a file is used.
-pub(crate) fn mark(path: &Path) {
+pub(crate) fn mark_used(path: &Path) {
     let mark = || -> io::Result<()> {
         let now = SystemTime::now();
         if is_older(&fs::metadata(path)?, MARKED, now) {
@@ -38,7 +41,7 @@ pub(crate) fn mark(path: &Path) {
 }
 
 /// Removes the files of this folder that nobody has used for long. Needs the lock, and may wait for the disk.
-pub(crate) fn sweep(folder: &Path) {
+pub(crate) fn evict(folder: &Path) {
     if let Err(error) = remove_all(folder, SystemTime::now()) {
         debug!(path = %folder.display(), %error, "cannot look for what nobody uses");
     }
@@ -49,9 +52,8 @@ fn remove_all(folder: &Path, now: SystemTime) -> io::Result<()> {
         let entry = entry?;
         let path = entry.path();
         // Neither the key nor the lock, nor what is not ours.
-        let is_ours = path.extension().is_some_and(|it| {
-            it == crate::upstream::cache::directory::EXTENSION || it == file::BESIDE
-        });
+        let extension = path.extension();
+        let is_ours = extension.is_some_and(|it| it == EXTENSION || it == file::BESIDE);
         // Links are not followed.
         let is_stale = |it: Metadata| it.is_file() && is_older(&it, KEPT, now);
         if is_ours && entry.metadata().is_ok_and(is_stale) {

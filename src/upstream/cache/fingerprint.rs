@@ -21,7 +21,7 @@ impl Key {
     ///
     /// Not in it is what proves who we are and changes by itself: secrets of clients, their keys,
     /// assertions. The values of headers are, as nothing else tells one account from another there.
-    pub(crate) fn bound(&self, upstream: &Upstream) -> String {
+    pub(crate) fn config_fingerprint(&self, upstream: &Upstream) -> String {
         let mut digest = Digest(hmac::Context::with_key(&self.0));
         // With its query, which the url in the file lacks.
         digest.add(upstream.url.as_url().as_str());

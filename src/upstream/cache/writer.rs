@@ -1,4 +1,4 @@
-//! The task between the memory of all upstreams and the disk: it reads once, at the start, and writes
+//! The task between the offers of all upstreams and the disk: it reads once, at the start, and writes
 //! what has changed, not too often, and at the end.
 
 use std::collections::HashSet;
@@ -11,12 +11,12 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::directory::Shelf;
-use super::entry::{Gist, Record};
+use super::directory::CacheDirectory;
+use super::entry::ContentHash;
+use super::upstream::CachedUpstream;
 use crate::config::UpstreamName;
 use crate::disk::{DiskError, blocking};
-use crate::upstream::handle::Upstream;
-use crate::upstream::registry::Roster;
+use crate::upstream::offers::OffersSnapshot;
 
 /// How long a change waits for others to be written with it: upstreams connect at about the same time.
 const GATHER: Duration = Duration::from_millis(200);
@@ -24,55 +24,61 @@ const GATHER: Duration = Duration::from_millis(200);
 /// The shortest time between two writes, for a server whose tools change every second.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// What is remembered, for upstreams that have not begun. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Recalling {
-    shelf: Shelf,
-    changed: Arc<Notify>,
+/// The upstreams whose offers are stored, as they are at the moment.
+pub trait CacheSource: Send + Sync + std::fmt::Debug {
+    /// Returns all of them.
+    fn cached(&self) -> Vec<Arc<CachedUpstream>>;
 }
 
-/// Keeps what upstreams offer from one process to the next.
+/// Stores what upstreams offer from one process to the next.
 #[derive(Debug)]
-pub struct Remembering {
-    recalling: Recalling,
-    upstreams: Roster,
+pub struct CacheWriter {
+    loader: CacheLoader,
+    upstreams: Box<dyn CacheSource>,
     failing: Failing,
-    /// Whether it has looked for files that nobody uses, which is done once.
-    has_swept: bool,
+    /// Whether it has looked for files that no process uses, which is done once.
+    has_evicted: bool,
 }
 
-impl Remembering {
-    /// For these upstreams, below the folder from [`home`](crate::disk::home). Nothing is read yet.
+/// Loads what is stored, for upstreams that are not connected yet. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct CacheLoader {
+    directory: CacheDirectory,
+    /// Notified when there is something to store.
+    unsaved: Arc<Notify>,
+}
+
+impl CacheWriter {
+    /// A writer for these upstreams, below the folder from [`home`](crate::disk::home). Nothing is read yet.
     #[must_use]
-    pub fn new(home: &Path, upstreams: Roster) -> Self {
+    pub fn new(home: &Path, upstreams: impl CacheSource + 'static) -> Self {
         Self {
-            recalling: Recalling {
-                shelf: Shelf::new(home),
-                changed: Arc::default(),
+            loader: CacheLoader {
+                directory: CacheDirectory::new(home),
+                unsaved: Arc::default(),
             },
-            upstreams,
+            upstreams: Box::new(upstreams),
             failing: Failing::default(),
-            has_swept: false,
+            has_evicted: false,
         }
     }
 
-    /// For upstreams that come later.
+    /// Returns what loads the offers of upstreams that come later.
     #[must_use]
-    pub fn recalling(&self) -> Recalling {
-        self.recalling.clone()
+    pub fn loader(&self) -> CacheLoader {
+        self.loader.clone()
     }
 
-    /// Reads what is remembered, says so by `recalled`, and keeps the disk up to date until `cancel`
-    /// and a last time then. Of upstreams that come later, what is remembered has to be
-    /// [recalled](Recalling::recall).
-    pub async fn run(mut self, recalled: oneshot::Sender<()>, cancel: CancellationToken) {
-        self.recalling.recall(&self.upstreams.all()).await;
-        // Nobody may wait for it any more.
-        let _ = recalled.send(());
+    /// Loads what is stored, says so by `loaded`, and keeps the disk up to date until `cancel`
+    /// and a last time then. Upstreams that come later have to be [loaded](CacheLoader::load).
+    pub async fn run(mut self, loaded: oneshot::Sender<()>, cancel: CancellationToken) {
+        self.loader.load(self.upstreams.cached()).await;
+        // The receiver may not wait any more.
+        let _ = loaded.send(());
         while !cancel.is_cancelled() {
             tokio::select! {
                 () = cancel.cancelled() => {}
-                () = self.recalling.changed.notified() => {}
+                () = self.loader.unsaved.notified() => {}
             }
             cancel.run_until_cancelled(sleep(GATHER)).await;
             self.save().await;
@@ -81,30 +87,31 @@ impl Remembering {
         self.save().await;
     }
 
-    /// Writes what has changed. What cannot be written is told, and is tried again the next time.
+    /// Stores what has changed. What cannot be stored is reported, and is tried again the next time.
     async fn save(&mut self) {
-        let all = self.upstreams.all();
+        let all = self.upstreams.cached().into_iter();
         let changed: Vec<_> = all
-            .iter()
-            .filter_map(|upstream| Some((upstream.clone(), upstream.take_record()?)))
+            .filter_map(|upstream| {
+                let offers = upstream.take_unsaved()?;
+                Some((upstream, offers))
+            })
             .collect();
         if changed.is_empty() {
             return;
         }
-        let taken = changed.iter().map(|(upstream, _)| upstream.clone());
-        let taken: Vec<_> = taken.collect();
-        let written = self.write(changed).await;
-        self.failing.tell(None, written.as_ref().err());
-        let Ok(written) = written else {
-            taken.iter().for_each(Upstream::put_record_back);
+        let taken: Vec<_> = changed.iter().map(|(taken, _)| taken.clone()).collect();
+        let saved = self.write(changed).await;
+        self.failing.report(None, saved.as_ref().err());
+        let Ok(saved) = saved else {
+            taken.iter().for_each(|it| it.put_unsaved_back());
             return;
         };
-        for (upstream, written) in taken.iter().zip(&written) {
+        for (upstream, saved) in taken.iter().zip(&saved) {
             let name = &upstream.config().name;
-            self.failing.tell(Some(name), written.as_ref().err());
-            match written {
-                Ok(gist) => upstream.record_is_kept(*gist),
-                Err(_) => upstream.put_record_back(),
+            self.failing.report(Some(name), saved.as_ref().err());
+            match saved {
+                Ok(hash) => upstream.set_stored(*hash),
+                Err(_) => upstream.put_unsaved_back(),
             }
         }
     }
@@ -112,48 +119,49 @@ impl Remembering {
     /// Writes each of these, whatever becomes of the others. The first time, what is long unused goes.
     async fn write(
         &mut self,
-        changed: Vec<(Upstream, Record)>,
-    ) -> Result<Vec<Result<Gist, DiskError>>, DiskError> {
-        let lock = self.recalling.shelf.lock().await?;
-        let shelf = self.recalling.shelf.clone();
-        let sweeps = !std::mem::replace(&mut self.has_swept, true);
+        changed: Vec<(Arc<CachedUpstream>, OffersSnapshot)>,
+    ) -> Result<Vec<Result<ContentHash, DiskError>>, DiskError> {
+        let directory = self.loader.directory.clone();
+        let lock = directory.lock().await?;
+        let evicts = !std::mem::replace(&mut self.has_evicted, true);
         blocking(move || {
             let _lock = lock;
-            let write = |(upstream, record): &(Upstream, Record)| {
-                shelf.save(upstream.config(), record, upstream.last_gist())
+            let save = |(upstream, offers): &(Arc<CachedUpstream>, OffersSnapshot)| {
+                directory.save(upstream.config(), offers, upstream.stored())
             };
-            let written = changed.iter().map(write).collect();
-            if sweeps {
-                shelf.sweep();
+            let saved = changed.iter().map(save).collect();
+            if evicts {
+                directory.evict();
             }
-            Ok(written)
+            Ok(saved)
         })
         .await
     }
 }
 
-impl Recalling {
-    /// Has these know what is remembered of them. Those that do already are left alone.
-    pub async fn recall(&self, upstreams: &[Upstream]) {
-        let is_new = |it: &&Upstream| it.shared.memory.changed.set(self.changed.clone()).is_ok();
-        let new: Vec<_> = upstreams.iter().filter(is_new).cloned().collect();
-        if new.is_empty() || !self.shelf.may_exist() {
+impl CacheLoader {
+    /// Loads what is stored of these. Those that are loaded already are left alone.
+    pub async fn load(&self, upstreams: impl IntoIterator<Item = Arc<CachedUpstream>>) {
+        let upstreams = upstreams.into_iter();
+        let is_new = |it: &Arc<CachedUpstream>| it.offers.notify_unsaved(self.unsaved.clone());
+        let new: Vec<_> = upstreams.filter(is_new).collect();
+        if new.is_empty() || !self.directory.may_exist() {
             return;
         }
-        let (shelf, upstreams) = (self.shelf.clone(), new.clone());
+        let (directory, upstreams) = (self.directory.clone(), new.clone());
         // All at once: a thread each would cost more than most files.
         let load = move || {
-            let configs = upstreams.iter().map(Upstream::config);
-            Ok::<_, DiskError>(shelf.load(configs))
+            let configs = upstreams.iter().map(|it| it.config());
+            Ok::<_, DiskError>(directory.load(configs))
         };
-        let Ok(records) = blocking(load).await else {
+        let Ok(entries) = blocking(load).await else {
             return;
         };
-        for (upstream, found) in new.iter().zip(records) {
-            if let Some(found) = found {
+        for (upstream, entry) in new.iter().zip(entries) {
+            if let Some(entry) = entry {
                 let name = &upstream.config().name;
-                debug!(upstream = %name, tools = found.record.listing.tools.len(), "recalled");
-                upstream.recall(found);
+                debug!(upstream = %name, tools = entry.offers.tools.tools.len(), "recalled");
+                upstream.restore(entry);
             }
         }
     }
@@ -164,8 +172,8 @@ impl Recalling {
 struct Failing(HashSet<Option<UpstreamName>>);
 
 impl Failing {
-    /// Warns of an error when it worked before, so that a disk that is full is told once.
-    fn tell(&mut self, whose: Option<&UpstreamName>, error: Option<&DiskError>) {
+    /// Warns of an error when it worked before, so that a full disk is reported once.
+    fn report(&mut self, whose: Option<&UpstreamName>, error: Option<&DiskError>) {
         let is_news = self.note(whose, error.is_some());
         match (whose, error) {
             (_, None) => {}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use super::Live;
+use crate::protocol::{ItemKind, ItemList};
 use crate::upstream::registry::UpstreamId;
 use crate::wire::Message;
 
@@ -22,6 +23,18 @@ pub trait Events: Send + Sync + std::fmt::Debug {
     /// It asks something of the client, on a stream that belongs to no call; the answer goes to
     /// [`Live::notify`].
     fn request(&self, live: Arc<Live>, request: Message) -> BoxFuture<'_, ()>;
+
+    /// Returns `true` if a client was sent a list of this kind of this upstream, and was not notified of a
+    /// change since.
+    fn has_sent_items(&self, upstream: UpstreamId, kind: ItemKind) -> bool;
+
+    /// The upstream lists this on a new connection, of kinds that a client [was sent](Self::has_sent_items)
+    /// before and that change together. A client that was sent something else is notified.
+    fn items_listed(
+        &self,
+        upstream: UpstreamId,
+        lists: Vec<(ItemKind, ItemList)>,
+    ) -> BoxFuture<'_, ()>;
 
     /// The connection is lost, and with it what it has asked.
     fn ended(&self, live: &Arc<Live>);

@@ -4,18 +4,22 @@ pub(crate) mod outcome;
 pub(crate) mod tasks;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, info_span};
 
+use super::cache::upstream::CachedUpstream;
 use super::connection::Live;
 use super::connection::events::Events;
 use super::error::TransportError;
 use super::error::reported::UpstreamError;
 use super::flow::bounds::Bounds;
-use super::offers::tools::Listing;
+use super::offers::Offers;
+use super::offers::tools::ToolList;
 use super::registry::UpstreamId;
 use super::session::handle::{Shared, State};
 use super::session::pool::Home;
@@ -23,7 +27,10 @@ use super::session::supervisor::Connection;
 use crate::config;
 use crate::net::Clients;
 use crate::oauth::Authorizer;
-use crate::protocol::ClientProfile;
+use crate::protocol::{ClientProfile, ItemKind, ItemList};
+
+/// How long a call waits for tools that are read again.
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One upstream. Cheap to clone; all clones mean the same connection.
 #[derive(Debug, Clone)]
@@ -31,6 +38,8 @@ pub struct Upstream {
     pub(crate) shared: Arc<Shared>,
     /// As it is configured now; the connection was made by [`Shared::config`].
     pub(crate) config: Arc<config::Upstream>,
+    /// What is stored of it.
+    pub(crate) cached: Arc<CachedUpstream>,
 }
 
 impl Upstream {
@@ -45,9 +54,11 @@ impl Upstream {
     ) -> Self {
         let (id, config) = (UpstreamId::next(), Arc::new(config));
         let shared = Shared::new(id, config.clone(), clients, authorizer, bounds, changed);
+        let cached = Arc::new(CachedUpstream::new(config.clone(), shared.offers.clone()));
         Self {
             shared: Arc::new(shared),
             config,
+            cached,
         }
     }
 
@@ -120,6 +131,7 @@ impl Upstream {
         Self {
             shared: self.shared.clone(),
             config: Arc::new(config),
+            cached: self.cached.clone(),
         }
     }
 
@@ -174,22 +186,63 @@ impl Upstream {
         }
     }
 
-    /// What tools it offered last, to this process or an earlier one.
+    /// Returns what is known of it, connected or not.
     #[must_use]
-    pub fn listing(&self) -> Option<Arc<Listing>> {
-        self.shared.listing.borrow().clone()
+    pub fn offers(&self) -> &Offers {
+        &self.shared.offers
     }
 
-    /// Whether waiting for its listing has an end: it is there, or the first attempt failed.
+    /// Returns it as the cache on disk knows it.
     #[must_use]
-    pub fn is_settled(&self) -> bool {
-        self.shared.listing.borrow().is_some() || self.is_heard()
+    pub fn cached(&self) -> Arc<CachedUpstream> {
+        self.cached.clone()
     }
 
-    /// The same where what an earlier process remembers of it counts for nothing.
+    /// Has its tools read again.
+    pub fn request_tools(&self) {
+        self.shared.relist.notify_one();
+    }
+
+    /// Has its tools read again, waits until that is done or a while has passed, and returns those that are
+    /// known then.
+    pub async fn refresh_tools(&self) -> Option<Arc<ToolList>> {
+        let mut listed = self.offers().watch_times_listed();
+        listed.mark_unchanged();
+        self.request_tools();
+        let _ = timeout(REFRESH_TIMEOUT, listed.changed()).await;
+        self.offers().tools()
+    }
+
+    /// Returns `true` if it is connected and declares items of this kind.
     #[must_use]
-    pub fn is_heard(&self) -> bool {
-        *self.shared.listed.borrow() > 0 || matches!(&*self.shared.state.borrow(), State::Down(_))
+    pub fn serves(&self, kind: ItemKind) -> bool {
+        let live = self.ready();
+        live.is_some_and(|live| live.profile.offers(kind))
+    }
+
+    /// Lists its items of one kind; none when it is not connected.
+    ///
+    /// # Errors
+    /// [`UpstreamError`], when they could not be read.
+    pub async fn items(&self, kind: ItemKind) -> Result<ItemList, UpstreamError> {
+        let Some(live) = self.ready() else {
+            return Ok(ItemList::default());
+        };
+        let items = self.offers().refresh_items(&live, kind).await;
+        items.map_err(|cause| self.error(kind.list_method(), cause))
+    }
+
+    /// Returns `true` once waiting for its tools has an end: they are known, or the first attempt to connect
+    /// failed.
+    #[must_use]
+    pub fn has_listing_or_failed(&self) -> bool {
+        self.offers().tools().is_some() || self.has_live_listing_or_failed()
+    }
+
+    /// The same, where tools that an earlier process stored do not count.
+    #[must_use]
+    pub fn has_live_listing_or_failed(&self) -> bool {
+        self.offers().times_listed() > 0 || matches!(&*self.shared.state.borrow(), State::Down(_))
     }
 
     /// Whether it has said anything since the last attempt began.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Upstream;
 use crate::upstream::connection::Live;
 use crate::upstream::error::TransportError;
-use crate::upstream::offers::tools::Listing;
+use crate::upstream::offers::tools::ToolList;
 use crate::upstream::session::handle::State;
 
 /// An attempt that failed.
@@ -36,9 +36,9 @@ impl Upstream {
     ///
     /// # Errors
     /// [`Failure`]; others follow by themselves.
-    pub async fn settled(&self, seen: u64) -> Result<(Arc<Live>, Arc<Listing>), Failure> {
+    pub async fn settled(&self, seen: u64) -> Result<(Arc<Live>, Arc<ToolList>), Failure> {
         let mut state = self.shared.state.subscribe();
-        let mut listing = self.shared.listing.subscribe();
+        let mut listing = self.offers().watch_tools();
         loop {
             match &*state.borrow_and_update() {
                 State::Ready(live) => {

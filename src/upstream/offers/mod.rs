@@ -1,236 +1,257 @@
-//! What each upstream offered when it was last heard, kept beyond the connection and the process.
+//! What one upstream offers, as far as it is known in memory.
 //!
-//! A [`Memory`] is what an upstream is known by while it is away: what it said of itself, and its prompts,
-//! resources and templates as they were read last; its tools are its `Listing`. [`Remembering`](super::cache::writer::Remembering) brings
-//! that from disk before the first listing is answered, and back when it has changed.
-//!
-//! On disk it is one file an upstream, `<home>/listings/<name>-<hash>.json`, one JSON object (see
-//! [`entry`](super::cache::entry)) with the definitions as the server wrote them, byte by byte. It is a copy that can be had
-//! again: one that is damaged, too large, of another format or of another configuration counts as none,
-//! and is replaced. Files are replaced whole, so nobody ever reads half of one, and the last one who
-//! writes wins. A process writes what has changed since it last read or wrote it, and not what is missing: a
-//! person may have deleted it. What no process uses for long is removed ([`eviction`](super::cache::eviction)).
-//!
-//! A file is good for one configuration of the upstream alone, by all of it that changes what a server
-//! may offer ([`fingerprint`](super::cache::fingerprint)). It says so by an HMAC under a key that is in a file of its own, `listings/key`:
-//! some of what is configured is secret, and a plain or salted digest of a short secret gives it away to
-//! who has the file and tries. Filters, prefixes and timeouts are applied to what was remembered, so
-//! they are not a part of it.
+//! [`Offers`] holds the server's profile, its tools, and its prompts, resources and templates as they were
+//! read last. It outlives each connection: a connection fills it, and what an earlier process has stored
+//! fills it where no connection has. It knows neither who connects nor where it is stored; a task that
+//! stores it is woken when there is something to store.
 
 pub(crate) mod items;
 pub(crate) mod pagination;
 pub(crate) mod tools;
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::connection::Live;
-use super::handle::Upstream;
-use crate::protocol::ServerProfile;
-use crate::protocol::{Item, ItemKind};
+use super::error::TransportError;
+use crate::protocol::{ItemKind, ItemList, ServerProfile};
+use crate::sync::Mutex;
+use tools::ToolList;
 
-use super::cache::entry::{Found, Gist, Record};
-
-/// Prompts, resources or templates of one upstream.
-pub(crate) type List = Arc<Vec<Item>>;
-
-/// What is known of an upstream whether it is connected or not.
-#[derive(Debug, Default)]
-pub(crate) struct Memory {
-    // std's Mutex: held for an assignment or a comparison, never across an await.
+/// What is known of an upstream, whether it is connected or not.
+#[derive(Debug)]
+pub struct Offers {
+    tools: watch::Sender<Option<Arc<ToolList>>>,
+    /// How often this process has read the tools.
+    times_listed: watch::Sender<u64>,
     state: Mutex<State>,
-    /// Rung when the disk has to follow, if it is to.
-    pub(crate) changed: OnceLock<Arc<Notify>>,
+    /// Notified of a change that the catalog depends on.
+    changed: Arc<Notify>,
+    /// Notified of a change that is to be stored; none where nothing is stored.
+    unsaved: OnceLock<Arc<Notify>>,
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct State {
-    pub(crate) known: Option<Arc<ServerProfile>>,
-    /// The same for the tools that are listed: they may be those of an earlier connection.
-    listed: Option<Arc<ServerProfile>>,
-    kinds: [Kept; 3],
-    /// Whether the disk has to follow.
-    is_ahead: bool,
-    /// Of what this process has last read from the disk or written there.
-    last: Option<Gist>,
+struct State {
+    profile: Option<Arc<ServerProfile>>,
+    /// The profile of the server that listed the tools: an earlier connection may have read them.
+    listed_by: Option<Arc<ServerProfile>>,
+    items: [LastItems; 3],
+    /// Whether there is something to store.
+    is_dirty: bool,
 }
 
-/// What is known of one kind.
+/// What is known of one kind of items.
 #[derive(Debug, Default)]
-struct Kept {
-    /// As it was read last, unless a change was announced since.
-    last: Option<List>,
-    /// What went into the last answer to the client; `None` before there was one, or when it was told
-    /// of a change since.
-    given: Option<List>,
-    /// Counts the changes that were announced.
+struct LastItems {
+    /// The list as it was read last, unless the server announced a change since.
+    list: Option<ItemList>,
+    /// Counts the changes that the server announced.
     changes: u64,
 }
 
-impl Memory {
-    /// The upstream is connected.
-    pub(crate) fn met(&self, live: &Live) {
-        let known = live.profile.clone();
-        let mut state = self.lock();
-        for kind in ItemKind::ALL {
-            if !known.offers(kind) {
-                state.kinds[kind as usize].last = None;
-            }
-        }
-        state.known = Some(known);
-    }
-
-    /// Its tools were read.
-    pub(crate) fn listed(&self) {
-        let mut state = self.lock();
-        state.listed = state.known.clone();
-        self.follow(&mut state);
-    }
-
-    /// The changes so far, for [`Self::read`].
-    pub(crate) fn changes(&self, kind: ItemKind) -> u64 {
-        self.lock().kinds[kind as usize].changes
-    }
-
-    /// A kind was read, which was begun at `changes`. What was given of it stays.
-    pub(crate) fn read(&self, kind: ItemKind, list: &List, changes: u64) {
-        let mut state = self.lock();
-        let kept = &mut state.kinds[kind as usize];
-        if kept.changes == changes {
-            kept.last = Some(list.clone());
-            self.follow(&mut state);
-        }
-    }
-
-    /// The client is given this.
-    pub(crate) fn give(&self, kind: ItemKind, list: List) {
-        self.lock().kinds[kind as usize].given = Some(list);
-    }
-
-    /// Whether the client was ever given anything of this kind and not told of a change since.
-    pub(crate) fn is_given(&self, kind: ItemKind) -> bool {
-        self.lock().kinds[kind as usize].given.is_some()
-    }
-
-    /// Whether the client has something else than this, of which it is told now.
-    pub(crate) fn differs(&self, kind: ItemKind, list: &List) -> bool {
-        let given = &mut self.lock().kinds[kind as usize].given;
-        let definitions = |list: &List| -> Vec<_> {
-            let definitions = list.iter().map(|item| item.definition.clone());
-            definitions.collect()
-        };
-        let differs = given
-            .as_ref()
-            .is_some_and(|given| definitions(given) != definitions(list));
-        if differs {
-            *given = None;
-        }
-        differs
-    }
-
-    /// The disk has to follow, in its time.
-    fn follow(&self, state: &mut State) {
-        state.is_ahead = true;
-        if let Some(changed) = self.changed.get() {
-            changed.notify_one();
-        }
-    }
-
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// A copy of everything that is known of an upstream.
+#[derive(Debug)]
+pub(crate) struct OffersSnapshot {
+    pub(crate) profile: Arc<ServerProfile>,
+    pub(crate) tools: Arc<ToolList>,
+    /// By [`ItemKind`]; `None` where the list was never read.
+    pub(crate) items: [Option<ItemList>; 3],
 }
 
-impl Upstream {
-    /// What it said of itself when it was last connected, by this process or an earlier one.
-    #[must_use]
-    pub fn known(&self) -> Option<Arc<ServerProfile>> {
-        self.shared.memory.lock().known.clone()
+impl Offers {
+    /// Nothing is known yet. `changed` is notified of each change that the catalog depends on.
+    pub(crate) fn new(changed: Arc<Notify>) -> Self {
+        Self {
+            tools: watch::Sender::new(None),
+            times_listed: watch::Sender::new(0),
+            state: Mutex::default(),
+            changed,
+            unsaved: OnceLock::new(),
+        }
     }
 
-    /// What it offered last of this kind, for a client that is given that; `None` when nobody knows.
+    /// Returns what the server said of itself when it was last connected, to this process or an earlier one.
     #[must_use]
-    pub fn last_items(&self, kind: ItemKind) -> Option<Vec<Item>> {
-        let mut state = self.shared.memory.lock();
-        let offers = state.known.as_ref().map(|known| known.offers(kind));
-        let kept = &mut state.kinds[kind as usize];
-        let last = match offers {
-            Some(false) => Some(List::default()),
-            _ => kept.last.clone(),
-        };
-        // Without is something, too, that may turn out to be different.
-        kept.given = Some(last.clone().unwrap_or_default());
-        last.map(|last| last.to_vec())
+    pub fn profile(&self) -> Option<Arc<ServerProfile>> {
+        self.state.lock().profile.clone()
     }
 
-    /// It says that these have changed; the client is told so.
+    /// Returns the tools that the server listed last, to this process or an earlier one.
+    #[must_use]
+    pub fn tools(&self) -> Option<Arc<ToolList>> {
+        self.tools.borrow().clone()
+    }
+
+    /// Returns the items of one kind that the server listed last; `None` where they are not known.
+    #[must_use]
+    pub fn last_items(&self, kind: ItemKind) -> Option<ItemList> {
+        let state = self.state.lock();
+        let profile = state.profile.as_ref();
+        match profile.map(|profile| profile.offers(kind)) {
+            Some(false) => Some(ItemList::default()),
+            _ => state.items[kind as usize].list.clone(),
+        }
+    }
+
+    /// Discards the items of these kinds, since the server has announced that they changed.
     pub fn forget(&self, kinds: &[ItemKind]) {
-        let memory = &self.shared.memory;
-        let mut state = memory.lock();
+        let mut state = self.state.lock();
         for kind in kinds {
-            let kept = &mut state.kinds[*kind as usize];
-            (kept.last, kept.given) = (None, None);
-            kept.changes += 1;
+            let items = &mut state.items[*kind as usize];
+            items.list = None;
+            items.changes += 1;
         }
         if !kinds.is_empty() {
-            memory.follow(&mut state);
+            self.set_dirty(&mut state);
         }
     }
 
-    /// Takes what an earlier process knew, where nothing newer is known.
-    pub(crate) fn recall(&self, Found { record, gist, .. }: Found) {
-        let shared = &self.shared;
-        let mut state = shared.memory.lock();
-        state.last = Some(gist);
-        if state.known.is_none() {
-            state.known = Some(record.known.clone());
-        }
-        if state.listed.is_some() {
-            return;
-        }
-        for (kept, list) in state.kinds.iter_mut().zip(record.items) {
-            if kept.changes == 0 && kept.last.is_none() {
-                kept.last = list;
+    /// Watches the tools.
+    pub(crate) fn watch_tools(&self) -> watch::Receiver<Option<Arc<ToolList>>> {
+        self.tools.subscribe()
+    }
+
+    /// Watches how often the tools were read from a connection of this process.
+    pub(crate) fn watch_times_listed(&self) -> watch::Receiver<u64> {
+        self.times_listed.subscribe()
+    }
+
+    /// Returns how often the tools were read from a connection of this process.
+    pub(crate) fn times_listed(&self) -> u64 {
+        *self.times_listed.borrow()
+    }
+
+    /// Wakes the task that watches all upstreams.
+    pub(crate) fn notify_changed(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Takes over what the server declared on a new connection.
+    pub(crate) fn set_profile(&self, profile: &Arc<ServerProfile>) {
+        let mut state = self.state.lock();
+        for kind in ItemKind::ALL {
+            if !profile.offers(kind) {
+                state.items[kind as usize].list = None;
             }
         }
-        state.listed = Some(record.known);
+        state.profile = Some(profile.clone());
+    }
+
+    /// Reads the tools from this connection. Returns how many there are.
+    ///
+    /// # Errors
+    /// [`TransportError`], when they could not be read. The last ones stay.
+    pub(crate) async fn refresh_tools(&self, live: &Live) -> Result<usize, TransportError> {
+        let list = ToolList::fetch(live).await?;
+        let count = list.tools.len();
+        self.set_tools(list);
+        Ok(count)
+    }
+
+    fn set_tools(&self, list: ToolList) {
+        self.tools.send_if_modified(|current| {
+            let is_same = current.as_deref() == Some(&list);
+            if !is_same {
+                *current = Some(Arc::new(list));
+            }
+            !is_same
+        });
+        let mut state = self.state.lock();
+        state.listed_by = state.profile.clone();
+        self.set_dirty(&mut state);
         drop(state);
-        shared.listing.send_if_modified(|listing| {
-            let is_first = listing.is_none();
+        self.count_listing();
+        self.changed.notify_one();
+    }
+
+    /// Counts a connection that needs no tools as one that was read.
+    pub(crate) fn count_listing(&self) {
+        self.times_listed.send_modify(|times| *times += 1);
+    }
+
+    /// Reads the items of one kind from this connection.
+    ///
+    /// # Errors
+    /// [`TransportError`], when they could not be read. The last ones stay.
+    pub(crate) async fn refresh_items(
+        &self,
+        live: &Live,
+        kind: ItemKind,
+    ) -> Result<ItemList, TransportError> {
+        let changes = self.state.lock().items[kind as usize].changes;
+        let list = Arc::new(items::fetch(live, kind).await?);
+        let mut state = self.state.lock();
+        let items = &mut state.items[kind as usize];
+        // A list that was begun before a change may lack it.
+        if items.changes == changes {
+            items.list = Some(list.clone());
+            self.set_dirty(&mut state);
+        }
+        Ok(list)
+    }
+
+    /// Has `unsaved` notified of each change that is to be stored. Returns `false` if another one is already.
+    pub(crate) fn notify_unsaved(&self, unsaved: Arc<Notify>) -> bool {
+        self.unsaved.set(unsaved).is_ok()
+    }
+
+    /// Takes over what an earlier process has stored, where nothing newer is known.
+    pub(crate) fn restore(&self, stored: OffersSnapshot) {
+        let mut state = self.state.lock();
+        if state.profile.is_none() {
+            state.profile = Some(stored.profile.clone());
+        }
+        if state.listed_by.is_some() {
+            return;
+        }
+        for (items, list) in state.items.iter_mut().zip(stored.items) {
+            if items.changes == 0 && items.list.is_none() {
+                items.list = list;
+            }
+        }
+        state.listed_by = Some(stored.profile);
+        drop(state);
+        self.tools.send_if_modified(|tools| {
+            let is_first = tools.is_none();
             if is_first {
-                *listing = Some(record.listing);
+                *tools = Some(stored.tools);
             }
             is_first
         });
-        shared.changed.notify_one();
+        self.changed.notify_one();
     }
 
-    /// What there is to write, if the disk does not have it yet.
-    pub(crate) fn take_record(&self) -> Option<Record> {
-        let mut state = self.shared.memory.lock();
-        if !std::mem::take(&mut state.is_ahead) {
+    /// Returns what is to be stored, if it has changed since the last time.
+    pub(crate) fn take_unsaved(&self) -> Option<OffersSnapshot> {
+        let mut state = self.state.lock();
+        if !std::mem::take(&mut state.is_dirty) {
             return None;
         }
-        Some(Record {
-            known: state.listed.clone()?,
-            listing: self.listing()?,
-            items: state.kinds.each_ref().map(|kept| kept.last.clone()),
+        Some(OffersSnapshot {
+            profile: state.listed_by.clone()?,
+            tools: self.tools()?,
+            items: state.items.each_ref().map(|items| items.list.clone()),
         })
     }
 
-    /// What this process has last read from the disk or written there.
-    pub(crate) fn last_gist(&self) -> Option<Gist> {
-        self.shared.memory.lock().last
+    /// Has the next [`Self::take_unsaved`] return everything again: what was taken could not be stored.
+    pub(crate) fn put_unsaved_back(&self) {
+        self.state.lock().is_dirty = true;
     }
 
-    /// What was taken is on disk.
-    pub(crate) fn record_is_kept(&self, gist: Gist) {
-        self.shared.memory.lock().last = Some(gist);
+    fn set_dirty(&self, state: &mut State) {
+        state.is_dirty = true;
+        if let Some(unsaved) = self.unsaved.get() {
+            unsaved.notify_one();
+        }
     }
 
-    /// What was taken could not be written.
-    pub(crate) fn put_record_back(&self) {
-        self.shared.memory.lock().is_ahead = true;
+    /// Has the tools be those of a server with this profile.
+    #[cfg(test)]
+    pub(crate) fn set_listed(&self, profile: ServerProfile, list: ToolList) {
+        self.state.lock().profile = Some(Arc::new(profile));
+        self.set_tools(list);
     }
 }

@@ -1,46 +1,36 @@
 //! What one upstream offers: the definitions of its tools, as it wrote them.
 
 use std::collections::HashSet;
-use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::time::timeout;
 use tracing::warn;
 
 use super::pagination;
-use crate::protocol::Era;
-use crate::protocol::Tool;
+use crate::protocol::{Era, Tool};
 use crate::upstream::connection::Live;
 use crate::upstream::error::TransportError;
-use crate::upstream::handle::Upstream;
 use crate::wire::Message;
 
 /// The method that lists tools, and the member of its result that holds them.
 const METHOD: &str = "tools/list";
 const MEMBER: &str = "tools";
 
-/// How long a call waits for a fresh listing.
-const REFRESH_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// All tools of one upstream, in its order.
 #[derive(Debug, Default, PartialEq)]
-pub struct Listing {
+pub struct ToolList {
     /// The tools.
     pub tools: Vec<Tool>,
 }
 
-impl Listing {
+impl ToolList {
     /// Reads all pages of `tools/list`.
     pub(crate) async fn fetch(live: &Live) -> Result<Self, TransportError> {
-        let mut listing = Self::default();
+        let mut list = Self::default();
         pagination::all(live, METHOD, MEMBER, |definition| {
-            listing
-                .tools
-                .extend(Tool::read(definition, live.profile.era));
+            list.tools.extend(Tool::read(definition, live.profile.era));
         })
         .await?;
-        listing.leave_out_repeats();
-        Ok(listing)
+        list.leave_out_repeats();
+        Ok(list)
     }
 
     /// Adds the tools of one page, the answer to a `tools/list` in the server's era; returns the
@@ -68,22 +58,5 @@ impl Listing {
         if repeated > 0 {
             warn!(repeated, "leaving out tools that are listed twice");
         }
-    }
-}
-
-impl Upstream {
-    /// Has the listing read afresh.
-    pub fn relist(&self) {
-        self.shared.relist.notify_one();
-    }
-
-    /// Has the listing read afresh, waits until that is done or a while has passed,
-    /// and returns what is known then.
-    pub async fn refresh(&self) -> Option<Arc<Listing>> {
-        let mut listed = self.shared.listed.subscribe();
-        listed.mark_unchanged();
-        self.shared.relist.notify_one();
-        let _ = timeout(REFRESH_TIMEOUT, listed.changed()).await;
-        self.listing()
     }
 }

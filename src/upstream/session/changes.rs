@@ -1,4 +1,4 @@
-//! Comparing what a server lists with what the client was given of it before the connection: while it was
+//! Comparing what a server lists with what a client was sent of it before the connection: while it was
 //! away, or is remembered to have had. Tools are compared by the catalog.
 
 use std::sync::Arc;
@@ -8,32 +8,28 @@ use tracing::debug;
 
 use super::backoff::Backoff;
 use super::supervisor::Connection;
-use crate::protocol::ItemKind;
+use crate::protocol::{ItemKind, ItemList};
 use crate::upstream::connection::Live;
 use crate::upstream::error::TransportError;
-use crate::upstream::handle::Upstream;
-use crate::wire::Message;
 
-/// What a client is told when one of these kinds has changed.
-const CHANGES: [(&[ItemKind], &str); 2] = [
-    (
-        &[ItemKind::Prompts],
-        r#"{"jsonrpc":"2.0","method":"notifications/prompts/list_changed"}"#,
-    ),
-    (
-        &[ItemKind::Resources, ItemKind::ResourceTemplates],
-        r#"{"jsonrpc":"2.0","method":"notifications/resources/list_changed"}"#,
-    ),
+/// The kinds that one notification tells of.
+const CHANGE_TOGETHER: [&[ItemKind]; 2] = [
+    &[ItemKind::Prompts],
+    &[ItemKind::Resources, ItemKind::ResourceTemplates],
 ];
 
 impl Connection {
-    /// Tells, once, of what is not as the client has it; returns when the connection is lost.
+    /// Lists, once, what a client was sent before; returns when the connection is lost.
     pub(crate) async fn compare(&self, live: &Arc<Live>) -> TransportError {
-        for (kinds, told) in CHANGES {
+        // What a client was sent is of the main session.
+        if self.shared.is_side {
+            return std::future::pending().await;
+        }
+        for kinds in CHANGE_TOGETHER {
             let mut backoff = Backoff::default();
-            let differs = loop {
-                match self.differ(live, kinds).await {
-                    Ok(differs) => break differs,
+            let lists = loop {
+                match self.list_sent(live, kinds).await {
+                    Ok(lists) => break lists,
                     Err(gone @ TransportError::SessionExpired) => return gone,
                     Err(error) => {
                         debug!(%error, "cannot compare what is listed");
@@ -41,38 +37,26 @@ impl Connection {
                     }
                 }
             };
-            if let (true, Ok(message)) = (differs, Message::parse(told)) {
-                debug!(method = %message.method(), "changed while it was away");
-                self.events
-                    .notification(self.shared.id, live.clone(), message)
-                    .await;
-            }
+            self.events.items_listed(self.shared.id, lists).await;
         }
         std::future::pending().await
     }
 
-    /// Whether the client was given something else of these kinds.
-    async fn differ(&self, live: &Arc<Live>, kinds: &[ItemKind]) -> Result<bool, TransportError> {
-        let (upstream, memory) = (self.upstream(), &self.shared.memory);
-        let mut lists = Vec::new();
-        for kind in kinds.iter().copied().filter(|kind| memory.is_given(*kind)) {
-            let list = match upstream.offers(kind) {
-                true => upstream.read_items(live, kind).await?,
-                false => Arc::default(),
+    /// Lists those of these kinds that a client was sent.
+    async fn list_sent(
+        &self,
+        live: &Live,
+        kinds: &[ItemKind],
+    ) -> Result<Vec<(ItemKind, ItemList)>, TransportError> {
+        let (id, mut lists) = (self.shared.id, Vec::new());
+        let sent = kinds.iter().copied();
+        for kind in sent.filter(|kind| self.events.has_sent_items(id, *kind)) {
+            let list = match live.profile.offers(kind) {
+                true => self.shared.offers.refresh_items(live, kind).await?,
+                false => ItemList::default(),
             };
             lists.push((kind, list));
         }
-        let differing = lists
-            .iter()
-            .filter(|(kind, list)| memory.differs(*kind, list));
-        Ok(differing.count() > 0)
-    }
-
-    /// The handle of the upstream whose connection this is.
-    pub(crate) fn upstream(&self) -> Upstream {
-        Upstream {
-            shared: self.shared.clone(),
-            config: self.shared.config.clone(),
-        }
+        Ok(lists)
     }
 }

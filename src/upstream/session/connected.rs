@@ -14,7 +14,6 @@ use super::supervisor::Connection;
 use crate::protocol::ClientProfile;
 use crate::upstream::connection::Live;
 use crate::upstream::error::TransportError;
-use crate::upstream::offers::tools::Listing;
 use crate::upstream::transport::http_sse::stream::HttpSseStream;
 
 /// How often to look whether a connection that is no more is still in use: nobody waits for that.
@@ -63,9 +62,9 @@ impl Connection {
         cancel: &CancellationToken,
     ) -> Option<Ended> {
         // One that fails at its listing was never up, and is not tried without a pause.
-        let listed = *self.shared.listed.borrow();
+        let listed = self.shared.offers.times_listed();
         self.shared.wanted.begin(live.generation);
-        self.shared.memory.met(live);
+        self.shared.offers.set_profile(&live.profile);
         self.publish(State::Ready(live.clone()));
         let ended = tokio::select! {
             biased;
@@ -88,7 +87,7 @@ impl Connection {
         };
         Some(Ended {
             cause,
-            was_up: *self.shared.listed.borrow() > listed,
+            was_up: self.shared.offers.times_listed() > listed,
             has_held: live.has_held(),
         })
     }
@@ -125,26 +124,24 @@ impl Connection {
     async fn keep_listed(&self, live: &Live) -> Result<Infallible, TransportError> {
         if self.shared.is_side {
             debug!(version = live.profile.version, "connected");
-            self.shared.listed.send_modify(|times| *times += 1);
+            self.shared.offers.count_listing();
             return std::future::pending().await;
         }
-        let listing = Listing::fetch(live).await?;
+        let tools = self.shared.offers.refresh_tools(live).await?;
         info!(
             era = live.profile.era.as_str(),
             version = live.profile.version,
-            tools = listing.tools.len(),
+            tools,
             "connected"
         );
-        self.publish_listing(listing);
         let mut backoff = Backoff::default();
         loop {
             if backoff.failures == 0 {
                 self.shared.relist.notified().await;
             }
-            match Listing::fetch(live).await {
-                Ok(listing) => {
-                    debug!(tools = listing.tools.len(), "listed again");
-                    self.publish_listing(listing);
+            match self.shared.offers.refresh_tools(live).await {
+                Ok(tools) => {
+                    debug!(tools, "listed again");
                     backoff = Backoff::default();
                 }
                 Err(error @ TransportError::SessionExpired) => return Err(error),
@@ -162,18 +159,5 @@ impl Connection {
                 }
             }
         }
-    }
-
-    fn publish_listing(&self, listing: Listing) {
-        self.shared.listing.send_if_modified(|current| {
-            let same = current.as_deref() == Some(&listing);
-            if !same {
-                *current = Some(Arc::new(listing));
-            }
-            !same
-        });
-        self.shared.memory.listed();
-        self.shared.listed.send_modify(|times| *times += 1);
-        self.shared.changed.notify_one();
     }
 }

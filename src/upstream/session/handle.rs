@@ -20,8 +20,7 @@ use crate::upstream::error::TransportError;
 use crate::upstream::flow::backpressure::ReadGate;
 use crate::upstream::flow::bounds::Bounds;
 use crate::upstream::flow::concurrency::ConcurrencyLimit;
-use crate::upstream::offers::Memory;
-use crate::upstream::offers::tools::Listing;
+use crate::upstream::offers::Offers;
 use crate::upstream::registry::UpstreamId;
 use crate::upstream::subscription::ledger::Wanted;
 
@@ -78,13 +77,8 @@ pub(crate) struct Shared {
     /// How many calls run there, its side sessions included.
     pub(crate) concurrency: Arc<ConcurrencyLimit>,
     pub(crate) state: watch::Sender<State>,
-    pub(crate) listing: watch::Sender<Option<Arc<Listing>>>,
-    /// What else is known of it, connected or not.
-    pub(crate) memory: Memory,
-    /// How often the listing was read.
-    pub(crate) listed: watch::Sender<u64>,
-    /// Rung at every change of state or listing, for whoever watches all upstreams.
-    pub(crate) changed: Arc<Notify>,
+    /// What is known of it, connected or not.
+    pub(crate) offers: Arc<Offers>,
     /// Asks the task for a connection soon.
     pub(crate) wake: Notify,
     /// Asks it for one at once.
@@ -132,10 +126,7 @@ impl Shared {
             authorizer,
             bounds,
             state: watch::Sender::new(State::Idle),
-            listing: watch::Sender::new(None),
-            memory: Memory::default(),
-            listed: watch::Sender::new(0),
-            changed,
+            offers: Arc::new(Offers::new(changed)),
             wake: Notify::new(),
             hurry: Notify::new(),
             relist: Notify::new(),

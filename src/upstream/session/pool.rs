@@ -114,6 +114,7 @@ impl Upstream {
         let upstream = Self {
             shared: Arc::new(shared),
             config: self.config.clone(),
+            cached: self.cached.clone(),
         };
         let home = main.home.get();
         let cancel = home.map_or_else(CancellationToken::new, |home| home.cancel.child_token());

@@ -186,7 +186,7 @@ impl Connection {
 
     pub(crate) fn publish(&self, state: State) {
         self.shared.state.send_replace(state);
-        self.shared.changed.notify_one();
+        self.shared.offers.notify_changed();
     }
 
     /// Whether the client has declared something else since it was this one.

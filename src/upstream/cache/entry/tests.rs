@@ -11,20 +11,20 @@ const ODD: [&str; 4] = [
     r#"{"name":"größe","n":123456789012345678901234567890}"#,
 ];
 
-fn record(era: Era, version: &'static str, capabilities: serde_json::Value) -> Record {
+fn offers(era: Era, version: &'static str, capabilities: serde_json::Value) -> OffersSnapshot {
     let bytes = |text: &'static str| Bytes::from_static(text.as_bytes());
     let tools = ODD.iter().filter_map(|text| Tool::read(bytes(text), era));
     let prompts = ODD
         .iter()
         .filter_map(|text| Item::read(bytes(text), ItemKind::Prompts));
-    Record {
-        known: Arc::new(ServerProfile {
+    OffersSnapshot {
+        profile: Arc::new(ServerProfile {
             era,
             version,
             instructions: Some("Be \"kind\".\n".to_owned()),
             capabilities,
         }),
-        listing: Arc::new(Listing {
+        tools: Arc::new(ToolList {
             tools: tools.collect(),
         }),
         items: [
@@ -35,9 +35,12 @@ fn record(era: Era, version: &'static str, capabilities: serde_json::Value) -> R
     }
 }
 
-fn file(record: &Record) -> Bytes {
-    let written = record.write("https://x.example/".to_owned(), "d1".to_owned());
-    Record::finish(written.unwrap()).into()
+fn entry(offers: &OffersSnapshot) -> CacheEntry {
+    CacheEntry::new(offers, "https://x.example/".to_owned(), "d1".to_owned()).unwrap()
+}
+
+fn file(offers: &OffersSnapshot) -> Bytes {
+    entry(offers).into_file().into()
 }
 
 #[test]
@@ -49,14 +52,13 @@ fn what_is_written_is_read_back_byte_by_byte() {
         (Era::Legacy, LEGACY[3], serde_json::Value::Null),
     ];
     for (era, version, capabilities) in cases {
-        let before = record(era, version, capabilities);
-        let found = Record::read(&file(&before), "d1").unwrap();
-        let written = before.write("https://x.example/".to_owned(), "d1".to_owned());
-        assert_eq!(found.gist, Gist::of(&written.unwrap()));
-        let after = found.record;
-        assert_eq!(after.known, before.known);
-        assert_eq!(after.listing, before.listing);
-        let tools = after.listing.tools.iter();
+        let before = offers(era, version, capabilities);
+        let found = LoadedEntry::read(&file(&before), "d1").unwrap();
+        assert_eq!(found.hash, entry(&before).hash());
+        let after = found.offers;
+        assert_eq!(after.profile, before.profile);
+        assert_eq!(after.tools, before.tools);
+        let tools = after.tools.tools.iter();
         let tools: Vec<_> = tools.map(|tool| &tool.definition[..]).collect();
         assert_eq!(tools, ODD.map(str::as_bytes));
         let prompts = after.items[0].as_ref().unwrap().iter();
@@ -69,41 +71,38 @@ fn what_is_written_is_read_back_byte_by_byte() {
 
 #[test]
 fn a_file_says_the_same_whenever_it_was_written() {
-    let one = record(Era::Modern, MODERN, json!({}));
-    let other = record(Era::Modern, MODERN, json!({"tools": {}}));
-    let written = |record: &Record| record.write("u".to_owned(), "d".to_owned()).unwrap();
-    let file = Record::finish(written(&one));
-    let text = String::from_utf8(file.clone()).unwrap();
+    let one = offers(Era::Modern, MODERN, json!({}));
+    let other = offers(Era::Modern, MODERN, json!({"tools": {}}));
+    let file = file(&one);
+    let text = String::from_utf8(file.to_vec()).unwrap();
     let (head, _) = text.rsplit_once(':').unwrap();
-    assert!(Record::is_same(&written(&one), &file));
-    assert!(Record::is_same(
-        &written(&one),
-        format!("{head}:1}}").as_bytes()
-    ));
+    assert!(entry(&one).is_in(&file));
+    assert!(entry(&one).is_in(format!("{head}:1}}").as_bytes()));
     for unlike in [
         format!("{head}:1,\"x\":2}}"),
         format!("{head}:1"),
         String::new(),
     ] {
-        assert!(
-            !Record::is_same(&written(&one), unlike.as_bytes()),
-            "{unlike}"
-        );
+        assert!(!entry(&one).is_in(unlike.as_bytes()), "{unlike}");
     }
-    assert!(!Record::is_same(&written(&other), &file));
+    assert!(!entry(&other).is_in(&file));
 }
 
 #[test]
 fn what_cannot_be_used_says_why() {
-    let good = file(&record(Era::Legacy, LEGACY[0], json!({})));
+    let good = file(&offers(Era::Legacy, LEGACY[0], json!({})));
     let text = String::from_utf8(good.to_vec()).unwrap();
-    let read = |text: String| Record::read(&text.into(), "d1").unwrap_err().to_string();
+    let read = |text: String| {
+        LoadedEntry::read(&text.into(), "d1")
+            .unwrap_err()
+            .to_string()
+    };
     let format = |format: &str| text.replacen("\"format\":1", format, 1);
     let newer = "it has the format 2 instead of 1";
     assert_eq!(read(format("\"format\":2")), newer);
     assert_eq!(read(r#"{"format":2,"all":"else"}"#.to_owned()), newer);
     assert_eq!(
-        Record::read(&good, "d2").unwrap_err().to_string(),
+        LoadedEntry::read(&good, "d2").unwrap_err().to_string(),
         "it is of another configuration"
     );
     let unknown = "it is of a protocol that is unknown here";

@@ -15,7 +15,7 @@ fn bound(key: u8, extra: &Value) -> String {
     let upstreams = ("PROXY_UPSTREAMS".to_owned(), json!([upstream]).to_string());
     let config = Config::from_environment(&Environment::from_iter([upstreams])).unwrap();
     let key = Key::read(&[key; KEY_BYTES]).unwrap();
-    key.bound(&config.upstreams[0])
+    key.config_fingerprint(&config.upstreams[0])
 }
 
 #[test]

@@ -4,12 +4,11 @@ use bytes::Bytes;
 
 use super::*;
 use crate::config::{Config, Environment, Limits};
-use crate::protocol::Era;
-use crate::protocol::ServerProfile;
-use crate::protocol::Tool;
 use crate::protocol::revision::MODERN;
+use crate::protocol::{Era, ServerProfile, Tool};
 use crate::upstream::flow::bounds::Bounds;
-use crate::upstream::offers::tools::Listing;
+use crate::upstream::handle::Upstream;
+use crate::upstream::offers::tools::ToolList;
 use crate::upstream::registry::Roster;
 
 fn upstream() -> Upstream {
@@ -27,7 +26,7 @@ fn named(name: &str) -> Upstream {
 
 /// The upstream lists one tool of this name.
 fn lists(upstream: &Upstream, name: &str) {
-    let known = ServerProfile {
+    let profile = ServerProfile {
         era: Era::Modern,
         version: MODERN,
         instructions: None,
@@ -35,12 +34,7 @@ fn lists(upstream: &Upstream, name: &str) {
     };
     let definition = Bytes::from(format!(r#"{{"name":"{name}"}}"#));
     let tools = Tool::read(definition, Era::Modern).into_iter().collect();
-    upstream.shared.memory.lock().known = Some(Arc::new(known));
-    upstream
-        .shared
-        .listing
-        .send_replace(Some(Arc::new(Listing { tools })));
-    upstream.shared.memory.listed();
+    upstream.offers().set_listed(profile, ToolList { tools });
 }
 
 /// What the one file holds, if there is one.
@@ -55,10 +49,10 @@ fn file(home: &Path) -> Option<String> {
 async fn a_server_that_changes_every_second_is_written_every_few_and_at_the_end() {
     let home = tempfile::tempdir().unwrap();
     let (upstream, cancel) = (upstream(), CancellationToken::new());
-    let remembering = Remembering::new(home.path(), Roster::new(vec![upstream.clone()]));
-    let (recalled, recalling) = oneshot::channel();
-    let running = tokio::spawn(remembering.run(recalled, cancel.clone()));
-    recalling.await.unwrap();
+    let writer = CacheWriter::new(home.path(), Roster::new(vec![upstream.clone()]));
+    let (sender, loaded) = oneshot::channel();
+    let running = tokio::spawn(writer.run(sender, cancel.clone()));
+    loaded.await.unwrap();
 
     let mut written = Vec::new();
     for second in 0..30 {
@@ -80,14 +74,14 @@ async fn what_the_next_process_finds_is_what_this_one_has_written() {
     let home = tempfile::tempdir().unwrap();
     for run in 0..2 {
         let (upstream, cancel) = (upstream(), CancellationToken::new());
-        let remembering = Remembering::new(home.path(), Roster::new(vec![upstream.clone()]));
-        let (recalled, recalling) = oneshot::channel();
-        let running = tokio::spawn(remembering.run(recalled, cancel.clone()));
-        recalling.await.unwrap();
-        let names = upstream.listing().map(|listing| listing.tools.len());
+        let writer = CacheWriter::new(home.path(), Roster::new(vec![upstream.clone()]));
+        let (sender, loaded) = oneshot::channel();
+        let running = tokio::spawn(writer.run(sender, cancel.clone()));
+        loaded.await.unwrap();
+        let names = upstream.offers().tools().map(|list| list.tools.len());
         assert_eq!(names, (run > 0).then_some(1));
-        assert_eq!(upstream.is_settled(), run > 0);
-        assert!(!upstream.is_heard());
+        assert_eq!(upstream.has_listing_or_failed(), run > 0);
+        assert!(!upstream.has_live_listing_or_failed());
         lists(&upstream, "tool");
         cancel.cancel();
         running.await.unwrap();
@@ -112,9 +106,9 @@ async fn what_could_not_be_written_is_tried_again_and_nothing_else() {
     let home = tempfile::tempdir().unwrap();
     let (bad, good) = (named("bad"), named("good"));
     let roster = Roster::new(vec![bad.clone(), good.clone()]);
-    let mut remembering = Remembering::new(home.path(), roster);
+    let mut writer = CacheWriter::new(home.path(), roster);
     lists(&bad, "tool");
-    remembering.save().await;
+    writer.save().await;
     let folder = home.path().join("listings");
     let paths = folder
         .read_dir()
@@ -127,26 +121,26 @@ async fn what_could_not_be_written_is_tried_again_and_nothing_else() {
 
     lists(&bad, "other");
     lists(&good, "tool");
-    remembering.save().await;
-    assert!(good.take_record().is_none());
+    writer.save().await;
+    assert!(good.cached.take_unsaved().is_none());
     std::fs::remove_dir(&path).unwrap();
-    remembering.save().await;
+    writer.save().await;
     assert!(path.is_file());
-    assert!(bad.take_record().is_none());
+    assert!(bad.cached.take_unsaved().is_none());
 }
 
 #[tokio::test]
 async fn what_nobody_uses_is_looked_for_once_a_process() {
     let home = tempfile::tempdir().unwrap();
     let upstream = upstream();
-    let mut remembering = Remembering::new(home.path(), Roster::new(vec![upstream.clone()]));
+    let mut writer = CacheWriter::new(home.path(), Roster::new(vec![upstream.clone()]));
     let old = home.path().join("listings/old.json");
     std::fs::create_dir(home.path().join("listings")).unwrap();
     for run in 0..2 {
         let file = std::fs::File::create(&old).unwrap();
         file.set_modified(std::time::UNIX_EPOCH).unwrap();
         lists(&upstream, &format!("tool{run}"));
-        remembering.save().await;
+        writer.save().await;
         assert_eq!(old.exists(), run > 0);
     }
 }

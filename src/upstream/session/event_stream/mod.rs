@@ -181,7 +181,7 @@ impl Connection {
             }
             (Kind::Notification, method) => {
                 let changed = Changed::changed_by(method);
-                self.upstream().forget(changed.unwrap_or_default());
+                self.shared.offers.forget(changed.unwrap_or_default());
                 self.events
                     .notification(self.shared.id, live.clone(), message.clone())
                     .await;
