@@ -18,8 +18,8 @@ const MAX_CIRCLE: usize = 3;
 const IN_LARGE_CIRCLES: &Ratchet = &[
     ("cli", 7),
     ("config", 10),
-    ("router", 22),
-    ("upstream", 29),
+    ("router", 23),
+    ("upstream", 33),
 ];
 
 /// How many files of a stage stand in circles that cross the border of a folder. Each file directly
@@ -29,8 +29,8 @@ const IN_CROSSING_CIRCLES: &Ratchet = &[
     ("cli", 7),
     ("config", 10),
     ("net", 2),
-    ("router", 22),
-    ("upstream", 29),
+    ("router", 23),
+    ("upstream", 33),
 ];
 
 /// How many files besides that of its type hold an inherent `impl` of it.
@@ -45,7 +45,7 @@ const AWAY_FROM_HOME: &Ratchet = &[
     ("router::Subscriptions", 1),
     ("upstream::Connection", 8),
     ("upstream::Live", 2),
-    ("upstream::Upstream", 10),
+    ("upstream::Upstream", 7),
 ];
 
 /// All modules of `src/`, tests left out, and the arrows between them.

@@ -54,7 +54,6 @@ const COUNTED_REFERENCES: &Ratchet = &[
 const CHANGES_BY_READING: &Ratchet = &[
     ("router/forward/follow.rs: has_ended", 1),
     ("upstream/handle/mod.rs: waits_for_a_person", 1),
-    ("upstream/offers/mod.rs: last_items", 1),
 ];
 
 /// How the name of a method begins that only reads.
