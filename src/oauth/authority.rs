@@ -8,6 +8,7 @@ mod credentials;
 mod device;
 pub(in crate::oauth) mod dpop;
 mod error;
+mod form;
 mod form_post;
 pub(in crate::oauth) mod id_assertion;
 mod oauth2_crate;
@@ -17,22 +18,19 @@ pub(in crate::oauth) mod signing;
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
 use oauth2::{AuthorizationCode, PkceCodeVerifier, RedirectUrl, RefreshToken};
-use url::Url;
 
-use super::address::{EndpointUrl, without_query};
+use super::address::EndpointUrl;
 use super::discovery::metadata::AuthorizationServer;
 use super::tokens::{Client, Grant, Timestamp};
 use crate::config::Secret;
 use crate::net::Clients;
+use credentials::Credentials;
 use dpop::DpopKey;
+use form::{Form, asked};
+use form_post::Endpoint;
+use oauth2_crate::{grants, outcome};
 use signing::SigningKey;
-
-pub(super) use answer::Answer;
-pub(super) use credentials::Credentials;
-use credentials::Form;
-pub(super) use form_post::Endpoint;
 
 pub use device::DeviceAuthorization;
 pub use error::TokenError;
@@ -68,9 +66,11 @@ impl Authority<'_> {
         redirect_uri: &str,
         resource: Option<&str>,
     ) -> Result<Grant, TokenError> {
+        let endpoint = self.token_endpoint()?;
         let redirect = RedirectUrl::new(redirect_uri.to_owned());
-        let redirect = redirect.map_err(|_| self.malformed("the redirect URI is no address"))?;
-        let (sent, grants) = (Timestamp::now(), self.grants());
+        let redirect =
+            redirect.map_err(|_| endpoint.malformed("the redirect URI is no address"))?;
+        let (sent, grants) = (Timestamp::now(), grants(&endpoint));
         let mut request = grants
             .exchange_code(AuthorizationCode::new(code.expose().to_owned()))
             .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose().to_owned()))
@@ -78,7 +78,8 @@ impl Authority<'_> {
         for (name, value) in asked(None, resource) {
             request = request.add_extra_param(name, value);
         }
-        self.answered(request.request_async(self).await, sent)
+        let answer = request.request_async(&endpoint).await;
+        endpoint.granted(outcome(answer, &endpoint)?, sent)
     }
 
     /// Gets the next access token (RFC 6749 § 6).
@@ -91,13 +92,15 @@ impl Authority<'_> {
         scope: Option<&str>,
         resource: Option<&str>,
     ) -> Result<Grant, TokenError> {
-        let (sent, grants) = (Timestamp::now(), self.grants());
+        let endpoint = self.token_endpoint()?;
+        let (sent, grants) = (Timestamp::now(), grants(&endpoint));
         let token = RefreshToken::new(refresh_token.expose().to_owned());
         let mut request = grants.exchange_refresh_token(&token);
         for (name, value) in asked(scope, resource) {
             request = request.add_extra_param(name, value);
         }
-        self.answered(request.request_async(self).await, sent)
+        let answer = request.request_async(&endpoint).await;
+        endpoint.granted(outcome(answer, &endpoint)?, sent)
     }
 
     /// Gets a token for the client itself (RFC 6749 § 4.4).
@@ -109,12 +112,14 @@ impl Authority<'_> {
         scope: Option<&str>,
         resource: Option<&str>,
     ) -> Result<Grant, TokenError> {
-        let (sent, grants) = (Timestamp::now(), self.grants());
+        let endpoint = self.token_endpoint()?;
+        let (sent, grants) = (Timestamp::now(), grants(&endpoint));
         let mut request = grants.exchange_client_credentials();
         for (name, value) in asked(scope, resource) {
             request = request.add_extra_param(name, value);
         }
-        self.answered(request.request_async(self).await, sent)
+        let answer = request.request_async(&endpoint).await;
+        endpoint.granted(outcome(answer, &endpoint)?, sent)
     }
 
     /// Gets a token for what another server asserts (RFC 7523 § 2.1).
@@ -130,7 +135,7 @@ impl Authority<'_> {
         let mut form = asked(scope, resource);
         form.push(("grant_type".into(), JWT_BEARER.into()));
         form.push(("assertion".into(), assertion.expose().into()));
-        self.token(&form).await
+        self.token_endpoint()?.token(&form).await
     }
 
     /// Takes a token back (RFC 7009 § 2.1); `hint` is `refresh_token` or `access_token`.
@@ -158,15 +163,35 @@ impl Authority<'_> {
         }
     }
 
-    /// Posts a form for a token that the library has no request for.
-    async fn token(&self, form: &Form<'_>) -> Result<Grant, TokenError> {
-        let sent = Timestamp::now();
-        let body = self
-            .endpoint(&self.server.token_endpoint)?
-            .ask(form)
-            .await?;
-        let answer = read(&body, self.server.token_endpoint.as_url())?;
-        self.granted(answer, sent)
+    /// Begins a sign-in that a person finishes on any device (RFC 8628 § 3.1).
+    ///
+    /// # Errors
+    /// [`TokenError::Unsupported`] when the server has none; [`TokenError::Malformed`] when it
+    /// sends the person to an address that must not be used; others.
+    pub async fn device_authorization(
+        &self,
+        scope: Option<&str>,
+        resource: Option<&str>,
+    ) -> Result<DeviceAuthorization, TokenError> {
+        let endpoint = self.server.device_authorization_endpoint.as_ref();
+        let endpoint = endpoint.ok_or_else(|| self.unsupported("sign-in by device"))?;
+        let endpoint = Endpoint {
+            dpop: None,
+            ..self.endpoint(endpoint)?
+        };
+        DeviceAuthorization::request(&endpoint, &self.server.issuer, scope, resource).await
+    }
+
+    /// Waits for the person (RFC 8628 § 3.4), as patiently as the server wants.
+    ///
+    /// # Errors
+    /// [`TokenError::Denied`], [`TokenError::Expired`]; others, but none that is transient.
+    pub async fn device_token(&self, asked: &DeviceAuthorization) -> Result<Grant, TokenError> {
+        asked.token(&self.token_endpoint()?).await
+    }
+
+    fn token_endpoint(&self) -> Result<Endpoint<'_>, TokenError> {
+        self.endpoint(&self.server.token_endpoint)
     }
 
     fn endpoint<'a>(&'a self, url: &'a EndpointUrl) -> Result<Endpoint<'a>, TokenError> {
@@ -181,54 +206,10 @@ impl Authority<'_> {
         })
     }
 
-    fn granted(&self, answer: Answer, sent: Timestamp) -> Result<Grant, TokenError> {
-        let grant = answer.into_grant(sent, self.dpop.is_some());
-        grant.map_err(|fault| self.malformed(fault))
-    }
-
-    fn malformed(&self, fault: &str) -> TokenError {
-        TokenError::Malformed {
-            server: self.server.token_endpoint.to_string(),
-            fault: fault.to_owned(),
-        }
-    }
-
     fn unsupported(&self, what: &'static str) -> TokenError {
         TokenError::Unsupported {
             issuer: self.server.issuer.to_string(),
             what,
         }
-    }
-}
-
-/// What may be asked for everywhere.
-fn asked<'a>(scope: Option<&'a str>, resource: Option<&'a str>) -> Form<'a> {
-    let scope = scope.filter(|scope| !scope.is_empty());
-    let parts = [("scope", scope), ("resource", resource)];
-    let given = parts
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)));
-    given
-        .map(|(name, value)| (name.into(), value.into()))
-        .collect()
-}
-
-/// Reads an answer that the library does not.
-pub(super) fn read<'a, T: serde::Deserialize<'a>>(
-    body: &'a Bytes,
-    url: &Url,
-) -> Result<T, TokenError> {
-    serde_json::from_slice(body).map_err(|error| unreadable(&error, url))
-}
-
-/// Says where an answer is broken. The error itself may quote a secret.
-fn unreadable(error: &serde_json::Error, url: &Url) -> TokenError {
-    let fault = match error.classify() {
-        serde_json::error::Category::Data => "it lacks what such an answer has",
-        _ => "it is no JSON",
-    };
-    TokenError::Malformed {
-        server: without_query(url).into(),
-        fault: fault.to_owned(),
     }
 }

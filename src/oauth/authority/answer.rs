@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use oauth2::basic::BasicTokenType;
 use oauth2::{AccessToken, RefreshToken, Scope, TokenResponse};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use url::Url;
 
+use super::error::TokenError;
 use crate::config::Secret;
+use crate::oauth::address::without_query;
 use crate::oauth::tokens::{Grant, Timestamp};
 
 /// A successful answer. It can be serialized since [`TokenResponse`] wants that; nobody does.
@@ -145,6 +149,23 @@ fn scopes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Scope
     };
     let names = texts.iter().flat_map(|text| text.split_whitespace());
     Ok(Some(names.map(|it| Scope::new(it.to_owned())).collect()))
+}
+
+/// Reads an answer that the library does not.
+pub(super) fn read<'a, T: Deserialize<'a>>(body: &'a Bytes, url: &Url) -> Result<T, TokenError> {
+    serde_json::from_slice(body).map_err(|error| unreadable(&error, url))
+}
+
+/// Says where an answer is broken. The error itself may quote a secret.
+pub(super) fn unreadable(error: &serde_json::Error, url: &Url) -> TokenError {
+    let fault = match error.classify() {
+        serde_json::error::Category::Data => "it lacks what such an answer has",
+        _ => "it is no JSON",
+    };
+    TokenError::Malformed {
+        server: without_query(url).into(),
+        fault: fault.to_owned(),
+    }
 }
 
 #[cfg(test)]

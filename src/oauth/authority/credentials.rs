@@ -7,16 +7,14 @@ use base64::prelude::BASE64_STANDARD;
 use http::HeaderValue;
 use url::form_urlencoded::byte_serialize;
 
-use super::TokenError;
+use super::error::TokenError;
+use super::form::Form;
 use super::signing::{KeyError, SigningKey};
 use crate::config::Secret;
 use crate::oauth::tokens::Client;
 
 /// The only kind of client assertion that anybody takes (RFC 7523 § 2.2).
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-
-/// The parameters of a request.
-pub(super) type Form<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
 
 /// A way for a client to prove that it is the one it names.
 #[derive(Debug, Clone, Copy)]

@@ -5,9 +5,12 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Authority, Endpoint, Form, TokenError, asked, read};
+use super::answer::read;
+use super::error::TokenError;
+use super::form::{Form, asked};
+use super::form_post::Endpoint;
 use crate::config::Secret;
-use crate::oauth::address::EndpointUrl;
+use crate::oauth::address::{EndpointUrl, Issuer};
 use crate::oauth::tokens::Grant;
 
 /// The grant (RFC 8628 § 3.4).
@@ -46,6 +49,64 @@ pub struct DeviceAuthorization {
     interval: Duration,
 }
 
+impl DeviceAuthorization {
+    /// Asks the endpoint of an issuer for a code.
+    pub(super) async fn request(
+        endpoint: &Endpoint<'_>,
+        issuer: &Issuer,
+        scope: Option<&str>,
+        resource: Option<&str>,
+    ) -> Result<Self, TokenError> {
+        let asked_at = Instant::now();
+        let form = asked(scope, resource);
+        let written: Written = read(&endpoint.ask(&form).await?, endpoint.url)?;
+        let user_code = written.user_code;
+        let typable = |byte: u8| byte == b' ' || byte.is_ascii_graphic() && byte != b'`';
+        let length = 1..=MAX_USER_CODE;
+        if !length.contains(&user_code.len()) || !user_code.bytes().all(typable) {
+            return Err(endpoint.malformed("its code is none to type"));
+        }
+        let checked = |member, text: &str| {
+            let url = EndpointUrl::beside(member, text, issuer.as_url());
+            url.map_err(|error| endpoint.malformed(&error.to_string()))
+        };
+        let complete = written.verification_uri_complete;
+        let complete = complete.map(|text| checked("verification_uri_complete", &text));
+        let seconds = |given: Option<u64>, default| given.map_or(default, Duration::from_secs);
+        Ok(Self {
+            user_code,
+            verification_uri: checked("verification_uri", &written.verification_uri)?,
+            verification_uri_complete: complete.transpose()?,
+            expires_in: seconds(written.expires_in, MAX_LIFETIME).min(MAX_LIFETIME),
+            device_code: written.device_code,
+            resource: resource.map(str::to_owned),
+            asked_at,
+            interval: seconds(written.interval, INTERVAL).min(MAX_INTERVAL),
+        })
+    }
+
+    /// Waits for the person, and for the token that the endpoint then grants.
+    pub(super) async fn token(&self, endpoint: &Endpoint<'_>) -> Result<Grant, TokenError> {
+        let end = self.asked_at + self.expires_in;
+        let waited = timeout_at(end, self.poll(endpoint)).await;
+        waited.unwrap_or(Err(TokenError::Expired))
+    }
+
+    async fn poll(&self, endpoint: &Endpoint<'_>) -> Result<Grant, TokenError> {
+        let mut form: Form<'_> = asked(None, self.resource.as_deref());
+        form.push(("grant_type".into(), GRANT.into()));
+        form.push(("device_code".into(), self.device_code.expose().into()));
+        let mut interval = self.interval;
+        loop {
+            sleep(interval).await;
+            match endpoint.token(&form).await {
+                Err(error) => interval = next_interval(interval, &error).ok_or(error)?,
+                done => return done,
+            }
+        }
+    }
+}
+
 /// The answer as it is written.
 #[derive(Deserialize)]
 struct Written {
@@ -60,80 +121,6 @@ struct Written {
     expires_in: Option<u64>,
     #[serde(default, deserialize_with = "super::answer::seconds")]
     interval: Option<u64>,
-}
-
-impl Authority<'_> {
-    /// Begins a sign-in that a person finishes on any device (RFC 8628 § 3.1).
-    ///
-    /// # Errors
-    /// [`TokenError::Unsupported`] when the server has none; [`TokenError::Malformed`] when it
-    /// sends the person to an address that must not be used; others.
-    pub async fn device_authorization(
-        &self,
-        scope: Option<&str>,
-        resource: Option<&str>,
-    ) -> Result<DeviceAuthorization, TokenError> {
-        let endpoint = self.server.device_authorization_endpoint.as_ref();
-        let endpoint = endpoint.ok_or_else(|| self.unsupported("sign-in by device"))?;
-        let asked_at = Instant::now();
-        let form = asked(scope, resource);
-        let to = Endpoint {
-            dpop: None,
-            ..self.endpoint(endpoint)?
-        };
-        let written: Written = read(&to.ask(&form).await?, endpoint.as_url())?;
-        let malformed = |fault: String| TokenError::Malformed {
-            server: endpoint.to_string(),
-            fault,
-        };
-        let user_code = written.user_code;
-        let typable = |byte: u8| byte == b' ' || byte.is_ascii_graphic() && byte != b'`';
-        let length = 1..=MAX_USER_CODE;
-        if !length.contains(&user_code.len()) || !user_code.bytes().all(typable) {
-            return Err(malformed("its code is none to type".to_owned()));
-        }
-        let checked = |member, text: &str| {
-            let url = EndpointUrl::beside(member, text, self.server.issuer.as_url());
-            url.map_err(|error| malformed(error.to_string()))
-        };
-        let complete = written.verification_uri_complete;
-        let complete = complete.map(|text| checked("verification_uri_complete", &text));
-        let seconds = |given: Option<u64>, default| given.map_or(default, Duration::from_secs);
-        Ok(DeviceAuthorization {
-            user_code,
-            verification_uri: checked("verification_uri", &written.verification_uri)?,
-            verification_uri_complete: complete.transpose()?,
-            expires_in: seconds(written.expires_in, MAX_LIFETIME).min(MAX_LIFETIME),
-            device_code: written.device_code,
-            resource: resource.map(str::to_owned),
-            asked_at,
-            interval: seconds(written.interval, INTERVAL).min(MAX_INTERVAL),
-        })
-    }
-
-    /// Waits for the person (RFC 8628 § 3.4), as patiently as the server wants.
-    ///
-    /// # Errors
-    /// [`TokenError::Denied`], [`TokenError::Expired`]; others, but none that is transient.
-    pub async fn device_token(&self, asked: &DeviceAuthorization) -> Result<Grant, TokenError> {
-        let end = asked.asked_at + asked.expires_in;
-        let waited = timeout_at(end, self.poll(asked)).await;
-        waited.unwrap_or(Err(TokenError::Expired))
-    }
-
-    async fn poll(&self, device: &DeviceAuthorization) -> Result<Grant, TokenError> {
-        let mut form: Form<'_> = asked(None, device.resource.as_deref());
-        form.push(("grant_type".into(), GRANT.into()));
-        form.push(("device_code".into(), device.device_code.expose().into()));
-        let mut interval = device.interval;
-        loop {
-            sleep(interval).await;
-            match self.token(&form).await {
-                Err(error) => interval = next_interval(interval, &error).ok_or(error)?,
-                done => return done,
-            }
-        }
-    }
 }
 
 /// How long to wait before the next question; none when that is of no use.

@@ -11,12 +11,15 @@ use tokio::time::timeout;
 use tracing::debug;
 use url::{Url, form_urlencoded};
 
-use super::TokenError;
-use super::credentials::{Credentials, Form};
+use super::answer::{Answer, read};
+use super::credentials::Credentials;
 use super::dpop::{DPOP, DpopKey};
+use super::error::TokenError;
+use super::form::Form;
 use crate::net::{Clients, chain};
 use crate::oauth::address::without_query;
 use crate::oauth::discovery::document::{Missing, body, broken};
+use crate::oauth::tokens::{Grant, Timestamp};
 
 /// How long one answer may take: some servers ask another one first.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -53,10 +56,28 @@ impl Endpoint<'_> {
         if body.trim_ascii_start().starts_with(b"{") {
             return Ok(body);
         }
-        Err(TokenError::Malformed {
+        Err(self.malformed("it is no JSON object"))
+    }
+
+    /// Posts a form for a token that the library has no request for.
+    pub(super) async fn token(&self, form: &Form<'_>) -> Result<Grant, TokenError> {
+        let sent = Timestamp::now();
+        let body = self.ask(form).await?;
+        self.granted(read(&body, self.url)?, sent)
+    }
+
+    /// The grant of an answer to a request that was sent at `sent`.
+    pub(super) fn granted(&self, answer: Answer, sent: Timestamp) -> Result<Grant, TokenError> {
+        let grant = answer.into_grant(sent, self.dpop.is_some());
+        grant.map_err(|fault| self.malformed(fault))
+    }
+
+    /// The error for an answer with a fault.
+    pub(super) fn malformed(&self, fault: &str) -> TokenError {
+        TokenError::Malformed {
             server: without_query(self.url).into(),
-            fault: "it is no JSON object".to_owned(),
-        })
+            fault: fault.to_owned(),
+        }
     }
 
     /// One request; what came of it, and whether the answer brought a nonce.

@@ -1,7 +1,11 @@
 //! The assertion of an identity provider about its user, for one authorization server
 //! (MCP extension Enterprise-Managed Authorization).
 
-use super::{Answer, Credentials, Endpoint, TokenError, asked, read};
+use super::answer::{Answer, read};
+use super::credentials::Credentials;
+use super::error::TokenError;
+use super::form::asked;
+use super::form_post::Endpoint;
 use crate::config::{Enterprise, Secret};
 use crate::net::Clients;
 use crate::oauth::address::{Issuer, without_query};

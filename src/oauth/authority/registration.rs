@@ -4,8 +4,9 @@ use http::header::CONTENT_TYPE;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::answer::read;
+use super::error::TokenError;
 use super::form_post::{client, send};
-use super::{TokenError, read};
 use crate::net::Clients;
 use crate::oauth::discovery::metadata::AuthorizationServer;
 use crate::oauth::tokens::Client;
