@@ -41,7 +41,7 @@ pub use discovery::well_known::{authorization_server_urls, protected_resource_ur
 pub use discovery::{Discovered, Question, Source, discover};
 pub use error::{Attempt, OAuthError};
 pub use login::browser::Browser;
-pub use login::callback::{Arrival, Callback, Page, Place};
+pub use login::callback::{Callback, CallbackRequest, Page, RedirectAddress};
 pub use login::login_error::LoginError;
 pub use login::pending::Pending;
 pub use login::response::AuthorizationResponse;

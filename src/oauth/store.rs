@@ -20,9 +20,6 @@ use crate::config::{ServerUrl, UpstreamName};
 use crate::disk::Lock;
 use folder::Folder;
 
-/// The largest file that is read, in bytes: far beyond any login.
-const MAX_BYTES: u64 = 1 << 20;
-
 /// What only one process does at a time, for as long as it takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {

@@ -7,22 +7,22 @@ mod connection;
 mod head;
 mod page;
 mod redirect_address;
+mod request;
 
 use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
 use futures_util::future::select_all;
-use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tracing::debug;
 
 pub use page::Page;
-pub use redirect_address::Place;
+pub use redirect_address::RedirectAddress;
+pub use request::CallbackRequest;
 
-use super::response::AuthorizationResponse;
 use connection::Expected;
 
 /// How many connections are read at a time; the oldest goes when there is one more.
@@ -31,16 +31,13 @@ const MAX_CONNECTIONS: usize = 64;
 /// How long the pause is when connections cannot be accepted, as when there are too many files.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How long a page may take on its way to a browser on this machine.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Listens until it is dropped, which frees the port; an [`Arrival`] can still be answered then.
+/// Listens until it is dropped, which frees the port; a [`CallbackRequest`] can still be answered then.
 #[derive(Debug)]
 pub struct Callback {
     redirect_uri: String,
     expected: Expected,
     listeners: Vec<TcpListener>,
-    connections: JoinSet<Option<Arrival>>,
+    connections: JoinSet<Option<CallbackRequest>>,
     /// Those of `connections`, the oldest first.
     order: VecDeque<AbortHandle>,
 }
@@ -51,11 +48,11 @@ impl Callback {
     /// # Errors
     /// When the port of a configured redirect URI is not free, or there is no free port at all.
     /// The text says what to do.
-    pub async fn bind(place: &Place) -> io::Result<Self> {
-        let (listeners, port) = place.listen().await?;
+    pub async fn bind(address: &RedirectAddress) -> io::Result<Self> {
+        let (listeners, port) = address.listen().await?;
         Ok(Self {
-            redirect_uri: place.redirect_uri(port),
-            expected: Expected::new(place),
+            redirect_uri: address.redirect_uri(port),
+            expected: Expected::new(address),
             listeners,
             connections: JoinSet::new(),
             order: VecDeque::new(),
@@ -70,12 +67,12 @@ impl Callback {
 
     /// The next answer, which may be to another login, or forged. Nothing is lost when the future
     /// is dropped.
-    pub async fn next(&mut self) -> Arrival {
+    pub async fn next(&mut self) -> CallbackRequest {
         loop {
             let accepting = self.listeners.iter().map(|it| Box::pin(it.accept()));
             let accepted = tokio::select! {
                 Some(read) = self.connections.join_next() => match read {
-                    Ok(Some(arrival)) => return arrival,
+                    Ok(Some(request)) => return request,
                     Ok(None) | Err(_) => continue,
                 },
                 (accepted, ..) = select_all(accepting) => accepted,
@@ -99,33 +96,5 @@ impl Callback {
         }
         let reading = connection::read(stream, self.expected.clone());
         self.order.push_back(self.connections.spawn(reading));
-    }
-}
-
-/// An answer, and the browser that waits for a page.
-#[derive(Debug)]
-pub struct Arrival {
-    response: AuthorizationResponse,
-    upstream: String,
-    browser: TcpStream,
-}
-
-impl Arrival {
-    /// The answer.
-    #[must_use]
-    pub fn response(&self) -> &AuthorizationResponse {
-        &self.response
-    }
-
-    /// Shows the person how it ended. That the browser has gone is no error.
-    pub async fn answer(mut self, page: Page) {
-        let reply = page.reply(&self.upstream);
-        let write = async {
-            self.browser.write_all(&reply).await?;
-            self.browser.shutdown().await
-        };
-        if !matches!(timeout(WRITE_TIMEOUT, write).await, Ok(Ok(()))) {
-            debug!("the browser did not take the page");
-        }
     }
 }

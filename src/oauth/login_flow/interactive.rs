@@ -19,7 +19,7 @@ use crate::oauth::credentials::demand::TokenDemand;
 use crate::oauth::credentials::server_discovery::{
     find_server, needs_dpop, requested_resource, requested_scope,
 };
-use crate::oauth::login::callback::{Callback, Page, Place};
+use crate::oauth::login::callback::{Callback, Page, RedirectAddress};
 use crate::oauth::login::logins::{LIFETIME, Logins};
 use crate::oauth::login::pending::Pending;
 use crate::oauth::scope;
@@ -50,13 +50,13 @@ pub(super) async fn log_in(
     debug!("waiting for the browser");
     loop {
         tokio::select! {
-            arrival = callback.next() => {
-                if !arrival.response().is_for(&pending) {
-                    arrival.answer(Page::Stale).await;
+            request = callback.next() => {
+                if !request.response().is_for(&pending) {
+                    request.answer(Page::Stale).await;
                     continue;
                 }
-                let outcome = redeem(credentials, &pending, arrival.response().clone()).await;
-                arrival.answer(page(&outcome)).await;
+                let outcome = redeem(credentials, &pending, request.response().clone()).await;
+                request.answer(page(&outcome)).await;
                 return outcome;
             }
             () = sleep(POLL) => {
@@ -82,14 +82,14 @@ async fn resume(
     if wanted.is_some_and(|wanted| !scope::covers(asked, wanted)) {
         return None;
     }
-    let place = place(credentials).preferring(&pending.redirect_uri);
-    let callback = Callback::bind(&place).await.ok()?;
+    let address = redirect_address(credentials).preferring(&pending.redirect_uri);
+    let callback = Callback::bind(&address).await.ok()?;
     (callback.redirect_uri() == pending.redirect_uri).then_some((callback, pending))
 }
 
-fn place(credentials: &CredentialContext) -> Place {
+fn redirect_address(credentials: &CredentialContext) -> RedirectAddress {
     let configured = credentials.settings.redirect_uri.as_ref();
-    Place::new(&credentials.name, &credentials.url, configured)
+    RedirectAddress::new(&credentials.name, &credentials.url, configured)
 }
 
 /// Finds out where the person has to go, and writes down what the answer will be judged by.
@@ -110,11 +110,13 @@ async fn prepare(
         forget_registration(credentials).await?;
     }
     let registered = registered_redirects(credentials).await?;
-    let place = registered
+    let address = registered
         .iter()
         .rev()
-        .fold(place(credentials), |place, uri| place.preferring(uri));
-    let callback = Callback::bind(&place).await;
+        .fold(redirect_address(credentials), |address, uri| {
+            address.preferring(uri)
+        });
+    let callback = Callback::bind(&address).await;
     let callback = callback.map_err(|error| SignInError::Callback(Arc::new(error)))?;
     let redirect_uri = callback.redirect_uri();
     let client = client_for(credentials, &found, Some(redirect_uri), scope.as_deref()).await?;

@@ -10,10 +10,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{MAX_BYTES, StoreError};
+use super::error::StoreError;
 use crate::config::{ServerUrl, UpstreamName};
 use crate::disk::file::Outlasts;
 use crate::disk::{Lock, blocking, file, is_plain, with_hash};
+
+/// The largest file that is read, in bytes: far beyond any login.
+pub(super) const MAX_BYTES: u64 = 1 << 20;
 
 /// The file that says whose folder it is.
 const OWNER: &str = "upstream.json";

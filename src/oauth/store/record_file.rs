@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::folder::Folder;
-use super::{MAX_BYTES, StoreError};
+use super::error::StoreError;
+use super::folder::{Folder, MAX_BYTES};
 use crate::disk::file::{self, Outlasts, Stamp};
 use crate::disk::{Lock, blocking};
 

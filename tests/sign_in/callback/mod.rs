@@ -8,7 +8,9 @@ mod trouble;
 use std::net::SocketAddr;
 
 use mcp_manifold::config::{Config, Environment, RedirectUri, Secret};
-use mcp_manifold::oauth::{Arrival, Callback, Members, Pending, Place, Timestamp};
+use mcp_manifold::oauth::{
+    Callback, CallbackRequest, Members, Pending, RedirectAddress, Timestamp,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use url::Url;
@@ -19,13 +21,13 @@ use testkit::within;
 const STATE: &str = "the-state";
 
 /// Where to listen for `upstream`, with the redirect URI that is configured.
-fn place(upstream: &str, configured: Option<&str>) -> Place {
+fn place(upstream: &str, configured: Option<&str>) -> RedirectAddress {
     let json = serde_json::json!([{"name": upstream, "url": "https://mcp.example.com/mcp"}]);
     let variables = [("PROXY_UPSTREAMS".to_owned(), json.to_string())];
     let config = Config::from_environment(&Environment::from_iter(variables)).unwrap();
     let configured = configured.map(|text| RedirectUri::parse(text).unwrap());
     let upstream = &config.upstreams[0];
-    Place::new(&upstream.name, &upstream.url, configured.as_ref())
+    RedirectAddress::new(&upstream.name, &upstream.url, configured.as_ref())
 }
 
 async fn listening() -> Callback {
@@ -38,13 +40,13 @@ fn address(callback: &Callback) -> SocketAddr {
 }
 
 /// The next answer, which must be the one to our login.
-async fn expected(callback: &mut Callback) -> Arrival {
+async fn expected(callback: &mut Callback) -> CallbackRequest {
     let arrival = within("an answer", callback.next()).await;
     assert!(is_ours(&arrival), "{:?}", arrival.response());
     arrival
 }
 
-fn is_ours(arrival: &Arrival) -> bool {
+fn is_ours(arrival: &CallbackRequest) -> bool {
     arrival.response().is_for(&login())
 }
 

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::net::{Ipv6Addr, SocketAddr};
 
-use mcp_manifold::oauth::{Callback, Page, Place};
+use mcp_manifold::oauth::{Callback, Page, RedirectAddress};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
@@ -17,7 +17,7 @@ fn port(callback: &Callback) -> u16 {
 
 /// Listens where somebody has just stopped to. A process that another test is about to start may
 /// hold what this one has closed, for as long as it takes to start.
-async fn bind_again(place: &Place) -> Callback {
+async fn bind_again(place: &RedirectAddress) -> Callback {
     let bind = async {
         loop {
             match Callback::bind(place).await {

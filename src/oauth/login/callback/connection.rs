@@ -10,7 +10,8 @@ use tracing::debug;
 
 use super::head::{self, CallbackVerdict};
 use super::page::refusal;
-use super::{Arrival, Place, WRITE_TIMEOUT};
+use super::redirect_address::RedirectAddress;
+use super::request::{CallbackRequest, WRITE_TIMEOUT};
 
 /// The largest head of a request, in bytes: the cookies of other programs on this machine
 /// come along, and must not keep a person from signing in.
@@ -30,16 +31,16 @@ pub(super) struct Expected {
 }
 
 impl Expected {
-    pub(super) fn new(place: &Place) -> Self {
+    pub(super) fn new(address: &RedirectAddress) -> Self {
         Self {
-            path: place.path().to_owned(),
-            upstream: place.upstream.clone(),
+            path: address.path().to_owned(),
+            upstream: address.upstream.clone(),
         }
     }
 }
 
 /// Reads one request. What is no answer to a sign-in is turned away here.
-pub(super) async fn read(mut stream: TcpStream, expected: Expected) -> Option<Arrival> {
+pub(super) async fn read(mut stream: TcpStream, expected: Expected) -> Option<CallbackRequest> {
     let verdict = match timeout(READ_TIMEOUT, head_of(&mut stream)).await {
         Ok(Ok(Some(head))) => head::judge(&head, &expected.path),
         Ok(Ok(None)) => {
@@ -49,7 +50,7 @@ pub(super) async fn read(mut stream: TcpStream, expected: Expected) -> Option<Ar
         Ok(Err(_)) | Err(_) => return None,
     };
     match verdict {
-        CallbackVerdict::Answer(response) => Some(Arrival {
+        CallbackVerdict::Answer(response) => Some(CallbackRequest {
             response,
             upstream: expected.upstream,
             browser: stream,

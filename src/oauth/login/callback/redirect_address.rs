@@ -22,13 +22,13 @@ const NEIGHBOURS: u16 = 4;
 /// The port comes from the upstream's name and url: a server that compares redirect URIs with
 /// their port, as it should not (RFC 8252 § 7.3), then knows ours from the last time.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct RedirectAddress {
     pub(super) upstream: String,
     configured: Option<RedirectUri>,
     ports: Vec<u16>,
 }
 
-impl Place {
+impl RedirectAddress {
     /// Where an upstream's sign-in comes back to: the redirect URI that is configured, at any port
     /// if it names none; `http://127.0.0.1:<port>/callback` when none is.
     #[must_use]

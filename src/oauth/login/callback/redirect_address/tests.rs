@@ -3,16 +3,16 @@
 use super::*;
 use crate::config::{Config, Environment};
 
-fn place(name: &str, url: &str, configured: Option<&str>) -> Place {
+fn place(name: &str, url: &str, configured: Option<&str>) -> RedirectAddress {
     let json = serde_json::json!([{"name": name, "url": url}]).to_string();
     let variables = [("PROXY_UPSTREAMS".to_owned(), json)];
     let config = Config::from_environment(&Environment::from_iter(variables)).unwrap();
     let configured = configured.map(|text| RedirectUri::parse(text).unwrap());
     let upstream = &config.upstreams[0];
-    Place::new(&upstream.name, &upstream.url, configured.as_ref())
+    RedirectAddress::new(&upstream.name, &upstream.url, configured.as_ref())
 }
 
-fn plain() -> Place {
+fn plain() -> RedirectAddress {
     place("linear", "https://mcp.example.com/mcp", None)
 }
 
