@@ -22,7 +22,7 @@ use crate::catalog::{Keeper, View};
 use crate::config::{self, Config, Environment};
 use crate::disk::home;
 use crate::downstream::{Read, Session, Stdin, open_stdout, stdout_closed, write_lines};
-use crate::net::{Clients, watch_sleep};
+use crate::net::Clients;
 use crate::oauth::{AuthContext, Authorizer, LoginMode};
 use crate::router::{Outbox, Router};
 use crate::upstream::{Bounds, CacheWriter, Roster, Upstream};
@@ -94,7 +94,7 @@ async fn serve(config: Config, environment: Environment, watch: Option<Watch>) -
             let _ = timeout(RECALL_WAIT, loaded).await;
         }
         tasks.spawn(keeper.run(view_sender, cancel.clone()));
-        tasks.spawn(watch_sleep(clients.clone(), cancel.clone()));
+        tasks.spawn(clients.clone().watch_suspend(cancel.clone()));
     };
     let mut writer = tokio::spawn(write_lines(open_stdout(), lines));
     let reason = until_over(&session, limit, &clients, begin, &mut writer).await;
@@ -182,7 +182,7 @@ async fn read(session: &Session, limit: usize, clients: &Clients, begin: impl As
                     begin().await;
                 }
                 // What it asks for must not go out on what died in sleep.
-                clients.notice_sleep();
+                clients.detect_suspend();
                 // It waits when the client does not read its answers.
                 let taken = session.take(line);
                 tokio::select! {

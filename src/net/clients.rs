@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::{Certificate, Client, ClientBuilder, redirect};
-use tokio::sync::OnceCell;
-use tracing::warn;
+use tokio::sync::{OnceCell, watch};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
 use url::Url;
 
 use super::chain;
-use super::making::Noting;
-use super::wake::Wake;
+use super::connect_tracker::TrackConnects;
+use super::suspend::{SuspendDetector, TICK};
 use crate::config::is_loopback;
 use crate::sync::Mutex;
 
@@ -46,7 +48,7 @@ const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(20);
 pub struct Clients {
     loopback: CurrentClient,
     network: CurrentClient,
-    pub(super) wake: Wake,
+    suspend: SuspendDetector,
 }
 
 impl Default for Clients {
@@ -70,7 +72,7 @@ impl Clients {
         Self {
             loopback: client(true),
             network: client(false),
-            wake: Wake::default(),
+            suspend: SuspendDetector::default(),
         }
     }
 
@@ -98,6 +100,38 @@ impl Clients {
     pub fn renew(&self) {
         self.loopback.forget();
         self.network.forget();
+    }
+
+    /// Changes each time that the process resumes after it was suspended.
+    #[must_use]
+    pub fn resumed(&self) -> watch::Receiver<u64> {
+        self.suspend.resumed()
+    }
+
+    /// How often the process has resumed.
+    #[must_use]
+    pub fn resume_count(&self) -> u64 {
+        self.suspend.resume_count()
+    }
+
+    /// Detects that the process was suspended, if it was, before anything is sent on what was connected.
+    /// Reads the clocks and does nothing else where it was not. Call this before something is sent, since
+    /// [`Self::watch_suspend`] may resume later.
+    pub fn detect_suspend(&self) {
+        if let Some(slept) = self.suspend.slept() {
+            info!(?slept, "woke up; checking the connections");
+            // What was connected may be dead without a word.
+            self.renew();
+            self.suspend.count_resume();
+        }
+    }
+
+    /// Watches the clocks until `cancel`. Spawned once in the process.
+    pub async fn watch_suspend(self: Arc<Self>, cancel: CancellationToken) {
+        self.suspend.start();
+        while cancel.run_until_cancelled(sleep(TICK)).await.is_some() {
+            self.detect_suspend();
+        }
     }
 }
 
@@ -171,7 +205,7 @@ fn base(connect_timeout: Duration) -> ClientBuilder {
     let base = base.tcp_user_timeout(TCP_USER_TIMEOUT);
     base.redirect(redirect::Policy::none())
         .connect_timeout(connect_timeout)
-        .connector_layer(Noting)
+        .connector_layer(TrackConnects)
         .pool_idle_timeout(POOL_IDLE)
         .tcp_keepalive(TCP_KEEPALIVE)
         .tcp_keepalive_interval(TCP_KEEPALIVE_INTERVAL)

@@ -2,12 +2,11 @@
 //! its errors read.
 
 mod clients;
-mod making;
-mod wake;
+mod connect_tracker;
+mod suspend;
 
 pub use clients::{Clients, CurrentClient};
-pub(crate) use making::Making;
-pub use wake::watch_sleep;
+pub(crate) use connect_tracker::ConnectTracker;
 
 use std::error::Error;
 

@@ -17,7 +17,7 @@ use super::flow::deadline::Activity;
 use super::handle::Upstream;
 use super::transport::exchange::Exchange;
 use super::transport::response_head::Opening;
-use crate::net::Making;
+use crate::net::ConnectTracker;
 use crate::protocol::ClientProfile;
 use crate::protocol::LogLevel;
 use crate::protocol::reply::cancelled;
@@ -166,7 +166,7 @@ impl Live {
             caller = Some(self.callers.enter(id));
         }
         let patience = live.transport.deadlines();
-        let making = Making::new();
+        let making = ConnectTracker::new();
         let sending = {
             let activity = activity.clone();
             async move { live.transport.send(&request, &activity).await }

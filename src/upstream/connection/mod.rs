@@ -98,7 +98,7 @@ impl Live {
     /// died without a word, and with it every answer; elsewhere, each request finds out for itself.
     pub(crate) fn is_awake(&self, clients: &Clients) -> bool {
         !matches!(self.transport, Transport::HttpSse(_))
-            || self.is_looked_after(clients.times_woken())
+            || self.is_looked_after(clients.resume_count())
     }
 
     /// Its standalone stream is open, or it has none.

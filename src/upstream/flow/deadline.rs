@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::net::Making;
+use crate::net::ConnectTracker;
 use crate::sync::Mutex;
 use crate::upstream::error::TransportError;
 
@@ -43,7 +43,7 @@ impl Deadlines {
     pub(crate) async fn head<T>(
         self,
         sending: impl Future<Output = T>,
-        making: &Making,
+        making: &ConnectTracker,
         activity: &Activity,
     ) -> Result<T, TransportError> {
         let mut sending = std::pin::pin!(sending);

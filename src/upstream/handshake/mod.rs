@@ -19,7 +19,7 @@ use super::transport::refusal_hint::Hint;
 use super::transport::streamable_http::{DISCOVER, StreamableHttp};
 use super::transport::streamable_http_legacy::StreamableHttpLegacy;
 use crate::config::TransportChoice;
-use crate::net::Making;
+use crate::net::ConnectTracker;
 use crate::protocol::ClientProfile;
 use crate::protocol::Request;
 use crate::protocol::ServerProfile;
@@ -242,7 +242,7 @@ async fn step<T>(
     doing: impl Future<Output = Result<T, TransportError>>,
 ) -> Result<T, TransportError> {
     // Boxed: it is large, and what waits for it would be as large.
-    Making::within(STEP_TIMEOUT, Box::pin(doing))
+    ConnectTracker::within(STEP_TIMEOUT, Box::pin(doing))
         .await
         .map_err(|_| TransportError::Silent(STEP_TIMEOUT))?
 }

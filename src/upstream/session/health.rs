@@ -92,7 +92,7 @@ impl Connection {
     /// Sends a `ping` when the process has woken up or a call was cut off; returns when the connection
     /// is gone. In the modern era every request stands for itself.
     pub(crate) async fn keep_checked(&self, live: &Live) -> TransportError {
-        let mut woken = self.shared.clients.woken();
+        let mut woken = self.shared.clients.resumed();
         loop {
             let times = *woken.borrow_and_update();
             let has_slept = !live.is_looked_after(times);

@@ -27,7 +27,7 @@ impl Connection {
         let _ = shared.hurry.notified().now_or_never();
         self.publish(State::Down(down.clone()));
         self.let_go_of_old(course, cancel);
-        let mut woken = shared.clients.woken();
+        let mut woken = shared.clients.resumed();
         let authorizer = shared.authorizer.as_ref();
         let (mut is_demanded, mut is_hurried, mut is_signed) = (false, false, false);
         loop {

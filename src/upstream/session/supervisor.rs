@@ -48,7 +48,7 @@ pub(crate) struct Course {
 impl Connection {
     pub(crate) async fn run(self, cancel: CancellationToken) {
         let (mut course, brake) = (Course::default(), &self.shared.brake);
-        let mut woken = self.shared.clients.woken();
+        let mut woken = self.shared.clients.resumed();
         // The first attempt is there for every session.
         brake.take();
         for attempt in 1.. {
@@ -206,7 +206,7 @@ impl Connection {
                 after: after.cloned(),
             });
         };
-        let woken = self.shared.clients.times_woken();
+        let woken = self.shared.clients.resume_count();
         let handshake = self.handshake(identity, generation, &alive);
         // Boxed: it is large, and over once there is a connection.
         let connected = Box::pin(handshake.connect(self.http())).await?;

@@ -12,7 +12,7 @@ use tracing::debug;
 use url::Url;
 
 use super::refusal::{mask, status_error};
-use crate::net::{CurrentClient, Making, chain};
+use crate::net::{ConnectTracker, CurrentClient, chain};
 use crate::oauth::{Authorizer, Challenges, Credential};
 use crate::upstream::error::TransportError;
 use crate::upstream::flow::backpressure::ReadGate;
@@ -176,7 +176,7 @@ impl Http {
         let client = client.map_err(|error| TransportError::Connect(chain(&error)))?;
         let response = match deadlines {
             Some(deadlines) => {
-                let making = Making::new();
+                let making = ConnectTracker::new();
                 let doing = making.watch(client.execute(request));
                 deadlines.head(doing, &making, activity).await?
             }

@@ -83,7 +83,7 @@ impl Connection {
         live: &Arc<Live>,
         session: &StreamableHttpLegacy,
     ) -> TransportError {
-        let (mut place, mut woken) = (Place::default(), self.shared.clients.woken());
+        let (mut place, mut woken) = (Place::default(), self.shared.clients.resumed());
         loop {
             let heard = tokio::select! {
                 heard = session.listen(place.last.as_deref()) => heard,

@@ -72,7 +72,7 @@ impl Connection {
         let mut book = wanted.watch();
         let (mut stream, mut backoff) = (Stream::default(), Backoff::default());
         let mut again = Instant::now();
-        let mut woken = self.shared.clients.woken();
+        let mut woken = self.shared.clients.resumed();
         loop {
             if !takes_subscriptions(&live.profile) {
                 wanted.refuse_missing();

@@ -1,5 +1,9 @@
 //! Whether the connection for a request is still being made: until it is, nothing was sent, and the
 //! time that its server has for an answer has not begun.
+//!
+//! An error of `reqwest` says at the end that no connection was made (`is_connect`), and not before. It also
+//! hands no extension of a request on to `hyper`, which could tell. What is left is a layer around its
+//! connector, the only reason for the two `tower` crates.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -15,8 +19,8 @@ use tower_service::Service;
 use crate::sync::Mutex;
 
 tokio::task_local! {
-    /// That of the request whose future is being polled, in which its connection is begun.
-    static MAKING: Arc<Making>;
+    /// The tracker of the request whose future is being polled, in which its connection is begun.
+    static TRACKER: Arc<ConnectTracker>;
 }
 
 /// It took longer than it may.
@@ -25,25 +29,25 @@ pub(crate) struct TookTooLong;
 
 /// The connections that are made for one request; none, when one was there.
 #[derive(Debug)]
-pub(crate) struct Making {
+pub(crate) struct ConnectTracker {
     /// Of what this request is a part of.
-    whole: Option<Arc<Making>>,
+    whole: Option<Arc<ConnectTracker>>,
     state: Mutex<State>,
     ended: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    under_way: usize,
+    connecting: usize,
     /// When the last one ended.
     ended: Option<Instant>,
 }
 
-impl Making {
+impl ConnectTracker {
     /// None yet. Within [`Self::watch`] of another, the other notes them as well.
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
-            whole: MAKING.try_with(Arc::clone).ok(),
+            whole: TRACKER.try_with(Arc::clone).ok(),
             state: Mutex::default(),
             ended: Notify::new(),
         })
@@ -54,14 +58,14 @@ impl Making {
         limit: Duration,
         doing: Pin<Box<impl Future<Output = T>>>,
     ) -> Result<T, TookTooLong> {
-        let making = Self::new();
-        let mut doing = std::pin::pin!(making.watch(doing));
+        let tracker = Self::new();
+        let mut doing = std::pin::pin!(tracker.watch(doing));
         let mut due = Instant::now() + limit;
         loop {
-            if let Some(done) = making.done_by(due, &mut doing).await {
+            if let Some(done) = tracker.done_by(due, &mut doing).await {
                 return Ok(done);
             }
-            let ended = making.ended().map(|ended| ended + limit);
+            let ended = tracker.ended().map(|ended| ended + limit);
             due = ended.filter(|ended| *ended > due).ok_or(TookTooLong)?;
         }
     }
@@ -88,13 +92,13 @@ impl Making {
         self: &Arc<Self>,
         doing: F,
     ) -> impl Future<Output = F::Output> + use<F> {
-        MAKING.scope(self.clone(), doing)
+        TRACKER.scope(self.clone(), doing)
     }
 
     /// When the last connection was made, or given up; none while one is being made.
     pub(crate) fn ended(&self) -> Option<Instant> {
         let state = self.state.lock();
-        state.ended.filter(|_| state.under_way == 0)
+        state.ended.filter(|_| state.connecting == 0)
     }
 
     /// Waits until no connection is being made; returns at once when none is.
@@ -102,7 +106,7 @@ impl Making {
         loop {
             let mut ended = std::pin::pin!(self.ended.notified());
             ended.as_mut().enable();
-            if self.state.lock().under_way == 0 {
+            if self.state.lock().connecting == 0 {
                 return;
             }
             ended.await;
@@ -110,7 +114,7 @@ impl Making {
     }
 
     fn begin(&self) {
-        self.state.lock().under_way += 1;
+        self.state.lock().connecting += 1;
         if let Some(whole) = &self.whole {
             whole.begin();
         }
@@ -118,7 +122,7 @@ impl Making {
 
     fn end(&self) {
         let mut state = self.state.lock();
-        state.under_way -= 1;
+        state.connecting -= 1;
         state.ended = Some(Instant::now());
         drop(state);
         self.ended.notify_waiters();
@@ -130,46 +134,46 @@ impl Making {
 
 /// One connection that is being made.
 #[derive(Debug)]
-struct Begun(Arc<Making>);
+struct Connecting(Arc<ConnectTracker>);
 
-impl Begun {
+impl Connecting {
     fn new() -> Option<Self> {
-        let making = MAKING.try_with(Arc::clone).ok()?;
-        making.begin();
-        Some(Self(making))
+        let tracker = TRACKER.try_with(Arc::clone).ok()?;
+        tracker.begin();
+        Some(Self(tracker))
     }
 }
 
-impl Drop for Begun {
+impl Drop for Connecting {
     fn drop(&mut self) {
         self.0.end();
     }
 }
 
-/// Has every connection noted with the request that it is made for.
+/// Adds each connection to the tracker of the request that it is made for.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Noting;
+pub(super) struct TrackConnects;
 
-impl<S> Layer<S> for Noting {
-    type Service = Noted<S>;
+impl<S> Layer<S> for TrackConnects {
+    type Service = TrackedConnector<S>;
 
-    fn layer(&self, inner: S) -> Noted<S> {
-        Noted(Arc::new(inner))
+    fn layer(&self, inner: S) -> TrackedConnector<S> {
+        TrackedConnector(Arc::new(inner))
     }
 }
 
-/// Makes connections, and notes them. Shared by its clones: each request makes several of them, few of
+/// Makes connections, and tracks them. Shared by its clones: each request makes several of them, few of
 /// which make a connection.
 #[derive(Debug)]
-pub(super) struct Noted<S>(Arc<S>);
+pub(super) struct TrackedConnector<S>(Arc<S>);
 
-impl<S> Clone for Noted<S> {
+impl<S> Clone for TrackedConnector<S> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }
 
-impl<S, Target> Service<Target> for Noted<S>
+impl<S, Target> Service<Target> for TrackedConnector<S>
 where
     S: Service<Target> + Clone + Send + Sync + 'static,
     S::Future: Send,
@@ -185,9 +189,9 @@ where
     }
 
     fn call(&mut self, target: Target) -> Self::Future {
-        let (begun, mut service) = (Begun::new(), S::clone(&self.0));
+        let (connecting, mut service) = (Connecting::new(), S::clone(&self.0));
         Box::pin(async move {
-            let _begun = begun;
+            let _connecting = connecting;
             poll_fn(|context| service.poll_ready(context)).await?;
             service.call(target).await
         })

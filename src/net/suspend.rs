@@ -1,69 +1,53 @@
-//! Noticing that the process was asleep: the machine suspended, or the process stopped. What was connected
+//! Detects that the process was suspended: the machine slept, or the process was stopped. What was connected
 //! before may be dead without a word.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::watch;
-use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
-use tracing::info;
 
-use super::Clients;
 use crate::sync::Mutex;
 
 /// How often the clocks are read.
-const TICK: Duration = Duration::from_secs(1);
+pub(super) const TICK: Duration = Duration::from_secs(1);
 
 /// How late a tick must be to tell of sleep: what a loaded machine may be late is far less.
 const LATE: Duration = Duration::from_secs(5);
 
-/// Tells whoever listens that the process has woken up.
+/// Compares the clocks with how they were read last, and counts how often the process resumed.
 #[derive(Debug, Default)]
-pub(super) struct Wake {
-    times: watch::Sender<u64>,
+pub(super) struct SuspendDetector {
+    resumes: watch::Sender<u64>,
     /// The clocks as they were read last; `None` until they are watched.
     last: Mutex<Option<Clocks>>,
 }
 
-impl Clients {
-    /// Changes each time that the process has woken up.
-    #[must_use]
-    pub fn woken(&self) -> watch::Receiver<u64> {
-        self.wake.times.subscribe()
+impl SuspendDetector {
+    /// Changes each time that the process resumes.
+    pub(super) fn resumed(&self) -> watch::Receiver<u64> {
+        self.resumes.subscribe()
     }
 
-    /// How often the process has woken up.
-    #[must_use]
-    pub fn times_woken(&self) -> u64 {
-        *self.wake.times.borrow()
+    /// How often the process has resumed.
+    pub(super) fn resume_count(&self) -> u64 {
+        *self.resumes.borrow()
     }
 
-    /// Notices that the process was asleep, if it was, before anything is sent on what was connected.
-    /// Reads the clocks and does nothing else where it was not; for whoever has something to send, since
-    /// what was to wake up in the meantime may do so later.
-    pub fn notice_sleep(&self) {
-        let slept = {
-            let mut last = self.wake.last.lock();
-            let Some(last) = last.as_mut() else { return };
-            let now = Clocks::now();
-            now.slept_since(&std::mem::replace(last, now))
-        };
-        if let Some(slept) = slept {
-            info!(?slept, "woke up; checking the connections");
-            // What was connected may be dead without a word.
-            self.renew();
-            self.wake.times.send_modify(|times| *times += 1);
-        }
+    /// Notifies the receivers of [`Self::resumed`].
+    pub(super) fn count_resume(&self) {
+        self.resumes.send_modify(|resumes| *resumes += 1);
     }
-}
 
-/// Watches the clocks until `cancel`. One for the process.
-pub async fn watch_sleep(clients: Arc<Clients>, cancel: CancellationToken) {
-    let now = Some(Clocks::now());
-    *clients.wake.last.lock() = now;
-    while cancel.run_until_cancelled(sleep(TICK)).await.is_some() {
-        clients.notice_sleep();
+    /// Reads the clocks for the first time.
+    pub(super) fn start(&self) {
+        *self.last.lock() = Some(Clocks::now());
+    }
+
+    /// Reads the clocks, and returns for how long the process was suspended since the last time, if it was.
+    pub(super) fn slept(&self) -> Option<Duration> {
+        let mut last = self.last.lock();
+        let last = last.as_mut()?;
+        let now = Clocks::now();
+        now.slept_since(&std::mem::replace(last, now))
     }
 }
 
