@@ -18,7 +18,7 @@ const MAX_CIRCLE: usize = 3;
 const IN_LARGE_CIRCLES: &Ratchet = &[
     ("cli", 7),
     ("config", 10),
-    ("router", 23),
+    ("router", 24),
     ("upstream", 33),
 ];
 
@@ -28,8 +28,7 @@ const IN_LARGE_CIRCLES: &Ratchet = &[
 const IN_CROSSING_CIRCLES: &Ratchet = &[
     ("cli", 7),
     ("config", 10),
-    ("net", 2),
-    ("router", 23),
+    ("router", 24),
     ("upstream", 33),
 ];
 
@@ -37,8 +36,6 @@ const IN_CROSSING_CIRCLES: &Ratchet = &[
 #[rustfmt::skip]
 const AWAY_FROM_HOME: &Ratchet = &[
     ("config::Reader", 4),
-    ("net::Clients", 1),
-    ("oauth::Authority", 2),
     ("protocol::Task", 1),
     ("router::Relayed", 3),
     ("router::Router", 23),

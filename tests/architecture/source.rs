@@ -61,7 +61,11 @@ impl File {
         let roots = ["crate::", "mcp_manifold::"];
         let after = roots.iter().flat_map(|root| {
             let at = self.code.match_indices(root);
-            at.map(|(at, _)| &self.code[at + root.len()..])
+            // Not the end of a longer name.
+            let begins =
+                |at: &usize| !self.code[..*at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+            let at = at.map(|(at, _)| at).filter(begins);
+            at.map(|at| &self.code[at + root.len()..])
         });
         let mut names = Vec::new();
         for rest in after {
