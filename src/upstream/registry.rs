@@ -4,38 +4,19 @@
 //! upstream by its [`UpstreamId`], which after its end leads nowhere, and never to another.
 
 use std::collections::VecDeque;
-use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::watch;
 
 use super::cache::upstream::CachedUpstream;
 use super::cache::writer::CacheSource;
 use super::handle::Upstream;
+use super::id::UpstreamId;
 use crate::config::UpstreamName;
+use crate::sync::Mutex;
 
 /// How many that are gone are known by name.
 const MAX_GONE: usize = 1024;
-
-/// Which upstream is meant, whatever its place in the configuration. Never used for another one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UpstreamId(u64);
-
-impl UpstreamId {
-    /// One that nobody has.
-    #[must_use]
-    pub fn next() -> Self {
-        static LAST: AtomicU64 = AtomicU64::new(0);
-        Self(LAST.fetch_add(1, Ordering::Relaxed))
-    }
-}
-
-impl fmt::Display for UpstreamId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
-    }
-}
 
 /// Upstreams in the order of the configuration, at one moment.
 pub type Snapshot = Arc<[Upstream]>;
@@ -44,7 +25,6 @@ pub type Snapshot = Arc<[Upstream]>;
 #[derive(Debug, Clone)]
 pub struct Roster {
     now: Arc<watch::Sender<Snapshot>>,
-    // std's Mutex: held for a look at a short list, never across an await.
     gone: Arc<Mutex<VecDeque<(UpstreamId, UpstreamName)>>>,
 }
 
@@ -85,7 +65,7 @@ impl Roster {
         if let Some(upstream) = self.get(id) {
             return Ok(upstream);
         }
-        let gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        let gone = self.gone.lock();
         let known = gone.iter().find(|(gone, _)| *gone == id);
         let name = known.map(|(_, name)| name.clone()).ok_or(None)?;
         let all = self.now.borrow();
@@ -98,7 +78,7 @@ impl Roster {
         let old = self.now.send_replace(upstreams.into());
         let now = self.all();
         let is_gone = |old: &&Upstream| !now.iter().any(|it| it.id() == old.id());
-        let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gone = self.gone.lock();
         for old in old.iter().filter(is_gone) {
             gone.push_back((old.id(), old.config().name.clone()));
         }

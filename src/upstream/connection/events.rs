@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 
 use super::Live;
 use crate::protocol::{ItemKind, ItemList};
-use crate::upstream::registry::UpstreamId;
+use crate::upstream::id::UpstreamId;
 use crate::wire::Message;
 
 /// Hears what upstreams say outside any request. Called in the order in which they say it,

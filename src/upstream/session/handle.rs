@@ -20,8 +20,8 @@ use crate::upstream::error::TransportError;
 use crate::upstream::flow::backpressure::ReadGate;
 use crate::upstream::flow::bounds::Bounds;
 use crate::upstream::flow::concurrency::ConcurrencyLimit;
+use crate::upstream::id::UpstreamId;
 use crate::upstream::offers::Offers;
-use crate::upstream::registry::UpstreamId;
 use crate::upstream::subscription::ledger::Wanted;
 
 /// Where a connection stands.
