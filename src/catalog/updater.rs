@@ -11,7 +11,7 @@ use tracing::debug;
 
 use super::merge::{Catalog, Source};
 use crate::config::Limits;
-use crate::upstream::{Roster, Snapshot, Upstream};
+use crate::upstream::{Registry, Upstream, UpstreamSet};
 
 /// How long the first listing waits for an upstream that has not said a word: with what
 /// starting takes, a second and a half.
@@ -23,7 +23,7 @@ pub struct View {
     /// The catalog as it is now. The same `Arc` as long as it leads to the same tools.
     pub catalog: Arc<Catalog>,
     /// The upstreams that were merged: a route leads to one of these.
-    pub upstreams: Snapshot,
+    pub upstreams: UpstreamSet,
     /// Whether every upstream was heard, is remembered, or was given up for the moment, so that a
     /// listing need not wait.
     pub complete: bool,
@@ -35,7 +35,7 @@ pub struct View {
 #[derive(Debug)]
 pub struct Keeper {
     /// All upstreams.
-    pub upstreams: Roster,
+    pub upstreams: Registry,
     /// Rung by any of them.
     pub changed: Arc<Notify>,
     /// How long to wait, and how long names may be.

@@ -19,7 +19,7 @@ use crate::disk::home;
 use crate::oauth::{AuthContext, Authorizer, LoginMode};
 use crate::protocol::reply::answer_to;
 use crate::protocol::{ItemKind, ItemList};
-use crate::upstream::{Bounds, CacheDirectory, Events, Live, Upstream, UpstreamId};
+use crate::upstream::{Bounds, CacheDirectory, Connection, Events, Upstream, UpstreamId};
 use crate::wire::Message;
 
 /// The status after Ctrl-C, as shells have it.
@@ -115,11 +115,11 @@ impl Connections {
 struct Unheard;
 
 impl Events for Unheard {
-    fn notification(&self, _: UpstreamId, _: Arc<Live>, _: Message) -> BoxFuture<'_, ()> {
+    fn notification(&self, _: UpstreamId, _: Arc<Connection>, _: Message) -> BoxFuture<'_, ()> {
         Box::pin(async {})
     }
 
-    fn request(&self, live: Arc<Live>, request: Message) -> BoxFuture<'_, ()> {
+    fn request(&self, live: Arc<Connection>, request: Message) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             let _ = live.notify(answer_to(&request)).await;
         })
@@ -133,5 +133,5 @@ impl Events for Unheard {
         Box::pin(async {})
     }
 
-    fn ended(&self, _: &Arc<Live>) {}
+    fn ended(&self, _: &Arc<Connection>) {}
 }

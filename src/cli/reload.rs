@@ -14,13 +14,13 @@ use super::runtime::RECALL_WAIT;
 use super::watch::{Seen, Watch};
 use crate::config::{self, Config, ConfigError, Environment, Problem, Severity, UpstreamName};
 use crate::router::Router;
-use crate::upstream::{CacheLoader, Roster, Upstream};
+use crate::upstream::{CacheLoader, Registry, Upstream};
 
 /// What it takes to follow the file.
 pub(super) struct Reload<M> {
     /// The environment of the process, by which the file is read.
     pub(super) environment: Environment,
-    pub(super) roster: Roster,
+    pub(super) registry: Registry,
     pub(super) router: Arc<Router>,
     /// What loads the offers of new upstreams from disk, where they are stored.
     pub(super) loader: Option<CacheLoader>,
@@ -63,7 +63,7 @@ impl<M: Fn(config::Upstream) -> Upstream> Reload<M> {
             }
         };
         tell(&config.problems);
-        let old = self.roster.all();
+        let old = self.registry.all();
         let next = self.next(&old, config);
         let is_same = |(old, next): (&Upstream, &Upstream)| old.is_same(next);
         if old.len() == next.len() && old.iter().zip(&next).all(is_same) {

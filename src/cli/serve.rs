@@ -25,7 +25,7 @@ use crate::downstream::{Read, Session, Stdin, open_stdout, stdout_closed, write_
 use crate::net::Clients;
 use crate::oauth::{AuthContext, Authorizer, LoginMode};
 use crate::router::{Outbox, Router};
-use crate::upstream::{Bounds, CacheWriter, Roster, Upstream};
+use crate::upstream::{Bounds, CacheWriter, Registry, Upstream};
 
 /// Reads the configuration and serves.
 pub(super) fn run() -> ExitCode {
@@ -55,7 +55,7 @@ async fn serve(config: Config, environment: Environment, watch: Option<Watch>) -
     let home = home(&environment).inspect_err(|error| error!(%error, "no login can be kept"));
     let home = home.ok();
     let make = maker(home.clone(), around, bounds, changed.clone());
-    let upstreams = Roster::new(config.upstreams.into_iter().map(&make).collect());
+    let upstreams = Registry::new(config.upstreams.into_iter().map(&make).collect());
     let cache = home.filter(|_| config.limits.remember);
     let cache = cache.map(|home| CacheWriter::new(&home, upstreams.clone()));
     let loader = cache.as_ref().map(CacheWriter::loader);
@@ -82,7 +82,7 @@ async fn serve(config: Config, environment: Environment, watch: Option<Watch>) -
     if let Some(watch) = watch {
         let reload = Reload {
             environment,
-            roster: upstreams,
+            registry: upstreams,
             router: router.clone(),
             loader,
             make,

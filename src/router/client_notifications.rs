@@ -6,7 +6,7 @@ use tracing::debug;
 
 use super::Router;
 use crate::protocol::Era;
-use crate::upstream::{Live, Upstream};
+use crate::upstream::{Connection, Upstream};
 use crate::wire::Message;
 
 /// Notifications of the legacy eras alone (MCP 2026-07-28 § Changelog).
@@ -25,7 +25,7 @@ impl Router {
         let client = self.client.has_session();
         for session in self.upstreams.all().iter().flat_map(Upstream::sessions) {
             let is_its =
-                |live: &Arc<Live>| client.as_ref().is_none_or(|client| live.serves(client));
+                |live: &Arc<Connection>| client.as_ref().is_none_or(|client| live.serves(client));
             let Some(live) = session.ready().filter(is_its) else {
                 continue;
             };

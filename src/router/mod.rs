@@ -28,7 +28,7 @@ use crate::protocol::bridge;
 use crate::protocol::json_key::Key;
 use crate::protocol::reply::cancelled;
 use crate::protocol::{ClientProfile, ItemKind};
-use crate::upstream::{Roster, Upstream};
+use crate::upstream::{Registry, Upstream};
 use crate::wire::{Line, Message};
 
 use client::announced_items::AnnouncedItems;
@@ -46,7 +46,7 @@ use upstream_events::Announcements;
 /// Routes messages between the client and the upstreams.
 #[derive(Debug)]
 pub struct Router {
-    upstreams: Roster,
+    upstreams: Registry,
     view: watch::Receiver<View>,
     outbox: Outbox,
     inflight: Inflight,
@@ -108,7 +108,7 @@ impl Router {
     /// A router that has not connected to anything yet. `limits` bound what it holds.
     #[must_use]
     pub fn new(
-        upstreams: Roster,
+        upstreams: Registry,
         view: watch::Receiver<View>,
         limits: Limits,
         outbox: Outbox,

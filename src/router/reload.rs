@@ -17,7 +17,7 @@ use crate::catalog::heard;
 use crate::config;
 use crate::protocol::ItemKind;
 use crate::protocol::LogLevel;
-use crate::upstream::{Live, Snapshot, Upstream};
+use crate::upstream::{Connection, Upstream, UpstreamSet};
 use crate::wire::{Line, Message};
 
 /// How often an upstream that is no longer configured is looked at, whether anybody uses it.
@@ -86,7 +86,7 @@ impl Router {
     }
 
     /// Ends these once nobody uses them.
-    fn part_with(self: &Arc<Self>, gone: Vec<Upstream>, now: &Snapshot) {
+    fn part_with(self: &Arc<Self>, gone: Vec<Upstream>, now: &UpstreamSet) {
         let names: HashSet<_> = now.iter().map(|it| it.config().name.clone()).collect();
         // A call may go on at an upstream that is configured anew.
         let is_gone = |upstream: &Upstream| !names.contains(&upstream.config().name);
@@ -118,7 +118,7 @@ impl Router {
         });
     }
 
-    async fn tell_of(&self, live: &Live) {
+    async fn tell_of(&self, live: &Connection) {
         for kind in ANNOUNCED {
             if live.profile.offers(kind) {
                 self.tell_changed(kind).await;

@@ -10,7 +10,7 @@ use super::Router;
 use super::forward::notify::News;
 use crate::catalog::Catalog;
 use crate::protocol::{Era, ItemKind, ItemList};
-use crate::upstream::{Events, Live, UpstreamId};
+use crate::upstream::{Connection, Events, UpstreamId};
 use crate::wire::{Line, Message};
 
 const TOOLS_CHANGED: &str = r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#;
@@ -34,7 +34,7 @@ impl Events for Relay {
     fn notification(
         &self,
         upstream: UpstreamId,
-        live: Arc<Live>,
+        live: Arc<Connection>,
         message: Message,
     ) -> BoxFuture<'_, ()> {
         Box::pin(async move {
@@ -56,7 +56,7 @@ impl Events for Relay {
         })
     }
 
-    fn request(&self, live: Arc<Live>, request: Message) -> BoxFuture<'_, ()> {
+    fn request(&self, live: Arc<Connection>, request: Message) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             if let Some(router) = self.router.upgrade() {
                 router.be_asked(&live, request).await;
@@ -81,7 +81,7 @@ impl Events for Relay {
         })
     }
 
-    fn ended(&self, live: &Arc<Live>) {
+    fn ended(&self, live: &Arc<Connection>) {
         if let Some(router) = self.router.upgrade() {
             router.withdraw_all(live);
         }

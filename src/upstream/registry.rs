@@ -19,16 +19,16 @@ use crate::sync::Mutex;
 const MAX_GONE: usize = 1024;
 
 /// Upstreams in the order of the configuration, at one moment.
-pub type Snapshot = Arc<[Upstream]>;
+pub type UpstreamSet = Arc<[Upstream]>;
 
 /// All upstreams. Cheap to clone; all clones see the same.
 #[derive(Debug, Clone)]
-pub struct Roster {
-    now: Arc<watch::Sender<Snapshot>>,
+pub struct Registry {
+    now: Arc<watch::Sender<UpstreamSet>>,
     gone: Arc<Mutex<VecDeque<(UpstreamId, UpstreamName)>>>,
 }
 
-impl Roster {
+impl Registry {
     /// These, in this order.
     #[must_use]
     pub fn new(upstreams: Vec<Upstream>) -> Self {
@@ -40,7 +40,7 @@ impl Roster {
 
     /// All of them now.
     #[must_use]
-    pub fn all(&self) -> Snapshot {
+    pub fn all(&self) -> UpstreamSet {
         self.now.borrow().clone()
     }
 
@@ -61,7 +61,7 @@ impl Roster {
     ///
     /// # Errors
     /// The name of one that has no successor, where it is known.
-    pub fn successor(&self, id: UpstreamId) -> Result<Upstream, Option<UpstreamName>> {
+    pub fn by_id_or_name(&self, id: UpstreamId) -> Result<Upstream, Option<UpstreamName>> {
         if let Some(upstream) = self.get(id) {
             return Ok(upstream);
         }
@@ -88,12 +88,12 @@ impl Roster {
 
     /// Watches it.
     #[must_use]
-    pub fn watch(&self) -> watch::Receiver<Snapshot> {
+    pub fn watch(&self) -> watch::Receiver<UpstreamSet> {
         self.now.subscribe()
     }
 }
 
-impl CacheSource for Roster {
+impl CacheSource for Registry {
     fn cached(&self) -> Vec<Arc<CachedUpstream>> {
         self.all().iter().map(Upstream::cached).collect()
     }

@@ -69,7 +69,7 @@ const WITHOUT_ROOM: &Ratchet = &[
 #[rustfmt::skip]
 const TO_LATER_ROOMS: &Ratchet = &[
     ("router", 28),
-    ("upstream", 11),
+    ("upstream", 8),
 ];
 
 /// Where a module stands in the order of its stage's rooms.

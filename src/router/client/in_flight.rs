@@ -9,10 +9,10 @@ use bytes::Bytes;
 use tokio::task::AbortHandle;
 
 use crate::protocol::json_key::Key;
-use crate::upstream::{Activity, Live};
+use crate::upstream::{Activity, Connection};
 
 /// The connection that a call went out on, and the id that the upstream knows it by.
-pub(crate) type Sent = (Arc<Live>, u64);
+pub(crate) type Sent = (Arc<Connection>, u64);
 
 /// All calls in flight.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ impl Inflight {
     }
 
     /// Notes whom the call went to.
-    pub(crate) fn sent(&self, id: &Key, live: &Arc<Live>, serial: u64) {
+    pub(crate) fn sent(&self, id: &Key, live: &Arc<Connection>, serial: u64) {
         if let Some(call) = self.state().calls.get_mut(id)
             && !call.entrusted
         {

@@ -16,7 +16,7 @@ use crate::protocol::caller::Caller;
 use crate::protocol::task::Task;
 use crate::protocol::tasks_extension;
 use crate::router::call::request::Relayed;
-use crate::upstream::{Activity, Live, Upstream, next_id};
+use crate::upstream::{Activity, Connection, Upstream, next_id};
 use crate::wire::Message;
 
 /// All tasks that we follow now.
@@ -43,7 +43,7 @@ impl Errand {
     /// Asks the upstream to stop the task. The answer is waited for: closing the connection before
     /// would take the request back.
     pub(crate) async fn cancel(self) {
-        let cannot = |live: &Live| {
+        let cannot = |live: &Connection| {
             live.profile.era == Era::Legacy && !live.profile.declares_of_tasks("/cancel")
         };
         if self.upstream.ready().is_some_and(|live| cannot(&live)) {
@@ -51,7 +51,7 @@ impl Errand {
         }
         let target = Target::task("tasks/cancel", &self.task.id, &self.task.quoted).followed();
         let speaker = &self.speaker;
-        let build = |live: &Arc<Live>, _: &Activity| {
+        let build = |live: &Arc<Connection>, _: &Activity| {
             let profile = &live.profile;
             bridge::request(next_id(), &self.cancel, &target, speaker, profile, None)
         };

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use crate::protocol::json_key::Key;
-use crate::upstream::Live;
+use crate::upstream::Connection;
 use crate::wire::Message;
 use crate::wire::splice::decode;
 
@@ -47,7 +47,7 @@ struct Asked {
 pub(crate) enum Asker {
     /// An upstream, which knows the request by this `id`, and asked on the stream of this `call`.
     Upstream {
-        live: Arc<Live>,
+        live: Arc<Connection>,
         id: Bytes,
         call: Option<u64>,
     },
@@ -136,7 +136,7 @@ impl Asks {
     }
 
     /// Whom the progress under this token is for, and the token that they gave if it is another.
-    pub(crate) fn reporting_to(&self, token: &Key) -> Option<(Arc<Live>, Option<Bytes>)> {
+    pub(crate) fn reporting_to(&self, token: &Key) -> Option<(Arc<Connection>, Option<Bytes>)> {
         self.lock().values().find_map(|asked| {
             let known = asked.token.as_ref().filter(|known| known.key == *token)?;
             match &asked.asker {
@@ -147,7 +147,7 @@ impl Asks {
     }
 
     /// Whether the upstream may be waiting for the client in this call of its, and not too long.
-    pub(crate) fn is_asking(&self, live: &Arc<Live>, serial: u64) -> bool {
+    pub(crate) fn is_asking(&self, live: &Arc<Connection>, serial: u64) -> bool {
         let in_call = |_: &Bytes, call: Option<u64>| call.is_none_or(|call| call == serial);
         self.lock()
             .values()
@@ -158,7 +158,7 @@ impl Asks {
     /// the call on whose stream they came.
     pub(crate) fn withdraw(
         &self,
-        live: &Arc<Live>,
+        live: &Arc<Connection>,
         pick: impl Fn(&Bytes, Option<u64>) -> bool,
     ) -> Vec<u64> {
         let mut waiting = self.lock();
@@ -172,7 +172,7 @@ impl Asks {
 }
 
 impl Asked {
-    fn is_of(&self, live: &Arc<Live>, pick: impl Fn(&Bytes, Option<u64>) -> bool) -> bool {
+    fn is_of(&self, live: &Arc<Connection>, pick: impl Fn(&Bytes, Option<u64>) -> bool) -> bool {
         match &self.asker {
             Asker::Upstream {
                 live: asking,

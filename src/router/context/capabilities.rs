@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::protocol::Era;
 use crate::protocol::ServerProfile;
 use crate::router::Router;
-use crate::upstream::{Live, Upstream};
+use crate::upstream::{Connection, Upstream};
 
 /// Capabilities of a fixed form, and the members of them that are true if they are anywhere.
 const KNOWN: [(&str, &[&str]); 5] = [
@@ -42,7 +42,7 @@ impl Router {
     }
 
     /// The upstreams' connections, once all of them are there.
-    pub(crate) fn connected(&self) -> Option<Vec<Arc<Live>>> {
+    pub(crate) fn connected(&self) -> Option<Vec<Arc<Connection>>> {
         let lives: Option<Vec<_>> = self.upstreams.all().iter().map(Upstream::ready).collect();
         // Where there is none yet, the configuration may get some.
         lives.filter(|lives| !lives.is_empty() && self.view.borrow().complete)

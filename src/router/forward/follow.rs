@@ -15,8 +15,8 @@ use crate::protocol::reply::cancelled;
 use crate::router::Router;
 use crate::router::call::request::Relayed;
 use crate::upstream::{
-    Activity, Call, CallPermit, Exchange, Inbox, Live, LogsWanted, SentRequest, TransportError,
-    Upstream, UpstreamId,
+    Activity, Call, CallPermit, Connection, Exchange, Inbox, LogDemandGuard, SentRequest,
+    TransportError, Upstream, UpstreamId,
 };
 use crate::wire::{Kind, Line, Message};
 
@@ -24,7 +24,7 @@ use crate::wire::{Kind, Line, Message};
 #[derive(Debug)]
 pub(crate) struct UnderWay {
     exchange: Exchange,
-    pub(crate) live: Arc<Live>,
+    pub(crate) live: Arc<Connection>,
     pub(crate) upstream: UpstreamId,
     /// Its id at the upstream.
     pub(crate) serial: u64,
@@ -33,7 +33,7 @@ pub(crate) struct UnderWay {
     /// By which it is asked what the upstream asks elsewhere.
     caller: Option<Inbox>,
     /// That its client hears the upstream's logs as long as it runs.
-    pub(crate) logs: Option<LogsWanted>,
+    pub(crate) logs: Option<LogDemandGuard>,
     /// That it runs, of the calls that may at a time. One that waits for a person does not count.
     pub(crate) admitted: Option<CallPermit>,
     /// By what it shows life.

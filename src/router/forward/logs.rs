@@ -9,7 +9,7 @@ use crate::protocol::reply::failure;
 use crate::protocol::{Era, LogLevel};
 use crate::router::Router;
 use crate::router::call::request::Relayed;
-use crate::upstream::{Live, Upstream, UpstreamId};
+use crate::upstream::{Connection, Upstream, UpstreamId};
 use crate::wire::outgoing::code;
 use crate::wire::splice::decode;
 use crate::wire::{Line, Message};
@@ -44,7 +44,7 @@ impl Router {
         }
         self.relay(message, client, named, |router, request| async move {
             let upstreams = router.upstreams.all();
-            let told = upstreams.iter().map(Upstream::level_told);
+            let told = upstreams.iter().map(Upstream::level_applied);
             futures_util::future::join_all(told).await;
             Line::result(&request.id, &b"{}"[..])
         })
@@ -65,7 +65,7 @@ impl Router {
 
     /// Whether the client wants this log, which came with its request. A modern upstream keeps to what
     /// a modern client asks for.
-    pub(crate) fn wants_log(&self, request: &Relayed, live: &Live, log: &Message) -> bool {
+    pub(crate) fn wants_log(&self, request: &Relayed, live: &Connection, log: &Message) -> bool {
         match (request.speaker.era, live.profile.era) {
             (Era::Modern, Era::Modern) => true,
             (Era::Modern, Era::Legacy) => request
@@ -85,7 +85,12 @@ impl Router {
     /// Passes on a log that came outside any request: to a session, or as long as a request of a modern
     /// client is under way that wants it. A server may say it in all its sessions: the client's session
     /// hears one of them.
-    pub(crate) async fn hear_log(&self, upstream: UpstreamId, live: &Arc<Live>, log: &Message) {
+    pub(crate) async fn hear_log(
+        &self,
+        upstream: UpstreamId,
+        live: &Arc<Connection>,
+        log: &Message,
+    ) {
         let Some(permit) = self.outbox.reserve(log.bytes().len()).await else {
             return;
         };

@@ -14,7 +14,7 @@ use crate::protocol::json_key::{Key, is_same, progress_token};
 use crate::protocol::reply::{answer_to, cancelled};
 use crate::router::Router;
 use crate::router::client::server_requests::{Asker, Entered, written};
-use crate::upstream::{Live, TransportError};
+use crate::upstream::{Connection, TransportError};
 use crate::wire::outgoing::code;
 use crate::wire::splice::decode;
 use crate::wire::{Line, Message};
@@ -22,7 +22,12 @@ use crate::wire::{Line, Message};
 impl Router {
     /// Passes a legacy upstream's request to the client; its answer goes back by itself. `call` is
     /// the one on whose stream it came.
-    pub(crate) async fn ask_client(&self, live: &Arc<Live>, call: Option<u64>, request: &Message) {
+    pub(crate) async fn ask_client(
+        &self,
+        live: &Arc<Connection>,
+        call: Option<u64>,
+        request: &Message,
+    ) {
         let Some(id) = request.id() else { return };
         let asker = Asker::Upstream {
             live: live.clone(),
@@ -43,7 +48,7 @@ impl Router {
 
     /// Takes what an upstream asks on a stream that belongs to no call: it goes through a call of a
     /// modern client if there is one, and to a legacy client in any case. Nobody else can be asked.
-    pub(crate) async fn be_asked(&self, live: &Arc<Live>, request: Message) {
+    pub(crate) async fn be_asked(&self, live: &Arc<Connection>, request: Message) {
         if !live.identity.can_answer(&request) {
             return self.refuse_upstream(live, &request);
         }
@@ -59,7 +64,7 @@ impl Router {
     }
 
     /// Answers an upstream for a client that cannot be asked now.
-    pub(crate) fn decline(&self, live: &Arc<Live>, request: &Message) {
+    pub(crate) fn decline(&self, live: &Arc<Connection>, request: &Message) {
         match request
             .id()
             .filter(|_| request.method() == input::ELICITATION)
@@ -120,7 +125,7 @@ impl Router {
     }
 
     /// An upstream no longer wants an answer.
-    pub(crate) async fn withdraw(&self, live: &Arc<Live>, notification: &Message) {
+    pub(crate) async fn withdraw(&self, live: &Arc<Connection>, notification: &Message) {
         let Some(id) = notification.param("requestId") else {
             return;
         };
@@ -132,14 +137,14 @@ impl Router {
     }
 
     /// A connection is lost, and nobody can take the answers to what it has asked.
-    pub(crate) fn withdraw_all(&self, live: &Arc<Live>) {
+    pub(crate) fn withdraw_all(&self, live: &Arc<Connection>) {
         for serial in self.asks.withdraw(live, |_, _| true) {
             self.call_off(serial, "the connection to the server was lost");
         }
     }
 
     /// A call is lost, and with it the use of what was asked on its stream.
-    pub(crate) fn withdraw_of_call(&self, live: &Arc<Live>, serial: u64) {
+    pub(crate) fn withdraw_of_call(&self, live: &Arc<Connection>, serial: u64) {
         for serial in self.asks.withdraw(live, |_, call| call == Some(serial)) {
             self.call_off(serial, "the call that asked was lost");
         }
@@ -154,7 +159,7 @@ impl Router {
     }
 
     /// Sends an answer to an upstream, beside everything else.
-    pub(crate) fn answer_upstream(&self, live: &Arc<Live>, body: Bytes) {
+    pub(crate) fn answer_upstream(&self, live: &Arc<Connection>, body: Bytes) {
         let live = live.clone();
         self.tasks.spawn(async move {
             if let Err(error) = live.notify(body).await {
@@ -164,7 +169,7 @@ impl Router {
     }
 
     /// Refuses what an upstream asks.
-    pub(crate) fn refuse_upstream(&self, live: &Arc<Live>, request: &Message) {
+    pub(crate) fn refuse_upstream(&self, live: &Arc<Connection>, request: &Message) {
         debug!(method = %request.method(), "refusing what the upstream asks");
         self.answer_upstream(live, answer_to(request));
     }
@@ -172,7 +177,11 @@ impl Router {
 
 /// Brings an upstream the client's answer to its request. One that the upstream refuses is no answer,
 /// and the upstream would wait for another: it gets an error.
-pub(crate) async fn deliver(live: &Live, id: &[u8], answer: Bytes) -> Result<(), TransportError> {
+pub(crate) async fn deliver(
+    live: &Connection,
+    id: &[u8],
+    answer: Bytes,
+) -> Result<(), TransportError> {
     match live.notify(answer).await {
         Err(TransportError::Status { status, .. }) if status.is_client_error() => {
             debug!(%status, "the upstream refused the client's answer");

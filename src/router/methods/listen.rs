@@ -14,7 +14,7 @@ use crate::router::Router;
 use crate::router::call::request::Relayed;
 use crate::router::client::subscriptions::filter::Filter;
 use crate::router::client::subscriptions::{MAX_LISTENS, Place};
-use crate::upstream::{Upstream, UpstreamId, Wishes};
+use crate::upstream::{SubscriptionGuard, Upstream, UpstreamId};
 use crate::wire::outgoing::code;
 use crate::wire::{Line, Message};
 
@@ -62,8 +62,12 @@ impl Router {
     }
 
     /// Wants elsewhere what was wanted of upstreams that are not there any more, or not as they were.
-    async fn move_wishes(&self, place: &Place<'_>, wishes: Vec<Wishes>) -> Vec<Wishes> {
-        let stays = |wishes: &Wishes| self.upstreams.has(wishes.upstream());
+    async fn move_wishes(
+        &self,
+        place: &Place<'_>,
+        wishes: Vec<SubscriptionGuard>,
+    ) -> Vec<SubscriptionGuard> {
+        let stays = |wishes: &SubscriptionGuard| self.upstreams.has(wishes.upstream());
         let (mut kept, gone): (Vec<_>, Vec<_>) = wishes.into_iter().partition(stays);
         if gone.is_empty() {
             return kept;
@@ -77,7 +81,7 @@ impl Router {
 
     /// Wants updates of these resources, each from the first upstream that takes it of those that
     /// may have it. What none takes is left out.
-    pub(crate) async fn want(&self, uris: Vec<Arc<str>>) -> Vec<Wishes> {
+    pub(crate) async fn want(&self, uris: Vec<Arc<str>>) -> Vec<SubscriptionGuard> {
         if uris.is_empty() {
             return Vec::new();
         }
@@ -86,7 +90,7 @@ impl Router {
         let who = who.into_iter().map(IntoIterator::into_iter);
         let mut open: Vec<_> = uris.iter().cloned().zip(who).collect();
         let end = Instant::now() + SUBSCRIBE_TIMEOUT;
-        let mut all: Vec<Wishes> = Vec::new();
+        let mut all: Vec<SubscriptionGuard> = Vec::new();
         loop {
             let mut round: BTreeMap<UpstreamId, (Upstream, Vec<Arc<str>>)> = BTreeMap::new();
             for (uri, who) in &mut open {

@@ -12,7 +12,7 @@ use tracing::{debug, warn};
 use crate::catalog::{Items, Reach, reach};
 use crate::protocol::{Era, Item, ItemKind, ItemList};
 use crate::router::Router;
-use crate::upstream::{Snapshot, TransportError, Upstream, UpstreamError};
+use crate::upstream::{TransportError, Upstream, UpstreamError, UpstreamSet};
 use crate::wire::outgoing::code;
 use crate::wire::{Line, Message};
 
@@ -39,14 +39,14 @@ struct Kept {
 struct Last {
     items: Arc<Items>,
     /// The upstreams that were asked: an owner is one of these.
-    upstreams: Snapshot,
+    upstreams: UpstreamSet,
     /// Whether every one of them is in it.
     is_whole: bool,
 }
 
 impl Listed {
     /// What these upstreams have said.
-    fn get(&self, kind: ItemKind, upstreams: &Snapshot) -> Option<Last> {
+    fn get(&self, kind: ItemKind, upstreams: &UpstreamSet) -> Option<Last> {
         let last = self.lock()[kind as usize].last.clone();
         last.filter(|last| Arc::ptr_eq(&last.upstreams, upstreams))
     }
@@ -173,7 +173,7 @@ impl Router {
 
     /// Who is to be asked for each of these URIs: who lists it, or who else may have it; each by its
     /// place in the snapshot that comes with it.
-    pub(crate) async fn reach(&self, uris: &[&str]) -> (Vec<Reach>, Snapshot) {
+    pub(crate) async fn reach(&self, uris: &[&str]) -> (Vec<Reach>, UpstreamSet) {
         let upstreams = self.upstreams.all();
         let configs = upstreams.iter().map(Upstream::config);
         let filters: Vec<_> = configs.map(|config| &config.resources).collect();
@@ -207,7 +207,7 @@ impl Router {
     async fn items_with(
         &self,
         kind: ItemKind,
-        upstreams: &Snapshot,
+        upstreams: &UpstreamSet,
         has: impl Fn(&Items) -> bool,
     ) -> Arc<Items> {
         match self.listed.get(kind, upstreams) {
@@ -225,7 +225,7 @@ impl Router {
     }
 
     /// Lists a kind anew. An upstream that fails is left out, and the log says why.
-    async fn read_items(&self, kind: ItemKind, upstreams: &Snapshot) -> Arc<Items> {
+    async fn read_items(&self, kind: ItemKind, upstreams: &UpstreamSet) -> Arc<Items> {
         self.heard().await;
         let changes = self.listed.changes(kind);
         let all = upstreams.iter().map(|upstream| async move {

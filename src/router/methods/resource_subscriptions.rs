@@ -13,7 +13,7 @@ use crate::protocol::bridge::target::Target;
 use crate::router::Router;
 use crate::router::call::request::Relayed;
 use crate::router::client::subscriptions::{MAX_URIS, Subscriptions, covers};
-use crate::upstream::{Live, Upstream, UpstreamId, Wishes};
+use crate::upstream::{Connection, SubscriptionGuard, Upstream, UpstreamId};
 use crate::wire::outgoing::code;
 use crate::wire::{Line, Message};
 
@@ -25,7 +25,7 @@ const UNSUBSCRIBE: &str = "resources/unsubscribe";
 pub(crate) struct Subscribed {
     /// How many requests for it are under way.
     asking: usize,
-    wishes: Option<Wishes>,
+    wishes: Option<SubscriptionGuard>,
 }
 
 /// A request to subscribe that is under way.
@@ -62,7 +62,7 @@ impl Subscriptions {
     }
 
     /// Notes that the session is subscribed.
-    fn join(&self, asking: &Asking<'_>, wishes: Wishes) {
+    fn join(&self, asking: &Asking<'_>, wishes: SubscriptionGuard) {
         let mut state = self.lock();
         let subscribed = state.session.entry(asking.uri.clone()).or_default();
         let old = subscribed.wishes.replace(wishes);
@@ -70,7 +70,7 @@ impl Subscriptions {
     }
 
     /// Ends the session's subscription.
-    fn leave(&self, uri: &str) -> Option<Wishes> {
+    fn leave(&self, uri: &str) -> Option<SubscriptionGuard> {
         let mut state = self.lock();
         let subscribed = state.session.get_mut(uri)?;
         let wishes = subscribed.wishes.take();
@@ -155,7 +155,7 @@ impl Router {
         request: &Relayed,
         asking: &Asking<'_>,
         upstream: &Upstream,
-    ) -> (Line, Option<Wishes>) {
+    ) -> (Line, Option<SubscriptionGuard>) {
         let uri = asking.uri.clone();
         let takes = match upstream.connected(SUBSCRIBE).await {
             Ok(live) => takes_as_asked(&live, request),
@@ -238,7 +238,7 @@ impl Router {
 }
 
 /// Whether the client's own request subscribes the main session, and no other.
-fn takes_as_asked(live: &Live, request: &Relayed) -> bool {
+fn takes_as_asked(live: &Connection, request: &Relayed) -> bool {
     live.profile.era == Era::Legacy && live.serves(&request.speaker.identity)
 }
 

@@ -9,7 +9,7 @@ use crate::protocol::Era;
 use crate::protocol::reply::unknown;
 use crate::protocol::task::Task;
 use crate::router::Router;
-use crate::upstream::Live;
+use crate::upstream::Connection;
 use crate::wire::outgoing::code;
 use crate::wire::{Line, Message};
 
@@ -36,7 +36,7 @@ impl Router {
     /// The result of `tasks/list`; `None` where nobody lists any.
     async fn read_tasks(&self) -> Option<Vec<u8>> {
         self.heard().await;
-        let lists = |live: Arc<Live>| live.profile.declares_of_tasks("/list");
+        let lists = |live: Arc<Connection>| live.profile.declares_of_tasks("/list");
         let upstreams = self.upstreams.all();
         let listing = upstreams.iter().filter(|u| u.ready().is_some_and(lists));
         let all = listing.map(|upstream| async move {

@@ -135,7 +135,7 @@ impl Router {
     /// Whose task it is, if that one's era is still the client's; or the name of one that is no
     /// longer configured.
     fn owner_of_task(&self, client: Era, id: &str) -> Option<Result<Upstream, UpstreamName>> {
-        let upstream = match self.upstreams.successor(self.owned.get(client, id)?) {
+        let upstream = match self.upstreams.by_id_or_name(self.owned.get(client, id)?) {
             Ok(upstream) => upstream,
             Err(gone) => return gone.map(Err),
         };

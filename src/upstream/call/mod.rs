@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use tracing::debug;
 
-use super::connection::Live;
+use super::connection::Connection;
 use super::connection::inbox::Inbox;
-use super::connection::log_demand::LogsWanted;
+use super::connection::log_demand::LogDemandGuard;
 use super::error::TransportError;
 use super::error::reported::UpstreamError;
 use super::flow::concurrency::CallPermit;
@@ -22,7 +22,7 @@ use crate::protocol::ClientProfile;
 use crate::protocol::LogLevel;
 use crate::protocol::reply::cancelled;
 use crate::protocol::{Request, ServerRequests};
-use retry::Turn;
+use retry::RetryState;
 
 impl Upstream {
     /// Sends the request that `build` makes for the connection as it is, on behalf of the client
@@ -37,12 +37,12 @@ impl Upstream {
         method: &str,
         identity: &Arc<ClientProfile>,
         level: Option<LogLevel>,
-        build: impl Fn(&Arc<Live>, &Activity) -> Request,
+        build: impl Fn(&Arc<Connection>, &Activity) -> Request,
     ) -> Result<Call, UpstreamError> {
         let fail = |cause| self.error(method, cause);
         let admitted = self.admit(method).await.map_err(fail)?;
         let mut side;
-        let (mut session, mut turn) = (self, Turn::new(self));
+        let (mut session, mut turn) = (self, RetryState::new(self));
         loop {
             let live = self.live_patiently(session, &mut turn).await;
             let live = live.map_err(fail)?;
@@ -97,8 +97,8 @@ impl Upstream {
     async fn live_patiently(
         &self,
         session: &Self,
-        turn: &mut Turn,
-    ) -> Result<Arc<Live>, TransportError> {
+        turn: &mut RetryState,
+    ) -> Result<Arc<Connection>, TransportError> {
         loop {
             match session.live_for(turn).await {
                 Err(cause) if cause.is_login_under_way() => {
@@ -117,13 +117,13 @@ impl Upstream {
     ///
     /// # Errors
     /// [`UpstreamError`], when there is none in time.
-    pub async fn connected(&self, method: &str) -> Result<Arc<Live>, UpstreamError> {
-        let live = self.live_for(&mut Turn::new(self)).await;
+    pub async fn connected(&self, method: &str) -> Result<Arc<Connection>, UpstreamError> {
+        let live = self.live_for(&mut RetryState::new(self)).await;
         live.map_err(|cause| self.error(method, cause))
     }
 }
 
-impl Live {
+impl Connection {
     /// Sends a request. One that is silent for too long before anybody can follow it is cancelled
     /// (MCP 2025-11-25 § Lifecycle, Timeouts); a modern upstream sees its stream close.
     async fn begin(
@@ -208,7 +208,7 @@ pub struct Call {
     /// The request.
     pub sent: SentRequest,
     /// That its logs are wanted, where the upstream has to be told.
-    pub logs: Option<LogsWanted>,
+    pub logs: Option<LogDemandGuard>,
     /// That it runs, of the calls that may at a time.
     pub admitted: Option<CallPermit>,
 }
@@ -221,7 +221,7 @@ pub struct SentRequest {
     /// By which the client is asked what the upstream asks on other streams.
     pub caller: Option<Inbox>,
     /// The connection that it went out on.
-    pub live: Arc<Live>,
+    pub live: Arc<Connection>,
     /// Its signs of life.
     pub activity: Activity,
 }

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 
 use super::SentRequest;
-use crate::upstream::connection::Live;
+use crate::upstream::connection::Connection;
 use crate::upstream::error::TransportError;
 use crate::upstream::handle::Upstream;
 use crate::upstream::session::backoff::FIRST_DELAY;
@@ -22,7 +22,7 @@ const MAX_LOGINS: u32 = 3;
 
 /// How one call stands.
 #[derive(Debug)]
-pub(crate) struct Turn {
+pub(crate) struct RetryState {
     begun: Instant,
     /// The generation after which a connection counts.
     pub(crate) after: u64,
@@ -41,7 +41,7 @@ pub(crate) struct Turn {
 /// A request that was sent, or why that came to nothing.
 type Tried = Result<SentRequest, TransportError>;
 
-impl Turn {
+impl RetryState {
     pub(crate) fn new(upstream: &Upstream) -> Self {
         Self {
             begun: Instant::now(),
@@ -99,7 +99,7 @@ impl Turn {
     pub(crate) async fn take_refusal(
         &mut self,
         session: &Upstream,
-        live: Arc<Live>,
+        live: Arc<Connection>,
         tried: Tried,
     ) -> Option<Tried> {
         let generation = live.generation;
@@ -205,8 +205,8 @@ mod tests {
 
     use super::*;
 
-    fn turn(timeout: u64) -> Turn {
-        Turn {
+    fn turn(timeout: u64) -> RetryState {
+        RetryState {
             begun: Instant::now(),
             after: 0,
             deadline: None,

@@ -5,25 +5,28 @@ use std::sync::Arc;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::retry::Turn;
-use crate::upstream::connection::Live;
+use super::retry::RetryState;
+use crate::upstream::connection::Connection;
 use crate::upstream::error::TransportError;
 use crate::upstream::handle::Upstream;
-use crate::upstream::session::handle::{Down, State};
+use crate::upstream::session::handle::{Disconnected, State};
 
 /// What somebody who waits sees of the connection.
-enum Seen {
-    Ready(Arc<Live>),
+enum Observed {
+    Ready(Arc<Connection>),
     /// The last attempt failed.
-    Down(Down),
+    Disconnected(Disconnected),
     /// One is under way, after one that may have failed.
     Connecting(Option<TransportError>),
 }
 
 impl Upstream {
     /// A connection for this call: the one there is, or one that is made meanwhile.
-    pub(crate) async fn live_for(&self, turn: &mut Turn) -> Result<Arc<Live>, TransportError> {
-        let can_serve = |live: &Arc<Live>| self.can_use(live, turn.after);
+    pub(crate) async fn live_for(
+        &self,
+        turn: &mut RetryState,
+    ) -> Result<Arc<Connection>, TransportError> {
+        let can_serve = |live: &Arc<Connection>| self.can_use(live, turn.after);
         match self.ready().filter(can_serve) {
             Some(live) => Ok(live),
             // Boxed: it is large, and on the path of every call.
@@ -32,7 +35,7 @@ impl Upstream {
     }
 
     /// Whether it can be used by whoever needs one after this generation.
-    fn can_use(&self, live: &Live, generation: u64) -> bool {
+    fn can_use(&self, live: &Connection, generation: u64) -> bool {
         live.generation > generation && live.is_awake(&self.shared.clients)
     }
 
@@ -42,20 +45,22 @@ impl Upstream {
         &self,
         generation: u64,
         deadline: Instant,
-    ) -> Result<Arc<Live>, TransportError> {
+    ) -> Result<Arc<Connection>, TransportError> {
         let mut state = self.shared.state.subscribe();
         let (mut known, mut first, mut has_failed) = (None, None, false);
         loop {
             let seen = match &*state.borrow_and_update() {
-                State::Ready(live) if self.can_use(live, generation) => Seen::Ready(live.clone()),
-                State::Down(down) => Seen::Down(down.clone()),
-                State::Connecting { after, .. } => Seen::Connecting(after.clone()),
+                State::Ready(live) if self.can_use(live, generation) => {
+                    Observed::Ready(live.clone())
+                }
+                State::Disconnected(down) => Observed::Disconnected(down.clone()),
+                State::Connecting { after, .. } => Observed::Connecting(after.clone()),
                 // Nobody has begun, or the task is about to find out what is known already.
-                State::Idle | State::Ready(_) => Seen::Connecting(None),
+                State::Idle | State::Ready(_) => Observed::Connecting(None),
             };
             let next = match seen {
-                Seen::Ready(live) => return Ok(live),
-                Seen::Down(down) => {
+                Observed::Ready(live) => return Ok(live),
+                Observed::Disconnected(down) => {
                     has_failed |= *first.get_or_insert(down.attempt) != down.attempt;
                     let next = match has_failed {
                         true => down.on_demand,
@@ -73,7 +78,7 @@ impl Upstream {
                     }
                     Some(next)
                 }
-                Seen::Connecting(after) => {
+                Observed::Connecting(after) => {
                     known = after.or(known);
                     // How it ends, the call has seen for itself.
                     has_failed = true;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use super::Live;
+use super::Connection;
 use crate::protocol::{ItemKind, ItemList};
 use crate::upstream::id::UpstreamId;
 use crate::wire::Message;
@@ -16,13 +16,13 @@ pub trait Events: Send + Sync + std::fmt::Debug {
     fn notification(
         &self,
         upstream: UpstreamId,
-        live: Arc<Live>,
+        live: Arc<Connection>,
         message: Message,
     ) -> BoxFuture<'_, ()>;
 
     /// It asks something of the client, on a stream that belongs to no call; the answer goes to
-    /// [`Live::notify`].
-    fn request(&self, live: Arc<Live>, request: Message) -> BoxFuture<'_, ()>;
+    /// [`Connection::notify`].
+    fn request(&self, live: Arc<Connection>, request: Message) -> BoxFuture<'_, ()>;
 
     /// Returns `true` if a client was sent a list of this kind of this upstream, and was not notified of a
     /// change since.
@@ -37,5 +37,5 @@ pub trait Events: Send + Sync + std::fmt::Debug {
     ) -> BoxFuture<'_, ()>;
 
     /// The connection is lost, and with it what it has asked.
-    fn ended(&self, live: &Arc<Live>);
+    fn ended(&self, live: &Arc<Connection>);
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::Live;
+use super::Connection;
 use crate::protocol::{Era, LogLevel};
 use crate::upstream::handle::Upstream;
 
@@ -17,17 +17,17 @@ pub(crate) const LEVEL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The level of the client's session, for all sessions with one upstream.
 #[derive(Debug, Default)]
-pub(crate) struct SessionLevel(watch::Sender<Wish>);
+pub(crate) struct LogDemand(watch::Sender<RequestedLevel>);
 
 /// What the client's session wishes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Wish {
+pub(crate) struct RequestedLevel {
     /// Counts the times that it was set.
     revision: u64,
     level: Option<LogLevel>,
 }
 
-impl SessionLevel {
+impl LogDemand {
     fn set(&self, level: Option<LogLevel>) {
         self.0.send_modify(|wish| {
             wish.revision += 1;
@@ -35,31 +35,31 @@ impl SessionLevel {
         });
     }
 
-    pub(crate) fn get(&self) -> Wish {
+    pub(crate) fn get(&self) -> RequestedLevel {
         *self.0.borrow()
     }
 
-    pub(crate) fn subscribe(&self) -> watch::Receiver<Wish> {
+    pub(crate) fn subscribe(&self) -> watch::Receiver<RequestedLevel> {
         self.0.subscribe()
     }
 }
 
 /// What one connection is to log, and what its upstream knows of it.
 #[derive(Debug, Default)]
-pub struct Logs {
+pub struct ConnectionLogs {
     /// How many requests under way want each level.
     wanted: watch::Sender<[usize; LogLevel::ALL.len()]>,
-    told: watch::Sender<Option<ToldLevel>>,
+    told: watch::Sender<Option<AppliedLevel>>,
 }
 
 /// What an upstream was told last, whatever it answered, and upon which wish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ToldLevel {
+pub(crate) struct AppliedLevel {
     revision: u64,
     pub(crate) level: LogLevel,
 }
 
-impl Logs {
+impl ConnectionLogs {
     /// The most verbose level that a request under way wants.
     #[must_use]
     pub fn wanted(&self) -> Option<LogLevel> {
@@ -74,18 +74,18 @@ impl Logs {
 
     /// What the upstream must be told now. A level that requests have raised stays raised until the
     /// session sets its own again: others may follow, and what nobody wants is not passed on.
-    pub(crate) fn due(&self, wish: Wish) -> Option<ToldLevel> {
+    pub(crate) fn due(&self, wish: RequestedLevel) -> Option<AppliedLevel> {
         let level = [wish.level, self.wanted()].into_iter().flatten().min()?;
         let revision = wish.revision;
-        (!self.is_told(level, wish)).then_some(ToldLevel { revision, level })
+        (!self.is_told(level, wish)).then_some(AppliedLevel { revision, level })
     }
 
     /// The upstream has answered.
-    pub(crate) fn tell(&self, told: ToldLevel) {
+    pub(crate) fn tell(&self, told: AppliedLevel) {
         self.told.send_replace(Some(told));
     }
 
-    fn is_told(&self, level: LogLevel, wish: Wish) -> bool {
+    fn is_told(&self, level: LogLevel, wish: RequestedLevel) -> bool {
         let told = *self.told.borrow();
         told.is_some_and(|told| told.revision == wish.revision && told.level <= level)
     }
@@ -93,13 +93,13 @@ impl Logs {
 
 /// That the logs of a request are wanted, until it is dropped.
 #[derive(Debug)]
-pub struct LogsWanted {
-    live: Arc<Live>,
+pub struct LogDemandGuard {
+    live: Arc<Connection>,
     level: LogLevel,
 }
 
-impl LogsWanted {
-    fn new(live: &Arc<Live>, level: LogLevel) -> Self {
+impl LogDemandGuard {
+    fn new(live: &Arc<Connection>, level: LogLevel) -> Self {
         let live = live.clone();
         live.logs
             .wanted
@@ -108,7 +108,7 @@ impl LogsWanted {
     }
 }
 
-impl Drop for LogsWanted {
+impl Drop for LogDemandGuard {
     fn drop(&mut self) {
         // Nobody has to be told: a level stays raised.
         self.live.logs.wanted.send_if_modified(|wanted| {
@@ -118,7 +118,7 @@ impl Drop for LogsWanted {
     }
 }
 
-impl Live {
+impl Connection {
     /// Whether it can be told how much to log.
     pub(crate) fn takes_levels(&self) -> bool {
         self.profile.era == Era::Legacy && self.profile.capabilities.get("logging").is_some()
@@ -132,7 +132,7 @@ impl Upstream {
     }
 
     /// Waits until all sessions that are connected were told the session's level, or a while has passed.
-    pub async fn level_told(&self) {
+    pub async fn level_applied(&self) {
         let sessions = self.sessions().into_iter();
         let told = sessions.filter_map(|session| {
             let live = session.ready()?;
@@ -143,16 +143,20 @@ impl Upstream {
 
     /// Enters that a request about to be sent wants logs from `level` on, and waits until the upstream
     /// was told. A modern upstream reads it in the request.
-    pub async fn log(&self, live: &Arc<Live>, level: Option<LogLevel>) -> Option<LogsWanted> {
+    pub async fn log(
+        &self,
+        live: &Arc<Connection>,
+        level: Option<LogLevel>,
+    ) -> Option<LogDemandGuard> {
         if live.profile.era == Era::Modern {
             return None;
         }
-        let wanted = level.map(|level| LogsWanted::new(live, level));
+        let wanted = level.map(|level| LogDemandGuard::new(live, level));
         self.told(live, level).await;
         wanted
     }
 
-    async fn told(&self, live: &Live, level: Option<LogLevel>) {
+    async fn told(&self, live: &Connection, level: Option<LogLevel>) {
         if !live.takes_levels() {
             return;
         }

@@ -25,7 +25,7 @@ use crate::protocol::ServerProfile;
 use crate::upstream::transport::request_id::next_id;
 use crate::wire::Message;
 use inbox::ServerRequestInboxes;
-use log_demand::Logs;
+use log_demand::ConnectionLogs;
 
 /// How long the first call waits for the standalone stream of its session, counted from the
 /// handshake: some servers answer the request for it only when they have something to say.
@@ -37,7 +37,7 @@ pub(crate) const HELD: Duration = Duration::from_secs(30);
 
 /// A connected upstream.
 #[derive(Debug)]
-pub struct Live {
+pub struct Connection {
     /// Counts the connections of this upstream.
     pub(crate) generation: u64,
     /// What the handshake found.
@@ -47,7 +47,7 @@ pub struct Live {
     /// The calls through which it can ask a client that hears only answers.
     pub callers: ServerRequestInboxes,
     /// How much it is to log, and for which requests.
-    pub logs: Logs,
+    pub logs: ConnectionLogs,
     /// Whether it can say something outside the answers to requests, or never will.
     listened: watch::Sender<bool>,
     begun: Instant,
@@ -58,7 +58,7 @@ pub struct Live {
     pub(crate) transport: Transport,
 }
 
-impl Live {
+impl Connection {
     pub(crate) fn new(
         generation: u64,
         profile: ServerProfile,
@@ -70,7 +70,7 @@ impl Live {
             profile: Arc::new(profile),
             identity: identity.clone(),
             callers: ServerRequestInboxes::default(),
-            logs: Logs::default(),
+            logs: ConnectionLogs::default(),
             listened: watch::Sender::new(!matches!(transport, Transport::StreamableHttpLegacy(_))),
             begun: Instant::now(),
             woken: AtomicU64::default(),

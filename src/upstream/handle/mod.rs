@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument, info_span};
 
 use super::cache::upstream::CachedUpstream;
-use super::connection::Live;
+use super::connection::Connection;
 use super::connection::events::Events;
 use super::error::TransportError;
 use super::error::reported::UpstreamError;
@@ -22,8 +22,8 @@ use super::id::UpstreamId;
 use super::offers::Offers;
 use super::offers::tools::ToolList;
 use super::session::handle::{Shared, State};
-use super::session::pool::Home;
-use super::session::supervisor::Connection;
+use super::session::pool::TaskContext;
+use super::session::supervisor::SessionSupervisor;
 use crate::config;
 use crate::net::Clients;
 use crate::oauth::Authorizer;
@@ -70,7 +70,7 @@ impl Upstream {
         tasks: &TaskTracker,
         cancel: &CancellationToken,
     ) {
-        let home = Home {
+        let home = TaskContext {
             events,
             tasks: tasks.clone(),
             cancel: cancel.child_token(),
@@ -81,14 +81,14 @@ impl Upstream {
 
     pub(crate) fn begin(
         &self,
-        home: &Home,
+        home: &TaskContext,
         identity: &Arc<ClientProfile>,
         cancel: CancellationToken,
     ) {
         let side = self.shared.is_side.then_some(true);
         let span = info_span!("upstream", name = %self.shared.config.name, side);
         self.adopt(identity);
-        let connection = Connection {
+        let connection = SessionSupervisor {
             shared: self.shared.clone(),
             events: home.events.clone(),
             tasks: home.tasks.clone(),
@@ -158,7 +158,7 @@ impl Upstream {
 
     /// The connection, if there is one.
     #[must_use]
-    pub fn ready(&self) -> Option<Arc<Live>> {
+    pub fn ready(&self) -> Option<Arc<Connection>> {
         match &*self.shared.state.borrow() {
             State::Ready(live) => Some(live.clone()),
             _ => None,
@@ -170,7 +170,7 @@ impl Upstream {
     #[must_use]
     pub fn waits_for_a_person(&self) -> Option<String> {
         match &*self.shared.state.borrow() {
-            State::Down(down) if down.cause.requires_user_action() => {
+            State::Disconnected(down) if down.cause.requires_user_action() => {
                 self.shared.wake.notify_one();
                 Some(down.cause.to_string())
             }
@@ -242,7 +242,8 @@ impl Upstream {
     /// The same, where tools that an earlier process stored do not count.
     #[must_use]
     pub fn has_live_listing_or_failed(&self) -> bool {
-        self.offers().times_listed() > 0 || matches!(&*self.shared.state.borrow(), State::Down(_))
+        self.offers().times_listed() > 0
+            || matches!(&*self.shared.state.borrow(), State::Disconnected(_))
     }
 
     /// Whether it has said anything since the last attempt began.

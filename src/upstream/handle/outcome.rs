@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Upstream;
-use crate::upstream::connection::Live;
+use crate::upstream::connection::Connection;
 use crate::upstream::error::TransportError;
 use crate::upstream::offers::tools::ToolList;
 use crate::upstream::session::handle::State;
@@ -19,12 +19,12 @@ pub struct Failure {
 
 impl Upstream {
     /// Waits, without holding it, until it is connected; `None` when it never will be.
-    pub fn at_last(&self) -> impl Future<Output = Option<Arc<Live>>> + use<> {
+    pub fn at_last(&self) -> impl Future<Output = Option<Arc<Connection>>> + use<> {
         let mut state = self.shared.state.subscribe();
         async move {
             let end = |state: &State| match state {
                 State::Ready(live) => Some(Some(live.clone())),
-                State::Down(down) if down.attempt == u64::MAX => Some(None),
+                State::Disconnected(down) if down.attempt == u64::MAX => Some(None),
                 _ => None,
             };
             let ended = state.wait_for(|state| end(state).is_some()).await;
@@ -36,7 +36,7 @@ impl Upstream {
     ///
     /// # Errors
     /// [`Failure`]; others follow by themselves.
-    pub async fn settled(&self, seen: u64) -> Result<(Arc<Live>, Arc<ToolList>), Failure> {
+    pub async fn settled(&self, seen: u64) -> Result<(Arc<Connection>, Arc<ToolList>), Failure> {
         let mut state = self.shared.state.subscribe();
         let mut listing = self.offers().watch_tools();
         loop {
@@ -46,7 +46,7 @@ impl Upstream {
                         return Ok((live.clone(), listing.clone()));
                     }
                 }
-                State::Down(down) if down.attempt > seen => {
+                State::Disconnected(down) if down.attempt > seen => {
                     return Err(Failure {
                         cause: down.cause.clone(),
                         attempt: down.attempt,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tracing::debug;
 
-use super::connection::Live;
+use super::connection::Connection;
 use super::error::TransportError;
 use super::flow::deadline::Activity;
 use super::transport::Transport;
@@ -36,7 +36,7 @@ use answer::{Probe, is_older_transport, read_initialize, read_probe, refuses_wha
 const STEP_TIMEOUT: Duration = Duration::from_secs(9);
 
 /// A connection as the handshake leaves it; with its stream for HTTP+SSE, which must be read on.
-pub(crate) type Connected = (Live, Option<HttpSseStream>);
+pub(crate) type Connected = (Connection, Option<HttpSseStream>);
 
 /// What a handshake needs to know.
 pub(crate) struct Handshake<'a> {
@@ -231,8 +231,8 @@ impl Handshake<'_> {
         }
     }
 
-    fn live(&self, profile: ServerProfile, transport: Transport) -> Live {
-        Live::new(self.generation, profile, transport, self.identity)
+    fn live(&self, profile: ServerProfile, transport: Transport) -> Connection {
+        Connection::new(self.generation, profile, transport, self.identity)
     }
 }
 

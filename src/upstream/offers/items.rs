@@ -3,11 +3,11 @@
 
 use super::pagination;
 use crate::protocol::{Item, ItemKind};
-use crate::upstream::connection::Live;
+use crate::upstream::connection::Connection;
 use crate::upstream::error::TransportError;
 
 /// Reads all items of one kind.
-pub(crate) async fn fetch(live: &Live, kind: ItemKind) -> Result<Vec<Item>, TransportError> {
+pub(crate) async fn fetch(live: &Connection, kind: ItemKind) -> Result<Vec<Item>, TransportError> {
     let mut items = Vec::new();
     pagination::all(live, kind.list_method(), kind.member(), |definition| {
         items.extend(Item::read(definition, kind));

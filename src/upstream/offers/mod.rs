@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{Notify, watch};
 
-use super::connection::Live;
+use super::connection::Connection;
 use super::error::TransportError;
 use crate::protocol::{ItemKind, ItemList, ServerProfile};
 use crate::sync::Mutex;
@@ -143,7 +143,7 @@ impl Offers {
     ///
     /// # Errors
     /// [`TransportError`], when they could not be read. The last ones stay.
-    pub(crate) async fn refresh_tools(&self, live: &Live) -> Result<usize, TransportError> {
+    pub(crate) async fn refresh_tools(&self, live: &Connection) -> Result<usize, TransportError> {
         let list = ToolList::fetch(live).await?;
         let count = list.tools.len();
         self.set_tools(list);
@@ -177,7 +177,7 @@ impl Offers {
     /// [`TransportError`], when they could not be read. The last ones stay.
     pub(crate) async fn refresh_items(
         &self,
-        live: &Live,
+        live: &Connection,
         kind: ItemKind,
     ) -> Result<ItemList, TransportError> {
         let changes = self.state.lock().items[kind as usize].changes;

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use tracing::warn;
 
 use crate::protocol::reply::error_text;
-use crate::upstream::connection::Live;
+use crate::upstream::connection::Connection;
 use crate::upstream::error::TransportError;
 use crate::wire::outgoing::code;
 use crate::wire::splice::{decode, last};
@@ -20,7 +20,7 @@ const MAX_PAGES: usize = 1000;
 /// Asks for all pages of a listing and hands out each definition in them, which stand in the
 /// member `name` of the results.
 pub(crate) async fn all(
-    live: &Live,
+    live: &Connection,
     method: &'static str,
     name: &str,
     mut take: impl FnMut(Bytes),

@@ -6,7 +6,7 @@ use tracing::warn;
 
 use super::pagination;
 use crate::protocol::{Era, Tool};
-use crate::upstream::connection::Live;
+use crate::upstream::connection::Connection;
 use crate::upstream::error::TransportError;
 use crate::wire::Message;
 
@@ -23,7 +23,7 @@ pub struct ToolList {
 
 impl ToolList {
     /// Reads all pages of `tools/list`.
-    pub(crate) async fn fetch(live: &Live) -> Result<Self, TransportError> {
+    pub(crate) async fn fetch(live: &Connection) -> Result<Self, TransportError> {
         let mut list = Self::default();
         pagination::all(live, METHOD, MEMBER, |definition| {
             list.tools.extend(Tool::read(definition, live.profile.era));

@@ -22,7 +22,7 @@ pub(crate) struct Backoff {
 
 /// The pause before an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Pause {
+pub(crate) struct Delays {
     /// How long it is by itself.
     pub(crate) whole: Duration,
     /// How long it is at least when somebody waits on.
@@ -40,7 +40,7 @@ impl Backoff {
     /// The same, with how far it can be cut short. A call that waits must not hurry attempts so much that
     /// none is left when the server is back: it gets the pause before this one. One that comes anew is tried
     /// for at once, since much may have changed. Where a person has to act, who asks again may have acted.
-    pub(crate) fn pause(&mut self, cause: &TransportError) -> Pause {
+    pub(crate) fn pause(&mut self, cause: &TransportError) -> Delays {
         let grown = FIRST_DELAY.saturating_mul(GROWTH.saturating_pow(self.failures));
         self.failures = self.failures.saturating_add(1);
         let asked = cause.retry_after().unwrap_or_default().min(LONGEST_RETRY);
@@ -59,7 +59,7 @@ impl Backoff {
         };
         // Whole milliseconds, as they are logged.
         let rounded = |delay: Duration| Duration::from_millis(delay.as_millis() as u64);
-        Pause {
+        Delays {
             whole: rounded(varied(delay)),
             short: rounded(varied(short)),
             // Two who come together make one attempt.

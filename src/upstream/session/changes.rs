@@ -7,9 +7,9 @@ use tokio::time::sleep;
 use tracing::debug;
 
 use super::backoff::Backoff;
-use super::supervisor::Connection;
+use super::supervisor::SessionSupervisor;
 use crate::protocol::{ItemKind, ItemList};
-use crate::upstream::connection::Live;
+use crate::upstream::connection::Connection;
 use crate::upstream::error::TransportError;
 
 /// The kinds that one notification tells of.
@@ -18,9 +18,9 @@ const CHANGE_TOGETHER: [&[ItemKind]; 2] = [
     &[ItemKind::Resources, ItemKind::ResourceTemplates],
 ];
 
-impl Connection {
+impl SessionSupervisor {
     /// Lists, once, what a client was sent before; returns when the connection is lost.
-    pub(crate) async fn compare(&self, live: &Arc<Live>) -> TransportError {
+    pub(crate) async fn compare(&self, live: &Arc<Connection>) -> TransportError {
         // What a client was sent is of the main session.
         if self.shared.is_side {
             return std::future::pending().await;
@@ -45,7 +45,7 @@ impl Connection {
     /// Lists those of these kinds that a client was sent.
     async fn list_sent(
         &self,
-        live: &Live,
+        live: &Connection,
         kinds: &[ItemKind],
     ) -> Result<Vec<(ItemKind, ItemList)>, TransportError> {
         let (id, mut lists) = (self.shared.id, Vec::new());

@@ -10,9 +10,9 @@ use tracing::{Instrument as _, debug, info, warn};
 
 use super::backoff::Backoff;
 use super::handle::State;
-use super::supervisor::Connection;
+use super::supervisor::SessionSupervisor;
 use crate::protocol::ClientProfile;
-use crate::upstream::connection::Live;
+use crate::upstream::connection::Connection;
 use crate::upstream::error::TransportError;
 use crate::upstream::transport::http_sse::stream::HttpSseStream;
 
@@ -20,7 +20,7 @@ use crate::upstream::transport::http_sse::stream::HttpSseStream;
 const LOOK: Duration = Duration::from_secs(1);
 
 /// How an attempt ended, or the connection that it made.
-pub(crate) struct Ended {
+pub(crate) struct Disconnect {
     pub(crate) cause: TransportError,
     /// Whether it was listed. One that fails at that was never up.
     pub(crate) was_up: bool,
@@ -28,7 +28,7 @@ pub(crate) struct Ended {
     pub(crate) has_held: bool,
 }
 
-impl Ended {
+impl Disconnect {
     pub(crate) fn never_up(cause: TransportError) -> Self {
         Self {
             cause,
@@ -42,9 +42,9 @@ impl Ended {
     }
 }
 
-impl Connection {
+impl SessionSupervisor {
     /// Waits until the client declares something else, and closes the session that was for the other.
-    async fn superseded(&self, live: &Live) {
+    async fn superseded(&self, live: &Connection) {
         let mut identity = self.shared.identity.subscribe();
         let is_other = |identity: &Arc<ClientProfile>| !live.identity.shares_session(identity);
         // Fails never: the sender lives as long as we do.
@@ -57,10 +57,10 @@ impl Connection {
     /// Keeps a connection until it is lost, and says why; `None` when it was cancelled.
     pub(crate) async fn keep(
         &self,
-        live: &Arc<Live>,
+        live: &Arc<Connection>,
         stream: Option<HttpSseStream>,
         cancel: &CancellationToken,
-    ) -> Option<Ended> {
+    ) -> Option<Disconnect> {
         // One that fails at its listing was never up, and is not tried without a pause.
         let listed = self.shared.offers.times_listed();
         self.shared.wanted.begin(live.generation);
@@ -85,7 +85,7 @@ impl Connection {
             live.transport.close().await;
             return None;
         };
-        Some(Ended {
+        Some(Disconnect {
             cause,
             was_up: self.shared.offers.times_listed() > listed,
             has_held: live.has_held(),
@@ -93,7 +93,7 @@ impl Connection {
     }
 
     /// Waits until a call finds that the connection is gone, and says why.
-    async fn lost(&self, live: &Live) -> TransportError {
+    async fn lost(&self, live: &Connection) -> TransportError {
         let mut lost = self.shared.lost.subscribe();
         let is_this = lost.wait_for(|lost| lost.generation == live.generation);
         match is_this.await {
@@ -105,7 +105,7 @@ impl Connection {
 
     /// Ends the session of a connection that is no more, beside everything else, once no call is under way
     /// in it.
-    pub(crate) fn let_go(&self, old: Option<Arc<Live>>, cancel: &CancellationToken) {
+    pub(crate) fn let_go(&self, old: Option<Arc<Connection>>, cancel: &CancellationToken) {
         let Some(old) = old else { return };
         let cancel = cancel.clone();
         let close = async move {
@@ -121,7 +121,7 @@ impl Connection {
     }
 
     /// Reads the listing now and whenever it is asked for. A side session needs none.
-    async fn keep_listed(&self, live: &Live) -> Result<Infallible, TransportError> {
+    async fn keep_listed(&self, live: &Connection) -> Result<Infallible, TransportError> {
         if self.shared.is_side {
             debug!(version = live.profile.version, "connected");
             self.shared.offers.count_listing();

@@ -7,22 +7,22 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-use super::health::Checks;
-use super::pool::{Home, SideSession};
-use super::retry_budget::Brake;
+use super::health::HealthChecks;
+use super::pool::{ExtraSession, TaskContext};
+use super::retry_budget::RetryBudget;
 use crate::config;
 use crate::net::Clients;
 use crate::oauth::Authorizer;
 use crate::protocol::ClientProfile;
-use crate::upstream::connection::Live;
-use crate::upstream::connection::log_demand::SessionLevel;
+use crate::upstream::connection::Connection;
+use crate::upstream::connection::log_demand::LogDemand;
 use crate::upstream::error::TransportError;
 use crate::upstream::flow::backpressure::ReadGate;
 use crate::upstream::flow::bounds::Bounds;
 use crate::upstream::flow::concurrency::ConcurrencyLimit;
 use crate::upstream::id::UpstreamId;
 use crate::upstream::offers::Offers;
-use crate::upstream::subscription::ledger::Wanted;
+use crate::upstream::subscription::ledger::Subscriptions;
 
 /// Where a connection stands.
 #[derive(Debug)]
@@ -37,14 +37,14 @@ pub(crate) enum State {
         after: Option<TransportError>,
     },
     /// Requests can be sent.
-    Ready(Arc<Live>),
+    Ready(Arc<Connection>),
     /// The last attempt failed; another follows by itself.
-    Down(Down),
+    Disconnected(Disconnected),
 }
 
 /// An attempt that failed, and when the next one is made.
 #[derive(Debug, Clone)]
-pub(crate) struct Down {
+pub(crate) struct Disconnected {
     /// Why.
     pub(crate) cause: TransportError,
     /// Which attempt it was.
@@ -55,6 +55,20 @@ pub(crate) struct Down {
     pub(crate) on_demand: Instant,
     /// The same for one that has not: it is made at once, unless the server asked for a pause.
     pub(crate) at_once: Instant,
+}
+
+impl Disconnected {
+    /// No attempt follows.
+    pub(crate) fn for_good() -> Self {
+        let now = Instant::now();
+        Self {
+            cause: TransportError::ShuttingDown,
+            attempt: u64::MAX,
+            due: now,
+            on_demand: now,
+            at_once: now,
+        }
+    }
 }
 
 /// A connection that is known to be gone.
@@ -88,24 +102,24 @@ pub(crate) struct Shared {
     /// Asks it for a connection as if none had ever failed.
     pub(crate) anew: Notify,
     /// How many attempts are left, for all sessions.
-    pub(crate) brake: Arc<Brake>,
+    pub(crate) brake: Arc<RetryBudget>,
     /// The connection that was found to be gone last.
     pub(crate) lost: watch::Sender<Lost>,
     /// What the task is asked to look at.
-    pub(crate) checks: Checks,
+    pub(crate) checks: HealthChecks,
     /// How much it is to log for the client's session: one for it and its side sessions.
-    pub(crate) level: Arc<SessionLevel>,
+    pub(crate) level: Arc<LogDemand>,
     /// Whom its connection speaks for.
     pub(crate) identity: watch::Sender<Arc<ClientProfile>>,
     /// What its tasks are started with, once they are.
-    pub(crate) home: OnceLock<Home>,
+    pub(crate) home: OnceLock<TaskContext>,
     /// Sessions for clients that the main one does not serve.
     // std's Mutex: held for a look at a short list, never across an await.
-    pub(crate) sides: Mutex<Vec<SideSession>>,
+    pub(crate) sides: Mutex<Vec<ExtraSession>>,
     /// Whether it is one of these itself.
     pub(crate) is_side: bool,
     /// The resources whose updates are wanted.
-    pub(crate) wanted: Wanted,
+    pub(crate) wanted: Subscriptions,
 }
 
 impl Shared {
@@ -136,13 +150,13 @@ impl Shared {
                 generation: 0,
                 cause: TransportError::SessionExpired,
             }),
-            checks: Checks::default(),
+            checks: HealthChecks::default(),
             level: Arc::default(),
             identity: watch::Sender::default(),
             home: OnceLock::new(),
             sides: Mutex::default(),
             is_side: false,
-            wanted: Wanted::default(),
+            wanted: Subscriptions::default(),
             config,
         }
     }

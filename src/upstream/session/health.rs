@@ -10,10 +10,10 @@ use tokio::time::{Instant, timeout};
 use tracing::{debug, info};
 
 use super::handle::State;
-use super::supervisor::Connection;
+use super::supervisor::SessionSupervisor;
 use crate::config::TransportChoice;
 use crate::protocol::Era;
-use crate::upstream::connection::Live;
+use crate::upstream::connection::Connection;
 use crate::upstream::error::TransportError;
 use crate::upstream::transport::Transport;
 use crate::upstream::transport::http_sse::stream::STREAM_PING_TIMEOUT;
@@ -32,7 +32,7 @@ const SAME_FOR: Duration = Duration::from_secs(60);
 
 /// What the task of a connection is asked to look at.
 #[derive(Debug, Default)]
-pub(crate) struct Checks {
+pub(crate) struct HealthChecks {
     ping: Notify,
     era: Notify,
     /// How often it was found that the server is still the same.
@@ -41,7 +41,7 @@ pub(crate) struct Checks {
     same: Mutex<Option<Instant>>,
 }
 
-impl Checks {
+impl HealthChecks {
     /// Has the task find out whether the server still knows the connection.
     pub(crate) fn ping(&self) {
         self.ping.notify_one();
@@ -88,10 +88,10 @@ impl Checks {
     }
 }
 
-impl Connection {
+impl SessionSupervisor {
     /// Sends a `ping` when the process has woken up or a call was cut off; returns when the connection
     /// is gone. In the modern era every request stands for itself.
-    pub(crate) async fn keep_checked(&self, live: &Live) -> TransportError {
+    pub(crate) async fn keep_checked(&self, live: &Connection) -> TransportError {
         let mut woken = self.shared.clients.resumed();
         loop {
             let times = *woken.borrow_and_update();
@@ -125,7 +125,7 @@ impl Connection {
     }
 
     /// Finds out what the server is when its answers make one doubt; returns when it is another.
-    pub(crate) async fn keep_era(&self, live: &Live) -> TransportError {
+    pub(crate) async fn keep_era(&self, live: &Connection) -> TransportError {
         let checks = &self.shared.checks;
         loop {
             checks.era.notified().await;
@@ -143,7 +143,7 @@ impl Connection {
     }
 
     /// Whether the server is another than it was. One that cannot be asked is not.
-    async fn is_other(&self, live: &Live) -> bool {
+    async fn is_other(&self, live: &Connection) -> bool {
         if self.shared.config.transport != TransportChoice::Sse
             && let Ok(is_modern) = self.is_modern(live).await
             && is_modern != (live.profile.era == Era::Modern)
@@ -162,7 +162,7 @@ impl Connection {
 }
 
 /// Finds out whether the server still knows the connection; an error when it is gone.
-async fn look_after(live: &Live, has_slept: bool) -> Result<(), TransportError> {
+async fn look_after(live: &Connection, has_slept: bool) -> Result<(), TransportError> {
     let is_stream = match &live.transport {
         Transport::StreamableHttp(_) => return Ok(()),
         // A new stream is there sooner than it is known of the old one that it is dead, and nobody
@@ -187,7 +187,7 @@ async fn look_after(live: &Live, has_slept: bool) -> Result<(), TransportError> 
     }
 }
 
-async fn ping(live: &Live) -> Result<Message, TransportError> {
+async fn ping(live: &Connection) -> Result<Message, TransportError> {
     let patience = match live.transport {
         Transport::HttpSse(_) => STREAM_PING_TIMEOUT,
         _ => PING_TIMEOUT,

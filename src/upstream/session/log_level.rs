@@ -4,17 +4,17 @@ use serde_json::json;
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
-use super::supervisor::Connection;
+use super::supervisor::SessionSupervisor;
 use crate::protocol::reply::error_text;
-use crate::upstream::connection::Live;
+use crate::upstream::connection::Connection;
 use crate::upstream::connection::log_demand::LEVEL_TIMEOUT;
 use crate::upstream::error::TransportError;
 use crate::wire::Message;
 
-impl Connection {
+impl SessionSupervisor {
     /// Tells the upstream its level now and whenever it must be another; returns when the session is
     /// gone. What it refuses is not asked for again: it logs as it likes.
-    pub(crate) async fn keep_level(&self, live: &Live) -> TransportError {
+    pub(crate) async fn keep_level(&self, live: &Connection) -> TransportError {
         if !live.takes_levels() {
             return std::future::pending().await;
         }
@@ -46,6 +46,6 @@ impl Connection {
     }
 }
 
-async fn set(live: &Live, level: &str) -> Result<Message, TransportError> {
+async fn set(live: &Connection, level: &str) -> Result<Message, TransportError> {
     live.ask("logging/setLevel", json!({"level": level})).await
 }

@@ -7,25 +7,25 @@ use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
-use super::handle::{Down, State};
-use super::supervisor::{Connection, Course};
+use super::handle::{Disconnected, State};
+use super::supervisor::{ReconnectState, SessionSupervisor};
 use crate::oauth::{Authorizer, TokenVersion};
 
-impl Connection {
+impl SessionSupervisor {
     /// Waits until the next attempt is due, or somebody has reason to make it earlier, and takes it from the
     /// brake; `false` when it was cancelled.
     pub(crate) async fn pause(
         &self,
-        down: &Down,
+        down: &Disconnected,
         mark: Option<TokenVersion>,
-        course: &mut Course,
+        course: &mut ReconnectState,
         cancel: &CancellationToken,
     ) -> bool {
         let (shared, brake) = (&self.shared, &self.shared.brake);
         // Who has asked before this looks at the new state, and asks again.
         let _ = shared.wake.notified().now_or_never();
         let _ = shared.hurry.notified().now_or_never();
-        self.publish(State::Down(down.clone()));
+        self.publish(State::Disconnected(down.clone()));
         self.let_go_of_old(course, cancel);
         let mut woken = shared.clients.resumed();
         let authorizer = shared.authorizer.as_ref();

@@ -11,7 +11,7 @@ use tracing::debug;
 
 use super::handle::{Shared, State};
 use crate::protocol::ClientProfile;
-use crate::upstream::connection::Live;
+use crate::upstream::connection::Connection;
 use crate::upstream::connection::events::Events;
 use crate::upstream::handle::Upstream;
 
@@ -25,7 +25,7 @@ const MAX_IDLE: Duration = Duration::from_secs(600);
 
 /// What the tasks of an upstream are started with.
 #[derive(Debug, Clone)]
-pub(crate) struct Home {
+pub(crate) struct TaskContext {
     pub(crate) events: Arc<dyn Events>,
     pub(crate) tasks: TaskTracker,
     pub(crate) cancel: CancellationToken,
@@ -33,7 +33,7 @@ pub(crate) struct Home {
 
 /// A session for clients of one identity.
 #[derive(Debug)]
-pub(crate) struct SideSession {
+pub(crate) struct ExtraSession {
     identity: Arc<ClientProfile>,
     upstream: Upstream,
     cancel: CancellationToken,
@@ -41,7 +41,7 @@ pub(crate) struct SideSession {
     used: Instant,
 }
 
-impl SideSession {
+impl ExtraSession {
     /// Whether a request is under way in it, or about to be.
     fn is_busy(&self) -> bool {
         let shared = &self.upstream.shared;
@@ -80,7 +80,7 @@ impl Upstream {
     }
 
     /// Ends the sessions that were unused for too long, and the one unused for longest if there are too many.
-    fn end_unused(&self, sides: &mut Vec<SideSession>, now: Instant) {
+    fn end_unused(&self, sides: &mut Vec<ExtraSession>, now: Instant) {
         let busy = sides.iter_mut().filter(|side| side.is_busy());
         busy.for_each(|side| side.used = now);
         let surplus = sides.len() > MAX_SIDE_SESSIONS;
@@ -95,7 +95,7 @@ impl Upstream {
         }
     }
 
-    fn open_side(&self, identity: &Arc<ClientProfile>) -> SideSession {
+    fn open_side(&self, identity: &Arc<ClientProfile>) -> ExtraSession {
         let main = &self.shared;
         let mut shared = Shared::new(
             main.id,
@@ -122,7 +122,7 @@ impl Upstream {
             debug!(upstream = %main.config.name, "opening a session for another client's capabilities");
             upstream.begin(home, identity, cancel.clone());
         }
-        SideSession {
+        ExtraSession {
             identity: identity.clone(),
             upstream,
             cancel,
@@ -145,7 +145,7 @@ impl Upstream {
     /// Whether what the server says in this session is for the client of this identity: the session that
     /// serves it, and the main one as long as none does.
     #[must_use]
-    pub fn is_session_of(&self, live: &Arc<Live>, client: &Arc<ClientProfile>) -> bool {
+    pub fn is_session_of(&self, live: &Arc<Connection>, client: &Arc<ClientProfile>) -> bool {
         let mut ready = self.sessions().into_iter().filter_map(|it| it.ready());
         match ready.find(|ready| ready.serves(client)) {
             Some(serving) => Arc::ptr_eq(&serving, live),

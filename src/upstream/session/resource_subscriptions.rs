@@ -10,12 +10,12 @@ use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
 use super::backoff::Backoff;
-use super::supervisor::Connection;
+use super::supervisor::SessionSupervisor;
 use crate::protocol::Era;
 use crate::protocol::reply::error_text;
-use crate::upstream::connection::Live;
+use crate::upstream::connection::Connection;
 use crate::upstream::error::TransportError;
-use crate::upstream::subscription::ledger::{Book, takes_subscriptions};
+use crate::upstream::subscription::ledger::{SubscriptionLedger, takes_subscriptions};
 
 const SUBSCRIBE: &str = "resources/subscribe";
 const UNSUBSCRIBE: &str = "resources/unsubscribe";
@@ -23,9 +23,9 @@ const UNSUBSCRIBE: &str = "resources/unsubscribe";
 /// How many requests are under way at once.
 const AT_ONCE: usize = 16;
 
-impl Connection {
+impl SessionSupervisor {
     /// Keeps a legacy server subscribed to what is wanted; returns when its session is gone.
-    pub(crate) async fn keep_subscribed(&self, live: &Live) -> TransportError {
+    pub(crate) async fn keep_subscribed(&self, live: &Connection) -> TransportError {
         if live.profile.era == Era::Modern {
             // Its one subscription has the resources too: see `listen`.
             return std::future::pending().await;
@@ -37,7 +37,7 @@ impl Connection {
             let has_failed = book.borrow().has_failed();
             tokio::select! {
                 // Fails never: the sender lives as long as we do.
-                _ = book.wait_for(Book::has_work) => {}
+                _ = book.wait_for(SubscriptionLedger::has_work) => {}
                 () = sleep_until(again), if has_failed => wanted.retry(),
             }
             if !takes_subscriptions(&live.profile) {
@@ -84,7 +84,7 @@ struct Answers {
 
 /// Asks for each; an error when the session is gone.
 async fn ask(
-    live: &Live,
+    live: &Connection,
     method: &'static str,
     uris: &[Arc<str>],
 ) -> Result<Answers, TransportError> {

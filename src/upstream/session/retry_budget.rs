@@ -22,7 +22,7 @@ const SIGN_IN: Duration = Duration::from_secs(60);
 /// One is taken with every attempt, and given back by a connection that holds.
 // std's Mutex: held for a look at three numbers, never across an await.
 #[derive(Debug, Default)]
-pub(crate) struct Brake(Mutex<Taken>);
+pub(crate) struct RetryBudget(Mutex<Taken>);
 
 #[derive(Debug, Default)]
 struct Taken {
@@ -43,7 +43,7 @@ impl Taken {
     }
 }
 
-impl Brake {
+impl RetryBudget {
     /// Takes an attempt; `false` when none is left.
     pub(crate) fn take(&self) -> bool {
         let (mut brake, now) = (self.lock(), Instant::now());
@@ -104,13 +104,13 @@ mod tests {
     use crate::upstream::error::TransportError;
     use crate::upstream::session::backoff::Backoff;
 
-    fn taken(brake: &Brake) -> usize {
+    fn taken(brake: &RetryBudget) -> usize {
         (0..100).filter(|_| brake.take()).count()
     }
 
     #[tokio::test(start_paused = true)]
     async fn twelve_attempts_are_there_and_one_comes_back_every_ten_minutes() {
-        let brake = Brake::default();
+        let brake = RetryBudget::default();
         assert_eq!(taken(&brake), 12);
         assert_eq!(brake.due(), Instant::now() + ONE_BACK);
         advance(ONE_BACK - Duration::from_millis(1)).await;
@@ -124,7 +124,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_held_gives_all_back_and_what_did_not_fail_gives_one() {
-        let brake = Brake::default();
+        let brake = RetryBudget::default();
         taken(&brake);
         brake.give_one_back();
         assert_eq!(taken(&brake), 1);
@@ -134,7 +134,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_sign_in_is_tried_with_no_attempt_left_but_not_again_and_again() {
-        let brake = Brake::default();
+        let brake = RetryBudget::default();
         taken(&brake);
         brake.admit();
         assert_eq!(taken(&brake), 1);
@@ -147,7 +147,8 @@ mod tests {
 
     /// The attempts at a dead server in `hours`, by the schedule alone or with somebody always waiting.
     async fn attempts(cause: &TransportError, hurried: bool, hours: u64) -> Vec<Duration> {
-        let (brake, mut backoff, begun) = (Brake::default(), Backoff::default(), Instant::now());
+        let (brake, mut backoff, begun) =
+            (RetryBudget::default(), Backoff::default(), Instant::now());
         let mut attempts = Vec::new();
         while begun.elapsed() < Duration::from_secs(3600 * hours) {
             if brake.take() {

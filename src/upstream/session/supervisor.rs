@@ -4,7 +4,7 @@
 //! subscribed to what is wanted (`subscribe`), tells it how much to log (`level`), looks after it when
 //! there is doubt (`check`), `compare`s what it lists with what a client has, and begins again when any of these ends: after a pause (`backoff`), as
 //! long as attempts are left (`brake`). Requests go past it: each is an HTTP exchange of its own on
-//! the [`Live`] connection that the task published.
+//! the [`Connection`] that the task published.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,17 +14,17 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
-use super::backoff::{Backoff, Pause};
-use super::connected::Ended;
-use super::handle::{Down, Shared, State};
+use super::backoff::{Backoff, Delays};
+use super::connected::Disconnect;
+use super::handle::{Disconnected, Shared, State};
 use crate::protocol::ClientProfile;
-use crate::upstream::connection::Live;
+use crate::upstream::connection::Connection;
 use crate::upstream::connection::events::Events;
 use crate::upstream::error::TransportError;
 use crate::upstream::handshake::{Connected, Handshake};
 use crate::upstream::transport::http::Http;
 
-pub(crate) struct Connection {
+pub(crate) struct SessionSupervisor {
     pub(crate) shared: Arc<Shared>,
     pub(crate) events: Arc<dyn Events>,
     /// Where it puts what need not be waited for.
@@ -33,7 +33,7 @@ pub(crate) struct Connection {
 
 /// What the task remembers from one attempt to the next.
 #[derive(Default)]
-pub(crate) struct Course {
+pub(crate) struct ReconnectState {
     pub(crate) backoff: Backoff,
     /// Whether it was told that there is no connection.
     is_told: bool,
@@ -42,12 +42,12 @@ pub(crate) struct Course {
     /// Why there is no connection now.
     cause: Option<TransportError>,
     /// The connection that was lost, which may have a session still.
-    old: Option<Arc<Live>>,
+    old: Option<Arc<Connection>>,
 }
 
-impl Connection {
+impl SessionSupervisor {
     pub(crate) async fn run(self, cancel: CancellationToken) {
-        let (mut course, brake) = (Course::default(), &self.shared.brake);
+        let (mut course, brake) = (ReconnectState::default(), &self.shared.brake);
         let mut woken = self.shared.clients.resumed();
         // The first attempt is there for every session.
         brake.take();
@@ -80,7 +80,7 @@ impl Connection {
                     course.old = (!ended.is_expired()).then_some(live);
                     ended
                 }
-                Err(cause) => Ended::never_up(cause),
+                Err(cause) => Disconnect::never_up(cause),
             };
             if ended.is_expired() && self.is_superseded(&identity) {
                 debug!("opening a session for what the client declares now");
@@ -98,18 +98,22 @@ impl Connection {
         }
         self.let_go(course.old.take(), &cancel);
         // Nobody is to wait for another connection. Who watches all upstreams ends by itself.
-        self.shared.state.send_replace(State::Down(Down {
-            cause: TransportError::ShuttingDown,
-            attempt: u64::MAX,
-            due: Instant::now(),
-            on_demand: Instant::now(),
-            at_once: Instant::now(),
-        }));
+        self.publish_end();
+    }
+
+    fn publish_end(&self) {
+        let last = Disconnected::for_good();
+        self.shared.state.send_replace(State::Disconnected(last));
     }
 
     /// Decides what follows: another attempt at once, which is `None`, or a pause.
-    fn take_stock(&self, course: &mut Course, ended: Ended, attempt: u64) -> Option<Down> {
-        let Ended {
+    fn take_stock(
+        &self,
+        course: &mut ReconnectState,
+        ended: Disconnect,
+        attempt: u64,
+    ) -> Option<Disconnected> {
+        let Disconnect {
             cause,
             was_up,
             has_held,
@@ -131,7 +135,7 @@ impl Connection {
             TransportError::SessionExpired | TransportError::Connect(_)
         );
         let mut next = course.backoff;
-        let Pause {
+        let Delays {
             whole,
             short,
             least,
@@ -147,7 +151,7 @@ impl Connection {
             return None;
         }
         let now = Instant::now();
-        let down = Down {
+        let down = Disconnected {
             cause,
             attempt,
             due: now + whole,
@@ -159,7 +163,7 @@ impl Connection {
     }
 
     /// Tells a person, once.
-    fn report(&self, course: &mut Course, down: &Down, whole: Duration) {
+    fn report(&self, course: &mut ReconnectState, down: &Disconnected, whole: Duration) {
         let cause = &down.cause;
         // Where a person has to go was told by the login.
         let told = matches!(cause, TransportError::SignIn(error) if error.url().is_some());
@@ -178,7 +182,7 @@ impl Connection {
     }
 
     /// Ends the session of the connection before, if its server can be reached to hear of it.
-    pub(crate) fn let_go_of_old(&self, course: &mut Course, cancel: &CancellationToken) {
+    pub(crate) fn let_go_of_old(&self, course: &mut ReconnectState, cancel: &CancellationToken) {
         if !matches!(course.cause, Some(TransportError::Connect(_))) {
             self.let_go(course.old.take(), cancel);
         }
@@ -215,7 +219,7 @@ impl Connection {
     }
 
     /// Whether the server that answers now is a modern one.
-    pub(crate) async fn is_modern(&self, live: &Live) -> Result<bool, TransportError> {
+    pub(crate) async fn is_modern(&self, live: &Connection) -> Result<bool, TransportError> {
         let handshake = self.handshake(&live.identity, live.generation, &|| {});
         handshake.is_modern(self.http()()).await
     }
@@ -253,7 +257,7 @@ mod tests {
     #[test]
     fn what_each_upstream_holds_for_ever_is_small() {
         // It was 64 KiB, by what is needed for moments.
-        let size = size_of(Connection::run);
+        let size = size_of(SessionSupervisor::run);
         assert!(size <= 12 << 10, "{size}");
     }
 }

@@ -1,4 +1,4 @@
-//! Who wants some resources holds [`Wishes`] for as long as they are wanted.
+//! Who wants some resources holds [`SubscriptionGuard`] for as long as they are wanted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::upstream::handle::Upstream;
 
 /// When a client's own request went out, so that its success can be told from a later connection's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mark {
+pub struct Epoch {
     generation: u64,
     endings: u64,
 }
@@ -17,13 +17,13 @@ pub struct Mark {
 impl Upstream {
     /// Wants to hear of updates of these resources for as long as the wishes are held.
     #[must_use]
-    pub fn want(&self, uris: Vec<Arc<str>>) -> Wishes {
+    pub fn want(&self, uris: Vec<Arc<str>>) -> SubscriptionGuard {
         self.shared.wanted.book.send_modify(|book| {
             for uri in &uris {
                 *book.wanted.entry(uri.clone()).or_default() += 1;
             }
         });
-        Wishes {
+        SubscriptionGuard {
             upstream: self.clone(),
             uris,
         }
@@ -32,7 +32,7 @@ impl Upstream {
     /// As [`Self::want`], after a client's own request for it has succeeded, which went out
     /// at `mark`.
     #[must_use]
-    pub fn want_as_asked(&self, uri: Arc<str>, mark: Mark) -> Wishes {
+    pub fn want_as_asked(&self, uri: Arc<str>, mark: Epoch) -> SubscriptionGuard {
         let still = self.mark() == mark && mark.generation > 0;
         // An ending may be under way at an odd count, and undo what the request did.
         if still && mark.endings.is_multiple_of(2) {
@@ -46,9 +46,9 @@ impl Upstream {
 
     /// What to compare with when a request that is sent now has succeeded.
     #[must_use]
-    pub fn mark(&self) -> Mark {
+    pub fn mark(&self) -> Epoch {
         let book = self.shared.wanted.book.borrow();
-        Mark {
+        Epoch {
             generation: book.generation,
             endings: book.endings,
         }
@@ -64,12 +64,12 @@ impl Upstream {
 
 /// A part in the wish for updates of some resources of one upstream; it ends when dropped.
 #[derive(Debug)]
-pub struct Wishes {
+pub struct SubscriptionGuard {
     upstream: Upstream,
     uris: Vec<Arc<str>>,
 }
 
-impl Wishes {
+impl SubscriptionGuard {
     /// Waits, no longer than `within`, until the server has taken or refused each. Lets go of those
     /// that it has not taken then.
     pub async fn settle(&mut self, within: Duration) {
@@ -114,7 +114,7 @@ impl Wishes {
     }
 }
 
-impl Drop for Wishes {
+impl Drop for SubscriptionGuard {
     fn drop(&mut self) {
         self.upstream.shared.wanted.book.send_modify(|book| {
             for uri in &self.uris {

@@ -1,6 +1,6 @@
 //! The resources of an upstream whose updates somebody wants, and which of them it has taken.
 //!
-//! Who wants some holds [`Wishes`](super::guard::Wishes). The connection's task brings the server in line with all of them
+//! Who wants some holds [`SubscriptionGuard`](super::guard::SubscriptionGuard). The connection's task brings the server in line with all of them
 //! together, and does so again on every new connection. What two want is wanted until both let go.
 
 use std::collections::{HashMap, HashSet};
@@ -12,12 +12,12 @@ use crate::protocol::ServerProfile;
 
 /// What is wanted of one upstream, and what became of it.
 #[derive(Debug, Default)]
-pub(crate) struct Wanted {
-    pub(crate) book: watch::Sender<Book>,
+pub(crate) struct Subscriptions {
+    pub(crate) book: watch::Sender<SubscriptionLedger>,
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Book {
+pub(crate) struct SubscriptionLedger {
     /// How many want each.
     pub(crate) wanted: HashMap<Arc<str>, usize>,
     /// What the server has taken, on the connection as it is.
@@ -32,7 +32,7 @@ pub(crate) struct Book {
     pub(crate) endings: u64,
 }
 
-impl Book {
+impl SubscriptionLedger {
     pub(crate) fn is_missing(&self, uri: &Arc<str>) -> bool {
         !self.taken.contains(uri) && !self.refused.contains(uri)
     }
@@ -73,9 +73,9 @@ impl Book {
     }
 }
 
-impl Wanted {
+impl Subscriptions {
     /// Watches it.
-    pub(crate) fn watch(&self) -> watch::Receiver<Book> {
+    pub(crate) fn watch(&self) -> watch::Receiver<SubscriptionLedger> {
         self.book.subscribe()
     }
 

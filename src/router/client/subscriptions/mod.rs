@@ -16,7 +16,7 @@ use super::outbox::Permit;
 use crate::protocol::json_key::Key;
 use crate::protocol::subscription_tag;
 use crate::router::forward::notify::News;
-use crate::upstream::{UpstreamId, Wishes};
+use crate::upstream::{SubscriptionGuard, UpstreamId};
 use crate::wire::Message;
 
 use crate::router::methods::resource_subscriptions::Subscribed;
@@ -158,7 +158,7 @@ impl Subscriptions {
     pub(crate) fn acknowledge(
         &self,
         place: &Place<'_>,
-        wishes: &[Wishes],
+        wishes: &[SubscriptionGuard],
         permit: Permit<'_>,
     ) -> bool {
         let mut state = self.lock();
@@ -194,7 +194,7 @@ impl Subscriptions {
     }
 
     /// From now on it hears of resources by these.
-    pub(crate) fn moved(&self, place: &Place<'_>, wishes: &[Wishes]) {
+    pub(crate) fn moved(&self, place: &Place<'_>, wishes: &[SubscriptionGuard]) {
         let mut state = self.lock();
         if let Some(listen) = state.listens.get_mut(&place.key)
             && let Stage::Open(taken) = &mut listen.stage
@@ -246,7 +246,7 @@ impl Subscriptions {
     }
 }
 
-fn by_upstream(wishes: &[Wishes]) -> Taken {
+fn by_upstream(wishes: &[SubscriptionGuard]) -> Taken {
     let mut taken = Taken::new();
     for wish in wishes {
         let uris = taken.entry(wish.upstream().id()).or_default();

@@ -9,7 +9,7 @@ use crate::protocol::{Era, ServerProfile, Tool};
 use crate::upstream::flow::bounds::Bounds;
 use crate::upstream::handle::Upstream;
 use crate::upstream::offers::tools::ToolList;
-use crate::upstream::registry::Roster;
+use crate::upstream::registry::Registry;
 
 fn upstream() -> Upstream {
     named("a")
@@ -49,7 +49,7 @@ fn file(home: &Path) -> Option<String> {
 async fn a_server_that_changes_every_second_is_written_every_few_and_at_the_end() {
     let home = tempfile::tempdir().unwrap();
     let (upstream, cancel) = (upstream(), CancellationToken::new());
-    let writer = CacheWriter::new(home.path(), Roster::new(vec![upstream.clone()]));
+    let writer = CacheWriter::new(home.path(), Registry::new(vec![upstream.clone()]));
     let (sender, loaded) = oneshot::channel();
     let running = tokio::spawn(writer.run(sender, cancel.clone()));
     loaded.await.unwrap();
@@ -74,7 +74,7 @@ async fn what_the_next_process_finds_is_what_this_one_has_written() {
     let home = tempfile::tempdir().unwrap();
     for run in 0..2 {
         let (upstream, cancel) = (upstream(), CancellationToken::new());
-        let writer = CacheWriter::new(home.path(), Roster::new(vec![upstream.clone()]));
+        let writer = CacheWriter::new(home.path(), Registry::new(vec![upstream.clone()]));
         let (sender, loaded) = oneshot::channel();
         let running = tokio::spawn(writer.run(sender, cancel.clone()));
         loaded.await.unwrap();
@@ -105,7 +105,7 @@ fn a_failure_is_news_once_and_again_after_it_has_worked() {
 async fn what_could_not_be_written_is_tried_again_and_nothing_else() {
     let home = tempfile::tempdir().unwrap();
     let (bad, good) = (named("bad"), named("good"));
-    let roster = Roster::new(vec![bad.clone(), good.clone()]);
+    let roster = Registry::new(vec![bad.clone(), good.clone()]);
     let mut writer = CacheWriter::new(home.path(), roster);
     lists(&bad, "tool");
     writer.save().await;
@@ -133,7 +133,7 @@ async fn what_could_not_be_written_is_tried_again_and_nothing_else() {
 async fn what_nobody_uses_is_looked_for_once_a_process() {
     let home = tempfile::tempdir().unwrap();
     let upstream = upstream();
-    let mut writer = CacheWriter::new(home.path(), Roster::new(vec![upstream.clone()]));
+    let mut writer = CacheWriter::new(home.path(), Registry::new(vec![upstream.clone()]));
     let old = home.path().join("listings/old.json");
     std::fs::create_dir(home.path().join("listings")).unwrap();
     for run in 0..2 {

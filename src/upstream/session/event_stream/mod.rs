@@ -10,10 +10,10 @@ use tokio::time::{Instant, sleep};
 use tracing::debug;
 
 use super::backoff::Backoff;
-use super::supervisor::Connection;
+use super::supervisor::SessionSupervisor;
 use crate::protocol::ItemKind as Changed;
 use crate::protocol::reply::answer_to;
-use crate::upstream::connection::Live;
+use crate::upstream::connection::Connection;
 use crate::upstream::error::TransportError;
 use crate::upstream::transport::Transport;
 use crate::upstream::transport::event_stream::{EventStream, Incoming};
@@ -55,11 +55,11 @@ impl Place {
     }
 }
 
-impl Connection {
+impl SessionSupervisor {
     /// Hears the upstream on the stream of its era; returns when the connection is lost.
     pub(crate) async fn listen(
         &self,
-        live: &Arc<Live>,
+        live: &Arc<Connection>,
         stream: Option<HttpSseStream>,
     ) -> TransportError {
         match (&live.transport, stream) {
@@ -80,7 +80,7 @@ impl Connection {
     /// The standalone GET stream, opened again whenever it ends.
     async fn listen_legacy(
         &self,
-        live: &Arc<Live>,
+        live: &Arc<Connection>,
         session: &StreamableHttpLegacy,
     ) -> TransportError {
         let (mut place, mut woken) = (Place::default(), self.shared.clients.resumed());
@@ -130,7 +130,7 @@ impl Connection {
     /// Hears a standalone stream to its end; `true` when that is for the process having woken up.
     async fn follow(
         &self,
-        live: &Arc<Live>,
+        live: &Arc<Connection>,
         mut events: EventStream,
         place: &mut Place,
         woken: &mut watch::Receiver<u64>,
@@ -162,7 +162,7 @@ impl Connection {
         has_woken
     }
 
-    pub(crate) async fn hear(&self, live: &Arc<Live>, message: Message) {
+    pub(crate) async fn hear(&self, live: &Arc<Connection>, message: Message) {
         match (message.kind(), &*message.method()) {
             (Kind::Request, method) if method != "ping" => {
                 self.events.request(live.clone(), message.clone()).await;

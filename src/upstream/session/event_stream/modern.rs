@@ -17,10 +17,10 @@ use super::LASTED;
 use crate::protocol::Era;
 use crate::protocol::ServerProfile;
 use crate::protocol::reply::error_text;
-use crate::upstream::connection::Live;
+use crate::upstream::connection::Connection;
 use crate::upstream::error::TransportError;
 use crate::upstream::session::backoff::Backoff;
-use crate::upstream::session::supervisor::Connection;
+use crate::upstream::session::supervisor::SessionSupervisor;
 use crate::upstream::subscription::ledger::takes_subscriptions;
 use crate::upstream::transport::exchange::Exchange;
 use crate::upstream::transport::streamable_http::LISTEN;
@@ -63,9 +63,9 @@ impl Stream {
     }
 }
 
-impl Connection {
+impl SessionSupervisor {
     /// Keeps the subscription as it is wanted; returns when the connection is lost.
-    pub(crate) async fn listen_modern(&self, live: &Arc<Live>) -> TransportError {
+    pub(crate) async fn listen_modern(&self, live: &Arc<Connection>) -> TransportError {
         debug_assert_eq!(live.profile.era, Era::Modern);
         let changes = announced(&live.profile);
         let wanted = &self.shared.wanted;
@@ -129,7 +129,7 @@ impl Connection {
     /// heard until then.
     async fn renew(
         &self,
-        live: &Arc<Live>,
+        live: &Arc<Connection>,
         stream: &mut Stream,
         changes: &Map<String, Value>,
         uris: &[Arc<str>],
@@ -188,7 +188,7 @@ impl Connection {
     /// Takes what the subscription brought; `false` when that is its end.
     async fn take(
         &self,
-        live: &Arc<Live>,
+        live: &Arc<Connection>,
         stream: &mut Stream,
         message: Result<Message, TransportError>,
     ) -> bool {
@@ -221,7 +221,10 @@ fn announced(facts: &ServerProfile) -> Map<String, Value> {
 }
 
 /// Opens a subscription, and waits for its acknowledgement: nothing before that belongs to it.
-async fn open(live: &Arc<Live>, filter: Map<String, Value>) -> Result<Opened, TransportError> {
+async fn open(
+    live: &Arc<Connection>,
+    filter: Map<String, Value>,
+) -> Result<Opened, TransportError> {
     let mut exchange = live.open(LISTEN, json!({"notifications": filter})).await?;
     loop {
         let message = exchange.next().await?;
