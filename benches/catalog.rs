@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use mcp_manifold::catalog::name::{Offer, public_names};
+use mcp_manifold::catalog::name::{NamingInput, public_names};
 use mcp_manifold::catalog::{Catalog, Source};
 use mcp_manifold::config::{Config, Prefix, Upstream};
 use mcp_manifold::protocol::Era;
@@ -38,16 +38,16 @@ fn names(criterion: &mut Criterion) {
                 (format!("upstream-{upstream}"), tools.collect())
             })
             .collect();
-        let offers: Vec<Offer> = upstreams
+        let inputs: Vec<NamingInput> = upstreams
             .iter()
-            .map(|(upstream, tools)| Offer {
+            .map(|(upstream, tools)| NamingInput {
                 upstream,
                 prefix: &Prefix::OnCollision,
                 tools: tools.iter().map(String::as_str).collect(),
             })
             .collect();
         group.bench_function(kind, |bencher| {
-            bencher.iter(|| public_names(black_box(&offers), NAME_LENGTH));
+            bencher.iter(|| public_names(black_box(&inputs), NAME_LENGTH));
         });
     }
     group.finish();

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use serde_json::json;
 
-use super::name::{Offer, public_names};
+use super::name::{NamingInput, public_names};
 use crate::config;
 use crate::protocol::{Item, ItemKind, ItemList};
 use crate::wire::{Splice, members};
@@ -120,15 +120,15 @@ fn shown<'a>(
 }
 
 fn prompt_names(shown: &[Shown<'_>], limit: usize) -> Vec<Vec<Option<Box<str>>>> {
-    let offers: Vec<_> = shown
+    let inputs: Vec<_> = shown
         .iter()
-        .map(|(config, items)| Offer {
+        .map(|(config, items)| NamingInput {
             upstream: config.name.as_str(),
             prefix: &config.prefix,
             tools: items.iter().map(|(_, item)| &*item.key).collect(),
         })
         .collect();
-    let names = public_names(&offers, limit).into_iter();
+    let names = public_names(&inputs, limit).into_iter();
     let boxed = |name: Option<Cow<'_, str>>| name.map(Box::from);
     names
         .map(|names| names.into_iter().map(boxed).collect())

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde_json::json;
 use tracing::warn;
 
-use super::name::{Offer, public_names};
+use super::name::{NamingInput, public_names};
 use crate::config;
 use crate::protocol::{Era, Tool};
 use crate::upstream::ToolList;
@@ -75,10 +75,10 @@ impl Catalog {
     #[must_use]
     pub fn merge(sources: &[Source<'_>], name_length: usize) -> Self {
         let allowed: Vec<Vec<usize>> = sources.iter().map(allowed).collect();
-        let offers: Vec<Offer<'_>> = sources
+        let inputs: Vec<NamingInput<'_>> = sources
             .iter()
             .zip(&allowed)
-            .map(|(source, allowed)| Offer {
+            .map(|(source, allowed)| NamingInput {
                 upstream: source.config.name.as_str(),
                 prefix: &source.config.prefix,
                 tools: allowed
@@ -87,7 +87,7 @@ impl Catalog {
                     .collect(),
             })
             .collect();
-        let names = public_names(&offers, name_length);
+        let names = public_names(&inputs, name_length);
         let mut catalog = Self::default();
         for (upstream, (source, names)) in sources.iter().zip(names).enumerate() {
             for (tool, public) in allowed[upstream].iter().zip(names) {
@@ -245,5 +245,4 @@ fn known_as<'a>(tool: &'a Tool, public: &str, without_output: bool) -> Cow<'a, [
 }
 
 #[cfg(test)]
-#[path = "merge_tests.rs"]
 mod tests;

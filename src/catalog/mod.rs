@@ -5,6 +5,7 @@
 
 mod updater;
 mod uri_routing;
+mod view;
 
 pub mod instructions;
 mod items;
@@ -13,5 +14,6 @@ pub mod name;
 
 pub use items::{Items, Owner};
 pub use merge::{Catalog, Route, Source};
-pub use updater::{Keeper, View, heard};
-pub use uri_routing::{Reach, reach};
+pub use updater::{CatalogUpdater, wait_for_listings_of};
+pub use uri_routing::{UriRoute, route_uri};
+pub use view::{CatalogView, wait_for_initial_listing, wait_for_live_listing};

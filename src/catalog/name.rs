@@ -20,9 +20,9 @@ const SUFFIX_LENGTH: usize = 9;
 /// With 32 bits and 10,000 tools, the first is taken in one case of 400,000.
 const ATTEMPTS: u8 = 4;
 
-/// The tools of one upstream, in its order.
+/// The tools of one upstream that need a name, in its order.
 #[derive(Debug, Clone)]
-pub struct Offer<'a> {
+pub struct NamingInput<'a> {
     /// The upstream's name in the configuration.
     pub upstream: &'a str,
     /// How its tools are named.
@@ -31,7 +31,7 @@ pub struct Offer<'a> {
     pub tools: Vec<&'a str>,
 }
 
-/// Names every tool of `offers`, which stand in the order of the configuration.
+/// Names every tool of `inputs`, which stand in the order of the configuration.
 ///
 /// The result has the shape of the input; `None` is a tool that is left out: the second of one
 /// name within an upstream, a collision under [`Prefix::Never`], or one for which no free name
@@ -46,21 +46,24 @@ pub struct Offer<'a> {
 ///
 /// All of step 1 comes before the other steps, so that a made-up name takes nothing from a tool
 /// that is really called so.
-pub fn public_names<'a>(offers: &[Offer<'a>], limit: usize) -> Vec<Vec<Option<Cow<'a, str>>>> {
-    let count = offers.iter().map(|offer| offer.tools.len()).sum();
+pub fn public_names<'a>(
+    inputs: &[NamingInput<'a>],
+    limit: usize,
+) -> Vec<Vec<Option<Cow<'a, str>>>> {
+    let count = inputs.iter().map(|input| input.tools.len()).sum();
     let mut names = Names {
         limit,
         used: HashSet::with_capacity(count),
     };
     let mut unnamed = Vec::new();
-    let mut public = Vec::with_capacity(offers.len());
-    for (row, offer) in offers.iter().enumerate() {
-        let mut native = HashSet::with_capacity(offer.tools.len());
-        let named = offer.tools.iter().enumerate().map(|(column, tool)| {
+    let mut public = Vec::with_capacity(inputs.len());
+    for (row, input) in inputs.iter().enumerate() {
+        let mut native = HashSet::with_capacity(input.tools.len());
+        let named = input.tools.iter().enumerate().map(|(column, tool)| {
             if !native.insert(*tool) {
                 return None;
             }
-            let name = names.claim(offer.own_name(tool));
+            let name = names.claim(input.own_name(tool));
             if name.is_none() {
                 unnamed.push((row, column));
             }
@@ -69,13 +72,13 @@ pub fn public_names<'a>(offers: &[Offer<'a>], limit: usize) -> Vec<Vec<Option<Co
         public.push(named.collect::<Vec<_>>());
     }
     for (row, column) in unnamed {
-        let offer = &offers[row];
-        public[row][column] = names.make(offer, offer.tools[column]);
+        let input = &inputs[row];
+        public[row][column] = names.make(input, input.tools[column]);
     }
     public
 }
 
-impl<'a> Offer<'a> {
+impl<'a> NamingInput<'a> {
     /// The name of a tool when nothing stands in its way.
     fn own_name(&self, tool: &'a str) -> Cow<'a, str> {
         match self.prefix {
@@ -99,16 +102,16 @@ impl<'a> Names<'a> {
     }
 
     /// Makes a name for a tool that cannot have its own.
-    fn make(&mut self, offer: &Offer<'a>, tool: &'a str) -> Option<Cow<'a, str>> {
-        let own = offer.own_name(tool);
+    fn make(&mut self, input: &NamingInput<'a>, tool: &'a str) -> Option<Cow<'a, str>> {
+        let own = input.own_name(tool);
         let own_is_taken = self.used.contains(&own);
         if !own_is_taken && let Some(name) = self.claim_mapped(&own, 0) {
             return Some(name);
         }
-        let full = match offer.prefix {
+        let full = match input.prefix {
             Prefix::Never => return None,
             Prefix::Always(_) => own,
-            Prefix::OnCollision => prefixed(offer.upstream, tool).into(),
+            Prefix::OnCollision => prefixed(input.upstream, tool).into(),
         };
         self.claim(full.clone())
             .or_else(|| (0..ATTEMPTS).find_map(|attempt| self.claim_mapped(&full, attempt)))

@@ -10,41 +10,28 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::merge::{Catalog, Source};
+use super::view::CatalogView;
 use crate::config::Limits;
-use crate::upstream::{Registry, Upstream, UpstreamSet};
+use crate::upstream::{Registry, Upstream};
 
 /// How long the first listing waits for an upstream that has not said a word: with what
 /// starting takes, a second and a half.
 const SILENT_WAIT: Duration = Duration::from_millis(1450);
 
-/// What the rest of the program sees.
-#[derive(Debug, Clone, Default)]
-pub struct View {
-    /// The catalog as it is now. The same `Arc` as long as it leads to the same tools.
-    pub catalog: Arc<Catalog>,
-    /// The upstreams that were merged: a route leads to one of these.
-    pub upstreams: UpstreamSet,
-    /// Whether every upstream was heard, is remembered, or was given up for the moment, so that a
-    /// listing need not wait.
-    pub complete: bool,
-    /// The same where what is remembered counts for nothing: what is not known now is not there.
-    pub fresh: bool,
-}
-
-/// Merges again whenever an upstream has news.
+/// The task that merges the listings again whenever one has changed.
 #[derive(Debug)]
-pub struct Keeper {
+pub struct CatalogUpdater {
     /// All upstreams.
     pub upstreams: Registry,
-    /// Rung by any of them.
+    /// Notified by any of them.
     pub changed: Arc<Notify>,
     /// How long to wait, and how long names may be.
     pub limits: Limits,
 }
 
-impl Keeper {
+impl CatalogUpdater {
     /// Runs until `cancel`; the clock of the first listing starts now.
-    pub async fn run(self, view: watch::Sender<View>, cancel: CancellationToken) {
+    pub async fn run(self, view: watch::Sender<CatalogView>, cancel: CancellationToken) {
         let begun = Instant::now();
         let deadlines = [
             begun + SILENT_WAIT.min(self.limits.startup_wait),
@@ -53,10 +40,10 @@ impl Keeper {
         let mut roster = self.upstreams.watch();
         loop {
             self.refresh(&view, begun.elapsed());
-            let fresh = view.borrow().fresh;
+            let is_done = view.borrow().live_listing_done;
             let next = deadlines
                 .into_iter()
-                .find(|deadline| !fresh && *deadline > Instant::now());
+                .find(|deadline| !is_done && *deadline > Instant::now());
             let deadline = async {
                 match next {
                     Some(deadline) => sleep_until(deadline).await,
@@ -73,16 +60,14 @@ impl Keeper {
         }
     }
 
-    fn refresh(&self, view: &watch::Sender<View>, waited: Duration) {
+    fn refresh(&self, view: &watch::Sender<CatalogView>, waited: Duration) {
         let upstreams = self.upstreams.all();
         let all = |is_there: fn(&Upstream) -> bool| {
             let mut upstreams = upstreams.iter();
             upstreams.all(|it| is_there(it) || self.is_given_up(it, waited))
         };
-        let (complete, fresh) = (
-            all(Upstream::has_listing_or_failed),
-            all(Upstream::has_live_listing_or_failed),
-        );
+        let initial = all(Upstream::has_listing_or_failed);
+        let live = all(Upstream::has_live_listing_or_failed);
         let sources: Vec<_> = upstreams
             .iter()
             .map(|upstream| Source {
@@ -92,17 +77,18 @@ impl Keeper {
             .collect();
         let catalog = Catalog::merge(&sources, self.limits.tool_name_length);
         view.send_if_modified(|view| {
-            let completed = complete && !view.complete || fresh && !view.fresh;
-            view.complete |= complete;
-            view.fresh |= fresh;
+            let is_progress =
+                initial && !view.initial_listing_done || live && !view.live_listing_done;
+            view.initial_listing_done |= initial;
+            view.live_listing_done |= live;
             let changed = *view.catalog != catalog;
             if changed {
-                debug!(tools = catalog.len(), complete, "catalog changed");
+                debug!(tools = catalog.len(), complete = initial, "catalog changed");
                 view.catalog = Arc::new(catalog);
             }
             let replaced = !Arc::ptr_eq(&view.upstreams, &upstreams);
             view.upstreams = upstreams.clone();
-            completed || changed || replaced
+            is_progress || changed || replaced
         });
     }
 
@@ -111,9 +97,9 @@ impl Keeper {
     }
 }
 
-/// Waits for these upstreams as the first listing does for all: until each has told its tools or has
+/// Waits for these upstreams as the first listing does for all: until each has listed its tools or has
 /// failed, no longer than `startup_wait`, and not as long for those that say nothing.
-pub async fn heard(upstreams: &[Upstream], startup_wait: Duration) {
+pub async fn wait_for_listings_of(upstreams: &[Upstream], startup_wait: Duration) {
     let all = |those: Vec<Upstream>| async move {
         join_all(those.iter().map(|upstream| upstream.settled(0))).await;
     };

@@ -1,4 +1,4 @@
-//! Who is to be asked for a URI that no listing offers: by the templates of the upstreams and by
+//! Which upstream a URI that no listing has is read from: by the templates of the upstreams and by
 //! their filters, which keep a URI from being read as they keep it from being listed. Pure.
 
 use std::cmp::Reverse;
@@ -7,22 +7,21 @@ use super::items::Items;
 use crate::config::Filter;
 use crate::protocol::Item;
 
-/// Who is to be asked for a URI.
+/// The upstreams that may have a resource, each by its place in what was merged.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reach {
-    /// The upstream that lists it, or whose template is the nearest to it, by its place in what
-    /// was merged.
+pub enum UriRoute {
+    /// The upstream that lists the URI, or whose template is the nearest to it.
     Owner(usize),
-    /// Nobody names it: any of these may have it.
-    Unnamed(Vec<usize>),
+    /// No upstream names the URI: any of these may have it.
+    Candidates(Vec<usize>),
 }
 
-/// How near a template is to a URI; the greater, the nearer.
+/// How well a template matches a URI; the greater, the nearer.
 ///
 /// An expression counts as any text: what it may stand for depends on its operator (RFC 6570
 /// § 3.2), and servers differ in how they read that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Nearness {
+struct TemplateMatch {
     /// The URI is the template's own text.
     is_same: bool,
     /// All of its text outside expressions is in the URI, in this order.
@@ -33,7 +32,7 @@ struct Nearness {
     text: usize,
 }
 
-impl Nearness {
+impl TemplateMatch {
     /// `None` when the URI does not even begin as the template does.
     fn of(template: &str, uri: &str) -> Option<Self> {
         let texts = texts(template);
@@ -47,56 +46,56 @@ impl Nearness {
     }
 }
 
-/// Who is to be asked for `uri`, which is not in the catalog. An upstream's filter judges it by all
-/// it goes by there: its own text, and that and the name of the template nearest to it. What the
+/// Returns the upstreams that may have `uri`, which is not in the catalog. An upstream's filter judges it by
+/// all it goes by there: its own text, and the text and the name of the template nearest to it. What the
 /// upstream lists itself was judged already, and kept out.
 ///
 /// `filters` are those of the upstreams for resources, in their order.
 #[must_use]
-pub fn reach(uri: &str, filters: &[&Filter], resources: &Items, templates: &Items) -> Reach {
-    let mut nearest: Option<(Nearness, usize)> = None;
-    let mut unnamed = Vec::new();
+pub fn route_uri(uri: &str, filters: &[&Filter], resources: &Items, templates: &Items) -> UriRoute {
+    let mut nearest: Option<(TemplateMatch, usize)> = None;
+    let mut candidates = Vec::new();
     for (upstream, filter) in filters.iter().enumerate() {
         let known = resources.listed(upstream).zip(templates.listed(upstream));
-        match known.map_or_else(|| unknown(filter), |known| standing(uri, filter, known)) {
-            Standing::Kept => {}
-            Standing::Unnamed => unnamed.push(upstream),
+        match known.map_or_else(|| unlisted(filter), |known| claim(uri, filter, known)) {
+            Claim::Excluded => {}
+            Claim::None => candidates.push(upstream),
             // Of equal ones the first configured.
-            Standing::Near(near) if nearest.is_some_and(|(other, _)| other >= near) => {}
-            Standing::Near(near) => nearest = Some((near, upstream)),
+            Claim::Template(near) if nearest.is_some_and(|(other, _)| other >= near) => {}
+            Claim::Template(near) => nearest = Some((near, upstream)),
         }
     }
     match nearest {
-        Some((_, upstream)) => Reach::Owner(upstream),
-        None => Reach::Unnamed(unnamed),
+        Some((_, upstream)) => UriRoute::Owner(upstream),
+        None => UriRoute::Candidates(candidates),
     }
 }
 
-/// What an upstream has to do with a URI.
-enum Standing {
-    /// It may not be asked for it.
-    Kept,
-    /// It does not name it.
-    Unnamed,
-    /// It has a template for it.
-    Near(Nearness),
+/// What an upstream and its filter say of a URI.
+enum Claim {
+    /// The filter keeps the URI out.
+    Excluded,
+    /// The upstream does not name the URI.
+    None,
+    /// The upstream has a template for the URI.
+    Template(TemplateMatch),
 }
 
-/// An upstream that did not tell what it has, which may be what its filter keeps out by a name.
-fn unknown(filter: &Filter) -> Standing {
+/// The claim of an upstream whose lists are not known: the URI may be one that its filter keeps out by a name.
+fn unlisted(filter: &Filter) -> Claim {
     match filter.allows_all() {
-        true => Standing::Unnamed,
-        false => Standing::Kept,
+        true => Claim::None,
+        false => Claim::Excluded,
     }
 }
 
-fn standing(uri: &str, filter: &Filter, (listed, templates): (&[Item], &[Item])) -> Standing {
+fn claim(uri: &str, filter: &Filter, (listed, templates): (&[Item], &[Item])) -> Claim {
     if listed.iter().any(|item| *item.key == *uri) {
-        return Standing::Kept;
+        return Claim::Excluded;
     }
     let near = templates
         .iter()
-        .filter_map(|item| Some((Nearness::of(&item.key, uri)?, item)));
+        .filter_map(|item| Some((TemplateMatch::of(&item.key, uri)?, item)));
     // Of equally near ones one that is kept out: the URI may be of that.
     let nearest = near.max_by_key(|(near, item)| {
         let passes = filter.allows_known_as(&item.names());
@@ -106,12 +105,12 @@ fn standing(uri: &str, filter: &Filter, (listed, templates): (&[Item], &[Item]))
         Some((near, item)) => {
             let [text, name] = item.names();
             match filter.allows_known_as(&[uri, text, name]) {
-                true => Standing::Near(near),
-                false => Standing::Kept,
+                true => Claim::Template(near),
+                false => Claim::Excluded,
             }
         }
-        None if filter.allows(uri) => Standing::Unnamed,
-        None => Standing::Kept,
+        None if filter.allows(uri) => Claim::None,
+        None => Claim::Excluded,
     }
 }
 

@@ -18,7 +18,7 @@ use super::parent::parent_gone;
 use super::reload::{self, Reload};
 use super::runtime::{self, RECALL_WAIT, SHUTDOWN_GRACE, signalled};
 use super::watch::Watch;
-use crate::catalog::{Keeper, View};
+use crate::catalog::{CatalogUpdater, CatalogView};
 use crate::config::{self, Config, Environment};
 use crate::disk::home;
 use crate::downstream::{Read, Session, Stdin, open_stdout, stdout_closed, write_lines};
@@ -64,8 +64,8 @@ async fn serve(config: Config, environment: Environment, watch: Option<Watch>) -
         tasks.spawn(cache.run(sender, cancel.clone()));
         loaded
     });
-    let (view_sender, view) = watch::channel(View::default());
-    let keeper = Keeper {
+    let (view_sender, view) = watch::channel(CatalogView::default());
+    let updater = CatalogUpdater {
         upstreams: upstreams.clone(),
         changed,
         limits: config.limits.clone(),
@@ -93,7 +93,7 @@ async fn serve(config: Config, environment: Environment, watch: Option<Watch>) -
         if let Some(loaded) = loaded {
             let _ = timeout(RECALL_WAIT, loaded).await;
         }
-        tasks.spawn(keeper.run(view_sender, cancel.clone()));
+        tasks.spawn(updater.run(view_sender, cancel.clone()));
         tasks.spawn(clients.clone().watch_suspend(cancel.clone()));
     };
     let mut writer = tokio::spawn(write_lines(open_stdout(), lines));

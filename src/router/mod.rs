@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
-use crate::catalog::{View, instructions};
+use crate::catalog::{CatalogView, instructions};
 use crate::config::Limits;
 use crate::protocol::Era;
 use crate::protocol::bridge;
@@ -47,7 +47,7 @@ use upstream_events::Announcements;
 #[derive(Debug)]
 pub struct Router {
     upstreams: Registry,
-    view: watch::Receiver<View>,
+    view: watch::Receiver<CatalogView>,
     outbox: Outbox,
     inflight: Inflight,
     client: Client,
@@ -109,7 +109,7 @@ impl Router {
     #[must_use]
     pub fn new(
         upstreams: Registry,
-        view: watch::Receiver<View>,
+        view: watch::Receiver<CatalogView>,
         limits: Limits,
         outbox: Outbox,
         tasks: TaskTracker,

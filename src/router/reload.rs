@@ -13,7 +13,7 @@ use tracing::{debug, info};
 
 use super::Router;
 use super::forward::notify::News;
-use crate::catalog::heard;
+use crate::catalog::wait_for_listings_of;
 use crate::config;
 use crate::protocol::ItemKind;
 use crate::protocol::LogLevel;
@@ -38,7 +38,7 @@ impl Router {
                 upstream.set_level(level);
                 self.start(upstream, &identity);
             }
-            heard(&fresh, self.limits.startup_wait).await;
+            wait_for_listings_of(&fresh, self.limits.startup_wait).await;
             self.catch_up(&fresh, level);
         }
         self.upstreams.replace(upstreams);

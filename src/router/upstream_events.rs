@@ -150,7 +150,7 @@ impl Router {
         self.announcements.opened();
     }
 
-    /// Tells the client of changes, until the catalog's keeper ends.
+    /// Tells the client of changes, until the catalog's updater ends.
     pub(crate) async fn announce(self: Arc<Self>) {
         let Ok(message) = Message::parse(TOOLS_CHANGED) else {
             return;
@@ -160,7 +160,7 @@ impl Router {
             let catalog = {
                 let view = view.borrow_and_update();
                 // Before, nobody has seen any.
-                view.complete.then(|| view.catalog.clone())
+                view.initial_listing_done.then(|| view.catalog.clone())
             };
             let Some(catalog) = catalog else { continue };
             let (to_session, to_listens) = self.announcements.news(&catalog);

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 const AUTO: &Prefix = &Prefix::OnCollision;
 const NEVER: &Prefix = &Prefix::Never;
 
-fn offer<'a>(upstream: &'a str, prefix: &'a Prefix, tools: &[&'a str]) -> Offer<'a> {
-    Offer {
+fn input<'a>(upstream: &'a str, prefix: &'a Prefix, tools: &[&'a str]) -> NamingInput<'a> {
+    NamingInput {
         upstream,
         prefix,
         tools: tools.to_vec(),
@@ -15,26 +15,26 @@ fn offer<'a>(upstream: &'a str, prefix: &'a Prefix, tools: &[&'a str]) -> Offer<
 }
 
 /// The names with a limit of 64; `-` stands for a tool that is left out.
-fn names(offers: &[Offer]) -> Vec<Vec<String>> {
-    names_within(64, offers)
+fn names(inputs: &[NamingInput]) -> Vec<Vec<String>> {
+    names_within(64, inputs)
 }
 
-fn names_within(limit: usize, offers: &[Offer]) -> Vec<Vec<String>> {
+fn names_within(limit: usize, inputs: &[NamingInput]) -> Vec<Vec<String>> {
     let shown = |name: Option<Cow<str>>| name.map_or_else(|| "-".to_owned(), Cow::into_owned);
-    let rows = public_names(offers, limit).into_iter();
+    let rows = public_names(inputs, limit).into_iter();
     rows.map(|row| row.into_iter().map(shown).collect())
         .collect()
 }
 
 #[test]
 fn a_name_that_is_the_only_one_stays() {
-    let offers = [
-        offer("a", AUTO, &["search", "Get-It_2"]),
-        offer("b", AUTO, &["list"]),
+    let inputs = [
+        input("a", AUTO, &["search", "Get-It_2"]),
+        input("b", AUTO, &["list"]),
     ];
-    assert_eq!(names(&offers), [vec!["search", "Get-It_2"], vec!["list"]]);
+    assert_eq!(names(&inputs), [vec!["search", "Get-It_2"], vec!["list"]]);
     assert!(
-        public_names(&offers, 64)
+        public_names(&inputs, 64)
             .iter()
             .flatten()
             .all(|name| matches!(name, Some(Cow::Borrowed(_))))
@@ -43,13 +43,13 @@ fn a_name_that_is_the_only_one_stays() {
 
 #[test]
 fn on_a_collision_the_first_in_the_configuration_keeps_the_name() {
-    let offers = [
-        offer("linear", AUTO, &["search"]),
-        offer("github", AUTO, &["list", "search"]),
-        offer("my.jira", AUTO, &["search", "list"]),
+    let inputs = [
+        input("linear", AUTO, &["search"]),
+        input("github", AUTO, &["list", "search"]),
+        input("my.jira", AUTO, &["search", "list"]),
     ];
     assert_eq!(
-        names(&offers),
+        names(&inputs),
         [
             vec!["search"],
             vec!["list", "github__search"],
@@ -60,12 +60,12 @@ fn on_a_collision_the_first_in_the_configuration_keeps_the_name() {
 
 #[test]
 fn of_one_name_within_an_upstream_the_first_tool_counts() {
-    let offers = [
-        offer("a", AUTO, &["x", "x", "a.b", "a.b"]),
-        offer("b", AUTO, &["x", "x"]),
+    let inputs = [
+        input("a", AUTO, &["x", "x", "a.b", "a.b"]),
+        input("b", AUTO, &["x", "x"]),
     ];
     assert_eq!(
-        names(&offers),
+        names(&inputs),
         [vec!["x", "-", "a_b_e27bcb35", "-"], vec!["b__x", "-"]]
     );
 }
@@ -73,13 +73,13 @@ fn of_one_name_within_an_upstream_the_first_tool_counts() {
 #[test]
 fn a_prefix_may_be_chosen_or_refused() {
     let github = Prefix::Always("gh_".to_owned());
-    let offers = [
-        offer("github", &github, &["search", "x"]),
-        offer("a", NEVER, &["search", "gh_x"]),
-        offer("b", NEVER, &["search", "list"]),
+    let inputs = [
+        input("github", &github, &["search", "x"]),
+        input("a", NEVER, &["search", "gh_x"]),
+        input("b", NEVER, &["search", "list"]),
     ];
     assert_eq!(
-        names(&offers),
+        names(&inputs),
         [
             vec!["gh_search", "gh_x"],
             vec!["search", "-"],
@@ -91,7 +91,7 @@ fn a_prefix_may_be_chosen_or_refused() {
 #[test]
 fn names_that_clients_refuse_are_mapped_the_same_in_every_run() {
     let long = "x".repeat(65);
-    let offers = [offer(
+    let inputs = [input(
         "a",
         AUTO,
         &[
@@ -107,7 +107,7 @@ fn names_that_clients_refuse_are_mapped_the_same_in_every_run() {
     )];
     let mapped = format!("{}_3400e322", &long[..55]);
     assert_eq!(
-        names(&offers),
+        names(&inputs),
         [vec![
             "admin_tools_list_0ce72d54",
             "admin_tools_list_78a7b8cf",
@@ -123,38 +123,38 @@ fn names_that_clients_refuse_are_mapped_the_same_in_every_run() {
 
 #[test]
 fn equal_names_that_clients_refuse_are_told_apart_by_upstream() {
-    let offers = [
-        offer("a", AUTO, &["a.b"]),
-        offer("b", AUTO, &["a.b"]),
-        offer("c", NEVER, &["a.b"]),
+    let inputs = [
+        input("a", AUTO, &["a.b"]),
+        input("b", AUTO, &["a.b"]),
+        input("c", NEVER, &["a.b"]),
     ];
     assert_eq!(
-        names(&offers),
+        names(&inputs),
         [["a_b_e27bcb35"], ["b__a_b_0a9cd554"], ["-"]]
     );
 }
 
 #[test]
 fn a_name_too_long_with_its_prefix_is_cut() {
-    let offers = [
-        offer("a", AUTO, &["twelve_chars"]),
-        offer("upstream", AUTO, &["twelve_chars"]),
+    let inputs = [
+        input("a", AUTO, &["twelve_chars"]),
+        input("upstream", AUTO, &["twelve_chars"]),
     ];
     assert_eq!(
-        names_within(20, &offers),
+        names_within(20, &inputs),
         [["twelve_chars"], ["upstream__t_c24d10d9"]]
     );
 }
 
 #[test]
 fn a_made_up_name_takes_nothing_from_a_tool_really_called_so() {
-    let offers = [
-        offer("a", AUTO, &["x", "a.b"]),
-        offer("b", AUTO, &["x"]),
-        offer("c", AUTO, &["b__x", "a_b_e27bcb35"]),
+    let inputs = [
+        input("a", AUTO, &["x", "a.b"]),
+        input("b", AUTO, &["x"]),
+        input("c", AUTO, &["b__x", "a_b_e27bcb35"]),
     ];
     assert_eq!(
-        names(&offers),
+        names(&inputs),
         [
             vec!["x", "a__a_b_041398a5"],
             vec!["b__x_daae827d"],
@@ -165,20 +165,20 @@ fn a_made_up_name_takes_nothing_from_a_tool_really_called_so() {
 
 #[test]
 fn upstreams_whose_prefixes_look_alike_get_different_names() {
-    let offers = [
-        offer("a", AUTO, &["x"]),
-        offer("b.c", AUTO, &["x"]),
-        offer("b c", AUTO, &["x"]),
+    let inputs = [
+        input("a", AUTO, &["x"]),
+        input("b.c", AUTO, &["x"]),
+        input("b c", AUTO, &["x"]),
     ];
-    assert_eq!(names(&offers), [["x"], ["b_c__x"], ["b_c__x_b0960c63"]]);
+    assert_eq!(names(&inputs), [["x"], ["b_c__x"], ["b_c__x_b0960c63"]]);
 }
 
 #[test]
 fn a_limit_without_room_for_a_hash_leaves_out_what_would_need_one() {
-    let offers = [offer("a", AUTO, &["short", "a.b", "much_too_long"])];
-    assert_eq!(names_within(8, &offers), [["short", "-", "-"]]);
-    assert_eq!(names_within(0, &offers), [["-", "-", "-"]]);
-    assert_eq!(names_within(9, &offers)[0][1], "_e27bcb35");
+    let inputs = [input("a", AUTO, &["short", "a.b", "much_too_long"])];
+    assert_eq!(names_within(8, &inputs), [["short", "-", "-"]]);
+    assert_eq!(names_within(0, &inputs), [["-", "-", "-"]]);
+    assert_eq!(names_within(9, &inputs)[0][1], "_e27bcb35");
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn listings() -> impl Strategy<Value = Vec<Listing>> {
     prop::collection::vec(listing, 0..6)
 }
 
-fn as_offers(listings: &[Listing]) -> Vec<Offer<'_>> {
+fn as_inputs(listings: &[Listing]) -> Vec<NamingInput<'_>> {
     listings
         .iter()
         .map(
@@ -231,7 +231,7 @@ fn as_offers(listings: &[Listing]) -> Vec<Offer<'_>> {
                  upstream,
                  naming,
                  tools,
-             }| Offer {
+             }| NamingInput {
                 upstream,
                 prefix: naming,
                 tools: tools.iter().map(String::as_str).collect(),
@@ -243,13 +243,13 @@ fn as_offers(listings: &[Listing]) -> Vec<Offer<'_>> {
 proptest! {
     #[test]
     fn whatever_is_offered_names_are_valid_and_unique(listings in listings(), limit in 0_usize..20) {
-        let offers = as_offers(&listings);
-        let public = public_names(&offers, limit);
-        prop_assert_eq!(&public, &public_names(&offers, limit));
-        prop_assert_eq!(public.len(), offers.len());
+        let inputs = as_inputs(&listings);
+        let public = public_names(&inputs, limit);
+        prop_assert_eq!(&public, &public_names(&inputs, limit));
+        prop_assert_eq!(public.len(), inputs.len());
         let mut seen = HashSet::new();
-        for (offer, row) in offers.iter().zip(&public) {
-            prop_assert_eq!(row.len(), offer.tools.len());
+        for (input, row) in inputs.iter().zip(&public) {
+            prop_assert_eq!(row.len(), input.tools.len());
             for name in row.iter().flatten() {
                 prop_assert!((1..=limit).contains(&name.len()), "{}", name);
                 prop_assert!(name.bytes().all(is_allowed), "{}", name);
@@ -260,12 +260,12 @@ proptest! {
 
     #[test]
     fn no_later_upstream_changes_a_valid_native_name(listings in listings(), limit in 0_usize..20) {
-        let offers = as_offers(&listings);
-        let public = public_names(&offers, limit);
-        for end in 0..offers.len() {
-            let fewer = public_names(&offers[..end], limit);
-            for ((offer, before), after) in offers.iter().zip(fewer).zip(&public) {
-                for ((tool, before), after) in offer.tools.iter().zip(before).zip(after) {
+        let inputs = as_inputs(&listings);
+        let public = public_names(&inputs, limit);
+        for end in 0..inputs.len() {
+            let fewer = public_names(&inputs[..end], limit);
+            for ((input, before), after) in inputs.iter().zip(fewer).zip(&public) {
+                for ((tool, before), after) in input.tools.iter().zip(before).zip(after) {
                     if before.as_deref() == Some(*tool) {
                         prop_assert_eq!(after.as_deref(), Some(*tool));
                     }
@@ -276,11 +276,11 @@ proptest! {
 
     #[test]
     fn a_tool_is_left_out_for_a_reason(listings in listings(), limit in 20_usize..40) {
-        let offers = as_offers(&listings);
-        for (offer, row) in offers.iter().zip(public_names(&offers, limit)) {
+        let inputs = as_inputs(&listings);
+        for (input, row) in inputs.iter().zip(public_names(&inputs, limit)) {
             for (index, name) in row.iter().enumerate() {
-                let repeated = offer.tools[..index].contains(&offer.tools[index]);
-                let refused = matches!(offer.prefix, Prefix::Never);
+                let repeated = input.tools[..index].contains(&input.tools[index]);
+                let refused = matches!(input.prefix, Prefix::Never);
                 prop_assert!(name.is_some() || repeated || refused);
                 prop_assert!(name.is_none() || !repeated);
             }

@@ -34,7 +34,7 @@ fn items(kind: ItemKind, known: &[(&str, &str)]) -> Option<ItemList> {
     known.map(ItemList::new)
 }
 
-fn reached(uri: &str, upstreams: &[Has<'_>]) -> Reach {
+fn reached(uri: &str, upstreams: &[Has<'_>]) -> UriRoute {
     let config = configured(upstreams.iter().map(|has| has.filter.clone()));
     let merge = |kind, of: fn(&Has<'_>) -> Option<ItemList>| {
         let listed = config.iter().zip(upstreams.iter().map(of)).collect();
@@ -47,11 +47,11 @@ fn reached(uri: &str, upstreams: &[Has<'_>]) -> Reach {
         items(ItemKind::ResourceTemplates, has.templates)
     });
     let filters: Vec<_> = config.iter().map(|config| &config.resources).collect();
-    reach(uri, &filters, &resources, &templates)
+    route_uri(uri, &filters, &resources, &templates)
 }
 
 /// The same for upstreams that have these templates and no filter.
-fn by_templates(uri: &str, templates: &[&[&str]]) -> Reach {
+fn by_templates(uri: &str, templates: &[&[&str]]) -> UriRoute {
     let named: Vec<Vec<_>> = templates
         .iter()
         .map(|texts| texts.iter().map(|text| (*text, "n")).collect())
@@ -97,13 +97,13 @@ fn a_uri_is_its_whose_template_is_nearest() {
     ] {
         assert_eq!(
             by_templates(uri, &templates),
-            Reach::Owner(upstream),
+            UriRoute::Owner(upstream),
             "{uri}"
         );
     }
     for uri in ["file://x", "File:///x", ""] {
         let reach = by_templates(uri, &[&["file:///{path}"], &[]]);
-        assert_eq!(reach, Reach::Unnamed(vec![0, 1]), "{uri}");
+        assert_eq!(reach, UriRoute::Candidates(vec![0, 1]), "{uri}");
     }
 }
 
@@ -112,12 +112,15 @@ fn a_template_that_ends_otherwise_is_farther_than_one_that_fits() {
     let templates: [&[&str]; 2] = [&["file:///{path}"], &["file:///logs/{day}.txt"]];
     assert_eq!(
         by_templates("file:///logs/1.txt", &templates),
-        Reach::Owner(1)
+        UriRoute::Owner(1)
     );
-    assert_eq!(by_templates("file:///logs/1", &templates), Reach::Owner(0));
+    assert_eq!(
+        by_templates("file:///logs/1", &templates),
+        UriRoute::Owner(0)
+    );
     assert_eq!(
         by_templates("file:///logs/1", &templates[1..]),
-        Reach::Owner(0)
+        UriRoute::Owner(0)
     );
 }
 
@@ -127,13 +130,16 @@ fn text_that_is_no_template_does_no_harm() {
         for uri in ["", "{", "a", "aé", "é", "a}b"] {
             let _ = by_templates(uri, &[&[text]]);
         }
-        assert_eq!(by_templates(text, &[&["a{x}"], &[text]]), Reach::Owner(1));
+        assert_eq!(
+            by_templates(text, &[&["a{x}"], &[text]]),
+            UriRoute::Owner(1)
+        );
     }
 }
 
 /// Whether the only upstream may be asked.
 fn is_asked(uri: &str, has: Has<'_>) -> bool {
-    reached(uri, &[has]) != Reach::Unnamed(Vec::new())
+    reached(uri, &[has]) != UriRoute::Candidates(Vec::new())
 }
 
 #[test]
@@ -247,15 +253,15 @@ fn where_one_upstream_keeps_a_uri_the_next_is_asked() {
         templates: &templates,
     };
     let both = [has(json!({"ignore_resources": "logs://1"})), has(json!({}))];
-    assert_eq!(reached("logs://1", &both), Reach::Owner(1));
-    assert_eq!(reached("logs://2", &both), Reach::Owner(0));
+    assert_eq!(reached("logs://1", &both), UriRoute::Owner(1));
+    assert_eq!(reached("logs://2", &both), UriRoute::Owner(0));
     let some = [
         has(json!({"ignore_resources": "x*"})),
         has(json!({})),
         has(json!({"include_resources": "diary"})),
         has(json!({"include_resources": "X://?"})),
     ];
-    assert_eq!(reached("x://1", &some), Reach::Unnamed(vec![1, 3]));
+    assert_eq!(reached("x://1", &some), UriRoute::Candidates(vec![1, 3]));
 }
 
 #[test]
@@ -275,7 +281,7 @@ fn an_upstream_with_a_filter_that_did_not_list_is_not_asked() {
         (false, true, vec![0]),
         (false, false, vec![0]),
     ] {
-        let found = reach("x://1", &filters, &listed(resources), &listed(templates));
-        assert_eq!(found, Reach::Unnamed(expected));
+        let found = route_uri("x://1", &filters, &listed(resources), &listed(templates));
+        assert_eq!(found, UriRoute::Candidates(expected));
     }
 }

@@ -45,7 +45,7 @@ impl Router {
     pub(crate) fn connected(&self) -> Option<Vec<Arc<Connection>>> {
         let lives: Option<Vec<_>> = self.upstreams.all().iter().map(Upstream::ready).collect();
         // Where there is none yet, the configuration may get some.
-        lives.filter(|lives| !lives.is_empty() && self.view.borrow().complete)
+        lives.filter(|lives| !lives.is_empty() && self.view.borrow().initial_listing_done)
     }
 }
 

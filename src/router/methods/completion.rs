@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::catalog::Reach;
+use crate::catalog::UriRoute;
 use crate::protocol::Era;
 use crate::protocol::ItemKind;
 use crate::protocol::bridge::target::Target;
@@ -83,8 +83,8 @@ impl Router {
         }
         let (mut reaches, upstreams) = self.reach(&[uri]).await;
         match reaches.pop()? {
-            Reach::Owner(upstream) => upstreams.get(upstream).cloned(),
-            Reach::Unnamed(_) => None,
+            UriRoute::Owner(upstream) => upstreams.get(upstream).cloned(),
+            UriRoute::Candidates(_) => None,
         }
     }
 }

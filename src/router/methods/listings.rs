@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
-use crate::catalog::{Items, Reach, reach};
+use crate::catalog::{Items, UriRoute, route_uri, wait_for_initial_listing, wait_for_live_listing};
 use crate::protocol::{Era, Item, ItemKind, ItemList};
 use crate::router::Router;
 use crate::upstream::{TransportError, Upstream, UpstreamError, UpstreamSet};
@@ -84,7 +84,7 @@ impl Router {
         if self.refuse_cursor(&request).await {
             return;
         }
-        if self.view.borrow().complete
+        if self.view.borrow().initial_listing_done
             && let Some(id) = request.id()
         {
             return self.send(Line::result(&id, self.tools(client))).await;
@@ -139,20 +139,12 @@ impl Router {
 
     /// Waits, within bounds, until every upstream was heard.
     pub(crate) async fn heard(&self) {
-        // Nearly always, and on the path of every call.
-        if self.view.borrow().complete {
-            return;
-        }
-        let mut view = self.view.clone();
-        // Fails when the program ends, and then nothing is waited for any more.
-        let _ = view.wait_for(|view| view.complete).await;
+        wait_for_initial_listing(&self.view).await;
     }
 
     /// The same where what is remembered counts for nothing.
     pub(crate) async fn heard_afresh(&self) {
-        if !self.view.borrow().fresh {
-            let _ = self.view.clone().wait_for(|view| view.fresh).await;
-        }
+        wait_for_live_listing(&self.view).await;
     }
 
     fn tools(&self, client: Era) -> Bytes {
@@ -173,7 +165,7 @@ impl Router {
 
     /// Who is to be asked for each of these URIs: who lists it, or who else may have it; each by its
     /// place in the snapshot that comes with it.
-    pub(crate) async fn reach(&self, uris: &[&str]) -> (Vec<Reach>, UpstreamSet) {
+    pub(crate) async fn reach(&self, uris: &[&str]) -> (Vec<UriRoute>, UpstreamSet) {
         let upstreams = self.upstreams.all();
         let configs = upstreams.iter().map(Upstream::config);
         let filters: Vec<_> = configs.map(|config| &config.resources).collect();
@@ -182,12 +174,12 @@ impl Router {
             .items_with(ItemKind::Resources, &upstreams, lists)
             .await;
         let find = |uri: &str, templates: &Items| match resources.owner(uri) {
-            Some(owner) => Reach::Owner(owner.upstream),
-            None => reach(uri, &filters, &resources, templates),
+            Some(owner) => UriRoute::Owner(owner.upstream),
+            None => route_uri(uri, &filters, &resources, templates),
         };
         let finds = |templates: &Items| {
             let mut all = uris.iter().map(|uri| find(uri, templates));
-            all.all(|reach| matches!(reach, Reach::Owner(_)))
+            all.all(|reach| matches!(reach, UriRoute::Owner(_)))
         };
         // All are listed: the templates need not be read.
         let templates = match lists(&resources) {
@@ -214,9 +206,9 @@ impl Router {
             Some(last) if last.is_whole || has(&last.items) => return last.items,
             _ => {}
         }
-        let was_fresh = self.view.borrow().fresh;
+        let was_live = self.view.borrow().live_listing_done;
         let items = self.read_items(kind, upstreams).await;
-        if was_fresh || has(&items) {
+        if was_live || has(&items) {
             return items;
         }
         // Of those that are remembered one may have it since.

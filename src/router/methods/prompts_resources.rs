@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::catalog::Reach;
+use crate::catalog::UriRoute;
 use crate::protocol::Era;
 use crate::protocol::ItemKind;
 use crate::protocol::bridge::target::Target;
@@ -84,8 +84,8 @@ impl Router {
         let (reaches, upstreams) = self.reach(uris).await;
         let at = |upstream: usize| upstreams.get(upstream).cloned();
         let who = |reach| match reach {
-            Reach::Owner(upstream) => at(upstream).into_iter().collect(),
-            Reach::Unnamed(upstreams) => {
+            UriRoute::Owner(upstream) => at(upstream).into_iter().collect(),
+            UriRoute::Candidates(upstreams) => {
                 let offering = |upstream: &Upstream| upstream.serves(ItemKind::Resources);
                 let all = upstreams.into_iter().filter_map(at);
                 all.filter(offering).collect()
