@@ -6,8 +6,18 @@ use serde_json::{Value, json};
 use testkit::gate::Gate;
 use testkit::proxy::{self, call_line};
 use testkit::raw::Reply;
-use testkit::upstream::{self, Call};
+use testkit::upstream::{self, Call, Kind};
 use tokio::sync::watch;
+
+testkit::per_kind! {
+    answers_come_as_they_are_given_whatever_the_order_of_the_calls
+    a_call_without_an_answer_delays_no_other
+}
+
+testkit::per_kind! {
+    [legacy modern]
+    an_error_comes_back_with_its_data_whatever_the_status
+}
 
 /// A call's arguments.
 fn arguments(call: &Call) -> Value {
@@ -23,84 +33,71 @@ fn answered(lines: &[Vec<u8>]) -> Vec<String> {
     answers.map(|answer| answer["id"].to_string()).collect()
 }
 
-#[tokio::test]
-async fn answers_come_as_they_are_given_whatever_the_order_of_the_calls() {
+async fn answers_come_as_they_are_given_whatever_the_order_of_the_calls(kind: Kind) {
     const CALLS: u64 = 300;
-    for (kind, builder) in upstream::kinds() {
-        // Calls whose number is at least this may be answered.
-        let turn = Arc::new(watch::Sender::new(CALLS));
-        let gate = turn.clone();
-        let server = builder().tool("wait").on_call(move |call| {
-            let gate = gate.clone();
-            async move {
-                let number = arguments(&call)["number"].as_u64().unwrap();
-                gate.subscribe()
-                    .wait_for(|turn| *turn <= number)
-                    .await
-                    .unwrap();
-                json!({"number": number}).to_string().into_bytes()
-            }
-        });
-        let server = server.start().await;
-        let mut client = proxy::before(&server).await;
-        let before = answered(&client.received()).len();
-        let mut ids = Vec::new();
-        for number in 0..CALLS {
-            let params = json!({"name": "wait", "arguments": {"number": number}});
-            ids.push(client.send_request("tools/call", params).await);
+    // Calls whose number is at least this may be answered.
+    let turn = Arc::new(watch::Sender::new(CALLS));
+    let gate = turn.clone();
+    let server = kind.server().tool("wait").on_call(move |call| {
+        let gate = gate.clone();
+        async move {
+            let number = arguments(&call)["number"].as_u64().unwrap();
+            gate.subscribe()
+                .wait_for(|turn| *turn <= number)
+                .await
+                .unwrap();
+            json!({"number": number}).to_string().into_bytes()
         }
-        server.wait_for_calls(ids.len()).await;
-        for number in (0..CALLS).rev() {
-            turn.send_replace(number);
-            let id = ids[usize::try_from(number).unwrap()];
-            let answer = client.response(id).await;
-            assert_eq!(answer["result"]["number"], number, "{kind}: {answer}");
-        }
-        let order: Vec<_> = ids.iter().rev().map(ToString::to_string).collect();
-        assert_eq!(answered(&client.received())[before..], order, "{kind}");
+    });
+    let server = server.start().await;
+    let mut client = proxy::before(&server).await;
+    let before = answered(&client.received()).len();
+    let mut ids = Vec::new();
+    for number in 0..CALLS {
+        let params = json!({"name": "wait", "arguments": {"number": number}});
+        ids.push(client.send_request("tools/call", params).await);
     }
+    server.wait_for_calls(ids.len()).await;
+    for number in (0..CALLS).rev() {
+        turn.send_replace(number);
+        let id = ids[usize::try_from(number).unwrap()];
+        let answer = client.response(id).await;
+        assert_eq!(answer["result"]["number"], number, "{answer}");
+    }
+    let order: Vec<_> = ids.iter().rev().map(ToString::to_string).collect();
+    assert_eq!(answered(&client.received())[before..], order);
 }
 
-#[tokio::test]
-async fn a_call_without_an_answer_delays_no_other() {
-    for (kind, builder) in upstream::kinds() {
-        let gate = Gate::closed();
-        let held = gate.clone();
-        let server = builder().tool("work").on_call(move |call| {
-            let held = held.clone();
-            async move {
-                if arguments(&call)["slow"] == true {
-                    held.passed().await;
-                }
-                json!({"done": arguments(&call)}).to_string().into_bytes()
+async fn a_call_without_an_answer_delays_no_other(kind: Kind) {
+    let gate = Gate::closed();
+    let held = gate.clone();
+    let server = kind.server().tool("work").on_call(move |call| {
+        let held = held.clone();
+        async move {
+            if arguments(&call)["slow"] == true {
+                held.passed().await;
             }
-        });
-        let (server, other) = (
-            server.start().await,
-            upstream::legacy().tool("other").start().await,
-        );
-        let proxy = proxy::new().upstream("a", &server).upstream("b", &other);
-        let mut client = proxy.start().await;
-        client.initialize().await;
-        let slow = json!({"name": "work", "arguments": {"slow": true}});
-        let slow = client.send_request("tools/call", slow).await;
-        server.wait_for_calls(1).await;
-        for number in 0..20 {
-            let answer = client.call("work", json!({"number": number})).await;
-            assert_eq!(answer["result"]["done"]["number"], number, "{kind}");
-            client.call("other", json!({})).await;
+            json!({"done": arguments(&call)}).to_string().into_bytes()
         }
-        assert!(
-            !answered(&client.received()).contains(&slow.to_string()),
-            "{kind}"
-        );
-        gate.open();
-        assert_eq!(
-            client.response(slow).await["result"]["done"]["slow"],
-            true,
-            "{kind}"
-        );
+    });
+    let (server, other) = (
+        server.start().await,
+        upstream::legacy().tool("other").start().await,
+    );
+    let proxy = proxy::new().upstream("a", &server).upstream("b", &other);
+    let mut client = proxy.start().await;
+    client.initialize().await;
+    let slow = json!({"name": "work", "arguments": {"slow": true}});
+    let slow = client.send_request("tools/call", slow).await;
+    server.wait_for_calls(1).await;
+    for number in 0..20 {
+        let answer = client.call("work", json!({"number": number})).await;
+        assert_eq!(answer["result"]["done"]["number"], number);
+        client.call("other", json!({})).await;
     }
+    assert!(!answered(&client.received()).contains(&slow.to_string()));
+    gate.open();
+    assert_eq!(client.response(slow).await["result"]["done"]["slow"], true);
 }
 
 #[tokio::test]
@@ -192,38 +189,31 @@ async fn an_id_in_use_does_not_confuse() {
     assert!(String::from_utf8(answer).unwrap().contains(r#""said":8"#));
 }
 
-#[tokio::test]
-async fn an_error_comes_back_with_its_data_whatever_the_status() {
+async fn an_error_comes_back_with_its_data_whatever_the_status(kind: Kind) {
     // Longer than what is read of pages meant for people.
     let data = "x".repeat(100_000);
     let error = format!(
         r#""error":{{"code":-32099,"message":"no","data":{{"b":1.0,"a":"{data}"}},"x":1}}"#
     );
-    for (kind, builder) in upstream::kinds().into_iter().take(2) {
-        for status in [200, 400, 403, 404, 422, 500] {
-            // There 404 is the word for a session that has expired.
-            if kind == "legacy" && status == 404 {
-                continue;
-            }
-            let failure = error.clone();
-            let server = builder().tool("fail").intercept(move |request| {
-                let id = String::from_utf8(request.id_bytes()?).unwrap();
-                let answer = format!(r#"{{"jsonrpc":"2.0","id":{id},{failure}}}"#);
-                let reply = Reply::json(answer).with_status(status);
-                request.is("tools/call").then_some(reply)
-            });
-            let server = server.start().await;
-            let mut client = proxy::before(&server).await;
-            let answer = client
-                .exchange(call_line("1000", r#"{"name":"fail"}"#), "1000")
-                .await;
-            let expected = format!(r#"{{"jsonrpc":"2.0","id":1000,{error}}}"#);
-            assert_eq!(
-                String::from_utf8(answer).unwrap(),
-                expected,
-                "{kind}, {status}"
-            );
+    for status in [200, 400, 403, 404, 422, 500] {
+        // There 404 is the word for a session that has expired.
+        if kind == Kind::Legacy && status == 404 {
+            continue;
         }
+        let failure = error.clone();
+        let server = kind.server().tool("fail").intercept(move |request| {
+            let id = String::from_utf8(request.id_bytes()?).unwrap();
+            let answer = format!(r#"{{"jsonrpc":"2.0","id":{id},{failure}}}"#);
+            let reply = Reply::json(answer).with_status(status);
+            request.is("tools/call").then_some(reply)
+        });
+        let server = server.start().await;
+        let mut client = proxy::before(&server).await;
+        let answer = client
+            .exchange(call_line("1000", r#"{"name":"fail"}"#), "1000")
+            .await;
+        let expected = format!(r#"{{"jsonrpc":"2.0","id":1000,{error}}}"#);
+        assert_eq!(String::from_utf8(answer).unwrap(), expected, "{status}");
     }
 }
 

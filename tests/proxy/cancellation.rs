@@ -3,7 +3,14 @@
 use serde_json::{Value, json};
 use testkit::gate::Gate;
 use testkit::proxy::{self, Client, call_line};
-use testkit::upstream::{self, Builder};
+use testkit::upstream::{Builder, Kind};
+
+testkit::per_kind! {
+    a_cancelled_call_ends_at_its_upstream_and_is_not_answered
+    only_the_call_that_is_named_is_cancelled
+    a_cancellation_of_nothing_is_ignored
+    what_runs_when_the_client_leaves_is_cancelled
+}
 
 /// A server whose calls of `wait` get no answer before they are cancelled; then they get one.
 fn waiting(builder: Builder) -> Builder {
@@ -34,132 +41,114 @@ fn cancel_line(id: &str) -> String {
     )
 }
 
-#[tokio::test]
-async fn a_cancelled_call_ends_at_its_upstream_and_is_not_answered() {
-    for (kind, builder) in upstream::kinds() {
-        for (id, as_cancelled) in [
-            ("1000", "1000"),
-            (r#""\u0061""#, r#""a""#),
-            ("-1.50", "-1.50"),
-        ] {
-            let server = waiting(builder()).start().await;
-            let mut client = proxy::before(&server).await;
-            let params = r#"{"name":"wait","_meta":{"progressToken":"p"}}"#;
-            client.send_line(call_line(id, params)).await;
-            client.notification("notifications/progress").await;
-            let before = client.received().len();
-            let call = server.wait_for_calls(1).await.remove(0);
-            client.send_line(cancel_line(as_cancelled)).await;
-            let cancelled = server.wait_for_cancelled().await;
-            match kind {
-                // Its response stream is closed.
-                "modern" => assert_eq!(cancelled, call),
-                // It is told, in the client's words, under the id that it knows.
-                _ => {
-                    let call: Value = serde_json::from_slice(&call).unwrap();
-                    let expected = cancel_line(&call["id"].to_string());
-                    assert_eq!(String::from_utf8(cancelled).unwrap(), expected, "{kind}");
-                }
+async fn a_cancelled_call_ends_at_its_upstream_and_is_not_answered(kind: Kind) {
+    for (id, as_cancelled) in [
+        ("1000", "1000"),
+        (r#""\u0061""#, r#""a""#),
+        ("-1.50", "-1.50"),
+    ] {
+        let server = waiting(kind.server()).start().await;
+        let mut client = proxy::before(&server).await;
+        let params = r#"{"name":"wait","_meta":{"progressToken":"p"}}"#;
+        client.send_line(call_line(id, params)).await;
+        client.notification("notifications/progress").await;
+        let before = client.received().len();
+        let call = server.wait_for_calls(1).await.remove(0);
+        client.send_line(cancel_line(as_cancelled)).await;
+        let cancelled = server.wait_for_cancelled().await;
+        match kind {
+            // Its response stream is closed.
+            Kind::Modern => assert_eq!(cancelled, call),
+            // It is told, in the client's words, under the id that it knows.
+            _ => {
+                let call: Value = serde_json::from_slice(&call).unwrap();
+                let expected = cancel_line(&call["id"].to_string());
+                assert_eq!(String::from_utf8(cancelled).unwrap(), expected);
             }
-            // The connection goes on, and the id is free.
-            let answer = client
-                .exchange(call_line(id, r#"{"name":"echo"}"#), id)
-                .await;
-            assert!(
-                String::from_utf8(answer).unwrap().contains("content"),
-                "{kind}"
-            );
-            assert!(client.close().await.success());
-            assert_eq!(client.received().len(), before + 1, "{kind}");
-            assert_eq!(server.cancelled().len(), 1, "{kind}");
-            let told = |request: &testkit::raw::Request| request.is("notifications/cancelled");
-            let told = server
-                .raw
-                .requests()
-                .iter()
-                .filter(|request| told(request))
-                .count();
-            assert_eq!(told, usize::from(kind != "modern"), "{kind}");
         }
-    }
-}
-
-#[tokio::test]
-async fn only_the_call_that_is_named_is_cancelled() {
-    for (kind, builder) in upstream::kinds() {
-        let gate = Gate::closed();
-        let server = builder().tool("wait").held_by(&gate);
-        let server = server.start().await;
-        let mut client = proxy::before(&server).await;
-        let ids = ["1000", r#""1000""#, "1001"];
-        for id in ids {
-            client.send_line(call_line(id, r#"{"name":"wait"}"#)).await;
-        }
-        server.wait_for_calls(ids.len()).await;
-        client.send_line(cancel_line("1000")).await;
-        server.wait_for_cancelled().await;
-        gate.open();
-        for id in &ids[1..] {
-            client.answer_to(id).await;
-        }
-        client.close().await;
-        assert!(!is_answered(&client, "1000"), "{kind}");
-        assert_eq!(server.cancelled().len(), 1, "{kind}");
-    }
-}
-
-#[tokio::test]
-async fn a_cancellation_of_nothing_is_ignored() {
-    for (kind, builder) in upstream::kinds() {
-        let server = waiting(builder()).start().await;
-        let mut client = proxy::before(&server).await;
-        client
-            .exchange(call_line("7", r#"{"name":"echo"}"#), "7")
+        // The connection goes on, and the id is free.
+        let answer = client
+            .exchange(call_line(id, r#"{"name":"echo"}"#), id)
             .await;
-        // Answered, never used, not of this form, and not an id at all.
-        for id in ["7", "8", r#""7""#, "7.0", "null", "{}"] {
-            client.send_line(cancel_line(id)).await;
-        }
-        for line in [
-            r#"{"jsonrpc":"2.0","method":"notifications/cancelled"}"#,
-            r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":[7]}"#,
-        ] {
-            client.send_line(line).await;
-        }
-        client.send_line(call_line("9", r#"{"name":"wait"}"#)).await;
-        let call = server.wait_for_calls(2).await.remove(1);
-        client.send_line(cancel_line("9")).await;
-        server.wait_for_cancelled().await;
-        assert!(client.request("ping", json!({})).await["result"].is_object());
-        client.close().await;
-        // Only what ran was cancelled.
-        let cancelled = server.cancelled();
-        assert_eq!(cancelled.len(), 1, "{kind}");
-        if kind != "modern" {
-            let call: Value = serde_json::from_slice(&call).unwrap();
-            let expected = cancel_line(&call["id"].to_string());
-            assert_eq!(cancelled[0], expected.as_bytes(), "{kind}");
-        }
+        assert!(String::from_utf8(answer).unwrap().contains("content"));
+        assert!(client.close().await.success());
+        assert_eq!(client.received().len(), before + 1);
+        assert_eq!(server.cancelled().len(), 1);
+        let told = |request: &testkit::raw::Request| request.is("notifications/cancelled");
+        let told = server
+            .raw
+            .requests()
+            .iter()
+            .filter(|request| told(request))
+            .count();
+        assert_eq!(told, usize::from(kind != Kind::Modern));
     }
 }
 
-#[tokio::test]
-async fn what_runs_when_the_client_leaves_is_cancelled() {
-    for (kind, builder) in upstream::kinds() {
-        let server = waiting(builder()).start().await;
-        let mut client = proxy::before(&server).await;
-        for id in ["1000", "1001"] {
-            client.send_line(call_line(id, r#"{"name":"wait"}"#)).await;
-        }
-        server.wait_for_calls(2).await;
-        assert!(client.close().await.success());
-        server.wait_for_cancelled().await;
-        if kind != "modern" {
-            assert_eq!(server.cancelled().len(), 2, "{kind}");
-        }
-        assert!(
-            !is_answered(&client, "1000") && !is_answered(&client, "1001"),
-            "{kind}"
-        );
+async fn only_the_call_that_is_named_is_cancelled(kind: Kind) {
+    let gate = Gate::closed();
+    let server = kind.server().tool("wait").held_by(&gate);
+    let server = server.start().await;
+    let mut client = proxy::before(&server).await;
+    let ids = ["1000", r#""1000""#, "1001"];
+    for id in ids {
+        client.send_line(call_line(id, r#"{"name":"wait"}"#)).await;
     }
+    server.wait_for_calls(ids.len()).await;
+    client.send_line(cancel_line("1000")).await;
+    server.wait_for_cancelled().await;
+    gate.open();
+    for id in &ids[1..] {
+        client.answer_to(id).await;
+    }
+    client.close().await;
+    assert!(!is_answered(&client, "1000"));
+    assert_eq!(server.cancelled().len(), 1);
+}
+
+async fn a_cancellation_of_nothing_is_ignored(kind: Kind) {
+    let server = waiting(kind.server()).start().await;
+    let mut client = proxy::before(&server).await;
+    client
+        .exchange(call_line("7", r#"{"name":"echo"}"#), "7")
+        .await;
+    // Answered, never used, not of this form, and not an id at all.
+    for id in ["7", "8", r#""7""#, "7.0", "null", "{}"] {
+        client.send_line(cancel_line(id)).await;
+    }
+    for line in [
+        r#"{"jsonrpc":"2.0","method":"notifications/cancelled"}"#,
+        r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":[7]}"#,
+    ] {
+        client.send_line(line).await;
+    }
+    client.send_line(call_line("9", r#"{"name":"wait"}"#)).await;
+    let call = server.wait_for_calls(2).await.remove(1);
+    client.send_line(cancel_line("9")).await;
+    server.wait_for_cancelled().await;
+    assert!(client.request("ping", json!({})).await["result"].is_object());
+    client.close().await;
+    // Only what ran was cancelled.
+    let cancelled = server.cancelled();
+    assert_eq!(cancelled.len(), 1);
+    if kind != Kind::Modern {
+        let call: Value = serde_json::from_slice(&call).unwrap();
+        let expected = cancel_line(&call["id"].to_string());
+        assert_eq!(cancelled[0], expected.as_bytes());
+    }
+}
+
+async fn what_runs_when_the_client_leaves_is_cancelled(kind: Kind) {
+    let server = waiting(kind.server()).start().await;
+    let mut client = proxy::before(&server).await;
+    for id in ["1000", "1001"] {
+        client.send_line(call_line(id, r#"{"name":"wait"}"#)).await;
+    }
+    server.wait_for_calls(2).await;
+    assert!(client.close().await.success());
+    server.wait_for_cancelled().await;
+    if kind != Kind::Modern {
+        assert_eq!(server.cancelled().len(), 2);
+    }
+    assert!(!is_answered(&client, "1000") && !is_answered(&client, "1001"));
 }

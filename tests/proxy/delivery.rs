@@ -7,7 +7,25 @@ use serde_json::{Value, json};
 use testkit::Endpoint;
 use testkit::proxy;
 use testkit::raw::{Reply, Request, event};
-use testkit::upstream::{self, Builder, Upstream};
+use testkit::upstream::{self, Builder, Kind, Upstream};
+
+testkit::per_kind! {
+    [legacy http_sse]
+    a_call_refused_for_its_session_is_sent_again_once_on_a_new_one
+}
+
+// The kinds whose calls are exchanges of their own.
+testkit::per_kind! {
+    [legacy modern]
+    a_lost_call_is_sent_once_and_its_outcome_called_unknown
+    a_lost_call_of_a_harmless_tool_is_sent_once_more_and_no_more
+    a_call_of_which_something_was_heard_is_not_sent_again
+    an_answer_that_is_none_does_not_make_the_call_run_again
+}
+
+testkit::per_kind! {
+    a_call_that_finds_nobody_has_not_run
+}
 
 /// What a server does to a call, and how that is called.
 type Reaction = (&'static str, fn(&Request) -> Reply);
@@ -56,79 +74,69 @@ fn read(count: &AtomicUsize) -> usize {
     count.load(Ordering::SeqCst)
 }
 
-/// The kinds whose calls are exchanges of their own.
-fn streamable() -> impl Iterator<Item = upstream::Named> {
-    upstream::kinds().into_iter().take(2)
-}
-
-#[tokio::test]
-async fn a_lost_call_is_sent_once_and_its_outcome_called_unknown() {
-    for (kind, builder) in streamable() {
-        for (what, loss) in losses() {
-            for annotations in [
-                json!({}),
-                json!({"readOnlyHint": false, "title": "readOnlyHint"}),
-            ] {
-                let (server, count) = losing(builder(), annotations, 1, loss).await;
-                let mut client = proxy::before(&server).await;
-                let answer = client.call("work", json!({})).await;
-                let case = format!("{kind}, {what}: {answer}");
-                assert_eq!(answer["error"]["code"], -31004, "{case}");
-                assert_eq!(answer["error"]["data"]["outcome"], "unknown", "{case}");
-                assert_eq!(answer["error"]["data"]["upstream"], "a", "{case}");
-                assert_eq!(read(&count), 1, "{case}");
-                // The next one is a call of its own.
-                let answer = client.call("work", json!({})).await;
-                assert!(answer["result"].is_object(), "{case}, then {answer}");
-                assert_eq!(read(&count), 2, "{case}");
-            }
+async fn a_lost_call_is_sent_once_and_its_outcome_called_unknown(kind: Kind) {
+    for (what, loss) in losses() {
+        for annotations in [
+            json!({}),
+            json!({"readOnlyHint": false, "title": "readOnlyHint"}),
+        ] {
+            let (server, count) = losing(kind.server(), annotations, 1, loss).await;
+            let mut client = proxy::before(&server).await;
+            let answer = client.call("work", json!({})).await;
+            let case = format!("{what}: {answer}");
+            assert_eq!(answer["error"]["code"], -31004, "{case}");
+            assert_eq!(answer["error"]["data"]["outcome"], "unknown", "{case}");
+            assert_eq!(answer["error"]["data"]["upstream"], "a", "{case}");
+            assert_eq!(read(&count), 1, "{case}");
+            // The next one is a call of its own.
+            let answer = client.call("work", json!({})).await;
+            assert!(answer["result"].is_object(), "{case}, then {answer}");
+            assert_eq!(read(&count), 2, "{case}");
         }
     }
 }
 
-#[tokio::test]
-async fn a_lost_call_of_a_harmless_tool_is_sent_once_more_and_no_more() {
-    for (kind, builder) in streamable() {
-        for (what, loss) in losses() {
-            for hint in ["readOnlyHint", "idempotentHint"] {
-                let (server, count) = losing(builder(), json!({hint: true}), 1, loss).await;
-                let mut client = proxy::before(&server).await;
-                let answer = client.call("work", json!({"a": 1})).await;
-                assert!(answer["result"].is_object(), "{kind}, {what}: {answer}");
-                assert_eq!(read(&count), 2, "{kind}, {what}");
-                let calls = server.raw.requests();
-                let calls = calls.iter().filter(|request| request.is("tools/call"));
-                let calls: Vec<_> = calls.map(Request::json).collect();
-                assert_eq!(calls[0]["params"], calls[1]["params"]);
-                assert_ne!(calls[0]["id"], calls[1]["id"], "{kind}, {what}");
-            }
+async fn a_lost_call_of_a_harmless_tool_is_sent_once_more_and_no_more(kind: Kind) {
+    for (what, loss) in losses() {
+        for hint in ["readOnlyHint", "idempotentHint"] {
+            let (server, count) = losing(kind.server(), json!({hint: true}), 1, loss).await;
+            let mut client = proxy::before(&server).await;
+            let answer = client.call("work", json!({"a": 1})).await;
+            assert!(answer["result"].is_object(), "{what}: {answer}");
+            assert_eq!(read(&count), 2, "{what}");
+            let calls = server.raw.requests();
+            let calls = calls.iter().filter(|request| request.is("tools/call"));
+            let calls: Vec<_> = calls.map(Request::json).collect();
+            assert_eq!(calls[0]["params"], calls[1]["params"]);
+            assert_ne!(calls[0]["id"], calls[1]["id"], "{what}");
         }
-        let (server, count) =
-            losing(builder(), json!({"readOnlyHint": true}), 9, losses()[0].1).await;
-        let mut client = proxy::before(&server).await;
-        let answer = client.call("work", json!({})).await;
-        assert_eq!(answer["error"]["code"], -31004, "{kind}: {answer}");
-        assert_eq!(read(&count), 2, "{kind}");
     }
+    let (server, count) = losing(
+        kind.server(),
+        json!({"readOnlyHint": true}),
+        9,
+        losses()[0].1,
+    )
+    .await;
+    let mut client = proxy::before(&server).await;
+    let answer = client.call("work", json!({})).await;
+    assert_eq!(answer["error"]["code"], -31004, "{answer}");
+    assert_eq!(read(&count), 2);
 }
 
-#[tokio::test]
-async fn a_call_of_which_something_was_heard_is_not_sent_again() {
+async fn a_call_of_which_something_was_heard_is_not_sent_again(kind: Kind) {
     let loss: fn(&Request) -> Reply = |_| {
         let log = r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"data":1}}"#;
         Reply::sse([event(log)]).broken_off()
     };
-    for (kind, builder) in streamable() {
-        let (server, count) = losing(builder(), json!({"readOnlyHint": true}), 1, loss).await;
-        let mut client = proxy::before(&server).await;
-        let answer = client.call("work", json!({})).await;
-        assert_eq!(answer["error"]["code"], -31004, "{kind}: {answer}");
-        assert_eq!(read(&count), 1, "{kind}");
-    }
+    let (server, count) = losing(kind.server(), json!({"readOnlyHint": true}), 1, loss).await;
+    let mut client = proxy::before(&server).await;
+    let answer = client.call("work", json!({})).await;
+    assert_eq!(answer["error"]["code"], -31004, "{answer}");
+    assert_eq!(read(&count), 1);
 }
 
-#[tokio::test]
-async fn an_answer_that_is_none_does_not_make_the_call_run_again() {
+async fn an_answer_that_is_none_does_not_make_the_call_run_again(kind: Kind) {
     let answers: [Reaction; 7] = [
         ("no JSON", |_| Reply::json("{]")),
         ("nothing", |_| Reply::json("")),
@@ -142,19 +150,17 @@ async fn an_answer_that_is_none_does_not_make_the_call_run_again() {
             Reply::json("<p>").header("content-type", "text/html")
         }),
     ];
-    for (kind, builder) in streamable() {
-        for (what, answer) in answers {
-            // A broken answer comes again, so harmless ones are not repeated either.
-            for annotations in [json!({}), json!({"readOnlyHint": true})] {
-                let (server, count) = losing(builder(), annotations, 9, answer).await;
-                let mut client = proxy::before(&server).await;
-                let answer = client.call("work", json!({})).await;
-                assert_eq!(
-                    answer["error"]["data"]["outcome"], "unknown",
-                    "{kind}, {what}: {answer}"
-                );
-                assert_eq!(read(&count), 1, "{kind}, {what}: {answer}");
-            }
+    for (what, answer) in answers {
+        // A broken answer comes again, so harmless ones are not repeated either.
+        for annotations in [json!({}), json!({"readOnlyHint": true})] {
+            let (server, count) = losing(kind.server(), annotations, 9, answer).await;
+            let mut client = proxy::before(&server).await;
+            let answer = client.call("work", json!({})).await;
+            assert_eq!(
+                answer["error"]["data"]["outcome"], "unknown",
+                "{what}: {answer}"
+            );
+            assert_eq!(read(&count), 1, "{what}: {answer}");
         }
     }
 }
@@ -191,51 +197,42 @@ async fn a_call_whose_http_sse_stream_ends_is_sent_again_only_if_harmless() {
     }
 }
 
-#[tokio::test]
-async fn a_call_that_finds_nobody_has_not_run() {
-    for (kind, builder) in upstream::kinds() {
-        let server = builder().tool("work").start().await;
-        let proxy = proxy::new().upstream("a", &server);
-        let mut client = proxy.env("PROXY_CONNECT_WAIT", "300ms").start().await;
-        client.initialize().await;
-        assert!(client.call("work", json!({})).await["result"].is_object());
-        server.raw.stop().await;
-        // A kept connection may be found dead only by using it, and then nobody can tell.
-        let mut answer = client.call("work", json!({})).await;
-        while answer["error"]["data"]["outcome"] == "unknown" {
-            answer = client.call("work", json!({})).await;
-        }
-        assert_eq!(
-            answer["error"]["data"]["outcome"], "not run",
-            "{kind}: {answer}"
-        );
-        let message = answer["error"]["message"].as_str().unwrap();
-        assert!(message.contains("did not answer `tools/call`"), "{message}");
-        assert_eq!(server.calls().len(), 1, "{kind}");
+async fn a_call_that_finds_nobody_has_not_run(kind: Kind) {
+    let server = kind.server().tool("work").start().await;
+    let proxy = proxy::new().upstream("a", &server);
+    let mut client = proxy.env("PROXY_CONNECT_WAIT", "300ms").start().await;
+    client.initialize().await;
+    assert!(client.call("work", json!({})).await["result"].is_object());
+    server.raw.stop().await;
+    // A kept connection may be found dead only by using it, and then nobody can tell.
+    let mut answer = client.call("work", json!({})).await;
+    while answer["error"]["data"]["outcome"] == "unknown" {
+        answer = client.call("work", json!({})).await;
     }
+    assert_eq!(answer["error"]["data"]["outcome"], "not run", "{answer}");
+    let message = answer["error"]["message"].as_str().unwrap();
+    assert!(message.contains("did not answer `tools/call`"), "{message}");
+    assert_eq!(server.calls().len(), 1);
 }
 
-#[tokio::test]
-async fn a_call_refused_for_its_session_is_sent_again_once_on_a_new_one() {
-    for builder in [upstream::legacy(), upstream::http_sse()] {
-        let server = builder.tool("work").start().await;
-        let mut client = proxy::before(&server).await;
-        client.call("work", json!({})).await;
-        let before = initializations(&server);
-        server.expire_sessions();
-        let mut ids = Vec::new();
-        for number in 0..20 {
-            let params = json!({"name": "work", "arguments": {"number": number}});
-            ids.push(client.send_request("tools/call", params).await);
-        }
-        for id in ids {
-            let answer = client.response(id).await;
-            assert!(answer["result"].is_object(), "{}: {answer}", server.url());
-        }
-        // Each ran once, on the one session that all of them waited for.
-        assert_eq!(server.calls().len(), 21, "{}", server.url());
-        assert_eq!(initializations(&server), before + 1, "{}", server.url());
+async fn a_call_refused_for_its_session_is_sent_again_once_on_a_new_one(kind: Kind) {
+    let server = kind.server().tool("work").start().await;
+    let mut client = proxy::before(&server).await;
+    client.call("work", json!({})).await;
+    let before = initializations(&server);
+    server.expire_sessions();
+    let mut ids = Vec::new();
+    for number in 0..20 {
+        let params = json!({"name": "work", "arguments": {"number": number}});
+        ids.push(client.send_request("tools/call", params).await);
     }
+    for id in ids {
+        let answer = client.response(id).await;
+        assert!(answer["result"].is_object(), "{}: {answer}", server.url());
+    }
+    // Each ran once, on the one session that all of them waited for.
+    assert_eq!(server.calls().len(), 21, "{}", server.url());
+    assert_eq!(initializations(&server), before + 1, "{}", server.url());
 }
 
 fn initializations(server: &Upstream) -> usize {

@@ -4,14 +4,14 @@ use serde_json::json;
 
 use testkit::proxy;
 use testkit::raw::Reply;
-use testkit::upstream::{self, Builder, Upstream};
+use testkit::upstream::{self, Kind, Upstream};
+
+testkit::per_kind! {
+    the_only_server_is_asked_and_its_answer_passes_as_it_is
+}
 
 /// A result as a server may write it.
 const RESULT: &str = r#"{ "skills":[ {"n" : 1.0e0} ],"resultType":"complete", "ttlMs":0 }"#;
-
-fn kinds() -> [Builder; 3] {
-    [upstream::modern(), upstream::legacy(), upstream::http_sse()]
-}
 
 /// How often a server was asked for `method`.
 fn asked(server: &Upstream, method: &str) -> usize {
@@ -23,19 +23,16 @@ fn asked(server: &Upstream, method: &str) -> usize {
     those.count()
 }
 
-#[tokio::test]
-async fn the_only_server_is_asked_and_its_answer_passes_as_it_is() {
-    for kind in kinds() {
-        let server = kind.result("skills/list", RESULT).start().await;
-        let mut client = proxy::before(&server).await;
-        let request =
-            r#"{"jsonrpc":"2.0","id":"s","method":"skills/list","params":{"q":1e2, "z" : [ ]}}"#;
-        let answer = client.exchange(request, r#""s""#).await;
-        let expected = format!(r#""result":{RESULT}"#);
-        let answer = String::from_utf8(answer.to_vec()).unwrap();
-        assert!(answer.contains(&expected), "{answer}");
-        assert_eq!(asked(&server, "skills/list"), 1);
-    }
+async fn the_only_server_is_asked_and_its_answer_passes_as_it_is(kind: Kind) {
+    let server = kind.server().result("skills/list", RESULT).start().await;
+    let mut client = proxy::before(&server).await;
+    let request =
+        r#"{"jsonrpc":"2.0","id":"s","method":"skills/list","params":{"q":1e2, "z" : [ ]}}"#;
+    let answer = client.exchange(request, r#""s""#).await;
+    let expected = format!(r#""result":{RESULT}"#);
+    let answer = String::from_utf8(answer.to_vec()).unwrap();
+    assert!(answer.contains(&expected), "{answer}");
+    assert_eq!(asked(&server, "skills/list"), 1);
 }
 
 #[tokio::test]

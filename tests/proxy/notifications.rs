@@ -6,41 +6,49 @@ use serde_json::{Value, json};
 use testkit::gate::Gate;
 use testkit::proxy::{self, call_line};
 use testkit::raw::{Reply, event};
-use testkit::upstream;
+use testkit::upstream::{self, Kind};
 
-#[tokio::test]
-async fn what_a_server_says_of_a_call_comes_before_its_answer_and_in_order() {
-    for (kind, builder) in upstream::kinds() {
-        for token in [None, Some(r#""p\u0031""#), Some("7"), Some("1.0")] {
-            let server = builder().tool("talk").on_call(move |call| async move {
-                for step in 0..100 {
-                    if let Some(token) = token {
-                        call.send(progress(token, step)).await;
-                    }
-                    call.send(log(step)).await;
-                    // Nobody has given these.
-                    for foreign in [r#""7""#, "8", r#""p""#, "null", "{}"] {
-                        call.send(progress(foreign, step)).await;
-                    }
-                    call.send(r#"{"jsonrpc":"2.0","method":"notifications/progress"}"#)
-                        .await;
+testkit::per_kind! {
+    [legacy modern]
+    nothing_is_heard_of_a_call_after_its_answer
+}
+
+testkit::per_kind! {
+    what_a_server_says_of_a_call_comes_before_its_answer_and_in_order
+    progress_is_known_by_its_token_however_it_is_written
+    a_modern_client_hears_of_its_calls_what_it_asked_for
+}
+
+async fn what_a_server_says_of_a_call_comes_before_its_answer_and_in_order(kind: Kind) {
+    for token in [None, Some(r#""p\u0031""#), Some("7"), Some("1.0")] {
+        let server = kind.server().tool("talk").on_call(move |call| async move {
+            for step in 0..100 {
+                if let Some(token) = token {
+                    call.send(progress(token, step)).await;
                 }
-                br#"{"content":[]}"#.to_vec()
-            });
-            let server = server.start().await;
-            let mut client = proxy::before(&server).await;
-            let before = client.received().len();
-            let meta = token.map(|token| format!(r#""progressToken":{token}"#));
-            let meta = format!("{{{}}}", meta.unwrap_or_default());
-            let line = call_line("1000", &format!(r#"{{"name":"talk","_meta":{meta}}}"#));
-            let answer = client.exchange(line, "1000").await;
-            assert!(client.close().await.success());
-            let progress = |step| token.map(|token| progress(token, step));
-            let steps = (0..100).flat_map(|step| progress(step).into_iter().chain([log(step)]));
-            let mut expected: Vec<_> = steps.map(String::into_bytes).collect();
-            expected.push(answer);
-            assert!(client.received()[before..] == expected, "{kind}, {token:?}");
-        }
+                call.send(log(step)).await;
+                // Nobody has given these.
+                for foreign in [r#""7""#, "8", r#""p""#, "null", "{}"] {
+                    call.send(progress(foreign, step)).await;
+                }
+                call.send(r#"{"jsonrpc":"2.0","method":"notifications/progress"}"#)
+                    .await;
+            }
+            br#"{"content":[]}"#.to_vec()
+        });
+        let server = server.start().await;
+        let mut client = proxy::before(&server).await;
+        let before = client.received().len();
+        let meta = token.map(|token| format!(r#""progressToken":{token}"#));
+        let meta = format!("{{{}}}", meta.unwrap_or_default());
+        let line = call_line("1000", &format!(r#"{{"name":"talk","_meta":{meta}}}"#));
+        let answer = client.exchange(line, "1000").await;
+        assert!(client.close().await.success());
+        let progress = |step| token.map(|token| progress(token, step));
+        let steps = (0..100).flat_map(|step| progress(step).into_iter().chain([log(step)]));
+        let mut expected: Vec<_> = steps.map(String::into_bytes).collect();
+        expected.push(answer);
+        assert!(client.received()[before..] == expected, "{token:?}");
     }
 }
 
@@ -56,60 +64,53 @@ fn log(step: u32) -> String {
     )
 }
 
-#[tokio::test]
-async fn progress_is_known_by_its_token_however_it_is_written() {
-    for (kind, builder) in upstream::kinds() {
-        let server = builder().tool("talk").on_call(|call| async move {
-            call.progress(1).await;
-            br#"{"content":[]}"#.to_vec()
-        });
-        let server = server.start().await;
-        let mut client = proxy::before(&server).await;
-        let params = r#"{"name":"talk","_meta":{"progressToken":"\u0070\/1"}}"#;
-        client.exchange(call_line("1000", params), "1000").await;
-        let progress = client.received().into_iter().rev().nth(1).unwrap();
-        let progress: Value = serde_json::from_slice(&progress).unwrap();
-        assert_eq!(progress["params"]["progressToken"], "p/1", "{kind}");
-    }
+async fn progress_is_known_by_its_token_however_it_is_written(kind: Kind) {
+    let server = kind.server().tool("talk").on_call(|call| async move {
+        call.progress(1).await;
+        br#"{"content":[]}"#.to_vec()
+    });
+    let server = server.start().await;
+    let mut client = proxy::before(&server).await;
+    let params = r#"{"name":"talk","_meta":{"progressToken":"\u0070\/1"}}"#;
+    client.exchange(call_line("1000", params), "1000").await;
+    let progress = client.received().into_iter().rev().nth(1).unwrap();
+    let progress: Value = serde_json::from_slice(&progress).unwrap();
+    assert_eq!(progress["params"]["progressToken"], "p/1");
 }
 
-#[tokio::test]
-async fn a_modern_client_hears_of_its_calls_what_it_asked_for() {
-    for (kind, builder) in upstream::kinds() {
-        let server = builder().tool("talk").on_call(|call| async move {
-            call.progress(1).await;
-            call.send(log(1)).await;
-            br#"{"content":[]}"#.to_vec()
-        });
-        let server = server.start().await;
-        let mut client = proxy::new().upstream("a", &server).start().await;
-        // Logs come to those who ask for them with the call (MCP 2026-07-28 § Logging).
-        for (level, logs) in [(Value::Null, 0), (json!("debug"), 1)] {
-            let before = client.received().len();
-            let mut params = json!({"name": "talk", "_meta": {"progressToken": "p"}});
-            if !level.is_null() {
-                params["_meta"]["io.modelcontextprotocol/logLevel"] = level;
-            }
-            client.modern("tools/call", params).await;
-            let received = client.received();
-            let methods: Vec<Value> = received[before..]
-                .iter()
-                .map(|line| serde_json::from_slice::<Value>(line).unwrap()["method"].take())
-                .collect();
-            let count = |method: &str| methods.iter().filter(|said| **said == method).count();
-            assert_eq!(count("notifications/progress"), 1, "{kind}: {methods:?}");
-            // A modern upstream keeps to the level itself; HTTP+SSE does not tell whose logs they are.
-            match kind {
-                "legacy" => assert_eq!(count("notifications/message"), logs, "{methods:?}"),
-                "http_sse" => assert!(count("notifications/message") <= logs, "{methods:?}"),
-                _ => {}
-            }
+async fn a_modern_client_hears_of_its_calls_what_it_asked_for(kind: Kind) {
+    let server = kind.server().tool("talk").on_call(|call| async move {
+        call.progress(1).await;
+        call.send(log(1)).await;
+        br#"{"content":[]}"#.to_vec()
+    });
+    let server = server.start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    // Logs come to those who ask for them with the call (MCP 2026-07-28 § Logging).
+    for (level, logs) in [(Value::Null, 0), (json!("debug"), 1)] {
+        let before = client.received().len();
+        let mut params = json!({"name": "talk", "_meta": {"progressToken": "p"}});
+        if !level.is_null() {
+            params["_meta"]["io.modelcontextprotocol/logLevel"] = level;
+        }
+        client.modern("tools/call", params).await;
+        let received = client.received();
+        let methods: Vec<Value> = received[before..]
+            .iter()
+            .map(|line| serde_json::from_slice::<Value>(line).unwrap()["method"].take())
+            .collect();
+        let count = |method: &str| methods.iter().filter(|said| **said == method).count();
+        assert_eq!(count("notifications/progress"), 1, "{methods:?}");
+        // A modern upstream keeps to the level itself; HTTP+SSE does not tell whose logs they are.
+        match kind {
+            Kind::Legacy => assert_eq!(count("notifications/message"), logs, "{methods:?}"),
+            Kind::HttpSse => assert!(count("notifications/message") <= logs, "{methods:?}"),
+            _ => {}
         }
     }
 }
 
-#[tokio::test]
-async fn nothing_is_heard_of_a_call_after_its_answer() {
+async fn nothing_is_heard_of_a_call_after_its_answer(kind: Kind) {
     let server = upstream::http_sse()
         .tool("talk")
         .on_call(|call| async move {
@@ -131,25 +132,23 @@ async fn nothing_is_heard_of_a_call_after_its_answer() {
     assert_eq!(client.received().len(), before + 1);
 
     // Streams of their own are read no further than to the answer.
-    for builder in [upstream::legacy(), upstream::modern()] {
-        let server = builder.tool("talk").intercept(|request| {
-            let id = String::from_utf8(request.id_bytes()?).unwrap();
-            let answer = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#);
-            let events = [progress("7", 0), answer, progress("7", 1), log(1)];
-            request
-                .is("tools/call")
-                .then(|| Reply::sse(events.map(event)))
-        });
-        let server = server.start().await;
-        let mut client = proxy::before(&server).await;
-        let before = client.received().len();
-        let params = r#"{"name":"talk","_meta":{"progressToken":7}}"#;
-        for id in ["1000", "1001"] {
-            client.exchange(call_line(id, params), id).await;
-        }
-        assert!(client.close().await.success());
-        assert_eq!(client.received().len(), before + 4);
+    let server = kind.server().tool("talk").intercept(|request| {
+        let id = String::from_utf8(request.id_bytes()?).unwrap();
+        let answer = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#);
+        let events = [progress("7", 0), answer, progress("7", 1), log(1)];
+        request
+            .is("tools/call")
+            .then(|| Reply::sse(events.map(event)))
+    });
+    let server = server.start().await;
+    let mut client = proxy::before(&server).await;
+    let before = client.received().len();
+    let params = r#"{"name":"talk","_meta":{"progressToken":7}}"#;
+    for id in ["1000", "1001"] {
+        client.exchange(call_line(id, params), id).await;
     }
+    assert!(client.close().await.success());
+    assert_eq!(client.received().len(), before + 4);
 }
 
 #[tokio::test]

@@ -4,7 +4,15 @@
 use serde_json::{Value, json};
 
 use testkit::json::text_of;
+use testkit::upstream::Kind;
 use testkit::{Endpoint, proxy, sdk, upstream};
+
+testkit::per_kind! {
+    a_client_of_either_era_lists_and_calls_the_tools_of_any_upstream
+    errors_of_an_upstream_come_as_it_gave_them
+    a_tool_that_is_not_listed_is_refused_without_asking_the_upstream
+    the_metadata_of_the_modern_era_reaches_modern_upstreams_alone
+}
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Client {
@@ -31,106 +39,87 @@ impl Client {
     }
 }
 
-fn kinds() -> [(&'static str, upstream::Builder); 3] {
-    [
-        ("legacy", upstream::legacy()),
-        ("modern", upstream::modern()),
-        ("HTTP+SSE", upstream::http_sse()),
-    ]
-}
-
-#[tokio::test]
-async fn a_client_of_either_era_lists_and_calls_the_tools_of_any_upstream() {
+async fn a_client_of_either_era_lists_and_calls_the_tools_of_any_upstream(kind: Kind) {
     for client_era in CLIENTS {
-        for (kind, server) in kinds() {
-            let server = server.tool("search").tool("find").start().await;
-            let mut client = client_era.of(&server).await;
+        let server = kind.server().tool("search").tool("find").start().await;
+        let mut client = client_era.of(&server).await;
 
-            assert_eq!(client.tool_names().await, ["search", "find"], "{kind}");
-            let response = client.call("find", json!({"q": "ü", "n": 1.50})).await;
-            client_era.check(&response);
-            assert_eq!(text_of(&response), r#"find {"n":1.5,"q":"ü"}"#, "{kind}");
-        }
+        assert_eq!(client.tool_names().await, ["search", "find"]);
+        let response = client.call("find", json!({"q": "ü", "n": 1.50})).await;
+        client_era.check(&response);
+        assert_eq!(text_of(&response), r#"find {"n":1.5,"q":"ü"}"#);
     }
 }
 
-#[tokio::test]
-async fn errors_of_an_upstream_come_as_it_gave_them() {
+async fn errors_of_an_upstream_come_as_it_gave_them(kind: Kind) {
     let error = r#"{"code":-32099,"message":"no \u00fc","data":{"n":1.50,"more":[ ]}}"#;
     let failed = r#"{"content":[],"isError":true,"_meta":{"x":1e2}"#;
     for client_era in CLIENTS {
-        for (kind, server) in kinds() {
-            let server = server
-                .tool("fails")
-                .tool("refused")
-                .reply_with(move |call| {
-                    let id = String::from_utf8(call.id_bytes().unwrap()).unwrap();
-                    match call.tool().as_str() {
-                        "refused" => format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#),
-                        _ => format!(r#"{failed},"resultType":"complete"}}"#),
-                    }
-                    .into_bytes()
-                });
-            let server = server.start().await;
-            let mut client = client_era.of(&server).await;
+        let server = kind
+            .server()
+            .tool("fails")
+            .tool("refused")
+            .reply_with(move |call| {
+                let id = String::from_utf8(call.id_bytes().unwrap()).unwrap();
+                match call.tool().as_str() {
+                    "refused" => format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#),
+                    _ => format!(r#"{failed},"resultType":"complete"}}"#),
+                }
+                .into_bytes()
+            });
+        let server = server.start().await;
+        let mut client = client_era.of(&server).await;
 
-            let call = |id: u32, name: &str| {
-                let params = match client_era {
-                    Client::Legacy => json!({"name": name}),
-                    Client::Modern => proxy::with_meta(json!({"name": name})),
-                };
-                json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params})
+        let call = |id: u32, name: &str| {
+            let params = match client_era {
+                Client::Legacy => json!({"name": name}),
+                Client::Modern => proxy::with_meta(json!({"name": name})),
             };
-            let refused = client.exchange(call(91, "refused").to_string(), "91").await;
-            let expected = format!(r#"{{"jsonrpc":"2.0","id":91,"error":{error}}}"#);
-            let refused = String::from_utf8(refused).unwrap();
-            assert_eq!(refused, expected, "{client_era:?} {kind}");
+            json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params})
+        };
+        let refused = client.exchange(call(91, "refused").to_string(), "91").await;
+        let expected = format!(r#"{{"jsonrpc":"2.0","id":91,"error":{error}}}"#);
+        let refused = String::from_utf8(refused).unwrap();
+        assert_eq!(refused, expected, "{client_era:?}");
 
-            let answer = client.exchange(call(92, "fails").to_string(), "92").await;
-            let answer = String::from_utf8(answer).unwrap();
-            assert!(answer.contains(failed), "{client_era:?} {kind}: {answer}");
-        }
+        let answer = client.exchange(call(92, "fails").to_string(), "92").await;
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.contains(failed), "{client_era:?}: {answer}");
     }
 }
 
-#[tokio::test]
-async fn a_tool_that_is_not_listed_is_refused_without_asking_the_upstream() {
+async fn a_tool_that_is_not_listed_is_refused_without_asking_the_upstream(kind: Kind) {
     for client_era in CLIENTS {
-        for (kind, server) in kinds() {
-            let server = server.tool("search").start().await;
-            let mut client = client_era.of(&server).await;
+        let server = kind.server().tool("search").start().await;
+        let mut client = client_era.of(&server).await;
 
-            let response = client.call("other", json!({})).await;
-            assert_eq!(response["error"]["code"], -32602, "{kind}: {response}");
-            let requests = server.raw.requests();
-            assert!(!requests.iter().any(|request| request.is("tools/call")));
-        }
+        let response = client.call("other", json!({})).await;
+        assert_eq!(response["error"]["code"], -32602, "{response}");
+        let requests = server.raw.requests();
+        assert!(!requests.iter().any(|request| request.is("tools/call")));
     }
 }
 
-#[tokio::test]
-async fn the_metadata_of_the_modern_era_reaches_modern_upstreams_alone() {
+async fn the_metadata_of_the_modern_era_reaches_modern_upstreams_alone(kind: Kind) {
     let meta = |call: &[u8]| {
         let mut call: Value = serde_json::from_slice(call).unwrap();
         call["params"]["_meta"].take()
     };
     for client_era in CLIENTS {
-        for (kind, server) in kinds() {
-            let server = server.tool("search").start().await;
-            let mut client = client_era.of(&server).await;
-            let own = json!({"example.com/trace": "t-1", "progressToken": 7});
-            let params = json!({"name": "search", "_meta": own});
-            client.ask("tools/call", params).await;
+        let server = kind.server().tool("search").start().await;
+        let mut client = client_era.of(&server).await;
+        let own = json!({"example.com/trace": "t-1", "progressToken": 7});
+        let params = json!({"name": "search", "_meta": own});
+        client.ask("tools/call", params).await;
 
-            let meta = meta(&server.calls()[0]);
-            let has = |key: &str| !meta[format!("io.modelcontextprotocol/{key}")].is_null();
-            for key in ["protocolVersion", "clientInfo", "clientCapabilities"] {
-                let expected = kind == "modern";
-                assert_eq!(has(key), expected, "{client_era:?} {kind} {key}: {meta}");
-            }
-            assert_eq!(meta["example.com/trace"], "t-1", "{client_era:?} {kind}");
-            assert_eq!(meta["progressToken"], 7, "{client_era:?} {kind}");
+        let meta = meta(&server.calls()[0]);
+        let has = |key: &str| !meta[format!("io.modelcontextprotocol/{key}")].is_null();
+        for key in ["protocolVersion", "clientInfo", "clientCapabilities"] {
+            let expected = kind == Kind::Modern;
+            assert_eq!(has(key), expected, "{client_era:?} {key}: {meta}");
         }
+        assert_eq!(meta["example.com/trace"], "t-1", "{client_era:?}");
+        assert_eq!(meta["progressToken"], 7, "{client_era:?}");
     }
 }
 

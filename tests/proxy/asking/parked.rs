@@ -9,7 +9,12 @@ use crate::asking::parking::{accept, parked};
 use testkit::gate::Gate;
 use testkit::proxy;
 use testkit::raw::Request;
-use testkit::upstream::{self, Upstream};
+use testkit::upstream::{self, Kind, Upstream};
+
+testkit::per_kind! {
+    [legacy http_sse]
+    a_call_whose_connection_is_lost_while_it_is_parked_has_an_unknown_outcome
+}
 
 /// A server whose `work` and `other` ask once, and say what they heard; `echo` asks nothing.
 pub(crate) async fn asking_once() -> Upstream {
@@ -119,12 +124,14 @@ async fn a_call_that_ends_while_it_is_parked_gives_its_result_to_the_retry() {
     assert_eq!(server.calls().len(), 2);
 }
 
-#[tokio::test]
-async fn a_call_whose_connection_is_lost_while_it_is_parked_has_an_unknown_outcome() {
-    for kind in [upstream::legacy, upstream::http_sse] {
-        let gate = Gate::closed();
-        let held = gate.clone();
-        let server = kind().tool("work").tool("echo").on_call(move |call| {
+async fn a_call_whose_connection_is_lost_while_it_is_parked_has_an_unknown_outcome(kind: Kind) {
+    let gate = Gate::closed();
+    let held = gate.clone();
+    let server = kind
+        .server()
+        .tool("work")
+        .tool("echo")
+        .on_call(move |call| {
             let held = held.clone();
             async move {
                 if call.request.tool() == "work" {
@@ -135,23 +142,22 @@ async fn a_call_whose_connection_is_lost_while_it_is_parked_has_an_unknown_outco
                 br#"{"content":[]}"#.to_vec()
             }
         });
-        let mut server = server.start().await;
-        let mut client = modern_before(&server).await;
-        let (params, state, questions) = parked(&mut client, json!({})).await;
-        server.raw.stop().await;
-        server.restart();
-        let answer = loop {
-            let again = retry(params.clone(), &state, accept(&questions));
-            let answer = client.ask("tools/call", again).await;
-            // A server that has just come back.
-            if answer["error"]["code"] != -31001 {
-                break answer;
-            }
-        };
-        assert_eq!(answer["error"]["data"]["outcome"], "unknown", "{answer}");
-        assert_eq!(server.calls().len(), 1);
-        gate.open();
-    }
+    let mut server = server.start().await;
+    let mut client = modern_before(&server).await;
+    let (params, state, questions) = parked(&mut client, json!({})).await;
+    server.raw.stop().await;
+    server.restart();
+    let answer = loop {
+        let again = retry(params.clone(), &state, accept(&questions));
+        let answer = client.ask("tools/call", again).await;
+        // A server that has just come back.
+        if answer["error"]["code"] != -31001 {
+            break answer;
+        }
+    };
+    assert_eq!(answer["error"]["data"]["outcome"], "unknown", "{answer}");
+    assert_eq!(server.calls().len(), 1);
+    gate.open();
 }
 
 #[tokio::test]

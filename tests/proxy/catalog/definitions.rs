@@ -2,9 +2,15 @@
 
 use serde_json::json;
 
-use crate::catalog::kinds;
 use testkit::json::{bytes_of, text_of};
+use testkit::upstream::Kind;
 use testkit::{proxy, upstream};
+
+testkit::per_kind! {
+    a_definition_passes_byte_for_byte
+    of_a_renamed_definition_the_name_alone_changes
+    a_definition_written_over_several_lines_stays_on_one_line
+}
 
 /// Everything that a parser and a printer would change.
 const ODD: &str = concat!(
@@ -24,55 +30,47 @@ async fn listing(client: &mut proxy::Client) -> String {
     String::from_utf8(line.await).unwrap()
 }
 
-#[tokio::test]
-async fn a_definition_passes_byte_for_byte() {
-    for (kind, server) in kinds() {
-        let server = server.tool("before").tool_raw(ODD).tool("after");
-        let server = server.start().await;
-        let mut client = proxy::new().upstream("a", &server).start().await;
-        client.initialize().await;
+async fn a_definition_passes_byte_for_byte(kind: Kind) {
+    let server = kind.server().tool("before").tool_raw(ODD).tool("after");
+    let server = server.start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    client.initialize().await;
 
-        let expected = format!(
-            r#"{{"jsonrpc":"2.0","id":"list","result":{{"tools":[{},{ODD},{}]}}}}"#,
-            upstream::tool("before"),
-            upstream::tool("after")
-        );
-        assert_eq!(listing(&mut client).await, expected, "{kind}");
-    }
+    let expected = format!(
+        r#"{{"jsonrpc":"2.0","id":"list","result":{{"tools":[{},{ODD},{}]}}}}"#,
+        upstream::tool("before"),
+        upstream::tool("after")
+    );
+    assert_eq!(listing(&mut client).await, expected);
 }
 
-#[tokio::test]
-async fn of_a_renamed_definition_the_name_alone_changes() {
-    for (kind, server) in kinds() {
-        let first = upstream::legacy().tool("odd").start().await;
-        let server = server.tool_raw(ODD).start().await;
-        let proxy = proxy::new().upstream("a", &first).upstream("b", &server);
-        let mut client = proxy.start().await;
-        client.initialize().await;
+async fn of_a_renamed_definition_the_name_alone_changes(kind: Kind) {
+    let server = kind.server();
+    let first = upstream::legacy().tool("odd").start().await;
+    let server = server.tool_raw(ODD).start().await;
+    let proxy = proxy::new().upstream("a", &first).upstream("b", &server);
+    let mut client = proxy.start().await;
+    client.initialize().await;
 
-        let expected = ODD.replacen(r#""name" : "odd""#, r#""name" : "b__odd""#, 1);
-        let listing = listing(&mut client).await;
-        assert!(listing.contains(&expected), "{kind}: {listing}");
-        let response = client.call("b__odd", json!({})).await;
-        assert_eq!(text_of(&response), "odd {}");
-    }
+    let expected = ODD.replacen(r#""name" : "odd""#, r#""name" : "b__odd""#, 1);
+    let listing = listing(&mut client).await;
+    assert!(listing.contains(&expected), "{listing}");
+    let response = client.call("b__odd", json!({})).await;
+    assert_eq!(text_of(&response), "odd {}");
 }
 
-#[tokio::test]
-async fn a_definition_written_over_several_lines_stays_on_one_line() {
+async fn a_definition_written_over_several_lines_stays_on_one_line(kind: Kind) {
     let pretty = "{\n  \"name\": \"pretty\",\r\n\t\"inputSchema\": {\n }\n}";
-    for (kind, server) in kinds() {
-        let server = server.tool_raw(pretty).start().await;
-        let mut client = proxy::new().upstream("a", &server).start().await;
-        client.initialize().await;
-        client.wait_for_tools(&["pretty"]).await;
-        let listing = listing(&mut client).await;
-        // Between the tokens, a break may become a space.
-        let dense = |text: &str| text.split_whitespace().collect::<String>();
-        let found = dense(&listing).contains(&dense(pretty));
-        assert!(found, "{kind}: {listing}");
-        client.assert_every_line_is_json_rpc();
-    }
+    let server = kind.server().tool_raw(pretty).start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    client.initialize().await;
+    client.wait_for_tools(&["pretty"]).await;
+    let listing = listing(&mut client).await;
+    // Between the tokens, a break may become a space.
+    let dense = |text: &str| text.split_whitespace().collect::<String>();
+    let found = dense(&listing).contains(&dense(pretty));
+    assert!(found, "{listing}");
+    client.assert_every_line_is_json_rpc();
 }
 
 #[tokio::test]

@@ -4,46 +4,47 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
 
-use crate::catalog::{count, kinds};
+use crate::catalog::count;
 use testkit::json::{answer, text_of};
 use testkit::raw::Reply;
+use testkit::upstream::Kind;
 use testkit::{proxy, upstream};
+
+testkit::per_kind! {
+    every_page_of_every_listing_is_merged
+    a_listing_with_the_same_cursor_for_ever_ends
+}
 
 const NAMES: [&str; 7] = ["g", "f", "e", "d", "c", "b", "a"];
 
-#[tokio::test]
-async fn every_page_of_every_listing_is_merged() {
+async fn every_page_of_every_listing_is_merged(kind: Kind) {
     for page_size in [1, 3, 7, 100] {
-        for (kind, server) in kinds() {
-            let server = NAMES.iter().fold(server, |server, name| server.tool(name));
-            let server = server.page_size(page_size).start().await;
-            let other = upstream::modern().tool("x").tool("y").page_size(1);
-            let other = other.start().await;
-            let proxy = proxy::new().upstream("a", &server).upstream("b", &other);
-            let mut client = proxy.start().await;
+        let server = kind.server();
+        let server = NAMES.iter().fold(server, |server, name| server.tool(name));
+        let server = server.page_size(page_size).start().await;
+        let other = upstream::modern().tool("x").tool("y").page_size(1);
+        let other = other.start().await;
+        let proxy = proxy::new().upstream("a", &server).upstream("b", &other);
+        let mut client = proxy.start().await;
 
-            let names = client.tool_names().await;
-            assert_eq!(names[..7], NAMES, "{kind}, {page_size} a page");
-            assert_eq!(names[7..], ["x", "y"]);
-            let pages = count(&server.raw.requests(), "tools/list");
-            assert_eq!(pages, NAMES.len().div_ceil(page_size), "{kind}");
-            let response = client.call("a", json!({})).await;
-            assert_eq!(text_of(&response), "a {}");
-        }
+        let names = client.tool_names().await;
+        assert_eq!(names[..7], NAMES, "{page_size} a page");
+        assert_eq!(names[7..], ["x", "y"]);
+        let pages = count(&server.raw.requests(), "tools/list");
+        assert_eq!(pages, NAMES.len().div_ceil(page_size));
+        let response = client.call("a", json!({})).await;
+        assert_eq!(text_of(&response), "a {}");
     }
 }
 
-#[tokio::test]
-async fn a_listing_with_the_same_cursor_for_ever_ends() {
+async fn a_listing_with_the_same_cursor_for_ever_ends(kind: Kind) {
     let endless = r#"{"tools":[{"name":"t","inputSchema":{}}],"nextCursor":"again"}"#;
-    for (kind, server) in kinds() {
-        let server = server.result("tools/list", endless).start().await;
-        let mut client = proxy::new().upstream("a", &server).start().await;
+    let server = kind.server().result("tools/list", endless).start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
 
-        assert_eq!(client.tool_names().await, ["t"], "{kind}");
-        let pages = count(&server.raw.requests(), "tools/list");
-        assert!(pages <= 3, "{kind}: {pages} pages");
-    }
+    assert_eq!(client.tool_names().await, ["t"]);
+    let pages = count(&server.raw.requests(), "tools/list");
+    assert!(pages <= 3, "{pages} pages");
 }
 
 #[tokio::test]

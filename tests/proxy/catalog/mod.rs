@@ -6,16 +6,6 @@ mod listing;
 mod names;
 
 use testkit::raw::Request;
-use testkit::upstream;
-
-/// One scripted server of each kind.
-fn kinds() -> [(&'static str, upstream::Builder); 3] {
-    [
-        ("legacy", upstream::legacy()),
-        ("modern", upstream::modern()),
-        ("HTTP+SSE", upstream::http_sse()),
-    ]
-}
 
 /// How many of `requests` ask for `method`.
 fn count(requests: &[Request], method: &str) -> usize {

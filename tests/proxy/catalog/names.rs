@@ -7,10 +7,15 @@ use bytes::Bytes;
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use crate::catalog::kinds;
 use testkit::json::{answer, text_of};
 use testkit::raw::{Reply, event};
+use testkit::upstream::Kind;
 use testkit::{proxy, upstream};
+
+testkit::per_kind! {
+    the_later_upstream_of_a_collision_bears_its_name_before_the_tools
+    names_that_a_client_cannot_take_are_mapped_and_lead_back
+}
 
 /// A server whose listing comes when the test lets it.
 struct Gated {
@@ -110,55 +115,50 @@ async fn an_early_call_waits_for_whom_the_name_belongs_to() {
     assert!(second.server.calls().is_empty());
 }
 
-#[tokio::test]
-async fn the_later_upstream_of_a_collision_bears_its_name_before_the_tools() {
-    for (kind, first) in kinds() {
-        let first = first.tool("search").tool("first").start().await;
-        let second = upstream::modern().tool("search").tool("second");
-        let second = second.start().await;
-        let third = upstream::legacy().tool("search").tool("two__search");
-        let third = third.start().await;
-        let proxy = proxy::new()
-            .upstream("one", &first)
-            .upstream("two", &second)
-            .upstream("three", &third);
-        let mut client = proxy.start().await;
+async fn the_later_upstream_of_a_collision_bears_its_name_before_the_tools(kind: Kind) {
+    let first = kind.server().tool("search").tool("first").start().await;
+    let second = upstream::modern().tool("search").tool("second");
+    let second = second.start().await;
+    let third = upstream::legacy().tool("search").tool("two__search");
+    let third = third.start().await;
+    let proxy = proxy::new()
+        .upstream("one", &first)
+        .upstream("two", &second)
+        .upstream("three", &third);
+    let mut client = proxy.start().await;
 
-        let names = client.tool_names().await;
-        assert_eq!(names.len(), 6, "{names:?}");
-        assert_eq!(names[..2], ["search", "first"], "{kind}");
-        assert_eq!(names[3..], ["second", "three__search", "two__search"]);
-        // Made-up names take nothing from a tool that is really called so.
-        assert!(names[2].starts_with("two__search_"), "{names:?}");
+    let names = client.tool_names().await;
+    assert_eq!(names.len(), 6, "{names:?}");
+    assert_eq!(names[..2], ["search", "first"]);
+    assert_eq!(names[3..], ["second", "three__search", "two__search"]);
+    // Made-up names take nothing from a tool that is really called so.
+    assert!(names[2].starts_with("two__search_"), "{names:?}");
 
-        client.call(&names[2], json!({"n": 2})).await;
-        client.call("two__search", json!({"n": 3})).await;
-        let text = |bodies: Vec<Vec<u8>>| String::from_utf8(bodies.concat()).unwrap();
-        let (second, third) = (text(second.calls()), text(third.calls()));
-        assert!(second.contains(r#""name":"search""#), "{second}");
-        assert!(third.contains(r#""name":"two__search""#), "{third}");
-        assert_eq!(first.calls().len(), 0);
-    }
+    client.call(&names[2], json!({"n": 2})).await;
+    client.call("two__search", json!({"n": 3})).await;
+    let text = |bodies: Vec<Vec<u8>>| String::from_utf8(bodies.concat()).unwrap();
+    let (second, third) = (text(second.calls()), text(third.calls()));
+    assert!(second.contains(r#""name":"search""#), "{second}");
+    assert!(third.contains(r#""name":"two__search""#), "{third}");
+    assert_eq!(first.calls().len(), 0);
 }
 
-#[tokio::test]
-async fn names_that_a_client_cannot_take_are_mapped_and_lead_back() {
+async fn names_that_a_client_cannot_take_are_mapped_and_lead_back(kind: Kind) {
     let long = "long_".repeat(30);
     let natives = ["get.user", "get/user", "größe", "with space", long.as_str()];
-    for (kind, server) in kinds() {
-        let server = natives.iter().fold(server, |s, name| s.tool(name));
-        let server = server.start().await;
-        let mut client = proxy::new().upstream("a", &server).start().await;
+    let server = kind.server();
+    let server = natives.iter().fold(server, |s, name| s.tool(name));
+    let server = server.start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
 
-        let names = client.tool_names().await;
-        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), natives.len());
-        for (public, native) in names.iter().zip(natives) {
-            let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-            assert!(public.chars().all(allowed), "{kind}: {public}");
-            assert!(public.len() <= 64, "{kind}: {public}");
-            let response = client.call(public, json!({})).await;
-            assert_eq!(text_of(&response), format!("{native} {{}}"), "{kind}");
-        }
+    let names = client.tool_names().await;
+    assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), natives.len());
+    for (public, native) in names.iter().zip(natives) {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        assert!(public.chars().all(allowed), "{public}");
+        assert!(public.len() <= 64, "{public}");
+        let response = client.call(public, json!({})).await;
+        assert_eq!(text_of(&response), format!("{native} {{}}"));
     }
 }
 

@@ -6,7 +6,12 @@ use serde_json::json;
 
 use super::{Ended, PASTE, Setup, lone_line, setup};
 use testkit::oauth::{Browser, Part, protect, server};
+use testkit::upstream::Kind;
 use testkit::{proxy, upstream, within};
+
+testkit::per_kind! {
+    a_server_that_lets_everybody_in_needs_no_sign_in
+}
 
 #[tokio::test]
 async fn the_browser_may_come_to_a_login_that_opened_none() {
@@ -145,15 +150,12 @@ async fn a_login_that_ended_is_made_anew() {
     assert_eq!(setup.server.count(Part::Registration), 1);
 }
 
-#[tokio::test]
-async fn a_server_that_lets_everybody_in_needs_no_sign_in() {
-    for (kind, open) in upstream::kinds() {
-        let open = open().tool("a").start().await;
-        let program = proxy::new().upstream("open", &open);
-        let ended = Ended::new(program.arg("login").arg("open").output().await);
-        ended.assert(0, "`open` needs no sign-in; 1 tool\n");
-        assert_eq!(ended.stdout, "", "{kind}");
-    }
+async fn a_server_that_lets_everybody_in_needs_no_sign_in(kind: Kind) {
+    let open = kind.server().tool("a").start().await;
+    let program = proxy::new().upstream("open", &open);
+    let ended = Ended::new(program.arg("login").arg("open").output().await);
+    ended.assert(0, "`open` needs no sign-in; 1 tool\n");
+    assert_eq!(ended.stdout, "");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use super::fault::Fault;
 use super::operation::Operation;
 use super::seen::{Back, Client, Seen};
-use super::site::Kind;
+use testkit::upstream::Kind;
 
 /// A cell: what has to be seen, and the reason in a word.
 #[derive(Clone, Copy)]

@@ -1,9 +1,9 @@
 //! Every fault of an upstream, in the middle of everything that it may be doing: what the client sees,
 //! how often the upstream ran the call, and how service comes back.
 //!
-//! [`expected::cell`] says what has to be seen, and each fault is a test, of all that it may strike. The
-//! same stands in `docs/reliability.md`. `cargo test --test proxy -- --ignored --nocapture faults::table`
-//! prints what is really seen. `KIND=legacy` (`modern`, `http_sse`) leaves the other kinds of upstreams out.
+//! [`expected::cell`] says what has to be seen, and each fault is a test a kind of upstream, of all that it
+//! may strike. The same stands in `docs/reliability.md`.
+//! `cargo test --test proxy -- --ignored --nocapture faults::table` prints what is really seen.
 
 mod bomb;
 mod expected;
@@ -20,7 +20,7 @@ use fault::Fault;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use operation::Operation;
-use site::{KINDS, Kind};
+use testkit::upstream::Kind;
 use tokio::sync::Semaphore;
 
 /// An upstream of some kind, what happens to it, and what is under way then.
@@ -44,20 +44,11 @@ fn cells(kind: Kind, is_wanted: impl Fn(Fault) -> bool) -> Vec<Cell> {
         .collect()
 }
 
-/// The kinds of upstreams, or the one that `KIND` names.
-fn kinds() -> Vec<(Kind, &'static str)> {
-    let only = std::env::var("KIND").ok();
-    let is_wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
-    let kinds = KINDS.into_iter();
-    kinds.filter(|(_, name)| is_wanted(name)).collect()
-}
-
 /// Runs the cells of a fault side by side, since most of their time is waiting, and compares what is
 /// seen with what has to be.
-async fn check(name: &str) {
+async fn check(name: &str, kind: Kind) {
     let fault = Fault::named(name);
-    let kinds = kinds().into_iter();
-    let cells = kinds.flat_map(|(kind, _)| cells(kind, |it| it == fault));
+    let cells = cells(kind, |it| it == fault).into_iter();
     let runs = cells.map(|cell| async move {
         let (kind, fault, operation) = cell;
         let expected = expected::cell(kind, fault, operation).unwrap();
@@ -78,16 +69,16 @@ async fn check(name: &str) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Makes a test of each fault.
+/// Makes tests of each fault.
 macro_rules! faults {
     ($($fault:ident)*) => {
         const TESTED: &[&str] = &[$(stringify!($fault)),*];
         $(
-            #[tokio::test]
-            async fn $fault() {
-                check(stringify!($fault)).await;
+            async fn $fault(kind: Kind) {
+                check(stringify!($fault), kind).await;
             }
         )*
+        testkit::per_kind! { $($fault)* }
     };
 }
 
@@ -122,18 +113,18 @@ fn every_fault_is_tested() {
 
 #[test]
 fn the_page_has_what_is_expected() {
-    for (kind, name) in KINDS {
+    for kind in Kind::ALL {
         let table = page::table(|fault, operation| {
             expected::cell(kind, fault, operation).map(|cell| cell.seen)
         });
-        assert_eq!(page::stored(kind), table, "{name}; write this:\n{table}");
+        assert_eq!(page::stored(kind), table, "{kind}; write this:\n{table}");
     }
 }
 
 #[tokio::test]
 #[ignore = "prints what is seen of every fault, which takes a while"]
 async fn table() {
-    for (kind, name) in kinds() {
+    for kind in Kind::ALL {
         let cells = cells(kind, |_| true).into_iter();
         let runs = cells.map(|(_, fault, operation)| async move {
             let seen = tokio::spawn(scene::run(kind, fault, operation)).await;
@@ -154,6 +145,6 @@ async fn table() {
                 .find(|cell| (cell.0, cell.1) == (fault, operation));
             found.map(|cell| cell.2.clone())
         });
-        println!("{name}\n\n{table}");
+        println!("{kind}\n\n{table}");
     }
 }

@@ -2,8 +2,8 @@
 
 use std::fmt::{Display, Write};
 
-use super::site::Kind;
 use super::{fault, operation};
+use testkit::upstream::Kind;
 
 /// A table of what `cell` gives, a row a fault that has any.
 pub(crate) fn table<T: Display>(

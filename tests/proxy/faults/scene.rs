@@ -9,9 +9,10 @@ use super::fault::{Fault, MOMENT, RETRY_AFTER, SLEEP};
 use super::hosts::{Hosts, NAME};
 use super::operation::Operation;
 use super::seen::{Back, Client, Seen};
-use super::site::{Kind, Site};
+use super::site::Site;
 use super::sockets::Sockets;
 use testkit::raw::Entry;
+use testkit::upstream::Kind;
 use testkit::{Endpoint, proxy, within};
 
 /// How many calls are made until one is served.

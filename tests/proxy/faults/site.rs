@@ -11,37 +11,14 @@ use tokio::sync::{mpsc, watch};
 use super::fault::Fault;
 use super::operation::Operation;
 use testkit::raw::{Entry, Reply, Request};
-use testkit::upstream::{self, Builder, Next, Upstream};
+use testkit::upstream::{Kind, Next, Upstream};
 use testkit::within;
 
-/// What kind of server it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Legacy,
-    Modern,
-    HttpSse,
-}
-
-pub(crate) const KINDS: [(Kind, &str); 3] = [
-    (Kind::Legacy, "legacy"),
-    (Kind::Modern, "modern"),
-    (Kind::HttpSse, "http_sse"),
-];
-
-impl Kind {
-    fn builder(self) -> Builder {
-        match self {
-            Self::Legacy => upstream::legacy(),
-            Self::Modern => upstream::modern(),
-            Self::HttpSse => upstream::http_sse(),
-        }
-    }
-
-    fn other(self) -> Self {
-        match self {
-            Self::Modern => Self::Legacy,
-            Self::Legacy | Self::HttpSse => Self::Modern,
-        }
+/// A kind of the other era.
+fn other(kind: Kind) -> Kind {
+    match kind {
+        Kind::Modern => Kind::Legacy,
+        Kind::Legacy | Kind::HttpSse => Kind::Modern,
     }
 }
 
@@ -182,7 +159,7 @@ impl Site {
     pub(crate) async fn replace(&mut self) {
         let address = self.server.raw.address();
         self.stop().await;
-        let other = start(self.kind.other(), &self.tools, &self.record, address);
+        let other = start(other(self.kind), &self.tools, &self.record, address);
         self.earlier
             .push(std::mem::replace(&mut self.server, other));
     }
@@ -214,7 +191,7 @@ impl Site {
 fn start(kind: Kind, tools: &[String], record: &Arc<Record>, at: SocketAddr) -> Upstream {
     let builder = tools
         .iter()
-        .fold(kind.builder(), |builder, tool| builder.tool_raw(tool));
+        .fold(kind.server(), |builder, tool| builder.tool_raw(tool));
     let record = record.clone();
     let builder = builder.around(move |request, next| {
         let record = record.clone();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use testkit::proxy::Client;
 use testkit::raw::Request;
-use testkit::upstream::{self, Builder, Named, Upstream};
+use testkit::upstream::{Builder, Upstream};
 
 /// The levels, the most verbose first.
 const LEVELS: [&str; 8] = [
@@ -24,14 +24,6 @@ const LEVELS: [&str; 8] = [
 
 /// What `talk` says besides one log a level: of these nobody knows how severe they are.
 const ODD: [&str; 3] = [r#"{"level":"loud"}"#, r#"{"level":5}"#, "{}"];
-
-/// The kinds of servers that are told a level.
-fn told_kinds() -> [Named; 2] {
-    [
-        ("legacy", upstream::legacy),
-        ("http_sse", upstream::http_sse),
-    ]
-}
 
 /// A server that logs, with a tool `talk` that says something at every level, whatever was set.
 fn logging(builder: Builder) -> Builder {

@@ -4,57 +4,60 @@ use serde_json::{Value, json};
 
 use super::*;
 use testkit::gate::Gate;
+use testkit::upstream::Kind;
 use testkit::{proxy, upstream};
 
-#[tokio::test]
-async fn a_request_hears_logs_from_its_level_on_and_none_without_one() {
-    for (kind, builder) in told_kinds() {
-        let server = logging(builder()).start().await;
-        let mut client = proxy::new().upstream("a", &server).start().await;
-        for level in LEVELS {
-            let before = client.received().len();
-            let answer = call_at(&mut client, "talk", level).await;
-            assert!(answer["result"].is_object(), "{kind}: {answer}");
-            assert_eq!(logs_since(&client, before), heard_from(level), "{kind}");
-            // They come before the answer.
-            let last: Value = serde_json::from_slice(client.received().last().unwrap()).unwrap();
-            assert_eq!(last, answer, "{kind}");
+// Those that are told a level.
+testkit::per_kind! {
+    [legacy http_sse]
+    a_request_hears_logs_from_its_level_on_and_none_without_one
+    a_legacy_upstream_is_told_when_it_says_too_little_and_before_the_call
+    a_request_whose_level_is_none_does_not_run_at_a_legacy_upstream
+}
 
-            let before = client.received().len();
-            client.call("talk", json!({})).await;
-            assert!(logs_since(&client, before).is_empty(), "{kind}");
-        }
+async fn a_request_hears_logs_from_its_level_on_and_none_without_one(kind: Kind) {
+    let server = logging(kind.server()).start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    for level in LEVELS {
+        let before = client.received().len();
+        let answer = call_at(&mut client, "talk", level).await;
+        assert!(answer["result"].is_object(), "{answer}");
+        assert_eq!(logs_since(&client, before), heard_from(level));
+        // They come before the answer.
+        let last: Value = serde_json::from_slice(client.received().last().unwrap()).unwrap();
+        assert_eq!(last, answer);
+
+        let before = client.received().len();
+        client.call("talk", json!({})).await;
+        assert!(logs_since(&client, before).is_empty());
     }
 }
 
-#[tokio::test]
-async fn a_legacy_upstream_is_told_when_it_says_too_little_and_before_the_call() {
-    for (kind, builder) in told_kinds() {
-        let server = logging(builder()).start().await;
-        let mut client = proxy::new().upstream("a", &server).start().await;
-        for level in ["error", "critical", "info", "debug", "info"] {
-            call_at(&mut client, "talk", level).await;
-        }
-        let of_interest = |request: &Request| sets_level(request) || request.is("tools/call");
-        let mut requests = server.raw.requests();
-        requests.retain(of_interest);
-        let told = |request: &Request| match sets_level(request) {
-            true => request.json()["params"]["level"].to_string(),
-            false => "call".to_owned(),
-        };
-        let order: Vec<_> = requests.iter().map(told).collect();
-        let expected = [
-            r#""error""#,
-            "call",
-            "call",
-            r#""info""#,
-            "call",
-            r#""debug""#,
-            "call",
-            "call",
-        ];
-        assert_eq!(order, expected, "{kind}");
+async fn a_legacy_upstream_is_told_when_it_says_too_little_and_before_the_call(kind: Kind) {
+    let server = logging(kind.server()).start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    for level in ["error", "critical", "info", "debug", "info"] {
+        call_at(&mut client, "talk", level).await;
     }
+    let of_interest = |request: &Request| sets_level(request) || request.is("tools/call");
+    let mut requests = server.raw.requests();
+    requests.retain(of_interest);
+    let told = |request: &Request| match sets_level(request) {
+        true => request.json()["params"]["level"].to_string(),
+        false => "call".to_owned(),
+    };
+    let order: Vec<_> = requests.iter().map(told).collect();
+    let expected = [
+        r#""error""#,
+        "call",
+        "call",
+        r#""info""#,
+        "call",
+        r#""debug""#,
+        "call",
+        "call",
+    ];
+    assert_eq!(order, expected);
 }
 
 #[tokio::test]
@@ -94,28 +97,22 @@ async fn a_session_beside_hears_no_more_than_it_wants() {
     assert_eq!(logs_since(&client, before), heard_from("error"));
 }
 
-#[tokio::test]
-async fn a_request_whose_level_is_none_does_not_run_at_a_legacy_upstream() {
-    for (kind, builder) in told_kinds() {
-        let server = logging(builder()).start().await;
-        let mut client = proxy::new().upstream("a", &server).start().await;
-        for level in [
-            json!("loud"),
-            json!(""),
-            json!("Info"),
-            json!(1),
-            Value::Null,
-        ] {
-            let meta = json!({"io.modelcontextprotocol/logLevel": level});
-            let params = json!({"name": "talk", "_meta": meta});
-            let answer = client.modern("tools/call", params).await;
-            assert_eq!(answer["error"]["code"], -32602, "{kind}, {level}: {answer}");
-        }
-        assert!(
-            server.calls().is_empty() && told(&server).is_empty(),
-            "{kind}"
-        );
+async fn a_request_whose_level_is_none_does_not_run_at_a_legacy_upstream(kind: Kind) {
+    let server = logging(kind.server()).start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    for level in [
+        json!("loud"),
+        json!(""),
+        json!("Info"),
+        json!(1),
+        Value::Null,
+    ] {
+        let meta = json!({"io.modelcontextprotocol/logLevel": level});
+        let params = json!({"name": "talk", "_meta": meta});
+        let answer = client.modern("tools/call", params).await;
+        assert_eq!(answer["error"]["code"], -32602, "{level}: {answer}");
     }
+    assert!(server.calls().is_empty() && told(&server).is_empty());
 }
 
 #[tokio::test]

@@ -6,7 +6,15 @@ use super::*;
 use testkit::gate::Gate;
 use testkit::proxy::with_meta;
 use testkit::sessions::Sessions;
+use testkit::upstream::Kind;
 use testkit::{proxy, upstream};
+
+// Those that are told a level.
+testkit::per_kind! {
+    [legacy http_sse]
+    a_session_hears_what_its_level_lets_through
+    a_modern_client_hears_them_as_long_as_a_request_wants_them
+}
 
 fn text(level: &str, data: &str) -> String {
     format!(r#"{{"data":"{data}","level":"{level}"}}"#)
@@ -21,93 +29,87 @@ async fn all_heard(server: &Upstream) {
     server.raw.wait_for_count(so_far + 1, lists).await;
 }
 
-#[tokio::test]
-async fn a_session_hears_what_its_level_lets_through() {
-    for (kind, builder) in told_kinds() {
-        let server = silent(builder()).start().await;
-        let mut client = proxy::before(&server).await;
-        client.tools().await;
-        let before = client.received().len();
-        let say = |level: &'static str, data: &'static str| {
-            let server = &server;
-            async move {
-                let params = text(level, data);
-                server.notify("notifications/message", &params).await;
-            }
-        };
-        say("debug", "all").await;
-        client.notification("notifications/message").await;
-        set_level(&mut client, "warning").await;
-        for level in ["notice", "loud", "warning", "info", "error"] {
-            say(level, "some").await;
-        }
-        for _ in 0..3 {
-            client.notification("notifications/message").await;
-        }
-        let expected = [
-            text("debug", "all"),
-            text("loud", "some"),
-            text("warning", "some"),
-            text("error", "some"),
-        ];
-        assert_eq!(logs_since(&client, before), expected, "{kind}");
-    }
-}
-
-#[tokio::test]
-async fn a_modern_client_hears_them_as_long_as_a_request_wants_them() {
-    for (kind, builder) in told_kinds() {
-        let (first, second) = (Gate::closed(), Gate::closed());
-        let gates = [first.clone(), second.clone()];
-        let server = silent(builder()).tool("wait").on_call(move |call| {
-            let is_first = call.request.json()["params"]["arguments"]["nth"] == 0;
-            let gate = gates[usize::from(!is_first)].clone();
-            async move {
-                gate.passed().await;
-                br#"{"content":[]}"#.to_vec()
-            }
-        });
-        let server = server.start().await;
-        let mut client = proxy::new().upstream("a", &server).start().await;
-        client.tools().await;
-        let before = client.received().len();
-        let call = |nth: u64, level: &str| {
-            let meta = json!({"io.modelcontextprotocol/logLevel": level});
-            with_meta(json!({"name": "wait", "arguments": {"nth": nth}, "_meta": meta}))
-        };
-        let say = async |level: &str, data: &str| {
+async fn a_session_hears_what_its_level_lets_through(kind: Kind) {
+    let server = silent(kind.server()).start().await;
+    let mut client = proxy::before(&server).await;
+    client.tools().await;
+    let before = client.received().len();
+    let say = |level: &'static str, data: &'static str| {
+        let server = &server;
+        async move {
             let params = text(level, data);
             server.notify("notifications/message", &params).await;
-        };
-        say("emergency", "nobody asked").await;
-        all_heard(&server).await;
-        let waiting = client.send_request("tools/call", call(0, "error")).await;
-        server.wait_for_calls(1).await;
-        say("warning", "too little").await;
-        say("error", "enough").await;
-        client.notification("notifications/message").await;
-        let more = client.send_request("tools/call", call(1, "info")).await;
-        server.wait_for_calls(2).await;
-        say("debug", "too little").await;
-        say("info", "enough now").await;
-        client.notification("notifications/message").await;
-        second.open();
-        client.response(more).await;
-        say("info", "too late").await;
-        all_heard(&server).await;
-        say("critical", "enough still").await;
-        client.notification("notifications/message").await;
-        first.open();
-        client.response(waiting).await;
-        say("emergency", "too late").await;
-        all_heard(&server).await;
-        let expected = [
-            text("error", "enough"),
-            text("info", "enough now"),
-            text("critical", "enough still"),
-        ];
-        assert_eq!(logs_since(&client, before), expected, "{kind}");
+        }
+    };
+    say("debug", "all").await;
+    client.notification("notifications/message").await;
+    set_level(&mut client, "warning").await;
+    for level in ["notice", "loud", "warning", "info", "error"] {
+        say(level, "some").await;
     }
+    for _ in 0..3 {
+        client.notification("notifications/message").await;
+    }
+    let expected = [
+        text("debug", "all"),
+        text("loud", "some"),
+        text("warning", "some"),
+        text("error", "some"),
+    ];
+    assert_eq!(logs_since(&client, before), expected);
+}
+
+async fn a_modern_client_hears_them_as_long_as_a_request_wants_them(kind: Kind) {
+    let (first, second) = (Gate::closed(), Gate::closed());
+    let gates = [first.clone(), second.clone()];
+    let server = silent(kind.server()).tool("wait").on_call(move |call| {
+        let is_first = call.request.json()["params"]["arguments"]["nth"] == 0;
+        let gate = gates[usize::from(!is_first)].clone();
+        async move {
+            gate.passed().await;
+            br#"{"content":[]}"#.to_vec()
+        }
+    });
+    let server = server.start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    client.tools().await;
+    let before = client.received().len();
+    let call = |nth: u64, level: &str| {
+        let meta = json!({"io.modelcontextprotocol/logLevel": level});
+        with_meta(json!({"name": "wait", "arguments": {"nth": nth}, "_meta": meta}))
+    };
+    let say = async |level: &str, data: &str| {
+        let params = text(level, data);
+        server.notify("notifications/message", &params).await;
+    };
+    say("emergency", "nobody asked").await;
+    all_heard(&server).await;
+    let waiting = client.send_request("tools/call", call(0, "error")).await;
+    server.wait_for_calls(1).await;
+    say("warning", "too little").await;
+    say("error", "enough").await;
+    client.notification("notifications/message").await;
+    let more = client.send_request("tools/call", call(1, "info")).await;
+    server.wait_for_calls(2).await;
+    say("debug", "too little").await;
+    say("info", "enough now").await;
+    client.notification("notifications/message").await;
+    second.open();
+    client.response(more).await;
+    say("info", "too late").await;
+    all_heard(&server).await;
+    say("critical", "enough still").await;
+    client.notification("notifications/message").await;
+    first.open();
+    client.response(waiting).await;
+    say("emergency", "too late").await;
+    all_heard(&server).await;
+    let expected = [
+        text("error", "enough"),
+        text("info", "enough now"),
+        text("critical", "enough still"),
+    ];
+    assert_eq!(logs_since(&client, before), expected);
 }
 
 #[tokio::test]

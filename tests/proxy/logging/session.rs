@@ -5,7 +5,19 @@ use serde_json::{Value, json};
 use super::*;
 use testkit::gate::Gate;
 use testkit::raw::Reply;
+use testkit::upstream::Kind;
 use testkit::{proxy, upstream};
+
+// Those that are told a level.
+testkit::per_kind! {
+    [legacy http_sse]
+    an_upstream_that_comes_later_is_told_before_its_first_call
+    the_level_is_set_anew_in_a_new_session_before_any_call
+}
+
+testkit::per_kind! {
+    a_session_hears_logs_from_its_level_on
+}
 
 #[tokio::test]
 async fn the_level_of_a_session_reaches_every_legacy_upstream_that_logs() {
@@ -33,25 +45,22 @@ async fn the_level_of_a_session_reaches_every_legacy_upstream_that_logs() {
     }
 }
 
-#[tokio::test]
-async fn an_upstream_that_comes_later_is_told_before_its_first_call() {
-    for (kind, builder) in told_kinds() {
-        let gate = Gate::closed();
-        let server = logging(builder()).holding(&gate, |request| request.is("initialize"));
-        let server = server.start().await;
-        let mut client = proxy::before(&server).await;
-        // Nobody is there who could be waited for.
-        set_level(&mut client, "error").await;
-        gate.open();
-        let before = client.received().len();
-        client.call("talk", json!({})).await;
-        assert_eq!(logs_since(&client, before), heard_from("error"), "{kind}");
-        let of_interest = |request: &Request| sets_level(request) || request.is("tools/call");
-        let mut requests = server.raw.requests();
-        requests.retain(of_interest);
-        let methods: Vec<_> = requests.iter().map(Request::rpc_method).collect();
-        assert_eq!(methods, ["logging/setLevel", "tools/call"], "{kind}");
-    }
+async fn an_upstream_that_comes_later_is_told_before_its_first_call(kind: Kind) {
+    let gate = Gate::closed();
+    let server = logging(kind.server()).holding(&gate, |request| request.is("initialize"));
+    let server = server.start().await;
+    let mut client = proxy::before(&server).await;
+    // Nobody is there who could be waited for.
+    set_level(&mut client, "error").await;
+    gate.open();
+    let before = client.received().len();
+    client.call("talk", json!({})).await;
+    assert_eq!(logs_since(&client, before), heard_from("error"));
+    let of_interest = |request: &Request| sets_level(request) || request.is("tools/call");
+    let mut requests = server.raw.requests();
+    requests.retain(of_interest);
+    let methods: Vec<_> = requests.iter().map(Request::rpc_method).collect();
+    assert_eq!(methods, ["logging/setLevel", "tools/call"]);
 }
 
 #[tokio::test]
@@ -126,41 +135,35 @@ async fn a_level_that_is_none_is_refused_and_told_nobody() {
     assert_eq!(told(&server), ["info"]);
 }
 
-#[tokio::test]
-async fn a_session_hears_logs_from_its_level_on() {
-    for (kind, builder) in upstream::kinds() {
-        let server = logging(builder()).start().await;
-        let mut client = proxy::before(&server).await;
+async fn a_session_hears_logs_from_its_level_on(kind: Kind) {
+    let server = logging(kind.server()).start().await;
+    let mut client = proxy::before(&server).await;
+    let before = client.received().len();
+    client.call("talk", json!({})).await;
+    assert_eq!(logs_since(&client, before), heard_from("debug"));
+    for level in LEVELS {
+        set_level(&mut client, level).await;
         let before = client.received().len();
         client.call("talk", json!({})).await;
-        assert_eq!(logs_since(&client, before), heard_from("debug"), "{kind}");
-        for level in LEVELS {
-            set_level(&mut client, level).await;
-            let before = client.received().len();
-            client.call("talk", json!({})).await;
-            assert_eq!(logs_since(&client, before), heard_from(level), "{kind}");
-        }
+        assert_eq!(logs_since(&client, before), heard_from(level));
     }
 }
 
-#[tokio::test]
-async fn the_level_is_set_anew_in_a_new_session_before_any_call() {
-    for (kind, builder) in told_kinds() {
-        let server = logging(builder()).start().await;
-        let mut client = proxy::before(&server).await;
-        client.tools().await;
-        set_level(&mut client, "alert").await;
-        server.expire_sessions();
-        let answer = client.call("talk", json!({})).await;
-        assert!(answer["result"].is_object(), "{kind}: {answer}");
-        let requests = server.raw.requests();
-        let begun = requests.iter().rposition(|it| it.is("initialize")).unwrap();
-        let later = requests[begun..].iter();
-        let later = later.filter(|it| sets_level(it) || it.is("tools/call"));
-        let methods: Vec<_> = later.map(Request::rpc_method).collect();
-        assert_eq!(methods, ["logging/setLevel", "tools/call"], "{kind}");
-        assert_eq!(told(&server), ["alert", "alert"], "{kind}");
-    }
+async fn the_level_is_set_anew_in_a_new_session_before_any_call(kind: Kind) {
+    let server = logging(kind.server()).start().await;
+    let mut client = proxy::before(&server).await;
+    client.tools().await;
+    set_level(&mut client, "alert").await;
+    server.expire_sessions();
+    let answer = client.call("talk", json!({})).await;
+    assert!(answer["result"].is_object(), "{answer}");
+    let requests = server.raw.requests();
+    let begun = requests.iter().rposition(|it| it.is("initialize")).unwrap();
+    let later = requests[begun..].iter();
+    let later = later.filter(|it| sets_level(it) || it.is("tools/call"));
+    let methods: Vec<_> = later.map(Request::rpc_method).collect();
+    assert_eq!(methods, ["logging/setLevel", "tools/call"]);
+    assert_eq!(told(&server), ["alert", "alert"]);
 }
 
 #[tokio::test]

@@ -8,7 +8,15 @@ use tokio::sync::mpsc;
 use crate::offers::{ALL, LISTS, asked, exchange, listed, offering, result_line};
 use testkit::proxy::{self, Client};
 use testkit::raw::{Reply, event};
+use testkit::upstream::Kind;
 use testkit::{upstream, within};
+
+testkit::per_kind! {
+    a_change_is_told_once_in_our_own_words
+    after_a_change_prompts_are_got_by_a_fresh_listing
+    after_a_change_resources_are_read_from_who_lists_them_now
+    a_modern_client_that_does_not_listen_is_told_nothing_and_routed_afresh
+}
 
 const PROMPTS: &str = "notifications/prompts/list_changed";
 const RESOURCES: &str = "notifications/resources/list_changed";
@@ -30,69 +38,60 @@ fn told_line(method: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","method":"{method}"}}"#)
 }
 
-#[tokio::test]
-async fn a_change_is_told_once_in_our_own_words() {
-    for (kind, builder) in upstream::kinds() {
-        let server = offering(builder()).start().await;
-        let mut client = proxy::before(&server).await;
-        client.tools().await;
-        for (changed, barrier) in [(PROMPTS, RESOURCES), (RESOURCES, PROMPTS)] {
-            let before = told(&client).len();
-            server.notify(changed, r#"{"_meta":{"x":1}}"#).await;
-            client.notification(changed).await;
-            // What comes of it a second time would come before this.
-            server.notify(barrier, "{}").await;
-            client.notification(barrier).await;
-            let expected = [told_line(changed), told_line(barrier)];
-            assert_eq!(told(&client)[before..], expected, "{kind}");
-        }
+async fn a_change_is_told_once_in_our_own_words(kind: Kind) {
+    let server = offering(kind.server()).start().await;
+    let mut client = proxy::before(&server).await;
+    client.tools().await;
+    for (changed, barrier) in [(PROMPTS, RESOURCES), (RESOURCES, PROMPTS)] {
+        let before = told(&client).len();
+        server.notify(changed, r#"{"_meta":{"x":1}}"#).await;
+        client.notification(changed).await;
+        // What comes of it a second time would come before this.
+        server.notify(barrier, "{}").await;
+        client.notification(barrier).await;
+        let expected = [told_line(changed), told_line(barrier)];
+        assert_eq!(told(&client)[before..], expected);
     }
 }
 
-#[tokio::test]
-async fn after_a_change_prompts_are_got_by_a_fresh_listing() {
-    for (kind, builder) in upstream::kinds() {
-        let server = offering(builder()).offers("prompts", [r#"{"name":"old"}"#]);
-        let server = server.result("prompts/get", GOT).start().await;
-        let mut client = proxy::before(&server).await;
-        let found = listed(&mut client, LISTS[0]).await;
-        assert_eq!(found, r#"[{"name":"old"}]"#, "{kind}");
+async fn after_a_change_prompts_are_got_by_a_fresh_listing(kind: Kind) {
+    let server = offering(kind.server()).offers("prompts", [r#"{"name":"old"}"#]);
+    let server = server.result("prompts/get", GOT).start().await;
+    let mut client = proxy::before(&server).await;
+    let found = listed(&mut client, LISTS[0]).await;
+    assert_eq!(found, r#"[{"name":"old"}]"#);
 
-        server.set_offers("prompts", [r#"{"name":"new"}"#]);
-        server.notify(PROMPTS, "{}").await;
-        client.notification(PROMPTS).await;
-        let answer = exchange(&mut client, "prompts/get", r#"{"name":"new"}"#).await;
-        assert_eq!(answer, result_line(r#""prompts/get""#, GOT), "{kind}");
-        let gone = client.ask("prompts/get", json!({"name": "old"})).await;
-        assert_eq!(gone["error"]["code"], -32602, "{kind}");
-        assert_eq!(asked(&server, "prompts/list").len(), 2, "{kind}");
-    }
+    server.set_offers("prompts", [r#"{"name":"new"}"#]);
+    server.notify(PROMPTS, "{}").await;
+    client.notification(PROMPTS).await;
+    let answer = exchange(&mut client, "prompts/get", r#"{"name":"new"}"#).await;
+    assert_eq!(answer, result_line(r#""prompts/get""#, GOT));
+    let gone = client.ask("prompts/get", json!({"name": "old"})).await;
+    assert_eq!(gone["error"]["code"], -32602);
+    assert_eq!(asked(&server, "prompts/list").len(), 2);
 }
 
-#[tokio::test]
-async fn after_a_change_resources_are_read_from_who_lists_them_now() {
+async fn after_a_change_resources_are_read_from_who_lists_them_now(kind: Kind) {
     for (member, definition) in [
         ("resources", r#"{"uri":"x://1"}"#),
         ("resourceTemplates", r#"{"uriTemplate":"x://{n}"}"#),
     ] {
-        for (kind, builder) in upstream::kinds() {
-            let first = offering(upstream::legacy()).offers(member, [definition]);
-            let first = first.result("resources/read", READ).start().await;
-            let second = offering(builder()).result("resources/read", READ);
-            let second = second.start().await;
-            let proxy = proxy::new().upstream("a", &first).upstream("b", &second);
-            let mut client = proxy.start().await;
-            client.initialize().await;
-            exchange(&mut client, "resources/read", r#"{"uri":"x://1"}"#).await;
+        let first = offering(upstream::legacy()).offers(member, [definition]);
+        let first = first.result("resources/read", READ).start().await;
+        let second = offering(kind.server()).result("resources/read", READ);
+        let second = second.start().await;
+        let proxy = proxy::new().upstream("a", &first).upstream("b", &second);
+        let mut client = proxy.start().await;
+        client.initialize().await;
+        exchange(&mut client, "resources/read", r#"{"uri":"x://1"}"#).await;
 
-            first.set_offers(member, []);
-            second.set_offers(member, [definition]);
-            second.notify(RESOURCES, "{}").await;
-            client.notification(RESOURCES).await;
-            exchange(&mut client, "resources/read", r#"{"uri":"x://1"}"#).await;
-            let reads = [&first, &second].map(|server| asked(server, "resources/read").len());
-            assert_eq!(reads, [1, 1], "{kind}: {member}");
-        }
+        first.set_offers(member, []);
+        second.set_offers(member, [definition]);
+        second.notify(RESOURCES, "{}").await;
+        client.notification(RESOURCES).await;
+        exchange(&mut client, "resources/read", r#"{"uri":"x://1"}"#).await;
+        let reads = [&first, &second].map(|server| asked(server, "resources/read").len());
+        assert_eq!(reads, [1, 1], "{member}");
     }
 }
 
@@ -151,26 +150,23 @@ async fn a_modern_upstream_is_asked_for_the_changes_that_it_announces() {
     }
 }
 
-#[tokio::test]
-async fn a_modern_client_that_does_not_listen_is_told_nothing_and_routed_afresh() {
-    for (kind, builder) in upstream::kinds() {
-        let server = offering(builder()).offers("prompts", [r#"{"name":"old"}"#]);
-        let server = server.result("prompts/get", GOT).start().await;
-        let mut client = proxy::new().upstream("a", &server).start().await;
-        client.modern("prompts/list", json!({})).await;
-        server.set_offers("prompts", [r#"{"name":"new"}"#]);
-        server.notify(PROMPTS, "{}").await;
-        // Until the change has been heard, the prompt is not known.
-        within("the change to be heard", async {
-            loop {
-                let answer = client.modern("prompts/get", json!({"name": "new"})).await;
-                if answer["error"].is_null() {
-                    break;
-                }
-                assert_eq!(answer["error"]["code"], -32602, "{kind}");
+async fn a_modern_client_that_does_not_listen_is_told_nothing_and_routed_afresh(kind: Kind) {
+    let server = offering(kind.server()).offers("prompts", [r#"{"name":"old"}"#]);
+    let server = server.result("prompts/get", GOT).start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    client.modern("prompts/list", json!({})).await;
+    server.set_offers("prompts", [r#"{"name":"new"}"#]);
+    server.notify(PROMPTS, "{}").await;
+    // Until the change has been heard, the prompt is not known.
+    within("the change to be heard", async {
+        loop {
+            let answer = client.modern("prompts/get", json!({"name": "new"})).await;
+            if answer["error"].is_null() {
+                break;
             }
-        })
-        .await;
-        assert_eq!(told(&client), [""; 0], "{kind}");
-    }
+            assert_eq!(answer["error"]["code"], -32602);
+        }
+    })
+    .await;
+    assert_eq!(told(&client), [""; 0]);
 }

@@ -5,7 +5,20 @@ use serde_json::{Value, json};
 use crate::offers::{asked, error_to, exchange, line, offering, result_line};
 use testkit::proxy::{self, Client};
 use testkit::raw::Reply;
-use testkit::upstream::{self, Builder, Upstream};
+use testkit::upstream::{self, Builder, Kind, Upstream};
+
+testkit::per_kind! {
+    it_reaches_the_owner_of_what_it_refers_to_and_nothing_but_a_name_changes
+    what_it_refers_to_must_be_said_once_and_be_known
+    for_what_a_filter_hides_nothing_is_completed
+    an_error_of_the_upstream_passes_as_it_is
+}
+
+// With HTTP+SSE the stream of the whole connection would break off.
+testkit::per_kind! {
+    [legacy modern]
+    it_is_asked_again_when_its_answer_breaks_off
+}
 
 const METHOD: &str = "completion/complete";
 
@@ -55,8 +68,7 @@ fn params(meta: &str, reference: &str) -> String {
     )
 }
 
-#[tokio::test]
-async fn it_reaches_the_owner_of_what_it_refers_to_and_nothing_but_a_name_changes() {
+async fn it_reaches_the_owner_of_what_it_refers_to_and_nothing_but_a_name_changes(kind: Kind) {
     // As the client writes it, and as the upstream is to get it.
     let references = [
         (
@@ -78,43 +90,41 @@ async fn it_reaches_the_owner_of_what_it_refers_to_and_nothing_but_a_name_change
     ];
     let meta = proxy::with_meta(json!({}))["_meta"].take().to_string();
     let meta = format!(r#""_meta" : {meta} ,"#);
-    for (kind, builder) in upstream::kinds() {
-        let (first, second) = (other().await, completing(builder()).start().await);
-        let mut client = before(&first, &second).await;
-        for (written, native) in references {
-            for (client_is_modern, meta) in [(false, ""), (true, meta.as_str())] {
-                let case = format!("{kind}: {native}, modern client: {client_is_modern}");
-                let answer = exchange(&mut client, METHOD, &params(meta, written)).await;
-                let result = match (client_is_modern, kind) {
-                    (true, "legacy" | "http_sse") => {
-                        format!(r#"{{"resultType":"complete",{}"#, &ODD[1..])
-                    }
-                    _ => ODD.to_owned(),
-                };
-                assert_eq!(
-                    answer,
-                    result_line(&format!(r#""{METHOD}""#), &result),
-                    "{case}"
-                );
-                let request = asked(&second, METHOD).pop().unwrap();
-                let got = String::from_utf8(request.params_bytes().unwrap()).unwrap();
-                match (client_is_modern, kind) {
-                    (true, "modern") => assert_eq!(got, params(meta, native), "{case}"),
-                    (false, "modern") => {
-                        assert!(got.starts_with(r#"{"_meta":{"io.model"#), "{got}");
-                        assert!(got.ends_with(&params("", native)[1..]), "{got}");
-                    }
-                    (true, _) => {
-                        let expected = params(r#""_meta" : {} ,"#, native);
-                        assert_eq!(got, expected, "{case}");
-                    }
-                    _ => assert_eq!(got, params("", native), "{case}"),
+    let (first, second) = (other().await, completing(kind.server()).start().await);
+    let mut client = before(&first, &second).await;
+    for (written, native) in references {
+        for (client_is_modern, meta) in [(false, ""), (true, meta.as_str())] {
+            let case = format!("{native}, modern client: {client_is_modern}");
+            let answer = exchange(&mut client, METHOD, &params(meta, written)).await;
+            let result = match (client_is_modern, kind) {
+                (true, Kind::Legacy | Kind::HttpSse) => {
+                    format!(r#"{{"resultType":"complete",{}"#, &ODD[1..])
                 }
+                _ => ODD.to_owned(),
+            };
+            assert_eq!(
+                answer,
+                result_line(&format!(r#""{METHOD}""#), &result),
+                "{case}"
+            );
+            let request = asked(&second, METHOD).pop().unwrap();
+            let got = String::from_utf8(request.params_bytes().unwrap()).unwrap();
+            match (client_is_modern, kind) {
+                (true, Kind::Modern) => assert_eq!(got, params(meta, native), "{case}"),
+                (false, Kind::Modern) => {
+                    assert!(got.starts_with(r#"{"_meta":{"io.model"#), "{got}");
+                    assert!(got.ends_with(&params("", native)[1..]), "{got}");
+                }
+                (true, _) => {
+                    let expected = params(r#""_meta" : {} ,"#, native);
+                    assert_eq!(got, expected, "{case}");
+                }
+                _ => assert_eq!(got, params("", native), "{case}"),
             }
         }
-        assert_eq!(asked(&second, METHOD).len(), 2 * references.len(), "{kind}");
-        assert_eq!(asked(&first, METHOD).len(), 0, "{kind}");
     }
+    assert_eq!(asked(&second, METHOD).len(), 2 * references.len());
+    assert_eq!(asked(&first, METHOD).len(), 0);
 }
 
 #[tokio::test]
@@ -143,115 +153,90 @@ async fn refusal(client: &mut Client, server: &Upstream, params: &str) -> String
     answer["error"]["message"].as_str().unwrap().to_owned()
 }
 
-#[tokio::test]
-async fn what_it_refers_to_must_be_said_once_and_be_known() {
-    for (kind, builder) in upstream::kinds() {
-        let server = completing(builder()).start().await;
-        let mut client = proxy::before(&server).await;
-        for (params, part) in [
-            ("{}", "`ref`"),
-            (r#"{"ref":7}"#, "`type`"),
-            (r#"{"ref":{"name":"ask"}}"#, "`type`"),
-            (r#"{"ref":{"type":7,"name":"ask"}}"#, "`type`"),
-            (r#"{"ref":{"type":"ref/tool","name":"ask"}}"#, "`ref/tool`"),
-            (r#"{"ref":{"type":"ref/prompt"}}"#, "`name`"),
-            (r#"{"ref":{"type":"ref/prompt","name":null}}"#, "`name`"),
-            (r#"{"ref":{"type":"ref/prompt","uri":"x://1"}}"#, "`name`"),
-            (r#"{"ref":{"type":"ref/resource","name":"ask"}}"#, "`uri`"),
-            (
-                r#"{"ref":{"type":"ref/prompt","name":"ask","name":"ask"}}"#,
-                "twice",
-            ),
-            (
-                r#"{"ref":{"type":"ref/prompt","type":"ref/resource","name":"ask"}}"#,
-                "twice",
-            ),
-            (
-                r#"{"ref":{"type":"ref/prompt","name":"ask"},"ref":{}}"#,
-                "twice",
-            ),
-            (
-                r#"{"ref":{"type":"ref/prompt","name":"Ask"}}"#,
-                "unknown prompt `Ask`",
-            ),
-            (
-                r#"{"ref":{"type":"ref/resource","uri":"logs:"}}"#,
-                "unknown resource template `logs:`",
-            ),
-        ] {
-            let message = refusal(&mut client, &server, params).await;
-            assert!(message.contains(part), "{kind}: {params}: {message}");
-        }
+async fn what_it_refers_to_must_be_said_once_and_be_known(kind: Kind) {
+    let server = completing(kind.server()).start().await;
+    let mut client = proxy::before(&server).await;
+    for (params, part) in [
+        ("{}", "`ref`"),
+        (r#"{"ref":7}"#, "`type`"),
+        (r#"{"ref":{"name":"ask"}}"#, "`type`"),
+        (r#"{"ref":{"type":7,"name":"ask"}}"#, "`type`"),
+        (r#"{"ref":{"type":"ref/tool","name":"ask"}}"#, "`ref/tool`"),
+        (r#"{"ref":{"type":"ref/prompt"}}"#, "`name`"),
+        (r#"{"ref":{"type":"ref/prompt","name":null}}"#, "`name`"),
+        (r#"{"ref":{"type":"ref/prompt","uri":"x://1"}}"#, "`name`"),
+        (r#"{"ref":{"type":"ref/resource","name":"ask"}}"#, "`uri`"),
+        (
+            r#"{"ref":{"type":"ref/prompt","name":"ask","name":"ask"}}"#,
+            "twice",
+        ),
+        (
+            r#"{"ref":{"type":"ref/prompt","type":"ref/resource","name":"ask"}}"#,
+            "twice",
+        ),
+        (
+            r#"{"ref":{"type":"ref/prompt","name":"ask"},"ref":{}}"#,
+            "twice",
+        ),
+        (
+            r#"{"ref":{"type":"ref/prompt","name":"Ask"}}"#,
+            "unknown prompt `Ask`",
+        ),
+        (
+            r#"{"ref":{"type":"ref/resource","uri":"logs:"}}"#,
+            "unknown resource template `logs:`",
+        ),
+    ] {
+        let message = refusal(&mut client, &server, params).await;
+        assert!(message.contains(part), "{params}: {message}");
     }
 }
 
-#[tokio::test]
-async fn for_what_a_filter_hides_nothing_is_completed() {
+async fn for_what_a_filter_hides_nothing_is_completed(kind: Kind) {
     let filter = json!({"ignore_prompts": "ask", "ignore_resources": ["diary", "db://secret"]});
-    for (kind, builder) in upstream::kinds() {
-        let server = completing(builder()).start().await;
-        let proxy = proxy::new().upstream("a", &server);
-        let mut client = proxy.extra("a", filter.clone()).start().await;
-        client.initialize().await;
-        for hidden in [
-            json!({"type": "ref/prompt", "name": "ask"}),
-            json!({"type": "ref/resource", "uri": "logs://{day}"}),
-            json!({"type": "ref/resource", "uri": "logs://1"}),
-            json!({"type": "ref/resource", "uri": "db://secret"}),
-        ] {
-            let params = json!({"ref": hidden}).to_string();
-            let message = refusal(&mut client, &server, &params).await;
-            assert!(message.contains("filtered out"), "{kind}: {message}");
-        }
-        let open = json!({"type": "ref/resource", "uri": "db://{table}"});
-        let params = json!({"ref": open}).to_string();
-        let answer = exchange(&mut client, METHOD, &params).await;
-        assert_eq!(
-            answer,
-            result_line(&format!(r#""{METHOD}""#), ODD),
-            "{kind}"
-        );
+    let server = completing(kind.server()).start().await;
+    let proxy = proxy::new().upstream("a", &server);
+    let mut client = proxy.extra("a", filter.clone()).start().await;
+    client.initialize().await;
+    for hidden in [
+        json!({"type": "ref/prompt", "name": "ask"}),
+        json!({"type": "ref/resource", "uri": "logs://{day}"}),
+        json!({"type": "ref/resource", "uri": "logs://1"}),
+        json!({"type": "ref/resource", "uri": "db://secret"}),
+    ] {
+        let params = json!({"ref": hidden}).to_string();
+        let message = refusal(&mut client, &server, &params).await;
+        assert!(message.contains("filtered out"), "{message}");
     }
+    let open = json!({"type": "ref/resource", "uri": "db://{table}"});
+    let params = json!({"ref": open}).to_string();
+    let answer = exchange(&mut client, METHOD, &params).await;
+    assert_eq!(answer, result_line(&format!(r#""{METHOD}""#), ODD));
 }
 
-#[tokio::test]
-async fn an_error_of_the_upstream_passes_as_it_is() {
+async fn an_error_of_the_upstream_passes_as_it_is(kind: Kind) {
     let error = r#"{ "code":-32601.0,"message":"\u00fc", "data":{"n" : null}}"#;
-    for (kind, builder) in upstream::kinds() {
-        let server = completing(builder()).answers(METHOD, move |r| error_to(r, error));
-        let server = server.start().await;
-        let mut client = proxy::before(&server).await;
-        let params = r#"{"ref":{"type":"ref/prompt","name":"ask"}}"#;
-        let answer = exchange(&mut client, METHOD, params).await;
-        let expected = format!(r#"{{"jsonrpc":"2.0","id":"{METHOD}","error":{error}}}"#);
-        assert_eq!(answer, expected, "{kind}");
-    }
+    let server = completing(kind.server()).answers(METHOD, move |r| error_to(r, error));
+    let server = server.start().await;
+    let mut client = proxy::before(&server).await;
+    let params = r#"{"ref":{"type":"ref/prompt","name":"ask"}}"#;
+    let answer = exchange(&mut client, METHOD, params).await;
+    let expected = format!(r#"{{"jsonrpc":"2.0","id":"{METHOD}","error":{error}}}"#);
+    assert_eq!(answer, expected);
 }
 
-#[tokio::test]
-async fn it_is_asked_again_when_its_answer_breaks_off() {
-    for (kind, builder) in upstream::kinds() {
-        if kind == "http_sse" {
-            // There the stream of the whole connection would break off.
-            continue;
-        }
-        let is_cut = std::sync::atomic::AtomicBool::new(false);
-        let server = completing(builder()).intercept(move |request| {
-            let first =
-                request.is(METHOD) && !is_cut.swap(true, std::sync::atomic::Ordering::AcqRel);
-            first.then(|| Reply::cut(r#"{"jsonrpc""#))
-        });
-        let server = server.start().await;
-        let mut client = proxy::before(&server).await;
-        let params = r#"{"ref":{"type":"ref/prompt","name":"ask"}}"#;
-        let answer = exchange(&mut client, METHOD, params).await;
-        assert_eq!(
-            answer,
-            result_line(&format!(r#""{METHOD}""#), ODD),
-            "{kind}"
-        );
-        assert_eq!(asked(&server, METHOD).len(), 2, "{kind}");
-    }
+async fn it_is_asked_again_when_its_answer_breaks_off(kind: Kind) {
+    let is_cut = std::sync::atomic::AtomicBool::new(false);
+    let server = completing(kind.server()).intercept(move |request| {
+        let first = request.is(METHOD) && !is_cut.swap(true, std::sync::atomic::Ordering::AcqRel);
+        first.then(|| Reply::cut(r#"{"jsonrpc""#))
+    });
+    let server = server.start().await;
+    let mut client = proxy::before(&server).await;
+    let params = r#"{"ref":{"type":"ref/prompt","name":"ask"}}"#;
+    let answer = exchange(&mut client, METHOD, params).await;
+    assert_eq!(answer, result_line(&format!(r#""{METHOD}""#), ODD));
+    assert_eq!(asked(&server, METHOD).len(), 2);
 }
 
 #[tokio::test]

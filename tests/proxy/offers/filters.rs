@@ -4,7 +4,16 @@ use serde_json::{Value, json};
 
 use crate::offers::{LISTS, asked, error_to, exchange, listed, offering, result_line};
 use testkit::proxy::{self, Client};
-use testkit::upstream::{self, Builder, Upstream};
+use testkit::upstream::{self, Builder, Kind, Upstream};
+
+testkit::per_kind! {
+    a_prompt_that_is_filtered_out_is_neither_listed_nor_got
+    a_prompt_that_is_filtered_out_takes_its_name_from_nobody
+    resources_and_templates_are_filtered_by_uri_and_by_name
+    a_uri_that_a_filter_hides_is_never_asked_for_however_it_is_named
+    what_one_upstream_hides_is_read_from_the_next_that_has_it
+    while_it_is_not_known_what_a_filter_hides_by_name_nothing_is_read
+}
 
 /// The result of everything that is asked for by name.
 const RESULT: &str = r#"{"resultType":"complete","messages":[],"contents":[],"n":1.0}"#;
@@ -62,49 +71,42 @@ async fn is_read(client: &mut Client, server: &Upstream, uri: &str) -> bool {
     reaches(client, server, "resources/read", &json!({"uri": uri})).await
 }
 
-#[tokio::test]
-async fn a_prompt_that_is_filtered_out_is_neither_listed_nor_got() {
+async fn a_prompt_that_is_filtered_out_is_neither_listed_nor_got(kind: Kind) {
     let filter = json!({"include_prompts": ["Plan*", "ask"], "ignorePrompts": "*_OLD"});
-    for (kind, builder) in upstream::kinds() {
-        let all = ["plan", "plan_old", "ask", "write"];
-        let prompts = all.map(|name| json!({"name": name}).to_string());
-        let server = server(builder(), &[], &[]);
-        let server = server.offers("prompts", prompts.iter().map(String::as_str));
-        let server = server.page_size(1).start().await;
-        let mut client = filtered(&server, filter.clone()).await;
-        for (name, expected) in all.into_iter().zip([true, false, true, false]) {
-            let params = json!({"name": name});
-            let found = reaches(&mut client, &server, "prompts/get", &params).await;
-            assert_eq!(found, expected, "{kind}: {name}");
-        }
-        let found = keys(&mut client, LISTS[0]).await;
-        assert_eq!(found, ["plan", "ask"], "{kind}");
+    let all = ["plan", "plan_old", "ask", "write"];
+    let prompts = all.map(|name| json!({"name": name}).to_string());
+    let server = server(kind.server(), &[], &[]);
+    let server = server.offers("prompts", prompts.iter().map(String::as_str));
+    let server = server.page_size(1).start().await;
+    let mut client = filtered(&server, filter.clone()).await;
+    for (name, expected) in all.into_iter().zip([true, false, true, false]) {
+        let params = json!({"name": name});
+        let found = reaches(&mut client, &server, "prompts/get", &params).await;
+        assert_eq!(found, expected, "{name}");
     }
+    let found = keys(&mut client, LISTS[0]).await;
+    assert_eq!(found, ["plan", "ask"]);
 }
 
-#[tokio::test]
-async fn a_prompt_that_is_filtered_out_takes_its_name_from_nobody() {
-    for (kind, builder) in upstream::kinds() {
-        let prompts = [r#"{"name":"ask"}"#];
-        let hiding = server(builder(), &[], &[]).offers("prompts", prompts);
-        let second = server(builder(), &[], &[]).offers("prompts", prompts);
-        let (hiding, second) = (hiding.start().await, second.start().await);
-        let proxy = proxy::new().upstream("a", &hiding).upstream("b", &second);
-        let proxy = proxy.extra("a", json!({"ignore_prompts": ["a*"]}));
-        let mut client = proxy.start().await;
-        client.initialize().await;
-        assert_eq!(keys(&mut client, LISTS[0]).await, ["ask"], "{kind}");
-        let ask = |name: &str| json!({"name": name});
-        assert!(reaches(&mut client, &second, "prompts/get", &ask("ask")).await);
-        for name in ["a__ask", "b__ask"] {
-            assert!(!reaches(&mut client, &second, "prompts/get", &ask(name)).await);
-        }
-        assert_eq!(asked(&hiding, "prompts/get").len(), 0, "{kind}");
+async fn a_prompt_that_is_filtered_out_takes_its_name_from_nobody(kind: Kind) {
+    let prompts = [r#"{"name":"ask"}"#];
+    let hiding = server(kind.server(), &[], &[]).offers("prompts", prompts);
+    let second = server(kind.server(), &[], &[]).offers("prompts", prompts);
+    let (hiding, second) = (hiding.start().await, second.start().await);
+    let proxy = proxy::new().upstream("a", &hiding).upstream("b", &second);
+    let proxy = proxy.extra("a", json!({"ignore_prompts": ["a*"]}));
+    let mut client = proxy.start().await;
+    client.initialize().await;
+    assert_eq!(keys(&mut client, LISTS[0]).await, ["ask"]);
+    let ask = |name: &str| json!({"name": name});
+    assert!(reaches(&mut client, &second, "prompts/get", &ask("ask")).await);
+    for name in ["a__ask", "b__ask"] {
+        assert!(!reaches(&mut client, &second, "prompts/get", &ask(name)).await);
     }
+    assert_eq!(asked(&hiding, "prompts/get").len(), 0);
 }
 
-#[tokio::test]
-async fn resources_and_templates_are_filtered_by_uri_and_by_name() {
+async fn resources_and_templates_are_filtered_by_uri_and_by_name(kind: Kind) {
     let resources = [("x://1", "one"), ("x://2", "two"), ("y://3", "three")];
     let templates = [("x://{a}/t", "one"), ("y://{a}/t", "four")];
     for (filter, shown_resources, shown_templates) in [
@@ -127,25 +129,22 @@ async fn resources_and_templates_are_filtered_by_uri_and_by_name() {
             vec![0, 1],
         ),
     ] {
-        for (kind, builder) in upstream::kinds() {
-            let server = server(builder(), &resources, &templates).start().await;
-            let mut client = filtered(&server, filter.clone()).await;
-            let found = keys(&mut client, LISTS[1]).await;
-            assert_eq!(found, shown_resources, "{kind}: {filter}");
-            let expected: Vec<_> = shown_templates.iter().map(|at| templates[*at].0).collect();
-            let found = keys(&mut client, LISTS[2]).await;
-            assert_eq!(found, expected, "{kind}: {filter}");
-            for (uri, _) in resources {
-                let expected = shown_resources.contains(&uri);
-                let found = is_read(&mut client, &server, uri).await;
-                assert_eq!(found, expected, "{kind}: {uri} by {filter}");
-            }
+        let server = server(kind.server(), &resources, &templates).start().await;
+        let mut client = filtered(&server, filter.clone()).await;
+        let found = keys(&mut client, LISTS[1]).await;
+        assert_eq!(found, shown_resources, "{filter}");
+        let expected: Vec<_> = shown_templates.iter().map(|at| templates[*at].0).collect();
+        let found = keys(&mut client, LISTS[2]).await;
+        assert_eq!(found, expected, "{filter}");
+        for (uri, _) in resources {
+            let expected = shown_resources.contains(&uri);
+            let found = is_read(&mut client, &server, uri).await;
+            assert_eq!(found, expected, "{uri} by {filter}");
         }
     }
 }
 
-#[tokio::test]
-async fn a_uri_that_a_filter_hides_is_never_asked_for_however_it_is_named() {
+async fn a_uri_that_a_filter_hides_is_never_asked_for_however_it_is_named(kind: Kind) {
     let resources = [("logs://listed", "listed"), ("logs://secret", "secret")];
     let templates = [
         ("logs://{day}", "diary"),
@@ -197,50 +196,42 @@ async fn a_uri_that_a_filter_hides_is_never_asked_for_however_it_is_named() {
             &[("logs://my-secrets", false), ("logs://1", true)],
         ),
     ];
-    for (kind, builder) in upstream::kinds() {
-        let server = server(builder(), &resources, &templates).start().await;
-        for (filter, uris) in &cases {
-            let mut client = filtered(&server, filter.clone()).await;
-            for (uri, expected) in *uris {
-                let found = is_read(&mut client, &server, uri).await;
-                assert_eq!(found, *expected, "{kind}: {uri} by {filter}");
-            }
+    let server = server(kind.server(), &resources, &templates).start().await;
+    for (filter, uris) in &cases {
+        let mut client = filtered(&server, filter.clone()).await;
+        for (uri, expected) in *uris {
+            let found = is_read(&mut client, &server, uri).await;
+            assert_eq!(found, *expected, "{uri} by {filter}");
         }
     }
 }
 
-#[tokio::test]
-async fn what_one_upstream_hides_is_read_from_the_next_that_has_it() {
-    for (kind, builder) in upstream::kinds() {
-        let known = ([("x://1", "one")], [("logs://{day}", "diary")]);
-        let hiding = server(builder(), &known.0, &known.1).start().await;
-        let second = server(builder(), &known.0, &known.1).start().await;
-        let proxy = proxy::new().upstream("a", &hiding).upstream("b", &second);
-        let proxy = proxy.extra("a", json!({"ignore_resources": ["one", "logs://1", "y*"]}));
-        let mut client = proxy.start().await;
-        client.initialize().await;
-        assert_eq!(keys(&mut client, LISTS[1]).await, ["x://1"], "{kind}");
-        for uri in ["x://1", "logs://1", "y://1"] {
-            assert!(is_read(&mut client, &second, uri).await, "{kind}: {uri}");
-        }
-        assert_eq!(asked(&hiding, "resources/read").len(), 0, "{kind}");
-        assert!(is_read(&mut client, &hiding, "logs://2").await, "{kind}");
+async fn what_one_upstream_hides_is_read_from_the_next_that_has_it(kind: Kind) {
+    let known = ([("x://1", "one")], [("logs://{day}", "diary")]);
+    let hiding = server(kind.server(), &known.0, &known.1).start().await;
+    let second = server(kind.server(), &known.0, &known.1).start().await;
+    let proxy = proxy::new().upstream("a", &hiding).upstream("b", &second);
+    let proxy = proxy.extra("a", json!({"ignore_resources": ["one", "logs://1", "y*"]}));
+    let mut client = proxy.start().await;
+    client.initialize().await;
+    assert_eq!(keys(&mut client, LISTS[1]).await, ["x://1"]);
+    for uri in ["x://1", "logs://1", "y://1"] {
+        assert!(is_read(&mut client, &second, uri).await, "{uri}");
     }
+    assert_eq!(asked(&hiding, "resources/read").len(), 0);
+    assert!(is_read(&mut client, &hiding, "logs://2").await);
 }
 
-#[tokio::test]
-async fn while_it_is_not_known_what_a_filter_hides_by_name_nothing_is_read() {
+async fn while_it_is_not_known_what_a_filter_hides_by_name_nothing_is_read(kind: Kind) {
     for failing in ["resources/list", "resources/templates/list"] {
-        for (kind, builder) in upstream::kinds() {
-            let server = server(builder(), &[], &[]).answers(failing, |request| {
-                error_to(request, r#"{"code":-32603,"message":"out of order"}"#)
-            });
-            let server = server.start().await;
-            let mut client = filtered(&server, json!({"ignore_resources": "secret"})).await;
-            assert!(!is_read(&mut client, &server, "x://1").await, "{kind}");
-            let mut client = filtered(&server, json!({"ignore_prompts": "secret"})).await;
-            assert!(is_read(&mut client, &server, "x://1").await, "{kind}");
-        }
+        let server = server(kind.server(), &[], &[]).answers(failing, |request| {
+            error_to(request, r#"{"code":-32603,"message":"out of order"}"#)
+        });
+        let server = server.start().await;
+        let mut client = filtered(&server, json!({"ignore_resources": "secret"})).await;
+        assert!(!is_read(&mut client, &server, "x://1").await);
+        let mut client = filtered(&server, json!({"ignore_prompts": "secret"})).await;
+        assert!(is_read(&mut client, &server, "x://1").await);
     }
 }
 

@@ -4,7 +4,15 @@ use serde_json::json;
 
 use crate::offers::{ALL, LISTS, asked, error_to, exchange, listed, offering};
 use testkit::raw::Reply;
+use testkit::upstream::Kind;
 use testkit::{proxy, upstream, within};
+
+testkit::per_kind! {
+    a_modern_client_is_told_how_long_a_listing_may_be_kept
+    an_upstream_that_fails_its_listing_is_left_out_and_the_others_are_listed
+    an_upstream_that_declares_none_is_not_asked
+    an_upstream_that_declares_some_and_does_not_know_the_method_has_none
+}
 
 /// A definition with everything that a parser and a printer would change.
 fn odd(key: &str, value: &str) -> String {
@@ -18,12 +26,12 @@ async fn every_page_of_every_upstream_is_listed_in_order_and_as_written() {
     for list @ (method, member, key) in LISTS {
         let mut proxy = proxy::new();
         let (mut servers, mut expected) = (Vec::new(), Vec::new());
-        for (kind, builder) in upstream::kinds() {
+        for kind in Kind::ALL {
             let definitions: Vec<_> = (1..=5).map(|n| odd(key, &format!("{kind}-{n}"))).collect();
             let given = definitions.iter().map(String::as_str);
-            let server = offering(builder()).offers(member, given).page_size(2);
+            let server = offering(kind.server()).offers(member, given).page_size(2);
             let server = server.start().await;
-            proxy = proxy.upstream(kind, &server);
+            proxy = proxy.upstream(&kind.to_string(), &server);
             servers.push(server);
             expected.extend(definitions);
         }
@@ -39,47 +47,41 @@ async fn every_page_of_every_upstream_is_listed_in_order_and_as_written() {
     }
 }
 
-#[tokio::test]
-async fn a_modern_client_is_told_how_long_a_listing_may_be_kept() {
+async fn a_modern_client_is_told_how_long_a_listing_may_be_kept(kind: Kind) {
     for (method, member, key) in LISTS {
         let definition = odd(key, "x");
-        for (kind, builder) in upstream::kinds() {
-            let server = offering(builder()).offers(member, [definition.as_str()]);
-            let server = server.start().await;
-            let mut client = proxy::new().upstream("a", &server).start().await;
-            let params = proxy::with_meta(json!({})).to_string();
-            let answer = exchange(&mut client, method, &params).await;
-            let result = format!(
-                r#"{{"resultType":"complete","ttlMs":0,"cacheScope":"private","{member}":[{definition}]}}"#
-            );
-            let expected = crate::offers::result_line(&format!(r#""{method}""#), &result);
-            assert_eq!(answer, expected, "{kind}");
-        }
+        let server = offering(kind.server()).offers(member, [definition.as_str()]);
+        let server = server.start().await;
+        let mut client = proxy::new().upstream("a", &server).start().await;
+        let params = proxy::with_meta(json!({})).to_string();
+        let answer = exchange(&mut client, method, &params).await;
+        let result = format!(
+            r#"{{"resultType":"complete","ttlMs":0,"cacheScope":"private","{member}":[{definition}]}}"#
+        );
+        let expected = crate::offers::result_line(&format!(r#""{method}""#), &result);
+        assert_eq!(answer, expected);
     }
 }
 
-#[tokio::test]
-async fn an_upstream_that_fails_its_listing_is_left_out_and_the_others_are_listed() {
+async fn an_upstream_that_fails_its_listing_is_left_out_and_the_others_are_listed(kind: Kind) {
     for list @ (method, member, key) in LISTS {
         let definition = odd(key, "good");
-        for (kind, builder) in upstream::kinds() {
-            let refusing = offering(builder()).answers(method, |request| {
-                error_to(request, r#"{"code":-32603,"message":"out of order"}"#)
-            });
-            let lying = offering(builder()).result(method, &format!(r#"{{"{member}":7}}"#));
-            let (refusing, lying) = (refusing.start().await, lying.start().await);
-            let good = offering(builder()).offers(member, [definition.as_str()]);
-            let good = good.start().await;
-            let proxy = proxy::new().upstream("refusing", &refusing);
-            let proxy = proxy.upstream("lying", &lying).upstream("good", &good);
-            let mut client = proxy.start().await;
-            client.initialize().await;
-            let found = listed(&mut client, list).await;
-            assert_eq!(found, format!("[{definition}]"), "{kind}");
-            client.wait_for_stderr("out of order").await;
-            let complaint = format!("`{member}` is not a list");
-            client.wait_for_stderr(&complaint).await;
-        }
+        let refusing = offering(kind.server()).answers(method, |request| {
+            error_to(request, r#"{"code":-32603,"message":"out of order"}"#)
+        });
+        let lying = offering(kind.server()).result(method, &format!(r#"{{"{member}":7}}"#));
+        let (refusing, lying) = (refusing.start().await, lying.start().await);
+        let good = offering(kind.server()).offers(member, [definition.as_str()]);
+        let good = good.start().await;
+        let proxy = proxy::new().upstream("refusing", &refusing);
+        let proxy = proxy.upstream("lying", &lying).upstream("good", &good);
+        let mut client = proxy.start().await;
+        client.initialize().await;
+        let found = listed(&mut client, list).await;
+        assert_eq!(found, format!("[{definition}]"));
+        client.wait_for_stderr("out of order").await;
+        let complaint = format!("`{member}` is not a list");
+        client.wait_for_stderr(&complaint).await;
     }
 }
 
@@ -136,50 +138,46 @@ async fn an_upstream_that_hangs_holds_a_listing_up_no_longer_than_its_timeout() 
     }
 }
 
-#[tokio::test]
-async fn an_upstream_that_declares_none_is_not_asked() {
+async fn an_upstream_that_declares_none_is_not_asked(kind: Kind) {
     for list @ (method, member, key) in LISTS {
         let definition = odd(key, "x");
-        for (kind, builder) in upstream::kinds() {
-            let mut proxy = proxy::new();
-            let mut silent = Vec::new();
-            for (index, capabilities) in [
-                r#"{"tools":{}}"#,
-                r#"{"prompts":null,"resources":false}"#,
-                r#"{"Prompts":{},"Resources":{}}"#,
-            ]
-            .into_iter()
-            .enumerate()
-            {
-                let server = builder().capabilities(capabilities);
-                let server = server.offers(member, [definition.as_str()]).start().await;
-                proxy = proxy.upstream(&format!("s{index}"), &server);
-                silent.push(server);
-            }
-            let open = builder().capabilities(r#"{"prompts":{},"resources":{}}"#);
-            let open = open.offers(member, [definition.as_str()]).start().await;
-            let mut client = proxy.upstream("open", &open).start().await;
-            client.initialize().await;
-            let found = listed(&mut client, list).await;
-            assert_eq!(found, format!("[{definition}]"), "{kind}");
-            for server in silent {
-                assert_eq!(asked(&server, method).len(), 0, "{kind}: {method}");
-            }
+        let mut proxy = proxy::new();
+        let mut silent = Vec::new();
+        for (index, capabilities) in [
+            r#"{"tools":{}}"#,
+            r#"{"prompts":null,"resources":false}"#,
+            r#"{"Prompts":{},"Resources":{}}"#,
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let server = kind.server().capabilities(capabilities);
+            let server = server.offers(member, [definition.as_str()]).start().await;
+            proxy = proxy.upstream(&format!("s{index}"), &server);
+            silent.push(server);
+        }
+        let open = kind
+            .server()
+            .capabilities(r#"{"prompts":{},"resources":{}}"#);
+        let open = open.offers(member, [definition.as_str()]).start().await;
+        let mut client = proxy.upstream("open", &open).start().await;
+        client.initialize().await;
+        let found = listed(&mut client, list).await;
+        assert_eq!(found, format!("[{definition}]"));
+        for server in silent {
+            assert_eq!(asked(&server, method).len(), 0, "{method}");
         }
     }
 }
 
-#[tokio::test]
-async fn an_upstream_that_declares_some_and_does_not_know_the_method_has_none() {
+async fn an_upstream_that_declares_some_and_does_not_know_the_method_has_none(kind: Kind) {
     for list @ (method, _, _) in LISTS {
-        for (kind, builder) in upstream::kinds() {
-            let server = builder().capabilities(ALL).start().await;
-            let mut client = proxy::before(&server).await;
-            assert_eq!(listed(&mut client, list).await, "[]", "{kind}");
-            assert_eq!(asked(&server, method).len(), 1, "{kind}: {method}");
-            let stderr = client.stderr();
-            assert!(!stderr.contains("leaving out"), "{kind}: {stderr}");
-        }
+        let server = kind.server().capabilities(ALL).start().await;
+        let mut client = proxy::before(&server).await;
+        assert_eq!(listed(&mut client, list).await, "[]");
+        assert_eq!(asked(&server, method).len(), 1, "{method}");
+        let stderr = client.stderr();
+        assert!(!stderr.contains("leaving out"), "{stderr}");
     }
 }
 

@@ -4,24 +4,28 @@ use serde_json::json;
 
 use crate::offers::{asked, error_to, exchange, line, offering, result_line};
 use testkit::raw::Reply;
+use testkit::upstream::Kind;
 use testkit::{proxy, upstream};
 
-#[tokio::test]
-async fn a_read_passes_as_written_in_both_directions() {
+testkit::per_kind! {
+    a_read_passes_as_written_in_both_directions
+    a_modern_client_is_answered_in_the_words_of_its_era
+    a_cancelled_request_ends_at_its_upstream_and_is_not_answered
+}
+
+async fn a_read_passes_as_written_in_both_directions(kind: Kind) {
     let result = r#"{ "resultType":"complete","contents":[{"uri":"x:\/\/1","blob":"AA=="} ],"n":1.50,"ttlMs":7}"#;
     let params = r#"{ "x":1E2,"uri" : "x:\/\/\u0031"}"#;
-    for (kind, builder) in upstream::kinds() {
-        let server = offering(builder()).offers("resources", [r#"{"uri":"x://1"}"#]);
-        let server = server.result("resources/read", result).start().await;
-        let mut client = proxy::before(&server).await;
-        let answer = exchange(&mut client, "resources/read", params).await;
-        assert_eq!(answer, result_line(r#""resources/read""#, result), "{kind}");
-        let request = asked(&server, "resources/read").remove(0);
-        let got = String::from_utf8(request.params_bytes().unwrap()).unwrap();
-        match kind {
-            "modern" => assert!(got.ends_with(&params[1..]), "{got}"),
-            _ => assert_eq!(got, params, "{kind}"),
-        }
+    let server = offering(kind.server()).offers("resources", [r#"{"uri":"x://1"}"#]);
+    let server = server.result("resources/read", result).start().await;
+    let mut client = proxy::before(&server).await;
+    let answer = exchange(&mut client, "resources/read", params).await;
+    assert_eq!(answer, result_line(r#""resources/read""#, result));
+    let request = asked(&server, "resources/read").remove(0);
+    let got = String::from_utf8(request.params_bytes().unwrap()).unwrap();
+    match kind {
+        Kind::Modern => assert!(got.ends_with(&params[1..]), "{got}"),
+        _ => assert_eq!(got, params),
     }
 }
 
@@ -48,75 +52,69 @@ async fn a_modern_upstream_is_told_the_uri_in_the_headers() {
     }
 }
 
-#[tokio::test]
-async fn a_modern_client_is_answered_in_the_words_of_its_era() {
-    for (kind, builder) in upstream::kinds() {
-        let server = offering(builder()).answers("resources/read", |request| {
-            match request.json()["params"]["uri"].as_str() {
-                Some("x://1") => br#"{"contents":[1.0]}"#.to_vec(),
-                _ => error_to(request, r#"{"message":"none", "code":-32002}"#),
-            }
-        });
-        let server = server.start().await;
-        let mut client = proxy::new().upstream("a", &server).start().await;
-        let (found, missing) = match kind {
-            // What such a server says is its own affair.
-            "modern" => (r#"{"contents":[1.0]}"#, "-32002"),
-            _ => (
-                r#"{"resultType":"complete","ttlMs":0,"cacheScope":"private","contents":[1.0]}"#,
-                "-32602",
-            ),
-        };
-        let read = |uri: &str| proxy::with_meta(json!({"uri": uri})).to_string();
-        let answer = exchange(&mut client, "resources/read", &read("x://1")).await;
-        assert_eq!(answer, result_line(r#""resources/read""#, found), "{kind}");
-        let answer = exchange(&mut client, "resources/read", &read("x://2")).await;
-        let error = format!(r#"{{"message":"none", "code":{missing}}}"#);
-        let expected = format!(r#"{{"jsonrpc":"2.0","id":"resources/read","error":{error}}}"#);
-        assert_eq!(answer, expected, "{kind}");
-    }
+async fn a_modern_client_is_answered_in_the_words_of_its_era(kind: Kind) {
+    let server = offering(kind.server()).answers("resources/read", |request| {
+        match request.json()["params"]["uri"].as_str() {
+            Some("x://1") => br#"{"contents":[1.0]}"#.to_vec(),
+            _ => error_to(request, r#"{"message":"none", "code":-32002}"#),
+        }
+    });
+    let server = server.start().await;
+    let mut client = proxy::new().upstream("a", &server).start().await;
+    let (found, missing) = match kind {
+        // What such a server says is its own affair.
+        Kind::Modern => (r#"{"contents":[1.0]}"#, "-32002"),
+        _ => (
+            r#"{"resultType":"complete","ttlMs":0,"cacheScope":"private","contents":[1.0]}"#,
+            "-32602",
+        ),
+    };
+    let read = |uri: &str| proxy::with_meta(json!({"uri": uri})).to_string();
+    let answer = exchange(&mut client, "resources/read", &read("x://1")).await;
+    assert_eq!(answer, result_line(r#""resources/read""#, found));
+    let answer = exchange(&mut client, "resources/read", &read("x://2")).await;
+    let error = format!(r#"{{"message":"none", "code":{missing}}}"#);
+    let expected = format!(r#"{{"jsonrpc":"2.0","id":"resources/read","error":{error}}}"#);
+    assert_eq!(answer, expected);
 }
 
-#[tokio::test]
-async fn a_cancelled_request_ends_at_its_upstream_and_is_not_answered() {
+async fn a_cancelled_request_ends_at_its_upstream_and_is_not_answered(kind: Kind) {
     for (method, params) in [
         ("resources/read", r#"{"uri":"x://1"}"#),
         ("prompts/get", r#"{"name":"ask"}"#),
     ] {
-        for (kind, builder) in upstream::kinds() {
-            let server = offering(builder()).offers("prompts", [r#"{"name":"ask"}"#]);
-            let server = server.intercept(move |request| {
-                let reply = || match kind {
-                    // The answer would come on the stream.
-                    "http_sse" => Reply::status(202),
-                    _ => Reply::hang(),
-                };
-                request.is(method).then(reply)
-            });
-            let server = server.start().await;
-            let mut client = proxy::before(&server).await;
-            client.send_line(line(r#""c""#, method, params)).await;
-            let request = server.raw.wait_for(|request| request.is(method)).await;
-            let before = client.received().len();
-            let cancelled = json!({"requestId": "c"});
-            client.notify("notifications/cancelled", cancelled).await;
-            match kind {
-                "modern" => {
-                    let left = server.raw.wait_for_disconnect().await;
-                    assert_eq!(left.body, request.body);
-                }
-                _ => {
-                    let told = server.wait_for_cancelled().await;
-                    let told: serde_json::Value = serde_json::from_slice(&told).unwrap();
-                    assert_eq!(told["params"]["requestId"], request.json()["id"], "{kind}");
-                }
+        let server = offering(kind.server()).offers("prompts", [r#"{"name":"ask"}"#]);
+        let server = server.intercept(move |request| {
+            let reply = || match kind {
+                // The answer would come on the stream.
+                Kind::HttpSse => Reply::status(202),
+                _ => Reply::hang(),
+            };
+            request.is(method).then(reply)
+        });
+        let server = server.start().await;
+        let mut client = proxy::before(&server).await;
+        client.send_line(line(r#""c""#, method, params)).await;
+        let request = server.raw.wait_for(|request| request.is(method)).await;
+        let before = client.received().len();
+        let cancelled = json!({"requestId": "c"});
+        client.notify("notifications/cancelled", cancelled).await;
+        match kind {
+            Kind::Modern => {
+                let left = server.raw.wait_for_disconnect().await;
+                assert_eq!(left.body, request.body);
             }
-            // The id is free, and nothing was said under it.
-            let pong = client.exchange(line(r#""c""#, "ping", "{}"), r#""c""#);
-            let pong = String::from_utf8(pong.await).unwrap();
-            assert_eq!(pong, result_line(r#""c""#, "{}"), "{kind}");
-            assert!(client.close().await.success());
-            assert_eq!(client.received().len(), before + 1, "{kind}");
+            _ => {
+                let told = server.wait_for_cancelled().await;
+                let told: serde_json::Value = serde_json::from_slice(&told).unwrap();
+                assert_eq!(told["params"]["requestId"], request.json()["id"]);
+            }
         }
+        // The id is free, and nothing was said under it.
+        let pong = client.exchange(line(r#""c""#, "ping", "{}"), r#""c""#);
+        let pong = String::from_utf8(pong.await).unwrap();
+        assert_eq!(pong, result_line(r#""c""#, "{}"));
+        assert!(client.close().await.success());
+        assert_eq!(client.received().len(), before + 1);
     }
 }

@@ -4,7 +4,16 @@ use serde_json::json;
 
 use crate::offers::{asked, error_to, exchange, offering, result_line};
 use testkit::proxy::{self, Client};
-use testkit::upstream::{self, Builder, Upstream};
+use testkit::upstream::{self, Builder, Kind, Upstream};
+
+testkit::per_kind! {
+    a_resource_is_read_from_who_lists_it
+    of_two_that_list_a_resource_the_first_configured_answers
+    a_resource_that_nobody_lists_is_read_from_who_has_the_nearest_template
+    a_resource_known_to_nobody_is_asked_for_in_order_until_one_has_it
+    a_resource_that_nobody_has_is_refused_in_the_words_of_the_upstream
+    where_nobody_has_resources_we_refuse_them_by_their_uri
+}
 
 const MISSING: &str = r#"{ "code":-32002,"message":"Resource not found", "data":{"n":1.0}}"#;
 
@@ -49,42 +58,36 @@ fn reads(servers: &[&Upstream]) -> Vec<usize> {
     servers.iter().map(count).collect()
 }
 
-#[tokio::test]
-async fn a_resource_is_read_from_who_lists_it() {
-    for (kind, builder) in upstream::kinds() {
-        let other = server(upstream::legacy(), "a", true).start().await;
-        let lister = server(builder(), "b", true);
-        let lister = lister
-            .offers(
-                "resources",
-                [r#"{"uri":"x://1"}"#, r#"{"uri":"x:\/\/\u0032"}"#],
-            )
-            .page_size(1)
-            .start()
-            .await;
-        let servers = [&other, &lister];
-        let mut client = before(&servers).await;
-        for uri in ["x://1", "x://2"] {
-            assert_eq!(read(&mut client, uri).await, from("b"), "{kind}");
-        }
-        assert_eq!(reads(&servers), [0, 2], "{kind}");
+async fn a_resource_is_read_from_who_lists_it(kind: Kind) {
+    let other = server(upstream::legacy(), "a", true).start().await;
+    let lister = server(kind.server(), "b", true);
+    let lister = lister
+        .offers(
+            "resources",
+            [r#"{"uri":"x://1"}"#, r#"{"uri":"x:\/\/\u0032"}"#],
+        )
+        .page_size(1)
+        .start()
+        .await;
+    let servers = [&other, &lister];
+    let mut client = before(&servers).await;
+    for uri in ["x://1", "x://2"] {
+        assert_eq!(read(&mut client, uri).await, from("b"));
     }
+    assert_eq!(reads(&servers), [0, 2]);
 }
 
-#[tokio::test]
-async fn of_two_that_list_a_resource_the_first_configured_answers() {
-    for (kind, builder) in upstream::kinds() {
-        for (first_has_it, expected) in [(true, from("b")), (false, missing())] {
-            let same = [r#"{"uri":"x://1"}"#];
-            let other = server(upstream::legacy(), "a", true).start().await;
-            let first = server(builder(), "b", first_has_it).offers("resources", same);
-            let second = server(upstream::modern(), "c", true).offers("resources", same);
-            let (first, second) = (first.start().await, second.start().await);
-            let servers = [&other, &first, &second];
-            let mut client = before(&servers).await;
-            assert_eq!(read(&mut client, "x://1").await, expected, "{kind}");
-            assert_eq!(reads(&servers), [0, 1, 0], "{kind}");
-        }
+async fn of_two_that_list_a_resource_the_first_configured_answers(kind: Kind) {
+    for (first_has_it, expected) in [(true, from("b")), (false, missing())] {
+        let same = [r#"{"uri":"x://1"}"#];
+        let other = server(upstream::legacy(), "a", true).start().await;
+        let first = server(kind.server(), "b", first_has_it).offers("resources", same);
+        let second = server(upstream::modern(), "c", true).offers("resources", same);
+        let (first, second) = (first.start().await, second.start().await);
+        let servers = [&other, &first, &second];
+        let mut client = before(&servers).await;
+        assert_eq!(read(&mut client, "x://1").await, expected);
+        assert_eq!(reads(&servers), [0, 1, 0]);
     }
 }
 
@@ -92,76 +95,64 @@ fn missing() -> String {
     format!(r#"{{"jsonrpc":"2.0","id":"resources/read","error":{MISSING}}}"#)
 }
 
-#[tokio::test]
-async fn a_resource_that_nobody_lists_is_read_from_who_has_the_nearest_template() {
-    for (kind, builder) in upstream::kinds() {
-        let wide = server(upstream::legacy(), "a", true)
-            .offers("resourceTemplates", [r#"{"uriTemplate":"file:///{path}"}"#])
-            .offers("resources", [r#"{"uri":"file:///logs/listed"}"#]);
-        let near = server(builder(), "b", true).offers(
-            "resourceTemplates",
-            [
-                r#"{"uriTemplate":"file:\/\/\/logs/{day}"}"#,
-                r#"{"uriTemplate":"db://{table}"}"#,
-            ],
-        );
-        let (wide, near) = (wide.start().await, near.start().await);
-        let servers = [&wide, &near];
-        let mut client = before(&servers).await;
-        for (uri, owner) in [
-            ("file:///logs/1", "b"),
-            ("db://t", "b"),
-            ("file:///readme", "a"),
-            // Who lists it goes before who has a template.
-            ("file:///logs/listed", "a"),
-        ] {
-            assert_eq!(read(&mut client, uri).await, from(owner), "{kind}: {uri}");
-        }
-        assert_eq!(reads(&servers), [2, 2], "{kind}");
+async fn a_resource_that_nobody_lists_is_read_from_who_has_the_nearest_template(kind: Kind) {
+    let wide = server(upstream::legacy(), "a", true)
+        .offers("resourceTemplates", [r#"{"uriTemplate":"file:///{path}"}"#])
+        .offers("resources", [r#"{"uri":"file:///logs/listed"}"#]);
+    let near = server(kind.server(), "b", true).offers(
+        "resourceTemplates",
+        [
+            r#"{"uriTemplate":"file:\/\/\/logs/{day}"}"#,
+            r#"{"uriTemplate":"db://{table}"}"#,
+        ],
+    );
+    let (wide, near) = (wide.start().await, near.start().await);
+    let servers = [&wide, &near];
+    let mut client = before(&servers).await;
+    for (uri, owner) in [
+        ("file:///logs/1", "b"),
+        ("db://t", "b"),
+        ("file:///readme", "a"),
+        // Who lists it goes before who has a template.
+        ("file:///logs/listed", "a"),
+    ] {
+        assert_eq!(read(&mut client, uri).await, from(owner), "{uri}");
     }
+    assert_eq!(reads(&servers), [2, 2]);
 }
 
-#[tokio::test]
-async fn a_resource_known_to_nobody_is_asked_for_in_order_until_one_has_it() {
-    for (kind, builder) in upstream::kinds() {
-        let none = upstream::legacy().capabilities(r#"{"tools":{}}"#);
-        let none = none.result("resources/read", &contents("none"));
-        let none = none.start().await;
-        let without = server(upstream::modern(), "without", false).start().await;
-        let having = server(builder(), "b", true).start().await;
-        let later = server(upstream::legacy(), "later", true).start().await;
-        let proxy = proxy::new().upstream("none", &none);
-        let proxy = proxy.upstream("without", &without);
-        let proxy = proxy.upstream("b", &having).upstream("later", &later);
-        let mut client = proxy.start().await;
-        client.initialize().await;
-        assert_eq!(read(&mut client, "x://1").await, from("b"), "{kind}");
-        let servers = [&none, &without, &having, &later];
-        assert_eq!(reads(&servers), [0, 1, 1, 0], "{kind}");
-    }
+async fn a_resource_known_to_nobody_is_asked_for_in_order_until_one_has_it(kind: Kind) {
+    let none = upstream::legacy().capabilities(r#"{"tools":{}}"#);
+    let none = none.result("resources/read", &contents("none"));
+    let none = none.start().await;
+    let without = server(upstream::modern(), "without", false).start().await;
+    let having = server(kind.server(), "b", true).start().await;
+    let later = server(upstream::legacy(), "later", true).start().await;
+    let proxy = proxy::new().upstream("none", &none);
+    let proxy = proxy.upstream("without", &without);
+    let proxy = proxy.upstream("b", &having).upstream("later", &later);
+    let mut client = proxy.start().await;
+    client.initialize().await;
+    assert_eq!(read(&mut client, "x://1").await, from("b"));
+    let servers = [&none, &without, &having, &later];
+    assert_eq!(reads(&servers), [0, 1, 1, 0]);
 }
 
-#[tokio::test]
-async fn a_resource_that_nobody_has_is_refused_in_the_words_of_the_upstream() {
-    for (kind, builder) in upstream::kinds() {
-        let first = server(upstream::modern(), "a", false).start().await;
-        let second = server(builder(), "b", false).start().await;
-        let servers = [&first, &second];
-        let mut client = before(&servers).await;
-        assert_eq!(read(&mut client, "x://1").await, missing(), "{kind}");
-        assert_eq!(reads(&servers), [1, 1], "{kind}");
-    }
+async fn a_resource_that_nobody_has_is_refused_in_the_words_of_the_upstream(kind: Kind) {
+    let first = server(upstream::modern(), "a", false).start().await;
+    let second = server(kind.server(), "b", false).start().await;
+    let servers = [&first, &second];
+    let mut client = before(&servers).await;
+    assert_eq!(read(&mut client, "x://1").await, missing());
+    assert_eq!(reads(&servers), [1, 1]);
 }
 
-#[tokio::test]
-async fn where_nobody_has_resources_we_refuse_them_by_their_uri() {
-    for (kind, builder) in upstream::kinds() {
-        let server = builder().capabilities(r#"{"tools":{}}"#).start().await;
-        let mut client = proxy::before(&server).await;
-        let refused = client.ask("resources/read", json!({"uri": "x://ü"})).await;
-        assert_eq!(refused["error"]["code"], -32602, "{kind}");
-        let message = refused["error"]["message"].as_str().unwrap();
-        assert!(message.contains("`x://ü`"), "{message}");
-        assert_eq!(asked(&server, "resources/read").len(), 0, "{kind}");
-    }
+async fn where_nobody_has_resources_we_refuse_them_by_their_uri(kind: Kind) {
+    let server = kind.server().capabilities(r#"{"tools":{}}"#).start().await;
+    let mut client = proxy::before(&server).await;
+    let refused = client.ask("resources/read", json!({"uri": "x://ü"})).await;
+    assert_eq!(refused["error"]["code"], -32602);
+    let message = refused["error"]["message"].as_str().unwrap();
+    assert!(message.contains("`x://ü`"), "{message}");
+    assert_eq!(asked(&server, "resources/read").len(), 0);
 }

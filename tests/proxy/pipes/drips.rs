@@ -8,8 +8,14 @@ use tokio::sync::mpsc;
 
 use crate::pipes::failure;
 use testkit::json::answer;
+use testkit::proxy;
 use testkit::raw::{Reply, Request, event};
-use testkit::{proxy, upstream};
+use testkit::upstream::Kind;
+
+testkit::per_kind! {
+    [legacy modern]
+    an_answer_that_drips_times_out_and_one_that_is_only_slow_does_not
+}
 
 /// The `timeout` of the upstreams, and a pause of which several go into it.
 const TIMEOUT: &str = "1s";
@@ -56,41 +62,40 @@ fn drip(request: &Request) -> Option<Reply> {
     })
 }
 
-#[tokio::test]
-async fn an_answer_that_drips_times_out_and_one_that_is_only_slow_does_not() {
-    for kind in [upstream::modern(), upstream::legacy()] {
-        let tools = [
-            "drip",
-            "drip_event",
-            "drip_comments",
-            "half_event",
-            "comments",
-            "slow",
-        ];
-        let server = tools.iter().fold(kind, |kind, name| kind.tool(name));
-        let server = server.intercept(drip).start().await;
-        let proxy = proxy::new().upstream("a", &server);
-        let mut client = proxy.extra("a", json!({"timeout": TIMEOUT})).start().await;
-        client.initialize().await;
-        assert_eq!(client.tool_names().await.len(), tools.len());
-        let mut calls = Vec::new();
-        for name in tools {
-            let call = client.send_request("tools/call", json!({"name": name}));
-            calls.push((name, call.await));
-        }
-        for (name, call) in calls {
-            let response = client.response(call).await;
-            let told = match name {
-                "comments" | "slow" => {
-                    assert!(response["result"].is_object(), "{name}: {response}");
-                    continue;
-                }
-                "half_event" => "no sign of life for 1 s; raise its `timeout`",
-                _ => "less than 1024 bytes of its answer came in 1 s; raise its `timeout`",
-            };
-            let (code, outcome, text) = failure(&response);
-            assert_eq!((code, outcome), (-31003, "unknown"), "{name}: {text}");
-            assert!(text.contains(told), "{name}: {text}");
-        }
+async fn an_answer_that_drips_times_out_and_one_that_is_only_slow_does_not(kind: Kind) {
+    let tools = [
+        "drip",
+        "drip_event",
+        "drip_comments",
+        "half_event",
+        "comments",
+        "slow",
+    ];
+    let server = tools
+        .iter()
+        .fold(kind.server(), |server, name| server.tool(name));
+    let server = server.intercept(drip).start().await;
+    let proxy = proxy::new().upstream("a", &server);
+    let mut client = proxy.extra("a", json!({"timeout": TIMEOUT})).start().await;
+    client.initialize().await;
+    assert_eq!(client.tool_names().await.len(), tools.len());
+    let mut calls = Vec::new();
+    for name in tools {
+        let call = client.send_request("tools/call", json!({"name": name}));
+        calls.push((name, call.await));
+    }
+    for (name, call) in calls {
+        let response = client.response(call).await;
+        let told = match name {
+            "comments" | "slow" => {
+                assert!(response["result"].is_object(), "{name}: {response}");
+                continue;
+            }
+            "half_event" => "no sign of life for 1 s; raise its `timeout`",
+            _ => "less than 1024 bytes of its answer came in 1 s; raise its `timeout`",
+        };
+        let (code, outcome, text) = failure(&response);
+        assert_eq!((code, outcome), (-31003, "unknown"), "{name}: {text}");
+        assert!(text.contains(told), "{name}: {text}");
     }
 }

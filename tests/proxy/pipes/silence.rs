@@ -7,27 +7,29 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use crate::pipes::failure;
 use testkit::raw::{Reply, Request};
+use testkit::upstream::Kind;
 use testkit::{proxy, upstream};
+
+testkit::per_kind! {
+    an_answer_that_does_not_begin_names_its_time_and_a_legacy_server_hears_of_it
+}
 
 /// Far more than any of these tests takes.
 const LONG: &str = "25s";
 
-#[tokio::test]
-async fn an_answer_that_does_not_begin_names_its_time_and_a_legacy_server_hears_of_it() {
-    for kind in [upstream::legacy(), upstream::modern(), upstream::http_sse()] {
-        let hang = |request: &Request| request.is("tools/call").then(Reply::hang);
-        let server = kind.tool("pay").intercept(hang).start().await;
-        let proxy = proxy::new().upstream("a", &server);
-        let times = json!({"timeout": LONG, "first_byte_timeout": "700ms"});
-        let mut client = proxy.extra("a", times).start().await;
-        client.initialize().await;
-        let failed = client.call("pay", json!({})).await;
-        let (code, outcome, text) = failure(&failed);
-        assert_eq!((code, outcome), (-31003, "unknown"), "{text}");
-        let told = "no answer has begun for 0.7 s; raise its `first_byte_timeout`";
-        assert!(text.contains(told), "{text}");
-        server.wait_for_cancelled().await;
-    }
+async fn an_answer_that_does_not_begin_names_its_time_and_a_legacy_server_hears_of_it(kind: Kind) {
+    let hang = |request: &Request| request.is("tools/call").then(Reply::hang);
+    let server = kind.server().tool("pay").intercept(hang).start().await;
+    let proxy = proxy::new().upstream("a", &server);
+    let times = json!({"timeout": LONG, "first_byte_timeout": "700ms"});
+    let mut client = proxy.extra("a", times).start().await;
+    client.initialize().await;
+    let failed = client.call("pay", json!({})).await;
+    let (code, outcome, text) = failure(&failed);
+    assert_eq!((code, outcome), (-31003, "unknown"), "{text}");
+    let told = "no answer has begun for 0.7 s; raise its `first_byte_timeout`";
+    assert!(text.contains(told), "{text}");
+    server.wait_for_cancelled().await;
 }
 
 #[tokio::test]

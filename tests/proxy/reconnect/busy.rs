@@ -8,8 +8,12 @@ use serde_json::{Value, json};
 
 use crate::reconnect::{read, working};
 use testkit::raw::{Reply, Request};
-use testkit::upstream::{self, Builder};
+use testkit::upstream::{self, Builder, Kind};
 use testkit::{Endpoint, proxy};
+
+testkit::per_kind! {
+    a_call_that_is_to_come_again_later_does_so_and_runs_once
+}
 
 /// The same server, whose first `times` calls are answered by `busy` and do not run.
 fn busy(
@@ -28,21 +32,18 @@ fn calls(requests: &[Request]) -> usize {
     requests.iter().filter(|it| it.is("tools/call")).count()
 }
 
-#[tokio::test]
-async fn a_call_that_is_to_come_again_later_does_so_and_runs_once() {
-    for (kind, builder) in upstream::kinds() {
-        for status in [429, 503] {
-            let (builder, count) = working(builder());
-            let later = move |_: &Request| Reply::status(status).header("retry-after", "1");
-            let server = busy(builder, 1, later).start().await;
-            let mut client = proxy::before(&server).await;
-            let begun = Instant::now();
-            let answer = client.call("work", json!({})).await;
-            assert!(answer["result"].is_object(), "{kind}, {status}: {answer}");
-            assert!(begun.elapsed() >= Duration::from_secs(1), "{kind}");
-            assert_eq!(calls(&server.raw.requests()), 2, "{kind}");
-            assert_eq!(read(&count), 1, "{kind}");
-        }
+async fn a_call_that_is_to_come_again_later_does_so_and_runs_once(kind: Kind) {
+    for status in [429, 503] {
+        let (builder, count) = working(kind.server());
+        let later = move |_: &Request| Reply::status(status).header("retry-after", "1");
+        let server = busy(builder, 1, later).start().await;
+        let mut client = proxy::before(&server).await;
+        let begun = Instant::now();
+        let answer = client.call("work", json!({})).await;
+        assert!(answer["result"].is_object(), "{status}: {answer}");
+        assert!(begun.elapsed() >= Duration::from_secs(1));
+        assert_eq!(calls(&server.raw.requests()), 2);
+        assert_eq!(read(&count), 1);
     }
 }
 

@@ -4,27 +4,32 @@ use serde_json::{Value, json};
 
 use crate::reconnect::{read, working};
 use testkit::raw::{Reply, Request};
+use testkit::upstream::Kind;
 use testkit::{proxy, upstream};
 
-#[tokio::test]
-async fn a_call_to_an_upstream_that_is_of_another_era_by_now_runs_once_there() {
-    for (was, first) in upstream::kinds() {
-        for (is, second) in upstream::kinds() {
-            if was == is {
-                continue;
-            }
-            let (first, before) = working(first());
-            let (second, after) = working(second());
-            let server = upstream::changing(first, second);
-            let mut client = proxy::before(&server).await;
+testkit::per_kind! {
+    a_call_to_an_upstream_that_is_of_another_era_by_now_runs_once_there
+}
+
+testkit::per_kind! {
+    [legacy modern]
+    a_refusal_of_a_server_that_is_the_same_passes_as_it_is_and_is_looked_into_once
+}
+
+/// `was`: what the upstream is at first.
+async fn a_call_to_an_upstream_that_is_of_another_era_by_now_runs_once_there(was: Kind) {
+    for is in Kind::ALL.into_iter().filter(|is| *is != was) {
+        let (first, before) = working(was.server());
+        let (second, after) = working(is.server());
+        let server = upstream::changing(first, second);
+        let mut client = proxy::before(&server).await;
+        let answer = client.call("work", json!({})).await;
+        assert!(answer["result"].is_object(), "{answer}");
+        server.change();
+        for runs in 1..=3 {
             let answer = client.call("work", json!({})).await;
-            assert!(answer["result"].is_object(), "{was}: {answer}");
-            server.change();
-            for runs in 1..=3 {
-                let answer = client.call("work", json!({})).await;
-                assert!(answer["result"].is_object(), "{was}, then {is}: {answer}");
-                assert_eq!((read(&before), read(&after)), (1, runs), "{was}, {is}");
-            }
+            assert!(answer["result"].is_object(), "then {is}: {answer}");
+            assert_eq!((read(&before), read(&after)), (1, runs), "then {is}");
         }
     }
 }
@@ -41,8 +46,9 @@ fn refusal(request: &Request, status: u16, code: i64, to_nobody: bool) -> Reply 
 /// What a server of the same era may say that reads like one of another.
 type Answer = fn(&Request) -> Reply;
 
-#[tokio::test]
-async fn a_refusal_of_a_server_that_is_the_same_passes_as_it_is_and_is_looked_into_once() {
+async fn a_refusal_of_a_server_that_is_the_same_passes_as_it_is_and_is_looked_into_once(
+    kind: Kind,
+) {
     let answers: [(&str, Answer); 4] = [
         ("invalid params", |request| {
             refusal(request, 400, -32602, false)
@@ -57,31 +63,27 @@ async fn a_refusal_of_a_server_that_is_the_same_passes_as_it_is_and_is_looked_in
             refusal(request, 405, -32600, false)
         }),
     ];
-    for (kind, builder) in upstream::kinds().into_iter().take(2) {
-        for (what, answer) in answers {
-            if kind == "legacy" && what == "a refusal of nobody" {
-                // It says that the session is gone.
-                continue;
-            }
-            let server = builder()
-                .tool("work")
-                .intercept(move |request| request.is("tools/call").then(|| answer(request)));
-            let server = server.start().await;
-            let mut client = proxy::before(&server).await;
-            for calls in 1..=5 {
-                let answer = client.call("work", json!({})).await;
-                let error = &answer["error"];
-                assert_eq!(
-                    error["message"], "no session `x`",
-                    "{kind}, {what}: {answer}"
-                );
-                assert_eq!(error["data"], json!({"a": 1.0}), "{kind}, {what}");
-                assert_eq!(server.asks("tools/call").len(), calls, "{kind}, {what}");
-            }
-            let asked = server.asks("server/discover").len();
-            assert!(asked <= 2, "{kind}, {what}: {asked}");
-            let sessions = server.asks("initialize").len();
-            assert!(sessions <= 1, "{kind}, {what}: {sessions}");
+    for (what, answer) in answers {
+        if kind == Kind::Legacy && what == "a refusal of nobody" {
+            // It says that the session is gone.
+            continue;
         }
+        let server = kind
+            .server()
+            .tool("work")
+            .intercept(move |request| request.is("tools/call").then(|| answer(request)));
+        let server = server.start().await;
+        let mut client = proxy::before(&server).await;
+        for calls in 1..=5 {
+            let answer = client.call("work", json!({})).await;
+            let error = &answer["error"];
+            assert_eq!(error["message"], "no session `x`", "{what}: {answer}");
+            assert_eq!(error["data"], json!({"a": 1.0}), "{what}");
+            assert_eq!(server.asks("tools/call").len(), calls, "{what}");
+        }
+        let asked = server.asks("server/discover").len();
+        assert!(asked <= 2, "{what}: {asked}");
+        let sessions = server.asks("initialize").len();
+        assert!(sessions <= 1, "{what}: {sessions}");
     }
 }

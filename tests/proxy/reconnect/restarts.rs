@@ -6,24 +6,32 @@ use serde_json::json;
 
 use crate::reconnect::{read, send_calls, take_results, working};
 use testkit::raw::Request;
+use testkit::upstream::Kind;
 use testkit::{proxy, upstream};
 
-#[tokio::test]
-async fn calls_that_come_while_an_upstream_restarts_run_once_when_it_is_back() {
-    for (kind, builder) in upstream::kinds() {
-        let (builder, count) = working(builder());
-        let mut server = builder.start().await;
-        let mut client = proxy::before(&server).await;
-        client.call("work", json!({})).await;
-        server.raw.stop().await;
-        // A kept connection may be found dead only by using it: its stream is, and then all are gone.
-        client.wait_for_stderr("not connected").await;
-        let ids = send_calls(&mut client, 100).await;
-        client.request("ping", json!({})).await;
-        server.restart();
-        take_results(&mut client, ids).await;
-        assert_eq!(read(&count), 101, "{kind}");
-    }
+testkit::per_kind! {
+    calls_that_come_while_an_upstream_restarts_run_once_when_it_is_back
+}
+
+// The kinds with sessions.
+testkit::per_kind! {
+    [legacy http_sse]
+    a_hundred_calls_that_lost_their_session_run_once_in_one_new_session
+}
+
+async fn calls_that_come_while_an_upstream_restarts_run_once_when_it_is_back(kind: Kind) {
+    let (builder, count) = working(kind.server());
+    let mut server = builder.start().await;
+    let mut client = proxy::before(&server).await;
+    client.call("work", json!({})).await;
+    server.raw.stop().await;
+    // A kept connection may be found dead only by using it: its stream is, and then all are gone.
+    client.wait_for_stderr("not connected").await;
+    let ids = send_calls(&mut client, 100).await;
+    client.request("ping", json!({})).await;
+    server.restart();
+    take_results(&mut client, ids).await;
+    assert_eq!(read(&count), 101);
 }
 
 #[tokio::test]
@@ -47,20 +55,17 @@ async fn calls_that_find_nobody_where_a_server_was_make_it_connect_anew_and_run_
     assert_eq!(server.asks("initialize").len(), 1);
 }
 
-#[tokio::test]
-async fn a_hundred_calls_that_lost_their_session_run_once_in_one_new_session() {
-    for builder in [upstream::legacy(), upstream::http_sse()] {
-        let (builder, count) = working(builder);
-        let server = builder.start().await;
-        let mut client = proxy::before(&server).await;
-        client.call("work", json!({})).await;
-        let before = server.asks("initialize").len();
-        server.expire_sessions();
-        let ids = send_calls(&mut client, 100).await;
-        take_results(&mut client, ids).await;
-        assert_eq!(read(&count), 101);
-        assert_eq!(server.asks("initialize").len(), before + 1);
-    }
+async fn a_hundred_calls_that_lost_their_session_run_once_in_one_new_session(kind: Kind) {
+    let (builder, count) = working(kind.server());
+    let server = builder.start().await;
+    let mut client = proxy::before(&server).await;
+    client.call("work", json!({})).await;
+    let before = server.asks("initialize").len();
+    server.expire_sessions();
+    let ids = send_calls(&mut client, 100).await;
+    take_results(&mut client, ids).await;
+    assert_eq!(read(&count), 101);
+    assert_eq!(server.asks("initialize").len(), before + 1);
 }
 
 #[tokio::test]

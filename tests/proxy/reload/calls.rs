@@ -1,24 +1,24 @@
 //! Calls that are under way when their upstream is changed or removed.
 
-use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::reload::{DONE, File, TOOLS, entry, said, text};
 use testkit::gate::Gate;
-use testkit::upstream;
+use testkit::upstream::{self, Kind};
 
-#[tokio::test]
-async fn a_call_under_way_gets_its_answer_whatever_becomes_of_its_upstream() {
-    let both = [true, false].into_iter();
-    let cases = both.flat_map(|stays| upstream::kinds().map(|kind| finished(stays, kind)));
-    join_all(cases).await;
+testkit::per_kind! {
+    a_call_under_way_gets_its_answer_whatever_becomes_of_its_upstream
+}
+
+async fn a_call_under_way_gets_its_answer_whatever_becomes_of_its_upstream(kind: Kind) {
+    tokio::join!(finished(true, kind), finished(false, kind));
 }
 
 /// `stays`: whether there is an upstream of the name afterwards.
-async fn finished(stays: bool, (kind, builder): upstream::Named) {
+async fn finished(stays: bool, kind: Kind) {
     let gate = Gate::closed();
-    let old = builder().tool("search").held_by(&gate).start().await;
-    let new = builder().tool("search").tool("find").start().await;
+    let old = kind.server().tool("search").held_by(&gate).start().await;
+    let new = kind.server().tool("search").tool("find").start().await;
     let file = File::of(&[entry("a", &old)]);
     let mut client = file.legacy().await;
     let params = json!({"name": "search", "arguments": {"n": 1}});
@@ -32,17 +32,17 @@ async fn finished(stays: bool, (kind, builder): upstream::Named) {
     client.notification(TOOLS).await;
     said(&client, DONE, 1).await;
     let answer = client.call("search", json!({"n": 2})).await;
-    assert!(text(&answer).contains('2'), "{kind} {stays}: {answer}");
-    assert_eq!((old.calls().len(), new.calls().len()), (1, 1), "{kind}");
-    if kind == "legacy" {
+    assert!(text(&answer).contains('2'), "{stays}: {answer}");
+    assert_eq!((old.calls().len(), new.calls().len()), (1, 1));
+    if kind == Kind::Legacy {
         assert_eq!(old.sessions(), 1, "its session is still needed");
     }
 
     gate.open();
     let answer = client.response(id).await;
-    assert!(answer["result"].is_object(), "{kind} {stays}: {answer}");
+    assert!(answer["result"].is_object(), "{stays}: {answer}");
     match kind {
-        "legacy" => drop(old.raw.wait_for(|request| request.method == "DELETE").await),
+        Kind::Legacy => drop(old.raw.wait_for(|request| request.method == "DELETE").await),
         _ => ended(&old).await,
     }
 }

@@ -6,31 +6,32 @@ use crate::remembered::{full, learn};
 use testkit::gate::Gate;
 use testkit::json::text_of;
 use testkit::proxy;
-use testkit::upstream;
+use testkit::upstream::{self, Kind};
 
-#[tokio::test]
-async fn a_call_of_a_remembered_tool_waits_for_its_server_to_come_up() {
-    for (kind, builder) in upstream::kinds() {
-        let gate = Gate::closed();
-        let server = builder().tool("t").holding(&gate, |_| true);
-        let server = server.start().await;
-        let home = proxy::home();
-        let proxy = || proxy::new().home(&home).upstream("a", &server);
-        gate.open();
-        learn(proxy()).await;
-        gate.close();
+testkit::per_kind! {
+    a_call_of_a_remembered_tool_waits_for_its_server_to_come_up
+}
 
-        let mut client = proxy().start().await;
-        client.initialize().await;
-        assert_eq!(client.tool_names().await, ["t"], "{kind}");
-        let call = client.send_call("t", json!({"n": 1})).await;
-        // Answered after the call was read.
-        client.request("ping", json!({})).await;
-        assert!(server.calls().is_empty(), "{kind}");
-        gate.open();
-        assert_eq!(text_of(&client.response(call).await), r#"t {"n":1}"#);
-        assert_eq!(server.calls().len(), 1, "{kind}");
-    }
+async fn a_call_of_a_remembered_tool_waits_for_its_server_to_come_up(kind: Kind) {
+    let gate = Gate::closed();
+    let server = kind.server().tool("t").holding(&gate, |_| true);
+    let server = server.start().await;
+    let home = proxy::home();
+    let proxy = || proxy::new().home(&home).upstream("a", &server);
+    gate.open();
+    learn(proxy()).await;
+    gate.close();
+
+    let mut client = proxy().start().await;
+    client.initialize().await;
+    assert_eq!(client.tool_names().await, ["t"]);
+    let call = client.send_call("t", json!({"n": 1})).await;
+    // Answered after the call was read.
+    client.request("ping", json!({})).await;
+    assert!(server.calls().is_empty());
+    gate.open();
+    assert_eq!(text_of(&client.response(call).await), r#"t {"n":1}"#);
+    assert_eq!(server.calls().len(), 1);
 }
 
 #[tokio::test]

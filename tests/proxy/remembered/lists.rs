@@ -4,7 +4,12 @@ use serde_json::json;
 
 use crate::remembered::{LISTS, full, hang, learn, told};
 use testkit::proxy::{self, Client};
-use testkit::upstream;
+use testkit::upstream::{self, Kind};
+
+testkit::per_kind! {
+    what_was_listed_is_listed_byte_by_byte_for_clients_of_both_eras
+    what_has_changed_meanwhile_is_told_once_and_what_has_not_is_not
+}
 
 async fn list(client: &mut Client, method: &str) -> String {
     let id = format!(r#""{method}""#);
@@ -12,44 +17,40 @@ async fn list(client: &mut Client, method: &str) -> String {
     String::from_utf8(client.exchange(line, &id).await).unwrap()
 }
 
-#[tokio::test]
-async fn what_was_listed_is_listed_byte_by_byte_for_clients_of_both_eras() {
+async fn what_was_listed_is_listed_byte_by_byte_for_clients_of_both_eras(kind: Kind) {
     let odd = [
         r#"{ "name":"p\u0031", "arguments":[ {"name":"x","required":true} ],"n":1.0e0}"#,
         r#"{"name" : "p2"}"#,
     ];
-    for (kind, builder) in upstream::kinds() {
-        let server = full(builder()).offers("prompts", odd).start().await;
-        let home = proxy::home();
-        let proxy = || proxy::new().home(&home).upstream("a", &server);
-        let mut client = proxy().start().await;
-        client.initialize().await;
-        client.tools().await;
-        let mut first = Vec::new();
-        for (method, _) in LISTS {
-            first.push(list(&mut client, method).await);
-        }
-        assert!(first[0].contains(odd[0]), "{}", first[0]);
-        assert!(client.close().await.success());
-        let hole = hang(&server).await;
-
-        let mut client = proxy().start().await;
-        client.initialize().await;
-        for ((method, _), first) in LISTS.iter().zip(&first) {
-            assert_eq!(list(&mut client, method).await, *first, "{kind}");
-        }
-        let mut client = proxy().start().await;
-        for ((method, member), first) in LISTS.iter().zip(&first) {
-            let first: serde_json::Value = serde_json::from_str(first).unwrap();
-            let listed = client.modern(method, json!({})).await;
-            assert_eq!(listed["result"][member], first["result"][member], "{kind}");
-        }
-        drop(hole);
+    let server = full(kind.server()).offers("prompts", odd).start().await;
+    let home = proxy::home();
+    let proxy = || proxy::new().home(&home).upstream("a", &server);
+    let mut client = proxy().start().await;
+    client.initialize().await;
+    client.tools().await;
+    let mut first = Vec::new();
+    for (method, _) in LISTS {
+        first.push(list(&mut client, method).await);
     }
+    assert!(first[0].contains(odd[0]), "{}", first[0]);
+    assert!(client.close().await.success());
+    let hole = hang(&server).await;
+
+    let mut client = proxy().start().await;
+    client.initialize().await;
+    for ((method, _), first) in LISTS.iter().zip(&first) {
+        assert_eq!(list(&mut client, method).await, *first);
+    }
+    let mut client = proxy().start().await;
+    for ((method, member), first) in LISTS.iter().zip(&first) {
+        let first: serde_json::Value = serde_json::from_str(first).unwrap();
+        let listed = client.modern(method, json!({})).await;
+        assert_eq!(listed["result"][member], first["result"][member]);
+    }
+    drop(hole);
 }
 
-#[tokio::test]
-async fn what_has_changed_meanwhile_is_told_once_and_what_has_not_is_not() {
+async fn what_has_changed_meanwhile_is_told_once_and_what_has_not_is_not(kind: Kind) {
     let cases = [
         ("prompts", r#"{"name":"new"}"#, [1, 0]),
         ("resources", r#"{"uri":"x://new"}"#, [0, 1]),
@@ -60,41 +61,35 @@ async fn what_has_changed_meanwhile_is_told_once_and_what_has_not_is_not() {
         ),
         ("nothing", "{}", [0, 0]),
     ];
-    for (kind, builder) in upstream::kinds() {
-        for (member, definition, expected) in cases {
-            let mut server = full(builder()).start().await;
-            let home = proxy::home();
-            learn(proxy::new().home(&home).upstream("a", &server)).await;
-            server.raw.stop().await;
-            let proxy = proxy::new().home(&home).upstream("a", &server);
-            let mut client = proxy.start().await;
-            client.initialize().await;
-            for (method, _) in LISTS {
-                list(&mut client, method).await;
-            }
+    for (member, definition, expected) in cases {
+        let mut server = full(kind.server()).start().await;
+        let home = proxy::home();
+        learn(proxy::new().home(&home).upstream("a", &server)).await;
+        server.raw.stop().await;
+        let proxy = proxy::new().home(&home).upstream("a", &server);
+        let mut client = proxy.start().await;
+        client.initialize().await;
+        for (method, _) in LISTS {
+            list(&mut client, method).await;
+        }
 
-            server.set_offers(member, [definition]);
-            server.restart();
-            // The last that is compared.
-            server.asked("resources/templates/list").await;
-            for (what, expected) in ["prompts", "resources"].iter().zip(expected) {
-                if expected > 0 {
-                    let method = format!("notifications/{what}/list_changed");
-                    client.notification(&method).await;
-                }
+        server.set_offers(member, [definition]);
+        server.restart();
+        // The last that is compared.
+        server.asked("resources/templates/list").await;
+        for (what, expected) in ["prompts", "resources"].iter().zip(expected) {
+            if expected > 0 {
+                let method = format!("notifications/{what}/list_changed");
+                client.notification(&method).await;
             }
-            client.call("tool", json!({})).await;
-            let now = ["prompts", "resources"].map(|what| told(&client, what));
-            assert_eq!(now, expected, "{kind}: {member}");
-            assert_eq!(told(&client, "tools"), 0);
-            for (method, listed) in LISTS {
-                let list = list(&mut client, method).await;
-                assert_eq!(
-                    list.contains(definition),
-                    listed == member,
-                    "{kind}: {list}"
-                );
-            }
+        }
+        client.call("tool", json!({})).await;
+        let now = ["prompts", "resources"].map(|what| told(&client, what));
+        assert_eq!(now, expected, "{member}");
+        assert_eq!(told(&client, "tools"), 0);
+        for (method, listed) in LISTS {
+            let list = list(&mut client, method).await;
+            assert_eq!(list.contains(definition), listed == member, "{list}");
         }
     }
 }

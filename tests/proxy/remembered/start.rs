@@ -7,7 +7,12 @@ use testkit::gate::Gate;
 use testkit::json::text_of;
 use testkit::proxy;
 use testkit::raw::Request;
-use testkit::upstream::{self, tool};
+use testkit::upstream::{self, Kind, tool};
+
+testkit::per_kind! {
+    what_was_listed_is_listed_byte_by_byte_while_its_server_hangs
+    tools_that_have_changed_meanwhile_are_announced_once
+}
 
 /// Longer than any test may take: who waits for this fails.
 const NEVER: &str = "1h";
@@ -16,31 +21,27 @@ fn lists_tools(request: &Request) -> bool {
     request.is("tools/list")
 }
 
-#[tokio::test]
-async fn what_was_listed_is_listed_byte_by_byte_while_its_server_hangs() {
+async fn what_was_listed_is_listed_byte_by_byte_while_its_server_hangs(kind: Kind) {
     let odd = r#"{ "inputSchema" : {"type":"object","x":1.0E+2, "y":"é\u00e9\/"},"name":"odd\u002fname", "annotations":{"readOnlyHint":true},"new":[ 1,2 ] }"#;
-    for (kind, builder) in upstream::kinds() {
-        let server = builder().tool("plain").tool_raw(odd).start().await;
-        let home = proxy::home();
-        let proxy = || proxy::new().home(&home).upstream("a", &server);
-        let list = r#"{"jsonrpc":"2.0","id":"l","method":"tools/list"}"#;
-        let mut client = proxy().start().await;
-        client.initialize().await;
-        let first = client.exchange(list, r#""l""#).await;
-        assert!(client.close().await.success());
-        let hole = hang(&server).await;
+    let server = kind.server().tool("plain").tool_raw(odd).start().await;
+    let home = proxy::home();
+    let proxy = || proxy::new().home(&home).upstream("a", &server);
+    let list = r#"{"jsonrpc":"2.0","id":"l","method":"tools/list"}"#;
+    let mut client = proxy().start().await;
+    client.initialize().await;
+    let first = client.exchange(list, r#""l""#).await;
+    assert!(client.close().await.success());
+    let hole = hang(&server).await;
 
-        let mut client = proxy().env("PROXY_STARTUP_WAIT", NEVER).start().await;
-        client.initialize().await;
-        let second = client.exchange(list, r#""l""#).await;
-        assert_eq!(
-            String::from_utf8(second).unwrap(),
-            String::from_utf8(first).unwrap(),
-            "{kind}"
-        );
-        assert_eq!(told(&client, "tools"), 0);
-        drop(hole);
-    }
+    let mut client = proxy().env("PROXY_STARTUP_WAIT", NEVER).start().await;
+    client.initialize().await;
+    let second = client.exchange(list, r#""l""#).await;
+    assert_eq!(
+        String::from_utf8(second).unwrap(),
+        String::from_utf8(first).unwrap()
+    );
+    assert_eq!(told(&client, "tools"), 0);
+    drop(hole);
 }
 
 #[tokio::test]
@@ -117,35 +118,32 @@ async fn names_stay_where_they_are_while_the_first_upstream_is_away_and_when_it_
     assert_eq!(told(&client, "tools"), 0);
 }
 
-#[tokio::test]
-async fn tools_that_have_changed_meanwhile_are_announced_once() {
-    for (kind, builder) in upstream::kinds() {
-        let mut server = builder().tool("old").tool("stays").start().await;
-        let home = proxy::home();
-        let proxy = proxy::new().home(&home).upstream("a", &server);
-        learn(proxy).await;
-        server.raw.stop().await;
+async fn tools_that_have_changed_meanwhile_are_announced_once(kind: Kind) {
+    let mut server = kind.server().tool("old").tool("stays").start().await;
+    let home = proxy::home();
+    let proxy = proxy::new().home(&home).upstream("a", &server);
+    learn(proxy).await;
+    server.raw.stop().await;
 
-        let proxy = proxy::new().home(&home).upstream("a", &server);
-        let mut client = proxy.start().await;
-        client.initialize().await;
-        assert_eq!(client.tool_names().await, ["old", "stays"], "{kind}");
-        server.set_tools([&*tool("stays"), &*tool("new")]);
-        server.restart();
-        client
-            .notification("notifications/tools/list_changed")
-            .await;
-        assert_eq!(client.tool_names().await, ["stays", "new"], "{kind}");
-        client.call("new", json!({})).await;
-        assert_eq!(told(&client, "tools"), 1, "{kind}");
-        assert!(client.close().await.success());
+    let proxy = proxy::new().home(&home).upstream("a", &server);
+    let mut client = proxy.start().await;
+    client.initialize().await;
+    assert_eq!(client.tool_names().await, ["old", "stays"]);
+    server.set_tools([&*tool("stays"), &*tool("new")]);
+    server.restart();
+    client
+        .notification("notifications/tools/list_changed")
+        .await;
+    assert_eq!(client.tool_names().await, ["stays", "new"]);
+    client.call("new", json!({})).await;
+    assert_eq!(told(&client, "tools"), 1);
+    assert!(client.close().await.success());
 
-        // And that is what is remembered from now on.
-        server.raw.stop().await;
-        let proxy = proxy::new().home(&home).upstream("a", &server);
-        let mut client = proxy.start().await;
-        assert_eq!(client.tool_names().await, ["stays", "new"], "{kind}");
-    }
+    // And that is what is remembered from now on.
+    server.raw.stop().await;
+    let proxy = proxy::new().home(&home).upstream("a", &server);
+    let mut client = proxy.start().await;
+    assert_eq!(client.tool_names().await, ["stays", "new"]);
 }
 
 #[tokio::test]

@@ -7,38 +7,36 @@ use crate::subscriptions::{
 };
 use testkit::proxy;
 use testkit::raw::Reply;
-use testkit::upstream;
+use testkit::upstream::{self, Kind};
 
-#[tokio::test]
-async fn a_cancelled_listen_is_silent_and_its_resources_are_let_go() {
-    for (kind, builder) in upstream::kinds() {
-        let server = serving(builder(), "x://1").start().await;
-        let mut client = modern(&server).await;
-        let filter = r#"{"promptsListChanged":true,"resourceSubscriptions":["x://1"]}"#;
-        listen(&mut client, r#""a""#, filter).await;
-        listen(&mut client, r#""b""#, r#"{"promptsListChanged":true}"#).await;
-        // However it is written.
-        let params = r#"{"requestId":"\u0061","reason":"enough"}"#;
-        let method = "notifications/cancelled";
-        let cancelled = format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{params}}}"#);
-        client.send_line(cancelled).await;
-        wait_for_end(kind, &server, "x://1").await;
-        let before = client.received().len();
-        if kind != "modern" {
-            crate::subscriptions::update(&server, "x://1").await;
-        }
-        server.notify(PROMPTS, "{}").await;
-        let told = client.notification(PROMPTS).await;
-        assert_eq!(told["params"]["_meta"][TAG], "b", "{kind}");
-        assert!(client.close().await.success());
-        let lines = client.received();
-        let lines = lines[before..].iter().map(|l| String::from_utf8_lossy(l));
-        assert!(
-            !lines.into_iter().any(|line| line.contains(r#""a""#)),
-            "{kind}"
-        );
-        assert_eq!(updates(&client), expected([]), "{kind}");
+testkit::per_kind! {
+    a_cancelled_listen_is_silent_and_its_resources_are_let_go
+}
+
+async fn a_cancelled_listen_is_silent_and_its_resources_are_let_go(kind: Kind) {
+    let server = serving(kind.server(), "x://1").start().await;
+    let mut client = modern(&server).await;
+    let filter = r#"{"promptsListChanged":true,"resourceSubscriptions":["x://1"]}"#;
+    listen(&mut client, r#""a""#, filter).await;
+    listen(&mut client, r#""b""#, r#"{"promptsListChanged":true}"#).await;
+    // However it is written.
+    let params = r#"{"requestId":"\u0061","reason":"enough"}"#;
+    let method = "notifications/cancelled";
+    let cancelled = format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{params}}}"#);
+    client.send_line(cancelled).await;
+    wait_for_end(kind, &server, "x://1").await;
+    let before = client.received().len();
+    if kind != Kind::Modern {
+        crate::subscriptions::update(&server, "x://1").await;
     }
+    server.notify(PROMPTS, "{}").await;
+    let told = client.notification(PROMPTS).await;
+    assert_eq!(told["params"]["_meta"][TAG], "b");
+    assert!(client.close().await.success());
+    let lines = client.received();
+    let lines = lines[before..].iter().map(|l| String::from_utf8_lossy(l));
+    assert!(!lines.into_iter().any(|line| line.contains(r#""a""#)));
+    assert_eq!(updates(&client), expected([]));
 }
 
 #[tokio::test]

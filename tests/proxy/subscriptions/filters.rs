@@ -6,7 +6,17 @@ use crate::subscriptions::{
     ALL, PROMPTS, UPDATED, count, expected, listen, listens, modern, of, serving, update, updates,
 };
 use testkit::proxy;
-use testkit::upstream;
+use testkit::upstream::{self, Kind};
+
+testkit::per_kind! {
+    [legacy http_sse]
+    a_resource_that_a_legacy_server_refuses_is_left_out
+}
+
+testkit::per_kind! {
+    a_server_without_subscriptions_is_not_asked_for_any
+    an_update_of_a_part_of_a_resource_is_told_to_who_subscribed_to_the_whole
+}
 
 #[tokio::test]
 async fn a_resource_that_a_modern_server_declines_is_left_out() {
@@ -28,45 +38,39 @@ async fn a_resource_that_a_modern_server_declines_is_left_out() {
     assert_eq!(updates(&client), told);
 }
 
-#[tokio::test]
-async fn a_resource_that_a_legacy_server_refuses_is_left_out() {
-    for builder in [upstream::legacy, upstream::http_sse] {
-        let server = serving(builder(), "x://1").answers("resources/subscribe", |request| {
-            let mut request = request.json();
-            let id = request["id"].take();
-            match request["params"]["uri"] == "x://1" {
-                true => b"{}".to_vec(),
-                false => {
-                    let error = json!({"code": -32602, "message": "unknown resource"});
-                    let answer = json!({"id": id, "jsonrpc": "2.0", "error": error});
-                    let rest = answer.to_string().replace(r#","jsonrpc":"2.0""#, "");
-                    format!(r#"{{"jsonrpc":"2.0",{}"#, &rest[1..]).into_bytes()
-                }
+async fn a_resource_that_a_legacy_server_refuses_is_left_out(kind: Kind) {
+    let server = serving(kind.server(), "x://1").answers("resources/subscribe", |request| {
+        let mut request = request.json();
+        let id = request["id"].take();
+        match request["params"]["uri"] == "x://1" {
+            true => b"{}".to_vec(),
+            false => {
+                let error = json!({"code": -32602, "message": "unknown resource"});
+                let answer = json!({"id": id, "jsonrpc": "2.0", "error": error});
+                let rest = answer.to_string().replace(r#","jsonrpc":"2.0""#, "");
+                format!(r#"{{"jsonrpc":"2.0",{}"#, &rest[1..]).into_bytes()
             }
-        });
-        let server = server.start().await;
-        let mut client = modern(&server).await;
-        let acknowledged = listen(&mut client, "1", &of(&["x://1", "x://2"])).await;
-        assert_eq!(acknowledged, json!({"resourceSubscriptions": ["x://1"]}));
-    }
+        }
+    });
+    let server = server.start().await;
+    let mut client = modern(&server).await;
+    let acknowledged = listen(&mut client, "1", &of(&["x://1", "x://2"])).await;
+    assert_eq!(acknowledged, json!({"resourceSubscriptions": ["x://1"]}));
 }
 
-#[tokio::test]
-async fn a_server_without_subscriptions_is_not_asked_for_any() {
-    for (kind, builder) in upstream::kinds() {
-        let declared = ALL.replace(r#","subscribe":true"#, "");
-        let server = serving(builder(), "x://1").capabilities(&declared);
-        let server = server.start().await;
-        let mut client = modern(&server).await;
-        let filter = r#"{"promptsListChanged":true,"resourceSubscriptions":["x://1"]}"#;
-        let acknowledged = listen(&mut client, "1", filter).await;
-        assert_eq!(acknowledged, json!({"promptsListChanged": true}), "{kind}");
-        server.notify(PROMPTS, "{}").await;
-        client.notification(PROMPTS).await;
-        assert_eq!(count(&server, "resources/subscribe"), 0, "{kind}");
-        let with_resources = server.raw.requests().iter().any(listens(&["x://1"]));
-        assert!(!with_resources, "{kind}");
-    }
+async fn a_server_without_subscriptions_is_not_asked_for_any(kind: Kind) {
+    let declared = ALL.replace(r#","subscribe":true"#, "");
+    let server = serving(kind.server(), "x://1").capabilities(&declared);
+    let server = server.start().await;
+    let mut client = modern(&server).await;
+    let filter = r#"{"promptsListChanged":true,"resourceSubscriptions":["x://1"]}"#;
+    let acknowledged = listen(&mut client, "1", filter).await;
+    assert_eq!(acknowledged, json!({"promptsListChanged": true}));
+    server.notify(PROMPTS, "{}").await;
+    client.notification(PROMPTS).await;
+    assert_eq!(count(&server, "resources/subscribe"), 0);
+    let with_resources = server.raw.requests().iter().any(listens(&["x://1"]));
+    assert!(!with_resources);
 }
 
 #[tokio::test]
@@ -83,21 +87,18 @@ async fn a_resource_that_nobody_lists_is_asked_for_until_somebody_takes_it() {
     assert_eq!(updates(&client), expected([("x://new", json!(1))]));
 }
 
-#[tokio::test]
-async fn an_update_of_a_part_of_a_resource_is_told_to_who_subscribed_to_the_whole() {
-    for (kind, builder) in upstream::kinds() {
-        let server = serving(builder(), "x://1").start().await;
-        let mut client = modern(&server).await;
-        client.initialize().await;
-        listen(&mut client, r#""a""#, &of(&["x://1"])).await;
-        let params = json!({"uri": "x://1"});
-        let answer = client.request("resources/subscribe", params).await;
-        assert!(answer["result"].is_object(), "{kind}: {answer}");
-        update(&server, "x://12").await;
-        update(&server, "x://1/part").await;
-        client.notification(UPDATED).await;
-        client.notification(UPDATED).await;
-        let told = expected([("x://1/part", json!(null)), ("x://1/part", json!("a"))]);
-        assert_eq!(updates(&client), told, "{kind}");
-    }
+async fn an_update_of_a_part_of_a_resource_is_told_to_who_subscribed_to_the_whole(kind: Kind) {
+    let server = serving(kind.server(), "x://1").start().await;
+    let mut client = modern(&server).await;
+    client.initialize().await;
+    listen(&mut client, r#""a""#, &of(&["x://1"])).await;
+    let params = json!({"uri": "x://1"});
+    let answer = client.request("resources/subscribe", params).await;
+    assert!(answer["result"].is_object(), "{answer}");
+    update(&server, "x://12").await;
+    update(&server, "x://1/part").await;
+    client.notification(UPDATED).await;
+    client.notification(UPDATED).await;
+    let told = expected([("x://1/part", json!(null)), ("x://1/part", json!("a"))]);
+    assert_eq!(updates(&client), told);
 }

@@ -10,25 +10,30 @@ use crate::subscriptions::{
 use testkit::gate::Gate;
 use testkit::proxy::{self, call_line};
 use testkit::raw::Request;
-use testkit::upstream;
+use testkit::upstream::{self, Kind};
 
-#[tokio::test]
-async fn the_first_that_a_listen_hears_is_what_is_honoured_of_it() {
-    for (kind, builder) in upstream::kinds() {
-        let server = serving(builder(), "x://1").start().await;
-        let mut client = modern(&server).await;
-        let filter = r#"{"resourceSubscriptions":["x:\/\/1"],"toolsListChanged":true,"promptsListChanged":false,"ours":true}"#;
-        client.send_line(listen_line(r#""\u0061""#, filter)).await;
-        let first = String::from_utf8(client.next_line().await).unwrap();
-        let expected = r#"{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":"\u0061"},"notifications":{"resourceSubscriptions":["x://1"],"toolsListChanged":true}}}"#;
-        assert_eq!(first, expected, "{kind}");
-        // The server has taken it by then.
-        let asked = match kind {
-            "modern" => server.raw.requests().iter().any(listens(&["x://1"])),
-            _ => server.raw.requests().iter().any(subscribes("x://1")),
-        };
-        assert!(asked, "{kind}");
-    }
+testkit::per_kind! {
+    the_first_that_a_listen_hears_is_what_is_honoured_of_it
+    a_notification_is_tagged_and_otherwise_passes_byte_for_byte
+    each_listen_hears_what_it_asked_for_and_nothing_else
+    a_change_of_tools_is_told_to_a_client_that_never_listed_any
+    changes_that_no_server_announces_are_not_acknowledged
+}
+
+async fn the_first_that_a_listen_hears_is_what_is_honoured_of_it(kind: Kind) {
+    let server = serving(kind.server(), "x://1").start().await;
+    let mut client = modern(&server).await;
+    let filter = r#"{"resourceSubscriptions":["x:\/\/1"],"toolsListChanged":true,"promptsListChanged":false,"ours":true}"#;
+    client.send_line(listen_line(r#""\u0061""#, filter)).await;
+    let first = String::from_utf8(client.next_line().await).unwrap();
+    let expected = r#"{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":"\u0061"},"notifications":{"resourceSubscriptions":["x://1"],"toolsListChanged":true}}}"#;
+    assert_eq!(first, expected);
+    // The server has taken it by then.
+    let asked = match kind {
+        Kind::Modern => server.raw.requests().iter().any(listens(&["x://1"])),
+        _ => server.raw.requests().iter().any(subscribes("x://1")),
+    };
+    assert!(asked);
 }
 
 #[tokio::test]
@@ -39,90 +44,81 @@ async fn a_listen_without_resources_waits_for_nobody() {
     assert_eq!(acknowledged, json!({"resourcesListChanged": true}));
 }
 
-#[tokio::test]
-async fn a_notification_is_tagged_and_otherwise_passes_byte_for_byte() {
-    for (kind, builder) in upstream::kinds() {
-        let server = serving(builder(), "x://1").tool("talk");
-        let server = server.on_call(|call| async move {
-            for params in [
-                r#"{"n":1E2, "uri":"x:\/\/1"}"#,
-                r#"{"uri":"x://1","_meta":{ "y":[1.0] }}"#,
-                r#"{"_meta":{"io.modelcontextprotocol/subscriptionId":7,"y":2},"uri":"x://1"}"#,
-            ] {
-                let method = UPDATED;
-                let line = format!(r#"{{"method":"{method}","params":{params}, "jsonrpc":"2.0"}}"#);
-                call.send(line).await;
-            }
-            br#"{"content":[],"resultType":"complete"}"#.to_vec()
-        });
-        let server = server.start().await;
-        let mut client = modern(&server).await;
-        listen(&mut client, "1.50", &of(&["x://1"])).await;
-        let params = proxy::with_meta(json!({"name": "talk"})).to_string();
-        client.send_line(call_line("9", &params)).await;
+async fn a_notification_is_tagged_and_otherwise_passes_byte_for_byte(kind: Kind) {
+    let server = serving(kind.server(), "x://1").tool("talk");
+    let server = server.on_call(|call| async move {
         for params in [
-            r#"{"_meta":{"TAG":1.50},"n":1E2, "uri":"x:\/\/1"}"#,
-            r#"{"uri":"x://1","_meta":{ "TAG":1.50,"y":[1.0] }}"#,
-            r#"{"_meta":{"TAG":1.50,"y":2},"uri":"x://1"}"#,
+            r#"{"n":1E2, "uri":"x:\/\/1"}"#,
+            r#"{"uri":"x://1","_meta":{ "y":[1.0] }}"#,
+            r#"{"_meta":{"io.modelcontextprotocol/subscriptionId":7,"y":2},"uri":"x://1"}"#,
         ] {
-            let params = match params.contains("[1.0]") {
-                // It goes right after the brace.
-                true => params.replace("{ \"TAG\":1.50,", "{\"TAG\":1.50, "),
-                false => params.to_owned(),
-            };
-            let params = params.replace("TAG", TAG);
-            let line = format!(r#"{{"method":"{UPDATED}","params":{params}, "jsonrpc":"2.0"}}"#);
-            let told = String::from_utf8(client.next_line().await).unwrap();
-            assert_eq!(told, line, "{kind}");
+            let method = UPDATED;
+            let line = format!(r#"{{"method":"{method}","params":{params}, "jsonrpc":"2.0"}}"#);
+            call.send(line).await;
+        }
+        br#"{"content":[],"resultType":"complete"}"#.to_vec()
+    });
+    let server = server.start().await;
+    let mut client = modern(&server).await;
+    listen(&mut client, "1.50", &of(&["x://1"])).await;
+    let params = proxy::with_meta(json!({"name": "talk"})).to_string();
+    client.send_line(call_line("9", &params)).await;
+    for params in [
+        r#"{"_meta":{"TAG":1.50},"n":1E2, "uri":"x:\/\/1"}"#,
+        r#"{"uri":"x://1","_meta":{ "TAG":1.50,"y":[1.0] }}"#,
+        r#"{"_meta":{"TAG":1.50,"y":2},"uri":"x://1"}"#,
+    ] {
+        let params = match params.contains("[1.0]") {
+            // It goes right after the brace.
+            true => params.replace("{ \"TAG\":1.50,", "{\"TAG\":1.50, "),
+            false => params.to_owned(),
+        };
+        let params = params.replace("TAG", TAG);
+        let line = format!(r#"{{"method":"{UPDATED}","params":{params}, "jsonrpc":"2.0"}}"#);
+        let told = String::from_utf8(client.next_line().await).unwrap();
+        assert_eq!(told, line);
+    }
+}
+
+async fn each_listen_hears_what_it_asked_for_and_nothing_else(kind: Kind) {
+    let server = serving(kind.server(), "x://1").start().await;
+    let mut client = modern(&server).await;
+    listen(&mut client, r#""p""#, r#"{"promptsListChanged":true}"#).await;
+    listen(&mut client, r#""r""#, r#"{"resourcesListChanged":true}"#).await;
+    listen(&mut client, r#""u""#, &of(&["x://1"])).await;
+    listen(&mut client, r#""all""#, r#"{"promptsListChanged":true,"resourcesListChanged":true,"resourceSubscriptions":["x://1"]}"#).await;
+    for (method, id) in [(PROMPTS, "p"), (RESOURCES, "r"), (UPDATED, "u")] {
+        server.notify(method, r#"{"uri":"x://1"}"#).await;
+        for id in [id, "all"] {
+            let line = client.next_line().await;
+            let told: serde_json::Value = serde_json::from_slice(&line).unwrap();
+            assert_eq!(told["method"], method);
+            assert_eq!(told["params"]["_meta"][TAG], id);
         }
     }
 }
 
-#[tokio::test]
-async fn each_listen_hears_what_it_asked_for_and_nothing_else() {
-    for (kind, builder) in upstream::kinds() {
-        let server = serving(builder(), "x://1").start().await;
-        let mut client = modern(&server).await;
-        listen(&mut client, r#""p""#, r#"{"promptsListChanged":true}"#).await;
-        listen(&mut client, r#""r""#, r#"{"resourcesListChanged":true}"#).await;
-        listen(&mut client, r#""u""#, &of(&["x://1"])).await;
-        listen(&mut client, r#""all""#, r#"{"promptsListChanged":true,"resourcesListChanged":true,"resourceSubscriptions":["x://1"]}"#).await;
-        for (method, id) in [(PROMPTS, "p"), (RESOURCES, "r"), (UPDATED, "u")] {
-            server.notify(method, r#"{"uri":"x://1"}"#).await;
-            for id in [id, "all"] {
-                let line = client.next_line().await;
-                let told: serde_json::Value = serde_json::from_slice(&line).unwrap();
-                assert_eq!(told["method"], method, "{kind}");
-                assert_eq!(told["params"]["_meta"][TAG], id, "{kind}");
-            }
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_change_of_tools_is_told_to_a_client_that_never_listed_any() {
-    for (kind, builder) in upstream::kinds() {
-        let other = upstream::legacy().tool("other").start().await;
-        let server = serving(builder(), "x://1").tool("search").start().await;
-        let proxy = proxy::new().upstream("a", &server).upstream("b", &other);
-        let mut client = proxy.start().await;
-        listen(&mut client, "[1]", r#"{"toolsListChanged":true}"#).await;
-        // The proxy has what there was before: a call waits for that.
-        client.call("search", json!({})).await;
-        server.set_tools([upstream::tool("find").as_str()]);
-        server.list_changed().await;
-        let told = client.notification(TOOLS).await;
-        assert_eq!(told["params"], json!({"_meta": {TAG: [1]}}), "{kind}");
-        client.call("find", json!({})).await;
-    }
+async fn a_change_of_tools_is_told_to_a_client_that_never_listed_any(kind: Kind) {
+    let other = upstream::legacy().tool("other").start().await;
+    let server = serving(kind.server(), "x://1").tool("search").start().await;
+    let proxy = proxy::new().upstream("a", &server).upstream("b", &other);
+    let mut client = proxy.start().await;
+    listen(&mut client, "[1]", r#"{"toolsListChanged":true}"#).await;
+    // The proxy has what there was before: a call waits for that.
+    client.call("search", json!({})).await;
+    server.set_tools([upstream::tool("find").as_str()]);
+    server.list_changed().await;
+    let told = client.notification(TOOLS).await;
+    assert_eq!(told["params"], json!({"_meta": {TAG: [1]}}));
+    client.call("find", json!({})).await;
 }
 
 #[tokio::test]
 async fn one_listen_hears_of_several_upstreams() {
     let uris = ["x://legacy", "x://modern", "x://http_sse"];
     let mut servers = Vec::new();
-    for ((_, builder), uri) in upstream::kinds().into_iter().zip(uris) {
-        servers.push(serving(builder(), uri).start().await);
+    for (kind, uri) in Kind::ALL.into_iter().zip(uris) {
+        servers.push(serving(kind.server(), uri).start().await);
     }
     let mut proxy = proxy::new();
     for (name, server) in ["a", "b", "c"].iter().zip(&servers) {
@@ -207,18 +203,15 @@ async fn a_modern_server_is_heard_while_its_subscription_is_changed() {
     assert_eq!(updates(&client), expected([("x://1", json!(2))]));
 }
 
-#[tokio::test]
-async fn changes_that_no_server_announces_are_not_acknowledged() {
+async fn changes_that_no_server_announces_are_not_acknowledged(kind: Kind) {
     let all = r#"{"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true}"#;
-    for (kind, builder) in upstream::kinds() {
-        let without = ALL.replacen(r#""prompts":{"listChanged":true}"#, r#""prompts":{}"#, 1);
-        assert_ne!(without, ALL);
-        let server = serving(builder(), "x://1").capabilities(&without);
-        let server = server.start().await;
-        let mut client = modern(&server).await;
-        client.tools().await;
-        let honoured = listen(&mut client, "1000", all).await;
-        let expected = json!({"toolsListChanged": true, "resourcesListChanged": true});
-        assert_eq!(honoured, expected, "{kind}");
-    }
+    let without = ALL.replacen(r#""prompts":{"listChanged":true}"#, r#""prompts":{}"#, 1);
+    assert_ne!(without, ALL);
+    let server = serving(kind.server(), "x://1").capabilities(&without);
+    let server = server.start().await;
+    let mut client = modern(&server).await;
+    client.tools().await;
+    let honoured = listen(&mut client, "1000", all).await;
+    let expected = json!({"toolsListChanged": true, "resourcesListChanged": true});
+    assert_eq!(honoured, expected);
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use testkit::proxy::{Builder as Proxy, Client};
 use testkit::raw::Request;
-use testkit::upstream::{Builder, Upstream};
+use testkit::upstream::{Builder, Kind, Upstream};
 
 /// The capabilities of a server that announces everything.
 const ALL: &str = r#"{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true,"subscribe":true}}"#;
@@ -123,9 +123,9 @@ fn count(server: &Upstream, method: &str) -> usize {
 }
 
 /// Waits until the server was told that the resource is not wanted any more, and nothing is.
-async fn wait_for_end(kind: &str, server: &Upstream, uri: &str) {
+async fn wait_for_end(kind: Kind, server: &Upstream, uri: &str) {
     match kind {
-        "modern" => server.raw.wait_for_count(2, listens(&[])).await,
+        Kind::Modern => server.raw.wait_for_count(2, listens(&[])).await,
         _ => server.raw.wait_for_count(1, unsubscribes(uri)).await,
     };
 }

@@ -10,7 +10,12 @@ use crate::subscriptions::{
 };
 use testkit::proxy::Client;
 use testkit::raw::Reply;
-use testkit::upstream::{self, Upstream};
+use testkit::upstream::{self, Kind, Upstream};
+
+testkit::per_kind! {
+    a_lost_stream_or_session_is_made_again_with_its_subscriptions
+    a_server_that_was_away_is_asked_again
+}
 
 /// A client that is subscribed to `x://1` by a listen, and to `x://2` by its session.
 async fn subscribed(server: &Upstream) -> Client {
@@ -24,9 +29,9 @@ async fn subscribed(server: &Upstream) -> Client {
 }
 
 /// Waits until the server was asked for both once more.
-async fn asked_again(kind: &str, server: &Upstream) {
+async fn asked_again(kind: Kind, server: &Upstream) {
     match kind {
-        "modern" => drop(
+        Kind::Modern => drop(
             server
                 .raw
                 .wait_for_count(2, listens(&["x://1", "x://2"]))
@@ -39,7 +44,7 @@ async fn asked_again(kind: &str, server: &Upstream) {
     }
 }
 
-async fn hears_both(kind: &str, server: &Upstream, client: &mut Client) {
+async fn hears_both(kind: Kind, server: &Upstream, client: &mut Client) {
     update(server, "x://1").await;
     client.notification(UPDATED).await;
     update(server, "x://2").await;
@@ -57,41 +62,35 @@ fn listings(server: &Upstream) -> usize {
         .count()
 }
 
-#[tokio::test]
-async fn a_lost_stream_or_session_is_made_again_with_its_subscriptions() {
-    for (kind, builder) in upstream::kinds() {
-        let server = serving(builder(), "x://0").tool("search").start().await;
-        let mut client = subscribed(&server).await;
-        client.tool_names().await;
-        let listed = listings(&server);
-        // What changes meanwhile is found afterwards.
-        server.set_tools([upstream::tool("find").as_str()]);
-        server.expire_sessions();
-        asked_again(kind, &server).await;
-        client.notification(TOOLS).await;
-        hears_both(kind, &server, &mut client).await;
-        assert_eq!(listings(&server), listed + 1, "{kind}");
-    }
+async fn a_lost_stream_or_session_is_made_again_with_its_subscriptions(kind: Kind) {
+    let server = serving(kind.server(), "x://0").tool("search").start().await;
+    let mut client = subscribed(&server).await;
+    client.tool_names().await;
+    let listed = listings(&server);
+    // What changes meanwhile is found afterwards.
+    server.set_tools([upstream::tool("find").as_str()]);
+    server.expire_sessions();
+    asked_again(kind, &server).await;
+    client.notification(TOOLS).await;
+    hears_both(kind, &server, &mut client).await;
+    assert_eq!(listings(&server), listed + 1);
 }
 
-#[tokio::test]
-async fn a_server_that_was_away_is_asked_again() {
-    for (kind, builder) in upstream::kinds() {
-        let mut server = serving(builder(), "x://0").start().await;
-        let mut client = subscribed(&server).await;
-        server.expire_sessions();
-        server.raw.stop().await;
-        server.restart();
-        // Its log begins anew.
-        match kind {
-            "modern" => drop(server.raw.wait_for(listens(&["x://1", "x://2"])).await),
-            _ => {
-                server.raw.wait_for(subscribes("x://1")).await;
-                server.raw.wait_for(subscribes("x://2")).await;
-            }
+async fn a_server_that_was_away_is_asked_again(kind: Kind) {
+    let mut server = serving(kind.server(), "x://0").start().await;
+    let mut client = subscribed(&server).await;
+    server.expire_sessions();
+    server.raw.stop().await;
+    server.restart();
+    // Its log begins anew.
+    match kind {
+        Kind::Modern => drop(server.raw.wait_for(listens(&["x://1", "x://2"])).await),
+        _ => {
+            server.raw.wait_for(subscribes("x://1")).await;
+            server.raw.wait_for(subscribes("x://2")).await;
         }
-        hears_both(kind, &server, &mut client).await;
     }
+    hears_both(kind, &server, &mut client).await;
 }
 
 /// Whether this is one of the requests that fail, of which there are still some.
@@ -113,7 +112,7 @@ async fn a_legacy_server_that_fails_for_now_is_asked_again() {
     server.expire_sessions();
     server.raw.wait_for_count(3, subscribes("x://1")).await;
     server.raw.wait_for_count(2, subscribes("x://2")).await;
-    hears_both("legacy", &server, &mut client).await;
+    hears_both(Kind::Legacy, &server, &mut client).await;
 }
 
 #[tokio::test]

@@ -8,7 +8,18 @@ use crate::subscriptions::{
     update, updates, wait_for_end,
 };
 use testkit::proxy::{self, Client};
-use testkit::upstream;
+use testkit::upstream::{self, Kind};
+
+testkit::per_kind! {
+    [legacy http_sse]
+    a_legacy_server_gets_the_request_and_gives_the_answer_byte_for_byte
+}
+
+testkit::per_kind! {
+    a_session_hears_of_what_it_subscribed_to_for_as_long_as_it_is
+    an_update_passes_byte_for_byte_without_our_own_tag
+    a_subscription_goes_to_who_lists_the_resource
+}
 
 async fn subscribe(client: &mut Client, uri: &str) -> serde_json::Value {
     let params = json!({"uri": uri});
@@ -30,114 +41,89 @@ async fn next_update(client: &mut Client) -> String {
     }
 }
 
-#[tokio::test]
-async fn a_session_hears_of_what_it_subscribed_to_for_as_long_as_it_is() {
-    for (kind, builder) in upstream::kinds() {
-        let server = serving(builder(), "x://1").start().await;
-        let mut client = proxy::before(&server).await;
-        assert_eq!(
-            subscribe(&mut client, "x://1").await["result"],
-            json!({}),
-            "{kind}"
-        );
-        assert_eq!(
-            subscribe(&mut client, "x://2").await["result"],
-            json!({}),
-            "{kind}"
-        );
-        // Legacy servers may tell everybody of everything.
-        update(&server, "x://other").await;
-        update(&server, "x://1").await;
-        client.notification(UPDATED).await;
-        assert_eq!(
-            unsubscribe(&mut client, "x://1").await["result"],
-            json!({}),
-            "{kind}"
-        );
-        update(&server, "x://1").await;
-        update(&server, "x://2").await;
-        client.notification(UPDATED).await;
-        let told = expected([("x://1", json!(null)), ("x://2", json!(null))]);
-        assert_eq!(updates(&client), told, "{kind}");
+async fn a_session_hears_of_what_it_subscribed_to_for_as_long_as_it_is(kind: Kind) {
+    let server = serving(kind.server(), "x://1").start().await;
+    let mut client = proxy::before(&server).await;
+    assert_eq!(subscribe(&mut client, "x://1").await["result"], json!({}));
+    assert_eq!(subscribe(&mut client, "x://2").await["result"], json!({}));
+    // Legacy servers may tell everybody of everything.
+    update(&server, "x://other").await;
+    update(&server, "x://1").await;
+    client.notification(UPDATED).await;
+    assert_eq!(unsubscribe(&mut client, "x://1").await["result"], json!({}));
+    update(&server, "x://1").await;
+    update(&server, "x://2").await;
+    client.notification(UPDATED).await;
+    let told = expected([("x://1", json!(null)), ("x://2", json!(null))]);
+    assert_eq!(updates(&client), told);
 
-        assert_eq!(
-            unsubscribe(&mut client, "x://2").await["result"],
-            json!({}),
-            "{kind}"
-        );
-        wait_for_end(kind, &server, "x://2").await;
-        server.notify(RESOURCES, "{}").await;
-        client.notification(RESOURCES).await;
-        match kind {
-            "modern" => {
-                server.raw.wait_for(listens(&["x://1", "x://2"])).await;
-                server.raw.wait_for(listens(&["x://2"])).await;
-            }
-            _ => {
-                // The client's own requests, and none of ours beside them.
-                assert_eq!(count(&server, "resources/subscribe"), 2, "{kind}");
-                assert_eq!(count(&server, "resources/unsubscribe"), 2, "{kind}");
-            }
+    assert_eq!(unsubscribe(&mut client, "x://2").await["result"], json!({}));
+    wait_for_end(kind, &server, "x://2").await;
+    server.notify(RESOURCES, "{}").await;
+    client.notification(RESOURCES).await;
+    match kind {
+        Kind::Modern => {
+            server.raw.wait_for(listens(&["x://1", "x://2"])).await;
+            server.raw.wait_for(listens(&["x://2"])).await;
+        }
+        _ => {
+            // The client's own requests, and none of ours beside them.
+            assert_eq!(count(&server, "resources/subscribe"), 2);
+            assert_eq!(count(&server, "resources/unsubscribe"), 2);
         }
     }
 }
 
-#[tokio::test]
-async fn a_legacy_server_gets_the_request_and_gives_the_answer_byte_for_byte() {
-    for builder in [upstream::legacy, upstream::http_sse] {
-        let answer = r#"{"_meta":{"n":1E2} }"#;
-        let server = serving(builder(), "x://1")
-            .result("resources/subscribe", answer)
-            .result("resources/unsubscribe", answer);
-        let server = server.start().await;
-        let mut client = proxy::before(&server).await;
-        for method in ["resources/subscribe", "resources/unsubscribe"] {
-            let line = |id: &str| {
-                format!(
-                    r#"{{"method":"{method}","id":{id},"params":{{ "uri":"x:\/\/1","n":1.0}},"jsonrpc":"2.0"}}"#
-                )
-            };
-            let told = client.exchange(line(r#""\u0061""#), r#""\u0061""#).await;
-            let told = String::from_utf8(told).unwrap();
-            let expected = format!(r#"{{"jsonrpc":"2.0","id":"\u0061","result":{answer}}}"#);
-            assert_eq!(told, expected);
-            let sent = server.raw.wait_for(|request| request.is(method)).await;
-            let id = String::from_utf8(sent.id_bytes().unwrap()).unwrap();
-            assert_eq!(String::from_utf8(sent.body).unwrap(), line(&id));
-        }
+async fn a_legacy_server_gets_the_request_and_gives_the_answer_byte_for_byte(kind: Kind) {
+    let answer = r#"{"_meta":{"n":1E2} }"#;
+    let server = serving(kind.server(), "x://1")
+        .result("resources/subscribe", answer)
+        .result("resources/unsubscribe", answer);
+    let server = server.start().await;
+    let mut client = proxy::before(&server).await;
+    for method in ["resources/subscribe", "resources/unsubscribe"] {
+        let line = |id: &str| {
+            format!(
+                r#"{{"method":"{method}","id":{id},"params":{{ "uri":"x:\/\/1","n":1.0}},"jsonrpc":"2.0"}}"#
+            )
+        };
+        let told = client.exchange(line(r#""\u0061""#), r#""\u0061""#).await;
+        let told = String::from_utf8(told).unwrap();
+        let expected = format!(r#"{{"jsonrpc":"2.0","id":"\u0061","result":{answer}}}"#);
+        assert_eq!(told, expected);
+        let sent = server.raw.wait_for(|request| request.is(method)).await;
+        let id = String::from_utf8(sent.id_bytes().unwrap()).unwrap();
+        assert_eq!(String::from_utf8(sent.body).unwrap(), line(&id));
     }
 }
 
-#[tokio::test]
-async fn an_update_passes_byte_for_byte_without_our_own_tag() {
-    for (kind, builder) in upstream::kinds() {
-        let server = serving(builder(), "x://1").tool("talk");
-        let server = server.on_call(|call| async move {
-            for meta in [
-                r#""_meta":{"io.modelcontextprotocol/subscriptionId":7},"#,
-                r#""_meta":{"y":1.0,"io.modelcontextprotocol/subscriptionId":7},"#,
-                "",
-            ] {
-                let line = format!(
-                    r#"{{"method":"{UPDATED}","params":{{{meta}"uri":"x:\/\/1"}}, "jsonrpc":"2.0"}}"#
-                );
-                call.send(line).await;
-            }
-            br#"{"content":[],"resultType":"complete"}"#.to_vec()
-        });
-        let server = server.start().await;
-        let mut client = proxy::before(&server).await;
-        subscribe(&mut client, "x://1").await;
-        client
-            .send_request("tools/call", json!({"name": "talk"}))
-            .await;
-        for meta in ["", r#""_meta":{"y":1.0},"#, ""] {
-            let told = next_update(&mut client).await;
+async fn an_update_passes_byte_for_byte_without_our_own_tag(kind: Kind) {
+    let server = serving(kind.server(), "x://1").tool("talk");
+    let server = server.on_call(|call| async move {
+        for meta in [
+            r#""_meta":{"io.modelcontextprotocol/subscriptionId":7},"#,
+            r#""_meta":{"y":1.0,"io.modelcontextprotocol/subscriptionId":7},"#,
+            "",
+        ] {
             let line = format!(
                 r#"{{"method":"{UPDATED}","params":{{{meta}"uri":"x:\/\/1"}}, "jsonrpc":"2.0"}}"#
             );
-            assert_eq!(told, line, "{kind}");
+            call.send(line).await;
         }
+        br#"{"content":[],"resultType":"complete"}"#.to_vec()
+    });
+    let server = server.start().await;
+    let mut client = proxy::before(&server).await;
+    subscribe(&mut client, "x://1").await;
+    client
+        .send_request("tools/call", json!({"name": "talk"}))
+        .await;
+    for meta in ["", r#""_meta":{"y":1.0},"#, ""] {
+        let told = next_update(&mut client).await;
+        let line = format!(
+            r#"{{"method":"{UPDATED}","params":{{{meta}"uri":"x:\/\/1"}}, "jsonrpc":"2.0"}}"#
+        );
+        assert_eq!(told, line);
     }
 }
 
@@ -186,30 +172,24 @@ async fn a_legacy_server_that_refuses_is_heard_and_nobody_is_subscribed() {
     assert_eq!(updates(&client), []);
 }
 
-#[tokio::test]
-async fn a_subscription_goes_to_who_lists_the_resource() {
-    for (kind, builder) in upstream::kinds() {
-        let first = serving(upstream::legacy(), "x://1").start().await;
-        let second = serving(builder(), "x://2").start().await;
-        let proxy = proxy::new().upstream("a", &first).upstream("b", &second);
-        let mut client = proxy.start().await;
-        client.initialize().await;
-        subscribe(&mut client, "x://2").await;
-        update(&first, "x://2").await;
-        update(&second, "x://2").await;
-        client.notification(UPDATED).await;
-        first.notify(RESOURCES, "{}").await;
-        client.notification(RESOURCES).await;
-        assert_eq!(updates(&client).len(), 1, "{kind}");
-        assert_eq!(count(&first, "resources/subscribe"), 0, "{kind}");
-        let asked = second.raw.requests();
-        let asked = asked
-            .iter()
-            .filter(|r| subscribes("x://2")(r) || listens(&["x://2"])(r));
-        assert_eq!(asked.count(), 1, "{kind}: {}", of(&["x://2"]));
-        assert!(
-            !second.raw.requests().iter().any(unsubscribes("x://2")),
-            "{kind}"
-        );
-    }
+async fn a_subscription_goes_to_who_lists_the_resource(kind: Kind) {
+    let first = serving(upstream::legacy(), "x://1").start().await;
+    let second = serving(kind.server(), "x://2").start().await;
+    let proxy = proxy::new().upstream("a", &first).upstream("b", &second);
+    let mut client = proxy.start().await;
+    client.initialize().await;
+    subscribe(&mut client, "x://2").await;
+    update(&first, "x://2").await;
+    update(&second, "x://2").await;
+    client.notification(UPDATED).await;
+    first.notify(RESOURCES, "{}").await;
+    client.notification(RESOURCES).await;
+    assert_eq!(updates(&client).len(), 1);
+    assert_eq!(count(&first, "resources/subscribe"), 0);
+    let asked = second.raw.requests();
+    let asked = asked
+        .iter()
+        .filter(|r| subscribes("x://2")(r) || listens(&["x://2"])(r));
+    assert_eq!(asked.count(), 1, "{}", of(&["x://2"]));
+    assert!(!second.raw.requests().iter().any(unsubscribes("x://2")));
 }

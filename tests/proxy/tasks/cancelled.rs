@@ -6,11 +6,21 @@ use crate::tasks::server::{self, Course};
 use crate::tasks::{asked, params_of, task_id};
 use testkit::proxy;
 use testkit::raw::Reply;
-use testkit::upstream::{Builder, Upstream};
+use testkit::upstream::{Builder, Kind, Upstream};
 
-fn kinds() -> [Builder; 2] {
+testkit::per_kind! {
+    [legacy modern]
+    a_cancelled_call_cancels_its_task_and_is_not_answered
+    a_client_that_leaves_cancels_its_tasks
+}
+
+/// A server of this kind whose task goes on.
+fn working(kind: Kind) -> Builder {
     let course = Course::new(["working"]);
-    [server::legacy("t", &course), server::modern("t", &course)]
+    match kind {
+        Kind::Modern => server::modern("t", &course),
+        Kind::Legacy | Kind::HttpSse => server::legacy("t", &course),
+    }
 }
 
 async fn assert_cancelled_by_task(server: &Upstream) {
@@ -19,32 +29,29 @@ async fn assert_cancelled_by_task(server: &Upstream) {
     assert_eq!(asked(server, "notifications/cancelled").len(), 0);
 }
 
-#[tokio::test]
-async fn a_cancelled_call_cancels_its_task_and_is_not_answered() {
-    for builder in kinds() {
-        let server = builder.start().await;
-        let mut client = proxy::before(&server).await;
-        let id = client
-            .send_request("tools/call", json!({"name": "run"}))
-            .await;
-        server
-            .raw
-            .wait_for_count(2, |request| request.is("tasks/get"))
-            .await;
-        let before = client.received().len();
-        client
-            .notify("notifications/cancelled", json!({"requestId": id}))
-            .await;
-        assert_cancelled_by_task(&server).await;
-        let looks = asked(&server, "tasks/get").len();
-        // The connection goes on, and nobody looks at the task any more.
-        let answer = client.ask("ping", json!({})).await;
-        assert!(answer["result"].is_object(), "{answer}");
-        assert_eq!(client.received().len(), before + 1);
-        assert!(client.close().await.success());
-        assert!(asked(&server, "tasks/get").len() <= looks + 1);
-        assert_eq!(asked(&server, "tasks/cancel").len(), 1);
-    }
+async fn a_cancelled_call_cancels_its_task_and_is_not_answered(kind: Kind) {
+    let server = working(kind).start().await;
+    let mut client = proxy::before(&server).await;
+    let id = client
+        .send_request("tools/call", json!({"name": "run"}))
+        .await;
+    server
+        .raw
+        .wait_for_count(2, |request| request.is("tasks/get"))
+        .await;
+    let before = client.received().len();
+    client
+        .notify("notifications/cancelled", json!({"requestId": id}))
+        .await;
+    assert_cancelled_by_task(&server).await;
+    let looks = asked(&server, "tasks/get").len();
+    // The connection goes on, and nobody looks at the task any more.
+    let answer = client.ask("ping", json!({})).await;
+    assert!(answer["result"].is_object(), "{answer}");
+    assert_eq!(client.received().len(), before + 1);
+    assert!(client.close().await.success());
+    assert!(asked(&server, "tasks/get").len() <= looks + 1);
+    assert_eq!(asked(&server, "tasks/cancel").len(), 1);
 }
 
 #[tokio::test]
@@ -63,19 +70,16 @@ async fn a_call_that_waits_for_its_result_cancels_its_task_as_well() {
     assert_cancelled_by_task(&server).await;
 }
 
-#[tokio::test]
-async fn a_client_that_leaves_cancels_its_tasks() {
-    for builder in kinds() {
-        let server = builder.start().await;
-        let mut client = proxy::before(&server).await;
-        client
-            .send_request("tools/call", json!({"name": "run"}))
-            .await;
-        server.asked("tasks/get").await;
-        assert!(client.close().await.success());
-        assert_cancelled_by_task(&server).await;
-        assert_eq!(asked(&server, "tasks/cancel").len(), 1);
-    }
+async fn a_client_that_leaves_cancels_its_tasks(kind: Kind) {
+    let server = working(kind).start().await;
+    let mut client = proxy::before(&server).await;
+    client
+        .send_request("tools/call", json!({"name": "run"}))
+        .await;
+    server.asked("tasks/get").await;
+    assert!(client.close().await.success());
+    assert_cancelled_by_task(&server).await;
+    assert_eq!(asked(&server, "tasks/cancel").len(), 1);
 }
 
 #[tokio::test]

@@ -5,37 +5,41 @@ use serde_json::{Value, json};
 
 use testkit::json::text_of;
 use testkit::raw::{self, Reply};
+use testkit::upstream::Kind;
 use testkit::{proxy, upstream};
+
+testkit::per_kind! {
+    [legacy modern]
+    a_307_or_308_within_the_origin_is_followed_with_method_and_body
+    a_call_that_is_redirected_elsewhere_says_so_and_was_not_run
+}
 
 /// The configured secrets of these tests.
 fn secrets() -> Value {
     json!({"headers": {"Authorization": "Bearer t-1", "X-Api-Key": "k-1"}})
 }
 
-#[tokio::test]
-async fn a_307_or_308_within_the_origin_is_followed_with_method_and_body() {
+async fn a_307_or_308_within_the_origin_is_followed_with_method_and_body(kind: Kind) {
     for status in [307, 308] {
-        for builder in [upstream::legacy(), upstream::modern()] {
-            let server = builder.tool("search").intercept(move |request| {
-                let moved = || Reply::status(status).header("location", "/mcp");
-                (request.path == "/old").then(moved)
-            });
-            let server = server.start().await;
-            let url = server.raw.url_of("/old");
-            let proxy = proxy::new().upstream("a", url.as_str());
-            let mut client = proxy.extra("a", secrets()).start().await;
+        let server = kind.server().tool("search").intercept(move |request| {
+            let moved = || Reply::status(status).header("location", "/mcp");
+            (request.path == "/old").then(moved)
+        });
+        let server = server.start().await;
+        let url = server.raw.url_of("/old");
+        let proxy = proxy::new().upstream("a", url.as_str());
+        let mut client = proxy.extra("a", secrets()).start().await;
 
-            assert_eq!(client.tool_names().await, ["search"], "{status}");
-            let response = client.call("search", json!({"q": 1})).await;
-            assert_eq!(text_of(&response), r#"search {"q":1}"#);
-            let requests = server.raw.requests();
-            assert_eq!(requests[0].path, "/old");
-            assert_eq!(requests[1].path, "/mcp");
-            assert_eq!(requests[0].method, requests[1].method);
-            assert_eq!(requests[0].body, requests[1].body);
-            let header = requests[1].header("authorization");
-            assert_eq!(header, Some("Bearer t-1"));
-        }
+        assert_eq!(client.tool_names().await, ["search"], "{status}");
+        let response = client.call("search", json!({"q": 1})).await;
+        assert_eq!(text_of(&response), r#"search {"q":1}"#);
+        let requests = server.raw.requests();
+        assert_eq!(requests[0].path, "/old");
+        assert_eq!(requests[1].path, "/mcp");
+        assert_eq!(requests[0].method, requests[1].method);
+        assert_eq!(requests[0].body, requests[1].body);
+        let header = requests[1].header("authorization");
+        assert_eq!(header, Some("Bearer t-1"));
     }
 }
 
@@ -83,28 +87,25 @@ async fn no_redirect_leads_to_another_origin_and_the_error_names_it() {
     assert_eq!(other.connections(), 0);
 }
 
-#[tokio::test]
-async fn a_call_that_is_redirected_elsewhere_says_so_and_was_not_run() {
+async fn a_call_that_is_redirected_elsewhere_says_so_and_was_not_run(kind: Kind) {
     let other = raw::server(|_| async { Reply::status(200) });
     let port = other.address().port();
-    for builder in [upstream::legacy(), upstream::modern()] {
-        let to = other.url_of("/mcp");
-        let server = builder.tool("search").intercept(move |request| {
-            let moved = || Reply::status(307).header("location", &to);
-            request.is("tools/call").then(moved)
-        });
-        let server = server.start().await;
-        let proxy = proxy::new().upstream("a", &server);
-        let mut client = proxy.extra("a", secrets()).start().await;
-        let response = client.call("search", json!({})).await;
+    let to = other.url_of("/mcp");
+    let server = kind.server().tool("search").intercept(move |request| {
+        let moved = || Reply::status(307).header("location", &to);
+        request.is("tools/call").then(moved)
+    });
+    let server = server.start().await;
+    let proxy = proxy::new().upstream("a", &server);
+    let mut client = proxy.extra("a", secrets()).start().await;
+    let response = client.call("search", json!({})).await;
 
-        let error = &response["error"];
-        let text = error["message"].as_str().unwrap();
-        assert!(text.contains(&format!("127.0.0.1:{port}")), "{text}");
-        assert!(text.contains("redirect"), "{text}");
-        assert_eq!(error["data"]["outcome"], "not run");
-        assert!(!client.stderr().contains("t-1"), "{}", client.stderr());
-    }
+    let error = &response["error"];
+    let text = error["message"].as_str().unwrap();
+    assert!(text.contains(&format!("127.0.0.1:{port}")), "{text}");
+    assert!(text.contains("redirect"), "{text}");
+    assert_eq!(error["data"]["outcome"], "not run");
+    assert!(!client.stderr().contains("t-1"), "{}", client.stderr());
     assert_eq!(other.connections(), 0);
 }
 

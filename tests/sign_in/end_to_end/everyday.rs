@@ -2,96 +2,83 @@
 
 use crate::end_to_end::setup::{before, search, search_for, tokens};
 use testkit::oauth::{self, Browser, Part};
-use testkit::upstream;
+use testkit::upstream::Kind;
 
-#[tokio::test]
-async fn a_first_start_opens_one_page_and_has_the_tools_when_somebody_signed_in() {
-    for (kind, build) in upstream::kinds() {
-        let setup = before(oauth::server(), build()).await;
-        let mut client = setup.start().await;
-        assert_eq!(client.tool_names().await, [""; 0], "{kind}");
-        let page = setup.desktop.page().await;
-        assert_eq!(setup.upstream.calls().len(), 0, "{kind}");
-        let page = Browser::consenting().open(&page).await;
-        assert_eq!(page.status, 200, "{kind}");
-        assert!(page.text.contains("You are signed in to a"), "{kind}");
-        client
-            .notification("notifications/tools/list_changed")
-            .await;
-        assert_eq!(client.tool_names().await, ["search"], "{kind}");
-        search(&mut client).await;
-        assert_eq!(setup.pages().await, 1, "{kind}");
-        assert_eq!(setup.login_requests(), [1, 1, 1], "{kind}");
-        assert_eq!(setup.server.count(Part::Token), 1, "{kind}");
-        setup.assert_clean();
-    }
+testkit::per_kind! {
+    a_first_start_opens_one_page_and_has_the_tools_when_somebody_signed_in
+    a_second_start_asks_nobody_but_the_upstream
+    a_token_that_ended_before_the_start_is_renewed_once_and_without_a_person
+    a_token_that_ends_between_two_calls_is_renewed_without_a_word
 }
 
-#[tokio::test]
-async fn a_second_start_asks_nobody_but_the_upstream() {
-    for (kind, build) in upstream::kinds() {
-        let setup = before(oauth::server(), build()).await;
-        setup.sign_in().await;
-        let asked = setup.server.requests().len();
-        let (seen, refused) = (
-            setup.upstream.raw.requests().len(),
-            setup.upstream.refused(),
-        );
-        let mut client = setup.ready().await;
-        search(&mut client).await;
-        assert_eq!(setup.server.requests().len(), asked, "{kind}");
-        assert_eq!(setup.upstream.refused(), refused, "{kind}");
-        let requests = &setup.upstream.raw.requests()[seen..];
-        let about = |path: &str| path.contains(".well-known");
-        assert!(!requests.iter().any(|r| about(&r.path)), "{kind}");
-        assert_eq!(
-            tokens(requests),
-            [setup.files().token("access_token")],
-            "{kind}"
-        );
-        assert_eq!(setup.pages().await, 1, "{kind}");
-    }
+async fn a_first_start_opens_one_page_and_has_the_tools_when_somebody_signed_in(kind: Kind) {
+    let setup = before(oauth::server(), kind.server()).await;
+    let mut client = setup.start().await;
+    assert_eq!(client.tool_names().await, [""; 0]);
+    let page = setup.desktop.page().await;
+    assert_eq!(setup.upstream.calls().len(), 0);
+    let page = Browser::consenting().open(&page).await;
+    assert_eq!(page.status, 200);
+    assert!(page.text.contains("You are signed in to a"));
+    client
+        .notification("notifications/tools/list_changed")
+        .await;
+    assert_eq!(client.tool_names().await, ["search"]);
+    search(&mut client).await;
+    assert_eq!(setup.pages().await, 1);
+    assert_eq!(setup.login_requests(), [1, 1, 1]);
+    assert_eq!(setup.server.count(Part::Token), 1);
+    setup.assert_clean();
 }
 
-#[tokio::test]
-async fn a_token_that_ended_before_the_start_is_renewed_once_and_without_a_person() {
-    for (kind, build) in upstream::kinds() {
-        let setup = before(oauth::server(), build()).await;
-        setup.sign_in().await;
-        setup.files().age_beyond_the_end();
-        setup.server.expire_access_tokens();
-        let (login, refused) = (setup.login_requests(), setup.upstream.refused());
-        let mut client = setup.ready().await;
-        search(&mut client).await;
-        assert_eq!(setup.refreshes(), 1, "{kind}");
-        assert_eq!(setup.login_requests(), login, "{kind}");
-        assert_eq!(
-            setup.upstream.refused(),
-            refused,
-            "{kind}: the old one was sent"
-        );
-        assert_eq!(setup.pages().await, 1, "{kind}");
-        setup.assert_clean();
-    }
+async fn a_second_start_asks_nobody_but_the_upstream(kind: Kind) {
+    let setup = before(oauth::server(), kind.server()).await;
+    setup.sign_in().await;
+    let asked = setup.server.requests().len();
+    let (seen, refused) = (
+        setup.upstream.raw.requests().len(),
+        setup.upstream.refused(),
+    );
+    let mut client = setup.ready().await;
+    search(&mut client).await;
+    assert_eq!(setup.server.requests().len(), asked);
+    assert_eq!(setup.upstream.refused(), refused);
+    let requests = &setup.upstream.raw.requests()[seen..];
+    let about = |path: &str| path.contains(".well-known");
+    assert!(!requests.iter().any(|r| about(&r.path)));
+    assert_eq!(tokens(requests), [setup.files().token("access_token")]);
+    assert_eq!(setup.pages().await, 1);
 }
 
-#[tokio::test]
-async fn a_token_that_ends_between_two_calls_is_renewed_without_a_word() {
-    for (kind, build) in upstream::kinds() {
-        let setup = before(oauth::server(), build()).await;
-        let mut client = setup.signed_in().await;
-        search_for(&mut client, "before").await;
-        setup.server.expire_access_tokens();
-        let (lines, stderr) = (client.received().len(), client.stderr());
-        search_for(&mut client, "after").await;
-        assert_eq!(client.received().len(), lines + 1, "{kind}");
-        assert_eq!(client.stderr(), stderr, "{kind}");
-        let ran: Vec<_> = setup.upstream.calls();
-        let ran = ran
-            .iter()
-            .filter(|body| String::from_utf8_lossy(body).contains("after"));
-        assert_eq!(ran.count(), 1, "{kind}");
-        assert_eq!((setup.refreshes(), setup.pages().await), (1, 1), "{kind}");
-        setup.assert_clean();
-    }
+async fn a_token_that_ended_before_the_start_is_renewed_once_and_without_a_person(kind: Kind) {
+    let setup = before(oauth::server(), kind.server()).await;
+    setup.sign_in().await;
+    setup.files().age_beyond_the_end();
+    setup.server.expire_access_tokens();
+    let (login, refused) = (setup.login_requests(), setup.upstream.refused());
+    let mut client = setup.ready().await;
+    search(&mut client).await;
+    assert_eq!(setup.refreshes(), 1);
+    assert_eq!(setup.login_requests(), login);
+    assert_eq!(setup.upstream.refused(), refused, "the old one was sent");
+    assert_eq!(setup.pages().await, 1);
+    setup.assert_clean();
+}
+
+async fn a_token_that_ends_between_two_calls_is_renewed_without_a_word(kind: Kind) {
+    let setup = before(oauth::server(), kind.server()).await;
+    let mut client = setup.signed_in().await;
+    search_for(&mut client, "before").await;
+    setup.server.expire_access_tokens();
+    let (lines, stderr) = (client.received().len(), client.stderr());
+    search_for(&mut client, "after").await;
+    assert_eq!(client.received().len(), lines + 1);
+    assert_eq!(client.stderr(), stderr);
+    let ran: Vec<_> = setup.upstream.calls();
+    let ran = ran
+        .iter()
+        .filter(|body| String::from_utf8_lossy(body).contains("after"));
+    assert_eq!(ran.count(), 1);
+    assert_eq!((setup.refreshes(), setup.pages().await), (1, 1));
+    setup.assert_clean();
 }

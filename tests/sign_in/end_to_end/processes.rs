@@ -12,7 +12,11 @@ use crate::end_to_end::setup::{Setup, before, search, started, tokens, usual};
 use testkit::json::text_of;
 use testkit::oauth::{self, Browser, Part};
 use testkit::proxy::Client;
-use testkit::upstream;
+use testkit::upstream::{self, Kind};
+
+testkit::per_kind! {
+    processes_that_start_together_open_one_page_for_all
+}
 
 /// How many run at once.
 const PROCESSES: usize = 4;
@@ -38,25 +42,22 @@ async fn all_search(clients: &mut [Client]) {
     join_all(clients.iter_mut().map(search)).await;
 }
 
-#[tokio::test]
-async fn processes_that_start_together_open_one_page_for_all() {
-    for (kind, build) in upstream::kinds() {
-        let setup = before(oauth::server(), build()).await;
-        let mut clients = several(&setup).await;
-        for client in &clients {
-            client.wait_for_stderr(WAITS).await;
-        }
-        let page = Browser::consenting()
-            .open(&setup.desktop.page().await)
-            .await;
-        assert_eq!(page.status, 200, "{kind}");
-        all_ready(&mut clients).await;
-        all_search(&mut clients).await;
-        assert_eq!(setup.pages().await, 1, "{kind}");
-        assert_eq!(setup.login_requests(), [1, 1, 1], "{kind}");
-        assert_eq!(setup.server.count(Part::Token), 1, "{kind}");
-        setup.assert_clean();
+async fn processes_that_start_together_open_one_page_for_all(kind: Kind) {
+    let setup = before(oauth::server(), kind.server()).await;
+    let mut clients = several(&setup).await;
+    for client in &clients {
+        client.wait_for_stderr(WAITS).await;
     }
+    let page = Browser::consenting()
+        .open(&setup.desktop.page().await)
+        .await;
+    assert_eq!(page.status, 200);
+    all_ready(&mut clients).await;
+    all_search(&mut clients).await;
+    assert_eq!(setup.pages().await, 1);
+    assert_eq!(setup.login_requests(), [1, 1, 1]);
+    assert_eq!(setup.server.count(Part::Token), 1);
+    setup.assert_clean();
 }
 
 #[tokio::test]

@@ -9,7 +9,13 @@ use testkit::json::text_of;
 use testkit::oauth::{self, Browser, Part};
 use testkit::proxy::Client;
 use testkit::raw::Request;
-use testkit::upstream::{self, tool};
+use testkit::upstream::{self, Kind, tool};
+
+testkit::per_kind! {
+    many_calls_with_a_token_that_ended_renew_it_once
+    streams_carry_the_token_and_outlive_it
+    a_stream_that_is_refused_renews_the_token_itself
+}
 
 /// Calls `search` this often at once, lets `meanwhile` happen when all are on their way, and
 /// expects every answer.
@@ -25,24 +31,21 @@ async fn many(client: &mut Client, calls: usize, meanwhile: impl AsyncFnOnce()) 
     }
 }
 
-#[tokio::test]
-async fn many_calls_with_a_token_that_ended_renew_it_once() {
-    for (kind, build) in upstream::kinds() {
-        let setup = before(oauth::server(), build()).await;
-        let mut client = setup.signed_in().await;
-        setup.server.expire_access_tokens();
-        let gate = setup.server.hold(Part::Token);
-        let raw = &setup.upstream.raw;
-        many(&mut client, 20, async || {
-            let called = |request: &Request| request.is("tools/call");
-            raw.wait_for_count(20, called).await;
-            gate.open();
-        })
-        .await;
-        assert_eq!((setup.refreshes(), setup.pages().await), (1, 1), "{kind}");
-        assert_eq!(setup.upstream.calls().len(), 20, "{kind}");
-        setup.assert_clean();
-    }
+async fn many_calls_with_a_token_that_ended_renew_it_once(kind: Kind) {
+    let setup = before(oauth::server(), kind.server()).await;
+    let mut client = setup.signed_in().await;
+    setup.server.expire_access_tokens();
+    let gate = setup.server.hold(Part::Token);
+    let raw = &setup.upstream.raw;
+    many(&mut client, 20, async || {
+        let called = |request: &Request| request.is("tools/call");
+        raw.wait_for_count(20, called).await;
+        gate.open();
+    })
+    .await;
+    assert_eq!((setup.refreshes(), setup.pages().await), (1, 1));
+    assert_eq!(setup.upstream.calls().len(), 20);
+    setup.assert_clean();
 }
 
 #[tokio::test]
@@ -172,58 +175,52 @@ async fn a_client_that_was_forgotten_registers_anew() {
     assert_eq!(setup.server.count(Part::Registration), 2);
 }
 
-#[tokio::test]
-async fn streams_carry_the_token_and_outlive_it() {
-    for (kind, build) in upstream::kinds() {
-        let setup = before(oauth::server(), build()).await;
-        let mut client = setup.signed_in().await;
-        let old = setup.files().token("access_token");
-        setup
-            .upstream
-            .set_tools([tool("search").as_str(), tool("fetch").as_str()]);
-        setup.upstream.list_changed().await;
-        client.wait_for_tools(&["search", "fetch"]).await;
-        setup.server.expire_access_tokens();
-        search(&mut client).await;
-        // The stream was let in with the old token, and goes on.
-        setup.upstream.set_tools([tool("search").as_str()]);
-        setup.upstream.list_changed().await;
-        client.wait_for_tools(&["search"]).await;
-        // One that begins now is let in with the new one.
-        let before = setup.upstream.raw.requests().len();
-        setup.upstream.end_streams();
-        setup
-            .upstream
-            .set_tools([tool("search").as_str(), tool("find").as_str()]);
-        setup.upstream.list_changed().await;
-        client.wait_for_tools(&["search", "find"]).await;
-        let requests = &setup.upstream.raw.requests()[before..];
-        let new = setup.files().token("access_token");
-        assert_ne!(new, old);
-        assert_eq!(tokens(requests), [new], "{kind}");
-        assert_eq!((setup.refreshes(), setup.pages().await), (1, 1), "{kind}");
-        setup.assert_clean();
-    }
+async fn streams_carry_the_token_and_outlive_it(kind: Kind) {
+    let setup = before(oauth::server(), kind.server()).await;
+    let mut client = setup.signed_in().await;
+    let old = setup.files().token("access_token");
+    setup
+        .upstream
+        .set_tools([tool("search").as_str(), tool("fetch").as_str()]);
+    setup.upstream.list_changed().await;
+    client.wait_for_tools(&["search", "fetch"]).await;
+    setup.server.expire_access_tokens();
+    search(&mut client).await;
+    // The stream was let in with the old token, and goes on.
+    setup.upstream.set_tools([tool("search").as_str()]);
+    setup.upstream.list_changed().await;
+    client.wait_for_tools(&["search"]).await;
+    // One that begins now is let in with the new one.
+    let before = setup.upstream.raw.requests().len();
+    setup.upstream.end_streams();
+    setup
+        .upstream
+        .set_tools([tool("search").as_str(), tool("find").as_str()]);
+    setup.upstream.list_changed().await;
+    client.wait_for_tools(&["search", "find"]).await;
+    let requests = &setup.upstream.raw.requests()[before..];
+    let new = setup.files().token("access_token");
+    assert_ne!(new, old);
+    assert_eq!(tokens(requests), [new]);
+    assert_eq!((setup.refreshes(), setup.pages().await), (1, 1));
+    setup.assert_clean();
 }
 
-#[tokio::test]
-async fn a_stream_that_is_refused_renews_the_token_itself() {
-    for (kind, build) in upstream::kinds() {
-        let setup = before(oauth::server(), build()).await;
-        let mut client = setup.signed_in().await;
-        // A stream of the server is there before it ends.
-        setup.upstream.list_changed().await;
-        setup.server.expire_access_tokens();
-        setup
-            .upstream
-            .set_tools([tool("search").as_str(), tool("fetch").as_str()]);
-        setup.upstream.end_streams();
-        setup.server.wait_for(Part::Token, 2).await;
-        client.wait_for_tools(&["search", "fetch"]).await;
-        search(&mut client).await;
-        assert_eq!((setup.refreshes(), setup.pages().await), (1, 1), "{kind}");
-        setup.assert_clean();
-    }
+async fn a_stream_that_is_refused_renews_the_token_itself(kind: Kind) {
+    let setup = before(oauth::server(), kind.server()).await;
+    let mut client = setup.signed_in().await;
+    // A stream of the server is there before it ends.
+    setup.upstream.list_changed().await;
+    setup.server.expire_access_tokens();
+    setup
+        .upstream
+        .set_tools([tool("search").as_str(), tool("fetch").as_str()]);
+    setup.upstream.end_streams();
+    setup.server.wait_for(Part::Token, 2).await;
+    client.wait_for_tools(&["search", "fetch"]).await;
+    search(&mut client).await;
+    assert_eq!((setup.refreshes(), setup.pages().await), (1, 1));
+    setup.assert_clean();
 }
 
 #[tokio::test]

@@ -8,7 +8,11 @@ use testkit::oauth::{
     self, Browser, Params, Part, Protection, Registration, Scopes, protect, scopes,
 };
 use testkit::proxy::Client;
-use testkit::upstream;
+use testkit::upstream::{self, Kind};
+
+testkit::per_kind! {
+    a_call_that_needs_more_asks_for_all_of_it_and_is_answered
+}
 
 /// `search` needs `use`, `write` needs `write` as well and `admin` needs `admin`.
 fn protected(server: &oauth::Server, upstream: upstream::Builder) -> Protection {
@@ -54,31 +58,20 @@ async fn call(client: &mut Client, tool: &str) -> Value {
     client.call(tool, json!({})).await
 }
 
-#[tokio::test]
-async fn a_call_that_needs_more_asks_for_all_of_it_and_is_answered() {
-    for (kind, build) in upstream::kinds() {
-        let setup = setup(oauth::server(), build()).await;
-        let mut client = signed_in(&setup).await;
-        text_of(&call(&mut client, "search").await);
-        assert_eq!(setup.pages().await, 1, "{kind}");
-        let mut person = setup.desktop.used_by(Browser::consenting());
-        assert_eq!(
-            text_of(&call(&mut client, "write").await),
-            "write {}",
-            "{kind}"
-        );
-        person.pages(1).await;
-        assert_eq!(
-            asked(&setup),
-            [scopes("use"), scopes("use write")],
-            "{kind}"
-        );
-        // It is granted from now on.
-        text_of(&call(&mut client, "write").await);
-        assert_eq!(setup.upstream.calls().len(), 3, "{kind}");
-        assert_eq!(setup.pages().await, 2, "{kind}");
-        setup.assert_clean();
-    }
+async fn a_call_that_needs_more_asks_for_all_of_it_and_is_answered(kind: Kind) {
+    let setup = setup(oauth::server(), kind.server()).await;
+    let mut client = signed_in(&setup).await;
+    text_of(&call(&mut client, "search").await);
+    assert_eq!(setup.pages().await, 1);
+    let mut person = setup.desktop.used_by(Browser::consenting());
+    assert_eq!(text_of(&call(&mut client, "write").await), "write {}");
+    person.pages(1).await;
+    assert_eq!(asked(&setup), [scopes("use"), scopes("use write")]);
+    // It is granted from now on.
+    text_of(&call(&mut client, "write").await);
+    assert_eq!(setup.upstream.calls().len(), 3);
+    assert_eq!(setup.pages().await, 2);
+    setup.assert_clean();
 }
 
 #[tokio::test]

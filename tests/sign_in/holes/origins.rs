@@ -5,7 +5,12 @@ use serde_json::Value;
 use crate::holes::{Setup, sign_in};
 use testkit::oauth::{self, Part};
 use testkit::raw::{self, Reply};
+use testkit::upstream::Kind;
 use testkit::{proxy, upstream};
+
+testkit::per_kind! {
+    a_token_goes_with_every_request_of_every_transport
+}
 
 /// A server that must not get anything.
 fn elsewhere() -> raw::Server {
@@ -56,35 +61,29 @@ async fn no_endpoint_of_another_origin_gets_a_token() {
     assert_eq!(elsewhere.connections(), 0);
 }
 
-#[tokio::test]
-async fn a_token_goes_with_every_request_of_every_transport() {
-    for (kind, tools) in upstream::kinds() {
-        let setup = protected(tools().tool("search")).await;
-        let mut client = setup.signed_in(Value::Null).await;
-        crate::holes::call(&mut client).await;
-        let requests = setup.upstream.raw.requests();
-        let to_it = requests
-            .iter()
-            .filter(|it| !it.path.contains("/.well-known/"));
-        // A server of two kinds is asked for both before it is known to want a sign-in.
-        let unsigned = to_it
-            .filter(|it| it.header("authorization").is_none())
-            .count();
-        assert!(unsigned <= 2, "{kind}: {unsigned} requests without a token");
-        assert!(
-            requests.iter().all(|it| !it.path.contains("access-")),
-            "{kind}"
-        );
-        client.close().await;
-        let requests = setup.upstream.raw.requests();
-        let last = requests.last().unwrap();
-        assert!(
-            last.header("authorization").is_some(),
-            "{kind}: {} {}",
-            last.method,
-            last.path
-        );
-    }
+async fn a_token_goes_with_every_request_of_every_transport(kind: Kind) {
+    let setup = protected(kind.server().tool("search")).await;
+    let mut client = setup.signed_in(Value::Null).await;
+    crate::holes::call(&mut client).await;
+    let requests = setup.upstream.raw.requests();
+    let to_it = requests
+        .iter()
+        .filter(|it| !it.path.contains("/.well-known/"));
+    // A server of two kinds is asked for both before it is known to want a sign-in.
+    let unsigned = to_it
+        .filter(|it| it.header("authorization").is_none())
+        .count();
+    assert!(unsigned <= 2, "{unsigned} requests without a token");
+    assert!(requests.iter().all(|it| !it.path.contains("access-")));
+    client.close().await;
+    let requests = setup.upstream.raw.requests();
+    let last = requests.last().unwrap();
+    assert!(
+        last.header("authorization").is_some(),
+        "{} {}",
+        last.method,
+        last.path
+    );
 }
 
 #[tokio::test]

@@ -7,7 +7,11 @@ use testkit::Endpoint;
 use testkit::http::{MODERN, initialize, message, post, request, session};
 use testkit::oauth::{self, Browser, Part, Place, Protected};
 use testkit::proxy::with_meta;
-use testkit::upstream;
+use testkit::upstream::{self, Kind};
+
+testkit::per_kind! {
+    every_kind_of_upstream_can_be_protected
+}
 
 /// Posts a call of `tool` with this `Authorization`.
 async fn call(upstream: &Protected, tool: &str, authorization: &str) -> reqwest::Response {
@@ -126,23 +130,22 @@ async fn a_tool_that_needs_more_scopes_asks_for_them() {
     assert_eq!(response.status(), 200);
 }
 
-#[tokio::test]
-async fn every_kind_of_upstream_can_be_protected() {
+async fn every_kind_of_upstream_can_be_protected(kind: Kind) {
     let server = oauth::server().start().await;
-    for (kind, build) in upstream::kinds() {
-        let upstream = oauth::protect(&server, build().tool("search"))
-            .start()
-            .await;
-        let response = post(&upstream.url(), &[], initialize()).await;
-        assert_eq!(response.status(), 401, "{kind}");
-        assert_eq!(get(&upstream.url()).await.status, 401, "{kind}");
-        let document = get(&upstream.metadata_url()).await.body;
-        assert_eq!(document["resource"], upstream.url(), "{kind}");
-        let open = oauth::protect(&server, build()).open("initialize").start();
-        let open = open.await;
-        if kind == "legacy" {
-            session(&open.url()).await;
-        }
+    let upstream = oauth::protect(&server, kind.server().tool("search"))
+        .start()
+        .await;
+    let response = post(&upstream.url(), &[], initialize()).await;
+    assert_eq!(response.status(), 401);
+    assert_eq!(get(&upstream.url()).await.status, 401);
+    let document = get(&upstream.metadata_url()).await.body;
+    assert_eq!(document["resource"], upstream.url());
+    let open = oauth::protect(&server, kind.server())
+        .open("initialize")
+        .start();
+    let open = open.await;
+    if kind == Kind::Legacy {
+        session(&open.url()).await;
     }
 }
 

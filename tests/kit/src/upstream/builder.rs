@@ -9,16 +9,9 @@ use serde_json::json;
 
 use super::super::raw::{self, Handler, Reply, Request};
 use super::super::tls;
-use super::Upstream;
 use super::next::{Around, Next};
 use super::state::{Call, State};
-
-#[derive(Clone, Copy, PartialEq)]
-pub(super) enum Kind {
-    Legacy,
-    Modern,
-    HttpSse,
-}
+use super::{Kind, Upstream};
 
 type Answer = dyn Fn(&Request) -> Vec<u8> + Send + Sync;
 type AnswerInSteps = dyn Fn(Call) -> BoxFuture<'static, Vec<u8>> + Send + Sync;

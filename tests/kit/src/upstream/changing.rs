@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::super::Endpoint;
 use super::super::raw::{self, Handler, Request};
-use super::builder::{Builder, Kind};
+use super::{Builder, Kind};
 
 /// A server that becomes another.
 pub struct Changing {

@@ -10,6 +10,7 @@ mod changing;
 mod checks;
 mod held;
 mod http_sse;
+mod kind;
 mod legacy;
 mod modern;
 mod next;
@@ -22,39 +23,27 @@ use tempfile::NamedTempFile;
 
 use super::raw::{self, Handler, Reply, Request};
 use super::{Endpoint, within};
-use builder::Kind;
 pub use builder::{Builder, tool};
 pub use changing::{Changing, changing};
+pub use kind::Kind;
 pub use next::Next;
 pub use state::Call;
 use state::State;
 pub use voice::Voice;
 
-/// A server of Streamable HTTP as it was from 2025-03-26 to 2025-11-25, with sessions.
+/// A server of [`Kind::Legacy`].
 pub fn legacy() -> Builder {
-    Builder::new(Kind::Legacy, &["2025-11-25", "2025-06-18", "2025-03-26"])
+    Kind::Legacy.server()
 }
 
-/// A server of Streamable HTTP as it is since 2026-07-28.
+/// A server of [`Kind::Modern`].
 pub fn modern() -> Builder {
-    Builder::new(Kind::Modern, &["2026-07-28"])
+    Kind::Modern.server()
 }
 
-/// A server of HTTP+SSE, 2024-11-05.
+/// A server of [`Kind::HttpSse`].
 pub fn http_sse() -> Builder {
-    Builder::new(Kind::HttpSse, &["2024-11-05"])
-}
-
-/// How a server is built, and the name of its kind.
-pub type Named = (&'static str, fn() -> Builder);
-
-/// The servers above, with their names.
-pub fn kinds() -> [Named; 3] {
-    [
-        ("legacy", legacy),
-        ("modern", modern),
-        ("http_sse", http_sse),
-    ]
+    Kind::HttpSse.server()
 }
 
 /// A running server; it ends when dropped.

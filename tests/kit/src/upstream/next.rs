@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use super::builder::Kind;
+use super::Kind;
 use super::state::State;
 use super::{Reply, Request, http_sse, legacy, modern};
 
