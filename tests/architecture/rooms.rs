@@ -69,7 +69,7 @@ const WITHOUT_ROOM: &Ratchet = &[
 #[rustfmt::skip]
 const TO_LATER_ROOMS: &Ratchet = &[
     ("router", 28),
-    ("upstream", 8),
+    ("upstream", 7),
 ];
 
 /// Where a module stands in the order of its stage's rooms.

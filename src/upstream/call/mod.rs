@@ -16,7 +16,7 @@ use super::flow::concurrency::CallPermit;
 use super::flow::deadline::Activity;
 use super::handle::Upstream;
 use super::transport::exchange::Exchange;
-use super::transport::response_head::Opening;
+use super::transport::response_head::ResponseHead;
 use crate::net::ConnectTracker;
 use crate::protocol::ClientProfile;
 use crate::protocol::LogLevel;
@@ -156,7 +156,7 @@ impl Connection {
         if asking == ServerRequests::Unsupported {
             let exchange = live.transport.send(&request, &activity).await?;
             return Ok(SentRequest {
-                exchange: exchange.proving(&self.proven),
+                exchange: exchange.marking_healthy(&self.proven),
                 caller,
                 live,
                 activity,
@@ -177,17 +177,17 @@ impl Connection {
             sent = patience.head(&mut sending, &making, &activity) => match sent {
                 Ok(sent) => sent?,
                 Err(silent) => {
-                    let opening = Opening::new(patience, activity.clone(), sending);
-                    Exchange::opening(id, opening.overdue(silent))
+                    let opening = ResponseHead::new(patience, activity.clone(), sending);
+                    Exchange::opening(id, opening.timed_out(silent))
                 }
             },
             () = called(caller.as_mut()) => {
                 activity.touch();
-                Exchange::opening(id, Opening::new(patience, activity.clone(), sending))
+                Exchange::opening(id, ResponseHead::new(patience, activity.clone(), sending))
             }
         };
         Ok(SentRequest {
-            exchange: exchange.proving(&self.proven),
+            exchange: exchange.marking_healthy(&self.proven),
             caller,
             live: self.clone(),
             activity,

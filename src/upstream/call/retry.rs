@@ -12,7 +12,7 @@ use crate::upstream::connection::Connection;
 use crate::upstream::error::TransportError;
 use crate::upstream::handle::Upstream;
 use crate::upstream::session::backoff::FIRST_DELAY;
-use crate::upstream::transport::refusal_hint::Hint;
+use crate::upstream::transport::refusal_hint::RefusalHint;
 
 /// How long a call waits for a person who is signing in; the login goes on after that.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(25);
@@ -135,7 +135,7 @@ impl RetryState {
                 Some(Err(cause))
             }
             _ => {
-                let hint = Hint::of(&cause);
+                let hint = RefusalHint::of(&cause);
                 self.take_hint(hint, session, generation, Err(cause)).await
             }
         }
@@ -149,13 +149,13 @@ impl RetryState {
 
     async fn take_hint(
         &mut self,
-        hint: Option<Hint>,
+        hint: Option<RefusalHint>,
         session: &Upstream,
         generation: u64,
         tried: Tried,
     ) -> Option<Tried> {
         match hint {
-            Some(Hint::Later(asked)) => {
+            Some(RefusalHint::RetryAfter(asked)) => {
                 let Some(wait) = self.wait_of(asked) else {
                     return Some(tried);
                 };
@@ -166,7 +166,7 @@ impl RetryState {
                 self.deadline = None;
                 None
             }
-            Some(Hint::OtherEra) if !self.is_renewed => {
+            Some(RefusalHint::OtherEra) if !self.is_renewed => {
                 let shared = &session.shared;
                 let (checks, patience) = (&shared.checks, self.left());
                 if !checks.is_other(&shared.state, generation, patience).await {

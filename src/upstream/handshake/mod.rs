@@ -15,7 +15,7 @@ use super::transport::Transport;
 use super::transport::http::Http;
 use super::transport::http_sse::HttpSse;
 use super::transport::http_sse::stream::HttpSseStream;
-use super::transport::refusal_hint::Hint;
+use super::transport::refusal_hint::RefusalHint;
 use super::transport::streamable_http::{DISCOVER, StreamableHttp};
 use super::transport::streamable_http_legacy::StreamableHttpLegacy;
 use crate::config::TransportChoice;
@@ -84,7 +84,7 @@ impl Handshake<'_> {
             Probe::Legacy => self.initialize(modern.into_http()).await,
             Probe::Unclear => match self.initialize(modern.http()).await {
                 // It was away for the probe, and may be back.
-                Err(refusal) if Hint::of(&refusal) == Some(Hint::OtherEra) => {
+                Err(refusal) if RefusalHint::of(&refusal) == Some(RefusalHint::OtherEra) => {
                     match self.discover(&modern).await {
                         Ok(Probe::Modern(profile)) => {
                             let transport = Transport::StreamableHttp(modern.into());

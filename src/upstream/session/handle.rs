@@ -20,9 +20,11 @@ use crate::upstream::error::TransportError;
 use crate::upstream::flow::backpressure::ReadGate;
 use crate::upstream::flow::bounds::Bounds;
 use crate::upstream::flow::concurrency::ConcurrencyLimit;
+use crate::upstream::flow::deadline::Deadlines;
 use crate::upstream::id::UpstreamId;
 use crate::upstream::offers::Offers;
 use crate::upstream::subscription::ledger::Subscriptions;
+use crate::upstream::transport::http::HttpSettings;
 
 /// Where a connection stands.
 #[derive(Debug)]
@@ -158,6 +160,22 @@ impl Shared {
             is_side: false,
             wanted: Subscriptions::default(),
             config,
+        }
+    }
+
+    /// HTTP towards it, as it is configured.
+    pub(crate) fn http_settings(&self) -> HttpSettings {
+        let config = &self.config;
+        HttpSettings {
+            url: config.url.as_url().clone(),
+            headers: config.headers.clone(),
+            message_limit: self.bounds.limits.message_bytes,
+            read_gate: self.read_gate.clone(),
+            keep_alive: config.keep_alive,
+            deadlines: Deadlines {
+                first_byte: config.first_byte_timeout,
+                idle: config.timeout,
+            },
         }
     }
 

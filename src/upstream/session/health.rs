@@ -17,7 +17,7 @@ use crate::upstream::connection::Connection;
 use crate::upstream::error::TransportError;
 use crate::upstream::transport::Transport;
 use crate::upstream::transport::http_sse::stream::STREAM_PING_TIMEOUT;
-use crate::upstream::transport::refusal_hint::Hint;
+use crate::upstream::transport::refusal_hint::RefusalHint;
 use crate::wire::Message;
 
 /// How long a server may take to answer a `ping`, other than on the stream of HTTP+SSE.
@@ -119,7 +119,7 @@ impl SessionSupervisor {
     /// where none was due, or a refusal that reads like another server's.
     pub(crate) fn doubt(&self, failure: &TransportError) {
         let is_answer = matches!(failure, TransportError::Handshake(_));
-        if is_answer || Hint::of(failure) == Some(Hint::OtherEra) {
+        if is_answer || RefusalHint::of(failure) == Some(RefusalHint::OtherEra) {
             self.shared.checks.doubt();
         }
     }
@@ -155,7 +155,7 @@ impl SessionSupervisor {
         }
         match ping(live).await {
             Err(TransportError::SessionExpired) => true,
-            Err(error) => Hint::of(&error) == Some(Hint::OtherEra),
+            Err(error) => RefusalHint::of(&error) == Some(RefusalHint::OtherEra),
             Ok(_) => false,
         }
     }

@@ -239,10 +239,12 @@ impl SessionSupervisor {
     }
 
     /// What makes requests to the upstream as it is configured.
-    fn http(&self) -> impl Fn() -> Http {
+    fn http(&self) -> impl Fn() -> Http + use<> {
         let url = self.shared.config.url.as_url();
         let client = self.shared.clients.current(url);
-        move || Http::new(client.clone(), &self.shared)
+        let authorizer = self.shared.authorizer.clone();
+        let settings = self.shared.http_settings();
+        move || Http::new(client.clone(), authorizer.clone(), settings.clone())
     }
 }
 

@@ -1,5 +1,5 @@
 //! The bodies of answers: no larger than a message may be, not silent for too long, and no slower than
-//! a least pace.
+//! the least throughput.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,6 @@ use http::{HeaderMap, StatusCode};
 use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
 
-use super::http::Http;
 use crate::net::chain;
 use crate::upstream::error::{MIN_THROUGHPUT, TransportError};
 use crate::upstream::flow::backpressure::{LARGE, LargeBodyPermit, ReadGate};
@@ -24,50 +23,56 @@ const OWN_PAGES: u64 = 1 << 20;
 /// (glibc's `DEFAULT_MMAP_THRESHOLD_MAX` is 32 MiB).
 const GIVEN_BACK: u64 = 33 << 20;
 
+/// What bounds the bodies of one upstream's answers.
+#[derive(Debug, Clone)]
+pub(crate) struct BodyLimits {
+    /// The largest message, in bytes.
+    pub(crate) message: usize,
+    /// How long a body may be silent, unless it is patient.
+    pub(crate) idle: Duration,
+    /// Closed while clients have too much to read.
+    pub(crate) read_gate: Arc<ReadGate>,
+}
+
 /// The body of an answer.
 #[derive(Debug)]
 pub(crate) struct Body {
     response: Response,
-    /// The largest message in it, in bytes.
-    pub(crate) limit: usize,
-    idle: Duration,
+    limits: BodyLimits,
     /// Whether it may stay silent between its messages for as long as it likes.
     is_patient: bool,
-    /// The request that it answers.
+    /// The activity of the request that it answers.
     activity: Activity,
     /// When its last bytes came, or its head.
-    heard: Instant,
-    pace: Option<Pace>,
-    read_gate: Arc<ReadGate>,
+    last_byte: Instant,
+    throughput: Option<Throughput>,
 }
 
-/// How much has come of a message since when.
+/// How much of a message has arrived, and by when it must be enough.
 #[derive(Debug)]
-struct Pace {
+struct Throughput {
     due: Instant,
     received: usize,
 }
 
 impl Body {
-    /// The answer to a request whose signs of life are these.
-    pub(crate) fn new(response: Response, http: &Http, activity: &Activity) -> Self {
+    /// The answer to a request with this activity.
+    pub(crate) fn new(response: Response, limits: &BodyLimits, activity: &Activity) -> Self {
         Self {
             response,
-            limit: http.limit,
-            idle: http.deadlines.idle,
+            limits: limits.clone(),
             is_patient: false,
             activity: activity.clone(),
-            heard: Instant::now(),
-            pace: None,
-            read_gate: http.read_gate.clone(),
+            last_byte: Instant::now(),
+            throughput: None,
         }
     }
 
     /// A body that may stay silent between its messages for as long as it likes.
-    pub(crate) fn patient(response: Response, http: &Http) -> Self {
+    pub(crate) fn patient(response: Response, limits: &BodyLimits) -> Self {
         Self {
             is_patient: true,
-            ..Self::new(response, http, &Activity::default())
+            ..Self::new(response, limits, &Activity::default())
         }
     }
 
@@ -79,48 +84,58 @@ impl Body {
         media_type(self.response.headers())
     }
 
-    /// A message is complete; the next has a pace of its own.
+    /// The largest message in it, in bytes.
+    pub(crate) fn message_limit(&self) -> usize {
+        self.limits.message
+    }
+
+    /// Accepts no message larger than this.
+    pub(crate) fn limit_message(&mut self, bytes: usize) {
+        self.limits.message = self.limits.message.min(bytes);
+    }
+
+    /// Starts anew with the throughput: a message is complete.
     pub(crate) fn complete(&mut self) {
-        self.pace = None;
+        self.throughput = None;
     }
 
-    /// How long the upstream may be silent while somebody waits for it.
+    /// How long the upstream may be silent while a request waits.
     pub(crate) fn idle(&self) -> Duration {
-        self.idle
+        self.limits.idle
     }
 
-    /// When its last bytes came; now, while it is not read since the client does not read: what there is to
-    /// come nobody knows then.
-    pub(crate) fn heard(&self) -> Instant {
-        match self.read_gate.is_open() {
-            true => self.heard,
+    /// Returns when its last bytes came; now, while the client's slowness keeps it from being read: what the
+    /// upstream has sent since then is unknown.
+    pub(crate) fn last_byte(&self) -> Instant {
+        match self.limits.read_gate.is_open() {
+            true => self.last_byte,
             false => Instant::now(),
         }
     }
 
     /// The next bytes, or `None` at the end. `is_within`: whether they belong to a message that has
-    /// begun, which must come on at a least pace, whatever else shows life. Cancel safe.
+    /// begun, which must keep up the least throughput, whatever other activity there is. Cancel safe.
     pub(crate) async fn chunk(&mut self, is_within: bool) -> Result<Option<Bytes>, TransportError> {
-        if self.read_gate.ready().await {
-            // It was the client who was slow.
-            (self.heard, self.pace) = (Instant::now(), None);
+        if self.limits.read_gate.ready().await {
+            // The client was slow, not the upstream.
+            (self.last_byte, self.throughput) = (Instant::now(), None);
         }
         let chunk = match is_within {
             true => self.next_within().await?,
             false => {
-                self.pace = None;
+                self.throughput = None;
                 self.next().await?
             }
         };
         // A body that breaks off has nothing of a failed connection any more.
         let chunk =
             chunk.map_err(|error| TransportError::Interrupted(chain(&error.without_url())))?;
-        self.heard = Instant::now();
+        self.last_byte = Instant::now();
         self.activity.touch();
-        if let (Some(pace), Some(chunk)) = (&mut self.pace, &chunk) {
-            pace.received += chunk.len();
-            if pace.received >= MIN_THROUGHPUT {
-                self.pace = None;
+        if let (Some(throughput), Some(chunk)) = (&mut self.throughput, &chunk) {
+            throughput.received += chunk.len();
+            if throughput.received >= MIN_THROUGHPUT {
+                self.throughput = None;
             }
         }
         Ok(chunk)
@@ -131,31 +146,31 @@ impl Body {
             return Ok(self.response.chunk().await);
         }
         let begun = Instant::now();
-        let mut due = begun + self.idle;
+        let mut due = begun + self.limits.idle;
         loop {
             if let Ok(chunk) = timeout_at(due, self.response.chunk()).await {
                 return Ok(chunk);
             }
-            due = self.activity.last().map_or(begun, |last| last.max(begun)) + self.idle;
+            due = self.activity.last().map_or(begun, |last| last.max(begun)) + self.limits.idle;
             if due <= Instant::now() {
-                return Err(TransportError::Timeout(self.idle));
+                return Err(TransportError::Timeout(self.limits.idle));
             }
         }
     }
 
     async fn next_within(&mut self) -> Result<reqwest::Result<Option<Bytes>>, TransportError> {
-        let pace = self.pace.get_or_insert_with(|| Pace {
-            due: Instant::now() + self.idle,
+        let throughput = self.throughput.get_or_insert_with(|| Throughput {
+            due: Instant::now() + self.limits.idle,
             received: 0,
         });
-        let (due, is_silent) = (pace.due, pace.received == 0);
+        let (due, is_silent) = (throughput.due, throughput.received == 0);
         let chunk = timeout_at(due, self.response.chunk()).await;
         chunk.map_err(|_| {
-            // Whoever waits on gives it as long again.
-            self.pace = None;
+            // A request that goes on waiting gives it as long again.
+            self.throughput = None;
             match is_silent {
-                true => TransportError::Timeout(self.idle),
-                false => TransportError::TooSlow(self.idle),
+                true => TransportError::Timeout(self.limits.idle),
+                false => TransportError::TooSlow(self.limits.idle),
             }
         })
     }
@@ -176,12 +191,12 @@ impl Body {
         }
     }
 
-    /// Waits for a place for a message that has this many bytes so far and is to grow, if it needs one.
-    /// A stream that may be silent in the midst of one must not hold a place.
-    pub(super) async fn place(&self, bytes: usize) -> Option<LargeBodyPermit> {
+    /// Waits for the permit of a message that has this many bytes so far and is to grow, if it needs one.
+    /// A stream that may be silent in the midst of a message must not hold one.
+    pub(super) async fn large_permit(&self, bytes: usize) -> Option<LargeBodyPermit> {
         match bytes >= LARGE && !self.is_patient {
             // Boxed: it is large itself, and hardly ever needed.
-            true => Some(Box::pin(self.read_gate.large()).await),
+            true => Some(Box::pin(self.limits.read_gate.large()).await),
             false => None,
         }
     }
@@ -190,10 +205,10 @@ impl Body {
     pub(crate) async fn whole(mut self) -> Result<Bytes, TransportError> {
         self.check_encoding()?;
         let announced = self.response.content_length();
-        if announced.is_some_and(|length| length > self.limit as u64) {
-            return Err(TransportError::TooLarge(self.limit));
+        if announced.is_some_and(|length| length > self.limits.message as u64) {
+            return Err(TransportError::TooLarge(self.limits.message));
         }
-        let mut place = self.place(announced.unwrap_or(0) as usize).await;
+        let mut permit = self.large_permit(announced.unwrap_or(0) as usize).await;
         let Some(first) = self.chunk(false).await? else {
             return Ok(Bytes::new());
         };
@@ -208,12 +223,12 @@ impl Body {
         });
         let mut next = Some(first);
         while let Some(chunk) = next {
-            if all.len() + chunk.len() > self.limit {
-                return Err(TransportError::TooLarge(self.limit));
+            if all.len() + chunk.len() > self.limits.message {
+                return Err(TransportError::TooLarge(self.limits.message));
             }
             all.extend_from_slice(&chunk);
-            if place.is_none() {
-                place = self.place(all.len()).await;
+            if permit.is_none() {
+                permit = self.large_permit(all.len()).await;
             }
             next = self.chunk(true).await?;
         }

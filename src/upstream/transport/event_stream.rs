@@ -27,8 +27,8 @@ pub(crate) enum Incoming {
 pub(crate) struct EventStream {
     body: Body,
     parser: Parser,
-    /// That a large event may be read.
-    place: Option<LargeBodyPermit>,
+    /// The permit of a large event.
+    permit: Option<LargeBodyPermit>,
     /// The parts of a batch that are still to be handed out.
     batch: VecDeque<Bytes>,
     /// The id of the last event that had one: where to resume (WHATWG HTML § 9.2.4).
@@ -40,8 +40,8 @@ pub(crate) struct EventStream {
 impl EventStream {
     pub(crate) fn new(body: Body) -> Self {
         Self {
-            parser: Parser::new(body.limit),
-            place: None,
+            parser: Parser::new(body.message_limit()),
+            permit: None,
             body,
             batch: VecDeque::new(),
             last_event_id: None,
@@ -55,8 +55,8 @@ impl EventStream {
     }
 
     /// When its last bytes came, be they a comment.
-    pub(crate) fn heard(&self) -> Instant {
-        self.body.heard()
+    pub(crate) fn last_byte(&self) -> Instant {
+        self.body.last_byte()
     }
 
     /// The next message, or `None` when the stream has ended. Cancel safe.
@@ -66,7 +66,7 @@ impl EventStream {
                 return Ok(Some(Incoming::Message(parse(part)?)));
             }
             while let Some(event) = self.parser.next_event().map_err(|e| self.broken(&e))? {
-                self.place = None;
+                self.permit = None;
                 self.body.complete();
                 if let Some(incoming) = self.take(event)? {
                     return Ok(Some(incoming));
@@ -78,8 +78,8 @@ impl EventStream {
             if !self.batch.is_empty() {
                 continue;
             }
-            if self.place.is_none() {
-                self.place = self.body.place(self.parser.pending()).await;
+            if self.permit.is_none() {
+                self.permit = self.body.large_permit(self.parser.pending()).await;
             }
             match self.body.chunk(self.parser.has_begun()).await? {
                 Some(chunk) => self.parser.push(&chunk),
@@ -118,7 +118,7 @@ impl EventStream {
 
     fn broken(&self, error: &SseError) -> TransportError {
         match error {
-            SseError::TooLong { .. } => TransportError::TooLarge(self.body.limit),
+            SseError::TooLong { .. } => TransportError::TooLarge(self.body.message_limit()),
             SseError::NotUtf8 => TransportError::Malformed(error.to_string()),
         }
     }

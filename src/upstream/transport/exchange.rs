@@ -4,113 +4,97 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use http::StatusCode;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use super::body::Body;
-use super::event_stream::{EventStream, Incoming, malformed, parse};
-use super::http_sse::SharedReply;
-use super::refusal_hint::Hint;
-use super::response_head::Opening;
-use super::streamable_http_legacy::StreamableHttpLegacy;
+use super::event_stream::{EventStream, malformed, parse};
+use super::pending::PendingResponse;
+use super::refusal_hint::RefusalHint;
+use super::response_head::ResponseHead;
+use super::response_stream::{ReplyChannel, ResponseStream};
 use crate::upstream::error::TransportError;
 use crate::wire::{Kind, Message};
-
-/// How often a stream is resumed without a message having come in between.
-const MAX_RESUMPTIONS: usize = 5;
-
-/// How long to wait before a stream is resumed when the server names no time.
-const DEFAULT_RETRY: Duration = Duration::from_millis(1000);
 
 /// A request that was sent. Dropping it closes its response stream, which for a modern upstream
 /// is the cancellation (MCP 2026-07-28 § Streamable HTTP, Cancellation).
 #[derive(Debug)]
 pub struct Exchange {
     id: u64,
-    source: Source,
+    source: ResponseSource,
     /// What the answer hints at, if it is a refusal.
-    hint: Option<Hint>,
+    hint: Option<RefusalHint>,
     /// Set when the response has come.
-    proves: Option<Arc<AtomicBool>>,
+    marks_healthy: Option<Arc<AtomicBool>>,
 }
 
 #[derive(Debug)]
-enum Source {
+enum ResponseSource {
     /// It has not begun to come.
-    Opening(Opening),
+    Opening(ResponseHead<Exchange>),
     /// The answer came whole; `None` once it is out.
     Whole(Option<Message>),
     /// The answer came whole, as one of several messages.
     Batch(VecDeque<Message>),
     /// It comes on a stream of its own.
-    Stream(Box<Replies>),
+    Stream(Box<ResponseStream>),
     /// It comes on the stream that all requests share.
-    Shared(SharedReply),
-}
-
-#[derive(Debug)]
-struct Replies {
-    events: EventStream,
-    /// Who can resume the stream and be answered; a modern upstream offers neither.
-    session: Option<Arc<StreamableHttpLegacy>>,
-    resumptions: usize,
+    Shared(PendingResponse),
 }
 
 impl Exchange {
-    pub(crate) fn shared(id: u64, reply: SharedReply) -> Self {
-        Self::new(id, Source::Shared(reply))
+    pub(crate) fn shared(id: u64, response: PendingResponse) -> Self {
+        Self::new(id, ResponseSource::Shared(response))
     }
 
-    pub(crate) fn opening(id: u64, opening: Opening) -> Self {
-        Self::new(id, Source::Opening(opening))
+    pub(crate) fn opening(id: u64, head: ResponseHead<Exchange>) -> Self {
+        Self::new(id, ResponseSource::Opening(head))
     }
 
     /// An answer that refuses the request, and what it hints at.
-    pub(crate) fn refused(id: u64, message: Message, hint: Option<Hint>) -> Self {
+    pub(crate) fn refused(id: u64, message: Message, hint: Option<RefusalHint>) -> Self {
         Self {
             hint,
-            ..Self::new(id, Source::Whole(Some(message)))
+            ..Self::new(id, ResponseSource::Whole(Some(message)))
         }
     }
 
-    fn new(id: u64, source: Source) -> Self {
+    fn new(id: u64, source: ResponseSource) -> Self {
         Self {
             id,
             source,
             hint: None,
-            proves: None,
+            marks_healthy: None,
         }
     }
 
     /// What its answer hints at, if that is a refusal.
-    pub(crate) fn hint(&self) -> Option<Hint> {
+    pub(crate) fn hint(&self) -> Option<RefusalHint> {
         self.hint
     }
 
-    /// The same, which sets `proven` when the response has come.
-    pub(crate) fn proving(self, proven: &Arc<AtomicBool>) -> Self {
-        let proves = Some(proven.clone());
-        Self { proves, ..self }
+    /// Returns the same exchange, which sets `healthy` when the response has come.
+    pub(crate) fn marking_healthy(self, healthy: &Arc<AtomicBool>) -> Self {
+        let marks_healthy = Some(healthy.clone());
+        Self {
+            marks_healthy,
+            ..self
+        }
     }
 
     /// Takes the answer to a POST, whose status is a success.
     pub(crate) async fn open(
         id: u64,
         body: Body,
-        session: Option<Arc<StreamableHttpLegacy>>,
+        channel: Option<Arc<dyn ReplyChannel>>,
     ) -> Result<Self, TransportError> {
         body.check_encoding()?;
         let (status, kind) = (body.status(), body.media_type());
         if kind == "text/event-stream" {
             let events = EventStream::new(body);
-            let replies = Replies {
-                events,
-                session,
-                resumptions: 0,
-            };
-            return Ok(Self::new(id, Source::Stream(Box::new(replies))));
+            let stream = ResponseStream::new(events, channel);
+            return Ok(Self::new(id, ResponseSource::Stream(Box::new(stream))));
         }
         let bytes = body.whole().await?;
         if status == StatusCode::ACCEPTED || bytes.trim_ascii().is_empty() {
@@ -122,9 +106,9 @@ impl Exchange {
         }
         let source = if Message::is_batch(&bytes) {
             let parts = Message::split_batch(&bytes).map_err(|e| malformed(&e))?;
-            Source::Batch(parts.into_iter().map(parse).collect::<Result<_, _>>()?)
+            ResponseSource::Batch(parts.into_iter().map(parse).collect::<Result<_, _>>()?)
         } else {
-            Source::Whole(Some(parse(bytes)?))
+            ResponseSource::Whole(Some(parse(bytes)?))
         };
         Ok(Self::new(id, source))
     }
@@ -141,32 +125,32 @@ impl Exchange {
     /// # Errors
     /// [`TransportError`], when the response cannot come any more.
     pub async fn next(&mut self) -> Result<Message, TransportError> {
-        if let Source::Opening(opening) = &mut self.source {
-            let opened = opening.next().await?;
+        if let ResponseSource::Opening(head) = &mut self.source {
+            let opened = head.next().await?;
             self.source = opened.source;
         }
         loop {
             let message = match &mut self.source {
-                Source::Opening(_) => return Err(TransportError::StreamEnded),
-                Source::Whole(message) => message
+                ResponseSource::Opening(_) => return Err(TransportError::StreamEnded),
+                ResponseSource::Whole(message) => message
                     .take()
                     .ok_or(TransportError::NoAnswer(StatusCode::OK))?,
-                Source::Batch(messages) => messages
+                ResponseSource::Batch(messages) => messages
                     .pop_front()
                     .ok_or(TransportError::NoAnswer(StatusCode::OK))?,
-                Source::Stream(replies) => replies.next().await?,
-                Source::Shared(reply) => reply.wait().await?,
+                ResponseSource::Stream(stream) => stream.next().await?,
+                ResponseSource::Shared(response) => response.wait().await?,
             };
             match message.kind() {
                 Kind::Notification => return Ok(message),
                 Kind::Response => {
                     self.check_id(&message)?;
-                    if let Some(proven) = &self.proves {
-                        proven.store(true, Ordering::Relaxed);
+                    if let Some(healthy) = &self.marks_healthy {
+                        healthy.store(true, Ordering::Relaxed);
                     }
                     return Ok(message);
                 }
-                Kind::Request if self.can_answer() && message.method() != "ping" => {
+                Kind::Request if self.channel().is_some() && message.method() != "ping" => {
                     return Ok(message);
                 }
                 Kind::Request => self.answer(&message),
@@ -179,7 +163,7 @@ impl Exchange {
     /// # Errors
     /// As [`Self::next`].
     pub async fn response(mut self) -> Result<Message, TransportError> {
-        if let Some(Hint::Later(wait)) = self.hint {
+        if let Some(RefusalHint::RetryAfter(wait)) = self.hint {
             return Err(TransportError::busy(wait));
         }
         loop {
@@ -207,68 +191,19 @@ impl Exchange {
         })
     }
 
-    /// Whether a request of the upstream can be answered: a modern one must not send any.
-    fn can_answer(&self) -> bool {
-        matches!(&self.source, Source::Stream(replies) if replies.session.is_some())
+    /// By which requests of the upstream are answered; a modern one must not send any.
+    fn channel(&self) -> Option<&Arc<dyn ReplyChannel>> {
+        match &self.source {
+            ResponseSource::Stream(stream) => stream.channel(),
+            _ => None,
+        }
     }
 
     /// Answers a ping, and refuses anything else.
     fn answer(&self, request: &Message) {
-        let session = match &self.source {
-            Source::Stream(replies) => replies.session.as_ref(),
-            _ => None,
-        };
-        match session {
-            Some(session) => session.answer(request),
+        match self.channel() {
+            Some(channel) => channel.clone().answer(request),
             None => warn!(method = %request.method(), "ignoring a request that has no place here"),
         }
-    }
-}
-
-impl Replies {
-    async fn next(&mut self) -> Result<Message, TransportError> {
-        loop {
-            let lost = match self.events.next().await {
-                Ok(Some(Incoming::Message(message))) => {
-                    self.resumptions = 0;
-                    return Ok(message);
-                }
-                Ok(Some(Incoming::Endpoint(_))) => continue,
-                Ok(None) => TransportError::StreamEnded,
-                Err(error) if error.is_interruption() => error,
-                Err(error) => return Err(error),
-            };
-            // Boxed: it is large, and on the path of every call.
-            Box::pin(self.resume(lost)).await?;
-        }
-    }
-
-    /// Opens the stream again where it stopped (MCP 2025-11-25 § Resumability and Redelivery).
-    async fn resume(&mut self, lost: TransportError) -> Result<(), TransportError> {
-        let (Some(session), Some(last)) = (&self.session, self.events.last_event_id.clone()) else {
-            return Err(lost);
-        };
-        while self.resumptions < MAX_RESUMPTIONS {
-            self.resumptions += 1;
-            let wait = self.events.retry.unwrap_or(DEFAULT_RETRY);
-            // As long as any silence of its upstream, however long that asks for.
-            let wait = wait.min(self.events.idle());
-            debug!(error = %lost, ?wait, "resuming an event stream");
-            tokio::time::sleep(wait).await;
-            match session.reopen(&last).await {
-                Ok(mut events) => {
-                    events.last_event_id = Some(last);
-                    events.retry = self.events.retry;
-                    self.events = events;
-                    return Ok(());
-                }
-                Err(TransportError::Connect(_) | TransportError::Interrupted(_)) => {}
-                Err(error) => {
-                    debug!(%error, "the stream cannot be resumed");
-                    break;
-                }
-            }
-        }
-        Err(lost)
     }
 }

@@ -1,7 +1,7 @@
 //! HTTP towards one upstream: its headers and its token on every request, and redirects within
 //! its origin only.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,13 +11,14 @@ use reqwest::{Request, Response};
 use tracing::debug;
 use url::Url;
 
-use super::refusal::{mask, status_error};
+use super::body::BodyLimits;
+use super::status::{Redactor, status_error};
 use crate::net::{ConnectTracker, CurrentClient, chain};
 use crate::oauth::{Authorizer, Challenges, Credential};
+use crate::sync::Mutex;
 use crate::upstream::error::TransportError;
 use crate::upstream::flow::backpressure::ReadGate;
 use crate::upstream::flow::deadline::{Activity, Deadlines};
-use crate::upstream::session::handle::Shared;
 
 /// How many redirects one request follows.
 const MAX_REDIRECTS: usize = 3;
@@ -25,19 +26,33 @@ const MAX_REDIRECTS: usize = 3;
 /// How many times one request is refused for want of a better token before we give up.
 const MAX_REFUSALS: usize = 3;
 
+/// What the configuration says of HTTP towards one upstream.
+#[derive(Debug, Clone)]
+pub(crate) struct HttpSettings {
+    /// Where requests go.
+    pub(crate) url: Url,
+    /// The headers of every request.
+    pub(crate) headers: HeaderMap,
+    /// The largest message, in bytes.
+    pub(crate) message_limit: usize,
+    /// What else bounds how much of an answer is read.
+    pub(crate) read_gate: Arc<ReadGate>,
+    /// After how much silence a stream that everything depends on is pinged.
+    pub(crate) keep_alive: Option<Duration>,
+    /// How long the upstream may be silent.
+    pub(crate) deadlines: Deadlines,
+}
+
 /// The HTTP side of one upstream.
 #[derive(Debug)]
 pub(crate) struct Http {
     client: CurrentClient,
     /// Signs the requests, which are for this origin alone.
     authorizer: Option<Arc<Authorizer>>,
-    /// Moves on a redirect. std's Mutex: held for a clone, never across an await.
+    /// Moves on a redirect.
     url: Mutex<Url>,
-    pub(super) headers: HeaderMap,
-    /// The largest message, in bytes.
-    pub(crate) limit: usize,
-    /// What else bounds how much of it is read.
-    pub(super) read_gate: Arc<ReadGate>,
+    headers: HeaderMap,
+    limits: BodyLimits,
     /// After how much silence a stream that everything depends on is pinged.
     pub(crate) keep_alive: Option<Duration>,
     /// How long the upstream may be silent.
@@ -52,40 +67,61 @@ struct Signature {
 }
 
 impl Http {
-    pub(crate) fn new(client: CurrentClient, upstream: &Shared) -> Self {
-        let config = &upstream.config;
+    pub(crate) fn new(
+        client: CurrentClient,
+        authorizer: Option<Arc<Authorizer>>,
+        settings: HttpSettings,
+    ) -> Self {
+        let HttpSettings {
+            url,
+            headers,
+            message_limit,
+            read_gate,
+            keep_alive,
+            deadlines,
+        } = settings;
         Self {
             client,
-            authorizer: upstream.authorizer.clone(),
-            url: Mutex::new(config.url.as_url().clone()),
-            headers: config.headers.clone(),
-            limit: upstream.bounds.limits.message_bytes,
-            read_gate: upstream.read_gate.clone(),
-            keep_alive: config.keep_alive,
-            deadlines: Deadlines {
-                first_byte: config.first_byte_timeout,
-                idle: config.timeout,
+            authorizer,
+            url: Mutex::new(url),
+            headers,
+            limits: BodyLimits {
+                message: message_limit,
+                idle: deadlines.idle,
+                read_gate,
             },
+            keep_alive,
+            deadlines,
         }
     }
 
-    /// The same upstream at another url of the same origin.
+    /// Returns HTTP towards the same upstream at another url of the same origin.
     pub(crate) fn at(&self, url: Url) -> Self {
         Self {
             client: self.client.clone(),
             authorizer: self.authorizer.clone(),
             url: Mutex::new(url),
             headers: self.headers.clone(),
-            read_gate: self.read_gate.clone(),
+            limits: self.limits.clone(),
             ..*self
         }
     }
 
     pub(crate) fn url(&self) -> Url {
-        self.url
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .clone()
+        self.url.lock().clone()
+    }
+
+    /// What bounds the bodies of its answers.
+    pub(crate) fn limits(&self) -> &BodyLimits {
+        &self.limits
+    }
+
+    /// The secrets of its requests.
+    pub(crate) fn redactor(&self) -> Redactor<'_> {
+        Redactor {
+            headers: &self.headers,
+            authorizer: self.authorizer.as_deref(),
+        }
     }
 
     /// The configured headers, to which a request adds its own.
@@ -227,21 +263,6 @@ impl Http {
         better.map_err(TransportError::SignIn)
     }
 
-    /// Whether somebody has signed in.
-    pub(super) fn is_signed(&self) -> bool {
-        let authorizer = self.authorizer.as_ref();
-        authorizer.is_some_and(|authorizer| authorizer.is_signed_in())
-    }
-
-    /// Takes our secrets out of a text, should the upstream repeat them.
-    pub(super) fn mask(&self, text: String) -> String {
-        let text = mask(text, &self.headers);
-        match &self.authorizer {
-            Some(authorizer) => authorizer.mask(text),
-            None => text,
-        }
-    }
-
     /// 307 and 308 keep method and body (RFC 9110 § 15.4); no other redirect can mean a POST.
     fn follow(&self, response: &Response) -> Result<(), TransportError> {
         let here = self.url();
@@ -257,10 +278,7 @@ impl Http {
         match to {
             Some(to) if keeps_method && to.origin() == here.origin() => {
                 debug!(path = to.path(), "following a redirect");
-                *self
-                    .url
-                    .lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner) = to;
+                *self.url.lock() = to;
                 Ok(())
             }
             Some(to) if to.origin() != here.origin() => {
@@ -270,7 +288,7 @@ impl Http {
                 response.status(),
                 &HeaderMap::new(),
                 b"",
-                self,
+                self.redactor(),
             )),
         }
     }

@@ -2,14 +2,17 @@
 
 pub(crate) mod event_stream;
 pub(crate) mod exchange;
+pub(crate) mod pending;
 pub(crate) mod refusal_hint;
 pub(crate) mod request_id;
 pub(crate) mod response_head;
+pub(crate) mod response_stream;
 
 pub(crate) mod body;
 pub(crate) mod http;
 pub(crate) mod http_sse;
 mod refusal;
+mod status;
 pub(crate) mod streamable_http;
 pub(crate) mod streamable_http_legacy;
 

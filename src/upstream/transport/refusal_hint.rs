@@ -13,21 +13,21 @@ use crate::wire::outgoing::code;
 
 /// What to make of a refusal before it is passed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Hint {
+pub(crate) enum RefusalHint {
     /// The request was not taken up, and can be made again after this time.
-    Later(Duration),
+    RetryAfter(Duration),
     /// It reads like that of a server of another era, or of another transport.
     OtherEra,
 }
 
-impl Hint {
+impl RefusalHint {
     /// What an error without a JSON-RPC message hints at.
     pub(crate) fn of(error: &TransportError) -> Option<Self> {
         match error {
             TransportError::Status {
                 retry_after: Some(wait),
                 ..
-            } => Some(Self::Later(*wait)),
+            } => Some(Self::RetryAfter(*wait)),
             TransportError::Status { status, .. } if refuses_request(*status) => {
                 Some(Self::OtherEra)
             }
@@ -91,7 +91,7 @@ mod tests {
         let answer = json!({"jsonrpc": "2.0", "id": id, "error": error}).to_string();
         let answer = Message::parse(answer).unwrap();
         let status = StatusCode::from_u16(status).unwrap();
-        Hint::of_answer(era, status, &answer).is_some()
+        RefusalHint::of_answer(era, status, &answer).is_some()
     }
 
     #[test]

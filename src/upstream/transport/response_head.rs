@@ -3,58 +3,59 @@
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::exchange::Exchange;
 use crate::upstream::error::TransportError;
 use crate::upstream::flow::deadline::{Activity, Deadlines};
 
-/// A request on its way to its answer. Dropping it ends that.
+/// A request that waits for the head of its answer, which is a `T`. Dropping it ends the request.
 #[derive(Debug)]
-pub(crate) struct Opening {
-    /// `None` once it has come to something.
-    sending: Option<AbortOnDropHandle<Result<Exchange, TransportError>>>,
+pub(crate) struct ResponseHead<T> {
+    /// `None` once the head has come.
+    sending: Option<AbortOnDropHandle<Result<T, TransportError>>>,
     deadlines: Deadlines,
     activity: Activity,
-    /// That its time is over, which nobody was told yet.
-    overdue: Option<TransportError>,
+    /// A timeout that no caller has seen yet.
+    timed_out: Option<TransportError>,
 }
 
-impl Opening {
-    /// What `sending` sends goes on by itself.
+impl<T: Send + 'static> ResponseHead<T> {
+    /// Spawns `sending`, which goes on by itself.
     pub(crate) fn new(
         deadlines: Deadlines,
         activity: Activity,
-        sending: impl Future<Output = Result<Exchange, TransportError>> + Send + 'static,
+        sending: impl Future<Output = Result<T, TransportError>> + Send + 'static,
     ) -> Self {
         Self {
             sending: Some(AbortOnDropHandle::new(tokio::spawn(sending))),
             deadlines,
             activity,
-            overdue: None,
+            timed_out: None,
         }
     }
 
-    /// The same, which fails once for its silence before it is waited for again.
-    pub(crate) fn overdue(mut self, silent: TransportError) -> Self {
-        self.overdue = Some(silent);
+    /// Returns the same request, whose next wait fails with this timeout at once.
+    pub(crate) fn timed_out(mut self, error: TransportError) -> Self {
+        self.timed_out = Some(error);
         self
     }
 
-    /// Waits for the answer, or the head of its stream. After a timeout it can be waited for again.
-    /// Cancel safe.
-    pub(crate) async fn next(&mut self) -> Result<Exchange, TransportError> {
-        if let Some(silent) = self.overdue.take() {
-            return Err(silent);
+    /// Waits for the head. After a timeout it can be waited for again. Cancel safe.
+    ///
+    /// # Errors
+    /// [`TransportError`], when the request failed or the upstream is silent for too long.
+    pub(crate) async fn next(&mut self) -> Result<T, TransportError> {
+        if let Some(error) = self.timed_out.take() {
+            return Err(error);
         }
         let Some(sending) = &mut self.sending else {
             return Err(TransportError::StreamEnded);
         };
         let begun = Instant::now();
         let sent = loop {
-            let (due, silent) = self.deadlines.due(begun, &self.activity);
+            let (due, timed_out) = self.deadlines.due(begun, &self.activity);
             match timeout_at(due, &mut *sending).await {
                 Ok(sent) => break sent,
                 Err(_) if self.deadlines.due(begun, &self.activity).0 > due => {}
-                Err(_) => return Err(silent),
+                Err(_) => return Err(timed_out),
             }
         };
         self.sending = None;

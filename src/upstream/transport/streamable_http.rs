@@ -89,8 +89,8 @@ impl StreamableHttp {
         }
         let body = match &*request.method {
             // The stream of a subscription is silent until something changes.
-            LISTEN => Body::patient(response, &self.http),
-            _ => Body::new(response, &self.http, activity),
+            LISTEN => Body::patient(response, self.http.limits()),
+            _ => Body::new(response, self.http.limits(), activity),
         };
         Exchange::open(request.id, body, None).await
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http::header::ACCEPT;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use reqwest::Response;
@@ -14,7 +15,8 @@ use super::event_stream::EventStream;
 use super::exchange::Exchange;
 use super::http::Http;
 use super::refusal::{refusal, refused};
-use super::refusal_hint::{Hint, is_unaddressed};
+use super::refusal_hint::{RefusalHint, is_unaddressed};
+use super::response_stream::ReplyChannel;
 use super::streamable_http::{PROTOCOL_VERSION, post_headers};
 use crate::protocol::Era;
 use crate::protocol::reply::{answer_to, error_text};
@@ -70,7 +72,7 @@ impl StreamableHttpLegacy {
             self.headers.insert(SESSION_ID, id);
             self.has_session = true;
         }
-        let body = Body::new(response, &self.http, &Activity::default());
+        let body = Body::new(response, self.http.limits(), &Activity::default());
         Exchange::open(request.id, body, None)
             .await?
             .response()
@@ -103,7 +105,7 @@ impl StreamableHttpLegacy {
         }
         Exchange::open(
             request.id,
-            Body::new(response, &self.http, activity),
+            Body::new(response, self.http.limits(), activity),
             Some(self.clone()),
         )
         .await
@@ -116,16 +118,6 @@ impl StreamableHttpLegacy {
             return Ok(());
         }
         self.refused(response).await.map(drop)
-    }
-
-    /// Answers a request of the upstream, beside the stream that it came on.
-    pub(crate) fn answer(self: &Arc<Self>, request: &Message) {
-        let (session, answer) = (self.clone(), answer_to(request));
-        tokio::spawn(async move {
-            if let Err(error) = session.notify(answer).await {
-                debug!(%error, "could not answer the upstream");
-            }
-        });
     }
 
     /// Opens the standalone stream; `None` where the upstream has none (405), or answers with what
@@ -149,7 +141,7 @@ impl StreamableHttpLegacy {
             status
                 if status.is_success() && media_type(response.headers()) == "text/event-stream" =>
             {
-                let body = Body::patient(response, &self.http);
+                let body = Body::patient(response, self.http.limits());
                 body.check_encoding()?;
                 Ok(Some(EventStream::new(body)))
             }
@@ -163,13 +155,6 @@ impl StreamableHttpLegacy {
             },
             _ => Ok(None),
         }
-    }
-
-    /// Opens the stream of a request again.
-    pub(crate) async fn reopen(&self, last_event_id: &str) -> Result<EventStream, TransportError> {
-        self.listen(Some(last_event_id))
-            .await?
-            .ok_or(TransportError::StreamEnded)
     }
 
     /// Ends the session (MCP 2025-11-25 § Session Management 5).
@@ -191,7 +176,10 @@ impl StreamableHttpLegacy {
 
     /// 404 to a request with a session id means that the session is gone, whatever the body says.
     /// Many servers after the TypeScript SDK's examples say 400 instead, and so in words alone.
-    async fn refused(&self, response: Response) -> Result<(Message, Option<Hint>), TransportError> {
+    async fn refused(
+        &self,
+        response: Response,
+    ) -> Result<(Message, Option<RefusalHint>), TransportError> {
         let status = response.status();
         if self.has_session && status == StatusCode::NOT_FOUND {
             return Err(TransportError::SessionExpired);
@@ -205,5 +193,26 @@ impl StreamableHttpLegacy {
             return Err(TransportError::SessionExpired);
         }
         Ok((answer, hint))
+    }
+}
+
+impl ReplyChannel for StreamableHttpLegacy {
+    fn reopen<'a>(
+        &'a self,
+        last_event_id: &'a str,
+    ) -> BoxFuture<'a, Result<EventStream, TransportError>> {
+        Box::pin(async {
+            let events = self.listen(Some(last_event_id)).await?;
+            events.ok_or(TransportError::StreamEnded)
+        })
+    }
+
+    fn answer(self: Arc<Self>, request: &Message) {
+        let answer = answer_to(request);
+        tokio::spawn(async move {
+            if let Err(error) = self.notify(answer).await {
+                debug!(%error, "could not answer the upstream");
+            }
+        });
     }
 }

@@ -1,60 +1,38 @@
 //! HTTP+SSE of 2024-11-05: one long-lived stream carries everything that the upstream says,
 //! and every message to it is a POST to the `endpoint` that the stream names first.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+mod post;
+pub(crate) mod stream;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::ACCEPT;
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout};
+use http::{HeaderValue, Method};
+use tokio::time::timeout;
 
 use super::body::{Body, media_type};
 use super::event_stream::{EventStream, Incoming};
 use super::exchange::Exchange;
 use super::http::Http;
+use super::pending::PendingResponses;
 use super::refusal::refusal;
-use super::streamable_http::post_headers;
 use crate::protocol::{Request, ServerRequests};
 use crate::upstream::error::TransportError;
 use crate::upstream::flow::deadline::{Activity, Deadlines};
-use crate::wire::Message;
-
-pub(crate) mod stream;
-
+use post::Post;
 use stream::HttpSseStream;
-
-/// The requests that wait for their response, by id; `None` once the stream is gone, and nothing can come.
-/// std's Mutex: held for one map operation, never across an await.
-type Waiting = Arc<Mutex<Option<HashMap<u64, oneshot::Sender<Message>>>>>;
-
-/// When the stream last brought anything but the answer to a ping.
-type Heard = Arc<Mutex<Instant>>;
 
 /// A connection to an HTTP+SSE upstream, without its stream, which [`HttpSseStream`] reads.
 #[derive(Debug)]
 pub(crate) struct HttpSse {
     post: Arc<Post>,
-    waiting: Waiting,
-    heard: Heard,
-}
-
-/// Where messages go.
-#[derive(Debug)]
-struct Post {
-    http: Http,
-    headers: HeaderMap,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    pending: PendingResponses,
 }
 
 impl HttpSse {
     pub(crate) fn deadlines(&self) -> Deadlines {
-        self.post.http.deadlines
+        self.post.http().deadlines
     }
 
     /// Opens the stream and waits for its `endpoint` event.
@@ -74,7 +52,7 @@ impl HttpSse {
         if kind != "text/event-stream" {
             return Err(TransportError::ContentType(kind));
         }
-        let body = Body::patient(response, http);
+        let body = Body::patient(response, http.limits());
         body.check_encoding()?;
         let mut events = EventStream::new(body);
         let limit = http.deadlines.first_byte;
@@ -93,23 +71,15 @@ impl HttpSse {
         if to.origin() != here.origin() {
             return Err(TransportError::Redirect(to.origin().ascii_serialization()));
         }
-        let waiting = Arc::new(Mutex::new(Some(HashMap::new())));
-        let heard = Arc::new(Mutex::new(Instant::now()));
-        let http = http.at(to);
-        let headers = post_headers(&http);
-        let post = Arc::new(Post { http, headers });
-        let stream = HttpSseStream::new(events, post.clone(), waiting.clone(), heard.clone());
-        let connection = Self {
-            post,
-            waiting,
-            heard,
-        };
-        Ok((connection, stream))
+        let post = Arc::new(Post::new(http.at(to)));
+        let pending = PendingResponses::new();
+        let stream = HttpSseStream::new(events, post.clone(), pending.clone());
+        Ok((Self { post, pending }, stream))
     }
 
-    /// Whether nobody waits for a response.
+    /// Returns `true` if no request waits for a response.
     pub(crate) fn is_idle(&self) -> bool {
-        lock(&self.waiting).as_ref().is_none_or(HashMap::is_empty)
+        self.pending.is_empty()
     }
 
     pub(crate) async fn send(
@@ -117,21 +87,8 @@ impl HttpSse {
         request: &Request,
         activity: &Activity,
     ) -> Result<Exchange, TransportError> {
-        // The answer may overtake that of the POST, so it is waited for first.
-        let (sender, answer) = oneshot::channel();
-        match &mut *lock(&self.waiting) {
-            Some(waiting) => drop(waiting.insert(request.id, sender)),
-            // Nothing was sent, and no answer could come.
-            None => return Err(TransportError::SessionExpired),
-        }
-        let mut reply = SharedReply {
-            id: request.id,
-            answer,
-            came: None,
-            idle: self.deadlines().idle,
-            waiting: self.waiting.clone(),
-            heard: self.heard.clone(),
-        };
+        // The response may overtake the answer to the POST, so it is registered first.
+        let mut response = self.pending.register(request.id, self.deadlines().idle)?;
         // Where the client can be asked, whoever follows the request judges its silence.
         let deadlines = (request.asking == ServerRequests::Unsupported).then(|| self.deadlines());
         let sending = self.post.send(request.body.clone(), deadlines, activity);
@@ -140,88 +97,19 @@ impl HttpSse {
         tokio::select! {
             biased;
             sent = &mut sending => sent?,
-            answer = &mut reply.answer => match answer {
-                // Some servers answer the POST last of all.
-                Ok(answer) => reply.came = Some(answer),
+            // Some servers answer the POST last of all.
+            arrived = response.arrive() => if let Err(ended) = arrived {
                 // The stream is gone. The POST may yet tell that the request was not taken.
-                Err(_) => {
-                    sending.await?;
-                    return Err(TransportError::StreamEnded);
-                }
+                sending.await?;
+                return Err(ended);
             },
         }
-        Ok(Exchange::shared(request.id, reply))
+        Ok(Exchange::shared(request.id, response))
     }
 
     /// Sends a message that gets no response.
     pub(crate) async fn notify(&self, body: Bytes) -> Result<(), TransportError> {
         let deadlines = Some(self.deadlines());
         self.post.send(body, deadlines, &Activity::default()).await
-    }
-}
-
-impl Post {
-    async fn send(
-        &self,
-        body: Bytes,
-        deadlines: Option<Deadlines>,
-        activity: &Activity,
-    ) -> Result<(), TransportError> {
-        let headers = || self.headers.clone();
-        let response = self
-            .http
-            .send_within(deadlines, activity, Method::POST, headers, body)
-            .await?;
-        match response.status() {
-            status if status.is_success() => {
-                // Read to its end, so that the connection can be used again.
-                let _ = Body::new(response, &self.http, activity).whole().await;
-                Ok(())
-            }
-            // The server has forgotten the stream that the endpoint belongs to.
-            StatusCode::NOT_FOUND | StatusCode::GONE => Err(TransportError::SessionExpired),
-            _ => Err(refusal(response, &self.http).await),
-        }
-    }
-}
-
-/// A response that will come on the shared stream.
-#[derive(Debug)]
-pub(crate) struct SharedReply {
-    id: u64,
-    answer: oneshot::Receiver<Message>,
-    /// The answer, where it was quicker than that to the POST.
-    came: Option<Message>,
-    idle: Duration,
-    waiting: Waiting,
-    heard: Heard,
-}
-
-impl SharedReply {
-    /// Waits for it as long as the stream is alive and not silent for too long.
-    pub(crate) async fn wait(&mut self) -> Result<Message, TransportError> {
-        if let Some(message) = self.came.take() {
-            return Ok(message);
-        }
-        let begun = Instant::now();
-        loop {
-            let silent = lock(&self.heard).max(begun).elapsed();
-            let left = self.idle.saturating_sub(silent);
-            if left.is_zero() {
-                return Err(TransportError::Timeout(self.idle));
-            }
-            match timeout(left, &mut self.answer).await {
-                Ok(answer) => return answer.map_err(|_| TransportError::StreamEnded),
-                Err(_) => continue,
-            }
-        }
-    }
-}
-
-impl Drop for SharedReply {
-    fn drop(&mut self) {
-        if let Some(waiting) = &mut *lock(&self.waiting) {
-            waiting.remove(&self.id);
-        }
     }
 }

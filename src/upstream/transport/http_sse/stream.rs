@@ -1,17 +1,18 @@
 //! The one stream of HTTP+SSE: it hands out what the upstream says, and is kept alive, since it is
 //! silent for as long as nobody calls, and everything is lost with it.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{Instrument, debug};
 
-use super::{Heard, Post, Waiting, lock};
+use super::post::Post;
 use crate::protocol::Request;
 use crate::upstream::error::TransportError;
 use crate::upstream::flow::deadline::Activity;
 use crate::upstream::transport::event_stream::{EventStream, Incoming};
+use crate::upstream::transport::pending::PendingResponses;
 use crate::upstream::transport::request_id::next_id;
 use crate::wire::{Kind, Message};
 
@@ -24,8 +25,7 @@ pub(crate) const STREAM_PING_TIMEOUT: Duration = Duration::from_secs(20);
 pub(crate) struct HttpSseStream {
     events: EventStream,
     post: Arc<Post>,
-    waiting: Waiting,
-    heard: Heard,
+    pending: PendingResponses,
     /// After how much silence it is pinged.
     keep_alive: Option<Duration>,
     /// Until when something must come after the last ping, if nothing has yet.
@@ -33,18 +33,12 @@ pub(crate) struct HttpSseStream {
 }
 
 impl HttpSseStream {
-    pub(super) fn new(
-        events: EventStream,
-        post: Arc<Post>,
-        waiting: Waiting,
-        heard: Heard,
-    ) -> Self {
+    pub(super) fn new(events: EventStream, post: Arc<Post>, pending: PendingResponses) -> Self {
         Self {
-            keep_alive: post.http.keep_alive,
+            keep_alive: post.http().keep_alive,
             events,
             post,
-            waiting,
-            heard,
+            pending,
             due: None,
         }
     }
@@ -63,26 +57,11 @@ impl HttpSseStream {
                 None => return Ok(None),
             };
             if message.kind() != Kind::Response {
-                self.show_life();
+                self.pending.touch();
                 return Ok(Some(message));
             }
-            let id = message
-                .id()
-                .and_then(|id| std::str::from_utf8(&id).ok()?.parse().ok());
-            match id.and_then(|id: u64| lock(&self.waiting).as_mut()?.remove(&id)) {
-                Some(waiting) => {
-                    self.show_life();
-                    drop(waiting.send(message));
-                }
-                // As to our pings, which the calls that wait must not take for theirs.
-                None => debug!(?id, "ignoring a response that nobody waits for"),
-            }
+            self.pending.deliver(message);
         }
-    }
-
-    /// Notes what counts as a sign of life for those who wait for an answer.
-    fn show_life(&self) {
-        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     /// The next event, for which the stream is kept alive.
@@ -91,15 +70,15 @@ impl HttpSseStream {
             return self.events.next().await;
         };
         loop {
-            let heard = self.events.heard();
-            let due = self.due.unwrap_or(heard + keep_alive);
+            let last_byte = self.events.last_byte();
+            let due = self.due.unwrap_or(last_byte + keep_alive);
             if let Ok(event) = timeout_at(due, self.events.next()).await {
                 self.due = None;
                 return event;
             }
             // Any byte is a sign of life, be it of a comment; and so is the client's not reading, for which
             // nothing is read here.
-            match (self.events.heard() > heard, self.due.take()) {
+            match (self.events.last_byte() > last_byte, self.due.take()) {
                 (true, _) => {}
                 (false, None) => {
                     let limit = STREAM_PING_TIMEOUT.min(keep_alive);
@@ -136,6 +115,6 @@ impl HttpSseStream {
 impl Drop for HttpSseStream {
     /// What still waits will never be answered.
     fn drop(&mut self) {
-        *lock(&self.waiting) = None;
+        self.pending.close();
     }
 }

@@ -1,0 +1,58 @@
+//! The way to an HTTP+SSE upstream: every message to it is a POST to its endpoint.
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+
+use crate::upstream::error::TransportError;
+use crate::upstream::flow::deadline::{Activity, Deadlines};
+use crate::upstream::transport::body::Body;
+use crate::upstream::transport::http::Http;
+use crate::upstream::transport::refusal::refusal;
+use crate::upstream::transport::streamable_http::post_headers;
+
+/// Posts messages to the endpoint that the stream has named.
+#[derive(Debug)]
+pub(super) struct Post {
+    http: Http,
+    headers: HeaderMap,
+}
+
+impl Post {
+    /// Posts to the url of `http`, the endpoint.
+    pub(super) fn new(http: Http) -> Self {
+        let headers = post_headers(&http);
+        Self { http, headers }
+    }
+
+    pub(super) fn http(&self) -> &Http {
+        &self.http
+    }
+
+    /// Sends a message. Its answer, if there is one, comes on the stream.
+    ///
+    /// # Errors
+    /// [`TransportError`], when the message was not accepted.
+    pub(super) async fn send(
+        &self,
+        body: Bytes,
+        deadlines: Option<Deadlines>,
+        activity: &Activity,
+    ) -> Result<(), TransportError> {
+        let headers = || self.headers.clone();
+        let response = self
+            .http
+            .send_within(deadlines, activity, Method::POST, headers, body)
+            .await?;
+        match response.status() {
+            status if status.is_success() => {
+                // Read to its end, so that the connection can be used again.
+                let body = Body::new(response, self.http.limits(), activity);
+                let _ = body.whole().await;
+                Ok(())
+            }
+            // The server has forgotten the stream that the endpoint belongs to.
+            StatusCode::NOT_FOUND | StatusCode::GONE => Err(TransportError::SessionExpired),
+            _ => Err(refusal(response, &self.http).await),
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! The requests that wait for a response on a stream that all of them share.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout};
+use tracing::debug;
+
+use crate::sync::Mutex;
+use crate::upstream::error::TransportError;
+use crate::wire::Message;
+
+/// The waiting requests of one connection. Cheap to clone: the requests and the reader of the stream share them.
+#[derive(Debug, Clone)]
+pub(crate) struct PendingResponses(Arc<Table>);
+
+#[derive(Debug)]
+struct Table {
+    /// By id; `None` once the stream is closed, and no response can come.
+    waiting: Mutex<Option<HashMap<u64, oneshot::Sender<Message>>>>,
+    /// When the stream last carried anything but the response to a ping.
+    last_activity: Mutex<Instant>,
+}
+
+impl PendingResponses {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Table {
+            waiting: Mutex::new(Some(HashMap::new())),
+            last_activity: Mutex::new(Instant::now()),
+        }))
+    }
+
+    /// Returns `true` if no request waits for a response.
+    pub(crate) fn is_empty(&self) -> bool {
+        let waiting = self.0.waiting.lock();
+        waiting.as_ref().is_none_or(HashMap::is_empty)
+    }
+
+    /// Registers a request before it is sent. The stream may be silent for `idle` while it waits.
+    ///
+    /// # Errors
+    /// [`TransportError::SessionExpired`] when the stream is closed: nothing was sent.
+    pub(crate) fn register(
+        &self,
+        id: u64,
+        idle: Duration,
+    ) -> Result<PendingResponse, TransportError> {
+        let (sender, response) = oneshot::channel();
+        match &mut *self.0.waiting.lock() {
+            Some(waiting) => drop(waiting.insert(id, sender)),
+            None => return Err(TransportError::SessionExpired),
+        }
+        Ok(PendingResponse {
+            id,
+            response,
+            early: None,
+            idle,
+            pending: self.clone(),
+        })
+    }
+
+    /// Delivers a response to the request that waits for it.
+    pub(crate) fn deliver(&self, response: Message) {
+        let id = response
+            .id()
+            .and_then(|id| std::str::from_utf8(&id).ok()?.parse().ok());
+        let waiting = id.and_then(|id: u64| self.0.waiting.lock().as_mut()?.remove(&id));
+        match waiting {
+            Some(waiting) => {
+                self.touch();
+                drop(waiting.send(response));
+            }
+            // Responses to pings are no activity for the requests that wait.
+            None => debug!(?id, "ignoring a response that nobody waits for"),
+        }
+    }
+
+    /// Records activity of the stream, for all requests that wait.
+    pub(crate) fn touch(&self) {
+        *self.0.last_activity.lock() = Instant::now();
+    }
+
+    /// Fails the requests that wait: the stream is closed.
+    pub(crate) fn close(&self) {
+        *self.0.waiting.lock() = None;
+    }
+}
+
+/// A response that will come on the shared stream. Dropping it unregisters the request.
+#[derive(Debug)]
+pub(crate) struct PendingResponse {
+    id: u64,
+    response: oneshot::Receiver<Message>,
+    /// The response, if it came before the request was reported as sent.
+    early: Option<Message>,
+    idle: Duration,
+    pending: PendingResponses,
+}
+
+impl PendingResponse {
+    /// Waits for the response while its request is being sent, and keeps it for [`Self::wait`].
+    /// Cancel safe.
+    ///
+    /// # Errors
+    /// [`TransportError::StreamEnded`] when the stream was closed.
+    pub(crate) async fn arrive(&mut self) -> Result<(), TransportError> {
+        let response = (&mut self.response).await;
+        self.early = Some(response.map_err(|_| TransportError::StreamEnded)?);
+        Ok(())
+    }
+
+    /// Waits for the response as long as the stream is open and not silent for too long.
+    pub(crate) async fn wait(&mut self) -> Result<Message, TransportError> {
+        if let Some(message) = self.early.take() {
+            return Ok(message);
+        }
+        let begun = Instant::now();
+        loop {
+            let last = *self.pending.0.last_activity.lock();
+            let left = self.idle.saturating_sub(last.max(begun).elapsed());
+            if left.is_zero() {
+                return Err(TransportError::Timeout(self.idle));
+            }
+            match timeout(left, &mut self.response).await {
+                Ok(response) => return response.map_err(|_| TransportError::StreamEnded),
+                Err(_) => continue,
+            }
+        }
+    }
+}
+
+impl Drop for PendingResponse {
+    fn drop(&mut self) {
+        if let Some(waiting) = &mut *self.pending.0.waiting.lock() {
+            waiting.remove(&self.id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use tokio::time::advance;
+
+    use super::*;
+
+    const IDLE: Duration = Duration::from_secs(10);
+
+    fn response(id: u64) -> Message {
+        Message::parse(format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn each_request_gets_its_own_response() {
+        let pending = PendingResponses::new();
+        let mut first = pending.register(1, IDLE).unwrap();
+        let mut second = pending.register(2, IDLE).unwrap();
+        pending.deliver(response(2));
+        pending.deliver(response(3));
+        pending.deliver(response(1));
+        assert_eq!(&second.wait().await.unwrap().id().unwrap()[..], b"2");
+        first.arrive().await.unwrap();
+        assert_eq!(&first.wait().await.unwrap().id().unwrap()[..], b"1");
+        assert!(pending.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn activity_of_the_stream_extends_the_wait_and_a_response_to_a_ping_does_not() {
+        let pending = PendingResponses::new();
+        let mut waiting = pending.register(1, IDLE).unwrap();
+        {
+            let mut wait = Box::pin(waiting.wait());
+            assert!((&mut wait).now_or_never().is_none());
+            advance(Duration::from_secs(9)).await;
+            pending.touch();
+            advance(Duration::from_secs(9)).await;
+            pending.deliver(response(2));
+            assert!((&mut wait).now_or_never().is_none());
+            advance(Duration::from_secs(2)).await;
+            assert!(matches!(
+                wait.now_or_never(),
+                Some(Err(TransportError::Timeout(IDLE)))
+            ));
+        }
+        drop(waiting);
+        assert!(pending.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_closed_stream_fails_what_waits_and_takes_nothing_more() {
+        let pending = PendingResponses::new();
+        let mut waiting = pending.register(1, IDLE).unwrap();
+        pending.close();
+        assert!(matches!(
+            waiting.wait().await,
+            Err(TransportError::StreamEnded)
+        ));
+        assert!(matches!(
+            pending.register(2, IDLE),
+            Err(TransportError::SessionExpired)
+        ));
+        assert!(pending.is_empty());
+    }
+}

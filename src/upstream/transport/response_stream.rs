@@ -1,0 +1,103 @@
+//! The event stream that answers one request, resumed where it breaks off.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tracing::debug;
+
+use super::event_stream::{EventStream, Incoming};
+use crate::upstream::error::TransportError;
+use crate::wire::Message;
+
+/// How often a stream is resumed without a message having come in between.
+const MAX_RESUMPTIONS: usize = 5;
+
+/// How long to wait before a stream is resumed when the server names no time.
+const DEFAULT_RETRY: Duration = Duration::from_millis(1000);
+
+/// A session in which a broken stream can be opened again, and requests of the upstream be answered.
+pub(crate) trait ReplyChannel: std::fmt::Debug + Send + Sync {
+    /// Opens the stream again after this event.
+    fn reopen<'a>(
+        &'a self,
+        last_event_id: &'a str,
+    ) -> BoxFuture<'a, Result<EventStream, TransportError>>;
+
+    /// Answers a ping, and refuses any other request, beside the stream that it came on.
+    fn answer(self: Arc<Self>, request: &Message);
+}
+
+/// The response stream of one request.
+#[derive(Debug)]
+pub(crate) struct ResponseStream {
+    events: EventStream,
+    /// `None` for a modern upstream, which neither resumes a stream nor sends requests.
+    channel: Option<Arc<dyn ReplyChannel>>,
+    resumptions: usize,
+}
+
+impl ResponseStream {
+    pub(crate) fn new(events: EventStream, channel: Option<Arc<dyn ReplyChannel>>) -> Self {
+        Self {
+            events,
+            channel,
+            resumptions: 0,
+        }
+    }
+
+    /// By which requests of the upstream are answered.
+    pub(crate) fn channel(&self) -> Option<&Arc<dyn ReplyChannel>> {
+        self.channel.as_ref()
+    }
+
+    /// Returns the next message. Cancel safe.
+    ///
+    /// # Errors
+    /// [`TransportError`], when the stream has ended and cannot be resumed.
+    pub(crate) async fn next(&mut self) -> Result<Message, TransportError> {
+        loop {
+            let lost = match self.events.next().await {
+                Ok(Some(Incoming::Message(message))) => {
+                    self.resumptions = 0;
+                    return Ok(message);
+                }
+                Ok(Some(Incoming::Endpoint(_))) => continue,
+                Ok(None) => TransportError::StreamEnded,
+                Err(error) if error.is_interruption() => error,
+                Err(error) => return Err(error),
+            };
+            // Boxed: it is large, and on the path of every call.
+            Box::pin(self.resume(lost)).await?;
+        }
+    }
+
+    /// Opens the stream again where it stopped (MCP 2025-11-25 § Resumability and Redelivery).
+    async fn resume(&mut self, lost: TransportError) -> Result<(), TransportError> {
+        let (Some(channel), Some(last)) = (&self.channel, self.events.last_event_id.clone()) else {
+            return Err(lost);
+        };
+        while self.resumptions < MAX_RESUMPTIONS {
+            self.resumptions += 1;
+            let wait = self.events.retry.unwrap_or(DEFAULT_RETRY);
+            // As long as any silence of its upstream, however long that asks for.
+            let wait = wait.min(self.events.idle());
+            debug!(error = %lost, ?wait, "resuming an event stream");
+            tokio::time::sleep(wait).await;
+            match channel.reopen(&last).await {
+                Ok(mut events) => {
+                    events.last_event_id = Some(last);
+                    events.retry = self.events.retry;
+                    self.events = events;
+                    return Ok(());
+                }
+                Err(TransportError::Connect(_) | TransportError::Interrupted(_)) => {}
+                Err(error) => {
+                    debug!(%error, "the stream cannot be resumed");
+                    break;
+                }
+            }
+        }
+        Err(lost)
+    }
+}

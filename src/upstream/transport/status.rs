@@ -1,0 +1,151 @@
+//! The errors for HTTP statuses that are no success: what the server said, without our secrets, and what
+//! to do about it.
+
+use std::time::{Duration, SystemTime};
+
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, StatusCode};
+
+use super::body::media_type;
+use crate::oauth::Authorizer;
+use crate::upstream::error::TransportError;
+use crate::upstream::error::retry_time::whole_seconds;
+
+/// How much of an error's body goes into the message, in characters.
+const ERROR_TEXT_CHARS: usize = 200;
+
+/// The secrets that the requests to one upstream carry, which its answers may repeat.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Redactor<'a> {
+    /// The configured headers.
+    pub(crate) headers: &'a HeaderMap,
+    /// What signs the requests.
+    pub(crate) authorizer: Option<&'a Authorizer>,
+}
+
+impl Redactor<'_> {
+    /// Removes the secrets from a text.
+    fn redact(self, text: String) -> String {
+        let text = redact_headers(text, self.headers);
+        match self.authorizer {
+            Some(authorizer) => authorizer.mask(text),
+            None => text,
+        }
+    }
+
+    /// Returns `true` if the requests carry the token of a sign-in.
+    fn is_signed_in(self) -> bool {
+        self.authorizer.is_some_and(Authorizer::is_signed_in)
+    }
+}
+
+/// Returns the error for an HTTP status, with the start of a readable body.
+pub(crate) fn status_error(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+    redactor: Redactor<'_>,
+) -> TransportError {
+    if status == StatusCode::UNAUTHORIZED {
+        return TransportError::LoginRequired;
+    }
+    let excerpt = redactor.redact(excerpt(headers, body));
+    TransportError::Status {
+        status,
+        detail: excerpt + &remedy(status, headers, redactor),
+        retry_after: retry_after(status, headers),
+    }
+}
+
+/// Returns how long to wait before a request is sent again that was refused for the moment: seconds, or
+/// until a date (RFC 9110 § 10.2.3).
+pub(crate) fn retry_after(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
+    let refuses = [
+        StatusCode::TOO_MANY_REQUESTS,
+        StatusCode::SERVICE_UNAVAILABLE,
+    ];
+    if !refuses.contains(&status) {
+        return None;
+    }
+    let after = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = after.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(after).ok()?;
+    // A date that has passed means now.
+    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+}
+
+/// Returns what to do about an error status, after a semicolon.
+fn remedy(status: StatusCode, headers: &HeaderMap, redactor: Redactor<'_>) -> String {
+    match (retry_after(status, headers), status) {
+        (Some(after), _) => format!("; try again in {} s", whole_seconds(after)),
+        (None, StatusCode::FORBIDDEN) if redactor.is_signed_in() => {
+            "; does your account there have the permission?".to_owned()
+        }
+        (None, StatusCode::FORBIDDEN) => "; check the credentials in its `headers`".to_owned(),
+        (
+            None,
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED,
+        ) => "; are its `url` and `transport` right?".to_owned(),
+        (None, StatusCode::TOO_MANY_REQUESTS) => "; try again later".to_owned(),
+        (None, status) if status.is_server_error() => {
+            "; the server is in trouble, try again later".to_owned()
+        }
+        _ => String::new(),
+    }
+}
+
+/// Returns the start of an error's body, if it is meant for a reader.
+fn excerpt(headers: &HeaderMap, body: &[u8]) -> String {
+    let readable = ["text/plain", "application/json", "application/problem+json"];
+    if !readable.contains(&&*media_type(headers)) || body.trim_ascii().is_empty() {
+        return String::new();
+    }
+    let text = String::from_utf8_lossy(body.trim_ascii());
+    let text = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    format!(": {}", text.take(ERROR_TEXT_CHARS).collect::<String>())
+}
+
+/// Removes the values of our own headers.
+fn redact_headers(mut text: String, headers: &HeaderMap) -> String {
+    let values = headers.values().filter(|value| value.is_sensitive());
+    for value in values.filter_map(|value| value.to_str().ok()) {
+        // `Bearer SECRET` may come back as `SECRET`.
+        let secret = value.rsplit(' ').next().unwrap_or(value);
+        for part in [value, secret].into_iter().filter(|part| part.len() > 3) {
+            text = text.replace(part, "***");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn our_own_secrets_are_taken_out() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("authorization", "Bearer hunter2"),
+            ("x-key", "a b"),
+            ("x-no", "1"),
+        ] {
+            let mut value = HeaderValue::from_static(value);
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
+        headers.insert("accept", HeaderValue::from_static("text/plain"));
+        let redactor = Redactor {
+            headers: &headers,
+            authorizer: None,
+        };
+        assert_eq!(
+            redactor.redact("1: `Bearer hunter2`, hunter2 or text/plain".to_owned()),
+            "1: `***`, *** or text/plain"
+        );
+    }
+}
