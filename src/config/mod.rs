@@ -4,7 +4,6 @@
 //! asks again. What is wrong with a part of it stands in [`Config::problems`] and costs that
 //! part alone.
 
-mod entry;
 mod environment;
 mod file;
 mod filter;
@@ -12,14 +11,15 @@ mod header;
 mod key;
 mod limits;
 mod oauth;
+mod parse_upstream;
 mod problem;
 mod reader;
 mod secret;
-mod single;
+mod single_upstream;
+mod timeouts;
 mod upstream;
 mod url;
 mod value;
-mod waits;
 
 #[cfg(test)]
 mod tests;
@@ -40,7 +40,7 @@ pub use url::ServerUrl;
 pub(crate) use url::is_loopback;
 
 use file::Document;
-use waits::Waits;
+use timeouts::Timeouts;
 
 /// The whole configuration.
 #[derive(Debug)]
@@ -61,15 +61,15 @@ impl Config {
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
         let limits = Limits::read(environment, &mut problems);
-        let waits = Waits::read(environment, &mut problems);
+        let timeouts = Timeouts::read(environment, &mut problems);
         let upstreams = match environment.get("PROXY_UPSTREAMS") {
             Some(text) => {
-                single::warn_if_set(environment, &mut problems);
+                single_upstream::warn_if_set(environment, &mut problems);
                 let document = Document::open(text, environment)?;
                 let context = reader::Context {
                     document: &document,
                     environment,
-                    waits,
+                    timeouts,
                 };
                 let root = document.parse()?;
                 let entries = document.entries(&root)?;
@@ -83,14 +83,14 @@ impl Config {
                     });
                 }
                 let read = |entry: file::Entry<'_>| {
-                    let upstream = entry::read(&context, &entry, &mut problems)?;
+                    let upstream = parse_upstream::read(&context, &entry, &mut problems)?;
                     Some((entry.place, upstream))
                 };
                 let read = entries.into_iter().filter_map(read).collect();
                 without_duplicates(read, &mut problems)
             }
             None if environment.get("PROXY_URL").is_some() => {
-                Vec::from_iter(single::read(environment, waits, &mut problems))
+                Vec::from_iter(single_upstream::read(environment, timeouts, &mut problems))
             }
             None => {
                 return Err(ConfigError::Missing {
@@ -123,9 +123,9 @@ impl Config {
             .with("PROXY_NAME", name);
         let mut problems = Vec::new();
         let limits = Limits::read(&environment, &mut problems);
-        let waits = Waits::read(&environment, &mut problems);
+        let timeouts = Timeouts::read(&environment, &mut problems);
         let upstream = match environment.get("PROXY_URL") {
-            Some(_) => single::read(&environment, waits, &mut problems),
+            Some(_) => single_upstream::read(&environment, timeouts, &mut problems),
             None => {
                 return Err(ConfigError::Missing { close: None });
             }

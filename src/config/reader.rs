@@ -7,15 +7,15 @@ use jsonc_parser::ast::{Object, ObjectProp, Value};
 use super::file::Document;
 use super::key::{self, Known};
 use super::problem::{Place, Problem, Severity};
+use super::timeouts::Timeouts;
 use super::value::{self, kind};
-use super::waits::Waits;
 use super::{Environment, UpstreamName};
 
 /// What reading an entry needs to know besides the entry.
 pub(super) struct Context<'a> {
     pub(super) document: &'a Document,
     pub(super) environment: &'a Environment,
-    pub(super) waits: Waits,
+    pub(super) timeouts: Timeouts,
 }
 
 /// One entry, or an object in it, while it is read. Errors are gathered, so that all are told at once.

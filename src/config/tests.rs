@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use std::time::Duration;
 
-use super::waits::{DEFAULT_KEEP_ALIVE, DEFAULT_TIMEOUT};
+use super::timeouts::{DEFAULT_KEEP_ALIVE, DEFAULT_TIMEOUT};
 use super::*;
 
 fn environment(variables: &[(&str, &str)]) -> Environment {

@@ -14,7 +14,7 @@ pub(super) const DEFAULT_KEEP_ALIVE: Duration = Duration::from_secs(50);
 
 /// The times of all upstreams.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Waits {
+pub(super) struct Timeouts {
     /// Of an upstream without a `timeout`.
     pub(super) timeout: Duration,
     /// Of an upstream without a `first_byte_timeout`; `None` when that is its `timeout`.
@@ -23,7 +23,7 @@ pub(super) struct Waits {
     pub(super) keep_alive: Option<Duration>,
 }
 
-impl Waits {
+impl Timeouts {
     /// Reads `PROXY_TIMEOUT`, `PROXY_FIRST_BYTE_TIMEOUT` and `PROXY_KEEP_ALIVE`.
     pub(super) fn read(environment: &Environment, problems: &mut Vec<Problem>) -> Self {
         let mut time = |name| variable(environment, name, value::duration, problems);

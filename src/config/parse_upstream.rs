@@ -57,9 +57,9 @@ impl<'a> Reader<'a, '_> {
         let resources = self.filter(["include_resources", "ignore_resources"], "file:///*");
         let mut headers = self.headers();
         let prefix = self.prefix();
-        let waits = self.context.waits;
+        let timeouts = self.context.timeouts;
         let timeout = self.time("timeout");
-        let first_byte = self.time("first_byte_timeout").or(waits.first_byte);
+        let first_byte = self.time("first_byte_timeout").or(timeouts.first_byte);
         let max_calls = self.max_calls();
         let oauth = self.oauth(&mut headers);
         if self.failed {
@@ -74,9 +74,9 @@ impl<'a> Reader<'a, '_> {
             resources: resources?,
             headers,
             prefix: prefix.unwrap_or_default(),
-            timeout: timeout.unwrap_or(waits.timeout),
-            first_byte_timeout: first_byte.or(timeout).unwrap_or(waits.timeout),
-            keep_alive: waits.keep_alive,
+            timeout: timeout.unwrap_or(timeouts.timeout),
+            first_byte_timeout: first_byte.or(timeout).unwrap_or(timeouts.timeout),
+            keep_alive: timeouts.keep_alive,
             max_calls,
             oauth,
         })

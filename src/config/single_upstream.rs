@@ -5,7 +5,7 @@ use http::HeaderMap;
 use super::filter::Globs;
 use super::oauth::Credentials;
 use super::problem::{Place, Problem, Severity};
-use super::waits::Waits;
+use super::timeouts::Timeouts;
 use super::{
     Environment, Filter, OAuth, Prefix, ServerUrl, TransportChoice, Upstream, UpstreamName, value,
     variable,
@@ -27,7 +27,7 @@ const COMPANIONS: [&str; 9] = [
 /// Reads the upstream. Its name is the host's when `PROXY_NAME` is not set.
 pub(super) fn read(
     environment: &Environment,
-    waits: Waits,
+    timeouts: Timeouts,
     problems: &mut Vec<Problem>,
 ) -> Option<Upstream> {
     let before = problems.len();
@@ -63,9 +63,9 @@ pub(super) fn read(
         resources,
         headers: HeaderMap::new(),
         prefix: Prefix::default(),
-        timeout: waits.timeout,
-        first_byte_timeout: waits.first_byte.unwrap_or(waits.timeout),
-        keep_alive: waits.keep_alive,
+        timeout: timeouts.timeout,
+        first_byte_timeout: timeouts.first_byte.unwrap_or(timeouts.timeout),
+        keep_alive: timeouts.keep_alive,
         max_calls: None,
         oauth: Some(oauth),
         url,
