@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::problem::Problem;
-use super::{Environment, value, variable};
+use super::read_variable::variable;
+use super::{Environment, value};
 
 /// How large, long and patient.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,6 +13,7 @@ mod limits;
 mod oauth;
 mod parse_upstream;
 mod problem;
+mod read_variable;
 mod reader;
 mod secret;
 mod single_upstream;
@@ -185,26 +186,6 @@ fn without_duplicates(read: Vec<(Place, Upstream)>, problems: &mut Vec<Problem>)
         });
     }
     kept
-}
-
-/// Reads a variable; one that cannot be read is reported and counts as not set.
-fn variable<T>(
-    environment: &Environment,
-    name: &str,
-    parse: impl FnOnce(&str) -> Result<T, String>,
-    problems: &mut Vec<Problem>,
-) -> Option<T> {
-    let read = parse(environment.get(name)?);
-    read.map_err(|message| {
-        problems.push(Problem {
-            severity: Severity::Error,
-            place: Place::variable(name),
-            upstream: None,
-            key: None,
-            message,
-        });
-    })
-    .ok()
 }
 
 /// A variable that is set and looks like a slip of one of ours.

@@ -19,6 +19,7 @@ use url::Url;
 
 use super::Secret;
 
+pub(super) use read::read;
 pub use redirect::{LoopbackHost, RedirectUri};
 pub(super) use variables::Credentials;
 

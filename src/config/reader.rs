@@ -9,7 +9,7 @@ use super::key::{self, Known};
 use super::problem::{Place, Problem, Severity};
 use super::timeouts::Timeouts;
 use super::value::{self, kind};
-use super::{Environment, UpstreamName};
+use super::{Environment, Secret, UpstreamName};
 
 /// What reading an entry needs to know besides the entry.
 pub(super) struct Context<'a> {
@@ -133,6 +133,67 @@ impl<'a, 'p> Reader<'a, 'p> {
             self.error(Some(key), place, message);
         }
         list
+    }
+
+    /// A text without line breaks.
+    pub(super) fn line(&mut self, key: &'static str) -> Option<String> {
+        self.expanded(key, |text| Ok(text.to_owned()))
+    }
+
+    pub(super) fn secret(&mut self, key: &'static str) -> Option<Secret> {
+        self.line(key).map(Secret::new)
+    }
+
+    /// One of some words, in upper or lower case.
+    pub(super) fn word<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> Option<T> {
+        let (place, value) = self.field(key)?;
+        let all: Vec<_> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
+        let all = all.join(", ");
+        if value.as_string_lit().is_none() {
+            let message = format!("is {}; write one of {all}", kind(value));
+            self.error(Some(key), place, message);
+            return None;
+        }
+        self.expanded(key, |text| {
+            let found = words
+                .iter()
+                .find(|(word, _)| word.eq_ignore_ascii_case(text));
+            let found = found.map(|(_, value)| *value);
+            found.ok_or_else(|| format!("is none of the known words; write one of {all}"))
+        })
+    }
+
+    /// A number, or a text with variables, read by `parse`.
+    pub(super) fn number<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+        remedy: &str,
+    ) -> Option<T> {
+        let (place, value) = self.field(key)?;
+        let read = match value {
+            Value::StringLit(_) => return self.expanded(key, parse),
+            Value::NumberLit(number) => parse(number.value),
+            other => Err(format!("is {}; {remedy}", kind(other))),
+        };
+        read.map_err(|message| self.error(Some(key), place, message))
+            .ok()
+    }
+
+    /// Whether a key is written and, as far as is known, was told to be wrong.
+    pub(super) fn is_wrong(&self, key: &str) -> bool {
+        self.failed && self.fields.contains_key(key)
+    }
+
+    /// Says that a key that is written is not used.
+    pub(super) fn unused(&mut self, key: &'static str, why: &str) {
+        if let Some((place, _)) = self.field(key) {
+            self.warn(
+                Some(key),
+                place,
+                format!("is not used, {why}; leave it out"),
+            );
+        }
     }
 
     pub(super) fn field(&self, key: &str) -> Option<(Place, &'a Value<'a>)> {

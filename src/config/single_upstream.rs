@@ -5,10 +5,10 @@ use http::HeaderMap;
 use super::filter::Globs;
 use super::oauth::Credentials;
 use super::problem::{Place, Problem, Severity};
+use super::read_variable::variable;
 use super::timeouts::Timeouts;
 use super::{
     Environment, Filter, OAuth, Prefix, ServerUrl, TransportChoice, Upstream, UpstreamName, value,
-    variable,
 };
 
 /// The variables of this form alone.

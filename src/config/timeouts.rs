@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::problem::Problem;
-use super::{Environment, value, variable};
+use super::read_variable::variable;
+use super::{Environment, value};
 
 /// How long a call may go without a sign of life when nothing is configured: far beyond
 /// what tools commonly take, and under the hour after which clients have long given up.

@@ -17,7 +17,6 @@ const MAX_CIRCLE: usize = 3;
 #[rustfmt::skip]
 const IN_LARGE_CIRCLES: &Ratchet = &[
     ("cli", 7),
-    ("config", 10),
     ("router", 24),
     ("upstream", 19),
 ];
@@ -27,7 +26,6 @@ const IN_LARGE_CIRCLES: &Ratchet = &[
 #[rustfmt::skip]
 const IN_CROSSING_CIRCLES: &Ratchet = &[
     ("cli", 7),
-    ("config", 10),
     ("router", 24),
     ("upstream", 19),
 ];
@@ -35,7 +33,6 @@ const IN_CROSSING_CIRCLES: &Ratchet = &[
 /// How many files besides that of its type hold an inherent `impl` of it.
 #[rustfmt::skip]
 const AWAY_FROM_HOME: &Ratchet = &[
-    ("config::Reader", 4),
     ("protocol::Task", 1),
     ("router::Relayed", 3),
     ("router::Router", 23),

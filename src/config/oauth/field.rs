@@ -5,6 +5,7 @@ use jsonc_parser::ast::Value;
 
 use super::address;
 use super::redirect::read_port;
+use super::variables::missing;
 use super::{PrivateKey, RedirectUri, Resource};
 use crate::config::Secret;
 use crate::config::reader::Reader;
@@ -22,161 +23,118 @@ const RESERVED: [(&str, Option<&str>); 8] = [
     ("state", None),
 ];
 
-impl Reader<'_, '_> {
-    /// A text without line breaks.
-    pub(super) fn line(&mut self, key: &'static str) -> Option<String> {
-        self.expanded(key, |text| Ok(text.to_owned()))
-    }
-
-    pub(super) fn secret(&mut self, key: &'static str) -> Option<Secret> {
-        self.line(key).map(Secret::new)
-    }
-
-    /// One of some words, in upper or lower case.
-    pub(super) fn word<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> Option<T> {
-        let (place, value) = self.field(key)?;
-        let all: Vec<_> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
-        let all = all.join(", ");
-        if value.as_string_lit().is_none() {
-            let message = format!("is {}; write one of {all}", kind(value));
-            self.error(Some(key), place, message);
-            return None;
+pub(super) fn private_key(reader: &mut Reader<'_, '_>) -> Option<PrivateKey> {
+    let environment = reader.context.environment;
+    let pem = reader.parsed("private_key_pem", |text| {
+        let expanded = value::expand(text, environment)?;
+        pem(expanded.trim())
+    });
+    let algorithms = PrivateKey::ALGORITHMS.map(|name| (name, name));
+    let algorithm = reader.word("signing_algorithm", &algorithms);
+    match (pem.flatten(), algorithm) {
+        (Some(pem), Some(algorithm)) => Some(PrivateKey {
+            pem,
+            algorithm: algorithm.to_owned(),
+        }),
+        (Some(_), None) => {
+            missing(reader, "signing_algorithm", "`private_key_pem`");
+            None
         }
-        self.expanded(key, |text| {
-            let found = words
-                .iter()
-                .find(|(word, _)| word.eq_ignore_ascii_case(text));
-            let found = found.map(|(_, value)| *value);
-            found.ok_or_else(|| format!("is none of the known words; write one of {all}"))
-        })
-    }
-
-    pub(super) fn private_key(&mut self) -> Option<PrivateKey> {
-        let environment = self.context.environment;
-        let pem = self.parsed("private_key_pem", |text| {
-            let expanded = value::expand(text, environment)?;
-            pem(expanded.trim())
-        });
-        let algorithms = PrivateKey::ALGORITHMS.map(|name| (name, name));
-        let algorithm = self.word("signing_algorithm", &algorithms);
-        match (pem.flatten(), algorithm) {
-            (Some(pem), Some(algorithm)) => Some(PrivateKey {
-                pem,
-                algorithm: algorithm.to_owned(),
-            }),
-            (Some(_), None) => {
-                self.missing("signing_algorithm", "`private_key_pem`");
-                None
-            }
-            (None, Some(_)) => {
-                self.missing("private_key_pem", "`signing_algorithm`");
-                None
-            }
-            (None, None) => None,
+        (None, Some(_)) => {
+            missing(reader, "private_key_pem", "`signing_algorithm`");
+            None
         }
+        (None, None) => None,
     }
+}
 
-    pub(super) fn redirect_uri(&mut self) -> Option<RedirectUri> {
-        let written = self.expanded("redirect_uri", RedirectUri::parse);
-        let port = self.number("callback_port", read_port, "write it as in `8123`");
-        if written.is_some() && port.is_some() {
-            self.unused("callback_port", "since there is a `redirect_uri`");
-        }
-        written.or(port.map(RedirectUri::at_port))
+pub(super) fn redirect_uri(reader: &mut Reader<'_, '_>) -> Option<RedirectUri> {
+    let written = reader.expanded("redirect_uri", RedirectUri::parse);
+    let port = reader.number("callback_port", read_port, "write it as in `8123`");
+    if written.is_some() && port.is_some() {
+        reader.unused("callback_port", "since there is a `redirect_uri`");
     }
+    written.or(port.map(RedirectUri::at_port))
+}
 
-    pub(super) fn scopes(&mut self) -> Option<Vec<String>> {
-        let (place, value) = self.field("scopes")?;
-        let written = self.strings("scopes", "read")?;
-        let read = |text: &String| address::scopes(&value::expand(text, self.context.environment)?);
-        let scopes: Result<Vec<_>, _> = written.iter().map(read).collect();
-        let scopes = scopes.map_err(|message| self.error(Some("scopes"), place, message));
-        let scopes = scopes.ok()?.concat();
-        // An empty text counts as not written; an empty list says that there are none.
-        Some(scopes).filter(|scopes| value.as_array().is_some() || !scopes.is_empty())
-    }
+pub(super) fn scopes(reader: &mut Reader<'_, '_>) -> Option<Vec<String>> {
+    let (place, value) = reader.field("scopes")?;
+    let written = reader.strings("scopes", "read")?;
+    let read = |text: &String| address::scopes(&value::expand(text, reader.context.environment)?);
+    let scopes: Result<Vec<_>, _> = written.iter().map(read).collect();
+    let scopes = scopes.map_err(|message| reader.error(Some("scopes"), place, message));
+    let scopes = scopes.ok()?.concat();
+    // An empty text counts as not written; an empty list says that there are none.
+    Some(scopes).filter(|scopes| value.as_array().is_some() || !scopes.is_empty())
+}
 
-    pub(super) fn resource(&mut self) -> Resource {
-        let written = self.field("resource");
-        if let Some((_, Value::BooleanLit(given))) = written {
-            return match given.value {
-                true => Resource::Discovered,
-                false => Resource::Off,
-            };
-        }
-        let read = self.expanded("resource", |text| match text {
-            "off" => Ok(Resource::Off),
-            "auto" => Ok(Resource::Discovered),
-            uri => address::resource(uri).map(Resource::Uri),
-        });
-        read.unwrap_or_default()
-    }
-
-    pub(super) fn authorize_params(&mut self) -> Vec<(String, String)> {
-        const KEY: &str = "authorize_params";
-        let mut params: Vec<(String, String)> = Vec::new();
-        let Some((place, value)) = self.field(KEY) else {
-            return params;
+pub(super) fn resource(reader: &mut Reader<'_, '_>) -> Resource {
+    let written = reader.field("resource");
+    if let Some((_, Value::BooleanLit(given))) = written {
+        return match given.value {
+            true => Resource::Discovered,
+            false => Resource::Off,
         };
-        let Some(object) = value.as_object() else {
-            let message = format!("is {}; write an object of names and values", kind(value));
-            self.error(Some(KEY), place, message);
-            return params;
-        };
-        for property in &object.properties {
-            let name = property.name.as_str();
-            match self.authorize_param(name, &property.value) {
-                Ok(value) => {
-                    params.retain(|(earlier, _)| earlier != name);
-                    params.extend(value.map(|value| (name.to_owned(), value)));
-                }
-                Err(message) => {
-                    let place = self.context.document.place_of(&property.value);
-                    self.error(Some(KEY), place, message);
-                }
+    }
+    let read = reader.expanded("resource", |text| match text {
+        "off" => Ok(Resource::Off),
+        "auto" => Ok(Resource::Discovered),
+        uri => address::resource(uri).map(Resource::Uri),
+    });
+    read.unwrap_or_default()
+}
+
+pub(super) fn authorize_params(reader: &mut Reader<'_, '_>) -> Vec<(String, String)> {
+    const KEY: &str = "authorize_params";
+    let mut params: Vec<(String, String)> = Vec::new();
+    let Some((place, value)) = reader.field(KEY) else {
+        return params;
+    };
+    let Some(object) = value.as_object() else {
+        let message = format!("is {}; write an object of names and values", kind(value));
+        reader.error(Some(KEY), place, message);
+        return params;
+    };
+    for property in &object.properties {
+        let name = property.name.as_str();
+        match authorize_param(reader, name, &property.value) {
+            Ok(value) => {
+                params.retain(|(earlier, _)| earlier != name);
+                params.extend(value.map(|value| (name.to_owned(), value)));
+            }
+            Err(message) => {
+                let place = reader.context.document.place_of(&property.value);
+                reader.error(Some(KEY), place, message);
             }
         }
-        params
     }
+    params
+}
 
-    fn authorize_param(&self, name: &str, value: &Value<'_>) -> Result<Option<String>, String> {
-        match RESERVED.iter().find(|(reserved, _)| *reserved == name) {
-            Some((_, Some(key))) => {
-                return Err(format!(
-                    "`{name}` has a key of its own; write it as `oauth.{key}`"
-                ));
-            }
-            Some((_, None)) => {
-                return Err(format!(
-                    "`{name}` is set by mcp-manifold itself; leave it out"
-                ));
-            }
-            None => {}
+fn authorize_param(
+    reader: &mut Reader<'_, '_>,
+    name: &str,
+    value: &Value<'_>,
+) -> Result<Option<String>, String> {
+    match RESERVED.iter().find(|(reserved, _)| *reserved == name) {
+        Some((_, Some(key))) => {
+            return Err(format!(
+                "`{name}` has a key of its own; write it as `oauth.{key}`"
+            ));
         }
-        let Some(text) = value.as_string_lit() else {
-            return Err(format!("`{name}` is {}; put it in quotes", kind(value)));
-        };
-        let expanded = value::expand(&text.value, self.context.environment);
-        let line = expanded.and_then(|text| Ok(value::line(&text)?.map(str::to_owned)));
-        line.map_err(|message| format!("`{name}`: {message}"))
+        Some((_, None)) => {
+            return Err(format!(
+                "`{name}` is set by mcp-manifold itself; leave it out"
+            ));
+        }
+        None => {}
     }
-
-    /// A number, or a text with variables, read by `parse`.
-    pub(super) fn number<T>(
-        &mut self,
-        key: &'static str,
-        parse: impl FnOnce(&str) -> Result<T, String>,
-        remedy: &str,
-    ) -> Option<T> {
-        let (place, value) = self.field(key)?;
-        let read = match value {
-            Value::StringLit(_) => return self.expanded(key, parse),
-            Value::NumberLit(number) => parse(number.value),
-            other => Err(format!("is {}; {remedy}", kind(other))),
-        };
-        read.map_err(|message| self.error(Some(key), place, message))
-            .ok()
-    }
+    let Some(text) = value.as_string_lit() else {
+        return Err(format!("`{name}` is {}; put it in quotes", kind(value)));
+    };
+    let expanded = value::expand(&text.value, reader.context.environment);
+    let line = expanded.and_then(|text| Ok(value::line(&text)?.map(str::to_owned)));
+    line.map_err(|message| format!("`{name}`: {message}"))
 }
 
 /// Reads a private key in PEM, of which nothing is repeated. In variables a line often ends in `\n`

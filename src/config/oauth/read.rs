@@ -5,7 +5,10 @@ use http::header::AUTHORIZATION;
 use jsonc_parser::ast::{Object, Value};
 
 use super::address;
-use super::{Credentials, Login, OAuth, Pkce};
+use super::field::{authorize_params, private_key, redirect_uri, resource, scopes};
+use super::grant::{grant, way};
+use super::variables::{Credentials, missing};
+use super::{Login, OAuth, Pkce};
 use crate::config::key::OAUTH_KEYS;
 use crate::config::reader::Reader;
 use crate::config::value::{self, kind};
@@ -25,102 +28,101 @@ enum Written<'a> {
     On(Option<&'a Object<'a>>),
 }
 
-impl<'a> Reader<'a, '_> {
-    /// Reads `oauth` and the variables of the upstream. Where nothing is said, it is the
-    /// `Authorization` among the headers that decides; where both are, that header goes.
-    pub(in crate::config) fn oauth(&mut self, headers: &mut HeaderMap) -> Option<OAuth> {
-        let (written, place) = (self.written_oauth()?, self.field("oauth"));
-        let place = place.map_or_else(|| self.place.clone(), |(place, _)| place);
-        let object = match written {
-            Written::Off => return None,
-            Written::Nothing => None,
-            Written::On(object) => object,
-        };
-        let name = self.name.clone()?;
-        let credentials = Credentials::read(self.context.environment, &name, self.problems);
-        if headers.contains_key(AUTHORIZATION) {
-            if matches!(written, Written::Nothing) {
-                credentials.warn_of_header(&name, self.problems);
-                return None;
-            }
-            headers.remove(AUTHORIZATION);
-            let message = "wins over `Authorization` in `headers`, which is not sent; \
-                           remove one of them";
-            self.warn(Some("oauth"), place.clone(), message.to_owned());
+/// Reads `oauth` and the variables of the upstream. Where nothing is said, it is the
+/// `Authorization` among the headers that decides; where both are, that header goes.
+pub(in crate::config) fn read(
+    reader: &mut Reader<'_, '_>,
+    headers: &mut HeaderMap,
+) -> Option<OAuth> {
+    let (written, place) = (written_oauth(reader)?, reader.field("oauth"));
+    let place = place.map_or_else(|| reader.place.clone(), |(place, _)| place);
+    let object = match written {
+        Written::Off => return None,
+        Written::Nothing => None,
+        Written::On(object) => object,
+    };
+    let name = reader.name.clone()?;
+    let credentials = Credentials::read(reader.context.environment, &name, reader.problems);
+    if headers.contains_key(AUTHORIZATION) {
+        if matches!(written, Written::Nothing) {
+            credentials.warn_of_header(&name, reader.problems);
+            return None;
         }
-        let mut inner = self.within("oauth", place);
-        if let Some(object) = object {
-            inner.sort(object, &OAUTH_KEYS, true);
-        }
-        let oauth = inner.sign_in(credentials);
-        self.failed |= inner.failed;
-        oauth
+        headers.remove(AUTHORIZATION);
+        let message = "wins over `Authorization` in `headers`, which is not sent; \
+                       remove one of them";
+        reader.warn(Some("oauth"), place.clone(), message.to_owned());
     }
-
-    /// `None` when it is something else, which is told.
-    fn written_oauth(&mut self) -> Option<Written<'a>> {
-        let Some((place, value)) = self.field("oauth") else {
-            return Some(Written::Nothing);
-        };
-        let message = match value {
-            Value::BooleanLit(given) if given.value => return Some(Written::On(None)),
-            Value::BooleanLit(_) => return Some(Written::Off),
-            Value::Object(object) => return Some(Written::On(Some(object))),
-            Value::StringLit(text) => match value::expand(&text.value, self.context.environment) {
-                Ok(text) if text.trim().eq_ignore_ascii_case("off") => return Some(Written::Off),
-                Ok(_) => "is none of the known words; write `off`, or an object of keys".to_owned(),
-                Err(message) => message,
-            },
-            other => format!("is {}; write an object, true or false", kind(other)),
-        };
-        self.error(Some("oauth"), place, message);
-        None
+    let mut inner = reader.within("oauth", place);
+    if let Some(object) = object {
+        inner.sort(object, &OAUTH_KEYS, true);
     }
+    let oauth = sign_in(&mut inner, credentials);
+    reader.failed |= inner.failed;
+    oauth
 }
 
-impl Reader<'_, '_> {
-    fn sign_in(&mut self, credentials: Credentials) -> Option<OAuth> {
-        let default = OAuth::default();
-        let way = self.way();
-        let mut oauth = OAuth {
-            client_id: self.line("client_id"),
-            client_secret: self.secret("client_secret"),
-            client_metadata_url: self.expanded("client_metadata_url", address::client_metadata),
-            private_key: self.private_key(),
-            redirect_uri: self.redirect_uri(),
-            scopes: self.scopes(),
-            resource: self.resource(),
-            authorization_server: self.expanded("authorization_server", address::issuer),
-            authorize_params: self.authorize_params(),
-            login: self.word("login", &LOGIN).unwrap_or_default(),
-            login_retry: self
-                .number("login_retry", value::duration, SECONDS)
-                .unwrap_or(default.login_retry),
-            pkce: self.word("pkce", &PKCE).unwrap_or_default(),
-            grant: default.grant,
-        };
-        if let Some(name) = &self.name {
-            credentials.put_into(&mut oauth, name, self.problems);
-        }
-        self.client(&mut oauth);
-        oauth.grant = self.grant(way, &oauth)?;
-        Some(oauth)
-    }
+/// `None` when it is something else, which is told.
+fn written_oauth<'a>(reader: &mut Reader<'a, '_>) -> Option<Written<'a>> {
+    let Some((place, value)) = reader.field("oauth") else {
+        return Some(Written::Nothing);
+    };
+    let message = match value {
+        Value::BooleanLit(given) if given.value => return Some(Written::On(None)),
+        Value::BooleanLit(_) => return Some(Written::Off),
+        Value::Object(object) => return Some(Written::On(Some(object))),
+        Value::StringLit(text) => match value::expand(&text.value, reader.context.environment) {
+            Ok(text) if text.trim().eq_ignore_ascii_case("off") => return Some(Written::Off),
+            Ok(_) => "is none of the known words; write `off`, or an object of keys".to_owned(),
+            Err(message) => message,
+        },
+        other => format!("is {}; write an object, true or false", kind(other)),
+    };
+    reader.error(Some("oauth"), place, message);
+    None
+}
 
-    /// Sees to it that what names the client fits together.
-    fn client(&mut self, oauth: &mut OAuth) {
-        let is_known = oauth.client_id.is_some();
-        if is_known && oauth.client_metadata_url.take().is_some() {
-            self.unused("client_metadata_url", "since there is a `client_id`");
-        }
-        if oauth.private_key.is_some() && oauth.client_secret.take().is_some() {
-            self.unused("client_secret", "since there is a `private_key_pem`");
-        }
-        if oauth.client_secret.is_some() && !is_known {
-            self.missing("client_id", "`client_secret`");
-        }
-        if oauth.private_key.is_some() && !is_known && oauth.client_metadata_url.is_none() {
-            self.missing("client_id", "`private_key_pem`");
-        }
+fn sign_in(reader: &mut Reader<'_, '_>, credentials: Credentials) -> Option<OAuth> {
+    let default = OAuth::default();
+    let way = way(reader);
+    let mut oauth = OAuth {
+        client_id: reader.line("client_id"),
+        client_secret: reader.secret("client_secret"),
+        client_metadata_url: reader.expanded("client_metadata_url", address::client_metadata),
+        private_key: private_key(reader),
+        redirect_uri: redirect_uri(reader),
+        scopes: scopes(reader),
+        resource: resource(reader),
+        authorization_server: reader.expanded("authorization_server", address::issuer),
+        authorize_params: authorize_params(reader),
+        login: reader.word("login", &LOGIN).unwrap_or_default(),
+        login_retry: reader
+            .number("login_retry", value::duration, SECONDS)
+            .unwrap_or(default.login_retry),
+        pkce: reader.word("pkce", &PKCE).unwrap_or_default(),
+        grant: default.grant,
+    };
+    if let Some(name) = &reader.name {
+        credentials.put_into(&mut oauth, name, reader.problems);
+    }
+    client(reader, &mut oauth);
+    oauth.grant = grant(reader, way, &oauth)?;
+    Some(oauth)
+}
+
+/// Sees to it that what names the client fits together.
+fn client(reader: &mut Reader<'_, '_>, oauth: &mut OAuth) {
+    let is_known = oauth.client_id.is_some();
+    if is_known && oauth.client_metadata_url.take().is_some() {
+        reader.unused("client_metadata_url", "since there is a `client_id`");
+    }
+    if oauth.private_key.is_some() && oauth.client_secret.take().is_some() {
+        reader.unused("client_secret", "since there is a `private_key_pem`");
+    }
+    if oauth.client_secret.is_some() && !is_known {
+        missing(reader, "client_id", "`client_secret`");
+    }
+    if oauth.private_key.is_some() && !is_known && oauth.client_metadata_url.is_none() {
+        missing(reader, "client_id", "`private_key_pem`");
     }
 }

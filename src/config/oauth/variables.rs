@@ -2,7 +2,9 @@
 
 use super::OAuth;
 use crate::config::problem::{Place, Problem, Severity};
-use crate::config::{Environment, Secret, UpstreamName, value, variable};
+use crate::config::read_variable::variable;
+use crate::config::reader::Reader;
+use crate::config::{Environment, Secret, UpstreamName, value};
 
 /// What the variables of one upstream hold.
 pub(in crate::config) struct Credentials {
@@ -81,4 +83,29 @@ pub(super) fn id_variable(name: &UpstreamName) -> String {
 /// The variable for the secret of the client.
 pub(super) fn secret_variable(name: &UpstreamName) -> String {
     format!("PROXY_{}_CLIENT_SECRET", name.variable())
+}
+
+/// Says that a key is missing, unless it is there but wrong, which has been told.
+pub(super) fn missing(reader: &mut Reader<'_, '_>, key: &'static str, by: &str) {
+    if reader.is_wrong(key) {
+        return;
+    }
+    let variable = match (key, &reader.name) {
+        ("client_id", Some(name)) => Some(id_variable(name)),
+        ("client_secret", Some(name)) => Some(secret_variable(name)),
+        _ => None,
+    };
+    let or = match (key, variable) {
+        ("client_secret", Some(variable)) => {
+            format!(", set `{variable}`, or add `private_key_pem`")
+        }
+        (_, Some(variable)) => format!(", or set `{variable}`"),
+        (_, None) => String::new(),
+    };
+    let place = reader.place.clone();
+    reader.error(
+        Some(key),
+        place,
+        format!("is missing, and {by} needs it; add it{or}"),
+    );
 }

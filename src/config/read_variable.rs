@@ -1,0 +1,24 @@
+//! One variable of the environment, parsed.
+
+use super::environment::Environment;
+use super::problem::{Place, Problem, Severity};
+
+/// Reads a variable; one that cannot be read is reported and counts as not set.
+pub(super) fn variable<T>(
+    environment: &Environment,
+    name: &str,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+    problems: &mut Vec<Problem>,
+) -> Option<T> {
+    let read = parse(environment.get(name)?);
+    read.map_err(|message| {
+        problems.push(Problem {
+            severity: Severity::Error,
+            place: Place::variable(name),
+            upstream: None,
+            key: None,
+            message,
+        });
+    })
+    .ok()
+}
