@@ -1,6 +1,6 @@
 //! Logs on stderr: one line an upstream, unless `DEBUG=1` or `RUST_LOG` asks for more.
 
-mod volume;
+mod rate_limit;
 
 use std::fmt::Debug;
 use std::io::IsTerminal as _;
@@ -12,7 +12,7 @@ use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
-use volume::Volume;
+use rate_limit::RateLimited;
 
 use crate::config::Environment;
 
@@ -23,8 +23,8 @@ const VERBOSE: &str = "mcp_manifold=debug";
 
 /// Starts the log of a server: at most so many lines a second for long, and none that nobody reads.
 pub(super) fn serve(environment: &Environment, per_second: usize) {
-    let volume = Volume::new(per_second);
-    start(environment, SERVING, BoxMakeWriter::new(volume));
+    let writer = RateLimited::new(per_second);
+    start(environment, SERVING, BoxMakeWriter::new(writer));
 }
 
 /// Starts the log of a command, which is over soon.

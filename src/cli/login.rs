@@ -11,9 +11,10 @@ use http::header::AUTHORIZATION;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::command::{Connections, Trouble};
-use super::output::{count, say};
-use super::which::Which;
+use super::connections::Connections;
+use super::exit::CommandError;
+use super::output::{count, eprint_line};
+use super::selection::UpstreamSelector;
 use crate::config::{self, Environment};
 use crate::downstream::{Read, Stdin};
 use crate::oauth::{Authorizer, LoginError, LoginMode, LoginState, SignInError, SignInRequired};
@@ -42,7 +43,7 @@ call or the configuration is wrong. A proxy that runs already takes the login up
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    which: Which,
+    selector: UpstreamSelector,
     /// Open no browser; read the address on which it ended, or the code, from stdin
     #[arg(long)]
     no_browser: bool,
@@ -55,8 +56,8 @@ pub(super) struct Arguments {
 pub(super) async fn run(
     arguments: Arguments,
     environment: Environment,
-) -> Result<ExitCode, Trouble> {
-    let (config, limits) = arguments.which.one(&environment)?;
+) -> Result<ExitCode, CommandError> {
+    let (config, limits) = arguments.selector.one(&environment)?;
     let connections = Connections::new(
         &environment,
         LoginMode::Command {
@@ -65,7 +66,7 @@ pub(super) async fn run(
         },
     )?;
     let authorizer = connections.authorizer(&config);
-    let authorizer = authorizer.ok_or_else(|| Trouble::Usage(without_oauth(&config)))?;
+    let authorizer = authorizer.ok_or_else(|| CommandError::Usage(without_oauth(&config)))?;
     let login = Login {
         upstream: connections.begin(config, Some(authorizer.clone()), limits),
         state: authorizer.login(),
@@ -77,7 +78,7 @@ pub(super) async fn run(
     };
     let ended = login.run().await;
     connections.close().await;
-    say(&ended?);
+    eprint_line(&ended?);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -108,7 +109,7 @@ struct Login {
 
 impl Login {
     /// Waits until the upstream can be used, and gives what to say then.
-    async fn run(mut self) -> Result<String, Trouble> {
+    async fn run(mut self) -> Result<String, CommandError> {
         let before = self.authorizer.status().await;
         let before = before.map_err(|error| self.failed(&TransportError::SignIn(error)))?;
         let version = self.authorizer.token_version();
@@ -147,7 +148,7 @@ impl Login {
     }
 
     /// Looks where the login stands, and says what to do.
-    fn look(&mut self) -> Result<(), Trouble> {
+    fn look(&mut self) -> Result<(), CommandError> {
         self.began = true;
         let state = self.state.borrow_and_update().clone();
         let needed = match state {
@@ -161,9 +162,9 @@ impl Login {
         if self.shown.as_ref().map(page) == Some(page(&needed)) {
             return Ok(());
         }
-        say(&prompt(&needed));
+        eprint_line(&prompt(&needed));
         if self.reading && !needed.opened && needed.code.is_none() && self.stdin.is_none() {
-            say(PASTE);
+            eprint_line(PASTE);
             self.stdin = Some(Stdin::open(LINE_LIMIT));
         }
         self.shown = Some(needed);
@@ -171,7 +172,7 @@ impl Login {
     }
 
     /// Takes what a person pasted.
-    async fn take(&mut self, read: Read) -> Result<(), Trouble> {
+    async fn take(&mut self, read: Read) -> Result<(), CommandError> {
         let paste = match read {
             Read::Line(line) => self.paste(&String::from_utf8_lossy(&line)).await,
             Read::TooLong => Err(LoginError::NotAnAnswer.into()),
@@ -184,7 +185,7 @@ impl Login {
         match paste {
             Ok(()) => Ok(()),
             Err(SignInError::Login(error)) if error.may_be_mended() => {
-                say(&format!("mcp-manifold: {error}"));
+                eprint_line(&format!("mcp-manifold: {error}"));
                 Ok(())
             }
             Err(error) => Err(self.failed(&TransportError::SignIn(error))),
@@ -213,9 +214,9 @@ impl Login {
         }
     }
 
-    fn failed(&self, cause: &TransportError) -> Trouble {
+    fn failed(&self, cause: &TransportError) -> CommandError {
         let name = &self.upstream.config().name;
-        Trouble::Failed(format!("`{name}`: {cause}"))
+        CommandError::Failed(format!("`{name}`: {cause}"))
     }
 }
 

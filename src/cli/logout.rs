@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::command::{Connections, Trouble};
-use super::output::{plain, say};
-use super::which::Which;
+use super::connections::Connections;
+use super::exit::CommandError;
+use super::output::{eprint_line, plain};
+use super::selection::UpstreamSelector;
 use crate::config::Environment;
 use crate::oauth::{LoggedOut, LoginMode};
 
@@ -24,15 +25,15 @@ more, 1 when something could not be deleted, 2 when the call or the configuratio
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    which: Which,
+    selector: UpstreamSelector,
 }
 
 /// Signs out.
 pub(super) async fn run(
     arguments: Arguments,
     environment: Environment,
-) -> Result<ExitCode, Trouble> {
-    let (mut upstream, _) = arguments.which.one(&environment)?;
+) -> Result<ExitCode, CommandError> {
+    let (mut upstream, _) = arguments.selector.one(&environment)?;
     // What was stored before signing in was turned off goes as well.
     upstream.oauth.get_or_insert_default();
     let name = upstream.name.clone();
@@ -42,15 +43,16 @@ pub(super) async fn run(
         None => Ok(LoggedOut::Nothing),
     };
     let cache = connections.cache();
-    let ended = ended.map_err(|error| Trouble::Failed(format!("`{name}`: {error}")));
+    let ended = ended.map_err(|error| CommandError::Failed(format!("`{name}`: {error}")));
     connections.close().await;
     let mut ended = ended?;
     let forgotten = cache.forget(&upstream).await;
-    let forgotten = forgotten.map_err(|error| Trouble::Failed(format!("`{name}`: {error}")))?;
+    let forgotten =
+        forgotten.map_err(|error| CommandError::Failed(format!("`{name}`: {error}")))?;
     if forgotten && matches!(ended, LoggedOut::Nothing) {
         ended = LoggedOut::Forgotten;
     }
-    say(&match ended {
+    eprint_line(&match ended {
         LoggedOut::Nothing => format!("nothing is stored for `{name}`"),
         LoggedOut::Forgotten => {
             format!("nobody was signed in to `{name}`; what else was stored is deleted")

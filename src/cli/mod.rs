@@ -1,6 +1,7 @@
 //! The command line: what to do, and how it ends. One file a command.
 
-mod command;
+mod connections;
+mod exit;
 mod logging;
 mod login;
 mod logout;
@@ -8,17 +9,16 @@ mod output;
 mod parent;
 mod reload;
 mod runtime;
+mod selection;
 mod serve;
 mod status;
 mod watch;
-mod which;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// The status for a configuration that cannot be read (as of `grep`, `git` and others).
-const BAD_CONFIGURATION: u8 = 2;
+use runtime::run_command;
 
 const AFTER_HELP: &str = "\
 The configuration is taken from the environment:
@@ -81,9 +81,9 @@ pub fn run() -> ExitCode {
     }
     match Arguments::parse().command {
         None => serve::run(),
-        Some(Command::Login(arguments)) => command::run(|it| login::run(arguments, it)),
-        Some(Command::Logout(arguments)) => command::run(|it| logout::run(arguments, it)),
-        Some(Command::Status(arguments)) => command::run(|it| status::run(arguments, it)),
+        Some(Command::Login(arguments)) => run_command(|it| login::run(arguments, it)),
+        Some(Command::Logout(arguments)) => run_command(|it| logout::run(arguments, it)),
+        Some(Command::Status(arguments)) => run_command(|it| status::run(arguments, it)),
     }
 }
 

@@ -4,12 +4,12 @@
 use std::io::{self, Write as _};
 
 /// Says something to the person.
-pub(super) fn say(text: &str) {
+pub(super) fn eprint_line(text: &str) {
     eprintln!("{text}");
 }
 
 /// Gives what was asked for.
-pub(super) fn give(text: &str) {
+pub(super) fn print_result(text: &str) {
     let mut stdout = io::stdout().lock();
     let written = stdout.write_all(text.as_bytes());
     // Who closed it wants no more.

@@ -56,13 +56,13 @@ impl<M: Fn(config::Upstream) -> Upstream> Reload<M> {
             }
             Err(failed) => {
                 match failed {
-                    ConfigError::AllBad(problems) => tell(&problems),
+                    ConfigError::AllBad(problems) => report_problems(&problems),
                     failed => error!("{failed}"),
                 }
                 return error!("the changed configuration cannot be used; the last one goes on");
             }
         };
-        tell(&config.problems);
+        report_problems(&config.problems);
         let old = self.registry.all();
         let next = self.next(&old, config);
         let is_same = |(old, next): (&Upstream, &Upstream)| old.is_same(next);
@@ -106,7 +106,7 @@ impl<M: Fn(config::Upstream) -> Upstream> Reload<M> {
 }
 
 /// Tells what is wrong, as at the start.
-pub(super) fn tell(problems: &[Problem]) {
+pub(super) fn report_problems(problems: &[Problem]) {
     for problem in problems {
         match problem.severity {
             Severity::Error => error!("{problem}"),

@@ -5,6 +5,11 @@ use std::time::Duration;
 
 use tracing::error;
 
+use super::exit::{BAD_CONFIGURATION, CommandError, INTERRUPTED};
+use super::logging;
+use super::output::eprint_line;
+use crate::config::Environment;
+
 /// How long the end may take in all.
 pub(super) const SHUTDOWN_GRACE: Duration = Duration::from_millis(1500);
 
@@ -32,6 +37,28 @@ pub(super) fn run(doing: impl Future<Output = ExitCode>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs a command until it is done or a signal comes.
+pub(super) fn run_command<F>(command: impl FnOnce(Environment) -> F) -> ExitCode
+where
+    F: Future<Output = Result<ExitCode, CommandError>>,
+{
+    let environment = Environment::from_process();
+    logging::command(&environment);
+    run(async {
+        let ended = tokio::select! {
+            ended = command(environment) => ended,
+            _ = signalled() => return ExitCode::from(INTERRUPTED),
+        };
+        let (text, code) = match ended {
+            Ok(code) => return code,
+            Err(CommandError::Usage(text)) => (text, ExitCode::from(BAD_CONFIGURATION)),
+            Err(CommandError::Failed(text)) => (text, ExitCode::FAILURE),
+        };
+        eprint_line(&format!("mcp-manifold: {text}"));
+        code
+    })
 }
 
 /// Waits for a signal that asks us to leave.

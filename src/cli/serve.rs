@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error, info};
 
-use super::BAD_CONFIGURATION;
+use super::exit::BAD_CONFIGURATION;
 use super::logging;
 use super::parent::parent_gone;
 use super::reload::{self, Reload};
@@ -40,7 +40,7 @@ pub(super) fn run() -> ExitCode {
         }
     };
     logging::serve(&environment, config.limits.log_rate);
-    reload::tell(&config.problems);
+    reload::report_problems(&config.problems);
     runtime::run(serve(config, environment, watch))
 }
 
@@ -50,11 +50,11 @@ async fn serve(config: Config, environment: Environment, watch: Option<Watch>) -
     let (outbox, lines) = Outbox::new(bounds.backlog.clone());
     let changed = Arc::new(Notify::new());
     let limit = config.limits.message_bytes;
-    let around = AuthContext::new(&environment, LoginMode::Background, tasks.clone());
-    let clients = around.clients.clone();
+    let auth = AuthContext::new(&environment, LoginMode::Background, tasks.clone());
+    let clients = auth.clients.clone();
     let home = home(&environment).inspect_err(|error| error!(%error, "no login can be kept"));
     let home = home.ok();
-    let make = maker(home.clone(), around, bounds, changed.clone());
+    let make = upstream_factory(home.clone(), auth, bounds, changed.clone());
     let upstreams = Registry::new(config.upstreams.into_iter().map(&make).collect());
     let cache = home.filter(|_| config.limits.remember);
     let cache = cache.map(|home| CacheWriter::new(&home, upstreams.clone()));
@@ -97,7 +97,7 @@ async fn serve(config: Config, environment: Environment, watch: Option<Watch>) -
         tasks.spawn(clients.clone().watch_suspend(cancel.clone()));
     };
     let mut writer = tokio::spawn(write_lines(open_stdout(), lines));
-    let reason = until_over(&session, limit, &clients, begin, &mut writer).await;
+    let reason = run_until_shutdown(&session, limit, &clients, begin, &mut writer).await;
     debug!(reason, "shutting down");
     drop(session);
     end(router, writer, tasks, cancel).await;
@@ -105,16 +105,16 @@ async fn serve(config: Config, environment: Environment, watch: Option<Watch>) -
 }
 
 /// What makes an upstream that is not connected yet.
-fn maker(
+fn upstream_factory(
     home: Option<PathBuf>,
-    around: AuthContext,
+    auth: AuthContext,
     bounds: Bounds,
     changed: Arc<Notify>,
 ) -> impl Fn(config::Upstream) -> Upstream {
     move |upstream| {
         let home = home.as_deref();
-        let authorizer = home.and_then(|home| Authorizer::new(home, &upstream, around.clone()));
-        let clients = around.clients.clone();
+        let authorizer = home.and_then(|home| Authorizer::new(home, &upstream, auth.clone()));
+        let clients = auth.clients.clone();
         Upstream::new(
             upstream,
             clients,
@@ -126,7 +126,7 @@ fn maker(
 }
 
 /// Serves until there is nobody to serve any more, and says why. `begin` goes before the first line.
-async fn until_over(
+async fn run_until_shutdown(
     session: &Session,
     limit: usize,
     clients: &Clients,

@@ -10,9 +10,10 @@ use clap::Args;
 use futures_util::future::join_all;
 use tokio::time::timeout;
 
-use super::command::{Connections, Trouble};
-use super::output::{give, say};
-use super::which::Which;
+use super::connections::Connections;
+use super::exit::CommandError;
+use super::output::{eprint_line, print_result};
+use super::selection::UpstreamSelector;
 use crate::config::{self, Environment, Limits, Severity};
 use crate::oauth::{LoginMode, Timestamp};
 use report::{Asked, Report, Row};
@@ -35,7 +36,7 @@ missing or out of order, 2 when the call or the configuration is wrong.";
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    which: Which,
+    selector: UpstreamSelector,
     /// Ask no server; show what is stored
     #[arg(long)]
     offline: bool,
@@ -48,8 +49,8 @@ pub(super) struct Arguments {
 pub(super) async fn run(
     arguments: Arguments,
     environment: Environment,
-) -> Result<ExitCode, Trouble> {
-    let config = arguments.which.configuration(&environment)?;
+) -> Result<ExitCode, CommandError> {
+    let config = arguments.selector.configuration(&environment)?;
     let limits = config.limits;
     let is_left_out = config
         .problems
@@ -58,10 +59,10 @@ pub(super) async fn run(
     let problems: Vec<_> = config.problems.iter().map(ToString::to_string).collect();
     if !arguments.json {
         for problem in &problems {
-            say(&format!("mcp-manifold: {problem}"));
+            eprint_line(&format!("mcp-manifold: {problem}"));
         }
     }
-    let upstreams = arguments.which.all(config.upstreams)?;
+    let upstreams = arguments.selector.all(config.upstreams)?;
     let connections = Connections::new(&environment, LoginMode::Never)?;
     let rows = upstreams
         .into_iter()
@@ -72,7 +73,7 @@ pub(super) async fn run(
         upstreams: rows,
         problems,
     };
-    give(&match arguments.json {
+    print_result(&match arguments.json {
         true => report.json(),
         false => table::table(&report.upstreams, Timestamp::now()),
     });

@@ -16,7 +16,6 @@ const MAX_CIRCLE: usize = 3;
 /// How many files of a stage stand in circles of more than [`MAX_CIRCLE`].
 #[rustfmt::skip]
 const IN_LARGE_CIRCLES: &Ratchet = &[
-    ("cli", 7),
     ("router", 24),
     ("upstream", 19),
 ];
@@ -25,7 +24,6 @@ const IN_LARGE_CIRCLES: &Ratchet = &[
 /// in the stage counts as a folder.
 #[rustfmt::skip]
 const IN_CROSSING_CIRCLES: &Ratchet = &[
-    ("cli", 7),
     ("router", 24),
     ("upstream", 19),
 ];

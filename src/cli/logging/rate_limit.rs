@@ -24,7 +24,7 @@ const PIECE: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
 const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Writes lines to stderr.
-pub(super) struct Volume {
+pub(super) struct RateLimited {
     state: Mutex<State>,
 }
 
@@ -43,9 +43,9 @@ struct Allowance {
 }
 
 /// One event on its way.
-pub(super) struct Line<'a>(&'a Volume);
+pub(super) struct Line<'a>(&'a RateLimited);
 
-impl Volume {
+impl RateLimited {
     /// At most this many lines a second for long.
     pub(super) fn new(per_second: usize) -> Self {
         let state = State {
@@ -124,7 +124,7 @@ fn has_room(_: &io::StderrLock<'_>, _: Duration) -> bool {
     true
 }
 
-impl<'a> MakeWriter<'a> for Volume {
+impl<'a> MakeWriter<'a> for RateLimited {
     type Writer = Line<'a>;
 
     fn make_writer(&'a self) -> Line<'a> {

@@ -2,13 +2,13 @@
 
 use clap::Args;
 
-use super::command::Trouble;
-use super::output::say;
+use super::exit::CommandError;
+use super::output::eprint_line;
 use crate::config::{Config, ConfigError, Environment, Limits, Upstream, UpstreamName};
 
 /// The upstream, by the name that the configuration has for it, or by its url.
 #[derive(Args, Debug)]
-pub(super) struct Which {
+pub(super) struct UpstreamSelector {
     /// The server's name in the configuration; needed where one of several is meant
     name: Option<String>,
     /// The same as NAME
@@ -19,13 +19,13 @@ pub(super) struct Which {
     url: Option<String>,
 }
 
-impl Which {
+impl UpstreamSelector {
     fn name(&self) -> Option<&str> {
         self.name.as_deref().or(self.named.as_deref())
     }
 
     /// The configuration that counts: the environment's, or what the arguments say.
-    pub(super) fn configuration(&self, environment: &Environment) -> Result<Config, Trouble> {
+    pub(super) fn configuration(&self, environment: &Environment) -> Result<Config, CommandError> {
         let read = match &self.url {
             Some(url) => Config::of_url(environment, url, self.name()),
             None => Config::from_environment(environment),
@@ -38,22 +38,22 @@ impl Which {
                 }
                 _ => error.to_string(),
             };
-            Trouble::Usage(text)
+            CommandError::Usage(text)
         })
     }
 
     /// The upstreams that are meant: the one of the name, or all.
     ///
     /// # Errors
-    /// [`Trouble::Usage`], when there is none of the name.
-    pub(super) fn all(&self, config: Vec<Upstream>) -> Result<Vec<Upstream>, Trouble> {
+    /// [`CommandError::Usage`], when there is none of the name.
+    pub(super) fn all(&self, config: Vec<Upstream>) -> Result<Vec<Upstream>, CommandError> {
         let Some(name) = self.name() else {
             return Ok(config);
         };
         let names: Vec<_> = config.iter().map(|it| it.name.as_str()).collect();
         match names.iter().position(|known| *known == name) {
             Some(at) => Ok(config.into_iter().skip(at).take(1).collect()),
-            None => Err(Trouble::Usage(format!(
+            None => Err(CommandError::Usage(format!(
                 "no upstream is called `{name}`; {}",
                 listed(name, names)
             ))),
@@ -63,13 +63,16 @@ impl Which {
     /// The one upstream that is meant, and the limits for it.
     ///
     /// # Errors
-    /// [`Trouble::Usage`].
-    pub(super) fn one(&self, environment: &Environment) -> Result<(Upstream, Limits), Trouble> {
+    /// [`CommandError::Usage`].
+    pub(super) fn one(
+        &self,
+        environment: &Environment,
+    ) -> Result<(Upstream, Limits), CommandError> {
         let config = self.configuration(environment)?;
         for problem in &config.problems {
             let about = problem.upstream.as_ref().map(UpstreamName::as_str);
             if about.is_none() || about == self.name() {
-                say(&format!("mcp-manifold: {problem}"));
+                eprint_line(&format!("mcp-manifold: {problem}"));
             }
         }
         let mut all = self.all(config.upstreams)?;
@@ -78,9 +81,12 @@ impl Which {
             (Some(last), false) => {
                 all.push(last);
                 let names = all.iter().map(|it| it.name.as_str()).collect();
-                Err(Trouble::Usage(format!("which one? {}", listed("", names))))
+                Err(CommandError::Usage(format!(
+                    "which one? {}",
+                    listed("", names)
+                )))
             }
-            (None, _) => Err(Trouble::Usage(
+            (None, _) => Err(CommandError::Usage(
                 "no upstream is configured; set PROXY_UPSTREAMS".to_owned(),
             )),
         }
