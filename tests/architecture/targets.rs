@@ -1,4 +1,4 @@
-//! How many programs of tests there are: each links the whole tree of dependencies.
+//! The test programs, which link the whole tree of dependencies each, and the names of their tests.
 
 use crate::code::code;
 use crate::source::below;
@@ -36,4 +36,22 @@ fn no_target_compiles_a_copy_of_the_support() {
     });
     let copies: Vec<_> = copies.map(|(path, _)| path).collect();
     assert!(copies.is_empty(), "copies: {copies:?}");
+}
+
+/// The longest name of a function of a test, in characters.
+const MAX_NAME: usize = 60;
+
+#[test]
+fn names_of_tests_are_short() {
+    let mut seen = 0;
+    for (path, text) in below("tests") {
+        let code = code(&text);
+        for name in code.split("fn ").skip(1) {
+            let end = name.find(|it: char| it != '_' && !it.is_alphanumeric());
+            let name = &name[..end.unwrap_or(name.len())];
+            seen += 1;
+            assert!(name.len() <= MAX_NAME, "tests/{path} has `{name}`");
+        }
+    }
+    assert!(seen > 500, "found only {seen} functions");
 }

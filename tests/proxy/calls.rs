@@ -10,7 +10,7 @@ use testkit::upstream::{self, Call, Kind};
 use tokio::sync::watch;
 
 testkit::per_kind! {
-    answers_come_as_they_are_given_whatever_the_order_of_the_calls
+    answers_come_in_their_own_order_not_that_of_the_calls
     a_call_without_an_answer_delays_no_other
 }
 
@@ -33,7 +33,7 @@ fn answered(lines: &[Vec<u8>]) -> Vec<String> {
     answers.map(|answer| answer["id"].to_string()).collect()
 }
 
-async fn answers_come_as_they_are_given_whatever_the_order_of_the_calls(kind: Kind) {
+async fn answers_come_in_their_own_order_not_that_of_the_calls(kind: Kind) {
     const CALLS: u64 = 300;
     // Calls whose number is at least this may be answered.
     let turn = Arc::new(watch::Sender::new(CALLS));
@@ -218,7 +218,7 @@ async fn an_error_comes_back_with_its_data_whatever_the_status(kind: Kind) {
 }
 
 #[tokio::test]
-async fn a_legacy_call_whose_meta_is_no_object_reaches_a_modern_upstream_as_a_request() {
+async fn legacy_call_with_non_object_meta_reaches_a_modern_upstream() {
     let modern = upstream::modern().tool("a").start().await;
     let mut client = proxy::before(&modern).await;
     let metas = ["null", "[]", "[{}]", "7", r#""{""#];

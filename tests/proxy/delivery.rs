@@ -11,7 +11,7 @@ use testkit::upstream::{self, Builder, Kind, Upstream};
 
 testkit::per_kind! {
     [legacy http_sse]
-    a_call_refused_for_its_session_is_sent_again_once_on_a_new_one
+    call_refused_for_its_session_is_resent_once_on_a_new_one
 }
 
 // The kinds whose calls are exchanges of their own.
@@ -166,7 +166,7 @@ async fn an_answer_that_is_none_does_not_make_the_call_run_again(kind: Kind) {
 }
 
 #[tokio::test]
-async fn a_call_whose_http_sse_stream_ends_is_sent_again_only_if_harmless() {
+async fn call_on_an_ended_http_sse_stream_is_resent_only_if_harmless() {
     let tool = r#"{"name":"work","annotations":{"readOnlyHint":HINT}}"#;
     for (hint, calls) in [("false", 1), ("true", 2)] {
         let builder = upstream::http_sse().tool_raw(&tool.replace("HINT", hint));
@@ -215,7 +215,7 @@ async fn a_call_that_finds_nobody_has_not_run(kind: Kind) {
     assert_eq!(server.calls().len(), 1);
 }
 
-async fn a_call_refused_for_its_session_is_sent_again_once_on_a_new_one(kind: Kind) {
+async fn call_refused_for_its_session_is_resent_once_on_a_new_one(kind: Kind) {
     let server = kind.server().tool("work").start().await;
     let mut client = proxy::before(&server).await;
     client.call("work", json!({})).await;

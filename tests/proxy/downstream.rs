@@ -63,7 +63,7 @@ async fn initialize_is_answered_while_no_upstream_is() {
 }
 
 #[tokio::test]
-async fn initialize_gets_the_version_asked_for_or_the_newest_that_has_a_handshake() {
+async fn initialize_returns_requested_or_newest_handshake_version() {
     let mut client = alone().start().await;
     let newest = "2025-11-25";
     let cases = [
@@ -87,7 +87,7 @@ async fn initialize_gets_the_version_asked_for_or_the_newest_that_has_a_handshak
 }
 
 #[tokio::test]
-async fn a_line_that_is_no_request_is_refused_and_the_next_one_is_served() {
+async fn invalid_line_is_refused_and_the_next_one_is_served() {
     let mut client = alone().start().await;
     let cases: [(&[u8], i64, Option<Value>); 17] = [
         (b"{", -32700, None),

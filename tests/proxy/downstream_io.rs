@@ -40,7 +40,7 @@ async fn a_line_of_16_mib_passes_unchanged() {
 }
 
 #[tokio::test]
-async fn a_line_over_the_limit_is_refused_with_the_remedy_and_the_next_one_is_served() {
+async fn oversized_line_is_refused_with_the_remedy_and_next_is_served() {
     const LIMIT: usize = 100_000;
     let mut client = alone()
         .env("PROXY_MAX_MESSAGE_BYTES", LIMIT.to_string())
@@ -158,7 +158,7 @@ async fn stdin_may_be_nothing_at_all() {
 }
 
 #[tokio::test]
-async fn the_instructions_of_all_upstreams_are_heads_first_within_2_kb() {
+async fn instructions_of_all_upstreams_come_heads_first_within_2_kb() {
     let chapter = |head: &str| format!("{head} {}", "and so on ".repeat(1000));
     let first = upstream::modern()
         .tool("a")

@@ -171,7 +171,7 @@ fn describe(name: &str, failed: &Value) -> String {
 }
 
 #[tokio::test]
-async fn a_failed_call_says_who_failed_why_and_what_to_do_while_others_go_on() {
+async fn failed_call_names_upstream_cause_and_remedy_and_others_go_on() {
     let (modern, legacy) = (failing(upstream::modern()), failing(upstream::legacy()));
     let (modern, legacy) = (modern.await, legacy.await);
     let (modern, legacy) = tokio::join!(errors_of(&modern), errors_of(&legacy));

@@ -52,7 +52,7 @@ async fn server_discover_tells_what_a_modern_client_must_know() {
 }
 
 #[tokio::test]
-async fn all_that_may_be_there_is_declared_until_all_upstreams_are_known() {
+async fn all_capabilities_are_declared_until_every_upstream_is_known() {
     let server = upstream::legacy().tool("a").start().await;
     let everything = json!({
         "completions": {},
@@ -79,7 +79,7 @@ async fn all_that_may_be_there_is_declared_until_all_upstreams_are_known() {
 }
 
 #[tokio::test]
-async fn what_all_upstreams_declare_is_declared_together_once_they_are_known() {
+async fn capabilities_of_known_upstreams_are_declared_together() {
     let plain = upstream::legacy().capabilities(
         r#"{"tools":{},"tasks":{"list":{}},"prompts":{},"experimental":{"a/x":{"n":1}},"extensions":{"a/y":{}}}"#,
     );
@@ -164,7 +164,7 @@ async fn a_revision_that_is_not_spoken_is_refused_with_those_that_are() {
 }
 
 #[tokio::test]
-async fn a_method_that_the_era_of_its_request_does_not_have_is_not_found() {
+async fn method_missing_from_the_era_of_its_request_is_not_found() {
     let mut client = alone().await;
     let modern = with_meta(json!({"level": "info", "uri": "a:b"}));
     let removed = [

@@ -63,7 +63,7 @@ async fn one_line_in_many_writes_is_one_message() {
 }
 
 #[tokio::test]
-async fn blank_lines_mean_nothing_and_space_around_a_message_is_dropped() {
+async fn blank_lines_and_space_around_a_message_are_ignored() {
     let (server, mut client) = echo().await;
     let before = client.received().len();
     let lines = [

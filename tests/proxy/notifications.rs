@@ -14,12 +14,12 @@ testkit::per_kind! {
 }
 
 testkit::per_kind! {
-    what_a_server_says_of_a_call_comes_before_its_answer_and_in_order
+    notifications_of_a_call_come_in_order_before_its_answer
     progress_is_known_by_its_token_however_it_is_written
     a_modern_client_hears_of_its_calls_what_it_asked_for
 }
 
-async fn what_a_server_says_of_a_call_comes_before_its_answer_and_in_order(kind: Kind) {
+async fn notifications_of_a_call_come_in_order_before_its_answer(kind: Kind) {
     for token in [None, Some(r#""p\u0031""#), Some("7"), Some("1.0")] {
         let server = kind.server().tool("talk").on_call(move |call| async move {
             for step in 0..100 {
@@ -152,7 +152,7 @@ async fn nothing_is_heard_of_a_call_after_its_answer(kind: Kind) {
 }
 
 #[tokio::test]
-async fn progress_on_the_stream_of_the_server_is_heard_while_its_call_runs() {
+async fn progress_on_the_standalone_stream_passes_during_its_call() {
     let gate = Gate::closed();
     let server = upstream::legacy().tool("wait").held_by(&gate);
     let server = server.start().await;
@@ -197,7 +197,7 @@ async fn a_batch_is_heard_message_by_message() {
 }
 
 #[tokio::test]
-async fn a_stream_that_breaks_off_is_taken_up_where_it_stopped_and_the_call_not_sent_again() {
+async fn broken_stream_is_resumed_and_its_call_is_not_resent() {
     let again = AtomicBool::new(false);
     let server = upstream::legacy().tool("talk").intercept(move |request| {
         // The first stream says which call it was, and then breaks off, as does the second.

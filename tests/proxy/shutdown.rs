@@ -107,7 +107,7 @@ async fn a_signal_cancels_calls_closes_sessions_and_exits() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_parent_that_is_killed_is_noticed_though_its_pipes_are_held_open() {
+async fn killed_parent_is_noticed_though_its_pipes_stay_open() {
     let legacy = upstream::legacy().tool("a").start().await;
     let builder = proxy::new().upstream("legacy", &legacy);
     let mut client = builder.env("DEBUG", "1").start_by_a_shell().await;

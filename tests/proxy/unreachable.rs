@@ -47,7 +47,7 @@ async fn a_call_to_an_upstream_that_went_away_says_so_and_never_ran() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_nobody_vouches_for_is_named_with_the_remedy() {
+async fn untrusted_certificate_is_reported_with_the_remedy() {
     let untrusted = upstream::modern().tool("pay").start_tls().await;
     let good = upstream::modern().tool("works").start().await;
     let mut client = proxy::new()
@@ -67,7 +67,7 @@ async fn a_certificate_that_nobody_vouches_for_is_named_with_the_remedy() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_changes_to_an_untrusted_one_fails_the_call_and_sends_nothing() {
+async fn certificate_turned_untrusted_fails_the_call_unsent() {
     let trusted = upstream::modern().tool("pay").start_tls().await;
     let mut client = proxy::new()
         .upstream("shop", &trusted)
@@ -86,7 +86,7 @@ async fn a_certificate_that_changes_to_an_untrusted_one_fails_the_call_and_sends
 }
 
 #[tokio::test]
-async fn one_refused_one_silent_and_one_signed_out_do_not_hold_up_the_other_two() {
+async fn three_unusable_upstreams_do_not_delay_the_other_two() {
     let refused = refusing().await;
     let silent = raw::server(|_| async { Reply::hang() });
     let signed_out = raw::server(|_| async {

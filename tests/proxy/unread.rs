@@ -67,7 +67,7 @@ async fn begin_large(child: &mut Child, stdout: &mut ChildStdout) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_under_way_when_stdin_ends_arrives_whole_and_those_behind_it() {
+async fn answers_in_flight_when_stdin_ends_arrive_whole() {
     let upstream = large().await;
     let builder = proxy::new().upstream("large", &upstream);
     let (mut child, mut stdout) = unread(&builder);
@@ -88,7 +88,7 @@ async fn an_answer_that_is_under_way_when_stdin_ends_arrives_whole_and_those_beh
 }
 
 #[tokio::test]
-async fn a_client_that_stops_reading_answers_does_not_keep_the_process() {
+async fn client_that_stops_reading_does_not_keep_the_process_alive() {
     let upstream = large().await;
     let builder = proxy::new().upstream("large", &upstream);
     let (mut child, mut stdout) = unread(&builder);
@@ -128,7 +128,7 @@ async fn a_client_that_closes_stdout_ends_the_process_quietly() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_client_that_closes_stdout_ends_the_process_also_where_that_is_a_socket() {
+async fn closed_stdout_ends_the_process_even_if_it_is_a_socket() {
     for reads in [false, true] {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
@@ -174,7 +174,7 @@ async fn ask_until_stuck(stdin: &mut ChildStdin) {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_signal_ends_the_process_of_a_client_that_asks_on_without_reading() {
+async fn signal_ends_the_process_of_a_client_that_only_writes() {
     let builder = alone();
     let (mut child, _stdout) = unread(&builder);
     let mut stdin = child.stdin.take().unwrap();
@@ -187,7 +187,7 @@ async fn a_signal_ends_the_process_of_a_client_that_asks_on_without_reading() {
 }
 
 #[tokio::test]
-async fn a_client_that_asks_on_without_reading_does_not_keep_the_process() {
+async fn client_that_only_writes_does_not_keep_the_process_alive() {
     let builder = alone();
     let (mut child, _stdout) = unread(&builder);
     let mut stdin = child.stdin.take().unwrap();

@@ -54,7 +54,7 @@ fn legacy_that_answers(
 }
 
 #[tokio::test]
-async fn a_server_that_answers_the_probe_is_modern_and_sees_no_initialize() {
+async fn server_answering_the_probe_is_modern_and_gets_no_initialize() {
     let server = upstream::modern().tool("search").start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
 
@@ -68,7 +68,7 @@ async fn a_server_that_answers_the_probe_is_modern_and_sees_no_initialize() {
 }
 
 #[tokio::test]
-async fn any_refusal_of_the_probe_that_no_modern_server_gives_leads_to_initialize() {
+async fn probe_refusal_unlike_a_modern_server_leads_to_initialize() {
     let probes: Vec<(&str, Answer)> = vec![
         ("400, session required", |_| refusal(400, -32000)),
         ("400, a code of its own", |_| refusal(400, -32999)),
@@ -200,7 +200,7 @@ fn that_refuses_what_it_supports(
 }
 
 #[tokio::test]
-async fn a_server_that_refuses_a_version_it_supports_is_asked_once_more() {
+async fn server_refusing_a_supported_version_is_probed_once_more() {
     let offers: [&[&str]; 2] = [&["2026-07-28"], &["2025-11-25", "2026-07-28"]];
     for versions in offers {
         let server = upstream::modern().tool("search");
@@ -223,7 +223,7 @@ async fn a_server_that_refuses_a_version_it_supports_is_asked_once_more() {
 }
 
 #[tokio::test]
-async fn a_server_that_always_refuses_the_version_it_supports_is_left_alone() {
+async fn server_always_refusing_its_own_version_is_given_up() {
     let probes = AtomicUsize::new(0);
     let server = upstream::legacy().tool("search").intercept(move |request| {
         let probe = request.is("server/discover");
@@ -249,7 +249,7 @@ async fn a_server_that_always_refuses_the_version_it_supports_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_legacy_version_is_spoken_where_the_modern_one_is_refused_twice() {
+async fn legacy_version_is_used_after_two_refusals_of_the_modern_one() {
     let server = upstream::legacy().tool("search").without_server_stream();
     let versions = &["2026-07-28", "2025-11-25"];
     let server = that_refuses_what_it_supports(server, usize::MAX, versions);

@@ -8,10 +8,10 @@ use testkit::upstream::Kind;
 use testkit::{Endpoint, proxy, sdk, upstream};
 
 testkit::per_kind! {
-    a_client_of_either_era_lists_and_calls_the_tools_of_any_upstream
+    client_of_either_era_lists_and_calls_tools_of_any_upstream
     errors_of_an_upstream_come_as_it_gave_them
-    a_tool_that_is_not_listed_is_refused_without_asking_the_upstream
-    the_metadata_of_the_modern_era_reaches_modern_upstreams_alone
+    unlisted_tool_is_refused_without_asking_the_upstream
+    modern_metadata_reaches_modern_upstreams_only
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,7 +39,7 @@ impl Client {
     }
 }
 
-async fn a_client_of_either_era_lists_and_calls_the_tools_of_any_upstream(kind: Kind) {
+async fn client_of_either_era_lists_and_calls_tools_of_any_upstream(kind: Kind) {
     for client_era in CLIENTS {
         let server = kind.server().tool("search").tool("find").start().await;
         let mut client = client_era.of(&server).await;
@@ -88,7 +88,7 @@ async fn errors_of_an_upstream_come_as_it_gave_them(kind: Kind) {
     }
 }
 
-async fn a_tool_that_is_not_listed_is_refused_without_asking_the_upstream(kind: Kind) {
+async fn unlisted_tool_is_refused_without_asking_the_upstream(kind: Kind) {
     for client_era in CLIENTS {
         let server = kind.server().tool("search").start().await;
         let mut client = client_era.of(&server).await;
@@ -100,7 +100,7 @@ async fn a_tool_that_is_not_listed_is_refused_without_asking_the_upstream(kind: 
     }
 }
 
-async fn the_metadata_of_the_modern_era_reaches_modern_upstreams_alone(kind: Kind) {
+async fn modern_metadata_reaches_modern_upstreams_only(kind: Kind) {
     let meta = |call: &[u8]| {
         let mut call: Value = serde_json::from_slice(call).unwrap();
         call["params"]["_meta"].take()

@@ -8,7 +8,7 @@ use testkit::raw::Reply;
 use testkit::{Endpoint, proxy, upstream};
 
 #[tokio::test]
-async fn a_server_that_refuses_post_is_reached_by_http_sse_where_http_is_only_first() {
+async fn refused_post_falls_back_to_http_sse_with_http_first() {
     for status in [400, 404, 405] {
         let server = upstream::http_sse().tool("search");
         let server = server.intercept(move |request| {
@@ -32,7 +32,7 @@ async fn a_server_that_refuses_post_is_reached_by_http_sse_where_http_is_only_fi
 }
 
 #[tokio::test]
-async fn a_server_without_a_transport_of_its_own_is_tried_by_http_first() {
+async fn server_without_configured_transport_is_tried_by_http_first() {
     let server = upstream::http_sse().tool("search").start().await;
     let url = server.url();
     let mut client = proxy::new().upstream("a", url.as_str()).start().await;
@@ -59,7 +59,7 @@ async fn http_never_falls_back_to_http_sse() {
 }
 
 #[tokio::test]
-async fn an_error_of_the_streamable_transport_does_not_lead_to_http_sse() {
+async fn streamable_http_error_does_not_fall_back_to_http_sse() {
     // A server that says 500, or shows itself as modern, is no older one.
     for status in [401, 403, 500, 503] {
         let server = upstream::http_sse().tool("search");

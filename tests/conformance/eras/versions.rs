@@ -25,7 +25,7 @@ async fn the_version_that_initialize_answers_is_spoken_from_then_on() {
 }
 
 #[tokio::test]
-async fn a_server_that_answers_initialize_with_an_unknown_version_is_left_alone() {
+async fn server_with_unknown_version_in_initialize_is_given_up() {
     for version in ["2030-01-01", "2026-07-28", ""] {
         let server = upstream::legacy().versions([version]).tool("search");
         let server = server.start().await;
@@ -42,7 +42,7 @@ async fn a_server_that_answers_initialize_with_an_unknown_version_is_left_alone(
 }
 
 #[tokio::test]
-async fn initialize_is_answered_with_the_asked_legacy_version_or_the_newest() {
+async fn initialize_result_has_the_requested_version_or_the_newest() {
     let cases = [
         ("2025-11-25", "2025-11-25"),
         ("2025-06-18", "2025-06-18"),
@@ -62,7 +62,7 @@ async fn initialize_is_answered_with_the_asked_legacy_version_or_the_newest() {
 }
 
 #[tokio::test]
-async fn a_modern_version_that_we_do_not_speak_is_refused_with_those_that_we_do() {
+async fn unsupported_modern_version_is_refused_naming_supported_ones() {
     let server = upstream::modern().tool("search").start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     for method in ["server/discover", "tools/list", "tools/call"] {

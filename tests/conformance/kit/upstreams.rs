@@ -9,7 +9,7 @@ use testkit::proxy::with_meta;
 use testkit::{Endpoint, upstream, within};
 
 #[tokio::test]
-async fn a_scripted_legacy_server_wants_its_session_and_no_modern_request() {
+async fn legacy_server_requires_its_session_and_no_modern_request() {
     let server = upstream::legacy()
         .tool("search")
         .page_size(1)
@@ -42,7 +42,7 @@ async fn a_scripted_legacy_server_wants_its_session_and_no_modern_request() {
 }
 
 #[tokio::test]
-async fn a_scripted_legacy_server_asks_in_the_middle_of_a_call_and_speaks_on_its_own_stream() {
+async fn legacy_server_asks_during_a_call_and_uses_its_own_stream() {
     let server = upstream::legacy().tool("ask").on_call(|call| async move {
         call.progress(1).await;
         let answer = call.ask("77", "roots/list", "{}").await;
@@ -84,7 +84,7 @@ async fn a_scripted_legacy_server_asks_in_the_middle_of_a_call_and_speaks_on_its
 }
 
 #[tokio::test]
-async fn a_scripted_modern_server_refuses_what_the_specification_lets_it_refuse() {
+async fn modern_server_refuses_all_that_the_specification_permits() {
     let schema = json!({"properties": {"region": {"type": "string", "x-mcp-header": "Region"}}});
     let tool = json!({"name": "query", "inputSchema": schema}).to_string();
     let server = upstream::modern().tool_raw(&tool).start().await;
@@ -177,7 +177,7 @@ async fn a_scripted_modern_server_refuses_what_the_specification_lets_it_refuse(
 }
 
 #[tokio::test]
-async fn a_scripted_modern_server_holds_a_subscription_and_tells_it_what_it_asked_for() {
+async fn modern_server_notifies_a_subscription_of_what_it_requested() {
     let server = upstream::modern()
         .tool("search")
         .instructions("Look here")

@@ -18,7 +18,7 @@ const MOST: usize = 1024;
 const MOST_PARKED: usize = 64;
 
 #[tokio::test]
-async fn a_server_that_floods_its_client_is_refused_and_others_are_heard() {
+async fn server_flooding_its_client_is_refused_and_others_are_served() {
     let flood = upstream::legacy().tool("flood").on_call(|call| async move {
         for number in 0..MOST + 100 {
             call.send(request_line(&number.to_string(), "roots/list", "{}"))
@@ -93,7 +93,7 @@ async fn a_parked_call_takes_up_so_many_questions_and_no_more() {
 }
 
 #[tokio::test]
-async fn odd_requests_of_servers_are_passed_or_refused_and_nothing_breaks() {
+async fn odd_server_requests_are_passed_or_refused_without_harm() {
     let odd = [
         r#"{"jsonrpc":"2.0","id":1,"method":"elicitation/create","params":[1,{"mode":"url"}]}"#,
         r#"{"jsonrpc":"2.0","id":null,"method":"roots/list"}"#,

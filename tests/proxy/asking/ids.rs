@@ -72,7 +72,7 @@ async fn several_questions_are_open_at_once_and_answered_in_any_order() {
 }
 
 #[tokio::test]
-async fn an_error_that_the_client_answers_with_reaches_the_server_as_written() {
+async fn client_error_response_reaches_the_server_as_written() {
     let error = r#""error":{ "code":-1 ,"message":"\u006eo","data":[1.0]}"#;
     for place in PLACES {
         let server = asking(place).await;
@@ -92,7 +92,7 @@ async fn an_error_that_the_client_answers_with_reaches_the_server_as_written() {
 }
 
 #[tokio::test]
-async fn progress_with_an_answer_reaches_the_server_that_gave_the_token() {
+async fn client_progress_reaches_the_server_that_gave_the_token() {
     let one = asking(Place::Call).await;
     let two = asking(Place::Shared).await;
     let proxy = proxy::new().upstream("one", &one).upstream("two", &two);
@@ -171,7 +171,7 @@ async fn answers_to_what_nobody_asked_harm_nothing() {
 }
 
 #[tokio::test]
-async fn what_the_client_did_not_declare_is_refused_without_its_hearing_of_it() {
+async fn undeclared_request_is_refused_without_reaching_the_client() {
     let by_url = r#"{"mode":"url","url":"http://localhost/","message":"?"}"#;
     let undeclared = [
         (json!({}), METHODS.to_vec()),

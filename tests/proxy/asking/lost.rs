@@ -18,7 +18,7 @@ async fn ask_and_cancel(voice: &Voice, ask: &str, cancel: &str) {
 }
 
 #[tokio::test]
-async fn a_question_that_its_server_cancels_is_cancelled_under_the_clients_id() {
+async fn server_cancellation_of_a_question_uses_the_clients_id() {
     let cancel = |id: &str| {
         format!(
             r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{ "reason":"\u0061","requestId": {id} ,"x":1.0}}}}"#
@@ -56,7 +56,7 @@ async fn a_question_that_its_server_cancels_is_cancelled_under_the_clients_id() 
 }
 
 #[tokio::test]
-async fn a_question_whose_session_is_lost_is_cancelled_and_its_answer_harms_nothing() {
+async fn lost_session_cancels_its_question_and_ignores_the_answer() {
     for place in PLACES {
         let server = asking(place).await;
         let mut client = legacy_before(&server).await;
@@ -110,7 +110,7 @@ async fn a_call_that_has_asked_is_not_sent_again_when_it_is_lost() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_cancelled_while_its_client_is_asked_is_cancelled_at_the_server() {
+async fn call_cancelled_during_a_question_is_cancelled_at_the_server() {
     for place in PLACES {
         let server = place.server().tool("ask").tool("echo");
         let server = server.on_call(move |call| async move {

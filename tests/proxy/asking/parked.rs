@@ -13,7 +13,7 @@ use testkit::upstream::{self, Kind, Upstream};
 
 testkit::per_kind! {
     [legacy http_sse]
-    a_call_whose_connection_is_lost_while_it_is_parked_has_an_unknown_outcome
+    suspended_call_with_lost_connection_has_unknown_outcome
 }
 
 /// A server whose `work` and `other` ask once, and say what they heard; `echo` asks nothing.
@@ -91,7 +91,7 @@ async fn one_call_too_many_is_refused_and_its_server_told() {
 }
 
 #[tokio::test]
-async fn a_call_that_ends_while_it_is_parked_gives_its_result_to_the_retry() {
+async fn call_ending_while_suspended_gives_its_result_to_the_retry() {
     let gate = Gate::closed();
     let opens = gate.clone();
     let server = upstream::legacy()
@@ -124,7 +124,7 @@ async fn a_call_that_ends_while_it_is_parked_gives_its_result_to_the_retry() {
     assert_eq!(server.calls().len(), 2);
 }
 
-async fn a_call_whose_connection_is_lost_while_it_is_parked_has_an_unknown_outcome(kind: Kind) {
+async fn suspended_call_with_lost_connection_has_unknown_outcome(kind: Kind) {
     let gate = Gate::closed();
     let held = gate.clone();
     let server = kind
@@ -161,7 +161,7 @@ async fn a_call_whose_connection_is_lost_while_it_is_parked_has_an_unknown_outco
 }
 
 #[tokio::test]
-async fn a_question_that_is_cancelled_while_its_call_is_parked_needs_no_answer() {
+async fn question_cancelled_while_call_is_suspended_needs_no_answer() {
     let server = upstream::legacy().tool("work").on_call(|call| async move {
         call.send(request_line(r#""\u0061""#, "elicitation/create", FORM))
             .await;
@@ -197,7 +197,7 @@ async fn a_question_that_is_cancelled_while_its_call_is_parked_needs_no_answer()
 }
 
 #[tokio::test]
-async fn a_handle_leads_back_to_the_server_that_asked_though_others_may_know_the_resource() {
+async fn handle_leads_back_to_the_asking_server_among_several() {
     // Neither lists it, so the first one is asked first.
     let without = upstream::legacy()
         .capabilities(r#"{"resources":{}}"#)

@@ -173,7 +173,7 @@ async fn what_is_not_answered_is_asked_again() {
 }
 
 #[tokio::test]
-async fn progress_after_coming_back_has_the_token_of_the_retry_or_is_not_told() {
+async fn progress_after_a_retry_has_its_token_or_is_not_forwarded() {
     let tokens = [json!(null), json!("first"), json!("second")];
     for (place, token) in PLACES
         .into_iter()
@@ -254,7 +254,7 @@ async fn prompts_and_resources_are_parked_as_tools_are() {
 }
 
 #[tokio::test]
-async fn what_the_client_did_not_declare_is_refused_while_its_call_is_parked_too() {
+async fn undeclared_request_is_refused_while_the_call_is_suspended() {
     let server = upstream::legacy()
         .tool("work")
         .tool("echo")

@@ -17,7 +17,7 @@ use testkit::upstream;
 const SHORT: &str = "400ms";
 
 #[tokio::test]
-async fn a_server_that_waits_for_a_person_may_be_silent_for_longer_than_its_timeout() {
+async fn server_waiting_for_a_person_may_exceed_its_timeout() {
     let clock = upstream::legacy().tool("clock").held_by(&Gate::closed());
     let clock = clock.start().await;
     for place in PLACES {
@@ -42,7 +42,7 @@ async fn a_server_that_waits_for_a_person_may_be_silent_for_longer_than_its_time
 }
 
 #[tokio::test]
-async fn a_server_that_is_silent_after_the_person_has_answered_times_out() {
+async fn server_silent_after_the_persons_answer_times_out() {
     for place in PLACES {
         let server = place.server().tool("ask").on_call(move |call| async move {
             let voice = place.voice(&call).await;
@@ -114,7 +114,7 @@ async fn an_early_call_waits_until_its_server_can_ask() {
 }
 
 #[tokio::test]
-async fn a_call_goes_out_although_the_standalone_stream_is_never_answered() {
+async fn call_is_sent_although_the_standalone_stream_never_opens() {
     let server = upstream::legacy()
         .tool("ask")
         .intercept(|request| (request.method == "GET").then(Reply::hang));

@@ -43,7 +43,7 @@ pub(crate) fn asks_for(method: &str, params: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_call_is_made_again_with_all_answers_and_the_state_as_written() {
+async fn retry_carries_all_answers_and_the_state_as_written() {
     let first = format!(
         r#"{{ "requestState" : "a\u0062\/\\ \"" , "resultType" : "input\u005frequired","inputRequests":{{ "k\u0031":{{"method":"elicitation/create","params":{FORM}}} , "b" : {{ "params":{SAMPLE} ,"method":"sampling\/createMessage","x":1.0}},"":{{"method":"roots/list"}} }} }}"#
     );
@@ -110,7 +110,7 @@ async fn a_call_is_made_again_with_all_answers_and_the_state_as_written() {
 }
 
 #[tokio::test]
-async fn a_call_that_only_has_a_state_is_repeated_without_asking_anybody() {
+async fn call_with_only_a_state_is_retried_without_asking_the_client() {
     let state =
         |state: &str| format!(r#"{{"resultType":"input_required","requestState":{state}}}"#);
     let server = answering(&[&state(r#""\u0031""#), &state("\"\""), DONE]).await;

@@ -30,7 +30,7 @@ async fn a_person_who_does_not_answer_has_cancelled() {
 }
 
 #[tokio::test]
-async fn an_error_that_has_no_place_in_a_retry_ends_the_call_and_its_other_questions() {
+async fn client_error_ends_the_call_and_cancels_its_other_questions() {
     let error = r#"{ "code":-1 ,"message":"\u006eo","data":[1.0]}"#;
     for (method, params) in &METHODS[1..] {
         let questions = format!(
@@ -132,7 +132,7 @@ async fn of_equal_keys_the_last_one_counts() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_cancelled_takes_its_questions_back_and_is_not_made_again() {
+async fn cancelled_call_cancels_its_questions_and_is_not_retried() {
     let server = answering(&[&asks_for("elicitation/create", FORM), DONE]).await;
     let mut client = legacy_before(&server).await;
     let call = client.send_call("work", json!({})).await;
@@ -185,7 +185,7 @@ async fn a_round_that_is_lost_is_not_begun_again() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_answer_in_time_is_told_that_it_is_too_late() {
+async fn question_not_answered_in_time_is_cancelled_at_the_client() {
     for (method, params) in [
         ("elicitation/create", FORM),
         ("sampling/createMessage", SAMPLE),

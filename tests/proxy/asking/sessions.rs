@@ -172,7 +172,7 @@ async fn a_session_in_use_makes_room_for_none() {
 }
 
 #[tokio::test]
-async fn a_client_that_has_probed_is_asked_by_what_it_declares_in_its_handshake() {
+async fn probing_client_is_asked_by_its_handshake_capabilities() {
     let server = upstream::legacy().tool("echo").on_call(|call| async move {
         let heard = call.ask("1", "elicitation/create", FORM).await;
         format!(
@@ -257,7 +257,7 @@ async fn what_a_client_without_a_session_tells_reaches_the_servers() {
 }
 
 #[tokio::test]
-async fn what_modern_servers_hear_of_a_legacy_client_has_no_words_of_its_era() {
+async fn modern_server_sees_no_legacy_terms_of_a_legacy_client() {
     let server = upstream::modern().tool("work").start().await;
     let mut client = legacy_before(&server).await;
     client.call("work", json!({})).await;
@@ -269,7 +269,7 @@ async fn what_modern_servers_hear_of_a_legacy_client_has_no_words_of_its_era() {
 }
 
 #[tokio::test]
-async fn what_is_listed_follows_what_a_client_declares_in_its_handshake() {
+async fn listing_follows_the_capabilities_declared_in_the_handshake() {
     let can_ask = Arc::new(AtomicBool::new(false));
     let (declared, asks) = (can_ask.clone(), can_ask);
     let server = upstream::legacy()

@@ -74,7 +74,7 @@ async fn a_definition_written_over_several_lines_stays_on_one_line(kind: Kind) {
 }
 
 #[tokio::test]
-async fn a_tool_with_mirrored_parameters_is_shown_as_it_is_and_called_by_its_native_name() {
+async fn param_header_tool_is_listed_as_is_and_called_by_native_name() {
     let tool = concat!(
         r#"{"name":"find","inputSchema":{"type":"object","#,
         r#""properties":{"region":{"type":"string","x-mcp-header":"Region"}}}}"#
@@ -124,7 +124,7 @@ async fn a_client_of_either_era_is_shown_the_same_tools() {
 /// What a modern server may give and no legacy client takes: of a whole list or result that holds
 /// one, clients refuse all (MCP 2026-07-28 § Tools, Structured Content; 2025-11-25 § Tools).
 #[tokio::test]
-async fn a_legacy_client_is_spared_structured_content_that_is_no_object() {
+async fn non_object_structured_content_is_hidden_from_legacy_client() {
     const LIST: &str = r#"{"content":[ ],"structuredContent":[1.0],"resultType":"complete"}"#;
     const SPARED: &str = r#"{"content":[ ],"resultType":"complete"}"#;
     let tool = r#"{"name":"a","outputSchema":{"type":"array"} ,"inputSchema":{"type":"object"}}"#;

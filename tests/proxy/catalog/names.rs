@@ -13,7 +13,7 @@ use testkit::upstream::Kind;
 use testkit::{proxy, upstream};
 
 testkit::per_kind! {
-    the_later_upstream_of_a_collision_bears_its_name_before_the_tools
+    later_upstream_of_a_name_collision_prefixes_its_tools
     names_that_a_client_cannot_take_are_mapped_and_lead_back
 }
 
@@ -115,7 +115,7 @@ async fn an_early_call_waits_for_whom_the_name_belongs_to() {
     assert!(second.server.calls().is_empty());
 }
 
-async fn the_later_upstream_of_a_collision_bears_its_name_before_the_tools(kind: Kind) {
+async fn later_upstream_of_a_name_collision_prefixes_its_tools(kind: Kind) {
     let first = kind.server().tool("search").tool("first").start().await;
     let second = upstream::modern().tool("search").tool("second");
     let second = second.start().await;

@@ -16,7 +16,7 @@ fn three() -> proxy::Builder {
 }
 
 #[tokio::test]
-async fn a_name_that_is_unknown_lists_those_that_are_known_the_nearest_first() {
+async fn unknown_name_lists_the_known_ones_nearest_first() {
     for command in ["login", "logout", "status"] {
         let ended = run(three(), &format!("{command} linaer")).await;
         ended.assert(

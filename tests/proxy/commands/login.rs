@@ -51,7 +51,7 @@ async fn what_is_stored_is_for_its_owner_alone() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_browser_is_opened_where_there_is_one_and_stdin_is_left_alone() {
+async fn available_browser_is_opened_and_stdin_is_not_read() {
     use std::os::unix::fs::PermissionsExt;
 
     let setup = setup(server()).await;
@@ -93,7 +93,7 @@ async fn a_code_is_entered_on_another_device() {
 }
 
 #[tokio::test]
-async fn a_server_without_codes_for_devices_is_told_with_the_way_it_has() {
+async fn server_without_device_flow_is_reported_with_the_alternative() {
     let setup = setup(server()).await;
     let ended = setup.run("login linear --device").await;
     ended.assert(
@@ -159,7 +159,7 @@ async fn a_server_that_lets_everybody_in_needs_no_sign_in(kind: Kind) {
 }
 
 #[tokio::test]
-async fn a_server_that_asks_only_when_a_tool_is_called_can_be_signed_in_to() {
+async fn server_requiring_sign_in_for_calls_only_can_be_signed_in_to() {
     let server = server().start().await;
     let upstream = upstream::modern().tool("search").tool("write");
     let upstream = protect(&server, upstream);
@@ -215,7 +215,7 @@ async fn a_server_that_cannot_be_reached_is_told() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_login_that_was_stopped_is_finished_by_the_next_at_the_same_page() {
+async fn interrupted_login_is_finished_by_the_next_at_the_same_page() {
     let setup = setup(server()).await;
     let (mut client, url) = setup.login("login linear --no-browser").await;
     client.signal("INT").await;

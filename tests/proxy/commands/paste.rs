@@ -55,7 +55,7 @@ async fn a_bare_code_signs_in_where_the_server_does_not_name_itself() {
 }
 
 #[tokio::test]
-async fn a_bare_code_is_asked_to_be_more_where_the_server_names_itself() {
+async fn bare_code_is_not_enough_where_the_server_sends_its_issuer() {
     let setup = setup(server()).await;
     let wrong = [("a-code", "the code alone does not say that it is from")];
     paste(&setup, &wrong, ToString::to_string).await;

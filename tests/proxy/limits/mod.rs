@@ -78,7 +78,7 @@ async fn calls_over_the_bound_of_an_upstream_wait_for_their_turn() {
 }
 
 #[tokio::test]
-async fn calls_over_the_bound_of_the_queue_are_refused_and_have_not_run() {
+async fn calls_over_the_queue_limit_are_refused_as_not_run() {
     let gate = Gate::closed();
     let server = held(&gate).await;
     let builder = proxy::new().upstream("a", &server);
@@ -105,7 +105,7 @@ async fn calls_over_the_bound_of_the_queue_are_refused_and_have_not_run() {
 }
 
 #[tokio::test]
-async fn requests_over_the_bound_in_all_are_refused_and_the_next_ones_served() {
+async fn requests_over_the_total_limit_are_refused_and_later_ones_not() {
     let gate = Gate::closed();
     let server = held(&gate).await;
     let builder = proxy::new().upstream("a", &server);

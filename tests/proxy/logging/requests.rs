@@ -11,8 +11,8 @@ use testkit::{proxy, upstream};
 testkit::per_kind! {
     [legacy http_sse]
     a_request_hears_logs_from_its_level_on_and_none_without_one
-    a_legacy_upstream_is_told_when_it_says_too_little_and_before_the_call
-    a_request_whose_level_is_none_does_not_run_at_a_legacy_upstream
+    log_level_of_a_legacy_upstream_is_raised_before_the_call
+    request_with_unknown_level_does_not_run_at_a_legacy_upstream
 }
 
 async fn a_request_hears_logs_from_its_level_on_and_none_without_one(kind: Kind) {
@@ -33,7 +33,7 @@ async fn a_request_hears_logs_from_its_level_on_and_none_without_one(kind: Kind)
     }
 }
 
-async fn a_legacy_upstream_is_told_when_it_says_too_little_and_before_the_call(kind: Kind) {
+async fn log_level_of_a_legacy_upstream_is_raised_before_the_call(kind: Kind) {
     let server = logging(kind.server()).start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     for level in ["error", "critical", "info", "debug", "info"] {
@@ -97,7 +97,7 @@ async fn a_session_beside_hears_no_more_than_it_wants() {
     assert_eq!(logs_since(&client, before), heard_from("error"));
 }
 
-async fn a_request_whose_level_is_none_does_not_run_at_a_legacy_upstream(kind: Kind) {
+async fn request_with_unknown_level_does_not_run_at_a_legacy_upstream(kind: Kind) {
     let server = logging(kind.server()).start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     for level in [
@@ -131,7 +131,7 @@ async fn between_modern_peers_everything_passes_as_it_is() {
 }
 
 #[tokio::test]
-async fn an_upstream_that_does_not_declare_logs_is_told_nothing_and_heard_all_the_same() {
+async fn upstream_without_logging_gets_no_level_and_its_logs_pass() {
     let server = logging(upstream::legacy()).capabilities(r#"{"tools":{}}"#);
     let server = server.start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;

@@ -20,7 +20,7 @@ testkit::per_kind! {
 }
 
 #[tokio::test]
-async fn the_level_of_a_session_reaches_every_legacy_upstream_that_logs() {
+async fn session_level_reaches_every_legacy_upstream_that_logs() {
     let legacy = logging(upstream::legacy()).start().await;
     let http_sse = logging(upstream::http_sse()).start().await;
     let modern = logging(upstream::modern()).start().await;
@@ -81,7 +81,7 @@ async fn the_answer_waits_for_the_upstreams() {
 }
 
 #[tokio::test]
-async fn an_upstream_that_does_not_answer_holds_the_client_for_a_while_only() {
+async fn unresponsive_upstream_delays_set_level_for_a_while_only() {
     let server = logging(upstream::legacy());
     let server = server.intercept(|request| sets_level(request).then(Reply::hang));
     let server = server.start().await;

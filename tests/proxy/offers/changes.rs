@@ -15,7 +15,7 @@ testkit::per_kind! {
     a_change_is_told_once_in_our_own_words
     after_a_change_prompts_are_got_by_a_fresh_listing
     after_a_change_resources_are_read_from_who_lists_them_now
-    a_modern_client_that_does_not_listen_is_told_nothing_and_routed_afresh
+    modern_client_without_a_listen_gets_no_news_but_fresh_routes
 }
 
 const PROMPTS: &str = "notifications/prompts/list_changed";
@@ -150,7 +150,7 @@ async fn a_modern_upstream_is_asked_for_the_changes_that_it_announces() {
     }
 }
 
-async fn a_modern_client_that_does_not_listen_is_told_nothing_and_routed_afresh(kind: Kind) {
+async fn modern_client_without_a_listen_gets_no_news_but_fresh_routes(kind: Kind) {
     let server = offering(kind.server()).offers("prompts", [r#"{"name":"old"}"#]);
     let server = server.result("prompts/get", GOT).start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;

@@ -8,7 +8,7 @@ use testkit::raw::Reply;
 use testkit::upstream::{self, Builder, Kind, Upstream};
 
 testkit::per_kind! {
-    it_reaches_the_owner_of_what_it_refers_to_and_nothing_but_a_name_changes
+    completion_reaches_its_owner_with_only_the_name_changed
     what_it_refers_to_must_be_said_once_and_be_known
     for_what_a_filter_hides_nothing_is_completed
     an_error_of_the_upstream_passes_as_it_is
@@ -68,7 +68,7 @@ fn params(meta: &str, reference: &str) -> String {
     )
 }
 
-async fn it_reaches_the_owner_of_what_it_refers_to_and_nothing_but_a_name_changes(kind: Kind) {
+async fn completion_reaches_its_owner_with_only_the_name_changed(kind: Kind) {
     // As the client writes it, and as the upstream is to get it.
     let references = [
         (
@@ -128,7 +128,7 @@ async fn it_reaches_the_owner_of_what_it_refers_to_and_nothing_but_a_name_change
 }
 
 #[tokio::test]
-async fn a_modern_upstream_is_told_the_method_in_the_headers_and_no_name() {
+async fn completion_has_a_method_header_but_no_name_header() {
     let server = completing(upstream::modern()).start().await;
     let mut client = proxy::before(&server).await;
     for reference in [

@@ -10,9 +10,9 @@ testkit::per_kind! {
     a_prompt_that_is_filtered_out_is_neither_listed_nor_got
     a_prompt_that_is_filtered_out_takes_its_name_from_nobody
     resources_and_templates_are_filtered_by_uri_and_by_name
-    a_uri_that_a_filter_hides_is_never_asked_for_however_it_is_named
+    filtered_uri_is_never_requested_however_it_is_written
     what_one_upstream_hides_is_read_from_the_next_that_has_it
-    while_it_is_not_known_what_a_filter_hides_by_name_nothing_is_read
+    nothing_is_read_until_the_filtered_names_are_known
 }
 
 /// The result of everything that is asked for by name.
@@ -144,7 +144,7 @@ async fn resources_and_templates_are_filtered_by_uri_and_by_name(kind: Kind) {
     }
 }
 
-async fn a_uri_that_a_filter_hides_is_never_asked_for_however_it_is_named(kind: Kind) {
+async fn filtered_uri_is_never_requested_however_it_is_written(kind: Kind) {
     let resources = [("logs://listed", "listed"), ("logs://secret", "secret")];
     let templates = [
         ("logs://{day}", "diary"),
@@ -222,7 +222,7 @@ async fn what_one_upstream_hides_is_read_from_the_next_that_has_it(kind: Kind) {
     assert!(is_read(&mut client, &hiding, "logs://2").await);
 }
 
-async fn while_it_is_not_known_what_a_filter_hides_by_name_nothing_is_read(kind: Kind) {
+async fn nothing_is_read_until_the_filtered_names_are_known(kind: Kind) {
     for failing in ["resources/list", "resources/templates/list"] {
         let server = server(kind.server(), &[], &[]).answers(failing, |request| {
             error_to(request, r#"{"code":-32603,"message":"out of order"}"#)
@@ -236,7 +236,7 @@ async fn while_it_is_not_known_what_a_filter_hides_by_name_nothing_is_read(kind:
 }
 
 #[tokio::test]
-async fn a_resource_that_appears_where_it_was_away_is_filtered_as_well() {
+async fn resource_that_appears_later_is_filtered_as_well() {
     let mut server = server(upstream::legacy(), &[("x://1", "secret")], &[])
         .start()
         .await;

@@ -9,9 +9,9 @@ use testkit::{proxy, upstream, within};
 
 testkit::per_kind! {
     a_modern_client_is_told_how_long_a_listing_may_be_kept
-    an_upstream_that_fails_its_listing_is_left_out_and_the_others_are_listed
+    upstream_failing_its_listing_is_left_out_of_the_merged_one
     an_upstream_that_declares_none_is_not_asked
-    an_upstream_that_declares_some_and_does_not_know_the_method_has_none
+    declared_listing_with_unknown_method_counts_as_empty
 }
 
 /// A definition with everything that a parser and a printer would change.
@@ -22,7 +22,7 @@ fn odd(key: &str, value: &str) -> String {
 }
 
 #[tokio::test]
-async fn every_page_of_every_upstream_is_listed_in_order_and_as_written() {
+async fn all_pages_of_all_upstreams_are_listed_in_order_as_written() {
     for list @ (method, member, key) in LISTS {
         let mut proxy = proxy::new();
         let (mut servers, mut expected) = (Vec::new(), Vec::new());
@@ -63,7 +63,7 @@ async fn a_modern_client_is_told_how_long_a_listing_may_be_kept(kind: Kind) {
     }
 }
 
-async fn an_upstream_that_fails_its_listing_is_left_out_and_the_others_are_listed(kind: Kind) {
+async fn upstream_failing_its_listing_is_left_out_of_the_merged_one(kind: Kind) {
     for list @ (method, member, key) in LISTS {
         let definition = odd(key, "good");
         let refusing = offering(kind.server()).answers(method, |request| {
@@ -120,7 +120,7 @@ async fn an_upstream_that_is_lost_or_broken_leaves_its_listing_out() {
 }
 
 #[tokio::test]
-async fn an_upstream_that_hangs_holds_a_listing_up_no_longer_than_its_timeout() {
+async fn hanging_upstream_delays_a_listing_no_longer_than_its_timeout() {
     for list @ (method, member, key) in LISTS {
         let definition = odd(key, "good");
         let hanging = offering(upstream::modern())
@@ -170,7 +170,7 @@ async fn an_upstream_that_declares_none_is_not_asked(kind: Kind) {
     }
 }
 
-async fn an_upstream_that_declares_some_and_does_not_know_the_method_has_none(kind: Kind) {
+async fn declared_listing_with_unknown_method_counts_as_empty(kind: Kind) {
     for list @ (method, _, _) in LISTS {
         let server = kind.server().capabilities(ALL).start().await;
         let mut client = proxy::before(&server).await;

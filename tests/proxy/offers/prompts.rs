@@ -8,7 +8,7 @@ use testkit::upstream::Kind;
 use testkit::{proxy, upstream};
 
 testkit::per_kind! {
-    a_colliding_prompt_reaches_its_upstream_under_its_own_name_and_nothing_else_changes
+    only_the_name_of_a_colliding_prompt_changes_on_its_way
     a_prompt_can_be_got_before_any_was_listed
     an_unknown_prompt_is_refused_by_its_name_and_reaches_nobody
     an_error_of_the_upstream_passes_as_it_is
@@ -27,9 +27,7 @@ const ODD: &str = concat!(
 );
 const ASK: &str = r#"{ "name":"\u0061sk","title":"T"}"#;
 
-async fn a_colliding_prompt_reaches_its_upstream_under_its_own_name_and_nothing_else_changes(
-    kind: Kind,
-) {
+async fn only_the_name_of_a_colliding_prompt_changes_on_its_way(kind: Kind) {
     let first = offering(upstream::legacy()).offers("prompts", [r#"{"name":"ask"}"#]);
     let first = first.start().await;
     let server = offering(kind.server()).offers("prompts", [ASK]);

@@ -9,9 +9,9 @@ use testkit::upstream::{self, Builder, Kind, Upstream};
 testkit::per_kind! {
     a_resource_is_read_from_who_lists_it
     of_two_that_list_a_resource_the_first_configured_answers
-    a_resource_that_nobody_lists_is_read_from_who_has_the_nearest_template
-    a_resource_known_to_nobody_is_asked_for_in_order_until_one_has_it
-    a_resource_that_nobody_has_is_refused_in_the_words_of_the_upstream
+    unlisted_resource_is_read_by_the_nearest_template
+    unknown_resource_is_tried_in_order_until_an_upstream_has_it
+    missing_resource_is_refused_with_the_upstreams_error
     where_nobody_has_resources_we_refuse_them_by_their_uri
 }
 
@@ -95,7 +95,7 @@ fn missing() -> String {
     format!(r#"{{"jsonrpc":"2.0","id":"resources/read","error":{MISSING}}}"#)
 }
 
-async fn a_resource_that_nobody_lists_is_read_from_who_has_the_nearest_template(kind: Kind) {
+async fn unlisted_resource_is_read_by_the_nearest_template(kind: Kind) {
     let wide = server(upstream::legacy(), "a", true)
         .offers("resourceTemplates", [r#"{"uriTemplate":"file:///{path}"}"#])
         .offers("resources", [r#"{"uri":"file:///logs/listed"}"#]);
@@ -121,7 +121,7 @@ async fn a_resource_that_nobody_lists_is_read_from_who_has_the_nearest_template(
     assert_eq!(reads(&servers), [2, 2]);
 }
 
-async fn a_resource_known_to_nobody_is_asked_for_in_order_until_one_has_it(kind: Kind) {
+async fn unknown_resource_is_tried_in_order_until_an_upstream_has_it(kind: Kind) {
     let none = upstream::legacy().capabilities(r#"{"tools":{}}"#);
     let none = none.result("resources/read", &contents("none"));
     let none = none.start().await;
@@ -138,7 +138,7 @@ async fn a_resource_known_to_nobody_is_asked_for_in_order_until_one_has_it(kind:
     assert_eq!(reads(&servers), [0, 1, 1, 0]);
 }
 
-async fn a_resource_that_nobody_has_is_refused_in_the_words_of_the_upstream(kind: Kind) {
+async fn missing_resource_is_refused_with_the_upstreams_error(kind: Kind) {
     let first = server(upstream::modern(), "a", false).start().await;
     let second = server(kind.server(), "b", false).start().await;
     let servers = [&first, &second];

@@ -126,7 +126,7 @@ async fn what_a_bomb_holds_counts_while_it_is_unpacked() {
 }
 
 #[tokio::test]
-async fn what_is_compressed_without_having_been_asked_for_is_called_so() {
+async fn unrequested_compression_is_reported_as_such() {
     let server = TOOLS
         .iter()
         .fold(upstream::legacy(), |kind, name| kind.tool(name));

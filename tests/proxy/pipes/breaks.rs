@@ -64,7 +64,7 @@ async fn end(mut client: TcpStream, begun: Vec<u8>) {
 }
 
 #[tokio::test]
-async fn a_call_whose_connection_ends_at_the_worst_moment_may_have_run_and_came_once() {
+async fn call_cut_off_midway_arrived_once_and_has_unknown_outcome() {
     let server = upstream::modern().tool("pay").start().await;
     let front = Front::before(server.raw.address(), end).await;
     let mut client = proxy::before(&front).await;
@@ -82,7 +82,7 @@ async fn a_call_whose_connection_ends_at_the_worst_moment_may_have_run_and_came_
 }
 
 #[tokio::test]
-async fn no_call_comes_twice_over_connections_that_close_after_any_answer() {
+async fn no_call_arrives_twice_over_connections_closed_after_answers() {
     // Without a word of it, so that the next request may be on its way on it.
     let close = |request: &Request| {
         if !request.is("tools/call") {
@@ -164,7 +164,7 @@ async fn an_answer_that_comes_before_the_request_was_read_is_told() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_reset_while_the_request_is_sent_may_have_brought_it() {
+async fn reset_while_sending_the_request_leaves_the_outcome_unknown() {
     let server = upstream::modern().tool("pay").start().await;
     let front = Front::before(server.raw.address(), |client, _| async move {
         client.set_zero_linger().unwrap();

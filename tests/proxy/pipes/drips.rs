@@ -14,7 +14,7 @@ use testkit::upstream::Kind;
 
 testkit::per_kind! {
     [legacy modern]
-    an_answer_that_drips_times_out_and_one_that_is_only_slow_does_not
+    dripping_answer_times_out_and_a_merely_slow_one_does_not
 }
 
 /// The `timeout` of the upstreams, and a pause of which several go into it.
@@ -62,7 +62,7 @@ fn drip(request: &Request) -> Option<Reply> {
     })
 }
 
-async fn an_answer_that_drips_times_out_and_one_that_is_only_slow_does_not(kind: Kind) {
+async fn dripping_answer_times_out_and_a_merely_slow_one_does_not(kind: Kind) {
     let tools = [
         "drip",
         "drip_event",

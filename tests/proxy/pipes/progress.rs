@@ -49,7 +49,7 @@ fn beside_it() -> upstream::Builder {
 }
 
 #[tokio::test]
-async fn a_call_lasts_as_long_as_its_progress_comes_on_whatever_stream() {
+async fn call_lasts_while_its_progress_comes_on_any_stream() {
     let kinds = [
         ("modern", on_its_stream(upstream::modern())),
         ("legacy", on_its_stream(upstream::legacy())),

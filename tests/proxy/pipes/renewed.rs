@@ -9,7 +9,7 @@ use testkit::raw::{self, Reply, Request};
 use testkit::{Endpoint, within};
 
 #[tokio::test]
-async fn after_renewal_no_request_goes_out_on_an_old_connection_and_those_in_flight_end() {
+async fn renewal_abandons_old_connections_and_lets_requests_finish() {
     let (sender, chunks) = mpsc::channel(4);
     let chunks = std::sync::Mutex::new(Some(chunks));
     let server = raw::server(move |request: Request| {

@@ -11,13 +11,13 @@ use testkit::upstream::Kind;
 use testkit::{proxy, upstream};
 
 testkit::per_kind! {
-    an_answer_that_does_not_begin_names_its_time_and_a_legacy_server_hears_of_it
+    answer_timeout_names_its_time_and_cancels_at_a_legacy_server
 }
 
 /// Far more than any of these tests takes.
 const LONG: &str = "25s";
 
-async fn an_answer_that_does_not_begin_names_its_time_and_a_legacy_server_hears_of_it(kind: Kind) {
+async fn answer_timeout_names_its_time_and_cancels_at_a_legacy_server(kind: Kind) {
     let hang = |request: &Request| request.is("tools/call").then(Reply::hang);
     let server = kind.server().tool("pay").intercept(hang).start().await;
     let proxy = proxy::new().upstream("a", &server);
@@ -33,7 +33,7 @@ async fn an_answer_that_does_not_begin_names_its_time_and_a_legacy_server_hears_
 }
 
 #[tokio::test]
-async fn the_variable_counts_for_upstreams_without_a_time_of_their_own() {
+async fn timeout_variable_applies_to_upstreams_without_their_own() {
     let hang = |request: &Request| request.is("tools/call").then(Reply::hang);
     let server = upstream::modern().tool("pay").intercept(hang).start().await;
     let proxy = proxy::new().upstream("a", &server);
@@ -62,7 +62,7 @@ async fn black_hole(address: std::net::SocketAddr) -> (tokio::net::TcpListener, 
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_connection_that_cannot_be_made_in_time_has_run_nothing_and_names_its_time() {
+async fn connect_timeout_names_its_time_and_has_run_nothing() {
     let server = upstream::modern().tool("pay").start().await;
     let proxy = proxy::new().upstream("a", &server);
     // The time to begin an answer has not begun when there is no connection.

@@ -17,7 +17,7 @@ fn stream(request: &Request) -> bool {
 }
 
 #[tokio::test]
-async fn a_silent_stream_of_http_sse_is_pinged_and_kept_while_it_is_alive() {
+async fn silent_http_sse_stream_is_pinged_and_kept_while_alive() {
     let server = upstream::http_sse().tool("t").result("ping", "{}");
     let server = server.start().await;
     let proxy = proxy::new().upstream("a", &server);
@@ -49,7 +49,7 @@ async fn pings_are_no_sign_of_life_of_a_call() {
 }
 
 #[tokio::test]
-async fn a_stream_of_http_sse_on_which_nothing_follows_a_ping_is_dead_and_opened_again() {
+async fn http_sse_stream_silent_after_a_ping_is_reopened() {
     // As when what is in between has forgotten the stream: what is posted still arrives.
     let dead = |request: &Request| {
         (request.is("ping") || request.is("tools/call")).then(|| Reply::status(202))
@@ -67,7 +67,7 @@ async fn a_stream_of_http_sse_on_which_nothing_follows_a_ping_is_dead_and_opened
 }
 
 #[tokio::test]
-async fn no_stream_is_pinged_when_that_is_off_or_somebody_speaks_on_it() {
+async fn stream_is_not_pinged_while_active_or_with_pings_off() {
     let server = upstream::http_sse().tool("t").start().await;
     let off = proxy::new()
         .upstream("a", &server)
@@ -91,7 +91,7 @@ async fn no_stream_is_pinged_when_that_is_off_or_somebody_speaks_on_it() {
 }
 
 #[tokio::test]
-async fn what_was_said_while_a_stream_was_down_is_listed_when_it_is_back() {
+async fn changes_missed_by_a_broken_stream_are_listed_on_its_return() {
     let server = upstream::legacy().tool("one").start().await;
     let mut client = proxy::before(&server).await;
     client.wait_for_tools(&["one"]).await;
@@ -114,7 +114,7 @@ async fn what_was_said_while_a_stream_was_down_is_listed_when_it_is_back() {
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_know_where_its_stream_stopped_is_heard_from_anew() {
+async fn stream_that_cannot_be_resumed_is_opened_afresh() {
     let unknown = |request: &Request| {
         let id = request.header("last-event-id")?;
         Some(Reply::status(400).body(format!("no event {id}")))

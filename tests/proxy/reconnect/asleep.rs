@@ -10,7 +10,7 @@ use testkit::raw::Reply;
 use testkit::{proxy, upstream};
 
 #[tokio::test]
-async fn after_sleep_what_is_away_is_tried_and_what_is_connected_checked() {
+async fn after_sleep_lost_upstreams_are_tried_and_others_checked() {
     let lost = upstream::legacy().tool("lost").without_server_stream();
     let lost = lost.start().await;
     let kept = upstream::modern().tool("kept").start().await;
@@ -78,7 +78,7 @@ async fn is_served_right_after_sleep() -> bool {
 }
 
 #[tokio::test]
-async fn a_line_that_is_read_before_the_clocks_after_sleep_is_served_on_a_new_connection() {
+async fn line_read_before_the_clocks_after_sleep_gets_new_connection() {
     for _ in 0..3 {
         if is_served_right_after_sleep().await {
             return;

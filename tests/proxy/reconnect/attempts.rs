@@ -15,7 +15,7 @@ fn is_attempt(request: &Request) -> bool {
 }
 
 #[tokio::test]
-async fn calls_that_come_all_the_time_do_not_hurry_the_attempts_and_run_once() {
+async fn constant_calls_do_not_hasten_attempts_and_run_once() {
     let (builder, count) = working(upstream::modern());
     let mut server = builder.start().await;
     let mut client = proxy::before(&server).await;
@@ -39,7 +39,7 @@ async fn calls_that_come_all_the_time_do_not_hurry_the_attempts_and_run_once() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_signed_out_of_sees_no_more_than_twelve_attempts_of_calls() {
+async fn signed_out_server_sees_at_most_twelve_attempts_by_calls() {
     let is_out = Arc::new(AtomicBool::new(false));
     let out = is_out.clone();
     let server = upstream::legacy()
@@ -70,7 +70,7 @@ async fn a_server_that_is_signed_out_of_sees_no_more_than_twelve_attempts_of_cal
 }
 
 #[tokio::test]
-async fn a_server_that_takes_connections_and_drops_them_is_not_connected_in_a_loop() {
+async fn server_dropping_connections_is_not_reconnected_in_a_loop() {
     let server = upstream::http_sse().tool("work").start().await;
     let begun = Instant::now();
     let mut client = proxy::before(&server).await;
@@ -91,7 +91,7 @@ async fn a_server_that_takes_connections_and_drops_them_is_not_connected_in_a_lo
 }
 
 #[tokio::test]
-async fn a_server_that_names_a_time_in_the_handshake_is_asked_nothing_before_it() {
+async fn time_named_in_the_handshake_passes_before_the_next_attempt() {
     let is_busy = Arc::new(AtomicBool::new(true));
     let busy = is_busy.clone();
     let (builder, count) = working(upstream::legacy());

@@ -93,7 +93,7 @@ async fn a_time_beyond_that_of_the_call_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn what_a_busy_server_says_in_json_rpc_passes_as_it_is_when_the_time_is_over() {
+async fn json_rpc_error_of_a_busy_server_passes_after_the_deadline() {
     let (builder, count) = working(upstream::modern());
     let later = |request: &Request| {
         let id: Value = serde_json::from_slice(&request.id_bytes().unwrap()).unwrap();
@@ -114,7 +114,7 @@ async fn what_a_busy_server_says_in_json_rpc_passes_as_it_is_when_the_time_is_ov
 }
 
 #[tokio::test]
-async fn a_call_that_is_cancelled_while_its_server_is_busy_does_not_come_again() {
+async fn call_cancelled_while_its_server_is_busy_is_not_resent() {
     let (builder, count) = working(upstream::modern());
     let later = |_: &Request| Reply::status(503).header("retry-after", "1");
     let server = busy(builder, 2, later).start().await;

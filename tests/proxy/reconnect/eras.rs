@@ -8,16 +8,16 @@ use testkit::upstream::Kind;
 use testkit::{proxy, upstream};
 
 testkit::per_kind! {
-    a_call_to_an_upstream_that_is_of_another_era_by_now_runs_once_there
+    call_to_an_upstream_that_changed_era_runs_once
 }
 
 testkit::per_kind! {
     [legacy modern]
-    a_refusal_of_a_server_that_is_the_same_passes_as_it_is_and_is_looked_into_once
+    refusal_of_an_unchanged_server_passes_and_is_probed_once
 }
 
 /// `was`: what the upstream is at first.
-async fn a_call_to_an_upstream_that_is_of_another_era_by_now_runs_once_there(was: Kind) {
+async fn call_to_an_upstream_that_changed_era_runs_once(was: Kind) {
     for is in Kind::ALL.into_iter().filter(|is| *is != was) {
         let (first, before) = working(was.server());
         let (second, after) = working(is.server());
@@ -46,9 +46,7 @@ fn refusal(request: &Request, status: u16, code: i64, to_nobody: bool) -> Reply 
 /// What a server of the same era may say that reads like one of another.
 type Answer = fn(&Request) -> Reply;
 
-async fn a_refusal_of_a_server_that_is_the_same_passes_as_it_is_and_is_looked_into_once(
-    kind: Kind,
-) {
+async fn refusal_of_an_unchanged_server_passes_and_is_probed_once(kind: Kind) {
     let answers: [(&str, Answer); 4] = [
         ("invalid params", |request| {
             refusal(request, 400, -32602, false)

@@ -10,16 +10,16 @@ use testkit::upstream::Kind;
 use testkit::{proxy, upstream};
 
 testkit::per_kind! {
-    calls_that_come_while_an_upstream_restarts_run_once_when_it_is_back
+    calls_during_a_restart_run_once_when_the_upstream_is_back
 }
 
 // The kinds with sessions.
 testkit::per_kind! {
     [legacy http_sse]
-    a_hundred_calls_that_lost_their_session_run_once_in_one_new_session
+    hundred_calls_of_a_lost_session_run_once_in_one_new_session
 }
 
-async fn calls_that_come_while_an_upstream_restarts_run_once_when_it_is_back(kind: Kind) {
+async fn calls_during_a_restart_run_once_when_the_upstream_is_back(kind: Kind) {
     let (builder, count) = working(kind.server());
     let mut server = builder.start().await;
     let mut client = proxy::before(&server).await;
@@ -35,7 +35,7 @@ async fn calls_that_come_while_an_upstream_restarts_run_once_when_it_is_back(kin
 }
 
 #[tokio::test]
-async fn calls_that_find_nobody_where_a_server_was_make_it_connect_anew_and_run_once() {
+async fn calls_finding_a_dead_server_reconnect_and_run_once() {
     let builder = upstream::legacy().without_server_stream();
     let (builder, count) = working(builder);
     let mut server = builder.start().await;
@@ -55,7 +55,7 @@ async fn calls_that_find_nobody_where_a_server_was_make_it_connect_anew_and_run_
     assert_eq!(server.asks("initialize").len(), 1);
 }
 
-async fn a_hundred_calls_that_lost_their_session_run_once_in_one_new_session(kind: Kind) {
+async fn hundred_calls_of_a_lost_session_run_once_in_one_new_session(kind: Kind) {
     let (builder, count) = working(kind.server());
     let server = builder.start().await;
     let mut client = proxy::before(&server).await;
@@ -69,7 +69,7 @@ async fn a_hundred_calls_that_lost_their_session_run_once_in_one_new_session(kin
 }
 
 #[tokio::test]
-async fn a_call_waits_for_a_server_that_stays_away_no_longer_than_it_may() {
+async fn call_waits_for_an_absent_server_no_longer_than_its_timeout() {
     let (builder, count) = working(upstream::modern());
     let server = builder.start().await;
     let proxy = proxy::new().upstream("shop", &server);

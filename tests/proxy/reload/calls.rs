@@ -7,10 +7,10 @@ use testkit::gate::Gate;
 use testkit::upstream::{self, Kind};
 
 testkit::per_kind! {
-    a_call_under_way_gets_its_answer_whatever_becomes_of_its_upstream
+    call_in_flight_is_answered_whatever_happens_to_its_upstream
 }
 
-async fn a_call_under_way_gets_its_answer_whatever_becomes_of_its_upstream(kind: Kind) {
+async fn call_in_flight_is_answered_whatever_happens_to_its_upstream(kind: Kind) {
     tokio::join!(finished(true, kind), finished(false, kind));
 }
 
@@ -96,7 +96,7 @@ async fn asking() -> upstream::Upstream {
 }
 
 #[tokio::test]
-async fn a_call_that_waits_for_its_client_goes_on_where_it_was_begun_unless_that_is_removed() {
+async fn suspended_call_resumes_at_its_upstream_unless_removed() {
     for stays in [true, false] {
         let (old, new) = (asking().await, asking().await);
         let file = File::of(&[entry("a", &old)]);
@@ -138,7 +138,7 @@ async fn a_call_that_waits_for_its_client_goes_on_where_it_was_begun_unless_that
 }
 
 #[tokio::test]
-async fn a_task_of_an_upstream_that_is_gone_is_nobodys_and_has_not_been_asked_about() {
+async fn task_of_a_removed_upstream_is_unknown_and_not_asked_about() {
     let task = r#"{"taskId":"t-1","status":"working","createdAt":"2026-01-01T00:00:00Z","lastUpdatedAt":"2026-01-01T00:00:00Z","ttl":null}"#;
     let serving = || {
         let tasks =

@@ -76,7 +76,7 @@ async fn another_url_leads_elsewhere_and_ends_the_old_session() {
 }
 
 #[tokio::test]
-async fn other_headers_are_sent_on_a_connection_of_their_own_and_equal_tools_are_no_news() {
+async fn changed_headers_get_a_new_connection_and_equal_tools_no_news() {
     let a = upstream::legacy().tool("search").start().await;
     let key = |key: &str| entry_with("a", &a, json!({"headers": {"x-key": key}}));
     let file = File::of(&[key("one")]);
@@ -157,7 +157,7 @@ async fn the_first_in_the_file_keeps_the_name() {
 }
 
 #[tokio::test]
-async fn prompts_and_resources_are_announced_where_they_may_have_changed() {
+async fn prompts_and_resources_are_announced_if_maybe_changed() {
     let prompt = json!({"name": "ask"}).to_string();
     let all = r#"{"tools":{},"prompts":{"listChanged":true},"resources":{}}"#;
     for era in ["legacy", "modern"] {

@@ -44,7 +44,7 @@ async fn a_link_that_leads_elsewhere_is_taken_up() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_gone_is_told_once_and_changes_nothing_until_it_is_back() {
+async fn missing_file_is_reported_once_and_changes_nothing() {
     let a = upstream::legacy().tool("search").start().await;
     let b = upstream::legacy().tool("find").start().await;
     let file = File::of(&[entry("a", &a)]);

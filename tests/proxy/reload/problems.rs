@@ -6,7 +6,7 @@ use crate::reload::{DONE, File, TOOLS, entry, entry_with, said, told};
 use testkit::{proxy, upstream};
 
 #[tokio::test]
-async fn a_file_that_cannot_be_read_is_told_with_its_place_and_the_last_one_serves() {
+async fn invalid_file_is_reported_with_its_place_and_last_one_serves() {
     let a = upstream::legacy().tool("search").start().await;
     let b = upstream::legacy().tool("find").start().await;
     let file = File::of(&[entry("a", &a)]);
@@ -44,7 +44,7 @@ async fn a_file_that_cannot_be_read_is_told_with_its_place_and_the_last_one_serv
 }
 
 #[tokio::test]
-async fn an_upstream_that_cannot_be_read_goes_on_as_it_was_in_its_place() {
+async fn upstream_with_an_invalid_entry_goes_on_as_it_was() {
     let [a, b, c] = [upstream::legacy(), upstream::legacy(), upstream::legacy()];
     let a = a.tool("search").start().await;
     let b = b.tool("search").start().await;
@@ -91,7 +91,7 @@ async fn a_new_upstream_that_cannot_be_reached_costs_itself_alone() {
 }
 
 #[tokio::test]
-async fn a_new_upstream_that_is_away_and_remembered_is_told_with_the_others_once() {
+async fn new_absent_but_cached_upstream_is_announced_once_with_others() {
     let a = upstream::legacy().tool("search").start().await;
     let mut away = upstream::legacy().tool("known").start().await;
     let home = proxy::home();

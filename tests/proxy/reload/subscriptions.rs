@@ -6,7 +6,7 @@ use crate::reload::{DONE, File, entry, said};
 use testkit::upstream::{Builder, Kind, Upstream};
 
 testkit::per_kind! {
-    subscriptions_move_to_the_upstream_that_takes_the_place_of_another
+    subscriptions_move_to_the_replacing_upstream
 }
 
 const UPDATED: &str = "notifications/resources/updated";
@@ -33,7 +33,7 @@ async fn subscribed(kind: Kind, server: &Upstream) {
     server.raw.wait_for(asks).await;
 }
 
-async fn subscriptions_move_to_the_upstream_that_takes_the_place_of_another(kind: Kind) {
+async fn subscriptions_move_to_the_replacing_upstream(kind: Kind) {
     tokio::join!(moved("legacy", kind), moved("modern", kind));
 }
 

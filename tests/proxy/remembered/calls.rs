@@ -70,7 +70,7 @@ async fn a_call_to_one_that_is_down_says_why_and_never_ran() {
 }
 
 #[tokio::test]
-async fn what_is_remembered_stands_while_a_person_has_to_sign_in_or_the_handshake_fails() {
+async fn cached_tools_stay_during_sign_in_or_a_failing_handshake() {
     for (status, code) in [(401, -31002), (404, -31005)] {
         let server = full(upstream::legacy()).start().await;
         let home = proxy::home();

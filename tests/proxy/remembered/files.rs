@@ -172,7 +172,7 @@ async fn a_word_that_is_no_switch_is_told_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn signing_out_of_a_server_removes_what_is_remembered_of_it_alone() {
+async fn signing_out_removes_the_cache_of_that_server_only() {
     let (one, two) = (
         upstream::legacy().tool("one"),
         upstream::legacy().tool("two"),

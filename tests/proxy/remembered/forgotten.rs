@@ -63,7 +63,7 @@ async fn a_proxy_that_has_read_it_does_not_bring_it_back_without_news() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_has_written_it_does_not_write_it_again_without_news() {
+async fn cache_is_not_rewritten_without_changes() {
     let mut server = upstream::legacy().tool("tool").start().await;
     let (url, home) = (server.url(), proxy::home());
     let proxy = || proxy::new().home(&home).upstream("a", &url);

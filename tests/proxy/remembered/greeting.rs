@@ -11,7 +11,7 @@ const SOME: &str =
 const MODERN: &str = r#"{"tools":{},"completions":{},"extensions":{"x/y":{}}}"#;
 
 #[tokio::test]
-async fn capabilities_and_instructions_are_those_of_the_servers_before_any_is_heard() {
+async fn cached_capabilities_and_instructions_are_declared_at_once() {
     let first = upstream::legacy().capabilities(SOME).tool("one");
     let first = first.instructions("Use one first.").start().await;
     let second = upstream::modern().capabilities(MODERN).tool("two");

@@ -7,8 +7,8 @@ use testkit::proxy::{self, Client};
 use testkit::upstream::{self, Kind};
 
 testkit::per_kind! {
-    what_was_listed_is_listed_byte_by_byte_for_clients_of_both_eras
-    what_has_changed_meanwhile_is_told_once_and_what_has_not_is_not
+    cached_lists_are_served_as_written_to_clients_of_both_eras
+    only_what_changed_since_the_cache_is_announced_once
 }
 
 async fn list(client: &mut Client, method: &str) -> String {
@@ -17,7 +17,7 @@ async fn list(client: &mut Client, method: &str) -> String {
     String::from_utf8(client.exchange(line, &id).await).unwrap()
 }
 
-async fn what_was_listed_is_listed_byte_by_byte_for_clients_of_both_eras(kind: Kind) {
+async fn cached_lists_are_served_as_written_to_clients_of_both_eras(kind: Kind) {
     let odd = [
         r#"{ "name":"p\u0031", "arguments":[ {"name":"x","required":true} ],"n":1.0e0}"#,
         r#"{"name" : "p2"}"#,
@@ -50,7 +50,7 @@ async fn what_was_listed_is_listed_byte_by_byte_for_clients_of_both_eras(kind: K
     drop(hole);
 }
 
-async fn what_has_changed_meanwhile_is_told_once_and_what_has_not_is_not(kind: Kind) {
+async fn only_what_changed_since_the_cache_is_announced_once(kind: Kind) {
     let cases = [
         ("prompts", r#"{"name":"new"}"#, [1, 0]),
         ("resources", r#"{"uri":"x://new"}"#, [0, 1]),
@@ -95,7 +95,7 @@ async fn what_has_changed_meanwhile_is_told_once_and_what_has_not_is_not(kind: K
 }
 
 #[tokio::test]
-async fn a_modern_client_that_listens_is_told_of_it_by_its_subscription() {
+async fn listening_modern_client_gets_changes_by_its_subscription() {
     let mut server = full(upstream::legacy()).start().await;
     let home = proxy::home();
     learn(proxy::new().home(&home).upstream("a", &server)).await;

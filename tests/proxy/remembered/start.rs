@@ -10,7 +10,7 @@ use testkit::raw::Request;
 use testkit::upstream::{self, Kind, tool};
 
 testkit::per_kind! {
-    what_was_listed_is_listed_byte_by_byte_while_its_server_hangs
+    cached_tools_are_listed_byte_for_byte_while_server_hangs
     tools_that_have_changed_meanwhile_are_announced_once
 }
 
@@ -21,7 +21,7 @@ fn lists_tools(request: &Request) -> bool {
     request.is("tools/list")
 }
 
-async fn what_was_listed_is_listed_byte_by_byte_while_its_server_hangs(kind: Kind) {
+async fn cached_tools_are_listed_byte_for_byte_while_server_hangs(kind: Kind) {
     let odd = r#"{ "inputSchema" : {"type":"object","x":1.0E+2, "y":"é\u00e9\/"},"name":"odd\u002fname", "annotations":{"readOnlyHint":true},"new":[ 1,2 ] }"#;
     let server = kind.server().tool("plain").tool_raw(odd).start().await;
     let home = proxy::home();
@@ -93,7 +93,7 @@ async fn one_black_hole_among_ten_is_listed_at_once_with_the_others() {
 }
 
 #[tokio::test]
-async fn names_stay_where_they_are_while_the_first_upstream_is_away_and_when_it_comes() {
+async fn names_are_stable_while_the_first_upstream_is_away_and_back() {
     let mut first = upstream::legacy().tool("search").tool("own").start().await;
     let second = upstream::modern().tool("search").start().await;
     let home = proxy::home();

@@ -15,7 +15,7 @@ testkit::per_kind! {
 
 testkit::per_kind! {
     a_server_without_subscriptions_is_not_asked_for_any
-    an_update_of_a_part_of_a_resource_is_told_to_who_subscribed_to_the_whole
+    update_of_a_sub_resource_reaches_subscribers_of_the_whole
 }
 
 #[tokio::test]
@@ -74,7 +74,7 @@ async fn a_server_without_subscriptions_is_not_asked_for_any(kind: Kind) {
 }
 
 #[tokio::test]
-async fn a_resource_that_nobody_lists_is_asked_for_until_somebody_takes_it() {
+async fn unlisted_resource_is_tried_in_turn_until_one_subscribes() {
     let declines = serving(upstream::modern(), "x://1").declines("x://new");
     let declines = declines.start().await;
     let takes = serving(upstream::legacy(), "x://2").start().await;
@@ -87,7 +87,7 @@ async fn a_resource_that_nobody_lists_is_asked_for_until_somebody_takes_it() {
     assert_eq!(updates(&client), expected([("x://new", json!(1))]));
 }
 
-async fn an_update_of_a_part_of_a_resource_is_told_to_who_subscribed_to_the_whole(kind: Kind) {
+async fn update_of_a_sub_resource_reaches_subscribers_of_the_whole(kind: Kind) {
     let server = serving(kind.server(), "x://1").start().await;
     let mut client = modern(&server).await;
     client.initialize().await;

@@ -13,7 +13,7 @@ use testkit::raw::Reply;
 use testkit::upstream::{self, Kind, Upstream};
 
 testkit::per_kind! {
-    a_lost_stream_or_session_is_made_again_with_its_subscriptions
+    lost_stream_or_session_is_restored_with_its_subscriptions
     a_server_that_was_away_is_asked_again
 }
 
@@ -62,7 +62,7 @@ fn listings(server: &Upstream) -> usize {
         .count()
 }
 
-async fn a_lost_stream_or_session_is_made_again_with_its_subscriptions(kind: Kind) {
+async fn lost_stream_or_session_is_restored_with_its_subscriptions(kind: Kind) {
     let server = serving(kind.server(), "x://0").tool("search").start().await;
     let mut client = subscribed(&server).await;
     client.tool_names().await;

@@ -12,11 +12,11 @@ use testkit::upstream::{self, Kind};
 
 testkit::per_kind! {
     [legacy http_sse]
-    a_legacy_server_gets_the_request_and_gives_the_answer_byte_for_byte
+    subscribe_and_its_result_pass_legacy_servers_byte_for_byte
 }
 
 testkit::per_kind! {
-    a_session_hears_of_what_it_subscribed_to_for_as_long_as_it_is
+    session_gets_updates_while_it_is_subscribed
     an_update_passes_byte_for_byte_without_our_own_tag
     a_subscription_goes_to_who_lists_the_resource
 }
@@ -41,7 +41,7 @@ async fn next_update(client: &mut Client) -> String {
     }
 }
 
-async fn a_session_hears_of_what_it_subscribed_to_for_as_long_as_it_is(kind: Kind) {
+async fn session_gets_updates_while_it_is_subscribed(kind: Kind) {
     let server = serving(kind.server(), "x://1").start().await;
     let mut client = proxy::before(&server).await;
     assert_eq!(subscribe(&mut client, "x://1").await["result"], json!({}));
@@ -74,7 +74,7 @@ async fn a_session_hears_of_what_it_subscribed_to_for_as_long_as_it_is(kind: Kin
     }
 }
 
-async fn a_legacy_server_gets_the_request_and_gives_the_answer_byte_for_byte(kind: Kind) {
+async fn subscribe_and_its_result_pass_legacy_servers_byte_for_byte(kind: Kind) {
     let answer = r#"{"_meta":{"n":1E2} }"#;
     let server = serving(kind.server(), "x://1")
         .result("resources/subscribe", answer)
@@ -156,7 +156,7 @@ async fn a_modern_server_that_declines_is_an_error_to_the_subscriber() {
 }
 
 #[tokio::test]
-async fn a_legacy_server_that_refuses_is_heard_and_nobody_is_subscribed() {
+async fn refused_subscription_returns_the_error_and_subscribes_nobody() {
     let server = upstream::legacy().capabilities(ALL);
     let server = server.offers("resources", [r#"{"uri":"x://1"}"#]);
     let server = server.offers("prompts", []).start().await;

@@ -9,7 +9,7 @@ use testkit::proxy::Client;
 use testkit::upstream::{self, Kind};
 
 testkit::per_kind! {
-    what_a_listen_and_the_session_want_is_wanted_until_both_let_go
+    shared_subscription_lasts_until_listen_and_session_end_it
     two_listens_that_want_one_resource_are_one_subscription
 }
 
@@ -18,7 +18,7 @@ async fn cancel(client: &mut Client, id: Value) {
     client.notify("notifications/cancelled", params).await;
 }
 
-async fn what_a_listen_and_the_session_want_is_wanted_until_both_let_go(kind: Kind) {
+async fn shared_subscription_lasts_until_listen_and_session_end_it(kind: Kind) {
     for listen_first in [true, false] {
         let server = serving(kind.server(), "x://1").start().await;
         let mut client = modern(&server).await;

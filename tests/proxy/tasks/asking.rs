@@ -86,7 +86,7 @@ async fn the_client_is_asked_and_its_answer_reaches_the_task() {
 }
 
 #[tokio::test]
-async fn a_person_who_gives_no_answer_cancels_the_question_not_the_task() {
+async fn unanswered_question_is_cancelled_but_not_its_task() {
     let server = asking(&[PERSON]).start().await;
     let mut client = calling(&server).await;
     let question = client.incoming_line("elicitation/create").await;
@@ -154,7 +154,7 @@ async fn a_key_is_asked_once_in_the_life_of_its_task() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_lost_on_its_way_is_sent_again_and_nobody_asked() {
+async fn lost_answer_is_resent_without_asking_again() {
     let lost = Arc::new(AtomicUsize::new(0));
     let server = asking(&[PERSON]).intercept(move |request| {
         let losing = request.is("tasks/update") && lost.fetch_add(1, Ordering::Relaxed) < 2;
@@ -177,7 +177,7 @@ async fn an_answer_that_is_lost_on_its_way_is_sent_again_and_nobody_asked() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_cancelled_takes_its_question_back_and_cancels_its_task() {
+async fn cancelled_call_cancels_its_question_and_its_task() {
     let server = asking(&[PERSON]).start().await;
     let mut client = calling(&server).await;
     let question = client.incoming_request("elicitation/create").await;
@@ -191,7 +191,7 @@ async fn a_call_that_is_cancelled_takes_its_question_back_and_cancels_its_task()
 }
 
 #[tokio::test]
-async fn a_refusal_of_what_is_no_persons_ends_the_call_and_cancels_its_task() {
+async fn refused_sampling_ends_the_call_and_cancels_its_task() {
     let server = asking(&[MODEL]).start().await;
     let mut client = calling(&server).await;
     let question = client.incoming_line("sampling/createMessage").await;

@@ -83,7 +83,7 @@ async fn a_client_that_leaves_cancels_its_tasks(kind: Kind) {
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_answer_a_cancellation_holds_nothing_up() {
+async fn unanswered_cancellation_delays_nothing() {
     let server = server::legacy("t", &Course::new(["working"]));
     let server = server.intercept(|request| request.is("tasks/cancel").then(Reply::hang));
     let server = server.start().await;

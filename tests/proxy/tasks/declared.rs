@@ -101,7 +101,7 @@ async fn a_task_without_a_result_is_an_error_that_says_why() {
 }
 
 #[tokio::test]
-async fn a_server_that_refuses_in_any_case_is_asked_twice_and_believed() {
+async fn server_refusing_in_any_case_is_asked_twice_and_believed() {
     let server = upstream::modern().capabilities(server::MODERN).tool("run");
     let server = server.reply_with(|request| error_to(request, LACKING));
     let server = server.start().await;

@@ -67,7 +67,7 @@ async fn a_modern_task_is_asked_about_at_its_owner_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn an_unknown_task_is_asked_for_in_order_until_a_server_knows_it() {
+async fn unknown_task_is_tried_in_order_until_a_server_knows_it() {
     for is_modern in [false, true] {
         let course = Course::new(["working"]);
         let kind = |id: &str| match is_modern {
@@ -113,7 +113,7 @@ async fn an_unknown_task_is_asked_for_in_order_until_a_server_knows_it() {
 }
 
 #[tokio::test]
-async fn what_the_only_server_with_tasks_says_of_an_unknown_one_passes() {
+async fn unknown_task_error_of_the_only_task_server_passes() {
     let plain = upstream::legacy().start().await;
     let server = server::legacy("a", &Course::new(["working"])).start().await;
     let proxy = proxy::new().upstream("p", &plain).upstream("a", &server);
@@ -178,7 +178,7 @@ async fn a_legacy_client_is_never_given_a_modern_task() {
 }
 
 #[tokio::test]
-async fn a_modern_client_that_declares_tasks_is_refused_in_the_servers_words() {
+async fn modern_client_declaring_tasks_gets_the_servers_refusal() {
     let server = upstream::modern().capabilities(server::MODERN).tool("run");
     let server = server.reply_with(|request| error_to(request, LACKING));
     let server = server.start().await;

@@ -72,7 +72,7 @@ async fn the_result_of_its_task_answers_the_call() {
 }
 
 #[tokio::test]
-async fn a_call_that_asks_for_a_task_gets_the_task_if_the_client_can_follow_it() {
+async fn task_call_gets_the_task_if_the_client_can_follow_it() {
     for support in ["required", "optional"] {
         let course = Course::new(["completed"]);
         let server = server::legacy("t", &course).tool_raw(&tool("some", support));
@@ -155,7 +155,7 @@ async fn a_task_that_fails_answers_with_what_it_failed_of() {
 }
 
 #[tokio::test]
-async fn a_task_that_needs_input_is_asked_for_its_result_which_brings_the_questions() {
+async fn task_needing_input_is_asked_for_its_result_with_questions() {
     let course = Course::new(["working", "input_required"]);
     let server = server::legacy("t", &course).guarded(|request| async move {
         // The result comes on a stream, after what the server has to say before it.

@@ -52,7 +52,7 @@ async fn a_result_that_is_lost_on_its_way_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_task_that_its_server_does_not_know_any_more_is_an_error_of_unknown_outcome() {
+async fn task_forgotten_by_its_server_has_an_unknown_outcome() {
     let course = Course::new(["working"]);
     for builder in [server::legacy("t", &course), server::modern("t", &course)] {
         let server = builder.answers("tasks/get", |request| {

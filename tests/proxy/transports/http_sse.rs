@@ -96,7 +96,7 @@ async fn the_endpoint_is_resolved_against_the_url_of_the_stream() {
 }
 
 #[tokio::test]
-async fn an_endpoint_of_another_origin_is_refused_and_nothing_sent_there() {
+async fn endpoint_of_another_origin_is_refused_and_gets_nothing() {
     let other = raw::server(|_| async { Reply::status(202) });
     let port = other.address().port();
     let cases = [

@@ -10,7 +10,7 @@ use testkit::raw::{self, Reply, event};
 use testkit::{proxy, upstream};
 
 #[tokio::test]
-async fn every_request_after_initialize_names_the_session_and_the_version() {
+async fn requests_after_initialize_name_the_session_and_version() {
     let server = upstream::legacy().tool("search").start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     client.initialize().await;
@@ -78,7 +78,7 @@ async fn replies_may_be_json_or_event_streams() {
 }
 
 #[tokio::test]
-async fn messages_before_the_answer_on_its_stream_come_before_it_and_in_order() {
+async fn messages_on_the_response_stream_precede_the_answer_in_order() {
     let server = upstream::legacy().tool("slow").on_call(|call| async move {
         for n in 1..=20 {
             call.send(log_message(&n.to_string())).await;
@@ -191,7 +191,7 @@ async fn batches_of_2025_03_26_are_taken_apart() {
 }
 
 #[tokio::test]
-async fn a_server_that_refuses_to_end_its_session_does_not_hold_the_end_up() {
+async fn refused_session_end_does_not_delay_the_shutdown() {
     let server = upstream::legacy().tool("search");
     let server = server
         .intercept(|request| (request.method == "DELETE").then(|| Reply::status(405)))
@@ -207,7 +207,7 @@ async fn a_server_that_refuses_to_end_its_session_does_not_hold_the_end_up() {
 }
 
 #[tokio::test]
-async fn a_server_that_forgets_every_session_at_once_is_not_asked_without_pause() {
+async fn server_forgetting_every_session_is_not_asked_without_pause() {
     for status in [404, 500] {
         let server = upstream::legacy().tool("search").intercept(move |request| {
             let forgotten = || Reply::status(status);

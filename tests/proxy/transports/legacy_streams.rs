@@ -12,7 +12,7 @@ use testkit::raw::{Reply, Request, event};
 use testkit::{proxy, upstream};
 
 #[tokio::test]
-async fn the_standalone_stream_is_opened_after_initialize_and_passed_on() {
+async fn standalone_stream_opens_after_initialize_and_is_forwarded() {
     let server = upstream::legacy().tool("search").start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     client.initialize().await;
@@ -47,7 +47,7 @@ async fn a_standalone_stream_that_ends_is_opened_again() {
 }
 
 #[tokio::test]
-async fn a_server_without_a_standalone_stream_is_not_asked_for_it_again() {
+async fn server_without_a_standalone_stream_is_not_asked_again() {
     // 405 is what the specification asks for; others have no route for it at all.
     for status in [405, 404, 400] {
         let server = upstream::legacy().tool("search");
@@ -179,7 +179,7 @@ async fn a_stream_is_not_resumed_sooner_than_the_server_asks() {
 }
 
 #[tokio::test]
-async fn a_server_that_asks_to_be_left_alone_for_a_day_does_not_hold_a_call_for_it() {
+async fn stream_retry_of_a_day_does_not_hold_its_call_for_a_day() {
     let call: Arc<Mutex<Option<Request>>> = Arc::default();
     let server = upstream::legacy().tool("slow").without_server_stream();
     let server = server.intercept(move |request| {
@@ -200,7 +200,7 @@ async fn a_server_that_asks_to_be_left_alone_for_a_day_does_not_hold_a_call_for_
 }
 
 #[tokio::test]
-async fn a_reply_that_breaks_off_without_an_event_id_is_an_error_and_not_asked_again() {
+async fn broken_reply_without_an_event_id_is_an_error_and_not_resumed() {
     for clean in [false, true] {
         let server = upstream::legacy().tool("slow").without_server_stream();
         let server = server.intercept(move |request| {

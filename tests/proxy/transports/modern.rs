@@ -83,7 +83,7 @@ async fn a_session_id_that_a_modern_server_gives_is_not_sent_back() {
 }
 
 #[tokio::test]
-async fn a_refused_header_has_the_tools_listed_again_and_the_call_made_once_more() {
+async fn refused_header_relists_the_tools_and_retries_the_call_once() {
     let server = upstream::modern()
         .tool("search")
         .capabilities(r#"{"tools":{}}"#)
@@ -144,7 +144,7 @@ async fn other_refusals_of_a_call_are_passed_on_and_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_server_that_no_longer_speaks_our_version_is_asked_anew_what_it_speaks() {
+async fn server_dropping_our_version_is_probed_again() {
     let rolled_back = Arc::new(AtomicBool::new(false));
     let is_back = rolled_back.clone();
     let unsupported = |request: &Request| {
@@ -208,7 +208,7 @@ async fn a_stream_that_breaks_off_is_not_resumed() {
 }
 
 #[tokio::test]
-async fn a_broken_call_is_made_again_only_if_the_tool_says_that_it_may() {
+async fn broken_call_is_resent_only_if_the_tool_allows_it() {
     let cases = [
         (json!({}), false),
         (json!({"readOnlyHint": false}), false),

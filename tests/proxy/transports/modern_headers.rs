@@ -106,7 +106,7 @@ async fn the_annotated_parameters_are_repeated_in_headers() {
 }
 
 #[tokio::test]
-async fn a_tool_with_an_invalid_annotation_is_hidden_and_the_log_says_why() {
+async fn tool_with_an_invalid_annotation_is_hidden_and_logged() {
     let property = |property: Value| json!({"type": "object", "properties": {"p": property}});
     let twice = json!({"type": "object", "properties": {
         "p": {"type": "string", "x-mcp-header": "Same"},

@@ -10,7 +10,7 @@ use testkit::{proxy, upstream};
 
 testkit::per_kind! {
     [legacy modern]
-    a_307_or_308_within_the_origin_is_followed_with_method_and_body
+    redirect_within_the_origin_keeps_method_and_body
     a_call_that_is_redirected_elsewhere_says_so_and_was_not_run
 }
 
@@ -19,7 +19,7 @@ fn secrets() -> Value {
     json!({"headers": {"Authorization": "Bearer t-1", "X-Api-Key": "k-1"}})
 }
 
-async fn a_307_or_308_within_the_origin_is_followed_with_method_and_body(kind: Kind) {
+async fn redirect_within_the_origin_keeps_method_and_body(kind: Kind) {
     for status in [307, 308] {
         let server = kind.server().tool("search").intercept(move |request| {
             let moved = || Reply::status(status).header("location", "/mcp");

@@ -113,7 +113,7 @@ async fn an_answer_gets_its_page_when_nobody_listens_any_more() {
 }
 
 #[tokio::test]
-async fn no_answer_is_lost_when_the_wait_is_given_up_and_taken_up_again() {
+async fn no_answer_is_lost_when_the_wait_is_interrupted_and_resumed() {
     let mut callback = listening().await;
     let visitor = Visitor::sending(address(&callback), good(&callback)).await;
     let waiting = async {

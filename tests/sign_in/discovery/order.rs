@@ -70,7 +70,7 @@ async fn a_server_without_any_metadata_is_one_of_2025_03_26() {
 }
 
 #[tokio::test]
-async fn the_origin_may_be_its_own_authorization_server_however_it_is_spelt() {
+async fn origin_may_be_its_own_authorization_server_in_any_spelling() {
     for spelling in ["{}", "{}/"] {
         let upstream = serve_itself(&[(SERVER, metadata(spelling))]);
         let discovered = found(&upstream).await;
@@ -102,7 +102,7 @@ async fn a_named_document_that_is_missing_is_no_sign_of_2025_03_26() {
 }
 
 #[tokio::test]
-async fn of_several_authorization_servers_the_first_that_works_is_used() {
+async fn first_working_authorization_server_of_several_is_used() {
     let (silent, missing) = (raw::server(|_| async { Reply::hang() }), serve(vec![]));
     let one = serve_itself(&[(SERVER, metadata("{}"))]);
     let two = serve_itself(&[(SERVER, metadata("{}"))]);

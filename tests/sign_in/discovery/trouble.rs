@@ -42,7 +42,7 @@ async fn a_server_in_trouble_is_passed_by_or_asked_again() {
 }
 
 #[tokio::test]
-async fn lasting_trouble_is_reported_as_such_and_never_taken_for_2025_03_26() {
+async fn permanent_failure_is_reported_and_never_taken_for_2025_03_26() {
     let answers: [fn() -> Reply; 3] = [|| Reply::status(500), Reply::reset, || Reply::cut("{")];
     for answer in answers {
         let upstream = serve(vec![(RESOURCE_PATH, reply(answer))]);

@@ -5,13 +5,13 @@ use testkit::oauth::{self, Browser, Part};
 use testkit::upstream::Kind;
 
 testkit::per_kind! {
-    a_first_start_opens_one_page_and_has_the_tools_when_somebody_signed_in
+    first_start_opens_one_page_and_has_the_tools_after_sign_in
     a_second_start_asks_nobody_but_the_upstream
-    a_token_that_ended_before_the_start_is_renewed_once_and_without_a_person
-    a_token_that_ends_between_two_calls_is_renewed_without_a_word
+    token_expired_before_start_is_renewed_once_without_a_person
+    token_expiring_between_two_calls_is_renewed_silently
 }
 
-async fn a_first_start_opens_one_page_and_has_the_tools_when_somebody_signed_in(kind: Kind) {
+async fn first_start_opens_one_page_and_has_the_tools_after_sign_in(kind: Kind) {
     let setup = before(oauth::server(), kind.server()).await;
     let mut client = setup.start().await;
     assert_eq!(client.tool_names().await, [""; 0]);
@@ -50,7 +50,7 @@ async fn a_second_start_asks_nobody_but_the_upstream(kind: Kind) {
     assert_eq!(setup.pages().await, 1);
 }
 
-async fn a_token_that_ended_before_the_start_is_renewed_once_and_without_a_person(kind: Kind) {
+async fn token_expired_before_start_is_renewed_once_without_a_person(kind: Kind) {
     let setup = before(oauth::server(), kind.server()).await;
     setup.sign_in().await;
     setup.files().age_beyond_the_end();
@@ -65,7 +65,7 @@ async fn a_token_that_ended_before_the_start_is_renewed_once_and_without_a_perso
     setup.assert_clean();
 }
 
-async fn a_token_that_ends_between_two_calls_is_renewed_without_a_word(kind: Kind) {
+async fn token_expiring_between_two_calls_is_renewed_silently(kind: Kind) {
     let setup = before(oauth::server(), kind.server()).await;
     let mut client = setup.signed_in().await;
     search_for(&mut client, "before").await;

@@ -88,7 +88,7 @@ async fn the_page_of_a_process_that_ended_is_still_good() {
 }
 
 #[tokio::test]
-async fn an_answer_with_another_state_is_turned_away_and_the_login_goes_on() {
+async fn answer_with_another_state_is_rejected_and_the_login_goes_on() {
     let setup = usual().await;
     let mut client = setup.start().await;
     let page = setup.desktop.page().await;

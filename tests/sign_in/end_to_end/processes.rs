@@ -93,7 +93,7 @@ async fn processes_that_start_with_a_token_that_ended_renew_it_once() {
 }
 
 #[tokio::test]
-async fn processes_with_tokens_that_end_at_once_use_no_refresh_token_twice() {
+async fn processes_with_short_lived_tokens_reuse_no_refresh_token() {
     let setup = before(
         oauth::server().announced_lifetime(Some(0)),
         upstream::modern(),

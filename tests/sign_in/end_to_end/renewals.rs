@@ -49,7 +49,7 @@ async fn many_calls_with_a_token_that_ended_renew_it_once(kind: Kind) {
 }
 
 #[tokio::test]
-async fn many_calls_that_are_refused_after_the_renewal_use_what_it_got() {
+async fn calls_refused_after_a_renewal_use_the_renewed_token() {
     // The refusals are held back until the token was renewed for somebody else.
     let setup = usual().await;
     let mut client = setup.signed_in().await;
@@ -63,7 +63,7 @@ async fn many_calls_that_are_refused_after_the_renewal_use_what_it_got() {
 }
 
 #[tokio::test]
-async fn without_a_refresh_token_the_access_token_is_used_to_its_end_and_then_one_page_opens() {
+async fn token_without_a_refresh_token_opens_one_page_at_its_end() {
     let setup = before(oauth::server().without_refresh_tokens(), upstream::modern()).await;
     let mut client = setup.signed_in().await;
     search(&mut client).await;
@@ -224,7 +224,7 @@ async fn a_stream_that_is_refused_renews_the_token_itself(kind: Kind) {
 }
 
 #[tokio::test]
-async fn a_token_that_is_refused_again_and_again_ends_in_a_clear_error() {
+async fn repeatedly_refused_token_ends_in_a_clear_error() {
     // An upstream that lets nobody in, whatever the server issues.
     let refusals = std::sync::Arc::new(AtomicUsize::new(0));
     let counted = refusals.clone();

@@ -75,7 +75,7 @@ async fn a_call_that_needs_more_asks_for_all_of_it_and_is_answered(kind: Kind) {
 }
 
 #[tokio::test]
-async fn what_was_granted_before_a_restart_is_asked_for_again_with_the_rest() {
+async fn scopes_granted_before_a_restart_are_requested_with_new_ones() {
     let setup = setup(oauth::server(), upstream::modern()).await;
     let mut client = signed_in(&setup).await;
     let _person = setup.desktop.used_by(Browser::consenting());
@@ -139,7 +139,7 @@ async fn a_client_is_registered_for_all_that_the_upstream_knows() {
 }
 
 #[tokio::test]
-async fn a_server_that_registers_for_less_than_is_needed_ends_in_a_clear_error() {
+async fn registration_with_too_few_scopes_ends_in_a_clear_error() {
     let limited = Registration::Limited(scopes("use"));
     let setup = setup(oauth::server().registration(limited), upstream::modern()).await;
     let mut client = signed_in(&setup).await;
@@ -154,7 +154,7 @@ async fn a_server_that_registers_for_less_than_is_needed_ends_in_a_clear_error()
 }
 
 #[tokio::test]
-async fn a_step_up_that_is_denied_ends_in_a_clear_error_and_leaves_the_rest() {
+async fn denied_step_up_is_a_clear_error_and_keeps_earlier_scopes() {
     let setup = setup(oauth::server(), upstream::modern()).await;
     let mut client = signed_in(&setup).await;
     let mut person = setup.desktop.used_by(Browser::denying());

@@ -16,7 +16,7 @@ fn redirect_uri(setup: &Setup) -> String {
 }
 
 #[tokio::test]
-async fn a_registered_secret_survives_a_restart_and_is_used_as_it_was_registered() {
+async fn registered_secret_survives_a_restart_with_its_auth_method() {
     for method in [AuthMethod::Basic, AuthMethod::Post, AuthMethod::None] {
         let setup = setup(oauth::server().registers_as(method)).await;
         drop(setup.signed_in(Value::Null).await);
@@ -33,7 +33,7 @@ async fn a_registered_secret_survives_a_restart_and_is_used_as_it_was_registered
 }
 
 #[tokio::test]
-async fn without_registration_and_client_the_user_is_told_what_to_register_and_where_to_write_it() {
+async fn missing_client_is_reported_with_what_to_register_and_where() {
     let setup = setup(oauth::server().registration(Registration::Off)).await;
     let client = setup.start(Value::Null).await;
     client

@@ -116,7 +116,7 @@ fn leaks(requests: &[Request], secrets: &[String]) -> bool {
 }
 
 #[tokio::test]
-async fn another_issuer_gets_a_registration_of_its_own_and_nothing_of_the_first_one() {
+async fn another_issuer_gets_its_own_registration_and_nothing_else() {
     let setup = setup(oauth::server()).await;
     drop(setup.signed_in(Value::Null).await);
     let first_client = setup.stored("client-info.json")["client_id"].clone();
@@ -138,7 +138,7 @@ async fn another_issuer_gets_a_registration_of_its_own_and_nothing_of_the_first_
 }
 
 #[tokio::test]
-async fn a_refresh_token_does_not_follow_when_the_issuer_changes_and_is_forgotten() {
+async fn refresh_token_is_forgotten_when_the_issuer_changes() {
     // The metadata that was kept is gone too, so that it is asked for anew before the refresh.
     let setup = setup(oauth::server()).await;
     let mut client = setup.signed_in(Value::Null).await;

@@ -10,7 +10,7 @@ use testkit::raw::Reply;
 use testkit::upstream;
 
 #[tokio::test]
-async fn a_server_that_does_not_advertise_pkce_is_refused_unless_it_is_said_to_have_it() {
+async fn server_not_advertising_pkce_is_refused_unless_assumed() {
     for methods in [Value::Null, json!([]), json!(["plain"])] {
         let silent = json!({"code_challenge_methods_supported": methods});
         let setup = setup(oauth::server().metadata_with(silent)).await;
@@ -147,7 +147,7 @@ async fn trouble_with_one_document_leaves_the_others() {
 }
 
 #[tokio::test]
-async fn trouble_with_the_first_place_of_resource_metadata_leaves_the_second() {
+async fn failing_first_place_of_resource_metadata_leaves_the_second() {
     let server = oauth::server().start().await;
     let in_trouble = upstream::modern().tool("search").intercept(|request| {
         let first = "/.well-known/oauth-protected-resource/mcp";
@@ -198,7 +198,7 @@ async fn a_server_without_a_challenge_is_signed_in_to_as_well() {
 }
 
 #[tokio::test]
-async fn a_server_that_asks_only_for_calls_is_signed_in_to_when_one_is_made() {
+async fn server_protecting_only_calls_is_signed_in_to_at_a_call() {
     let public = |it: oauth::Protection| it.open("server/discover").open("tools/list");
     let setup = setup_with(oauth::server(), public).await;
     let mut client = setup.start(Value::Null).await;
@@ -214,7 +214,7 @@ async fn a_server_that_asks_only_for_calls_is_signed_in_to_when_one_is_made() {
 }
 
 #[tokio::test]
-async fn a_server_that_shakes_hands_with_anybody_is_signed_in_to_for_its_list() {
+async fn server_with_an_open_handshake_is_signed_in_to_for_its_list() {
     let server = oauth::server().start().await;
     let legacy = oauth::protect(&server, upstream::legacy().tool("search"));
     let public = legacy.open("initialize").open("notifications/initialized");
@@ -238,7 +238,7 @@ async fn metadata_for_another_host_is_refused() {
 }
 
 #[tokio::test]
-async fn the_sign_in_is_where_the_authorization_server_is_not_at_the_upstream() {
+async fn sign_in_is_at_the_authorization_server_not_at_the_upstream() {
     let setup = setup(oauth::server().issuer_path("/tenant")).await;
     let client = setup.start(Value::Null).await;
     let page = client.sign_in_page("a", 0).await;
@@ -267,7 +267,7 @@ async fn of_two_authorization_servers_the_one_that_is_named_is_used() {
 }
 
 #[tokio::test]
-async fn a_start_with_stored_tokens_asks_the_authorization_server_nothing() {
+async fn start_with_stored_tokens_asks_no_authorization_server() {
     let setup = setup(oauth::server()).await;
     drop(setup.signed_in(Value::Null).await);
     let before = setup.server.requests().len();

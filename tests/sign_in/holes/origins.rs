@@ -87,7 +87,7 @@ async fn a_token_goes_with_every_request_of_every_transport(kind: Kind) {
 }
 
 #[tokio::test]
-async fn no_redirect_of_an_authorization_server_is_followed_with_secrets() {
+async fn authorization_server_redirect_is_not_followed_with_secrets() {
     let elsewhere = elsewhere();
     let target = elsewhere.url_of("/token");
     let server = oauth::server().intercept(move |request| {

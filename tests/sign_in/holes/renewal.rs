@@ -79,7 +79,7 @@ async fn trouble_at_a_refresh_costs_no_login() {
 }
 
 #[tokio::test]
-async fn a_refresh_that_hangs_holds_up_nobody_else_and_survives_its_caller() {
+async fn hanging_refresh_delays_no_other_and_survives_its_caller() {
     let setup = setup(oauth::server()).await;
     let other = upstream::modern().tool("other").start().await;
     let proxy = setup.proxy(Value::Null).upstream("b", &other);

@@ -17,7 +17,7 @@ async fn setup() -> Setup {
 }
 
 #[tokio::test]
-async fn more_is_asked_for_together_with_what_was_granted_also_after_a_restart() {
+async fn step_up_requests_granted_scopes_too_even_after_a_restart() {
     let setup = setup().await;
     drop(setup.signed_in(Value::Null).await);
     assert_eq!(setup.authorization().scopes(), Some(scopes("read")));

@@ -46,7 +46,7 @@ fn answers() -> Vec<Case> {
 }
 
 #[tokio::test]
-async fn an_answer_without_tokens_ends_the_sign_in_with_a_word_and_no_secret() {
+async fn sign_in_answer_without_tokens_is_reported_without_secrets() {
     for (said, answer) in answers() {
         let server =
             oauth::server().intercept(move |request| (request.path == "/token").then(answer));
@@ -68,7 +68,7 @@ async fn an_answer_without_tokens_ends_the_sign_in_with_a_word_and_no_secret() {
 }
 
 #[tokio::test]
-async fn an_answer_without_tokens_to_a_refresh_ends_in_a_word_and_no_secret() {
+async fn refresh_answer_without_tokens_is_reported_without_secrets() {
     for (_, answer) in answers() {
         let server = oauth::server().intercept(move |request| {
             let refresh = request.text().contains("grant_type=refresh_token");

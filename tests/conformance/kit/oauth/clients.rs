@@ -45,7 +45,7 @@ async fn sent_by(setup: &Setup, client: &str, scopes: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_registered_client_signs_in_and_a_faulty_one_is_not_registered() {
+async fn registered_client_signs_in_and_faulty_one_is_not_registered() {
     let setup = setup(oauth::server()).await;
     let answer = register(&setup, &native()).await;
     assert_eq!(answer.status, 201, "{answer:?}");

@@ -28,7 +28,7 @@ fn bearer(login: &crate::kit::oauth::plain::Answer) -> String {
 }
 
 #[tokio::test]
-async fn a_token_opens_the_upstream_it_was_issued_for_while_it_is_valid() {
+async fn token_opens_only_its_own_upstream_while_valid() {
     let setup = setup(oauth::server()).await;
     let other = oauth::protect(&setup.server, upstream::modern().tool("search"));
     let other = other.start().await;
@@ -179,7 +179,7 @@ async fn an_upstream_can_be_its_own_authorization_server() {
 }
 
 #[tokio::test]
-async fn an_upstream_that_moves_to_another_server_forgets_the_tokens_of_the_first() {
+async fn upstream_moved_to_another_server_rejects_earlier_tokens() {
     let first = setup(oauth::server()).await;
     let login = bearer(&first.login("").await);
     assert_eq!(call(&first.upstream, "search", &login).await.status(), 200);

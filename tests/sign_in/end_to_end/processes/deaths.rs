@@ -42,7 +42,7 @@ async fn opened_by_the_first(setup: &Setup) -> (Client, Vec<Client>, String) {
 }
 
 #[tokio::test]
-async fn when_the_process_that_opened_the_page_is_killed_another_takes_its_answer() {
+async fn answer_for_a_killed_process_is_taken_by_another() {
     let setup = usual().await;
     let (mut first, others, page) = opened_by_the_first(&setup).await;
     first.kill().await;
@@ -76,7 +76,7 @@ async fn when_all_are_killed_one_that_comes_later_takes_the_answer() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_process_that_ends_while_its_page_is_open_leaves_no_process_behind() {
+async fn process_ending_with_an_open_page_leaves_no_process_behind() {
     let setup = usual().await;
     for signal in ["TERM", "HUP", "KILL"] {
         let mut client = started(&setup).await;
@@ -111,7 +111,7 @@ fn running_in(home: &std::path::Path) -> Vec<std::path::PathBuf> {
 }
 
 #[tokio::test]
-async fn a_process_that_is_killed_while_it_spends_the_code_leaves_a_clear_word() {
+async fn process_killed_while_redeeming_the_code_leaves_a_clear_error() {
     let setup = usual().await;
     let (mut first, others, page) = opened_by_the_first(&setup).await;
     let gate = setup.server.hold(Part::Token);

@@ -11,7 +11,7 @@ use testkit::oauth::{Browser, Part};
 use testkit::proxy;
 
 #[tokio::test]
-async fn a_process_with_a_browser_opens_the_page_that_one_without_waits_at() {
+async fn process_with_a_browser_opens_the_page_of_one_without() {
     let setup = usual().await;
     let headless = setup.proxy().env("CI", "true");
     let mut headless = started(headless).await;
@@ -64,7 +64,7 @@ async fn a_login_that_was_copied_here_reaches_one_that_waits() {
 }
 
 #[tokio::test]
-async fn a_refusal_of_the_old_refresh_token_takes_nothing_that_another_renewed() {
+async fn refusal_of_an_old_refresh_token_keeps_the_renewed_tokens() {
     let setup = usual().await;
     let mut client = setup.signed_in().await;
     // Another login, as a program would leave it that knows of no lock.
