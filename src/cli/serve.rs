@@ -74,11 +74,10 @@ async fn serve(config: Config, environment: Environment, watch: Option<Watch>) -
         upstreams.clone(),
         view,
         config.limits,
-        outbox.clone(),
         tasks.clone(),
         cancel.clone(),
     );
-    let session = Session::new(router.clone(), outbox);
+    let session = Session::new(router.open_client(outbox.clone()), outbox);
     if let Some(watch) = watch {
         let reload = Reload {
             environment,
@@ -99,8 +98,7 @@ async fn serve(config: Config, environment: Environment, watch: Option<Watch>) -
     let mut writer = tokio::spawn(write_lines(open_stdout(), lines));
     let reason = run_until_shutdown(&session, limit, &clients, begin, &mut writer).await;
     debug!(reason, "shutting down");
-    drop(session);
-    end(router, writer, tasks, cancel).await;
+    end(router, session, writer, tasks, cancel).await;
     ExitCode::SUCCESS
 }
 
@@ -152,6 +150,7 @@ async fn run_until_shutdown(
 /// Ends what is under way, and lets the last lines be written.
 async fn end(
     router: Arc<Router>,
+    session: Session,
     writer: JoinHandle<io::Result<()>>,
     tasks: TaskTracker,
     cancel: CancellationToken,
@@ -163,7 +162,7 @@ async fn end(
     if timeout_at(deadline, tasks.wait()).await.is_err() {
         info!("an upstream did not let go in time");
     }
-    drop(router);
+    drop((router, session));
     // When it was the writer that ended, its handle must not be asked again.
     if !writer.is_finished() {
         let _ = timeout_at(deadline, writer).await;

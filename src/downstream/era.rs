@@ -6,23 +6,10 @@ use crate::protocol::Era;
 use crate::protocol::revision::{
     META_CLIENT_CAPABILITIES, META_CLIENT_INFO, META_VERSION, MODERN, supported,
 };
+use crate::router::is_known;
 use crate::wire::Message;
 use crate::wire::outgoing::code;
 use crate::wire::splice::{decode, last};
-
-/// Methods that the modern era has removed (MCP 2026-07-28 § Changelog).
-const LEGACY_ALONE: [&str; 7] = [
-    "initialize",
-    "logging/setLevel",
-    "ping",
-    "resources/subscribe",
-    "resources/unsubscribe",
-    "tasks/list",
-    "tasks/result",
-];
-
-/// Methods that the modern era has added, but for `server/discover`, which finds out the era.
-const MODERN_ALONE: [&str; 2] = ["subscriptions/listen", "tasks/update"];
 
 /// Why a request cannot be served in its era.
 #[derive(Debug)]
@@ -51,13 +38,9 @@ impl Refusal {
 pub(super) fn era_of(message: &Message) -> Result<Era, Refusal> {
     let method = message.method();
     let era = named_era(message, method == "server/discover")?;
-    let unknown = match era {
-        Era::Legacy => &MODERN_ALONE[..],
-        Era::Modern => &LEGACY_ALONE[..],
-    };
-    match unknown.contains(&&*method) {
-        false => Ok(era),
-        true => {
+    match is_known(&method, era) {
+        true => Ok(era),
+        false => {
             let text = format!("method `{method}` is not known in the {} era", era.as_str());
             Err(Refusal::new(code::METHOD_NOT_FOUND, text))
         }

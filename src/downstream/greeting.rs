@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::protocol::Era;
 use crate::protocol::revision::{META_SERVER_INFO, negotiate, supported};
-use crate::router::Router;
+use crate::router::Client;
 use crate::wire::Message;
 use crate::wire::splice::decode;
 
@@ -14,13 +14,13 @@ use crate::wire::splice::decode;
 const WITH_TASKS: &str = "2025-11-25";
 
 /// The result of `initialize` (MCP 2025-11-25 § Lifecycle).
-pub(super) fn initialized(router: &Router, request: &Message) -> String {
+pub(super) fn initialized(client: &Client, request: &Message) -> String {
     let requested = request.param("protocolVersion");
     let requested = requested.and_then(|version| decode(version.value()).map(Cow::into_owned));
     let version = negotiate(&requested.unwrap_or_default());
-    let mut capabilities = router.capabilities(Era::Legacy);
+    let mut capabilities = client.capabilities(Era::Legacy);
     if version == WITH_TASKS
-        && let Some(tasks) = router.tasks_capability()
+        && let Some(tasks) = client.tasks_capability()
     {
         capabilities["tasks"] = tasks;
     }
@@ -29,25 +29,25 @@ pub(super) fn initialized(router: &Router, request: &Message) -> String {
         "capabilities": capabilities,
         "serverInfo": server_info(),
     });
-    with_instructions(router, result)
+    with_instructions(client, result)
 }
 
 /// The result of `server/discover` (MCP 2026-07-28 § Discovery). It changes whenever an upstream comes
 /// or goes, so none of it may be kept.
-pub(super) fn discovered(router: &Router) -> String {
+pub(super) fn discovered(client: &Client) -> String {
     let result = json!({
         "resultType": "complete",
         "supportedVersions": supported(),
-        "capabilities": router.capabilities(Era::Modern),
+        "capabilities": client.capabilities(Era::Modern),
         "ttlMs": 0,
         "cacheScope": "private",
         "_meta": {META_SERVER_INFO: server_info()},
     });
-    with_instructions(router, result)
+    with_instructions(client, result)
 }
 
-fn with_instructions(router: &Router, mut result: Value) -> String {
-    if let Some(instructions) = router.instructions() {
+fn with_instructions(client: &Client, mut result: Value) -> String {
+    if let Some(instructions) = client.instructions() {
         result["instructions"] = instructions.into();
     }
     result.to_string()

@@ -3,8 +3,6 @@
 //! The era is decided per request, never for the process: clients probe with `server/discover`
 //! and then open a session with `initialize` on the same connection, or the other way round.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use serde_json::Value;
 use tracing::{debug, trace};
@@ -12,22 +10,22 @@ use tracing::{debug, trace};
 use super::era::{Refusal, era_of};
 use super::greeting;
 use crate::protocol::Era;
-use crate::router::{Outbox, Router};
+use crate::router::{Client, Outbox};
 use crate::wire::outgoing::code;
 use crate::wire::{Kind, Line, Malformed, Message};
 
 /// The session with the client.
 #[derive(Debug)]
 pub struct Session {
-    router: Arc<Router>,
+    client: Client,
     outbox: Outbox,
 }
 
 impl Session {
     /// A session whose answers go to `outbox`.
     #[must_use]
-    pub fn new(router: Arc<Router>, outbox: Outbox) -> Self {
-        Self { router, outbox }
+    pub fn new(client: Client, outbox: Outbox) -> Self {
+        Self { client, outbox }
     }
 
     /// Takes one line. Whatever it is, the next one can be taken.
@@ -75,7 +73,7 @@ impl Session {
         match message.kind() {
             Kind::Request => self.request(message).await,
             Kind::Notification => self.notification(&message),
-            Kind::Response => self.router.answered(&message),
+            Kind::Response => self.client.answered(&message),
         }
     }
 
@@ -93,9 +91,9 @@ impl Session {
 
     fn notification(&self, message: &Message) {
         match &*message.method() {
-            "notifications/cancelled" => self.router.cancel(message),
-            "notifications/initialized" => self.router.session_opened(),
-            _ => self.router.tell_upstreams(message),
+            "notifications/cancelled" => self.client.cancel(message),
+            "notifications/initialized" => self.client.session_opened(),
+            _ => self.client.forward_to_upstreams(message),
         }
     }
 
@@ -109,22 +107,22 @@ impl Session {
             }
         };
         if message.method() == "initialize" && era == Era::Legacy {
-            self.router.open_session(&message);
+            self.client.open_session(&message);
         }
         if message.method() != "ping" {
-            self.router.begin(&message, era);
+            self.client.start(&message, era);
         }
         let ours: Option<Bytes> = match (&*message.method(), era) {
             ("ping", Era::Legacy) => Some(Bytes::from_static(b"{}")),
             ("initialize", Era::Legacy) => {
-                Some(greeting::initialized(&self.router, &message).into())
+                Some(greeting::initialized(&self.client, &message).into())
             }
-            ("server/discover", Era::Modern) => Some(greeting::discovered(&self.router).into()),
+            ("server/discover", Era::Modern) => Some(greeting::discovered(&self.client).into()),
             _ => None,
         };
         match ours {
             Some(result) => self.send(Line::result(&id, result)).await,
-            None => self.router.route(message, era).await,
+            None => self.client.route(message, era).await,
         }
     }
 

@@ -76,6 +76,11 @@ impl Task {
         })
     }
 
+    /// Whether the task has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        !matches!(self.status, Status::Working | Status::InputRequired)
+    }
+
     /// The task that an answer to a call creates, if one of this era does.
     pub(crate) fn created(response: &Message, era: Era) -> Option<Self> {
         let result = response.bytes().slice_ref(response.result()?);

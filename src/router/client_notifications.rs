@@ -1,43 +1,64 @@
-//! What the client tells without asking: its notifications, on their way to the upstreams.
+//! Notifications of a client, on their way to the upstreams.
 
 use std::sync::Arc;
 
 use tracing::debug;
 
-use super::Router;
+use super::context::Context;
+use super::forward::server_requests::{notify_upstream, on_client_progress};
 use crate::protocol::Era;
+use crate::protocol::bridge;
+use crate::protocol::json_key::Key;
 use crate::upstream::{Connection, Upstream};
 use crate::wire::Message;
 
 /// Notifications of the legacy eras alone (MCP 2026-07-28 § Changelog).
 const LEGACY: [&str; 1] = ["notifications/roots/list_changed"];
 
-impl Router {
-    /// Passes a notification on: progress to who waits for it, anything else to every upstream
-    /// whose era may know it, as it is.
-    pub fn tell_upstreams(self: &Arc<Self>, notification: &Message) {
-        let method = notification.method();
-        if method == "notifications/progress" {
-            return self.report_progress(notification);
+/// Forwards a notification: progress to the upstream that waits for it, anything else to every upstream
+/// whose era may know it, as it is.
+pub(crate) fn forward_to_upstreams(ctx: &Context, notification: &Message) {
+    let Context { gateway, session } = ctx;
+    let method = notification.method();
+    if method == "notifications/progress" {
+        return on_client_progress(ctx, notification);
+    }
+    debug!(%method, "telling the upstreams");
+    // A client that has opened no session may have any of them.
+    let client = session.profiles.session();
+    let sessions = gateway.upstreams.all();
+    for session in sessions.iter().flat_map(Upstream::sessions) {
+        let is_its =
+            |live: &Arc<Connection>| client.as_ref().is_none_or(|client| live.serves(client));
+        let Some(live) = session.ready().filter(is_its) else {
+            continue;
+        };
+        if live.profile.era == Era::Modern && LEGACY.contains(&&*method) {
+            continue;
         }
-        debug!(%method, "telling the upstreams");
-        // One that has opened none may have any of the sessions.
-        let client = self.client.has_session();
-        for session in self.upstreams.all().iter().flat_map(Upstream::sessions) {
-            let is_its =
-                |live: &Arc<Connection>| client.as_ref().is_none_or(|client| live.serves(client));
-            let Some(live) = session.ready().filter(is_its) else {
-                continue;
-            };
-            if live.profile.era == Era::Modern && LEGACY.contains(&&*method) {
-                continue;
+        let body = notification.bytes().clone();
+        gateway.tasks.spawn(async move {
+            if let Err(error) = live.tell(body).await {
+                debug!(%error, "a notification was not delivered");
             }
-            let body = notification.bytes().clone();
-            self.tasks.spawn(async move {
-                if let Err(error) = live.tell(body).await {
-                    debug!(%error, "a notification was not delivered");
-                }
-            });
-        }
+        });
+    }
+}
+
+/// Cancels the request that the client has cancelled (MCP § Cancellation). No reply follows.
+pub(crate) fn cancel(ctx: &Context, notification: &Message) {
+    let Some(id) = notification.param("requestId") else {
+        return;
+    };
+    let key = Key::new(&notification.bytes().slice_ref(id.value()));
+    let Some(call) = ctx.session.in_flight.abort(&key) else {
+        return;
+    };
+    ctx.session.subscriptions.listens.close(&key);
+    debug!(id = %String::from_utf8_lossy(id.value()), "cancelled by the client");
+    if let Some((live, upstream_id)) = call {
+        let id = upstream_id.to_string();
+        let body = bridge::with_param(notification, "requestId", id.as_bytes());
+        notify_upstream(&ctx.gateway, &live, body);
     }
 }

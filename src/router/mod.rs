@@ -1,248 +1,188 @@
 //! One message in, the right upstream out: routes calls by the catalog, keeps account of what is
 //! in flight, and translates between the eras of client and upstream.
+//!
+//! The process has one [`Router`], and each of its clients a [`Client`] of it.
 
 mod call;
 mod client;
 mod client_notifications;
 mod context;
+mod departure;
+mod dispatch;
 mod forward;
 mod methods;
+mod reload;
+mod sessions;
+mod tool_changes;
 mod upstream_events;
 
-mod reload;
-
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::debug;
 
-use crate::catalog::{CatalogView, instructions};
+use crate::catalog::CatalogView;
 use crate::config::Limits;
 use crate::protocol::Era;
-use crate::protocol::bridge;
-use crate::protocol::json_key::Key;
-use crate::protocol::reply::cancelled;
-use crate::protocol::{ClientProfile, ItemKind};
 use crate::upstream::{Registry, Upstream};
-use crate::wire::{Line, Message};
+use crate::wire::Message;
 
-use client::announced_items::AnnouncedItems;
-use client::in_flight::Inflight;
 pub use client::outbox::{Lines, Outbox};
-use client::profile::Client;
-use client::proxied_tasks::{Errand, Errands};
-use client::server_requests::Asks;
-use client::subscriptions::Subscriptions;
-use client::task_owners::Owners;
-use forward::suspend::Parking;
-use methods::listings::Listed;
-use upstream_events::Announcements;
+use context::Context;
+use context::capabilities;
+use context::gateway::Gateway;
+pub(crate) use dispatch::is_known;
+use sessions::Sessions;
+use upstream_events::Fanout;
 
-/// Routes messages between the client and the upstreams.
+/// Routes messages between the clients of this process and the upstreams.
 #[derive(Debug)]
 pub struct Router {
-    upstreams: Registry,
-    view: watch::Receiver<CatalogView>,
-    outbox: Outbox,
-    inflight: Inflight,
-    client: Client,
-    asks: Asks,
-    parking: Parking,
-    announcements: Announcements,
-    announced_items: AnnouncedItems,
-    listed: Listed,
-    subscriptions: Subscriptions,
-    /// Whose tasks are whose.
-    owned: Owners,
-    errands: Errands,
-    limits: Limits,
-    tasks: TaskTracker,
-    cancel: CancellationToken,
-    begun: AtomicBool,
-}
-
-/// What a client can ask of the upstreams.
-enum Asked {
-    Call,
-    Tools,
-    Prompt,
-    Resource,
-    Completion,
-    Subscribe,
-    Unsubscribe,
-    Listen,
-    Items(ItemKind),
-    Task(&'static str),
-    Tasks,
-    Level,
-}
-
-impl Asked {
-    fn by(method: &str) -> Option<Self> {
-        Some(match method {
-            "tools/call" => Self::Call,
-            "tools/list" => Self::Tools,
-            "prompts/get" => Self::Prompt,
-            "resources/read" => Self::Resource,
-            "completion/complete" => Self::Completion,
-            "resources/subscribe" => Self::Subscribe,
-            "resources/unsubscribe" => Self::Unsubscribe,
-            "subscriptions/listen" => Self::Listen,
-            "tasks/get" => Self::Task("tasks/get"),
-            "tasks/result" => Self::Task("tasks/result"),
-            "tasks/cancel" => Self::Task("tasks/cancel"),
-            "tasks/update" => Self::Task("tasks/update"),
-            "tasks/list" => Self::Tasks,
-            "logging/setLevel" => Self::Level,
-            method => Self::Items(ItemKind::listed_by(method)?),
-        })
-    }
+    gateway: Arc<Gateway>,
+    sessions: Arc<Sessions>,
 }
 
 impl Router {
-    /// A router that has not connected to anything yet. `limits` bound what it holds.
+    /// Creates a router that has not connected to anything yet. `limits` bound what it holds for a client.
     #[must_use]
     pub fn new(
         upstreams: Registry,
         view: watch::Receiver<CatalogView>,
         limits: Limits,
-        outbox: Outbox,
         tasks: TaskTracker,
         cancel: CancellationToken,
     ) -> Arc<Self> {
-        Arc::new(Self {
-            upstreams,
-            view,
-            outbox,
-            inflight: Inflight::new(limits.max_calls),
-            client: Client::default(),
-            asks: Asks::new(limits.input_wait),
-            parking: Parking::default(),
-            announcements: Announcements::default(),
-            announced_items: AnnouncedItems::default(),
-            listed: Listed::default(),
-            subscriptions: Subscriptions::default(),
-            owned: Owners::default(),
-            errands: Errands::default(),
-            limits,
-            tasks,
-            cancel,
-            begun: AtomicBool::new(false),
-        })
+        let sessions = Arc::<Sessions>::default();
+        let gateway = Gateway::new(upstreams, view, limits, tasks, cancel, |gateway| {
+            Arc::new(Fanout::new(gateway.clone(), sessions.clone()))
+        });
+        Arc::new(Self { gateway, sessions })
     }
 
+    /// Opens the session of a client whose lines go to `outbox`.
+    #[must_use]
+    pub fn open_client(&self, outbox: Outbox) -> Client {
+        let session = self.sessions.open(&self.gateway, outbox);
+        let gateway = self.gateway.clone();
+        Client {
+            context: Context { gateway, session },
+            sessions: self.sessions.clone(),
+        }
+    }
+
+    /// Replaces all upstreams. Returns when the new ones serve.
+    pub async fn replace(&self, upstreams: Vec<Upstream>) {
+        reload::replace(&self.gateway, &self.sessions, upstreams).await;
+    }
+
+    /// Cancels everything that is in flight, and notifies the upstreams, and the clients of the end of their
+    /// subscriptions, for at most `grace`.
+    pub async fn shut_down(&self, grace: Duration) {
+        let all = self.sessions.all();
+        let ends = all.iter().map(|open| async {
+            departure::end_calls(&open.context(&self.gateway)).await;
+        });
+        let _ = timeout(grace, join_all(ends)).await;
+        for open in all.iter() {
+            self.sessions.remove(&open.session);
+        }
+    }
+}
+
+/// One client of a router. The client leaves when this is dropped.
+#[derive(Debug)]
+pub struct Client {
+    context: Context,
+    sessions: Arc<Sessions>,
+}
+
+impl Client {
     /// Connects to all upstreams on behalf of the client that sent this request. Only the first
-    /// call does anything: clients may start a server and never speak to it, and then nothing
+    /// call does anything: clients may start a server and never send to it, and then nothing
     /// is connected.
-    pub fn begin(self: &Arc<Self>, request: &Message, client: Era) {
-        if self.begun.swap(true, Ordering::Relaxed) {
+    pub fn start(&self, request: &Message, client: Era) {
+        let Context { gateway, session } = &self.context;
+        if !session.start_once() {
             return;
         }
-        let identity = self.client.speaker(request, client).identity;
-        debug!(client = identity.client_info(), "connecting");
-        for upstream in self.upstreams.all().iter() {
-            self.start(upstream, &identity);
-        }
-        self.tasks.spawn(self.clone().announce());
+        let caller = session.profiles.caller_of(request, client);
+        gateway.start_once(&caller.identity);
+        let announcing = tool_changes::announce(self.context.clone());
+        let cancel = session.cancel.clone();
+        gateway.tasks.spawn(async move {
+            cancel.run_until_cancelled(announcing).await;
+        });
     }
 
-    fn start(self: &Arc<Self>, upstream: &Upstream, identity: &Arc<ClientProfile>) {
-        let events = Arc::new(upstream_events::Relay::new(self));
-        upstream.start(identity, events, &self.tasks, &self.cancel);
-    }
-
-    /// Answers a request that is not for the proxy itself: begins what an upstream must do,
-    /// and refuses what none can.
-    pub async fn route(self: &Arc<Self>, request: Message, client: Era) {
-        match Asked::by(&request.method()) {
-            Some(Asked::Call) => self.call_tool(request, client).await,
-            Some(Asked::Tools) => self.list_tools(request, client).await,
-            Some(Asked::Prompt) => self.get_prompt(request, client).await,
-            Some(Asked::Resource) => self.read_resource(request, client).await,
-            Some(Asked::Completion) => self.complete(request, client).await,
-            Some(Asked::Subscribe) => self.subscribe(request, client).await,
-            Some(Asked::Unsubscribe) => self.unsubscribe(request, client).await,
-            Some(Asked::Listen) => self.listen(request, client).await,
-            Some(Asked::Items(kind)) => self.list_items(request, kind, client).await,
-            Some(Asked::Task(method)) => self.ask_about_task(request, method, client).await,
-            Some(Asked::Tasks) => self.list_tasks(request, client).await,
-            Some(Asked::Level) => self.set_level(request, client).await,
-            None => self.ask_extension(request, client).await,
+    /// Opens the session that this `initialize` requests: what it declares holds for all legacy requests of
+    /// the client.
+    pub fn open_session(&self, initialize: &Message) {
+        let Context { gateway, session } = &self.context;
+        let profile = session.profiles.open_session(initialize);
+        for upstream in gateway.upstreams.all().iter() {
+            upstream.adopt(&profile);
+            upstream.set_level(None);
         }
     }
 
-    /// Answers a request with an error of our own.
-    async fn refuse(&self, request: &Message, code: i64, text: &str) {
-        if let Some(id) = request.id() {
-            self.send(Line::error(&id, code, text, &Value::Null)).await;
-        }
+    /// Records that the client has opened its session and can be sent notifications.
+    pub fn session_opened(&self) {
+        self.context.session.initialized();
+    }
+
+    /// The capabilities for a client of this era, as far as the upstreams are known now.
+    #[must_use]
+    pub fn capabilities(&self, client: Era) -> Value {
+        capabilities::capabilities(&self.context.gateway, client)
+    }
+
+    /// The merged `tasks` capability of the upstreams; `None` if no upstream has any.
+    #[must_use]
+    pub fn tasks_capability(&self) -> Option<Value> {
+        capabilities::tasks_capability(&self.context.gateway)
     }
 
     /// The merged instructions of the upstreams, as far as they are known now.
     #[must_use]
     pub fn instructions(&self) -> Option<String> {
-        let upstreams = self.upstreams.all();
-        let said: Vec<_> = upstreams
-            .iter()
-            .map(|upstream| upstream.offers().profile()?.instructions.clone())
-            .collect();
-        let names = upstreams.iter().map(|it| it.config().name.as_str());
-        let texts: Vec<_> = names.zip(said.iter().map(Option::as_deref)).collect();
-        instructions::merge(&texts)
+        capabilities::merged_instructions(&self.context.gateway)
     }
 
-    /// Cancels what the client has cancelled (MCP § Cancellation). No reply follows.
-    pub fn cancel(self: &Arc<Self>, notification: &Message) {
-        let Some(id) = notification.param("requestId") else {
-            return;
-        };
-        let key = Key::new(&notification.bytes().slice_ref(id.value()));
-        let Some(call) = self.inflight.abort(&key) else {
-            return;
-        };
-        self.subscriptions.close(&key);
-        debug!(id = %String::from_utf8_lossy(id.value()), "cancelled by the client");
-        if let Some((live, serial)) = call {
-            let body = bridge::with_param(notification, "requestId", serial.to_string().as_bytes());
-            self.answer_upstream(&live, body);
-        }
+    /// Serves a request that is not for the proxy itself. Its answer goes to the client by itself.
+    pub async fn route(&self, request: Message, client: Era) {
+        dispatch::dispatch(&self.context, request, client).await;
     }
 
-    /// Cancels everything that is in flight, and tells the upstreams, and the client of its
-    /// subscriptions, for at most `grace`.
-    pub async fn shut_down(&self, grace: Duration) {
-        // Before their calls go, which would have them cancelled too late.
-        let errands = self.errands.drain().into_iter().map(Errand::cancel);
-        let errands = futures_util::future::join_all(errands);
-        let listens = self.end_listens(self.subscriptions.close_all());
-        let open = self.inflight.abort_all().into_iter();
-        let cancellations = open
-            .chain(self.parking.clear())
-            .map(|(live, serial)| async move {
-                let body = cancelled(serial, "the client has left");
-                let _ = live.notify(body).await;
-            });
-        let all = futures_util::future::join_all(cancellations);
-        let all = async { tokio::join!(all, errands, listens) };
-        let _ = tokio::time::timeout(grace, all).await;
+    /// Cancels the request that the client has cancelled (MCP § Cancellation). No reply follows.
+    pub fn cancel(&self, notification: &Message) {
+        client_notifications::cancel(&self.context, notification);
     }
 
-    /// The client opens a session: what it says of itself holds for all its legacy requests.
-    pub fn open_session(&self, initialize: &Message) {
-        self.client.open_session(initialize);
-        let client = self.client.session();
-        for upstream in self.upstreams.all().iter() {
-            upstream.adopt(&client);
-            upstream.set_level(None);
-        }
+    /// Forwards a notification of the client to the upstreams.
+    pub fn forward_to_upstreams(&self, notification: &Message) {
+        client_notifications::forward_to_upstreams(&self.context, notification);
     }
 
-    async fn send(&self, line: Line) {
-        self.outbox.send(line).await;
+    /// Takes the client's answer to a server request.
+    pub fn answered(&self, response: &Message) {
+        forward::server_requests::on_response(&self.context, response);
+    }
+
+    /// Ends the client's part while others go on: cancels what is in flight for it, for at most `grace`.
+    pub async fn leave(self, grace: Duration) {
+        let _ = timeout(grace, departure::leave(&self.context)).await;
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let session = &self.context.session;
+        self.sessions.remove(session);
+        session.cancel.cancel();
     }
 }

@@ -1,157 +1,192 @@
-//! Another set of upstreams in the place of the present one, while calls are under way.
+//! Replaces the set of upstreams while calls are under way.
 //!
-//! Those that are new are connected first, while the old ones go on serving; then all change at once.
-//! Whoever uses one that is not among them any more keeps it until done, and then its connection ends.
+//! New upstreams are connected first, while the old ones go on serving; then all change at once. Calls and
+//! subscriptions keep an upstream that is gone until they end, and then its connection ends.
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::sleep;
 use tracing::{debug, info};
 
-use super::Router;
-use super::forward::notify::News;
+use super::call::change::Change;
+use super::client::ClientSession;
+use super::context::Context;
+use super::context::gateway::Gateway;
+use super::forward::notify::notify_subscribers;
+use super::forward::suspended_guard::abandon_entry;
+use super::methods::resource_subscriptions::move_session;
+use super::sessions::{Delivery, Sessions};
 use crate::catalog::wait_for_listings_of;
 use crate::config;
-use crate::protocol::ItemKind;
-use crate::protocol::LogLevel;
-use crate::upstream::{Connection, Upstream, UpstreamSet};
+use crate::protocol::{ItemKind, LogLevel};
+use crate::upstream::{Upstream, UpstreamSet};
 use crate::wire::{Line, Message};
 
-/// How often an upstream that is no longer configured is looked at, whether anybody uses it.
-const LOOK: Duration = Duration::from_millis(250);
+/// How often an upstream that is no longer configured is checked for uses.
+const CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The kinds whose listings are announced apart from that of the tools.
 const ANNOUNCED: [ItemKind; 2] = [ItemKind::Prompts, ItemKind::Resources];
 
-impl Router {
-    /// Has these upstreams serve from now on. Returns when they do.
-    pub async fn replace(self: &Arc<Self>, upstreams: Vec<Upstream>) {
-        let old = self.upstreams.all();
-        let fresh = missing(&upstreams, &old);
-        let level = self.client.level();
-        if self.begun.load(Ordering::Relaxed) {
-            let identity = self.client.latest();
-            for upstream in &fresh {
-                upstream.set_level(level);
-                self.start(upstream, &identity);
-            }
-            wait_for_listings_of(&fresh, self.limits.startup_wait).await;
-            self.catch_up(&fresh, level);
-        }
-        self.upstreams.replace(upstreams);
-        let now = self.upstreams.all();
-        if self.begun.load(Ordering::Relaxed) {
-            // So that no call finds a tool at one that ends now.
-            let mut view = self.view.clone();
-            let _ = view
-                .wait_for(|view| Arc::ptr_eq(&view.upstreams, &now))
-                .await;
-        }
-        self.listed.forget(&ItemKind::ALL);
-        for kind in ANNOUNCED {
-            if may_differ(&old, &now, kind) {
-                self.tell_changed(kind).await;
-            }
-        }
-        for upstream in fresh.iter().filter(|fresh| fresh.ready().is_none()) {
-            let (router, connected) = (self.clone(), upstream.at_last());
-            self.spawn(async move {
-                if let Some(live) = connected.await {
-                    router.tell_of(&live).await;
-                }
-            });
-        }
-        self.part_with(missing(&old, &now), &now);
-        // Whoever has changed the file may have mended what kept them away.
-        let kept = now
-            .iter()
-            .filter(|it| !fresh.iter().any(|fresh| fresh.id() == it.id()));
-        kept.filter(|kept| kept.ready().is_none())
-            .for_each(Upstream::try_anew);
+/// Replaces all upstreams. Returns when the new ones serve.
+pub(crate) async fn replace(
+    gateway: &Arc<Gateway>,
+    sessions: &Arc<Sessions>,
+    upstreams: Vec<Upstream>,
+) {
+    let old = gateway.upstreams.all();
+    let fresh = difference(&upstreams, &old);
+    if gateway.has_started() {
+        start(gateway, sessions, &fresh).await;
     }
-
-    /// Tells these what the client has said to all upstreams since they were begun, at this level.
-    fn catch_up(&self, fresh: &[Upstream], level: Option<LogLevel>) {
-        for upstream in fresh {
-            if let Some(session) = self.client.has_session() {
-                upstream.adopt(&session);
-            }
-            if self.client.level() != level {
-                upstream.set_level(self.client.level());
-            }
+    gateway.upstreams.replace(upstreams);
+    let now = gateway.upstreams.all();
+    if gateway.has_started() {
+        // So that no call finds a tool at one that ends now.
+        let mut view = gateway.view.clone();
+        let _ = view
+            .wait_for(|view| Arc::ptr_eq(&view.upstreams, &now))
+            .await;
+    }
+    gateway.items.forget(&ItemKind::ALL);
+    for kind in ANNOUNCED {
+        if listing_may_differ(&old, &now, kind) {
+            announce(gateway, sessions, kind).await;
         }
     }
-
-    /// Ends these once nobody uses them.
-    fn part_with(self: &Arc<Self>, gone: Vec<Upstream>, now: &UpstreamSet) {
-        let names: HashSet<_> = now.iter().map(|it| it.config().name.clone()).collect();
-        // A call may go on at an upstream that is configured anew.
-        let is_gone = |upstream: &Upstream| !names.contains(&upstream.config().name);
-        for parked in self.parking.evict(is_gone) {
-            self.spawn(parked.give_up(self.clone()));
-        }
-        let router = self.clone();
-        self.spawn(async move { router.move_session().await });
-        for upstream in gone {
-            let router = self.clone();
-            self.spawn(async move {
-                while upstream.is_in_use() {
-                    sleep(LOOK).await;
-                    // A subscription may have been made meanwhile.
-                    router.move_session().await;
-                }
-                debug!(upstream = %upstream.config().name, "nobody uses it any more");
-                upstream.end();
-                router.announced_items.remove(upstream.id());
-            });
-        }
+    for upstream in fresh.iter().filter(|fresh| fresh.ready().is_none()) {
+        announce_when_connected(gateway, sessions, upstream);
     }
+    retire(gateway, sessions, difference(&old, &now), &now);
+    // The change of the file may have mended what kept them away.
+    let kept = now
+        .iter()
+        .filter(|it| !fresh.iter().any(|fresh| fresh.id() == it.id()));
+    kept.filter(|kept| kept.ready().is_none())
+        .for_each(Upstream::try_anew);
+}
 
-    /// Has it go on beside everything else, until the end.
-    fn spawn(&self, doing: impl Future<Output = ()> + Send + 'static) {
-        let cancel = self.cancel.clone();
-        self.tasks.spawn(async move {
-            cancel.run_until_cancelled(doing).await;
-        });
-    }
-
-    async fn tell_of(&self, live: &Connection) {
-        for kind in ANNOUNCED {
-            if live.profile.offers(kind) {
-                self.tell_changed(kind).await;
-            }
+/// Connects to new upstreams, and waits a while for their listings.
+async fn start(gateway: &Arc<Gateway>, sessions: &Sessions, fresh: &[Upstream]) {
+    let clients = sessions.all();
+    let levels: Vec<_> = clients
+        .iter()
+        .map(|it| it.session.profiles.level())
+        .collect();
+    let first = clients.first();
+    let profile = first.map(|first| first.session.profiles.latest());
+    let profile = profile.unwrap_or_default();
+    for upstream in fresh {
+        for level in &levels {
+            upstream.set_level(*level);
         }
+        gateway.start(upstream, &profile);
     }
+    wait_for_listings_of(fresh, gateway.limits.startup_wait).await;
+    for (client, level) in clients.iter().zip(levels) {
+        apply_client_state(&client.session, fresh, level);
+    }
+}
 
-    /// Tells the client that a listing may have changed.
-    async fn tell_changed(&self, kind: ItemKind) {
-        let news = match kind {
-            ItemKind::Prompts => News::Prompts,
-            _ => News::Resources,
-        };
-        let method = kind.change_notification();
-        let line = Line::notification(method).into_bytes();
-        if let Ok(message) = Message::parse(line) {
-            info!(method, "telling the client");
-            let is_legacy = self.announcements.is_legacy();
-            self.tell(&news, &message, is_legacy).await;
+/// Applies to new upstreams what a client has declared since they were started, at this level.
+fn apply_client_state(client: &ClientSession, fresh: &[Upstream], level: Option<LogLevel>) {
+    for upstream in fresh {
+        if let Some(session) = client.profiles.session() {
+            upstream.adopt(&session);
+        }
+        if client.profiles.level() != level {
+            upstream.set_level(client.profiles.level());
         }
     }
 }
 
-/// Those of `some` that are not among `others`.
-fn missing(some: &[Upstream], others: &[Upstream]) -> Vec<Upstream> {
+/// Ends these upstreams once they are no longer used.
+fn retire(
+    gateway: &Arc<Gateway>,
+    sessions: &Arc<Sessions>,
+    gone: Vec<Upstream>,
+    now: &UpstreamSet,
+) {
+    let names: HashSet<_> = now.iter().map(|it| it.config().name.clone()).collect();
+    // A call may go on at an upstream that is configured anew.
+    let is_gone = |upstream: &Upstream| !names.contains(&upstream.config().name);
+    for client in sessions.all().iter() {
+        let ctx = client.context(gateway);
+        for entry in ctx.session.suspended_calls.remove_for(is_gone) {
+            gateway.spawn(abandon_entry(ctx.clone(), entry));
+        }
+        gateway.spawn(async move { move_session(&ctx).await });
+    }
+    for upstream in gone {
+        let (own, sessions) = (gateway.clone(), sessions.clone());
+        gateway.spawn(async move {
+            while upstream.is_in_use() {
+                sleep(CHECK_INTERVAL).await;
+                // A subscription may have been made meanwhile.
+                for client in sessions.all().iter() {
+                    move_session(&client.context(&own)).await;
+                }
+            }
+            debug!(upstream = %upstream.config().name, "nobody uses it any more");
+            upstream.end();
+            for client in sessions.all().iter() {
+                client.session.announced_items.remove(upstream.id());
+            }
+        });
+    }
+}
+
+/// Announces the listings of a new upstream when it is connected.
+fn announce_when_connected(gateway: &Arc<Gateway>, sessions: &Arc<Sessions>, upstream: &Upstream) {
+    let (own, sessions) = (gateway.clone(), sessions.clone());
+    let connected = upstream.at_last();
+    gateway.spawn(async move {
+        let Some(live) = connected.await else { return };
+        for kind in ANNOUNCED {
+            if live.profile.offers(kind) {
+                announce(&own, &sessions, kind).await;
+            }
+        }
+    });
+}
+
+/// Notifies the clients that a listing may have changed.
+async fn announce(gateway: &Arc<Gateway>, sessions: &Sessions, kind: ItemKind) {
+    let change = match kind {
+        ItemKind::Prompts => Change::Prompts,
+        _ => Change::Resources,
+    };
+    let method = kind.change_notification();
+    let line = Line::notification(method).into_bytes();
+    let Ok(message) = Message::parse(line) else {
+        return;
+    };
+    info!(method, "telling the client");
+    gateway
+        .items
+        .forget(ItemKind::changed_by(method).unwrap_or_default());
+    let notify = |ctx: Context| -> Delivery {
+        let (change, message) = (change.clone(), message.clone());
+        Box::pin(async move {
+            let is_initialized = ctx.session.is_initialized();
+            notify_subscribers(&ctx.session, &change, &message, is_initialized).await;
+        })
+    };
+    sessions.deliver_to_all(gateway, notify).await;
+}
+
+/// Returns those of `some` that are not among `others`.
+fn difference(some: &[Upstream], others: &[Upstream]) -> Vec<Upstream> {
     let ids: HashSet<_> = others.iter().map(Upstream::id).collect();
     let missing = some.iter().filter(|some| !ids.contains(&some.id()));
     missing.cloned().collect()
 }
 
-/// Whether the client may see another listing of this kind now: other upstreams offer some, or in
+/// Whether a client may get another listing of this kind now: other upstreams offer some, or in
 /// another order, or another part of it is shown.
-fn may_differ(old: &[Upstream], now: &[Upstream], kind: ItemKind) -> bool {
+fn listing_may_differ(old: &[Upstream], now: &[Upstream], kind: ItemKind) -> bool {
     let offering = |all: &[Upstream]| {
         let all = all.iter().filter(|it| it.serves(kind)).cloned();
         all.collect::<Vec<_>>()

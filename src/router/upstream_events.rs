@@ -1,36 +1,43 @@
-//! What reaches the client without its asking: notifications of upstreams, and our own
-//! that the list of tools has changed.
+//! Takes what upstreams send outside of requests to the clients that it is for. Each client applies its own
+//! filters.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use futures_util::future::BoxFuture;
 use tracing::debug;
 
-use super::Router;
-use super::forward::notify::News;
-use crate::catalog::Catalog;
+use super::call::change::Change;
+use super::client::ClientSession;
+use super::client::number::SessionNumber;
+use super::context::Context;
+use super::context::gateway::Gateway;
+use super::forward::follow::progress_for_client;
+use super::forward::logs::on_log;
+use super::forward::notify::notify_subscribers;
+use super::forward::server_requests::{
+    decline, on_server_request, refuse_upstream, withdraw, withdraw_all,
+};
+use super::forward::task_visibility::hides;
+use super::sessions::{OpenSession, Sessions};
 use crate::protocol::{Era, ItemKind, ItemList};
 use crate::upstream::{Connection, Events, UpstreamId};
-use crate::wire::{Line, Message};
+use crate::wire::{Line, Member, Message};
 
-const TOOLS_CHANGED: &str = r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#;
-
-/// Passes the notifications of the upstreams on.
+/// Passes what upstreams send on to the clients.
 #[derive(Debug)]
-pub(crate) struct Relay {
-    /// Weak: the router owns the upstreams, whose tasks own this.
-    router: Weak<Router>,
+pub(crate) struct Fanout {
+    /// Weak: the gateway owns the upstreams, whose tasks own this.
+    gateway: Weak<Gateway>,
+    sessions: Arc<Sessions>,
 }
 
-impl Relay {
-    pub(crate) fn new(router: &Arc<Router>) -> Self {
-        Self {
-            router: Arc::downgrade(router),
-        }
+impl Fanout {
+    pub(crate) fn new(gateway: Weak<Gateway>, sessions: Arc<Sessions>) -> Self {
+        Self { gateway, sessions }
     }
 }
 
-impl Events for Relay {
+impl Events for Fanout {
     fn notification(
         &self,
         upstream: UpstreamId,
@@ -38,35 +45,54 @@ impl Events for Relay {
         message: Message,
     ) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            let Some(router) = self.router.upgrade() else {
+            let Some(gateway) = self.gateway.upgrade() else {
                 return;
             };
-            match &*message.method() {
-                "notifications/cancelled" => {
-                    live.callers.tell(&message);
-                    router.withdraw(&live, &message).await;
+            let method = message.method();
+            if method == "notifications/cancelled" {
+                live.callers.tell(&message);
+            }
+            let kinds = ItemKind::changed_by(&method).unwrap_or_default();
+            gateway.items.forget(kinds);
+            let progress_of = progress_target(&gateway, &message);
+            for open in self.sessions.all().iter() {
+                open.session.announced_items.forget(upstream, kinds);
+                if progress_of.is_some_and(|number| number != open.session.number) {
+                    continue;
                 }
-                "notifications/message" => router.hear_log(upstream, &live, &message).await,
-                method => {
-                    let kinds = ItemKind::changed_by(method).unwrap_or_default();
-                    router.announced_items.forget(upstream, kinds);
-                    router.hear(upstream, message.clone()).await;
-                }
+                let ctx = open.context(&gateway);
+                let delivery = on_notification(ctx, upstream, live.clone(), message.clone());
+                open.deliver(&gateway, Box::pin(delivery)).await;
             }
         })
     }
 
     fn request(&self, live: Arc<Connection>, request: Message) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            if let Some(router) = self.router.upgrade() {
-                router.be_asked(&live, request).await;
+            let Some(gateway) = self.gateway.upgrade() else {
+                return;
+            };
+            if !live.identity.can_answer(&request) {
+                return refuse_upstream(&gateway, &live, &request);
+            }
+            let is_taken = match addressee(&gateway, &self.sessions, &live) {
+                None => false,
+                Some(open) => {
+                    let ctx = open.context(&gateway);
+                    let delivery = on_server_request(ctx, live.clone(), request.clone());
+                    open.deliver(&gateway, Box::pin(delivery)).await
+                }
+            };
+            if !is_taken {
+                decline(&gateway, &live, &request);
             }
         })
     }
 
     fn has_sent_items(&self, upstream: UpstreamId, kind: ItemKind) -> bool {
-        let router = self.router.upgrade();
-        router.is_some_and(|router| router.announced_items.was_sent(upstream, kind))
+        let all = self.sessions.all();
+        let mut announced = all.iter().map(|open| &open.session.announced_items);
+        announced.any(|announced| announced.was_sent(upstream, kind))
     }
 
     fn items_listed(
@@ -75,148 +101,127 @@ impl Events for Relay {
         lists: Vec<(ItemKind, ItemList)>,
     ) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            if let Some(router) = self.router.upgrade() {
-                router.compare_items(upstream, &lists).await;
+            let Some(gateway) = self.gateway.upgrade() else {
+                return;
+            };
+            for open in self.sessions.all().iter() {
+                if let Some(message) = changed_since_sent(&open.session, upstream, &lists) {
+                    gateway
+                        .items
+                        .forget(ItemKind::changed_by(&message.method()).unwrap_or_default());
+                    let ctx = open.context(&gateway);
+                    let delivery = async move { pass_on(&ctx, upstream, &message).await };
+                    open.deliver(&gateway, Box::pin(delivery)).await;
+                }
             }
         })
     }
 
     fn ended(&self, live: &Arc<Connection>) {
-        if let Some(router) = self.router.upgrade() {
-            router.withdraw_all(live);
-        }
-    }
-}
-
-/// What the client was told of the catalog.
-#[derive(Debug, Default)]
-pub(crate) struct Announcements {
-    // std's Mutex: held for an assignment, never across an await.
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    catalog: Option<Arc<Catalog>>,
-    /// The one that a client which has never listed it may be told the next change of.
-    known: Option<Arc<Catalog>>,
-    /// Whether the client opened a session, which is how notifications reach it.
-    legacy: bool,
-}
-
-impl Announcements {
-    /// The client has this catalog now.
-    pub(crate) fn served(&self, catalog: &Arc<Catalog>) {
-        let mut told = self.lock();
-        told.catalog = Some(catalog.clone());
-        told.known = Some(catalog.clone());
-    }
-
-    fn opened(&self) {
-        self.lock().legacy = true;
-    }
-
-    pub(crate) fn is_legacy(&self) -> bool {
-        self.lock().legacy
-    }
-
-    /// Whom to tell of this catalog: the session, when it has seen one, and that was another; and
-    /// the listens, when this is not the first one at all.
-    fn news(&self, catalog: &Arc<Catalog>) -> (bool, bool) {
-        let mut told = self.lock();
-        let is_other = |seen: &Option<Arc<Catalog>>| {
-            let other = seen.as_ref().filter(|seen| !Arc::ptr_eq(seen, catalog));
-            other.is_some_and(|seen| !seen.looks_like(catalog))
-        };
-        let news = (
-            told.legacy && is_other(&told.catalog),
-            is_other(&told.known),
-        );
-        if news.0 {
-            told.catalog = Some(catalog.clone());
-        }
-        told.known = Some(catalog.clone());
-        news
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Router {
-    /// The client opened a session and can be sent notifications.
-    pub fn session_opened(&self) {
-        self.announcements.opened();
-    }
-
-    /// Tells the client of changes, until the catalog's updater ends.
-    pub(crate) async fn announce(self: Arc<Self>) {
-        let Ok(message) = Message::parse(TOOLS_CHANGED) else {
-            return;
-        };
-        let mut view = self.view.clone();
-        while view.changed().await.is_ok() {
-            let catalog = {
-                let view = view.borrow_and_update();
-                // Before, nobody has seen any.
-                view.initial_listing_done.then(|| view.catalog.clone())
-            };
-            let Some(catalog) = catalog else { continue };
-            let (to_session, to_listens) = self.announcements.news(&catalog);
-            if to_session {
-                self.send(Line::whole(message.bytes().clone())).await;
-            }
-            if to_listens {
-                self.tell(&News::Tools, &message, false).await;
+        if let Some(gateway) = self.gateway.upgrade() {
+            for open in self.sessions.all().iter() {
+                withdraw_all(&open.context(&gateway), live);
             }
         }
     }
+}
 
-    /// Notifies the client, once, if it was sent other lists than these, which change together.
-    async fn compare_items(&self, upstream: UpstreamId, lists: &[(ItemKind, ItemList)]) {
-        let announced = &self.announced_items;
-        let changed: Vec<_> = lists
-            .iter()
-            .filter(|(kind, list)| announced.take_if_changed(upstream, *kind, list))
-            .collect();
-        let Some((kind, _)) = changed.first() else {
-            return;
-        };
-        let method = kind.change_notification();
-        if let Ok(message) = Message::parse(Line::notification(method).into_bytes()) {
-            debug!(method, "changed while it was away");
-            self.hear(upstream, message).await;
-        }
-    }
+/// The notification for a client that was sent other lists than these, which change together.
+fn changed_since_sent(
+    session: &ClientSession,
+    upstream: UpstreamId,
+    lists: &[(ItemKind, ItemList)],
+) -> Option<Message> {
+    let announced = &session.announced_items;
+    let changed: Vec<_> = lists
+        .iter()
+        .filter(|(kind, list)| announced.take_if_changed(upstream, *kind, list))
+        .collect();
+    let (kind, _) = changed.first()?;
+    let method = kind.change_notification();
+    debug!(method, "changed while it was away");
+    Message::parse(Line::notification(method).into_bytes()).ok()
+}
 
-    /// Passes on what an upstream says outside any request. A modern client hears such things
-    /// only on a subscription (MCP 2026-07-28 § Subscriptions), but for the progress of its calls,
-    /// which an HTTP+SSE upstream has no other place for.
-    pub(crate) async fn hear(&self, upstream: UpstreamId, message: Message) {
-        let is_legacy = self.announcements.is_legacy();
-        if let Some(news) = News::read(upstream, &message) {
-            return self.tell(&news, &message, is_legacy).await;
-        }
-        let method = message.method().into_owned();
-        let is_progress = method == "notifications/progress";
-        if self.hides(&message, upstream, Era::Legacy) {
-            return debug!(%upstream, method, "of a task that the client does not know");
-        }
-        if !is_progress && !is_legacy {
-            return debug!(%upstream, method, "not passed on");
-        }
-        let Some(permit) = self.outbox.reserve(message.bytes().len()).await else {
-            return;
-        };
-        // Nothing awaits from here on: a call that ends takes its token away before its answer
-        // is queued, so no progress can follow the answer.
-        if is_progress {
-            let Some(line) = self.heard_progress(&message) else {
-                return debug!(%upstream, "dropping progress that nobody waits for");
-            };
-            return permit.send(Line::whole(line));
-        }
-        permit.send(Line::whole(message.bytes().clone()));
+/// The client that progress is for: with several, tokens carry the numbers of their clients.
+fn progress_target(gateway: &Gateway, message: &Message) -> Option<SessionNumber> {
+    if !gateway.is_shared() || message.method() != "notifications/progress" {
+        return None;
     }
+    let token = message.param("progressToken");
+    let token = token.as_ref().map(Member::value);
+    Some(SessionNumber::of_token(token.unwrap_or_default()))
+}
+
+/// The client to ask what an upstream asks on a stream of no call: the only client; of several the one that
+/// the connection serves, or the one of those that has a call under way there. If that leaves several, none
+/// is asked: the question may be another's.
+fn addressee(
+    gateway: &Gateway,
+    sessions: &Sessions,
+    live: &Arc<Connection>,
+) -> Option<Arc<OpenSession>> {
+    let all = sessions.all();
+    if !gateway.is_shared() {
+        return all.first().cloned();
+    }
+    let has_call = |open: &&Arc<OpenSession>| open.session.has_call_at(live);
+    let is_served = |open: &&Arc<OpenSession>| {
+        let session = &open.session;
+        let serves = || live.serves(&session.profiles.session_or_neutral());
+        has_call(open) || session.is_initialized() && serves()
+    };
+    let mut candidates: Vec<_> = all.iter().filter(is_served).collect();
+    if candidates.len() > 1 {
+        candidates.retain(has_call);
+    }
+    match &candidates[..] {
+        [only] => Some((*only).clone()),
+        _ => None,
+    }
+}
+
+/// Takes a notification to one client.
+async fn on_notification(
+    ctx: Context,
+    upstream: UpstreamId,
+    live: Arc<Connection>,
+    message: Message,
+) {
+    match &*message.method() {
+        "notifications/cancelled" => withdraw(&ctx, &live, &message).await,
+        "notifications/message" => on_log(&ctx, upstream, &live, &message).await,
+        _ => pass_on(&ctx, upstream, &message).await,
+    }
+}
+
+/// Passes on a notification outside of requests. A modern client receives such only by a subscription
+/// (MCP 2026-07-28 § Subscriptions), except for the progress of its calls, for which an HTTP+SSE upstream has
+/// no other place.
+async fn pass_on(ctx: &Context, upstream: UpstreamId, message: &Message) {
+    let session = &ctx.session;
+    let is_initialized = session.is_initialized();
+    if let Some(change) = Change::read(upstream, message) {
+        return notify_subscribers(session, &change, message, is_initialized).await;
+    }
+    let method = message.method().into_owned();
+    let is_progress = method == "notifications/progress";
+    if hides(session, message, upstream, Era::Legacy) {
+        return debug!(%upstream, method, "of a task that the client does not know");
+    }
+    if !is_progress && !is_initialized {
+        return debug!(%upstream, method, "not passed on");
+    }
+    let Some(permit) = session.outbox.reserve(message.bytes().len()).await else {
+        return;
+    };
+    // Nothing awaits from here on: a call that ends takes its token away before its answer
+    // is queued, so no progress can follow the answer.
+    if is_progress {
+        let Some(line) = progress_for_client(session, message) else {
+            return debug!(%upstream, "dropping progress that nobody waits for");
+        };
+        return permit.send(Line::whole(line));
+    }
+    permit.send(Line::whole(message.bytes().clone()));
 }

@@ -16,7 +16,6 @@ const MAX_CIRCLE: usize = 3;
 /// How many files of a stage stand in circles of more than [`MAX_CIRCLE`].
 #[rustfmt::skip]
 const IN_LARGE_CIRCLES: &Ratchet = &[
-    ("router", 24),
     ("upstream", 19),
 ];
 
@@ -24,17 +23,12 @@ const IN_LARGE_CIRCLES: &Ratchet = &[
 /// in the stage counts as a folder.
 #[rustfmt::skip]
 const IN_CROSSING_CIRCLES: &Ratchet = &[
-    ("router", 24),
     ("upstream", 19),
 ];
 
 /// How many files besides that of its type hold an inherent `impl` of it.
 #[rustfmt::skip]
 const AWAY_FROM_HOME: &Ratchet = &[
-    ("protocol::Task", 1),
-    ("router::Relayed", 3),
-    ("router::Router", 23),
-    ("router::Subscriptions", 1),
     ("upstream::Connection", 2),
     ("upstream::SessionSupervisor", 8),
     ("upstream::Upstream", 7),

@@ -54,6 +54,9 @@ const ROOMS: [(&str, &[&str]); 3] = [
             "methods",
             "dispatch",
             "client_notifications",
+            "sessions",
+            "tool_changes",
+            "departure",
             "upstream_events",
             "reload",
         ],
@@ -68,7 +71,6 @@ const WITHOUT_ROOM: &Ratchet = &[
 /// How many arrows of a stage run from a file to one in a later room.
 #[rustfmt::skip]
 const TO_LATER_ROOMS: &Ratchet = &[
-    ("router", 28),
     ("upstream", 7),
 ];
 

@@ -1,23 +1,90 @@
-//! How an attempt to forward a request ended.
+//! How an attempt to forward a request ended, and what its response makes of the request.
 
+use super::request::ClientRequest;
+use super::suspended::SuspendedCall;
+use super::upstream_call::UpstreamCall;
 use crate::protocol::Era;
 use crate::protocol::bridge::target::Target;
+use crate::protocol::bridge::{self, input};
 use crate::protocol::task::Task;
 use crate::upstream::{TransportError, Upstream, UpstreamError};
 use crate::wire::Message;
+use crate::wire::outgoing::code;
 
-/// How a request ended that got an answer.
-pub(crate) enum Answer {
+/// What one attempt has come to. The driver acts on it.
+pub(crate) enum Step {
     /// The response, in the client's era.
-    Response(Message),
-    /// A task that is ours to follow, of a server of this era.
+    Done(Message),
+    /// The upstream needs input, which this client can give only in another request.
+    Suspend(Box<SuspendedCall>),
+    /// A task that the proxy is to follow, of a server of this era.
     Task(Box<Task>, Era),
-    /// The upstream refused it: the schema that we know is not the upstream's any more.
+    /// The upstream refused the call: the known schema of the tool is out of date.
     Stale,
 }
 
-impl Answer {
-    /// The response; a refusal of our headers is an error.
+/// How a request ended that got an answer.
+pub(crate) enum Outcome {
+    /// The response, in the client's era.
+    Response(Message),
+    /// A task that the proxy is to follow, of a server of this era.
+    TaskCreated(Box<Task>, Era),
+    /// The upstream refused the call: the known schema of the tool is out of date.
+    StaleToolSchema,
+}
+
+/// An attempt that failed.
+pub(crate) struct AttemptFailed {
+    pub(crate) error: UpstreamError,
+    /// Whether the client has received something of the request already.
+    pub(crate) client_notified: bool,
+}
+
+impl Step {
+    /// Decides what the response of an upstream means for the client's request.
+    ///
+    /// # Errors
+    /// [`AttemptFailed`], if the client cannot take the response.
+    pub(crate) fn for_response(
+        request: &ClientRequest,
+        target: &Target<'_>,
+        upstream: &Upstream,
+        call: &UpstreamCall,
+        response: Message,
+    ) -> Result<Self, AttemptFailed> {
+        let (client, era) = (request.caller.era, call.live.profile.era);
+        // MCP 2026-07-28 § Streamable HTTP, Server Validation.
+        if era == Era::Modern && response.error_code() == Some(code::HEADER_MISMATCH) {
+            return Ok(Self::Stale);
+        }
+        if let Some(task) = Task::ours(&response, target.as_task, era) {
+            return Ok(Self::Task(Box::new(task), era));
+        }
+        if (client, era) == (Era::Modern, Era::Legacy)
+            && response.error_code() == Some(input::URL_ELICITATION_REQUIRED)
+            && request.caller.identity.can_elicit(true)
+            && input::is_supported(&target.method)
+            && let Some(suspended) = SuspendedCall::refused(request, &response)
+        {
+            return Ok(Self::Suspend(Box::new(suspended)));
+        }
+        let response = match target.modern_output && client == Era::Legacy {
+            true => bridge::without_modern_output(response),
+            false => response,
+        };
+        let response = bridge::response(response, &target.method, client, era);
+        response.map(Self::Done).map_err(|reason| AttemptFailed {
+            error: upstream.error(&target.method, TransportError::Malformed(reason)),
+            client_notified: call.client_notified,
+        })
+    }
+}
+
+impl Outcome {
+    /// Returns the response.
+    ///
+    /// # Errors
+    /// [`UpstreamError`], if the upstream created a task of what can be none, or refused our headers.
     pub(crate) fn response(
         self,
         target: &Target<'_>,
@@ -25,18 +92,13 @@ impl Answer {
     ) -> Result<Message, UpstreamError> {
         match self {
             Self::Response(response) => Ok(response),
-            Self::Task(..) => {
+            Self::TaskCreated(..) => {
                 let text = "it made a task of what can be none".to_owned();
                 Err(upstream.error(&target.method, TransportError::Malformed(text)))
             }
-            Self::Stale => Err(upstream.error(&target.method, TransportError::HeaderMismatch)),
+            Self::StaleToolSchema => {
+                Err(upstream.error(&target.method, TransportError::HeaderMismatch))
+            }
         }
     }
-}
-
-/// An attempt that came to nothing.
-pub(crate) struct Lost {
-    pub(crate) error: UpstreamError,
-    /// Whether the client has heard something of the request already.
-    pub(crate) heard: bool,
 }

@@ -1,4 +1,4 @@
-//! A request of the client that is being relayed, and the lines that answer it.
+//! A client's request that is being served, and the lines that answer it.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,31 +7,35 @@ use bytes::Bytes;
 use serde_json::Value;
 use tracing::debug;
 
-use crate::protocol::Era;
-use crate::protocol::caller::Caller;
 use crate::protocol::json_key::Key;
+use crate::protocol::task::AsTask;
+use crate::protocol::{Caller, Era, LogLevel};
 use crate::upstream::{Upstream, UpstreamError};
+use crate::wire::splice::decode;
 use crate::wire::{Line, Message};
 
-/// A request that is being relayed.
-pub(crate) struct Relayed {
+/// What the handle of a suspended call begins with; the `requestState` of an upstream does not.
+pub(crate) const HANDLE_PREFIX: &str = "mcp-manifold:";
+
+/// A request of the client.
+pub(crate) struct ClientRequest {
     pub(crate) id: Bytes,
-    /// What it is about: the name of a tool, a URI.
+    /// What the request is about: the name of a tool, a URI.
     pub(crate) subject: String,
     pub(crate) key: Key,
     pub(crate) token: Option<Bytes>,
-    /// What goes to the upstream: what the client sent, or a request in its place.
+    /// The message for the upstream: the client's own, or another in its place.
     pub(crate) message: Message,
-    /// The task that it is about, where that is followed for the client.
-    pub(crate) errand: Option<u64>,
-    /// What the client sent, where that is another.
+    /// The task that the request is about, if the proxy follows that task.
+    pub(crate) proxied_task: Option<u64>,
+    /// The client's own message, if another is sent in its place.
     pub(crate) original: Option<Arc<Message>>,
-    pub(crate) speaker: Caller,
-    pub(crate) begun: Instant,
+    pub(crate) caller: Caller,
+    pub(crate) started: Instant,
 }
 
-impl Relayed {
-    /// The line that answers it.
+impl ClientRequest {
+    /// Returns the line that answers the request.
     pub(crate) fn answered(
         &self,
         upstream: &Upstream,
@@ -42,7 +46,7 @@ impl Relayed {
                 debug!(
                     upstream = %upstream.config().name,
                     status = if response.error().is_some() { "error" } else { "ok" },
-                    duration = ?self.begun.elapsed(),
+                    duration = ?self.started.elapsed(),
                     sent = self.message.bytes().len(),
                     received = response.bytes().len(),
                     "answered"
@@ -53,14 +57,19 @@ impl Relayed {
         }
     }
 
-    /// The line that says that nobody answers it.
+    /// Returns the line that reports the failure of the request.
     pub(crate) fn failed(&self, error: &UpstreamError) -> Line {
-        debug!(error = %error, duration = ?self.begun.elapsed(), "failed");
+        debug!(error = %error, duration = ?self.started.elapsed(), "failed");
         Line::error(&self.id, error.code(), &error.to_string(), &error.data())
     }
 
-    /// Another request in its place.
-    pub(crate) fn with(&self, message: Message) -> Self {
+    /// Returns the line that refuses the request with an error of our own.
+    pub(crate) fn refused(&self, code: i64, text: &str) -> Line {
+        Line::error(&self.id, code, text, &Value::Null)
+    }
+
+    /// Returns the same request with another message for the upstream.
+    pub(crate) fn replaced_by(&self, message: Message) -> Self {
         Self {
             id: self.id.clone(),
             subject: self.subject.clone(),
@@ -68,25 +77,49 @@ impl Relayed {
             token: self.token.clone(),
             message,
             original: Some(Arc::new(self.original().clone())),
-            speaker: self.speaker.clone(),
+            caller: self.caller.clone(),
             ..*self
         }
     }
 
-    /// Whether there is more to it than sending it on: it answers what was asked, or names a log level
-    /// that is none.
-    pub(crate) fn is_special(&self) -> bool {
-        self.speaker.unknown_level.is_some()
-            || (self.speaker.era == Era::Modern && self.message.param("requestState").is_some())
-    }
-
-    /// What the client sent.
+    /// The message of the client.
     pub(crate) fn original(&self) -> &Message {
         self.original.as_deref().unwrap_or(&self.message)
     }
 
-    /// An error that we make ourselves.
-    pub(crate) fn refused(&self, code: i64, text: &str) -> Line {
-        Line::error(&self.id, code, text, &Value::Null)
+    /// Whether the request may need an answer before it is sent: it may bring the answers to an earlier
+    /// question, or it names an unknown log level.
+    pub(crate) fn needs_preflight(&self) -> bool {
+        self.caller.unknown_level.is_some()
+            || (self.caller.era == Era::Modern && self.message.param("requestState").is_some())
+    }
+
+    /// The handle of the suspended call that the client resumes with this request.
+    pub(crate) fn suspension_handle(&self) -> Option<String> {
+        if self.caller.era == Era::Legacy {
+            return None;
+        }
+        let state = self.message.param("requestState")?;
+        let handle = decode(state.value())?;
+        handle
+            .starts_with(HANDLE_PREFIX)
+            .then(|| handle.into_owned())
+    }
+
+    /// The log level that a legacy upstream is to apply for this request. The level of a session is
+    /// known to the upstream.
+    pub(crate) fn log_level(&self) -> Option<LogLevel> {
+        self.caller.level.filter(|_| self.caller.era == Era::Modern)
+    }
+
+    /// Who follows the task that may come of this call: a modern client does not know those that are
+    /// requested by `task`, and a legacy client that does not request one expects the result.
+    pub(crate) fn task_mode(&self, is_required: bool) -> AsTask {
+        let is_requested = self.message.param("task").is_some();
+        match (self.caller.era, is_requested) {
+            (Era::Legacy, true) => AsTask::Theirs,
+            (_, false) if !is_required => AsTask::Theirs,
+            _ => AsTask::Added,
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! One call that waits for its client: what it was for, what it wants to know, and what its upstream
-//! says meanwhile.
+//! A call that waits for its client: the request that it belongs to, its open questions, and what its
+//! upstream sends meanwhile.
 
 use std::sync::Arc;
 
@@ -7,32 +7,31 @@ use bytes::Bytes;
 use serde_json::Value;
 use tracing::debug;
 
-use super::request::Relayed;
+use super::request::ClientRequest;
+use super::upstream_call::{Sent, UpstreamCall};
 use crate::protocol::ClientProfile;
 use crate::protocol::bridge::input;
 use crate::protocol::json_key::is_same;
-use crate::router::client::in_flight::Sent;
-use crate::router::forward::follow::UnderWay;
 use crate::upstream::TransportError;
 use crate::wire::outgoing::code;
 use crate::wire::splice::{decode, last};
 use crate::wire::{Kind, Line, Member, Message, members};
 
-/// What a call was for, by which it is known again.
+/// What a request must repeat to resume the call of another.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Purpose {
+pub(crate) struct RequestFingerprint {
     method: String,
     subject: String,
     arguments: Value,
 }
 
-impl Purpose {
-    /// What the call is about.
+impl RequestFingerprint {
+    /// The subject of the request.
     pub(crate) fn subject(&self) -> &str {
         &self.subject
     }
 
-    pub(crate) fn of(request: &Relayed) -> Self {
+    pub(crate) fn of(request: &ClientRequest) -> Self {
         let arguments = request.original().param("arguments");
         Self {
             method: request.original().method().into_owned(),
@@ -46,36 +45,36 @@ impl Purpose {
 
 /// A call that waits for its client.
 #[derive(Debug)]
-pub(crate) struct Parked {
-    pub(crate) purpose: Purpose,
-    /// Who made it.
+pub(crate) struct SuspendedCall {
+    pub(crate) fingerprint: RequestFingerprint,
+    /// The client's profile at the time of the request.
     pub(crate) identity: Arc<ClientProfile>,
-    /// The call itself; `None` when the upstream has refused it and it is to be made anew.
-    pub(crate) way: Option<UnderWay>,
+    /// The call itself; `None` if the upstream has refused it and it is to be sent again.
+    pub(crate) call: Option<UpstreamCall>,
     pub(crate) questions: Vec<Question>,
     asked: usize,
-    /// The task that it follows, if any: to be cancelled when the client does not come back.
-    pub(crate) errand: Option<u64>,
-    /// Whether the person has not gone along with something.
+    /// The task that the call follows, if any: it is cancelled if the client does not come back.
+    pub(crate) proxied_task: Option<u64>,
+    /// Whether the person has declined something.
     pub(crate) declined: bool,
-    /// How it ended meanwhile.
+    /// How the call ended while it was suspended.
     pub(crate) ended: Option<Result<Message, TransportError>>,
 }
 
-/// What a call wants to know.
+/// Something that a call asks.
 #[derive(Debug)]
 pub(crate) struct Question {
     key: String,
-    /// The request as the client sees it.
+    /// The request as the client receives it.
     text: Vec<u8>,
-    /// The upstream's id of it; `None` where it is no request of its own.
+    /// The id of the upstream's request; `None` if the upstream sent no request of its own.
     id: Option<Bytes>,
-    /// Whether it goes to a person, who may leave it.
+    /// Whether a person answers, who may decline.
     may_decline: bool,
 }
 
 impl Question {
-    /// What the upstream gets when nobody answers.
+    /// The response for the upstream if the client does not answer.
     pub(crate) fn unanswered(&self) -> Option<Bytes> {
         let id = self.id.as_ref()?;
         Some(match self.may_decline {
@@ -88,59 +87,70 @@ impl Question {
     }
 }
 
-impl Parked {
-    /// A call in which the upstream has asked something.
-    pub(crate) fn asked(request: &Relayed, way: UnderWay, ask: &Message) -> Self {
-        let mut parked = Self {
-            purpose: Purpose::of(request),
-            identity: request.speaker.identity.clone(),
-            way: Some(way),
-            questions: Vec::new(),
-            asked: 0,
-            errand: request.errand,
-            declined: false,
-            ended: None,
+impl SuspendedCall {
+    /// Suspends a call in which the upstream has asked something.
+    pub(crate) fn new(request: &ClientRequest, call: UpstreamCall, question: &Message) -> Self {
+        let mut suspended = Self {
+            proxied_task: request.proxied_task,
+            ..Self::without_questions(request, Some(call))
         };
-        parked.note(ask);
-        parked.hush();
-        parked
+        suspended.add_question(question);
+        suspended.stop_logs();
+        suspended
     }
 
-    /// The same, which follows this task.
-    pub(crate) fn with_errand(self, errand: Option<u64>) -> Self {
-        Self { errand, ..self }
-    }
-
-    /// The client's request ends here, and its logs with it.
-    pub(crate) fn hush(&mut self) {
-        if let Some(way) = &mut self.way {
-            way.logs = None;
-        }
-    }
-
-    /// A call that the upstream has refused until a person has visited its URLs; `None` when it
-    /// names none. The refusal is what the client gets if the person does not.
-    pub(crate) fn refused(request: &Relayed, refusal: &Message) -> Option<Self> {
-        let mut parked = Self {
-            purpose: Purpose::of(request),
-            identity: request.speaker.identity.clone(),
-            way: None,
-            questions: Vec::new(),
-            asked: 0,
-            errand: None,
-            declined: false,
+    /// Suspends a call that the upstream has refused until a person has visited its URLs; `None` if
+    /// the refusal names no URL. The client gets the refusal if the person declines.
+    pub(crate) fn refused(request: &ClientRequest, refusal: &Message) -> Option<Self> {
+        let mut suspended = Self {
             ended: Some(Ok(refusal.clone())),
+            ..Self::without_questions(request, None)
         };
         for text in input::url_questions(refusal)
             .into_iter()
             .take(input::MAX_QUESTIONS)
         {
-            parked.ask(text, None, true);
+            suspended.add(text, None, true);
         }
-        (!parked.questions.is_empty()).then_some(parked)
+        (!suspended.questions.is_empty()).then_some(suspended)
     }
 
-    fn ask(&mut self, text: Vec<u8>, id: Option<Bytes>, may_decline: bool) {
+    fn without_questions(request: &ClientRequest, call: Option<UpstreamCall>) -> Self {
+        Self {
+            fingerprint: RequestFingerprint::of(request),
+            identity: request.caller.identity.clone(),
+            call,
+            questions: Vec::new(),
+            asked: 0,
+            proxied_task: None,
+            declined: false,
+            ended: None,
+        }
+    }
+
+    /// Returns the same call, which follows this task.
+    pub(crate) fn with_proxied_task(self, proxied_task: Option<u64>) -> Self {
+        Self {
+            proxied_task,
+            ..self
+        }
+    }
+
+    /// Ends the logs of the call: the client's request ends here.
+    pub(crate) fn stop_logs(&mut self) {
+        if let Some(call) = &mut self.call {
+            call.logs = None;
+        }
+    }
+
+    /// Releases the concurrency permit of the call.
+    pub(crate) fn release_permit(&mut self) {
+        if let Some(call) = &mut self.call {
+            call.permit = None;
+        }
+    }
+
+    fn add(&mut self, text: Vec<u8>, id: Option<Bytes>, may_decline: bool) {
         self.asked += 1;
         let key = format!("ask-{}", self.asked);
         self.questions.push(Question {
@@ -151,31 +161,32 @@ impl Parked {
         });
     }
 
-    fn note(&mut self, ask: &Message) {
-        let may_decline = ask.method() == input::ELICITATION;
-        self.ask(input::question(ask), ask.id(), may_decline);
+    fn add_question(&mut self, question: &Message) {
+        let may_decline = question.method() == input::ELICITATION;
+        self.add(input::question(question), question.id(), may_decline);
     }
 
-    /// Whether it asks as much as a call may.
+    /// Whether the call has as many open questions as it may have.
     pub(crate) fn is_full(&self) -> bool {
         self.questions.len() >= input::MAX_QUESTIONS
     }
 
+    /// The connection of the call, and its id there.
     pub(crate) fn sent(&self) -> Option<Sent> {
-        let way = self.way.as_ref()?;
-        Some((way.live.clone(), way.serial))
+        let call = self.call.as_ref()?;
+        Some((call.live.clone(), call.upstream_id))
     }
 
-    /// Takes what the upstream says while nobody waits for it. Of progress and logs there is nobody
-    /// to tell: the client's request has been answered.
+    /// Takes what the upstream sends meanwhile. Progress and logs are dropped: the client's request has
+    /// been answered.
     pub(crate) fn take(&mut self, said: Result<Message, TransportError>) {
         match said {
-            // It is the client who is waited for.
+            // The call waits for the client, not for the upstream.
             Err(silence) if silence.is_timeout() => {}
             Err(lost) => self.end(Err(lost)),
             Ok(message) => match message.kind() {
                 Kind::Response => self.end(Ok(message)),
-                Kind::Request => self.note(&message),
+                Kind::Request => self.add_question(&message),
                 Kind::Notification if message.method() == "notifications/cancelled" => {
                     let id = message.param("requestId");
                     let is_it =
@@ -192,26 +203,27 @@ impl Parked {
 
     fn end(&mut self, end: Result<Message, TransportError>) {
         self.ended = Some(end);
-        if let Some(way) = &mut self.way {
-            way.has_ended();
+        if let Some(call) = &mut self.call {
+            call.stop_inbox();
         }
     }
 
+    /// Waits for the next message of the upstream. Cancel safe.
     pub(crate) async fn next(&mut self) -> Result<Message, TransportError> {
-        match &mut self.way {
-            Some(way) if self.ended.is_none() => way.next().await,
+        match &mut self.call {
+            Some(call) if self.ended.is_none() => call.next().await,
             _ => std::future::pending().await,
         }
     }
 
-    /// The result that asks the client, under this handle.
+    /// The result that puts the open questions to the client, under this handle.
     pub(crate) fn result(&self, handle: &str) -> Bytes {
         let questions = self.questions.iter();
         input::required(questions.map(|it| (&*it.key, &*it.text)), handle)
     }
 
-    /// Takes the client's answers, each a result as written. What it did not answer remains. The
-    /// responses that the upstream is due come back, each with its id.
+    /// Takes the client's answers, each a result as written; unanswered questions remain. Returns the
+    /// responses for the upstream, each with its id.
     pub(crate) fn answer(&mut self, retry: &Message) -> Vec<(Bytes, Bytes)> {
         let responses = retry.param("inputResponses");
         let responses = responses.as_ref().map(Member::value).unwrap_or_default();

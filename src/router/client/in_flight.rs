@@ -1,34 +1,32 @@
-//! The calls that the client waits for: by its id to cancel them, by its progress token
-//! to know which progress it still wants to hear of.
+//! The requests that the client waits for: by its ids, to cancel them, and by its progress tokens, to
+//! pass on the progress of those alone.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::task::AbortHandle;
 
 use crate::protocol::json_key::Key;
+use crate::router::call::upstream_call::Sent;
+use crate::sync::Mutex;
 use crate::upstream::{Activity, Connection};
 
-/// The connection that a call went out on, and the id that the upstream knows it by.
-pub(crate) type Sent = (Arc<Connection>, u64);
-
-/// All calls in flight.
+/// All requests of one client that are under way.
 #[derive(Debug)]
-pub(crate) struct Inflight {
-    // std's Mutex: held for a few map operations, never across an await.
+pub(crate) struct InFlight {
     state: Mutex<State>,
-    /// How many there may be.
-    most: usize,
+    /// The most requests at a time.
+    limit: usize,
 }
 
-/// Why a call was not begun.
+/// Why a request was not begun.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// Another that is in flight has its id.
+    /// Another request under way has the same id.
     IdInUse,
-    /// As many are in flight as may.
+    /// As many requests are under way as may.
     TooMany,
 }
 
@@ -36,18 +34,17 @@ pub(crate) enum Refusal {
 struct State {
     calls: HashMap<Key, Call>,
     tokens: HashMap<Key, Token>,
-    /// Tokens of calls that the client knows by others since it came back to them: whose, and by
-    /// which.
+    /// Tokens of the upstream's side whose calls the client knows by others: the request, and its token.
     renamed: HashMap<Key, (Key, Bytes)>,
 }
 
 #[derive(Debug, Default)]
 struct Token {
-    /// How many calls have it; one, unless a client breaks the rules.
+    /// How many requests have the token; one, unless a client breaks the rules.
     calls: usize,
-    /// Whether the client was told of progress under it.
-    heard: bool,
-    /// Of the call that has it, which lives as long as there is progress.
+    /// Whether the client has received progress under it.
+    had_progress: bool,
+    /// The activity of the call that has it: progress is a sign of life.
     activity: Option<Activity>,
 }
 
@@ -55,26 +52,29 @@ struct Token {
 struct Call {
     abort: AbortHandle,
     token: Option<Key>,
-    /// Whom to tell of a cancellation, and under which id; known once it was sent.
+    /// Where the request went last; `None` before it was sent.
     sent: Option<Sent>,
-    /// Whether somebody else tells of a cancellation.
-    entrusted: bool,
+    /// Whether something else cancels the request at its upstream.
+    is_delegated: bool,
 }
 
-impl Inflight {
-    /// None yet, and at most this many.
-    pub(crate) fn new(most: usize) -> Self {
+impl Call {
+    /// What is to be cancelled at the upstream.
+    fn cancellable(self) -> Option<Sent> {
+        self.sent.filter(|_| !self.is_delegated)
+    }
+}
+
+impl InFlight {
+    /// Creates an empty table for at most this many requests.
+    pub(crate) fn new(limit: usize) -> Self {
         Self {
             state: Mutex::default(),
-            most,
+            limit,
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Begins a call by `spawn`, which must not block.
+    /// Begins a request by `spawn`, which must not block.
     ///
     /// # Errors
     /// [`Refusal`]; nothing was begun.
@@ -84,18 +84,18 @@ impl Inflight {
         token: Option<&Bytes>,
         spawn: impl FnOnce() -> AbortHandle,
     ) -> Result<(), Refusal> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let token = token.map(Key::new);
-        let is_full = state.calls.len() >= self.most;
+        let is_full = state.calls.len() >= self.limit;
         match state.calls.entry(id) {
             Entry::Occupied(_) => return Err(Refusal::IdInUse),
             Entry::Vacant(_) if is_full => return Err(Refusal::TooMany),
-            // The lock is held, so the call cannot end before it is on record.
+            // The lock is held, so the request cannot end before it is on record.
             Entry::Vacant(entry) => entry.insert(Call {
                 abort: spawn(),
                 token: token.clone(),
                 sent: None,
-                entrusted: false,
+                is_delegated: false,
             }),
         };
         if let Some(token) = token {
@@ -104,83 +104,89 @@ impl Inflight {
         Ok(())
     }
 
-    /// Notes whom the call went to.
-    pub(crate) fn sent(&self, id: &Key, live: &Arc<Connection>, serial: u64) {
-        if let Some(call) = self.state().calls.get_mut(id)
-            && !call.entrusted
-        {
-            call.sent = Some((live.clone(), serial));
+    /// Records where the request went.
+    pub(crate) fn sent(&self, id: &Key, live: &Arc<Connection>, upstream_id: u64) {
+        if let Some(call) = self.state.lock().calls.get_mut(id) {
+            call.sent = Some((live.clone(), upstream_id));
         }
     }
 
-    /// Notes where progress under the call's token counts as a sign of life.
-    pub(crate) fn shows_life_by(&self, id: &Key, activity: &Activity) {
-        let mut state = self.state();
+    /// Whether a request is under way on this connection.
+    pub(crate) fn has_call_at(&self, live: &Arc<Connection>) -> bool {
+        let state = self.state.lock();
+        let mut sent = state.calls.values().filter_map(|call| call.sent.as_ref());
+        sent.any(|(at, _)| Arc::ptr_eq(at, live))
+    }
+
+    /// Records the activity for which progress under the request's token is a sign of life.
+    pub(crate) fn attach_activity(&self, id: &Key, activity: &Activity) {
+        let mut state = self.state.lock();
         let token = state.calls.get(id).and_then(|call| call.token.clone());
         if let Some(token) = token.and_then(|token| state.tokens.get_mut(&token)) {
             token.activity = Some(activity.clone());
         }
     }
 
-    /// Leaves it to the caller to tell of a cancellation, whatever the call sends from now on.
-    pub(crate) fn entrust(&self, id: &Key) {
-        if let Some(call) = self.state().calls.get_mut(id) {
-            (call.sent, call.entrusted) = (None, true);
+    /// Leaves it to something else to cancel at the upstream what the request sends, now or later.
+    pub(crate) fn delegate_cancellation(&self, id: &Key) {
+        if let Some(call) = self.state.lock().calls.get_mut(id) {
+            call.is_delegated = true;
         }
     }
 
-    /// Notes that an upstream reports under `given` what this call's client knows as `known`.
+    /// Records that an upstream reports under `given` what the client of this request knows as `known`.
     pub(crate) fn rename(&self, id: &Key, given: &Bytes, known: &Bytes) {
         let renamed = (id.clone(), known.clone());
-        self.state().renamed.insert(Key::new(given), renamed);
+        self.state.lock().renamed.insert(Key::new(given), renamed);
     }
 
-    /// The token by which a client knows what is reported under this one, which is not its own.
-    pub(crate) fn known_as(&self, given: &Key) -> Option<Bytes> {
-        let state = self.state();
+    /// The client's own token for a token of the upstream's side.
+    pub(crate) fn client_token_for(&self, given: &Key) -> Option<Bytes> {
+        let state = self.state.lock();
         state.renamed.get(given).map(|(_, known)| known.clone())
     }
 
-    /// Ends a call. `false` when it was cancelled meanwhile, and must not be answered.
+    /// Ends a request. Returns `false` if it was cancelled meanwhile, and must not be answered.
     pub(crate) fn finish(&self, id: &Key) -> bool {
-        self.state().take(id).is_some()
+        self.state.lock().take(id).is_some()
     }
 
-    /// Notes that there is progress under this token. `false` when no call has it.
-    pub(crate) fn hear(&self, token: &Key) -> bool {
-        let mut state = self.state();
+    /// Records progress under this token. Returns `false` if no request has it.
+    pub(crate) fn record_progress(&self, token: &Key) -> bool {
+        let mut state = self.state.lock();
         let token = state.tokens.get_mut(token);
         let Some(token) = token else {
             return false;
         };
-        token.heard = true;
+        token.had_progress = true;
         if let Some(activity) = &token.activity {
             activity.touch();
         }
         true
     }
 
-    /// Whether the client was told of progress under this token.
-    pub(crate) fn was_heard(&self, token: Option<&Bytes>) -> bool {
-        let state = self.state();
-        token.is_some_and(|token| state.tokens.get(&Key::new(token)).is_some_and(|t| t.heard))
+    /// Whether the client has received progress under this token.
+    pub(crate) fn had_progress(&self, token: Option<&Bytes>) -> bool {
+        let state = self.state.lock();
+        let token = token.and_then(|token| state.tokens.get(&Key::new(token)));
+        token.is_some_and(|token| token.had_progress)
     }
 
-    /// Stops a call; `None` when there is none. Whom to tell comes back.
+    /// Stops a request; `None` if there is none. Returns what to cancel at the upstream.
     pub(crate) fn abort(&self, id: &Key) -> Option<Option<Sent>> {
-        let call = self.state().take(id)?;
+        let call = self.state.lock().take(id)?;
         call.abort.abort();
-        Some(call.sent)
+        Some(call.cancellable())
     }
 
-    /// Stops all calls. Whom to tell comes back.
+    /// Stops all requests. Returns what to cancel at the upstreams.
     pub(crate) fn abort_all(&self) -> Vec<Sent> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.tokens.clear();
         state.renamed.clear();
         let stop = |(_, call): (_, Call)| {
             call.abort.abort();
-            call.sent
+            call.cancellable()
         };
         state.calls.drain().filter_map(stop).collect()
     }
@@ -208,26 +214,26 @@ mod tests {
 
     #[tokio::test]
     async fn an_id_is_in_use_until_its_call_ends() {
-        let inflight = Inflight::new(3);
+        let in_flight = InFlight::new(3);
         let spawn = || tokio::spawn(std::future::pending::<()>()).abort_handle();
         let key = |written: &'static str| Key::new(&Bytes::from_static(written.as_bytes()));
         let token = Bytes::from_static(b"1");
-        let begin = |key, token| inflight.begin(key, token, spawn);
+        let begin = |key, token| in_flight.begin(key, token, spawn);
         assert_eq!(begin(key(r#""a""#), Some(&token)), Ok(()));
-        let again = inflight.begin(key(r#""\u0061""#), None, || unreachable!());
+        let again = in_flight.begin(key(r#""\u0061""#), None, || unreachable!());
         assert_eq!(again, Err(Refusal::IdInUse));
         assert_eq!(begin(key("1"), Some(&token)), Ok(()));
         assert_eq!(begin(key("1.0"), None), Ok(()));
-        let more = inflight.begin(key("2"), Some(&token), || unreachable!());
+        let more = in_flight.begin(key("2"), Some(&token), || unreachable!());
         assert_eq!(more, Err(Refusal::TooMany));
-        assert!(inflight.finish(&key(r#""a""#)));
-        assert!(!inflight.was_heard(Some(&token)));
-        assert!(inflight.hear(&key("1")));
-        assert!(inflight.was_heard(Some(&token)));
-        assert!(inflight.abort(&key("1")).is_some());
-        assert!(!inflight.hear(&key("1")));
-        assert!(!inflight.finish(&key("1")));
-        assert!(inflight.abort_all().is_empty());
-        assert!(!inflight.finish(&key("1.0")));
+        assert!(in_flight.finish(&key(r#""a""#)));
+        assert!(!in_flight.had_progress(Some(&token)));
+        assert!(in_flight.record_progress(&key("1")));
+        assert!(in_flight.had_progress(Some(&token)));
+        assert!(in_flight.abort(&key("1")).is_some());
+        assert!(!in_flight.record_progress(&key("1")));
+        assert!(!in_flight.finish(&key("1")));
+        assert!(in_flight.abort_all().is_empty());
+        assert!(!in_flight.finish(&key("1.0")));
     }
 }

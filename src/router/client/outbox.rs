@@ -1,4 +1,4 @@
-//! The way to the client: lines for the one writer of stdout, and how many bytes of them wait.
+//! The queue of lines for the client, and the number of its bytes. One writer sends them.
 
 use std::sync::Arc;
 

@@ -1,116 +1,113 @@
-//! What the client says of itself: once for its session in the legacy era, with every request in the
+//! What the client declares: once for its session in the legacy era, with every request in the
 //! modern one.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::protocol::Caller;
 use crate::protocol::caller::named_level;
-use crate::protocol::{ClientProfile, Declared};
-use crate::protocol::{Era, LogLevel};
+use crate::protocol::{Caller, ClientProfile, Declared, Era, LogLevel};
+use crate::sync::Mutex;
 use crate::wire::Message;
 
-/// The client, as far as it has spoken.
+/// The profiles of one client, as far as it has declared any.
 #[derive(Debug, Default)]
-pub(crate) struct Client {
-    // std's Mutex: held for a comparison or an assignment, never across an await.
+pub(crate) struct ClientProfiles {
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
+    /// The profile of the legacy session.
     session: Option<Arc<ClientProfile>>,
     /// The log level that the session has set.
     level: Option<LogLevel>,
-    /// What the last modern request said: most say the same.
-    modern: Option<Modern>,
+    /// The profile of the last modern request: most requests declare the same.
+    modern: Option<ModernProfile>,
 }
 
 #[derive(Debug)]
-struct Modern {
+struct ModernProfile {
     info: Option<Bytes>,
     capabilities: Option<Bytes>,
-    identity: Arc<ClientProfile>,
+    profile: Arc<ClientProfile>,
 }
 
-impl Client {
-    /// The client opens a session by this request.
-    pub(crate) fn open_session(&self, initialize: &Message) {
+impl ClientProfiles {
+    /// Opens the session that this `initialize` requests, and returns its profile.
+    pub(crate) fn open_session(&self, initialize: &Message) -> Arc<ClientProfile> {
         let session = Arc::new(ClientProfile::of(initialize, Era::Legacy));
-        let mut state = self.lock();
-        state.session = Some(session);
+        let mut state = self.state.lock();
+        state.session = Some(session.clone());
         state.level = None;
+        session
     }
 
-    /// The session wants logs from this level on.
+    /// Sets the log level of the session.
     pub(crate) fn set_level(&self, level: LogLevel) {
-        self.lock().level = Some(level);
+        self.state.lock().level = Some(level);
     }
 
-    /// From which level on the session wants logs; `None` when it did not say.
+    /// The log level of the session; `None` if the client has set none.
     pub(crate) fn level(&self) -> Option<LogLevel> {
-        self.lock().level
+        self.state.lock().level
     }
 
-    /// The client of the session; nobody in particular before there is one.
-    pub(crate) fn session(&self) -> Arc<ClientProfile> {
-        self.has_session().unwrap_or_default()
+    /// The profile of the session; a neutral one before the client has opened any.
+    pub(crate) fn session_or_neutral(&self) -> Arc<ClientProfile> {
+        self.session().unwrap_or_default()
     }
 
-    /// The client of the session, if it has opened one.
-    pub(crate) fn has_session(&self) -> Option<Arc<ClientProfile>> {
-        self.lock().session.clone()
+    /// The profile of the session, if the client has opened one.
+    pub(crate) fn session(&self) -> Option<Arc<ClientProfile>> {
+        self.state.lock().session.clone()
     }
 
-    /// Whom a connection that is made now should speak for: the session, or who spoke last.
+    /// The profile for a connection that is made now: that of the session, or of the last modern
+    /// request.
     pub(crate) fn latest(&self) -> Arc<ClientProfile> {
-        let state = self.lock();
-        let modern = || state.modern.as_ref().map(|modern| modern.identity.clone());
+        let state = self.state.lock();
+        let modern = || state.modern.as_ref().map(|modern| modern.profile.clone());
         state.session.clone().or_else(modern).unwrap_or_default()
     }
 
-    /// Who sends this request.
-    pub(crate) fn speaker(&self, request: &Message, era: Era) -> Caller {
+    /// The caller of this request.
+    pub(crate) fn caller_of(&self, request: &Message, era: Era) -> Caller {
         let level = match era {
             Era::Legacy => Ok(self.level()),
             Era::Modern => named_level(request),
         };
         Caller {
             era,
-            identity: self.identity(request, era),
+            identity: self.profile_of(request, era),
             level: level.as_ref().copied().unwrap_or_default(),
             unknown_level: level.err(),
         }
     }
 
-    fn identity(&self, request: &Message, era: Era) -> Arc<ClientProfile> {
+    fn profile_of(&self, request: &Message, era: Era) -> Arc<ClientProfile> {
         if era == Era::Legacy {
-            return self.session();
+            return self.session_or_neutral();
         }
-        let said = Declared::of(request, era);
-        let mut state = self.lock();
+        let declared = Declared::of(request, era);
+        let mut state = self.state.lock();
         if let Some(last) = &state.modern
-            && last.said() == said
+            && last.declared() == declared
         {
-            return last.identity.clone();
+            return last.profile.clone();
         }
-        let identity = Arc::new(ClientProfile::of(request, era));
-        state.modern = Some(Modern {
-            info: said.client_info.map(Bytes::copy_from_slice),
-            capabilities: said.capabilities.map(Bytes::copy_from_slice),
-            identity: identity.clone(),
+        let profile = Arc::new(ClientProfile::of(request, era));
+        state.modern = Some(ModernProfile {
+            info: declared.client_info.map(Bytes::copy_from_slice),
+            capabilities: declared.capabilities.map(Bytes::copy_from_slice),
+            profile: profile.clone(),
         });
-        identity
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        profile
     }
 }
 
-impl Modern {
-    fn said(&self) -> Declared<'_> {
+impl ModernProfile {
+    fn declared(&self) -> Declared<'_> {
         Declared {
             client_info: self.info.as_deref(),
             capabilities: self.capabilities.as_deref(),

@@ -1,46 +1,105 @@
-//! Tasks that we follow for a client that knows none. Nobody else could stop one: when the call behind
-//! it goes, for whatever reason, `tasks/cancel` is sent (a cancellation of its requests would not end
-//! it: MCP 2025-11-25 § Cancellation, SEP-2663 § Task Cancellation).
+//! Tasks that the proxy follows for a client that does not know them. No one else could stop such a task:
+//! when the call behind it goes, for whatever reason, `tasks/cancel` is sent (a cancellation of its requests
+//! would not end it: MCP 2025-11-25 § Cancellation, SEP-2663 § Task Cancellation).
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
-use crate::protocol::Era;
 use crate::protocol::bridge;
 use crate::protocol::bridge::target::Target;
-use crate::protocol::caller::Caller;
 use crate::protocol::task::Task;
 use crate::protocol::tasks_extension;
-use crate::router::call::request::Relayed;
+use crate::protocol::{Caller, Era};
+use crate::router::call::request::ClientRequest;
+use crate::sync::Mutex;
 use crate::upstream::{Activity, Connection, Upstream, next_id};
 use crate::wire::Message;
 
-/// All tasks that we follow now.
+/// All tasks that the proxy follows for one client.
 #[derive(Debug, Default)]
-pub(crate) struct Errands {
-    // std's Mutex: held for a map operation, never across an await.
-    running: Mutex<HashMap<u64, Errand>>,
+pub(crate) struct ProxiedTasks {
+    running: Mutex<HashMap<u64, ProxiedTask>>,
     next: AtomicU64,
-    /// How many calls are under way that will become tasks of ours.
+    /// The number of calls under way that will become such tasks.
     creating: AtomicUsize,
 }
 
-/// What it takes to cancel one.
+/// A task, and what it takes to cancel it.
 #[derive(Debug)]
-pub(crate) struct Errand {
+pub(crate) struct ProxiedTask {
     upstream: Upstream,
     task: Task,
-    /// `tasks/cancel`, as the client would ask for it.
+    /// `tasks/cancel`, as the client would send it.
     cancel: Message,
-    speaker: Caller,
+    caller: Caller,
 }
 
-impl Errand {
-    /// Asks the upstream to stop the task. The answer is waited for: closing the connection before
+impl ProxiedTasks {
+    /// Registers a task. It is cancelled unless the guard is told that it has ended.
+    pub(crate) fn begin<'a>(
+        &'a self,
+        call: &ClientRequest,
+        upstream: &Upstream,
+        task: &Task,
+        tasks: &'a TaskTracker,
+    ) -> ProxiedTaskGuard<'a> {
+        let serial = self.next.fetch_add(1, Ordering::Relaxed);
+        if let Some(cancel) =
+            tasks_extension::about(&call.message, "tasks/cancel", &task.quoted, None)
+        {
+            let proxied = ProxiedTask {
+                upstream: upstream.clone(),
+                task: task.clone(),
+                cancel,
+                caller: call.caller.clone(),
+            };
+            self.running.lock().insert(serial, proxied);
+        }
+        self.resume(serial, tasks)
+    }
+
+    /// Records that a call is about to become a task.
+    pub(crate) fn create(&self) -> TaskCreationGuard<'_> {
+        self.creating.fetch_add(1, Ordering::Relaxed);
+        TaskCreationGuard(self)
+    }
+
+    /// Whether an unknown task may be one that the proxy follows.
+    pub(crate) fn is_creating(&self) -> bool {
+        self.creating.load(Ordering::Relaxed) > 0
+    }
+
+    /// Returns the guard of a task whose call was suspended.
+    pub(crate) fn resume<'a>(
+        &'a self,
+        serial: u64,
+        tasks: &'a TaskTracker,
+    ) -> ProxiedTaskGuard<'a> {
+        ProxiedTaskGuard {
+            proxied: self,
+            serial,
+            tasks,
+        }
+    }
+
+    /// Takes one task, for the caller to cancel.
+    pub(crate) fn take(&self, serial: u64) -> Option<ProxiedTask> {
+        self.running.lock().remove(&serial)
+    }
+
+    /// Takes all tasks, for the caller to cancel.
+    pub(crate) fn drain(&self) -> Vec<ProxiedTask> {
+        let mut running = self.running.lock();
+        running.drain().map(|(_, proxied)| proxied).collect()
+    }
+}
+
+impl ProxiedTask {
+    /// Requests the upstream to cancel the task, and waits for the answer: closing the connection before
     /// would take the request back.
     pub(crate) async fn cancel(self) {
         let cannot = |live: &Connection| {
@@ -50,14 +109,14 @@ impl Errand {
             return debug!(task = &*self.task.id, "nobody can cancel this task");
         }
         let target = Target::task("tasks/cancel", &self.task.id, &self.task.quoted).followed();
-        let speaker = &self.speaker;
+        let caller = &self.caller;
         let build = |live: &Arc<Connection>, _: &Activity| {
             let profile = &live.profile;
-            bridge::request(next_id(), &self.cancel, &target, speaker, profile, None)
+            bridge::request(next_id(), &self.cancel, &target, caller, profile, None)
         };
         let answer = match self
             .upstream
-            .call(&target.method, &speaker.identity, None, build)
+            .call(&target.method, &caller.identity, None, build)
             .await
         {
             Ok(call) => call
@@ -79,110 +138,47 @@ impl Errand {
     }
 }
 
-impl Errands {
-    /// Takes a task on, to be cancelled unless what comes back is told that it has ended.
-    pub(crate) fn begin<'a>(
-        &'a self,
-        call: &Relayed,
-        upstream: &Upstream,
-        task: &Task,
-        tasks: &'a TaskTracker,
-    ) -> Running<'a> {
-        let serial = self.next.fetch_add(1, Ordering::Relaxed);
-        if let Some(cancel) =
-            tasks_extension::about(&call.message, "tasks/cancel", &task.quoted, None)
-        {
-            let errand = Errand {
-                upstream: upstream.clone(),
-                task: task.clone(),
-                cancel,
-                speaker: call.speaker.clone(),
-            };
-            self.running().insert(serial, errand);
-        }
-        Running {
-            errands: self,
-            serial,
-            tasks,
-        }
-    }
-
-    /// Notes that a call is about to become a task of ours.
-    pub(crate) fn create(&self) -> Creating<'_> {
-        self.creating.fetch_add(1, Ordering::Relaxed);
-        Creating(self)
-    }
-
-    /// Whether a task that nobody knows may be one of ours.
-    pub(crate) fn is_creating(&self) -> bool {
-        self.creating.load(Ordering::Relaxed) > 0
-    }
-
-    /// Goes on with a task whose call was parked.
-    pub(crate) fn resume<'a>(&'a self, serial: u64, tasks: &'a TaskTracker) -> Running<'a> {
-        Running {
-            errands: self,
-            serial,
-            tasks,
-        }
-    }
-
-    /// One of them, to be cancelled by whoever asks.
-    pub(crate) fn take(&self, serial: u64) -> Option<Errand> {
-        self.running().remove(&serial)
-    }
-
-    /// All of them, to be cancelled by whoever asks.
-    pub(crate) fn drain(&self) -> Vec<Errand> {
-        self.running().drain().map(|(_, errand)| errand).collect()
-    }
-
-    fn running(&self) -> MutexGuard<'_, HashMap<u64, Errand>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A task that is being followed. Dropped before its end, as when the client cancels the call,
-/// it is cancelled.
+/// A task that is followed. If this is dropped before the end of the task, as when the client cancels the
+/// call, the task is cancelled.
 #[derive(Debug)]
-pub(crate) struct Running<'a> {
-    errands: &'a Errands,
+pub(crate) struct ProxiedTaskGuard<'a> {
+    proxied: &'a ProxiedTasks,
     serial: u64,
     tasks: &'a TaskTracker,
 }
 
-impl Running<'_> {
-    /// By which it is known.
+impl ProxiedTaskGuard<'_> {
+    /// The number of the task in the table.
     pub(crate) fn serial(&self) -> u64 {
         self.serial
     }
 
-    /// Its call is parked: it is left to who goes on with that. By what it is known then comes back.
-    pub(crate) fn parked(self) -> u64 {
+    /// Leaves the task to the suspended call that follows it, and returns its number.
+    pub(crate) fn suspend(self) -> u64 {
         let serial = self.serial;
         std::mem::forget(self);
         serial
     }
 
-    /// The task has ended by itself.
+    /// Records that the task has ended by itself.
     pub(crate) fn ended(self) {
-        self.errands.running().remove(&self.serial);
+        drop(self.proxied.take(self.serial));
     }
 }
 
-impl Drop for Running<'_> {
+impl Drop for ProxiedTaskGuard<'_> {
     fn drop(&mut self) {
-        if let Some(errand) = self.errands.running().remove(&self.serial) {
-            self.tasks.spawn(errand.cancel());
+        if let Some(proxied) = self.proxied.take(self.serial) {
+            self.tasks.spawn(proxied.cancel());
         }
     }
 }
 
 /// A call that is about to become a task.
 #[derive(Debug)]
-pub(crate) struct Creating<'a>(&'a Errands);
+pub(crate) struct TaskCreationGuard<'a>(&'a ProxiedTasks);
 
-impl Drop for Creating<'_> {
+impl Drop for TaskCreationGuard<'_> {
     fn drop(&mut self) {
         self.0.creating.fetch_sub(1, Ordering::Relaxed);
     }

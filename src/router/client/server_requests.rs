@@ -1,57 +1,50 @@
-//! What the client was asked and has not answered: requests of upstreams, each under an id of ours.
+//! The server requests that the client has not answered, each under an id of the proxy.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use super::number::SessionNumber;
 use crate::protocol::json_key::Key;
+use crate::sync::Mutex;
 use crate::upstream::Connection;
 use crate::wire::Message;
-use crate::wire::splice::decode;
 
-/// How many requests of one upstream may wait for the client's answers, and how many of calls. Far
+/// The most requests of one upstream that may wait for the client's answers, and the most of calls. Far
 /// more than a person can have open.
-const MAX_WAITING: usize = 1024;
+const MAX_PENDING: usize = 1024;
 
-/// What the ids of these requests begin with.
-const PREFIX: &str = "mcp-manifold-";
-
-/// The id of one of these requests, as it is written.
-pub(crate) fn written(serial: u64) -> String {
-    format!("\"{PREFIX}{serial}\"")
-}
-
-/// All requests that the client has not answered.
+/// All requests that one client has not answered.
 #[derive(Debug)]
-pub(crate) struct Asks {
+pub(crate) struct PendingServerRequests {
+    number: SessionNumber,
     /// How long a call waits for the client's answer.
-    patience: Duration,
+    input_wait: Duration,
     last: AtomicU64,
-    // std's Mutex: held for one operation on a map, never across an await.
-    waiting: Mutex<HashMap<u64, Asked>>,
+    pending: Mutex<HashMap<u64, Pending>>,
 }
 
 #[derive(Debug)]
-struct Asked {
-    asker: Asker,
+struct Pending {
+    requester: Requester,
     since: Instant,
     token: Option<Token>,
 }
 
-/// Who waits for an answer.
+/// What waits for an answer.
 #[derive(Debug)]
-pub(crate) enum Asker {
-    /// An upstream, which knows the request by this `id`, and asked on the stream of this `call`.
+pub(crate) enum Requester {
+    /// An upstream, which knows the request by this `id`, and sent it on the stream of this `call`.
     Upstream {
         live: Arc<Connection>,
         id: Bytes,
         call: Option<u64>,
     },
-    /// A call, which will pass it on in a request of its own.
+    /// A call, which passes the answer on in a request of its own.
     Call(oneshot::Sender<Message>),
 }
 
@@ -60,48 +53,59 @@ pub(crate) enum Asker {
 struct Token {
     /// As the client knows it.
     key: Key,
-    /// As the upstream wrote it, where the client knows another: two upstreams may give the same.
+    /// As the upstream wrote it, if the client knows another: two upstreams may give the same.
     given: Option<Bytes>,
 }
 
-/// How a request goes to the client.
-pub(crate) struct Entered {
+/// A request on its way to the client.
+pub(crate) struct Registered {
     pub(crate) serial: u64,
-    /// The progress token that it gets there, where that is another than its own.
+    /// The request's progress token at the client, if that is not its own.
     pub(crate) token: Option<String>,
 }
 
-impl Asks {
-    pub(crate) fn new(patience: Duration) -> Self {
+impl PendingServerRequests {
+    /// Creates an empty table for the client of this number, which may take `input_wait` for an answer.
+    pub(crate) fn new(number: SessionNumber, input_wait: Duration) -> Self {
         Self {
-            patience,
+            number,
+            input_wait,
             last: AtomicU64::new(0),
-            waiting: Mutex::default(),
+            pending: Mutex::default(),
         }
     }
 
-    /// Enters a request with its progress token; `None` when there are too many.
-    pub(crate) fn enter(&self, asker: Asker, token: Option<Bytes>) -> Option<Entered> {
-        let mut waiting = self.lock();
-        let waits_too = |asked: &&Asked| match &asker {
-            Asker::Upstream { live, .. } => asked.is_of(live, |_, _| true),
-            Asker::Call(_) => matches!(asked.asker, Asker::Call(_)),
+    /// The id of a request at the client, as written.
+    pub(crate) fn wire_id(&self, serial: u64) -> String {
+        self.number.wire_id(serial)
+    }
+
+    /// Registers a request with its progress token; `None` if there are too many.
+    pub(crate) fn register(
+        &self,
+        requester: Requester,
+        token: Option<Bytes>,
+    ) -> Option<Registered> {
+        let mut pending = self.pending.lock();
+        let waits_too = |it: &&Pending| match &requester {
+            Requester::Upstream { live, .. } => it.is_of(live, |_, _| true),
+            Requester::Call(_) => matches!(it.requester, Requester::Call(_)),
         };
-        if waiting.values().filter(waits_too).count() >= MAX_WAITING {
-            // Those that were asked too long ago for anybody to wait for.
-            waiting.retain(|_, asked| asked.since.elapsed() < self.patience);
-            if waiting.values().filter(waits_too).count() >= MAX_WAITING {
+        if pending.values().filter(waits_too).count() >= MAX_PENDING {
+            // Those that nothing waits for any more.
+            pending.retain(|_, it| it.since.elapsed() < self.input_wait);
+            if pending.values().filter(waits_too).count() >= MAX_PENDING {
                 return None;
             }
         }
         let serial = 1 + self.last.fetch_add(1, Ordering::Relaxed);
         let is_used = |key: &Key| {
-            let mut used = waiting.values().filter_map(|asked| asked.token.as_ref());
+            let mut used = pending.values().filter_map(|it| it.token.as_ref());
             used.any(|used| used.key == *key)
         };
         let key = token.as_ref().map(Key::new);
         let renamed = key.as_ref().filter(|key| is_used(key));
-        let renamed = renamed.map(|_| written(serial));
+        let renamed = renamed.map(|_| self.wire_id(serial));
         let token = match &renamed {
             Some(renamed) => Some(Token {
                 key: Key::new(&renamed.clone().into()),
@@ -109,77 +113,81 @@ impl Asks {
             }),
             None => key.map(|key| Token { key, given: None }),
         };
-        let since = Instant::now();
-        waiting.insert(
-            serial,
-            Asked {
-                asker,
-                since,
-                token,
-            },
-        );
-        Some(Entered {
+        let entry = Pending {
+            requester,
+            since: Instant::now(),
+            token,
+        };
+        pending.insert(serial, entry);
+        Some(Registered {
             serial,
             token: renamed,
         })
     }
 
-    pub(crate) fn take(&self, serial: u64) -> Option<Asker> {
-        Some(self.lock().remove(&serial)?.asker)
+    /// Takes a request out of the table.
+    pub(crate) fn take(&self, serial: u64) -> Option<Requester> {
+        Some(self.pending.lock().remove(&serial)?.requester)
     }
 
-    /// Takes the request that this response answers.
-    pub(crate) fn answered(&self, response: &Message) -> Option<Asker> {
-        let id = response.id()?;
-        let id = decode(&id)?;
-        self.take(id.strip_prefix(PREFIX)?.parse().ok()?)
+    /// Takes the request that this response of the client answers.
+    pub(crate) fn take_answered(&self, response: &Message) -> Option<Requester> {
+        self.take(self.number.serial_in(&response.id()?)?)
     }
 
-    /// Whom the progress under this token is for, and the token that they gave if it is another.
-    pub(crate) fn reporting_to(&self, token: &Key) -> Option<(Arc<Connection>, Option<Bytes>)> {
-        self.lock().values().find_map(|asked| {
-            let known = asked.token.as_ref().filter(|known| known.key == *token)?;
-            match &asked.asker {
-                Asker::Upstream { live, .. } => Some((live.clone(), known.given.clone())),
-                Asker::Call(_) => None,
+    /// Takes all requests of upstreams. Returns each by its connection and its id there.
+    pub(crate) fn drain(&self) -> Vec<(Arc<Connection>, Bytes)> {
+        let all = std::mem::take(&mut *self.pending.lock()).into_values();
+        let of_upstreams = all.filter_map(|it| match it.requester {
+            Requester::Upstream { live, id, .. } => Some((live, id)),
+            Requester::Call(_) => None,
+        });
+        of_upstreams.collect()
+    }
+
+    /// The upstream that progress under this token is for, and the upstream's own token if that is another.
+    pub(crate) fn progress_target(&self, token: &Key) -> Option<(Arc<Connection>, Option<Bytes>)> {
+        self.pending.lock().values().find_map(|it| {
+            let known = it.token.as_ref().filter(|known| known.key == *token)?;
+            match &it.requester {
+                Requester::Upstream { live, .. } => Some((live.clone(), known.given.clone())),
+                Requester::Call(_) => None,
             }
         })
     }
 
     /// Whether the upstream may be waiting for the client in this call of its, and not too long.
-    pub(crate) fn is_asking(&self, live: &Arc<Connection>, serial: u64) -> bool {
-        let in_call = |_: &Bytes, call: Option<u64>| call.is_none_or(|call| call == serial);
-        self.lock()
+    pub(crate) fn is_pending_in(&self, live: &Arc<Connection>, upstream_id: u64) -> bool {
+        let in_call = |_: &Bytes, call: Option<u64>| call.is_none_or(|call| call == upstream_id);
+        let pending = self.pending.lock();
+        let mut recent = pending
             .values()
-            .any(|asked| asked.since.elapsed() < self.patience && asked.is_of(live, in_call))
+            .filter(|it| it.since.elapsed() < self.input_wait);
+        recent.any(|it| it.is_of(live, in_call))
     }
 
-    /// Takes out those of this upstream's requests that `pick` picks by their ids there, and by
-    /// the call on whose stream they came.
+    /// Takes out the requests of this connection that `pick` selects by their ids there, and by the call
+    /// on whose stream they came. Returns their serial numbers.
     pub(crate) fn withdraw(
         &self,
         live: &Arc<Connection>,
         pick: impl Fn(&Bytes, Option<u64>) -> bool,
     ) -> Vec<u64> {
-        let mut waiting = self.lock();
-        let gone = waiting.extract_if(|_, asked| asked.is_of(live, &pick));
+        let mut pending = self.pending.lock();
+        let gone = pending.extract_if(|_, it| it.is_of(live, &pick));
         gone.map(|(serial, _)| serial).collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Asked>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Asked {
+impl Pending {
     fn is_of(&self, live: &Arc<Connection>, pick: impl Fn(&Bytes, Option<u64>) -> bool) -> bool {
-        match &self.asker {
-            Asker::Upstream {
+        match &self.requester {
+            Requester::Upstream {
                 live: asking,
                 id,
                 call,
             } => Arc::ptr_eq(asking, live) && pick(id, *call),
-            Asker::Call(_) => false,
+            Requester::Call(_) => false,
         }
     }
 }

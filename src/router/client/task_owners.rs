@@ -1,21 +1,23 @@
-//! Whose a task is: learned when it is created, forgotten when too many came after it.
+//! The upstreams of the client's tasks: recorded when a task is created, and forgotten when too many
+//! others follow.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use crate::protocol::Era;
+use crate::sync::Mutex;
 use crate::upstream::UpstreamId;
 
-/// How many tasks are remembered of a kind. The oldest go first: their owners are found by asking.
+/// The most tasks of a kind that are remembered. The oldest are forgotten first: their owners are found
+/// by requests.
 const MAX_TASKS: usize = 10_000;
 
 /// The longest id that is remembered, in bytes, so that no server fills our memory.
 const MAX_ID: usize = 1024;
 
-/// The owners of tasks, by era: one id may mean two tasks there.
+/// The owners of tasks, by era: one id may mean a task in each.
 #[derive(Debug, Default)]
-pub(crate) struct Owners {
-    // std's Mutex: held for a few map operations, never across an await.
+pub(crate) struct TaskOwners {
     state: Mutex<State>,
 }
 
@@ -23,8 +25,8 @@ pub(crate) struct Owners {
 struct State {
     legacy: Table<UpstreamId>,
     modern: Table<UpstreamId>,
-    /// The tasks that the client does not know, by their upstream as well.
-    ours: Table<()>,
+    /// The tasks that the proxy follows, each by its upstream and id. The client does not know them.
+    proxied: Table<()>,
 }
 
 #[derive(Debug)]
@@ -71,33 +73,30 @@ impl State {
     }
 }
 
-impl Owners {
-    /// Notes whose the client's task is.
+impl TaskOwners {
+    /// Records the upstream of a task that the client knows.
     pub(crate) fn learn(&self, era: Era, id: &str, upstream: UpstreamId) {
-        self.state().of(era).set(id, upstream);
+        self.state.lock().of(era).set(id, upstream);
     }
 
-    /// Whose it is.
+    /// The upstream of a task that the client knows.
     pub(crate) fn get(&self, era: Era, id: &str) -> Option<UpstreamId> {
-        self.state().of(era).entries.get(id).copied()
+        self.state.lock().of(era).entries.get(id).copied()
     }
 
-    /// Notes that it is we who follow this task.
-    pub(crate) fn follow(&self, upstream: UpstreamId, id: &str) {
-        self.state().ours.set(&ours(upstream, id), ());
+    /// Records that the proxy follows this task.
+    pub(crate) fn record_proxied(&self, upstream: UpstreamId, id: &str) {
+        self.state.lock().proxied.set(&proxied(upstream, id), ());
     }
 
-    /// Whether it is, or was, we who follow this task.
-    pub(crate) fn is_followed(&self, upstream: UpstreamId, id: &str) -> bool {
-        self.state().ours.entries.contains_key(&*ours(upstream, id))
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether the proxy follows this task, or did.
+    pub(crate) fn is_proxied(&self, upstream: UpstreamId, id: &str) -> bool {
+        let state = self.state.lock();
+        state.proxied.entries.contains_key(&*proxied(upstream, id))
     }
 }
 
-fn ours(upstream: UpstreamId, id: &str) -> String {
+fn proxied(upstream: UpstreamId, id: &str) -> String {
     format!("{upstream} {id}")
 }
 
@@ -107,7 +106,7 @@ mod tests {
 
     #[test]
     fn the_oldest_tasks_are_forgotten_and_eras_are_apart() {
-        let owners = Owners::default();
+        let owners = TaskOwners::default();
         let [one, two, seven] = [(); 3].map(|()| UpstreamId::next());
         owners.learn(Era::Modern, "0", seven);
         for number in 0..=MAX_TASKS {
@@ -124,11 +123,11 @@ mod tests {
 
     #[test]
     fn our_tasks_are_those_of_one_upstream() {
-        let owners = Owners::default();
+        let owners = TaskOwners::default();
         let [one, two] = [(); 2].map(|()| UpstreamId::next());
-        owners.follow(one, "a");
-        assert!(owners.is_followed(one, "a"));
-        assert!(!owners.is_followed(two, "a"));
+        owners.record_proxied(one, "a");
+        assert!(owners.is_proxied(one, "a"));
+        assert!(!owners.is_proxied(two, "a"));
         assert_eq!(owners.get(Era::Legacy, "a"), None);
     }
 }

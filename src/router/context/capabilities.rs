@@ -1,14 +1,14 @@
-//! What we declare to the client: what the upstreams declare, once all of them have been heard, by this
-//! process or an earlier one, and before that whatever may yet turn out to be there. `initialize` waits for nobody, and clients
-//! use nothing that was not declared in it.
+//! What the proxy declares to a client: the union of what the upstreams declare, once each is known to this
+//! process or an earlier one, and before that everything that may turn out to be there. `initialize` waits
+//! for no upstream, and clients use nothing that was not declared in it.
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use crate::protocol::Era;
-use crate::protocol::ServerProfile;
-use crate::router::Router;
+use super::gateway::Gateway;
+use crate::catalog::instructions;
+use crate::protocol::{Era, ServerProfile};
 use crate::upstream::{Connection, Upstream};
 
 /// Capabilities of a fixed form, and the members of them that are true if they are anywhere.
@@ -20,33 +20,72 @@ const KNOWN: [(&str, &[&str]); 5] = [
     ("tools", &["listChanged"]),
 ];
 
-impl Router {
-    /// The capabilities for a client of this era, as far as the upstreams are known now.
-    #[must_use]
-    pub fn capabilities(&self, client: Era) -> Value {
-        match self.known() {
-            None => possible(),
-            Some(all) => {
-                let declared = all.iter().map(|it| (it.era, &it.capabilities));
-                merge(&declared.collect::<Vec<_>>(), client)
-            }
+/// Returns the capabilities for a client of this era, as far as the upstreams are known now.
+pub(crate) fn capabilities(gateway: &Gateway, client: Era) -> Value {
+    match known(gateway) {
+        None => possible(),
+        Some(all) => {
+            let declared = all.iter().map(|it| (it.era, &it.capabilities));
+            merge(&declared.collect::<Vec<_>>(), client)
         }
     }
+}
 
-    /// What the upstreams said of themselves, each when it was last connected, if all of them ever were.
-    pub(crate) fn known(&self) -> Option<Vec<Arc<ServerProfile>>> {
-        let upstreams = self.upstreams.all();
-        let known: Option<Vec<_>> = upstreams.iter().map(|it| it.offers().profile()).collect();
-        // Where there is none yet, the configuration may get some.
-        known.filter(|known| !known.is_empty())
+/// Returns the merged `tasks` capability of the upstreams: what a client of 2025-11-25 can request of them
+/// (§ Tasks, Capabilities). `None` if no upstream has any.
+pub(crate) fn tasks_capability(gateway: &Gateway) -> Option<Value> {
+    let all = known(gateway);
+    // While some are not known yet, they may have all of it.
+    let any = |pointer: &str| {
+        let declares = |it: &Arc<ServerProfile>| it.declares_of_tasks(pointer);
+        all.as_ref().is_none_or(|all| all.iter().any(declares))
+    };
+    let mut tasks = Map::new();
+    for name in ["list", "cancel"] {
+        if any(&format!("/{name}")) {
+            tasks.insert(name.to_owned(), json!({}));
+        }
     }
+    if any("/requests/tools/call") {
+        tasks.insert("requests".to_owned(), json!({"tools": {"call": {}}}));
+    }
+    (!tasks.is_empty()).then_some(Value::Object(tasks))
+}
 
-    /// The upstreams' connections, once all of them are there.
-    pub(crate) fn connected(&self) -> Option<Vec<Arc<Connection>>> {
-        let lives: Option<Vec<_>> = self.upstreams.all().iter().map(Upstream::ready).collect();
-        // Where there is none yet, the configuration may get some.
-        lives.filter(|lives| !lives.is_empty() && self.view.borrow().initial_listing_done)
-    }
+/// Returns the merged instructions of the upstreams, as far as they are known now.
+pub(crate) fn merged_instructions(gateway: &Gateway) -> Option<String> {
+    let upstreams = gateway.upstreams.all();
+    let said: Vec<_> = upstreams
+        .iter()
+        .map(|upstream| upstream.offers().profile()?.instructions.clone())
+        .collect();
+    let names = upstreams.iter().map(|it| it.config().name.as_str());
+    let texts: Vec<_> = names.zip(said.iter().map(Option::as_deref)).collect();
+    instructions::merge(&texts)
+}
+
+/// Returns what each upstream declared when it was last connected, if all of them ever were.
+fn known(gateway: &Gateway) -> Option<Vec<Arc<ServerProfile>>> {
+    let known: Option<Vec<_>> = gateway
+        .upstreams
+        .all()
+        .iter()
+        .map(|it| it.offers().profile())
+        .collect();
+    // Where there is none yet, the configuration may get some.
+    known.filter(|known| !known.is_empty())
+}
+
+/// Returns the upstreams' connections, once all of them are there.
+pub(crate) fn connected(gateway: &Gateway) -> Option<Vec<Arc<Connection>>> {
+    let lives: Option<Vec<_>> = gateway
+        .upstreams
+        .all()
+        .iter()
+        .map(Upstream::ready)
+        .collect();
+    // Where there is none yet, the configuration may get some.
+    lives.filter(|lives| !lives.is_empty() && gateway.view.borrow().initial_listing_done)
 }
 
 /// All that we can serve.

@@ -1,3 +1,34 @@
-//! What a request finds around it.
+//! What a request finds around it: the process, and its client.
 
 pub(crate) mod capabilities;
+pub(crate) mod gateway;
+pub(crate) mod item_cache;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::client::ClientSession;
+use crate::wire::{Line, Message};
+use gateway::Gateway;
+
+/// The process and one client. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) session: Arc<ClientSession>,
+}
+
+impl Context {
+    /// Queues a line for the client.
+    pub(crate) async fn send(&self, line: Line) {
+        self.session.send(line).await;
+    }
+
+    /// Answers a request with an error of our own.
+    pub(crate) async fn refuse(&self, request: &Message, code: i64, text: &str) {
+        if let Some(id) = request.id() {
+            self.send(Line::error(&id, code, text, &Value::Null)).await;
+        }
+    }
+}

@@ -1,7 +1,6 @@
-//! A call of a legacy client at a modern upstream that wants input: the client is asked by requests,
-//! and the call is made again with its answers (MCP 2026-07-28 § Multi Round-Trip Requests).
+//! A call of a legacy client at a modern upstream that requires input: the client is asked by requests,
+//! and the call is sent again with its answers (MCP 2026-07-28 § Multi Round-Trip Requests).
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,10 +8,11 @@ use futures_util::future::try_join_all;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
+use super::server_requests::ask_for_call;
 use crate::protocol::bridge::input::{self, ELICITATION, Required};
 use crate::protocol::reply::failure;
-use crate::router::Router;
-use crate::router::call::request::Relayed;
+use crate::router::call::request::ClientRequest;
+use crate::router::context::Context;
 use crate::wire::Message;
 use crate::wire::outgoing::code;
 use crate::wire::splice::decode;
@@ -24,16 +24,16 @@ const MAX_ROUNDS: u32 = 32;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
 
-/// How far a call is.
+/// The rounds of a call so far.
 #[derive(Debug, Default)]
-pub(crate) struct Rounds {
+pub(crate) struct MultiRoundTrip {
     made: u32,
     /// How many times in a row nobody was asked.
     idle: u32,
     input: Option<String>,
 }
 
-impl Rounds {
+impl MultiRoundTrip {
     /// The members that the next request carries.
     pub(crate) fn input(&self) -> Option<&str> {
         self.input.as_deref()
@@ -50,8 +50,8 @@ impl Rounds {
     /// What is wrong with what it wants.
     pub(crate) async fn next(
         &mut self,
-        router: &Arc<Router>,
-        request: &Relayed,
+        ctx: &Context,
+        request: &ClientRequest,
         response: &Message,
     ) -> Result<Option<Message>, String> {
         let required = Required::read(response)?;
@@ -66,7 +66,7 @@ impl Rounds {
         } else {
             self.idle = 0;
         }
-        match ask_all(router, request, &required).await? {
+        match ask_all(ctx, request, &required).await? {
             Asked::Answered(input) => {
                 self.input = Some(input);
                 Ok(None)
@@ -84,34 +84,32 @@ pub(crate) enum Asked {
     Refused(Message),
 }
 
-impl Router {
-    /// Asks a legacy client what a result requires under the keys that `is_new` accepts.
-    ///
-    /// # Errors
-    /// What is wrong with what it requires.
-    pub(crate) async fn ask_for_input(
-        self: &Arc<Self>,
-        request: &Relayed,
-        response: &Message,
-        is_new: impl Fn(&str) -> bool,
-    ) -> Result<Asked, String> {
-        let mut required = Required::read(response)?;
-        required
-            .questions
-            .retain(|(key, _)| decode(key).is_none_or(|key| is_new(&key)));
-        ask_all(self, request, &required).await
-    }
+/// Asks a legacy client what a result requires under the keys that `is_new` accepts.
+///
+/// # Errors
+/// What is wrong with what it requires.
+pub(crate) async fn ask_for_input(
+    ctx: &Context,
+    request: &ClientRequest,
+    response: &Message,
+    is_new: impl Fn(&str) -> bool,
+) -> Result<Asked, String> {
+    let mut required = Required::read(response)?;
+    required
+        .questions
+        .retain(|(key, _)| decode(key).is_none_or(|key| is_new(&key)));
+    ask_all(ctx, request, &required).await
 }
 
 /// Asks the client everything at once. An error that it answers with ends the call, and takes back
 /// what else was asked; but for a person's, who may decline: for that the upstream has a result.
 async fn ask_all(
-    router: &Arc<Router>,
-    request: &Relayed,
+    ctx: &Context,
+    request: &ClientRequest,
     required: &Required,
 ) -> Result<Asked, String> {
     for (_, question) in &required.questions {
-        if !request.speaker.identity.can_answer(question) {
+        if !request.caller.identity.can_answer(question) {
             let method = question.method();
             return Err(format!(
                 "it asked for `{method}`, which the client did not declare"
@@ -120,7 +118,7 @@ async fn ask_all(
     }
     let asking = required.questions.iter().map(|(key, question)| async move {
         let may_decline = question.method() == ELICITATION;
-        let answer = ask(router, question).await;
+        let answer = ask(ctx, question).await;
         match answer.as_ref().and_then(|answer| {
             let result = answer.result()?;
             Some(answer.bytes().slice_ref(result))
@@ -136,11 +134,9 @@ async fn ask_all(
     })
 }
 
-async fn ask(router: &Arc<Router>, question: &Message) -> Option<Message> {
-    let pending = router
-        .ask_for_call(|id| input::request(question, id))
-        .await?;
-    let answer = timeout(router.limits.input_wait, pending.answer()).await;
+async fn ask(ctx: &Context, question: &Message) -> Option<Message> {
+    let pending = ask_for_call(ctx, |id| input::request(question, id)).await?;
+    let answer = timeout(ctx.gateway.limits.input_wait, pending.answer()).await;
     answer
         .inspect_err(|_| debug!(method = %question.method(), "the client did not answer"))
         .ok()?

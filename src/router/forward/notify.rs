@@ -1,91 +1,62 @@
-//! A change of which clients are told that want to hear of it.
+//! Notifying one client of a change.
 
 use crate::protocol::ItemKind;
-use crate::router::Router;
-use crate::upstream::{Upstream, UpstreamId};
-use crate::wire::splice::decode;
+use crate::protocol::subscription_tag;
+use crate::router::call::change::Change;
+use crate::router::client::ClientSession;
+use crate::router::context::Context;
+use crate::upstream::{Connection, Upstream};
 use crate::wire::{Line, Message};
 
-use crate::protocol::subscription_tag;
+use std::sync::Arc;
 
-/// What has changed.
-#[derive(Debug, Clone)]
-pub(crate) enum News {
-    /// The list of tools.
-    Tools,
-    /// The list of prompts.
-    Prompts,
-    /// The lists of resources and templates.
-    Resources,
-    /// A resource.
-    Updated {
-        /// Whose it is.
-        upstream: UpstreamId,
-        /// Its URI.
-        uri: String,
-    },
-}
-
-impl News {
-    /// What a notification of an upstream tells of; `None` where it is none of a change.
-    pub(crate) fn read(upstream: UpstreamId, message: &Message) -> Option<Self> {
-        Some(match &*message.method() {
-            "notifications/tools/list_changed" => Self::Tools,
-            "notifications/prompts/list_changed" => Self::Prompts,
-            "notifications/resources/list_changed" => Self::Resources,
-            "notifications/resources/updated" => {
-                let uri = message.param("uri");
-                let uri = uri.and_then(|uri| decode(uri.value()).map(Into::into));
-                Self::Updated {
-                    upstream,
-                    // Nobody can have subscribed to one that is not named.
-                    uri: uri.unwrap_or_default(),
-                }
-            }
-            _ => return None,
-        })
-    }
-}
-
-impl Router {
-    /// Takes a notification that is of no request, but came on the stream of one, which the server
-    /// had at hand; `false` for any other.
-    pub(crate) async fn hear_aside(&self, from: &Upstream, message: &Message) -> bool {
-        match News::read(from.id(), message) {
-            None => return false,
-            Some(News::Tools) => from.request_tools(),
-            Some(_) => {
-                let kinds = ItemKind::changed_by(&message.method());
-                let kinds = kinds.unwrap_or_default();
-                from.offers().forget(kinds);
-                self.announced_items.forget(from.id(), kinds);
-                self.hear(from.id(), message.clone()).await;
-            }
+/// Takes a change that an upstream announces on the stream of a call, which it had at hand: it is for every
+/// client. Returns `false` for any other notification.
+pub(crate) async fn on_change_in_response_stream(
+    ctx: &Context,
+    from: &Upstream,
+    live: &Arc<Connection>,
+    message: &Message,
+) -> bool {
+    match Change::read(from.id(), message) {
+        None => return false,
+        Some(Change::Tools) => from.request_tools(),
+        Some(_) => {
+            let kinds = ItemKind::changed_by(&message.method());
+            from.offers().forget(kinds.unwrap_or_default());
+            let events = &ctx.gateway.events;
+            events
+                .notification(from.id(), live.clone(), message.clone())
+                .await;
         }
-        true
     }
+    true
+}
 
-    /// Tells everybody who wants to hear of it. `is_legacy`: whether the session is among them, as it
-    /// is for all that it need not subscribe to.
-    pub(crate) async fn tell(&self, news: &News, message: &Message, is_legacy: bool) {
-        let kinds = ItemKind::changed_by(&message.method());
-        self.listed.forget(kinds.unwrap_or_default());
-        let line = match news {
-            News::Updated { upstream, uri } => {
-                let wanted = self.subscriptions.session_wants(*upstream, uri);
-                wanted.then(|| Line::whole(subscription_tag::untagged(message)))
-            }
-            // A modern upstream's carries the id of our subscription.
-            _ => is_legacy.then(|| Line::notification(&message.method())),
+/// Notifies a client of a change, as far as it is subscribed. `to_session` is whether its session is, for all
+/// that a session need not subscribe to.
+pub(crate) async fn notify_subscribers(
+    session: &ClientSession,
+    change: &Change,
+    message: &Message,
+    to_session: bool,
+) {
+    let line = match change {
+        Change::Updated { upstream, uri } => {
+            let accepts = session.subscriptions.resources.accept(*upstream, uri);
+            accepts.then(|| Line::whole(subscription_tag::untagged(message)))
+        }
+        // A modern upstream's carries the id of our subscription.
+        _ => to_session.then(|| Line::notification(&message.method())),
+    };
+    if let Some(line) = line {
+        session.send(line).await;
+    }
+    let listens = &session.subscriptions.listens;
+    for listen in listens.accepting(change) {
+        let Some(permit) = session.outbox.reserve(message.bytes().len()).await else {
+            return;
         };
-        if let Some(line) = line {
-            self.send(line).await;
-        }
-        for listen in self.subscriptions.who_wants(news) {
-            let Some(permit) = self.outbox.reserve(message.bytes().len()).await else {
-                return;
-            };
-            self.subscriptions.tell(&listen, news, message, permit);
-        }
+        listens.notify(&listen, change, message, permit);
     }
 }

@@ -2,21 +2,21 @@
 //! with what came of it.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 use tracing::debug;
 
-use super::multi_round_trip::Asked;
+use super::forward;
+use super::multi_round_trip::{Asked, ask_for_input};
 use crate::protocol::Era;
 use crate::protocol::bridge;
 use crate::protocol::bridge::input;
 use crate::protocol::bridge::target::Target;
 use crate::protocol::task::{Status, Task};
 use crate::protocol::tasks_extension;
-use crate::router::Router;
-use crate::router::call::request::Relayed;
+use crate::router::call::request::ClientRequest;
+use crate::router::context::Context;
 use crate::upstream::{TransportError, Upstream, UpstreamError};
 use crate::wire::Message;
 use crate::wire::splice::last;
@@ -39,10 +39,10 @@ enum Seen {
 
 /// A task, and for whom it is followed.
 struct Followed<'a> {
-    call: &'a Relayed,
+    call: &'a ClientRequest,
     upstream: &'a Upstream,
     era: Era,
-    errand: u64,
+    proxied_task: u64,
 }
 
 /// How far a task is with what it asks.
@@ -56,165 +56,168 @@ struct Input {
     heard: Instant,
 }
 
-impl Router {
-    /// Waits for the end of a task that is ours, and gives the answer to the call that made it.
-    pub(crate) async fn follow_task(
-        self: &Arc<Self>,
-        call: &Relayed,
-        upstream: &Upstream,
-        mut task: Task,
-        era: Era,
-    ) -> Result<Message, UpstreamError> {
-        debug!(task = &*task.id, upstream = %upstream.config().name, "following a task");
-        self.owned.follow(upstream.id(), &task.id);
-        let running = self.errands.begin(call, upstream, &task, &self.tasks);
-        self.inflight.entrust(&call.key);
-        let followed = Followed {
-            call,
-            upstream,
-            era,
-            errand: running.serial(),
-        };
-        let (mut input, mut failures) = (Input::new(), 0);
-        loop {
-            sleep(pause(&task, failures)).await;
-            match self.look(&followed, &task, &mut input).await {
-                Ok(Seen::Answer(answer)) => {
-                    match input::is_required(&answer) && era == Era::Legacy {
-                        // What it asks has parked the call, which goes on with the task.
-                        true => _ = running.parked(),
-                        false => running.ended(),
-                    }
-                    return Ok(answer);
+/// Waits for the end of a task that is ours, and gives the answer to the call that made it.
+pub(crate) async fn follow_task(
+    ctx: &Context,
+    call: &ClientRequest,
+    upstream: &Upstream,
+    mut task: Task,
+    era: Era,
+) -> Result<Message, UpstreamError> {
+    debug!(task = &*task.id, upstream = %upstream.config().name, "following a task");
+    ctx.session
+        .task_owners
+        .record_proxied(upstream.id(), &task.id);
+    let running = ctx
+        .session
+        .proxied_tasks
+        .begin(call, upstream, &task, &ctx.gateway.tasks);
+    ctx.session.in_flight.delegate_cancellation(&call.key);
+    let followed = Followed {
+        call,
+        upstream,
+        era,
+        proxied_task: running.serial(),
+    };
+    let (mut input, mut failures) = (Input::new(), 0);
+    loop {
+        sleep(pause(&task, failures)).await;
+        match look(ctx, &followed, &task, &mut input).await {
+            Ok(Seen::Answer(answer)) => {
+                match input::is_required(&answer) && era == Era::Legacy {
+                    // What it asks has parked the call, which goes on with the task.
+                    true => _ = running.suspend(),
+                    false => running.ended(),
                 }
-                Ok(Seen::Refusal(answer)) => return Ok(answer),
-                Ok(Seen::Task(seen)) => {
-                    // A result that cannot be had may be no nearer at the next look.
-                    if !seen.has_ended() {
-                        (input.heard, failures) = (Instant::now(), 0);
-                    }
-                    task = seen;
+                return Ok(answer);
+            }
+            Ok(Seen::Refusal(answer)) => return Ok(answer),
+            Ok(Seen::Task(seen)) => {
+                // A result that cannot be had may be no nearer at the next look.
+                if !seen.has_ended() {
+                    (input.heard, failures) = (Instant::now(), 0);
                 }
-                Err(error) if error.cause.is_transient() && input.heard.elapsed() < PATIENCE => {
-                    debug!(%error, "a task is out of sight");
-                    failures += 1;
-                    task.status = Status::Working;
-                }
-                Err(error) => return Err(in_terms_of(call, error)),
+                task = seen;
             }
+            Err(error) if error.cause.is_transient() && input.heard.elapsed() < PATIENCE => {
+                debug!(%error, "a task is out of sight");
+                failures += 1;
+                task.status = Status::Working;
+            }
+            Err(error) => return Err(in_terms_of(call, error)),
         }
     }
+}
 
-    async fn look(
-        self: &Arc<Self>,
-        followed: &Followed<'_>,
-        task: &Task,
-        input: &mut Input,
-    ) -> Result<Seen, UpstreamError> {
-        if followed.era == Era::Legacy && task.status != Status::Working {
-            // It answers when the task has ended, and asks meanwhile for the input that it wants
-            // (MCP 2025-11-25 § Tasks, Input Required Status).
-            let result = self.about(followed, "tasks/result", task, None).await?;
-            return Ok(Seen::Answer(result));
-        }
-        let response = self.about(followed, "tasks/get", task, None).await?;
-        let lost = |why: &str| {
-            let cause = TransportError::TaskLost(why.to_owned());
-            followed.upstream.error("tasks/get", cause)
-        };
-        let Some(result) = response.result() else {
-            let error = String::from_utf8_lossy(response.error().unwrap_or_default());
-            return Err(lost(&format!("`tasks/get` was answered with {error}")));
-        };
-        let result = response.bytes().slice_ref(result);
-        let seen = Task::read(&result).ok_or_else(|| lost("`tasks/get` gave no task"))?;
-        if followed.era == Era::Legacy {
-            return Ok(Seen::Task(seen));
-        }
-        let ended = |what: String| {
-            let cause = TransportError::TaskEnded(what);
-            Err(followed.upstream.error("tasks/get", cause))
-        };
-        let said = seen.message.as_ref();
-        let said = said.map_or_else(String::new, |said| format!(" ({said})"));
-        let member = match seen.status {
-            Status::Working => return Ok(Seen::Task(seen)),
-            Status::InputRequired => {
-                return self.give_input(followed, &seen, &response, input).await;
-            }
-            Status::Cancelled => return ended(format!("was cancelled{said}")),
-            Status::Completed => "result",
-            Status::Failed => "error",
-        };
-        let value = last(&result, member).map(|member| member.value());
-        let answer = value.and_then(|value| tasks_extension::answer(member, value));
-        let answer = answer.ok_or_else(|| lost("it has ended without a result"))?;
-        // As legacy results: a task's need not say of what type they are.
-        let answer = bridge::response(answer, "tools/call", followed.call.speaker.era, Era::Legacy);
-        answer.map(Seen::Answer).map_err(|why| lost(&why))
+async fn look(
+    ctx: &Context,
+    followed: &Followed<'_>,
+    task: &Task,
+    input: &mut Input,
+) -> Result<Seen, UpstreamError> {
+    if followed.era == Era::Legacy && task.status != Status::Working {
+        // It answers when the task has ended, and asks meanwhile for the input that it wants
+        // (MCP 2025-11-25 § Tasks, Input Required Status).
+        let result = about(ctx, followed, "tasks/result", task, None).await?;
+        return Ok(Seen::Answer(result));
     }
+    let response = about(ctx, followed, "tasks/get", task, None).await?;
+    let lost = |why: &str| {
+        let cause = TransportError::TaskLost(why.to_owned());
+        followed.upstream.error("tasks/get", cause)
+    };
+    let Some(result) = response.result() else {
+        let error = String::from_utf8_lossy(response.error().unwrap_or_default());
+        return Err(lost(&format!("`tasks/get` was answered with {error}")));
+    };
+    let result = response.bytes().slice_ref(result);
+    let seen = Task::read(&result).ok_or_else(|| lost("`tasks/get` gave no task"))?;
+    if followed.era == Era::Legacy {
+        return Ok(Seen::Task(seen));
+    }
+    let ended = |what: String| {
+        let cause = TransportError::TaskEnded(what);
+        Err(followed.upstream.error("tasks/get", cause))
+    };
+    let said = seen.message.as_ref();
+    let said = said.map_or_else(String::new, |said| format!(" ({said})"));
+    let member = match seen.status {
+        Status::Working => return Ok(Seen::Task(seen)),
+        Status::InputRequired => {
+            return give_input(ctx, followed, &seen, &response, input).await;
+        }
+        Status::Cancelled => return ended(format!("was cancelled{said}")),
+        Status::Completed => "result",
+        Status::Failed => "error",
+    };
+    let value = last(&result, member).map(|member| member.value());
+    let answer = value.and_then(|value| tasks_extension::answer(member, value));
+    let answer = answer.ok_or_else(|| lost("it has ended without a result"))?;
+    // As legacy results: a task's need not say of what type they are.
+    let answer = bridge::response(answer, "tools/call", followed.call.caller.era, Era::Legacy);
+    answer.map(Seen::Answer).map_err(|why| lost(&why))
+}
 
-    /// Answers what a modern task asks: a legacy client is asked by requests, and the task is told by
-    /// `tasks/update`. A modern client that knows no tasks could not be asked in any way that the
-    /// server would understand; then the task is cancelled when this is dropped.
-    async fn give_input(
-        self: &Arc<Self>,
-        followed: &Followed<'_>,
-        task: &Task,
-        response: &Message,
-        input: &mut Input,
-    ) -> Result<Seen, UpstreamError> {
-        let ended = |text: &str| {
-            let cause = TransportError::TaskEnded(text.to_owned());
-            followed.upstream.error("tasks/get", cause)
-        };
-        if followed.call.speaker.era == Era::Modern {
-            debug!(task = &*task.id, "a task needs input; cancelling it");
-            let text = "needs input from you, for which it cannot ask here, and is cancelled";
-            return Err(ended(text));
-        }
-        // Answers that may not have arrived go before further questions; to a server that has them
-        // already they say nothing new.
-        if input.untaken.is_none() {
-            let is_new = |key: &str| !input.asked.contains(key);
-            let answered = self.ask_for_input(followed.call, response, is_new).await;
-            match answered.map_err(|reason| ended(&format!("cannot go on: {reason}")))? {
-                Asked::Refused(refusal) => return Ok(Seen::Refusal(refusal)),
-                Asked::Answered(answers) => input.answered(response, answers),
-            }
-        }
-        if let Some(answers) = &input.untaken {
-            let update = self.about(followed, "tasks/update", task, Some(answers));
-            if let Some(error) = update.await?.error() {
-                let error = String::from_utf8_lossy(error);
-                return Err(ended(&format!("did not take your input: {error}")));
-            }
-            input.untaken = None;
-        }
-        Ok(Seen::Task(Task {
-            status: Status::Working,
-            ..task.clone()
-        }))
+/// Answers what a modern task asks: a legacy client is asked by requests, and the task is told by
+/// `tasks/update`. A modern client that knows no tasks could not be asked in any way that the
+/// server would understand; then the task is cancelled when this is dropped.
+async fn give_input(
+    ctx: &Context,
+    followed: &Followed<'_>,
+    task: &Task,
+    response: &Message,
+    input: &mut Input,
+) -> Result<Seen, UpstreamError> {
+    let ended = |text: &str| {
+        let cause = TransportError::TaskEnded(text.to_owned());
+        followed.upstream.error("tasks/get", cause)
+    };
+    if followed.call.caller.era == Era::Modern {
+        debug!(task = &*task.id, "a task needs input; cancelling it");
+        let text = "needs input from you, for which it cannot ask here, and is cancelled";
+        return Err(ended(text));
     }
+    // Answers that may not have arrived go before further questions; to a server that has them
+    // already they say nothing new.
+    if input.untaken.is_none() {
+        let is_new = |key: &str| !input.asked.contains(key);
+        let answered = ask_for_input(ctx, followed.call, response, is_new).await;
+        match answered.map_err(|reason| ended(&format!("cannot go on: {reason}")))? {
+            Asked::Refused(refusal) => return Ok(Seen::Refusal(refusal)),
+            Asked::Answered(answers) => input.answered(response, answers),
+        }
+    }
+    if let Some(answers) = &input.untaken {
+        let update = about(ctx, followed, "tasks/update", task, Some(answers));
+        if let Some(error) = update.await?.error() {
+            let error = String::from_utf8_lossy(error);
+            return Err(ended(&format!("did not take your input: {error}")));
+        }
+        input.untaken = None;
+    }
+    Ok(Seen::Task(Task {
+        status: Status::Working,
+        ..task.clone()
+    }))
+}
 
-    /// Asks about a task, in the way of every other request of the client.
-    async fn about(
-        self: &Arc<Self>,
-        followed: &Followed<'_>,
-        method: &'static str,
-        task: &Task,
-        input: Option<&str>,
-    ) -> Result<Message, UpstreamError> {
-        let Followed { call, upstream, .. } = *followed;
-        let target = Target::task(method, &task.id, &task.quoted).followed();
-        let message = tasks_extension::about(&call.message, method, &task.quoted, input);
-        let broken = || TransportError::TaskLost("its id cannot be sent".to_owned());
-        let message = message.ok_or_else(|| upstream.error(method, broken()))?;
-        let mut about = call.with(message);
-        about.errand = Some(followed.errand);
-        let answer = self.ask(&about, &target, upstream).await?;
-        answer.response(&target, upstream)
-    }
+/// Asks about a task, in the way of every other request of the client.
+async fn about(
+    ctx: &Context,
+    followed: &Followed<'_>,
+    method: &'static str,
+    task: &Task,
+    input: Option<&str>,
+) -> Result<Message, UpstreamError> {
+    let Followed { call, upstream, .. } = *followed;
+    let target = Target::task(method, &task.id, &task.quoted).followed();
+    let message = tasks_extension::about(&call.message, method, &task.quoted, input);
+    let broken = || TransportError::TaskLost("its id cannot be sent".to_owned());
+    let message = message.ok_or_else(|| upstream.error(method, broken()))?;
+    let mut about = call.replaced_by(message);
+    about.proxied_task = Some(followed.proxied_task);
+    let answer = forward(ctx, &about, &target, upstream).await?;
+    answer.response(&target, upstream)
 }
 
 impl Input {
@@ -235,12 +238,6 @@ impl Input {
     }
 }
 
-impl Task {
-    fn has_ended(&self) -> bool {
-        !matches!(self.status, Status::Working | Status::InputRequired)
-    }
-}
-
 fn pause(task: &Task, failures: u32) -> Duration {
     match (task.status, failures) {
         (Status::Working, 0) => task.interval,
@@ -254,7 +251,7 @@ fn pause(task: &Task, failures: u32) -> Duration {
 }
 
 /// What went wrong with a task, as the fate of the call that made it: that one has been taken up.
-fn in_terms_of(call: &Relayed, mut error: UpstreamError) -> UpstreamError {
+fn in_terms_of(call: &ClientRequest, mut error: UpstreamError) -> UpstreamError {
     error.method = call.message.method().into_owned();
     if !matches!(
         error.cause,

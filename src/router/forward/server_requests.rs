@@ -1,5 +1,5 @@
-//! Asking the client what upstreams ask: a legacy one by requests, to which its answers go back by
-//! themselves. A modern client is asked by the answers to its own requests, in `parking`.
+//! Requests of upstreams to the client: a legacy client gets them as requests, and its answers go back by
+//! themselves. A modern client gets them in the results of its own requests, by `suspend`.
 
 use std::sync::Arc;
 
@@ -12,171 +12,174 @@ use crate::protocol::bridge;
 use crate::protocol::bridge::input;
 use crate::protocol::json_key::{Key, is_same, progress_token};
 use crate::protocol::reply::{answer_to, cancelled};
-use crate::router::Router;
-use crate::router::client::server_requests::{Asker, Entered, written};
+use crate::router::client::server_requests::{Registered, Requester};
+use crate::router::context::Context;
+use crate::router::context::gateway::Gateway;
 use crate::upstream::{Connection, TransportError};
 use crate::wire::outgoing::code;
 use crate::wire::splice::decode;
 use crate::wire::{Line, Message};
 
-impl Router {
-    /// Passes a legacy upstream's request to the client; its answer goes back by itself. `call` is
-    /// the one on whose stream it came.
-    pub(crate) async fn ask_client(
-        &self,
-        live: &Arc<Connection>,
-        call: Option<u64>,
-        request: &Message,
-    ) {
-        let Some(id) = request.id() else { return };
-        let asker = Asker::Upstream {
-            live: live.clone(),
-            id,
-            call,
-        };
-        let Some(Entered { serial, token }) = self.asks.enter(asker, progress_token(request))
-        else {
-            warn!(method = %request.method(), "the client owes too many answers; refusing");
-            return self.answer_upstream(live, bridge::overloaded(request));
-        };
-        debug!(serial, method = %request.method(), "asking the client");
-        let renamed = token.and_then(|token| bridge::with_token(request, &token));
-        let request = renamed.as_ref().unwrap_or(request);
-        self.send(Line::with_id(request, written(serial).into()))
-            .await;
-    }
+/// Passes a legacy upstream's request to the client; its answer goes back by itself. `call` is
+/// the one on whose stream it came.
+pub(crate) async fn ask_client(
+    ctx: &Context,
+    live: &Arc<Connection>,
+    call: Option<u64>,
+    request: &Message,
+) {
+    let Some(id) = request.id() else { return };
+    let requester = Requester::Upstream {
+        live: live.clone(),
+        id,
+        call,
+    };
+    let pending = &ctx.session.server_requests;
+    let Some(Registered { serial, token }) = pending.register(requester, progress_token(request))
+    else {
+        warn!(method = %request.method(), "the client owes too many answers; refusing");
+        return notify_upstream(&ctx.gateway, live, bridge::overloaded(request));
+    };
+    debug!(serial, method = %request.method(), "asking the client");
+    let renamed = token.and_then(|token| bridge::with_token(request, &token));
+    let request = renamed.as_ref().unwrap_or(request);
+    let id = pending.wire_id(serial);
+    ctx.send(Line::with_id(request, id.into())).await;
+}
 
-    /// Takes what an upstream asks on a stream that belongs to no call: it goes through a call of a
-    /// modern client if there is one, and to a legacy client in any case. Nobody else can be asked.
-    pub(crate) async fn be_asked(&self, live: &Arc<Connection>, request: Message) {
-        if !live.identity.can_answer(&request) {
-            return self.refuse_upstream(live, &request);
+/// Passes on a server request that came on a stream of no call: through a call of a modern client if there
+/// is one, or to a legacy client in any case. No other client can be asked.
+pub(crate) async fn on_server_request(ctx: Context, live: Arc<Connection>, request: Message) {
+    let request = match live.identity.accepts_server_request(&request, Era::Modern) {
+        true => live.callers.hand(request),
+        false => Some(request),
+    };
+    let Some(request) = request else { return };
+    let session = &ctx.session;
+    if session.is_initialized() && live.serves(&session.profiles.session_or_neutral()) {
+        return ask_client(&ctx, &live, None, &request).await;
+    }
+    decline(&ctx.gateway, &live, &request);
+}
+
+/// Answers an upstream for a client that cannot be asked now.
+pub(crate) fn decline(gateway: &Gateway, live: &Arc<Connection>, request: &Message) {
+    match request
+        .id()
+        .filter(|_| request.method() == input::ELICITATION)
+    {
+        // No person is there to be asked, which equals a person's silence.
+        Some(id) => {
+            let declined = input::response(&id, Bytes::from_static(input::NO_ANSWER));
+            notify_upstream(gateway, live, declined);
         }
-        let request = match live.identity.accepts_server_request(&request, Era::Modern) {
-            true => live.callers.hand(request),
-            false => Some(request),
-        };
-        let Some(request) = request else { return };
-        if self.announcements.is_legacy() && live.serves(&self.client.session()) {
-            return self.ask_client(live, None, &request).await;
-        }
-        self.decline(live, &request);
-    }
-
-    /// Answers an upstream for a client that cannot be asked now.
-    pub(crate) fn decline(&self, live: &Arc<Connection>, request: &Message) {
-        match request
-            .id()
-            .filter(|_| request.method() == input::ELICITATION)
-        {
-            // Nobody is there to be asked, which is what a person's silence comes to.
-            Some(id) => {
-                let declined = input::response(&id, Bytes::from_static(input::NO_ANSWER));
-                self.answer_upstream(live, declined);
-            }
-            None => self.refuse_upstream(live, request),
-        }
-    }
-
-    /// Asks the client on behalf of a call: by the text of a request without an id. The guard takes
-    /// the request back when it is dropped before the answer; `None` when there are too many.
-    pub(crate) async fn ask_for_call(
-        self: &Arc<Self>,
-        request: impl FnOnce(&str) -> Bytes,
-    ) -> Option<Pending> {
-        let (sender, answer) = oneshot::channel();
-        let Entered { serial, .. } = self.asks.enter(Asker::Call(sender), None)?;
-        let pending = Pending {
-            router: self.clone(),
-            serial,
-            answer,
-        };
-        self.send(Line::whole(request(&written(serial)))).await;
-        Some(pending)
-    }
-
-    /// Takes the client's answer to a request that it was sent.
-    pub fn answered(self: &Arc<Self>, response: &Message) {
-        match self.asks.answered(response) {
-            None => debug!("ignoring a response to what nobody asked"),
-            Some(Asker::Call(waiting)) => drop(waiting.send(response.clone())),
-            Some(Asker::Upstream { live, id, .. }) => {
-                let body = Line::with_id(response, id.clone()).into_bytes();
-                self.tasks
-                    .spawn(async move { deliver(&live, &id, body).await });
-            }
-        }
-    }
-
-    /// Passes the client's word on how far it is with a request of an upstream's.
-    pub(crate) fn report_progress(&self, notification: &Message) {
-        let Some(token) = notification.param("progressToken") else {
-            return;
-        };
-        let key = Key::new(&notification.bytes().slice_ref(token.value()));
-        let Some((live, given)) = self.asks.reporting_to(&key) else {
-            return debug!("dropping progress under a token that no upstream gave");
-        };
-        let body = match given {
-            Some(given) => bridge::with_param(notification, "progressToken", &given),
-            None => notification.bytes().clone(),
-        };
-        self.answer_upstream(&live, body);
-    }
-
-    /// An upstream no longer wants an answer.
-    pub(crate) async fn withdraw(&self, live: &Arc<Connection>, notification: &Message) {
-        let Some(id) = notification.param("requestId") else {
-            return;
-        };
-        let same = |asked: &Bytes, _| is_same(asked, id.value());
-        for serial in self.asks.withdraw(live, same) {
-            let line = bridge::with_param(notification, "requestId", written(serial).as_bytes());
-            self.send(Line::whole(line)).await;
-        }
-    }
-
-    /// A connection is lost, and nobody can take the answers to what it has asked.
-    pub(crate) fn withdraw_all(&self, live: &Arc<Connection>) {
-        for serial in self.asks.withdraw(live, |_, _| true) {
-            self.call_off(serial, "the connection to the server was lost");
-        }
-    }
-
-    /// A call is lost, and with it the use of what was asked on its stream.
-    pub(crate) fn withdraw_of_call(&self, live: &Arc<Connection>, serial: u64) {
-        for serial in self.asks.withdraw(live, |_, call| call == Some(serial)) {
-            self.call_off(serial, "the call that asked was lost");
-        }
-    }
-
-    /// Tells the client that its answer is no longer wanted, without waiting for it.
-    fn call_off(&self, serial: u64, reason: &str) {
-        let id = written(serial);
-        let line = cancelled(decode(id.as_bytes()), reason);
-        let (line, outbox) = (Line::whole(line), self.outbox.clone());
-        self.tasks.spawn(async move { outbox.send(line).await });
-    }
-
-    /// Sends an answer to an upstream, beside everything else.
-    pub(crate) fn answer_upstream(&self, live: &Arc<Connection>, body: Bytes) {
-        let live = live.clone();
-        self.tasks.spawn(async move {
-            if let Err(error) = live.notify(body).await {
-                debug!(%error, "could not answer the upstream");
-            }
-        });
-    }
-
-    /// Refuses what an upstream asks.
-    pub(crate) fn refuse_upstream(&self, live: &Arc<Connection>, request: &Message) {
-        debug!(method = %request.method(), "refusing what the upstream asks");
-        self.answer_upstream(live, answer_to(request));
+        None => refuse_upstream(gateway, live, request),
     }
 }
 
-/// Brings an upstream the client's answer to its request. One that the upstream refuses is no answer,
-/// and the upstream would wait for another: it gets an error.
+/// Asks the client on behalf of a call: by the text of a request without an id. Dropping the guard before the
+/// answer cancels the request at the client; `None` if there are too many.
+pub(crate) async fn ask_for_call(
+    ctx: &Context,
+    request: impl FnOnce(&str) -> Bytes,
+) -> Option<PendingGuard> {
+    let (sender, answer) = oneshot::channel();
+    let pending = &ctx.session.server_requests;
+    let Registered { serial, .. } = pending.register(Requester::Call(sender), None)?;
+    let guard = PendingGuard {
+        ctx: ctx.clone(),
+        serial,
+        answer,
+    };
+    let id = pending.wire_id(serial);
+    ctx.send(Line::whole(request(&id))).await;
+    Some(guard)
+}
+
+/// Takes the client's answer to a server request.
+pub(crate) fn on_response(ctx: &Context, response: &Message) {
+    match ctx.session.server_requests.take_answered(response) {
+        None => debug!("ignoring a response to what nobody asked"),
+        Some(Requester::Call(waiting)) => drop(waiting.send(response.clone())),
+        Some(Requester::Upstream { live, id, .. }) => {
+            let body = Line::with_id(response, id.clone()).into_bytes();
+            let tasks = &ctx.gateway.tasks;
+            tasks.spawn(async move { deliver(&live, &id, body).await });
+        }
+    }
+}
+
+/// Passes on how far the client is with a server request.
+pub(crate) fn on_client_progress(ctx: &Context, notification: &Message) {
+    let Some(token) = notification.param("progressToken") else {
+        return;
+    };
+    let key = Key::new(&notification.bytes().slice_ref(token.value()));
+    let Some((live, given)) = ctx.session.server_requests.progress_target(&key) else {
+        return debug!("dropping progress under a token that no upstream gave");
+    };
+    let body = match given {
+        Some(given) => bridge::with_param(notification, "progressToken", &given),
+        None => notification.bytes().clone(),
+    };
+    notify_upstream(&ctx.gateway, &live, body);
+}
+
+/// Passes on that an upstream cancels its request.
+pub(crate) async fn withdraw(ctx: &Context, live: &Arc<Connection>, notification: &Message) {
+    let Some(id) = notification.param("requestId") else {
+        return;
+    };
+    let pending = &ctx.session.server_requests;
+    for serial in pending.withdraw(live, |asked, _| is_same(asked, id.value())) {
+        let id = pending.wire_id(serial);
+        let line = bridge::with_param(notification, "requestId", id.as_bytes());
+        ctx.send(Line::whole(line)).await;
+    }
+}
+
+/// Cancels at the client all that was asked on a lost connection.
+pub(crate) fn withdraw_all(ctx: &Context, live: &Arc<Connection>) {
+    for serial in ctx.session.server_requests.withdraw(live, |_, _| true) {
+        cancel_at_client(ctx, serial, "the connection to the server was lost");
+    }
+}
+
+/// Cancels at the client what was asked on the stream of a lost call.
+pub(crate) fn withdraw_of_call(ctx: &Context, live: &Arc<Connection>, upstream_id: u64) {
+    let is_of_call = |_: &Bytes, call| call == Some(upstream_id);
+    for serial in ctx.session.server_requests.withdraw(live, is_of_call) {
+        cancel_at_client(ctx, serial, "the call that asked was lost");
+    }
+}
+
+/// Notifies the client that its answer is no longer needed, beside everything else.
+fn cancel_at_client(ctx: &Context, serial: u64, reason: &str) {
+    let id = ctx.session.server_requests.wire_id(serial);
+    let line = cancelled(decode(id.as_bytes()), reason);
+    let (line, outbox) = (Line::whole(line), ctx.session.outbox.clone());
+    let tasks = &ctx.gateway.tasks;
+    tasks.spawn(async move { outbox.send(line).await });
+}
+
+/// Sends a notification or an answer to an upstream, beside everything else.
+pub(crate) fn notify_upstream(gateway: &Gateway, live: &Arc<Connection>, body: Bytes) {
+    let live = live.clone();
+    gateway.tasks.spawn(async move {
+        if let Err(error) = live.notify(body).await {
+            debug!(%error, "could not answer the upstream");
+        }
+    });
+}
+
+/// Refuses a server request.
+pub(crate) fn refuse_upstream(gateway: &Gateway, live: &Arc<Connection>, request: &Message) {
+    debug!(method = %request.method(), "refusing what the upstream asks");
+    notify_upstream(gateway, live, answer_to(request));
+}
+
+/// Sends an upstream the client's answer to its request. An answer that the upstream refuses is followed by
+/// an error: the upstream would wait for another answer.
 pub(crate) async fn deliver(
     live: &Connection,
     id: &[u8],
@@ -195,24 +198,24 @@ pub(crate) async fn deliver(
 
 /// A request on behalf of a call that the client has not answered.
 #[derive(Debug)]
-pub(crate) struct Pending {
-    router: Arc<Router>,
+pub(crate) struct PendingGuard {
+    ctx: Context,
     serial: u64,
     answer: oneshot::Receiver<Message>,
 }
 
-impl Pending {
-    /// The client's response.
+impl PendingGuard {
+    /// Waits for the client's response.
     pub(crate) async fn answer(mut self) -> Option<Message> {
         (&mut self.answer).await.ok()
     }
 }
 
-impl Drop for Pending {
+impl Drop for PendingGuard {
     fn drop(&mut self) {
-        if self.router.asks.take(self.serial).is_some() {
-            self.router
-                .call_off(self.serial, "the call that asked has ended");
+        let pending = &self.ctx.session.server_requests;
+        if pending.take(self.serial).is_some() {
+            cancel_at_client(&self.ctx, self.serial, "the call that asked has ended");
         }
     }
 }

@@ -1,69 +1,72 @@
-//! Who holds a parked call meanwhile: its upstream goes on speaking, and its client may never come back.
-
-use std::sync::Arc;
+//! The task that keeps a suspended call: its upstream goes on sending, and its client may never come back.
 
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
+use super::notify::on_change_in_response_stream;
+use super::server_requests::{notify_upstream, refuse_upstream};
 use crate::protocol::Era;
 use crate::protocol::bridge;
 use crate::protocol::reply::cancelled;
-use crate::router::Router;
-use crate::router::call::suspended::{Parked, Question};
+use crate::router::call::suspended::{Question, SuspendedCall};
+use crate::router::client::suspended_calls::Entry;
+use crate::router::context::Context;
 use crate::wire::{Kind, Message};
 
-/// Holds a call until the client comes back, or has had its time.
-pub(crate) async fn hold(
-    router: Arc<Router>,
+/// Keeps a call until the client comes back, which `claim` tells, or has had its time.
+pub(crate) async fn keep(
+    ctx: Context,
     handle: String,
-    mut parked: Parked,
+    mut call: SuspendedCall,
     claim: CancellationToken,
-) -> Option<Parked> {
-    let mut patience = std::pin::pin!(sleep(router.limits.input_wait));
+) -> Option<SuspendedCall> {
+    let gateway = &ctx.gateway;
+    let mut input_wait = std::pin::pin!(sleep(gateway.limits.input_wait));
     loop {
         tokio::select! {
             biased;
-            () = claim.cancelled() => return Some(parked),
-            () = &mut patience => break,
-            said = parked.next() => match said {
-                Ok(ask) if ask.kind() == Kind::Request && !parked.identity.accepts_server_request(&ask, Era::Modern) => {
-                    if let Some((live, _)) = parked.sent() {
-                        router.refuse_upstream(&live, &ask);
+            () = claim.cancelled() => return Some(call),
+            () = &mut input_wait => break,
+            said = call.next() => match said {
+                Ok(ask) if ask.kind() == Kind::Request && !call.identity.accepts_server_request(&ask, Era::Modern) => {
+                    if let Some((live, _)) = call.sent() {
+                        refuse_upstream(gateway, &live, &ask);
                     }
                 }
-                Ok(ask) if ask.kind() == Kind::Request && parked.is_full() => {
-                    if let Some((live, _)) = parked.sent() {
-                        router.answer_upstream(&live, bridge::overloaded(&ask));
+                Ok(ask) if ask.kind() == Kind::Request && call.is_full() => {
+                    if let Some((live, _)) = call.sent() {
+                        notify_upstream(gateway, &live, bridge::overloaded(&ask));
                     }
                 }
-                Ok(news) if news.kind() == Kind::Notification && router.hear_beside(&parked, &news).await => {}
-                said => parked.take(said),
+                Ok(news) if news.kind() == Kind::Notification && on_change_while_suspended(&ctx, &call, &news).await => {}
+                said => call.take(said),
             },
         }
     }
-    // Claimed in the very same moment: then it is the client's.
-    if router.parking.lock().remove(&handle).is_none() {
-        return Some(parked);
+    // Claimed at the very same moment: then it is the client's.
+    if !ctx.session.suspended_calls.expire(&handle) {
+        return Some(call);
     }
     info!(
-        subject = parked.purpose.subject(),
+        subject = call.fingerprint.subject(),
         "the client did not come back; ending its call"
     );
-    give_up(router, parked).await;
+    abandon(ctx, call).await;
     None
 }
 
 /// Ends a call's part at its upstream.
-pub(crate) async fn give_up(router: Arc<Router>, parked: Parked) {
-    if let Some(errand) = parked.errand.and_then(|errand| router.errands.take(errand)) {
-        errand.cancel().await;
+pub(crate) async fn abandon(ctx: Context, call: SuspendedCall) {
+    let proxied = &ctx.session.proxied_tasks;
+    if let Some(task) = call.proxied_task.and_then(|task| proxied.take(task)) {
+        task.cancel().await;
     }
-    let Some((live, serial)) = parked.sent() else {
+    let Some((live, upstream_id)) = call.sent() else {
         return;
     };
-    let unanswered = parked.questions.iter().filter_map(Question::unanswered);
-    let body = cancelled(serial, "the client did not come back");
+    let unanswered = call.questions.iter().filter_map(Question::unanswered);
+    let body = cancelled(upstream_id, "the client did not come back");
     for body in unanswered.chain([body]) {
         if let Err(error) = live.notify(body).await {
             debug!(%error, "could not tell the upstream");
@@ -71,13 +74,19 @@ pub(crate) async fn give_up(router: Arc<Router>, parked: Parked) {
     }
 }
 
-impl Router {
-    /// Takes news of an upstream that came with a parked call, and is of no call.
-    async fn hear_beside(&self, parked: &Parked, news: &Message) -> bool {
-        let upstream = parked.way.as_ref().map(|way| way.upstream);
-        match upstream.and_then(|upstream| self.upstreams.get(upstream)) {
-            Some(upstream) => self.hear_aside(&upstream, news).await,
-            None => false,
-        }
+/// Takes a call from its keeper, and ends its part at its upstream.
+pub(crate) async fn abandon_entry(ctx: Context, entry: Entry) {
+    entry.claim.cancel();
+    if let Ok(Some(call)) = entry.keeper.await {
+        abandon(ctx, call).await;
+    }
+}
+
+/// Takes a change that came on the stream of a suspended call.
+async fn on_change_while_suspended(ctx: &Context, call: &SuspendedCall, news: &Message) -> bool {
+    let Some(call) = &call.call else { return false };
+    match ctx.gateway.upstreams.get(call.upstream) {
+        Some(upstream) => on_change_in_response_stream(ctx, &upstream, &call.live, news).await,
+        None => false,
     }
 }

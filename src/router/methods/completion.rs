@@ -1,18 +1,16 @@
 //! `completion/complete`: suggestions for an argument of a prompt or of a resource template, from
-//! the upstream whose it is (MCP § Completion, the same in 2025-11-25 and 2026-07-28).
-
-use std::sync::Arc;
+//! the upstream that has it (MCP § Completion, the same in 2025-11-25 and 2026-07-28).
 
 use serde_json::json;
 
-use crate::catalog::UriRoute;
-use crate::protocol::Era;
-use crate::protocol::ItemKind;
+use super::prompts_resources::{read_from, unknown_prompt};
+use super::routing::{owner_of, owner_of_completion};
 use crate::protocol::bridge::target::Target;
 use crate::protocol::params::only_text;
-use crate::router::Router;
-use crate::router::call::request::Relayed;
-use crate::upstream::Upstream;
+use crate::protocol::{Era, ItemKind};
+use crate::router::call::request::ClientRequest;
+use crate::router::context::Context;
+use crate::router::forward::begin_request;
 use crate::wire::outgoing::code;
 use crate::wire::{Line, Message, members};
 
@@ -27,66 +25,42 @@ enum Reference {
     Resource,
 }
 
-impl Router {
-    /// Begins a `completion/complete`; its answer goes to the client by itself.
-    pub(crate) async fn complete(self: &Arc<Self>, message: Message, client: Era) {
-        let (reference, subject) = match referred(&message) {
-            Ok(found) => found,
-            Err(reason) => return self.refuse(&message, code::INVALID_PARAMS, &reason).await,
-        };
-        self.relay(
-            message,
-            client,
-            subject,
-            move |router, request| async move {
-                match reference {
-                    Reference::Prompt => router.complete_prompt(&request).await,
-                    Reference::Resource => router.complete_resource(&request).await,
-                }
-            },
-        )
-        .await;
-    }
-
-    async fn complete_prompt(self: &Arc<Self>, request: &Relayed) -> Line {
-        let name = &request.subject;
-        let Some((upstream, item)) = self.owner(ItemKind::Prompts, name).await else {
-            return request.refused(
-                code::INVALID_PARAMS,
-                &crate::router::methods::prompts_resources::unknown_prompt(name),
-            );
-        };
-        let target = Target::referred(METHOD, "name", &item.key, &item.quoted_key);
-        self.read_from(request, &target, &upstream).await.0
-    }
-
-    async fn complete_resource(self: &Arc<Self>, request: &Relayed) -> Line {
-        let uri = &request.subject;
-        let Some(upstream) = self.who_completes(uri).await else {
-            let text = format!(
-                "unknown resource template `{uri}`; it may be filtered out or gone: list the \
-                 templates again"
-            );
-            return request.refused(code::INVALID_PARAMS, &text);
-        };
-        let quoted = json!(uri).to_string();
-        let target = Target::referred(METHOD, "uri", uri, quoted.as_bytes());
-        self.read_from(request, &target, &upstream).await.0
-    }
-
-    /// Who lists this very template, or this resource, or has a template for it.
-    async fn who_completes(&self, uri: &str) -> Option<Upstream> {
-        for kind in [ItemKind::ResourceTemplates, ItemKind::Resources] {
-            if let Some((upstream, _)) = self.owner(kind, uri).await {
-                return Some(upstream);
-            }
+/// Begins a `completion/complete`; its answer goes to the client by itself.
+pub(crate) async fn complete(ctx: &Context, message: Message, client: Era) {
+    let (reference, subject) = match referred(&message) {
+        Ok(found) => found,
+        Err(reason) => return ctx.refuse(&message, code::INVALID_PARAMS, &reason).await,
+    };
+    let answer = move |ctx, request| async move {
+        match reference {
+            Reference::Prompt => complete_prompt(&ctx, &request).await,
+            Reference::Resource => complete_resource(&ctx, &request).await,
         }
-        let (mut reaches, upstreams) = self.reach(&[uri]).await;
-        match reaches.pop()? {
-            UriRoute::Owner(upstream) => upstreams.get(upstream).cloned(),
-            UriRoute::Candidates(_) => None,
-        }
-    }
+    };
+    begin_request(ctx, message, client, subject, answer).await;
+}
+
+async fn complete_prompt(ctx: &Context, request: &ClientRequest) -> Line {
+    let name = &request.subject;
+    let Some((upstream, item)) = owner_of(ctx, ItemKind::Prompts, name).await else {
+        return request.refused(code::INVALID_PARAMS, &unknown_prompt(name));
+    };
+    let target = Target::referred(METHOD, "name", &item.key, &item.quoted_key);
+    read_from(ctx, request, &target, &upstream).await.0
+}
+
+async fn complete_resource(ctx: &Context, request: &ClientRequest) -> Line {
+    let uri = &request.subject;
+    let Some(upstream) = owner_of_completion(ctx, uri).await else {
+        let text = format!(
+            "unknown resource template `{uri}`; it may be filtered out or gone: list the \
+             templates again"
+        );
+        return request.refused(code::INVALID_PARAMS, &text);
+    };
+    let quoted = json!(uri).to_string();
+    let target = Target::referred(METHOD, "uri", uri, quoted.as_bytes());
+    read_from(ctx, request, &target, &upstream).await.0
 }
 
 /// What a request refers to: the kind, and the name or URI.

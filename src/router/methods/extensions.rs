@@ -1,52 +1,51 @@
 //! Requests that no revision of MCP knows: those of extensions, and of servers with some of their own.
 //! They pass as they are, to the one server there is, or to the one that declares them.
 
-use std::sync::Arc;
-
 use crate::protocol::Era;
 use crate::protocol::bridge::target::Target;
 use crate::protocol::reply::unknown;
-use crate::router::Router;
-use crate::router::call::request::Relayed;
+use crate::router::call::request::ClientRequest;
+use crate::router::context::Context;
+use crate::router::context::gateway::Gateway;
+use crate::router::forward::{begin_request, forward};
 use crate::upstream::Upstream;
 use crate::wire::outgoing::code;
 use crate::wire::{Line, Message};
 
-impl Router {
-    /// Begins a request that only an extension knows; its answer goes to the client by itself.
-    pub(crate) async fn ask_extension(self: &Arc<Self>, message: Message, client: Era) {
-        let method = message.method().into_owned();
-        if method.is_empty() {
-            let text = unknown(&method);
-            return self.refuse(&message, code::METHOD_NOT_FOUND, &text).await;
-        }
-        self.relay(message, client, method, |router, request| async move {
-            router.extended(&request).await
-        })
-        .await;
+/// Begins a request that only an extension knows; its answer goes to the client by itself.
+pub(crate) async fn call(ctx: &Context, message: Message, client: Era) {
+    let method = message.method().into_owned();
+    if method.is_empty() {
+        let text = unknown(&method);
+        return ctx.refuse(&message, code::METHOD_NOT_FOUND, &text).await;
     }
+    begin_request(ctx, message, client, method, |ctx, request| async move {
+        answer(&ctx, &request).await
+    })
+    .await;
+}
 
-    async fn extended(self: &Arc<Self>, request: &Relayed) -> Line {
-        let method = &request.subject;
-        let Some(upstream) = self.who_knows(method).await else {
-            return request.refused(code::METHOD_NOT_FOUND, &unknown(method));
-        };
-        let target = Target::extension(method);
-        let answer = self.ask(request, &target, &upstream).await;
-        let answer = answer.and_then(|answer| answer.response(&target, &upstream));
-        request.answered(&upstream, answer)
-    }
+async fn answer(ctx: &Context, request: &ClientRequest) -> Line {
+    let method = &request.subject;
+    let Some(upstream) = owner_of_method(&ctx.gateway, method).await else {
+        return request.refused(code::METHOD_NOT_FOUND, &unknown(method));
+    };
+    let target = Target::extension(method);
+    let outcome = forward(ctx, request, &target, &upstream).await;
+    let answer = outcome.and_then(|outcome| outcome.response(&target, &upstream));
+    request.answered(&upstream, answer)
+}
 
-    async fn who_knows(&self, method: &str) -> Option<Upstream> {
-        if let [only] = &self.upstreams.all()[..] {
-            return Some(only.clone());
-        }
-        self.heard().await;
-        let (family, _) = method.split_once('/')?;
-        let declares = |upstream: &&Upstream| {
-            let known = upstream.offers().profile();
-            known.is_some_and(|known| known.declares(family))
-        };
-        self.upstreams.all().iter().find(declares).cloned()
+/// Returns the one upstream there is, or the one that declares the method's family.
+async fn owner_of_method(gateway: &Gateway, method: &str) -> Option<Upstream> {
+    if let [only] = &gateway.upstreams.all()[..] {
+        return Some(only.clone());
     }
+    gateway.wait_for_initial_listing().await;
+    let (family, _) = method.split_once('/')?;
+    let declares = |upstream: &&Upstream| {
+        let known = upstream.offers().profile();
+        known.is_some_and(|known| known.declares(family))
+    };
+    gateway.upstreams.all().iter().find(declares).cloned()
 }

@@ -1,16 +1,22 @@
 //! What a `subscriptions/listen` asks for, and what its acknowledgement says (MCP 2026-07-28
 //! § Subscriptions).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{MAX_URIS, Taken};
 use crate::protocol::subscription_tag;
+use crate::upstream::UpstreamId;
 use crate::wire::{Line, Message};
+
+/// The most resources that one listen, or a session, may be subscribed to.
+pub(crate) const MAX_URIS: usize = 4096;
+
+/// The resources that each upstream has accepted a subscription to.
+pub(crate) type Taken = HashMap<UpstreamId, HashSet<Arc<str>>>;
 
 /// The `notifications` of a listen.
 #[derive(Debug, Clone, Default)]
@@ -112,7 +118,6 @@ impl Filter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::upstream::UpstreamId;
 
     fn read(params: &str) -> Result<Filter, String> {
         let request = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"x","params":{params}}}"#);

@@ -1,0 +1,44 @@
+//! A change that an upstream announces, and that clients can subscribe to.
+
+use crate::upstream::UpstreamId;
+use crate::wire::Message;
+use crate::wire::splice::decode;
+
+/// What has changed.
+#[derive(Debug, Clone)]
+pub(crate) enum Change {
+    /// The list of tools.
+    Tools,
+    /// The list of prompts.
+    Prompts,
+    /// The lists of resources and templates.
+    Resources,
+    /// One resource.
+    Updated {
+        /// The upstream that has the resource.
+        upstream: UpstreamId,
+        /// Its URI.
+        uri: String,
+    },
+}
+
+impl Change {
+    /// Reads the notification of an upstream; `None` if it announces no change.
+    pub(crate) fn read(upstream: UpstreamId, message: &Message) -> Option<Self> {
+        Some(match &*message.method() {
+            "notifications/tools/list_changed" => Self::Tools,
+            "notifications/prompts/list_changed" => Self::Prompts,
+            "notifications/resources/list_changed" => Self::Resources,
+            "notifications/resources/updated" => {
+                let uri = message.param("uri");
+                let uri = uri.and_then(|uri| decode(uri.value()).map(Into::into));
+                Self::Updated {
+                    upstream,
+                    // No client can have subscribed to a resource without a name.
+                    uri: uri.unwrap_or_default(),
+                }
+            }
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,102 @@
+//! A request that was sent to an upstream and has no response yet.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::request::ClientRequest;
+use crate::protocol::json_key::is_same;
+use crate::upstream::{
+    Activity, Call, CallPermit, Connection, Exchange, Inbox, LogDemandGuard, SentRequest,
+    TransportError, Upstream, UpstreamId,
+};
+use crate::wire::Message;
+
+/// The connection that a call went out on, and the id of the call there.
+pub(crate) type Sent = (Arc<Connection>, u64);
+
+/// A request at an upstream. Dropping it closes its stream.
+#[derive(Debug)]
+pub(crate) struct UpstreamCall {
+    exchange: Exchange,
+    pub(crate) live: Arc<Connection>,
+    pub(crate) upstream: UpstreamId,
+    /// The id of the request at the upstream.
+    pub(crate) upstream_id: u64,
+    /// The token under which the upstream reports progress.
+    pub(crate) token: Option<Bytes>,
+    /// Receives the upstream's requests that arrive on other streams.
+    inbox: Option<Inbox>,
+    /// Keeps the upstream logging for this call.
+    pub(crate) logs: Option<LogDemandGuard>,
+    /// Concurrency permit. Released while the call waits for user input.
+    pub(crate) permit: Option<CallPermit>,
+    /// The last sign of life of the call.
+    pub(crate) activity: Activity,
+    /// Whether the client has received something of the call.
+    pub(crate) client_notified: bool,
+}
+
+/// What a call has come to.
+pub(crate) enum CallEvent {
+    /// The response, as the upstream wrote it.
+    Response(Message),
+    /// A request of the upstream, which this client can only be asked in the result of its own request.
+    ServerRequest(Message),
+}
+
+impl UpstreamCall {
+    pub(crate) fn new(upstream: &Upstream, token: Option<Bytes>, call: Call) -> Self {
+        let Call {
+            sent,
+            logs,
+            admitted,
+        } = call;
+        let SentRequest {
+            exchange,
+            caller,
+            live,
+            activity,
+        } = sent;
+        Self {
+            token,
+            upstream_id: exchange.id(),
+            exchange,
+            inbox: caller,
+            live,
+            logs,
+            permit: admitted,
+            activity,
+            upstream: upstream.id(),
+            client_notified: false,
+        }
+    }
+
+    /// Waits for the next message of the upstream. Cancel safe.
+    pub(crate) async fn next(&mut self) -> Result<Message, TransportError> {
+        match &mut self.inbox {
+            None => self.exchange.next().await,
+            // After the response nothing reads what the upstream asked before it.
+            Some(inbox) => tokio::select! {
+                biased;
+                asked = inbox.asked() => Ok(asked),
+                said = self.exchange.next() => said,
+            },
+        }
+    }
+
+    /// The token under which the upstream reports progress, and the token of this request, if the two
+    /// differ.
+    pub(crate) fn renamed_token<'a>(
+        &'a self,
+        request: &'a ClientRequest,
+    ) -> Option<(&'a Bytes, &'a Bytes)> {
+        let (given, known) = self.token.as_ref().zip(request.token.as_ref())?;
+        (!is_same(given, known)).then_some((given, known))
+    }
+
+    /// Takes no more requests of the upstream.
+    pub(crate) fn stop_inbox(&mut self) {
+        self.inbox = None;
+    }
+}

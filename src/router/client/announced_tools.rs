@@ -1,0 +1,56 @@
+//! The tools that one client knows, so that it is notified of changes alone.
+
+use std::sync::Arc;
+
+use crate::catalog::Catalog;
+use crate::sync::Mutex;
+
+/// The catalogs that the client was sent, or could have been.
+#[derive(Debug, Default)]
+pub(crate) struct AnnouncedTools {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The catalog that the client has, or was notified of.
+    sent: Option<Arc<Catalog>>,
+    /// The catalog of the last change: a client that has never listed it may be notified of the next.
+    current: Option<Arc<Catalog>>,
+}
+
+/// Which parts of a client must be notified that the tools have changed.
+pub(crate) struct Changed {
+    /// The legacy session: it has listed other tools.
+    pub(crate) session: bool,
+    /// The listens: there were other tools before.
+    pub(crate) listens: bool,
+}
+
+impl AnnouncedTools {
+    /// Records that the client is sent this catalog.
+    pub(crate) fn record_sent(&self, catalog: &Arc<Catalog>) {
+        let mut state = self.state.lock();
+        state.sent = Some(catalog.clone());
+        state.current = Some(catalog.clone());
+    }
+
+    /// Compares the catalog with what the client knows, and records that the client is notified.
+    /// `has_session` is whether the client has a legacy session.
+    pub(crate) fn changed_since_sent(&self, catalog: &Arc<Catalog>, has_session: bool) -> Changed {
+        let mut state = self.state.lock();
+        let is_other = |known: &Option<Arc<Catalog>>| {
+            let other = known.as_ref().filter(|it| !Arc::ptr_eq(it, catalog));
+            other.is_some_and(|it| !it.looks_like(catalog))
+        };
+        let changed = Changed {
+            session: has_session && is_other(&state.sent),
+            listens: is_other(&state.current),
+        };
+        if changed.session {
+            state.sent = Some(catalog.clone());
+        }
+        state.current = Some(catalog.clone());
+        changed
+    }
+}

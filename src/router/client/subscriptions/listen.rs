@@ -1,0 +1,236 @@
+//! The open `subscriptions/listen` requests of a modern client.
+//!
+//! A listen receives nothing before its acknowledgement and nothing after its end: both are lines that are
+//! queued, as notifications are, while this table is locked.
+
+use std::collections::{HashMap, VecDeque};
+
+use bytes::Bytes;
+use tracing::debug;
+
+use super::covers::covers;
+use super::filter::{Filter, Taken};
+use crate::protocol::json_key::Key;
+use crate::protocol::subscription_tag;
+use crate::router::call::change::Change;
+use crate::router::client::outbox::Permit;
+use crate::sync::Mutex;
+use crate::upstream::SubscriptionGuard;
+use crate::wire::Message;
+
+/// The most listens that a client may have open.
+pub(crate) const MAX_LISTENS: usize = 64;
+
+/// The most notifications that a listen keeps before its acknowledgement.
+const MAX_EARLY: usize = 256;
+
+/// The listens of one client.
+#[derive(Debug, Default)]
+pub(crate) struct Listens {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    listens: HashMap<Key, Listen>,
+    /// The number of listens so far.
+    serial: u64,
+}
+
+/// One open listen.
+#[derive(Debug)]
+struct Listen {
+    serial: u64,
+    /// The client's id for it, as written.
+    id: Bytes,
+    filter: Filter,
+    stage: Stage,
+    /// Whether its resources are being subscribed to at other upstreams.
+    is_moving: bool,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// What it receives is not settled; what has arrived meanwhile.
+    Opening(VecDeque<(Change, Message)>),
+    /// The acknowledgement is queued, and what has arrived before is being sent.
+    Acknowledged(Taken, VecDeque<(Change, Message)>),
+    /// It receives everything as it arrives.
+    Open(Taken),
+}
+
+impl Listen {
+    fn accepts(&self, change: &Change) -> bool {
+        match change {
+            Change::Tools => self.filter.tools,
+            Change::Prompts => self.filter.prompts,
+            Change::Resources => self.filter.resources,
+            Change::Updated { uri, .. } if self.is_moving => {
+                covers(uri, |uri| self.filter.has(uri))
+            }
+            Change::Updated { upstream, uri } => match &self.stage {
+                Stage::Opening(_) => covers(uri, |uri| self.filter.has(uri)),
+                Stage::Acknowledged(taken, _) | Stage::Open(taken) => {
+                    let taken = taken.get(upstream);
+                    taken.is_some_and(|taken| covers(uri, |uri| taken.contains(uri)))
+                }
+            },
+        }
+    }
+}
+
+/// A listen in the table. Dropping this removes it.
+pub(crate) struct ListenGuard<'a> {
+    listens: &'a Listens,
+    key: Key,
+    serial: u64,
+}
+
+impl Drop for ListenGuard<'_> {
+    fn drop(&mut self) {
+        let listens = &mut self.listens.state.lock().listens;
+        // Another may have begun under its id meanwhile.
+        if listens
+            .get(&self.key)
+            .is_some_and(|l| l.serial == self.serial)
+        {
+            listens.remove(&self.key);
+        }
+    }
+}
+
+impl Listens {
+    /// Registers a listen; `None` if there are too many.
+    pub(crate) fn open(&self, id: &Bytes, filter: Filter) -> Option<ListenGuard<'_>> {
+        let mut state = self.state.lock();
+        if state.listens.len() >= MAX_LISTENS {
+            return None;
+        }
+        state.serial += 1;
+        let (key, serial) = (Key::new(id), state.serial);
+        let listen = Listen {
+            serial,
+            id: id.clone(),
+            filter,
+            stage: Stage::Opening(VecDeque::new()),
+            is_moving: false,
+        };
+        state.listens.insert(key.clone(), listen);
+        Some(ListenGuard {
+            listens: self,
+            key,
+            serial,
+        })
+    }
+
+    /// Removes from a listen what no upstream announces.
+    pub(crate) fn limit(&self, listen: &ListenGuard<'_>, announced: impl Fn(&str) -> bool) {
+        if let Some(listen) = self.state.lock().listens.get_mut(&listen.key) {
+            listen.filter.limit(announced);
+        }
+    }
+
+    /// Queues the acknowledgement, or the next notification that arrived before it. Returns `false` if
+    /// there is no more: from then on the listen receives everything as it arrives.
+    pub(crate) fn acknowledge(
+        &self,
+        listen: &ListenGuard<'_>,
+        wishes: &[SubscriptionGuard],
+        permit: Permit<'_>,
+    ) -> bool {
+        let mut state = self.state.lock();
+        let Some(listen) = state.listens.get_mut(&listen.key) else {
+            return false;
+        };
+        match &mut listen.stage {
+            Stage::Open(_) => false,
+            Stage::Opening(early) => {
+                let taken = by_upstream(wishes);
+                permit.send(listen.filter.acknowledgement(&listen.id, &taken));
+                listen.stage = Stage::Acknowledged(taken, std::mem::take(early));
+                true
+            }
+            Stage::Acknowledged(taken, early) => {
+                let Some((change, message)) = early.pop_front() else {
+                    listen.stage = Stage::Open(std::mem::take(taken));
+                    return false;
+                };
+                if listen.accepts(&change) {
+                    permit.send(subscription_tag::tagged(&message, &listen.id));
+                }
+                true
+            }
+        }
+    }
+
+    /// Accepts updates of the listen's resources from every upstream, until [`Self::moved`] settles whose
+    /// they are.
+    pub(crate) fn moving(&self, listen: &ListenGuard<'_>) {
+        if let Some(listen) = self.state.lock().listens.get_mut(&listen.key) {
+            listen.is_moving = true;
+        }
+    }
+
+    /// Accepts updates of the listen's resources by these subscriptions alone.
+    pub(crate) fn moved(&self, listen: &ListenGuard<'_>, wishes: &[SubscriptionGuard]) {
+        let mut state = self.state.lock();
+        if let Some(listen) = state.listens.get_mut(&listen.key)
+            && let Stage::Open(taken) = &mut listen.stage
+        {
+            *taken = by_upstream(wishes);
+            listen.is_moving = false;
+        }
+    }
+
+    /// Ends a listen that the client has cancelled.
+    pub(crate) fn close(&self, key: &Key) {
+        self.state.lock().listens.remove(key);
+    }
+
+    /// Ends all listens. Returns the ids of those that were acknowledged.
+    pub(crate) fn close_all(&self) -> Vec<Bytes> {
+        let listens = self.state.lock().listens.drain().collect::<Vec<_>>();
+        let mut listens: Vec<_> = listens.into_iter().map(|(_, listen)| listen).collect();
+        listens.retain(|listen| !matches!(listen.stage, Stage::Opening(_)));
+        listens.sort_by_key(|listen| listen.serial);
+        listens.into_iter().map(|listen| listen.id).collect()
+    }
+
+    /// The listens that accept this change, in the order in which they were opened.
+    pub(crate) fn accepting(&self, change: &Change) -> Vec<Key> {
+        let state = self.state.lock();
+        let listens = state.listens.iter();
+        let mut accepting: Vec<_> = listens
+            .filter(|(_, listen)| listen.accepts(change))
+            .collect();
+        accepting.sort_by_key(|(_, listen)| listen.serial);
+        accepting.into_iter().map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Notifies a listen, if it is still there and accepts the change.
+    pub(crate) fn notify(&self, key: &Key, change: &Change, message: &Message, permit: Permit<'_>) {
+        let mut state = self.state.lock();
+        let listen = state.listens.get_mut(key);
+        let Some(listen) = listen.filter(|listen| listen.accepts(change)) else {
+            return;
+        };
+        match &mut listen.stage {
+            Stage::Open(_) => permit.send(subscription_tag::tagged(message, &listen.id)),
+            Stage::Opening(early) | Stage::Acknowledged(_, early) => {
+                if early.len() >= MAX_EARLY {
+                    return debug!("too much before an acknowledgement; dropped");
+                }
+                early.push_back((change.clone(), message.clone()));
+            }
+        }
+    }
+}
+
+fn by_upstream(wishes: &[SubscriptionGuard]) -> Taken {
+    let mut taken = Taken::new();
+    for wish in wishes {
+        let uris = taken.entry(wish.upstream().id()).or_default();
+        uris.extend(wish.uris().iter().cloned());
+    }
+    taken
+}

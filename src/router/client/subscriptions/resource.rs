@@ -1,0 +1,118 @@
+//! The resources that the session of a legacy client is subscribed to.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::covers::covers;
+use super::filter::MAX_URIS;
+use crate::sync::Mutex;
+use crate::upstream::{SubscriptionGuard, Upstream, UpstreamId};
+
+/// The resource subscriptions of one session.
+#[derive(Debug, Default)]
+pub(crate) struct ResourceSubscriptions {
+    resources: Mutex<HashMap<Arc<str>, Subscribed>>,
+}
+
+/// A resource that the session is subscribed to, or is about to be.
+#[derive(Debug, Default)]
+struct Subscribed {
+    /// The number of requests for it under way.
+    pending: usize,
+    wishes: Option<SubscriptionGuard>,
+}
+
+/// A request to subscribe that is under way.
+pub(crate) struct PendingSubscription<'a> {
+    subscriptions: &'a ResourceSubscriptions,
+    uri: Arc<str>,
+}
+
+impl PendingSubscription<'_> {
+    /// The resource.
+    pub(crate) fn uri(&self) -> &Arc<str> {
+        &self.uri
+    }
+}
+
+impl Drop for PendingSubscription<'_> {
+    fn drop(&mut self) {
+        let mut resources = self.subscriptions.resources.lock();
+        if let Some(subscribed) = resources.get_mut(&self.uri) {
+            subscribed.pending -= 1;
+            if subscribed.pending == 0 && subscribed.wishes.is_none() {
+                resources.remove(&self.uri);
+            }
+        }
+    }
+}
+
+impl ResourceSubscriptions {
+    /// Records that the session is about to be subscribed; `None` if it has too many subscriptions.
+    pub(crate) fn begin(&self, uri: &str) -> Option<PendingSubscription<'_>> {
+        let mut resources = self.resources.lock();
+        if resources.len() >= MAX_URIS && !resources.contains_key(uri) {
+            return None;
+        }
+        let uri = Arc::from(uri);
+        resources.entry(Arc::clone(&uri)).or_default().pending += 1;
+        Some(PendingSubscription {
+            subscriptions: self,
+            uri,
+        })
+    }
+
+    /// Records that the session is subscribed.
+    pub(crate) fn join(&self, pending: &PendingSubscription<'_>, wishes: SubscriptionGuard) {
+        let mut resources = self.resources.lock();
+        let subscribed = resources.entry(pending.uri.clone()).or_default();
+        let old = subscribed.wishes.replace(wishes);
+        drop((resources, old));
+    }
+
+    /// Ends the session's subscription.
+    pub(crate) fn leave(&self, uri: &str) -> Option<SubscriptionGuard> {
+        let mut resources = self.resources.lock();
+        let subscribed = resources.get_mut(uri)?;
+        let wishes = subscribed.wishes.take();
+        if subscribed.pending == 0 {
+            resources.remove(uri);
+        }
+        wishes
+    }
+
+    /// Ends all subscriptions.
+    pub(crate) fn clear(&self) {
+        let all = std::mem::take(&mut *self.resources.lock());
+        drop(all);
+    }
+
+    /// The resources subscribed to at upstreams that `is_there` does not accept.
+    pub(crate) fn strays(&self, is_there: impl Fn(&Upstream) -> bool) -> Vec<Arc<str>> {
+        let resources = self.resources.lock();
+        let is_stray = |(uri, it): (&Arc<str>, &Subscribed)| {
+            let wishes = it.wishes.as_ref()?;
+            (!is_there(wishes.upstream())).then(|| uri.clone())
+        };
+        resources.iter().filter_map(is_stray).collect()
+    }
+
+    /// The upstream that sends the session updates of this resource.
+    pub(crate) fn upstream_of(&self, uri: &str) -> Option<Upstream> {
+        let resources = self.resources.lock();
+        let wishes = resources.get(uri)?.wishes.as_ref();
+        Some(wishes?.upstream().clone())
+    }
+
+    /// Whether the session is subscribed to updates of this resource by this upstream.
+    pub(crate) fn accept(&self, upstream: UpstreamId, uri: &str) -> bool {
+        let resources = self.resources.lock();
+        covers(uri, |uri| {
+            let subscribed = resources.get(uri);
+            subscribed.is_some_and(|subscribed| {
+                let wishes = subscribed.wishes.as_ref();
+                subscribed.pending > 0 || wishes.is_some_and(|w| w.upstream().id() == upstream)
+            })
+        })
+    }
+}

@@ -1,0 +1,112 @@
+//! What all clients share: the upstreams, the catalog, and the limits and tasks of the process. Nothing here
+//! belongs to one client.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::debug;
+
+use super::item_cache::ItemCache;
+use crate::catalog::{CatalogView, wait_for_initial_listing, wait_for_live_listing};
+use crate::config::Limits;
+use crate::protocol::ClientProfile;
+use crate::upstream::{Events, Registry, Upstream};
+
+/// The process-wide half of the router.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    pub(crate) upstreams: Registry,
+    pub(crate) view: watch::Receiver<CatalogView>,
+    pub(crate) items: ItemCache,
+    pub(crate) limits: Limits,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) cancel: CancellationToken,
+    /// Takes what upstreams send outside of requests to every client.
+    pub(crate) events: Arc<dyn Events>,
+    has_started: AtomicBool,
+    /// Cancelled when there is more than one client.
+    shared: CancellationToken,
+}
+
+impl Gateway {
+    /// Creates a gateway that has not connected to anything yet. `events` makes the receiver of what upstreams
+    /// send outside of requests.
+    pub(crate) fn new(
+        upstreams: Registry,
+        view: watch::Receiver<CatalogView>,
+        limits: Limits,
+        tasks: TaskTracker,
+        cancel: CancellationToken,
+        events: impl FnOnce(&Weak<Self>) -> Arc<dyn Events>,
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|gateway| Self {
+            upstreams,
+            view,
+            items: ItemCache::default(),
+            limits,
+            tasks,
+            cancel,
+            events: events(gateway),
+            has_started: AtomicBool::new(false),
+            shared: CancellationToken::new(),
+        })
+    }
+
+    /// Connects to all upstreams for this profile. Later calls do nothing.
+    pub(crate) fn start_once(&self, profile: &Arc<ClientProfile>) {
+        if self.has_started.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        debug!(client = profile.client_info(), "connecting");
+        for upstream in self.upstreams.all().iter() {
+            self.start(upstream, profile);
+        }
+    }
+
+    /// Whether the upstreams are being connected to.
+    pub(crate) fn has_started(&self) -> bool {
+        self.has_started.load(Ordering::Relaxed)
+    }
+
+    /// Connects to one upstream for this profile.
+    pub(crate) fn start(&self, upstream: &Upstream, profile: &Arc<ClientProfile>) {
+        upstream.start(profile, self.events.clone(), &self.tasks, &self.cancel);
+    }
+
+    /// Records that there is more than one client, now and for good.
+    pub(crate) fn share(&self) {
+        self.shared.cancel();
+    }
+
+    /// Whether there is, or was, more than one client: then what upstreams send for one must not reach
+    /// another, and what cannot be attributed reaches none.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared.is_cancelled()
+    }
+
+    /// Waits until there is more than one client.
+    pub(crate) async fn shared(&self) {
+        self.shared.cancelled().await;
+    }
+
+    /// Runs this beside everything else, until the end of the process.
+    pub(crate) fn spawn(&self, doing: impl Future<Output = ()> + Send + 'static) {
+        let cancel = self.cancel.clone();
+        self.tasks.spawn(async move {
+            cancel.run_until_cancelled(doing).await;
+        });
+    }
+
+    /// Waits, within bounds, until every upstream has a listing or has failed.
+    pub(crate) async fn wait_for_initial_listing(&self) {
+        wait_for_initial_listing(&self.view).await;
+    }
+
+    /// Waits, within bounds, until every upstream has listed its tools to this process, or has failed.
+    pub(crate) async fn wait_for_live_listing(&self) {
+        wait_for_live_listing(&self.view).await;
+    }
+}

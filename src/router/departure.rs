@@ -1,0 +1,44 @@
+//! The end of a client: its calls are cancelled, and its subscriptions end.
+
+use futures_util::future::join_all;
+use serde_json::Value;
+
+use super::client::proxied_tasks::ProxiedTask;
+use super::context::Context;
+use super::methods::listen::end_listens;
+use crate::protocol::reply::cancelled;
+use crate::wire::Line;
+use crate::wire::outgoing::code;
+
+/// Why the calls of a client end.
+const REASON: &str = "the client has left";
+
+/// Cancels everything that is in flight, and notifies the upstreams, and the client of the end of its listens.
+pub(crate) async fn end_calls(ctx: &Context) {
+    let session = &ctx.session;
+    // Before their calls go, which would have them cancelled too late.
+    let tasks = session.proxied_tasks.drain().into_iter();
+    let tasks = join_all(tasks.map(ProxiedTask::cancel));
+    let listens = end_listens(session, session.subscriptions.listens.close_all());
+    let open = session.in_flight.abort_all().into_iter();
+    let cancellations =
+        open.chain(session.suspended_calls.clear())
+            .map(|(live, upstream_id)| async move {
+                let _ = live.notify(cancelled(upstream_id, REASON)).await;
+            });
+    let cancellations = join_all(cancellations);
+    tokio::join!(cancellations, tasks, listens);
+}
+
+/// Ends the part of one client while the process goes on: as [`end_calls`], and what upstreams have asked it
+/// is answered for it.
+pub(crate) async fn leave(ctx: &Context) {
+    let session = &ctx.session;
+    session.subscriptions.resources.clear();
+    let unanswered = session.server_requests.drain().into_iter();
+    let unanswered = unanswered.map(|(live, id)| async move {
+        let error = Line::error(&id, code::INTERNAL_ERROR, REASON, &Value::Null);
+        let _ = live.notify(error.into_bytes()).await;
+    });
+    tokio::join!(end_calls(ctx), join_all(unanswered));
+}

@@ -1,0 +1,137 @@
+//! Which function serves which method, and in which eras a method exists. Methods that MCP does not know go
+//! to the extensions of upstreams.
+
+use super::context::Context;
+use super::methods::{
+    completion, extensions, listen, listings, log_level, prompts_resources, resource_subscriptions,
+    task_list, tasks, tools,
+};
+use crate::protocol::{Era, ItemKind};
+use crate::wire::Message;
+
+/// The eras that know a method.
+#[derive(Debug, Clone, Copy)]
+enum Eras {
+    Both,
+    /// The modern era has removed it (MCP 2026-07-28 § Changelog).
+    Legacy,
+    /// The modern era has added it.
+    Modern,
+}
+
+/// What serves a method.
+#[derive(Debug, Clone, Copy)]
+enum Method {
+    /// The client's side, without an upstream.
+    Downstream,
+    CallTool,
+    ListTools,
+    GetPrompt,
+    ReadResource,
+    Complete,
+    Subscribe,
+    Unsubscribe,
+    Listen,
+    ListItems(ItemKind),
+    Task(&'static str),
+    ListTasks,
+    SetLevel,
+}
+
+/// The methods that clients request of MCP servers.
+const METHODS: [(&str, Eras, Method); 20] = [
+    ("tools/call", Eras::Both, Method::CallTool),
+    ("tools/list", Eras::Both, Method::ListTools),
+    ("prompts/get", Eras::Both, Method::GetPrompt),
+    (
+        "prompts/list",
+        Eras::Both,
+        Method::ListItems(ItemKind::Prompts),
+    ),
+    ("resources/read", Eras::Both, Method::ReadResource),
+    (
+        "resources/list",
+        Eras::Both,
+        Method::ListItems(ItemKind::Resources),
+    ),
+    (
+        "resources/templates/list",
+        Eras::Both,
+        Method::ListItems(ItemKind::ResourceTemplates),
+    ),
+    ("resources/subscribe", Eras::Legacy, Method::Subscribe),
+    ("resources/unsubscribe", Eras::Legacy, Method::Unsubscribe),
+    ("subscriptions/listen", Eras::Modern, Method::Listen),
+    ("completion/complete", Eras::Both, Method::Complete),
+    ("logging/setLevel", Eras::Legacy, Method::SetLevel),
+    ("tasks/get", Eras::Both, Method::Task("tasks/get")),
+    ("tasks/result", Eras::Legacy, Method::Task("tasks/result")),
+    ("tasks/cancel", Eras::Both, Method::Task("tasks/cancel")),
+    ("tasks/update", Eras::Modern, Method::Task("tasks/update")),
+    ("tasks/list", Eras::Legacy, Method::ListTasks),
+    ("initialize", Eras::Legacy, Method::Downstream),
+    ("ping", Eras::Legacy, Method::Downstream),
+    ("server/discover", Eras::Modern, Method::Downstream),
+];
+
+/// Whether a method exists in this era. Methods that MCP does not know exist in both.
+pub(crate) fn is_known(method: &str, era: Era) -> bool {
+    let known = METHODS.iter().find(|(name, ..)| *name == method);
+    known.is_none_or(|(_, eras, _)| match eras {
+        Eras::Both => true,
+        Eras::Legacy => era == Era::Legacy,
+        Eras::Modern => era == Era::Modern,
+    })
+}
+
+/// Serves a request that is not for the proxy itself: begins what an upstream must do, and refuses what
+/// none can.
+pub(crate) async fn dispatch(ctx: &Context, request: Message, client: Era) {
+    let method = request.method();
+    let known = METHODS.iter().find(|(name, ..)| **name == *method);
+    let method = known.map_or(Method::Downstream, |(.., method)| *method);
+    match method {
+        Method::CallTool => tools::call(ctx, request, client).await,
+        Method::ListTools => listings::list_tools(ctx, request, client).await,
+        Method::GetPrompt => prompts_resources::get_prompt(ctx, request, client).await,
+        Method::ReadResource => prompts_resources::read_resource(ctx, request, client).await,
+        Method::Complete => completion::complete(ctx, request, client).await,
+        Method::Subscribe => resource_subscriptions::subscribe(ctx, request, client).await,
+        Method::Unsubscribe => resource_subscriptions::unsubscribe(ctx, request, client).await,
+        Method::Listen => listen::listen(ctx, request, client).await,
+        Method::ListItems(kind) => listings::list_items(ctx, request, kind, client).await,
+        Method::Task(method) => tasks::about_task(ctx, request, method, client).await,
+        Method::ListTasks => task_list::list_tasks(ctx, request, client).await,
+        Method::SetLevel => log_level::set_level(ctx, request, client).await,
+        Method::Downstream => extensions::call(ctx, request, client).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_listing_is_served_by_the_kind_that_it_lists() {
+        for kind in ItemKind::ALL {
+            let found = METHODS
+                .iter()
+                .find(|(name, ..)| *name == kind.list_method());
+            assert!(matches!(found, Some((_, _, Method::ListItems(it))) if *it == kind));
+        }
+    }
+
+    #[test]
+    fn method_exists_in_its_eras_alone() {
+        for (method, legacy, modern) in [
+            ("tools/call", true, true),
+            ("ping", true, false),
+            ("tasks/result", true, false),
+            ("tasks/update", false, true),
+            ("x/unknown", true, true),
+        ] {
+            assert_eq!(is_known(method, Era::Legacy), legacy, "{method}");
+            assert_eq!(is_known(method, Era::Modern), modern, "{method}");
+        }
+    }
+}

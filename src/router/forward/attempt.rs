@@ -1,0 +1,124 @@
+//! One attempt to forward a request: sends it, follows it to its response, and decides what that means.
+//! Server requests meanwhile reach the client in the way of its era.
+
+use bytes::Bytes;
+use tracing::debug;
+
+use super::follow::follow;
+use super::multi_round_trip::MultiRoundTrip;
+use crate::protocol::Era;
+use crate::protocol::bridge::target::Target;
+use crate::protocol::bridge::{self, input};
+use crate::router::call::outcome::{AttemptFailed, Step};
+use crate::router::call::request::ClientRequest;
+use crate::router::call::suspended::SuspendedCall;
+use crate::router::call::upstream_call::{CallEvent, UpstreamCall};
+use crate::router::context::Context;
+use crate::upstream::{Connection, TransportError, Upstream, next_id};
+
+/// Sends the request and follows it to its response.
+///
+/// # Errors
+/// [`AttemptFailed`], if there is none that the client can take.
+pub(crate) async fn attempt(
+    ctx: &Context,
+    request: &ClientRequest,
+    target: &Target<'_>,
+    upstream: &Upstream,
+) -> Result<Step, AttemptFailed> {
+    let mut rounds = MultiRoundTrip::default();
+    loop {
+        let input = rounds.input();
+        // What was answered cannot be asked again.
+        let failed = |failed: AttemptFailed| AttemptFailed {
+            client_notified: failed.client_notified || rounds.any(),
+            ..failed
+        };
+        let sent = send(ctx, request, target, upstream, input).await;
+        let mut call = sent.map_err(failed)?;
+        let event = follow(ctx, request, target, upstream, &mut call).await;
+        let response = match event.map_err(failed)? {
+            CallEvent::Response(response) => response,
+            CallEvent::ServerRequest(question) => {
+                let suspended = SuspendedCall::new(request, call, &question);
+                return Ok(Step::Suspend(Box::new(suspended)));
+            }
+        };
+        let is_asked_by_requests =
+            (request.caller.era, call.live.profile.era) == (Era::Legacy, Era::Modern);
+        let requires_input = is_asked_by_requests
+            && input::is_supported(&target.method)
+            && input::is_required(&response);
+        if !requires_input {
+            return Step::for_response(request, target, upstream, &call, response);
+        }
+        // The exchange is over; the next one has an id of its own.
+        drop(call);
+        // Boxed: it is large, and hardly ever needed.
+        let refusal = Box::pin(rounds.next(ctx, request, &response)).await;
+        let refusal = refusal.map_err(|reason| AttemptFailed {
+            error: upstream.error(&target.method, TransportError::Malformed(reason)),
+            client_notified: true,
+        })?;
+        if let Some(refusal) = refusal {
+            return Ok(Step::Done(refusal));
+        }
+    }
+}
+
+async fn send(
+    ctx: &Context,
+    request: &ClientRequest,
+    target: &Target<'_>,
+    upstream: &Upstream,
+    input: Option<&str>,
+) -> Result<UpstreamCall, AttemptFailed> {
+    let caller = &request.caller;
+    let (method, profile) = (&target.method, &caller.identity);
+    let in_flight = &ctx.session.in_flight;
+    let sent = upstream.call(method, profile, request.log_level(), |live, activity| {
+        let id = next_id();
+        let token = renamed_token(ctx, request, live, id);
+        let renamed = token.as_ref().and_then(|token| {
+            if let Some(known) = &request.token {
+                in_flight.rename(&request.key, &token.clone().into(), known);
+            }
+            bridge::with_token(&request.message, token)
+        });
+        let message = renamed.as_ref().unwrap_or(&request.message);
+        let sent = bridge::request(id, message, target, caller, &live.profile, input);
+        debug!(
+            upstream = %upstream.config().name,
+            serial = sent.id,
+            bytes = sent.body.len(),
+            "forwarding"
+        );
+        in_flight.sent(&request.key, live, sent.id);
+        if request.token.is_some() {
+            in_flight.attach_activity(&request.key, activity);
+        }
+        sent
+    });
+    let sent = sent.await.map_err(|error| AttemptFailed {
+        error,
+        client_notified: false,
+    })?;
+    let (live, id) = (&sent.sent.live, sent.sent.exchange.id());
+    let token = renamed_token(ctx, request, live, id);
+    let token = token.map(Bytes::from).or_else(|| request.token.clone());
+    Ok(UpstreamCall::new(upstream, token, sent))
+}
+
+/// The progress token of a request at its upstream, if that is not the client's own: clients that share a
+/// session with a legacy upstream may give the same, and its progress may come on no stream of the call.
+fn renamed_token(
+    ctx: &Context,
+    request: &ClientRequest,
+    live: &Connection,
+    upstream_id: u64,
+) -> Option<String> {
+    let number = ctx.session.number;
+    let is_shared = !number.is_first() && live.profile.era == Era::Legacy;
+    let has_token = is_shared && request.token.is_some();
+    has_token.then(|| number.wire_id(upstream_id))
+}

@@ -1,0 +1,34 @@
+//! `logging/setLevel` of a legacy client.
+
+use futures_util::future::join_all;
+
+use super::params::required_text;
+use crate::protocol::{Era, LogLevel};
+use crate::router::client::log_filter::unknown_level;
+use crate::router::context::Context;
+use crate::router::forward::begin_request;
+use crate::upstream::Upstream;
+use crate::wire::outgoing::code;
+use crate::wire::{Line, Message};
+
+/// Answers `logging/setLevel` once the upstreams that are connected know the level, or had their time.
+pub(crate) async fn set_level(ctx: &Context, message: Message, client: Era) {
+    let Some(named) = required_text(ctx, &message, "level").await else {
+        return;
+    };
+    let Some(level) = LogLevel::parse(&named) else {
+        let text = unknown_level(&named);
+        return ctx.refuse(&message, code::INVALID_PARAMS, &text).await;
+    };
+    // At once, for all requests that follow.
+    ctx.session.profiles.set_level(level);
+    for upstream in ctx.gateway.upstreams.all().iter() {
+        upstream.set_level(Some(level));
+    }
+    begin_request(ctx, message, client, named, |ctx, request| async move {
+        let upstreams = ctx.gateway.upstreams.all();
+        join_all(upstreams.iter().map(Upstream::level_applied)).await;
+        Line::result(&request.id, &b"{}"[..])
+    })
+    .await;
+}

@@ -1,0 +1,29 @@
+//! Parameters by which a request is routed.
+
+use crate::protocol::params::only_text;
+use crate::router::context::Context;
+use crate::wire::Message;
+use crate::wire::outgoing::code;
+
+/// Returns the one parameter of this name, a text; without it the request is refused.
+pub(crate) async fn required_text(ctx: &Context, request: &Message, key: &str) -> Option<String> {
+    match only_text(request.params_named(key), key, "the parameters") {
+        Ok(value) => Some(value),
+        Err(reason) => {
+            ctx.refuse(request, code::INVALID_PARAMS, &reason).await;
+            None
+        }
+    }
+}
+
+/// Refuses a request with a cursor, and returns whether it has: all pages are given at once, so there is no
+/// cursor that could be known.
+pub(crate) async fn refuse_cursor(ctx: &Context, request: &Message) -> bool {
+    let cursor = request.param("cursor");
+    if cursor.is_none_or(|cursor| cursor.value() == b"null") {
+        return false;
+    }
+    let text = "unknown cursor; listings have one page";
+    ctx.refuse(request, code::INVALID_PARAMS, text).await;
+    true
+}

@@ -1,0 +1,168 @@
+//! Which upstreams have a prompt, a resource or a template, by what they list.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::timeout;
+use tracing::{debug, warn};
+
+use crate::catalog::{Items, UriRoute, route_uri};
+use crate::protocol::{Item, ItemKind, ItemList};
+use crate::router::context::Context;
+use crate::router::context::item_cache::CachedItems;
+use crate::upstream::{TransportError, Upstream, UpstreamError, UpstreamSet};
+
+/// How long an upstream may take for a listing that a client waits for: its prompts and
+/// resources are worth less than the others' at once.
+const LIST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Returns the upstream that answers for a prompt's name, a URI or a template, and its own item.
+pub(crate) async fn owner_of(ctx: &Context, kind: ItemKind, key: &str) -> Option<(Upstream, Item)> {
+    let upstreams = ctx.gateway.upstreams.all();
+    let has = |items: &Items| items.owner(key).is_some();
+    let items = items_with(ctx, kind, &upstreams, has).await;
+    let owner = items.owner(key)?;
+    Some((upstreams.get(owner.upstream)?.clone(), owner.item.clone()))
+}
+
+/// Returns the upstreams that may have this resource, in the order in which to ask them.
+pub(crate) async fn candidates_for(ctx: &Context, uri: &str) -> Vec<Upstream> {
+    let candidates = candidates_for_all(ctx, &[uri]).await.pop();
+    candidates.unwrap_or_default()
+}
+
+/// Returns, for each of these resources, the upstreams that may have it, in the order in which to ask them.
+pub(crate) async fn candidates_for_all(ctx: &Context, uris: &[&str]) -> Vec<Vec<Upstream>> {
+    let (routes, upstreams) = uri_routes(ctx, uris).await;
+    let at = |upstream: usize| upstreams.get(upstream).cloned();
+    let candidates = |route| match route {
+        UriRoute::Owner(upstream) => at(upstream).into_iter().collect(),
+        UriRoute::Candidates(upstreams) => {
+            let offering = |upstream: &Upstream| upstream.serves(ItemKind::Resources);
+            let all = upstreams.into_iter().filter_map(at);
+            all.filter(offering).collect()
+        }
+    };
+    routes.into_iter().map(candidates).collect()
+}
+
+/// Returns the one upstream that lists this very template, or this resource, or has a template for it.
+pub(crate) async fn owner_of_completion(ctx: &Context, uri: &str) -> Option<Upstream> {
+    for kind in [ItemKind::ResourceTemplates, ItemKind::Resources] {
+        if let Some((upstream, _)) = owner_of(ctx, kind, uri).await {
+            return Some(upstream);
+        }
+    }
+    let (mut routes, upstreams) = uri_routes(ctx, &[uri]).await;
+    match routes.pop()? {
+        UriRoute::Owner(upstream) => upstreams.get(upstream).cloned(),
+        UriRoute::Candidates(_) => None,
+    }
+}
+
+/// Returns the route of each of these URIs: the upstream that lists it, or those that may have it. Each is
+/// given by its place in the snapshot that comes with the routes.
+async fn uri_routes(ctx: &Context, uris: &[&str]) -> (Vec<UriRoute>, UpstreamSet) {
+    let upstreams = ctx.gateway.upstreams.all();
+    let configs = upstreams.iter().map(Upstream::config);
+    let filters: Vec<_> = configs.map(|config| &config.resources).collect();
+    let lists = |items: &Items| uris.iter().all(|uri| items.owner(uri).is_some());
+    let resources = items_with(ctx, ItemKind::Resources, &upstreams, lists).await;
+    let find = |uri: &str, templates: &Items| match resources.owner(uri) {
+        Some(owner) => UriRoute::Owner(owner.upstream),
+        None => route_uri(uri, &filters, &resources, templates),
+    };
+    let finds = |templates: &Items| {
+        let mut all = uris.iter().map(|uri| find(uri, templates));
+        all.all(|route| matches!(route, UriRoute::Owner(_)))
+    };
+    // If all are listed, the templates need not be read.
+    let templates = match lists(&resources) {
+        true => resources.clone(),
+        false => items_with(ctx, ItemKind::ResourceTemplates, &upstreams, finds).await,
+    };
+    let routes = uris.iter().map(|uri| find(uri, &templates)).collect();
+    drop(filters);
+    (routes, upstreams)
+}
+
+/// Returns the last listing of a kind, or a new one if that lacks what `has` looks for and some
+/// upstream was not in it.
+async fn items_with(
+    ctx: &Context,
+    kind: ItemKind,
+    upstreams: &UpstreamSet,
+    has: impl Fn(&Items) -> bool,
+) -> Arc<Items> {
+    match ctx.gateway.items.get(kind, upstreams) {
+        Some(last) if last.is_whole || has(&last.items) => return last.items,
+        _ => {}
+    }
+    let was_live = ctx.gateway.view.borrow().live_listing_done;
+    let items = read_items(ctx, kind, upstreams).await;
+    if was_live || has(&items) {
+        return items;
+    }
+    // One of those that are known from an earlier process may have it since.
+    ctx.gateway.wait_for_live_listing().await;
+    read_items(ctx, kind, upstreams).await
+}
+
+/// Lists a kind again. An upstream that fails is left out, and the log says why.
+pub(crate) async fn read_items(
+    ctx: &Context,
+    kind: ItemKind,
+    upstreams: &UpstreamSet,
+) -> Arc<Items> {
+    ctx.gateway.wait_for_initial_listing().await;
+    let changes = ctx.gateway.items.changes(kind);
+    let all = upstreams.iter().map(|upstream| async move {
+        let announced = &ctx.session.announced_items;
+        if upstream.ready().is_none() {
+            let last = upstream.offers().last_items(kind);
+            // Without is something, too, that may turn out to be different.
+            announced.record_sent(upstream.id(), kind, last.clone().unwrap_or_default());
+            return last;
+        }
+        if !upstream.serves(kind) {
+            return Some(ItemList::default());
+        }
+        let list = in_time(upstream, kind.list_method(), upstream.items(kind)).await?;
+        announced.record_sent(upstream.id(), kind, list.clone());
+        Some(list)
+    });
+    let all = join_all(all).await;
+    let is_whole = all.iter().all(Option::is_some)
+        && upstreams.iter().all(|upstream| upstream.ready().is_some());
+    let configs = upstreams.iter().map(Upstream::config);
+    let items = configs.zip(all).collect();
+    let items = Items::merge(kind, items, ctx.gateway.limits.tool_name_length);
+    debug!(kind = kind.member(), count = items.len(), "listed");
+    let items = Arc::new(items);
+    let last = CachedItems {
+        items: items.clone(),
+        upstreams: upstreams.clone(),
+        is_whole,
+    };
+    // Others may serve by now, and the cache would keep these from ending.
+    if Arc::ptr_eq(upstreams, &ctx.gateway.upstreams.all()) {
+        ctx.gateway.items.set(kind, last, changes);
+    }
+    items
+}
+
+/// Returns what an upstream lists by this method. An upstream that fails or is late is left out, and the log
+/// says why.
+pub(crate) async fn in_time<T>(
+    upstream: &Upstream,
+    method: &str,
+    listing: impl Future<Output = Result<T, UpstreamError>>,
+) -> Option<T> {
+    let late = |_| upstream.error(method, TransportError::Timeout(LIST_TIMEOUT));
+    let listed = timeout(LIST_TIMEOUT, listing).await.map_err(late);
+    listed
+        .and_then(|listed| listed)
+        .inspect_err(|error| warn!(error = %error, "leaving out a listing"))
+        .ok()
+}

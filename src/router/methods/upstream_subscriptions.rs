@@ -1,0 +1,54 @@
+//! Subscribing to updates of resources at the upstreams that have them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::Instant;
+
+use super::routing::candidates_for_all;
+use crate::router::context::Context;
+use crate::upstream::{SubscriptionGuard, Upstream, UpstreamId};
+
+/// How long upstreams may take to accept subscriptions, in all.
+pub(crate) const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Subscribes to updates of these resources, each at the first of its candidates that accepts. Resources that
+/// no upstream accepts are left out.
+pub(crate) async fn subscribe_at_first(
+    ctx: &Context,
+    uris: Vec<Arc<str>>,
+) -> Vec<SubscriptionGuard> {
+    if uris.is_empty() {
+        return Vec::new();
+    }
+    let names: Vec<_> = uris.iter().map(|uri| &**uri).collect();
+    let candidates = candidates_for_all(ctx, &names).await;
+    let candidates = candidates.into_iter().map(IntoIterator::into_iter);
+    let mut open: Vec<_> = uris.iter().cloned().zip(candidates).collect();
+    let end = Instant::now() + SUBSCRIBE_TIMEOUT;
+    let mut all: Vec<SubscriptionGuard> = Vec::new();
+    loop {
+        let mut round: BTreeMap<UpstreamId, (Upstream, Vec<Arc<str>>)> = BTreeMap::new();
+        for (uri, candidates) in &mut open {
+            if let Some(upstream) = candidates.next() {
+                let asked = round.entry(upstream.id());
+                let (_, asked) = asked.or_insert_with(|| (upstream, Vec::new()));
+                asked.push(uri.clone());
+            }
+        }
+        if round.is_empty() {
+            return all;
+        }
+        let asked = round.into_values().map(|(upstream, uris)| async move {
+            let mut wishes = upstream.want(uris);
+            wishes.settle(end - Instant::now()).await;
+            wishes
+        });
+        for wishes in join_all(asked).await {
+            open.retain(|(uri, _)| !wishes.uris().contains(uri));
+            all.push(wishes);
+        }
+    }
+}
