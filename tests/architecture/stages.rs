@@ -4,7 +4,8 @@ use crate::code::word;
 use crate::source::{begins_a_path, files, files_of};
 
 /// The stages in the order in which a message passes them. Some are yet to come.
-const ORDER: [&str; 14] = [
+const ORDER: [&str; 15] = [
+    "random",
     "sync",
     "wire",
     "protocol",

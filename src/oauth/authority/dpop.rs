@@ -18,9 +18,10 @@ use sha2::{Digest, Sha256};
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::signing::{KeyError, random};
+use super::signing::KeyError;
 use crate::config::Secret;
 use crate::oauth::tokens::Timestamp;
+use crate::random::random_id;
 use crate::sync::Mutex;
 
 /// The header of a proof.
@@ -122,7 +123,7 @@ impl DpopKey {
             BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(token.expose().as_bytes()))
         };
         let claims = Claims {
-            jti: &random(),
+            jti: &random_id(),
             htm: method.as_str(),
             htu: &target,
             iat: Timestamp::now().0,

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::config::Secret;
 use crate::oauth::tokens::Timestamp;
+use crate::random::random_id;
 
 /// How long an assertion is good: as long as a request can be on its way, with clocks that differ.
 const LIFETIME: Duration = Duration::from_secs(300);
@@ -97,7 +98,7 @@ impl SigningKey {
             iss: client_id,
             sub: client_id,
             aud: audience,
-            jti: &random(),
+            jti: &random_id(),
             iat: now.0,
             exp: now.plus(LIFETIME).0,
         };
@@ -136,11 +137,6 @@ fn sec1(pem: &str, algorithm: Algorithm) -> Option<EncodingKey> {
     let pair = EcdsaKeyPair::from_private_key_der(curve, &der).ok()?;
     let document = pair.to_pkcs8v1().ok()?;
     Some(EncodingKey::from_ec_der(document.as_ref()))
-}
-
-/// 128 bits that nobody can guess, as text.
-pub(in crate::oauth) fn random() -> String {
-    oauth2::CsrfToken::new_random().into_secret()
 }
 
 #[cfg(test)]

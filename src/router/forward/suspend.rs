@@ -13,6 +13,7 @@ use super::suspended_guard;
 use crate::protocol::Era;
 use crate::protocol::bridge::target::Target;
 use crate::protocol::reply::{failure, success};
+use crate::random::random_id;
 use crate::router::call::outcome::{AttemptFailed, Step};
 use crate::router::call::request::{ClientRequest, HANDLE_PREFIX};
 use crate::router::call::suspended::{RequestFingerprint, SuspendedCall};
@@ -41,8 +42,7 @@ pub(crate) fn suspend(
 ) -> Message {
     call.release_permit();
     // Random enough that the handle of another's call cannot be guessed.
-    let random = oauth2::CsrfToken::new_random().into_secret();
-    let handle = format!("{HANDLE_PREFIX}{random}");
+    let handle = format!("{HANDLE_PREFIX}{}", random_id());
     let result = call.result(&handle);
     let begin = |call: SuspendedCall| {
         debug!(
