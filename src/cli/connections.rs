@@ -16,7 +16,7 @@ use crate::disk::home;
 use crate::oauth::{AuthContext, Authorizer, LoginMode};
 use crate::protocol::reply::answer_to;
 use crate::protocol::{ItemKind, ItemList};
-use crate::upstream::{Bounds, CacheDirectory, Connection, Events, Upstream, UpstreamId};
+use crate::upstream::{Bounds, CacheDirectory, ConnectionUse, Events, Upstream, UpstreamId};
 use crate::wire::Message;
 
 /// Connections to upstreams, with what they share.
@@ -78,11 +78,11 @@ impl Connections {
 struct IgnoreEvents;
 
 impl Events for IgnoreEvents {
-    fn notification(&self, _: UpstreamId, _: Arc<Connection>, _: Message) -> BoxFuture<'_, ()> {
+    fn notification(&self, _: UpstreamId, _: ConnectionUse, _: Message) -> BoxFuture<'_, ()> {
         Box::pin(async {})
     }
 
-    fn request(&self, live: Arc<Connection>, request: Message) -> BoxFuture<'_, ()> {
+    fn request(&self, live: ConnectionUse, request: Message) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             let _ = live.notify(answer_to(&request)).await;
         })
@@ -96,5 +96,5 @@ impl Events for IgnoreEvents {
         Box::pin(async {})
     }
 
-    fn ended(&self, _: &Arc<Connection>) {}
+    fn ended(&self, _: &ConnectionUse) {}
 }

@@ -1,7 +1,5 @@
 //! Notifications of a client, on their way to the upstreams.
 
-use std::sync::Arc;
-
 use tracing::debug;
 
 use super::context::Context;
@@ -9,7 +7,7 @@ use super::forward::server_requests::{notify_upstream, on_client_progress};
 use crate::protocol::Era;
 use crate::protocol::bridge;
 use crate::protocol::json_key::Key;
-use crate::upstream::{Connection, Upstream};
+use crate::upstream::{ConnectionUse, Upstream};
 use crate::wire::Message;
 
 /// Notifications of the legacy eras alone (MCP 2026-07-28 § Changelog).
@@ -29,7 +27,7 @@ pub(crate) fn forward_to_upstreams(ctx: &Context, notification: &Message) {
     let sessions = gateway.upstreams.all();
     for session in sessions.iter().flat_map(Upstream::sessions) {
         let is_its =
-            |live: &Arc<Connection>| client.as_ref().is_none_or(|client| live.serves(client));
+            |live: &ConnectionUse| client.as_ref().is_none_or(|client| live.serves(client));
         let Some(live) = session.ready().filter(is_its) else {
             continue;
         };
@@ -38,7 +36,7 @@ pub(crate) fn forward_to_upstreams(ctx: &Context, notification: &Message) {
         }
         let body = notification.bytes().clone();
         gateway.tasks.spawn(async move {
-            if let Err(error) = live.tell(body).await {
+            if let Err(error) = live.notify_any_revision(body).await {
                 debug!(%error, "a notification was not delivered");
             }
         });

@@ -126,7 +126,7 @@ impl Client {
         let profile = session.profiles.open_session(initialize);
         for upstream in gateway.upstreams.all().iter() {
             upstream.adopt(&profile);
-            upstream.set_level(None);
+            upstream.set_level(session.id, None);
         }
     }
 

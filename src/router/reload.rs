@@ -73,19 +73,19 @@ async fn start(gateway: &Arc<Gateway>, sessions: &Sessions, fresh: &[Upstream]) 
     let clients = sessions.all();
     let levels: Vec<_> = clients
         .iter()
-        .map(|it| it.session.profiles.level())
+        .map(|it| (it.session.id, it.session.profiles.level()))
         .collect();
     let first = clients.first();
     let profile = first.map(|first| first.session.profiles.latest());
     let profile = profile.unwrap_or_default();
     for upstream in fresh {
-        for level in &levels {
-            upstream.set_level(*level);
+        for (client, level) in &levels {
+            upstream.set_level(*client, *level);
         }
         gateway.start(upstream, &profile);
     }
     wait_for_listings_of(fresh, gateway.limits.startup_wait).await;
-    for (client, level) in clients.iter().zip(levels) {
+    for (client, (_, level)) in clients.iter().zip(levels) {
         apply_client_state(&client.session, fresh, level);
     }
 }
@@ -97,7 +97,7 @@ fn apply_client_state(client: &ClientSession, fresh: &[Upstream], level: Option<
             upstream.adopt(&session);
         }
         if client.profiles.level() != level {
-            upstream.set_level(client.profiles.level());
+            upstream.set_level(client.id, client.profiles.level());
         }
     }
 }

@@ -20,7 +20,7 @@ use super::forward::server_requests::{
 use super::forward::task_visibility::hides;
 use super::sessions::{OpenSession, Sessions};
 use crate::protocol::{Era, ItemKind, ItemList};
-use crate::upstream::{Connection, Events, UpstreamId};
+use crate::upstream::{ConnectionUse, Events, UpstreamId};
 use crate::wire::{Line, Member, Message};
 
 /// Passes what upstreams send on to the clients.
@@ -41,7 +41,7 @@ impl Events for Fanout {
     fn notification(
         &self,
         upstream: UpstreamId,
-        live: Arc<Connection>,
+        live: ConnectionUse,
         message: Message,
     ) -> BoxFuture<'_, ()> {
         Box::pin(async move {
@@ -50,7 +50,7 @@ impl Events for Fanout {
             };
             let method = message.method();
             if method == "notifications/cancelled" {
-                live.callers.tell(&message);
+                live.inboxes.cancel(&message);
             }
             let kinds = ItemKind::changed_by(&method).unwrap_or_default();
             gateway.items.forget(kinds);
@@ -67,7 +67,7 @@ impl Events for Fanout {
         })
     }
 
-    fn request(&self, live: Arc<Connection>, request: Message) -> BoxFuture<'_, ()> {
+    fn request(&self, live: ConnectionUse, request: Message) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             let Some(gateway) = self.gateway.upgrade() else {
                 return;
@@ -117,7 +117,7 @@ impl Events for Fanout {
         })
     }
 
-    fn ended(&self, live: &Arc<Connection>) {
+    fn ended(&self, live: &ConnectionUse) {
         if let Some(gateway) = self.gateway.upgrade() {
             for open in self.sessions.all().iter() {
                 withdraw_all(&open.context(&gateway), live);
@@ -159,7 +159,7 @@ fn progress_target(gateway: &Gateway, message: &Message) -> Option<SessionNumber
 fn addressee(
     gateway: &Gateway,
     sessions: &Sessions,
-    live: &Arc<Connection>,
+    live: &ConnectionUse,
 ) -> Option<Arc<OpenSession>> {
     let all = sessions.all();
     if !gateway.is_shared() {
@@ -185,7 +185,7 @@ fn addressee(
 async fn on_notification(
     ctx: Context,
     upstream: UpstreamId,
-    live: Arc<Connection>,
+    live: ConnectionUse,
     message: Message,
 ) {
     match &*message.method() {

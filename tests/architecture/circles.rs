@@ -16,22 +16,21 @@ const MAX_CIRCLE: usize = 3;
 /// How many files of a stage stand in circles of more than [`MAX_CIRCLE`].
 #[rustfmt::skip]
 const IN_LARGE_CIRCLES: &Ratchet = &[
-    ("upstream", 19),
+    ("upstream", 9),
 ];
 
 /// How many files of a stage stand in circles that cross the border of a folder. Each file directly
 /// in the stage counts as a folder.
 #[rustfmt::skip]
 const IN_CROSSING_CIRCLES: &Ratchet = &[
-    ("upstream", 19),
+    ("upstream", 9),
 ];
 
 /// How many files besides that of its type hold an inherent `impl` of it.
 #[rustfmt::skip]
 const AWAY_FROM_HOME: &Ratchet = &[
-    ("upstream::Connection", 2),
     ("upstream::SessionSupervisor", 8),
-    ("upstream::Upstream", 7),
+    ("upstream::Upstream", 5),
 ];
 
 /// All modules of `src/`, tests left out, and the arrows between them.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::config::Upstream;
 use crate::oauth::{SignInError, Status, Timestamp};
-use crate::upstream::{CachedSummary, Connection, ToolList, TransportError};
+use crate::upstream::{CachedSummary, ConnectionUse, ToolList, TransportError};
 
 /// Everything.
 #[derive(Debug, Serialize)]
@@ -29,7 +29,7 @@ impl Report {
 /// What came of asking a server.
 pub(super) enum Asked {
     Nobody,
-    Answered(Arc<Connection>, Arc<ToolList>),
+    Answered(ConnectionUse, Arc<ToolList>),
     Failed(TransportError),
     Silent(Duration),
 }

@@ -1,25 +1,23 @@
 //! A request that was sent to an upstream and has no response yet.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 
 use super::request::ClientRequest;
 use crate::protocol::json_key::is_same;
 use crate::upstream::{
-    Activity, Call, CallPermit, Connection, Exchange, Inbox, LogDemandGuard, SentRequest,
+    Activity, Call, CallPermit, ConnectionUse, Exchange, Inbox, LogDemandGuard, SentRequest,
     TransportError, Upstream, UpstreamId,
 };
 use crate::wire::Message;
 
 /// The connection that a call went out on, and the id of the call there.
-pub(crate) type Sent = (Arc<Connection>, u64);
+pub(crate) type Sent = (ConnectionUse, u64);
 
 /// A request at an upstream. Dropping it closes its stream.
 #[derive(Debug)]
 pub(crate) struct UpstreamCall {
     exchange: Exchange,
-    pub(crate) live: Arc<Connection>,
+    pub(crate) live: ConnectionUse,
     pub(crate) upstream: UpstreamId,
     /// The id of the request at the upstream.
     pub(crate) upstream_id: u64,
@@ -54,15 +52,15 @@ impl UpstreamCall {
         } = call;
         let SentRequest {
             exchange,
-            caller,
-            live,
+            inbox,
+            connection: live,
             activity,
         } = sent;
         Self {
             token,
             upstream_id: exchange.id(),
             exchange,
-            inbox: caller,
+            inbox,
             live,
             logs,
             permit: admitted,
@@ -79,7 +77,7 @@ impl UpstreamCall {
             // After the response nothing reads what the upstream asked before it.
             Some(inbox) => tokio::select! {
                 biased;
-                asked = inbox.asked() => Ok(asked),
+                asked = inbox.next() => Ok(asked),
                 said = self.exchange.next() => said,
             },
         }

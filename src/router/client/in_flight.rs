@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::task::AbortHandle;
@@ -11,7 +10,7 @@ use tokio::task::AbortHandle;
 use crate::protocol::json_key::Key;
 use crate::router::call::upstream_call::Sent;
 use crate::sync::Mutex;
-use crate::upstream::{Activity, Connection};
+use crate::upstream::{Activity, ConnectionUse};
 
 /// All requests of one client that are under way.
 #[derive(Debug)]
@@ -105,17 +104,17 @@ impl InFlight {
     }
 
     /// Records where the request went.
-    pub(crate) fn sent(&self, id: &Key, live: &Arc<Connection>, upstream_id: u64) {
+    pub(crate) fn sent(&self, id: &Key, live: &ConnectionUse, upstream_id: u64) {
         if let Some(call) = self.state.lock().calls.get_mut(id) {
             call.sent = Some((live.clone(), upstream_id));
         }
     }
 
     /// Whether a request is under way on this connection.
-    pub(crate) fn has_call_at(&self, live: &Arc<Connection>) -> bool {
+    pub(crate) fn has_call_at(&self, live: &ConnectionUse) -> bool {
         let state = self.state.lock();
         let mut sent = state.calls.values().filter_map(|call| call.sent.as_ref());
-        sent.any(|(at, _)| Arc::ptr_eq(at, live))
+        sent.any(|(at, _)| at.is_same(live))
     }
 
     /// Records the activity for which progress under the request's token is a sign of life.

@@ -14,13 +14,12 @@ pub(crate) mod subscriptions;
 pub(crate) mod suspended_calls;
 pub(crate) mod task_owners;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Limits;
-use crate::upstream::Connection;
+use crate::upstream::{ClientId, ConnectionUse};
 use crate::wire::{Line, Message};
 use announced_items::AnnouncedItems;
 use announced_tools::AnnouncedTools;
@@ -38,6 +37,7 @@ use task_owners::TaskOwners;
 #[derive(Debug)]
 pub(crate) struct ClientSession {
     pub(crate) number: SessionNumber,
+    pub(crate) id: ClientId,
     pub(crate) outbox: Outbox,
     pub(crate) in_flight: InFlight,
     pub(crate) profiles: ClientProfiles,
@@ -65,6 +65,7 @@ impl ClientSession {
     ) -> Self {
         Self {
             number,
+            id: ClientId::next(),
             outbox,
             in_flight: InFlight::new(limits.max_calls),
             profiles: ClientProfiles::default(),
@@ -107,7 +108,7 @@ impl ClientSession {
     }
 
     /// Whether a call of the client is under way on this connection, suspended or not.
-    pub(crate) fn has_call_at(&self, live: &Arc<Connection>) -> bool {
+    pub(crate) fn has_call_at(&self, live: &ConnectionUse) -> bool {
         self.in_flight.has_call_at(live) || self.suspended_calls.has_call_at(live)
     }
 }

@@ -3,7 +3,6 @@
 //! would not end it: MCP 2025-11-25 § Cancellation, SEP-2663 § Task Cancellation).
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use tokio_util::task::TaskTracker;
@@ -16,7 +15,7 @@ use crate::protocol::tasks_extension;
 use crate::protocol::{Caller, Era};
 use crate::router::call::request::ClientRequest;
 use crate::sync::Mutex;
-use crate::upstream::{Activity, Connection, Upstream, next_id};
+use crate::upstream::{Activity, Connection, ConnectionUse, Upstream, next_id};
 use crate::wire::Message;
 
 /// All tasks that the proxy follows for one client.
@@ -110,7 +109,7 @@ impl ProxiedTask {
         }
         let target = Target::task("tasks/cancel", &self.task.id, &self.task.quoted).followed();
         let caller = &self.caller;
-        let build = |live: &Arc<Connection>, _: &Activity| {
+        let build = |live: &ConnectionUse, _: &Activity| {
             let profile = &live.profile;
             bridge::request(next_id(), &self.cancel, &target, caller, profile, None)
         };

@@ -1,7 +1,6 @@
 //! The server requests that the client has not answered, each under an id of the proxy.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -11,7 +10,7 @@ use tokio::sync::oneshot;
 use super::number::SessionNumber;
 use crate::protocol::json_key::Key;
 use crate::sync::Mutex;
-use crate::upstream::Connection;
+use crate::upstream::ConnectionUse;
 use crate::wire::Message;
 
 /// The most requests of one upstream that may wait for the client's answers, and the most of calls. Far
@@ -40,7 +39,7 @@ struct Pending {
 pub(crate) enum Requester {
     /// An upstream, which knows the request by this `id`, and sent it on the stream of this `call`.
     Upstream {
-        live: Arc<Connection>,
+        live: ConnectionUse,
         id: Bytes,
         call: Option<u64>,
     },
@@ -136,7 +135,7 @@ impl PendingServerRequests {
     }
 
     /// Takes all requests of upstreams. Returns each by its connection and its id there.
-    pub(crate) fn drain(&self) -> Vec<(Arc<Connection>, Bytes)> {
+    pub(crate) fn drain(&self) -> Vec<(ConnectionUse, Bytes)> {
         let all = std::mem::take(&mut *self.pending.lock()).into_values();
         let of_upstreams = all.filter_map(|it| match it.requester {
             Requester::Upstream { live, id, .. } => Some((live, id)),
@@ -146,7 +145,7 @@ impl PendingServerRequests {
     }
 
     /// The upstream that progress under this token is for, and the upstream's own token if that is another.
-    pub(crate) fn progress_target(&self, token: &Key) -> Option<(Arc<Connection>, Option<Bytes>)> {
+    pub(crate) fn progress_target(&self, token: &Key) -> Option<(ConnectionUse, Option<Bytes>)> {
         self.pending.lock().values().find_map(|it| {
             let known = it.token.as_ref().filter(|known| known.key == *token)?;
             match &it.requester {
@@ -157,7 +156,7 @@ impl PendingServerRequests {
     }
 
     /// Whether the upstream may be waiting for the client in this call of its, and not too long.
-    pub(crate) fn is_pending_in(&self, live: &Arc<Connection>, upstream_id: u64) -> bool {
+    pub(crate) fn is_pending_in(&self, live: &ConnectionUse, upstream_id: u64) -> bool {
         let in_call = |_: &Bytes, call: Option<u64>| call.is_none_or(|call| call == upstream_id);
         let pending = self.pending.lock();
         let mut recent = pending
@@ -170,7 +169,7 @@ impl PendingServerRequests {
     /// on whose stream they came. Returns their serial numbers.
     pub(crate) fn withdraw(
         &self,
-        live: &Arc<Connection>,
+        live: &ConnectionUse,
         pick: impl Fn(&Bytes, Option<u64>) -> bool,
     ) -> Vec<u64> {
         let mut pending = self.pending.lock();
@@ -180,13 +179,13 @@ impl PendingServerRequests {
 }
 
 impl Pending {
-    fn is_of(&self, live: &Arc<Connection>, pick: impl Fn(&Bytes, Option<u64>) -> bool) -> bool {
+    fn is_of(&self, live: &ConnectionUse, pick: impl Fn(&Bytes, Option<u64>) -> bool) -> bool {
         match &self.requester {
             Requester::Upstream {
                 live: asking,
                 id,
                 call,
-            } => Arc::ptr_eq(asking, live) && pick(id, *call),
+            } => asking.is_same(live) && pick(id, *call),
             Requester::Call(_) => false,
         }
     }

@@ -3,7 +3,6 @@
 //! A suspended call is bound to the request that it was made by, and can be taken once.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -12,7 +11,7 @@ use crate::protocol::reply::failure;
 use crate::router::call::suspended::{RequestFingerprint, SuspendedCall};
 use crate::router::call::upstream_call::Sent;
 use crate::sync::Mutex;
-use crate::upstream::{Connection, Upstream};
+use crate::upstream::{ConnectionUse, Upstream};
 use crate::wire::Message;
 use crate::wire::outgoing::code;
 
@@ -90,10 +89,10 @@ impl SuspendedCalls {
     }
 
     /// Whether a suspended call is under way on this connection.
-    pub(crate) fn has_call_at(&self, live: &Arc<Connection>) -> bool {
+    pub(crate) fn has_call_at(&self, live: &ConnectionUse) -> bool {
         let calls = self.calls.lock();
         let mut sent = calls.values().filter_map(|entry| entry.sent.as_ref());
-        sent.any(|(at, _)| Arc::ptr_eq(at, live))
+        sent.any(|(at, _)| at.is_same(live))
     }
 
     /// Stops all of them. Returns what to cancel at the upstreams.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::gateway::Gateway;
 use crate::catalog::instructions;
 use crate::protocol::{Era, ServerProfile};
-use crate::upstream::{Connection, Upstream};
+use crate::upstream::{ConnectionUse, Upstream};
 
 /// Capabilities of a fixed form, and the members of them that are true if they are anywhere.
 const KNOWN: [(&str, &[&str]); 5] = [
@@ -77,7 +77,7 @@ fn known(gateway: &Gateway) -> Option<Vec<Arc<ServerProfile>>> {
 }
 
 /// Returns the upstreams' connections, once all of them are there.
-pub(crate) fn connected(gateway: &Gateway) -> Option<Vec<Arc<Connection>>> {
+pub(crate) fn connected(gateway: &Gateway) -> Option<Vec<ConnectionUse>> {
     let lives: Option<Vec<_>> = gateway
         .upstreams
         .all()

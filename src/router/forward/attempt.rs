@@ -103,7 +103,7 @@ async fn send(
         error,
         client_notified: false,
     })?;
-    let (live, id) = (&sent.sent.live, sent.sent.exchange.id());
+    let (live, id) = (&sent.sent.connection, sent.sent.exchange.id());
     let token = renamed_token(ctx, request, live, id);
     let token = token.map(Bytes::from).or_else(|| request.token.clone());
     Ok(UpstreamCall::new(upstream, token, sent))

@@ -1,8 +1,6 @@
 //! The logs of upstreams, as far as the client wants them: by a level for its session in the legacy era, by
 //! one with each request in the modern one (MCP 2025-11-25 and 2026-07-28 § Logging).
 
-use std::sync::Arc;
-
 use tracing::debug;
 
 use crate::protocol::Era;
@@ -11,7 +9,7 @@ use crate::router::call::request::ClientRequest;
 use crate::router::client::ClientSession;
 use crate::router::client::log_filter::{reaches, unknown_level};
 use crate::router::context::Context;
-use crate::upstream::{Connection, Upstream, UpstreamId};
+use crate::upstream::{Connection, ConnectionUse, Upstream, UpstreamId};
 use crate::wire::outgoing::code;
 use crate::wire::{Line, Message};
 
@@ -53,7 +51,7 @@ fn session_wants(session: &ClientSession, log: &Message) -> bool {
 pub(crate) async fn on_log(
     ctx: &Context,
     upstream: UpstreamId,
-    live: &Arc<Connection>,
+    live: &ConnectionUse,
     log: &Message,
 ) {
     let Context { gateway, session } = ctx;
@@ -68,7 +66,11 @@ pub(crate) async fn on_log(
         upstream.is_some_and(|it| it.is_session_of(live, &profile))
     };
     let to_session = session.is_initialized() && session_wants(session, log) && serves_session();
-    let wanted = || live.logs.wanted().is_some_and(|level| reaches(log, level));
+    let wanted = || {
+        live.logs
+            .demanded()
+            .is_some_and(|level| reaches(log, level))
+    };
     match to_session || wanted() {
         true => permit.send(Line::whole(log.bytes().clone())),
         false => debug!("dropping a log that the client did not ask for"),

@@ -5,17 +5,15 @@ use crate::protocol::subscription_tag;
 use crate::router::call::change::Change;
 use crate::router::client::ClientSession;
 use crate::router::context::Context;
-use crate::upstream::{Connection, Upstream};
+use crate::upstream::{ConnectionUse, Upstream};
 use crate::wire::{Line, Message};
-
-use std::sync::Arc;
 
 /// Takes a change that an upstream announces on the stream of a call, which it had at hand: it is for every
 /// client. Returns `false` for any other notification.
 pub(crate) async fn on_change_in_response_stream(
     ctx: &Context,
     from: &Upstream,
-    live: &Arc<Connection>,
+    live: &ConnectionUse,
     message: &Message,
 ) -> bool {
     match Change::read(from.id(), message) {

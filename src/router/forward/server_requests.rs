@@ -1,8 +1,6 @@
 //! Requests of upstreams to the client: a legacy client gets them as requests, and its answers go back by
 //! themselves. A modern client gets them in the results of its own requests, by `suspend`.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use tokio::sync::oneshot;
 use tracing::{debug, warn};
@@ -15,7 +13,7 @@ use crate::protocol::reply::{answer_to, cancelled};
 use crate::router::client::server_requests::{Registered, Requester};
 use crate::router::context::Context;
 use crate::router::context::gateway::Gateway;
-use crate::upstream::{Connection, TransportError};
+use crate::upstream::{Connection, ConnectionUse, TransportError};
 use crate::wire::outgoing::code;
 use crate::wire::splice::decode;
 use crate::wire::{Line, Message};
@@ -24,7 +22,7 @@ use crate::wire::{Line, Message};
 /// the one on whose stream it came.
 pub(crate) async fn ask_client(
     ctx: &Context,
-    live: &Arc<Connection>,
+    live: &ConnectionUse,
     call: Option<u64>,
     request: &Message,
 ) {
@@ -49,9 +47,9 @@ pub(crate) async fn ask_client(
 
 /// Passes on a server request that came on a stream of no call: through a call of a modern client if there
 /// is one, or to a legacy client in any case. No other client can be asked.
-pub(crate) async fn on_server_request(ctx: Context, live: Arc<Connection>, request: Message) {
+pub(crate) async fn on_server_request(ctx: Context, live: ConnectionUse, request: Message) {
     let request = match live.identity.accepts_server_request(&request, Era::Modern) {
-        true => live.callers.hand(request),
+        true => live.inboxes.deliver(request),
         false => Some(request),
     };
     let Some(request) = request else { return };
@@ -63,7 +61,7 @@ pub(crate) async fn on_server_request(ctx: Context, live: Arc<Connection>, reque
 }
 
 /// Answers an upstream for a client that cannot be asked now.
-pub(crate) fn decline(gateway: &Gateway, live: &Arc<Connection>, request: &Message) {
+pub(crate) fn decline(gateway: &Gateway, live: &ConnectionUse, request: &Message) {
     match request
         .id()
         .filter(|_| request.method() == input::ELICITATION)
@@ -126,7 +124,7 @@ pub(crate) fn on_client_progress(ctx: &Context, notification: &Message) {
 }
 
 /// Passes on that an upstream cancels its request.
-pub(crate) async fn withdraw(ctx: &Context, live: &Arc<Connection>, notification: &Message) {
+pub(crate) async fn withdraw(ctx: &Context, live: &ConnectionUse, notification: &Message) {
     let Some(id) = notification.param("requestId") else {
         return;
     };
@@ -139,14 +137,14 @@ pub(crate) async fn withdraw(ctx: &Context, live: &Arc<Connection>, notification
 }
 
 /// Cancels at the client all that was asked on a lost connection.
-pub(crate) fn withdraw_all(ctx: &Context, live: &Arc<Connection>) {
+pub(crate) fn withdraw_all(ctx: &Context, live: &ConnectionUse) {
     for serial in ctx.session.server_requests.withdraw(live, |_, _| true) {
         cancel_at_client(ctx, serial, "the connection to the server was lost");
     }
 }
 
 /// Cancels at the client what was asked on the stream of a lost call.
-pub(crate) fn withdraw_of_call(ctx: &Context, live: &Arc<Connection>, upstream_id: u64) {
+pub(crate) fn withdraw_of_call(ctx: &Context, live: &ConnectionUse, upstream_id: u64) {
     let is_of_call = |_: &Bytes, call| call == Some(upstream_id);
     for serial in ctx.session.server_requests.withdraw(live, is_of_call) {
         cancel_at_client(ctx, serial, "the call that asked was lost");
@@ -163,7 +161,7 @@ fn cancel_at_client(ctx: &Context, serial: u64, reason: &str) {
 }
 
 /// Sends a notification or an answer to an upstream, beside everything else.
-pub(crate) fn notify_upstream(gateway: &Gateway, live: &Arc<Connection>, body: Bytes) {
+pub(crate) fn notify_upstream(gateway: &Gateway, live: &ConnectionUse, body: Bytes) {
     let live = live.clone();
     gateway.tasks.spawn(async move {
         if let Err(error) = live.notify(body).await {
@@ -173,7 +171,7 @@ pub(crate) fn notify_upstream(gateway: &Gateway, live: &Arc<Connection>, body: B
 }
 
 /// Refuses a server request.
-pub(crate) fn refuse_upstream(gateway: &Gateway, live: &Arc<Connection>, request: &Message) {
+pub(crate) fn refuse_upstream(gateway: &Gateway, live: &ConnectionUse, request: &Message) {
     debug!(method = %request.method(), "refusing what the upstream asks");
     notify_upstream(gateway, live, answer_to(request));
 }

@@ -94,7 +94,7 @@ pub(crate) async fn resume(
         client_notified: true,
     };
     if let Some(call) = &mut suspended.call {
-        call.logs = upstream.log(&call.live, request.log_level()).await;
+        call.logs = upstream.raise_level(&call.live, request.log_level()).await;
     }
     // The task that it follows goes with it again, should the client cancel.
     let session = &ctx.session;

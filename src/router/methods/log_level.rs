@@ -23,11 +23,11 @@ pub(crate) async fn set_level(ctx: &Context, message: Message, client: Era) {
     // At once, for all requests that follow.
     ctx.session.profiles.set_level(level);
     for upstream in ctx.gateway.upstreams.all().iter() {
-        upstream.set_level(Some(level));
+        upstream.set_level(ctx.session.id, Some(level));
     }
     begin_request(ctx, message, client, named, |ctx, request| async move {
         let upstreams = ctx.gateway.upstreams.all();
-        join_all(upstreams.iter().map(Upstream::level_applied)).await;
+        join_all(upstreams.iter().map(Upstream::wait_until_level_applied)).await;
         Line::result(&request.id, &b"{}"[..])
     })
     .await;

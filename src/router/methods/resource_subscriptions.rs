@@ -74,12 +74,15 @@ async fn join_at(
         Err(error) => return (request.answered(upstream, Err(error)), None),
     };
     if takes {
-        let mark = upstream.mark();
+        let mark = upstream.subscription_epoch();
         let (line, is_taken) = pass(ctx, request, SUBSCRIBE, upstream).await;
-        return (line, is_taken.then(|| upstream.want_as_asked(uri, mark)));
+        return (
+            line,
+            is_taken.then(|| upstream.subscribed_by_client(uri, mark)),
+        );
     }
-    let mut wishes = upstream.want(vec![uri]);
-    wishes.settle(SUBSCRIBE_TIMEOUT).await;
+    let mut wishes = upstream.subscribe(vec![uri]);
+    wishes.wait_until_acknowledged(SUBSCRIBE_TIMEOUT).await;
     if wishes.uris().is_empty() {
         let (name, uri) = (&upstream.config().name, pending.uri());
         let text = format!("`{name}` does not tell of updates of `{uri}`; read it anew instead");
@@ -117,14 +120,14 @@ async fn leave(ctx: &Context, request: &ClientRequest) -> Line {
         let live = upstream.ready();
         let takes = live.is_some_and(|live| takes_as_asked(&live, request));
         // A server knows one subscription of the proxy, which others may share.
-        if !takes || upstream.wanting(uri) > own {
+        if !takes || upstream.subscriber_count(uri) > own {
             drop(ctx.session.subscriptions.resources.leave(uri));
             return done(request);
         }
         match pass(ctx, request, UNSUBSCRIBE, &upstream).await {
             (line, true) => {
                 if let Some(wishes) = ctx.session.subscriptions.resources.leave(uri) {
-                    wishes.ended_as_asked();
+                    wishes.unsubscribed_by_client();
                 }
                 return line;
             }

@@ -1,7 +1,5 @@
 //! `tasks/list`: the tasks of all upstreams that list theirs, on one page.
 
-use std::sync::Arc;
-
 use futures_util::future::join_all;
 
 use super::params::refuse_cursor;
@@ -12,7 +10,7 @@ use crate::protocol::task::Task;
 use crate::router::call::request::ClientRequest;
 use crate::router::context::Context;
 use crate::router::forward::begin_request;
-use crate::upstream::Connection;
+use crate::upstream::ConnectionUse;
 use crate::wire::outgoing::code;
 use crate::wire::{Line, Message};
 
@@ -33,7 +31,7 @@ pub(crate) async fn list_tasks(ctx: &Context, request: Message, client: Era) {
 /// Returns the result of `tasks/list`; `None` if no upstream lists tasks.
 async fn read_tasks(ctx: &Context) -> Option<Vec<u8>> {
     ctx.gateway.wait_for_initial_listing().await;
-    let lists = |live: Arc<Connection>| live.profile.declares_of_tasks("/list");
+    let lists = |live: ConnectionUse| live.profile.declares_of_tasks("/list");
     let upstreams = ctx.gateway.upstreams.all();
     let listing = upstreams.iter().filter(|u| u.ready().is_some_and(lists));
     let all = listing.map(|upstream| async move {

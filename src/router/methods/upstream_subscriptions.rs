@@ -42,8 +42,8 @@ pub(crate) async fn subscribe_at_first(
             return all;
         }
         let asked = round.into_values().map(|(upstream, uris)| async move {
-            let mut wishes = upstream.want(uris);
-            wishes.settle(end - Instant::now()).await;
+            let mut wishes = upstream.subscribe(uris);
+            wishes.wait_until_acknowledged(end - Instant::now()).await;
             wishes
         });
         for wishes in join_all(asked).await {

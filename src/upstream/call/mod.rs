@@ -1,28 +1,21 @@
 //! Sending a request to an upstream, whatever state its connection is in.
 
 pub(crate) mod retry;
+pub(crate) mod send;
 pub(crate) mod wait;
 
 use std::sync::Arc;
 
-use tracing::debug;
-
-use super::connection::Connection;
-use super::connection::inbox::Inbox;
+use super::connection::ConnectionUse;
 use super::connection::log_demand::LogDemandGuard;
 use super::error::TransportError;
 use super::error::reported::UpstreamError;
 use super::flow::concurrency::CallPermit;
 use super::flow::deadline::Activity;
 use super::handle::Upstream;
-use super::transport::exchange::Exchange;
-use super::transport::response_head::ResponseHead;
-use crate::net::ConnectTracker;
-use crate::protocol::ClientProfile;
-use crate::protocol::LogLevel;
-use crate::protocol::reply::cancelled;
-use crate::protocol::{Request, ServerRequests};
+use crate::protocol::{ClientProfile, LogLevel, Request};
 use retry::RetryState;
+use send::{SentRequest, send};
 
 impl Upstream {
     /// Sends the request that `build` makes for the connection as it is, on behalf of the client
@@ -37,7 +30,7 @@ impl Upstream {
         method: &str,
         identity: &Arc<ClientProfile>,
         level: Option<LogLevel>,
-        build: impl Fn(&Arc<Connection>, &Activity) -> Request,
+        build: impl Fn(&ConnectionUse, &Activity) -> Request,
     ) -> Result<Call, UpstreamError> {
         let fail = |cause| self.error(method, cause);
         let admitted = self.admit(method).await.map_err(fail)?;
@@ -59,10 +52,10 @@ impl Upstream {
                     continue;
                 }
             }
-            live.hear_first(identity).await;
-            let logs = session.log(&live, level).await;
+            live.wait_for_event_stream(identity).await;
+            let logs = session.raise_level(&live, level).await;
             let activity = Activity::default();
-            let (tried, logs) = match live.begin(build(&live, &activity), activity).await {
+            let (tried, logs) = match send(&live, build(&live, &activity), activity).await {
                 Ok(sent) if sent.exchange.hint().is_none() => (Some(Ok(sent)), logs),
                 refused => {
                     drop(logs);
@@ -98,7 +91,7 @@ impl Upstream {
         &self,
         session: &Self,
         turn: &mut RetryState,
-    ) -> Result<Arc<Connection>, TransportError> {
+    ) -> Result<ConnectionUse, TransportError> {
         loop {
             match session.live_for(turn).await {
                 Err(cause) if cause.is_login_under_way() => {
@@ -117,88 +110,9 @@ impl Upstream {
     ///
     /// # Errors
     /// [`UpstreamError`], when there is none in time.
-    pub async fn connected(&self, method: &str) -> Result<Arc<Connection>, UpstreamError> {
+    pub async fn connected(&self, method: &str) -> Result<ConnectionUse, UpstreamError> {
         let live = self.live_for(&mut RetryState::new(self)).await;
         live.map_err(|cause| self.error(method, cause))
-    }
-}
-
-impl Connection {
-    /// Sends a request. One that is silent for too long before anybody can follow it is cancelled
-    /// (MCP 2025-11-25 § Lifecycle, Timeouts); a modern upstream sees its stream close.
-    async fn begin(
-        self: &Arc<Self>,
-        request: Request,
-        activity: Activity,
-    ) -> Result<SentRequest, TransportError> {
-        let id = request.id;
-        let begun = self.begin_patiently(request, activity).await;
-        if matches!(&begun, Err(cause) if cause.is_timeout()) {
-            let live = self.clone();
-            tokio::spawn(async move {
-                if let Err(error) = live.notify(cancelled(id, "no answer in time")).await {
-                    debug!(%error, "could not cancel a request");
-                }
-            });
-        }
-        begun
-    }
-
-    /// While its client can be asked, the upstream may ask before it begins to
-    /// answer, on another stream: then the request is under way, and whoever follows it waits on.
-    async fn begin_patiently(
-        self: &Arc<Self>,
-        request: Request,
-        activity: Activity,
-    ) -> Result<SentRequest, TransportError> {
-        let (id, asking) = (request.id, request.asking);
-        let (live, mut caller) = (self.clone(), None);
-        if asking == ServerRequests::Unsupported {
-            let exchange = live.transport.send(&request, &activity).await?;
-            return Ok(SentRequest {
-                exchange: exchange.marking_healthy(&self.proven),
-                caller,
-                live,
-                activity,
-            });
-        }
-        if asking == ServerRequests::AsResult {
-            caller = Some(self.callers.enter(id));
-        }
-        let patience = live.transport.deadlines();
-        let making = ConnectTracker::new();
-        let sending = {
-            let activity = activity.clone();
-            async move { live.transport.send(&request, &activity).await }
-        };
-        let mut sending = Box::pin(making.watch(sending));
-        let exchange = tokio::select! {
-            biased;
-            sent = patience.head(&mut sending, &making, &activity) => match sent {
-                Ok(sent) => sent?,
-                Err(silent) => {
-                    let opening = ResponseHead::new(patience, activity.clone(), sending);
-                    Exchange::opening(id, opening.timed_out(silent))
-                }
-            },
-            () = called(caller.as_mut()) => {
-                activity.touch();
-                Exchange::opening(id, ResponseHead::new(patience, activity.clone(), sending))
-            }
-        };
-        Ok(SentRequest {
-            exchange: exchange.marking_healthy(&self.proven),
-            caller,
-            live: self.clone(),
-            activity,
-        })
-    }
-}
-
-async fn called(caller: Option<&mut Inbox>) {
-    match caller {
-        Some(caller) => caller.called().await,
-        None => std::future::pending().await,
     }
 }
 
@@ -211,17 +125,4 @@ pub struct Call {
     pub logs: Option<LogDemandGuard>,
     /// That it runs, of the calls that may at a time.
     pub admitted: Option<CallPermit>,
-}
-
-/// A request that was sent.
-#[derive(Debug)]
-pub struct SentRequest {
-    /// What comes back.
-    pub exchange: Exchange,
-    /// By which the client is asked what the upstream asks on other streams.
-    pub caller: Option<Inbox>,
-    /// The connection that it went out on.
-    pub live: Arc<Connection>,
-    /// Its signs of life.
-    pub activity: Activity,
 }

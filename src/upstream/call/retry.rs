@@ -1,14 +1,13 @@
 //! What one call has behind it, and what it does about a refusal: waits, and is sent again, as long as
 //! that runs nothing twice.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 
 use super::SentRequest;
-use crate::upstream::connection::Connection;
+use crate::upstream::connection::ConnectionUse;
 use crate::upstream::error::TransportError;
 use crate::upstream::handle::Upstream;
 use crate::upstream::session::backoff::FIRST_DELAY;
@@ -99,7 +98,7 @@ impl RetryState {
     pub(crate) async fn take_refusal(
         &mut self,
         session: &Upstream,
-        live: Arc<Connection>,
+        live: ConnectionUse,
         tried: Tried,
     ) -> Option<Tried> {
         let generation = live.generation;

@@ -1,19 +1,17 @@
 //! Waiting for an upstream that is away. Whoever waits shares the attempts that the connection's task makes,
 //! and hears at once when none can be made in time, or when none would help.
 
-use std::sync::Arc;
-
 use tokio::time::{Instant, timeout_at};
 
 use super::retry::RetryState;
-use crate::upstream::connection::Connection;
+use crate::upstream::connection::{Connection, ConnectionUse};
 use crate::upstream::error::TransportError;
 use crate::upstream::handle::Upstream;
 use crate::upstream::session::handle::{Disconnected, State};
 
 /// What somebody who waits sees of the connection.
 enum Observed {
-    Ready(Arc<Connection>),
+    Ready(ConnectionUse),
     /// The last attempt failed.
     Disconnected(Disconnected),
     /// One is under way, after one that may have failed.
@@ -25,8 +23,8 @@ impl Upstream {
     pub(crate) async fn live_for(
         &self,
         turn: &mut RetryState,
-    ) -> Result<Arc<Connection>, TransportError> {
-        let can_serve = |live: &Arc<Connection>| self.can_use(live, turn.after);
+    ) -> Result<ConnectionUse, TransportError> {
+        let can_serve = |live: &ConnectionUse| self.can_use(live, turn.after);
         match self.ready().filter(can_serve) {
             Some(live) => Ok(live),
             // Boxed: it is large, and on the path of every call.
@@ -36,7 +34,7 @@ impl Upstream {
 
     /// Whether it can be used by whoever needs one after this generation.
     fn can_use(&self, live: &Connection, generation: u64) -> bool {
-        live.generation > generation && live.is_awake(&self.shared.clients)
+        live.generation > generation && live.is_usable_after_suspend(&self.shared.clients)
     }
 
     /// Waits for the first connection after the one of this generation. Has one made if it is down, and
@@ -45,13 +43,13 @@ impl Upstream {
         &self,
         generation: u64,
         deadline: Instant,
-    ) -> Result<Arc<Connection>, TransportError> {
+    ) -> Result<ConnectionUse, TransportError> {
         let mut state = self.shared.state.subscribe();
         let (mut known, mut first, mut has_failed) = (None, None, false);
         loop {
             let seen = match &*state.borrow_and_update() {
                 State::Ready(live) if self.can_use(live, generation) => {
-                    Observed::Ready(live.clone())
+                    Observed::Ready(live.in_use())
                 }
                 State::Disconnected(down) => Observed::Disconnected(down.clone()),
                 State::Connecting { after, .. } => Observed::Connecting(after.clone()),

@@ -1,10 +1,8 @@
 //! What an upstream says outside any request, to whoever takes it up.
 
-use std::sync::Arc;
-
 use futures_util::future::BoxFuture;
 
-use super::Connection;
+use super::ConnectionUse;
 use crate::protocol::{ItemKind, ItemList};
 use crate::upstream::id::UpstreamId;
 use crate::wire::Message;
@@ -16,13 +14,13 @@ pub trait Events: Send + Sync + std::fmt::Debug {
     fn notification(
         &self,
         upstream: UpstreamId,
-        live: Arc<Connection>,
+        connection: ConnectionUse,
         message: Message,
     ) -> BoxFuture<'_, ()>;
 
     /// It asks something of the client, on a stream that belongs to no call; the answer goes to
-    /// [`Connection::notify`].
-    fn request(&self, live: Arc<Connection>, request: Message) -> BoxFuture<'_, ()>;
+    /// [`Connection::notify`](super::Connection::notify).
+    fn request(&self, connection: ConnectionUse, request: Message) -> BoxFuture<'_, ()>;
 
     /// Returns `true` if a client was sent a list of this kind of this upstream, and was not notified of a
     /// change since.
@@ -37,5 +35,5 @@ pub trait Events: Send + Sync + std::fmt::Debug {
     ) -> BoxFuture<'_, ()>;
 
     /// The connection is lost, and with it what it has asked.
-    fn ended(&self, live: &Arc<Connection>);
+    fn ended(&self, connection: &ConnectionUse);
 }

@@ -1,6 +1,8 @@
-//! How much a legacy upstream is to log: as much as the client's session wants, or any of the requests
-//! of modern clients that are under way, whichever is more. It is told by the connection's task
-//! alone, so that no two levels overtake each other; who needs one waits until it was told.
+//! How much a legacy upstream is to log: as much as the most verbose client session asks for, or any of
+//! the requests of modern clients that are under way, whichever is more.
+//!
+//! The session's task alone sends the level, so that no two levels overtake each other; a request that
+//! needs one waits until the server has answered.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,51 +10,119 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::Connection;
-use crate::protocol::{Era, LogLevel};
-use crate::upstream::handle::Upstream;
+use crate::protocol::{Era, LogLevel, ServerProfile};
+use crate::upstream::id::ClientId;
 
-/// How long an upstream may take to answer `logging/setLevel`: longer, and who waits goes on.
+/// How long an upstream may take to answer `logging/setLevel`. Who waits goes on after that.
 pub(crate) const LEVEL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The level of the client's session, for all sessions with one upstream.
+/// The log levels that the client sessions ask of one upstream, for all sessions with it.
 #[derive(Debug, Default)]
-pub(crate) struct LogDemand(watch::Sender<RequestedLevel>);
+pub(crate) struct LogDemand(watch::Sender<ClientLevels>);
 
-/// What the client's session wishes.
+#[derive(Debug, Default)]
+pub(crate) struct ClientLevels {
+    /// Counts the times that one was set.
+    revision: u64,
+    levels: Vec<(ClientId, LogLevel)>,
+}
+
+/// The most verbose level of all clients, and when it was set.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct RequestedLevel {
-    /// Counts the times that it was set.
     revision: u64,
     level: Option<LogLevel>,
 }
 
+impl ClientLevels {
+    pub(crate) fn requested(&self) -> RequestedLevel {
+        RequestedLevel {
+            revision: self.revision,
+            level: self.levels.iter().map(|(_, level)| *level).min(),
+        }
+    }
+}
+
 impl LogDemand {
-    fn set(&self, level: Option<LogLevel>) {
-        self.0.send_modify(|wish| {
-            wish.revision += 1;
-            wish.level = level;
+    /// The client's session asks for logs from this level on; `None` when it names none.
+    pub(crate) fn set(&self, client: ClientId, level: Option<LogLevel>) {
+        self.0.send_modify(|clients| {
+            clients.revision += 1;
+            clients.levels.retain(|(other, _)| *other != client);
+            clients.levels.extend(level.map(|level| (client, level)));
         });
     }
 
-    pub(crate) fn get(&self) -> RequestedLevel {
-        *self.0.borrow()
+    /// The client has left. A level that was for it alone is set no more.
+    pub(crate) fn remove(&self, client: ClientId) {
+        let is_its = |(other, _): &(ClientId, LogLevel)| *other == client;
+        if self.0.borrow().levels.iter().any(is_its) {
+            self.set(client, None);
+        }
     }
 
-    pub(crate) fn subscribe(&self) -> watch::Receiver<RequestedLevel> {
+    pub(crate) fn requested(&self) -> RequestedLevel {
+        self.0.borrow().requested()
+    }
+
+    pub(crate) fn subscribe(&self) -> watch::Receiver<ClientLevels> {
         self.0.subscribe()
     }
+
+    /// Asks for the logs of a request about to be sent, from `level` on, and waits until the server was
+    /// sent that level. A modern server reads the level in the request.
+    pub(crate) async fn raise(
+        &self,
+        logs: &Arc<ConnectionLogs>,
+        level: Option<LogLevel>,
+    ) -> Option<LogDemandGuard> {
+        if logs.support == LevelSupport::InRequest {
+            return None;
+        }
+        let guard = level.map(|level| LogDemandGuard::new(logs, level));
+        self.wait_until_applied(logs, level).await;
+        guard
+    }
+
+    /// Waits until the server was sent `level`, and the level of the clients' sessions, or a while has passed.
+    pub(crate) async fn wait_until_applied(&self, logs: &ConnectionLogs, level: Option<LogLevel>) {
+        if !logs.is_adjustable() {
+            return;
+        }
+        let is_applied = || {
+            let requested = self.requested();
+            let level = level.into_iter().chain(requested.level).min();
+            level.is_none_or(|level| logs.is_applied(level, requested))
+        };
+        // Nearly always, and on the path of every call.
+        if is_applied() {
+            return;
+        }
+        let mut applied = logs.applied.subscribe();
+        let _ = Box::pin(timeout(LEVEL_TIMEOUT, applied.wait_for(|_| is_applied()))).await;
+    }
 }
 
-/// What one connection is to log, and what its upstream knows of it.
-#[derive(Debug, Default)]
+/// How a server learns the log level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LevelSupport {
+    /// By `logging/setLevel`.
+    ByMethod,
+    /// By each request.
+    InRequest,
+    Unsupported,
+}
+
+/// Which logs the requests on one connection ask for, and which level its server was sent.
+#[derive(Debug)]
 pub struct ConnectionLogs {
-    /// How many requests under way want each level.
-    wanted: watch::Sender<[usize; LogLevel::ALL.len()]>,
-    told: watch::Sender<Option<AppliedLevel>>,
+    support: LevelSupport,
+    /// How many requests under way ask for each level.
+    demanded: watch::Sender<[usize; LogLevel::ALL.len()]>,
+    applied: watch::Sender<Option<AppliedLevel>>,
 }
 
-/// What an upstream was told last, whatever it answered, and upon which wish.
+/// The level that a server was sent last, whatever it answered, and upon which request of the clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct AppliedLevel {
     revision: u64,
@@ -60,116 +130,150 @@ pub(crate) struct AppliedLevel {
 }
 
 impl ConnectionLogs {
-    /// The most verbose level that a request under way wants.
+    pub(crate) fn new(server: &ServerProfile) -> Self {
+        let support = match (server.era, server.capabilities.get("logging")) {
+            (Era::Modern, _) => LevelSupport::InRequest,
+            (Era::Legacy, Some(_)) => LevelSupport::ByMethod,
+            (Era::Legacy, None) => LevelSupport::Unsupported,
+        };
+        Self {
+            support,
+            demanded: watch::Sender::default(),
+            applied: watch::Sender::default(),
+        }
+    }
+
+    /// Returns `true` if the server can be sent a level.
+    pub(crate) fn is_adjustable(&self) -> bool {
+        self.support == LevelSupport::ByMethod
+    }
+
+    /// Returns the most verbose level that a request under way asks for.
     #[must_use]
-    pub fn wanted(&self) -> Option<LogLevel> {
-        let wanted = self.wanted.borrow();
-        let wants = |level: &LogLevel| wanted[*level as usize] > 0;
-        LogLevel::ALL.into_iter().find(wants)
+    pub fn demanded(&self) -> Option<LogLevel> {
+        let demanded = self.demanded.borrow();
+        let is_demanded = |level: &LogLevel| demanded[*level as usize] > 0;
+        LogLevel::ALL.into_iter().find(is_demanded)
     }
 
     pub(crate) fn subscribe(&self) -> watch::Receiver<[usize; LogLevel::ALL.len()]> {
-        self.wanted.subscribe()
+        self.demanded.subscribe()
     }
 
-    /// What the upstream must be told now. A level that requests have raised stays raised until the
-    /// session sets its own again: others may follow, and what nobody wants is not passed on.
-    pub(crate) fn due(&self, wish: RequestedLevel) -> Option<AppliedLevel> {
-        let level = [wish.level, self.wanted()].into_iter().flatten().min()?;
-        let revision = wish.revision;
-        (!self.is_told(level, wish)).then_some(AppliedLevel { revision, level })
+    /// Returns the level to send now. A level that requests have raised stays raised until a client's
+    /// session sets its own again: other requests may follow, and the proxy filters what no client asks for.
+    pub(crate) fn due(&self, requested: RequestedLevel) -> Option<AppliedLevel> {
+        let level = [requested.level, self.demanded()]
+            .into_iter()
+            .flatten()
+            .min()?;
+        let revision = requested.revision;
+        (!self.is_applied(level, requested)).then_some(AppliedLevel { revision, level })
     }
 
-    /// The upstream has answered.
-    pub(crate) fn tell(&self, told: AppliedLevel) {
-        self.told.send_replace(Some(told));
+    /// The server has answered.
+    pub(crate) fn set_applied(&self, level: AppliedLevel) {
+        self.applied.send_replace(Some(level));
     }
 
-    fn is_told(&self, level: LogLevel, wish: RequestedLevel) -> bool {
-        let told = *self.told.borrow();
-        told.is_some_and(|told| told.revision == wish.revision && told.level <= level)
+    fn is_applied(&self, level: LogLevel, requested: RequestedLevel) -> bool {
+        let applied = *self.applied.borrow();
+        applied.is_some_and(|it| it.revision == requested.revision && it.level <= level)
     }
 }
 
-/// That the logs of a request are wanted, until it is dropped.
+/// Asks for the logs of one request, until it is dropped.
 #[derive(Debug)]
 pub struct LogDemandGuard {
-    live: Arc<Connection>,
+    logs: Arc<ConnectionLogs>,
     level: LogLevel,
 }
 
 impl LogDemandGuard {
-    fn new(live: &Arc<Connection>, level: LogLevel) -> Self {
-        let live = live.clone();
-        live.logs
-            .wanted
-            .send_modify(|wanted| wanted[level as usize] += 1);
-        Self { live, level }
+    fn new(logs: &Arc<ConnectionLogs>, level: LogLevel) -> Self {
+        logs.demanded
+            .send_modify(|demanded| demanded[level as usize] += 1);
+        Self {
+            logs: logs.clone(),
+            level,
+        }
     }
 }
 
 impl Drop for LogDemandGuard {
     fn drop(&mut self) {
-        // Nobody has to be told: a level stays raised.
-        self.live.logs.wanted.send_if_modified(|wanted| {
-            wanted[self.level as usize] -= 1;
+        // Nothing has to be sent: a level stays raised.
+        self.logs.demanded.send_if_modified(|demanded| {
+            demanded[self.level as usize] -= 1;
             false
         });
     }
 }
 
-impl Connection {
-    /// Whether it can be told how much to log.
-    pub(crate) fn takes_levels(&self) -> bool {
-        self.profile.era == Era::Legacy && self.profile.capabilities.get("logging").is_some()
-    }
-}
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use serde_json::json;
 
-impl Upstream {
-    /// The client's session wants logs from this level on; `None` when it does not say.
-    pub fn set_level(&self, level: Option<LogLevel>) {
-        self.shared.level.set(level);
-    }
+    use super::*;
+    use crate::protocol::revision::LEGACY;
 
-    /// Waits until all sessions that are connected were told the session's level, or a while has passed.
-    pub async fn level_applied(&self) {
-        let sessions = self.sessions().into_iter();
-        let told = sessions.filter_map(|session| {
-            let live = session.ready()?;
-            Some(async move { session.told(&live, None).await })
-        });
-        futures_util::future::join_all(told).await;
+    fn logs(era: Era) -> Arc<ConnectionLogs> {
+        Arc::new(ConnectionLogs::new(&ServerProfile {
+            era,
+            version: LEGACY[0],
+            instructions: None,
+            capabilities: json!({"logging": {}}),
+        }))
     }
 
-    /// Enters that a request about to be sent wants logs from `level` on, and waits until the upstream
-    /// was told. A modern upstream reads it in the request.
-    pub async fn log(
-        &self,
-        live: &Arc<Connection>,
-        level: Option<LogLevel>,
-    ) -> Option<LogDemandGuard> {
-        if live.profile.era == Era::Modern {
-            return None;
-        }
-        let wanted = level.map(|level| LogDemandGuard::new(live, level));
-        self.told(live, level).await;
-        wanted
+    /// The level that the server would be sent now, which it answers.
+    fn send(demand: &LogDemand, logs: &ConnectionLogs) -> Option<LogLevel> {
+        let due = logs.due(demand.requested())?;
+        logs.set_applied(due);
+        Some(due.level)
     }
 
-    async fn told(&self, live: &Connection, level: Option<LogLevel>) {
-        if !live.takes_levels() {
-            return;
-        }
-        let is_told = || {
-            let wish = self.shared.level.get();
-            let level = level.into_iter().chain(wish.level).min();
-            level.is_none_or(|level| live.logs.is_told(level, wish))
-        };
-        // Nearly always, and on the path of every call.
-        if is_told() {
-            return;
-        }
-        let mut told = live.logs.told.subscribe();
-        let _ = Box::pin(timeout(LEVEL_TIMEOUT, told.wait_for(|_| is_told()))).await;
+    #[test]
+    fn the_most_verbose_client_decides_and_leaves_with_its_level() {
+        let (demand, logs) = (LogDemand::default(), logs(Era::Legacy));
+        let [a, b] = [ClientId::next(), ClientId::next()];
+        assert_eq!(send(&demand, &logs), None);
+        demand.set(a, Some(LogLevel::Error));
+        assert_eq!(send(&demand, &logs), Some(LogLevel::Error));
+        demand.set(b, Some(LogLevel::Info));
+        assert_eq!(send(&demand, &logs), Some(LogLevel::Info));
+        demand.set(a, Some(LogLevel::Warning));
+        assert_eq!(send(&demand, &logs), Some(LogLevel::Info));
+        demand.remove(b);
+        assert_eq!(send(&demand, &logs), Some(LogLevel::Warning));
+        demand.remove(b);
+        assert_eq!(send(&demand, &logs), None);
+        demand.set(a, None);
+        assert_eq!(send(&demand, &logs), None);
+    }
+
+    #[tokio::test]
+    async fn a_request_raises_the_level_until_a_session_sets_its_own() {
+        let (demand, logs) = (LogDemand::default(), logs(Era::Legacy));
+        let client = ClientId::next();
+        demand.set(client, Some(LogLevel::Error));
+        assert_eq!(send(&demand, &logs), Some(LogLevel::Error));
+        let mut raised = Box::pin(demand.raise(&logs, Some(LogLevel::Debug)));
+        assert!((&mut raised).now_or_never().is_none());
+        assert_eq!(send(&demand, &logs), Some(LogLevel::Debug));
+        drop(raised.now_or_never().flatten());
+        assert_eq!(logs.demanded(), None);
+        assert_eq!(send(&demand, &logs), None);
+        demand.set(client, Some(LogLevel::Error));
+        assert_eq!(send(&demand, &logs), Some(LogLevel::Error));
+    }
+
+    #[test]
+    fn a_modern_server_is_sent_no_level() {
+        let (demand, logs) = (LogDemand::default(), logs(Era::Modern));
+        let raised = demand.raise(&logs, Some(LogLevel::Debug)).now_or_never();
+        assert!(raised.is_some_and(|guard| guard.is_none()));
+        assert!(!logs.is_adjustable());
     }
 }

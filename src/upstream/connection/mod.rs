@@ -1,9 +1,10 @@
-//! An upstream as the handshake found it.
+//! An established connection: the server as the handshake found it, and the transport to it.
 
 pub(crate) mod events;
 pub(crate) mod inbox;
 pub(crate) mod log_demand;
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,50 +13,75 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::error::TransportError;
 use super::flow::deadline::Activity;
 use super::transport::Transport;
 use super::transport::exchange::Exchange;
+use super::transport::request_id::next_id;
 use crate::net::Clients;
-use crate::protocol::ClientProfile;
-use crate::protocol::Era;
-use crate::protocol::Request;
-use crate::protocol::ServerProfile;
-use crate::upstream::transport::request_id::next_id;
+use crate::protocol::{ClientProfile, Era, Request, ServerProfile};
 use crate::wire::Message;
 use inbox::ServerRequestInboxes;
 use log_demand::ConnectionLogs;
 
 /// How long the first call waits for the standalone stream of its session, counted from the
 /// handshake: some servers answer the request for it only when they have something to say.
-const LISTEN_WAIT: Duration = Duration::from_secs(1);
+const EVENT_STREAM_WAIT: Duration = Duration::from_secs(1);
 
-/// How long a connection must last to count as one that holds, if no call proves it: what accepts
+/// How long a connection must last to count as stable, if no call proves it: what accepts
 /// connections and dies of them, dies sooner.
-pub(crate) const HELD: Duration = Duration::from_secs(30);
+pub(crate) const STABLE: Duration = Duration::from_secs(30);
 
-/// A connected upstream.
+/// An established connection to an upstream.
+///
+/// Its supervisor holds the connection itself; every other user holds a [`ConnectionUse`].
 #[derive(Debug)]
 pub struct Connection {
-    /// Counts the connections of this upstream.
+    /// Counts the connections of one session.
     pub(crate) generation: u64,
-    /// What the handshake found.
+    /// The server as the handshake found it.
     pub profile: Arc<ServerProfile>,
-    /// Whom it was told that we speak for.
+    /// The client that the handshake named.
     pub identity: Arc<ClientProfile>,
-    /// The calls through which it can ask a client that hears only answers.
-    pub callers: ServerRequestInboxes,
-    /// How much it is to log, and for which requests.
-    pub logs: ConnectionLogs,
-    /// Whether it can say something outside the answers to requests, or never will.
-    listened: watch::Sender<bool>,
-    begun: Instant,
-    /// How often the process had woken up when it was known to work.
-    woken: AtomicU64,
-    /// Whether it has answered a call.
-    pub(crate) proven: Arc<AtomicBool>,
+    /// The calls through which the server can ask a client that reads nothing but responses.
+    pub inboxes: ServerRequestInboxes,
+    /// Which logs the requests under way ask for, and the level that the server was sent.
+    pub logs: Arc<ConnectionLogs>,
+    /// Whether the server can send messages that belong to no request, or never will.
+    event_stream_ready: watch::Sender<bool>,
+    established: Instant,
+    /// How often the process had resumed from suspend when the connection was last known to work.
+    verified_at: AtomicU64,
+    /// Whether the server has answered a call.
+    pub(crate) healthy: Arc<AtomicBool>,
     pub(crate) transport: Transport,
+    uses: TaskTracker,
+}
+
+/// A connection in use. The session is not closed before the last use of its connection is dropped.
+#[derive(Debug, Clone)]
+pub struct ConnectionUse {
+    connection: Arc<Connection>,
+    _token: TaskTrackerToken,
+}
+
+impl ConnectionUse {
+    /// Returns `true` if both are uses of one connection.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.connection, &other.connection)
+    }
+}
+
+impl Deref for ConnectionUse {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
 }
 
 impl Connection {
@@ -65,84 +91,108 @@ impl Connection {
         transport: Transport,
         identity: &Arc<ClientProfile>,
     ) -> Self {
+        let is_ready = !matches!(transport, Transport::StreamableHttpLegacy(_));
+        let uses = TaskTracker::new();
+        // So that waiting for the last use ends with it.
+        uses.close();
         Self {
             generation,
+            logs: Arc::new(ConnectionLogs::new(&profile)),
             profile: Arc::new(profile),
             identity: identity.clone(),
-            callers: ServerRequestInboxes::default(),
-            logs: ConnectionLogs::default(),
-            listened: watch::Sender::new(!matches!(transport, Transport::StreamableHttpLegacy(_))),
-            begun: Instant::now(),
-            woken: AtomicU64::default(),
-            proven: Arc::default(),
+            inboxes: ServerRequestInboxes::default(),
+            event_stream_ready: watch::Sender::new(is_ready),
+            established: Instant::now(),
+            verified_at: AtomicU64::default(),
+            healthy: Arc::default(),
             transport,
+            uses,
         }
     }
 
-    /// Whether it has held: it has answered a call, or was there for a while.
-    pub(crate) fn has_held(&self) -> bool {
-        self.proven.load(Ordering::Relaxed) || self.begun.elapsed() >= HELD
+    /// Returns a use of the connection.
+    pub(crate) fn in_use(self: &Arc<Self>) -> ConnectionUse {
+        ConnectionUse {
+            connection: self.clone(),
+            _token: self.uses.token(),
+        }
     }
 
-    /// It was looked after since the process woke up for the `times`th time, or made.
-    pub(crate) fn looked_after(&self, times: u64) {
-        self.woken.store(times, Ordering::Relaxed);
+    /// Returns `true` if a request is under way on the connection, or about to be sent.
+    pub(crate) fn is_in_use(&self) -> bool {
+        !self.uses.is_empty()
     }
 
-    /// Whether it was, if the process has woken up so many times.
-    pub(crate) fn is_looked_after(&self, times: u64) -> bool {
-        self.woken.load(Ordering::Relaxed) == times
+    /// Waits until the last use is dropped.
+    pub(crate) async fn wait_until_unused(&self) {
+        self.uses.wait().await;
     }
 
-    /// Whether a request can be sent on it, as far as sleep is concerned. The stream of HTTP+SSE may have
-    /// died without a word, and with it every answer; elsewhere, each request finds out for itself.
-    pub(crate) fn is_awake(&self, clients: &Clients) -> bool {
+    /// Returns `true` if the connection has proved that the server can be used: a call was answered,
+    /// or the connection has lasted for a while.
+    pub(crate) fn is_stable(&self) -> bool {
+        self.healthy.load(Ordering::Relaxed) || self.established.elapsed() >= STABLE
+    }
+
+    /// The connection works, or was made, after the process has resumed `resumes` times.
+    pub(crate) fn mark_verified(&self, resumes: u64) {
+        self.verified_at.store(resumes, Ordering::Relaxed);
+    }
+
+    /// Returns `true` if the connection is known to work since the process resumed for the `resumes`th time.
+    pub(crate) fn is_verified_since(&self, resumes: u64) -> bool {
+        self.verified_at.load(Ordering::Relaxed) == resumes
+    }
+
+    /// Returns `true` if suspend cannot have broken the connection. The stream of HTTP+SSE may have
+    /// died without a sign, and with it every answer; elsewhere, each request finds out for itself.
+    pub(crate) fn is_usable_after_suspend(&self, clients: &Clients) -> bool {
         !matches!(self.transport, Transport::HttpSse(_))
-            || self.is_looked_after(clients.resume_count())
+            || self.is_verified_since(clients.resume_count())
     }
 
-    /// Its standalone stream is open, or it has none.
-    pub(crate) fn listened(&self) {
-        self.listened.send_replace(true);
+    /// The standalone stream is open, or the server has none.
+    pub(crate) fn mark_event_stream_ready(&self) {
+        self.event_stream_ready.send_replace(true);
     }
 
-    /// Waits a moment for the standalone stream, for a client that can be asked: servers ask on it,
+    /// Waits a moment for the standalone stream, if the client can be asked: servers ask on it,
     /// and some forget what they asked before it was there.
-    pub(crate) async fn hear_first(&self, identity: &ClientProfile) {
-        if *self.listened.borrow() || !identity.can_be_asked() {
+    pub(crate) async fn wait_for_event_stream(&self, identity: &ClientProfile) {
+        if *self.event_stream_ready.borrow() || !identity.can_be_asked() {
             return;
         }
-        let left = LISTEN_WAIT.saturating_sub(self.begun.elapsed());
-        let mut listened = self.listened.subscribe();
+        let left = EVENT_STREAM_WAIT.saturating_sub(self.established.elapsed());
+        let mut ready = self.event_stream_ready.subscribe();
         // Boxed: it is large, and on the path of every call.
-        let _ = Box::pin(timeout(left, listened.wait_for(|listened| *listened))).await;
+        let _ = Box::pin(timeout(left, ready.wait_for(|ready| *ready))).await;
     }
 
     /// Sends a request of our own and waits for its response.
     ///
     /// # Errors
     /// [`TransportError`]; a JSON-RPC error is a response.
-    pub(crate) async fn ask(
+    pub(crate) async fn request(
         &self,
         method: &'static str,
         params: Value,
     ) -> Result<Message, TransportError> {
         // Boxed: a connection asks now and then, in several tasks of its own at once.
-        let exchange = Box::pin(self.open(method, params)).await?;
+        let exchange = Box::pin(self.start_request(method, params)).await?;
         Box::pin(exchange.response()).await
     }
 
     /// Sends a request of our own.
-    pub(crate) async fn open(
+    pub(crate) async fn start_request(
         &self,
         method: &'static str,
         params: Value,
     ) -> Result<Exchange, TransportError> {
-        let request = self.ours(method, params);
+        let request = self.own_request(method, params);
         self.transport.send(&request, &Activity::default()).await
     }
 
-    /// How it is spoken to: `http` (Streamable HTTP) or `sse` (HTTP+SSE).
+    /// Returns the transport's name: `http` (Streamable HTTP) or `sse` (HTTP+SSE).
     #[must_use]
     pub fn transport(&self) -> &'static str {
         match self.transport {
@@ -151,8 +201,8 @@ impl Connection {
         }
     }
 
-    /// Whether it can be used for this client. A session of the legacy era is bound to what its
-    /// client declared; a modern upstream is told with every request.
+    /// Returns `true` if calls of this client can go by the connection. A session of the legacy era is
+    /// bound to what its client declared; a modern server reads it in every request.
     #[must_use]
     pub fn serves(&self, identity: &Arc<ClientProfile>) -> bool {
         self.profile.era == Era::Modern
@@ -160,8 +210,14 @@ impl Connection {
             || self.identity.shares_session(identity)
     }
 
-    /// A request of our own in the upstream's era.
-    pub(crate) fn ours(&self, method: &'static str, mut params: Value) -> Request {
+    /// Returns `true` if the server declares that it sends updates of single resources.
+    pub(crate) fn supports_subscriptions(&self) -> bool {
+        let declared = self.profile.capabilities.get("resources");
+        declared.is_some_and(|declared| declared["subscribe"] == true)
+    }
+
+    /// Returns a request of our own in the server's era.
+    pub(crate) fn own_request(&self, method: &'static str, mut params: Value) -> Request {
         if self.profile.era == Era::Modern {
             let meta = format!("{{{}}}", self.identity.meta_members());
             params["_meta"] = serde_json::from_str(&meta).unwrap_or_default();
@@ -181,11 +237,11 @@ impl Connection {
         }
     }
 
-    /// Sends a notification that MCP does not know, whatever the upstream's era.
+    /// Sends a notification that MCP does not know, whatever the server's era.
     ///
     /// # Errors
     /// [`TransportError`], when it was not delivered.
-    pub async fn tell(&self, body: Bytes) -> Result<(), TransportError> {
+    pub async fn notify_any_revision(&self, body: Bytes) -> Result<(), TransportError> {
         self.transport.notify(body).await
     }
 }

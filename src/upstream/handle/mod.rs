@@ -6,31 +6,37 @@ pub(crate) mod tasks;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{Instrument, info_span};
 
 use super::cache::upstream::CachedUpstream;
-use super::connection::Connection;
+use super::connection::ConnectionUse;
 use super::connection::events::Events;
+use super::connection::log_demand::LogDemandGuard;
 use super::error::TransportError;
 use super::error::reported::UpstreamError;
 use super::flow::bounds::Bounds;
-use super::id::UpstreamId;
+use super::id::{ClientId, UpstreamId};
 use super::offers::Offers;
 use super::offers::tools::ToolList;
 use super::session::handle::{Shared, State};
 use super::session::pool::TaskContext;
-use super::session::supervisor::SessionSupervisor;
+use super::subscription::guard;
+use super::subscription::ledger::Epoch;
 use crate::config;
 use crate::net::Clients;
 use crate::oauth::Authorizer;
-use crate::protocol::{ClientProfile, ItemKind, ItemList};
+
+use crate::protocol::{ClientProfile, ItemKind, ItemList, LogLevel};
 
 /// How long a call waits for tools that are read again.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Keeps resources of an upstream subscribed, and the upstream in use, until it is dropped.
+pub type SubscriptionGuard = guard::SubscriptionGuard<Upstream>;
 
 /// One upstream. Cheap to clone; all clones mean the same connection.
 #[derive(Debug, Clone)]
@@ -79,33 +85,6 @@ impl Upstream {
         self.begin(home, identity, home.cancel.clone());
     }
 
-    pub(crate) fn begin(
-        &self,
-        home: &TaskContext,
-        identity: &Arc<ClientProfile>,
-        cancel: CancellationToken,
-    ) {
-        let side = self.shared.is_side.then_some(true);
-        let span = info_span!("upstream", name = %self.shared.config.name, side);
-        self.adopt(identity);
-        let connection = SessionSupervisor {
-            shared: self.shared.clone(),
-            events: home.events.clone(),
-            tasks: home.tasks.clone(),
-        };
-        home.tasks.spawn(connection.run(cancel).instrument(span));
-    }
-
-    /// Has it connected for this client, anew if it was for one that declares something else: what a
-    /// server lists may depend on that.
-    pub fn adopt(&self, identity: &Arc<ClientProfile>) {
-        self.shared.identity.send_if_modified(|current| {
-            let is_other = !current.shares_session(identity);
-            *current = identity.clone();
-            is_other
-        });
-    }
-
     /// Which one it is.
     #[must_use]
     pub fn id(&self) -> UpstreamId {
@@ -141,26 +120,11 @@ impl Upstream {
         self.id() == other.id() && Arc::ptr_eq(&self.config, &other.config)
     }
 
-    /// Whether anybody but the caller, who has one handle, may yet send a request by it.
-    #[must_use]
-    pub fn is_in_use(&self) -> bool {
-        // The other one is the connection's task's, where there is one.
-        let task = usize::from(self.shared.home.get().is_some());
-        Arc::strong_count(&self.shared) > 1 + task
-    }
-
-    /// Closes its connection, and those beside it, for good.
-    pub fn end(&self) {
-        if let Some(home) = self.shared.home.get() {
-            home.cancel.cancel();
-        }
-    }
-
     /// The connection, if there is one.
     #[must_use]
-    pub fn ready(&self) -> Option<Arc<Connection>> {
+    pub fn ready(&self) -> Option<ConnectionUse> {
         match &*self.shared.state.borrow() {
-            State::Ready(live) => Some(live.clone()),
+            State::Ready(connection) => Some(connection.in_use()),
             _ => None,
         }
     }
@@ -184,6 +148,65 @@ impl Upstream {
             session.shared.brake.give_back();
             session.shared.anew.notify_one();
         }
+    }
+
+    /// The client's session asks for logs from this level on; `None` when it names none.
+    pub fn set_level(&self, client: ClientId, level: Option<LogLevel>) {
+        self.shared.log_demand.set(client, level);
+    }
+
+    /// The client has left: its log level counts no more.
+    pub fn remove_client(&self, client: ClientId) {
+        self.shared.log_demand.remove(client);
+    }
+
+    /// Waits until the servers of all sessions that are connected were sent the clients' level, or a while
+    /// has passed.
+    pub async fn wait_until_level_applied(&self) {
+        let sessions = self.sessions().into_iter();
+        let applied = sessions.filter_map(|session| {
+            let connection = session.ready()?;
+            Some(async move {
+                let demand = &session.shared.log_demand;
+                demand.wait_until_applied(&connection.logs, None).await;
+            })
+        });
+        join_all(applied).await;
+    }
+
+    /// Asks for the logs of a request about to be sent, from `level` on, and waits until the server was
+    /// sent that level. A modern server reads the level in the request.
+    pub async fn raise_level(
+        &self,
+        connection: &ConnectionUse,
+        level: Option<LogLevel>,
+    ) -> Option<LogDemandGuard> {
+        self.shared.log_demand.raise(&connection.logs, level).await
+    }
+
+    /// Subscribes to updates of these resources for as long as the guard is held.
+    #[must_use]
+    pub fn subscribe(&self, uris: Vec<Arc<str>>) -> SubscriptionGuard {
+        SubscriptionGuard::new(self.clone(), &self.shared.subscriptions, uris)
+    }
+
+    /// As [`Self::subscribe`], after a client's own request for it has succeeded, which went out at `epoch`.
+    #[must_use]
+    pub fn subscribed_by_client(&self, uri: Arc<str>, epoch: Epoch) -> SubscriptionGuard {
+        self.shared.subscriptions.mark_subscribed(&uri, epoch);
+        self.subscribe(vec![uri])
+    }
+
+    /// Returns what to compare with when a request that is sent now has succeeded.
+    #[must_use]
+    pub fn subscription_epoch(&self) -> Epoch {
+        self.shared.subscriptions.epoch()
+    }
+
+    /// Counts the guards that hold this resource.
+    #[must_use]
+    pub fn subscriber_count(&self, uri: &str) -> usize {
+        self.shared.subscriptions.count(uri)
     }
 
     /// Returns what is known of it, connected or not.

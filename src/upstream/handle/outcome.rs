@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Upstream;
-use crate::upstream::connection::Connection;
+use crate::upstream::connection::ConnectionUse;
 use crate::upstream::error::TransportError;
 use crate::upstream::offers::tools::ToolList;
 use crate::upstream::session::handle::State;
@@ -19,11 +19,11 @@ pub struct Failure {
 
 impl Upstream {
     /// Waits, without holding it, until it is connected; `None` when it never will be.
-    pub fn at_last(&self) -> impl Future<Output = Option<Arc<Connection>>> + use<> {
+    pub fn at_last(&self) -> impl Future<Output = Option<ConnectionUse>> + use<> {
         let mut state = self.shared.state.subscribe();
         async move {
             let end = |state: &State| match state {
-                State::Ready(live) => Some(Some(live.clone())),
+                State::Ready(connection) => Some(Some(connection.in_use())),
                 State::Disconnected(down) if down.attempt == u64::MAX => Some(None),
                 _ => None,
             };
@@ -36,14 +36,14 @@ impl Upstream {
     ///
     /// # Errors
     /// [`Failure`]; others follow by themselves.
-    pub async fn settled(&self, seen: u64) -> Result<(Arc<Connection>, Arc<ToolList>), Failure> {
+    pub async fn settled(&self, seen: u64) -> Result<(ConnectionUse, Arc<ToolList>), Failure> {
         let mut state = self.shared.state.subscribe();
         let mut listing = self.offers().watch_tools();
         loop {
             match &*state.borrow_and_update() {
-                State::Ready(live) => {
+                State::Ready(connection) => {
                     if let Some(listing) = &*listing.borrow_and_update() {
-                        return Ok((live.clone(), listing.clone()));
+                        return Ok((connection.in_use(), listing.clone()));
                     }
                 }
                 State::Disconnected(down) if down.attempt > seen => {

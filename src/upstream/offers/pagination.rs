@@ -28,7 +28,7 @@ pub(crate) async fn all(
     let mut cursors = HashSet::new();
     let mut params = json!({});
     for _ in 0..MAX_PAGES {
-        let answer = live.ask(method, params).await?;
+        let answer = live.request(method, params).await?;
         let Some(cursor) = read(&answer, method, name, &mut take)? else {
             return Ok(());
         };

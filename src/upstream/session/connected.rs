@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -15,9 +14,6 @@ use crate::protocol::ClientProfile;
 use crate::upstream::connection::Connection;
 use crate::upstream::error::TransportError;
 use crate::upstream::transport::http_sse::stream::HttpSseStream;
-
-/// How often to look whether a connection that is no more is still in use: nobody waits for that.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// How an attempt ended, or the connection that it made.
 pub(crate) struct Disconnect {
@@ -63,7 +59,7 @@ impl SessionSupervisor {
     ) -> Option<Disconnect> {
         // One that fails at its listing was never up, and is not tried without a pause.
         let listed = self.shared.offers.times_listed();
-        self.shared.wanted.begin(live.generation);
+        self.shared.subscriptions.begin(live.generation);
         self.shared.offers.set_profile(&live.profile);
         self.publish(State::Ready(live.clone()));
         let ended = tokio::select! {
@@ -79,8 +75,8 @@ impl SessionSupervisor {
             cause = self.lost(live) => Some(cause),
             () = self.superseded(live) => Some(TransportError::SessionExpired),
         };
-        self.shared.wanted.begin(0);
-        self.events.ended(live);
+        self.shared.subscriptions.begin(0);
+        self.events.ended(&live.in_use());
         let Some(cause) = ended else {
             live.transport.close().await;
             return None;
@@ -88,7 +84,7 @@ impl SessionSupervisor {
         Some(Disconnect {
             cause,
             was_up: self.shared.offers.times_listed() > listed,
-            has_held: live.has_held(),
+            has_held: live.is_stable(),
         })
     }
 
@@ -109,12 +105,7 @@ impl SessionSupervisor {
         let Some(old) = old else { return };
         let cancel = cancel.clone();
         let close = async move {
-            let in_use = async {
-                while Arc::strong_count(&old) > 1 {
-                    sleep(LOOK).await;
-                }
-            };
-            cancel.run_until_cancelled(in_use).await;
+            cancel.run_until_cancelled(old.wait_until_unused()).await;
             old.transport.close().await;
         };
         self.tasks.spawn(close.in_current_span());

@@ -110,7 +110,7 @@ pub(crate) struct Shared {
     /// What the task is asked to look at.
     pub(crate) checks: HealthChecks,
     /// How much it is to log for the client's session: one for it and its side sessions.
-    pub(crate) level: Arc<LogDemand>,
+    pub(crate) log_demand: Arc<LogDemand>,
     /// Whom its connection speaks for.
     pub(crate) identity: watch::Sender<Arc<ClientProfile>>,
     /// What its tasks are started with, once they are.
@@ -121,7 +121,7 @@ pub(crate) struct Shared {
     /// Whether it is one of these itself.
     pub(crate) is_side: bool,
     /// The resources whose updates are wanted.
-    pub(crate) wanted: Subscriptions,
+    pub(crate) subscriptions: Arc<Subscriptions>,
 }
 
 impl Shared {
@@ -153,12 +153,12 @@ impl Shared {
                 cause: TransportError::SessionExpired,
             }),
             checks: HealthChecks::default(),
-            level: Arc::default(),
+            log_demand: Arc::default(),
             identity: watch::Sender::default(),
             home: OnceLock::new(),
             sides: Mutex::default(),
             is_side: false,
-            wanted: Subscriptions::default(),
+            subscriptions: Arc::default(),
             config,
         }
     }

@@ -95,7 +95,7 @@ impl SessionSupervisor {
         let mut woken = self.shared.clients.resumed();
         loop {
             let times = *woken.borrow_and_update();
-            let has_slept = !live.is_looked_after(times);
+            let has_slept = !live.is_verified_since(times);
             if !has_slept {
                 tokio::select! {
                     () = self.shared.checks.ping.notified() => {}
@@ -109,7 +109,7 @@ impl SessionSupervisor {
             {
                 return gone;
             }
-            live.looked_after(times);
+            live.mark_verified(times);
             // Somebody may wait for that.
             self.shared.state.send_modify(|_| {});
         }
@@ -192,6 +192,6 @@ async fn ping(live: &Connection) -> Result<Message, TransportError> {
         Transport::HttpSse(_) => STREAM_PING_TIMEOUT,
         _ => PING_TIMEOUT,
     };
-    let answer = timeout(patience, live.ask("ping", json!({}))).await;
+    let answer = timeout(patience, live.request("ping", json!({}))).await;
     answer.unwrap_or(Err(TransportError::Silent(patience)))
 }

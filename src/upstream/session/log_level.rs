@@ -15,13 +15,13 @@ impl SessionSupervisor {
     /// Tells the upstream its level now and whenever it must be another; returns when the session is
     /// gone. What it refuses is not asked for again: it logs as it likes.
     pub(crate) async fn keep_level(&self, live: &Connection) -> TransportError {
-        if !live.takes_levels() {
+        if !live.logs.is_adjustable() {
             return std::future::pending().await;
         }
-        let (mut wish, mut wanted) = (self.shared.level.subscribe(), live.logs.subscribe());
+        let (mut wish, mut wanted) = (self.shared.log_demand.subscribe(), live.logs.subscribe());
         loop {
             wanted.mark_unchanged();
-            let wished = *wish.borrow_and_update();
+            let wished = wish.borrow_and_update().requested();
             let Some(due) = live.logs.due(wished) else {
                 // The senders live as long as we do.
                 tokio::select! {
@@ -32,7 +32,7 @@ impl SessionSupervisor {
             };
             let level = due.level.as_str();
             let answer = timeout(LEVEL_TIMEOUT, set(live, level)).await;
-            live.logs.tell(due);
+            live.logs.set_applied(due);
             match answer.unwrap_or(Err(TransportError::Timeout(LEVEL_TIMEOUT))) {
                 Err(gone @ TransportError::SessionExpired) => return gone,
                 Err(error) => warn!(%error, level, "the log level could not be set"),
@@ -47,5 +47,6 @@ impl SessionSupervisor {
 }
 
 async fn set(live: &Connection, level: &str) -> Result<Message, TransportError> {
-    live.ask("logging/setLevel", json!({"level": level})).await
+    live.request("logging/setLevel", json!({"level": level}))
+        .await
 }

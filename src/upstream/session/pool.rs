@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::debug;
+use tracing::{Instrument, debug, info_span};
 
 use super::handle::{Shared, State};
+use super::supervisor::SessionSupervisor;
 use crate::protocol::ClientProfile;
-use crate::upstream::connection::Connection;
+use crate::upstream::connection::ConnectionUse;
 use crate::upstream::connection::events::Events;
 use crate::upstream::handle::Upstream;
 
@@ -46,8 +47,7 @@ impl ExtraSession {
     fn is_busy(&self) -> bool {
         let shared = &self.upstream.shared;
         let live_is_held = match &*shared.state.borrow() {
-            // By the state, and by the connection's task.
-            State::Ready(live) => Arc::strong_count(live) > 2,
+            State::Ready(connection) => connection.is_in_use(),
             _ => false,
         };
         // By us, and by the connection's task. Others get theirs while the list is locked.
@@ -109,7 +109,7 @@ impl Upstream {
         shared.is_side = true;
         shared.read_gate = main.read_gate.clone();
         shared.concurrency = main.concurrency.clone();
-        shared.level = main.level.clone();
+        shared.log_demand = main.log_demand.clone();
         shared.brake = main.brake.clone();
         let upstream = Self {
             shared: Arc::new(shared),
@@ -130,6 +130,48 @@ impl Upstream {
         }
     }
 
+    pub(crate) fn begin(
+        &self,
+        home: &TaskContext,
+        identity: &Arc<ClientProfile>,
+        cancel: CancellationToken,
+    ) {
+        let side = self.shared.is_side.then_some(true);
+        let span = info_span!("upstream", name = %self.shared.config.name, side);
+        self.adopt(identity);
+        let connection = SessionSupervisor {
+            shared: self.shared.clone(),
+            events: home.events.clone(),
+            tasks: home.tasks.clone(),
+        };
+        home.tasks.spawn(connection.run(cancel).instrument(span));
+    }
+
+    /// Has it connected for this client, anew if it was for one that declares something else: what a
+    /// server lists may depend on that.
+    pub fn adopt(&self, identity: &Arc<ClientProfile>) {
+        self.shared.identity.send_if_modified(|current| {
+            let is_other = !current.shares_session(identity);
+            *current = identity.clone();
+            is_other
+        });
+    }
+
+    /// Whether anybody but the caller, who has one handle, may yet send a request by it.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        // The other one is the connection's task's, where there is one.
+        let task = usize::from(self.shared.home.get().is_some());
+        Arc::strong_count(&self.shared) > 1 + task
+    }
+
+    /// Closes its connection, and those beside it, for good.
+    pub fn end(&self) {
+        if let Some(home) = self.shared.home.get() {
+            home.cancel.cancel();
+        }
+    }
+
     /// Its sessions: the main one first.
     #[must_use]
     pub fn sessions(&self) -> Vec<Self> {
@@ -145,11 +187,11 @@ impl Upstream {
     /// Whether what the server says in this session is for the client of this identity: the session that
     /// serves it, and the main one as long as none does.
     #[must_use]
-    pub fn is_session_of(&self, live: &Arc<Connection>, client: &Arc<ClientProfile>) -> bool {
+    pub fn is_session_of(&self, connection: &ConnectionUse, client: &Arc<ClientProfile>) -> bool {
         let mut ready = self.sessions().into_iter().filter_map(|it| it.ready());
         match ready.find(|ready| ready.serves(client)) {
-            Some(serving) => Arc::ptr_eq(&serving, live),
-            None => self.ready().is_some_and(|main| Arc::ptr_eq(&main, live)),
+            Some(serving) => serving.is_same(connection),
+            None => self.ready().is_some_and(|main| main.is_same(connection)),
         }
     }
 }

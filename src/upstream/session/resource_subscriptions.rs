@@ -15,7 +15,7 @@ use crate::protocol::Era;
 use crate::protocol::reply::error_text;
 use crate::upstream::connection::Connection;
 use crate::upstream::error::TransportError;
-use crate::upstream::subscription::ledger::{SubscriptionLedger, takes_subscriptions};
+use crate::upstream::subscription::ledger::SubscriptionLedger;
 
 const SUBSCRIBE: &str = "resources/subscribe";
 const UNSUBSCRIBE: &str = "resources/unsubscribe";
@@ -30,17 +30,17 @@ impl SessionSupervisor {
             // Its one subscription has the resources too: see `listen`.
             return std::future::pending().await;
         }
-        let wanted = &self.shared.wanted;
-        let mut book = wanted.watch();
+        let wanted = &self.shared.subscriptions;
+        let mut ledger = wanted.watch();
         let (mut backoff, mut again) = (Backoff::default(), Instant::now());
         loop {
-            let has_failed = book.borrow().has_failed();
+            let has_failed = ledger.borrow().has_failed();
             tokio::select! {
                 // Fails never: the sender lives as long as we do.
-                _ = book.wait_for(SubscriptionLedger::has_work) => {}
+                _ = ledger.wait_for(SubscriptionLedger::has_work) => {}
                 () = sleep_until(again), if has_failed => wanted.retry(),
             }
-            if !takes_subscriptions(&live.profile) {
+            if !live.supports_subscriptions() {
                 wanted.refuse_missing();
             }
             let (missing, surplus) = wanted.take_work();
@@ -49,14 +49,14 @@ impl SessionSupervisor {
                     return gone;
                 }
             }
-            wanted.gave_up();
+            wanted.mark_unsubscribe_done();
             let mut failure = None;
             for some in missing.chunks(AT_ONCE) {
                 let answers = match ask(live, SUBSCRIBE, some).await {
                     Ok(answers) => answers,
                     Err(gone) => return gone,
                 };
-                wanted.settle(&answers.given, |uri| !answers.refused.contains(uri));
+                wanted.record_answers(&answers.given, |uri| !answers.refused.contains(uri));
                 wanted.fail(&answers.failed);
                 failure = answers.failure.or(failure);
             }
@@ -90,7 +90,7 @@ async fn ask(
 ) -> Result<Answers, TransportError> {
     let asked = uris
         .iter()
-        .map(|uri| live.ask(method, json!({"uri": &**uri})));
+        .map(|uri| live.request(method, json!({"uri": &**uri})));
     let mut answers = Answers::default();
     for (uri, answer) in uris.iter().zip(join_all(asked).await) {
         match answer {

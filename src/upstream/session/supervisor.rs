@@ -214,7 +214,7 @@ impl SessionSupervisor {
         let handshake = self.handshake(identity, generation, &alive);
         // Boxed: it is large, and over once there is a connection.
         let connected = Box::pin(handshake.connect(self.http())).await?;
-        connected.0.looked_after(woken);
+        connected.0.mark_verified(woken);
         Ok(connected)
     }
 

@@ -1,35 +1,41 @@
-//! The resources of an upstream whose updates somebody wants, and which of them it has taken.
+//! The resources of one upstream whose updates are subscribed to, and which of them the server has taken.
 //!
-//! Who wants some holds [`SubscriptionGuard`](super::guard::SubscriptionGuard). The connection's task brings the server in line with all of them
-//! together, and does so again on every new connection. What two want is wanted until both let go.
+//! A [`SubscriptionGuard`](super::guard::SubscriptionGuard) subscribes to some. The session's task brings the
+//! server in line with all guards together, and does so again on every new connection. What two guards
+//! hold stays until both are dropped.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::protocol::ServerProfile;
-
-/// What is wanted of one upstream, and what became of it.
+/// The resources of one upstream that are subscribed to, and what the server made of that.
 #[derive(Debug, Default)]
 pub(crate) struct Subscriptions {
-    pub(crate) book: watch::Sender<SubscriptionLedger>,
+    ledger: watch::Sender<SubscriptionLedger>,
+}
+
+/// The time at which a client's own request goes out, so that its success can be told from a later connection's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Epoch {
+    generation: u64,
+    unsubscribe_count: u64,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct SubscriptionLedger {
-    /// How many want each.
-    pub(crate) wanted: HashMap<Arc<str>, usize>,
+    /// How many guards hold each.
+    wanted: HashMap<Arc<str>, usize>,
     /// What the server has taken, on the connection as it is.
-    pub(crate) taken: HashSet<Arc<str>>,
-    /// What it has refused, on the connection as it is.
+    taken: HashSet<Arc<str>>,
+    /// What the server has refused, on the connection as it is.
     refused: HashSet<Arc<str>>,
     /// What could not be asked for, and is not until it is tried again.
     failed: HashSet<Arc<str>>,
     /// The connection that it was asked on; 0 while there is none.
-    pub(crate) generation: u64,
-    /// How often subscriptions were begun and done being ended.
-    pub(crate) endings: u64,
+    generation: u64,
+    /// How often unsubscribing began and ended.
+    unsubscribe_count: u64,
 }
 
 impl SubscriptionLedger {
@@ -41,18 +47,18 @@ impl SubscriptionLedger {
         self.is_missing(uri) && !self.failed.contains(uri)
     }
 
-    /// Whether what the server has taken is not what is wanted, but for what has to wait.
+    /// Returns `true` if what the server has taken is not what is wanted, but for what has to wait.
     pub(crate) fn has_work(&self) -> bool {
         self.wanted.keys().any(|uri| self.is_due(uri))
             || self.taken.iter().any(|uri| !self.wanted.contains_key(uri))
     }
 
-    /// Whether something is to be tried again.
+    /// Returns `true` if something is to be tried again.
     pub(crate) fn has_failed(&self) -> bool {
         !self.failed.is_empty()
     }
 
-    /// What is wanted of the server and was not refused by it.
+    /// Returns what is wanted of the server and was not refused by it.
     pub(crate) fn asked(&self) -> Vec<Arc<str>> {
         let asked = self.wanted.keys();
         asked
@@ -61,7 +67,14 @@ impl SubscriptionLedger {
             .collect()
     }
 
-    pub(crate) fn let_go(&mut self, uri: &Arc<str>) {
+    fn epoch(&self) -> Epoch {
+        Epoch {
+            generation: self.generation,
+            unsubscribe_count: self.unsubscribe_count,
+        }
+    }
+
+    fn remove(&mut self, uri: &Arc<str>) {
         if let Some(count) = self.wanted.get_mut(uri) {
             *count -= 1;
             if *count == 0 {
@@ -74,93 +87,159 @@ impl SubscriptionLedger {
 }
 
 impl Subscriptions {
-    /// Watches it.
+    /// Watches the ledger.
     pub(crate) fn watch(&self) -> watch::Receiver<SubscriptionLedger> {
-        self.book.subscribe()
+        self.ledger.subscribe()
+    }
+
+    /// Returns the epoch of a client's request that is sent now.
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.ledger.borrow().epoch()
+    }
+
+    /// Counts how many guards hold this resource.
+    pub(crate) fn count(&self, uri: &str) -> usize {
+        let ledger = self.ledger.borrow();
+        ledger.wanted.get(uri).copied().unwrap_or_default()
+    }
+
+    /// One guard more holds each of these.
+    pub(crate) fn add(&self, uris: &[Arc<str>]) {
+        self.ledger.send_modify(|ledger| {
+            for uri in uris {
+                *ledger.wanted.entry(uri.clone()).or_default() += 1;
+            }
+        });
+    }
+
+    /// One guard less holds each of these.
+    pub(crate) fn remove(&self, uris: &[Arc<str>]) {
+        self.ledger.send_modify(|ledger| {
+            for uri in uris {
+                ledger.remove(uri);
+            }
+        });
+    }
+
+    /// Removes from `uris`, and from what their guard holds, each that the server has not taken.
+    pub(crate) fn retain_taken(&self, uris: &mut Vec<Arc<str>>) {
+        self.ledger.send_if_modified(|ledger| {
+            let before = uris.len();
+            uris.retain(|uri| {
+                let is_taken = ledger.taken.contains(uri);
+                if !is_taken {
+                    ledger.remove(uri);
+                }
+                is_taken
+            });
+            uris.len() < before
+        });
+    }
+
+    /// A client's own request, sent at `epoch`, has subscribed to this resource.
+    pub(crate) fn mark_subscribed(&self, uri: &Arc<str>, epoch: Epoch) {
+        let is_same = self.epoch() == epoch && epoch.generation > 0;
+        // Unsubscribing may be under way at an odd count, and undo what the request did.
+        if is_same && epoch.unsubscribe_count.is_multiple_of(2) {
+            self.ledger.send_if_modified(|ledger| {
+                ledger.taken.insert(uri.clone());
+                false
+            });
+        }
+    }
+
+    /// A client's own request has unsubscribed from these.
+    pub(crate) fn mark_unsubscribed(&self, uris: &[Arc<str>]) {
+        self.ledger.send_if_modified(|ledger| {
+            for uri in uris {
+                ledger.taken.remove(uri);
+            }
+            false
+        });
     }
 
     /// There is another connection, or none (0): what the server had taken is void.
     pub(crate) fn begin(&self, generation: u64) {
-        self.book.send_modify(|book| {
-            book.taken.clear();
-            book.refused.clear();
-            book.failed.clear();
-            book.generation = generation;
-            // What was being ended on the last connection ended with it.
-            book.endings = book.endings.next_multiple_of(2);
+        self.ledger.send_modify(|ledger| {
+            ledger.taken.clear();
+            ledger.refused.clear();
+            ledger.failed.clear();
+            ledger.generation = generation;
+            // Unsubscribing on the last connection ended with it.
+            ledger.unsubscribe_count = ledger.unsubscribe_count.next_multiple_of(2);
         });
     }
 
     /// The server has forgotten everything.
-    pub(crate) fn lose(&self) {
-        self.book.send_modify(|book| {
-            book.taken.clear();
-            book.refused.clear();
-            book.failed.clear();
+    pub(crate) fn clear(&self) {
+        self.ledger.send_modify(|ledger| {
+            ledger.taken.clear();
+            ledger.refused.clear();
+            ledger.failed.clear();
         });
     }
 
-    /// What to ask for and what to give up, which does not count as taken any more.
-    /// [`Self::gave_up`] is called when that is done.
+    /// Returns what to subscribe to and what to unsubscribe from, which does not count as taken any more.
+    /// [`Self::mark_unsubscribe_done`] is called when that is done.
     pub(crate) fn take_work(&self) -> (Vec<Arc<str>>, Vec<Arc<str>>) {
         let (mut missing, mut surplus) = (Vec::new(), Vec::new());
-        self.book.send_if_modified(|book| {
-            missing.extend(book.asked().into_iter().filter(|uri| book.is_due(uri)));
-            let wanted = &book.wanted;
-            surplus.extend(book.taken.extract_if(|uri| !wanted.contains_key(uri)));
-            book.endings += 1;
+        self.ledger.send_if_modified(|ledger| {
+            missing.extend(ledger.asked().into_iter().filter(|uri| ledger.is_due(uri)));
+            let wanted = &ledger.wanted;
+            surplus.extend(ledger.taken.extract_if(|uri| !wanted.contains_key(uri)));
+            ledger.unsubscribe_count += 1;
             !surplus.is_empty()
         });
         (missing, surplus)
     }
 
-    pub(crate) fn gave_up(&self) {
-        self.book.send_if_modified(|book| {
-            book.endings += 1;
+    pub(crate) fn mark_unsubscribe_done(&self) {
+        self.ledger.send_if_modified(|ledger| {
+            ledger.unsubscribe_count += 1;
             false
         });
     }
 
-    /// What came of asking for `asked`: those that `is_taken` says, and the others are refused.
-    pub(crate) fn settle(&self, asked: &[Arc<str>], is_taken: impl Fn(&Arc<str>) -> bool) {
-        self.book.send_modify(|book| {
+    /// The server has answered for `asked`: it takes those of which `is_taken` says so, and refuses the others.
+    pub(crate) fn record_answers(&self, asked: &[Arc<str>], is_taken: impl Fn(&Arc<str>) -> bool) {
+        self.ledger.send_modify(|ledger| {
             for uri in asked {
-                book.failed.remove(uri);
+                ledger.failed.remove(uri);
                 if is_taken(uri) {
-                    book.taken.insert(uri.clone());
-                } else if book.wanted.contains_key(uri) && !book.taken.contains(uri) {
-                    book.refused.insert(uri.clone());
+                    ledger.taken.insert(uri.clone());
+                } else if ledger.wanted.contains_key(uri) && !ledger.taken.contains(uri) {
+                    ledger.refused.insert(uri.clone());
                 }
             }
         });
     }
 
-    /// The server has refused `asked`, and what was taken before stays: what of it nobody wants any
-    /// more the server goes on telling.
-    pub(crate) fn keep(&self, asked: &[Arc<str>]) {
-        self.settle(asked, |_| false);
+    /// The server has refused `asked`, and what was taken before stays. It goes on sending updates of
+    /// what no guard holds any more.
+    pub(crate) fn refuse(&self, asked: &[Arc<str>]) {
+        self.record_answers(asked, |_| false);
         self.keep_taken();
     }
 
-    /// As [`Self::keep`], where asking has failed: it waits for [`Self::retry`].
+    /// As [`Self::refuse`], where asking has failed: it waits for [`Self::retry`].
     pub(crate) fn postpone(&self, asked: &[Arc<str>]) {
         self.fail(asked);
         self.keep_taken();
     }
 
     fn keep_taken(&self) {
-        self.book.send_modify(|book| {
-            let wanted = &book.wanted;
-            book.taken.retain(|uri| wanted.contains_key(uri));
+        self.ledger.send_modify(|ledger| {
+            let wanted = &ledger.wanted;
+            ledger.taken.retain(|uri| wanted.contains_key(uri));
         });
     }
 
     /// Asking for these has failed in a way that passes.
     pub(crate) fn fail(&self, asked: &[Arc<str>]) {
-        self.book.send_modify(|book| {
+        self.ledger.send_modify(|ledger| {
             for uri in asked {
-                if book.wanted.contains_key(uri) && book.is_missing(uri) {
-                    book.failed.insert(uri.clone());
+                if ledger.wanted.contains_key(uri) && ledger.is_missing(uri) {
+                    ledger.failed.insert(uri.clone());
                 }
             }
         });
@@ -168,33 +247,27 @@ impl Subscriptions {
 
     /// What has failed is asked for again.
     pub(crate) fn retry(&self) {
-        self.book.send_modify(|book| book.failed.clear());
+        self.ledger.send_modify(|ledger| ledger.failed.clear());
     }
 
-    /// As [`Self::settle`], where all that was taken before is void.
+    /// As [`Self::record_answers`], where all that was taken before is void.
     pub(crate) fn replace(&self, asked: &[Arc<str>], is_taken: impl Fn(&Arc<str>) -> bool) {
-        self.book.send_if_modified(|book| {
-            book.taken.clear();
+        self.ledger.send_if_modified(|ledger| {
+            ledger.taken.clear();
             false
         });
-        self.settle(asked, is_taken);
+        self.record_answers(asked, is_taken);
     }
 
     /// Refuses what the server has not taken.
     pub(crate) fn refuse_missing(&self) {
-        self.book.send_if_modified(|book| {
-            let missing: Vec<_> = book.wanted.keys().cloned().collect();
-            let missing = missing.into_iter().filter(|uri| book.is_missing(uri));
+        self.ledger.send_if_modified(|ledger| {
+            let missing: Vec<_> = ledger.wanted.keys().cloned().collect();
+            let missing = missing.into_iter().filter(|uri| ledger.is_missing(uri));
             let missing: Vec<_> = missing.collect();
             let any = !missing.is_empty();
-            book.refused.extend(missing);
+            ledger.refused.extend(missing);
             any
         });
     }
-}
-
-/// Whether a server declares that it tells of updates of single resources.
-pub(crate) fn takes_subscriptions(facts: &ServerProfile) -> bool {
-    let declared = facts.capabilities.get("resources");
-    declared.is_some_and(|declared| declared["subscribe"] == true)
 }

@@ -90,7 +90,7 @@ impl SessionSupervisor {
                 // The request may have gone out on what died in sleep.
                 _ = woken.changed() => continue,
             };
-            live.listened();
+            live.mark_event_stream_ready();
             let cause = match heard {
                 Err(gone @ TransportError::SessionExpired) if place.is_known => return gone,
                 // Whoever comes next would find the same.
@@ -165,7 +165,7 @@ impl SessionSupervisor {
     pub(crate) async fn hear(&self, live: &Arc<Connection>, message: Message) {
         match (message.kind(), &*message.method()) {
             (Kind::Request, method) if method != "ping" => {
-                self.events.request(live.clone(), message.clone()).await;
+                self.events.request(live.in_use(), message.clone()).await;
             }
             (Kind::Request, _) => {
                 if let Err(error) = live.notify(answer_to(&message)).await {
@@ -183,7 +183,7 @@ impl SessionSupervisor {
                 let changed = Changed::changed_by(method);
                 self.shared.offers.forget(changed.unwrap_or_default());
                 self.events
-                    .notification(self.shared.id, live.clone(), message.clone())
+                    .notification(self.shared.id, live.in_use(), message.clone())
                     .await;
             }
             (Kind::Response, _) => debug!("ignoring a response that nobody waits for"),

@@ -21,7 +21,6 @@ use crate::upstream::connection::Connection;
 use crate::upstream::error::TransportError;
 use crate::upstream::session::backoff::Backoff;
 use crate::upstream::session::supervisor::SessionSupervisor;
-use crate::upstream::subscription::ledger::takes_subscriptions;
 use crate::upstream::transport::exchange::Exchange;
 use crate::upstream::transport::streamable_http::LISTEN;
 use crate::wire::outgoing::code;
@@ -58,7 +57,7 @@ struct Stream {
 }
 
 impl Stream {
-    fn has_held(&self) -> bool {
+    fn is_stable(&self) -> bool {
         self.opened.is_some_and(|opened| opened.elapsed() >= LASTED)
     }
 }
@@ -68,18 +67,18 @@ impl SessionSupervisor {
     pub(crate) async fn listen_modern(&self, live: &Arc<Connection>) -> TransportError {
         debug_assert_eq!(live.profile.era, Era::Modern);
         let changes = announced(&live.profile);
-        let wanted = &self.shared.wanted;
-        let mut book = wanted.watch();
+        let wanted = &self.shared.subscriptions;
+        let mut ledger = wanted.watch();
         let (mut stream, mut backoff) = (Stream::default(), Backoff::default());
         let mut again = Instant::now();
         let mut woken = self.shared.clients.resumed();
         loop {
-            if !takes_subscriptions(&live.profile) {
+            if !live.supports_subscriptions() {
                 wanted.refuse_missing();
             }
             let (uris, has_work, has_failed) = {
-                let book = book.borrow_and_update();
-                (book.asked(), book.has_work(), book.has_failed())
+                let ledger = ledger.borrow_and_update();
+                (ledger.asked(), ledger.has_work(), ledger.has_failed())
             };
             let is_due = stream.exchange.is_none() && !(changes.is_empty() || stream.refuses);
             if has_work && uris.is_empty() && changes.is_empty() {
@@ -111,7 +110,7 @@ impl SessionSupervisor {
             }
             tokio::select! {
                 message = next(&mut stream.exchange) => {
-                    if self.take(live, &mut stream, message).await || stream.has_held() {
+                    if self.take(live, &mut stream, message).await || stream.is_stable() {
                         backoff = Backoff::default();
                     }
                     if stream.exchange.is_none() {
@@ -119,7 +118,7 @@ impl SessionSupervisor {
                     }
                 }
                 _ = woken.changed(), if stream.exchange.is_some() => self.miss(&mut stream),
-                _ = book.changed() => {}
+                _ = ledger.changed() => {}
                 () = sleep_until(again), if has_failed => wanted.retry(),
             }
         }
@@ -156,7 +155,7 @@ impl SessionSupervisor {
                 }
             }
         };
-        let wanted = &self.shared.wanted;
+        let wanted = &self.shared.subscriptions;
         match opened {
             Opened::Acknowledged(exchange, taken) => {
                 // What has come on the old one may not come on the new one.
@@ -179,7 +178,7 @@ impl SessionSupervisor {
                     self.shared.checks.doubt();
                 }
                 stream.refuses |= uris.is_empty();
-                wanted.keep(uris);
+                wanted.refuse(uris);
             }
         }
         Ok(())
@@ -209,7 +208,7 @@ impl SessionSupervisor {
     fn miss(&self, stream: &mut Stream) {
         stream.exchange = None;
         stream.missed = true;
-        self.shared.wanted.lose();
+        self.shared.subscriptions.clear();
     }
 }
 
@@ -225,7 +224,9 @@ async fn open(
     live: &Arc<Connection>,
     filter: Map<String, Value>,
 ) -> Result<Opened, TransportError> {
-    let mut exchange = live.open(LISTEN, json!({"notifications": filter})).await?;
+    let mut exchange = live
+        .start_request(LISTEN, json!({"notifications": filter}))
+        .await?;
     loop {
         let message = exchange.next().await?;
         match (message.kind(), &*message.method()) {

@@ -1,0 +1,103 @@
+//! Sends one request on a connection, and returns what is under way then.
+
+use tracing::debug;
+
+use crate::net::ConnectTracker;
+use crate::protocol::reply::cancelled;
+use crate::protocol::{Request, ServerRequests};
+use crate::upstream::connection::ConnectionUse;
+use crate::upstream::connection::inbox::Inbox;
+use crate::upstream::error::TransportError;
+use crate::upstream::flow::deadline::Activity;
+use crate::upstream::transport::exchange::Exchange;
+use crate::upstream::transport::response_head::ResponseHead;
+
+/// A request that was sent.
+#[derive(Debug)]
+pub struct SentRequest {
+    /// Reads what comes back.
+    pub exchange: Exchange,
+    /// Receives what the upstream asks on other streams, where the client is asked by the response.
+    pub inbox: Option<Inbox>,
+    /// The connection that it went out on.
+    pub connection: ConnectionUse,
+    /// The activity that its deadlines count from.
+    pub activity: Activity,
+}
+
+/// Sends a request. One that is silent for too long before anybody can follow it is cancelled
+/// (MCP 2025-11-25 § Lifecycle, Timeouts); a modern upstream sees its stream close.
+pub(crate) async fn send(
+    connection: &ConnectionUse,
+    request: Request,
+    activity: Activity,
+) -> Result<SentRequest, TransportError> {
+    let id = request.id;
+    let sent = send_and_wait(connection, request, activity).await;
+    if matches!(&sent, Err(cause) if cause.is_timeout()) {
+        let connection = connection.clone();
+        tokio::spawn(async move {
+            if let Err(error) = connection.notify(cancelled(id, "no answer in time")).await {
+                debug!(%error, "could not cancel a request");
+            }
+        });
+    }
+    sent
+}
+
+/// While its client can be asked, the upstream may ask before it begins to
+/// answer, on another stream: then the request is under way, and whoever follows it waits on.
+async fn send_and_wait(
+    connection: &ConnectionUse,
+    request: Request,
+    activity: Activity,
+) -> Result<SentRequest, TransportError> {
+    let (id, asking) = (request.id, request.asking);
+    let (sending, mut inbox) = (connection.clone(), None);
+    if asking == ServerRequests::Unsupported {
+        let exchange = sending.transport.send(&request, &activity).await?;
+        return Ok(SentRequest {
+            exchange: exchange.marking_healthy(&connection.healthy),
+            inbox,
+            connection: sending,
+            activity,
+        });
+    }
+    if asking == ServerRequests::AsResult {
+        inbox = Some(connection.inboxes.register(id));
+    }
+    let deadlines = connection.transport.deadlines();
+    let connecting = ConnectTracker::new();
+    let sending = {
+        let activity = activity.clone();
+        async move { sending.transport.send(&request, &activity).await }
+    };
+    let mut sending = Box::pin(connecting.watch(sending));
+    let exchange = tokio::select! {
+        biased;
+        sent = deadlines.head(&mut sending, &connecting, &activity) => match sent {
+            Ok(sent) => sent?,
+            Err(silent) => {
+                let head = ResponseHead::new(deadlines, activity.clone(), sending);
+                Exchange::opening(id, head.timed_out(silent))
+            }
+        },
+        () = wait_for_message(inbox.as_mut()) => {
+            activity.touch();
+            Exchange::opening(id, ResponseHead::new(deadlines, activity.clone(), sending))
+        }
+    };
+    Ok(SentRequest {
+        exchange: exchange.marking_healthy(&connection.healthy),
+        inbox,
+        connection: connection.clone(),
+        activity,
+    })
+}
+
+async fn wait_for_message(inbox: Option<&mut Inbox>) {
+    match inbox {
+        Some(inbox) => inbox.wait_for_message().await,
+        None => std::future::pending().await,
+    }
+}
