@@ -3,6 +3,7 @@
 mod envelope;
 pub mod message;
 pub mod outgoing;
+pub(crate) mod skip;
 pub mod splice;
 pub mod sse;
 

@@ -6,7 +6,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::{memchr, memchr2};
+use memchr::memchr;
+
+use super::skip::{skip_space, skip_string, skip_value};
 
 /// One member of an object: its key and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,61 +137,6 @@ pub fn decode(quoted: &[u8]) -> Option<Cow<'_, str>> {
     serde_json::from_slice::<String>(quoted)
         .ok()
         .map(Cow::Owned)
-}
-
-fn skip_space(bytes: &[u8], mut at: usize) -> usize {
-    while matches!(bytes.get(at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-        at += 1;
-    }
-    at
-}
-
-/// The index after the string that opens at `at`.
-fn skip_string(bytes: &[u8], at: usize) -> usize {
-    let mut at = at + 1;
-    while let Some(found) = bytes.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
-        at += found;
-        if bytes[at] == b'"' {
-            return at + 1;
-        }
-        at += 2;
-    }
-    bytes.len()
-}
-
-/// The index after the value that starts at `at`.
-fn skip_value(bytes: &[u8], mut at: usize) -> usize {
-    let mut depth = 0usize;
-    loop {
-        match bytes.get(at) {
-            None => return bytes.len(),
-            Some(b'"') => at = skip_string(bytes, at),
-            Some(b'{' | b'[') => {
-                depth += 1;
-                at += 1;
-            }
-            Some(b'}' | b']') => {
-                depth = depth.saturating_sub(1);
-                at += 1;
-            }
-            Some(b',' | b':' | b' ' | b'\t' | b'\n' | b'\r') if depth > 0 => {
-                at += 1;
-                continue;
-            }
-            Some(_) => {
-                at += 1;
-                while !matches!(
-                    bytes.get(at),
-                    None | Some(b',' | b':' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r')
-                ) {
-                    at += 1;
-                }
-            }
-        }
-        if depth == 0 {
-            return at;
-        }
-    }
 }
 
 /// Edits of a text, collected in any order and made in one pass.

@@ -8,6 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderName, HeaderValue};
 
+use crate::wire::splice::decode;
+
 mod scan;
 mod schema;
 
@@ -109,7 +111,7 @@ pub fn mirror(params: &[MirroredParam], arguments: &str) -> Vec<(HeaderName, Hea
         return Vec::new();
     }
     let paths: Vec<&[String]> = params.iter().map(MirroredParam::path).collect();
-    let values = scan::pick(arguments, &paths);
+    let values = scan::pick(arguments.as_bytes(), &paths);
     let headers = params.iter().zip(values).filter_map(|(param, value)| {
         let value = header_value(value?)?;
         Some((param.header.clone(), value))
@@ -134,12 +136,12 @@ pub fn encode_value(text: &str) -> HeaderValue {
 }
 
 /// The header value for a raw JSON value; `None` for what is not mirrored.
-fn header_value(raw: &str) -> Option<HeaderValue> {
-    match raw.as_bytes().first()? {
-        b'"' => scan::decode(raw).map(|text| encode_value(&text)),
+fn header_value(raw: &[u8]) -> Option<HeaderValue> {
+    match raw.first()? {
+        b'"' => decode(raw).map(|text| encode_value(&text)),
         b't' => Some(HeaderValue::from_static("true")),
         b'f' => Some(HeaderValue::from_static("false")),
-        b'-' | b'0'..=b'9' => integer(raw).map(HeaderValue::from),
+        b'-' | b'0'..=b'9' => integer(std::str::from_utf8(raw).ok()?).map(HeaderValue::from),
         _ => None,
     }
 }

@@ -1,25 +1,22 @@
-//! A look through JSON text that is known to be valid, without building anything.
-//!
-//! Text that is not valid gives nothing, or something wrong, but never a panic.
+//! Looks through JSON text that is known to be valid, for what stands at a path.
 
-use std::borrow::Cow;
+use crate::wire::skip::{skip_string, skip_value};
+use crate::wire::splice::decode;
 
-use memchr::memchr2;
-
-/// A place in a JSON text.
+/// A place in a JSON text, for a walk that goes into each value at most once.
 pub(super) struct Scanner<'a> {
-    text: &'a str,
+    text: &'a [u8],
     at: usize,
 }
 
 impl<'a> Scanner<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
+    pub(super) fn new(text: &'a [u8]) -> Self {
         Self { text, at: 0 }
     }
 
-    /// The next byte that says something; commas and colons say nothing that order does not.
+    /// Returns the next byte that says something; commas and colons say nothing that order does not.
     pub(super) fn peek(&mut self) -> Option<u8> {
-        let rest = self.text.as_bytes().get(self.at..)?;
+        let rest = self.text.get(self.at..)?;
         let skipped = rest
             .iter()
             .position(|byte| !matches!(byte, b' ' | b'\n' | b'\r' | b'\t' | b',' | b':'))?;
@@ -32,82 +29,28 @@ impl<'a> Scanner<'a> {
         self.at += 1;
     }
 
-    /// The next string, as it is written.
-    pub(super) fn string(&mut self) -> Option<&'a str> {
-        if self.peek()? != b'"' {
-            return None;
-        }
-        let start = self.at;
-        self.skip_string()?;
-        self.text.get(start..self.at)
+    /// Steps over the next string and returns it as it is written.
+    pub(super) fn string(&mut self) -> Option<&'a [u8]> {
+        (self.peek()? == b'"').then(|| self.take(skip_string(self.text, self.at)))
     }
 
-    /// The next value, as it is written.
-    pub(super) fn value(&mut self) -> Option<&'a str> {
-        let first = self.peek()?;
-        let start = self.at;
-        match first {
-            b'"' => self.skip_string()?,
-            b'{' | b'[' => self.skip_nested()?,
-            b'}' | b']' => return None,
-            _ => self.skip_scalar(),
-        }
-        self.text.get(start..self.at)
+    /// Steps over the next value and returns it as it is written.
+    pub(super) fn value(&mut self) -> Option<&'a [u8]> {
+        let is_end = matches!(self.peek()?, b'}' | b']');
+        (!is_end).then(|| self.take(skip_value(self.text, self.at)))
     }
 
-    fn skip_string(&mut self) -> Option<()> {
-        let bytes = self.text.as_bytes();
-        self.at += 1;
-        loop {
-            let found = self.at + memchr2(b'"', b'\\', bytes.get(self.at..)?)?;
-            if bytes[found] == b'"' {
-                self.at = found + 1;
-                return Some(());
-            }
-            self.at = found + 2;
-        }
-    }
-
-    // A counter instead of recursion: the nesting is the other side's choice.
-    fn skip_nested(&mut self) -> Option<()> {
-        let mut depth = 0_usize;
-        loop {
-            match self.text.as_bytes().get(self.at)? {
-                b'"' => {
-                    self.skip_string()?;
-                    continue;
-                }
-                b'{' | b'[' => depth += 1,
-                b'}' | b']' => depth -= 1,
-                _ => {}
-            }
-            self.at += 1;
-            if depth == 0 {
-                return Some(());
-            }
-        }
-    }
-
-    fn skip_scalar(&mut self) {
-        let rest = &self.text.as_bytes()[self.at..];
-        let ends = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t');
-        self.at += rest.iter().position(ends).unwrap_or(rest.len());
+    fn take(&mut self, end: usize) -> &'a [u8] {
+        let taken = &self.text[self.at..end];
+        self.at = end;
+        taken
     }
 }
 
-/// The text of a string as it is written, quotes included; `None` for a lone surrogate.
-pub(super) fn decode(raw: &str) -> Option<Cow<'_, str>> {
-    if memchr::memchr(b'\\', raw.as_bytes()).is_some() {
-        return serde_json::from_str(raw).ok().map(Cow::Owned);
-    }
-    let text = raw.strip_prefix('"')?.strip_suffix('"')?;
-    Some(Cow::Borrowed(text))
-}
-
-/// The raw values at `paths`, each a chain of object keys, found in one pass.
+/// Returns the raw values at `paths`, each a chain of object keys, found in one pass.
 ///
 /// Of equal keys the last one counts, as in most JSON parsers.
-pub(super) fn pick<'a, K: AsRef<str>>(text: &'a str, paths: &[&[K]]) -> Vec<Option<&'a str>> {
+pub(super) fn pick<'a, K: AsRef<str>>(text: &'a [u8], paths: &[&[K]]) -> Vec<Option<&'a [u8]>> {
     let mut found = vec![None; paths.len()];
     let wanted: Vec<usize> = (0..paths.len()).collect();
     pick_below(&mut Scanner::new(text), paths, &wanted, 0, &mut found);
@@ -120,13 +63,14 @@ fn pick_below<'a, K: AsRef<str>>(
     paths: &[&[K]],
     wanted: &[usize],
     depth: usize,
-    found: &mut [Option<&'a str>],
+    found: &mut [Option<&'a [u8]>],
 ) -> Option<()> {
     if scanner.peek()? != b'{' {
         return scanner.value().map(drop);
     }
     scanner.step();
     while scanner.peek()? != b'}' {
+        // A lone surrogate is no key of a path.
         let key = decode(scanner.string()?);
         let is_next = |path: &&usize| {
             let next = paths[**path].get(depth).map(AsRef::as_ref);

@@ -10,6 +10,7 @@ use http::HeaderName;
 
 use super::scan::{self, Scanner};
 use super::{ANNOTATION, MirrorError, MirroredParam};
+use crate::wire::splice::decode;
 
 /// The deepest nesting that is followed: the default of `serde_json`, and of others.
 const MAX_DEPTH: usize = 128;
@@ -67,15 +68,15 @@ struct Frame<'a> {
     is_object: bool,
     /// The key it is the value of; empty for an element of an array.
     key: Cow<'a, str>,
-    annotation: Option<&'a str>,
-    r#type: Option<&'a str>,
+    annotation: Option<&'a [u8]>,
+    r#type: Option<&'a [u8]>,
 }
 
 /// An annotated property, not checked yet.
 struct Annotated<'a> {
     path: Vec<Cow<'a, str>>,
-    annotation: &'a str,
-    r#type: Option<&'a str>,
+    annotation: &'a [u8],
+    r#type: Option<&'a [u8]>,
 }
 
 struct Walk<'a> {
@@ -87,7 +88,7 @@ struct Walk<'a> {
 /// The mirrored parameters of a tool's definition, in the order of its schema.
 pub(super) fn read(definition: &str) -> Result<Vec<MirroredParam>, MirrorError> {
     let mut walk = Walk {
-        scanner: Scanner::new(definition),
+        scanner: Scanner::new(definition.as_bytes()),
         stack: Vec::new(),
         annotated: Vec::new(),
     };
@@ -118,7 +119,7 @@ fn effective<'a>(definition: &'a str, mut annotated: Vec<Annotated<'a>>) -> Vec<
     };
     let paths: Vec<Vec<Cow<str>>> = annotated.iter().map(path_of).collect();
     let paths: Vec<&[Cow<str>]> = paths.iter().map(Vec::as_slice).collect();
-    let mut last = scan::pick(definition, &paths).into_iter();
+    let mut last = scan::pick(definition.as_bytes(), &paths).into_iter();
     annotated.retain(|annotated| {
         // The same place in the text, not an equal one.
         let last = last.next().flatten();
@@ -147,7 +148,7 @@ impl<'a> Walk<'a> {
     fn member(&mut self) -> Result<(), MirrorError> {
         let raw = self.scanner.string().ok_or(MirrorError::Malformed)?;
         // A key with a lone surrogate is none of ours, and no argument's either.
-        let key = scan::decode(raw).unwrap_or(Cow::Borrowed(raw));
+        let key = decode(raw).unwrap_or_else(|| String::from_utf8_lossy(raw));
         let Some(frame) = self.stack.last_mut() else {
             return Ok(());
         };
@@ -241,8 +242,8 @@ impl Annotated<'_> {
 }
 
 /// `Mcp-Param-{name}` for an annotation's raw value that is a token (RFC 9110 § 5.6.2).
-fn header_name(annotation: &str) -> Option<HeaderName> {
-    let name: String = serde_json::from_str(annotation).ok()?;
+fn header_name(annotation: &[u8]) -> Option<HeaderName> {
+    let name: String = serde_json::from_slice(annotation).ok()?;
     if name.is_empty() {
         return None;
     }
@@ -251,12 +252,12 @@ fn header_name(annotation: &str) -> Option<HeaderName> {
 }
 
 /// Whether a raw `type` names only types that may be mirrored; null may be among several.
-fn is_primitive(raw: &str) -> bool {
+fn is_primitive(raw: &[u8]) -> bool {
     let is_mirrored = |name: &str| matches!(name, "string" | "integer" | "boolean");
-    if let Ok(name) = serde_json::from_str::<String>(raw) {
+    if let Ok(name) = serde_json::from_slice::<String>(raw) {
         return is_mirrored(&name);
     }
-    serde_json::from_str::<Vec<String>>(raw).is_ok_and(|names| {
+    serde_json::from_slice::<Vec<String>>(raw).is_ok_and(|names| {
         names.iter().all(|name| is_mirrored(name) || name == "null")
             && names.iter().any(|name| is_mirrored(name))
     })
