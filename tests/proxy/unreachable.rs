@@ -77,7 +77,10 @@ async fn certificate_turned_untrusted_fails_the_call_unsent() {
     client.initialize().await;
     assert_eq!(client.tool_names().await, ["pay"]);
     trusted.raw.stop().await;
-    let other = tls::server_at(trusted.raw.address(), |_| async { Reply::hang() });
+    let other = tls::server_at(
+        trusted.raw.address(),
+        raw::handler_of(|_| async { Reply::hang() }),
+    );
     let failed = client.call("pay", json!({})).await;
     insta::assert_snapshot!(failed["error"]["message"].as_str().unwrap(), @"`shop` did not answer `tools/call`: cannot connect: error sending request: client error (Connect): invalid peer certificate: BadSignature; if a company's CA signs it, name its PEM file in SSL_CERT_FILE");
     let data = json!({"upstream": "shop", "outcome": "not run"});

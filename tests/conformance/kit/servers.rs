@@ -118,7 +118,7 @@ async fn a_raw_server_answers_in_exact_bytes_or_breaks_off() {
 
 #[tokio::test]
 async fn a_tls_server_is_reached_by_those_who_trust_its_authority() {
-    let server = tls::server(|_| async { Reply::json("1") });
+    let server = tls::server(raw::handler_of(|_| async { Reply::json("1") }));
     assert!(client().get(server.url()).send().await.is_err());
     let authority = std::fs::read(server.authority()).unwrap();
     let authority = reqwest::Certificate::from_pem(&authority).unwrap();

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::schema::once::Once;
 use crate::schema::revision::{Pair, Revision};
 use crate::schema::schemas;
-use crate::schema::table::{Row, Side, revision, rows};
+use crate::schema::table::{Row, Side, all, revision};
 
 /// One message that reached somebody.
 pub(crate) struct Message {
@@ -89,7 +89,7 @@ pub(crate) fn check(message: &Message, pair: Pair) -> Vec<String> {
     }
     let named =
         |row: &&Row| row.side == message.side && row.label == message.label && (row.when)(pair);
-    let known: Vec<_> = rows().filter(named).collect();
+    let known: Vec<_> = all().filter(named).collect();
     if known.is_empty() {
         let side = message.side;
         faults.push(format!(
@@ -159,7 +159,7 @@ impl Book {
                 faults.insert(format!("{fault}, in {}", message.text));
             }
         }
-        for row in rows().filter(|row| (row.when)(pair)) {
+        for row in all().filter(|row| (row.when)(pair)) {
             if !seen.contains(&(row.side, row.label)) {
                 faults.insert(format!("no `{}` reached the {:?}", row.label, row.side));
             }

@@ -4,24 +4,17 @@ use serde_json::json;
 
 use crate::schema::peer::Peer;
 use crate::schema::revision::Pair;
-use crate::schema::table::{Row, Side, between_legacy, to_legacy};
+use crate::schema::table::{between_legacy, rows, to_legacy};
 use testkit::upstream::Upstream;
 
-/// The part of the table that is about logs.
-pub(crate) const ROWS: &[Row] = &[
-    Row {
-        side: Side::Client,
-        label: "result of logging/setLevel",
-        definition: "EmptyResult",
-        when: to_legacy,
-    },
-    Row {
-        side: Side::Upstream,
-        label: "logging/setLevel",
-        definition: "SetLevelRequest",
-        when: between_legacy,
-    },
-];
+rows! {
+    Client {
+        "result of logging/setLevel" => "EmptyResult", to_legacy;
+    }
+    Upstream {
+        "logging/setLevel" => "SetLevelRequest", between_legacy;
+    }
+}
 
 /// The client sets a level.
 pub(crate) async fn set_level(peer: &mut Peer, pair: Pair, a: &Upstream) {

@@ -49,8 +49,21 @@ pub(crate) fn revision(side: Side, label: &str, pair: Pair) -> Revision {
     }
 }
 
+/// Makes rows, by whom they reach: `label => definition, when;`.
+macro_rules! rows {
+    ($($side:ident {$($label:literal => $definition:expr, $when:expr;)*})*) => {
+        pub(crate) const ROWS: &[$crate::schema::table::Row] = &[$($($crate::schema::table::Row {
+            side: $crate::schema::table::Side::$side,
+            label: $label,
+            definition: $definition,
+            when: $when,
+        },)*)*];
+    };
+}
+pub(super) use rows;
+
 /// The table.
-pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
+pub(crate) fn all() -> impl Iterator<Item = &'static Row> {
     let rows = to_client::ROWS.iter().chain(to_upstream::ROWS);
     rows.chain(logs::ROWS)
 }

@@ -12,7 +12,7 @@ use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use super::Endpoint;
-use super::raw::{self, Reply, Request};
+use super::raw::{self, Handler};
 
 /// A TLS server for `127.0.0.1` and `localhost`, and the authority that vouches for it.
 pub struct Server {
@@ -22,24 +22,16 @@ pub struct Server {
 }
 
 /// Starts a TLS server; ALPN offers `http/1.1`, which is what it speaks.
-pub fn server<F, R>(handler: F) -> Server
-where
-    F: Fn(Request) -> R + Send + Sync + 'static,
-    R: Future<Output = Reply> + Send + 'static,
-{
+pub fn server(handler: Handler) -> Server {
     server_at((Ipv4Addr::LOCALHOST, 0).into(), handler)
 }
 
 /// Starts a TLS server on `address`, with an authority of its own: somebody who stands where
 /// another one stood that was stopped.
-pub fn server_at<F, R>(address: SocketAddr, handler: F) -> Server
-where
-    F: Fn(Request) -> R + Send + Sync + 'static,
-    R: Future<Output = Reply> + Send + 'static,
-{
+pub fn server_at(address: SocketAddr, handler: Handler) -> Server {
     let (acceptor, authority) = acceptor();
     Server {
-        raw: raw::start(address, Some(acceptor), raw::handler_of(handler)),
+        raw: raw::start(address, Some(acceptor), handler),
         authority,
     }
 }

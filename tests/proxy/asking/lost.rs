@@ -127,9 +127,7 @@ async fn call_cancelled_during_a_question_is_cancelled_at_the_server() {
         let mut client = legacy_before(&server).await;
         let call = client.send_call("ask", json!({})).await;
         let ask = client.incoming_line("elicitation/create").await;
-        client
-            .notify("notifications/cancelled", json!({"requestId": call}))
-            .await;
+        client.cancel(call).await;
         let told = server.wait_for_cancelled().await;
         let sent = server.calls().remove(0);
         assert_eq!(bytes_of(&told, &["params", "requestId"]), id_of(&sent));

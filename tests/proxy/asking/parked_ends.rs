@@ -82,9 +82,7 @@ async fn a_retry_that_is_cancelled_ends_its_call_at_the_server() {
     let again = retry(params, &state, accept(&questions));
     let id = client.send_ask("tools/call", again).await;
     client.notification("notifications/progress").await;
-    client
-        .notify("notifications/cancelled", json!({"requestId": id}))
-        .await;
+    client.cancel(id).await;
     let cancelled = value(&server.wait_for_cancelled().await);
     let call = value(&server.calls()[0]);
     assert_eq!(cancelled["params"]["requestId"], call["id"]);
@@ -107,9 +105,7 @@ async fn a_retry_that_is_cancelled_at_once_leaves_nothing_behind() {
         let (params, state, questions) = parked(&mut client, json!({})).await;
         let again = retry(params, &state, accept(&questions));
         let id = client.send_ask("tools/call", again).await;
-        client
-            .notify("notifications/cancelled", json!({"requestId": id}))
-            .await;
+        client.cancel(id).await;
         // Whether the call was taken up by then or not, the server hears of its end, or has
         // ended it.
         let call = value(&server.calls()[0]);

@@ -149,9 +149,7 @@ async fn a_question_that_nobody_answers_excuses_no_other_call() {
     let mut client = legacy_client(proxy.extra("a", json!({"timeout": SHORT}))).await;
     let asked = client.send_call("ask", json!({})).await;
     client.incoming_line("elicitation/create").await;
-    client
-        .notify("notifications/cancelled", json!({"requestId": asked}))
-        .await;
+    client.cancel(asked).await;
     let silent = client.call("silent", json!({})).await;
     assert_eq!(silent["error"]["code"], -31003, "{silent}");
     // The server learns that nobody waits any more.

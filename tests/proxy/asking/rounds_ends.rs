@@ -137,9 +137,7 @@ async fn cancelled_call_cancels_its_questions_and_is_not_retried() {
     let mut client = legacy_before(&server).await;
     let call = client.send_call("work", json!({})).await;
     let ask = client.incoming_request("elicitation/create").await;
-    client
-        .notify("notifications/cancelled", json!({"requestId": call}))
-        .await;
+    client.cancel(call).await;
     let cancelled = client.notification("notifications/cancelled").await;
     assert_eq!(cancelled["params"]["requestId"], ask["id"]);
     client.respond(&ask, json!({"action": "accept"})).await;

@@ -122,9 +122,7 @@ async fn call_cancelled_while_its_server_is_busy_is_not_resent() {
     let call = |number: u64| json!({"name": "work", "arguments": {"number": number}});
     let first = client.send_request("tools/call", call(1)).await;
     server.asked("tools/call").await;
-    client
-        .notify("notifications/cancelled", json!({"requestId": first}))
-        .await;
+    client.cancel(first).await;
     // It would come again after the first.
     let second = client.send_request("tools/call", call(2)).await;
     let answer = client.response(second).await;

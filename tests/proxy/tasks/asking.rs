@@ -75,9 +75,7 @@ async fn the_client_is_asked_and_its_answer_reaches_the_task() {
     let params = bytes_of(&question, &["params"]);
     assert_eq!(params, r#"{"mode":"form","message":"?","n":1.0}"#);
     let given = r#"{ "action":"accept","content":{"x":1.50 ,"y":"\u00fc"}}"#;
-    client
-        .answer(&question, &format!(r#""result":{given}"#))
-        .await;
+    client.answer_with(&question, given).await;
     assert_eq!(answer(&mut client).await, result_line("tools/call", RESULT));
     let expected = format!(r#"{{"\u006bey /1":{given}}}"#);
     assert_eq!(updates(&server), [expected]);

@@ -32,17 +32,13 @@ async fn assert_cancelled_by_task(server: &Upstream) {
 async fn a_cancelled_call_cancels_its_task_and_is_not_answered(kind: Kind) {
     let server = working(kind).start().await;
     let mut client = proxy::before(&server).await;
-    let id = client
-        .send_request("tools/call", json!({"name": "run"}))
-        .await;
+    let id = client.send_call("run", json!({})).await;
     server
         .raw
         .wait_for_count(2, |request| request.is("tasks/get"))
         .await;
     let before = client.received().len();
-    client
-        .notify("notifications/cancelled", json!({"requestId": id}))
-        .await;
+    client.cancel(id).await;
     assert_cancelled_by_task(&server).await;
     let looks = asked(&server, "tasks/get").len();
     // The connection goes on, and nobody looks at the task any more.
@@ -60,22 +56,16 @@ async fn a_call_that_waits_for_its_result_cancels_its_task_as_well() {
     let server = server.intercept(|request| request.is("tasks/result").then(Reply::hang));
     let server = server.start().await;
     let mut client = proxy::before(&server).await;
-    let id = client
-        .send_request("tools/call", json!({"name": "run"}))
-        .await;
+    let id = client.send_call("run", json!({})).await;
     server.asked("tasks/result").await;
-    client
-        .notify("notifications/cancelled", json!({"requestId": id}))
-        .await;
+    client.cancel(id).await;
     assert_cancelled_by_task(&server).await;
 }
 
 async fn a_client_that_leaves_cancels_its_tasks(kind: Kind) {
     let server = working(kind).start().await;
     let mut client = proxy::before(&server).await;
-    client
-        .send_request("tools/call", json!({"name": "run"}))
-        .await;
+    client.send_call("run", json!({})).await;
     server.asked("tasks/get").await;
     assert!(client.close().await.success());
     assert_cancelled_by_task(&server).await;
@@ -88,17 +78,11 @@ async fn unanswered_cancellation_delays_nothing() {
     let server = server.intercept(|request| request.is("tasks/cancel").then(Reply::hang));
     let server = server.start().await;
     let mut client = proxy::before(&server).await;
-    let id = client
-        .send_request("tools/call", json!({"name": "run"}))
-        .await;
+    let id = client.send_call("run", json!({})).await;
     server.asked("tasks/get").await;
-    client
-        .notify("notifications/cancelled", json!({"requestId": id}))
-        .await;
+    client.cancel(id).await;
     server.asked("tasks/cancel").await;
-    client
-        .send_request("tools/call", json!({"name": "run"}))
-        .await;
+    client.send_call("run", json!({})).await;
     server
         .raw
         .wait_for_count(2, |request| request.is("tools/call"))
@@ -114,13 +98,9 @@ async fn a_server_that_cannot_cancel_is_not_asked_to() {
     let proxy = proxy::new().upstream("a", &server).env("DEBUG", "1");
     let mut client = proxy.start().await;
     client.initialize().await;
-    let id = client
-        .send_request("tools/call", json!({"name": "run"}))
-        .await;
+    let id = client.send_call("run", json!({})).await;
     server.asked("tasks/get").await;
-    client
-        .notify("notifications/cancelled", json!({"requestId": id}))
-        .await;
+    client.cancel(id).await;
     client.wait_for_stderr("nobody can cancel this task").await;
     assert!(client.close().await.success());
     assert_eq!(asked(&server, "tasks/cancel").len(), 0);

@@ -158,9 +158,7 @@ async fn a_cancelled_call_ends_its_task() {
         .send_request("tools/call", json!({"name": "never"}))
         .await;
     client.wait_for_stderr("following a task").await;
-    client
-        .notify("notifications/cancelled", json!({"requestId": id}))
-        .await;
+    client.cancel(id).await;
     let one = |cancelled: &usize| *cancelled == 1;
     let mut cancelled = cancelled.subscribe();
     within("the task to end", cancelled.wait_for(one))

@@ -3,13 +3,20 @@
 
 use std::time::Duration;
 
-use mcp_manifold::oauth::TokenError;
+use mcp_manifold::oauth::{Client, DeviceAuthorization, TokenError};
 
-use crate::grants::{public, setup};
+use crate::grants::{Setup, public, setup};
 use testkit::oauth::{Browser, Part};
 use testkit::raw::Reply;
 
 const QUICK: Duration = Duration::from_secs(1);
+
+/// What a device shows that asks a server without scopes.
+async fn device_code(setup: &Setup, client: &Client) -> DeviceAuthorization {
+    let authority = setup.authority(client);
+    let asked = authority.device_authorization(None, setup.resource()).await;
+    asked.unwrap()
+}
 
 #[tokio::test]
 async fn a_person_signs_in_elsewhere_while_the_server_has_trouble() {
@@ -43,51 +50,32 @@ async fn a_person_signs_in_elsewhere_while_the_server_has_trouble() {
 async fn a_person_who_says_no_ends_it() {
     let (client, server) = public();
     let setup = setup(server.device_grant(QUICK)).await;
-    let authority = setup.authority(&client);
-    let asked = authority
-        .device_authorization(None, setup.resource())
-        .await
-        .unwrap();
+    let asked = device_code(&setup, &client).await;
     let page = asked.verification_uri_complete.as_ref().unwrap();
     Browser::denying().open(page.as_url().as_str()).await;
-    assert_eq!(
-        authority.device_token(&asked).await.unwrap_err(),
-        TokenError::Denied
-    );
+    let ended = setup.authority(&client).device_token(&asked).await;
+    assert_eq!(ended.unwrap_err(), TokenError::Denied);
 }
 
 #[tokio::test]
-async fn a_code_that_ends_ends_it() {
+async fn an_expired_code_ends_it() {
     let (client, server) = public();
     let setup = setup(server.device_grant(QUICK)).await;
-    let authority = setup.authority(&client);
-    let asked = authority
-        .device_authorization(None, setup.resource())
-        .await
-        .unwrap();
+    let asked = device_code(&setup, &client).await;
     setup.server.expire_device_codes();
-    assert_eq!(
-        authority.device_token(&asked).await.unwrap_err(),
-        TokenError::Expired
-    );
+    let ended = setup.authority(&client).device_token(&asked).await;
+    assert_eq!(ended.unwrap_err(), TokenError::Expired);
+}
 
+#[tokio::test]
+async fn the_lifetime_of_a_code_ends_it_though_nobody_answers() {
     let (client, server) = public();
-    let brief = server
-        .device_grant(QUICK)
-        .code_lifetime(Duration::from_secs(2));
-    let setup = crate::grants::setup(brief).await;
-    let authority = setup.authority(&client);
-    let asked = authority
-        .device_authorization(None, setup.resource())
-        .await
-        .unwrap();
+    let server = server.device_grant(QUICK);
+    let setup = setup(server.code_lifetime(Duration::from_secs(2))).await;
+    let asked = device_code(&setup, &client).await;
     let hold = setup.server.hold(Part::Token);
-    let ended = authority.device_token(&asked).await;
-    assert_eq!(
-        ended.unwrap_err(),
-        TokenError::Expired,
-        "though nobody answers"
-    );
+    let ended = setup.authority(&client).device_token(&asked).await;
+    assert_eq!(ended.unwrap_err(), TokenError::Expired);
     drop(hold);
 }
 

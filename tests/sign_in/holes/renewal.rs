@@ -93,9 +93,7 @@ async fn hanging_refresh_delays_no_other_and_survives_its_caller() {
     setup.server.wait_for(Part::Token, 2).await;
     let answer = client.call("other", json!({})).await;
     assert!(answer["result"].is_object(), "{answer}");
-    client
-        .notify("notifications/cancelled", json!({"requestId": id}))
-        .await;
+    client.cancel(id).await;
     gate.open();
     // The answer to the refresh was kept, though nobody waited for it.
     call(&mut client).await;

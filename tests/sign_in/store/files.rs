@@ -8,7 +8,7 @@ use mcp_manifold::disk::DiskError;
 use mcp_manifold::oauth::{StoreError, Task, Version};
 use serde_json::{Value, json};
 
-use super::{docs, done, lost, refresh_token, store, tokens};
+use super::{docs, done, keep, kept, lost, refresh_token, store, tokens};
 
 #[tokio::test]
 async fn a_record_is_kept_replaced_and_removed() {
@@ -34,9 +34,7 @@ async fn a_record_is_kept_replaced_and_removed() {
 
 #[tokio::test]
 async fn who_saw_an_older_state_changes_nothing() {
-    let home = tempfile::tempdir().unwrap();
-    let slot = docs(home.path()).tokens();
-    let first = done(slot.replace(Version::NONE, tokens("r1")).await.unwrap());
+    let (_home, slot, first) = kept().await;
     let second = done(slot.replace(first.version, tokens("r2")).await.unwrap());
 
     for stale in [Version::NONE, first.version] {
@@ -50,9 +48,7 @@ async fn who_saw_an_older_state_changes_nothing() {
 
 #[tokio::test]
 async fn a_login_made_after_a_removal_is_not_taken_for_the_one_before() {
-    let home = tempfile::tempdir().unwrap();
-    let slot = docs(home.path()).tokens();
-    let first = done(slot.replace(Version::NONE, tokens("r1")).await.unwrap());
+    let (_home, slot, first) = kept().await;
     let gone = done(slot.remove(first.version).await.unwrap());
     done(slot.replace(gone.version, tokens("r2")).await.unwrap());
 
@@ -64,13 +60,7 @@ async fn a_login_made_after_a_removal_is_not_taken_for_the_one_before() {
 async fn a_login_lies_where_the_documentation_says() {
     let home = tempfile::tempdir().unwrap();
     let store = docs(home.path());
-    done(
-        store
-            .tokens()
-            .replace(Version::NONE, tokens("r1"))
-            .await
-            .unwrap(),
-    );
+    keep(&store, "r1").await;
     let client =
         json!({"issuer": "https://id.example.com", "client_id": "c", "client_secret": "s"});
     let client = serde_json::from_value(client).unwrap();
@@ -91,9 +81,7 @@ async fn a_login_lies_where_the_documentation_says() {
 
 #[tokio::test]
 async fn members_of_a_newer_version_survive_a_refresh() {
-    let home = tempfile::tempdir().unwrap();
-    let slot = docs(home.path()).tokens();
-    done(slot.replace(Version::NONE, tokens("r1")).await.unwrap());
+    let (home, slot, _) = kept().await;
     let path = home.path().join("oauth/docs/tokens.json");
     let mut text: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
     text["from_the_future"] = json!({"a": [1, null, "x"]});
@@ -130,9 +118,7 @@ async fn a_login_of_another_url_is_not_used_and_not_in_the_way() {
 
 #[tokio::test]
 async fn a_damaged_file_is_named_and_left_alone() {
-    let home = tempfile::tempdir().unwrap();
-    let slot = docs(home.path()).tokens();
-    let first = done(slot.replace(Version::NONE, tokens("r1")).await.unwrap());
+    let (home, slot, first) = kept().await;
     let path = home.path().join("oauth/docs/tokens.json");
     let whole = fs::read_to_string(&path).unwrap();
 
@@ -165,9 +151,7 @@ async fn a_damaged_file_is_named_and_left_alone() {
 
 #[tokio::test]
 async fn a_file_that_was_begun_and_never_finished_is_no_hindrance() {
-    let home = tempfile::tempdir().unwrap();
-    let slot = docs(home.path()).tokens();
-    let first = done(slot.replace(Version::NONE, tokens("r1")).await.unwrap());
+    let (home, slot, first) = kept().await;
     fs::write(home.path().join("oauth/docs/tokens.new"), "{\"gener").unwrap();
     assert_eq!(refresh_token(&slot.load().await.unwrap()), "r1");
     done(slot.replace(first.version, tokens("r2")).await.unwrap());
@@ -178,22 +162,10 @@ async fn a_file_that_was_begun_and_never_finished_is_no_hindrance() {
 async fn the_home_may_vanish_while_we_run() {
     let home = tempfile::tempdir().unwrap();
     let store = docs(home.path());
-    done(
-        store
-            .tokens()
-            .replace(Version::NONE, tokens("r1"))
-            .await
-            .unwrap(),
-    );
+    keep(&store, "r1").await;
     fs::remove_dir_all(home.path().join("oauth")).unwrap();
     assert_eq!(store.tokens().load().await.unwrap().record, None);
-    done(
-        store
-            .tokens()
-            .replace(Version::NONE, tokens("r2"))
-            .await
-            .unwrap(),
-    );
+    keep(&store, "r2").await;
 }
 
 #[tokio::test]
@@ -274,9 +246,7 @@ mod unix {
 
     #[tokio::test]
     async fn what_others_could_read_is_closed_to_them() {
-        let home = tempfile::tempdir().unwrap();
-        let slot = docs(home.path()).tokens();
-        let first = done(slot.replace(Version::NONE, tokens("r1")).await.unwrap());
+        let (home, slot, first) = kept().await;
         let folder = home.path().join("oauth/docs");
         let file = folder.join("tokens.json");
         set_mode(home.path(), 0o755);

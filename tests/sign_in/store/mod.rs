@@ -9,7 +9,8 @@ use std::path::Path;
 
 use mcp_manifold::config::Secret;
 use mcp_manifold::config::{Config, Environment};
-use mcp_manifold::oauth::{Members, Snapshot, Store, Swap, Timestamp, Tokens};
+use mcp_manifold::oauth::{Members, RecordFile, Snapshot, Store, Swap, Timestamp, Tokens, Version};
+use tempfile::TempDir;
 
 /// The store of an upstream as configured.
 fn store(home: &Path, name: &str, url: &str) -> Store {
@@ -64,4 +65,19 @@ fn lost<T: std::fmt::Debug>(swap: Swap<T>) -> Snapshot<T> {
         Swap::Lost(there) => there,
         Swap::Done(snapshot) => panic!("changed to {snapshot:?}"),
     }
+}
+
+/// Keeps tokens with this refresh token where there are none, and gives the state after that.
+async fn keep(store: &Store, refresh_token: &str) -> Snapshot<Tokens> {
+    let slot = store.tokens();
+    let swap = slot.replace(Version::NONE, tokens(refresh_token)).await;
+    done(swap.unwrap())
+}
+
+/// A home, the place of the tokens in it, and its state once `r1` is kept there.
+async fn kept() -> (TempDir, RecordFile<Tokens>, Snapshot<Tokens>) {
+    let home = tempfile::tempdir().unwrap();
+    let store = docs(home.path());
+    let first = keep(&store, "r1").await;
+    (home, store.tokens(), first)
 }

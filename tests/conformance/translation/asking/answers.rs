@@ -6,16 +6,13 @@ use serde_json::{Value, json};
 use super::scenes::*;
 use super::{ELICITATION, ROOTS, SAMPLING, everything};
 use crate::translation::Pairing;
-use crate::translation::pairing::text;
 use testkit::json::{bytes_of, part};
 use testkit::proxy::Client;
 
 /// Sends this request, answers what the client is asked in between, and gives the response.
 async fn answered_by_request(client: &mut Client, method: &str, params: &Value) -> Vec<u8> {
     let id = client.send_ask(method, params.clone()).await;
-    let request = client.incoming_line(ROOTS.method).await;
-    let result = format!(r#""result":{}"#, ROOTS.result);
-    client.answer(&request, &result).await;
+    client.answer_next(ROOTS.method, ROOTS.result).await;
     client.answer_to(&id.to_string()).await
 }
 
@@ -61,12 +58,7 @@ pub(super) async fn asks_in_a_result(pairing: Pairing, method: &str, params: Val
         let answers = format!(r#"{{"k":{}}}"#, ROOTS.result);
         ask_for(&mut client, method, members, Some((&first, &answers))).await
     };
-    assert_eq!(
-        part(&answer, &["result", "done"]),
-        Some("true"),
-        "{}",
-        text(&answer)
-    );
+    assert_done(&answer);
     let retry = server.asks(method).pop().unwrap();
     let result = bytes_of(&retry.body, &["params", "inputResponses", "k"]);
     assert_eq!(result, ROOTS.result);
@@ -82,9 +74,7 @@ pub(super) async fn two_requests_are_answered_in_any_order(pairing: Pairing) {
         let roots = client.incoming_line(ROOTS.method).await;
         assert_ne!(bytes_of(&sampling, &["id"]), bytes_of(&roots, &["id"]));
         for (request, result) in [(roots, ROOTS.result), (sampling, SAMPLING.result)] {
-            client
-                .answer(&request, &format!(r#""result":{result}"#))
-                .await;
+            client.answer_with(&request, result).await;
         }
         let response = client.response(call).await;
         assert_both_heard(&heard(&response));
@@ -114,9 +104,7 @@ pub(super) async fn two_keys_are_answered_in_any_order(pairing: Pairing) {
     let sampling = client.incoming_line(SAMPLING.method).await;
     let roots = client.incoming_line(ROOTS.method).await;
     for (request, result) in [(roots, ROOTS.result), (sampling, SAMPLING.result)] {
-        client
-            .answer(&request, &format!(r#""result":{result}"#))
-            .await;
+        client.answer_with(&request, result).await;
     }
     client.response(id).await;
     let retry = server.calls().pop().unwrap();
@@ -164,10 +152,7 @@ pub(super) async fn rounds_of_requests(pairing: Pairing) {
         let heard = if pairing.legacy_client() {
             let id = client.send_call("t", json!({})).await;
             for result in results {
-                let request = client.incoming_line(ELICITATION.method).await;
-                client
-                    .answer(&request, &format!(r#""result":{result}"#))
-                    .await;
+                client.answer_next(ELICITATION.method, result).await;
             }
             heard(&client.response(id).await)
         } else {
@@ -194,10 +179,7 @@ pub(super) async fn rounds_of_results(pairing: Pairing) {
     if pairing.legacy_client() {
         let id = client.send_call("t", json!({})).await;
         for result in results {
-            let request = client.incoming_line(ELICITATION.method).await;
-            client
-                .answer(&request, &format!(r#""result":{result}"#))
-                .await;
+            client.answer_next(ELICITATION.method, result).await;
         }
         assert_eq!(client.response(id).await["result"]["done"], true);
     } else {
@@ -256,17 +238,12 @@ pub(super) async fn a_refusal_of_the_user_passes(pairing: Pairing) {
 }
 
 async fn refused_by_the_user(pairing: Pairing, result: &'static str) -> String {
-    let server = Place::Call.server("t", "tools/call", |voice| async move {
-        vec![voice.ask("7", ELICITATION.method, ELICITATION.params).await]
-    });
+    let server = Place::Call.asking("7", &ELICITATION);
     let server = server.start().await;
     let mut client = pairing.client_with(&server, everything()).await;
     let heard = if pairing.legacy_client() {
         let id = client.send_call("t", json!({})).await;
-        let request = client.incoming_line(ELICITATION.method).await;
-        client
-            .answer(&request, &format!(r#""result":{result}"#))
-            .await;
+        client.answer_next(ELICITATION.method, result).await;
         heard(&client.response(id).await)
     } else {
         let first = call(&mut client, "t", None).await;
@@ -282,10 +259,7 @@ async fn refused_in_a_retry(pairing: Pairing, result: &'static str) -> String {
     let mut client = pairing.client_with(&server, everything()).await;
     if pairing.legacy_client() {
         let id = client.send_call("t", json!({})).await;
-        let request = client.incoming_line(ELICITATION.method).await;
-        client
-            .answer(&request, &format!(r#""result":{result}"#))
-            .await;
+        client.answer_next(ELICITATION.method, result).await;
         client.response(id).await;
     } else {
         let first = call(&mut client, "t", None).await;

@@ -14,9 +14,7 @@ const ERROR: &str = r#"{ "code":-1,"message":"\u00e9","data":[1.0]}"#;
 
 pub(super) async fn an_error_of_the_client_passes(pairing: Pairing) {
     for ask in [&ELICITATION, &SAMPLING, &ROOTS] {
-        let server = Place::Call.server("t", "tools/call", move |voice| async move {
-            vec![voice.ask(r#""q\/""#, ask.method, ask.params).await]
-        });
+        let server = Place::Call.asking(r#""q\/""#, ask);
         let server = server.start().await;
         let mut client = pairing.client_with(&server, everything()).await;
         let id = client.send_call("t", json!({})).await;
@@ -47,12 +45,7 @@ async fn refused(pairing: Pairing, ask: &'static Ask) -> (Vec<u8>, Vec<Vec<u8>>)
 
 pub(super) async fn an_error_counts_as_cancelled(pairing: Pairing) {
     let (answer, calls) = refused(pairing, &ELICITATION).await;
-    assert_eq!(
-        part(&answer, &["result", "done"]),
-        Some("true"),
-        "{}",
-        text(&answer)
-    );
+    assert_done(&answer);
     let result = bytes_of(&calls[1], &["params", "inputResponses", "k"]);
     assert_eq!(result, r#"{"action":"cancel"}"#);
 }
@@ -67,9 +60,7 @@ pub(super) async fn an_error_fails_the_call(pairing: Pairing) {
 
 pub(super) async fn what_is_missing_is_asked_for_again(pairing: Pairing) {
     for place in PLACES {
-        let server = place.server("t", "tools/call", |voice| async move {
-            vec![voice.ask("7", ROOTS.method, ROOTS.params).await]
-        });
+        let server = place.asking("7", &ROOTS);
         let server = server.start().await;
         let mut client = pairing.client_with(&server, everything()).await;
         let first = call(&mut client, "t", None).await;
@@ -86,9 +77,7 @@ pub(super) async fn what_is_missing_is_asked_for_again(pairing: Pairing) {
 }
 
 pub(super) async fn state_is_taken_once(pairing: Pairing) {
-    let server = Place::Call.server("t", "tools/call", |voice| async move {
-        vec![voice.ask("7", ROOTS.method, ROOTS.params).await]
-    });
+    let server = Place::Call.asking("7", &ROOTS);
     let server = server.start().await;
     let mut client = pairing.client_with(&server, everything()).await;
     let forged = br#"{"result":{"requestState":"of nobody"}}"#;
@@ -120,12 +109,7 @@ pub(super) async fn the_upstream_judges_its_state(pairing: Pairing) {
     let mut client = pairing.client_with(&server, everything()).await;
     let own = br#"{"result":{"requestState":"of n\u006fbody"}}"#;
     let answer = call(&mut client, "t", Some((own, r#"{"k":{ }}"#))).await;
-    assert_eq!(
-        part(&answer, &["result", "done"]),
-        Some("true"),
-        "{}",
-        text(&answer)
-    );
+    assert_done(&answer);
     let call = &server.calls()[0];
     assert_eq!(
         bytes_of(call, &["params", "requestState"]),
@@ -140,9 +124,7 @@ pub(super) async fn the_upstream_judges_its_state(pairing: Pairing) {
 pub(super) async fn an_upstream_is_refused(pairing: Pairing) {
     for ask in [&ELICITATION, &SAMPLING, &ROOTS] {
         for place in PLACES {
-            let server = place.server("t", "tools/call", move |voice| async move {
-                vec![voice.ask("7", ask.method, ask.params).await]
-            });
+            let server = place.asking("7", ask);
             let server = server.start().await;
             let mut client = pairing.client(&server).await;
             let heard = heard(&client.call("t", json!({})).await);
@@ -178,9 +160,7 @@ pub(super) async fn a_client_is_asked_at_any_time(pairing: Pairing) {
                 tokio::spawn(async move { voice.ask(r#""q\/""#, ask.method, ask.params).await });
             let request = client.incoming_line(ask.method).await;
             assert_eq!(bytes_of(&request, &["params"]), ask.params);
-            client
-                .answer(&request, &format!(r#""result":{}"#, ask.result))
-                .await;
+            client.answer_with(&request, ask.result).await;
             let heard = asked.await.unwrap();
             assert_eq!(bytes_of(&heard, &["result"]), ask.result);
         }
@@ -206,16 +186,12 @@ pub(super) async fn a_modern_client_cannot_be_asked(pairing: Pairing) {
 
 pub(super) async fn a_cancelled_call_ends_upstream(pairing: Pairing) {
     for place in PLACES {
-        let server = place.server("t", "tools/call", |voice| async move {
-            vec![voice.ask("7", ROOTS.method, ROOTS.params).await]
-        });
+        let server = place.asking("7", &ROOTS);
         let server = server.start().await;
         let mut client = pairing.client_with(&server, everything()).await;
         let id = client.send_call("t", json!({})).await;
         client.incoming_line(ROOTS.method).await;
-        client
-            .notify("notifications/cancelled", json!({"requestId": id}))
-            .await;
+        client.cancel(id).await;
         let cancelled = server.wait_for_cancelled().await;
         let call = &server.calls()[0];
         let named = bytes_of(&cancelled, &["params", "requestId"]);
@@ -229,12 +205,8 @@ pub(super) async fn a_cancelled_call_is_not_sent_again(pairing: Pairing) {
     let mut client = pairing.client_with(&server, everything()).await;
     let id = client.send_call("t", json!({})).await;
     let request = client.incoming_line(ROOTS.method).await;
-    client
-        .notify("notifications/cancelled", json!({"requestId": id}))
-        .await;
-    client
-        .answer(&request, &format!(r#""result":{}"#, ROOTS.result))
-        .await;
+    client.cancel(id).await;
+    client.answer_with(&request, ROOTS.result).await;
     // The next call is the second that comes to the server.
     client.call("t", json!({"second": true})).await;
     assert!(client.close().await.success());
@@ -273,9 +245,7 @@ pub(super) async fn a_cancelled_retry_ends_upstream(pairing: Pairing) {
         let is_answer = |told: &Request| told.rpc_method().is_empty();
         server.told("the answer", is_answer).await;
         let id: u64 = id.parse().unwrap();
-        client
-            .notify("notifications/cancelled", json!({"requestId": id}))
-            .await;
+        client.cancel(id).await;
         let cancelled = server.wait_for_cancelled().await;
         let named = bytes_of(&cancelled, &["params", "requestId"]);
         assert_eq!(named, bytes_of(&server.calls()[0], &["id"]));

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::Ask;
 use crate::translation::Pairing;
-use testkit::json::bytes_of;
+use crate::translation::pairing::text;
+use testkit::json::{bytes_of, part};
 use testkit::proxy::Client;
 use testkit::raw::Request;
 use testkit::upstream::{self, Builder, Voice};
@@ -37,6 +38,13 @@ pub(super) fn offering(builder: Builder) -> Builder {
 }
 
 impl Place {
+    /// A server whose tool `t` asks this under `id`, and answers as that of [`Place::server`] does.
+    pub(super) fn asking(self, id: &'static str, ask: &'static Ask) -> Builder {
+        self.server("t", "tools/call", move |voice| async move {
+            vec![voice.ask(id, ask.method, ask.params).await]
+        })
+    }
+
     /// A server that answers `method` with what `ask` heard of the client, as [`heard`] gives it.
     pub(super) fn server<F, R>(self, tool: &str, method: &str, ask: F) -> Builder
     where
@@ -91,6 +99,13 @@ pub(super) fn required(asks: &[(&str, &Ask)], state: Option<&str>) -> String {
     };
     let state = state.unwrap_or_default();
     format!(r#"{{ "resultType":"input_required"{asks}{state},"x":1E2}}"#)
+}
+
+/// Panics unless the call of such a server is done.
+#[track_caller]
+pub(super) fn assert_done(answer: &[u8]) {
+    let done = part(answer, &["result", "done"]);
+    assert_eq!(done, Some("true"), "{}", text(answer));
 }
 
 /// A modern server that asks for these things, one after the other, and then is `done`.

@@ -40,16 +40,13 @@ pub(super) async fn an_url_gets_an_id(pairing: Pairing) {
     assert!(added.starts_with('"') && added.len() > 2, "{params}");
     let rest = WITHOUT_ID.params[1..].trim_end_matches('}').trim();
     assert!(params.contains(rest), "{params}");
-    let result = format!(r#""result":{}"#, WITHOUT_ID.result);
-    client.answer(&request, &result).await;
+    client.answer_with(&request, WITHOUT_ID.result).await;
     assert_eq!(client.response(id).await["result"]["done"], true);
 }
 
 pub(super) async fn an_url_loses_its_id(pairing: Pairing) {
     for place in PLACES {
-        let server = place.server("t", "tools/call", |voice| async move {
-            vec![voice.ask("7", WITH_ID.method, WITH_ID.params).await]
-        });
+        let server = place.asking("7", &WITH_ID);
         let server = server.start().await;
         let mut client = pairing.client_with(&server, everything()).await;
         let first = call(&mut client, "t", None).await;
@@ -76,9 +73,7 @@ pub(super) async fn a_completion_passes(pairing: Pairing) {
         let server = server.start().await;
         let mut client = pairing.client_with(&server, everything()).await;
         let id = client.send_call("t", json!({})).await;
-        let request = client.incoming_line(WITH_ID.method).await;
-        let result = format!(r#""result":{}"#, WITH_ID.result);
-        client.answer(&request, &result).await;
+        client.answer_next(WITH_ID.method, WITH_ID.result).await;
         let line = client
             .notification_line("notifications/elicitation/complete")
             .await;

@@ -97,12 +97,7 @@ pub(super) async fn a_result_passes(pairing: Pairing, ask: &'static Ask) {
     );
     let line = pairing.line("8", "tools/call", "", &retry);
     let answer = client.exchange(&line, "8").await;
-    assert_eq!(
-        part(&answer, &["result", "done"]),
-        Some("true"),
-        "{}",
-        text(&answer)
-    );
+    assert_done(&answer);
     let sent = server.calls().pop().unwrap();
     assert_eq!(
         bytes_of(&sent, &["params"]),
@@ -121,16 +116,9 @@ pub(super) async fn becomes_a_request(pairing: Pairing, ask: &'static Ask) {
     let request = client.incoming_line(ask.method).await;
     assert!(bytes_of(&request, &["id"]).starts_with(r#""mcp-manifold-"#));
     assert_eq!(bytes_of(&request, &["params"]), ask.params);
-    client
-        .answer(&request, &format!(r#""result":{}"#, ask.result))
-        .await;
+    client.answer_with(&request, ask.result).await;
     let answer = client.answer_to("7").await;
-    assert_eq!(
-        part(&answer, &["result", "done"]),
-        Some("true"),
-        "{}",
-        text(&answer)
-    );
+    assert_done(&answer);
 
     let calls = server.calls();
     let [first, retry] = &calls[..] else {
@@ -150,9 +138,7 @@ pub(super) async fn becomes_a_request(pairing: Pairing, ask: &'static Ask) {
 pub(super) async fn becomes_a_result(pairing: Pairing, ask: &'static Ask) {
     for place in PLACES {
         let id = r#""q\u0031\/""#;
-        let server = place.server("t", "tools/call", move |voice| async move {
-            vec![voice.ask(id, ask.method, ask.params).await]
-        });
+        let server = place.asking(id, ask);
         let server = server.start().await;
         let mut client = pairing.client_with(&server, everything()).await;
         let first = call(&mut client, "t", None).await;

@@ -140,9 +140,7 @@ pub(super) async fn a_cancellation_closes_the_stream(pairing: Pairing) {
     let mut client = pairing.client(&server).await;
     let id = client.send_call("t", json!({})).await;
     let call = server.wait_for_calls(1).await.remove(0);
-    client
-        .notify("notifications/cancelled", json!({"requestId": id}))
-        .await;
+    client.cancel(id).await;
     assert_eq!(server.wait_for_cancelled().await, call);
     client.call("other", json!({})).await;
     assert!(client.close().await.success());

@@ -70,6 +70,17 @@ impl Client {
         line
     }
 
+    /// Answers a request from the proxy, given in bytes, with this result, JSON.
+    pub async fn answer_with(&mut self, request: &[u8], result: &str) -> String {
+        self.answer(request, &format!(r#""result":{result}"#)).await
+    }
+
+    /// Answers the next request of `method` from the proxy with this result, JSON.
+    pub async fn answer_next(&mut self, method: &str, result: &str) {
+        let request = self.incoming_line(method).await;
+        self.answer_with(&request, result).await;
+    }
+
     /// The lines so far, taken or not, whose method is `method`.
     pub fn heard(&self, method: &str) -> Vec<Value> {
         let lines = self.received();

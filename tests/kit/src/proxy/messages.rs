@@ -40,6 +40,12 @@ impl Client {
         self.send_line(notification.to_string()).await;
     }
 
+    /// Cancels the request of this id.
+    pub async fn cancel(&mut self, id: u64) {
+        self.notify("notifications/cancelled", json!({"requestId": id}))
+            .await;
+    }
+
     /// Waits for the next notification of `method`.
     pub async fn notification(&mut self, method: &str) -> Value {
         let line = self.take(method, |line| Envelope::of(line).asks(method, false));
