@@ -15,11 +15,11 @@ use super::forward::follow::progress_for_client;
 use super::forward::logs::on_log;
 use super::forward::notify::notify_subscribers;
 use super::forward::server_requests::{
-    decline, on_server_request, refuse_upstream, withdraw, withdraw_all,
+    decline, is_foreign_elicitation, on_server_request, refuse_upstream, withdraw, withdraw_all,
 };
-use super::forward::task_visibility::hides;
+use super::forward::task_visibility::hides_outside_request;
 use super::sessions::{OpenSession, Sessions};
-use crate::protocol::{Era, ItemKind, ItemList};
+use crate::protocol::{ItemKind, ItemList};
 use crate::upstream::{ConnectionUse, Events, UpstreamId};
 use crate::wire::{Line, Member, Message};
 
@@ -110,7 +110,7 @@ impl Events for Fanout {
                         .items
                         .forget(ItemKind::changed_by(&message.method()).unwrap_or_default());
                     let ctx = open.context(&gateway);
-                    let delivery = async move { pass_on(&ctx, upstream, &message).await };
+                    let delivery = async move { pass_on(&ctx, upstream, None, &message).await };
                     open.deliver(&gateway, Box::pin(delivery)).await;
                 }
             }
@@ -191,14 +191,19 @@ async fn on_notification(
     match &*message.method() {
         "notifications/cancelled" => withdraw(&ctx, &live, &message).await,
         "notifications/message" => on_log(&ctx, upstream, &live, &message).await,
-        _ => pass_on(&ctx, upstream, &message).await,
+        _ => pass_on(&ctx, upstream, Some(&live), &message).await,
     }
 }
 
 /// Passes on a notification outside of requests. A modern client receives such only by a subscription
 /// (MCP 2026-07-28 § Subscriptions), except for the progress of its calls, for which an HTTP+SSE upstream has
 /// no other place.
-async fn pass_on(ctx: &Context, upstream: UpstreamId, message: &Message) {
+async fn pass_on(
+    ctx: &Context,
+    upstream: UpstreamId,
+    live: Option<&ConnectionUse>,
+    message: &Message,
+) {
     let session = &ctx.session;
     let is_initialized = session.is_initialized();
     if let Some(change) = Change::read(upstream, message) {
@@ -206,10 +211,11 @@ async fn pass_on(ctx: &Context, upstream: UpstreamId, message: &Message) {
     }
     let method = message.method().into_owned();
     let is_progress = method == "notifications/progress";
-    if hides(session, message, upstream, Era::Legacy) {
+    if hides_outside_request(ctx, message, upstream) {
         return debug!(%upstream, method, "of a task that the client does not know");
     }
-    if !is_progress && !is_initialized {
+    let is_for_client = || is_initialized && !is_for_another(ctx, upstream, live, message);
+    if !is_progress && !is_for_client() {
         return debug!(%upstream, method, "not passed on");
     }
     let Some(permit) = session.outbox.reserve(message.bytes().len()).await else {
@@ -224,4 +230,21 @@ async fn pass_on(ctx: &Context, upstream: UpstreamId, message: &Message) {
         return permit.send(Line::whole(line));
     }
     permit.send(Line::whole(message.bytes().clone()));
+}
+
+/// Whether what came on this connection is for another client: that connection does not serve this one, or the
+/// elicitation was not put to it. For a single client, nothing is.
+fn is_for_another(
+    ctx: &Context,
+    upstream: UpstreamId,
+    live: Option<&ConnectionUse>,
+    message: &Message,
+) -> bool {
+    let Context { gateway, session } = ctx;
+    let serves = |live: &ConnectionUse| {
+        let upstream = gateway.upstreams.get(upstream);
+        let profile = session.profiles.session_or_neutral();
+        upstream.is_some_and(|it| it.is_session_of(live, &profile))
+    };
+    gateway.is_shared() && (!live.is_none_or(serves) || is_foreign_elicitation(session, message))
 }

@@ -7,6 +7,7 @@ use std::collections::hash_map::Entry;
 use bytes::Bytes;
 use tokio::task::AbortHandle;
 
+use crate::protocol::LogLevel;
 use crate::protocol::json_key::Key;
 use crate::router::call::upstream_call::Sent;
 use crate::sync::Mutex;
@@ -51,6 +52,8 @@ struct Token {
 struct Call {
     abort: AbortHandle,
     token: Option<Key>,
+    /// From which level on the request wants logs of a legacy upstream.
+    log_level: Option<LogLevel>,
     /// Where the request went last; `None` before it was sent.
     sent: Option<Sent>,
     /// Whether something else cancels the request at its upstream.
@@ -93,6 +96,7 @@ impl InFlight {
             Entry::Vacant(entry) => entry.insert(Call {
                 abort: spawn(),
                 token: token.clone(),
+                log_level: None,
                 sent: None,
                 is_delegated: false,
             }),
@@ -108,6 +112,28 @@ impl InFlight {
         if let Some(call) = self.state.lock().calls.get_mut(id) {
             call.sent = Some((live.clone(), upstream_id));
         }
+    }
+
+    /// Records from which level on the request wants logs.
+    pub(crate) fn want_logs(&self, id: &Key, level: LogLevel) {
+        if let Some(call) = self.state.lock().calls.get_mut(id) {
+            call.log_level = Some(level);
+        }
+    }
+
+    /// Whether a request under way on this connection wants logs from a level on that `is_reached` accepts.
+    pub(crate) fn wants_log(
+        &self,
+        live: &ConnectionUse,
+        is_reached: impl Fn(LogLevel) -> bool,
+    ) -> bool {
+        let state = self.state.lock();
+        let is_there = |call: &&Call| {
+            let sent = call.sent.as_ref();
+            sent.is_some_and(|(at, _)| at.is_same(live))
+        };
+        let mut levels = state.calls.values().filter(is_there);
+        levels.any(|call| call.log_level.is_some_and(&is_reached))
     }
 
     /// Whether a request is under way on this connection.

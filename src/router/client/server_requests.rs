@@ -1,6 +1,6 @@
 //! The server requests that the client has not answered, each under an id of the proxy.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,8 @@ pub(crate) struct PendingServerRequests {
     input_wait: Duration,
     last: AtomicU64,
     pending: Mutex<HashMap<u64, Pending>>,
+    /// The last elicitations that the client was asked for.
+    elicitations: Mutex<VecDeque<Key>>,
 }
 
 #[derive(Debug)]
@@ -71,6 +73,7 @@ impl PendingServerRequests {
             input_wait,
             last: AtomicU64::new(0),
             pending: Mutex::default(),
+            elicitations: Mutex::default(),
         }
     }
 
@@ -122,6 +125,20 @@ impl PendingServerRequests {
             serial,
             token: renamed,
         })
+    }
+
+    /// Records the `elicitationId` of a request.
+    pub(crate) fn record_elicitation(&self, id: Key) {
+        let mut elicitations = self.elicitations.lock();
+        if elicitations.len() == MAX_PENDING {
+            elicitations.pop_front();
+        }
+        elicitations.push_back(id);
+    }
+
+    /// Whether the client was asked for this elicitation.
+    pub(crate) fn has_elicitation(&self, id: &Key) -> bool {
+        self.elicitations.lock().contains(id)
     }
 
     /// Takes a request out of the table.

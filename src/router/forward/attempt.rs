@@ -76,6 +76,9 @@ async fn send(
     let caller = &request.caller;
     let (method, profile) = (&target.method, &caller.identity);
     let in_flight = &ctx.session.in_flight;
+    if let Some(level) = request.log_level() {
+        in_flight.want_logs(&request.key, level);
+    }
     let sent = upstream.call(method, profile, request.log_level(), |live, activity| {
         let id = next_id();
         let token = renamed_token(ctx, request, live, id);

@@ -71,7 +71,12 @@ pub(crate) async fn on_log(
             .demanded()
             .is_some_and(|level| reaches(log, level))
     };
-    match to_session || wanted() {
+    // Of several clients, another's request may want it.
+    let is_own = || {
+        let in_flight = &session.in_flight;
+        !gateway.is_shared() || in_flight.wants_log(live, |level| reaches(log, level))
+    };
+    match to_session || wanted() && is_own() {
         true => permit.send(Line::whole(log.bytes().clone())),
         false => debug!("dropping a log that the client did not ask for"),
     }

@@ -10,6 +10,7 @@ use crate::protocol::bridge;
 use crate::protocol::bridge::input;
 use crate::protocol::json_key::{Key, is_same, progress_token};
 use crate::protocol::reply::{answer_to, cancelled};
+use crate::router::client::ClientSession;
 use crate::router::client::server_requests::{Registered, Requester};
 use crate::router::context::Context;
 use crate::router::context::gateway::Gateway;
@@ -33,6 +34,9 @@ pub(crate) async fn ask_client(
         call,
     };
     let pending = &ctx.session.server_requests;
+    if let Some(elicitation) = elicitation_id(request) {
+        pending.record_elicitation(elicitation);
+    }
     let Some(Registered { serial, token }) = pending.register(requester, progress_token(request))
     else {
         warn!(method = %request.method(), "the client owes too many answers; refusing");
@@ -43,6 +47,19 @@ pub(crate) async fn ask_client(
     let request = renamed.as_ref().unwrap_or(request);
     let id = pending.wire_id(serial);
     ctx.send(Line::with_id(request, id.into())).await;
+}
+
+/// The id by which an upstream announces that what a person does at a URL is done.
+fn elicitation_id(message: &Message) -> Option<Key> {
+    let id = message.param("elicitationId")?;
+    Some(Key::new(&message.bytes().slice_ref(id.value())))
+}
+
+/// Whether a notification is of an elicitation that the client was not asked for.
+pub(crate) fn is_foreign_elicitation(session: &ClientSession, notification: &Message) -> bool {
+    let id = elicitation_id(notification);
+    notification.method() == "notifications/elicitation/complete"
+        && !id.is_some_and(|id| session.server_requests.has_elicitation(&id))
 }
 
 /// Passes on a server request that came on a stream of no call: through a call of a modern client if there

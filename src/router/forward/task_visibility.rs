@@ -13,6 +13,7 @@ use crate::protocol::task::Task;
 use crate::protocol::tasks_extension;
 use crate::router::call::request::ClientRequest;
 use crate::router::client::ClientSession;
+use crate::router::context::Context;
 use crate::upstream::{Upstream, UpstreamId};
 use crate::wire::Message;
 use crate::wire::splice::decode;
@@ -40,6 +41,25 @@ pub(crate) fn learn_task(
         debug!(task = &*task.id, "a task was created");
         session.task_owners.learn(era, &task.id, upstream.id());
     }
+}
+
+/// Whether a notification outside of requests is not for the client. If others share the upstream, the client
+/// gets what is of its own tasks alone.
+pub(crate) fn hides_outside_request(
+    ctx: &Context,
+    notification: &Message,
+    upstream: UpstreamId,
+) -> bool {
+    let session = &ctx.session;
+    let is_foreign = || {
+        let id = notification.param("taskId");
+        let id = id.and_then(|id| decode(id.value()).map(Cow::into_owned));
+        id.is_some_and(|id| session.task_owners.get(Era::Legacy, &id) != Some(upstream))
+    };
+    hides(session, notification, upstream, Era::Legacy)
+        || ctx.gateway.is_shared()
+            && notification.method() == "notifications/tasks/status"
+            && is_foreign()
 }
 
 /// Whether a notification is not for the client: it is of a task that the client does not know, or that is

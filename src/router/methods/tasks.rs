@@ -67,8 +67,10 @@ async fn about_unknown_task(
         .collect();
     let has_tasks = !candidates.is_empty();
     let is_only = candidates.len() == 1 && away.is_empty();
-    if target.method == "tasks/update" && !is_only {
-        // It may answer the questions of a task of the same id elsewhere.
+    // It may answer the questions of a task of the same id elsewhere.
+    let is_ambiguous = target.method == "tasks/update" && !is_only;
+    // What is unknown may be another client's.
+    if is_ambiguous || ctx.gateway.is_shared() {
         candidates.clear();
     }
     let mut refused = Map::new();
