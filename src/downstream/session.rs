@@ -3,6 +3,8 @@
 //! The era is decided per request, never for the process: clients probe with `server/discover`
 //! and then open a session with `initialize` on the same connection, or the other way round.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde_json::Value;
 use tracing::{debug, trace};
@@ -26,6 +28,12 @@ impl Session {
     #[must_use]
     pub fn new(client: Client, outbox: Outbox) -> Self {
         Self { client, outbox }
+    }
+
+    /// Ends the session while the router's other clients go on. What is in flight is cancelled, for at most
+    /// `grace`.
+    pub async fn leave(self, grace: Duration) {
+        self.client.leave(grace).await;
     }
 
     /// Takes one line. Whatever it is, the next one can be taken.

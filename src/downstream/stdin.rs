@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use memchr::memchr;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::stdio::{self, Source};
 
@@ -42,6 +42,11 @@ impl Stdin {
     #[must_use]
     pub fn open(limit: usize) -> Self {
         Self::new(stdio::stdin(), limit)
+    }
+
+    /// Another stream of lines of up to `limit` bytes.
+    pub(super) fn from_reader(reader: impl AsyncRead + Send + 'static, limit: usize) -> Self {
+        Self::new(Source::Other(Box::pin(reader)), limit)
     }
 
     fn new(source: Source, limit: usize) -> Self {

@@ -31,5 +31,6 @@ mod shutdown;
 mod subscriptions;
 mod tasks;
 mod transports;
+mod two_clients;
 mod unreachable;
 mod unread;

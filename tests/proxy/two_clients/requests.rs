@@ -1,0 +1,81 @@
+//! Requests of the same id, with the same progress token, at the same server.
+
+use serde_json::json;
+
+use super::scene::Scene;
+use testkit::gate::Gate;
+use testkit::proxy::with_meta;
+use testkit::upstream::{Builder, Kind};
+
+testkit::per_kind! {
+    equal_ids_and_tokens_of_two_clients_stay_apart
+    equal_ids_of_two_modern_clients_stay_apart
+}
+
+/// A server whose tool `wait` reports progress and answers when the gate is open, with its arguments.
+fn waiting(kind: Kind, gate: &Gate) -> Builder {
+    let gate = gate.clone();
+    kind.server().tool("wait").on_call(move |call| {
+        let gate = gate.clone();
+        async move {
+            gate.passed().await;
+            let arguments = call.request.json()["params"]["arguments"].take();
+            let first = arguments["from"].as_u64().unwrap();
+            for progress in first..first + 3 {
+                call.progress(progress).await;
+            }
+            let text = arguments["from"].to_string();
+            json!({"content": [{"type": "text", "text": text}]})
+                .to_string()
+                .into_bytes()
+        }
+    })
+}
+
+async fn equal_ids_and_tokens_of_two_clients_stay_apart(kind: Kind) {
+    let gate = Gate::closed();
+    let server = waiting(kind, &gate).start().await;
+    let scene = Scene::before(&server);
+    let mut clients = [
+        (10, scene.legacy(json!({})).await),
+        (20, scene.legacy(json!({})).await),
+    ];
+    for (from, client) in &mut clients {
+        client.call(1, "wait", json!({"from": from})).await;
+    }
+    server.wait_for_calls(2).await;
+    gate.open();
+    for (from, client) in &mut clients {
+        let answer = client.response(json!(1)).await;
+        assert_eq!(answer["result"]["content"][0]["text"], from.to_string());
+        let progress = client.all("notifications/progress").await;
+        let params: Vec<_> = progress.iter().map(|it| it["params"].clone()).collect();
+        let expected = [0, 1, 2].map(|more| json!({"progressToken": 1, "progress": *from + more}));
+        assert_eq!(params, expected, "{:?}", client.seen);
+    }
+}
+
+async fn equal_ids_of_two_modern_clients_stay_apart(kind: Kind) {
+    let gate = Gate::closed();
+    let server = waiting(kind, &gate).start().await;
+    let scene = Scene::before(&server);
+    let mut clients = [(10, scene.client()), (20, scene.client())];
+    for (from, client) in &mut clients {
+        let meta = json!({"progressToken": "t"});
+        let params = json!({"name": "wait", "arguments": {"from": from}, "_meta": meta});
+        client
+            .request(json!(1), "tools/call", with_meta(params))
+            .await;
+    }
+    server.wait_for_calls(2).await;
+    gate.open();
+    for (from, client) in &mut clients {
+        let answer = client.response(json!(1)).await;
+        assert_eq!(answer["result"]["content"][0]["text"], from.to_string());
+        let progress = client.all("notifications/progress").await;
+        let params: Vec<_> = progress.iter().map(|it| it["params"].clone()).collect();
+        let expected =
+            [0, 1, 2].map(|more| json!({"progressToken": "t", "progress": *from + more}));
+        assert_eq!(params, expected, "{:?}", client.seen);
+    }
+}

@@ -1,0 +1,153 @@
+//! What servers ask: the client whose call it is about, and no other.
+
+use serde_json::{Value, json};
+
+use super::scene::{Peer, Scene};
+use testkit::gate::Gate;
+use testkit::proxy::with_meta;
+use testkit::upstream::{Builder, Kind};
+
+testkit::per_kind! {
+    [legacy]
+    each_client_answers_what_its_own_call_asks
+    a_suspended_call_is_resumed_by_its_own_client_alone
+}
+
+testkit::per_kind! {
+    [http_sse]
+    what_may_be_for_either_client_is_declined
+    the_one_client_with_a_call_is_asked
+}
+
+/// A server whose tool `ask` asks a person, by the same id as others do, and answers with the answer.
+fn asking(kind: Kind, gate: &Gate) -> Builder {
+    let gate = gate.clone();
+    kind.server().tool("ask").on_call(move |call| {
+        let gate = gate.clone();
+        async move {
+            gate.passed().await;
+            let who = call.request.json()["params"]["arguments"]["who"].take();
+            let params = json!({"message": who, "requestedSchema": {"type": "object"}}).to_string();
+            let id = format!("\"q-{}\"", who.as_str().unwrap());
+            let answer = call.ask(&id, "elicitation/create", &params).await;
+            let answer: Value = serde_json::from_slice(&answer).unwrap();
+            let content = [json!({"type": "text", "text": answer["result"].to_string()})];
+            json!({"content": content}).to_string().into_bytes()
+        }
+    })
+}
+
+fn accepted(who: &str) -> Value {
+    json!({"action": "accept", "content": {"who": who}})
+}
+
+async fn answer(client: &mut Peer, who: &str) {
+    let question = client.named("elicitation/create").await;
+    assert_eq!(question["params"]["message"], who);
+    let id = &question["id"];
+    let response = json!({"jsonrpc": "2.0", "id": id, "result": accepted(who)});
+    client.send(&response).await;
+}
+
+fn text(answer: &Value) -> Value {
+    let text = answer["result"]["content"][0]["text"].as_str().unwrap();
+    serde_json::from_str(text).unwrap()
+}
+
+async fn each_client_answers_what_its_own_call_asks(kind: Kind) {
+    let gate = Gate::closed();
+    let server = asking(kind, &gate).start().await;
+    let scene = Scene::before(&server);
+    let mut clients = [
+        ("one", scene.legacy(json!({"elicitation": {}})).await),
+        ("two", scene.legacy(json!({"elicitation": {}})).await),
+    ];
+    for (who, client) in &mut clients {
+        client.call(1, "ask", json!({"who": who})).await;
+    }
+    server.wait_for_calls(2).await;
+    gate.open();
+    for (who, client) in &mut clients {
+        answer(client, who).await;
+    }
+    for (who, client) in &mut clients {
+        assert_eq!(text(&client.response(json!(1)).await), accepted(who));
+        assert!(client.all("elicitation/create").await.is_empty());
+    }
+}
+
+async fn what_may_be_for_either_client_is_declined(kind: Kind) {
+    let gate = Gate::closed();
+    let server = asking(kind, &gate).start().await;
+    let scene = Scene::before(&server);
+    let mut clients = [
+        ("one", scene.legacy(json!({"elicitation": {}})).await),
+        ("two", scene.legacy(json!({"elicitation": {}})).await),
+    ];
+    for (who, client) in &mut clients {
+        client.call(1, "ask", json!({"who": who})).await;
+    }
+    server.wait_for_calls(2).await;
+    gate.open();
+    // When the first is answered, the other may be the only one with a call.
+    let (_, first) = &mut clients[0];
+    assert_eq!(
+        text(&first.response(json!(1)).await),
+        json!({"action": "cancel"})
+    );
+    for (_, client) in &mut clients {
+        let asked = client.all("elicitation/create").await;
+        assert!(asked.is_empty(), "{asked:?}");
+    }
+}
+
+async fn the_one_client_with_a_call_is_asked(kind: Kind) {
+    let gate = Gate::closed();
+    gate.open();
+    let server = asking(kind, &gate).start().await;
+    let scene = Scene::before(&server);
+    let mut idle = scene.legacy(json!({"elicitation": {}})).await;
+    let mut calls = scene.legacy(json!({"elicitation": {}})).await;
+    calls.call(1, "ask", json!({"who": "two"})).await;
+    answer(&mut calls, "two").await;
+    assert_eq!(text(&calls.response(json!(1)).await), accepted("two"));
+    assert!(idle.all("elicitation/create").await.is_empty());
+}
+
+async fn a_suspended_call_is_resumed_by_its_own_client_alone(kind: Kind) {
+    let gate = Gate::closed();
+    gate.open();
+    let server = asking(kind, &gate).start().await;
+    let scene = Scene::before(&server);
+    let mut clients = [scene.client(), scene.client()];
+    let capabilities = json!({"io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}});
+    let params = json!({"name": "ask", "arguments": {"who": "x"}, "_meta": capabilities});
+    let params = with_meta(params);
+    let mut states = Vec::new();
+    for client in &mut clients {
+        client.request(json!(1), "tools/call", params.clone()).await;
+        let required = client.response(json!(1)).await["result"].take();
+        assert_eq!(required["resultType"], "input_required", "{required}");
+        states.push((required["requestState"].clone(), required));
+    }
+    assert_ne!(states[0].0, states[1].0);
+    let retry = |state: &Value, required: &Value| {
+        let key = required["inputRequests"].as_object().unwrap().keys().next();
+        let mut params = params.clone();
+        params["requestState"] = state.clone();
+        params["inputResponses"] = json!({key.unwrap().as_str(): accepted("x")});
+        params
+    };
+    let [one, two] = &mut clients;
+    let (foreign, required) = &states[0];
+    two.request(json!(2), "tools/call", retry(foreign, required))
+        .await;
+    let refused = two.response(json!(2)).await;
+    assert_eq!(refused["error"]["code"], -32602, "{refused}");
+    for (client, (state, required)) in [one, two].into_iter().zip(&states) {
+        client
+            .request(json!(3), "tools/call", retry(state, required))
+            .await;
+        assert_eq!(text(&client.response(json!(3)).await), accepted("x"));
+    }
+}

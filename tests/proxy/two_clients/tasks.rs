@@ -1,0 +1,48 @@
+//! Tasks: each client sees its own.
+
+use serde_json::json;
+
+use super::scene::{Scene, settle};
+use testkit::upstream::Kind;
+
+testkit::per_kind! {
+    [legacy http_sse]
+    a_client_sees_nothing_of_the_tasks_of_another
+}
+
+const TASK: &str = r#"{"taskId":"t","status":"working","createdAt":"2026-01-01T00:00:00Z","lastUpdatedAt":"2026-01-01T00:00:00Z","ttl":null}"#;
+
+async fn a_client_sees_nothing_of_the_tasks_of_another(kind: Kind) {
+    let server = kind
+        .server()
+        .tool("t")
+        .capabilities(
+            r#"{"tools":{},"tasks":{"list":{},"cancel":{},"requests":{"tools":{"call":{}}}}}"#,
+        )
+        .result("tools/call", &format!(r#"{{"task":{TASK}}}"#))
+        .result("tasks/get", TASK)
+        .result("tasks/list", &format!(r#"{{"tasks":[{TASK}]}}"#));
+    let server = server.start().await;
+    let scene = Scene::before(&server);
+    let mut owner = scene.legacy(json!({})).await;
+    let mut other = scene.legacy(json!({})).await;
+    let params = json!({"name": "t", "arguments": {}, "task": {}});
+    owner.request(json!(1), "tools/call", params).await;
+    owner.response(json!(1)).await;
+    let status = "notifications/tasks/status";
+    server.notify(status, TASK).await;
+    owner.named(status).await;
+    settle().await;
+    assert!(other.all(status).await.is_empty());
+    for (client, count) in [(&mut owner, 1), (&mut other, 0)] {
+        client.request(json!(2), "tasks/list", json!({})).await;
+        let listed = client.response(json!(2)).await;
+        let tasks = listed["result"]["tasks"].as_array().map(Vec::len);
+        assert_eq!(tasks, Some(count), "{listed}");
+        let params = json!({"taskId": "t"});
+        client.request(json!(3), "tasks/get", params).await;
+        let got = client.response(json!(3)).await;
+        assert_eq!(got.get("result").is_some(), count == 1, "{got}");
+    }
+    assert_eq!(server.asks("tasks/get").len(), 1);
+}
