@@ -1,6 +1,6 @@
-//! One text of instructions out of those of all upstreams. Pure.
+//! Merges the instructions of all upstreams into one text. Pure.
 
-/// How long the merged text may be, in bytes: clients cut at 2 KB.
+/// The longest merged text, in bytes: clients cut at 2 KB.
 const BUDGET: usize = 2000;
 
 /// Puts the upstreams' instructions together: the names first, then the head of each text.
@@ -25,7 +25,7 @@ pub fn merge(upstreams: &[(&str, Option<&str>)]) -> Option<String> {
     for (index, (name, said)) in speaking.iter().enumerate() {
         let left = BUDGET.saturating_sub(text.len()) / (speaking.len() - index);
         let part = cut(&format!("\n\n{name}: {}", said.trim()), left);
-        // Less than a few words help nobody.
+        // Fewer than a few words are of no help.
         if part.len() > name.len() + 20 || said.len() < 20 {
             text.push_str(&part);
         }
@@ -33,7 +33,7 @@ pub fn merge(upstreams: &[(&str, Option<&str>)]) -> Option<String> {
     Some(text)
 }
 
-/// At most `limit` bytes of the text, with a sign where something is missing.
+/// Returns at most `limit` bytes of the text, with a sign where something is missing.
 fn cut(text: &str, limit: usize) -> String {
     const SIGN: &str = "…";
     if text.len() <= limit {

@@ -11,12 +11,12 @@ use crate::config;
 use crate::protocol::{Item, ItemKind, ItemList};
 use crate::wire::{Splice, members};
 
-/// Who answers for an item.
+/// The upstream that serves an item.
 #[derive(Debug, Clone, Copy)]
 pub struct Owner<'a> {
     /// The upstream, by its place in what was merged.
     pub upstream: usize,
-    /// Its own item.
+    /// The item as that upstream lists it.
     pub item: &'a Item,
 }
 
@@ -71,7 +71,7 @@ impl Items {
         }
     }
 
-    /// Who answers for the item that the client knows by this key.
+    /// Returns the upstream that serves the item with this public key.
     #[must_use]
     pub fn owner(&self, key: &str) -> Option<Owner<'_>> {
         let (upstream, place) = *self.owners.get(key)?;
@@ -79,24 +79,24 @@ impl Items {
         Some(Owner { upstream, item })
     }
 
-    /// What an upstream lists, filtered out or not; `None` where that is not known.
+    /// Returns what an upstream lists, filtered out or not; `None` where that is not known.
     pub(super) fn listed(&self, upstream: usize) -> Option<&[Item]> {
         self.listed.get(upstream)?.as_deref().map(Vec::as_slice)
     }
 
-    /// A JSON array of all definitions.
+    /// Returns a JSON array of all definitions.
     #[must_use]
     pub fn definitions(&self) -> Bytes {
         self.definitions.clone()
     }
 
-    /// How many there are.
+    /// Returns the number of items.
     #[must_use]
     pub fn len(&self) -> usize {
         self.owners.len()
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there is no item.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.owners.is_empty()
@@ -135,7 +135,7 @@ fn prompt_names(shown: &[Shown<'_>], limit: usize) -> Vec<Vec<Option<Box<str>>>>
         .collect()
 }
 
-/// The definition under the key by which the client knows it; nothing else of it changes.
+/// Returns the definition under its public key. Nothing else of it changes.
 fn known_as<'a>(item: &'a Item, kind: ItemKind, public: &str) -> Cow<'a, [u8]> {
     if *item.key == *public {
         return Cow::Borrowed(&item.definition);

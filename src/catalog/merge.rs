@@ -1,4 +1,4 @@
-//! Making one catalog of all listings. Pure.
+//! Merges all listings into one catalog. Pure.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -19,7 +19,7 @@ use crate::wire::{Splice, members};
 pub struct Source<'a> {
     /// Its configuration: name, filter, prefix.
     pub config: &'a config::Upstream,
-    /// What it offers, if that is known.
+    /// Its tools, if they are known.
     pub listing: Option<Arc<ToolList>>,
 }
 
@@ -30,7 +30,7 @@ pub struct Catalog {
     entries: Vec<Entry>,
     routes: HashMap<Box<str>, usize>,
     tools: OnceLock<Bytes>,
-    /// The same for legacy clients, where they get something else.
+    /// The same for legacy clients, if theirs differ.
     legacy_tools: OnceLock<Bytes>,
 }
 
@@ -41,7 +41,7 @@ struct Entry {
     tool: usize,
 }
 
-/// Where a public name leads.
+/// The tool that a public name stands for.
 #[derive(Debug, Clone)]
 pub struct Route {
     /// The upstream, by its place among the sources.
@@ -51,13 +51,13 @@ pub struct Route {
 }
 
 impl Route {
-    /// The tool, under its native name.
+    /// Returns the tool, under its native name.
     #[must_use]
     pub fn tool(&self) -> &Tool {
         &self.listing.tools[self.tool]
     }
 
-    /// The same tool in another listing of its upstream.
+    /// Returns the same tool in another listing of its upstream.
     #[must_use]
     pub fn in_listing(&self, listing: Arc<ToolList>) -> Option<Self> {
         let name = &self.tool().name;
@@ -117,7 +117,7 @@ impl Catalog {
         });
     }
 
-    /// Where this public name leads; `None` for a name that is not offered, hidden ones included.
+    /// Returns the tool of this public name; `None` for a name that no client sees.
     #[must_use]
     pub fn route(&self, public: &str) -> Option<Route> {
         let entry = &self.entries[*self.routes.get(public)?];
@@ -129,7 +129,7 @@ impl Catalog {
         })
     }
 
-    /// Whether a client would see the same tools.
+    /// Returns `true` if a client sees the same tools.
     #[must_use]
     pub fn looks_like(&self, other: &Self) -> bool {
         let is_same = |(ours, theirs): (&Entry, &Entry)| {
@@ -141,20 +141,20 @@ impl Catalog {
             && self.entries.iter().zip(&other.entries).all(is_same)
     }
 
-    /// How many tools it has.
+    /// Returns the number of tools.
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether it has no tool.
+    /// Returns `true` if there is no tool.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// The `tools` member of a listing for a client of this era: a JSON array of all definitions.
-    /// Made once, when first asked for.
+    /// Returns the `tools` member of a listing for a client of this era: a JSON array of all definitions.
+    /// Written once, at the first call.
     #[must_use]
     pub fn tools(&self, client: Era) -> Bytes {
         let tools = self.entries.iter().filter_map(|entry| self.tool(entry));
@@ -195,7 +195,7 @@ impl Catalog {
 }
 
 impl PartialEq for Catalog {
-    /// Whether a client would see the same tools, of the same upstreams, and calls of them would be made
+    /// Returns `true` if a client sees the same tools, of the same upstreams, and calls of them are sent
     /// in the same way.
     fn eq(&self, other: &Self) -> bool {
         let is_same = |(ours, theirs): (&Entry, &Entry)| {
@@ -215,7 +215,7 @@ fn tools<'a>(source: &'a Source<'_>) -> &'a [Tool] {
         .map_or(&[], |listing| &listing.tools)
 }
 
-/// The tools that the configuration lets through, by their place in the listing.
+/// Returns the places in the listing of the tools that the configuration lets through.
 fn allowed(source: &Source<'_>) -> Vec<usize> {
     let filter = &source.config.tools;
     let tools = tools(source).iter().enumerate();
@@ -225,8 +225,8 @@ fn allowed(source: &Source<'_>) -> Vec<usize> {
         .collect()
 }
 
-/// The definition under its public name. A legacy client would refuse the whole list for one
-/// `outputSchema` that is not of objects, so it gets none; nothing else changes.
+/// Returns the definition under its public name. A legacy client rejects a whole list for one `outputSchema`
+/// that is not of objects, so that is left out for it. Nothing else changes.
 fn known_as<'a>(tool: &'a Tool, public: &str, without_output: bool) -> Cow<'a, [u8]> {
     if *tool.name == *public && !without_output {
         return Cow::Borrowed(&tool.definition);

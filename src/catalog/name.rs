@@ -1,21 +1,21 @@
 //! The names under which the client sees the tools of all upstreams.
 //!
 //! They follow from the configuration and the listings alone: the same input gives the same
-//! names, in every run and version. No name is given twice, and none that an upstream gave is
-//! taken by an upstream that stands later in the configuration.
+//! names, in every run and version. No name is assigned twice, and no upstream takes the name of a tool of
+//! an upstream that stands before it in the configuration.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::config::Prefix;
 
-/// What stands between an upstream's name and its tool's.
+/// The separator of an upstream's name and its tool's.
 const SEPARATOR: &str = "__";
 
 /// The length of `_` and the eight hexadecimal digits that end a mapped name.
 const SUFFIX_LENGTH: usize = 9;
 
-/// How many hashes are tried before a tool is left out.
+/// The number of hashes that are tried before a tool is left out.
 ///
 /// With 32 bits and 10,000 tools, the first is taken in one case of 400,000.
 const ATTEMPTS: u8 = 4;
@@ -79,7 +79,7 @@ pub fn public_names<'a>(
 }
 
 impl<'a> NamingInput<'a> {
-    /// The name of a tool when nothing stands in its way.
+    /// Returns the name of a tool if no other tool has it.
     fn own_name(&self, tool: &'a str) -> Cow<'a, str> {
         match self.prefix {
             Prefix::Always(prefix) => format!("{prefix}{tool}").into(),
@@ -88,14 +88,14 @@ impl<'a> NamingInput<'a> {
     }
 }
 
-/// The names given so far.
+/// The names that are assigned so far.
 struct Names<'a> {
     limit: usize,
     used: HashSet<Cow<'a, str>>,
 }
 
 impl<'a> Names<'a> {
-    /// Gives out `name` if it is valid and free.
+    /// Assigns `name` if it is valid and free.
     fn claim(&mut self, name: Cow<'a, str>) -> Option<Cow<'a, str>> {
         let is_valid = (1..=self.limit).contains(&name.len()) && name.bytes().all(is_allowed);
         (is_valid && self.used.insert(name.clone())).then_some(name)
@@ -135,7 +135,7 @@ fn prefixed(prefix: &str, tool: &str) -> String {
     name
 }
 
-/// Whether every client takes this character in a tool's name.
+/// Returns `true` if every client accepts this character in a tool's name.
 fn is_allowed(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }

@@ -14,7 +14,7 @@ use super::view::CatalogView;
 use crate::config::Limits;
 use crate::upstream::{Registry, Upstream};
 
-/// How long the first listing waits for an upstream that has not said a word: with what
+/// How long the first listing waits for an upstream that has not sent a byte: with what
 /// starting takes, a second and a half.
 const SILENT_WAIT: Duration = Duration::from_millis(1450);
 
@@ -23,9 +23,9 @@ const SILENT_WAIT: Duration = Duration::from_millis(1450);
 pub struct CatalogUpdater {
     /// All upstreams.
     pub upstreams: Registry,
-    /// Notified by any of them.
+    /// Notified by each of them of a change.
     pub changed: Arc<Notify>,
-    /// How long to wait, and how long names may be.
+    /// The times to wait, and the longest name.
     pub limits: Limits,
 }
 
@@ -98,7 +98,7 @@ impl CatalogUpdater {
 }
 
 /// Waits for these upstreams as the first listing does for all: until each has listed its tools or has
-/// failed, no longer than `startup_wait`, and not as long for those that say nothing.
+/// failed, for at most `startup_wait`, and for less if an upstream sends nothing.
 pub async fn wait_for_listings_of(upstreams: &[Upstream], startup_wait: Duration) {
     let all = |those: Vec<Upstream>| async move {
         join_all(those.iter().map(|upstream| upstream.settled(0))).await;

@@ -18,10 +18,10 @@ use crate::upstream::offers::OffersSnapshot;
 /// The largest file that is read or written, in bytes: beyond what any client takes as a list.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// Held while files are compared and written. It protects no reader: those see a whole file anyway.
+/// The lock of processes that compare and write files. Readers need none: they always see a whole file.
 const LOCK: &str = ".lock";
 
-/// The file with the key of all digests.
+/// The file with the key of all fingerprints.
 const KEY: &str = "key";
 
 /// How long writing waits for other processes, each of which takes milliseconds.
@@ -36,9 +36,9 @@ pub struct CacheDirectory {
 /// What the next process would load of an upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CachedSummary {
-    /// How many tools, before any filter.
+    /// The number of tools, before any filter.
     pub tools: usize,
-    /// When it was written, in seconds since 1970. It is written when it has changed.
+    /// When it was last written, in seconds since 1970: it is written when the offers have changed.
     pub written: u64,
 }
 
@@ -51,19 +51,19 @@ impl CacheDirectory {
         }
     }
 
-    /// Removes what is remembered of an upstream; whether there was anything. Proxies that run write it
-    /// again when it has changed since they have read or written it, not before.
+    /// Removes what is stored of an upstream. Returns `true` if there was anything. A process that runs
+    /// stores it again once the offers have changed since it last read or wrote them, not before.
     ///
     /// # Errors
     /// [`DiskError`], when it cannot be removed.
     pub async fn forget(&self, upstream: &Upstream) -> Result<bool, DiskError> {
         let path = self.path(upstream);
-        // What a process has left that was killed while it wrote.
+        // The first is what a process leaves that is killed while it writes.
         let paths = [file::beside(&path), path];
         if !paths.iter().any(|path| path.exists()) {
             return Ok(false);
         }
-        // Whoever writes at this moment is done before.
+        // A process that writes at this moment is done before.
         let lock = self.lock().await?;
         blocking(move || {
             let _lock = lock;
@@ -76,7 +76,7 @@ impl CacheDirectory {
         .await
     }
 
-    /// Whether anything was ever remembered: by one look, as a thread to read nothing would cost more.
+    /// Returns `true` if anything was ever stored. One look, since a thread that reads nothing costs more.
     pub(crate) fn may_exist(&self) -> bool {
         self.folder.exists()
     }
@@ -109,7 +109,7 @@ impl CacheDirectory {
         upstreams.map(load).collect()
     }
 
-    /// What there is of an upstream that can be used. If there is something else, the log says why not.
+    /// Returns what is stored of an upstream. If that cannot be used, the log says why.
     fn find(&self, key: Option<&Key>, upstream: &Upstream) -> Option<LoadedEntry> {
         let path = self.path(upstream);
         let mut bytes = Vec::new();
@@ -136,7 +136,7 @@ impl CacheDirectory {
         None
     }
 
-    /// Takes what is to be written in turn with other processes.
+    /// Waits for the lock on the files, which other processes take as well.
     pub(crate) async fn lock(&self) -> Result<Lock, DiskError> {
         let folder = self.folder.clone();
         blocking(move || {

@@ -6,10 +6,10 @@
 //! | member | what |
 //! |---|---|
 //! | `format` | [`FORMAT`] |
-//! | `url` | the upstream's, without its query; for a person who looks |
+//! | `url` | the upstream's, without its query; for a person to read |
 //! | `bound` | the digest of the configuration (see [`fingerprint`](super::fingerprint)) |
-//! | `era`, `version` | how the server wants to be spoken to |
-//! | `capabilities`, `instructions` | what it says of itself, if it does |
+//! | `era`, `version` | the era and the revision of the server |
+//! | `capabilities`, `instructions` | what the server declared, if it did |
 //! | `tools` | their definitions, as written |
 //! | `prompts`, `resources`, `resourceTemplates` | the same; missing where they were never read |
 //! | `written` | when, in seconds since 1970 |
@@ -33,7 +33,7 @@ const FORMAT: u32 = 1;
 /// The last member.
 const WRITTEN: &str = ",\"written\":";
 
-/// Identifies what entries say, whenever they were written.
+/// The hash of an entry without its time: the same for entries that say the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ContentHash([u8; 32]);
 
@@ -43,7 +43,7 @@ impl ContentHash {
     }
 }
 
-/// What goes into the file of one upstream, but for the time at which it is written.
+/// The content of one upstream's file, without the time at which it is written.
 #[derive(Debug)]
 pub(crate) struct CacheEntry(Vec<u8>);
 
@@ -221,7 +221,7 @@ impl<'a> File<'a> {
     }
 }
 
-/// What a file says, and when it was written, as it stands there.
+/// Returns the content of a file and the time at which it was written, both as they stand there.
 fn parts(file: &[u8]) -> (&[u8], &[u8]) {
     let mark = WRITTEN.as_bytes();
     match file.windows(mark.len()).rposition(|it| it == mark) {
@@ -234,7 +234,7 @@ fn raw(definition: &[u8]) -> Result<&RawValue, serde_json::Error> {
     serde_json::from_slice(definition)
 }
 
-/// The era and the revision, if they go together.
+/// Returns the era and the revision, if they go together.
 fn protocol(era: &str, version: &str) -> Option<(Era, &'static str)> {
     let known = |all: &[&'static str]| all.iter().copied().find(|known| *known == version);
     match era {

@@ -1,8 +1,8 @@
-//! How long a file is kept that nobody uses.
+//! Evicts the files that no process has used for long.
 //!
-//! Processes with different configurations share the folder, and none knows whether a file of an upstream that
-//! it does not have is another's. So the time of a file says when it was last used: writing sets it, and so does a
-//! start that reads it. What is long unused goes, whoever notices.
+//! Processes with different configurations share the folder. A process does not know whether another one uses the
+//! file of an upstream that it does not have itself. So the modification time of a file is the time of its last
+//! use: a process sets it by writing the file, and by reading it at its start. Any process may evict.
 
 use std::fs::{self, File, Metadata};
 use std::io;
@@ -18,13 +18,13 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// How the files of upstreams end.
 pub(crate) const EXTENSION: &str = "json";
 
-/// How long a file is kept that no process uses: longer than a holiday, or a project that rests for a while.
+/// How long a file is kept without use: longer than a holiday, or a project that rests for a while.
 const KEPT: Duration = DAY.saturating_mul(90);
 
-/// How old the time of a file may be when it is used: not each start has to write.
+/// How old the time of last use may be before it is set again: not each start has to write.
 const MARKED: Duration = DAY;
 
-/// Notes that a file is used.
+/// Records that a file is used.
 pub(crate) fn mark_used(path: &Path) {
     let mark = || -> io::Result<()> {
         let now = SystemTime::now();
@@ -40,7 +40,7 @@ pub(crate) fn mark_used(path: &Path) {
     }
 }
 
-/// Removes the files of this folder that nobody has used for long. Needs the lock, and may wait for the disk.
+/// Removes the files of this folder that no process has used for long. Needs the lock, and may wait for the disk.
 pub(crate) fn evict(folder: &Path) {
     if let Err(error) = remove_all(folder, SystemTime::now()) {
         debug!(path = %folder.display(), %error, "cannot look for what nobody uses");
@@ -51,7 +51,7 @@ fn remove_all(folder: &Path, now: SystemTime) -> io::Result<()> {
     for entry in folder.read_dir()? {
         let entry = entry?;
         let path = entry.path();
-        // Neither the key nor the lock, nor what is not ours.
+        // Neither the key nor the lock, nor a file of another program.
         let extension = path.extension();
         let is_ours = extension.is_some_and(|it| it == EXTENSION || it == file::BESIDE);
         // Links are not followed.
@@ -67,7 +67,8 @@ fn remove_all(folder: &Path, now: SystemTime) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a file was last used so long ago. One from the future is not: a clock has been set back since.
+/// Returns `true` if a file was last used longer ago than `age`. One from the future was not: the clock has
+/// been set back since.
 fn is_older(metadata: &Metadata, age: Duration, now: SystemTime) -> bool {
     let modified = metadata.modified().ok();
     let since = modified.and_then(|modified| now.duration_since(modified).ok());

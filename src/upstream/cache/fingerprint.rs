@@ -1,26 +1,26 @@
-//! What of an upstream's configuration its listing depends on, as a digest that gives nothing away.
+//! The fingerprint of all configuration that an upstream's offers depend on. It gives no secret away.
 
 use aws_lc_rs::hmac;
 
 use crate::config::{GrantChoice, OAuth, Resource, TransportChoice, Upstream};
 
-/// How many bytes a key has.
+/// The length of a key, in bytes.
 pub(crate) const KEY_BYTES: usize = 32;
 
-/// The key under which the digests of one folder are made.
+/// The key of all fingerprints in one folder.
 pub(crate) struct Key(hmac::Key);
 
 impl Key {
-    /// The key of these bytes; `None` when they are none.
+    /// Returns the key of these bytes; `None` if their number is wrong.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let is_whole = bytes.len() == KEY_BYTES;
         is_whole.then(|| Self(hmac::Key::new(hmac::HMAC_SHA256, bytes)))
     }
 
-    /// The digest, in hexadecimal digits, of where the upstream is, how it is spoken to, and as whom.
+    /// Returns the fingerprint, in hexadecimal digits, of the upstream's address, transport and account.
     ///
-    /// Not in it is what proves who we are and changes by itself: secrets of clients, their keys,
-    /// assertions. The values of headers are, as nothing else tells one account from another there.
+    /// Client secrets, keys and assertions are left out: they change while the account stays. The values of
+    /// headers are not: nothing else distinguishes one account from another there.
     pub(crate) fn config_fingerprint(&self, upstream: &Upstream) -> String {
         let mut digest = Digest(hmac::Context::with_key(&self.0));
         // With its query, which the url in the file lacks.

@@ -1,5 +1,5 @@
-//! The task between the offers of all upstreams and the disk: it reads once, at the start, and writes
-//! what has changed, not too often, and at the end.
+//! The task that stores the offers of all upstreams: it loads them once, at the start, and writes what has
+//! changed, at most every few seconds, and at the end.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -36,7 +36,7 @@ pub struct CacheWriter {
     loader: CacheLoader,
     upstreams: Box<dyn CacheSource>,
     failing: Failing,
-    /// Whether it has looked for files that no process uses, which is done once.
+    /// Whether unused files were evicted, which is done once.
     has_evicted: bool,
 }
 
@@ -116,7 +116,7 @@ impl CacheWriter {
         }
     }
 
-    /// Writes each of these, whatever becomes of the others. The first time, what is long unused goes.
+    /// Writes each of these; one that fails does not keep the others. The first time, unused files are evicted.
     async fn write(
         &mut self,
         changed: Vec<(Arc<CachedUpstream>, OffersSnapshot)>,
@@ -167,12 +167,12 @@ impl CacheLoader {
     }
 }
 
-/// Whose files could not be written the last time; `None` stands for the folder.
+/// The upstreams whose files could not be written the last time; `None` stands for the folder.
 #[derive(Debug, Default)]
 struct Failing(HashSet<Option<UpstreamName>>);
 
 impl Failing {
-    /// Warns of an error when it worked before, so that a full disk is reported once.
+    /// Warns of an error if the write before has worked, so that a full disk is reported once.
     fn report(&mut self, whose: Option<&UpstreamName>, error: Option<&DiskError>) {
         let is_news = self.note(whose, error.is_some());
         match (whose, error) {
@@ -188,7 +188,7 @@ impl Failing {
         }
     }
 
-    /// Whether it fails now and did not the last time.
+    /// Records whether it fails. Returns `true` if it fails now and did not the last time.
     fn note(&mut self, whose: Option<&UpstreamName>, fails: bool) -> bool {
         let whose = whose.cloned();
         match fails {

@@ -1,5 +1,4 @@
-//! Prompts, resources and resource templates: what a server offers besides tools. They are read
-//! when a client asks for them, not before.
+//! The prompts, resources and resource templates of one upstream. They are read when a client lists them.
 
 use super::pagination;
 use crate::protocol::{Item, ItemKind};

@@ -1,9 +1,9 @@
 //! What one upstream offers, as far as it is known in memory.
 //!
 //! [`Offers`] holds the server's profile, its tools, and its prompts, resources and templates as they were
-//! read last. It outlives each connection: a connection fills it, and what an earlier process has stored
-//! fills it where no connection has. It knows neither who connects nor where it is stored; a task that
-//! stores it is woken when there is something to store.
+//! read last. It outlives each connection. A connection fills it, and what an earlier process has stored
+//! fills it before the first connection does. It names neither the task that connects nor the cache on
+//! disk; both are notified of its changes.
 
 pub(crate) mod items;
 pub(crate) mod pagination;

@@ -1,4 +1,4 @@
-//! Listings come in pages (MCP § Pagination); here they are read to their end.
+//! Reads listings, which come in pages (MCP § Pagination), to their end.
 
 use std::collections::HashSet;
 
@@ -14,11 +14,11 @@ use crate::wire::outgoing::code;
 use crate::wire::splice::{decode, last};
 use crate::wire::{Member, Message};
 
-/// How many pages are read of one listing.
+/// The most pages that are read of one listing.
 const MAX_PAGES: usize = 1000;
 
-/// Asks for all pages of a listing and hands out each definition in them, which stand in the
-/// member `name` of the results.
+/// Requests all pages of a listing, and passes each definition in the member `name` of their results to
+/// `take`.
 pub(crate) async fn all(
     live: &Connection,
     method: &'static str,
@@ -46,7 +46,7 @@ pub(crate) async fn all(
     Ok(())
 }
 
-/// Hands out the definitions in one page; returns the cursor of the next.
+/// Passes the definitions of one page to `take`, and returns the cursor of the next page.
 pub(crate) fn read(
     answer: &Message,
     method: &str,

@@ -1,4 +1,4 @@
-//! What one upstream offers: the definitions of its tools, as it wrote them.
+//! The tools of one upstream, as the server wrote them.
 
 use std::collections::HashSet;
 
@@ -49,7 +49,7 @@ impl ToolList {
         })
     }
 
-    /// Keeps the first of several tools with one name: no other could ever be called.
+    /// Keeps the first of several tools with one name, since a call reaches that one alone.
     fn leave_out_repeats(&mut self) {
         let mut names = HashSet::with_capacity(self.tools.len());
         let before = self.tools.len();
