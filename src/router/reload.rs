@@ -85,16 +85,23 @@ async fn start(gateway: &Arc<Gateway>, sessions: &Sessions, fresh: &[Upstream]) 
         gateway.start(upstream, &profile);
     }
     wait_for_listings_of(fresh, gateway.limits.startup_wait).await;
-    for (client, (_, level)) in clients.iter().zip(levels) {
-        apply_client_state(&client.session, fresh, level);
+    for (nth, (client, (_, level))) in clients.iter().zip(levels).enumerate() {
+        apply_client_state(&client.session, nth == 0, fresh, level);
     }
 }
 
-/// Applies to new upstreams what a client has declared since they were started, at this level.
-fn apply_client_state(client: &ClientSession, fresh: &[Upstream], level: Option<LogLevel>) {
+/// Applies to new upstreams what a client has declared since they were started, at this level. They serve the
+/// profile of the first client; the calls of others open sessions of their own.
+fn apply_client_state(
+    client: &ClientSession,
+    is_first: bool,
+    fresh: &[Upstream],
+    level: Option<LogLevel>,
+) {
+    let profile = client.profiles.session().filter(|_| is_first);
     for upstream in fresh {
-        if let Some(session) = client.profiles.session() {
-            upstream.adopt(&session);
+        if let Some(profile) = &profile {
+            upstream.adopt(profile);
         }
         if client.profiles.level() != level {
             upstream.set_level(client.id, client.profiles.level());

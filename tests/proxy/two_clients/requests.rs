@@ -8,6 +8,11 @@ use testkit::proxy::with_meta;
 use testkit::upstream::{Builder, Kind};
 
 testkit::per_kind! {
+    [legacy http_sse]
+    sessions_of_two_profiles_live_side_by_side
+}
+
+testkit::per_kind! {
     equal_ids_and_tokens_of_two_clients_stay_apart
     equal_ids_of_two_modern_clients_stay_apart
 }
@@ -78,4 +83,26 @@ async fn equal_ids_of_two_modern_clients_stay_apart(kind: Kind) {
             [0, 1, 2].map(|more| json!({"progressToken": "t", "progress": *from + more}));
         assert_eq!(params, expected, "{:?}", client.seen);
     }
+}
+
+async fn sessions_of_two_profiles_live_side_by_side(kind: Kind) {
+    let server = kind.server().tool("t").start().await;
+    let scene = Scene::before(&server);
+    let capabilities = [json!({"roots": {}}), json!({"sampling": {}})];
+    let mut clients = [
+        scene.legacy(capabilities[0].clone()).await,
+        scene.legacy(capabilities[1].clone()).await,
+    ];
+    for round in 1..4 {
+        for client in &mut clients {
+            client.call(round, "t", json!({})).await;
+            let answer = client.response(json!(round)).await;
+            assert!(answer.get("result").is_some(), "{answer}");
+        }
+    }
+    let opened = server.asks("initialize").into_iter();
+    let declared: Vec<_> = opened
+        .map(|request| request.json()["params"]["capabilities"].take())
+        .collect();
+    assert_eq!(declared, capabilities);
 }
