@@ -11,10 +11,11 @@ use reqwest::{Request, Response};
 use tracing::debug;
 use url::Url;
 
+use super::authorization::{Authorization, Signature};
 use super::body::BodyLimits;
 use super::status::{Redactor, status_error};
 use crate::net::{ConnectTracker, CurrentClient, chain};
-use crate::oauth::{Authorizer, Challenges, Credential};
+use crate::oauth::Authorizer;
 use crate::sync::Mutex;
 use crate::upstream::error::TransportError;
 use crate::upstream::flow::backpressure::ReadGate;
@@ -22,9 +23,6 @@ use crate::upstream::flow::deadline::{Activity, Deadlines};
 
 /// How many redirects one request follows.
 const MAX_REDIRECTS: usize = 3;
-
-/// How many times one request is refused for want of a better token before we give up.
-const MAX_REFUSALS: usize = 3;
 
 /// What the configuration says of HTTP towards one upstream.
 #[derive(Debug, Clone)]
@@ -48,7 +46,7 @@ pub(crate) struct HttpSettings {
 pub(crate) struct Http {
     client: CurrentClient,
     /// Signs the requests, which are for this origin alone.
-    authorizer: Option<Arc<Authorizer>>,
+    authorization: Authorization,
     /// Moves on a redirect.
     url: Mutex<Url>,
     headers: HeaderMap,
@@ -57,13 +55,6 @@ pub(crate) struct Http {
     pub(crate) keep_alive: Option<Duration>,
     /// How long the upstream may be silent.
     pub(crate) deadlines: Deadlines,
-}
-
-/// What a request was signed with.
-struct Signature {
-    credential: Option<Arc<Credential>>,
-    /// Whether the answer brought what a better proof needs (RFC 9449 § 9).
-    learned: bool,
 }
 
 impl Http {
@@ -82,7 +73,7 @@ impl Http {
         } = settings;
         Self {
             client,
-            authorizer,
+            authorization: Authorization::new(authorizer),
             url: Mutex::new(url),
             headers,
             limits: BodyLimits {
@@ -99,7 +90,7 @@ impl Http {
     pub(crate) fn at(&self, url: Url) -> Self {
         Self {
             client: self.client.clone(),
-            authorizer: self.authorizer.clone(),
+            authorization: self.authorization.clone(),
             url: Mutex::new(url),
             headers: self.headers.clone(),
             limits: self.limits.clone(),
@@ -120,7 +111,7 @@ impl Http {
     pub(crate) fn redactor(&self) -> Redactor<'_> {
         Redactor {
             headers: &self.headers,
-            authorizer: self.authorizer.as_deref(),
+            authorizer: self.authorization.authorizer(),
         }
     }
 
@@ -168,17 +159,19 @@ impl Http {
                     return Err(TransportError::Redirect(to));
                 }
                 self.follow(&response)?;
-            } else if let Some(refusal) = self.refusal(&response) {
-                // A token that was renewed may be bound to a key that knows no nonce yet.
-                if signature.learned && !proven_anew && refusal.has_error("use_dpop_nonce") {
+            } else if let Some(challenges) = self.authorization.challenges(&response) {
+                if !proven_anew && signature.is_outdated(&challenges) {
                     proven_anew = true;
                     continue;
                 }
                 proven_anew = false;
                 refusals += 1;
                 let status = response.status();
+                let better = self
+                    .authorization
+                    .improve(&signature, status, &challenges, refusals);
                 // Boxed: it is large, and on the path of every request.
-                Box::pin(self.authorize_better(&signature, status, &refusal, refusals)).await?;
+                Box::pin(better).await?;
             } else {
                 activity.touch();
                 return Ok(response);
@@ -193,21 +186,7 @@ impl Http {
         deadlines: Option<Deadlines>,
         activity: &Activity,
     ) -> Result<(Response, Signature), TransportError> {
-        let credential = match &self.authorizer {
-            Some(authorizer) => authorizer.credential().await,
-            None => Ok(None),
-        };
-        let mut signature = Signature {
-            credential: credential.map_err(TransportError::SignIn)?,
-            learned: false,
-        };
-        if let Some(credential) = &signature.credential {
-            let signed = credential.sign(request.method(), request.url());
-            let signed = signed.map_err(|error| TransportError::SignIn(error.into()))?;
-            for (name, value) in signed {
-                request.headers_mut().insert(name, value);
-            }
-        }
+        let mut signature = self.authorization.sign(&mut request).await?;
         let client = self.client.get().await;
         let client = client.map_err(|error| TransportError::Connect(chain(&error)))?;
         let response = match deadlines {
@@ -221,46 +200,8 @@ impl Http {
         let connect_timeout = self.client.connect_timeout();
         let response =
             response.map_err(|error| TransportError::from_http(error, connect_timeout))?;
-        if let Some(credential) = &signature.credential {
-            signature.learned = credential.keep_nonce(response.url(), response.headers());
-        }
+        signature.learn(&response);
         Ok((response, signature))
-    }
-
-    /// What the upstream asks for, if a token or a better one would help: 401, or 403 with
-    /// `insufficient_scope` (RFC 6750 § 3.1). It did not process the request then.
-    fn refusal(&self, response: &Response) -> Option<Challenges> {
-        self.authorizer.as_ref()?;
-        match response.status() {
-            StatusCode::UNAUTHORIZED => Some(Challenges::from_headers(response.headers())),
-            StatusCode::FORBIDDEN => {
-                let challenges = Challenges::from_headers(response.headers());
-                challenges
-                    .has_error("insufficient_scope")
-                    .then_some(challenges)
-            }
-            _ => None,
-        }
-    }
-
-    /// Gets a better token than the one that was refused. It may take a request or two, never a person.
-    async fn authorize_better(
-        &self,
-        refused: &Signature,
-        status: StatusCode,
-        challenges: &Challenges,
-        refusals: usize,
-    ) -> Result<(), TransportError> {
-        let Some(authorizer) = &self.authorizer else {
-            return Ok(());
-        };
-        debug!(%status, refusals, "the upstream wants a better token");
-        if refusals > MAX_REFUSALS {
-            return Err(TransportError::SignIn(authorizer.token_refused()));
-        }
-        let refused = refused.credential.as_deref();
-        let better = authorizer.refused(refused, status, challenges).await;
-        better.map_err(TransportError::SignIn)
     }
 
     /// 307 and 308 keep method and body (RFC 9110 § 15.4); no other redirect can mean a POST.

@@ -8,6 +8,7 @@ pub(crate) mod request_id;
 pub(crate) mod response_head;
 pub(crate) mod response_stream;
 
+mod authorization;
 pub(crate) mod body;
 pub(crate) mod http;
 pub(crate) mod http_sse;

@@ -1,0 +1,112 @@
+//! Authorization of the requests to one upstream: signs them, and gets a better token when one is refused.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use reqwest::{Request, Response};
+use tracing::debug;
+
+use crate::oauth::{Authorizer, Challenges, Credential};
+use crate::upstream::error::TransportError;
+
+/// How many times one request is refused for want of a better token before we give up.
+const MAX_REFUSALS: usize = 3;
+
+/// Signs the requests to one origin, if the configuration allows a sign-in.
+#[derive(Debug, Clone)]
+pub(crate) struct Authorization(Option<Arc<Authorizer>>);
+
+/// What a request was signed with.
+#[derive(Debug)]
+pub(crate) struct Signature {
+    credential: Option<Arc<Credential>>,
+    /// Whether the answer brought what a better proof needs (RFC 9449 § 9).
+    learned: bool,
+}
+
+impl Authorization {
+    pub(crate) fn new(authorizer: Option<Arc<Authorizer>>) -> Self {
+        Self(authorizer)
+    }
+
+    pub(crate) fn authorizer(&self) -> Option<&Authorizer> {
+        self.0.as_deref()
+    }
+
+    /// Adds the headers that sign a request.
+    ///
+    /// # Errors
+    /// [`TransportError::SignIn`], when there is no token to sign with.
+    pub(crate) async fn sign(&self, request: &mut Request) -> Result<Signature, TransportError> {
+        let credential = match &self.0 {
+            Some(authorizer) => authorizer.credential().await,
+            None => Ok(None),
+        };
+        let credential = credential.map_err(TransportError::SignIn)?;
+        if let Some(credential) = &credential {
+            let signed = credential.sign(request.method(), request.url());
+            let signed = signed.map_err(|error| TransportError::SignIn(error.into()))?;
+            for (name, value) in signed {
+                request.headers_mut().insert(name, value);
+            }
+        }
+        Ok(Signature {
+            credential,
+            learned: false,
+        })
+    }
+
+    /// Returns what the upstream asks for, if a token or a better one would help: 401, or 403 with
+    /// `insufficient_scope` (RFC 6750 § 3.1). The upstream did not process the request then.
+    pub(crate) fn challenges(&self, response: &Response) -> Option<Challenges> {
+        self.0.as_ref()?;
+        match response.status() {
+            StatusCode::UNAUTHORIZED => Some(Challenges::from_headers(response.headers())),
+            StatusCode::FORBIDDEN => {
+                let challenges = Challenges::from_headers(response.headers());
+                challenges
+                    .has_error("insufficient_scope")
+                    .then_some(challenges)
+            }
+            _ => None,
+        }
+    }
+
+    /// Gets a better token than the one that was refused. It may take a request or two, never a person.
+    ///
+    /// # Errors
+    /// [`TransportError::SignIn`], also after [`MAX_REFUSALS`].
+    pub(crate) async fn improve(
+        &self,
+        refused: &Signature,
+        status: StatusCode,
+        challenges: &Challenges,
+        refusals: usize,
+    ) -> Result<(), TransportError> {
+        let Some(authorizer) = &self.0 else {
+            return Ok(());
+        };
+        debug!(%status, refusals, "the upstream wants a better token");
+        if refusals > MAX_REFUSALS {
+            return Err(TransportError::SignIn(authorizer.token_refused()));
+        }
+        let refused = refused.credential.as_deref();
+        let better = authorizer.refused(refused, status, challenges).await;
+        better.map_err(TransportError::SignIn)
+    }
+}
+
+impl Signature {
+    /// Keeps what the answer brought for the next proof.
+    pub(crate) fn learn(&mut self, response: &Response) {
+        if let Some(credential) = &self.credential {
+            self.learned = credential.keep_nonce(response.url(), response.headers());
+        }
+    }
+
+    /// Returns `true` if a proof made anew would be better: a token that was renewed may be bound to a key
+    /// that knew no nonce yet.
+    pub(crate) fn is_outdated(&self, challenges: &Challenges) -> bool {
+        self.learned && challenges.has_error("use_dpop_nonce")
+    }
+}
