@@ -47,7 +47,7 @@ pub(super) fn run() -> ExitCode {
 async fn serve(config: Config, environment: Environment, watch: Option<Watch>) -> ExitCode {
     let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
     let bounds = Bounds::new(config.limits.clone());
-    let (outbox, lines) = Outbox::new(bounds.backlog.clone());
+    let (outbox, lines) = Outbox::new(bounds.send_budget.add_client());
     let changed = Arc::new(Notify::new());
     let limit = config.limits.message_bytes;
     let auth = AuthContext::new(&environment, LoginMode::Background, tasks.clone());

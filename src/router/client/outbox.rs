@@ -15,14 +15,14 @@ const LINES: usize = 256;
 #[derive(Debug, Clone)]
 pub struct Outbox {
     lines: mpsc::Sender<Line>,
-    backlog: Arc<SendBuffer>,
+    send_buffer: Arc<SendBuffer>,
 }
 
 /// The other end, for the writer.
 #[derive(Debug)]
 pub struct Lines {
     lines: mpsc::Receiver<Line>,
-    backlog: Arc<SendBuffer>,
+    send_buffer: Arc<SendBuffer>,
     /// Of the lines that were taken and are not written.
     taken: usize,
 }
@@ -37,25 +37,30 @@ pub(crate) struct Permit<'a> {
 /// Bytes that wait, unless they are given up.
 #[derive(Debug)]
 struct Held<'a> {
-    backlog: &'a SendBuffer,
+    send_buffer: &'a SendBuffer,
     bytes: usize,
 }
 
 impl Outbox {
-    /// Both ends. What waits is counted in `backlog`.
+    /// Both ends. What waits is counted in `send_buffer`.
     #[must_use]
-    pub fn new(backlog: Arc<SendBuffer>) -> (Self, Lines) {
+    pub fn new(send_buffer: Arc<SendBuffer>) -> (Self, Lines) {
         let (sender, lines) = mpsc::channel(LINES);
         let outbox = Self {
             lines: sender,
-            backlog: backlog.clone(),
+            send_buffer: send_buffer.clone(),
         };
         let lines = Lines {
             lines,
-            backlog,
+            send_buffer,
             taken: 0,
         };
         (outbox, lines)
+    }
+
+    /// What waits for the client.
+    pub(crate) fn send_buffer(&self) -> &Arc<SendBuffer> {
+        &self.send_buffer
     }
 
     /// Queues a line; waits for a place. Without a writer, and so without a client, it goes nowhere.
@@ -67,9 +72,9 @@ impl Outbox {
 
     /// Waits for a place for a line of about this many bytes, which count from now on; `None` without a writer.
     pub(crate) async fn reserve(&self, bytes: usize) -> Option<Permit<'_>> {
-        self.backlog.add(bytes);
+        self.send_buffer.add(bytes);
         let held = Held {
-            backlog: &self.backlog,
+            send_buffer: &self.send_buffer,
             bytes,
         };
         let inner = self.lines.reserve().await.ok()?;
@@ -80,15 +85,15 @@ impl Outbox {
 impl Permit<'_> {
     /// Queues the line.
     pub(crate) fn send(self, line: Line) {
-        // Before the place is given up, lest the backlog seems to be gone.
-        self.held.backlog.add(line.len());
+        // Before the place is given up, lest the send buffer seems to be empty.
+        self.held.send_buffer.add(line.len());
         self.inner.send(line);
     }
 }
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        self.backlog.sub(self.bytes);
+        self.send_buffer.sub(self.bytes);
     }
 }
 
@@ -109,6 +114,6 @@ impl Lines {
 
     /// The lines that were taken so far are written.
     pub fn written(&mut self) {
-        self.backlog.sub(std::mem::take(&mut self.taken));
+        self.send_buffer.sub(std::mem::take(&mut self.taken));
     }
 }

@@ -115,7 +115,7 @@ impl ProxiedTask {
         };
         let answer = match self
             .upstream
-            .call(&target.method, &caller.identity, None, build)
+            .call(&target.method, &caller.identity, None, None, build)
             .await
         {
             Ok(call) => call

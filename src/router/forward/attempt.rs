@@ -76,10 +76,11 @@ async fn send(
     let caller = &request.caller;
     let (method, profile) = (&target.method, &caller.identity);
     let in_flight = &ctx.session.in_flight;
-    if let Some(level) = request.log_level() {
+    let (level, buffer) = (request.log_level(), ctx.session.outbox.send_buffer());
+    if let Some(level) = level {
         in_flight.want_logs(&request.key, level);
     }
-    let sent = upstream.call(method, profile, request.log_level(), |live, activity| {
+    let sent = upstream.call(method, profile, level, Some(buffer), |live, activity| {
         let id = next_id();
         let token = renamed_token(ctx, request, live, id);
         let renamed = token.as_ref().and_then(|token| {

@@ -12,6 +12,8 @@ use super::error::TransportError;
 use super::error::reported::UpstreamError;
 use super::flow::concurrency::CallPermit;
 use super::flow::deadline::Activity;
+use super::flow::request_context::RequestContext;
+use super::flow::send_buffer::SendBuffer;
 use super::handle::Upstream;
 use crate::protocol::{ClientProfile, LogLevel, Request};
 use retry::RetryState;
@@ -19,7 +21,8 @@ use send::{SentRequest, send};
 
 impl Upstream {
     /// Sends the request that `build` makes for the connection as it is, on behalf of the client
-    /// of this identity, which wants its logs from `level` on. An upstream that is away is waited for, and a
+    /// of this identity, which wants its logs from `level` on
+    /// and reads the answer from `send_buffer`. An upstream that is away is waited for, and a
     /// login that a person is at. A request that the upstream refused, since its session is gone,
     /// it is busy, or it is another server by now, is sent once more when that is over.
     ///
@@ -30,6 +33,7 @@ impl Upstream {
         method: &str,
         identity: &Arc<ClientProfile>,
         level: Option<LogLevel>,
+        send_buffer: Option<&Arc<SendBuffer>>,
         build: impl Fn(&ConnectionUse, &Activity) -> Request,
     ) -> Result<Call, UpstreamError> {
         let fail = |cause| self.error(method, cause);
@@ -54,8 +58,12 @@ impl Upstream {
             }
             live.wait_for_event_stream(identity).await;
             let logs = session.raise_level(&live, level).await;
-            let activity = Activity::default();
-            let (tried, logs) = match send(&live, build(&live, &activity), activity).await {
+            let context = RequestContext {
+                activity: Activity::default(),
+                send_buffer: send_buffer.cloned(),
+            };
+            let request = build(&live, &context.activity);
+            let (tried, logs) = match send(&live, request, context).await {
                 Ok(sent) if sent.exchange.hint().is_none() => (Some(Ok(sent)), logs),
                 refused => {
                     drop(logs);

@@ -9,6 +9,7 @@ use crate::upstream::connection::ConnectionUse;
 use crate::upstream::connection::inbox::Inbox;
 use crate::upstream::error::TransportError;
 use crate::upstream::flow::deadline::Activity;
+use crate::upstream::flow::request_context::RequestContext;
 use crate::upstream::transport::exchange::Exchange;
 use crate::upstream::transport::response_head::ResponseHead;
 
@@ -30,10 +31,10 @@ pub struct SentRequest {
 pub(crate) async fn send(
     connection: &ConnectionUse,
     request: Request,
-    activity: Activity,
+    context: RequestContext,
 ) -> Result<SentRequest, TransportError> {
     let id = request.id;
-    let sent = send_and_wait(connection, request, activity).await;
+    let sent = send_and_wait(connection, request, context).await;
     if matches!(&sent, Err(cause) if cause.is_timeout()) {
         let connection = connection.clone();
         tokio::spawn(async move {
@@ -50,28 +51,26 @@ pub(crate) async fn send(
 async fn send_and_wait(
     connection: &ConnectionUse,
     request: Request,
-    activity: Activity,
+    context: RequestContext,
 ) -> Result<SentRequest, TransportError> {
     let (id, asking) = (request.id, request.asking);
     let (sending, mut inbox) = (connection.clone(), None);
     if asking == ServerRequests::Unsupported {
-        let exchange = sending.transport.send(&request, &activity).await?;
+        let exchange = sending.transport.send(&request, &context).await?;
         return Ok(SentRequest {
             exchange: exchange.marking_healthy(&connection.healthy),
             inbox,
             connection: sending,
-            activity,
+            activity: context.activity,
         });
     }
+    let activity = context.activity.clone();
     if asking == ServerRequests::AsResult {
         inbox = Some(connection.inboxes.register(id));
     }
     let deadlines = connection.transport.deadlines();
     let connecting = ConnectTracker::new();
-    let sending = {
-        let activity = activity.clone();
-        async move { sending.transport.send(&request, &activity).await }
-    };
+    let sending = async move { sending.transport.send(&request, &context).await };
     let mut sending = Box::pin(connecting.watch(sending));
     let exchange = tokio::select! {
         biased;

@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::error::TransportError;
-use super::flow::deadline::Activity;
+use super::flow::request_context::RequestContext;
 use super::transport::Transport;
 use super::transport::exchange::Exchange;
 use super::transport::request_id::next_id;
@@ -189,7 +189,8 @@ impl Connection {
         params: Value,
     ) -> Result<Exchange, TransportError> {
         let request = self.own_request(method, params);
-        self.transport.send(&request, &Activity::default()).await
+        let context = RequestContext::default();
+        self.transport.send(&request, &context).await
     }
 
     /// Returns the transport's name: `http` (Streamable HTTP) or `sse` (HTTP+SSE).

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::backpressure::SendBuffer;
+use super::send_buffer::SendBudget;
 use crate::config::Limits;
 
 /// The limits of the process, and what counts against them. Cheap to clone.
@@ -10,16 +10,16 @@ use crate::config::Limits;
 pub struct Bounds {
     /// The limits as configured.
     pub limits: Arc<Limits>,
-    /// What the client has not read.
-    pub backlog: Arc<SendBuffer>,
+    /// What the clients have not read.
+    pub send_budget: Arc<SendBudget>,
 }
 
 impl Bounds {
-    /// Returns the bounds for these limits, with an empty send buffer.
+    /// Returns the bounds for these limits, without a client.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self {
-            backlog: Arc::new(SendBuffer::new(limits.answer_memory)),
+            send_budget: SendBudget::new(limits.answer_memory),
             limits: Arc::new(limits),
         }
     }

@@ -4,3 +4,5 @@ pub(crate) mod backpressure;
 pub(crate) mod bounds;
 pub(crate) mod concurrency;
 pub(crate) mod deadline;
+pub(crate) mod request_context;
+pub(crate) mod send_buffer;

@@ -10,7 +10,7 @@ use tracing::debug;
 
 use super::connection::Connection;
 use super::error::TransportError;
-use super::flow::deadline::Activity;
+use super::flow::request_context::RequestContext;
 use super::transport::Transport;
 use super::transport::http::Http;
 use super::transport::http_sse::HttpSse;
@@ -122,7 +122,7 @@ impl Handshake<'_> {
         let ask = async || {
             let request = Request::ours(next_id(), DISCOVER, &params);
             modern
-                .send(&request, &Activity::default())
+                .send(&request, &RequestContext::default())
                 .await?
                 .response()
                 .await
@@ -191,7 +191,7 @@ impl Handshake<'_> {
         let answer = step(async {
             let mut answer = std::pin::pin!(async {
                 transport
-                    .send(&request, &Activity::default())
+                    .send(&request, &RequestContext::default())
                     .await?
                     .response()
                     .await

@@ -136,7 +136,7 @@ impl Shared {
         let running = config.max_calls.unwrap_or(bounds.limits.upstream_calls);
         Self {
             id,
-            read_gate: Arc::new(ReadGate::new(bounds.backlog.clone())),
+            read_gate: Arc::new(ReadGate::new(bounds.send_budget.clone())),
             concurrency: Arc::new(ConcurrencyLimit::new(running, bounds.limits.queued_calls)),
             clients,
             authorizer,

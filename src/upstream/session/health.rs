@@ -103,9 +103,9 @@ impl SessionSupervisor {
                 }
             }
             // An answer cannot be read while the client reads nothing.
-            self.shared.read_gate.ready().await;
+            self.shared.read_gate.ready(None).await;
             if let Err(gone) = look_after(live, has_slept).await
-                && self.shared.read_gate.is_open()
+                && self.shared.read_gate.is_open(None)
             {
                 return gone;
             }

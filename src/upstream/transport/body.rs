@@ -13,7 +13,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::net::chain;
 use crate::upstream::error::{MIN_THROUGHPUT, TransportError};
 use crate::upstream::flow::backpressure::{LARGE, LargeBodyPermit, ReadGate};
-use crate::upstream::flow::deadline::Activity;
+use crate::upstream::flow::request_context::RequestContext;
+use crate::upstream::flow::send_buffer::SendBuffer;
 
 /// From this size on, in bytes, a body gets a block of memory that goes back to the system when it
 /// is dropped. Freed blocks of a few megabytes stay in the heap for as long as the process lives.
@@ -41,8 +42,8 @@ pub(crate) struct Body {
     limits: BodyLimits,
     /// Whether it may stay silent between its messages for as long as it likes.
     is_patient: bool,
-    /// The activity of the request that it answers.
-    activity: Activity,
+    /// Of the request that it answers.
+    context: RequestContext,
     /// When its last bytes came, or its head.
     last_byte: Instant,
     throughput: Option<Throughput>,
@@ -56,13 +57,13 @@ struct Throughput {
 }
 
 impl Body {
-    /// The answer to a request with this activity.
-    pub(crate) fn new(response: Response, limits: &BodyLimits, activity: &Activity) -> Self {
+    /// The answer to a request.
+    pub(crate) fn new(response: Response, limits: &BodyLimits, context: &RequestContext) -> Self {
         Self {
             response,
             limits: limits.clone(),
             is_patient: false,
-            activity: activity.clone(),
+            context: context.clone(),
             last_byte: Instant::now(),
             throughput: None,
         }
@@ -72,8 +73,18 @@ impl Body {
     pub(crate) fn patient(response: Response, limits: &BodyLimits) -> Self {
         Self {
             is_patient: true,
-            ..Self::new(response, limits, &Activity::default())
+            ..Self::new(response, limits, &RequestContext::default())
         }
+    }
+
+    /// The send buffer of the client that it is for.
+    fn client(&self) -> Option<&Arc<SendBuffer>> {
+        self.context.send_buffer.as_ref()
+    }
+
+    /// Makes it a body for the same client as another.
+    pub(crate) fn for_client_of(&mut self, other: &Self) {
+        self.context.send_buffer = other.context.send_buffer.clone();
     }
 
     pub(crate) fn status(&self) -> StatusCode {
@@ -107,7 +118,7 @@ impl Body {
     /// Returns when its last bytes came; now, while the client's slowness keeps it from being read: what the
     /// upstream has sent since then is unknown.
     pub(crate) fn last_byte(&self) -> Instant {
-        match self.limits.read_gate.is_open() {
+        match self.limits.read_gate.is_open(self.client()) {
             true => self.last_byte,
             false => Instant::now(),
         }
@@ -116,7 +127,7 @@ impl Body {
     /// The next bytes, or `None` at the end. `is_within`: whether they belong to a message that has
     /// begun, which must keep up the least throughput, whatever other activity there is. Cancel safe.
     pub(crate) async fn chunk(&mut self, is_within: bool) -> Result<Option<Bytes>, TransportError> {
-        if self.limits.read_gate.ready().await {
+        if self.limits.read_gate.ready(self.client()).await {
             // The client was slow, not the upstream.
             (self.last_byte, self.throughput) = (Instant::now(), None);
         }
@@ -131,7 +142,7 @@ impl Body {
         let chunk =
             chunk.map_err(|error| TransportError::Interrupted(chain(&error.without_url())))?;
         self.last_byte = Instant::now();
-        self.activity.touch();
+        self.context.activity.touch();
         if let (Some(throughput), Some(chunk)) = (&mut self.throughput, &chunk) {
             throughput.received += chunk.len();
             if throughput.received >= MIN_THROUGHPUT {
@@ -151,7 +162,12 @@ impl Body {
             if let Ok(chunk) = timeout_at(due, self.response.chunk()).await {
                 return Ok(chunk);
             }
-            due = self.activity.last().map_or(begun, |last| last.max(begun)) + self.limits.idle;
+            due = self
+                .context
+                .activity
+                .last()
+                .map_or(begun, |last| last.max(begun))
+                + self.limits.idle;
             if due <= Instant::now() {
                 return Err(TransportError::Timeout(self.limits.idle));
             }
@@ -196,7 +212,7 @@ impl Body {
     pub(super) async fn large_permit(&self, bytes: usize) -> Option<LargeBodyPermit> {
         match bytes >= LARGE && !self.is_patient {
             // Boxed: it is large itself, and hardly ever needed.
-            true => Some(Box::pin(self.limits.read_gate.large()).await),
+            true => Some(Box::pin(self.limits.read_gate.large(self.client())).await),
             false => None,
         }
     }

@@ -49,6 +49,15 @@ impl EventStream {
         }
     }
 
+    /// Returns the same stream in place of a broken one: for the same client, and resumed after the same
+    /// event if it breaks off at once.
+    pub(crate) fn replacing(mut self, broken: &Self) -> Self {
+        self.last_event_id.clone_from(&broken.last_event_id);
+        self.retry = broken.retry;
+        self.body.for_client_of(&broken.body);
+        self
+    }
+
     /// How long its upstream may be silent while somebody waits for it.
     pub(crate) fn idle(&self) -> Duration {
         self.body.idle()

@@ -22,7 +22,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::error::TransportError;
-use super::flow::deadline::{Activity, Deadlines};
+use super::flow::deadline::Deadlines;
+use super::flow::request_context::RequestContext;
 use crate::protocol::Request;
 use exchange::Exchange;
 
@@ -41,12 +42,12 @@ impl Transport {
     pub(crate) async fn send(
         &self,
         request: &Request,
-        activity: &Activity,
+        context: &RequestContext,
     ) -> Result<Exchange, TransportError> {
         match self {
-            Self::StreamableHttp(transport) => transport.send(request, activity).await,
-            Self::StreamableHttpLegacy(transport) => transport.send(request, activity).await,
-            Self::HttpSse(transport) => transport.send(request, activity).await,
+            Self::StreamableHttp(transport) => transport.send(request, context).await,
+            Self::StreamableHttpLegacy(transport) => transport.send(request, context).await,
+            Self::HttpSse(transport) => transport.send(request, context).await,
         }
     }
 

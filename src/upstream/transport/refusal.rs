@@ -9,7 +9,7 @@ use super::status::{retry_after, status_error};
 use crate::protocol::Era;
 use crate::protocol::reply::error_text;
 use crate::upstream::error::TransportError;
-use crate::upstream::flow::deadline::Activity;
+use crate::upstream::flow::request_context::RequestContext;
 use crate::wire::Message;
 
 /// How much of an error's body is read when it is no JSON.
@@ -27,7 +27,7 @@ pub(crate) async fn refused(
     era: Era,
 ) -> Result<(Message, Option<RefusalHint>), TransportError> {
     let (status, headers) = (response.status(), response.headers().clone());
-    let mut body = Body::new(response, http.limits(), &Activity::default());
+    let mut body = Body::new(response, http.limits(), &RequestContext::default());
     if !body.media_type().contains("json") {
         body.limit_message(ERROR_BODY_BYTES);
     }

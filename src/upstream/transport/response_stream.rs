@@ -85,10 +85,8 @@ impl ResponseStream {
             debug!(error = %lost, ?wait, "resuming an event stream");
             tokio::time::sleep(wait).await;
             match channel.reopen(&last).await {
-                Ok(mut events) => {
-                    events.last_event_id = Some(last);
-                    events.retry = self.events.retry;
-                    self.events = events;
+                Ok(events) => {
+                    self.events = events.replacing(&self.events);
                     return Ok(());
                 }
                 Err(TransportError::Connect(_) | TransportError::Interrupted(_)) => {}

@@ -13,8 +13,8 @@ use crate::protocol::Request;
 use crate::protocol::param_headers::encode_value;
 use crate::protocol::revision::MODERN;
 use crate::upstream::error::TransportError;
-use crate::upstream::flow::deadline::Activity;
 use crate::upstream::flow::deadline::Deadlines;
+use crate::upstream::flow::request_context::RequestContext;
 use crate::wire::outgoing::code;
 
 pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -60,7 +60,7 @@ impl StreamableHttp {
     pub(crate) async fn send(
         &self,
         request: &Request,
-        activity: &Activity,
+        context: &RequestContext,
     ) -> Result<Exchange, TransportError> {
         let headers = || {
             let mut headers = self.headers.clone();
@@ -75,7 +75,7 @@ impl StreamableHttp {
         let body = request.body.clone();
         let response = self
             .http
-            .send_within(deadlines, activity, Method::POST, headers, body)
+            .send_within(deadlines, &context.activity, Method::POST, headers, body)
             .await?;
         if !response.status().is_success() {
             let (refusal, hint) = refused(response, &self.http, Era::Modern).await?;
@@ -90,7 +90,7 @@ impl StreamableHttp {
         let body = match &*request.method {
             // The stream of a subscription is silent until something changes.
             LISTEN => Body::patient(response, self.http.limits()),
-            _ => Body::new(response, self.http.limits(), activity),
+            _ => Body::new(response, self.http.limits(), context),
         };
         Exchange::open(request.id, body, None).await
     }

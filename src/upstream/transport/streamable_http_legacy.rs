@@ -22,8 +22,8 @@ use crate::protocol::Era;
 use crate::protocol::reply::{answer_to, error_text};
 use crate::protocol::{Request, ServerRequests};
 use crate::upstream::error::TransportError;
-use crate::upstream::flow::deadline::Activity;
 use crate::upstream::flow::deadline::Deadlines;
+use crate::upstream::flow::request_context::RequestContext;
 use crate::wire::Message;
 
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -72,7 +72,7 @@ impl StreamableHttpLegacy {
             self.headers.insert(SESSION_ID, id);
             self.has_session = true;
         }
-        let body = Body::new(response, self.http.limits(), &Activity::default());
+        let body = Body::new(response, self.http.limits(), &RequestContext::default());
         Exchange::open(request.id, body, None)
             .await?
             .response()
@@ -88,7 +88,7 @@ impl StreamableHttpLegacy {
     pub(crate) async fn send(
         self: &Arc<Self>,
         request: &Request,
-        activity: &Activity,
+        context: &RequestContext,
     ) -> Result<Exchange, TransportError> {
         let headers = || self.headers.clone();
         let body = request.body.clone();
@@ -97,7 +97,7 @@ impl StreamableHttpLegacy {
             (request.asking == ServerRequests::Unsupported).then_some(self.http.deadlines);
         let response = self
             .http
-            .send_within(deadlines, activity, Method::POST, headers, body)
+            .send_within(deadlines, &context.activity, Method::POST, headers, body)
             .await?;
         if !response.status().is_success() {
             let (refusal, hint) = self.refused(response).await?;
@@ -105,7 +105,7 @@ impl StreamableHttpLegacy {
         }
         Exchange::open(
             request.id,
-            Body::new(response, self.http.limits(), activity),
+            Body::new(response, self.http.limits(), context),
             Some(self.clone()),
         )
         .await

@@ -19,7 +19,8 @@ use super::pending::PendingResponses;
 use super::refusal::refusal;
 use crate::protocol::{Request, ServerRequests};
 use crate::upstream::error::TransportError;
-use crate::upstream::flow::deadline::{Activity, Deadlines};
+use crate::upstream::flow::deadline::Deadlines;
+use crate::upstream::flow::request_context::RequestContext;
 use post::Post;
 use stream::HttpSseStream;
 
@@ -85,13 +86,13 @@ impl HttpSse {
     pub(crate) async fn send(
         &self,
         request: &Request,
-        activity: &Activity,
+        context: &RequestContext,
     ) -> Result<Exchange, TransportError> {
         // The response may overtake the answer to the POST, so it is registered first.
         let mut response = self.pending.register(request.id, self.deadlines().idle)?;
         // Where the client can be asked, whoever follows the request judges its silence.
         let deadlines = (request.asking == ServerRequests::Unsupported).then(|| self.deadlines());
-        let sending = self.post.send(request.body.clone(), deadlines, activity);
+        let sending = self.post.send(request.body.clone(), deadlines, context);
         // Boxed: it is large, and in the task of every call, whatever its transport.
         let mut sending = Box::pin(sending);
         tokio::select! {
@@ -110,6 +111,8 @@ impl HttpSse {
     /// Sends a message that gets no response.
     pub(crate) async fn notify(&self, body: Bytes) -> Result<(), TransportError> {
         let deadlines = Some(self.deadlines());
-        self.post.send(body, deadlines, &Activity::default()).await
+        self.post
+            .send(body, deadlines, &RequestContext::default())
+            .await
     }
 }

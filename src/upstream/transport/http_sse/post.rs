@@ -4,7 +4,8 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 
 use crate::upstream::error::TransportError;
-use crate::upstream::flow::deadline::{Activity, Deadlines};
+use crate::upstream::flow::deadline::Deadlines;
+use crate::upstream::flow::request_context::RequestContext;
 use crate::upstream::transport::body::Body;
 use crate::upstream::transport::http::Http;
 use crate::upstream::transport::refusal::refusal;
@@ -36,17 +37,17 @@ impl Post {
         &self,
         body: Bytes,
         deadlines: Option<Deadlines>,
-        activity: &Activity,
+        context: &RequestContext,
     ) -> Result<(), TransportError> {
         let headers = || self.headers.clone();
         let response = self
             .http
-            .send_within(deadlines, activity, Method::POST, headers, body)
+            .send_within(deadlines, &context.activity, Method::POST, headers, body)
             .await?;
         match response.status() {
             status if status.is_success() => {
                 // Read to its end, so that the connection can be used again.
-                let body = Body::new(response, self.http.limits(), activity);
+                let body = Body::new(response, self.http.limits(), context);
                 let _ = body.whole().await;
                 Ok(())
             }

@@ -10,7 +10,7 @@ use tracing::{Instrument, debug};
 use super::post::Post;
 use crate::protocol::Request;
 use crate::upstream::error::TransportError;
-use crate::upstream::flow::deadline::Activity;
+use crate::upstream::flow::request_context::RequestContext;
 use crate::upstream::transport::event_stream::{EventStream, Incoming};
 use crate::upstream::transport::pending::PendingResponses;
 use crate::upstream::transport::request_id::next_id;
@@ -102,7 +102,12 @@ impl HttpSseStream {
         let sending = async move {
             let ping = Request::ours(next_id(), "ping", &serde_json::json!({}));
             debug!(id = ping.id, "pinging a silent stream");
-            match timeout(limit, post.send(ping.body, None, &Activity::default())).await {
+            match timeout(
+                limit,
+                post.send(ping.body, None, &RequestContext::default()),
+            )
+            .await
+            {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => debug!(%error, "the ping was not taken"),
                 Err(_) => debug!("the ping was not taken in time"),

@@ -1,0 +1,172 @@
+//! What the clients have not read yet. While that is much, upstreams are read no further: they wait for
+//! the client, and what it gets is not gathered here.
+//!
+//! Each client has a [`SendBuffer`] of its own, and all of them share the [`SendBudget`] of the process. A
+//! client that does not read stops the answers to its own requests, and no other client's.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+
+/// The least share of one client, in bytes, however many clients there are.
+const MIN_SHARE: usize = 256 << 10;
+
+/// How many bytes may wait for all clients of the process together.
+// SeqCst: a share that grows and a buffer that drains at the same time must not miss each other.
+#[derive(Debug)]
+pub struct SendBudget {
+    limit: usize,
+    unread: AtomicUsize,
+    clients: AtomicUsize,
+    drained: Notify,
+}
+
+impl SendBudget {
+    /// Returns the budget of a process whose clients may leave about this many bytes unread.
+    #[must_use]
+    pub fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self {
+            limit,
+            unread: AtomicUsize::new(0),
+            clients: AtomicUsize::new(0),
+            drained: Notify::new(),
+        })
+    }
+
+    /// Returns the empty send buffer of one more client.
+    #[must_use]
+    pub fn add_client(self: &Arc<Self>) -> Arc<SendBuffer> {
+        Arc::new(SendBuffer::new(self.clone()))
+    }
+
+    /// Returns `true` while more may be read that is for no client in particular.
+    pub(crate) fn is_open(&self) -> bool {
+        self.unread.load(Ordering::SeqCst) < self.limit
+    }
+
+    /// Resolves after bytes have drained since this call.
+    pub(crate) fn drained(&self) -> Notified<'_> {
+        self.drained.notified()
+    }
+
+    /// How many bytes may wait for one client: all, if it is the only one.
+    fn share(&self) -> usize {
+        let clients = self.clients.load(Ordering::SeqCst).max(1);
+        (self.limit / clients).max(MIN_SHARE.min(self.limit))
+    }
+}
+
+/// How many bytes wait for one client.
+#[derive(Debug)]
+pub struct SendBuffer {
+    budget: Arc<SendBudget>,
+    unread: AtomicUsize,
+}
+
+impl SendBuffer {
+    fn new(budget: Arc<SendBudget>) -> Self {
+        budget.clients.fetch_add(1, Ordering::SeqCst);
+        Self {
+            budget,
+            unread: AtomicUsize::new(0),
+        }
+    }
+
+    /// Adds bytes that the client is to read.
+    pub fn add(&self, bytes: usize) {
+        self.unread.fetch_add(bytes, Ordering::SeqCst);
+        self.budget.unread.fetch_add(bytes, Ordering::SeqCst);
+    }
+
+    /// Subtracts bytes that the client has read, or that are not for it any more.
+    pub fn sub(&self, bytes: usize) {
+        let has_opened = |unread: &AtomicUsize, limit| {
+            let before = unread.fetch_sub(bytes, Ordering::SeqCst);
+            before >= limit && before - bytes < limit
+        };
+        let own = has_opened(&self.unread, self.budget.share());
+        if has_opened(&self.budget.unread, self.budget.limit) || own {
+            self.budget.drained.notify_waiters();
+        }
+    }
+
+    /// Returns `true` while more may be read that is for this client.
+    pub(crate) fn is_open(&self) -> bool {
+        self.unread.load(Ordering::SeqCst) < self.budget.share() && self.budget.is_open()
+    }
+}
+
+impl Default for SendBuffer {
+    /// Returns the buffer of the only client of a process without a limit.
+    fn default() -> Self {
+        Self::new(SendBudget::new(usize::MAX))
+    }
+}
+
+impl Drop for SendBuffer {
+    /// The client is gone: its bytes wait no longer, and the others' shares grow.
+    fn drop(&mut self) {
+        self.budget
+            .unread
+            .fetch_sub(*self.unread.get_mut(), Ordering::SeqCst);
+        self.budget.clients.fetch_sub(1, Ordering::SeqCst);
+        self.budget.drained.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: usize = 1 << 20;
+
+    #[test]
+    fn one_client_may_leave_unread_what_the_process_may() {
+        let budget = SendBudget::new(10);
+        let client = budget.add_client();
+        client.add(9);
+        assert!(client.is_open() && budget.is_open());
+        client.add(1);
+        assert!(!client.is_open() && !budget.is_open());
+        client.sub(1);
+        assert!(client.is_open() && budget.is_open());
+    }
+
+    #[test]
+    fn a_client_that_does_not_read_leaves_the_others_their_share() {
+        let budget = SendBudget::new(8 * MIB);
+        let (idle, other) = (budget.add_client(), budget.add_client());
+        idle.add(4 * MIB);
+        assert!(!idle.is_open());
+        assert!(other.is_open() && budget.is_open());
+        other.add(4 * MIB - 1);
+        assert!(other.is_open() && budget.is_open());
+        // The sum is a bound for all of them.
+        idle.add(1);
+        assert!(!other.is_open() && !budget.is_open());
+    }
+
+    #[test]
+    fn a_client_that_leaves_gives_back_its_bytes_and_its_share() {
+        let budget = SendBudget::new(8 * MIB);
+        let (leaving, other) = (budget.add_client(), budget.add_client());
+        leaving.add(4 * MIB);
+        other.add(5 * MIB);
+        assert!(!other.is_open() && !budget.is_open());
+        drop(leaving);
+        assert!(other.is_open() && budget.is_open());
+        other.sub(5 * MIB);
+    }
+
+    #[test]
+    fn many_clients_have_a_least_share_each() {
+        let budget = SendBudget::new(8 * MIB);
+        let clients: Vec<_> = (0..1000).map(|_| budget.add_client()).collect();
+        clients[0].add(MIN_SHARE - 1);
+        assert!(clients[0].is_open());
+        clients[0].add(1);
+        assert!(!clients[0].is_open() && clients[1].is_open());
+    }
+}
