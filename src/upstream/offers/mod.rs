@@ -255,3 +255,6 @@ impl Offers {
         self.set_tools(list);
     }
 }
+
+#[cfg(test)]
+mod tests;
