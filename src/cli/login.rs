@@ -16,7 +16,7 @@ use super::exit::CommandError;
 use super::output::{count, eprint_line};
 use super::selection::UpstreamSelector;
 use crate::config::{self, Environment};
-use crate::downstream::{Read, Stdin};
+use crate::downstream::{LineReader, Read, open_stdin};
 use crate::oauth::{Authorizer, LoginError, LoginMode, LoginState, SignInError, SignInRequired};
 use crate::upstream::{Failure, TransportError, Upstream};
 use prompt::{PASTE, prompt};
@@ -104,7 +104,7 @@ struct Login {
     began: bool,
     /// What the person was told to do.
     shown: Option<SignInRequired>,
-    stdin: Option<Stdin>,
+    stdin: Option<LineReader>,
 }
 
 impl Login {
@@ -165,7 +165,7 @@ impl Login {
         eprint_line(&prompt(&needed));
         if self.reading && !needed.opened && needed.code.is_none() && self.stdin.is_none() {
             eprint_line(PASTE);
-            self.stdin = Some(Stdin::open(LINE_LIMIT));
+            self.stdin = Some(LineReader::new(open_stdin(), LINE_LIMIT));
         }
         self.shown = Some(needed);
         Ok(())
@@ -221,7 +221,7 @@ impl Login {
 }
 
 /// The next line, if lines are read.
-async fn next(stdin: &mut Option<Stdin>) -> Read {
+async fn next(stdin: &mut Option<LineReader>) -> Read {
     match stdin {
         Some(stdin) => stdin.next().await,
         None => std::future::pending().await,

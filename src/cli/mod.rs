@@ -7,17 +7,20 @@ mod login;
 mod logout;
 mod output;
 mod parent;
+mod proxy;
 mod reload;
 mod runtime;
 mod selection;
 mod serve;
 mod status;
+mod upstream_factory;
 mod watch;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub use proxy::Proxy;
 use runtime::run_command;
 
 const AFTER_HELP: &str = "\

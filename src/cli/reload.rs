@@ -11,24 +11,24 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use super::runtime::RECALL_WAIT;
+use super::upstream_factory::UpstreamFactory;
 use super::watch::{Seen, Watch};
 use crate::config::{self, Config, ConfigError, Environment, Problem, Severity, UpstreamName};
 use crate::router::Router;
 use crate::upstream::{CacheLoader, Registry, Upstream};
 
 /// What it takes to follow the file.
-pub(super) struct Reload<M> {
+pub(super) struct Reload {
     /// The environment of the process, by which the file is read.
     pub(super) environment: Environment,
     pub(super) registry: Registry,
     pub(super) router: Arc<Router>,
     /// What loads the offers of new upstreams from disk, where they are stored.
     pub(super) loader: Option<CacheLoader>,
-    /// Makes an upstream that is not connected yet.
-    pub(super) make: M,
+    pub(super) factory: UpstreamFactory,
 }
 
-impl<M: Fn(config::Upstream) -> Upstream> Reload<M> {
+impl Reload {
     /// Takes up every change of the file until `cancel`.
     pub(super) async fn run(self, mut watch: Watch, cancel: CancellationToken) {
         let following = async {
@@ -94,7 +94,7 @@ impl<M: Fn(config::Upstream) -> Upstream> Reload<M> {
         let take = |config: config::Upstream| match find(&config.name) {
             Some(old) if *old.config() == config => old.clone(),
             Some(old) if old.connects_as(&config) => old.with_config(config),
-            _ => (self.make)(config),
+            _ => self.factory.make(config),
         };
         let mut next: Vec<_> = config.upstreams.into_iter().map(take).collect();
         for kept in kept {

@@ -1,15 +1,13 @@
-//! The client's side: one session on stdin and stdout, or on any other two streams.
+//! The client's side: sessions, each on a pair of streams, of which stdin and stdout are one.
 
+mod client_connection;
 mod era;
 mod greeting;
-mod serve;
+mod line_reader;
+mod line_writer;
 mod session;
-mod stdin;
 mod stdio;
-mod stdout;
 
-pub use serve::serve;
-pub use session::Session;
-pub use stdin::{Read, Stdin};
-pub use stdio::{open_stdout, stdout_closed};
-pub use stdout::write_lines;
+pub use client_connection::{ClientConnection, Departure};
+pub use line_reader::{LineReader, Read};
+pub use stdio::{Sink, Source, open_stdin, open_stdout, stdout_closed};

@@ -18,7 +18,7 @@ use crate::wire::{Kind, Line, Malformed, Message};
 
 /// The session with the client.
 #[derive(Debug)]
-pub struct Session {
+pub(super) struct Session {
     client: Client,
     outbox: Outbox,
 }
@@ -26,18 +26,17 @@ pub struct Session {
 impl Session {
     /// A session whose answers go to `outbox`.
     #[must_use]
-    pub fn new(client: Client, outbox: Outbox) -> Self {
+    pub(super) fn new(client: Client, outbox: Outbox) -> Self {
         Self { client, outbox }
     }
 
-    /// Ends the session while the router's other clients go on. What is in flight is cancelled, for at most
-    /// `grace`.
-    pub async fn leave(self, grace: Duration) {
+    /// Ends the session while others go on: cancels what is in flight in it, for at most `grace`.
+    pub(super) async fn leave(self, grace: Duration) {
         self.client.leave(grace).await;
     }
 
     /// Takes one line. Whatever it is, the next one can be taken.
-    pub async fn take(&self, line: Bytes) {
+    pub(super) async fn take(&self, line: Bytes) {
         if line.trim_ascii().is_empty() {
             return;
         }
@@ -60,7 +59,7 @@ impl Session {
     }
 
     /// Answers for a line that is longer than the limit, and was skipped.
-    pub async fn too_long(&self, limit: usize) {
+    pub(super) async fn too_long(&self, limit: usize) {
         let text =
             format!("the line exceeds {limit} bytes; raise PROXY_MAX_MESSAGE_BYTES to let it pass");
         self.refuse(None, code::INVALID_REQUEST, &text).await;

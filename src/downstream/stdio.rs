@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Where lines come from.
-pub(super) enum Source {
+pub enum Source {
     /// A pipe.
     #[cfg(unix)]
     Pipe(tokio::net::unix::pipe::Receiver),
@@ -22,6 +22,12 @@ pub(super) enum Source {
 }
 
 impl Source {
+    /// A client's stream of any kind. Its end shows only when everything before it is read.
+    #[must_use]
+    pub fn of(reader: impl AsyncRead + Send + 'static) -> Self {
+        Self::Other(Box::pin(reader))
+    }
+
     /// Whether the other end is closed, even if there is more to read. `false` where that
     /// cannot be told.
     pub(super) fn is_closed(&self) -> bool {
@@ -59,14 +65,16 @@ impl AsyncRead for Source {
 }
 
 /// Where lines go.
-pub(super) type Sink = Pin<Box<dyn AsyncWrite + Send>>;
+pub type Sink = Pin<Box<dyn AsyncWrite + Send>>;
 
-pub(super) fn stdin() -> Source {
+/// The process's stdin.
+#[must_use]
+pub fn open_stdin() -> Source {
     #[cfg(unix)]
     if let Some(source) = unix::stdin() {
         return source;
     }
-    Source::Other(Box::pin(tokio::io::stdin()))
+    Source::of(tokio::io::stdin())
 }
 
 /// The process's stdout.

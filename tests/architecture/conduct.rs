@@ -12,16 +12,16 @@ use crate::tree::Module;
 /// Files that spawn a task beside the tracker, how many, and why that loses none.
 const SPAWNS: [(&str, usize, &str); 6] = [
     (
-        "cli/serve.rs",
-        1,
-        "the writer of stdout; shutdown waits for it",
-    ),
-    (
         "cli/watch.rs",
         1,
         "one look at a file, awaited where it is begun",
     ),
     ("disk/mod.rs", 1, "blocking work, awaited where it is begun"),
+    (
+        "downstream/client_connection.rs",
+        1,
+        "the writer of a client; its end waits for it",
+    ),
     (
         "net/clients.rs",
         1,

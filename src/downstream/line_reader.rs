@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use memchr::memchr;
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::AsyncReadExt;
 
-use super::stdio::{self, Source};
+use super::stdio::Source;
 
 /// How much is read at once while lines are short.
 const READ_BYTES: usize = 64 << 10;
@@ -26,8 +26,8 @@ pub enum Read {
     End,
 }
 
-/// Splits stdin into lines, without copying what was read.
-pub struct Stdin {
+/// Splits what a client sends into lines, without copying what was read.
+pub struct LineReader {
     source: Source,
     buffer: BytesMut,
     /// Up to where `buffer` has no line end.
@@ -37,19 +37,10 @@ pub struct Stdin {
     skipping: bool,
 }
 
-impl Stdin {
-    /// The process's stdin; lines of up to `limit` bytes.
+impl LineReader {
+    /// Reads lines of up to `limit` bytes from `source`.
     #[must_use]
-    pub fn open(limit: usize) -> Self {
-        Self::new(stdio::stdin(), limit)
-    }
-
-    /// Another stream of lines of up to `limit` bytes.
-    pub(super) fn from_reader(reader: impl AsyncRead + Send + 'static, limit: usize) -> Self {
-        Self::new(Source::Other(Box::pin(reader)), limit)
-    }
-
-    fn new(source: Source, limit: usize) -> Self {
+    pub fn new(source: Source, limit: usize) -> Self {
         Self {
             source,
             buffer: BytesMut::new(),
@@ -107,9 +98,9 @@ impl Stdin {
     }
 }
 
-impl std::fmt::Debug for Stdin {
+impl std::fmt::Debug for LineReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stdin")
+        f.debug_struct("LineReader")
             .field("buffered", &self.buffer.len())
             .finish_non_exhaustive()
     }
@@ -120,10 +111,10 @@ mod tests {
     use super::*;
 
     async fn all(input: &'static [u8], limit: usize) -> Vec<Read> {
-        let mut stdin = Stdin::new(Source::Other(Box::pin(input)), limit);
+        let mut reader = LineReader::new(Source::of(input), limit);
         let mut all = Vec::new();
         loop {
-            match stdin.next().await {
+            match reader.next().await {
                 Read::End => return all,
                 read => all.push(read),
             }
@@ -154,7 +145,7 @@ mod tests {
     #[tokio::test]
     async fn a_long_line_may_come_in_pieces() {
         let (mut ours, theirs) = tokio::io::duplex(7);
-        let mut stdin = Stdin::new(Source::Other(Box::pin(theirs)), 1000);
+        let mut reader = LineReader::new(Source::of(theirs), 1000);
         let write = tokio::spawn(async move {
             tokio::io::AsyncWriteExt::write_all(
                 &mut ours,
@@ -162,11 +153,11 @@ mod tests {
             )
             .await
         });
-        assert_eq!(stdin.next().await, Read::Line(vec![b'x'; 900].into()));
-        assert_eq!(stdin.next().await, line("y"));
-        assert_eq!(stdin.next().await, Read::TooLong);
-        assert_eq!(stdin.next().await, line("q"));
-        assert_eq!(stdin.next().await, Read::End);
+        assert_eq!(reader.next().await, Read::Line(vec![b'x'; 900].into()));
+        assert_eq!(reader.next().await, line("y"));
+        assert_eq!(reader.next().await, Read::TooLong);
+        assert_eq!(reader.next().await, line("q"));
+        assert_eq!(reader.next().await, Read::End);
         write.await.unwrap().unwrap();
     }
 }

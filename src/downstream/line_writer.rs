@@ -1,4 +1,4 @@
-//! Lines to the client, by one writer: nothing else may write to stdout.
+//! Lines to the client, by one writer: nothing else may write there.
 
 use std::future::poll_fn;
 use std::io;
@@ -26,7 +26,7 @@ const TURNS: usize = 64;
 ///
 /// # Errors
 /// [`io::Error`], when the client no longer reads.
-pub async fn write_lines(mut stdout: Sink, mut lines: Lines) -> io::Result<()> {
+pub(super) async fn write_lines(mut output: Sink, mut lines: Lines) -> io::Result<()> {
     let mut buffer = Vec::with_capacity(GATHER_BYTES);
     while let Some(line) = lines.next().await {
         let mut next = Some(line);
@@ -34,9 +34,9 @@ pub async fn write_lines(mut stdout: Sink, mut lines: Lines) -> io::Result<()> {
         while let Some(line) = next {
             let line = line.flatten();
             if line.len() > GATHER_BYTES {
-                stdout.write_all(&buffer).await?;
+                output.write_all(&buffer).await?;
                 buffer.clear();
-                write_whole(&mut stdout, &line).await?;
+                write_whole(&mut output, &line).await?;
             } else {
                 line.append_to(&mut buffer);
             }
@@ -46,8 +46,8 @@ pub async fn write_lines(mut stdout: Sink, mut lines: Lines) -> io::Result<()> {
                 false => None,
             };
         }
-        stdout.write_all(&buffer).await?;
-        stdout.flush().await?;
+        output.write_all(&buffer).await?;
+        output.flush().await?;
         buffer.clear();
         lines.written();
     }
@@ -82,10 +82,10 @@ async fn others() {
     .await;
 }
 
-async fn write_whole(stdout: &mut Sink, line: &Line) -> io::Result<()> {
+async fn write_whole(output: &mut Sink, line: &Line) -> io::Result<()> {
     let mut written = 0;
     while written < line.len() + 1 {
-        match stdout.write_vectored(&line.slices(written)).await? {
+        match output.write_vectored(&line.slices(written)).await? {
             0 => return Err(io::ErrorKind::WriteZero.into()),
             more => written += more,
         }

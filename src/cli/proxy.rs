@@ -1,0 +1,172 @@
+//! What serves all clients of a process, before the first of them is there: the upstreams, their catalog and
+//! the router over them.
+
+use std::future::pending;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{Notify, OnceCell, oneshot, watch};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{error, info};
+
+use super::reload::Reload;
+use super::runtime::{RECALL_WAIT, SHUTDOWN_GRACE};
+use super::upstream_factory::UpstreamFactory;
+use super::watch::Watch;
+use crate::catalog::{CatalogUpdater, CatalogView};
+use crate::config::{Config, Environment};
+use crate::disk::home;
+use crate::downstream::{ClientConnection, Departure, Sink, Source};
+use crate::net::Clients;
+use crate::oauth::{AuthContext, LoginMode};
+use crate::router::{Outbox, Router};
+use crate::sync::Mutex;
+use crate::upstream::{Bounds, CacheLoader, CacheWriter, Registry};
+
+/// The process-wide parts of the proxy. Any number of clients can connect to it.
+#[derive(Debug)]
+pub struct Proxy {
+    router: Arc<Router>,
+    registry: Registry,
+    factory: UpstreamFactory,
+    loader: Option<CacheLoader>,
+    message_limit: usize,
+    /// What goes with the first line of the first client.
+    first: Mutex<Option<First>>,
+    begun: OnceCell<()>,
+    tasks: TaskTracker,
+    cancel: CancellationToken,
+}
+
+/// What waits for the first line.
+#[derive(Debug)]
+struct First {
+    /// Rung when the stored offers of the upstreams are there.
+    loaded: Option<oneshot::Receiver<()>>,
+    updater: CatalogUpdater,
+    view: watch::Sender<CatalogView>,
+}
+
+impl Proxy {
+    /// Assembles a proxy that has not connected to anything.
+    #[must_use]
+    pub fn new(config: Config, environment: &Environment) -> Self {
+        let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let limits = config.limits;
+        let home = home(environment).inspect_err(|error| error!(%error, "no login can be kept"));
+        let factory = UpstreamFactory {
+            home: home.ok(),
+            auth: AuthContext::new(environment, LoginMode::Background, tasks.clone()),
+            bounds: Bounds::new(limits.clone()),
+            changed: Arc::new(Notify::new()),
+        };
+        let upstreams = config.upstreams.into_iter();
+        let registry = Registry::new(upstreams.map(|it| factory.make(it)).collect());
+        let cache = factory.home.as_ref().filter(|_| limits.remember);
+        let cache = cache.map(|home| CacheWriter::new(home, registry.clone()));
+        let loader = cache.as_ref().map(CacheWriter::loader);
+        let loaded = cache.map(|cache| {
+            let (sender, loaded) = oneshot::channel();
+            tasks.spawn(cache.run(sender, cancel.clone()));
+            loaded
+        });
+        let (view_sender, view) = watch::channel(CatalogView::default());
+        let updater = CatalogUpdater {
+            upstreams: registry.clone(),
+            changed: factory.changed.clone(),
+            limits: limits.clone(),
+        };
+        let message_limit = limits.message_bytes;
+        let first = First {
+            loaded,
+            updater,
+            view: view_sender,
+        };
+        Self {
+            router: Router::new(
+                registry.clone(),
+                view,
+                limits,
+                tasks.clone(),
+                cancel.clone(),
+            ),
+            registry,
+            factory,
+            loader,
+            message_limit,
+            first: Mutex::new(Some(first)),
+            begun: OnceCell::new(),
+            tasks,
+            cancel,
+        }
+    }
+
+    /// Takes up every change of the configuration file, which `watch` looks at.
+    pub(super) fn follow(&self, environment: Environment, watch: Watch) {
+        let reload = Reload {
+            environment,
+            registry: self.registry.clone(),
+            router: self.router.clone(),
+            loader: self.loader.clone(),
+            factory: self.factory.clone(),
+        };
+        self.tasks.spawn(reload.run(watch, self.cancel.clone()));
+    }
+
+    /// Opens the session of one more client.
+    pub(super) fn open_client(&self, input: Source, output: Sink) -> ClientConnection {
+        let outbox = Outbox::new(self.factory.bounds.send_budget.add_client());
+        ClientConnection::open(&self.router, outbox, self.message_limit, input, output)
+    }
+
+    /// Serves one more client on these streams, until it leaves.
+    pub async fn serve_client(
+        &self,
+        input: impl AsyncRead + Send + 'static,
+        output: impl AsyncWrite + Send + 'static,
+    ) -> Departure {
+        let mut client = self.open_client(Source::of(input), Box::pin(output));
+        let before_line = async || self.before_line().await;
+        let departure = client
+            .serve(pending(), before_line, SHUTDOWN_GRACE / 2)
+            .await;
+        client.leave(Instant::now() + SHUTDOWN_GRACE).await;
+        departure
+    }
+
+    /// Prepares for a client's line. The clock of the first listing starts with the first of all lines, which
+    /// is served when that is done.
+    pub(super) async fn before_line(&self) {
+        self.begun.get_or_init(|| self.begin()).await;
+        // What it asks for must not go out on what died in sleep.
+        self.clients().detect_suspend();
+    }
+
+    async fn begin(&self) {
+        let Some(first) = self.first.lock().take() else {
+            return;
+        };
+        if let Some(loaded) = first.loaded {
+            let _ = timeout(RECALL_WAIT, loaded).await;
+        }
+        let (tasks, cancel) = (&self.tasks, &self.cancel);
+        tasks.spawn(first.updater.run(first.view, cancel.clone()));
+        tasks.spawn(self.clients().clone().watch_suspend(cancel.clone()));
+    }
+
+    fn clients(&self) -> &Arc<Clients> {
+        &self.factory.auth.clients
+    }
+
+    /// Ends what is under way for all clients, and the connections to the upstreams, until `deadline`.
+    pub async fn shut_down(self, deadline: Instant) {
+        self.router.shut_down(SHUTDOWN_GRACE / 2).await;
+        self.cancel.cancel();
+        self.tasks.close();
+        if timeout_at(deadline, self.tasks.wait()).await.is_err() {
+            info!("an upstream did not let go in time");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! One client on a pair of streams: reads its lines, and writes what is for it.
+//!
+//! stdio has one such client. A process can serve more of them, each by streams of its own.
+
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::line_reader::{LineReader, Read};
+use super::line_writer::write_lines;
+use super::session::Session;
+use super::stdio::{Sink, Source};
+use crate::router::{Lines, Outbox, Router};
+
+/// Why a client is served no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Departure {
+    /// Writing to the client failed.
+    NoLongerReads,
+    /// The client closed the stream on which it reads.
+    ClosedOutput,
+    /// The client closed the stream on which it writes.
+    ClosedInput,
+}
+
+/// The connection of one client. Dropping it ends the client's session.
+#[derive(Debug)]
+pub struct ClientConnection {
+    session: Session,
+    lines: LineReader,
+    limit: usize,
+    writer: JoinHandle<io::Result<()>>,
+}
+
+impl ClientConnection {
+    /// Opens a session at `router` for the client on these streams, whose lines may have up to `limit` bytes.
+    /// `outbox` is the queue of what is written to it.
+    #[must_use]
+    pub fn open(
+        router: &Router,
+        outbox: (Outbox, Lines),
+        limit: usize,
+        input: Source,
+        output: Sink,
+    ) -> Self {
+        let (outbox, lines) = outbox;
+        Self {
+            session: Session::new(router.open_client(outbox.clone()), outbox),
+            lines: LineReader::new(input, limit),
+            limit,
+            writer: tokio::spawn(write_lines(output, lines)),
+        }
+    }
+
+    /// Serves the client until it leaves. `closed` tells that nobody can read what is written to it;
+    /// `before_line` goes before each of its lines. After the end of its input, a client that does not read
+    /// has `patience` to take the answers to its last line.
+    pub async fn serve(
+        &mut self,
+        closed: impl Future<Output = ()>,
+        before_line: impl AsyncFn(),
+        patience: Duration,
+    ) -> Departure {
+        let Self {
+            session,
+            lines,
+            limit,
+            writer,
+        } = self;
+        tokio::select! {
+            biased;
+            _ = writer => Departure::NoLongerReads,
+            // Not only when there is something to write.
+            () = closed => Departure::ClosedOutput,
+            () = read(session, lines, *limit, before_line, patience) => Departure::ClosedInput,
+        }
+    }
+
+    /// Ends the client's part while the process goes on: cancels what is under way for it until `deadline`,
+    /// and writes the last lines.
+    pub async fn leave(self, deadline: Instant) {
+        let Self {
+            session, writer, ..
+        } = self;
+        session.leave(deadline - Instant::now()).await;
+        finish(writer, deadline).await;
+    }
+
+    /// Ends the session, and writes the last lines until `deadline`.
+    pub async fn close(self, deadline: Instant) {
+        let Self {
+            session, writer, ..
+        } = self;
+        drop(session);
+        finish(writer, deadline).await;
+    }
+}
+
+/// Waits until the last lines are written. What sends lines must be gone.
+async fn finish(mut writer: JoinHandle<io::Result<()>>, deadline: Instant) {
+    // When it was the writer that ended, its handle must not be asked again.
+    if !writer.is_finished() && timeout_at(deadline, &mut writer).await.is_err() {
+        writer.abort();
+    }
+}
+
+/// Takes lines until the client closes its end.
+async fn read(
+    session: &Session,
+    lines: &mut LineReader,
+    limit: usize,
+    before_line: impl AsyncFn(),
+    patience: Duration,
+) {
+    loop {
+        match lines.next().await {
+            Read::Line(line) => {
+                before_line().await;
+                // It waits when the client does not read its answers.
+                let taken = session.take(line);
+                tokio::select! {
+                    biased;
+                    () = taken => {}
+                    () = gone(lines, patience) => return,
+                }
+            }
+            Read::TooLong => session.too_long(limit).await,
+            Read::End => return,
+        }
+    }
+}
+
+/// Waits until the client has closed its end, and then for the answers that it may still read.
+async fn gone(lines: &LineReader, patience: Duration) {
+    lines.closed().await;
+    sleep(patience).await;
+}
