@@ -128,7 +128,7 @@ impl Proxy {
         output: impl AsyncWrite + Send + 'static,
     ) -> Departure {
         let mut client = self.open_client(Source::of(input), Box::pin(output));
-        let before_line = async || self.before_line().await;
+        let before_line = || self.before_line();
         let departure = client
             .serve(pending(), before_line, SHUTDOWN_GRACE / 2)
             .await;

@@ -49,8 +49,8 @@ async fn serve(config: Config, environment: Environment, watch: Option<Watch>) -
 
 /// Serves until there is nobody to serve any more, and says why.
 async fn run_until_shutdown(proxy: &Proxy, client: &mut ClientConnection) -> &'static str {
-    let speaks = Notify::new();
-    let before_line = async || {
+    let speaks = &Notify::new();
+    let before_line = || async move {
         proxy.before_line().await;
         speaks.notify_one();
     };

@@ -58,10 +58,10 @@ impl ClientConnection {
     /// Serves the client until it leaves. `closed` tells that nobody can read what is written to it;
     /// `before_line` goes before each of its lines. After the end of its input, a client that does not read
     /// has `patience` to take the answers to its last line.
-    pub async fn serve(
+    pub async fn serve<F: Future<Output = ()>>(
         &mut self,
         closed: impl Future<Output = ()>,
-        before_line: impl AsyncFn(),
+        before_line: impl Fn() -> F,
         patience: Duration,
     ) -> Departure {
         let Self {
@@ -108,11 +108,11 @@ async fn finish(mut writer: JoinHandle<io::Result<()>>, deadline: Instant) {
 }
 
 /// Takes lines until the client closes its end.
-async fn read(
+async fn read<F: Future<Output = ()>>(
     session: &Session,
     lines: &mut LineReader,
     limit: usize,
-    before_line: impl AsyncFn(),
+    before_line: impl Fn() -> F,
     patience: Duration,
 ) {
     loop {
@@ -134,7 +134,7 @@ async fn read(
 }
 
 /// Waits until the client has closed its end, and then for the answers that it may still read.
-async fn gone(lines: &LineReader, patience: Duration) {
+async fn gone(lines: &mut LineReader, patience: Duration) {
     lines.closed().await;
     sleep(patience).await;
 }

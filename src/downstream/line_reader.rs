@@ -70,7 +70,7 @@ impl LineReader {
     }
 
     /// Waits until the client has closed its end, with lines unread or not.
-    pub async fn closed(&self) {
+    pub async fn closed(&mut self) {
         while !self.source.is_closed() {
             tokio::time::sleep(CLOSED_CHECK).await;
         }

@@ -2,7 +2,7 @@
 //! pairing, all that can be odd, late, lost, or too much about it.
 
 mod bounds;
-mod helpers;
+pub(crate) mod helpers;
 mod ids;
 mod lost;
 mod parked;

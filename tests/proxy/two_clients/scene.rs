@@ -1,74 +1,23 @@
-//! One router in this process, and clients of it over pipes of their own.
-
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::Duration;
+//! Clients of one proxy, over pipes of their own, which keep what comes as JSON.
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex};
-use tokio::sync::{Notify, watch};
-use tokio_util::sync::{CancellationToken, DropGuard};
-use tokio_util::task::TaskTracker;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream};
 
-use mcp_manifold::catalog::{CatalogUpdater, CatalogView};
-use mcp_manifold::config::{Config, Limits};
-use mcp_manifold::downstream::serve;
-use mcp_manifold::net::Clients;
-use mcp_manifold::router::{Outbox, Router};
-use mcp_manifold::upstream::{Bounds, Registry, Upstream as Connected};
+use super::harness::Shared;
 use testkit::upstream::Upstream;
-use testkit::{Endpoint, within};
+use testkit::within;
 
-/// How long a line from the proxy may be, and the other way round.
-const LINE_LIMIT: usize = 1 << 20;
-
-/// What a pipe holds that is not read.
-const PIPE_BYTES: usize = 16 << 10;
-
-/// A router before one server, called `a`.
-pub(super) struct Scene {
-    router: Arc<Router>,
-    _end: DropGuard,
-}
+/// A proxy before one server, called `a`.
+pub(super) struct Scene(Shared);
 
 impl Scene {
     pub(super) fn before(server: &Upstream) -> Self {
-        let mut upstream = json!({"name": "a", "url": server.url()});
-        if let Some(transport) = server.transport() {
-            upstream["transport"] = transport.into();
-        }
-        let variable = ("PROXY_UPSTREAMS".to_owned(), json!([upstream]).to_string());
-        let environment: HashMap<_, _> = [variable].into();
-        let config = Config::from_environment(&environment.into_iter().collect()).unwrap();
-        let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let (changed, limits) = (Arc::new(Notify::new()), Limits::default());
-        let bounds = Bounds::new(limits.clone());
-        let (clients, bell) = (Arc::new(Clients::default()), changed.clone());
-        let connected = config.upstreams.into_iter().map(|config| {
-            let (clients, bounds) = (clients.clone(), bounds.clone());
-            Connected::new(config, clients, None, bounds, bell.clone())
-        });
-        let upstreams = Registry::new(connected.collect());
-        let (sender, view) = watch::channel(CatalogView::default());
-        let updater = CatalogUpdater {
-            upstreams: upstreams.clone(),
-            changed,
-            limits: limits.clone(),
-        };
-        tasks.spawn(updater.run(sender, cancel.clone()));
-        let router = Router::new(upstreams, view, limits, tasks, cancel.clone());
-        Self {
-            router,
-            _end: cancel.drop_guard(),
-        }
+        Self(Shared::before(server))
     }
 
     /// A client that has sent nothing.
     pub(super) fn client(&self) -> Peer {
-        let (to_proxy, reader) = duplex(PIPE_BYTES);
-        let (writer, from_proxy) = duplex(PIPE_BYTES);
-        let (router, lines) = (self.router.clone(), Outbox::new(Arc::default()));
-        tokio::spawn(async move { serve(&router, lines, reader, writer, LINE_LIMIT).await });
+        let (from_proxy, to_proxy) = self.0.connect();
         Peer {
             to_proxy,
             from_proxy: BufReader::new(from_proxy),

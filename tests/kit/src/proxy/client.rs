@@ -8,16 +8,17 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 
 use tempfile::TempDir;
-use tokio::io::AsyncWriteExt;
-use tokio::process::{Child, ChildStdin};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::process::Child;
 
 use super::super::{GUARD, within};
 use super::output::{Envelope, Output, lines, text};
 
-/// A running proxy and the pipes to it; it is killed when dropped.
+/// A running proxy and the pipes to it; it is killed when dropped. Or one of several clients of a proxy
+/// that runs in the test's own process, at the other end of two streams.
 pub struct Client {
-    child: Child,
-    stdin: Option<ChildStdin>,
+    child: Option<Child>,
+    stdin: Option<Box<dyn AsyncWrite + Send + Sync + Unpin>>,
     stdout: Output<Vec<Vec<u8>>>,
     stderr: Output<Vec<u8>>,
     /// Every line below this index is taken, and those in the set.
@@ -28,22 +29,36 @@ pub struct Client {
     pub(super) modern: bool,
     /// What those requests declare, and what `initialize` declared.
     pub(super) capabilities: serde_json::Value,
-    _home: Arc<TempDir>,
+    _home: Option<Arc<TempDir>>,
 }
 
 impl Client {
     pub(super) fn new(mut child: Child, home: Arc<TempDir>) -> Self {
+        let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         Self {
-            stdin: child.stdin.take(),
-            stdout: lines(child.stdout.take().unwrap()),
             stderr: text(child.stderr.take().unwrap()),
-            child,
+            child: Some(child),
+            _home: Some(home),
+            ..Self::over(stdout, stdin)
+        }
+    }
+
+    /// A client that reads lines from `from_proxy` and writes them to `to_proxy`, with no process behind.
+    pub fn over(
+        from_proxy: impl AsyncRead + Send + Unpin + 'static,
+        to_proxy: impl AsyncWrite + Send + Sync + Unpin + 'static,
+    ) -> Self {
+        Self {
+            child: None,
+            stdin: Some(Box::new(to_proxy)),
+            stdout: lines(from_proxy),
+            stderr: text(tokio::io::empty()),
             taken_below: 0,
             taken: BTreeSet::new(),
             next_id: 1,
             modern: true,
             capabilities: serde_json::json!({}),
-            _home: home,
+            _home: None,
         }
     }
 
@@ -175,7 +190,12 @@ impl Client {
 
     /// The process id.
     pub fn pid(&self) -> u32 {
-        self.child.id().expect("the proxy has exited")
+        self.child().id().expect("the proxy has exited")
+    }
+
+    /// Waits for the end of what the proxy writes.
+    pub async fn wait_for_end_of_output(&self) {
+        within("stdout to end", self.stdout.wait(|_| None::<()>)).await;
     }
 
     /// Closes stdin and waits for the end of the process and of its output.
@@ -191,17 +211,25 @@ impl Client {
 
     /// Waits for the end of the process and of its output.
     pub async fn wait(&mut self) -> ExitStatus {
-        let Ok(status) = tokio::time::timeout(GUARD, self.child.wait()).await else {
+        let Ok(status) = tokio::time::timeout(GUARD, self.child_mut().wait()).await else {
             panic!("the proxy does not exit; stderr:\n{}", self.stderr());
         };
-        within("stdout to end", self.stdout.wait(|_| None::<()>)).await;
+        self.wait_for_end_of_output().await;
         within("stderr to end", self.stderr.wait(|_| None::<()>)).await;
         status.unwrap()
     }
 
+    fn child(&self) -> &Child {
+        self.child.as_ref().expect("no process behind")
+    }
+
+    fn child_mut(&mut self) -> &mut Child {
+        self.child.as_mut().expect("no process behind")
+    }
+
     /// Kills the process, as a crash would.
     pub async fn kill(&mut self) {
-        self.child.kill().await.unwrap();
+        self.child_mut().kill().await.unwrap();
     }
 
     /// Sends the process a signal by its name, such as `TERM` or `INT`.
