@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::scene::{Scene, settle};
+use super::scene::Scene;
 use testkit::upstream::{Kind, tool};
 
 testkit::per_kind! {
@@ -102,7 +102,7 @@ async fn an_elicitation_ends_for_no_client_that_was_not_asked(kind: Kind) {
     ];
     let complete = "notifications/elicitation/complete";
     server.notify(complete, r#"{"elicitationId":"e"}"#).await;
-    settle().await;
+    server.voice().await.read().await;
     for client in &mut clients {
         assert!(client.all(complete).await.is_empty());
     }

@@ -118,8 +118,3 @@ impl Peer {
         all
     }
 }
-
-/// Waits until what a server sends now has passed the proxy: a little is enough, as all is in one process.
-pub(super) async fn settle() {
-    tokio::time::sleep(Duration::from_millis(100)).await;
-}

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::scene::{Scene, settle};
+use super::scene::Scene;
 use testkit::upstream::Kind;
 
 testkit::per_kind! {
@@ -32,7 +32,7 @@ async fn a_client_sees_nothing_of_the_tasks_of_another(kind: Kind) {
     let status = "notifications/tasks/status";
     server.notify(status, TASK).await;
     owner.named(status).await;
-    settle().await;
+    server.voice().await.read().await;
     assert!(other.all(status).await.is_empty());
     for (client, count) in [(&mut owner, 1), (&mut other, 0)] {
         client.request(json!(2), "tasks/list", json!({})).await;
