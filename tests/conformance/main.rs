@@ -10,6 +10,7 @@ mod eras;
 mod event_streams;
 mod kit;
 mod official;
+mod pairing;
 mod schema;
 mod translation;
 mod typed_path;

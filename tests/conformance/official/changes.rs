@@ -6,7 +6,8 @@ use rmcp::model::{
 use serde_json::json;
 
 use crate::official::in_each_pairing;
-use crate::official::meeting::{Meeting, Pairing};
+use crate::official::meeting::Meeting;
+use crate::pairing::Pairing;
 use testkit::within;
 
 in_each_pairing! {

@@ -17,20 +17,8 @@ use tokio::sync::watch;
 
 use crate::official::everything::{self, Counts, Era};
 use crate::official::person::Person;
+use crate::pairing::Pairing;
 use testkit::{proxy, within};
-
-/// Who meets whom; in each, legacy is a revision with a handshake, modern is 2026-07-28.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Pairing {
-    /// A legacy client and a legacy server.
-    LegacyToLegacy,
-    /// A legacy client and a modern server.
-    LegacyToModern,
-    /// A modern client and a legacy server.
-    ModernToLegacy,
-    /// A modern client and a modern server.
-    ModernToModern,
-}
 
 /// Both of them, and the proxy, which is killed when this is dropped.
 pub(crate) struct Meeting {
@@ -42,10 +30,6 @@ pub(crate) struct Meeting {
 }
 
 impl Pairing {
-    pub(crate) fn legacy_client(self) -> bool {
-        matches!(self, Self::LegacyToLegacy | Self::LegacyToModern)
-    }
-
     fn lifecycle(self) -> ClientLifecycleMode {
         match self.legacy_client() {
             true => ClientLifecycleMode::Initialize,
@@ -55,17 +39,17 @@ impl Pairing {
         }
     }
 
-    fn server(self) -> Era {
-        match self {
-            Self::LegacyToLegacy | Self::ModernToLegacy => Era::Legacy,
-            Self::LegacyToModern | Self::ModernToModern => Era::Both,
+    fn era(self) -> Era {
+        match self.legacy_upstream() {
+            true => Era::Legacy,
+            false => Era::Both,
         }
     }
 
     /// Lets a client that declares everything meet the server.
     pub(crate) async fn meet(self) -> Meeting {
         let counts = watch::Sender::new(Counts::default());
-        let (url, spoken) = serve(self.server(), counts.clone()).await;
+        let (url, spoken) = serve(self.era(), counts.clone()).await;
         let builder = proxy::new().upstream("everything", &url);
         let mut proxy = builder
             .command()

@@ -24,7 +24,7 @@ mod tools;
 macro_rules! in_each_pairing {
     ($($proves:ident)*) => {$(
         mod $proves {
-            use crate::official::meeting::Pairing;
+            use crate::pairing::Pairing;
 
             #[tokio::test]
             async fn legacy_to_legacy() {

@@ -4,7 +4,8 @@ use rmcp::model::{CallToolRequestParams, LoggingLevel, ServerNotification, SetLe
 use serde_json::{Value, json};
 
 use crate::official::in_each_pairing;
-use crate::official::meeting::{Meeting, Pairing, from_json};
+use crate::official::meeting::{Meeting, from_json};
+use crate::pairing::Pairing;
 use testkit::within;
 
 in_each_pairing! {

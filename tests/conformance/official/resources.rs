@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::official::in_each_pairing;
-use crate::official::meeting::{Meeting, Pairing, from_json};
+use crate::official::meeting::{Meeting, from_json};
+use crate::pairing::Pairing;
 use testkit::within;
 
 in_each_pairing! {

@@ -5,7 +5,7 @@ use rmcp::service::ServiceError;
 use serde_json::{Value, json};
 
 use crate::official::in_each_pairing;
-use crate::official::meeting::Pairing;
+use crate::pairing::Pairing;
 use testkit::within;
 
 in_each_pairing! {

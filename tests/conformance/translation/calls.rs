@@ -4,7 +4,7 @@ mod meanwhile;
 
 use serde_json::json;
 
-use crate::translation::Pairing;
+use crate::pairing::Pairing;
 use crate::translation::pairing::{META_KEYS, meta_of};
 use meanwhile::*;
 use testkit::json::{bytes_of, part};

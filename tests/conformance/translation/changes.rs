@@ -5,7 +5,7 @@ mod updates;
 
 use serde_json::{Value, json};
 
-use crate::translation::Pairing;
+use crate::pairing::Pairing;
 use crate::translation::pairing::text;
 use listening::*;
 use testkit::raw::Request;

@@ -6,7 +6,7 @@ mod transport;
 
 use serde_json::{Value, json};
 
-use crate::translation::Pairing;
+use crate::pairing::Pairing;
 use crate::translation::pairing::{META_KEYS, meta_of, text};
 use client::*;
 use testkit::json::{bytes_of, part};

@@ -15,8 +15,6 @@ mod results;
 mod tasks;
 mod unknown;
 
-use pairing::Pairing;
-
 /// A row of the table as its group has it.
 struct Row {
     name: &'static str,
@@ -68,7 +66,7 @@ macro_rules! cell {
         #[tokio::test]
         async fn $name() {
             eprintln!("row `{}`: {}, by {}", stringify!($row), stringify!($name), $source);
-            super::$($test)+($crate::translation::Pairing::$pairing).await;
+            super::$($test)+($crate::pairing::Pairing::$pairing).await;
         }
     };
     ($row:ident, $pairing:ident, $name:ident, [$reason:literal]) => {};

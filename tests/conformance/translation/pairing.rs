@@ -1,23 +1,11 @@
-//! The four ways in which a client and an upstream meet.
+//! A client and an upstream of each pairing, and what they write.
 
 use serde_json::{Value, json};
 
+use crate::pairing::Pairing;
 use testkit::proxy::{self, Client};
 use testkit::raw::Request;
 use testkit::upstream::{self, Builder, Upstream};
-
-/// Who meets whom; in each, legacy is any revision with a handshake, modern is 2026-07-28.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Pairing {
-    /// A legacy client and a legacy upstream.
-    LegacyToLegacy,
-    /// A legacy client and a modern upstream.
-    LegacyToModern,
-    /// A modern client and a legacy upstream.
-    ModernToLegacy,
-    /// A modern client and a modern upstream.
-    ModernToModern,
-}
 
 /// The keys that a modern request must have in `_meta`, and the one for logs.
 pub(crate) const META_KEYS: [&str; 4] = [
@@ -34,14 +22,6 @@ pub(crate) const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
 pub(crate) const INFO: &str = r#"{"name":"test","version":"1"}"#;
 
 impl Pairing {
-    pub(crate) fn legacy_client(self) -> bool {
-        matches!(self, Self::LegacyToLegacy | Self::LegacyToModern)
-    }
-
-    pub(crate) fn legacy_upstream(self) -> bool {
-        matches!(self, Self::LegacyToLegacy | Self::ModernToLegacy)
-    }
-
     /// A server of the upstream's era, over Streamable HTTP.
     pub(crate) fn server(self) -> Builder {
         match self.legacy_upstream() {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::translation::Pairing;
+use crate::pairing::Pairing;
 use errors::*;
 use testkit::json::bytes_of;
 use testkit::proxy::Client;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::translation::Pairing;
+use crate::pairing::Pairing;
 use crate::translation::pairing::{answer, says, text};
 use testkit::json::{bytes_of, part, text_of};
 use testkit::raw::Request;

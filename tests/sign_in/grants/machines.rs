@@ -123,13 +123,8 @@ async fn an_assertion_becomes_a_token_and_a_bad_one_is_asked_for_once() {
 
 #[tokio::test]
 async fn an_enterprise_vouches_for_its_user() {
-    let key = Key::es256();
-    let at_home = oauth::client("at-home").secret_basic("home-secret");
-    let provider = oauth::server().client(at_home).provides(&key, "at-server");
-    let provider = provider.start().await;
-    let there = oauth::client("at-server").secret_basic("server-secret");
-    let server = oauth::server().client(there).scopes("read");
-    let setup = setup(server.trusts(&provider.issuer(), &key)).await;
+    let (provider, server) = oauth::enterprise().await;
+    let setup = setup(server.scopes("read")).await;
     let audience = Issuer::parse(
         "issuer",
         &setup.server.issuer(),

@@ -95,13 +95,8 @@ async fn an_assertion_becomes_a_token() {
 
 #[tokio::test]
 async fn an_enterprise_vouches_for_its_user() {
-    let key = Key::es256();
-    let at_home = oauth::client("at-home").secret_basic("home-secret");
-    let provider = oauth::server().client(at_home).provides(&key, "at-server");
-    let provider = provider.start().await;
-    let there = oauth::client("at-server").secret_basic("server-secret");
-    let server = oauth::server().client(there);
-    let setup = setup(server.trusts(&provider.issuer(), &key)).await;
+    let (provider, server) = oauth::enterprise().await;
+    let setup = setup(server).await;
     let keys = json!({
         "grant": "enterprise", "client_id": "at-server", "client_secret": "server-secret",
         "idp_client_id": "at-home", "idp_client_secret": "home-secret",

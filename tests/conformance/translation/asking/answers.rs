@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::scenes::*;
 use super::{ELICITATION, ROOTS, SAMPLING, everything};
-use crate::translation::Pairing;
+use crate::pairing::Pairing;
 use testkit::json::{bytes_of, part};
 use testkit::proxy::Client;
 
@@ -14,6 +14,20 @@ async fn answered_by_request(client: &mut Client, method: &str, params: &Value) 
     let id = client.send_ask(method, params.clone()).await;
     client.answer_next(ROOTS.method, ROOTS.result).await;
     client.answer_to(&id.to_string()).await
+}
+
+/// The same of a modern client: its first answer, which asks, and the last one.
+async fn answered_by_retry(
+    client: &mut Client,
+    method: &str,
+    params: &Value,
+) -> (Vec<u8>, Vec<u8>) {
+    let members = params.to_string();
+    let members = &members[1..members.len() - 1];
+    let first = ask_for(client, method, members, None).await;
+    let answers = format!("{{{}:{}}}", only_request(&first).0, ROOTS.result);
+    let last = ask_for(client, method, members, Some((&first, &answers))).await;
+    (first, last)
 }
 
 /// A legacy server asks during `method`.
@@ -28,12 +42,7 @@ pub(super) async fn asks_in_a_request(pairing: Pairing, method: &str, params: Va
         let answer = if pairing.legacy_client() {
             answered_by_request(&mut client, method, &params).await
         } else {
-            let members = params.to_string();
-            let members = &members[1..members.len() - 1];
-            let first = ask_for(&mut client, method, members, None).await;
-            let (key, _) = only_request(&first);
-            let answers = format!("{{{key}:{}}}", ROOTS.result);
-            ask_for(&mut client, method, members, Some((&first, &answers))).await
+            answered_by_retry(&mut client, method, &params).await.1
         };
         let heard = heard_in(&answer).remove(0);
         assert_eq!(bytes_of(heard.as_bytes(), &["result"]), ROOTS.result);
@@ -51,12 +60,9 @@ pub(super) async fn asks_in_a_result(pairing: Pairing, method: &str, params: Val
     let answer = if pairing.legacy_client() {
         answered_by_request(&mut client, method, &params).await
     } else {
-        let members = params.to_string();
-        let members = &members[1..members.len() - 1];
-        let first = ask_for(&mut client, method, members, None).await;
+        let (first, last) = answered_by_retry(&mut client, method, &params).await;
         assert_eq!(bytes_of(&first, &["result"]), asked);
-        let answers = format!(r#"{{"k":{}}}"#, ROOTS.result);
-        ask_for(&mut client, method, members, Some((&first, &answers))).await
+        last
     };
     assert_done(&answer);
     let retry = server.asks(method).pop().unwrap();

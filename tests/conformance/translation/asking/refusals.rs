@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::scenes::*;
 use super::{Ask, ELICITATION, ROOTS, SAMPLING, everything};
-use crate::translation::Pairing;
+use crate::pairing::Pairing;
 use crate::translation::pairing::text;
 use testkit::gate::Gate;
 use testkit::json::{bytes_of, part};

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::Ask;
-use crate::translation::Pairing;
+use crate::pairing::Pairing;
 use crate::translation::pairing::text;
 use testkit::json::{bytes_of, part};
 use testkit::proxy::Client;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::scenes::*;
 use super::{Ask, everything};
-use crate::translation::Pairing;
+use crate::pairing::Pairing;
 use crate::translation::pairing::{answer, says, text};
 use testkit::json::{bytes_of, part, text_of};
 

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::answers::{asks_in_a_request, asks_in_a_result};
 use super::scenes::*;
 use super::{Ask, ELICITATION, ROOTS, SAMPLING, everything};
-use crate::translation::Pairing;
+use crate::pairing::Pairing;
 use crate::translation::pairing::text;
 use testkit::json::{bytes_of, part};
 

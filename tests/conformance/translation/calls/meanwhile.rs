@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::TOOL;
-use crate::translation::Pairing;
+use crate::pairing::Pairing;
 use testkit::gate::Gate;
 use testkit::json::{bytes_of, part, text_of};
 use testkit::raw::Request;

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{closed, filter_of, subscribable, telling};
-use crate::translation::Pairing;
+use crate::pairing::Pairing;
 use crate::translation::pairing::{SUBSCRIPTION, text};
 use testkit::json::{bytes_of, part};
 use testkit::proxy::Client;

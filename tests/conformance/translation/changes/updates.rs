@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{ALL, closed, filtered, subscribable, telling};
-use crate::translation::Pairing;
+use crate::pairing::Pairing;
 use crate::translation::pairing::{SUBSCRIPTION, text};
 use testkit::json::{bytes_of, part};
 use testkit::raw::Request;
@@ -72,17 +72,20 @@ pub(super) async fn an_unsubscription_takes_the_filter_back(pairing: Pairing) {
     assert!(server.asks("resources/unsubscribe").is_empty());
 }
 
+/// Has the client listen for updates of two resources.
+async fn listen_to_both(client: &mut testkit::proxy::Client) {
+    let uris = json!(["x://1", "x://2"]);
+    let told = client.listen(json!({"resourceSubscriptions": uris})).await;
+    let honoured = &told["params"]["notifications"]["resourceSubscriptions"];
+    assert_eq!(*honoured, uris);
+}
+
 pub(super) async fn a_filter_becomes_subscriptions(pairing: Pairing) {
     for builder in pairing.servers() {
         let server = subscribable(builder).start().await;
         let mut client = pairing.client(&server).await;
         client.tool_names().await;
-        let uris = json!(["x://1", "x://2"]);
-        let told = client.listen(json!({"resourceSubscriptions": uris})).await;
-        assert_eq!(
-            told["params"]["notifications"]["resourceSubscriptions"],
-            uris
-        );
+        listen_to_both(&mut client).await;
         let is_subscription = |request: &Request| request.is("resources/subscribe");
         let asked = server.raw.wait_for_count(2, is_subscription).await;
         let asked: Vec<_> = asked
@@ -97,12 +100,7 @@ pub(super) async fn a_filter_reaches_the_upstream(pairing: Pairing) {
     let server = telling(pairing.server()).start().await;
     let mut client = pairing.client(&server).await;
     client.tool_names().await;
-    let uris = json!(["x://1", "x://2"]);
-    let told = client.listen(json!({"resourceSubscriptions": uris})).await;
-    assert_eq!(
-        told["params"]["notifications"]["resourceSubscriptions"],
-        uris
-    );
+    listen_to_both(&mut client).await;
     filtered(&server, &["x://1", "x://2"]).await;
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::translation::Pairing;
+use crate::pairing::Pairing;
 use crate::translation::pairing::{META_KEYS, meta_of};
 use testkit::json::bytes_of;
 

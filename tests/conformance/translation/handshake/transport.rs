@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{EVERYTHING, sessions_of};
-use crate::translation::Pairing;
+use crate::pairing::Pairing;
 use testkit::json::text_of;
 use testkit::raw::{Reply, Request};
 use testkit::upstream::Upstream;

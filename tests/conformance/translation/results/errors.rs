@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use serde_json::json;
 
 use super::{exchange, server};
-use crate::translation::Pairing;
+use crate::pairing::Pairing;
 use crate::translation::pairing::{answer, text};
 use testkit::json::{bytes_of, part};
 use testkit::raw::{Reply, Request, event};

@@ -5,11 +5,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::super::raw::Reply;
 use super::key::typ;
 use super::params::{Refusal, random, secret_json};
 use super::state::State;
 use super::token::Asking;
+use crate::raw::Reply;
 
 /// The name of the grant.
 pub(super) const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";

@@ -4,12 +4,12 @@ use std::time::Instant;
 
 use url::Url;
 
-use super::super::raw::{Reply, Request};
 use super::Part;
 use super::builder::Iss;
 use super::client::Client;
 use super::params::{Params, Refusal, Scopes, joined, page, random, scopes};
 use super::state::{Code, Grant, State, Then, Ticket};
+use crate::raw::{Reply, Request};
 
 /// The length of an `S256` challenge.
 const CHALLENGE_LENGTH: usize = 43;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use reqwest::redirect::Policy;
 use url::Url;
 
-use super::super::within;
+use crate::within;
 
 /// What the person does on a page that asks for consent.
 #[derive(Clone, Copy, PartialEq)]

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::super::raw::{self, Reply, Request};
 use super::client::{AuthMethod, Client};
 use super::params::{Scopes, scopes};
 use super::state::State;
 use super::{Server, serve};
+use crate::raw::{self, Intercept, Reply, Request};
 
 /// Where metadata is served.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,8 +56,6 @@ pub enum Registration {
     /// Nobody: there is no such endpoint.
     Off,
 }
-
-type Intercept = dyn Fn(&Request) -> Option<Reply> + Send + Sync;
 
 /// What a server is told to be; see [`server`](super::server) for what it is untold.
 pub struct Builder {

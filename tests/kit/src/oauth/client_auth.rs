@@ -6,10 +6,10 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
-use super::super::raw::Request;
 use super::client::{AuthMethod, Client};
 use super::params::{Params, Refusal};
 use super::state::State;
+use crate::raw::Request;
 
 /// The only kind of client assertion.
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";

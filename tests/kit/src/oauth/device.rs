@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::super::raw::{Reply, Request};
 use super::authorize::ask;
 use super::params::{Params, Refusal, page as text_page, random, secret_json};
 use super::state::{Device, State, Then, Ticket};
 use super::token::{Asking, form};
+use crate::raw::{Reply, Request};
 
 /// The name of the grant.
 pub(super) const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";

@@ -5,10 +5,10 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-use super::super::raw::Request;
 use super::assertions::later;
 use super::params::{Refusal, random};
 use super::state::State;
+use crate::raw::Request;
 
 /// How far the clock of a client may be off, in seconds.
 const SKEW: u64 = 60;

@@ -3,11 +3,11 @@
 
 use serde_json::{Value, json};
 
-use super::Server;
 use super::assertions::{JWT_BEARER, TOKEN_EXCHANGE, later};
 use super::builder::Builder;
 use super::key::Key;
 use super::params::random;
+use super::{Server, client, server};
 
 /// Whether tokens are bound to keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -69,6 +69,18 @@ impl Builder {
         self.extras.provider = Some((key.clone(), client_there.to_owned()));
         self
     }
+}
+
+/// An identity provider that knows the client `at-home`, and a server that takes its assertions from
+/// the client `at-server`; their secrets are `home-secret` and `server-secret`.
+pub async fn enterprise() -> (Server, Builder) {
+    let key = Key::es256();
+    let at_home = client("at-home").secret_basic("home-secret");
+    let provider = server().client(at_home).provides(&key, "at-server");
+    let provider = provider.start().await;
+    let there = client("at-server").secret_basic("server-secret");
+    let server = server().client(there).trusts(&provider.issuer(), &key);
+    (provider, server)
 }
 
 impl Server {

@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use serde_json::{Map, Value, json};
 
-use super::super::raw::{Reply, Request};
 use super::extras::Dpop;
 use super::metadata::apply;
 use super::params::{Params, Refusal, Scopes, joined};
 use super::protected::{Challenge, Place};
 use super::state::State;
 use super::{Part, dpop, serve};
+use crate::raw::{Reply, Request};
 
 /// Where a protected upstream is.
 pub(super) struct Urls {

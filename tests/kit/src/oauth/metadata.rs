@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::raw::Reply;
 use super::builder::{Builder, Document, Iss, Registration};
 use super::client::AuthMethod;
 use super::device;
 use super::extras::Dpop;
 use super::state::State;
+use crate::raw::Reply;
 
 /// The paths of the documents.
 pub(super) fn places(script: &Builder) -> Vec<String> {

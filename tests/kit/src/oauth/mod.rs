@@ -32,7 +32,7 @@ use super::within;
 pub use browser::{Browser, Page};
 pub use builder::{Builder, Document, Iss, Registration, Resource};
 pub use client::{AuthMethod, Client, client};
-pub use extras::Dpop;
+pub use extras::{Dpop, enterprise};
 pub use key::{Key, challenge};
 pub use params::{Params, Scopes, scopes};
 pub use protected::{Challenge, Place, Protected, Protection, protect};

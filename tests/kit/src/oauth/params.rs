@@ -6,7 +6,7 @@ use std::fmt::Write;
 use serde_json::json;
 use url::form_urlencoded;
 
-use super::super::raw::{Reply, Request};
+use crate::raw::{Reply, Request};
 
 /// A set of scopes.
 pub type Scopes = BTreeSet<String>;

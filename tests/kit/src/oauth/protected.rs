@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use serde_json::Value;
 
-use super::super::Endpoint;
-use super::super::upstream::{self, Upstream};
 use super::Server;
 use super::guard::Guard;
 use super::params::{Scopes, scopes};
+use crate::Endpoint;
+use crate::upstream::{self, Upstream};
 
 /// Where the resource's metadata is.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -5,12 +5,12 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::{Host, Url};
 
-use super::super::raw::{Reply, Request};
-use super::super::{http, within};
 use super::builder::Registration;
 use super::client::{AuthMethod, Client};
 use super::params::{Refusal, Scopes, random, scopes, secret_json};
 use super::state::State;
+use crate::raw::{Reply, Request};
+use crate::{http, within};
 
 /// What a client says of itself.
 #[derive(Deserialize)]

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::super::gate::Gate;
-use super::super::raw::{Reply, Request};
 use super::Part;
 use super::builder::{Builder, Resource};
 use super::client::{AuthMethod, Client};
 use super::params::{Refusal, Scopes, joined, random, secret_json};
 use super::token::Asking;
+use crate::gate::Gate;
+use crate::raw::{Reply, Request};
 
 pub(super) struct State {
     pub(super) script: Builder,

@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use super::super::raw::{Reply, Request};
 use super::assertions::{self, JWT_BEARER, TOKEN_EXCHANGE};
 use super::client::{AuthMethod, Client};
 use super::extras::Dpop;
@@ -10,6 +9,7 @@ use super::key::challenge;
 use super::params::{Params, Refusal};
 use super::state::{Grant, State};
 use super::{device, dpop};
+use crate::raw::{Reply, Request};
 
 /// What stands in a request for a token, and in whose name.
 pub(super) struct Asking {

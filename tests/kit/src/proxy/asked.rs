@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::super::json::bytes_of;
 use super::client::Client;
 use super::messages::with_meta;
 use super::output::{Envelope, value};
+use crate::json::bytes_of;
 
 impl Client {
     /// Declares `capabilities` with each request of the modern era that is made for the test.

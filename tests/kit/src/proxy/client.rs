@@ -11,8 +11,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::process::Child;
 
-use super::super::{GUARD, within};
 use super::output::{Envelope, Output, lines, text};
+use crate::{GUARD, within};
 
 /// A running proxy and the pipes to it; it is killed when dropped. Or one of several clients of a proxy
 /// that runs in the test's own process, at the other end of two streams.

@@ -31,6 +31,9 @@ use door::Door;
 /// What answers the requests of a server.
 pub type Handler = Arc<dyn Fn(Request) -> BoxFuture<'static, Reply> + Send + Sync>;
 
+/// What a test has answer a request in place of a server.
+pub(super) type Intercept = dyn Fn(&Request) -> Option<Reply> + Send + Sync;
+
 /// What a server has seen so far.
 #[derive(Default)]
 pub(super) struct Log {

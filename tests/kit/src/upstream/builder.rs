@@ -7,15 +7,14 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use serde_json::json;
 
-use super::super::raw::{self, Handler, Reply, Request};
-use super::super::tls;
 use super::next::{Around, Next};
 use super::state::{Call, State};
 use super::{Kind, Upstream};
+use crate::raw::{self, Handler, Intercept, Reply, Request};
+use crate::tls;
 
 type Answer = dyn Fn(&Request) -> Vec<u8> + Send + Sync;
 type AnswerInSteps = dyn Fn(Call) -> BoxFuture<'static, Vec<u8>> + Send + Sync;
-type Intercept = dyn Fn(&Request) -> Option<Reply> + Send + Sync;
 type Guard = dyn Fn(Request) -> BoxFuture<'static, Option<Reply>> + Send + Sync;
 
 /// What a server was told to say.

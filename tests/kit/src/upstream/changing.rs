@@ -5,9 +5,9 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::super::Endpoint;
-use super::super::raw::{self, Handler, Request};
 use super::{Builder, Kind};
+use crate::Endpoint;
+use crate::raw::{self, Handler, Request};
 
 /// A server that becomes another.
 pub struct Changing {

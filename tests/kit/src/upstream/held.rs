@@ -1,8 +1,8 @@
 //! Servers that hold back what they answer until a test opens a gate.
 
-use super::super::gate::Gate;
-use super::super::raw::Request;
 use super::Builder;
+use crate::gate::Gate;
+use crate::raw::Request;
 
 impl Builder {
     /// Answers calls with an empty result, once the gate is open.

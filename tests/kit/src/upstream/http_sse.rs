@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::super::raw::event;
 use super::answer::{answer, initialize};
 use super::state::State;
 use super::{Call, Reply, Request};
+use crate::raw::event;
 
 pub(super) async fn reply(state: &Arc<State>, request: Request) -> Reply {
     let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));

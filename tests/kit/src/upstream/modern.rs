@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::super::raw::event;
 use super::answer::{error, knows, reply_to, result};
 use super::checks::{Fault, check};
 use super::legacy::acceptable;
 use super::state::State;
 use super::{Reply, Request};
+use crate::raw::event;
 
 pub(super) async fn reply(state: &Arc<State>, request: Request) -> Reply {
     if request.path.split('?').next() != Some("/mcp") {

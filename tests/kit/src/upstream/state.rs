@@ -8,9 +8,9 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 
-use super::super::raw::{Reply, Request, event};
-use super::super::within;
 use super::{Builder, Voice};
+use crate::raw::{Reply, Request, event};
+use crate::within;
 
 /// How many messages a stream holds before the server waits for its client.
 const STREAM_BUFFER: usize = 1024;

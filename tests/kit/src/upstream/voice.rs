@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::super::raw::{Request, event};
-use super::super::within;
 use super::state::{State, Stream};
+use crate::raw::{Request, event};
+use crate::within;
 
 /// The stream of a call, or one of the server's own. Holding it does not keep the stream open.
 #[derive(Clone)]
