@@ -113,7 +113,7 @@ impl Builder {
         }
     }
 
-    /// Knows this client beforehand; see [`client`](super::client).
+    /// Knows this client beforehand; see [`client`](super::client()).
     #[must_use]
     pub fn client(mut self, client: Client) -> Self {
         self.clients.push(client);

@@ -40,7 +40,7 @@ use state::State;
 
 /// A server with RFC 8414 metadata, open registration, `iss`, required `resource`, rotated refresh
 /// tokens and revocation, without scopes, Client ID Metadata Documents, the device grant, and what
-/// stands in [`extras`].
+/// stands in `extras`.
 pub fn server() -> Builder {
     Builder::new()
 }
