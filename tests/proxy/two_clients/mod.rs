@@ -1,37 +1,44 @@
 //! Two clients of one process, over two pairs of streams: nothing of one reaches the other.
 
-/// Makes of each function, which takes a kind of server and the eras of two clients, one test a combination.
+/// Makes of each function, which takes a kind of server and the eras of two clients, one test a combination:
+/// of all kinds, or of those in brackets.
 macro_rules! per_pair {
-    ($($claim:ident)*) => {
-        $(mod $claim {
-            per_pair! { @pair $claim both_legacy [Legacy Legacy] }
-            per_pair! { @pair $claim legacy_and_modern [Legacy Modern] }
-            per_pair! { @pair $claim modern_and_legacy [Modern Legacy] }
-            per_pair! { @pair $claim both_modern [Modern Modern] }
-        })*
+    ([$($kind:ident)*]) => {};
+    ([$($kind:ident)*] $claim:ident $($more:ident)*) => {
+        mod $claim {
+            per_pair! { @pair $claim both_legacy Legacy Legacy [$($kind)*] }
+            per_pair! { @pair $claim legacy_and_modern Legacy Modern [$($kind)*] }
+            per_pair! { @pair $claim modern_and_legacy Modern Legacy [$($kind)*] }
+            per_pair! { @pair $claim both_modern Modern Modern [$($kind)*] }
+        }
+        per_pair! { [$($kind)*] $($more)* }
     };
-    (@pair $claim:ident $pair:ident $eras:tt) => {
+    (@pair $claim:ident $pair:ident $one:ident $two:ident [$($kind:ident)*]) => {
         mod $pair {
-            per_pair! { @test $claim legacy Legacy $eras }
-            per_pair! { @test $claim modern Modern $eras }
-            per_pair! { @test $claim http_sse HttpSse $eras }
+            $(#[tokio::test]
+            async fn $kind() {
+                use crate::two_clients::harness::Era;
+                let eras = [Era::$one, Era::$two];
+                super::super::$claim(per_pair! { @kind $kind }, eras).await;
+            })*
         }
     };
-    (@test $claim:ident $name:ident $kind:ident [$one:ident $two:ident]) => {
-        #[tokio::test]
-        async fn $name() {
-            use crate::two_clients::harness::Era;
-            let eras = [Era::$one, Era::$two];
-            super::super::$claim(testkit::upstream::Kind::$kind, eras).await;
-        }
+    (@kind legacy) => { testkit::upstream::Kind::Legacy };
+    (@kind modern) => { testkit::upstream::Kind::Modern };
+    (@kind http_sse) => { testkit::upstream::Kind::HttpSse };
+    ($($claim:ident)*) => {
+        per_pair! { [legacy modern http_sse] $($claim)* }
     };
 }
 
 mod harness;
 mod ids;
 mod leaving;
+mod logs;
 mod notified;
+mod profiles;
 mod requests;
 mod scene;
 mod server_requests;
+mod subscriptions;
 mod tasks;
