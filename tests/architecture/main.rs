@@ -8,6 +8,7 @@ mod arrows;
 mod circles;
 mod code;
 mod conduct;
+mod docs;
 mod fixture;
 mod graph;
 mod items;

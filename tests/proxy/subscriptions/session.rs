@@ -51,6 +51,10 @@ async fn session_gets_updates_while_it_is_subscribed(kind: Kind) {
     update(&server, "x://1").await;
     client.notification(UPDATED).await;
     assert_eq!(unsubscribe(&mut client, "x://1").await["result"], json!({}));
+    if kind == Kind::Modern {
+        // What is sent while one stream takes the other's place may come on neither.
+        server.closed_for("x://1").await;
+    }
     update(&server, "x://1").await;
     update(&server, "x://2").await;
     client.notification(UPDATED).await;

@@ -99,6 +99,11 @@ impl Upstream {
         self.state.blurt(method, params).await;
     }
 
+    /// Waits until each stream that was opened for this resource is closed.
+    pub async fn closed_for(&self, uri: &str) {
+        self.state.closed_for(uri).await;
+    }
+
     /// The server's own stream that was opened last, once a legacy client has opened one.
     pub async fn voice(&self) -> Voice {
         Voice::aside(&self.state, None).await

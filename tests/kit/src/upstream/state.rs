@@ -100,6 +100,21 @@ impl State {
             .await;
     }
 
+    /// Waits until each stream that was opened for this resource is closed.
+    pub(super) async fn closed_for(&self, uri: &str) {
+        let params = json!({"uri": uri});
+        let open: Vec<_> = self
+            .streams
+            .borrow()
+            .iter()
+            .filter(|stream| stream.listens_for("notifications/resources/updated", &params))
+            .map(|stream| stream.sender.clone())
+            .collect();
+        for stream in open {
+            within("a stream to be closed", stream.closed()).await;
+        }
+    }
+
     async fn notify_who(
         &self,
         method: &str,
