@@ -93,7 +93,7 @@ impl CatalogUpdater {
     }
 
     fn is_given_up(&self, upstream: &Upstream, waited: Duration) -> bool {
-        waited >= self.limits.startup_wait || (waited >= SILENT_WAIT && !upstream.is_alive())
+        waited >= self.limits.startup_wait || (waited >= SILENT_WAIT && !upstream.pool().is_alive())
     }
 }
 
@@ -107,6 +107,6 @@ pub async fn wait_for_listings_of(upstreams: &[Upstream], startup_wait: Duration
     if timeout(silent_wait, all(upstreams.to_vec())).await.is_ok() {
         return;
     }
-    let alive = upstreams.iter().filter(|it| it.is_alive()).cloned();
+    let alive = upstreams.iter().filter(|it| it.pool().is_alive()).cloned();
     let _ = timeout(startup_wait - silent_wait, all(alive.collect())).await;
 }

@@ -7,7 +7,7 @@ use super::forward::server_requests::{notify_upstream, on_client_progress};
 use crate::protocol::Era;
 use crate::protocol::bridge;
 use crate::protocol::json_key::Key;
-use crate::upstream::{ConnectionUse, Upstream};
+use crate::upstream::ConnectionUse;
 use crate::wire::Message;
 
 /// Notifications of the legacy eras alone (MCP 2026-07-28 § Changelog).
@@ -24,13 +24,12 @@ pub(crate) fn forward_to_upstreams(ctx: &Context, notification: &Message) {
     debug!(%method, "telling the upstreams");
     // A client that has opened no session may have any of them.
     let client = session.profiles.session();
-    let sessions = gateway.upstreams.all();
-    for session in sessions.iter().flat_map(Upstream::sessions) {
-        let is_its =
-            |live: &ConnectionUse| client.as_ref().is_none_or(|client| live.serves(client));
-        let Some(live) = session.ready().filter(is_its) else {
-            continue;
-        };
+    let upstreams = gateway.upstreams.all();
+    let is_its = |live: &ConnectionUse| client.as_ref().is_none_or(|client| live.serves(client));
+    let connections = upstreams
+        .iter()
+        .flat_map(|upstream| upstream.pool().connections());
+    for live in connections.filter(is_its) {
         if live.profile.era == Era::Modern && LEGACY.contains(&&*method) {
             continue;
         }

@@ -124,12 +124,8 @@ impl Client {
     pub fn open_session(&self, initialize: &Message) {
         let Context { gateway, session } = &self.context;
         let profile = session.profiles.open_session(initialize);
-        // What another client uses stays: the calls of this one open sessions of their own.
-        let adopts = !self.sessions.has_other_profile(session);
         for upstream in gateway.upstreams.all().iter() {
-            if adopts {
-                upstream.adopt(&profile);
-            }
+            upstream.set_profile(session.id, &profile);
             upstream.set_level(session.id, None);
         }
     }

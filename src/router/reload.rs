@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::timeout;
 use tracing::{debug, info};
 
 use super::call::change::Change;
@@ -65,7 +65,7 @@ pub(crate) async fn replace(
         .iter()
         .filter(|it| !fresh.iter().any(|fresh| fresh.id() == it.id()));
     kept.filter(|kept| kept.ready().is_none())
-        .for_each(Upstream::try_anew);
+        .for_each(|kept| kept.pool().reset_budget());
 }
 
 /// Connects to new upstreams, and waits a while for their listings.
@@ -85,23 +85,18 @@ async fn start(gateway: &Arc<Gateway>, sessions: &Sessions, fresh: &[Upstream]) 
         gateway.start(upstream, &profile);
     }
     wait_for_listings_of(fresh, gateway.limits.startup_wait).await;
-    for (nth, (client, (_, level))) in clients.iter().zip(levels).enumerate() {
-        apply_client_state(&client.session, nth == 0, fresh, level);
+    for (client, (_, level)) in clients.iter().zip(levels) {
+        apply_client_state(&client.session, fresh, level);
     }
 }
 
 /// Applies to new upstreams what a client has declared since they were started, at this level. They serve the
 /// profile of the first client; the calls of others open sessions of their own.
-fn apply_client_state(
-    client: &ClientSession,
-    is_first: bool,
-    fresh: &[Upstream],
-    level: Option<LogLevel>,
-) {
-    let profile = client.profiles.session().filter(|_| is_first);
+fn apply_client_state(client: &ClientSession, fresh: &[Upstream], level: Option<LogLevel>) {
+    let profile = client.profiles.session();
     for upstream in fresh {
         if let Some(profile) = &profile {
-            upstream.adopt(profile);
+            upstream.set_profile(client.id, profile);
         }
         if client.profiles.level() != level {
             upstream.set_level(client.id, client.profiles.level());
@@ -129,17 +124,17 @@ fn retire(
     for upstream in gone {
         let (own, sessions) = (gateway.clone(), sessions.clone());
         gateway.spawn(async move {
-            while upstream.is_in_use() {
-                sleep(CHECK_INTERVAL).await;
+            let (id, name) = (upstream.id(), upstream.config().name.clone());
+            let mut retired = std::pin::pin!(upstream.retire());
+            while timeout(CHECK_INTERVAL, &mut retired).await.is_err() {
                 // A subscription may have been made meanwhile.
                 for client in sessions.all().iter() {
                     move_session(&client.context(&own)).await;
                 }
             }
-            debug!(upstream = %upstream.config().name, "nobody uses it any more");
-            upstream.end();
+            debug!(upstream = %name, "nobody uses it any more");
             for client in sessions.all().iter() {
-                client.session.announced_items.remove(upstream.id());
+                client.session.announced_items.remove(id);
             }
         });
     }
@@ -148,7 +143,7 @@ fn retire(
 /// Announces the listings of a new upstream when it is connected.
 fn announce_when_connected(gateway: &Arc<Gateway>, sessions: &Arc<Sessions>, upstream: &Upstream) {
     let (own, sessions) = (gateway.clone(), sessions.clone());
-    let connected = upstream.at_last();
+    let connected = upstream.when_connected();
     gateway.spawn(async move {
         let Some(live) = connected.await else { return };
         for kind in ANNOUNCED {

@@ -137,13 +137,6 @@ impl Sessions {
         self.open.lock().clone()
     }
 
-    /// Whether another client than this one has a legacy session, whose profile upstreams serve.
-    pub(crate) fn has_other_profile(&self, session: &Arc<ClientSession>) -> bool {
-        let all = self.all();
-        let mut others = all.iter().map(|open| &open.session);
-        others.any(|it| !Arc::ptr_eq(it, session) && it.profiles.session().is_some())
-    }
-
     /// Makes a delivery to each client.
     pub(crate) async fn deliver_to_all(
         &self,

@@ -37,6 +37,7 @@ pub use id::{ClientId, UpstreamId};
 pub use offers::Offers;
 pub use offers::tools::ToolList;
 pub use registry::{Registry, UpstreamSet};
-pub use subscription::ledger::Epoch;
+pub use session::pool::SessionPool;
+pub use subscription::ledger::{Epoch, Subscriptions};
 pub use transport::exchange::Exchange;
 pub use transport::request_id::next_id;

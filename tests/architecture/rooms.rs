@@ -71,7 +71,6 @@ const WITHOUT_ROOM: &Ratchet = &[
 /// How many arrows of a stage run from a file to one in a later room.
 #[rustfmt::skip]
 const TO_LATER_ROOMS: &Ratchet = &[
-    ("upstream", 4),
 ];
 
 /// Where a module stands in the order of its stage's rooms.

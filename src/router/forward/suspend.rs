@@ -94,7 +94,8 @@ pub(crate) async fn resume(
         client_notified: true,
     };
     if let Some(call) = &mut suspended.call {
-        call.logs = upstream.raise_level(&call.live, request.log_level()).await;
+        let (pool, level) = (upstream.pool(), request.log_level());
+        call.logs = pool.raise_level(&call.live, level).await;
     }
     // The task that it follows goes with it again, should the client cancel.
     let session = &ctx.session;

@@ -7,7 +7,7 @@ use crate::protocol::{Era, LogLevel};
 use crate::router::client::log_filter::unknown_level;
 use crate::router::context::Context;
 use crate::router::forward::begin_request;
-use crate::upstream::Upstream;
+use crate::upstream::{SessionPool, Upstream};
 use crate::wire::outgoing::code;
 use crate::wire::{Line, Message};
 
@@ -27,7 +27,8 @@ pub(crate) async fn set_level(ctx: &Context, message: Message, client: Era) {
     }
     begin_request(ctx, message, client, named, |ctx, request| async move {
         let upstreams = ctx.gateway.upstreams.all();
-        join_all(upstreams.iter().map(Upstream::wait_until_level_applied)).await;
+        let pools = upstreams.iter().map(Upstream::pool);
+        join_all(pools.map(SessionPool::wait_until_level_applied)).await;
         Line::result(&request.id, &b"{}"[..])
     })
     .await;

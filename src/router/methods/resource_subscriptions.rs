@@ -74,7 +74,7 @@ async fn join_at(
         Err(error) => return (request.answered(upstream, Err(error)), None),
     };
     if takes {
-        let mark = upstream.subscription_epoch();
+        let mark = upstream.subscriptions().epoch();
         let (line, is_taken) = pass(ctx, request, SUBSCRIBE, upstream).await;
         return (
             line,
@@ -120,7 +120,7 @@ async fn leave(ctx: &Context, request: &ClientRequest) -> Line {
         let live = upstream.ready();
         let takes = live.is_some_and(|live| takes_as_asked(&live, request));
         // A server knows one subscription of the proxy, which others may share.
-        if !takes || upstream.subscriber_count(uri) > own {
+        if !takes || upstream.subscriptions().count(uri) > own {
             drop(ctx.session.subscriptions.resources.leave(uri));
             return done(request);
         }

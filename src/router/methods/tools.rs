@@ -60,8 +60,11 @@ fn unknown_tool(ctx: &Context, name: &str) -> String {
     let away = all.iter().filter(is_away);
     let named = |upstream: &Upstream| {
         let name = &upstream.config().name;
-        match upstream.waits_for_a_person() {
-            Some(why) => format!("`{name}` ({why})"),
+        match upstream.pool().user_action_required() {
+            Some(why) => {
+                upstream.pool().connect_soon();
+                format!("`{name}` ({why})")
+            }
             None => format!("`{name}`"),
         }
     };

@@ -14,114 +14,117 @@ use super::flow::concurrency::CallPermit;
 use super::flow::deadline::Activity;
 use super::flow::request_context::RequestContext;
 use super::flow::send_buffer::SendBuffer;
-use super::handle::Upstream;
+use super::session::handle::{SessionHandle, SessionLease};
+use super::session::pool::SessionPool;
+use super::session::settings::UpstreamSettings;
 use crate::protocol::{ClientProfile, LogLevel, Request};
 use retry::RetryState;
 use send::{SentRequest, send};
+use wait::connection_for;
 
-impl Upstream {
-    /// Sends the request that `build` makes for the connection as it is, on behalf of the client
-    /// of this identity, which wants its logs from `level` on
-    /// and reads the answer from `send_buffer`. An upstream that is away is waited for, and a
-    /// login that a person is at. A request that the upstream refused, since its session is gone,
-    /// it is busy, or it is another server by now, is sent once more when that is over.
-    ///
-    /// # Errors
-    /// [`UpstreamError`]; its [`outcome`](TransportError::outcome) says whether the request may have run.
-    pub async fn call(
-        &self,
-        method: &str,
-        identity: &Arc<ClientProfile>,
-        level: Option<LogLevel>,
-        send_buffer: Option<&Arc<SendBuffer>>,
-        build: impl Fn(&ConnectionUse, &Activity) -> Request,
-    ) -> Result<Call, UpstreamError> {
-        let fail = |cause| self.error(method, cause);
-        let admitted = self.admit(method).await.map_err(fail)?;
-        let mut side;
-        let (mut session, mut turn) = (self, RetryState::new(self));
-        loop {
-            let live = self.live_patiently(session, &mut turn).await;
-            let live = live.map_err(fail)?;
-            if !live.serves(identity) {
-                if session.will_serve(identity) {
-                    // It is about to be replaced by one that does.
-                    turn.after(live.generation);
-                    continue;
-                }
-                if !session.shared.is_side {
-                    side = self.side_session(identity);
-                    session = &side;
-                    turn.begins_anew();
-                    continue;
-                }
+/// Sends the request that `build` makes for the connection as it is, on behalf of the client
+/// of this profile, which asks for its logs from `level` on and reads the answer from `send_buffer`. A call to a disconnected upstream waits for the
+/// connection, and for a login that a person is at. A request that the upstream refused, since its session is
+/// gone, it is busy, or it is another server by now, is sent once more when that is over.
+///
+/// # Errors
+/// [`UpstreamError`]; its [`outcome`](TransportError::outcome) says whether the request may have run.
+pub(crate) async fn call(
+    pool: &SessionPool,
+    method: &str,
+    profile: &Arc<ClientProfile>,
+    level: Option<LogLevel>,
+    send_buffer: Option<&Arc<SendBuffer>>,
+    build: impl Fn(&ConnectionUse, &Activity) -> Request,
+) -> Result<Call, UpstreamError> {
+    let settings = &*pool.settings;
+    let fail = |cause| settings.error(method, cause);
+    let admitted = admit(settings, method).await.map_err(fail)?;
+    let mut lease: Option<SessionLease> = None;
+    let mut retry = RetryState::new(settings);
+    loop {
+        let session = lease.as_ref().map_or(pool.main(), |lease| &lease.session);
+        let connection = connection_after_login(settings, session, &mut retry).await;
+        let connection = connection.map_err(fail)?;
+        if !connection.serves(profile) {
+            if session.will_serve(profile) {
+                // It is about to be replaced by one that does.
+                retry.after(connection.generation);
+                continue;
             }
-            live.wait_for_event_stream(identity).await;
-            let logs = session.raise_level(&live, level).await;
-            let context = RequestContext {
-                activity: Activity::default(),
-                send_buffer: send_buffer.cloned(),
-            };
-            let request = build(&live, &context.activity);
-            let (tried, logs) = match send(&live, request, context).await {
-                Ok(sent) if sent.exchange.hint().is_none() => (Some(Ok(sent)), logs),
-                refused => {
-                    drop(logs);
-                    // Boxed: it is large, and hardly ever needed.
-                    (
-                        Box::pin(turn.take_refusal(session, live, refused)).await,
-                        None,
-                    )
-                }
-            };
-            if let Some(tried) = tried {
-                return Ok(Call {
-                    sent: tried.map_err(fail)?,
-                    logs,
-                    admitted,
-                });
+            if lease.is_none() {
+                lease = Some(pool.for_caller(profile));
+                retry.restart();
+                continue;
             }
         }
-    }
-
-    /// Waits until it may run. What looks after a task that runs already waits for nobody: to end one may
-    /// be what the others wait for.
-    async fn admit(&self, method: &str) -> Result<Option<CallPermit>, TransportError> {
-        if matches!(method, "tasks/get" | "tasks/update" | "tasks/cancel") {
-            return Ok(None);
-        }
-        let patience = self.shared.config.timeout;
-        self.shared.concurrency.admit(patience).await.map(Some)
-    }
-
-    /// A connection for a call in this session; waits for a person who is signing in.
-    async fn live_patiently(
-        &self,
-        session: &Self,
-        turn: &mut RetryState,
-    ) -> Result<ConnectionUse, TransportError> {
-        loop {
-            match session.live_for(turn).await {
-                Err(cause) if cause.is_login_under_way() => {
-                    Box::pin(turn.wait_for_login(self, cause)).await?;
-                }
-                live => return live,
+        connection.wait_for_event_stream(profile).await;
+        let logs = settings.log_demand.raise(&connection.logs, level).await;
+        let context = RequestContext {
+            activity: Activity::default(),
+            send_buffer: send_buffer.cloned(),
+        };
+        let request = build(&connection, &context.activity);
+        let (tried, logs) = match send(pool, &connection, request, context).await {
+            Ok(sent) if sent.exchange.hint().is_none() => (Some(Ok(sent)), logs),
+            refused => {
+                drop(logs);
+                // Boxed: it is large, and hardly ever needed.
+                let refusal = retry.handle_refusal(settings, session, connection, refused);
+                (Box::pin(refusal).await, None)
             }
+        };
+        if let Some(tried) = tried {
+            return Ok(Call {
+                sent: tried.map_err(fail)?,
+                logs,
+                admitted,
+            });
         }
     }
+}
 
-    fn will_serve(&self, identity: &ClientProfile) -> bool {
-        self.shared.identity.borrow().shares_session(identity)
+/// Waits until the call may run. What looks after a task that runs already does not wait: to end one may
+/// be what the others wait for.
+async fn admit(
+    settings: &UpstreamSettings,
+    method: &str,
+) -> Result<Option<CallPermit>, TransportError> {
+    if matches!(method, "tasks/get" | "tasks/update" | "tasks/cancel") {
+        return Ok(None);
     }
+    let within = settings.config.timeout;
+    settings.concurrency.admit(within).await.map(Some)
+}
 
-    /// The connection; waits for it as a call does.
-    ///
-    /// # Errors
-    /// [`UpstreamError`], when there is none in time.
-    pub async fn connected(&self, method: &str) -> Result<ConnectionUse, UpstreamError> {
-        let live = self.live_for(&mut RetryState::new(self)).await;
-        live.map_err(|cause| self.error(method, cause))
+/// Returns a connection for a call in this session; waits for a person who is signing in.
+async fn connection_after_login(
+    settings: &UpstreamSettings,
+    session: &SessionHandle,
+    retry: &mut RetryState,
+) -> Result<ConnectionUse, TransportError> {
+    loop {
+        match connection_for(settings, session, retry).await {
+            Err(cause) if cause.is_login_under_way() => {
+                Box::pin(retry.wait_for_login(settings.authorizer.as_ref(), cause)).await?;
+            }
+            connection => return connection,
+        }
     }
+}
+
+/// Returns the main session's connection; waits for it as a call does.
+///
+/// # Errors
+/// [`UpstreamError`], when there is none in time.
+pub(crate) async fn connected(
+    pool: &SessionPool,
+    method: &str,
+) -> Result<ConnectionUse, UpstreamError> {
+    let settings = &*pool.settings;
+    let mut retry = RetryState::new(settings);
+    let connection = connection_for(settings, pool.main(), &mut retry).await;
+    connection.map_err(|cause| settings.error(method, cause))
 }
 
 /// A request that is under way.

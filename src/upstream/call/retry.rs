@@ -1,16 +1,20 @@
 //! What one call has behind it, and what it does about a refusal: waits, and is sent again, as long as
 //! that runs nothing twice.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 
-use super::SentRequest;
+use super::send::SentRequest;
+use crate::oauth::Authorizer;
 use crate::upstream::connection::ConnectionUse;
 use crate::upstream::error::TransportError;
-use crate::upstream::handle::Upstream;
 use crate::upstream::session::backoff::FIRST_DELAY;
+use crate::upstream::session::command::Command;
+use crate::upstream::session::handle::SessionHandle;
+use crate::upstream::session::settings::UpstreamSettings;
 use crate::upstream::transport::refusal_hint::RefusalHint;
 
 /// How long a call waits for a person who is signing in; the login goes on after that.
@@ -41,13 +45,13 @@ pub(crate) struct RetryState {
 type Tried = Result<SentRequest, TransportError>;
 
 impl RetryState {
-    pub(crate) fn new(upstream: &Upstream) -> Self {
+    pub(crate) fn new(settings: &UpstreamSettings) -> Self {
         Self {
             begun: Instant::now(),
             after: 0,
             deadline: None,
-            timeout: upstream.shared.config.timeout,
-            connect_wait: upstream.shared.connect_wait(),
+            timeout: settings.config.timeout,
+            connect_wait: settings.connect_wait(),
             is_renewed: false,
             logins: 0,
             pause: FIRST_DELAY,
@@ -60,7 +64,7 @@ impl RetryState {
     }
 
     /// It goes on in another session.
-    pub(crate) fn begins_anew(&mut self) {
+    pub(crate) fn restart(&mut self) {
         (self.after, self.is_renewed) = (0, false);
     }
 
@@ -76,10 +80,10 @@ impl RetryState {
     /// What came of it, or the `cause` if nothing did.
     pub(crate) async fn wait_for_login(
         &mut self,
-        upstream: &Upstream,
+        authorizer: Option<&Arc<Authorizer>>,
         cause: TransportError,
     ) -> Result<(), TransportError> {
-        let Some(authorizer) = &upstream.shared.authorizer else {
+        let Some(authorizer) = authorizer else {
             return Err(cause);
         };
         if self.logins >= MAX_LOGINS {
@@ -95,14 +99,15 @@ impl RetryState {
     }
 
     /// Does what has to be done before a refused request is sent again; gives it back when it is not to be.
-    pub(crate) async fn take_refusal(
+    pub(crate) async fn handle_refusal(
         &mut self,
-        session: &Upstream,
+        settings: &UpstreamSettings,
+        session: &SessionHandle,
         live: ConnectionUse,
         tried: Tried,
     ) -> Option<Tried> {
         let generation = live.generation;
-        // A side session that is waited for must not count as used.
+        // A session that is waited for is not in use.
         drop(live);
         let cause = match tried {
             Ok(sent) => {
@@ -121,16 +126,18 @@ impl RetryState {
             // Nothing was sent: it restarts, or the network is another.
             TransportError::Connect(_) if Instant::now() < self.deadline() => {
                 debug!(error = %cause, "the connection is gone; asking for a new one");
-                session.shared.lose(generation, &cause);
+                session.report_lost(generation, &cause);
                 self.after(generation);
                 None
             }
             cause_ if cause_.is_login_under_way() => {
-                let waited = self.wait_for_login(session, cause).await;
+                let waited = self
+                    .wait_for_login(settings.authorizer.as_ref(), cause)
+                    .await;
                 waited.err().map(Err)
             }
             TransportError::Interrupted(_) => {
-                session.shared.checks.ping();
+                session.commands.send(Command::Verify);
                 Some(Err(cause))
             }
             _ => {
@@ -140,8 +147,8 @@ impl RetryState {
         }
     }
 
-    fn renew(&mut self, session: &Upstream, generation: u64, cause: &TransportError) {
-        session.shared.lose(generation, cause);
+    fn renew(&mut self, session: &SessionHandle, generation: u64, cause: &TransportError) {
+        session.report_lost(generation, cause);
         self.is_renewed = true;
         self.after(generation);
     }
@@ -149,7 +156,7 @@ impl RetryState {
     async fn take_hint(
         &mut self,
         hint: Option<RefusalHint>,
-        session: &Upstream,
+        session: &SessionHandle,
         generation: u64,
         tried: Tried,
     ) -> Option<Tried> {
@@ -166,9 +173,7 @@ impl RetryState {
                 None
             }
             Some(RefusalHint::OtherEra) if !self.is_renewed => {
-                let shared = &session.shared;
-                let (checks, patience) = (&shared.checks, self.left());
-                if !checks.is_other(&shared.state, generation, patience).await {
+                if !session.check_revision(generation, self.left()).await {
                     return Some(tried);
                 }
                 debug!("the upstream is another by now; sending it once more");

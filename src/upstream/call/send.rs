@@ -10,6 +10,7 @@ use crate::upstream::connection::inbox::Inbox;
 use crate::upstream::error::TransportError;
 use crate::upstream::flow::deadline::Activity;
 use crate::upstream::flow::request_context::RequestContext;
+use crate::upstream::session::pool::SessionPool;
 use crate::upstream::transport::exchange::Exchange;
 use crate::upstream::transport::response_head::ResponseHead;
 
@@ -29,6 +30,7 @@ pub struct SentRequest {
 /// Sends a request. One that is silent for too long before anybody can follow it is cancelled
 /// (MCP 2025-11-25 § Lifecycle, Timeouts); a modern upstream sees its stream close.
 pub(crate) async fn send(
+    pool: &SessionPool,
     connection: &ConnectionUse,
     request: Request,
     context: RequestContext,
@@ -37,7 +39,7 @@ pub(crate) async fn send(
     let sent = send_and_wait(connection, request, context).await;
     if matches!(&sent, Err(cause) if cause.is_timeout()) {
         let connection = connection.clone();
-        tokio::spawn(async move {
+        pool.spawn(async move {
             if let Err(error) = connection.notify(cancelled(id, "no answer in time")).await {
                 debug!(%error, "could not cancel a request");
             }

@@ -6,8 +6,10 @@ use tokio::time::{Instant, timeout_at};
 use super::retry::RetryState;
 use crate::upstream::connection::{Connection, ConnectionUse};
 use crate::upstream::error::TransportError;
-use crate::upstream::handle::Upstream;
-use crate::upstream::session::handle::{Disconnected, State};
+use crate::upstream::session::command::{Command, Urgency};
+use crate::upstream::session::handle::SessionHandle;
+use crate::upstream::session::settings::UpstreamSettings;
+use crate::upstream::session::state::{Disconnected, State};
 
 /// What somebody who waits sees of the connection.
 enum Observed {
@@ -18,81 +20,86 @@ enum Observed {
     Connecting(Option<TransportError>),
 }
 
-impl Upstream {
-    /// A connection for this call: the one there is, or one that is made meanwhile.
-    pub(crate) async fn live_for(
-        &self,
-        turn: &mut RetryState,
-    ) -> Result<ConnectionUse, TransportError> {
-        let can_serve = |live: &ConnectionUse| self.can_use(live, turn.after);
-        match self.ready().filter(can_serve) {
-            Some(live) => Ok(live),
-            // Boxed: it is large, and on the path of every call.
-            None => Box::pin(self.wait_for_live(turn.after, turn.deadline())).await,
+/// Returns a connection for this call: the one there is, or one that is made meanwhile.
+pub(crate) async fn connection_for(
+    settings: &UpstreamSettings,
+    session: &SessionHandle,
+    retry: &mut RetryState,
+) -> Result<ConnectionUse, TransportError> {
+    let can_serve = |connection: &ConnectionUse| is_usable(settings, connection, retry.after);
+    match session.connection().filter(can_serve) {
+        Some(connection) => Ok(connection),
+        // Boxed: it is large, and on the path of every call.
+        None => {
+            let deadline = retry.deadline();
+            Box::pin(wait_for_connection(
+                settings,
+                session,
+                retry.after,
+                deadline,
+            ))
+            .await
         }
     }
+}
 
-    /// Whether it can be used by whoever needs one after this generation.
-    fn can_use(&self, live: &Connection, generation: u64) -> bool {
-        live.generation > generation && live.is_usable_after_suspend(&self.shared.clients)
-    }
+/// Returns `true` if a call can use this connection that needs one after this generation.
+fn is_usable(settings: &UpstreamSettings, connection: &Connection, generation: u64) -> bool {
+    connection.generation > generation && connection.is_usable_after_suspend(&settings.clients)
+}
 
-    /// Waits for the first connection after the one of this generation. Has one made if it is down, and
-    /// again as long as what kept it from being made may pass.
-    async fn wait_for_live(
-        &self,
-        generation: u64,
-        deadline: Instant,
-    ) -> Result<ConnectionUse, TransportError> {
-        let mut state = self.shared.state.subscribe();
-        let (mut known, mut first, mut has_failed) = (None, None, false);
-        loop {
-            let seen = match &*state.borrow_and_update() {
-                State::Ready(live) if self.can_use(live, generation) => {
-                    Observed::Ready(live.in_use())
+/// Waits for the first connection after the one of this generation. Has one made if the session is
+/// disconnected, and again as long as what kept it from being made may pass.
+async fn wait_for_connection(
+    settings: &UpstreamSettings,
+    session: &SessionHandle,
+    generation: u64,
+    deadline: Instant,
+) -> Result<ConnectionUse, TransportError> {
+    let mut state = session.watch();
+    let (mut known, mut first, mut has_failed) = (None, None, false);
+    loop {
+        let observed = match &*state.borrow_and_update() {
+            State::Ready(connection) if is_usable(settings, connection, generation) => {
+                Observed::Ready(connection.in_use())
+            }
+            State::Disconnected(disconnected) => Observed::Disconnected(disconnected.clone()),
+            State::Connecting { after, .. } => Observed::Connecting(after.clone()),
+            // The session was not started, or its supervisor is about to find out what is known already.
+            State::Idle | State::Ready(_) => Observed::Connecting(None),
+        };
+        let next = match observed {
+            Observed::Ready(connection) => return Ok(connection),
+            Observed::Disconnected(disconnected) => {
+                has_failed |= *first.get_or_insert(disconnected.attempt) != disconnected.attempt;
+                let (urgency, next) = match has_failed {
+                    true => (Urgency::Waiting, disconnected.retry_at_if_waiting),
+                    false => (Urgency::NewCall, disconnected.retry_at_if_new_call),
+                };
+                let next = next.max(settings.retry_budget.due());
+                if !is_worth_waiting(&disconnected.cause, has_failed, next, deadline) {
+                    let next = next.saturating_duration_since(Instant::now());
+                    return Err(disconnected.cause.away(Some(next)));
                 }
-                State::Disconnected(down) => Observed::Disconnected(down.clone()),
-                State::Connecting { after, .. } => Observed::Connecting(after.clone()),
-                // Nobody has begun, or the task is about to find out what is known already.
-                State::Idle | State::Ready(_) => Observed::Connecting(None),
-            };
-            let next = match seen {
-                Observed::Ready(live) => return Ok(live),
-                Observed::Disconnected(down) => {
-                    has_failed |= *first.get_or_insert(down.attempt) != down.attempt;
-                    let next = match has_failed {
-                        true => down.on_demand,
-                        false => down.at_once,
-                    };
-                    let next = next.max(self.shared.brake.due());
-                    if !is_worth(&down.cause, has_failed, next, deadline) {
-                        let next = next.saturating_duration_since(Instant::now());
-                        return Err(down.cause.away(Some(next)));
-                    }
-                    known = Some(down.cause);
-                    match has_failed {
-                        true => self.shared.wake.notify_one(),
-                        false => self.shared.hurry.notify_one(),
-                    }
-                    Some(next)
-                }
-                Observed::Connecting(after) => {
-                    known = after.or(known);
-                    // How it ends, the call has seen for itself.
-                    has_failed = true;
-                    None
-                }
-            };
-            match timeout_at(deadline, state.changed()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) => return Err(TransportError::ShuttingDown),
-                Err(_) => {
-                    let cause = known.filter(|cause| !cause.requires_user_action());
-                    let next = next.map(|next| next.saturating_duration_since(Instant::now()));
-                    let cause =
-                        cause.unwrap_or(TransportError::NotReady(self.shared.connect_wait()));
-                    return Err(cause.away(next));
-                }
+                known = Some(disconnected.cause);
+                session.commands.send(Command::Connect(urgency));
+                Some(next)
+            }
+            Observed::Connecting(after) => {
+                known = after.or(known);
+                // How it ends, the call has seen for itself.
+                has_failed = true;
+                None
+            }
+        };
+        match timeout_at(deadline, state.changed()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return Err(TransportError::ShuttingDown),
+            Err(_) => {
+                let cause = known.filter(|cause| !cause.requires_user_action());
+                let next = next.map(|next| next.saturating_duration_since(Instant::now()));
+                let not_ready = TransportError::NotReady(settings.connect_wait());
+                return Err(cause.unwrap_or(not_ready).away(next));
             }
         }
     }
@@ -100,7 +107,12 @@ impl Upstream {
 
 /// Whether another attempt is worth waiting for, that can be made at `next`. What does not pass by itself
 /// is tried once for a call that has not seen it fail.
-fn is_worth(cause: &TransportError, has_failed: bool, next: Instant, deadline: Instant) -> bool {
+fn is_worth_waiting(
+    cause: &TransportError,
+    has_failed: bool,
+    next: Instant,
+    deadline: Instant,
+) -> bool {
     match cause {
         TransportError::ShuttingDown => false,
         cause if cause.is_transient() => next <= deadline,

@@ -1,36 +1,42 @@
 //! The handle that the rest of the program has of an upstream.
 
 pub(crate) mod outcome;
+mod parts;
 pub(crate) mod tasks;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::cache::upstream::CachedUpstream;
+use super::call::{self, Call};
 use super::connection::ConnectionUse;
 use super::connection::events::Events;
-use super::connection::log_demand::LogDemandGuard;
 use super::error::TransportError;
 use super::error::reported::UpstreamError;
 use super::flow::bounds::Bounds;
+use super::flow::deadline::Activity;
+use super::flow::send_buffer::SendBuffer;
 use super::id::{ClientId, UpstreamId};
 use super::offers::Offers;
 use super::offers::tools::ToolList;
-use super::session::handle::{Shared, State};
-use super::session::pool::TaskContext;
+use super::session::command::Command;
+use super::session::context::TaskContext;
+use super::session::pool::SessionPool;
+use super::session::settings::UpstreamSettings;
 use super::subscription::guard;
-use super::subscription::ledger::Epoch;
+use super::subscription::ledger::{Epoch, Subscriptions};
 use crate::config;
 use crate::net::Clients;
 use crate::oauth::Authorizer;
-
-use crate::protocol::{ClientProfile, ItemKind, ItemList, LogLevel};
+use crate::protocol::{ClientProfile, ItemKind, ItemList, LogLevel, Request};
+use outcome::Failure;
+use parts::Parts;
 
 /// How long a call waits for tools that are read again.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(10);
@@ -38,18 +44,17 @@ const REFRESH_TIMEOUT: Duration = Duration::from_secs(10);
 /// Keeps resources of an upstream subscribed, and the upstream in use, until it is dropped.
 pub type SubscriptionGuard = guard::SubscriptionGuard<Upstream>;
 
-/// One upstream. Cheap to clone; all clones mean the same connection.
+/// One upstream. Cheap to clone; all clones mean the same sessions.
 #[derive(Debug, Clone)]
 pub struct Upstream {
-    pub(crate) shared: Arc<Shared>,
-    /// As it is configured now; the connection was made by [`Shared::config`].
-    pub(crate) config: Arc<config::Upstream>,
-    /// What is stored of it.
-    pub(crate) cached: Arc<CachedUpstream>,
+    parts: Arc<Parts>,
+    /// The configuration as it is now; [`UpstreamSettings`] has the one that connections are made by.
+    config: Arc<config::Upstream>,
+    cached: Arc<CachedUpstream>,
 }
 
 impl Upstream {
-    /// An upstream that is not connected yet. `changed` is rung whenever there is news of it.
+    /// An upstream that is not connected yet. `changed` is notified whenever there is news of it.
     #[must_use]
     pub fn new(
         config: config::Upstream,
@@ -58,161 +63,166 @@ impl Upstream {
         bounds: Bounds,
         changed: Arc<Notify>,
     ) -> Self {
-        let (id, config) = (UpstreamId::next(), Arc::new(config));
-        let shared = Shared::new(id, config.clone(), clients, authorizer, bounds, changed);
-        let cached = Arc::new(CachedUpstream::new(config.clone(), shared.offers.clone()));
+        let config = Arc::new(config);
+        let settings = UpstreamSettings::new(config.clone(), clients, authorizer, bounds);
+        let parts = Parts::new(settings, changed);
         Self {
-            shared: Arc::new(shared),
+            cached: Arc::new(CachedUpstream::new(config.clone(), parts.offers.clone())),
             config,
-            cached,
+            parts: Arc::new(parts),
         }
     }
 
-    /// Starts the task that keeps it connected until `cancel`, or its own [end](Self::end).
+    /// Starts the task that keeps its main session connected until `cancel`, or until it is
+    /// [retired](Self::retire).
     pub fn start(
         &self,
-        identity: &Arc<ClientProfile>,
+        profile: &Arc<ClientProfile>,
         events: Arc<dyn Events>,
         tasks: &TaskTracker,
         cancel: &CancellationToken,
     ) {
-        let home = TaskContext {
+        let tasks = TaskContext {
             events,
             tasks: tasks.clone(),
             cancel: cancel.child_token(),
         };
-        let home = self.shared.home.get_or_init(|| home);
-        self.begin(home, identity, home.cancel.clone());
+        self.pool().start(profile, tasks);
     }
 
-    /// Which one it is.
+    /// Returns its sessions.
+    #[must_use]
+    pub fn pool(&self) -> &SessionPool {
+        &self.parts.pool
+    }
+
+    fn settings(&self) -> &UpstreamSettings {
+        &self.pool().settings
+    }
+
+    /// The client has opened a session. The main session serves its profile from now on, unless another client
+    /// needs that session as it is: then calls of this client go by an extra session.
+    pub fn set_profile(&self, client: ClientId, profile: &Arc<ClientProfile>) {
+        self.pool().set_profile(client, profile);
+    }
+
+    /// The client has left: its profile and its log level count no more.
+    pub fn remove_client(&self, client: ClientId) {
+        self.pool().remove_client(client);
+        self.settings().log_demand.remove(client);
+    }
+
+    /// Returns its id.
     #[must_use]
     pub fn id(&self) -> UpstreamId {
-        self.shared.id
+        self.settings().id
     }
 
-    /// Its configuration.
+    /// Returns its configuration.
     #[must_use]
     pub fn config(&self) -> &config::Upstream {
         &self.config
     }
 
-    /// Whether its connection is what this configuration asks for.
+    /// Returns `true` if its connections are what this configuration asks for.
     #[must_use]
     pub fn connects_as(&self, config: &config::Upstream) -> bool {
-        self.shared.config.connects_as(config)
+        self.settings().config.connects_as(config)
     }
 
-    /// The same upstream, by the same connection, under another configuration that it
+    /// Returns the same upstream, with the same sessions, under another configuration that it
     /// [connects as](Self::connects_as).
     #[must_use]
     pub fn with_config(&self, config: config::Upstream) -> Self {
         Self {
-            shared: self.shared.clone(),
             config: Arc::new(config),
-            cached: self.cached.clone(),
+            ..self.clone()
         }
     }
 
-    /// Whether this is the same upstream under the same configuration.
+    /// Returns `true` if both are the same upstream under the same configuration.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         self.id() == other.id() && Arc::ptr_eq(&self.config, &other.config)
     }
 
-    /// The connection, if there is one.
+    /// Drops this handle, waits until there is no other, and closes all sessions for good.
+    pub fn retire(self) -> impl Future<Output = ()> + Send + use<> {
+        self.parts.retirement()
+    }
+
+    /// Sends the request that `build` makes for the connection as it is, on behalf of the client of this
+    /// profile, which asks for its logs from `level` on. See [`call::call`].
+    ///
+    /// # Errors
+    /// [`UpstreamError`]; its [`outcome`](TransportError::outcome) says whether the request may have run.
+    pub fn call(
+        &self,
+        method: &str,
+        profile: &Arc<ClientProfile>,
+        level: Option<LogLevel>,
+        send_buffer: Option<&Arc<SendBuffer>>,
+        build: impl Fn(&ConnectionUse, &Activity) -> Request + Send + Sync,
+    ) -> impl Future<Output = Result<Call, UpstreamError>> + Send {
+        call::call(self.pool(), method, profile, level, send_buffer, build)
+    }
+
+    /// Returns the main session's connection; waits for it as a call does.
+    ///
+    /// # Errors
+    /// [`UpstreamError`], when there is none in time.
+    pub async fn connected(&self, method: &str) -> Result<ConnectionUse, UpstreamError> {
+        call::connected(self.pool(), method).await
+    }
+
+    /// Returns the main session's connection, if there is one.
     #[must_use]
     pub fn ready(&self) -> Option<ConnectionUse> {
-        match &*self.shared.state.borrow() {
-            State::Ready(connection) => Some(connection.in_use()),
-            _ => None,
-        }
+        self.pool().main().connection()
     }
 
-    /// What a person has to do before it can be used, if it waits for that. It is tried again then, so
-    /// that a person who asks for it is sent to a page that leads somewhere.
-    #[must_use]
-    pub fn waits_for_a_person(&self) -> Option<String> {
-        match &*self.shared.state.borrow() {
-            State::Disconnected(down) if down.cause.requires_user_action() => {
-                self.shared.wake.notify_one();
-                Some(down.cause.to_string())
-            }
-            _ => None,
-        }
+    /// Waits, without holding the handle, until it is connected; `None` when it never will be.
+    pub fn when_connected(&self) -> impl Future<Output = Option<ConnectionUse>> + use<> {
+        outcome::when_connected(self.pool().main().watch())
     }
 
-    /// Has it tried at once if it is away, with all attempts back: something has changed for the better.
-    pub fn try_anew(&self) {
-        for session in self.sessions() {
-            session.shared.brake.give_back();
-            session.shared.anew.notify_one();
-        }
+    /// Waits until it is connected and has listed its tools, or an attempt after `seen` has failed.
+    ///
+    /// # Errors
+    /// [`Failure`]; others follow by themselves.
+    pub async fn settled(&self, seen: u64) -> Result<(ConnectionUse, Arc<ToolList>), Failure> {
+        let state = self.pool().main().watch();
+        outcome::settled(state, self.offers().watch_tools(), seen).await
     }
 
     /// The client's session asks for logs from this level on; `None` when it names none.
     pub fn set_level(&self, client: ClientId, level: Option<LogLevel>) {
-        self.shared.log_demand.set(client, level);
-    }
-
-    /// The client has left: its log level counts no more.
-    pub fn remove_client(&self, client: ClientId) {
-        self.shared.log_demand.remove(client);
-    }
-
-    /// Waits until the servers of all sessions that are connected were sent the clients' level, or a while
-    /// has passed.
-    pub async fn wait_until_level_applied(&self) {
-        let sessions = self.sessions().into_iter();
-        let applied = sessions.filter_map(|session| {
-            let connection = session.ready()?;
-            Some(async move {
-                let demand = &session.shared.log_demand;
-                demand.wait_until_applied(&connection.logs, None).await;
-            })
-        });
-        join_all(applied).await;
-    }
-
-    /// Asks for the logs of a request about to be sent, from `level` on, and waits until the server was
-    /// sent that level. A modern server reads the level in the request.
-    pub async fn raise_level(
-        &self,
-        connection: &ConnectionUse,
-        level: Option<LogLevel>,
-    ) -> Option<LogDemandGuard> {
-        self.shared.log_demand.raise(&connection.logs, level).await
+        self.settings().log_demand.set(client, level);
     }
 
     /// Subscribes to updates of these resources for as long as the guard is held.
     #[must_use]
     pub fn subscribe(&self, uris: Vec<Arc<str>>) -> SubscriptionGuard {
-        SubscriptionGuard::new(self.clone(), &self.shared.subscriptions, uris)
+        SubscriptionGuard::new(self.clone(), &self.parts.subscriptions, uris)
     }
 
     /// As [`Self::subscribe`], after a client's own request for it has succeeded, which went out at `epoch`.
     #[must_use]
     pub fn subscribed_by_client(&self, uri: Arc<str>, epoch: Epoch) -> SubscriptionGuard {
-        self.shared.subscriptions.mark_subscribed(&uri, epoch);
+        self.parts.subscriptions.mark_subscribed(&uri, epoch);
         self.subscribe(vec![uri])
     }
 
-    /// Returns what to compare with when a request that is sent now has succeeded.
+    /// Returns the resources that are subscribed to.
     #[must_use]
-    pub fn subscription_epoch(&self) -> Epoch {
-        self.shared.subscriptions.epoch()
-    }
-
-    /// Counts the guards that hold this resource.
-    #[must_use]
-    pub fn subscriber_count(&self, uri: &str) -> usize {
-        self.shared.subscriptions.count(uri)
+    pub fn subscriptions(&self) -> &Subscriptions {
+        &self.parts.subscriptions
     }
 
     /// Returns what is known of it, connected or not.
     #[must_use]
     pub fn offers(&self) -> &Offers {
-        &self.shared.offers
+        &self.parts.offers
     }
 
     /// Returns it as the cache on disk knows it.
@@ -223,7 +233,7 @@ impl Upstream {
 
     /// Has its tools read again.
     pub fn request_tools(&self) {
-        self.shared.relist.notify_one();
+        self.pool().main().commands.send(Command::RefreshTools);
     }
 
     /// Has its tools read again, waits until that is done or a while has passed, and returns those that are
@@ -265,26 +275,21 @@ impl Upstream {
     /// The same, where tools that an earlier process stored do not count.
     #[must_use]
     pub fn has_live_listing_or_failed(&self) -> bool {
-        self.offers().times_listed() > 0
-            || matches!(&*self.shared.state.borrow(), State::Disconnected(_))
+        self.offers().times_listed() > 0 || self.pool().main().is_disconnected()
     }
 
-    /// Whether it has said anything since the last attempt began.
-    #[must_use]
-    pub fn is_alive(&self) -> bool {
-        matches!(
-            &*self.shared.state.borrow(),
-            State::Ready(_) | State::Connecting { alive: true, .. }
-        )
+    /// Lists its tasks, each as it wrote it; nothing where it does not declare that it can.
+    ///
+    /// # Errors
+    /// [`UpstreamError`], when the listing could not be read.
+    pub async fn tasks(&self) -> Result<Vec<Bytes>, UpstreamError> {
+        let listed = tasks::list(self.ready()).await;
+        listed.map_err(|cause| self.error(tasks::LIST, cause))
     }
 
-    /// An error of this upstream.
+    /// Returns an error of this upstream.
     #[must_use]
     pub fn error(&self, method: &str, cause: TransportError) -> UpstreamError {
-        UpstreamError {
-            upstream: self.shared.config.name.clone(),
-            method: method.to_owned(),
-            cause,
-        }
+        self.settings().error(method, cause)
     }
 }

@@ -1,12 +1,13 @@
-//! Waiting for how an attempt to connect ends: for who has no requests, and wants to know.
+//! Waits for the outcome of a connection attempt without sending a request. Used by commands and by reload.
 
 use std::sync::Arc;
 
-use super::Upstream;
+use tokio::sync::watch;
+
 use crate::upstream::connection::ConnectionUse;
 use crate::upstream::error::TransportError;
 use crate::upstream::offers::tools::ToolList;
-use crate::upstream::session::handle::State;
+use crate::upstream::session::state::State;
 
 /// An attempt that failed.
 #[derive(Debug, Clone)]
@@ -17,48 +18,45 @@ pub struct Failure {
     pub attempt: u64,
 }
 
-impl Upstream {
-    /// Waits, without holding it, until it is connected; `None` when it never will be.
-    pub fn at_last(&self) -> impl Future<Output = Option<ConnectionUse>> + use<> {
-        let mut state = self.shared.state.subscribe();
-        async move {
-            let end = |state: &State| match state {
-                State::Ready(connection) => Some(Some(connection.in_use())),
-                State::Disconnected(down) if down.attempt == u64::MAX => Some(None),
-                _ => None,
-            };
-            let ended = state.wait_for(|state| end(state).is_some()).await;
-            end(&*ended.ok()?)?
-        }
-    }
+/// Waits until the session is connected; `None` when it never will be.
+pub(crate) async fn when_connected(mut state: watch::Receiver<State>) -> Option<ConnectionUse> {
+    let end = |state: &State| match state {
+        State::Ready(connection) => Some(Some(connection.in_use())),
+        State::Disconnected(last) if last.attempt == u64::MAX => Some(None),
+        _ => None,
+    };
+    let ended = state.wait_for(|state| end(state).is_some()).await;
+    end(&*ended.ok()?)?
+}
 
-    /// Waits until it is connected and has told its tools, or an attempt after `seen` has failed.
-    ///
-    /// # Errors
-    /// [`Failure`]; others follow by themselves.
-    pub async fn settled(&self, seen: u64) -> Result<(ConnectionUse, Arc<ToolList>), Failure> {
-        let mut state = self.shared.state.subscribe();
-        let mut listing = self.offers().watch_tools();
-        loop {
-            match &*state.borrow_and_update() {
-                State::Ready(connection) => {
-                    if let Some(listing) = &*listing.borrow_and_update() {
-                        return Ok((connection.in_use(), listing.clone()));
-                    }
+/// Waits until the session is connected and has listed the tools, or an attempt after `seen` has failed.
+///
+/// # Errors
+/// [`Failure`]; other attempts follow by themselves.
+pub(crate) async fn settled(
+    mut state: watch::Receiver<State>,
+    mut tools: watch::Receiver<Option<Arc<ToolList>>>,
+    seen: u64,
+) -> Result<(ConnectionUse, Arc<ToolList>), Failure> {
+    loop {
+        match &*state.borrow_and_update() {
+            State::Ready(connection) => {
+                if let Some(tools) = &*tools.borrow_and_update() {
+                    return Ok((connection.in_use(), tools.clone()));
                 }
-                State::Disconnected(down) if down.attempt > seen => {
-                    return Err(Failure {
-                        cause: down.cause.clone(),
-                        attempt: down.attempt,
-                    });
-                }
-                _ => {}
             }
-            // The senders live as long as we do.
-            tokio::select! {
-                _ = state.changed() => {}
-                _ = listing.changed() => {}
+            State::Disconnected(disconnected) if disconnected.attempt > seen => {
+                return Err(Failure {
+                    cause: disconnected.cause.clone(),
+                    attempt: disconnected.attempt,
+                });
             }
+            _ => {}
+        }
+        // The senders live as long as the upstream.
+        tokio::select! {
+            _ = state.changed() => {}
+            _ = tools.changed() => {}
         }
     }
 }

@@ -123,11 +123,6 @@ impl Offers {
         *self.times_listed.borrow()
     }
 
-    /// Wakes the task that watches all upstreams.
-    pub(crate) fn notify_changed(&self) {
-        self.changed.notify_one();
-    }
-
     /// Takes over what the server declared on a new connection.
     pub(crate) fn set_profile(&self, profile: &Arc<ServerProfile>) {
         let mut state = self.state.lock();
@@ -166,8 +161,7 @@ impl Offers {
         self.changed.notify_one();
     }
 
-    /// Counts a connection that needs no tools as one that was read.
-    pub(crate) fn count_listing(&self) {
+    fn count_listing(&self) {
         self.times_listed.send_modify(|times| *times += 1);
     }
 

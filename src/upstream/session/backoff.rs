@@ -24,17 +24,17 @@ pub(crate) struct Backoff {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Delays {
     /// How long it is by itself.
-    pub(crate) whole: Duration,
+    pub(crate) scheduled: Duration,
     /// How long it is at least when somebody waits on.
-    pub(crate) short: Duration,
+    pub(crate) for_waiting_call: Duration,
     /// The same when somebody comes who has not waited yet.
-    pub(crate) least: Duration,
+    pub(crate) for_new_call: Duration,
 }
 
 impl Backoff {
     /// The pause after another failure.
     pub(crate) fn next(&mut self, cause: &TransportError) -> Duration {
-        self.pause(cause).whole
+        self.pause(cause).scheduled
     }
 
     /// The same, with how far it can be cut short. A call that waits must not hurry attempts so much that
@@ -44,7 +44,7 @@ impl Backoff {
         let grown = FIRST_DELAY.saturating_mul(GROWTH.saturating_pow(self.failures));
         self.failures = self.failures.saturating_add(1);
         let asked = cause.retry_after().unwrap_or_default().min(LONGEST_RETRY);
-        let (delay, short) = match cause.requires_user_action() {
+        let (delay, for_waiting_call) = match cause.requires_user_action() {
             true => (LAST_DELAY, Duration::ZERO),
             false => (
                 grown.min(LAST_DELAY),
@@ -60,10 +60,10 @@ impl Backoff {
         // Whole milliseconds, as they are logged.
         let rounded = |delay: Duration| Duration::from_millis(delay.as_millis() as u64);
         Delays {
-            whole: rounded(varied(delay)),
-            short: rounded(varied(short)),
+            scheduled: rounded(varied(delay)),
+            for_waiting_call: rounded(varied(for_waiting_call)),
             // Two who come together make one attempt.
-            least: rounded(varied(short.min(FIRST_DELAY))),
+            for_new_call: rounded(varied(for_waiting_call.min(FIRST_DELAY))),
         }
     }
 }
@@ -95,8 +95,8 @@ mod tests {
         assert!(*longest <= Duration::from_secs(1080), "{pauses:?}");
         assert_ne!(pauses[48], pauses[49]);
         let parked = Backoff::default().pause(&TransportError::LoginRequired);
-        assert!(parked.whole >= Duration::from_secs(720), "{parked:?}");
-        assert_eq!(parked.short, Duration::ZERO);
+        assert!(parked.scheduled >= Duration::from_secs(720), "{parked:?}");
+        assert_eq!(parked.for_waiting_call, Duration::ZERO);
     }
 
     #[test]
@@ -104,10 +104,19 @@ mod tests {
         let mut backoff = Backoff::default();
         for failures in 0..8 {
             let pause = backoff.pause(&TransportError::StreamEnded);
-            assert!(pause.short <= pause.whole, "{failures}: {pause:?}");
-            assert!(pause.short >= pause.whole / 4, "{failures}: {pause:?}");
-            assert!(pause.short >= FIRST_DELAY.mul_f64(0.79), "{pause:?}");
-            assert!(pause.least <= FIRST_DELAY.mul_f64(1.21), "{pause:?}");
+            assert!(
+                pause.for_waiting_call <= pause.scheduled,
+                "{failures}: {pause:?}"
+            );
+            assert!(
+                pause.for_waiting_call >= pause.scheduled / 4,
+                "{failures}: {pause:?}"
+            );
+            assert!(
+                pause.for_waiting_call >= FIRST_DELAY.mul_f64(0.79),
+                "{pause:?}"
+            );
+            assert!(pause.for_new_call <= FIRST_DELAY.mul_f64(1.21), "{pause:?}");
         }
     }
 
@@ -115,7 +124,7 @@ mod tests {
     fn a_server_that_names_a_time_is_left_alone_for_it_and_for_an_hour_at_most() {
         for (asked, least, most) in [(0, 0, 2), (30, 30, 34), (7200, 3600, 3961)] {
             let pause = Backoff::default().pause(&busy(asked));
-            for delay in [pause.whole, pause.short, pause.least] {
+            for delay in [pause.scheduled, pause.for_waiting_call, pause.for_new_call] {
                 assert!(delay >= Duration::from_secs(least), "{asked}: {pause:?}");
                 assert!(delay <= Duration::from_secs(most), "{asked}: {pause:?}");
             }

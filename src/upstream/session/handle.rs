@@ -1,191 +1,137 @@
-//! What the handle of an upstream, its connection's task and its calls share: where the connection
-//! stands, what is known, and by what they ask each other for something.
+//! One session, as everything but its supervisor sees it: a state to watch, and commands to give.
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use tokio::time::Instant;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::health::HealthChecks;
-use super::pool::{ExtraSession, TaskContext};
-use super::retry_budget::RetryBudget;
-use crate::config;
-use crate::net::Clients;
-use crate::oauth::Authorizer;
+use super::checks::HealthChecks;
+use super::command::{Command, Commands};
+use super::state::{Lost, State};
 use crate::protocol::ClientProfile;
-use crate::upstream::connection::Connection;
-use crate::upstream::connection::log_demand::LogDemand;
+use crate::upstream::connection::{Connection, ConnectionUse};
 use crate::upstream::error::TransportError;
-use crate::upstream::flow::backpressure::ReadGate;
-use crate::upstream::flow::bounds::Bounds;
-use crate::upstream::flow::concurrency::ConcurrencyLimit;
-use crate::upstream::flow::deadline::Deadlines;
-use crate::upstream::id::UpstreamId;
-use crate::upstream::offers::Offers;
-use crate::upstream::subscription::ledger::Subscriptions;
-use crate::upstream::transport::http::HttpSettings;
 
-/// Where a connection stands.
+/// How long a call waits to learn what its server is: the three requests that it takes to find out.
+const VERDICT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A session's state and its commands.
 #[derive(Debug)]
-pub(crate) enum State {
-    /// Nobody has asked for it yet.
-    Idle,
-    /// The handshake is under way.
-    Connecting {
-        /// Whether the server has said anything yet.
-        alive: bool,
-        /// Why the attempt before failed, if it did.
-        after: Option<TransportError>,
-    },
-    /// Requests can be sent.
-    Ready(Arc<Connection>),
-    /// The last attempt failed; another follows by itself.
-    Disconnected(Disconnected),
-}
-
-/// An attempt that failed, and when the next one is made.
-#[derive(Debug, Clone)]
-pub(crate) struct Disconnected {
-    /// Why.
-    pub(crate) cause: TransportError,
-    /// Which attempt it was.
-    pub(crate) attempt: u64,
-    /// When the next one is made by itself, brake aside.
-    pub(crate) due: Instant,
-    /// When it is made at the earliest for a call that has waited for one that failed.
-    pub(crate) on_demand: Instant,
-    /// The same for one that has not: it is made at once, unless the server asked for a pause.
-    pub(crate) at_once: Instant,
-}
-
-impl Disconnected {
-    /// No attempt follows.
-    pub(crate) fn for_good() -> Self {
-        let now = Instant::now();
-        Self {
-            cause: TransportError::ShuttingDown,
-            attempt: u64::MAX,
-            due: now,
-            on_demand: now,
-            at_once: now,
-        }
-    }
-}
-
-/// A connection that is known to be gone.
-#[derive(Debug)]
-pub(crate) struct Lost {
-    pub(crate) generation: u64,
-    pub(crate) cause: TransportError,
-}
-
-/// What the handle and the connection's task both hold.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) id: UpstreamId,
-    pub(crate) config: Arc<config::Upstream>,
-    pub(crate) clients: Arc<Clients>,
-    /// Signs its requests, where the configuration allows it.
-    pub(crate) authorizer: Option<Arc<Authorizer>>,
-    pub(crate) bounds: Bounds,
-    pub(crate) read_gate: Arc<ReadGate>,
-    /// How many calls run there, its side sessions included.
-    pub(crate) concurrency: Arc<ConcurrencyLimit>,
-    pub(crate) state: watch::Sender<State>,
-    /// What is known of it, connected or not.
-    pub(crate) offers: Arc<Offers>,
-    /// Asks the task for a connection soon.
-    pub(crate) wake: Notify,
-    /// Asks it for one at once.
-    pub(crate) hurry: Notify,
-    /// Asks the task for a new listing.
-    pub(crate) relist: Notify,
-    /// Asks it for a connection as if none had ever failed.
-    pub(crate) anew: Notify,
-    /// How many attempts are left, for all sessions.
-    pub(crate) brake: Arc<RetryBudget>,
-    /// The connection that was found to be gone last.
-    pub(crate) lost: watch::Sender<Lost>,
-    /// What the task is asked to look at.
+pub(crate) struct SessionHandle {
+    state: watch::Sender<State>,
+    pub(crate) commands: Commands,
     pub(crate) checks: HealthChecks,
-    /// How much it is to log for the client's session: one for it and its side sessions.
-    pub(crate) log_demand: Arc<LogDemand>,
-    /// Whom its connection speaks for.
-    pub(crate) identity: watch::Sender<Arc<ClientProfile>>,
-    /// What its tasks are started with, once they are.
-    pub(crate) home: OnceLock<TaskContext>,
-    /// Sessions for clients that the main one does not serve.
-    // std's Mutex: held for a look at a short list, never across an await.
-    pub(crate) sides: Mutex<Vec<ExtraSession>>,
-    /// Whether it is one of these itself.
-    pub(crate) is_side: bool,
-    /// The resources whose updates are wanted.
-    pub(crate) subscriptions: Arc<Subscriptions>,
+    /// The connection that was found to be gone last.
+    lost: watch::Sender<Lost>,
+    /// The client that its connections are made for.
+    profile: watch::Sender<Arc<ClientProfile>>,
+    /// Notified of each change of the state.
+    changed: Arc<Notify>,
+    leases: TaskTracker,
 }
 
-impl Shared {
-    pub(crate) fn new(
-        id: UpstreamId,
-        config: Arc<config::Upstream>,
-        clients: Arc<Clients>,
-        authorizer: Option<Arc<Authorizer>>,
-        bounds: Bounds,
-        changed: Arc<Notify>,
-    ) -> Self {
-        let running = config.max_calls.unwrap_or(bounds.limits.upstream_calls);
+impl SessionHandle {
+    /// A session that is not started yet. `changed` is notified of each change of its state.
+    pub(crate) fn new(changed: Arc<Notify>) -> Self {
         Self {
-            id,
-            read_gate: Arc::new(ReadGate::new(bounds.send_budget.clone())),
-            concurrency: Arc::new(ConcurrencyLimit::new(running, bounds.limits.queued_calls)),
-            clients,
-            authorizer,
-            bounds,
             state: watch::Sender::new(State::Idle),
-            offers: Arc::new(Offers::new(changed)),
-            wake: Notify::new(),
-            hurry: Notify::new(),
-            relist: Notify::new(),
-            anew: Notify::new(),
-            brake: Arc::default(),
+            commands: Commands::default(),
+            checks: HealthChecks::default(),
             lost: watch::Sender::new(Lost {
                 generation: 0,
                 cause: TransportError::SessionExpired,
             }),
-            checks: HealthChecks::default(),
-            log_demand: Arc::default(),
-            identity: watch::Sender::default(),
-            home: OnceLock::new(),
-            sides: Mutex::default(),
-            is_side: false,
-            subscriptions: Arc::default(),
-            config,
+            profile: watch::Sender::default(),
+            changed,
+            leases: TaskTracker::new(),
         }
     }
 
-    /// HTTP towards it, as it is configured.
-    pub(crate) fn http_settings(&self) -> HttpSettings {
-        let config = &self.config;
-        HttpSettings {
-            url: config.url.as_url().clone(),
-            headers: config.headers.clone(),
-            message_limit: self.bounds.limits.message_bytes,
-            read_gate: self.read_gate.clone(),
-            keep_alive: config.keep_alive,
-            deadlines: Deadlines {
-                first_byte: config.first_byte_timeout,
-                idle: config.timeout,
-            },
+    /// Publishes a state.
+    pub(crate) fn publish(&self, state: State) {
+        self.set_last_state(state);
+        self.changed.notify_one();
+    }
+
+    /// Publishes the state after which there is no other. The watcher of all upstreams ends by itself.
+    pub(crate) fn set_last_state(&self, state: State) {
+        self.state.send_replace(state);
+    }
+
+    /// Has whoever watches the state look at the connection again.
+    pub(crate) fn republish(&self) {
+        self.state.send_modify(|_| {});
+    }
+
+    /// Watches the state.
+    pub(crate) fn watch(&self) -> watch::Receiver<State> {
+        self.state.subscribe()
+    }
+
+    /// Returns the connection, if there is one.
+    pub(crate) fn connection(&self) -> Option<ConnectionUse> {
+        match &*self.state.borrow() {
+            State::Ready(connection) => Some(connection.in_use()),
+            _ => None,
         }
     }
 
-    /// How long a call waits for a connection.
-    pub(crate) fn connect_wait(&self) -> Duration {
-        self.bounds.limits.connect_wait.min(self.config.timeout)
+    /// Returns `true` if the server has sent anything since the last attempt began.
+    pub(crate) fn is_alive(&self) -> bool {
+        matches!(
+            &*self.state.borrow(),
+            State::Ready(_) | State::Connecting { alive: true, .. }
+        )
     }
 
-    /// Counts this connection as lost; the first to say so says why.
-    pub(crate) fn lose(&self, generation: u64, cause: &TransportError) {
+    /// Returns `true` if the last attempt failed.
+    pub(crate) fn is_disconnected(&self) -> bool {
+        matches!(&*self.state.borrow(), State::Disconnected(_))
+    }
+
+    /// Returns what the user has to do before there can be a connection, if it waits for that.
+    pub(crate) fn user_action_required(&self) -> Option<String> {
+        match &*self.state.borrow() {
+            State::Disconnected(disconnected) if disconnected.cause.requires_user_action() => {
+                Some(disconnected.cause.to_string())
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns the client that connections are made for.
+    pub(crate) fn profile(&self) -> Arc<ClientProfile> {
+        self.profile.borrow().clone()
+    }
+
+    /// Makes connections for this client from now on. The present one is replaced if its session cannot
+    /// serve the client: what a server lists may depend on that.
+    pub(crate) fn set_profile(&self, profile: &Arc<ClientProfile>) {
+        self.profile.send_if_modified(|current| {
+            let is_other = !current.shares_session(profile);
+            *current = profile.clone();
+            is_other
+        });
+    }
+
+    /// Returns `true` if connections are made for what this client declares.
+    pub(crate) fn will_serve(&self, profile: &ClientProfile) -> bool {
+        self.profile.borrow().shares_session(profile)
+    }
+
+    /// Waits until connections are made for another client than this one.
+    pub(crate) async fn wait_until_superseded(&self, connection: &Connection) {
+        let mut profile = self.profile.subscribe();
+        let is_other = |profile: &Arc<ClientProfile>| !connection.identity.shares_session(profile);
+        // Fails never: the sender lives as long as the handle.
+        let _ = profile.wait_for(is_other).await;
+    }
+
+    /// Counts this connection as lost; the first report names the cause.
+    pub(crate) fn report_lost(&self, generation: u64, cause: &TransportError) {
         self.lost.send_if_modified(|lost| {
             let is_news = lost.generation < generation;
             if is_news {
@@ -195,4 +141,59 @@ impl Shared {
             is_news
         });
     }
+
+    /// Waits until a call finds that this connection is gone, and returns why.
+    pub(crate) async fn wait_until_lost(&self, generation: u64) -> TransportError {
+        let mut lost = self.lost.subscribe();
+        match lost.wait_for(|lost| lost.generation == generation).await {
+            Ok(lost) => lost.cause.clone(),
+            // Never: the sender lives as long as the handle.
+            Err(_) => TransportError::ShuttingDown,
+        }
+    }
+
+    /// Has the supervisor find out whether the server still speaks its revision, and waits for the verdict, no
+    /// longer than `within`. Returns `true` if the connection of this generation is replaced.
+    pub(crate) async fn check_revision(&self, generation: u64, within: Duration) -> bool {
+        let (mut state, mut confirmed) = (self.watch(), self.checks.watch());
+        self.commands.send(Command::CheckRevision);
+        let is_gone = |state: &State| match state {
+            State::Ready(connection) => connection.generation != generation,
+            _ => true,
+        };
+        let verdict = async {
+            tokio::select! {
+                biased;
+                _ = state.wait_for(is_gone) => true,
+                _ = confirmed.changed() => false,
+            }
+        };
+        timeout(within.min(VERDICT_TIMEOUT), verdict)
+            .await
+            .unwrap_or(false)
+    }
+
+    /// Keeps the session in use until the lease is dropped.
+    pub(crate) fn lease(self: &Arc<Self>) -> SessionLease {
+        SessionLease {
+            session: self.clone(),
+            _token: self.leases.token(),
+        }
+    }
+
+    /// Returns `true` if a request is under way in the session, or about to be sent.
+    pub(crate) fn is_busy(&self) -> bool {
+        let is_in_use = match &*self.state.borrow() {
+            State::Ready(connection) => connection.is_in_use(),
+            _ => false,
+        };
+        is_in_use || !self.leases.is_empty()
+    }
+}
+
+/// A session that a call waits in, or is about to be sent in.
+#[derive(Debug)]
+pub(crate) struct SessionLease {
+    pub(crate) session: Arc<SessionHandle>,
+    _token: TaskTrackerToken,
 }

@@ -1,197 +1,281 @@
-//! Sessions beside the main one. A session with a legacy upstream is bound to what its client declared
-//! in `initialize`; a client that declares something else gets a session of its own.
+//! The sessions with one upstream: the main one, and extra ones for clients that it does not serve.
+//!
+//! A session with a legacy upstream is bound to what its client declared in `initialize`. The main session is
+//! made for one profile; a client that declares something else, while another client needs the main session
+//! as it is, gets an extra session when its first call needs one.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-use tracing::{Instrument, debug, info_span};
+use tracing::{Instrument as _, debug, info_span};
 
-use super::handle::{Shared, State};
+use super::command::{Command, Urgency};
+use super::context::{SessionContext, TaskContext};
+use super::handle::{SessionHandle, SessionLease};
+use super::settings::UpstreamSettings;
 use super::supervisor::SessionSupervisor;
-use crate::protocol::ClientProfile;
+use crate::protocol::{ClientProfile, LogLevel};
+use crate::sync::Mutex;
 use crate::upstream::connection::ConnectionUse;
-use crate::upstream::connection::events::Events;
-use crate::upstream::handle::Upstream;
+use crate::upstream::connection::log_demand::LogDemandGuard;
+use crate::upstream::id::ClientId;
+use crate::upstream::offers::Offers;
+use crate::upstream::subscription::ledger::Subscriptions;
 
 /// How many sessions an upstream has beside its main one. When one more is needed, the one that was
-/// used longest ago ends, of those that nobody uses now: hardly any client declares more than two
+/// used longest ago ends, of those that are not in use: hardly any client declares more than two
 /// different things.
-const MAX_SIDE_SESSIONS: usize = 4;
+const MAX_EXTRA_SESSIONS: usize = 4;
 
-/// How long a session beside the main one may be unused. Longer, and it ends when next one is asked for.
+/// How long an extra session may be unused. Longer, and it ends when next one is asked for.
 const MAX_IDLE: Duration = Duration::from_secs(600);
 
-/// What the tasks of an upstream are started with.
-#[derive(Debug, Clone)]
-pub(crate) struct TaskContext {
-    pub(crate) events: Arc<dyn Events>,
-    pub(crate) tasks: TaskTracker,
-    pub(crate) cancel: CancellationToken,
+/// All sessions with one upstream.
+#[derive(Debug)]
+pub struct SessionPool {
+    pub(crate) settings: Arc<UpstreamSettings>,
+    main: Arc<SessionHandle>,
+    /// What the main session fills.
+    offers: Arc<Offers>,
+    subscriptions: Arc<Subscriptions>,
+    /// What tasks are started with, once they are.
+    tasks: OnceLock<TaskContext>,
+    /// The one used last stands last.
+    extra: Mutex<Vec<ExtraSession>>,
+    /// The profiles of the clients that have opened a session.
+    profiles: Mutex<Vec<(ClientId, Arc<ClientProfile>)>>,
 }
 
-/// A session for clients of one identity.
+/// A session for the clients of one profile.
 #[derive(Debug)]
-pub(crate) struct ExtraSession {
-    identity: Arc<ClientProfile>,
-    upstream: Upstream,
+struct ExtraSession {
+    profile: Arc<ClientProfile>,
+    handle: Arc<SessionHandle>,
     cancel: CancellationToken,
     /// When it was last seen to be used.
     used: Instant,
 }
 
-impl ExtraSession {
-    /// Whether a request is under way in it, or about to be.
-    fn is_busy(&self) -> bool {
-        let shared = &self.upstream.shared;
-        let live_is_held = match &*shared.state.borrow() {
-            State::Ready(connection) => connection.is_in_use(),
-            _ => false,
-        };
-        // By us, and by the connection's task. Others get theirs while the list is locked.
-        live_is_held || Arc::strong_count(shared) > 2
+impl SessionPool {
+    /// A pool without a session. `changed` is notified of each change of the main session's state.
+    pub(crate) fn new(
+        settings: Arc<UpstreamSettings>,
+        offers: Arc<Offers>,
+        subscriptions: Arc<Subscriptions>,
+        changed: Arc<Notify>,
+    ) -> Self {
+        Self {
+            settings,
+            main: Arc::new(SessionHandle::new(changed)),
+            offers,
+            subscriptions,
+            tasks: OnceLock::new(),
+            extra: Mutex::default(),
+            profiles: Mutex::default(),
+        }
     }
-}
 
-impl Upstream {
-    /// The session that serves this client, begun if there is none.
-    pub(crate) fn side_session(&self, identity: &Arc<ClientProfile>) -> Self {
-        let mut sides = self
-            .shared
-            .sides
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let serving = sides
+    /// Starts the main session, for this profile.
+    pub(crate) fn start(&self, profile: &Arc<ClientProfile>, tasks: TaskContext) {
+        let tasks = self.tasks.get_or_init(|| tasks);
+        let name = &self.settings.config.name;
+        let span = info_span!("upstream", %name, side = tracing::field::Empty);
+        self.main.set_profile(profile);
+        let supervisor = SessionSupervisor {
+            context: SessionContext {
+                settings: self.settings.clone(),
+                handle: self.main.clone(),
+                offers: Some(self.offers.clone()),
+                subscriptions: self.subscriptions.clone(),
+                events: tasks.events.clone(),
+                tasks: tasks.tasks.clone(),
+            },
+        };
+        let run = supervisor.run(tasks.cancel.clone());
+        tasks.tasks.spawn(run.instrument(span));
+    }
+
+    /// Returns the main session.
+    pub(crate) fn main(&self) -> &Arc<SessionHandle> {
+        &self.main
+    }
+
+    /// The client has opened a session. The main session is made anew for its profile, unless another client
+    /// needs it as it is.
+    pub(crate) fn set_profile(&self, client: ClientId, profile: &Arc<ClientProfile>) {
+        let mut profiles = self.profiles.lock();
+        profiles.retain(|(other, _)| *other != client);
+        let current = self.main.profile();
+        if !profiles
             .iter()
-            .position(|side| side.identity.shares_session(identity));
-        let mut side = match serving {
-            Some(found) => sides.remove(found),
-            None => self.open_side(identity),
+            .any(|(_, other)| other.shares_session(&current))
+        {
+            self.main.set_profile(profile);
+        }
+        profiles.push((client, profile.clone()));
+    }
+
+    /// The client has left.
+    pub(crate) fn remove_client(&self, client: ClientId) {
+        self.profiles.lock().retain(|(other, _)| *other != client);
+    }
+
+    /// Returns the extra session that serves this client, started if there is none.
+    pub(crate) fn for_caller(&self, profile: &Arc<ClientProfile>) -> SessionLease {
+        let mut extra = self.extra.lock();
+        let serving = extra
+            .iter()
+            .position(|session| session.profile.shares_session(profile));
+        let mut session = match serving {
+            Some(found) => extra.remove(found),
+            None => self.start_extra(profile),
         };
         let now = Instant::now();
-        side.used = now;
-        let upstream = side.upstream.clone();
-        // The one used last stands last.
-        sides.push(side);
-        self.end_unused(&mut sides, now);
-        upstream
+        session.used = now;
+        let lease = session.handle.lease();
+        extra.push(session);
+        self.end_unused(&mut extra, now);
+        lease
     }
 
     /// Ends the sessions that were unused for too long, and the one unused for longest if there are too many.
-    fn end_unused(&self, sides: &mut Vec<ExtraSession>, now: Instant) {
-        let busy = sides.iter_mut().filter(|side| side.is_busy());
-        busy.for_each(|side| side.used = now);
-        let surplus = sides.len() > MAX_SIDE_SESSIONS;
-        let unused = sides.iter().position(|side| side.used < now);
+    fn end_unused(&self, extra: &mut Vec<ExtraSession>, now: Instant) {
+        let busy = extra.iter_mut().filter(|session| session.handle.is_busy());
+        busy.for_each(|session| session.used = now);
+        let surplus = extra.len() > MAX_EXTRA_SESSIONS;
+        let unused = extra.iter().position(|session| session.used < now);
         let oldest = unused
             .filter(|_| surplus)
-            .map(|oldest| sides.remove(oldest));
-        let idle = sides.extract_if(.., |side| now.duration_since(side.used) > MAX_IDLE);
-        for side in oldest.into_iter().chain(idle) {
-            debug!(upstream = %self.config().name, "ending a side session that nobody uses");
-            side.cancel.cancel();
+            .map(|oldest| extra.remove(oldest));
+        let is_idle = |session: &mut ExtraSession| now.duration_since(session.used) > MAX_IDLE;
+        let idle = extra.extract_if(.., is_idle);
+        for session in oldest.into_iter().chain(idle) {
+            debug!(upstream = %self.settings.config.name, "ending a side session that nobody uses");
+            session.cancel.cancel();
         }
     }
 
-    fn open_side(&self, identity: &Arc<ClientProfile>) -> ExtraSession {
-        let main = &self.shared;
-        let mut shared = Shared::new(
-            main.id,
-            main.config.clone(),
-            main.clients.clone(),
-            main.authorizer.clone(),
-            main.bounds.clone(),
-            // Nobody watches it: what it offers is what the main session offers.
-            Arc::new(Notify::new()),
-        );
-        shared.is_side = true;
-        shared.read_gate = main.read_gate.clone();
-        shared.concurrency = main.concurrency.clone();
-        shared.log_demand = main.log_demand.clone();
-        shared.brake = main.brake.clone();
-        let upstream = Self {
-            shared: Arc::new(shared),
-            config: self.config.clone(),
-            cached: self.cached.clone(),
-        };
-        let home = main.home.get();
-        let cancel = home.map_or_else(CancellationToken::new, |home| home.cancel.child_token());
-        if let Some(home) = home {
-            debug!(upstream = %main.config.name, "opening a session for another client's capabilities");
-            upstream.begin(home, identity, cancel.clone());
+    fn start_extra(&self, profile: &Arc<ClientProfile>) -> ExtraSession {
+        // What an extra session offers is what the main session offers: no task watches its state.
+        let handle = Arc::new(SessionHandle::new(Arc::default()));
+        let mut cancel = CancellationToken::new();
+        if let Some(tasks) = self.tasks.get() {
+            let name = &self.settings.config.name;
+            debug!(upstream = %name, "opening a session for another client's capabilities");
+            let span = info_span!("upstream", %name, side = true);
+            handle.set_profile(profile);
+            cancel = tasks.cancel.child_token();
+            let supervisor = SessionSupervisor {
+                context: SessionContext {
+                    settings: self.settings.clone(),
+                    handle: handle.clone(),
+                    offers: None,
+                    subscriptions: Arc::default(),
+                    events: tasks.events.clone(),
+                    tasks: tasks.tasks.clone(),
+                },
+            };
+            let run = supervisor.run(cancel.clone());
+            tasks.tasks.spawn(run.instrument(span));
         }
         ExtraSession {
-            identity: identity.clone(),
-            upstream,
+            profile: profile.clone(),
+            handle,
             cancel,
             used: Instant::now(),
         }
     }
 
-    pub(crate) fn begin(
-        &self,
-        home: &TaskContext,
-        identity: &Arc<ClientProfile>,
-        cancel: CancellationToken,
-    ) {
-        let side = self.shared.is_side.then_some(true);
-        let span = info_span!("upstream", name = %self.shared.config.name, side);
-        self.adopt(identity);
-        let connection = SessionSupervisor {
-            shared: self.shared.clone(),
-            events: home.events.clone(),
-            tasks: home.tasks.clone(),
-        };
-        home.tasks.spawn(connection.run(cancel).instrument(span));
+    fn sessions(&self) -> Vec<Arc<SessionHandle>> {
+        let extra = self.extra.lock();
+        let extra = extra.iter().map(|session| session.handle.clone());
+        std::iter::once(self.main.clone()).chain(extra).collect()
     }
 
-    /// Has it connected for this client, anew if it was for one that declares something else: what a
-    /// server lists may depend on that.
-    pub fn adopt(&self, identity: &Arc<ClientProfile>) {
-        self.shared.identity.send_if_modified(|current| {
-            let is_other = !current.shares_session(identity);
-            *current = identity.clone();
-            is_other
-        });
-    }
-
-    /// Whether anybody but the caller, who has one handle, may yet send a request by it.
+    /// Returns the connections that there are: that of the main session first.
     #[must_use]
-    pub fn is_in_use(&self) -> bool {
-        // The other one is the connection's task's, where there is one.
-        let task = usize::from(self.shared.home.get().is_some());
-        Arc::strong_count(&self.shared) > 1 + task
+    pub fn connections(&self) -> Vec<ConnectionUse> {
+        let sessions = self.sessions();
+        let connections = sessions.iter().filter_map(|session| session.connection());
+        connections.collect()
     }
 
-    /// Closes its connection, and those beside it, for good.
-    pub fn end(&self) {
-        if let Some(home) = self.shared.home.get() {
-            home.cancel.cancel();
+    /// Returns `true` if what the server sends on this connection is for clients of this profile: on that of the
+    /// session that serves them, and on that of the main one as long as none does.
+    #[must_use]
+    pub fn is_session_of(&self, connection: &ConnectionUse, profile: &Arc<ClientProfile>) -> bool {
+        let mut connections = self.connections().into_iter();
+        match connections.find(|connection| connection.serves(profile)) {
+            Some(serving) => serving.is_same(connection),
+            None => {
+                let main = self.main.connection();
+                main.is_some_and(|main| main.is_same(connection))
+            }
         }
     }
 
-    /// Its sessions: the main one first.
-    #[must_use]
-    pub fn sessions(&self) -> Vec<Self> {
-        let sides = self
-            .shared
-            .sides
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let sides = sides.iter().map(|side| side.upstream.clone());
-        std::iter::once(self.clone()).chain(sides).collect()
+    /// Connects each session at once that is disconnected, with all attempts back. Call this after a change that
+    /// may have fixed the upstream, such as a new configuration file.
+    pub fn reset_budget(&self) {
+        for session in self.sessions() {
+            self.settings.retry_budget.reset();
+            session.commands.send(Command::ResetBudget);
+        }
     }
 
-    /// Whether what the server says in this session is for the client of this identity: the session that
-    /// serves it, and the main one as long as none does.
+    /// Returns what the user has to do before the main session can be used, if it waits for that.
     #[must_use]
-    pub fn is_session_of(&self, connection: &ConnectionUse, client: &Arc<ClientProfile>) -> bool {
-        let mut ready = self.sessions().into_iter().filter_map(|it| it.ready());
-        match ready.find(|ready| ready.serves(client)) {
-            Some(serving) => serving.is_same(connection),
-            None => self.ready().is_some_and(|main| main.is_same(connection)),
+    pub fn user_action_required(&self) -> Option<String> {
+        self.main.user_action_required()
+    }
+
+    /// Makes the next attempt to connect soon, so that a user is sent to a page that leads somewhere.
+    pub fn connect_soon(&self) {
+        let command = Command::Connect(Urgency::Waiting);
+        self.main.commands.send(command);
+    }
+
+    /// Returns `true` if the server has sent anything since the last attempt began.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.main.is_alive()
+    }
+
+    /// Asks for the logs of a request about to be sent, from `level` on, and waits until the server was
+    /// sent that level. A modern server reads the level in the request.
+    pub async fn raise_level(
+        &self,
+        connection: &ConnectionUse,
+        level: Option<LogLevel>,
+    ) -> Option<LogDemandGuard> {
+        let demand = &self.settings.log_demand;
+        demand.raise(&connection.logs, level).await
+    }
+
+    /// Waits until all connected servers were sent the clients' level, or a while has passed.
+    pub async fn wait_until_level_applied(&self) {
+        let (demand, connections) = (&self.settings.log_demand, self.connections());
+        let applied = connections
+            .iter()
+            .map(|connection| demand.wait_until_applied(&connection.logs, None));
+        join_all(applied).await;
+    }
+
+    /// Returns what closes all sessions for good, once they were started.
+    pub(crate) fn cancellation(&self) -> Option<CancellationToken> {
+        Some(self.tasks.get()?.cancel.clone())
+    }
+
+    /// Runs this beside everything else.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if let Some(tasks) = self.tasks.get() {
+            tasks.tasks.spawn(work);
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

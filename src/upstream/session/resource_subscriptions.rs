@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
 use super::backoff::Backoff;
-use super::supervisor::SessionSupervisor;
+use super::context::SessionContext;
 use crate::protocol::Era;
 use crate::protocol::reply::error_text;
 use crate::upstream::connection::Connection;
@@ -23,48 +23,49 @@ const UNSUBSCRIBE: &str = "resources/unsubscribe";
 /// How many requests are under way at once.
 const AT_ONCE: usize = 16;
 
-impl SessionSupervisor {
-    /// Keeps a legacy server subscribed to what is wanted; returns when its session is gone.
-    pub(crate) async fn keep_subscribed(&self, live: &Connection) -> TransportError {
-        if live.profile.era == Era::Modern {
-            // Its one subscription has the resources too: see `listen`.
-            return std::future::pending().await;
+/// Keeps a legacy server subscribed to what is wanted; returns when its session is gone.
+pub(crate) async fn apply_subscriptions(
+    context: &SessionContext,
+    live: &Connection,
+) -> TransportError {
+    if live.profile.era == Era::Modern {
+        // Its one subscription has the resources too: see `listen`.
+        return std::future::pending().await;
+    }
+    let wanted = &context.subscriptions;
+    let mut ledger = wanted.watch();
+    let (mut backoff, mut again) = (Backoff::default(), Instant::now());
+    loop {
+        let has_failed = ledger.borrow().has_failed();
+        tokio::select! {
+            // Fails never: the sender lives as long as we do.
+            _ = ledger.wait_for(SubscriptionLedger::has_work) => {}
+            () = sleep_until(again), if has_failed => wanted.retry(),
         }
-        let wanted = &self.shared.subscriptions;
-        let mut ledger = wanted.watch();
-        let (mut backoff, mut again) = (Backoff::default(), Instant::now());
-        loop {
-            let has_failed = ledger.borrow().has_failed();
-            tokio::select! {
-                // Fails never: the sender lives as long as we do.
-                _ = ledger.wait_for(SubscriptionLedger::has_work) => {}
-                () = sleep_until(again), if has_failed => wanted.retry(),
+        if !live.supports_subscriptions() {
+            wanted.refuse_missing();
+        }
+        let (missing, surplus) = wanted.take_work();
+        for some in surplus.chunks(AT_ONCE) {
+            if let Err(gone) = ask(live, UNSUBSCRIBE, some).await {
+                return gone;
             }
-            if !live.supports_subscriptions() {
-                wanted.refuse_missing();
-            }
-            let (missing, surplus) = wanted.take_work();
-            for some in surplus.chunks(AT_ONCE) {
-                if let Err(gone) = ask(live, UNSUBSCRIBE, some).await {
-                    return gone;
-                }
-            }
-            wanted.mark_unsubscribe_done();
-            let mut failure = None;
-            for some in missing.chunks(AT_ONCE) {
-                let answers = match ask(live, SUBSCRIBE, some).await {
-                    Ok(answers) => answers,
-                    Err(gone) => return gone,
-                };
-                wanted.record_answers(&answers.given, |uri| !answers.refused.contains(uri));
-                wanted.fail(&answers.failed);
-                failure = answers.failure.or(failure);
-            }
-            match failure {
-                Some(error) => again = Instant::now() + backoff.next(&error),
-                None if !missing.is_empty() => backoff = Backoff::default(),
-                None => {}
-            }
+        }
+        wanted.mark_unsubscribe_done();
+        let mut failure = None;
+        for some in missing.chunks(AT_ONCE) {
+            let answers = match ask(live, SUBSCRIBE, some).await {
+                Ok(answers) => answers,
+                Err(gone) => return gone,
+            };
+            wanted.record_answers(&answers.given, |uri| !answers.refused.contains(uri));
+            wanted.fail(&answers.failed);
+            failure = answers.failure.or(failure);
+        }
+        match failure {
+            Some(error) => again = Instant::now() + backoff.next(&error),
+            None if !missing.is_empty() => backoff = Backoff::default(),
+            None => {}
         }
     }
 }

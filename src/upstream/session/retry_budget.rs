@@ -1,9 +1,10 @@
-//! The brake on attempts to connect, whoever wants them.
+//! The budget of attempts to connect, for all who ask for one.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::sync::Mutex;
 
 /// How many attempts may fail in a row: as many as a call a minute, and the pauses while it waits, need to
 /// cover a redeployment of a few minutes.
@@ -20,7 +21,6 @@ const SIGN_IN: Duration = Duration::from_secs(60);
 /// The attempts that are left for an upstream, for all its sessions.
 ///
 /// One is taken with every attempt, and given back by a connection that holds.
-// std's Mutex: held for a look at three numbers, never across an await.
 #[derive(Debug, Default)]
 pub(crate) struct RetryBudget(Mutex<Taken>);
 
@@ -45,54 +45,50 @@ impl Taken {
 
 impl RetryBudget {
     /// Takes an attempt; `false` when none is left.
-    pub(crate) fn take(&self) -> bool {
-        let (mut brake, now) = (self.lock(), Instant::now());
-        brake.refill(now);
-        let is_left = brake.taken < ATTEMPTS;
+    pub(crate) fn try_acquire(&self) -> bool {
+        let (mut budget, now) = (self.0.lock(), Instant::now());
+        budget.refill(now);
+        let is_left = budget.taken < ATTEMPTS;
         if is_left {
-            brake.taken += 1;
-            brake.since.get_or_insert(now);
+            budget.taken += 1;
+            budget.since.get_or_insert(now);
         }
         is_left
     }
 
     /// When there is one to take: now, or later.
     pub(crate) fn due(&self) -> Instant {
-        let (mut brake, now) = (self.lock(), Instant::now());
-        brake.refill(now);
-        match brake.since {
-            Some(since) if brake.taken >= ATTEMPTS => since + ONE_BACK,
+        let (mut budget, now) = (self.0.lock(), Instant::now());
+        budget.refill(now);
+        match budget.since {
+            Some(since) if budget.taken >= ATTEMPTS => since + ONE_BACK,
             _ => now,
         }
     }
 
     /// Gives all back: there is reason to believe that the next one succeeds.
-    pub(crate) fn give_back(&self) {
-        let mut brake = self.lock();
-        (brake.taken, brake.since) = (0, None);
+    pub(crate) fn reset(&self) {
+        let mut budget = self.0.lock();
+        (budget.taken, budget.since) = (0, None);
     }
 
     /// Gives one back, which did not fail.
-    pub(crate) fn give_one_back(&self) {
-        let mut brake = self.lock();
-        brake.taken = brake.taken.saturating_sub(1);
-        if brake.taken == 0 {
-            brake.since = None;
+    pub(crate) fn refund(&self) {
+        let mut budget = self.0.lock();
+        budget.taken = budget.taken.saturating_sub(1);
+        if budget.taken == 0 {
+            budget.since = None;
         }
     }
 
     /// Sees to it that one is left, for there are other tokens to try.
-    pub(crate) fn admit(&self) {
-        let (mut brake, now) = (self.lock(), Instant::now());
+    pub(crate) fn allow_one(&self) {
+        let (mut budget, now) = (self.0.lock(), Instant::now());
         let is_early = |last: Instant| now.duration_since(last) < SIGN_IN;
-        if brake.taken >= ATTEMPTS && !brake.admitted.is_some_and(is_early) {
-            brake.taken = ATTEMPTS - 1;
-            brake.admitted = Some(now);
+        if budget.taken >= ATTEMPTS && !budget.admitted.is_some_and(is_early) {
+            budget.taken = ATTEMPTS - 1;
+            budget.admitted = Some(now);
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Taken> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -104,60 +100,64 @@ mod tests {
     use crate::upstream::error::TransportError;
     use crate::upstream::session::backoff::Backoff;
 
-    fn taken(brake: &RetryBudget) -> usize {
-        (0..100).filter(|_| brake.take()).count()
+    fn taken(budget: &RetryBudget) -> usize {
+        (0..100).filter(|_| budget.try_acquire()).count()
     }
 
     #[tokio::test(start_paused = true)]
     async fn twelve_attempts_are_there_and_one_comes_back_every_ten_minutes() {
-        let brake = RetryBudget::default();
-        assert_eq!(taken(&brake), 12);
-        assert_eq!(brake.due(), Instant::now() + ONE_BACK);
+        let budget = RetryBudget::default();
+        assert_eq!(taken(&budget), 12);
+        assert_eq!(budget.due(), Instant::now() + ONE_BACK);
         advance(ONE_BACK - Duration::from_millis(1)).await;
-        assert_eq!(taken(&brake), 0);
+        assert_eq!(taken(&budget), 0);
         advance(Duration::from_millis(1)).await;
-        assert_eq!(brake.due(), Instant::now());
-        assert_eq!(taken(&brake), 1);
+        assert_eq!(budget.due(), Instant::now());
+        assert_eq!(taken(&budget), 1);
         advance(24 * ONE_BACK).await;
-        assert_eq!(taken(&brake), 12);
+        assert_eq!(taken(&budget), 12);
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_held_gives_all_back_and_what_did_not_fail_gives_one() {
-        let brake = RetryBudget::default();
-        taken(&brake);
-        brake.give_one_back();
-        assert_eq!(taken(&brake), 1);
-        brake.give_back();
-        assert_eq!(taken(&brake), 12);
+        let budget = RetryBudget::default();
+        taken(&budget);
+        budget.refund();
+        assert_eq!(taken(&budget), 1);
+        budget.reset();
+        assert_eq!(taken(&budget), 12);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_sign_in_is_tried_with_no_attempt_left_but_not_again_and_again() {
-        let brake = RetryBudget::default();
-        taken(&brake);
-        brake.admit();
-        assert_eq!(taken(&brake), 1);
-        brake.admit();
-        assert_eq!(taken(&brake), 0);
+        let budget = RetryBudget::default();
+        taken(&budget);
+        budget.allow_one();
+        assert_eq!(taken(&budget), 1);
+        budget.allow_one();
+        assert_eq!(taken(&budget), 0);
         advance(SIGN_IN).await;
-        brake.admit();
-        assert_eq!(taken(&brake), 1);
+        budget.allow_one();
+        assert_eq!(taken(&budget), 1);
     }
 
     /// The attempts at a dead server in `hours`, by the schedule alone or with somebody always waiting.
     async fn attempts(cause: &TransportError, hurried: bool, hours: u64) -> Vec<Duration> {
-        let (brake, mut backoff, begun) =
+        let (budget, mut backoff, begun) =
             (RetryBudget::default(), Backoff::default(), Instant::now());
         let mut attempts = Vec::new();
         while begun.elapsed() < Duration::from_secs(3600 * hours) {
-            if brake.take() {
+            if budget.try_acquire() {
                 attempts.push(begun.elapsed());
                 let pause = backoff.pause(cause);
-                let pause = if hurried { pause.short } else { pause.whole };
-                sleep_until((Instant::now() + pause).max(brake.due())).await;
+                let pause = if hurried {
+                    pause.for_waiting_call
+                } else {
+                    pause.scheduled
+                };
+                sleep_until((Instant::now() + pause).max(budget.due())).await;
             } else {
-                sleep_until(brake.due()).await;
+                sleep_until(budget.due()).await;
             }
         }
         attempts

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 /// The resources of one upstream that are subscribed to, and what the server made of that.
 #[derive(Debug, Default)]
-pub(crate) struct Subscriptions {
+pub struct Subscriptions {
     ledger: watch::Sender<SubscriptionLedger>,
 }
 
@@ -92,13 +92,15 @@ impl Subscriptions {
         self.ledger.subscribe()
     }
 
-    /// Returns the epoch of a client's request that is sent now.
-    pub(crate) fn epoch(&self) -> Epoch {
+    /// Returns what to compare with when a client's own request that is sent now has succeeded.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
         self.ledger.borrow().epoch()
     }
 
-    /// Counts how many guards hold this resource.
-    pub(crate) fn count(&self, uri: &str) -> usize {
+    /// Counts the guards that hold this resource.
+    #[must_use]
+    pub fn count(&self, uri: &str) -> usize {
         let ledger = self.ledger.borrow();
         ledger.wanted.get(uri).copied().unwrap_or_default()
     }

@@ -122,11 +122,11 @@ async fn what_could_not_be_written_is_tried_again_and_nothing_else() {
     lists(&bad, "other");
     lists(&good, "tool");
     writer.save().await;
-    assert!(good.cached.take_unsaved().is_none());
+    assert!(good.cached().take_unsaved().is_none());
     std::fs::remove_dir(&path).unwrap();
     writer.save().await;
     assert!(path.is_file());
-    assert!(bad.cached.take_unsaved().is_none());
+    assert!(bad.cached().take_unsaved().is_none());
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! What an upstream says outside any request, on the stream that its era has for it.
 
 pub(crate) mod modern;
+mod receive;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,20 +11,15 @@ use tokio::time::{Instant, sleep};
 use tracing::debug;
 
 use super::backoff::Backoff;
-use super::supervisor::SessionSupervisor;
-use crate::protocol::ItemKind as Changed;
-use crate::protocol::reply::answer_to;
+use super::command::Command;
+use super::context::SessionContext;
 use crate::upstream::connection::Connection;
 use crate::upstream::error::TransportError;
 use crate::upstream::transport::Transport;
 use crate::upstream::transport::event_stream::{EventStream, Incoming};
 use crate::upstream::transport::http_sse::stream::HttpSseStream;
 use crate::upstream::transport::streamable_http_legacy::StreamableHttpLegacy;
-use crate::wire::{Kind, Message};
-
-/// How long a stream must have lasted to count as one that held, so that it is opened again at once:
-/// what is in between may cut streams that are silent, as often as every minute.
-const LASTED: Duration = Duration::from_secs(10);
+use receive::{STABLE_AFTER, receive};
 
 /// The longest time for which a server's `retry` keeps its stream from being opened again.
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
@@ -55,146 +51,108 @@ impl Place {
     }
 }
 
-impl SessionSupervisor {
-    /// Hears the upstream on the stream of its era; returns when the connection is lost.
-    pub(crate) async fn listen(
-        &self,
-        live: &Arc<Connection>,
-        stream: Option<HttpSseStream>,
-    ) -> TransportError {
-        match (&live.transport, stream) {
-            (Transport::HttpSse(_), Some(mut stream)) => loop {
-                match stream.next().await {
-                    Ok(Some(message)) => self.hear(live, message).await,
-                    Ok(None) => return TransportError::StreamEnded,
-                    Err(error) => return error,
-                }
-            },
-            (Transport::StreamableHttpLegacy(session), _) => {
-                self.listen_legacy(live, session).await
+/// Hears the upstream on the stream of its era; returns when the connection is lost.
+pub(crate) async fn run(
+    context: &SessionContext,
+    live: &Arc<Connection>,
+    stream: Option<HttpSseStream>,
+) -> TransportError {
+    match (&live.transport, stream) {
+        (Transport::HttpSse(_), Some(mut stream)) => loop {
+            match stream.next().await {
+                Ok(Some(message)) => receive(context, live, message).await,
+                Ok(None) => return TransportError::StreamEnded,
+                Err(error) => return error,
             }
-            _ => self.listen_modern(live).await,
+        },
+        (Transport::StreamableHttpLegacy(session), _) => {
+            listen_legacy(context, live, session).await
         }
-    }
-
-    /// The standalone GET stream, opened again whenever it ends.
-    async fn listen_legacy(
-        &self,
-        live: &Arc<Connection>,
-        session: &StreamableHttpLegacy,
-    ) -> TransportError {
-        let (mut place, mut woken) = (Place::default(), self.shared.clients.resumed());
-        loop {
-            let heard = tokio::select! {
-                heard = session.listen(place.last.as_deref()) => heard,
-                // The request may have gone out on what died in sleep.
-                _ = woken.changed() => continue,
-            };
-            live.mark_event_stream_ready();
-            let cause = match heard {
-                Err(gone @ TransportError::SessionExpired) if place.is_known => return gone,
-                // Whoever comes next would find the same.
-                Err(gone @ TransportError::Connect(_)) => return gone,
-                Ok(None) if place.last.take().is_some() => {
-                    debug!("it does not know where its stream stopped; beginning anew");
-                    place.missed = true;
-                    continue;
-                }
-                // A 404 to the first is a server that has no route for it.
-                Ok(None) | Err(TransportError::SessionExpired) if !place.is_known => {
-                    return std::future::pending().await;
-                }
-                Ok(None) => {
-                    debug!("it has no standalone stream any more");
-                    self.shared.checks.doubt();
-                    // It may be like that for long.
-                    self.shared.relist.notify_one();
-                    TransportError::StreamEnded
-                }
-                Err(error) => {
-                    debug!(%error, "the standalone stream is down");
-                    self.doubt(&error);
-                    error
-                }
-                Ok(Some(events)) => {
-                    if self.follow(live, events, &mut place, &mut woken).await {
-                        continue;
-                    }
-                    TransportError::StreamEnded
-                }
-            };
-            sleep(place.pause(&cause)).await;
-        }
-    }
-
-    /// Hears a standalone stream to its end; `true` when that is for the process having woken up.
-    async fn follow(
-        &self,
-        live: &Arc<Connection>,
-        mut events: EventStream,
-        place: &mut Place,
-        woken: &mut watch::Receiver<u64>,
-    ) -> bool {
-        place.is_known = true;
-        let begun = Instant::now();
-        if std::mem::take(&mut place.missed) {
-            self.shared.relist.notify_one();
-        }
-        let has_woken = loop {
-            let next = tokio::select! {
-                next = events.next() => next,
-                _ = woken.changed() => break true,
-            };
-            match next {
-                Ok(Some(Incoming::Message(message))) => self.hear(live, message).await,
-                Ok(Some(Incoming::Endpoint(_))) => {}
-                Ok(None) | Err(_) => break false,
-            }
-            place.backoff = Backoff::default();
-        };
-        place.last = events.last_event_id.take().or(place.last.take());
-        place.retry = events.retry.or(place.retry);
-        // What is said meanwhile is lost if the stream cannot be resumed.
-        place.missed = place.last.is_none();
-        if begun.elapsed() >= LASTED {
-            place.backoff = Backoff::default();
-        }
-        has_woken
-    }
-
-    pub(crate) async fn hear(&self, live: &Arc<Connection>, message: Message) {
-        match (message.kind(), &*message.method()) {
-            (Kind::Request, method) if method != "ping" => {
-                self.events.request(live.in_use(), message.clone()).await;
-            }
-            (Kind::Request, _) => {
-                if let Err(error) = live.notify(answer_to(&message)).await {
-                    debug!(%error, "could not answer the upstream");
-                }
-            }
-            (Kind::Notification, "notifications/tools/list_changed") => {
-                self.shared.relist.notify_one();
-            }
-            (Kind::Notification, "notifications/subscriptions/acknowledged") => {}
-            (Kind::Notification, method) if self.shared.is_side && is_for_all(method) => {
-                debug!(method, "heard in the main session");
-            }
-            (Kind::Notification, method) => {
-                let changed = Changed::changed_by(method);
-                self.shared.offers.forget(changed.unwrap_or_default());
-                self.events
-                    .notification(self.shared.id, live.in_use(), message.clone())
-                    .await;
-            }
-            (Kind::Response, _) => debug!("ignoring a response that nobody waits for"),
-        }
+        _ => modern::run(context, live).await,
     }
 }
 
-/// Whether a server may tell each session of its client this: the main session has the lists and the
-/// subscriptions.
-fn is_for_all(method: &str) -> bool {
-    let changed = ["prompts/list_changed", "resources/list_changed"];
-    let told = method.strip_prefix("notifications/");
-    told.is_some_and(|told| changed.contains(&told) || told == "resources/updated")
+/// The standalone GET stream, opened again whenever it ends.
+async fn listen_legacy(
+    context: &SessionContext,
+    live: &Arc<Connection>,
+    session: &StreamableHttpLegacy,
+) -> TransportError {
+    let (mut place, mut woken) = (Place::default(), context.settings.clients.resumed());
+    loop {
+        let heard = tokio::select! {
+            heard = session.listen(place.last.as_deref()) => heard,
+            // The request may have gone out on what died in sleep.
+            _ = woken.changed() => continue,
+        };
+        live.mark_event_stream_ready();
+        let cause = match heard {
+            Err(gone @ TransportError::SessionExpired) if place.is_known => return gone,
+            // Whoever comes next would find the same.
+            Err(gone @ TransportError::Connect(_)) => return gone,
+            Ok(None) if place.last.take().is_some() => {
+                debug!("it does not know where its stream stopped; beginning anew");
+                place.missed = true;
+                continue;
+            }
+            // A 404 to the first is a server that has no route for it.
+            Ok(None) | Err(TransportError::SessionExpired) if !place.is_known => {
+                return std::future::pending().await;
+            }
+            Ok(None) => {
+                debug!("it has no standalone stream any more");
+                context.handle.commands.send(Command::CheckRevision);
+                // It may be like that for long.
+                context.handle.commands.send(Command::RefreshTools);
+                TransportError::StreamEnded
+            }
+            Err(error) => {
+                debug!(%error, "the standalone stream is down");
+                context.doubt(&error);
+                error
+            }
+            Ok(Some(events)) => {
+                if follow(context, live, events, &mut place, &mut woken).await {
+                    continue;
+                }
+                TransportError::StreamEnded
+            }
+        };
+        sleep(place.pause(&cause)).await;
+    }
+}
+
+/// Hears a standalone stream to its end; `true` when that is for the process having woken up.
+async fn follow(
+    context: &SessionContext,
+    live: &Arc<Connection>,
+    mut events: EventStream,
+    place: &mut Place,
+    woken: &mut watch::Receiver<u64>,
+) -> bool {
+    place.is_known = true;
+    let begun = Instant::now();
+    if std::mem::take(&mut place.missed) {
+        context.handle.commands.send(Command::RefreshTools);
+    }
+    let has_woken = loop {
+        let next = tokio::select! {
+            next = events.next() => next,
+            _ = woken.changed() => break true,
+        };
+        match next {
+            Ok(Some(Incoming::Message(message))) => receive(context, live, message).await,
+            Ok(Some(Incoming::Endpoint(_))) => {}
+            Ok(None) | Err(_) => break false,
+        }
+        place.backoff = Backoff::default();
+    };
+    place.last = events.last_event_id.take().or(place.last.take());
+    place.retry = events.retry.or(place.retry);
+    // What is said meanwhile is lost if the stream cannot be resumed.
+    place.missed = place.last.is_none();
+    if begun.elapsed() >= STABLE_AFTER {
+        place.backoff = Backoff::default();
+    }
+    has_woken
 }

@@ -13,14 +13,15 @@ use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::debug;
 
-use super::LASTED;
+use super::receive::{STABLE_AFTER, receive};
 use crate::protocol::Era;
 use crate::protocol::ServerProfile;
 use crate::protocol::reply::error_text;
 use crate::upstream::connection::Connection;
 use crate::upstream::error::TransportError;
 use crate::upstream::session::backoff::Backoff;
-use crate::upstream::session::supervisor::SessionSupervisor;
+use crate::upstream::session::command::Command;
+use crate::upstream::session::context::SessionContext;
 use crate::upstream::transport::exchange::Exchange;
 use crate::upstream::transport::streamable_http::LISTEN;
 use crate::wire::outgoing::code;
@@ -58,158 +59,157 @@ struct Stream {
 
 impl Stream {
     fn is_stable(&self) -> bool {
-        self.opened.is_some_and(|opened| opened.elapsed() >= LASTED)
+        self.opened
+            .is_some_and(|opened| opened.elapsed() >= STABLE_AFTER)
     }
 }
 
-impl SessionSupervisor {
-    /// Keeps the subscription as it is wanted; returns when the connection is lost.
-    pub(crate) async fn listen_modern(&self, live: &Arc<Connection>) -> TransportError {
-        debug_assert_eq!(live.profile.era, Era::Modern);
-        let changes = announced(&live.profile);
-        let wanted = &self.shared.subscriptions;
-        let mut ledger = wanted.watch();
-        let (mut stream, mut backoff) = (Stream::default(), Backoff::default());
-        let mut again = Instant::now();
-        let mut woken = self.shared.clients.resumed();
-        loop {
-            if !live.supports_subscriptions() {
-                wanted.refuse_missing();
-            }
-            let (uris, has_work, has_failed) = {
-                let ledger = ledger.borrow_and_update();
-                (ledger.asked(), ledger.has_work(), ledger.has_failed())
-            };
-            let is_due = stream.exchange.is_none() && !(changes.is_empty() || stream.refuses);
-            if has_work && uris.is_empty() && changes.is_empty() {
-                // Nobody wants anything any more.
-                stream.exchange = None;
-                wanted.replace(&[], |_| false);
-                continue;
-            }
-            if has_work || is_due || (stream.exchange.is_none() && !uris.is_empty()) {
-                // Boxed: it is large, and hardly ever needed.
-                match Box::pin(self.renew(live, &mut stream, &changes, &uris)).await {
-                    Err(gone @ (TransportError::SessionExpired | TransportError::Connect(_))) => {
-                        return gone;
-                    }
-                    Err(error) if stream.exchange.is_some() => {
-                        self.doubt(&error);
-                        debug!(%error, "the subscription stays as it is");
-                        wanted.postpone(&uris);
-                        again = Instant::now() + backoff.next(&error);
-                    }
-                    Err(error) => {
-                        debug!(%error, "the subscription is down");
-                        self.doubt(&error);
-                        sleep(backoff.next(&error)).await;
-                    }
-                    Ok(()) => {}
-                }
-                continue;
-            }
-            tokio::select! {
-                message = next(&mut stream.exchange) => {
-                    if self.take(live, &mut stream, message).await || stream.is_stable() {
-                        backoff = Backoff::default();
-                    }
-                    if stream.exchange.is_none() {
-                        sleep(backoff.next(&TransportError::StreamEnded)).await;
-                    }
-                }
-                _ = woken.changed(), if stream.exchange.is_some() => self.miss(&mut stream),
-                _ = ledger.changed() => {}
-                () = sleep_until(again), if has_failed => wanted.retry(),
-            }
+/// Keeps the subscription as it is wanted; returns when the connection is lost.
+pub(crate) async fn run(context: &SessionContext, live: &Arc<Connection>) -> TransportError {
+    debug_assert_eq!(live.profile.era, Era::Modern);
+    let changes = announced(&live.profile);
+    let wanted = &context.subscriptions;
+    let mut ledger = wanted.watch();
+    let (mut stream, mut backoff) = (Stream::default(), Backoff::default());
+    let mut again = Instant::now();
+    let mut woken = context.settings.clients.resumed();
+    loop {
+        if !live.supports_subscriptions() {
+            wanted.refuse_missing();
         }
-    }
-
-    /// Opens a subscription to these changes and resources in place of the one there is, which is
-    /// heard until then.
-    async fn renew(
-        &self,
-        live: &Arc<Connection>,
-        stream: &mut Stream,
-        changes: &Map<String, Value>,
-        uris: &[Arc<str>],
-    ) -> Result<(), TransportError> {
-        let mut filter = changes.clone();
-        if !uris.is_empty() {
-            filter.insert(
-                "resourceSubscriptions".to_owned(),
-                uris.iter().map(|uri| &**uri).collect(),
-            );
-        }
-        let opening = async {
-            let late = |_| TransportError::Timeout(ACK_TIMEOUT);
-            timeout(ACK_TIMEOUT, open(live, filter))
-                .await
-                .map_err(late)?
+        let (uris, has_work, has_failed) = {
+            let ledger = ledger.borrow_and_update();
+            (ledger.asked(), ledger.has_work(), ledger.has_failed())
         };
-        let mut opening = std::pin::pin!(opening);
-        let opened = loop {
-            tokio::select! {
-                opened = &mut opening => break opened?,
-                message = next(&mut stream.exchange) => {
-                    self.take(live, stream, message).await;
-                }
-            }
-        };
-        let wanted = &self.shared.subscriptions;
-        match opened {
-            Opened::Acknowledged(exchange, taken) => {
-                // What has come on the old one may not come on the new one.
-                while let Some(old) = &mut stream.exchange
-                    && let Some(message) = old.next().now_or_never()
-                {
-                    self.take(live, stream, message).await;
-                }
-                stream.exchange = Some(*exchange);
-                stream.opened = Some(Instant::now());
-                wanted.replace(uris, |uri| taken.contains(&**uri));
-                if std::mem::take(&mut stream.missed) {
-                    self.shared.relist.notify_one();
-                }
-            }
-            Opened::Refused(error) => {
-                debug!(error, "the upstream offers no such subscription");
-                if stream.opened.is_some() {
-                    // It did.
-                    self.shared.checks.doubt();
-                }
-                stream.refuses |= uris.is_empty();
-                wanted.refuse(uris);
-            }
+        let is_due = stream.exchange.is_none() && !(changes.is_empty() || stream.refuses);
+        if has_work && uris.is_empty() && changes.is_empty() {
+            // Nobody wants anything any more.
+            stream.exchange = None;
+            wanted.replace(&[], |_| false);
+            continue;
         }
-        Ok(())
-    }
-
-    /// Takes what the subscription brought; `false` when that is its end.
-    async fn take(
-        &self,
-        live: &Arc<Connection>,
-        stream: &mut Stream,
-        message: Result<Message, TransportError>,
-    ) -> bool {
-        match message {
-            Ok(message) if message.kind() != Kind::Response => {
-                self.hear(live, message).await;
-                true
+        if has_work || is_due || (stream.exchange.is_none() && !uris.is_empty()) {
+            // Boxed: it is large, and hardly ever needed.
+            match Box::pin(renew(context, live, &mut stream, &changes, &uris)).await {
+                Err(gone @ (TransportError::SessionExpired | TransportError::Connect(_))) => {
+                    return gone;
+                }
+                Err(error) if stream.exchange.is_some() => {
+                    context.doubt(&error);
+                    debug!(%error, "the subscription stays as it is");
+                    wanted.postpone(&uris);
+                    again = Instant::now() + backoff.next(&error);
+                }
+                Err(error) => {
+                    debug!(%error, "the subscription is down");
+                    context.doubt(&error);
+                    sleep(backoff.next(&error)).await;
+                }
+                Ok(()) => {}
             }
-            _ => {
-                debug!("the subscription has ended");
-                self.miss(stream);
-                false
+            continue;
+        }
+        tokio::select! {
+            message = next(&mut stream.exchange) => {
+                if take(context, live, &mut stream, message).await || stream.is_stable() {
+                    backoff = Backoff::default();
+                }
+                if stream.exchange.is_none() {
+                    sleep(backoff.next(&TransportError::StreamEnded)).await;
+                }
             }
+            _ = woken.changed(), if stream.exchange.is_some() => miss(context, &mut stream),
+            _ = ledger.changed() => {}
+            () = sleep_until(again), if has_failed => wanted.retry(),
         }
     }
+}
 
-    /// The subscription is over, or as good as that.
-    fn miss(&self, stream: &mut Stream) {
-        stream.exchange = None;
-        stream.missed = true;
-        self.shared.subscriptions.clear();
+/// Opens a subscription to these changes and resources in place of the one there is, which is
+/// heard until then.
+async fn renew(
+    context: &SessionContext,
+    live: &Arc<Connection>,
+    stream: &mut Stream,
+    changes: &Map<String, Value>,
+    uris: &[Arc<str>],
+) -> Result<(), TransportError> {
+    let mut filter = changes.clone();
+    if !uris.is_empty() {
+        filter.insert(
+            "resourceSubscriptions".to_owned(),
+            uris.iter().map(|uri| &**uri).collect(),
+        );
     }
+    let opening = async {
+        let late = |_| TransportError::Timeout(ACK_TIMEOUT);
+        timeout(ACK_TIMEOUT, open(live, filter))
+            .await
+            .map_err(late)?
+    };
+    let mut opening = std::pin::pin!(opening);
+    let opened = loop {
+        tokio::select! {
+            opened = &mut opening => break opened?,
+            message = next(&mut stream.exchange) => {
+                take(context, live, stream, message).await;
+            }
+        }
+    };
+    let wanted = &context.subscriptions;
+    match opened {
+        Opened::Acknowledged(exchange, taken) => {
+            // What has come on the old one may not come on the new one.
+            while let Some(old) = &mut stream.exchange
+                && let Some(message) = old.next().now_or_never()
+            {
+                take(context, live, stream, message).await;
+            }
+            stream.exchange = Some(*exchange);
+            stream.opened = Some(Instant::now());
+            wanted.replace(uris, |uri| taken.contains(&**uri));
+            if std::mem::take(&mut stream.missed) {
+                context.handle.commands.send(Command::RefreshTools);
+            }
+        }
+        Opened::Refused(error) => {
+            debug!(error, "the upstream offers no such subscription");
+            if stream.opened.is_some() {
+                // It did.
+                context.handle.commands.send(Command::CheckRevision);
+            }
+            stream.refuses |= uris.is_empty();
+            wanted.refuse(uris);
+        }
+    }
+    Ok(())
+}
+
+/// Takes what the subscription brought; `false` when that is its end.
+async fn take(
+    context: &SessionContext,
+    live: &Arc<Connection>,
+    stream: &mut Stream,
+    message: Result<Message, TransportError>,
+) -> bool {
+    match message {
+        Ok(message) if message.kind() != Kind::Response => {
+            receive(context, live, message).await;
+            true
+        }
+        _ => {
+            debug!("the subscription has ended");
+            miss(context, stream);
+            false
+        }
+    }
+}
+
+/// The subscription is over, or as good as that.
+fn miss(context: &SessionContext, stream: &mut Stream) {
+    stream.exchange = None;
+    stream.missed = true;
+    context.subscriptions.clear();
 }
 
 /// The changes that a server announces, as a filter.

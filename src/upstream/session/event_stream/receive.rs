@@ -1,0 +1,57 @@
+//! What one message means that an upstream sends outside any request.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::debug;
+
+use crate::protocol::ItemKind as Changed;
+use crate::protocol::reply::answer_to;
+use crate::upstream::connection::Connection;
+use crate::upstream::session::command::Command;
+use crate::upstream::session::context::SessionContext;
+use crate::wire::{Kind, Message};
+
+/// How long a stream must have lasted to count as stable, so that it is opened again at once:
+/// what is in between may cut streams that are silent, as often as every minute.
+pub(crate) const STABLE_AFTER: Duration = Duration::from_secs(10);
+
+/// Hands a message on to whom it is for.
+pub(crate) async fn receive(context: &SessionContext, live: &Arc<Connection>, message: Message) {
+    match (message.kind(), &*message.method()) {
+        (Kind::Request, method) if method != "ping" => {
+            context.events.request(live.in_use(), message.clone()).await;
+        }
+        (Kind::Request, _) => {
+            if let Err(error) = live.notify(answer_to(&message)).await {
+                debug!(%error, "could not answer the upstream");
+            }
+        }
+        (Kind::Notification, "notifications/tools/list_changed") => {
+            context.handle.commands.send(Command::RefreshTools);
+        }
+        (Kind::Notification, "notifications/subscriptions/acknowledged") => {}
+        (Kind::Notification, method) if context.offers.is_none() && is_for_all(method) => {
+            debug!(method, "heard in the main session");
+        }
+        (Kind::Notification, method) => {
+            let changed = Changed::changed_by(method);
+            if let Some(offers) = &context.offers {
+                offers.forget(changed.unwrap_or_default());
+            }
+            context
+                .events
+                .notification(context.settings.id, live.in_use(), message.clone())
+                .await;
+        }
+        (Kind::Response, _) => debug!("ignoring a response that nobody waits for"),
+    }
+}
+
+/// Whether a server may tell each session of its client this: the main session has the lists and the
+/// subscriptions.
+fn is_for_all(method: &str) -> bool {
+    let changed = ["prompts/list_changed", "resources/list_changed"];
+    let told = method.strip_prefix("notifications/");
+    told.is_some_and(|told| changed.contains(&told) || told == "resources/updated")
+}

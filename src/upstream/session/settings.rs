@@ -1,0 +1,95 @@
+//! What all sessions of one upstream share: its configuration, its limits, and what they draw on together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::retry_budget::RetryBudget;
+use crate::config;
+use crate::net::Clients;
+use crate::oauth::Authorizer;
+use crate::upstream::connection::log_demand::LogDemand;
+use crate::upstream::error::TransportError;
+use crate::upstream::error::reported::UpstreamError;
+use crate::upstream::flow::backpressure::ReadGate;
+use crate::upstream::flow::bounds::Bounds;
+use crate::upstream::flow::concurrency::ConcurrencyLimit;
+use crate::upstream::flow::deadline::Deadlines;
+use crate::upstream::id::UpstreamId;
+use crate::upstream::transport::http::{Http, HttpSettings};
+
+/// What all sessions of one upstream share.
+#[derive(Debug)]
+pub(crate) struct UpstreamSettings {
+    pub(crate) id: UpstreamId,
+    /// The configuration that connections are made by.
+    pub(crate) config: Arc<config::Upstream>,
+    pub(crate) clients: Arc<Clients>,
+    /// Signs the requests, where the configuration allows it.
+    pub(crate) authorizer: Option<Arc<Authorizer>>,
+    bounds: Bounds,
+    pub(crate) read_gate: Arc<ReadGate>,
+    /// Limits the calls that run in all sessions together.
+    pub(crate) concurrency: ConcurrencyLimit,
+    /// The attempts that are left.
+    pub(crate) retry_budget: RetryBudget,
+    pub(crate) log_demand: LogDemand,
+}
+
+impl UpstreamSettings {
+    pub(crate) fn new(
+        config: Arc<config::Upstream>,
+        clients: Arc<Clients>,
+        authorizer: Option<Arc<Authorizer>>,
+        bounds: Bounds,
+    ) -> Self {
+        let running = config.max_calls.unwrap_or(bounds.limits.upstream_calls);
+        Self {
+            id: UpstreamId::next(),
+            read_gate: Arc::new(ReadGate::new(bounds.send_budget.clone())),
+            concurrency: ConcurrencyLimit::new(running, bounds.limits.queued_calls),
+            config,
+            clients,
+            authorizer,
+            bounds,
+            retry_budget: RetryBudget::default(),
+            log_demand: LogDemand::default(),
+        }
+    }
+
+    /// Returns what makes requests to the upstream as it is configured.
+    pub(crate) fn http(&self) -> impl Fn() -> Http + use<> {
+        let client = self.clients.current(self.config.url.as_url());
+        let authorizer = self.authorizer.clone();
+        let settings = self.http_settings();
+        move || Http::new(client.clone(), authorizer.clone(), settings.clone())
+    }
+
+    fn http_settings(&self) -> HttpSettings {
+        let config = &self.config;
+        HttpSettings {
+            url: config.url.as_url().clone(),
+            headers: config.headers.clone(),
+            message_limit: self.bounds.limits.message_bytes,
+            read_gate: self.read_gate.clone(),
+            keep_alive: config.keep_alive,
+            deadlines: Deadlines {
+                first_byte: config.first_byte_timeout,
+                idle: config.timeout,
+            },
+        }
+    }
+
+    /// Returns how long a call waits for a connection.
+    pub(crate) fn connect_wait(&self) -> Duration {
+        self.bounds.limits.connect_wait.min(self.config.timeout)
+    }
+
+    /// Returns an error of this upstream.
+    pub(crate) fn error(&self, method: &str, cause: TransportError) -> UpstreamError {
+        UpstreamError {
+            upstream: self.config.name.clone(),
+            method: method.to_owned(),
+            cause,
+        }
+    }
+}
