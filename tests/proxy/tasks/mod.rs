@@ -9,7 +9,7 @@ mod parked;
 mod relayed;
 mod required;
 mod sdk;
-mod server;
+pub(crate) mod server;
 mod trouble;
 
 use serde_json::{Value, json};

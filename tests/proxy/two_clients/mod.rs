@@ -31,6 +31,7 @@ macro_rules! per_pair {
     };
 }
 
+mod departures;
 mod harness;
 mod ids;
 mod leaving;

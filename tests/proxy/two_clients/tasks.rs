@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
+use super::harness::{Era, Shared};
 use super::scene::Scene;
+use crate::tasks::server;
 use testkit::upstream::Kind;
 
 testkit::per_kind! {
@@ -45,4 +47,25 @@ async fn a_client_sees_nothing_of_the_tasks_of_another(kind: Kind) {
         assert_eq!(got.get("result").is_some(), count == 1, "{got}");
     }
     assert_eq!(server.asks("tasks/get").len(), 1);
+}
+
+#[tokio::test]
+async fn a_task_of_the_extension_is_its_own_clients() {
+    let course = server::Course::new(["working"]);
+    let server = server::modern("t", &course).start().await;
+    let shared = Shared::before(&server);
+    let tasks = json!({"extensions": {"io.modelcontextprotocol/tasks": {}}});
+    let [mut a, mut b] = shared.clients_with([Era::Modern; 2], tasks).await;
+    let run = json!({"name": "run", "arguments": {}});
+    let created = a.finish("1", "tools/call", run).await;
+    assert_eq!(created["result"]["taskId"], "t", "{created}");
+    let get = json!({"taskId": "t"});
+    let refused = b.finish("1", "tasks/get", get.clone()).await;
+    assert!(refused["error"].is_object(), "{refused}");
+    let refused = b.finish("2", "tasks/cancel", get.clone()).await;
+    assert!(refused["error"].is_object(), "{refused}");
+    let found = a.finish("2", "tasks/get", get).await;
+    assert_eq!(found["result"]["status"], "working", "{found}");
+    assert_eq!(server.asks("tasks/get").len(), 1);
+    assert!(server.asks("tasks/cancel").is_empty());
 }
