@@ -54,7 +54,12 @@ impl SendBudget {
     /// How many bytes may wait for one client: all, if it is the only one.
     fn share(&self) -> usize {
         let clients = self.clients.load(Ordering::SeqCst).max(1);
-        (self.limit / clients).max(MIN_SHARE.min(self.limit))
+        (self.limit / clients).max(self.least())
+    }
+
+    /// How many bytes may wait for one client whatever waits for the others.
+    fn least(&self) -> usize {
+        MIN_SHARE.min(self.limit)
     }
 }
 
@@ -82,19 +87,21 @@ impl SendBuffer {
 
     /// Subtracts bytes that the client has read, or that are not for it any more.
     pub fn sub(&self, bytes: usize) {
-        let has_opened = |unread: &AtomicUsize, limit| {
-            let before = unread.fetch_sub(bytes, Ordering::SeqCst);
-            before >= limit && before - bytes < limit
-        };
-        let own = has_opened(&self.unread, self.budget.share());
-        if has_opened(&self.budget.unread, self.budget.limit) || own {
+        let before = self.unread.fetch_sub(bytes, Ordering::SeqCst);
+        let sum = self.budget.unread.fetch_sub(bytes, Ordering::SeqCst);
+        let has_passed = |before: usize, limit| before >= limit && before - bytes < limit;
+        let own = [self.budget.least(), self.budget.share()];
+        if own.iter().any(|limit| has_passed(before, *limit)) || has_passed(sum, self.budget.limit)
+        {
             self.budget.drained.notify_waiters();
         }
     }
 
-    /// Returns `true` while more may be read that is for this client.
+    /// Returns `true` while more may be read that is for this client. The least share is open even when others
+    /// have used up the budget: a large answer may exceed it, as may what one had before the other came.
     pub(crate) fn is_open(&self) -> bool {
-        self.unread.load(Ordering::SeqCst) < self.budget.share() && self.budget.is_open()
+        let unread = self.unread.load(Ordering::SeqCst);
+        unread < self.budget.least() || unread < self.budget.share() && self.budget.is_open()
     }
 }
 
@@ -132,6 +139,17 @@ mod tests {
         assert!(!client.is_open() && !budget.is_open());
         client.sub(1);
         assert!(client.is_open() && budget.is_open());
+    }
+
+    #[test]
+    fn a_used_up_budget_leaves_each_client_the_least_share() {
+        let budget = SendBudget::new(MIB);
+        let idle = budget.add_client();
+        idle.add(2 * MIB);
+        let other = budget.add_client();
+        assert!(!idle.is_open() && !budget.is_open() && other.is_open());
+        other.add(MIN_SHARE);
+        assert!(!other.is_open());
     }
 
     #[test]

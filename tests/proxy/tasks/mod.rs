@@ -19,7 +19,7 @@ use testkit::raw::Request;
 use testkit::upstream::Upstream;
 
 /// The line of a request; `id` and `params` are JSON.
-fn line(id: &str, method: &str, params: &str) -> String {
+pub(crate) fn line(id: &str, method: &str, params: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#)
 }
 

@@ -1,13 +1,22 @@
-//! A client that leaves in the middle of a call, in each pairing of eras.
+//! A client that leaves in the middle of a call, and one that does not read, in each pairing of eras.
 
 use serde_json::{Value, json};
 use testkit::gate::Gate;
+use testkit::proxy::{self, with_meta};
 use testkit::upstream::Kind;
+use tokio::io::AsyncWriteExt;
 
 use super::harness::{Era, Shared};
+use crate::tasks::line;
 
 per_pair! {
     calls_of_a_client_that_leaves_end_and_no_others
+}
+
+// The one stream of HTTP+SSE carries the answers to both.
+per_pair! {
+    [legacy modern]
+    a_client_that_does_not_read_holds_up_no_call_of_the_other
 }
 
 async fn calls_of_a_client_that_leaves_end_and_no_others(kind: Kind, eras: [Era; 2]) {
@@ -33,4 +42,41 @@ async fn calls_of_a_client_that_leaves_end_and_no_others(kind: Kind, eras: [Era;
     assert!(answer["result"].is_object(), "{answer}");
     assert_eq!(server.cancelled().len(), 1);
     a.assert_unanswered("7");
+}
+
+/// More than a stream and the memory for unread answers hold.
+const ANSWER_BYTES: usize = 200 << 10;
+
+async fn a_client_that_does_not_read_holds_up_no_call_of_the_other(kind: Kind, eras: [Era; 2]) {
+    let server = kind.server().tool("t").reply_with(|request| {
+        let text = match request.json()["params"]["arguments"]["large"] == true {
+            true => "x".repeat(ANSWER_BYTES),
+            false => "y".to_owned(),
+        };
+        let content = json!([{"type": "text", "text": text}]);
+        let answer = json!({"content": content, "resultType": "complete"});
+        answer.to_string().into_bytes()
+    });
+    let server = server.start().await;
+    let proxy = proxy::new().upstream("a", &server);
+    let shared = Shared::new(proxy.env("PROXY_ANSWER_MEMORY", "300k"));
+    let (_unread, mut to_proxy) = shared.connect();
+    let large = json!({"name": "t", "arguments": {"large": true}});
+    let large = match eras[0] {
+        Era::Modern => with_meta(large),
+        Era::Legacy => large,
+    };
+    let mut lines = String::new();
+    for id in 1..9 {
+        lines += &line(&id.to_string(), "tools/call", &large.to_string());
+        lines.push('\n');
+    }
+    to_proxy.write_all(lines.as_bytes()).await.unwrap();
+    server.wait_for_calls(1).await;
+    let mut b = shared.client(eras[1], json!({})).await;
+    for id in ["1", "2", "3"] {
+        let small = json!({"name": "t", "arguments": {"large": false}});
+        let answer = b.finish(id, "tools/call", small).await;
+        assert_eq!(answer["result"]["content"][0]["text"], "y");
+    }
 }
