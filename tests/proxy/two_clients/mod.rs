@@ -43,3 +43,4 @@ mod scene;
 mod server_requests;
 mod subscriptions;
 mod tasks;
+mod unread;

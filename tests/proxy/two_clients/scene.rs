@@ -5,7 +5,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream};
 
 use super::harness::Shared;
 use testkit::upstream::Upstream;
-use testkit::within;
+use testkit::{proxy, within};
 
 /// A proxy before one server, called `a`.
 pub(super) struct Scene(Shared);
@@ -13,6 +13,11 @@ pub(super) struct Scene(Shared);
 impl Scene {
     pub(super) fn before(server: &Upstream) -> Self {
         Self(Shared::before(server))
+    }
+
+    /// The proxy that this would launch.
+    pub(super) fn of(builder: proxy::Builder) -> Self {
+        Self(Shared::new(builder))
     }
 
     /// A client that has sent nothing.
