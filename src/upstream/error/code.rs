@@ -3,7 +3,7 @@
 
 /// No connection to the upstream.
 pub const UNAVAILABLE: i64 = -31001;
-/// The upstream wants credentials.
+/// The upstream requires credentials.
 pub const LOGIN_REQUIRED: i64 = -31002;
 /// No answer in time.
 pub const TIMEOUT: i64 = -31003;
@@ -11,7 +11,7 @@ pub const TIMEOUT: i64 = -31003;
 pub const INTERRUPTED: i64 = -31004;
 /// An HTTP status without a JSON-RPC message.
 pub const HTTP_STATUS: i64 = -31005;
-/// An answer that is none.
+/// An answer that is not valid.
 pub const BAD_ANSWER: i64 = -31006;
 /// An answer over the limit.
 pub const TOO_LARGE: i64 = -31007;

@@ -24,7 +24,7 @@ pub(crate) const MIN_THROUGHPUT: usize = 1024;
 pub enum Outcome {
     /// The upstream did not process it: sending it again does nothing twice.
     NotRun,
-    /// It was handed over, and nobody can tell what became of it.
+    /// The request was handed over; whether it ran is unknown.
     Unknown,
 }
 
@@ -37,28 +37,28 @@ pub enum TransportError {
     /// The server's certificate was not accepted.
     #[error("cannot connect: {0}; if a company's CA signs it, name its PEM file in SSL_CERT_FILE")]
     Certificate(String),
-    /// The answer did not begin to come.
+    /// The answer did not begin in time.
     #[error(
         "no answer has begun for {} s; raise its `first_byte_timeout` if it needs longer",
         .0.as_secs_f64()
     )]
     FirstByte(Duration),
-    /// Nothing came for too long.
+    /// The upstream was silent for too long.
     #[error("no sign of life for {} s; raise its `timeout` if it needs longer", .0.as_secs_f64())]
     Timeout(Duration),
-    /// What came was so little that it could go on for ever.
+    /// The answer arrives too slowly ever to end.
     #[error(
         "less than {MIN_THROUGHPUT} bytes of its answer came in {} s; raise its `timeout` if it needs longer",
         .0.as_secs_f64()
     )]
     TooSlow(Duration),
-    /// A server that was asked to shake hands has said nothing.
+    /// The server sent nothing during the handshake.
     #[error("it said nothing for {} s; is there an MCP server behind its url?", .0.as_secs_f64())]
     Silent(Duration),
     /// The connection broke after the request was sent.
     #[error("lost the connection before the answer: {0}")]
     Interrupted(String),
-    /// The event stream ended in good order, without the answer.
+    /// The event stream ended in good order before the answer.
     #[error("its event stream ended before the answer")]
     StreamEnded,
     /// An HTTP status that is no success, without a JSON-RPC message in the body.
@@ -68,17 +68,17 @@ pub enum TransportError {
         status: StatusCode,
         /// The start of the body, or what to do, with the punctuation before it.
         detail: String,
-        /// When to ask again, if it said by `Retry-After` that it did not take the request up
+        /// When to retry, if the server rejected the request with `Retry-After`
         /// (429 and 503, RFC 6585 § 4 and RFC 9110 § 15.6.4).
         retry_after: Option<Duration>,
     },
-    /// 401: it wants credentials, or refuses those that were sent.
+    /// 401: the server requires credentials, or rejected those that were sent.
     #[error("it asks for credentials (HTTP 401); put a token into its `headers`")]
     LoginRequired,
-    /// It wants a sign-in, or a better one.
+    /// The server requires a sign-in, or a better one.
     #[error("{0}")]
     SignIn(SignInError),
-    /// The upstream does not know our session any more.
+    /// The upstream has forgotten our session.
     #[error("its session expired; try again")]
     SessionExpired,
     /// The answer is not of a type that MCP has.
@@ -98,7 +98,7 @@ pub enum TransportError {
         /// The id that came back.
         found: String,
     },
-    /// -32020, also after its tools were read again.
+    /// Error -32020, also after the tools were listed again.
     #[error(
         "it refuses the headers made from the arguments (error -32020); report it to who runs it"
     )]
@@ -106,21 +106,21 @@ pub enum TransportError {
     /// A message exceeds the limit.
     #[error("its answer exceeds {0} bytes; raise PROXY_MAX_MESSAGE_BYTES to let it pass")]
     TooLarge(usize),
-    /// It sends us elsewhere.
+    /// The server redirects to another origin, or again and again.
     #[error(
         "it redirects to {0}, where its credentials must not go; configure that url if it is meant"
     )]
     Redirect(String),
-    /// It speaks no revision of MCP that we know, or broke the handshake.
+    /// The server speaks no revision of MCP that we know, or broke the handshake.
     #[error("handshake failed: {0}")]
     Handshake(String),
-    /// It took the request up as a task, and nobody can tell any more what became of that.
+    /// The upstream runs the request as a task that cannot be followed any more.
     #[error("it runs this as a task, which is lost: {0}")]
     TaskLost(String),
-    /// It took the request up as a task that came to no result.
+    /// The upstream ran the request as a task that ended without a result.
     #[error("it ran this as a task, which {0}")]
     TaskEnded(String),
-    /// As many calls run and wait there as may.
+    /// The upstream's concurrency limit and the queue for it are exhausted.
     #[error(
         "{running} calls run there and {waiting} wait; wait for some of them, or raise its \
          `max_calls` or PROXY_QUEUED_CALLS"
@@ -131,27 +131,27 @@ pub enum TransportError {
         /// How many wait for their turn.
         waiting: usize,
     },
-    /// It never took up the connection in the time that a caller can wait.
+    /// No connection was made in the time that a call can wait.
     #[error("not connected within {} s", .0.as_secs_f64())]
     NotReady(Duration),
-    /// There is no connection to send it on.
+    /// There is no connection to send the request on.
     #[error("{cause} ({})", Next(*.next))]
     Away {
-        /// Why the last attempt to make one failed.
+        /// Why the last attempt to connect failed.
         cause: Box<TransportError>,
-        /// In how long the next one can be made; `None` while one is under way.
+        /// In how long the next attempt can be made; `None` while one is under way.
         next: Option<Duration>,
     },
-    /// The configuration has changed, and names it no more.
+    /// The new configuration does not name the upstream.
     #[error("it is no longer configured")]
     Removed,
-    /// The proxy is about to end.
+    /// The proxy is shutting down.
     #[error("the proxy is shutting down")]
     ShuttingDown,
 }
 
 impl TransportError {
-    /// It was asked something of our own, and wants to be asked after this time.
+    /// Returns the error for a request of our own that the server asked to send later.
     pub(crate) fn busy(wait: Duration) -> Self {
         Self::Status {
             status: StatusCode::TOO_MANY_REQUESTS,
@@ -160,7 +160,7 @@ impl TransportError {
         }
     }
 
-    /// Sorts what the HTTP client reports, which gives a connection this long; the system may less.
+    /// Classifies an error of the HTTP client, which gives a connection this long; the system may give less.
     pub(crate) fn from_http(error: reqwest::Error, connect_timeout: Duration) -> Self {
         let (connect, timeout) = (error.is_connect(), error.is_timeout());
         let text = chain(&error.without_url());
@@ -176,7 +176,7 @@ impl TransportError {
         }
     }
 
-    /// The same for a request that has begun to run: nobody can tell any more that it has not.
+    /// Returns the same error for a request that has begun to run: its outcome is unknown.
     #[must_use]
     pub fn under_way(self) -> Self {
         match self.outcome() {
@@ -185,7 +185,7 @@ impl TransportError {
         }
     }
 
-    /// What became of the request.
+    /// Returns whether the request may have had an effect.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         match self {
@@ -212,7 +212,7 @@ impl TransportError {
         }
     }
 
-    /// Whether the upstream has been silent, or next to it, for too long.
+    /// Returns `true` if the upstream was silent, or nearly so, for too long.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(
@@ -221,13 +221,13 @@ impl TransportError {
         )
     }
 
-    /// Whether the connection broke under the request, so that a harmless one may be repeated.
+    /// Returns `true` if the connection broke under the request, so that an idempotent one may be repeated.
     #[must_use]
     pub fn is_interruption(&self) -> bool {
         matches!(self, Self::Interrupted(_) | Self::StreamEnded)
     }
 
-    /// Whether asking again later may help: the upstream is away, or busy.
+    /// Returns `true` if a later retry may help: the upstream is disconnected, or busy.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -252,7 +252,7 @@ impl TransportError {
         }
     }
 
-    /// Whether only a person or a new configuration can help.
+    /// Returns `true` if only the user or a new configuration can help.
     #[must_use]
     pub fn requires_user_action(&self) -> bool {
         match self {
@@ -263,12 +263,12 @@ impl TransportError {
         }
     }
 
-    /// Whether a person is about to sign in.
+    /// Returns `true` if the user is signing in.
     pub(crate) fn is_login_under_way(&self) -> bool {
         matches!(self, Self::SignIn(error) if error.is_under_way())
     }
 
-    /// How long the server wants to be left alone.
+    /// Returns how long to wait before a retry, as the server asked.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -277,11 +277,11 @@ impl TransportError {
         }
     }
 
-    /// The same for a request that was not sent, since this keeps a connection from being made.
-    /// `next`: in how long the next attempt can be made; `None` while one is under way.
+    /// Returns the error for a request that was not sent, since this error kept a connection from being made.
+    /// The next attempt can be made in `next`; `None` while one is under way.
     #[must_use]
     pub(crate) fn away(self, next: Option<Duration>) -> Self {
-        // What a person has to do says all, and comes to nothing by itself.
+        // An error that requires the user says all; no later attempt helps.
         if self.requires_user_action() || matches!(self, Self::ShuttingDown | Self::Away { .. }) {
             return self;
         }

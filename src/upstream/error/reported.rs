@@ -1,4 +1,4 @@
-//! A request that failed, as its client is told of it.
+//! A failed request, as it is reported to the client.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::retry_time::whole_seconds;
 use super::{Outcome, TransportError, code};
 use crate::config::UpstreamName;
 
-/// A request that failed, with whom it was meant for.
+/// A failed request, with its method and upstream.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("`{upstream}` did not answer `{method}`: {cause}{}", self.warning())]
 pub struct UpstreamError {
@@ -19,14 +19,14 @@ pub struct UpstreamError {
 }
 
 impl UpstreamError {
-    /// The JSON-RPC error code for it.
+    /// Returns the JSON-RPC error code.
     #[must_use]
     pub fn code(&self) -> i64 {
         code_of(&self.cause)
     }
 
-    /// The `data` member of the JSON-RPC error: `upstream`, `outcome`, `httpStatus` if there is one,
-    /// `retryAfterSeconds` where it is known when to try again, and `signInUrl` where a person has to sign in.
+    /// Returns the `data` member of the JSON-RPC error: `upstream`, `outcome`, `httpStatus` if there is one,
+    /// `retryAfterSeconds` where it is known when to try again, and `signInUrl` where the user has to sign in.
     #[must_use]
     pub fn data(&self) -> Value {
         let outcome = match self.cause.outcome() {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-/// When the next attempt to connect is made.
+/// The time until the next attempt to connect.
 pub(super) struct Next(pub(super) Option<Duration>);
 
 impl fmt::Display for Next {
@@ -15,7 +15,7 @@ impl fmt::Display for Next {
     }
 }
 
-/// A time to wait in whole seconds, none of them short.
+/// Returns a time to wait in whole seconds, rounded up.
 pub(crate) fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs()
         .saturating_add((wait.subsec_nanos() > 0).into())

@@ -10,18 +10,18 @@ use crate::sync::Mutex;
 /// From this size on, in bytes, a message needs one of the few permits for large ones.
 pub(crate) const LARGE: usize = 256 << 10;
 
-/// How many large messages are read of one upstream at a time for one client: what there is of each is in
-/// memory, and more of them at once would come no sooner.
+/// How many large messages are read of one upstream at a time for one client. All that has arrived of
+/// each is in memory, and more of them at once would arrive no sooner.
 const LARGE_AT_ONCE: usize = 8;
 
-/// The gate through which one upstream's answers are read. A message is for the client whose send buffer
-/// comes with it; one without is asked of the process-wide budget alone.
+/// The gate through which one upstream's answers are read. An answer to a client's request depends on the
+/// client's send buffer; anything else depends on the process-wide budget alone.
 #[derive(Debug)]
 pub(crate) struct ReadGate {
     budget: Arc<SendBudget>,
-    /// The permits for what is for no client.
+    /// The permits for messages to no client.
     large: Arc<Semaphore>,
-    /// The permits of each client: those that wait for one must not keep another waiting.
+    /// The permits of each client: messages that wait for one client must not keep another waiting.
     large_by_client: Mutex<Vec<(Weak<SendBuffer>, Arc<Semaphore>)>>,
 }
 

@@ -1,4 +1,4 @@
-//! What bounds all upstreams of the process alike.
+//! The bounds that all upstreams of the process share.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::config::Limits;
 pub struct Bounds {
     /// The limits as configured.
     pub limits: Arc<Limits>,
-    /// What the clients have not read.
+    /// The bytes that the clients have not read.
     pub send_budget: Arc<SendBudget>,
 }
 

@@ -1,4 +1,4 @@
-//! How many calls run at one upstream at a time, and how many wait for their turn.
+//! The limit of the calls that run at one upstream at a time, and the queue for it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

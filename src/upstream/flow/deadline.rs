@@ -9,8 +9,8 @@ use crate::net::ConnectTracker;
 use crate::sync::Mutex;
 use crate::upstream::error::TransportError;
 
-/// When a request was last active: its answer began, more of it arrived, or its progress did, which may
-/// come on another stream. Cheap to clone; all clones mean the same request.
+/// The time of a request's last activity: its answer began, more of it arrived, or its progress did, which
+/// may come on another stream. Cheap to clone; all clones mean the same request.
 #[derive(Debug, Clone, Default)]
 pub struct Activity(Arc<Mutex<Option<Instant>>>);
 

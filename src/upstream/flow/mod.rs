@@ -1,4 +1,4 @@
-//! What limits a call: its deadlines, how many run at once, and how much waits for the client.
+//! The limits of calls: deadlines, concurrency, and backpressure.
 
 pub(crate) mod backpressure;
 pub(crate) mod bounds;

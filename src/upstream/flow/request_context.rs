@@ -1,12 +1,12 @@
-//! What comes with a request besides its message.
+//! The context that the transport gets with a request.
 
 use std::sync::Arc;
 
 use super::deadline::Activity;
 use super::send_buffer::SendBuffer;
 
-/// The activity of one request, and the client that its answer is for. Cheap to clone; the default is that
-/// of a request of our own.
+/// The activity of one request, and the client that its answer is for. Cheap to clone. The default is
+/// the context of a request of our own.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RequestContext {
     /// When the request was last active.

@@ -1,5 +1,5 @@
-//! What the clients have not read yet. While that is much, upstreams are read no further: they wait for
-//! the client, and what it gets is not gathered here.
+//! The bytes that the clients have not read yet. While they are many, upstreams are read no further: answers
+//! wait at their servers, not here.
 //!
 //! Each client has a [`SendBuffer`] of its own, and all of them share the [`SendBudget`] of the process. A
 //! client that does not read stops the answers to its own requests, and no other client's.

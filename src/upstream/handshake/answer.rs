@@ -1,4 +1,4 @@
-//! What a server's answers to the handshake tell: its era, its revision, and what it says of itself.
+//! The content of a server's answers to the handshake: its era, its revision, and its profile.
 //!
 //! Nothing is sent here, and no answer, however broken, is more than an error.
 
@@ -16,7 +16,7 @@ use crate::protocol::revision::{LEGACY, MODERN};
 use crate::wire::Message;
 use crate::wire::outgoing::code;
 
-/// What the answer to `server/discover` tells.
+/// The content of the answer to `server/discover`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Probe {
     /// It speaks our modern revision.
@@ -53,7 +53,7 @@ impl Said<'_> {
     }
 }
 
-/// Whether the answer refuses our modern revision and names it as supported nevertheless,
+/// Returns `true` if the answer rejects our modern revision and names it as supported nevertheless,
 /// so that the request is to be made again (MCP 2026-07-28 § Versioning).
 pub(super) fn refuses_what_it_supports(answer: &Message) -> bool {
     answer.error_code() == Some(code::UNSUPPORTED_PROTOCOL_VERSION)

@@ -1,5 +1,5 @@
-//! Finding out how an upstream wants to be spoken to (MCP 2026-07-28 § Versioning,
-//! Backward Compatibility): a modern probe, which has no side effect; then `initialize`;
+//! The handshake, which finds an upstream's transport and era (MCP 2026-07-28 § Versioning, Backward
+//! Compatibility): a modern probe, which has no side effect; then `initialize`;
 //! then the stream of HTTP+SSE.
 
 use std::sync::Arc;
@@ -38,12 +38,12 @@ const STEP_TIMEOUT: Duration = Duration::from_secs(9);
 /// A connection as the handshake leaves it; with its stream for HTTP+SSE, which must be read on.
 pub(crate) type Connected = (Connection, Option<HttpSseStream>);
 
-/// What a handshake needs to know.
+/// The input of a handshake.
 pub(crate) struct Handshake<'a> {
     pub(crate) choice: TransportChoice,
-    pub(crate) identity: &'a Arc<ClientProfile>,
+    pub(crate) client: &'a Arc<ClientProfile>,
     pub(crate) generation: u64,
-    /// Called when the upstream first says anything.
+    /// Called when the upstream first sends anything.
     pub(crate) alive: &'a (dyn Fn() + Sync),
 }
 
@@ -51,7 +51,7 @@ impl Handshake<'_> {
     /// Connects by the transports that the configuration allows, in its order.
     ///
     /// # Errors
-    /// Of two failures, the one of the transport that was tried first.
+    /// [`TransportError`]; of two failures, that of the transport that was tried first.
     pub(crate) async fn connect(
         &self,
         new_http: impl Fn() -> Http,
@@ -79,16 +79,16 @@ impl Handshake<'_> {
         match self.discover(&modern).await? {
             Probe::Modern(profile) => {
                 let transport = Transport::StreamableHttp(modern.into());
-                Ok((self.live(profile, transport), None))
+                Ok((self.connection(profile, transport), None))
             }
             Probe::Legacy => self.initialize(modern.into_http()).await,
             Probe::Unclear => match self.initialize(modern.http()).await {
-                // It was away for the probe, and may be back.
+                // The server may have restarted between the probe and `initialize`.
                 Err(refusal) if RefusalHint::of(&refusal) == Some(RefusalHint::OtherEra) => {
                     match self.discover(&modern).await {
                         Ok(Probe::Modern(profile)) => {
                             let transport = Transport::StreamableHttp(modern.into());
-                            Ok((self.live(profile, transport), None))
+                            Ok((self.connection(profile, transport), None))
                         }
                         _ => Err(refusal),
                     }
@@ -98,10 +98,10 @@ impl Handshake<'_> {
         }
     }
 
-    /// Whether a modern server answers.
+    /// Returns `true` if a modern server answers.
     ///
     /// # Errors
-    /// [`TransportError`], when what happened is no server's answer, of whatever era.
+    /// [`TransportError`], when no server of any era answered.
     pub(crate) async fn is_modern(&self, http: Http) -> Result<bool, TransportError> {
         match self.versions(&StreamableHttp::new(http)).await {
             Ok(answer) => Ok(matches!(read_probe(&answer), Ok(Probe::Modern(_)))),
@@ -117,7 +117,7 @@ impl Handshake<'_> {
 
     /// Asks which revisions there are.
     async fn versions(&self, modern: &StreamableHttp) -> Result<Message, TransportError> {
-        let meta = format!("{{\"_meta\":{{{}}}}}", self.identity.meta_members());
+        let meta = format!("{{\"_meta\":{{{}}}}}", self.client.meta_members());
         let params: Value = serde_json::from_str(&meta).unwrap_or_default();
         let ask = async || {
             let request = Request::ours(next_id(), DISCOVER, &params);
@@ -155,7 +155,7 @@ impl Handshake<'_> {
                 (self.alive)();
                 Err(e)
             }
-            // It wants no other question for a while.
+            // The server asked for a pause.
             Err(e) if e.retry_after().is_some() => {
                 (self.alive)();
                 Err(e)
@@ -181,7 +181,7 @@ impl Handshake<'_> {
         session.set_version(profile.version);
         step(session.notify(INITIALIZED.into())).await?;
         let transport = Transport::StreamableHttpLegacy(session.into());
-        Ok((self.live(profile, transport), None))
+        Ok((self.connection(profile, transport), None))
     }
 
     async fn http_sse(&self, http: &Http) -> Result<Connected, TransportError> {
@@ -210,7 +210,7 @@ impl Handshake<'_> {
         let profile = read_initialize(&answer.await?)?;
         step(transport.notify(INITIALIZED.into())).await?;
         Ok((
-            self.live(profile, Transport::HttpSse(transport)),
+            self.connection(profile, Transport::HttpSse(transport)),
             Some(stream),
         ))
     }
@@ -222,8 +222,8 @@ impl Handshake<'_> {
             "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"initialize\",\"params\":{{\
              \"protocolVersion\":\"{}\",\"capabilities\":{},\"clientInfo\":{}}}}}",
             LEGACY[0],
-            self.identity.capabilities(),
-            self.identity.client_info(),
+            self.client.capabilities(),
+            self.client.client_info(),
         );
         Request {
             body: body.into(),
@@ -231,8 +231,8 @@ impl Handshake<'_> {
         }
     }
 
-    fn live(&self, profile: ServerProfile, transport: Transport) -> Connection {
-        Connection::new(self.generation, profile, transport, self.identity)
+    fn connection(&self, profile: ServerProfile, transport: Transport) -> Connection {
+        Connection::new(self.generation, profile, transport, self.client)
     }
 }
 

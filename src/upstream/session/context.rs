@@ -47,7 +47,7 @@ impl SessionContext {
     ) -> Handshake<'a> {
         Handshake {
             choice: self.settings.config.transport,
-            identity,
+            client: identity,
             generation,
             alive,
         }

@@ -9,18 +9,18 @@ use tracing::debug;
 use crate::oauth::{Authorizer, Challenges, Credential};
 use crate::upstream::error::TransportError;
 
-/// How many times one request is refused for want of a better token before we give up.
+/// How many times one request is refused before we give up.
 const MAX_REFUSALS: usize = 3;
 
 /// Signs the requests to one origin, if the configuration allows a sign-in.
 #[derive(Debug, Clone)]
 pub(crate) struct Authorization(Option<Arc<Authorizer>>);
 
-/// What a request was signed with.
+/// The signature of one request.
 #[derive(Debug)]
 pub(crate) struct Signature {
     credential: Option<Arc<Credential>>,
-    /// Whether the answer brought what a better proof needs (RFC 9449 § 9).
+    /// Whether the answer brought the nonce for a better proof (RFC 9449 § 9).
     learned: bool,
 }
 
@@ -104,8 +104,8 @@ impl Signature {
         }
     }
 
-    /// Returns `true` if a proof made anew would be better: a token that was renewed may be bound to a key
-    /// that knew no nonce yet.
+    /// Returns `true` if a new proof would be better: a renewed token may be bound to a key that had no
+    /// nonce yet.
     pub(crate) fn is_outdated(&self, challenges: &Challenges) -> bool {
         self.learned && challenges.has_error("use_dpop_nonce")
     }

@@ -24,7 +24,7 @@ const OWN_PAGES: u64 = 1 << 20;
 /// (glibc's `DEFAULT_MMAP_THRESHOLD_MAX` is 32 MiB).
 const GIVEN_BACK: u64 = 33 << 20;
 
-/// What bounds the bodies of one upstream's answers.
+/// The limits of the bodies of one upstream's answers.
 #[derive(Debug, Clone)]
 pub(crate) struct BodyLimits {
     /// The largest message, in bytes.
@@ -42,14 +42,14 @@ pub(crate) struct Body {
     limits: BodyLimits,
     /// Whether it may stay silent between its messages for as long as it likes.
     is_patient: bool,
-    /// Of the request that it answers.
+    /// The context of the request that it answers.
     context: RequestContext,
-    /// When its last bytes came, or its head.
+    /// The time at which its last bytes came, or its head.
     last_byte: Instant,
     throughput: Option<Throughput>,
 }
 
-/// How much of a message has arrived, and by when it must be enough.
+/// The bytes of a message that have arrived, and the time by which they must be enough.
 #[derive(Debug)]
 struct Throughput {
     due: Instant,
@@ -105,7 +105,7 @@ impl Body {
         self.limits.message = self.limits.message.min(bytes);
     }
 
-    /// Starts anew with the throughput: a message is complete.
+    /// Resets the throughput, since a message is complete.
     pub(crate) fn complete(&mut self) {
         self.throughput = None;
     }

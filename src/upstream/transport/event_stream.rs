@@ -13,7 +13,7 @@ use crate::upstream::flow::backpressure::LargeBodyPermit;
 use crate::wire::sse::{Event, Parser, SseError};
 use crate::wire::{Malformed, Message};
 
-/// What an event stream carries.
+/// One event of a stream.
 #[derive(Debug)]
 pub(crate) enum Incoming {
     /// A JSON-RPC message.
@@ -58,12 +58,12 @@ impl EventStream {
         self
     }
 
-    /// How long its upstream may be silent while somebody waits for it.
+    /// How long its upstream may be silent while a request waits.
     pub(crate) fn idle(&self) -> Duration {
         self.body.idle()
     }
 
-    /// When its last bytes came, be they a comment.
+    /// Returns when its last bytes came, be they a comment.
     pub(crate) fn last_byte(&self) -> Instant {
         self.body.last_byte()
     }

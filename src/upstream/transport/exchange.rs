@@ -23,7 +23,7 @@ use crate::wire::{Kind, Message};
 pub struct Exchange {
     id: u64,
     source: ResponseSource,
-    /// What the answer hints at, if it is a refusal.
+    /// The hint in the answer, if it is a refusal.
     hint: Option<RefusalHint>,
     /// Set when the response has come.
     marks_healthy: Option<Arc<AtomicBool>>,
@@ -69,7 +69,7 @@ impl Exchange {
         }
     }
 
-    /// What its answer hints at, if that is a refusal.
+    /// Returns the hint in the answer, if it is a refusal.
     pub(crate) fn hint(&self) -> Option<RefusalHint> {
         self.hint
     }
@@ -191,7 +191,7 @@ impl Exchange {
         })
     }
 
-    /// By which requests of the upstream are answered; a modern one must not send any.
+    /// Returns the channel for requests of the upstream; a modern one must not send any.
     fn channel(&self) -> Option<&Arc<dyn ReplyChannel>> {
         match &self.source {
             ResponseSource::Stream(stream) => stream.channel(),

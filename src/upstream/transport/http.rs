@@ -24,16 +24,16 @@ use crate::upstream::flow::deadline::{Activity, Deadlines};
 /// How many redirects one request follows.
 const MAX_REDIRECTS: usize = 3;
 
-/// What the configuration says of HTTP towards one upstream.
+/// The settings of HTTP towards one upstream.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpSettings {
-    /// Where requests go.
+    /// The url of the requests.
     pub(crate) url: Url,
     /// The headers of every request.
     pub(crate) headers: HeaderMap,
     /// The largest message, in bytes.
     pub(crate) message_limit: usize,
-    /// What else bounds how much of an answer is read.
+    /// The gate through which answers are read.
     pub(crate) read_gate: Arc<ReadGate>,
     /// After how much silence a stream that everything depends on is pinged.
     pub(crate) keep_alive: Option<Duration>,
@@ -102,7 +102,7 @@ impl Http {
         self.url.lock().clone()
     }
 
-    /// What bounds the bodies of its answers.
+    /// Returns the limits of the bodies of its answers.
     pub(crate) fn limits(&self) -> &BodyLimits {
         &self.limits
     }
@@ -121,7 +121,7 @@ impl Http {
     }
 
     /// Sends one request and waits for the head of the answer, whatever its status.
-    /// `headers` are made anew every time it is sent.
+    /// Each attempt builds its `headers`.
     pub(crate) async fn send(
         &self,
         method: Method,
@@ -134,8 +134,8 @@ impl Http {
         Box::pin(self.send_within(deadlines, &activity, method, headers, body)).await
     }
 
-    /// The same for an MCP request, which may show life by its progress before the head comes.
-    /// `deadlines` is `None` when whoever follows it judges its silence.
+    /// Sends an MCP request, whose progress may count as activity before the head comes.
+    /// `deadlines` is `None` if they are kept where the exchange is followed.
     pub(crate) async fn send_within(
         &self,
         deadlines: Option<Deadlines>,

@@ -1,4 +1,4 @@
-//! The three ways to reach an upstream, and what they share.
+//! The transports to an upstream, and the parts that they share.
 
 pub(crate) mod event_stream;
 pub(crate) mod exchange;
@@ -51,7 +51,7 @@ impl Transport {
         }
     }
 
-    /// How long it may be silent.
+    /// Returns how long the upstream may be silent.
     pub(crate) fn deadlines(&self) -> Deadlines {
         match self {
             Self::StreamableHttp(transport) => transport.deadlines(),
@@ -69,7 +69,7 @@ impl Transport {
         }
     }
 
-    /// Tells the upstream that we leave.
+    /// Ends the session, if the transport has one.
     pub(crate) async fn close(&self) {
         if let Self::StreamableHttpLegacy(transport) = self {
             transport.close().await;

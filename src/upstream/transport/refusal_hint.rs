@@ -1,5 +1,4 @@
-//! What a refusal may mean besides what it says: that the server is busy, or another than the one that
-//! was shaken hands with.
+//! Hints in a refusal: the server may be busy, or another one than at the time of the handshake.
 
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use crate::upstream::error::TransportError;
 use crate::wire::Message;
 use crate::wire::outgoing::code;
 
-/// What to make of a refusal before it is passed on.
+/// A hint in a refusal, to act on before the refusal is forwarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RefusalHint {
     /// The request was not taken up, and can be made again after this time.
@@ -21,7 +20,7 @@ pub(crate) enum RefusalHint {
 }
 
 impl RefusalHint {
-    /// What an error without a JSON-RPC message hints at.
+    /// Returns the hint in an error without a JSON-RPC message.
     pub(crate) fn of(error: &TransportError) -> Option<Self> {
         match error {
             TransportError::Status {
@@ -35,7 +34,7 @@ impl RefusalHint {
         }
     }
 
-    /// What a JSON-RPC error with this status hints at, in answer to a request of this era.
+    /// Returns the hint in a JSON-RPC error with this status, in answer to a request of this era.
     pub(crate) fn of_answer(era: Era, status: StatusCode, answer: &Message) -> Option<Self> {
         let code = answer.error_code();
         let is_other = match era {
@@ -57,7 +56,8 @@ impl RefusalHint {
     }
 }
 
-/// How servers refuse what they do not know: a POST at all, a request without a session.
+/// Returns `true` for the statuses by which servers reject what they do not know: any POST, or a request
+/// without a session.
 fn refuses_request(status: StatusCode) -> bool {
     matches!(
         status,
@@ -65,13 +65,13 @@ fn refuses_request(status: StatusCode) -> bool {
     )
 }
 
-/// Whether an answer names no request: legacy servers refuse what belongs to no session so.
+/// Returns `true` if an answer names no request: so legacy servers reject what belongs to no session.
 pub(crate) fn is_unaddressed(answer: &Message) -> bool {
     answer.id().is_none_or(|id| &id[..] == b"null")
 }
 
-/// Whether it misses a session, or the handshake for one: in words alone, as legacy servers have no code
-/// for it.
+/// Returns `true` if an answer says that a session is missing, or the handshake for one. Legacy servers have
+/// no code for that, only words.
 fn misses(answer: &Message) -> bool {
     const SERVER_ERROR: i64 = -32000;
     let codes = [code::INVALID_REQUEST, SERVER_ERROR];

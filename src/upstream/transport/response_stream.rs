@@ -10,7 +10,7 @@ use super::event_stream::{EventStream, Incoming};
 use crate::upstream::error::TransportError;
 use crate::wire::Message;
 
-/// How often a stream is resumed without a message having come in between.
+/// How often a stream is resumed without a message in between.
 const MAX_RESUMPTIONS: usize = 5;
 
 /// How long to wait before a stream is resumed when the server names no time.
@@ -46,7 +46,7 @@ impl ResponseStream {
         }
     }
 
-    /// By which requests of the upstream are answered.
+    /// Returns the channel for requests of the upstream.
     pub(crate) fn channel(&self) -> Option<&Arc<dyn ReplyChannel>> {
         self.channel.as_ref()
     }

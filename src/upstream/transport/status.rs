@@ -19,7 +19,7 @@ const ERROR_TEXT_CHARS: usize = 200;
 pub(crate) struct Redactor<'a> {
     /// The configured headers.
     pub(crate) headers: &'a HeaderMap,
-    /// What signs the requests.
+    /// The authorizer that signs the requests.
     pub(crate) authorizer: Option<&'a Authorizer>,
 }
 

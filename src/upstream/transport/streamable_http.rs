@@ -105,7 +105,7 @@ impl StreamableHttp {
         }
     }
 
-    /// The same HTTP, for another transport.
+    /// Returns HTTP to the same url for another transport.
     pub(crate) fn http(&self) -> Http {
         self.http.at(self.http.url())
     }

@@ -29,7 +29,7 @@ use crate::wire::Message;
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// How long the end of a session may take: it is a courtesy.
+/// How long the request that ends a session may take. It is a courtesy.
 const DELETE_TIMEOUT: Duration = Duration::from_millis(800);
 
 /// A session with a legacy upstream.
@@ -92,7 +92,7 @@ impl StreamableHttpLegacy {
     ) -> Result<Exchange, TransportError> {
         let headers = || self.headers.clone();
         let body = request.body.clone();
-        // Where the client can be asked, whoever follows the request judges its silence.
+        // Where the client can be asked, the deadlines are kept where the exchange is followed.
         let deadlines =
             (request.asking == ServerRequests::Unsupported).then_some(self.http.deadlines);
         let response = self

@@ -90,7 +90,7 @@ impl HttpSse {
     ) -> Result<Exchange, TransportError> {
         // The response may overtake the answer to the POST, so it is registered first.
         let mut response = self.pending.register(request.id, self.deadlines().idle)?;
-        // Where the client can be asked, whoever follows the request judges its silence.
+        // Where the client can be asked, the deadlines are kept where the exchange is followed.
         let deadlines = (request.asking == ServerRequests::Unsupported).then(|| self.deadlines());
         let sending = self.post.send(request.body.clone(), deadlines, context);
         // Boxed: it is large, and in the task of every call, whatever its transport.
@@ -100,7 +100,7 @@ impl HttpSse {
             sent = &mut sending => sent?,
             // Some servers answer the POST last of all.
             arrived = response.arrive() => if let Err(ended) = arrived {
-                // The stream is gone. The POST may yet tell that the request was not taken.
+                // The stream is closed. The answer to the POST may yet say that the request was rejected.
                 sending.await?;
                 return Err(ended);
             },

@@ -1,5 +1,5 @@
-//! The one stream of HTTP+SSE: it hands out what the upstream says, and is kept alive, since it is
-//! silent for as long as nobody calls, and everything is lost with it.
+//! The one stream of HTTP+SSE: it carries all that the upstream sends. It is kept alive, since it is
+//! silent while no request waits, and everything is lost with it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,8 +95,8 @@ impl HttpSseStream {
         }
     }
 
-    /// Pings the server (MCP 2024-11-05 § Ping). It answers on the stream, if that is alive; what it
-    /// says to the request itself tells nothing.
+    /// Pings the server (MCP 2024-11-05 § Ping). The response comes on the stream, if that is alive;
+    /// the answer to the POST proves nothing.
     fn send_ping(&self, limit: Duration) {
         let post = self.post.clone();
         let sending = async move {
@@ -118,7 +118,7 @@ impl HttpSseStream {
 }
 
 impl Drop for HttpSseStream {
-    /// What still waits will never be answered.
+    /// Requests that still wait will never be answered.
     fn drop(&mut self) {
         self.pending.close();
     }
