@@ -1,18 +1,17 @@
 //! The transports to an upstream, and the parts that they share.
 
+mod authorization;
+pub(crate) mod body;
 pub(crate) mod event_stream;
 pub(crate) mod exchange;
+pub(crate) mod http;
+pub(crate) mod http_sse;
 pub(crate) mod pending;
+mod refusal;
 pub(crate) mod refusal_hint;
 pub(crate) mod request_id;
 pub(crate) mod response_head;
 pub(crate) mod response_stream;
-
-mod authorization;
-pub(crate) mod body;
-pub(crate) mod http;
-pub(crate) mod http_sse;
-mod refusal;
 mod status;
 pub(crate) mod streamable_http;
 pub(crate) mod streamable_http_legacy;
