@@ -41,7 +41,4 @@ pub(crate) async fn leave(ctx: &Context) {
         let _ = live.notify(error.into_bytes()).await;
     });
     tokio::join!(end_calls(ctx), join_all(unanswered));
-    for upstream in ctx.gateway.upstreams.all().iter() {
-        upstream.remove_client(session.id);
-    }
 }

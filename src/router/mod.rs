@@ -184,5 +184,8 @@ impl Drop for Client {
         let session = &self.context.session;
         self.sessions.remove(session);
         session.cancel.cancel();
+        for upstream in self.context.gateway.upstreams.all().iter() {
+            upstream.remove_client(session.id);
+        }
     }
 }

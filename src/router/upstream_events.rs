@@ -244,7 +244,7 @@ fn is_for_another(
     let serves = |live: &ConnectionUse| {
         let upstream = gateway.upstreams.get(upstream);
         let profile = session.profiles.session_or_neutral();
-        upstream.is_some_and(|it| it.pool().is_session_of(live, &profile))
+        upstream.is_some_and(|it| it.pool().is_session_of(live, session.id, &profile))
     };
     gateway.is_shared() && (!live.is_none_or(serves) || is_foreign_elicitation(session, message))
 }

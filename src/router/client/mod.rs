@@ -63,9 +63,10 @@ impl ClientSession {
         limits: &Limits,
         cancel: CancellationToken,
     ) -> Self {
+        let id = ClientId::next();
         Self {
             number,
-            id: ClientId::next(),
+            id,
             outbox,
             in_flight: InFlight::new(limits.max_calls),
             profiles: ClientProfiles::default(),
@@ -75,7 +76,7 @@ impl ClientSession {
             announced_items: AnnouncedItems::default(),
             subscriptions: Subscriptions::default(),
             task_owners: TaskOwners::default(),
-            proxied_tasks: ProxiedTasks::default(),
+            proxied_tasks: ProxiedTasks::new(id),
             cancel,
             is_initialized: AtomicBool::new(false),
             has_started: AtomicBool::new(false),

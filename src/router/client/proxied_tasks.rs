@@ -15,12 +15,13 @@ use crate::protocol::tasks_extension;
 use crate::protocol::{Caller, Era};
 use crate::router::call::request::ClientRequest;
 use crate::sync::Mutex;
-use crate::upstream::{Activity, Connection, ConnectionUse, Upstream, next_id};
+use crate::upstream::{Activity, ClientId, Connection, ConnectionUse, Upstream, next_id};
 use crate::wire::Message;
 
 /// All tasks that the proxy follows for one client.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ProxiedTasks {
+    client: ClientId,
     running: Mutex<HashMap<u64, ProxiedTask>>,
     next: AtomicU64,
     /// The number of calls under way that will become such tasks.
@@ -34,10 +35,21 @@ pub(crate) struct ProxiedTask {
     task: Task,
     /// `tasks/cancel`, as the client would send it.
     cancel: Message,
+    client: ClientId,
     caller: Caller,
 }
 
 impl ProxiedTasks {
+    /// The tasks of this client, of which there are none yet.
+    pub(crate) fn new(client: ClientId) -> Self {
+        Self {
+            client,
+            running: Mutex::default(),
+            next: AtomicU64::default(),
+            creating: AtomicUsize::default(),
+        }
+    }
+
     /// Registers a task. It is cancelled unless the guard is told that it has ended.
     pub(crate) fn begin<'a>(
         &'a self,
@@ -54,6 +66,7 @@ impl ProxiedTasks {
                 upstream: upstream.clone(),
                 task: task.clone(),
                 cancel,
+                client: self.client,
                 caller: call.caller.clone(),
             };
             self.running.lock().insert(serial, proxied);
@@ -108,14 +121,14 @@ impl ProxiedTask {
             return debug!(task = &*self.task.id, "nobody can cancel this task");
         }
         let target = Target::task("tasks/cancel", &self.task.id, &self.task.quoted).followed();
-        let caller = &self.caller;
+        let (caller, client) = (&self.caller, (self.client, &self.caller.identity));
         let build = |live: &ConnectionUse, _: &Activity| {
             let profile = &live.profile;
             bridge::request(next_id(), &self.cancel, &target, caller, profile, None)
         };
         let answer = match self
             .upstream
-            .call(&target.method, &caller.identity, None, None, build)
+            .call(&target.method, client, None, None, build)
             .await
         {
             Ok(call) => call

@@ -74,13 +74,13 @@ async fn send(
     input: Option<&str>,
 ) -> Result<UpstreamCall, AttemptFailed> {
     let caller = &request.caller;
-    let (method, profile) = (&target.method, &caller.identity);
+    let (method, client) = (&target.method, (ctx.session.id, &caller.identity));
     let in_flight = &ctx.session.in_flight;
     let (level, buffer) = (request.log_level(), ctx.session.outbox.send_buffer());
     if let Some(level) = level {
         in_flight.want_logs(&request.key, level);
     }
-    let sent = upstream.call(method, profile, level, Some(buffer), |live, activity| {
+    let sent = upstream.call(method, client, level, Some(buffer), |live, activity| {
         let id = next_id();
         let token = renamed_token(ctx, request, live, id);
         let renamed = token.as_ref().and_then(|token| {

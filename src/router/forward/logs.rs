@@ -63,7 +63,7 @@ pub(crate) async fn on_log(
     let serves_session = || {
         let upstream = gateway.upstreams.get(upstream);
         let profile = session.profiles.session_or_neutral();
-        upstream.is_some_and(|it| it.pool().is_session_of(live, &profile))
+        upstream.is_some_and(|it| it.pool().is_session_of(live, session.id, &profile))
     };
     let to_session = session.is_initialized() && session_wants(session, log) && serves_session();
     let wanted = || {

@@ -14,6 +14,7 @@ use super::flow::concurrency::CallPermit;
 use super::flow::deadline::Activity;
 use super::flow::request_context::RequestContext;
 use super::flow::send_buffer::SendBuffer;
+use super::id::ClientId;
 use super::session::handle::{SessionHandle, SessionLease};
 use super::session::pool::SessionPool;
 use super::session::settings::UpstreamSettings;
@@ -23,8 +24,8 @@ use send::{SentRequest, send};
 use wait::connection_for;
 
 /// Sends the request that `build` makes for the connection as it is, on behalf of the client
-/// of this profile, which asks for its logs from `level` on and reads the answer from `send_buffer`. A call to a disconnected upstream waits for the
-/// connection, and for a login that a person is at. A request that the upstream refused, since its session is
+/// of this profile, which asks for its logs from `level` on and reads the answer from `send_buffer`. A call to a
+/// disconnected upstream waits for the connection, and for a login that a person is at. A request that the upstream refused, since its session is
 /// gone, it is busy, or it is another server by now, is sent once more when that is over.
 ///
 /// # Errors
@@ -32,7 +33,7 @@ use wait::connection_for;
 pub(crate) async fn call(
     pool: &SessionPool,
     method: &str,
-    profile: &Arc<ClientProfile>,
+    (client, profile): (ClientId, &Arc<ClientProfile>),
     level: Option<LogLevel>,
     send_buffer: Option<&Arc<SendBuffer>>,
     build: impl Fn(&ConnectionUse, &Activity) -> Request,
@@ -46,17 +47,18 @@ pub(crate) async fn call(
         let session = lease.as_ref().map_or(pool.main(), |lease| &lease.session);
         let connection = connection_after_login(settings, session, &mut retry).await;
         let connection = connection.map_err(fail)?;
-        if !connection.serves(profile) {
-            if session.will_serve(profile) {
-                // It is about to be replaced by one that does.
-                retry.after(connection.generation);
-                continue;
-            }
-            if lease.is_none() {
-                lease = Some(pool.for_caller(profile));
-                retry.restart();
-                continue;
-            }
+        let client = connection.is_exclusive().then_some(client);
+        let is_others = lease.is_none() && client.is_some_and(|client| !pool.claim_main(client));
+        let serves = connection.serves(profile);
+        if !serves && !is_others && session.will_serve(profile) {
+            // It is about to be replaced by one that does.
+            retry.after(connection.generation);
+            continue;
+        }
+        if lease.is_none() && (is_others || !serves) {
+            lease = Some(pool.for_caller(client, profile));
+            retry.restart();
+            continue;
         }
         connection.wait_for_event_stream(profile).await;
         let logs = settings.log_demand.raise(&connection.logs, level).await;

@@ -211,6 +211,13 @@ impl Connection {
             || self.identity.shares_session(identity)
     }
 
+    /// Returns `true` if one client alone can use the connection, since one stream carries everything on it:
+    /// while one client does not read, the answers to another would wait behind those to the first.
+    #[must_use]
+    pub fn is_exclusive(&self) -> bool {
+        matches!(self.transport, Transport::HttpSse(_))
+    }
+
     /// Returns `true` if the server declares that it sends updates of single resources.
     pub(crate) fn supports_subscriptions(&self) -> bool {
         let declared = self.profile.capabilities.get("resources");

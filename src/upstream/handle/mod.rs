@@ -152,19 +152,19 @@ impl Upstream {
     }
 
     /// Sends the request that `build` makes for the connection as it is, on behalf of the client of this
-    /// profile, which asks for its logs from `level` on. See [`call::call`].
+    /// profile, which asks for its logs from `level` on; `call::call` says how.
     ///
     /// # Errors
     /// [`UpstreamError`]; its [`outcome`](TransportError::outcome) says whether the request may have run.
     pub fn call(
         &self,
         method: &str,
-        profile: &Arc<ClientProfile>,
+        client: (ClientId, &Arc<ClientProfile>),
         level: Option<LogLevel>,
         send_buffer: Option<&Arc<SendBuffer>>,
         build: impl Fn(&ConnectionUse, &Activity) -> Request + Send + Sync,
     ) -> impl Future<Output = Result<Call, UpstreamError>> + Send {
-        call::call(self.pool(), method, profile, level, send_buffer, build)
+        call::call(self.pool(), method, client, level, send_buffer, build)
     }
 
     /// Returns the main session's connection; waits for it as a call does.

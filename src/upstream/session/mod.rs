@@ -7,6 +7,7 @@ pub(crate) mod command;
 pub(crate) mod connected;
 pub(crate) mod context;
 pub(crate) mod event_stream;
+pub(crate) mod extra;
 pub(crate) mod handle;
 pub(crate) mod health;
 pub(crate) mod log_level;

@@ -2,10 +2,11 @@
 //!
 //! A session with a legacy upstream is bound to what its client declared in `initialize`. The main session is
 //! made for one profile; a client that declares something else, while another client needs the main session
-//! as it is, gets an extra session when its first call needs one.
+//! as it is, gets an extra session when its first call needs one. A session that carries everything on one
+//! stream serves one client alone: what that client does not read would keep another waiting.
 
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::future::join_all;
 use tokio::sync::Notify;
@@ -14,6 +15,7 @@ use tracing::{Instrument as _, debug, info_span};
 
 use super::command::{Command, Urgency};
 use super::context::{SessionContext, TaskContext};
+use super::extra::{ExtraSession, end_unused};
 use super::handle::{SessionHandle, SessionLease};
 use super::settings::UpstreamSettings;
 use super::supervisor::SessionSupervisor;
@@ -24,14 +26,6 @@ use crate::upstream::connection::log_demand::LogDemandGuard;
 use crate::upstream::id::ClientId;
 use crate::upstream::offers::Offers;
 use crate::upstream::subscription::ledger::Subscriptions;
-
-/// How many sessions an upstream has beside its main one. When one more is needed, the one that was
-/// used longest ago ends, of those that are not in use: hardly any client declares more than two
-/// different things.
-const MAX_EXTRA_SESSIONS: usize = 4;
-
-/// How long an extra session may be unused. Longer, and it ends when next one is asked for.
-const MAX_IDLE: Duration = Duration::from_secs(600);
 
 /// All sessions with one upstream.
 #[derive(Debug)]
@@ -47,16 +41,8 @@ pub struct SessionPool {
     extra: Mutex<Vec<ExtraSession>>,
     /// The profiles of the clients that have opened a session.
     profiles: Mutex<Vec<(ClientId, Arc<ClientProfile>)>>,
-}
-
-/// A session for the clients of one profile.
-#[derive(Debug)]
-struct ExtraSession {
-    profile: Arc<ClientProfile>,
-    handle: Arc<SessionHandle>,
-    cancel: CancellationToken,
-    /// When it was last seen to be used.
-    used: Instant,
+    /// The client of the main session, where that serves one client alone.
+    main_client: Mutex<Option<ClientId>>,
 }
 
 impl SessionPool {
@@ -75,6 +61,7 @@ impl SessionPool {
             tasks: OnceLock::new(),
             extra: Mutex::default(),
             profiles: Mutex::default(),
+            main_client: Mutex::default(),
         }
     }
 
@@ -121,44 +108,41 @@ impl SessionPool {
     /// The client has left.
     pub(crate) fn remove_client(&self, client: ClientId) {
         self.profiles.lock().retain(|(other, _)| *other != client);
+        let mut main = self.main_client.lock();
+        if *main == Some(client) {
+            *main = None;
+        }
     }
 
-    /// Returns the extra session that serves this client, started if there is none.
-    pub(crate) fn for_caller(&self, profile: &Arc<ClientProfile>) -> SessionLease {
+    /// Makes the main session this client's, unless it is another's. Returns whether it is the client's then.
+    pub(crate) fn claim_main(&self, client: ClientId) -> bool {
+        *self.main_client.lock().get_or_insert(client) == client
+    }
+
+    /// Returns the extra session that serves a client of this profile, started if there is none. It is for
+    /// `client` alone, if there is one.
+    pub(crate) fn for_caller(
+        &self,
+        client: Option<ClientId>,
+        profile: &Arc<ClientProfile>,
+    ) -> SessionLease {
         let mut extra = self.extra.lock();
-        let serving = extra
-            .iter()
-            .position(|session| session.profile.shares_session(profile));
+        let serving = extra.iter().position(|session| {
+            session.client == client && session.profile.shares_session(profile)
+        });
         let mut session = match serving {
             Some(found) => extra.remove(found),
-            None => self.start_extra(profile),
+            None => self.start_extra(client, profile),
         };
         let now = Instant::now();
         session.used = now;
         let lease = session.handle.lease();
         extra.push(session);
-        self.end_unused(&mut extra, now);
+        end_unused(&mut extra, now, &self.settings.config.name);
         lease
     }
 
-    /// Ends the sessions that were unused for too long, and the one unused for longest if there are too many.
-    fn end_unused(&self, extra: &mut Vec<ExtraSession>, now: Instant) {
-        let busy = extra.iter_mut().filter(|session| session.handle.is_busy());
-        busy.for_each(|session| session.used = now);
-        let surplus = extra.len() > MAX_EXTRA_SESSIONS;
-        let unused = extra.iter().position(|session| session.used < now);
-        let oldest = unused
-            .filter(|_| surplus)
-            .map(|oldest| extra.remove(oldest));
-        let is_idle = |session: &mut ExtraSession| now.duration_since(session.used) > MAX_IDLE;
-        let idle = extra.extract_if(.., is_idle);
-        for session in oldest.into_iter().chain(idle) {
-            debug!(upstream = %self.settings.config.name, "ending a side session that nobody uses");
-            session.cancel.cancel();
-        }
-    }
-
-    fn start_extra(&self, profile: &Arc<ClientProfile>) -> ExtraSession {
+    fn start_extra(&self, client: Option<ClientId>, profile: &Arc<ClientProfile>) -> ExtraSession {
         // What an extra session offers is what the main session offers: no task watches its state.
         let handle = Arc::new(SessionHandle::new(Arc::default()));
         let mut cancel = CancellationToken::new();
@@ -182,6 +166,7 @@ impl SessionPool {
             tasks.tasks.spawn(run.instrument(span));
         }
         ExtraSession {
+            client,
             profile: profile.clone(),
             handle,
             cancel,
@@ -203,18 +188,31 @@ impl SessionPool {
         connections.collect()
     }
 
-    /// Returns `true` if what the server sends on this connection is for clients of this profile: on that of the
-    /// session that serves them, and on that of the main one as long as none does.
+    /// Returns `true` if what the server sends on this connection is for this client: on that of the
+    /// session that serves it, and on that of the main one as long as none does.
     #[must_use]
-    pub fn is_session_of(&self, connection: &ConnectionUse, profile: &Arc<ClientProfile>) -> bool {
-        let mut connections = self.connections().into_iter();
-        match connections.find(|connection| connection.serves(profile)) {
-            Some(serving) => serving.is_same(connection),
-            None => {
-                let main = self.main.connection();
-                main.is_some_and(|main| main.is_same(connection))
-            }
-        }
+    pub fn is_session_of(
+        &self,
+        connection: &ConnectionUse,
+        client: ClientId,
+        profile: &Arc<ClientProfile>,
+    ) -> bool {
+        let is_own = |connection: &ConnectionUse, of: Option<ClientId>| {
+            !connection.is_exclusive() || of.is_none_or(|of| of == client)
+        };
+        let main = self.main.connection();
+        let main = main.filter(|main| is_own(main, *self.main_client.lock()));
+        let serves = |connection: &ConnectionUse| connection.serves(profile);
+        let extra = || {
+            let extra = self.extra.lock();
+            let mut connections = extra.iter().filter_map(|session| {
+                let connection = session.handle.connection()?;
+                is_own(&connection, session.client).then_some(connection)
+            });
+            connections.find(serves)
+        };
+        let serving = main.clone().filter(serves).or_else(extra).or(main);
+        serving.is_some_and(|serving| serving.is_same(connection))
     }
 
     /// Connects each session at once that is disconnected, with all attempts back. Call this after a change that

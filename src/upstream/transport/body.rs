@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::net::chain;
 use crate::upstream::error::{MIN_THROUGHPUT, TransportError};
 use crate::upstream::flow::backpressure::{LARGE, LargeBodyPermit, ReadGate};
-use crate::upstream::flow::request_context::RequestContext;
+use crate::upstream::flow::request_context::{RequestContext, StreamReader};
 use crate::upstream::flow::send_buffer::SendBuffer;
 
 /// From this size on, in bytes, a body gets a block of memory that goes back to the system when it
@@ -44,6 +44,8 @@ pub(crate) struct Body {
     is_patient: bool,
     /// The context of the request that it answers.
     context: RequestContext,
+    /// The client of a stream that carries the answers to all requests of one client.
+    reader: Option<Arc<StreamReader>>,
     /// The time at which its last bytes came, or its head.
     last_byte: Instant,
     throughput: Option<Throughput>,
@@ -64,6 +66,7 @@ impl Body {
             limits: limits.clone(),
             is_patient: false,
             context: context.clone(),
+            reader: None,
             last_byte: Instant::now(),
             throughput: None,
         }
@@ -77,9 +80,33 @@ impl Body {
         }
     }
 
+    /// A patient body that carries everything for one client.
+    pub(crate) fn for_reader(
+        response: Response,
+        limits: &BodyLimits,
+        reader: Arc<StreamReader>,
+    ) -> Self {
+        Self {
+            reader: Some(reader),
+            ..Self::patient(response, limits)
+        }
+    }
+
     /// The send buffer of the client that it is for.
-    fn client(&self) -> Option<&Arc<SendBuffer>> {
-        self.context.send_buffer.as_ref()
+    fn client(&self) -> Option<Arc<SendBuffer>> {
+        let reader = self.reader.as_ref();
+        let reader = || reader.and_then(|reader| reader.send_buffer());
+        self.context.send_buffer.clone().or_else(reader)
+    }
+
+    /// Returns `true` if it is read whatever the clients have not read: it answers a request of our own, or no
+    /// client has sent a request yet that it could carry the answer to.
+    fn is_ungated(&self) -> bool {
+        self.context.send_buffer.is_none()
+            && match &self.reader {
+                Some(reader) => reader.send_buffer().is_none(),
+                None => !self.is_patient,
+            }
     }
 
     /// Makes it a body for the same client as another.
@@ -118,7 +145,8 @@ impl Body {
     /// Returns when its last bytes came; now, while the client's slowness keeps it from being read: what the
     /// upstream has sent since then is unknown.
     pub(crate) fn last_byte(&self) -> Instant {
-        match self.limits.read_gate.is_open(self.client()) {
+        let is_open = || self.limits.read_gate.is_open(self.client().as_ref());
+        match self.is_ungated() || is_open() {
             true => self.last_byte,
             false => Instant::now(),
         }
@@ -127,7 +155,8 @@ impl Body {
     /// The next bytes, or `None` at the end. `is_within`: whether they belong to a message that has
     /// begun, which must keep up the least throughput, whatever other activity there is. Cancel safe.
     pub(crate) async fn chunk(&mut self, is_within: bool) -> Result<Option<Bytes>, TransportError> {
-        if self.limits.read_gate.ready(self.client()).await {
+        let client = self.client();
+        if !self.is_ungated() && self.limits.read_gate.ready(client.as_ref()).await {
             // The client was slow, not the upstream.
             (self.last_byte, self.throughput) = (Instant::now(), None);
         }
@@ -212,7 +241,7 @@ impl Body {
     pub(super) async fn large_permit(&self, bytes: usize) -> Option<LargeBodyPermit> {
         match bytes >= LARGE && !self.is_patient {
             // Boxed: it is large itself, and hardly ever needed.
-            true => Some(Box::pin(self.limits.read_gate.large(self.client())).await),
+            true => Some(Box::pin(self.limits.read_gate.large(self.client().as_ref())).await),
             false => None,
         }
     }

@@ -11,11 +11,6 @@ use crate::tasks::line;
 
 per_pair! {
     calls_of_a_client_that_leaves_end_and_no_others
-}
-
-// The one stream of HTTP+SSE carries the answers to both.
-per_pair! {
-    [legacy modern]
     a_client_that_does_not_read_holds_up_no_call_of_the_other
 }
 

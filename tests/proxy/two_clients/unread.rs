@@ -7,7 +7,7 @@ use testkit::proxy;
 use testkit::upstream::Kind;
 
 testkit::per_kind! {
-    [legacy modern]
+    [legacy modern http_sse]
     unread_answers_of_one_client_stop_no_other
 }
 

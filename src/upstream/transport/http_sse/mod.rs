@@ -20,7 +20,7 @@ use super::refusal::refusal;
 use crate::protocol::{Request, ServerRequests};
 use crate::upstream::error::TransportError;
 use crate::upstream::flow::deadline::Deadlines;
-use crate::upstream::flow::request_context::RequestContext;
+use crate::upstream::flow::request_context::{RequestContext, StreamReader};
 use post::Post;
 use stream::HttpSseStream;
 
@@ -29,6 +29,8 @@ use stream::HttpSseStream;
 pub(crate) struct HttpSse {
     post: Arc<Post>,
     pending: PendingResponses,
+    /// The client that the stream's messages are for.
+    reader: Arc<StreamReader>,
 }
 
 impl HttpSse {
@@ -53,7 +55,8 @@ impl HttpSse {
         if kind != "text/event-stream" {
             return Err(TransportError::ContentType(kind));
         }
-        let body = Body::patient(response, http.limits());
+        let reader = Arc::<StreamReader>::default();
+        let body = Body::for_reader(response, http.limits(), reader.clone());
         body.check_encoding()?;
         let mut events = EventStream::new(body);
         let limit = http.deadlines.first_byte;
@@ -75,7 +78,12 @@ impl HttpSse {
         let post = Arc::new(Post::new(http.at(to)));
         let pending = PendingResponses::new();
         let stream = HttpSseStream::new(events, post.clone(), pending.clone());
-        Ok((Self { post, pending }, stream))
+        let transport = Self {
+            post,
+            pending,
+            reader,
+        };
+        Ok((transport, stream))
     }
 
     /// Returns `true` if no request waits for a response.
@@ -88,6 +96,9 @@ impl HttpSse {
         request: &Request,
         context: &RequestContext,
     ) -> Result<Exchange, TransportError> {
+        if let Some(send_buffer) = &context.send_buffer {
+            self.reader.bind(send_buffer);
+        }
         // The response may overtake the answer to the POST, so it is registered first.
         let mut response = self.pending.register(request.id, self.deadlines().idle)?;
         // Where the client can be asked, the deadlines are kept where the exchange is followed.
