@@ -2,6 +2,7 @@
 //! changed, at most every few seconds, and at the end.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,9 +26,16 @@ const GATHER: Duration = Duration::from_millis(200);
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// The upstreams whose offers are stored, as they are at the moment.
-pub trait CacheSource: Send + Sync + std::fmt::Debug {
+pub trait CacheSource: Send + Sync {
     /// Returns all of them.
     fn cached(&self) -> Vec<Arc<CachedUpstream>>;
+}
+
+// Not by a supertrait: that would link how everything behind the trait is written for debugging.
+impl fmt::Debug for dyn CacheSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CacheSource")
+    }
 }
 
 /// Stores what upstreams offer from one process to the next.

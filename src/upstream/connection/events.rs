@@ -1,6 +1,7 @@
 //! What an upstream says outside any request, to whoever takes it up.
 
 use futures_util::future::BoxFuture;
+use std::fmt;
 
 use super::ConnectionUse;
 use crate::protocol::{ItemKind, ItemList};
@@ -9,7 +10,7 @@ use crate::wire::Message;
 
 /// Hears what upstreams say outside any request. Called in the order in which they say it,
 /// and before the next thing is read from them.
-pub trait Events: Send + Sync + std::fmt::Debug {
+pub trait Events: Send + Sync {
     /// This upstream sent a notification.
     fn notification(
         &self,
@@ -36,4 +37,11 @@ pub trait Events: Send + Sync + std::fmt::Debug {
 
     /// The connection is lost, and with it what it has asked.
     fn ended(&self, connection: &ConnectionUse);
+}
+
+// Not by a supertrait: that would link how everything behind the trait is written for debugging.
+impl fmt::Debug for dyn Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Events")
+    }
 }

@@ -1,5 +1,6 @@
 //! The event stream that answers one request, resumed where it breaks off.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ const MAX_RESUMPTIONS: usize = 5;
 const DEFAULT_RETRY: Duration = Duration::from_millis(1000);
 
 /// A session in which a broken stream can be opened again, and requests of the upstream be answered.
-pub(crate) trait ReplyChannel: std::fmt::Debug + Send + Sync {
+pub(crate) trait ReplyChannel: Send + Sync {
     /// Opens the stream again after this event.
     fn reopen<'a>(
         &'a self,
@@ -26,6 +27,13 @@ pub(crate) trait ReplyChannel: std::fmt::Debug + Send + Sync {
 
     /// Answers a ping, and refuses any other request, beside the stream that it came on.
     fn answer(self: Arc<Self>, request: &Message);
+}
+
+// Not by a supertrait: that would link how everything behind the trait is written for debugging.
+impl fmt::Debug for dyn ReplyChannel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReplyChannel")
+    }
 }
 
 /// The response stream of one request.
