@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, debug};
 
 use super::post::Post;
@@ -23,6 +24,8 @@ pub(crate) const STREAM_PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// The stream's side of the connection.
 #[derive(Debug)]
 pub(crate) struct HttpSseStream {
+    /// The ping that is under way; it ends with the stream.
+    ping: Option<AbortOnDropHandle<()>>,
     events: EventStream,
     post: Arc<Post>,
     pending: PendingResponses,
@@ -35,6 +38,7 @@ pub(crate) struct HttpSseStream {
 impl HttpSseStream {
     pub(super) fn new(events: EventStream, post: Arc<Post>, pending: PendingResponses) -> Self {
         Self {
+            ping: None,
             keep_alive: post.http().keep_alive,
             events,
             post,
@@ -97,7 +101,7 @@ impl HttpSseStream {
 
     /// Pings the server (MCP 2024-11-05 § Ping). The response comes on the stream, if that is alive;
     /// the answer to the POST proves nothing.
-    fn send_ping(&self, limit: Duration) {
+    fn send_ping(&mut self, limit: Duration) {
         let post = self.post.clone();
         let sending = async move {
             let ping = Request::ours(next_id(), "ping", &serde_json::json!({}));
@@ -113,7 +117,8 @@ impl HttpSseStream {
                 Err(_) => debug!("the ping was not taken in time"),
             }
         };
-        tokio::spawn(sending.in_current_span());
+        let sending = sending.in_current_span();
+        self.ping = Some(AbortOnDropHandle::new(tokio::spawn(sending)));
     }
 }
 
