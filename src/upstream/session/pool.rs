@@ -71,18 +71,27 @@ impl SessionPool {
         let name = &self.settings.config.name;
         let span = info_span!("upstream", %name, side = tracing::field::Empty);
         self.main.set_profile(profile);
-        let supervisor = SessionSupervisor {
-            context: SessionContext {
-                settings: self.settings.clone(),
-                handle: self.main.clone(),
-                offers: Some(self.offers.clone()),
-                subscriptions: self.subscriptions.clone(),
-                events: tasks.events.clone(),
-                tasks: tasks.tasks.clone(),
-            },
-        };
-        let run = supervisor.run(tasks.cancel.clone());
+        let (offers, subscriptions) = (Some(self.offers.clone()), self.subscriptions.clone());
+        let context = self.context(&self.main, tasks, offers, subscriptions);
+        let run = SessionSupervisor { context }.run(tasks.cancel.clone());
         tasks.tasks.spawn(run.instrument(span));
+    }
+
+    fn context(
+        &self,
+        handle: &Arc<SessionHandle>,
+        tasks: &TaskContext,
+        offers: Option<Arc<Offers>>,
+        subscriptions: Arc<Subscriptions>,
+    ) -> SessionContext {
+        SessionContext {
+            settings: self.settings.clone(),
+            handle: handle.clone(),
+            offers,
+            subscriptions,
+            events: tasks.events.clone(),
+            tasks: tasks.tasks.clone(),
+        }
     }
 
     /// Returns the main session.
@@ -152,17 +161,8 @@ impl SessionPool {
             let span = info_span!("upstream", %name, side = true);
             handle.set_profile(profile);
             cancel = tasks.cancel.child_token();
-            let supervisor = SessionSupervisor {
-                context: SessionContext {
-                    settings: self.settings.clone(),
-                    handle: handle.clone(),
-                    offers: None,
-                    subscriptions: Arc::default(),
-                    events: tasks.events.clone(),
-                    tasks: tasks.tasks.clone(),
-                },
-            };
-            let run = supervisor.run(cancel.clone());
+            let context = self.context(&handle, tasks, None, Arc::default());
+            let run = SessionSupervisor { context }.run(cancel.clone());
             tasks.tasks.spawn(run.instrument(span));
         }
         ExtraSession {
