@@ -14,8 +14,43 @@ pub(crate) const LARGE: usize = 256 << 10;
 /// each is in memory, and more of them at once would arrive no sooner.
 const LARGE_AT_ONCE: usize = 8;
 
-/// The gate through which one upstream's answers are read. An answer to a client's request depends on the
-/// client's send buffer; anything else depends on the process-wide budget alone.
+/// Who reads an answer, and so keeps it from being read on here as long as too much is unread.
+#[derive(Debug, Clone)]
+pub(crate) enum Reader {
+    /// The proxy, which asked for it: it is always read.
+    Proxy,
+    /// One client.
+    Client(Arc<SendBuffer>),
+    /// The client of a stream that carries everything for one client.
+    Stream(Arc<StreamClient>),
+    /// All clients: what belongs to no request.
+    Everyone,
+}
+
+impl Reader {
+    /// The reader of an answer to a request from the client of this send buffer, or from the proxy.
+    pub(crate) fn of_request(send_buffer: Option<&Arc<SendBuffer>>) -> Self {
+        send_buffer.map_or(Self::Proxy, |client| Self::Client(client.clone()))
+    }
+}
+
+/// The client of one stream: the one that last sent a request on its connection.
+#[derive(Debug, Default)]
+pub(crate) struct StreamClient(Mutex<Weak<SendBuffer>>);
+
+impl StreamClient {
+    /// Makes the stream that of the client of this send buffer.
+    pub(crate) fn bind(&self, send_buffer: &Arc<SendBuffer>) {
+        *self.0.lock() = Arc::downgrade(send_buffer);
+    }
+
+    /// Returns the client's send buffer; `None` before the first request, and after the client has left.
+    fn send_buffer(&self) -> Option<Arc<SendBuffer>> {
+        self.0.lock().upgrade()
+    }
+}
+
+/// The gate through which one upstream's answers are read.
 #[derive(Debug)]
 pub(crate) struct ReadGate {
     budget: Arc<SendBudget>,
@@ -35,27 +70,29 @@ impl ReadGate {
     }
 
     /// Returns `true` if more may be read now.
-    pub(crate) fn is_open(&self, client: Option<&Arc<SendBuffer>>) -> bool {
-        match client {
-            Some(client) => client.is_open(),
-            None => self.budget.is_open(),
+    pub(crate) fn is_open(&self, reader: &Reader) -> bool {
+        match reader {
+            Reader::Proxy => true,
+            Reader::Client(client) => client.is_open(),
+            Reader::Stream(stream) => stream.send_buffer().is_none_or(|client| client.is_open()),
+            Reader::Everyone => self.budget.is_open(),
         }
     }
 
     /// Waits until more may be read; returns whether that took time.
-    pub(crate) async fn ready(&self, client: Option<&Arc<SendBuffer>>) -> bool {
+    pub(crate) async fn ready(&self, reader: &Reader) -> bool {
         // Nearly always, and on the path of every answer.
-        if self.is_open(client) {
+        if self.is_open(reader) {
             return false;
         }
-        Box::pin(self.opened(client)).await;
+        Box::pin(self.opened(reader)).await;
         true
     }
 
-    async fn opened(&self, client: Option<&Arc<SendBuffer>>) {
+    async fn opened(&self, reader: &Reader) {
         loop {
             let drained = self.budget.drained();
-            if self.is_open(client) {
+            if self.is_open(reader) {
                 return;
             }
             drained.await;
@@ -63,10 +100,10 @@ impl ReadGate {
     }
 
     /// Waits until one more large message may be read.
-    pub(crate) async fn large(&self, client: Option<&Arc<SendBuffer>>) -> LargeBodyPermit {
-        let permits = match client {
-            Some(client) => self.permits_of(client),
-            None => self.large.clone(),
+    pub(crate) async fn large(&self, reader: &Reader) -> LargeBodyPermit {
+        let permits = match reader {
+            Reader::Client(client) => self.permits_of(client),
+            Reader::Proxy | Reader::Stream(_) | Reader::Everyone => self.large.clone(),
         };
         // Never fails: the semaphore is not closed.
         LargeBodyPermit(permits.acquire_owned().await.ok())
@@ -101,7 +138,7 @@ mod tests {
     fn it_opens_when_the_client_has_read_enough() {
         let budget = SendBudget::new(10);
         let (gate, client) = (ReadGate::new(budget.clone()), budget.add_client());
-        for of in [None, Some(&client)] {
+        for of in [&Reader::Everyone, &Reader::Client(client.clone())] {
             client.add(9);
             assert!(gate.ready(of).now_or_never().is_some());
             client.add(91);
@@ -121,7 +158,8 @@ mod tests {
         let gate = ReadGate::new(budget.clone());
         let (leaving, client) = (budget.add_client(), budget.add_client());
         client.add(1 << 20);
-        let mut ready = Box::pin(gate.ready(Some(&client)));
+        let reader = Reader::Client(client);
+        let mut ready = Box::pin(gate.ready(&reader));
         assert!((&mut ready).now_or_never().is_none());
         drop(leaving);
         assert_eq!(ready.now_or_never(), Some(true));
@@ -131,14 +169,14 @@ mod tests {
     fn large_messages_of_one_client_keep_none_of_another_waiting() {
         let budget = SendBudget::new(usize::MAX);
         let gate = ReadGate::new(budget.clone());
-        let (one, other) = (budget.add_client(), budget.add_client());
-        let take = |client| gate.large(client).now_or_never();
-        let held: Vec<_> = (0..LARGE_AT_ONCE).map(|_| take(Some(&one))).collect();
+        let [one, other] = [(); 2].map(|()| Reader::Client(budget.add_client()));
+        let take = |reader| gate.large(reader).now_or_never();
+        let held: Vec<_> = (0..LARGE_AT_ONCE).map(|_| take(&one)).collect();
         assert!(held.iter().all(Option::is_some));
-        assert!(take(Some(&one)).is_none());
-        assert!(take(Some(&other)).is_some() && take(None).is_some());
+        assert!(take(&one).is_none());
+        assert!(take(&other).is_some() && take(&Reader::Everyone).is_some());
         drop(held);
-        assert!(take(Some(&one)).is_some());
+        assert!(take(&one).is_some());
     }
 
     #[test]
@@ -146,11 +184,8 @@ mod tests {
         let budget = SendBudget::new(usize::MAX);
         let gate = ReadGate::new(budget.clone());
         for _ in 0..3 {
-            assert!(
-                gate.large(Some(&budget.add_client()))
-                    .now_or_never()
-                    .is_some()
-            );
+            let reader = Reader::Client(budget.add_client());
+            assert!(gate.large(&reader).now_or_never().is_some());
         }
         assert_eq!(gate.large_by_client.lock().len(), 1);
     }

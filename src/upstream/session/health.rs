@@ -13,6 +13,7 @@ use crate::config::TransportChoice;
 use crate::protocol::Era;
 use crate::upstream::connection::Connection;
 use crate::upstream::error::TransportError;
+use crate::upstream::flow::backpressure::Reader;
 use crate::upstream::transport::Transport;
 use crate::upstream::transport::http_sse::stream::STREAM_PING_TIMEOUT;
 use crate::upstream::transport::refusal_hint::RefusalHint;
@@ -35,9 +36,9 @@ pub(crate) async fn check_health(context: &SessionContext, live: &Connection) ->
             }
         }
         // An answer cannot be read while the client reads nothing.
-        context.settings.read_gate.ready(None).await;
+        context.settings.read_gate.ready(&Reader::Everyone).await;
         if let Err(gone) = look_after(live, has_slept).await
-            && context.settings.read_gate.is_open(None)
+            && context.settings.read_gate.is_open(&Reader::Everyone)
         {
             return gone;
         }

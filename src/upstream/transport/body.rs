@@ -12,9 +12,9 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::net::chain;
 use crate::upstream::error::{MIN_THROUGHPUT, TransportError};
-use crate::upstream::flow::backpressure::{LARGE, LargeBodyPermit, ReadGate};
-use crate::upstream::flow::request_context::{RequestContext, StreamReader};
-use crate::upstream::flow::send_buffer::SendBuffer;
+use crate::upstream::flow::backpressure::{LARGE, LargeBodyPermit, ReadGate, Reader};
+use crate::upstream::flow::deadline::Activity;
+use crate::upstream::flow::request_context::RequestContext;
 
 /// From this size on, in bytes, a body gets a block of memory that goes back to the system when it
 /// is dropped. Freed blocks of a few megabytes stay in the heap for as long as the process lives.
@@ -42,10 +42,9 @@ pub(crate) struct Body {
     limits: BodyLimits,
     /// Whether it may stay silent between its messages for as long as it likes.
     is_patient: bool,
-    /// The context of the request that it answers.
-    context: RequestContext,
-    /// The client of a stream that carries the answers to all requests of one client.
-    reader: Option<Arc<StreamReader>>,
+    /// The activity of the request that it answers.
+    activity: Activity,
+    reader: Reader,
     /// The time at which its last bytes came, or its head.
     last_byte: Instant,
     throughput: Option<Throughput>,
@@ -65,53 +64,25 @@ impl Body {
             response,
             limits: limits.clone(),
             is_patient: false,
-            context: context.clone(),
-            reader: None,
+            activity: context.activity.clone(),
+            reader: Reader::of_request(context.send_buffer.as_ref()),
             last_byte: Instant::now(),
             throughput: None,
         }
     }
 
     /// A body that may stay silent between its messages for as long as it likes.
-    pub(crate) fn patient(response: Response, limits: &BodyLimits) -> Self {
+    pub(crate) fn patient(response: Response, limits: &BodyLimits, reader: Reader) -> Self {
         Self {
             is_patient: true,
+            reader,
             ..Self::new(response, limits, &RequestContext::default())
         }
     }
 
-    /// A patient body that carries everything for one client.
-    pub(crate) fn for_reader(
-        response: Response,
-        limits: &BodyLimits,
-        reader: Arc<StreamReader>,
-    ) -> Self {
-        Self {
-            reader: Some(reader),
-            ..Self::patient(response, limits)
-        }
-    }
-
-    /// The send buffer of the client that it is for.
-    fn client(&self) -> Option<Arc<SendBuffer>> {
-        let reader = self.reader.as_ref();
-        let reader = || reader.and_then(|reader| reader.send_buffer());
-        self.context.send_buffer.clone().or_else(reader)
-    }
-
-    /// Returns `true` if it is read whatever the clients have not read: it answers a request of our own, or no
-    /// client has sent a request yet that it could carry the answer to.
-    fn is_ungated(&self) -> bool {
-        self.context.send_buffer.is_none()
-            && match &self.reader {
-                Some(reader) => reader.send_buffer().is_none(),
-                None => !self.is_patient,
-            }
-    }
-
     /// Makes it a body for the same client as another.
     pub(crate) fn for_client_of(&mut self, other: &Self) {
-        self.context.send_buffer = other.context.send_buffer.clone();
+        self.reader = other.reader.clone();
     }
 
     pub(crate) fn status(&self) -> StatusCode {
@@ -145,8 +116,7 @@ impl Body {
     /// Returns when its last bytes came; now, while the client's slowness keeps it from being read: what the
     /// upstream has sent since then is unknown.
     pub(crate) fn last_byte(&self) -> Instant {
-        let is_open = || self.limits.read_gate.is_open(self.client().as_ref());
-        match self.is_ungated() || is_open() {
+        match self.limits.read_gate.is_open(&self.reader) {
             true => self.last_byte,
             false => Instant::now(),
         }
@@ -155,8 +125,7 @@ impl Body {
     /// The next bytes, or `None` at the end. `is_within`: whether they belong to a message that has
     /// begun, which must keep up the least throughput, whatever other activity there is. Cancel safe.
     pub(crate) async fn chunk(&mut self, is_within: bool) -> Result<Option<Bytes>, TransportError> {
-        let client = self.client();
-        if !self.is_ungated() && self.limits.read_gate.ready(client.as_ref()).await {
+        if self.limits.read_gate.ready(&self.reader).await {
             // The client was slow, not the upstream.
             (self.last_byte, self.throughput) = (Instant::now(), None);
         }
@@ -171,7 +140,7 @@ impl Body {
         let chunk =
             chunk.map_err(|error| TransportError::Interrupted(chain(&error.without_url())))?;
         self.last_byte = Instant::now();
-        self.context.activity.touch();
+        self.activity.touch();
         if let (Some(throughput), Some(chunk)) = (&mut self.throughput, &chunk) {
             throughput.received += chunk.len();
             if throughput.received >= MIN_THROUGHPUT {
@@ -191,12 +160,7 @@ impl Body {
             if let Ok(chunk) = timeout_at(due, self.response.chunk()).await {
                 return Ok(chunk);
             }
-            due = self
-                .context
-                .activity
-                .last()
-                .map_or(begun, |last| last.max(begun))
-                + self.limits.idle;
+            due = self.activity.last().map_or(begun, |last| last.max(begun)) + self.limits.idle;
             if due <= Instant::now() {
                 return Err(TransportError::Timeout(self.limits.idle));
             }
@@ -241,7 +205,7 @@ impl Body {
     pub(super) async fn large_permit(&self, bytes: usize) -> Option<LargeBodyPermit> {
         match bytes >= LARGE && !self.is_patient {
             // Boxed: it is large itself, and hardly ever needed.
-            true => Some(Box::pin(self.limits.read_gate.large(self.client().as_ref())).await),
+            true => Some(Box::pin(self.limits.read_gate.large(&self.reader)).await),
             false => None,
         }
     }

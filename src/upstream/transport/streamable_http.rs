@@ -13,6 +13,7 @@ use crate::protocol::Request;
 use crate::protocol::param_headers::encode_value;
 use crate::protocol::revision::MODERN;
 use crate::upstream::error::TransportError;
+use crate::upstream::flow::backpressure::Reader;
 use crate::upstream::flow::deadline::Deadlines;
 use crate::upstream::flow::request_context::RequestContext;
 use crate::wire::outgoing::code;
@@ -89,7 +90,7 @@ impl StreamableHttp {
         }
         let body = match &*request.method {
             // The stream of a subscription is silent until something changes.
-            LISTEN => Body::patient(response, self.http.limits()),
+            LISTEN => Body::patient(response, self.http.limits(), Reader::Everyone),
             _ => Body::new(response, self.http.limits(), context),
         };
         Exchange::open(request.id, body, None).await

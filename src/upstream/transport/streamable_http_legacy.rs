@@ -22,6 +22,7 @@ use crate::protocol::Era;
 use crate::protocol::reply::{answer_to, error_text};
 use crate::protocol::{Request, ServerRequests};
 use crate::upstream::error::TransportError;
+use crate::upstream::flow::backpressure::Reader;
 use crate::upstream::flow::deadline::Deadlines;
 use crate::upstream::flow::request_context::RequestContext;
 use crate::wire::Message;
@@ -141,7 +142,7 @@ impl StreamableHttpLegacy {
             status
                 if status.is_success() && media_type(response.headers()) == "text/event-stream" =>
             {
-                let body = Body::patient(response, self.http.limits());
+                let body = Body::patient(response, self.http.limits(), Reader::Everyone);
                 body.check_encoding()?;
                 Ok(Some(EventStream::new(body)))
             }

@@ -19,8 +19,9 @@ use super::pending::PendingResponses;
 use super::refusal::refusal;
 use crate::protocol::{Request, ServerRequests};
 use crate::upstream::error::TransportError;
+use crate::upstream::flow::backpressure::{Reader, StreamClient};
 use crate::upstream::flow::deadline::Deadlines;
-use crate::upstream::flow::request_context::{RequestContext, StreamReader};
+use crate::upstream::flow::request_context::RequestContext;
 use post::Post;
 use stream::HttpSseStream;
 
@@ -30,7 +31,7 @@ pub(crate) struct HttpSse {
     post: Arc<Post>,
     pending: PendingResponses,
     /// The client that the stream's messages are for.
-    reader: Arc<StreamReader>,
+    client: Arc<StreamClient>,
 }
 
 impl HttpSse {
@@ -55,8 +56,9 @@ impl HttpSse {
         if kind != "text/event-stream" {
             return Err(TransportError::ContentType(kind));
         }
-        let reader = Arc::<StreamReader>::default();
-        let body = Body::for_reader(response, http.limits(), reader.clone());
+        let client = Arc::<StreamClient>::default();
+        let reader = Reader::Stream(client.clone());
+        let body = Body::patient(response, http.limits(), reader);
         body.check_encoding()?;
         let mut events = EventStream::new(body);
         let limit = http.deadlines.first_byte;
@@ -81,7 +83,7 @@ impl HttpSse {
         let transport = Self {
             post,
             pending,
-            reader,
+            client,
         };
         Ok((transport, stream))
     }
@@ -97,7 +99,7 @@ impl HttpSse {
         context: &RequestContext,
     ) -> Result<Exchange, TransportError> {
         if let Some(send_buffer) = &context.send_buffer {
-            self.reader.bind(send_buffer);
+            self.client.bind(send_buffer);
         }
         // The response may overtake the answer to the POST, so it is registered first.
         let mut response = self.pending.register(request.id, self.deadlines().idle)?;
