@@ -1,8 +1,8 @@
 //! Requests of the same id, with the same progress token, at the same server.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::scene::Scene;
+use super::scene::{Peer, Scene};
 use testkit::gate::Gate;
 use testkit::proxy::with_meta;
 use testkit::upstream::{Builder, Kind};
@@ -37,6 +37,16 @@ fn waiting(kind: Kind, gate: &Gate) -> Builder {
     })
 }
 
+/// The client gets the answer and the progress of its own call, under its token, and no other.
+async fn assert_own(client: &mut Peer, from: u64, token: &Value) {
+    let answer = client.response(json!(1)).await;
+    assert_eq!(answer["result"]["content"][0]["text"], from.to_string());
+    let progress = client.all("notifications/progress").await;
+    let params: Vec<_> = progress.iter().map(|it| it["params"].clone()).collect();
+    let expected = [0, 1, 2].map(|more| json!({"progressToken": token, "progress": from + more}));
+    assert_eq!(params, expected, "{:?}", client.seen);
+}
+
 async fn equal_ids_and_tokens_of_two_clients_stay_apart(kind: Kind) {
     let gate = Gate::closed();
     let server = waiting(kind, &gate).start().await;
@@ -51,12 +61,7 @@ async fn equal_ids_and_tokens_of_two_clients_stay_apart(kind: Kind) {
     server.wait_for_calls(2).await;
     gate.open();
     for (from, client) in &mut clients {
-        let answer = client.response(json!(1)).await;
-        assert_eq!(answer["result"]["content"][0]["text"], from.to_string());
-        let progress = client.all("notifications/progress").await;
-        let params: Vec<_> = progress.iter().map(|it| it["params"].clone()).collect();
-        let expected = [0, 1, 2].map(|more| json!({"progressToken": 1, "progress": *from + more}));
-        assert_eq!(params, expected, "{:?}", client.seen);
+        assert_own(client, *from, &json!(1)).await;
     }
 }
 
@@ -75,13 +80,7 @@ async fn equal_ids_of_two_modern_clients_stay_apart(kind: Kind) {
     server.wait_for_calls(2).await;
     gate.open();
     for (from, client) in &mut clients {
-        let answer = client.response(json!(1)).await;
-        assert_eq!(answer["result"]["content"][0]["text"], from.to_string());
-        let progress = client.all("notifications/progress").await;
-        let params: Vec<_> = progress.iter().map(|it| it["params"].clone()).collect();
-        let expected =
-            [0, 1, 2].map(|more| json!({"progressToken": "t", "progress": *from + more}));
-        assert_eq!(params, expected, "{:?}", client.seen);
+        assert_own(client, *from, &json!("t")).await;
     }
 }
 

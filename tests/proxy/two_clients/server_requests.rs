@@ -58,10 +58,8 @@ fn text(answer: &Value) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
-async fn each_client_answers_what_its_own_call_asks(kind: Kind) {
-    let gate = Gate::closed();
-    let server = asking(kind, &gate).start().await;
-    let scene = Scene::before(&server);
+/// Two clients that can be asked, each with a call under way.
+async fn calling(scene: &Scene) -> [(&'static str, Peer); 2] {
     let mut clients = [
         ("one", scene.legacy(json!({"elicitation": {}})).await),
         ("two", scene.legacy(json!({"elicitation": {}})).await),
@@ -69,6 +67,14 @@ async fn each_client_answers_what_its_own_call_asks(kind: Kind) {
     for (who, client) in &mut clients {
         client.call(1, "ask", json!({"who": who})).await;
     }
+    clients
+}
+
+async fn each_client_answers_what_its_own_call_asks(kind: Kind) {
+    let gate = Gate::closed();
+    let server = asking(kind, &gate).start().await;
+    let scene = Scene::before(&server);
+    let mut clients = calling(&scene).await;
     server.wait_for_calls(2).await;
     gate.open();
     for (who, client) in &mut clients {
@@ -84,13 +90,7 @@ async fn what_may_be_for_either_client_is_declined(kind: Kind) {
     let gate = Gate::closed();
     let server = asking(kind, &gate).start().await;
     let scene = Scene::before(&server);
-    let mut clients = [
-        ("one", scene.legacy(json!({"elicitation": {}})).await),
-        ("two", scene.legacy(json!({"elicitation": {}})).await),
-    ];
-    for (who, client) in &mut clients {
-        client.call(1, "ask", json!({"who": who})).await;
-    }
+    let mut clients = calling(&scene).await;
     server.wait_for_calls(2).await;
     // On the stream of the session that both share.
     let voice = server.voice().await;
