@@ -4,10 +4,8 @@ use serde_json::{Value, json};
 use testkit::gate::Gate;
 use testkit::proxy::{self, with_meta};
 use testkit::upstream::Kind;
-use tokio::io::AsyncWriteExt;
 
 use super::harness::{Era, Shared};
-use crate::tasks::line;
 
 per_pair! {
     calls_of_a_client_that_leaves_end_and_no_others
@@ -55,18 +53,15 @@ async fn a_client_that_does_not_read_holds_up_no_call_of_the_other(kind: Kind, e
     let server = server.start().await;
     let proxy = proxy::new().upstream("a", &server);
     let shared = Shared::new(proxy.env("PROXY_ANSWER_MEMORY", "300k"));
-    let (_unread, mut to_proxy) = shared.connect();
+    let mut silent = shared.silent();
     let large = json!({"name": "t", "arguments": {"large": true}});
     let large = match eras[0] {
         Era::Modern => with_meta(large),
         Era::Legacy => large,
     };
-    let mut lines = String::new();
     for id in 1..9 {
-        lines += &line(&id.to_string(), "tools/call", &large.to_string());
-        lines.push('\n');
+        silent.begin(&id.to_string(), "tools/call", &large).await;
     }
-    to_proxy.write_all(lines.as_bytes()).await.unwrap();
     server.wait_for_calls(1).await;
     let mut b = shared.client(eras[1], json!({})).await;
     for id in ["1", "2", "3"] {

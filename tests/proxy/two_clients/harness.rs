@@ -8,7 +8,10 @@ use mcp_manifold::config::{Config, Environment};
 use serde_json::{Value, json};
 use testkit::proxy::{self, Client, with_meta};
 use testkit::upstream::Upstream;
-use tokio::io::{DuplexStream, duplex};
+use testkit::within;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex};
+
+use crate::tasks::line;
 
 /// How many bytes one stream between a client and the proxy holds.
 const STREAM_BYTES: usize = 64 << 10;
@@ -50,7 +53,7 @@ impl Shared {
     }
 
     /// Connects a client, and gives the stream from the proxy and the one to it.
-    pub(crate) fn connect(&self) -> (DuplexStream, DuplexStream) {
+    fn connect(&self) -> (DuplexStream, DuplexStream) {
         let (to_proxy, input) = duplex(STREAM_BYTES);
         let (from_proxy, output) = duplex(STREAM_BYTES);
         let proxy = self.proxy.clone();
@@ -71,6 +74,40 @@ impl Shared {
             era,
             capabilities,
         }
+    }
+
+    /// Connects a client of the legacy era that declares `capabilities`, and lists the tools.
+    pub(crate) async fn legacy(&self, capabilities: Value) -> Peer {
+        let mut client = self.client(Era::Legacy, capabilities).await;
+        client.fence().await;
+        client
+    }
+
+    /// Connects a client that reads nothing.
+    pub(crate) fn silent(&self) -> Silent {
+        let (from_proxy, to_proxy) = self.connect();
+        Silent {
+            from_proxy: BufReader::new(from_proxy),
+            to_proxy,
+        }
+    }
+
+    /// Connects a client of the legacy era that lists the tools, and then reads nothing more.
+    pub(crate) async fn silent_legacy(&self) -> Silent {
+        let mut client = self.silent();
+        let params = json!({
+            "protocolVersion": "2025-11-25",
+            "capabilities": {},
+            "clientInfo": {"name": "test", "version": "1"},
+        });
+        client.begin("0", "initialize", &params).await;
+        client.read_line().await;
+        client
+            .send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#)
+            .await;
+        client.begin("0", "tools/list", &json!({})).await;
+        client.read_line().await;
+        client
     }
 
     /// Connects two clients of these eras, which declare nothing.
@@ -101,9 +138,15 @@ impl Peer {
             params["_meta"][key] = self.capabilities.clone();
             params = with_meta(params);
         }
-        let line =
-            format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#);
+        let line = line(id, method, &params.to_string());
         self.client.send_line(line).await;
+    }
+
+    /// Calls a tool under this id, JSON, with progress under the token 1.
+    pub(crate) async fn begin_call(&mut self, id: &str, tool: &str, arguments: Value) {
+        let meta = json!({"progressToken": 1});
+        let params = json!({"name": tool, "arguments": arguments, "_meta": meta});
+        self.begin(id, "tools/call", params).await;
     }
 
     /// Waits for the answer to the request under this id.
@@ -123,6 +166,12 @@ impl Peer {
         assert!(answer["result"].is_object(), "{answer}");
     }
 
+    /// Takes what has come of this method and was not taken, once the proxy has answered what is asked now.
+    pub(crate) async fn all(&mut self, method: &str) -> Vec<Value> {
+        self.fence().await;
+        self.client.rest(method)
+    }
+
     /// Panics if a line so far answers the request under this id.
     pub(crate) fn assert_unanswered(&self, id: &str) {
         let id: Value = serde_json::from_str(id).unwrap();
@@ -131,6 +180,37 @@ impl Peer {
             let answers = message.get("method").is_none() && message["id"] == id;
             assert!(!answers, "{message}");
         }
+    }
+}
+
+/// A client that does not read.
+pub(crate) struct Silent {
+    from_proxy: BufReader<DuplexStream>,
+    to_proxy: DuplexStream,
+}
+
+impl Silent {
+    /// Sends a request under this id, JSON.
+    pub(crate) async fn begin(&mut self, id: &str, method: &str, params: &Value) {
+        self.send(&line(id, method, &params.to_string())).await;
+    }
+
+    async fn send(&mut self, line: &str) {
+        let line = format!("{line}\n");
+        let sent = self.to_proxy.write_all(line.as_bytes());
+        within("the proxy to read", sent).await.unwrap();
+    }
+
+    async fn read_line(&mut self) {
+        let mut line = String::new();
+        let read = self.from_proxy.read_line(&mut line);
+        let read = within("a line from the proxy", read).await.unwrap();
+        assert!(read > 0, "the proxy has closed its end");
+    }
+
+    /// The same client, which reads from now on.
+    pub(crate) fn read(self) -> Client {
+        Client::over(self.from_proxy, self.to_proxy)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::scene::Scene;
+use super::harness::Shared;
 use testkit::gate::Gate;
 use testkit::upstream::Kind;
 
@@ -30,11 +30,15 @@ async fn calls_of_a_client_that_leaves_are_cancelled_alone(kind: Kind) {
         }
     });
     let server = server.start().await;
-    let scene = Scene::before(&server);
-    let mut leaves = scene.legacy(json!({})).await;
-    let mut stays = scene.legacy(json!({})).await;
-    leaves.call(1, "wait", json!({"leaves": true})).await;
-    stays.call(1, "wait", json!({"leaves": false})).await;
+    let shared = Shared::before(&server);
+    let mut leaves = shared.legacy(json!({})).await;
+    let mut stays = shared.legacy(json!({})).await;
+    leaves
+        .begin_call("1", "wait", json!({"leaves": true}))
+        .await;
+    stays
+        .begin_call("1", "wait", json!({"leaves": false}))
+        .await;
     server.wait_for_calls(2).await;
     drop(leaves);
     match kind {
@@ -42,7 +46,7 @@ async fn calls_of_a_client_that_leaves_are_cancelled_alone(kind: Kind) {
         Kind::Legacy | Kind::HttpSse => _ = server.wait_for_cancelled().await,
     }
     gate.open();
-    let answer = stays.response(json!(1)).await;
+    let answer = stays.end("1").await;
     assert!(answer.get("result").is_some(), "{answer}");
     if kind != Kind::Modern {
         assert_eq!(server.cancelled().len(), 1);
@@ -51,23 +55,24 @@ async fn calls_of_a_client_that_leaves_are_cancelled_alone(kind: Kind) {
 
 async fn a_client_that_does_not_read_holds_up_no_other(kind: Kind) {
     let server = kind.server().tool("t").start().await;
-    let scene = Scene::before(&server);
-    let mut silent = scene.legacy(json!({})).await;
-    let mut reads = scene.legacy(json!({})).await;
+    let shared = Shared::before(&server);
+    let silent = shared.silent_legacy().await;
+    let mut reads = shared.legacy(json!({})).await;
     // More than the silent client's pipe, outbox and queue hold.
     let data = "x".repeat(4 << 10);
     for nth in 0..1000 {
         let params = json!({"level": "info", "data": data, "nth": nth}).to_string();
         server.notify("notifications/message", &params).await;
-        let log = reads.named("notifications/message").await;
+        let log = reads.notification("notifications/message").await;
         assert_eq!(log["params"]["nth"], nth);
     }
-    reads.call(1, "t", json!({})).await;
-    reads.response(json!(1)).await;
+    reads.begin_call("1", "t", json!({})).await;
+    reads.end("1").await;
     // The silent one has lost some, and what it has is in order.
-    silent.call(1, "t", json!({})).await;
-    silent.response(json!(1)).await;
-    let logs = silent.all("notifications/message").await;
+    let mut silent = silent.read();
+    let call = json!({"name": "t", "arguments": {}});
+    silent.request("tools/call", call).await;
+    let logs = silent.rest("notifications/message");
     let nths: Vec<_> = logs.iter().map(|it| it["params"]["nth"].as_u64()).collect();
     assert!(nths.is_sorted(), "{nths:?}");
     assert!((1..1000).contains(&nths.len()), "{}", nths.len());

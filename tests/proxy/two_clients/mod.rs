@@ -39,7 +39,6 @@ mod logs;
 mod notified;
 mod profiles;
 mod requests;
-mod scene;
 mod server_requests;
 mod subscriptions;
 mod tasks;

@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::scene::{Peer, Scene};
+use super::harness::{Era, Peer, Shared};
 use testkit::gate::Gate;
-use testkit::proxy::with_meta;
 use testkit::upstream::{Builder, Kind};
 
 testkit::per_kind! {
@@ -39,24 +38,24 @@ fn waiting(kind: Kind, gate: &Gate) -> Builder {
 
 /// The client gets the answer and the progress of its own call, under its token, and no other.
 async fn assert_own(client: &mut Peer, from: u64, token: &Value) {
-    let answer = client.response(json!(1)).await;
+    let answer = client.end("1").await;
     assert_eq!(answer["result"]["content"][0]["text"], from.to_string());
     let progress = client.all("notifications/progress").await;
     let params: Vec<_> = progress.iter().map(|it| it["params"].clone()).collect();
     let expected = [0, 1, 2].map(|more| json!({"progressToken": token, "progress": from + more}));
-    assert_eq!(params, expected, "{:?}", client.seen);
+    assert_eq!(params, expected);
 }
 
 async fn equal_ids_and_tokens_of_two_clients_stay_apart(kind: Kind) {
     let gate = Gate::closed();
     let server = waiting(kind, &gate).start().await;
-    let scene = Scene::before(&server);
+    let shared = Shared::before(&server);
     let mut clients = [
-        (10, scene.legacy(json!({})).await),
-        (20, scene.legacy(json!({})).await),
+        (10, shared.legacy(json!({})).await),
+        (20, shared.legacy(json!({})).await),
     ];
     for (from, client) in &mut clients {
-        client.call(1, "wait", json!({"from": from})).await;
+        client.begin_call("1", "wait", json!({"from": from})).await;
     }
     server.wait_for_calls(2).await;
     gate.open();
@@ -68,14 +67,13 @@ async fn equal_ids_and_tokens_of_two_clients_stay_apart(kind: Kind) {
 async fn equal_ids_of_two_modern_clients_stay_apart(kind: Kind) {
     let gate = Gate::closed();
     let server = waiting(kind, &gate).start().await;
-    let scene = Scene::before(&server);
-    let mut clients = [(10, scene.client()), (20, scene.client())];
+    let shared = Shared::before(&server);
+    let [one, two] = shared.clients([Era::Modern; 2]).await;
+    let mut clients = [(10, one), (20, two)];
     for (from, client) in &mut clients {
         let meta = json!({"progressToken": "t"});
         let params = json!({"name": "wait", "arguments": {"from": from}, "_meta": meta});
-        client
-            .request(json!(1), "tools/call", with_meta(params))
-            .await;
+        client.begin("1", "tools/call", params).await;
     }
     server.wait_for_calls(2).await;
     gate.open();
@@ -86,16 +84,16 @@ async fn equal_ids_of_two_modern_clients_stay_apart(kind: Kind) {
 
 async fn sessions_of_two_profiles_live_side_by_side(kind: Kind) {
     let server = kind.server().tool("t").start().await;
-    let scene = Scene::before(&server);
+    let shared = Shared::before(&server);
     let capabilities = [json!({"roots": {}}), json!({"sampling": {}})];
     let mut clients = [
-        scene.legacy(capabilities[0].clone()).await,
-        scene.legacy(capabilities[1].clone()).await,
+        shared.legacy(capabilities[0].clone()).await,
+        shared.legacy(capabilities[1].clone()).await,
     ];
-    for round in 1..4 {
+    for round in ["1", "2", "3"] {
         for client in &mut clients {
-            client.call(round, "t", json!({})).await;
-            let answer = client.response(json!(round)).await;
+            client.begin_call(round, "t", json!({})).await;
+            let answer = client.end(round).await;
             assert!(answer.get("result").is_some(), "{answer}");
         }
     }

@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::scene::{Peer, Scene};
+use super::harness::{Era, Peer, Shared};
 use testkit::gate::Gate;
-use testkit::proxy::with_meta;
 use testkit::upstream::{Builder, Kind};
 
 testkit::per_kind! {
@@ -46,11 +45,9 @@ fn accepted(who: &str) -> Value {
 }
 
 async fn answer(client: &mut Peer, who: &str) {
-    let question = client.named("elicitation/create").await;
+    let question = client.incoming_request("elicitation/create").await;
     assert_eq!(question["params"]["message"], who);
-    let id = &question["id"];
-    let response = json!({"jsonrpc": "2.0", "id": id, "result": accepted(who)});
-    client.send(&response).await;
+    client.respond(&question, accepted(who)).await;
 }
 
 fn text(answer: &Value) -> Value {
@@ -59,13 +56,13 @@ fn text(answer: &Value) -> Value {
 }
 
 /// Two clients that can be asked, each with a call under way.
-async fn calling(scene: &Scene) -> [(&'static str, Peer); 2] {
+async fn calling(shared: &Shared) -> [(&'static str, Peer); 2] {
     let mut clients = [
-        ("one", scene.legacy(json!({"elicitation": {}})).await),
-        ("two", scene.legacy(json!({"elicitation": {}})).await),
+        ("one", shared.legacy(json!({"elicitation": {}})).await),
+        ("two", shared.legacy(json!({"elicitation": {}})).await),
     ];
     for (who, client) in &mut clients {
-        client.call(1, "ask", json!({"who": who})).await;
+        client.begin_call("1", "ask", json!({"who": who})).await;
     }
     clients
 }
@@ -73,15 +70,15 @@ async fn calling(scene: &Scene) -> [(&'static str, Peer); 2] {
 async fn each_client_answers_what_its_own_call_asks(kind: Kind) {
     let gate = Gate::closed();
     let server = asking(kind, &gate).start().await;
-    let scene = Scene::before(&server);
-    let mut clients = calling(&scene).await;
+    let shared = Shared::before(&server);
+    let mut clients = calling(&shared).await;
     server.wait_for_calls(2).await;
     gate.open();
     for (who, client) in &mut clients {
         answer(client, who).await;
     }
     for (who, client) in &mut clients {
-        assert_eq!(text(&client.response(json!(1)).await), accepted(who));
+        assert_eq!(text(&client.end("1").await), accepted(who));
         assert!(client.all("elicitation/create").await.is_empty());
     }
 }
@@ -89,8 +86,8 @@ async fn each_client_answers_what_its_own_call_asks(kind: Kind) {
 async fn what_may_be_for_either_client_is_declined(kind: Kind) {
     let gate = Gate::closed();
     let server = asking(kind, &gate).start().await;
-    let scene = Scene::before(&server);
-    let mut clients = calling(&scene).await;
+    let shared = Shared::before(&server);
+    let mut clients = calling(&shared).await;
     server.wait_for_calls(2).await;
     // On the stream of the session that both share.
     let voice = server.voice().await;
@@ -109,12 +106,12 @@ async fn the_one_client_with_a_call_is_asked(kind: Kind) {
     let gate = Gate::closed();
     gate.open();
     let server = asking(kind, &gate).start().await;
-    let scene = Scene::before(&server);
-    let mut idle = scene.legacy(json!({"elicitation": {}})).await;
-    let mut calls = scene.legacy(json!({"elicitation": {}})).await;
-    calls.call(1, "ask", json!({"who": "two"})).await;
+    let shared = Shared::before(&server);
+    let mut idle = shared.legacy(json!({"elicitation": {}})).await;
+    let mut calls = shared.legacy(json!({"elicitation": {}})).await;
+    calls.begin_call("1", "ask", json!({"who": "two"})).await;
     answer(&mut calls, "two").await;
-    assert_eq!(text(&calls.response(json!(1)).await), accepted("two"));
+    assert_eq!(text(&calls.end("1").await), accepted("two"));
     assert!(idle.all("elicitation/create").await.is_empty());
 }
 
@@ -122,15 +119,14 @@ async fn a_suspended_call_is_resumed_by_its_own_client_alone(kind: Kind) {
     let gate = Gate::closed();
     gate.open();
     let server = asking(kind, &gate).start().await;
-    let scene = Scene::before(&server);
-    let mut clients = [scene.client(), scene.client()];
-    let capabilities = json!({"io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}});
-    let params = json!({"name": "ask", "arguments": {"who": "x"}, "_meta": capabilities});
-    let params = with_meta(params);
+    let shared = Shared::before(&server);
+    let capabilities = json!({"elicitation": {}});
+    let mut clients = shared.clients_with([Era::Modern; 2], capabilities).await;
+    let params = json!({"name": "ask", "arguments": {"who": "x"}});
     let mut states = Vec::new();
     for client in &mut clients {
-        client.request(json!(1), "tools/call", params.clone()).await;
-        let required = client.response(json!(1)).await["result"].take();
+        client.begin("1", "tools/call", params.clone()).await;
+        let required = client.end("1").await["result"].take();
         assert_eq!(required["resultType"], "input_required", "{required}");
         states.push((required["requestState"].clone(), required));
     }
@@ -144,14 +140,13 @@ async fn a_suspended_call_is_resumed_by_its_own_client_alone(kind: Kind) {
     };
     let [one, two] = &mut clients;
     let (foreign, required) = &states[0];
-    two.request(json!(2), "tools/call", retry(foreign, required))
-        .await;
-    let refused = two.response(json!(2)).await;
+    two.begin("2", "tools/call", retry(foreign, required)).await;
+    let refused = two.end("2").await;
     assert_eq!(refused["error"]["code"], -32602, "{refused}");
     for (client, (state, required)) in [one, two].into_iter().zip(&states) {
         client
-            .request(json!(3), "tools/call", retry(state, required))
+            .begin("3", "tools/call", retry(state, required))
             .await;
-        assert_eq!(text(&client.response(json!(3)).await), accepted("x"));
+        assert_eq!(text(&client.end("3").await), accepted("x"));
     }
 }

@@ -3,7 +3,6 @@
 use serde_json::json;
 
 use super::harness::{Era, Shared};
-use super::scene::Scene;
 use crate::tasks::server;
 use testkit::upstream::Kind;
 
@@ -25,25 +24,25 @@ async fn a_client_sees_nothing_of_the_tasks_of_another(kind: Kind) {
         .result("tasks/get", TASK)
         .result("tasks/list", &format!(r#"{{"tasks":[{TASK}]}}"#));
     let server = server.start().await;
-    let scene = Scene::before(&server);
-    let mut owner = scene.legacy(json!({})).await;
-    let mut other = scene.legacy(json!({})).await;
+    let shared = Shared::before(&server);
+    let mut owner = shared.legacy(json!({})).await;
+    let mut other = shared.legacy(json!({})).await;
     let params = json!({"name": "t", "arguments": {}, "task": {}});
-    owner.request(json!(1), "tools/call", params).await;
-    owner.response(json!(1)).await;
+    owner.begin("1", "tools/call", params).await;
+    owner.end("1").await;
     let status = "notifications/tasks/status";
     server.notify(status, TASK).await;
-    owner.named(status).await;
+    owner.notification(status).await;
     server.voice().await.read().await;
     assert!(other.all(status).await.is_empty());
     for (client, count) in [(&mut owner, 1), (&mut other, 0)] {
-        client.request(json!(2), "tasks/list", json!({})).await;
-        let listed = client.response(json!(2)).await;
+        client.begin("2", "tasks/list", json!({})).await;
+        let listed = client.end("2").await;
         let tasks = listed["result"]["tasks"].as_array().map(Vec::len);
         assert_eq!(tasks, Some(count), "{listed}");
         let params = json!({"taskId": "t"});
-        client.request(json!(3), "tasks/get", params).await;
-        let got = client.response(json!(3)).await;
+        client.begin("3", "tasks/get", params).await;
+        let got = client.end("3").await;
         assert_eq!(got.get("result").is_some(), count == 1, "{got}");
     }
     assert_eq!(server.asks("tasks/get").len(), 1);

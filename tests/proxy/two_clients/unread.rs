@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::scene::Scene;
+use super::harness::Shared;
 use testkit::proxy;
 use testkit::upstream::Kind;
 
@@ -23,20 +23,25 @@ async fn unread_answers_of_one_client_stop_no_other(kind: Kind) {
         .start()
         .await;
     let proxy = proxy::new().upstream("a", &server);
-    let scene = Scene::of(proxy.env("PROXY_ANSWER_MEMORY", "4M"));
-    let mut silent = scene.legacy(json!({})).await;
-    let mut reads = scene.legacy(json!({})).await;
-    for id in 0..CALLS {
-        silent.call(id, "large", json!({})).await;
+    let shared = Shared::new(proxy.env("PROXY_ANSWER_MEMORY", "4M"));
+    let mut silent = shared.silent_legacy().await;
+    let mut reads = shared.legacy(json!({})).await;
+    let ids: Vec<_> = (1..=CALLS).map(|id| id.to_string()).collect();
+    let call = json!({"name": "large", "arguments": {}});
+    for id in &ids {
+        silent.begin(id, "tools/call", &call).await;
     }
     server.wait_for_calls(CALLS as usize).await;
-    for id in 0..CALLS {
-        reads.call(id, "large", json!({})).await;
+    for id in &ids {
+        reads.begin(id, "tools/call", call.clone()).await;
     }
-    for client in [&mut reads, &mut silent] {
-        for id in 0..CALLS {
-            let answer = client.response(json!(id)).await;
-            assert!(answer.get("result").is_some(), "{answer}");
-        }
+    for id in &ids {
+        let answer = reads.end(id).await;
+        assert!(answer.get("result").is_some(), "{answer}");
+    }
+    let mut silent = silent.read();
+    for id in 1..=CALLS {
+        let answer = silent.response(id).await;
+        assert!(answer.get("result").is_some(), "{answer}");
     }
 }

@@ -88,6 +88,12 @@ impl Client {
         messages.filter(|said| said["method"] == method).collect()
     }
 
+    /// Takes the lines so far whose method is `method` and that no call has taken.
+    pub fn rest(&mut self, method: &str) -> Vec<Value> {
+        let lines = self.take_all(|line| value(line)["method"] == method);
+        lines.iter().map(|line| value(line)).collect()
+    }
+
     /// The requests of the proxy so far.
     pub fn asked(&self) -> Vec<Value> {
         let lines = self.received();

@@ -125,16 +125,32 @@ impl Client {
         });
         let complaint = match tokio::time::timeout(GUARD, found).await {
             Ok(Some((index, line))) => {
-                self.taken.insert(index);
-                while self.taken.remove(&self.taken_below) {
-                    self.taken_below += 1;
-                }
+                self.mark_taken(index);
                 return line;
             }
             Ok(None) => "stdout ended",
             Err(_) => "time ran out",
         };
         panic!("{complaint} waiting for {what}; stderr:\n{}", self.stderr());
+    }
+
+    /// Takes every line so far, of those that were not taken, that `wanted` accepts.
+    pub(super) fn take_all(&mut self, wanted: impl Fn(&[u8]) -> bool) -> Vec<Vec<u8>> {
+        let lines = self.received().into_iter().enumerate();
+        let left = lines.skip(self.taken_below);
+        let left = left.filter(|(index, line)| !self.taken.contains(index) && wanted(line));
+        let (indexes, lines): (Vec<_>, Vec<_>) = left.unzip();
+        for index in indexes {
+            self.mark_taken(index);
+        }
+        lines
+    }
+
+    fn mark_taken(&mut self, index: usize) {
+        self.taken.insert(index);
+        while self.taken.remove(&self.taken_below) {
+            self.taken_below += 1;
+        }
     }
 
     // The process.
