@@ -1,4 +1,4 @@
-//! Watching a file by looking at it: `docs/decisions/watching.md` says why.
+//! Watching a file by looking at it: `docs/decisions/hot-reload.md` says why.
 
 use std::fs::metadata;
 use std::path::{Path, PathBuf};

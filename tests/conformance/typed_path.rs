@@ -1,6 +1,6 @@
 //! What a message loses on its way through typed structures, and that it loses nothing on ours.
 //!
-//! The counts are those of `docs/decisions/own-wire-layer.md`.
+//! The counts are those of `docs/decisions/verbatim-messages.md`.
 use std::collections::BTreeMap;
 
 use bytes::Bytes;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod asking;
+mod cache;
 mod calls;
 mod cancellation;
 mod catalog;
@@ -21,12 +22,11 @@ mod lines;
 mod log_safety;
 mod logging;
 mod logs;
+mod network;
 mod notifications;
 mod offers;
-mod pipes;
 mod reconnect;
 mod reload;
-mod remembered;
 mod shutdown;
 mod subscriptions;
 mod tasks;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::remembered::{LISTS, full, hang, learn, told};
+use crate::cache::{LISTS, full, hang, learn, told};
 use testkit::proxy::{self, Client};
 use testkit::upstream::{self, Kind};
 

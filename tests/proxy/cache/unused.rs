@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, SystemTime};
 
-use crate::remembered::{age, files, learn, listings};
+use crate::cache::{age, files, learn, listings};
 use testkit::proxy;
 use testkit::upstream;
 

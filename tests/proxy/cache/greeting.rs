@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::remembered::{hang, learn};
+use crate::cache::{hang, learn};
 use testkit::proxy;
 use testkit::upstream;
 

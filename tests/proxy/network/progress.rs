@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::pipes::failure;
+use crate::network::failure;
 use testkit::upstream::{Call, Voice};
 use testkit::{proxy, upstream};
 

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::pipes::failure;
-use crate::pipes::front::Front;
+use crate::network::failure;
+use crate::network::front::Front;
 use testkit::json::answer;
 use testkit::raw::{Reply, Request, event};
 use testkit::{proxy, upstream};

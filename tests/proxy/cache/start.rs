@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::remembered::{hang, learn, told};
+use crate::cache::{hang, learn, told};
 use testkit::gate::Gate;
 use testkit::json::text_of;
 use testkit::proxy;

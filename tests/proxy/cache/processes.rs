@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::remembered::{LISTS, files, full, listings};
+use crate::cache::{LISTS, files, full, listings};
 use testkit::proxy;
 use testkit::upstream::{self, tool};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::pipes::failure;
+use crate::network::failure;
 use testkit::raw::{Reply, Request};
 use testkit::upstream::Kind;
 use testkit::{proxy, upstream};

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::pipes::failure;
+use crate::network::failure;
 use testkit::raw::{Reply, Request};
 use testkit::{proxy, upstream};
 

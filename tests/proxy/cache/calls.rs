@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::remembered::{full, learn};
+use crate::cache::{full, learn};
 use testkit::gate::Gate;
 use testkit::json::text_of;
 use testkit::proxy;
@@ -80,10 +80,9 @@ async fn cached_tools_stay_during_sign_in_or_a_failing_handshake() {
         };
         learn(proxy()).await;
         server.raw.stop().await;
-        let _refusing =
-            crate::remembered::raw::server_at(server.raw.address(), move |_| async move {
-                crate::remembered::Reply::status(status)
-            });
+        let _refusing = crate::cache::raw::server_at(server.raw.address(), move |_| async move {
+            crate::cache::Reply::status(status)
+        });
 
         let mut client = proxy().start().await;
         client.initialize().await;

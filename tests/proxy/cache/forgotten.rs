@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::remembered::{LISTS, files, full, learn};
+use crate::cache::{LISTS, files, full, learn};
 use testkit::Endpoint;
 use testkit::proxy::{self, Builder, Client};
 use testkit::upstream::{self, Upstream, tool};

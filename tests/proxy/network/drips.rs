@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use crate::pipes::failure;
+use crate::network::failure;
 use testkit::json::answer;
 use testkit::proxy;
 use testkit::raw::{Reply, Request, event};

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use crate::remembered::{age, files, full, hang, learn, listings};
+use crate::cache::{age, files, full, hang, learn, listings};
 use testkit::proxy;
 use testkit::upstream;
 

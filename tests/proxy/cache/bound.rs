@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::remembered::{files, hang, learn, listings};
+use crate::cache::{files, hang, learn, listings};
 use testkit::proxy::{self, Builder};
 use testkit::upstream;
 
