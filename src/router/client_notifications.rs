@@ -25,17 +25,21 @@ pub(crate) fn forward_to_upstreams(ctx: &Context, notification: &Message) {
     // A client that has opened no session may have any of them.
     let client = session.profiles.session();
     let upstreams = gateway.upstreams.all();
-    let is_its = |live: &ConnectionUse| client.as_ref().is_none_or(|client| live.serves(client));
+    let is_its = |connection: &ConnectionUse| {
+        client
+            .as_ref()
+            .is_none_or(|client| connection.serves(client))
+    };
     let connections = upstreams
         .iter()
         .flat_map(|upstream| upstream.pool().connections());
-    for live in connections.filter(is_its) {
-        if live.profile.era == Era::Modern && LEGACY.contains(&&*method) {
+    for connection in connections.filter(is_its) {
+        if connection.profile.era == Era::Modern && LEGACY.contains(&&*method) {
             continue;
         }
         let body = notification.bytes().clone();
         gateway.tasks.spawn(async move {
-            if let Err(error) = live.notify_any_revision(body).await {
+            if let Err(error) = connection.notify_any_revision(body).await {
                 debug!(%error, "a notification was not delivered");
             }
         });
@@ -53,9 +57,9 @@ pub(crate) fn cancel(ctx: &Context, notification: &Message) {
     };
     ctx.session.subscriptions.listens.close(&key);
     debug!(id = %String::from_utf8_lossy(id.value()), "cancelled by the client");
-    if let Some((live, upstream_id)) = call {
+    if let Some((connection, upstream_id)) = call {
         let id = upstream_id.to_string();
         let body = bridge::with_param(notification, "requestId", id.as_bytes());
-        notify_upstream(&ctx.gateway, &live, body);
+        notify_upstream(&ctx.gateway, &connection, body);
     }
 }

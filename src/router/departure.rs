@@ -23,8 +23,8 @@ pub(crate) async fn end_calls(ctx: &Context) {
     let open = session.in_flight.abort_all().into_iter();
     let cancellations =
         open.chain(session.suspended_calls.clear())
-            .map(|(live, upstream_id)| async move {
-                let _ = live.notify(cancelled(upstream_id, REASON)).await;
+            .map(|(connection, upstream_id)| async move {
+                let _ = connection.notify(cancelled(upstream_id, REASON)).await;
             });
     let cancellations = join_all(cancellations);
     tokio::join!(cancellations, tasks, listens);
@@ -36,9 +36,9 @@ pub(crate) async fn leave(ctx: &Context) {
     let session = &ctx.session;
     session.subscriptions.resources.clear();
     let unanswered = session.server_requests.drain().into_iter();
-    let unanswered = unanswered.map(|(live, id)| async move {
+    let unanswered = unanswered.map(|(connection, id)| async move {
         let error = Line::error(&id, code::INTERNAL_ERROR, REASON, &Value::Null);
-        let _ = live.notify(error.into_bytes()).await;
+        let _ = connection.notify(error.into_bytes()).await;
     });
     tokio::join!(end_calls(ctx), join_all(unanswered));
 }

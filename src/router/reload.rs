@@ -145,9 +145,11 @@ fn announce_when_connected(gateway: &Arc<Gateway>, sessions: &Arc<Sessions>, ups
     let (own, sessions) = (gateway.clone(), sessions.clone());
     let connected = upstream.when_connected();
     gateway.spawn(async move {
-        let Some(live) = connected.await else { return };
+        let Some(connection) = connected.await else {
+            return;
+        };
         for kind in ANNOUNCED {
-            if live.profile.offers(kind) {
+            if connection.profile.offers(kind) {
                 announce(&own, &sessions, kind).await;
             }
         }

@@ -41,7 +41,7 @@ impl Events for Fanout {
     fn notification(
         &self,
         upstream: UpstreamId,
-        live: ConnectionUse,
+        connection: ConnectionUse,
         message: Message,
     ) -> BoxFuture<'_, ()> {
         Box::pin(async move {
@@ -50,7 +50,7 @@ impl Events for Fanout {
             };
             let method = message.method();
             if method == "notifications/cancelled" {
-                live.inboxes.cancel(&message);
+                connection.inboxes.cancel(&message);
             }
             let kinds = ItemKind::changed_by(&method).unwrap_or_default();
             gateway.items.forget(kinds);
@@ -61,30 +61,30 @@ impl Events for Fanout {
                     continue;
                 }
                 let ctx = open.context(&gateway);
-                let delivery = on_notification(ctx, upstream, live.clone(), message.clone());
+                let delivery = on_notification(ctx, upstream, connection.clone(), message.clone());
                 open.deliver(&gateway, Box::pin(delivery)).await;
             }
         })
     }
 
-    fn request(&self, live: ConnectionUse, request: Message) -> BoxFuture<'_, ()> {
+    fn request(&self, connection: ConnectionUse, request: Message) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             let Some(gateway) = self.gateway.upgrade() else {
                 return;
             };
-            if !live.identity.can_answer(&request) {
-                return refuse_upstream(&gateway, &live, &request);
+            if !connection.identity.can_answer(&request) {
+                return refuse_upstream(&gateway, &connection, &request);
             }
-            let is_taken = match addressee(&gateway, &self.sessions, &live) {
+            let is_taken = match addressee(&gateway, &self.sessions, &connection) {
                 None => false,
                 Some(open) => {
                     let ctx = open.context(&gateway);
-                    let delivery = on_server_request(ctx, live.clone(), request.clone());
+                    let delivery = on_server_request(ctx, connection.clone(), request.clone());
                     open.deliver(&gateway, Box::pin(delivery)).await
                 }
             };
             if !is_taken {
-                decline(&gateway, &live, &request);
+                decline(&gateway, &connection, &request);
             }
         })
     }
@@ -117,10 +117,10 @@ impl Events for Fanout {
         })
     }
 
-    fn ended(&self, live: &ConnectionUse) {
+    fn ended(&self, connection: &ConnectionUse) {
         if let Some(gateway) = self.gateway.upgrade() {
             for open in self.sessions.all().iter() {
-                withdraw_all(&open.context(&gateway), live);
+                withdraw_all(&open.context(&gateway), connection);
             }
         }
     }
@@ -159,16 +159,16 @@ fn progress_target(gateway: &Gateway, message: &Message) -> Option<SessionNumber
 fn addressee(
     gateway: &Gateway,
     sessions: &Sessions,
-    live: &ConnectionUse,
+    connection: &ConnectionUse,
 ) -> Option<Arc<OpenSession>> {
     let all = sessions.all();
     if !gateway.is_shared() {
         return all.first().cloned();
     }
-    let has_call = |open: &&Arc<OpenSession>| open.session.has_call_at(live);
+    let has_call = |open: &&Arc<OpenSession>| open.session.has_call_at(connection);
     let is_served = |open: &&Arc<OpenSession>| {
         let session = &open.session;
-        let serves = || live.serves(&session.profiles.session_or_neutral());
+        let serves = || connection.serves(&session.profiles.session_or_neutral());
         has_call(open) || session.is_initialized() && serves()
     };
     let mut candidates: Vec<_> = all.iter().filter(is_served).collect();
@@ -185,13 +185,13 @@ fn addressee(
 async fn on_notification(
     ctx: Context,
     upstream: UpstreamId,
-    live: ConnectionUse,
+    connection: ConnectionUse,
     message: Message,
 ) {
     match &*message.method() {
-        "notifications/cancelled" => withdraw(&ctx, &live, &message).await,
-        "notifications/message" => on_log(&ctx, upstream, &live, &message).await,
-        _ => pass_on(&ctx, upstream, Some(&live), &message).await,
+        "notifications/cancelled" => withdraw(&ctx, &connection, &message).await,
+        "notifications/message" => on_log(&ctx, upstream, &connection, &message).await,
+        _ => pass_on(&ctx, upstream, Some(&connection), &message).await,
     }
 }
 
@@ -201,7 +201,7 @@ async fn on_notification(
 async fn pass_on(
     ctx: &Context,
     upstream: UpstreamId,
-    live: Option<&ConnectionUse>,
+    connection: Option<&ConnectionUse>,
     message: &Message,
 ) {
     let session = &ctx.session;
@@ -214,7 +214,7 @@ async fn pass_on(
     if hides_outside_request(ctx, message, upstream) {
         return debug!(%upstream, method, "of a task that the client does not know");
     }
-    let is_for_client = || is_initialized && !is_for_another(ctx, upstream, live, message);
+    let is_for_client = || is_initialized && !is_for_another(ctx, upstream, connection, message);
     if !is_progress && !is_for_client() {
         return debug!(%upstream, method, "not passed on");
     }
@@ -237,14 +237,15 @@ async fn pass_on(
 fn is_for_another(
     ctx: &Context,
     upstream: UpstreamId,
-    live: Option<&ConnectionUse>,
+    connection: Option<&ConnectionUse>,
     message: &Message,
 ) -> bool {
     let Context { gateway, session } = ctx;
-    let serves = |live: &ConnectionUse| {
+    let serves = |connection: &ConnectionUse| {
         let upstream = gateway.upstreams.get(upstream);
         let profile = session.profiles.session_or_neutral();
-        upstream.is_some_and(|it| it.pool().is_session_of(live, session.id, &profile))
+        upstream.is_some_and(|it| it.pool().is_session_of(connection, session.id, &profile))
     };
-    gateway.is_shared() && (!live.is_none_or(serves) || is_foreign_elicitation(session, message))
+    gateway.is_shared()
+        && (!connection.is_none_or(serves) || is_foreign_elicitation(session, message))
 }

@@ -174,7 +174,7 @@ impl SuspendedCall {
     /// The connection of the call, and its id there.
     pub(crate) fn sent(&self) -> Option<Sent> {
         let call = self.call.as_ref()?;
-        Some((call.live.clone(), call.upstream_id))
+        Some((call.connection.clone(), call.upstream_id))
     }
 
     /// Takes what the upstream sends meanwhile. Progress and logs are dropped: the client's request has

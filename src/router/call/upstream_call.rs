@@ -17,7 +17,7 @@ pub(crate) type Sent = (ConnectionUse, u64);
 #[derive(Debug)]
 pub(crate) struct UpstreamCall {
     exchange: Exchange,
-    pub(crate) live: ConnectionUse,
+    pub(crate) connection: ConnectionUse,
     pub(crate) upstream: UpstreamId,
     /// The id of the request at the upstream.
     pub(crate) upstream_id: u64,
@@ -53,7 +53,7 @@ impl UpstreamCall {
         let SentRequest {
             exchange,
             inbox,
-            connection: live,
+            connection,
             activity,
         } = sent;
         Self {
@@ -61,7 +61,7 @@ impl UpstreamCall {
             upstream_id: exchange.id(),
             exchange,
             inbox,
-            live,
+            connection,
             logs,
             permit: admitted,
             activity,

@@ -108,9 +108,9 @@ impl InFlight {
     }
 
     /// Records where the request went.
-    pub(crate) fn sent(&self, id: &Key, live: &ConnectionUse, upstream_id: u64) {
+    pub(crate) fn sent(&self, id: &Key, connection: &ConnectionUse, upstream_id: u64) {
         if let Some(call) = self.state.lock().calls.get_mut(id) {
-            call.sent = Some((live.clone(), upstream_id));
+            call.sent = Some((connection.clone(), upstream_id));
         }
     }
 
@@ -124,23 +124,23 @@ impl InFlight {
     /// Whether a request under way on this connection wants logs from a level on that `is_reached` accepts.
     pub(crate) fn wants_log(
         &self,
-        live: &ConnectionUse,
+        connection: &ConnectionUse,
         is_reached: impl Fn(LogLevel) -> bool,
     ) -> bool {
         let state = self.state.lock();
         let is_there = |call: &&Call| {
             let sent = call.sent.as_ref();
-            sent.is_some_and(|(at, _)| at.is_same(live))
+            sent.is_some_and(|(at, _)| at.is_same(connection))
         };
         let mut levels = state.calls.values().filter(is_there);
         levels.any(|call| call.log_level.is_some_and(&is_reached))
     }
 
     /// Whether a request is under way on this connection.
-    pub(crate) fn has_call_at(&self, live: &ConnectionUse) -> bool {
+    pub(crate) fn has_call_at(&self, connection: &ConnectionUse) -> bool {
         let state = self.state.lock();
         let mut sent = state.calls.values().filter_map(|call| call.sent.as_ref());
-        sent.any(|(at, _)| at.is_same(live))
+        sent.any(|(at, _)| at.is_same(connection))
     }
 
     /// Records the activity for which progress under the request's token is a sign of life.

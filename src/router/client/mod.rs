@@ -109,7 +109,7 @@ impl ClientSession {
     }
 
     /// Whether a call of the client is under way on this connection, suspended or not.
-    pub(crate) fn has_call_at(&self, live: &ConnectionUse) -> bool {
-        self.in_flight.has_call_at(live) || self.suspended_calls.has_call_at(live)
+    pub(crate) fn has_call_at(&self, connection: &ConnectionUse) -> bool {
+        self.in_flight.has_call_at(connection) || self.suspended_calls.has_call_at(connection)
     }
 }

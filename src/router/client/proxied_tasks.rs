@@ -114,16 +114,21 @@ impl ProxiedTask {
     /// Requests the upstream to cancel the task, and waits for the answer: closing the connection before
     /// would take the request back.
     pub(crate) async fn cancel(self) {
-        let cannot = |live: &Connection| {
-            live.profile.era == Era::Legacy && !live.profile.declares_of_tasks("/cancel")
+        let cannot = |connection: &Connection| {
+            connection.profile.era == Era::Legacy
+                && !connection.profile.declares_of_tasks("/cancel")
         };
-        if self.upstream.ready().is_some_and(|live| cannot(&live)) {
+        if self
+            .upstream
+            .ready()
+            .is_some_and(|connection| cannot(&connection))
+        {
             return debug!(task = &*self.task.id, "nobody can cancel this task");
         }
         let target = Target::task("tasks/cancel", &self.task.id, &self.task.quoted).followed();
         let (caller, client) = (&self.caller, (self.client, &self.caller.identity));
-        let build = |live: &ConnectionUse, _: &Activity| {
-            let profile = &live.profile;
+        let build = |connection: &ConnectionUse, _: &Activity| {
+            let profile = &connection.profile;
             bridge::request(next_id(), &self.cancel, &target, caller, profile, None)
         };
         let answer = match self

@@ -41,7 +41,7 @@ struct Pending {
 pub(crate) enum Requester {
     /// An upstream, which knows the request by this `id`, and sent it on the stream of this `call`.
     Upstream {
-        live: ConnectionUse,
+        connection: ConnectionUse,
         id: Bytes,
         call: Option<u64>,
     },
@@ -90,7 +90,7 @@ impl PendingServerRequests {
     ) -> Option<Registered> {
         let mut pending = self.pending.lock();
         let waits_too = |it: &&Pending| match &requester {
-            Requester::Upstream { live, .. } => it.is_of(live, |_, _| true),
+            Requester::Upstream { connection, .. } => it.is_of(connection, |_, _| true),
             Requester::Call(_) => matches!(it.requester, Requester::Call(_)),
         };
         if pending.values().filter(waits_too).count() >= MAX_PENDING {
@@ -155,7 +155,7 @@ impl PendingServerRequests {
     pub(crate) fn drain(&self) -> Vec<(ConnectionUse, Bytes)> {
         let all = std::mem::take(&mut *self.pending.lock()).into_values();
         let of_upstreams = all.filter_map(|it| match it.requester {
-            Requester::Upstream { live, id, .. } => Some((live, id)),
+            Requester::Upstream { connection, id, .. } => Some((connection, id)),
             Requester::Call(_) => None,
         });
         of_upstreams.collect()
@@ -166,43 +166,49 @@ impl PendingServerRequests {
         self.pending.lock().values().find_map(|it| {
             let known = it.token.as_ref().filter(|known| known.key == *token)?;
             match &it.requester {
-                Requester::Upstream { live, .. } => Some((live.clone(), known.given.clone())),
+                Requester::Upstream { connection, .. } => {
+                    Some((connection.clone(), known.given.clone()))
+                }
                 Requester::Call(_) => None,
             }
         })
     }
 
     /// Whether the upstream may be waiting for the client in this call of its, and not too long.
-    pub(crate) fn is_pending_in(&self, live: &ConnectionUse, upstream_id: u64) -> bool {
+    pub(crate) fn is_pending_in(&self, connection: &ConnectionUse, upstream_id: u64) -> bool {
         let in_call = |_: &Bytes, call: Option<u64>| call.is_none_or(|call| call == upstream_id);
         let pending = self.pending.lock();
         let mut recent = pending
             .values()
             .filter(|it| it.since.elapsed() < self.input_wait);
-        recent.any(|it| it.is_of(live, in_call))
+        recent.any(|it| it.is_of(connection, in_call))
     }
 
     /// Takes out the requests of this connection that `pick` selects by their ids there, and by the call
     /// on whose stream they came. Returns their serial numbers.
     pub(crate) fn withdraw(
         &self,
-        live: &ConnectionUse,
+        connection: &ConnectionUse,
         pick: impl Fn(&Bytes, Option<u64>) -> bool,
     ) -> Vec<u64> {
         let mut pending = self.pending.lock();
-        let gone = pending.extract_if(|_, it| it.is_of(live, &pick));
+        let gone = pending.extract_if(|_, it| it.is_of(connection, &pick));
         gone.map(|(serial, _)| serial).collect()
     }
 }
 
 impl Pending {
-    fn is_of(&self, live: &ConnectionUse, pick: impl Fn(&Bytes, Option<u64>) -> bool) -> bool {
+    fn is_of(
+        &self,
+        connection: &ConnectionUse,
+        pick: impl Fn(&Bytes, Option<u64>) -> bool,
+    ) -> bool {
         match &self.requester {
             Requester::Upstream {
-                live: asking,
+                connection: asking,
                 id,
                 call,
-            } => asking.is_same(live) && pick(id, *call),
+            } => asking.is_same(connection) && pick(id, *call),
             Requester::Call(_) => false,
         }
     }

@@ -89,10 +89,10 @@ impl SuspendedCalls {
     }
 
     /// Whether a suspended call is under way on this connection.
-    pub(crate) fn has_call_at(&self, live: &ConnectionUse) -> bool {
+    pub(crate) fn has_call_at(&self, connection: &ConnectionUse) -> bool {
         let calls = self.calls.lock();
         let mut sent = calls.values().filter_map(|entry| entry.sent.as_ref());
-        sent.any(|(at, _)| at.is_same(live))
+        sent.any(|(at, _)| at.is_same(connection))
     }
 
     /// Stops all of them. Returns what to cancel at the upstreams.

@@ -78,14 +78,15 @@ fn known(gateway: &Gateway) -> Option<Vec<Arc<ServerProfile>>> {
 
 /// Returns the upstreams' connections, once all of them are there.
 pub(crate) fn connected(gateway: &Gateway) -> Option<Vec<ConnectionUse>> {
-    let lives: Option<Vec<_>> = gateway
+    let connections: Option<Vec<_>> = gateway
         .upstreams
         .all()
         .iter()
         .map(Upstream::ready)
         .collect();
     // Where there is none yet, the configuration may get some.
-    lives.filter(|lives| !lives.is_empty() && gateway.view.borrow().initial_listing_done)
+    connections
+        .filter(|connections| !connections.is_empty() && gateway.view.borrow().initial_listing_done)
 }
 
 /// All that we can serve.

@@ -45,7 +45,7 @@ pub(crate) async fn attempt(
             }
         };
         let is_asked_by_requests =
-            (request.caller.era, call.live.profile.era) == (Era::Legacy, Era::Modern);
+            (request.caller.era, call.connection.profile.era) == (Era::Legacy, Era::Modern);
         let requires_input = is_asked_by_requests
             && input::is_supported(&target.method)
             && input::is_required(&response);
@@ -80,35 +80,41 @@ async fn send(
     if let Some(level) = level {
         in_flight.want_logs(&request.key, level);
     }
-    let sent = upstream.call(method, client, level, Some(buffer), |live, activity| {
-        let id = next_id();
-        let token = renamed_token(ctx, request, live, id);
-        let renamed = token.as_ref().and_then(|token| {
-            if let Some(known) = &request.token {
-                in_flight.rename(&request.key, &token.clone().into(), known);
+    let sent = upstream.call(
+        method,
+        client,
+        level,
+        Some(buffer),
+        |connection, activity| {
+            let id = next_id();
+            let token = renamed_token(ctx, request, connection, id);
+            let renamed = token.as_ref().and_then(|token| {
+                if let Some(known) = &request.token {
+                    in_flight.rename(&request.key, &token.clone().into(), known);
+                }
+                bridge::with_token(&request.message, token)
+            });
+            let message = renamed.as_ref().unwrap_or(&request.message);
+            let sent = bridge::request(id, message, target, caller, &connection.profile, input);
+            debug!(
+                upstream = %upstream.config().name,
+                serial = sent.id,
+                bytes = sent.body.len(),
+                "forwarding"
+            );
+            in_flight.sent(&request.key, connection, sent.id);
+            if request.token.is_some() {
+                in_flight.attach_activity(&request.key, activity);
             }
-            bridge::with_token(&request.message, token)
-        });
-        let message = renamed.as_ref().unwrap_or(&request.message);
-        let sent = bridge::request(id, message, target, caller, &live.profile, input);
-        debug!(
-            upstream = %upstream.config().name,
-            serial = sent.id,
-            bytes = sent.body.len(),
-            "forwarding"
-        );
-        in_flight.sent(&request.key, live, sent.id);
-        if request.token.is_some() {
-            in_flight.attach_activity(&request.key, activity);
-        }
-        sent
-    });
+            sent
+        },
+    );
     let sent = sent.await.map_err(|error| AttemptFailed {
         error,
         client_notified: false,
     })?;
-    let (live, id) = (&sent.sent.connection, sent.sent.exchange.id());
-    let token = renamed_token(ctx, request, live, id);
+    let (connection, id) = (&sent.sent.connection, sent.sent.exchange.id());
+    let token = renamed_token(ctx, request, connection, id);
     let token = token.map(Bytes::from).or_else(|| request.token.clone());
     Ok(UpstreamCall::new(upstream, token, sent))
 }
@@ -118,11 +124,11 @@ async fn send(
 fn renamed_token(
     ctx: &Context,
     request: &ClientRequest,
-    live: &Connection,
+    connection: &Connection,
     upstream_id: u64,
 ) -> Option<String> {
     let number = ctx.session.number;
-    let is_shared = !number.is_first() && live.profile.era == Era::Legacy;
+    let is_shared = !number.is_first() && connection.profile.era == Era::Legacy;
     let has_token = is_shared && request.token.is_some();
     has_token.then(|| number.wire_id(upstream_id))
 }

@@ -41,7 +41,8 @@ pub(crate) async fn follow(
         match (message.kind(), request.caller.era) {
             (Kind::Response, _) => return Ok(CallEvent::Response(message)),
             (Kind::Notification, _)
-                if on_change_in_response_stream(ctx, upstream, &call.live, &message).await => {}
+                if on_change_in_response_stream(ctx, upstream, &call.connection, &message)
+                    .await => {}
             (Kind::Notification, _) => {
                 call.client_notified = true;
                 pass_on(ctx, request, &message, call).await;
@@ -52,16 +53,16 @@ pub(crate) async fn follow(
                     .identity
                     .accepts_server_request(&message, era) =>
             {
-                refuse_upstream(&ctx.gateway, &call.live, &message);
+                refuse_upstream(&ctx.gateway, &call.connection, &message);
             }
             (Kind::Request, Era::Legacy) => {
                 call.client_notified = true;
                 // What the client does to answer may be a call there.
                 call.permit = None;
-                ask_client(ctx, &call.live, Some(call.upstream_id), &message).await;
+                ask_client(ctx, &call.connection, Some(call.upstream_id), &message).await;
             }
             (Kind::Request, Era::Modern) if !input::is_supported(&target.method) => {
-                decline(&ctx.gateway, &call.live, &message);
+                decline(&ctx.gateway, &call.connection, &message);
             }
             (Kind::Request, Era::Modern) => return Ok(CallEvent::ServerRequest(message)),
         }
@@ -70,7 +71,7 @@ pub(crate) async fn follow(
 
 fn waits_for_client(ctx: &Context, call: &UpstreamCall) -> bool {
     let pending = &ctx.session.server_requests;
-    pending.is_pending_in(&call.live, call.upstream_id)
+    pending.is_pending_in(&call.connection, call.upstream_id)
 }
 
 fn lost(
@@ -83,9 +84,9 @@ fn lost(
     if cause.is_timeout() {
         // MCP 2025-11-25 § Lifecycle, Timeouts.
         let body = cancelled(call.upstream_id, "no answer in time");
-        notify_upstream(&ctx.gateway, &call.live, body);
+        notify_upstream(&ctx.gateway, &call.connection, body);
     }
-    withdraw_of_call(ctx, &call.live, call.upstream_id);
+    withdraw_of_call(ctx, &call.connection, call.upstream_id);
     AttemptFailed {
         error: upstream.error(&target.method, cause),
         client_notified: call.client_notified,
@@ -97,8 +98,8 @@ async fn pass_on(ctx: &Context, request: &ClientRequest, message: &Message, call
     let session = &ctx.session;
     match &*message.method() {
         "notifications/progress" => return pass_progress(session, request, message, call).await,
-        "notifications/cancelled" => return withdraw(ctx, &call.live, message).await,
-        "notifications/message" if !wants_log(session, request, &call.live, message) => {
+        "notifications/cancelled" => return withdraw(ctx, &call.connection, message).await,
+        "notifications/message" if !wants_log(session, request, &call.connection, message) => {
             return debug!("dropping a log that the client did not ask for");
         }
         _ if hides(session, message, call.upstream, request.caller.era) => {

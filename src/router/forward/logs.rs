@@ -16,8 +16,8 @@ use crate::wire::{Line, Message};
 /// Refuses a request with an unknown log level, at an upstream that would not judge it.
 pub(crate) async fn refuse_level(request: &ClientRequest, upstream: &Upstream) -> Option<Message> {
     let named = request.caller.unknown_level.as_ref()?;
-    let live = upstream.connected(&request.message.method()).await;
-    let judges = live.is_ok_and(|live| live.profile.era == Era::Modern);
+    let connection = upstream.connected(&request.message.method()).await;
+    let judges = connection.is_ok_and(|connection| connection.profile.era == Era::Modern);
     (!judges).then(|| failure(code::INVALID_PARAMS, &unknown_level(named)))
 }
 
@@ -26,10 +26,10 @@ pub(crate) async fn refuse_level(request: &ClientRequest, upstream: &Upstream) -
 pub(crate) fn wants_log(
     session: &ClientSession,
     request: &ClientRequest,
-    live: &Connection,
+    connection: &Connection,
     log: &Message,
 ) -> bool {
-    match (request.caller.era, live.profile.era) {
+    match (request.caller.era, connection.profile.era) {
         (Era::Modern, Era::Modern) => true,
         (Era::Modern, Era::Legacy) => request
             .caller
@@ -51,7 +51,7 @@ fn session_wants(session: &ClientSession, log: &Message) -> bool {
 pub(crate) async fn on_log(
     ctx: &Context,
     upstream: UpstreamId,
-    live: &ConnectionUse,
+    connection: &ConnectionUse,
     log: &Message,
 ) {
     let Context { gateway, session } = ctx;
@@ -63,18 +63,19 @@ pub(crate) async fn on_log(
     let serves_session = || {
         let upstream = gateway.upstreams.get(upstream);
         let profile = session.profiles.session_or_neutral();
-        upstream.is_some_and(|it| it.pool().is_session_of(live, session.id, &profile))
+        upstream.is_some_and(|it| it.pool().is_session_of(connection, session.id, &profile))
     };
     let to_session = session.is_initialized() && session_wants(session, log) && serves_session();
     let wanted = || {
-        live.logs
+        connection
+            .logs
             .demanded()
             .is_some_and(|level| reaches(log, level))
     };
     // Of several clients, another's request may want it.
     let is_own = || {
         let in_flight = &session.in_flight;
-        !gateway.is_shared() || in_flight.wants_log(live, |level| reaches(log, level))
+        !gateway.is_shared() || in_flight.wants_log(connection, |level| reaches(log, level))
     };
     match to_session || wanted() && is_own() {
         true => permit.send(Line::whole(log.bytes().clone())),

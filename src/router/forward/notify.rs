@@ -13,7 +13,7 @@ use crate::wire::{Line, Message};
 pub(crate) async fn on_change_in_response_stream(
     ctx: &Context,
     from: &Upstream,
-    live: &ConnectionUse,
+    connection: &ConnectionUse,
     message: &Message,
 ) -> bool {
     match Change::read(from.id(), message) {
@@ -24,7 +24,7 @@ pub(crate) async fn on_change_in_response_stream(
             from.offers().forget(kinds.unwrap_or_default());
             let events = &ctx.gateway.events;
             events
-                .notification(from.id(), live.clone(), message.clone())
+                .notification(from.id(), connection.clone(), message.clone())
                 .await;
         }
     }

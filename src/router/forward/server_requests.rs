@@ -23,13 +23,13 @@ use crate::wire::{Line, Message};
 /// the one on whose stream it came.
 pub(crate) async fn ask_client(
     ctx: &Context,
-    live: &ConnectionUse,
+    connection: &ConnectionUse,
     call: Option<u64>,
     request: &Message,
 ) {
     let Some(id) = request.id() else { return };
     let requester = Requester::Upstream {
-        live: live.clone(),
+        connection: connection.clone(),
         id,
         call,
     };
@@ -40,7 +40,7 @@ pub(crate) async fn ask_client(
     let Some(Registered { serial, token }) = pending.register(requester, progress_token(request))
     else {
         warn!(method = %request.method(), "the client owes too many answers; refusing");
-        return notify_upstream(&ctx.gateway, live, bridge::overloaded(request));
+        return notify_upstream(&ctx.gateway, connection, bridge::overloaded(request));
     };
     debug!(serial, method = %request.method(), "asking the client");
     let renamed = token.and_then(|token| bridge::with_token(request, &token));
@@ -64,21 +64,24 @@ pub(crate) fn is_foreign_elicitation(session: &ClientSession, notification: &Mes
 
 /// Passes on a server request that came on a stream of no call: through a call of a modern client if there
 /// is one, or to a legacy client in any case. No other client can be asked.
-pub(crate) async fn on_server_request(ctx: Context, live: ConnectionUse, request: Message) {
-    let request = match live.identity.accepts_server_request(&request, Era::Modern) {
-        true => live.inboxes.deliver(request),
+pub(crate) async fn on_server_request(ctx: Context, connection: ConnectionUse, request: Message) {
+    let request = match connection
+        .identity
+        .accepts_server_request(&request, Era::Modern)
+    {
+        true => connection.inboxes.deliver(request),
         false => Some(request),
     };
     let Some(request) = request else { return };
     let session = &ctx.session;
-    if session.is_initialized() && live.serves(&session.profiles.session_or_neutral()) {
-        return ask_client(&ctx, &live, None, &request).await;
+    if session.is_initialized() && connection.serves(&session.profiles.session_or_neutral()) {
+        return ask_client(&ctx, &connection, None, &request).await;
     }
-    decline(&ctx.gateway, &live, &request);
+    decline(&ctx.gateway, &connection, &request);
 }
 
 /// Answers an upstream for a client that cannot be asked now.
-pub(crate) fn decline(gateway: &Gateway, live: &ConnectionUse, request: &Message) {
+pub(crate) fn decline(gateway: &Gateway, connection: &ConnectionUse, request: &Message) {
     match request
         .id()
         .filter(|_| request.method() == input::ELICITATION)
@@ -86,9 +89,9 @@ pub(crate) fn decline(gateway: &Gateway, live: &ConnectionUse, request: &Message
         // No person is there to be asked, which equals a person's silence.
         Some(id) => {
             let declined = input::response(&id, Bytes::from_static(input::NO_ANSWER));
-            notify_upstream(gateway, live, declined);
+            notify_upstream(gateway, connection, declined);
         }
-        None => refuse_upstream(gateway, live, request),
+        None => refuse_upstream(gateway, connection, request),
     }
 }
 
@@ -116,10 +119,10 @@ pub(crate) fn on_response(ctx: &Context, response: &Message) {
     match ctx.session.server_requests.take_answered(response) {
         None => debug!("ignoring a response to what nobody asked"),
         Some(Requester::Call(waiting)) => drop(waiting.send(response.clone())),
-        Some(Requester::Upstream { live, id, .. }) => {
+        Some(Requester::Upstream { connection, id, .. }) => {
             let body = Line::with_id(response, id.clone()).into_bytes();
             let tasks = &ctx.gateway.tasks;
-            tasks.spawn(async move { deliver(&live, &id, body).await });
+            tasks.spawn(async move { deliver(&connection, &id, body).await });
         }
     }
 }
@@ -130,23 +133,23 @@ pub(crate) fn on_client_progress(ctx: &Context, notification: &Message) {
         return;
     };
     let key = Key::new(&notification.bytes().slice_ref(token.value()));
-    let Some((live, given)) = ctx.session.server_requests.progress_target(&key) else {
+    let Some((connection, given)) = ctx.session.server_requests.progress_target(&key) else {
         return debug!("dropping progress under a token that no upstream gave");
     };
     let body = match given {
         Some(given) => bridge::with_param(notification, "progressToken", &given),
         None => notification.bytes().clone(),
     };
-    notify_upstream(&ctx.gateway, &live, body);
+    notify_upstream(&ctx.gateway, &connection, body);
 }
 
 /// Passes on that an upstream cancels its request.
-pub(crate) async fn withdraw(ctx: &Context, live: &ConnectionUse, notification: &Message) {
+pub(crate) async fn withdraw(ctx: &Context, connection: &ConnectionUse, notification: &Message) {
     let Some(id) = notification.param("requestId") else {
         return;
     };
     let pending = &ctx.session.server_requests;
-    for serial in pending.withdraw(live, |asked, _| is_same(asked, id.value())) {
+    for serial in pending.withdraw(connection, |asked, _| is_same(asked, id.value())) {
         let id = pending.wire_id(serial);
         let line = bridge::with_param(notification, "requestId", id.as_bytes());
         ctx.send(Line::whole(line)).await;
@@ -154,16 +157,20 @@ pub(crate) async fn withdraw(ctx: &Context, live: &ConnectionUse, notification: 
 }
 
 /// Cancels at the client all that was asked on a lost connection.
-pub(crate) fn withdraw_all(ctx: &Context, live: &ConnectionUse) {
-    for serial in ctx.session.server_requests.withdraw(live, |_, _| true) {
+pub(crate) fn withdraw_all(ctx: &Context, connection: &ConnectionUse) {
+    for serial in ctx
+        .session
+        .server_requests
+        .withdraw(connection, |_, _| true)
+    {
         cancel_at_client(ctx, serial, "the connection to the server was lost");
     }
 }
 
 /// Cancels at the client what was asked on the stream of a lost call.
-pub(crate) fn withdraw_of_call(ctx: &Context, live: &ConnectionUse, upstream_id: u64) {
+pub(crate) fn withdraw_of_call(ctx: &Context, connection: &ConnectionUse, upstream_id: u64) {
     let is_of_call = |_: &Bytes, call| call == Some(upstream_id);
-    for serial in ctx.session.server_requests.withdraw(live, is_of_call) {
+    for serial in ctx.session.server_requests.withdraw(connection, is_of_call) {
         cancel_at_client(ctx, serial, "the call that asked was lost");
     }
 }
@@ -178,34 +185,34 @@ fn cancel_at_client(ctx: &Context, serial: u64, reason: &str) {
 }
 
 /// Sends a notification or an answer to an upstream, beside everything else.
-pub(crate) fn notify_upstream(gateway: &Gateway, live: &ConnectionUse, body: Bytes) {
-    let live = live.clone();
+pub(crate) fn notify_upstream(gateway: &Gateway, connection: &ConnectionUse, body: Bytes) {
+    let connection = connection.clone();
     gateway.tasks.spawn(async move {
-        if let Err(error) = live.notify(body).await {
+        if let Err(error) = connection.notify(body).await {
             debug!(%error, "could not answer the upstream");
         }
     });
 }
 
 /// Refuses a server request.
-pub(crate) fn refuse_upstream(gateway: &Gateway, live: &ConnectionUse, request: &Message) {
+pub(crate) fn refuse_upstream(gateway: &Gateway, connection: &ConnectionUse, request: &Message) {
     debug!(method = %request.method(), "refusing what the upstream asks");
-    notify_upstream(gateway, live, answer_to(request));
+    notify_upstream(gateway, connection, answer_to(request));
 }
 
 /// Sends an upstream the client's answer to its request. An answer that the upstream refuses is followed by
 /// an error: the upstream would wait for another answer.
 pub(crate) async fn deliver(
-    live: &Connection,
+    connection: &Connection,
     id: &[u8],
     answer: Bytes,
 ) -> Result<(), TransportError> {
-    match live.notify(answer).await {
+    match connection.notify(answer).await {
         Err(TransportError::Status { status, .. }) if status.is_client_error() => {
             debug!(%status, "the upstream refused the client's answer");
             let text = "the client's answer was refused";
             let error = Line::error(id, code::INTERNAL_ERROR, text, &serde_json::Value::Null);
-            live.notify(error.into_bytes()).await
+            connection.notify(error.into_bytes()).await
         }
         other => other.inspect_err(|error| debug!(%error, "could not answer the upstream")),
     }

@@ -95,7 +95,7 @@ pub(crate) async fn resume(
     };
     if let Some(call) = &mut suspended.call {
         let (pool, level) = (upstream.pool(), request.log_level());
-        call.logs = pool.raise_level(&call.live, level).await;
+        call.logs = pool.raise_level(&call.connection, level).await;
     }
     // The task that it follows goes with it again, should the client cancel.
     let session = &ctx.session;
@@ -153,9 +153,9 @@ async fn deliver_answers(
         }
         in_flight.attach_activity(&request.key, &call.activity);
     }
-    if let Some((live, _)) = suspended.sent() {
+    if let Some((connection, _)) = suspended.sent() {
         for (id, response) in due {
-            deliver(&live, &id, response).await?;
+            deliver(&connection, &id, response).await?;
         }
     }
     Ok(())
@@ -166,9 +166,9 @@ async fn take(ctx: &Context, request: &ClientRequest, handle: &str) -> Option<Su
     let fingerprint = RequestFingerprint::of(request);
     let entry = ctx.session.suspended_calls.take(handle, &fingerprint)?;
     // From here on a cancellation of the request is one of the call.
-    if let Some((live, upstream_id)) = &entry.sent {
+    if let Some((connection, upstream_id)) = &entry.sent {
         let in_flight = &ctx.session.in_flight;
-        in_flight.sent(&request.key, live, *upstream_id);
+        in_flight.sent(&request.key, connection, *upstream_id);
     }
     entry.claim.cancel();
     entry.keeper.await.ok().flatten()
@@ -182,6 +182,6 @@ pub(crate) async fn refuse_foreign_state(
 ) -> Option<Message> {
     let state = request.message.param("requestState");
     state.filter(|_| request.caller.era == Era::Modern)?;
-    let live = upstream.connected(&request.message.method()).await.ok()?;
-    (live.profile.era == Era::Legacy).then(unknown_state)
+    let connection = upstream.connected(&request.message.method()).await.ok()?;
+    (connection.profile.era == Era::Legacy).then(unknown_state)
 }

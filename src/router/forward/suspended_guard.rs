@@ -30,13 +30,13 @@ pub(crate) async fn keep(
             () = &mut input_wait => break,
             said = call.next() => match said {
                 Ok(ask) if ask.kind() == Kind::Request && !call.identity.accepts_server_request(&ask, Era::Modern) => {
-                    if let Some((live, _)) = call.sent() {
-                        refuse_upstream(gateway, &live, &ask);
+                    if let Some((connection, _)) = call.sent() {
+                        refuse_upstream(gateway, &connection, &ask);
                     }
                 }
                 Ok(ask) if ask.kind() == Kind::Request && call.is_full() => {
-                    if let Some((live, _)) = call.sent() {
-                        notify_upstream(gateway, &live, bridge::overloaded(&ask));
+                    if let Some((connection, _)) = call.sent() {
+                        notify_upstream(gateway, &connection, bridge::overloaded(&ask));
                     }
                 }
                 Ok(news) if news.kind() == Kind::Notification && on_change_while_suspended(&ctx, &call, &news).await => {}
@@ -62,13 +62,13 @@ pub(crate) async fn abandon(ctx: Context, call: SuspendedCall) {
     if let Some(task) = call.proxied_task.and_then(|task| proxied.take(task)) {
         task.cancel().await;
     }
-    let Some((live, upstream_id)) = call.sent() else {
+    let Some((connection, upstream_id)) = call.sent() else {
         return;
     };
     let unanswered = call.questions.iter().filter_map(Question::unanswered);
     let body = cancelled(upstream_id, "the client did not come back");
     for body in unanswered.chain([body]) {
-        if let Err(error) = live.notify(body).await {
+        if let Err(error) = connection.notify(body).await {
             debug!(%error, "could not tell the upstream");
         }
     }
@@ -86,7 +86,9 @@ pub(crate) async fn abandon_entry(ctx: Context, entry: Entry) {
 async fn on_change_while_suspended(ctx: &Context, call: &SuspendedCall, news: &Message) -> bool {
     let Some(call) = &call.call else { return false };
     match ctx.gateway.upstreams.get(call.upstream) {
-        Some(upstream) => on_change_in_response_stream(ctx, &upstream, &call.live, news).await,
+        Some(upstream) => {
+            on_change_in_response_stream(ctx, &upstream, &call.connection, news).await
+        }
         None => false,
     }
 }

@@ -43,8 +43,12 @@ async fn serve_listen(ctx: &Context, request: &ClientRequest, filter: Filter) ->
     let mut changes = gateway.upstreams.watch();
     // Both are held until the client cancels.
     let mut wishes = subscribe_at_first(ctx, uris).await;
-    if let Some(lives) = connected(gateway) {
-        let announced = |what: &str| lives.iter().any(|live| live.profile.announces(what));
+    if let Some(connections) = connected(gateway) {
+        let announced = |what: &str| {
+            connections
+                .iter()
+                .any(|connection| connection.profile.announces(what))
+        };
         listens.limit(&listen, announced);
     }
     while let Some(permit) = session.outbox.reserve(0).await

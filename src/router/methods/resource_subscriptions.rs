@@ -70,7 +70,7 @@ async fn join_at(
 ) -> (Line, Option<SubscriptionGuard>) {
     let uri = pending.uri().clone();
     let takes = match upstream.connected(SUBSCRIBE).await {
-        Ok(live) => takes_as_asked(&live, request),
+        Ok(connection) => takes_as_asked(&connection, request),
         Err(error) => return (request.answered(upstream, Err(error)), None),
     };
     if takes {
@@ -117,8 +117,8 @@ async fn leave(ctx: &Context, request: &ClientRequest) -> Line {
     };
     let mut refused = None;
     for upstream in candidates {
-        let live = upstream.ready();
-        let takes = live.is_some_and(|live| takes_as_asked(&live, request));
+        let connection = upstream.ready();
+        let takes = connection.is_some_and(|connection| takes_as_asked(&connection, request));
         // A server knows one subscription of the proxy, which others may share.
         if !takes || upstream.subscriptions().count(uri) > own {
             drop(ctx.session.subscriptions.resources.leave(uri));
@@ -151,8 +151,8 @@ async fn pass(
 }
 
 /// Whether the client's own request subscribes the main session, and no other.
-fn takes_as_asked(live: &Connection, request: &ClientRequest) -> bool {
-    live.profile.era == Era::Legacy && live.serves(&request.caller.identity)
+fn takes_as_asked(connection: &Connection, request: &ClientRequest) -> bool {
+    connection.profile.era == Era::Legacy && connection.serves(&request.caller.identity)
 }
 
 fn done(request: &ClientRequest) -> Line {

@@ -31,7 +31,7 @@ pub(crate) async fn list_tasks(ctx: &Context, request: Message, client: Era) {
 /// Returns the result of `tasks/list`; `None` if no upstream lists tasks.
 async fn read_tasks(ctx: &Context) -> Option<Vec<u8>> {
     ctx.gateway.wait_for_initial_listing().await;
-    let lists = |live: ConnectionUse| live.profile.declares_of_tasks("/list");
+    let lists = |connection: ConnectionUse| connection.profile.declares_of_tasks("/list");
     let upstreams = ctx.gateway.upstreams.all();
     let listing = upstreams.iter().filter(|u| u.ready().is_some_and(lists));
     let all = listing.map(|upstream| async move {

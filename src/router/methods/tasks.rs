@@ -131,8 +131,9 @@ fn owner_of_task(ctx: &Context, client: Era, id: &str) -> Option<Result<Upstream
         Ok(upstream) => upstream,
         Err(gone) => return gone.map(Err),
     };
-    let live = upstream.ready();
-    live.is_none_or(|live| live.profile.era == client)
+    let connection = upstream.ready();
+    connection
+        .is_none_or(|connection| connection.profile.era == client)
         .then_some(Ok(upstream))
 }
 
@@ -140,8 +141,10 @@ fn owner_of_task(ctx: &Context, client: Era, id: &str) -> Option<Result<Upstream
 async fn with_tasks(ctx: &Context, client: Era) -> Vec<Upstream> {
     ctx.gateway.wait_for_initial_listing().await;
     let has_tasks = |upstream: &&Upstream| {
-        let live = upstream.ready();
-        live.is_some_and(|live| live.profile.era == client && live.profile.has_tasks())
+        let connection = upstream.ready();
+        connection.is_some_and(|connection| {
+            connection.profile.era == client && connection.profile.has_tasks()
+        })
     };
     let all = ctx.gateway.upstreams.all();
     all.iter().filter(has_tasks).cloned().collect()
