@@ -32,7 +32,7 @@ pub(crate) fn code(text: &str) -> String {
     let mut code = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
-        let skipped = skipped(rest, code.ends_with(is_word_part));
+        let skipped = comment_or_literal(rest, code.ends_with(is_word_part));
         if skipped > 0 {
             code.push(' ');
             code.extend(rest[..skipped].chars().filter(|c| *c == '\n'));
@@ -45,7 +45,7 @@ pub(crate) fn code(text: &str) -> String {
 }
 
 /// The length of the comment or literal at the beginning of `rest`, or 0.
-fn skipped(rest: &str, after_word: bool) -> usize {
+pub(crate) fn comment_or_literal(rest: &str, after_word: bool) -> usize {
     if rest.starts_with("//") {
         return rest.find('\n').unwrap_or(rest.len());
     }

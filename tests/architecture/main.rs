@@ -7,11 +7,14 @@
 mod arrows;
 mod circles;
 mod code;
+mod comments;
 mod conduct;
 mod docs;
 mod fixture;
 mod graph;
 mod items;
+mod pages;
+mod prose;
 mod ratchet;
 mod rooms;
 mod sizes;

@@ -1,0 +1,408 @@
+//! How pages, comments and names read: a list of words that they do without, and how long a sentence may be.
+//!
+//! The words are no terms of any field, and sentences with them leave out who does what.
+
+use std::collections::BTreeMap;
+
+use crate::code::{code, tokens};
+use crate::comments::{Kind, comments};
+use crate::pages::pages;
+use crate::ratchet::{Ratchet, assert_at_most};
+use crate::source::below;
+
+/// Words that no page, comment or name has, each alone or in a row.
+const FORBIDDEN: [&str; 23] = [
+    "told",
+    "tell",
+    "tells",
+    "telling",
+    "whoever",
+    "nobody",
+    "somebody",
+    "hear",
+    "hears",
+    "heard",
+    "hearing",
+    "is none",
+    "are none",
+    "come of",
+    "comes of",
+    "came of",
+    "coming of",
+    "want",
+    "wants",
+    "wanted",
+    "wanting",
+    "by now",
+    "anew",
+];
+
+/// How the documentation of an item does not begin: with no verb and no noun.
+const NO_BEGINNING: [&str; 12] = [
+    "That it",
+    "That the",
+    "Of ",
+    "By which",
+    "Has it",
+    "Has the",
+    "The same,",
+    "What ",
+    "Who ",
+    "Whom ",
+    "For whom",
+    "To be ",
+];
+
+/// The most words of a sentence in a page.
+const PAGE_SENTENCE: usize = 25;
+
+/// The most words of a sentence in a comment.
+const COMMENT_SENTENCE: usize = 25;
+
+/// The folders with Rust files.
+const FOLDERS: [&str; 5] = ["src", "tests", "examples", "benches", "fuzz"];
+
+#[rustfmt::skip]
+const WORDS: &Ratchet = &[
+    ("CHANGELOG.md", 4),
+    ("README.md", 5),
+    ("docs/architecture.md", 19),
+    ("docs/commands.md", 5),
+    ("docs/configuration.md", 17),
+    ("docs/decisions", 24),
+    ("docs/eras.md", 18),
+    ("docs/reliability.md", 66),
+    ("docs/sign-in.md", 14),
+    ("examples/everything", 22),
+    ("examples/quickstart", 7),
+    ("examples/soak", 8),
+    ("src/catalog", 1),
+    ("src/cli", 27),
+    ("src/config", 25),
+    ("src/disk", 9),
+    ("src/downstream", 8),
+    ("src/net", 6),
+    ("src/oauth", 119),
+    ("src/protocol", 26),
+    ("src/router", 31),
+    ("src/upstream", 55),
+    ("src/wire", 9),
+    ("tests/architecture", 3),
+    ("tests/conformance", 37),
+    ("tests/fuzz", 4),
+    ("tests/kit", 35),
+    ("tests/proxy", 126),
+    ("tests/sign_in", 39),
+];
+
+#[rustfmt::skip]
+const NAMES: &Ratchet = &[
+    ("examples/everything", 38),
+    ("examples/quickstart", 6),
+    ("examples/soak", 4),
+    ("src/catalog", 6),
+    ("src/cli", 13),
+    ("src/config", 55),
+    ("src/disk", 1),
+    ("src/downstream", 1),
+    ("src/net", 1),
+    ("src/oauth", 90),
+    ("src/protocol", 18),
+    ("src/router", 38),
+    ("src/upstream", 98),
+    ("src/wire", 11),
+    ("tests/architecture", 4),
+    ("tests/conformance", 291),
+    ("tests/fuzz", 16),
+    ("tests/kit", 117),
+    ("tests/proxy", 478),
+    ("tests/sign_in", 65),
+];
+
+#[rustfmt::skip]
+const BEGINNINGS: &Ratchet = &[
+    ("benches", 1),
+    ("examples/everything", 5),
+    ("examples/quickstart", 3),
+    ("examples/soak", 11),
+    ("src/catalog", 4),
+    ("src/cli", 22),
+    ("src/config", 26),
+    ("src/disk", 4),
+    ("src/net", 2),
+    ("src/oauth", 110),
+    ("src/protocol", 34),
+    ("src/router", 22),
+    ("src/upstream", 35),
+    ("src/wire", 4),
+    ("tests/architecture", 7),
+    ("tests/conformance", 29),
+    ("tests/fuzz", 8),
+    ("tests/kit", 39),
+    ("tests/proxy", 44),
+    ("tests/sign_in", 14),
+];
+
+#[rustfmt::skip]
+const LONG_SENTENCES: &Ratchet = &[
+    ("CHANGELOG.md", 9),
+    ("README.md", 11),
+    ("docs/architecture.md", 20),
+    ("docs/commands.md", 7),
+    ("docs/configuration.md", 17),
+    ("docs/decisions", 64),
+    ("docs/eras.md", 12),
+    ("docs/reliability.md", 11),
+    ("docs/sign-in.md", 6),
+    ("examples/everything", 1),
+    ("examples/quickstart", 4),
+    ("examples/soak", 4),
+    ("src/catalog", 6),
+    ("src/cli", 6),
+    ("src/config", 5),
+    ("src/disk", 2),
+    ("src/downstream", 3),
+    ("src/net", 2),
+    ("src/oauth", 39),
+    ("src/protocol", 13),
+    ("src/router", 34),
+    ("src/upstream", 44),
+    ("src/wire", 5),
+    ("tests/architecture", 2),
+    ("tests/conformance", 9),
+    ("tests/fuzz", 3),
+    ("tests/kit", 20),
+    ("tests/proxy", 15),
+    ("tests/sign_in", 1),
+];
+
+/// The lines that break a rule, by the place for which a list has a number.
+#[derive(Default)]
+struct Findings(BTreeMap<String, Vec<String>>);
+
+impl Findings {
+    fn add(&mut self, place: &str, finding: String) {
+        self.0.entry(place.to_owned()).or_default().push(finding);
+    }
+
+    fn assert_at_most(&self, list: &str, listed: &Ratchet) {
+        let counted = self
+            .0
+            .iter()
+            .map(|(place, lines)| (place.clone(), lines.len()));
+        let explain = |place: &str| self.0[place].join("\n");
+        assert_at_most(list, listed, &counted.collect(), explain);
+    }
+}
+
+/// One piece of prose, and where it stands.
+struct Piece {
+    place: String,
+    at: String,
+    /// `None` in a page.
+    kind: Option<Kind>,
+    text: String,
+}
+
+/// All pages and comments.
+fn pieces() -> Vec<Piece> {
+    let mut pieces: Vec<_> = pages()
+        .iter()
+        .map(|page| Piece {
+            place: match page.path.starts_with("docs/decisions/") {
+                true => "docs/decisions".to_owned(),
+                false => page.path.clone(),
+            },
+            at: page.path.clone(),
+            kind: None,
+            text: page.prose(),
+        })
+        .collect();
+    for folder in FOLDERS {
+        for (path, text) in below(folder) {
+            let place = place(folder, &path);
+            for comment in comments(&text) {
+                pieces.push(Piece {
+                    place: place.clone(),
+                    at: format!("{folder}/{path}:{}", comment.line),
+                    kind: Some(comment.kind),
+                    text: comment.text,
+                });
+            }
+        }
+    }
+    assert!(pieces.len() > 5000, "found only {} pieces", pieces.len());
+    pieces
+}
+
+/// A folder and the one in it: `src/oauth`.
+fn place(folder: &str, path: &str) -> String {
+    match path.split_once('/') {
+        Some((inner, _)) => format!("{folder}/{inner}"),
+        None => folder.to_owned(),
+    }
+}
+
+/// The text with an `x` for each piece of code in backticks.
+fn without_code(text: &str) -> String {
+    let parts = text.split('`').enumerate();
+    parts
+        .map(|(at, part)| if at % 2 == 1 { "x" } else { part })
+        .collect()
+}
+
+/// The words of a text in lower case.
+fn words(text: &str) -> Vec<String> {
+    let is_part = |c: char| c.is_alphanumeric() || c == '\'' || c == '_';
+    let words = text.split(|c: char| !is_part(c));
+    let words = words.filter(|word| !word.is_empty());
+    words.map(str::to_lowercase).collect()
+}
+
+/// The forbidden words in a text.
+fn forbidden(text: &str) -> Vec<&'static str> {
+    let spaced = format!(" {} ", words(&without_code(text)).join(" "));
+    let found = FORBIDDEN.into_iter().flat_map(|word| {
+        spaced
+            .match_indices(&format!(" {word} "))
+            .map(move |_| word)
+            .collect::<Vec<_>>()
+    });
+    found.collect()
+}
+
+/// Breaks a text into what stands for itself: paragraphs, headings, items of lists, cells of tables.
+fn blocks(text: &str) -> Vec<String> {
+    let mut blocks = vec![String::new()];
+    let mut after_heading = false;
+    for line in text.lines().map(str::trim) {
+        let begins = line.is_empty() || line.starts_with(['|', '#', '-', '*', '<', '>']);
+        if begins || after_heading || line.starts_with(|c: char| c.is_ascii_digit()) {
+            blocks.push(String::new());
+        }
+        after_heading = line.starts_with('#');
+        let cells = line.split('|').filter(|_| line.starts_with('|'));
+        blocks.extend(cells.map(str::to_owned));
+        if !line.starts_with('|') {
+            let block = blocks.last_mut().unwrap();
+            block.push_str(line);
+            block.push(' ');
+        }
+    }
+    blocks
+}
+
+/// The sentences of a text.
+fn sentences(text: &str) -> Vec<String> {
+    let blocks = blocks(&without_code(text)).into_iter();
+    let sentences = blocks.flat_map(|block| {
+        let marked = block
+            .replace(". ", ".\n")
+            .replace("? ", "?\n")
+            .replace(".) ", ".)\n");
+        marked.lines().map(str::to_owned).collect::<Vec<_>>()
+    });
+    sentences.collect()
+}
+
+/// The words that the names of a Rust text are made of.
+fn words_of_names(code: &str) -> String {
+    let mut spaced = String::with_capacity(code.len());
+    let mut before = ' ';
+    for c in code.chars() {
+        if c.is_uppercase() && before.is_lowercase() {
+            spaced.push(' ');
+        }
+        spaced.push(if c == '_' { ' ' } else { c });
+        before = c;
+    }
+    spaced
+}
+
+#[test]
+fn pages_and_comments_have_no_forbidden_word() {
+    let mut findings = Findings::default();
+    for piece in pieces() {
+        for word in forbidden(&piece.text) {
+            findings.add(&piece.place, format!("{}: {word:?}", piece.at));
+        }
+    }
+    findings.assert_at_most("WORDS", WORDS);
+}
+
+#[test]
+fn names_have_no_forbidden_word() {
+    let mut findings = Findings::default();
+    for folder in FOLDERS {
+        for (path, text) in below(folder) {
+            let code = code(&text);
+            for token in tokens(&code).iter().filter(|token| token.is_word()) {
+                for word in forbidden(&words_of_names(token.text)) {
+                    let at = format!("{folder}/{path}:{}: {word:?}", token.line + 1);
+                    findings.add(&place(folder, &path), at);
+                }
+            }
+        }
+    }
+    findings.assert_at_most("NAMES", NAMES);
+}
+
+#[test]
+fn documentation_begins_with_a_verb_or_a_noun() {
+    let mut findings = Findings::default();
+    for piece in pieces() {
+        let begins = |beginning: &str| piece.text.starts_with(beginning);
+        if piece.kind == Some(Kind::Documentation) && NO_BEGINNING.iter().any(|&it| begins(it)) {
+            findings.add(&piece.place, piece.at);
+        }
+    }
+    findings.assert_at_most("BEGINNINGS", BEGINNINGS);
+}
+
+#[test]
+fn sentences_are_short() {
+    let mut findings = Findings::default();
+    for piece in pieces() {
+        let most = match piece.kind {
+            None => PAGE_SENTENCE,
+            Some(_) => COMMENT_SENTENCE,
+        };
+        for sentence in sentences(&piece.text) {
+            let count = words(&sentence).len();
+            if count > most {
+                let at = format!("{}: {count} words: {}", piece.at, sentence.trim());
+                findings.add(&piece.place, at);
+            }
+        }
+    }
+    findings.assert_at_most("LONG_SENTENCES", LONG_SENTENCES);
+}
+
+#[test]
+fn forbidden_words_are_found_whole() {
+    assert_eq!(
+        forbidden("Nobody is told; what *comes of* it?"),
+        ["told", "nobody", "comes of"]
+    );
+    assert_eq!(forbidden("by now,\nanew"), ["by now", "anew"]);
+    assert_eq!(forbidden("`tell`, retell, unwanted"), Vec::<&str>::new());
+    assert_eq!(
+        forbidden(&words_of_names("isTold level_wanted Wanting")),
+        ["told", "wanted", "wanting"]
+    );
+}
+
+#[test]
+fn sentences_end_with_their_block() {
+    let text = "# A b\nC d\ne. F `g. h` i.\n\n- j\n| k l | m |\n1. n";
+    let found = sentences(text);
+    let found: Vec<_> = found
+        .iter()
+        .map(|it| it.trim())
+        .filter(|it| !it.is_empty())
+        .collect();
+    assert_eq!(
+        found,
+        ["# A b", "C d e.", "F x i.", "- j", "k l", "m", "1.", "n"]
+    );
+}
