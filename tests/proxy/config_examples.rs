@@ -121,8 +121,12 @@ fn the_configurations_of_mcp_devtools_load_unchanged() {
 #[test]
 fn every_key_and_variable_is_documented() {
     let documentation = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
+    let is_reference =
+        |block: &&str| block.starts_with("| key |") || block.starts_with("| variable |");
     let rows: Vec<&str> = documentation
-        .lines()
+        .split("\n\n")
+        .filter(is_reference)
+        .flat_map(str::lines)
         .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
         .collect();
     let known: Vec<&str> = KEYS
