@@ -9,7 +9,7 @@ use crate::protocol::revision::{
 use crate::router::is_known;
 use crate::wire::Message;
 use crate::wire::outgoing::code;
-use crate::wire::splice::{decode, last};
+use crate::wire::splice::{decode, last_member};
 
 /// Why a request cannot be served in its era.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ pub(super) fn era_of(message: &Message) -> Result<Era, Refusal> {
 fn named_era(message: &Message, is_modern: bool) -> Result<Era, Refusal> {
     let meta = message.param("_meta");
     let meta = meta.map(|meta| meta.value()).unwrap_or_default();
-    let member = |key: &str| last(meta, key);
+    let member = |key: &str| last_member(meta, key);
     let no_version = || Refusal::lacks(META_VERSION, "a string");
     let Some(version) = member(META_VERSION) else {
         let of_the_era = [META_CLIENT_CAPABILITIES, META_CLIENT_INFO];

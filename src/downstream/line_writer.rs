@@ -32,7 +32,7 @@ pub(super) async fn write_lines(mut output: Sink, mut lines: Lines) -> io::Resul
         let mut next = Some(line);
         let mut turns = 0;
         while let Some(line) = next {
-            let line = line.flatten();
+            let line = line.strip_line_breaks();
             if line.len() > GATHER_BYTES {
                 output.write_all(&buffer).await?;
                 buffer.clear();
@@ -41,7 +41,7 @@ pub(super) async fn write_lines(mut output: Sink, mut lines: Lines) -> io::Resul
                 line.append_to(&mut buffer);
             }
             next = match buffer.len() < GATHER_BYTES {
-                true if line.is_whole() => following(&mut lines, &mut turns).await,
+                true if line.is_passthrough() => following(&mut lines, &mut turns).await,
                 true => lines.ready(),
                 false => None,
             };

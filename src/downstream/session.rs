@@ -14,7 +14,7 @@ use super::greeting;
 use crate::protocol::Era;
 use crate::router::{Client, Outbox};
 use crate::wire::outgoing::code;
-use crate::wire::{Kind, Line, Malformed, Message};
+use crate::wire::{Line, MalformedMessage, Message, MessageKind};
 
 /// The session with the client.
 #[derive(Debug)]
@@ -78,17 +78,17 @@ impl Session {
         );
         trace!(line = %String::from_utf8_lossy(message.bytes()), "received");
         match message.kind() {
-            Kind::Request => self.request(message).await,
-            Kind::Notification => self.notification(&message),
-            Kind::Response => self.client.answered(&message),
+            MessageKind::Request => self.request(message).await,
+            MessageKind::Notification => self.notification(&message),
+            MessageKind::Response => self.client.answered(&message),
         }
     }
 
-    async fn malformed(&self, error: &Malformed) {
+    async fn malformed(&self, error: &MalformedMessage) {
         debug!(%error, "refusing a line");
         let text = error.to_string();
         match error {
-            Malformed::NotAMessage { id, .. } => {
+            MalformedMessage::NotAMessage { id, .. } => {
                 self.refuse(id.as_deref(), code::INVALID_REQUEST, &text)
                     .await;
             }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use crate::wire::splice::{decode, last};
+use crate::wire::splice::{decode, last_member};
 
 /// An id or token as a key: a string without its escapes, so that `"a"` and `"\u0061"` are one,
 /// anything else as written.
@@ -28,6 +28,6 @@ pub(crate) fn is_same(a: &[u8], b: &[u8]) -> bool {
 /// The progress token of a request, as written.
 pub(crate) fn progress_token(message: &crate::wire::Message) -> Option<Bytes> {
     let meta = message.param("_meta")?;
-    let token = last(meta.value(), "progressToken")?;
+    let token = last_member(meta.value(), "progressToken")?;
     Some(message.bytes().slice_ref(token.value()))
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::protocol::Era;
 use crate::wire::Message;
-use crate::wire::splice::{decode, last};
+use crate::wire::splice::{decode, last_member};
 
 /// How long to wait between two looks at a task whose server names no time.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -51,7 +51,7 @@ pub(crate) struct Task {
 impl Task {
     /// Reads a task; `None` for what is none.
     pub(crate) fn read(task: &Bytes) -> Option<Self> {
-        let member = |key: &str| last(task, key);
+        let member = |key: &str| last_member(task, key);
         let id = member("taskId")?;
         let text = |key: &str| decode(member(key)?.value()).map(std::borrow::Cow::into_owned);
         // 2025-11-25 and the extension have two names for it, in milliseconds both.
@@ -85,9 +85,9 @@ impl Task {
     pub(crate) fn created(response: &Message, era: Era) -> Option<Self> {
         let result = response.bytes().slice_ref(response.result()?);
         match era {
-            Era::Legacy => Self::read(&result.slice_ref(last(&result, "task")?.value())),
+            Era::Legacy => Self::read(&result.slice_ref(last_member(&result, "task")?.value())),
             Era::Modern => {
-                let kind = last(&result, "resultType")?;
+                let kind = last_member(&result, "resultType")?;
                 (kind.value() == br#""task""#).then(|| Self::read(&result))?
             }
         }

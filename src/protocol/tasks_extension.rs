@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::protocol::revision::META_CLIENT_CAPABILITIES;
 use crate::wire::outgoing::code;
-use crate::wire::splice::last;
+use crate::wire::splice::last_member;
 use crate::wire::{Message, Splice, members};
 
 /// The name of the modern extension (SEP-2663 § Extension Identifier).
@@ -15,9 +15,9 @@ pub(crate) fn is_declared(request: &Message) -> bool {
     let Some(meta) = request.param("_meta") else {
         return false;
     };
-    let extensions = last(meta.value(), META_CLIENT_CAPABILITIES)
-        .and_then(|capabilities| last(capabilities.value(), "extensions"));
-    extensions.is_some_and(|extensions| last(extensions.value(), TASKS_EXTENSION).is_some())
+    let extensions = last_member(meta.value(), META_CLIENT_CAPABILITIES)
+        .and_then(|capabilities| last_member(capabilities.value(), "extensions"));
+    extensions.is_some_and(|extensions| last_member(extensions.value(), TASKS_EXTENSION).is_some())
 }
 
 /// Whether a server refuses a request because it was not declared: then the request has not run.
@@ -28,7 +28,7 @@ pub(crate) fn is_required(response: &Message) -> bool {
     let required = ["data", "requiredCapabilities", "extensions"];
     let mut value = response.error().unwrap_or_default();
     for key in required {
-        match last(value, key) {
+        match last_member(value, key) {
             Some(member) => value = member.value(),
             None => return false,
         }
@@ -40,15 +40,15 @@ pub(crate) fn is_required(response: &Message) -> bool {
 pub(crate) fn declare(body: Vec<u8>) -> Vec<u8> {
     let mut object = 0..body.len();
     for key in ["params", "_meta", META_CLIENT_CAPABILITIES] {
-        match last(&body[object.clone()], key) {
+        match last_member(&body[object.clone()], key) {
             Some(member) => object = member.span_from(object.start),
             None => return body,
         }
     }
     let mut splice = Splice::new(&body);
     let ours = format!("\"{TASKS_EXTENSION}\":{{}}");
-    match last(&body[object.clone()], "extensions") {
-        Some(member) if last(member.value(), TASKS_EXTENSION).is_some() => return body,
+    match last_member(&body[object.clone()], "extensions") {
+        Some(member) if last_member(member.value(), TASKS_EXTENSION).is_some() => return body,
         Some(member) if member.value().first() == Some(&b'{') => {
             splice.add_members(member.span_from(object.start), ours);
         }

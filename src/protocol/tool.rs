@@ -6,7 +6,7 @@ use tracing::warn;
 
 use super::param_headers::{MirroredParam, mirrored_params};
 use super::revision::Era;
-use crate::wire::splice::{decode, last, members};
+use crate::wire::splice::{decode, last_member, members};
 
 /// One tool of an upstream.
 #[derive(Debug, Clone)]
@@ -33,7 +33,7 @@ impl Tool {
     /// A tool by its definition, a JSON object; `None` for one that nobody could call.
     #[must_use]
     pub fn read(definition: Bytes, era: Era) -> Option<Self> {
-        let name = last(&definition, "name");
+        let name = last_member(&definition, "name");
         let read = name.map(|name| (name.value(), decode(name.value())));
         let Some((quoted, Some(name))) = read else {
             warn!("leaving out a tool without a name");
@@ -84,8 +84,8 @@ fn requires_task(definition: &[u8]) -> bool {
 }
 
 fn has_modern_output(definition: &[u8]) -> bool {
-    last(definition, "outputSchema").is_some_and(|schema| {
-        let kind = last(schema.value(), "type").and_then(|kind| decode(kind.value()));
+    last_member(definition, "outputSchema").is_some_and(|schema| {
+        let kind = last_member(schema.value(), "type").and_then(|kind| decode(kind.value()));
         kind.as_deref() != Some("object")
     })
 }

@@ -20,13 +20,13 @@ pub(super) struct Envelope<'a> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Envelope<'a> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_map(ByKeys)
+        from.deserialize_map(EnvelopeVisitor)
     }
 }
 
-struct ByKeys;
+struct EnvelopeVisitor;
 
-impl<'de> Visitor<'de> for ByKeys {
+impl<'de> Visitor<'de> for EnvelopeVisitor {
     type Value = Envelope<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -12,11 +12,11 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::envelope::Envelope;
-use super::splice::{Member, Spans, decode, members};
+use super::splice::{Member, MemberSpans, decode, members};
 
 /// What a message is, by its members (JSON-RPC 2.0 § 4 and 5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum MessageKind {
     /// `method` and `id`: wants an answer.
     Request,
     /// `method` alone.
@@ -27,7 +27,7 @@ pub enum Kind {
 
 /// Why bytes are no message.
 #[derive(Debug, thiserror::Error)]
-pub enum Malformed {
+pub enum MalformedMessage {
     /// The bytes are not UTF-8.
     #[error("not UTF-8")]
     NotUtf8,
@@ -48,24 +48,24 @@ pub enum Malformed {
 #[derive(Debug, Clone)]
 pub struct Message {
     bytes: Bytes,
-    kind: Kind,
+    kind: MessageKind,
     id: Option<Range<usize>>,
     method: Option<Range<usize>>,
     params: Option<Range<usize>>,
     result: Option<Range<usize>>,
     error: Option<Range<usize>>,
     /// The members of a request's params, which are looked up several times; they may be large.
-    index: Option<Arc<[Spans]>>,
+    index: Option<Arc<[MemberSpans]>>,
 }
 
 impl Message {
     /// Reads one message. White space around it and a byte-order mark before it are dropped.
     ///
     /// # Errors
-    /// [`Malformed`], when the bytes are not UTF-8, not JSON, or not a JSON-RPC message.
-    pub fn parse(bytes: impl Into<Bytes>) -> Result<Self, Malformed> {
+    /// [`MalformedMessage`], when the bytes are not UTF-8, not JSON, or not a JSON-RPC message.
+    pub fn parse(bytes: impl Into<Bytes>) -> Result<Self, MalformedMessage> {
         let bytes = trim(&bytes.into());
-        let text = simdutf8::basic::from_utf8(&bytes).map_err(|_| Malformed::NotUtf8)?;
+        let text = simdutf8::basic::from_utf8(&bytes).map_err(|_| MalformedMessage::NotUtf8)?;
         if text.starts_with('[') {
             return Err(no_message(&bytes, text, "it is an array"));
         }
@@ -78,9 +78,9 @@ impl Message {
             })
         };
         let kind = match (&envelope.method, &envelope.id) {
-            (Some(_), Some(_)) => Kind::Request,
-            (Some(_), None) => Kind::Notification,
-            _ if envelope.result.is_some() || envelope.error.is_some() => Kind::Response,
+            (Some(_), Some(_)) => MessageKind::Request,
+            (Some(_), None) => MessageKind::Notification,
+            _ if envelope.result.is_some() || envelope.error.is_some() => MessageKind::Response,
             _ => {
                 return Err(no_message(
                     &bytes,
@@ -93,7 +93,7 @@ impl Message {
             return Err(no_message(&bytes, text, "`method` is not a string"));
         }
         let index = match (kind, envelope.params) {
-            (Kind::Request, Some(params)) => {
+            (MessageKind::Request, Some(params)) => {
                 let params = members(params.get().as_bytes());
                 Some(params.map(Member::into_spans).collect())
             }
@@ -121,11 +121,12 @@ impl Message {
     /// The messages of a batch, each still to be parsed.
     ///
     /// # Errors
-    /// [`Malformed`], when the text is not a JSON array.
-    pub fn split_batch(bytes: &Bytes) -> Result<Vec<Bytes>, Malformed> {
+    /// [`MalformedMessage`], when the text is not a JSON array.
+    pub fn split_batch(bytes: &Bytes) -> Result<Vec<Bytes>, MalformedMessage> {
         let bytes = trim(bytes);
-        let text = simdutf8::basic::from_utf8(&bytes).map_err(|_| Malformed::NotUtf8)?;
-        let parts: Vec<&RawValue> = serde_json::from_str(text).map_err(Malformed::NotJson)?;
+        let text = simdutf8::basic::from_utf8(&bytes).map_err(|_| MalformedMessage::NotUtf8)?;
+        let parts: Vec<&RawValue> =
+            serde_json::from_str(text).map_err(MalformedMessage::NotJson)?;
         Ok(parts
             .iter()
             .map(|part| bytes.slice_ref(part.get().as_bytes()))
@@ -134,7 +135,7 @@ impl Message {
 
     /// What the message is.
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> MessageKind {
         self.kind
     }
 
@@ -210,7 +211,10 @@ impl Message {
     pub fn params_named<'a>(&'a self, key: &'a str) -> impl Iterator<Item = Member<'a>> {
         let params = self.params().unwrap_or_default();
         let index = self.index.as_deref();
-        let indexed = index.into_iter().flatten().map(|spans| spans.of(params));
+        let indexed = index
+            .into_iter()
+            .flatten()
+            .map(|spans| spans.member_in(params));
         let scanned = members(if index.is_some() { &[] } else { params });
         indexed
             .chain(scanned)
@@ -235,14 +239,14 @@ fn trim(bytes: &Bytes) -> Bytes {
     bytes.slice_ref(text.trim_ascii())
 }
 
-fn no_message(bytes: &Bytes, text: &str, reason: &str) -> Malformed {
+fn no_message(bytes: &Bytes, text: &str, reason: &str) -> MalformedMessage {
     // What is no message ends the parser before the end of the text, which may not be JSON at all;
     // and a number too large for it is JSON.
     if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
-        return Malformed::NotJson(error);
+        return MalformedMessage::NotJson(error);
     }
     let id = members(bytes).find(|member| member.key() == "id");
-    Malformed::NotAMessage {
+    MalformedMessage::NotAMessage {
         reason: reason.to_owned(),
         id: id.map(|member| bytes.slice_ref(member.value())),
     }

@@ -10,7 +10,7 @@ fn parse(text: &str) -> Message {
 fn members_keep_their_bytes() {
     let text = r#"{"x":1, "id" : 9007199254740993 ,"method":"tools\/call","params":{"n":0.10}, "jsonrpc":"2.0"}"#;
     let message = parse(text);
-    assert_eq!(message.kind(), Kind::Request);
+    assert_eq!(message.kind(), MessageKind::Request);
     assert_eq!(message.id().unwrap(), "9007199254740993");
     assert_eq!(message.method(), "tools/call");
     assert_eq!(message.params().unwrap(), br#"{"n":0.10}"#);
@@ -20,10 +20,10 @@ fn members_keep_their_bytes() {
 #[test]
 fn kinds_follow_from_the_members() {
     for (text, kind) in [
-        (r#"{"id":null,"method":"a"}"#, Kind::Request),
-        (r#"{"method":"a"}"#, Kind::Notification),
-        (r#"{"id":1,"result":null}"#, Kind::Response),
-        (r#"{"id":1,"error":{}}"#, Kind::Response),
+        (r#"{"id":null,"method":"a"}"#, MessageKind::Request),
+        (r#"{"method":"a"}"#, MessageKind::Notification),
+        (r#"{"id":1,"result":null}"#, MessageKind::Response),
+        (r#"{"id":1,"error":{}}"#, MessageKind::Response),
     ] {
         assert_eq!(parse(text).kind(), kind, "{text}");
     }
@@ -32,7 +32,10 @@ fn kinds_follow_from_the_members() {
 #[test]
 fn bytes_that_are_no_message_are_told_apart() {
     let error = |text: &[u8]| Message::parse(Bytes::copy_from_slice(text)).unwrap_err();
-    assert!(matches!(error(b"{\"id\":\"\xff\"}"), Malformed::NotUtf8));
+    assert!(matches!(
+        error(b"{\"id\":\"\xff\"}"),
+        MalformedMessage::NotUtf8
+    ));
     for text in [
         "",
         "{",
@@ -43,7 +46,7 @@ fn bytes_that_are_no_message_are_told_apart() {
         "{\"method\":1,\"a\":",
     ] {
         assert!(
-            matches!(error(text.as_bytes()), Malformed::NotJson(_)),
+            matches!(error(text.as_bytes()), MalformedMessage::NotJson(_)),
             "{text}"
         );
     }
@@ -56,7 +59,7 @@ fn bytes_that_are_no_message_are_told_apart() {
         ("{\"id\":7,\"id\":8,\"method\":\"a\"}", Some("7")),
     ] {
         match error(text.as_bytes()) {
-            Malformed::NotAMessage { id: found, .. } => {
+            MalformedMessage::NotAMessage { id: found, .. } => {
                 assert_eq!(found.as_deref(), id.map(str::as_bytes));
             }
             other => panic!("{text}: {other}"),
@@ -84,12 +87,12 @@ fn odd_but_valid_json_survives() {
 fn keys_are_known_however_they_are_written_and_others_are_let_be() {
     let text = r#"{"\ud800":1,"m\u0065thod":"a","\udc00id":2,"\u0069d":7,"params":{"\ud800":3}}"#;
     let message = parse(text);
-    assert_eq!(message.kind(), Kind::Request);
+    assert_eq!(message.kind(), MessageKind::Request);
     assert_eq!(message.method(), "a");
     assert_eq!(message.id().unwrap(), "7");
     assert_eq!(message.params().unwrap(), br#"{"\ud800":3}"#);
     let error = Message::parse("{\"a\tb\":1,\"method\":\"a\"}").unwrap_err();
-    assert!(matches!(error, Malformed::NotJson(_)), "{error}");
+    assert!(matches!(error, MalformedMessage::NotJson(_)), "{error}");
 }
 
 #[test]

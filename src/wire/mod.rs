@@ -7,6 +7,6 @@ pub(crate) mod skip;
 pub mod splice;
 pub mod sse;
 
-pub use message::{Kind, Malformed, Message};
+pub use message::{MalformedMessage, Message, MessageKind};
 pub use outgoing::Line;
 pub use splice::{Member, Splice, members};

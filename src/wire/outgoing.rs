@@ -109,7 +109,7 @@ impl Line {
     /// Whether it passes as it came, as notifications do: others may follow it at once, which an answer,
     /// with the id of its request, is not worth waiting for.
     #[must_use]
-    pub fn is_whole(&self) -> bool {
+    pub fn is_passthrough(&self) -> bool {
         self.parts[1..].iter().all(Bytes::is_empty)
     }
 
@@ -128,7 +128,7 @@ impl Line {
     /// Its bytes in one piece.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
-        if self.is_whole() {
+        if self.is_passthrough() {
             let [whole, ..] = self.parts;
             return whole;
         }
@@ -138,7 +138,7 @@ impl Line {
     /// Makes it one line: every CR and LF becomes a space. In valid JSON they stand between
     /// tokens only (RFC 8259 § 7), so no value changes.
     #[must_use]
-    pub fn flatten(mut self) -> Self {
+    pub fn strip_line_breaks(mut self) -> Self {
         for part in &mut self.parts {
             if memchr2(b'\n', b'\r', part).is_some() {
                 let mut flat = Vec::from(std::mem::take(part));
@@ -197,7 +197,8 @@ mod tests {
 
     #[test]
     fn line_ends_between_tokens_become_spaces() {
-        let line = Line::whole("{\r\n\"id\":1,\n\"result\":\"\u{2028}\"}".into()).flatten();
+        let line =
+            Line::whole("{\r\n\"id\":1,\n\"result\":\"\u{2028}\"}".into()).strip_line_breaks();
         assert_eq!(written(&line), "{  \"id\":1, \"result\":\"\u{2028}\"}\n");
     }
 

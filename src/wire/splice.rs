@@ -14,19 +14,19 @@ use super::skip::{skip_space, skip_string, skip_value};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member<'a> {
     object: &'a [u8],
-    spans: Spans,
+    spans: MemberSpans,
 }
 
 /// Where the key and the value of a member stand in their object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Spans {
+pub(super) struct MemberSpans {
     key: Range<usize>,
     value: Range<usize>,
 }
 
-impl Spans {
+impl MemberSpans {
     /// The member of `object`, whose spans these are.
-    pub(super) fn of<'a>(&self, object: &'a [u8]) -> Member<'a> {
+    pub(super) fn member_in<'a>(&self, object: &'a [u8]) -> Member<'a> {
         Member {
             object,
             spans: self.clone(),
@@ -42,7 +42,7 @@ impl<'a> Member<'a> {
     }
 
     /// Where it stands, apart from its object.
-    pub(super) fn into_spans(self) -> Spans {
+    pub(super) fn into_spans(self) -> MemberSpans {
         self.spans
     }
 
@@ -88,7 +88,7 @@ pub fn members(object: &[u8]) -> Members<'_> {
 
 /// The member of a JSON object with this key. Of equal keys most parsers take the last.
 #[must_use]
-pub fn last<'a>(object: &'a [u8], key: &str) -> Option<Member<'a>> {
+pub fn last_member<'a>(object: &'a [u8], key: &str) -> Option<Member<'a>> {
     members(object).filter(|member| member.key() == key).last()
 }
 
@@ -119,7 +119,7 @@ impl<'a> Iterator for Members<'a> {
         self.at = end;
         Some(Member {
             object: self.object,
-            spans: Spans {
+            spans: MemberSpans {
                 key: key_start..key_end,
                 value: start..end,
             },

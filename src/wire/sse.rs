@@ -15,7 +15,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// The largest buffer that is kept for later events, in bytes.
 ///
 /// One event of many megabytes would otherwise hold its memory for as long as the stream lives.
-const KEPT_BUFFER: usize = 64 * 1024;
+const MAX_RETAINED_BUFFER: usize = 64 * 1024;
 
 /// One block of an event stream that carried data, an id or a retry time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,7 +105,7 @@ impl Parser {
 
     /// Whether an event, or a line, has begun that is not complete. Tells so once
     /// [`next_event`](Self::next_event) has returned `None`.
-    pub fn has_begun(&self) -> bool {
+    pub fn has_partial_event(&self) -> bool {
         !self.block.is_empty() || self.buffer.len() > self.line_start
     }
 
@@ -241,7 +241,7 @@ impl Parser {
 
     fn split_block(&mut self) -> Bytes {
         let block = self.buffer.split_to(self.line_start).freeze();
-        if block.len() > KEPT_BUFFER && self.buffer.len() <= KEPT_BUFFER {
+        if block.len() > MAX_RETAINED_BUFFER && self.buffer.len() <= MAX_RETAINED_BUFFER {
             self.buffer = BytesMut::from(&self.buffer[..]);
         }
         self.line_start = 0;

@@ -142,7 +142,7 @@ fn our_way_returns_every_one_of_them_as_it_came() {
         let renamed = Line::with_id(&message, Bytes::from_static(b"4242")).into_bytes();
         assert_ne!(renamed, text);
         let renamed = Message::parse(renamed).unwrap();
-        let line = Line::with_id(&renamed, id).flatten();
+        let line = Line::with_id(&renamed, id).strip_line_breaks();
         assert_eq!(line.into_bytes(), text, "{what}");
     }
 }

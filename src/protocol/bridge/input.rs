@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use crate::wire::splice::decode;
-use crate::wire::{Kind, Line, Member, Message, Splice, members};
+use crate::wire::{Line, Member, Message, MessageKind, Splice, members};
 
 /// The members of a retry: what was asked for, and what tells the server where it was.
 pub(crate) const MEMBERS: [&str; 2] = ["inputResponses", "requestState"];
@@ -108,7 +108,7 @@ fn questions(whole: &Bytes, asked: &Member<'_>) -> Result<Vec<(Bytes, Message)>,
     for question in members(asked.value()) {
         let request = Message::parse(whole.slice_ref(question.value()));
         let request = request.map_err(|e| format!("an input request is {e}"))?;
-        if request.kind() == Kind::Response {
+        if request.kind() == MessageKind::Response {
             return Err("an input request has no `method`".to_owned());
         }
         let key = whole.slice_ref(question.quoted_key());

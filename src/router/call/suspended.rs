@@ -14,8 +14,8 @@ use crate::protocol::bridge::input;
 use crate::protocol::json_key::is_same;
 use crate::upstream::TransportError;
 use crate::wire::outgoing::code;
-use crate::wire::splice::{decode, last};
-use crate::wire::{Kind, Line, Member, Message, members};
+use crate::wire::splice::{decode, last_member};
+use crate::wire::{Line, Member, Message, MessageKind, members};
 
 /// What a request must repeat to resume the call of another.
 #[derive(Debug, Clone, PartialEq)]
@@ -185,16 +185,16 @@ impl SuspendedCall {
             Err(silence) if silence.is_timeout() => {}
             Err(lost) => self.end(Err(lost)),
             Ok(message) => match message.kind() {
-                Kind::Response => self.end(Ok(message)),
-                Kind::Request => self.add_question(&message),
-                Kind::Notification if message.method() == "notifications/cancelled" => {
+                MessageKind::Response => self.end(Ok(message)),
+                MessageKind::Request => self.add_question(&message),
+                MessageKind::Notification if message.method() == "notifications/cancelled" => {
                     let id = message.param("requestId");
                     let is_it =
                         |asked: &Bytes| id.as_ref().is_some_and(|id| is_same(asked, id.value()));
                     self.questions
                         .retain(|question| !question.id.as_ref().is_some_and(is_it));
                 }
-                Kind::Notification => {
+                MessageKind::Notification => {
                     debug!(method = %message.method(), "dropped: the call is parked");
                 }
             },
@@ -229,7 +229,7 @@ impl SuspendedCall {
         let responses = responses.as_ref().map(Member::value).unwrap_or_default();
         let (mut due, mut declined) = (Vec::new(), false);
         self.questions.retain(|question| {
-            let Some(answer) = last(responses, &question.key) else {
+            let Some(answer) = last_member(responses, &question.key) else {
                 return true;
             };
             let result = retry.bytes().slice_ref(answer.value());

@@ -21,7 +21,7 @@ use crate::router::call::upstream_call::{CallEvent, UpstreamCall};
 use crate::router::client::ClientSession;
 use crate::router::context::Context;
 use crate::upstream::{TransportError, Upstream};
-use crate::wire::{Kind, Line, Message};
+use crate::wire::{Line, Message, MessageKind};
 
 /// Follows a call until its response, or until the client must be asked in the result of its request.
 pub(crate) async fn follow(
@@ -39,15 +39,15 @@ pub(crate) async fn follow(
             Err(cause) => return Err(lost(ctx, target, upstream, call, cause)),
         };
         match (message.kind(), request.caller.era) {
-            (Kind::Response, _) => return Ok(CallEvent::Response(message)),
-            (Kind::Notification, _)
+            (MessageKind::Response, _) => return Ok(CallEvent::Response(message)),
+            (MessageKind::Notification, _)
                 if on_change_in_response_stream(ctx, upstream, &call.connection, &message)
                     .await => {}
-            (Kind::Notification, _) => {
+            (MessageKind::Notification, _) => {
                 call.client_notified = true;
                 pass_on(ctx, request, &message, call).await;
             }
-            (Kind::Request, era)
+            (MessageKind::Request, era)
                 if !request
                     .caller
                     .identity
@@ -55,16 +55,16 @@ pub(crate) async fn follow(
             {
                 refuse_upstream(&ctx.gateway, &call.connection, &message);
             }
-            (Kind::Request, Era::Legacy) => {
+            (MessageKind::Request, Era::Legacy) => {
                 call.client_notified = true;
                 // What the client does to answer may be a call there.
                 call.permit = None;
                 ask_client(ctx, &call.connection, Some(call.upstream_id), &message).await;
             }
-            (Kind::Request, Era::Modern) if !input::is_supported(&target.method) => {
+            (MessageKind::Request, Era::Modern) if !input::is_supported(&target.method) => {
                 decline(&ctx.gateway, &call.connection, &message);
             }
-            (Kind::Request, Era::Modern) => return Ok(CallEvent::ServerRequest(message)),
+            (MessageKind::Request, Era::Modern) => return Ok(CallEvent::ServerRequest(message)),
         }
     }
 }

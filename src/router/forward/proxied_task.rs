@@ -19,7 +19,7 @@ use crate::router::call::request::ClientRequest;
 use crate::router::context::Context;
 use crate::upstream::{TransportError, Upstream, UpstreamError};
 use crate::wire::Message;
-use crate::wire::splice::last;
+use crate::wire::splice::last_member;
 
 /// How long an upstream may be away before the call fails. The task lives at the server meanwhile.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -150,7 +150,7 @@ async fn look(
         Status::Completed => "result",
         Status::Failed => "error",
     };
-    let value = last(&result, member).map(|member| member.value());
+    let value = last_member(&result, member).map(|member| member.value());
     let answer = value.and_then(|value| tasks_extension::answer(member, value));
     let answer = answer.ok_or_else(|| lost("it has ended without a result"))?;
     // As legacy results: a task's need not say of what type they are.

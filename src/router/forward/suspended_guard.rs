@@ -12,7 +12,7 @@ use crate::protocol::reply::cancelled;
 use crate::router::call::suspended::{Question, SuspendedCall};
 use crate::router::client::suspended_calls::Entry;
 use crate::router::context::Context;
-use crate::wire::{Kind, Message};
+use crate::wire::{Message, MessageKind};
 
 /// Keeps a call until the client comes back, which `claim` tells, or has had its time.
 pub(crate) async fn keep(
@@ -29,17 +29,17 @@ pub(crate) async fn keep(
             () = claim.cancelled() => return Some(call),
             () = &mut input_wait => break,
             said = call.next() => match said {
-                Ok(ask) if ask.kind() == Kind::Request && !call.identity.accepts_server_request(&ask, Era::Modern) => {
+                Ok(ask) if ask.kind() == MessageKind::Request && !call.identity.accepts_server_request(&ask, Era::Modern) => {
                     if let Some((connection, _)) = call.sent() {
                         refuse_upstream(gateway, &connection, &ask);
                     }
                 }
-                Ok(ask) if ask.kind() == Kind::Request && call.is_full() => {
+                Ok(ask) if ask.kind() == MessageKind::Request && call.is_full() => {
                     if let Some((connection, _)) = call.sent() {
                         notify_upstream(gateway, &connection, bridge::overloaded(&ask));
                     }
                 }
-                Ok(news) if news.kind() == Kind::Notification && on_change_while_suspended(&ctx, &call, &news).await => {}
+                Ok(news) if news.kind() == MessageKind::Notification && on_change_while_suspended(&ctx, &call, &news).await => {}
                 said => call.take(said),
             },
         }

@@ -11,7 +11,7 @@ use crate::protocol::reply::error_text;
 use crate::upstream::connection::Connection;
 use crate::upstream::error::TransportError;
 use crate::wire::outgoing::code;
-use crate::wire::splice::{decode, last};
+use crate::wire::splice::{decode, last_member};
 use crate::wire::{Member, Message};
 
 /// The most pages that are read of one listing.
@@ -67,7 +67,7 @@ pub(crate) fn read(
     if result.first() != Some(&b'{') {
         return Err(broken("its result is not an object"));
     }
-    let member = |key: &str| last(result, key);
+    let member = |key: &str| last_member(result, key);
     if let Some(list) = member(name) {
         let list: Vec<&RawValue> = serde_json::from_slice(list.value())
             .map_err(|e| broken(&format!("`{name}` is not a list: {e}")))?;

@@ -11,7 +11,7 @@ use super::body::Body;
 use crate::upstream::error::TransportError;
 use crate::upstream::flow::backpressure::LargeBodyPermit;
 use crate::wire::sse::{Event, Parser, SseError};
-use crate::wire::{Malformed, Message};
+use crate::wire::{MalformedMessage, Message};
 
 /// One event of a stream.
 #[derive(Debug)]
@@ -90,7 +90,7 @@ impl EventStream {
             if self.permit.is_none() {
                 self.permit = self.body.large_permit(self.parser.pending()).await;
             }
-            match self.body.chunk(self.parser.has_begun()).await? {
+            match self.body.chunk(self.parser.has_partial_event()).await? {
                 Some(chunk) => self.parser.push(&chunk),
                 None => return Ok(None),
             }
@@ -137,6 +137,6 @@ pub(crate) fn parse(data: Bytes) -> Result<Message, TransportError> {
     Message::parse(data).map_err(|e| malformed(&e))
 }
 
-pub(crate) fn malformed(error: &Malformed) -> TransportError {
+pub(crate) fn malformed(error: &MalformedMessage) -> TransportError {
     TransportError::Malformed(error.to_string())
 }

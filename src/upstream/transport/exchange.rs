@@ -15,7 +15,7 @@ use super::refusal_hint::RefusalHint;
 use super::response_head::ResponseHead;
 use super::response_stream::{ReplyChannel, ResponseStream};
 use crate::upstream::error::TransportError;
-use crate::wire::{Kind, Message};
+use crate::wire::{Message, MessageKind};
 
 /// A request that was sent. Dropping it closes its response stream, which for a modern upstream
 /// is the cancellation (MCP 2026-07-28 § Streamable HTTP, Cancellation).
@@ -142,18 +142,18 @@ impl Exchange {
                 ResponseSource::Shared(response) => response.wait().await?,
             };
             match message.kind() {
-                Kind::Notification => return Ok(message),
-                Kind::Response => {
+                MessageKind::Notification => return Ok(message),
+                MessageKind::Response => {
                     self.check_id(&message)?;
                     if let Some(healthy) = &self.marks_healthy {
                         healthy.store(true, Ordering::Relaxed);
                     }
                     return Ok(message);
                 }
-                Kind::Request if self.channel().is_some() && message.method() != "ping" => {
+                MessageKind::Request if self.channel().is_some() && message.method() != "ping" => {
                     return Ok(message);
                 }
-                Kind::Request => self.answer(&message),
+                MessageKind::Request => self.answer(&message),
             }
         }
     }
@@ -169,9 +169,9 @@ impl Exchange {
         loop {
             let message = self.next().await?;
             match message.kind() {
-                Kind::Response => return Ok(message),
-                Kind::Request => self.answer(&message),
-                Kind::Notification => {}
+                MessageKind::Response => return Ok(message),
+                MessageKind::Request => self.answer(&message),
+                MessageKind::Notification => {}
             }
         }
     }

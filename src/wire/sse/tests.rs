@@ -237,7 +237,7 @@ fn a_large_event_leaves_no_large_buffer_behind() {
     let mut parser = Parser::new(usize::MAX);
     parser.push(&[b"data: ", &b"x".repeat(1 << 20)[..], b"\n\ndata: b"].concat());
     assert!(parser.next_event().unwrap().is_some());
-    assert!(parser.buffer.capacity() <= KEPT_BUFFER);
+    assert!(parser.buffer.capacity() <= MAX_RETAINED_BUFFER);
     parser.push(b"\n\n");
     assert_eq!(parser.next_event(), Ok(Some(message("b"))));
 }
@@ -260,6 +260,6 @@ fn an_event_has_begun_with_its_first_byte_and_a_comment_is_none() {
         let mut parser = Parser::new(1000);
         parser.push(text.as_bytes());
         while parser.next_event().unwrap().is_some() {}
-        assert_eq!(parser.has_begun(), begun, "{text:?}");
+        assert_eq!(parser.has_partial_event(), begun, "{text:?}");
     }
 }

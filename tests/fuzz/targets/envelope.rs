@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use mcp_manifold::wire::{Kind, Line, Malformed, Message, members};
+use mcp_manifold::wire::{Line, MalformedMessage, Message, MessageKind, members};
 
 use super::oracle::{self, Entry};
 
@@ -55,12 +55,12 @@ fn check_members(message: &Message, object: &[Entry<'_>]) {
     let method = named(object, "method");
     let has = |key| !named(object, key).is_empty();
     let kind = match (method.is_empty(), has("id")) {
-        (false, true) => Kind::Request,
-        (false, false) => Kind::Notification,
-        (true, _) => Kind::Response,
+        (false, true) => MessageKind::Request,
+        (false, false) => MessageKind::Notification,
+        (true, _) => MessageKind::Response,
     };
     assert_eq!(message.kind(), kind);
-    assert!(kind != Kind::Response || has("result") || has("error"));
+    assert!(kind != MessageKind::Response || has("result") || has("error"));
     let decoded = method.first().map(|quoted| oracle::string(quoted));
     let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
     assert_eq!(message.method(), decoded.unwrap_or_default());
@@ -99,7 +99,7 @@ fn check_other_id(message: &Message) {
     let other = Bytes::from_static(b"\"another\"");
     let line = Line::with_id(message, other.clone());
     let length = line.len();
-    let line = line.flatten().into_bytes();
+    let line = line.strip_line_breaks().into_bytes();
     assert_eq!(line.len(), length);
     assert!(!line.contains(&b'\n') && !line.contains(&b'\r'));
     let again = Message::parse(line).expect("still a message");
@@ -129,12 +129,12 @@ fn check_other_id(message: &Message) {
     assert_eq!(others(message), others(&again));
 }
 
-fn check_refusal(text: &[u8], error: &Malformed) {
+fn check_refusal(text: &[u8], error: &MalformedMessage) {
     let is_text = std::str::from_utf8(text).is_ok();
     match error {
-        Malformed::NotUtf8 => assert!(!is_text),
-        Malformed::NotJson(_) => assert!(is_text && !oracle::is_json(text), "it is JSON"),
-        Malformed::NotAMessage { id, .. } => {
+        MalformedMessage::NotUtf8 => assert!(!is_text),
+        MalformedMessage::NotJson(_) => assert!(is_text && !oracle::is_json(text), "it is JSON"),
+        MalformedMessage::NotAMessage { id, .. } => {
             assert!(oracle::is_json(text), "it is no JSON");
             let object = oracle::object(text).unwrap_or_default();
             let ids = named(&object, "id");
@@ -164,7 +164,7 @@ fn check_batch(bytes: &Bytes, text: &[u8]) {
                 at = part.as_ptr().addr();
             }
         }
-        Err(Malformed::NotUtf8) => assert!(std::str::from_utf8(bytes).is_err()),
+        Err(MalformedMessage::NotUtf8) => assert!(std::str::from_utf8(bytes).is_err()),
         Err(_) => assert!(!is_array, "an array was not split"),
     }
 }

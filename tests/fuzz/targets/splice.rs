@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use mcp_manifold::wire::splice::{decode, last, members};
+use mcp_manifold::wire::splice::{decode, last_member, members};
 use mcp_manifold::wire::{Member, Splice};
 
 use super::oracle::{self, Entry};
@@ -76,13 +76,13 @@ fn check_object(text: &[u8], depth: usize) {
         check_member(member, key, value);
         let same = object.iter().rfind(|(other, _)| other == key);
         if let (Ok(key), Some((_, value))) = (std::str::from_utf8(key), same) {
-            assert_eq!(last(text, key).expect("it is there").value(), *value);
+            assert_eq!(last_member(text, key).expect("it is there").value(), *value);
         }
         if depth > 0 {
             check_object(value, depth - 1);
         }
     }
-    assert!(last(text, "\0never written").is_none());
+    assert!(last_member(text, "\0never written").is_none());
     if text == text.trim_ascii() {
         let expected = serde_json::from_slice::<String>(text).ok();
         assert_eq!(decode(text).as_deref(), expected.as_deref());

@@ -25,7 +25,7 @@ use crate::upstream::session::context::SessionContext;
 use crate::upstream::transport::exchange::Exchange;
 use crate::upstream::transport::streamable_http::LISTEN;
 use crate::wire::outgoing::code;
-use crate::wire::{Kind, Message};
+use crate::wire::{Message, MessageKind};
 
 /// The capabilities whose changes are announced, and how to subscribe to them.
 const CHANGES: [(&str, &str); 3] = [
@@ -193,7 +193,7 @@ async fn take(
     message: Result<Message, TransportError>,
 ) -> bool {
     match message {
-        Ok(message) if message.kind() != Kind::Response => {
+        Ok(message) if message.kind() != MessageKind::Response => {
             receive(context, live, message).await;
             true
         }
@@ -230,14 +230,14 @@ async fn open(
     loop {
         let message = exchange.next().await?;
         match (message.kind(), &*message.method()) {
-            (Kind::Response, _) if message.error().is_some() => {
+            (MessageKind::Response, _) if message.error().is_some() => {
                 let error = error_text(&message);
                 return match is_final(&message) {
                     true => Ok(Opened::Refused(error)),
                     false => Err(TransportError::Handshake(error)),
                 };
             }
-            (Kind::Response, _) => return Err(TransportError::StreamEnded),
+            (MessageKind::Response, _) => return Err(TransportError::StreamEnded),
             (_, "notifications/subscriptions/acknowledged") => {
                 return Ok(Opened::Acknowledged(
                     exchange.into(),

@@ -10,7 +10,7 @@ use crate::protocol::reply::answer_to;
 use crate::upstream::connection::Connection;
 use crate::upstream::session::command::Command;
 use crate::upstream::session::context::SessionContext;
-use crate::wire::{Kind, Message};
+use crate::wire::{Message, MessageKind};
 
 /// How long a stream must have lasted to count as stable, so that it is opened again at once:
 /// what is in between may cut streams that are silent, as often as every minute.
@@ -19,22 +19,22 @@ pub(crate) const STABLE_AFTER: Duration = Duration::from_secs(10);
 /// Hands a message on to whom it is for.
 pub(crate) async fn receive(context: &SessionContext, live: &Arc<Connection>, message: Message) {
     match (message.kind(), &*message.method()) {
-        (Kind::Request, method) if method != "ping" => {
+        (MessageKind::Request, method) if method != "ping" => {
             context.events.request(live.in_use(), message.clone()).await;
         }
-        (Kind::Request, _) => {
+        (MessageKind::Request, _) => {
             if let Err(error) = live.notify(answer_to(&message)).await {
                 debug!(%error, "could not answer the upstream");
             }
         }
-        (Kind::Notification, "notifications/tools/list_changed") => {
+        (MessageKind::Notification, "notifications/tools/list_changed") => {
             context.handle.commands.send(Command::RefreshTools);
         }
-        (Kind::Notification, "notifications/subscriptions/acknowledged") => {}
-        (Kind::Notification, method) if context.offers.is_none() && is_for_all(method) => {
+        (MessageKind::Notification, "notifications/subscriptions/acknowledged") => {}
+        (MessageKind::Notification, method) if context.offers.is_none() && is_for_all(method) => {
             debug!(method, "heard in the main session");
         }
-        (Kind::Notification, method) => {
+        (MessageKind::Notification, method) => {
             let changed = Changed::changed_by(method);
             if let Some(offers) = &context.offers {
                 offers.forget(changed.unwrap_or_default());
@@ -44,7 +44,7 @@ pub(crate) async fn receive(context: &SessionContext, live: &Arc<Connection>, me
                 .notification(context.settings.id, live.in_use(), message.clone())
                 .await;
         }
-        (Kind::Response, _) => debug!("ignoring a response that nobody waits for"),
+        (MessageKind::Response, _) => debug!("ignoring a response that nobody waits for"),
     }
 }
 

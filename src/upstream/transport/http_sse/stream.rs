@@ -15,7 +15,7 @@ use crate::upstream::flow::request_context::RequestContext;
 use crate::upstream::transport::event_stream::{EventStream, Incoming};
 use crate::upstream::transport::pending::PendingResponses;
 use crate::upstream::transport::request_id::next_id;
-use crate::wire::{Kind, Message};
+use crate::wire::{Message, MessageKind};
 
 /// How long anything may take to come after a ping: far longer than a healthy connection needs. Where
 /// pings are more frequent than that, as long as it is between two of them.
@@ -60,7 +60,7 @@ impl HttpSseStream {
                 Some(Incoming::Endpoint(_)) => continue,
                 None => return Ok(None),
             };
-            if message.kind() != Kind::Response {
+            if message.kind() != MessageKind::Response {
                 self.pending.touch();
                 return Ok(Some(message));
             }
