@@ -1,169 +1,205 @@
-//! What has to be seen of each fault, and why.
+//! The expected observation of each fault, and its reason.
 
 use super::fault::Fault;
+use super::observation::{ClientOutcome, Observation, Recovery};
 use super::operation::Operation;
-use super::seen::{Back, Client, Seen};
 use testkit::upstream::Kind;
 
-/// A cell: what has to be seen, and the reason in a word.
+/// A cell: the expected observation and a short reason.
 #[derive(Clone, Copy)]
 pub(crate) struct Expected {
-    pub(crate) seen: Seen,
+    pub(crate) observation: Observation,
     pub(crate) why: &'static str,
 }
 
-/// What has to be seen; `None` where the fault makes no sense.
+/// Returns the expectation of one cell; `None` if the cell is not part of the table.
 pub(crate) fn cell(kind: Kind, fault: Fault, operation: Operation) -> Option<Expected> {
     match operation {
         Operation::Call => call(kind, fault),
-        Operation::IdempotentCall => repeated(fault).or_else(|| call(kind, fault)),
-        Operation::List => Some(list(fault)),
-        Operation::Stream => Some(stream(fault)),
+        Operation::IdempotentCall => retried_call(fault).or_else(|| call(kind, fault)),
+        Operation::ToolListing => Some(tool_listing(fault)),
+        Operation::EventStream => Some(event_stream(fault)),
     }
-    .filter(|_| makes_sense(kind, fault, operation))
+    .filter(|_| is_in_table(kind, fault, operation))
 }
 
-/// Which cells there are: all of a legacy upstream, and of the others what is different there.
-fn makes_sense(kind: Kind, fault: Fault, operation: Operation) -> bool {
+/// Returns `true` for all cells of a legacy server, and for the cells in which other servers differ.
+fn is_in_table(kind: Kind, fault: Fault, operation: Operation) -> bool {
     let is_call = operation == Operation::Call;
     match (kind, fault) {
         (Kind::Legacy, _) => true,
-        // A modern one has no sessions.
-        (Kind::Modern, Fault::NoSession) => false,
+        // A modern server has no sessions.
+        (Kind::Modern, Fault::SessionLost) => false,
         (Kind::Modern, Fault::OtherEra) => true,
-        (Kind::Modern, Fault::Restarted | Fault::ResetAfterRequest | Fault::Asleep) if is_call => {
+        (Kind::Modern, Fault::Restarted | Fault::ResetAfterRequest | Fault::Suspended)
+            if is_call =>
+        {
             true
         }
-        // A subscription that only a person can mend is left alone for minutes.
-        (Kind::Modern, _) => operation == Operation::Stream && !fault.needs_a_person(),
-        // It is configured to be of this kind.
+        // The proxy retries a subscription that requires user action only after minutes.
+        (Kind::Modern, _) => operation == Operation::EventStream && !fault.requires_user_action(),
+        // The configuration fixes this transport.
         (Kind::HttpSse, Fault::OtherEra) => false,
         (
             Kind::HttpSse,
-            Fault::RefusedForAMoment
+            Fault::RefusedBriefly
             | Fault::ResetAfterRequest
             | Fault::TooManyRequests
-            | Fault::NoSession
+            | Fault::SessionLost
             | Fault::Restarted
-            | Fault::Asleep,
+            | Fault::Suspended,
         ) if is_call => true,
-        (Kind::HttpSse, _) => operation == Operation::Stream && !fault.needs_a_person(),
+        (Kind::HttpSse, _) => operation == Operation::EventStream && !fault.requires_user_action(),
     }
 }
 
-/// A call that declares nothing of itself.
+/// The expectation of a call of a tool without annotations.
 fn call(kind: Kind, fault: Fault) -> Option<Expected> {
-    use Back::{AfterRetryAfter, NextCall, SameCall};
+    use Recovery::{NextCall, SameCall, SameCallAfterDelay};
     const NOT_RUN: &str = "not run";
     const UNKNOWN: &str = "unknown";
-    let result = Client::Result;
-    let (client, ran, asked, back, why) = match fault {
-        Fault::RefusedForAMoment => (result, 1, Some(1), SameCall, "the call waits"),
-        Fault::Refused | Fault::NoSuchName => {
-            let error = Client::Error(-31001, NOT_RUN);
-            (error, 0, Some(0), NextCall, "nobody heard it")
+    let result = ClientOutcome::Result;
+    let (client, ran, received, recovery, why) = match fault {
+        Fault::RefusedBriefly => (
+            result,
+            1,
+            Some(1),
+            SameCall,
+            "the call waits for the connection",
+        ),
+        Fault::Refused | Fault::UnresolvedName => {
+            let error = ClientOutcome::Error(-31001, NOT_RUN);
+            (error, 0, Some(0), NextCall, "the request was never sent")
         }
         Fault::Hangs => {
-            let error = Client::Error(-31003, UNKNOWN);
-            (error, 0, Some(0), NextCall, "it was sent")
+            let error = ClientOutcome::Error(-31003, UNKNOWN);
+            (error, 0, Some(0), NextCall, "the request was sent")
         }
-        Fault::ResetAtConnect => {
-            // Whether it was sent by then is chance.
-            let error = Client::Either((-31001, NOT_RUN), (-31004, UNKNOWN));
-            (error, 0, Some(0), NextCall, "it may have been read")
+        Fault::ResetOnConnect => {
+            // The proxy may send the request before or after the reset.
+            let error = ClientOutcome::EitherError((-31001, NOT_RUN), (-31004, UNKNOWN));
+            (
+                error,
+                0,
+                Some(0),
+                NextCall,
+                "the server may have read the request",
+            )
         }
-        Fault::ResetAfterRequest | Fault::CutReply => {
-            let error = Client::Error(-31004, UNKNOWN);
-            (error, 1, Some(1), NextCall, "it may have run")
+        Fault::ResetAfterRequest | Fault::TruncatedResponse => {
+            let error = ClientOutcome::Error(-31004, UNKNOWN);
+            (error, 1, Some(1), NextCall, "the call may have run")
         }
-        Fault::HalfAnEvent => {
-            let error = Client::Error(-31003, UNKNOWN);
-            (error, 1, Some(1), NextCall, "it may have run")
+        Fault::StalledEvent => {
+            let error = ClientOutcome::Error(-31003, UNKNOWN);
+            (error, 1, Some(1), NextCall, "the call may have run")
         }
         Fault::Restarted if kind == Kind::Modern => {
-            (result, 1, Some(1), SameCall, "nothing is lost")
+            (result, 1, Some(1), SameCall, "there is no session to lose")
         }
-        // Whether the call or the stream meets the new server first is chance.
-        Fault::NoSession | Fault::Restarted => (result, 1, None, SameCall, "it was refused"),
-        Fault::OtherEra => (result, 1, None, SameCall, "it was refused"),
+        // Either the call or the event stream reaches the new server first.
+        Fault::SessionLost | Fault::Restarted | Fault::OtherEra => (
+            result,
+            1,
+            None,
+            SameCall,
+            "the server rejected the first attempt",
+        ),
         Fault::Unauthorized => {
-            let error = Client::Error(-31002, NOT_RUN);
-            (error, 0, Some(1), NextCall, "it was refused")
+            let error = ClientOutcome::Error(-31002, NOT_RUN);
+            (error, 0, Some(1), NextCall, "the server rejected the call")
         }
-        Fault::TooManyRequests | Fault::UnavailableForNow => {
-            (result, 1, Some(2), AfterRetryAfter, "it was put off")
-        }
+        Fault::TooManyRequests | Fault::UnavailableWithRetryAfter => (
+            result,
+            1,
+            Some(2),
+            SameCallAfterDelay,
+            "the server asked for a later retry",
+        ),
         Fault::InternalError | Fault::Unavailable => {
-            let error = Client::Error(-31005, UNKNOWN);
-            (error, 0, Some(1), NextCall, "it may have run")
+            let error = ClientOutcome::Error(-31005, UNKNOWN);
+            (error, 0, Some(1), NextCall, "the call may have run")
         }
         Fault::RedirectLoop => {
-            let error = Client::Error(-31005, NOT_RUN);
-            (error, 0, Some(4), NextCall, "it was sent elsewhere")
+            let error = ClientOutcome::Error(-31005, NOT_RUN);
+            (error, 0, Some(4), NextCall, "a redirect rejects the call")
         }
         Fault::WrongType => {
-            let error = Client::Error(-31006, UNKNOWN);
-            (error, 0, Some(1), NextCall, "it may have run")
+            let error = ClientOutcome::Error(-31006, UNKNOWN);
+            (error, 0, Some(1), NextCall, "the call may have run")
         }
         Fault::GzipBomb => {
-            let error = Client::Error(-31007, UNKNOWN);
-            (error, 0, Some(1), NextCall, "it may have run")
+            let error = ClientOutcome::Error(-31007, UNKNOWN);
+            (error, 0, Some(1), NextCall, "the call may have run")
         }
-        Fault::SlowDrip => (result, 1, Some(1), SameCall, "slow is not silent"),
-        Fault::Asleep => (result, 1, Some(1), SameCall, "old connections are dropped"),
+        Fault::SlowResponse => (
+            result,
+            1,
+            Some(1),
+            SameCall,
+            "a slow response is no timeout",
+        ),
+        Fault::Suspended => (
+            result,
+            1,
+            Some(1),
+            SameCall,
+            "old connections are closed after a resume",
+        ),
     };
-    let ran = Some(ran);
     Some(Expected {
-        seen: Seen {
+        observation: Observation {
             client,
-            ran,
-            asked,
-            back,
+            ran: Some(ran),
+            received,
+            recovery,
         },
         why,
     })
 }
 
-/// A call that may be sent again, where that makes a difference.
-fn repeated(fault: Fault) -> Option<Expected> {
-    matches!(fault, Fault::ResetAfterRequest | Fault::CutReply).then_some(Expected {
-        seen: Seen {
-            client: Client::Result,
+/// The expectation of an idempotent call, for the faults after which the proxy retries it.
+fn retried_call(fault: Fault) -> Option<Expected> {
+    let is_retried = matches!(fault, Fault::ResetAfterRequest | Fault::TruncatedResponse);
+    is_retried.then_some(Expected {
+        observation: Observation {
+            client: ClientOutcome::Result,
             ran: Some(2),
-            asked: Some(2),
-            back: Back::SameCall,
+            received: Some(2),
+            recovery: Recovery::SameCall,
         },
-        why: "it does no harm twice",
+        why: "the tool is idempotent",
     })
 }
 
-/// The listing: the client gets the last one, and hears when there is another.
-fn list(fault: Fault) -> Expected {
-    let back = match fault {
-        // What only a person can mend is not asked again and again.
-        Fault::Unauthorized | Fault::RedirectLoop => Back::NextAnnouncement,
-        _ => Back::ByItself,
+/// The expectation of a tool listing: the client receives the last listing, then a change notification.
+fn tool_listing(fault: Fault) -> Expected {
+    let recovery = match fault {
+        // The proxy does not retry soon where only the user can help.
+        Fault::Unauthorized | Fault::RedirectLoop => Recovery::NextNotification,
+        _ => Recovery::Automatic,
     };
     Expected {
-        seen: Seen {
-            client: Client::Result,
+        observation: Observation {
+            client: ClientOutcome::Result,
             ran: None,
-            asked: fault.requests(),
-            back,
+            received: fault.attempts(),
+            recovery,
         },
-        why: "the last one stays",
+        why: "the last listing stays in use",
     }
 }
 
-/// The stream: nothing that was said is missed, not even what was said to nobody.
-fn stream(fault: Fault) -> Expected {
+/// The expectation of an event stream: the client is notified of all changes, also of those without an
+/// announcement by the server.
+fn event_stream(fault: Fault) -> Expected {
     Expected {
-        seen: Seen {
-            client: Client::Told,
+        observation: Observation {
+            client: ClientOutcome::ChangesNotified,
             ran: None,
-            asked: fault.requests(),
-            back: Back::ByItself,
+            received: fault.attempts(),
+            recovery: Recovery::Automatic,
         },
-        why: "it is opened again, and all is listed",
+        why: "the proxy reopens the stream and lists everything again",
     }
 }

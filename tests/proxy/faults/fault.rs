@@ -1,118 +1,134 @@
-//! What can go wrong with an upstream, and how it is made to.
+//! The faults, and how a test injects them.
 
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::bomb::bomb;
-use super::site::Record;
+use super::gzip;
+use super::server::ServerState;
 use testkit::raw::{Reply, Request};
 use testkit::upstream::Next;
 
-/// How long a fault lasts that passes by itself.
-pub(crate) const MOMENT: Duration = Duration::from_millis(500);
+/// The duration of a fault that ends by itself.
+pub(crate) const BRIEF_OUTAGE: Duration = Duration::from_millis(500);
 
-/// How long the process is stopped: longer than what passes for a busy machine.
-pub(crate) const SLEEP: Duration = Duration::from_secs(7);
+/// How long the process is stopped: longer than the delays of a busy machine.
+pub(crate) const SUSPENSION: Duration = Duration::from_secs(7);
 
-/// What a server asks to be left alone for, in seconds.
+/// The value of `Retry-After`, in seconds.
 pub(crate) const RETRY_AFTER: &str = "1";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    RefusedForAMoment,
+    RefusedBriefly,
     Refused,
-    NoSuchName,
+    UnresolvedName,
     Hangs,
-    ResetAtConnect,
+    ResetOnConnect,
     ResetAfterRequest,
-    CutReply,
-    HalfAnEvent,
-    NoSession,
+    TruncatedResponse,
+    StalledEvent,
+    SessionLost,
     Unauthorized,
     TooManyRequests,
     InternalError,
     Unavailable,
-    UnavailableForNow,
+    UnavailableWithRetryAfter,
     RedirectLoop,
     WrongType,
     GzipBomb,
-    SlowDrip,
+    SlowResponse,
     Restarted,
     OtherEra,
-    Asleep,
+    Suspended,
 }
 
-/// Each fault, with the name of its tests and what it is called on the page.
+/// Each fault, with the name of its tests and its row header on the page.
 pub(crate) const ALL: [(Fault, &str, &str); 21] = [
     (
-        Fault::RefusedForAMoment,
-        "refused_for_a_moment",
-        "connection refused, for half a second",
+        Fault::RefusedBriefly,
+        "refused_briefly",
+        "refuses connections for half a second",
     ),
     (
         Fault::Refused,
         "refused",
-        "connection refused, for longer than a call waits",
+        "refuses connections for longer than `PROXY_CONNECT_WAIT`",
     ),
     (
-        Fault::NoSuchName,
-        "no_such_name",
-        "its name cannot be resolved",
+        Fault::UnresolvedName,
+        "unresolved_name",
+        "has a host name that does not resolve",
     ),
-    (Fault::Hangs, "hangs", "accepts connections, reads nothing"),
     (
-        Fault::ResetAtConnect,
-        "reset_at_connect",
-        "resets each connection at once",
+        Fault::Hangs,
+        "hangs",
+        "accepts connections but reads nothing",
+    ),
+    (
+        Fault::ResetOnConnect,
+        "reset_on_connect",
+        "resets each connection on accept",
     ),
     (
         Fault::ResetAfterRequest,
         "reset_after_request",
-        "resets after it ran the request",
+        "resets the connection after it ran the request",
     ),
     (
-        Fault::CutReply,
-        "cut_reply",
-        "breaks off in the middle of the reply",
+        Fault::TruncatedResponse,
+        "truncated_response",
+        "closes the connection in the middle of the response",
     ),
     (
-        Fault::HalfAnEvent,
-        "half_an_event",
-        "sends half an event, then nothing",
+        Fault::StalledEvent,
+        "stalled_event",
+        "stops sending in the middle of an event",
     ),
-    (Fault::NoSession, "no_session", "404: it forgot the session"),
-    (Fault::Unauthorized, "unauthorized", "401"),
+    (
+        Fault::SessionLost,
+        "session_lost",
+        "returns 404: the session is lost",
+    ),
+    (Fault::Unauthorized, "unauthorized", "returns 401"),
     (
         Fault::TooManyRequests,
         "too_many_requests",
-        "429 with Retry-After",
+        "returns 429 with `Retry-After`",
     ),
-    (Fault::InternalError, "internal_error", "500"),
-    (Fault::Unavailable, "unavailable", "503 without Retry-After"),
+    (Fault::InternalError, "internal_error", "returns 500"),
     (
-        Fault::UnavailableForNow,
-        "unavailable_for_now",
-        "503 with Retry-After",
+        Fault::Unavailable,
+        "unavailable",
+        "returns 503 without `Retry-After`",
+    ),
+    (
+        Fault::UnavailableWithRetryAfter,
+        "unavailable_with_retry_after",
+        "returns 503 with `Retry-After`",
     ),
     (Fault::RedirectLoop, "redirect_loop", "redirects to itself"),
-    (Fault::WrongType, "wrong_type", "answers with a web page"),
-    (Fault::GzipBomb, "gzip_bomb", "answers with a gzip bomb"),
-    (Fault::SlowDrip, "slow_drip", "answers byte by byte, slowly"),
+    (Fault::WrongType, "wrong_type", "returns a web page"),
+    (Fault::GzipBomb, "gzip_bomb", "returns a gzip bomb"),
+    (
+        Fault::SlowResponse,
+        "slow_response",
+        "sends its response slowly, byte by byte",
+    ),
     (
         Fault::Restarted,
         "restarted",
-        "restarts, without its sessions",
+        "restarts and loses its sessions",
     ),
     (
         Fault::OtherEra,
         "other_era",
-        "is replaced by one of the other era",
+        "is replaced by a server of the other era",
     ),
     (
-        Fault::Asleep,
-        "asleep",
-        "the machine sleeps, and connections die unseen",
+        Fault::Suspended,
+        "suspended",
+        "loses its connections while your machine is suspended",
     ),
 ];
 
@@ -122,83 +138,85 @@ impl Fault {
         found.unwrap_or_else(|| panic!("no fault `{name}`")).0
     }
 
-    /// To how many requests this is the reply; `None` for what is no reply.
-    pub(crate) fn strikes(self) -> Option<usize> {
+    /// The number of requests that receive this fault as a reply; `None` for a fault of the connection.
+    pub(crate) fn reply_count(self) -> Option<usize> {
         match self {
-            // As often as a request follows redirects, and once to begin with.
+            // The first request and three redirects.
             Self::RedirectLoop => Some(4),
             Self::ResetAfterRequest
-            | Self::CutReply
-            | Self::HalfAnEvent
+            | Self::TruncatedResponse
+            | Self::StalledEvent
             | Self::Unauthorized
             | Self::TooManyRequests
             | Self::InternalError
             | Self::Unavailable
-            | Self::UnavailableForNow
+            | Self::UnavailableWithRetryAfter
             | Self::WrongType
             | Self::GzipBomb
-            | Self::SlowDrip => Some(1),
+            | Self::SlowResponse => Some(1),
             _ => None,
         }
     }
 
-    /// How many requests a thing takes that is not given up: those that fail, and one.
-    pub(crate) fn requests(self) -> Option<usize> {
+    /// The number of requests until one succeeds; `None` for a fault of the connection.
+    pub(crate) fn attempts(self) -> Option<usize> {
         match self {
-            Self::SlowDrip => Some(1),
-            _ => Some(self.strikes()? + 1),
+            Self::SlowResponse => Some(1),
+            _ => Some(self.reply_count()? + 1),
         }
     }
 
-    /// Whether only a person can mend it, as far as anybody can see.
-    pub(crate) fn needs_a_person(self) -> bool {
+    /// Whether the fault looks like one that only the user can fix.
+    pub(crate) fn requires_user_action(self) -> bool {
         matches!(self, Self::Unauthorized | Self::RedirectLoop)
     }
 
-    /// Whether a call is held up by silence, so that the test shortens what is waited for it.
-    pub(crate) fn is_silence(self) -> bool {
-        matches!(self, Self::Hangs | Self::HalfAnEvent)
+    /// Whether a call times out, so that the test configures a short timeout.
+    pub(crate) fn causes_timeout(self) -> bool {
+        matches!(self, Self::Hangs | Self::StalledEvent)
     }
 
-    /// Whether the server ends all connections when it strikes.
+    /// Whether the server closes all connections when the fault begins.
     pub(crate) fn closes_connections(self) -> bool {
         matches!(
             self,
-            Self::RefusedForAMoment
+            Self::RefusedBriefly
                 | Self::Refused
-                | Self::NoSuchName
-                | Self::ResetAtConnect
+                | Self::UnresolvedName
+                | Self::ResetOnConnect
                 | Self::Restarted
                 | Self::OtherEra
         )
     }
 
-    /// The reply to a request that it strikes.
-    pub(crate) async fn reply(self, record: &Record, request: Request, next: Next) -> Reply {
+    /// The faulty reply to a request.
+    pub(crate) async fn reply(self, state: &ServerState, request: Request, next: Next) -> Reply {
         match self {
             Self::ResetAfterRequest => {
                 next.reply(request).await;
                 Reply::reset()
             }
-            Self::CutReply => {
+            Self::TruncatedResponse => {
                 let reply = next.reply(request).await;
                 match reply.whole() {
                     Some(body) => Reply::cut(&body[..body.len() / 2]),
-                    None => Reply::sse([HALF]).broken_off(),
+                    None => Reply::sse([HALF_EVENT]).broken_off(),
                 }
             }
-            Self::HalfAnEvent => {
+            Self::StalledEvent => {
                 next.reply(request).await;
                 let (sender, chunks) = mpsc::channel(1);
-                sender.try_send(HALF.into()).unwrap();
-                record.keep_open(sender);
+                sender.try_send(HALF_EVENT.into()).unwrap();
+                state.keep_open(sender);
                 Reply::stream(chunks)
             }
             Self::Unauthorized => Reply::status(401).header("www-authenticate", "Bearer"),
             Self::TooManyRequests => Reply::status(429).header("retry-after", RETRY_AFTER),
             Self::InternalError => Reply::status(500),
             Self::Unavailable => Reply::status(503),
-            Self::UnavailableForNow => Reply::status(503).header("retry-after", RETRY_AFTER),
+            Self::UnavailableWithRetryAfter => {
+                Reply::status(503).header("retry-after", RETRY_AFTER)
+            }
             Self::RedirectLoop => Reply::status(307).header("location", &request.path),
             Self::WrongType => Reply::status(200)
                 .header("content-type", "text/html")
@@ -211,12 +229,12 @@ impl Fault {
                 Reply::status(200)
                     .header("content-type", media_type)
                     .header("content-encoding", "gzip")
-                    .body(bomb())
+                    .body(gzip::bomb())
             }
-            Self::SlowDrip => next.reply(request).await.dripping(Duration::from_millis(5)),
+            Self::SlowResponse => next.reply(request).await.dripping(Duration::from_millis(5)),
             _ => panic!("{self:?} is no reply"),
         }
     }
 }
 
-const HALF: &str = "event: message\ndata: {\"jsonrpc\":\"2.0\",";
+const HALF_EVENT: &str = "event: message\ndata: {\"jsonrpc\":\"2.0\",";

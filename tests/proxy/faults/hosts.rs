@@ -1,24 +1,24 @@
-//! A name that the proxy, and nobody else, can resolve, for as long as the test wants.
+//! A host name that only the proxy can resolve, until the test stops that.
 
 use std::fs;
 use std::process::Command;
 
 use tempfile::TempDir;
 
-/// The name, which is in no DNS (RFC 2606 § 2).
+/// The host name. It is in no DNS (RFC 2606 § 2).
 pub(crate) const NAME: &str = "upstream.test";
 
-/// Puts files of ours in the place of the system's, for one process alone, and becomes what follows.
+/// Mounts our files over those of the system, for one process only, and executes the command that follows.
 const SCRIPT: &str = r#"mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/nsswitch.conf && shift 2 && exec "$@""#;
 
-/// The files that the proxy sees.
+/// The folder with the files that the proxy sees.
 pub(crate) struct Hosts(TempDir);
 
 impl Hosts {
-    /// With the name as this machine's; `None` where the system lets nobody do this.
+    /// Makes the name resolve to this machine. Returns `None` where the system does not permit the mounts.
     pub(crate) fn new() -> Option<Self> {
         let hosts = Self(TempDir::new().unwrap());
-        hosts.know();
+        hosts.resolve();
         fs::write(hosts.0.path().join("nsswitch.conf"), "hosts: files\n").unwrap();
         let launcher = hosts.launcher();
         let tried = Command::new(&launcher[0])
@@ -30,7 +30,7 @@ impl Hosts {
             .then_some(hosts)
     }
 
-    /// The command under which the files are seen.
+    /// Returns the command that launches a program with these files mounted.
     pub(crate) fn launcher(&self) -> Vec<String> {
         let path = |name| self.0.path().join(name).display().to_string();
         let words = ["unshare", "-rm", "sh", "-c", SCRIPT, "sh"];
@@ -40,18 +40,18 @@ impl Hosts {
             .collect()
     }
 
-    /// Lets the name be resolved.
-    pub(crate) fn know(&self) {
+    /// Makes the name resolve to this machine.
+    pub(crate) fn resolve(&self) {
         self.write(&format!("127.0.0.1 {NAME}\n"));
     }
 
-    /// Lets it be resolved no more.
-    pub(crate) fn forget(&self) {
+    /// Makes the name fail to resolve.
+    pub(crate) fn stop_resolving(&self) {
         self.write("");
     }
 
     fn write(&self, text: &str) {
-        // In place: another file would not be the one that is mounted.
+        // In place: the mount shows this file, not a replacement.
         fs::write(self.0.path().join("hosts"), text).unwrap();
     }
 }

@@ -1,19 +1,19 @@
-//! Every fault of an upstream, in the middle of everything that it may be doing: what the client sees,
-//! how often the upstream ran the call, and how service comes back.
+//! Injects every fault into a server during every operation, and checks what the client receives,
+//! how often the server ran the call, and how the proxy recovers.
 //!
-//! [`expected::cell`] says what has to be seen, and each fault is a test a kind of upstream, of all that it
-//! may strike. The same stands in `docs/reliability.md`.
-//! `cargo test --test proxy -- --ignored --nocapture faults::table` prints what is really seen.
+//! [`expected::cell`] holds the expectations. Each fault has one test per kind of server, which covers all
+//! operations. `docs/reliability.md` shows the same expectations as tables.
+//! `cargo test --test proxy -- --ignored --nocapture faults::print_observed` prints the observed tables.
 
-mod bomb;
 mod expected;
 mod fault;
+mod gzip;
 mod hosts;
+mod observation;
 mod operation;
 mod page;
-mod scene;
-mod seen;
-mod site;
+mod scenario;
+mod server;
 mod sockets;
 
 use fault::Fault;
@@ -23,19 +23,19 @@ use operation::Operation;
 use testkit::upstream::Kind;
 use tokio::sync::Semaphore;
 
-/// An upstream of some kind, what happens to it, and what is under way then.
+/// A kind of server, its fault, and the operation in progress.
 type Cell = (Kind, Fault, Operation);
 
-/// How many cells are tried at a time. A proxy that gets no processor does not see in time what it has lost.
-const AT_ONCE: usize = 8;
+/// The number of concurrent cells. A proxy without processor time notices lost connections too late.
+const MAX_CONCURRENT: usize = 8;
 
-/// Those that are.
-static TRIED: Semaphore = Semaphore::const_new(AT_ONCE);
+/// One permit for each concurrent cell of all tests.
+static CELL_PERMITS: Semaphore = Semaphore::const_new(MAX_CONCURRENT);
 
-/// The cells of the faults that this lets through, in the order of the page.
-fn cells(kind: Kind, is_wanted: impl Fn(Fault) -> bool) -> Vec<Cell> {
+/// Returns the cells of the faults that `includes` selects, in the order of the page.
+fn cells(kind: Kind, includes: impl Fn(Fault) -> bool) -> Vec<Cell> {
     let faults = fault::ALL.iter().map(|(fault, ..)| *fault);
-    let cells = faults.filter(|fault| is_wanted(*fault)).flat_map(|fault| {
+    let cells = faults.filter(|fault| includes(*fault)).flat_map(|fault| {
         let operations = operation::ALL.iter().map(|(operation, ..)| *operation);
         operations.map(move |operation| (kind, fault, operation))
     });
@@ -44,22 +44,22 @@ fn cells(kind: Kind, is_wanted: impl Fn(Fault) -> bool) -> Vec<Cell> {
         .collect()
 }
 
-/// Runs the cells of a fault side by side, since most of their time is waiting, and compares what is
-/// seen with what has to be.
+/// Runs the cells of one fault and compares observations with expectations. The cells run concurrently,
+/// since they spend most of their time waiting.
 async fn check(name: &str, kind: Kind) {
     let fault = Fault::named(name);
     let cells = cells(kind, |it| it == fault).into_iter();
     let runs = cells.map(|cell| async move {
         let (kind, fault, operation) = cell;
         let expected = expected::cell(kind, fault, operation).unwrap();
-        let _permit = TRIED.acquire().await.unwrap();
-        match tokio::spawn(scene::run(kind, fault, operation)).await {
-            Ok(Some(seen)) => (!seen.is(expected.seen)).then(|| {
-                let (must, why) = (expected.seen, expected.why);
-                format!("{cell:?}, for {why}: {seen:?} instead of {must:?}")
+        let _permit = CELL_PERMITS.acquire().await.unwrap();
+        match tokio::spawn(scenario::run(kind, fault, operation)).await {
+            Ok(Some(observed)) => (!observed.matches(expected.observation)).then(|| {
+                let (must, why) = (expected.observation, expected.why);
+                format!("{cell:?}: {observed:?} instead of {must:?}; reason: {why}")
             }),
             Ok(None) => {
-                eprintln!("{cell:?} is left out: the system does not let a test do this");
+                eprintln!("{cell:?} is skipped: the system does not permit this fault");
                 None
             }
             Err(error) => Some(format!("{cell:?}: {error}")),
@@ -69,7 +69,7 @@ async fn check(name: &str, kind: Kind) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Makes tests of each fault.
+/// Makes the tests of each fault.
 macro_rules! faults {
     ($($fault:ident)*) => {
         const TESTED: &[&str] = &[$(stringify!($fault)),*];
@@ -83,27 +83,27 @@ macro_rules! faults {
 }
 
 faults! {
-    refused_for_a_moment
+    refused_briefly
     refused
-    no_such_name
+    unresolved_name
     hangs
-    reset_at_connect
+    reset_on_connect
     reset_after_request
-    cut_reply
-    half_an_event
-    no_session
+    truncated_response
+    stalled_event
+    session_lost
     unauthorized
     too_many_requests
     internal_error
     unavailable
-    unavailable_for_now
+    unavailable_with_retry_after
     redirect_loop
     wrong_type
     gzip_bomb
-    slow_drip
+    slow_response
     restarted
     other_era
-    asleep
+    suspended
 }
 
 #[test]
@@ -112,35 +112,35 @@ fn every_fault_is_tested() {
 }
 
 #[test]
-fn the_page_has_what_is_expected() {
+fn tables_of_the_page_match_the_expectations() {
     for kind in Kind::ALL {
         let table = page::table(|fault, operation| {
-            expected::cell(kind, fault, operation).map(|cell| cell.seen)
+            expected::cell(kind, fault, operation).map(|cell| cell.observation)
         });
         assert_eq!(page::stored(kind), table, "{kind}; write this:\n{table}");
     }
 }
 
 #[tokio::test]
-#[ignore = "prints what is seen of every fault, which takes a while"]
-async fn table() {
+#[ignore = "prints the observed tables, which takes a while"]
+async fn print_observed() {
     for kind in Kind::ALL {
         let cells = cells(kind, |_| true).into_iter();
         let runs = cells.map(|(_, fault, operation)| async move {
-            let seen = tokio::spawn(scene::run(kind, fault, operation)).await;
-            let text = match seen {
-                Ok(Some(seen)) => seen.to_string(),
-                Ok(None) => "left out".to_owned(),
+            let observed = tokio::spawn(scenario::run(kind, fault, operation)).await;
+            let text = match observed {
+                Ok(Some(observed)) => observed.to_string(),
+                Ok(None) => "skipped".to_owned(),
                 Err(_) => "**fails**".to_owned(),
             };
             (fault, operation, text)
         });
-        let seen: Vec<_> = futures_util::stream::iter(runs)
-            .buffered(AT_ONCE)
+        let observed: Vec<_> = futures_util::stream::iter(runs)
+            .buffered(MAX_CONCURRENT)
             .collect()
             .await;
         let table = page::table(|fault, operation| {
-            let found = seen
+            let found = observed
                 .iter()
                 .find(|cell| (cell.0, cell.1) == (fault, operation));
             found.map(|cell| cell.2.clone())

@@ -1,29 +1,29 @@
-//! What is under way when a fault strikes.
+//! The operation in progress when a fault begins.
 
 use testkit::raw::Request;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
-    /// A call of a tool that declares nothing.
+    /// A call of a tool without annotations.
     Call,
-    /// A call of a tool that declares itself idempotent.
+    /// A call of a tool with `idempotentHint`.
     IdempotentCall,
-    /// The upstream's tools are listed again, for it said that they have changed.
-    List,
-    /// The stream on which the upstream announces changes is open.
-    Stream,
+    /// The proxy lists the server's tools again, after a change notification.
+    ToolListing,
+    /// The event stream, on which the server sends change notifications, is open.
+    EventStream,
 }
 
-/// Each operation, with what it is called on the page.
+/// Each operation, with its column header on the page.
 pub(crate) const ALL: [(Operation, &str); 4] = [
-    (Operation::Call, "a call"),
-    (Operation::IdempotentCall, "a call of an idempotent tool"),
-    (Operation::List, "listing the tools"),
-    (Operation::Stream, "the stream of announcements"),
+    (Operation::Call, "call"),
+    (Operation::IdempotentCall, "call of an idempotent tool"),
+    (Operation::ToolListing, "tool listing"),
+    (Operation::EventStream, "event stream"),
 ];
 
 impl Operation {
-    /// The tool that is called.
+    /// The tool to call.
     pub(crate) fn tool(self) -> &'static str {
         match self {
             Self::IdempotentCall => "put",
@@ -31,12 +31,12 @@ impl Operation {
         }
     }
 
-    /// Whether this is a request of it.
-    pub(crate) fn is(self, request: &Request) -> bool {
+    /// Returns `true` if `request` belongs to this operation.
+    pub(crate) fn includes(self, request: &Request) -> bool {
         match self {
             Self::Call | Self::IdempotentCall => request.is("tools/call"),
-            Self::List => request.is("tools/list"),
-            Self::Stream => request.method == "GET" || request.is("subscriptions/listen"),
+            Self::ToolListing => request.is("tools/list"),
+            Self::EventStream => request.method == "GET" || request.is("subscriptions/listen"),
         }
     }
 }

@@ -1,15 +1,15 @@
-//! The matrix as the page has it.
+//! The tables in `docs/reliability.md`.
 
 use std::fmt::{Display, Write};
 
 use super::{fault, operation};
 use testkit::upstream::Kind;
 
-/// A table of what `cell` gives, a row a fault that has any.
+/// Formats a table with one row for each fault that has a cell.
 pub(crate) fn table<T: Display>(
     cell: impl Fn(fault::Fault, operation::Operation) -> Option<T>,
 ) -> String {
-    let mut table = String::from("| the upstream |");
+    let mut table = String::from("| the server |");
     for (.., words) in operation::ALL {
         write!(table, " {words} |").unwrap();
     }
@@ -33,7 +33,7 @@ pub(crate) fn table<T: Display>(
     table
 }
 
-/// What stands on the page about upstreams of this kind.
+/// Reads the table of servers of this kind from the page.
 pub(crate) fn stored(kind: Kind) -> String {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reliability.md");
     let page = std::fs::read_to_string(path).unwrap();
@@ -47,7 +47,7 @@ pub(crate) fn stored(kind: Kind) -> String {
     table.trim_start().to_owned()
 }
 
-/// The comments around it.
+/// The comments before and after the table.
 fn markers(kind: Kind) -> (String, String) {
     (
         format!("<!-- faults: {kind:?} -->"),

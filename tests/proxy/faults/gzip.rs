@@ -1,22 +1,22 @@
-//! A small body that unpacks to a large one.
+//! A gzip bomb: a small body that decompresses to a large one.
 
-/// How much it unpacks to, in bytes: far more than the limit of these tests.
-const UNPACKED: usize = 64 << 20;
+/// The decompressed size in bytes, far over the limit of these tests.
+const DECOMPRESSED: usize = 64 << 20;
 
-/// Spaces in gzip (RFC 1952), 258 at a time by 13 bits (RFC 1951 § 3.2.6, fixed codes); the checksum is
-/// left out, as no reader gets that far.
+/// Returns spaces in gzip (RFC 1952): 13 bits for each 258 of them (RFC 1951 § 3.2.6, fixed codes).
+/// The checksum is left out: no reader reaches it.
 pub(crate) fn bomb() -> Vec<u8> {
     let mut bits = Bits {
         bytes: vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255],
         used: 8,
     };
-    // The last block, of fixed codes.
+    // The only block, with fixed codes.
     bits.push(0b1, 1);
     bits.push(0b01, 2);
-    // A space, of which all else is copies.
+    // One space; the rest copies it.
     bits.push_code(0x30 + u32::from(b' '), 8);
-    for _ in 0..UNPACKED / 258 {
-        // The length 258, and the distance 1.
+    for _ in 0..DECOMPRESSED / 258 {
+        // Length 258, distance 1.
         bits.push_code(0b1100_0101, 8);
         bits.push_code(0, 5);
     }
@@ -30,7 +30,7 @@ struct Bits {
 }
 
 impl Bits {
-    /// Numbers go from their lowest bit on.
+    /// Appends a number, lowest bit first.
     fn push(&mut self, value: u32, count: u32) {
         for bit in 0..count {
             if self.used == 8 {
@@ -43,7 +43,7 @@ impl Bits {
         }
     }
 
-    /// Codes go from their highest bit on.
+    /// Appends a code, highest bit first.
     fn push_code(&mut self, code: u32, count: u32) {
         self.push(code.reverse_bits() >> (32 - count), count);
     }
