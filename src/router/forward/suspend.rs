@@ -90,7 +90,7 @@ pub(crate) async fn resume(
     };
     // However it is lost: the call has begun.
     let lost = |cause: TransportError| AttemptFailed {
-        error: upstream.error(&target.method, cause.under_way()),
+        error: upstream.error(&target.method, cause.with_unknown_outcome()),
         client_notified: true,
     };
     if let Some(call) = &mut suspended.call {

@@ -159,7 +159,7 @@ pub(crate) async fn in_time<T>(
     method: &str,
     listing: impl Future<Output = Result<T, UpstreamError>>,
 ) -> Option<T> {
-    let late = |_| upstream.error(method, TransportError::Timeout(LIST_TIMEOUT));
+    let late = |_| upstream.error(method, TransportError::IdleTimeout(LIST_TIMEOUT));
     let listed = timeout(LIST_TIMEOUT, listing).await.map_err(late);
     listed
         .and_then(|listed| listed)

@@ -45,7 +45,7 @@ async fn answer(ctx: &Context, request: &ClientRequest, method: &'static str) ->
         Some(Err(upstream)) => request.failed(&UpstreamError {
             upstream,
             method: method.to_owned(),
-            cause: TransportError::Removed,
+            cause: TransportError::NotConfigured,
         }),
         None => about_unknown_task(ctx, request, &target, &id).await,
     }

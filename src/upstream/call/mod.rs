@@ -107,7 +107,7 @@ async fn connection_after_login(
 ) -> Result<ConnectionUse, TransportError> {
     loop {
         match connection_for(settings, session, retry).await {
-            Err(cause) if cause.is_login_under_way() => {
+            Err(cause) if cause.is_signing_in() => {
                 Box::pin(retry.wait_for_login(settings.authorizer.as_ref(), cause)).await?;
             }
             connection => return connection,

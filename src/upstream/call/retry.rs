@@ -130,7 +130,7 @@ impl RetryState {
                 self.after(generation);
                 None
             }
-            cause_ if cause_.is_login_under_way() => {
+            cause_ if cause_.is_signing_in() => {
                 let waited = self
                     .wait_for_login(settings.authorizer.as_ref(), cause)
                     .await;

@@ -79,7 +79,7 @@ async fn wait_for_connection(
                 let next = next.max(settings.retry_budget.due());
                 if !is_worth_waiting(&disconnected.cause, has_failed, next, deadline) {
                     let next = next.saturating_duration_since(Instant::now());
-                    return Err(disconnected.cause.away(Some(next)));
+                    return Err(disconnected.cause.into_disconnected(Some(next)));
                 }
                 known = Some(disconnected.cause);
                 session.commands.send(Command::Connect(urgency));
@@ -98,8 +98,8 @@ async fn wait_for_connection(
             Err(_) => {
                 let cause = known.filter(|cause| !cause.requires_user_action());
                 let next = next.map(|next| next.saturating_duration_since(Instant::now()));
-                let not_ready = TransportError::NotReady(settings.connect_wait());
-                return Err(cause.unwrap_or(not_ready).away(next));
+                let not_ready = TransportError::ConnectWaitElapsed(settings.connect_wait());
+                return Err(cause.unwrap_or(not_ready).into_disconnected(next));
             }
         }
     }

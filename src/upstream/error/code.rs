@@ -12,7 +12,7 @@ pub const INTERRUPTED: i64 = -31004;
 /// An HTTP status without a JSON-RPC message.
 pub const HTTP_STATUS: i64 = -31005;
 /// An answer that is not valid.
-pub const BAD_ANSWER: i64 = -31006;
+pub const INVALID_RESPONSE: i64 = -31006;
 /// An answer over the limit.
 pub const TOO_LARGE: i64 = -31007;
 

@@ -12,7 +12,7 @@ use http::StatusCode;
 
 use crate::net::chain;
 use crate::oauth::SignInError;
-use retry_time::{Next, whole_seconds};
+use retry_time::{NextAttempt, whole_seconds};
 
 /// The fewest bytes of an answer that must arrive within each `timeout`, once it has begun and until it
 /// is complete. With the default timeout that is 3 bytes a second: less than any usable link has, and far
@@ -42,10 +42,10 @@ pub enum TransportError {
         "no answer has begun for {} s; raise its `first_byte_timeout` if it needs longer",
         .0.as_secs_f64()
     )]
-    FirstByte(Duration),
+    FirstByteTimeout(Duration),
     /// The upstream was silent for too long.
     #[error("no sign of life for {} s; raise its `timeout` if it needs longer", .0.as_secs_f64())]
-    Timeout(Duration),
+    IdleTimeout(Duration),
     /// The answer arrives too slowly ever to end.
     #[error(
         "less than {MIN_THROUGHPUT} bytes of its answer came in {} s; raise its `timeout` if it needs longer",
@@ -54,7 +54,7 @@ pub enum TransportError {
     TooSlow(Duration),
     /// The server sent nothing during the handshake.
     #[error("it said nothing for {} s; is there an MCP server behind its url?", .0.as_secs_f64())]
-    Silent(Duration),
+    HandshakeTimeout(Duration),
     /// The connection broke after the request was sent.
     #[error("lost the connection before the answer: {0}")]
     Interrupted(String),
@@ -74,7 +74,7 @@ pub enum TransportError {
     },
     /// 401: the server requires credentials, or rejected those that were sent.
     #[error("it asks for credentials (HTTP 401); put a token into its `headers`")]
-    LoginRequired,
+    CredentialsRequired,
     /// The server requires a sign-in, or a better one.
     #[error("{0}")]
     SignIn(SignInError),
@@ -89,7 +89,7 @@ pub enum TransportError {
     Malformed(String),
     /// 202 Accepted, or an empty body, where an answer was due.
     #[error("it accepted the request (HTTP {0}) and sent no answer")]
-    NoAnswer(StatusCode),
+    NoResponse(StatusCode),
     /// The answer names another request.
     #[error("it answered another request (id {found} instead of {expected})")]
     WrongId {
@@ -133,18 +133,18 @@ pub enum TransportError {
     },
     /// No connection was made in the time that a call can wait.
     #[error("not connected within {} s", .0.as_secs_f64())]
-    NotReady(Duration),
+    ConnectWaitElapsed(Duration),
     /// There is no connection to send the request on.
-    #[error("{cause} ({})", Next(*.next))]
-    Away {
+    #[error("{cause} ({})", NextAttempt(*.retry_in))]
+    Disconnected {
         /// Why the last attempt to connect failed.
         cause: Box<TransportError>,
         /// In how long the next attempt can be made; `None` while one is under way.
-        next: Option<Duration>,
+        retry_in: Option<Duration>,
     },
     /// The new configuration does not name the upstream.
     #[error("it is no longer configured")]
-    Removed,
+    NotConfigured,
     /// The proxy is shutting down.
     #[error("the proxy is shutting down")]
     ShuttingDown,
@@ -152,7 +152,7 @@ pub enum TransportError {
 
 impl TransportError {
     /// Returns the error for a request of our own that the server asked to send later.
-    pub(crate) fn busy(wait: Duration) -> Self {
+    pub(crate) fn retry_later(wait: Duration) -> Self {
         Self::Status {
             status: StatusCode::TOO_MANY_REQUESTS,
             detail: format!("; try again in {} s", whole_seconds(wait)),
@@ -178,7 +178,7 @@ impl TransportError {
 
     /// Returns the same error for a request that has begun to run: its outcome is unknown.
     #[must_use]
-    pub fn under_way(self) -> Self {
+    pub fn with_unknown_outcome(self) -> Self {
         match self.outcome() {
             Outcome::NotRun => Self::Interrupted(self.to_string()),
             Outcome::Unknown => self,
@@ -191,17 +191,17 @@ impl TransportError {
         match self {
             Self::Connect(_)
             | Self::Certificate(_)
-            | Self::LoginRequired
+            | Self::CredentialsRequired
             | Self::SignIn(_)
             | Self::SessionExpired
             | Self::Redirect(_)
             | Self::HeaderMismatch
             | Self::Handshake(_)
-            | Self::NotReady(_)
-            | Self::Away { .. }
-            | Self::Silent(_)
+            | Self::ConnectWaitElapsed(_)
+            | Self::Disconnected { .. }
+            | Self::HandshakeTimeout(_)
             | Self::Busy { .. }
-            | Self::Removed
+            | Self::NotConfigured
             | Self::ShuttingDown => Outcome::NotRun,
             Self::Status {
                 status,
@@ -217,7 +217,7 @@ impl TransportError {
     pub fn is_timeout(&self) -> bool {
         matches!(
             self,
-            Self::FirstByte(_) | Self::Timeout(_) | Self::TooSlow(_)
+            Self::FirstByteTimeout(_) | Self::IdleTimeout(_) | Self::TooSlow(_)
         )
     }
 
@@ -232,21 +232,21 @@ impl TransportError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Connect(_)
-            | Self::FirstByte(_)
-            | Self::Timeout(_)
+            | Self::FirstByteTimeout(_)
+            | Self::IdleTimeout(_)
             | Self::TooSlow(_)
-            | Self::Silent(_)
+            | Self::HandshakeTimeout(_)
             | Self::Interrupted(_)
             | Self::StreamEnded
             | Self::SessionExpired
-            | Self::NoAnswer(_)
+            | Self::NoResponse(_)
             | Self::Handshake(_)
             | Self::Busy { .. }
-            | Self::NotReady(_) => true,
+            | Self::ConnectWaitElapsed(_) => true,
             Self::Status { status, .. } => {
                 status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
             }
-            Self::Away { cause, .. } => cause.is_transient(),
+            Self::Disconnected { cause, .. } => cause.is_transient(),
             Self::SignIn(error) => error.is_transient(),
             _ => false,
         }
@@ -256,15 +256,15 @@ impl TransportError {
     #[must_use]
     pub fn requires_user_action(&self) -> bool {
         match self {
-            Self::LoginRequired | Self::Redirect(_) | Self::Certificate(_) => true,
+            Self::CredentialsRequired | Self::Redirect(_) | Self::Certificate(_) => true,
             Self::SignIn(error) => !error.is_transient(),
-            Self::Away { cause, .. } => cause.requires_user_action(),
+            Self::Disconnected { cause, .. } => cause.requires_user_action(),
             _ => false,
         }
     }
 
     /// Returns `true` if the user is signing in.
-    pub(crate) fn is_login_under_way(&self) -> bool {
+    pub(crate) fn is_signing_in(&self) -> bool {
         matches!(self, Self::SignIn(error) if error.is_under_way())
     }
 
@@ -278,14 +278,16 @@ impl TransportError {
     }
 
     /// Returns the error for a request that was not sent, since this error kept a connection from being made.
-    /// The next attempt can be made in `next`; `None` while one is under way.
+    /// The next attempt can be made in `retry_in`; `None` while one is under way.
     #[must_use]
-    pub(crate) fn away(self, next: Option<Duration>) -> Self {
+    pub(crate) fn into_disconnected(self, retry_in: Option<Duration>) -> Self {
         // An error that requires the user says all; no later attempt helps.
-        if self.requires_user_action() || matches!(self, Self::ShuttingDown | Self::Away { .. }) {
+        if self.requires_user_action()
+            || matches!(self, Self::ShuttingDown | Self::Disconnected { .. })
+        {
             return self;
         }
         let cause = Box::new(self);
-        Self::Away { cause, next }
+        Self::Disconnected { cause, retry_in }
     }
 }

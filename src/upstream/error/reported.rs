@@ -35,15 +35,15 @@ impl UpstreamError {
         };
         let mut data = json!({"upstream": self.upstream.as_str(), "outcome": outcome});
         let (cause, wait) = match &self.cause {
-            TransportError::Away { cause, next } => (&**cause, *next),
+            TransportError::Disconnected { cause, retry_in } => (&**cause, *retry_in),
             cause => (cause, cause.retry_after()),
         };
         let status = match cause {
-            TransportError::Status { status, .. } | TransportError::NoAnswer(status) => {
+            TransportError::Status { status, .. } | TransportError::NoResponse(status) => {
                 Some(status.as_u16())
             }
             TransportError::SignIn(error) if error.is_transient() => None,
-            TransportError::LoginRequired | TransportError::SignIn(_) => Some(401),
+            TransportError::CredentialsRequired | TransportError::SignIn(_) => Some(401),
             _ => None,
         };
         if let Some(status) = status {
@@ -73,17 +73,17 @@ fn code_of(cause: &TransportError) -> i64 {
     match cause {
         TransportError::Connect(_)
         | TransportError::Certificate(_)
-        | TransportError::NotReady(_)
-        | TransportError::Silent(_)
-        | TransportError::Removed
+        | TransportError::ConnectWaitElapsed(_)
+        | TransportError::HandshakeTimeout(_)
+        | TransportError::NotConfigured
         | TransportError::ShuttingDown => code::UNAVAILABLE,
-        TransportError::Away { cause, .. } if cause.is_transient() => code::UNAVAILABLE,
-        TransportError::Away { cause, .. } => code_of(cause),
+        TransportError::Disconnected { cause, .. } if cause.is_transient() => code::UNAVAILABLE,
+        TransportError::Disconnected { cause, .. } => code_of(cause),
         TransportError::SignIn(error) if error.is_transient() => code::UNAVAILABLE,
-        TransportError::LoginRequired | TransportError::SignIn(_) => code::LOGIN_REQUIRED,
-        TransportError::FirstByte(_) | TransportError::Timeout(_) | TransportError::TooSlow(_) => {
-            code::TIMEOUT
-        }
+        TransportError::CredentialsRequired | TransportError::SignIn(_) => code::LOGIN_REQUIRED,
+        TransportError::FirstByteTimeout(_)
+        | TransportError::IdleTimeout(_)
+        | TransportError::TooSlow(_) => code::TIMEOUT,
         TransportError::Interrupted(_)
         | TransportError::StreamEnded
         | TransportError::SessionExpired
@@ -91,6 +91,6 @@ fn code_of(cause: &TransportError) -> i64 {
         TransportError::Status { .. } | TransportError::Redirect(_) => code::HTTP_STATUS,
         TransportError::TooLarge(_) => code::TOO_LARGE,
         TransportError::Busy { .. } => code::BUSY,
-        _ => code::BAD_ANSWER,
+        _ => code::INVALID_RESPONSE,
     }
 }

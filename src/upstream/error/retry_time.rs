@@ -4,9 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 /// The time until the next attempt to connect.
-pub(super) struct Next(pub(super) Option<Duration>);
+pub(super) struct NextAttempt(pub(super) Option<Duration>);
 
-impl fmt::Display for Next {
+impl fmt::Display for NextAttempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.map(whole_seconds) {
             None => f.write_str("an attempt is under way"),

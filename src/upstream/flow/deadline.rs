@@ -39,7 +39,7 @@ impl Deadlines {
     /// limit of its own, nothing was sent.
     ///
     /// # Errors
-    /// [`TransportError::FirstByte`] or [`TransportError::Timeout`], when the head takes too long.
+    /// [`TransportError::FirstByteTimeout`] or [`TransportError::IdleTimeout`], when the head takes too long.
     pub(crate) async fn head<T>(
         self,
         sending: impl Future<Output = T>,
@@ -65,8 +65,11 @@ impl Deadlines {
     pub(crate) fn due(self, since: Instant, activity: &Activity) -> (Instant, TransportError) {
         let Self { first_byte, idle } = self;
         match activity.last() {
-            Some(last) => (last.max(since) + idle, TransportError::Timeout(idle)),
-            None => (since + first_byte, TransportError::FirstByte(first_byte)),
+            Some(last) => (last.max(since) + idle, TransportError::IdleTimeout(idle)),
+            None => (
+                since + first_byte,
+                TransportError::FirstByteTimeout(first_byte),
+            ),
         }
     }
 }

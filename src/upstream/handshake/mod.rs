@@ -109,7 +109,7 @@ impl Handshake<'_> {
             Err(
                 TransportError::ContentType(_)
                 | TransportError::Malformed(_)
-                | TransportError::NoAnswer(_),
+                | TransportError::NoResponse(_),
             ) => Ok(false),
             Err(error) => Err(error),
         }
@@ -149,7 +149,7 @@ impl Handshake<'_> {
             Err(e @ (TransportError::Connect(_) | TransportError::Redirect(_))) => Err(e),
             Err(
                 e @ (TransportError::Certificate(_)
-                | TransportError::LoginRequired
+                | TransportError::CredentialsRequired
                 | TransportError::SignIn(_)),
             ) => {
                 (self.alive)();
@@ -161,7 +161,7 @@ impl Handshake<'_> {
                 Err(e)
             }
             Err(error) => {
-                if !matches!(error, TransportError::Silent(_)) {
+                if !matches!(error, TransportError::HandshakeTimeout(_)) {
                     (self.alive)();
                 }
                 debug!(%error, "no modern answer; trying `initialize`");
@@ -244,5 +244,5 @@ async fn step<T>(
     // Boxed: it is large, and what waits for it would be as large.
     ConnectTracker::within(STEP_TIMEOUT, Box::pin(doing))
         .await
-        .map_err(|_| TransportError::Silent(STEP_TIMEOUT))?
+        .map_err(|_| TransportError::HandshakeTimeout(STEP_TIMEOUT))?
 }

@@ -94,7 +94,7 @@ mod tests {
         let longest = pauses.iter().max().unwrap();
         assert!(*longest <= Duration::from_secs(1080), "{pauses:?}");
         assert_ne!(pauses[48], pauses[49]);
-        let parked = Backoff::default().pause(&TransportError::LoginRequired);
+        let parked = Backoff::default().pause(&TransportError::CredentialsRequired);
         assert!(parked.scheduled >= Duration::from_secs(720), "{parked:?}");
         assert_eq!(parked.for_waiting_call, Duration::ZERO);
     }

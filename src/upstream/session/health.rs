@@ -122,5 +122,5 @@ async fn ping(live: &Connection) -> Result<Message, TransportError> {
         _ => PING_TIMEOUT,
     };
     let answer = timeout(patience, live.request("ping", json!({}))).await;
-    answer.unwrap_or(Err(TransportError::Silent(patience)))
+    answer.unwrap_or(Err(TransportError::HandshakeTimeout(patience)))
 }

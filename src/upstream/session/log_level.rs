@@ -35,7 +35,7 @@ pub(crate) async fn apply_log_level(context: &SessionContext, live: &Connection)
         let level = due.level.as_str();
         let answer = timeout(LEVEL_TIMEOUT, set(live, level)).await;
         live.logs.set_applied(due);
-        match answer.unwrap_or(Err(TransportError::Timeout(LEVEL_TIMEOUT))) {
+        match answer.unwrap_or(Err(TransportError::IdleTimeout(LEVEL_TIMEOUT))) {
             Err(gone @ TransportError::SessionExpired) => return gone,
             Err(error) => warn!(%error, level, "the log level could not be set"),
             Ok(answer) if answer.error().is_some() => {

@@ -166,7 +166,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_dead_server_sees_a_handful_of_attempts_an_hour() {
         let dead = TransportError::Connect("refused".to_owned());
-        let signed_out = TransportError::LoginRequired;
+        let signed_out = TransportError::CredentialsRequired;
         for (cause, hurried) in [
             (&dead, false),
             (&dead, true),

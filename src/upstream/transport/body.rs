@@ -162,7 +162,7 @@ impl Body {
             }
             due = self.activity.last().map_or(begun, |last| last.max(begun)) + self.limits.idle;
             if due <= Instant::now() {
-                return Err(TransportError::Timeout(self.limits.idle));
+                return Err(TransportError::IdleTimeout(self.limits.idle));
             }
         }
     }
@@ -178,7 +178,7 @@ impl Body {
             // A request that goes on waiting gives it as long again.
             self.throughput = None;
             match is_silent {
-                true => TransportError::Timeout(self.limits.idle),
+                true => TransportError::IdleTimeout(self.limits.idle),
                 false => TransportError::TooSlow(self.limits.idle),
             }
         })

@@ -98,7 +98,7 @@ impl Exchange {
         }
         let bytes = body.whole().await?;
         if status == StatusCode::ACCEPTED || bytes.trim_ascii().is_empty() {
-            return Err(TransportError::NoAnswer(status));
+            return Err(TransportError::NoResponse(status));
         }
         // Some servers name no type, or a JSON one of their own.
         if !(kind.is_empty() || kind.contains("json")) {
@@ -134,10 +134,10 @@ impl Exchange {
                 ResponseSource::Opening(_) => return Err(TransportError::StreamEnded),
                 ResponseSource::Whole(message) => message
                     .take()
-                    .ok_or(TransportError::NoAnswer(StatusCode::OK))?,
+                    .ok_or(TransportError::NoResponse(StatusCode::OK))?,
                 ResponseSource::Batch(messages) => messages
                     .pop_front()
-                    .ok_or(TransportError::NoAnswer(StatusCode::OK))?,
+                    .ok_or(TransportError::NoResponse(StatusCode::OK))?,
                 ResponseSource::Stream(stream) => stream.next().await?,
                 ResponseSource::Shared(response) => response.wait().await?,
             };
@@ -164,7 +164,7 @@ impl Exchange {
     /// As [`Self::next`].
     pub async fn response(mut self) -> Result<Message, TransportError> {
         if let Some(RefusalHint::RetryAfter(wait)) = self.hint {
-            return Err(TransportError::busy(wait));
+            return Err(TransportError::retry_later(wait));
         }
         loop {
             let message = self.next().await?;

@@ -121,7 +121,7 @@ impl PendingResponse {
             let last = *self.pending.0.last_activity.lock();
             let left = self.idle.saturating_sub(last.max(begun).elapsed());
             if left.is_zero() {
-                return Err(TransportError::Timeout(self.idle));
+                return Err(TransportError::IdleTimeout(self.idle));
             }
             match timeout(left, &mut self.response).await {
                 Ok(response) => return response.map_err(|_| TransportError::StreamEnded),
@@ -181,7 +181,7 @@ mod tests {
             advance(Duration::from_secs(2)).await;
             assert!(matches!(
                 wait.now_or_never(),
-                Some(Err(TransportError::Timeout(IDLE)))
+                Some(Err(TransportError::IdleTimeout(IDLE)))
             ));
         }
         drop(waiting);

@@ -20,7 +20,7 @@ const ERROR_BODY_BYTES: usize = 64 << 10;
 /// era.
 ///
 /// # Errors
-/// [`TransportError::Status`] or [`TransportError::LoginRequired`], when the body is no JSON-RPC error.
+/// [`TransportError::Status`] or [`TransportError::CredentialsRequired`], when the body is no JSON-RPC error.
 pub(crate) async fn refused(
     response: Response,
     http: &Http,

@@ -47,7 +47,7 @@ pub(crate) fn status_error(
     redactor: Redactor<'_>,
 ) -> TransportError {
     if status == StatusCode::UNAUTHORIZED {
-        return TransportError::LoginRequired;
+        return TransportError::CredentialsRequired;
     }
     let excerpt = redactor.redact(excerpt(headers, body));
     TransportError::Status {

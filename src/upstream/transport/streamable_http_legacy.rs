@@ -146,7 +146,7 @@ impl StreamableHttpLegacy {
                 body.check_encoding()?;
                 Ok(Some(EventStream::new(body)))
             }
-            StatusCode::UNAUTHORIZED => Err(TransportError::LoginRequired),
+            StatusCode::UNAUTHORIZED => Err(TransportError::CredentialsRequired),
             status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
                 Err(refusal(response, &self.http).await)
             }

@@ -142,7 +142,7 @@ async fn renew(
         );
     }
     let opening = async {
-        let late = |_| TransportError::Timeout(ACK_TIMEOUT);
+        let late = |_| TransportError::IdleTimeout(ACK_TIMEOUT);
         timeout(ACK_TIMEOUT, open(live, filter))
             .await
             .map_err(late)?

@@ -63,7 +63,7 @@ impl HttpSse {
         let mut events = EventStream::new(body);
         let limit = http.deadlines.first_byte;
         let first = timeout(limit, events.next()).await;
-        let endpoint = match first.map_err(|_| TransportError::FirstByte(limit))?? {
+        let endpoint = match first.map_err(|_| TransportError::FirstByteTimeout(limit))?? {
             Some(Incoming::Endpoint(endpoint)) => endpoint,
             _ => {
                 return Err(TransportError::Handshake(
