@@ -16,7 +16,7 @@ use crate::disk::home;
 use crate::oauth::{AuthContext, Authorizer, LoginMode};
 use crate::protocol::reply::answer_to;
 use crate::protocol::{ItemKind, ItemList};
-use crate::upstream::{Bounds, CacheDirectory, ConnectionUse, Events, Upstream, UpstreamId};
+use crate::upstream::{ProcessLimits, CacheDirectory, ConnectionUse, Events, Upstream, UpstreamId};
 use crate::wire::Message;
 
 /// Connections to upstreams, with what they share.
@@ -58,14 +58,14 @@ impl Connections {
     ) -> Upstream {
         let (clients, changed) = (self.auth.clients.clone(), Arc::default());
         let changed: Arc<Notify> = changed;
-        let bounds = Bounds::new(limits);
-        let upstream = Upstream::new(upstream, clients, authorizer, bounds, changed);
+        let limits = ProcessLimits::new(limits);
+        let upstream = Upstream::new(upstream, clients, authorizer, limits, changed);
         let tasks = &self.auth.tasks;
         upstream.start(&Arc::default(), Arc::new(IgnoreEvents), tasks, &self.cancel);
         upstream
     }
 
-    /// Closes them, within bounds.
+    /// Closes them, within limits.
     pub(super) async fn close(self) {
         self.cancel.cancel();
         self.auth.tasks.close();

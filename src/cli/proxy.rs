@@ -23,7 +23,7 @@ use crate::net::Clients;
 use crate::oauth::{AuthContext, LoginMode};
 use crate::router::{Outbox, Router};
 use crate::sync::Mutex;
-use crate::upstream::{Bounds, CacheLoader, CacheWriter, Registry};
+use crate::upstream::{ProcessLimits, CacheLoader, CacheWriter, Registry};
 
 /// The process-wide parts of the proxy. Any number of clients can connect to it.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl Proxy {
         let factory = UpstreamFactory {
             home: home.ok(),
             auth: AuthContext::new(environment, LoginMode::Background, tasks.clone()),
-            bounds: Bounds::new(limits.clone()),
+            limits: ProcessLimits::new(limits.clone()),
             changed: Arc::new(Notify::new()),
         };
         let upstreams = config.upstreams.into_iter();
@@ -117,7 +117,7 @@ impl Proxy {
 
     /// Opens the session of one more client.
     pub(super) fn open_client(&self, input: Source, output: Sink) -> ClientConnection {
-        let outbox = Outbox::new(self.factory.bounds.send_budget.add_client());
+        let outbox = Outbox::new(self.factory.limits.send_budget.add_client());
         ClientConnection::open(&self.router, outbox, self.message_limit, input, output)
     }
 

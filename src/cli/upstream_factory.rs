@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use crate::config;
 use crate::oauth::{AuthContext, Authorizer};
-use crate::upstream::{Bounds, Upstream};
+use crate::upstream::{ProcessLimits, Upstream};
 
 /// What an upstream is made of, besides its configuration.
 #[derive(Debug, Clone)]
@@ -17,7 +17,7 @@ pub(super) struct UpstreamFactory {
     /// What the credentials of all upstreams share.
     pub(super) auth: AuthContext,
     /// What bounds all upstreams alike.
-    pub(super) bounds: Bounds,
+    pub(super) limits: ProcessLimits,
     /// Rung whenever there is news of an upstream.
     pub(super) changed: Arc<Notify>,
 }
@@ -28,7 +28,7 @@ impl UpstreamFactory {
         let home = self.home.as_deref();
         let auth = &self.auth;
         let authorizer = home.and_then(|home| Authorizer::new(home, &upstream, auth.clone()));
-        let (bounds, changed) = (self.bounds.clone(), self.changed.clone());
-        Upstream::new(upstream, auth.clients.clone(), authorizer, bounds, changed)
+        let (limits, changed) = (self.limits.clone(), self.changed.clone());
+        Upstream::new(upstream, auth.clients.clone(), authorizer, limits, changed)
     }
 }

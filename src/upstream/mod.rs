@@ -27,7 +27,7 @@ pub use connection::log_demand::{ConnectionLogs, LogDemandGuard};
 pub use connection::{Connection, ConnectionUse};
 pub use error::reported::UpstreamError;
 pub use error::{Outcome, TransportError, code};
-pub use flow::bounds::Bounds;
+pub use flow::process_limits::ProcessLimits;
 pub use flow::concurrency::CallPermit;
 pub use flow::deadline::Activity;
 pub use flow::send_buffer::{SendBudget, SendBuffer};

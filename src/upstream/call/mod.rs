@@ -96,7 +96,7 @@ async fn admit(
         return Ok(None);
     }
     let within = settings.config.timeout;
-    settings.concurrency.admit(within).await.map(Some)
+    settings.concurrency.acquire(within).await.map(Some)
 }
 
 /// Returns a connection for a call in this session; waits for a person who is signing in.

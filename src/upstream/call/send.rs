@@ -76,7 +76,7 @@ async fn send_and_wait(
     let mut sending = Box::pin(connecting.watch(sending));
     let exchange = tokio::select! {
         biased;
-        sent = deadlines.head(&mut sending, &connecting, &activity) => match sent {
+        sent = deadlines.wait_for_head(&mut sending, &connecting, &activity) => match sent {
             Ok(sent) => sent?,
             Err(silent) => {
                 let head = ResponseHead::new(deadlines, activity.clone(), sending);

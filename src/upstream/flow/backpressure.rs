@@ -8,11 +8,11 @@ use super::send_buffer::{SendBudget, SendBuffer};
 use crate::sync::Mutex;
 
 /// From this size on, in bytes, a message needs one of the few permits for large ones.
-pub(crate) const LARGE: usize = 256 << 10;
+pub(crate) const LARGE_MESSAGE_BYTES: usize = 256 << 10;
 
 /// How many large messages are read of one upstream at a time for one client. All that has arrived of
 /// each is in memory, and more of them at once would arrive no sooner.
-const LARGE_AT_ONCE: usize = 8;
+const MAX_LARGE_MESSAGES: usize = 8;
 
 /// Who reads an answer, and so keeps it from being read on here as long as too much is unread.
 #[derive(Debug, Clone)]
@@ -24,12 +24,12 @@ pub(crate) enum Reader {
     /// The client of a stream that carries everything for one client.
     Stream(Arc<StreamClient>),
     /// All clients: what belongs to no request.
-    Everyone,
+    AllClients,
 }
 
 impl Reader {
     /// The reader of an answer to a request from the client of this send buffer, or from the proxy.
-    pub(crate) fn of_request(send_buffer: Option<&Arc<SendBuffer>>) -> Self {
+    pub(crate) fn for_request(send_buffer: Option<&Arc<SendBuffer>>) -> Self {
         send_buffer.map_or(Self::Proxy, |client| Self::Client(client.clone()))
     }
 }
@@ -55,17 +55,17 @@ impl StreamClient {
 pub(crate) struct ReadGate {
     budget: Arc<SendBudget>,
     /// The permits for messages to no client.
-    large: Arc<Semaphore>,
+    large_permits: Arc<Semaphore>,
     /// The permits of each client: messages that wait for one client must not keep another waiting.
-    large_by_client: Mutex<Vec<(Weak<SendBuffer>, Arc<Semaphore>)>>,
+    client_permits: Mutex<Vec<(Weak<SendBuffer>, Arc<Semaphore>)>>,
 }
 
 impl ReadGate {
     pub(crate) fn new(budget: Arc<SendBudget>) -> Self {
         Self {
             budget,
-            large: Arc::new(Semaphore::new(LARGE_AT_ONCE)),
-            large_by_client: Mutex::default(),
+            large_permits: Arc::new(Semaphore::new(MAX_LARGE_MESSAGES)),
+            client_permits: Mutex::default(),
         }
     }
 
@@ -75,21 +75,21 @@ impl ReadGate {
             Reader::Proxy => true,
             Reader::Client(client) => client.is_open(),
             Reader::Stream(stream) => stream.send_buffer().is_none_or(|client| client.is_open()),
-            Reader::Everyone => self.budget.is_open(),
+            Reader::AllClients => self.budget.is_open(),
         }
     }
 
     /// Waits until more may be read; returns whether that took time.
-    pub(crate) async fn ready(&self, reader: &Reader) -> bool {
+    pub(crate) async fn wait_until_open(&self, reader: &Reader) -> bool {
         // Nearly always, and on the path of every answer.
         if self.is_open(reader) {
             return false;
         }
-        Box::pin(self.opened(reader)).await;
+        Box::pin(self.wait_until_drained(reader)).await;
         true
     }
 
-    async fn opened(&self, reader: &Reader) {
+    async fn wait_until_drained(&self, reader: &Reader) {
         loop {
             let drained = self.budget.drained();
             if self.is_open(reader) {
@@ -100,23 +100,23 @@ impl ReadGate {
     }
 
     /// Waits until one more large message may be read.
-    pub(crate) async fn large(&self, reader: &Reader) -> LargeBodyPermit {
+    pub(crate) async fn acquire_large_permit(&self, reader: &Reader) -> LargeBodyPermit {
         let permits = match reader {
-            Reader::Client(client) => self.permits_of(client),
-            Reader::Proxy | Reader::Stream(_) | Reader::Everyone => self.large.clone(),
+            Reader::Client(client) => self.permits_for(client),
+            Reader::Proxy | Reader::Stream(_) | Reader::AllClients => self.large_permits.clone(),
         };
         // Never fails: the semaphore is not closed.
         LargeBodyPermit(permits.acquire_owned().await.ok())
     }
 
-    fn permits_of(&self, client: &Arc<SendBuffer>) -> Arc<Semaphore> {
-        let mut all = self.large_by_client.lock();
-        let is_own = |of: &Weak<SendBuffer>| std::ptr::eq(of.as_ptr(), Arc::as_ptr(client));
-        if let Some((_, permits)) = all.iter().find(|(of, _)| is_own(of)) {
+    fn permits_for(&self, client: &Arc<SendBuffer>) -> Arc<Semaphore> {
+        let mut all = self.client_permits.lock();
+        let is_own = |buffer: &Weak<SendBuffer>| std::ptr::eq(buffer.as_ptr(), Arc::as_ptr(client));
+        if let Some((_, permits)) = all.iter().find(|(buffer, _)| is_own(buffer)) {
             return permits.clone();
         }
-        all.retain(|(of, _)| of.upgrade().is_some());
-        let permits = Arc::new(Semaphore::new(LARGE_AT_ONCE));
+        all.retain(|(buffer, _)| buffer.upgrade().is_some());
+        let permits = Arc::new(Semaphore::new(MAX_LARGE_MESSAGES));
         all.push((Arc::downgrade(client), permits.clone()));
         permits
     }
@@ -138,11 +138,11 @@ mod tests {
     fn it_opens_when_the_client_has_read_enough() {
         let budget = SendBudget::new(10);
         let (gate, client) = (ReadGate::new(budget.clone()), budget.add_client());
-        for of in [&Reader::Everyone, &Reader::Client(client.clone())] {
+        for reader in [&Reader::AllClients, &Reader::Client(client.clone())] {
             client.add(9);
-            assert!(gate.ready(of).now_or_never().is_some());
+            assert!(gate.wait_until_open(reader).now_or_never().is_some());
             client.add(91);
-            let mut ready = Box::pin(gate.ready(of));
+            let mut ready = Box::pin(gate.wait_until_open(reader));
             assert!((&mut ready).now_or_never().is_none());
             client.sub(90);
             assert!((&mut ready).now_or_never().is_none());
@@ -159,7 +159,7 @@ mod tests {
         let (leaving, client) = (budget.add_client(), budget.add_client());
         client.add(1 << 20);
         let reader = Reader::Client(client);
-        let mut ready = Box::pin(gate.ready(&reader));
+        let mut ready = Box::pin(gate.wait_until_open(&reader));
         assert!((&mut ready).now_or_never().is_none());
         drop(leaving);
         assert_eq!(ready.now_or_never(), Some(true));
@@ -170,11 +170,11 @@ mod tests {
         let budget = SendBudget::new(usize::MAX);
         let gate = ReadGate::new(budget.clone());
         let [one, other] = [(); 2].map(|()| Reader::Client(budget.add_client()));
-        let take = |reader| gate.large(reader).now_or_never();
-        let held: Vec<_> = (0..LARGE_AT_ONCE).map(|_| take(&one)).collect();
+        let take = |reader| gate.acquire_large_permit(reader).now_or_never();
+        let held: Vec<_> = (0..MAX_LARGE_MESSAGES).map(|_| take(&one)).collect();
         assert!(held.iter().all(Option::is_some));
         assert!(take(&one).is_none());
-        assert!(take(&other).is_some() && take(&Reader::Everyone).is_some());
+        assert!(take(&other).is_some() && take(&Reader::AllClients).is_some());
         drop(held);
         assert!(take(&one).is_some());
     }
@@ -185,8 +185,8 @@ mod tests {
         let gate = ReadGate::new(budget.clone());
         for _ in 0..3 {
             let reader = Reader::Client(budget.add_client());
-            assert!(gate.large(&reader).now_or_never().is_some());
+            assert!(gate.acquire_large_permit(&reader).now_or_never().is_some());
         }
-        assert_eq!(gate.large_by_client.lock().len(), 1);
+        assert_eq!(gate.client_permits.lock().len(), 1);
     }
 }

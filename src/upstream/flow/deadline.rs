@@ -40,29 +40,29 @@ impl Deadlines {
     ///
     /// # Errors
     /// [`TransportError::FirstByteTimeout`] or [`TransportError::IdleTimeout`], when the head takes too long.
-    pub(crate) async fn head<T>(
+    pub(crate) async fn wait_for_head<T>(
         self,
         sending: impl Future<Output = T>,
-        making: &ConnectTracker,
+        connect_tracker: &ConnectTracker,
         activity: &Activity,
     ) -> Result<T, TransportError> {
         let mut sending = std::pin::pin!(sending);
-        let begun = Instant::now();
-        let mut due = begun + self.first_byte;
+        let started = Instant::now();
+        let mut deadline = started + self.first_byte;
         loop {
-            if let Some(head) = making.done_by(due, &mut sending).await {
+            if let Some(head) = connect_tracker.done_by(deadline, &mut sending).await {
                 return Ok(head);
             }
             let timed_out;
-            (due, timed_out) = self.due(making.ended().unwrap_or(begun), activity);
-            if due <= Instant::now() {
+            (deadline, timed_out) = self.next_deadline(connect_tracker.ended().unwrap_or(started), activity);
+            if deadline <= Instant::now() {
                 return Err(timed_out);
             }
         }
     }
 
     /// Returns when a request times out that was sent, or is waited for, since `since`, and the error for it.
-    pub(crate) fn due(self, since: Instant, activity: &Activity) -> (Instant, TransportError) {
+    pub(crate) fn next_deadline(self, since: Instant, activity: &Activity) -> (Instant, TransportError) {
         let Self { first_byte, idle } = self;
         match activity.last() {
             Some(last) => (last.max(since) + idle, TransportError::IdleTimeout(idle)),

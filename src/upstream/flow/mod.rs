@@ -1,7 +1,7 @@
 //! The limits of calls: deadlines, concurrency, and backpressure.
 
 pub(crate) mod backpressure;
-pub(crate) mod bounds;
+pub(crate) mod process_limits;
 pub(crate) mod concurrency;
 pub(crate) mod deadline;
 pub(crate) mod request_context;

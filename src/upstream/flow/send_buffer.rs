@@ -54,11 +54,11 @@ impl SendBudget {
     /// How many bytes may wait for one client: all, if it is the only one.
     fn share(&self) -> usize {
         let clients = self.clients.load(Ordering::SeqCst).max(1);
-        (self.limit / clients).max(self.least())
+        (self.limit / clients).max(self.min_share())
     }
 
     /// How many bytes may wait for one client whatever waits for the others.
-    fn least(&self) -> usize {
+    fn min_share(&self) -> usize {
         MIN_SHARE.min(self.limit)
     }
 }
@@ -89,9 +89,9 @@ impl SendBuffer {
     pub fn sub(&self, bytes: usize) {
         let before = self.unread.fetch_sub(bytes, Ordering::SeqCst);
         let sum = self.budget.unread.fetch_sub(bytes, Ordering::SeqCst);
-        let has_passed = |before: usize, limit| before >= limit && before - bytes < limit;
-        let own = [self.budget.least(), self.budget.share()];
-        if own.iter().any(|limit| has_passed(before, *limit)) || has_passed(sum, self.budget.limit)
+        let crosses = |before: usize, limit| before >= limit && before - bytes < limit;
+        let own = [self.budget.min_share(), self.budget.share()];
+        if own.iter().any(|limit| crosses(before, *limit)) || crosses(sum, self.budget.limit)
         {
             self.budget.drained.notify_waiters();
         }
@@ -101,7 +101,7 @@ impl SendBuffer {
     /// have used up the budget: a large answer may exceed it, as may what one had before the other came.
     pub(crate) fn is_open(&self) -> bool {
         let unread = self.unread.load(Ordering::SeqCst);
-        unread < self.budget.least() || unread < self.budget.share() && self.budget.is_open()
+        unread < self.budget.min_share() || unread < self.budget.share() && self.budget.is_open()
     }
 }
 

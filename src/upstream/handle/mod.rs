@@ -19,7 +19,7 @@ use super::connection::ConnectionUse;
 use super::connection::events::Events;
 use super::error::TransportError;
 use super::error::reported::UpstreamError;
-use super::flow::bounds::Bounds;
+use super::flow::process_limits::ProcessLimits;
 use super::flow::deadline::Activity;
 use super::flow::send_buffer::SendBuffer;
 use super::id::{ClientId, UpstreamId};
@@ -60,11 +60,11 @@ impl Upstream {
         config: config::Upstream,
         clients: Arc<Clients>,
         authorizer: Option<Arc<Authorizer>>,
-        bounds: Bounds,
+        limits: ProcessLimits,
         changed: Arc<Notify>,
     ) -> Self {
         let config = Arc::new(config);
-        let settings = UpstreamSettings::new(config.clone(), clients, authorizer, bounds);
+        let settings = UpstreamSettings::new(config.clone(), clients, authorizer, limits);
         let parts = Parts::new(settings, changed);
         Self {
             cached: Arc::new(CachedUpstream::new(config.clone(), parts.offers.clone())),

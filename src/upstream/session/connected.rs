@@ -31,7 +31,7 @@ pub(crate) async fn run_until_lost(
 ) -> Option<Disconnect> {
     // One that fails at its listing was never up, and is not tried without a pause.
     let had_tools = AtomicBool::new(false);
-    context.subscriptions.begin(live.generation);
+    context.subscriptions.reset_for_connection(live.generation);
     if let Some(offers) = &context.offers {
         offers.set_profile(&live.profile);
     }
@@ -49,7 +49,7 @@ pub(crate) async fn run_until_lost(
         cause = context.handle.wait_until_lost(live.generation) => Some(cause),
         () = close_when_superseded(context, live) => Some(TransportError::SessionExpired),
     };
-    context.subscriptions.begin(0);
+    context.subscriptions.reset_for_connection(0);
     context.events.ended(&live.in_use());
     let Some(cause) = ended else {
         live.transport.close().await;

@@ -36,9 +36,9 @@ pub(crate) async fn check_health(context: &SessionContext, live: &Connection) ->
             }
         }
         // An answer cannot be read while the client reads nothing.
-        context.settings.read_gate.ready(&Reader::Everyone).await;
+        context.settings.read_gate.wait_until_open(&Reader::AllClients).await;
         if let Err(gone) = look_after(live, has_slept).await
-            && context.settings.read_gate.is_open(&Reader::Everyone)
+            && context.settings.read_gate.is_open(&Reader::AllClients)
         {
             return gone;
         }

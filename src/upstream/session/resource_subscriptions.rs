@@ -39,13 +39,13 @@ pub(crate) async fn apply_subscriptions(
         let has_failed = ledger.borrow().has_failed();
         tokio::select! {
             // Fails never: the sender lives as long as we do.
-            _ = ledger.wait_for(SubscriptionLedger::has_work) => {}
-            () = sleep_until(again), if has_failed => wanted.retry(),
+            _ = ledger.wait_for(SubscriptionLedger::has_changes) => {}
+            () = sleep_until(again), if has_failed => wanted.retry_failed(),
         }
         if !live.supports_subscriptions() {
-            wanted.refuse_missing();
+            wanted.reject_unanswered();
         }
-        let (missing, surplus) = wanted.take_work();
+        let (missing, surplus) = wanted.take_changes();
         for some in surplus.chunks(AT_ONCE) {
             if let Err(gone) = ask(live, UNSUBSCRIBE, some).await {
                 return gone;
@@ -58,8 +58,8 @@ pub(crate) async fn apply_subscriptions(
                 Ok(answers) => answers,
                 Err(gone) => return gone,
             };
-            wanted.record_answers(&answers.given, |uri| !answers.refused.contains(uri));
-            wanted.fail(&answers.failed);
+            wanted.record_results(&answers.given, |uri| !answers.refused.contains(uri));
+            wanted.mark_failed(&answers.failed);
             failure = answers.failure.or(failure);
         }
         match failure {

@@ -11,7 +11,7 @@ use crate::upstream::connection::log_demand::LogDemand;
 use crate::upstream::error::TransportError;
 use crate::upstream::error::reported::UpstreamError;
 use crate::upstream::flow::backpressure::ReadGate;
-use crate::upstream::flow::bounds::Bounds;
+use crate::upstream::flow::process_limits::ProcessLimits;
 use crate::upstream::flow::concurrency::ConcurrencyLimit;
 use crate::upstream::flow::deadline::Deadlines;
 use crate::upstream::id::UpstreamId;
@@ -26,7 +26,7 @@ pub(crate) struct UpstreamSettings {
     pub(crate) clients: Arc<Clients>,
     /// Signs the requests, where the configuration allows it.
     pub(crate) authorizer: Option<Arc<Authorizer>>,
-    bounds: Bounds,
+    limits: ProcessLimits,
     pub(crate) read_gate: Arc<ReadGate>,
     /// Limits the calls that run in all sessions together.
     pub(crate) concurrency: ConcurrencyLimit,
@@ -40,17 +40,17 @@ impl UpstreamSettings {
         config: Arc<config::Upstream>,
         clients: Arc<Clients>,
         authorizer: Option<Arc<Authorizer>>,
-        bounds: Bounds,
+        limits: ProcessLimits,
     ) -> Self {
-        let running = config.max_calls.unwrap_or(bounds.limits.upstream_calls);
+        let running = config.max_calls.unwrap_or(limits.configured.upstream_calls);
         Self {
             id: UpstreamId::next(),
-            read_gate: Arc::new(ReadGate::new(bounds.send_budget.clone())),
-            concurrency: ConcurrencyLimit::new(running, bounds.limits.queued_calls),
+            read_gate: Arc::new(ReadGate::new(limits.send_budget.clone())),
+            concurrency: ConcurrencyLimit::new(running, limits.configured.queued_calls),
             config,
             clients,
             authorizer,
-            bounds,
+            limits,
             retry_budget: RetryBudget::default(),
             log_demand: LogDemand::default(),
         }
@@ -69,7 +69,7 @@ impl UpstreamSettings {
         HttpSettings {
             url: config.url.as_url().clone(),
             headers: config.headers.clone(),
-            message_limit: self.bounds.limits.message_bytes,
+            message_limit: self.limits.configured.message_bytes,
             read_gate: self.read_gate.clone(),
             keep_alive: config.keep_alive,
             deadlines: Deadlines {
@@ -81,7 +81,7 @@ impl UpstreamSettings {
 
     /// Returns how long a call waits for a connection.
     pub(crate) fn connect_wait(&self) -> Duration {
-        self.bounds.limits.connect_wait.min(self.config.timeout)
+        self.limits.configured.connect_wait.min(self.config.timeout)
     }
 
     /// Returns an error of this upstream.

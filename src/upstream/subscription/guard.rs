@@ -35,9 +35,9 @@ impl<Owner> SubscriptionGuard<Owner> {
     pub async fn wait_until_acknowledged(&mut self, within: Duration) {
         let mut ledger = self.subscriptions.watch();
         let uris = &self.uris;
-        let all = ledger.wait_for(|ledger| !uris.iter().any(|uri| ledger.is_missing(uri)));
+        let all = ledger.wait_for(|ledger| !uris.iter().any(|uri| ledger.is_unanswered(uri)));
         let _ = timeout(within, all).await;
-        self.subscriptions.retain_taken(&mut self.uris);
+        self.subscriptions.retain_acknowledged(&mut self.uris);
     }
 
     /// Returns the resources.

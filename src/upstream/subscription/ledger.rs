@@ -1,4 +1,4 @@
-//! The resources of one upstream whose updates are subscribed to, and which of them the server has taken.
+//! The resources of one upstream whose updates are subscribed to, and which of them the server has acknowledged.
 //!
 //! A [`SubscriptionGuard`](super::guard::SubscriptionGuard) subscribes to some. The session's task brings the
 //! server in line with all guards together, and does so again on every new connection. What two guards
@@ -25,11 +25,11 @@ pub struct Epoch {
 #[derive(Debug, Default)]
 pub(crate) struct SubscriptionLedger {
     /// How many guards hold each.
-    wanted: HashMap<Arc<str>, usize>,
+    guard_counts: HashMap<Arc<str>, usize>,
     /// What the server has taken, on the connection as it is.
-    taken: HashSet<Arc<str>>,
+    acknowledged: HashSet<Arc<str>>,
     /// What the server has refused, on the connection as it is.
-    refused: HashSet<Arc<str>>,
+    rejected: HashSet<Arc<str>>,
     /// What could not be asked for, and is not until it is tried again.
     failed: HashSet<Arc<str>>,
     /// The connection that it was asked on; 0 while there is none.
@@ -39,18 +39,18 @@ pub(crate) struct SubscriptionLedger {
 }
 
 impl SubscriptionLedger {
-    pub(crate) fn is_missing(&self, uri: &Arc<str>) -> bool {
-        !self.taken.contains(uri) && !self.refused.contains(uri)
+    pub(crate) fn is_unanswered(&self, uri: &Arc<str>) -> bool {
+        !self.acknowledged.contains(uri) && !self.rejected.contains(uri)
     }
 
-    fn is_due(&self, uri: &Arc<str>) -> bool {
-        self.is_missing(uri) && !self.failed.contains(uri)
+    fn is_pending(&self, uri: &Arc<str>) -> bool {
+        self.is_unanswered(uri) && !self.failed.contains(uri)
     }
 
     /// Returns `true` if what the server has taken is not what is wanted, but for what has to wait.
-    pub(crate) fn has_work(&self) -> bool {
-        self.wanted.keys().any(|uri| self.is_due(uri))
-            || self.taken.iter().any(|uri| !self.wanted.contains_key(uri))
+    pub(crate) fn has_changes(&self) -> bool {
+        self.guard_counts.keys().any(|uri| self.is_pending(uri))
+            || self.acknowledged.iter().any(|uri| !self.guard_counts.contains_key(uri))
     }
 
     /// Returns `true` if something is to be tried again.
@@ -59,10 +59,9 @@ impl SubscriptionLedger {
     }
 
     /// Returns what is wanted of the server and was not refused by it.
-    pub(crate) fn asked(&self) -> Vec<Arc<str>> {
-        let asked = self.wanted.keys();
-        asked
-            .filter(|uri| !self.refused.contains(*uri))
+    pub(crate) fn requested(&self) -> Vec<Arc<str>> {
+        let uris = self.guard_counts.keys();
+        uris.filter(|uri| !self.rejected.contains(*uri))
             .cloned()
             .collect()
     }
@@ -75,11 +74,11 @@ impl SubscriptionLedger {
     }
 
     fn remove(&mut self, uri: &Arc<str>) {
-        if let Some(count) = self.wanted.get_mut(uri) {
+        if let Some(count) = self.guard_counts.get_mut(uri) {
             *count -= 1;
             if *count == 0 {
-                self.wanted.remove(uri);
-                self.refused.remove(uri);
+                self.guard_counts.remove(uri);
+                self.rejected.remove(uri);
                 self.failed.remove(uri);
             }
         }
@@ -102,14 +101,14 @@ impl Subscriptions {
     #[must_use]
     pub fn count(&self, uri: &str) -> usize {
         let ledger = self.ledger.borrow();
-        ledger.wanted.get(uri).copied().unwrap_or_default()
+        ledger.guard_counts.get(uri).copied().unwrap_or_default()
     }
 
     /// One guard more holds each of these.
     pub(crate) fn add(&self, uris: &[Arc<str>]) {
         self.ledger.send_modify(|ledger| {
             for uri in uris {
-                *ledger.wanted.entry(uri.clone()).or_default() += 1;
+                *ledger.guard_counts.entry(uri.clone()).or_default() += 1;
             }
         });
     }
@@ -123,16 +122,16 @@ impl Subscriptions {
         });
     }
 
-    /// Removes from `uris`, and from what their guard holds, each that the server has not taken.
-    pub(crate) fn retain_taken(&self, uris: &mut Vec<Arc<str>>) {
+    /// Removes from `uris`, and from what their guard holds, each that the server has not acknowledged.
+    pub(crate) fn retain_acknowledged(&self, uris: &mut Vec<Arc<str>>) {
         self.ledger.send_if_modified(|ledger| {
             let before = uris.len();
             uris.retain(|uri| {
-                let is_taken = ledger.taken.contains(uri);
-                if !is_taken {
+                let is_acknowledged = ledger.acknowledged.contains(uri);
+                if !is_acknowledged {
                     ledger.remove(uri);
                 }
-                is_taken
+                is_acknowledged
             });
             uris.len() < before
         });
@@ -144,7 +143,7 @@ impl Subscriptions {
         // Unsubscribing may be under way at an odd count, and undo what the request did.
         if is_same && epoch.unsubscribe_count.is_multiple_of(2) {
             self.ledger.send_if_modified(|ledger| {
-                ledger.taken.insert(uri.clone());
+                ledger.acknowledged.insert(uri.clone());
                 false
             });
         }
@@ -154,17 +153,17 @@ impl Subscriptions {
     pub(crate) fn mark_unsubscribed(&self, uris: &[Arc<str>]) {
         self.ledger.send_if_modified(|ledger| {
             for uri in uris {
-                ledger.taken.remove(uri);
+                ledger.acknowledged.remove(uri);
             }
             false
         });
     }
 
     /// There is another connection, or none (0): what the server had taken is void.
-    pub(crate) fn begin(&self, generation: u64) {
+    pub(crate) fn reset_for_connection(&self, generation: u64) {
         self.ledger.send_modify(|ledger| {
-            ledger.taken.clear();
-            ledger.refused.clear();
+            ledger.acknowledged.clear();
+            ledger.rejected.clear();
             ledger.failed.clear();
             ledger.generation = generation;
             // Unsubscribing on the last connection ended with it.
@@ -175,20 +174,20 @@ impl Subscriptions {
     /// The server has forgotten everything.
     pub(crate) fn clear(&self) {
         self.ledger.send_modify(|ledger| {
-            ledger.taken.clear();
-            ledger.refused.clear();
+            ledger.acknowledged.clear();
+            ledger.rejected.clear();
             ledger.failed.clear();
         });
     }
 
     /// Returns what to subscribe to and what to unsubscribe from, which does not count as taken any more.
     /// [`Self::mark_unsubscribe_done`] is called when that is done.
-    pub(crate) fn take_work(&self) -> (Vec<Arc<str>>, Vec<Arc<str>>) {
+    pub(crate) fn take_changes(&self) -> (Vec<Arc<str>>, Vec<Arc<str>>) {
         let (mut missing, mut surplus) = (Vec::new(), Vec::new());
         self.ledger.send_if_modified(|ledger| {
-            missing.extend(ledger.asked().into_iter().filter(|uri| ledger.is_due(uri)));
-            let wanted = &ledger.wanted;
-            surplus.extend(ledger.taken.extract_if(|uri| !wanted.contains_key(uri)));
+            missing.extend(ledger.requested().into_iter().filter(|uri| ledger.is_pending(uri)));
+            let guard_counts = &ledger.guard_counts;
+            surplus.extend(ledger.acknowledged.extract_if(|uri| !guard_counts.contains_key(uri)));
             ledger.unsubscribe_count += 1;
             !surplus.is_empty()
         });
@@ -202,15 +201,15 @@ impl Subscriptions {
         });
     }
 
-    /// The server has answered for `asked`: it takes those of which `is_taken` says so, and refuses the others.
-    pub(crate) fn record_answers(&self, asked: &[Arc<str>], is_taken: impl Fn(&Arc<str>) -> bool) {
+    /// The server has answered for `asked`: it takes those of which `is_acknowledged` says so, and refuses the others.
+    pub(crate) fn record_results(&self, uris: &[Arc<str>], is_acknowledged: impl Fn(&Arc<str>) -> bool) {
         self.ledger.send_modify(|ledger| {
-            for uri in asked {
+            for uri in uris {
                 ledger.failed.remove(uri);
-                if is_taken(uri) {
-                    ledger.taken.insert(uri.clone());
-                } else if ledger.wanted.contains_key(uri) && !ledger.taken.contains(uri) {
-                    ledger.refused.insert(uri.clone());
+                if is_acknowledged(uri) {
+                    ledger.acknowledged.insert(uri.clone());
+                } else if ledger.guard_counts.contains_key(uri) && !ledger.acknowledged.contains(uri) {
+                    ledger.rejected.insert(uri.clone());
                 }
             }
         });
@@ -218,29 +217,29 @@ impl Subscriptions {
 
     /// The server has refused `asked`, and what was taken before stays. It goes on sending updates of
     /// what no guard holds any more.
-    pub(crate) fn refuse(&self, asked: &[Arc<str>]) {
-        self.record_answers(asked, |_| false);
-        self.keep_taken();
+    pub(crate) fn reject(&self, uris: &[Arc<str>]) {
+        self.record_results(uris, |_| false);
+        self.retain_held();
     }
 
-    /// As [`Self::refuse`], where asking has failed: it waits for [`Self::retry`].
-    pub(crate) fn postpone(&self, asked: &[Arc<str>]) {
-        self.fail(asked);
-        self.keep_taken();
+    /// As [`Self::reject`], where asking has failed: it waits for [`Self::retry_failed`].
+    pub(crate) fn postpone(&self, uris: &[Arc<str>]) {
+        self.mark_failed(uris);
+        self.retain_held();
     }
 
-    fn keep_taken(&self) {
+    fn retain_held(&self) {
         self.ledger.send_modify(|ledger| {
-            let wanted = &ledger.wanted;
-            ledger.taken.retain(|uri| wanted.contains_key(uri));
+            let guard_counts = &ledger.guard_counts;
+            ledger.acknowledged.retain(|uri| guard_counts.contains_key(uri));
         });
     }
 
     /// Asking for these has failed in a way that passes.
-    pub(crate) fn fail(&self, asked: &[Arc<str>]) {
+    pub(crate) fn mark_failed(&self, uris: &[Arc<str>]) {
         self.ledger.send_modify(|ledger| {
-            for uri in asked {
-                if ledger.wanted.contains_key(uri) && ledger.is_missing(uri) {
+            for uri in uris {
+                if ledger.guard_counts.contains_key(uri) && ledger.is_unanswered(uri) {
                     ledger.failed.insert(uri.clone());
                 }
             }
@@ -248,28 +247,28 @@ impl Subscriptions {
     }
 
     /// What has failed is asked for again.
-    pub(crate) fn retry(&self) {
+    pub(crate) fn retry_failed(&self) {
         self.ledger.send_modify(|ledger| ledger.failed.clear());
     }
 
-    /// As [`Self::record_answers`], where all that was taken before is void.
-    pub(crate) fn replace(&self, asked: &[Arc<str>], is_taken: impl Fn(&Arc<str>) -> bool) {
+    /// As [`Self::record_results`], where all that was taken before is void.
+    pub(crate) fn replace_acknowledged(&self, uris: &[Arc<str>], is_acknowledged: impl Fn(&Arc<str>) -> bool) {
         self.ledger.send_if_modified(|ledger| {
-            ledger.taken.clear();
+            ledger.acknowledged.clear();
             false
         });
-        self.record_answers(asked, is_taken);
+        self.record_results(uris, is_acknowledged);
     }
 
-    /// Refuses what the server has not taken.
-    pub(crate) fn refuse_missing(&self) {
+    /// Refuses what the server has not acknowledged.
+    pub(crate) fn reject_unanswered(&self) {
         self.ledger.send_if_modified(|ledger| {
-            let missing: Vec<_> = ledger.wanted.keys().cloned().collect();
-            let missing = missing.into_iter().filter(|uri| ledger.is_missing(uri));
-            let missing: Vec<_> = missing.collect();
-            let any = !missing.is_empty();
-            ledger.refused.extend(missing);
-            any
+            let uris: Vec<_> = ledger.guard_counts.keys().cloned().collect();
+            let unanswered = uris.into_iter().filter(|uri| ledger.is_unanswered(uri));
+            let unanswered: Vec<_> = unanswered.collect();
+            let has_any = !unanswered.is_empty();
+            ledger.rejected.extend(unanswered);
+            has_any
         });
     }
 }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::net::chain;
 use crate::upstream::error::{MIN_THROUGHPUT, TransportError};
-use crate::upstream::flow::backpressure::{LARGE, LargeBodyPermit, ReadGate, Reader};
+use crate::upstream::flow::backpressure::{LARGE_MESSAGE_BYTES, LargeBodyPermit, ReadGate, Reader};
 use crate::upstream::flow::deadline::Activity;
 use crate::upstream::flow::request_context::RequestContext;
 
@@ -65,7 +65,7 @@ impl Body {
             limits: limits.clone(),
             is_patient: false,
             activity: context.activity.clone(),
-            reader: Reader::of_request(context.send_buffer.as_ref()),
+            reader: Reader::for_request(context.send_buffer.as_ref()),
             last_byte: Instant::now(),
             throughput: None,
         }
@@ -125,7 +125,7 @@ impl Body {
     /// The next bytes, or `None` at the end. `is_within`: whether they belong to a message that has
     /// begun, which must keep up the least throughput, whatever other activity there is. Cancel safe.
     pub(crate) async fn chunk(&mut self, is_within: bool) -> Result<Option<Bytes>, TransportError> {
-        if self.limits.read_gate.ready(&self.reader).await {
+        if self.limits.read_gate.wait_until_open(&self.reader).await {
             // The client was slow, not the upstream.
             (self.last_byte, self.throughput) = (Instant::now(), None);
         }
@@ -203,9 +203,9 @@ impl Body {
     /// Waits for the permit of a message that has this many bytes so far and is to grow, if it needs one.
     /// A stream that may be silent in the midst of a message must not hold one.
     pub(super) async fn large_permit(&self, bytes: usize) -> Option<LargeBodyPermit> {
-        match bytes >= LARGE && !self.is_patient {
+        match bytes >= LARGE_MESSAGE_BYTES && !self.is_patient {
             // Boxed: it is large itself, and hardly ever needed.
-            true => Some(Box::pin(self.limits.read_gate.large(&self.reader)).await),
+            true => Some(Box::pin(self.limits.read_gate.acquire_large_permit(&self.reader)).await),
             false => None,
         }
     }

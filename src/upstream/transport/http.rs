@@ -191,9 +191,9 @@ impl Http {
         let client = client.map_err(|error| TransportError::Connect(chain(&error)))?;
         let response = match deadlines {
             Some(deadlines) => {
-                let making = ConnectTracker::new();
-                let doing = making.watch(client.execute(request));
-                deadlines.head(doing, &making, activity).await?
+                let connect_tracker = ConnectTracker::new();
+                let doing = connect_tracker.watch(client.execute(request));
+                deadlines.wait_for_head(doing, &connect_tracker, activity).await?
             }
             None => client.execute(request).await,
         };

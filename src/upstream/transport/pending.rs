@@ -116,10 +116,10 @@ impl PendingResponse {
         if let Some(message) = self.early.take() {
             return Ok(message);
         }
-        let begun = Instant::now();
+        let started = Instant::now();
         loop {
             let last = *self.pending.0.last_activity.lock();
-            let left = self.idle.saturating_sub(last.max(begun).elapsed());
+            let left = self.idle.saturating_sub(last.max(started).elapsed());
             if left.is_zero() {
                 return Err(TransportError::IdleTimeout(self.idle));
             }

@@ -1,4 +1,4 @@
-//! A request whose answer has not begun. Its client may be asked something first, and take its time.
+//! A request whose answer has not started. Its client may be asked something first, and take its time.
 
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
@@ -49,12 +49,12 @@ impl<T: Send + 'static> ResponseHead<T> {
         let Some(sending) = &mut self.sending else {
             return Err(TransportError::StreamEnded);
         };
-        let begun = Instant::now();
+        let started = Instant::now();
         let sent = loop {
-            let (due, timed_out) = self.deadlines.due(begun, &self.activity);
-            match timeout_at(due, &mut *sending).await {
+            let (deadline, timed_out) = self.deadlines.next_deadline(started, &self.activity);
+            match timeout_at(deadline, &mut *sending).await {
                 Ok(sent) => break sent,
-                Err(_) if self.deadlines.due(begun, &self.activity).0 > due => {}
+                Err(_) if self.deadlines.next_deadline(started, &self.activity).0 > deadline => {}
                 Err(_) => return Err(timed_out),
             }
         };

@@ -90,7 +90,7 @@ impl StreamableHttp {
         }
         let body = match &*request.method {
             // The stream of a subscription is silent until something changes.
-            LISTEN => Body::patient(response, self.http.limits(), Reader::Everyone),
+            LISTEN => Body::patient(response, self.http.limits(), Reader::AllClients),
             _ => Body::new(response, self.http.limits(), context),
         };
         Exchange::open(request.id, body, None).await

@@ -142,7 +142,7 @@ impl StreamableHttpLegacy {
             status
                 if status.is_success() && media_type(response.headers()) == "text/event-stream" =>
             {
-                let body = Body::patient(response, self.http.limits(), Reader::Everyone);
+                let body = Body::patient(response, self.http.limits(), Reader::AllClients);
                 body.check_encoding()?;
                 Ok(Some(EventStream::new(body)))
             }

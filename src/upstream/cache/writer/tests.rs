@@ -6,7 +6,7 @@ use super::*;
 use crate::config::{Config, Environment, Limits};
 use crate::protocol::revision::MODERN;
 use crate::protocol::{Era, ServerProfile, Tool};
-use crate::upstream::flow::bounds::Bounds;
+use crate::upstream::flow::process_limits::ProcessLimits;
 use crate::upstream::handle::Upstream;
 use crate::upstream::offers::tools::ToolList;
 use crate::upstream::registry::Registry;
@@ -20,8 +20,8 @@ fn named(name: &str) -> Upstream {
     let environment = Environment::from_iter([("PROXY_UPSTREAMS".to_owned(), upstreams)]);
     let config = Config::from_environment(&environment).unwrap();
     let config = config.upstreams.into_iter().next().unwrap();
-    let bounds = Bounds::new(Limits::default());
-    Upstream::new(config, Arc::default(), None, bounds, Arc::default())
+    let limits = ProcessLimits::new(Limits::default());
+    Upstream::new(config, Arc::default(), None, limits, Arc::default())
 }
 
 /// The upstream lists one tool of this name.

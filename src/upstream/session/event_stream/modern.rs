@@ -75,20 +75,20 @@ pub(crate) async fn run(context: &SessionContext, live: &Arc<Connection>) -> Tra
     let mut woken = context.settings.clients.resumed();
     loop {
         if !live.supports_subscriptions() {
-            wanted.refuse_missing();
+            wanted.reject_unanswered();
         }
-        let (uris, has_work, has_failed) = {
+        let (uris, has_changes, has_failed) = {
             let ledger = ledger.borrow_and_update();
-            (ledger.asked(), ledger.has_work(), ledger.has_failed())
+            (ledger.requested(), ledger.has_changes(), ledger.has_failed())
         };
         let is_due = stream.exchange.is_none() && !(changes.is_empty() || stream.refuses);
-        if has_work && uris.is_empty() && changes.is_empty() {
+        if has_changes && uris.is_empty() && changes.is_empty() {
             // Nobody wants anything any more.
             stream.exchange = None;
-            wanted.replace(&[], |_| false);
+            wanted.replace_acknowledged(&[], |_| false);
             continue;
         }
-        if has_work || is_due || (stream.exchange.is_none() && !uris.is_empty()) {
+        if has_changes || is_due || (stream.exchange.is_none() && !uris.is_empty()) {
             // Boxed: it is large, and hardly ever needed.
             match Box::pin(renew(context, live, &mut stream, &changes, &uris)).await {
                 Err(gone @ (TransportError::SessionExpired | TransportError::Connect(_))) => {
@@ -120,7 +120,7 @@ pub(crate) async fn run(context: &SessionContext, live: &Arc<Connection>) -> Tra
             }
             _ = woken.changed(), if stream.exchange.is_some() => miss(context, &mut stream),
             _ = ledger.changed() => {}
-            () = sleep_until(again), if has_failed => wanted.retry(),
+            () = sleep_until(again), if has_failed => wanted.retry_failed(),
         }
     }
 }
@@ -167,7 +167,7 @@ async fn renew(
             }
             stream.exchange = Some(*exchange);
             stream.opened = Some(Instant::now());
-            wanted.replace(uris, |uri| taken.contains(&**uri));
+            wanted.replace_acknowledged(uris, |uri| taken.contains(&**uri));
             if std::mem::take(&mut stream.missed) {
                 context.handle.commands.send(Command::RefreshTools);
             }
@@ -179,7 +179,7 @@ async fn renew(
                 context.handle.commands.send(Command::CheckRevision);
             }
             stream.refuses |= uris.is_empty();
-            wanted.refuse(uris);
+            wanted.reject(uris);
         }
     }
     Ok(())

@@ -4,15 +4,15 @@ use super::super::extra::MAX_EXTRA_SESSIONS;
 use super::*;
 use crate::config::{Config, Environment, Limits};
 use crate::protocol::Era;
-use crate::upstream::flow::bounds::Bounds;
+use crate::upstream::flow::process_limits::ProcessLimits;
 
 fn pool() -> SessionPool {
     let upstreams = r#"[{"name":"a","url":"https://a.example/"}]"#.to_owned();
     let environment = Environment::from_iter([("PROXY_UPSTREAMS".to_owned(), upstreams)]);
     let config = Config::from_environment(&environment).unwrap();
     let config = Arc::new(config.upstreams.into_iter().next().unwrap());
-    let bounds = Bounds::new(Limits::default());
-    let settings = UpstreamSettings::new(config, Arc::default(), None, bounds);
+    let limits = ProcessLimits::new(Limits::default());
+    let settings = UpstreamSettings::new(config, Arc::default(), None, limits);
     let changed = Arc::<Notify>::default();
     let offers = Arc::new(Offers::new(changed.clone()));
     SessionPool::new(Arc::new(settings), offers, Arc::default(), changed)

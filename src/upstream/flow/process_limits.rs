@@ -7,20 +7,20 @@ use crate::config::Limits;
 
 /// The limits of the process, and what counts against them. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Bounds {
+pub struct ProcessLimits {
     /// The limits as configured.
-    pub limits: Arc<Limits>,
+    pub configured: Arc<Limits>,
     /// The bytes that the clients have not read.
     pub send_budget: Arc<SendBudget>,
 }
 
-impl Bounds {
+impl ProcessLimits {
     /// Returns the bounds for these limits, without a client.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self {
             send_budget: SendBudget::new(limits.answer_memory),
-            limits: Arc::new(limits),
+            configured: Arc::new(limits),
         }
     }
 }
