@@ -16,7 +16,7 @@ use crate::disk::home;
 use crate::oauth::{AuthContext, Authorizer, LoginMode};
 use crate::protocol::reply::answer_to;
 use crate::protocol::{ItemKind, ItemList};
-use crate::upstream::{ProcessLimits, CacheDirectory, ConnectionUse, Events, Upstream, UpstreamId};
+use crate::upstream::{ProcessLimits, CacheDirectory, ConnectionUse, EventHandler, Upstream, UpstreamId};
 use crate::wire::Message;
 
 /// Connections to upstreams, with what they share.
@@ -77,12 +77,12 @@ impl Connections {
 #[derive(Debug)]
 struct IgnoreEvents;
 
-impl Events for IgnoreEvents {
-    fn notification(&self, _: UpstreamId, _: ConnectionUse, _: Message) -> BoxFuture<'_, ()> {
+impl EventHandler for IgnoreEvents {
+    fn on_notification(&self, _: UpstreamId, _: ConnectionUse, _: Message) -> BoxFuture<'_, ()> {
         Box::pin(async {})
     }
 
-    fn request(&self, live: ConnectionUse, request: Message) -> BoxFuture<'_, ()> {
+    fn on_server_request(&self, live: ConnectionUse, request: Message) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             let _ = live.notify(answer_to(&request)).await;
         })
@@ -92,9 +92,9 @@ impl Events for IgnoreEvents {
         false
     }
 
-    fn items_listed(&self, _: UpstreamId, _: Vec<(ItemKind, ItemList)>) -> BoxFuture<'_, ()> {
+    fn on_items_listed(&self, _: UpstreamId, _: Vec<(ItemKind, ItemList)>) -> BoxFuture<'_, ()> {
         Box::pin(async {})
     }
 
-    fn ended(&self, _: &ConnectionUse) {}
+    fn on_disconnect(&self, _: &ConnectionUse) {}
 }

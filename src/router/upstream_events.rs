@@ -20,7 +20,7 @@ use super::forward::server_requests::{
 use super::forward::task_visibility::hides_outside_request;
 use super::sessions::{OpenSession, Sessions};
 use crate::protocol::{ItemKind, ItemList};
-use crate::upstream::{ConnectionUse, Events, UpstreamId};
+use crate::upstream::{ConnectionUse, EventHandler, UpstreamId};
 use crate::wire::{Line, Member, Message};
 
 /// Passes what upstreams send on to the clients.
@@ -37,8 +37,8 @@ impl Fanout {
     }
 }
 
-impl Events for Fanout {
-    fn notification(
+impl EventHandler for Fanout {
+    fn on_notification(
         &self,
         upstream: UpstreamId,
         connection: ConnectionUse,
@@ -50,7 +50,7 @@ impl Events for Fanout {
             };
             let method = message.method();
             if method == "notifications/cancelled" {
-                connection.inboxes.cancel(&message);
+                connection.inboxes.deliver_cancellation(&message);
             }
             let kinds = ItemKind::changed_by(&method).unwrap_or_default();
             gateway.items.forget(kinds);
@@ -67,12 +67,12 @@ impl Events for Fanout {
         })
     }
 
-    fn request(&self, connection: ConnectionUse, request: Message) -> BoxFuture<'_, ()> {
+    fn on_server_request(&self, connection: ConnectionUse, request: Message) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             let Some(gateway) = self.gateway.upgrade() else {
                 return;
             };
-            if !connection.identity.can_answer(&request) {
+            if !connection.client_profile.can_answer(&request) {
                 return refuse_upstream(&gateway, &connection, &request);
             }
             let is_taken = match addressee(&gateway, &self.sessions, &connection) {
@@ -95,7 +95,7 @@ impl Events for Fanout {
         announced.any(|announced| announced.was_sent(upstream, kind))
     }
 
-    fn items_listed(
+    fn on_items_listed(
         &self,
         upstream: UpstreamId,
         lists: Vec<(ItemKind, ItemList)>,
@@ -117,7 +117,7 @@ impl Events for Fanout {
         })
     }
 
-    fn ended(&self, connection: &ConnectionUse) {
+    fn on_disconnect(&self, connection: &ConnectionUse) {
         if let Some(gateway) = self.gateway.upgrade() {
             for open in self.sessions.all().iter() {
                 withdraw_all(&open.context(&gateway), connection);

@@ -21,7 +21,7 @@ pub use cache::upstream::CachedUpstream;
 pub use cache::writer::{CacheLoader, CacheSource, CacheWriter};
 pub use call::Call;
 pub use call::send::SentRequest;
-pub use connection::events::Events;
+pub use connection::event_handler::EventHandler;
 pub use connection::inbox::{Inbox, ServerRequestInboxes};
 pub use connection::log_demand::{ConnectionLogs, LogDemandGuard};
 pub use connection::{Connection, ConnectionUse};

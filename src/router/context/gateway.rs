@@ -13,7 +13,7 @@ use super::item_cache::ItemCache;
 use crate::catalog::{CatalogView, wait_for_initial_listing, wait_for_live_listing};
 use crate::config::Limits;
 use crate::protocol::ClientProfile;
-use crate::upstream::{Events, Registry, Upstream};
+use crate::upstream::{EventHandler, Registry, Upstream};
 
 /// The process-wide half of the router.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(crate) struct Gateway {
     pub(crate) tasks: TaskTracker,
     pub(crate) cancel: CancellationToken,
     /// Takes what upstreams send outside of requests to every client.
-    pub(crate) events: Arc<dyn Events>,
+    pub(crate) events: Arc<dyn EventHandler>,
     has_started: AtomicBool,
     /// Cancelled when there is more than one client.
     shared: CancellationToken,
@@ -40,7 +40,7 @@ impl Gateway {
         limits: Limits,
         tasks: TaskTracker,
         cancel: CancellationToken,
-        events: impl FnOnce(&Weak<Self>) -> Arc<dyn Events>,
+        events: impl FnOnce(&Weak<Self>) -> Arc<dyn EventHandler>,
     ) -> Arc<Self> {
         Arc::new_cyclic(|gateway| Self {
             upstreams,

@@ -66,7 +66,7 @@ pub(crate) fn is_foreign_elicitation(session: &ClientSession, notification: &Mes
 /// is one, or to a legacy client in any case. No other client can be asked.
 pub(crate) async fn on_server_request(ctx: Context, connection: ConnectionUse, request: Message) {
     let request = match connection
-        .identity
+        .client_profile
         .accepts_server_request(&request, Era::Modern)
     {
         true => connection.inboxes.deliver(request),

@@ -61,7 +61,7 @@ async fn wait_for_connection(
     loop {
         let observed = match &*state.borrow_and_update() {
             State::Ready(connection) if is_usable(settings, connection, generation) => {
-                Observed::Ready(connection.in_use())
+                Observed::Ready(connection.begin_use())
             }
             State::Disconnected(disconnected) => Observed::Disconnected(disconnected.clone()),
             State::Connecting { after, .. } => Observed::Connecting(after.clone()),

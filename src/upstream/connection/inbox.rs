@@ -11,7 +11,7 @@ use crate::sync::Mutex;
 use crate::wire::Message;
 
 /// How many requests of the upstream may wait for one call to take them up.
-const WAITING: usize = 16;
+const CAPACITY: usize = 16;
 
 /// The calls by their ids, the oldest first.
 type Calls = Arc<Mutex<Vec<(u64, mpsc::Sender<Message>)>>>;
@@ -29,20 +29,20 @@ pub struct Inbox {
     calls: Calls,
     requests: mpsc::Receiver<Message>,
     /// A message that has arrived and was not taken yet.
-    next: Option<Box<Message>>,
+    buffered: Option<Box<Message>>,
 }
 
 impl ServerRequestInboxes {
     /// Opens an inbox for the call with this id.
     #[must_use]
     pub fn register(&self, call: u64) -> Inbox {
-        let (sender, requests) = mpsc::channel(WAITING);
+        let (sender, requests) = mpsc::channel(CAPACITY);
         self.calls.lock().push((call, sender));
         Inbox {
             call,
             calls: self.calls.clone(),
             requests,
-            next: None,
+            buffered: None,
         }
     }
 
@@ -54,7 +54,7 @@ impl ServerRequestInboxes {
     }
 
     /// Delivers to every call that the server cancels a request.
-    pub fn cancel(&self, cancelled: &Message) {
+    pub fn deliver_cancellation(&self, cancelled: &Message) {
         for (_, call) in &*self.calls.lock() {
             // A call with a full inbox will answer a request for which the server waits no more.
             let _ = call.try_send(cancelled.clone());
@@ -78,7 +78,7 @@ impl Inbox {
     pub async fn next(&mut self) -> Message {
         loop {
             self.wait_for_message().await;
-            if let Some(request) = self.next.take() {
+            if let Some(request) = self.buffered.take() {
                 return *request;
             }
         }
@@ -86,10 +86,10 @@ impl Inbox {
 
     /// Waits until there is such a message. Cancel safe.
     pub(crate) async fn wait_for_message(&mut self) {
-        if self.next.is_none() {
-            self.next = self.requests.recv().await.map(Box::new);
+        if self.buffered.is_none() {
+            self.buffered = self.requests.recv().await.map(Box::new);
         }
-        if self.next.is_none() {
+        if self.buffered.is_none() {
             // The sender goes when the inbox does.
             std::future::pending::<()>().await;
         }
@@ -103,7 +103,7 @@ impl Drop for Inbox {
         calls.retain(|(call, _)| *call != self.call);
         self.requests.close();
         let left = std::iter::from_fn(|| self.requests.try_recv().ok());
-        for request in self.next.take().map(|next| *next).into_iter().chain(left) {
+        for request in self.buffered.take().map(|next| *next).into_iter().chain(left) {
             if deliver(&calls, request).is_some() {
                 debug!("nobody is left to be asked");
             }

@@ -23,21 +23,21 @@ pub(crate) struct LogDemand(watch::Sender<ClientLevels>);
 #[derive(Debug, Default)]
 pub(crate) struct ClientLevels {
     /// Counts the times that one was set.
-    revision: u64,
+    change_count: u64,
     levels: Vec<(ClientId, LogLevel)>,
 }
 
 /// The most verbose level of all clients, and when it was set.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct RequestedLevel {
-    revision: u64,
+    change_count: u64,
     level: Option<LogLevel>,
 }
 
 impl ClientLevels {
     pub(crate) fn requested(&self) -> RequestedLevel {
         RequestedLevel {
-            revision: self.revision,
+            change_count: self.change_count,
             level: self.levels.iter().map(|(_, level)| *level).min(),
         }
     }
@@ -47,7 +47,7 @@ impl LogDemand {
     /// The client's session asks for logs from this level on; `None` when it names none.
     pub(crate) fn set(&self, client: ClientId, level: Option<LogLevel>) {
         self.0.send_modify(|clients| {
-            clients.revision += 1;
+            clients.change_count += 1;
             clients.levels.retain(|(other, _)| *other != client);
             clients.levels.extend(level.map(|level| (client, level)));
         });
@@ -55,8 +55,8 @@ impl LogDemand {
 
     /// The client has left. A level that was for it alone is set no more.
     pub(crate) fn remove(&self, client: ClientId) {
-        let is_its = |(other, _): &(ClientId, LogLevel)| *other == client;
-        if self.0.borrow().levels.iter().any(is_its) {
+        let is_of_client = |(other, _): &(ClientId, LogLevel)| *other == client;
+        if self.0.borrow().levels.iter().any(is_of_client) {
             self.set(client, None);
         }
     }
@@ -76,7 +76,7 @@ impl LogDemand {
         logs: &Arc<ConnectionLogs>,
         level: Option<LogLevel>,
     ) -> Option<LogDemandGuard> {
-        if logs.support == LevelSupport::InRequest {
+        if logs.support == LevelSupport::PerRequest {
             return None;
         }
         let guard = level.map(|level| LogDemandGuard::new(logs, level));
@@ -107,9 +107,9 @@ impl LogDemand {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LevelSupport {
     /// By `logging/setLevel`.
-    ByMethod,
+    SetLevelRequest,
     /// By each request.
-    InRequest,
+    PerRequest,
     Unsupported,
 }
 
@@ -125,15 +125,15 @@ pub struct ConnectionLogs {
 /// The level that a server was sent last, whatever it answered, and upon which request of the clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct AppliedLevel {
-    revision: u64,
+    change_count: u64,
     pub(crate) level: LogLevel,
 }
 
 impl ConnectionLogs {
     pub(crate) fn new(server: &ServerProfile) -> Self {
         let support = match (server.era, server.capabilities.get("logging")) {
-            (Era::Modern, _) => LevelSupport::InRequest,
-            (Era::Legacy, Some(_)) => LevelSupport::ByMethod,
+            (Era::Modern, _) => LevelSupport::PerRequest,
+            (Era::Legacy, Some(_)) => LevelSupport::SetLevelRequest,
             (Era::Legacy, None) => LevelSupport::Unsupported,
         };
         Self {
@@ -145,7 +145,7 @@ impl ConnectionLogs {
 
     /// Returns `true` if the server can be sent a level.
     pub(crate) fn is_adjustable(&self) -> bool {
-        self.support == LevelSupport::ByMethod
+        self.support == LevelSupport::SetLevelRequest
     }
 
     /// Returns the most verbose level that a request under way asks for.
@@ -162,13 +162,13 @@ impl ConnectionLogs {
 
     /// Returns the level to send now. A level that requests have raised stays raised until a client's
     /// session sets its own again: other requests may follow, and the proxy filters what no client asks for.
-    pub(crate) fn due(&self, requested: RequestedLevel) -> Option<AppliedLevel> {
+    pub(crate) fn level_to_send(&self, requested: RequestedLevel) -> Option<AppliedLevel> {
         let level = [requested.level, self.demanded()]
             .into_iter()
             .flatten()
             .min()?;
-        let revision = requested.revision;
-        (!self.is_applied(level, requested)).then_some(AppliedLevel { revision, level })
+        let change_count = requested.change_count;
+        (!self.is_applied(level, requested)).then_some(AppliedLevel { change_count, level })
     }
 
     /// The server has answered.
@@ -178,7 +178,7 @@ impl ConnectionLogs {
 
     fn is_applied(&self, level: LogLevel, requested: RequestedLevel) -> bool {
         let applied = *self.applied.borrow();
-        applied.is_some_and(|it| it.revision == requested.revision && it.level <= level)
+        applied.is_some_and(|applied| applied.change_count == requested.change_count && applied.level <= level)
     }
 }
 
@@ -229,9 +229,9 @@ mod tests {
 
     /// The level that the server would be sent now, which it answers.
     fn send(demand: &LogDemand, logs: &ConnectionLogs) -> Option<LogLevel> {
-        let due = logs.due(demand.requested())?;
-        logs.set_applied(due);
-        Some(due.level)
+        let level = logs.level_to_send(demand.requested())?;
+        logs.set_applied(level);
+        Some(level.level)
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! An established connection: the server as the handshake found it, and the transport to it.
 
-pub(crate) mod events;
+pub(crate) mod event_handler;
 pub(crate) mod inbox;
 pub(crate) mod log_demand;
 
@@ -45,14 +45,14 @@ pub struct Connection {
     /// The server as the handshake found it.
     pub profile: Arc<ServerProfile>,
     /// The client that the handshake named.
-    pub identity: Arc<ClientProfile>,
+    pub client_profile: Arc<ClientProfile>,
     /// The calls through which the server can ask a client that reads nothing but responses.
     pub inboxes: ServerRequestInboxes,
     /// Which logs the requests under way ask for, and the level that the server was sent.
     pub logs: Arc<ConnectionLogs>,
     /// Whether the server can send messages that belong to no request, or never will.
     event_stream_ready: watch::Sender<bool>,
-    established: Instant,
+    established_at: Instant,
     /// How often the process had resumed from suspend when the connection was last known to work.
     verified_at: AtomicU64,
     /// Whether the server has answered a call.
@@ -89,7 +89,7 @@ impl Connection {
         generation: u64,
         profile: ServerProfile,
         transport: Transport,
-        identity: &Arc<ClientProfile>,
+        client_profile: &Arc<ClientProfile>,
     ) -> Self {
         let is_ready = !matches!(transport, Transport::StreamableHttpLegacy(_));
         let uses = TaskTracker::new();
@@ -99,10 +99,10 @@ impl Connection {
             generation,
             logs: Arc::new(ConnectionLogs::new(&profile)),
             profile: Arc::new(profile),
-            identity: identity.clone(),
+            client_profile: client_profile.clone(),
             inboxes: ServerRequestInboxes::default(),
             event_stream_ready: watch::Sender::new(is_ready),
-            established: Instant::now(),
+            established_at: Instant::now(),
             verified_at: AtomicU64::default(),
             healthy: Arc::default(),
             transport,
@@ -111,7 +111,7 @@ impl Connection {
     }
 
     /// Returns a use of the connection.
-    pub(crate) fn in_use(self: &Arc<Self>) -> ConnectionUse {
+    pub(crate) fn begin_use(self: &Arc<Self>) -> ConnectionUse {
         ConnectionUse {
             connection: self.clone(),
             _token: self.uses.token(),
@@ -131,7 +131,7 @@ impl Connection {
     /// Returns `true` if the connection has proved that the server can be used: a call was answered,
     /// or the connection has lasted for a while.
     pub(crate) fn is_stable(&self) -> bool {
-        self.healthy.load(Ordering::Relaxed) || self.established.elapsed() >= STABLE
+        self.healthy.load(Ordering::Relaxed) || self.established_at.elapsed() >= STABLE
     }
 
     /// The connection works, or was made, after the process has resumed `resumes` times.
@@ -158,11 +158,11 @@ impl Connection {
 
     /// Waits a moment for the standalone stream, if the client can be asked: servers ask on it,
     /// and some forget what they asked before it was there.
-    pub(crate) async fn wait_for_event_stream(&self, identity: &ClientProfile) {
-        if *self.event_stream_ready.borrow() || !identity.can_be_asked() {
+    pub(crate) async fn wait_for_event_stream(&self, client_profile: &ClientProfile) {
+        if *self.event_stream_ready.borrow() || !client_profile.can_be_asked() {
             return;
         }
-        let left = EVENT_STREAM_WAIT.saturating_sub(self.established.elapsed());
+        let left = EVENT_STREAM_WAIT.saturating_sub(self.established_at.elapsed());
         let mut ready = self.event_stream_ready.subscribe();
         // Boxed: it is large, and on the path of every call.
         let _ = Box::pin(timeout(left, ready.wait_for(|ready| *ready))).await;
@@ -205,10 +205,10 @@ impl Connection {
     /// Returns `true` if calls of this client can go by the connection. A session of the legacy era is
     /// bound to what its client declared; a modern server reads it in every request.
     #[must_use]
-    pub fn serves(&self, identity: &Arc<ClientProfile>) -> bool {
+    pub fn serves(&self, client_profile: &Arc<ClientProfile>) -> bool {
         self.profile.era == Era::Modern
-            || Arc::ptr_eq(&self.identity, identity)
-            || self.identity.shares_session(identity)
+            || Arc::ptr_eq(&self.client_profile, client_profile)
+            || self.client_profile.shares_session(client_profile)
     }
 
     /// Returns `true` if one client alone can use the connection, since one stream carries everything on it:
@@ -227,7 +227,7 @@ impl Connection {
     /// Returns a request of our own in the server's era.
     pub(crate) fn own_request(&self, method: &'static str, mut params: Value) -> Request {
         if self.profile.era == Era::Modern {
-            let meta = format!("{{{}}}", self.identity.meta_members());
+            let meta = format!("{{{}}}", self.client_profile.meta_members());
             params["_meta"] = serde_json::from_str(&meta).unwrap_or_default();
         }
         Request::ours(next_id(), method, &params)

@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use super::cache::upstream::CachedUpstream;
 use super::call::{self, Call};
 use super::connection::ConnectionUse;
-use super::connection::events::Events;
+use super::connection::event_handler::EventHandler;
 use super::error::TransportError;
 use super::error::reported::UpstreamError;
 use super::flow::process_limits::ProcessLimits;
@@ -78,7 +78,7 @@ impl Upstream {
     pub fn start(
         &self,
         profile: &Arc<ClientProfile>,
-        events: Arc<dyn Events>,
+        events: Arc<dyn EventHandler>,
         tasks: &TaskTracker,
         cancel: &CancellationToken,
     ) {

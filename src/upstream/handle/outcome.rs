@@ -21,7 +21,7 @@ pub struct Failure {
 /// Waits until the session is connected; `None` when it never will be.
 pub(crate) async fn when_connected(mut state: watch::Receiver<State>) -> Option<ConnectionUse> {
     let end = |state: &State| match state {
-        State::Ready(connection) => Some(Some(connection.in_use())),
+        State::Ready(connection) => Some(Some(connection.begin_use())),
         State::Disconnected(last) if last.attempt == u64::MAX => Some(None),
         _ => None,
     };
@@ -42,7 +42,7 @@ pub(crate) async fn settled(
         match &*state.borrow_and_update() {
             State::Ready(connection) => {
                 if let Some(tools) = &*tools.borrow_and_update() {
-                    return Ok((connection.in_use(), tools.clone()));
+                    return Ok((connection.begin_use(), tools.clone()));
                 }
             }
             State::Disconnected(disconnected) if disconnected.attempt > seen => {

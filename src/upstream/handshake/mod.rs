@@ -27,9 +27,9 @@ use crate::protocol::revision::LEGACY;
 use crate::upstream::transport::request_id::next_id;
 use crate::wire::Message;
 
-mod answer;
+mod response;
 
-use answer::{Probe, is_older_transport, read_initialize, read_probe, refuses_what_it_supports};
+use response::{Probe, suggests_http_sse, parse_initialize, parse_discover, rejects_supported_version};
 
 /// How long one step may take, without the connection that is made for it. Together under the 30 s
 /// that clients wait for a server.
@@ -40,11 +40,11 @@ pub(crate) type Connected = (Connection, Option<HttpSseStream>);
 
 /// The input of a handshake.
 pub(crate) struct Handshake<'a> {
-    pub(crate) choice: TransportChoice,
+    pub(crate) transport: TransportChoice,
     pub(crate) client: &'a Arc<ClientProfile>,
     pub(crate) generation: u64,
     /// Called when the upstream first sends anything.
-    pub(crate) alive: &'a (dyn Fn() + Sync),
+    pub(crate) on_response: &'a (dyn Fn() + Sync),
 }
 
 impl Handshake<'_> {
@@ -56,39 +56,39 @@ impl Handshake<'_> {
         &self,
         new_http: impl Fn() -> Http,
     ) -> Result<Connected, TransportError> {
-        match self.choice {
-            TransportChoice::Http => self.streamable(new_http()).await,
-            TransportChoice::Sse => self.http_sse(&new_http()).await,
-            TransportChoice::HttpFirst => match self.streamable(new_http()).await {
-                Err(first) if is_older_transport(&first) => {
-                    self.http_sse(&new_http()).await.map_err(|_| first)
+        match self.transport {
+            TransportChoice::Http => self.connect_streamable_http(new_http()).await,
+            TransportChoice::Sse => self.connect_http_sse(&new_http()).await,
+            TransportChoice::HttpFirst => match self.connect_streamable_http(new_http()).await {
+                Err(first) if suggests_http_sse(&first) => {
+                    self.connect_http_sse(&new_http()).await.map_err(|_| first)
                 }
                 other => other,
             },
-            TransportChoice::SseFirst => match self.http_sse(&new_http()).await {
+            TransportChoice::SseFirst => match self.connect_http_sse(&new_http()).await {
                 Err(first) if !first.requires_user_action() => {
-                    self.streamable(new_http()).await.map_err(|_| first)
+                    self.connect_streamable_http(new_http()).await.map_err(|_| first)
                 }
                 other => other,
             },
         }
     }
 
-    async fn streamable(&self, http: Http) -> Result<Connected, TransportError> {
+    async fn connect_streamable_http(&self, http: Http) -> Result<Connected, TransportError> {
         let modern = StreamableHttp::new(http);
-        match self.discover(&modern).await? {
+        match self.probe(&modern).await? {
             Probe::Modern(profile) => {
                 let transport = Transport::StreamableHttp(modern.into());
-                Ok((self.connection(profile, transport), None))
+                Ok((self.new_connection(profile, transport), None))
             }
             Probe::Legacy => self.initialize(modern.into_http()).await,
             Probe::Unclear => match self.initialize(modern.http()).await {
                 // The server may have restarted between the probe and `initialize`.
                 Err(refusal) if RefusalHint::of(&refusal) == Some(RefusalHint::OtherEra) => {
-                    match self.discover(&modern).await {
+                    match self.probe(&modern).await {
                         Ok(Probe::Modern(profile)) => {
                             let transport = Transport::StreamableHttp(modern.into());
-                            Ok((self.connection(profile, transport), None))
+                            Ok((self.new_connection(profile, transport), None))
                         }
                         _ => Err(refusal),
                     }
@@ -103,8 +103,8 @@ impl Handshake<'_> {
     /// # Errors
     /// [`TransportError`], when no server of any era answered.
     pub(crate) async fn is_modern(&self, http: Http) -> Result<bool, TransportError> {
-        match self.versions(&StreamableHttp::new(http)).await {
-            Ok(answer) => Ok(matches!(read_probe(&answer), Ok(Probe::Modern(_)))),
+        match self.send_discover(&StreamableHttp::new(http)).await {
+            Ok(answer) => Ok(matches!(parse_discover(&answer), Ok(Probe::Modern(_)))),
             Err(TransportError::Status { status, .. }) if status.is_client_error() => Ok(false),
             Err(
                 TransportError::ContentType(_)
@@ -116,10 +116,10 @@ impl Handshake<'_> {
     }
 
     /// Asks which revisions there are.
-    async fn versions(&self, modern: &StreamableHttp) -> Result<Message, TransportError> {
+    async fn send_discover(&self, modern: &StreamableHttp) -> Result<Message, TransportError> {
         let meta = format!("{{\"_meta\":{{{}}}}}", self.client.meta_members());
         let params: Value = serde_json::from_str(&meta).unwrap_or_default();
-        let ask = async || {
+        let send = async || {
             let request = Request::ours(next_id(), DISCOVER, &params);
             modern
                 .send(&request, &RequestContext::default())
@@ -128,23 +128,23 @@ impl Handshake<'_> {
                 .await
         };
         // Asked again within the same step, so that clients wait no longer.
-        step(async {
-            let answer = ask().await?;
-            if !refuses_what_it_supports(&answer) {
+        with_step_timeout(async {
+            let answer = send().await?;
+            if !rejects_supported_version(&answer) {
                 return Ok(answer);
             }
-            (self.alive)();
+            (self.on_response)();
             debug!("refused a revision that it supports; asking again");
-            ask().await
+            send().await
         })
         .await
     }
 
-    async fn discover(&self, modern: &StreamableHttp) -> Result<Probe, TransportError> {
-        match self.versions(modern).await {
+    async fn probe(&self, modern: &StreamableHttp) -> Result<Probe, TransportError> {
+        match self.send_discover(modern).await {
             Ok(answer) => {
-                (self.alive)();
-                read_probe(&answer)
+                (self.on_response)();
+                parse_discover(&answer)
             }
             Err(e @ (TransportError::Connect(_) | TransportError::Redirect(_))) => Err(e),
             Err(
@@ -152,17 +152,17 @@ impl Handshake<'_> {
                 | TransportError::CredentialsRequired
                 | TransportError::SignIn(_)),
             ) => {
-                (self.alive)();
+                (self.on_response)();
                 Err(e)
             }
             // The server asked for a pause.
             Err(e) if e.retry_after().is_some() => {
-                (self.alive)();
+                (self.on_response)();
                 Err(e)
             }
             Err(error) => {
                 if !matches!(error, TransportError::HandshakeTimeout(_)) {
-                    (self.alive)();
+                    (self.on_response)();
                 }
                 debug!(%error, "no modern answer; trying `initialize`");
                 Ok(match error.is_transient() {
@@ -175,20 +175,20 @@ impl Handshake<'_> {
 
     async fn initialize(&self, http: Http) -> Result<Connected, TransportError> {
         let request = self.initialize_request();
-        let (mut session, answer) = step(StreamableHttpLegacy::initialize(http, &request)).await?;
-        (self.alive)();
-        let profile = read_initialize(&answer)?;
+        let (mut session, answer) = with_step_timeout(StreamableHttpLegacy::initialize(http, &request)).await?;
+        (self.on_response)();
+        let profile = parse_initialize(&answer)?;
         session.set_version(profile.version);
-        step(session.notify(INITIALIZED.into())).await?;
+        with_step_timeout(session.notify(INITIALIZED.into())).await?;
         let transport = Transport::StreamableHttpLegacy(session.into());
-        Ok((self.connection(profile, transport), None))
+        Ok((self.new_connection(profile, transport), None))
     }
 
-    async fn http_sse(&self, http: &Http) -> Result<Connected, TransportError> {
-        let (transport, mut stream) = step(HttpSse::open(http)).await?;
-        (self.alive)();
+    async fn connect_http_sse(&self, http: &Http) -> Result<Connected, TransportError> {
+        let (transport, mut stream) = with_step_timeout(HttpSse::open(http)).await?;
+        (self.on_response)();
         let request = self.initialize_request();
-        let answer = step(async {
+        let answer = with_step_timeout(async {
             let mut answer = std::pin::pin!(async {
                 transport
                     .send(&request, &RequestContext::default())
@@ -207,10 +207,10 @@ impl Handshake<'_> {
                 }
             }
         });
-        let profile = read_initialize(&answer.await?)?;
-        step(transport.notify(INITIALIZED.into())).await?;
+        let profile = parse_initialize(&answer.await?)?;
+        with_step_timeout(transport.notify(INITIALIZED.into())).await?;
         Ok((
-            self.connection(profile, Transport::HttpSse(transport)),
+            self.new_connection(profile, Transport::HttpSse(transport)),
             Some(stream),
         ))
     }
@@ -231,18 +231,18 @@ impl Handshake<'_> {
         }
     }
 
-    fn connection(&self, profile: ServerProfile, transport: Transport) -> Connection {
+    fn new_connection(&self, profile: ServerProfile, transport: Transport) -> Connection {
         Connection::new(self.generation, profile, transport, self.client)
     }
 }
 
 const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 
-async fn step<T>(
-    doing: impl Future<Output = Result<T, TransportError>>,
+async fn with_step_timeout<T>(
+    future: impl Future<Output = Result<T, TransportError>>,
 ) -> Result<T, TransportError> {
     // Boxed: it is large, and what waits for it would be as large.
-    ConnectTracker::within(STEP_TIMEOUT, Box::pin(doing))
+    ConnectTracker::within(STEP_TIMEOUT, Box::pin(future))
         .await
         .map_err(|_| TransportError::HandshakeTimeout(STEP_TIMEOUT))?
 }

@@ -30,7 +30,7 @@ pub(super) enum Probe {
 /// The members of either result that matter here.
 #[derive(Deserialize, Default)]
 #[serde(default, rename_all = "camelCase")]
-struct Said<'a> {
+struct HandshakeResult<'a> {
     #[serde(borrow)]
     protocol_version: Cow<'a, str>,
     supported_versions: Vec<String>,
@@ -38,7 +38,7 @@ struct Said<'a> {
     instructions: Option<String>,
 }
 
-impl Said<'_> {
+impl HandshakeResult<'_> {
     fn profile(self, era: Era, version: &'static str) -> ServerProfile {
         let capabilities = match self.capabilities {
             object @ Value::Object(_) => object,
@@ -55,13 +55,13 @@ impl Said<'_> {
 
 /// Returns `true` if the answer rejects our modern revision and names it as supported nevertheless,
 /// so that the request is to be made again (MCP 2026-07-28 § Versioning).
-pub(super) fn refuses_what_it_supports(answer: &Message) -> bool {
+pub(super) fn rejects_supported_version(answer: &Message) -> bool {
     answer.error_code() == Some(code::UNSUPPORTED_PROTOCOL_VERSION)
-        && names(&supported(answer), MODERN)
+        && includes_version(&supported_versions(answer), MODERN)
 }
 
 /// The `data.supported` of an error; null where it has none.
-fn supported(answer: &Message) -> Value {
+fn supported_versions(answer: &Message) -> Value {
     #[derive(Deserialize)]
     struct Refusal {
         #[serde(default)]
@@ -76,7 +76,7 @@ fn supported(answer: &Message) -> Value {
         .unwrap_or_default()
 }
 
-fn names(supported: &Value, version: &str) -> bool {
+fn includes_version(supported: &Value, version: &str) -> bool {
     supported
         .as_array()
         .is_some_and(|all| all.iter().any(|named| named == version))
@@ -86,25 +86,25 @@ fn names(supported: &Value, version: &str) -> bool {
 ///
 /// # Errors
 /// [`TransportError::Handshake`] when a modern server refuses us for good.
-pub(super) fn read_probe(answer: &Message) -> Result<Probe, TransportError> {
+pub(super) fn parse_discover(answer: &Message) -> Result<Probe, TransportError> {
     if let Some(result) = answer.result() {
-        let Ok(said) = serde_json::from_slice::<Said>(result) else {
+        let Ok(result) = serde_json::from_slice::<HandshakeResult>(result) else {
             return Ok(Probe::Legacy);
         };
-        let modern = said
+        let modern = result
             .supported_versions
             .iter()
             .any(|version| version == MODERN);
         return Ok(if modern {
-            Probe::Modern(said.profile(Era::Modern, MODERN))
+            Probe::Modern(result.profile(Era::Modern, MODERN))
         } else {
             Probe::Legacy
         });
     }
     match answer.error_code() {
         Some(code::UNSUPPORTED_PROTOCOL_VERSION) => {
-            let supported = supported(answer);
-            match LEGACY.iter().any(|version| names(&supported, version)) {
+            let supported = supported_versions(answer);
+            match LEGACY.iter().any(|version| includes_version(&supported, version)) {
                 true => Ok(Probe::Legacy),
                 false => Err(TransportError::Handshake(format!(
                     "it refuses revision `{MODERN}` of MCP and supports only {supported}"
@@ -123,27 +123,27 @@ pub(super) fn read_probe(answer: &Message) -> Result<Probe, TransportError> {
 ///
 /// # Errors
 /// [`TransportError::Handshake`] when it is an error, broken, or names a revision unknown here.
-pub(super) fn read_initialize(answer: &Message) -> Result<ServerProfile, TransportError> {
+pub(super) fn parse_initialize(answer: &Message) -> Result<ServerProfile, TransportError> {
     let Some(result) = answer.result() else {
         return Err(TransportError::Handshake(error_text(answer)));
     };
-    let said: Said = serde_json::from_slice(result).map_err(|e| {
+    let result: HandshakeResult = serde_json::from_slice(result).map_err(|e| {
         TransportError::Handshake(format!("its answer to `initialize` is broken: {e}"))
     })?;
-    let known = LEGACY
+    let supported = LEGACY
         .into_iter()
-        .find(|version| *version == said.protocol_version);
-    let version = known.ok_or_else(|| {
+        .find(|version| *version == result.protocol_version);
+    let version = supported.ok_or_else(|| {
         TransportError::Handshake(format!(
             "it speaks revision `{}` of MCP, which is unknown here",
-            said.protocol_version
+            result.protocol_version
         ))
     })?;
-    Ok(said.profile(Era::Legacy, version))
+    Ok(result.profile(Era::Legacy, version))
 }
 
 /// 400, 404 and 405 are how an HTTP+SSE server refuses a POST (MCP 2026-07-28 § HTTP+SSE Transport).
-pub(super) fn is_older_transport(error: &TransportError) -> bool {
+pub(super) fn suggests_http_sse(error: &TransportError) -> bool {
     matches!(
         error,
         TransportError::Status {
@@ -177,20 +177,20 @@ mod tests {
             (json!(["tools"]), Value::Null, false),
             (Value::Null, Value::Null, false),
         ];
-        for (said, kept, announces) in cases {
-            let discovered = json!({"supportedVersions": [MODERN], "capabilities": said});
-            let initialized = json!({"protocolVersion": LEGACY[0], "capabilities": said});
+        for (written, kept, announces) in cases {
+            let discovered = json!({"supportedVersions": [MODERN], "capabilities": written});
+            let initialized = json!({"protocolVersion": LEGACY[0], "capabilities": written});
             let answer = |result: Value| {
                 let message = json!({"jsonrpc": "2.0", "id": 1, "result": result});
                 Message::parse(message.to_string()).unwrap()
             };
-            let Ok(Probe::Modern(modern)) = read_probe(&answer(discovered)) else {
-                panic!("{said}");
+            let Ok(Probe::Modern(modern)) = parse_discover(&answer(discovered)) else {
+                panic!("{written}");
             };
-            let legacy = read_initialize(&answer(initialized)).unwrap();
+            let legacy = parse_initialize(&answer(initialized)).unwrap();
             for profile in [modern, legacy] {
-                assert_eq!(profile.capabilities, kept, "{said}");
-                assert_eq!(profile.announces("tools"), announces, "{said}");
+                assert_eq!(profile.capabilities, kept, "{written}");
+                assert_eq!(profile.announces("tools"), announces, "{written}");
             }
         }
     }

@@ -42,7 +42,7 @@ pub(crate) async fn announce_changes(
         };
         context
             .events
-            .items_listed(context.settings.id, lists)
+            .on_items_listed(context.settings.id, lists)
             .await;
     }
     std::future::pending().await

@@ -50,7 +50,7 @@ pub(crate) async fn run_until_lost(
         () = close_when_superseded(context, live) => Some(TransportError::SessionExpired),
     };
     context.subscriptions.reset_for_connection(0);
-    context.events.ended(&live.in_use());
+    context.events.on_disconnect(&live.begin_use());
     let Some(cause) = ended else {
         live.transport.close().await;
         return None;

@@ -9,7 +9,7 @@ use super::command::Command;
 use super::handle::SessionHandle;
 use super::settings::UpstreamSettings;
 use crate::protocol::ClientProfile;
-use crate::upstream::connection::events::Events;
+use crate::upstream::connection::event_handler::EventHandler;
 use crate::upstream::error::TransportError;
 use crate::upstream::handshake::Handshake;
 use crate::upstream::offers::Offers;
@@ -19,7 +19,7 @@ use crate::upstream::transport::refusal_hint::RefusalHint;
 /// What the tasks of an upstream are started with.
 #[derive(Debug, Clone)]
 pub(crate) struct TaskContext {
-    pub(crate) events: Arc<dyn Events>,
+    pub(crate) events: Arc<dyn EventHandler>,
     pub(crate) tasks: TaskTracker,
     pub(crate) cancel: CancellationToken,
 }
@@ -32,7 +32,7 @@ pub(crate) struct SessionContext {
     pub(crate) offers: Option<Arc<Offers>>,
     /// The upstream's in the main session; an extra session has none of these.
     pub(crate) subscriptions: Arc<Subscriptions>,
-    pub(crate) events: Arc<dyn Events>,
+    pub(crate) events: Arc<dyn EventHandler>,
     /// Runs what need not be waited for.
     pub(crate) tasks: TaskTracker,
 }
@@ -41,15 +41,15 @@ impl SessionContext {
     /// Returns a handshake on behalf of this client.
     pub(crate) fn handshake<'a>(
         &self,
-        identity: &'a Arc<ClientProfile>,
+        client_profile: &'a Arc<ClientProfile>,
         generation: u64,
-        alive: &'a (dyn Fn() + Sync),
+        on_response: &'a (dyn Fn() + Sync),
     ) -> Handshake<'a> {
         Handshake {
-            choice: self.settings.config.transport,
-            client: identity,
+            transport: self.settings.config.transport,
+            client: client_profile,
             generation,
-            alive,
+            on_response,
         }
     }
 

@@ -86,7 +86,7 @@ async fn is_other(context: &SessionContext, live: &Connection) -> bool {
 
 /// Returns `true` if the server that answers now is a modern one.
 async fn is_modern(context: &SessionContext, live: &Connection) -> Result<bool, TransportError> {
-    let handshake = context.handshake(&live.identity, live.generation, &|| {});
+    let handshake = context.handshake(&live.client_profile, live.generation, &|| {});
     handshake.is_modern(context.settings.http()()).await
 }
 

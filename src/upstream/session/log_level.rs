@@ -24,7 +24,7 @@ pub(crate) async fn apply_log_level(context: &SessionContext, live: &Connection)
     loop {
         wanted.mark_unchanged();
         let wished = wish.borrow_and_update().requested();
-        let Some(due) = live.logs.due(wished) else {
+        let Some(due) = live.logs.level_to_send(wished) else {
             // The senders live as long as we do.
             tokio::select! {
                 _ = wish.changed() => {}
