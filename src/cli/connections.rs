@@ -16,7 +16,9 @@ use crate::disk::home;
 use crate::oauth::{AuthContext, Authorizer, LoginMode};
 use crate::protocol::reply::answer_to;
 use crate::protocol::{ItemKind, ItemList};
-use crate::upstream::{ProcessLimits, CacheDirectory, ConnectionUse, EventHandler, Upstream, UpstreamId};
+use crate::upstream::{
+    CacheDirectory, ConnectionUse, EventHandler, ProcessLimits, Upstream, UpstreamId,
+};
 use crate::wire::Message;
 
 /// Connections to upstreams, with what they share.

@@ -23,7 +23,7 @@ use crate::net::Clients;
 use crate::oauth::{AuthContext, LoginMode};
 use crate::router::{Outbox, Router};
 use crate::sync::Mutex;
-use crate::upstream::{ProcessLimits, CacheLoader, CacheWriter, Registry};
+use crate::upstream::{CacheLoader, CacheWriter, ProcessLimits, Registry};
 
 /// The process-wide parts of the proxy. Any number of clients can connect to it.
 #[derive(Debug)]

@@ -24,7 +24,7 @@ pub(crate) async fn on_change_in_response_stream(
             from.offers().forget(kinds.unwrap_or_default());
             let events = &ctx.gateway.events;
             events
-                .notification(from.id(), connection.clone(), message.clone())
+                .on_notification(from.id(), connection.clone(), message.clone())
                 .await;
         }
     }

@@ -68,7 +68,7 @@ pub(crate) async fn call(
         };
         let request = build(&connection, &context.activity);
         let (tried, logs) = match send(pool, &connection, request, context).await {
-            Ok(sent) if sent.exchange.hint().is_none() => (Some(Ok(sent)), logs),
+            Ok(sent) if sent.exchange.refusal_hint().is_none() => (Some(Ok(sent)), logs),
             refused => {
                 drop(logs);
                 // Boxed: it is large, and hardly ever needed.

@@ -112,7 +112,7 @@ impl RetryState {
         let cause = match tried {
             Ok(sent) => {
                 return self
-                    .take_hint(sent.exchange.hint(), session, generation, Ok(sent))
+                    .take_hint(sent.exchange.refusal_hint(), session, generation, Ok(sent))
                     .await;
             }
             Err(cause) => cause,
@@ -141,7 +141,7 @@ impl RetryState {
                 Some(Err(cause))
             }
             _ => {
-                let hint = RefusalHint::of(&cause);
+                let hint = RefusalHint::from_error(&cause);
                 self.take_hint(hint, session, generation, Err(cause)).await
             }
         }

@@ -80,12 +80,12 @@ async fn send_and_wait(
             Ok(sent) => sent?,
             Err(silent) => {
                 let head = ResponseHead::new(deadlines, activity.clone(), sending);
-                Exchange::opening(id, head.timed_out(silent))
+                Exchange::awaiting_head(id, head.with_timeout(silent))
             }
         },
         () = wait_for_message(inbox.as_mut()) => {
             activity.touch();
-            Exchange::opening(id, ResponseHead::new(deadlines, activity.clone(), sending))
+            Exchange::awaiting_head(id, ResponseHead::new(deadlines, activity.clone(), sending))
         }
     };
     Ok(SentRequest {

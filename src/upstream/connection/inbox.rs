@@ -103,7 +103,13 @@ impl Drop for Inbox {
         calls.retain(|(call, _)| *call != self.call);
         self.requests.close();
         let left = std::iter::from_fn(|| self.requests.try_recv().ok());
-        for request in self.buffered.take().map(|next| *next).into_iter().chain(left) {
+        for request in self
+            .buffered
+            .take()
+            .map(|next| *next)
+            .into_iter()
+            .chain(left)
+        {
             if deliver(&calls, request).is_some() {
                 debug!("nobody is left to be asked");
             }

@@ -168,7 +168,10 @@ impl ConnectionLogs {
             .flatten()
             .min()?;
         let change_count = requested.change_count;
-        (!self.is_applied(level, requested)).then_some(AppliedLevel { change_count, level })
+        (!self.is_applied(level, requested)).then_some(AppliedLevel {
+            change_count,
+            level,
+        })
     }
 
     /// The server has answered.
@@ -178,7 +181,9 @@ impl ConnectionLogs {
 
     fn is_applied(&self, level: LogLevel, requested: RequestedLevel) -> bool {
         let applied = *self.applied.borrow();
-        applied.is_some_and(|applied| applied.change_count == requested.change_count && applied.level <= level)
+        applied.is_some_and(|applied| {
+            applied.change_count == requested.change_count && applied.level <= level
+        })
     }
 }
 

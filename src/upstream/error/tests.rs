@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use super::*;
 
 #[tokio::test]
-async fn a_request_that_was_on_its_way_when_the_system_gave_up_may_have_run() {
+async fn a_request_may_have_run_when_the_system_timed_out() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     // As the system reports a connection on which nothing is acknowledged any more.

@@ -54,7 +54,8 @@ impl Deadlines {
                 return Ok(head);
             }
             let timed_out;
-            (deadline, timed_out) = self.next_deadline(connect_tracker.ended().unwrap_or(started), activity);
+            (deadline, timed_out) =
+                self.next_deadline(connect_tracker.ended().unwrap_or(started), activity);
             if deadline <= Instant::now() {
                 return Err(timed_out);
             }
@@ -62,7 +63,11 @@ impl Deadlines {
     }
 
     /// Returns when a request times out that was sent, or is waited for, since `since`, and the error for it.
-    pub(crate) fn next_deadline(self, since: Instant, activity: &Activity) -> (Instant, TransportError) {
+    pub(crate) fn next_deadline(
+        self,
+        since: Instant,
+        activity: &Activity,
+    ) -> (Instant, TransportError) {
         let Self { first_byte, idle } = self;
         match activity.last() {
             Some(last) => (last.max(since) + idle, TransportError::IdleTimeout(idle)),

@@ -91,8 +91,7 @@ impl SendBuffer {
         let sum = self.budget.unread.fetch_sub(bytes, Ordering::SeqCst);
         let crosses = |before: usize, limit| before >= limit && before - bytes < limit;
         let own = [self.budget.min_share(), self.budget.share()];
-        if own.iter().any(|limit| crosses(before, *limit)) || crosses(sum, self.budget.limit)
-        {
+        if own.iter().any(|limit| crosses(before, *limit)) || crosses(sum, self.budget.limit) {
             self.budget.drained.notify_waiters();
         }
     }

@@ -29,7 +29,9 @@ use crate::wire::Message;
 
 mod response;
 
-use response::{Probe, suggests_http_sse, parse_initialize, parse_discover, rejects_supported_version};
+use response::{
+    Probe, parse_discover, parse_initialize, rejects_supported_version, suggests_http_sse,
+};
 
 /// How long one step may take, without the connection that is made for it. Together under the 30 s
 /// that clients wait for a server.
@@ -66,9 +68,10 @@ impl Handshake<'_> {
                 other => other,
             },
             TransportChoice::SseFirst => match self.connect_http_sse(&new_http()).await {
-                Err(first) if !first.requires_user_action() => {
-                    self.connect_streamable_http(new_http()).await.map_err(|_| first)
-                }
+                Err(first) if !first.requires_user_action() => self
+                    .connect_streamable_http(new_http())
+                    .await
+                    .map_err(|_| first),
                 other => other,
             },
         }
@@ -82,9 +85,11 @@ impl Handshake<'_> {
                 Ok((self.new_connection(profile, transport), None))
             }
             Probe::Legacy => self.initialize(modern.into_http()).await,
-            Probe::Unclear => match self.initialize(modern.http()).await {
+            Probe::Unclear => match self.initialize(modern.clone_http()).await {
                 // The server may have restarted between the probe and `initialize`.
-                Err(refusal) if RefusalHint::of(&refusal) == Some(RefusalHint::OtherEra) => {
+                Err(refusal)
+                    if RefusalHint::from_error(&refusal) == Some(RefusalHint::OtherEra) =>
+                {
                     match self.probe(&modern).await {
                         Ok(Probe::Modern(profile)) => {
                             let transport = Transport::StreamableHttp(modern.into());
@@ -175,7 +180,8 @@ impl Handshake<'_> {
 
     async fn initialize(&self, http: Http) -> Result<Connected, TransportError> {
         let request = self.initialize_request();
-        let (mut session, answer) = with_step_timeout(StreamableHttpLegacy::initialize(http, &request)).await?;
+        let (mut session, answer) =
+            with_step_timeout(StreamableHttpLegacy::initialize(http, &request)).await?;
         (self.on_response)();
         let profile = parse_initialize(&answer)?;
         session.set_version(profile.version);

@@ -104,7 +104,10 @@ pub(super) fn parse_discover(answer: &Message) -> Result<Probe, TransportError> 
     match answer.error_code() {
         Some(code::UNSUPPORTED_PROTOCOL_VERSION) => {
             let supported = supported_versions(answer);
-            match LEGACY.iter().any(|version| includes_version(&supported, version)) {
+            match LEGACY
+                .iter()
+                .any(|version| includes_version(&supported, version))
+            {
                 true => Ok(Probe::Legacy),
                 false => Err(TransportError::Handshake(format!(
                     "it refuses revision `{MODERN}` of MCP and supports only {supported}"

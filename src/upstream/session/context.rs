@@ -57,7 +57,7 @@ impl SessionContext {
     /// where none was due, or a refusal that reads like another server's.
     pub(crate) fn doubt(&self, failure: &TransportError) {
         let is_answer = matches!(failure, TransportError::Handshake(_));
-        if is_answer || RefusalHint::of(failure) == Some(RefusalHint::OtherEra) {
+        if is_answer || RefusalHint::from_error(failure) == Some(RefusalHint::OtherEra) {
             self.handle.commands.send(Command::CheckRevision);
         }
     }

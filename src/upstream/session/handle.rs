@@ -125,7 +125,8 @@ impl SessionHandle {
     /// Waits until connections are made for another client than this one.
     pub(crate) async fn wait_until_superseded(&self, connection: &Connection) {
         let mut profile = self.profile.subscribe();
-        let is_other = |profile: &Arc<ClientProfile>| !connection.client_profile.shares_session(profile);
+        let is_other =
+            |profile: &Arc<ClientProfile>| !connection.client_profile.shares_session(profile);
         // Fails never: the sender lives as long as the handle.
         let _ = profile.wait_for(is_other).await;
     }

@@ -36,7 +36,11 @@ pub(crate) async fn check_health(context: &SessionContext, live: &Connection) ->
             }
         }
         // An answer cannot be read while the client reads nothing.
-        context.settings.read_gate.wait_until_open(&Reader::AllClients).await;
+        context
+            .settings
+            .read_gate
+            .wait_until_open(&Reader::AllClients)
+            .await;
         if let Err(gone) = look_after(live, has_slept).await
             && context.settings.read_gate.is_open(&Reader::AllClients)
         {
@@ -79,7 +83,7 @@ async fn is_other(context: &SessionContext, live: &Connection) -> bool {
     }
     match ping(live).await {
         Err(TransportError::SessionExpired) => true,
-        Err(error) => RefusalHint::of(&error) == Some(RefusalHint::OtherEra),
+        Err(error) => RefusalHint::from_error(&error) == Some(RefusalHint::OtherEra),
         Ok(_) => false,
     }
 }

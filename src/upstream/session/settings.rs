@@ -11,9 +11,9 @@ use crate::upstream::connection::log_demand::LogDemand;
 use crate::upstream::error::TransportError;
 use crate::upstream::error::reported::UpstreamError;
 use crate::upstream::flow::backpressure::ReadGate;
-use crate::upstream::flow::process_limits::ProcessLimits;
 use crate::upstream::flow::concurrency::ConcurrencyLimit;
 use crate::upstream::flow::deadline::Deadlines;
+use crate::upstream::flow::process_limits::ProcessLimits;
 use crate::upstream::id::UpstreamId;
 use crate::upstream::transport::http::{Http, HttpSettings};
 

@@ -50,7 +50,10 @@ impl SubscriptionLedger {
     /// Returns `true` if what the server has taken is not what is wanted, but for what has to wait.
     pub(crate) fn has_changes(&self) -> bool {
         self.guard_counts.keys().any(|uri| self.is_pending(uri))
-            || self.acknowledged.iter().any(|uri| !self.guard_counts.contains_key(uri))
+            || self
+                .acknowledged
+                .iter()
+                .any(|uri| !self.guard_counts.contains_key(uri))
     }
 
     /// Returns `true` if something is to be tried again.
@@ -185,9 +188,18 @@ impl Subscriptions {
     pub(crate) fn take_changes(&self) -> (Vec<Arc<str>>, Vec<Arc<str>>) {
         let (mut missing, mut surplus) = (Vec::new(), Vec::new());
         self.ledger.send_if_modified(|ledger| {
-            missing.extend(ledger.requested().into_iter().filter(|uri| ledger.is_pending(uri)));
+            missing.extend(
+                ledger
+                    .requested()
+                    .into_iter()
+                    .filter(|uri| ledger.is_pending(uri)),
+            );
             let guard_counts = &ledger.guard_counts;
-            surplus.extend(ledger.acknowledged.extract_if(|uri| !guard_counts.contains_key(uri)));
+            surplus.extend(
+                ledger
+                    .acknowledged
+                    .extract_if(|uri| !guard_counts.contains_key(uri)),
+            );
             ledger.unsubscribe_count += 1;
             !surplus.is_empty()
         });
@@ -202,13 +214,19 @@ impl Subscriptions {
     }
 
     /// The server has answered for `asked`: it takes those of which `is_acknowledged` says so, and refuses the others.
-    pub(crate) fn record_results(&self, uris: &[Arc<str>], is_acknowledged: impl Fn(&Arc<str>) -> bool) {
+    pub(crate) fn record_results(
+        &self,
+        uris: &[Arc<str>],
+        is_acknowledged: impl Fn(&Arc<str>) -> bool,
+    ) {
         self.ledger.send_modify(|ledger| {
             for uri in uris {
                 ledger.failed.remove(uri);
                 if is_acknowledged(uri) {
                     ledger.acknowledged.insert(uri.clone());
-                } else if ledger.guard_counts.contains_key(uri) && !ledger.acknowledged.contains(uri) {
+                } else if ledger.guard_counts.contains_key(uri)
+                    && !ledger.acknowledged.contains(uri)
+                {
                     ledger.rejected.insert(uri.clone());
                 }
             }
@@ -231,7 +249,9 @@ impl Subscriptions {
     fn retain_held(&self) {
         self.ledger.send_modify(|ledger| {
             let guard_counts = &ledger.guard_counts;
-            ledger.acknowledged.retain(|uri| guard_counts.contains_key(uri));
+            ledger
+                .acknowledged
+                .retain(|uri| guard_counts.contains_key(uri));
         });
     }
 
@@ -252,7 +272,11 @@ impl Subscriptions {
     }
 
     /// As [`Self::record_results`], where all that was taken before is void.
-    pub(crate) fn replace_acknowledged(&self, uris: &[Arc<str>], is_acknowledged: impl Fn(&Arc<str>) -> bool) {
+    pub(crate) fn replace_acknowledged(
+        &self,
+        uris: &[Arc<str>],
+        is_acknowledged: impl Fn(&Arc<str>) -> bool,
+    ) {
         self.ledger.send_if_modified(|ledger| {
             ledger.acknowledged.clear();
             false

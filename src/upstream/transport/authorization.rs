@@ -21,7 +21,7 @@ pub(crate) struct Authorization(Option<Arc<Authorizer>>);
 pub(crate) struct Signature {
     credential: Option<Arc<Credential>>,
     /// Whether the answer brought the nonce for a better proof (RFC 9449 § 9).
-    learned: bool,
+    has_new_nonce: bool,
 }
 
 impl Authorization {
@@ -52,7 +52,7 @@ impl Authorization {
         }
         Ok(Signature {
             credential,
-            learned: false,
+            has_new_nonce: false,
         })
     }
 
@@ -76,7 +76,7 @@ impl Authorization {
     ///
     /// # Errors
     /// [`TransportError::SignIn`], also after [`MAX_REFUSALS`].
-    pub(crate) async fn improve(
+    pub(crate) async fn replace_token(
         &self,
         refused: &Signature,
         status: StatusCode,
@@ -98,15 +98,15 @@ impl Authorization {
 
 impl Signature {
     /// Keeps what the answer brought for the next proof.
-    pub(crate) fn learn(&mut self, response: &Response) {
+    pub(crate) fn record_nonce(&mut self, response: &Response) {
         if let Some(credential) = &self.credential {
-            self.learned = credential.keep_nonce(response.url(), response.headers());
+            self.has_new_nonce = credential.keep_nonce(response.url(), response.headers());
         }
     }
 
     /// Returns `true` if a new proof would be better: a renewed token may be bound to a key that had no
     /// nonce yet.
     pub(crate) fn is_outdated(&self, challenges: &Challenges) -> bool {
-        self.learned && challenges.has_error("use_dpop_nonce")
+        self.has_new_nonce && challenges.has_error("use_dpop_nonce")
     }
 }

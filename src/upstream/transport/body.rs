@@ -18,11 +18,11 @@ use crate::upstream::flow::request_context::RequestContext;
 
 /// From this size on, in bytes, a body gets a block of memory that goes back to the system when it
 /// is dropped. Freed blocks of a few megabytes stay in the heap for as long as the process lives.
-const OWN_PAGES: u64 = 1 << 20;
+const MIN_MMAP_BYTES: u64 = 1 << 20;
 
 /// Blocks above this size, in bytes, are always given back at once
 /// (glibc's `DEFAULT_MMAP_THRESHOLD_MAX` is 32 MiB).
-const GIVEN_BACK: u64 = 33 << 20;
+const MIN_MMAP_BLOCK_BYTES: u64 = 33 << 20;
 
 /// The limits of the bodies of one upstream's answers.
 #[derive(Debug, Clone)]
@@ -41,7 +41,7 @@ pub(crate) struct Body {
     response: Response,
     limits: BodyLimits,
     /// Whether it may stay silent between its messages for as long as it likes.
-    is_patient: bool,
+    is_long_lived: bool,
     /// The activity of the request that it answers.
     activity: Activity,
     reader: Reader,
@@ -53,7 +53,7 @@ pub(crate) struct Body {
 /// The bytes of a message that have arrived, and the time by which they must be enough.
 #[derive(Debug)]
 struct Throughput {
-    due: Instant,
+    deadline: Instant,
     received: usize,
 }
 
@@ -63,7 +63,7 @@ impl Body {
         Self {
             response,
             limits: limits.clone(),
-            is_patient: false,
+            is_long_lived: false,
             activity: context.activity.clone(),
             reader: Reader::for_request(context.send_buffer.as_ref()),
             last_byte: Instant::now(),
@@ -72,16 +72,16 @@ impl Body {
     }
 
     /// A body that may stay silent between its messages for as long as it likes.
-    pub(crate) fn patient(response: Response, limits: &BodyLimits, reader: Reader) -> Self {
+    pub(crate) fn long_lived(response: Response, limits: &BodyLimits, reader: Reader) -> Self {
         Self {
-            is_patient: true,
+            is_long_lived: true,
             reader,
             ..Self::new(response, limits, &RequestContext::default())
         }
     }
 
     /// Makes it a body for the same client as another.
-    pub(crate) fn for_client_of(&mut self, other: &Self) {
+    pub(crate) fn use_reader_of(&mut self, other: &Self) {
         self.reader = other.reader.clone();
     }
 
@@ -104,7 +104,7 @@ impl Body {
     }
 
     /// Resets the throughput, since a message is complete.
-    pub(crate) fn complete(&mut self) {
+    pub(crate) fn end_message(&mut self) {
         self.throughput = None;
     }
 
@@ -122,18 +122,21 @@ impl Body {
         }
     }
 
-    /// The next bytes, or `None` at the end. `is_within`: whether they belong to a message that has
-    /// begun, which must keep up the least throughput, whatever other activity there is. Cancel safe.
-    pub(crate) async fn chunk(&mut self, is_within: bool) -> Result<Option<Bytes>, TransportError> {
+    /// The next bytes, or `None` at the end. `is_in_message`: whether they belong to a message that has
+    /// started, which must keep up the least throughput, whatever other activity there is. Cancel safe.
+    pub(crate) async fn next_chunk(
+        &mut self,
+        is_in_message: bool,
+    ) -> Result<Option<Bytes>, TransportError> {
         if self.limits.read_gate.wait_until_open(&self.reader).await {
             // The client was slow, not the upstream.
             (self.last_byte, self.throughput) = (Instant::now(), None);
         }
-        let chunk = match is_within {
-            true => self.next_within().await?,
+        let chunk = match is_in_message {
+            true => self.receive_in_message().await?,
             false => {
                 self.throughput = None;
-                self.next().await?
+                self.receive().await?
             }
         };
         // A body that breaks off has nothing of a failed connection any more.
@@ -150,30 +153,36 @@ impl Body {
         Ok(chunk)
     }
 
-    async fn next(&mut self) -> Result<reqwest::Result<Option<Bytes>>, TransportError> {
-        if self.is_patient {
+    async fn receive(&mut self) -> Result<reqwest::Result<Option<Bytes>>, TransportError> {
+        if self.is_long_lived {
             return Ok(self.response.chunk().await);
         }
-        let begun = Instant::now();
-        let mut due = begun + self.limits.idle;
+        let started = Instant::now();
+        let mut deadline = started + self.limits.idle;
         loop {
-            if let Ok(chunk) = timeout_at(due, self.response.chunk()).await {
+            if let Ok(chunk) = timeout_at(deadline, self.response.chunk()).await {
                 return Ok(chunk);
             }
-            due = self.activity.last().map_or(begun, |last| last.max(begun)) + self.limits.idle;
-            if due <= Instant::now() {
+            deadline = self
+                .activity
+                .last()
+                .map_or(started, |last| last.max(started))
+                + self.limits.idle;
+            if deadline <= Instant::now() {
                 return Err(TransportError::IdleTimeout(self.limits.idle));
             }
         }
     }
 
-    async fn next_within(&mut self) -> Result<reqwest::Result<Option<Bytes>>, TransportError> {
+    async fn receive_in_message(
+        &mut self,
+    ) -> Result<reqwest::Result<Option<Bytes>>, TransportError> {
         let throughput = self.throughput.get_or_insert_with(|| Throughput {
-            due: Instant::now() + self.limits.idle,
+            deadline: Instant::now() + self.limits.idle,
             received: 0,
         });
-        let (due, is_silent) = (throughput.due, throughput.received == 0);
-        let chunk = timeout_at(due, self.response.chunk()).await;
+        let (deadline, is_silent) = (throughput.deadline, throughput.received == 0);
+        let chunk = timeout_at(deadline, self.response.chunk()).await;
         chunk.map_err(|_| {
             // A request that goes on waiting gives it as long again.
             self.throughput = None;
@@ -203,7 +212,7 @@ impl Body {
     /// Waits for the permit of a message that has this many bytes so far and is to grow, if it needs one.
     /// A stream that may be silent in the midst of a message must not hold one.
     pub(super) async fn large_permit(&self, bytes: usize) -> Option<LargeBodyPermit> {
-        match bytes >= LARGE_MESSAGE_BYTES && !self.is_patient {
+        match bytes >= LARGE_MESSAGE_BYTES && !self.is_long_lived {
             // Boxed: it is large itself, and hardly ever needed.
             true => Some(Box::pin(self.limits.read_gate.acquire_large_permit(&self.reader)).await),
             false => None,
@@ -211,23 +220,23 @@ impl Body {
     }
 
     /// All of it.
-    pub(crate) async fn whole(mut self) -> Result<Bytes, TransportError> {
+    pub(crate) async fn read_all(mut self) -> Result<Bytes, TransportError> {
         self.check_encoding()?;
         let announced = self.response.content_length();
         if announced.is_some_and(|length| length > self.limits.message as u64) {
             return Err(TransportError::TooLarge(self.limits.message));
         }
         let mut permit = self.large_permit(announced.unwrap_or(0) as usize).await;
-        let Some(first) = self.chunk(false).await? else {
+        let Some(first) = self.next_chunk(false).await? else {
             return Ok(Bytes::new());
         };
         if announced == Some(first.len() as u64) {
             return Ok(first);
         }
         let mut all = BytesMut::with_capacity(match announced {
-            Some(length) if length < OWN_PAGES => length as usize,
+            Some(length) if length < MIN_MMAP_BYTES => length as usize,
             // Pages that stay untouched cost nothing.
-            Some(length) => length.max(GIVEN_BACK) as usize,
+            Some(length) => length.max(MIN_MMAP_BLOCK_BYTES) as usize,
             None => first.len(),
         });
         let mut next = Some(first);
@@ -239,7 +248,7 @@ impl Body {
             if permit.is_none() {
                 permit = self.large_permit(all.len()).await;
             }
-            next = self.chunk(true).await?;
+            next = self.next_chunk(true).await?;
         }
         Ok(all.freeze())
     }

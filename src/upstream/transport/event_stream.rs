@@ -51,10 +51,10 @@ impl EventStream {
 
     /// Returns the same stream in place of a broken one: for the same client, and resumed after the same
     /// event if it breaks off at once.
-    pub(crate) fn replacing(mut self, broken: &Self) -> Self {
+    pub(crate) fn resuming(mut self, broken: &Self) -> Self {
         self.last_event_id.clone_from(&broken.last_event_id);
         self.retry = broken.retry;
-        self.body.for_client_of(&broken.body);
+        self.body.use_reader_of(&broken.body);
         self
     }
 
@@ -74,10 +74,10 @@ impl EventStream {
             if let Some(part) = self.batch.pop_front() {
                 return Ok(Some(Incoming::Message(parse(part)?)));
             }
-            while let Some(event) = self.parser.next_event().map_err(|e| self.broken(&e))? {
+            while let Some(event) = self.parser.next_event().map_err(|e| self.parse_error(&e))? {
                 self.permit = None;
-                self.body.complete();
-                if let Some(incoming) = self.take(event)? {
+                self.body.end_message();
+                if let Some(incoming) = self.read_event(event)? {
                     return Ok(Some(incoming));
                 }
                 if !self.batch.is_empty() {
@@ -90,7 +90,7 @@ impl EventStream {
             if self.permit.is_none() {
                 self.permit = self.body.large_permit(self.parser.pending()).await;
             }
-            match self.body.chunk(self.parser.has_partial_event()).await? {
+            match self.body.next_chunk(self.parser.has_partial_event()).await? {
                 Some(chunk) => self.parser.push(&chunk),
                 None => return Ok(None),
             }
@@ -98,7 +98,7 @@ impl EventStream {
     }
 
     /// Notes an event's id and retry; returns what it carries, if anything.
-    fn take(&mut self, event: Event) -> Result<Option<Incoming>, TransportError> {
+    fn read_event(&mut self, event: Event) -> Result<Option<Incoming>, TransportError> {
         if event.id.is_some() {
             self.last_event_id = event.id.filter(|id| !id.is_empty());
         }
@@ -125,7 +125,7 @@ impl EventStream {
         }
     }
 
-    fn broken(&self, error: &SseError) -> TransportError {
+    fn parse_error(&self, error: &SseError) -> TransportError {
         match error {
             SseError::TooLong { .. } => TransportError::TooLarge(self.body.message_limit()),
             SseError::NotUtf8 => TransportError::Malformed(error.to_string()),

@@ -32,9 +32,9 @@ pub struct Exchange {
 #[derive(Debug)]
 enum ResponseSource {
     /// It has not begun to come.
-    Opening(ResponseHead<Exchange>),
+    AwaitingHead(ResponseHead<Exchange>),
     /// The answer came whole; `None` once it is out.
-    Whole(Option<Message>),
+    Single(Option<Message>),
     /// The answer came whole, as one of several messages.
     Batch(VecDeque<Message>),
     /// It comes on a stream of its own.
@@ -48,15 +48,15 @@ impl Exchange {
         Self::new(id, ResponseSource::Shared(response))
     }
 
-    pub(crate) fn opening(id: u64, head: ResponseHead<Exchange>) -> Self {
-        Self::new(id, ResponseSource::Opening(head))
+    pub(crate) fn awaiting_head(id: u64, head: ResponseHead<Exchange>) -> Self {
+        Self::new(id, ResponseSource::AwaitingHead(head))
     }
 
     /// An answer that refuses the request, and what it hints at.
     pub(crate) fn refused(id: u64, message: Message, hint: Option<RefusalHint>) -> Self {
         Self {
             hint,
-            ..Self::new(id, ResponseSource::Whole(Some(message)))
+            ..Self::new(id, ResponseSource::Single(Some(message)))
         }
     }
 
@@ -70,7 +70,7 @@ impl Exchange {
     }
 
     /// Returns the hint in the answer, if it is a refusal.
-    pub(crate) fn hint(&self) -> Option<RefusalHint> {
+    pub(crate) fn refusal_hint(&self) -> Option<RefusalHint> {
         self.hint
     }
 
@@ -84,7 +84,7 @@ impl Exchange {
     }
 
     /// Takes the answer to a POST, whose status is a success.
-    pub(crate) async fn open(
+    pub(crate) async fn from_body(
         id: u64,
         body: Body,
         channel: Option<Arc<dyn ReplyChannel>>,
@@ -96,7 +96,7 @@ impl Exchange {
             let stream = ResponseStream::new(events, channel);
             return Ok(Self::new(id, ResponseSource::Stream(Box::new(stream))));
         }
-        let bytes = body.whole().await?;
+        let bytes = body.read_all().await?;
         if status == StatusCode::ACCEPTED || bytes.trim_ascii().is_empty() {
             return Err(TransportError::NoResponse(status));
         }
@@ -108,7 +108,7 @@ impl Exchange {
             let parts = Message::split_batch(&bytes).map_err(|e| malformed(&e))?;
             ResponseSource::Batch(parts.into_iter().map(parse).collect::<Result<_, _>>()?)
         } else {
-            ResponseSource::Whole(Some(parse(bytes)?))
+            ResponseSource::Single(Some(parse(bytes)?))
         };
         Ok(Self::new(id, source))
     }
@@ -125,14 +125,14 @@ impl Exchange {
     /// # Errors
     /// [`TransportError`], when the response cannot come any more.
     pub async fn next(&mut self) -> Result<Message, TransportError> {
-        if let ResponseSource::Opening(head) = &mut self.source {
-            let opened = head.next().await?;
-            self.source = opened.source;
+        if let ResponseSource::AwaitingHead(head) = &mut self.source {
+            let exchange = head.wait().await?;
+            self.source = exchange.source;
         }
         loop {
             let message = match &mut self.source {
-                ResponseSource::Opening(_) => return Err(TransportError::StreamEnded),
-                ResponseSource::Whole(message) => message
+                ResponseSource::AwaitingHead(_) => return Err(TransportError::StreamEnded),
+                ResponseSource::Single(message) => message
                     .take()
                     .ok_or(TransportError::NoResponse(StatusCode::OK))?,
                 ResponseSource::Batch(messages) => messages
@@ -153,7 +153,7 @@ impl Exchange {
                 MessageKind::Request if self.channel().is_some() && message.method() != "ping" => {
                     return Ok(message);
                 }
-                MessageKind::Request => self.answer(&message),
+                MessageKind::Request => self.reply(&message),
             }
         }
     }
@@ -170,7 +170,7 @@ impl Exchange {
             let message = self.next().await?;
             match message.kind() {
                 MessageKind::Response => return Ok(message),
-                MessageKind::Request => self.answer(&message),
+                MessageKind::Request => self.reply(&message),
                 MessageKind::Notification => {}
             }
         }
@@ -200,9 +200,9 @@ impl Exchange {
     }
 
     /// Answers a ping, and refuses anything else.
-    fn answer(&self, request: &Message) {
+    fn reply(&self, request: &Message) {
         match self.channel() {
-            Some(channel) => channel.clone().answer(request),
+            Some(channel) => channel.clone().reply(request),
             None => warn!(method = %request.method(), "ignoring a request that has no place here"),
         }
     }

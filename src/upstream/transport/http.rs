@@ -87,7 +87,7 @@ impl Http {
     }
 
     /// Returns HTTP towards the same upstream at another url of the same origin.
-    pub(crate) fn at(&self, url: Url) -> Self {
+    pub(crate) fn with_url(&self, url: Url) -> Self {
         Self {
             client: self.client.clone(),
             authorization: self.authorization.clone(),
@@ -131,12 +131,12 @@ impl Http {
         let deadlines = Some(self.deadlines);
         let activity = Activity::default();
         // Boxed: it is large, and calls, which are many at a time, are not sent by this.
-        Box::pin(self.send_within(deadlines, &activity, method, headers, body)).await
+        Box::pin(self.send_with_deadlines(deadlines, &activity, method, headers, body)).await
     }
 
     /// Sends an MCP request, whose progress may count as activity before the head comes.
     /// `deadlines` is `None` if they are kept where the exchange is followed.
-    pub(crate) async fn send_within(
+    pub(crate) async fn send_with_deadlines(
         &self,
         deadlines: Option<Deadlines>,
         activity: &Activity,
@@ -144,34 +144,34 @@ impl Http {
         headers: impl Fn() -> HeaderMap,
         body: Bytes,
     ) -> Result<Response, TransportError> {
-        let (mut redirects, mut refusals, mut proven_anew) = (0, 0, false);
+        let (mut redirects, mut refusals, mut has_new_proof) = (0, 0, false);
         loop {
             let mut request = Request::new(method.clone(), self.url());
             *request.headers_mut() = headers();
             if !body.is_empty() {
                 *request.body_mut() = Some(body.clone().into());
             }
-            let (response, signature) = self.exchange(request, deadlines, activity).await?;
+            let (response, signature) = self.send_once(request, deadlines, activity).await?;
             if response.status().is_redirection() {
                 redirects += 1;
                 if redirects > MAX_REDIRECTS {
                     let to = "itself again and again".to_owned();
                     return Err(TransportError::Redirect(to));
                 }
-                self.follow(&response)?;
+                self.follow_redirect(&response)?;
             } else if let Some(challenges) = self.authorization.challenges(&response) {
-                if !proven_anew && signature.is_outdated(&challenges) {
-                    proven_anew = true;
+                if !has_new_proof && signature.is_outdated(&challenges) {
+                    has_new_proof = true;
                     continue;
                 }
-                proven_anew = false;
+                has_new_proof = false;
                 refusals += 1;
                 let status = response.status();
-                let better = self
-                    .authorization
-                    .improve(&signature, status, &challenges, refusals);
+                let replacing =
+                    self.authorization
+                        .replace_token(&signature, status, &challenges, refusals);
                 // Boxed: it is large, and on the path of every request.
-                Box::pin(better).await?;
+                Box::pin(replacing).await?;
             } else {
                 activity.touch();
                 return Ok(response);
@@ -180,7 +180,7 @@ impl Http {
     }
 
     /// Signs a request, sends it, and waits for the head of the answer.
-    async fn exchange(
+    async fn send_once(
         &self,
         mut request: Request,
         deadlines: Option<Deadlines>,
@@ -192,37 +192,39 @@ impl Http {
         let response = match deadlines {
             Some(deadlines) => {
                 let connect_tracker = ConnectTracker::new();
-                let doing = connect_tracker.watch(client.execute(request));
-                deadlines.wait_for_head(doing, &connect_tracker, activity).await?
+                let sending = connect_tracker.watch(client.execute(request));
+                deadlines
+                    .wait_for_head(sending, &connect_tracker, activity)
+                    .await?
             }
             None => client.execute(request).await,
         };
         let connect_timeout = self.client.connect_timeout();
         let response =
             response.map_err(|error| TransportError::from_http(error, connect_timeout))?;
-        signature.learn(&response);
+        signature.record_nonce(&response);
         Ok((response, signature))
     }
 
     /// 307 and 308 keep method and body (RFC 9110 § 15.4); no other redirect can mean a POST.
-    fn follow(&self, response: &Response) -> Result<(), TransportError> {
-        let here = self.url();
+    fn follow_redirect(&self, response: &Response) -> Result<(), TransportError> {
+        let current = self.url();
         let to = response
             .headers()
             .get(LOCATION)
             .and_then(|to| to.to_str().ok());
-        let to = to.and_then(|to| here.join(to).ok());
+        let to = to.and_then(|to| current.join(to).ok());
         let keeps_method = matches!(
             response.status(),
             StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT
         );
         match to {
-            Some(to) if keeps_method && to.origin() == here.origin() => {
+            Some(to) if keeps_method && to.origin() == current.origin() => {
                 debug!(path = to.path(), "following a redirect");
                 *self.url.lock() = to;
                 Ok(())
             }
-            Some(to) if to.origin() != here.origin() => {
+            Some(to) if to.origin() != current.origin() => {
                 Err(TransportError::Redirect(to.origin().ascii_serialization()))
             }
             _ => Err(status_error(

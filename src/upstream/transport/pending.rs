@@ -19,7 +19,7 @@ pub(crate) struct PendingResponses(Arc<Table>);
 #[derive(Debug)]
 struct Table {
     /// By id; `None` once the stream is closed, and no response can come.
-    waiting: Mutex<Option<HashMap<u64, oneshot::Sender<Message>>>>,
+    requests: Mutex<Option<HashMap<u64, oneshot::Sender<Message>>>>,
     /// When the stream last carried anything but the response to a ping.
     last_activity: Mutex<Instant>,
 }
@@ -27,14 +27,14 @@ struct Table {
 impl PendingResponses {
     pub(crate) fn new() -> Self {
         Self(Arc::new(Table {
-            waiting: Mutex::new(Some(HashMap::new())),
+            requests: Mutex::new(Some(HashMap::new())),
             last_activity: Mutex::new(Instant::now()),
         }))
     }
 
     /// Returns `true` if no request waits for a response.
     pub(crate) fn is_empty(&self) -> bool {
-        let waiting = self.0.waiting.lock();
+        let waiting = self.0.requests.lock();
         waiting.as_ref().is_none_or(HashMap::is_empty)
     }
 
@@ -48,7 +48,7 @@ impl PendingResponses {
         idle: Duration,
     ) -> Result<PendingResponse, TransportError> {
         let (sender, response) = oneshot::channel();
-        match &mut *self.0.waiting.lock() {
+        match &mut *self.0.requests.lock() {
             Some(waiting) => drop(waiting.insert(id, sender)),
             None => return Err(TransportError::SessionExpired),
         }
@@ -66,7 +66,7 @@ impl PendingResponses {
         let id = response
             .id()
             .and_then(|id| std::str::from_utf8(&id).ok()?.parse().ok());
-        let waiting = id.and_then(|id: u64| self.0.waiting.lock().as_mut()?.remove(&id));
+        let waiting = id.and_then(|id: u64| self.0.requests.lock().as_mut()?.remove(&id));
         match waiting {
             Some(waiting) => {
                 self.touch();
@@ -84,7 +84,7 @@ impl PendingResponses {
 
     /// Fails the requests that wait: the stream is closed.
     pub(crate) fn close(&self) {
-        *self.0.waiting.lock() = None;
+        *self.0.requests.lock() = None;
     }
 }
 
@@ -105,7 +105,7 @@ impl PendingResponse {
     ///
     /// # Errors
     /// [`TransportError::StreamEnded`] when the stream was closed.
-    pub(crate) async fn arrive(&mut self) -> Result<(), TransportError> {
+    pub(crate) async fn wait_until_arrived(&mut self) -> Result<(), TransportError> {
         let response = (&mut self.response).await;
         self.early = Some(response.map_err(|_| TransportError::StreamEnded)?);
         Ok(())
@@ -133,7 +133,7 @@ impl PendingResponse {
 
 impl Drop for PendingResponse {
     fn drop(&mut self) {
-        if let Some(waiting) = &mut *self.pending.0.waiting.lock() {
+        if let Some(waiting) = &mut *self.pending.0.requests.lock() {
             waiting.remove(&self.id);
         }
     }
@@ -161,13 +161,13 @@ mod tests {
         pending.deliver(response(3));
         pending.deliver(response(1));
         assert_eq!(&second.wait().await.unwrap().id().unwrap()[..], b"2");
-        first.arrive().await.unwrap();
+        first.wait_until_arrived().await.unwrap();
         assert_eq!(&first.wait().await.unwrap().id().unwrap()[..], b"1");
         assert!(pending.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn activity_of_the_stream_extends_the_wait_and_a_response_to_a_ping_does_not() {
+    async fn stream_activity_extends_the_wait_but_ping_responses_do_not() {
         let pending = PendingResponses::new();
         let mut waiting = pending.register(1, IDLE).unwrap();
         {
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_closed_stream_fails_what_waits_and_takes_nothing_more() {
+    async fn a_closed_stream_fails_pending_and_new_requests() {
         let pending = PendingResponses::new();
         let mut waiting = pending.register(1, IDLE).unwrap();
         pending.close();

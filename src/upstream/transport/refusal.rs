@@ -21,7 +21,7 @@ const ERROR_BODY_BYTES: usize = 64 << 10;
 ///
 /// # Errors
 /// [`TransportError::Status`] or [`TransportError::CredentialsRequired`], when the body is no JSON-RPC error.
-pub(crate) async fn refused(
+pub(crate) async fn read_refusal(
     response: Response,
     http: &Http,
     era: Era,
@@ -32,11 +32,11 @@ pub(crate) async fn refused(
         body.limit_message(ERROR_BODY_BYTES);
     }
     // Boxed: it is large, and on the path of every request, most of which are not refused.
-    let body = Box::pin(body.whole()).await.unwrap_or_default();
+    let body = Box::pin(body.read_all()).await.unwrap_or_default();
     match Message::parse(body.clone()) {
         Ok(message) if message.error().is_some() => {
             let later = retry_after(status, &headers).map(RefusalHint::RetryAfter);
-            let hint = later.or_else(|| RefusalHint::of_answer(era, status, &message));
+            let hint = later.or_else(|| RefusalHint::from_response(era, status, &message));
             Ok((message, hint))
         }
         _ => Err(status_error(status, &headers, &body, http.redactor())),
@@ -44,9 +44,9 @@ pub(crate) async fn refused(
 }
 
 /// Reads an answer with an error status as an error, where a JSON-RPC message cannot be passed on.
-pub(crate) async fn refusal(response: Response, http: &Http) -> TransportError {
+pub(crate) async fn refusal_error(response: Response, http: &Http) -> TransportError {
     let status = response.status();
-    match refused(response, http, Era::Legacy).await {
+    match read_refusal(response, http, Era::Legacy).await {
         Ok((answer, hint)) => TransportError::Status {
             status,
             detail: format!(": {}", error_text(&answer)),

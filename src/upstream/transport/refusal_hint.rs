@@ -21,13 +21,13 @@ pub(crate) enum RefusalHint {
 
 impl RefusalHint {
     /// Returns the hint in an error without a JSON-RPC message.
-    pub(crate) fn of(error: &TransportError) -> Option<Self> {
+    pub(crate) fn from_error(error: &TransportError) -> Option<Self> {
         match error {
             TransportError::Status {
                 retry_after: Some(wait),
                 ..
             } => Some(Self::RetryAfter(*wait)),
-            TransportError::Status { status, .. } if refuses_request(*status) => {
+            TransportError::Status { status, .. } if is_unknown_request_status(*status) => {
                 Some(Self::OtherEra)
             }
             _ => None,
@@ -35,10 +35,13 @@ impl RefusalHint {
     }
 
     /// Returns the hint in a JSON-RPC error with this status, in answer to a request of this era.
-    pub(crate) fn of_answer(era: Era, status: StatusCode, answer: &Message) -> Option<Self> {
+    pub(crate) fn from_response(era: Era, status: StatusCode, answer: &Message) -> Option<Self> {
         let code = answer.error_code();
         let is_other = match era {
-            Era::Modern => refuses_request(status) && (is_unaddressed(answer) || misses(answer)),
+            Era::Modern => {
+                is_unknown_request_status(status)
+                    && (lacks_request_id(answer) || reports_missing_session(answer))
+            }
             // A modern server says what it misses in every request (MCP 2026-07-28 § Error Codes).
             Era::Legacy => {
                 let is_modern = [
@@ -49,7 +52,8 @@ impl RefusalHint {
                 let may_be = [code::INVALID_REQUEST, code::INVALID_PARAMS];
                 code.is_some_and(|it| is_modern.contains(&it))
                     || (status == StatusCode::BAD_REQUEST
-                        && (is_unaddressed(answer) || code.is_some_and(|it| may_be.contains(&it))))
+                        && (lacks_request_id(answer)
+                            || code.is_some_and(|it| may_be.contains(&it))))
             }
         };
         is_other.then_some(Self::OtherEra)
@@ -58,7 +62,7 @@ impl RefusalHint {
 
 /// Returns `true` for the statuses by which servers reject what they do not know: any POST, or a request
 /// without a session.
-fn refuses_request(status: StatusCode) -> bool {
+fn is_unknown_request_status(status: StatusCode) -> bool {
     matches!(
         status,
         StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
@@ -66,13 +70,13 @@ fn refuses_request(status: StatusCode) -> bool {
 }
 
 /// Returns `true` if an answer names no request: so legacy servers reject what belongs to no session.
-pub(crate) fn is_unaddressed(answer: &Message) -> bool {
+pub(crate) fn lacks_request_id(answer: &Message) -> bool {
     answer.id().is_none_or(|id| &id[..] == b"null")
 }
 
 /// Returns `true` if an answer says that a session is missing, or the handshake for one. Legacy servers have
 /// no code for that, only words.
-fn misses(answer: &Message) -> bool {
+fn reports_missing_session(answer: &Message) -> bool {
     const SERVER_ERROR: i64 = -32000;
     let codes = [code::INVALID_REQUEST, SERVER_ERROR];
     let text = error_text(answer).to_lowercase();
@@ -86,16 +90,16 @@ mod tests {
 
     use super::*;
 
-    fn hint(era: Era, status: u16, id: &Value, code: i64, text: &str) -> bool {
+    fn has_hint(era: Era, status: u16, id: &Value, code: i64, text: &str) -> bool {
         let error = json!({"code": code, "message": text});
         let answer = json!({"jsonrpc": "2.0", "id": id, "error": error}).to_string();
         let answer = Message::parse(answer).unwrap();
         let status = StatusCode::from_u16(status).unwrap();
-        RefusalHint::of_answer(era, status, &answer).is_some()
+        RefusalHint::from_response(era, status, &answer).is_some()
     }
 
     #[test]
-    fn a_refusal_that_reads_like_another_era_is_told_from_one_of_the_same() {
+    fn a_refusal_of_another_era_is_recognized() {
         let (id, none) = (json!(7), Value::Null);
         let cases = [
             (Era::Modern, 400, &none, -32000, "No valid session ID", true),
@@ -114,7 +118,7 @@ mod tests {
             (Era::Legacy, 200, &id, -32000, "no session", false),
         ];
         for (era, status, id, code, text, other) in cases {
-            let found = hint(era, status, id, code, text);
+            let found = has_hint(era, status, id, code, text);
             assert_eq!(found, other, "{era:?} {status} {id} {code} {text}");
         }
     }

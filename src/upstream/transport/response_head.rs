@@ -14,7 +14,7 @@ pub(crate) struct ResponseHead<T> {
     deadlines: Deadlines,
     activity: Activity,
     /// A timeout that no caller has seen yet.
-    timed_out: Option<TransportError>,
+    unreported_timeout: Option<TransportError>,
 }
 
 impl<T: Send + 'static> ResponseHead<T> {
@@ -28,13 +28,13 @@ impl<T: Send + 'static> ResponseHead<T> {
             sending: Some(AbortOnDropHandle::new(tokio::spawn(sending))),
             deadlines,
             activity,
-            timed_out: None,
+            unreported_timeout: None,
         }
     }
 
     /// Returns the same request, whose next wait fails with this timeout at once.
-    pub(crate) fn timed_out(mut self, error: TransportError) -> Self {
-        self.timed_out = Some(error);
+    pub(crate) fn with_timeout(mut self, error: TransportError) -> Self {
+        self.unreported_timeout = Some(error);
         self
     }
 
@@ -42,8 +42,8 @@ impl<T: Send + 'static> ResponseHead<T> {
     ///
     /// # Errors
     /// [`TransportError`], when the request failed or the upstream is silent for too long.
-    pub(crate) async fn next(&mut self) -> Result<T, TransportError> {
-        if let Some(error) = self.timed_out.take() {
+    pub(crate) async fn wait(&mut self) -> Result<T, TransportError> {
+        if let Some(error) = self.unreported_timeout.take() {
             return Err(error);
         }
         let Some(sending) = &mut self.sending else {

@@ -26,7 +26,7 @@ pub(crate) trait ReplyChannel: Send + Sync {
     ) -> BoxFuture<'a, Result<EventStream, TransportError>>;
 
     /// Answers a ping, and refuses any other request, beside the stream that it came on.
-    fn answer(self: Arc<Self>, request: &Message);
+    fn reply(self: Arc<Self>, request: &Message);
 }
 
 // Not by a supertrait: that would link how everything behind the trait is written for debugging.
@@ -94,7 +94,7 @@ impl ResponseStream {
             tokio::time::sleep(wait).await;
             match channel.reopen(&last).await {
                 Ok(events) => {
-                    self.events = events.replacing(&self.events);
+                    self.events = events.resuming(&self.events);
                     return Ok(());
                 }
                 Err(TransportError::Connect(_) | TransportError::Interrupted(_)) => {}

@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn our_own_secrets_are_taken_out() {
+    fn configured_secrets_are_redacted() {
         let mut headers = HeaderMap::new();
         for (name, value) in [
             ("authorization", "Bearer hunter2"),

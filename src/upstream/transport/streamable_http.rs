@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use super::body::Body;
 use super::exchange::Exchange;
 use super::http::Http;
-use super::refusal::refused;
+use super::refusal::read_refusal;
 use crate::protocol::Era;
 use crate::protocol::Request;
 use crate::protocol::param_headers::encode_value;
@@ -76,10 +76,10 @@ impl StreamableHttp {
         let body = request.body.clone();
         let response = self
             .http
-            .send_within(deadlines, &context.activity, Method::POST, headers, body)
+            .send_with_deadlines(deadlines, &context.activity, Method::POST, headers, body)
             .await?;
         if !response.status().is_success() {
-            let (refusal, hint) = refused(response, &self.http, Era::Modern).await?;
+            let (refusal, hint) = read_refusal(response, &self.http, Era::Modern).await?;
             // Only the handshake asks which revisions there are; later, what it agreed is void.
             if request.method != DISCOVER
                 && refusal.error_code() == Some(code::UNSUPPORTED_PROTOCOL_VERSION)
@@ -90,10 +90,10 @@ impl StreamableHttp {
         }
         let body = match &*request.method {
             // The stream of a subscription is silent until something changes.
-            LISTEN => Body::patient(response, self.http.limits(), Reader::AllClients),
+            LISTEN => Body::long_lived(response, self.http.limits(), Reader::AllClients),
             _ => Body::new(response, self.http.limits(), context),
         };
-        Exchange::open(request.id, body, None).await
+        Exchange::from_body(request.id, body, None).await
     }
 
     /// Sends a notification; what headers it has is not defined (MCP 2026-07-28 § Sending Messages).
@@ -102,13 +102,15 @@ impl StreamableHttp {
         let response = self.http.send(Method::POST, headers, body).await?;
         match response.status().is_success() {
             true => Ok(()),
-            false => refused(response, &self.http, Era::Modern).await.map(drop),
+            false => read_refusal(response, &self.http, Era::Modern)
+                .await
+                .map(drop),
         }
     }
 
     /// Returns HTTP to the same url for another transport.
-    pub(crate) fn http(&self) -> Http {
-        self.http.at(self.http.url())
+    pub(crate) fn clone_http(&self) -> Http {
+        self.http.with_url(self.http.url())
     }
 
     pub(crate) fn into_http(self) -> Http {

@@ -14,8 +14,8 @@ use super::body::{Body, media_type};
 use super::event_stream::EventStream;
 use super::exchange::Exchange;
 use super::http::Http;
-use super::refusal::{refusal, refused};
-use super::refusal_hint::{RefusalHint, is_unaddressed};
+use super::refusal::{read_refusal, refusal_error};
+use super::refusal_hint::{RefusalHint, lacks_request_id};
 use super::response_stream::ReplyChannel;
 use super::streamable_http::{PROTOCOL_VERSION, post_headers};
 use crate::protocol::Era;
@@ -58,14 +58,14 @@ impl StreamableHttpLegacy {
             headers,
             has_session: false,
         };
-        let answer = session.begin(request).await?;
+        let answer = session.send_initialize(request).await?;
         Ok((session, answer))
     }
 
-    async fn begin(&mut self, request: &Request) -> Result<Message, TransportError> {
+    async fn send_initialize(&mut self, request: &Request) -> Result<Message, TransportError> {
         let response = self.post(request.body.clone()).await?;
         if !response.status().is_success() {
-            return Err(refusal(response, &self.http).await);
+            return Err(refusal_error(response, &self.http).await);
         }
         if let Some(id) = response.headers().get(SESSION_ID) {
             let mut id = id.clone();
@@ -74,7 +74,7 @@ impl StreamableHttpLegacy {
             self.has_session = true;
         }
         let body = Body::new(response, self.http.limits(), &RequestContext::default());
-        Exchange::open(request.id, body, None)
+        Exchange::from_body(request.id, body, None)
             .await?
             .response()
             .await
@@ -98,13 +98,13 @@ impl StreamableHttpLegacy {
             (request.asking == ServerRequests::Unsupported).then_some(self.http.deadlines);
         let response = self
             .http
-            .send_within(deadlines, &context.activity, Method::POST, headers, body)
+            .send_with_deadlines(deadlines, &context.activity, Method::POST, headers, body)
             .await?;
         if !response.status().is_success() {
-            let (refusal, hint) = self.refused(response).await?;
+            let (refusal, hint) = self.read_refusal(response).await?;
             return Ok(Exchange::refused(request.id, refusal, hint));
         }
-        Exchange::open(
+        Exchange::from_body(
             request.id,
             Body::new(response, self.http.limits(), context),
             Some(self.clone()),
@@ -118,7 +118,7 @@ impl StreamableHttpLegacy {
         if response.status().is_success() {
             return Ok(());
         }
-        self.refused(response).await.map(drop)
+        self.read_refusal(response).await.map(drop)
     }
 
     /// Opens the standalone stream; `None` where the upstream has none (405), or answers with what
@@ -142,15 +142,15 @@ impl StreamableHttpLegacy {
             status
                 if status.is_success() && media_type(response.headers()) == "text/event-stream" =>
             {
-                let body = Body::patient(response, self.http.limits(), Reader::AllClients);
+                let body = Body::long_lived(response, self.http.limits(), Reader::AllClients);
                 body.check_encoding()?;
                 Ok(Some(EventStream::new(body)))
             }
             StatusCode::UNAUTHORIZED => Err(TransportError::CredentialsRequired),
             status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
-                Err(refusal(response, &self.http).await)
+                Err(refusal_error(response, &self.http).await)
             }
-            StatusCode::BAD_REQUEST => match self.refused(response).await {
+            StatusCode::BAD_REQUEST => match self.read_refusal(response).await {
                 Err(gone @ TransportError::SessionExpired) => Err(gone),
                 _ => Ok(None),
             },
@@ -177,7 +177,7 @@ impl StreamableHttpLegacy {
 
     /// 404 to a request with a session id means that the session is gone, whatever the body says.
     /// Many servers after the TypeScript SDK's examples say 400 instead, and so in words alone.
-    async fn refused(
+    async fn read_refusal(
         &self,
         response: Response,
     ) -> Result<(Message, Option<RefusalHint>), TransportError> {
@@ -185,10 +185,10 @@ impl StreamableHttpLegacy {
         if self.has_session && status == StatusCode::NOT_FOUND {
             return Err(TransportError::SessionExpired);
         }
-        let (answer, hint) = refused(response, &self.http, Era::Legacy).await?;
+        let (answer, hint) = read_refusal(response, &self.http, Era::Legacy).await?;
         if self.has_session
             && status == StatusCode::BAD_REQUEST
-            && is_unaddressed(&answer)
+            && lacks_request_id(&answer)
             && error_text(&answer).to_lowercase().contains("session")
         {
             return Err(TransportError::SessionExpired);
@@ -208,7 +208,7 @@ impl ReplyChannel for StreamableHttpLegacy {
         })
     }
 
-    fn answer(self: Arc<Self>, request: &Message) {
+    fn reply(self: Arc<Self>, request: &Message) {
         let answer = answer_to(request);
         tokio::spawn(async move {
             if let Err(error) = self.notify(answer).await {

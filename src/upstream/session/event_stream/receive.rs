@@ -20,7 +20,10 @@ pub(crate) const STABLE_AFTER: Duration = Duration::from_secs(10);
 pub(crate) async fn receive(context: &SessionContext, live: &Arc<Connection>, message: Message) {
     match (message.kind(), &*message.method()) {
         (MessageKind::Request, method) if method != "ping" => {
-            context.events.on_server_request(live.begin_use(), message.clone()).await;
+            context
+                .events
+                .on_server_request(live.begin_use(), message.clone())
+                .await;
         }
         (MessageKind::Request, _) => {
             if let Err(error) = live.notify(answer_to(&message)).await {

@@ -1,7 +1,7 @@
 //! HTTP+SSE of 2024-11-05: one long-lived stream carries everything that the upstream says,
 //! and every message to it is a POST to the `endpoint` that the stream names first.
 
-mod post;
+mod message_endpoint;
 pub(crate) mod stream;
 
 use std::sync::Arc;
@@ -16,19 +16,19 @@ use super::event_stream::{EventStream, Incoming};
 use super::exchange::Exchange;
 use super::http::Http;
 use super::pending::PendingResponses;
-use super::refusal::refusal;
+use super::refusal::refusal_error;
 use crate::protocol::{Request, ServerRequests};
 use crate::upstream::error::TransportError;
 use crate::upstream::flow::backpressure::{Reader, StreamClient};
 use crate::upstream::flow::deadline::Deadlines;
 use crate::upstream::flow::request_context::RequestContext;
-use post::Post;
+use message_endpoint::MessageEndpoint;
 use stream::HttpSseStream;
 
 /// A connection to an HTTP+SSE upstream, without its stream, which [`HttpSseStream`] reads.
 #[derive(Debug)]
 pub(crate) struct HttpSse {
-    post: Arc<Post>,
+    endpoint: Arc<MessageEndpoint>,
     pending: PendingResponses,
     /// The client that the stream's messages are for.
     client: Arc<StreamClient>,
@@ -36,7 +36,7 @@ pub(crate) struct HttpSse {
 
 impl HttpSse {
     pub(crate) fn deadlines(&self) -> Deadlines {
-        self.post.http().deadlines
+        self.endpoint.http().deadlines
     }
 
     /// Opens the stream and waits for its `endpoint` event.
@@ -50,7 +50,7 @@ impl HttpSse {
             .send(Method::GET, || headers.clone(), Bytes::new())
             .await?;
         if !response.status().is_success() {
-            return Err(refusal(response, http).await);
+            return Err(refusal_error(response, http).await);
         }
         let kind = media_type(response.headers());
         if kind != "text/event-stream" {
@@ -58,7 +58,7 @@ impl HttpSse {
         }
         let client = Arc::<StreamClient>::default();
         let reader = Reader::Stream(client.clone());
-        let body = Body::patient(response, http.limits(), reader);
+        let body = Body::long_lived(response, http.limits(), reader);
         body.check_encoding()?;
         let mut events = EventStream::new(body);
         let limit = http.deadlines.first_byte;
@@ -77,11 +77,11 @@ impl HttpSse {
         if to.origin() != here.origin() {
             return Err(TransportError::Redirect(to.origin().ascii_serialization()));
         }
-        let post = Arc::new(Post::new(http.at(to)));
+        let endpoint = Arc::new(MessageEndpoint::new(http.with_url(to)));
         let pending = PendingResponses::new();
-        let stream = HttpSseStream::new(events, post.clone(), pending.clone());
+        let stream = HttpSseStream::new(events, endpoint.clone(), pending.clone());
         let transport = Self {
-            post,
+            endpoint,
             pending,
             client,
         };
@@ -105,14 +105,14 @@ impl HttpSse {
         let mut response = self.pending.register(request.id, self.deadlines().idle)?;
         // Where the client can be asked, the deadlines are kept where the exchange is followed.
         let deadlines = (request.asking == ServerRequests::Unsupported).then(|| self.deadlines());
-        let sending = self.post.send(request.body.clone(), deadlines, context);
+        let sending = self.endpoint.send(request.body.clone(), deadlines, context);
         // Boxed: it is large, and in the task of every call, whatever its transport.
         let mut sending = Box::pin(sending);
         tokio::select! {
             biased;
             sent = &mut sending => sent?,
             // Some servers answer the POST last of all.
-            arrived = response.arrive() => if let Err(ended) = arrived {
+            arrived = response.wait_until_arrived() => if let Err(ended) = arrived {
                 // The stream is closed. The answer to the POST may yet say that the request was rejected.
                 sending.await?;
                 return Err(ended);
@@ -124,7 +124,7 @@ impl HttpSse {
     /// Sends a message that gets no response.
     pub(crate) async fn notify(&self, body: Bytes) -> Result<(), TransportError> {
         let deadlines = Some(self.deadlines());
-        self.post
+        self.endpoint
             .send(body, deadlines, &RequestContext::default())
             .await
     }

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, debug};
 
-use super::post::Post;
+use super::message_endpoint::MessageEndpoint;
 use crate::protocol::Request;
 use crate::upstream::error::TransportError;
 use crate::upstream::flow::request_context::RequestContext;
@@ -27,23 +27,27 @@ pub(crate) struct HttpSseStream {
     /// The ping that is under way; it ends with the stream.
     ping: Option<AbortOnDropHandle<()>>,
     events: EventStream,
-    post: Arc<Post>,
+    endpoint: Arc<MessageEndpoint>,
     pending: PendingResponses,
     /// After how much silence it is pinged.
     keep_alive: Option<Duration>,
     /// Until when something must come after the last ping, if nothing has yet.
-    due: Option<Instant>,
+    ping_deadline: Option<Instant>,
 }
 
 impl HttpSseStream {
-    pub(super) fn new(events: EventStream, post: Arc<Post>, pending: PendingResponses) -> Self {
+    pub(super) fn new(
+        events: EventStream,
+        endpoint: Arc<MessageEndpoint>,
+        pending: PendingResponses,
+    ) -> Self {
         Self {
             ping: None,
-            keep_alive: post.http().keep_alive,
+            keep_alive: endpoint.http().keep_alive,
             events,
-            post,
+            endpoint,
             pending,
-            due: None,
+            ping_deadline: None,
         }
     }
 
@@ -75,19 +79,22 @@ impl HttpSseStream {
         };
         loop {
             let last_byte = self.events.last_byte();
-            let due = self.due.unwrap_or(last_byte + keep_alive);
-            if let Ok(event) = timeout_at(due, self.events.next()).await {
-                self.due = None;
+            let deadline = self.ping_deadline.unwrap_or(last_byte + keep_alive);
+            if let Ok(event) = timeout_at(deadline, self.events.next()).await {
+                self.ping_deadline = None;
                 return event;
             }
             // Any byte is a sign of life, be it of a comment; and so is the client's not reading, for which
             // nothing is read here.
-            match (self.events.last_byte() > last_byte, self.due.take()) {
+            match (
+                self.events.last_byte() > last_byte,
+                self.ping_deadline.take(),
+            ) {
                 (true, _) => {}
                 (false, None) => {
                     let limit = STREAM_PING_TIMEOUT.min(keep_alive);
                     self.send_ping(limit);
-                    self.due = Some(Instant::now() + limit);
+                    self.ping_deadline = Some(Instant::now() + limit);
                 }
                 (false, Some(_)) => {
                     let limit = STREAM_PING_TIMEOUT.min(keep_alive).as_secs_f64();
@@ -102,13 +109,13 @@ impl HttpSseStream {
     /// Pings the server (MCP 2024-11-05 § Ping). The response comes on the stream, if that is alive;
     /// the answer to the POST proves nothing.
     fn send_ping(&mut self, limit: Duration) {
-        let post = self.post.clone();
+        let endpoint = self.endpoint.clone();
         let sending = async move {
             let ping = Request::ours(next_id(), "ping", &serde_json::json!({}));
             debug!(id = ping.id, "pinging a silent stream");
             match timeout(
                 limit,
-                post.send(ping.body, None, &RequestContext::default()),
+                endpoint.send(ping.body, None, &RequestContext::default()),
             )
             .await
             {
