@@ -62,7 +62,7 @@ impl SubscriptionLedger {
     }
 
     /// Returns what is wanted of the server and was not refused by it.
-    pub(crate) fn requested(&self) -> Vec<Arc<str>> {
+    pub(crate) fn uris(&self) -> Vec<Arc<str>> {
         let uris = self.guard_counts.keys();
         uris.filter(|uri| !self.rejected.contains(*uri))
             .cloned()
@@ -190,7 +190,7 @@ impl Subscriptions {
         self.ledger.send_if_modified(|ledger| {
             missing.extend(
                 ledger
-                    .requested()
+                    .uris()
                     .into_iter()
                     .filter(|uri| ledger.is_pending(uri)),
             );

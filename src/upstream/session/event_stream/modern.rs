@@ -79,11 +79,7 @@ pub(crate) async fn run(context: &SessionContext, live: &Arc<Connection>) -> Tra
         }
         let (uris, has_changes, has_failed) = {
             let ledger = ledger.borrow_and_update();
-            (
-                ledger.requested(),
-                ledger.has_changes(),
-                ledger.has_failed(),
-            )
+            (ledger.uris(), ledger.has_changes(), ledger.has_failed())
         };
         let is_due = stream.exchange.is_none() && !(changes.is_empty() || stream.refuses);
         if has_changes && uris.is_empty() && changes.is_empty() {
