@@ -90,7 +90,11 @@ impl EventStream {
             if self.permit.is_none() {
                 self.permit = self.body.large_permit(self.parser.pending()).await;
             }
-            match self.body.next_chunk(self.parser.has_partial_event()).await? {
+            match self
+                .body
+                .next_chunk(self.parser.has_partial_event())
+                .await?
+            {
                 Some(chunk) => self.parser.push(&chunk),
                 None => return Ok(None),
             }
