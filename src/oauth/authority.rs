@@ -3,8 +3,7 @@
 //! Every request says who the client is in the way it was registered for, takes one bounded
 //! answer, follows no redirect, and puts no secret into an error.
 
-mod answer;
-mod credentials;
+mod client_authentication;
 mod device;
 pub(in crate::oauth) mod dpop;
 mod error;
@@ -15,6 +14,7 @@ mod oauth2_crate;
 mod registration;
 pub(in crate::oauth) mod request;
 pub(in crate::oauth) mod signing;
+mod token_response;
 
 use std::borrow::Cow;
 
@@ -22,19 +22,19 @@ use oauth2::{AuthorizationCode, PkceCodeVerifier, RedirectUrl, RefreshToken};
 
 use super::address::EndpointUrl;
 use super::discovery::metadata::AuthorizationServer;
-use super::tokens::{Client, Grant, Timestamp};
+use super::tokens::{ClientInformation, Timestamp, TokenResponse};
 use crate::config::Secret;
 use crate::net::Clients;
-use credentials::Credentials;
+use client_authentication::ClientAuthentication;
 use dpop::DpopKey;
-use form::{Form, asked};
+use form::{Form, scope_and_resource};
 use form_post::Endpoint;
-use oauth2_crate::{grants, outcome};
+use oauth2_crate::{oauth2_client, response_body};
 use signing::SigningKey;
 
 pub use device::DeviceAuthorization;
 pub use error::TokenError;
-pub use registration::{Registration, register};
+pub use registration::{ClientMetadata, register};
 
 /// The grant of an assertion (RFC 7523 § 2.1).
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -47,7 +47,7 @@ pub struct Authority<'a> {
     /// The server.
     pub server: &'a AuthorizationServer,
     /// The client, as the server knows it.
-    pub client: &'a Client,
+    pub client: &'a ClientInformation,
     /// What the client signs with, if it has a key (`private_key_jwt`, RFC 7523 § 2.2).
     pub key: Option<&'a SigningKey>,
     /// What tokens are to be bound to, if they are (RFC 9449).
@@ -65,21 +65,21 @@ impl Authority<'_> {
         verifier: &Secret,
         redirect_uri: &str,
         resource: Option<&str>,
-    ) -> Result<Grant, TokenError> {
+    ) -> Result<TokenResponse, TokenError> {
         let endpoint = self.token_endpoint()?;
         let redirect = RedirectUrl::new(redirect_uri.to_owned());
         let redirect =
             redirect.map_err(|_| endpoint.malformed("the redirect URI is no address"))?;
-        let (sent, grants) = (Timestamp::now(), grants(&endpoint));
-        let mut request = grants
+        let (sent_at, client) = (Timestamp::now(), oauth2_client(&endpoint));
+        let mut request = client
             .exchange_code(AuthorizationCode::new(code.expose().to_owned()))
             .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose().to_owned()))
             .set_redirect_uri(Cow::Owned(redirect));
-        for (name, value) in asked(None, resource) {
+        for (name, value) in scope_and_resource(None, resource) {
             request = request.add_extra_param(name, value);
         }
-        let answer = request.request_async(&endpoint).await;
-        endpoint.granted(outcome(answer, &endpoint)?, sent)
+        let result = request.request_async(&endpoint).await;
+        endpoint.token_response(response_body(result, &endpoint)?, sent_at)
     }
 
     /// Gets the next access token (RFC 6749 § 6).
@@ -91,16 +91,16 @@ impl Authority<'_> {
         refresh_token: &Secret,
         scope: Option<&str>,
         resource: Option<&str>,
-    ) -> Result<Grant, TokenError> {
+    ) -> Result<TokenResponse, TokenError> {
         let endpoint = self.token_endpoint()?;
-        let (sent, grants) = (Timestamp::now(), grants(&endpoint));
+        let (sent_at, client) = (Timestamp::now(), oauth2_client(&endpoint));
         let token = RefreshToken::new(refresh_token.expose().to_owned());
-        let mut request = grants.exchange_refresh_token(&token);
-        for (name, value) in asked(scope, resource) {
+        let mut request = client.exchange_refresh_token(&token);
+        for (name, value) in scope_and_resource(scope, resource) {
             request = request.add_extra_param(name, value);
         }
-        let answer = request.request_async(&endpoint).await;
-        endpoint.granted(outcome(answer, &endpoint)?, sent)
+        let result = request.request_async(&endpoint).await;
+        endpoint.token_response(response_body(result, &endpoint)?, sent_at)
     }
 
     /// Gets a token for the client itself (RFC 6749 § 4.4).
@@ -111,15 +111,15 @@ impl Authority<'_> {
         &self,
         scope: Option<&str>,
         resource: Option<&str>,
-    ) -> Result<Grant, TokenError> {
+    ) -> Result<TokenResponse, TokenError> {
         let endpoint = self.token_endpoint()?;
-        let (sent, grants) = (Timestamp::now(), grants(&endpoint));
-        let mut request = grants.exchange_client_credentials();
-        for (name, value) in asked(scope, resource) {
+        let (sent_at, client) = (Timestamp::now(), oauth2_client(&endpoint));
+        let mut request = client.exchange_client_credentials();
+        for (name, value) in scope_and_resource(scope, resource) {
             request = request.add_extra_param(name, value);
         }
-        let answer = request.request_async(&endpoint).await;
-        endpoint.granted(outcome(answer, &endpoint)?, sent)
+        let result = request.request_async(&endpoint).await;
+        endpoint.token_response(response_body(result, &endpoint)?, sent_at)
     }
 
     /// Gets a token for what another server asserts (RFC 7523 § 2.1).
@@ -131,8 +131,8 @@ impl Authority<'_> {
         assertion: &Secret,
         scope: Option<&str>,
         resource: Option<&str>,
-    ) -> Result<Grant, TokenError> {
-        let mut form = asked(scope, resource);
+    ) -> Result<TokenResponse, TokenError> {
+        let mut form = scope_and_resource(scope, resource);
         form.push(("grant_type".into(), JWT_BEARER.into()));
         form.push(("assertion".into(), assertion.expose().into()));
         self.token_endpoint()?.token(&form).await
@@ -154,7 +154,7 @@ impl Authority<'_> {
             dpop: None,
             ..endpoint
         })
-        .post(&form)
+        .post_form(&form)
         .await
         {
             // It is as good as taken back (RFC 7009 § 2.2).
@@ -186,8 +186,11 @@ impl Authority<'_> {
     ///
     /// # Errors
     /// [`TokenError::Denied`], [`TokenError::Expired`]; others, but none that is transient.
-    pub async fn device_token(&self, asked: &DeviceAuthorization) -> Result<Grant, TokenError> {
-        asked.token(&self.token_endpoint()?).await
+    pub async fn device_token(
+        &self,
+        authorization: &DeviceAuthorization,
+    ) -> Result<TokenResponse, TokenError> {
+        authorization.wait_for_token(&self.token_endpoint()?).await
     }
 
     fn token_endpoint(&self) -> Result<Endpoint<'_>, TokenError> {
@@ -200,7 +203,11 @@ impl Authority<'_> {
             clients: self.clients,
             url: url.as_url(),
             client_id: &self.client.client_id,
-            credentials: Credentials::of(self.client, self.key, supported.as_deref())?,
+            authentication: ClientAuthentication::choose(
+                self.client,
+                self.key,
+                supported.as_deref(),
+            )?,
             audience: self.server.issuer.as_str(),
             dpop: self.dpop,
         })

@@ -85,9 +85,9 @@ impl Credential {
     }
 
     /// Keeps the nonce that an answer brings. Says whether another proof is worth a try.
-    pub fn keep_nonce(&self, url: &Url, headers: &HeaderMap) -> bool {
+    pub fn store_nonce(&self, url: &Url, headers: &HeaderMap) -> bool {
         let key = self.dpop.as_ref();
-        key.is_some_and(|key| key.keep_nonce(url, headers))
+        key.is_some_and(|key| key.store_nonce(url, headers))
     }
 
     /// Whether it ends soon, or has. Of a short life, the last tenth is soon.

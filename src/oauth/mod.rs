@@ -8,7 +8,7 @@
 //! What a server says of itself is used only after it was checked: an address is an
 //! [`EndpointUrl`], an authorization server's name an [`Issuer`]. An [`AuthorizationRequest`] is
 //! where a person signs in, an [`Authority`] gets tokens for that or in another way. A [`Store`] keeps [`Tokens`]
-//! and a [`Client`] on disk, where any number of processes share them.
+//! and a [`ClientInformation`] on disk, where any number of processes share them.
 //!
 //! A [`Pending`] login waits for a person: a [`Browser`] shows the page, a [`Callback`] takes the
 //! [`AuthorizationResponse`], which is forged until proved otherwise.
@@ -29,10 +29,10 @@ mod tokens;
 
 pub use address::{EndpointUrl, Issuer, canonical_resource};
 pub use authority::dpop::{DPOP, DPOP_ALGORITHM, DpopKey};
-pub use authority::id_assertion::id_assertion;
-pub use authority::request::{AuthorizationRequest, Parameters};
+pub use authority::id_assertion::request_id_assertion;
+pub use authority::request::{AuthorizationParameters, AuthorizationRequest};
 pub use authority::signing::{KeyError, SigningKey};
-pub use authority::{Authority, DeviceAuthorization, Registration, TokenError, register};
+pub use authority::{Authority, ClientMetadata, DeviceAuthorization, TokenError, register};
 pub use authorizer::{AuthContext, Authorizer, LoggedOut, Status};
 pub use credential::Credential;
 pub use discovery::challenge::{Challenge, Challenges};
@@ -48,4 +48,4 @@ pub use login::response::AuthorizationResponse;
 pub use login_flow::state::{LoginMode, LoginState, TokenVersion};
 pub use sign_in::{SignInError, SignInRequired};
 pub use store::{Record, RecordFile, Snapshot, Store, StoreError, Swap, Task, Version};
-pub use tokens::{Client, Grant, Members, Timestamp, Tokens};
+pub use tokens::{ClientInformation, Members, Timestamp, TokenResponse, Tokens};

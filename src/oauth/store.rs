@@ -15,7 +15,7 @@ use std::time::Duration;
 pub use error::StoreError;
 pub use record_file::{Record, RecordFile, Snapshot, Swap, Version};
 
-use super::tokens::{Client, Tokens};
+use super::tokens::{ClientInformation, Tokens};
 use crate::config::{ServerUrl, UpstreamName};
 use crate::disk::Lock;
 use folder::Folder;
@@ -58,7 +58,7 @@ impl Store {
 
     /// The client as which we sign in.
     #[must_use]
-    pub fn client(&self) -> RecordFile<Client> {
+    pub fn client(&self) -> RecordFile<ClientInformation> {
         self.record_file("client-info.json")
     }
 

@@ -51,7 +51,7 @@ pub struct Tokens {
 
 /// What a token endpoint answered (RFC 6749 § 5.1).
 #[derive(Debug, Clone)]
-pub struct Grant {
+pub struct TokenResponse {
     /// `access_token`.
     pub access_token: Secret,
     /// `token_type`.
@@ -70,7 +70,7 @@ impl Tokens {
     /// These tokens after a refresh: what the answer leaves out stays as it was
     /// (RFC 6749 §§ 5.1 and 6), but for the expiry, which was the old token's.
     #[must_use]
-    pub fn refreshed(self, grant: Grant) -> Self {
+    pub fn refreshed(self, grant: TokenResponse) -> Self {
         Self {
             access_token: grant.access_token,
             token_type: grant.token_type,
@@ -92,7 +92,7 @@ impl Tokens {
 /// A client that an authorization server knows, as `client-info.json` holds it: the whole answer
 /// to a registration (RFC 7591 § 3.2.1), and who gave it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Client {
+pub struct ClientInformation {
     /// The server that registered it; elsewhere it means nothing.
     pub issuer: String,
     /// `client_id`.
@@ -116,7 +116,7 @@ pub struct Client {
     pub other: Members,
 }
 
-impl Client {
+impl ClientInformation {
     /// Whether its secret has ended by `now`, so that it has to be registered anew.
     #[must_use]
     pub fn is_expired(&self, now: Timestamp) -> bool {

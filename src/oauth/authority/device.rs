@@ -5,16 +5,16 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::answer::read;
 use super::error::TokenError;
-use super::form::{Form, asked};
+use super::form::{Form, scope_and_resource};
 use super::form_post::Endpoint;
+use super::token_response::parse_body;
 use crate::config::Secret;
 use crate::oauth::address::{EndpointUrl, Issuer};
-use crate::oauth::tokens::Grant;
+use crate::oauth::tokens::TokenResponse;
 
 /// The grant (RFC 8628 § 3.4).
-const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+const DEVICE_CODE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// How long to wait between two questions when the server does not say, or says 0
 /// (RFC 8628 § 3.5).
@@ -45,7 +45,7 @@ pub struct DeviceAuthorization {
     pub expires_in: Duration,
     device_code: Secret,
     resource: Option<String>,
-    asked_at: Instant,
+    requested_at: Instant,
     interval: Duration,
 }
 
@@ -57,10 +57,11 @@ impl DeviceAuthorization {
         scope: Option<&str>,
         resource: Option<&str>,
     ) -> Result<Self, TokenError> {
-        let asked_at = Instant::now();
-        let form = asked(scope, resource);
-        let written: Written = read(&endpoint.ask(&form).await?, endpoint.url)?;
-        let user_code = written.user_code;
+        let requested_at = Instant::now();
+        let form = scope_and_resource(scope, resource);
+        let response: DeviceAuthorizationResponse =
+            parse_body(&endpoint.post_form_for_json(&form).await?, endpoint.url)?;
+        let user_code = response.user_code;
         let typable = |byte: u8| byte == b' ' || byte.is_ascii_graphic() && byte != b'`';
         let length = 1..=MAX_USER_CODE;
         if !length.contains(&user_code.len()) || !user_code.bytes().all(typable) {
@@ -70,31 +71,34 @@ impl DeviceAuthorization {
             let url = EndpointUrl::beside(member, text, issuer.as_url());
             url.map_err(|error| endpoint.malformed(&error.to_string()))
         };
-        let complete = written.verification_uri_complete;
+        let complete = response.verification_uri_complete;
         let complete = complete.map(|text| checked("verification_uri_complete", &text));
-        let seconds = |given: Option<u64>, default| given.map_or(default, Duration::from_secs);
+        let seconds = |value: Option<u64>, default| value.map_or(default, Duration::from_secs);
         Ok(Self {
             user_code,
-            verification_uri: checked("verification_uri", &written.verification_uri)?,
+            verification_uri: checked("verification_uri", &response.verification_uri)?,
             verification_uri_complete: complete.transpose()?,
-            expires_in: seconds(written.expires_in, MAX_LIFETIME).min(MAX_LIFETIME),
-            device_code: written.device_code,
+            expires_in: seconds(response.expires_in, MAX_LIFETIME).min(MAX_LIFETIME),
+            device_code: response.device_code,
             resource: resource.map(str::to_owned),
-            asked_at,
-            interval: seconds(written.interval, INTERVAL).min(MAX_INTERVAL),
+            requested_at,
+            interval: seconds(response.interval, INTERVAL).min(MAX_INTERVAL),
         })
     }
 
     /// Waits for the person, and for the token that the endpoint then grants.
-    pub(super) async fn token(&self, endpoint: &Endpoint<'_>) -> Result<Grant, TokenError> {
-        let end = self.asked_at + self.expires_in;
+    pub(super) async fn wait_for_token(
+        &self,
+        endpoint: &Endpoint<'_>,
+    ) -> Result<TokenResponse, TokenError> {
+        let end = self.requested_at + self.expires_in;
         let waited = timeout_at(end, self.poll(endpoint)).await;
         waited.unwrap_or(Err(TokenError::Expired))
     }
 
-    async fn poll(&self, endpoint: &Endpoint<'_>) -> Result<Grant, TokenError> {
-        let mut form: Form<'_> = asked(None, self.resource.as_deref());
-        form.push(("grant_type".into(), GRANT.into()));
+    async fn poll(&self, endpoint: &Endpoint<'_>) -> Result<TokenResponse, TokenError> {
+        let mut form: Form<'_> = scope_and_resource(None, self.resource.as_deref());
+        form.push(("grant_type".into(), DEVICE_CODE_GRANT.into()));
         form.push(("device_code".into(), self.device_code.expose().into()));
         let mut interval = self.interval;
         loop {
@@ -109,7 +113,7 @@ impl DeviceAuthorization {
 
 /// The answer as it is written.
 #[derive(Deserialize)]
-struct Written {
+struct DeviceAuthorizationResponse {
     device_code: Secret,
     user_code: String,
     /// The second name is that of a draft, which Google has kept.
@@ -117,9 +121,9 @@ struct Written {
     verification_uri: String,
     #[serde(alias = "verification_url_complete")]
     verification_uri_complete: Option<String>,
-    #[serde(default, deserialize_with = "super::answer::seconds")]
+    #[serde(default, deserialize_with = "super::token_response::seconds")]
     expires_in: Option<u64>,
-    #[serde(default, deserialize_with = "super::answer::seconds")]
+    #[serde(default, deserialize_with = "super::token_response::seconds")]
     interval: Option<u64>,
 }
 

@@ -64,10 +64,10 @@ impl DpopKey {
     /// # Errors
     /// [`KeyError::Dpop`] when the system has no randomness.
     pub fn generate() -> Result<Self, KeyError> {
-        let made =
+        let document =
             EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
-        let made = made.map_err(|_| KeyError::Dpop)?;
-        Self::from_pkcs8(made.as_ref())
+        let document = document.map_err(|_| KeyError::Dpop)?;
+        Self::from_pkcs8(document.as_ref())
     }
 
     /// The key that `tokens.json` holds.
@@ -117,7 +117,7 @@ impl DpopKey {
         url: &Url,
         access_token: Option<&Secret>,
     ) -> Result<HeaderValue, KeyError> {
-        let target = target(url);
+        let target = target_uri(url);
         let nonce = self.nonces.lock().get(&target).cloned();
         let hash = |token: &Secret| {
             BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(token.expose().as_bytes()))
@@ -142,12 +142,12 @@ impl DpopKey {
 
     /// Keeps the nonce that an answer brings, whatever its status (§ 8.2), and says whether there
     /// was one: only then is it of use to answer `use_dpop_nonce` with a new proof.
-    pub fn keep_nonce(&self, url: &Url, headers: &HeaderMap) -> bool {
+    pub fn store_nonce(&self, url: &Url, headers: &HeaderMap) -> bool {
         let nonce = headers.get(DPOP_NONCE).and_then(|it| it.to_str().ok());
         let Some(nonce) = nonce.filter(|nonce| (1..=MAX_NONCE).contains(&nonce.len())) else {
             return false;
         };
-        self.nonces.lock().insert(target(url), nonce.to_owned());
+        self.nonces.lock().insert(target_uri(url), nonce.to_owned());
         true
     }
 }
@@ -159,7 +159,7 @@ impl std::fmt::Debug for DpopKey {
 }
 
 /// `htu`: the address "without query and fragment parts" (§ 4.2).
-fn target(url: &Url) -> String {
+fn target_uri(url: &Url) -> String {
     let mut target = url.clone();
     target.set_query(None);
     target.set_fragment(None);

@@ -20,7 +20,7 @@ pub enum TokenError {
         retry_after: Option<Duration>,
     },
     /// `invalid_grant`: the code, refresh token or assertion is good for nothing any more (RFC 6749 § 5.2).
-    #[error("its authorization server takes the login no more{}; sign in again", said(.description.as_ref()))]
+    #[error("its authorization server takes the login no more{}; sign in again", quoted_description(.description.as_ref()))]
     InvalidGrant {
         /// `error_description`.
         description: Option<String>,
@@ -29,7 +29,7 @@ pub enum TokenError {
     #[error(
         "its authorization server refuses the client{}; \
          check `oauth.client_id` and its secret, or sign in again to register anew",
-        said(.description.as_ref())
+        quoted_description(.description.as_ref())
     )]
     InvalidClient {
         /// `error_description`.
@@ -38,7 +38,7 @@ pub enum TokenError {
     /// Any other error code.
     #[error(
         "its authorization server refuses with `{}`{}; check the `oauth` settings",
-        shown(.error), said(.description.as_ref())
+        shown(.error), quoted_description(.description.as_ref())
     )]
     Refused {
         /// `error`.
@@ -70,7 +70,7 @@ pub enum TokenError {
     },
     /// The client is registered to prove itself in a way we have not, or lack the means for.
     #[error(
-        "its client proves itself by `{}`, which {lack}; \
+        "its client proves itself by `{}`, which {problem}; \
          set `oauth.client_secret`, or `oauth.private_key_pem` and `oauth.signing_algorithm`",
         shown(.method)
     )]
@@ -78,7 +78,7 @@ pub enum TokenError {
         /// `token_endpoint_auth_method`.
         method: String,
         /// What is lacking, as a clause.
-        lack: &'static str,
+        problem: &'static str,
     },
     /// A key cannot sign.
     #[error(transparent)]
@@ -93,6 +93,6 @@ impl TokenError {
     }
 }
 
-fn said(description: Option<&String>) -> String {
+fn quoted_description(description: Option<&String>) -> String {
     description.map_or_else(String::new, |text| format!(" (`{}`)", shown(text)))
 }

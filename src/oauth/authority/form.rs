@@ -6,7 +6,10 @@ use std::borrow::Cow;
 pub(super) type Form<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
 
 /// The parameters that every request for a token may have.
-pub(super) fn asked<'a>(scope: Option<&'a str>, resource: Option<&'a str>) -> Form<'a> {
+pub(super) fn scope_and_resource<'a>(
+    scope: Option<&'a str>,
+    resource: Option<&'a str>,
+) -> Form<'a> {
     let scope = scope.filter(|scope| !scope.is_empty());
     let parts = [("scope", scope), ("resource", resource)];
     let given = parts

@@ -11,18 +11,18 @@ use tokio::time::timeout;
 use tracing::debug;
 use url::{Url, form_urlencoded};
 
-use super::answer::{Answer, read};
-use super::credentials::Credentials;
+use super::client_authentication::ClientAuthentication;
 use super::dpop::{DPOP, DpopKey};
 use super::error::TokenError;
 use super::form::Form;
+use super::token_response::{TokenResponseBody, parse_body};
 use crate::net::{Clients, chain};
 use crate::oauth::address::without_query;
 use crate::oauth::discovery::document::{Missing, body, broken};
-use crate::oauth::tokens::{Grant, Timestamp};
+use crate::oauth::tokens::{Timestamp, TokenResponse};
 
 /// How long one answer may take: some servers ask another one first.
-const PATIENCE: Duration = Duration::from_secs(30);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The longest time that a server may want to be left alone.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
@@ -32,7 +32,7 @@ pub(in crate::oauth) struct Endpoint<'a> {
     pub(in crate::oauth) clients: &'a Clients,
     pub(in crate::oauth) url: &'a Url,
     pub(in crate::oauth) client_id: &'a str,
-    pub(in crate::oauth) credentials: Credentials<'a>,
+    pub(in crate::oauth) authentication: ClientAuthentication<'a>,
     /// Whom an assertion of the client is for.
     pub(in crate::oauth) audience: &'a str,
     pub(in crate::oauth) dpop: Option<&'a DpopKey>,
@@ -41,18 +41,21 @@ pub(in crate::oauth) struct Endpoint<'a> {
 impl Endpoint<'_> {
     /// Posts a form, once more if the server wants a nonce in the proof (RFC 9449 § 8): it has done
     /// nothing else then.
-    pub(in crate::oauth) async fn post(&self, form: &Form<'_>) -> Result<Bytes, TokenError> {
-        match self.attempt(form).await? {
+    pub(in crate::oauth) async fn post_form(&self, form: &Form<'_>) -> Result<Bytes, TokenError> {
+        match self.post_once(form).await? {
             (Err(TokenError::Refused { error, .. }), true) if error == "use_dpop_nonce" => {
-                self.attempt(form).await?.0
+                self.post_once(form).await?.0
             }
             (answer, _) => answer,
         }
     }
 
     /// The same for an answer that has to be a JSON object: serde takes a list for one, too.
-    pub(in crate::oauth) async fn ask(&self, form: &Form<'_>) -> Result<Bytes, TokenError> {
-        let body = self.post(form).await?;
+    pub(in crate::oauth) async fn post_form_for_json(
+        &self,
+        form: &Form<'_>,
+    ) -> Result<Bytes, TokenError> {
+        let body = self.post_form(form).await?;
         if body.trim_ascii_start().starts_with(b"{") {
             return Ok(body);
         }
@@ -60,15 +63,19 @@ impl Endpoint<'_> {
     }
 
     /// Posts a form for a token that the library has no request for.
-    pub(super) async fn token(&self, form: &Form<'_>) -> Result<Grant, TokenError> {
-        let sent = Timestamp::now();
-        let body = self.ask(form).await?;
-        self.granted(read(&body, self.url)?, sent)
+    pub(super) async fn token(&self, form: &Form<'_>) -> Result<TokenResponse, TokenError> {
+        let sent_at = Timestamp::now();
+        let body = self.post_form_for_json(form).await?;
+        self.token_response(parse_body(&body, self.url)?, sent_at)
     }
 
-    /// The grant of an answer to a request that was sent at `sent`.
-    pub(super) fn granted(&self, answer: Answer, sent: Timestamp) -> Result<Grant, TokenError> {
-        let grant = answer.into_grant(sent, self.dpop.is_some());
+    /// The grant of an answer to a request that was sent at `sent_at`.
+    pub(super) fn token_response(
+        &self,
+        answer: TokenResponseBody,
+        sent_at: Timestamp,
+    ) -> Result<TokenResponse, TokenError> {
+        let grant = answer.into_response(sent_at, self.dpop.is_some());
         grant.map_err(|fault| self.malformed(fault))
     }
 
@@ -81,14 +88,14 @@ impl Endpoint<'_> {
     }
 
     /// One request; what came of it, and whether the answer brought a nonce.
-    async fn attempt(
+    async fn post_once(
         &self,
         form: &Form<'_>,
     ) -> Result<(Result<Bytes, TokenError>, bool), TokenError> {
-        let client = client(self.clients, self.url).await?;
+        let client = http_client(self.clients, self.url).await?;
         let mut form = form.clone();
         let authorization = self
-            .credentials
+            .authentication
             .apply(&mut form, self.client_id, self.audience)?;
         let encoded = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(form)
@@ -101,16 +108,16 @@ impl Endpoint<'_> {
         if let Some(key) = self.dpop {
             request = request.header(DPOP, key.proof(&Method::POST, self.url, None)?);
         }
-        let reply = send(request.body(encoded), self.url).await?;
-        let nonce = self
+        let response = send(request.body(encoded), self.url).await?;
+        let has_nonce = self
             .dpop
-            .is_some_and(|key| key.keep_nonce(self.url, &reply.headers));
-        Ok((reply.accepted(), nonce))
+            .is_some_and(|key| key.store_nonce(self.url, &response.headers));
+        Ok((response.into_success_body(), has_nonce))
     }
 }
 
 /// An answer that came whole.
-pub(super) struct Reply {
+pub(super) struct EndpointResponse {
     url: String,
     status: StatusCode,
     headers: HeaderMap,
@@ -118,7 +125,7 @@ pub(super) struct Reply {
 }
 
 /// Who makes the connection.
-pub(super) async fn client(clients: &Clients, url: &Url) -> Result<Client, TokenError> {
+pub(super) async fn http_client(clients: &Clients, url: &Url) -> Result<Client, TokenError> {
     let client = clients.get(url).await;
     client.map_err(|error| TokenError::Unreachable {
         server: without_query(url).into(),
@@ -128,7 +135,10 @@ pub(super) async fn client(clients: &Clients, url: &Url) -> Result<Client, Token
 }
 
 /// Sends a request that is ready but for what it accepts.
-pub(super) async fn send(request: RequestBuilder, url: &Url) -> Result<Reply, TokenError> {
+pub(super) async fn send(
+    request: RequestBuilder,
+    url: &Url,
+) -> Result<EndpointResponse, TokenError> {
     let url: String = without_query(url).into();
     let request = request.header(ACCEPT, HeaderValue::from_static("application/json"));
     let read = async {
@@ -136,15 +146,15 @@ pub(super) async fn send(request: RequestBuilder, url: &Url) -> Result<Reply, To
         let (status, headers) = (response.status(), response.headers().clone());
         Ok((status, headers, body(response).await?))
     };
-    let read = timeout(PATIENCE, read).await;
+    let read = timeout(RESPONSE_TIMEOUT, read).await;
     let read = read.unwrap_or_else(|_| {
-        let seconds = PATIENCE.as_secs();
+        let seconds = RESPONSE_TIMEOUT.as_secs();
         Err(Missing::Silent(format!("no answer for {seconds} s")))
     });
     match read {
         Ok((status, headers, body)) => {
             debug!(%url, %status, bytes = body.len(), "authorization server answered");
-            Ok(Reply {
+            Ok(EndpointResponse {
                 url,
                 status,
                 headers,
@@ -164,23 +174,23 @@ pub(super) async fn send(request: RequestBuilder, url: &Url) -> Result<Reply, To
     }
 }
 
-impl Reply {
+impl EndpointResponse {
     /// The body of a good answer. Some servers refuse with a good status too.
-    pub(super) fn accepted(self) -> Result<Bytes, TokenError> {
+    pub(super) fn into_success_body(self) -> Result<Bytes, TokenError> {
         let status = self.status;
-        let later = [
+        let transient = [
             StatusCode::REQUEST_TIMEOUT,
             StatusCode::TOO_EARLY,
             StatusCode::TOO_MANY_REQUESTS,
         ];
-        if status.is_server_error() || later.contains(&status) {
+        if status.is_server_error() || transient.contains(&status) {
             return Err(self.unreachable(format!("HTTP {status}")));
         }
-        let told: Option<Value> = serde_json::from_slice(&self.body).ok();
-        let text = |name: &str| told.as_ref()?.get(name)?.as_str().map(str::to_owned);
+        let body: Option<Value> = serde_json::from_slice(&self.body).ok();
+        let text = |name: &str| body.as_ref()?.get(name)?.as_str().map(str::to_owned);
         match text("error") {
             Some(error) if !status.is_success() || text("access_token").is_none() => {
-                Err(self.refusal(error, text("error_description")))
+                Err(self.error_for_code(error, text("error_description")))
             }
             _ if status.is_success() => Ok(self.body),
             _ => Err(TokenError::Malformed {
@@ -203,7 +213,7 @@ impl Reply {
 
     /// What an error code means to us. The codes of RFC 6749 § 5.2 and RFC 8628 § 3.5 stand first,
     /// after them those of GitHub and of Slack for the same.
-    fn refusal(self, error: String, description: Option<String>) -> TokenError {
+    fn error_for_code(self, error: String, description: Option<String>) -> TokenError {
         match error.as_str() {
             "invalid_grant"
             | "bad_verification_code"

@@ -11,15 +11,15 @@ use oauth2::{
 };
 use url::form_urlencoded;
 
-use super::answer::{Answer, unreadable};
 use super::error::TokenError;
 use super::form::Form;
 use super::form_post::Endpoint;
+use super::token_response::{TokenResponseBody, malformed_body};
 
 /// The grants of the library, with our way of reading answers.
-pub(super) type Grants = oauth2::Client<
+pub(super) type Oauth2Client = oauth2::Client<
     BasicErrorResponse,
-    Answer,
+    TokenResponseBody,
     BasicTokenIntrospectionResponse,
     StandardRevocableToken,
     BasicRevocationErrorResponse,
@@ -31,20 +31,20 @@ pub(super) type Grants = oauth2::Client<
 >;
 
 /// The grants for the client of an endpoint.
-pub(super) fn grants(endpoint: &Endpoint<'_>) -> Grants {
+pub(super) fn oauth2_client(endpoint: &Endpoint<'_>) -> Oauth2Client {
     // Who the client is, is said where the request is sent.
     oauth2::Client::new(ClientId::new(endpoint.client_id.to_owned()))
         .set_token_uri(TokenUrl::from_url(endpoint.url.clone()))
 }
 
 /// What came of a request of the library's.
-pub(super) fn outcome(
-    answer: Result<Answer, RequestTokenError<TokenError, BasicErrorResponse>>,
+pub(super) fn response_body(
+    result: Result<TokenResponseBody, RequestTokenError<TokenError, BasicErrorResponse>>,
     endpoint: &Endpoint<'_>,
-) -> Result<Answer, TokenError> {
-    answer.map_err(|error| match error {
+) -> Result<TokenResponseBody, TokenError> {
+    result.map_err(|error| match error {
         RequestTokenError::Request(error) => error,
-        RequestTokenError::Parse(error, _) => unreadable(error.inner(), endpoint.url),
+        RequestTokenError::Parse(error, _) => malformed_body(error.inner(), endpoint.url),
         // Neither comes: refusals and empty answers end before the library sees them.
         RequestTokenError::ServerResponse(_) | RequestTokenError::Other(_) => {
             endpoint.malformed("it says nothing")
@@ -60,7 +60,7 @@ impl<'c> AsyncHttpClient<'c> for Endpoint<'_> {
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(async move {
             let form: Form<'_> = form_urlencoded::parse(request.body()).collect();
-            let body = self.ask(&form).await?;
+            let body = self.post_form_for_json(&form).await?;
             Ok(HttpResponse::new(body.into()))
         })
     }

@@ -12,7 +12,7 @@ use crate::oauth::error::OAuthError;
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]
-pub struct Parameters<'a> {
+pub struct AuthorizationParameters<'a> {
     /// Our name there.
     pub client_id: &'a str,
     /// Where the answer is to go, to the letter as registered.
@@ -22,7 +22,7 @@ pub struct Parameters<'a> {
     /// What the token is for (RFC 8707 § 2).
     pub resource: Option<&'a str>,
     /// More parameters, none of those above (`authorize_params`).
-    pub params: &'a [(String, String)],
+    pub extra_params: &'a [(String, String)],
     /// Whether the server must say that it has PKCE.
     pub pkce: Pkce,
 }
@@ -44,28 +44,31 @@ impl AuthorizationRequest {
     /// # Errors
     /// [`OAuthError::NoSignInPage`], [`OAuthError::NoPkce`]; [`OAuthError::Address`] when the
     /// redirect URI is no address.
-    pub fn new(server: &AuthorizationServer, wanted: &Parameters<'_>) -> Result<Self, OAuthError> {
-        let endpoint = server.authorization_endpoint(wanted.pkce)?.as_url();
-        let redirect = RedirectUrl::new(wanted.redirect_uri.to_owned());
+    pub fn new(
+        server: &AuthorizationServer,
+        parameters: &AuthorizationParameters<'_>,
+    ) -> Result<Self, OAuthError> {
+        let endpoint = server.authorization_endpoint(parameters.pkce)?.as_url();
+        let redirect = RedirectUrl::new(parameters.redirect_uri.to_owned());
         let redirect = redirect.map_err(|_| OAuthError::Address {
             member: "redirect_uri",
-            text: wanted.redirect_uri.to_owned(),
+            text: parameters.redirect_uri.to_owned(),
             fault: "which cannot be read as an address",
         })?;
-        let client = BasicClient::new(ClientId::new(wanted.client_id.to_owned()))
+        let client = BasicClient::new(ClientId::new(parameters.client_id.to_owned()))
             .set_auth_uri(AuthUrl::from_url(endpoint.clone()));
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let mut request = client
             .authorize_url(CsrfToken::new_random)
             .set_redirect_uri(Cow::Owned(redirect))
             .set_pkce_challenge(challenge);
-        if let Some(scope) = wanted.scope.filter(|scope| !scope.is_empty()) {
+        if let Some(scope) = parameters.scope.filter(|scope| !scope.is_empty()) {
             request = request.add_scope(Scope::new(scope.to_owned()));
         }
-        if let Some(resource) = wanted.resource {
+        if let Some(resource) = parameters.resource {
             request = request.add_extra_param("resource", resource);
         }
-        for (name, value) in wanted.params {
+        for (name, value) in parameters.extra_params {
             request = request.add_extra_param(name, value);
         }
         let (url, state) = request.url();

@@ -16,10 +16,10 @@ use crate::oauth::tokens::Timestamp;
 use crate::random::random_id;
 
 /// How long an assertion is good: as long as a request can be on its way, with clocks that differ.
-const LIFETIME: Duration = Duration::from_secs(300);
+const ASSERTION_LIFETIME: Duration = Duration::from_secs(300);
 
 /// What a key in SEC 1 stands between (RFC 5915 § 4): what `openssl ecparam -genkey` writes.
-const SEC1: (&str, &str) = (
+const SEC1_MARKERS: (&str, &str) = (
     "-----BEGIN EC PRIVATE KEY-----",
     "-----END EC PRIVATE KEY-----",
 );
@@ -69,10 +69,10 @@ impl SigningKey {
     /// # Errors
     /// [`KeyError`].
     pub fn new(pem: &Secret, algorithm: &str) -> Result<Self, KeyError> {
-        let algorithm = parse(algorithm)?;
+        let algorithm = parse_algorithm(algorithm)?;
         let bytes = pem.expose().trim().as_bytes();
         let key = match algorithm {
-            Algorithm::ES256 | Algorithm::ES384 => match sec1(pem.expose(), algorithm) {
+            Algorithm::ES256 | Algorithm::ES384 => match sec1_key(pem.expose(), algorithm) {
                 Some(key) => Ok(key),
                 None => EncodingKey::from_ec_pem(bytes),
             },
@@ -100,7 +100,7 @@ impl SigningKey {
             aud: audience,
             jti: &random_id(),
             iat: now.0,
-            exp: now.plus(LIFETIME).0,
+            exp: now.plus(ASSERTION_LIFETIME).0,
         };
         let header = Header::new(self.algorithm);
         let signed = jsonwebtoken::encode(&header, &claims, &self.key);
@@ -114,7 +114,7 @@ impl std::fmt::Debug for SigningKey {
     }
 }
 
-fn parse(name: &str) -> Result<Algorithm, KeyError> {
+fn parse_algorithm(name: &str) -> Result<Algorithm, KeyError> {
     let algorithm: Algorithm = name.parse().map_err(|_| KeyError::Algorithm)?;
     match algorithm {
         // One secret for both sides proves nothing here.
@@ -124,10 +124,10 @@ fn parse(name: &str) -> Result<Algorithm, KeyError> {
 }
 
 /// Turns a SEC 1 key into the PKCS #8 that the JWT library wants.
-fn sec1(pem: &str, algorithm: Algorithm) -> Option<EncodingKey> {
+fn sec1_key(pem: &str, algorithm: Algorithm) -> Option<EncodingKey> {
     // `openssl` writes the curve before the key.
-    let (_, rest) = pem.split_once(SEC1.0)?;
-    let (body, _) = rest.split_once(SEC1.1)?;
+    let (_, rest) = pem.split_once(SEC1_MARKERS.0)?;
+    let (body, _) = rest.split_once(SEC1_MARKERS.1)?;
     let body: Zeroizing<String> = Zeroizing::new(body.split_ascii_whitespace().collect());
     let der = Zeroizing::new(BASE64_STANDARD.decode(body.as_bytes()).ok()?);
     let curve = match algorithm {

@@ -4,13 +4,13 @@
 use tracing::info;
 
 use super::context::CredentialContext;
-use crate::oauth::authority::{self, Registration};
+use crate::oauth::authority::{self, ClientMetadata};
 use crate::oauth::discovery::{Discovered, Source};
 use crate::oauth::error::OAuthError;
 use crate::oauth::scope;
 use crate::oauth::sign_in::SignInError;
 use crate::oauth::store::Swap;
-use crate::oauth::tokens::{Client, Members, Timestamp};
+use crate::oauth::tokens::{ClientInformation, Members, Timestamp};
 
 /// What a client that registers itself may do: with a redirect URI, without, and by assertion.
 const CODE_GRANT: &str = "authorization_code";
@@ -25,7 +25,7 @@ pub(crate) async fn client_for(
     found: &Discovered,
     redirect_uri: Option<&str>,
     scope: Option<&str>,
-) -> Result<Client, SignInError> {
+) -> Result<ClientInformation, SignInError> {
     let server = &found.authorization_server;
     let issuer = server.issuer.as_str();
     if let Some(client) = preregistered(context, issuer) {
@@ -57,8 +57,8 @@ pub(crate) async fn client_named(
     context: &CredentialContext,
     issuer: &str,
     client_id: &str,
-) -> Result<Option<Client>, SignInError> {
-    let is = |client: &Client| client.client_id == client_id;
+) -> Result<Option<ClientInformation>, SignInError> {
+    let is = |client: &ClientInformation| client.client_id == client_id;
     let configured = [preregistered(context, issuer), described(context, issuer)];
     match configured.into_iter().flatten().find(is) {
         Some(client) => Ok(Some(client)),
@@ -77,7 +77,7 @@ pub(crate) async fn registered_redirects(
 /// Forgets a client that the server does not know any more. A configured one is for a person to mend.
 pub(crate) async fn forget_client(
     context: &CredentialContext,
-    client: &Client,
+    client: &ClientInformation,
 ) -> Result<(), SignInError> {
     let file = context.store.client();
     let seen = file.load().await?;
@@ -98,21 +98,21 @@ pub(crate) async fn forget_registration(context: &CredentialContext) -> Result<(
     }
 }
 
-fn preregistered(context: &CredentialContext, issuer: &str) -> Option<Client> {
+fn preregistered(context: &CredentialContext, issuer: &str) -> Option<ClientInformation> {
     let client_id = context.settings.client_id.clone()?;
-    Some(Client {
+    Some(ClientInformation {
         client_secret: context.settings.client_secret.clone(),
         ..client(issuer, client_id)
     })
 }
 
-fn described(context: &CredentialContext, issuer: &str) -> Option<Client> {
+fn described(context: &CredentialContext, issuer: &str) -> Option<ClientInformation> {
     let url = context.settings.client_metadata_url.as_ref()?;
     let method = match context.settings.private_key {
         Some(_) => "private_key_jwt",
         None => "none",
     };
-    Some(Client {
+    Some(ClientInformation {
         token_endpoint_auth_method: Some(method.to_owned()),
         ..client(issuer, url.as_str().to_owned())
     })
@@ -121,7 +121,7 @@ fn described(context: &CredentialContext, issuer: &str) -> Option<Client> {
 async fn registered(
     context: &CredentialContext,
     issuer: &str,
-) -> Result<Option<Client>, SignInError> {
+) -> Result<Option<ClientInformation>, SignInError> {
     let stored = context.store.client().load().await?.record;
     let configured = context.settings.client_id.as_deref();
     Ok(stored
@@ -130,7 +130,10 @@ async fn registered(
 
 /// Binds a configured client to the first issuer that it was used with
 /// (MCP 2026-07-28 § Authorization Server Binding). Its secret is not stored.
-async fn bind(context: &CredentialContext, client: Client) -> Result<Client, SignInError> {
+async fn bind(
+    context: &CredentialContext,
+    client: ClientInformation,
+) -> Result<ClientInformation, SignInError> {
     let file = context.store.client();
     let stored = file.load().await?.record;
     let same = stored.filter(|stored| stored.client_id == client.client_id);
@@ -145,7 +148,7 @@ async fn bind(context: &CredentialContext, client: Client) -> Result<Client, Sig
             });
         }
         _ => {
-            let bound = Client {
+            let bound = ClientInformation {
                 client_secret: None,
                 ..client.clone()
             };
@@ -160,7 +163,7 @@ async fn register(
     found: &Discovered,
     redirect_uri: Option<&str>,
     scope: Option<&str>,
-) -> Result<Client, SignInError> {
+) -> Result<ClientInformation, SignInError> {
     let server = &found.authorization_server;
     let resource = found.protected_resource.as_ref();
     let all = resource.and_then(|it| it.scopes_supported.as_ref());
@@ -177,12 +180,12 @@ async fn register(
         None if context.settings.grant.needs_a_person() => vec![DEVICE_GRANT, REFRESH],
         None => vec![ASSERTION_GRANT],
     };
-    let wanted = Registration {
+    let metadata = ClientMetadata {
         redirect_uris: &redirect_uris,
         grant_types: &grants,
         scope: wide.as_deref(),
     };
-    let client = authority::register(&context.clients, server, &wanted).await;
+    let client = authority::register(&context.clients, server, &metadata).await;
     let url = || {
         let endpoint = server.registration_endpoint.as_ref();
         endpoint.map_or_else(|| server.issuer.to_string(), ToString::to_string)
@@ -198,8 +201,8 @@ async fn register(
     Ok(client)
 }
 
-fn client(issuer: &str, client_id: String) -> Client {
-    Client {
+fn client(issuer: &str, client_id: String) -> ClientInformation {
+    ClientInformation {
         issuer: issuer.to_owned(),
         client_id,
         client_secret: None,
@@ -211,7 +214,7 @@ fn client(issuer: &str, client_id: String) -> Client {
 }
 
 /// Whether a registration is wide enough; one that names no scope is.
-fn may_ask_for(client: &Client, scope: Option<&str>) -> bool {
+fn may_ask_for(client: &ClientInformation, scope: Option<&str>) -> bool {
     let registered = client.other.0.get("scope").and_then(|it| it.as_str());
     match (registered, scope) {
         (Some(registered), Some(scope)) if !registered.is_empty() => {

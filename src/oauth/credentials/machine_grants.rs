@@ -9,7 +9,7 @@ use super::demand::TokenDemand;
 use super::server_discovery::{find_server, requested_resource};
 use super::token_request::TokenRequest;
 use crate::config::GrantChoice;
-use crate::oauth::authority::id_assertion::id_assertion;
+use crate::oauth::authority::id_assertion::request_id_assertion;
 use crate::oauth::sign_in::SignInError;
 
 /// Gets a token, unless somebody did since the one that was refused.
@@ -48,7 +48,7 @@ pub(super) async fn grant(
         GrantChoice::Enterprise(provider) => {
             let issuer = &request.found.authorization_server.issuer;
             let target = resource.unwrap_or(&request.found.resource);
-            let assertion = id_assertion(clients, provider, issuer, target, asked).await?;
+            let assertion = request_id_assertion(clients, provider, issuer, target, asked).await?;
             authority.jwt_bearer(&assertion, asked, resource).await?
         }
         // The others need a person, and are not begun here.

@@ -15,7 +15,7 @@ use crate::oauth::credential::Credential;
 use crate::oauth::discovery::Discovered;
 use crate::oauth::sign_in::SignInError;
 use crate::oauth::store::Swap;
-use crate::oauth::tokens::{Client, Tokens};
+use crate::oauth::tokens::{ClientInformation, Tokens};
 
 /// What to sign the next request with; none when nobody has signed in, or nobody needs to.
 pub(crate) async fn credential(
@@ -125,7 +125,7 @@ async fn refresh(context: &CredentialContext, current: &Credential) -> Result<bo
 async fn give_up(
     context: &CredentialContext,
     current: &Credential,
-    client: &Client,
+    client: &ClientInformation,
     error: &TokenError,
 ) -> Result<(), SignInError> {
     match error {

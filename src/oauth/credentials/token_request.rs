@@ -10,12 +10,12 @@ use crate::oauth::authority::signing::SigningKey;
 use crate::oauth::authority::{Authority, TokenError};
 use crate::oauth::discovery::Discovered;
 use crate::oauth::sign_in::SignInError;
-use crate::oauth::tokens::{Client, Grant, Members, Tokens};
+use crate::oauth::tokens::{ClientInformation, Members, TokenResponse, Tokens};
 
 /// A client of ours at a server that was found, with what it proves itself by.
 pub(crate) struct TokenRequest {
     pub(crate) found: Discovered,
-    pub(crate) client: Client,
+    pub(crate) client: ClientInformation,
     key: Option<SigningKey>,
     /// What new tokens are bound to, if they are (RFC 9449).
     dpop: Option<DpopKey>,
@@ -26,7 +26,7 @@ impl TokenRequest {
     pub(crate) fn new(
         context: &CredentialContext,
         found: Discovered,
-        client: Client,
+        client: ClientInformation,
         dpop: bool,
     ) -> Result<Self, SignInError> {
         let dpop = dpop.then(DpopKey::generate).transpose();
@@ -65,7 +65,7 @@ impl TokenRequest {
     pub(crate) async fn keep(
         &self,
         context: &CredentialContext,
-        grant: Grant,
+        grant: TokenResponse,
         asked: Option<String>,
     ) -> Result<(), SignInError> {
         // A server may ignore the key (RFC 9449 § 5).

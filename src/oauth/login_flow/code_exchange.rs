@@ -15,7 +15,7 @@ use crate::oauth::login::pending::Pending;
 use crate::oauth::login::response::AuthorizationResponse;
 use crate::oauth::sign_in::SignInError;
 use crate::oauth::store::{Snapshot, Swap};
-use crate::oauth::tokens::{Grant, Timestamp};
+use crate::oauth::tokens::{Timestamp, TokenResponse};
 
 /// Finishes the login that waits with what a person brought: the address on which the browser ended, or a code.
 ///
@@ -73,7 +73,7 @@ async fn redeem_now(
 pub(super) async fn signed_in(
     context: &CredentialContext,
     request: &TokenRequest,
-    grant: Grant,
+    grant: TokenResponse,
     asked: Option<String>,
 ) -> Result<(), SignInError> {
     request.keep(context, grant, asked.clone()).await?;

@@ -10,7 +10,7 @@ use super::context::{LoginContext, POLL};
 use super::device::{self, is_for_device};
 use super::throttle::{check_brake, check_use};
 use crate::disk::Lock;
-use crate::oauth::authority::request::{AuthorizationRequest, Parameters};
+use crate::oauth::authority::request::{AuthorizationParameters, AuthorizationRequest};
 use crate::oauth::credentials::client_registration::{
     client_for, forget_registration, registered_redirects,
 };
@@ -122,12 +122,12 @@ async fn prepare(
     let client = client_for(credentials, &found, Some(redirect_uri), scope.as_deref()).await?;
     let resource = requested_resource(credentials, &found);
     let server = &found.authorization_server;
-    let parameters = Parameters {
+    let parameters = AuthorizationParameters {
         client_id: &client.client_id,
         redirect_uri,
         scope: scope.as_deref(),
         resource: resource.as_deref(),
-        params: &credentials.settings.authorize_params,
+        extra_params: &credentials.settings.authorize_params,
         pkce: credentials.settings.pkce,
     };
     let request = AuthorizationRequest::new(server, &parameters)?;

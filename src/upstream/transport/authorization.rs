@@ -100,7 +100,7 @@ impl Signature {
     /// Keeps what the answer brought for the next proof.
     pub(crate) fn record_nonce(&mut self, response: &Response) {
         if let Some(credential) = &self.credential {
-            self.has_new_nonce = credential.keep_nonce(response.url(), response.headers());
+            self.has_new_nonce = credential.store_nonce(response.url(), response.headers());
         }
     }
 

@@ -1,6 +1,6 @@
 //! Becoming a client: registration, and proving to be the one that was registered.
 
-use mcp_manifold::oauth::{Registration, TokenError, register};
+use mcp_manifold::oauth::{ClientMetadata, TokenError, register};
 use serde_json::json;
 
 use crate::grants::{CALLBACK, Setup, setup};
@@ -10,9 +10,9 @@ use testkit::raw::Reply;
 async fn registered(
     setup: &Setup,
     scope: Option<&str>,
-) -> Result<mcp_manifold::oauth::Client, TokenError> {
+) -> Result<mcp_manifold::oauth::ClientInformation, TokenError> {
     let redirects = [CALLBACK.to_owned()];
-    let wanted = Registration {
+    let wanted = ClientMetadata {
         redirect_uris: &redirects,
         grant_types: &["authorization_code", "refresh_token"],
         scope,
@@ -53,7 +53,7 @@ async fn a_registration_asks_for_a_native_client_of_all_scopes() {
     let setup = setup(oauth::server()).await;
     registered(&setup, None).await.unwrap();
     registered(&setup, Some("read")).await.unwrap();
-    let sent = setup.server.requests_for(Part::Registration);
+    let sent = setup.server.requests_for(Part::ClientMetadata);
     let expected = json!({
         "client_name": "mcp-manifold",
         "application_type": "native",
@@ -93,9 +93,9 @@ async fn a_registration_that_fails_invents_no_client() {
     assert_eq!(error.to_string(), expected);
 
     let setup = setup(oauth::server()).await;
-    setup.server.fail(Part::Registration, 503);
+    setup.server.fail(Part::ClientMetadata, 503);
     assert!(registered(&setup, None).await.unwrap_err().is_transient());
-    setup.server.fail(Part::Registration, 403);
+    setup.server.fail(Part::ClientMetadata, 403);
     let error = registered(&setup, None).await.unwrap_err();
     assert!(matches!(error, TokenError::Malformed { .. }), "{error}");
 }

@@ -97,19 +97,19 @@ fn a_nonce_goes_to_the_address_that_gave_it_and_nowhere_else() {
         url("https://a.example/mcp"),
     );
     let shown = |url: &Url| read(&key.proof(&Method::POST, url, None).unwrap()).1["nonce"].clone();
-    assert!(key.keep_nonce(&token, &nonce("first")));
+    assert!(key.store_nonce(&token, &nonce("first")));
     assert_eq!((shown(&token), shown(&mcp)), (json!("first"), Value::Null));
-    assert!(key.keep_nonce(&mcp, &nonce("other")));
-    assert!(key.keep_nonce(&token, &nonce("second")));
+    assert!(key.store_nonce(&mcp, &nonce("other")));
+    assert!(key.store_nonce(&token, &nonce("second")));
     assert_eq!(
         (shown(&token), shown(&mcp)),
         (json!("second"), json!("other"))
     );
 
-    assert!(!key.keep_nonce(&token, &HeaderMap::new()), "there is none");
-    assert!(!key.keep_nonce(&token, &nonce("")));
+    assert!(!key.store_nonce(&token, &HeaderMap::new()), "there is none");
+    assert!(!key.store_nonce(&token, &nonce("")));
     let long = HeaderValue::try_from("n".repeat(MAX_NONCE + 1)).unwrap();
     let long = HeaderMap::from_iter([(DPOP_NONCE.parse().unwrap(), long)]);
-    assert!(!key.keep_nonce(&token, &long));
+    assert!(!key.store_nonce(&token, &long));
     assert_eq!(shown(&token), "second");
 }

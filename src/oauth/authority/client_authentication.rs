@@ -11,14 +11,14 @@ use super::error::TokenError;
 use super::form::Form;
 use super::signing::{KeyError, SigningKey};
 use crate::config::Secret;
-use crate::oauth::tokens::Client;
+use crate::oauth::tokens::ClientInformation;
 
 /// The only kind of client assertion that anybody takes (RFC 7523 § 2.2).
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// A way for a client to prove that it is the one it names.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::oauth) enum Credentials<'a> {
+pub(in crate::oauth) enum ClientAuthentication<'a> {
     /// None: a public client, or one that cannot keep a secret.
     None,
     /// `client_secret_basic`: in the `Authorization` header.
@@ -26,22 +26,22 @@ pub(in crate::oauth) enum Credentials<'a> {
     /// `client_secret_post`: in the body.
     Post(&'a Secret),
     /// `private_key_jwt`: a signature.
-    Key(&'a SigningKey),
+    PrivateKeyJwt(&'a SigningKey),
 }
 
-impl<'a> Credentials<'a> {
+impl<'a> ClientAuthentication<'a> {
     /// The way that the client is registered with, else the best that we have the means for and
     /// the server takes (`token_endpoint_auth_methods_supported`).
-    pub(super) fn of(
-        client: &'a Client,
+    pub(super) fn choose(
+        client: &'a ClientInformation,
         key: Option<&'a SigningKey>,
         supported: Option<&[String]>,
     ) -> Result<Self, TokenError> {
         let secret = client.client_secret.as_ref();
         let secret = secret.filter(|secret| !secret.expose().is_empty());
-        let lacking = |method: &str, lack| TokenError::Authentication {
+        let unusable_method = |method: &str, problem| TokenError::Authentication {
             method: method.to_owned(),
-            lack,
+            problem,
         };
         let method = client.token_endpoint_auth_method.as_deref();
         match (method.filter(|method| !method.is_empty()), secret, key) {
@@ -50,16 +50,18 @@ impl<'a> Credentials<'a> {
             (Some("client_secret_post"), Some(secret), _) => Ok(Self::Post(secret)),
             // Who gives no secret expects none, whatever it calls that.
             (Some("client_secret_basic" | "client_secret_post"), None, _) => Ok(Self::None),
-            (Some("private_key_jwt"), _, Some(key)) => Ok(Self::Key(key)),
-            (Some(method @ "private_key_jwt"), _, None) => Err(lacking(method, "needs a key")),
-            (Some(method), _, _) => Err(lacking(method, "is not known here")),
-            (None, _, Some(key)) => Ok(Self::Key(key)),
-            (None, Some(secret), None) => Ok(Self::by_secret(secret, supported)),
+            (Some("private_key_jwt"), _, Some(key)) => Ok(Self::PrivateKeyJwt(key)),
+            (Some(method @ "private_key_jwt"), _, None) => {
+                Err(unusable_method(method, "needs a key"))
+            }
+            (Some(method), _, _) => Err(unusable_method(method, "is not known here")),
+            (None, _, Some(key)) => Ok(Self::PrivateKeyJwt(key)),
+            (None, Some(secret), None) => Ok(Self::choose_for_secret(secret, supported)),
             (None, None, None) => Ok(Self::None),
         }
     }
 
-    fn by_secret(secret: &'a Secret, supported: Option<&[String]>) -> Self {
+    fn choose_for_secret(secret: &'a Secret, supported: Option<&[String]>) -> Self {
         let takes = |method: &str| match supported {
             // RFC 8414 § 2 gives the default.
             None => method == "client_secret_basic",
@@ -92,9 +94,9 @@ impl<'a> Credentials<'a> {
             add("client_id", client_id.into());
         }
         match self {
-            Self::Basic(secret) => return Ok(Some(basic(client_id, secret))),
+            Self::Basic(secret) => return Ok(Some(basic_header(client_id, secret))),
             Self::Post(secret) => add("client_secret", secret.expose().into()),
-            Self::Key(key) => {
+            Self::PrivateKeyJwt(key) => {
                 let assertion = key.client_assertion(client_id, audience)?;
                 add("client_assertion_type", ASSERTION_TYPE.into());
                 add("client_assertion", assertion.expose().to_owned().into());
@@ -106,7 +108,7 @@ impl<'a> Credentials<'a> {
 }
 
 /// Both parts are encoded as in a form first (RFC 6749 § 2.3.1): a colon would part them elsewhere.
-fn basic(client_id: &str, secret: &Secret) -> HeaderValue {
+fn basic_header(client_id: &str, secret: &Secret) -> HeaderValue {
     let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
     let pair = format!("{}:{}", encoded(client_id), encoded(secret.expose()));
     let value = format!("Basic {}", BASE64_STANDARD.encode(pair));

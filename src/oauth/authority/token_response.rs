@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use oauth2::basic::BasicTokenType;
-use oauth2::{AccessToken, RefreshToken, Scope, TokenResponse};
+use oauth2::{AccessToken, RefreshToken, Scope};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use url::Url;
@@ -12,26 +12,26 @@ use url::Url;
 use super::error::TokenError;
 use crate::config::Secret;
 use crate::oauth::address::without_query;
-use crate::oauth::tokens::{Grant, Timestamp};
+use crate::oauth::tokens::{Timestamp, TokenResponse};
 
 /// A successful answer. It can be serialized since [`TokenResponse`] wants that; nobody does.
 #[derive(Debug, Serialize, Deserialize)]
-pub(in crate::oauth) struct Answer {
+pub(in crate::oauth) struct TokenResponseBody {
     access_token: AccessToken,
-    #[serde(default = "bearer", deserialize_with = "kind")]
+    #[serde(default = "bearer_type", deserialize_with = "token_type")]
     token_type: BasicTokenType,
     #[serde(default, deserialize_with = "seconds")]
     expires_in: Option<u64>,
-    #[serde(default, deserialize_with = "filled")]
+    #[serde(default, deserialize_with = "non_empty_token")]
     refresh_token: Option<RefreshToken>,
-    #[serde(default, deserialize_with = "scopes", rename = "scope")]
+    #[serde(default, deserialize_with = "scope_list", rename = "scope")]
     scopes: Option<Vec<Scope>>,
     /// What was exchanged for what (RFC 8693 § 2.2.1).
     #[serde(default)]
     pub(in crate::oauth) issued_token_type: Option<String>,
 }
 
-impl TokenResponse for Answer {
+impl oauth2::TokenResponse for TokenResponseBody {
     type TokenType = BasicTokenType;
 
     fn access_token(&self) -> &AccessToken {
@@ -55,16 +55,16 @@ impl TokenResponse for Answer {
     }
 }
 
-impl Answer {
+impl TokenResponseBody {
     /// The grant, when the request was sent at `issued_at`, with a proof of possession or not.
     /// Otherwise what is wrong with it, as a clause.
-    pub(super) fn into_grant(
+    pub(super) fn into_response(
         self,
         issued_at: Timestamp,
-        proved: bool,
-    ) -> Result<Grant, &'static str> {
+        with_proof: bool,
+    ) -> Result<TokenResponse, &'static str> {
         let token_type = self.token_type.as_ref().to_owned();
-        if token_type.eq_ignore_ascii_case("dpop") && !proved {
+        if token_type.eq_ignore_ascii_case("dpop") && !with_proof {
             return Err("its token is bound to a key that nobody named");
         }
         let scopes = self.scopes.filter(|scopes| !scopes.is_empty());
@@ -73,8 +73,8 @@ impl Answer {
             names.join(" ")
         });
         let refresh_token = self.refresh_token.map(RefreshToken::into_secret);
-        Ok(Grant {
-            access_token: sendable(self.access_token)?,
+        Ok(TokenResponse {
+            access_token: header_safe(self.access_token)?,
             token_type,
             expires_at: self
                 .expires_in
@@ -87,12 +87,12 @@ impl Answer {
 
     /// The token alone, whatever its kind.
     pub(in crate::oauth) fn into_token(self) -> Result<Secret, &'static str> {
-        sendable(self.access_token)
+        header_safe(self.access_token)
     }
 }
 
 /// A token that a header can carry (RFC 6750 § 2.1 allows fewer characters yet).
-fn sendable(token: AccessToken) -> Result<Secret, &'static str> {
+fn header_safe(token: AccessToken) -> Result<Secret, &'static str> {
     let token = Secret::new(token.into_secret());
     match token.expose() {
         "" => Err("its token is empty"),
@@ -104,16 +104,16 @@ fn sendable(token: AccessToken) -> Result<Secret, &'static str> {
 }
 
 /// What nearly every token is, and the ones of servers that do not say.
-fn bearer() -> BasicTokenType {
+fn bearer_type() -> BasicTokenType {
     BasicTokenType::Bearer
 }
 
-fn kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BasicTokenType, D::Error> {
+fn token_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BasicTokenType, D::Error> {
     let name: Option<String> = Option::deserialize(deserializer)?;
     Ok(match name {
         Some(name) if name.eq_ignore_ascii_case("bearer") => BasicTokenType::Bearer,
         Some(name) if !name.is_empty() => BasicTokenType::Extension(name),
-        _ => bearer(),
+        _ => bearer_type(),
     })
 }
 
@@ -133,14 +133,16 @@ pub(super) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
 }
 
 /// Takes an empty text for none.
-fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<RefreshToken>, D::Error> {
+fn non_empty_token<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<RefreshToken>, D::Error> {
     let token: Option<String> = Option::deserialize(deserializer)?;
     let token = token.filter(|token| !token.is_empty());
     Ok(token.map(RefreshToken::new))
 }
 
 /// A list by spaces, or one of JSON.
-fn scopes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Scope>>, D::Error> {
+fn scope_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Scope>>, D::Error> {
     let value = Value::deserialize(deserializer)?;
     let texts: Vec<&str> = match &value {
         Value::String(text) => vec![text],
@@ -152,12 +154,15 @@ fn scopes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Scope
 }
 
 /// Reads an answer that the library does not.
-pub(super) fn read<'a, T: Deserialize<'a>>(body: &'a Bytes, url: &Url) -> Result<T, TokenError> {
-    serde_json::from_slice(body).map_err(|error| unreadable(&error, url))
+pub(super) fn parse_body<'a, T: Deserialize<'a>>(
+    body: &'a Bytes,
+    url: &Url,
+) -> Result<T, TokenError> {
+    serde_json::from_slice(body).map_err(|error| malformed_body(&error, url))
 }
 
 /// Says where an answer is broken. The error itself may quote a secret.
-pub(super) fn unreadable(error: &serde_json::Error, url: &Url) -> TokenError {
+pub(super) fn malformed_body(error: &serde_json::Error, url: &Url) -> TokenError {
     let fault = match error.classify() {
         serde_json::error::Category::Data => "it lacks what such an answer has",
         _ => "it is no JSON",
