@@ -11,7 +11,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use url::{Host, Url};
 
-use super::error::OAuthError;
+use super::error::DiscoveryError;
 use crate::config::{ServerUrl, is_loopback};
 
 /// The longest address: beyond it browsers and servers differ.
@@ -19,7 +19,7 @@ const MAX_LENGTH: usize = 2048;
 
 /// The marks of an address (RFC 3986 § 2) without `'`, `$`, `(` and `)`, which no endpoint needs and
 /// a shell between us and the browser would obey.
-pub(super) const MARKS: &[u8] = b"-._~:/?#[]@!&*+,;=%";
+pub(super) const URL_PUNCTUATION: &[u8] = b"-._~:/?#[]@!&*+,;=%";
 
 /// An address that a document of an upstream's may name: https, or http when both it and the
 /// upstream are on this machine (MCP 2026-07-28 § Communication Security, RFC 8252 § 8.3).
@@ -34,33 +34,33 @@ impl EndpointUrl {
     /// Checks the address that the `member` of a document gives.
     ///
     /// # Errors
-    /// [`OAuthError::Address`].
+    /// [`DiscoveryError::Address`].
     pub fn parse(
         member: &'static str,
         text: &str,
         upstream: &ServerUrl,
-    ) -> Result<Self, OAuthError> {
-        Self::beside(member, text, upstream.as_url())
+    ) -> Result<Self, DiscoveryError> {
+        Self::parse_from_server(member, text, upstream.as_url())
     }
 
     /// The same for the answer of a server at `other`, an address that was checked itself.
-    pub(super) fn beside(
+    pub(super) fn parse_from_server(
         member: &'static str,
         text: &str,
-        other: &Url,
-    ) -> Result<Self, OAuthError> {
-        let fail = |fault| OAuthError::Address {
+        server: &Url,
+    ) -> Result<Self, DiscoveryError> {
+        let fail = |fault| DiscoveryError::Address {
             member,
             text: text.to_owned(),
             fault,
         };
-        let url = readable(text).map_err(fail)?;
-        if url.scheme() == "http" && !(is_loopback(&url) && is_loopback(other)) {
+        let url = parse_url(text).map_err(fail)?;
+        if url.scheme() == "http" && !(is_loopback(&url) && is_loopback(server)) {
             return Err(fail(
                 "which would send secrets in the clear where https is due",
             ));
         }
-        if is_private(&url) && !is_private(other) {
+        if is_private(&url) && !is_private(server) {
             return Err(fail(
                 "an address of this machine or a private network, where its upstream is not",
             ));
@@ -107,15 +107,15 @@ impl Issuer {
     /// Checks an identifier that a document or the configuration gives.
     ///
     /// # Errors
-    /// [`OAuthError::Address`].
+    /// [`DiscoveryError::Address`].
     pub fn parse(
         member: &'static str,
         text: &str,
         upstream: &ServerUrl,
-    ) -> Result<Self, OAuthError> {
+    ) -> Result<Self, DiscoveryError> {
         let url = EndpointUrl::parse(member, text, upstream)?;
         if url.0.query().is_some() {
-            return Err(OAuthError::Address {
+            return Err(DiscoveryError::Address {
                 member,
                 text: text.to_owned(),
                 fault: "which has a query, as no issuer may",
@@ -162,8 +162,8 @@ pub fn canonical_resource(upstream: &ServerUrl) -> String {
 ///
 /// The RFC wants the two identical, yet lets metadata stand at the root, where it names
 /// the whole origin. So a path above the upstream's is taken too, another origin never.
-pub(super) fn covers(resource: &str, upstream: &ServerUrl) -> bool {
-    let (Ok(resource), upstream) = (readable(resource), upstream.as_url()) else {
+pub(super) fn resource_matches(resource: &str, upstream: &ServerUrl) -> bool {
+    let (Ok(resource), upstream) = (parse_url(resource), upstream.as_url()) else {
         return false;
     };
     let below = upstream
@@ -176,11 +176,11 @@ pub(super) fn covers(resource: &str, upstream: &ServerUrl) -> bool {
 }
 
 /// An http or https address that says what it seems to say, or what is wrong with it.
-pub(super) fn readable(text: &str) -> Result<Url, &'static str> {
+pub(super) fn parse_url(text: &str) -> Result<Url, &'static str> {
     if text.len() > MAX_LENGTH {
         return Err("which is longer than an address can be");
     }
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || MARKS.contains(&byte);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || URL_PUNCTUATION.contains(&byte);
     if !text.bytes().all(plain) {
         return Err("which holds characters that no address needs");
     }

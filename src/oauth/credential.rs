@@ -17,7 +17,7 @@ use super::tokens::{Timestamp, Tokens};
 const EXPIRY_MARGIN: Duration = Duration::from_secs(30);
 
 /// Of a token younger than this, a renewal is no cure: whoever refuses it refuses the next as well.
-const NEW: Duration = Duration::from_secs(10);
+const NEW_TOKEN_AGE: Duration = Duration::from_secs(10);
 
 /// The tokens of an upstream, ready for use. Prints none of them.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub struct Credential {
 
 /// Why stored tokens cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Unusable {
+pub(super) enum UnusableTokens {
     #[error("the access token holds characters that no header can carry")]
     Token,
     #[error(transparent)]
@@ -39,16 +39,16 @@ pub(super) enum Unusable {
 }
 
 impl Credential {
-    /// Makes them ready. The nonces that a key has learned are kept if `before` has the same one.
+    /// Makes them ready. The nonces that a key has learned are kept if `previous` has the same one.
     pub(super) fn new(
         tokens: Tokens,
         version: Version,
-        before: Option<&Self>,
-    ) -> Result<Self, Unusable> {
+        previous: Option<&Self>,
+    ) -> Result<Self, UnusableTokens> {
         let dpop = match &tokens.dpop_key {
             None => None,
             Some(secret) => {
-                let same = before.and_then(|before| before.dpop.clone());
+                let same = previous.and_then(|previous| previous.dpop.clone());
                 match same.filter(|key| key.secret() == secret) {
                     Some(key) => Some(key),
                     None => Some(Arc::new(DpopKey::from_secret(secret)?)),
@@ -57,7 +57,7 @@ impl Credential {
         };
         let scheme = if dpop.is_some() { "DPoP" } else { "Bearer" };
         let text = format!("{scheme} {}", tokens.access_token.expose());
-        let mut authorization = HeaderValue::from_str(&text).map_err(|_| Unusable::Token)?;
+        let mut authorization = HeaderValue::from_str(&text).map_err(|_| UnusableTokens::Token)?;
         authorization.set_sensitive(true);
         Ok(Self {
             tokens,
@@ -72,7 +72,7 @@ impl Credential {
     ///
     /// # Errors
     /// [`KeyError`], when the key cannot sign.
-    pub fn sign(
+    pub fn authorization_headers(
         &self,
         method: &Method,
         url: &Url,
@@ -91,19 +91,21 @@ impl Credential {
     }
 
     /// Whether it ends soon, or has. Of a short life, the last tenth is soon.
-    pub(super) fn expires(&self) -> bool {
+    pub(super) fn expires_soon(&self) -> bool {
         let (issued, end) = (self.tokens.issued_at, self.tokens.expires_at);
-        let life = issued.zip(end).map(|(issued, end)| end.after(issued) / 10);
+        let life = issued
+            .zip(end)
+            .map(|(issued, end)| end.duration_since(issued) / 10);
         let margin = life.map_or(EXPIRY_MARGIN, |tenth| tenth.min(EXPIRY_MARGIN));
-        self.tokens.expire_within(margin, Timestamp::now())
+        self.tokens.expires_within(margin, Timestamp::now())
     }
 
-    pub(super) fn is_valid(&self) -> bool {
-        !self.tokens.expire_within(Duration::ZERO, Timestamp::now())
+    pub(super) fn has_expired(&self) -> bool {
+        self.tokens.expires_within(Duration::ZERO, Timestamp::now())
     }
 
     pub(super) fn is_new(&self) -> bool {
         let issued = self.tokens.issued_at;
-        issued.is_some_and(|at| Timestamp::now().after(at) < NEW)
+        issued.is_some_and(|at| Timestamp::now().duration_since(at) < NEW_TOKEN_AGE)
     }
 }

@@ -7,9 +7,9 @@ const SHOWN_CHARS: usize = 120;
 
 /// Why there is no token. The texts follow the upstream's name; the remedy stands after a semicolon.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum OAuthError {
+pub enum DiscoveryError {
     /// A document names an address that must not be used.
-    #[error("its `{member}` is `{}`, {fault}; report it to who runs the server", shown(.text))]
+    #[error("its `{member}` is `{}`, {fault}; report it to who runs the server", printable(.text))]
     Address {
         /// The member, or the challenge's parameter.
         member: &'static str,
@@ -22,7 +22,7 @@ pub enum OAuthError {
     #[error(
         "it wants a sign-in, but publishes nothing about how ({}); \
          put a token into its `headers`, or name its `oauth.authorization_server`",
-        list(.tried)
+        join_attempts(.tried)
     )]
     NotFound {
         /// Where it was looked for.
@@ -48,9 +48,9 @@ pub enum OAuthError {
     /// The resource metadata is that of another server (RFC 9728 § 3.3).
     #[error(
         "its resource metadata is for `{}` instead of `{upstream}`; configure that url if it is meant",
-        shown(.found)
+        printable(.found)
     )]
-    OtherResource {
+    ResourceMismatch {
         /// The `resource` that it names.
         found: String,
         /// The upstream's own.
@@ -60,9 +60,9 @@ pub enum OAuthError {
     #[error(
         "its authorization server `{}` calls itself `{}`; \
          name that as `oauth.authorization_server` if you trust it",
-        shown(.expected), shown(.found)
+        printable(.expected), printable(.found)
     )]
-    OtherIssuer {
+    IssuerMismatch {
         /// The issuer that was asked for.
         expected: String,
         /// The `issuer` that it names.
@@ -72,7 +72,7 @@ pub enum OAuthError {
     #[error(
         "its authorization server `{}` does not advertise PKCE with `S256`, \
          without which a sign-in could be stolen; report it to who runs the server",
-        shown(.issuer)
+        printable(.issuer)
     )]
     NoPkce {
         /// The authorization server.
@@ -81,7 +81,7 @@ pub enum OAuthError {
     /// There is no page to sign in at.
     #[error(
         "its authorization server `{}` has no sign-in page; set `oauth.grant` to a way that it has",
-        shown(.issuer)
+        printable(.issuer)
     )]
     NoSignInPage {
         /// The authorization server.
@@ -89,9 +89,9 @@ pub enum OAuthError {
     },
 }
 
-impl OAuthError {
+impl DiscoveryError {
     /// The default endpoints of a server do not exist either: nothing registers clients at `url`.
-    pub(super) fn nowhere(url: String) -> Self {
+    pub(super) fn no_registration(url: String) -> Self {
         let outcome = "registers no client".to_owned();
         Self::NotFound {
             tried: vec![Attempt { url, outcome }],
@@ -116,17 +116,17 @@ pub struct Attempt {
 
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`: {}", shown(&self.url), self.outcome)
+        write!(f, "`{}`: {}", printable(&self.url), self.outcome)
     }
 }
 
-fn list(tried: &[Attempt]) -> String {
+fn join_attempts(tried: &[Attempt]) -> String {
     let all: Vec<_> = tried.iter().map(ToString::to_string).collect();
     all.join(", ")
 }
 
 /// What a server wrote, fit for one line of a terminal: printable ASCII, no backtick, not long.
-pub(super) fn shown(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let plain = |c: char| match c {
         ' '..='~' if c != '`' => c,
         _ => '?',

@@ -4,6 +4,6 @@
 pub(in crate::oauth) mod browser;
 pub(in crate::oauth) mod callback;
 pub(in crate::oauth) mod login_error;
-pub(in crate::oauth) mod logins;
+pub(in crate::oauth) mod login_record;
 pub(in crate::oauth) mod pending;
 pub(in crate::oauth) mod response;

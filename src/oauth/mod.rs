@@ -10,7 +10,7 @@
 //! where a person signs in, an [`Authority`] gets tokens for that or in another way. A [`Store`] keeps [`Tokens`]
 //! and a [`ClientInformation`] on disk, where any number of processes share them.
 //!
-//! A [`Pending`] login waits for a person: a [`Browser`] shows the page, a [`Callback`] takes the
+//! A [`PendingLogin`] login waits for a person: a [`Browser`] shows the page, a [`CallbackListener`] takes the
 //! [`AuthorizationResponse`], which is forged until proved otherwise.
 
 mod address;
@@ -33,19 +33,19 @@ pub use authority::id_assertion::request_id_assertion;
 pub use authority::request::{AuthorizationParameters, AuthorizationRequest};
 pub use authority::signing::{KeyError, SigningKey};
 pub use authority::{Authority, ClientMetadata, DeviceAuthorization, TokenError, register};
-pub use authorizer::{AuthContext, Authorizer, LoggedOut, Status};
+pub use authorizer::{AuthContext, Authorizer, CredentialStatus, LogoutOutcome};
 pub use credential::Credential;
 pub use discovery::challenge::{Challenge, Challenges};
 pub use discovery::metadata::{AuthorizationServer, Features, MetadataError, ProtectedResource};
 pub use discovery::well_known::{authorization_server_urls, protected_resource_urls};
-pub use discovery::{Discovered, Question, Source, discover};
-pub use error::{Attempt, OAuthError};
+pub use discovery::{Discovered, DiscoveryRequest, MetadataSource, discover};
+pub use error::{Attempt, DiscoveryError};
 pub use login::browser::Browser;
-pub use login::callback::{Callback, CallbackRequest, Page, RedirectAddress};
+pub use login::callback::{CallbackListener, CallbackRequest, Page, RedirectAddress};
 pub use login::login_error::LoginError;
-pub use login::pending::Pending;
+pub use login::pending::PendingLogin;
 pub use login::response::AuthorizationResponse;
 pub use login_flow::state::{LoginMode, LoginState, TokenVersion};
 pub use sign_in::{SignInError, SignInRequired};
-pub use store::{Record, RecordFile, Snapshot, Store, StoreError, Swap, Task, Version};
+pub use store::{LockKind, Record, RecordFile, Snapshot, Store, StoreError, Swap, Version};
 pub use tokens::{ClientInformation, Members, Timestamp, TokenResponse, Tokens};

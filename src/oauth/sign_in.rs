@@ -7,7 +7,7 @@ use url::Url;
 
 use super::authority::TokenError;
 use super::authority::signing::KeyError;
-use super::error::OAuthError;
+use super::error::DiscoveryError;
 use super::login::login_error::LoginError;
 use super::store::StoreError;
 use crate::config::UpstreamName;
@@ -24,7 +24,7 @@ pub enum SignInError {
     Login(Arc<LoginError>),
     /// No authorization server, or none that may be used.
     #[error("{0}")]
-    Discovery(Arc<OAuthError>),
+    Discovery(Arc<DiscoveryError>),
     /// The authorization server issues no token.
     #[error("{0}")]
     Token(Arc<TokenError>),
@@ -38,7 +38,7 @@ pub enum SignInError {
     #[error(
         "its authorization server `{issuer}` registers no clients by itself; register one there{} \
          and set `oauth.client_id` (or `{variable}`)",
-        with_redirect(.redirect_uri.as_deref())
+        redirect_hint(.redirect_uri.as_deref())
     )]
     NoClient {
         /// The authorization server.
@@ -51,14 +51,14 @@ pub enum SignInError {
     /// Credentials of one authorization server must not go to another
     /// (MCP 2026-07-28 § Authorization Server Binding).
     #[error(
-        "its authorization server was `{known}` and is `{found}` now, for which `oauth.client_id` was not registered; \
+        "its authorization server was `{expected}` and is `{found}` now, for which `oauth.client_id` was not registered; \
          register it there, then run `mcp-manifold logout {upstream}`"
     )]
     IssuerChanged {
         /// The upstream.
         upstream: UpstreamName,
         /// Where the credentials belong.
-        known: String,
+        expected: String,
         /// Who asks for them now.
         found: String,
     },
@@ -80,8 +80,8 @@ pub enum SignInError {
 impl SignInError {
     /// Whether a person is at it just now, so that waiting a moment is worth it.
     #[must_use]
-    pub fn is_under_way(&self) -> bool {
-        matches!(self, Self::Required(needed) if needed.opened)
+    pub fn is_waiting_for_browser(&self) -> bool {
+        matches!(self, Self::Required(needed) if needed.browser_opened)
     }
 
     /// Whether it may be over the next time, without anybody doing anything.
@@ -105,8 +105,8 @@ impl SignInError {
     }
 }
 
-impl From<OAuthError> for SignInError {
-    fn from(error: OAuthError) -> Self {
+impl From<DiscoveryError> for SignInError {
+    fn from(error: DiscoveryError) -> Self {
         Self::Discovery(Arc::new(error))
     }
 }
@@ -141,7 +141,7 @@ impl From<SignInRequired> for SignInError {
     }
 }
 
-fn with_redirect(uri: Option<&str>) -> String {
+fn redirect_hint(uri: Option<&str>) -> String {
     uri.map_or_else(String::new, |uri| format!(" with the redirect URI `{uri}`"))
 }
 
@@ -153,23 +153,25 @@ pub struct SignInRequired {
     /// The page, once it is known.
     pub url: Option<Url>,
     /// What to enter there, when it asks for a code (RFC 8628 § 3.3).
-    pub code: Option<String>,
+    pub user_code: Option<String>,
     /// Whether the page was opened in a browser.
-    pub opened: bool,
+    pub browser_opened: bool,
     /// Why no browser was opened, as a clause.
-    pub closed: Option<&'static str>,
+    pub no_browser_reason: Option<&'static str>,
 }
 
 impl fmt::Display for SignInRequired {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("it needs you to sign in")?;
-        if let Some(why) = self.closed {
+        if let Some(why) = self.no_browser_reason {
             write!(f, " (no browser was opened: {why})")?;
         }
         f.write_str("; ")?;
-        match (&self.url, &self.code) {
-            (Some(url), Some(code)) => write!(f, "open {url} and enter {code}, or ")?,
-            (Some(url), None) if self.opened => write!(f, "finish it in your browser ({url}) or ")?,
+        match (&self.url, &self.user_code) {
+            (Some(url), Some(user_code)) => write!(f, "open {url} and enter {user_code}, or ")?,
+            (Some(url), None) if self.browser_opened => {
+                write!(f, "finish it in your browser ({url}) or ")?
+            }
             (Some(url), None) => write!(f, "open {url} or ")?,
             (None, _) => {}
         }

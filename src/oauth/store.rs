@@ -22,15 +22,15 @@ use folder::Folder;
 
 /// What only one process does at a time, for as long as it takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Task {
+pub enum LockKind {
     /// Getting new tokens with the refresh token.
     Refresh,
     /// Sending a person to the browser.
     Login,
 }
 
-impl Task {
-    fn file(self) -> &'static str {
+impl LockKind {
+    fn file_name(self) -> &'static str {
         match self {
             Self::Refresh => "refresh.lock",
             Self::Login => "login.lock",
@@ -68,24 +68,24 @@ impl Store {
         RecordFile::new(self.0.clone(), file)
     }
 
-    /// Waits until no other process or task is about it, no longer than `patience`. What is on
+    /// Waits until no other process or task is about it, no longer than `timeout`. What is on
     /// the disk may have changed meanwhile: load it again. The lock goes when it is dropped, or
     /// when the process ends in whatever way.
     ///
     /// # Errors
     /// [`DiskError::Busy`](crate::disk::DiskError::Busy) when the time is over; another when the folder cannot be
     /// made or has no locks.
-    pub async fn lock(&self, task: Task, patience: Duration) -> Result<Lock, StoreError> {
+    pub async fn lock(&self, kind: LockKind, timeout: Duration) -> Result<Lock, StoreError> {
         let folder = self.0.claim().await?;
-        Ok(Lock::acquire(&folder.join(task.file()), patience).await?)
+        Ok(Lock::acquire(&folder.join(kind.file_name()), timeout).await?)
     }
 
     /// The same without waiting; none when another is about it.
     ///
     /// # Errors
     /// As for [`Store::lock`].
-    pub async fn try_lock(&self, task: Task) -> Result<Option<Lock>, StoreError> {
+    pub async fn try_lock(&self, kind: LockKind) -> Result<Option<Lock>, StoreError> {
         let folder = self.0.claim().await?;
-        Ok(Lock::try_acquire(&folder.join(task.file())).await?)
+        Ok(Lock::try_acquire(&folder.join(kind.file_name())).await?)
     }
 }

@@ -84,7 +84,7 @@ impl Tokens {
 
     /// Whether the access token ends within `margin` from `now`. One without a known end does not.
     #[must_use]
-    pub fn expire_within(&self, margin: Duration, now: Timestamp) -> bool {
+    pub fn expires_within(&self, margin: Duration, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| end <= now.plus(margin))
     }
 }
@@ -149,8 +149,8 @@ impl Timestamp {
 
     /// How long it is from `now` until then; zero when it is past.
     #[must_use]
-    pub fn after(self, now: Self) -> Duration {
-        Duration::from_secs(self.0.saturating_sub(now.0))
+    pub fn duration_since(self, earlier: Self) -> Duration {
+        Duration::from_secs(self.0.saturating_sub(earlier.0))
     }
 }
 

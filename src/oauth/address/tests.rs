@@ -18,7 +18,7 @@ fn fault(text: &str, from: &str) -> Option<&'static str> {
     let checked = EndpointUrl::parse("authorization_endpoint", text, &upstream(from));
     match checked {
         Ok(_) => None,
-        Err(OAuthError::Address { fault, .. }) => Some(fault),
+        Err(DiscoveryError::Address { fault, .. }) => Some(fault),
         Err(error) => panic!("{error}"),
     }
 }
@@ -167,7 +167,11 @@ fn a_resource_names_the_upstream_or_what_is_above_it() {
         ("", false),
     ];
     for (resource, expected) in cases {
-        assert_eq!(covers(resource, &upstream(from)), expected, "{resource}");
+        assert_eq!(
+            resource_matches(resource, &upstream(from)),
+            expected,
+            "{resource}"
+        );
     }
 }
 

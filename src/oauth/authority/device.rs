@@ -68,7 +68,7 @@ impl DeviceAuthorization {
             return Err(endpoint.malformed("its code is none to type"));
         }
         let checked = |member, text: &str| {
-            let url = EndpointUrl::beside(member, text, issuer.as_url());
+            let url = EndpointUrl::parse_from_server(member, text, issuer.as_url());
             url.map_err(|error| endpoint.malformed(&error.to_string()))
         };
         let complete = response.verification_uri_complete;

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::signing::KeyError;
-use crate::oauth::error::shown;
+use crate::oauth::error::printable;
 
 /// Why there is no token. The texts follow the upstream's name; the remedy stands after a semicolon.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// The server could not be asked, or has trouble: HTTP 5xx and 429, `temporarily_unavailable`.
     /// Nothing is known of what we asked for.
-    #[error("its authorization server `{}` gives no answer ({}); try again later", shown(.server), shown(.outcome))]
+    #[error("its authorization server `{}` gives no answer ({}); try again later", printable(.server), printable(.outcome))]
     Unreachable {
         /// The endpoint, without query.
         server: String,
@@ -38,7 +38,7 @@ pub enum TokenError {
     /// Any other error code.
     #[error(
         "its authorization server refuses with `{}`{}; check the `oauth` settings",
-        shown(.error), quoted_description(.description.as_ref())
+        printable(.error), quoted_description(.description.as_ref())
     )]
     Refused {
         /// `error`.
@@ -53,7 +53,7 @@ pub enum TokenError {
     #[error("nobody finished the sign-in in time; sign in again")]
     Expired,
     /// The answer is not what it should be.
-    #[error("cannot use the answer of its authorization server `{}` ({}); report it to who runs the server", shown(.server), shown(.fault))]
+    #[error("cannot use the answer of its authorization server `{}` ({}); report it to who runs the server", printable(.server), printable(.fault))]
     Malformed {
         /// The endpoint, without query.
         server: String,
@@ -61,7 +61,7 @@ pub enum TokenError {
         fault: String,
     },
     /// The server does not have what was asked for.
-    #[error("its authorization server `{}` has no {what}", shown(.issuer))]
+    #[error("its authorization server `{}` has no {what}", printable(.issuer))]
     Unsupported {
         /// The server.
         issuer: String,
@@ -72,7 +72,7 @@ pub enum TokenError {
     #[error(
         "its client proves itself by `{}`, which {problem}; \
          set `oauth.client_secret`, or `oauth.private_key_pem` and `oauth.signing_algorithm`",
-        shown(.method)
+        printable(.method)
     )]
     Authentication {
         /// `token_endpoint_auth_method`.
@@ -94,5 +94,5 @@ impl TokenError {
 }
 
 fn quoted_description(description: Option<&String>) -> String {
-    description.map_or_else(String::new, |text| format!(" (`{}`)", shown(text)))
+    description.map_or_else(String::new, |text| format!(" (`{}`)", printable(text)))
 }

@@ -18,7 +18,7 @@ use super::form::Form;
 use super::token_response::{TokenResponseBody, parse_body};
 use crate::net::{Clients, chain};
 use crate::oauth::address::without_query;
-use crate::oauth::discovery::document::{Missing, body, broken};
+use crate::oauth::discovery::document::{FetchError, read_body, transport_error};
 use crate::oauth::tokens::{Timestamp, TokenResponse};
 
 /// How long one answer may take: some servers ask another one first.
@@ -142,14 +142,14 @@ pub(super) async fn send(
     let url: String = without_query(url).into();
     let request = request.header(ACCEPT, HeaderValue::from_static("application/json"));
     let read = async {
-        let response = request.send().await.map_err(broken)?;
+        let response = request.send().await.map_err(transport_error)?;
         let (status, headers) = (response.status(), response.headers().clone());
-        Ok((status, headers, body(response).await?))
+        Ok((status, headers, read_body(response).await?))
     };
     let read = timeout(RESPONSE_TIMEOUT, read).await;
     let read = read.unwrap_or_else(|_| {
         let seconds = RESPONSE_TIMEOUT.as_secs();
-        Err(Missing::Silent(format!("no answer for {seconds} s")))
+        Err(FetchError::TimedOut(format!("no answer for {seconds} s")))
     });
     match read {
         Ok((status, headers, body)) => {
@@ -161,14 +161,14 @@ pub(super) async fn send(
                 body,
             })
         }
-        Err(Missing::Transient(outcome) | Missing::Silent(outcome)) => {
+        Err(FetchError::Transient(outcome) | FetchError::TimedOut(outcome)) => {
             Err(TokenError::Unreachable {
                 server: url,
                 outcome,
                 retry_after: None,
             })
         }
-        Err(Missing::Absent(fault) | Missing::Unusable(fault)) => {
+        Err(FetchError::NotFound(fault) | FetchError::Unusable(fault)) => {
             Err(TokenError::Malformed { server: url, fault })
         }
     }

@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::config::{Pkce, Secret};
 use crate::oauth::discovery::metadata::AuthorizationServer;
-use crate::oauth::error::OAuthError;
+use crate::oauth::error::DiscoveryError;
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -42,15 +42,15 @@ impl AuthorizationRequest {
     /// Makes one that is like no other.
     ///
     /// # Errors
-    /// [`OAuthError::NoSignInPage`], [`OAuthError::NoPkce`]; [`OAuthError::Address`] when the
+    /// [`DiscoveryError::NoSignInPage`], [`DiscoveryError::NoPkce`]; [`DiscoveryError::Address`] when the
     /// redirect URI is no address.
     pub fn new(
         server: &AuthorizationServer,
         parameters: &AuthorizationParameters<'_>,
-    ) -> Result<Self, OAuthError> {
+    ) -> Result<Self, DiscoveryError> {
         let endpoint = server.authorization_endpoint(parameters.pkce)?.as_url();
         let redirect = RedirectUrl::new(parameters.redirect_uri.to_owned());
-        let redirect = redirect.map_err(|_| OAuthError::Address {
+        let redirect = redirect.map_err(|_| DiscoveryError::Address {
             member: "redirect_uri",
             text: parameters.redirect_uri.to_owned(),
             fault: "which cannot be read as an address",

@@ -13,7 +13,7 @@ use http::StatusCode;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-pub use status::{LoggedOut, Status};
+pub use status::{CredentialStatus, LogoutOutcome};
 
 use super::credential::Credential;
 use super::credentials::context::CredentialContext;
@@ -50,7 +50,7 @@ impl Authorizer {
     /// # Errors
     /// [`SignInError`], when the token has expired and cannot be renewed just now.
     pub async fn credential(&self) -> Result<Option<Arc<Credential>>, SignInError> {
-        renewal::credential(&self.credentials).await
+        renewal::get_or_renew(&self.credentials).await
     }
 
     /// Says that a request was refused with 401 or 403, and gets something better to send it with:
@@ -58,43 +58,43 @@ impl Authorizer {
     ///
     /// # Errors
     /// [`SignInError`]; a login that a person has to finish goes on by itself.
-    pub async fn refused(
+    pub async fn handle_refusal(
         &self,
         used: Option<&Credential>,
         status: StatusCode,
         challenges: &Challenges,
     ) -> Result<(), SignInError> {
         let credentials = &self.credentials;
-        let mut demand = TokenDemand::of(used, status, challenges);
+        let mut demand = TokenDemand::from_refusal(used, status, challenges);
         credentials.reload().await?;
-        if credentials.has_other_than(demand.refused.as_ref()) {
+        if credentials.has_token_other_than(demand.refused_token.as_ref()) {
             return Ok(());
         }
         let current = credentials.cached();
         if let Some(current) = current.as_ref() {
-            if demand.step_up {
+            if demand.is_step_up {
                 check_step_up(current, &demand)?;
-                login_flow::note_wanted(credentials, &demand).await?;
+                login_flow::record_missing_scope(credentials, &demand).await?;
             } else if !current.is_new() && credentials.can_renew(current) {
                 if renewal::renew(credentials, current.clone()).await? {
                     return Ok(());
                 }
-                demand.revoked = true;
+                demand.is_revoked = true;
             }
         }
         if credentials.settings.grant.needs_a_person() {
-            return login_flow::begin(&self.login, demand).await;
+            return login_flow::begin_login(&self.login, demand).await;
         }
-        match current.filter(|current| current.is_new() && !demand.step_up) {
-            Some(_) => Err(self.token_refused()),
+        match current.filter(|current| current.is_new() && !demand.is_step_up) {
+            Some(_) => Err(self.token_refused_error()),
             None => machine_grants::obtain(credentials, demand).await,
         }
     }
 
     /// The error for a token that is refused again and again.
     #[must_use]
-    pub fn token_refused(&self) -> SignInError {
-        self.credentials.token_refused()
+    pub fn token_refused_error(&self) -> SignInError {
+        self.credentials.token_refused_error()
     }
 
     /// Whether there are tokens to sign with.
@@ -123,50 +123,50 @@ impl Authorizer {
     }
 
     /// Waits until there are other tokens than those of `before`, whoever got them.
-    pub async fn tokens_changed(&self, before: &TokenVersion) {
-        wait::tokens_changed(&self.credentials, before).await;
+    pub async fn wait_until_tokens_change(&self, before: &TokenVersion) {
+        wait::wait_until_tokens_change(&self.credentials, before).await;
     }
 
     /// Where the login of this process stands, and every change of that.
     #[must_use]
-    pub fn login(&self) -> watch::Receiver<LoginState> {
+    pub fn login_state(&self) -> watch::Receiver<LoginState> {
         self.login.subscribe()
     }
 
     /// Begins a login though the upstream let us in without one, as some of its tools may ask for it.
     /// Says whether it did: not when the upstream publishes nothing about signing in.
-    pub async fn begin_unasked(&self) -> bool {
-        login_flow::begin_unasked(&self.login).await
+    pub async fn begin_optional_login(&self) -> bool {
+        login_flow::begin_optional_login(&self.login).await
     }
 
     /// Begins a login for more than is granted, if a request lacked something that nobody has
     /// granted since. Says whether it did.
-    pub async fn begin_wanted(&self) -> bool {
-        login_flow::begin_wanted(&self.login).await
+    pub async fn begin_step_up_login(&self) -> bool {
+        login_flow::begin_step_up_login(&self.login).await
     }
 
     /// Waits until the login that is under way has come to its end.
     ///
     /// # Errors
     /// [`SignInError`], when it got no tokens.
-    pub async fn login_over(&self) -> Result<(), SignInError> {
-        wait::login_over(&self.login).await
+    pub async fn wait_until_login_ends(&self) -> Result<(), SignInError> {
+        wait::wait_until_login_ends(&self.login).await
     }
 
     /// Finishes the login that waits with what a person brought: the address on which the browser ended, or a code.
     ///
     /// # Errors
-    /// [`SignInError`]; after [`LoginError::OtherState`](super::LoginError::OtherState) and the like another try
+    /// [`SignInError`]; after [`LoginError::StateMismatch`](super::LoginError::StateMismatch) and the like another try
     /// is possible.
-    pub async fn paste(&self, text: &str) -> Result<(), SignInError> {
-        code_exchange::paste(&self.credentials, text).await
+    pub async fn redeem_pasted_response(&self, text: &str) -> Result<(), SignInError> {
+        code_exchange::redeem_pasted_response(&self.credentials, text).await
     }
 
     /// What is stored; none when nobody has signed in.
     ///
     /// # Errors
     /// [`SignInError::Store`].
-    pub async fn status(&self) -> Result<Option<Status>, SignInError> {
+    pub async fn status(&self) -> Result<Option<CredentialStatus>, SignInError> {
         status::status(&self.credentials).await
     }
 
@@ -174,7 +174,7 @@ impl Authorizer {
     ///
     /// # Errors
     /// [`SignInError::Store`]: the login is still there.
-    pub async fn log_out(&self) -> Result<LoggedOut, SignInError> {
+    pub async fn log_out(&self) -> Result<LogoutOutcome, SignInError> {
         status::log_out(&self.credentials).await
     }
 }

@@ -1,17 +1,17 @@
 //! What is stored of a login, and its end.
 
-use crate::oauth::credentials::client_registration::client_named;
+use crate::oauth::credentials::client_registration::find_client;
 use crate::oauth::credentials::context::CredentialContext;
-use crate::oauth::credentials::server_discovery::{server_cache, server_of};
+use crate::oauth::credentials::server_discovery::{server_cache, server_for_issuer};
 use crate::oauth::credentials::token_request::TokenRequest;
-use crate::oauth::login::logins::Logins;
+use crate::oauth::login::login_record::LoginRecord;
 use crate::oauth::sign_in::SignInError;
 use crate::oauth::store::{Record, RecordFile, StoreError, Swap, Version};
 use crate::oauth::tokens::{Timestamp, Tokens};
 
 /// What is known of a login without asking anybody.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Status {
+pub struct CredentialStatus {
     /// Who issued the tokens.
     pub issuer: String,
     /// The client that they were issued to.
@@ -26,11 +26,11 @@ pub struct Status {
 
 /// What came of the end of a login.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LoggedOut {
+pub enum LogoutOutcome {
     /// There was nothing.
-    Nothing,
+    NothingStored,
     /// There were no tokens; what else was stored is deleted.
-    Forgotten,
+    Deleted,
     /// The server took the tokens back, and all is deleted.
     Revoked,
     /// All is deleted, but the tokens are good until they end; why, as a clause.
@@ -41,11 +41,13 @@ pub enum LoggedOut {
 ///
 /// # Errors
 /// [`SignInError::Store`].
-pub(super) async fn status(context: &CredentialContext) -> Result<Option<Status>, SignInError> {
+pub(super) async fn status(
+    context: &CredentialContext,
+) -> Result<Option<CredentialStatus>, SignInError> {
     context.reload().await?;
     Ok(context.cached().map(|current| {
         let tokens = &current.tokens;
-        Status {
+        CredentialStatus {
             issuer: tokens.issuer.clone(),
             client_id: tokens.client_id.clone(),
             scope: tokens.scope.clone(),
@@ -59,31 +61,36 @@ pub(super) async fn status(context: &CredentialContext) -> Result<Option<Status>
 ///
 /// # Errors
 /// [`SignInError::Store`]: the login is still there.
-pub(super) async fn log_out(context: &CredentialContext) -> Result<LoggedOut, SignInError> {
-    let end = end_tokens(context).await?;
-    let logins = context.logins().load().await?.record;
+pub(super) async fn log_out(context: &CredentialContext) -> Result<LogoutOutcome, SignInError> {
+    let outcome = revoke_and_delete_tokens(context).await?;
+    let record = context.login_record().load().await?.record;
     let others = [
-        forget(&context.store.client()).await?,
-        forget(&server_cache(context)).await?,
-        logins.is_some_and(|logins| logins != Logins::signed_out()),
+        delete_record(&context.store.client()).await?,
+        delete_record(&server_cache(context)).await?,
+        record.is_some_and(|record| record != LoginRecord::after_logout()),
     ];
-    if end == LoggedOut::Nothing && !others.contains(&true) {
-        return Ok(end);
+    if outcome == LogoutOutcome::NothingStored && !others.contains(&true) {
+        return Ok(outcome);
     }
     // Otherwise the next request would open a page.
-    context.logins().put(Logins::signed_out()).await?;
-    match end {
-        LoggedOut::Nothing => Ok(LoggedOut::Forgotten),
-        end => Ok(end),
+    context
+        .login_record()
+        .put(LoginRecord::after_logout())
+        .await?;
+    match outcome {
+        LogoutOutcome::NothingStored => Ok(LogoutOutcome::Deleted),
+        outcome => Ok(outcome),
     }
 }
 
 /// Ends the tokens that are there, and those that somebody gets meanwhile.
-async fn end_tokens(context: &CredentialContext) -> Result<LoggedOut, SignInError> {
+async fn revoke_and_delete_tokens(
+    context: &CredentialContext,
+) -> Result<LogoutOutcome, SignInError> {
     let file = context.store.tokens();
-    let (mut seen, mut end) = (file.load().await?, LoggedOut::Nothing);
+    let (mut seen, mut outcome) = (file.load().await?, LogoutOutcome::NothingStored);
     if seen.version == Version::NONE {
-        return Ok(end);
+        return Ok(outcome);
     }
     // Who renews them just now finishes first.
     let _lock = context.lock_renewal().await?;
@@ -93,23 +100,23 @@ async fn end_tokens(context: &CredentialContext) -> Result<LoggedOut, SignInErro
             false => file.load().await?,
         };
         if let Some(tokens) = &seen.record {
-            end = match revoke(context, tokens).await {
-                Ok(()) => LoggedOut::Revoked,
-                Err(why) => LoggedOut::NotRevoked(why),
+            outcome = match revoke(context, tokens).await {
+                Ok(()) => LogoutOutcome::Revoked,
+                Err(why) => LogoutOutcome::NotRevoked(why),
             };
         }
         match file.remove(seen.version).await? {
-            Swap::Done(_) => return Ok(end),
-            Swap::Lost(there) => seen = there,
+            Swap::Done(_) => return Ok(outcome),
+            Swap::Conflict(current) => seen = current,
         }
     }
 }
 
 /// Revokes tokens; on failure says why they stay good, as a clause.
 async fn revoke(context: &CredentialContext, tokens: &Tokens) -> Result<(), String> {
-    let found = server_of(context, &tokens.issuer).await;
+    let found = server_for_issuer(context, &tokens.issuer).await;
     let found = found.map_err(|error| error.to_string())?;
-    let client = client_named(context, &tokens.issuer, &tokens.client_id).await;
+    let client = find_client(context, &tokens.issuer, &tokens.client_id).await;
     let client = client.map_err(|error| error.to_string())?;
     let client = client.ok_or("the client that they were issued to is gone")?;
     let request = TokenRequest::new(context, found, client, false);
@@ -124,14 +131,14 @@ async fn revoke(context: &CredentialContext, tokens: &Tokens) -> Result<(), Stri
 }
 
 /// Deletes a file, whatever is in it. Says whether there was one.
-async fn forget<T: Record>(file: &RecordFile<T>) -> Result<bool, StoreError> {
+async fn delete_record<T: Record>(file: &RecordFile<T>) -> Result<bool, StoreError> {
     let mut seen = file.load().await?;
     let was_there = seen.version != Version::NONE;
     // Without a file nothing is touched, and no folder made.
     while seen.version != Version::NONE {
         match file.remove(seen.version).await? {
             Swap::Done(_) => break,
-            Swap::Lost(there) => seen = there,
+            Swap::Conflict(current) => seen = current,
         }
     }
     Ok(was_there)

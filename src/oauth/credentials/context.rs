@@ -14,13 +14,13 @@ use crate::config::{self, OAuth, Secret, ServerUrl, UpstreamName};
 use crate::disk::{DiskError, Lock};
 use crate::net::Clients;
 use crate::oauth::credential::Credential;
-use crate::oauth::login::logins::Logins;
+use crate::oauth::login::login_record::LoginRecord;
 use crate::oauth::sign_in::SignInError;
-use crate::oauth::store::{RecordFile, Snapshot, Store, StoreError, Task};
+use crate::oauth::store::{LockKind, RecordFile, Snapshot, Store, StoreError};
 use crate::oauth::tokens::Tokens;
 
 /// How long others may take to renew before we give up on them: longer than any request of theirs.
-pub(crate) const RENEWAL_PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const RENEWAL_LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The settings, the files and the current credential of one upstream.
 #[derive(Debug)]
@@ -34,13 +34,13 @@ pub(crate) struct CredentialContext {
     tasks: TaskTracker,
     cached: watch::Sender<CachedCredential>,
     /// Held while tokens are renewed, so that the others take what comes of it.
-    pub(crate) renewing: tokio::sync::Mutex<()>,
+    pub(crate) renewal_mutex: tokio::sync::Mutex<()>,
 }
 
 /// What is known of the tokens on the disk.
 #[derive(Debug, Default)]
 pub(crate) struct CachedCredential {
-    read: Option<Snapshot<Tokens>>,
+    snapshot: Option<Snapshot<Tokens>>,
     credential: Option<Arc<Credential>>,
 }
 
@@ -60,7 +60,7 @@ impl CredentialContext {
             clients,
             tasks,
             cached: watch::Sender::default(),
-            renewing: tokio::sync::Mutex::default(),
+            renewal_mutex: tokio::sync::Mutex::default(),
         }))
     }
 
@@ -80,17 +80,17 @@ impl CredentialContext {
         clippy::option_option,
         reason = "known to be none is not the same as not known"
     )]
-    pub(crate) fn known_good(&self) -> Option<Option<Arc<Credential>>> {
+    pub(crate) fn cached_unless_stale(&self) -> Option<Option<Arc<Credential>>> {
         let cached = self.cached.borrow();
         match &cached.credential {
-            Some(credential) if !credential.expires() => Some(Some(credential.clone())),
-            None if cached.read.is_some() => Some(None),
+            Some(credential) if !credential.expires_soon() => Some(Some(credential.clone())),
+            None if cached.snapshot.is_some() => Some(None),
             _ => None,
         }
     }
 
     /// Whether there is a token, and another than the refused one.
-    pub(crate) fn has_other_than(&self, refused: Option<&Secret>) -> bool {
+    pub(crate) fn has_token_other_than(&self, refused: Option<&Secret>) -> bool {
         let cached = self.cached.borrow();
         let current = cached.credential.as_ref();
         current.is_some_and(|current| Some(&current.tokens.access_token) != refused)
@@ -105,41 +105,44 @@ impl CredentialContext {
     pub(crate) async fn reload(&self) -> Result<(), SignInError> {
         let is_current = {
             let cached = self.cached.borrow();
-            cached.read.as_ref().is_some_and(Snapshot::is_current)
+            cached.snapshot.as_ref().is_some_and(Snapshot::is_current)
         };
         if !is_current {
-            let read = self.store.tokens().load().await?;
-            self.adopt(read);
+            let snapshot = self.store.tokens().load().await?;
+            self.update_cache(snapshot);
         }
         Ok(())
     }
 
     /// Takes what is on the disk for the truth.
-    pub(crate) fn adopt(&self, read: Snapshot<Tokens>) {
+    pub(crate) fn update_cache(&self, snapshot: Snapshot<Tokens>) {
         self.cached.send_modify(|cached| {
-            let before = cached.credential.take();
-            if let Some(tokens) = read.record.clone() {
-                match Credential::new(tokens, read.version, before.as_deref()) {
+            let previous = cached.credential.take();
+            if let Some(tokens) = snapshot.record.clone() {
+                match Credential::new(tokens, snapshot.version, previous.as_deref()) {
                     Ok(credential) => cached.credential = Some(Arc::new(credential)),
                     Err(error) => warn!(%error, "stored tokens are not used"),
                 }
             }
-            cached.read = Some(read);
+            cached.snapshot = Some(snapshot);
         });
     }
 
     /// What all processes know of the logins.
-    pub(crate) fn logins(&self) -> RecordFile<Logins> {
+    pub(crate) fn login_record(&self) -> RecordFile<LoginRecord> {
         self.store.record_file("login.json")
     }
 
     /// Waits until no other process renews the tokens.
     pub(crate) async fn lock_renewal(&self) -> Result<Lock, SignInError> {
-        Ok(self.store.lock(Task::Refresh, RENEWAL_PATIENCE).await?)
+        Ok(self
+            .store
+            .lock(LockKind::Refresh, RENEWAL_LOCK_TIMEOUT)
+            .await?)
     }
 
     /// The error for a token that is refused again and again.
-    pub(crate) fn token_refused(&self) -> SignInError {
+    pub(crate) fn token_refused_error(&self) -> SignInError {
         SignInError::TokenRefused(self.name.clone())
     }
 
@@ -149,15 +152,15 @@ impl CredentialContext {
     }
 
     /// Does something in a task that goes on when the caller is gone. Returns the wait for it.
-    pub(crate) fn run_to_end<T, F>(
+    pub(crate) fn run_to_completion<T, F>(
         &self,
-        doing: F,
+        future: F,
     ) -> impl Future<Output = Result<T, SignInError>> + use<T, F>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, SignInError>> + Send + 'static,
     {
-        let task = self.tasks.spawn(doing.instrument(self.span()));
+        let task = self.tasks.spawn(future.instrument(self.span()));
         async move {
             match task.await {
                 Ok(done) => done,

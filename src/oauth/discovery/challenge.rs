@@ -8,7 +8,7 @@ mod tests;
 use http::HeaderMap;
 use http::header::WWW_AUTHENTICATE;
 
-use header::Raw;
+use header::RawChallenge;
 
 /// How much of an `error_description` is kept, in characters: it goes into messages.
 const DESCRIPTION_CHARS: usize = 200;
@@ -46,29 +46,29 @@ impl Challenges {
     pub fn from_headers(headers: &HeaderMap) -> Self {
         let lines = headers.get_all(WWW_AUTHENTICATE).iter();
         let challenges = header::parse(lines.map(http::HeaderValue::as_bytes));
-        let of = |scheme: &str| {
+        let best = |scheme: &str| {
             let mut all = challenges.iter().filter(|raw| raw.scheme == scheme);
             let first = all.clone().next()?;
             let named = all.find(|raw| raw.parameter("resource_metadata").is_some());
             Some(Challenge::new(named.unwrap_or(first)))
         };
         Self {
-            bearer: of("bearer"),
-            dpop: of("dpop"),
+            bearer: best("bearer"),
+            dpop: best("dpop"),
         }
     }
 
     /// Where the protected resource metadata stands, by either challenge.
     #[must_use]
     pub fn resource_metadata(&self) -> Option<&str> {
-        self.first(|challenge| challenge.resource_metadata.as_deref())
+        self.first_present(|challenge| challenge.resource_metadata.as_deref())
     }
 
     /// The scopes that the request needs, by either challenge. An empty list means none;
     /// `None`, that the challenge does not say.
     #[must_use]
     pub fn scopes(&self) -> Option<Vec<&str>> {
-        let scope = self.first(|challenge| challenge.scope.as_deref())?;
+        let scope = self.first_present(|challenge| challenge.scope.as_deref())?;
         Some(scope.split_ascii_whitespace().collect())
     }
 
@@ -79,13 +79,16 @@ impl Challenges {
         both.any(|challenge| challenge.error.as_deref() == Some(error))
     }
 
-    fn first<'a>(&'a self, part: impl Fn(&'a Challenge) -> Option<&'a str>) -> Option<&'a str> {
+    fn first_present<'a>(
+        &'a self,
+        part: impl Fn(&'a Challenge) -> Option<&'a str>,
+    ) -> Option<&'a str> {
         self.bearer.iter().chain(&self.dpop).find_map(part)
     }
 }
 
 impl Challenge {
-    fn new(raw: &Raw) -> Self {
+    fn new(raw: &RawChallenge) -> Self {
         let text = |name| raw.parameter(name).map(str::to_owned);
         let description = raw.parameter("error_description").map(|text| {
             let shown = text.chars().map(|c| if c.is_control() { ' ' } else { c });

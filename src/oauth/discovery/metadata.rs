@@ -12,8 +12,8 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Pkce, ServerUrl};
-use crate::oauth::address::{EndpointUrl, Issuer, canonical_resource, covers};
-use crate::oauth::error::OAuthError;
+use crate::oauth::address::{EndpointUrl, Issuer, canonical_resource, resource_matches};
+use crate::oauth::error::DiscoveryError;
 
 /// The one way of PKCE that protects (RFC 7636 § 4.2, MCP 2026-07-28 § Authorization Code Protection).
 const S256: &str = "S256";
@@ -24,13 +24,13 @@ pub struct ProtectedResource {
     /// The upstream's name as a resource, as it publishes it: what a token is asked for (RFC 8707 § 2).
     pub resource: String,
     /// The issuers it trusts, as they are written; each is checked when its turn comes.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub authorization_servers: Vec<String>,
     /// The scopes to ask for if no challenge says. An empty list means none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scopes_supported: Option<Vec<String>>,
     /// Whether it takes only tokens bound to a key by DPoP.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub dpop_bound_access_tokens_required: bool,
 }
 
@@ -38,14 +38,14 @@ impl ProtectedResource {
     /// Reads the document that was found for an upstream.
     ///
     /// # Errors
-    /// [`MetadataError`], with [`OAuthError::OtherResource`]
+    /// [`MetadataError`], with [`DiscoveryError::ResourceMismatch`]
     /// when it is about something else: then it "MUST NOT be used" (RFC 9728 § 3.3).
     pub fn parse(body: &[u8], upstream: &ServerUrl) -> Result<Self, MetadataError> {
-        let read: Self = document(body, "resource")?;
-        if covers(&read.resource, upstream) {
+        let read: Self = parse_document(body, "resource")?;
+        if resource_matches(&read.resource, upstream) {
             return Ok(read);
         }
-        Err(MetadataError::Refused(OAuthError::OtherResource {
+        Err(MetadataError::Refused(DiscoveryError::ResourceMismatch {
             found: read.resource,
             upstream: canonical_resource(upstream),
         }))
@@ -98,17 +98,17 @@ pub struct Features {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dpop_signing_alg_values_supported: Option<Vec<String>>,
     /// Whether `iss` is part of every answer to a sign-in (RFC 9207 § 3).
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub authorization_response_iss_parameter_supported: bool,
     /// Whether a client may be named by the address of its metadata
     /// (draft-ietf-oauth-client-id-metadata-document-00 § 5).
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub client_id_metadata_document_supported: bool,
 }
 
 /// The document as it is written.
 #[derive(Deserialize)]
-struct Written {
+struct RawMetadata {
     issuer: String,
     authorization_endpoint: Option<String>,
     token_endpoint: String,
@@ -123,19 +123,19 @@ impl AuthorizationServer {
     /// Reads the document that was found for `issuer`, for the sake of an upstream.
     ///
     /// # Errors
-    /// [`MetadataError`], with [`OAuthError::OtherIssuer`] when it
-    /// names itself otherwise (RFC 8414 § 3.3); [`OAuthError::Address`] when any of the endpoints
+    /// [`MetadataError`], with [`DiscoveryError::IssuerMismatch`] when it
+    /// names itself otherwise (RFC 8414 § 3.3); [`DiscoveryError::Address`] when any of the endpoints
     /// must not be used.
     pub fn parse(
         body: &[u8],
         issuer: &Issuer,
         upstream: &ServerUrl,
     ) -> Result<Self, MetadataError> {
-        let written: Written = document(body, "issuer")?;
-        if written.issuer != issuer.as_str() {
-            return Err(MetadataError::Refused(OAuthError::OtherIssuer {
+        let raw: RawMetadata = parse_document(body, "issuer")?;
+        if raw.issuer != issuer.as_str() {
+            return Err(MetadataError::Refused(DiscoveryError::IssuerMismatch {
                 expected: issuer.as_str().to_owned(),
-                found: written.issuer,
+                found: raw.issuer,
             }));
         }
         let checked = |member, text: &str| EndpointUrl::parse(member, text, upstream);
@@ -143,21 +143,15 @@ impl AuthorizationServer {
             |member, text: Option<String>| text.map(|text| checked(member, &text)).transpose();
         Ok(Self {
             issuer: issuer.clone(),
-            authorization_endpoint: optional(
-                "authorization_endpoint",
-                written.authorization_endpoint,
-            )?,
-            token_endpoint: checked("token_endpoint", &written.token_endpoint)?,
-            registration_endpoint: optional(
-                "registration_endpoint",
-                written.registration_endpoint,
-            )?,
-            revocation_endpoint: optional("revocation_endpoint", written.revocation_endpoint)?,
+            authorization_endpoint: optional("authorization_endpoint", raw.authorization_endpoint)?,
+            token_endpoint: checked("token_endpoint", &raw.token_endpoint)?,
+            registration_endpoint: optional("registration_endpoint", raw.registration_endpoint)?,
+            revocation_endpoint: optional("revocation_endpoint", raw.revocation_endpoint)?,
             device_authorization_endpoint: optional(
                 "device_authorization_endpoint",
-                written.device_authorization_endpoint,
+                raw.device_authorization_endpoint,
             )?,
-            features: written.features,
+            features: raw.features,
         })
     }
 
@@ -166,8 +160,8 @@ impl AuthorizationServer {
     /// PKCE of everybody, so that it counts as advertised.
     ///
     /// # Errors
-    /// [`OAuthError::Address`] when the upstream is neither https nor on this machine.
-    pub fn by_default(upstream: &ServerUrl) -> Result<Self, OAuthError> {
+    /// [`DiscoveryError::Address`] when the upstream is neither https nor on this machine.
+    pub fn with_default_endpoints(upstream: &ServerUrl) -> Result<Self, DiscoveryError> {
         let origin = upstream.as_url().origin().ascii_serialization();
         let at = |path: &str| EndpointUrl::parse("url", &format!("{origin}{path}"), upstream);
         Ok(Self {
@@ -188,17 +182,17 @@ impl AuthorizationServer {
     /// (MCP 2026-07-28 § Authorization Code Protection: "MUST refuse to proceed").
     ///
     /// # Errors
-    /// [`OAuthError::NoSignInPage`], [`OAuthError::NoPkce`].
-    pub fn authorization_endpoint(&self, pkce: Pkce) -> Result<&EndpointUrl, OAuthError> {
+    /// [`DiscoveryError::NoSignInPage`], [`DiscoveryError::NoPkce`].
+    pub fn authorization_endpoint(&self, pkce: Pkce) -> Result<&EndpointUrl, DiscoveryError> {
         let issuer = || self.issuer.as_str().to_owned();
         let endpoint = self.authorization_endpoint.as_ref();
-        let endpoint = endpoint.ok_or_else(|| OAuthError::NoSignInPage { issuer: issuer() })?;
+        let endpoint = endpoint.ok_or_else(|| DiscoveryError::NoSignInPage { issuer: issuer() })?;
         let methods = self.features.code_challenge_methods_supported.as_deref();
         let advertised = methods.unwrap_or_default().iter().any(|it| it == S256);
         if advertised || pkce == Pkce::Assumed {
             Ok(endpoint)
         } else {
-            Err(OAuthError::NoPkce { issuer: issuer() })
+            Err(DiscoveryError::NoPkce { issuer: issuer() })
         }
     }
 }
@@ -208,28 +202,28 @@ impl AuthorizationServer {
 pub enum MetadataError {
     /// It is something else: a page, or an error that came with a good status.
     #[error("is no such metadata")]
-    Absent,
+    NotMetadata,
     /// It is meant to be one, but broken.
     #[error("its metadata cannot be read")]
     Malformed(#[source] serde_json::Error),
     /// It must not be used.
     #[error(transparent)]
-    Refused(#[from] OAuthError),
+    Refused(#[from] DiscoveryError),
 }
 
 /// Reads a document that is one if it has the member that says whose it is.
-fn document<'a, T: Deserialize<'a>>(body: &'a [u8], name: &str) -> Result<T, MetadataError> {
+fn parse_document<'a, T: Deserialize<'a>>(body: &'a [u8], name: &str) -> Result<T, MetadataError> {
     serde_json::from_slice(body).map_err(|error| {
         let members = serde_json::from_slice::<HashMap<String, IgnoredAny>>(body);
         match members {
             Ok(members) if members.contains_key(name) => MetadataError::Malformed(error),
-            _ => MetadataError::Absent,
+            _ => MetadataError::NotMetadata,
         }
     })
 }
 
 /// Takes `null` for a member that is absent.
-fn or_default<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+fn null_as_default<'de, T, D>(deserializer: D) -> Result<T, D::Error>
 where
     T: Deserialize<'de> + Default,
     D: serde::Deserializer<'de>,

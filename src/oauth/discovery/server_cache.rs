@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::metadata::{AuthorizationServer, ProtectedResource};
-use super::{Discovered, Source};
+use super::{Discovered, MetadataSource};
 use crate::config::ServerUrl;
 use crate::oauth::address::Issuer;
 
@@ -23,19 +23,19 @@ pub(in crate::oauth) struct CachedServer {
 
 impl CachedServer {
     /// What to keep; none when it cannot be written, which it always can.
-    pub(in crate::oauth) fn of(found: &Discovered) -> Option<Self> {
-        let protected_resource = found.protected_resource.as_ref();
+    pub(in crate::oauth) fn from_discovered(discovered: &Discovered) -> Option<Self> {
+        let protected_resource = discovered.protected_resource.as_ref();
         let protected_resource = protected_resource.map(serde_json::to_value).transpose();
         Some(Self {
-            issuer: found.authorization_server.issuer.as_str().to_owned(),
-            resource: found.resource.clone(),
+            issuer: discovered.authorization_server.issuer.as_str().to_owned(),
+            resource: discovered.resource.clone(),
             protected_resource: protected_resource.ok()?,
-            authorization_server: serde_json::to_value(&found.authorization_server).ok()?,
+            authorization_server: serde_json::to_value(&discovered.authorization_server).ok()?,
         })
     }
 
     /// What was found, if it still passes every check.
-    pub(in crate::oauth) fn read(&self, upstream: &ServerUrl) -> Option<Discovered> {
+    pub(in crate::oauth) fn to_discovered(&self, upstream: &ServerUrl) -> Option<Discovered> {
         let issuer = Issuer::parse("issuer", &self.issuer, upstream).ok()?;
         let server = self.authorization_server.to_string();
         let server = AuthorizationServer::parse(server.as_bytes(), &issuer, upstream).ok()?;
@@ -47,7 +47,7 @@ impl CachedServer {
             resource: self.resource.clone(),
             protected_resource: resource.transpose().ok()?,
             authorization_server: server,
-            source: Source::Published,
+            source: MetadataSource::Published,
         })
     }
 }

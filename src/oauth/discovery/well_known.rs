@@ -16,7 +16,7 @@ pub fn protected_resource_urls(upstream: &ServerUrl) -> Vec<Url> {
     let trimmed = path.trim_end_matches('/');
     let mut urls = Vec::new();
     for path in [if trimmed.is_empty() { "" } else { path }, trimmed, ""] {
-        let url = at(
+        let url = with_path(
             upstream.as_url(),
             &format!("/.well-known/oauth-protected-resource{path}"),
         );
@@ -42,11 +42,11 @@ pub fn authorization_server_urls(issuer: &Issuer) -> Vec<Url> {
     if !path.is_empty() {
         paths.push(format!("{path}/.well-known/openid-configuration"));
     }
-    paths.iter().map(|path| at(issuer, path)).collect()
+    paths.iter().map(|path| with_path(issuer, path)).collect()
 }
 
 /// Another path of the same origin.
-fn at(base: &Url, path: &str) -> Url {
+fn with_path(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
     url.set_query(None);
     url.set_path(path);

@@ -7,7 +7,7 @@ use std::io;
 use url::Url;
 
 use crate::config::Environment;
-use crate::oauth::address::MARKS;
+use crate::oauth::address::URL_PUNCTUATION;
 
 /// The longest address that is opened, in bytes: command lines of Windows end there.
 const MAX_LENGTH: usize = 8000;
@@ -25,7 +25,7 @@ impl Browser {
     pub fn from_environment(environment: &Environment) -> Self {
         let needs_display = cfg!(unix) && !cfg!(target_os = "macos");
         Self {
-            refusal: refusal(environment, needs_display),
+            refusal: refusal_reason(environment, needs_display),
         }
     }
 
@@ -44,7 +44,7 @@ impl Browser {
     /// When it may not be opened, or nothing there can; the address is not repeated.
     pub async fn open(&self, url: &str) -> io::Result<()> {
         self.can_open().map_err(io::Error::other)?;
-        let url = openable(url).map_err(|fault| {
+        let url = checked_url(url).map_err(|fault| {
             io::Error::new(
                 io::ErrorKind::InvalidInput,
                 format!("the address is {fault}"),
@@ -62,7 +62,7 @@ impl Browser {
 }
 
 /// Why nothing is opened.
-fn refusal(environment: &Environment, needs_display: bool) -> Option<&'static str> {
+fn refusal_reason(environment: &Environment, needs_display: bool) -> Option<&'static str> {
     let is_set = |name: &str| environment.get(name).is_some();
     let is_on = |value: &str| !value.eq_ignore_ascii_case("false") && value != "0";
     if environment.get("CI").is_some_and(is_on) {
@@ -85,11 +85,11 @@ fn refusal(environment: &Environment, needs_display: bool) -> Option<&'static st
 ///
 /// Checked here again, whatever was checked before: an address that a hostile server wrote must
 /// not become a command (as CVE-2025-6514 was).
-fn openable(text: &str) -> Result<Url, &'static str> {
+fn checked_url(text: &str) -> Result<Url, &'static str> {
     if text.len() > MAX_LENGTH {
         return Err("too long");
     }
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || MARKS.contains(&byte);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || URL_PUNCTUATION.contains(&byte);
     if !text.bytes().all(plain) {
         return Err("not plain ASCII");
     }

@@ -23,26 +23,26 @@ pub use page::Page;
 pub use redirect_address::RedirectAddress;
 pub use request::CallbackRequest;
 
-use connection::Expected;
+use connection::ExpectedRequest;
 
 /// How many connections are read at a time; the oldest goes when there is one more.
 const MAX_CONNECTIONS: usize = 64;
 
 /// How long the pause is when connections cannot be accepted, as when there are too many files.
-const PAUSE: Duration = Duration::from_millis(100);
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// Listens until it is dropped, which frees the port; a [`CallbackRequest`] can still be answered then.
 #[derive(Debug)]
-pub struct Callback {
+pub struct CallbackListener {
     redirect_uri: String,
-    expected: Expected,
+    expected: ExpectedRequest,
     listeners: Vec<TcpListener>,
     connections: JoinSet<Option<CallbackRequest>>,
     /// Those of `connections`, the oldest first.
-    order: VecDeque<AbortHandle>,
+    by_age: VecDeque<AbortHandle>,
 }
 
-impl Callback {
+impl CallbackListener {
     /// Begins to listen, on loopback alone.
     ///
     /// # Errors
@@ -52,10 +52,10 @@ impl Callback {
         let (listeners, port) = address.listen().await?;
         Ok(Self {
             redirect_uri: address.redirect_uri(port),
-            expected: Expected::new(address),
+            expected: ExpectedRequest::new(address),
             listeners,
             connections: JoinSet::new(),
-            order: VecDeque::new(),
+            by_age: VecDeque::new(),
         })
     }
 
@@ -67,7 +67,7 @@ impl Callback {
 
     /// The next answer, which may be to another login, or forged. Nothing is lost when the future
     /// is dropped.
-    pub async fn next(&mut self) -> CallbackRequest {
+    pub async fn next_request(&mut self) -> CallbackRequest {
         loop {
             let accepting = self.listeners.iter().map(|it| Box::pin(it.accept()));
             let accepted = tokio::select! {
@@ -78,23 +78,23 @@ impl Callback {
                 (accepted, ..) = select_all(accepting) => accepted,
             };
             match accepted {
-                Ok((stream, _)) => self.begin(stream),
+                Ok((stream, _)) => self.spawn_reader(stream),
                 Err(error) => {
                     debug!(%error, "cannot accept a connection for the sign-in");
-                    sleep(PAUSE).await;
+                    sleep(ACCEPT_RETRY_DELAY).await;
                 }
             }
         }
     }
 
-    fn begin(&mut self, stream: TcpStream) {
-        self.order.retain(|connection| !connection.is_finished());
-        if self.order.len() >= MAX_CONNECTIONS
-            && let Some(oldest) = self.order.pop_front()
+    fn spawn_reader(&mut self, stream: TcpStream) {
+        self.by_age.retain(|connection| !connection.is_finished());
+        if self.by_age.len() >= MAX_CONNECTIONS
+            && let Some(oldest) = self.by_age.pop_front()
         {
             oldest.abort();
         }
         let reading = connection::read(stream, self.expected.clone());
-        self.order.push_back(self.connections.spawn(reading));
+        self.by_age.push_back(self.connections.spawn(reading));
     }
 }

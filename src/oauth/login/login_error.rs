@@ -1,6 +1,6 @@
 //! What can be wrong with the answer to a sign-in, each with what to do about it.
 
-use crate::oauth::error::shown;
+use crate::oauth::error::printable;
 
 /// Why a sign-in gave no code. The texts follow the upstream's name; the remedy stands after
 /// a semicolon.
@@ -11,7 +11,7 @@ pub enum LoginError {
         "that is not the answer to a sign-in; \
          copy the whole address of the page on which the browser ended"
     )]
-    NotAnAnswer,
+    NotAResponse,
     /// It is the address of the sign-in page.
     #[error(
         "that is the address of the sign-in page; open it, sign in, \
@@ -20,17 +20,17 @@ pub enum LoginError {
     SignInPage,
     /// Something stands there twice, so that no two readers need to agree on it (RFC 6749 § 3.1).
     #[error("the answer to the sign-in has more than one `{parameter}`; sign in again")]
-    Repeated {
+    RepeatedParameter {
         /// What.
         parameter: &'static str,
     },
     /// The `state` is missing or another.
     #[error("the answer belongs to another sign-in; use the newest sign-in page")]
-    OtherState,
+    StateMismatch,
     /// The authorization server is no longer the one that was recorded.
     #[error(
         "its authorization server is now `{}`, but the sign-in began at `{}`; sign in again",
-        shown(.server), shown(.recorded)
+        printable(.server), printable(.recorded)
     )]
     ServerChanged {
         /// Who it is now.
@@ -42,7 +42,7 @@ pub enum LoginError {
     #[error(
         "the code alone does not say that it is from `{}`; \
          copy the whole address of the page on which the browser ended",
-        shown(.recorded)
+        printable(.recorded)
     )]
     BareCode {
         /// Where the sign-in began.
@@ -52,9 +52,9 @@ pub enum LoginError {
     #[error(
         "the answer to the sign-in does not say that it is from `{}`, as it should; \
          sign in again, and if it stays so report it to who runs the server",
-        shown(.recorded)
+        printable(.recorded)
     )]
-    NoIssuer {
+    MissingIssuer {
         /// Where the sign-in began.
         recorded: String,
     },
@@ -62,16 +62,16 @@ pub enum LoginError {
     #[error(
         "the answer to the sign-in is from `{}` instead of `{}`, so it was not used; \
          sign in again, and if it stays so do not trust the server",
-        shown(.found), shown(.recorded)
+        printable(.found), printable(.recorded)
     )]
-    OtherIssuer {
+    IssuerMismatch {
         /// Who it says it is from.
         found: String,
         /// Where the sign-in began.
         recorded: String,
     },
     /// The person, or the server for them, said no: `access_denied`.
-    #[error("the sign-in was denied{}; sign in again to allow it", said(.description))]
+    #[error("the sign-in was denied{}; sign in again to allow it", quoted_description(.description))]
     Denied {
         /// The server's words.
         description: Option<String>,
@@ -79,7 +79,7 @@ pub enum LoginError {
     /// `server_error` or `temporarily_unavailable`.
     #[error(
         "its authorization server has trouble, `{}`{}; sign in again later",
-        shown(.error), said(.description)
+        printable(.error), quoted_description(.description)
     )]
     Unavailable {
         /// The code of the error.
@@ -90,7 +90,7 @@ pub enum LoginError {
     /// Any other error.
     #[error(
         "its authorization server refused the sign-in with `{}`{}; {}",
-        shown(.error), said(.description), remedy(.error)
+        printable(.error), quoted_description(.description), remedy(.error)
     )]
     Refused {
         /// The code of the error.
@@ -102,7 +102,7 @@ pub enum LoginError {
 
 impl LoginError {
     /// What an `error` of an authorization response means (RFC 6749 § 4.1.2.1).
-    pub(in crate::oauth) fn of(error: &str, description: Option<&str>) -> Self {
+    pub(in crate::oauth) fn from_error_code(error: &str, description: Option<&str>) -> Self {
         let description = description.map(str::to_owned);
         let error = error.to_owned();
         match error.as_str() {
@@ -114,13 +114,13 @@ impl LoginError {
 
     /// Whether the login goes on after this, so that a better answer may finish it.
     #[must_use]
-    pub fn may_be_mended(&self) -> bool {
+    pub fn allows_retry(&self) -> bool {
         matches!(
             self,
-            Self::NotAnAnswer
+            Self::NotAResponse
                 | Self::SignInPage
-                | Self::Repeated { .. }
-                | Self::OtherState
+                | Self::RepeatedParameter { .. }
+                | Self::StateMismatch
                 | Self::BareCode { .. }
         )
     }
@@ -133,11 +133,11 @@ impl LoginError {
 }
 
 /// The server's words as a part of a sentence.
-fn said(description: &Option<String>) -> String {
+fn quoted_description(description: &Option<String>) -> String {
     let text = description.as_deref().unwrap_or_default().trim();
     match text {
         "" => String::new(),
-        text => format!(" (\"{}\")", shown(text)),
+        text => format!(" (\"{}\")", printable(text)),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::oauth::tokens::{Members, Timestamp};
 /// What was asked of an authorization server, as the login's file holds it. The answer is judged
 /// by this record alone (MCP 2026-07-28 § Authorization Response Validation).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Pending {
+pub struct PendingLogin {
     /// What the answer must repeat (RFC 6749 § 10.12).
     #[serde(with = "exposed")]
     pub state: Secret,
@@ -50,9 +50,9 @@ pub struct Pending {
 pub(in crate::oauth) mod tests {
     use super::*;
 
-    pub(in crate::oauth) fn pending() -> Pending {
+    pub(in crate::oauth) fn pending() -> PendingLogin {
         let secret = |text: &str| Secret::new(text.to_owned());
-        Pending {
+        PendingLogin {
             state: secret("the-state"),
             verifier: secret("the-verifier"),
             redirect_uri: "http://127.0.0.1:50000/callback".to_owned(),
@@ -72,7 +72,7 @@ pub(in crate::oauth) mod tests {
     fn a_login_is_written_whole_and_read_again() {
         let written = serde_json::to_string(&pending()).unwrap();
         assert!(written.contains("the-verifier") && written.contains("?state=the-state"));
-        let read: Pending = serde_json::from_str(&written).unwrap();
+        let read: PendingLogin = serde_json::from_str(&written).unwrap();
         assert_eq!(read, pending());
     }
 
@@ -87,7 +87,7 @@ pub(in crate::oauth) mod tests {
     fn members_of_newer_versions_are_kept() {
         let mut written = serde_json::to_value(pending()).unwrap();
         written["nonce"] = "later".into();
-        let read: Pending = serde_json::from_value(written.clone()).unwrap();
+        let read: PendingLogin = serde_json::from_value(written.clone()).unwrap();
         assert_eq!(serde_json::to_value(read).unwrap(), written);
     }
 }

@@ -25,12 +25,12 @@ const OWNER: &str = "upstream.json";
 const LOCK: &str = ".lock";
 
 /// How long that may take: it is one small write.
-const PATIENCE: Duration = Duration::from_secs(10);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The folder of one upstream, which need not exist.
 #[derive(Debug, Clone)]
 pub(super) struct Folder {
-    all: PathBuf,
+    root: PathBuf,
     pub(super) upstream: UpstreamName,
     owner: Owner,
 }
@@ -50,7 +50,7 @@ impl Folder {
             url: url.to_string(),
         };
         Self {
-            all: home.join("oauth"),
+            root: home.join("oauth"),
             upstream: upstream.clone(),
             owner,
         }
@@ -62,23 +62,23 @@ impl Folder {
     }
 
     /// Whether anybody has ever had a login here.
-    pub(super) fn may_exist(&self) -> bool {
-        self.all.exists()
+    pub(super) fn root_exists(&self) -> bool {
+        self.root.exists()
     }
 
     /// Where all logins are.
-    pub(super) fn all(&self) -> &Path {
-        &self.all
+    pub(super) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// Where the login is, if there is one. Makes nothing.
-    pub(super) fn find(&self) -> Result<PathBuf, StoreError> {
-        let plain = self.all.join(self.upstream.as_str());
+    pub(super) fn locate(&self) -> Result<PathBuf, StoreError> {
+        let plain = self.root.join(self.upstream.as_str());
         if !is_plain(self.upstream.as_str()) {
-            return Ok(self.apart());
+            return Ok(self.hashed_path());
         }
-        match self.owner_of(&plain)? {
-            Some(owner) if owner != self.owner => Ok(self.apart()),
+        match self.read_owner(&plain)? {
+            Some(owner) if owner != self.owner => Ok(self.hashed_path()),
             _ => Ok(plain),
         }
     }
@@ -87,21 +87,21 @@ impl Folder {
     pub(super) async fn claim(&self) -> Result<PathBuf, StoreError> {
         let folder = self.clone();
         let found = blocking(move || {
-            let path = folder.find()?;
-            folder.make(&path)?;
-            let owned = folder.owner_of(&path)?.is_some();
+            let path = folder.locate()?;
+            folder.create(&path)?;
+            let owned = folder.read_owner(&path)?.is_some();
             Ok::<_, StoreError>((path, owned))
         });
         let (path, owned) = found.await?;
         if owned {
             return Ok(path);
         }
-        let lock = Lock::acquire(&self.all.join(LOCK), PATIENCE).await?;
+        let lock = Lock::acquire(&self.root.join(LOCK), LOCK_TIMEOUT).await?;
         let folder = self.clone();
         blocking(move || {
             let _lock = lock;
-            let path = folder.find()?;
-            folder.make(&path)?;
+            let path = folder.locate()?;
+            folder.create(&path)?;
             let owner = path.join(OWNER);
             let written = serde_json::to_vec_pretty(&folder.owner)
                 .map_err(Into::into)
@@ -112,12 +112,12 @@ impl Folder {
         .await
     }
 
-    fn make(&self, path: &Path) -> Result<(), StoreError> {
+    fn create(&self, path: &Path) -> Result<(), StoreError> {
         let made = file::make_folder(path, 2);
         made.map_err(|(path, cause)| StoreError::io("make a folder for logins at", path, cause))
     }
 
-    fn owner_of(&self, folder: &Path) -> Result<Option<Owner>, StoreError> {
+    fn read_owner(&self, folder: &Path) -> Result<Option<Owner>, StoreError> {
         let path = folder.join(OWNER);
         let mut bytes = Vec::new();
         match file::read(&path, MAX_BYTES, &mut bytes) {
@@ -131,9 +131,9 @@ impl Folder {
     }
 
     /// The folder for when the plain one is not ours.
-    fn apart(&self) -> PathBuf {
+    fn hashed_path(&self) -> PathBuf {
         let owner = format!("{}\n{}", self.owner.upstream, self.owner.url);
-        self.all.join(with_hash(self.upstream.as_str(), &owner))
+        self.root.join(with_hash(self.upstream.as_str(), &owner))
     }
 
     /// Tells where the JSON of a file is wrong, and not what is there instead.

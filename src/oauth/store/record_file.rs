@@ -16,14 +16,14 @@ use crate::disk::file::{self, Outlasts, Stamp};
 use crate::disk::{Lock, blocking};
 
 /// How long a compare and swap waits for those before it, each of which takes milliseconds.
-const PATIENCE: Duration = Duration::from_secs(10);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Held while a record is compared and swapped.
 const LOCK: &str = "write.lock";
 
 /// The memory for a record that is being written, in bytes: beyond any, so that it does not grow
 /// and leave secrets behind in what it outgrew.
-const ROOM: usize = 1 << 16;
+const BUFFER_CAPACITY: usize = 1 << 16;
 
 /// What a [`RecordFile`] can hold: JSON objects, without members `generation` and `url`.
 pub trait Record: Serialize + DeserializeOwned + Send + 'static {}
@@ -34,7 +34,7 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Record for T {}
 pub struct RecordFile<T> {
     folder: Folder,
     file: &'static str,
-    holds: PhantomData<fn() -> T>,
+    record_type: PhantomData<fn() -> T>,
 }
 
 /// Which state of a [`RecordFile`] somebody saw. It never comes back once another has followed it.
@@ -89,12 +89,12 @@ pub enum Swap<T> {
     /// It is on the disk, and this is how.
     Done(Snapshot<T>),
     /// Another was first: this is what stands there, and nothing was changed.
-    Lost(Snapshot<T>),
+    Conflict(Snapshot<T>),
 }
 
 /// A record as it is written.
 #[derive(Serialize, Deserialize)]
-struct Envelope<T> {
+struct StoredRecord<T> {
     generation: u64,
     url: String,
     #[serde(flatten)]
@@ -106,7 +106,7 @@ impl<T: Record> RecordFile<T> {
         Self {
             folder,
             file,
-            holds: PhantomData,
+            record_type: PhantomData,
         }
     }
 
@@ -116,11 +116,11 @@ impl<T: Record> RecordFile<T> {
     /// [`StoreError::Damaged`] or [`StoreError::Disk`]; the file stays as it is.
     pub async fn load(&self) -> Result<Snapshot<T>, StoreError> {
         // By one look, since most have nothing: a thread for it would cost more than all the rest.
-        if !self.folder.may_exist() {
-            return Ok(Snapshot::absent(self.folder.all().to_owned()));
+        if !self.folder.root_exists() {
+            return Ok(Snapshot::absent(self.folder.root().to_owned()));
         }
-        let slot = self.clone();
-        blocking(move || slot.read(slot.folder.find()?.join(slot.file))).await
+        let this = self.clone();
+        blocking(move || this.read(this.folder.locate()?.join(this.file))).await
     }
 
     /// Puts `record` there, provided that `seen` is still what is there.
@@ -131,18 +131,18 @@ impl<T: Record> RecordFile<T> {
     /// # Errors
     /// As for [`RecordFile::load`], also when others block the file.
     pub async fn replace(&self, seen: Version, record: T) -> Result<Swap<T>, StoreError> {
-        self.swap(seen, move |slot, path| {
+        self.compare_and_swap(seen, move |this, path| {
             let generation = seen.next();
-            let envelope = Envelope {
+            let stored = StoredRecord {
                 generation,
-                url: slot.folder.url().to_owned(),
+                url: this.folder.url().to_owned(),
                 record,
             };
-            let mut bytes = Zeroizing::new(Vec::with_capacity(ROOM));
-            serde_json::to_writer_pretty(&mut *bytes, &envelope)?;
+            let mut bytes = Zeroizing::new(Vec::with_capacity(BUFFER_CAPACITY));
+            serde_json::to_writer_pretty(&mut *bytes, &stored)?;
             Ok(Snapshot {
                 stamp: Some(file::write(&path, &bytes, Outlasts::PowerFailure)?),
-                record: Some(envelope.record),
+                record: Some(stored.record),
                 version: Version(Some(generation)),
                 path,
             })
@@ -162,7 +162,7 @@ impl<T: Record> RecordFile<T> {
         loop {
             match self.replace(seen, record.clone()).await? {
                 Swap::Done(written) => return Ok(written),
-                Swap::Lost(there) => seen = there.version,
+                Swap::Conflict(there) => seen = there.version,
             }
         }
     }
@@ -186,7 +186,7 @@ impl<T: Record> RecordFile<T> {
             }
             match self.replace(seen.version, record).await? {
                 Swap::Done(_) => return Ok(()),
-                Swap::Lost(there) => seen = there,
+                Swap::Conflict(there) => seen = there,
             }
         }
     }
@@ -196,7 +196,7 @@ impl<T: Record> RecordFile<T> {
     /// # Errors
     /// As for [`RecordFile::replace`].
     pub async fn remove(&self, seen: Version) -> Result<Swap<T>, StoreError> {
-        self.swap(seen, |_, path| {
+        self.compare_and_swap(seen, |_, path| {
             file::remove(&path)?;
             file::sync_folder(&path)?;
             Ok(Snapshot::absent(path))
@@ -204,21 +204,21 @@ impl<T: Record> RecordFile<T> {
         .await
     }
 
-    async fn swap<F>(&self, seen: Version, change: F) -> Result<Swap<T>, StoreError>
+    async fn compare_and_swap<F>(&self, seen: Version, change: F) -> Result<Swap<T>, StoreError>
     where
         F: FnOnce(&Self, PathBuf) -> io::Result<Snapshot<T>> + Send + 'static,
     {
         let folder = self.folder.claim().await?;
-        let lock = Lock::acquire(&folder.join(LOCK), PATIENCE).await?;
-        let slot = self.clone();
+        let lock = Lock::acquire(&folder.join(LOCK), LOCK_TIMEOUT).await?;
+        let this = self.clone();
         blocking(move || {
             let _lock = lock;
-            let path = folder.join(slot.file);
-            let there = slot.read(path.clone())?;
+            let path = folder.join(this.file);
+            let there = this.read(path.clone())?;
             if there.version != seen {
-                return Ok(Swap::Lost(there));
+                return Ok(Swap::Conflict(there));
             }
-            let changed = change(&slot, path.clone());
+            let changed = change(&this, path.clone());
             let changed = changed.map_err(|cause| StoreError::io("write", path, cause));
             changed.map(Swap::Done)
         })
@@ -232,11 +232,11 @@ impl<T: Record> RecordFile<T> {
         let Some(stamp) = found else {
             return Ok(Snapshot::absent(path));
         };
-        let envelope: Envelope<T> = serde_json::from_slice(&bytes)
+        let stored: StoredRecord<T> = serde_json::from_slice(&bytes)
             .map_err(|error| self.folder.damaged(path.clone(), &error))?;
         Ok(Snapshot {
-            record: (envelope.url == self.folder.url()).then_some(envelope.record),
-            version: Version(Some(envelope.generation)),
+            record: (stored.url == self.folder.url()).then_some(stored.record),
+            version: Version(Some(stored.generation)),
             path,
             stamp: Some(stamp),
         })

@@ -77,7 +77,7 @@ fn tokens_end_a_margin_before_their_time_and_without_one_never() {
     for (end, now, expected) in cases {
         let mut tokens = tokens();
         tokens.expires_at = end.map(Timestamp);
-        let ends = tokens.expire_within(margin, Timestamp(now));
+        let ends = tokens.expires_within(margin, Timestamp(now));
         assert_eq!(ends, expected, "{end:?} at {now}");
     }
 }

@@ -53,7 +53,7 @@ async fn a_registration_asks_for_a_native_client_of_all_scopes() {
     let setup = setup(oauth::server()).await;
     registered(&setup, None).await.unwrap();
     registered(&setup, Some("read")).await.unwrap();
-    let sent = setup.server.requests_for(Part::ClientMetadata);
+    let sent = setup.server.requests_for(Part::Registration);
     let expected = json!({
         "client_name": "mcp-manifold",
         "application_type": "native",
@@ -93,9 +93,9 @@ async fn a_registration_that_fails_invents_no_client() {
     assert_eq!(error.to_string(), expected);
 
     let setup = setup(oauth::server()).await;
-    setup.server.fail(Part::ClientMetadata, 503);
+    setup.server.fail(Part::Registration, 503);
     assert!(registered(&setup, None).await.unwrap_err().is_transient());
-    setup.server.fail(Part::ClientMetadata, 403);
+    setup.server.fail(Part::Registration, 403);
     let error = registered(&setup, None).await.unwrap_err();
     assert!(matches!(error, TokenError::Malformed { .. }), "{error}");
 }

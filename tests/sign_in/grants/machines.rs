@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use mcp_manifold::config::{Enterprise, Secret};
-use mcp_manifold::oauth::{Authority, Issuer, SigningKey, TokenError, id_assertion};
+use mcp_manifold::oauth::{Authority, Issuer, SigningKey, TokenError, request_id_assertion};
 use serde_json::{Value, json};
 use url::Url;
 

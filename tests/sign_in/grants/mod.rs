@@ -11,7 +11,7 @@ use mcp_manifold::config::{Config, Environment, Pkce, Secret, ServerUrl};
 use mcp_manifold::net::Clients;
 use mcp_manifold::oauth::{
     Authority, AuthorizationParameters, AuthorizationRequest, AuthorizationServer,
-    ClientInformation, Discovered, Members, Question, TokenResponse, discover,
+    ClientInformation, Discovered, DiscoveryRequest, Members, TokenResponse, discover,
 };
 use serde_json::json;
 
@@ -41,7 +41,9 @@ async fn setup(script: Builder) -> Setup {
     let server = script.start().await;
     let upstream = protect(&server, upstream::modern()).start().await;
     let (clients, url) = (Clients::default(), url_of(&upstream.url()));
-    let found: Discovered = discover(&clients, &Question::new(&url)).await.unwrap();
+    let found: Discovered = discover(&clients, &DiscoveryRequest::new(&url))
+        .await
+        .unwrap();
     Setup {
         server,
         upstream,

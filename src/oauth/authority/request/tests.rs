@@ -115,7 +115,7 @@ fn a_redirect_uri_that_is_no_address_is_an_error() {
     let refused = AuthorizationRequest::new(&server("https://id.example/go"), &parameters);
     assert!(matches!(
         refused,
-        Err(OAuthError::Address {
+        Err(DiscoveryError::Address {
             member: "redirect_uri",
             ..
         })

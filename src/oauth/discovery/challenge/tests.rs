@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
 
-use super::header::{Raw, is_token, is_token68, parse};
+use super::header::{RawChallenge, is_token, is_token68, parse};
 use super::*;
 
 fn read(lines: &[&str]) -> Challenges {
@@ -146,8 +146,8 @@ fn a_flood_is_cut_off() {
 }
 
 /// A name or value of these bytes.
-fn of(wanted: fn(u8) -> bool) -> impl Strategy<Value = String> {
-    let bytes: Vec<u8> = (0..=127).filter(|&byte| wanted(byte)).collect();
+fn bytes_of(accepts: fn(u8) -> bool) -> impl Strategy<Value = String> {
+    let bytes: Vec<u8> = (0..=127).filter(|&byte| accepts(byte)).collect();
     prop::collection::vec(prop::sample::select(bytes), 1..8)
         .prop_map(|bytes| String::from_utf8(bytes).unwrap())
 }
@@ -156,7 +156,7 @@ fn of(wanted: fn(u8) -> bool) -> impl Strategy<Value = String> {
 fn parameter() -> impl Strategy<Value = ((String, String), String)> {
     let spaces = || prop::sample::select(vec!["", " ", "\t "]);
     let value = "[ -~\u{e9}\t]{0,8}";
-    (of(is_token), spaces(), spaces(), value, any::<bool>()).prop_map(
+    (bytes_of(is_token), spaces(), spaces(), value, any::<bool>()).prop_map(
         |(name, before, after, value, escape_all)| {
             let plain = !value.is_empty() && value.bytes().all(is_token);
             let escaped = |c: char| match c {
@@ -176,16 +176,16 @@ fn parameter() -> impl Strategy<Value = ((String, String), String)> {
 }
 
 /// A challenge as it reads, and as it may be written.
-fn challenge() -> impl Strategy<Value = (Raw, String)> {
-    let token68 = (of(is_token68), 0..3_usize).prop_map(|(t, n)| t + &"=".repeat(n));
+fn challenge() -> impl Strategy<Value = (RawChallenge, String)> {
+    let token68 = (bytes_of(is_token68), 0..3_usize).prop_map(|(t, n)| t + &"=".repeat(n));
     let parameters = prop::collection::vec(parameter(), 0..4);
     let comma = prop::sample::select(vec![",", ", ", " ,, \t"]);
     let content = prop_oneof![
         token68.prop_map(|it| (Some(it), Vec::new())),
         parameters.prop_map(|it| (None, it)),
     ];
-    (of(is_token), content, comma).prop_map(|(scheme, (token68, parameters), comma)| {
-        let mut raw = Raw {
+    (bytes_of(is_token), content, comma).prop_map(|(scheme, (token68, parameters), comma)| {
+        let mut raw = RawChallenge {
             scheme: scheme.to_ascii_lowercase(),
             token68: token68.clone(),
             parameters: Vec::new(),
@@ -214,7 +214,7 @@ proptest! {
             }
         }
         let read = parse(lines.iter().map(String::as_bytes));
-        let meant: Vec<Raw> = challenges.into_iter().map(|((raw, _), _)| raw).collect();
+        let meant: Vec<RawChallenge> = challenges.into_iter().map(|((raw, _), _)| raw).collect();
         prop_assert_eq!(read, meant, "{:?}", lines);
     }
 

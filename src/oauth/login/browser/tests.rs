@@ -8,7 +8,7 @@ fn refused(variables: Variables, needs_display: bool) -> Option<&'static str> {
     let variables = variables
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    refusal(&variables.collect(), needs_display)
+    refusal_reason(&variables.collect(), needs_display)
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn an_address_of_the_web_is_opened_as_it_is_written() {
     ];
     for text in good {
         assert_eq!(
-            openable(text).map(|url| url.to_string()),
+            checked_url(text).map(|url| url.to_string()),
             Ok(text.to_owned())
         );
     }

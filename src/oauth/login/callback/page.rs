@@ -33,7 +33,7 @@ pub enum Page {
 }
 
 /// What a page says.
-struct Text<'a> {
+struct PageContent<'a> {
     status: &'static str,
     mark: &'static str,
     title: String,
@@ -43,25 +43,25 @@ struct Text<'a> {
 impl Page {
     /// What to show for an answer that gave no code.
     #[must_use]
-    pub fn of(error: &LoginError) -> Self {
+    pub fn for_error(error: &LoginError) -> Self {
         match error {
             LoginError::Denied { .. } => Self::Denied,
-            LoginError::OtherState => Self::Stale,
+            LoginError::StateMismatch => Self::Stale,
             error => Self::Failed(error.to_string()),
         }
     }
 
     /// The whole HTTP response.
-    pub(super) fn reply(&self, upstream: &str) -> Vec<u8> {
+    pub(super) fn http_response(&self, upstream: &str) -> Vec<u8> {
         let title = |rest: &str| format!("{rest} {upstream}");
-        html(&match self {
-            Self::SignedIn => Text {
+        html_response(&match self {
+            Self::SignedIn => PageContent {
                 status: "200 OK",
                 mark: "✓",
                 title: title("You are signed in to"),
                 text: "You can close this page and go back to your program.".into(),
             },
-            Self::Denied => Text {
+            Self::Denied => PageContent {
                 status: "200 OK",
                 mark: "–",
                 title: title("You did not allow access to"),
@@ -69,13 +69,13 @@ impl Page {
                        sign in again if you think better of it."
                     .into(),
             },
-            Self::Failed(reason) => Text {
+            Self::Failed(reason) => PageContent {
                 status: "400 Bad Request",
                 mark: "✗",
                 title: title("You are not signed in to"),
                 text: sentence(reason).into(),
             },
-            Self::Stale => Text {
+            Self::Stale => PageContent {
                 status: "410 Gone",
                 mark: "–",
                 title: "This sign-in is over".to_owned(),
@@ -88,8 +88,8 @@ impl Page {
 }
 
 /// The response to a request that is no answer to a sign-in.
-pub(super) fn refusal(status: &'static str, text: &str) -> Vec<u8> {
-    html(&Text {
+pub(super) fn rejection(status: &'static str, text: &str) -> Vec<u8> {
+    html_response(&PageContent {
         status,
         mark: "–",
         title: "Nothing to see here".to_owned(),
@@ -97,8 +97,8 @@ pub(super) fn refusal(status: &'static str, text: &str) -> Vec<u8> {
     })
 }
 
-fn html(page: &Text<'_>) -> Vec<u8> {
-    let (title, text) = (escaped(&page.title), escaped(&page.text));
+fn html_response(page: &PageContent<'_>) -> Vec<u8> {
+    let (title, text) = (escape_html(&page.title), escape_html(&page.text));
     let mark = page.mark;
     let body = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
@@ -132,7 +132,7 @@ fn sentence(text: &str) -> String {
     format!("{}{}.", first.unwrap_or_default(), rest.as_str())
 }
 
-fn escaped(text: &str) -> String {
+fn escape_html(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -15,7 +15,7 @@ const FIRST_PORT: u16 = 0xC000;
 const PATH: &str = "/callback";
 
 /// How many neighbours are tried before any port is taken.
-const NEIGHBOURS: u16 = 4;
+const NEIGHBOUR_PORTS: u16 = 4;
 
 /// Where to listen, in order.
 ///
@@ -34,7 +34,7 @@ impl RedirectAddress {
     #[must_use]
     pub fn new(upstream: &UpstreamName, url: &ServerUrl, configured: Option<&RedirectUri>) -> Self {
         let first = first_port(upstream.as_str(), &url.to_string());
-        let near = (0..=NEIGHBOURS).map(|step| first.wrapping_add(step) | FIRST_PORT);
+        let near = (0..=NEIGHBOUR_PORTS).map(|step| first.wrapping_add(step) | FIRST_PORT);
         Self {
             upstream: upstream.as_str().to_owned(),
             configured: configured.cloned(),
@@ -44,7 +44,7 @@ impl RedirectAddress {
 
     /// First at the port of a redirect URI that a client was registered with, if it is one of ours.
     #[must_use]
-    pub fn preferring(mut self, redirect_uri: &str) -> Self {
+    pub fn prefer(mut self, redirect_uri: &str) -> Self {
         let registered = RedirectUri::parse(redirect_uri).ok();
         let port = registered.and_then(|registered| registered.port());
         let port = port.filter(|port| self.redirect_uri(*port) == redirect_uri);
@@ -79,7 +79,7 @@ impl RedirectAddress {
         let configured = self.configured.as_ref();
         if let Some(port) = configured.and_then(RedirectUri::port) {
             let listeners = self.listen_on(port).await;
-            let listeners = listeners.map_err(|error| self.not_there(port, &error));
+            let listeners = listeners.map_err(|error| self.bind_error(port, &error));
             return Ok((listeners?, port));
         }
         for port in &self.ports {
@@ -88,15 +88,15 @@ impl RedirectAddress {
             }
         }
         // With `localhost`, a port that is free on one address may be taken on the other.
-        for _ in 0..NEIGHBOURS {
-            if let Ok(found) = self.listen_anywhere().await {
+        for _ in 0..NEIGHBOUR_PORTS {
+            if let Ok(found) = self.listen_on_any_port().await {
                 return Ok(found);
             }
         }
-        self.listen_anywhere().await
+        self.listen_on_any_port().await
     }
 
-    async fn listen_anywhere(&self) -> io::Result<(Vec<TcpListener>, u16)> {
+    async fn listen_on_any_port(&self) -> io::Result<(Vec<TcpListener>, u16)> {
         let listeners = self.listen_on(0).await?;
         let first = listeners.first().ok_or(io::ErrorKind::AddrNotAvailable)?;
         let port = first.local_addr()?.port();
@@ -104,7 +104,7 @@ impl RedirectAddress {
     }
 
     /// Why we cannot listen at the one place that is configured, and what to do.
-    fn not_there(&self, port: u16, error: &io::Error) -> io::Error {
+    fn bind_error(&self, port: u16, error: &io::Error) -> io::Error {
         let uri = self.redirect_uri(port);
         let kind = error.kind();
         let text = match kind {

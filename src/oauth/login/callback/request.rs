@@ -29,8 +29,8 @@ impl CallbackRequest {
     }
 
     /// Shows the person how it ended. That the browser has gone is no error.
-    pub async fn answer(mut self, page: Page) {
-        let reply = page.reply(&self.upstream);
+    pub async fn respond(mut self, page: Page) {
+        let reply = page.http_response(&self.upstream);
         let write = async {
             self.browser.write_all(&reply).await?;
             self.browser.shutdown().await
