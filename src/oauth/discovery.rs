@@ -101,17 +101,16 @@ pub async fn discover(
 ) -> Result<Discovered, DiscoveryError> {
     let total_timeout = request.document_timeout * TOTAL_TIMEOUT_FACTOR;
     let discovery = Discovery { clients, request };
-    timeout(total_timeout, discovery.run())
-        .await
-        .unwrap_or_else(|_| {
-            let url = without_query(request.upstream.as_url()).into();
-            let outcome = format!(
-                "finding its sign-in took more than {} s",
-                total_timeout.as_secs_f64()
-            );
-            let attempt = Attempt { url, outcome };
-            Err(DiscoveryError::Unreachable { attempt })
-        })
+    let found = timeout(total_timeout, discovery.run()).await;
+    found.unwrap_or_else(|_| {
+        let url = without_query(request.upstream.as_url()).into();
+        let outcome = format!(
+            "finding its sign-in took more than {} s",
+            total_timeout.as_secs_f64()
+        );
+        let attempt = Attempt { url, outcome };
+        Err(DiscoveryError::Unreachable { attempt })
+    })
 }
 
 struct Discovery<'a> {
@@ -266,11 +265,8 @@ impl Discovery<'_> {
         let issuer = Issuer::parse(member, issuer, upstream)?;
         let read = |body: &[u8]| AuthorizationServer::parse(body, &issuer, upstream);
         let urls = authorization_server_urls(&issuer);
-        match self
-            .fetcher(HeaderMap::new())
-            .first_usable(&urls, read)
-            .await?
-        {
+        let fetcher = self.fetcher(HeaderMap::new());
+        match fetcher.first_usable(&urls, read).await? {
             Lookup::Found(server) => Ok(server),
             Lookup::NotFound(tried) => Err(DiscoveryError::NotFound { tried }),
         }
@@ -294,11 +290,9 @@ impl Discovery<'_> {
         let version = HeaderName::from_static("mcp-protocol-version");
         let headers = HeaderMap::from_iter([(version, LEGACY_REVISION)]);
         let urls = authorization_server_urls(origin);
-        Ok(
-            match self.fetcher(headers).first_usable(&urls, read).await? {
-                Lookup::Found(server) => (server, MetadataSource::Published),
-                Lookup::NotFound(_) => (default, MetadataSource::Assumed),
-            },
-        )
+        match self.fetcher(headers).first_usable(&urls, read).await? {
+            Lookup::Found(server) => Ok((server, MetadataSource::Published)),
+            Lookup::NotFound(_) => Ok((default, MetadataSource::Assumed)),
+        }
     }
 }

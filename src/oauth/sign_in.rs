@@ -170,7 +170,7 @@ impl fmt::Display for SignInRequired {
         match (&self.url, &self.user_code) {
             (Some(url), Some(user_code)) => write!(f, "open {url} and enter {user_code}, or ")?,
             (Some(url), None) if self.browser_opened => {
-                write!(f, "finish it in your browser ({url}) or ")?
+                write!(f, "finish it in your browser ({url}) or ")?;
             }
             (Some(url), None) => write!(f, "open {url} or ")?,
             (None, _) => {}

@@ -120,7 +120,7 @@ async fn first_working_authorization_server_of_several_is_used() {
         .unwrap();
     assert_eq!(issuer(&known), origins[2]);
     let forgotten = ask(&upstream, |it| {
-        it.preferred_issuer = Some("https://gone.example")
+        it.preferred_issuer = Some("https://gone.example");
     })
     .await
     .unwrap();

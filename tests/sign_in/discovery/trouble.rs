@@ -69,7 +69,7 @@ async fn a_server_that_hangs_costs_its_patience_and_no_more() {
         (RESOURCE_ROOT, reply(Reply::hang)),
     ]);
     let error = ask(&upstream, |it| {
-        it.document_timeout = Duration::from_millis(50)
+        it.document_timeout = Duration::from_millis(50);
     })
     .await
     .unwrap_err();
@@ -78,7 +78,7 @@ async fn a_server_that_hangs_costs_its_patience_and_no_more() {
     // Another place would do. It is not asked again: it had its time.
     let upstream = serve(vec![(RESOURCE_PATH, reply(Reply::hang))]);
     let error = ask(&upstream, |it| {
-        it.document_timeout = Duration::from_millis(400)
+        it.document_timeout = Duration::from_millis(400);
     })
     .await;
     assert!(error.unwrap_err().is_transient());
