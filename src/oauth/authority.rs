@@ -1,7 +1,7 @@
-//! Asks an authorization server for tokens, as one client.
+//! Requests tokens from an authorization server as one client.
 //!
-//! Every request says who the client is in the way it was registered for, takes one bounded
-//! answer, follows no redirect, and puts no secret into an error.
+//! Every request uses the client's registered authentication method and follows no redirect. The
+//! response is limited in size and time. No error contains a secret.
 
 mod client_authentication;
 mod device;
@@ -36,29 +36,29 @@ pub use device::DeviceAuthorization;
 pub use error::TokenError;
 pub use registration::{ClientMetadata, register};
 
-/// The grant of an assertion (RFC 7523 § 2.1).
+/// The grant type of an assertion (RFC 7523 § 2.1).
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 /// One client at one authorization server.
 #[derive(Debug, Clone, Copy)]
 pub struct Authority<'a> {
-    /// Who makes the connections.
+    /// Makes the HTTP connections.
     pub clients: &'a Clients,
-    /// The server.
+    /// The authorization server.
     pub server: &'a AuthorizationServer,
-    /// The client, as the server knows it.
+    /// The client information registered with the server.
     pub client: &'a ClientInformation,
-    /// What the client signs with, if it has a key (`private_key_jwt`, RFC 7523 § 2.2).
+    /// The client's signing key, if it has one (`private_key_jwt`, RFC 7523 § 2.2).
     pub key: Option<&'a SigningKey>,
-    /// What tokens are to be bound to, if they are (RFC 9449).
+    /// The key to bind tokens to, if any (RFC 9449).
     pub dpop: Option<&'a DpopKey>,
 }
 
 impl Authority<'_> {
-    /// Spends the code of a sign-in (RFC 6749 § 4.1.3, RFC 7636 § 4.5).
+    /// Exchanges an authorization code for tokens (RFC 6749 § 4.1.3, RFC 7636 § 4.5).
     ///
     /// # Errors
-    /// [`TokenError::InvalidGrant`] when the code is not taken; others.
+    /// [`TokenError::InvalidGrant`] if the server rejects the code; others.
     pub async fn exchange_code(
         &self,
         code: &Secret,
@@ -82,10 +82,10 @@ impl Authority<'_> {
         endpoint.token_response(response_body(result, &endpoint)?, sent_at)
     }
 
-    /// Gets the next access token (RFC 6749 § 6).
+    /// Refreshes the access token (RFC 6749 § 6).
     ///
     /// # Errors
-    /// [`TokenError::InvalidGrant`] when the refresh token is good for nothing any more; others.
+    /// [`TokenError::InvalidGrant`] if the server rejects the refresh token; others.
     pub async fn refresh(
         &self,
         refresh_token: &Secret,
@@ -103,7 +103,7 @@ impl Authority<'_> {
         endpoint.token_response(response_body(result, &endpoint)?, sent_at)
     }
 
-    /// Gets a token for the client itself (RFC 6749 § 4.4).
+    /// Requests a token for the client itself (RFC 6749 § 4.4).
     ///
     /// # Errors
     /// [`TokenError`].
@@ -122,10 +122,10 @@ impl Authority<'_> {
         endpoint.token_response(response_body(result, &endpoint)?, sent_at)
     }
 
-    /// Gets a token for what another server asserts (RFC 7523 § 2.1).
+    /// Exchanges another server's assertion for a token (RFC 7523 § 2.1).
     ///
     /// # Errors
-    /// [`TokenError::InvalidGrant`] when the assertion is not taken; others.
+    /// [`TokenError::InvalidGrant`] if the server rejects the assertion; others.
     pub async fn jwt_bearer(
         &self,
         assertion: &Secret,
@@ -138,10 +138,10 @@ impl Authority<'_> {
         self.token_endpoint()?.token(&form).await
     }
 
-    /// Takes a token back (RFC 7009 § 2.1); `hint` is `refresh_token` or `access_token`.
+    /// Revokes a token (RFC 7009 § 2.1); `hint` is `refresh_token` or `access_token`.
     ///
     /// # Errors
-    /// [`TokenError::Unsupported`] when the server cannot; others.
+    /// [`TokenError::Unsupported`] if the server has no revocation endpoint; others.
     pub async fn revoke(&self, token: &Secret, hint: &'static str) -> Result<(), TokenError> {
         let endpoint = self.server.revocation_endpoint.as_ref();
         let endpoint = endpoint.ok_or_else(|| self.unsupported("way to take tokens back"))?;
@@ -157,17 +157,17 @@ impl Authority<'_> {
         .post_form(&form)
         .await
         {
-            // It is as good as taken back (RFC 7009 § 2.2).
+            // An invalid token counts as revoked (RFC 7009 § 2.2).
             Err(TokenError::InvalidGrant { .. }) => Ok(()),
             done => done.map(drop),
         }
     }
 
-    /// Begins a sign-in that a person finishes on any device (RFC 8628 § 3.1).
+    /// Starts a device authorization, which the user completes on any device (RFC 8628 § 3.1).
     ///
     /// # Errors
-    /// [`TokenError::Unsupported`] when the server has none; [`TokenError::Malformed`] when it
-    /// sends the person to an address that must not be used; others.
+    /// [`TokenError::Unsupported`] if the server has no device flow; [`TokenError::Malformed`] if
+    /// its verification address must not be used; others.
     pub async fn device_authorization(
         &self,
         scope: Option<&str>,
@@ -182,10 +182,10 @@ impl Authority<'_> {
         DeviceAuthorization::request(&endpoint, &self.server.issuer, scope, resource).await
     }
 
-    /// Waits for the person (RFC 8628 § 3.4), as patiently as the server wants.
+    /// Polls at the server's pace until the user has signed in (RFC 8628 § 3.4).
     ///
     /// # Errors
-    /// [`TokenError::Denied`], [`TokenError::Expired`]; others, but none that is transient.
+    /// [`TokenError::Denied`], [`TokenError::Expired`]; others, but no transient one.
     pub async fn device_token(
         &self,
         authorization: &DeviceAuthorization,

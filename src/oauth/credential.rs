@@ -1,4 +1,4 @@
-//! A token as requests carry it.
+//! A token in the form that requests need.
 
 use std::iter;
 use std::sync::Arc;
@@ -13,17 +13,17 @@ use super::authority::signing::KeyError;
 use super::store::Version;
 use super::tokens::{Timestamp, Tokens};
 
-/// A token is renewed so long before its end that it is still good when it arrives.
+/// Tokens are renewed this long before expiry, so that they are still valid on arrival.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(30);
 
-/// Of a token younger than this, a renewal is no cure: whoever refuses it refuses the next as well.
+/// Renewing a younger token does not help: an upstream that refuses it refuses the next one too.
 const NEW_TOKEN_AGE: Duration = Duration::from_secs(10);
 
-/// The tokens of an upstream, ready for use. Prints none of them.
+/// The tokens of an upstream, ready for use. `Debug` prints no secret.
 #[derive(Debug)]
 pub struct Credential {
     pub(super) tokens: Tokens,
-    /// Which state of the file they are.
+    /// The version of the file with these tokens.
     pub(super) version: Version,
     authorization: HeaderValue,
     pub(super) dpop: Option<Arc<DpopKey>>,
@@ -39,7 +39,7 @@ pub(super) enum UnusableTokens {
 }
 
 impl Credential {
-    /// Makes them ready. The nonces that a key has learned are kept if `previous` has the same one.
+    /// Prepares tokens for use. Keeps the nonces of the DPoP key if `previous` has the same key.
     pub(super) fn new(
         tokens: Tokens,
         version: Version,
@@ -67,11 +67,11 @@ impl Credential {
         })
     }
 
-    /// The headers that authorize one request: the token (RFC 6750 § 2.1), and a proof if it is bound to
-    /// a key (RFC 9449 § 7.1), good for this method and url once.
+    /// Returns the headers that authorize one request: the token (RFC 6750 § 2.1), and for a bound
+    /// token a DPoP proof (RFC 9449 § 7.1), valid once for this method and URL.
     ///
     /// # Errors
-    /// [`KeyError`], when the key cannot sign.
+    /// [`KeyError`] if the key cannot sign.
     pub fn authorization_headers(
         &self,
         method: &Method,
@@ -84,13 +84,14 @@ impl Credential {
         Ok(iter::once((AUTHORIZATION, self.authorization.clone())).chain(proof))
     }
 
-    /// Keeps the nonce that an answer brings. Says whether another proof is worth a try.
+    /// Stores the DPoP nonce of a response. Returns `true` if a retry with a new proof may succeed.
     pub fn store_nonce(&self, url: &Url, headers: &HeaderMap) -> bool {
         let key = self.dpop.as_ref();
         key.is_some_and(|key| key.store_nonce(url, headers))
     }
 
-    /// Whether it ends soon, or has. Of a short life, the last tenth is soon.
+    /// Returns `true` if the token has expired or expires soon. For a short lifetime, the last
+    /// tenth is soon.
     pub(super) fn expires_soon(&self) -> bool {
         let (issued, end) = (self.tokens.issued_at, self.tokens.expires_at);
         let life = issued

@@ -1,6 +1,6 @@
-//! Finds out which authorization server an upstream trusts, and what that one offers.
+//! Discovers the authorization server that an upstream trusts, and its endpoints.
 //!
-//! The MCP url itself is never asked, as a GET there may open an event stream.
+//! Discovery sends no request to the MCP URL itself: a GET there may open an event stream.
 
 pub(in crate::oauth) mod candidates;
 pub(in crate::oauth) mod challenge;
@@ -23,37 +23,37 @@ use candidates::{CandidateFetcher, Lookup};
 use metadata::{AuthorizationServer, ProtectedResource};
 use well_known::{authorization_server_urls, protected_resource_urls};
 
-/// How long one document may take when nothing else is said.
+/// The default deadline for one document.
 const DOCUMENT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How many times [`DiscoveryRequest::document_timeout`] everything together may take.
+/// The deadline for a whole discovery, in multiples of [`DiscoveryRequest::document_timeout`].
 const TOTAL_TIMEOUT_FACTOR: u32 = 3;
 
-/// The most authorization servers of a resource that are asked.
+/// The most authorization servers of one resource that are tried.
 const MAX_SERVERS: usize = 8;
 
-/// The revision whose servers need no resource metadata. It alone wants to be named in discovery
-/// (MCP 2025-03-26 § Server Metadata Discovery Headers).
+/// The revision whose servers need no resource metadata. It alone requires its version in discovery
+/// requests (MCP 2025-03-26 § Server Metadata Discovery Headers).
 const LEGACY_REVISION: HeaderValue = HeaderValue::from_static("2025-03-26");
 
-/// For which upstream to look, and what is known already.
+/// The upstream to discover, and what is known about it.
 #[derive(Debug, Clone, Copy)]
 pub struct DiscoveryRequest<'a> {
     /// The upstream.
     pub upstream: &'a ServerUrl,
-    /// The address of the resource metadata, if a challenge gave one.
+    /// The address of the resource metadata from a challenge, if any.
     pub resource_metadata: Option<&'a str>,
-    /// The only issuer to use, if the configuration names one: whether or not it is published.
+    /// The configured issuer, if any: the only one to use, published or not.
     pub pinned_issuer: Option<&'a str>,
-    /// The issuer used the last time, to be preferred if it is still published: another one would
-    /// know neither client nor tokens (MCP 2026-07-28 § Authorization Server Binding).
+    /// The issuer used last, preferred if still published: another one would know neither client
+    /// nor tokens (MCP 2026-07-28 § Authorization Server Binding).
     pub preferred_issuer: Option<&'a str>,
-    /// How long one document may take.
+    /// The deadline for one document.
     pub document_timeout: Duration,
 }
 
 impl<'a> DiscoveryRequest<'a> {
-    /// Asks about an upstream of which nothing is known.
+    /// Makes a request about an upstream without further knowledge.
     #[must_use]
     pub fn new(upstream: &'a ServerUrl) -> Self {
         Self {
@@ -66,35 +66,34 @@ impl<'a> DiscoveryRequest<'a> {
     }
 }
 
-/// Where the endpoints come from.
+/// The source of the endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetadataSource {
-    /// The authorization server publishes them.
+    /// The authorization server's metadata.
     Published,
-    /// Nobody does: they are those of 2025-03-26 by default, and may not be there.
+    /// The defaults of 2025-03-26; the server may not have them.
     Assumed,
 }
 
-/// What was found.
+/// The result of a discovery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Discovered {
-    /// What to ask a token for: the upstream's name as it publishes it, to the letter,
-    /// else its canonical one (RFC 8707 § 2, RFC 9728 § 3.3).
+    /// The resource to request a token for: the upstream's identifier exactly as published,
+    /// otherwise its canonical one (RFC 8707 § 2, RFC 9728 § 3.3).
     pub resource: String,
-    /// The upstream's own metadata, if it has any.
+    /// The upstream's resource metadata, if any.
     pub protected_resource: Option<ProtectedResource>,
     /// The authorization server.
     pub authorization_server: AuthorizationServer,
-    /// Whether its metadata were read or assumed.
+    /// Whether the server's metadata was published or assumed.
     pub source: MetadataSource,
 }
 
-/// Finds the authorization server of an upstream, as MCP 2026-07-28 § Authorization Server Discovery
-/// demands.
+/// Finds the authorization server of an upstream (MCP 2026-07-28 § Authorization Server Discovery).
 ///
 /// # Errors
-/// [`DiscoveryError::Unreachable`] when a document could not be had just now; any other when a person
-/// has to look at it. Of several documents that cannot be used, the first is reported.
+/// [`DiscoveryError::Unreachable`] if a document is temporarily unavailable; any other if the user
+/// has to act. Of several errors, returns the one of the first document.
 pub async fn discover(
     clients: &Clients,
     request: &DiscoveryRequest<'_>,
@@ -133,7 +132,7 @@ impl Discovery<'_> {
             Ok(Lookup::Found(resource)) => (Some(resource), Vec::new()),
             Ok(Lookup::NotFound(tried)) => (None, tried),
             Err(error) if self.request.pinned_issuer.is_none() => return Err(error),
-            // The word of the configuration does without one that nobody can read.
+            // A pinned issuer replaces resource metadata that cannot be used.
             Err(DiscoveryError::Malformed { .. } | DiscoveryError::Address { .. }) => {
                 (None, Vec::new())
             }
@@ -153,7 +152,7 @@ impl Discovery<'_> {
             (None, None) if self.request.resource_metadata.is_none() => {
                 self.upstream_as_authorization_server().await?
             }
-            // Who names a document is no server of 2025-03-26.
+            // A server that names a resource metadata document does not follow 2025-03-26.
             (None, None) => return Err(DiscoveryError::NotFound { tried }),
         };
         let published = resource.as_ref().map(|it| it.resource.clone());
@@ -165,7 +164,8 @@ impl Discovery<'_> {
         })
     }
 
-    /// Reads the upstream's metadata: where the challenge says, else where they stand by rule.
+    /// Reads the resource metadata: from the challenge's address, otherwise from the well-known
+    /// ones.
     async fn protected_resource(&self) -> Result<Lookup<ProtectedResource>, DiscoveryError> {
         let upstream = self.request.upstream;
         let read = |body: &[u8]| ProtectedResource::parse(body, upstream);
@@ -184,13 +184,14 @@ impl Discovery<'_> {
                 .await?,
             named,
         ) {
-            // A server that does not know its own address may still have the document in its place.
+            // A server may name a wrong address and still have the document at a well-known one.
             (Lookup::NotFound(_), Err(error)) => Err(error),
             (found, _) => Ok(found),
         }
     }
 
-    /// The challenge's address. In the upstream's own origin it may be http, where that was allowed.
+    /// Checks the address from the challenge. On the upstream's own origin, http is allowed if the
+    /// upstream itself uses it.
     fn challenge_metadata_url(&self, text: &str) -> Result<Url, DiscoveryError> {
         let upstream = self.request.upstream;
         match parse_url(text) {
@@ -200,8 +201,8 @@ impl Discovery<'_> {
         }
     }
 
-    /// The first of the published authorization servers that answers as it should (RFC 9728 § 7.6 leaves the choice
-    /// to the client).
+    /// Returns the first published authorization server with valid metadata (RFC 9728 § 7.6 leaves
+    /// the choice to the client).
     async fn first_usable_server(
         &self,
         resource: &ProtectedResource,
@@ -212,7 +213,7 @@ impl Discovery<'_> {
                 issuers.push(issuer);
             }
         }
-        // Stable: the others keep their order.
+        // A stable sort: the others keep their order.
         issuers.sort_by_key(|issuer| Some(*issuer) != self.request.preferred_issuer);
         let several = issuers.len() > 1;
         let mut first_error = None;
@@ -226,7 +227,7 @@ impl Discovery<'_> {
             };
             match found {
                 Ok(server) => return Ok(server),
-                // Only it knows our client and tokens, and it may be back soon.
+                // Only this server knows our client and tokens, and the failure is temporary.
                 Err(error)
                     if error.is_transient() && Some(issuer) == self.request.preferred_issuer =>
                 {
@@ -240,7 +241,7 @@ impl Discovery<'_> {
         Err(first_error.unwrap_or(DiscoveryError::NoAuthorizationServer))
     }
 
-    /// The same within the time of one document: a server that hangs leaves time for the next.
+    /// Limits one server to the deadline of one document, so that time remains for the next server.
     async fn server_within_timeout(
         &self,
         issuer: &str,
@@ -255,7 +256,7 @@ impl Discovery<'_> {
         })
     }
 
-    /// The authorization server that the `member` of a document, or a key, names.
+    /// Reads the metadata of an issuer, which `member` of a document or of the configuration names.
     async fn authorization_server(
         &self,
         member: &'static str,
@@ -272,15 +273,16 @@ impl Discovery<'_> {
         }
     }
 
-    /// The upstream as its own authorization server (MCP 2025-03-26 § Authorization Base URL).
+    /// Treats the upstream as its own authorization server (MCP 2025-03-26 § Authorization Base
+    /// URL).
     async fn upstream_as_authorization_server(
         &self,
     ) -> Result<(AuthorizationServer, MetadataSource), DiscoveryError> {
         let upstream = self.request.upstream;
         let default = AuthorizationServer::with_default_endpoints(upstream)?;
         let origin = &default.issuer;
-        // Nobody wrote this issuer down, and both spellings of an origin lead to the same document
-        // (RFC 8414 § 3.1): either is the one asked for.
+        // No document names this issuer, and both spellings of an origin lead to the same document
+        // (RFC 8414 § 3.1). The metadata may use either.
         let slashed = Issuer::parse("url", &format!("{origin}/"), upstream)?;
         let read = |body: &[u8]| {
             AuthorizationServer::parse(body, origin, upstream).or_else(|error| {

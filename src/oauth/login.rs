@@ -1,5 +1,5 @@
-//! A person's part in a login: the page that is opened, the answer that comes back, and what all
-//! processes know of both.
+//! The user's part in a login: the sign-in page, its response, and the record of both that all
+//! processes share.
 
 pub(in crate::oauth) mod browser;
 pub(in crate::oauth) mod callback;

@@ -1,17 +1,18 @@
-//! Signing in to upstreams: what they ask for and where it can be had, what is kept of a login,
-//! and who may change it.
+//! OAuth sign-in to upstreams: discovery, token requests, storage, and the user's login.
 //!
-//! An [`Authorizer`] signs the requests of one upstream with a [`Credential`]; the rest is what
-//! it goes by.
+//! An [`Authorizer`] authorizes the requests of one upstream with a [`Credential`]; the other
+//! modules serve it:
 //!
-//! [`Challenges`] reads what a 401 or 403 says, [`discover`] finds the authorization server.
-//! What a server says of itself is used only after it was checked: an address is an
-//! [`EndpointUrl`], an authorization server's name an [`Issuer`]. An [`AuthorizationRequest`] is
-//! where a person signs in, an [`Authority`] gets tokens for that or in another way. A [`Store`] keeps [`Tokens`]
-//! and a [`ClientInformation`] on disk, where any number of processes share them.
-//!
-//! A [`PendingLogin`] login waits for a person: a [`Browser`] shows the page, a [`CallbackListener`] takes the
-//! [`AuthorizationResponse`], which is forged until proved otherwise.
+//! - [`Challenges`] reads a 401 or 403, [`discover`] finds the authorization server.
+//! - An address from a document is used only as a checked [`EndpointUrl`], a server's identifier
+//! only
+//! as a checked [`Issuer`].
+//! - An [`AuthorizationRequest`] is a sign-in page; an [`Authority`] (one client at one
+//! authorization
+//! server) requests tokens.
+//! - A [`Store`] keeps [`Tokens`] and [`ClientInformation`] on disk, shared by all processes.
+//! - A [`PendingLogin`] waits for the user: a [`Browser`] opens the page, a [`CallbackListener`]
+//! receives the [`AuthorizationResponse`], which counts as forged until checked.
 
 mod address;
 mod authority;

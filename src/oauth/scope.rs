@@ -1,29 +1,30 @@
-//! Which scopes to ask for (MCP 2026-07-28 § Scope Selection Strategy, § Step-Up Authorization Flow).
+//! Selects the scopes to request (MCP 2026-07-28 § Scope Selection Strategy, § Step-Up
+//! Authorization Flow).
 //!
-//! A scope is a text of names by spaces (RFC 6749 § 3.3); `None` means that the parameter is left out.
+//! A scope is a text of names separated by spaces (RFC 6749 § 3.3). `None` omits the parameter.
 
 use std::collections::BTreeSet;
 
-/// The scope that makes some servers issue a refresh token (OpenID Connect Core 1.0 § 11).
+/// The scope for which some servers issue a refresh token (OpenID Connect Core 1.0 § 11).
 const OFFLINE_ACCESS: &str = "offline_access";
 
-/// What may say something about the scopes to ask for, the most important first.
+/// The sources of scopes to request, by precedence.
 #[derive(Debug, Default)]
 pub(super) struct ScopeSources<'a> {
-    /// The configuration's. An empty list means none.
+    /// From the configuration. An empty list means none.
     pub(super) configured: Option<&'a [String]>,
-    /// What the challenge names.
+    /// From the challenge.
     pub(super) challenged: Option<&'a str>,
-    /// What the resource metadata names. An empty list means none.
+    /// From the resource metadata. An empty list means none.
     pub(super) resource_metadata: Option<&'a [String]>,
-    /// What the authorization server knows.
+    /// The scopes that the authorization server supports.
     pub(super) server_metadata: Option<&'a [String]>,
-    /// What was granted before, which must not be lost when more is asked for.
+    /// The scopes granted before: a step-up must keep them.
     pub(super) granted: Option<&'a str>,
 }
 
 impl ScopeSources<'_> {
-    /// The scope to ask for.
+    /// Returns the scope to request.
     pub(super) fn select(&self) -> Option<String> {
         let list = |list: Option<&[String]>| list.map(|list| list.join(" "));
         let first = match self.configured {
@@ -39,13 +40,14 @@ impl ScopeSources<'_> {
         union([Some(chosen.as_str()), offline.then_some(OFFLINE_ACCESS)])
     }
 
-    /// What the challenge names, if something was granted already and that is not enough.
+    /// Returns the scope of the challenge if the granted scope was not enough.
     fn step_up(&self) -> Option<&str> {
         self.granted.and(self.challenged)
     }
 }
 
-/// All names of these scopes, each once, in the order in which they first appear; `None` when there is none.
+/// Returns all names of the scopes, each once, in order of appearance; `None` if there are no
+/// names.
 pub(super) fn union<'a>(scopes: impl IntoIterator<Item = Option<&'a str>>) -> Option<String> {
     let mut seen = BTreeSet::new();
     let names = scopes.into_iter().flatten().flat_map(str::split_whitespace);
@@ -53,7 +55,7 @@ pub(super) fn union<'a>(scopes: impl IntoIterator<Item = Option<&'a str>>) -> Op
     (!names.is_empty()).then(|| names.join(" "))
 }
 
-/// Whether `granted` has every name of `needed`.
+/// Returns `true` if `granted` has every name of `needed`.
 pub(super) fn covers(granted: &str, needed: &str) -> bool {
     let granted: BTreeSet<_> = granted.split_whitespace().collect();
     needed.split_whitespace().all(|name| granted.contains(name))

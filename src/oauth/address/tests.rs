@@ -1,11 +1,11 @@
-//! Addresses as they should be, and as a hostile document would have them.
+//! Valid addresses, and those of a hostile document.
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::config::{Config, Environment};
 
-/// An upstream's url, as the configuration gives it.
+/// Returns an upstream URL as parsed from the configuration.
 pub(in crate::oauth) fn upstream(url: &str) -> ServerUrl {
     let json = serde_json::json!([{"name": "a", "url": url, "allow_http": true}]);
     let variables = [("PROXY_UPSTREAMS".to_owned(), json.to_string())];
@@ -13,7 +13,7 @@ pub(in crate::oauth) fn upstream(url: &str) -> ServerUrl {
     config.upstreams[0].url.clone()
 }
 
-/// What is wrong with an address that a document of `from` names.
+/// Returns the fault of an address in a document of the upstream `from`.
 fn fault(text: &str, from: &str) -> Option<&'static str> {
     let checked = EndpointUrl::parse("authorization_endpoint", text, &upstream(from));
     match checked {

@@ -1,4 +1,4 @@
-//! The sign-in without a browser of ours (RFC 8628).
+//! The device authorization grant (RFC 8628).
 
 use std::time::Duration;
 
@@ -13,35 +13,34 @@ use crate::config::Secret;
 use crate::oauth::address::{EndpointUrl, Issuer};
 use crate::oauth::tokens::TokenResponse;
 
-/// The grant (RFC 8628 § 3.4).
+/// The grant type (RFC 8628 § 3.4).
 const DEVICE_CODE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-/// How long to wait between two questions when the server does not say, or says 0
-/// (RFC 8628 § 3.5).
+/// The polling interval if the server names none or 0 (RFC 8628 § 3.5).
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// What is added when the server finds us too quick (RFC 8628 § 3.5).
+/// The increase of the interval after `slow_down` (RFC 8628 § 3.5).
 const SLOW_DOWN: Duration = Duration::from_secs(5);
 
-/// The longest wait between two questions: a minute after the sign-in we know of it.
+/// The longest polling interval: the sign-in is noticed within a minute.
 const MAX_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The longest time that a code is waited for.
+/// The longest time to poll for one device code.
 const MAX_LIFETIME: Duration = Duration::from_secs(3600);
 
-/// The longest code that a person could type, in characters.
+/// The longest user code that a user could type, in characters.
 const MAX_USER_CODE: usize = 64;
 
-/// What a person has to be told, and what we wait for meanwhile (RFC 8628 § 3.2).
+/// A device authorization response, checked (RFC 8628 § 3.2).
 #[derive(Debug, Clone)]
 pub struct DeviceAuthorization {
-    /// What the person types there: printable ASCII.
+    /// The code that the user types at the address: printable ASCII.
     pub user_code: String,
-    /// Where the person goes.
+    /// The address that the user opens.
     pub verification_uri: EndpointUrl,
-    /// The same with the code in it, when the server has such a page.
+    /// The address with the code included, if the server has one.
     pub verification_uri_complete: Option<EndpointUrl>,
-    /// How long the code is good, from when it was asked for.
+    /// The lifetime of the code, from the request.
     pub expires_in: Duration,
     device_code: Secret,
     resource: Option<String>,
@@ -50,7 +49,7 @@ pub struct DeviceAuthorization {
 }
 
 impl DeviceAuthorization {
-    /// Asks the endpoint of an issuer for a code.
+    /// Requests a device code from an issuer's endpoint.
     pub(super) async fn request(
         endpoint: &Endpoint<'_>,
         issuer: &Issuer,
@@ -86,7 +85,7 @@ impl DeviceAuthorization {
         })
     }
 
-    /// Waits for the person, and for the token that the endpoint then grants.
+    /// Waits until the user has signed in, and returns the token response.
     pub(super) async fn wait_for_token(
         &self,
         endpoint: &Endpoint<'_>,
@@ -111,12 +110,12 @@ impl DeviceAuthorization {
     }
 }
 
-/// The answer as it is written.
+/// The response body, unchecked.
 #[derive(Deserialize)]
 struct DeviceAuthorizationResponse {
     device_code: Secret,
     user_code: String,
-    /// The second name is that of a draft, which Google has kept.
+    /// Google still uses the name from a draft.
     #[serde(alias = "verification_url")]
     verification_uri: String,
     #[serde(alias = "verification_url_complete")]
@@ -127,7 +126,7 @@ struct DeviceAuthorizationResponse {
     interval: Option<u64>,
 }
 
-/// How long to wait before the next question; none when that is of no use.
+/// Returns the delay before the next poll; `None` if polling cannot succeed any more.
 fn next_interval(interval: Duration, error: &TokenError) -> Option<Duration> {
     match error {
         TokenError::Refused { error, .. } if error == "authorization_pending" => Some(interval),

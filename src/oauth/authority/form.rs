@@ -1,11 +1,11 @@
-//! The form that a request sends.
+//! The form of a request.
 
 use std::borrow::Cow;
 
 /// The parameters of a request.
 pub(super) type Form<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
 
-/// The parameters that every request for a token may have.
+/// Returns the parameters `scope` and `resource`, as far as present.
 pub(super) fn scope_and_resource<'a>(
     scope: Option<&'a str>,
     resource: Option<&'a str>,

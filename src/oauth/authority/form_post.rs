@@ -1,4 +1,4 @@
-//! One form to an endpoint, and its answer: bounded in size and time, redirect-free.
+//! Posts a form to an endpoint: limits the size and time of the response, follows no redirect.
 
 use std::time::Duration;
 
@@ -21,26 +21,26 @@ use crate::oauth::address::without_query;
 use crate::oauth::discovery::document::{FetchError, read_body, transport_error};
 use crate::oauth::tokens::{Timestamp, TokenResponse};
 
-/// How long one answer may take: some servers ask another one first.
+/// The deadline for one response. Some servers ask another server first.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The longest time that a server may want to be left alone.
+/// The longest accepted `Retry-After`.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
-/// An endpoint, as one client sees it.
+/// An endpoint, with the client that sends the requests.
 pub(in crate::oauth) struct Endpoint<'a> {
     pub(in crate::oauth) clients: &'a Clients,
     pub(in crate::oauth) url: &'a Url,
     pub(in crate::oauth) client_id: &'a str,
     pub(in crate::oauth) authentication: ClientAuthentication<'a>,
-    /// Whom an assertion of the client is for.
+    /// The audience of the client's assertions.
     pub(in crate::oauth) audience: &'a str,
     pub(in crate::oauth) dpop: Option<&'a DpopKey>,
 }
 
 impl Endpoint<'_> {
-    /// Posts a form, once more if the server wants a nonce in the proof (RFC 9449 § 8): it has done
-    /// nothing else then.
+    /// Posts a form. Retries once if the server requires a DPoP nonce (RFC 9449 § 8): it has
+    /// processed nothing until then.
     pub(in crate::oauth) async fn post_form(&self, form: &Form<'_>) -> Result<Bytes, TokenError> {
         match self.post_once(form).await? {
             (Err(TokenError::Refused { error, .. }), true) if error == "use_dpop_nonce" => {
@@ -50,7 +50,7 @@ impl Endpoint<'_> {
         }
     }
 
-    /// The same for an answer that has to be a JSON object: serde takes a list for one, too.
+    /// Posts a form and requires a JSON object: serde would accept an array for a struct.
     pub(in crate::oauth) async fn post_form_for_json(
         &self,
         form: &Form<'_>,
@@ -62,14 +62,14 @@ impl Endpoint<'_> {
         Err(self.malformed("it is no JSON object"))
     }
 
-    /// Posts a form for a token that the library has no request for.
+    /// Posts the form of a grant that the `oauth2` crate does not know.
     pub(super) async fn token(&self, form: &Form<'_>) -> Result<TokenResponse, TokenError> {
         let sent_at = Timestamp::now();
         let body = self.post_form_for_json(form).await?;
         self.token_response(parse_body(&body, self.url)?, sent_at)
     }
 
-    /// The grant of an answer to a request that was sent at `sent_at`.
+    /// Checks the body of a response to a request that was sent at `sent_at`.
     pub(super) fn token_response(
         &self,
         answer: TokenResponseBody,
@@ -79,7 +79,7 @@ impl Endpoint<'_> {
         grant.map_err(|fault| self.malformed(fault))
     }
 
-    /// The error for an answer with a fault.
+    /// Returns the error for a malformed response.
     pub(super) fn malformed(&self, fault: &str) -> TokenError {
         TokenError::Malformed {
             server: without_query(self.url).into(),
@@ -87,7 +87,7 @@ impl Endpoint<'_> {
         }
     }
 
-    /// One request; what came of it, and whether the answer brought a nonce.
+    /// Sends one request. Returns its result, and whether the response had a nonce.
     async fn post_once(
         &self,
         form: &Form<'_>,
@@ -116,7 +116,7 @@ impl Endpoint<'_> {
     }
 }
 
-/// An answer that came whole.
+/// A complete response.
 pub(super) struct EndpointResponse {
     url: String,
     status: StatusCode,
@@ -124,7 +124,7 @@ pub(super) struct EndpointResponse {
     body: Bytes,
 }
 
-/// Who makes the connection.
+/// Returns the HTTP client for `url`.
 pub(super) async fn http_client(clients: &Clients, url: &Url) -> Result<Client, TokenError> {
     let client = clients.get(url).await;
     client.map_err(|error| TokenError::Unreachable {
@@ -134,7 +134,7 @@ pub(super) async fn http_client(clients: &Clients, url: &Url) -> Result<Client, 
     })
 }
 
-/// Sends a request that is ready but for what it accepts.
+/// Adds `Accept`, sends a request, and reads the response.
 pub(super) async fn send(
     request: RequestBuilder,
     url: &Url,
@@ -175,7 +175,7 @@ pub(super) async fn send(
 }
 
 impl EndpointResponse {
-    /// The body of a good answer. Some servers refuse with a good status too.
+    /// Returns the body of a successful response. Some servers report errors with a success status.
     pub(super) fn into_success_body(self) -> Result<Bytes, TokenError> {
         let status = self.status;
         let transient = [
@@ -211,8 +211,8 @@ impl EndpointResponse {
         }
     }
 
-    /// What an error code means to us. The codes of RFC 6749 § 5.2 and RFC 8628 § 3.5 stand first,
-    /// after them those of GitHub and of Slack for the same.
+    /// Maps an error code. The codes of RFC 6749 § 5.2 and RFC 8628 § 3.5 come first, then those of
+    /// GitHub and Slack for the same errors.
     fn error_for_code(self, error: String, description: Option<String>) -> TokenError {
         match error.as_str() {
             "invalid_grant"

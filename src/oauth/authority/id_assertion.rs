@@ -1,5 +1,5 @@
-//! The assertion of an identity provider about its user, for one authorization server
-//! (MCP extension Enterprise-Managed Authorization).
+//! The identity assertion of an identity provider for one authorization server (MCP extension
+//! Enterprise-Managed Authorization).
 
 use super::client_authentication::ClientAuthentication;
 use super::error::TokenError;
@@ -10,20 +10,20 @@ use crate::config::{Enterprise, Secret};
 use crate::net::Clients;
 use crate::oauth::address::{Issuer, without_query};
 
-/// The grant (RFC 8693 § 2.1).
+/// The grant type (RFC 8693 § 2.1).
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 
-/// What is given.
+/// The type of the token that is sent.
 const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
 
-/// What is wanted (draft-ietf-oauth-identity-assertion-authz-grant § 4.3).
+/// The type of the requested token (draft-ietf-oauth-identity-assertion-authz-grant § 4.3).
 const ID_JAG: &str = "urn:ietf:params:oauth:token-type:id-jag";
 
-/// Exchanges the user's ID token for an assertion that the authorization server `audience` takes
+/// Exchanges the user's ID token for an assertion. The authorization server `audience` accepts it
 /// for an access token to `resource` (RFC 8693 § 2.1, token type `id-jag`).
 ///
 /// # Errors
-/// [`TokenError::InvalidGrant`] when the ID token is good for nothing any more; others.
+/// [`TokenError::InvalidGrant`] if the provider rejects the ID token; others.
 pub async fn request_id_assertion(
     clients: &Clients,
     provider: &Enterprise,
@@ -36,7 +36,7 @@ pub async fn request_id_assertion(
         clients,
         url,
         client_id: &provider.idp_client_id,
-        // Nothing says what the provider takes; this is what all have to (RFC 6749 § 2.3.1).
+        // The provider publishes no method; every server must support this one (RFC 6749 § 2.3.1).
         authentication: match &provider.idp_client_secret {
             Some(secret) => ClientAuthentication::Basic(secret),
             None => ClientAuthentication::None,
@@ -62,7 +62,7 @@ pub async fn request_id_assertion(
     };
     let answer: TokenResponseBody = parse_body(&body, url)?;
     match answer.issued_token_type.as_deref() {
-        // An access token for the provider itself must not go to anybody else.
+        // An access token for the provider itself must not reach another server.
         Some(issued) if issued != ID_JAG => Err(malformed("it gives another kind of token")),
         _ => answer.into_token().map_err(malformed),
     }

@@ -1,4 +1,4 @@
-//! Makes us known to an authorization server that knows no client of ours (RFC 7591).
+//! Dynamic client registration (RFC 7591).
 
 use http::header::CONTENT_TYPE;
 use serde::Serialize;
@@ -11,22 +11,23 @@ use crate::net::Clients;
 use crate::oauth::discovery::metadata::AuthorizationServer;
 use crate::oauth::tokens::ClientInformation;
 
-/// What a person sees when a server asks who wants in.
+/// The name that the server's consent page shows to the user.
 const CLIENT_NAME: &str = "mcp-manifold";
 
-/// What a client is registered with.
+/// The client metadata of a registration (RFC 7591 § 2).
 #[derive(Debug, Clone, Copy)]
 pub struct ClientMetadata<'a> {
-    /// Where the browser may be sent back to.
+    /// The addresses that the server may redirect the browser to.
     pub redirect_uris: &'a [String],
-    /// The grants it is for (`authorization_code`, `refresh_token`, …).
+    /// The grant types (`authorization_code`, `refresh_token`, …).
     pub grant_types: &'a [&'a str],
-    /// The scope it may ask for; none leaves that open, for a step-up later.
+    /// The largest scope that the client may request. `None` sets no limit and so permits a later
+    /// step-up.
     pub scope: Option<&'a str>,
 }
 
-/// The request (RFC 7591 § 2; `application_type` is of OpenID Connect Registration § 2, and MCP
-/// 2026-07-28 § Dynamic Client Registration demands it).
+/// The request (RFC 7591 § 2). `application_type` is from OpenID Connect Registration § 2; MCP
+/// 2026-07-28 § Dynamic Client Registration requires it.
 #[derive(Serialize)]
 struct RegistrationRequest<'a> {
     client_name: &'static str,
@@ -39,10 +40,10 @@ struct RegistrationRequest<'a> {
     scope: Option<&'a str>,
 }
 
-/// Registers a native client. The whole answer is kept in it.
+/// Registers a native client. The client information keeps every member of the response.
 ///
 /// # Errors
-/// [`TokenError::Unsupported`] when the server has no registration; others.
+/// [`TokenError::Unsupported`] if the server has no registration endpoint; others.
 pub async fn register(
     clients: &Clients,
     server: &AuthorizationServer,
@@ -80,8 +81,8 @@ pub async fn register(
     named.ok_or_else(|| malformed("it names no client"))
 }
 
-/// How the client will prove itself. A program that people run keeps no secret (RFC 8252 § 8.5),
-/// so it wants none, unless the server has no clients of that kind.
+/// Chooses the authentication method to register with. A native app cannot keep a secret (RFC 8252
+/// § 8.5): it registers as a public client where the server has those.
 fn auth_method(server: &AuthorizationServer) -> &'static str {
     let supported = &server.features.token_endpoint_auth_methods_supported;
     let known = ["none", "client_secret_basic", "client_secret_post"];
@@ -92,7 +93,7 @@ fn auth_method(server: &AuthorizationServer) -> &'static str {
     known.into_iter().find(|it| takes(it)).unwrap_or("none")
 }
 
-/// Takes out members that say nothing: some servers write `null` or an empty text for none.
+/// Removes members without a value: some servers write `null` or an empty text.
 fn drop_empty_members(answer: &mut Map<String, Value>) {
     answer.retain(|_, value| !value.is_null());
     let text = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty());

@@ -1,4 +1,4 @@
-//! The address a person is sent to for a sign-in (RFC 6749 § 4.1.1), and what must be kept of it.
+//! The authorization request (RFC 6749 § 4.1.1), and the values to keep for its response.
 
 use std::borrow::Cow;
 
@@ -10,40 +10,40 @@ use crate::config::{Pkce, Secret};
 use crate::oauth::discovery::metadata::AuthorizationServer;
 use crate::oauth::error::DiscoveryError;
 
-/// What is asked for.
+/// The parameters of an authorization request.
 #[derive(Debug, Clone, Copy)]
 pub struct AuthorizationParameters<'a> {
-    /// Our name there.
+    /// The client's id at this server.
     pub client_id: &'a str,
-    /// Where the answer is to go, to the letter as registered.
+    /// The redirect URI, exactly as registered.
     pub redirect_uri: &'a str,
-    /// The scope, by spaces; none and an empty one are left out.
+    /// The scope, separated by spaces; omitted if absent or empty.
     pub scope: Option<&'a str>,
-    /// What the token is for (RFC 8707 § 2).
+    /// The resource that the token is for (RFC 8707 § 2).
     pub resource: Option<&'a str>,
-    /// More parameters, none of those above (`authorize_params`).
+    /// Additional parameters, none of those above (`authorize_params`).
     pub extra_params: &'a [(String, String)],
-    /// Whether the server must say that it has PKCE.
+    /// Whether the server must advertise PKCE.
     pub pkce: Pkce,
 }
 
-/// A sign-in that can begin.
+/// An authorization request that is ready to open.
 #[derive(Clone)]
 pub struct AuthorizationRequest {
-    /// Where the person goes.
+    /// The page to open.
     pub url: Url,
-    /// What tells the answer to this request from all others (RFC 6749 § 10.12).
+    /// Binds the response to this request (RFC 6749 § 10.12).
     pub state: Secret,
-    /// What the code is of no use without (RFC 7636 § 4.1).
+    /// The PKCE verifier: the code is useless without it (RFC 7636 § 4.1).
     pub verifier: Secret,
 }
 
 impl AuthorizationRequest {
-    /// Makes one that is like no other.
+    /// Makes a request with a new `state` and PKCE verifier.
     ///
     /// # Errors
-    /// [`DiscoveryError::NoSignInPage`], [`DiscoveryError::NoPkce`]; [`DiscoveryError::Address`] when the
-    /// redirect URI is no address.
+    /// [`DiscoveryError::NoSignInPage`], [`DiscoveryError::NoPkce`]; [`DiscoveryError::Address`] if
+    /// the redirect URI is no address.
     pub fn new(
         server: &AuthorizationServer,
         parameters: &AuthorizationParameters<'_>,
@@ -81,7 +81,7 @@ impl AuthorizationRequest {
 }
 
 impl std::fmt::Debug for AuthorizationRequest {
-    /// Leaves out the address, as `state` is in it.
+    /// Omits the address, since it contains `state`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("AuthorizationRequest(…)")
     }

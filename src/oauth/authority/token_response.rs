@@ -1,4 +1,4 @@
-//! What a token endpoint answers (RFC 6749 § 5), read as generously as is safe.
+//! Parses token responses (RFC 6749 § 5) as leniently as is safe.
 
 use std::time::Duration;
 
@@ -14,7 +14,8 @@ use crate::config::Secret;
 use crate::oauth::address::without_query;
 use crate::oauth::tokens::{Timestamp, TokenResponse};
 
-/// A successful answer. It can be serialized since [`TokenResponse`] wants that; nobody does.
+/// The body of a successful response. [`oauth2::TokenResponse`] requires `Serialize`; it is never
+/// serialized.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::oauth) struct TokenResponseBody {
     access_token: AccessToken,
@@ -26,7 +27,7 @@ pub(in crate::oauth) struct TokenResponseBody {
     refresh_token: Option<RefreshToken>,
     #[serde(default, deserialize_with = "scope_list", rename = "scope")]
     scopes: Option<Vec<Scope>>,
-    /// What was exchanged for what (RFC 8693 § 2.2.1).
+    /// The type of the token that was issued (RFC 8693 § 2.2.1).
     #[serde(default)]
     pub(in crate::oauth) issued_token_type: Option<String>,
 }
@@ -56,8 +57,8 @@ impl oauth2::TokenResponse for TokenResponseBody {
 }
 
 impl TokenResponseBody {
-    /// The grant, when the request was sent at `issued_at`, with a proof of possession or not.
-    /// Otherwise what is wrong with it, as a clause.
+    /// Converts the response to a request that was sent at `issued_at`; `with_proof` says whether
+    /// it had a DPoP proof. Otherwise returns the fault as a clause.
     pub(super) fn into_response(
         self,
         issued_at: Timestamp,
@@ -85,13 +86,13 @@ impl TokenResponseBody {
         })
     }
 
-    /// The token alone, whatever its kind.
+    /// Returns the token alone, of whatever type.
     pub(in crate::oauth) fn into_token(self) -> Result<Secret, &'static str> {
         header_safe(self.access_token)
     }
 }
 
-/// A token that a header can carry (RFC 6750 § 2.1 allows fewer characters yet).
+/// Checks that a header can carry the token (RFC 6750 § 2.1 allows even fewer characters).
 fn header_safe(token: AccessToken) -> Result<Secret, &'static str> {
     let token = Secret::new(token.into_secret());
     match token.expose() {
@@ -103,7 +104,7 @@ fn header_safe(token: AccessToken) -> Result<Secret, &'static str> {
     }
 }
 
-/// What nearly every token is, and the ones of servers that do not say.
+/// The default: nearly every token is a bearer token.
 fn bearer_type() -> BasicTokenType {
     BasicTokenType::Bearer
 }
@@ -117,8 +118,8 @@ fn token_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BasicTokenTy
     })
 }
 
-/// A number of seconds, also as a string or a fraction. None when it says nothing: 0 would be a
-/// token of no use, and is what some write for one that does not end.
+/// Reads a number of seconds, also from a string or fraction. 0 counts as absent: such a token
+/// would be useless, and some servers write 0 for "does not expire".
 pub(super) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     let value = Value::deserialize(deserializer)?;
     let whole = |number: f64| (number >= 1.0).then_some(number as u64);
@@ -132,7 +133,7 @@ pub(super) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
     })
 }
 
-/// Takes an empty text for none.
+/// Reads an empty text as absent.
 fn non_empty_token<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<RefreshToken>, D::Error> {
@@ -141,7 +142,7 @@ fn non_empty_token<'de, D: Deserializer<'de>>(
     Ok(token.map(RefreshToken::new))
 }
 
-/// A list by spaces, or one of JSON.
+/// Reads names separated by spaces, or a JSON array.
 fn scope_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Scope>>, D::Error> {
     let value = Value::deserialize(deserializer)?;
     let texts: Vec<&str> = match &value {
@@ -153,7 +154,7 @@ fn scope_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<S
     Ok(Some(names.map(|it| Scope::new(it.to_owned())).collect()))
 }
 
-/// Reads an answer that the library does not.
+/// Parses a response that the `oauth2` crate does not handle.
 pub(super) fn parse_body<'a, T: Deserialize<'a>>(
     body: &'a Bytes,
     url: &Url,
@@ -161,7 +162,7 @@ pub(super) fn parse_body<'a, T: Deserialize<'a>>(
     serde_json::from_slice(body).map_err(|error| malformed_body(&error, url))
 }
 
-/// Says where an answer is broken. The error itself may quote a secret.
+/// Returns the error for a body that cannot be parsed. serde's own text may quote a secret.
 pub(super) fn malformed_body(error: &serde_json::Error, url: &Url) -> TokenError {
     let fault = match error.classify() {
         serde_json::error::Category::Data => "it lacks what such an answer has",

@@ -1,4 +1,4 @@
-//! What is stored of a login, and its end.
+//! The status of a stored login, and logging out.
 
 use crate::oauth::credentials::client_registration::find_client;
 use crate::oauth::credentials::context::CredentialContext;
@@ -9,35 +9,36 @@ use crate::oauth::sign_in::SignInError;
 use crate::oauth::store::{Record, RecordFile, StoreError, Swap, Version};
 use crate::oauth::tokens::{Timestamp, Tokens};
 
-/// What is known of a login without asking anybody.
+/// What the stored login says, without a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CredentialStatus {
-    /// Who issued the tokens.
+    /// The issuer of the tokens.
     pub issuer: String,
-    /// The client that they were issued to.
+    /// The client that the tokens were issued to.
     pub client_id: String,
-    /// What was granted, by spaces.
+    /// The granted scope, separated by spaces.
     pub scope: Option<String>,
-    /// When the access token ends, as far as known.
+    /// When the access token expires, if known.
     pub expires_at: Option<Timestamp>,
-    /// Whether it can be renewed without a person.
+    /// Whether the token can be renewed without the user.
     pub renewable: bool,
 }
 
-/// What came of the end of a login.
+/// How logging out ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogoutOutcome {
-    /// There was nothing.
+    /// Nothing was stored.
     NothingStored,
-    /// There were no tokens; what else was stored is deleted.
+    /// No tokens were stored; the other files are deleted.
     Deleted,
-    /// The server took the tokens back, and all is deleted.
+    /// The server revoked the tokens, and all files are deleted.
     Revoked,
-    /// All is deleted, but the tokens are good until they end; why, as a clause.
+    /// All files are deleted, but the tokens remain valid until they expire; the reason as a
+    /// clause.
     NotRevoked(String),
 }
 
-/// What is stored; none when nobody has signed in.
+/// Returns what is stored. `None` if the user has not signed in.
 ///
 /// # Errors
 /// [`SignInError::Store`].
@@ -57,10 +58,10 @@ pub(super) async fn status(
     }))
 }
 
-/// Revokes the tokens where the server can (RFC 7009), then deletes all that is stored.
+/// Revokes the tokens where the server supports it (RFC 7009), then deletes everything stored.
 ///
 /// # Errors
-/// [`SignInError::Store`]: the login is still there.
+/// [`SignInError::Store`]: the login is still stored.
 pub(super) async fn log_out(context: &CredentialContext) -> Result<LogoutOutcome, SignInError> {
     let outcome = revoke_and_delete_tokens(context).await?;
     let record = context.login_record().load().await?.record;
@@ -72,7 +73,7 @@ pub(super) async fn log_out(context: &CredentialContext) -> Result<LogoutOutcome
     if outcome == LogoutOutcome::NothingStored && !others.contains(&true) {
         return Ok(outcome);
     }
-    // Otherwise the next request would open a page.
+    // Records the logout; otherwise the next request would open a sign-in page.
     context
         .login_record()
         .put(LoginRecord::after_logout())
@@ -83,7 +84,7 @@ pub(super) async fn log_out(context: &CredentialContext) -> Result<LogoutOutcome
     }
 }
 
-/// Ends the tokens that are there, and those that somebody gets meanwhile.
+/// Revokes and deletes the stored tokens, and any that another process stores meanwhile.
 async fn revoke_and_delete_tokens(
     context: &CredentialContext,
 ) -> Result<LogoutOutcome, SignInError> {
@@ -92,7 +93,7 @@ async fn revoke_and_delete_tokens(
     if seen.version == Version::NONE {
         return Ok(outcome);
     }
-    // Who renews them just now finishes first.
+    // A renewal in progress finishes first.
     let _lock = context.lock_renewal().await?;
     loop {
         seen = match seen.is_current() {
@@ -112,7 +113,7 @@ async fn revoke_and_delete_tokens(
     }
 }
 
-/// Revokes tokens; on failure says why they stay good, as a clause.
+/// Revokes tokens. Otherwise returns the reason why they remain valid, as a clause.
 async fn revoke(context: &CredentialContext, tokens: &Tokens) -> Result<(), String> {
     let found = server_for_issuer(context, &tokens.issuer).await;
     let found = found.map_err(|error| error.to_string())?;
@@ -122,7 +123,7 @@ async fn revoke(context: &CredentialContext, tokens: &Tokens) -> Result<(), Stri
     let request = TokenRequest::new(context, found, client, false);
     let request = request.map_err(|error| error.to_string())?;
     let authority = request.authority(&context.clients);
-    // With the refresh token goes all that was issued with it (RFC 7009 § 2.1).
+    // Revoking a refresh token revokes the tokens issued with it (RFC 7009 § 2.1).
     let revoked = match &tokens.refresh_token {
         Some(token) => authority.revoke(token, "refresh_token").await,
         None => authority.revoke(&tokens.access_token, "access_token").await,
@@ -130,11 +131,11 @@ async fn revoke(context: &CredentialContext, tokens: &Tokens) -> Result<(), Stri
     revoked.map_err(|error| error.to_string())
 }
 
-/// Deletes a file, whatever is in it. Says whether there was one.
+/// Deletes a file with any content. Returns `true` if there was one.
 async fn delete_record<T: Record>(file: &RecordFile<T>) -> Result<bool, StoreError> {
     let mut seen = file.load().await?;
     let was_there = seen.version != Version::NONE;
-    // Without a file nothing is touched, and no folder made.
+    // Without a file nothing is touched, and no folder is created.
     while seen.version != Version::NONE {
         match file.remove(seen.version).await? {
             Swap::Done(_) => break,

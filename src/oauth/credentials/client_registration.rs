@@ -1,5 +1,5 @@
-//! As which client we sign in, in the order of MCP 2026-07-28 § Client Registration Approaches:
-//! one that was registered beforehand, one that a document describes, one that registers itself.
+//! The client to sign in as, in the order of MCP 2026-07-28 § Client Registration Approaches:
+//! preregistered, described by a metadata document, dynamically registered.
 
 use tracing::info;
 
@@ -12,14 +12,14 @@ use crate::oauth::sign_in::SignInError;
 use crate::oauth::store::Swap;
 use crate::oauth::tokens::{ClientInformation, Members, Timestamp};
 
-/// What a client that registers itself may do: with a redirect URI, without, and by assertion.
+/// Grant types of a dynamic registration: with a redirect URI, without one, and by assertion.
 const AUTHORIZATION_CODE_GRANT: &str = "authorization_code";
 const REFRESH_TOKEN_GRANT: &str = "refresh_token";
 const JWT_BEARER_GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const DEVICE_CODE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-/// The client to sign in as. One that registered itself does so anew when that does not fit:
-/// another redirect URI, a secret that ended, a scope that is too small.
+/// Returns the client to sign in as. Registers again if the stored registration does not fit:
+/// another redirect URI, an expired secret, or too small a scope.
 pub(crate) async fn resolve_client(
     context: &CredentialContext,
     found: &Discovered,
@@ -52,7 +52,7 @@ pub(crate) async fn resolve_client(
     register(context, found, redirect_uri, scope).await
 }
 
-/// The client of this id that something was issued to, if we still are it.
+/// Returns the client with this id if it is configured or registered.
 pub(crate) async fn find_client(
     context: &CredentialContext,
     issuer: &str,
@@ -69,7 +69,7 @@ pub(crate) async fn find_client(
     }
 }
 
-/// Where the client that registered itself is sent back to: what the next login had better use again.
+/// Returns the redirect URIs of the stored registration, which the next login should reuse.
 pub(crate) async fn registered_redirect_uris(
     context: &CredentialContext,
 ) -> Result<Vec<String>, SignInError> {
@@ -77,7 +77,8 @@ pub(crate) async fn registered_redirect_uris(
     Ok(stored.map_or_else(Vec::new, |client| client.redirect_uris))
 }
 
-/// Forgets a client that the server does not know any more. A configured one is for a person to mend.
+/// Removes the registration of a client that the server no longer knows. A configured client is for
+/// the user to correct.
 pub(crate) async fn remove_client(
     context: &CredentialContext,
     client: &ClientInformation,
@@ -85,13 +86,13 @@ pub(crate) async fn remove_client(
     let file = context.store.client();
     let seen = file.load().await?;
     if seen.record.as_ref() == Some(client) {
-        // Who lost has nothing to forget any more.
+        // On a conflict, another process has replaced the record already.
         let (Swap::Done(_) | Swap::Conflict(_)) = file.remove(seen.version).await?;
     }
     Ok(())
 }
 
-/// Forgets a client that registered itself, so that it does so anew.
+/// Removes a dynamic registration, so that the next login registers again.
 pub(crate) async fn remove_registration(context: &CredentialContext) -> Result<(), SignInError> {
     match context.store.client().load().await?.record {
         Some(client) if Some(&client.client_id) != context.settings.client_id.as_ref() => {
@@ -134,8 +135,8 @@ async fn registered_client(
         .filter(|client| client.issuer == issuer && Some(client.client_id.as_str()) != configured))
 }
 
-/// Binds a configured client to the first issuer that it was used with
-/// (MCP 2026-07-28 § Authorization Server Binding). Its secret is not stored.
+/// Binds a configured client to the first issuer that it was used with (MCP 2026-07-28 §
+/// Authorization Server Binding). Does not store its secret.
 async fn bind_to_issuer(
     context: &CredentialContext,
     client: ClientInformation,
@@ -174,10 +175,10 @@ async fn register(
     let resource = found.protected_resource.as_ref();
     let all = resource.and_then(|it| it.scopes_supported.as_ref());
     let all = all.map(|scopes| scopes.join(" "));
-    // Everything the upstream knows, as a step-up may ask for it later.
+    // All scopes of the upstream, since a step-up may request them later.
     let wide = scope::union([scope, all.as_deref()]);
     let redirect_uris: Vec<_> = redirect_uri.map(str::to_owned).into_iter().collect();
-    // Without a redirect URI a client may not do what needs one (RFC 7591 § 2).
+    // A client without redirect URI must not use grants that need one (RFC 7591 § 2).
     let grants = match redirect_uri {
         Some(_) if server.device_authorization_endpoint.is_some() => {
             vec![
@@ -203,14 +204,14 @@ async fn register(
         endpoint.map_or_else(|| server.issuer.to_string(), ToString::to_string)
     };
     let client = client.map_err(|error| match found.source {
-        // Nobody said that there is such a server.
+        // Nothing published this endpoint.
         MetadataSource::Assumed if !error.is_transient() => {
             DiscoveryError::no_registration(url()).into()
         }
         _ => SignInError::from(error),
     })?;
     info!(issuer = %server.issuer, "registered as a client");
-    // Only who holds the lock of the login registers, so that nobody else's is overwritten.
+    // Only the holder of the login lock registers, so that no other registration is overwritten.
     context.store.client().put(client.clone()).await?;
     Ok(client)
 }
@@ -227,7 +228,7 @@ fn new_client(issuer: &str, client_id: String) -> ClientInformation {
     }
 }
 
-/// Whether a registration is wide enough; one that names no scope is.
+/// Returns `true` if the registration permits the scope; one without a scope permits all.
 fn allows_scope(client: &ClientInformation, scope: Option<&str>) -> bool {
     let registered = client.other.0.get("scope").and_then(|it| it.as_str());
     match (registered, scope) {

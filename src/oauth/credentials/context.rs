@@ -1,6 +1,6 @@
-//! What is needed to get tokens for one upstream, and the tokens that are in use.
+//! Everything needed to obtain tokens for one upstream, and the cached credential.
 //!
-//! The disk is the truth and memory a copy: [`CredentialContext::reload`] looks whether the two differ.
+//! The disk is the truth and memory a cache: [`CredentialContext::reload`] compares the two.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use crate::oauth::sign_in::SignInError;
 use crate::oauth::store::{LockKind, RecordFile, Snapshot, Store, StoreError};
 use crate::oauth::tokens::Tokens;
 
-/// How long others may take to renew before we give up on them: longer than any request of theirs.
+/// How long to wait for a renewal by another process: longer than any of its requests takes.
 pub(crate) const RENEWAL_LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The settings, the files and the current credential of one upstream.
+/// The settings, the files and the cached credential of one upstream.
 #[derive(Debug)]
 pub(crate) struct CredentialContext {
     pub(crate) name: UpstreamName,
@@ -30,14 +30,14 @@ pub(crate) struct CredentialContext {
     pub(crate) settings: OAuth,
     pub(crate) store: Store,
     pub(crate) clients: Arc<Clients>,
-    /// What has to be finished before the program ends.
+    /// Tasks that must finish before the program exits.
     tasks: TaskTracker,
     cached: watch::Sender<CachedCredential>,
-    /// Held while tokens are renewed, so that the others take what comes of it.
+    /// Held while this process renews the tokens, so that waiting tasks use the result.
     pub(crate) renewal_mutex: tokio::sync::Mutex<()>,
 }
 
-/// What is known of the tokens on the disk.
+/// The tokens as last read from the disk.
 #[derive(Debug, Default)]
 pub(crate) struct CachedCredential {
     snapshot: Option<Snapshot<Tokens>>,
@@ -45,7 +45,8 @@ pub(crate) struct CachedCredential {
 }
 
 impl CredentialContext {
-    /// The context of an upstream, if the configuration lets us sign in to it. `home` is where logins are kept.
+    /// Returns `None` if the configuration disables sign-in for the upstream. `home` is the folder
+    /// of stored logins.
     pub(crate) fn new(
         home: &Path,
         upstream: &config::Upstream,
@@ -64,18 +65,18 @@ impl CredentialContext {
         }))
     }
 
-    /// The current credential, as far as it was read.
+    /// Returns the cached credential.
     pub(crate) fn cached(&self) -> Option<Arc<Credential>> {
         self.cached.borrow().credential.clone()
     }
 
-    /// Every change of the current credential.
+    /// Returns every change of the cached credential.
     pub(crate) fn subscribe(&self) -> watch::Receiver<CachedCredential> {
         self.cached.subscribe()
     }
 
-    /// What nearly every request is signed with: one look at the memory. `None` when the disk has
-    /// to be looked at, at first and when a token expires.
+    /// Returns the cached credential without touching the disk, the path of nearly every request.
+    /// `None` if the disk must be read: at first, and when the token expires.
     #[expect(
         clippy::option_option,
         reason = "known to be none is not the same as not known"
@@ -89,19 +90,19 @@ impl CredentialContext {
         }
     }
 
-    /// Whether there is a token, and another than the refused one.
+    /// Returns `true` if there is a token other than the refused one.
     pub(crate) fn has_token_other_than(&self, refused: Option<&Secret>) -> bool {
         let cached = self.cached.borrow();
         let current = cached.credential.as_ref();
         current.is_some_and(|current| Some(&current.tokens.access_token) != refused)
     }
 
-    /// Whether a credential can be renewed without a person.
+    /// Returns `true` if a credential can be renewed without the user.
     pub(crate) fn can_renew(&self, credential: &Credential) -> bool {
         credential.tokens.refresh_token.is_some() || !self.settings.grant.needs_a_person()
     }
 
-    /// Reads the tokens on the disk if they are others than those in memory.
+    /// Reads the tokens if the file has changed.
     pub(crate) async fn reload(&self) -> Result<(), SignInError> {
         let is_current = {
             let cached = self.cached.borrow();
@@ -114,7 +115,7 @@ impl CredentialContext {
         Ok(())
     }
 
-    /// Takes what is on the disk for the truth.
+    /// Replaces the cached credential by the tokens that were read.
     pub(crate) fn update_cache(&self, snapshot: Snapshot<Tokens>) {
         self.cached.send_modify(|cached| {
             let previous = cached.credential.take();
@@ -128,12 +129,12 @@ impl CredentialContext {
         });
     }
 
-    /// What all processes know of the logins.
+    /// Returns the record of logins, which all processes share.
     pub(crate) fn login_record(&self) -> RecordFile<LoginRecord> {
         self.store.record_file("login.json")
     }
 
-    /// Waits until no other process renews the tokens.
+    /// Waits until no other process renews the tokens, and locks them.
     pub(crate) async fn lock_renewal(&self) -> Result<Lock, SignInError> {
         Ok(self
             .store
@@ -141,17 +142,17 @@ impl CredentialContext {
             .await?)
     }
 
-    /// The error for a token that is refused again and again.
+    /// Returns the error for a token that the upstream refuses repeatedly.
     pub(crate) fn token_refused_error(&self) -> SignInError {
         SignInError::TokenRefused(self.name.clone())
     }
 
-    /// Where the log says whose login it is, whoever began it.
+    /// Returns the log span of the upstream, independent of the calling task.
     pub(crate) fn span(&self) -> Span {
         info_span!(parent: None, "upstream", name = %self.name)
     }
 
-    /// Does something in a task that goes on when the caller is gone. Returns the wait for it.
+    /// Runs a future in a task that continues if the caller is dropped.
     pub(crate) fn run_to_completion<T, F>(
         &self,
         future: F,

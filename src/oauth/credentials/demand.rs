@@ -1,4 +1,4 @@
-//! What a refused request says about the token that is to replace the refused one.
+//! The requirements on the token that replaces a refused one.
 
 use http::StatusCode;
 
@@ -6,20 +6,20 @@ use crate::config::Secret;
 use crate::oauth::credential::Credential;
 use crate::oauth::discovery::challenge::Challenges;
 
-/// Why the upstream refused a request, and what it wants instead.
+/// Why the upstream refused a request, and which token it requires.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TokenDemand {
-    /// The access token that was refused.
+    /// The refused access token.
     pub(crate) refused_token: Option<Secret>,
-    /// Where its resource metadata are.
+    /// The address of the resource metadata.
     pub(crate) resource_metadata: Option<String>,
     /// The scope that the request needs.
     pub(crate) scope: Option<String>,
-    /// Whether the token was good and its scope too small.
+    /// Whether the token was valid but its scope too small.
     pub(crate) is_step_up: bool,
-    /// Whether the authorization server has taken the login back.
+    /// Whether the authorization server has revoked the login.
     pub(crate) is_revoked: bool,
-    /// Whether only tokens bound to a key are taken.
+    /// Whether the upstream accepts only tokens bound to a key.
     pub(crate) requires_dpop: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Tokens that need no person: for the client itself, or for what somebody asserts.
+//! Grants without a user: client credentials and assertions.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::config::GrantChoice;
 use crate::oauth::authority::id_assertion::request_id_assertion;
 use crate::oauth::sign_in::SignInError;
 
-/// Gets a token, unless somebody did since the one that was refused.
+/// Obtains a token, unless another task or process has replaced the refused one.
 pub(crate) async fn obtain(
     context: &Arc<CredentialContext>,
     demand: TokenDemand,
@@ -30,7 +30,7 @@ pub(crate) async fn obtain(
     context.run_to_completion(obtain).await
 }
 
-/// Gets a token. The caller holds the lock.
+/// Requests a token. The caller holds the lock.
 pub(super) async fn request_token(
     context: &CredentialContext,
     demand: &TokenDemand,
@@ -52,7 +52,7 @@ pub(super) async fn request_token(
             let assertion = request_id_assertion(clients, provider, issuer, target, scope).await?;
             authority.jwt_bearer(&assertion, scope, resource).await?
         }
-        // The others need a person, and are not begun here.
+        // The other grants need the user and do not start here.
         _ => authority.client_credentials(scope, resource).await?,
     };
     request

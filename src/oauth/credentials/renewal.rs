@@ -1,4 +1,4 @@
-//! The next access token, by the refresh token: once, whoever asks, of all tasks and processes.
+//! Renews the access token with the refresh token: once, across all tasks and processes.
 
 use std::sync::Arc;
 
@@ -17,7 +17,8 @@ use crate::oauth::sign_in::SignInError;
 use crate::oauth::store::Swap;
 use crate::oauth::tokens::{ClientInformation, Tokens};
 
-/// What to sign the next request with; none when nobody has signed in, or nobody needs to.
+/// Returns the credential for the next request, renewed if it expires soon. `None` if the user has
+/// not signed in, or need not.
 pub(crate) async fn get_or_renew(
     context: &Arc<CredentialContext>,
 ) -> Result<Option<Arc<Credential>>, SignInError> {
@@ -29,12 +30,12 @@ pub(crate) async fn get_or_renew(
         return Ok(None);
     };
     if !current.expires_soon() || !context.can_renew(&current) {
-        // Without a way to a better one it is used until it is refused.
+        // A token that cannot be renewed is used until the upstream refuses it.
         return Ok(Some(current));
     }
     match renew(context, current.clone()).await {
         Ok(_) => Ok(context.cached()),
-        // It may be good for a moment more.
+        // The token is still valid for a moment.
         Err(error) if !current.has_expired() => {
             debug!(%error, "not renewed yet");
             Ok(Some(current))
@@ -43,10 +44,10 @@ pub(crate) async fn get_or_renew(
     }
 }
 
-/// Renews the tokens, unless somebody did since `used` was read. Says whether there are
-/// others now; if not, somebody has to sign in.
+/// Renews the tokens, unless another task or process has replaced `used`. Returns `true` if there
+/// are other tokens now; otherwise the user has to sign in.
 ///
-/// It goes on when the caller is gone: an answer that is not written down costs the login.
+/// Continues if the caller is dropped: a response that is not stored loses the login.
 pub(crate) async fn renew(
     context: &Arc<CredentialContext>,
     used: Arc<Credential>,
@@ -108,7 +109,7 @@ async fn refresh(context: &CredentialContext, current: &Credential) -> Result<bo
             Ok(true)
         }
         Err(error) if error.is_transient() => {
-            // It may be gone for good, and another in its place.
+            // The upstream may have moved to another authorization server.
             let found = discover_server(context, &TokenDemand::default()).await;
             let issuer = |found: &Discovered| found.authorization_server.issuer.to_string();
             match found.is_ok_and(|found| issuer(&found) != tokens.issuer) {
@@ -124,7 +125,7 @@ async fn refresh(context: &CredentialContext, current: &Credential) -> Result<bo
     }
 }
 
-/// Takes a refresh token that is of no use out of the file, unless the file has another by now.
+/// Removes an invalid refresh token from the file, unless the file has another one.
 async fn discard_refresh_token(
     context: &CredentialContext,
     current: &Credential,
@@ -133,7 +134,7 @@ async fn discard_refresh_token(
 ) -> Result<(), SignInError> {
     match error {
         TokenError::InvalidClient { .. } => remove_client(context, client).await?,
-        // The endpoint may have moved since it was found out.
+        // The endpoint may have moved since discovery.
         TokenError::Malformed { .. } => return clear_server_cache(context).await,
         _ => {}
     }
@@ -144,7 +145,7 @@ async fn discard_refresh_token(
     replace_tokens(context, current, spent).await
 }
 
-/// Puts tokens in the place of the current ones, or takes what another process put there.
+/// Replaces the current tokens, or uses those that another process stored first.
 async fn replace_tokens(
     context: &CredentialContext,
     current: &Credential,

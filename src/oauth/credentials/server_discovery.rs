@@ -1,4 +1,4 @@
-//! Which authorization server it is, and what to ask it for.
+//! Which authorization server to ask, and what to request from it.
 
 use tracing::debug;
 
@@ -13,7 +13,7 @@ use crate::oauth::scope::ScopeSources;
 use crate::oauth::sign_in::SignInError;
 use crate::oauth::store::{RecordFile, Swap};
 
-/// Asks the upstream who issues its tokens, and keeps the answer.
+/// Discovers the upstream's authorization server, and caches it.
 pub(crate) async fn discover_server(
     context: &CredentialContext,
     demand: &TokenDemand,
@@ -36,11 +36,11 @@ pub(crate) async fn discover_server(
     Ok(found)
 }
 
-/// The server that issued some tokens: as it was found then, else as it is found now.
+/// Returns the server that issued some tokens: from the cache, otherwise by discovery.
 ///
 /// # Errors
-/// [`SignInError`]; [`DiscoveryError::IssuerMismatch`] when it is another by now, which must not see
-/// what this one issued.
+/// [`SignInError`]; [`DiscoveryError::IssuerMismatch`] if the upstream now uses another issuer,
+/// which must not receive these tokens.
 pub(crate) async fn server_for_issuer(
     context: &CredentialContext,
     issuer: &str,
@@ -62,7 +62,7 @@ pub(crate) async fn server_for_issuer(
     Err(changed.into())
 }
 
-/// Whether the upstream publishes how to sign in.
+/// Returns `true` if the upstream publishes resource metadata.
 pub(crate) async fn publishes_resource_metadata(context: &CredentialContext) -> bool {
     let request = DiscoveryRequest {
         pinned_issuer: context.settings.authorization_server.as_deref(),
@@ -72,21 +72,21 @@ pub(crate) async fn publishes_resource_metadata(context: &CredentialContext) -> 
     found.is_ok_and(|found| found.protected_resource.is_some())
 }
 
-/// Forgets what was found out, so that it is asked for again.
+/// Deletes the cached server, so that the next request discovers it again.
 pub(crate) async fn clear_server_cache(context: &CredentialContext) -> Result<(), SignInError> {
     let file = server_cache(context);
     let seen = file.load().await?;
-    // Who lost has nothing to forget any more.
+    // On a conflict, another process has replaced the record already.
     let (Swap::Done(_) | Swap::Conflict(_)) = file.remove(seen.version).await?;
     Ok(())
 }
 
-/// The file of what was found out.
+/// Returns the file of the cached server.
 pub(crate) fn server_cache(context: &CredentialContext) -> RecordFile<CachedServer> {
     context.store.record_file("metadata.json")
 }
 
-/// What a token is asked for (RFC 8707 § 2).
+/// Returns the resource to request a token for (RFC 8707 § 2).
 pub(crate) fn requested_resource(
     context: &CredentialContext,
     found: &Discovered,
@@ -98,7 +98,7 @@ pub(crate) fn requested_resource(
     }
 }
 
-/// The scope to ask for: never less than was granted before.
+/// Returns the scope to request: never less than was granted before.
 pub(crate) fn requested_scope(
     context: &CredentialContext,
     found: &Discovered,
@@ -119,7 +119,7 @@ pub(crate) fn requested_scope(
     sources.select()
 }
 
-/// Whether the upstream takes only tokens that are bound to a key (RFC 9449).
+/// Returns `true` if the upstream accepts only tokens bound to a key (RFC 9449).
 pub(crate) fn needs_dpop(found: &Discovered, demand: &TokenDemand) -> bool {
     let resource = found.protected_resource.as_ref();
     let required = resource.is_some_and(|it| it.dpop_bound_access_tokens_required);

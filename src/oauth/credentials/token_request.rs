@@ -1,4 +1,4 @@
-//! One request for tokens: the client that makes it, at which authorization server, and its keys.
+//! One request for tokens: the client, the authorization server, and the client's keys.
 
 use super::client_registration::resolve_client;
 use super::context::CredentialContext;
@@ -12,17 +12,17 @@ use crate::oauth::discovery::Discovered;
 use crate::oauth::sign_in::SignInError;
 use crate::oauth::tokens::{ClientInformation, Members, TokenResponse, Tokens};
 
-/// A client of ours at a server that was found, with what it proves itself by.
+/// A client at a discovered authorization server, with its keys.
 pub(crate) struct TokenRequest {
     pub(crate) discovered: Discovered,
     pub(crate) client: ClientInformation,
     key: Option<SigningKey>,
-    /// What new tokens are bound to, if they are (RFC 9449).
+    /// The key to bind new tokens to, if any (RFC 9449).
     dpop: Option<DpopKey>,
 }
 
 impl TokenRequest {
-    /// Prepares a request for new tokens; `dpop`: for some that are bound to a key.
+    /// Prepares a request for new tokens; with `dpop`, for tokens bound to a new key.
     pub(crate) fn new(
         context: &CredentialContext,
         discovered: Discovered,
@@ -38,7 +38,7 @@ impl TokenRequest {
         })
     }
 
-    /// Prepares a request for what is needed without a browser that comes back. Returns it with the scope to ask for.
+    /// Prepares a request of a grant without redirect. Returns the scope to request with it.
     pub(crate) async fn new_without_redirect(
         context: &CredentialContext,
         discovered: Discovered,
@@ -50,7 +50,7 @@ impl TokenRequest {
         Ok((Self::new(context, discovered, client, dpop)?, scope))
     }
 
-    /// The authorization server, asked as this client.
+    /// Returns the authorization server, for requests as this client.
     pub(crate) fn authority<'a>(&'a self, clients: &'a Clients) -> Authority<'a> {
         Authority {
             clients,
@@ -61,7 +61,7 @@ impl TokenRequest {
         }
     }
 
-    /// Writes the tokens down that were granted, and uses them.
+    /// Stores the issued tokens, and uses them.
     pub(crate) async fn store_tokens(
         &self,
         context: &CredentialContext,
@@ -80,7 +80,7 @@ impl TokenRequest {
             expires_at: response.expires_at,
             issued_at: Some(response.issued_at),
             refresh_token: response.refresh_token,
-            // What is left out is as it was asked for (RFC 6749 § 5.1).
+            // A response without `scope` grants the requested one (RFC 6749 § 5.1).
             scope: response.scope.or(requested_scope),
             dpop_key: key.map(|key| key.secret().clone()),
             other: Members::default(),
@@ -91,7 +91,7 @@ impl TokenRequest {
     }
 }
 
-/// What the client signs with.
+/// Returns the client's signing key, if configured.
 fn signing_key(context: &CredentialContext) -> Result<Option<SigningKey>, SignInError> {
     let key = context.settings.private_key.as_ref();
     let key = key.map(|key| SigningKey::new(&key.pem, &key.algorithm));

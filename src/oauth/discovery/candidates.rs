@@ -1,4 +1,4 @@
-//! The first usable one of the documents that may stand in several places.
+//! Fetches a document that may be at one of several addresses.
 
 use std::time::Duration;
 
@@ -12,41 +12,41 @@ use crate::net::Clients;
 use crate::oauth::address::without_query;
 use crate::oauth::error::{Attempt, DiscoveryError, printable};
 
-/// How often a server in trouble is asked for a document, and how long it gets in between.
+/// How often a document is requested from a failing server, and the delay in between.
 const ROUNDS: usize = 3;
 const BETWEEN_ROUNDS: Duration = Duration::from_millis(300);
 
-/// A document, or where it was looked for in vain.
+/// A document, or the addresses that were tried.
 pub(in crate::oauth) enum Lookup<T> {
     Found(T),
     NotFound(Vec<Attempt>),
 }
 
-/// How to ask for the documents.
+/// How to request the documents.
 pub(in crate::oauth) struct CandidateFetcher<'a> {
     pub(in crate::oauth) clients: &'a Clients,
     pub(in crate::oauth) headers: HeaderMap,
-    /// How long one may take.
+    /// The deadline for one document.
     pub(in crate::oauth) document_timeout: Duration,
 }
 
-/// Why one address gave no document.
+/// Why an address returned no usable document.
 struct Failure {
     cause: Cause,
-    /// Whether to ask again in a moment.
+    /// Whether a retry in a moment may succeed.
     is_retryable: bool,
 }
 
 enum Cause {
-    /// There is none.
+    /// There is no document.
     NotFound(Attempt),
-    /// There is one, or there may be.
+    /// There is a document, or there may be one.
     Fatal(DiscoveryError),
 }
 
 impl CandidateFetcher<'_> {
-    /// The first of the documents that can be used. Those of a server in trouble are asked for
-    /// again, unless another serves. Of several failures the one that comes first in order counts.
+    /// Returns the first usable document. Retries a failing server unless another address has one.
+    /// Of several failures, returns the one of the first address.
     pub(in crate::oauth) async fn first_usable<T>(
         &self,
         urls: &[Url],

@@ -1,5 +1,4 @@
-//! One metadata document over HTTP: bounded in size and time, from its own origin, with nothing in
-//! the request that anybody could abuse.
+//! Fetches one metadata document: limited in size and time, from one origin, without credentials.
 
 use std::time::Duration;
 
@@ -14,26 +13,26 @@ use url::Url;
 use crate::net::{Clients, chain};
 use crate::oauth::address::without_query;
 
-/// The largest document, in bytes, decompressed: the largest that are published have a tenth of it.
+/// The largest document, in bytes, decompressed: ten times the largest that are published.
 pub(in crate::oauth) const MAX_BYTES: usize = 256 << 10;
 
-/// How many redirects one document may take.
+/// The most redirects for one document.
 const MAX_REDIRECTS: usize = 3;
 
 /// Why there is no document, as a clause.
 #[derive(Debug)]
 pub(in crate::oauth) enum FetchError {
-    /// The server says so, or sends us elsewhere.
+    /// The server has no document, or redirects to another origin.
     NotFound(String),
-    /// The server has trouble; it may be there the next time.
+    /// The server fails temporarily; a retry may succeed.
     Transient(String),
-    /// Nothing came in time: so as well, but too dear to ask again at once.
+    /// No response in time; temporary, but too slow for an immediate retry.
     TimedOut(String),
-    /// There is something that cannot be read.
+    /// The document cannot be read.
     Unusable(String),
 }
 
-/// Reads what stands at `url`. The request has no credentials.
+/// Fetches the document at `url`, without credentials.
 pub(in crate::oauth) async fn fetch(
     clients: &Clients,
     url: &Url,
@@ -70,7 +69,7 @@ async fn fetch_following_redirects(
         let status = response.status();
         match status {
             StatusCode::OK => return read_body(response).await,
-            // Nothing is asked for here but to look elsewhere, whatever the method.
+            // Every redirect is followed as a GET, whatever its status.
             _ if status.is_redirection() && response.headers().contains_key(LOCATION) => {
                 url = redirect_target(&url, &response)?;
             }
@@ -86,8 +85,8 @@ async fn fetch_following_redirects(
     Err(FetchError::NotFound("redirects again and again".to_owned()))
 }
 
-/// Where a redirect within the origin leads. Another origin would speak for one that never said so:
-/// the well-known address is what ties a document to its server (RFC 8414 § 6.2, RFC 9728 § 7.3).
+/// Returns the target of a redirect within the origin. Another origin has no authority: the
+/// well-known address ties a document to its server (RFC 8414 § 6.2, RFC 9728 § 7.3).
 fn redirect_target(from: &Url, response: &Response) -> Result<Url, FetchError> {
     let to = response.headers().get(LOCATION);
     let to = to.and_then(|to| from.join(to.to_str().ok()?).ok());
@@ -101,7 +100,7 @@ fn redirect_target(from: &Url, response: &Response) -> Result<Url, FetchError> {
     }
 }
 
-/// Reads a body that is no larger than a document may be.
+/// Reads a body of at most [`MAX_BYTES`].
 pub(in crate::oauth) async fn read_body(mut response: Response) -> Result<Bytes, FetchError> {
     let mut body = BytesMut::new();
     while let Some(chunk) = response.chunk().await.map_err(transport_error)? {
@@ -113,7 +112,7 @@ pub(in crate::oauth) async fn read_body(mut response: Response) -> Result<Bytes,
     Ok(body.freeze())
 }
 
-/// What the HTTP client reports, with its causes, without the address.
+/// Converts an error of the HTTP client, with its causes and without the address.
 pub(in crate::oauth) fn transport_error(error: reqwest::Error) -> FetchError {
     FetchError::Transient(chain(&error.without_url()))
 }

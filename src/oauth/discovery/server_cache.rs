@@ -1,5 +1,5 @@
-//! What was found out about an upstream's authorization server, kept beside its tokens, so that
-//! a start with stored tokens asks nobody for it.
+//! The discovered authorization server, cached beside the tokens: a start with stored tokens needs
+//! no discovery.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -9,12 +9,12 @@ use super::{Discovered, MetadataSource};
 use crate::config::ServerUrl;
 use crate::oauth::address::Issuer;
 
-/// The documents as `metadata.json` holds them. They are checked anew when they are used.
+/// The documents in `metadata.json`. They are checked again when they are read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(in crate::oauth) struct CachedServer {
-    /// The authorization server.
+    /// The authorization server's issuer.
     pub(in crate::oauth) issuer: String,
-    /// What tokens are asked for.
+    /// The resource to request tokens for.
     resource: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     protected_resource: Option<Value>,
@@ -22,7 +22,7 @@ pub(in crate::oauth) struct CachedServer {
 }
 
 impl CachedServer {
-    /// What to keep; none when it cannot be written, which it always can.
+    /// Makes a cache entry; `None` if serialization fails, which does not happen.
     pub(in crate::oauth) fn from_discovered(discovered: &Discovered) -> Option<Self> {
         let protected_resource = discovered.protected_resource.as_ref();
         let protected_resource = protected_resource.map(serde_json::to_value).transpose();
@@ -34,7 +34,7 @@ impl CachedServer {
         })
     }
 
-    /// What was found, if it still passes every check.
+    /// Returns the discovered server, if it still passes every check.
     pub(in crate::oauth) fn to_discovered(&self, upstream: &ServerUrl) -> Option<Discovered> {
         let issuer = Issuer::parse("issuer", &self.issuer, upstream).ok()?;
         let server = self.authorization_server.to_string();

@@ -1,7 +1,8 @@
-//! The listener on this machine to which the browser brings the answer to a sign-in (RFC 8252 § 7.3).
+//! The loopback listener for authorization responses (RFC 8252 § 7.3).
 //!
-//! Anybody on this machine, and any page in its browser, can send it anything. What is not a GET of
-//! the redirect URI with an answer in it is turned away, and never ends the wait.
+//! Any program on this machine and any page in its browser can send a request. A request that is
+//! not a GET of the redirect URI with an authorization response is rejected, and never ends the
+//! wait.
 
 mod connection;
 mod head;
@@ -25,29 +26,30 @@ pub use request::CallbackRequest;
 
 use connection::ExpectedRequest;
 
-/// How many connections are read at a time; the oldest goes when there is one more.
+/// The most connections read at a time; one more aborts the oldest.
 const MAX_CONNECTIONS: usize = 64;
 
-/// How long the pause is when connections cannot be accepted, as when there are too many files.
+/// The delay after a failed accept, such as with too many open files.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// Listens until it is dropped, which frees the port; a [`CallbackRequest`] can still be answered then.
+/// Listens until dropped, which frees the port. A [`CallbackRequest`] can still be answered
+/// afterwards.
 #[derive(Debug)]
 pub struct CallbackListener {
     redirect_uri: String,
     expected: ExpectedRequest,
     listeners: Vec<TcpListener>,
     connections: JoinSet<Option<CallbackRequest>>,
-    /// Those of `connections`, the oldest first.
+    /// The tasks of `connections`, the oldest first.
     by_age: VecDeque<AbortHandle>,
 }
 
 impl CallbackListener {
-    /// Begins to listen, on loopback alone.
+    /// Starts listening, on loopback only.
     ///
     /// # Errors
-    /// When the port of a configured redirect URI is not free, or there is no free port at all.
-    /// The text says what to do.
+    /// Fails if the port of a configured redirect URI is taken, or no port is free. The text names
+    /// the remedy.
     pub async fn bind(address: &RedirectAddress) -> io::Result<Self> {
         let (listeners, port) = address.listen().await?;
         Ok(Self {
@@ -59,14 +61,14 @@ impl CallbackListener {
         })
     }
 
-    /// What to name as `redirect_uri` in the request, and to register.
+    /// Returns the `redirect_uri` for the authorization request and the registration.
     #[must_use]
     pub fn redirect_uri(&self) -> &str {
         &self.redirect_uri
     }
 
-    /// The next answer, which may be to another login, or forged. Nothing is lost when the future
-    /// is dropped.
+    /// Returns the next authorization response, which may be for another login, or forged.
+    /// Cancel-safe.
     pub async fn next_request(&mut self) -> CallbackRequest {
         loop {
             let accepting = self.listeners.iter().map(|it| Box::pin(it.accept()));

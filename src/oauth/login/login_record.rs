@@ -1,5 +1,5 @@
-//! What all processes know of the logins of one upstream: the one that waits for a person, and how
-//! often a person was asked.
+//! The record of one upstream's logins, which all processes share: the pending login, and how often
+//! pages were opened.
 
 use std::time::Duration;
 
@@ -8,40 +8,40 @@ use serde::{Deserialize, Serialize};
 use super::pending::PendingLogin;
 use crate::oauth::tokens::{Members, Timestamp};
 
-/// How long a person has to sign in.
+/// How long the user has to sign in.
 pub(in crate::oauth) const PENDING_LIFETIME: Duration = Duration::from_secs(10 * 60);
 
-/// The longest time between two pages that are opened by themselves.
+/// The longest pause between two pages that open in the background.
 const MAX_PAUSE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What `login.json` holds.
+/// The content of `login.json`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(in crate::oauth) struct LoginRecord {
-    /// The login that waits for a person.
+    /// The login that waits for the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::oauth) pending: Option<PendingLogin>,
-    /// How many pages were opened by themselves since a login was of use.
+    /// How many pages opened in the background since the last lasting login.
     #[serde(default, rename = "opened")]
     pages_opened: u32,
-    /// When the last of them was.
+    /// When the last of these pages opened.
     #[serde(default, rename = "opened_at")]
     #[serde(skip_serializing_if = "Option::is_none")]
     page_opened_at: Option<Timestamp>,
-    /// Whether somebody signed in since.
+    /// Whether the user signed in after that.
     #[serde(default)]
     finished: bool,
-    /// When somebody last signed in.
+    /// When the user last signed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     signed_in_at: Option<Timestamp>,
-    /// The scope that was asked for then.
+    /// The scope requested in that sign-in.
     #[serde(default, rename = "asked")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::oauth) requested_scope: Option<String>,
-    /// The scope that a request lacked and nobody has granted yet.
+    /// The scope that a request lacked and that is still not granted.
     #[serde(default, rename = "wanted")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::oauth) missing_scope: Option<String>,
-    /// Whether somebody signed out, and so does not want to be asked.
+    /// Whether the user signed out: no page opens in the background then.
     #[serde(default)]
     pub(in crate::oauth) signed_out: bool,
     /// Members of other versions.
@@ -50,7 +50,7 @@ pub(in crate::oauth) struct LoginRecord {
 }
 
 impl LoginRecord {
-    /// After somebody signed out.
+    /// Returns the record after a logout.
     pub(in crate::oauth) fn after_logout() -> Self {
         Self {
             signed_out: true,
@@ -58,14 +58,14 @@ impl LoginRecord {
         }
     }
 
-    /// The login that waits, if a person may still finish it.
+    /// Returns the pending login, unless it has expired.
     pub(in crate::oauth) fn pending(&self, now: Timestamp) -> Option<&PendingLogin> {
         let pending = self.pending.as_ref();
         pending.filter(|pending| now.duration_since(pending.begun_at) < PENDING_LIFETIME)
     }
 
-    /// Whether a page may be opened by itself: not soon after one that nobody finished, nor after one
-    /// that was of no use, and ever more seldom.
+    /// Returns `true` if a page may open in the background. The pause after a page that was not
+    /// completed, or whose login did not last, doubles each time.
     pub(in crate::oauth) fn may_open_page(&self, now: Timestamp, pause: Duration) -> bool {
         let Some(last) = self.page_opened_at else {
             return true;
@@ -74,7 +74,7 @@ impl LoginRecord {
         let longer = pause
             .saturating_mul(1 << doublings)
             .min(MAX_PAUSE.max(pause));
-        // A page that nobody finished may have been looked at until it lapsed.
+        // The user may have had an uncompleted page open until it expired.
         let over = match self.finished {
             true => last,
             false => last.plus(PENDING_LIFETIME),
@@ -82,7 +82,7 @@ impl LoginRecord {
         self.has_lasting_sign_in(now, pause) || now.duration_since(over) >= longer
     }
 
-    /// A page is about to be opened by itself.
+    /// Records that a page opens in the background.
     pub(in crate::oauth) fn record_page(&mut self, now: Timestamp, pause: Duration) {
         if self.has_lasting_sign_in(now, pause) {
             self.pages_opened = 0;
@@ -92,7 +92,7 @@ impl LoginRecord {
         self.finished = false;
     }
 
-    /// Somebody signed in.
+    /// Records that the user signed in.
     pub(in crate::oauth) fn record_sign_in(
         &mut self,
         now: Timestamp,
@@ -106,24 +106,25 @@ impl LoginRecord {
         self.requested_scope = requested_scope;
     }
 
-    /// Whether somebody signed in so recently that asking for the same again leads nowhere.
+    /// Returns `true` if the last sign-in is so recent that another one would not help.
     pub(in crate::oauth) fn has_recent_sign_in(&self, now: Timestamp, pause: Duration) -> bool {
         self.signed_in_at
             .is_some_and(|at| now.duration_since(at) < pause)
     }
 
-    /// Whether the last page was opened and left: it may have said that it does not know the client.
+    /// Returns `true` if the last page was not completed: it may have shown that the server does
+    /// not know the client.
     pub(in crate::oauth) fn has_unfinished_page(&self) -> bool {
         self.page_opened_at.is_some() && !self.has_finished_page()
     }
 
-    /// Whether somebody signed in after the last page was opened.
+    /// Returns `true` if the user signed in after the last page opened.
     pub(in crate::oauth) fn has_finished_page(&self) -> bool {
-        // Times would not tell which was first within a second.
+        // Two timestamps within one second would not show the order.
         self.finished
     }
 
-    /// Whether the last page led to a login that lasted.
+    /// Returns `true` if the last page led to a login that lasted.
     fn has_lasting_sign_in(&self, now: Timestamp, pause: Duration) -> bool {
         self.has_finished_page() && !self.has_recent_sign_in(now, pause)
     }

@@ -1,7 +1,7 @@
-//! The answer of an authorization server to a sign-in, as the browser or the person brings it.
+//! The authorization response, from the browser or pasted by the user.
 //!
-//! It is forged until proved otherwise: [`AuthorizationResponse::code`] gives the code out only
-//! when state and issuer are those of the [`PendingLogin`] login, so that a forged answer costs nothing.
+//! It counts as forged until checked: [`AuthorizationResponse::code`] returns the code only if
+//! state and issuer are those of the [`PendingLogin`]. A forged response has no effect.
 
 use url::{Url, form_urlencoded};
 
@@ -21,22 +21,22 @@ pub struct AuthorizationResponse {
     iss: Option<String>,
     error: Option<String>,
     error_description: Option<String>,
-    /// A person brought the code without the rest.
+    /// Whether the user pasted the code alone.
     is_bare_code: bool,
 }
 
 impl AuthorizationResponse {
-    /// Reads the query of a request to the redirect URI, without its `?`.
+    /// Parses the query of a request to the redirect URI, without its `?`.
     ///
     /// # Errors
-    /// [`LoginError::NotAResponse`] when there is neither a code nor an error,
-    /// [`LoginError::RepeatedParameter`] when something stands there twice.
+    /// [`LoginError::NotAResponse`] if there is neither a code nor an error,
+    /// [`LoginError::RepeatedParameter`] if a parameter occurs twice.
     pub fn from_query(query: &str) -> Result<Self, LoginError> {
         let mut raw = RawParameters::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             raw.record(&name, value.into_owned())?;
         }
-        // RFC 6749 § 3.1: a parameter without a value counts as left out.
+        // RFC 6749 § 3.1: a parameter without a value counts as omitted.
         let full = |value: Option<String>| value.filter(|value| !value.is_empty());
         let response = Self {
             code: full(raw.code).map(Secret::new),
@@ -53,13 +53,12 @@ impl AuthorizationResponse {
         }
     }
 
-    /// Reads what a person pasted: the address of the page on which the browser ended, its
-    /// query, or the code alone. White space, as line breaks of a terminal, and quotes around it
-    /// are forgiven.
+    /// Parses what the user pasted: the address on which the browser ended, its query, or the code
+    /// alone. Ignores quotes around it and white space, such as line breaks of a terminal.
     ///
     /// # Errors
-    /// As for [`AuthorizationResponse::from_query`], and [`LoginError::SignInPage`] when it is
-    /// the address to open instead.
+    /// As for [`AuthorizationResponse::from_query`]; also [`LoginError::SignInPage`] for the
+    /// address of the sign-in page.
     pub fn from_paste(text: &str) -> Result<Self, LoginError> {
         if text.len() > MAX_PASTE {
             return Err(LoginError::NotAResponse);
@@ -91,8 +90,8 @@ impl AuthorizationResponse {
         })
     }
 
-    /// Whether it answers this login: it has its `state`, which is compared in constant time, or
-    /// is a code that a person brought.
+    /// Returns `true` if the response belongs to this login: its `state` matches, compared in
+    /// constant time, or it is a pasted code.
     #[must_use]
     pub fn belongs_to(&self, pending: &PendingLogin) -> bool {
         match &self.state {
@@ -101,12 +100,12 @@ impl AuthorizationResponse {
         }
     }
 
-    /// The code, to be exchanged at `server`. State and issuer are compared first, then
-    /// comes what the server has to say (MCP 2026-07-28 § Authorization Response Validation).
+    /// Returns the code, to be exchanged at `server`. Checks state and issuer before anything else
+    /// in the response (MCP 2026-07-28 § Authorization Response Validation).
     ///
     /// # Errors
-    /// [`LoginError`]: nothing was used up, and the login may still be answered unless
-    /// the error is the server's own.
+    /// [`LoginError`]. The login stays pending; it can still succeed unless the server itself sent
+    /// the error.
     pub fn code(
         &self,
         pending: &PendingLogin,
@@ -155,7 +154,7 @@ impl AuthorizationResponse {
     }
 }
 
-/// The parameters as they come.
+/// The parameters as they occur.
 #[derive(Default)]
 struct RawParameters {
     code: Option<String>,
@@ -188,7 +187,7 @@ impl RawParameters {
     }
 }
 
-/// Whether it is a query rather than a code, which may well hold `=`.
+/// Returns `true` if the text is a query rather than a code, which may contain `=` too.
 fn is_query(text: &str) -> bool {
     let mut pairs = form_urlencoded::parse(text.as_bytes());
     pairs.any(|(name, value)| {
@@ -196,7 +195,7 @@ fn is_query(text: &str) -> bool {
     })
 }
 
-/// A code copied out of an address may still be written as there: `4%2F0A…`.
+/// Decodes a code that was copied out of an address: `4%2F0A…`.
 fn percent_decoded(code: &str) -> String {
     if !code.contains('%') {
         return code.to_owned();
@@ -216,7 +215,7 @@ fn is_quote(c: char) -> bool {
     )
 }
 
-/// What chat programs and terminals put into copied text without anybody seeing it.
+/// Invisible characters that chat programs and terminals add to copied text.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{202a}'..='\u{202e}')
 }

@@ -1,4 +1,4 @@
-//! The end of a login: its code is spent, by one process and once.
+//! The end of a login: one process exchanges its code, once.
 
 use std::sync::Arc;
 
@@ -17,10 +17,12 @@ use crate::oauth::sign_in::SignInError;
 use crate::oauth::store::{Snapshot, Swap};
 use crate::oauth::tokens::{Timestamp, TokenResponse};
 
-/// Finishes the login that waits with what a person brought: the address on which the browser ended, or a code.
+/// Completes the pending login with what the user pasted: the address on which the browser ended,
+/// or a code.
 ///
 /// # Errors
-/// [`SignInError`]; after [`LoginError::StateMismatch`] and the like another try is possible.
+/// [`SignInError`]. The user may try again after [`LoginError::StateMismatch`] and others that
+/// allow a retry.
 pub(crate) async fn redeem_pasted_response(
     context: &Arc<CredentialContext>,
     text: &str,
@@ -40,8 +42,8 @@ pub(crate) async fn redeem_pasted_response(
     redeem(context, &pending, response).await
 }
 
-/// Spends the code of an answer to this login. It is done by one process and once, and goes on when the
-/// caller is gone.
+/// Exchanges the code of a response to this login, once across all processes. Continues if the
+/// caller is dropped.
 pub(super) async fn redeem(
     context: &Arc<CredentialContext>,
     pending: &PendingLogin,
@@ -60,10 +62,10 @@ async fn redeem_now(
     let found = server_for_issuer(context, &pending.issuer).await?;
     let code = response.code(pending, &found.authorization_server);
     if let Err(error @ LoginError::BareCode { .. }) = code {
-        // A person brought it, who has the rest as well.
+        // The user can paste the whole address instead.
         return Err(error.into());
     }
-    // The state is good once, whatever the answer says.
+    // The state is valid once, whatever the response says.
     claim_pending(context, pending).await?;
     let code = code?;
     let client = find_client(context, &pending.issuer, &pending.client_id);
@@ -77,7 +79,7 @@ async fn redeem_now(
     record_sign_in(context, &request, response, pending.scope.clone()).await
 }
 
-/// Writes down that somebody signed in, with the tokens first.
+/// Stores the tokens, then records the sign-in.
 pub(super) async fn record_sign_in(
     context: &CredentialContext,
     request: &TokenRequest,
@@ -94,7 +96,8 @@ pub(super) async fn record_sign_in(
     Ok(())
 }
 
-/// Makes the login nobody else's: whoever takes it from the disk may redeem it.
+/// Removes the pending login from the record: only the process that removed it may exchange the
+/// code.
 async fn claim_pending(
     context: &CredentialContext,
     pending: &PendingLogin,
@@ -115,7 +118,7 @@ async fn claim_pending(
     }
 }
 
-/// What the person sees at the end.
+/// Returns the page with the result.
 pub(super) fn result_page(outcome: &Result<(), SignInError>) -> Page {
     match outcome {
         Ok(()) => Page::SignedIn,

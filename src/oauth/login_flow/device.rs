@@ -1,4 +1,4 @@
-//! A person signs in on another device, where a code is entered (RFC 8628).
+//! A login on another device, where the user enters a code (RFC 8628).
 
 use super::code_exchange::record_sign_in;
 use super::context::LoginContext;
@@ -10,15 +10,15 @@ use crate::oauth::credentials::server_discovery::{discover_server, requested_res
 use crate::oauth::credentials::token_request::TokenRequest;
 use crate::oauth::sign_in::{SignInError, SignInRequired};
 
-/// What a server may lack.
+/// The text for a server without a device flow.
 const NO_DEVICE_FLOW: &str = "sign-in by device; sign in with a browser instead";
 
-/// Whether a code is entered instead of a browser coming back.
+/// Returns `true` if the user enters a code instead of returning with the browser.
 pub(super) fn uses_device_flow(login: &LoginContext) -> bool {
     is_device_command(login) || is_device_grant(login)
 }
 
-/// Whether somebody is there to enter a code.
+/// Returns `true` if the user runs a command and can enter a code.
 pub(super) fn is_device_command(login: &LoginContext) -> bool {
     match login.mode {
         LoginMode::Command { device, .. } => device || is_device_grant(login),
@@ -30,13 +30,13 @@ fn is_device_grant(login: &LoginContext) -> bool {
     matches!(login.credentials.settings.grant, GrantChoice::Device)
 }
 
-/// Asks for a code, shows it, and waits until it was entered.
+/// Requests a code, publishes it, and waits until the user has entered it.
 pub(super) async fn log_in(login: &LoginContext, demand: &TokenDemand) -> Result<(), SignInError> {
     let context = &login.credentials;
     let found = discover_server(context, demand).await?;
     let server = &found.authorization_server;
     if server.device_authorization_endpoint.is_none() {
-        // Before anything is registered for it.
+        // Before a client is registered for it.
         return Err(SignInError::from(TokenError::Unsupported {
             issuer: server.issuer.to_string(),
             what: NO_DEVICE_FLOW,

@@ -1,4 +1,4 @@
-//! The login of the process that holds the lock: it prepares the page and waits for the browser.
+//! The login of the process with the login lock: opens the page and waits for the browser.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ use crate::oauth::scope;
 use crate::oauth::sign_in::SignInError;
 use crate::oauth::tokens::{Members, Timestamp};
 
-/// Sends a person to sign in and waits for the tokens. `_lock` keeps the others from it.
+/// Signs the user in. `_lock` keeps other processes from doing the same.
 pub(super) async fn log_in(
     login: &LoginContext,
     _lock: Lock,
@@ -70,7 +70,7 @@ pub(super) async fn log_in(
     }
 }
 
-/// Goes on with a login whose process is gone, where its browser comes back to.
+/// Resumes the login of a process that has ended, if its redirect URI is free.
 async fn resume_pending(
     credentials: &CredentialContext,
     record: &LoginRecord,
@@ -92,7 +92,7 @@ fn redirect_address(credentials: &CredentialContext) -> RedirectAddress {
     RedirectAddress::new(&credentials.name, &credentials.url, configured)
 }
 
-/// Finds out where the person has to go, and writes down what the answer will be judged by.
+/// Discovers the sign-in page, and makes the record against which the response is checked.
 async fn prepare(
     login: &LoginContext,
     record: &LoginRecord,
@@ -106,7 +106,7 @@ async fn prepare(
     check_page_throttle(login, record, demand, issuer_changed)?;
     let scope = requested_scope(credentials, &found, demand);
     if record.has_unfinished_page() {
-        // Perhaps because the server has forgotten us, which it tells nobody but the person.
+        // The server may have forgotten the client, which only its page would show.
         remove_registration(credentials).await?;
     }
     let registered = registered_redirect_uris(credentials).await?;
@@ -148,7 +148,7 @@ async fn prepare(
     Ok((callback, pending))
 }
 
-/// Writes the login down, then opens its page, unless that was done.
+/// Stores the login, then opens its page unless it is open already.
 async fn present_page(login: &LoginContext, pending: &PendingLogin) -> Result<(), SignInError> {
     let mut required = login.required_at(Some(&pending.url));
     let is_background = login.is_background();
@@ -170,7 +170,7 @@ async fn present_page(login: &LoginContext, pending: &PendingLogin) -> Result<()
         login.open_page(&mut required).await;
     }
     if opens && !required.browser_opened {
-        // Nobody is to wait for a page that nobody sees.
+        // No page opened, so no process must wait for one.
         file.update(|record| record.pending = Some(opened(false)))
             .await?;
     }
@@ -178,7 +178,7 @@ async fn present_page(login: &LoginContext, pending: &PendingLogin) -> Result<()
     Ok(())
 }
 
-/// Whether the login still waits: another process may have redeemed it, and time goes by.
+/// Fails if the login has expired. If another process has taken it, waits for the tokens.
 async fn check_still_pending(
     login: &LoginContext,
     pending: &PendingLogin,
@@ -198,7 +198,8 @@ async fn check_still_pending(
         .into())
 }
 
-/// Waits for the tokens of a login that somebody else took and is redeeming.
+/// Waits for the tokens of a login that another process is redeeming. Returns `false` if none
+/// arrive.
 async fn wait_for_redeemed_tokens(credentials: &CredentialContext, pending: &PendingLogin) -> bool {
     let arrived = async {
         loop {

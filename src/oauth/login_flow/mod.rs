@@ -1,7 +1,7 @@
-//! A person signs in: one login at a time, of all tasks and processes.
+//! Signs the user in: one login at a time, across all tasks and processes.
 //!
-//! The process that holds the lock waits for the browser, the others for its tokens; when it dies, another
-//! takes its place, and the page that was open still leads to a login.
+//! The process with the login lock waits for the browser, the others for its tokens. If that
+//! process ends, another takes over, and the open page still leads to a login.
 
 pub(in crate::oauth) mod code_exchange;
 pub(in crate::oauth) mod context;
@@ -31,11 +31,11 @@ use state::{LoginMode, LoginState, TokenVersion};
 use throttle::{check_background_login_allowed, try_claim_page};
 use wait::{required_by_other_process, wait_until_login_ends};
 
-/// How long a request waits until it is known where a person has to go.
+/// How long a request waits until the sign-in page is known.
 const PREPARATION_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// Begins a login, or joins the one there is, and says what a person has to do.
-/// `Ok` when somebody has done it already.
+/// Starts a login or joins the running one, and returns what the user has to do. Returns `Ok` if
+/// the user has signed in already.
 pub(super) async fn begin_login(
     login: &Arc<LoginContext>,
     demand: TokenDemand,
@@ -44,7 +44,7 @@ pub(super) async fn begin_login(
         return Err(required_by_other_process(login).await?.into());
     }
     while !start_or_join(login, &demand) {
-        // The login that runs has its tokens, which are those that were refused: it is all but over.
+        // The running login has obtained the refused tokens and is about to end.
         drop(wait_until_login_ends(login).await);
     }
     let mut state = login.subscribe();
@@ -59,19 +59,19 @@ pub(super) async fn begin_login(
     }
 }
 
-/// Begins a login though the upstream let us in without one, as some of its tools may ask for it.
-/// Says whether it did: not when the upstream publishes nothing about signing in.
+/// Starts a login at an upstream that answers without one: some of its tools may need it. Returns
+/// `false` if the upstream publishes no resource metadata.
 pub(super) async fn begin_optional_login(login: &Arc<LoginContext>) -> bool {
     let begins = publishes_resource_metadata(&login.credentials).await;
     if begins {
-        // What comes of it is told by the state.
+        // The state reports the outcome.
         let _ = begin_login(login, TokenDemand::default()).await;
     }
     begins
 }
 
-/// Begins a login for more than is granted, if a request lacked something that nobody has
-/// granted since. Says whether it did.
+/// Starts a login for more scopes if a request lacked some and they are still not granted. Returns
+/// `true` if it did.
 pub(super) async fn begin_step_up_login(login: &Arc<LoginContext>) -> bool {
     let record = login.credentials.login_record().load().await;
     let missing = record.ok().and_then(|record| record.record?.missing_scope);
@@ -87,13 +87,13 @@ pub(super) async fn begin_step_up_login(login: &Arc<LoginContext>) -> bool {
             is_step_up: true,
             ..TokenDemand::default()
         };
-        // What comes of it is told by the state.
+        // The state reports the outcome.
         let _ = begin_login(login, demand).await;
     }
     begins
 }
 
-/// Writes down what a request lacked, for a person who signs in by the command.
+/// Records the scope that a request lacked, for a later `login` command.
 pub(super) async fn record_missing_scope(
     context: &CredentialContext,
     demand: &TokenDemand,
@@ -105,7 +105,7 @@ pub(super) async fn record_missing_scope(
     Ok(context.login_record().update(note).await?)
 }
 
-/// Has a login running that may get what is needed; false when the one that runs cannot.
+/// Ensures that a login runs. Returns `false` if the running one cannot obtain the required token.
 fn start_or_join(login: &Arc<LoginContext>, demand: &TokenDemand) -> bool {
     if let Err(running) = login.try_start(TokenVersion(demand.refused_token.clone())) {
         return !login.credentials.has_token_other_than(running.0.as_ref());
@@ -119,7 +119,7 @@ fn start_or_join(login: &Arc<LoginContext>, demand: &TokenDemand) -> bool {
 async fn log_in(login: &LoginContext, demand: &TokenDemand) -> Result<(), SignInError> {
     let credentials = &login.credentials;
     let mut shown = None;
-    // Whatever the directory says: another page must not be opened in vain.
+    // Read the file even if it seems unchanged: no page must open without need.
     credentials.update_cache(credentials.store.tokens().load().await?);
     loop {
         credentials.reload().await?;
@@ -131,7 +131,8 @@ async fn log_in(login: &LoginContext, demand: &TokenDemand) -> Result<(), SignIn
             return interactive::log_in(login, lock, demand).await;
         }
         if is_device_command(login) {
-            // A code is of use whoever waits for a browser; they take the tokens from the disk.
+            // A code is useful while another process waits for its browser; that process finds the
+            // tokens on the disk.
             return device::log_in(login, demand).await;
         }
         let seen = credentials.login_record().load().await?;

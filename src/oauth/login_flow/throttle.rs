@@ -1,4 +1,4 @@
-//! Whether a login may begin, and its page be opened, by itself: a person is not asked again and again.
+//! Limits how often logins start and pages open in the background.
 
 use super::context::LoginContext;
 use crate::config::Login;
@@ -9,7 +9,7 @@ use crate::oauth::sign_in::SignInError;
 use crate::oauth::store::{Swap, Version};
 use crate::oauth::tokens::Timestamp;
 
-/// Some are not to be begun without a person who says so.
+/// Fails in the background if the configuration permits manual logins only.
 pub(super) fn check_background_login_allowed(login: &LoginContext) -> Result<(), SignInError> {
     let is_manual = login.credentials.settings.login == Login::Manual;
     if login.is_background() && is_manual {
@@ -20,7 +20,7 @@ pub(super) fn check_background_login_allowed(login: &LoginContext) -> Result<(),
     Ok(())
 }
 
-/// What was asked for, and granted or not, a moment ago is not asked for again.
+/// Fails in the background if the last sign-in requested the missing scope recently.
 pub(super) fn check_recent_sign_in(
     login: &LoginContext,
     record: &LoginRecord,
@@ -41,8 +41,8 @@ pub(super) fn check_recent_sign_in(
     }
 }
 
-/// A page is not opened by itself soon after one that led nowhere. One that led to a login
-/// led somewhere if now something else is asked for, or the login was used to its end.
+/// Fails in the background if the last page is too recent. A completed page does not count if the
+/// login has expired or was revoked, or another server or scope is needed now.
 pub(super) fn check_page_throttle(
     login: &LoginContext,
     record: &LoginRecord,
@@ -64,13 +64,13 @@ pub(super) fn check_page_throttle(
         Ok(()) => Err(login
             .required_without_page("the last sign-in led nowhere")
             .into()),
-        // Nothing opens by itself here.
+        // Nothing opens in the background here.
         Err(_) => Ok(()),
     }
 }
 
-/// Whether the page of a login that another process waits for is to be shown by us: when
-/// somebody said so, or that process has no browser. Of several that have one, one shows it.
+/// Claims the page of a login that another process waits for. Returns `true` if this process shall
+/// open it: for a command, or if that process has no browser. One of several processes claims it.
 pub(super) async fn try_claim_page(
     login: &LoginContext,
     record: &LoginRecord,

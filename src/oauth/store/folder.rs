@@ -1,9 +1,9 @@
-//! Where the login of one upstream is: `<home>/oauth/<upstream>`.
+//! The folder of one upstream's login: `<home>/oauth/<upstream>`.
 //!
-//! Names repeat between configurations. The upstream that first has a login under a name owns
-//! its folder, as `upstream.json` in it says; one of another url gets a folder of its own beside
-//! it, with a hash in its name, so that neither takes the other's login away. So does a name
-//! that is no safe file name.
+//! Configurations may use one name for different upstreams. The first upstream to store a login
+//! owns the folder, as its `upstream.json` says. An upstream with another URL uses a folder with a
+//! hash in its name, so that neither replaces the other's login. So does a name that is no safe
+//! file name.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,19 +15,19 @@ use crate::config::{ServerUrl, UpstreamName};
 use crate::disk::file::Outlasts;
 use crate::disk::{Lock, blocking, file, is_plain, with_hash};
 
-/// The largest file that is read, in bytes: far beyond any login.
+/// The largest file that is read, in bytes: far larger than any login.
 pub(super) const MAX_BYTES: u64 = 1 << 20;
 
-/// The file that says whose folder it is.
+/// The file that names the owner of the folder.
 const OWNER: &str = "upstream.json";
 
 /// Held while a folder gets its owner. No upstream's folder begins with a dot.
 const LOCK: &str = ".lock";
 
-/// How long that may take: it is one small write.
+/// The deadline for that lock: it protects one small write.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The folder of one upstream, which need not exist.
+/// The folder of one upstream. It need not exist.
 #[derive(Debug, Clone)]
 pub(super) struct Folder {
     root: PathBuf,
@@ -35,7 +35,7 @@ pub(super) struct Folder {
     owner: Owner,
 }
 
-/// Whose folder it is.
+/// The upstream that owns a folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Owner {
     upstream: String,
@@ -46,7 +46,7 @@ impl Folder {
     pub(super) fn new(home: &Path, upstream: &UpstreamName, url: &ServerUrl) -> Self {
         let owner = Owner {
             upstream: upstream.as_str().to_owned(),
-            // Without its query, as a resource is named, and as that may hold a key.
+            // Without the query, like a resource identifier: the query may contain a key.
             url: url.to_string(),
         };
         Self {
@@ -56,22 +56,22 @@ impl Folder {
         }
     }
 
-    /// The url that a record must be bound to.
+    /// Returns the URL that records must be bound to.
     pub(super) fn url(&self) -> &str {
         &self.owner.url
     }
 
-    /// Whether anybody has ever had a login here.
+    /// Returns `true` if any login was ever stored here.
     pub(super) fn root_exists(&self) -> bool {
         self.root.exists()
     }
 
-    /// Where all logins are.
+    /// Returns the folder of all logins.
     pub(super) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Where the login is, if there is one. Makes nothing.
+    /// Returns the path of the folder, without creating it.
     pub(super) fn locate(&self) -> Result<PathBuf, StoreError> {
         let plain = self.root.join(self.upstream.as_str());
         if !is_plain(self.upstream.as_str()) {
@@ -83,7 +83,7 @@ impl Folder {
         }
     }
 
-    /// Makes the folder, ours from now on.
+    /// Creates the folder, and makes this upstream its owner.
     pub(super) async fn claim(&self) -> Result<PathBuf, StoreError> {
         let folder = self.clone();
         let found = blocking(move || {
@@ -130,13 +130,13 @@ impl Folder {
         }
     }
 
-    /// The folder for when the plain one is not ours.
+    /// Returns the path for when another upstream owns the plain one.
     fn hashed_path(&self) -> PathBuf {
         let owner = format!("{}\n{}", self.owner.upstream, self.owner.url);
         self.root.join(with_hash(self.upstream.as_str(), &owner))
     }
 
-    /// Tells where the JSON of a file is wrong, and not what is there instead.
+    /// Returns the error for malformed JSON: with the position, without the content.
     pub(super) fn damaged(&self, path: PathBuf, error: &serde_json::Error) -> StoreError {
         let what = match error.classify() {
             serde_json::error::Category::Eof => "it ends too early",

@@ -15,17 +15,17 @@ use super::folder::{Folder, MAX_BYTES};
 use crate::disk::file::{self, Outlasts, Stamp};
 use crate::disk::{Lock, blocking};
 
-/// How long a compare and swap waits for those before it, each of which takes milliseconds.
+/// The deadline for the lock. Each change before takes milliseconds.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Held while a record is compared and swapped.
 const LOCK: &str = "write.lock";
 
-/// The memory for a record that is being written, in bytes: beyond any, so that it does not grow
-/// and leave secrets behind in what it outgrew.
+/// The initial buffer for writing a record, in bytes: larger than any record. A growing buffer
+/// would leave secrets in freed memory.
 const BUFFER_CAPACITY: usize = 1 << 16;
 
-/// What a [`RecordFile`] can hold: JSON objects, without members `generation` and `url`.
+/// What a [`RecordFile`] can hold: a JSON object without members `generation` and `url`.
 pub trait Record: Serialize + DeserializeOwned + Send + 'static {}
 
 impl<T: Serialize + DeserializeOwned + Send + 'static> Record for T {}
@@ -37,16 +37,16 @@ pub struct RecordFile<T> {
     record_type: PhantomData<fn() -> T>,
 }
 
-/// Which state of a [`RecordFile`] somebody saw. It never comes back once another has followed it.
+/// The version of a [`RecordFile`] at some time. A past version never recurs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Version(Option<u64>);
 
 impl Version {
-    /// There is no file.
+    /// The version of a missing file.
     pub const NONE: Self = Self(None);
 
-    /// Starts anywhere, so that a record made after a removal is not taken for an older one;
-    /// below 2^52, which every JSON reader can hold.
+    /// Starts at a random number, so that a record written after a removal differs from older ones.
+    /// Below 2^52, which every JSON parser can represent.
     fn next(self) -> u64 {
         let start = || fastrand::u64(1..1 << 51);
         self.0
@@ -54,12 +54,12 @@ impl Version {
     }
 }
 
-/// What a [`RecordFile`] held when it was read.
+/// The content of a [`RecordFile`] when it was read.
 #[derive(Debug, Clone)]
 pub struct Snapshot<T> {
-    /// The record; none when there is none, or the one there is bound to another url.
+    /// The record; `None` if there is none, or one that is bound to another URL.
     pub record: Option<T>,
-    /// Which state it was, to be shown when it is changed.
+    /// The version that was read, for a later change.
     pub version: Version,
     path: PathBuf,
     stamp: Option<Stamp>,
@@ -75,24 +75,24 @@ impl<T> Snapshot<T> {
         }
     }
 
-    /// Whether the file is still the same, by one look at the directory.
+    /// Returns `true` if the file is unchanged, by its metadata alone.
     #[must_use]
     pub fn is_current(&self) -> bool {
         Stamp::of(&self.path) == self.stamp
     }
 }
 
-/// What became of a change.
+/// The outcome of a compare and swap.
 #[derive(Debug)]
 #[must_use = "the change may have been refused"]
 pub enum Swap<T> {
-    /// It is on the disk, and this is how.
+    /// The change is on the disk; this is the new content.
     Done(Snapshot<T>),
-    /// Another was first: this is what stands there, and nothing was changed.
+    /// Another change came first; this is its content, and nothing was changed.
     Conflict(Snapshot<T>),
 }
 
-/// A record as it is written.
+/// A record as written.
 #[derive(Serialize, Deserialize)]
 struct StoredRecord<T> {
     generation: u64,
@@ -110,12 +110,13 @@ impl<T: Record> RecordFile<T> {
         }
     }
 
-    /// What is on the disk. Needs no lock and makes nothing.
+    /// Reads the file. Takes no lock and creates nothing.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] or [`StoreError::Disk`]; the file stays as it is.
+    /// [`StoreError::Damaged`] or [`StoreError::Disk`]; the file is not changed.
     pub async fn load(&self) -> Result<Snapshot<T>, StoreError> {
-        // By one look, since most have nothing: a thread for it would cost more than all the rest.
+        // Checked inline: most users have no logins, and a blocking task would cost more than the
+        // check.
         if !self.folder.root_exists() {
             return Ok(Snapshot::absent(self.folder.root().to_owned()));
         }
@@ -123,13 +124,14 @@ impl<T: Record> RecordFile<T> {
         blocking(move || this.read(this.folder.locate()?.join(this.file))).await
     }
 
-    /// Puts `record` there, provided that `seen` is still what is there.
+    /// Writes `record` if the file still has version `seen`.
     ///
-    /// It is done or not, whatever becomes of the future. A caller whose record cannot be had
-    /// again (a rotated refresh token) does it in a task that nobody cancels.
+    /// A dropped future leaves the change done or not done, never half done. A caller whose record
+    /// cannot be obtained again (a rotated refresh token) runs this in a task that is never
+    /// cancelled.
     ///
     /// # Errors
-    /// As for [`RecordFile::load`], also when others block the file.
+    /// As for [`RecordFile::load`], also if another process holds the lock too long.
     pub async fn replace(&self, seen: Version, record: T) -> Result<Swap<T>, StoreError> {
         self.compare_and_swap(seen, move |this, path| {
             let generation = seen.next();
@@ -150,7 +152,7 @@ impl<T: Record> RecordFile<T> {
         .await
     }
 
-    /// Puts `record` there, whatever is there.
+    /// Writes `record`, whatever the file contains.
     ///
     /// # Errors
     /// As for [`RecordFile::replace`].
@@ -167,8 +169,8 @@ impl<T: Record> RecordFile<T> {
         }
     }
 
-    /// Changes the record, or the empty one where there is none, without undoing what others
-    /// change meanwhile: `change` is called again then.
+    /// Applies `change` to the record, or to an empty one if there is none. On a conflict, applies
+    /// `change` again to the new record.
     ///
     /// # Errors
     /// As for [`RecordFile::replace`].
@@ -191,7 +193,7 @@ impl<T: Record> RecordFile<T> {
         }
     }
 
-    /// Removes the record, provided that `seen` is still what is there.
+    /// Removes the record if the file still has version `seen`.
     ///
     /// # Errors
     /// As for [`RecordFile::replace`].

@@ -1,4 +1,4 @@
-//! What a refresh keeps, when tokens end, and that nothing is lost or shown on the way to disk.
+//! Refreshes, expiry, and what is written to disk or printed.
 
 use proptest::prelude::*;
 use serde_json::json;

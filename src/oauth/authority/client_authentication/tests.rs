@@ -1,4 +1,4 @@
-//! Which way a client takes, and what it then says.
+//! The chosen authentication method, and what the request then contains.
 
 use std::slice;
 
@@ -24,7 +24,7 @@ fn key() -> SigningKey {
     SigningKey::new(&pem, "ES256").unwrap()
 }
 
-/// The way that is chosen, by the name of its method.
+/// Returns the name of the chosen method.
 fn chosen(
     method: Option<&str>,
     secret: Option<&str>,
@@ -113,7 +113,7 @@ fn without_a_registered_method_the_means_decide_and_the_server() {
     }
 }
 
-/// The header, and the parameters beside `grant_type`.
+/// Returns the header, and the parameters besides `grant_type`.
 fn applied(
     authentication: ClientAuthentication<'_>,
     id: &str,
@@ -157,7 +157,7 @@ fn each_method_shows_its_secret_in_one_place_alone() {
     let (header, form) = applied(ClientAuthentication::Basic(&secret), "a client:1");
     let expected = BASE64_STANDARD.encode("a+client%3A1:p%3Ass+w%C3%B6rd%2B%25");
     assert_eq!(header, Some(format!("Basic {expected}")));
-    // Two ways at once are forbidden (RFC 6749 § 2.3); a name alone is none.
+    // Two methods at once are forbidden (RFC 6749 § 2.3); `client_id` alone is not a method.
     assert_eq!(form, slice::from_ref(&id));
 
     let key = key();

@@ -1,4 +1,4 @@
-//! Proofs, as a server reads them.
+//! Proofs as a server verifies them.
 
 use jsonwebtoken::{DecodingKey, Validation};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ fn url(text: &str) -> Url {
     Url::parse(text).unwrap()
 }
 
-/// What a proof says, once its signature was checked with the key in its header.
+/// Returns header and claims of a proof, after checking its signature with the key in its header.
 fn read(proof: &HeaderValue) -> (Value, Value) {
     let proof = proof.to_str().unwrap();
     let header = proof.split('.').next().unwrap();

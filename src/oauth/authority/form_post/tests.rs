@@ -1,4 +1,4 @@
-//! What answers come to, by status and code.
+//! Results by status and error code.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What is asked for, and what is kept of the answer.
+//! The registration request, and what is kept of the response.
 
 use serde_json::json;
 

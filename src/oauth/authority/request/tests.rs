@@ -1,4 +1,4 @@
-//! The address of a sign-in, read back.
+//! The parameters of an authorization request.
 
 use oauth2::PkceCodeVerifier;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Keys of every kind, and what they sign.
+//! Keys of every kind, and their signatures.
 
 use aws_lc_rs::encoding::AsDer;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -14,7 +14,7 @@ fn pem(pair: &KeyPair) -> Secret {
     Secret::new(pair.serialize_pem())
 }
 
-/// The claims of a token that the key of `pair` signed, made out to `audience`.
+/// Returns the claims of a token for `audience`, verified with the key of `pair`.
 fn verified(token: &str, pair: &KeyPair, algorithm: Algorithm, audience: &str) -> Value {
     let public = pair.public_key_pem();
     let public = public.as_bytes();

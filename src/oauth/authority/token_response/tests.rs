@@ -1,4 +1,4 @@
-//! Answers of token endpoints, good and odd.
+//! Valid and unusual token responses.
 
 use serde_json::json;
 

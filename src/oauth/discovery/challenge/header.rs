@@ -1,34 +1,33 @@
-//! The grammar of `WWW-Authenticate` (RFC 9110 § 11.6.1), read so that a text inside a quoted
-//! string, or a parameter of another scheme, is never taken for one of ours.
+//! Parses `WWW-Authenticate` (RFC 9110 § 11.6.1). Never mistakes text in a quoted string, or a
+//! parameter of another scheme, for a parameter of ours.
 //!
-//! Beyond the grammar it takes what servers send all the same: values that need quotes and have
-//! none, and parameters without a comma between them. A list that is broken elsewhere loses the
-//! broken element alone.
+//! Accepts two common deviations: unquoted values that need quotes, and parameters without a comma
+//! in between. Other errors cost only the malformed list element.
 
-/// The most challenges of a response and parameters of a challenge that are kept: many times what
-/// anybody sends, and few enough to search one by one.
+/// The most challenges per response and parameters per challenge. Far more than servers send, and
+/// few enough for a linear search.
 const MAX_ITEMS: usize = 64;
 
 /// A challenge of any scheme.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct RawChallenge {
-    /// In lower case: schemes are case-insensitive (RFC 9110 § 11.1).
+    /// The scheme in lower case: schemes are case-insensitive (RFC 9110 § 11.1).
     pub(super) scheme: String,
     /// What some schemes have instead of parameters.
     pub(super) token68: Option<String>,
-    /// In order, names in lower case (RFC 9110 § 11.2), each name once.
+    /// The parameters in order, with unique names in lower case (RFC 9110 § 11.2).
     pub(super) parameters: Vec<(String, String)>,
 }
 
 impl RawChallenge {
-    /// The value of a parameter, its name in lower case.
+    /// Returns the value of a parameter; `name` is in lower case.
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         let mut all = self.parameters.iter();
         all.find_map(|(key, value)| (key == name).then_some(value.as_str()))
     }
 
-    /// A name "MUST only occur once" (RFC 9110 § 11.2). The first counts, so that what somebody
-    /// gets appended changes nothing.
+    /// Adds a parameter. A name "MUST only occur once" (RFC 9110 § 11.2): the first wins, so that
+    /// an appended one changes nothing.
     fn add(&mut self, name: String, value: String) {
         if self.parameter(&name).is_none() && self.parameters.len() < MAX_ITEMS {
             self.parameters.push((name, value));
@@ -36,7 +35,7 @@ impl RawChallenge {
     }
 }
 
-/// Reads the lines of the header. A list may go on from one line to the next (RFC 9110 § 5.3).
+/// Parses the lines of the header. A list may continue on the next line (RFC 9110 § 5.3).
 pub(super) fn parse<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Vec<RawChallenge> {
     let mut challenges = Vec::new();
     for line in lines {
@@ -84,7 +83,7 @@ impl<'a> HeaderReader<'a> {
         }
     }
 
-    /// `token68`, which like a parameter may hold `=`, but ends with its element.
+    /// Reads a `token68`. It may contain `=` like a parameter, but ends with its element.
     fn read_token68(&mut self) -> Option<String> {
         let before = self.rest;
         self.take_while(is_space);
@@ -99,7 +98,7 @@ impl<'a> HeaderReader<'a> {
         None
     }
 
-    /// The value of a parameter, or `None` if there is none.
+    /// Reads the value of a parameter; `None` if there is none.
     fn read_value(&mut self) -> Option<String> {
         if self.rest.first() == Some(&b'"') {
             return self.read_quoted();
@@ -108,8 +107,8 @@ impl<'a> HeaderReader<'a> {
         (!value.is_empty()).then(|| lossy_text(value))
     }
 
-    /// A quoted string (RFC 9110 § 5.6.4). One that does not end swallows the line and counts as
-    /// nothing: where it should have ended, nobody knows.
+    /// Reads a quoted string (RFC 9110 § 5.6.4). An unterminated one consumes the line and counts
+    /// as absent: its end is unknown.
     fn read_quoted(&mut self) -> Option<String> {
         let mut value = Vec::new();
         let mut bytes = self.rest.iter().enumerate().skip(1);
@@ -127,7 +126,7 @@ impl<'a> HeaderReader<'a> {
         None
     }
 
-    /// Goes to the next comma that is in no quoted string.
+    /// Skips to the next comma outside a quoted string.
     fn skip_element(&mut self) {
         loop {
             self.take_while(|byte| byte != b',' && byte != b'"');
@@ -138,7 +137,7 @@ impl<'a> HeaderReader<'a> {
         }
     }
 
-    /// Takes an `=` and the white space around it, or nothing.
+    /// Skips `=` and the white space around it. Returns `false` if there is no `=`.
     fn eat_equals(&mut self) -> bool {
         let before = self.rest;
         self.take_while(is_space);
@@ -175,7 +174,7 @@ pub(super) fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// What `token68` consists of, before the `=` at its end (RFC 9110 § 11.2).
+/// The characters of a `token68` before its final `=` (RFC 9110 § 11.2).
 pub(super) fn is_token68(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte)
 }

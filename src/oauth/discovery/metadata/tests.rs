@@ -1,4 +1,4 @@
-//! Documents as they are published, and those that must not be used.
+//! Metadata as published, and metadata that must not be used.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ fn document() -> Value {
     })
 }
 
-/// The document with a member changed, or taken out if `value` is null.
+/// Returns the document with a member changed, or removed if `value` is null.
 fn with(member: &str, value: Value) -> Value {
     let mut document = document();
     document[member] = value;
@@ -132,7 +132,7 @@ fn nobody_signs_in_without_pkce() {
     );
 }
 
-/// What becomes of a body that is to be both kinds of document.
+/// Returns the errors of a body parsed as both kinds of metadata.
 fn unread(body: &str) -> [MetadataError; 2] {
     let upstream = upstream(UPSTREAM);
     let issuer = Issuer::parse("issuer", ISSUER, &upstream).unwrap();

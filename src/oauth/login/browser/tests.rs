@@ -1,4 +1,4 @@
-//! Where a browser may be opened, and which addresses.
+//! Where a browser may be opened, and with which addresses.
 
 use super::*;
 
@@ -16,7 +16,7 @@ fn a_browser_is_opened_only_where_a_person_can_see_it() {
     const CI: Option<&str> = Some("`CI` is set");
     const SSH: Option<&str> = Some("this is an SSH session");
     const NO_DISPLAY: Option<&str> = Some("there is no display");
-    // What is set, then the answer on Linux and the like, then elsewhere.
+    // The variables, the result with a display required, and the result elsewhere.
     let cases: [(Variables, Option<&str>, Option<&str>); 18] = [
         (&[], NO_DISPLAY, None),
         (&[("DISPLAY", ":0")], None, None),

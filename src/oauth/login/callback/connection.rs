@@ -1,4 +1,4 @@
-//! Reading one connection, with bounds on what it may send and how long it may take.
+//! Reads one connection, limited in size and time.
 
 use std::io;
 use std::time::Duration;
@@ -13,17 +13,17 @@ use super::page::rejection;
 use super::redirect_address::RedirectAddress;
 use super::request::{CallbackRequest, WRITE_TIMEOUT};
 
-/// The largest head of a request, in bytes: the cookies of other programs on this machine
-/// come along, and must not keep a person from signing in.
+/// The largest head of a request, in bytes. It includes cookies of other programs on this machine,
+/// which must not prevent a sign-in.
 const MAX_HEAD: usize = 64 << 10;
 
-/// How long a head may take; browsers open connections to be ready, and say nothing on them.
+/// The deadline for a head. Browsers open spare connections and send nothing on them.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How much of what still comes is taken, in bytes, so that a refusal is not lost by a reset.
+/// The most bytes read after a rejection: a reset could otherwise destroy the response.
 const MAX_REST: usize = 1 << 20;
 
-/// What a request must be.
+/// The expected redirect URI.
 #[derive(Debug, Clone)]
 pub(super) struct ExpectedRequest {
     path: String,
@@ -39,7 +39,7 @@ impl ExpectedRequest {
     }
 }
 
-/// Reads one request. What is no answer to a sign-in is turned away here.
+/// Reads one request. Rejects one without an authorization response.
 pub(super) async fn read(
     mut stream: TcpStream,
     expected: ExpectedRequest,
@@ -66,7 +66,7 @@ pub(super) async fn read(
     }
 }
 
-/// The head of a request, or none when it is too large.
+/// Reads the head of a request; `None` if the head is too large.
 async fn read_head(stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
     let mut head = Vec::with_capacity(2 << 10);
     loop {

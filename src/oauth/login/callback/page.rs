@@ -1,7 +1,7 @@
-//! The pages that a person sees when the browser is back.
+//! The pages that the browser shows after a sign-in.
 //!
-//! They are constant but for the upstream's name and the reason of a failure, both escaped, and
-//! load and run nothing.
+//! They are constant except for the upstream's name and the reason of a failure, both escaped. They
+//! load nothing and run no script.
 
 use std::borrow::Cow;
 
@@ -19,20 +19,20 @@ p{margin:0 0 .8rem}\
 .mark{font-size:2.4rem;margin:0 0 .4rem}\
 footer{margin-top:2.5rem;font-size:.85rem;opacity:.65}";
 
-/// What became of a sign-in.
+/// The result of a sign-in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Page {
-    /// There are tokens.
+    /// The user is signed in.
     SignedIn,
-    /// The person said no.
+    /// The user declined.
     Denied,
-    /// There are none, for a reason in the form of an error's text.
+    /// The sign-in failed; the reason is an error's text.
     Failed(String),
-    /// It is the answer to a login that is over, or was never begun.
+    /// The response belongs to a login that has ended or never started.
     Stale,
 }
 
-/// What a page says.
+/// The content of a page.
 struct PageContent<'a> {
     status: &'static str,
     mark: &'static str,
@@ -41,7 +41,7 @@ struct PageContent<'a> {
 }
 
 impl Page {
-    /// What to show for an answer that gave no code.
+    /// Returns the page for an authorization response without code.
     #[must_use]
     pub fn for_error(error: &LoginError) -> Self {
         match error {
@@ -51,7 +51,7 @@ impl Page {
         }
     }
 
-    /// The whole HTTP response.
+    /// Returns the complete HTTP response.
     pub(super) fn http_response(&self, upstream: &str) -> Vec<u8> {
         let title = |rest: &str| format!("{rest} {upstream}");
         html_response(&match self {
@@ -87,7 +87,7 @@ impl Page {
     }
 }
 
-/// The response to a request that is no answer to a sign-in.
+/// Returns the HTTP response to a request without authorization response.
 pub(super) fn rejection(status: &'static str, text: &str) -> Vec<u8> {
     html_response(&PageContent {
         status,
@@ -109,7 +109,7 @@ fn html_response(page: &PageContent<'_>) -> Vec<u8> {
     );
     let style = STANDARD.encode(Sha256::digest(STYLE));
     let (status, length) = (page.status, body.len());
-    // The address holds the code: no cache keeps it, no other page learns it, and nobody frames it.
+    // The address contains the code: no cache, other page or frame may see it.
     let head = format!(
         "HTTP/1.1 {status}\r\n\
          content-type: text/html; charset=utf-8\r\n\
@@ -125,7 +125,7 @@ fn html_response(page: &PageContent<'_>) -> Vec<u8> {
     (head + &body).into_bytes()
 }
 
-/// An error's text for a page: errors begin in lower case and end without a full stop.
+/// Turns an error's text into a sentence: error texts begin in lower case and have no full stop.
 fn sentence(text: &str) -> String {
     let mut rest = text.chars();
     let first = rest.next().map(|first| first.to_uppercase().to_string());

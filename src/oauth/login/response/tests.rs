@@ -1,4 +1,4 @@
-//! Answers to a sign-in, good and forged.
+//! Authorization responses, valid and forged.
 
 mod pastes;
 
@@ -15,7 +15,7 @@ fn login() -> PendingLogin {
     pending::tests::pending()
 }
 
-/// An authorization server that says whether it sends `iss`.
+/// Returns an authorization server; `names_itself` is its metadata on `iss`.
 fn server(issuer: &str, names_itself: Option<bool>) -> AuthorizationServer {
     let upstream = upstream("https://mcp.example.com/mcp");
     let mut document = json!({

@@ -1,9 +1,9 @@
-//! Where logins are kept, for which name, and for whom.
+//! The folders of logins by name and owner.
 
 use super::*;
 use crate::config::{Config, Environment};
 
-/// A folder for an upstream as configured.
+/// Returns the folder of a configured upstream.
 fn folder(home: &Path, name: &str, url: &str) -> Folder {
     let upstreams = serde_json::json!([{"name": name, "url": url}]).to_string();
     let environment = Environment::from_iter([("PROXY_UPSTREAMS".to_owned(), upstreams)]);

@@ -1,4 +1,4 @@
-//! What the pages show, and what they must not.
+//! The content of the pages, and what they must not contain.
 
 use super::*;
 

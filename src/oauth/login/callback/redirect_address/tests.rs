@@ -1,4 +1,4 @@
-//! Which ports, and in which order.
+//! The ports and their order.
 
 use super::*;
 use crate::config::{Config, Environment};
@@ -21,7 +21,7 @@ fn the_ports_of_an_upstream_are_the_same_in_every_run() {
     let first = plain().ports;
     assert_eq!(first, plain().ports);
     assert_eq!(first.len(), 5);
-    // Written down, so that no later version moves away from what servers have registered.
+    // A fixed number: a later version must keep the ports that servers have registered.
     assert_eq!(first[0], 51_200);
     let others = [
         place("linear", "https://mcp.example.com/other", None),

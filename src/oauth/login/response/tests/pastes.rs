@@ -1,4 +1,4 @@
-//! Answers as people paste them.
+//! Pasted responses.
 
 use super::*;
 
@@ -15,7 +15,7 @@ fn a_paste_is_an_address_or_a_query_or_a_code() {
         format!("“{address}”"),
         format!("`{address}`\n"),
         format!("\u{feff}{address}\u{200b}"),
-        // As a terminal breaks it.
+        // As a terminal breaks the line.
         address.replace("&state", "\n  &state"),
         format!("{address}#"),
         format!("{address}#fragment"),
