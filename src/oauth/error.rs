@@ -1,89 +1,87 @@
-//! Errors of discovery, each with its remedy.
+//! What can go wrong on the way to a token, each with what to do about it.
 
 use std::fmt;
 
-/// The longest quotation of a server's text in a message, in characters.
+/// How much of what a server wrote goes into a message, in characters.
 const SHOWN_CHARS: usize = 120;
 
-/// Why no authorization server was found. The texts follow the upstream's name; the remedy follows
-/// a semicolon.
+/// Why there is no token. The texts follow the upstream's name; the remedy stands after a semicolon.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DiscoveryError {
+pub enum OAuthError {
     /// A document names an address that must not be used.
-    #[error("its `{member}` is `{}`, {fault}; report it to who runs the server", printable(.text))]
+    #[error("its `{member}` is `{}`, {fault}; report it to who runs the server", shown(.text))]
     Address {
-        /// The member, or the parameter of the challenge.
+        /// The member, or the challenge's parameter.
         member: &'static str,
-        /// The address as written.
+        /// The address as it was written.
         text: String,
-        /// What is wrong with the address, as a clause.
+        /// What is wrong with it, as a clause.
         fault: &'static str,
     },
-    /// There is no metadata of the upstream or of its authorization server.
+    /// Nothing says which authorization server it trusts, or that one says nothing of itself.
     #[error(
         "it wants a sign-in, but publishes nothing about how ({}); \
          put a token into its `headers`, or name its `oauth.authorization_server`",
-        join_attempts(.tried)
+        list(.tried)
     )]
     NotFound {
-        /// The addresses that were tried.
+        /// Where it was looked for.
         tried: Vec<Attempt>,
     },
-    /// The resource metadata names no authorization server.
+    /// Its resource metadata names no authorization server.
     #[error(
         "its resource metadata names no authorization server; name it as `oauth.authorization_server`"
     )]
     NoAuthorizationServer,
-    /// A document is temporarily unavailable.
+    /// A document could not be had just now.
     #[error("cannot read {attempt}; try again later")]
     Unreachable {
-        /// The address, and what happened.
+        /// What was tried.
         attempt: Attempt,
     },
-    /// A document is malformed.
+    /// A document is not what it should be.
     #[error("cannot use {attempt}; report it to who runs the server")]
     Malformed {
-        /// The address, and what is wrong.
+        /// Which document, and what is wrong with it.
         attempt: Attempt,
     },
-    /// The resource metadata is for another resource (RFC 9728 § 3.3).
+    /// The resource metadata is that of another server (RFC 9728 § 3.3).
     #[error(
         "its resource metadata is for `{}` instead of `{upstream}`; configure that url if it is meant",
-        printable(.found)
+        shown(.found)
     )]
-    ResourceMismatch {
-        /// The `resource` in the metadata.
+    OtherResource {
+        /// The `resource` that it names.
         found: String,
-        /// The upstream's resource identifier.
+        /// The upstream's own.
         upstream: String,
     },
-    /// The metadata names another issuer (RFC 8414 § 3.3).
+    /// The authorization server calls itself something else (RFC 8414 § 3.3).
     #[error(
         "its authorization server `{}` calls itself `{}`; \
          name that as `oauth.authorization_server` if you trust it",
-        printable(.expected), printable(.found)
+        shown(.expected), shown(.found)
     )]
-    IssuerMismatch {
-        /// The requested issuer.
+    OtherIssuer {
+        /// The issuer that was asked for.
         expected: String,
-        /// The `issuer` in the metadata.
+        /// The `issuer` that it names.
         found: String,
     },
-    /// The server does not advertise PKCE with S256 (MCP 2026-07-28 § Authorization Code
-    /// Protection).
+    /// PKCE with S256 is not advertised (MCP 2026-07-28 § Authorization Code Protection).
     #[error(
         "its authorization server `{}` does not advertise PKCE with `S256`, \
          without which a sign-in could be stolen; report it to who runs the server",
-        printable(.issuer)
+        shown(.issuer)
     )]
     NoPkce {
         /// The authorization server.
         issuer: String,
     },
-    /// The server has no authorization endpoint.
+    /// There is no page to sign in at.
     #[error(
         "its authorization server `{}` has no sign-in page; set `oauth.grant` to a way that it has",
-        printable(.issuer)
+        shown(.issuer)
     )]
     NoSignInPage {
         /// The authorization server.
@@ -91,46 +89,44 @@ pub enum DiscoveryError {
     },
 }
 
-impl DiscoveryError {
-    /// Returns the error for a server without metadata that has no registration endpoint at `url`
-    /// either.
-    pub(super) fn no_registration(url: String) -> Self {
+impl OAuthError {
+    /// The default endpoints of a server do not exist either: nothing registers clients at `url`.
+    pub(super) fn nowhere(url: String) -> Self {
         let outcome = "registers no client".to_owned();
         Self::NotFound {
             tried: vec![Attempt { url, outcome }],
         }
     }
 
-    /// Returns `true` if discovery may succeed later, without any change.
+    /// Whether it may be over the next time, without anybody doing anything.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unreachable { .. })
     }
 }
 
-/// A failed request for a document.
+/// A document that was asked for in vain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
-    /// The address, without query.
+    /// Where, without the query.
     pub url: String,
-    /// What happened, as a clause.
+    /// What came of it, as a clause.
     pub outcome: String,
 }
 
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`: {}", printable(&self.url), self.outcome)
+        write!(f, "`{}`: {}", shown(&self.url), self.outcome)
     }
 }
 
-fn join_attempts(tried: &[Attempt]) -> String {
+fn list(tried: &[Attempt]) -> String {
     let all: Vec<_> = tried.iter().map(ToString::to_string).collect();
     all.join(", ")
 }
 
-/// Returns a server's text in a form safe for one line of a terminal: printable ASCII, no backtick,
-/// limited in length.
-pub(super) fn printable(text: &str) -> String {
+/// What a server wrote, fit for one line of a terminal: printable ASCII, no backtick, not long.
+pub(super) fn shown(text: &str) -> String {
     let plain = |c: char| match c {
         ' '..='~' if c != '`' => c,
         _ => '?',

@@ -1,4 +1,4 @@
-//! Why an upstream has no usable token, with the remedy.
+//! Why there is no usable token for an upstream, with what to do about it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,85 +7,84 @@ use url::Url;
 
 use super::authority::TokenError;
 use super::authority::signing::KeyError;
-use super::error::DiscoveryError;
+use super::error::OAuthError;
 use super::login::login_error::LoginError;
 use super::store::StoreError;
 use crate::config::UpstreamName;
 use crate::disk::DiskError;
 
-/// Why a request cannot be authorized. The texts follow the upstream's name; the remedy follows a
-/// semicolon.
+/// Why a request cannot be authorized. The texts follow the upstream's name; the remedy stands after a semicolon.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SignInError {
-    /// The user has to sign in.
+    /// A person has to sign in.
     #[error("{0}")]
     Required(Box<SignInRequired>),
-    /// The login ended without tokens.
+    /// The login came to its end, without tokens.
     #[error("{0}")]
     Login(Arc<LoginError>),
-    /// No authorization server was found, or none that may be used.
+    /// No authorization server, or none that may be used.
     #[error("{0}")]
-    Discovery(Arc<DiscoveryError>),
-    /// The authorization server issued no token.
+    Discovery(Arc<OAuthError>),
+    /// The authorization server issues no token.
     #[error("{0}")]
     Token(Arc<TokenError>),
-    /// The stored login cannot be read or written.
+    /// The login cannot be read or kept.
     #[error("{0}")]
     Store(Arc<StoreError>),
-    /// The callback listener cannot listen.
+    /// The loopback address for the browser cannot be had.
     #[error("cannot wait for the browser: {0}; set `oauth.redirect_uri` to another port")]
     Callback(Arc<std::io::Error>),
-    /// No client is configured, and the server registers none.
+    /// Nobody knows as which client to sign in.
     #[error(
         "its authorization server `{issuer}` registers no clients by itself; register one there{} \
          and set `oauth.client_id` (or `{variable}`)",
-        redirect_hint(.redirect_uri.as_deref())
+        with_redirect(.redirect_uri.as_deref())
     )]
     NoClient {
         /// The authorization server.
         issuer: String,
-        /// The redirect URI, which has to be registered too.
+        /// Where the browser comes back to, which has to be registered too.
         redirect_uri: Option<String>,
-        /// The environment variable for the client id.
+        /// The variable that gives the client's id.
         variable: String,
     },
-    /// The configured client belongs to another authorization server (MCP 2026-07-28 §
-    /// Authorization Server Binding).
+    /// Credentials of one authorization server must not go to another
+    /// (MCP 2026-07-28 § Authorization Server Binding).
     #[error(
-        "its authorization server was `{expected}` and is `{found}` now, for which `oauth.client_id` was not registered; \
+        "its authorization server was `{known}` and is `{found}` now, for which `oauth.client_id` was not registered; \
          register it there, then run `mcp-manifold logout {upstream}`"
     )]
     IssuerChanged {
         /// The upstream.
         upstream: UpstreamName,
-        /// The issuer that the client belongs to.
-        expected: String,
-        /// The current issuer.
+        /// Where the credentials belong.
+        known: String,
+        /// Who asks for them now.
         found: String,
     },
-    /// The upstream refused a new token like the one before.
+    /// A new token was refused like the one before.
     #[error(
         "it refuses a token that was issued for it just now; report it to who runs the server, or try `mcp-manifold login {0}`"
     )]
     TokenRefused(UpstreamName),
-    /// The server did not grant the required scope.
+    /// More scopes are asked for than anybody grants.
     #[error(
         "it wants the scope `{scope}`, which was asked for and not granted; ask who runs the server for it"
     )]
     InsufficientScope {
-        /// The required scope.
+        /// What it wants.
         scope: String,
     },
 }
 
 impl SignInError {
-    /// Returns `true` if the user is signing in now, so that a short wait may help.
+    /// Whether a person is at it just now, so that waiting a moment is worth it.
     #[must_use]
-    pub fn is_waiting_for_browser(&self) -> bool {
-        matches!(self, Self::Required(needed) if needed.browser_opened)
+    pub fn is_under_way(&self) -> bool {
+        matches!(self, Self::Required(needed) if needed.opened)
     }
 
-    /// Returns `true` if the request may succeed later, without any change.
+    /// Whether it may be over the next time, without anybody doing anything.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -96,7 +95,7 @@ impl SignInError {
         }
     }
 
-    /// Returns the sign-in page, if any.
+    /// The address at which a person signs in, if there is one.
     #[must_use]
     pub fn url(&self) -> Option<&Url> {
         match self {
@@ -106,8 +105,8 @@ impl SignInError {
     }
 }
 
-impl From<DiscoveryError> for SignInError {
-    fn from(error: DiscoveryError) -> Self {
+impl From<OAuthError> for SignInError {
+    fn from(error: OAuthError) -> Self {
         Self::Discovery(Arc::new(error))
     }
 }
@@ -142,37 +141,35 @@ impl From<SignInRequired> for SignInError {
     }
 }
 
-fn redirect_hint(uri: Option<&str>) -> String {
+fn with_redirect(uri: Option<&str>) -> String {
     uri.map_or_else(String::new, |uri| format!(" with the redirect URI `{uri}`"))
 }
 
-/// What the user has to do.
+/// What a person has to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignInRequired {
-    /// The upstream to sign in to.
+    /// Where to sign in.
     pub upstream: UpstreamName,
-    /// The sign-in page, once known.
+    /// The page, once it is known.
     pub url: Option<Url>,
-    /// The code to enter there (RFC 8628 § 3.3).
-    pub user_code: Option<String>,
-    /// Whether a browser has opened the page.
-    pub browser_opened: bool,
+    /// What to enter there, when it asks for a code (RFC 8628 § 3.3).
+    pub code: Option<String>,
+    /// Whether the page was opened in a browser.
+    pub opened: bool,
     /// Why no browser was opened, as a clause.
-    pub no_browser_reason: Option<&'static str>,
+    pub closed: Option<&'static str>,
 }
 
 impl fmt::Display for SignInRequired {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("it needs you to sign in")?;
-        if let Some(why) = self.no_browser_reason {
+        if let Some(why) = self.closed {
             write!(f, " (no browser was opened: {why})")?;
         }
         f.write_str("; ")?;
-        match (&self.url, &self.user_code) {
-            (Some(url), Some(user_code)) => write!(f, "open {url} and enter {user_code}, or ")?,
-            (Some(url), None) if self.browser_opened => {
-                write!(f, "finish it in your browser ({url}) or ")?;
-            }
+        match (&self.url, &self.code) {
+            (Some(url), Some(code)) => write!(f, "open {url} and enter {code}, or ")?,
+            (Some(url), None) if self.opened => write!(f, "finish it in your browser ({url}) or ")?,
             (Some(url), None) => write!(f, "open {url} or ")?,
             (None, _) => {}
         }

@@ -1,11 +1,11 @@
-//! Valid addresses, and those of a hostile document.
+//! Addresses as they should be, and as a hostile document would have them.
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::config::{Config, Environment};
 
-/// Returns an upstream URL as parsed from the configuration.
+/// An upstream's url, as the configuration gives it.
 pub(in crate::oauth) fn upstream(url: &str) -> ServerUrl {
     let json = serde_json::json!([{"name": "a", "url": url, "allow_http": true}]);
     let variables = [("PROXY_UPSTREAMS".to_owned(), json.to_string())];
@@ -13,12 +13,12 @@ pub(in crate::oauth) fn upstream(url: &str) -> ServerUrl {
     config.upstreams[0].url.clone()
 }
 
-/// Returns the fault of an address in a document of the upstream `from`.
+/// What is wrong with an address that a document of `from` names.
 fn fault(text: &str, from: &str) -> Option<&'static str> {
     let checked = EndpointUrl::parse("authorization_endpoint", text, &upstream(from));
     match checked {
         Ok(_) => None,
-        Err(DiscoveryError::Address { fault, .. }) => Some(fault),
+        Err(OAuthError::Address { fault, .. }) => Some(fault),
         Err(error) => panic!("{error}"),
     }
 }
@@ -167,11 +167,7 @@ fn a_resource_names_the_upstream_or_what_is_above_it() {
         ("", false),
     ];
     for (resource, expected) in cases {
-        assert_eq!(
-            resource_matches(resource, &upstream(from)),
-            expected,
-            "{resource}"
-        );
+        assert_eq!(covers(resource, &upstream(from)), expected, "{resource}");
     }
 }
 

@@ -1,7 +1,8 @@
-//! DPoP: proof of possession of the key that a token is bound to (RFC 9449).
+//! Proof of possession: tokens that are of use to the holder of a key alone (RFC 9449).
 //!
-//! A [`DpopKey`] makes one proof per request. It stores the nonces that servers require, by
-//! address: an authorization server and an upstream have separate nonces, even on one origin (§ 9).
+//! A [`DpopKey`] makes one proof a request and remembers the nonces that servers want to see in
+//! them, by the address that gave them: those of an authorization server and of an upstream are
+//! not the same, even on one origin (§ 9).
 
 use std::collections::HashMap;
 
@@ -23,16 +24,16 @@ use crate::oauth::tokens::Timestamp;
 use crate::random::random_id;
 use crate::sync::Mutex;
 
-/// The request header with the proof.
+/// The header of a proof.
 pub const DPOP: &str = "dpop";
 
-/// The response header with the next nonce (§ 8.1).
+/// The header that brings the next nonce (§ 8.1).
 const DPOP_NONCE: &str = "dpop-nonce";
 
-/// The longest stored nonce, in bytes. Every request carries it.
+/// The longest nonce that is kept, in bytes: they are to be short, and go into every request.
 const MAX_NONCE: usize = 1024;
 
-/// The algorithm of the proofs: every server with DPoP supports it.
+/// The algorithm of our proofs, which every server knows that knows any.
 pub const DPOP_ALGORITHM: &str = "ES256";
 
 /// A key that tokens are bound to.
@@ -40,10 +41,11 @@ pub struct DpopKey {
     key: EncodingKey,
     public: Jwk,
     secret: Secret,
+    // std's Mutex: held for one map operation, never across an await.
     nonces: Mutex<HashMap<String, String>>,
 }
 
-/// The claims of a proof (§ 4.2).
+/// What a proof says (§ 4.2).
 #[derive(Serialize)]
 struct Claims<'a> {
     jti: &'a str,
@@ -57,21 +59,21 @@ struct Claims<'a> {
 }
 
 impl DpopKey {
-    /// Generates a key.
+    /// A new key.
     ///
     /// # Errors
-    /// [`KeyError::Dpop`] if the system has no randomness.
+    /// [`KeyError::Dpop`] when the system has no randomness.
     pub fn generate() -> Result<Self, KeyError> {
-        let document =
+        let made =
             EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
-        let document = document.map_err(|_| KeyError::Dpop)?;
-        Self::from_pkcs8(document.as_ref())
+        let made = made.map_err(|_| KeyError::Dpop)?;
+        Self::from_pkcs8(made.as_ref())
     }
 
-    /// Reads a key from `tokens.json`.
+    /// The key that `tokens.json` holds.
     ///
     /// # Errors
-    /// [`KeyError::Dpop`] if the text is no key.
+    /// [`KeyError::Dpop`] when it is none.
     pub fn from_secret(secret: &Secret) -> Result<Self, KeyError> {
         let document = BASE64_STANDARD.decode(secret.expose());
         let document = Zeroizing::new(document.map_err(|_| KeyError::Dpop)?);
@@ -82,8 +84,7 @@ impl DpopKey {
         let key = EncodingKey::from_ec_der(document);
         let mut public =
             Jwk::from_encoding_key(&key, Algorithm::ES256).map_err(|_| KeyError::Dpop)?;
-        // Only the members that make the key (RFC 7638 § 3.2): the header already names the
-        // algorithm.
+        // Only what makes the key (RFC 7638 § 3.2): the header already names the algorithm.
         public.common = jsonwebtoken::jwk::CommonParameters::default();
         Ok(Self {
             key,
@@ -93,20 +94,20 @@ impl DpopKey {
         })
     }
 
-    /// Returns the key in the form of `tokens.json`: PKCS #8 in base64.
+    /// The key as `tokens.json` holds it: PKCS #8 in base64.
     #[must_use]
     pub fn secret(&self) -> &Secret {
         &self.secret
     }
 
-    /// Returns the key's thumbprint: `cnf.jkt` in a token (§ 6.1).
+    /// The name of the key: what `cnf.jkt` in a token says (§ 6.1).
     #[must_use]
     pub fn thumbprint(&self) -> String {
         self.public.thumbprint(ThumbprintHash::SHA256)
     }
 
-    /// Returns the `DPoP` header for one request, with the newest nonce of its address. A proof is
-    /// valid once: a retry needs another.
+    /// The value of the `DPoP` header for one request, with the nonce that its address last wanted.
+    /// A proof is good once: a request that is sent again needs another.
     ///
     /// # Errors
     /// [`KeyError::Dpop`].
@@ -116,7 +117,7 @@ impl DpopKey {
         url: &Url,
         access_token: Option<&Secret>,
     ) -> Result<HeaderValue, KeyError> {
-        let target = target_uri(url);
+        let target = target(url);
         let nonce = self.nonces.lock().get(&target).cloned();
         let hash = |token: &Secret| {
             BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(token.expose().as_bytes()))
@@ -139,14 +140,14 @@ impl DpopKey {
         Ok(value)
     }
 
-    /// Stores the nonce of a response with any status (§ 8.2). Returns `true` if there was one:
-    /// only then can a new proof satisfy `use_dpop_nonce`.
-    pub fn store_nonce(&self, url: &Url, headers: &HeaderMap) -> bool {
+    /// Keeps the nonce that an answer brings, whatever its status (§ 8.2), and says whether there
+    /// was one: only then is it of use to answer `use_dpop_nonce` with a new proof.
+    pub fn keep_nonce(&self, url: &Url, headers: &HeaderMap) -> bool {
         let nonce = headers.get(DPOP_NONCE).and_then(|it| it.to_str().ok());
         let Some(nonce) = nonce.filter(|nonce| (1..=MAX_NONCE).contains(&nonce.len())) else {
             return false;
         };
-        self.nonces.lock().insert(target_uri(url), nonce.to_owned());
+        self.nonces.lock().insert(target(url), nonce.to_owned());
         true
     }
 }
@@ -157,8 +158,8 @@ impl std::fmt::Debug for DpopKey {
     }
 }
 
-/// Returns `htu`: the address "without query and fragment parts" (§ 4.2).
-fn target_uri(url: &Url) -> String {
+/// `htu`: the address "without query and fragment parts" (§ 4.2).
+fn target(url: &Url) -> String {
     let mut target = url.clone();
     target.set_query(None);
     target.set_fragment(None);

@@ -1,4 +1,4 @@
-//! Bearer and DPoP challenges: what a server requires when it refuses a request.
+//! What a server asks for when it refuses a request: its Bearer and DPoP challenges.
 
 mod header;
 
@@ -8,28 +8,28 @@ mod tests;
 use http::HeaderMap;
 use http::header::WWW_AUTHENTICATE;
 
-use header::RawChallenge;
+use header::Raw;
 
-/// The longest `error_description` for messages, in characters.
+/// How much of an `error_description` is kept, in characters: it goes into messages.
 const DESCRIPTION_CHARS: usize = 200;
 
 /// One challenge for an access token.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Challenge {
-    /// The address of the protected resource metadata (RFC 9728 § 5.1), unchecked.
+    /// Where the protected resource metadata stands (RFC 9728 § 5.1); not checked yet.
     pub resource_metadata: Option<String>,
     /// The scopes that the request needs, separated by spaces (RFC 6750 § 3).
     pub scope: Option<String>,
     /// Why the token was refused: `invalid_token`, `insufficient_scope` (RFC 6750 § 3.1),
     /// `use_dpop_nonce` (RFC 9449 § 9).
     pub error: Option<String>,
-    /// The reason as text: one line of at most 200 characters without control characters.
+    /// The same for a reader: one line of at most 200 characters, none of them a control.
     pub error_description: Option<String>,
     /// The algorithms for DPoP proofs, separated by spaces (RFC 9449 § 7.1).
     pub algs: Option<String>,
 }
 
-/// The challenges of a response that an OAuth client can satisfy.
+/// The challenges of a response that an OAuth client can answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Challenges {
     /// For a bearer token (RFC 6750 § 3).
@@ -39,57 +39,53 @@ pub struct Challenges {
 }
 
 impl Challenges {
-    /// Reads every `WWW-Authenticate` line (RFC 9110 § 11.6.1). Skips malformed parts.
+    /// Reads every `WWW-Authenticate` line (RFC 9110 § 11.6.1). What is malformed is left out.
     ///
-    /// Of several challenges of a scheme, uses the first with resource metadata, otherwise the
-    /// first.
+    /// Of several challenges of a scheme, the first that names resource metadata counts, else the first.
     #[must_use]
     pub fn from_headers(headers: &HeaderMap) -> Self {
         let lines = headers.get_all(WWW_AUTHENTICATE).iter();
         let challenges = header::parse(lines.map(http::HeaderValue::as_bytes));
-        let best = |scheme: &str| {
+        let of = |scheme: &str| {
             let mut all = challenges.iter().filter(|raw| raw.scheme == scheme);
             let first = all.clone().next()?;
             let named = all.find(|raw| raw.parameter("resource_metadata").is_some());
             Some(Challenge::new(named.unwrap_or(first)))
         };
         Self {
-            bearer: best("bearer"),
-            dpop: best("dpop"),
+            bearer: of("bearer"),
+            dpop: of("dpop"),
         }
     }
 
-    /// Returns the address of the protected resource metadata, from either challenge.
+    /// Where the protected resource metadata stands, by either challenge.
     #[must_use]
     pub fn resource_metadata(&self) -> Option<&str> {
-        self.first_present(|challenge| challenge.resource_metadata.as_deref())
+        self.first(|challenge| challenge.resource_metadata.as_deref())
     }
 
-    /// Returns the scopes that the request needs, from either challenge. An empty list means none;
-    /// `None` means that no challenge names any.
+    /// The scopes that the request needs, by either challenge. An empty list means none;
+    /// `None`, that the challenge does not say.
     #[must_use]
     pub fn scopes(&self) -> Option<Vec<&str>> {
-        let scope = self.first_present(|challenge| challenge.scope.as_deref())?;
+        let scope = self.first(|challenge| challenge.scope.as_deref())?;
         Some(scope.split_ascii_whitespace().collect())
     }
 
-    /// Returns `true` if either challenge has this `error`.
+    /// Whether either challenge gives this `error`.
     #[must_use]
     pub fn has_error(&self, error: &str) -> bool {
         let mut both = self.bearer.iter().chain(&self.dpop);
         both.any(|challenge| challenge.error.as_deref() == Some(error))
     }
 
-    fn first_present<'a>(
-        &'a self,
-        part: impl Fn(&'a Challenge) -> Option<&'a str>,
-    ) -> Option<&'a str> {
+    fn first<'a>(&'a self, part: impl Fn(&'a Challenge) -> Option<&'a str>) -> Option<&'a str> {
         self.bearer.iter().chain(&self.dpop).find_map(part)
     }
 }
 
 impl Challenge {
-    fn new(raw: &RawChallenge) -> Self {
+    fn new(raw: &Raw) -> Self {
         let text = |name| raw.parameter(name).map(str::to_owned);
         let description = raw.parameter("error_description").map(|text| {
             let shown = text.chars().map(|c| if c.is_control() { ' ' } else { c });

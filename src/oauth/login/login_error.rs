@@ -1,108 +1,108 @@
-//! Errors of authorization responses, each with its remedy.
+//! What can be wrong with the answer to a sign-in, each with what to do about it.
 
-use crate::oauth::error::printable;
+use crate::oauth::error::shown;
 
-/// Why a sign-in returned no code. The texts follow the upstream's name; the remedy follows a
-/// semicolon.
+/// Why a sign-in gave no code. The texts follow the upstream's name; the remedy stands after
+/// a semicolon.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoginError {
-    /// The response has neither code nor error.
+    /// There is neither a code nor an error.
     #[error(
         "that is not the answer to a sign-in; \
          copy the whole address of the page on which the browser ended"
     )]
-    NotAResponse,
-    /// The text is the address of the sign-in page.
+    NotAnAnswer,
+    /// It is the address of the sign-in page.
     #[error(
         "that is the address of the sign-in page; open it, sign in, \
          and copy the address of the page on which the browser ended"
     )]
     SignInPage,
-    /// A parameter occurs twice: parsers could disagree on its value (RFC 6749 § 3.1).
+    /// Something stands there twice, so that no two readers need to agree on it (RFC 6749 § 3.1).
     #[error("the answer to the sign-in has more than one `{parameter}`; sign in again")]
-    RepeatedParameter {
-        /// The name of the parameter.
+    Repeated {
+        /// What.
         parameter: &'static str,
     },
-    /// `state` is missing or different.
+    /// The `state` is missing or another.
     #[error("the answer belongs to another sign-in; use the newest sign-in page")]
-    StateMismatch,
-    /// The authorization server is no longer the recorded one.
+    OtherState,
+    /// The authorization server is no longer the one that was recorded.
     #[error(
         "its authorization server is now `{}`, but the sign-in began at `{}`; sign in again",
-        printable(.server), printable(.recorded)
+        shown(.server), shown(.recorded)
     )]
     ServerChanged {
-        /// The current issuer.
+        /// Who it is now.
         server: String,
-        /// The issuer at which the sign-in started.
+        /// Where the sign-in began.
         recorded: String,
     },
-    /// The text is a code alone, but the server sends `iss`.
+    /// A code stands alone where the server says that it names itself.
     #[error(
         "the code alone does not say that it is from `{}`; \
          copy the whole address of the page on which the browser ended",
-        printable(.recorded)
+        shown(.recorded)
     )]
     BareCode {
-        /// The issuer at which the sign-in started.
+        /// Where the sign-in began.
         recorded: String,
     },
-    /// `iss` is missing, but the server announces it (RFC 9207 § 2.4).
+    /// `iss` is missing, though the server says that it sends it (RFC 9207 § 2.4).
     #[error(
         "the answer to the sign-in does not say that it is from `{}`, as it should; \
          sign in again, and if it stays so report it to who runs the server",
-        printable(.recorded)
+        shown(.recorded)
     )]
-    MissingIssuer {
-        /// The issuer at which the sign-in started.
+    NoIssuer {
+        /// Where the sign-in began.
         recorded: String,
     },
-    /// `iss` is another issuer (RFC 9207 § 2.4). The rest of the response is not shown.
+    /// `iss` is somebody else (RFC 9207 § 2.4). What else the answer says is not shown.
     #[error(
         "the answer to the sign-in is from `{}` instead of `{}`, so it was not used; \
          sign in again, and if it stays so do not trust the server",
-        printable(.found), printable(.recorded)
+        shown(.found), shown(.recorded)
     )]
-    IssuerMismatch {
-        /// The issuer in the response.
+    OtherIssuer {
+        /// Who it says it is from.
         found: String,
-        /// The issuer at which the sign-in started.
+        /// Where the sign-in began.
         recorded: String,
     },
-    /// `access_denied`: the user or the server's policy declined.
-    #[error("the sign-in was denied{}; sign in again to allow it", quoted_description(.description))]
+    /// The person, or the server for them, said no: `access_denied`.
+    #[error("the sign-in was denied{}; sign in again to allow it", said(.description))]
     Denied {
-        /// `error_description`.
+        /// The server's words.
         description: Option<String>,
     },
     /// `server_error` or `temporarily_unavailable`.
     #[error(
         "its authorization server has trouble, `{}`{}; sign in again later",
-        printable(.error), quoted_description(.description)
+        shown(.error), said(.description)
     )]
     Unavailable {
-        /// `error`.
+        /// The code of the error.
         error: String,
-        /// `error_description`.
+        /// The server's words.
         description: Option<String>,
     },
     /// Any other error.
     #[error(
         "its authorization server refused the sign-in with `{}`{}; {}",
-        printable(.error), quoted_description(.description), remedy(.error)
+        shown(.error), said(.description), remedy(.error)
     )]
     Refused {
-        /// `error`.
+        /// The code of the error.
         error: String,
-        /// `error_description`.
+        /// The server's words.
         description: Option<String>,
     },
 }
 
 impl LoginError {
-    /// Returns the error for an `error` of an authorization response (RFC 6749 § 4.1.2.1).
-    pub(in crate::oauth) fn from_error_code(error: &str, description: Option<&str>) -> Self {
+    /// What an `error` of an authorization response means (RFC 6749 § 4.1.2.1).
+    pub(in crate::oauth) fn of(error: &str, description: Option<&str>) -> Self {
         let description = description.map(str::to_owned);
         let error = error.to_owned();
         match error.as_str() {
@@ -112,42 +112,42 @@ impl LoginError {
         }
     }
 
-    /// Returns `true` if the login still waits, and a better response can complete it.
+    /// Whether the login goes on after this, so that a better answer may finish it.
     #[must_use]
-    pub fn allows_retry(&self) -> bool {
+    pub fn may_be_mended(&self) -> bool {
         matches!(
             self,
-            Self::NotAResponse
+            Self::NotAnAnswer
                 | Self::SignInPage
-                | Self::RepeatedParameter { .. }
-                | Self::StateMismatch
+                | Self::Repeated { .. }
+                | Self::OtherState
                 | Self::BareCode { .. }
         )
     }
 
-    /// Returns `true` if the sign-in may succeed later, without any change.
+    /// Whether it may be over the next time, without anything being changed.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
     }
 }
 
-/// Returns the server's description as part of a sentence.
-fn quoted_description(description: &Option<String>) -> String {
+/// The server's words as a part of a sentence.
+fn said(description: &Option<String>) -> String {
     let text = description.as_deref().unwrap_or_default().trim();
     match text {
         "" => String::new(),
-        text => format!(" (\"{}\")", printable(text)),
+        text => format!(" (\"{}\")", shown(text)),
     }
 }
 
-/// Returns the remedy for an error code.
+/// What to do about an error that a server names.
 fn remedy(error: &str) -> &'static str {
     match error {
         "invalid_scope" => "set `oauth.scopes` to some that it knows",
-        // RFC 8707 § 2: the server does not know this resource, or supports no resources.
+        // RFC 8707 § 2: it does not know the resource, or knows of no resources at all.
         "invalid_target" => "set `oauth.resource` to one that it knows, or to `off`",
-        // RFC 6749: the client is unknown or not authorized.
+        // RFC 6749: the client is unknown, or may not do this.
         "unauthorized_client" | "invalid_client" => {
             "check `oauth.client_id`; without one, `mcp-manifold logout` and sign in again"
         }

@@ -1,39 +1,39 @@
-//! How logins start, the state of one, and the token that it replaces.
+//! How logins begin, where one stands, and which token it is to replace.
 
 use crate::config::Secret;
 use crate::oauth::sign_in::{SignInError, SignInRequired};
 
-/// How logins start.
+/// How logins begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LoginMode {
-    /// In the background, when an upstream requires one; the configuration limits how often.
+    /// By themselves, when an upstream asks for one: as seldom as the configuration says.
     #[default]
     Background,
-    /// By a command of a user who is present.
+    /// Because somebody said so, who is there to finish it.
     Command {
         /// Whether to open a browser.
         browser: bool,
-        /// Whether the user signs in on another device (RFC 8628).
+        /// Whether the browser is on another device (RFC 8628).
         device: bool,
     },
-    /// Never: stored tokens are used and renewed.
+    /// Not at all: what is stored is used, and renewed.
     Never,
 }
 
-/// The state of this process's login.
+/// Where a login of this process stands.
 #[derive(Debug, Clone, Default)]
 pub enum LoginState {
-    /// No login runs; the last one, if any, succeeded.
+    /// There is none, or the last one got tokens.
     #[default]
     Idle,
-    /// The sign-in page is being discovered.
+    /// It is being found out where a person has to go.
     Preparing,
-    /// The user has to do this.
+    /// A person has to do this.
     Waiting(SignInRequired),
-    /// The last login failed.
+    /// The last one got no tokens.
     Failed(SignInError),
 }
 
-/// The token in use at some time.
+/// Which token was in use at some time.
 #[derive(Debug, Clone)]
 pub struct TokenVersion(pub(in crate::oauth) Option<Secret>);

@@ -15,17 +15,17 @@ use super::folder::{Folder, MAX_BYTES};
 use crate::disk::file::{self, Outlasts, Stamp};
 use crate::disk::{Lock, blocking};
 
-/// The deadline for the lock. Each change before takes milliseconds.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a compare and swap waits for those before it, each of which takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Held while a record is compared and swapped.
 const LOCK: &str = "write.lock";
 
-/// The initial buffer for writing a record, in bytes: larger than any record. A growing buffer
-/// would leave secrets in freed memory.
-const BUFFER_CAPACITY: usize = 1 << 16;
+/// The memory for a record that is being written, in bytes: beyond any, so that it does not grow
+/// and leave secrets behind in what it outgrew.
+const ROOM: usize = 1 << 16;
 
-/// What a [`RecordFile`] can hold: a JSON object without members `generation` and `url`.
+/// What a [`RecordFile`] can hold: JSON objects, without members `generation` and `url`.
 pub trait Record: Serialize + DeserializeOwned + Send + 'static {}
 
 impl<T: Serialize + DeserializeOwned + Send + 'static> Record for T {}
@@ -34,19 +34,19 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Record for T {}
 pub struct RecordFile<T> {
     folder: Folder,
     file: &'static str,
-    record_type: PhantomData<fn() -> T>,
+    holds: PhantomData<fn() -> T>,
 }
 
-/// The version of a [`RecordFile`] at some time. A past version never recurs.
+/// Which state of a [`RecordFile`] somebody saw. It never comes back once another has followed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Version(Option<u64>);
 
 impl Version {
-    /// The version of a missing file.
+    /// There is no file.
     pub const NONE: Self = Self(None);
 
-    /// Starts at a random number, so that a record written after a removal differs from older ones.
-    /// Below 2^52, which every JSON parser can represent.
+    /// Starts anywhere, so that a record made after a removal is not taken for an older one;
+    /// below 2^52, which every JSON reader can hold.
     fn next(self) -> u64 {
         let start = || fastrand::u64(1..1 << 51);
         self.0
@@ -54,12 +54,12 @@ impl Version {
     }
 }
 
-/// The content of a [`RecordFile`] when it was read.
+/// What a [`RecordFile`] held when it was read.
 #[derive(Debug, Clone)]
 pub struct Snapshot<T> {
-    /// The record; `None` if there is none, or one that is bound to another URL.
+    /// The record; none when there is none, or the one there is bound to another url.
     pub record: Option<T>,
-    /// The version that was read, for a later change.
+    /// Which state it was, to be shown when it is changed.
     pub version: Version,
     path: PathBuf,
     stamp: Option<Stamp>,
@@ -75,26 +75,26 @@ impl<T> Snapshot<T> {
         }
     }
 
-    /// Returns `true` if the file is unchanged, by its metadata alone.
+    /// Whether the file is still the same, by one look at the directory.
     #[must_use]
     pub fn is_current(&self) -> bool {
         Stamp::of(&self.path) == self.stamp
     }
 }
 
-/// The outcome of a compare and swap.
+/// What became of a change.
 #[derive(Debug)]
 #[must_use = "the change may have been refused"]
 pub enum Swap<T> {
-    /// The change is on the disk; this is the new content.
+    /// It is on the disk, and this is how.
     Done(Snapshot<T>),
-    /// Another change came first; this is its content, and nothing was changed.
-    Conflict(Snapshot<T>),
+    /// Another was first: this is what stands there, and nothing was changed.
+    Lost(Snapshot<T>),
 }
 
-/// A record as written.
+/// A record as it is written.
 #[derive(Serialize, Deserialize)]
-struct StoredRecord<T> {
+struct Envelope<T> {
     generation: u64,
     url: String,
     #[serde(flatten)]
@@ -106,45 +106,43 @@ impl<T: Record> RecordFile<T> {
         Self {
             folder,
             file,
-            record_type: PhantomData,
+            holds: PhantomData,
         }
     }
 
-    /// Reads the file. Takes no lock and creates nothing.
+    /// What is on the disk. Needs no lock and makes nothing.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] or [`StoreError::Disk`]; the file is not changed.
+    /// [`StoreError::Damaged`] or [`StoreError::Disk`]; the file stays as it is.
     pub async fn load(&self) -> Result<Snapshot<T>, StoreError> {
-        // Checked inline: most users have no logins, and a blocking task would cost more than the
-        // check.
-        if !self.folder.root_exists() {
-            return Ok(Snapshot::absent(self.folder.root().to_owned()));
+        // By one look, since most have nothing: a thread for it would cost more than all the rest.
+        if !self.folder.may_exist() {
+            return Ok(Snapshot::absent(self.folder.all().to_owned()));
         }
-        let this = self.clone();
-        blocking(move || this.read(this.folder.locate()?.join(this.file))).await
+        let slot = self.clone();
+        blocking(move || slot.read(slot.folder.find()?.join(slot.file))).await
     }
 
-    /// Writes `record` if the file still has version `seen`.
+    /// Puts `record` there, provided that `seen` is still what is there.
     ///
-    /// A dropped future leaves the change done or not done, never half done. A caller whose record
-    /// cannot be obtained again (a rotated refresh token) runs this in a task that is never
-    /// cancelled.
+    /// It is done or not, whatever becomes of the future. A caller whose record cannot be had
+    /// again (a rotated refresh token) does it in a task that nobody cancels.
     ///
     /// # Errors
-    /// As for [`RecordFile::load`], also if another process holds the lock too long.
+    /// As for [`RecordFile::load`], also when others block the file.
     pub async fn replace(&self, seen: Version, record: T) -> Result<Swap<T>, StoreError> {
-        self.compare_and_swap(seen, move |this, path| {
+        self.swap(seen, move |slot, path| {
             let generation = seen.next();
-            let stored = StoredRecord {
+            let envelope = Envelope {
                 generation,
-                url: this.folder.url().to_owned(),
+                url: slot.folder.url().to_owned(),
                 record,
             };
-            let mut bytes = Zeroizing::new(Vec::with_capacity(BUFFER_CAPACITY));
-            serde_json::to_writer_pretty(&mut *bytes, &stored)?;
+            let mut bytes = Zeroizing::new(Vec::with_capacity(ROOM));
+            serde_json::to_writer_pretty(&mut *bytes, &envelope)?;
             Ok(Snapshot {
                 stamp: Some(file::write(&path, &bytes, Outlasts::PowerFailure)?),
-                record: Some(stored.record),
+                record: Some(envelope.record),
                 version: Version(Some(generation)),
                 path,
             })
@@ -152,7 +150,7 @@ impl<T: Record> RecordFile<T> {
         .await
     }
 
-    /// Writes `record`, whatever the file contains.
+    /// Puts `record` there, whatever is there.
     ///
     /// # Errors
     /// As for [`RecordFile::replace`].
@@ -164,13 +162,13 @@ impl<T: Record> RecordFile<T> {
         loop {
             match self.replace(seen, record.clone()).await? {
                 Swap::Done(written) => return Ok(written),
-                Swap::Conflict(there) => seen = there.version,
+                Swap::Lost(there) => seen = there.version,
             }
         }
     }
 
-    /// Applies `change` to the record, or to an empty one if there is none. On a conflict, applies
-    /// `change` again to the new record.
+    /// Changes the record, or the empty one where there is none, without undoing what others
+    /// change meanwhile: `change` is called again then.
     ///
     /// # Errors
     /// As for [`RecordFile::replace`].
@@ -188,17 +186,17 @@ impl<T: Record> RecordFile<T> {
             }
             match self.replace(seen.version, record).await? {
                 Swap::Done(_) => return Ok(()),
-                Swap::Conflict(there) => seen = there,
+                Swap::Lost(there) => seen = there,
             }
         }
     }
 
-    /// Removes the record if the file still has version `seen`.
+    /// Removes the record, provided that `seen` is still what is there.
     ///
     /// # Errors
     /// As for [`RecordFile::replace`].
     pub async fn remove(&self, seen: Version) -> Result<Swap<T>, StoreError> {
-        self.compare_and_swap(seen, |_, path| {
+        self.swap(seen, |_, path| {
             file::remove(&path)?;
             file::sync_folder(&path)?;
             Ok(Snapshot::absent(path))
@@ -206,21 +204,21 @@ impl<T: Record> RecordFile<T> {
         .await
     }
 
-    async fn compare_and_swap<F>(&self, seen: Version, change: F) -> Result<Swap<T>, StoreError>
+    async fn swap<F>(&self, seen: Version, change: F) -> Result<Swap<T>, StoreError>
     where
         F: FnOnce(&Self, PathBuf) -> io::Result<Snapshot<T>> + Send + 'static,
     {
         let folder = self.folder.claim().await?;
-        let lock = Lock::acquire(&folder.join(LOCK), LOCK_TIMEOUT).await?;
-        let this = self.clone();
+        let lock = Lock::acquire(&folder.join(LOCK), PATIENCE).await?;
+        let slot = self.clone();
         blocking(move || {
             let _lock = lock;
-            let path = folder.join(this.file);
-            let there = this.read(path.clone())?;
+            let path = folder.join(slot.file);
+            let there = slot.read(path.clone())?;
             if there.version != seen {
-                return Ok(Swap::Conflict(there));
+                return Ok(Swap::Lost(there));
             }
-            let changed = change(&this, path.clone());
+            let changed = change(&slot, path.clone());
             let changed = changed.map_err(|cause| StoreError::io("write", path, cause));
             changed.map(Swap::Done)
         })
@@ -234,11 +232,11 @@ impl<T: Record> RecordFile<T> {
         let Some(stamp) = found else {
             return Ok(Snapshot::absent(path));
         };
-        let stored: StoredRecord<T> = serde_json::from_slice(&bytes)
+        let envelope: Envelope<T> = serde_json::from_slice(&bytes)
             .map_err(|error| self.folder.damaged(path.clone(), &error))?;
         Ok(Snapshot {
-            record: (stored.url == self.folder.url()).then_some(stored.record),
-            version: Version(Some(stored.generation)),
+            record: (envelope.url == self.folder.url()).then_some(envelope.record),
+            version: Version(Some(envelope.generation)),
             path,
             stamp: Some(stamp),
         })

@@ -1,14 +1,14 @@
 //! Time and dead connections: whatever a pipe to an upstream does, a call ends in bounded time with
 //! an error that says how, and nothing that may have run is sent again.
 
-mod bombs;
-mod breaks;
-mod drips;
-mod front;
+mod connection_renewal;
+mod event_streams;
+mod interceptor;
+mod interruptions;
 mod progress;
-mod renewed;
-mod silence;
-mod streams;
+mod size_limits;
+mod slow_responses;
+mod timeouts;
 
 use serde_json::Value;
 

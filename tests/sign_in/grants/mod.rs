@@ -10,8 +10,8 @@ mod proofs;
 use mcp_manifold::config::{Config, Environment, Pkce, Secret, ServerUrl};
 use mcp_manifold::net::Clients;
 use mcp_manifold::oauth::{
-    Authority, AuthorizationParameters, AuthorizationRequest, AuthorizationServer,
-    ClientInformation, Discovered, DiscoveryRequest, Members, TokenResponse, discover,
+    Authority, AuthorizationRequest, AuthorizationServer, Client, Discovered, Grant, Members,
+    Parameters, Question, discover,
 };
 use serde_json::json;
 
@@ -41,9 +41,7 @@ async fn setup(script: Builder) -> Setup {
     let server = script.start().await;
     let upstream = protect(&server, upstream::modern()).start().await;
     let (clients, url) = (Clients::default(), url_of(&upstream.url()));
-    let found: Discovered = discover(&clients, &DiscoveryRequest::new(&url))
-        .await
-        .unwrap();
+    let found: Discovered = discover(&clients, &Question::new(&url)).await.unwrap();
     Setup {
         server,
         upstream,
@@ -54,7 +52,7 @@ async fn setup(script: Builder) -> Setup {
 }
 
 impl Setup {
-    fn authority<'a>(&'a self, client: &'a ClientInformation) -> Authority<'a> {
+    fn authority<'a>(&'a self, client: &'a Client) -> Authority<'a> {
         Authority {
             clients: &self.clients,
             server: &self.found,
@@ -69,17 +67,13 @@ impl Setup {
     }
 
     /// Signs a person in to `client`, up to the code.
-    async fn code(
-        &self,
-        client: &ClientInformation,
-        scope: &str,
-    ) -> (Secret, AuthorizationRequest) {
-        let wanted = AuthorizationParameters {
+    async fn code(&self, client: &Client, scope: &str) -> (Secret, AuthorizationRequest) {
+        let wanted = Parameters {
             client_id: &client.client_id,
             redirect_uri: CALLBACK,
             scope: Some(scope),
             resource: self.resource(),
-            extra_params: &[],
+            params: &[],
             pkce: Pkce::default(),
         };
         let request = AuthorizationRequest::new(&self.found, &wanted).unwrap();
@@ -97,7 +91,7 @@ impl Setup {
     }
 
     /// Signs a person in, down to the tokens.
-    async fn signed_in(&self, authority: &Authority<'_>, scope: &str) -> TokenResponse {
+    async fn signed_in(&self, authority: &Authority<'_>, scope: &str) -> Grant {
         let (code, request) = self.code(authority.client, scope).await;
         let verifier = &request.verifier;
         let grant = authority.exchange_code(&code, verifier, CALLBACK, self.resource());
@@ -115,8 +109,8 @@ impl Setup {
 }
 
 /// A client that was made known by hand.
-fn client(id: &str, secret: Option<&str>) -> ClientInformation {
-    ClientInformation {
+fn client(id: &str, secret: Option<&str>) -> Client {
+    Client {
         issuer: String::new(),
         client_id: id.to_owned(),
         client_secret: secret.map(|secret| Secret::new(secret.to_owned())),
@@ -128,7 +122,7 @@ fn client(id: &str, secret: Option<&str>) -> ClientInformation {
 }
 
 /// A public client, and a server that knows it.
-fn public() -> (ClientInformation, Builder) {
+fn public() -> (Client, Builder) {
     let known = oauth::client("client").redirect_uri(CALLBACK);
     (client("client", None), oauth::server().client(known))
 }

@@ -1,4 +1,4 @@
-//! The polling interval.
+//! The pace of asking.
 
 use super::*;
 

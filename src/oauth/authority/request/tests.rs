@@ -1,4 +1,4 @@
-//! The parameters of an authorization request.
+//! The address of a sign-in, read back.
 
 use oauth2::PkceCodeVerifier;
 use serde_json::json;
@@ -19,13 +19,13 @@ fn server(endpoint: &str) -> AuthorizationServer {
     AuthorizationServer::parse(document.to_string().as_bytes(), &issuer, &upstream).unwrap()
 }
 
-fn parameters() -> AuthorizationParameters<'static> {
-    AuthorizationParameters {
+fn wanted() -> Parameters<'static> {
+    Parameters {
         client_id: "client",
         redirect_uri: "http://127.0.0.1:4000",
         scope: None,
         resource: None,
-        extra_params: &[],
+        params: &[],
         pkce: Pkce::default(),
     }
 }
@@ -43,14 +43,14 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 
 #[test]
 fn the_address_carries_all_that_was_asked_for() {
-    let extra_params = pairs(&[("access_type", "offline"), ("prompt", "consent")]);
-    let parameters = AuthorizationParameters {
+    let params = pairs(&[("access_type", "offline"), ("prompt", "consent")]);
+    let wanted = Parameters {
         scope: Some("read write"),
         resource: Some("https://mcp.example/mcp"),
-        extra_params: &extra_params,
-        ..parameters()
+        params: &params,
+        ..wanted()
     };
-    let request = AuthorizationRequest::new(&server("https://id.example/go?tenant=7"), &parameters);
+    let request = AuthorizationRequest::new(&server("https://id.example/go?tenant=7"), &wanted);
     let request = request.unwrap();
     let verifier = PkceCodeVerifier::new(request.verifier.expose().to_owned());
     let challenge = PkceCodeChallenge::from_code_verifier_sha256(&verifier);
@@ -83,11 +83,8 @@ fn the_address_carries_all_that_was_asked_for() {
 #[test]
 fn what_is_not_asked_for_is_left_out() {
     for scope in [None, Some("")] {
-        let parameters = AuthorizationParameters {
-            scope,
-            ..parameters()
-        };
-        let request = AuthorizationRequest::new(&server("https://id.example/go"), &parameters);
+        let wanted = Parameters { scope, ..wanted() };
+        let request = AuthorizationRequest::new(&server("https://id.example/go"), &wanted);
         let found = query(&request.unwrap().url);
         assert!(
             found
@@ -99,23 +96,23 @@ fn what_is_not_asked_for_is_left_out() {
 
 #[test]
 fn no_two_requests_are_the_same() {
-    let (server, parameters) = (server("https://id.example/go"), parameters());
-    let one = AuthorizationRequest::new(&server, &parameters).unwrap();
-    let other = AuthorizationRequest::new(&server, &parameters).unwrap();
+    let (server, wanted) = (server("https://id.example/go"), wanted());
+    let one = AuthorizationRequest::new(&server, &wanted).unwrap();
+    let other = AuthorizationRequest::new(&server, &wanted).unwrap();
     assert!(one.state != other.state && one.verifier != other.verifier);
     assert!(one.verifier.expose().len() >= 43, "RFC 7636 § 4.1");
 }
 
 #[test]
 fn a_redirect_uri_that_is_no_address_is_an_error() {
-    let parameters = AuthorizationParameters {
+    let wanted = Parameters {
         redirect_uri: "callback",
-        ..parameters()
+        ..wanted()
     };
-    let refused = AuthorizationRequest::new(&server("https://id.example/go"), &parameters);
+    let refused = AuthorizationRequest::new(&server("https://id.example/go"), &wanted);
     assert!(matches!(
         refused,
-        Err(DiscoveryError::Address {
+        Err(OAuthError::Address {
             member: "redirect_uri",
             ..
         })

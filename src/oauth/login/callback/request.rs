@@ -1,4 +1,4 @@
-//! An authorization response from a browser, and the page to send back.
+//! An answer to a sign-in that a browser brought, and the page that it gets.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use tracing::debug;
 use super::page::Page;
 use crate::oauth::login::response::AuthorizationResponse;
 
-/// The deadline for sending a page to the browser.
+/// How long a page may take on its way to a browser on this machine.
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// An authorization response, and the browser that waits for a page.
+/// An answer, and the browser that waits for a page.
 #[derive(Debug)]
 pub struct CallbackRequest {
     pub(super) response: AuthorizationResponse,
@@ -22,15 +22,15 @@ pub struct CallbackRequest {
 }
 
 impl CallbackRequest {
-    /// Returns the authorization response.
+    /// The answer.
     #[must_use]
     pub fn response(&self) -> &AuthorizationResponse {
         &self.response
     }
 
-    /// Sends the page with the result. A closed browser is not an error.
-    pub async fn respond(mut self, page: Page) {
-        let reply = page.http_response(&self.upstream);
+    /// Shows the person how it ended. That the browser has gone is no error.
+    pub async fn answer(mut self, page: Page) {
+        let reply = page.reply(&self.upstream);
         let write = async {
             self.browser.write_all(&reply).await?;
             self.browser.shutdown().await

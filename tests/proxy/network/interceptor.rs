@@ -15,19 +15,19 @@ use testkit::Endpoint;
 type Fault = Arc<dyn Fn(TcpStream, Vec<u8>) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// A running front; it ends when dropped.
-pub(crate) struct Front {
+pub(crate) struct Interceptor {
     address: SocketAddr,
     calls: Arc<AtomicUsize>,
     _connections: JoinSet<()>,
 }
 
-impl Endpoint for Front {
+impl Endpoint for Interceptor {
     fn url(&self) -> String {
         format!("http://{}/mcp", self.address)
     }
 }
 
-impl Front {
+impl Interceptor {
     /// Passes all to the modern server at `behind` but the calls of tools, which meet with `fault`.
     pub(crate) async fn before<R>(
         behind: SocketAddr,

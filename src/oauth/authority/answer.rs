@@ -1,10 +1,10 @@
-//! Parses token responses (RFC 6749 § 5) as leniently as is safe.
+//! What a token endpoint answers (RFC 6749 § 5), read as generously as is safe.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use oauth2::basic::BasicTokenType;
-use oauth2::{AccessToken, RefreshToken, Scope};
+use oauth2::{AccessToken, RefreshToken, Scope, TokenResponse};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use url::Url;
@@ -12,27 +12,26 @@ use url::Url;
 use super::error::TokenError;
 use crate::config::Secret;
 use crate::oauth::address::without_query;
-use crate::oauth::tokens::{Timestamp, TokenResponse};
+use crate::oauth::tokens::{Grant, Timestamp};
 
-/// The body of a successful response. [`oauth2::TokenResponse`] requires `Serialize`; it is never
-/// serialized.
+/// A successful answer. It can be serialized since [`TokenResponse`] wants that; nobody does.
 #[derive(Debug, Serialize, Deserialize)]
-pub(in crate::oauth) struct TokenResponseBody {
+pub(in crate::oauth) struct Answer {
     access_token: AccessToken,
-    #[serde(default = "bearer_type", deserialize_with = "token_type")]
+    #[serde(default = "bearer", deserialize_with = "kind")]
     token_type: BasicTokenType,
     #[serde(default, deserialize_with = "seconds")]
     expires_in: Option<u64>,
-    #[serde(default, deserialize_with = "non_empty_token")]
+    #[serde(default, deserialize_with = "filled")]
     refresh_token: Option<RefreshToken>,
-    #[serde(default, deserialize_with = "scope_list", rename = "scope")]
+    #[serde(default, deserialize_with = "scopes", rename = "scope")]
     scopes: Option<Vec<Scope>>,
-    /// The type of the token that was issued (RFC 8693 § 2.2.1).
+    /// What was exchanged for what (RFC 8693 § 2.2.1).
     #[serde(default)]
     pub(in crate::oauth) issued_token_type: Option<String>,
 }
 
-impl oauth2::TokenResponse for TokenResponseBody {
+impl TokenResponse for Answer {
     type TokenType = BasicTokenType;
 
     fn access_token(&self) -> &AccessToken {
@@ -56,16 +55,16 @@ impl oauth2::TokenResponse for TokenResponseBody {
     }
 }
 
-impl TokenResponseBody {
-    /// Converts the response to a request that was sent at `issued_at`; `with_proof` says whether
-    /// it had a DPoP proof. Otherwise returns the fault as a clause.
-    pub(super) fn into_response(
+impl Answer {
+    /// The grant, when the request was sent at `issued_at`, with a proof of possession or not.
+    /// Otherwise what is wrong with it, as a clause.
+    pub(super) fn into_grant(
         self,
         issued_at: Timestamp,
-        with_proof: bool,
-    ) -> Result<TokenResponse, &'static str> {
+        proved: bool,
+    ) -> Result<Grant, &'static str> {
         let token_type = self.token_type.as_ref().to_owned();
-        if token_type.eq_ignore_ascii_case("dpop") && !with_proof {
+        if token_type.eq_ignore_ascii_case("dpop") && !proved {
             return Err("its token is bound to a key that nobody named");
         }
         let scopes = self.scopes.filter(|scopes| !scopes.is_empty());
@@ -74,8 +73,8 @@ impl TokenResponseBody {
             names.join(" ")
         });
         let refresh_token = self.refresh_token.map(RefreshToken::into_secret);
-        Ok(TokenResponse {
-            access_token: header_safe(self.access_token)?,
+        Ok(Grant {
+            access_token: sendable(self.access_token)?,
             token_type,
             expires_at: self
                 .expires_in
@@ -86,14 +85,14 @@ impl TokenResponseBody {
         })
     }
 
-    /// Returns the token alone, of whatever type.
+    /// The token alone, whatever its kind.
     pub(in crate::oauth) fn into_token(self) -> Result<Secret, &'static str> {
-        header_safe(self.access_token)
+        sendable(self.access_token)
     }
 }
 
-/// Checks that a header can carry the token (RFC 6750 § 2.1 allows even fewer characters).
-fn header_safe(token: AccessToken) -> Result<Secret, &'static str> {
+/// A token that a header can carry (RFC 6750 § 2.1 allows fewer characters yet).
+fn sendable(token: AccessToken) -> Result<Secret, &'static str> {
     let token = Secret::new(token.into_secret());
     match token.expose() {
         "" => Err("its token is empty"),
@@ -104,22 +103,22 @@ fn header_safe(token: AccessToken) -> Result<Secret, &'static str> {
     }
 }
 
-/// The default: nearly every token is a bearer token.
-fn bearer_type() -> BasicTokenType {
+/// What nearly every token is, and the ones of servers that do not say.
+fn bearer() -> BasicTokenType {
     BasicTokenType::Bearer
 }
 
-fn token_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BasicTokenType, D::Error> {
+fn kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BasicTokenType, D::Error> {
     let name: Option<String> = Option::deserialize(deserializer)?;
     Ok(match name {
         Some(name) if name.eq_ignore_ascii_case("bearer") => BasicTokenType::Bearer,
         Some(name) if !name.is_empty() => BasicTokenType::Extension(name),
-        _ => bearer_type(),
+        _ => bearer(),
     })
 }
 
-/// Reads a number of seconds, also from a string or fraction. 0 counts as absent: such a token
-/// would be useless, and some servers write 0 for "does not expire".
+/// A number of seconds, also as a string or a fraction. None when it says nothing: 0 would be a
+/// token of no use, and is what some write for one that does not end.
 pub(super) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     let value = Value::deserialize(deserializer)?;
     let whole = |number: f64| (number >= 1.0).then_some(number as u64);
@@ -133,17 +132,15 @@ pub(super) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
     })
 }
 
-/// Reads an empty text as absent.
-fn non_empty_token<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<RefreshToken>, D::Error> {
+/// Takes an empty text for none.
+fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<RefreshToken>, D::Error> {
     let token: Option<String> = Option::deserialize(deserializer)?;
     let token = token.filter(|token| !token.is_empty());
     Ok(token.map(RefreshToken::new))
 }
 
-/// Reads names separated by spaces, or a JSON array.
-fn scope_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Scope>>, D::Error> {
+/// A list by spaces, or one of JSON.
+fn scopes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Scope>>, D::Error> {
     let value = Value::deserialize(deserializer)?;
     let texts: Vec<&str> = match &value {
         Value::String(text) => vec![text],
@@ -154,16 +151,13 @@ fn scope_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<S
     Ok(Some(names.map(|it| Scope::new(it.to_owned())).collect()))
 }
 
-/// Parses a response that the `oauth2` crate does not handle.
-pub(super) fn parse_body<'a, T: Deserialize<'a>>(
-    body: &'a Bytes,
-    url: &Url,
-) -> Result<T, TokenError> {
-    serde_json::from_slice(body).map_err(|error| malformed_body(&error, url))
+/// Reads an answer that the library does not.
+pub(super) fn read<'a, T: Deserialize<'a>>(body: &'a Bytes, url: &Url) -> Result<T, TokenError> {
+    serde_json::from_slice(body).map_err(|error| unreadable(&error, url))
 }
 
-/// Returns the error for a body that cannot be parsed. serde's own text may quote a secret.
-pub(super) fn malformed_body(error: &serde_json::Error, url: &Url) -> TokenError {
+/// Says where an answer is broken. The error itself may quote a secret.
+pub(super) fn unreadable(error: &serde_json::Error, url: &Url) -> TokenError {
     let fault = match error.classify() {
         serde_json::error::Category::Data => "it lacks what such an answer has",
         _ => "it is no JSON",

@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::network::failure;
-use crate::network::front::Front;
+use crate::network::interceptor::Interceptor;
 use testkit::json::answer;
 use testkit::raw::{Reply, Request, event};
 use testkit::{proxy, upstream};
@@ -66,14 +66,14 @@ async fn end(mut client: TcpStream, begun: Vec<u8>) {
 #[tokio::test]
 async fn call_cut_off_midway_arrived_once_and_has_unknown_outcome() {
     let server = upstream::modern().tool("pay").start().await;
-    let front = Front::before(server.raw.address(), end).await;
-    let mut client = proxy::before(&front).await;
+    let interceptor = Interceptor::before(server.raw.address(), end).await;
+    let mut client = proxy::before(&interceptor).await;
     assert_eq!(client.tool_names().await, ["pay"]);
     for (at, (name, code, outcome)) in (1..).zip(ENDS) {
         let failed = client.call("pay", json!({"how": name})).await;
         let (was, then, text) = failure(&failed);
         assert_eq!((was, then), (code, outcome), "{name}: {text}");
-        assert_eq!(front.calls(), at, "{name}");
+        assert_eq!(interceptor.calls(), at, "{name}");
         assert!(
             text.contains("check before you send it again"),
             "{name}: {text}"
@@ -123,22 +123,22 @@ async fn no_call_arrives_twice_over_connections_closed_after_answers() {
 async fn a_call_on_a_connection_that_closes_under_it_comes_once() {
     // The server answers one call, and closes when the head of the next has come.
     let server = upstream::modern().tool("pay").start().await;
-    let front = Front::before(server.raw.address(), |mut client, _| async move {
+    let interceptor = Interceptor::before(server.raw.address(), |mut client, _| async move {
         client.shutdown().await.unwrap();
     });
-    let front = front.await;
-    let mut client = proxy::before(&front).await;
+    let interceptor = interceptor.await;
+    let mut client = proxy::before(&interceptor).await;
     assert_eq!(client.tool_names().await, ["pay"]);
     for at in 1..=20 {
         let failed = client.call("pay", json!({})).await;
         assert_eq!(failure(&failed).1, "unknown", "{failed}");
-        assert_eq!(front.calls(), at);
+        assert_eq!(interceptor.calls(), at);
     }
 }
 
-/// Makes a call, to a tool behind `front`, whose request no buffer on the way holds, and gives its answer.
-async fn call_with_much(front: &Front) -> Value {
-    let mut client = proxy::before(front).await;
+/// Makes a call, to a tool behind `interceptor`, whose request no buffer on the way holds, and gives its answer.
+async fn call_with_much(interceptor: &Interceptor) -> Value {
+    let mut client = proxy::before(interceptor).await;
     assert_eq!(client.tool_names().await, ["pay"]);
     let large = "x".repeat(8 << 20);
     client.call("pay", json!({"text": large})).await
@@ -147,7 +147,7 @@ async fn call_with_much(front: &Front) -> Value {
 #[tokio::test]
 async fn an_answer_that_comes_before_the_request_was_read_is_told() {
     let server = upstream::modern().tool("pay").start().await;
-    let front = Front::before(server.raw.address(), |mut client, _| async move {
+    let interceptor = Interceptor::before(server.raw.address(), |mut client, _| async move {
         let said =
             "HTTP/1.1 413 Content Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
         client.write_all(said.as_bytes()).await.unwrap();
@@ -156,8 +156,8 @@ async fn an_answer_that_comes_before_the_request_was_read_is_told() {
         let mut rest = vec![0; 64 << 10];
         while client.read(&mut rest).await.is_ok_and(|length| length > 0) {}
     });
-    let front = front.await;
-    let failed = call_with_much(&front).await;
+    let interceptor = interceptor.await;
+    let failed = call_with_much(&interceptor).await;
     let (code, outcome, text) = failure(&failed);
     assert_eq!((code, outcome), (-31005, "not run"), "{text}");
     assert!(text.contains("HTTP 413"), "{text}");
@@ -166,14 +166,14 @@ async fn an_answer_that_comes_before_the_request_was_read_is_told() {
 #[tokio::test]
 async fn reset_while_sending_the_request_leaves_the_outcome_unknown() {
     let server = upstream::modern().tool("pay").start().await;
-    let front = Front::before(server.raw.address(), |client, _| async move {
+    let interceptor = Interceptor::before(server.raw.address(), |client, _| async move {
         client.set_zero_linger().unwrap();
     });
-    let front = front.await;
-    let failed = call_with_much(&front).await;
+    let interceptor = interceptor.await;
+    let failed = call_with_much(&interceptor).await;
     let (code, outcome, text) = failure(&failed);
     assert_eq!((code, outcome), (-31004, "unknown"), "{text}");
-    assert_eq!(front.calls(), 1);
+    assert_eq!(interceptor.calls(), 1);
 }
 
 #[tokio::test]
