@@ -1,46 +1,56 @@
-//! The pages of `docs/` name files of this project that exist.
+//! The pages name files and items of this project that exist.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// The paths of all files below a folder.
-fn below(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        match path.is_dir() {
-            true => found.extend(below(&path)),
-            false => found.push(path),
-        }
-    }
-    found
+use crate::pages::{Page, pages};
+use crate::source::{below, files};
+
+/// The pages that describe the code. Decisions also name files of other projects, and files that are gone.
+fn described() -> impl Iterator<Item = &'static Page> {
+    let is_current = |page: &&Page| !page.path.starts_with("docs/decisions/");
+    pages().iter().filter(is_current)
 }
 
-/// The Rust files that a page names in backticks.
-fn named(page: &str) -> impl Iterator<Item = &str> {
-    let quoted = page.split('`').skip(1).step_by(2);
-    let is_path = |text: &&str| text.ends_with(".rs") && !text.contains([' ', '*', '{', '…']);
-    quoted.filter(is_path)
+/// The pieces of a page in backticks.
+fn quoted(prose: &str) -> impl Iterator<Item = &str> {
+    prose.split('`').skip(1).step_by(2)
+}
+
+/// The Rust files that a page names.
+fn named_files(prose: &str) -> impl Iterator<Item = &str> {
+    quoted(prose).filter(|text| text.ends_with(".rs") && !text.contains([' ', '*', '{', '…']))
+}
+
+/// The types that a page names, and their members: `Type`, `Type::member`, `Type::member()`.
+fn named_items(prose: &str) -> impl Iterator<Item = &str> {
+    let is_item = |text: &&str| {
+        let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+        let is_type = text.starts_with(|c: char| c.is_uppercase());
+        let is_camel = text.chars().skip(1).any(|c: char| c.is_lowercase());
+        let has_more = text.contains("::") || text.chars().skip(1).any(|c: char| c.is_uppercase());
+        is_type && is_camel && has_more && text.chars().all(is_part)
+    };
+    quoted(prose)
+        .map(|text| text.trim_end_matches("()"))
+        .filter(is_item)
 }
 
 #[test]
 fn every_file_that_a_page_names_exists() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files: Vec<_> = ["src", "tests", "benches", "examples"]
+    let files: Vec<_> = ["src", "tests", "benches", "examples", "fuzz"]
         .into_iter()
-        .flat_map(|folder| below(&root.join(folder)))
+        .flat_map(|folder| {
+            let paths = below(folder).into_iter();
+            paths.map(move |(path, _)| Path::new(folder).join(path))
+        })
         .collect();
     let (mut seen, mut missing) = (0, Vec::new());
-    // Decisions also name files of others, and of their time.
-    let pages = fs::read_dir(root.join("docs")).unwrap();
-    let pages = pages.map(|page| page.unwrap().path());
-    for page in pages.filter(|page| page.extension().is_some_and(|it| it == "md")) {
-        let text = fs::read_to_string(&page).unwrap();
-        for name in named(&text) {
+    for page in described() {
+        for name in named_files(&page.prose()) {
             seen += 1;
             // By its last parts: a table names files below the folder of its row.
             if !files.iter().any(|file| file.ends_with(name)) {
-                missing.push(format!("{}: {name}", page.display()));
+                missing.push(format!("{}: {name}", page.path));
             }
         }
     }
@@ -49,7 +59,32 @@ fn every_file_that_a_page_names_exists() {
 }
 
 #[test]
-fn names_of_files_are_found_in_a_page() {
-    let page = "`a.rs`, `b/c.rs`: `d` and `*.rs`, e.rs";
-    assert_eq!(named(page).collect::<Vec<_>>(), ["a.rs", "b/c.rs"]);
+fn every_item_that_the_architecture_names_exists() {
+    let pages = described();
+    let architecture = pages.filter(|page| {
+        let name = page.path.as_str();
+        ["docs/architecture.md", "docs/glossary.md"].contains(&name)
+    });
+    let (mut seen, mut missing) = (0, Vec::new());
+    for page in architecture {
+        for name in named_items(&page.prose()) {
+            seen += 1;
+            let exists = |part: &str| files().iter().any(|file| file.has_word(part));
+            if !name.split("::").all(exists) {
+                missing.push(format!("{}: {name}", page.path));
+            }
+        }
+    }
+    assert!(seen > 20, "found only {seen} names of items");
+    assert!(missing.is_empty(), "no such item:\n{}", missing.join("\n"));
+}
+
+#[test]
+fn names_are_found_in_a_page() {
+    let page = "`a.rs`, `b/c.rs`: `d` and `*.rs`, e.rs, `FooBar`, `Foo::bar()`, `Content-Type`, `PROXY_X`, `Foo`";
+    assert_eq!(named_files(page).collect::<Vec<_>>(), ["a.rs", "b/c.rs"]);
+    assert_eq!(
+        named_items(page).collect::<Vec<_>>(),
+        ["FooBar", "Foo::bar"]
+    );
 }
