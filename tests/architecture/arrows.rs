@@ -1,16 +1,15 @@
-//! Which file uses which other one, and by what names.
+//! Arrows between files: a file uses another one, by certain names.
 //!
-//! An arrow runs from a file to the file that defines what a `use` or a path names; what is only
-//! handed on by `pub use` is followed to its definition. Naming a module or handing a name on is no
-//! arrow. Names are compared as text, so that a variant of an enum which is called as something
-//! handed on looks like a use of it.
+//! An arrow runs from a file to the file that defines what a `use` or a path names. A name that `pub use`
+//! re-exports is followed to its definition. Naming a module or re-exporting a name is no arrow.
+//! Names are compared as text: an enum variant named like a re-exported item looks like a use of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::items::{Implementation, Import};
 use crate::tree::{Target, Tree};
 
-/// The names by which a file uses another one; files by their numbers in the tree.
+/// The names by which a file uses another file. Files are numbers of the tree.
 pub(crate) type Arrows = BTreeMap<(usize, usize), BTreeSet<String>>;
 
 /// The arrows of all imports and paths.
@@ -27,7 +26,7 @@ pub(crate) fn arrows(tree: &Tree<'_>) -> Arrows {
     arrows
 }
 
-/// What the imports and paths of a module name.
+/// The items that the imports and paths of a module name.
 pub(crate) fn targets<'a>(tree: &Tree<'a>, from: usize) -> Vec<Target<'a>> {
     let items = &tree.modules[from].items;
     let used = items.imports.iter().filter(|import| {
@@ -42,7 +41,7 @@ pub(crate) fn targets<'a>(tree: &Tree<'a>, from: usize) -> Vec<Target<'a>> {
     targets
 }
 
-/// What a module uses of a glob: the names that stand in its code.
+/// The items that a module uses of a glob: those whose names are in its code.
 fn by_glob<'a>(tree: &Tree<'a>, from: usize, glob: &Import<'a>) -> Vec<Target<'a>> {
     let Some(path) = tree.absolute(from, &glob.path) else {
         return Vec::new();
@@ -93,8 +92,8 @@ pub(crate) fn implementations<'t, 'a>(
     found
 }
 
-/// The arrows of each `impl` away from home: to the file of the type, and to the `impl` from each
-/// file that calls a method which no other type has.
+/// The arrows of each `impl` that is not in the file of its type. One runs to that file, others come from each file
+/// that calls a method which no other type has.
 pub(crate) fn arrows_of_away(tree: &Tree<'_>) -> Arrows {
     let owners = owners(tree);
     let mut arrows = Arrows::new();

@@ -13,18 +13,18 @@ use crate::tree::Tree;
 /// The most files of a circle.
 const MAX_CIRCLE: usize = 3;
 
-/// How many files of a stage stand in circles of more than [`MAX_CIRCLE`].
+/// The number of files of a stage in circles of more than [`MAX_CIRCLE`].
 #[rustfmt::skip]
 const IN_LARGE_CIRCLES: &Ratchet = &[
 ];
 
-/// How many files of a stage stand in circles that cross the border of a folder. Each file directly
-/// in the stage counts as a folder.
+/// The number of files of a stage in circles that cross the border of a folder. A file directly in the stage counts
+/// as a folder.
 #[rustfmt::skip]
 const IN_CROSSING_CIRCLES: &Ratchet = &[
 ];
 
-/// How many files besides that of its type hold an inherent `impl` of it.
+/// The number of other files with an inherent `impl` of a type.
 #[rustfmt::skip]
 const AWAY_FROM_HOME: &Ratchet = &[
 ];
@@ -55,7 +55,7 @@ pub(crate) fn circles(tree: &Tree<'_>, arrows: &Arrows) -> Vec<Vec<usize>> {
     circles
 }
 
-/// The circle's files, below each those that it uses, and by which names.
+/// Lists the files of a circle, and for each the files that it uses and by which names.
 pub(crate) fn described(tree: &Tree<'_>, arrows: &Arrows, circle: &[usize]) -> String {
     let mut text = format!("  a circle of {} files:\n", circle.len());
     for from in circle {
@@ -70,7 +70,7 @@ pub(crate) fn described(tree: &Tree<'_>, arrows: &Arrows, circle: &[usize]) -> S
     text
 }
 
-/// Compares how many files of each stage stand in these circles with what is listed.
+/// Compares the number of files of each stage in these circles with the list.
 fn assert_circles(list: &str, listed: &Ratchet, is_meant: impl Fn(&[usize]) -> bool) {
     let Source { tree, arrows } = source();
     let stage = |module: usize| tree.modules[module].path.first().map_or("", |stage| *stage);

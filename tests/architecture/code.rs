@@ -115,7 +115,7 @@ pub(crate) fn tokens(code: &str) -> Vec<Token<'_>> {
     tokens
 }
 
-/// Whether `tokens` continue at `at` with exactly these.
+/// Returns `true` if `tokens` continue at `at` with exactly these.
 pub(crate) fn is_at(tokens: &[Token<'_>], at: usize, expected: &[&str]) -> bool {
     let found = tokens.get(at..at + expected.len());
     found.is_some_and(|found| {
@@ -154,7 +154,7 @@ pub(crate) fn without_tests<'a>(tokens: &[Token<'a>]) -> Vec<Token<'a>> {
     kept
 }
 
-/// Whether an attribute at `at` says that what follows is for tests.
+/// Returns `true` if an attribute at `at` limits the next item to tests.
 fn is_for_tests(tokens: &[Token<'_>], at: usize) -> bool {
     let is_cfg = is_at(tokens, at, &["#", "[", "cfg", "("]);
     let end = if is_cfg { closing(tokens, at + 1) } else { at };

@@ -2,7 +2,7 @@
 
 use crate::code::comment_or_literal;
 
-/// What a comment is written for.
+/// The purpose of a comment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Kind {
     /// `//!`, the header of a file.

@@ -1,4 +1,4 @@
-//! What code does not do: lose a task, decide by counting references, change something by asking.
+//! Conduct of code: no task is lost, no reference is counted, and a method that reads changes nothing.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::ratchet::{Ratchet, assert_exact};
 use crate::sizes::body;
 use crate::tree::Module;
 
-/// Files that spawn a task beside the tracker, how many, and why that loses none.
+/// Files that spawn tasks outside of the tracker: how many, and why each task still ends.
 const SPAWNS: [(&str, usize, &str); 7] = [
     (
         "cli/watch.rs",
@@ -40,22 +40,22 @@ const SPAWNS: [(&str, usize, &str); 7] = [
     ),
 ];
 
-/// How many tasks of a file are neither on the tracker nor in a guard.
+/// The number of tasks of a file that are neither on the tracker nor in a guard.
 #[rustfmt::skip]
 const UNTRACKED: &Ratchet = &[
 ];
 
-/// How often a stage decides by the number of an `Arc`'s references.
+/// The number of times that a stage decides by the reference count of an `Arc`.
 #[rustfmt::skip]
 const COUNTED_REFERENCES: &Ratchet = &[
 ];
 
-/// How many changes a method makes whose name says that it only reads.
+/// The number of changes in a method whose name says that it only reads.
 #[rustfmt::skip]
 const CHANGES_BY_READING: &Ratchet = &[
 ];
 
-/// How the name of a method begins that only reads.
+/// Beginnings of the names of methods that only read.
 const READING: [&str; 7] = ["is_", "has_", "last_", "waits_", "can_", "may_", "needs_"];
 
 /// Methods that change something.
@@ -101,7 +101,7 @@ fn every_task_is_tracked_or_guarded() {
     }
 }
 
-/// How many tasks begin on no tracker and in no guard.
+/// Counts the tasks that begin on no tracker and in no guard.
 fn spawns(tokens: &[Token<'_>]) -> usize {
     let imports = items(tokens).imports;
     let is_spawn = |at: &usize| {
@@ -166,7 +166,7 @@ fn a_method_that_reads_changes_nothing() {
     });
 }
 
-/// The methods whose names say that they read, and by what each changes something.
+/// The methods whose names say that they read, with what changes something in each.
 fn readers<'a>(tokens: &[Token<'a>]) -> Vec<(&'a str, Vec<&'a str>)> {
     let mut readers = Vec::new();
     for at in 0..tokens.len() {
@@ -189,7 +189,7 @@ fn readers<'a>(tokens: &[Token<'a>]) -> Vec<(&'a str, Vec<&'a str>)> {
     readers
 }
 
-/// What changes something in the body of a method: calls, and assignments to fields.
+/// The tokens that change something in the body of a method: calls, and assignments to fields.
 fn changes<'a>(body: &[Token<'a>]) -> Vec<&'a str> {
     let is_change = |at: &usize| {
         let (text, of_something) = (body[*at].text, before(body, *at) == ".");

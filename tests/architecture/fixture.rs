@@ -7,8 +7,8 @@ use crate::circles::{circles, described};
 use crate::source::File;
 use crate::tree::Tree;
 
-/// `a`, `b` and `c` use each other in a circle. `b` gets its name from the façade, which hands on
-/// what `c` defines, and `d` stands apart: naming it by `pub use` does not count.
+/// `a`, `b` and `c` use each other in a circle. `b` imports its name from the façade, which re-exports an item of `c`.
+/// `d` is outside of the circle: a `pub use` of it does not count.
 const FILES: [(&str, &str); 5] = [
     (
         "lib.rs",

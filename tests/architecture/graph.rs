@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-/// The circles of a graph of `size` nodes, each by node; a node alone is none.
+/// The circles of a graph of `size` nodes, each by node. A single node is no circle.
 pub(crate) fn circles(size: usize, edges: &BTreeSet<(usize, usize)>) -> Vec<Vec<usize>> {
     let mut search = Search {
         edges,

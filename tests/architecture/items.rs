@@ -1,4 +1,4 @@
-//! What one module says: the names that it defines and imports, its paths, `impl` blocks and functions.
+//! The items of one module: the names that it defines and imports, its paths, `impl` blocks and functions.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ pub(crate) struct Import<'a> {
     /// The name under which it is imported: its own, an alias or `*`.
     pub(crate) name: &'a str,
     pub(crate) is_public: bool,
-    /// Whether it stands in the module itself, not in a function or an inline module.
+    /// Whether the import is in the module itself, not in a function or an inline module.
     pub(crate) is_at_top: bool,
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct Method<'a> {
     pub(crate) visible_in: Path<'a>,
 }
 
-/// What the tokens of one file say.
+/// The items of one file.
 #[derive(Debug, Default)]
 pub(crate) struct Items<'a> {
     pub(crate) defined: BTreeSet<&'a str>,
@@ -82,7 +82,7 @@ struct Reader<'t, 'a> {
 }
 
 impl<'a> Reader<'_, 'a> {
-    /// Reads what stands at `at` and returns where it goes on.
+    /// Reads the item at `at` and returns the place after it.
     fn read(&mut self, at: usize) -> usize {
         match self.tokens[at].text {
             "{" => self.scopes.push(Scope::Other),
@@ -119,7 +119,7 @@ impl<'a> Reader<'_, 'a> {
         modules.collect()
     }
 
-    /// Whether an item of a module begins at this keyword, which may stand in a type, too.
+    /// Returns `true` if an item of a module begins at this keyword. The keyword may also be part of a type.
     fn is_item(&self, at: usize) -> bool {
         let before = at.checked_sub(1).map(|at| self.tokens[at].text);
         let begins = matches!(

@@ -1,6 +1,7 @@
-//! The shape of `src/`: which file may use which, what some of them must not know, and how long they are.
+//! The shape of `src/` and the language of the project: which file may use which, how long files are, and how pages,
+//! comments and names read.
 //!
-//! A rule that does not hold everywhere yet has a list of its exceptions (see [`ratchet`]).
+//! A rule with exceptions has a list of them (see [`ratchet`]).
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

@@ -243,12 +243,18 @@ fn place(folder: &str, path: &str) -> String {
     }
 }
 
-/// The text with an `x` for each piece of code in backticks.
+/// The text with an `x` for each piece of code in backticks, and without the targets of links.
 fn without_code(text: &str) -> String {
     let parts = text.split('`').enumerate();
-    parts
+    let plain: String = parts
         .map(|(at, part)| if at % 2 == 1 { "x" } else { part })
-        .collect()
+        .collect();
+    let mut parts = plain.split("](");
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        kept.push_str(part.split_once(')').map_or(part, |(_, after)| after));
+    }
+    kept
 }
 
 /// The words of a text in lower case.
@@ -394,7 +400,7 @@ fn forbidden_words_are_found_whole() {
 
 #[test]
 fn sentences_end_with_their_block() {
-    let text = "# A b\nC d\ne. F `g. h` i.\n\n- j\n| k l | m |\n1. n";
+    let text = "# A b\nC d\ne. F [`g. h`](i. j) i.\n\n- j\n| k l | m |\n1. n";
     let found = sentences(text);
     let found: Vec<_> = found
         .iter()
@@ -403,6 +409,6 @@ fn sentences_end_with_their_block() {
         .collect();
     assert_eq!(
         found,
-        ["# A b", "C d e.", "F x i.", "- j", "k l", "m", "1.", "n"]
+        ["# A b", "C d e.", "F [x i.", "- j", "k l", "m", "1.", "n"]
     );
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// Exceptions to a rule: of what, and how many.
+/// Exceptions to a rule: the name of a part, and how many it has.
 pub(crate) type Ratchet = [(&'static str, usize)];
 
-/// Panics unless the list says exactly what was found, and prints the list as it must be.
+/// Panics unless the list has exactly what was found, and prints the list as it must be.
 ///
-/// `explain` says what breaks the rule, for the name of an exception.
+/// `explain` returns what breaks the rule, for the name of an exception.
 pub(crate) fn assert_exact(
     list: &str,
     listed: &Ratchet,
@@ -19,7 +19,7 @@ pub(crate) fn assert_exact(
     assert!(report.is_empty(), "{report}");
 }
 
-/// Panics if more was found than the list says.
+/// Panics if more was found than the list has.
 pub(crate) fn assert_at_most(
     list: &str,
     listed: &Ratchet,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::circles::{Source, source};
 use crate::ratchet::{Ratchet, assert_exact};
 
-/// Stages with the order of their rooms. A room is a folder, or a file directly in the stage; some
-/// are yet to come. `mod.rs` of the stage is the last.
+/// Stages with the order of their rooms. A room is a folder, or a file directly in the stage. Some rooms do not exist
+/// yet. `mod.rs` of the stage is the last.
 const ROOMS: [(&str, &[&str]); 3] = [
     (
         "oauth",
@@ -63,19 +63,19 @@ const ROOMS: [(&str, &[&str]); 3] = [
     ),
 ];
 
-/// How many files of a stage stand in no room of the table.
+/// The number of files of a stage in no room of the table.
 #[rustfmt::skip]
 const WITHOUT_ROOM: &Ratchet = &[
 ];
 
-/// How many arrows of a stage run from a file to one in a later room.
+/// The number of arrows of a stage that run to a later room.
 #[rustfmt::skip]
 const TO_LATER_ROOMS: &Ratchet = &[
 ];
 
-/// Where a module stands in the order of its stage's rooms.
+/// The place of a module in the order of its stage's rooms.
 enum Place {
-    /// Its stage has no order.
+    /// The stage of the module has no order.
     Free,
     NoRoom,
     Room(&'static str, usize),

@@ -1,4 +1,4 @@
-//! How long files and functions are.
+//! The length of files and functions.
 
 use crate::circles::source;
 use crate::code::{Token, closing};

@@ -42,7 +42,7 @@ impl File {
         tokens(&self.code)
     }
 
-    /// The words of its code; lifetimes are none.
+    /// The words of its code, without lifetimes.
     pub(crate) fn words(&self) -> Vec<&str> {
         let tokens = self.tokens().into_iter();
         tokens
@@ -56,7 +56,7 @@ impl File {
         self.code.contains(word) && self.words().contains(&word)
     }
 
-    /// What follows each `crate::` (or the crate's own name): the stages it names.
+    /// The stages that the file names: the word after each `crate::` or the crate's own name.
     pub(crate) fn names(&self) -> Vec<&str> {
         let roots = ["crate::", "mcp_manifold::"];
         let after = roots.iter().flat_map(|root| {
@@ -107,7 +107,7 @@ pub(crate) fn files() -> &'static [File] {
     })
 }
 
-/// The files whose path begins so, or a panic if there is none.
+/// The files whose path begins so. Panics if no path does.
 pub(crate) fn files_of(prefix: &str) -> Vec<&'static File> {
     let found = files().iter().filter(|file| file.path.starts_with(prefix));
     let found: Vec<_> = found.collect();

@@ -3,7 +3,7 @@
 use crate::code::word;
 use crate::source::{begins_a_path, files, files_of};
 
-/// The stages in the order in which a message passes them. Some are yet to come.
+/// The stages in the order in which a message passes them. Some do not exist yet.
 const ORDER: [&str; 15] = [
     "random",
     "sync",

@@ -1,4 +1,4 @@
-//! The test programs, which link the whole tree of dependencies each, and the names of their tests.
+//! The test programs, each of which links all dependencies, and the names of their tests.
 
 use crate::code::code;
 use crate::source::below;
@@ -21,7 +21,7 @@ fn there_are_few_test_targets() {
     assert!(targets > 1, "tests/ has no targets but this one");
 }
 
-/// What they share is the package `testkit`, which is compiled once.
+/// Targets share the package `testkit`, which is compiled once.
 #[test]
 fn no_target_compiles_a_copy_of_the_support() {
     let files = below("tests").into_iter();

@@ -1,4 +1,4 @@
-//! All modules of a tree of files, and where a path through them ends.
+//! All modules of a tree of files, and the module in which a path through them ends.
 
 use std::collections::BTreeMap;
 
@@ -52,7 +52,7 @@ impl<'a> Module<'a> {
     }
 }
 
-/// `a/b.rs` and `a/b/mod.rs` are both `a::b`; `lib.rs` is the root, where `main.rs` stands.
+/// Returns the path of a module. `a/b.rs` and `a/b/mod.rs` are both `a::b`; `lib.rs` is the root, and `main.rs` stands there.
 fn module_path(file: &str) -> Vec<&str> {
     let path = file.strip_suffix(".rs").unwrap_or(file);
     let mut parts: Vec<_> = path.split('/').collect();
@@ -62,12 +62,12 @@ fn module_path(file: &str) -> Vec<&str> {
     parts
 }
 
-/// Where a path ends.
+/// The end of a path.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Target<'a> {
     pub(crate) module: usize,
     pub(crate) name: &'a str,
-    /// Whether the module defines the name, or hands it on from another crate.
+    /// Whether the module defines the name, or re-exports it from another crate.
     pub(crate) is_known: bool,
 }
 

@@ -32,7 +32,7 @@ impl<'a> UseTree<'_, 'a> {
         is_at(self.tokens, self.at, &[text])
     }
 
-    /// Reads one branch that goes on from `prefix`, and stops before what ends it.
+    /// Reads one branch that continues `prefix`, and stops before the token that ends it.
     fn read(&mut self, prefix: &[&'a str]) {
         let mut path = prefix.to_vec();
         while !matches!(self.tokens[self.at].text, ";" | "," | "}") {

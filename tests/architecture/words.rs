@@ -1,8 +1,8 @@
-//! Words that do not stand in some places: what these must not know.
+//! Words that are absent from some places, because these must not know what the words mean.
 
 use crate::source::{File, begins_a_path, files, files_of};
 
-/// Input, output, and what depends on the machine or the moment.
+/// Input, output, and whatever depends on the machine or the time.
 const IO: [&str; 9] = [
     "tokio",
     "reqwest",
@@ -15,10 +15,10 @@ const IO: [&str; 9] = [
     "Instant",
 ];
 
-/// State that others may change.
+/// State that other code can change.
 const STATE: [&str; 5] = ["static", "Mutex", "RwLock", "Cell", "RefCell"];
 
-/// Functions and plain data. Some are yet to come.
+/// Modules with functions and plain data. Some do not exist yet.
 const PURE: [&str; 8] = [
     "wire/",
     "protocol/",
@@ -30,13 +30,13 @@ const PURE: [&str; 8] = [
     "catalog/uri_routing",
 ];
 
-/// Panics if a file below one of `places`, tests aside, has a word of which `is_meant` is true.
+/// Panics if a file below one of `places`, tests aside, has a word for which `is_meant` returns `true`.
 fn assert_none(places: &[&str], is_meant: impl Fn(&str) -> bool) {
     for file in places.iter().flat_map(|place| files_of(place)) {
         if file.path.contains("tests") {
             continue;
         }
-        // `env!` reads what was there when this was compiled.
+        // `env!` reads the environment of the compiler.
         let tokens = file.tokens();
         let at_run_time = tokens.windows(2).filter(|pair| pair[1].text != "!");
         let words = at_run_time
@@ -136,7 +136,7 @@ fn http_is_spoken_by_net_oauth_and_upstream_alone() {
 
 #[test]
 fn nothing_prints_to_stdout() {
-    // One writer owns it; a line printed elsewhere could break into one of its own.
+    // One writer owns stdout. A line from elsewhere could break a line of that writer.
     for printing in ["println", "print", "dbg"] {
         assert_only_in(&[], printing);
     }
