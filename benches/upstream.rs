@@ -48,7 +48,7 @@ fn mirrored(criterion: &mut Criterion) {
         )
     };
     let (plain, annotated) = (definition(""), definition(r#","x-mcp-header":"Region""#));
-    let params = param_headers::mirrored_params(&annotated).unwrap();
+    let params = param_headers::parse_param_headers(&annotated).unwrap();
     let arguments = format!(
         r#"{{"b":"{}","a":"us-west1"}}"#,
         "some text ".repeat(100_000)
@@ -60,12 +60,12 @@ fn mirrored(criterion: &mut Criterion) {
     ] {
         group.throughput(Throughput::Bytes(tool.len() as u64));
         group.bench_function(name, |bencher| {
-            bencher.iter(|| param_headers::mirrored_params(black_box(&tool)));
+            bencher.iter(|| param_headers::parse_param_headers(black_box(&tool)));
         });
     }
     group.throughput(Throughput::Bytes(arguments.len() as u64));
     group.bench_function("1 MB of arguments", |bencher| {
-        bencher.iter(|| param_headers::mirror(&params, black_box(&arguments)));
+        bencher.iter(|| param_headers::header_values(&params, black_box(&arguments)));
     });
     group.finish();
 }

@@ -141,7 +141,7 @@ fn known_as<'a>(item: &'a Item, kind: ItemKind, public: &str) -> Cow<'a, [u8]> {
         return Cow::Borrowed(&item.definition);
     }
     let mut splice = Splice::new(&item.definition);
-    for member in members(&item.definition).filter(|member| member.key() == kind.key()) {
+    for member in members(&item.definition).filter(|member| member.key() == kind.key_member()) {
         splice.replace(member.span(), json!(public).to_string().into_bytes());
     }
     Cow::Owned(splice.finish())

@@ -14,7 +14,7 @@ use super::runtime::SHUTDOWN_GRACE;
 use crate::config::{self, Environment, Limits};
 use crate::disk::home;
 use crate::oauth::{AuthContext, Authorizer, LoginMode};
-use crate::protocol::reply::answer_to;
+use crate::protocol::reply::default_response;
 use crate::protocol::{ItemKind, ItemList};
 use crate::upstream::{
     CacheDirectory, ConnectionUse, EventHandler, ProcessLimits, Upstream, UpstreamId,
@@ -86,7 +86,7 @@ impl EventHandler for IgnoreEvents {
 
     fn on_server_request(&self, live: ConnectionUse, request: Message) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            let _ = live.notify(answer_to(&request)).await;
+            let _ = live.notify(default_response(&request)).await;
         })
     }
 

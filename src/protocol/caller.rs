@@ -12,18 +12,18 @@ use crate::wire::splice::{decode, members};
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     pub(crate) era: Era,
-    pub(crate) identity: Arc<ClientProfile>,
+    pub(crate) profile: Arc<ClientProfile>,
     /// From which level on it wants logs: what the session has set, or what the request names.
-    pub(crate) level: Option<LogLevel>,
+    pub(crate) log_level: Option<LogLevel>,
     /// What the request names as a level and is none.
-    pub(crate) unknown_level: Option<String>,
+    pub(crate) unknown_log_level: Option<String>,
 }
 
 /// The level that a modern request names for its logs.
 ///
 /// # Errors
 /// What it names instead of a level.
-pub(crate) fn named_level(request: &Message) -> Result<Option<LogLevel>, String> {
+pub(crate) fn requested_log_level(request: &Message) -> Result<Option<LogLevel>, String> {
     let meta = request.param("_meta");
     let meta = meta.map(|meta| meta.value()).unwrap_or_default();
     // Of equal keys most parsers take the last.

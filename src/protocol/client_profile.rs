@@ -1,4 +1,4 @@
-//! Whom we speak for: what the client said of itself, as each era of upstreams is to hear it.
+//! Whom we speak for: what the client declaration of itself, as each era of upstreams is to hear it.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::protocol::revision::{META_CLIENT_CAPABILITIES, META_CLIENT_INFO, META
 use crate::wire::{Message, Splice, members};
 
 /// What servers ask of clients, and what a client declares that can be asked.
-const QUESTIONS: [(&str, &str); 3] = [
+const SERVER_REQUESTS: [(&str, &str); 3] = [
     ("elicitation/create", "elicitation"),
     ("sampling/createMessage", "sampling"),
     ("roots/list", "roots"),
@@ -43,8 +43,8 @@ impl ClientProfile {
         let client_info = object(client_info).unwrap_or_else(|| ourselves().to_string());
         let written = object(capabilities).unwrap_or_else(|| "{}".to_owned());
         let (legacy, modern) = match era {
-            Era::Legacy => (written.clone(), modernised(&written)),
-            Era::Modern => (without(&written, "extensions"), written),
+            Era::Legacy => (written.clone(), modern_capabilities(&written)),
+            Era::Modern => (without_member(&written, "extensions"), written),
         };
         let meta_members = format!(
             "\"{META_VERSION}\":\"{MODERN}\",\"{META_CLIENT_INFO}\":{client_info},\
@@ -60,9 +60,9 @@ impl ClientProfile {
 
     /// What a client says of itself in a request: in `_meta`, or in `initialize`.
     #[must_use]
-    pub fn of(request: &Message, era: Era) -> Self {
-        let said = Declared::of(request, era);
-        Self::new(said.client_info, said.capabilities, era)
+    pub fn from_request(request: &Message, era: Era) -> Self {
+        let declaration = ClientDeclaration::from_request(request, era);
+        Self::new(declaration.client_info, declaration.capabilities, era)
     }
 
     /// The client's `clientInfo`, an object.
@@ -92,19 +92,19 @@ impl ClientProfile {
 
     /// Whether the client can be asked anything at all.
     #[must_use]
-    pub fn can_be_asked(&self) -> bool {
-        QUESTIONS
+    pub fn supports_server_requests(&self) -> bool {
+        SERVER_REQUESTS
             .iter()
             .any(|(_, capability)| self.declares(capability))
     }
 
     /// Whether the client can be asked this. Requests that MCP does not know are left to the client.
     #[must_use]
-    pub fn can_answer(&self, request: &Message) -> bool {
+    pub fn supports_server_request(&self, request: &Message) -> bool {
         match &*request.method() {
             "elicitation/create" => {
                 let mode = request.param("mode");
-                self.can_elicit(mode.is_some_and(|mode| mode.value() == br#""url""#))
+                self.supports_elicitation(mode.is_some_and(|mode| mode.value() == br#""url""#))
             }
             "sampling/createMessage" => self.declares("sampling"),
             "roots/list" => self.declares("roots"),
@@ -116,16 +116,16 @@ impl ClientProfile {
     /// MCP has three questions and no more (MCP 2026-07-28 § Multi Round-Trip Requests).
     #[must_use]
     pub fn accepts_server_request(&self, request: &Message, client: Era) -> bool {
-        let is_question = QUESTIONS
+        let is_input_request = SERVER_REQUESTS
             .iter()
             .any(|(method, _)| *method == request.method());
-        (client == Era::Legacy || is_question) && self.can_answer(request)
+        (client == Era::Legacy || is_input_request) && self.supports_server_request(request)
     }
 
     /// Whether the client can be sent to a URL, or shown a form. One that names neither mode knows
     /// forms alone (MCP 2025-11-25 § Elicitation, Capabilities).
     #[must_use]
-    pub fn can_elicit(&self, by_url: bool) -> bool {
+    pub fn supports_elicitation(&self, by_url: bool) -> bool {
         let elicitation = self.declared.get("elicitation").and_then(Value::as_object);
         elicitation.is_some_and(|modes| match by_url {
             true => modes.contains_key("url"),
@@ -140,38 +140,38 @@ impl ClientProfile {
 
 /// What a request says of its client, as written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Declared<'a> {
+pub struct ClientDeclaration<'a> {
     /// Its `clientInfo`.
     pub client_info: Option<&'a [u8]>,
     /// Its `capabilities`.
     pub capabilities: Option<&'a [u8]>,
 }
 
-impl<'a> Declared<'a> {
+impl<'a> ClientDeclaration<'a> {
     /// Reads a request of this era.
     #[must_use]
-    pub fn of(request: &'a Message, era: Era) -> Self {
-        let mut said = Self {
+    pub fn from_request(request: &'a Message, era: Era) -> Self {
+        let mut declaration = Self {
             client_info: None,
             capabilities: None,
         };
         match era {
             Era::Legacy => {
-                said.client_info = request.param("clientInfo").map(|it| it.value());
-                said.capabilities = request.param("capabilities").map(|it| it.value());
+                declaration.client_info = request.param("clientInfo").map(|it| it.value());
+                declaration.capabilities = request.param("capabilities").map(|it| it.value());
             }
             Era::Modern => {
                 let meta = request.param("_meta");
                 for member in members(meta.map(|meta| meta.value()).unwrap_or_default()) {
                     match &*member.key() {
-                        META_CLIENT_INFO => said.client_info = Some(member.value()),
-                        META_CLIENT_CAPABILITIES => said.capabilities = Some(member.value()),
+                        META_CLIENT_INFO => declaration.client_info = Some(member.value()),
+                        META_CLIENT_CAPABILITIES => declaration.capabilities = Some(member.value()),
                         _ => {}
                     }
                 }
             }
         }
-        said
+        declaration
     }
 }
 
@@ -182,7 +182,7 @@ fn object(written: Option<&[u8]>) -> Option<String> {
 
 /// Capabilities of a legacy client for a modern upstream: there are no tasks of the older kind,
 /// and roots do not announce changes (MCP 2026-07-28 § Changelog).
-fn modernised(written: &str) -> String {
+fn modern_capabilities(written: &str) -> String {
     let mut splice = Splice::new(written.as_bytes());
     splice.remove_members(0..written.len(), |member| member.key() == "tasks");
     for roots in members(written.as_bytes()).filter(|member| member.key() == "roots") {
@@ -193,7 +193,7 @@ fn modernised(written: &str) -> String {
     text(splice.finish())
 }
 
-fn without(written: &str, key: &str) -> String {
+fn without_member(written: &str, key: &str) -> String {
     let mut splice = Splice::new(written.as_bytes());
     splice.remove_members(0..written.len(), |member| member.key() == key);
     text(splice.finish())
@@ -235,9 +235,9 @@ mod tests {
             (Era::Legacy, "[]", "{}", "{}"),
         ];
         for (era, written, legacy, modern) in cases {
-            let identity = client(written, era);
-            assert_eq!(identity.capabilities(), legacy, "{written}");
-            let meta = identity.meta_members();
+            let profile = client(written, era);
+            assert_eq!(profile.capabilities(), legacy, "{written}");
+            let meta = profile.meta_members();
             let expected = format!("\"{META_CLIENT_CAPABILITIES}\":{modern}");
             assert!(meta.ends_with(&expected), "{meta}");
         }
@@ -285,11 +285,15 @@ mod tests {
             ask("roots/list", "{}"),
         ];
         for (capabilities, expected) in cases {
-            let identity = client(capabilities, Era::Modern);
+            let profile = client(capabilities, Era::Modern);
             for (ask, expected) in asks.iter().zip(expected) {
-                assert_eq!(identity.can_answer(ask), expected, "{capabilities} {ask:?}");
+                assert_eq!(
+                    profile.supports_server_request(ask),
+                    expected,
+                    "{capabilities} {ask:?}"
+                );
             }
         }
-        assert!(client("{}", Era::Legacy).can_answer(&ask("x/y", "{}")));
+        assert!(client("{}", Era::Legacy).supports_server_request(&ask("x/y", "{}")));
     }
 }

@@ -23,7 +23,7 @@ impl ItemKind {
 
     /// What this method lists.
     #[must_use]
-    pub fn listed_by(method: &str) -> Option<Self> {
+    pub fn from_list_method(method: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
             .find(|kind| kind.list_method() == method)
@@ -31,7 +31,7 @@ impl ItemKind {
 
     /// What changed, by this notification.
     #[must_use]
-    pub fn changed_by(notification: &str) -> Option<&'static [Self]> {
+    pub fn from_change_notification(notification: &str) -> Option<&'static [Self]> {
         match notification {
             "notifications/prompts/list_changed" => Some(&[Self::Prompts]),
             "notifications/resources/list_changed" => {
@@ -62,7 +62,7 @@ impl ItemKind {
 
     /// The member of its result that holds them.
     #[must_use]
-    pub fn member(self) -> &'static str {
+    pub fn result_member(self) -> &'static str {
         match self {
             Self::Prompts => "prompts",
             Self::Resources => "resources",
@@ -72,7 +72,7 @@ impl ItemKind {
 
     /// The member of each by which it is known.
     #[must_use]
-    pub fn key(self) -> &'static str {
+    pub fn key_member(self) -> &'static str {
         match self {
             Self::Prompts => "name",
             Self::Resources => "uri",
@@ -95,7 +95,7 @@ pub type ItemList = Arc<Vec<Item>>;
 /// One prompt, resource or template of an upstream.
 #[derive(Debug, Clone)]
 pub struct Item {
-    /// What it is known by: the decoded value of [`ItemKind::key`].
+    /// What it is known by: the decoded value of [`ItemKind::key_member`].
     pub key: Box<str>,
     /// The same as the upstream wrote it: a JSON string, a slice of the definition.
     pub quoted_key: Bytes,
@@ -112,7 +112,7 @@ impl Item {
         let (mut key, mut name) = (None, None);
         for member in members(&definition) {
             match &*member.key() {
-                found if found == kind.key() => key = Some(member),
+                found if found == kind.key_member() => key = Some(member),
                 "name" => name = Some(member),
                 _ => {}
             }

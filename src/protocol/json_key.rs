@@ -9,9 +9,9 @@ use crate::wire::splice::{decode, last_member};
 /// An id or token as a key: a string without its escapes, so that `"a"` and `"\u0061"` are one,
 /// anything else as written.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Key(Bytes);
+pub(crate) struct JsonKey(Bytes);
 
-impl Key {
+impl JsonKey {
     pub(crate) fn new(written: &Bytes) -> Self {
         match decode(written) {
             Some(Cow::Owned(text)) => Self(format!("\"{text}\"").into()),
@@ -20,8 +20,8 @@ impl Key {
     }
 }
 
-/// Whether two ids or tokens are one, as [`Key`] sees it.
-pub(crate) fn is_same(a: &[u8], b: &[u8]) -> bool {
+/// Whether two ids or tokens are one, as [`JsonKey`] sees it.
+pub(crate) fn is_same_key(a: &[u8], b: &[u8]) -> bool {
     a == b || decode(a).is_some_and(|text| Some(text) == decode(b))
 }
 

@@ -13,13 +13,13 @@ pub(crate) mod reply;
 pub(crate) mod request;
 pub mod revision;
 mod server_profile;
-pub(crate) mod subscription_tag;
+pub(crate) mod subscription_id;
 pub(crate) mod task;
 pub(crate) mod tasks_extension;
 mod tool;
 
 pub(crate) use caller::Caller;
-pub use client_profile::{ClientProfile, Declared};
+pub use client_profile::{ClientDeclaration, ClientProfile};
 pub use item::{Item, ItemKind, ItemList};
 pub use log_level::LogLevel;
 pub use request::{Request, ServerRequests};

@@ -7,7 +7,7 @@ use crate::wire::splice::decode;
 
 /// The one member called `key` of what stands in `place`, a string. Two are refused: we would check one, and the
 /// upstream might use the other.
-pub(crate) fn only_text<'a>(
+pub(crate) fn single_string<'a>(
     mut values: impl Iterator<Item = Member<'a>>,
     key: &str,
     place: &str,

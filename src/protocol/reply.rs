@@ -7,27 +7,27 @@ use crate::wire::outgoing::code;
 use crate::wire::{Line, Message};
 
 /// A response of our own making, for a request that is being relayed: it gets its id on the way out.
-pub(crate) fn success(result: &[u8]) -> Message {
-    made(Line::result(b"0", Bytes::copy_from_slice(result)))
+pub(crate) fn success_response(result: &[u8]) -> Message {
+    own_message(Line::result(b"0", Bytes::copy_from_slice(result)))
 }
 
 /// The same, with an error.
-pub(crate) fn failure(code: i64, text: &str) -> Message {
-    made(Line::error(b"0", code, text, &Value::Null))
+pub(crate) fn error_response(code: i64, text: &str) -> Message {
+    own_message(Line::error(b"0", code, text, &Value::Null))
 }
 
-pub(crate) fn made(line: Line) -> Message {
+pub(crate) fn own_message(line: Line) -> Message {
     Message::parse(line.into_bytes()).unwrap_or_else(|_| unreachable!("we wrote it"))
 }
 /// What to say of a method that nobody serves.
-pub(crate) fn unknown(method: &str) -> String {
+pub(crate) fn unknown_method_text(method: &str) -> String {
     format!("method `{method}` is not known here")
 }
 
 /// What a request of an upstream is answered with that is not for the client: `ping` with an empty
 /// result, anything else with an error, since nothing that was declared allows it.
 #[must_use]
-pub(crate) fn answer_to(request: &Message) -> Bytes {
+pub(crate) fn default_response(request: &Message) -> Bytes {
     let id = request.id().unwrap_or_else(|| Bytes::from_static(b"null"));
     let line = match &*request.method() {
         "ping" => Line::result(&id, &b"{}"[..]),
@@ -62,7 +62,7 @@ pub(crate) fn error_text(message: &Message) -> String {
 
 /// `notifications/cancelled` when it is we who give up (MCP 2025-11-25 § Cancellation).
 #[must_use]
-pub(crate) fn cancelled(id: impl Into<Value>, reason: &str) -> Bytes {
+pub(crate) fn cancelled_notification(id: impl Into<Value>, reason: &str) -> Bytes {
     let params = json!({"requestId": id.into(), "reason": reason});
     json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params})
         .to_string()

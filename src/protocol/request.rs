@@ -18,9 +18,9 @@ pub struct Request {
     /// `params.name` or `params.uri` where a modern upstream wants it as `Mcp-Name`.
     pub name: Option<Box<str>>,
     /// Arguments mirrored into `Mcp-Param-*` headers for a modern upstream.
-    pub mirrored: Vec<(HeaderName, HeaderValue)>,
+    pub param_headers: Vec<(HeaderName, HeaderValue)>,
     /// How its client is asked what the upstream asks on other streams.
-    pub asking: ServerRequests,
+    pub server_requests: ServerRequests,
 }
 
 /// How a client can be asked something while its request is under way.
@@ -37,15 +37,15 @@ pub enum ServerRequests {
 impl Request {
     /// A request of our own.
     #[must_use]
-    pub fn ours(id: u64, method: &'static str, params: &Value) -> Self {
+    pub fn from_proxy(id: u64, method: &'static str, params: &Value) -> Self {
         let body = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
         Self {
             id,
             method: method.into(),
             body: body.to_string().into(),
             name: None,
-            mirrored: Vec::new(),
-            asking: ServerRequests::Unsupported,
+            param_headers: Vec::new(),
+            server_requests: ServerRequests::Unsupported,
         }
     }
 }

@@ -36,14 +36,14 @@ impl ServerProfile {
     /// Whether it declares this of tasks as they were in 2025-11-25: `/list`, `/cancel`,
     /// `/requests/tools/call`.
     #[must_use]
-    pub fn declares_of_tasks(&self, pointer: &str) -> bool {
+    pub fn declares_task_capability(&self, pointer: &str) -> bool {
         let declared = self.capabilities["tasks"].pointer(pointer);
         self.era == Era::Legacy && declared.is_some_and(Value::is_object)
     }
 
     /// Whether it has tasks of its era.
     #[must_use]
-    pub fn has_tasks(&self) -> bool {
+    pub fn supports_tasks(&self) -> bool {
         match self.era {
             Era::Legacy => self.capabilities["tasks"].is_object(),
             Era::Modern => self.capabilities["extensions"]
@@ -54,14 +54,14 @@ impl ServerProfile {
 
     /// Whether it announces changes of its `tools`, `prompts` or `resources`.
     #[must_use]
-    pub fn announces(&self, what: &str) -> bool {
+    pub fn declares_list_changed(&self, what: &str) -> bool {
         let declared = self.capabilities.get(what);
         declared.is_some_and(|declared| declared["listChanged"] == true)
     }
 
     /// Whether it declares things of this kind.
     #[must_use]
-    pub fn offers(&self, kind: ItemKind) -> bool {
+    pub fn has_items(&self, kind: ItemKind) -> bool {
         let declared = self.capabilities.get(kind.capability());
         declared.is_some_and(Value::is_object)
     }

@@ -9,15 +9,15 @@ use crate::wire::Message;
 use crate::wire::splice::{decode, last_member};
 
 /// How long to wait between two looks at a task whose server names no time.
-const INTERVAL: Duration = Duration::from_secs(1);
+const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The bounds of what a server may name: no busy loop, and no call that ends long after its task.
-const SHORTEST: Duration = Duration::from_millis(50);
-const LONGEST: Duration = Duration::from_secs(60);
+const MIN_POLL_INTERVAL: Duration = Duration::from_millis(50);
+const MAX_POLL_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Where a task stands. A word that we do not know counts as `Working`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Status {
+pub(crate) enum TaskStatus {
     Working,
     InputRequired,
     Completed,
@@ -27,13 +27,13 @@ pub(crate) enum Status {
 
 /// Who follows a task that may come of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum AsTask {
+pub(crate) enum TaskMode {
     /// The client, if it has asked for one.
-    Theirs,
+    Client,
     /// We do, at a legacy upstream: `task` is added where the client has not written it.
-    Added,
+    ProxyLegacy,
     /// We do, at a modern upstream: the extension is declared in the client's place.
-    Declared,
+    ProxyModern,
 }
 
 /// What a server says of a task.
@@ -41,9 +41,9 @@ pub(crate) enum AsTask {
 pub(crate) struct Task {
     pub(crate) id: Box<str>,
     /// The id as the server wrote it.
-    pub(crate) quoted: Bytes,
-    pub(crate) status: Status,
-    pub(crate) interval: Duration,
+    pub(crate) quoted_id: Bytes,
+    pub(crate) status: TaskStatus,
+    pub(crate) poll_interval: Duration,
     /// The text for people that came with the status.
     pub(crate) message: Option<String>,
 }
@@ -55,30 +55,31 @@ impl Task {
         let id = member("taskId")?;
         let text = |key: &str| decode(member(key)?.value()).map(std::borrow::Cow::into_owned);
         // 2025-11-25 and the extension have two names for it, in milliseconds both.
-        let interval = member("pollIntervalMs").or_else(|| member("pollInterval"));
-        let interval = interval.and_then(|ms| serde_json::from_slice::<f64>(ms.value()).ok());
-        let interval = interval.map_or(INTERVAL, |ms| {
-            let longest = LONGEST.as_secs_f64() * 1000.0;
+        let poll_interval = member("pollIntervalMs").or_else(|| member("pollInterval"));
+        let poll_interval =
+            poll_interval.and_then(|ms| serde_json::from_slice::<f64>(ms.value()).ok());
+        let poll_interval = poll_interval.map_or(DEFAULT_POLL_INTERVAL, |ms| {
+            let longest = MAX_POLL_INTERVAL.as_secs_f64() * 1000.0;
             Duration::from_secs_f64(ms.clamp(0.0, longest) / 1000.0)
         });
         Some(Self {
             id: decode(id.value())?.into(),
-            quoted: task.slice_ref(id.value()),
+            quoted_id: task.slice_ref(id.value()),
             status: match text("status")?.as_str() {
-                "input_required" => Status::InputRequired,
-                "completed" => Status::Completed,
-                "failed" => Status::Failed,
-                "cancelled" => Status::Cancelled,
-                _ => Status::Working,
+                "input_required" => TaskStatus::InputRequired,
+                "completed" => TaskStatus::Completed,
+                "failed" => TaskStatus::Failed,
+                "cancelled" => TaskStatus::Cancelled,
+                _ => TaskStatus::Working,
             },
-            interval: interval.max(SHORTEST),
+            poll_interval: poll_interval.max(MIN_POLL_INTERVAL),
             message: text("statusMessage"),
         })
     }
 
     /// Whether the task has ended.
-    pub(crate) fn has_ended(&self) -> bool {
-        !matches!(self.status, Status::Working | Status::InputRequired)
+    pub(crate) fn is_terminal(&self) -> bool {
+        !matches!(self.status, TaskStatus::Working | TaskStatus::InputRequired)
     }
 
     /// The task that an answer to a call creates, if one of this era does.
@@ -94,9 +95,13 @@ impl Task {
     }
 
     /// The same, where it is we who are to follow the task.
-    pub(crate) fn ours(response: &Message, wanted: AsTask, era: Era) -> Option<Self> {
+    pub(crate) fn created_for_proxy(
+        response: &Message,
+        wanted: TaskMode,
+        era: Era,
+    ) -> Option<Self> {
         match (wanted, era) {
-            (AsTask::Added, Era::Legacy) | (AsTask::Declared, Era::Modern) => {
+            (TaskMode::ProxyLegacy, Era::Legacy) | (TaskMode::ProxyModern, Era::Modern) => {
                 Self::created(response, era)
             }
             _ => None,
@@ -113,17 +118,17 @@ mod tests {
         for (written, expected) in [
             ("5000", Duration::from_secs(5)),
             ("2.5e2", Duration::from_millis(250)),
-            ("0", SHORTEST),
-            ("-1e400", INTERVAL),
-            ("-7", SHORTEST),
-            ("1e300", LONGEST),
-            ("null", INTERVAL),
-            (r#""5""#, INTERVAL),
+            ("0", MIN_POLL_INTERVAL),
+            ("-1e400", DEFAULT_POLL_INTERVAL),
+            ("-7", MIN_POLL_INTERVAL),
+            ("1e300", MAX_POLL_INTERVAL),
+            ("null", DEFAULT_POLL_INTERVAL),
+            (r#""5""#, DEFAULT_POLL_INTERVAL),
         ] {
             for key in ["pollInterval", "pollIntervalMs"] {
                 let task = format!(r#"{{"taskId":"a","status":"working","{key}":{written}}}"#);
                 let task = Task::read(&task.into()).unwrap();
-                assert_eq!(task.interval, expected, "{written}");
+                assert_eq!(task.poll_interval, expected, "{written}");
             }
         }
     }

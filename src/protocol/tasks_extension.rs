@@ -68,7 +68,7 @@ pub(crate) fn declare(body: Vec<u8>) -> Vec<u8> {
 /// A request about a task, made of a call: with the call's `_meta`, which tells a modern upstream
 /// whom we speak for, but for the progress token, which is the call's alone. `input` are further
 /// parameters.
-pub(crate) fn about(
+pub(crate) fn task_request(
     call: &Message,
     method: &str,
     quoted_id: &[u8],
@@ -100,7 +100,7 @@ pub(crate) fn about(
 }
 
 /// An answer with this member, `result` or `error`, of a task that has ended.
-pub(crate) fn answer(member: &str, value: &[u8]) -> Option<Message> {
+pub(crate) fn task_response(member: &str, value: &[u8]) -> Option<Message> {
     let head = format!(r#"{{"jsonrpc":"2.0","id":0,"{member}":"#);
     Message::parse(Bytes::from([head.as_bytes(), value, b"}"].concat())).ok()
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use tracing::warn;
 
-use super::param_headers::{MirroredParam, mirrored_params};
+use super::param_headers::{ParamHeader, parse_param_headers};
 use super::revision::Era;
 use crate::wire::splice::{decode, last_member, members};
 
@@ -18,10 +18,10 @@ pub struct Tool {
     /// Its definition, a slice of the page that it came on.
     pub definition: Bytes,
     /// Its parameters that go into headers as well.
-    pub mirrored: Vec<MirroredParam>,
+    pub param_headers: Vec<ParamHeader>,
     /// Whether it says that calling it twice does nothing twice
     /// (`readOnlyHint` or `idempotentHint`, MCP § Tool Annotations).
-    pub repeatable: bool,
+    pub idempotent: bool,
     /// Whether it runs as a task alone (`execution.taskSupport` is `required`,
     /// MCP 2025-11-25 § Tasks, Tool-Level Negotiation).
     pub task_required: bool,
@@ -40,12 +40,12 @@ impl Tool {
             return None;
         };
         let (quoted_name, name) = (definition.slice_ref(quoted), Box::from(name));
-        let mirrored = match era {
+        let param_headers = match era {
             Era::Legacy => Vec::new(),
             Era::Modern => {
                 let text = std::str::from_utf8(&definition).unwrap_or_default();
-                match mirrored_params(text) {
-                    Ok(mirrored) => mirrored,
+                match parse_param_headers(text) {
+                    Ok(param_headers) => param_headers,
                     Err(error) => {
                         warn!(tool = &*name, %error, "leaving out a tool whose `x-mcp-header` is invalid");
                         return None;
@@ -56,11 +56,11 @@ impl Tool {
         Some(Self {
             name,
             quoted_name,
-            repeatable: is_repeatable(&definition),
+            idempotent: is_idempotent(&definition),
             task_required: era == Era::Legacy && requires_task(&definition),
             modern_output: era == Era::Modern && has_modern_output(&definition),
             definition,
-            mirrored,
+            param_headers,
         })
     }
 }
@@ -70,7 +70,7 @@ impl PartialEq for Tool {
     fn eq(&self, other: &Self) -> bool {
         let read = |tool: &Self| (tool.task_required, tool.modern_output);
         self.definition == other.definition
-            && self.mirrored == other.mirrored
+            && self.param_headers == other.param_headers
             && read(self) == read(other)
     }
 }
@@ -90,7 +90,7 @@ fn has_modern_output(definition: &[u8]) -> bool {
     })
 }
 
-fn is_repeatable(definition: &[u8]) -> bool {
+fn is_idempotent(definition: &[u8]) -> bool {
     #[derive(Deserialize, Default)]
     #[serde(default, rename_all = "camelCase")]
     struct Annotations {

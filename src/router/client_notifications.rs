@@ -6,7 +6,7 @@ use super::context::Context;
 use super::forward::server_requests::{notify_upstream, on_client_progress};
 use crate::protocol::Era;
 use crate::protocol::bridge;
-use crate::protocol::json_key::Key;
+use crate::protocol::json_key::JsonKey;
 use crate::upstream::ConnectionUse;
 use crate::wire::Message;
 
@@ -51,7 +51,7 @@ pub(crate) fn cancel(ctx: &Context, notification: &Message) {
     let Some(id) = notification.param("requestId") else {
         return;
     };
-    let key = Key::new(&notification.bytes().slice_ref(id.value()));
+    let key = JsonKey::new(&notification.bytes().slice_ref(id.value()));
     let Some(call) = ctx.session.in_flight.abort(&key) else {
         return;
     };

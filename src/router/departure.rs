@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::client::proxied_tasks::ProxiedTask;
 use super::context::Context;
 use super::methods::listen::end_listens;
-use crate::protocol::reply::cancelled;
+use crate::protocol::reply::cancelled_notification;
 use crate::wire::Line;
 use crate::wire::outgoing::code;
 
@@ -24,7 +24,9 @@ pub(crate) async fn end_calls(ctx: &Context) {
     let cancellations =
         open.chain(session.suspended_calls.clear())
             .map(|(connection, upstream_id)| async move {
-                let _ = connection.notify(cancelled(upstream_id, REASON)).await;
+                let _ = connection
+                    .notify(cancelled_notification(upstream_id, REASON))
+                    .await;
             });
     let cancellations = join_all(cancellations);
     tokio::join!(cancellations, tasks, listens);

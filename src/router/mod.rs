@@ -111,7 +111,7 @@ impl Client {
             return;
         }
         let caller = session.profiles.caller_of(request, client);
-        gateway.start_once(&caller.identity);
+        gateway.start_once(&caller.profile);
         let announcing = tool_changes::announce(self.context.clone());
         let cancel = session.cancel.clone();
         gateway.tasks.spawn(async move {

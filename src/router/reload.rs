@@ -149,7 +149,7 @@ fn announce_when_connected(gateway: &Arc<Gateway>, sessions: &Arc<Sessions>, ups
             return;
         };
         for kind in ANNOUNCED {
-            if connection.profile.offers(kind) {
+            if connection.profile.has_items(kind) {
                 announce(&own, &sessions, kind).await;
             }
         }
@@ -170,7 +170,7 @@ async fn announce(gateway: &Arc<Gateway>, sessions: &Sessions, kind: ItemKind) {
     info!(method, "telling the client");
     gateway
         .items
-        .forget(ItemKind::changed_by(method).unwrap_or_default());
+        .forget(ItemKind::from_change_notification(method).unwrap_or_default());
     let notify = |ctx: Context| -> Delivery {
         let (change, message) = (change.clone(), message.clone());
         Box::pin(async move {

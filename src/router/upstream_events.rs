@@ -52,7 +52,7 @@ impl EventHandler for Fanout {
             if method == "notifications/cancelled" {
                 connection.inboxes.deliver_cancellation(&message);
             }
-            let kinds = ItemKind::changed_by(&method).unwrap_or_default();
+            let kinds = ItemKind::from_change_notification(&method).unwrap_or_default();
             gateway.items.forget(kinds);
             let progress_of = progress_target(&gateway, &message);
             for open in self.sessions.all().iter() {
@@ -72,7 +72,7 @@ impl EventHandler for Fanout {
             let Some(gateway) = self.gateway.upgrade() else {
                 return;
             };
-            if !connection.client_profile.can_answer(&request) {
+            if !connection.client_profile.supports_server_request(&request) {
                 return refuse_upstream(&gateway, &connection, &request);
             }
             let is_taken = match addressee(&gateway, &self.sessions, &connection) {
@@ -106,9 +106,9 @@ impl EventHandler for Fanout {
             };
             for open in self.sessions.all().iter() {
                 if let Some(message) = changed_since_sent(&open.session, upstream, &lists) {
-                    gateway
-                        .items
-                        .forget(ItemKind::changed_by(&message.method()).unwrap_or_default());
+                    gateway.items.forget(
+                        ItemKind::from_change_notification(&message.method()).unwrap_or_default(),
+                    );
                     let ctx = open.context(&gateway);
                     let delivery = async move { pass_on(&ctx, upstream, None, &message).await };
                     open.deliver(&gateway, Box::pin(delivery)).await;

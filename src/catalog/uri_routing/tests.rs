@@ -27,7 +27,7 @@ fn configured(filters: impl Iterator<Item = Value>) -> Vec<config::Upstream> {
 
 fn items(kind: ItemKind, known: &[(&str, &str)]) -> Option<ItemList> {
     let define = |(key, name): &(&str, &str)| {
-        let definition = json!({kind.key(): key, "name": name}).to_string();
+        let definition = json!({kind.key_member(): key, "name": name}).to_string();
         Item::read(Bytes::from(definition), kind)
     };
     let known: Option<_> = known.iter().map(define).collect();

@@ -10,7 +10,7 @@ use crate::wire::splice::decode;
 use crate::wire::{Line, Member, Message, MessageKind, Splice, members};
 
 /// The members of a retry: what was asked for, and what tells the server where it was.
-pub(crate) const MEMBERS: [&str; 2] = ["inputResponses", "requestState"];
+pub(crate) const RETRY_MEMBERS: [&str; 2] = ["inputResponses", "requestState"];
 
 /// By which legacy servers say that a person must visit a URL first (MCP 2025-11-25 § Elicitation).
 pub(crate) const URL_ELICITATION_REQUIRED: i64 = -32042;
@@ -19,15 +19,15 @@ pub(crate) const URL_ELICITATION_REQUIRED: i64 = -32042;
 pub(crate) const ELICITATION: &str = "elicitation/create";
 
 /// How much one call may ask at a time. A person is there to answer it.
-pub(crate) const MAX_QUESTIONS: usize = 64;
+pub(crate) const MAX_INPUT_REQUESTS: usize = 64;
 
 /// A person's answer who gave none.
-pub(crate) const NO_ANSWER: &[u8] = br#"{"action":"cancel"}"#;
+pub(crate) const CANCELLED_RESULT: &[u8] = br#"{"action":"cancel"}"#;
 
 /// Whether a request of this method may be answered by what the server wants to know
 /// (MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests). The result of a task that is
 /// followed answers such a request.
-pub(crate) fn is_supported(method: &str) -> bool {
+pub(crate) fn supports_input(method: &str) -> bool {
     matches!(
         method,
         "tools/call" | "prompts/get" | "resources/read" | "tasks/result"
@@ -36,25 +36,27 @@ pub(crate) fn is_supported(method: &str) -> bool {
 
 /// Whether a modern client's request answers what an earlier one was asked.
 pub(crate) fn is_retry(request: &Message) -> bool {
-    MEMBERS.iter().any(|member| request.param(member).is_some())
+    RETRY_MEMBERS
+        .iter()
+        .any(|member| request.param(member).is_some())
 }
 
 /// Whether a result asks for input before there can be another.
-pub(crate) fn is_required(response: &Message) -> bool {
+pub(crate) fn requires_input(response: &Message) -> bool {
     let kind = super::result_type(response).and_then(decode);
     kind.as_deref() == Some("input_required")
 }
 
 /// What a modern server wants before it goes on.
 #[derive(Debug, Default)]
-pub(crate) struct Required {
+pub(crate) struct InputRequired {
     /// What it asks: its key as written, and the request without an id.
-    pub(crate) questions: Vec<(Bytes, Message)>,
+    pub(crate) input_requests: Vec<(Bytes, Message)>,
     /// Its `requestState` as written.
     pub(crate) state: Option<Bytes>,
 }
 
-impl Required {
+impl InputRequired {
     /// Reads a result that requires input.
     ///
     /// # Errors
@@ -66,18 +68,18 @@ impl Required {
         for member in members(response.result().unwrap_or_default()) {
             match &*member.key() {
                 "requestState" => required.state = Some(whole.slice_ref(member.value())),
-                "inputRequests" => required.questions = questions(whole, &member)?,
+                "inputRequests" => required.input_requests = parse_input_requests(whole, &member)?,
                 _ => {}
             }
         }
-        match required.questions.is_empty() && required.state.is_none() {
+        match required.input_requests.is_empty() && required.state.is_none() {
             true => Err("it requires input and does not say which".to_owned()),
             false => Ok(required),
         }
     }
 
     /// The members of the retry that brings these answers, each a key and a value as written.
-    pub(crate) fn retry(&self, answers: &[(Bytes, Bytes)]) -> String {
+    pub(crate) fn retry_members(&self, answers: &[(Bytes, Bytes)]) -> String {
         let mut out = Vec::new();
         if !answers.is_empty() {
             out.extend_from_slice(b"\"inputResponses\":{");
@@ -100,7 +102,10 @@ impl Required {
 }
 
 /// The questions that stand in `inputRequests`.
-fn questions(whole: &Bytes, asked: &Member<'_>) -> Result<Vec<(Bytes, Message)>, String> {
+fn parse_input_requests(
+    whole: &Bytes,
+    asked: &Member<'_>,
+) -> Result<Vec<(Bytes, Message)>, String> {
     if !matches!(asked.value(), [b'{', ..] | b"null") {
         return Err("its `inputRequests` are no object".to_owned());
     }
@@ -114,15 +119,17 @@ fn questions(whole: &Bytes, asked: &Member<'_>) -> Result<Vec<(Bytes, Message)>,
         let key = whole.slice_ref(question.quoted_key());
         questions.retain(|(earlier, _)| decode(earlier) != decode(&key));
         questions.push((key, request));
-        if questions.len() > MAX_QUESTIONS {
-            return Err(format!("it asks more than {MAX_QUESTIONS} things at once"));
+        if questions.len() > MAX_INPUT_REQUESTS {
+            return Err(format!(
+                "it asks more than {MAX_INPUT_REQUESTS} things at once"
+            ));
         }
     }
     Ok(questions)
 }
 
 /// The keys of what a result requires, decoded.
-pub(crate) fn keys(response: &Message) -> Vec<String> {
+pub(crate) fn input_request_keys(response: &Message) -> Vec<String> {
     members(response.result().unwrap_or_default())
         .filter(|member| member.key() == "inputRequests")
         .flat_map(|requests| members(requests.value()))
@@ -132,7 +139,7 @@ pub(crate) fn keys(response: &Message) -> Vec<String> {
 
 /// A modern server's question as a request to a legacy client, under this id (JSON). One that sends
 /// to a URL gets the `elicitationId` that legacy clients need.
-pub(crate) fn request(question: &Message, id: &str) -> Bytes {
+pub(crate) fn to_server_request(question: &Message, id: &str) -> Bytes {
     let bytes = question.bytes();
     let mut splice = Splice::new(bytes);
     let envelope = |key: &str| matches!(key, "jsonrpc" | "id");
@@ -156,24 +163,24 @@ pub(crate) fn request(question: &Message, id: &str) -> Bytes {
 
 /// A legacy server's request as a question to a modern client: without its envelope, and without
 /// the `elicitationId`, which is no more.
-pub(crate) fn question(request: &Message) -> Vec<u8> {
+pub(crate) fn to_input_request(request: &Message) -> Vec<u8> {
     let bytes = request.bytes();
     let mut splice = Splice::new(bytes);
     let envelope = |key: &str| matches!(key, "jsonrpc" | "id");
     splice.remove_members(0..bytes.len(), |member| envelope(&member.key()));
     if let (true, Some(params)) = (request.method() == ELICITATION, request.params_span()) {
-        without_id(&mut splice, params);
+        remove_elicitation_id(&mut splice, params);
     }
     splice.finish()
 }
 
-fn without_id(splice: &mut Splice<'_>, params: Range<usize>) {
+fn remove_elicitation_id(splice: &mut Splice<'_>, params: Range<usize>) {
     splice.remove_members(params, |member| member.key() == "elicitationId");
 }
 
 /// What an error says that asks for visits to URLs: each as a question to a modern client; none
 /// where it says something else.
-pub(crate) fn url_questions(response: &Message) -> Vec<Vec<u8>> {
+pub(crate) fn url_input_requests(response: &Message) -> Vec<Vec<u8>> {
     let data = response.error().unwrap_or_default();
     let data = members(data).find(|member| member.key() == "data");
     let data = data.as_ref().map(Member::value).unwrap_or_default();
@@ -186,7 +193,7 @@ pub(crate) fn url_questions(response: &Message) -> Vec<Vec<u8>> {
     let question = |params: &&serde_json::value::RawValue| {
         let params = params.get().as_bytes();
         let mut splice = Splice::new(params);
-        without_id(&mut splice, 0..params.len());
+        remove_elicitation_id(&mut splice, 0..params.len());
         let head = format!("{{\"method\":\"{ELICITATION}\",\"params\":");
         [head.as_bytes(), &splice.finish(), b"}"].concat()
     };
@@ -194,7 +201,7 @@ pub(crate) fn url_questions(response: &Message) -> Vec<Vec<u8>> {
 }
 
 /// The result that asks a modern client these questions, each a key and a request as written.
-pub(crate) fn required<'a>(
+pub(crate) fn input_required_result<'a>(
     questions: impl Iterator<Item = (&'a str, &'a [u8])>,
     handle: &str,
 ) -> Bytes {
@@ -212,6 +219,6 @@ pub(crate) fn required<'a>(
 }
 
 /// A response to an upstream's request.
-pub(crate) fn response(id: &[u8], result: Bytes) -> Bytes {
+pub(crate) fn input_response(id: &[u8], result: Bytes) -> Bytes {
     Line::result(id, result).into_bytes()
 }

@@ -15,7 +15,7 @@ use crate::protocol::{Caller, Request, ServerProfile, ServerRequests};
 use crate::wire::outgoing::code;
 use crate::wire::{Line, Member, Message, Splice, members};
 
-use super::task::AsTask;
+use super::task::TaskMode;
 use super::tasks_extension;
 use target::Target;
 
@@ -37,20 +37,22 @@ pub(crate) fn request(
         splice.replace(span, id.to_string().into_bytes());
     }
     let params = message.params_span().unwrap_or_default();
-    target.rename(&mut splice, message);
+    target.replace_name(&mut splice, message);
     let meta = adapt_meta(&mut splice, message, caller, server);
-    let is_task = target.as_task == AsTask::Added
+    let is_task = target.task_mode == TaskMode::ProxyLegacy
         && message.param("task").is_none()
-        && server.declares_of_tasks("/requests/tools/call");
+        && server.declares_task_capability("/requests/tools/call");
     let task = is_task.then(|| "\"task\":{}".to_owned());
     let input = input.map(str::to_owned);
     let added: Vec<_> = meta.into_iter().chain(task).chain(input).collect();
     add_params(&mut splice, message, &added.join(","));
     if (caller.era, server.era) == (Era::Modern, Era::Legacy) && input::is_retry(message) {
-        splice.remove_members(params, |member| input::MEMBERS.contains(&&*member.key()));
+        splice.remove_members(params, |member| {
+            input::RETRY_MEMBERS.contains(&&*member.key())
+        });
     }
     let mut body = splice.finish();
-    if target.as_task == AsTask::Declared && server.era == Era::Modern {
+    if target.task_mode == TaskMode::ProxyModern && server.era == Era::Modern {
         body = tasks_extension::declare(body);
     }
     Request {
@@ -58,18 +60,18 @@ pub(crate) fn request(
         method: target.method.clone(),
         body: body.into(),
         name: target.name_header(server.era),
-        mirrored: target.mirrored(message, server.era),
-        asking: asking(caller, server.era, &target.method),
+        param_headers: target.param_headers(message, server.era),
+        server_requests: server_requests(caller, server.era, &target.method),
     }
 }
 
 /// How a client can be asked what a legacy upstream asks in the middle of a request; a modern one
 /// asks by its answers alone.
-fn asking(caller: &Caller, upstream: Era, method: &str) -> ServerRequests {
+fn server_requests(caller: &Caller, upstream: Era, method: &str) -> ServerRequests {
     match (caller.era, upstream) {
-        _ if !caller.identity.can_be_asked() => ServerRequests::Unsupported,
+        _ if !caller.profile.supports_server_requests() => ServerRequests::Unsupported,
         (Era::Legacy, Era::Legacy) => ServerRequests::AsRequests,
-        (Era::Modern, Era::Legacy) if input::is_supported(method) => ServerRequests::AsResult,
+        (Era::Modern, Era::Legacy) if input::supports_input(method) => ServerRequests::AsResult,
         _ => ServerRequests::Unsupported,
     }
 }
@@ -129,8 +131,8 @@ fn add_params(splice: &mut Splice<'_>, message: &Message, added: &str) {
 
 /// What a modern upstream must be told in `_meta`, and may be: a legacy client's log level.
 fn meta_members(caller: &Caller) -> String {
-    let mut members = caller.identity.meta_members().to_owned();
-    if let Some(level) = caller.level {
+    let mut members = caller.profile.meta_members().to_owned();
+    if let Some(level) = caller.log_level {
         members += &format!(",\"{META_LOG_LEVEL}\":\"{}\"", level.as_str());
     }
     members
@@ -144,7 +146,7 @@ pub(crate) fn response(
     upstream: Era,
 ) -> Result<Message, String> {
     match (client, upstream) {
-        (Era::Modern, Era::Legacy) => modernised(response, method),
+        (Era::Modern, Era::Legacy) => to_modern_response(response, method),
         (Era::Legacy, Era::Modern) => match result_type(&response) {
             Some(kind) if kind != br#""complete""# => Err(format!(
                 "it answered with a result of type {}, which this client cannot take",
@@ -180,7 +182,7 @@ pub(crate) fn without_modern_output(response: Message) -> Message {
 
 /// Adds what the modern era has and the legacy ones had not (MCP 2026-07-28 § Basic, Results,
 /// § Caching, § Error Codes).
-fn modernised(response: Message, method: &str) -> Result<Message, String> {
+fn to_modern_response(response: Message, method: &str) -> Result<Message, String> {
     let mut splice = Splice::new(response.bytes());
     let is_read = method == "resources/read";
     if let (Some(result), Some(span)) = (response.result(), response.result_span()) {
@@ -223,7 +225,7 @@ pub(crate) fn with_param(notification: &Message, key: &str, written: &[u8]) -> B
 }
 
 /// A request with another progress token; `None` where it has none.
-pub(crate) fn with_token(request: &Message, token: &str) -> Option<Message> {
+pub(crate) fn with_progress_token(request: &Message, token: &str) -> Option<Message> {
     let meta = request.param("_meta")?;
     let start = request.params_span()?.start + meta.span().start;
     let mut splice = Splice::new(request.bytes());
@@ -234,7 +236,7 @@ pub(crate) fn with_token(request: &Message, token: &str) -> Option<Message> {
 }
 
 /// The refusal of an upstream's request when the client owes too many answers already.
-pub(crate) fn overloaded(request: &Message) -> Bytes {
+pub(crate) fn too_many_server_requests(request: &Message) -> Bytes {
     let id = request.id().unwrap_or_else(|| Bytes::from_static(b"null"));
     let text = "the client has too many requests to answer; try again later";
     Line::error(&id, code::INTERNAL_ERROR, text, &Value::Null).into_bytes()

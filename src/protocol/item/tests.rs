@@ -80,7 +80,7 @@ fn what_nobody_could_ask_for_is_left_out() {
 #[test]
 fn each_kind_is_listed_and_changed_by_methods_of_its_own() {
     for kind in KINDS {
-        assert_eq!(ItemKind::listed_by(kind.list_method()), Some(kind));
+        assert_eq!(ItemKind::from_list_method(kind.list_method()), Some(kind));
     }
     for other in [
         "tools/list",
@@ -89,9 +89,9 @@ fn each_kind_is_listed_and_changed_by_methods_of_its_own() {
         "Prompts/list",
         "",
     ] {
-        assert_eq!(ItemKind::listed_by(other), None, "{other}");
+        assert_eq!(ItemKind::from_list_method(other), None, "{other}");
     }
-    let changed = |what: &str| ItemKind::changed_by(&format!("notifications/{what}"));
+    let changed = |what: &str| ItemKind::from_change_notification(&format!("notifications/{what}"));
     assert_eq!(changed("prompts/list_changed"), Some(&KINDS[..1]));
     assert_eq!(changed("resources/list_changed"), Some(&KINDS[1..]));
     for other in ["tools/list_changed", "resources/updated", "message"] {

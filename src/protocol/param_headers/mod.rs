@@ -1,7 +1,7 @@
 //! Tool parameters that a server wants to see in HTTP headers as well
 //! (MCP 2026-07-28, Streamable HTTP § Custom Headers from Tool Parameters).
 //!
-//! A tool's definition is read once, into [`MirroredParam`]s; a call's arguments are then only
+//! A tool's definition is read once, into [`ParamHeader`]s; a call's arguments are then only
 //! looked through, never rebuilt. Most tools mirror nothing and cost one search for a word.
 
 use base64::Engine as _;
@@ -22,12 +22,12 @@ const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
 /// One parameter of a tool and the header its value is repeated in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MirroredParam {
+pub struct ParamHeader {
     header: HeaderName,
     path: Vec<String>,
 }
 
-impl MirroredParam {
+impl ParamHeader {
     /// The header, `mcp-param-` and the name the server chose.
     pub fn header(&self) -> &HeaderName {
         &self.header
@@ -41,7 +41,7 @@ impl MirroredParam {
 
 /// Why a tool's definition is invalid, so that the tool must not be listed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum MirrorError {
+pub enum ParamHeaderError {
     /// The text is not the JSON of a tool.
     #[error("the tool's definition is not a JSON object")]
     Malformed,
@@ -92,8 +92,8 @@ pub enum MirrorError {
 /// `x-mcp-header` are not annotations. Of equal keys the last one counts.
 ///
 /// # Errors
-/// [`MirrorError`] when an annotation breaks the specification: the tool must be hidden.
-pub fn mirrored_params(tool_definition: &str) -> Result<Vec<MirroredParam>, MirrorError> {
+/// [`ParamHeaderError`] when an annotation breaks the specification: the tool must be hidden.
+pub fn parse_param_headers(tool_definition: &str) -> Result<Vec<ParamHeader>, ParamHeaderError> {
     let bytes = tool_definition.as_bytes();
     if memchr::memmem::find(bytes, ANNOTATION.as_bytes()).is_none() {
         return Ok(Vec::new());
@@ -106,11 +106,11 @@ pub fn mirrored_params(tool_definition: &str) -> Result<Vec<MirroredParam>, Mirr
 /// Left out, as the specification asks or because no header can say it: what is missing, null,
 /// an object or an array, a number that is no integer between ±(2^53 − 1), and text with a lone
 /// surrogate.
-pub fn mirror(params: &[MirroredParam], arguments: &str) -> Vec<(HeaderName, HeaderValue)> {
+pub fn header_values(params: &[ParamHeader], arguments: &str) -> Vec<(HeaderName, HeaderValue)> {
     if params.is_empty() {
         return Vec::new();
     }
-    let paths: Vec<&[String]> = params.iter().map(MirroredParam::path).collect();
+    let paths: Vec<&[String]> = params.iter().map(ParamHeader::path).collect();
     let values = scan::pick(arguments.as_bytes(), &paths);
     let headers = params.iter().zip(values).filter_map(|(param, value)| {
         let value = header_value(value?)?;

@@ -9,13 +9,13 @@ use std::collections::HashSet;
 use http::HeaderName;
 
 use super::scan::{self, Scanner};
-use super::{ANNOTATION, MirrorError, MirroredParam};
+use super::{ANNOTATION, ParamHeader, ParamHeaderError};
 use crate::wire::splice::decode;
 
 /// The deepest nesting that is followed: the default of `serde_json`, and of others.
 const MAX_DEPTH: usize = 128;
 
-/// The most parameters that are mirrored: common HTTP servers take no more than 100 headers.
+/// The most parameters that are param_headers: common HTTP servers take no more than 100 headers.
 const MAX_PARAMS: usize = 100;
 
 /// How much of a name an error shows, in characters.
@@ -86,14 +86,14 @@ struct Walk<'a> {
 }
 
 /// The mirrored parameters of a tool's definition, in the order of its schema.
-pub(super) fn read(definition: &str) -> Result<Vec<MirroredParam>, MirrorError> {
+pub(super) fn read(definition: &str) -> Result<Vec<ParamHeader>, ParamHeaderError> {
     let mut walk = Walk {
         scanner: Scanner::new(definition.as_bytes()),
         stack: Vec::new(),
         annotated: Vec::new(),
     };
     if walk.scanner.peek() != Some(b'{') {
-        return Err(MirrorError::Malformed);
+        return Err(ParamHeaderError::Malformed);
     }
     walk.enter(Place::Tool, Cow::Borrowed(""))?;
     while !walk.stack.is_empty() {
@@ -130,8 +130,8 @@ fn effective<'a>(definition: &'a str, mut annotated: Vec<Annotated<'a>>) -> Vec<
 
 impl<'a> Walk<'a> {
     /// Goes on to the next member or element, or out of the innermost object or array.
-    fn advance(&mut self) -> Result<(), MirrorError> {
-        let next = self.scanner.peek().ok_or(MirrorError::Malformed)?;
+    fn advance(&mut self) -> Result<(), ParamHeaderError> {
+        let next = self.scanner.peek().ok_or(ParamHeaderError::Malformed)?;
         let Some(frame) = self.stack.last() else {
             return Ok(());
         };
@@ -145,8 +145,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn member(&mut self) -> Result<(), MirrorError> {
-        let raw = self.scanner.string().ok_or(MirrorError::Malformed)?;
+    fn member(&mut self) -> Result<(), ParamHeaderError> {
+        let raw = self.scanner.string().ok_or(ParamHeaderError::Malformed)?;
         // A key with a lone surrogate is none of ours, and no argument's either.
         let key = decode(raw).unwrap_or_else(|| String::from_utf8_lossy(raw));
         let Some(frame) = self.stack.last_mut() else {
@@ -157,7 +157,7 @@ impl<'a> Walk<'a> {
             ANNOTATION if place == Place::Property => &mut frame.annotation,
             "type" if place == Place::Property => &mut frame.r#type,
             ANNOTATION if place.is_schema() => {
-                return Err(MirrorError::NotReachable {
+                return Err(ParamHeaderError::NotReachable {
                     at: self.location(),
                 });
             }
@@ -166,18 +166,22 @@ impl<'a> Walk<'a> {
                 None => &mut None,
             },
         };
-        *value = Some(self.scanner.value().ok_or(MirrorError::Malformed)?);
+        *value = Some(self.scanner.value().ok_or(ParamHeaderError::Malformed)?);
         Ok(())
     }
 
     /// Goes into the next value if it is an object or an array, and over it if not.
-    fn enter(&mut self, place: Place, key: Cow<'a, str>) -> Result<(), MirrorError> {
-        let first = self.scanner.peek().ok_or(MirrorError::Malformed)?;
+    fn enter(&mut self, place: Place, key: Cow<'a, str>) -> Result<(), ParamHeaderError> {
+        let first = self.scanner.peek().ok_or(ParamHeaderError::Malformed)?;
         if !matches!(first, b'{' | b'[') {
-            return self.scanner.value().map(drop).ok_or(MirrorError::Malformed);
+            return self
+                .scanner
+                .value()
+                .map(drop)
+                .ok_or(ParamHeaderError::Malformed);
         }
         if self.stack.len() == MAX_DEPTH {
-            return Err(MirrorError::TooDeep { limit: MAX_DEPTH });
+            return Err(ParamHeaderError::TooDeep { limit: MAX_DEPTH });
         }
         self.scanner.step();
         let is_object = first == b'{';
@@ -191,11 +195,11 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn leave(&mut self) -> Result<(), MirrorError> {
+    fn leave(&mut self) -> Result<(), ParamHeaderError> {
         let annotation = self.stack.last().and_then(|frame| frame.annotation);
         if let Some(annotation) = annotation {
             if self.annotated.len() == MAX_PARAMS {
-                return Err(MirrorError::TooMany { limit: MAX_PARAMS });
+                return Err(ParamHeaderError::TooMany { limit: MAX_PARAMS });
             }
             let properties = self
                 .stack
@@ -220,7 +224,7 @@ impl<'a> Walk<'a> {
 }
 
 impl Annotated<'_> {
-    fn check(self, headers: &mut HashSet<HeaderName>) -> Result<MirroredParam, MirrorError> {
+    fn check(self, headers: &mut HashSet<HeaderName>) -> Result<ParamHeader, ParamHeaderError> {
         let Self {
             path,
             annotation,
@@ -228,16 +232,16 @@ impl Annotated<'_> {
         } = self;
         let param = || shown(path.iter().map(|name| &**name));
         let Some(header) = header_name(annotation) else {
-            return Err(MirrorError::NotAName { param: param() });
+            return Err(ParamHeaderError::NotAName { param: param() });
         };
         if !r#type.is_some_and(is_primitive) {
-            return Err(MirrorError::NotPrimitive { param: param() });
+            return Err(ParamHeaderError::NotPrimitive { param: param() });
         }
         if !headers.insert(header.clone()) {
-            return Err(MirrorError::Duplicate { param: param() });
+            return Err(ParamHeaderError::Duplicate { param: param() });
         }
         let path = path.into_iter().map(Cow::into_owned).collect();
-        Ok(MirroredParam { header, path })
+        Ok(ParamHeader { header, path })
     }
 }
 
@@ -253,13 +257,15 @@ fn header_name(annotation: &[u8]) -> Option<HeaderName> {
 
 /// Whether a raw `type` names only types that may be mirrored; null may be among several.
 fn is_primitive(raw: &[u8]) -> bool {
-    let is_mirrored = |name: &str| matches!(name, "string" | "integer" | "boolean");
+    let is_header_type = |name: &str| matches!(name, "string" | "integer" | "boolean");
     if let Ok(name) = serde_json::from_slice::<String>(raw) {
-        return is_mirrored(&name);
+        return is_header_type(&name);
     }
     serde_json::from_slice::<Vec<String>>(raw).is_ok_and(|names| {
-        names.iter().all(|name| is_mirrored(name) || name == "null")
-            && names.iter().any(|name| is_mirrored(name))
+        names
+            .iter()
+            .all(|name| is_header_type(name) || name == "null")
+            && names.iter().any(|name| is_header_type(name))
     })
 }
 

@@ -17,10 +17,10 @@ pub(super) fn with_properties(properties: &str) -> String {
 
 /// The header values that `arguments` give for one parameter `a`.
 fn mirrored(arguments: &str) -> Option<String> {
-    let params = mirrored_params(&with_properties(
+    let params = parse_param_headers(&with_properties(
         r#""a":{"type":"string","x-mcp-header":"A"}"#,
     ));
-    let headers = mirror(&params.unwrap(), arguments);
+    let headers = header_values(&params.unwrap(), arguments);
     assert!(headers.len() <= 1);
     headers.first().map(|(name, value)| {
         assert_eq!(name, "mcp-param-a");
@@ -128,13 +128,13 @@ fn arguments_are_read_at_the_exact_path() {
 
 #[test]
 fn nested_parameters_are_read_below_their_own_objects() {
-    let params = mirrored_params(&with_properties(
+    let params = parse_param_headers(&with_properties(
         r#""a":{"type":"string","x-mcp-header":"A","properties":{"b":{"type":"string","x-mcp-header":"B"}}},
            "c":{"properties":{"b":{"type":"integer","x-mcp-header":"C"},"d":{"type":"boolean","x-mcp-header":"D"}}}"#,
     ));
     let params = params.unwrap();
     let read = |arguments: &str| {
-        let headers = mirror(&params, arguments);
+        let headers = header_values(&params, arguments);
         let shown = headers
             .iter()
             .map(|(name, value)| format!("{}={}", &name.as_str()[10..], value.to_str().unwrap()));
@@ -229,7 +229,7 @@ proptest! {
 
     #[test]
     fn no_text_makes_it_panic(json in any_json(), cut in 0_usize..400, noise in ".{0,40}") {
-        let _ = mirrored_params(&tool(&json));
+        let _ = parse_param_headers(&tool(&json));
         let mut end = cut.min(json.len());
         while !json.is_char_boundary(end) {
             end -= 1;

@@ -57,13 +57,13 @@ impl Step {
         if era == Era::Modern && response.error_code() == Some(code::HEADER_MISMATCH) {
             return Ok(Self::Stale);
         }
-        if let Some(task) = Task::ours(&response, target.as_task, era) {
+        if let Some(task) = Task::created_for_proxy(&response, target.task_mode, era) {
             return Ok(Self::Task(Box::new(task), era));
         }
         if (client, era) == (Era::Modern, Era::Legacy)
             && response.error_code() == Some(input::URL_ELICITATION_REQUIRED)
-            && request.caller.identity.can_elicit(true)
-            && input::is_supported(&target.method)
+            && request.caller.profile.supports_elicitation(true)
+            && input::supports_input(&target.method)
             && let Some(suspended) = SuspendedCall::refused(request, &response)
         {
             return Ok(Self::Suspend(Box::new(suspended)));

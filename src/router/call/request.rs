@@ -7,8 +7,8 @@ use bytes::Bytes;
 use serde_json::Value;
 use tracing::debug;
 
-use crate::protocol::json_key::Key;
-use crate::protocol::task::AsTask;
+use crate::protocol::json_key::JsonKey;
+use crate::protocol::task::TaskMode;
 use crate::protocol::{Caller, Era, LogLevel};
 use crate::upstream::{Upstream, UpstreamError};
 use crate::wire::splice::decode;
@@ -22,7 +22,7 @@ pub(crate) struct ClientRequest {
     pub(crate) id: Bytes,
     /// What the request is about: the name of a tool, a URI.
     pub(crate) subject: String,
-    pub(crate) key: Key,
+    pub(crate) key: JsonKey,
     pub(crate) token: Option<Bytes>,
     /// The message for the upstream: the client's own, or another in its place.
     pub(crate) message: Message,
@@ -90,7 +90,7 @@ impl ClientRequest {
     /// Whether the request may need an answer before it is sent: it may bring the answers to an earlier
     /// question, or it names an unknown log level.
     pub(crate) fn needs_preflight(&self) -> bool {
-        self.caller.unknown_level.is_some()
+        self.caller.unknown_log_level.is_some()
             || (self.caller.era == Era::Modern && self.message.param("requestState").is_some())
     }
 
@@ -109,17 +109,19 @@ impl ClientRequest {
     /// The log level that a legacy upstream is to apply for this request. The level of a session is
     /// known to the upstream.
     pub(crate) fn log_level(&self) -> Option<LogLevel> {
-        self.caller.level.filter(|_| self.caller.era == Era::Modern)
+        self.caller
+            .log_level
+            .filter(|_| self.caller.era == Era::Modern)
     }
 
     /// Who follows the task that may come of this call: a modern client does not know those that are
     /// requested by `task`, and a legacy client that does not request one expects the result.
-    pub(crate) fn task_mode(&self, is_required: bool) -> AsTask {
+    pub(crate) fn task_mode(&self, is_required: bool) -> TaskMode {
         let is_requested = self.message.param("task").is_some();
         match (self.caller.era, is_requested) {
-            (Era::Legacy, true) => AsTask::Theirs,
-            (_, false) if !is_required => AsTask::Theirs,
-            _ => AsTask::Added,
+            (Era::Legacy, true) => TaskMode::Client,
+            (_, false) if !is_required => TaskMode::Client,
+            _ => TaskMode::ProxyLegacy,
         }
     }
 }

@@ -11,7 +11,7 @@ use super::request::ClientRequest;
 use super::upstream_call::{Sent, UpstreamCall};
 use crate::protocol::ClientProfile;
 use crate::protocol::bridge::input;
-use crate::protocol::json_key::is_same;
+use crate::protocol::json_key::is_same_key;
 use crate::upstream::TransportError;
 use crate::wire::outgoing::code;
 use crate::wire::splice::{decode, last_member};
@@ -78,7 +78,7 @@ impl Question {
     pub(crate) fn unanswered(&self) -> Option<Bytes> {
         let id = self.id.as_ref()?;
         Some(match self.may_decline {
-            true => input::response(id, Bytes::from_static(input::NO_ANSWER)),
+            true => input::input_response(id, Bytes::from_static(input::CANCELLED_RESULT)),
             false => {
                 let text = "the client did not answer";
                 Line::error(id, code::INTERNAL_ERROR, text, &Value::Null).into_bytes()
@@ -106,9 +106,9 @@ impl SuspendedCall {
             ended: Some(Ok(refusal.clone())),
             ..Self::without_questions(request, None)
         };
-        for text in input::url_questions(refusal)
+        for text in input::url_input_requests(refusal)
             .into_iter()
-            .take(input::MAX_QUESTIONS)
+            .take(input::MAX_INPUT_REQUESTS)
         {
             suspended.add(text, None, true);
         }
@@ -118,7 +118,7 @@ impl SuspendedCall {
     fn without_questions(request: &ClientRequest, call: Option<UpstreamCall>) -> Self {
         Self {
             fingerprint: RequestFingerprint::of(request),
-            identity: request.caller.identity.clone(),
+            identity: request.caller.profile.clone(),
             call,
             questions: Vec::new(),
             asked: 0,
@@ -163,12 +163,16 @@ impl SuspendedCall {
 
     fn add_question(&mut self, question: &Message) {
         let may_decline = question.method() == input::ELICITATION;
-        self.add(input::question(question), question.id(), may_decline);
+        self.add(
+            input::to_input_request(question),
+            question.id(),
+            may_decline,
+        );
     }
 
     /// Whether the call has as many open questions as it may have.
     pub(crate) fn is_full(&self) -> bool {
-        self.questions.len() >= input::MAX_QUESTIONS
+        self.questions.len() >= input::MAX_INPUT_REQUESTS
     }
 
     /// The connection of the call, and its id there.
@@ -189,8 +193,9 @@ impl SuspendedCall {
                 MessageKind::Request => self.add_question(&message),
                 MessageKind::Notification if message.method() == "notifications/cancelled" => {
                     let id = message.param("requestId");
-                    let is_it =
-                        |asked: &Bytes| id.as_ref().is_some_and(|id| is_same(asked, id.value()));
+                    let is_it = |asked: &Bytes| {
+                        id.as_ref().is_some_and(|id| is_same_key(asked, id.value()))
+                    };
                     self.questions
                         .retain(|question| !question.id.as_ref().is_some_and(is_it));
                 }
@@ -219,7 +224,7 @@ impl SuspendedCall {
     /// The result that puts the open questions to the client, under this handle.
     pub(crate) fn result(&self, handle: &str) -> Bytes {
         let questions = self.questions.iter();
-        input::required(questions.map(|it| (&*it.key, &*it.text)), handle)
+        input::input_required_result(questions.map(|it| (&*it.key, &*it.text)), handle)
     }
 
     /// Takes the client's answers, each a result as written; unanswered questions remain. Returns the
@@ -241,7 +246,7 @@ impl SuspendedCall {
                 question
                     .id
                     .as_ref()
-                    .map(|id| (id.clone(), input::response(id, result.clone()))),
+                    .map(|id| (id.clone(), input::input_response(id, result.clone()))),
             );
             false
         });

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::request::ClientRequest;
-use crate::protocol::json_key::is_same;
+use crate::protocol::json_key::is_same_key;
 use crate::upstream::{
     Activity, Call, CallPermit, ConnectionUse, Exchange, Inbox, LogDemandGuard, SentRequest,
     TransportError, Upstream, UpstreamId,
@@ -90,7 +90,7 @@ impl UpstreamCall {
         request: &'a ClientRequest,
     ) -> Option<(&'a Bytes, &'a Bytes)> {
         let (given, known) = self.token.as_ref().zip(request.token.as_ref())?;
-        (!is_same(given, known)).then_some((given, known))
+        (!is_same_key(given, known)).then_some((given, known))
     }
 
     /// Takes no more requests of the upstream.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::task::AbortHandle;
 
 use crate::protocol::LogLevel;
-use crate::protocol::json_key::Key;
+use crate::protocol::json_key::JsonKey;
 use crate::router::call::upstream_call::Sent;
 use crate::sync::Mutex;
 use crate::upstream::{Activity, ConnectionUse};
@@ -32,10 +32,10 @@ pub(crate) enum Refusal {
 
 #[derive(Debug, Default)]
 struct State {
-    calls: HashMap<Key, Call>,
-    tokens: HashMap<Key, Token>,
+    calls: HashMap<JsonKey, Call>,
+    tokens: HashMap<JsonKey, Token>,
     /// Tokens of the upstream's side whose calls the client knows by others: the request, and its token.
-    renamed: HashMap<Key, (Key, Bytes)>,
+    renamed: HashMap<JsonKey, (JsonKey, Bytes)>,
 }
 
 #[derive(Debug, Default)]
@@ -51,7 +51,7 @@ struct Token {
 #[derive(Debug)]
 struct Call {
     abort: AbortHandle,
-    token: Option<Key>,
+    token: Option<JsonKey>,
     /// From which level on the request wants logs of a legacy upstream.
     log_level: Option<LogLevel>,
     /// Where the request went last; `None` before it was sent.
@@ -82,12 +82,12 @@ impl InFlight {
     /// [`Refusal`]; nothing was begun.
     pub(crate) fn begin(
         &self,
-        id: Key,
+        id: JsonKey,
         token: Option<&Bytes>,
         spawn: impl FnOnce() -> AbortHandle,
     ) -> Result<(), Refusal> {
         let mut state = self.state.lock();
-        let token = token.map(Key::new);
+        let token = token.map(JsonKey::new);
         let is_full = state.calls.len() >= self.limit;
         match state.calls.entry(id) {
             Entry::Occupied(_) => return Err(Refusal::IdInUse),
@@ -108,14 +108,14 @@ impl InFlight {
     }
 
     /// Records where the request went.
-    pub(crate) fn sent(&self, id: &Key, connection: &ConnectionUse, upstream_id: u64) {
+    pub(crate) fn sent(&self, id: &JsonKey, connection: &ConnectionUse, upstream_id: u64) {
         if let Some(call) = self.state.lock().calls.get_mut(id) {
             call.sent = Some((connection.clone(), upstream_id));
         }
     }
 
     /// Records from which level on the request wants logs.
-    pub(crate) fn want_logs(&self, id: &Key, level: LogLevel) {
+    pub(crate) fn want_logs(&self, id: &JsonKey, level: LogLevel) {
         if let Some(call) = self.state.lock().calls.get_mut(id) {
             call.log_level = Some(level);
         }
@@ -144,7 +144,7 @@ impl InFlight {
     }
 
     /// Records the activity for which progress under the request's token is a sign of life.
-    pub(crate) fn attach_activity(&self, id: &Key, activity: &Activity) {
+    pub(crate) fn attach_activity(&self, id: &JsonKey, activity: &Activity) {
         let mut state = self.state.lock();
         let token = state.calls.get(id).and_then(|call| call.token.clone());
         if let Some(token) = token.and_then(|token| state.tokens.get_mut(&token)) {
@@ -153,31 +153,34 @@ impl InFlight {
     }
 
     /// Leaves it to something else to cancel at the upstream what the request sends, now or later.
-    pub(crate) fn delegate_cancellation(&self, id: &Key) {
+    pub(crate) fn delegate_cancellation(&self, id: &JsonKey) {
         if let Some(call) = self.state.lock().calls.get_mut(id) {
             call.is_delegated = true;
         }
     }
 
     /// Records that an upstream reports under `given` what the client of this request knows as `known`.
-    pub(crate) fn rename(&self, id: &Key, given: &Bytes, known: &Bytes) {
+    pub(crate) fn rename(&self, id: &JsonKey, given: &Bytes, known: &Bytes) {
         let renamed = (id.clone(), known.clone());
-        self.state.lock().renamed.insert(Key::new(given), renamed);
+        self.state
+            .lock()
+            .renamed
+            .insert(JsonKey::new(given), renamed);
     }
 
     /// The client's own token for a token of the upstream's side.
-    pub(crate) fn client_token_for(&self, given: &Key) -> Option<Bytes> {
+    pub(crate) fn client_token_for(&self, given: &JsonKey) -> Option<Bytes> {
         let state = self.state.lock();
         state.renamed.get(given).map(|(_, known)| known.clone())
     }
 
     /// Ends a request. Returns `false` if it was cancelled meanwhile, and must not be answered.
-    pub(crate) fn finish(&self, id: &Key) -> bool {
+    pub(crate) fn finish(&self, id: &JsonKey) -> bool {
         self.state.lock().take(id).is_some()
     }
 
     /// Records progress under this token. Returns `false` if no request has it.
-    pub(crate) fn record_progress(&self, token: &Key) -> bool {
+    pub(crate) fn record_progress(&self, token: &JsonKey) -> bool {
         let mut state = self.state.lock();
         let token = state.tokens.get_mut(token);
         let Some(token) = token else {
@@ -193,12 +196,12 @@ impl InFlight {
     /// Whether the client has received progress under this token.
     pub(crate) fn had_progress(&self, token: Option<&Bytes>) -> bool {
         let state = self.state.lock();
-        let token = token.and_then(|token| state.tokens.get(&Key::new(token)));
+        let token = token.and_then(|token| state.tokens.get(&JsonKey::new(token)));
         token.is_some_and(|token| token.had_progress)
     }
 
     /// Stops a request; `None` if there is none. Returns what to cancel at the upstream.
-    pub(crate) fn abort(&self, id: &Key) -> Option<Option<Sent>> {
+    pub(crate) fn abort(&self, id: &JsonKey) -> Option<Option<Sent>> {
         let call = self.state.lock().take(id)?;
         call.abort.abort();
         Some(call.cancellable())
@@ -218,7 +221,7 @@ impl InFlight {
 }
 
 impl State {
-    fn take(&mut self, id: &Key) -> Option<Call> {
+    fn take(&mut self, id: &JsonKey) -> Option<Call> {
         let call = self.calls.remove(id)?;
         self.renamed.retain(|_, (whose, _)| whose != id);
         if let Some(token) = &call.token
@@ -241,7 +244,7 @@ mod tests {
     async fn an_id_is_in_use_until_its_call_ends() {
         let in_flight = InFlight::new(3);
         let spawn = || tokio::spawn(std::future::pending::<()>()).abort_handle();
-        let key = |written: &'static str| Key::new(&Bytes::from_static(written.as_bytes()));
+        let key = |written: &'static str| JsonKey::new(&Bytes::from_static(written.as_bytes()));
         let token = Bytes::from_static(b"1");
         let begin = |key, token| in_flight.begin(key, token, spawn);
         assert_eq!(begin(key(r#""a""#), Some(&token)), Ok(()));

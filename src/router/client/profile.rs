@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::protocol::caller::named_level;
-use crate::protocol::{Caller, ClientProfile, Declared, Era, LogLevel};
+use crate::protocol::caller::requested_log_level;
+use crate::protocol::{Caller, ClientDeclaration, ClientProfile, Era, LogLevel};
 use crate::sync::Mutex;
 use crate::wire::Message;
 
@@ -36,7 +36,7 @@ struct ModernProfile {
 impl ClientProfiles {
     /// Opens the session that this `initialize` requests, and returns its profile.
     pub(crate) fn open_session(&self, initialize: &Message) -> Arc<ClientProfile> {
-        let session = Arc::new(ClientProfile::of(initialize, Era::Legacy));
+        let session = Arc::new(ClientProfile::from_request(initialize, Era::Legacy));
         let mut state = self.state.lock();
         state.session = Some(session.clone());
         state.level = None;
@@ -75,13 +75,13 @@ impl ClientProfiles {
     pub(crate) fn caller_of(&self, request: &Message, era: Era) -> Caller {
         let level = match era {
             Era::Legacy => Ok(self.level()),
-            Era::Modern => named_level(request),
+            Era::Modern => requested_log_level(request),
         };
         Caller {
             era,
-            identity: self.profile_of(request, era),
-            level: level.as_ref().copied().unwrap_or_default(),
-            unknown_level: level.err(),
+            profile: self.profile_of(request, era),
+            log_level: level.as_ref().copied().unwrap_or_default(),
+            unknown_log_level: level.err(),
         }
     }
 
@@ -89,14 +89,14 @@ impl ClientProfiles {
         if era == Era::Legacy {
             return self.session_or_neutral();
         }
-        let declared = Declared::of(request, era);
+        let declared = ClientDeclaration::from_request(request, era);
         let mut state = self.state.lock();
         if let Some(last) = &state.modern
             && last.declared() == declared
         {
             return last.profile.clone();
         }
-        let profile = Arc::new(ClientProfile::of(request, era));
+        let profile = Arc::new(ClientProfile::from_request(request, era));
         state.modern = Some(ModernProfile {
             info: declared.client_info.map(Bytes::copy_from_slice),
             capabilities: declared.capabilities.map(Bytes::copy_from_slice),
@@ -107,8 +107,8 @@ impl ClientProfiles {
 }
 
 impl ModernProfile {
-    fn declared(&self) -> Declared<'_> {
-        Declared {
+    fn declared(&self) -> ClientDeclaration<'_> {
+        ClientDeclaration {
             client_info: self.info.as_deref(),
             capabilities: self.capabilities.as_deref(),
         }

@@ -60,7 +60,7 @@ impl ProxiedTasks {
     ) -> ProxiedTaskGuard<'a> {
         let serial = self.next.fetch_add(1, Ordering::Relaxed);
         if let Some(cancel) =
-            tasks_extension::about(&call.message, "tasks/cancel", &task.quoted, None)
+            tasks_extension::task_request(&call.message, "tasks/cancel", &task.quoted_id, None)
         {
             let proxied = ProxiedTask {
                 upstream: upstream.clone(),
@@ -116,7 +116,7 @@ impl ProxiedTask {
     pub(crate) async fn cancel(self) {
         let cannot = |connection: &Connection| {
             connection.profile.era == Era::Legacy
-                && !connection.profile.declares_of_tasks("/cancel")
+                && !connection.profile.declares_task_capability("/cancel")
         };
         if self
             .upstream
@@ -125,8 +125,9 @@ impl ProxiedTask {
         {
             return debug!(task = &*self.task.id, "nobody can cancel this task");
         }
-        let target = Target::task("tasks/cancel", &self.task.id, &self.task.quoted).followed();
-        let (caller, client) = (&self.caller, (self.client, &self.caller.identity));
+        let target = Target::task_request("tasks/cancel", &self.task.id, &self.task.quoted_id)
+            .followed_by_proxy();
+        let (caller, client) = (&self.caller, (self.client, &self.caller.profile));
         let build = |connection: &ConnectionUse, _: &Activity| {
             let profile = &connection.profile;
             bridge::request(next_id(), &self.cancel, &target, caller, profile, None)

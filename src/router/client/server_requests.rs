@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::number::SessionNumber;
-use crate::protocol::json_key::Key;
+use crate::protocol::json_key::JsonKey;
 use crate::sync::Mutex;
 use crate::upstream::ConnectionUse;
 use crate::wire::Message;
@@ -26,7 +26,7 @@ pub(crate) struct PendingServerRequests {
     last: AtomicU64,
     pending: Mutex<HashMap<u64, Pending>>,
     /// The last elicitations that the client was asked for.
-    elicitations: Mutex<VecDeque<Key>>,
+    elicitations: Mutex<VecDeque<JsonKey>>,
 }
 
 #[derive(Debug)]
@@ -53,7 +53,7 @@ pub(crate) enum Requester {
 #[derive(Debug)]
 struct Token {
     /// As the client knows it.
-    key: Key,
+    key: JsonKey,
     /// As the upstream wrote it, if the client knows another: two upstreams may give the same.
     given: Option<Bytes>,
 }
@@ -101,16 +101,16 @@ impl PendingServerRequests {
             }
         }
         let serial = 1 + self.last.fetch_add(1, Ordering::Relaxed);
-        let is_used = |key: &Key| {
+        let is_used = |key: &JsonKey| {
             let mut used = pending.values().filter_map(|it| it.token.as_ref());
             used.any(|used| used.key == *key)
         };
-        let key = token.as_ref().map(Key::new);
+        let key = token.as_ref().map(JsonKey::new);
         let renamed = key.as_ref().filter(|key| is_used(key));
         let renamed = renamed.map(|_| self.wire_id(serial));
         let token = match &renamed {
             Some(renamed) => Some(Token {
-                key: Key::new(&renamed.clone().into()),
+                key: JsonKey::new(&renamed.clone().into()),
                 given: token,
             }),
             None => key.map(|key| Token { key, given: None }),
@@ -128,7 +128,7 @@ impl PendingServerRequests {
     }
 
     /// Records the `elicitationId` of a request.
-    pub(crate) fn record_elicitation(&self, id: Key) {
+    pub(crate) fn record_elicitation(&self, id: JsonKey) {
         let mut elicitations = self.elicitations.lock();
         if elicitations.len() == MAX_PENDING {
             elicitations.pop_front();
@@ -137,7 +137,7 @@ impl PendingServerRequests {
     }
 
     /// Whether the client was asked for this elicitation.
-    pub(crate) fn has_elicitation(&self, id: &Key) -> bool {
+    pub(crate) fn has_elicitation(&self, id: &JsonKey) -> bool {
         self.elicitations.lock().contains(id)
     }
 
@@ -162,7 +162,10 @@ impl PendingServerRequests {
     }
 
     /// The upstream that progress under this token is for, and the upstream's own token if that is another.
-    pub(crate) fn progress_target(&self, token: &Key) -> Option<(ConnectionUse, Option<Bytes>)> {
+    pub(crate) fn progress_target(
+        &self,
+        token: &JsonKey,
+    ) -> Option<(ConnectionUse, Option<Bytes>)> {
         self.pending.lock().values().find_map(|it| {
             let known = it.token.as_ref().filter(|known| known.key == *token)?;
             match &it.requester {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::protocol::reply::failure;
+use crate::protocol::reply::error_response;
 use crate::router::call::suspended::{RequestFingerprint, SuspendedCall};
 use crate::router::call::upstream_call::Sent;
 use crate::sync::Mutex;
@@ -107,7 +107,7 @@ impl SuspendedCalls {
 
 /// The refusal of a request that resumes no call.
 pub(crate) fn unknown_state() -> Message {
-    failure(
+    error_response(
         code::INVALID_PARAMS,
         "no call waits under this `requestState`: it was used, took too long, or belongs to \
          another request; the call may have run: check before you send it again",

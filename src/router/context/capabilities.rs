@@ -37,7 +37,7 @@ pub(crate) fn tasks_capability(gateway: &Gateway) -> Option<Value> {
     let all = known(gateway);
     // While some are not known yet, they may have all of it.
     let any = |pointer: &str| {
-        let declares = |it: &Arc<ServerProfile>| it.declares_of_tasks(pointer);
+        let declares = |it: &Arc<ServerProfile>| it.declares_task_capability(pointer);
         all.as_ref().is_none_or(|all| all.iter().any(declares))
     };
     let mut tasks = Map::new();

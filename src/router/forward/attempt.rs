@@ -47,8 +47,8 @@ pub(crate) async fn attempt(
         let is_asked_by_requests =
             (request.caller.era, call.connection.profile.era) == (Era::Legacy, Era::Modern);
         let requires_input = is_asked_by_requests
-            && input::is_supported(&target.method)
-            && input::is_required(&response);
+            && input::supports_input(&target.method)
+            && input::requires_input(&response);
         if !requires_input {
             return Step::for_response(request, target, upstream, &call, response);
         }
@@ -74,7 +74,7 @@ async fn send(
     input: Option<&str>,
 ) -> Result<UpstreamCall, AttemptFailed> {
     let caller = &request.caller;
-    let (method, client) = (&target.method, (ctx.session.id, &caller.identity));
+    let (method, client) = (&target.method, (ctx.session.id, &caller.profile));
     let in_flight = &ctx.session.in_flight;
     let (level, buffer) = (request.log_level(), ctx.session.outbox.send_buffer());
     if let Some(level) = level {
@@ -92,7 +92,7 @@ async fn send(
                 if let Some(known) = &request.token {
                     in_flight.rename(&request.key, &token.clone().into(), known);
                 }
-                bridge::with_token(&request.message, token)
+                bridge::with_progress_token(&request.message, token)
             });
             let message = renamed.as_ref().unwrap_or(&request.message);
             let sent = bridge::request(id, message, target, caller, &connection.profile, input);

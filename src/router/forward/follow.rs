@@ -13,8 +13,8 @@ use crate::protocol::Era;
 use crate::protocol::bridge;
 use crate::protocol::bridge::input;
 use crate::protocol::bridge::target::Target;
-use crate::protocol::json_key::{Key, is_same};
-use crate::protocol::reply::cancelled;
+use crate::protocol::json_key::{JsonKey, is_same_key};
+use crate::protocol::reply::cancelled_notification;
 use crate::router::call::outcome::AttemptFailed;
 use crate::router::call::request::ClientRequest;
 use crate::router::call::upstream_call::{CallEvent, UpstreamCall};
@@ -48,10 +48,7 @@ pub(crate) async fn follow(
                 pass_on(ctx, request, &message, call).await;
             }
             (MessageKind::Request, era)
-                if !request
-                    .caller
-                    .identity
-                    .accepts_server_request(&message, era) =>
+                if !request.caller.profile.accepts_server_request(&message, era) =>
             {
                 refuse_upstream(&ctx.gateway, &call.connection, &message);
             }
@@ -61,7 +58,7 @@ pub(crate) async fn follow(
                 call.permit = None;
                 ask_client(ctx, &call.connection, Some(call.upstream_id), &message).await;
             }
-            (MessageKind::Request, Era::Modern) if !input::is_supported(&target.method) => {
+            (MessageKind::Request, Era::Modern) if !input::supports_input(&target.method) => {
                 decline(&ctx.gateway, &call.connection, &message);
             }
             (MessageKind::Request, Era::Modern) => return Ok(CallEvent::ServerRequest(message)),
@@ -83,7 +80,7 @@ fn lost(
 ) -> AttemptFailed {
     if cause.is_timeout() {
         // MCP 2025-11-25 § Lifecycle, Timeouts.
-        let body = cancelled(call.upstream_id, "no answer in time");
+        let body = cancelled_notification(call.upstream_id, "no answer in time");
         notify_upstream(&ctx.gateway, &call.connection, body);
     }
     withdraw_of_call(ctx, &call.connection, call.upstream_id);
@@ -124,13 +121,13 @@ async fn pass_progress(
     let token = message.param("progressToken");
     let is_ours = call.token.as_deref().zip(token.as_ref());
     let (true, Some(known), Some(token)) = (
-        is_ours.is_some_and(|(ours, token)| is_same(ours, token.value())),
+        is_ours.is_some_and(|(ours, token)| is_same_key(ours, token.value())),
         &request.token,
         &token,
     ) else {
         return debug!("dropping progress under a token that the client did not give");
     };
-    let line = match is_same(known, token.value()) {
+    let line = match is_same_key(known, token.value()) {
         true => message.bytes().clone(),
         false => bridge::with_param(message, "progressToken", known),
     };
@@ -141,11 +138,11 @@ async fn pass_progress(
 /// its calls has the token.
 pub(crate) fn progress_for_client(session: &ClientSession, message: &Message) -> Option<Bytes> {
     let token = message.param("progressToken")?;
-    let key = Key::new(&message.bytes().slice_ref(token.value()));
+    let key = JsonKey::new(&message.bytes().slice_ref(token.value()));
     if session.in_flight.record_progress(&key) {
         return Some(message.bytes().clone());
     }
     let known = session.in_flight.client_token_for(&key)?;
-    session.in_flight.record_progress(&Key::new(&known));
+    session.in_flight.record_progress(&JsonKey::new(&known));
     Some(bridge::with_param(message, "progressToken", &known))
 }

@@ -4,7 +4,7 @@
 use tracing::debug;
 
 use crate::protocol::Era;
-use crate::protocol::reply::failure;
+use crate::protocol::reply::error_response;
 use crate::router::call::request::ClientRequest;
 use crate::router::client::ClientSession;
 use crate::router::client::log_filter::{reaches, unknown_level};
@@ -15,10 +15,10 @@ use crate::wire::{Line, Message};
 
 /// Refuses a request with an unknown log level, at an upstream that would not judge it.
 pub(crate) async fn refuse_level(request: &ClientRequest, upstream: &Upstream) -> Option<Message> {
-    let named = request.caller.unknown_level.as_ref()?;
+    let named = request.caller.unknown_log_level.as_ref()?;
     let connection = upstream.connected(&request.message.method()).await;
     let judges = connection.is_ok_and(|connection| connection.profile.era == Era::Modern);
-    (!judges).then(|| failure(code::INVALID_PARAMS, &unknown_level(named)))
+    (!judges).then(|| error_response(code::INVALID_PARAMS, &unknown_level(named)))
 }
 
 /// Whether the client wants this log, which came with its request. A modern upstream keeps to what
@@ -33,7 +33,7 @@ pub(crate) fn wants_log(
         (Era::Modern, Era::Modern) => true,
         (Era::Modern, Era::Legacy) => request
             .caller
-            .level
+            .log_level
             .is_some_and(|level| reaches(log, level)),
         (Era::Legacy, _) => session_wants(session, log),
     }

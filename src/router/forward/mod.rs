@@ -26,7 +26,7 @@ use super::client::suspended_calls::unknown_state;
 use super::context::Context;
 use crate::protocol::Era;
 use crate::protocol::bridge::target::Target;
-use crate::protocol::json_key::{Key, progress_token};
+use crate::protocol::json_key::{JsonKey, progress_token};
 use crate::upstream::{self, Upstream, UpstreamError};
 use crate::wire::outgoing::code;
 use crate::wire::{Line, Message};
@@ -47,7 +47,7 @@ pub(crate) async fn begin_request<F>(
 {
     let Some(id) = message.id() else { return };
     let span = debug_span!("request", method = %message.method(), id = %String::from_utf8_lossy(&id), subject);
-    let (key, token) = (Key::new(&id), progress_token(&message));
+    let (key, token) = (JsonKey::new(&id), progress_token(&message));
     let session = &ctx.session;
     let request = ClientRequest {
         id: id.clone(),
@@ -89,7 +89,7 @@ pub(crate) async fn begin_request<F>(
     ctx.send(Line::error(&id, code, &text, &data)).await;
 }
 
-async fn finish(ctx: &Context, ended: &Key, line: Line) {
+async fn finish(ctx: &Context, ended: &JsonKey, line: Line) {
     let Some(permit) = ctx.session.outbox.reserve(line.len()).await else {
         return;
     };
@@ -143,7 +143,7 @@ fn may_repeat(
         let token = request.token.as_ref();
         ctx.session.in_flight.had_progress(token)
     };
-    target.repeatable
+    target.idempotent
         && !failed.client_notified
         && !had_progress()
         && failed.error.cause.is_interruption()

@@ -9,8 +9,8 @@ use tokio::time::{sleep, timeout};
 use tracing::debug;
 
 use super::server_requests::ask_for_call;
-use crate::protocol::bridge::input::{self, ELICITATION, Required};
-use crate::protocol::reply::failure;
+use crate::protocol::bridge::input::{self, ELICITATION, InputRequired};
+use crate::protocol::reply::error_response;
 use crate::router::call::request::ClientRequest;
 use crate::router::context::Context;
 use crate::wire::Message;
@@ -54,12 +54,12 @@ impl MultiRoundTrip {
         request: &ClientRequest,
         response: &Message,
     ) -> Result<Option<Message>, String> {
-        let required = Required::read(response)?;
+        let required = InputRequired::read(response)?;
         self.made += 1;
         if self.made > MAX_ROUNDS {
             return Err(format!("it asked for more input {MAX_ROUNDS} times"));
         }
-        if required.questions.is_empty() {
+        if required.input_requests.is_empty() {
             let pause = FIRST_PAUSE.saturating_mul(1 << self.idle.min(16));
             self.idle += 1;
             sleep(pause.min(LAST_PAUSE)).await;
@@ -94,9 +94,9 @@ pub(crate) async fn ask_for_input(
     response: &Message,
     is_new: impl Fn(&str) -> bool,
 ) -> Result<Asked, String> {
-    let mut required = Required::read(response)?;
+    let mut required = InputRequired::read(response)?;
     required
-        .questions
+        .input_requests
         .retain(|(key, _)| decode(key).is_none_or(|key| is_new(&key)));
     ask_all(ctx, request, &required).await
 }
@@ -106,36 +106,41 @@ pub(crate) async fn ask_for_input(
 async fn ask_all(
     ctx: &Context,
     request: &ClientRequest,
-    required: &Required,
+    required: &InputRequired,
 ) -> Result<Asked, String> {
-    for (_, question) in &required.questions {
-        if !request.caller.identity.can_answer(question) {
+    for (_, question) in &required.input_requests {
+        if !request.caller.profile.supports_server_request(question) {
             let method = question.method();
             return Err(format!(
                 "it asked for `{method}`, which the client did not declare"
             ));
         }
     }
-    let asking = required.questions.iter().map(|(key, question)| async move {
-        let may_decline = question.method() == ELICITATION;
-        let answer = ask(ctx, question).await;
-        match answer.as_ref().and_then(|answer| {
-            let result = answer.result()?;
-            Some(answer.bytes().slice_ref(result))
-        }) {
-            Some(result) => Ok((key.clone(), result)),
-            None if may_decline => Ok((key.clone(), Bytes::from_static(input::NO_ANSWER))),
-            None => Err(answer.unwrap_or_else(unanswered)),
-        }
-    });
+    let asking = required
+        .input_requests
+        .iter()
+        .map(|(key, question)| async move {
+            let may_decline = question.method() == ELICITATION;
+            let answer = ask(ctx, question).await;
+            match answer.as_ref().and_then(|answer| {
+                let result = answer.result()?;
+                Some(answer.bytes().slice_ref(result))
+            }) {
+                Some(result) => Ok((key.clone(), result)),
+                None if may_decline => {
+                    Ok((key.clone(), Bytes::from_static(input::CANCELLED_RESULT)))
+                }
+                None => Err(answer.unwrap_or_else(unanswered)),
+            }
+        });
     Ok(match try_join_all(asking).await {
-        Ok(answers) => Asked::Answered(required.retry(&answers)),
+        Ok(answers) => Asked::Answered(required.retry_members(&answers)),
         Err(refusal) => Asked::Refused(refusal),
     })
 }
 
 async fn ask(ctx: &Context, question: &Message) -> Option<Message> {
-    let pending = ask_for_call(ctx, |id| input::request(question, id)).await?;
+    let pending = ask_for_call(ctx, |id| input::to_server_request(question, id)).await?;
     let answer = timeout(ctx.gateway.limits.input_wait, pending.answer()).await;
     answer
         .inspect_err(|_| debug!(method = %question.method(), "the client did not answer"))
@@ -144,7 +149,7 @@ async fn ask(ctx: &Context, question: &Message) -> Option<Message> {
 
 /// The response that ends a call whose client does not answer.
 fn unanswered() -> Message {
-    failure(
+    error_response(
         code::INTERNAL_ERROR,
         "the client did not answer what the server asked; raise PROXY_INPUT_WAIT if it needs longer",
     )

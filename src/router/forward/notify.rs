@@ -1,7 +1,7 @@
 //! Notifying one client of a change.
 
 use crate::protocol::ItemKind;
-use crate::protocol::subscription_tag;
+use crate::protocol::subscription_id;
 use crate::router::call::change::Change;
 use crate::router::client::ClientSession;
 use crate::router::context::Context;
@@ -20,7 +20,7 @@ pub(crate) async fn on_change_in_response_stream(
         None => return false,
         Some(Change::Tools) => from.request_tools(),
         Some(_) => {
-            let kinds = ItemKind::changed_by(&message.method());
+            let kinds = ItemKind::from_change_notification(&message.method());
             from.offers().forget(kinds.unwrap_or_default());
             let events = &ctx.gateway.events;
             events
@@ -42,7 +42,7 @@ pub(crate) async fn notify_subscribers(
     let line = match change {
         Change::Updated { upstream, uri } => {
             let accepts = session.subscriptions.resources.accept(*upstream, uri);
-            accepts.then(|| Line::whole(subscription_tag::untagged(message)))
+            accepts.then(|| Line::whole(subscription_id::without_subscription_id(message)))
         }
         // A modern upstream's carries the id of our subscription.
         _ => to_session.then(|| Line::notification(&message.method())),

@@ -13,7 +13,7 @@ use crate::protocol::Era;
 use crate::protocol::bridge;
 use crate::protocol::bridge::input;
 use crate::protocol::bridge::target::Target;
-use crate::protocol::task::{Status, Task};
+use crate::protocol::task::{Task, TaskStatus};
 use crate::protocol::tasks_extension;
 use crate::router::call::request::ClientRequest;
 use crate::router::context::Context;
@@ -84,7 +84,7 @@ pub(crate) async fn follow_task(
         sleep(pause(&task, failures)).await;
         match look(ctx, &followed, &task, &mut input).await {
             Ok(Seen::Answer(answer)) => {
-                match input::is_required(&answer) && era == Era::Legacy {
+                match input::requires_input(&answer) && era == Era::Legacy {
                     // What it asks has parked the call, which goes on with the task.
                     true => _ = running.suspend(),
                     false => running.ended(),
@@ -94,7 +94,7 @@ pub(crate) async fn follow_task(
             Ok(Seen::Refusal(answer)) => return Ok(answer),
             Ok(Seen::Task(seen)) => {
                 // A result that cannot be had may be no nearer at the next look.
-                if !seen.has_ended() {
+                if !seen.is_terminal() {
                     (input.heard, failures) = (Instant::now(), 0);
                 }
                 task = seen;
@@ -102,7 +102,7 @@ pub(crate) async fn follow_task(
             Err(error) if error.cause.is_transient() && input.heard.elapsed() < PATIENCE => {
                 debug!(%error, "a task is out of sight");
                 failures += 1;
-                task.status = Status::Working;
+                task.status = TaskStatus::Working;
             }
             Err(error) => return Err(in_terms_of(call, error)),
         }
@@ -115,9 +115,9 @@ async fn look(
     task: &Task,
     input: &mut Input,
 ) -> Result<Seen, UpstreamError> {
-    if followed.era == Era::Legacy && task.status != Status::Working {
+    if followed.era == Era::Legacy && task.status != TaskStatus::Working {
         // It answers when the task has ended, and asks meanwhile for the input that it wants
-        // (MCP 2025-11-25 § Tasks, Input Required Status).
+        // (MCP 2025-11-25 § Tasks, Input Required TaskStatus).
         let result = about(ctx, followed, "tasks/result", task, None).await?;
         return Ok(Seen::Answer(result));
     }
@@ -142,16 +142,16 @@ async fn look(
     let said = seen.message.as_ref();
     let said = said.map_or_else(String::new, |said| format!(" ({said})"));
     let member = match seen.status {
-        Status::Working => return Ok(Seen::Task(seen)),
-        Status::InputRequired => {
+        TaskStatus::Working => return Ok(Seen::Task(seen)),
+        TaskStatus::InputRequired => {
             return give_input(ctx, followed, &seen, &response, input).await;
         }
-        Status::Cancelled => return ended(format!("was cancelled{said}")),
-        Status::Completed => "result",
-        Status::Failed => "error",
+        TaskStatus::Cancelled => return ended(format!("was cancelled{said}")),
+        TaskStatus::Completed => "result",
+        TaskStatus::Failed => "error",
     };
     let value = last_member(&result, member).map(|member| member.value());
-    let answer = value.and_then(|value| tasks_extension::answer(member, value));
+    let answer = value.and_then(|value| tasks_extension::task_response(member, value));
     let answer = answer.ok_or_else(|| lost("it has ended without a result"))?;
     // As legacy results: a task's need not say of what type they are.
     let answer = bridge::response(answer, "tools/call", followed.call.caller.era, Era::Legacy);
@@ -196,7 +196,7 @@ async fn give_input(
         input.untaken = None;
     }
     Ok(Seen::Task(Task {
-        status: Status::Working,
+        status: TaskStatus::Working,
         ..task.clone()
     }))
 }
@@ -210,8 +210,8 @@ async fn about(
     input: Option<&str>,
 ) -> Result<Message, UpstreamError> {
     let Followed { call, upstream, .. } = *followed;
-    let target = Target::task(method, &task.id, &task.quoted).followed();
-    let message = tasks_extension::about(&call.message, method, &task.quoted, input);
+    let target = Target::task_request(method, &task.id, &task.quoted_id).followed_by_proxy();
+    let message = tasks_extension::task_request(&call.message, method, &task.quoted_id, input);
     let broken = || TransportError::TaskLost("its id cannot be sent".to_owned());
     let message = message.ok_or_else(|| upstream.error(method, broken()))?;
     let mut about = call.replaced_by(message);
@@ -232,7 +232,7 @@ impl Input {
     /// Notes what the client has answered to this response.
     fn answered(&mut self, response: &Message, answers: String) {
         let asked_before = self.asked.len();
-        self.asked.extend(input::keys(response));
+        self.asked.extend(input::input_request_keys(response));
         self.untaken = (self.asked.len() > asked_before).then_some(answers);
         self.heard = Instant::now();
     }
@@ -240,11 +240,11 @@ impl Input {
 
 fn pause(task: &Task, failures: u32) -> Duration {
     match (task.status, failures) {
-        (Status::Working, 0) => task.interval,
+        (TaskStatus::Working, 0) => task.poll_interval,
         (_, 0) => Duration::ZERO,
         _ => {
-            let longest = LONGEST_PAUSE.max(task.interval);
-            let doubled = task.interval.saturating_mul(1 << failures.min(16));
+            let longest = LONGEST_PAUSE.max(task.poll_interval);
+            let doubled = task.poll_interval.saturating_mul(1 << failures.min(16));
             doubled.min(longest)
         }
     }

@@ -8,8 +8,8 @@ use tracing::{debug, warn};
 use crate::protocol::Era;
 use crate::protocol::bridge;
 use crate::protocol::bridge::input;
-use crate::protocol::json_key::{Key, is_same, progress_token};
-use crate::protocol::reply::{answer_to, cancelled};
+use crate::protocol::json_key::{JsonKey, is_same_key, progress_token};
+use crate::protocol::reply::{cancelled_notification, default_response};
 use crate::router::client::ClientSession;
 use crate::router::client::server_requests::{Registered, Requester};
 use crate::router::context::Context;
@@ -40,19 +40,23 @@ pub(crate) async fn ask_client(
     let Some(Registered { serial, token }) = pending.register(requester, progress_token(request))
     else {
         warn!(method = %request.method(), "the client owes too many answers; refusing");
-        return notify_upstream(&ctx.gateway, connection, bridge::overloaded(request));
+        return notify_upstream(
+            &ctx.gateway,
+            connection,
+            bridge::too_many_server_requests(request),
+        );
     };
     debug!(serial, method = %request.method(), "asking the client");
-    let renamed = token.and_then(|token| bridge::with_token(request, &token));
+    let renamed = token.and_then(|token| bridge::with_progress_token(request, &token));
     let request = renamed.as_ref().unwrap_or(request);
     let id = pending.wire_id(serial);
     ctx.send(Line::with_id(request, id.into())).await;
 }
 
 /// The id by which an upstream announces that what a person does at a URL is done.
-fn elicitation_id(message: &Message) -> Option<Key> {
+fn elicitation_id(message: &Message) -> Option<JsonKey> {
     let id = message.param("elicitationId")?;
-    Some(Key::new(&message.bytes().slice_ref(id.value())))
+    Some(JsonKey::new(&message.bytes().slice_ref(id.value())))
 }
 
 /// Whether a notification is of an elicitation that the client was not asked for.
@@ -88,7 +92,7 @@ pub(crate) fn decline(gateway: &Gateway, connection: &ConnectionUse, request: &M
     {
         // No person is there to be asked, which equals a person's silence.
         Some(id) => {
-            let declined = input::response(&id, Bytes::from_static(input::NO_ANSWER));
+            let declined = input::input_response(&id, Bytes::from_static(input::CANCELLED_RESULT));
             notify_upstream(gateway, connection, declined);
         }
         None => refuse_upstream(gateway, connection, request),
@@ -132,7 +136,7 @@ pub(crate) fn on_client_progress(ctx: &Context, notification: &Message) {
     let Some(token) = notification.param("progressToken") else {
         return;
     };
-    let key = Key::new(&notification.bytes().slice_ref(token.value()));
+    let key = JsonKey::new(&notification.bytes().slice_ref(token.value()));
     let Some((connection, given)) = ctx.session.server_requests.progress_target(&key) else {
         return debug!("dropping progress under a token that no upstream gave");
     };
@@ -149,7 +153,7 @@ pub(crate) async fn withdraw(ctx: &Context, connection: &ConnectionUse, notifica
         return;
     };
     let pending = &ctx.session.server_requests;
-    for serial in pending.withdraw(connection, |asked, _| is_same(asked, id.value())) {
+    for serial in pending.withdraw(connection, |asked, _| is_same_key(asked, id.value())) {
         let id = pending.wire_id(serial);
         let line = bridge::with_param(notification, "requestId", id.as_bytes());
         ctx.send(Line::whole(line)).await;
@@ -178,7 +182,7 @@ pub(crate) fn withdraw_of_call(ctx: &Context, connection: &ConnectionUse, upstre
 /// Notifies the client that its answer is no longer needed, beside everything else.
 fn cancel_at_client(ctx: &Context, serial: u64, reason: &str) {
     let id = ctx.session.server_requests.wire_id(serial);
-    let line = cancelled(decode(id.as_bytes()), reason);
+    let line = cancelled_notification(decode(id.as_bytes()), reason);
     let (line, outbox) = (Line::whole(line), ctx.session.outbox.clone());
     let tasks = &ctx.gateway.tasks;
     tasks.spawn(async move { outbox.send(line).await });
@@ -197,7 +201,7 @@ pub(crate) fn notify_upstream(gateway: &Gateway, connection: &ConnectionUse, bod
 /// Refuses a server request.
 pub(crate) fn refuse_upstream(gateway: &Gateway, connection: &ConnectionUse, request: &Message) {
     debug!(method = %request.method(), "refusing what the upstream asks");
-    notify_upstream(gateway, connection, answer_to(request));
+    notify_upstream(gateway, connection, default_response(request));
 }
 
 /// Sends an upstream the client's answer to its request. An answer that the upstream refuses is followed by

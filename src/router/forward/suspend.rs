@@ -12,7 +12,7 @@ use super::server_requests::deliver;
 use super::suspended_guard;
 use crate::protocol::Era;
 use crate::protocol::bridge::target::Target;
-use crate::protocol::reply::{failure, success};
+use crate::protocol::reply::{error_response, success_response};
 use crate::random::random_id;
 use crate::router::call::outcome::{AttemptFailed, Step};
 use crate::router::call::request::{ClientRequest, HANDLE_PREFIX};
@@ -61,11 +61,11 @@ pub(crate) fn suspend(
         }
     };
     match ctx.session.suspended_calls.insert(&handle, call, begin) {
-        Ok(()) => success(&result),
+        Ok(()) => success_response(&result),
         Err(call) => {
             let abandoned = suspended_guard::abandon(ctx.clone(), *call);
             ctx.gateway.tasks.spawn(abandoned);
-            failure(
+            error_response(
                 code::INTERNAL_ERROR,
                 "too many calls wait for the client's input; answer these first, \
                  or raise PROXY_PARKED_CALLS",

@@ -8,7 +8,7 @@ use super::notify::on_change_in_response_stream;
 use super::server_requests::{notify_upstream, refuse_upstream};
 use crate::protocol::Era;
 use crate::protocol::bridge;
-use crate::protocol::reply::cancelled;
+use crate::protocol::reply::cancelled_notification;
 use crate::router::call::suspended::{Question, SuspendedCall};
 use crate::router::client::suspended_calls::Entry;
 use crate::router::context::Context;
@@ -36,7 +36,7 @@ pub(crate) async fn keep(
                 }
                 Ok(ask) if ask.kind() == MessageKind::Request && call.is_full() => {
                     if let Some((connection, _)) = call.sent() {
-                        notify_upstream(gateway, &connection, bridge::overloaded(&ask));
+                        notify_upstream(gateway, &connection, bridge::too_many_server_requests(&ask));
                     }
                 }
                 Ok(news) if news.kind() == MessageKind::Notification && on_change_while_suspended(&ctx, &call, &news).await => {}
@@ -66,7 +66,7 @@ pub(crate) async fn abandon(ctx: Context, call: SuspendedCall) {
         return;
     };
     let unanswered = call.questions.iter().filter_map(Question::unanswered);
-    let body = cancelled(upstream_id, "the client did not come back");
+    let body = cancelled_notification(upstream_id, "the client did not come back");
     for body in unanswered.chain([body]) {
         if let Err(error) = connection.notify(body).await {
             debug!(%error, "could not tell the upstream");

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::prompts_resources::{read_from, unknown_prompt};
 use super::routing::{owner_of, owner_of_completion};
 use crate::protocol::bridge::target::Target;
-use crate::protocol::params::only_text;
+use crate::protocol::params::single_string;
 use crate::protocol::{Era, ItemKind};
 use crate::router::call::request::ClientRequest;
 use crate::router::context::Context;
@@ -45,7 +45,7 @@ async fn complete_prompt(ctx: &Context, request: &ClientRequest) -> Line {
     let Some((upstream, item)) = owner_of(ctx, ItemKind::Prompts, name).await else {
         return request.refused(code::INVALID_PARAMS, &unknown_prompt(name));
     };
-    let target = Target::referred(METHOD, "name", &item.key, &item.quoted_key);
+    let target = Target::reference(METHOD, "name", &item.key, &item.quoted_key);
     read_from(ctx, request, &target, &upstream).await.0
 }
 
@@ -59,7 +59,7 @@ async fn complete_resource(ctx: &Context, request: &ClientRequest) -> Line {
         return request.refused(code::INVALID_PARAMS, &text);
     };
     let quoted = json!(uri).to_string();
-    let target = Target::referred(METHOD, "uri", uri, quoted.as_bytes());
+    let target = Target::reference(METHOD, "uri", uri, quoted.as_bytes());
     read_from(ctx, request, &target, &upstream).await.0
 }
 
@@ -73,7 +73,7 @@ fn referred(message: &Message) -> Result<(Reference, String), String> {
     let written = reference.map(|reference| reference.value());
     let text = |key: &str| {
         let written = members(written.unwrap_or_default());
-        only_text(written.filter(|member| member.key() == key), key, "`ref`")
+        single_string(written.filter(|member| member.key() == key), key, "`ref`")
     };
     let lacking = || {
         "the parameters lack `ref`, an object with `type` `ref/prompt` or `ref/resource`".to_owned()

@@ -3,7 +3,7 @@
 
 use crate::protocol::Era;
 use crate::protocol::bridge::target::Target;
-use crate::protocol::reply::unknown;
+use crate::protocol::reply::unknown_method_text;
 use crate::router::call::request::ClientRequest;
 use crate::router::context::Context;
 use crate::router::context::gateway::Gateway;
@@ -16,7 +16,7 @@ use crate::wire::{Line, Message};
 pub(crate) async fn call(ctx: &Context, message: Message, client: Era) {
     let method = message.method().into_owned();
     if method.is_empty() {
-        let text = unknown(&method);
+        let text = unknown_method_text(&method);
         return ctx.refuse(&message, code::METHOD_NOT_FOUND, &text).await;
     }
     begin_request(ctx, message, client, method, |ctx, request| async move {
@@ -28,7 +28,7 @@ pub(crate) async fn call(ctx: &Context, message: Message, client: Era) {
 async fn answer(ctx: &Context, request: &ClientRequest) -> Line {
     let method = &request.subject;
     let Some(upstream) = owner_of_method(&ctx.gateway, method).await else {
-        return request.refused(code::METHOD_NOT_FOUND, &unknown(method));
+        return request.refused(code::METHOD_NOT_FOUND, &unknown_method_text(method));
     };
     let target = Target::extension(method);
     let outcome = forward(ctx, request, &target, &upstream).await;

@@ -5,7 +5,7 @@ use tracing::debug;
 
 use super::upstream_subscriptions::subscribe_at_first;
 use crate::protocol::Era;
-use crate::protocol::subscription_tag;
+use crate::protocol::subscription_id;
 use crate::router::call::request::ClientRequest;
 use crate::router::client::ClientSession;
 use crate::router::client::subscriptions::filter::Filter;
@@ -47,7 +47,7 @@ async fn serve_listen(ctx: &Context, request: &ClientRequest, filter: Filter) ->
         let announced = |what: &str| {
             connections
                 .iter()
-                .any(|connection| connection.profile.announces(what))
+                .any(|connection| connection.profile.declares_list_changed(what))
         };
         listens.limit(&listen, announced);
     }
@@ -86,7 +86,9 @@ async fn move_wishes(
 /// (MCP 2026-07-28 § Cancellation, § Subscriptions, Graceful Closure).
 pub(crate) async fn end_listens(session: &ClientSession, ids: Vec<Bytes>) {
     for id in ids {
-        session.send(subscription_tag::cancelled(&id)).await;
-        session.send(subscription_tag::result(&id)).await;
+        session
+            .send(subscription_id::cancelled_notification(&id))
+            .await;
+        session.send(subscription_id::result(&id)).await;
     }
 }

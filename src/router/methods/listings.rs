@@ -35,11 +35,11 @@ pub(crate) async fn list_items(ctx: &Context, request: Message, kind: ItemKind, 
     if refuse_cursor(ctx, &request).await {
         return;
     }
-    let subject = kind.member().to_owned();
+    let subject = kind.result_member().to_owned();
     let answer = move |ctx: Context, request: ClientRequest| async move {
         let upstreams = ctx.gateway.upstreams.all();
         let items = read_items(&ctx, kind, &upstreams).await;
-        let result = list_result(kind.member(), &items.definitions(), client);
+        let result = list_result(kind.result_member(), &items.definitions(), client);
         Line::result(&request.id, result)
     };
     begin_request(ctx, request, client, subject, answer).await;

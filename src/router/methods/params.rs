@@ -1,13 +1,13 @@
 //! Parameters by which a request is routed.
 
-use crate::protocol::params::only_text;
+use crate::protocol::params::single_string;
 use crate::router::context::Context;
 use crate::wire::Message;
 use crate::wire::outgoing::code;
 
 /// Returns the one parameter of this name, a text; without it the request is refused.
 pub(crate) async fn required_text(ctx: &Context, request: &Message, key: &str) -> Option<String> {
-    match only_text(request.params_named(key), key, "the parameters") {
+    match single_string(request.params_named(key), key, "the parameters") {
         Ok(value) => Some(value),
         Err(reason) => {
             ctx.refuse(request, code::INVALID_PARAMS, &reason).await;

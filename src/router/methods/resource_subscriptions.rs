@@ -152,7 +152,7 @@ async fn pass(
 
 /// Whether the client's own request subscribes the main session, and no other.
 fn takes_as_asked(connection: &Connection, request: &ClientRequest) -> bool {
-    connection.profile.era == Era::Legacy && connection.serves(&request.caller.identity)
+    connection.profile.era == Era::Legacy && connection.serves(&request.caller.profile)
 }
 
 fn done(request: &ClientRequest) -> Line {

@@ -138,7 +138,7 @@ pub(crate) async fn read_items(
     let configs = upstreams.iter().map(Upstream::config);
     let items = configs.zip(all).collect();
     let items = Items::merge(kind, items, ctx.gateway.limits.tool_name_length);
-    debug!(kind = kind.member(), count = items.len(), "listed");
+    debug!(kind = kind.result_member(), count = items.len(), "listed");
     let items = Arc::new(items);
     let last = CachedItems {
         items: items.clone(),

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use super::params::refuse_cursor;
 use super::routing::in_time;
 use crate::protocol::Era;
-use crate::protocol::reply::unknown;
+use crate::protocol::reply::unknown_method_text;
 use crate::protocol::task::Task;
 use crate::router::call::request::ClientRequest;
 use crate::router::context::Context;
@@ -22,7 +22,7 @@ pub(crate) async fn list_tasks(ctx: &Context, request: Message, client: Era) {
     let answer = |ctx: Context, request: ClientRequest| async move {
         match read_tasks(&ctx).await {
             Some(tasks) => Line::result(&request.id, tasks),
-            None => request.refused(code::METHOD_NOT_FOUND, &unknown("tasks/list")),
+            None => request.refused(code::METHOD_NOT_FOUND, &unknown_method_text("tasks/list")),
         }
     };
     begin_request(ctx, request, client, "tasks".to_owned(), answer).await;
@@ -31,7 +31,7 @@ pub(crate) async fn list_tasks(ctx: &Context, request: Message, client: Era) {
 /// Returns the result of `tasks/list`; `None` if no upstream lists tasks.
 async fn read_tasks(ctx: &Context) -> Option<Vec<u8>> {
     ctx.gateway.wait_for_initial_listing().await;
-    let lists = |connection: ConnectionUse| connection.profile.declares_of_tasks("/list");
+    let lists = |connection: ConnectionUse| connection.profile.declares_task_capability("/list");
     let upstreams = ctx.gateway.upstreams.all();
     let listing = upstreams.iter().filter(|u| u.ready().is_some_and(lists));
     let all = listing.map(|upstream| async move {

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use crate::config::UpstreamName;
 use crate::protocol::Era;
 use crate::protocol::bridge::target::Target;
-use crate::protocol::params::only_text;
-use crate::protocol::reply::unknown;
+use crate::protocol::params::single_string;
+use crate::protocol::reply::unknown_method_text;
 use crate::router::call::request::ClientRequest;
 use crate::router::context::Context;
 use crate::router::forward::{begin_request, forward};
@@ -31,15 +31,15 @@ pub(crate) async fn about_task(ctx: &Context, message: Message, method: &'static
 
 async fn answer(ctx: &Context, request: &ClientRequest, method: &'static str) -> Line {
     let (client, message) = (request.caller.era, &request.message);
-    let id = match only_text(message.params_named("taskId"), "taskId", "the parameters") {
+    let id = match single_string(message.params_named("taskId"), "taskId", "the parameters") {
         Ok(id) => id,
         Err(_) if with_tasks(ctx, client).await.is_empty() => {
-            return request.refused(code::METHOD_NOT_FOUND, &unknown(method));
+            return request.refused(code::METHOD_NOT_FOUND, &unknown_method_text(method));
         }
         Err(reason) => return request.refused(code::INVALID_PARAMS, &reason),
     };
     let quoted = message.param("taskId").map(|id| id.value());
-    let target = Target::task(method, &id, quoted.unwrap_or_default());
+    let target = Target::task_request(method, &id, quoted.unwrap_or_default());
     match owner_of_task(ctx, client, &id) {
         Some(Ok(upstream)) => about_task_at(ctx, request, &target, &upstream).await.0,
         Some(Err(upstream)) => request.failed(&UpstreamError {
@@ -98,7 +98,7 @@ async fn about_unknown_task(
         return request.refused(UNAVAILABLE, &text);
     }
     if !has_tasks {
-        return request.refused(code::METHOD_NOT_FOUND, &unknown(&target.method));
+        return request.refused(code::METHOD_NOT_FOUND, &unknown_method_text(&target.method));
     }
     let text = format!("no server takes `{}` for the task `{id}`", target.method);
     let data = json!({"refused": refused});
@@ -143,7 +143,7 @@ async fn with_tasks(ctx: &Context, client: Era) -> Vec<Upstream> {
     let has_tasks = |upstream: &&Upstream| {
         let connection = upstream.ready();
         connection.is_some_and(|connection| {
-            connection.profile.era == client && connection.profile.has_tasks()
+            connection.profile.era == client && connection.profile.supports_tasks()
         })
     };
     let all = ctx.gateway.upstreams.all();

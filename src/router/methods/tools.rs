@@ -6,7 +6,7 @@ use super::params::required_text;
 use crate::catalog::Route;
 use crate::protocol::Era;
 use crate::protocol::bridge::target::Target;
-use crate::protocol::task::AsTask;
+use crate::protocol::task::TaskMode;
 use crate::router::call::outcome::Outcome;
 use crate::router::call::request::ClientRequest;
 use crate::router::context::Context;
@@ -92,12 +92,12 @@ async fn run(
     let (mut is_reread, mut is_declared) = (false, false);
     loop {
         let tool = route.tool();
-        let as_task = match is_declared {
-            true => AsTask::Declared,
+        let task_mode = match is_declared {
+            true => TaskMode::ProxyModern,
             false => call.task_mode(tool.task_required),
         };
-        let creating = (as_task != AsTask::Theirs).then(|| ctx.session.proxied_tasks.create());
-        let target = Target::tool(tool).for_task(as_task);
+        let creating = (task_mode != TaskMode::Client).then(|| ctx.session.proxied_tasks.create());
+        let target = Target::tool_call(tool).with_task_mode(task_mode);
         match forward(ctx, call, &target, upstream).await? {
             Outcome::Response(response) if !is_declared && lacks_tasks(call, &response) => {
                 debug!("the upstream makes a task of it; declaring that for the client");

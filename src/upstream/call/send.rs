@@ -3,7 +3,7 @@
 use tracing::debug;
 
 use crate::net::ConnectTracker;
-use crate::protocol::reply::cancelled;
+use crate::protocol::reply::cancelled_notification;
 use crate::protocol::{Request, ServerRequests};
 use crate::upstream::connection::ConnectionUse;
 use crate::upstream::connection::inbox::Inbox;
@@ -40,7 +40,10 @@ pub(crate) async fn send(
     if matches!(&sent, Err(cause) if cause.is_timeout()) {
         let connection = connection.clone();
         pool.spawn(async move {
-            if let Err(error) = connection.notify(cancelled(id, "no answer in time")).await {
+            if let Err(error) = connection
+                .notify(cancelled_notification(id, "no answer in time"))
+                .await
+            {
                 debug!(%error, "could not cancel a request");
             }
         });
@@ -55,9 +58,9 @@ async fn send_and_wait(
     request: Request,
     context: RequestContext,
 ) -> Result<SentRequest, TransportError> {
-    let (id, asking) = (request.id, request.asking);
+    let (id, server_requests) = (request.id, request.server_requests);
     let (sending, mut inbox) = (connection.clone(), None);
-    if asking == ServerRequests::Unsupported {
+    if server_requests == ServerRequests::Unsupported {
         let exchange = sending.transport.send(&request, &context).await?;
         return Ok(SentRequest {
             exchange: exchange.marking_healthy(&connection.healthy),
@@ -67,7 +70,7 @@ async fn send_and_wait(
         });
     }
     let activity = context.activity.clone();
-    if asking == ServerRequests::AsResult {
+    if server_requests == ServerRequests::AsResult {
         inbox = Some(connection.inboxes.register(id));
     }
     let deadlines = connection.transport.deadlines();

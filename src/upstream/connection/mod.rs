@@ -159,7 +159,7 @@ impl Connection {
     /// Waits a moment for the standalone stream, if the client can be asked: servers ask on it,
     /// and some forget what they asked before it was there.
     pub(crate) async fn wait_for_event_stream(&self, client_profile: &ClientProfile) {
-        if *self.event_stream_ready.borrow() || !client_profile.can_be_asked() {
+        if *self.event_stream_ready.borrow() || !client_profile.supports_server_requests() {
             return;
         }
         let left = EVENT_STREAM_WAIT.saturating_sub(self.established_at.elapsed());
@@ -230,7 +230,7 @@ impl Connection {
             let meta = format!("{{{}}}", self.client_profile.meta_members());
             params["_meta"] = serde_json::from_str(&meta).unwrap_or_default();
         }
-        Request::ours(next_id(), method, &params)
+        Request::from_proxy(next_id(), method, &params)
     }
 
     /// Sends a notification of the legacy era, or a response. A modern upstream gets neither:

@@ -250,7 +250,7 @@ impl Upstream {
     #[must_use]
     pub fn serves(&self, kind: ItemKind) -> bool {
         let live = self.ready();
-        live.is_some_and(|live| live.profile.offers(kind))
+        live.is_some_and(|live| live.profile.has_items(kind))
     }
 
     /// Lists its items of one kind; none when it is not connected.

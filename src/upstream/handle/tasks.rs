@@ -13,7 +13,7 @@ pub(crate) const LIST: &str = "tasks/list";
 /// that it can.
 pub(crate) async fn list(connection: Option<ConnectionUse>) -> Result<Vec<Bytes>, TransportError> {
     let mut tasks = Vec::new();
-    let lists = |connection: &ConnectionUse| connection.profile.declares_of_tasks("/list");
+    let lists = |connection: &ConnectionUse| connection.profile.declares_task_capability("/list");
     if let Some(connection) = connection.filter(lists) {
         pagination::all(&connection, LIST, "tasks", |task| tasks.push(task)).await?;
     }

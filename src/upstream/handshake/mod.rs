@@ -125,7 +125,7 @@ impl Handshake<'_> {
         let meta = format!("{{\"_meta\":{{{}}}}}", self.client.meta_members());
         let params: Value = serde_json::from_str(&meta).unwrap_or_default();
         let send = async || {
-            let request = Request::ours(next_id(), DISCOVER, &params);
+            let request = Request::from_proxy(next_id(), DISCOVER, &params);
             modern
                 .send(&request, &RequestContext::default())
                 .await?
@@ -233,7 +233,7 @@ impl Handshake<'_> {
         );
         Request {
             body: body.into(),
-            ..Request::ours(id, "initialize", &Value::Null)
+            ..Request::from_proxy(id, "initialize", &Value::Null)
         }
     }
 

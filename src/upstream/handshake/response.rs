@@ -193,7 +193,11 @@ mod tests {
             let legacy = parse_initialize(&answer(initialized)).unwrap();
             for profile in [modern, legacy] {
                 assert_eq!(profile.capabilities, kept, "{written}");
-                assert_eq!(profile.announces("tools"), announces, "{written}");
+                assert_eq!(
+                    profile.declares_list_changed("tools"),
+                    announces,
+                    "{written}"
+                );
             }
         }
     }

@@ -8,9 +8,14 @@ use crate::upstream::error::TransportError;
 /// Reads all items of one kind.
 pub(crate) async fn fetch(live: &Connection, kind: ItemKind) -> Result<Vec<Item>, TransportError> {
     let mut items = Vec::new();
-    pagination::all(live, kind.list_method(), kind.member(), |definition| {
-        items.extend(Item::read(definition, kind));
-    })
+    pagination::all(
+        live,
+        kind.list_method(),
+        kind.result_member(),
+        |definition| {
+            items.extend(Item::read(definition, kind));
+        },
+    )
     .await?;
     Ok(items)
 }

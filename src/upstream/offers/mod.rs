@@ -89,7 +89,7 @@ impl Offers {
     pub fn last_items(&self, kind: ItemKind) -> Option<ItemList> {
         let state = self.state.lock();
         let profile = state.profile.as_ref();
-        match profile.map(|profile| profile.offers(kind)) {
+        match profile.map(|profile| profile.has_items(kind)) {
             Some(false) => Some(ItemList::default()),
             _ => state.items[kind as usize].list.clone(),
         }
@@ -127,7 +127,7 @@ impl Offers {
     pub(crate) fn set_profile(&self, profile: &Arc<ServerProfile>) {
         let mut state = self.state.lock();
         for kind in ItemKind::ALL {
-            if !profile.offers(kind) {
+            if !profile.has_items(kind) {
                 state.items[kind as usize].list = None;
             }
         }

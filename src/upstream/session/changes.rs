@@ -58,7 +58,7 @@ async fn list_sent(
     let (id, mut lists) = (context.settings.id, Vec::new());
     let sent = kinds.iter().copied();
     for kind in sent.filter(|kind| context.events.has_sent_items(id, *kind)) {
-        let list = match live.profile.offers(kind) {
+        let list = match live.profile.has_items(kind) {
             true => offers.refresh_items(live, kind).await?,
             false => ItemList::default(),
         };

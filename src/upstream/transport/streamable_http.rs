@@ -69,7 +69,7 @@ impl StreamableHttp {
             if let Some(name) = &request.name {
                 headers.insert(MCP_NAME, encode_value(name));
             }
-            headers.extend(request.mirrored.iter().cloned());
+            headers.extend(request.param_headers.iter().cloned());
             headers
         };
         let deadlines = Some(self.http.deadlines);

@@ -19,7 +19,7 @@ use super::refusal_hint::{RefusalHint, lacks_request_id};
 use super::response_stream::ReplyChannel;
 use super::streamable_http::{PROTOCOL_VERSION, post_headers};
 use crate::protocol::Era;
-use crate::protocol::reply::{answer_to, error_text};
+use crate::protocol::reply::{default_response, error_text};
 use crate::protocol::{Request, ServerRequests};
 use crate::upstream::error::TransportError;
 use crate::upstream::flow::backpressure::Reader;
@@ -95,7 +95,7 @@ impl StreamableHttpLegacy {
         let body = request.body.clone();
         // Where the client can be asked, the deadlines are kept where the exchange is followed.
         let deadlines =
-            (request.asking == ServerRequests::Unsupported).then_some(self.http.deadlines);
+            (request.server_requests == ServerRequests::Unsupported).then_some(self.http.deadlines);
         let response = self
             .http
             .send_with_deadlines(deadlines, &context.activity, Method::POST, headers, body)
@@ -209,7 +209,7 @@ impl ReplyChannel for StreamableHttpLegacy {
     }
 
     fn reply(self: Arc<Self>, request: &Message) {
-        let answer = answer_to(request);
+        let answer = default_response(request);
         tokio::spawn(async move {
             if let Err(error) = self.notify(answer).await {
                 debug!(%error, "could not answer the upstream");

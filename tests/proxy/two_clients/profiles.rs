@@ -96,8 +96,11 @@ async fn a_client_that_cannot_be_asked_is_refused_and_the_other_asked(
         .map(|request| request.json()["params"]["capabilities"].take())
         .collect();
     assert!(declared.contains(&json!({})), "{declared:?}");
-    let can_be_asked = |it: &Value| it["elicitation"].is_object();
-    assert!(declared.iter().any(can_be_asked), "{declared:?}");
+    let supports_server_requests = |it: &Value| it["elicitation"].is_object();
+    assert!(
+        declared.iter().any(supports_server_requests),
+        "{declared:?}"
+    );
 }
 
 async fn an_answer_of_the_other_client_settles_nothing(kind: Kind, eras: [Era; 2]) {

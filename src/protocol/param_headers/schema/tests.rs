@@ -1,13 +1,13 @@
 //! Which annotations are valid.
 
 use super::*;
-use crate::protocol::param_headers::mirrored_params;
+use crate::protocol::param_headers::parse_param_headers;
 use crate::protocol::param_headers::tests::{tool, with_properties};
 
 /// `header=path` for every mirrored parameter.
 fn params_of(definition: &str) -> Vec<String> {
     let params =
-        mirrored_params(definition).unwrap_or_else(|error| panic!("{error}: {definition}"));
+        parse_param_headers(definition).unwrap_or_else(|error| panic!("{error}: {definition}"));
     let shown = params
         .iter()
         .map(|param| format!("{}={}", param.header, param.path.join("/")));
@@ -24,7 +24,7 @@ fn a_tool_without_annotations_mirrors_nothing() {
         &tool("true"),
         &tool("[1]"),
     ] {
-        assert_eq!(mirrored_params(definition), Ok(vec![]), "{definition}");
+        assert_eq!(parse_param_headers(definition), Ok(vec![]), "{definition}");
     }
 }
 
@@ -112,9 +112,9 @@ fn an_annotation_that_properties_alone_do_not_reach_hides_the_tool() {
         schemas.push(format!(r#"{{"{keyword}":{{"properties":{object}}}}}"#));
     }
     for schema in schemas {
-        let found = mirrored_params(&tool(&schema));
+        let found = parse_param_headers(&tool(&schema));
         assert!(
-            matches!(found, Err(MirrorError::NotReachable { .. })),
+            matches!(found, Err(ParamHeaderError::NotReachable { .. })),
             "{found:?}: {schema}"
         );
     }
@@ -144,10 +144,10 @@ fn an_annotation_that_is_no_token_hides_the_tool() {
         let definition = with_properties(&format!(
             r#""a":{{"type":"string","x-mcp-header":{value}}}"#
         ));
-        let expected = Err(MirrorError::NotAName {
+        let expected = Err(ParamHeaderError::NotAName {
             param: "a".to_owned(),
         });
-        assert_eq!(mirrored_params(&definition), expected, "{value}");
+        assert_eq!(parse_param_headers(&definition), expected, "{value}");
     }
 }
 
@@ -155,7 +155,7 @@ fn an_annotation_that_is_no_token_hides_the_tool() {
 fn only_strings_integers_and_booleans_may_be_mirrored() {
     let of_type = |value: &str| {
         let definition = with_properties(&format!(r#""a":{{"type":{value},"x-mcp-header":"A"}}"#));
-        mirrored_params(&definition).map(|params| params.len())
+        parse_param_headers(&definition).map(|params| params.len())
     };
     for value in [
         r#""string""#,
@@ -185,7 +185,7 @@ fn only_strings_integers_and_booleans_may_be_mirrored() {
     ] {
         assert_eq!(
             of_type(value),
-            Err(MirrorError::NotPrimitive {
+            Err(ParamHeaderError::NotPrimitive {
                 param: "a".to_owned()
             }),
             "{value}"
@@ -193,8 +193,8 @@ fn only_strings_integers_and_booleans_may_be_mirrored() {
     }
     let untyped = with_properties(r#""a":{"enum":["x"],"x-mcp-header":"A"}"#);
     assert!(matches!(
-        mirrored_params(&untyped),
-        Err(MirrorError::NotPrimitive { .. })
+        parse_param_headers(&untyped),
+        Err(ParamHeaderError::NotPrimitive { .. })
     ));
 }
 
@@ -204,10 +204,10 @@ fn one_header_for_two_parameters_hides_the_tool() {
         r#""a":{"type":"string","x-mcp-header":"Region"},
            "b":{"properties":{"c":{"type":"string","x-mcp-header":"rEGION"}}}"#,
     );
-    let error = mirrored_params(&definition).unwrap_err();
+    let error = parse_param_headers(&definition).unwrap_err();
     assert_eq!(
         error,
-        MirrorError::Duplicate {
+        ParamHeaderError::Duplicate {
             param: "b.c".to_owned()
         }
     );
@@ -252,10 +252,10 @@ fn hostile_schemas_are_refused_without_exhausting_the_stack() {
         tool(&format!("{open}{annotated}{close}"))
     };
     assert_eq!(params_of(&chain(60)).len(), 1);
-    let too_deep = Err(MirrorError::TooDeep { limit: 128 });
-    assert_eq!(mirrored_params(&chain(100_000)), too_deep);
+    let too_deep = Err(ParamHeaderError::TooDeep { limit: 128 });
+    assert_eq!(parse_param_headers(&chain(100_000)), too_deep);
     assert_eq!(
-        mirrored_params(&tool(&format!(r#"{{"items":{}"#, "[".repeat(1_000_000)))),
+        parse_param_headers(&tool(&format!(r#"{{"items":{}"#, "[".repeat(1_000_000)))),
         too_deep
     );
     let data = format!(
@@ -263,7 +263,7 @@ fn hostile_schemas_are_refused_without_exhausting_the_stack() {
         "[".repeat(1_000_000),
         "]".repeat(1_000_000)
     );
-    assert_eq!(mirrored_params(&tool(&data)), Ok(vec![]));
+    assert_eq!(parse_param_headers(&tool(&data)), Ok(vec![]));
     let many: Vec<String> = (0..101)
         .map(|n| format!(r#""p{n}":{{"type":"string","x-mcp-header":"H{n}"}}"#))
         .collect();
@@ -271,15 +271,18 @@ fn hostile_schemas_are_refused_without_exhausting_the_stack() {
         params_of(&with_properties(&many[..100].join(","))).len(),
         100
     );
-    let too_many = Err(MirrorError::TooMany { limit: 100 });
-    assert_eq!(mirrored_params(&with_properties(&many.join(","))), too_many);
+    let too_many = Err(ParamHeaderError::TooMany { limit: 100 });
+    assert_eq!(
+        parse_param_headers(&with_properties(&many.join(","))),
+        too_many
+    );
 }
 
 #[test]
 fn what_a_server_writes_into_an_error_stays_on_its_line() {
     let name = format!(r"a\n\u001b{}", "x".repeat(1000));
     let definition = with_properties(&format!(r#""{name}":{{"type":"null","x-mcp-header":"A"}}"#));
-    let text = mirrored_params(&definition).unwrap_err().to_string();
+    let text = parse_param_headers(&definition).unwrap_err().to_string();
     assert!(
         text.contains(r"`a\n\u{1b}xxx") && text.chars().count() < 160,
         "{text}"
@@ -287,7 +290,7 @@ fn what_a_server_writes_into_an_error_stays_on_its_line() {
     assert!(!text.contains(char::is_control));
     let within = with_properties(r#""a":{"items":{"x-mcp-header":"A"}}"#);
     assert_eq!(
-        mirrored_params(&within).unwrap_err().to_string(),
+        parse_param_headers(&within).unwrap_err().to_string(),
         "`x-mcp-header` at `inputSchema.properties.a.items` is not on a property reached through `properties` alone"
     );
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::protocol::subscription_tag;
+use crate::protocol::subscription_id;
 use crate::upstream::UpstreamId;
 use crate::wire::{Line, Message};
 
@@ -107,7 +107,7 @@ impl Filter {
             honoured.insert("resourceSubscriptions".to_owned(), uris.into());
         }
         let honoured = Value::Object(honoured).to_string();
-        subscription_tag::ours(
+        subscription_id::notification(
             "notifications/subscriptions/acknowledged",
             id,
             &format!(",\"notifications\":{honoured}"),

@@ -10,8 +10,8 @@ use tracing::debug;
 
 use super::covers::covers;
 use super::filter::{Filter, Taken};
-use crate::protocol::json_key::Key;
-use crate::protocol::subscription_tag;
+use crate::protocol::json_key::JsonKey;
+use crate::protocol::subscription_id;
 use crate::router::call::change::Change;
 use crate::router::client::outbox::Permit;
 use crate::sync::Mutex;
@@ -32,7 +32,7 @@ pub(crate) struct Listens {
 
 #[derive(Debug, Default)]
 struct State {
-    listens: HashMap<Key, Listen>,
+    listens: HashMap<JsonKey, Listen>,
     /// The number of listens so far.
     serial: u64,
 }
@@ -82,7 +82,7 @@ impl Listen {
 /// A listen in the table. Dropping this removes it.
 pub(crate) struct ListenGuard<'a> {
     listens: &'a Listens,
-    key: Key,
+    key: JsonKey,
     serial: u64,
 }
 
@@ -107,7 +107,7 @@ impl Listens {
             return None;
         }
         state.serial += 1;
-        let (key, serial) = (Key::new(id), state.serial);
+        let (key, serial) = (JsonKey::new(id), state.serial);
         let listen = Listen {
             serial,
             id: id.clone(),
@@ -156,7 +156,7 @@ impl Listens {
                     return false;
                 };
                 if listen.accepts(&change) {
-                    permit.send(subscription_tag::tagged(&message, &listen.id));
+                    permit.send(subscription_id::with_subscription_id(&message, &listen.id));
                 }
                 true
             }
@@ -183,7 +183,7 @@ impl Listens {
     }
 
     /// Ends a listen that the client has cancelled.
-    pub(crate) fn close(&self, key: &Key) {
+    pub(crate) fn close(&self, key: &JsonKey) {
         self.state.lock().listens.remove(key);
     }
 
@@ -197,7 +197,7 @@ impl Listens {
     }
 
     /// The listens that accept this change, in the order in which they were opened.
-    pub(crate) fn accepting(&self, change: &Change) -> Vec<Key> {
+    pub(crate) fn accepting(&self, change: &Change) -> Vec<JsonKey> {
         let state = self.state.lock();
         let listens = state.listens.iter();
         let mut accepting: Vec<_> = listens
@@ -208,14 +208,22 @@ impl Listens {
     }
 
     /// Notifies a listen, if it is still there and accepts the change.
-    pub(crate) fn notify(&self, key: &Key, change: &Change, message: &Message, permit: Permit<'_>) {
+    pub(crate) fn notify(
+        &self,
+        key: &JsonKey,
+        change: &Change,
+        message: &Message,
+        permit: Permit<'_>,
+    ) {
         let mut state = self.state.lock();
         let listen = state.listens.get_mut(key);
         let Some(listen) = listen.filter(|listen| listen.accepts(change)) else {
             return;
         };
         match &mut listen.stage {
-            Stage::Open(_) => permit.send(subscription_tag::tagged(message, &listen.id)),
+            Stage::Open(_) => {
+                permit.send(subscription_id::with_subscription_id(message, &listen.id));
+            }
             Stage::Opening(early) | Stage::Acknowledged(_, early) => {
                 if early.len() >= MAX_EARLY {
                     return debug!("too much before an acknowledgement; dropped");

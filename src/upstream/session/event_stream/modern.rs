@@ -214,7 +214,9 @@ fn miss(context: &SessionContext, stream: &mut Stream) {
 
 /// The changes that a server announces, as a filter.
 fn announced(facts: &ServerProfile) -> Map<String, Value> {
-    let announced = CHANGES.iter().filter(|(what, _)| facts.announces(what));
+    let announced = CHANGES
+        .iter()
+        .filter(|(what, _)| facts.declares_list_changed(what));
     let keys = announced.map(|(_, key)| (*key).to_owned());
     keys.map(|key| (key, Value::Bool(true))).collect()
 }

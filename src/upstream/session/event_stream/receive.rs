@@ -6,7 +6,7 @@ use std::time::Duration;
 use tracing::debug;
 
 use crate::protocol::ItemKind as Changed;
-use crate::protocol::reply::answer_to;
+use crate::protocol::reply::default_response;
 use crate::upstream::connection::Connection;
 use crate::upstream::session::command::Command;
 use crate::upstream::session::context::SessionContext;
@@ -26,7 +26,7 @@ pub(crate) async fn receive(context: &SessionContext, live: &Arc<Connection>, me
                 .await;
         }
         (MessageKind::Request, _) => {
-            if let Err(error) = live.notify(answer_to(&message)).await {
+            if let Err(error) = live.notify(default_response(&message)).await {
                 debug!(%error, "could not answer the upstream");
             }
         }
@@ -38,7 +38,7 @@ pub(crate) async fn receive(context: &SessionContext, live: &Arc<Connection>, me
             debug!(method, "heard in the main session");
         }
         (MessageKind::Notification, method) => {
-            let changed = Changed::changed_by(method);
+            let changed = Changed::from_change_notification(method);
             if let Some(offers) = &context.offers {
                 offers.forget(changed.unwrap_or_default());
             }

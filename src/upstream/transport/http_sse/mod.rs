@@ -104,7 +104,8 @@ impl HttpSse {
         // The response may overtake the answer to the POST, so it is registered first.
         let mut response = self.pending.register(request.id, self.deadlines().idle)?;
         // Where the client can be asked, the deadlines are kept where the exchange is followed.
-        let deadlines = (request.asking == ServerRequests::Unsupported).then(|| self.deadlines());
+        let deadlines =
+            (request.server_requests == ServerRequests::Unsupported).then(|| self.deadlines());
         let sending = self.endpoint.send(request.body.clone(), deadlines, context);
         // Boxed: it is large, and in the task of every call, whatever its transport.
         let mut sending = Box::pin(sending);

@@ -111,7 +111,7 @@ impl HttpSseStream {
     fn send_ping(&mut self, limit: Duration) {
         let endpoint = self.endpoint.clone();
         let sending = async move {
-            let ping = Request::ours(next_id(), "ping", &serde_json::json!({}));
+            let ping = Request::from_proxy(next_id(), "ping", &serde_json::json!({}));
             debug!(id = ping.id, "pinging a silent stream");
             match timeout(
                 limit,

@@ -12,35 +12,35 @@ const KEY: &str = "io.modelcontextprotocol/subscriptionId";
 
 /// A notification of our own for the listen `id`; `params` are those after `_meta`, each with a
 /// comma before it.
-pub(crate) fn ours(method: &str, id: &[u8], params: &str) -> Line {
+pub(crate) fn notification(method: &str, id: &[u8], params: &str) -> Line {
     let head = format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{{"_meta":"#);
-    let parts = [head.as_bytes(), &meta(id), params.as_bytes(), b"}}"];
+    let parts = [head.as_bytes(), &meta_object(id), params.as_bytes(), b"}}"];
     Line::whole(parts.concat().into())
 }
 
 /// The result that ends the listen `id`.
 pub(crate) fn result(id: &[u8]) -> Line {
     let head = b"{\"resultType\":\"complete\",\"_meta\":";
-    Line::result(id, [head, &meta(id)[..], b"}"].concat())
+    Line::result(id, [head, &meta_object(id)[..], b"}"].concat())
 }
 
 /// The notification that we end the listen `id`.
-pub(crate) fn cancelled(id: &[u8]) -> Line {
+pub(crate) fn cancelled_notification(id: &[u8]) -> Line {
     let id_text = String::from_utf8_lossy(id);
     let params = format!(r#","requestId":{id_text},"reason":"the proxy is shutting down""#);
-    ours("notifications/cancelled", id, &params)
+    notification("notifications/cancelled", id, &params)
 }
 
 /// A notification as the listen `id` is to get it.
-pub(crate) fn tagged(message: &Message, id: &[u8]) -> Line {
+pub(crate) fn with_subscription_id(message: &Message, id: &[u8]) -> Line {
     let mut splice = Splice::new(message.bytes());
-    let meta = meta(id);
+    let meta = meta_object(id);
     match (message.params(), message.params_span()) {
         (Some(params), Some(span)) if params.first() == Some(&b'{') => {
             let mut has_meta = false;
             for member in message.params_named("_meta") {
                 has_meta = true;
-                tag_meta(&mut splice, &member, span.start, id);
+                set_subscription_id(&mut splice, &member, span.start, id);
             }
             if !has_meta {
                 splice.add_members(span, [b"\"_meta\":", &meta[..]].concat());
@@ -57,37 +57,43 @@ pub(crate) fn tagged(message: &Message, id: &[u8]) -> Line {
     Line::whole(splice.finish().into())
 }
 
-fn tag_meta(splice: &mut Splice<'_>, meta_member: &Member<'_>, params: usize, id: &[u8]) {
+fn set_subscription_id(
+    splice: &mut Splice<'_>,
+    meta_member: &Member<'_>,
+    params: usize,
+    id: &[u8],
+) {
     let (written, span) = (meta_member.value(), meta_member.span_from(params));
     if written.first() != Some(&b'{') {
-        splice.replace(span, meta(id));
+        splice.replace(span, meta_object(id));
         return;
     }
-    let mut is_tagged = false;
+    let mut has_subscription_id = false;
     for member in members(written).filter(|member| member.key() == KEY) {
-        is_tagged = true;
+        has_subscription_id = true;
         splice.replace(member.span_from(span.start), id.to_vec());
     }
-    if !is_tagged {
+    if !has_subscription_id {
         splice.add_members(span, [b"\"", KEY.as_bytes(), b"\":", id].concat());
     }
 }
 
 /// A notification without the id of our own subscription at a modern upstream.
-pub(crate) fn untagged(message: &Message) -> Bytes {
+pub(crate) fn without_subscription_id(message: &Message) -> Bytes {
     let Some(params) = message.params_span() else {
         return message.bytes().clone();
     };
-    let tags = |meta: &Member<'_>| {
+    let subscription_ids = |meta: &Member<'_>| {
         let mut keys = members(meta.value()).map(|member| member.key() == KEY);
         (keys.clone().any(|is_tag| is_tag), keys.all(|is_tag| is_tag))
     };
     let metas: Vec<_> = message.params_named("_meta").collect();
-    if !metas.iter().any(|meta| tags(meta).0) {
+    if !metas.iter().any(|meta| subscription_ids(meta).0) {
         return message.bytes().clone();
     }
     let mut splice = Splice::new(message.bytes());
-    let is_bare = |member: &Member<'_>| member.key() == "_meta" && tags(member) == (true, true);
+    let is_bare =
+        |member: &Member<'_>| member.key() == "_meta" && subscription_ids(member) == (true, true);
     splice.remove_members(params.clone(), is_bare);
     for meta in metas.iter().filter(|meta| !is_bare(meta)) {
         let span: Range<usize> = meta.span_from(params.start);
@@ -96,7 +102,7 @@ pub(crate) fn untagged(message: &Message) -> Bytes {
     splice.finish().into()
 }
 
-fn meta(id: &[u8]) -> Vec<u8> {
+fn meta_object(id: &[u8]) -> Vec<u8> {
     [b"{\"", KEY.as_bytes(), b"\":", id, b"}"].concat()
 }
 
@@ -113,12 +119,12 @@ mod tests {
     fn check(params: &str, tagged_params: &str, untagged_params: &str) {
         let message = message(params);
         let text = |bytes: Bytes| String::from_utf8(bytes.to_vec()).unwrap();
-        let tagged = text(tagged(&message, br#""\u0061""#).into_bytes());
+        let tagged = text(with_subscription_id(&message, br#""\u0061""#).into_bytes());
         let expected = tagged_params
             .replace("KEY", KEY)
             .replace("ID", r#""\u0061""#);
         assert_eq!(tagged, expected.replace("HEAD", HEAD), "{params}");
-        let untagged = text(untagged(&message));
+        let untagged = text(without_subscription_id(&message));
         assert_eq!(
             untagged,
             format!("{HEAD}{}}}", untagged_params.replace("KEY", KEY))
@@ -173,7 +179,7 @@ mod tests {
     #[test]
     fn the_end_of_a_listen_names_it() {
         let text = |line: Line| String::from_utf8(line.into_bytes().to_vec()).unwrap();
-        insta::assert_snapshot!(text(cancelled(b"1.0")), @r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":1.0},"requestId":1.0,"reason":"the proxy is shutting down"}}"#);
+        insta::assert_snapshot!(text(cancelled_notification(b"1.0")), @r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":1.0},"requestId":1.0,"reason":"the proxy is shutting down"}}"#);
         insta::assert_snapshot!(text(result(b"1.0")), @r#"{"jsonrpc":"2.0","id":1.0,"result":{"resultType":"complete","_meta":{"io.modelcontextprotocol/subscriptionId":1.0}}}"#);
     }
 }
