@@ -69,7 +69,7 @@ pub(super) async fn run(
     let authorizer = authorizer.ok_or_else(|| CommandError::Usage(without_oauth(&config)))?;
     let login = Login {
         upstream: connections.begin(config, Some(authorizer.clone()), limits),
-        state: authorizer.login(),
+        state: authorizer.login_state(),
         authorizer,
         reading: !arguments.device,
         began: false,
@@ -122,8 +122,8 @@ impl Login {
                         let tools = listing.tools.len();
                         let now = self.authorizer.status().await.ok().flatten();
                         let more = match now {
-                            None => self.authorizer.begin_unasked().await,
-                            Some(_) => self.authorizer.begin_wanted().await,
+                            None => self.authorizer.begin_optional_login().await,
+                            Some(_) => self.authorizer.begin_step_up_login().await,
                         };
                         if more {
                             open = Some(tools);
@@ -138,7 +138,7 @@ impl Login {
                     }
                     Err(failure) => return Err(self.failed(&failure.cause)),
                 },
-                () = self.authorizer.tokens_changed(&version), if open.is_some() => {
+                () = self.authorizer.wait_until_tokens_change(&version), if open.is_some() => {
                     return Ok(self.done(false, true, open.unwrap_or_default()).await);
                 }
                 Ok(()) = self.state.changed() => self.look()?,
@@ -158,12 +158,16 @@ impl Login {
             }
             LoginState::Idle | LoginState::Preparing => return Ok(()),
         };
-        let page = |needed: &SignInRequired| (needed.url.clone(), needed.code.clone());
+        let page = |needed: &SignInRequired| (needed.url.clone(), needed.user_code.clone());
         if self.shown.as_ref().map(page) == Some(page(&needed)) {
             return Ok(());
         }
         eprint_line(&prompt(&needed));
-        if self.reading && !needed.opened && needed.code.is_none() && self.stdin.is_none() {
+        if self.reading
+            && !needed.browser_opened
+            && needed.user_code.is_none()
+            && self.stdin.is_none()
+        {
             eprint_line(PASTE);
             self.stdin = Some(LineReader::new(open_stdin(), LINE_LIMIT));
         }
@@ -175,7 +179,7 @@ impl Login {
     async fn take(&mut self, read: Read) -> Result<(), CommandError> {
         let paste = match read {
             Read::Line(line) => self.paste(&String::from_utf8_lossy(&line)).await,
-            Read::TooLong => Err(LoginError::NotAnAnswer.into()),
+            Read::TooLong => Err(LoginError::NotAResponse.into()),
             Read::End => {
                 // The browser may still come, or another process.
                 (self.reading, self.stdin) = (false, None);
@@ -184,7 +188,7 @@ impl Login {
         };
         match paste {
             Ok(()) => Ok(()),
-            Err(SignInError::Login(error)) if error.may_be_mended() => {
+            Err(SignInError::Login(error)) if error.allows_retry() => {
                 eprint_line(&format!("mcp-manifold: {error}"));
                 Ok(())
             }
@@ -195,14 +199,14 @@ impl Login {
     async fn paste(&self, line: &str) -> Result<(), SignInError> {
         match line.trim() {
             "" => Ok(()),
-            text => self.authorizer.paste(text).await,
+            text => self.authorizer.redeem_pasted_response(text).await,
         }
     }
 
     /// What to say at the end.
     async fn done(&self, already: bool, signed_in: bool, tools: usize) -> String {
         // The one who took the answer from the browser may still be at the page for it.
-        let _ = timeout(LAST_PAGE, self.authorizer.login_over()).await;
+        let _ = timeout(LAST_PAGE, self.authorizer.wait_until_login_ends()).await;
         let (name, tools) = (&self.upstream.config().name, count(tools, "tool"));
         match (already, signed_in) {
             (true, _) => format!(

@@ -9,7 +9,7 @@ use super::exit::CommandError;
 use super::output::{eprint_line, plain};
 use super::selection::UpstreamSelector;
 use crate::config::Environment;
-use crate::oauth::{LoggedOut, LoginMode};
+use crate::oauth::{LoginMode, LogoutOutcome};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -40,7 +40,7 @@ pub(super) async fn run(
     let connections = Connections::new(&environment, LoginMode::Never)?;
     let ended = match connections.authorizer(&upstream) {
         Some(authorizer) => authorizer.log_out().await,
-        None => Ok(LoggedOut::Nothing),
+        None => Ok(LogoutOutcome::NothingStored),
     };
     let cache = connections.cache();
     let ended = ended.map_err(|error| CommandError::Failed(format!("`{name}`: {error}")));
@@ -49,20 +49,20 @@ pub(super) async fn run(
     let forgotten = cache.forget(&upstream).await;
     let forgotten =
         forgotten.map_err(|error| CommandError::Failed(format!("`{name}`: {error}")))?;
-    if forgotten && matches!(ended, LoggedOut::Nothing) {
-        ended = LoggedOut::Forgotten;
+    if forgotten && matches!(ended, LogoutOutcome::NothingStored) {
+        ended = LogoutOutcome::Deleted;
     }
     eprint_line(&match ended {
-        LoggedOut::Nothing => format!("nothing is stored for `{name}`"),
-        LoggedOut::Forgotten => {
+        LogoutOutcome::NothingStored => format!("nothing is stored for `{name}`"),
+        LogoutOutcome::Deleted => {
             format!("nobody was signed in to `{name}`; what else was stored is deleted")
         }
-        LoggedOut::Revoked => {
+        LogoutOutcome::Revoked => {
             format!(
                 "signed out of `{name}`; its server took the tokens back, and all that was stored is deleted"
             )
         }
-        LoggedOut::NotRevoked(why) => format!(
+        LogoutOutcome::NotRevoked(why) => format!(
             "signed out of `{name}`; all that was stored is deleted, \
              but the tokens stay good until they end: {}",
             plain(&why)

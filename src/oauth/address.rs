@@ -1,7 +1,7 @@
-//! The addresses that servers name in their documents, checked before anything uses them.
+//! Addresses from server documents, checked before use.
 //!
-//! An [`EndpointUrl`] may be given to a browser or sent a code or token; an [`Issuer`] is an
-//! authorization server's name, which is compared as it was written.
+//! An [`EndpointUrl`] may be opened in a browser or receive a code or token. An [`Issuer`]
+//! identifies an authorization server and is compared byte for byte.
 
 #[cfg(test)]
 pub(in crate::oauth) mod tests;
@@ -11,56 +11,55 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use url::{Host, Url};
 
-use super::error::OAuthError;
+use super::error::DiscoveryError;
 use crate::config::{ServerUrl, is_loopback};
 
-/// The longest address: beyond it browsers and servers differ.
+/// The longest accepted address, in bytes. Browsers and servers disagree about longer ones.
 const MAX_LENGTH: usize = 2048;
 
-/// The marks of an address (RFC 3986 § 2) without `'`, `$`, `(` and `)`, which no endpoint needs and
-/// a shell between us and the browser would obey.
-pub(super) const MARKS: &[u8] = b"-._~:/?#[]@!&*+,;=%";
+/// The punctuation allowed in an address (RFC 3986 § 2). `'`, `$`, `(` and `)` are left out: no
+/// endpoint needs them, and a shell that starts the browser would interpret them.
+pub(super) const URL_PUNCTUATION: &[u8] = b"-._~:/?#[]@!&*+,;=%";
 
-/// An address that a document of an upstream's may name: https, or http when both it and the
-/// upstream are on this machine (MCP 2026-07-28 § Communication Security, RFC 8252 § 8.3).
+/// An address that a document of an upstream may name: https, or http when both the address and the
+/// upstream are on loopback (MCP 2026-07-28 § Communication Security, RFC 8252 § 8.3).
 ///
-/// It holds only printable ASCII, neither user nor password nor fragment (RFC 6749 § 3.1), and no
-/// address of this machine or a private network that a public upstream has no business with.
-/// `Display` leaves out the query.
+/// The address is printable ASCII without user, password or fragment (RFC 6749 § 3.1). A public
+/// upstream may not name a loopback or private address. `Display` omits the query.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EndpointUrl(Url);
 
 impl EndpointUrl {
-    /// Checks the address that the `member` of a document gives.
+    /// Checks the address in `member` of a document of `upstream`.
     ///
     /// # Errors
-    /// [`OAuthError::Address`].
+    /// [`DiscoveryError::Address`].
     pub fn parse(
         member: &'static str,
         text: &str,
         upstream: &ServerUrl,
-    ) -> Result<Self, OAuthError> {
-        Self::beside(member, text, upstream.as_url())
+    ) -> Result<Self, DiscoveryError> {
+        Self::parse_from_server(member, text, upstream.as_url())
     }
 
-    /// The same for the answer of a server at `other`, an address that was checked itself.
-    pub(super) fn beside(
+    /// Checks the address in `member` of a response from `server`, itself a checked address.
+    pub(super) fn parse_from_server(
         member: &'static str,
         text: &str,
-        other: &Url,
-    ) -> Result<Self, OAuthError> {
-        let fail = |fault| OAuthError::Address {
+        server: &Url,
+    ) -> Result<Self, DiscoveryError> {
+        let fail = |fault| DiscoveryError::Address {
             member,
             text: text.to_owned(),
             fault,
         };
-        let url = readable(text).map_err(fail)?;
-        if url.scheme() == "http" && !(is_loopback(&url) && is_loopback(other)) {
+        let url = parse_url(text).map_err(fail)?;
+        if url.scheme() == "http" && !(is_loopback(&url) && is_loopback(server)) {
             return Err(fail(
                 "which would send secrets in the clear where https is due",
             ));
         }
-        if is_private(&url) && !is_private(other) {
+        if is_private(&url) && !is_private(server) {
             return Err(fail(
                 "an address of this machine or a private network, where its upstream is not",
             ));
@@ -68,7 +67,7 @@ impl EndpointUrl {
         Ok(Self(url))
     }
 
-    /// The address.
+    /// Returns the address.
     #[must_use]
     pub fn as_url(&self) -> &Url {
         &self.0
@@ -95,8 +94,8 @@ impl Serialize for EndpointUrl {
 
 /// An authorization server's issuer identifier (RFC 8414 § 2): an [`EndpointUrl`] without query.
 ///
-/// Two are equal if they were written the same: "simple string comparison"
-/// (RFC 9207 § 2.4, RFC 3986 § 6.2.1), not even a slash at the end is forgiven.
+/// Two issuers are equal if their texts are: "simple string comparison" (RFC 9207 § 2.4, RFC 3986 §
+/// 6.2.1). Even a trailing slash counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issuer {
     text: String,
@@ -104,18 +103,18 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// Checks an identifier that a document or the configuration gives.
+    /// Checks an issuer identifier from a document or the configuration.
     ///
     /// # Errors
-    /// [`OAuthError::Address`].
+    /// [`DiscoveryError::Address`].
     pub fn parse(
         member: &'static str,
         text: &str,
         upstream: &ServerUrl,
-    ) -> Result<Self, OAuthError> {
+    ) -> Result<Self, DiscoveryError> {
         let url = EndpointUrl::parse(member, text, upstream)?;
         if url.0.query().is_some() {
-            return Err(OAuthError::Address {
+            return Err(DiscoveryError::Address {
                 member,
                 text: text.to_owned(),
                 fault: "which has a query, as no issuer may",
@@ -125,13 +124,13 @@ impl Issuer {
         Ok(Self { text, url })
     }
 
-    /// The identifier as it was written.
+    /// Returns the identifier as written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The identifier as an address.
+    /// Returns the identifier as an address.
     #[must_use]
     pub fn as_url(&self) -> &Url {
         self.url.as_url()
@@ -150,20 +149,20 @@ impl Serialize for Issuer {
     }
 }
 
-/// The name of an upstream as a resource, when it publishes none: its url without query, fragment
-/// and slash at the end (MCP 2026-07-28 § Canonical Server URI, RFC 8707 § 2).
+/// Returns the resource identifier of an upstream that publishes none: its URL without query,
+/// fragment and trailing slash (MCP 2026-07-28 § Canonical Server URI, RFC 8707 § 2).
 #[must_use]
 pub fn canonical_resource(upstream: &ServerUrl) -> String {
     let origin = upstream.as_url().origin().ascii_serialization();
     origin + upstream.as_url().path().trim_end_matches('/')
 }
 
-/// Whether a `resource` names an upstream (RFC 9728 § 3.3).
+/// Returns `true` if `resource` identifies the upstream (RFC 9728 § 3.3).
 ///
-/// The RFC wants the two identical, yet lets metadata stand at the root, where it names
-/// the whole origin. So a path above the upstream's is taken too, another origin never.
-pub(super) fn covers(resource: &str, upstream: &ServerUrl) -> bool {
-    let (Ok(resource), upstream) = (readable(resource), upstream.as_url()) else {
+/// The RFC requires both to be identical, but allows metadata at the root, where `resource` names
+/// the whole origin. A path above the upstream's therefore matches too; another origin never does.
+pub(super) fn resource_matches(resource: &str, upstream: &ServerUrl) -> bool {
+    let (Ok(resource), upstream) = (parse_url(resource), upstream.as_url()) else {
         return false;
     };
     let below = upstream
@@ -175,17 +174,17 @@ pub(super) fn covers(resource: &str, upstream: &ServerUrl) -> bool {
         && (query.is_none() || query == upstream.query())
 }
 
-/// An http or https address that says what it seems to say, or what is wrong with it.
-pub(super) fn readable(text: &str) -> Result<Url, &'static str> {
+/// Parses an unambiguous http or https address; otherwise returns the fault as a clause.
+pub(super) fn parse_url(text: &str) -> Result<Url, &'static str> {
     if text.len() > MAX_LENGTH {
         return Err("which is longer than an address can be");
     }
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || MARKS.contains(&byte);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || URL_PUNCTUATION.contains(&byte);
     if !text.bytes().all(plain) {
         return Err("which holds characters that no address needs");
     }
     let lower = text.to_ascii_lowercase();
-    // The parser takes `https:host` and `https:///host` too; other readers do not.
+    // `Url::parse` accepts `https:host` and `https:///host`; other parsers do not.
     let after = lower.strip_prefix("https://");
     let after = after.or_else(|| lower.strip_prefix("http://"));
     let after = after.ok_or("which is no https address")?;
@@ -202,7 +201,7 @@ pub(super) fn readable(text: &str) -> Result<Url, &'static str> {
     Ok(url)
 }
 
-/// Whether the host is written as one of this machine or of a private network.
+/// Returns `true` if the host is a loopback or private address.
 fn is_private(url: &Url) -> bool {
     let v4 = |it: std::net::Ipv4Addr| {
         it.is_private() || it.is_loopback() || it.is_link_local() || it.is_unspecified()
@@ -220,7 +219,7 @@ fn is_private(url: &Url) -> bool {
     }
 }
 
-/// The address as messages and logs show it: queries may hold a key.
+/// Returns the address for messages and logs, without the query, which may contain a key.
 pub(super) fn without_query(url: &Url) -> Url {
     let mut shown = url.clone();
     shown.set_query(None);

@@ -1,10 +1,9 @@
-//! Asks an authorization server for tokens, as one client.
+//! Requests tokens from an authorization server as one client.
 //!
-//! Every request says who the client is in the way it was registered for, takes one bounded
-//! answer, follows no redirect, and puts no secret into an error.
+//! Every request uses the client's registered authentication method and follows no redirect. The
+//! response is limited in size and time. No error contains a secret.
 
-mod answer;
-mod credentials;
+mod client_authentication;
 mod device;
 pub(in crate::oauth) mod dpop;
 mod error;
@@ -15,6 +14,7 @@ mod oauth2_crate;
 mod registration;
 pub(in crate::oauth) mod request;
 pub(in crate::oauth) mod signing;
+mod token_response;
 
 use std::borrow::Cow;
 
@@ -22,88 +22,88 @@ use oauth2::{AuthorizationCode, PkceCodeVerifier, RedirectUrl, RefreshToken};
 
 use super::address::EndpointUrl;
 use super::discovery::metadata::AuthorizationServer;
-use super::tokens::{Client, Grant, Timestamp};
+use super::tokens::{ClientInformation, Timestamp, TokenResponse};
 use crate::config::Secret;
 use crate::net::Clients;
-use credentials::Credentials;
+use client_authentication::ClientAuthentication;
 use dpop::DpopKey;
-use form::{Form, asked};
+use form::{Form, scope_and_resource};
 use form_post::Endpoint;
-use oauth2_crate::{grants, outcome};
+use oauth2_crate::{oauth2_client, response_body};
 use signing::SigningKey;
 
 pub use device::DeviceAuthorization;
 pub use error::TokenError;
-pub use registration::{Registration, register};
+pub use registration::{ClientMetadata, register};
 
-/// The grant of an assertion (RFC 7523 § 2.1).
+/// The grant type of an assertion (RFC 7523 § 2.1).
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 /// One client at one authorization server.
 #[derive(Debug, Clone, Copy)]
 pub struct Authority<'a> {
-    /// Who makes the connections.
+    /// Makes the HTTP connections.
     pub clients: &'a Clients,
-    /// The server.
+    /// The authorization server.
     pub server: &'a AuthorizationServer,
-    /// The client, as the server knows it.
-    pub client: &'a Client,
-    /// What the client signs with, if it has a key (`private_key_jwt`, RFC 7523 § 2.2).
+    /// The client information registered with the server.
+    pub client: &'a ClientInformation,
+    /// The client's signing key, if it has one (`private_key_jwt`, RFC 7523 § 2.2).
     pub key: Option<&'a SigningKey>,
-    /// What tokens are to be bound to, if they are (RFC 9449).
+    /// The key to bind tokens to, if any (RFC 9449).
     pub dpop: Option<&'a DpopKey>,
 }
 
 impl Authority<'_> {
-    /// Spends the code of a sign-in (RFC 6749 § 4.1.3, RFC 7636 § 4.5).
+    /// Exchanges an authorization code for tokens (RFC 6749 § 4.1.3, RFC 7636 § 4.5).
     ///
     /// # Errors
-    /// [`TokenError::InvalidGrant`] when the code is not taken; others.
+    /// [`TokenError::InvalidGrant`] if the server rejects the code; others.
     pub async fn exchange_code(
         &self,
         code: &Secret,
         verifier: &Secret,
         redirect_uri: &str,
         resource: Option<&str>,
-    ) -> Result<Grant, TokenError> {
+    ) -> Result<TokenResponse, TokenError> {
         let endpoint = self.token_endpoint()?;
         let redirect = RedirectUrl::new(redirect_uri.to_owned());
         let redirect =
             redirect.map_err(|_| endpoint.malformed("the redirect URI is no address"))?;
-        let (sent, grants) = (Timestamp::now(), grants(&endpoint));
-        let mut request = grants
+        let (sent_at, client) = (Timestamp::now(), oauth2_client(&endpoint));
+        let mut request = client
             .exchange_code(AuthorizationCode::new(code.expose().to_owned()))
             .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose().to_owned()))
             .set_redirect_uri(Cow::Owned(redirect));
-        for (name, value) in asked(None, resource) {
+        for (name, value) in scope_and_resource(None, resource) {
             request = request.add_extra_param(name, value);
         }
-        let answer = request.request_async(&endpoint).await;
-        endpoint.granted(outcome(answer, &endpoint)?, sent)
+        let result = request.request_async(&endpoint).await;
+        endpoint.token_response(response_body(result, &endpoint)?, sent_at)
     }
 
-    /// Gets the next access token (RFC 6749 § 6).
+    /// Refreshes the access token (RFC 6749 § 6).
     ///
     /// # Errors
-    /// [`TokenError::InvalidGrant`] when the refresh token is good for nothing any more; others.
+    /// [`TokenError::InvalidGrant`] if the server rejects the refresh token; others.
     pub async fn refresh(
         &self,
         refresh_token: &Secret,
         scope: Option<&str>,
         resource: Option<&str>,
-    ) -> Result<Grant, TokenError> {
+    ) -> Result<TokenResponse, TokenError> {
         let endpoint = self.token_endpoint()?;
-        let (sent, grants) = (Timestamp::now(), grants(&endpoint));
+        let (sent_at, client) = (Timestamp::now(), oauth2_client(&endpoint));
         let token = RefreshToken::new(refresh_token.expose().to_owned());
-        let mut request = grants.exchange_refresh_token(&token);
-        for (name, value) in asked(scope, resource) {
+        let mut request = client.exchange_refresh_token(&token);
+        for (name, value) in scope_and_resource(scope, resource) {
             request = request.add_extra_param(name, value);
         }
-        let answer = request.request_async(&endpoint).await;
-        endpoint.granted(outcome(answer, &endpoint)?, sent)
+        let result = request.request_async(&endpoint).await;
+        endpoint.token_response(response_body(result, &endpoint)?, sent_at)
     }
 
-    /// Gets a token for the client itself (RFC 6749 § 4.4).
+    /// Requests a token for the client itself (RFC 6749 § 4.4).
     ///
     /// # Errors
     /// [`TokenError`].
@@ -111,37 +111,37 @@ impl Authority<'_> {
         &self,
         scope: Option<&str>,
         resource: Option<&str>,
-    ) -> Result<Grant, TokenError> {
+    ) -> Result<TokenResponse, TokenError> {
         let endpoint = self.token_endpoint()?;
-        let (sent, grants) = (Timestamp::now(), grants(&endpoint));
-        let mut request = grants.exchange_client_credentials();
-        for (name, value) in asked(scope, resource) {
+        let (sent_at, client) = (Timestamp::now(), oauth2_client(&endpoint));
+        let mut request = client.exchange_client_credentials();
+        for (name, value) in scope_and_resource(scope, resource) {
             request = request.add_extra_param(name, value);
         }
-        let answer = request.request_async(&endpoint).await;
-        endpoint.granted(outcome(answer, &endpoint)?, sent)
+        let result = request.request_async(&endpoint).await;
+        endpoint.token_response(response_body(result, &endpoint)?, sent_at)
     }
 
-    /// Gets a token for what another server asserts (RFC 7523 § 2.1).
+    /// Exchanges another server's assertion for a token (RFC 7523 § 2.1).
     ///
     /// # Errors
-    /// [`TokenError::InvalidGrant`] when the assertion is not taken; others.
+    /// [`TokenError::InvalidGrant`] if the server rejects the assertion; others.
     pub async fn jwt_bearer(
         &self,
         assertion: &Secret,
         scope: Option<&str>,
         resource: Option<&str>,
-    ) -> Result<Grant, TokenError> {
-        let mut form = asked(scope, resource);
+    ) -> Result<TokenResponse, TokenError> {
+        let mut form = scope_and_resource(scope, resource);
         form.push(("grant_type".into(), JWT_BEARER.into()));
         form.push(("assertion".into(), assertion.expose().into()));
         self.token_endpoint()?.token(&form).await
     }
 
-    /// Takes a token back (RFC 7009 § 2.1); `hint` is `refresh_token` or `access_token`.
+    /// Revokes a token (RFC 7009 § 2.1); `hint` is `refresh_token` or `access_token`.
     ///
     /// # Errors
-    /// [`TokenError::Unsupported`] when the server cannot; others.
+    /// [`TokenError::Unsupported`] if the server has no revocation endpoint; others.
     pub async fn revoke(&self, token: &Secret, hint: &'static str) -> Result<(), TokenError> {
         let endpoint = self.server.revocation_endpoint.as_ref();
         let endpoint = endpoint.ok_or_else(|| self.unsupported("way to take tokens back"))?;
@@ -154,20 +154,20 @@ impl Authority<'_> {
             dpop: None,
             ..endpoint
         })
-        .post(&form)
+        .post_form(&form)
         .await
         {
-            // It is as good as taken back (RFC 7009 § 2.2).
+            // An invalid token counts as revoked (RFC 7009 § 2.2).
             Err(TokenError::InvalidGrant { .. }) => Ok(()),
             done => done.map(drop),
         }
     }
 
-    /// Begins a sign-in that a person finishes on any device (RFC 8628 § 3.1).
+    /// Starts a device authorization, which the user completes on any device (RFC 8628 § 3.1).
     ///
     /// # Errors
-    /// [`TokenError::Unsupported`] when the server has none; [`TokenError::Malformed`] when it
-    /// sends the person to an address that must not be used; others.
+    /// [`TokenError::Unsupported`] if the server has no device flow; [`TokenError::Malformed`] if
+    /// its verification address must not be used; others.
     pub async fn device_authorization(
         &self,
         scope: Option<&str>,
@@ -182,12 +182,15 @@ impl Authority<'_> {
         DeviceAuthorization::request(&endpoint, &self.server.issuer, scope, resource).await
     }
 
-    /// Waits for the person (RFC 8628 § 3.4), as patiently as the server wants.
+    /// Polls at the server's pace until the user has signed in (RFC 8628 § 3.4).
     ///
     /// # Errors
-    /// [`TokenError::Denied`], [`TokenError::Expired`]; others, but none that is transient.
-    pub async fn device_token(&self, asked: &DeviceAuthorization) -> Result<Grant, TokenError> {
-        asked.token(&self.token_endpoint()?).await
+    /// [`TokenError::Denied`], [`TokenError::Expired`]; others, but no transient one.
+    pub async fn device_token(
+        &self,
+        authorization: &DeviceAuthorization,
+    ) -> Result<TokenResponse, TokenError> {
+        authorization.wait_for_token(&self.token_endpoint()?).await
     }
 
     fn token_endpoint(&self) -> Result<Endpoint<'_>, TokenError> {
@@ -200,7 +203,11 @@ impl Authority<'_> {
             clients: self.clients,
             url: url.as_url(),
             client_id: &self.client.client_id,
-            credentials: Credentials::of(self.client, self.key, supported.as_deref())?,
+            authentication: ClientAuthentication::choose(
+                self.client,
+                self.key,
+                supported.as_deref(),
+            )?,
             audience: self.server.issuer.as_str(),
             dpop: self.dpop,
         })

@@ -1,4 +1,4 @@
-//! A token as requests carry it.
+//! A token in the form that requests need.
 
 use std::iter;
 use std::sync::Arc;
@@ -13,17 +13,17 @@ use super::authority::signing::KeyError;
 use super::store::Version;
 use super::tokens::{Timestamp, Tokens};
 
-/// A token is renewed so long before its end that it is still good when it arrives.
+/// Tokens are renewed this long before expiry, so that they are still valid on arrival.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(30);
 
-/// Of a token younger than this, a renewal is no cure: whoever refuses it refuses the next as well.
-const NEW: Duration = Duration::from_secs(10);
+/// Renewing a younger token does not help: an upstream that refuses it refuses the next one too.
+const NEW_TOKEN_AGE: Duration = Duration::from_secs(10);
 
-/// The tokens of an upstream, ready for use. Prints none of them.
+/// The tokens of an upstream, ready for use. `Debug` prints no secret.
 #[derive(Debug)]
 pub struct Credential {
     pub(super) tokens: Tokens,
-    /// Which state of the file they are.
+    /// The version of the file with these tokens.
     pub(super) version: Version,
     authorization: HeaderValue,
     pub(super) dpop: Option<Arc<DpopKey>>,
@@ -31,7 +31,7 @@ pub struct Credential {
 
 /// Why stored tokens cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Unusable {
+pub(super) enum UnusableTokens {
     #[error("the access token holds characters that no header can carry")]
     Token,
     #[error(transparent)]
@@ -39,16 +39,16 @@ pub(super) enum Unusable {
 }
 
 impl Credential {
-    /// Makes them ready. The nonces that a key has learned are kept if `before` has the same one.
+    /// Prepares tokens for use. Keeps the nonces of the DPoP key if `previous` has the same key.
     pub(super) fn new(
         tokens: Tokens,
         version: Version,
-        before: Option<&Self>,
-    ) -> Result<Self, Unusable> {
+        previous: Option<&Self>,
+    ) -> Result<Self, UnusableTokens> {
         let dpop = match &tokens.dpop_key {
             None => None,
             Some(secret) => {
-                let same = before.and_then(|before| before.dpop.clone());
+                let same = previous.and_then(|previous| previous.dpop.clone());
                 match same.filter(|key| key.secret() == secret) {
                     Some(key) => Some(key),
                     None => Some(Arc::new(DpopKey::from_secret(secret)?)),
@@ -57,7 +57,7 @@ impl Credential {
         };
         let scheme = if dpop.is_some() { "DPoP" } else { "Bearer" };
         let text = format!("{scheme} {}", tokens.access_token.expose());
-        let mut authorization = HeaderValue::from_str(&text).map_err(|_| Unusable::Token)?;
+        let mut authorization = HeaderValue::from_str(&text).map_err(|_| UnusableTokens::Token)?;
         authorization.set_sensitive(true);
         Ok(Self {
             tokens,
@@ -67,12 +67,12 @@ impl Credential {
         })
     }
 
-    /// The headers that authorize one request: the token (RFC 6750 § 2.1), and a proof if it is bound to
-    /// a key (RFC 9449 § 7.1), good for this method and url once.
+    /// Returns the headers that authorize one request: the token (RFC 6750 § 2.1), and for a bound
+    /// token a DPoP proof (RFC 9449 § 7.1), valid once for this method and URL.
     ///
     /// # Errors
-    /// [`KeyError`], when the key cannot sign.
-    pub fn sign(
+    /// [`KeyError`] if the key cannot sign.
+    pub fn authorization_headers(
         &self,
         method: &Method,
         url: &Url,
@@ -84,26 +84,29 @@ impl Credential {
         Ok(iter::once((AUTHORIZATION, self.authorization.clone())).chain(proof))
     }
 
-    /// Keeps the nonce that an answer brings. Says whether another proof is worth a try.
-    pub fn keep_nonce(&self, url: &Url, headers: &HeaderMap) -> bool {
+    /// Stores the DPoP nonce of a response. Returns `true` if a retry with a new proof may succeed.
+    pub fn store_nonce(&self, url: &Url, headers: &HeaderMap) -> bool {
         let key = self.dpop.as_ref();
-        key.is_some_and(|key| key.keep_nonce(url, headers))
+        key.is_some_and(|key| key.store_nonce(url, headers))
     }
 
-    /// Whether it ends soon, or has. Of a short life, the last tenth is soon.
-    pub(super) fn expires(&self) -> bool {
+    /// Returns `true` if the token has expired or expires soon. For a short lifetime, the last
+    /// tenth is soon.
+    pub(super) fn expires_soon(&self) -> bool {
         let (issued, end) = (self.tokens.issued_at, self.tokens.expires_at);
-        let life = issued.zip(end).map(|(issued, end)| end.after(issued) / 10);
+        let life = issued
+            .zip(end)
+            .map(|(issued, end)| end.duration_since(issued) / 10);
         let margin = life.map_or(EXPIRY_MARGIN, |tenth| tenth.min(EXPIRY_MARGIN));
-        self.tokens.expire_within(margin, Timestamp::now())
+        self.tokens.expires_within(margin, Timestamp::now())
     }
 
-    pub(super) fn is_valid(&self) -> bool {
-        !self.tokens.expire_within(Duration::ZERO, Timestamp::now())
+    pub(super) fn has_expired(&self) -> bool {
+        self.tokens.expires_within(Duration::ZERO, Timestamp::now())
     }
 
     pub(super) fn is_new(&self) -> bool {
         let issued = self.tokens.issued_at;
-        issued.is_some_and(|at| Timestamp::now().after(at) < NEW)
+        issued.is_some_and(|at| Timestamp::now().duration_since(at) < NEW_TOKEN_AGE)
     }
 }

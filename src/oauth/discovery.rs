@@ -1,6 +1,6 @@
-//! Finds out which authorization server an upstream trusts, and what that one offers.
+//! Discovers the authorization server that an upstream trusts, and its endpoints.
 //!
-//! The MCP url itself is never asked, as a GET there may open an event stream.
+//! Discovery sends no request to the MCP URL itself: a GET there may open an event stream.
 
 pub(in crate::oauth) mod candidates;
 pub(in crate::oauth) mod challenge;
@@ -15,138 +15,145 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::time::timeout;
 use url::Url;
 
-use super::address::{EndpointUrl, Issuer, canonical_resource, readable, without_query};
-use super::error::{Attempt, OAuthError};
+use super::address::{EndpointUrl, Issuer, canonical_resource, parse_url, without_query};
+use super::error::{Attempt, DiscoveryError};
 use crate::config::ServerUrl;
 use crate::net::Clients;
-use candidates::{Candidates, Found};
+use candidates::{CandidateFetcher, Lookup};
 use metadata::{AuthorizationServer, ProtectedResource};
 use well_known::{authorization_server_urls, protected_resource_urls};
 
-/// How long one document may take when nothing else is said.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The default deadline for one document.
+const DOCUMENT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How many times [`Question::patience`] everything together may take.
-const WHOLE: u32 = 3;
+/// The deadline for a whole discovery, in multiples of [`DiscoveryRequest::document_timeout`].
+const TOTAL_TIMEOUT_FACTOR: u32 = 3;
 
-/// The most authorization servers of a resource that are asked.
+/// The most authorization servers of one resource that are tried.
 const MAX_SERVERS: usize = 8;
 
-/// The revision whose servers need no resource metadata. It alone wants to be named in discovery
-/// (MCP 2025-03-26 § Server Metadata Discovery Headers).
-const WITHOUT_METADATA: HeaderValue = HeaderValue::from_static("2025-03-26");
+/// The revision whose servers need no resource metadata. It alone requires its version in discovery
+/// requests (MCP 2025-03-26 § Server Metadata Discovery Headers).
+const LEGACY_REVISION: HeaderValue = HeaderValue::from_static("2025-03-26");
 
-/// For which upstream to look, and what is known already.
+/// The upstream to discover, and what is known about it.
 #[derive(Debug, Clone, Copy)]
-pub struct Question<'a> {
+pub struct DiscoveryRequest<'a> {
     /// The upstream.
     pub upstream: &'a ServerUrl,
-    /// The address of the resource metadata, if a challenge gave one.
+    /// The address of the resource metadata from a challenge, if any.
     pub resource_metadata: Option<&'a str>,
-    /// The only issuer to use, if the configuration names one: whether or not it is published.
-    pub pinned: Option<&'a str>,
-    /// The issuer used the last time, to be preferred if it is still published: another one would
-    /// know neither client nor tokens (MCP 2026-07-28 § Authorization Server Binding).
-    pub known: Option<&'a str>,
-    /// How long one document may take.
-    pub patience: Duration,
+    /// The configured issuer, if any: the only one to use, published or not.
+    pub pinned_issuer: Option<&'a str>,
+    /// The issuer used last, preferred if still published: another one would know neither client
+    /// nor tokens (MCP 2026-07-28 § Authorization Server Binding).
+    pub preferred_issuer: Option<&'a str>,
+    /// The deadline for one document.
+    pub document_timeout: Duration,
 }
 
-impl<'a> Question<'a> {
-    /// Asks about an upstream of which nothing is known.
+impl<'a> DiscoveryRequest<'a> {
+    /// Makes a request about an upstream without further knowledge.
     #[must_use]
     pub fn new(upstream: &'a ServerUrl) -> Self {
         Self {
             upstream,
             resource_metadata: None,
-            pinned: None,
-            known: None,
-            patience: PATIENCE,
+            pinned_issuer: None,
+            preferred_issuer: None,
+            document_timeout: DOCUMENT_TIMEOUT,
         }
     }
 }
 
-/// Where the endpoints come from.
+/// The source of the endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// The authorization server publishes them.
+pub enum MetadataSource {
+    /// The authorization server's metadata.
     Published,
-    /// Nobody does: they are those of 2025-03-26 by default, and may not be there.
+    /// The defaults of 2025-03-26; the server may not have them.
     Assumed,
 }
 
-/// What was found.
+/// The result of a discovery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Discovered {
-    /// What to ask a token for: the upstream's name as it publishes it, to the letter,
-    /// else its canonical one (RFC 8707 § 2, RFC 9728 § 3.3).
+    /// The resource to request a token for: the upstream's identifier exactly as published,
+    /// otherwise its canonical one (RFC 8707 § 2, RFC 9728 § 3.3).
     pub resource: String,
-    /// The upstream's own metadata, if it has any.
+    /// The upstream's resource metadata, if any.
     pub protected_resource: Option<ProtectedResource>,
     /// The authorization server.
     pub authorization_server: AuthorizationServer,
-    /// Whether its metadata were read or assumed.
-    pub source: Source,
+    /// Whether the server's metadata was published or assumed.
+    pub source: MetadataSource,
 }
 
-/// Finds the authorization server of an upstream, as MCP 2026-07-28 § Authorization Server Discovery
-/// demands.
+/// Finds the authorization server of an upstream (MCP 2026-07-28 § Authorization Server Discovery).
 ///
 /// # Errors
-/// [`OAuthError::Unreachable`] when a document could not be had just now; any other when a person
-/// has to look at it. Of several documents that cannot be used, the first is reported.
+/// [`DiscoveryError::Unreachable`] if a document is temporarily unavailable; any other if the user
+/// has to act. Of several errors, returns the one of the first document.
 pub async fn discover(
     clients: &Clients,
-    question: &Question<'_>,
-) -> Result<Discovered, OAuthError> {
-    let whole = question.patience * WHOLE;
-    let search = Search { clients, question };
-    timeout(whole, search.run()).await.unwrap_or_else(|_| {
-        let url = without_query(question.upstream.as_url()).into();
+    request: &DiscoveryRequest<'_>,
+) -> Result<Discovered, DiscoveryError> {
+    let total_timeout = request.document_timeout * TOTAL_TIMEOUT_FACTOR;
+    let discovery = Discovery { clients, request };
+    let found = timeout(total_timeout, discovery.run()).await;
+    found.unwrap_or_else(|_| {
+        let url = without_query(request.upstream.as_url()).into();
         let outcome = format!(
             "finding its sign-in took more than {} s",
-            whole.as_secs_f64()
+            total_timeout.as_secs_f64()
         );
         let attempt = Attempt { url, outcome };
-        Err(OAuthError::Unreachable { attempt })
+        Err(DiscoveryError::Unreachable { attempt })
     })
 }
 
-struct Search<'a> {
+struct Discovery<'a> {
     clients: &'a Clients,
-    question: &'a Question<'a>,
+    request: &'a DiscoveryRequest<'a>,
 }
 
-impl Search<'_> {
-    fn candidates(&self, headers: HeaderMap) -> Candidates<'_> {
-        Candidates {
+impl Discovery<'_> {
+    fn fetcher(&self, headers: HeaderMap) -> CandidateFetcher<'_> {
+        CandidateFetcher {
             clients: self.clients,
             headers,
-            patience: self.question.patience,
+            document_timeout: self.request.document_timeout,
         }
     }
 
-    async fn run(&self) -> Result<Discovered, OAuthError> {
-        let upstream = self.question.upstream;
+    async fn run(&self) -> Result<Discovered, DiscoveryError> {
+        let upstream = self.request.upstream;
         let (resource, tried) = match self.protected_resource().await {
-            Ok(Found::Document(resource)) => (Some(resource), Vec::new()),
-            Ok(Found::Nowhere(tried)) => (None, tried),
-            Err(error) if self.question.pinned.is_none() => return Err(error),
-            // The word of the configuration does without one that nobody can read.
-            Err(OAuthError::Malformed { .. } | OAuthError::Address { .. }) => (None, Vec::new()),
+            Ok(Lookup::Found(resource)) => (Some(resource), Vec::new()),
+            Ok(Lookup::NotFound(tried)) => (None, tried),
+            Err(error) if self.request.pinned_issuer.is_none() => return Err(error),
+            // A pinned issuer replaces resource metadata that cannot be used.
+            Err(DiscoveryError::Malformed { .. } | DiscoveryError::Address { .. }) => {
+                (None, Vec::new())
+            }
             Err(error) => return Err(error),
         };
-        let (authorization_server, source) = match (&resource, self.question.pinned) {
-            (_, Some(pinned)) => {
-                let server = self.named("oauth.authorization_server", pinned).await?;
-                (server, Source::Published)
+        let (authorization_server, source) = match (&resource, self.request.pinned_issuer) {
+            (_, Some(pinned_issuer)) => {
+                let server = self
+                    .authorization_server("oauth.authorization_server", pinned_issuer)
+                    .await?;
+                (server, MetadataSource::Published)
             }
-            (Some(resource), None) => (self.first_of(resource).await?, Source::Published),
-            (None, None) if self.question.resource_metadata.is_none() => {
-                self.without_resource_metadata().await?
+            (Some(resource), None) => (
+                self.first_usable_server(resource).await?,
+                MetadataSource::Published,
+            ),
+            (None, None) if self.request.resource_metadata.is_none() => {
+                self.upstream_as_authorization_server().await?
             }
-            // Who names a document is no server of 2025-03-26.
-            (None, None) => return Err(OAuthError::NotFound { tried }),
+            // A server that names a resource metadata document does not follow 2025-03-26.
+            (None, None) => return Err(DiscoveryError::NotFound { tried }),
         };
         let published = resource.as_ref().map(|it| it.resource.clone());
         Ok(Discovered {
@@ -157,62 +164,73 @@ impl Search<'_> {
         })
     }
 
-    /// Reads the upstream's metadata: where the challenge says, else where they stand by rule.
-    async fn protected_resource(&self) -> Result<Found<ProtectedResource>, OAuthError> {
-        let upstream = self.question.upstream;
+    /// Reads the resource metadata: from the challenge's address, otherwise from the well-known
+    /// ones.
+    async fn protected_resource(&self) -> Result<Lookup<ProtectedResource>, DiscoveryError> {
+        let upstream = self.request.upstream;
         let read = |body: &[u8]| ProtectedResource::parse(body, upstream);
         let mut urls = protected_resource_urls(upstream);
-        let named = self.question.resource_metadata;
-        let named = named.map(|text| self.named_by_challenge(text)).transpose();
+        let named = self.request.resource_metadata;
+        let named = named
+            .map(|text| self.challenge_metadata_url(text))
+            .transpose();
         if let Ok(Some(url)) = &named {
             urls.retain(|other| other != url);
             urls.insert(0, url.clone());
         }
         match (
-            self.candidates(HeaderMap::new()).first(&urls, read).await?,
+            self.fetcher(HeaderMap::new())
+                .first_usable(&urls, read)
+                .await?,
             named,
         ) {
-            // A server that does not know its own address may still have the document in its place.
-            (Found::Nowhere(_), Err(error)) => Err(error),
+            // A server may name a wrong address and still have the document at a well-known one.
+            (Lookup::NotFound(_), Err(error)) => Err(error),
             (found, _) => Ok(found),
         }
     }
 
-    /// The challenge's address. In the upstream's own origin it may be http, where that was allowed.
-    fn named_by_challenge(&self, text: &str) -> Result<Url, OAuthError> {
-        let upstream = self.question.upstream;
-        match readable(text) {
+    /// Checks the address from the challenge. On the upstream's own origin, http is allowed if the
+    /// upstream itself uses it.
+    fn challenge_metadata_url(&self, text: &str) -> Result<Url, DiscoveryError> {
+        let upstream = self.request.upstream;
+        match parse_url(text) {
             Ok(url) if url.origin() == upstream.as_url().origin() => Ok(url),
             _ => EndpointUrl::parse("resource_metadata", text, upstream)
                 .map(|url| url.as_url().clone()),
         }
     }
 
-    /// The first of the published authorization servers that answers as it should (RFC 9728 § 7.6 leaves the choice
-    /// to the client).
-    async fn first_of(
+    /// Returns the first published authorization server with valid metadata (RFC 9728 § 7.6 leaves
+    /// the choice to the client).
+    async fn first_usable_server(
         &self,
         resource: &ProtectedResource,
-    ) -> Result<AuthorizationServer, OAuthError> {
+    ) -> Result<AuthorizationServer, DiscoveryError> {
         let mut issuers: Vec<&str> = Vec::new();
         for issuer in resource.authorization_servers.iter().map(String::as_str) {
             if !issuers.contains(&issuer) && issuers.len() < MAX_SERVERS {
                 issuers.push(issuer);
             }
         }
-        // Stable: the others keep their order.
-        issuers.sort_by_key(|issuer| Some(*issuer) != self.question.known);
+        // A stable sort: the others keep their order.
+        issuers.sort_by_key(|issuer| Some(*issuer) != self.request.preferred_issuer);
         let several = issuers.len() > 1;
         let mut first_error = None;
         for issuer in issuers {
             let found = match several {
-                false => self.named("authorization_servers", issuer).await,
-                true => self.in_time(issuer).await,
+                false => {
+                    self.authorization_server("authorization_servers", issuer)
+                        .await
+                }
+                true => self.server_within_timeout(issuer).await,
             };
             match found {
                 Ok(server) => return Ok(server),
-                // Only it knows our client and tokens, and it may be back soon.
-                Err(error) if error.is_transient() && Some(issuer) == self.question.known => {
+                // Only this server knows our client and tokens, and the failure is temporary.
+                Err(error)
+                    if error.is_transient() && Some(issuer) == self.request.preferred_issuer =>
+                {
                     return Err(error);
                 }
                 Err(error) => {
@@ -220,44 +238,51 @@ impl Search<'_> {
                 }
             }
         }
-        Err(first_error.unwrap_or(OAuthError::NoAuthorizationServer))
+        Err(first_error.unwrap_or(DiscoveryError::NoAuthorizationServer))
     }
 
-    /// The same within the time of one document: a server that hangs leaves time for the next.
-    async fn in_time(&self, issuer: &str) -> Result<AuthorizationServer, OAuthError> {
-        let patience = self.question.patience;
-        let named = self.named("authorization_servers", issuer);
-        timeout(patience, named).await.unwrap_or_else(|_| {
+    /// Limits one server to the deadline of one document, so that time remains for the next server.
+    async fn server_within_timeout(
+        &self,
+        issuer: &str,
+    ) -> Result<AuthorizationServer, DiscoveryError> {
+        let document_timeout = self.request.document_timeout;
+        let named = self.authorization_server("authorization_servers", issuer);
+        timeout(document_timeout, named).await.unwrap_or_else(|_| {
             let url = issuer.to_owned();
-            let outcome = format!("no answer for {} s", patience.as_secs_f64());
+            let outcome = format!("no answer for {} s", document_timeout.as_secs_f64());
             let attempt = Attempt { url, outcome };
-            Err(OAuthError::Unreachable { attempt })
+            Err(DiscoveryError::Unreachable { attempt })
         })
     }
 
-    /// The authorization server that the `member` of a document, or a key, names.
-    async fn named(
+    /// Reads the metadata of an issuer, which `member` of a document or of the configuration names.
+    async fn authorization_server(
         &self,
         member: &'static str,
         issuer: &str,
-    ) -> Result<AuthorizationServer, OAuthError> {
-        let upstream = self.question.upstream;
+    ) -> Result<AuthorizationServer, DiscoveryError> {
+        let upstream = self.request.upstream;
         let issuer = Issuer::parse(member, issuer, upstream)?;
         let read = |body: &[u8]| AuthorizationServer::parse(body, &issuer, upstream);
         let urls = authorization_server_urls(&issuer);
-        match self.candidates(HeaderMap::new()).first(&urls, read).await? {
-            Found::Document(server) => Ok(server),
-            Found::Nowhere(tried) => Err(OAuthError::NotFound { tried }),
+        let fetcher = self.fetcher(HeaderMap::new());
+        match fetcher.first_usable(&urls, read).await? {
+            Lookup::Found(server) => Ok(server),
+            Lookup::NotFound(tried) => Err(DiscoveryError::NotFound { tried }),
         }
     }
 
-    /// The upstream as its own authorization server (MCP 2025-03-26 § Authorization Base URL).
-    async fn without_resource_metadata(&self) -> Result<(AuthorizationServer, Source), OAuthError> {
-        let upstream = self.question.upstream;
-        let default = AuthorizationServer::by_default(upstream)?;
+    /// Treats the upstream as its own authorization server (MCP 2025-03-26 § Authorization Base
+    /// URL).
+    async fn upstream_as_authorization_server(
+        &self,
+    ) -> Result<(AuthorizationServer, MetadataSource), DiscoveryError> {
+        let upstream = self.request.upstream;
+        let default = AuthorizationServer::with_default_endpoints(upstream)?;
         let origin = &default.issuer;
-        // Nobody wrote this issuer down, and both spellings of an origin lead to the same document
-        // (RFC 8414 § 3.1): either is the one asked for.
+        // No document names this issuer, and both spellings of an origin lead to the same document
+        // (RFC 8414 § 3.1). The metadata may use either.
         let slashed = Issuer::parse("url", &format!("{origin}/"), upstream)?;
         let read = |body: &[u8]| {
             AuthorizationServer::parse(body, origin, upstream).or_else(|error| {
@@ -265,11 +290,11 @@ impl Search<'_> {
             })
         };
         let version = HeaderName::from_static("mcp-protocol-version");
-        let headers = HeaderMap::from_iter([(version, WITHOUT_METADATA)]);
+        let headers = HeaderMap::from_iter([(version, LEGACY_REVISION)]);
         let urls = authorization_server_urls(origin);
-        Ok(match self.candidates(headers).first(&urls, read).await? {
-            Found::Document(server) => (server, Source::Published),
-            Found::Nowhere(_) => (default, Source::Assumed),
-        })
+        match self.fetcher(headers).first_usable(&urls, read).await? {
+            Lookup::Found(server) => Ok((server, MetadataSource::Published)),
+            Lookup::NotFound(_) => Ok((default, MetadataSource::Assumed)),
+        }
     }
 }

@@ -1,87 +1,89 @@
-//! What can go wrong on the way to a token, each with what to do about it.
+//! Errors of discovery, each with its remedy.
 
 use std::fmt;
 
-/// How much of what a server wrote goes into a message, in characters.
+/// The longest quotation of a server's text in a message, in characters.
 const SHOWN_CHARS: usize = 120;
 
-/// Why there is no token. The texts follow the upstream's name; the remedy stands after a semicolon.
+/// Why no authorization server was found. The texts follow the upstream's name; the remedy follows
+/// a semicolon.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum OAuthError {
+pub enum DiscoveryError {
     /// A document names an address that must not be used.
-    #[error("its `{member}` is `{}`, {fault}; report it to who runs the server", shown(.text))]
+    #[error("its `{member}` is `{}`, {fault}; report it to who runs the server", printable(.text))]
     Address {
-        /// The member, or the challenge's parameter.
+        /// The member, or the parameter of the challenge.
         member: &'static str,
-        /// The address as it was written.
+        /// The address as written.
         text: String,
-        /// What is wrong with it, as a clause.
+        /// What is wrong with the address, as a clause.
         fault: &'static str,
     },
-    /// Nothing says which authorization server it trusts, or that one says nothing of itself.
+    /// There is no metadata of the upstream or of its authorization server.
     #[error(
         "it wants a sign-in, but publishes nothing about how ({}); \
          put a token into its `headers`, or name its `oauth.authorization_server`",
-        list(.tried)
+        join_attempts(.tried)
     )]
     NotFound {
-        /// Where it was looked for.
+        /// The addresses that were tried.
         tried: Vec<Attempt>,
     },
-    /// Its resource metadata names no authorization server.
+    /// The resource metadata names no authorization server.
     #[error(
         "its resource metadata names no authorization server; name it as `oauth.authorization_server`"
     )]
     NoAuthorizationServer,
-    /// A document could not be had just now.
+    /// A document is temporarily unavailable.
     #[error("cannot read {attempt}; try again later")]
     Unreachable {
-        /// What was tried.
+        /// The address, and what happened.
         attempt: Attempt,
     },
-    /// A document is not what it should be.
+    /// A document is malformed.
     #[error("cannot use {attempt}; report it to who runs the server")]
     Malformed {
-        /// Which document, and what is wrong with it.
+        /// The address, and what is wrong.
         attempt: Attempt,
     },
-    /// The resource metadata is that of another server (RFC 9728 § 3.3).
+    /// The resource metadata is for another resource (RFC 9728 § 3.3).
     #[error(
         "its resource metadata is for `{}` instead of `{upstream}`; configure that url if it is meant",
-        shown(.found)
+        printable(.found)
     )]
-    OtherResource {
-        /// The `resource` that it names.
+    ResourceMismatch {
+        /// The `resource` in the metadata.
         found: String,
-        /// The upstream's own.
+        /// The upstream's resource identifier.
         upstream: String,
     },
-    /// The authorization server calls itself something else (RFC 8414 § 3.3).
+    /// The metadata names another issuer (RFC 8414 § 3.3).
     #[error(
         "its authorization server `{}` calls itself `{}`; \
          name that as `oauth.authorization_server` if you trust it",
-        shown(.expected), shown(.found)
+        printable(.expected), printable(.found)
     )]
-    OtherIssuer {
-        /// The issuer that was asked for.
+    IssuerMismatch {
+        /// The requested issuer.
         expected: String,
-        /// The `issuer` that it names.
+        /// The `issuer` in the metadata.
         found: String,
     },
-    /// PKCE with S256 is not advertised (MCP 2026-07-28 § Authorization Code Protection).
+    /// The server does not advertise PKCE with S256 (MCP 2026-07-28 § Authorization Code
+    /// Protection).
     #[error(
         "its authorization server `{}` does not advertise PKCE with `S256`, \
          without which a sign-in could be stolen; report it to who runs the server",
-        shown(.issuer)
+        printable(.issuer)
     )]
     NoPkce {
         /// The authorization server.
         issuer: String,
     },
-    /// There is no page to sign in at.
+    /// The server has no authorization endpoint.
     #[error(
         "its authorization server `{}` has no sign-in page; set `oauth.grant` to a way that it has",
-        shown(.issuer)
+        printable(.issuer)
     )]
     NoSignInPage {
         /// The authorization server.
@@ -89,44 +91,46 @@ pub enum OAuthError {
     },
 }
 
-impl OAuthError {
-    /// The default endpoints of a server do not exist either: nothing registers clients at `url`.
-    pub(super) fn nowhere(url: String) -> Self {
+impl DiscoveryError {
+    /// Returns the error for a server without metadata that has no registration endpoint at `url`
+    /// either.
+    pub(super) fn no_registration(url: String) -> Self {
         let outcome = "registers no client".to_owned();
         Self::NotFound {
             tried: vec![Attempt { url, outcome }],
         }
     }
 
-    /// Whether it may be over the next time, without anybody doing anything.
+    /// Returns `true` if discovery may succeed later, without any change.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unreachable { .. })
     }
 }
 
-/// A document that was asked for in vain.
+/// A failed request for a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
-    /// Where, without the query.
+    /// The address, without query.
     pub url: String,
-    /// What came of it, as a clause.
+    /// What happened, as a clause.
     pub outcome: String,
 }
 
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`: {}", shown(&self.url), self.outcome)
+        write!(f, "`{}`: {}", printable(&self.url), self.outcome)
     }
 }
 
-fn list(tried: &[Attempt]) -> String {
+fn join_attempts(tried: &[Attempt]) -> String {
     let all: Vec<_> = tried.iter().map(ToString::to_string).collect();
     all.join(", ")
 }
 
-/// What a server wrote, fit for one line of a terminal: printable ASCII, no backtick, not long.
-pub(super) fn shown(text: &str) -> String {
+/// Returns a server's text in a form safe for one line of a terminal: printable ASCII, no backtick,
+/// limited in length.
+pub(super) fn printable(text: &str) -> String {
     let plain = |c: char| match c {
         ' '..='~' if c != '`' => c,
         _ => '?',

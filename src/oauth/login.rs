@@ -1,9 +1,9 @@
-//! A person's part in a login: the page that is opened, the answer that comes back, and what all
-//! processes know of both.
+//! The user's part in a login: the sign-in page, its response, and the record of both that all
+//! processes share.
 
 pub(in crate::oauth) mod browser;
 pub(in crate::oauth) mod callback;
 pub(in crate::oauth) mod login_error;
-pub(in crate::oauth) mod logins;
+pub(in crate::oauth) mod login_record;
 pub(in crate::oauth) mod pending;
 pub(in crate::oauth) mod response;

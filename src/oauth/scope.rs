@@ -1,51 +1,53 @@
-//! Which scopes to ask for (MCP 2026-07-28 § Scope Selection Strategy, § Step-Up Authorization Flow).
+//! Selects the scopes to request (MCP 2026-07-28 § Scope Selection Strategy, § Step-Up
+//! Authorization Flow).
 //!
-//! A scope is a text of names by spaces (RFC 6749 § 3.3); `None` means that the parameter is left out.
+//! A scope is a text of names separated by spaces (RFC 6749 § 3.3). `None` omits the parameter.
 
 use std::collections::BTreeSet;
 
-/// The scope that makes some servers issue a refresh token (OpenID Connect Core 1.0 § 11).
+/// The scope for which some servers issue a refresh token (OpenID Connect Core 1.0 § 11).
 const OFFLINE_ACCESS: &str = "offline_access";
 
-/// What may say something about the scopes to ask for, the most important first.
+/// The sources of scopes to request, by precedence.
 #[derive(Debug, Default)]
-pub(super) struct Sources<'a> {
-    /// The configuration's. An empty list means none.
+pub(super) struct ScopeSources<'a> {
+    /// From the configuration. An empty list means none.
     pub(super) configured: Option<&'a [String]>,
-    /// What the challenge names.
+    /// From the challenge.
     pub(super) challenged: Option<&'a str>,
-    /// What the resource metadata names. An empty list means none.
-    pub(super) of_resource: Option<&'a [String]>,
-    /// What the authorization server knows.
-    pub(super) of_server: Option<&'a [String]>,
-    /// What was granted before, which must not be lost when more is asked for.
+    /// From the resource metadata. An empty list means none.
+    pub(super) resource_metadata: Option<&'a [String]>,
+    /// The scopes that the authorization server supports.
+    pub(super) server_metadata: Option<&'a [String]>,
+    /// The scopes granted before: a step-up must keep them.
     pub(super) granted: Option<&'a str>,
 }
 
-impl Sources<'_> {
-    /// The scope to ask for.
+impl ScopeSources<'_> {
+    /// Returns the scope to request.
     pub(super) fn select(&self) -> Option<String> {
         let list = |list: Option<&[String]>| list.map(|list| list.join(" "));
         let first = match self.configured {
             Some(configured) => Some(configured.join(" ")),
             None => {
                 let challenged = self.challenged.map(str::to_owned);
-                challenged.or_else(|| list(self.of_resource))
+                challenged.or_else(|| list(self.resource_metadata))
             }
         };
         let chosen = union([first.as_deref(), self.granted, self.step_up()])?;
         let is_known = |known: &[String]| known.iter().any(|scope| scope == OFFLINE_ACCESS);
-        let offline = self.configured.is_none() && self.of_server.is_some_and(is_known);
+        let offline = self.configured.is_none() && self.server_metadata.is_some_and(is_known);
         union([Some(chosen.as_str()), offline.then_some(OFFLINE_ACCESS)])
     }
 
-    /// What the challenge names, if something was granted already and that is not enough.
+    /// Returns the scope of the challenge if the granted scope was not enough.
     fn step_up(&self) -> Option<&str> {
         self.granted.and(self.challenged)
     }
 }
 
-/// All names of these scopes, each once, in the order in which they first appear; `None` when there is none.
+/// Returns all names of the scopes, each once, in order of appearance; `None` if there are no
+/// names.
 pub(super) fn union<'a>(scopes: impl IntoIterator<Item = Option<&'a str>>) -> Option<String> {
     let mut seen = BTreeSet::new();
     let names = scopes.into_iter().flatten().flat_map(str::split_whitespace);
@@ -53,7 +55,7 @@ pub(super) fn union<'a>(scopes: impl IntoIterator<Item = Option<&'a str>>) -> Op
     (!names.is_empty()).then(|| names.join(" "))
 }
 
-/// Whether `granted` has every name of `needed`.
+/// Returns `true` if `granted` has every name of `needed`.
 pub(super) fn covers(granted: &str, needed: &str) -> bool {
     let granted: BTreeSet<_> = granted.split_whitespace().collect();
     needed.split_whitespace().all(|name| granted.contains(name))
@@ -63,8 +65,8 @@ pub(super) fn covers(granted: &str, needed: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn select<'a>(change: impl FnOnce(&mut Sources<'a>)) -> Option<String> {
-        let mut sources = Sources::default();
+    fn select<'a>(change: impl FnOnce(&mut ScopeSources<'a>)) -> Option<String> {
+        let mut sources = ScopeSources::default();
         change(&mut sources);
         sources.select()
     }
@@ -74,16 +76,16 @@ mod tests {
         let (configured, resource) = (["c".to_owned()], ["r".to_owned(), "s".to_owned()]);
         assert_eq!(select(|_| {}), None);
         assert_eq!(
-            select(|s| s.of_resource = Some(&resource)).as_deref(),
+            select(|s| s.resource_metadata = Some(&resource)).as_deref(),
             Some("r s")
         );
         let challenged = select(|s| {
-            s.of_resource = Some(&resource);
+            s.resource_metadata = Some(&resource);
             s.challenged = Some("x y x");
         });
         assert_eq!(challenged.as_deref(), Some("x y"));
         let set = select(|s| {
-            s.of_resource = Some(&resource);
+            s.resource_metadata = Some(&resource);
             s.challenged = Some("x");
             s.configured = Some(&configured);
         });
@@ -92,7 +94,7 @@ mod tests {
 
     #[test]
     fn an_empty_list_means_none() {
-        assert_eq!(select(|s| s.of_resource = Some(&[])), None);
+        assert_eq!(select(|s| s.resource_metadata = Some(&[])), None);
         let configured = select(|s| {
             s.configured = Some(&[]);
             s.challenged = Some("x");
@@ -103,14 +105,14 @@ mod tests {
     #[test]
     fn offline_access_is_added_where_it_is_known_and_something_is_asked_for() {
         let known = ["a".to_owned(), OFFLINE_ACCESS.to_owned()];
-        assert_eq!(select(|s| s.of_server = Some(&known)), None);
+        assert_eq!(select(|s| s.server_metadata = Some(&known)), None);
         let added = select(|s| {
-            s.of_server = Some(&known);
+            s.server_metadata = Some(&known);
             s.challenged = Some("a");
         });
         assert_eq!(added.as_deref(), Some("a offline_access"));
         let configured = select(|s| {
-            s.of_server = Some(&known);
+            s.server_metadata = Some(&known);
             s.configured = Some(&known[..1]);
         });
         assert_eq!(configured.as_deref(), Some("a"));

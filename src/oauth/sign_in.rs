@@ -1,4 +1,4 @@
-//! Why there is no usable token for an upstream, with what to do about it.
+//! Why an upstream has no usable token, with the remedy.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,84 +7,85 @@ use url::Url;
 
 use super::authority::TokenError;
 use super::authority::signing::KeyError;
-use super::error::OAuthError;
+use super::error::DiscoveryError;
 use super::login::login_error::LoginError;
 use super::store::StoreError;
 use crate::config::UpstreamName;
 use crate::disk::DiskError;
 
-/// Why a request cannot be authorized. The texts follow the upstream's name; the remedy stands after a semicolon.
+/// Why a request cannot be authorized. The texts follow the upstream's name; the remedy follows a
+/// semicolon.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SignInError {
-    /// A person has to sign in.
+    /// The user has to sign in.
     #[error("{0}")]
     Required(Box<SignInRequired>),
-    /// The login came to its end, without tokens.
+    /// The login ended without tokens.
     #[error("{0}")]
     Login(Arc<LoginError>),
-    /// No authorization server, or none that may be used.
+    /// No authorization server was found, or none that may be used.
     #[error("{0}")]
-    Discovery(Arc<OAuthError>),
-    /// The authorization server issues no token.
+    Discovery(Arc<DiscoveryError>),
+    /// The authorization server issued no token.
     #[error("{0}")]
     Token(Arc<TokenError>),
-    /// The login cannot be read or kept.
+    /// The stored login cannot be read or written.
     #[error("{0}")]
     Store(Arc<StoreError>),
-    /// The loopback address for the browser cannot be had.
+    /// The callback listener cannot listen.
     #[error("cannot wait for the browser: {0}; set `oauth.redirect_uri` to another port")]
     Callback(Arc<std::io::Error>),
-    /// Nobody knows as which client to sign in.
+    /// No client is configured, and the server registers none.
     #[error(
         "its authorization server `{issuer}` registers no clients by itself; register one there{} \
          and set `oauth.client_id` (or `{variable}`)",
-        with_redirect(.redirect_uri.as_deref())
+        redirect_hint(.redirect_uri.as_deref())
     )]
     NoClient {
         /// The authorization server.
         issuer: String,
-        /// Where the browser comes back to, which has to be registered too.
+        /// The redirect URI, which has to be registered too.
         redirect_uri: Option<String>,
-        /// The variable that gives the client's id.
+        /// The environment variable for the client id.
         variable: String,
     },
-    /// Credentials of one authorization server must not go to another
-    /// (MCP 2026-07-28 § Authorization Server Binding).
+    /// The configured client belongs to another authorization server (MCP 2026-07-28 §
+    /// Authorization Server Binding).
     #[error(
-        "its authorization server was `{known}` and is `{found}` now, for which `oauth.client_id` was not registered; \
+        "its authorization server was `{expected}` and is `{found}` now, for which `oauth.client_id` was not registered; \
          register it there, then run `mcp-manifold logout {upstream}`"
     )]
     IssuerChanged {
         /// The upstream.
         upstream: UpstreamName,
-        /// Where the credentials belong.
-        known: String,
-        /// Who asks for them now.
+        /// The issuer that the client belongs to.
+        expected: String,
+        /// The current issuer.
         found: String,
     },
-    /// A new token was refused like the one before.
+    /// The upstream refused a new token like the one before.
     #[error(
         "it refuses a token that was issued for it just now; report it to who runs the server, or try `mcp-manifold login {0}`"
     )]
     TokenRefused(UpstreamName),
-    /// More scopes are asked for than anybody grants.
+    /// The server did not grant the required scope.
     #[error(
         "it wants the scope `{scope}`, which was asked for and not granted; ask who runs the server for it"
     )]
     InsufficientScope {
-        /// What it wants.
+        /// The required scope.
         scope: String,
     },
 }
 
 impl SignInError {
-    /// Whether a person is at it just now, so that waiting a moment is worth it.
+    /// Returns `true` if the user is signing in now, so that a short wait may help.
     #[must_use]
-    pub fn is_under_way(&self) -> bool {
-        matches!(self, Self::Required(needed) if needed.opened)
+    pub fn is_waiting_for_browser(&self) -> bool {
+        matches!(self, Self::Required(needed) if needed.browser_opened)
     }
 
-    /// Whether it may be over the next time, without anybody doing anything.
+    /// Returns `true` if the request may succeed later, without any change.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -95,7 +96,7 @@ impl SignInError {
         }
     }
 
-    /// The address at which a person signs in, if there is one.
+    /// Returns the sign-in page, if any.
     #[must_use]
     pub fn url(&self) -> Option<&Url> {
         match self {
@@ -105,8 +106,8 @@ impl SignInError {
     }
 }
 
-impl From<OAuthError> for SignInError {
-    fn from(error: OAuthError) -> Self {
+impl From<DiscoveryError> for SignInError {
+    fn from(error: DiscoveryError) -> Self {
         Self::Discovery(Arc::new(error))
     }
 }
@@ -141,35 +142,37 @@ impl From<SignInRequired> for SignInError {
     }
 }
 
-fn with_redirect(uri: Option<&str>) -> String {
+fn redirect_hint(uri: Option<&str>) -> String {
     uri.map_or_else(String::new, |uri| format!(" with the redirect URI `{uri}`"))
 }
 
-/// What a person has to do.
+/// What the user has to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignInRequired {
-    /// Where to sign in.
+    /// The upstream to sign in to.
     pub upstream: UpstreamName,
-    /// The page, once it is known.
+    /// The sign-in page, once known.
     pub url: Option<Url>,
-    /// What to enter there, when it asks for a code (RFC 8628 § 3.3).
-    pub code: Option<String>,
-    /// Whether the page was opened in a browser.
-    pub opened: bool,
+    /// The code to enter there (RFC 8628 § 3.3).
+    pub user_code: Option<String>,
+    /// Whether a browser has opened the page.
+    pub browser_opened: bool,
     /// Why no browser was opened, as a clause.
-    pub closed: Option<&'static str>,
+    pub no_browser_reason: Option<&'static str>,
 }
 
 impl fmt::Display for SignInRequired {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("it needs you to sign in")?;
-        if let Some(why) = self.closed {
+        if let Some(why) = self.no_browser_reason {
             write!(f, " (no browser was opened: {why})")?;
         }
         f.write_str("; ")?;
-        match (&self.url, &self.code) {
-            (Some(url), Some(code)) => write!(f, "open {url} and enter {code}, or ")?,
-            (Some(url), None) if self.opened => write!(f, "finish it in your browser ({url}) or ")?,
+        match (&self.url, &self.user_code) {
+            (Some(url), Some(user_code)) => write!(f, "open {url} and enter {user_code}, or ")?,
+            (Some(url), None) if self.browser_opened => {
+                write!(f, "finish it in your browser ({url}) or ")?;
+            }
             (Some(url), None) => write!(f, "open {url} or ")?,
             (None, _) => {}
         }

@@ -1,9 +1,9 @@
-//! The files of one upstream's login, shared by all processes of this user.
+//! The files of one upstream's login, shared by all processes of the user.
 //!
-//! The disk is the truth; what a process holds is a copy. A [`RecordFile`] is one file. It changes by
-//! compare and swap: who wants to replace or remove a record shows the [`Version`] it read, and
-//! loses against whoever was there before, so that nothing another process renewed is deleted
-//! or overwritten. [`Store::lock`] is for what takes longer: one refresh, one login at a time.
+//! The disk is the truth and memory a cache. A [`RecordFile`] is one file, changed by compare and
+//! swap: a change names the [`Version`] that was read, and fails if another process changed the
+//! file since. So no process deletes or overwrites what another has renewed. [`Store::lock`] covers
+//! longer work: one refresh and one login at a time.
 
 mod error;
 mod folder;
@@ -15,22 +15,22 @@ use std::time::Duration;
 pub use error::StoreError;
 pub use record_file::{Record, RecordFile, Snapshot, Swap, Version};
 
-use super::tokens::{Client, Tokens};
+use super::tokens::{ClientInformation, Tokens};
 use crate::config::{ServerUrl, UpstreamName};
 use crate::disk::Lock;
 use folder::Folder;
 
-/// What only one process does at a time, for as long as it takes.
+/// Work that one process does at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Task {
-    /// Getting new tokens with the refresh token.
+pub enum LockKind {
+    /// Refreshing the tokens.
     Refresh,
-    /// Sending a person to the browser.
+    /// Signing the user in.
     Login,
 }
 
-impl Task {
-    fn file(self) -> &'static str {
+impl LockKind {
+    fn file_name(self) -> &'static str {
         match self {
             Self::Refresh => "refresh.lock",
             Self::Login => "login.lock",
@@ -38,54 +38,53 @@ impl Task {
     }
 }
 
-/// The login of one upstream on this machine.
+/// The stored login of one upstream.
 #[derive(Debug, Clone)]
 pub struct Store(Folder);
 
 impl Store {
-    /// The login of the upstream of this name and url, below the folder from [`home`](crate::disk::home).
-    /// Nothing is read or made yet.
+    /// Makes the store of the upstream with this name and URL, in the folder from
+    /// [`home`](crate::disk::home). Touches no file yet.
     #[must_use]
     pub fn new(home: &Path, upstream: &UpstreamName, url: &ServerUrl) -> Self {
         Self(Folder::new(home, upstream, url))
     }
 
-    /// Its tokens.
+    /// Returns the file of the tokens.
     #[must_use]
     pub fn tokens(&self) -> RecordFile<Tokens> {
         self.record_file("tokens.json")
     }
 
-    /// The client as which we sign in.
+    /// Returns the file of the client.
     #[must_use]
-    pub fn client(&self) -> RecordFile<Client> {
+    pub fn client(&self) -> RecordFile<ClientInformation> {
         self.record_file("client-info.json")
     }
 
-    /// Anything else that belongs to the login and has to outlive a process.
+    /// Returns another file of the login.
     #[must_use]
     pub fn record_file<T: Record>(&self, file: &'static str) -> RecordFile<T> {
         RecordFile::new(self.0.clone(), file)
     }
 
-    /// Waits until no other process or task is about it, no longer than `patience`. What is on
-    /// the disk may have changed meanwhile: load it again. The lock goes when it is dropped, or
-    /// when the process ends in whatever way.
+    /// Waits for the lock, at most `timeout`. Load records again afterwards: they may have changed.
+    /// The lock is released when dropped, or when the process ends in any way.
     ///
     /// # Errors
-    /// [`DiskError::Busy`](crate::disk::DiskError::Busy) when the time is over; another when the folder cannot be
-    /// made or has no locks.
-    pub async fn lock(&self, task: Task, patience: Duration) -> Result<Lock, StoreError> {
+    /// [`DiskError::Busy`](crate::disk::DiskError::Busy) after the timeout; another if the folder
+    /// cannot be created or supports no locks.
+    pub async fn lock(&self, kind: LockKind, timeout: Duration) -> Result<Lock, StoreError> {
         let folder = self.0.claim().await?;
-        Ok(Lock::acquire(&folder.join(task.file()), patience).await?)
+        Ok(Lock::acquire(&folder.join(kind.file_name()), timeout).await?)
     }
 
-    /// The same without waiting; none when another is about it.
+    /// Takes the lock without waiting; `None` if it is taken.
     ///
     /// # Errors
     /// As for [`Store::lock`].
-    pub async fn try_lock(&self, task: Task) -> Result<Option<Lock>, StoreError> {
+    pub async fn try_lock(&self, kind: LockKind) -> Result<Option<Lock>, StoreError> {
         let folder = self.0.claim().await?;
-        Ok(Lock::try_acquire(&folder.join(task.file())).await?)
+        Ok(Lock::try_acquire(&folder.join(kind.file_name())).await?)
     }
 }

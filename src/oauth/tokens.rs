@@ -1,8 +1,7 @@
-//! What is kept of a login: the tokens, and the client that they were issued to.
+//! The stored parts of a login: the tokens, and the client that they were issued to.
 //!
-//! Both name the issuer they are bound to. Times are absolute, as a stored duration says nothing.
-//! Members that this version does not know are kept, so that an older program beside a newer
-//! one takes nothing away.
+//! Both name the issuer that they are bound to. Times are absolute, since a stored duration has no
+//! start. Unknown members are kept, so that an older version running beside a newer one loses none.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,35 +11,37 @@ use serde_json::{Map, Value};
 
 use crate::config::{Secret, exposed};
 
-/// The tokens of one upstream, as `tokens.json` holds them.
+/// The tokens of one upstream: the content of `tokens.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tokens {
-    /// Who issued them; nobody else gets to see the refresh token.
+    /// The issuer of the tokens; no other server receives the refresh token.
     pub issuer: String,
-    /// The `resource` they were asked for (RFC 8707), when one was named.
+    /// The `resource` that was requested (RFC 8707), if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
-    /// The client they were issued to; no other can use the refresh token (RFC 6749 § 6).
+    /// The client that they were issued to; no other can use the refresh token (RFC 6749 § 6).
     pub client_id: String,
-    /// What goes into the `Authorization` header.
+    /// The token for the `Authorization` header.
     #[serde(with = "exposed")]
     pub access_token: Secret,
-    /// How it goes there: `Bearer` or `DPoP`, in any case (RFC 6749 § 7.1).
+    /// The scheme of that header: `Bearer` or `DPoP`, in any case (RFC 6749 § 7.1).
     pub token_type: String,
-    /// When the access token ends; none when the server did not say, so that only a 401 tells.
+    /// When the access token expires; `None` if the server did not say, so that only a 401 shows
+    /// it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// What gets the next access token; many servers issue none.
+    /// Obtains the next access token; many servers issue none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(with = "exposed::option")]
     pub refresh_token: Option<Secret>,
-    /// The scope that was granted, by spaces: what a refresh repeats and a step-up adds to.
+    /// The granted scope, separated by spaces. A refresh repeats it and a step-up extends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
-    /// When the access token was issued: the younger of two is told by it.
+    /// When the access token was issued: shows which of two tokens is newer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issued_at: Option<Timestamp>,
-    /// The key they are bound to, if they are: what `DpopKey::from_secret` takes (RFC 9449).
+    /// The key that the tokens are bound to, if any, in the form of `DpopKey::from_secret` (RFC
+    /// 9449).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(with = "exposed::option")]
     pub dpop_key: Option<Secret>,
@@ -49,28 +50,28 @@ pub struct Tokens {
     pub other: Members,
 }
 
-/// What a token endpoint answered (RFC 6749 § 5.1).
+/// A successful token response (RFC 6749 § 5.1).
 #[derive(Debug, Clone)]
-pub struct Grant {
+pub struct TokenResponse {
     /// `access_token`.
     pub access_token: Secret,
     /// `token_type`.
     pub token_type: String,
-    /// `expires_in`, counted from when the request was sent.
+    /// `expires_in`, counted from the time of the request.
     pub expires_at: Option<Timestamp>,
     /// `refresh_token`.
     pub refresh_token: Option<Secret>,
     /// `scope`.
     pub scope: Option<String>,
-    /// When the request was sent, by the clock of this machine.
+    /// The time of the request, by this machine's clock.
     pub issued_at: Timestamp,
 }
 
 impl Tokens {
-    /// These tokens after a refresh: what the answer leaves out stays as it was
-    /// (RFC 6749 §§ 5.1 and 6), but for the expiry, which was the old token's.
+    /// Returns the tokens after a refresh. Members that the response omits keep their values (RFC
+    /// 6749 §§ 5.1 and 6), except the expiry of the old token.
     #[must_use]
-    pub fn refreshed(self, grant: Grant) -> Self {
+    pub fn refreshed(self, grant: TokenResponse) -> Self {
         Self {
             access_token: grant.access_token,
             token_type: grant.token_type,
@@ -82,42 +83,41 @@ impl Tokens {
         }
     }
 
-    /// Whether the access token ends within `margin` from `now`. One without a known end does not.
+    /// Returns `true` if the access token expires within `margin` from `now`. Without a known
+    /// expiry, returns `false`.
     #[must_use]
-    pub fn expire_within(&self, margin: Duration, now: Timestamp) -> bool {
+    pub fn expires_within(&self, margin: Duration, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| end <= now.plus(margin))
     }
 }
 
-/// A client that an authorization server knows, as `client-info.json` holds it: the whole answer
-/// to a registration (RFC 7591 § 3.2.1), and who gave it.
+/// Client information (RFC 7591 § 3.2.1): the content of `client-info.json`, with its issuer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Client {
-    /// The server that registered it; elsewhere it means nothing.
+pub struct ClientInformation {
+    /// The server that registered the client; it is unknown to others.
     pub issuer: String,
     /// `client_id`.
     pub client_id: String,
-    /// `client_secret`, of a client that can keep one.
+    /// `client_secret`, of a confidential client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(with = "exposed::option")]
     pub client_secret: Option<Secret>,
-    /// When the secret ends. 0 stands for never in the answer and here.
+    /// When the secret expires. 0 means never, as in the response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_secret_expires_at: Option<Timestamp>,
-    /// Where the browser may be sent back to.
+    /// The addresses that the server may redirect the browser to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub redirect_uris: Vec<String>,
-    /// How the client proves itself at the token endpoint; none means `client_secret_basic`
-    /// (RFC 7591 § 2).
+    /// The client authentication method; `None` means `client_secret_basic` (RFC 7591 § 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_endpoint_auth_method: Option<String>,
-    /// The rest of the answer, and members of other versions.
+    /// The other members of the response, and members of other versions.
     #[serde(flatten)]
     pub other: Members,
 }
 
-impl Client {
-    /// Whether its secret has ended by `now`, so that it has to be registered anew.
+impl ClientInformation {
+    /// Returns `true` if the secret has expired by `now`: the client has to be registered again.
     #[must_use]
     pub fn is_expired(&self, now: Timestamp) -> bool {
         let end = self.client_secret_expires_at;
@@ -125,36 +125,36 @@ impl Client {
     }
 }
 
-/// A moment, in whole seconds since 1970 (RFC 7591's and JWT's `NumericDate`).
+/// A time in whole seconds since 1970 (`NumericDate` of JWT, also used by RFC 7591).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
-    /// What RFC 7591 writes for an end that does not come.
+    /// RFC 7591 writes 0 for a secret that never expires.
     const NEVER: Self = Self(0);
 
-    /// By the clock of this machine; 1970 when that stands before it.
+    /// Returns the time of this machine's clock, or 1970 if the clock is before that.
     #[must_use]
     pub fn now() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         Self(since.map_or(0, |since| since.as_secs()))
     }
 
-    /// So much later, or the last moment there is.
+    /// Returns the time plus a duration, saturating.
     #[must_use]
     pub fn plus(self, time: Duration) -> Self {
         Self(self.0.saturating_add(time.as_secs()))
     }
 
-    /// How long it is from `now` until then; zero when it is past.
+    /// Returns the duration since `earlier`, or zero if `earlier` is later.
     #[must_use]
-    pub fn after(self, now: Self) -> Duration {
-        Duration::from_secs(self.0.saturating_sub(now.0))
+    pub fn duration_since(self, earlier: Self) -> Duration {
+        Duration::from_secs(self.0.saturating_sub(earlier.0))
     }
 }
 
-/// Members kept as they came. `Debug` shows the names alone, as values may be secrets
+/// Members kept as received. `Debug` prints only the names: values may be secrets
 /// (`registration_access_token`).
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]

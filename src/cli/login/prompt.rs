@@ -13,18 +13,18 @@ pub(super) fn prompt(needed: &SignInRequired) -> String {
         return format!("Signing in to `{name}`.");
     };
     let url = url.as_str();
-    if let Some(code) = &needed.code {
+    if let Some(code) = &needed.user_code {
         return format!(
             "To sign in to `{name}`, open this page on any device:\n\n{url}\n\n\
              and enter this code there, or compare it:\n\n{code}\n"
         );
     }
-    if needed.opened {
+    if needed.browser_opened {
         return format!(
             "To sign in to `{name}`, use the page that was opened in your browser. If there is none, open:\n\n{url}\n"
         );
     }
-    let why = match needed.closed {
+    let why = match needed.no_browser_reason {
         // As the person said so.
         Some("none was wanted") | None => String::new(),
         Some(why) => format!(" (no browser was opened: {why})"),

@@ -7,7 +7,7 @@ use http::header::AUTHORIZATION;
 use serde::Serialize;
 
 use crate::config::Upstream;
-use crate::oauth::{SignInError, Status, Timestamp};
+use crate::oauth::{CredentialStatus, SignInError, Timestamp};
 use crate::upstream::{CachedSummary, ConnectionUse, ToolList, TransportError};
 
 /// Everything.
@@ -86,7 +86,7 @@ impl Row {
     pub(super) fn new(
         config: &Upstream,
         asked: &Asked,
-        stored: Result<Option<Status>, SignInError>,
+        stored: Result<Option<CredentialStatus>, SignInError>,
         remembered: Option<CachedSummary>,
         now: Timestamp,
     ) -> Self {
@@ -149,8 +149,9 @@ impl Row {
     }
 }
 
-fn sign_in(asked: &Asked, stored: Option<&Status>, now: Timestamp) -> SignIn {
-    let is_over = |it: &Status| !it.renewable && it.expires_at.is_some_and(|end| end <= now);
+fn sign_in(asked: &Asked, stored: Option<&CredentialStatus>, now: Timestamp) -> SignIn {
+    let is_over =
+        |it: &CredentialStatus| !it.renewable && it.expires_at.is_some_and(|end| end <= now);
     match (asked, stored) {
         // That the tokens cannot be renewed just now takes nothing away.
         (Asked::Failed(TransportError::SignIn(error)), _) if !error.is_transient() => {
@@ -164,7 +165,7 @@ fn sign_in(asked: &Asked, stored: Option<&Status>, now: Timestamp) -> SignIn {
     }
 }
 
-fn scopes(stored: &Status) -> Option<Vec<String>> {
+fn scopes(stored: &CredentialStatus) -> Option<Vec<String>> {
     let scope = stored.scope.as_ref()?;
     Some(scope.split_whitespace().map(str::to_owned).collect())
 }

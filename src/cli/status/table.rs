@@ -73,7 +73,10 @@ fn server(row: &Row) -> Option<String> {
 fn remembered(row: &Row, now: Timestamp) -> Option<String> {
     let tools = count(row.remembered_tools?, "tool");
     let written = Timestamp(row.remembered_at?);
-    Some(format!("{tools}, {} ago", span(now.after(written))))
+    Some(format!(
+        "{tools}, {} ago",
+        span(now.duration_since(written))
+    ))
 }
 
 fn sign_in(row: &Row, now: Timestamp) -> String {
@@ -84,13 +87,15 @@ fn sign_in(row: &Row, now: Timestamp) -> String {
         (SignIn::NotNeeded, _) => "not needed".to_owned(),
         (SignIn::Missing, _) => "not signed in".to_owned(),
         (SignIn::Unknown, _) => "nothing stored".to_owned(),
-        (SignIn::Expired, Some(end)) => format!("expired {} ago", span(now.after(end))),
+        (SignIn::Expired, Some(end)) => format!("expired {} ago", span(now.duration_since(end))),
         (SignIn::Expired, None) => "expired".to_owned(),
         (SignIn::SignedIn, None) => "signed in".to_owned(),
         (SignIn::SignedIn, Some(end)) => match (row.renewable, end > now) {
-            (Some(true), true) => format!("signed in, renewed in {}", span(end.after(now))),
+            (Some(true), true) => {
+                format!("signed in, renewed in {}", span(end.duration_since(now)))
+            }
             (Some(true), false) => "signed in, renewed when used".to_owned(),
-            (_, true) => format!("signed in, ends in {}", span(end.after(now))),
+            (_, true) => format!("signed in, ends in {}", span(end.duration_since(now))),
             (_, false) => "signed in".to_owned(),
         },
     }

@@ -1,11 +1,11 @@
-//! Addresses as they should be, and as a hostile document would have them.
+//! Valid addresses, and those of a hostile document.
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::config::{Config, Environment};
 
-/// An upstream's url, as the configuration gives it.
+/// Returns an upstream URL as parsed from the configuration.
 pub(in crate::oauth) fn upstream(url: &str) -> ServerUrl {
     let json = serde_json::json!([{"name": "a", "url": url, "allow_http": true}]);
     let variables = [("PROXY_UPSTREAMS".to_owned(), json.to_string())];
@@ -13,12 +13,12 @@ pub(in crate::oauth) fn upstream(url: &str) -> ServerUrl {
     config.upstreams[0].url.clone()
 }
 
-/// What is wrong with an address that a document of `from` names.
+/// Returns the fault of an address in a document of the upstream `from`.
 fn fault(text: &str, from: &str) -> Option<&'static str> {
     let checked = EndpointUrl::parse("authorization_endpoint", text, &upstream(from));
     match checked {
         Ok(_) => None,
-        Err(OAuthError::Address { fault, .. }) => Some(fault),
+        Err(DiscoveryError::Address { fault, .. }) => Some(fault),
         Err(error) => panic!("{error}"),
     }
 }
@@ -167,7 +167,11 @@ fn a_resource_names_the_upstream_or_what_is_above_it() {
         ("", false),
     ];
     for (resource, expected) in cases {
-        assert_eq!(covers(resource, &upstream(from)), expected, "{resource}");
+        assert_eq!(
+            resource_matches(resource, &upstream(from)),
+            expected,
+            "{resource}"
+        );
     }
 }
 

@@ -1,8 +1,7 @@
-//! Proof of possession: tokens that are of use to the holder of a key alone (RFC 9449).
+//! DPoP: proof of possession of the key that a token is bound to (RFC 9449).
 //!
-//! A [`DpopKey`] makes one proof a request and remembers the nonces that servers want to see in
-//! them, by the address that gave them: those of an authorization server and of an upstream are
-//! not the same, even on one origin (§ 9).
+//! A [`DpopKey`] makes one proof per request. It stores the nonces that servers require, by
+//! address: an authorization server and an upstream have separate nonces, even on one origin (§ 9).
 
 use std::collections::HashMap;
 
@@ -24,16 +23,16 @@ use crate::oauth::tokens::Timestamp;
 use crate::random::random_id;
 use crate::sync::Mutex;
 
-/// The header of a proof.
+/// The request header with the proof.
 pub const DPOP: &str = "dpop";
 
-/// The header that brings the next nonce (§ 8.1).
+/// The response header with the next nonce (§ 8.1).
 const DPOP_NONCE: &str = "dpop-nonce";
 
-/// The longest nonce that is kept, in bytes: they are to be short, and go into every request.
+/// The longest stored nonce, in bytes. Every request carries it.
 const MAX_NONCE: usize = 1024;
 
-/// The algorithm of our proofs, which every server knows that knows any.
+/// The algorithm of the proofs: every server with DPoP supports it.
 pub const DPOP_ALGORITHM: &str = "ES256";
 
 /// A key that tokens are bound to.
@@ -41,11 +40,10 @@ pub struct DpopKey {
     key: EncodingKey,
     public: Jwk,
     secret: Secret,
-    // std's Mutex: held for one map operation, never across an await.
     nonces: Mutex<HashMap<String, String>>,
 }
 
-/// What a proof says (§ 4.2).
+/// The claims of a proof (§ 4.2).
 #[derive(Serialize)]
 struct Claims<'a> {
     jti: &'a str,
@@ -59,21 +57,21 @@ struct Claims<'a> {
 }
 
 impl DpopKey {
-    /// A new key.
+    /// Generates a key.
     ///
     /// # Errors
-    /// [`KeyError::Dpop`] when the system has no randomness.
+    /// [`KeyError::Dpop`] if the system has no randomness.
     pub fn generate() -> Result<Self, KeyError> {
-        let made =
+        let document =
             EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
-        let made = made.map_err(|_| KeyError::Dpop)?;
-        Self::from_pkcs8(made.as_ref())
+        let document = document.map_err(|_| KeyError::Dpop)?;
+        Self::from_pkcs8(document.as_ref())
     }
 
-    /// The key that `tokens.json` holds.
+    /// Reads a key from `tokens.json`.
     ///
     /// # Errors
-    /// [`KeyError::Dpop`] when it is none.
+    /// [`KeyError::Dpop`] if the text is no key.
     pub fn from_secret(secret: &Secret) -> Result<Self, KeyError> {
         let document = BASE64_STANDARD.decode(secret.expose());
         let document = Zeroizing::new(document.map_err(|_| KeyError::Dpop)?);
@@ -84,7 +82,8 @@ impl DpopKey {
         let key = EncodingKey::from_ec_der(document);
         let mut public =
             Jwk::from_encoding_key(&key, Algorithm::ES256).map_err(|_| KeyError::Dpop)?;
-        // Only what makes the key (RFC 7638 § 3.2): the header already names the algorithm.
+        // Only the members that make the key (RFC 7638 § 3.2): the header already names the
+        // algorithm.
         public.common = jsonwebtoken::jwk::CommonParameters::default();
         Ok(Self {
             key,
@@ -94,20 +93,20 @@ impl DpopKey {
         })
     }
 
-    /// The key as `tokens.json` holds it: PKCS #8 in base64.
+    /// Returns the key in the form of `tokens.json`: PKCS #8 in base64.
     #[must_use]
     pub fn secret(&self) -> &Secret {
         &self.secret
     }
 
-    /// The name of the key: what `cnf.jkt` in a token says (§ 6.1).
+    /// Returns the key's thumbprint: `cnf.jkt` in a token (§ 6.1).
     #[must_use]
     pub fn thumbprint(&self) -> String {
         self.public.thumbprint(ThumbprintHash::SHA256)
     }
 
-    /// The value of the `DPoP` header for one request, with the nonce that its address last wanted.
-    /// A proof is good once: a request that is sent again needs another.
+    /// Returns the `DPoP` header for one request, with the newest nonce of its address. A proof is
+    /// valid once: a retry needs another.
     ///
     /// # Errors
     /// [`KeyError::Dpop`].
@@ -117,7 +116,7 @@ impl DpopKey {
         url: &Url,
         access_token: Option<&Secret>,
     ) -> Result<HeaderValue, KeyError> {
-        let target = target(url);
+        let target = target_uri(url);
         let nonce = self.nonces.lock().get(&target).cloned();
         let hash = |token: &Secret| {
             BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(token.expose().as_bytes()))
@@ -140,14 +139,14 @@ impl DpopKey {
         Ok(value)
     }
 
-    /// Keeps the nonce that an answer brings, whatever its status (§ 8.2), and says whether there
-    /// was one: only then is it of use to answer `use_dpop_nonce` with a new proof.
-    pub fn keep_nonce(&self, url: &Url, headers: &HeaderMap) -> bool {
+    /// Stores the nonce of a response with any status (§ 8.2). Returns `true` if there was one:
+    /// only then can a new proof satisfy `use_dpop_nonce`.
+    pub fn store_nonce(&self, url: &Url, headers: &HeaderMap) -> bool {
         let nonce = headers.get(DPOP_NONCE).and_then(|it| it.to_str().ok());
         let Some(nonce) = nonce.filter(|nonce| (1..=MAX_NONCE).contains(&nonce.len())) else {
             return false;
         };
-        self.nonces.lock().insert(target(url), nonce.to_owned());
+        self.nonces.lock().insert(target_uri(url), nonce.to_owned());
         true
     }
 }
@@ -158,8 +157,8 @@ impl std::fmt::Debug for DpopKey {
     }
 }
 
-/// `htu`: the address "without query and fragment parts" (§ 4.2).
-fn target(url: &Url) -> String {
+/// Returns `htu`: the address "without query and fragment parts" (§ 4.2).
+fn target_uri(url: &Url) -> String {
     let mut target = url.clone();
     target.set_query(None);
     target.set_fragment(None);

@@ -1,35 +1,35 @@
-//! What an authorization server can answer instead of a token, and what to do about it.
+//! Errors of requests to an authorization server, each with its remedy.
 
 use std::time::Duration;
 
 use super::signing::KeyError;
-use crate::oauth::error::shown;
+use crate::oauth::error::printable;
 
-/// Why there is no token. The texts follow the upstream's name; the remedy stands after a semicolon.
+/// Why no token was issued. The texts follow the upstream's name; the remedy follows a semicolon.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// The server could not be asked, or has trouble: HTTP 5xx and 429, `temporarily_unavailable`.
-    /// Nothing is known of what we asked for.
-    #[error("its authorization server `{}` gives no answer ({}); try again later", shown(.server), shown(.outcome))]
+    /// No connection, a timeout, HTTP 5xx or 429, or `temporarily_unavailable`. Says nothing about
+    /// the code, token or assertion that was sent.
+    #[error("its authorization server `{}` gives no answer ({}); try again later", printable(.server), printable(.outcome))]
     Unreachable {
         /// The endpoint, without query.
         server: String,
-        /// What came of it, as a clause.
+        /// What happened, as a clause.
         outcome: String,
-        /// How long the server wants to be left alone (RFC 9110 § 10.2.3).
+        /// The delay that the server asks for (RFC 9110 § 10.2.3).
         retry_after: Option<Duration>,
     },
-    /// `invalid_grant`: the code, refresh token or assertion is good for nothing any more (RFC 6749 § 5.2).
-    #[error("its authorization server takes the login no more{}; sign in again", said(.description.as_ref()))]
+    /// `invalid_grant`: the code, refresh token or assertion is no longer valid (RFC 6749 § 5.2).
+    #[error("its authorization server takes the login no more{}; sign in again", quoted_description(.description.as_ref()))]
     InvalidGrant {
         /// `error_description`.
         description: Option<String>,
     },
-    /// `invalid_client`: the server does not know the client, or not by these credentials.
+    /// `invalid_client`: the client is unknown, or its authentication failed.
     #[error(
         "its authorization server refuses the client{}; \
          check `oauth.client_id` and its secret, or sign in again to register anew",
-        said(.description.as_ref())
+        quoted_description(.description.as_ref())
     )]
     InvalidClient {
         /// `error_description`.
@@ -38,7 +38,7 @@ pub enum TokenError {
     /// Any other error code.
     #[error(
         "its authorization server refuses with `{}`{}; check the `oauth` settings",
-        shown(.error), said(.description.as_ref())
+        printable(.error), quoted_description(.description.as_ref())
     )]
     Refused {
         /// `error`.
@@ -46,39 +46,39 @@ pub enum TokenError {
         /// `error_description`.
         description: Option<String>,
     },
-    /// The person said no (RFC 8628 § 3.5: `access_denied`).
+    /// `access_denied`: the user declined (RFC 8628 § 3.5).
     #[error("the sign-in was denied; sign in again if that was not meant")]
     Denied,
-    /// Nobody answered in time (RFC 8628 § 3.5: `expired_token`).
+    /// `expired_token`: the user did not sign in in time (RFC 8628 § 3.5).
     #[error("nobody finished the sign-in in time; sign in again")]
     Expired,
-    /// The answer is not what it should be.
-    #[error("cannot use the answer of its authorization server `{}` ({}); report it to who runs the server", shown(.server), shown(.fault))]
+    /// The response is malformed.
+    #[error("cannot use the answer of its authorization server `{}` ({}); report it to who runs the server", printable(.server), printable(.fault))]
     Malformed {
         /// The endpoint, without query.
         server: String,
-        /// What is wrong, as a clause. Never a part of the answer, which may be a secret.
+        /// What is wrong, as a clause. Never quotes the response, which may contain a secret.
         fault: String,
     },
-    /// The server does not have what was asked for.
-    #[error("its authorization server `{}` has no {what}", shown(.issuer))]
+    /// The server lacks an endpoint.
+    #[error("its authorization server `{}` has no {what}", printable(.issuer))]
     Unsupported {
-        /// The server.
+        /// The authorization server.
         issuer: String,
-        /// What it lacks.
+        /// What the server lacks.
         what: &'static str,
     },
-    /// The client is registered to prove itself in a way we have not, or lack the means for.
+    /// The registered authentication method is unknown, or its credentials are missing.
     #[error(
-        "its client proves itself by `{}`, which {lack}; \
+        "its client proves itself by `{}`, which {problem}; \
          set `oauth.client_secret`, or `oauth.private_key_pem` and `oauth.signing_algorithm`",
-        shown(.method)
+        printable(.method)
     )]
     Authentication {
         /// `token_endpoint_auth_method`.
         method: String,
-        /// What is lacking, as a clause.
-        lack: &'static str,
+        /// What is wrong, as a clause.
+        problem: &'static str,
     },
     /// A key cannot sign.
     #[error(transparent)]
@@ -86,13 +86,13 @@ pub enum TokenError {
 }
 
 impl TokenError {
-    /// Whether it may be over the next time, without anybody doing anything.
+    /// Returns `true` if the request may succeed later, without any change.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unreachable { .. })
     }
 }
 
-fn said(description: Option<&String>) -> String {
-    description.map_or_else(String::new, |text| format!(" (`{}`)", shown(text)))
+fn quoted_description(description: Option<&String>) -> String {
+    description.map_or_else(String::new, |text| format!(" (`{}`)", printable(text)))
 }

@@ -1,12 +1,15 @@
-//! The form that a request sends.
+//! The form of a request.
 
 use std::borrow::Cow;
 
 /// The parameters of a request.
 pub(super) type Form<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
 
-/// The parameters that every request for a token may have.
-pub(super) fn asked<'a>(scope: Option<&'a str>, resource: Option<&'a str>) -> Form<'a> {
+/// Returns the parameters `scope` and `resource`, as far as present.
+pub(super) fn scope_and_resource<'a>(
+    scope: Option<&'a str>,
+    resource: Option<&'a str>,
+) -> Form<'a> {
     let scope = scope.filter(|scope| !scope.is_empty());
     let parts = [("scope", scope), ("resource", resource)];
     let given = parts

@@ -1,4 +1,4 @@
-//! One form to an endpoint, and its answer: bounded in size and time, redirect-free.
+//! Posts a form to an endpoint: limits the size and time of the response, follows no redirect.
 
 use std::time::Duration;
 
@@ -11,68 +11,75 @@ use tokio::time::timeout;
 use tracing::debug;
 use url::{Url, form_urlencoded};
 
-use super::answer::{Answer, read};
-use super::credentials::Credentials;
+use super::client_authentication::ClientAuthentication;
 use super::dpop::{DPOP, DpopKey};
 use super::error::TokenError;
 use super::form::Form;
+use super::token_response::{TokenResponseBody, parse_body};
 use crate::net::{Clients, chain};
 use crate::oauth::address::without_query;
-use crate::oauth::discovery::document::{Missing, body, broken};
-use crate::oauth::tokens::{Grant, Timestamp};
+use crate::oauth::discovery::document::{FetchError, read_body, transport_error};
+use crate::oauth::tokens::{Timestamp, TokenResponse};
 
-/// How long one answer may take: some servers ask another one first.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The deadline for one response. Some servers ask another server first.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The longest time that a server may want to be left alone.
+/// The longest accepted `Retry-After`.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
-/// An endpoint, as one client sees it.
+/// An endpoint, with the client that sends the requests.
 pub(in crate::oauth) struct Endpoint<'a> {
     pub(in crate::oauth) clients: &'a Clients,
     pub(in crate::oauth) url: &'a Url,
     pub(in crate::oauth) client_id: &'a str,
-    pub(in crate::oauth) credentials: Credentials<'a>,
-    /// Whom an assertion of the client is for.
+    pub(in crate::oauth) authentication: ClientAuthentication<'a>,
+    /// The audience of the client's assertions.
     pub(in crate::oauth) audience: &'a str,
     pub(in crate::oauth) dpop: Option<&'a DpopKey>,
 }
 
 impl Endpoint<'_> {
-    /// Posts a form, once more if the server wants a nonce in the proof (RFC 9449 § 8): it has done
-    /// nothing else then.
-    pub(in crate::oauth) async fn post(&self, form: &Form<'_>) -> Result<Bytes, TokenError> {
-        match self.attempt(form).await? {
+    /// Posts a form. Retries once if the server requires a DPoP nonce (RFC 9449 § 8): it has
+    /// processed nothing until then.
+    pub(in crate::oauth) async fn post_form(&self, form: &Form<'_>) -> Result<Bytes, TokenError> {
+        match self.post_once(form).await? {
             (Err(TokenError::Refused { error, .. }), true) if error == "use_dpop_nonce" => {
-                self.attempt(form).await?.0
+                self.post_once(form).await?.0
             }
             (answer, _) => answer,
         }
     }
 
-    /// The same for an answer that has to be a JSON object: serde takes a list for one, too.
-    pub(in crate::oauth) async fn ask(&self, form: &Form<'_>) -> Result<Bytes, TokenError> {
-        let body = self.post(form).await?;
+    /// Posts a form and requires a JSON object: serde would accept an array for a struct.
+    pub(in crate::oauth) async fn post_form_for_json(
+        &self,
+        form: &Form<'_>,
+    ) -> Result<Bytes, TokenError> {
+        let body = self.post_form(form).await?;
         if body.trim_ascii_start().starts_with(b"{") {
             return Ok(body);
         }
         Err(self.malformed("it is no JSON object"))
     }
 
-    /// Posts a form for a token that the library has no request for.
-    pub(super) async fn token(&self, form: &Form<'_>) -> Result<Grant, TokenError> {
-        let sent = Timestamp::now();
-        let body = self.ask(form).await?;
-        self.granted(read(&body, self.url)?, sent)
+    /// Posts the form of a grant that the `oauth2` crate does not know.
+    pub(super) async fn token(&self, form: &Form<'_>) -> Result<TokenResponse, TokenError> {
+        let sent_at = Timestamp::now();
+        let body = self.post_form_for_json(form).await?;
+        self.token_response(parse_body(&body, self.url)?, sent_at)
     }
 
-    /// The grant of an answer to a request that was sent at `sent`.
-    pub(super) fn granted(&self, answer: Answer, sent: Timestamp) -> Result<Grant, TokenError> {
-        let grant = answer.into_grant(sent, self.dpop.is_some());
+    /// Checks the body of a response to a request that was sent at `sent_at`.
+    pub(super) fn token_response(
+        &self,
+        answer: TokenResponseBody,
+        sent_at: Timestamp,
+    ) -> Result<TokenResponse, TokenError> {
+        let grant = answer.into_response(sent_at, self.dpop.is_some());
         grant.map_err(|fault| self.malformed(fault))
     }
 
-    /// The error for an answer with a fault.
+    /// Returns the error for a malformed response.
     pub(super) fn malformed(&self, fault: &str) -> TokenError {
         TokenError::Malformed {
             server: without_query(self.url).into(),
@@ -80,15 +87,15 @@ impl Endpoint<'_> {
         }
     }
 
-    /// One request; what came of it, and whether the answer brought a nonce.
-    async fn attempt(
+    /// Sends one request. Returns its result, and whether the response had a nonce.
+    async fn post_once(
         &self,
         form: &Form<'_>,
     ) -> Result<(Result<Bytes, TokenError>, bool), TokenError> {
-        let client = client(self.clients, self.url).await?;
+        let client = http_client(self.clients, self.url).await?;
         let mut form = form.clone();
         let authorization = self
-            .credentials
+            .authentication
             .apply(&mut form, self.client_id, self.audience)?;
         let encoded = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(form)
@@ -101,24 +108,24 @@ impl Endpoint<'_> {
         if let Some(key) = self.dpop {
             request = request.header(DPOP, key.proof(&Method::POST, self.url, None)?);
         }
-        let reply = send(request.body(encoded), self.url).await?;
-        let nonce = self
+        let response = send(request.body(encoded), self.url).await?;
+        let has_nonce = self
             .dpop
-            .is_some_and(|key| key.keep_nonce(self.url, &reply.headers));
-        Ok((reply.accepted(), nonce))
+            .is_some_and(|key| key.store_nonce(self.url, &response.headers));
+        Ok((response.into_success_body(), has_nonce))
     }
 }
 
-/// An answer that came whole.
-pub(super) struct Reply {
+/// A complete response.
+pub(super) struct EndpointResponse {
     url: String,
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
 }
 
-/// Who makes the connection.
-pub(super) async fn client(clients: &Clients, url: &Url) -> Result<Client, TokenError> {
+/// Returns the HTTP client for `url`.
+pub(super) async fn http_client(clients: &Clients, url: &Url) -> Result<Client, TokenError> {
     let client = clients.get(url).await;
     client.map_err(|error| TokenError::Unreachable {
         server: without_query(url).into(),
@@ -127,60 +134,63 @@ pub(super) async fn client(clients: &Clients, url: &Url) -> Result<Client, Token
     })
 }
 
-/// Sends a request that is ready but for what it accepts.
-pub(super) async fn send(request: RequestBuilder, url: &Url) -> Result<Reply, TokenError> {
+/// Adds `Accept`, sends a request, and reads the response.
+pub(super) async fn send(
+    request: RequestBuilder,
+    url: &Url,
+) -> Result<EndpointResponse, TokenError> {
     let url: String = without_query(url).into();
     let request = request.header(ACCEPT, HeaderValue::from_static("application/json"));
     let read = async {
-        let response = request.send().await.map_err(broken)?;
+        let response = request.send().await.map_err(transport_error)?;
         let (status, headers) = (response.status(), response.headers().clone());
-        Ok((status, headers, body(response).await?))
+        Ok((status, headers, read_body(response).await?))
     };
-    let read = timeout(PATIENCE, read).await;
+    let read = timeout(RESPONSE_TIMEOUT, read).await;
     let read = read.unwrap_or_else(|_| {
-        let seconds = PATIENCE.as_secs();
-        Err(Missing::Silent(format!("no answer for {seconds} s")))
+        let seconds = RESPONSE_TIMEOUT.as_secs();
+        Err(FetchError::TimedOut(format!("no answer for {seconds} s")))
     });
     match read {
         Ok((status, headers, body)) => {
             debug!(%url, %status, bytes = body.len(), "authorization server answered");
-            Ok(Reply {
+            Ok(EndpointResponse {
                 url,
                 status,
                 headers,
                 body,
             })
         }
-        Err(Missing::Transient(outcome) | Missing::Silent(outcome)) => {
+        Err(FetchError::Transient(outcome) | FetchError::TimedOut(outcome)) => {
             Err(TokenError::Unreachable {
                 server: url,
                 outcome,
                 retry_after: None,
             })
         }
-        Err(Missing::Absent(fault) | Missing::Unusable(fault)) => {
+        Err(FetchError::NotFound(fault) | FetchError::Unusable(fault)) => {
             Err(TokenError::Malformed { server: url, fault })
         }
     }
 }
 
-impl Reply {
-    /// The body of a good answer. Some servers refuse with a good status too.
-    pub(super) fn accepted(self) -> Result<Bytes, TokenError> {
+impl EndpointResponse {
+    /// Returns the body of a successful response. Some servers report errors with a success status.
+    pub(super) fn into_success_body(self) -> Result<Bytes, TokenError> {
         let status = self.status;
-        let later = [
+        let transient = [
             StatusCode::REQUEST_TIMEOUT,
             StatusCode::TOO_EARLY,
             StatusCode::TOO_MANY_REQUESTS,
         ];
-        if status.is_server_error() || later.contains(&status) {
+        if status.is_server_error() || transient.contains(&status) {
             return Err(self.unreachable(format!("HTTP {status}")));
         }
-        let told: Option<Value> = serde_json::from_slice(&self.body).ok();
-        let text = |name: &str| told.as_ref()?.get(name)?.as_str().map(str::to_owned);
+        let body: Option<Value> = serde_json::from_slice(&self.body).ok();
+        let text = |name: &str| body.as_ref()?.get(name)?.as_str().map(str::to_owned);
         match text("error") {
             Some(error) if !status.is_success() || text("access_token").is_none() => {
-                Err(self.refusal(error, text("error_description")))
+                Err(self.error_for_code(error, text("error_description")))
             }
             _ if status.is_success() => Ok(self.body),
             _ => Err(TokenError::Malformed {
@@ -201,9 +211,9 @@ impl Reply {
         }
     }
 
-    /// What an error code means to us. The codes of RFC 6749 § 5.2 and RFC 8628 § 3.5 stand first,
-    /// after them those of GitHub and of Slack for the same.
-    fn refusal(self, error: String, description: Option<String>) -> TokenError {
+    /// Maps an error code. The codes of RFC 6749 § 5.2 and RFC 8628 § 3.5 come first, then those of
+    /// GitHub and Slack for the same errors.
+    fn error_for_code(self, error: String, description: Option<String>) -> TokenError {
         match error.as_str() {
             "invalid_grant"
             | "bad_verification_code"

@@ -1,5 +1,5 @@
-//! How the `oauth2` crate, which knows the standard grants, reaches the server: through our
-//! [`Endpoint`], with our way of saying who the client is and of reading answers.
+//! Connects the `oauth2` crate, which implements the standard grants, to our [`Endpoint`]: it
+//! authenticates the client and parses responses.
 
 use futures_util::future::BoxFuture;
 use oauth2::basic::{
@@ -11,15 +11,15 @@ use oauth2::{
 };
 use url::form_urlencoded;
 
-use super::answer::{Answer, unreadable};
 use super::error::TokenError;
 use super::form::Form;
 use super::form_post::Endpoint;
+use super::token_response::{TokenResponseBody, malformed_body};
 
-/// The grants of the library, with our way of reading answers.
-pub(super) type Grants = oauth2::Client<
+/// The crate's client, with our response body.
+pub(super) type Oauth2Client = oauth2::Client<
     BasicErrorResponse,
-    Answer,
+    TokenResponseBody,
     BasicTokenIntrospectionResponse,
     StandardRevocableToken,
     BasicRevocationErrorResponse,
@@ -30,22 +30,23 @@ pub(super) type Grants = oauth2::Client<
     EndpointSet,
 >;
 
-/// The grants for the client of an endpoint.
-pub(super) fn grants(endpoint: &Endpoint<'_>) -> Grants {
-    // Who the client is, is said where the request is sent.
+/// Returns the crate's client for an endpoint.
+pub(super) fn oauth2_client(endpoint: &Endpoint<'_>) -> Oauth2Client {
+    // The endpoint authenticates the client when it sends the request.
     oauth2::Client::new(ClientId::new(endpoint.client_id.to_owned()))
         .set_token_uri(TokenUrl::from_url(endpoint.url.clone()))
 }
 
-/// What came of a request of the library's.
-pub(super) fn outcome(
-    answer: Result<Answer, RequestTokenError<TokenError, BasicErrorResponse>>,
+/// Converts the crate's result.
+pub(super) fn response_body(
+    result: Result<TokenResponseBody, RequestTokenError<TokenError, BasicErrorResponse>>,
     endpoint: &Endpoint<'_>,
-) -> Result<Answer, TokenError> {
-    answer.map_err(|error| match error {
+) -> Result<TokenResponseBody, TokenError> {
+    result.map_err(|error| match error {
         RequestTokenError::Request(error) => error,
-        RequestTokenError::Parse(error, _) => unreadable(error.inner(), endpoint.url),
-        // Neither comes: refusals and empty answers end before the library sees them.
+        RequestTokenError::Parse(error, _) => malformed_body(error.inner(), endpoint.url),
+        // Unreachable: the endpoint reports errors and empty responses before the crate parses
+        // them.
         RequestTokenError::ServerResponse(_) | RequestTokenError::Other(_) => {
             endpoint.malformed("it says nothing")
         }
@@ -56,11 +57,11 @@ impl<'c> AsyncHttpClient<'c> for Endpoint<'_> {
     type Error = TokenError;
     type Future = BoxFuture<'c, Result<HttpResponse, TokenError>>;
 
-    /// Sends a request of the library's; what it adds to say who the client is, is left out.
+    /// Sends a request of the crate, without the client authentication that the crate adds.
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(async move {
             let form: Form<'_> = form_urlencoded::parse(request.body()).collect();
-            let body = self.ask(&form).await?;
+            let body = self.post_form_for_json(&form).await?;
             Ok(HttpResponse::new(body.into()))
         })
     }

@@ -1,4 +1,4 @@
-//! The address a person is sent to for a sign-in (RFC 6749 § 4.1.1), and what must be kept of it.
+//! The authorization request (RFC 6749 § 4.1.1), and the values to keep for its response.
 
 use std::borrow::Cow;
 
@@ -8,64 +8,67 @@ use url::Url;
 
 use crate::config::{Pkce, Secret};
 use crate::oauth::discovery::metadata::AuthorizationServer;
-use crate::oauth::error::OAuthError;
+use crate::oauth::error::DiscoveryError;
 
-/// What is asked for.
+/// The parameters of an authorization request.
 #[derive(Debug, Clone, Copy)]
-pub struct Parameters<'a> {
-    /// Our name there.
+pub struct AuthorizationParameters<'a> {
+    /// The client's id at this server.
     pub client_id: &'a str,
-    /// Where the answer is to go, to the letter as registered.
+    /// The redirect URI, exactly as registered.
     pub redirect_uri: &'a str,
-    /// The scope, by spaces; none and an empty one are left out.
+    /// The scope, separated by spaces; omitted if absent or empty.
     pub scope: Option<&'a str>,
-    /// What the token is for (RFC 8707 § 2).
+    /// The resource that the token is for (RFC 8707 § 2).
     pub resource: Option<&'a str>,
-    /// More parameters, none of those above (`authorize_params`).
-    pub params: &'a [(String, String)],
-    /// Whether the server must say that it has PKCE.
+    /// Additional parameters, none of those above (`authorize_params`).
+    pub extra_params: &'a [(String, String)],
+    /// Whether the server must advertise PKCE.
     pub pkce: Pkce,
 }
 
-/// A sign-in that can begin.
+/// An authorization request that is ready to open.
 #[derive(Clone)]
 pub struct AuthorizationRequest {
-    /// Where the person goes.
+    /// The page to open.
     pub url: Url,
-    /// What tells the answer to this request from all others (RFC 6749 § 10.12).
+    /// Binds the response to this request (RFC 6749 § 10.12).
     pub state: Secret,
-    /// What the code is of no use without (RFC 7636 § 4.1).
+    /// The PKCE verifier: the code is useless without it (RFC 7636 § 4.1).
     pub verifier: Secret,
 }
 
 impl AuthorizationRequest {
-    /// Makes one that is like no other.
+    /// Makes a request with a new `state` and PKCE verifier.
     ///
     /// # Errors
-    /// [`OAuthError::NoSignInPage`], [`OAuthError::NoPkce`]; [`OAuthError::Address`] when the
-    /// redirect URI is no address.
-    pub fn new(server: &AuthorizationServer, wanted: &Parameters<'_>) -> Result<Self, OAuthError> {
-        let endpoint = server.authorization_endpoint(wanted.pkce)?.as_url();
-        let redirect = RedirectUrl::new(wanted.redirect_uri.to_owned());
-        let redirect = redirect.map_err(|_| OAuthError::Address {
+    /// [`DiscoveryError::NoSignInPage`], [`DiscoveryError::NoPkce`]; [`DiscoveryError::Address`] if
+    /// the redirect URI is no address.
+    pub fn new(
+        server: &AuthorizationServer,
+        parameters: &AuthorizationParameters<'_>,
+    ) -> Result<Self, DiscoveryError> {
+        let endpoint = server.authorization_endpoint(parameters.pkce)?.as_url();
+        let redirect = RedirectUrl::new(parameters.redirect_uri.to_owned());
+        let redirect = redirect.map_err(|_| DiscoveryError::Address {
             member: "redirect_uri",
-            text: wanted.redirect_uri.to_owned(),
+            text: parameters.redirect_uri.to_owned(),
             fault: "which cannot be read as an address",
         })?;
-        let client = BasicClient::new(ClientId::new(wanted.client_id.to_owned()))
+        let client = BasicClient::new(ClientId::new(parameters.client_id.to_owned()))
             .set_auth_uri(AuthUrl::from_url(endpoint.clone()));
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let mut request = client
             .authorize_url(CsrfToken::new_random)
             .set_redirect_uri(Cow::Owned(redirect))
             .set_pkce_challenge(challenge);
-        if let Some(scope) = wanted.scope.filter(|scope| !scope.is_empty()) {
+        if let Some(scope) = parameters.scope.filter(|scope| !scope.is_empty()) {
             request = request.add_scope(Scope::new(scope.to_owned()));
         }
-        if let Some(resource) = wanted.resource {
+        if let Some(resource) = parameters.resource {
             request = request.add_extra_param("resource", resource);
         }
-        for (name, value) in wanted.params {
+        for (name, value) in parameters.extra_params {
             request = request.add_extra_param(name, value);
         }
         let (url, state) = request.url();
@@ -78,7 +81,7 @@ impl AuthorizationRequest {
 }
 
 impl std::fmt::Debug for AuthorizationRequest {
-    /// Leaves out the address, as `state` is in it.
+    /// Omits the address, since it contains `state`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("AuthorizationRequest(…)")
     }

@@ -1,4 +1,4 @@
-//! The key that a client proves itself with (`private_key_jwt`, RFC 7523 § 2.2).
+//! The client's signing key (`private_key_jwt`, RFC 7523 § 2.2).
 
 use std::time::Duration;
 
@@ -15,19 +15,19 @@ use crate::config::Secret;
 use crate::oauth::tokens::Timestamp;
 use crate::random::random_id;
 
-/// How long an assertion is good: as long as a request can be on its way, with clocks that differ.
-const LIFETIME: Duration = Duration::from_secs(300);
+/// The lifetime of an assertion: covers transit time and clock skew.
+const ASSERTION_LIFETIME: Duration = Duration::from_secs(300);
 
-/// What a key in SEC 1 stands between (RFC 5915 § 4): what `openssl ecparam -genkey` writes.
-const SEC1: (&str, &str) = (
+/// The PEM markers of a SEC 1 key (RFC 5915 § 4), which `openssl ecparam -genkey` writes.
+const SEC1_MARKERS: (&str, &str) = (
     "-----BEGIN EC PRIVATE KEY-----",
     "-----END EC PRIVATE KEY-----",
 );
 
-/// Why a key cannot be used. Never a part of it.
+/// Why a key cannot be used. Never quotes the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// The algorithm is none of ours.
+    /// The algorithm is not supported.
     #[error(
         "`oauth.signing_algorithm` is none that it can sign with; \
          use one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA"
@@ -39,19 +39,19 @@ pub enum KeyError {
          give an unencrypted one in PEM (`openssl pkcs8 -topk8 -nocrypt`)"
     )]
     Unreadable,
-    /// The key that tokens are bound to cannot be made, read or used.
+    /// The DPoP key cannot be generated, read or used.
     #[error("the key that its tokens are bound to cannot be used; sign in again")]
     Dpop,
 }
 
-/// A private key of a client's, with its algorithm.
+/// A client's private key with its algorithm.
 #[derive(Clone)]
 pub struct SigningKey {
     key: EncodingKey,
     algorithm: Algorithm,
 }
 
-/// What an assertion says (RFC 7523 § 3).
+/// The claims of a client assertion (RFC 7523 § 3).
 #[derive(Serialize)]
 struct Claims<'a> {
     iss: &'a str,
@@ -63,16 +63,16 @@ struct Claims<'a> {
 }
 
 impl SigningKey {
-    /// Reads a private key: PKCS #8, or PKCS #1 for RSA, or SEC 1 for EC. It has signed once when
-    /// this returns.
+    /// Reads a private key: PKCS #8, PKCS #1 for RSA, or SEC 1 for EC. Signs once to verify the
+    /// key.
     ///
     /// # Errors
     /// [`KeyError`].
     pub fn new(pem: &Secret, algorithm: &str) -> Result<Self, KeyError> {
-        let algorithm = parse(algorithm)?;
+        let algorithm = parse_algorithm(algorithm)?;
         let bytes = pem.expose().trim().as_bytes();
         let key = match algorithm {
-            Algorithm::ES256 | Algorithm::ES384 => match sec1(pem.expose(), algorithm) {
+            Algorithm::ES256 | Algorithm::ES384 => match sec1_key(pem.expose(), algorithm) {
                 Some(key) => Ok(key),
                 None => EncodingKey::from_ec_pem(bytes),
             },
@@ -81,13 +81,13 @@ impl SigningKey {
         };
         let key = key.map_err(|_| KeyError::Unreadable)?;
         let read = Self { key, algorithm };
-        // A key of another curve, or too short a one, is told from a good one by its use alone.
+        // Only signing detects a key of another curve or one that is too short.
         read.client_assertion("probe", "probe")?;
         Ok(read)
     }
 
-    /// Says once, to `audience` alone, that we are the client. The audience is the issuer, not the
-    /// endpoint: who runs one of several endpoints cannot use it at another
+    /// Signs an assertion of the client's identity, valid once and for `audience` alone. The
+    /// audience is the issuer, not the endpoint: an endpoint's operator cannot replay it at another
     /// (draft-ietf-oauth-rfc7523bis § 4).
     ///
     /// # Errors
@@ -100,7 +100,7 @@ impl SigningKey {
             aud: audience,
             jti: &random_id(),
             iat: now.0,
-            exp: now.plus(LIFETIME).0,
+            exp: now.plus(ASSERTION_LIFETIME).0,
         };
         let header = Header::new(self.algorithm);
         let signed = jsonwebtoken::encode(&header, &claims, &self.key);
@@ -114,20 +114,20 @@ impl std::fmt::Debug for SigningKey {
     }
 }
 
-fn parse(name: &str) -> Result<Algorithm, KeyError> {
+fn parse_algorithm(name: &str) -> Result<Algorithm, KeyError> {
     let algorithm: Algorithm = name.parse().map_err(|_| KeyError::Algorithm)?;
     match algorithm {
-        // One secret for both sides proves nothing here.
+        // A shared secret is not a private key.
         Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512 => Err(KeyError::Algorithm),
         asymmetric => Ok(asymmetric),
     }
 }
 
-/// Turns a SEC 1 key into the PKCS #8 that the JWT library wants.
-fn sec1(pem: &str, algorithm: Algorithm) -> Option<EncodingKey> {
+/// Converts a SEC 1 key to PKCS #8, which the JWT library requires.
+fn sec1_key(pem: &str, algorithm: Algorithm) -> Option<EncodingKey> {
     // `openssl` writes the curve before the key.
-    let (_, rest) = pem.split_once(SEC1.0)?;
-    let (body, _) = rest.split_once(SEC1.1)?;
+    let (_, rest) = pem.split_once(SEC1_MARKERS.0)?;
+    let (body, _) = rest.split_once(SEC1_MARKERS.1)?;
     let body: Zeroizing<String> = Zeroizing::new(body.split_ascii_whitespace().collect());
     let der = Zeroizing::new(BASE64_STANDARD.decode(body.as_bytes()).ok()?);
     let curve = match algorithm {

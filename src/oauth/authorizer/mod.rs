@@ -1,8 +1,8 @@
-//! Signs the requests of one upstream, and sees to it that there is something to sign with.
+//! Authorizes the requests of one upstream, and keeps its credential usable.
 //!
-//! The disk is the truth and memory a copy: tokens are looked up there before they are renewed, and after
-//! every refusal. Of all tasks and processes one renews at a time, and one at a time sends a person to a
-//! browser; the others take what it got. Nothing here waits for a person.
+//! The disk is the truth and memory a cache: tokens are reloaded before a renewal and after every
+//! refusal. Across all tasks and processes, one renews the tokens and one opens the sign-in page;
+//! the others use the result. Nothing here waits for the user.
 
 mod status;
 
@@ -13,7 +13,7 @@ use http::StatusCode;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-pub use status::{LoggedOut, Status};
+pub use status::{CredentialStatus, LogoutOutcome};
 
 use super::credential::Credential;
 use super::credentials::context::CredentialContext;
@@ -37,7 +37,8 @@ pub struct Authorizer {
 }
 
 impl Authorizer {
-    /// The credentials of an upstream, if the configuration lets us sign in to it. `home` is where logins are kept.
+    /// Returns `None` if the configuration disables sign-in for the upstream. `home` is the folder
+    /// of stored logins.
     #[must_use]
     pub fn new(home: &Path, upstream: &config::Upstream, auth: AuthContext) -> Option<Arc<Self>> {
         let credentials = CredentialContext::new(home, upstream, auth.clients, auth.tasks)?;
@@ -45,136 +46,139 @@ impl Authorizer {
         Some(Arc::new(Self { credentials, login }))
     }
 
-    /// What to sign the next request with; none when nobody has signed in, or nobody needs to.
+    /// Returns the credential for the next request, renewed if it expires soon. `None` if the user
+    /// has not signed in, or need not.
     ///
     /// # Errors
-    /// [`SignInError`], when the token has expired and cannot be renewed just now.
+    /// [`SignInError`] if the token has expired and cannot be renewed now.
     pub async fn credential(&self) -> Result<Option<Arc<Credential>>, SignInError> {
-        renewal::credential(&self.credentials).await
+        renewal::get_or_renew(&self.credentials).await
     }
 
-    /// Says that a request was refused with 401 or 403, and gets something better to send it with:
-    /// `Ok` means that sending it again is worth it.
+    /// Handles a 401 or 403: obtains a better token if possible. `Ok` means that a retry may
+    /// succeed.
     ///
     /// # Errors
-    /// [`SignInError`]; a login that a person has to finish goes on by itself.
-    pub async fn refused(
+    /// [`SignInError`]. A login that needs the user continues in the background.
+    pub async fn handle_refusal(
         &self,
         used: Option<&Credential>,
         status: StatusCode,
         challenges: &Challenges,
     ) -> Result<(), SignInError> {
         let credentials = &self.credentials;
-        let mut demand = TokenDemand::of(used, status, challenges);
+        let mut demand = TokenDemand::from_refusal(used, status, challenges);
         credentials.reload().await?;
-        if credentials.has_other_than(demand.refused.as_ref()) {
+        if credentials.has_token_other_than(demand.refused_token.as_ref()) {
             return Ok(());
         }
         let current = credentials.cached();
         if let Some(current) = current.as_ref() {
-            if demand.step_up {
+            if demand.is_step_up {
                 check_step_up(current, &demand)?;
-                login_flow::note_wanted(credentials, &demand).await?;
+                login_flow::record_missing_scope(credentials, &demand).await?;
             } else if !current.is_new() && credentials.can_renew(current) {
                 if renewal::renew(credentials, current.clone()).await? {
                     return Ok(());
                 }
-                demand.revoked = true;
+                demand.is_revoked = true;
             }
         }
         if credentials.settings.grant.needs_a_person() {
-            return login_flow::begin(&self.login, demand).await;
+            return login_flow::begin_login(&self.login, demand).await;
         }
-        match current.filter(|current| current.is_new() && !demand.step_up) {
-            Some(_) => Err(self.token_refused()),
+        match current.filter(|current| current.is_new() && !demand.is_step_up) {
+            Some(_) => Err(self.token_refused_error()),
             None => machine_grants::obtain(credentials, demand).await,
         }
     }
 
-    /// The error for a token that is refused again and again.
+    /// Returns the error for a token that the upstream refuses repeatedly.
     #[must_use]
-    pub fn token_refused(&self) -> SignInError {
-        self.credentials.token_refused()
+    pub fn token_refused_error(&self) -> SignInError {
+        self.credentials.token_refused_error()
     }
 
-    /// Whether there are tokens to sign with.
+    /// Returns `true` if there is a token.
     #[must_use]
     pub fn is_signed_in(&self) -> bool {
         self.credentials.cached().is_some()
     }
 
-    /// Takes the token out of a text, should somebody repeat it.
+    /// Masks the token in a text of a server.
     #[must_use]
     pub fn mask(&self, text: String) -> String {
         let current = self.credentials.cached();
         let token = current.as_ref().map(|it| it.tokens.access_token.expose());
-        // One of a few characters hides nothing, and would be found in any text.
+        // A very short token occurs in any text, so masking it hides nothing.
         match token.filter(|token| token.len() > 3) {
             Some(token) => text.replace(token, "***"),
             None => text,
         }
     }
 
-    /// The token in use now.
+    /// Returns the version of the current token.
     #[must_use]
     pub fn token_version(&self) -> TokenVersion {
         let current = self.credentials.cached();
         TokenVersion(current.map(|current| current.tokens.access_token.clone()))
     }
 
-    /// Waits until there are other tokens than those of `before`, whoever got them.
-    pub async fn tokens_changed(&self, before: &TokenVersion) {
-        wait::tokens_changed(&self.credentials, before).await;
+    /// Waits until the tokens differ from `before`, whichever process obtained them.
+    pub async fn wait_until_tokens_change(&self, before: &TokenVersion) {
+        wait::wait_until_tokens_change(&self.credentials, before).await;
     }
 
-    /// Where the login of this process stands, and every change of that.
+    /// Returns the state of this process's login, with every change.
     #[must_use]
-    pub fn login(&self) -> watch::Receiver<LoginState> {
+    pub fn login_state(&self) -> watch::Receiver<LoginState> {
         self.login.subscribe()
     }
 
-    /// Begins a login though the upstream let us in without one, as some of its tools may ask for it.
-    /// Says whether it did: not when the upstream publishes nothing about signing in.
-    pub async fn begin_unasked(&self) -> bool {
-        login_flow::begin_unasked(&self.login).await
+    /// Starts a login at an upstream that answers without one: some of its tools may need it.
+    /// Returns `false` if the upstream publishes no resource metadata.
+    pub async fn begin_optional_login(&self) -> bool {
+        login_flow::begin_optional_login(&self.login).await
     }
 
-    /// Begins a login for more than is granted, if a request lacked something that nobody has
-    /// granted since. Says whether it did.
-    pub async fn begin_wanted(&self) -> bool {
-        login_flow::begin_wanted(&self.login).await
+    /// Starts a login for more scopes if a request lacked some and they are still not granted.
+    /// Returns `true` if it did.
+    pub async fn begin_step_up_login(&self) -> bool {
+        login_flow::begin_step_up_login(&self.login).await
     }
 
-    /// Waits until the login that is under way has come to its end.
+    /// Waits until the running login ends.
     ///
     /// # Errors
-    /// [`SignInError`], when it got no tokens.
-    pub async fn login_over(&self) -> Result<(), SignInError> {
-        wait::login_over(&self.login).await
+    /// [`SignInError`] if the login obtained no tokens.
+    pub async fn wait_until_login_ends(&self) -> Result<(), SignInError> {
+        wait::wait_until_login_ends(&self.login).await
     }
 
-    /// Finishes the login that waits with what a person brought: the address on which the browser ended, or a code.
+    /// Completes the pending login with what the user pasted: the address on which the browser
+    /// ended, or a code.
     ///
     /// # Errors
-    /// [`SignInError`]; after [`LoginError::OtherState`](super::LoginError::OtherState) and the like another try
-    /// is possible.
-    pub async fn paste(&self, text: &str) -> Result<(), SignInError> {
-        code_exchange::paste(&self.credentials, text).await
+    /// [`SignInError`]. The user may try again after
+    /// [`LoginError::StateMismatch`](super::LoginError::StateMismatch) and others that allow a
+    /// retry.
+    pub async fn redeem_pasted_response(&self, text: &str) -> Result<(), SignInError> {
+        code_exchange::redeem_pasted_response(&self.credentials, text).await
     }
 
-    /// What is stored; none when nobody has signed in.
+    /// Returns what is stored. `None` if the user has not signed in.
     ///
     /// # Errors
     /// [`SignInError::Store`].
-    pub async fn status(&self) -> Result<Option<Status>, SignInError> {
+    pub async fn status(&self) -> Result<Option<CredentialStatus>, SignInError> {
         status::status(&self.credentials).await
     }
 
-    /// Revokes the tokens where the server can (RFC 7009), then deletes all that is stored.
+    /// Revokes the tokens where the server supports it (RFC 7009), then deletes everything stored.
     ///
     /// # Errors
-    /// [`SignInError::Store`]: the login is still there.
-    pub async fn log_out(&self) -> Result<LoggedOut, SignInError> {
+    /// [`SignInError::Store`]: the login is still stored.
+    pub async fn log_out(&self) -> Result<LogoutOutcome, SignInError> {
         status::log_out(&self.credentials).await
     }
 }
@@ -182,19 +186,19 @@ impl Authorizer {
 /// What an [`Authorizer`] needs from the rest of the program.
 #[derive(Debug, Clone)]
 pub struct AuthContext {
-    /// Who makes the connections.
+    /// Makes the HTTP connections.
     pub clients: Arc<Clients>,
-    /// Who shows the sign-in page.
+    /// Opens the sign-in page.
     pub browser: Browser,
-    /// How logins begin.
+    /// How logins start.
     pub mode: LoginMode,
-    /// What has to be finished before the program ends: a refresh that was answered and not
-    /// written down would cost the login.
+    /// Tasks that must finish before the program exits: a token response that was not stored would
+    /// lose the login.
     pub tasks: TaskTracker,
 }
 
 impl AuthContext {
-    /// Those of a program with this environment.
+    /// Returns the context for a program with this environment.
     #[must_use]
     pub fn new(environment: &Environment, mode: LoginMode, tasks: TaskTracker) -> Self {
         Self {
@@ -206,7 +210,7 @@ impl AuthContext {
     }
 }
 
-/// A scope that was granted just now and is asked for again will not be granted better.
+/// Fails if the missing scope was requested just now: the server will not grant it.
 fn check_step_up(current: &Credential, demand: &TokenDemand) -> Result<(), SignInError> {
     let scope = demand.scope.clone().unwrap_or_default();
     let granted = current.tokens.scope.as_deref().unwrap_or_default();

@@ -1,6 +1,6 @@
-//! What is needed to get tokens for one upstream, and the tokens that are in use.
+//! Everything needed to obtain tokens for one upstream, and the cached credential.
 //!
-//! The disk is the truth and memory a copy: [`CredentialContext::reload`] looks whether the two differ.
+//! The disk is the truth and memory a cache: [`CredentialContext::reload`] compares the two.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,15 +14,15 @@ use crate::config::{self, OAuth, Secret, ServerUrl, UpstreamName};
 use crate::disk::{DiskError, Lock};
 use crate::net::Clients;
 use crate::oauth::credential::Credential;
-use crate::oauth::login::logins::Logins;
+use crate::oauth::login::login_record::LoginRecord;
 use crate::oauth::sign_in::SignInError;
-use crate::oauth::store::{RecordFile, Snapshot, Store, StoreError, Task};
+use crate::oauth::store::{LockKind, RecordFile, Snapshot, Store, StoreError};
 use crate::oauth::tokens::Tokens;
 
-/// How long others may take to renew before we give up on them: longer than any request of theirs.
-pub(crate) const RENEWAL_PATIENCE: Duration = Duration::from_secs(60);
+/// How long to wait for a renewal by another process: longer than any of its requests takes.
+pub(crate) const RENEWAL_LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The settings, the files and the current credential of one upstream.
+/// The settings, the files and the cached credential of one upstream.
 #[derive(Debug)]
 pub(crate) struct CredentialContext {
     pub(crate) name: UpstreamName,
@@ -30,22 +30,23 @@ pub(crate) struct CredentialContext {
     pub(crate) settings: OAuth,
     pub(crate) store: Store,
     pub(crate) clients: Arc<Clients>,
-    /// What has to be finished before the program ends.
+    /// Tasks that must finish before the program exits.
     tasks: TaskTracker,
     cached: watch::Sender<CachedCredential>,
-    /// Held while tokens are renewed, so that the others take what comes of it.
-    pub(crate) renewing: tokio::sync::Mutex<()>,
+    /// Held while this process renews the tokens, so that waiting tasks use the result.
+    pub(crate) renewal_mutex: tokio::sync::Mutex<()>,
 }
 
-/// What is known of the tokens on the disk.
+/// The tokens as last read from the disk.
 #[derive(Debug, Default)]
 pub(crate) struct CachedCredential {
-    read: Option<Snapshot<Tokens>>,
+    snapshot: Option<Snapshot<Tokens>>,
     credential: Option<Arc<Credential>>,
 }
 
 impl CredentialContext {
-    /// The context of an upstream, if the configuration lets us sign in to it. `home` is where logins are kept.
+    /// Returns `None` if the configuration disables sign-in for the upstream. `home` is the folder
+    /// of stored logins.
     pub(crate) fn new(
         home: &Path,
         upstream: &config::Upstream,
@@ -60,104 +61,107 @@ impl CredentialContext {
             clients,
             tasks,
             cached: watch::Sender::default(),
-            renewing: tokio::sync::Mutex::default(),
+            renewal_mutex: tokio::sync::Mutex::default(),
         }))
     }
 
-    /// The current credential, as far as it was read.
+    /// Returns the cached credential.
     pub(crate) fn cached(&self) -> Option<Arc<Credential>> {
         self.cached.borrow().credential.clone()
     }
 
-    /// Every change of the current credential.
+    /// Returns every change of the cached credential.
     pub(crate) fn subscribe(&self) -> watch::Receiver<CachedCredential> {
         self.cached.subscribe()
     }
 
-    /// What nearly every request is signed with: one look at the memory. `None` when the disk has
-    /// to be looked at, at first and when a token expires.
+    /// Returns the cached credential without touching the disk, the path of nearly every request.
+    /// `None` if the disk must be read: at first, and when the token expires.
     #[expect(
         clippy::option_option,
         reason = "known to be none is not the same as not known"
     )]
-    pub(crate) fn known_good(&self) -> Option<Option<Arc<Credential>>> {
+    pub(crate) fn cached_unless_stale(&self) -> Option<Option<Arc<Credential>>> {
         let cached = self.cached.borrow();
         match &cached.credential {
-            Some(credential) if !credential.expires() => Some(Some(credential.clone())),
-            None if cached.read.is_some() => Some(None),
+            Some(credential) if !credential.expires_soon() => Some(Some(credential.clone())),
+            None if cached.snapshot.is_some() => Some(None),
             _ => None,
         }
     }
 
-    /// Whether there is a token, and another than the refused one.
-    pub(crate) fn has_other_than(&self, refused: Option<&Secret>) -> bool {
+    /// Returns `true` if there is a token other than the refused one.
+    pub(crate) fn has_token_other_than(&self, refused: Option<&Secret>) -> bool {
         let cached = self.cached.borrow();
         let current = cached.credential.as_ref();
         current.is_some_and(|current| Some(&current.tokens.access_token) != refused)
     }
 
-    /// Whether a credential can be renewed without a person.
+    /// Returns `true` if a credential can be renewed without the user.
     pub(crate) fn can_renew(&self, credential: &Credential) -> bool {
         credential.tokens.refresh_token.is_some() || !self.settings.grant.needs_a_person()
     }
 
-    /// Reads the tokens on the disk if they are others than those in memory.
+    /// Reads the tokens if the file has changed.
     pub(crate) async fn reload(&self) -> Result<(), SignInError> {
         let is_current = {
             let cached = self.cached.borrow();
-            cached.read.as_ref().is_some_and(Snapshot::is_current)
+            cached.snapshot.as_ref().is_some_and(Snapshot::is_current)
         };
         if !is_current {
-            let read = self.store.tokens().load().await?;
-            self.adopt(read);
+            let snapshot = self.store.tokens().load().await?;
+            self.update_cache(snapshot);
         }
         Ok(())
     }
 
-    /// Takes what is on the disk for the truth.
-    pub(crate) fn adopt(&self, read: Snapshot<Tokens>) {
+    /// Replaces the cached credential by the tokens that were read.
+    pub(crate) fn update_cache(&self, snapshot: Snapshot<Tokens>) {
         self.cached.send_modify(|cached| {
-            let before = cached.credential.take();
-            if let Some(tokens) = read.record.clone() {
-                match Credential::new(tokens, read.version, before.as_deref()) {
+            let previous = cached.credential.take();
+            if let Some(tokens) = snapshot.record.clone() {
+                match Credential::new(tokens, snapshot.version, previous.as_deref()) {
                     Ok(credential) => cached.credential = Some(Arc::new(credential)),
                     Err(error) => warn!(%error, "stored tokens are not used"),
                 }
             }
-            cached.read = Some(read);
+            cached.snapshot = Some(snapshot);
         });
     }
 
-    /// What all processes know of the logins.
-    pub(crate) fn logins(&self) -> RecordFile<Logins> {
+    /// Returns the record of logins, which all processes share.
+    pub(crate) fn login_record(&self) -> RecordFile<LoginRecord> {
         self.store.record_file("login.json")
     }
 
-    /// Waits until no other process renews the tokens.
+    /// Waits until no other process renews the tokens, and locks them.
     pub(crate) async fn lock_renewal(&self) -> Result<Lock, SignInError> {
-        Ok(self.store.lock(Task::Refresh, RENEWAL_PATIENCE).await?)
+        Ok(self
+            .store
+            .lock(LockKind::Refresh, RENEWAL_LOCK_TIMEOUT)
+            .await?)
     }
 
-    /// The error for a token that is refused again and again.
-    pub(crate) fn token_refused(&self) -> SignInError {
+    /// Returns the error for a token that the upstream refuses repeatedly.
+    pub(crate) fn token_refused_error(&self) -> SignInError {
         SignInError::TokenRefused(self.name.clone())
     }
 
-    /// Where the log says whose login it is, whoever began it.
+    /// Returns the log span of the upstream, independent of the calling task.
     pub(crate) fn span(&self) -> Span {
         info_span!(parent: None, "upstream", name = %self.name)
     }
 
-    /// Does something in a task that goes on when the caller is gone. Returns the wait for it.
-    pub(crate) fn run_to_end<T, F>(
+    /// Runs a future in a task that continues if the caller is dropped.
+    pub(crate) fn run_to_completion<T, F>(
         &self,
-        doing: F,
+        future: F,
     ) -> impl Future<Output = Result<T, SignInError>> + use<T, F>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, SignInError>> + Send + 'static,
     {
-        let task = self.tasks.spawn(doing.instrument(self.span()));
+        let task = self.tasks.spawn(future.instrument(self.span()));
         async move {
             match task.await {
                 Ok(done) => done,

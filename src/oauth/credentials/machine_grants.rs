@@ -1,4 +1,4 @@
-//! Tokens that need no person: for the client itself, or for what somebody asserts.
+//! Grants without a user: client credentials and assertions.
 
 use std::sync::Arc;
 
@@ -6,55 +6,58 @@ use tracing::info;
 
 use super::context::CredentialContext;
 use super::demand::TokenDemand;
-use super::server_discovery::{find_server, requested_resource};
+use super::server_discovery::{discover_server, requested_resource};
 use super::token_request::TokenRequest;
 use crate::config::GrantChoice;
-use crate::oauth::authority::id_assertion::id_assertion;
+use crate::oauth::authority::id_assertion::request_id_assertion;
 use crate::oauth::sign_in::SignInError;
 
-/// Gets a token, unless somebody did since the one that was refused.
+/// Obtains a token, unless another task or process has replaced the refused one.
 pub(crate) async fn obtain(
     context: &Arc<CredentialContext>,
     demand: TokenDemand,
 ) -> Result<(), SignInError> {
     let this = context.clone();
-    let obtaining = async move {
-        let _one = this.renewing.lock().await;
+    let obtain = async move {
+        let _mutex = this.renewal_mutex.lock().await;
         let _lock = this.lock_renewal().await?;
         this.reload().await?;
-        if this.has_other_than(demand.refused.as_ref()) {
+        if this.has_token_other_than(demand.refused_token.as_ref()) {
             return Ok(());
         }
-        grant(&this, &demand).await
+        request_token(&this, &demand).await
     };
-    context.run_to_end(obtaining).await
+    context.run_to_completion(obtain).await
 }
 
-/// Gets a token. The caller holds the lock.
-pub(super) async fn grant(
+/// Requests a token. The caller holds the lock.
+pub(super) async fn request_token(
     context: &CredentialContext,
     demand: &TokenDemand,
 ) -> Result<(), SignInError> {
-    let found = find_server(context, demand).await?;
-    let (request, scope) = TokenRequest::without_redirect(context, found, demand).await?;
-    let resource = requested_resource(context, &request.found);
+    let found = discover_server(context, demand).await?;
+    let (request, requested_scope) =
+        TokenRequest::new_without_redirect(context, found, demand).await?;
+    let resource = requested_resource(context, &request.discovered);
     let clients = &context.clients;
     let authority = request.authority(clients);
-    let (asked, resource) = (scope.as_deref(), resource.as_deref());
-    let grant = match &context.settings.grant {
+    let (scope, resource) = (requested_scope.as_deref(), resource.as_deref());
+    let response = match &context.settings.grant {
         GrantChoice::JwtBearer { assertion } => {
-            authority.jwt_bearer(assertion, asked, resource).await?
+            authority.jwt_bearer(assertion, scope, resource).await?
         }
         GrantChoice::Enterprise(provider) => {
-            let issuer = &request.found.authorization_server.issuer;
-            let target = resource.unwrap_or(&request.found.resource);
-            let assertion = id_assertion(clients, provider, issuer, target, asked).await?;
-            authority.jwt_bearer(&assertion, asked, resource).await?
+            let issuer = &request.discovered.authorization_server.issuer;
+            let target = resource.unwrap_or(&request.discovered.resource);
+            let assertion = request_id_assertion(clients, provider, issuer, target, scope).await?;
+            authority.jwt_bearer(&assertion, scope, resource).await?
         }
-        // The others need a person, and are not begun here.
-        _ => authority.client_credentials(asked, resource).await?,
+        // The other grants need the user and do not start here.
+        _ => authority.client_credentials(scope, resource).await?,
     };
-    request.keep(context, grant, scope).await?;
+    request
+        .store_tokens(context, response, requested_scope)
+        .await?;
     info!("got an access token");
     Ok(())
 }

@@ -1,7 +1,7 @@
-//! Tokens that are got without a person: renewed, or granted to the client itself.
+//! Obtains tokens without the user: by renewal, or by a grant to the client itself.
 //!
-//! The functions work on one [`CredentialContext`](context::CredentialContext), which no other part of the
-//! program changes.
+//! Every function works on one [`CredentialContext`](context::CredentialContext), which no other
+//! part of the program changes.
 
 pub(in crate::oauth) mod client_registration;
 pub(in crate::oauth) mod context;

@@ -1,41 +1,42 @@
-//! The next access token, by the refresh token: once, whoever asks, of all tasks and processes.
+//! Renews the access token with the refresh token: once, across all tasks and processes.
 
 use std::sync::Arc;
 
 use tracing::{debug, warn};
 
-use super::client_registration::{client_named, forget_client};
+use super::client_registration::{find_client, remove_client};
 use super::context::CredentialContext;
 use super::demand::TokenDemand;
-use super::machine_grants::grant;
-use super::server_discovery::{find_server, forget_server, server_of};
+use super::machine_grants::request_token;
+use super::server_discovery::{clear_server_cache, discover_server, server_for_issuer};
 use super::token_request::TokenRequest;
 use crate::oauth::authority::{Authority, TokenError};
 use crate::oauth::credential::Credential;
 use crate::oauth::discovery::Discovered;
 use crate::oauth::sign_in::SignInError;
 use crate::oauth::store::Swap;
-use crate::oauth::tokens::{Client, Tokens};
+use crate::oauth::tokens::{ClientInformation, Tokens};
 
-/// What to sign the next request with; none when nobody has signed in, or nobody needs to.
-pub(crate) async fn credential(
+/// Returns the credential for the next request, renewed if it expires soon. `None` if the user has
+/// not signed in, or need not.
+pub(crate) async fn get_or_renew(
     context: &Arc<CredentialContext>,
 ) -> Result<Option<Arc<Credential>>, SignInError> {
-    if let Some(known) = context.known_good() {
-        return Ok(known);
+    if let Some(cached) = context.cached_unless_stale() {
+        return Ok(cached);
     }
     context.reload().await?;
     let Some(current) = context.cached() else {
         return Ok(None);
     };
-    if !current.expires() || !context.can_renew(&current) {
-        // Without a way to a better one it is used until it is refused.
+    if !current.expires_soon() || !context.can_renew(&current) {
+        // A token that cannot be renewed is used until the upstream refuses it.
         return Ok(Some(current));
     }
     match renew(context, current.clone()).await {
         Ok(_) => Ok(context.cached()),
-        // It may be good for a moment more.
-        Err(error) if current.is_valid() => {
+        // The token is still valid for a moment.
+        Err(error) if !current.has_expired() => {
             debug!(%error, "not renewed yet");
             Ok(Some(current))
         }
@@ -43,28 +44,31 @@ pub(crate) async fn credential(
     }
 }
 
-/// Renews the tokens, unless somebody did since `used` was read. Says whether there are
-/// others now; if not, somebody has to sign in.
+/// Renews the tokens, unless another task or process has replaced `used`. Returns `true` if there
+/// are other tokens now; otherwise the user has to sign in.
 ///
-/// It goes on when the caller is gone: an answer that is not written down costs the login.
+/// Continues if the caller is dropped: a response that is not stored loses the login.
 pub(crate) async fn renew(
     context: &Arc<CredentialContext>,
     used: Arc<Credential>,
 ) -> Result<bool, SignInError> {
     let this = context.clone();
-    let renewing = async move { renew_now(&this, &used).await };
-    context.run_to_end(renewing).await
+    let renewal = async move { renew_under_lock(&this, &used).await };
+    context.run_to_completion(renewal).await
 }
 
-async fn renew_now(context: &CredentialContext, used: &Credential) -> Result<bool, SignInError> {
+async fn renew_under_lock(
+    context: &CredentialContext,
+    used: &Credential,
+) -> Result<bool, SignInError> {
     let used = Some(&used.tokens.access_token);
-    let _one = context.renewing.lock().await;
-    if context.has_other_than(used) {
+    let _mutex = context.renewal_mutex.lock().await;
+    if context.has_token_other_than(used) {
         return Ok(true);
     }
     let _lock = context.lock_renewal().await?;
     context.reload().await?;
-    if context.has_other_than(used) {
+    if context.has_token_other_than(used) {
         return Ok(true);
     }
     let Some(current) = context.cached() else {
@@ -75,38 +79,38 @@ async fn renew_now(context: &CredentialContext, used: &Credential) -> Result<boo
     }
     if current.tokens.refresh_token.is_none() {
         let demand = TokenDemand {
-            refused: used.cloned(),
-            dpop: current.dpop.is_some(),
+            refused_token: used.cloned(),
+            requires_dpop: current.dpop.is_some(),
             ..TokenDemand::default()
         };
-        return grant(context, &demand).await.map(|()| true);
+        return request_token(context, &demand).await.map(|()| true);
     }
     refresh(context, &current).await
 }
 
 async fn refresh(context: &CredentialContext, current: &Credential) -> Result<bool, SignInError> {
     let tokens = &current.tokens;
-    let client = client_named(context, &tokens.issuer, &tokens.client_id).await?;
+    let client = find_client(context, &tokens.issuer, &tokens.client_id).await?;
     let (Some(refresh_token), Some(client)) = (&tokens.refresh_token, client) else {
         return Ok(false);
     };
-    let found = server_of(context, &tokens.issuer).await?;
+    let found = server_for_issuer(context, &tokens.issuer).await?;
     let request = TokenRequest::new(context, found, client, false)?;
     let authority = Authority {
         dpop: current.dpop.as_deref(),
         ..request.authority(&context.clients)
     };
     let scope = tokens.scope.as_deref();
-    let answer = authority.refresh(refresh_token, scope, tokens.resource.as_deref());
-    match answer.await {
-        Ok(grant) => {
-            swap(context, current, tokens.clone().refreshed(grant)).await?;
+    let result = authority.refresh(refresh_token, scope, tokens.resource.as_deref());
+    match result.await {
+        Ok(response) => {
+            replace_tokens(context, current, tokens.clone().refreshed(response)).await?;
             debug!("renewed the access token");
             Ok(true)
         }
         Err(error) if error.is_transient() => {
-            // It may be gone for good, and another in its place.
-            let found = find_server(context, &TokenDemand::default()).await;
+            // The upstream may have moved to another authorization server.
+            let found = discover_server(context, &TokenDemand::default()).await;
             let issuer = |found: &Discovered| found.authorization_server.issuer.to_string();
             match found.is_ok_and(|found| issuer(&found) != tokens.issuer) {
                 true => Ok(false),
@@ -115,41 +119,41 @@ async fn refresh(context: &CredentialContext, current: &Credential) -> Result<bo
         }
         Err(error) => {
             warn!(%error, "the login cannot be renewed");
-            give_up(context, current, &request.client, &error).await?;
-            Ok(context.has_other_than(Some(&tokens.access_token)))
+            discard_refresh_token(context, current, &request.client, &error).await?;
+            Ok(context.has_token_other_than(Some(&tokens.access_token)))
         }
     }
 }
 
-/// Takes a refresh token that is of no use out of the file, unless the file has another by now.
-async fn give_up(
+/// Removes an invalid refresh token from the file, unless the file has another one.
+async fn discard_refresh_token(
     context: &CredentialContext,
     current: &Credential,
-    client: &Client,
+    client: &ClientInformation,
     error: &TokenError,
 ) -> Result<(), SignInError> {
     match error {
-        TokenError::InvalidClient { .. } => forget_client(context, client).await?,
-        // The endpoint may have moved since it was found out.
-        TokenError::Malformed { .. } => return forget_server(context).await,
+        TokenError::InvalidClient { .. } => remove_client(context, client).await?,
+        // The endpoint may have moved since discovery.
+        TokenError::Malformed { .. } => return clear_server_cache(context).await,
         _ => {}
     }
     let spent = Tokens {
         refresh_token: None,
         ..current.tokens.clone()
     };
-    swap(context, current, spent).await
+    replace_tokens(context, current, spent).await
 }
 
-/// Puts tokens in the place of the current ones, or takes what another process put there.
-async fn swap(
+/// Replaces the current tokens, or uses those that another process stored first.
+async fn replace_tokens(
     context: &CredentialContext,
     current: &Credential,
     tokens: Tokens,
 ) -> Result<(), SignInError> {
     let file = context.store.tokens();
     match file.replace(current.version, tokens).await? {
-        Swap::Done(there) | Swap::Lost(there) => context.adopt(there),
+        Swap::Done(there) | Swap::Conflict(there) => context.update_cache(there),
     }
     Ok(())
 }

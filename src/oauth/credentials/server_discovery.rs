@@ -1,4 +1,4 @@
-//! Which authorization server it is, and what to ask it for.
+//! Which authorization server to ask, and what to request from it.
 
 use tracing::debug;
 
@@ -7,84 +7,86 @@ use super::demand::TokenDemand;
 use crate::config::Resource;
 use crate::oauth::authority::dpop::DPOP_ALGORITHM;
 use crate::oauth::discovery::server_cache::CachedServer;
-use crate::oauth::discovery::{Discovered, Question, discover};
-use crate::oauth::error::OAuthError;
-use crate::oauth::scope::Sources;
+use crate::oauth::discovery::{Discovered, DiscoveryRequest, discover};
+use crate::oauth::error::DiscoveryError;
+use crate::oauth::scope::ScopeSources;
 use crate::oauth::sign_in::SignInError;
 use crate::oauth::store::{RecordFile, Swap};
 
-/// Asks the upstream who issues its tokens, and keeps the answer.
-pub(crate) async fn find_server(
+/// Discovers the upstream's authorization server, and caches it.
+pub(crate) async fn discover_server(
     context: &CredentialContext,
     demand: &TokenDemand,
 ) -> Result<Discovered, SignInError> {
     let file = server_cache(context);
     let known = file.load().await?.record;
-    let question = Question {
+    let request = DiscoveryRequest {
         resource_metadata: demand.resource_metadata.as_deref(),
-        pinned: context.settings.authorization_server.as_deref(),
-        known: known.as_ref().map(|known| known.issuer.as_str()),
-        ..Question::new(&context.url)
+        pinned_issuer: context.settings.authorization_server.as_deref(),
+        preferred_issuer: known.as_ref().map(|known| known.issuer.as_str()),
+        ..DiscoveryRequest::new(&context.url)
     };
-    let found = discover(&context.clients, &question).await?;
+    let found = discover(&context.clients, &request).await?;
     debug!(issuer = %found.authorization_server.issuer, "found the authorization server");
-    if let Some(now) = CachedServer::of(&found).filter(|now| known.as_ref() != Some(now)) {
+    if let Some(now) =
+        CachedServer::from_discovered(&found).filter(|now| known.as_ref() != Some(now))
+    {
         file.put(now).await?;
     }
     Ok(found)
 }
 
-/// The server that issued some tokens: as it was found then, else as it is found now.
+/// Returns the server that issued some tokens: from the cache, otherwise by discovery.
 ///
 /// # Errors
-/// [`SignInError`]; [`OAuthError::OtherIssuer`] when it is another by now, which must not see
-/// what this one issued.
-pub(crate) async fn server_of(
+/// [`SignInError`]; [`DiscoveryError::IssuerMismatch`] if the upstream now uses another issuer,
+/// which must not receive these tokens.
+pub(crate) async fn server_for_issuer(
     context: &CredentialContext,
     issuer: &str,
 ) -> Result<Discovered, SignInError> {
     let known = server_cache(context).load().await?.record;
     let known = known.filter(|known| known.issuer == issuer);
-    if let Some(found) = known.and_then(|known| known.read(&context.url)) {
+    if let Some(found) = known.and_then(|known| known.to_discovered(&context.url)) {
         return Ok(found);
     }
-    let found = find_server(context, &TokenDemand::default()).await?;
+    let found = discover_server(context, &TokenDemand::default()).await?;
     let now = found.authorization_server.issuer.as_str();
     if now == issuer {
         return Ok(found);
     }
-    let changed = OAuthError::OtherIssuer {
+    let changed = DiscoveryError::IssuerMismatch {
         expected: issuer.to_owned(),
         found: now.to_owned(),
     };
     Err(changed.into())
 }
 
-/// Whether the upstream publishes how to sign in.
-pub(crate) async fn publishes_sign_in(context: &CredentialContext) -> bool {
-    let question = Question {
-        pinned: context.settings.authorization_server.as_deref(),
-        ..Question::new(&context.url)
+/// Returns `true` if the upstream publishes resource metadata.
+pub(crate) async fn publishes_resource_metadata(context: &CredentialContext) -> bool {
+    let request = DiscoveryRequest {
+        pinned_issuer: context.settings.authorization_server.as_deref(),
+        ..DiscoveryRequest::new(&context.url)
     };
-    let found = discover(&context.clients, &question).await;
+    let found = discover(&context.clients, &request).await;
     found.is_ok_and(|found| found.protected_resource.is_some())
 }
 
-/// Forgets what was found out, so that it is asked for again.
-pub(crate) async fn forget_server(context: &CredentialContext) -> Result<(), SignInError> {
+/// Deletes the cached server, so that the next request discovers it again.
+pub(crate) async fn clear_server_cache(context: &CredentialContext) -> Result<(), SignInError> {
     let file = server_cache(context);
     let seen = file.load().await?;
-    // Who lost has nothing to forget any more.
-    let (Swap::Done(_) | Swap::Lost(_)) = file.remove(seen.version).await?;
+    // On a conflict, another process has replaced the record already.
+    let (Swap::Done(_) | Swap::Conflict(_)) = file.remove(seen.version).await?;
     Ok(())
 }
 
-/// The file of what was found out.
+/// Returns the file of the cached server.
 pub(crate) fn server_cache(context: &CredentialContext) -> RecordFile<CachedServer> {
     context.store.record_file("metadata.json")
 }
 
-/// What a token is asked for (RFC 8707 § 2).
+/// Returns the resource to request a token for (RFC 8707 § 2).
 pub(crate) fn requested_resource(
     context: &CredentialContext,
     found: &Discovered,
@@ -96,7 +98,7 @@ pub(crate) fn requested_resource(
     }
 }
 
-/// The scope to ask for: never less than was granted before.
+/// Returns the scope to request: never less than was granted before.
 pub(crate) fn requested_scope(
     context: &CredentialContext,
     found: &Discovered,
@@ -107,22 +109,22 @@ pub(crate) fn requested_scope(
     let current = context.cached();
     let same = current.as_ref().map(|current| &current.tokens);
     let same = same.filter(|tokens| tokens.issuer == server.issuer.as_str());
-    let sources = Sources {
+    let sources = ScopeSources {
         configured: context.settings.scopes.as_deref(),
         challenged: demand.scope.as_deref(),
-        of_resource: resource.and_then(|it| it.scopes_supported.as_deref()),
-        of_server: server.features.scopes_supported.as_deref(),
+        resource_metadata: resource.and_then(|it| it.scopes_supported.as_deref()),
+        server_metadata: server.features.scopes_supported.as_deref(),
         granted: same.and_then(|tokens| tokens.scope.as_deref()),
     };
     sources.select()
 }
 
-/// Whether the upstream takes only tokens that are bound to a key (RFC 9449).
+/// Returns `true` if the upstream accepts only tokens bound to a key (RFC 9449).
 pub(crate) fn needs_dpop(found: &Discovered, demand: &TokenDemand) -> bool {
     let resource = found.protected_resource.as_ref();
     let required = resource.is_some_and(|it| it.dpop_bound_access_tokens_required);
     let features = &found.authorization_server.features;
     let known = features.dpop_signing_alg_values_supported.as_deref();
     let can = known.is_none_or(|known| known.iter().any(|name| name == DPOP_ALGORITHM));
-    can && (required || demand.dpop)
+    can && (required || demand.requires_dpop)
 }

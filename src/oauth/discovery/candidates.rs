@@ -1,4 +1,4 @@
-//! The first usable one of the documents that may stand in several places.
+//! Fetches a document that may be at one of several addresses.
 
 use std::time::Duration;
 
@@ -6,80 +6,80 @@ use http::HeaderMap;
 use tokio::time::sleep;
 use url::Url;
 
-use super::document::{Missing, fetch};
+use super::document::{FetchError, fetch};
 use super::metadata::MetadataError;
 use crate::net::Clients;
 use crate::oauth::address::without_query;
-use crate::oauth::error::{Attempt, OAuthError, shown};
+use crate::oauth::error::{Attempt, DiscoveryError, printable};
 
-/// How often a server in trouble is asked for a document, and how long it gets in between.
+/// How often a document is requested from a failing server, and the delay in between.
 const ROUNDS: usize = 3;
 const BETWEEN_ROUNDS: Duration = Duration::from_millis(300);
 
-/// A document, or where it was looked for in vain.
-pub(in crate::oauth) enum Found<T> {
-    Document(T),
-    Nowhere(Vec<Attempt>),
+/// A document, or the addresses that were tried.
+pub(in crate::oauth) enum Lookup<T> {
+    Found(T),
+    NotFound(Vec<Attempt>),
 }
 
-/// How to ask for the documents.
-pub(in crate::oauth) struct Candidates<'a> {
+/// How to request the documents.
+pub(in crate::oauth) struct CandidateFetcher<'a> {
     pub(in crate::oauth) clients: &'a Clients,
     pub(in crate::oauth) headers: HeaderMap,
-    /// How long one may take.
-    pub(in crate::oauth) patience: Duration,
+    /// The deadline for one document.
+    pub(in crate::oauth) document_timeout: Duration,
 }
 
-/// Why one address gave no document.
+/// Why an address returned no usable document.
 struct Failure {
     cause: Cause,
-    /// Whether to ask again in a moment.
-    again: bool,
+    /// Whether a retry in a moment may succeed.
+    is_retryable: bool,
 }
 
 enum Cause {
-    /// There is none.
-    Absent(Attempt),
-    /// There is one, or there may be.
-    Fatal(OAuthError),
+    /// There is no document.
+    NotFound(Attempt),
+    /// There is a document, or there may be one.
+    Fatal(DiscoveryError),
 }
 
-impl Candidates<'_> {
-    /// The first of the documents that can be used. Those of a server in trouble are asked for
-    /// again, unless another serves. Of several failures the one that comes first in order counts.
-    pub(in crate::oauth) async fn first<T>(
+impl CandidateFetcher<'_> {
+    /// Returns the first usable document. Retries a failing server unless another address has one.
+    /// Of several failures, returns the one of the first address.
+    pub(in crate::oauth) async fn first_usable<T>(
         &self,
         urls: &[Url],
         read: impl Fn(&[u8]) -> Result<T, MetadataError>,
-    ) -> Result<Found<T>, OAuthError> {
+    ) -> Result<Lookup<T>, DiscoveryError> {
         let mut results: Vec<Option<Failure>> = urls.iter().map(|_| None).collect();
         for round in 0..ROUNDS {
             if round > 0 {
                 sleep(BETWEEN_ROUNDS).await;
             }
             for (url, result) in urls.iter().zip(&mut results) {
-                if result.as_ref().is_none_or(|failure| failure.again) {
-                    match self.one(url, &read).await {
-                        Ok(document) => return Ok(Found::Document(document)),
+                if result.as_ref().is_none_or(|failure| failure.is_retryable) {
+                    match self.fetch_one(url, &read).await {
+                        Ok(document) => return Ok(Lookup::Found(document)),
                         Err(failure) => *result = Some(failure),
                     }
                 }
             }
-            if !results.iter().flatten().any(|failure| failure.again) {
+            if !results.iter().flatten().any(|failure| failure.is_retryable) {
                 break;
             }
         }
         let mut tried = Vec::new();
         for failure in results.into_iter().flatten() {
             match failure.cause {
-                Cause::Absent(attempt) => tried.push(attempt),
+                Cause::NotFound(attempt) => tried.push(attempt),
                 Cause::Fatal(error) => return Err(error),
             }
         }
-        Ok(Found::Nowhere(tried))
+        Ok(Lookup::NotFound(tried))
     }
 
-    async fn one<T>(
+    async fn fetch_one<T>(
         &self,
         url: &Url,
         read: impl Fn(&[u8]) -> Result<T, MetadataError>,
@@ -88,32 +88,32 @@ impl Candidates<'_> {
             url: without_query(url).into(),
             outcome,
         };
-        let fatal = |error, again| Failure {
+        let fatal = |error, is_retryable| Failure {
             cause: Cause::Fatal(error),
-            again,
+            is_retryable,
         };
         let absent = |outcome| Failure {
-            cause: Cause::Absent(attempt(outcome)),
-            again: false,
+            cause: Cause::NotFound(attempt(outcome)),
+            is_retryable: false,
         };
-        let unreachable = |outcome, again| {
+        let unreachable = |outcome, is_retryable| {
             let attempt = attempt(outcome);
-            fatal(OAuthError::Unreachable { attempt }, again)
+            fatal(DiscoveryError::Unreachable { attempt }, is_retryable)
         };
         let malformed = |outcome| {
             let attempt = attempt(outcome);
-            fatal(OAuthError::Malformed { attempt }, false)
+            fatal(DiscoveryError::Malformed { attempt }, false)
         };
-        let body = fetch(self.clients, url, &self.headers, self.patience).await;
-        let body = body.map_err(|missing| match missing {
-            Missing::Absent(outcome) => absent(outcome),
-            Missing::Transient(outcome) => unreachable(outcome, true),
-            Missing::Silent(outcome) => unreachable(outcome, false),
-            Missing::Unusable(outcome) => malformed(outcome),
+        let body = fetch(self.clients, url, &self.headers, self.document_timeout).await;
+        let body = body.map_err(|error| match error {
+            FetchError::NotFound(outcome) => absent(outcome),
+            FetchError::Transient(outcome) => unreachable(outcome, true),
+            FetchError::TimedOut(outcome) => unreachable(outcome, false),
+            FetchError::Unusable(outcome) => malformed(outcome),
         })?;
         read(&body).map_err(|error| match error {
-            MetadataError::Absent => absent(error.to_string()),
-            MetadataError::Malformed(cause) => malformed(shown(&cause.to_string())),
+            MetadataError::NotMetadata => absent(error.to_string()),
+            MetadataError::Malformed(cause) => malformed(printable(&cause.to_string())),
             MetadataError::Refused(error) => fatal(error, false),
         })
     }

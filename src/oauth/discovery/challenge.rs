@@ -1,4 +1,4 @@
-//! What a server asks for when it refuses a request: its Bearer and DPoP challenges.
+//! Bearer and DPoP challenges: what a server requires when it refuses a request.
 
 mod header;
 
@@ -8,28 +8,28 @@ mod tests;
 use http::HeaderMap;
 use http::header::WWW_AUTHENTICATE;
 
-use header::Raw;
+use header::RawChallenge;
 
-/// How much of an `error_description` is kept, in characters: it goes into messages.
+/// The longest `error_description` for messages, in characters.
 const DESCRIPTION_CHARS: usize = 200;
 
 /// One challenge for an access token.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Challenge {
-    /// Where the protected resource metadata stands (RFC 9728 § 5.1); not checked yet.
+    /// The address of the protected resource metadata (RFC 9728 § 5.1), unchecked.
     pub resource_metadata: Option<String>,
     /// The scopes that the request needs, separated by spaces (RFC 6750 § 3).
     pub scope: Option<String>,
     /// Why the token was refused: `invalid_token`, `insufficient_scope` (RFC 6750 § 3.1),
     /// `use_dpop_nonce` (RFC 9449 § 9).
     pub error: Option<String>,
-    /// The same for a reader: one line of at most 200 characters, none of them a control.
+    /// The reason as text: one line of at most 200 characters without control characters.
     pub error_description: Option<String>,
     /// The algorithms for DPoP proofs, separated by spaces (RFC 9449 § 7.1).
     pub algs: Option<String>,
 }
 
-/// The challenges of a response that an OAuth client can answer.
+/// The challenges of a response that an OAuth client can satisfy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Challenges {
     /// For a bearer token (RFC 6750 § 3).
@@ -39,53 +39,57 @@ pub struct Challenges {
 }
 
 impl Challenges {
-    /// Reads every `WWW-Authenticate` line (RFC 9110 § 11.6.1). What is malformed is left out.
+    /// Reads every `WWW-Authenticate` line (RFC 9110 § 11.6.1). Skips malformed parts.
     ///
-    /// Of several challenges of a scheme, the first that names resource metadata counts, else the first.
+    /// Of several challenges of a scheme, uses the first with resource metadata, otherwise the
+    /// first.
     #[must_use]
     pub fn from_headers(headers: &HeaderMap) -> Self {
         let lines = headers.get_all(WWW_AUTHENTICATE).iter();
         let challenges = header::parse(lines.map(http::HeaderValue::as_bytes));
-        let of = |scheme: &str| {
+        let best = |scheme: &str| {
             let mut all = challenges.iter().filter(|raw| raw.scheme == scheme);
             let first = all.clone().next()?;
             let named = all.find(|raw| raw.parameter("resource_metadata").is_some());
             Some(Challenge::new(named.unwrap_or(first)))
         };
         Self {
-            bearer: of("bearer"),
-            dpop: of("dpop"),
+            bearer: best("bearer"),
+            dpop: best("dpop"),
         }
     }
 
-    /// Where the protected resource metadata stands, by either challenge.
+    /// Returns the address of the protected resource metadata, from either challenge.
     #[must_use]
     pub fn resource_metadata(&self) -> Option<&str> {
-        self.first(|challenge| challenge.resource_metadata.as_deref())
+        self.first_present(|challenge| challenge.resource_metadata.as_deref())
     }
 
-    /// The scopes that the request needs, by either challenge. An empty list means none;
-    /// `None`, that the challenge does not say.
+    /// Returns the scopes that the request needs, from either challenge. An empty list means none;
+    /// `None` means that no challenge names any.
     #[must_use]
     pub fn scopes(&self) -> Option<Vec<&str>> {
-        let scope = self.first(|challenge| challenge.scope.as_deref())?;
+        let scope = self.first_present(|challenge| challenge.scope.as_deref())?;
         Some(scope.split_ascii_whitespace().collect())
     }
 
-    /// Whether either challenge gives this `error`.
+    /// Returns `true` if either challenge has this `error`.
     #[must_use]
     pub fn has_error(&self, error: &str) -> bool {
         let mut both = self.bearer.iter().chain(&self.dpop);
         both.any(|challenge| challenge.error.as_deref() == Some(error))
     }
 
-    fn first<'a>(&'a self, part: impl Fn(&'a Challenge) -> Option<&'a str>) -> Option<&'a str> {
+    fn first_present<'a>(
+        &'a self,
+        part: impl Fn(&'a Challenge) -> Option<&'a str>,
+    ) -> Option<&'a str> {
         self.bearer.iter().chain(&self.dpop).find_map(part)
     }
 }
 
 impl Challenge {
-    fn new(raw: &Raw) -> Self {
+    fn new(raw: &RawChallenge) -> Self {
         let text = |name| raw.parameter(name).map(str::to_owned);
         let description = raw.parameter("error_description").map(|text| {
             let shown = text.chars().map(|c| if c.is_control() { ' ' } else { c });

@@ -1,5 +1,4 @@
-//! One metadata document over HTTP: bounded in size and time, from its own origin, with nothing in
-//! the request that anybody could abuse.
+//! Fetches one metadata document: limited in size and time, from one origin, without credentials.
 
 use std::time::Duration;
 
@@ -14,98 +13,106 @@ use url::Url;
 use crate::net::{Clients, chain};
 use crate::oauth::address::without_query;
 
-/// The largest document, in bytes, decompressed: the largest that are published have a tenth of it.
+/// The largest document, in bytes, decompressed: ten times the largest that are published.
 pub(in crate::oauth) const MAX_BYTES: usize = 256 << 10;
 
-/// How many redirects one document may take.
+/// The most redirects for one document.
 const MAX_REDIRECTS: usize = 3;
 
 /// Why there is no document, as a clause.
 #[derive(Debug)]
-pub(in crate::oauth) enum Missing {
-    /// The server says so, or sends us elsewhere.
-    Absent(String),
-    /// The server has trouble; it may be there the next time.
+pub(in crate::oauth) enum FetchError {
+    /// The server has no document, or redirects to another origin.
+    NotFound(String),
+    /// The server fails temporarily; a retry may succeed.
     Transient(String),
-    /// Nothing came in time: so as well, but too dear to ask again at once.
-    Silent(String),
-    /// There is something that cannot be read.
+    /// No response in time; temporary, but too slow for an immediate retry.
+    TimedOut(String),
+    /// The document cannot be read.
     Unusable(String),
 }
 
-/// Reads what stands at `url`. The request has no credentials.
+/// Fetches the document at `url`, without credentials.
 pub(in crate::oauth) async fn fetch(
     clients: &Clients,
     url: &Url,
     headers: &HeaderMap,
-    patience: Duration,
-) -> Result<Bytes, Missing> {
-    let read = timeout(patience, read(clients, url.clone(), headers)).await;
+    document_timeout: Duration,
+) -> Result<Bytes, FetchError> {
+    let read = timeout(
+        document_timeout,
+        fetch_following_redirects(clients, url.clone(), headers),
+    )
+    .await;
     let read = read.unwrap_or_else(|_| {
-        let seconds = patience.as_secs_f64();
-        Err(Missing::Silent(format!("no answer for {seconds} s")))
+        let seconds = document_timeout.as_secs_f64();
+        Err(FetchError::TimedOut(format!("no answer for {seconds} s")))
     });
     let shown = without_query(url);
     match &read {
         Ok(body) => debug!(url = %shown, bytes = body.len(), "read metadata"),
-        Err(missing) => debug!(url = %shown, ?missing, "no metadata"),
+        Err(error) => debug!(url = %shown, ?error, "no metadata"),
     }
     read
 }
 
-async fn read(clients: &Clients, mut url: Url, headers: &HeaderMap) -> Result<Bytes, Missing> {
+async fn fetch_following_redirects(
+    clients: &Clients,
+    mut url: Url,
+    headers: &HeaderMap,
+) -> Result<Bytes, FetchError> {
     for _ in 0..=MAX_REDIRECTS {
-        let client = clients.get(&url).await.map_err(broken)?;
+        let client = clients.get(&url).await.map_err(transport_error)?;
         let request = client.get(url.clone()).headers(headers.clone());
         let request = request.header(ACCEPT, HeaderValue::from_static("application/json"));
-        let response = request.send().await.map_err(broken)?;
+        let response = request.send().await.map_err(transport_error)?;
         let status = response.status();
         match status {
-            StatusCode::OK => return body(response).await,
-            // Nothing is asked for here but to look elsewhere, whatever the method.
+            StatusCode::OK => return read_body(response).await,
+            // Every redirect is followed as a GET, whatever its status.
             _ if status.is_redirection() && response.headers().contains_key(LOCATION) => {
-                url = elsewhere(&url, &response)?;
+                url = redirect_target(&url, &response)?;
             }
             StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => {
-                return Err(Missing::Transient(format!("HTTP {status}")));
+                return Err(FetchError::Transient(format!("HTTP {status}")));
             }
             _ if status.is_server_error() => {
-                return Err(Missing::Transient(format!("HTTP {status}")));
+                return Err(FetchError::Transient(format!("HTTP {status}")));
             }
-            _ => return Err(Missing::Absent(format!("HTTP {status}"))),
+            _ => return Err(FetchError::NotFound(format!("HTTP {status}"))),
         }
     }
-    Err(Missing::Absent("redirects again and again".to_owned()))
+    Err(FetchError::NotFound("redirects again and again".to_owned()))
 }
 
-/// Where a redirect within the origin leads. Another origin would speak for one that never said so:
-/// the well-known address is what ties a document to its server (RFC 8414 § 6.2, RFC 9728 § 7.3).
-fn elsewhere(from: &Url, response: &Response) -> Result<Url, Missing> {
+/// Returns the target of a redirect within the origin. Another origin has no authority: the
+/// well-known address ties a document to its server (RFC 8414 § 6.2, RFC 9728 § 7.3).
+fn redirect_target(from: &Url, response: &Response) -> Result<Url, FetchError> {
     let to = response.headers().get(LOCATION);
     let to = to.and_then(|to| from.join(to.to_str().ok()?).ok());
     match to {
         Some(to) if to.origin() == from.origin() => Ok(to),
         Some(to) if to.has_host() => {
             let origin = to.origin().ascii_serialization();
-            Err(Missing::Absent(format!("redirects to `{origin}`")))
+            Err(FetchError::NotFound(format!("redirects to `{origin}`")))
         }
-        _ => Err(Missing::Absent("redirects to nowhere".to_owned())),
+        _ => Err(FetchError::NotFound("redirects to nowhere".to_owned())),
     }
 }
 
-/// Reads a body that is no larger than a document may be.
-pub(in crate::oauth) async fn body(mut response: Response) -> Result<Bytes, Missing> {
+/// Reads a body of at most [`MAX_BYTES`].
+pub(in crate::oauth) async fn read_body(mut response: Response) -> Result<Bytes, FetchError> {
     let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(broken)? {
+    while let Some(chunk) = response.chunk().await.map_err(transport_error)? {
         if body.len() + chunk.len() > MAX_BYTES {
-            return Err(Missing::Unusable(format!("more than {MAX_BYTES} bytes")));
+            return Err(FetchError::Unusable(format!("more than {MAX_BYTES} bytes")));
         }
         body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())
 }
 
-/// What the HTTP client reports, with its causes, without the address.
-pub(in crate::oauth) fn broken(error: reqwest::Error) -> Missing {
-    Missing::Transient(chain(&error.without_url()))
+/// Converts an error of the HTTP client, with its causes and without the address.
+pub(in crate::oauth) fn transport_error(error: reqwest::Error) -> FetchError {
+    FetchError::Transient(chain(&error.without_url()))
 }

@@ -1,22 +1,22 @@
-//! Where metadata may stand, in the order in which it is looked for.
+//! The well-known addresses of metadata, in the order of lookup.
 
 use url::Url;
 
 use crate::config::ServerUrl;
 use crate::oauth::address::Issuer;
 
-/// Where an upstream's resource metadata may stand: at its path, then at the root
-/// (RFC 9728 § 3.1; the order is MCP's, 2026-07-28 § Protected Resource Metadata Discovery Requirements).
+/// Returns the addresses of an upstream's resource metadata: at its path, then at the root (RFC
+/// 9728 § 3.1; order of MCP 2026-07-28 § Protected Resource Metadata Discovery Requirements).
 ///
-/// A url with a slash at its end is tried as it is, then as its canonical form without it. The query
-/// is left out, as it may hold a key.
+/// A URL with a trailing slash is tried as written, then without the slash. The query is omitted:
+/// it may contain a key.
 #[must_use]
 pub fn protected_resource_urls(upstream: &ServerUrl) -> Vec<Url> {
     let path = upstream.as_url().path();
     let trimmed = path.trim_end_matches('/');
     let mut urls = Vec::new();
     for path in [if trimmed.is_empty() { "" } else { path }, trimmed, ""] {
-        let url = at(
+        let url = with_path(
             upstream.as_url(),
             &format!("/.well-known/oauth-protected-resource{path}"),
         );
@@ -27,13 +27,16 @@ pub fn protected_resource_urls(upstream: &ServerUrl) -> Vec<Url> {
     urls
 }
 
-/// Where an authorization server's metadata may stand: its own kind (RFC 8414 § 3.1), then that of
-/// OpenID Connect, both inserted before the path, then OpenID's own way behind it (OpenID Connect
-/// Discovery 1.0 § 4.1, RFC 8414 § 5); in MCP's order (2026-07-28 § Authorization Server Metadata Discovery).
+/// Returns the addresses of an authorization server's metadata, in the order of MCP 2026-07-28 §
+/// Authorization Server Metadata Discovery:
+///
+/// - OAuth, inserted before the path (RFC 8414 § 3.1)
+/// - OpenID Connect, inserted before the path (RFC 8414 § 5)
+/// - OpenID Connect, appended to the path (OpenID Connect Discovery 1.0 § 4.1)
 #[must_use]
 pub fn authorization_server_urls(issuer: &Issuer) -> Vec<Url> {
     let issuer = issuer.as_url();
-    // "Any terminating '/' MUST be removed", by both.
+    // "Any terminating '/' MUST be removed", in both standards.
     let path = issuer.path().trim_end_matches('/');
     let mut paths = vec![
         format!("/.well-known/oauth-authorization-server{path}"),
@@ -42,11 +45,11 @@ pub fn authorization_server_urls(issuer: &Issuer) -> Vec<Url> {
     if !path.is_empty() {
         paths.push(format!("{path}/.well-known/openid-configuration"));
     }
-    paths.iter().map(|path| at(issuer, path)).collect()
+    paths.iter().map(|path| with_path(issuer, path)).collect()
 }
 
-/// Another path of the same origin.
-fn at(base: &Url, path: &str) -> Url {
+/// Returns the URL with another path and without query.
+fn with_path(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
     url.set_query(None);
     url.set_path(path);

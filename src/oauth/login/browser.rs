@@ -1,68 +1,68 @@
-//! The browser of the person at this machine, if there is one.
+//! The user's browser on this machine, if any.
 //!
-//! Nothing but an http or https address of plain ASCII reaches the program that opens it.
+//! The program that opens it receives nothing but an http or https address in plain ASCII.
 
 use std::io;
 
 use url::Url;
 
 use crate::config::Environment;
-use crate::oauth::address::MARKS;
+use crate::oauth::address::URL_PUNCTUATION;
 
-/// The longest address that is opened, in bytes: command lines of Windows end there.
+/// The longest address, in bytes: the limit of Windows command lines.
 const MAX_LENGTH: usize = 8000;
 
-/// What opens a page.
+/// Opens pages.
 #[derive(Debug, Clone)]
 pub struct Browser {
-    /// Why nothing is opened, as a clause.
+    /// Why no page is opened, as a clause.
     refusal: Option<&'static str>,
 }
 
 impl Browser {
-    /// Whether and how a page can be opened here, by what the environment says.
+    /// Decides by the environment whether pages can be opened here.
     #[must_use]
     pub fn from_environment(environment: &Environment) -> Self {
         let needs_display = cfg!(unix) && !cfg!(target_os = "macos");
         Self {
-            refusal: refusal(environment, needs_display),
+            refusal: refusal_reason(environment, needs_display),
         }
     }
 
-    /// Whether a page may be opened.
+    /// Returns `Ok` if a page may be opened.
     ///
     /// # Errors
-    /// Why not, as a clause: "`CI` is set".
+    /// The reason why not, as a clause: "`CI` is set".
     pub fn can_open(&self) -> Result<(), &'static str> {
         self.refusal.map_or(Ok(()), Err)
     }
 
-    /// Opens a page, and does not wait for the person. The program that does it is apart from
-    /// this process, and writes nowhere.
+    /// Opens a page, without waiting for the user. The opener is detached from this process and
+    /// prints nothing.
     ///
     /// # Errors
-    /// When it may not be opened, or nothing there can; the address is not repeated.
+    /// Fails if no page may be opened, or no program can open it. The text omits the address.
     pub async fn open(&self, url: &str) -> io::Result<()> {
         self.can_open().map_err(io::Error::other)?;
-        let url = openable(url).map_err(|fault| {
+        let url = checked_url(url).map_err(|fault| {
             io::Error::new(
                 io::ErrorKind::InvalidInput,
                 format!("the address is {fault}"),
             )
         })?;
-        // It looks on for a while, whether the program fails.
+        // This blocks for a moment, to see whether the program fails.
         let opened = tokio::task::spawn_blocking(move || open::that_detached(url.as_str())).await;
         match opened {
             Ok(Ok(())) => Ok(()),
-            // Its text repeats the command, and so the address.
+            // The original text quotes the command, and with it the address.
             Ok(Err(error)) => Err(io::Error::new(error.kind(), "no program opened the page")),
             Err(error) => Err(io::Error::other(error)),
         }
     }
 }
 
-/// Why nothing is opened.
-fn refusal(environment: &Environment, needs_display: bool) -> Option<&'static str> {
+/// Returns why no page is opened.
+fn refusal_reason(environment: &Environment, needs_display: bool) -> Option<&'static str> {
     let is_set = |name: &str| environment.get(name).is_some();
     let is_on = |value: &str| !value.eq_ignore_ascii_case("false") && value != "0";
     if environment.get("CI").is_some_and(is_on) {
@@ -72,7 +72,7 @@ fn refusal(environment: &Environment, needs_display: bool) -> Option<&'static st
     if over_ssh.into_iter().any(is_set) {
         return Some("this is an SSH session");
     }
-    // On WSL it is the browser of Windows.
+    // WSL uses the browser of Windows.
     let is_wsl = ["WSL_DISTRO_NAME", "WSL_INTEROP"].into_iter().any(is_set);
     let has_display = ["DISPLAY", "WAYLAND_DISPLAY"].into_iter().any(is_set);
     if needs_display && !has_display && !is_wsl {
@@ -81,15 +81,15 @@ fn refusal(environment: &Environment, needs_display: bool) -> Option<&'static st
     None
 }
 
-/// The address, when it is nothing but one, or what else it is.
+/// Checks that the text is a plain web address; otherwise returns what it is instead.
 ///
-/// Checked here again, whatever was checked before: an address that a hostile server wrote must
-/// not become a command (as CVE-2025-6514 was).
-fn openable(text: &str) -> Result<Url, &'static str> {
+/// This repeats earlier checks: a hostile server's address must never become a command
+/// (CVE-2025-6514).
+fn checked_url(text: &str) -> Result<Url, &'static str> {
     if text.len() > MAX_LENGTH {
         return Err("too long");
     }
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || MARKS.contains(&byte);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || URL_PUNCTUATION.contains(&byte);
     if !text.bytes().all(plain) {
         return Err("not plain ASCII");
     }
@@ -98,7 +98,7 @@ fn openable(text: &str) -> Result<Url, &'static str> {
     if !is_web || !url.username().is_empty() || url.password().is_some() {
         return Err("not one of the web");
     }
-    // What was parsed is what is opened: it must be as plain as what was written.
+    // The parsed form is what is opened, so it must be plain as well.
     if !url.as_str().bytes().all(plain) {
         return Err("not plain ASCII");
     }

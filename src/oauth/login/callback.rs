@@ -1,7 +1,8 @@
-//! The listener on this machine to which the browser brings the answer to a sign-in (RFC 8252 § 7.3).
+//! The loopback listener for authorization responses (RFC 8252 § 7.3).
 //!
-//! Anybody on this machine, and any page in its browser, can send it anything. What is not a GET of
-//! the redirect URI with an answer in it is turned away, and never ends the wait.
+//! Any program on this machine and any page in its browser can send a request. A request that is
+//! not a GET of the redirect URI with an authorization response is rejected, and never ends the
+//! wait.
 
 mod connection;
 mod head;
@@ -23,51 +24,52 @@ pub use page::Page;
 pub use redirect_address::RedirectAddress;
 pub use request::CallbackRequest;
 
-use connection::Expected;
+use connection::ExpectedRequest;
 
-/// How many connections are read at a time; the oldest goes when there is one more.
+/// The most connections read at a time; one more aborts the oldest.
 const MAX_CONNECTIONS: usize = 64;
 
-/// How long the pause is when connections cannot be accepted, as when there are too many files.
-const PAUSE: Duration = Duration::from_millis(100);
+/// The delay after a failed accept, such as with too many open files.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// Listens until it is dropped, which frees the port; a [`CallbackRequest`] can still be answered then.
+/// Listens until dropped, which frees the port. A [`CallbackRequest`] can still be answered
+/// afterwards.
 #[derive(Debug)]
-pub struct Callback {
+pub struct CallbackListener {
     redirect_uri: String,
-    expected: Expected,
+    expected: ExpectedRequest,
     listeners: Vec<TcpListener>,
     connections: JoinSet<Option<CallbackRequest>>,
-    /// Those of `connections`, the oldest first.
-    order: VecDeque<AbortHandle>,
+    /// The tasks of `connections`, the oldest first.
+    by_age: VecDeque<AbortHandle>,
 }
 
-impl Callback {
-    /// Begins to listen, on loopback alone.
+impl CallbackListener {
+    /// Starts listening, on loopback only.
     ///
     /// # Errors
-    /// When the port of a configured redirect URI is not free, or there is no free port at all.
-    /// The text says what to do.
+    /// Fails if the port of a configured redirect URI is taken, or no port is free. The text names
+    /// the remedy.
     pub async fn bind(address: &RedirectAddress) -> io::Result<Self> {
         let (listeners, port) = address.listen().await?;
         Ok(Self {
             redirect_uri: address.redirect_uri(port),
-            expected: Expected::new(address),
+            expected: ExpectedRequest::new(address),
             listeners,
             connections: JoinSet::new(),
-            order: VecDeque::new(),
+            by_age: VecDeque::new(),
         })
     }
 
-    /// What to name as `redirect_uri` in the request, and to register.
+    /// Returns the `redirect_uri` for the authorization request and the registration.
     #[must_use]
     pub fn redirect_uri(&self) -> &str {
         &self.redirect_uri
     }
 
-    /// The next answer, which may be to another login, or forged. Nothing is lost when the future
-    /// is dropped.
-    pub async fn next(&mut self) -> CallbackRequest {
+    /// Returns the next authorization response, which may be for another login, or forged.
+    /// Cancel-safe.
+    pub async fn next_request(&mut self) -> CallbackRequest {
         loop {
             let accepting = self.listeners.iter().map(|it| Box::pin(it.accept()));
             let accepted = tokio::select! {
@@ -78,23 +80,23 @@ impl Callback {
                 (accepted, ..) = select_all(accepting) => accepted,
             };
             match accepted {
-                Ok((stream, _)) => self.begin(stream),
+                Ok((stream, _)) => self.spawn_reader(stream),
                 Err(error) => {
                     debug!(%error, "cannot accept a connection for the sign-in");
-                    sleep(PAUSE).await;
+                    sleep(ACCEPT_RETRY_DELAY).await;
                 }
             }
         }
     }
 
-    fn begin(&mut self, stream: TcpStream) {
-        self.order.retain(|connection| !connection.is_finished());
-        if self.order.len() >= MAX_CONNECTIONS
-            && let Some(oldest) = self.order.pop_front()
+    fn spawn_reader(&mut self, stream: TcpStream) {
+        self.by_age.retain(|connection| !connection.is_finished());
+        if self.by_age.len() >= MAX_CONNECTIONS
+            && let Some(oldest) = self.by_age.pop_front()
         {
             oldest.abort();
         }
         let reading = connection::read(stream, self.expected.clone());
-        self.order.push_back(self.connections.spawn(reading));
+        self.by_age.push_back(self.connections.spawn(reading));
     }
 }

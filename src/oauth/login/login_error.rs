@@ -1,108 +1,108 @@
-//! What can be wrong with the answer to a sign-in, each with what to do about it.
+//! Errors of authorization responses, each with its remedy.
 
-use crate::oauth::error::shown;
+use crate::oauth::error::printable;
 
-/// Why a sign-in gave no code. The texts follow the upstream's name; the remedy stands after
-/// a semicolon.
+/// Why a sign-in returned no code. The texts follow the upstream's name; the remedy follows a
+/// semicolon.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoginError {
-    /// There is neither a code nor an error.
+    /// The response has neither code nor error.
     #[error(
         "that is not the answer to a sign-in; \
          copy the whole address of the page on which the browser ended"
     )]
-    NotAnAnswer,
-    /// It is the address of the sign-in page.
+    NotAResponse,
+    /// The text is the address of the sign-in page.
     #[error(
         "that is the address of the sign-in page; open it, sign in, \
          and copy the address of the page on which the browser ended"
     )]
     SignInPage,
-    /// Something stands there twice, so that no two readers need to agree on it (RFC 6749 § 3.1).
+    /// A parameter occurs twice: parsers could disagree on its value (RFC 6749 § 3.1).
     #[error("the answer to the sign-in has more than one `{parameter}`; sign in again")]
-    Repeated {
-        /// What.
+    RepeatedParameter {
+        /// The name of the parameter.
         parameter: &'static str,
     },
-    /// The `state` is missing or another.
+    /// `state` is missing or different.
     #[error("the answer belongs to another sign-in; use the newest sign-in page")]
-    OtherState,
-    /// The authorization server is no longer the one that was recorded.
+    StateMismatch,
+    /// The authorization server is no longer the recorded one.
     #[error(
         "its authorization server is now `{}`, but the sign-in began at `{}`; sign in again",
-        shown(.server), shown(.recorded)
+        printable(.server), printable(.recorded)
     )]
     ServerChanged {
-        /// Who it is now.
+        /// The current issuer.
         server: String,
-        /// Where the sign-in began.
+        /// The issuer at which the sign-in started.
         recorded: String,
     },
-    /// A code stands alone where the server says that it names itself.
+    /// The text is a code alone, but the server sends `iss`.
     #[error(
         "the code alone does not say that it is from `{}`; \
          copy the whole address of the page on which the browser ended",
-        shown(.recorded)
+        printable(.recorded)
     )]
     BareCode {
-        /// Where the sign-in began.
+        /// The issuer at which the sign-in started.
         recorded: String,
     },
-    /// `iss` is missing, though the server says that it sends it (RFC 9207 § 2.4).
+    /// `iss` is missing, but the server announces it (RFC 9207 § 2.4).
     #[error(
         "the answer to the sign-in does not say that it is from `{}`, as it should; \
          sign in again, and if it stays so report it to who runs the server",
-        shown(.recorded)
+        printable(.recorded)
     )]
-    NoIssuer {
-        /// Where the sign-in began.
+    MissingIssuer {
+        /// The issuer at which the sign-in started.
         recorded: String,
     },
-    /// `iss` is somebody else (RFC 9207 § 2.4). What else the answer says is not shown.
+    /// `iss` is another issuer (RFC 9207 § 2.4). The rest of the response is not shown.
     #[error(
         "the answer to the sign-in is from `{}` instead of `{}`, so it was not used; \
          sign in again, and if it stays so do not trust the server",
-        shown(.found), shown(.recorded)
+        printable(.found), printable(.recorded)
     )]
-    OtherIssuer {
-        /// Who it says it is from.
+    IssuerMismatch {
+        /// The issuer in the response.
         found: String,
-        /// Where the sign-in began.
+        /// The issuer at which the sign-in started.
         recorded: String,
     },
-    /// The person, or the server for them, said no: `access_denied`.
-    #[error("the sign-in was denied{}; sign in again to allow it", said(.description))]
+    /// `access_denied`: the user or the server's policy declined.
+    #[error("the sign-in was denied{}; sign in again to allow it", quoted_description(.description))]
     Denied {
-        /// The server's words.
+        /// `error_description`.
         description: Option<String>,
     },
     /// `server_error` or `temporarily_unavailable`.
     #[error(
         "its authorization server has trouble, `{}`{}; sign in again later",
-        shown(.error), said(.description)
+        printable(.error), quoted_description(.description)
     )]
     Unavailable {
-        /// The code of the error.
+        /// `error`.
         error: String,
-        /// The server's words.
+        /// `error_description`.
         description: Option<String>,
     },
     /// Any other error.
     #[error(
         "its authorization server refused the sign-in with `{}`{}; {}",
-        shown(.error), said(.description), remedy(.error)
+        printable(.error), quoted_description(.description), remedy(.error)
     )]
     Refused {
-        /// The code of the error.
+        /// `error`.
         error: String,
-        /// The server's words.
+        /// `error_description`.
         description: Option<String>,
     },
 }
 
 impl LoginError {
-    /// What an `error` of an authorization response means (RFC 6749 § 4.1.2.1).
-    pub(in crate::oauth) fn of(error: &str, description: Option<&str>) -> Self {
+    /// Returns the error for an `error` of an authorization response (RFC 6749 § 4.1.2.1).
+    pub(in crate::oauth) fn from_error_code(error: &str, description: Option<&str>) -> Self {
         let description = description.map(str::to_owned);
         let error = error.to_owned();
         match error.as_str() {
@@ -112,42 +112,42 @@ impl LoginError {
         }
     }
 
-    /// Whether the login goes on after this, so that a better answer may finish it.
+    /// Returns `true` if the login still waits, and a better response can complete it.
     #[must_use]
-    pub fn may_be_mended(&self) -> bool {
+    pub fn allows_retry(&self) -> bool {
         matches!(
             self,
-            Self::NotAnAnswer
+            Self::NotAResponse
                 | Self::SignInPage
-                | Self::Repeated { .. }
-                | Self::OtherState
+                | Self::RepeatedParameter { .. }
+                | Self::StateMismatch
                 | Self::BareCode { .. }
         )
     }
 
-    /// Whether it may be over the next time, without anything being changed.
+    /// Returns `true` if the sign-in may succeed later, without any change.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
     }
 }
 
-/// The server's words as a part of a sentence.
-fn said(description: &Option<String>) -> String {
+/// Returns the server's description as part of a sentence.
+fn quoted_description(description: &Option<String>) -> String {
     let text = description.as_deref().unwrap_or_default().trim();
     match text {
         "" => String::new(),
-        text => format!(" (\"{}\")", shown(text)),
+        text => format!(" (\"{}\")", printable(text)),
     }
 }
 
-/// What to do about an error that a server names.
+/// Returns the remedy for an error code.
 fn remedy(error: &str) -> &'static str {
     match error {
         "invalid_scope" => "set `oauth.scopes` to some that it knows",
-        // RFC 8707 § 2: it does not know the resource, or knows of no resources at all.
+        // RFC 8707 § 2: the server does not know this resource, or supports no resources.
         "invalid_target" => "set `oauth.resource` to one that it knows, or to `off`",
-        // RFC 6749: the client is unknown, or may not do this.
+        // RFC 6749: the client is unknown or not authorized.
         "unauthorized_client" | "invalid_client" => {
             "check `oauth.client_id`; without one, `mcp-manifold logout` and sign in again"
         }

@@ -1,44 +1,44 @@
-//! A sign-in that was begun and waits for the person.
+//! A login that waits for the user.
 //!
-//! It is kept on disk beside the tokens, so that the login outlives the process that began it:
-//! any other can take the answer and redeem it.
+//! It is stored beside the tokens and outlives its process: any other process can redeem the
+//! response.
 
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Secret, exposed};
 use crate::oauth::tokens::{Members, Timestamp};
 
-/// What was asked of an authorization server, as the login's file holds it. The answer is judged
-/// by this record alone (MCP 2026-07-28 § Authorization Response Validation).
+/// An authorization request as `login.json` stores it. Its response is checked against this record
+/// alone (MCP 2026-07-28 § Authorization Response Validation).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Pending {
-    /// What the answer must repeat (RFC 6749 § 10.12).
+pub struct PendingLogin {
+    /// The value that the response must repeat (RFC 6749 § 10.12).
     #[serde(with = "exposed")]
     pub state: Secret,
-    /// What proves that the code is ours (RFC 7636 § 4.1).
+    /// The PKCE verifier (RFC 7636 § 4.1).
     #[serde(with = "exposed")]
     pub verifier: Secret,
-    /// Where the browser is sent back to, as it was written in the request.
+    /// The redirect URI as in the request.
     pub redirect_uri: String,
-    /// The authorization server, recorded before the browser is sent there.
+    /// The issuer, recorded before the browser opens its page.
     pub issuer: String,
-    /// The `resource` that was asked for (RFC 8707), when one was named.
+    /// The requested `resource` (RFC 8707), if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
-    /// The scope that was asked for, by spaces.
+    /// The requested scope, separated by spaces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
-    /// The client that asked.
+    /// The client that requested it.
     pub client_id: String,
-    /// The page to sign in at. It holds the state, and is for the person alone.
+    /// The sign-in page. It contains the state and is for the user alone.
     #[serde(with = "exposed")]
     pub url: Secret,
-    /// Whether the tokens are to be bound to a key (RFC 9449).
+    /// Whether the tokens shall be bound to a key (RFC 9449).
     #[serde(default)]
     pub dpop: bool,
-    /// When it was begun.
+    /// When the login started.
     pub begun_at: Timestamp,
-    /// Whether a browser was opened for it, so that no second tab is.
+    /// Whether a browser has opened the page, so that no second tab opens.
     #[serde(default)]
     pub opened: bool,
     /// Members of other versions.
@@ -50,9 +50,9 @@ pub struct Pending {
 pub(in crate::oauth) mod tests {
     use super::*;
 
-    pub(in crate::oauth) fn pending() -> Pending {
+    pub(in crate::oauth) fn pending() -> PendingLogin {
         let secret = |text: &str| Secret::new(text.to_owned());
-        Pending {
+        PendingLogin {
             state: secret("the-state"),
             verifier: secret("the-verifier"),
             redirect_uri: "http://127.0.0.1:50000/callback".to_owned(),
@@ -72,7 +72,7 @@ pub(in crate::oauth) mod tests {
     fn a_login_is_written_whole_and_read_again() {
         let written = serde_json::to_string(&pending()).unwrap();
         assert!(written.contains("the-verifier") && written.contains("?state=the-state"));
-        let read: Pending = serde_json::from_str(&written).unwrap();
+        let read: PendingLogin = serde_json::from_str(&written).unwrap();
         assert_eq!(read, pending());
     }
 
@@ -87,7 +87,7 @@ pub(in crate::oauth) mod tests {
     fn members_of_newer_versions_are_kept() {
         let mut written = serde_json::to_value(pending()).unwrap();
         written["nonce"] = "later".into();
-        let read: Pending = serde_json::from_value(written.clone()).unwrap();
+        let read: PendingLogin = serde_json::from_value(written.clone()).unwrap();
         assert_eq!(serde_json::to_value(read).unwrap(), written);
     }
 }

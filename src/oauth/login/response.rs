@@ -1,12 +1,12 @@
-//! The answer of an authorization server to a sign-in, as the browser or the person brings it.
+//! The authorization response, from the browser or pasted by the user.
 //!
-//! It is forged until proved otherwise: [`AuthorizationResponse::code`] gives the code out only
-//! when state and issuer are those of the [`Pending`] login, so that a forged answer costs nothing.
+//! It counts as forged until checked: [`AuthorizationResponse::code`] returns the code only if
+//! state and issuer are those of the [`PendingLogin`]. A forged response has no effect.
 
 use url::{Url, form_urlencoded};
 
 use super::login_error::LoginError;
-use super::pending::Pending;
+use super::pending::PendingLogin;
 use crate::config::Secret;
 use crate::oauth::discovery::metadata::AuthorizationServer;
 
@@ -21,54 +21,53 @@ pub struct AuthorizationResponse {
     iss: Option<String>,
     error: Option<String>,
     error_description: Option<String>,
-    /// A person brought the code without the rest.
-    is_bare: bool,
+    /// Whether the user pasted the code alone.
+    is_bare_code: bool,
 }
 
 impl AuthorizationResponse {
-    /// Reads the query of a request to the redirect URI, without its `?`.
+    /// Parses the query of a request to the redirect URI, without its `?`.
     ///
     /// # Errors
-    /// [`LoginError::NotAnAnswer`] when there is neither a code nor an error,
-    /// [`LoginError::Repeated`] when something stands there twice.
+    /// [`LoginError::NotAResponse`] if there is neither a code nor an error,
+    /// [`LoginError::RepeatedParameter`] if a parameter occurs twice.
     pub fn from_query(query: &str) -> Result<Self, LoginError> {
-        let mut read = Read::default();
+        let mut raw = RawParameters::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            read.take(&name, value.into_owned())?;
+            raw.record(&name, value.into_owned())?;
         }
-        // RFC 6749 § 3.1: a parameter without a value counts as left out.
+        // RFC 6749 § 3.1: a parameter without a value counts as omitted.
         let full = |value: Option<String>| value.filter(|value| !value.is_empty());
         let response = Self {
-            code: full(read.code).map(Secret::new),
-            state: full(read.state).map(Secret::new),
-            iss: read.iss,
-            error: full(read.error),
-            error_description: full(read.error_description),
-            is_bare: false,
+            code: full(raw.code).map(Secret::new),
+            state: full(raw.state).map(Secret::new),
+            iss: raw.iss,
+            error: full(raw.error),
+            error_description: full(raw.error_description),
+            is_bare_code: false,
         };
         match (&response.code, &response.error) {
-            (None, None) if read.is_request => Err(LoginError::SignInPage),
-            (None, None) => Err(LoginError::NotAnAnswer),
+            (None, None) if raw.is_request => Err(LoginError::SignInPage),
+            (None, None) => Err(LoginError::NotAResponse),
             _ => Ok(response),
         }
     }
 
-    /// Reads what a person pasted: the address of the page on which the browser ended, its
-    /// query, or the code alone. White space, as line breaks of a terminal, and quotes around it
-    /// are forgiven.
+    /// Parses what the user pasted: the address on which the browser ended, its query, or the code
+    /// alone. Ignores quotes around it and white space, such as line breaks of a terminal.
     ///
     /// # Errors
-    /// As for [`AuthorizationResponse::from_query`], and [`LoginError::SignInPage`] when it is
-    /// the address to open instead.
+    /// As for [`AuthorizationResponse::from_query`]; also [`LoginError::SignInPage`] for the
+    /// address of the sign-in page.
     pub fn from_paste(text: &str) -> Result<Self, LoginError> {
         if text.len() > MAX_PASTE {
-            return Err(LoginError::NotAnAnswer);
+            return Err(LoginError::NotAResponse);
         }
         let is_space = |c: char| c.is_whitespace() || c.is_control() || is_invisible(c);
         let text: String = text.chars().filter(|c| !is_space(*c)).collect();
         let text = text.trim_matches(is_quote);
         if text.contains("://") {
-            let url = Url::parse(text).map_err(|_| LoginError::NotAnAnswer)?;
+            let url = Url::parse(text).map_err(|_| LoginError::NotAResponse)?;
             return Self::from_query(url.query().unwrap_or_default());
         }
         // `/callback?code=…`, and `?code=…`.
@@ -82,38 +81,38 @@ impl AuthorizationResponse {
     fn from_code(text: &str) -> Result<Self, LoginError> {
         // RFC 6749 § A.11, without the space.
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(LoginError::NotAnAnswer);
+            return Err(LoginError::NotAResponse);
         }
         Ok(Self {
-            code: Some(Secret::new(decoded(text))),
-            is_bare: true,
+            code: Some(Secret::new(percent_decoded(text))),
+            is_bare_code: true,
             ..Self::default()
         })
     }
 
-    /// Whether it answers this login: it has its `state`, which is compared in constant time, or
-    /// is a code that a person brought.
+    /// Returns `true` if the response belongs to this login: its `state` matches, compared in
+    /// constant time, or it is a pasted code.
     #[must_use]
-    pub fn is_for(&self, pending: &Pending) -> bool {
+    pub fn belongs_to(&self, pending: &PendingLogin) -> bool {
         match &self.state {
             Some(state) => *state == pending.state,
-            None => self.is_bare,
+            None => self.is_bare_code,
         }
     }
 
-    /// The code, to be exchanged at `server`. State and issuer are compared first, then
-    /// comes what the server has to say (MCP 2026-07-28 § Authorization Response Validation).
+    /// Returns the code, to be exchanged at `server`. Checks state and issuer before anything else
+    /// in the response (MCP 2026-07-28 § Authorization Response Validation).
     ///
     /// # Errors
-    /// [`LoginError`]: nothing was used up, and the login may still be answered unless
-    /// the error is the server's own.
+    /// [`LoginError`]. The login stays pending; it can still succeed unless the server itself sent
+    /// the error.
     pub fn code(
         &self,
-        pending: &Pending,
+        pending: &PendingLogin,
         server: &AuthorizationServer,
     ) -> Result<Secret, LoginError> {
-        if !self.is_for(pending) {
-            return Err(LoginError::OtherState);
+        if !self.belongs_to(pending) {
+            return Err(LoginError::StateMismatch);
         }
         let recorded = || pending.issuer.clone();
         if server.issuer.as_str() != pending.issuer {
@@ -128,33 +127,36 @@ impl AuthorizationResponse {
         match &self.iss {
             // "Simple string comparison": nothing is normalized.
             Some(iss) if *iss != pending.issuer => {
-                return Err(LoginError::OtherIssuer {
+                return Err(LoginError::IssuerMismatch {
                     found: iss.clone(),
                     recorded: recorded(),
                 });
             }
-            None if names_itself && self.is_bare => {
+            None if names_itself && self.is_bare_code => {
                 return Err(LoginError::BareCode {
                     recorded: recorded(),
                 });
             }
             None if names_itself => {
-                return Err(LoginError::NoIssuer {
+                return Err(LoginError::MissingIssuer {
                     recorded: recorded(),
                 });
             }
             _ => {}
         }
         if let Some(error) = &self.error {
-            return Err(LoginError::of(error, self.error_description.as_deref()));
+            return Err(LoginError::from_error_code(
+                error,
+                self.error_description.as_deref(),
+            ));
         }
-        self.code.clone().ok_or(LoginError::NotAnAnswer)
+        self.code.clone().ok_or(LoginError::NotAResponse)
     }
 }
 
-/// The parameters as they come.
+/// The parameters as they occur.
 #[derive(Default)]
-struct Read {
+struct RawParameters {
     code: Option<String>,
     state: Option<String>,
     iss: Option<String>,
@@ -163,8 +165,8 @@ struct Read {
     is_request: bool,
 }
 
-impl Read {
-    fn take(&mut self, name: &str, value: String) -> Result<(), LoginError> {
+impl RawParameters {
+    fn record(&mut self, name: &str, value: String) -> Result<(), LoginError> {
         let (parameter, place) = match name {
             "code" => ("code", &mut self.code),
             "state" => ("state", &mut self.state),
@@ -180,12 +182,12 @@ impl Read {
         };
         match place.replace(value) {
             None => Ok(()),
-            Some(_) => Err(LoginError::Repeated { parameter }),
+            Some(_) => Err(LoginError::RepeatedParameter { parameter }),
         }
     }
 }
 
-/// Whether it is a query rather than a code, which may well hold `=`.
+/// Returns `true` if the text is a query rather than a code, which may contain `=` too.
 fn is_query(text: &str) -> bool {
     let mut pairs = form_urlencoded::parse(text.as_bytes());
     pairs.any(|(name, value)| {
@@ -193,8 +195,8 @@ fn is_query(text: &str) -> bool {
     })
 }
 
-/// A code copied out of an address may still be written as there: `4%2F0A…`.
-fn decoded(code: &str) -> String {
+/// Decodes a code that was copied out of an address: `4%2F0A…`.
+fn percent_decoded(code: &str) -> String {
     if !code.contains('%') {
         return code.to_owned();
     }
@@ -213,7 +215,7 @@ fn is_quote(c: char) -> bool {
     )
 }
 
-/// What chat programs and terminals put into copied text without anybody seeing it.
+/// Invisible characters that chat programs and terminals add to copied text.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{202a}'..='\u{202e}')
 }

@@ -1,112 +1,128 @@
-//! The end of a login: its code is spent, by one process and once.
+//! The end of a login: one process exchanges its code, once.
 
 use std::sync::Arc;
 
 use tracing::info;
 
-use crate::oauth::credentials::client_registration::client_named;
+use crate::oauth::credentials::client_registration::find_client;
 use crate::oauth::credentials::context::CredentialContext;
-use crate::oauth::credentials::server_discovery::server_of;
+use crate::oauth::credentials::server_discovery::server_for_issuer;
 use crate::oauth::credentials::token_request::TokenRequest;
 use crate::oauth::login::callback::Page;
 use crate::oauth::login::login_error::LoginError;
-use crate::oauth::login::logins::Logins;
-use crate::oauth::login::pending::Pending;
+use crate::oauth::login::login_record::LoginRecord;
+use crate::oauth::login::pending::PendingLogin;
 use crate::oauth::login::response::AuthorizationResponse;
 use crate::oauth::sign_in::SignInError;
 use crate::oauth::store::{Snapshot, Swap};
-use crate::oauth::tokens::{Grant, Timestamp};
+use crate::oauth::tokens::{Timestamp, TokenResponse};
 
-/// Finishes the login that waits with what a person brought: the address on which the browser ended, or a code.
+/// Completes the pending login with what the user pasted: the address on which the browser ended,
+/// or a code.
 ///
 /// # Errors
-/// [`SignInError`]; after [`LoginError::OtherState`] and the like another try is possible.
-pub(crate) async fn paste(context: &Arc<CredentialContext>, text: &str) -> Result<(), SignInError> {
+/// [`SignInError`]. The user may try again after [`LoginError::StateMismatch`] and others that
+/// allow a retry.
+pub(crate) async fn redeem_pasted_response(
+    context: &Arc<CredentialContext>,
+    text: &str,
+) -> Result<(), SignInError> {
     let response = AuthorizationResponse::from_paste(text)?;
-    let logins = context.logins().load().await?.record.unwrap_or_default();
-    let pending = logins.pending(Timestamp::now()).cloned();
-    let pending = pending.ok_or(LoginError::OtherState)?;
-    if !response.is_for(&pending) {
-        return Err(LoginError::OtherState.into());
+    let record = context
+        .login_record()
+        .load()
+        .await?
+        .record
+        .unwrap_or_default();
+    let pending = record.pending(Timestamp::now()).cloned();
+    let pending = pending.ok_or(LoginError::StateMismatch)?;
+    if !response.belongs_to(&pending) {
+        return Err(LoginError::StateMismatch.into());
     }
     redeem(context, &pending, response).await
 }
 
-/// Spends the code of an answer to this login. It is done by one process and once, and goes on when the
-/// caller is gone.
+/// Exchanges the code of a response to this login, once across all processes. Continues if the
+/// caller is dropped.
 pub(super) async fn redeem(
     context: &Arc<CredentialContext>,
-    pending: &Pending,
+    pending: &PendingLogin,
     response: AuthorizationResponse,
 ) -> Result<(), SignInError> {
     let (this, pending) = (context.clone(), pending.clone());
-    let redeeming = async move { redeem_now(&this, &pending, &response).await };
-    context.run_to_end(redeeming).await
+    let redeem = async move { redeem_now(&this, &pending, &response).await };
+    context.run_to_completion(redeem).await
 }
 
 async fn redeem_now(
     context: &CredentialContext,
-    pending: &Pending,
+    pending: &PendingLogin,
     response: &AuthorizationResponse,
 ) -> Result<(), SignInError> {
-    let found = server_of(context, &pending.issuer).await?;
+    let found = server_for_issuer(context, &pending.issuer).await?;
     let code = response.code(pending, &found.authorization_server);
     if let Err(error @ LoginError::BareCode { .. }) = code {
-        // A person brought it, who has the rest as well.
+        // The user can paste the whole address instead.
         return Err(error.into());
     }
-    // The state is good once, whatever the answer says.
-    take(context, pending).await?;
+    // The state is valid once, whatever the response says.
+    claim_pending(context, pending).await?;
     let code = code?;
-    let client = client_named(context, &pending.issuer, &pending.client_id);
-    let client = client.await?.ok_or(LoginError::OtherState)?;
+    let client = find_client(context, &pending.issuer, &pending.client_id);
+    let client = client.await?.ok_or(LoginError::StateMismatch)?;
     let request = TokenRequest::new(context, found, client, pending.dpop)?;
     let authority = request.authority(&context.clients);
     let resource = pending.resource.as_deref();
-    let grant = authority
+    let response = authority
         .exchange_code(&code, &pending.verifier, &pending.redirect_uri, resource)
         .await?;
-    signed_in(context, &request, grant, pending.scope.clone()).await
+    record_sign_in(context, &request, response, pending.scope.clone()).await
 }
 
-/// Writes down that somebody signed in, with the tokens first.
-pub(super) async fn signed_in(
+/// Stores the tokens, then records the sign-in.
+pub(super) async fn record_sign_in(
     context: &CredentialContext,
     request: &TokenRequest,
-    grant: Grant,
-    asked: Option<String>,
+    response: TokenResponse,
+    requested_scope: Option<String>,
 ) -> Result<(), SignInError> {
-    request.keep(context, grant, asked.clone()).await?;
+    request
+        .store_tokens(context, response, requested_scope.clone())
+        .await?;
     let now = Timestamp::now();
-    let signed_in = |logins: &mut Logins| logins.signed_in(now, asked.clone());
-    context.logins().update(signed_in).await?;
+    let signed_in = |record: &mut LoginRecord| record.record_sign_in(now, requested_scope.clone());
+    context.login_record().update(signed_in).await?;
     info!("signed in");
     Ok(())
 }
 
-/// Makes the login nobody else's: whoever takes it from the disk may redeem it.
-async fn take(context: &CredentialContext, pending: &Pending) -> Result<(), SignInError> {
-    let file = context.logins();
-    let mut seen: Snapshot<Logins> = file.load().await?;
+/// Removes the pending login from the record: only the process that removed it may exchange the
+/// code.
+async fn claim_pending(
+    context: &CredentialContext,
+    pending: &PendingLogin,
+) -> Result<(), SignInError> {
+    let file = context.login_record();
+    let mut seen: Snapshot<LoginRecord> = file.load().await?;
     loop {
-        let mut logins = seen.record.clone().unwrap_or_default();
-        let is_there = logins.pending.as_ref().map(|it| &it.state) == Some(&pending.state);
+        let mut record = seen.record.clone().unwrap_or_default();
+        let is_there = record.pending.as_ref().map(|it| &it.state) == Some(&pending.state);
         if !is_there {
-            return Err(LoginError::OtherState.into());
+            return Err(LoginError::StateMismatch.into());
         }
-        logins.pending = None;
-        match file.replace(seen.version, logins).await? {
+        record.pending = None;
+        match file.replace(seen.version, record).await? {
             Swap::Done(_) => return Ok(()),
-            Swap::Lost(there) => seen = there,
+            Swap::Conflict(current) => seen = current,
         }
     }
 }
 
-/// What the person sees at the end.
-pub(super) fn page(outcome: &Result<(), SignInError>) -> Page {
+/// Returns the page with the result.
+pub(super) fn result_page(outcome: &Result<(), SignInError>) -> Page {
     match outcome {
         Ok(()) => Page::SignedIn,
-        Err(SignInError::Login(error)) => Page::of(error),
+        Err(SignInError::Login(error)) => Page::for_error(error),
         Err(error) => Page::Failed(error.to_string()),
     }
 }

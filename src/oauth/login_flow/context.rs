@@ -1,4 +1,4 @@
-//! The login of one upstream in this process: whether one runs, where it stands, and what it shows to a person.
+//! The login of one upstream in this process: its state, and what the user is asked to do.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,12 +10,12 @@ use super::state::{LoginMode, LoginState, TokenVersion};
 use crate::config::Secret;
 use crate::oauth::credentials::context::CredentialContext;
 use crate::oauth::login::browser::Browser;
-use crate::oauth::login::pending::Pending;
+use crate::oauth::login::pending::PendingLogin;
 use crate::oauth::sign_in::{SignInError, SignInRequired};
 use crate::sync::Mutex;
 
-/// How soon what another process did is seen.
-pub(super) const POLL: Duration = Duration::from_millis(300);
+/// How often the files are checked for changes of other processes.
+pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(300);
 
 /// What the steps of a login share.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(crate) struct LoginContext {
     pub(super) mode: LoginMode,
     browser: Browser,
     state: watch::Sender<LoginState>,
-    /// The login of this process, by the token that it was begun for.
+    /// The token that the running login replaces.
     running: Mutex<Option<TokenVersion>>,
 }
 
@@ -43,42 +43,43 @@ impl LoginContext {
         })
     }
 
-    /// Where the login stands, and every change of that.
+    /// Returns the state of the login, with every change.
     pub(crate) fn subscribe(&self) -> watch::Receiver<LoginState> {
         self.state.subscribe()
     }
 
-    /// Whether logins begin by themselves.
+    /// Returns `true` if logins start in the background.
     pub(super) fn is_background(&self) -> bool {
         self.mode == LoginMode::Background
     }
 
-    /// Why no browser can be opened, as a clause, if that is so.
-    pub(super) fn can_open(&self) -> Result<(), &'static str> {
+    /// Returns `Ok` if a browser can be opened, otherwise the reason as a clause.
+    pub(super) fn can_open_browser(&self) -> Result<(), &'static str> {
         self.browser.can_open()
     }
 
-    /// Registers a login that is to replace a token. Returns the token that another is to replace, when one runs.
-    pub(super) fn begin(&self, replaces: TokenVersion) -> Result<(), TokenVersion> {
+    /// Registers a login that replaces a token. If one is running already, returns the token that
+    /// it replaces.
+    pub(super) fn try_start(&self, replaces: TokenVersion) -> Result<(), TokenVersion> {
         let mut running = self.running.lock();
-        if let Some(before) = &*running {
-            return Err(before.clone());
+        if let Some(replaced) = &*running {
+            return Err(replaced.clone());
         }
         *running = Some(replaces);
         self.state.send_replace(LoginState::Preparing);
         Ok(())
     }
 
-    /// Says what came of the login. Until the state is told no other may begin.
-    pub(super) fn end(&self, outcome: Result<(), SignInError>) {
+    /// Publishes the outcome of the login, under the lock: only then may the next one start.
+    pub(super) fn finish(&self, outcome: Result<(), SignInError>) {
         let mut running = self.running.lock();
         *running = None;
         let state = match outcome {
             Ok(()) => LoginState::Idle,
             Err(error) => {
-                // Who was told where to go may not know what came of it.
-                let was_told = matches!(&*self.state.borrow(), LoginState::Waiting(_));
-                match was_told && self.is_background() {
+                // The user may be waiting for the outcome.
+                let was_published = matches!(&*self.state.borrow(), LoginState::Waiting(_));
+                match was_published && self.is_background() {
                     true => warn!(%error, "the sign-in ended without a login"),
                     false => debug!(%error, "the sign-in ended without a login"),
                 }
@@ -88,10 +89,10 @@ impl LoginContext {
         self.state.send_replace(state);
     }
 
-    /// Tells what a person has to do.
-    pub(super) fn publish(&self, required: SignInRequired) {
+    /// Publishes what the user has to do.
+    pub(super) fn publish_required(&self, required: SignInRequired) {
         self.state.send_if_modified(|state| {
-            if matches!(state, LoginState::Waiting(known) if *known == required) {
+            if matches!(state, LoginState::Waiting(current) if *current == required) {
                 return false;
             }
             warn!("{required}");
@@ -100,12 +101,12 @@ impl LoginContext {
         });
     }
 
-    /// Opens the page in a browser, if there is one.
-    pub(super) async fn show(&self, required: &mut SignInRequired) {
+    /// Opens the sign-in page in a browser, if there is one.
+    pub(super) async fn open_page(&self, required: &mut SignInRequired) {
         let url = required.url.clone();
         let may = match self.mode {
             LoginMode::Command { browser: false, .. } => Err("none was wanted"),
-            _ => self.can_open(),
+            _ => self.can_open_browser(),
         };
         let opened = match (may, url) {
             (Err(why), _) => Err(why),
@@ -118,34 +119,34 @@ impl LoginContext {
                 })
             }
         };
-        required.opened = opened.is_ok();
-        required.closed = opened.err();
+        required.browser_opened = opened.is_ok();
+        required.no_browser_reason = opened.err();
     }
 
-    /// What a person has to do when no page is opened by itself.
-    pub(super) fn not_begun(&self, why: &'static str) -> SignInRequired {
+    /// Returns what the user has to do if no page opens, for a reason.
+    pub(super) fn required_without_page(&self, why: &'static str) -> SignInRequired {
         SignInRequired {
-            closed: Some(why),
-            ..self.required(None)
+            no_browser_reason: Some(why),
+            ..self.required_at(None)
         }
     }
 
-    /// What a person has to do, at a page if there is one.
-    pub(super) fn required(&self, url: Option<&Secret>) -> SignInRequired {
+    /// Returns what the user has to do, at a page if there is one.
+    pub(super) fn required_at(&self, url: Option<&Secret>) -> SignInRequired {
         SignInRequired {
             upstream: self.credentials.name.clone(),
             url: url.and_then(|url| url.expose().parse().ok()),
-            code: None,
-            opened: false,
-            closed: None,
+            user_code: None,
+            browser_opened: false,
+            no_browser_reason: None,
         }
     }
 
-    /// What a person has to do for the login that waits, if one does.
-    pub(super) fn required_for(&self, pending: Option<&Pending>) -> SignInRequired {
+    /// Returns what the user has to do for the pending login, if any.
+    pub(super) fn required_for(&self, pending: Option<&PendingLogin>) -> SignInRequired {
         SignInRequired {
-            opened: pending.is_some_and(|pending| pending.opened),
-            ..self.required(pending.map(|pending| &pending.url))
+            browser_opened: pending.is_some_and(|pending| pending.opened),
+            ..self.required_at(pending.map(|pending| &pending.url))
         }
     }
 }

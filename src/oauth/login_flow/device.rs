@@ -1,24 +1,24 @@
-//! A person signs in on another device, where a code is entered (RFC 8628).
+//! A login on another device, where the user enters a code (RFC 8628).
 
-use super::code_exchange::signed_in;
+use super::code_exchange::record_sign_in;
 use super::context::LoginContext;
 use super::state::LoginMode;
 use crate::config::GrantChoice;
 use crate::oauth::authority::TokenError;
 use crate::oauth::credentials::demand::TokenDemand;
-use crate::oauth::credentials::server_discovery::{find_server, requested_resource};
+use crate::oauth::credentials::server_discovery::{discover_server, requested_resource};
 use crate::oauth::credentials::token_request::TokenRequest;
 use crate::oauth::sign_in::{SignInError, SignInRequired};
 
-/// What a server may lack.
-const NOT_BY_DEVICE: &str = "sign-in by device; sign in with a browser instead";
+/// The text for a server without a device flow.
+const NO_DEVICE_FLOW: &str = "sign-in by device; sign in with a browser instead";
 
-/// Whether a code is entered instead of a browser coming back.
-pub(super) fn is_for_device(login: &LoginContext) -> bool {
+/// Returns `true` if the user enters a code instead of returning with the browser.
+pub(super) fn uses_device_flow(login: &LoginContext) -> bool {
     is_device_command(login) || is_device_grant(login)
 }
 
-/// Whether somebody is there to enter a code.
+/// Returns `true` if the user runs a command and can enter a code.
 pub(super) fn is_device_command(login: &LoginContext) -> bool {
     match login.mode {
         LoginMode::Command { device, .. } => device || is_device_grant(login),
@@ -30,30 +30,30 @@ fn is_device_grant(login: &LoginContext) -> bool {
     matches!(login.credentials.settings.grant, GrantChoice::Device)
 }
 
-/// Asks for a code, shows it, and waits until it was entered.
+/// Requests a code, publishes it, and waits until the user has entered it.
 pub(super) async fn log_in(login: &LoginContext, demand: &TokenDemand) -> Result<(), SignInError> {
     let context = &login.credentials;
-    let found = find_server(context, demand).await?;
+    let found = discover_server(context, demand).await?;
     let server = &found.authorization_server;
     if server.device_authorization_endpoint.is_none() {
-        // Before anything is registered for it.
+        // Before a client is registered for it.
         return Err(SignInError::from(TokenError::Unsupported {
             issuer: server.issuer.to_string(),
-            what: NOT_BY_DEVICE,
+            what: NO_DEVICE_FLOW,
         }));
     }
-    let (request, scope) = TokenRequest::without_redirect(context, found, demand).await?;
-    let resource = requested_resource(context, &request.found);
+    let (request, scope) = TokenRequest::new_without_redirect(context, found, demand).await?;
+    let resource = requested_resource(context, &request.discovered);
     let authority = request.authority(&context.clients);
-    let asked = authority.device_authorization(scope.as_deref(), resource.as_deref());
-    let asked = asked.await?;
-    let page = asked.verification_uri_complete.as_ref();
-    let page = page.unwrap_or(&asked.verification_uri);
-    login.publish(SignInRequired {
+    let authorization = authority.device_authorization(scope.as_deref(), resource.as_deref());
+    let authorization = authorization.await?;
+    let page = authorization.verification_uri_complete.as_ref();
+    let page = page.unwrap_or(&authorization.verification_uri);
+    login.publish_required(SignInRequired {
         url: Some(page.as_url().clone()),
-        code: Some(asked.user_code.clone()),
-        ..login.required(None)
+        user_code: Some(authorization.user_code.clone()),
+        ..login.required_at(None)
     });
-    let grant = authority.device_token(&asked).await?;
-    signed_in(context, &request, grant, scope).await
+    let response = authority.device_token(&authorization).await?;
+    record_sign_in(context, &request, response, scope).await
 }

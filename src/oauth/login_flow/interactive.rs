@@ -1,89 +1,89 @@
-//! The login of the process that holds the lock: it prepares the page and waits for the browser.
+//! The login of the process with the login lock: opens the page and waits for the browser.
 
 use std::sync::Arc;
 
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
-use super::code_exchange::{page, redeem};
-use super::context::{LoginContext, POLL};
-use super::device::{self, is_for_device};
-use super::throttle::{check_brake, check_use};
+use super::code_exchange::{redeem, result_page};
+use super::context::{LoginContext, POLL_INTERVAL};
+use super::device::{self, uses_device_flow};
+use super::throttle::{check_page_throttle, check_recent_sign_in};
 use crate::disk::Lock;
-use crate::oauth::authority::request::{AuthorizationRequest, Parameters};
+use crate::oauth::authority::request::{AuthorizationParameters, AuthorizationRequest};
 use crate::oauth::credentials::client_registration::{
-    client_for, forget_registration, registered_redirects,
+    registered_redirect_uris, remove_registration, resolve_client,
 };
-use crate::oauth::credentials::context::{CredentialContext, RENEWAL_PATIENCE};
+use crate::oauth::credentials::context::{CredentialContext, RENEWAL_LOCK_TIMEOUT};
 use crate::oauth::credentials::demand::TokenDemand;
 use crate::oauth::credentials::server_discovery::{
-    find_server, needs_dpop, requested_resource, requested_scope,
+    discover_server, needs_dpop, requested_resource, requested_scope,
 };
-use crate::oauth::login::callback::{Callback, Page, RedirectAddress};
-use crate::oauth::login::logins::{LIFETIME, Logins};
-use crate::oauth::login::pending::Pending;
+use crate::oauth::login::callback::{CallbackListener, Page, RedirectAddress};
+use crate::oauth::login::login_record::{LoginRecord, PENDING_LIFETIME};
+use crate::oauth::login::pending::PendingLogin;
 use crate::oauth::scope;
 use crate::oauth::sign_in::SignInError;
 use crate::oauth::tokens::{Members, Timestamp};
 
-/// Sends a person to sign in and waits for the tokens. `_lock` keeps the others from it.
+/// Signs the user in. `_lock` keeps other processes from doing the same.
 pub(super) async fn log_in(
     login: &LoginContext,
     _lock: Lock,
     demand: &TokenDemand,
 ) -> Result<(), SignInError> {
     let credentials = &login.credentials;
-    let logins = credentials.logins().load().await?;
-    let logins = logins.record.unwrap_or_default();
-    if logins.signed_out && login.is_background() {
-        return Err(login.not_begun("somebody signed out").into());
+    let record = credentials.login_record().load().await?;
+    let record = record.record.unwrap_or_default();
+    if record.signed_out && login.is_background() {
+        return Err(login.required_without_page("somebody signed out").into());
     }
-    check_use(login, &logins, demand)?;
-    if is_for_device(login) {
+    check_recent_sign_in(login, &record, demand)?;
+    if uses_device_flow(login) {
         return device::log_in(login, demand).await;
     }
-    let (mut callback, pending) = match resume(credentials, &logins, demand).await {
+    let (mut callback, pending) = match resume_pending(credentials, &record, demand).await {
         Some(resumed) => resumed,
-        None => prepare(login, &logins, demand).await?,
+        None => prepare(login, &record, demand).await?,
     };
-    present(login, &pending).await?;
+    present_page(login, &pending).await?;
     debug!("waiting for the browser");
     loop {
         tokio::select! {
-            request = callback.next() => {
-                if !request.response().is_for(&pending) {
-                    request.answer(Page::Stale).await;
+            request = callback.next_request() => {
+                if !request.response().belongs_to(&pending) {
+                    request.respond(Page::Stale).await;
                     continue;
                 }
                 let outcome = redeem(credentials, &pending, request.response().clone()).await;
-                request.answer(page(&outcome)).await;
+                request.respond(result_page(&outcome)).await;
                 return outcome;
             }
-            () = sleep(POLL) => {
+            () = sleep(POLL_INTERVAL) => {
                 credentials.reload().await?;
-                if credentials.has_other_than(demand.refused.as_ref()) {
+                if credentials.has_token_other_than(demand.refused_token.as_ref()) {
                     return Ok(());
                 }
-                check_pending(login, &pending).await?;
+                check_still_pending(login, &pending).await?;
             }
         }
     }
 }
 
-/// Goes on with a login whose process is gone, where its browser comes back to.
-async fn resume(
+/// Resumes the login of a process that has ended, if its redirect URI is free.
+async fn resume_pending(
     credentials: &CredentialContext,
-    logins: &Logins,
+    record: &LoginRecord,
     demand: &TokenDemand,
-) -> Option<(Callback, Pending)> {
-    let pending = logins.pending(Timestamp::now())?.clone();
-    let wanted = demand.scope.as_deref().filter(|_| demand.step_up);
-    let asked = pending.scope.as_deref().unwrap_or_default();
-    if wanted.is_some_and(|wanted| !scope::covers(asked, wanted)) {
+) -> Option<(CallbackListener, PendingLogin)> {
+    let pending = record.pending(Timestamp::now())?.clone();
+    let needed = demand.scope.as_deref().filter(|_| demand.is_step_up);
+    let requested = pending.scope.as_deref().unwrap_or_default();
+    if needed.is_some_and(|needed| !scope::covers(requested, needed)) {
         return None;
     }
-    let address = redirect_address(credentials).preferring(&pending.redirect_uri);
-    let callback = Callback::bind(&address).await.ok()?;
+    let address = redirect_address(credentials).prefer(&pending.redirect_uri);
+    let callback = CallbackListener::bind(&address).await.ok()?;
     (callback.redirect_uri() == pending.redirect_uri).then_some((callback, pending))
 }
 
@@ -92,46 +92,46 @@ fn redirect_address(credentials: &CredentialContext) -> RedirectAddress {
     RedirectAddress::new(&credentials.name, &credentials.url, configured)
 }
 
-/// Finds out where the person has to go, and writes down what the answer will be judged by.
+/// Discovers the sign-in page, and makes the record against which the response is checked.
 async fn prepare(
     login: &LoginContext,
-    logins: &Logins,
+    record: &LoginRecord,
     demand: &TokenDemand,
-) -> Result<(Callback, Pending), SignInError> {
+) -> Result<(CallbackListener, PendingLogin), SignInError> {
     let credentials = &*login.credentials;
-    let found = find_server(credentials, demand).await?;
+    let found = discover_server(credentials, demand).await?;
     let issuer = found.authorization_server.issuer.as_str();
     let current = credentials.cached();
-    let elsewhere = current.is_some_and(|current| current.tokens.issuer != issuer);
-    check_brake(login, logins, demand, elsewhere)?;
+    let issuer_changed = current.is_some_and(|current| current.tokens.issuer != issuer);
+    check_page_throttle(login, record, demand, issuer_changed)?;
     let scope = requested_scope(credentials, &found, demand);
-    if logins.is_unfinished() {
-        // Perhaps because the server has forgotten us, which it tells nobody but the person.
-        forget_registration(credentials).await?;
+    if record.has_unfinished_page() {
+        // The server may have forgotten the client, which only its page would show.
+        remove_registration(credentials).await?;
     }
-    let registered = registered_redirects(credentials).await?;
+    let registered = registered_redirect_uris(credentials).await?;
     let address = registered
         .iter()
         .rev()
         .fold(redirect_address(credentials), |address, uri| {
-            address.preferring(uri)
+            address.prefer(uri)
         });
-    let callback = Callback::bind(&address).await;
+    let callback = CallbackListener::bind(&address).await;
     let callback = callback.map_err(|error| SignInError::Callback(Arc::new(error)))?;
     let redirect_uri = callback.redirect_uri();
-    let client = client_for(credentials, &found, Some(redirect_uri), scope.as_deref()).await?;
+    let client = resolve_client(credentials, &found, Some(redirect_uri), scope.as_deref()).await?;
     let resource = requested_resource(credentials, &found);
     let server = &found.authorization_server;
-    let parameters = Parameters {
+    let parameters = AuthorizationParameters {
         client_id: &client.client_id,
         redirect_uri,
         scope: scope.as_deref(),
         resource: resource.as_deref(),
-        params: &credentials.settings.authorize_params,
+        extra_params: &credentials.settings.authorize_params,
         pkce: credentials.settings.pkce,
     };
     let request = AuthorizationRequest::new(server, &parameters)?;
-    let pending = Pending {
+    let pending = PendingLogin {
         state: request.state,
         verifier: request.verifier,
         redirect_uri: redirect_uri.to_owned(),
@@ -148,55 +148,59 @@ async fn prepare(
     Ok((callback, pending))
 }
 
-/// Writes the login down, then opens its page, unless that was done.
-async fn present(login: &LoginContext, pending: &Pending) -> Result<(), SignInError> {
-    let mut required = login.required(Some(&pending.url));
-    let by_itself = login.is_background();
-    required.opened = pending.opened;
-    let opens = !(by_itself && pending.opened) && login.can_open().is_ok();
-    let opened = |opened: bool| Pending {
+/// Stores the login, then opens its page unless it is open already.
+async fn present_page(login: &LoginContext, pending: &PendingLogin) -> Result<(), SignInError> {
+    let mut required = login.required_at(Some(&pending.url));
+    let is_background = login.is_background();
+    required.browser_opened = pending.opened;
+    let opens = !(is_background && pending.opened) && login.can_open_browser().is_ok();
+    let opened = |opened: bool| PendingLogin {
         opened,
         ..pending.clone()
     };
-    let (file, now) = (login.credentials.logins(), Timestamp::now());
-    file.update(|logins| {
-        if opens && by_itself {
-            logins.open(now, login.credentials.settings.login_retry);
+    let (file, now) = (login.credentials.login_record(), Timestamp::now());
+    file.update(|record| {
+        if opens && is_background {
+            record.record_page(now, login.credentials.settings.login_retry);
         }
-        logins.pending = Some(opened(pending.opened || opens));
+        record.pending = Some(opened(pending.opened || opens));
     })
     .await?;
-    if !required.opened || !by_itself {
-        login.show(&mut required).await;
+    if !required.browser_opened || !is_background {
+        login.open_page(&mut required).await;
     }
-    if opens && !required.opened {
-        // Nobody is to wait for a page that nobody sees.
-        file.update(|logins| logins.pending = Some(opened(false)))
+    if opens && !required.browser_opened {
+        // No page opened, so no process must wait for one.
+        file.update(|record| record.pending = Some(opened(false)))
             .await?;
     }
-    login.publish(required);
+    login.publish_required(required);
     Ok(())
 }
 
-/// Whether the login still waits: another process may have redeemed it, and time goes by.
-async fn check_pending(login: &LoginContext, pending: &Pending) -> Result<(), SignInError> {
-    let logins = login.credentials.logins().load().await?;
-    let logins = logins.record.unwrap_or_default();
-    let waits = logins.pending(Timestamp::now());
+/// Fails if the login has expired. If another process has taken it, waits for the tokens.
+async fn check_still_pending(
+    login: &LoginContext,
+    pending: &PendingLogin,
+) -> Result<(), SignInError> {
+    let record = login.credentials.login_record().load().await?;
+    let record = record.record.unwrap_or_default();
+    let waits = record.pending(Timestamp::now());
     if waits.is_some_and(|waits| waits.state == pending.state) {
         return Ok(());
     }
-    let over = Timestamp::now().after(pending.begun_at) >= LIFETIME;
-    if !over && comes_from(&login.credentials, pending).await {
+    let over = Timestamp::now().duration_since(pending.begun_at) >= PENDING_LIFETIME;
+    if !over && wait_for_redeemed_tokens(&login.credentials, pending).await {
         return Ok(());
     }
     Err(login
-        .not_begun("nobody finished the last sign-in in time")
+        .required_without_page("nobody finished the last sign-in in time")
         .into())
 }
 
-/// Waits for the tokens of a login that somebody else took and is redeeming.
-async fn comes_from(credentials: &CredentialContext, pending: &Pending) -> bool {
+/// Waits for the tokens of a login that another process is redeeming. Returns `false` if none
+/// arrive.
+async fn wait_for_redeemed_tokens(credentials: &CredentialContext, pending: &PendingLogin) -> bool {
     let arrived = async {
         loop {
             let reloaded = credentials.reload().await.ok();
@@ -204,8 +208,8 @@ async fn comes_from(credentials: &CredentialContext, pending: &Pending) -> bool 
             if newest.is_some_and(|it| it.tokens.issued_at >= Some(pending.begun_at)) {
                 return;
             }
-            sleep(POLL).await;
+            sleep(POLL_INTERVAL).await;
         }
     };
-    timeout(RENEWAL_PATIENCE, arrived).await.is_ok()
+    timeout(RENEWAL_LOCK_TIMEOUT, arrived).await.is_ok()
 }

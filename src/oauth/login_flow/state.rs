@@ -1,39 +1,39 @@
-//! How logins begin, where one stands, and which token it is to replace.
+//! How logins start, the state of one, and the token that it replaces.
 
 use crate::config::Secret;
 use crate::oauth::sign_in::{SignInError, SignInRequired};
 
-/// How logins begin.
+/// How logins start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LoginMode {
-    /// By themselves, when an upstream asks for one: as seldom as the configuration says.
+    /// In the background, when an upstream requires one; the configuration limits how often.
     #[default]
     Background,
-    /// Because somebody said so, who is there to finish it.
+    /// By a command of a user who is present.
     Command {
         /// Whether to open a browser.
         browser: bool,
-        /// Whether the browser is on another device (RFC 8628).
+        /// Whether the user signs in on another device (RFC 8628).
         device: bool,
     },
-    /// Not at all: what is stored is used, and renewed.
+    /// Never: stored tokens are used and renewed.
     Never,
 }
 
-/// Where a login of this process stands.
+/// The state of this process's login.
 #[derive(Debug, Clone, Default)]
 pub enum LoginState {
-    /// There is none, or the last one got tokens.
+    /// No login runs; the last one, if any, succeeded.
     #[default]
     Idle,
-    /// It is being found out where a person has to go.
+    /// The sign-in page is being discovered.
     Preparing,
-    /// A person has to do this.
+    /// The user has to do this.
     Waiting(SignInRequired),
-    /// The last one got no tokens.
+    /// The last login failed.
     Failed(SignInError),
 }
 
-/// Which token was in use at some time.
+/// The token in use at some time.
 #[derive(Debug, Clone)]
 pub struct TokenVersion(pub(in crate::oauth) Option<Secret>);

@@ -1,89 +1,94 @@
-//! Whether a login may begin, and its page be opened, by itself: a person is not asked again and again.
+//! Limits how often logins start and pages open in the background.
 
 use super::context::LoginContext;
 use crate::config::Login;
 use crate::oauth::credentials::demand::TokenDemand;
-use crate::oauth::login::logins::Logins;
+use crate::oauth::login::login_record::LoginRecord;
 use crate::oauth::scope;
 use crate::oauth::sign_in::SignInError;
 use crate::oauth::store::{Swap, Version};
 use crate::oauth::tokens::Timestamp;
 
-/// Some are not to be begun without a person who says so.
-pub(super) fn may_begin(login: &LoginContext) -> Result<(), SignInError> {
+/// Fails in the background if the configuration permits manual logins only.
+pub(super) fn check_background_login_allowed(login: &LoginContext) -> Result<(), SignInError> {
     let is_manual = login.credentials.settings.login == Login::Manual;
     if login.is_background() && is_manual {
-        return Err(login.not_begun("`oauth.login` is `manual`").into());
+        return Err(login
+            .required_without_page("`oauth.login` is `manual`")
+            .into());
     }
     Ok(())
 }
 
-/// What was asked for, and granted or not, a moment ago is not asked for again.
-pub(super) fn check_use(
+/// Fails in the background if the last sign-in requested the missing scope recently.
+pub(super) fn check_recent_sign_in(
     login: &LoginContext,
-    logins: &Logins,
+    record: &LoginRecord,
     demand: &TokenDemand,
 ) -> Result<(), SignInError> {
     let pause = login.credentials.settings.login_retry;
-    if !login.is_background() || !logins.is_recent(Timestamp::now(), pause) {
+    if !login.is_background() || !record.has_recent_sign_in(Timestamp::now(), pause) {
         return Ok(());
     }
-    let asked = logins.asked.as_deref().unwrap_or_default();
-    match (&demand.scope, demand.step_up) {
-        (Some(wanted), true) if scope::covers(asked, wanted) => {
+    let requested = record.requested_scope.as_deref().unwrap_or_default();
+    match (&demand.scope, demand.is_step_up) {
+        (Some(scope), true) if scope::covers(requested, scope) => {
             Err(SignInError::InsufficientScope {
-                scope: wanted.clone(),
+                scope: scope.clone(),
             })
         }
         _ => Ok(()),
     }
 }
 
-/// A page is not opened by itself soon after one that led nowhere. One that led to a login
-/// led somewhere if now something else is asked for, or the login was used to its end.
-pub(super) fn check_brake(
+/// Fails in the background if the last page is too recent. A completed page does not count if the
+/// login has expired or was revoked, or another server or scope is needed now.
+pub(super) fn check_page_throttle(
     login: &LoginContext,
-    logins: &Logins,
+    record: &LoginRecord,
     demand: &TokenDemand,
-    elsewhere: bool,
+    issuer_changed: bool,
 ) -> Result<(), SignInError> {
     let credentials = &login.credentials;
     let (now, pause) = (Timestamp::now(), credentials.settings.login_retry);
-    let is_over = credentials.cached().is_some_and(|it| !it.is_valid());
-    let something_else = elsewhere || demand.step_up || demand.revoked || is_over;
-    let may = (something_else && logins.is_finished()) || logins.may_open(now, pause);
+    let is_over = credentials.cached().is_some_and(|it| it.has_expired());
+    let something_else = issuer_changed || demand.is_step_up || demand.is_revoked || is_over;
+    let may = (something_else && record.has_finished_page()) || record.may_open_page(now, pause);
     if !login.is_background() || may {
         return Ok(());
     }
-    if logins.is_finished() {
-        return Err(credentials.token_refused());
+    if record.has_finished_page() {
+        return Err(credentials.token_refused_error());
     }
-    match login.can_open() {
-        Ok(()) => Err(login.not_begun("the last sign-in led nowhere").into()),
-        // Nothing opens by itself here.
+    match login.can_open_browser() {
+        Ok(()) => Err(login
+            .required_without_page("the last sign-in led nowhere")
+            .into()),
+        // Nothing opens in the background here.
         Err(_) => Ok(()),
     }
 }
 
-/// Whether the page of a login that another process waits for is to be shown by us: when
-/// somebody said so, or that process has no browser. Of several that have one, one shows it.
-pub(super) async fn claims_page(
+/// Claims the page of a login that another process waits for. Returns `true` if this process shall
+/// open it: for a command, or if that process has no browser. One of several processes claims it.
+pub(super) async fn try_claim_page(
     login: &LoginContext,
-    logins: &Logins,
+    record: &LoginRecord,
     seen: Version,
     demand: &TokenDemand,
 ) -> Result<bool, SignInError> {
     if !login.is_background() {
         return Ok(true);
     }
-    let mut logins = logins.clone();
-    let may = login.can_open().is_ok() && check_brake(login, &logins, demand, false).is_ok();
-    match &mut logins.pending {
+    let mut record = record.clone();
+    let may = login.can_open_browser().is_ok()
+        && check_page_throttle(login, &record, demand, false).is_ok();
+    match &mut record.pending {
         Some(pending) if may && !pending.opened => pending.opened = true,
         _ => return Ok(false),
     }
     let credentials = &login.credentials;
-    logins.open(Timestamp::now(), credentials.settings.login_retry);
-    let claimed = credentials.logins().replace(seen, logins).await?;
+    record.record_page(Timestamp::now(), credentials.settings.login_retry);
+    let claimed = credentials.login_record().replace(seen, record).await?;
     Ok(matches!(claimed, Swap::Done(_)))
 }

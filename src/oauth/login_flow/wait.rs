@@ -1,4 +1,4 @@
-//! Waiting for a person, here or in another process.
+//! Waits for the user, in this or another process.
 
 use std::time::Duration;
 
@@ -10,39 +10,44 @@ use crate::oauth::credentials::context::CredentialContext;
 use crate::oauth::sign_in::{SignInError, SignInRequired};
 use crate::oauth::tokens::Timestamp;
 
-/// How soon a login that another process made is seen by one that waits for nothing else.
-const POLL: Duration = Duration::from_secs(1);
+/// How often tokens from another process are looked for when nothing else waits for them.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Waits until the login that is under way has come to its end.
+/// Waits until the running login ends.
 ///
 /// # Errors
-/// [`SignInError`], when it got no tokens.
-pub(crate) async fn login_over(login: &LoginContext) -> Result<(), SignInError> {
+/// [`SignInError`] if the login obtained no tokens.
+pub(crate) async fn wait_until_login_ends(login: &LoginContext) -> Result<(), SignInError> {
     let mut state = login.subscribe();
     let over = |state: &LoginState| matches!(state, LoginState::Idle | LoginState::Failed(_));
     match state.wait_for(over).await.as_deref() {
         Ok(LoginState::Failed(error)) => Err(error.clone()),
-        // The sender lives as long as we do.
+        // The sender lives as long as `login`.
         _ => Ok(()),
     }
 }
 
-/// Waits until there are other tokens than those of `before`, whoever got them.
-pub(crate) async fn tokens_changed(credentials: &CredentialContext, before: &TokenVersion) {
+/// Waits until the tokens differ from `before`, whichever process obtained them.
+pub(crate) async fn wait_until_tokens_change(
+    credentials: &CredentialContext,
+    before: &TokenVersion,
+) {
     let mut changes = credentials.subscribe();
-    while !credentials.has_other_than(before.0.as_ref()) {
+    while !credentials.has_token_other_than(before.0.as_ref()) {
         tokio::select! {
-            // Another task of this process read them.
+            // Another task of this process has read them.
             _ = changes.changed() => {}
-            // What cannot be read now may be read the next time.
-            () = sleep(POLL) => drop(credentials.reload().await),
+            // A file that cannot be read now may be readable later.
+            () = sleep(POLL_INTERVAL) => drop(credentials.reload().await),
         }
     }
 }
 
-/// What a person has to do: if a login of another process waits for one, at its page.
-pub(super) async fn waiting_elsewhere(login: &LoginContext) -> Result<SignInRequired, SignInError> {
-    let logins = login.credentials.logins().load().await?;
-    let logins = logins.record.unwrap_or_default();
-    Ok(login.required_for(logins.pending(Timestamp::now())))
+/// Returns what the user has to do, at the page of another process's login if there is one.
+pub(super) async fn required_by_other_process(
+    login: &LoginContext,
+) -> Result<SignInRequired, SignInError> {
+    let record = login.credentials.login_record().load().await?;
+    let record = record.record.unwrap_or_default();
+    Ok(login.required_for(record.pending(Timestamp::now())))
 }

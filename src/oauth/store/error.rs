@@ -1,4 +1,4 @@
-//! What can go wrong with the files of a login, and what a person can do about it.
+//! Errors of a login's files, each with its remedy.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use crate::config::UpstreamName;
 use crate::disk::DiskError;
 
-/// Why a login could not be read or kept. The texts name the remedy after a semicolon.
+/// Why a stored login cannot be read or written. The remedy follows a semicolon.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The file is not ours, or was cut off. It stays as it is.
+    /// The file is foreign or truncated. It is not changed.
     #[error(
         "`{}` is damaged ({place}); delete it, then run `mcp-manifold login {upstream}`",
         path.display()
@@ -17,12 +17,12 @@ pub enum StoreError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong and where. Never a part of the file, which may be a secret.
+        /// What is wrong and where. Never quotes the file, which may contain a secret.
         place: String,
-        /// Whose login it is.
+        /// The upstream of the login.
         upstream: UpstreamName,
     },
-    /// What can happen to any file.
+    /// An error of any file.
     #[error(transparent)]
     Disk(#[from] DiskError),
 }

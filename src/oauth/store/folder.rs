@@ -1,9 +1,9 @@
-//! Where the login of one upstream is: `<home>/oauth/<upstream>`.
+//! The folder of one upstream's login: `<home>/oauth/<upstream>`.
 //!
-//! Names repeat between configurations. The upstream that first has a login under a name owns
-//! its folder, as `upstream.json` in it says; one of another url gets a folder of its own beside
-//! it, with a hash in its name, so that neither takes the other's login away. So does a name
-//! that is no safe file name.
+//! Configurations may use one name for different upstreams. The first upstream to store a login
+//! owns the folder, as its `upstream.json` says. An upstream with another URL uses a folder with a
+//! hash in its name, so that neither replaces the other's login. So does a name that is no safe
+//! file name.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,27 +15,27 @@ use crate::config::{ServerUrl, UpstreamName};
 use crate::disk::file::Outlasts;
 use crate::disk::{Lock, blocking, file, is_plain, with_hash};
 
-/// The largest file that is read, in bytes: far beyond any login.
+/// The largest file that is read, in bytes: far larger than any login.
 pub(super) const MAX_BYTES: u64 = 1 << 20;
 
-/// The file that says whose folder it is.
+/// The file that names the owner of the folder.
 const OWNER: &str = "upstream.json";
 
 /// Held while a folder gets its owner. No upstream's folder begins with a dot.
 const LOCK: &str = ".lock";
 
-/// How long that may take: it is one small write.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The deadline for that lock: it protects one small write.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The folder of one upstream, which need not exist.
+/// The folder of one upstream. It need not exist.
 #[derive(Debug, Clone)]
 pub(super) struct Folder {
-    all: PathBuf,
+    root: PathBuf,
     pub(super) upstream: UpstreamName,
     owner: Owner,
 }
 
-/// Whose folder it is.
+/// The upstream that owns a folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Owner {
     upstream: String,
@@ -46,62 +46,62 @@ impl Folder {
     pub(super) fn new(home: &Path, upstream: &UpstreamName, url: &ServerUrl) -> Self {
         let owner = Owner {
             upstream: upstream.as_str().to_owned(),
-            // Without its query, as a resource is named, and as that may hold a key.
+            // Without the query, like a resource identifier: the query may contain a key.
             url: url.to_string(),
         };
         Self {
-            all: home.join("oauth"),
+            root: home.join("oauth"),
             upstream: upstream.clone(),
             owner,
         }
     }
 
-    /// The url that a record must be bound to.
+    /// Returns the URL that records must be bound to.
     pub(super) fn url(&self) -> &str {
         &self.owner.url
     }
 
-    /// Whether anybody has ever had a login here.
-    pub(super) fn may_exist(&self) -> bool {
-        self.all.exists()
+    /// Returns `true` if any login was ever stored here.
+    pub(super) fn root_exists(&self) -> bool {
+        self.root.exists()
     }
 
-    /// Where all logins are.
-    pub(super) fn all(&self) -> &Path {
-        &self.all
+    /// Returns the folder of all logins.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
     }
 
-    /// Where the login is, if there is one. Makes nothing.
-    pub(super) fn find(&self) -> Result<PathBuf, StoreError> {
-        let plain = self.all.join(self.upstream.as_str());
+    /// Returns the path of the folder, without creating it.
+    pub(super) fn locate(&self) -> Result<PathBuf, StoreError> {
+        let plain = self.root.join(self.upstream.as_str());
         if !is_plain(self.upstream.as_str()) {
-            return Ok(self.apart());
+            return Ok(self.hashed_path());
         }
-        match self.owner_of(&plain)? {
-            Some(owner) if owner != self.owner => Ok(self.apart()),
+        match self.read_owner(&plain)? {
+            Some(owner) if owner != self.owner => Ok(self.hashed_path()),
             _ => Ok(plain),
         }
     }
 
-    /// Makes the folder, ours from now on.
+    /// Creates the folder, and makes this upstream its owner.
     pub(super) async fn claim(&self) -> Result<PathBuf, StoreError> {
         let folder = self.clone();
         let found = blocking(move || {
-            let path = folder.find()?;
-            folder.make(&path)?;
-            let owned = folder.owner_of(&path)?.is_some();
+            let path = folder.locate()?;
+            folder.create(&path)?;
+            let owned = folder.read_owner(&path)?.is_some();
             Ok::<_, StoreError>((path, owned))
         });
         let (path, owned) = found.await?;
         if owned {
             return Ok(path);
         }
-        let lock = Lock::acquire(&self.all.join(LOCK), PATIENCE).await?;
+        let lock = Lock::acquire(&self.root.join(LOCK), LOCK_TIMEOUT).await?;
         let folder = self.clone();
         blocking(move || {
             let _lock = lock;
-            let path = folder.find()?;
-            folder.make(&path)?;
+            let path = folder.locate()?;
+            folder.create(&path)?;
             let owner = path.join(OWNER);
             let written = serde_json::to_vec_pretty(&folder.owner)
                 .map_err(Into::into)
@@ -112,12 +112,12 @@ impl Folder {
         .await
     }
 
-    fn make(&self, path: &Path) -> Result<(), StoreError> {
+    fn create(&self, path: &Path) -> Result<(), StoreError> {
         let made = file::make_folder(path, 2);
         made.map_err(|(path, cause)| StoreError::io("make a folder for logins at", path, cause))
     }
 
-    fn owner_of(&self, folder: &Path) -> Result<Option<Owner>, StoreError> {
+    fn read_owner(&self, folder: &Path) -> Result<Option<Owner>, StoreError> {
         let path = folder.join(OWNER);
         let mut bytes = Vec::new();
         match file::read(&path, MAX_BYTES, &mut bytes) {
@@ -130,13 +130,13 @@ impl Folder {
         }
     }
 
-    /// The folder for when the plain one is not ours.
-    fn apart(&self) -> PathBuf {
+    /// Returns the path for when another upstream owns the plain one.
+    fn hashed_path(&self) -> PathBuf {
         let owner = format!("{}\n{}", self.owner.upstream, self.owner.url);
-        self.all.join(with_hash(self.upstream.as_str(), &owner))
+        self.root.join(with_hash(self.upstream.as_str(), &owner))
     }
 
-    /// Tells where the JSON of a file is wrong, and not what is there instead.
+    /// Returns the error for malformed JSON: with the position, without the content.
     pub(super) fn damaged(&self, path: PathBuf, error: &serde_json::Error) -> StoreError {
         let what = match error.classify() {
             serde_json::error::Category::Eof => "it ends too early",

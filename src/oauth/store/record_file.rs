@@ -15,17 +15,17 @@ use super::folder::{Folder, MAX_BYTES};
 use crate::disk::file::{self, Outlasts, Stamp};
 use crate::disk::{Lock, blocking};
 
-/// How long a compare and swap waits for those before it, each of which takes milliseconds.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The deadline for the lock. Each change before takes milliseconds.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Held while a record is compared and swapped.
 const LOCK: &str = "write.lock";
 
-/// The memory for a record that is being written, in bytes: beyond any, so that it does not grow
-/// and leave secrets behind in what it outgrew.
-const ROOM: usize = 1 << 16;
+/// The initial buffer for writing a record, in bytes: larger than any record. A growing buffer
+/// would leave secrets in freed memory.
+const BUFFER_CAPACITY: usize = 1 << 16;
 
-/// What a [`RecordFile`] can hold: JSON objects, without members `generation` and `url`.
+/// What a [`RecordFile`] can hold: a JSON object without members `generation` and `url`.
 pub trait Record: Serialize + DeserializeOwned + Send + 'static {}
 
 impl<T: Serialize + DeserializeOwned + Send + 'static> Record for T {}
@@ -34,19 +34,19 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Record for T {}
 pub struct RecordFile<T> {
     folder: Folder,
     file: &'static str,
-    holds: PhantomData<fn() -> T>,
+    record_type: PhantomData<fn() -> T>,
 }
 
-/// Which state of a [`RecordFile`] somebody saw. It never comes back once another has followed it.
+/// The version of a [`RecordFile`] at some time. A past version never recurs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Version(Option<u64>);
 
 impl Version {
-    /// There is no file.
+    /// The version of a missing file.
     pub const NONE: Self = Self(None);
 
-    /// Starts anywhere, so that a record made after a removal is not taken for an older one;
-    /// below 2^52, which every JSON reader can hold.
+    /// Starts at a random number, so that a record written after a removal differs from older ones.
+    /// Below 2^52, which every JSON parser can represent.
     fn next(self) -> u64 {
         let start = || fastrand::u64(1..1 << 51);
         self.0
@@ -54,12 +54,12 @@ impl Version {
     }
 }
 
-/// What a [`RecordFile`] held when it was read.
+/// The content of a [`RecordFile`] when it was read.
 #[derive(Debug, Clone)]
 pub struct Snapshot<T> {
-    /// The record; none when there is none, or the one there is bound to another url.
+    /// The record; `None` if there is none, or one that is bound to another URL.
     pub record: Option<T>,
-    /// Which state it was, to be shown when it is changed.
+    /// The version that was read, for a later change.
     pub version: Version,
     path: PathBuf,
     stamp: Option<Stamp>,
@@ -75,26 +75,26 @@ impl<T> Snapshot<T> {
         }
     }
 
-    /// Whether the file is still the same, by one look at the directory.
+    /// Returns `true` if the file is unchanged, by its metadata alone.
     #[must_use]
     pub fn is_current(&self) -> bool {
         Stamp::of(&self.path) == self.stamp
     }
 }
 
-/// What became of a change.
+/// The outcome of a compare and swap.
 #[derive(Debug)]
 #[must_use = "the change may have been refused"]
 pub enum Swap<T> {
-    /// It is on the disk, and this is how.
+    /// The change is on the disk; this is the new content.
     Done(Snapshot<T>),
-    /// Another was first: this is what stands there, and nothing was changed.
-    Lost(Snapshot<T>),
+    /// Another change came first; this is its content, and nothing was changed.
+    Conflict(Snapshot<T>),
 }
 
-/// A record as it is written.
+/// A record as written.
 #[derive(Serialize, Deserialize)]
-struct Envelope<T> {
+struct StoredRecord<T> {
     generation: u64,
     url: String,
     #[serde(flatten)]
@@ -106,43 +106,45 @@ impl<T: Record> RecordFile<T> {
         Self {
             folder,
             file,
-            holds: PhantomData,
+            record_type: PhantomData,
         }
     }
 
-    /// What is on the disk. Needs no lock and makes nothing.
+    /// Reads the file. Takes no lock and creates nothing.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] or [`StoreError::Disk`]; the file stays as it is.
+    /// [`StoreError::Damaged`] or [`StoreError::Disk`]; the file is not changed.
     pub async fn load(&self) -> Result<Snapshot<T>, StoreError> {
-        // By one look, since most have nothing: a thread for it would cost more than all the rest.
-        if !self.folder.may_exist() {
-            return Ok(Snapshot::absent(self.folder.all().to_owned()));
+        // Checked inline: most users have no logins, and a blocking task would cost more than the
+        // check.
+        if !self.folder.root_exists() {
+            return Ok(Snapshot::absent(self.folder.root().to_owned()));
         }
-        let slot = self.clone();
-        blocking(move || slot.read(slot.folder.find()?.join(slot.file))).await
+        let this = self.clone();
+        blocking(move || this.read(this.folder.locate()?.join(this.file))).await
     }
 
-    /// Puts `record` there, provided that `seen` is still what is there.
+    /// Writes `record` if the file still has version `seen`.
     ///
-    /// It is done or not, whatever becomes of the future. A caller whose record cannot be had
-    /// again (a rotated refresh token) does it in a task that nobody cancels.
+    /// A dropped future leaves the change done or not done, never half done. A caller whose record
+    /// cannot be obtained again (a rotated refresh token) runs this in a task that is never
+    /// cancelled.
     ///
     /// # Errors
-    /// As for [`RecordFile::load`], also when others block the file.
+    /// As for [`RecordFile::load`], also if another process holds the lock too long.
     pub async fn replace(&self, seen: Version, record: T) -> Result<Swap<T>, StoreError> {
-        self.swap(seen, move |slot, path| {
+        self.compare_and_swap(seen, move |this, path| {
             let generation = seen.next();
-            let envelope = Envelope {
+            let stored = StoredRecord {
                 generation,
-                url: slot.folder.url().to_owned(),
+                url: this.folder.url().to_owned(),
                 record,
             };
-            let mut bytes = Zeroizing::new(Vec::with_capacity(ROOM));
-            serde_json::to_writer_pretty(&mut *bytes, &envelope)?;
+            let mut bytes = Zeroizing::new(Vec::with_capacity(BUFFER_CAPACITY));
+            serde_json::to_writer_pretty(&mut *bytes, &stored)?;
             Ok(Snapshot {
                 stamp: Some(file::write(&path, &bytes, Outlasts::PowerFailure)?),
-                record: Some(envelope.record),
+                record: Some(stored.record),
                 version: Version(Some(generation)),
                 path,
             })
@@ -150,7 +152,7 @@ impl<T: Record> RecordFile<T> {
         .await
     }
 
-    /// Puts `record` there, whatever is there.
+    /// Writes `record`, whatever the file contains.
     ///
     /// # Errors
     /// As for [`RecordFile::replace`].
@@ -162,13 +164,13 @@ impl<T: Record> RecordFile<T> {
         loop {
             match self.replace(seen, record.clone()).await? {
                 Swap::Done(written) => return Ok(written),
-                Swap::Lost(there) => seen = there.version,
+                Swap::Conflict(there) => seen = there.version,
             }
         }
     }
 
-    /// Changes the record, or the empty one where there is none, without undoing what others
-    /// change meanwhile: `change` is called again then.
+    /// Applies `change` to the record, or to an empty one if there is none. On a conflict, applies
+    /// `change` again to the new record.
     ///
     /// # Errors
     /// As for [`RecordFile::replace`].
@@ -186,17 +188,17 @@ impl<T: Record> RecordFile<T> {
             }
             match self.replace(seen.version, record).await? {
                 Swap::Done(_) => return Ok(()),
-                Swap::Lost(there) => seen = there,
+                Swap::Conflict(there) => seen = there,
             }
         }
     }
 
-    /// Removes the record, provided that `seen` is still what is there.
+    /// Removes the record if the file still has version `seen`.
     ///
     /// # Errors
     /// As for [`RecordFile::replace`].
     pub async fn remove(&self, seen: Version) -> Result<Swap<T>, StoreError> {
-        self.swap(seen, |_, path| {
+        self.compare_and_swap(seen, |_, path| {
             file::remove(&path)?;
             file::sync_folder(&path)?;
             Ok(Snapshot::absent(path))
@@ -204,21 +206,21 @@ impl<T: Record> RecordFile<T> {
         .await
     }
 
-    async fn swap<F>(&self, seen: Version, change: F) -> Result<Swap<T>, StoreError>
+    async fn compare_and_swap<F>(&self, seen: Version, change: F) -> Result<Swap<T>, StoreError>
     where
         F: FnOnce(&Self, PathBuf) -> io::Result<Snapshot<T>> + Send + 'static,
     {
         let folder = self.folder.claim().await?;
-        let lock = Lock::acquire(&folder.join(LOCK), PATIENCE).await?;
-        let slot = self.clone();
+        let lock = Lock::acquire(&folder.join(LOCK), LOCK_TIMEOUT).await?;
+        let this = self.clone();
         blocking(move || {
             let _lock = lock;
-            let path = folder.join(slot.file);
-            let there = slot.read(path.clone())?;
+            let path = folder.join(this.file);
+            let there = this.read(path.clone())?;
             if there.version != seen {
-                return Ok(Swap::Lost(there));
+                return Ok(Swap::Conflict(there));
             }
-            let changed = change(&slot, path.clone());
+            let changed = change(&this, path.clone());
             let changed = changed.map_err(|cause| StoreError::io("write", path, cause));
             changed.map(Swap::Done)
         })
@@ -232,11 +234,11 @@ impl<T: Record> RecordFile<T> {
         let Some(stamp) = found else {
             return Ok(Snapshot::absent(path));
         };
-        let envelope: Envelope<T> = serde_json::from_slice(&bytes)
+        let stored: StoredRecord<T> = serde_json::from_slice(&bytes)
             .map_err(|error| self.folder.damaged(path.clone(), &error))?;
         Ok(Snapshot {
-            record: (envelope.url == self.folder.url()).then_some(envelope.record),
-            version: Version(Some(envelope.generation)),
+            record: (stored.url == self.folder.url()).then_some(stored.record),
+            version: Version(Some(stored.generation)),
             path,
             stamp: Some(stamp),
         })

@@ -1,4 +1,4 @@
-//! What a refresh keeps, when tokens end, and that nothing is lost or shown on the way to disk.
+//! Refreshes, expiry, and what is written to disk or printed.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -21,8 +21,8 @@ fn tokens() -> Tokens {
     .unwrap()
 }
 
-fn grant() -> Grant {
-    Grant {
+fn grant() -> TokenResponse {
+    TokenResponse {
         access_token: Secret::new("access-2".to_owned()),
         token_type: "Bearer".to_owned(),
         expires_at: None,
@@ -53,7 +53,7 @@ fn a_refresh_keeps_what_the_answer_leaves_out() {
 
 #[test]
 fn a_refresh_takes_what_the_answer_has() {
-    let new = tokens().refreshed(Grant {
+    let new = tokens().refreshed(TokenResponse {
         expires_at: Some(Timestamp(2000)),
         refresh_token: Some(Secret::new("refresh-2".to_owned())),
         scope: Some("files:write".to_owned()),
@@ -77,7 +77,7 @@ fn tokens_end_a_margin_before_their_time_and_without_one_never() {
     for (end, now, expected) in cases {
         let mut tokens = tokens();
         tokens.expires_at = end.map(Timestamp);
-        let ends = tokens.expire_within(margin, Timestamp(now));
+        let ends = tokens.expires_within(margin, Timestamp(now));
         assert_eq!(ends, expected, "{end:?} at {now}");
     }
 }
@@ -96,14 +96,14 @@ fn a_client_secret_that_ends_at_0_never_ends() {
             "client_id": "c1",
             "client_secret_expires_at": end,
         });
-        let client: Client = serde_json::from_value(client).unwrap();
+        let client: ClientInformation = serde_json::from_value(client).unwrap();
         assert_eq!(client.is_expired(Timestamp(100)), expected, "{end:?}");
     }
 }
 
 #[test]
 fn records_do_not_print_their_secrets() {
-    let client: Client = serde_json::from_value(json!({
+    let client: ClientInformation = serde_json::from_value(json!({
         "issuer": "https://id.example.com",
         "client_id": "c1",
         "client_secret": "client-secret",
@@ -172,12 +172,12 @@ proptest! {
     ) {
         let [issuer, client_id] = texts;
         let [client_secret, token_endpoint_auth_method] = optional;
-        let client = Client {
+        let client = ClientInformation {
             issuer, client_id, redirect_uris, token_endpoint_auth_method, other,
             client_secret: client_secret.map(Secret::new),
             client_secret_expires_at: end.map(Timestamp),
         };
         let written = serde_json::to_string(&client).unwrap();
-        prop_assert_eq!(serde_json::from_str::<Client>(&written).unwrap(), client);
+        prop_assert_eq!(serde_json::from_str::<ClientInformation>(&written).unwrap(), client);
     }
 }

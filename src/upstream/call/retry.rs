@@ -89,7 +89,7 @@ impl RetryState {
         if self.logins >= MAX_LOGINS {
             return Err(cause);
         }
-        match timeout(LOGIN_TIMEOUT, authorizer.login_over()).await {
+        match timeout(LOGIN_TIMEOUT, authorizer.wait_until_login_ends()).await {
             Err(_) => return Err(cause),
             Ok(over) => over.map_err(TransportError::SignIn)?,
         }

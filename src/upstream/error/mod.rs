@@ -265,7 +265,7 @@ impl TransportError {
 
     /// Returns `true` if the user is signing in.
     pub(crate) fn is_signing_in(&self) -> bool {
-        matches!(self, Self::SignIn(error) if error.is_under_way())
+        matches!(self, Self::SignIn(error) if error.is_waiting_for_browser())
     }
 
     /// Returns how long to wait before a retry, as the server asked.

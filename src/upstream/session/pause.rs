@@ -48,7 +48,7 @@ pub(crate) async fn pause(
                 is_hurried = true;
                 continue;
             }
-            () = tokens_changed(authorizer, mark.as_ref()), if !is_signed => {
+            () = wait_until_tokens_change(authorizer, mark.as_ref()), if !is_signed => {
                 (is_demanded, is_signed) = (true, true);
                 budget.allow_one();
                 false
@@ -68,9 +68,12 @@ pub(crate) async fn pause(
 }
 
 /// Waits until there are other tokens than at `mark`, if there ever will be.
-async fn tokens_changed(authorizer: Option<&Arc<Authorizer>>, mark: Option<&TokenVersion>) {
+async fn wait_until_tokens_change(
+    authorizer: Option<&Arc<Authorizer>>,
+    mark: Option<&TokenVersion>,
+) {
     match (authorizer, mark) {
-        (Some(authorizer), Some(mark)) => authorizer.tokens_changed(mark).await,
+        (Some(authorizer), Some(mark)) => authorizer.wait_until_tokens_change(mark).await,
         _ => std::future::pending().await,
     }
 }

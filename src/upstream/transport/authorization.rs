@@ -44,7 +44,7 @@ impl Authorization {
         };
         let credential = credential.map_err(TransportError::SignIn)?;
         if let Some(credential) = &credential {
-            let signed = credential.sign(request.method(), request.url());
+            let signed = credential.authorization_headers(request.method(), request.url());
             let signed = signed.map_err(|error| TransportError::SignIn(error.into()))?;
             for (name, value) in signed {
                 request.headers_mut().insert(name, value);
@@ -88,10 +88,10 @@ impl Authorization {
         };
         debug!(%status, refusals, "the upstream wants a better token");
         if refusals > MAX_REFUSALS {
-            return Err(TransportError::SignIn(authorizer.token_refused()));
+            return Err(TransportError::SignIn(authorizer.token_refused_error()));
         }
         let refused = refused.credential.as_deref();
-        let better = authorizer.refused(refused, status, challenges).await;
+        let better = authorizer.handle_refusal(refused, status, challenges).await;
         better.map_err(TransportError::SignIn)
     }
 }
@@ -100,7 +100,7 @@ impl Signature {
     /// Keeps what the answer brought for the next proof.
     pub(crate) fn record_nonce(&mut self, response: &Response) {
         if let Some(credential) = &self.credential {
-            self.has_new_nonce = credential.keep_nonce(response.url(), response.headers());
+            self.has_new_nonce = credential.store_nonce(response.url(), response.headers());
         }
     }
 

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 
 use mcp_manifold::config::{Config, Environment, RedirectUri, Secret};
 use mcp_manifold::oauth::{
-    Callback, CallbackRequest, Members, Pending, RedirectAddress, Timestamp,
+    CallbackListener, CallbackRequest, Members, PendingLogin, RedirectAddress, Timestamp,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -30,29 +30,31 @@ fn place(upstream: &str, configured: Option<&str>) -> RedirectAddress {
     RedirectAddress::new(&upstream.name, &upstream.url, configured.as_ref())
 }
 
-async fn listening() -> Callback {
-    Callback::bind(&place("linear", None)).await.unwrap()
+async fn listening() -> CallbackListener {
+    CallbackListener::bind(&place("linear", None))
+        .await
+        .unwrap()
 }
 
-fn address(callback: &Callback) -> SocketAddr {
+fn address(callback: &CallbackListener) -> SocketAddr {
     let url = Url::parse(callback.redirect_uri()).unwrap();
     url.socket_addrs(|| None).unwrap()[0]
 }
 
 /// The next answer, which must be the one to our login.
-async fn expected(callback: &mut Callback) -> CallbackRequest {
-    let arrival = within("an answer", callback.next()).await;
+async fn expected(callback: &mut CallbackListener) -> CallbackRequest {
+    let arrival = within("an answer", callback.next_request()).await;
     assert!(is_ours(&arrival), "{:?}", arrival.response());
     arrival
 }
 
 fn is_ours(arrival: &CallbackRequest) -> bool {
-    arrival.response().is_for(&login())
+    arrival.response().belongs_to(&login())
 }
 
-fn login() -> Pending {
+fn login() -> PendingLogin {
     let secret = |text: &str| Secret::new(text.to_owned());
-    Pending {
+    PendingLogin {
         state: secret(STATE),
         verifier: secret("v"),
         redirect_uri: String::new(),
@@ -69,7 +71,7 @@ fn login() -> Pending {
 }
 
 /// A good request with the answer to our login.
-fn good(callback: &Callback) -> String {
+fn good(callback: &CallbackListener) -> String {
     let host = address(callback);
     format!("GET /callback?code=c&state={STATE} HTTP/1.1\r\nHost: {host}\r\n\r\n")
 }
@@ -107,10 +109,10 @@ impl Visitor {
 }
 
 /// The reply to a request that nobody else waits for, while the callback looks at what comes.
-async fn turned_away(callback: &mut Callback, request: impl AsRef<[u8]>) -> String {
+async fn turned_away(callback: &mut CallbackListener, request: impl AsRef<[u8]>) -> String {
     let visitor = Visitor::sending(address(callback), request).await;
     tokio::select! {
-        arrival = callback.next() => panic!("{:?} arrived", arrival.response()),
+        arrival = callback.next_request() => panic!("{:?} arrived", arrival.response()),
         reply = visitor.reply() => reply,
     }
 }

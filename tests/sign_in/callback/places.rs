@@ -3,24 +3,24 @@
 use std::io::ErrorKind;
 use std::net::{Ipv6Addr, SocketAddr};
 
-use mcp_manifold::oauth::{Callback, Page, RedirectAddress};
+use mcp_manifold::oauth::{CallbackListener, Page, RedirectAddress};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
 use super::{Visitor, address, expected, good, place};
 use testkit::within;
 
-fn port(callback: &Callback) -> u16 {
+fn port(callback: &CallbackListener) -> u16 {
     let url = Url::parse(callback.redirect_uri()).unwrap();
     url.port().unwrap()
 }
 
 /// Listens where somebody has just stopped to. A process that another test is about to start may
 /// hold what this one has closed, for as long as it takes to start.
-async fn bind_again(place: &RedirectAddress) -> Callback {
+async fn bind_again(place: &RedirectAddress) -> CallbackListener {
     let bind = async {
         loop {
-            match Callback::bind(place).await {
+            match CallbackListener::bind(place).await {
                 Ok(callback) => break callback,
                 Err(error) => assert_eq!(error.kind(), ErrorKind::AddrInUse, "{error}"),
             }
@@ -37,7 +37,7 @@ async fn has_ipv6() -> bool {
 
 #[tokio::test]
 async fn without_a_configuration_it_is_127_0_0_1_and_callback() {
-    let callback = Callback::bind(&place("plain", None)).await.unwrap();
+    let callback = CallbackListener::bind(&place("plain", None)).await.unwrap();
     let uri = format!("http://127.0.0.1:{}/callback", port(&callback));
     assert_eq!(callback.redirect_uri(), uri);
     assert!(port(&callback) > 0);
@@ -49,11 +49,11 @@ async fn a_port_that_is_taken_makes_way_for_another() {
     let mut callbacks = Vec::new();
     // More than there are candidates.
     for _ in 0..8 {
-        callbacks.push(Callback::bind(&place).await.unwrap());
+        callbacks.push(CallbackListener::bind(&place).await.unwrap());
     }
     for callback in &mut callbacks {
         let visitor = Visitor::sending(address(callback), good(callback)).await;
-        expected(callback).await.answer(Page::SignedIn).await;
+        expected(callback).await.respond(Page::SignedIn).await;
         assert!(visitor.reply().await.contains("signed in to taken"));
     }
     let mut ports: Vec<_> = callbacks.iter().map(port).collect();
@@ -70,7 +70,7 @@ async fn a_fixed_port_that_is_taken_is_an_error_that_says_what_to_do() {
         format!("http://127.0.0.1:{port}/a"),
         format!("http://localhost:{port}/a"),
     ] {
-        let error = Callback::bind(&place("fixed", Some(&uri)))
+        let error = CallbackListener::bind(&place("fixed", Some(&uri)))
             .await
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AddrInUse);
@@ -94,7 +94,7 @@ async fn a_fixed_redirect_uri_is_used_as_it_is_written() {
     assert_eq!(callback.redirect_uri(), uri);
     let request = good(&callback).replace("/callback", "/oauth/back");
     let visitor = Visitor::sending(address(&callback), request).await;
-    expected(&mut callback).await.answer(Page::SignedIn).await;
+    expected(&mut callback).await.respond(Page::SignedIn).await;
     assert!(visitor.reply().await.contains("signed in"));
     // The port is free as soon as nobody waits.
     drop(callback);
@@ -104,7 +104,9 @@ async fn a_fixed_redirect_uri_is_used_as_it_is_written() {
 #[tokio::test]
 async fn localhost_is_answered_on_both_addresses() {
     let configured = Some("http://localhost/callback");
-    let mut callback = Callback::bind(&place("both", configured)).await.unwrap();
+    let mut callback = CallbackListener::bind(&place("both", configured))
+        .await
+        .unwrap();
     let port = port(&callback);
     assert_eq!(
         callback.redirect_uri(),
@@ -116,7 +118,7 @@ async fn localhost_is_answered_on_both_addresses() {
     }
     for place in places {
         let visitor = Visitor::sending(place, good(&callback)).await;
-        expected(&mut callback).await.answer(Page::SignedIn).await;
+        expected(&mut callback).await.respond(Page::SignedIn).await;
         assert!(visitor.reply().await.contains("signed in"));
     }
 }
@@ -129,7 +131,7 @@ async fn half_of_localhost_is_left_to_nobody() {
     let other = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).await.unwrap();
     let port = other.local_addr().unwrap().port();
     let uri = format!("http://localhost:{port}/callback");
-    let error = Callback::bind(&place("half", Some(&uri)))
+    let error = CallbackListener::bind(&place("half", Some(&uri)))
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
@@ -141,18 +143,22 @@ async fn ipv6_alone_will_do() {
         return;
     }
     let configured = Some("http://[::1]/callback");
-    let mut callback = Callback::bind(&place("six", configured)).await.unwrap();
+    let mut callback = CallbackListener::bind(&place("six", configured))
+        .await
+        .unwrap();
     let there = address(&callback);
     assert_eq!(callback.redirect_uri(), format!("http://{there}/callback"));
     let visitor = Visitor::sending(there, good(&callback)).await;
-    expected(&mut callback).await.answer(Page::SignedIn).await;
+    expected(&mut callback).await.respond(Page::SignedIn).await;
     assert!(visitor.reply().await.contains("signed in"));
 }
 
 #[tokio::test]
 async fn nobody_elsewhere_can_come_in() {
     // Another address of this machine, at which a listener on all interfaces would answer.
-    let callback = Callback::bind(&place("inside", None)).await.unwrap();
+    let callback = CallbackListener::bind(&place("inside", None))
+        .await
+        .unwrap();
     let elsewhere = SocketAddr::from(([127, 0, 0, 2], port(&callback)));
     assert!(TcpStream::connect(elsewhere).await.is_err());
 }

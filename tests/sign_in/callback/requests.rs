@@ -9,7 +9,7 @@ use testkit::within;
 async fn an_answer_arrives_and_gets_its_page() {
     let mut callback = listening().await;
     let visitor = Visitor::sending(address(&callback), good(&callback)).await;
-    expected(&mut callback).await.answer(Page::SignedIn).await;
+    expected(&mut callback).await.respond(Page::SignedIn).await;
     let reply = visitor.reply().await;
     assert!(reply.starts_with("HTTP/1.1 200 OK\r\n"), "{reply}");
     assert!(reply.contains("You are signed in to linear"), "{reply}");
@@ -21,7 +21,7 @@ async fn an_error_is_an_answer_too() {
     let mut callback = listening().await;
     let request = good(&callback).replace("code=c", "error=access_denied");
     let visitor = Visitor::sending(address(&callback), request).await;
-    expected(&mut callback).await.answer(Page::Denied).await;
+    expected(&mut callback).await.respond(Page::Denied).await;
     assert!(visitor.reply().await.contains("did not allow"));
 }
 
@@ -89,7 +89,7 @@ async fn what_is_no_answer_is_turned_away_and_the_wait_goes_on() {
         );
     }
     let visitor = Visitor::sending(address(&callback), good(&callback)).await;
-    expected(&mut callback).await.answer(Page::SignedIn).await;
+    expected(&mut callback).await.respond(Page::SignedIn).await;
     assert!(visitor.reply().await.contains("signed in"));
 }
 
@@ -101,7 +101,7 @@ async fn a_look_at_the_address_does_not_use_up_the_code() {
     assert!(reply.starts_with("HTTP/1.1 405 "), "{reply}");
     assert!(reply.ends_with("\r\n\r\n"), "a HEAD got a body: {reply}");
     let visitor = Visitor::sending(address(&callback), good(&callback)).await;
-    expected(&mut callback).await.answer(Page::SignedIn).await;
+    expected(&mut callback).await.respond(Page::SignedIn).await;
     visitor.reply().await;
 }
 
@@ -119,7 +119,7 @@ async fn the_host_may_be_any_name_of_this_machine() {
     ] {
         let request = good(&callback).replace(&there.to_string(), host);
         let visitor = Visitor::sending(there, request).await;
-        expected(&mut callback).await.answer(Page::Stale).await;
+        expected(&mut callback).await.respond(Page::Stale).await;
         assert!(visitor.reply().await.starts_with("HTTP/1.1 410 "), "{host}");
     }
 }
@@ -140,7 +140,7 @@ async fn garbage_is_hung_up_on_at_once() {
         assert_eq!(turned_away(&mut callback, bytes).await, "", "{bytes:?}");
     }
     let visitor = Visitor::sending(address(&callback), good(&callback)).await;
-    expected(&mut callback).await.answer(Page::SignedIn).await;
+    expected(&mut callback).await.respond(Page::SignedIn).await;
     visitor.reply().await;
 }
 
@@ -157,7 +157,7 @@ async fn a_head_may_come_byte_by_byte_and_with_bare_line_feeds() {
             }
         };
         let (arrival, ()) = tokio::join!(expected(&mut callback), sending);
-        arrival.answer(Page::SignedIn).await;
+        arrival.respond(Page::SignedIn).await;
         assert!(visitor.reply().await.contains("signed in"));
     }
 }
@@ -169,8 +169,8 @@ async fn two_answers_at_once_both_arrive_and_get_their_own_pages() {
     let forged = good(&callback).replace("the-state", "forged");
     let forger = Visitor::sending(there, forged).await;
     let person = Visitor::sending(there, good(&callback)).await;
-    let first = within("an answer", callback.next()).await;
-    let second = within("another", callback.next()).await;
+    let first = within("an answer", callback.next_request()).await;
+    let second = within("another", callback.next_request()).await;
     assert_ne!(is_ours(&first), is_ours(&second));
     // Answered in the other order.
     for arrival in [second, first] {
@@ -178,7 +178,7 @@ async fn two_answers_at_once_both_arrive_and_get_their_own_pages() {
             true => Page::SignedIn,
             false => Page::Stale,
         };
-        arrival.answer(page).await;
+        arrival.respond(page).await;
     }
     assert!(person.reply().await.contains("signed in to"));
     assert!(forger.reply().await.contains("This sign-in is over"));

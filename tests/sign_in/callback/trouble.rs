@@ -16,11 +16,11 @@ async fn any_number_of_slow_clients_do_not_keep_a_person_out() {
         // They are let in as they come, so that they all stand before the person.
         let bytes: &[u8] = [b"".as_slice(), b"G", b"GET /callback?code=c"][number % 3];
         slow.push(Visitor::sending(there, bytes).await);
-        let first = tokio::time::timeout(std::time::Duration::ZERO, callback.next()).await;
+        let first = tokio::time::timeout(std::time::Duration::ZERO, callback.next_request()).await;
         assert!(first.is_err());
     }
     let visitor = Visitor::sending(there, good(&callback)).await;
-    expected(&mut callback).await.answer(Page::SignedIn).await;
+    expected(&mut callback).await.respond(Page::SignedIn).await;
     assert!(visitor.reply().await.contains("signed in"));
     drop(slow);
 }
@@ -32,7 +32,7 @@ async fn a_slow_client_is_hung_up_on() {
     let mut visitor = Visitor::sending(address(&callback), "GET /callback?co").await;
     let mut reply = Vec::new();
     tokio::select! {
-        _ = callback.next() => panic!("half an answer arrived"),
+        _ = callback.next_request() => panic!("half an answer arrived"),
         end = within("the end", visitor.0.read_to_end(&mut reply)) => assert_eq!(end.unwrap(), 0),
     }
 }
@@ -54,14 +54,14 @@ async fn a_head_that_is_too_large_is_turned_away_with_a_reason() {
         char::from(start).to_string() + &visitor.reply().await
     };
     let reply = tokio::select! {
-        _ = callback.next() => panic!("too large a head arrived"),
+        _ = callback.next_request() => panic!("too large a head arrived"),
         reply = within("a reply", reading) => reply,
     };
     assert!(reply.starts_with("HTTP/1.1 431 "), "{reply}");
     assert!(reply.contains("Delete the cookies"), "{reply}");
     // The cookies that other programs on this machine left are no reason not to sign in.
     let visitor = Visitor::sending(there, large).await;
-    expected(&mut callback).await.answer(Page::SignedIn).await;
+    expected(&mut callback).await.respond(Page::SignedIn).await;
     assert!(visitor.reply().await.contains("signed in"));
 }
 
@@ -87,7 +87,7 @@ async fn a_client_that_leaves_halfway_is_forgotten() {
         drop(Visitor::sending(address(&callback), bytes).await);
     }
     let visitor = Visitor::sending(address(&callback), good(&callback)).await;
-    expected(&mut callback).await.answer(Page::SignedIn).await;
+    expected(&mut callback).await.respond(Page::SignedIn).await;
     visitor.reply().await;
 }
 
@@ -95,7 +95,7 @@ async fn a_client_that_leaves_halfway_is_forgotten() {
 async fn an_answer_counts_though_its_browser_has_gone() {
     let mut callback = listening().await;
     drop(Visitor::sending(address(&callback), good(&callback)).await);
-    expected(&mut callback).await.answer(Page::SignedIn).await;
+    expected(&mut callback).await.respond(Page::SignedIn).await;
 }
 
 #[tokio::test]
@@ -108,7 +108,7 @@ async fn an_answer_gets_its_page_when_nobody_listens_any_more() {
     // At once, but for a process that another test is about to start, which holds it as well.
     let refusal = async { while TcpStream::connect(there).await.is_ok() {} };
     within("the port to be closed", refusal).await;
-    arrival.answer(Page::SignedIn).await;
+    arrival.respond(Page::SignedIn).await;
     assert!(visitor.reply().await.contains("signed in"));
 }
 
@@ -121,13 +121,13 @@ async fn no_answer_is_lost_when_the_wait_is_interrupted_and_resumed() {
             tokio::select! {
                 biased;
                 () = tokio::task::yield_now() => {}
-                arrival = callback.next() => break arrival,
+                arrival = callback.next_request() => break arrival,
             }
         }
     };
     within("an answer", waiting)
         .await
-        .answer(Page::SignedIn)
+        .respond(Page::SignedIn)
         .await;
     assert!(visitor.reply().await.contains("signed in"));
 }

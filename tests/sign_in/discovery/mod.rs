@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use mcp_manifold::config::{Config, Environment, Pkce, ServerUrl};
 use mcp_manifold::net::Clients;
-use mcp_manifold::oauth::{Discovered, OAuthError, Question, Source, discover};
+use mcp_manifold::oauth::{Discovered, DiscoveryError, DiscoveryRequest, MetadataSource, discover};
 
 use serde_json::{Value, json};
 
@@ -82,15 +82,15 @@ fn url_of(url: &str) -> ServerUrl {
 
 async fn ask<'a>(
     server: &Server,
-    change: impl FnOnce(&mut Question<'a>),
-) -> Result<Discovered, OAuthError> {
+    change: impl FnOnce(&mut DiscoveryRequest<'a>),
+) -> Result<Discovered, DiscoveryError> {
     // Leaked, so that what the caller puts in may live as long as it likes.
     let url = Box::leak(Box::new(url_of(&server.url_of("/mcp?key=hunter2"))));
-    let mut question: Question<'a> = Question::new(url);
+    let mut request: DiscoveryRequest<'a> = DiscoveryRequest::new(url);
     // Long enough for a loaded machine; the tests that wait for it shorten it.
-    question.patience = Duration::from_secs(20);
-    change(&mut question);
-    discover(&Clients::default(), &question).await
+    request.document_timeout = Duration::from_secs(20);
+    change(&mut request);
+    discover(&Clients::default(), &request).await
 }
 
 async fn found(server: &Server) -> Discovered {

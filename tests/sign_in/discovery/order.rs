@@ -16,7 +16,7 @@ async fn each_well_known_place_is_asked_in_order_until_one_answers() {
         upstream.url_of(""),
         "as it was published"
     );
-    assert_eq!(discovered.source, Source::Published);
+    assert_eq!(discovered.source, MetadataSource::Published);
     let expected = [
         RESOURCE_PATH,
         RESOURCE_ROOT,
@@ -47,7 +47,7 @@ async fn the_challenge_says_where_to_look_first() {
 async fn a_server_without_any_metadata_is_one_of_2025_03_26() {
     let upstream = serve(vec![]);
     let discovered = found(&upstream).await;
-    assert_eq!(discovered.source, Source::Assumed);
+    assert_eq!(discovered.source, MetadataSource::Assumed);
     assert_eq!(discovered.resource, upstream.url_of("/mcp"));
     let server = &discovered.authorization_server;
     assert_eq!(
@@ -74,7 +74,7 @@ async fn origin_may_be_its_own_authorization_server_in_any_spelling() {
     for spelling in ["{}", "{}/"] {
         let upstream = serve_itself(&[(SERVER, metadata(spelling))]);
         let discovered = found(&upstream).await;
-        assert_eq!(discovered.source, Source::Published);
+        assert_eq!(discovered.source, MetadataSource::Published);
         assert_eq!(
             issuer(&discovered),
             spelling.replace("{}", &upstream.url_of(""))
@@ -82,7 +82,10 @@ async fn origin_may_be_its_own_authorization_server_in_any_spelling() {
     }
     let upstream = serve_itself(&[(SERVER, metadata("https://honest.example"))]);
     let error = ask(&upstream, |_| {}).await.unwrap_err();
-    assert!(matches!(error, OAuthError::OtherIssuer { .. }), "{error}");
+    assert!(
+        matches!(error, DiscoveryError::IssuerMismatch { .. }),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -93,7 +96,7 @@ async fn a_named_document_that_is_missing_is_no_sign_of_2025_03_26() {
         .await
         .unwrap_err();
     let message = error.to_string();
-    assert!(matches!(error, OAuthError::NotFound { .. }), "{error}");
+    assert!(matches!(error, DiscoveryError::NotFound { .. }), "{error}");
     assert!(
         message.contains(&format!("`{named}`: HTTP 404 Not Found")),
         "{message}"
@@ -112,23 +115,25 @@ async fn first_working_authorization_server_of_several_is_used() {
     assert_eq!(issuer(&found(&upstream).await), origins[1]);
     assert_eq!(paths(&two), [""; 0]);
 
-    let known = ask(&upstream, |it| it.known = Some(&origins[2]))
+    let known = ask(&upstream, |it| it.preferred_issuer = Some(&origins[2]))
         .await
         .unwrap();
     assert_eq!(issuer(&known), origins[2]);
-    let forgotten = ask(&upstream, |it| it.known = Some("https://gone.example"))
-        .await
-        .unwrap();
+    let forgotten = ask(&upstream, |it| {
+        it.preferred_issuer = Some("https://gone.example");
+    })
+    .await
+    .unwrap();
     assert_eq!(issuer(&forgotten), origins[1]);
 
     let upstream = trusting(&[silent.url_of("/t1"), origins[1].clone()]);
-    let short = |it: &mut Question<'_>| it.patience = Duration::from_secs(2);
+    let short = |it: &mut DiscoveryRequest<'_>| it.document_timeout = Duration::from_secs(2);
     assert_eq!(issuer(&ask(&upstream, short).await.unwrap()), origins[1]);
     // The one that holds our registration is waited for.
     let hanging = silent.url_of("/t1");
     let error = ask(&upstream, |it| {
-        it.patience = Duration::from_secs(1);
-        it.known = Some(&hanging);
+        it.document_timeout = Duration::from_secs(1);
+        it.preferred_issuer = Some(&hanging);
     });
     assert!(error.await.unwrap_err().is_transient());
 }
@@ -140,18 +145,22 @@ async fn a_pinned_authorization_server_is_the_only_one() {
     let origin = pinned.url_of("");
     let bare = serve(vec![]);
     for upstream in [&trusting(&[trap.url_of("")]), &bare] {
-        let discovered = ask(upstream, |it| it.pinned = Some(&origin)).await.unwrap();
+        let discovered = ask(upstream, |it| it.pinned_issuer = Some(&origin))
+            .await
+            .unwrap();
         assert_eq!(issuer(&discovered), origin);
     }
     assert_eq!(paths(&trap), [""; 0]);
     let gone = trap.url_of("/gone");
-    let error = ask(&bare, |it| it.pinned = Some(&gone)).await.unwrap_err();
-    assert!(matches!(error, OAuthError::NotFound { .. }), "{error}");
+    let error = ask(&bare, |it| it.pinned_issuer = Some(&gone))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, DiscoveryError::NotFound { .. }), "{error}");
 }
 
 #[tokio::test]
 async fn a_resource_that_trusts_nobody_says_so() {
     let upstream = trusting(&[]);
     let error = ask(&upstream, |_| {}).await.unwrap_err();
-    assert_eq!(error, OAuthError::NoAuthorizationServer);
+    assert_eq!(error, DiscoveryError::NoAuthorizationServer);
 }

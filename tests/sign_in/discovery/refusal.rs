@@ -23,7 +23,7 @@ async fn a_challenge_that_names_a_bad_address_is_not_followed() {
         assert!(
             matches!(
                 error,
-                OAuthError::Address {
+                DiscoveryError::Address {
                     member: "resource_metadata",
                     ..
                 }
@@ -43,7 +43,7 @@ async fn an_issuer_with_another_name_is_not_used() {
         let error = ask(&upstream, |_| {}).await.unwrap_err();
         let found = other.replace("{}", &upstream.url_of(""));
         let expected = upstream.url_of("");
-        assert_eq!(error, OAuthError::OtherIssuer { expected, found });
+        assert_eq!(error, DiscoveryError::IssuerMismatch { expected, found });
         assert!(!error.is_transient());
         // The next document may be the right one.
         assert_eq!(paths(&upstream), [RESOURCE_PATH, SERVER, OPENID]);
@@ -60,10 +60,13 @@ async fn metadata_of_another_resource_are_not_used() {
         (SERVER, metadata("{}")),
     ]);
     for pinned in [None, Some(upstream.url_of(""))] {
-        let error = ask(&upstream, |it| it.pinned = pinned.as_deref())
+        let error = ask(&upstream, |it| it.pinned_issuer = pinned.as_deref())
             .await
             .unwrap_err();
-        assert!(matches!(error, OAuthError::OtherResource { .. }), "{error}");
+        assert!(
+            matches!(error, DiscoveryError::ResourceMismatch { .. }),
+            "{error}"
+        );
     }
     assert!(!paths(&upstream).contains(&SERVER.to_owned()));
 }
@@ -76,7 +79,7 @@ async fn a_redirect_is_followed_within_the_origin_alone() {
         RESOURCE_PATH,
         reply(move || Reply::status(302).header("location", &there)),
     )]);
-    assert_eq!(found(&away).await.source, Source::Assumed);
+    assert_eq!(found(&away).await.source, MetadataSource::Assumed);
     assert_eq!(paths(&trap), [""; 0]);
 
     let moved = raw::server(|request| {
@@ -95,7 +98,7 @@ async fn a_redirect_is_followed_within_the_origin_alone() {
         RESOURCE_PATH,
         reply(|| Reply::status(302).header("location", RESOURCE_PATH)),
     )]);
-    assert_eq!(found(&round).await.source, Source::Assumed);
+    assert_eq!(found(&round).await.source, MetadataSource::Assumed);
     assert_eq!(
         paths(&round)[..5],
         [
@@ -134,7 +137,7 @@ async fn hostile_endpoints_are_refused_before_anything_uses_them() {
         ]);
         let error = ask(&upstream, |_| {}).await.unwrap_err();
         assert!(
-            matches!(error, OAuthError::Address { member: named, .. } if named == member),
+            matches!(error, DiscoveryError::Address { member: named, .. } if named == member),
             "{error}"
         );
         assert!(

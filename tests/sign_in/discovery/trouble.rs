@@ -33,7 +33,7 @@ async fn a_server_in_trouble_is_passed_by_or_asked_again() {
         )]);
         assert_eq!(
             found(&recovering).await.source,
-            Source::Assumed,
+            MetadataSource::Assumed,
             "{trouble}"
         );
         let asked = paths(&recovering);
@@ -68,14 +68,19 @@ async fn a_server_that_hangs_costs_its_patience_and_no_more() {
         (RESOURCE_PATH, reply(Reply::hang)),
         (RESOURCE_ROOT, reply(Reply::hang)),
     ]);
-    let error = ask(&upstream, |it| it.patience = Duration::from_millis(50))
-        .await
-        .unwrap_err();
+    let error = ask(&upstream, |it| {
+        it.document_timeout = Duration::from_millis(50);
+    })
+    .await
+    .unwrap_err();
     assert!(error.is_transient(), "{error}");
 
     // Another place would do. It is not asked again: it had its time.
     let upstream = serve(vec![(RESOURCE_PATH, reply(Reply::hang))]);
-    let error = ask(&upstream, |it| it.patience = Duration::from_millis(400)).await;
+    let error = ask(&upstream, |it| {
+        it.document_timeout = Duration::from_millis(400);
+    })
+    .await;
     assert!(error.unwrap_err().is_transient());
     assert_eq!(paths(&upstream), [RESOURCE_PATH, RESOURCE_ROOT]);
 }
@@ -94,7 +99,7 @@ async fn what_is_no_metadata_counts_as_none() {
     for answer in answers {
         let everywhere = [RESOURCE_PATH, RESOURCE_ROOT, SERVER, OPENID];
         let upstream = serve(everywhere.map(|path| (path, reply(answer))).into());
-        assert_eq!(found(&upstream).await.source, Source::Assumed);
+        assert_eq!(found(&upstream).await.source, MetadataSource::Assumed);
     }
 }
 
@@ -105,7 +110,7 @@ async fn broken_or_boundless_metadata_are_reported() {
     for answer in [broken, large] {
         let upstream = serve(vec![(RESOURCE_PATH, reply(answer))]);
         let error = ask(&upstream, |_| {}).await.unwrap_err();
-        assert!(matches!(error, OAuthError::Malformed { .. }), "{error}");
+        assert!(matches!(error, DiscoveryError::Malformed { .. }), "{error}");
     }
     // One without end, whose length is not announced.
     let (sender, receiver) = tokio::sync::mpsc::channel(1);
@@ -114,6 +119,6 @@ async fn broken_or_boundless_metadata_are_reported() {
     let endless = move || Reply::stream(receiver.lock().unwrap().take().unwrap());
     let upstream = serve(vec![(RESOURCE_PATH, reply(endless))]);
     let error = ask(&upstream, |_| {}).await.unwrap_err();
-    assert!(matches!(error, OAuthError::Malformed { .. }), "{error}");
+    assert!(matches!(error, DiscoveryError::Malformed { .. }), "{error}");
     upstream.wait_for_disconnect().await;
 }

@@ -1,14 +1,16 @@
 //! What a server may answer instead of what it should.
 
 use mcp_manifold::config::Secret;
-use mcp_manifold::oauth::{Grant, TokenError};
+use mcp_manifold::oauth::{TokenError, TokenResponse};
 
 use crate::grants::{public, setup};
 use testkit::oauth::Part;
 use testkit::raw::{self, Reply};
 
 /// What a refresh comes to when the token endpoint answers with `reply`.
-async fn refreshed(reply: impl Fn() -> Reply + Send + Sync + 'static) -> Result<Grant, TokenError> {
+async fn refreshed(
+    reply: impl Fn() -> Reply + Send + Sync + 'static,
+) -> Result<TokenResponse, TokenError> {
     let (client, server) = public();
     let server = server.intercept(move |request| request.path.ends_with("/token").then(&reply));
     let setup = setup(server).await;

@@ -1,6 +1,6 @@
 //! Becoming a client: registration, and proving to be the one that was registered.
 
-use mcp_manifold::oauth::{Registration, TokenError, register};
+use mcp_manifold::oauth::{ClientMetadata, TokenError, register};
 use serde_json::json;
 
 use crate::grants::{CALLBACK, Setup, setup};
@@ -10,9 +10,9 @@ use testkit::raw::Reply;
 async fn registered(
     setup: &Setup,
     scope: Option<&str>,
-) -> Result<mcp_manifold::oauth::Client, TokenError> {
+) -> Result<mcp_manifold::oauth::ClientInformation, TokenError> {
     let redirects = [CALLBACK.to_owned()];
-    let wanted = Registration {
+    let wanted = ClientMetadata {
         redirect_uris: &redirects,
         grant_types: &["authorization_code", "refresh_token"],
         scope,

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use mcp_manifold::oauth::{Client, DeviceAuthorization, TokenError};
+use mcp_manifold::oauth::{ClientInformation, DeviceAuthorization, TokenError};
 
 use crate::grants::{Setup, public, setup};
 use testkit::oauth::{Browser, Part};
@@ -12,7 +12,7 @@ use testkit::raw::Reply;
 const QUICK: Duration = Duration::from_secs(1);
 
 /// What a device shows that asks a server without scopes.
-async fn device_code(setup: &Setup, client: &Client) -> DeviceAuthorization {
+async fn device_code(setup: &Setup, client: &ClientInformation) -> DeviceAuthorization {
     let authority = setup.authority(client);
     let asked = authority.device_authorization(None, setup.resource()).await;
     asked.unwrap()

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use mcp_manifold::config::{Enterprise, Secret};
-use mcp_manifold::oauth::{Authority, Issuer, SigningKey, TokenError, id_assertion};
+use mcp_manifold::oauth::{Authority, Issuer, SigningKey, TokenError, request_id_assertion};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -141,8 +141,9 @@ async fn an_enterprise_vouches_for_its_user() {
         idp_issuer: None,
         idp_token_endpoint: token_endpoint,
     };
-    let asked =
-        |user, resource| id_assertion(&setup.clients, user, &audience, resource, Some("read"));
+    let asked = |user, resource| {
+        request_id_assertion(&setup.clients, user, &audience, resource, Some("read"))
+    };
 
     let assertion = asked(&user, &setup.resource).await.unwrap();
     let client = client("at-server", Some("server-secret"));
@@ -184,7 +185,7 @@ async fn what_is_no_identity_assertion_goes_no_further() {
     };
     let upstream = url_of("https://mcp.example/mcp");
     let audience = Issuer::parse("issuer", "https://id.example", &upstream).unwrap();
-    let got = id_assertion(
+    let got = request_id_assertion(
         &Clients::default(),
         &user,
         &audience,

@@ -10,8 +10,8 @@ mod proofs;
 use mcp_manifold::config::{Config, Environment, Pkce, Secret, ServerUrl};
 use mcp_manifold::net::Clients;
 use mcp_manifold::oauth::{
-    Authority, AuthorizationRequest, AuthorizationServer, Client, Discovered, Grant, Members,
-    Parameters, Question, discover,
+    Authority, AuthorizationParameters, AuthorizationRequest, AuthorizationServer,
+    ClientInformation, Discovered, DiscoveryRequest, Members, TokenResponse, discover,
 };
 use serde_json::json;
 
@@ -41,7 +41,9 @@ async fn setup(script: Builder) -> Setup {
     let server = script.start().await;
     let upstream = protect(&server, upstream::modern()).start().await;
     let (clients, url) = (Clients::default(), url_of(&upstream.url()));
-    let found: Discovered = discover(&clients, &Question::new(&url)).await.unwrap();
+    let found: Discovered = discover(&clients, &DiscoveryRequest::new(&url))
+        .await
+        .unwrap();
     Setup {
         server,
         upstream,
@@ -52,7 +54,7 @@ async fn setup(script: Builder) -> Setup {
 }
 
 impl Setup {
-    fn authority<'a>(&'a self, client: &'a Client) -> Authority<'a> {
+    fn authority<'a>(&'a self, client: &'a ClientInformation) -> Authority<'a> {
         Authority {
             clients: &self.clients,
             server: &self.found,
@@ -67,13 +69,17 @@ impl Setup {
     }
 
     /// Signs a person in to `client`, up to the code.
-    async fn code(&self, client: &Client, scope: &str) -> (Secret, AuthorizationRequest) {
-        let wanted = Parameters {
+    async fn code(
+        &self,
+        client: &ClientInformation,
+        scope: &str,
+    ) -> (Secret, AuthorizationRequest) {
+        let wanted = AuthorizationParameters {
             client_id: &client.client_id,
             redirect_uri: CALLBACK,
             scope: Some(scope),
             resource: self.resource(),
-            params: &[],
+            extra_params: &[],
             pkce: Pkce::default(),
         };
         let request = AuthorizationRequest::new(&self.found, &wanted).unwrap();
@@ -91,7 +97,7 @@ impl Setup {
     }
 
     /// Signs a person in, down to the tokens.
-    async fn signed_in(&self, authority: &Authority<'_>, scope: &str) -> Grant {
+    async fn signed_in(&self, authority: &Authority<'_>, scope: &str) -> TokenResponse {
         let (code, request) = self.code(authority.client, scope).await;
         let verifier = &request.verifier;
         let grant = authority.exchange_code(&code, verifier, CALLBACK, self.resource());
@@ -109,8 +115,8 @@ impl Setup {
 }
 
 /// A client that was made known by hand.
-fn client(id: &str, secret: Option<&str>) -> Client {
-    Client {
+fn client(id: &str, secret: Option<&str>) -> ClientInformation {
+    ClientInformation {
         issuer: String::new(),
         client_id: id.to_owned(),
         client_secret: secret.map(|secret| Secret::new(secret.to_owned())),
@@ -122,7 +128,7 @@ fn client(id: &str, secret: Option<&str>) -> Client {
 }
 
 /// A public client, and a server that knows it.
-fn public() -> (Client, Builder) {
+fn public() -> (ClientInformation, Builder) {
     let known = oauth::client("client").redirect_uri(CALLBACK);
     (client("client", None), oauth::server().client(known))
 }

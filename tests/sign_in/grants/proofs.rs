@@ -2,7 +2,7 @@
 
 use http::Method;
 use mcp_manifold::config::Secret;
-use mcp_manifold::oauth::{Authority, DPOP, DpopKey, Grant, SigningKey, TokenError};
+use mcp_manifold::oauth::{Authority, DPOP, DpopKey, SigningKey, TokenError, TokenResponse};
 use url::Url;
 
 use crate::grants::{Setup, client, public, setup};
@@ -13,7 +13,12 @@ use testkit::proxy::with_meta;
 use testkit::raw::Reply;
 
 /// Calls the upstream with a token that is bound to `key`, as what `scheme` says.
-async fn call(setup: &Setup, grant: &Grant, key: &DpopKey, scheme: &str) -> reqwest::Response {
+async fn call(
+    setup: &Setup,
+    grant: &TokenResponse,
+    key: &DpopKey,
+    scheme: &str,
+) -> reqwest::Response {
     let url = setup.upstream.url();
     let proof = key.proof(
         &Method::POST,
@@ -99,7 +104,7 @@ async fn a_nonce_is_learned_once_and_used_until_it_changes() {
     let url = Url::parse(&setup.upstream.url()).unwrap();
     let wanted = call(&setup, &grant, &dpop, "DPoP").await;
     assert_eq!(wanted.status(), 401);
-    assert!(dpop.keep_nonce(&url, wanted.headers()));
+    assert!(dpop.store_nonce(&url, wanted.headers()));
     assert_eq!(call(&setup, &grant, &dpop, "DPoP").await.status(), 200);
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use mcp_manifold::disk::DiskError;
-use mcp_manifold::oauth::{StoreError, Task, Version};
+use mcp_manifold::oauth::{LockKind, StoreError, Version};
 use serde_json::{Value, json};
 
 use super::{docs, done, keep, kept, lost, refresh_token, store, tokens};
@@ -172,19 +172,19 @@ async fn the_home_may_vanish_while_we_run() {
 async fn a_lock_is_between_tasks_of_one_process_too() {
     let home = tempfile::tempdir().unwrap();
     let store = docs(home.path());
-    let held = store.lock(Task::Login, Duration::ZERO).await.unwrap();
-    assert!(store.try_lock(Task::Login).await.unwrap().is_none());
+    let held = store.lock(LockKind::Login, Duration::ZERO).await.unwrap();
+    assert!(store.try_lock(LockKind::Login).await.unwrap().is_none());
     let waited = Duration::from_millis(30);
-    let error = store.lock(Task::Login, waited).await.unwrap_err();
+    let error = store.lock(LockKind::Login, waited).await.unwrap_err();
     assert!(
         matches!(error, StoreError::Disk(DiskError::Busy { .. })),
         "{error}"
     );
     assert!(error.to_string().contains("login.lock"), "{error}");
-    let other = store.try_lock(Task::Refresh).await.unwrap();
+    let other = store.try_lock(LockKind::Refresh).await.unwrap();
     assert!(other.is_some(), "a login keeps nobody from refreshing");
     drop(held);
-    assert!(store.try_lock(Task::Login).await.unwrap().is_some());
+    assert!(store.try_lock(LockKind::Login).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -225,7 +225,7 @@ mod unix {
         let slot = store.tokens();
         let first = done(slot.replace(Version::NONE, tokens("r1")).await.unwrap());
         done(slot.replace(first.version, tokens("r2")).await.unwrap());
-        let _lock = store.lock(Task::Refresh, Duration::ZERO).await.unwrap();
+        let _lock = store.lock(LockKind::Refresh, Duration::ZERO).await.unwrap();
 
         let mut files = 0;
         let mut folders = vec![home.path().join("deep")];

@@ -55,14 +55,14 @@ fn refresh_token(snapshot: &Snapshot<Tokens>) -> &str {
 fn done<T: std::fmt::Debug>(swap: Swap<T>) -> Snapshot<T> {
     match swap {
         Swap::Done(snapshot) => snapshot,
-        Swap::Lost(there) => panic!("lost against {there:?}"),
+        Swap::Conflict(there) => panic!("lost against {there:?}"),
     }
 }
 
 /// The state that a change lost against.
 fn lost<T: std::fmt::Debug>(swap: Swap<T>) -> Snapshot<T> {
     match swap {
-        Swap::Lost(there) => there,
+        Swap::Conflict(there) => there,
         Swap::Done(snapshot) => panic!("changed to {snapshot:?}"),
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use mcp_manifold::oauth::{Swap, Task, Timestamp, Tokens, Version};
+use mcp_manifold::oauth::{LockKind, Swap, Timestamp, Tokens, Version};
 
 use super::authority::Caller;
 use super::{docs, done, refresh_token, tokens};
@@ -128,7 +128,7 @@ async fn count(home: &Path, times: u64) {
             record.expires_at = Some(Timestamp(count));
             match slot.replace(seen.version, record).await.unwrap() {
                 Swap::Done(_) => break,
-                Swap::Lost(there) => seen = there,
+                Swap::Conflict(there) => seen = there,
             }
         }
     }
@@ -140,14 +140,14 @@ async fn refresh(home: &Path, times: u64, authority: SocketAddr) {
     let mut caller = Caller::connect(authority);
     let ended = |tokens: &Option<Tokens>, now| {
         let tokens = tokens.as_ref().unwrap();
-        tokens.expire_within(Duration::ZERO, Timestamp(now))
+        tokens.expires_within(Duration::ZERO, Timestamp(now))
     };
     for now in 1..=times {
         caller.wait_for_the_others();
         if !ended(&slot.load().await.unwrap().record, now) {
             continue;
         }
-        let _lock = store.lock(Task::Refresh, GUARD).await.unwrap();
+        let _lock = store.lock(LockKind::Refresh, GUARD).await.unwrap();
         let seen = slot.load().await.unwrap();
         if !ended(&seen.record, now) {
             continue;
@@ -160,7 +160,7 @@ async fn refresh(home: &Path, times: u64, authority: SocketAddr) {
 }
 
 async fn hold(home: &Path) {
-    let _lock = docs(home).lock(Task::Login, GUARD).await.unwrap();
+    let _lock = docs(home).lock(LockKind::Login, GUARD).await.unwrap();
     eprintln!("held");
     std::future::pending::<()>().await;
 }

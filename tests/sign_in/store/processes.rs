@@ -1,6 +1,6 @@
 //! Several processes at once: nothing is lost, nothing is used twice, no dead one is waited for.
 
-use mcp_manifold::oauth::{Task, Timestamp, Version};
+use mcp_manifold::oauth::{LockKind, Timestamp, Version};
 
 use super::process::{GUARD, Process, Role};
 use super::{authority, docs, done, refresh_token, tokens};
@@ -61,14 +61,14 @@ async fn one_that_is_killed_with_the_lock_is_replaced() {
     let store = docs(home.path());
     let mut holder = Process::start(home.path(), Role::Hold);
     assert_eq!(holder.says(), "held");
-    assert!(store.try_lock(Task::Login).await.unwrap().is_none());
+    assert!(store.try_lock(LockKind::Login).await.unwrap().is_none());
 
     let mut next = Process::start(home.path(), Role::Hold);
     holder.kill();
     assert_eq!(next.says(), "held");
-    assert!(store.try_lock(Task::Login).await.unwrap().is_none());
+    assert!(store.try_lock(LockKind::Login).await.unwrap().is_none());
     next.kill();
-    drop(store.lock(Task::Login, GUARD).await.unwrap());
+    drop(store.lock(LockKind::Login, GUARD).await.unwrap());
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The pace of asking.
+//! The polling interval.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Proofs, as a server reads them.
+//! Proofs as a server verifies them.
 
 use jsonwebtoken::{DecodingKey, Validation};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ fn url(text: &str) -> Url {
     Url::parse(text).unwrap()
 }
 
-/// What a proof says, once its signature was checked with the key in its header.
+/// Returns header and claims of a proof, after checking its signature with the key in its header.
 fn read(proof: &HeaderValue) -> (Value, Value) {
     let proof = proof.to_str().unwrap();
     let header = proof.split('.').next().unwrap();
@@ -97,19 +97,19 @@ fn a_nonce_goes_to_the_address_that_gave_it_and_nowhere_else() {
         url("https://a.example/mcp"),
     );
     let shown = |url: &Url| read(&key.proof(&Method::POST, url, None).unwrap()).1["nonce"].clone();
-    assert!(key.keep_nonce(&token, &nonce("first")));
+    assert!(key.store_nonce(&token, &nonce("first")));
     assert_eq!((shown(&token), shown(&mcp)), (json!("first"), Value::Null));
-    assert!(key.keep_nonce(&mcp, &nonce("other")));
-    assert!(key.keep_nonce(&token, &nonce("second")));
+    assert!(key.store_nonce(&mcp, &nonce("other")));
+    assert!(key.store_nonce(&token, &nonce("second")));
     assert_eq!(
         (shown(&token), shown(&mcp)),
         (json!("second"), json!("other"))
     );
 
-    assert!(!key.keep_nonce(&token, &HeaderMap::new()), "there is none");
-    assert!(!key.keep_nonce(&token, &nonce("")));
+    assert!(!key.store_nonce(&token, &HeaderMap::new()), "there is none");
+    assert!(!key.store_nonce(&token, &nonce("")));
     let long = HeaderValue::try_from("n".repeat(MAX_NONCE + 1)).unwrap();
     let long = HeaderMap::from_iter([(DPOP_NONCE.parse().unwrap(), long)]);
-    assert!(!key.keep_nonce(&token, &long));
+    assert!(!key.store_nonce(&token, &long));
     assert_eq!(shown(&token), "second");
 }

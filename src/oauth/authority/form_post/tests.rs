@@ -1,9 +1,9 @@
-//! What answers come to, by status and code.
+//! Results by status and error code.
 
 use super::*;
 
-fn reply(status: u16, body: &str) -> Reply {
-    Reply {
+fn reply(status: u16, body: &str) -> EndpointResponse {
+    EndpointResponse {
         url: "https://id.example/token".to_owned(),
         status: StatusCode::from_u16(status).unwrap(),
         headers: HeaderMap::new(),
@@ -12,7 +12,10 @@ fn reply(status: u16, body: &str) -> Reply {
 }
 
 fn text(status: u16, body: &str) -> String {
-    reply(status, body).accepted().unwrap_err().to_string()
+    reply(status, body)
+        .into_success_body()
+        .unwrap_err()
+        .to_string()
 }
 
 #[test]
@@ -26,7 +29,7 @@ fn a_good_answer_passes_as_it_is() {
     ];
     for body in bodies {
         for status in [200, 201] {
-            assert_eq!(reply(status, body).accepted().unwrap(), body);
+            assert_eq!(reply(status, body).into_success_body().unwrap(), body);
         }
     }
 }
@@ -36,7 +39,7 @@ fn a_code_counts_whatever_the_status() {
     for status in [200, 400, 401, 403] {
         let refused = |error: &str| {
             let body = format!(r#"{{"error":"{error}","error_description":"why"}}"#);
-            reply(status, &body).accepted().unwrap_err()
+            reply(status, &body).into_success_body().unwrap_err()
         };
         let description = Some("why".to_owned());
         for error in ["invalid_grant", "bad_refresh_token", "invalid_code"] {
@@ -65,7 +68,7 @@ fn a_code_counts_whatever_the_status() {
 #[test]
 fn trouble_passes_and_nothing_else_does() {
     for status in [408, 425, 429, 500, 502, 503, 504] {
-        let told = reply(status, r#"{"error":"invalid_grant"}"#).accepted();
+        let told = reply(status, r#"{"error":"invalid_grant"}"#).into_success_body();
         assert!(
             told.unwrap_err().is_transient(),
             "{status} says nothing of the login"
@@ -79,7 +82,7 @@ fn trouble_passes_and_nothing_else_does() {
             r#"{"error":{"code":7}}"#,
             r#"{"error":null}"#,
         ] {
-            let error = reply(status, body).accepted().unwrap_err();
+            let error = reply(status, body).into_success_body().unwrap_err();
             assert!(
                 matches!(error, TokenError::Malformed { .. }),
                 "{status} {body}: {error}"
@@ -103,7 +106,8 @@ fn a_server_may_say_when_to_come_again() {
         reply
             .headers
             .insert(RETRY_AFTER, HeaderValue::from_static(value));
-        let TokenError::Unreachable { retry_after, .. } = reply.accepted().unwrap_err() else {
+        let TokenError::Unreachable { retry_after, .. } = reply.into_success_body().unwrap_err()
+        else {
             panic!("503 passes")
         };
         assert_eq!(retry_after, expected.map(Duration::from_secs), "{value}");

@@ -1,4 +1,4 @@
-//! What is asked for, and what is kept of the answer.
+//! The registration request, and what is kept of the response.
 
 use serde_json::json;
 
@@ -35,7 +35,11 @@ fn a_public_client_is_wanted_where_there_can_be_one() {
         (Some(json!(["private_key_jwt"])), "none"),
     ];
     for (methods, expected) in cases {
-        assert_eq!(method(&server(methods.clone())), expected, "{methods:?}");
+        assert_eq!(
+            auth_method(&server(methods.clone())),
+            expected,
+            "{methods:?}"
+        );
     }
 }
 
@@ -50,7 +54,7 @@ fn what_says_nothing_is_left_out_and_the_rest_is_kept() {
         "registration_access_token": "kept",
     });
     let answer = answer.as_object_mut().unwrap();
-    tidy(answer);
+    drop_empty_members(answer);
     let expected = json!({"client_id": "c", "registration_access_token": "kept"});
     assert_eq!(Value::from(answer.clone()), expected);
 }

@@ -1,4 +1,4 @@
-//! The address of a sign-in, read back.
+//! The parameters of an authorization request.
 
 use oauth2::PkceCodeVerifier;
 use serde_json::json;
@@ -19,13 +19,13 @@ fn server(endpoint: &str) -> AuthorizationServer {
     AuthorizationServer::parse(document.to_string().as_bytes(), &issuer, &upstream).unwrap()
 }
 
-fn wanted() -> Parameters<'static> {
-    Parameters {
+fn parameters() -> AuthorizationParameters<'static> {
+    AuthorizationParameters {
         client_id: "client",
         redirect_uri: "http://127.0.0.1:4000",
         scope: None,
         resource: None,
-        params: &[],
+        extra_params: &[],
         pkce: Pkce::default(),
     }
 }
@@ -43,14 +43,14 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 
 #[test]
 fn the_address_carries_all_that_was_asked_for() {
-    let params = pairs(&[("access_type", "offline"), ("prompt", "consent")]);
-    let wanted = Parameters {
+    let extra_params = pairs(&[("access_type", "offline"), ("prompt", "consent")]);
+    let parameters = AuthorizationParameters {
         scope: Some("read write"),
         resource: Some("https://mcp.example/mcp"),
-        params: &params,
-        ..wanted()
+        extra_params: &extra_params,
+        ..parameters()
     };
-    let request = AuthorizationRequest::new(&server("https://id.example/go?tenant=7"), &wanted);
+    let request = AuthorizationRequest::new(&server("https://id.example/go?tenant=7"), &parameters);
     let request = request.unwrap();
     let verifier = PkceCodeVerifier::new(request.verifier.expose().to_owned());
     let challenge = PkceCodeChallenge::from_code_verifier_sha256(&verifier);
@@ -83,8 +83,11 @@ fn the_address_carries_all_that_was_asked_for() {
 #[test]
 fn what_is_not_asked_for_is_left_out() {
     for scope in [None, Some("")] {
-        let wanted = Parameters { scope, ..wanted() };
-        let request = AuthorizationRequest::new(&server("https://id.example/go"), &wanted);
+        let parameters = AuthorizationParameters {
+            scope,
+            ..parameters()
+        };
+        let request = AuthorizationRequest::new(&server("https://id.example/go"), &parameters);
         let found = query(&request.unwrap().url);
         assert!(
             found
@@ -96,23 +99,23 @@ fn what_is_not_asked_for_is_left_out() {
 
 #[test]
 fn no_two_requests_are_the_same() {
-    let (server, wanted) = (server("https://id.example/go"), wanted());
-    let one = AuthorizationRequest::new(&server, &wanted).unwrap();
-    let other = AuthorizationRequest::new(&server, &wanted).unwrap();
+    let (server, parameters) = (server("https://id.example/go"), parameters());
+    let one = AuthorizationRequest::new(&server, &parameters).unwrap();
+    let other = AuthorizationRequest::new(&server, &parameters).unwrap();
     assert!(one.state != other.state && one.verifier != other.verifier);
     assert!(one.verifier.expose().len() >= 43, "RFC 7636 § 4.1");
 }
 
 #[test]
 fn a_redirect_uri_that_is_no_address_is_an_error() {
-    let wanted = Parameters {
+    let parameters = AuthorizationParameters {
         redirect_uri: "callback",
-        ..wanted()
+        ..parameters()
     };
-    let refused = AuthorizationRequest::new(&server("https://id.example/go"), &wanted);
+    let refused = AuthorizationRequest::new(&server("https://id.example/go"), &parameters);
     assert!(matches!(
         refused,
-        Err(OAuthError::Address {
+        Err(DiscoveryError::Address {
             member: "redirect_uri",
             ..
         })

@@ -1,4 +1,4 @@
-//! Keys of every kind, and what they sign.
+//! Keys of every kind, and their signatures.
 
 use aws_lc_rs::encoding::AsDer;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -14,7 +14,7 @@ fn pem(pair: &KeyPair) -> Secret {
     Secret::new(pair.serialize_pem())
 }
 
-/// The claims of a token that the key of `pair` signed, made out to `audience`.
+/// Returns the claims of a token for `audience`, verified with the key of `pair`.
 fn verified(token: &str, pair: &KeyPair, algorithm: Algorithm, audience: &str) -> Value {
     let public = pair.public_key_pem();
     let public = public.as_bytes();
@@ -75,7 +75,7 @@ fn an_assertion_names_the_client_twice_the_issuer_once_and_ends_soon() {
         claims["exp"].as_u64().unwrap(),
     );
     assert!((before..=Timestamp::now().0).contains(&iat));
-    assert_eq!(exp - iat, LIFETIME.as_secs());
+    assert_eq!(exp - iat, ASSERTION_LIFETIME.as_secs());
     let jti = claims["jti"].as_str().unwrap();
     assert_eq!(
         claims,
@@ -98,7 +98,7 @@ fn keys_are_read_as_openssl_writes_them() {
         .chunks(64)
         .map(|it| std::str::from_utf8(it).unwrap())
         .collect();
-    let (begin, end) = SEC1;
+    let (begin, end) = SEC1_MARKERS;
     let curve = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
     let sec1 = format!("{begin}\n{}\n{end}\n", lines.join("\n"));
     let texts = [

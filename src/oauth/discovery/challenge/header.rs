@@ -1,57 +1,56 @@
-//! The grammar of `WWW-Authenticate` (RFC 9110 § 11.6.1), read so that a text inside a quoted
-//! string, or a parameter of another scheme, is never taken for one of ours.
+//! Parses `WWW-Authenticate` (RFC 9110 § 11.6.1). Never mistakes text in a quoted string, or a
+//! parameter of another scheme, for a parameter of ours.
 //!
-//! Beyond the grammar it takes what servers send all the same: values that need quotes and have
-//! none, and parameters without a comma between them. A list that is broken elsewhere loses the
-//! broken element alone.
+//! Accepts two common deviations: unquoted values that need quotes, and parameters without a comma
+//! in between. Other errors cost only the malformed list element.
 
-/// The most challenges of a response and parameters of a challenge that are kept: many times what
-/// anybody sends, and few enough to search one by one.
-const MOST: usize = 64;
+/// The most challenges per response and parameters per challenge. Far more than servers send, and
+/// few enough for a linear search.
+const MAX_ITEMS: usize = 64;
 
 /// A challenge of any scheme.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Raw {
-    /// In lower case: schemes are case-insensitive (RFC 9110 § 11.1).
+pub(super) struct RawChallenge {
+    /// The scheme in lower case: schemes are case-insensitive (RFC 9110 § 11.1).
     pub(super) scheme: String,
     /// What some schemes have instead of parameters.
     pub(super) token68: Option<String>,
-    /// In order, names in lower case (RFC 9110 § 11.2), each name once.
+    /// The parameters in order, with unique names in lower case (RFC 9110 § 11.2).
     pub(super) parameters: Vec<(String, String)>,
 }
 
-impl Raw {
-    /// The value of a parameter, its name in lower case.
+impl RawChallenge {
+    /// Returns the value of a parameter; `name` is in lower case.
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         let mut all = self.parameters.iter();
         all.find_map(|(key, value)| (key == name).then_some(value.as_str()))
     }
 
-    /// A name "MUST only occur once" (RFC 9110 § 11.2). The first counts, so that what somebody
-    /// gets appended changes nothing.
+    /// Adds a parameter. A name "MUST only occur once" (RFC 9110 § 11.2): the first wins, so that
+    /// an appended one changes nothing.
     fn add(&mut self, name: String, value: String) {
-        if self.parameter(&name).is_none() && self.parameters.len() < MOST {
+        if self.parameter(&name).is_none() && self.parameters.len() < MAX_ITEMS {
             self.parameters.push((name, value));
         }
     }
 }
 
-/// Reads the lines of the header. A list may go on from one line to the next (RFC 9110 § 5.3).
-pub(super) fn parse<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Vec<Raw> {
+/// Parses the lines of the header. A list may continue on the next line (RFC 9110 § 5.3).
+pub(super) fn parse<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Vec<RawChallenge> {
     let mut challenges = Vec::new();
     for line in lines {
-        Reader { rest: line }.line(&mut challenges);
+        HeaderReader { rest: line }.read_line(&mut challenges);
     }
-    challenges.truncate(MOST);
+    challenges.truncate(MAX_ITEMS);
     challenges
 }
 
-struct Reader<'a> {
+struct HeaderReader<'a> {
     rest: &'a [u8],
 }
 
-impl<'a> Reader<'a> {
-    fn line(&mut self, challenges: &mut Vec<Raw>) {
+impl<'a> HeaderReader<'a> {
+    fn read_line(&mut self, challenges: &mut Vec<RawChallenge>) {
         let mut at_element = true;
         loop {
             self.take_while(is_space);
@@ -66,13 +65,13 @@ impl<'a> Reader<'a> {
             if name.is_empty() {
                 self.skip_element();
             } else if self.eat_equals() {
-                let value = self.value();
+                let value = self.read_value();
                 if let (Some(challenge), Some(value)) = (challenges.last_mut(), value) {
                     challenge.add(name, value);
                 }
             } else if at_element {
-                let token68 = self.token68();
-                challenges.push(Raw {
+                let token68 = self.read_token68();
+                challenges.push(RawChallenge {
                     scheme: name,
                     token68,
                     parameters: Vec::new(),
@@ -84,8 +83,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `token68`, which like a parameter may hold `=`, but ends with its element.
-    fn token68(&mut self) -> Option<String> {
+    /// Reads a `token68`. It may contain `=` like a parameter, but ends with its element.
+    fn read_token68(&mut self) -> Option<String> {
         let before = self.rest;
         self.take_while(is_space);
         let start = self.rest;
@@ -93,31 +92,31 @@ impl<'a> Reader<'a> {
         let length = letters + self.take_while(|byte| byte == b'=').len();
         self.take_while(is_space);
         if letters > 0 && matches!(self.rest, [] | [b',', ..]) {
-            return Some(text(&start[..length]));
+            return Some(lossy_text(&start[..length]));
         }
         self.rest = before;
         None
     }
 
-    /// The value of a parameter, or `None` if there is none.
-    fn value(&mut self) -> Option<String> {
+    /// Reads the value of a parameter; `None` if there is none.
+    fn read_value(&mut self) -> Option<String> {
         if self.rest.first() == Some(&b'"') {
-            return self.quoted();
+            return self.read_quoted();
         }
         let value = self.take_while(|byte| byte != b',' && !is_space(byte));
-        (!value.is_empty()).then(|| text(value))
+        (!value.is_empty()).then(|| lossy_text(value))
     }
 
-    /// A quoted string (RFC 9110 § 5.6.4). One that does not end swallows the line and counts as
-    /// nothing: where it should have ended, nobody knows.
-    fn quoted(&mut self) -> Option<String> {
+    /// Reads a quoted string (RFC 9110 § 5.6.4). An unterminated one consumes the line and counts
+    /// as absent: its end is unknown.
+    fn read_quoted(&mut self) -> Option<String> {
         let mut value = Vec::new();
         let mut bytes = self.rest.iter().enumerate().skip(1);
         while let Some((at, &byte)) = bytes.next() {
             match byte {
                 b'"' => {
                     self.rest = &self.rest[at + 1..];
-                    return Some(text(&value));
+                    return Some(lossy_text(&value));
                 }
                 b'\\' => value.extend(bytes.next().map(|(_, &escaped)| escaped)),
                 byte => value.push(byte),
@@ -127,18 +126,18 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// Goes to the next comma that is in no quoted string.
+    /// Skips to the next comma outside a quoted string.
     fn skip_element(&mut self) {
         loop {
             self.take_while(|byte| byte != b',' && byte != b'"');
             if self.rest.first() != Some(&b'"') {
                 return;
             }
-            self.quoted();
+            self.read_quoted();
         }
     }
 
-    /// Takes an `=` and the white space around it, or nothing.
+    /// Skips `=` and the white space around it. Returns `false` if there is no `=`.
     fn eat_equals(&mut self) -> bool {
         let before = self.rest;
         self.take_while(is_space);
@@ -157,8 +156,8 @@ impl<'a> Reader<'a> {
         found
     }
 
-    fn take_while(&mut self, wanted: impl Fn(u8) -> bool) -> &'a [u8] {
-        let end = self.rest.iter().position(|&byte| !wanted(byte));
+    fn take_while(&mut self, accepts: impl Fn(u8) -> bool) -> &'a [u8] {
+        let end = self.rest.iter().position(|&byte| !accepts(byte));
         let (taken, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
         self.rest = rest;
         taken
@@ -175,15 +174,15 @@ pub(super) fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// What `token68` consists of, before the `=` at its end (RFC 9110 § 11.2).
+/// The characters of a `token68` before its final `=` (RFC 9110 § 11.2).
 pub(super) fn is_token68(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte)
 }
 
-fn text(bytes: &[u8]) -> String {
+fn lossy_text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
 fn lower(bytes: &[u8]) -> String {
-    text(bytes).to_ascii_lowercase()
+    lossy_text(bytes).to_ascii_lowercase()
 }

@@ -1,9 +1,9 @@
-//! Challenges as the standards have them, as servers send them, and as an attacker would.
+//! Challenges of the standards, of real servers, and of an attacker.
 
 use http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
 
-use super::header::{Raw, is_token, is_token68, parse};
+use super::header::{RawChallenge, is_token, is_token68, parse};
 use super::*;
 
 fn read(lines: &[&str]) -> Challenges {
@@ -28,7 +28,7 @@ fn the_scope_is_that_of_the_bearer_challenge() {
         (&["Bearer"], None),
         (&["Bearer "], None),
         (&[r#"Bearer scope="""#], Some("")),
-        // Words inside of strings, and parameters of others.
+        // Text in strings, and parameters of other schemes.
         (
             &[r#"Bearer error_description="need scope=admin now", scope="files:write""#],
             Some("files:write"),
@@ -54,7 +54,7 @@ fn the_scope_is_that_of_the_bearer_challenge() {
         ),
         (&["Negotiate YWJj==, Bearer scope=ok, NTLM abc"], Some("ok")),
         (&["Bearer scope=first, scope=second"], Some("first")),
-        // Beyond the grammar.
+        // Deviations from the grammar.
         (&[r#"Bearer realm="x" scope="ok""#], Some("ok")),
         (&[r#"Bearer scope="ok" garbage, error=x"#], Some("ok")),
         (&[r#"Bearer scope="never ends, error=x"#], None),
@@ -145,18 +145,18 @@ fn a_flood_is_cut_off() {
     assert_eq!(parse(["a,".repeat(10_000).as_bytes()]).len(), 64);
 }
 
-/// A name or value of these bytes.
-fn of(wanted: fn(u8) -> bool) -> impl Strategy<Value = String> {
-    let bytes: Vec<u8> = (0..=127).filter(|&byte| wanted(byte)).collect();
+/// Generates a name or value of accepted bytes.
+fn bytes_of(accepts: fn(u8) -> bool) -> impl Strategy<Value = String> {
+    let bytes: Vec<u8> = (0..=127).filter(|&byte| accepts(byte)).collect();
     prop::collection::vec(prop::sample::select(bytes), 1..8)
         .prop_map(|bytes| String::from_utf8(bytes).unwrap())
 }
 
-/// A parameter as it reads, and as it may be written.
+/// Generates a parameter, parsed and as written.
 fn parameter() -> impl Strategy<Value = ((String, String), String)> {
     let spaces = || prop::sample::select(vec!["", " ", "\t "]);
     let value = "[ -~\u{e9}\t]{0,8}";
-    (of(is_token), spaces(), spaces(), value, any::<bool>()).prop_map(
+    (bytes_of(is_token), spaces(), spaces(), value, any::<bool>()).prop_map(
         |(name, before, after, value, escape_all)| {
             let plain = !value.is_empty() && value.bytes().all(is_token);
             let escaped = |c: char| match c {
@@ -175,17 +175,17 @@ fn parameter() -> impl Strategy<Value = ((String, String), String)> {
     )
 }
 
-/// A challenge as it reads, and as it may be written.
-fn challenge() -> impl Strategy<Value = (Raw, String)> {
-    let token68 = (of(is_token68), 0..3_usize).prop_map(|(t, n)| t + &"=".repeat(n));
+/// Generates a challenge, parsed and as written.
+fn challenge() -> impl Strategy<Value = (RawChallenge, String)> {
+    let token68 = (bytes_of(is_token68), 0..3_usize).prop_map(|(t, n)| t + &"=".repeat(n));
     let parameters = prop::collection::vec(parameter(), 0..4);
     let comma = prop::sample::select(vec![",", ", ", " ,, \t"]);
     let content = prop_oneof![
         token68.prop_map(|it| (Some(it), Vec::new())),
         parameters.prop_map(|it| (None, it)),
     ];
-    (of(is_token), content, comma).prop_map(|(scheme, (token68, parameters), comma)| {
-        let mut raw = Raw {
+    (bytes_of(is_token), content, comma).prop_map(|(scheme, (token68, parameters), comma)| {
+        let mut raw = RawChallenge {
             scheme: scheme.to_ascii_lowercase(),
             token68: token68.clone(),
             parameters: Vec::new(),
@@ -214,7 +214,7 @@ proptest! {
             }
         }
         let read = parse(lines.iter().map(String::as_bytes));
-        let meant: Vec<Raw> = challenges.into_iter().map(|((raw, _), _)| raw).collect();
+        let meant: Vec<RawChallenge> = challenges.into_iter().map(|((raw, _), _)| raw).collect();
         prop_assert_eq!(read, meant, "{:?}", lines);
     }
 

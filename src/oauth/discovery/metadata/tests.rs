@@ -1,4 +1,4 @@
-//! Documents as they are published, and those that must not be used.
+//! Metadata as published, and metadata that must not be used.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ fn document() -> Value {
     })
 }
 
-/// The document with a member changed, or taken out if `value` is null.
+/// Returns the document with a member changed, or removed if `value` is null.
 fn with(member: &str, value: Value) -> Value {
     let mut document = document();
     document[member] = value;
@@ -41,7 +41,7 @@ fn read(document: &Value) -> Result<AuthorizationServer, MetadataError> {
     AuthorizationServer::parse(document.to_string().as_bytes(), &issuer, &upstream)
 }
 
-fn refused<T: std::fmt::Debug>(read: Result<T, MetadataError>) -> OAuthError {
+fn refused<T: std::fmt::Debug>(read: Result<T, MetadataError>) -> DiscoveryError {
     match read {
         Err(MetadataError::Refused(error)) => error,
         read => panic!("{read:?}"),
@@ -79,7 +79,7 @@ fn the_issuer_is_the_one_asked_for_to_the_letter() {
         "",
     ] {
         let error = refused(read(&with("issuer", json!(found))));
-        let expected = OAuthError::OtherIssuer {
+        let expected = DiscoveryError::IssuerMismatch {
             expected: ISSUER.to_owned(),
             found: found.to_owned(),
         };
@@ -104,7 +104,7 @@ fn one_bad_endpoint_spoils_the_document() {
             "https://auth.example.com/\" & calc",
         ] {
             match refused(read(&with(member, json!(text)))) {
-                OAuthError::Address { member: named, .. } => assert_eq!(named, member),
+                DiscoveryError::Address { member: named, .. } => assert_eq!(named, member),
                 error => panic!("{error}"),
             }
         }
@@ -126,10 +126,13 @@ fn nobody_signs_in_without_pkce() {
     }
     let server = read(&with("authorization_endpoint", json!(null))).unwrap();
     let error = server.authorization_endpoint(Pkce::Assumed).unwrap_err();
-    assert!(matches!(error, OAuthError::NoSignInPage { .. }), "{error}");
+    assert!(
+        matches!(error, DiscoveryError::NoSignInPage { .. }),
+        "{error}"
+    );
 }
 
-/// What becomes of a body that is to be both kinds of document.
+/// Returns the errors of a body parsed as both kinds of metadata.
 fn unread(body: &str) -> [MetadataError; 2] {
     let upstream = upstream(UPSTREAM);
     let issuer = Issuer::parse("issuer", ISSUER, &upstream).unwrap();
@@ -153,7 +156,10 @@ fn what_is_no_such_document_is_told_from_one_that_is_broken() {
     for body in others {
         let unread = unread(body);
         assert!(
-            matches!(unread, [MetadataError::Absent, MetadataError::Absent]),
+            matches!(
+                unread,
+                [MetadataError::NotMetadata, MetadataError::NotMetadata]
+            ),
             "{body}"
         );
     }
@@ -218,7 +224,9 @@ fn resource_metadata_is_about_the_upstream() {
 
 #[test]
 fn a_server_without_metadata_has_the_endpoints_of_2025_03_26() {
-    let server = AuthorizationServer::by_default(&upstream("https://api.example.com/v1/mcp?k=1"));
+    let server = AuthorizationServer::with_default_endpoints(&upstream(
+        "https://api.example.com/v1/mcp?k=1",
+    ));
     let server = server.unwrap();
     let page = server.authorization_endpoint(Pkce::Required).unwrap();
     let registration = server.registration_endpoint.as_ref().unwrap();
@@ -232,7 +240,8 @@ fn a_server_without_metadata_has_the_endpoints_of_2025_03_26() {
         ]
     );
     assert_eq!(server.issuer.as_str(), "https://api.example.com");
-    let in_the_clear = AuthorizationServer::by_default(&upstream("http://intranet.example/mcp"));
+    let in_the_clear =
+        AuthorizationServer::with_default_endpoints(&upstream("http://intranet.example/mcp"));
     assert!(in_the_clear.is_err());
 }
 

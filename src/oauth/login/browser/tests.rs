@@ -1,4 +1,4 @@
-//! Where a browser may be opened, and which addresses.
+//! Where a browser may be opened, and with which addresses.
 
 use super::*;
 
@@ -8,7 +8,7 @@ fn refused(variables: Variables, needs_display: bool) -> Option<&'static str> {
     let variables = variables
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    refusal(&variables.collect(), needs_display)
+    refusal_reason(&variables.collect(), needs_display)
 }
 
 #[test]
@@ -16,7 +16,7 @@ fn a_browser_is_opened_only_where_a_person_can_see_it() {
     const CI: Option<&str> = Some("`CI` is set");
     const SSH: Option<&str> = Some("this is an SSH session");
     const NO_DISPLAY: Option<&str> = Some("there is no display");
-    // What is set, then the answer on Linux and the like, then elsewhere.
+    // The variables, the result with a display required, and the result elsewhere.
     let cases: [(Variables, Option<&str>, Option<&str>); 18] = [
         (&[], NO_DISPLAY, None),
         (&[("DISPLAY", ":0")], None, None),
@@ -62,7 +62,7 @@ fn an_address_of_the_web_is_opened_as_it_is_written() {
     ];
     for text in good {
         assert_eq!(
-            openable(text).map(|url| url.to_string()),
+            checked_url(text).map(|url| url.to_string()),
             Ok(text.to_owned())
         );
     }

@@ -1,4 +1,4 @@
-//! Reading one connection, with bounds on what it may send and how long it may take.
+//! Reads one connection, limited in size and time.
 
 use std::io;
 use std::time::Duration;
@@ -9,28 +9,28 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use super::head::{self, CallbackVerdict};
-use super::page::refusal;
+use super::page::rejection;
 use super::redirect_address::RedirectAddress;
 use super::request::{CallbackRequest, WRITE_TIMEOUT};
 
-/// The largest head of a request, in bytes: the cookies of other programs on this machine
-/// come along, and must not keep a person from signing in.
+/// The largest head of a request, in bytes. It includes cookies of other programs on this machine,
+/// which must not prevent a sign-in.
 const MAX_HEAD: usize = 64 << 10;
 
-/// How long a head may take; browsers open connections to be ready, and say nothing on them.
+/// The deadline for a head. Browsers open spare connections and send nothing on them.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How much of what still comes is taken, in bytes, so that a refusal is not lost by a reset.
+/// The most bytes read after a rejection: a reset could otherwise destroy the response.
 const MAX_REST: usize = 1 << 20;
 
-/// What a request must be.
+/// The expected redirect URI.
 #[derive(Debug, Clone)]
-pub(super) struct Expected {
+pub(super) struct ExpectedRequest {
     path: String,
     upstream: String,
 }
 
-impl Expected {
+impl ExpectedRequest {
     pub(super) fn new(address: &RedirectAddress) -> Self {
         Self {
             path: address.path().to_owned(),
@@ -39,32 +39,35 @@ impl Expected {
     }
 }
 
-/// Reads one request. What is no answer to a sign-in is turned away here.
-pub(super) async fn read(mut stream: TcpStream, expected: Expected) -> Option<CallbackRequest> {
-    let verdict = match timeout(READ_TIMEOUT, head_of(&mut stream)).await {
+/// Reads one request. Rejects one without an authorization response.
+pub(super) async fn read(
+    mut stream: TcpStream,
+    expected: ExpectedRequest,
+) -> Option<CallbackRequest> {
+    let verdict = match timeout(READ_TIMEOUT, read_head(&mut stream)).await {
         Ok(Ok(Some(head))) => head::judge(&head, &expected.path),
         Ok(Ok(None)) => {
             let text = "This browser sends too much. Delete the cookies of this address.";
-            CallbackVerdict::Refused(refusal("431 Request Header Fields Too Large", text))
+            CallbackVerdict::Rejected(rejection("431 Request Header Fields Too Large", text))
         }
         Ok(Err(_)) | Err(_) => return None,
     };
     match verdict {
-        CallbackVerdict::Answer(response) => Some(CallbackRequest {
+        CallbackVerdict::Accepted(response) => Some(CallbackRequest {
             response,
             upstream: expected.upstream,
             browser: stream,
         }),
-        CallbackVerdict::Refused(reply) => {
+        CallbackVerdict::Rejected(reply) => {
             debug!("turned a request away that is no answer to a sign-in");
-            let _ = timeout(WRITE_TIMEOUT, turn_away(stream, &reply)).await;
+            let _ = timeout(WRITE_TIMEOUT, send_rejection(stream, &reply)).await;
             None
         }
     }
 }
 
-/// The head of a request, or none when it is too large.
-async fn head_of(stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
+/// Reads the head of a request; `None` if the head is too large.
+async fn read_head(stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
     let mut head = Vec::with_capacity(2 << 10);
     loop {
         let seen = head.len();
@@ -74,7 +77,7 @@ async fn head_of(stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
         if !head::may_be_http(&head) {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        if let Some(end) = head::end(&head, seen) {
+        if let Some(end) = head::find_end(&head, seen) {
             head.truncate(end);
             return Ok(Some(head));
         }
@@ -84,7 +87,7 @@ async fn head_of(stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-async fn turn_away(mut stream: TcpStream, reply: &[u8]) -> io::Result<()> {
+async fn send_rejection(mut stream: TcpStream, reply: &[u8]) -> io::Result<()> {
     stream.write_all(reply).await?;
     stream.shutdown().await?;
     let (mut rest, mut taken) = ([0; 4096], 0);

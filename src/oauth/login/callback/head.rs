@@ -1,23 +1,23 @@
-//! The head of one request, and what it is worth.
+//! Parses the head of a request, and decides whether to accept it.
 
 use url::Host;
 
-use super::page::refusal;
+use super::page::rejection;
 use crate::oauth::login::response::AuthorizationResponse;
 
 /// The most headers of a request: browsers send about twenty.
 const MAX_HEADERS: usize = 100;
 
-/// What comes of a request.
+/// What to do with a request.
 pub(super) enum CallbackVerdict {
-    /// It is an answer to a sign-in.
-    Answer(AuthorizationResponse),
-    /// It is something else; this is the response.
-    Refused(Vec<u8>),
+    /// Accept the authorization response.
+    Accepted(AuthorizationResponse),
+    /// Send this HTTP response.
+    Rejected(Vec<u8>),
 }
 
-/// Where the head of a request ends, when it is all there. `seen` bytes were looked at before.
-pub(super) fn end(bytes: &[u8], seen: usize) -> Option<usize> {
+/// Returns the end of a complete head. The first `seen` bytes were searched before.
+pub(super) fn find_end(bytes: &[u8], seen: usize) -> Option<usize> {
     let from = seen.saturating_sub(3);
     let mut lines = memchr::memchr_iter(b'\n', &bytes[from..]).map(|at| from + at + 1);
     lines.find_map(|next| match bytes.get(next..)? {
@@ -27,21 +27,21 @@ pub(super) fn end(bytes: &[u8], seen: usize) -> Option<usize> {
     })
 }
 
-/// Whether it can become the head of a request: TLS, for one, does not.
+/// Returns `false` for bytes that cannot begin an HTTP request, such as TLS.
 pub(super) fn may_be_http(bytes: &[u8]) -> bool {
     bytes.first().is_none_or(u8::is_ascii_uppercase)
 }
 
-/// Judges a whole head.
+/// Decides on a complete head.
 pub(super) fn judge(head: &[u8], path: &str) -> CallbackVerdict {
-    match judged(head, path) {
-        Ok(response) => CallbackVerdict::Answer(response),
-        Err(refusal) => CallbackVerdict::Refused(refusal),
+    match parse_response(head, path) {
+        Ok(response) => CallbackVerdict::Accepted(response),
+        Err(refusal) => CallbackVerdict::Rejected(refusal),
     }
 }
 
-fn judged(head: &[u8], path: &str) -> Result<AuthorizationResponse, Vec<u8>> {
-    let bad = || refusal("400 Bad Request", "This is not a request.");
+fn parse_response(head: &[u8], path: &str) -> Result<AuthorizationResponse, Vec<u8>> {
+    let bad = || rejection("400 Bad Request", "This is not a request.");
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
     if !matches!(request.parse(head), Ok(httparse::Status::Complete(_))) {
@@ -53,27 +53,28 @@ fn judged(head: &[u8], path: &str) -> Result<AuthorizationResponse, Vec<u8>> {
         .iter()
         .filter(|header| header.name.eq_ignore_ascii_case("host"));
     let (host, second) = (hosts.next(), hosts.next());
-    // A name of somebody else's that leads here would let its page talk to us (DNS rebinding).
+    // A foreign name that resolves to loopback would let its page send requests here (DNS
+    // rebinding).
     if second.is_some() || !host.is_some_and(|host| is_loopback(host.value)) {
         let text = "This is the address of another computer.";
-        return Err(refusal("421 Misdirected Request", text));
+        return Err(rejection("421 Misdirected Request", text));
     }
     let (there, query) = match target.split_once('?') {
         Some((there, query)) => (there, Some(query)),
         None => (target, None),
     };
     if there != path {
-        return Err(refusal(
+        return Err(rejection(
             "404 Not Found",
             "There is nothing at this address.",
         ));
     }
     if method != "GET" {
-        // HEAD is what looks at a page without a person: it must not use up the code.
+        // Programs that preview pages send HEAD: they must not consume the code.
         let text = "The sign-in did not come as expected: it must come as an address.";
-        let mut reply = refusal("405 Method Not Allowed", text);
+        let mut reply = rejection("405 Method Not Allowed", text);
         if method == "HEAD" {
-            let body = end(&reply, 0).unwrap_or(reply.len());
+            let body = find_end(&reply, 0).unwrap_or(reply.len());
             reply.truncate(body);
         }
         return Err(reply);
@@ -81,11 +82,12 @@ fn judged(head: &[u8], path: &str) -> Result<AuthorizationResponse, Vec<u8>> {
     let response = AuthorizationResponse::from_query(query.unwrap_or_default());
     response.map_err(|_| {
         let text = "The answer to the sign-in is missing here. Sign in again.";
-        refusal("400 Bad Request", text)
+        rejection("400 Bad Request", text)
     })
 }
 
-/// Whether a `Host` is a name of this machine's own, whatever its port: it may be forwarded.
+/// Returns `true` if `Host` is a loopback name or address. Any port is allowed, for port
+/// forwarding.
 fn is_loopback(host: &[u8]) -> bool {
     let Ok(host) = std::str::from_utf8(host) else {
         return false;

@@ -1,7 +1,7 @@
-//! The pages that a person sees when the browser is back.
+//! The pages that the browser shows after a sign-in.
 //!
-//! They are constant but for the upstream's name and the reason of a failure, both escaped, and
-//! load and run nothing.
+//! They are constant except for the upstream's name and the reason of a failure, both escaped. They
+//! load nothing and run no script.
 
 use std::borrow::Cow;
 
@@ -19,21 +19,21 @@ p{margin:0 0 .8rem}\
 .mark{font-size:2.4rem;margin:0 0 .4rem}\
 footer{margin-top:2.5rem;font-size:.85rem;opacity:.65}";
 
-/// What became of a sign-in.
+/// The result of a sign-in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Page {
-    /// There are tokens.
+    /// The user is signed in.
     SignedIn,
-    /// The person said no.
+    /// The user declined.
     Denied,
-    /// There are none, for a reason in the form of an error's text.
+    /// The sign-in failed; the reason is an error's text.
     Failed(String),
-    /// It is the answer to a login that is over, or was never begun.
+    /// The response belongs to a login that has ended or never started.
     Stale,
 }
 
-/// What a page says.
-struct Text<'a> {
+/// The content of a page.
+struct PageContent<'a> {
     status: &'static str,
     mark: &'static str,
     title: String,
@@ -41,27 +41,27 @@ struct Text<'a> {
 }
 
 impl Page {
-    /// What to show for an answer that gave no code.
+    /// Returns the page for an authorization response without code.
     #[must_use]
-    pub fn of(error: &LoginError) -> Self {
+    pub fn for_error(error: &LoginError) -> Self {
         match error {
             LoginError::Denied { .. } => Self::Denied,
-            LoginError::OtherState => Self::Stale,
+            LoginError::StateMismatch => Self::Stale,
             error => Self::Failed(error.to_string()),
         }
     }
 
-    /// The whole HTTP response.
-    pub(super) fn reply(&self, upstream: &str) -> Vec<u8> {
+    /// Returns the complete HTTP response.
+    pub(super) fn http_response(&self, upstream: &str) -> Vec<u8> {
         let title = |rest: &str| format!("{rest} {upstream}");
-        html(&match self {
-            Self::SignedIn => Text {
+        html_response(&match self {
+            Self::SignedIn => PageContent {
                 status: "200 OK",
                 mark: "✓",
                 title: title("You are signed in to"),
                 text: "You can close this page and go back to your program.".into(),
             },
-            Self::Denied => Text {
+            Self::Denied => PageContent {
                 status: "200 OK",
                 mark: "–",
                 title: title("You did not allow access to"),
@@ -69,13 +69,13 @@ impl Page {
                        sign in again if you think better of it."
                     .into(),
             },
-            Self::Failed(reason) => Text {
+            Self::Failed(reason) => PageContent {
                 status: "400 Bad Request",
                 mark: "✗",
                 title: title("You are not signed in to"),
                 text: sentence(reason).into(),
             },
-            Self::Stale => Text {
+            Self::Stale => PageContent {
                 status: "410 Gone",
                 mark: "–",
                 title: "This sign-in is over".to_owned(),
@@ -87,9 +87,9 @@ impl Page {
     }
 }
 
-/// The response to a request that is no answer to a sign-in.
-pub(super) fn refusal(status: &'static str, text: &str) -> Vec<u8> {
-    html(&Text {
+/// Returns the HTTP response to a request without authorization response.
+pub(super) fn rejection(status: &'static str, text: &str) -> Vec<u8> {
+    html_response(&PageContent {
         status,
         mark: "–",
         title: "Nothing to see here".to_owned(),
@@ -97,8 +97,8 @@ pub(super) fn refusal(status: &'static str, text: &str) -> Vec<u8> {
     })
 }
 
-fn html(page: &Text<'_>) -> Vec<u8> {
-    let (title, text) = (escaped(&page.title), escaped(&page.text));
+fn html_response(page: &PageContent<'_>) -> Vec<u8> {
+    let (title, text) = (escape_html(&page.title), escape_html(&page.text));
     let mark = page.mark;
     let body = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
@@ -109,7 +109,7 @@ fn html(page: &Text<'_>) -> Vec<u8> {
     );
     let style = STANDARD.encode(Sha256::digest(STYLE));
     let (status, length) = (page.status, body.len());
-    // The address holds the code: no cache keeps it, no other page learns it, and nobody frames it.
+    // The address contains the code: no cache, other page or frame may see it.
     let head = format!(
         "HTTP/1.1 {status}\r\n\
          content-type: text/html; charset=utf-8\r\n\
@@ -125,14 +125,14 @@ fn html(page: &Text<'_>) -> Vec<u8> {
     (head + &body).into_bytes()
 }
 
-/// An error's text for a page: errors begin in lower case and end without a full stop.
+/// Turns an error's text into a sentence: error texts begin in lower case and have no full stop.
 fn sentence(text: &str) -> String {
     let mut rest = text.chars();
     let first = rest.next().map(|first| first.to_uppercase().to_string());
     format!("{}{}.", first.unwrap_or_default(), rest.as_str())
 }
 
-fn escaped(text: &str) -> String {
+fn escape_html(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

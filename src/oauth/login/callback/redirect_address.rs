@@ -1,4 +1,4 @@
-//! Where to listen: a redirect URI that is fixed, or ports that are the same in every run.
+//! Where to listen: at the configured redirect URI, or at ports that stay the same.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -8,19 +8,19 @@ use tokio::net::TcpListener;
 
 use crate::config::{LoopbackHost, RedirectUri, ServerUrl, UpstreamName};
 
-/// The first port that no service is assigned, 49152; its bits are those of all further ones (RFC 6335 § 6).
+/// The first unassigned port, 49152. All higher ports share its bits (RFC 6335 § 6).
 const FIRST_PORT: u16 = 0xC000;
 
-/// Where the browser comes back to when nothing is configured.
+/// The path of the default redirect URI.
 const PATH: &str = "/callback";
 
-/// How many neighbours are tried before any port is taken.
-const NEIGHBOURS: u16 = 4;
+/// How many neighbouring ports are tried before any port is taken.
+const NEIGHBOUR_PORTS: u16 = 4;
 
-/// Where to listen, in order.
+/// Where to listen, in order of preference.
 ///
-/// The port comes from the upstream's name and url: a server that compares redirect URIs with
-/// their port, as it should not (RFC 8252 § 7.3), then knows ours from the last time.
+/// The port derives from the upstream's name and URL, so that the redirect URI stays as registered.
+/// Some servers compare the port, against RFC 8252 § 7.3.
 #[derive(Debug, Clone)]
 pub struct RedirectAddress {
     pub(super) upstream: String,
@@ -29,12 +29,12 @@ pub struct RedirectAddress {
 }
 
 impl RedirectAddress {
-    /// Where an upstream's sign-in comes back to: the redirect URI that is configured, at any port
-    /// if it names none; `http://127.0.0.1:<port>/callback` when none is.
+    /// Returns the address for an upstream: the configured redirect URI, on any port if it names
+    /// none; otherwise `http://127.0.0.1:<port>/callback`.
     #[must_use]
     pub fn new(upstream: &UpstreamName, url: &ServerUrl, configured: Option<&RedirectUri>) -> Self {
         let first = first_port(upstream.as_str(), &url.to_string());
-        let near = (0..=NEIGHBOURS).map(|step| first.wrapping_add(step) | FIRST_PORT);
+        let near = (0..=NEIGHBOUR_PORTS).map(|step| first.wrapping_add(step) | FIRST_PORT);
         Self {
             upstream: upstream.as_str().to_owned(),
             configured: configured.cloned(),
@@ -42,9 +42,9 @@ impl RedirectAddress {
         }
     }
 
-    /// First at the port of a redirect URI that a client was registered with, if it is one of ours.
+    /// Prefers the port of a registered redirect URI, if the URI matches otherwise.
     #[must_use]
-    pub fn preferring(mut self, redirect_uri: &str) -> Self {
+    pub fn prefer(mut self, redirect_uri: &str) -> Self {
         let registered = RedirectUri::parse(redirect_uri).ok();
         let port = registered.and_then(|registered| registered.port());
         let port = port.filter(|port| self.redirect_uri(*port) == redirect_uri);
@@ -60,13 +60,13 @@ impl RedirectAddress {
         configured.map_or(LoopbackHost::V4, RedirectUri::host)
     }
 
-    /// The path of the redirect URI.
+    /// Returns the path of the redirect URI.
     pub(super) fn path(&self) -> &str {
         let configured = self.configured.as_ref();
         configured.map_or(PATH, RedirectUri::path)
     }
 
-    /// The redirect URI when we listen on `port`.
+    /// Returns the redirect URI for a port.
     pub(super) fn redirect_uri(&self, port: u16) -> String {
         match &self.configured {
             Some(configured) => configured.with_port(port),
@@ -74,12 +74,12 @@ impl RedirectAddress {
         }
     }
 
-    /// Listens at the first place that is free, and says on which port.
+    /// Listens at the first free address, and returns the port.
     pub(super) async fn listen(&self) -> io::Result<(Vec<TcpListener>, u16)> {
         let configured = self.configured.as_ref();
         if let Some(port) = configured.and_then(RedirectUri::port) {
             let listeners = self.listen_on(port).await;
-            let listeners = listeners.map_err(|error| self.not_there(port, &error));
+            let listeners = listeners.map_err(|error| self.bind_error(port, &error));
             return Ok((listeners?, port));
         }
         for port in &self.ports {
@@ -87,24 +87,24 @@ impl RedirectAddress {
                 return Ok((listeners, *port));
             }
         }
-        // With `localhost`, a port that is free on one address may be taken on the other.
-        for _ in 0..NEIGHBOURS {
-            if let Ok(found) = self.listen_anywhere().await {
+        // With `localhost`, a port may be free on one address and taken on the other.
+        for _ in 0..NEIGHBOUR_PORTS {
+            if let Ok(found) = self.listen_on_any_port().await {
                 return Ok(found);
             }
         }
-        self.listen_anywhere().await
+        self.listen_on_any_port().await
     }
 
-    async fn listen_anywhere(&self) -> io::Result<(Vec<TcpListener>, u16)> {
+    async fn listen_on_any_port(&self) -> io::Result<(Vec<TcpListener>, u16)> {
         let listeners = self.listen_on(0).await?;
         let first = listeners.first().ok_or(io::ErrorKind::AddrNotAvailable)?;
         let port = first.local_addr()?.port();
         Ok((listeners, port))
     }
 
-    /// Why we cannot listen at the one place that is configured, and what to do.
-    fn not_there(&self, port: u16, error: &io::Error) -> io::Error {
+    /// Returns the error for the configured address, with the remedy.
+    fn bind_error(&self, port: u16, error: &io::Error) -> io::Error {
         let uri = self.redirect_uri(port);
         let kind = error.kind();
         let text = match kind {
@@ -120,9 +120,9 @@ impl RedirectAddress {
         io::Error::new(kind, text)
     }
 
-    /// Listens on every address of the host. Of `localhost` both are needed, as the browser may
-    /// ask either and another program must not get the code; only a machine without IPv6 (or IPv4)
-    /// can do with one.
+    /// Listens on every address of the host. `localhost` needs both: the browser may use either,
+    /// and another program must not receive the code. A machine without IPv6 (or IPv4) has only
+    /// one.
     async fn listen_on(&self, port: u16) -> io::Result<Vec<TcpListener>> {
         let v4 = || SocketAddr::from((IpAddr::from(Ipv4Addr::LOCALHOST), port));
         let v6 = |port| SocketAddr::from((IpAddr::from(Ipv6Addr::LOCALHOST), port));
@@ -149,7 +149,7 @@ impl RedirectAddress {
     }
 }
 
-/// The same for the same upstream in every run.
+/// Returns the same port for the same upstream in every run.
 fn first_port(upstream: &str, url: &str) -> u16 {
     let digest = Sha256::new()
         .chain_update(upstream)

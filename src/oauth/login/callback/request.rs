@@ -1,4 +1,4 @@
-//! An answer to a sign-in that a browser brought, and the page that it gets.
+//! An authorization response from a browser, and the page to send back.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use tracing::debug;
 use super::page::Page;
 use crate::oauth::login::response::AuthorizationResponse;
 
-/// How long a page may take on its way to a browser on this machine.
+/// The deadline for sending a page to the browser.
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// An answer, and the browser that waits for a page.
+/// An authorization response, and the browser that waits for a page.
 #[derive(Debug)]
 pub struct CallbackRequest {
     pub(super) response: AuthorizationResponse,
@@ -22,15 +22,15 @@ pub struct CallbackRequest {
 }
 
 impl CallbackRequest {
-    /// The answer.
+    /// Returns the authorization response.
     #[must_use]
     pub fn response(&self) -> &AuthorizationResponse {
         &self.response
     }
 
-    /// Shows the person how it ended. That the browser has gone is no error.
-    pub async fn answer(mut self, page: Page) {
-        let reply = page.reply(&self.upstream);
+    /// Sends the page with the result. A closed browser is not an error.
+    pub async fn respond(mut self, page: Page) {
+        let reply = page.http_response(&self.upstream);
         let write = async {
             self.browser.write_all(&reply).await?;
             self.browser.shutdown().await

@@ -1,4 +1,4 @@
-//! Answers to a sign-in, good and forged.
+//! Authorization responses, valid and forged.
 
 mod pastes;
 
@@ -11,11 +11,11 @@ use crate::oauth::login::pending;
 
 const ISSUER: &str = "https://auth.example.com";
 
-fn login() -> Pending {
+fn login() -> PendingLogin {
     pending::tests::pending()
 }
 
-/// An authorization server that says whether it sends `iss`.
+/// Returns an authorization server; `names_itself` is its metadata on `iss`.
 fn server(issuer: &str, names_itself: Option<bool>) -> AuthorizationServer {
     let upstream = upstream("https://mcp.example.com/mcp");
     let mut document = json!({
@@ -45,14 +45,14 @@ fn from_query(query: &str, names_itself: Option<bool>) -> Result<String, LoginEr
 }
 
 fn other_issuer(found: &str) -> LoginError {
-    LoginError::OtherIssuer {
+    LoginError::IssuerMismatch {
         found: found.to_owned(),
         recorded: ISSUER.to_owned(),
     }
 }
 
 fn no_issuer() -> LoginError {
-    LoginError::NoIssuer {
+    LoginError::MissingIssuer {
         recorded: ISSUER.to_owned(),
     }
 }
@@ -86,10 +86,10 @@ fn an_answer_with_another_state_gives_nothing() {
     ];
     for query in cases {
         let response = AuthorizationResponse::from_query(query).unwrap();
-        assert!(!response.is_for(&login()), "{query}");
+        assert!(!response.belongs_to(&login()), "{query}");
         assert_eq!(
             from_query(query, None),
-            Err(LoginError::OtherState),
+            Err(LoginError::StateMismatch),
             "{query}"
         );
     }
@@ -176,7 +176,7 @@ fn what_stands_there_twice_is_refused() {
     for (parameter, query) in cases {
         assert_eq!(
             from_query(query, None),
-            Err(LoginError::Repeated { parameter }),
+            Err(LoginError::RepeatedParameter { parameter }),
             "{query}"
         );
     }
@@ -198,7 +198,7 @@ fn what_is_no_answer_is_not_taken_for_one() {
     ] {
         assert_eq!(
             from_query(query, None),
-            Err(LoginError::NotAnAnswer),
+            Err(LoginError::NotAResponse),
             "{query}"
         );
     }
@@ -233,10 +233,10 @@ fn every_error_says_what_to_do() {
     ];
     let refused = refused.iter().chain(&["login_required", "x\u{7}\n`y`"]);
     let errors = [
-        LoginError::NotAnAnswer,
+        LoginError::NotAResponse,
         LoginError::SignInPage,
-        LoginError::Repeated { parameter: "state" },
-        LoginError::OtherState,
+        LoginError::RepeatedParameter { parameter: "state" },
+        LoginError::StateMismatch,
         LoginError::ServerChanged {
             server: "https://b".to_owned(),
             recorded: recorded(),
@@ -246,12 +246,12 @@ fn every_error_says_what_to_do() {
         },
         no_issuer(),
         other_issuer("https://evil\u{1b}.example.com"),
-        LoginError::of("access_denied", None),
-        LoginError::of("access_denied", hostile),
-        LoginError::of("server_error", Some("over there")),
+        LoginError::from_error_code("access_denied", None),
+        LoginError::from_error_code("access_denied", hostile),
+        LoginError::from_error_code("server_error", Some("over there")),
     ];
     let errors = errors.into_iter();
-    let errors = errors.chain(refused.map(|error| LoginError::of(error, hostile)));
+    let errors = errors.chain(refused.map(|error| LoginError::from_error_code(error, hostile)));
     let texts: Vec<_> = errors.map(|error| error.to_string()).collect();
     for text in &texts {
         assert!(text.contains("; "), "{text}");

@@ -1,9 +1,9 @@
-//! Where logins are kept, for which name, and for whom.
+//! The folders of logins by name and owner.
 
 use super::*;
 use crate::config::{Config, Environment};
 
-/// A folder for an upstream as configured.
+/// Returns the folder of a configured upstream.
 fn folder(home: &Path, name: &str, url: &str) -> Folder {
     let upstreams = serde_json::json!([{"name": name, "url": url}]).to_string();
     let environment = Environment::from_iter([("PROXY_UPSTREAMS".to_owned(), upstreams)]);
@@ -31,7 +31,7 @@ fn a_name_that_is_no_safe_file_name_gets_a_hash() {
         ("größe", "gr--e-"),
     ];
     for (name, expected) in cases {
-        let found = folder(Path::new("/nowhere"), name, "https://x.example/").find();
+        let found = folder(Path::new("/nowhere"), name, "https://x.example/").locate();
         let found = found.unwrap();
         let last = found.file_name().unwrap().to_str().unwrap();
         assert_eq!(found.parent().unwrap(), Path::new("/nowhere/oauth"));
@@ -55,11 +55,11 @@ async fn upstreams_of_one_name_and_different_urls_do_not_meet() {
     let plain = home.path().join("oauth/docs");
 
     assert_eq!(first.claim().await.unwrap(), plain);
-    let apart = second.claim().await.unwrap();
-    assert_ne!(apart, plain);
-    assert_eq!(first.find().unwrap(), plain);
-    assert_eq!(second.find().unwrap(), apart);
-    assert_eq!(second.claim().await.unwrap(), apart);
+    let hashed_path = second.claim().await.unwrap();
+    assert_ne!(hashed_path, plain);
+    assert_eq!(first.locate().unwrap(), plain);
+    assert_eq!(second.locate().unwrap(), hashed_path);
+    assert_eq!(second.claim().await.unwrap(), hashed_path);
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn of_two_that_claim_a_folder_at_once_one_gets_it() {
         let (one, two) = (one.unwrap(), two.unwrap());
         assert_ne!(one, two);
         assert_eq!(
-            (first.find().unwrap(), second.find().unwrap()),
+            (first.locate().unwrap(), second.locate().unwrap()),
             (one, two),
             "what was claimed is found again"
         );

@@ -1,11 +1,11 @@
-//! What the pages show, and what they must not.
+//! The content of the pages, and what they must not contain.
 
 use super::*;
 
 const HOSTILE: &str = "</title><script>alert('1')</script><img src=x onerror=\"a\">&amp;";
 
 fn text(page: &Page, upstream: &str) -> String {
-    String::from_utf8(page.reply(upstream)).unwrap()
+    String::from_utf8(page.http_response(upstream)).unwrap()
 }
 
 #[test]
@@ -25,7 +25,7 @@ fn a_page_escapes_all_that_it_shows() {
         assert!(!text.contains("<img"), "{text}");
         assert_eq!(text.matches("</title>").count(), 1, "{text}");
     }
-    let refused = String::from_utf8(refusal("400 Bad Request", HOSTILE)).unwrap();
+    let refused = String::from_utf8(rejection("400 Bad Request", HOSTILE)).unwrap();
     assert!(!refused.contains("<script"), "{refused}");
 }
 
@@ -63,11 +63,11 @@ fn a_page_loads_nothing_and_is_kept_nowhere() {
 
 #[test]
 fn a_page_says_how_it_ended_and_what_to_do() {
-    let refused = LoginError::of("invalid_scope", Some("no <b>such</b> scope"));
+    let refused = LoginError::from_error_code("invalid_scope", Some("no <b>such</b> scope"));
     let pages = [
         Page::SignedIn,
         Page::Denied,
-        Page::of(&refused),
+        Page::for_error(&refused),
         Page::Stale,
     ];
     let texts = pages.map(|page| {
@@ -83,9 +83,9 @@ fn a_page_says_how_it_ended_and_what_to_do() {
 
 #[test]
 fn an_error_has_its_page() {
-    let denied = LoginError::of("access_denied", Some("<b>"));
-    assert_eq!(Page::of(&denied), Page::Denied);
-    assert_eq!(Page::of(&LoginError::OtherState), Page::Stale);
-    let other = LoginError::NotAnAnswer;
-    assert_eq!(Page::of(&other), Page::Failed(other.to_string()));
+    let denied = LoginError::from_error_code("access_denied", Some("<b>"));
+    assert_eq!(Page::for_error(&denied), Page::Denied);
+    assert_eq!(Page::for_error(&LoginError::StateMismatch), Page::Stale);
+    let other = LoginError::NotAResponse;
+    assert_eq!(Page::for_error(&other), Page::Failed(other.to_string()));
 }

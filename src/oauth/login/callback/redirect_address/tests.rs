@@ -1,4 +1,4 @@
-//! Which ports, and in which order.
+//! The ports and their order.
 
 use super::*;
 use crate::config::{Config, Environment};
@@ -21,7 +21,7 @@ fn the_ports_of_an_upstream_are_the_same_in_every_run() {
     let first = plain().ports;
     assert_eq!(first, plain().ports);
     assert_eq!(first.len(), 5);
-    // Written down, so that no later version moves away from what servers have registered.
+    // A fixed number: a later version must keep the ports that servers have registered.
     assert_eq!(first[0], 51_200);
     let others = [
         place("linear", "https://mcp.example.com/other", None),
@@ -65,11 +65,11 @@ fn the_redirect_uri_is_written_as_it_is_configured() {
 #[test]
 fn the_port_that_was_registered_is_tried_first() {
     let ports = plain().ports;
-    let preferring = |uri: &str| plain().preferring(uri).ports;
-    let registered = preferring("http://127.0.0.1:50123/callback");
+    let prefer = |uri: &str| plain().prefer(uri).ports;
+    let registered = prefer("http://127.0.0.1:50123/callback");
     assert_eq!(registered[0], 50_123);
     assert_eq!(registered[1..], ports);
-    let again = preferring(&format!("http://127.0.0.1:{}/callback", ports[2]));
+    let again = prefer(&format!("http://127.0.0.1:{}/callback", ports[2]));
     assert_eq!(again, [ports[2], ports[0], ports[1], ports[3], ports[4]]);
     let others = [
         "http://localhost:50123/callback",
@@ -79,6 +79,6 @@ fn the_port_that_was_registered_is_tried_first() {
         "",
     ];
     for other in others {
-        assert_eq!(preferring(other), ports, "{other}");
+        assert_eq!(prefer(other), ports, "{other}");
     }
 }

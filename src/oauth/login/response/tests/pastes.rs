@@ -1,4 +1,4 @@
-//! Answers as people paste them.
+//! Pasted responses.
 
 use super::*;
 
@@ -15,7 +15,7 @@ fn a_paste_is_an_address_or_a_query_or_a_code() {
         format!("“{address}”"),
         format!("`{address}`\n"),
         format!("\u{feff}{address}\u{200b}"),
-        // As a terminal breaks it.
+        // As a terminal breaks the line.
         address.replace("&state", "\n  &state"),
         format!("{address}#"),
         format!("{address}#fragment"),
@@ -58,17 +58,17 @@ fn a_code_alone_may_hold_what_a_query_holds() {
 fn a_paste_that_is_something_else_is_refused() {
     let long = "a".repeat(MAX_PASTE + 1);
     let cases = [
-        ("", LoginError::NotAnAnswer),
-        (" \n", LoginError::NotAnAnswer),
-        ("\"\"", LoginError::NotAnAnswer),
-        ("ü", LoginError::NotAnAnswer),
-        ("http://", LoginError::NotAnAnswer),
-        ("http://127.0.0.1:50000/callback", LoginError::NotAnAnswer),
+        ("", LoginError::NotAResponse),
+        (" \n", LoginError::NotAResponse),
+        ("\"\"", LoginError::NotAResponse),
+        ("ü", LoginError::NotAResponse),
+        ("http://", LoginError::NotAResponse),
+        ("http://127.0.0.1:50000/callback", LoginError::NotAResponse),
         (
             "http://127.0.0.1:50000/callback#code=c",
-            LoginError::NotAnAnswer,
+            LoginError::NotAResponse,
         ),
-        (&long, LoginError::NotAnAnswer),
+        (&long, LoginError::NotAResponse),
         (
             "https://auth.example.com/authorize?response_type=code&state=the-state",
             LoginError::SignInPage,
@@ -79,10 +79,13 @@ fn a_paste_that_is_something_else_is_refused() {
         ),
         (
             "http://127.0.0.1/callback?code=c&state=forged",
-            LoginError::OtherState,
+            LoginError::StateMismatch,
         ),
-        ("http://127.0.0.1/callback?code=c", LoginError::OtherState),
-        ("code=c", LoginError::OtherState),
+        (
+            "http://127.0.0.1/callback?code=c",
+            LoginError::StateMismatch,
+        ),
+        ("code=c", LoginError::StateMismatch),
     ];
     for (text, error) in cases {
         let pasted = code(AuthorizationResponse::from_paste(text), None);

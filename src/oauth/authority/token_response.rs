@@ -1,10 +1,10 @@
-//! What a token endpoint answers (RFC 6749 § 5), read as generously as is safe.
+//! Parses token responses (RFC 6749 § 5) as leniently as is safe.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use oauth2::basic::BasicTokenType;
-use oauth2::{AccessToken, RefreshToken, Scope, TokenResponse};
+use oauth2::{AccessToken, RefreshToken, Scope};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use url::Url;
@@ -12,26 +12,27 @@ use url::Url;
 use super::error::TokenError;
 use crate::config::Secret;
 use crate::oauth::address::without_query;
-use crate::oauth::tokens::{Grant, Timestamp};
+use crate::oauth::tokens::{Timestamp, TokenResponse};
 
-/// A successful answer. It can be serialized since [`TokenResponse`] wants that; nobody does.
+/// The body of a successful response. [`oauth2::TokenResponse`] requires `Serialize`; it is never
+/// serialized.
 #[derive(Debug, Serialize, Deserialize)]
-pub(in crate::oauth) struct Answer {
+pub(in crate::oauth) struct TokenResponseBody {
     access_token: AccessToken,
-    #[serde(default = "bearer", deserialize_with = "kind")]
+    #[serde(default = "bearer_type", deserialize_with = "token_type")]
     token_type: BasicTokenType,
     #[serde(default, deserialize_with = "seconds")]
     expires_in: Option<u64>,
-    #[serde(default, deserialize_with = "filled")]
+    #[serde(default, deserialize_with = "non_empty_token")]
     refresh_token: Option<RefreshToken>,
-    #[serde(default, deserialize_with = "scopes", rename = "scope")]
+    #[serde(default, deserialize_with = "scope_list", rename = "scope")]
     scopes: Option<Vec<Scope>>,
-    /// What was exchanged for what (RFC 8693 § 2.2.1).
+    /// The type of the token that was issued (RFC 8693 § 2.2.1).
     #[serde(default)]
     pub(in crate::oauth) issued_token_type: Option<String>,
 }
 
-impl TokenResponse for Answer {
+impl oauth2::TokenResponse for TokenResponseBody {
     type TokenType = BasicTokenType;
 
     fn access_token(&self) -> &AccessToken {
@@ -55,16 +56,16 @@ impl TokenResponse for Answer {
     }
 }
 
-impl Answer {
-    /// The grant, when the request was sent at `issued_at`, with a proof of possession or not.
-    /// Otherwise what is wrong with it, as a clause.
-    pub(super) fn into_grant(
+impl TokenResponseBody {
+    /// Converts the response to a request that was sent at `issued_at`; `with_proof` says whether
+    /// it had a DPoP proof. Otherwise returns the fault as a clause.
+    pub(super) fn into_response(
         self,
         issued_at: Timestamp,
-        proved: bool,
-    ) -> Result<Grant, &'static str> {
+        with_proof: bool,
+    ) -> Result<TokenResponse, &'static str> {
         let token_type = self.token_type.as_ref().to_owned();
-        if token_type.eq_ignore_ascii_case("dpop") && !proved {
+        if token_type.eq_ignore_ascii_case("dpop") && !with_proof {
             return Err("its token is bound to a key that nobody named");
         }
         let scopes = self.scopes.filter(|scopes| !scopes.is_empty());
@@ -73,8 +74,8 @@ impl Answer {
             names.join(" ")
         });
         let refresh_token = self.refresh_token.map(RefreshToken::into_secret);
-        Ok(Grant {
-            access_token: sendable(self.access_token)?,
+        Ok(TokenResponse {
+            access_token: header_safe(self.access_token)?,
             token_type,
             expires_at: self
                 .expires_in
@@ -85,14 +86,14 @@ impl Answer {
         })
     }
 
-    /// The token alone, whatever its kind.
+    /// Returns the token alone, of whatever type.
     pub(in crate::oauth) fn into_token(self) -> Result<Secret, &'static str> {
-        sendable(self.access_token)
+        header_safe(self.access_token)
     }
 }
 
-/// A token that a header can carry (RFC 6750 § 2.1 allows fewer characters yet).
-fn sendable(token: AccessToken) -> Result<Secret, &'static str> {
+/// Checks that a header can carry the token (RFC 6750 § 2.1 allows even fewer characters).
+fn header_safe(token: AccessToken) -> Result<Secret, &'static str> {
     let token = Secret::new(token.into_secret());
     match token.expose() {
         "" => Err("its token is empty"),
@@ -103,22 +104,22 @@ fn sendable(token: AccessToken) -> Result<Secret, &'static str> {
     }
 }
 
-/// What nearly every token is, and the ones of servers that do not say.
-fn bearer() -> BasicTokenType {
+/// The default: nearly every token is a bearer token.
+fn bearer_type() -> BasicTokenType {
     BasicTokenType::Bearer
 }
 
-fn kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BasicTokenType, D::Error> {
+fn token_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BasicTokenType, D::Error> {
     let name: Option<String> = Option::deserialize(deserializer)?;
     Ok(match name {
         Some(name) if name.eq_ignore_ascii_case("bearer") => BasicTokenType::Bearer,
         Some(name) if !name.is_empty() => BasicTokenType::Extension(name),
-        _ => bearer(),
+        _ => bearer_type(),
     })
 }
 
-/// A number of seconds, also as a string or a fraction. None when it says nothing: 0 would be a
-/// token of no use, and is what some write for one that does not end.
+/// Reads a number of seconds, also from a string or fraction. 0 counts as absent: such a token
+/// would be useless, and some servers write 0 for "does not expire".
 pub(super) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     let value = Value::deserialize(deserializer)?;
     let whole = |number: f64| (number >= 1.0).then_some(number as u64);
@@ -132,15 +133,17 @@ pub(super) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
     })
 }
 
-/// Takes an empty text for none.
-fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<RefreshToken>, D::Error> {
+/// Reads an empty text as absent.
+fn non_empty_token<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<RefreshToken>, D::Error> {
     let token: Option<String> = Option::deserialize(deserializer)?;
     let token = token.filter(|token| !token.is_empty());
     Ok(token.map(RefreshToken::new))
 }
 
-/// A list by spaces, or one of JSON.
-fn scopes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Scope>>, D::Error> {
+/// Reads names separated by spaces, or a JSON array.
+fn scope_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Scope>>, D::Error> {
     let value = Value::deserialize(deserializer)?;
     let texts: Vec<&str> = match &value {
         Value::String(text) => vec![text],
@@ -151,13 +154,16 @@ fn scopes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Scope
     Ok(Some(names.map(|it| Scope::new(it.to_owned())).collect()))
 }
 
-/// Reads an answer that the library does not.
-pub(super) fn read<'a, T: Deserialize<'a>>(body: &'a Bytes, url: &Url) -> Result<T, TokenError> {
-    serde_json::from_slice(body).map_err(|error| unreadable(&error, url))
+/// Parses a response that the `oauth2` crate does not handle.
+pub(super) fn parse_body<'a, T: Deserialize<'a>>(
+    body: &'a Bytes,
+    url: &Url,
+) -> Result<T, TokenError> {
+    serde_json::from_slice(body).map_err(|error| malformed_body(&error, url))
 }
 
-/// Says where an answer is broken. The error itself may quote a secret.
-pub(super) fn unreadable(error: &serde_json::Error, url: &Url) -> TokenError {
+/// Returns the error for a body that cannot be parsed. serde's own text may quote a secret.
+pub(super) fn malformed_body(error: &serde_json::Error, url: &Url) -> TokenError {
     let fault = match error.classify() {
         serde_json::error::Category::Data => "it lacks what such an answer has",
         _ => "it is no JSON",

@@ -1,4 +1,4 @@
-//! Answers of token endpoints, good and odd.
+//! Valid and unusual token responses.
 
 use serde_json::json;
 
@@ -6,9 +6,9 @@ use super::*;
 
 const SENT: Timestamp = Timestamp(1000);
 
-fn grant(answer: Value, proved: bool) -> Result<Grant, &'static str> {
-    let answer: Answer = serde_json::from_value(answer).unwrap();
-    answer.into_grant(SENT, proved)
+fn grant(answer: Value, with_proof: bool) -> Result<TokenResponse, &'static str> {
+    let answer: TokenResponseBody = serde_json::from_value(answer).unwrap();
+    answer.into_response(SENT, with_proof)
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn a_token_that_is_of_no_use_is_refused() {
         json!(null),
     ] {
         assert!(
-            serde_json::from_value::<Answer>(broken.clone()).is_err(),
+            serde_json::from_value::<TokenResponseBody>(broken.clone()).is_err(),
             "{broken}"
         );
     }
@@ -128,8 +128,8 @@ fn a_token_that_is_of_no_use_is_refused() {
 #[test]
 fn an_answer_does_not_print_its_secrets() {
     let answer = json!({"access_token": "hidden-1", "refresh_token": "hidden-2"});
-    let answer: Answer = serde_json::from_value(answer).unwrap();
+    let answer: TokenResponseBody = serde_json::from_value(answer).unwrap();
     let shown = format!("{answer:?}");
-    let shown = format!("{shown} {:?}", answer.into_grant(SENT, false));
+    let shown = format!("{shown} {:?}", answer.into_response(SENT, false));
     assert!(!shown.contains("hidden"), "{shown}");
 }

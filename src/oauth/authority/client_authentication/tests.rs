@@ -1,4 +1,4 @@
-//! Which way a client takes, and what it then says.
+//! The chosen authentication method, and what the request then contains.
 
 use std::slice;
 
@@ -7,8 +7,8 @@ use rcgen::KeyPair;
 use super::*;
 use crate::oauth::tokens::Members;
 
-fn client(method: Option<&str>, secret: Option<&str>) -> Client {
-    Client {
+fn client(method: Option<&str>, secret: Option<&str>) -> ClientInformation {
+    ClientInformation {
         issuer: "https://id.example".to_owned(),
         client_id: "a client:1".to_owned(),
         client_secret: secret.map(|secret| Secret::new(secret.to_owned())),
@@ -24,7 +24,7 @@ fn key() -> SigningKey {
     SigningKey::new(&pem, "ES256").unwrap()
 }
 
-/// The way that is chosen, by the name of its method.
+/// Returns the name of the chosen method.
 fn chosen(
     method: Option<&str>,
     secret: Option<&str>,
@@ -33,11 +33,11 @@ fn chosen(
 ) -> Result<&'static str, String> {
     let supported = supported.map(|it| it.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>());
     let client = client(method, secret);
-    match Credentials::of(&client, key, supported.as_deref()) {
-        Ok(Credentials::None) => Ok("none"),
-        Ok(Credentials::Basic(_)) => Ok("client_secret_basic"),
-        Ok(Credentials::Post(_)) => Ok("client_secret_post"),
-        Ok(Credentials::Key(_)) => Ok("private_key_jwt"),
+    match ClientAuthentication::choose(&client, key, supported.as_deref()) {
+        Ok(ClientAuthentication::None) => Ok("none"),
+        Ok(ClientAuthentication::Basic(_)) => Ok("client_secret_basic"),
+        Ok(ClientAuthentication::Post(_)) => Ok("client_secret_post"),
+        Ok(ClientAuthentication::PrivateKeyJwt(_)) => Ok("private_key_jwt"),
         Err(error) => Err(error.to_string()),
     }
 }
@@ -113,13 +113,16 @@ fn without_a_registered_method_the_means_decide_and_the_server() {
     }
 }
 
-/// The header, and the parameters beside `grant_type`.
-fn applied(credentials: Credentials<'_>, id: &str) -> (Option<String>, Vec<(String, String)>) {
+/// Returns the header, and the parameters besides `grant_type`.
+fn applied(
+    authentication: ClientAuthentication<'_>,
+    id: &str,
+) -> (Option<String>, Vec<(String, String)>) {
     let mut form: Form<'_> = vec![
         ("grant_type".into(), "x".into()),
         ("client_id".into(), id.into()),
     ];
-    let header = credentials
+    let header = authentication
         .apply(&mut form, id, "https://id.example")
         .unwrap();
     let header = header.map(|value| {
@@ -142,23 +145,23 @@ fn each_method_shows_its_secret_in_one_place_alone() {
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let id = pair("client_id", "a client:1");
 
-    let public = applied(Credentials::None, "a client:1");
+    let public = applied(ClientAuthentication::None, "a client:1");
     assert_eq!(public, (None, vec![id.clone()]));
 
-    let post = applied(Credentials::Post(&secret), "a client:1");
+    let post = applied(ClientAuthentication::Post(&secret), "a client:1");
     assert_eq!(
         post,
         (None, vec![id.clone(), pair("client_secret", "p:ss wörd+%")])
     );
 
-    let (header, form) = applied(Credentials::Basic(&secret), "a client:1");
+    let (header, form) = applied(ClientAuthentication::Basic(&secret), "a client:1");
     let expected = BASE64_STANDARD.encode("a+client%3A1:p%3Ass+w%C3%B6rd%2B%25");
     assert_eq!(header, Some(format!("Basic {expected}")));
-    // Two ways at once are forbidden (RFC 6749 § 2.3); a name alone is none.
+    // Two methods at once are forbidden (RFC 6749 § 2.3); `client_id` alone is not a method.
     assert_eq!(form, slice::from_ref(&id));
 
     let key = key();
-    let (header, form) = applied(Credentials::Key(&key), "a client:1");
+    let (header, form) = applied(ClientAuthentication::PrivateKeyJwt(&key), "a client:1");
     assert_eq!(header, None);
     assert_eq!(
         form[..2],
@@ -167,12 +170,12 @@ fn each_method_shows_its_secret_in_one_place_alone() {
     assert_eq!((form[2].0.as_str(), form.len()), ("client_assertion", 3));
     assert_ne!(
         form,
-        applied(Credentials::Key(&key), "a client:1").1,
+        applied(ClientAuthentication::PrivateKeyJwt(&key), "a client:1").1,
         "each is good once"
     );
 
     assert_eq!(
-        applied(Credentials::None, ""),
+        applied(ClientAuthentication::None, ""),
         (None, vec![]),
         "nobody is named"
     );
