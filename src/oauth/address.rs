@@ -56,12 +56,12 @@ impl EndpointUrl {
         let url = parse_url(text).map_err(fail)?;
         if url.scheme() == "http" && !(is_loopback(&url) && is_loopback(server)) {
             return Err(fail(
-                "which would send secrets in the clear where https is due",
+                "which is not https and would send secrets in the clear",
             ));
         }
         if is_private(&url) && !is_private(server) {
             return Err(fail(
-                "an address of this machine or a private network, where its upstream is not",
+                "a loopback or private address, which a public server must not name",
             ));
         }
         Ok(Self(url))
@@ -117,7 +117,7 @@ impl Issuer {
             return Err(DiscoveryError::Address {
                 member,
                 text: text.to_owned(),
-                fault: "which has a query, as no issuer may",
+                fault: "which has a query, forbidden in an issuer",
             });
         }
         let text = text.to_owned();
@@ -177,23 +177,23 @@ pub(super) fn resource_matches(resource: &str, upstream: &ServerUrl) -> bool {
 /// Parses an unambiguous http or https address; otherwise returns the fault as a clause.
 pub(super) fn parse_url(text: &str) -> Result<Url, &'static str> {
     if text.len() > MAX_LENGTH {
-        return Err("which is longer than an address can be");
+        return Err("which is too long for an address");
     }
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || URL_PUNCTUATION.contains(&byte);
     if !text.bytes().all(plain) {
-        return Err("which holds characters that no address needs");
+        return Err("which contains characters that no address needs");
     }
     let lower = text.to_ascii_lowercase();
     // `Url::parse` accepts `https:host` and `https:///host`; other parsers do not.
     let after = lower.strip_prefix("https://");
     let after = after.or_else(|| lower.strip_prefix("http://"));
-    let after = after.ok_or("which is no https address")?;
-    let url = Url::parse(text).map_err(|_| "which cannot be read as an address")?;
+    let after = after.ok_or("which is not an https address")?;
+    let url = Url::parse(text).map_err(|_| "which is not a valid address")?;
     if after.starts_with('/') || url.host().is_none() {
-        return Err("which names no host");
+        return Err("which has no host");
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("which holds a user or password");
+        return Err("which contains a user or password");
     }
     if url.fragment().is_some() {
         return Err("which has a fragment");

@@ -69,7 +69,7 @@ impl Authority<'_> {
         let endpoint = self.token_endpoint()?;
         let redirect = RedirectUrl::new(redirect_uri.to_owned());
         let redirect =
-            redirect.map_err(|_| endpoint.malformed("the redirect URI is no address"))?;
+            redirect.map_err(|_| endpoint.malformed("the redirect URI is not an address"))?;
         let (sent_at, client) = (Timestamp::now(), oauth2_client(&endpoint));
         let mut request = client
             .exchange_code(AuthorizationCode::new(code.expose().to_owned()))
@@ -144,7 +144,7 @@ impl Authority<'_> {
     /// [`TokenError::Unsupported`] if the server has no revocation endpoint; others.
     pub async fn revoke(&self, token: &Secret, hint: &'static str) -> Result<(), TokenError> {
         let endpoint = self.server.revocation_endpoint.as_ref();
-        let endpoint = endpoint.ok_or_else(|| self.unsupported("way to take tokens back"))?;
+        let endpoint = endpoint.ok_or_else(|| self.unsupported("token revocation"))?;
         let form: Form<'_> = vec![
             ("token".into(), token.expose().into()),
             ("token_type_hint".into(), hint.into()),
@@ -174,7 +174,7 @@ impl Authority<'_> {
         resource: Option<&str>,
     ) -> Result<DeviceAuthorization, TokenError> {
         let endpoint = self.server.device_authorization_endpoint.as_ref();
-        let endpoint = endpoint.ok_or_else(|| self.unsupported("sign-in by device"))?;
+        let endpoint = endpoint.ok_or_else(|| self.unsupported("device flow"))?;
         let endpoint = Endpoint {
             dpop: None,
             ..self.endpoint(endpoint)?

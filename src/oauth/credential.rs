@@ -32,7 +32,7 @@ pub struct Credential {
 /// Why stored tokens cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum UnusableTokens {
-    #[error("the access token holds characters that no header can carry")]
+    #[error("the access token contains characters that no header can carry")]
     Token,
     #[error(transparent)]
     Key(#[from] KeyError),

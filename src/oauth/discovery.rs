@@ -103,10 +103,7 @@ pub async fn discover(
     let found = timeout(total_timeout, discovery.run()).await;
     found.unwrap_or_else(|_| {
         let url = without_query(request.upstream.as_url()).into();
-        let outcome = format!(
-            "finding its sign-in took more than {} s",
-            total_timeout.as_secs_f64()
-        );
+        let outcome = format!("discovery took more than {} s", total_timeout.as_secs_f64());
         let attempt = Attempt { url, outcome };
         Err(DiscoveryError::Unreachable { attempt })
     })

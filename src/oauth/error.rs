@@ -10,7 +10,7 @@ const SHOWN_CHARS: usize = 120;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DiscoveryError {
     /// A document names an address that must not be used.
-    #[error("its `{member}` is `{}`, {fault}; report it to who runs the server", printable(.text))]
+    #[error("`{member}` is `{}`, {fault}; report this to the server's operator", printable(.text))]
     Address {
         /// The member, or the parameter of the challenge.
         member: &'static str,
@@ -21,8 +21,8 @@ pub enum DiscoveryError {
     },
     /// There is no metadata of the upstream or of its authorization server.
     #[error(
-        "it wants a sign-in, but publishes nothing about how ({}); \
-         put a token into its `headers`, or name its `oauth.authorization_server`",
+        "the server requires a sign-in, but publishes no metadata about it ({}); \
+         put a token into `headers`, or set `oauth.authorization_server`",
         join_attempts(.tried)
     )]
     NotFound {
@@ -31,7 +31,7 @@ pub enum DiscoveryError {
     },
     /// The resource metadata names no authorization server.
     #[error(
-        "its resource metadata names no authorization server; name it as `oauth.authorization_server`"
+        "the resource metadata names no authorization server; set `oauth.authorization_server`"
     )]
     NoAuthorizationServer,
     /// A document is temporarily unavailable.
@@ -41,14 +41,14 @@ pub enum DiscoveryError {
         attempt: Attempt,
     },
     /// A document is malformed.
-    #[error("cannot use {attempt}; report it to who runs the server")]
+    #[error("cannot use {attempt}; report this to the server's operator")]
     Malformed {
         /// The address, and what is wrong.
         attempt: Attempt,
     },
     /// The resource metadata is for another resource (RFC 9728 § 3.3).
     #[error(
-        "its resource metadata is for `{}` instead of `{upstream}`; configure that url if it is meant",
+        "the resource metadata is for `{}` instead of `{upstream}`; configure that url if you trust it",
         printable(.found)
     )]
     ResourceMismatch {
@@ -59,8 +59,8 @@ pub enum DiscoveryError {
     },
     /// The metadata names another issuer (RFC 8414 § 3.3).
     #[error(
-        "its authorization server `{}` calls itself `{}`; \
-         name that as `oauth.authorization_server` if you trust it",
+        "the authorization server `{}` calls itself `{}`; \
+         set `oauth.authorization_server` to that if you trust it",
         printable(.expected), printable(.found)
     )]
     IssuerMismatch {
@@ -72,8 +72,8 @@ pub enum DiscoveryError {
     /// The server does not advertise PKCE with S256 (MCP 2026-07-28 § Authorization Code
     /// Protection).
     #[error(
-        "its authorization server `{}` does not advertise PKCE with `S256`, \
-         without which a sign-in could be stolen; report it to who runs the server",
+        "the authorization server `{}` does not advertise PKCE with `S256`, \
+         without which a sign-in could be stolen; report this to the server's operator",
         printable(.issuer)
     )]
     NoPkce {
@@ -82,7 +82,7 @@ pub enum DiscoveryError {
     },
     /// The server has no authorization endpoint.
     #[error(
-        "its authorization server `{}` has no sign-in page; set `oauth.grant` to a way that it has",
+        "the authorization server `{}` has no sign-in page; set `oauth.grant` to a grant that it supports",
         printable(.issuer)
     )]
     NoSignInPage {
@@ -95,7 +95,7 @@ impl DiscoveryError {
     /// Returns the error for a server without metadata that has no registration endpoint at `url`
     /// either.
     pub(super) fn no_registration(url: String) -> Self {
-        let outcome = "registers no client".to_owned();
+        let outcome = "no client registration".to_owned();
         Self::NotFound {
             tried: vec![Attempt { url, outcome }],
         }

@@ -5,14 +5,12 @@
 //!
 //! - [`Challenges`] reads a 401 or 403, [`discover`] finds the authorization server.
 //! - An address from a document is used only as a checked [`EndpointUrl`], a server's identifier
-//! only
-//! as a checked [`Issuer`].
+//!   only as a checked [`Issuer`].
 //! - An [`AuthorizationRequest`] is a sign-in page; an [`Authority`] (one client at one
-//! authorization
-//! server) requests tokens.
+//!   authorization server) requests tokens.
 //! - A [`Store`] keeps [`Tokens`] and [`ClientInformation`] on disk, shared by all processes.
 //! - A [`PendingLogin`] waits for the user: a [`Browser`] opens the page, a [`CallbackListener`]
-//! receives the [`AuthorizationResponse`], which counts as forged until checked.
+//!   receives the [`AuthorizationResponse`], which counts as forged until checked.
 
 mod address;
 mod authority;

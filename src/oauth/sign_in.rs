@@ -37,7 +37,7 @@ pub enum SignInError {
     Callback(Arc<std::io::Error>),
     /// No client is configured, and the server registers none.
     #[error(
-        "its authorization server `{issuer}` registers no clients by itself; register one there{} \
+        "the authorization server `{issuer}` has no client registration; register a client there{} \
          and set `oauth.client_id` (or `{variable}`)",
         redirect_hint(.redirect_uri.as_deref())
     )]
@@ -52,7 +52,7 @@ pub enum SignInError {
     /// The configured client belongs to another authorization server (MCP 2026-07-28 §
     /// Authorization Server Binding).
     #[error(
-        "its authorization server was `{expected}` and is `{found}` now, for which `oauth.client_id` was not registered; \
+        "the authorization server changed from `{expected}` to `{found}`, for which `oauth.client_id` is not registered; \
          register it there, then run `mcp-manifold logout {upstream}`"
     )]
     IssuerChanged {
@@ -65,12 +65,12 @@ pub enum SignInError {
     },
     /// The upstream refused a new token like the one before.
     #[error(
-        "it refuses a token that was issued for it just now; report it to who runs the server, or try `mcp-manifold login {0}`"
+        "the server refuses a token that was just issued for it; report this to the server's operator, or run `mcp-manifold login {0}`"
     )]
     TokenRefused(UpstreamName),
     /// The server did not grant the required scope.
     #[error(
-        "it wants the scope `{scope}`, which was asked for and not granted; ask who runs the server for it"
+        "the server requires the scope `{scope}`, which was requested and not granted; ask the server's operator for it"
     )]
     InsufficientScope {
         /// The required scope.
@@ -163,7 +163,7 @@ pub struct SignInRequired {
 
 impl fmt::Display for SignInRequired {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("it needs you to sign in")?;
+        f.write_str("the server needs you to sign in")?;
         if let Some(why) = self.no_browser_reason {
             write!(f, " (no browser was opened: {why})")?;
         }

@@ -26,7 +26,7 @@ pub(super) fn prompt(needed: &SignInRequired) -> String {
     }
     let why = match needed.no_browser_reason {
         // As the person said so.
-        Some("none was wanted") | None => String::new(),
+        Some("not requested") | None => String::new(),
         Some(why) => format!(" (no browser was opened: {why})"),
     };
     format!("To sign in to `{name}`, open this page{why}:\n\n{url}\n")

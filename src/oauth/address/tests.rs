@@ -42,7 +42,7 @@ fn an_address_is_https_or_on_the_same_machine() {
     for (text, from) in good {
         assert_eq!(fault(text, from), None, "{text}");
     }
-    let clear = Some("which would send secrets in the clear where https is due");
+    let clear = Some("which is not https and would send secrets in the clear");
     for (text, from) in [
         ("http://auth.example.com/", public),
         ("http://auth.example.com/", local),
@@ -52,8 +52,7 @@ fn an_address_is_https_or_on_the_same_machine() {
     ] {
         assert_eq!(fault(text, from), clear, "{text}");
     }
-    let private =
-        Some("an address of this machine or a private network, where its upstream is not");
+    let private = Some("a loopback or private address, which a public server must not name");
     for host in [
         "localhost",
         "127.0.0.1",
@@ -122,7 +121,7 @@ fn nothing_odd_gets_to_a_browser() {
     }
     let long = format!("https://auth.example.com/{}", "a".repeat(MAX_LENGTH));
     let fault = fault(&long, "https://mcp.example.com/mcp");
-    assert_eq!(fault, Some("which is longer than an address can be"));
+    assert_eq!(fault, Some("which is too long for an address"));
 }
 
 #[test]
@@ -208,8 +207,8 @@ fn what_is_printed_holds_no_query_and_nothing_unprintable() {
     let error = EndpointUrl::parse("token_endpoint", "file:\u{1b}[2J`x`", &upstream);
     assert_eq!(
         error.unwrap_err().to_string(),
-        "its `token_endpoint` is `file:?[2J?x?`, which holds characters that no address needs; \
-         report it to who runs the server"
+        "`token_endpoint` is `file:?[2J?x?`, which contains characters that no address needs; \
+         report this to the server's operator"
     );
 }
 

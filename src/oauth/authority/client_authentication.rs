@@ -54,7 +54,7 @@ impl<'a> ClientAuthentication<'a> {
             (Some(method @ "private_key_jwt"), _, None) => {
                 Err(unusable_method(method, "needs a key"))
             }
-            (Some(method), _, _) => Err(unusable_method(method, "is not known here")),
+            (Some(method), _, _) => Err(unusable_method(method, "is not supported")),
             (None, _, Some(key)) => Ok(Self::PrivateKeyJwt(key)),
             (None, Some(secret), None) => Ok(Self::choose_for_secret(secret, supported)),
             (None, None, None) => Ok(Self::None),

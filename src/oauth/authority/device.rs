@@ -64,7 +64,7 @@ impl DeviceAuthorization {
         let typable = |byte: u8| byte == b' ' || byte.is_ascii_graphic() && byte != b'`';
         let length = 1..=MAX_USER_CODE;
         if !length.contains(&user_code.len()) || !user_code.bytes().all(typable) {
-            return Err(endpoint.malformed("its code is none to type"));
+            return Err(endpoint.malformed("the user code cannot be typed"));
         }
         let checked = |member, text: &str| {
             let url = EndpointUrl::parse_from_server(member, text, issuer.as_url());

@@ -10,7 +10,7 @@ use crate::oauth::error::printable;
 pub enum TokenError {
     /// No connection, a timeout, HTTP 5xx or 429, or `temporarily_unavailable`. Says nothing about
     /// the code, token or assertion that was sent.
-    #[error("its authorization server `{}` gives no answer ({}); try again later", printable(.server), printable(.outcome))]
+    #[error("the authorization server `{}` is unavailable ({}); try again later", printable(.server), printable(.outcome))]
     Unreachable {
         /// The endpoint, without query.
         server: String,
@@ -20,15 +20,15 @@ pub enum TokenError {
         retry_after: Option<Duration>,
     },
     /// `invalid_grant`: the code, refresh token or assertion is no longer valid (RFC 6749 § 5.2).
-    #[error("its authorization server takes the login no more{}; sign in again", quoted_description(.description.as_ref()))]
+    #[error("the authorization server no longer accepts the login{}; sign in again", quoted_description(.description.as_ref()))]
     InvalidGrant {
         /// `error_description`.
         description: Option<String>,
     },
     /// `invalid_client`: the client is unknown, or its authentication failed.
     #[error(
-        "its authorization server refuses the client{}; \
-         check `oauth.client_id` and its secret, or sign in again to register anew",
+        "the authorization server rejects the client{}; \
+         check `oauth.client_id` and its secret, or sign in again to register a new one",
         quoted_description(.description.as_ref())
     )]
     InvalidClient {
@@ -37,7 +37,7 @@ pub enum TokenError {
     },
     /// Any other error code.
     #[error(
-        "its authorization server refuses with `{}`{}; check the `oauth` settings",
+        "the authorization server reports `{}`{}; check the `oauth` settings",
         printable(.error), quoted_description(.description.as_ref())
     )]
     Refused {
@@ -47,13 +47,13 @@ pub enum TokenError {
         description: Option<String>,
     },
     /// `access_denied`: the user declined (RFC 8628 § 3.5).
-    #[error("the sign-in was denied; sign in again if that was not meant")]
+    #[error("the sign-in was denied; sign in again to allow it")]
     Denied,
     /// `expired_token`: the user did not sign in in time (RFC 8628 § 3.5).
-    #[error("nobody finished the sign-in in time; sign in again")]
+    #[error("the sign-in was not completed in time; sign in again")]
     Expired,
     /// The response is malformed.
-    #[error("cannot use the answer of its authorization server `{}` ({}); report it to who runs the server", printable(.server), printable(.fault))]
+    #[error("cannot use the response of the authorization server `{}` ({}); report this to the server's operator", printable(.server), printable(.fault))]
     Malformed {
         /// The endpoint, without query.
         server: String,
@@ -61,7 +61,7 @@ pub enum TokenError {
         fault: String,
     },
     /// The server lacks an endpoint.
-    #[error("its authorization server `{}` has no {what}", printable(.issuer))]
+    #[error("the authorization server `{}` has no {what}", printable(.issuer))]
     Unsupported {
         /// The authorization server.
         issuer: String,
@@ -70,7 +70,7 @@ pub enum TokenError {
     },
     /// The registered authentication method is unknown, or its credentials are missing.
     #[error(
-        "its client proves itself by `{}`, which {problem}; \
+        "the client is registered for `{}`, which {problem}; \
          set `oauth.client_secret`, or `oauth.private_key_pem` and `oauth.signing_algorithm`",
         printable(.method)
     )]

@@ -59,7 +59,7 @@ impl Endpoint<'_> {
         if body.trim_ascii_start().starts_with(b"{") {
             return Ok(body);
         }
-        Err(self.malformed("it is no JSON object"))
+        Err(self.malformed("not a JSON object"))
     }
 
     /// Posts the form of a grant that the `oauth2` crate does not know.
@@ -194,7 +194,7 @@ impl EndpointResponse {
             }
             _ if status.is_success() => Ok(self.body),
             _ => Err(TokenError::Malformed {
-                fault: format!("HTTP {status} without a reason"),
+                fault: format!("HTTP {status} without an error code"),
                 server: self.url,
             }),
         }

@@ -63,7 +63,7 @@ pub async fn request_id_assertion(
     let answer: TokenResponseBody = parse_body(&body, url)?;
     match answer.issued_token_type.as_deref() {
         // An access token for the provider itself must not reach another server.
-        Some(issued) if issued != ID_JAG => Err(malformed("it gives another kind of token")),
+        Some(issued) if issued != ID_JAG => Err(malformed("the token is of another type")),
         _ => answer.into_token().map_err(malformed),
     }
 }

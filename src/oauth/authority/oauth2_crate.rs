@@ -48,7 +48,7 @@ pub(super) fn response_body(
         // Unreachable: the endpoint reports errors and empty responses before the crate parses
         // them.
         RequestTokenError::ServerResponse(_) | RequestTokenError::Other(_) => {
-            endpoint.malformed("it says nothing")
+            endpoint.malformed("empty")
         }
     })
 }

@@ -52,7 +52,7 @@ pub async fn register(
     let endpoint = server.registration_endpoint.as_ref();
     let endpoint = endpoint.ok_or_else(|| TokenError::Unsupported {
         issuer: server.issuer.to_string(),
-        what: "registration; set `oauth.client_id`",
+        what: "client registration; set `oauth.client_id`",
     })?;
     let url = endpoint.as_url();
     let code = metadata.grant_types.contains(&"authorization_code");
@@ -69,7 +69,8 @@ pub async fn register(
         server: endpoint.to_string(),
         fault: fault.to_owned(),
     };
-    let body = serde_json::to_vec(&request_body).map_err(|_| malformed("nothing can be asked"))?;
+    let body = serde_json::to_vec(&request_body)
+        .map_err(|_| malformed("the request cannot be written"))?;
     let request = http_client(clients, url).await?.post(url.clone());
     let request = request.header(CONTENT_TYPE, "application/json");
     let body = send(request.body(body), url).await?.into_success_body()?;
@@ -78,7 +79,7 @@ pub async fn register(
     answer.insert("issuer".to_owned(), server.issuer.as_str().into());
     let client: Option<ClientInformation> = serde_json::from_value(answer.into()).ok();
     let named = client.filter(|client| !client.client_id.is_empty());
-    named.ok_or_else(|| malformed("it names no client"))
+    named.ok_or_else(|| malformed("no `client_id`"))
 }
 
 /// Chooses the authentication method to register with. A native app cannot keep a secret (RFC 8252

@@ -53,7 +53,7 @@ impl AuthorizationRequest {
         let redirect = redirect.map_err(|_| DiscoveryError::Address {
             member: "redirect_uri",
             text: parameters.redirect_uri.to_owned(),
-            fault: "which cannot be read as an address",
+            fault: "which is not a valid address",
         })?;
         let client = BasicClient::new(ClientId::new(parameters.client_id.to_owned()))
             .set_auth_uri(AuthUrl::from_url(endpoint.clone()));

@@ -29,18 +29,18 @@ const SEC1_MARKERS: (&str, &str) = (
 pub enum KeyError {
     /// The algorithm is not supported.
     #[error(
-        "`oauth.signing_algorithm` is none that it can sign with; \
+        "`oauth.signing_algorithm` is not supported; \
          use one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA"
     )]
     Algorithm,
     /// The key cannot be read, or is for another algorithm.
     #[error(
-        "`oauth.private_key_pem` is no private key for `oauth.signing_algorithm`; \
-         give an unencrypted one in PEM (`openssl pkcs8 -topk8 -nocrypt`)"
+        "`oauth.private_key_pem` is not a private key for `oauth.signing_algorithm`; \
+         use an unencrypted key in PEM (`openssl pkcs8 -topk8 -nocrypt`)"
     )]
     Unreadable,
     /// The DPoP key cannot be generated, read or used.
-    #[error("the key that its tokens are bound to cannot be used; sign in again")]
+    #[error("the key that the tokens are bound to cannot be used; sign in again")]
     Dpop,
 }
 

@@ -66,7 +66,7 @@ impl TokenResponseBody {
     ) -> Result<TokenResponse, &'static str> {
         let token_type = self.token_type.as_ref().to_owned();
         if token_type.eq_ignore_ascii_case("dpop") && !with_proof {
-            return Err("its token is bound to a key that nobody named");
+            return Err("the token is bound to an unknown key");
         }
         let scopes = self.scopes.filter(|scopes| !scopes.is_empty());
         let scope = scopes.map(|scopes| {
@@ -96,9 +96,9 @@ impl TokenResponseBody {
 fn header_safe(token: AccessToken) -> Result<Secret, &'static str> {
     let token = Secret::new(token.into_secret());
     match token.expose() {
-        "" => Err("its token is empty"),
+        "" => Err("the token is empty"),
         text if !text.bytes().all(|byte| byte.is_ascii_graphic()) => {
-            Err("its token holds characters that no header can carry")
+            Err("the token contains characters that no header can carry")
         }
         _ => Ok(token),
     }
@@ -165,8 +165,8 @@ pub(super) fn parse_body<'a, T: Deserialize<'a>>(
 /// Returns the error for a body that cannot be parsed. serde's own text may quote a secret.
 pub(super) fn malformed_body(error: &serde_json::Error, url: &Url) -> TokenError {
     let fault = match error.classify() {
-        serde_json::error::Category::Data => "it lacks what such an answer has",
-        _ => "it is no JSON",
+        serde_json::error::Category::Data => "a member is missing or wrong",
+        _ => "not JSON",
     };
     TokenError::Malformed {
         server: without_query(url).into(),

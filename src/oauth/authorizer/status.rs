@@ -119,7 +119,7 @@ async fn revoke(context: &CredentialContext, tokens: &Tokens) -> Result<(), Stri
     let found = found.map_err(|error| error.to_string())?;
     let client = find_client(context, &tokens.issuer, &tokens.client_id).await;
     let client = client.map_err(|error| error.to_string())?;
-    let client = client.ok_or("the client that they were issued to is gone")?;
+    let client = client.ok_or("the client that they were issued to is no longer registered")?;
     let request = TokenRequest::new(context, found, client, false);
     let request = request.map_err(|error| error.to_string())?;
     let authority = request.authority(&context.clients);

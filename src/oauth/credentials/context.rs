@@ -79,7 +79,7 @@ impl CredentialContext {
     /// `None` if the disk must be read: at first, and when the token expires.
     #[expect(
         clippy::option_option,
-        reason = "known to be none is not the same as not known"
+        reason = "`Some(None)`: there is no credential; `None`: read the disk"
     )]
     pub(crate) fn cached_unless_stale(&self) -> Option<Option<Arc<Credential>>> {
         let cached = self.cached.borrow();
@@ -122,7 +122,7 @@ impl CredentialContext {
             if let Some(tokens) = snapshot.record.clone() {
                 match Credential::new(tokens, snapshot.version, previous.as_deref()) {
                     Ok(credential) => cached.credential = Some(Arc::new(credential)),
-                    Err(error) => warn!(%error, "stored tokens are not used"),
+                    Err(error) => warn!(%error, "stored tokens are unusable"),
                 }
             }
             cached.snapshot = Some(snapshot);

@@ -58,6 +58,6 @@ pub(super) async fn request_token(
     request
         .store_tokens(context, response, requested_scope)
         .await?;
-    info!("got an access token");
+    info!("obtained an access token");
     Ok(())
 }

@@ -37,7 +37,7 @@ pub(crate) async fn get_or_renew(
         Ok(_) => Ok(context.cached()),
         // The token is still valid for a moment.
         Err(error) if !current.has_expired() => {
-            debug!(%error, "not renewed yet");
+            debug!(%error, "token renewal failed; using the current token");
             Ok(Some(current))
         }
         Err(error) => Err(error),
@@ -118,7 +118,7 @@ async fn refresh(context: &CredentialContext, current: &Credential) -> Result<bo
             }
         }
         Err(error) => {
-            warn!(%error, "the login cannot be renewed");
+            warn!(%error, "token renewal failed");
             discard_refresh_token(context, current, &request.client, &error).await?;
             Ok(context.has_token_other_than(Some(&tokens.access_token)))
         }

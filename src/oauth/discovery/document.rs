@@ -82,7 +82,7 @@ async fn fetch_following_redirects(
             _ => return Err(FetchError::NotFound(format!("HTTP {status}"))),
         }
     }
-    Err(FetchError::NotFound("redirects again and again".to_owned()))
+    Err(FetchError::NotFound("too many redirects".to_owned()))
 }
 
 /// Returns the target of a redirect within the origin. Another origin has no authority: the
@@ -96,7 +96,9 @@ fn redirect_target(from: &Url, response: &Response) -> Result<Url, FetchError> {
             let origin = to.origin().ascii_serialization();
             Err(FetchError::NotFound(format!("redirects to `{origin}`")))
         }
-        _ => Err(FetchError::NotFound("redirects to nowhere".to_owned())),
+        _ => Err(FetchError::NotFound(
+            "redirects to an invalid address".to_owned(),
+        )),
     }
 }
 

@@ -200,10 +200,10 @@ impl AuthorizationServer {
 #[derive(Debug, thiserror::Error)]
 pub enum MetadataError {
     /// The body is something else: a page, or an error with a success status.
-    #[error("is no such metadata")]
+    #[error("not metadata")]
     NotMetadata,
     /// The metadata is malformed.
-    #[error("its metadata cannot be read")]
+    #[error("the metadata cannot be read")]
     Malformed(#[source] serde_json::Error),
     /// The metadata must not be used.
     #[error(transparent)]

@@ -96,7 +96,7 @@ fn checked_url(text: &str) -> Result<Url, &'static str> {
     let url = Url::parse(text).map_err(|_| "none")?;
     let is_web = matches!(url.scheme(), "http" | "https") && url.has_host();
     if !is_web || !url.username().is_empty() || url.password().is_some() {
-        return Err("not one of the web");
+        return Err("not a web address");
     }
     // The parsed form is what is opened, so it must be plain as well.
     if !url.as_str().bytes().all(plain) {

@@ -82,7 +82,7 @@ impl CallbackListener {
             match accepted {
                 Ok((stream, _)) => self.spawn_reader(stream),
                 Err(error) => {
-                    debug!(%error, "cannot accept a connection for the sign-in");
+                    debug!(%error, "accepting a callback connection failed");
                     sleep(ACCEPT_RETRY_DELAY).await;
                 }
             }

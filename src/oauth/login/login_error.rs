@@ -8,7 +8,7 @@ use crate::oauth::error::printable;
 pub enum LoginError {
     /// The response has neither code nor error.
     #[error(
-        "that is not the answer to a sign-in; \
+        "that is not the response to a sign-in; \
          copy the whole address of the page on which the browser ended"
     )]
     NotAResponse,
@@ -19,17 +19,17 @@ pub enum LoginError {
     )]
     SignInPage,
     /// A parameter occurs twice: parsers could disagree on its value (RFC 6749 § 3.1).
-    #[error("the answer to the sign-in has more than one `{parameter}`; sign in again")]
+    #[error("the response to the sign-in has more than one `{parameter}`; sign in again")]
     RepeatedParameter {
         /// The name of the parameter.
         parameter: &'static str,
     },
     /// `state` is missing or different.
-    #[error("the answer belongs to another sign-in; use the newest sign-in page")]
+    #[error("the response belongs to another sign-in; use the newest sign-in page")]
     StateMismatch,
     /// The authorization server is no longer the recorded one.
     #[error(
-        "its authorization server is now `{}`, but the sign-in began at `{}`; sign in again",
+        "the authorization server is now `{}`, but the sign-in started at `{}`; sign in again",
         printable(.server), printable(.recorded)
     )]
     ServerChanged {
@@ -40,7 +40,7 @@ pub enum LoginError {
     },
     /// The text is a code alone, but the server sends `iss`.
     #[error(
-        "the code alone does not say that it is from `{}`; \
+        "the code alone does not name its issuer `{}`; \
          copy the whole address of the page on which the browser ended",
         printable(.recorded)
     )]
@@ -50,8 +50,8 @@ pub enum LoginError {
     },
     /// `iss` is missing, but the server announces it (RFC 9207 § 2.4).
     #[error(
-        "the answer to the sign-in does not say that it is from `{}`, as it should; \
-         sign in again, and if it stays so report it to who runs the server",
+        "the response to the sign-in does not name its issuer `{}`; \
+         sign in again, and if that fails report this to the server's operator",
         printable(.recorded)
     )]
     MissingIssuer {
@@ -60,8 +60,8 @@ pub enum LoginError {
     },
     /// `iss` is another issuer (RFC 9207 § 2.4). The rest of the response is not shown.
     #[error(
-        "the answer to the sign-in is from `{}` instead of `{}`, so it was not used; \
-         sign in again, and if it stays so do not trust the server",
+        "the response to the sign-in is from `{}` instead of `{}`, so it was not used; \
+         sign in again, and if that fails do not trust the server",
         printable(.found), printable(.recorded)
     )]
     IssuerMismatch {
@@ -78,7 +78,7 @@ pub enum LoginError {
     },
     /// `server_error` or `temporarily_unavailable`.
     #[error(
-        "its authorization server has trouble, `{}`{}; sign in again later",
+        "the authorization server reports `{}`{}; sign in again later",
         printable(.error), quoted_description(.description)
     )]
     Unavailable {
@@ -89,7 +89,7 @@ pub enum LoginError {
     },
     /// Any other error.
     #[error(
-        "its authorization server refused the sign-in with `{}`{}; {}",
+        "the authorization server refused the sign-in with `{}`{}; {}",
         printable(.error), quoted_description(.description), remedy(.error)
     )]
     Refused {
@@ -144,12 +144,12 @@ fn quoted_description(description: &Option<String>) -> String {
 /// Returns the remedy for an error code.
 fn remedy(error: &str) -> &'static str {
     match error {
-        "invalid_scope" => "set `oauth.scopes` to some that it knows",
+        "invalid_scope" => "set `oauth.scopes` to scopes that the server supports",
         // RFC 8707 § 2: the server does not know this resource, or supports no resources.
-        "invalid_target" => "set `oauth.resource` to one that it knows, or to `off`",
+        "invalid_target" => "set `oauth.resource` to one that the server knows, or to `off`",
         // RFC 6749: the client is unknown or not authorized.
         "unauthorized_client" | "invalid_client" => {
-            "check `oauth.client_id`; without one, `mcp-manifold logout` and sign in again"
+            "check `oauth.client_id`; without one, run `mcp-manifold logout` and sign in again"
         }
         "invalid_request" | "invalid_redirect_uri" | "redirect_uri_mismatch" => {
             "check `oauth.redirect_uri` and `oauth.authorize_params`"
@@ -159,8 +159,8 @@ fn remedy(error: &str) -> &'static str {
         | "interaction_required"
         | "consent_required"
         | "account_selection_required" => {
-            "take `prompt` out of `oauth.authorize_params` and sign in again"
+            "remove `prompt` from `oauth.authorize_params` and sign in again"
         }
-        _ => "sign in again, and if it stays so report it to who runs the server",
+        _ => "sign in again, and if that fails report this to the server's operator",
     }
 }

@@ -80,8 +80,8 @@ impl LoginContext {
                 // The user may be waiting for the outcome.
                 let was_published = matches!(&*self.state.borrow(), LoginState::Waiting(_));
                 match was_published && self.is_background() {
-                    true => warn!(%error, "the sign-in ended without a login"),
-                    false => debug!(%error, "the sign-in ended without a login"),
+                    true => warn!(%error, "the sign-in failed"),
+                    false => debug!(%error, "the sign-in failed"),
                 }
                 LoginState::Failed(error)
             }
@@ -105,7 +105,7 @@ impl LoginContext {
     pub(super) async fn open_page(&self, required: &mut SignInRequired) {
         let url = required.url.clone();
         let may = match self.mode {
-            LoginMode::Command { browser: false, .. } => Err("none was wanted"),
+            LoginMode::Command { browser: false, .. } => Err("not requested"),
             _ => self.can_open_browser(),
         };
         let opened = match (may, url) {
@@ -114,8 +114,8 @@ impl LoginContext {
             (Ok(()), Some(url)) => {
                 let opened = self.browser.open(url.as_str()).await;
                 opened.map_err(|error| {
-                    debug!(%error, "no browser");
-                    "none could be started"
+                    debug!(%error, "opening the browser failed");
+                    "no program could open it"
                 })
             }
         };

@@ -11,7 +11,7 @@ use crate::oauth::credentials::token_request::TokenRequest;
 use crate::oauth::sign_in::{SignInError, SignInRequired};
 
 /// The text for a server without a device flow.
-const NO_DEVICE_FLOW: &str = "sign-in by device; sign in with a browser instead";
+const NO_DEVICE_FLOW: &str = "device flow; sign in with a browser instead";
 
 /// Returns `true` if the user enters a code instead of returning with the browser.
 pub(super) fn uses_device_flow(login: &LoginContext) -> bool {

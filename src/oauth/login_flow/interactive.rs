@@ -36,7 +36,7 @@ pub(super) async fn log_in(
     let record = credentials.login_record().load().await?;
     let record = record.record.unwrap_or_default();
     if record.signed_out && login.is_background() {
-        return Err(login.required_without_page("somebody signed out").into());
+        return Err(login.required_without_page("you signed out").into());
     }
     check_recent_sign_in(login, &record, demand)?;
     if uses_device_flow(login) {
@@ -194,7 +194,7 @@ async fn check_still_pending(
         return Ok(());
     }
     Err(login
-        .required_without_page("nobody finished the last sign-in in time")
+        .required_without_page("the last sign-in was not completed in time")
         .into())
 }
 

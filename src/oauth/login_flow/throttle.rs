@@ -62,7 +62,7 @@ pub(super) fn check_page_throttle(
     }
     match login.can_open_browser() {
         Ok(()) => Err(login
-            .required_without_page("the last sign-in led nowhere")
+            .required_without_page("the last sign-in was not completed")
             .into()),
         // Nothing opens in the background here.
         Err(_) => Ok(()),

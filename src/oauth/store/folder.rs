@@ -114,7 +114,7 @@ impl Folder {
 
     fn create(&self, path: &Path) -> Result<(), StoreError> {
         let made = file::make_folder(path, 2);
-        made.map_err(|(path, cause)| StoreError::io("make a folder for logins at", path, cause))
+        made.map_err(|(path, cause)| StoreError::io("create the login folder", path, cause))
     }
 
     fn read_owner(&self, folder: &Path) -> Result<Option<Owner>, StoreError> {
@@ -139,9 +139,9 @@ impl Folder {
     /// Returns the error for malformed JSON: with the position, without the content.
     pub(super) fn damaged(&self, path: PathBuf, error: &serde_json::Error) -> StoreError {
         let what = match error.classify() {
-            serde_json::error::Category::Eof => "it ends too early",
+            serde_json::error::Category::Eof => "truncated",
             serde_json::error::Category::Data => "a member is missing or wrong",
-            _ => "it is not JSON",
+            _ => "not JSON",
         };
         StoreError::Damaged {
             path,

@@ -57,7 +57,7 @@ impl Version {
 /// The content of a [`RecordFile`] when it was read.
 #[derive(Debug, Clone)]
 pub struct Snapshot<T> {
-    /// The record; `None` if there is none, or one that is bound to another URL.
+    /// The record; `None` without a file, or if the record is bound to another URL.
     pub record: Option<T>,
     /// The version that was read, for a later change.
     pub version: Version,
@@ -169,7 +169,7 @@ impl<T: Record> RecordFile<T> {
         }
     }
 
-    /// Applies `change` to the record, or to an empty one if there is none. On a conflict, applies
+    /// Applies `change` to the record, or to an empty one without a file. On a conflict, applies
     /// `change` again to the new record.
     ///
     /// # Errors

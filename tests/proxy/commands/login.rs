@@ -96,10 +96,7 @@ async fn a_code_is_entered_on_another_device() {
 async fn server_without_device_flow_is_reported_with_the_alternative() {
     let setup = setup(server()).await;
     let ended = setup.run("login linear --device").await;
-    ended.assert(
-        1,
-        "has no sign-in by device; sign in with a browser instead",
-    );
+    ended.assert(1, "has no device flow; sign in with a browser instead");
 }
 
 #[tokio::test]
@@ -108,7 +105,9 @@ async fn a_proxy_that_waits_takes_up_a_login_by_a_command() {
         let setup = setup(server().device_grant(Duration::ZERO)).await;
         let mut serving = setup.command("").start().await;
         serving.initialize().await;
-        serving.wait_for_stderr("it needs you to sign in").await;
+        serving
+            .wait_for_stderr("the server needs you to sign in")
+            .await;
 
         let mut client = setup.command(&format!("login linear {how}")).start().await;
         let told = if how == "--device" {
@@ -201,7 +200,7 @@ async fn a_login_that_is_denied_or_interrupted_says_what_to_do() {
     Browser::consenting().open(&url).await;
     assert_eq!(client.wait().await.code(), Some(1));
     let stderr = client.stderr();
-    assert!(stderr.contains("gives no answer"), "{stderr}");
+    assert!(stderr.contains("is unavailable"), "{stderr}");
     setup.assert_tells_no_secret(&stderr);
     setup.sign_in().await;
 }

@@ -28,9 +28,9 @@ async fn what_the_server_cannot_do_is_told_and_the_rest_is_done() {
     let ended = setup.run("logout linear").await;
     ended.assert(
         0,
-        "the tokens stay good until they end: its authorization server `http",
+        "the tokens stay good until they end: the authorization server `http",
     );
-    ended.assert(0, "has no way to take tokens back");
+    ended.assert(0, "has no token revocation");
     assert_eq!(setup.stored(), ["login.json", "upstream.json"]);
 }
 
@@ -95,7 +95,10 @@ async fn a_proxy_that_runs_notices() {
     setup.run("logout linear").await.assert(0, "signed out");
     let called = serving.call("search", json!({})).await;
     let message = called["error"]["message"].as_str().unwrap();
-    assert!(message.contains("it needs you to sign in"), "{message}");
+    assert!(
+        message.contains("the server needs you to sign in"),
+        "{message}"
+    );
     assert!(serving.close().await.success());
     assert_eq!(remembered(), 0);
 }

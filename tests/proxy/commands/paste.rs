@@ -28,9 +28,9 @@ const WRONG: [(&str, &str); 3] = [
     ("{page}", "that is the address of the sign-in page"),
     (
         "http://127.0.0.1/callback",
-        "that is not the answer to a sign-in",
+        "that is not the response to a sign-in",
     ),
-    ("code=a&state=b", "the answer belongs to another sign-in"),
+    ("code=a&state=b", "the response belongs to another sign-in"),
 ];
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn a_bare_code_signs_in_where_the_server_does_not_name_itself() {
 #[tokio::test]
 async fn bare_code_is_not_enough_where_the_server_sends_its_issuer() {
     let setup = setup(server()).await;
-    let wrong = [("a-code", "the code alone does not say that it is from")];
+    let wrong = [("a-code", "the code alone does not name its issuer")];
     paste(&setup, &wrong, ToString::to_string).await;
 }
 
@@ -68,7 +68,7 @@ async fn a_code_that_the_server_refuses_ends_the_login() {
     client.send_line("made-up").await;
     assert_eq!(client.wait().await.code(), Some(1));
     let stderr = client.stderr();
-    assert!(stderr.contains("takes the login no more"), "{stderr}");
+    assert!(stderr.contains("no longer accepts the login"), "{stderr}");
     setup.sign_in().await;
 }
 

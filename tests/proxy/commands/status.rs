@@ -74,7 +74,7 @@ async fn people_see_what_is_missing_and_what_to_type() {
         lines[3..],
         [
             "",
-            "linear: it needs you to sign in; run `mcp-manifold login linear`"
+            "linear: the server needs you to sign in; run `mcp-manifold login linear`"
         ]
     );
     assert!(setup.stored().is_empty());

@@ -75,7 +75,7 @@ async fn a_fixed_port_that_is_taken_is_an_error_that_says_what_to_do() {
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AddrInUse);
         let text = format!(
-            "another program listens at `{uri}`, where the browser comes back to; \
+            "another program listens at the redirect URI `{uri}`; \
              end it, or change `oauth.redirect_uri`"
         );
         assert_eq!(error.to_string(), text);

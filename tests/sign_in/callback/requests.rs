@@ -181,5 +181,5 @@ async fn two_answers_at_once_both_arrive_and_get_their_own_pages() {
         arrival.respond(page).await;
     }
     assert!(person.reply().await.contains("signed in to"));
-    assert!(forger.reply().await.contains("This sign-in is over"));
+    assert!(forger.reply().await.contains("This sign-in has ended"));
 }

@@ -81,7 +81,7 @@ async fn where_nothing_opens_pages_the_page_is_told() {
     let mut client = started(builder).await;
     client.wait_for_stderr(REMEDY).await;
     let line = told_on_stderr(&client, 1);
-    assert!(line.contains("none could be started"), "{line}");
+    assert!(line.contains("no program could open it"), "{line}");
     // Nobody waits for a page that nobody sees.
     let login = setup.files().read("login.json");
     assert_eq!(login["pending"]["opened"], false, "{login}");

@@ -35,7 +35,10 @@ async fn a_call_whose_person_says_no_is_told_so() {
     person.pages(1).await;
     let answer = client.call("search", json!({})).await;
     let (text, _) = error_of(&answer);
-    assert!(text.contains("the last sign-in led nowhere"), "{text}");
+    assert!(
+        text.contains("the last sign-in was not completed"),
+        "{text}"
+    );
     assert!(text.contains("mcp-manifold login a"), "{text}");
     assert_eq!(setup.pages().await, 2);
 }
@@ -55,7 +58,9 @@ async fn a_person_who_lets_it_lapse_is_not_asked_again_for_a_while() {
     client.close().await;
     setup.files().wait_for_the_person(11 * 60);
     let mut client = started(patient(&setup)).await;
-    client.wait_for_stderr("the last sign-in led nowhere").await;
+    client
+        .wait_for_stderr("the last sign-in was not completed")
+        .await;
     client.wait_for_stderr("mcp-manifold login a").await;
     client.close().await;
     assert_eq!(setup.pages().await, 1);

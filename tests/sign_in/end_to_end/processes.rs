@@ -22,7 +22,7 @@ testkit::per_kind! {
 const PROCESSES: usize = 4;
 
 /// What a process says that has nothing to do but to wait for the person.
-const WAITS: &str = "it needs you to sign in";
+const WAITS: &str = "the server needs you to sign in";
 
 /// Clients on the desktop, past their handshakes.
 async fn several(setup: &Setup) -> Vec<Client> {
@@ -159,9 +159,7 @@ async fn processes_with_a_token_of_one_login_know_that_it_was_denied() {
     }
     Browser::denying().open(&setup.desktop.page().await).await;
     for client in &clients {
-        client
-            .wait_for_stderr("the sign-in ended without a login")
-            .await;
+        client.wait_for_stderr("the sign-in failed").await;
     }
     for client in &mut clients {
         client.close().await;

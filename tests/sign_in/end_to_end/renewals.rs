@@ -241,7 +241,7 @@ async fn repeatedly_refused_token_ends_in_a_clear_error() {
     let mut client = setup.start().await;
     person.pages(1).await;
     client
-        .wait_for_stderr("refuses a token that was issued for it just now")
+        .wait_for_stderr("refuses a token that was just issued for it")
         .await;
     client.wait_for_stderr("mcp-manifold login a").await;
     client.close().await;

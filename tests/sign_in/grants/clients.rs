@@ -88,8 +88,9 @@ async fn a_registration_that_fails_invents_no_client() {
     let off = setup(oauth::server().registration(oauth::Registration::Off)).await;
     let error = registered(&off, None).await.unwrap_err();
     let issuer = off.server.issuer();
-    let expected =
-        format!("its authorization server `{issuer}` has no registration; set `oauth.client_id`");
+    let expected = format!(
+        "the authorization server `{issuer}` has no client registration; set `oauth.client_id`"
+    );
     assert_eq!(error.to_string(), expected);
 
     let setup = setup(oauth::server()).await;

@@ -137,6 +137,6 @@ async fn a_server_that_takes_nothing_back_is_no_success() {
     let error = authority.revoke(&token, "access_token").await.unwrap_err();
     assert!(matches!(error, TokenError::Unsupported { .. }));
     let issuer = setup.server.issuer();
-    let expected = format!("its authorization server `{issuer}` has no way to take tokens back");
+    let expected = format!("the authorization server `{issuer}` has no token revocation");
     assert_eq!(error.to_string(), expected);
 }

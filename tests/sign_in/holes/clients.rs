@@ -36,9 +36,7 @@ async fn registered_secret_survives_a_restart_with_its_auth_method() {
 async fn missing_client_is_reported_with_what_to_register_and_where() {
     let setup = setup(oauth::server().registration(Registration::Off)).await;
     let client = setup.start(Value::Null).await;
-    client
-        .wait_for_stderr("registers no clients by itself")
-        .await;
+    client.wait_for_stderr("has no client registration").await;
     let stderr = client.stderr();
     for part in [
         "`oauth.client_id`",
@@ -84,7 +82,7 @@ async fn a_registration_that_fails_makes_no_client() {
         let client = setup.start(Value::Null).await;
         client.wait_for_stderr("not connected").await;
         let stderr = client.stderr();
-        assert!(stderr.contains("its authorization server"), "{stderr}");
+        assert!(stderr.contains("the authorization server"), "{stderr}");
         assert!(!stderr.contains("client_id="), "{stderr}");
         assert_eq!(setup.server.count(Part::Authorization), 0);
         assert!(!setup.path("client-info.json").exists());
@@ -130,7 +128,7 @@ async fn a_fixed_port_that_is_taken_is_named_and_no_other_is_used() {
     let setup = setup(oauth::server().client(known)).await;
     let keys = json!({"client_id": "by-hand", "redirect_uri": uri});
     let client = setup.start(keys).await;
-    let wanted = format!("another program listens at `{uri}`");
+    let wanted = format!("another program listens at the redirect URI `{uri}`");
     client.wait_for_stderr(&wanted).await;
     assert!(client.stderr().contains("`oauth.redirect_uri`"));
     assert!(!client.stderr().contains("/authorize"));
@@ -146,7 +144,7 @@ async fn a_client_of_another_issuer_is_neither_used_nor_replaced() {
     let other = oauth::server().client(known()).start().await;
     setup.upstream.move_to(&other);
     let mut client = setup.start(keys.clone()).await;
-    client.wait_for_stderr("was not registered").await;
+    client.wait_for_stderr("is not registered").await;
     let stderr = client.stderr();
     for part in [
         setup.server.issuer(),

@@ -70,7 +70,7 @@ async fn a_secret_that_is_wrong_is_asked_with_once_and_said() {
         "grant": "client_credentials", "client_id": "nightly", "client_secret": "wrong-one",
     });
     let client = setup.start(keys).await;
-    client.wait_for_stderr("refuses the client").await;
+    client.wait_for_stderr("rejects the client").await;
     let stderr = client.stderr();
     assert!(stderr.contains("`oauth.client_id`"), "{stderr}");
     assert!(!stderr.contains("wrong-one"), "{stderr}");

@@ -82,14 +82,17 @@ async fn no_hostile_address_is_opened_or_asked_and_the_others_go_on() {
     let mut client = started(proxy).await;
     for (name, member) in &names {
         let said = |stderr: &str| {
-            let (end, fault) = (format!(" name={name}"), format!("its `{member}` is"));
+            let (end, fault) = (format!(" name={name}"), format!("`{member}` is"));
             let mut lines = stderr.lines().filter(|line| line.ends_with(&end));
             lines.find(|line| line.contains(&fault)).map(str::to_owned)
         };
         let line = client
             .find_in_stderr(&format!("error of `{name}`"), said)
             .await;
-        assert!(line.contains("report it to who runs the server"), "{line}");
+        assert!(
+            line.contains("report this to the server's operator"),
+            "{line}"
+        );
         assert!(!line.contains(char::is_control), "{line:?}");
     }
     let page = client.sign_in_page("a", 0).await;
@@ -232,7 +235,7 @@ async fn metadata_for_another_host_is_refused() {
         let other = json!({"resource": resource});
         let setup = setup_with(oauth::server(), |it| it.document_with(other)).await;
         let client = setup.start(Value::Null).await;
-        client.wait_for_stderr("its resource metadata is for").await;
+        client.wait_for_stderr("the resource metadata is for").await;
         assert!(setup.server.requests().is_empty());
     }
 }

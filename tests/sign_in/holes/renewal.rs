@@ -60,7 +60,10 @@ async fn a_token_without_a_refresh_token_is_used_until_it_is_refused() {
 
     setup.server.expire_access_tokens();
     let message = failing_call(&mut client).await;
-    assert!(message.contains("it needs you to sign in"), "{message}");
+    assert!(
+        message.contains("the server needs you to sign in"),
+        "{message}"
+    );
 }
 
 #[tokio::test]
@@ -108,7 +111,10 @@ async fn a_login_that_was_taken_back_asks_for_another() {
     setup.server.revoke_all();
     setup.expire();
     let message = failing_call(&mut client).await;
-    assert!(message.contains("it needs you to sign in"), "{message}");
+    assert!(
+        message.contains("the server needs you to sign in"),
+        "{message}"
+    );
     let page = client.sign_in_page("a", 1).await;
     assert!(message.contains(&page), "{message}");
     oauth::Browser::consenting().open(&page).await;

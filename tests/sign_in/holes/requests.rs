@@ -62,7 +62,7 @@ async fn another_resource_is_named_where_the_user_says_so() {
     }
     // A new token that is refused leads to no page after page.
     client
-        .wait_for_stderr("refuses a token that was issued for it just now")
+        .wait_for_stderr("refuses a token that was just issued for it")
         .await;
     assert_eq!(desktop.pages().await.len(), 1);
 }

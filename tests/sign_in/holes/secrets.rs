@@ -99,9 +99,7 @@ async fn a_whole_life_of_a_login_shows_no_secret() {
             crate::holes::with_params(url, &[("iss", Some("https://evil.example"))]);
         });
         seen.add("the page at the end", wrong.open(&page).await.text);
-        client
-            .wait_for_stderr("the sign-in ended without a login")
-            .await;
+        client.wait_for_stderr("the sign-in failed").await;
         seen.add("an error", failing_call(&mut client).await);
         seen.add_client(client).await;
         let mut client = started(proxy()).await;

@@ -48,7 +48,7 @@ async fn what_is_asked_for_and_not_granted_is_not_asked_for_again() {
     for _ in 0..3 {
         let message = failing_call(&mut client).await;
         assert!(
-            message.contains("which was asked for and not granted"),
+            message.contains("which was requested and not granted"),
             "{message}"
         );
         assert!(
@@ -93,7 +93,7 @@ async fn a_server_that_is_never_content_is_given_up() {
         }
         client.wait_for_tools(&["search"]).await;
         let message = failing_call(&mut client).await;
-        let said = "which was asked for and not granted";
+        let said = "which was requested and not granted";
         assert!(message.contains(said), "{message}");
         assert_eq!(setup.server.count(Part::Token), 1);
         assert!(setup.server.count(Part::Authorization) <= 1);

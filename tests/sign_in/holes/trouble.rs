@@ -15,31 +15,31 @@ type Case = (&'static str, fn() -> Reply);
 /// What may come instead of tokens.
 fn answers() -> Vec<Case> {
     vec![
-        ("it is no JSON object", || {
+        ("not a JSON object", || {
             let page = format!("<!doctype html><title>{SECRET}</title>");
             Reply::status(200)
                 .header("content-type", "text/html")
                 .body(page)
         }),
-        ("cannot use the answer", || {
+        ("cannot use the response", || {
             Reply::json(format!(r#"{{"access_token":"{SECRET}","token_ty"#))
         }),
-        ("cannot use the answer", || {
+        ("cannot use the response", || {
             Reply::json(format!(r#"["{SECRET}"]"#))
         }),
-        ("cannot use the answer", || {
+        ("cannot use the response", || {
             Reply::json(format!(r#"{{"token":"{SECRET}","token_type":"Bearer"}}"#))
         }),
-        ("gives no answer", || {
+        ("is unavailable", || {
             Reply::cut(format!(r#"{{"access_token":"{SECRET}""#))
         }),
-        ("gives no answer", Reply::reset),
+        ("is unavailable", Reply::reset),
         ("more than 262144 bytes", || {
             let huge = "a".repeat(300 << 10);
             Reply::json(format!(r#"{{"access_token":"{SECRET}","x":"{huge}"}}"#))
         }),
-        ("without a reason", || Reply::status(404)),
-        ("refuses with `", || {
+        ("without an error code", || Reply::status(404)),
+        ("reports `", || {
             Reply::json(r#"{"error":"\u001b[2J`x","error_description":"a\nb"}"#).with_status(400)
         }),
     ]
@@ -54,9 +54,7 @@ async fn sign_in_answer_without_tokens_is_reported_without_secrets() {
         let client = setup.start(Value::Null).await;
         let page = sign_in(&client).await;
         assert_eq!(page.status, 400, "{}", page.text);
-        client
-            .wait_for_stderr("the sign-in ended without a login")
-            .await;
+        client.wait_for_stderr("the sign-in failed").await;
         let stderr = client.stderr();
         assert!(stderr.contains(said), "no `{said}` in {stderr}");
         assert!(!stderr.contains(SECRET), "{stderr}");

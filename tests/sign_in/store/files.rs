@@ -195,7 +195,7 @@ async fn a_folder_that_cannot_be_is_an_error_with_a_way_out() {
     let store = docs(&file);
     let error = store.tokens().replace(Version::NONE, tokens("r1")).await;
     let text = error.unwrap_err().to_string();
-    let start = format!("cannot make a folder for logins at `{}`: ", file.display());
+    let start = format!("cannot create the login folder `{}`: ", file.display());
     assert!(text.starts_with(&start), "{text}");
     assert!(
         text.contains("; set `MCP_MANIFOLD_HOME` to another folder"),

@@ -130,7 +130,7 @@ mod unix {
         assert_eq!(process.says(), "read false");
         let error = process.says().replace(home.to_str().unwrap(), "HOME");
         assert!(process.end().success());
-        insta::assert_snapshot!(error, @"cannot make a folder for logins at `HOME`: Permission denied (os error 13); make it writable for you, or set `MCP_MANIFOLD_HOME` to a folder that is");
+        insta::assert_snapshot!(error, @"cannot create the login folder `HOME`: Permission denied (os error 13); make it writable for you, or set `MCP_MANIFOLD_HOME` to a folder that is");
     }
 
     #[tokio::test]

@@ -57,7 +57,7 @@ fn a_table_says_how_it_stands_and_what_to_type() {
     let new = Row {
         remembered_tools: Some(1),
         remembered_at: Some(NOW.0 + 5),
-        problem: Some("it needs you to sign in; run `mcp-manifold login new`".to_owned()),
+        problem: Some("the server needs you to sign in; run `mcp-manifold login new`".to_owned()),
         command: Some("mcp-manifold login new".to_owned()),
         ..row("new", SignIn::Missing)
     };

@@ -72,12 +72,12 @@ fn a_method_without_its_means_is_an_error_that_says_so() {
     let cases = [
         (
             "private_key_jwt",
-            "its client proves itself by `private_key_jwt`, which needs a key; \
+            "the client is registered for `private_key_jwt`, which needs a key; \
              set `oauth.client_secret`, or `oauth.private_key_pem` and `oauth.signing_algorithm`",
         ),
         (
             "tls_client_auth",
-            "its client proves itself by `tls_client_auth`, which is not known here; \
+            "the client is registered for `tls_client_auth`, which is not supported; \
              set `oauth.client_secret`, or `oauth.private_key_pem` and `oauth.signing_algorithm`",
         ),
     ];

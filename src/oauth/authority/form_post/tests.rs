@@ -120,31 +120,31 @@ fn texts_say_what_to_do_and_show_nothing_that_could_harm() {
         (
             400,
             r#"{"error":"invalid_grant","error_description":"gone"}"#,
-            "its authorization server takes the login no more (`gone`); sign in again",
+            "the authorization server no longer accepts the login (`gone`); sign in again",
         ),
         (
             401,
             r#"{"error":"invalid_client"}"#,
-            "its authorization server refuses the client; \
-             check `oauth.client_id` and its secret, or sign in again to register anew",
+            "the authorization server rejects the client; \
+             check `oauth.client_id` and its secret, or sign in again to register a new one",
         ),
         (
             400,
             "{\"error\":\"x`\\u001b[31m\",\"error_description\":\"line\\nbreak\"}",
-            "its authorization server refuses with `x??[31m` (`line?break`); \
+            "the authorization server reports `x??[31m` (`line?break`); \
              check the `oauth` settings",
         ),
         (
             503,
             "",
-            "its authorization server `https://id.example/token` gives no answer \
+            "the authorization server `https://id.example/token` is unavailable \
              (HTTP 503 Service Unavailable); try again later",
         ),
         (
             404,
             "secret page",
-            "cannot use the answer of its authorization server `https://id.example/token` \
-             (HTTP 404 Not Found without a reason); report it to who runs the server",
+            "cannot use the response of the authorization server `https://id.example/token` \
+             (HTTP 404 Not Found without an error code); report this to the server's operator",
         ),
     ];
     for (status, body, expected) in cases {

@@ -94,18 +94,18 @@ fn an_empty_refresh_token_is_none() {
 #[test]
 fn a_token_that_is_of_no_use_is_refused() {
     let cases = [
-        (json!({"access_token": ""}), "its token is empty"),
+        (json!({"access_token": ""}), "the token is empty"),
         (
             json!({"access_token": "a\r\nHost: x"}),
-            "its token holds characters that no header can carry",
+            "the token contains characters that no header can carry",
         ),
         (
             json!({"access_token": "ü"}),
-            "its token holds characters that no header can carry",
+            "the token contains characters that no header can carry",
         ),
         (
             json!({"access_token": "a", "token_type": "dpop"}),
-            "its token is bound to a key that nobody named",
+            "the token is bound to an unknown key",
         ),
     ];
     for (answer, fault) in cases {

@@ -98,7 +98,7 @@ impl<'a> HeaderReader<'a> {
         None
     }
 
-    /// Reads the value of a parameter; `None` if there is none.
+    /// Reads the value of a parameter; `None` if it has no value.
     fn read_value(&mut self) -> Option<String> {
         if self.rest.first() == Some(&b'"') {
             return self.read_quoted();

@@ -119,8 +119,8 @@ fn nobody_signs_in_without_pkce() {
         let error = server.authorization_endpoint(Pkce::Required).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "its authorization server `https://auth.example.com/t1` does not advertise PKCE with \
-             `S256`, without which a sign-in could be stolen; report it to who runs the server"
+            "the authorization server `https://auth.example.com/t1` does not advertise PKCE with \
+             `S256`, without which a sign-in could be stolen; report this to the server's operator"
         );
         assert!(server.authorization_endpoint(Pkce::Assumed).is_ok());
     }
@@ -217,8 +217,8 @@ fn resource_metadata_is_about_the_upstream() {
     let error = refused(parse(&json!({"resource": "https://evil.example.com/mcp"})));
     assert_eq!(
         error.to_string(),
-        "its resource metadata is for `https://evil.example.com/mcp` instead of \
-         `https://mcp.example.com/mcp`; configure that url if it is meant"
+        "the resource metadata is for `https://evil.example.com/mcp` instead of \
+         `https://mcp.example.com/mcp`; configure that url if you trust it"
     );
 }
 

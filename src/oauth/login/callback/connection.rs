@@ -59,7 +59,7 @@ pub(super) async fn read(
             browser: stream,
         }),
         CallbackVerdict::Rejected(reply) => {
-            debug!("turned a request away that is no answer to a sign-in");
+            debug!("rejected a callback request without authorization response");
             let _ = timeout(WRITE_TIMEOUT, send_rejection(stream, &reply)).await;
             None
         }

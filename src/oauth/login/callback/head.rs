@@ -41,7 +41,7 @@ pub(super) fn judge(head: &[u8], path: &str) -> CallbackVerdict {
 }
 
 fn parse_response(head: &[u8], path: &str) -> Result<AuthorizationResponse, Vec<u8>> {
-    let bad = || rejection("400 Bad Request", "This is not a request.");
+    let bad = || rejection("400 Bad Request", "This is not an HTTP request.");
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
     if !matches!(request.parse(head), Ok(httparse::Status::Complete(_))) {
@@ -71,7 +71,7 @@ fn parse_response(head: &[u8], path: &str) -> Result<AuthorizationResponse, Vec<
     }
     if method != "GET" {
         // Programs that preview pages send HEAD: they must not consume the code.
-        let text = "The sign-in did not come as expected: it must come as an address.";
+        let text = "The browser must return from the sign-in with a GET request.";
         let mut reply = rejection("405 Method Not Allowed", text);
         if method == "HEAD" {
             let body = find_end(&reply, 0).unwrap_or(reply.len());
@@ -81,7 +81,7 @@ fn parse_response(head: &[u8], path: &str) -> Result<AuthorizationResponse, Vec<
     }
     let response = AuthorizationResponse::from_query(query.unwrap_or_default());
     response.map_err(|_| {
-        let text = "The answer to the sign-in is missing here. Sign in again.";
+        let text = "The response to the sign-in is missing. Sign in again.";
         rejection("400 Bad Request", text)
     })
 }

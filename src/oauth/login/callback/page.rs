@@ -65,8 +65,8 @@ impl Page {
                 status: "200 OK",
                 mark: "–",
                 title: title("You did not allow access to"),
-                text: "Nothing was changed. You can close this page; \
-                       sign in again if you think better of it."
+                text: "Nothing has changed. You can close this page, \
+                       or sign in again if you change your mind."
                     .into(),
             },
             Self::Failed(reason) => PageContent {
@@ -78,8 +78,8 @@ impl Page {
             Self::Stale => PageContent {
                 status: "410 Gone",
                 mark: "–",
-                title: "This sign-in is over".to_owned(),
-                text: "It was finished before, or a newer one was begun. You can close this \
+                title: "This sign-in has ended".to_owned(),
+                text: "It was completed before, or a newer one was started. You can close this \
                        page; if you are still asked to sign in, use the newest page."
                     .into(),
             },

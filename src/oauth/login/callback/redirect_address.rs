@@ -109,11 +109,11 @@ impl RedirectAddress {
         let kind = error.kind();
         let text = match kind {
             io::ErrorKind::AddrInUse => format!(
-                "another program listens at `{uri}`, where the browser comes back to; \
+                "another program listens at the redirect URI `{uri}`; \
                  end it, or change `oauth.redirect_uri`"
             ),
             _ => format!(
-                "cannot listen at `{uri}`, where the browser comes back to ({error}); \
+                "cannot listen at the redirect URI `{uri}` ({error}); \
                  change `oauth.redirect_uri`"
             ),
         };

@@ -36,7 +36,7 @@ impl CallbackRequest {
             self.browser.shutdown().await
         };
         if !matches!(timeout(WRITE_TIMEOUT, write).await, Ok(Ok(()))) {
-            debug!("the browser did not take the page");
+            debug!("sending the result page failed");
         }
     }
 }

@@ -191,7 +191,7 @@ impl Client {
             // The last line may still be on its way.
             let lines = stderr.split_inclusive('\n').filter(|l| l.ends_with('\n'));
             for line in lines.filter(|line| line.split_whitespace().any(|word| word == span)) {
-                let asks = line.split_once("it needs you to sign in");
+                let asks = line.split_once("the server needs you to sign in");
                 let page = asks.and_then(|(_, rest)| {
                     let start = rest.find("http")?;
                     rest[start..].split([' ', ')', '\n']).next()

@@ -125,7 +125,9 @@ async fn process_killed_while_redeeming_the_code_leaves_a_clear_error() {
     gate.open();
     // The code was spent by who is gone. The person is not sent there again unasked, but told.
     for client in &others {
-        client.wait_for_stderr("the last sign-in led nowhere").await;
+        client
+            .wait_for_stderr("the last sign-in was not completed")
+            .await;
         client.wait_for_stderr("mcp-manifold login a").await;
     }
     assert_eq!(setup.pages().await, 1);
