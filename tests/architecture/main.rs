@@ -14,6 +14,7 @@ mod docs;
 mod fixture;
 mod graph;
 mod items;
+mod messages;
 mod pages;
 mod prose;
 mod ratchet;
