@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use mcp_manifold::catalog::name::{NamingInput, public_names};
-use mcp_manifold::catalog::{Catalog, Source};
+use mcp_manifold::catalog::{Catalog, MergeInput};
 use mcp_manifold::config::{Config, Prefix, Upstream};
 use mcp_manifold::protocol::Era;
 use mcp_manifold::upstream::ToolList;
@@ -113,10 +113,10 @@ fn merges(criterion: &mut Criterion) {
             .map(|upstream| answer(kind, upstream))
             .collect();
         let listings = read(&answers, Era::Modern).into_iter().map(Arc::new);
-        let sources: Vec<Source> = config
+        let sources: Vec<MergeInput> = config
             .iter()
             .zip(listings)
-            .map(|(config, listing)| Source {
+            .map(|(config, listing)| MergeInput {
                 config,
                 listing: Some(listing),
             })

@@ -18,15 +18,15 @@ pub fn merge(upstreams: &[(&str, Option<&str>)]) -> Option<String> {
         &format!("Tools of several MCP servers: {}.", names.join(", ")),
         BUDGET / 2,
     );
-    let speaking: Vec<_> = upstreams
+    let with_text: Vec<_> = upstreams
         .iter()
         .filter_map(|(name, text)| Some((*name, (*text)?)))
         .collect();
-    for (index, (name, said)) in speaking.iter().enumerate() {
-        let left = BUDGET.saturating_sub(text.len()) / (speaking.len() - index);
-        let part = cut(&format!("\n\n{name}: {}", said.trim()), left);
+    for (index, (name, instructions)) in with_text.iter().enumerate() {
+        let share = BUDGET.saturating_sub(text.len()) / (with_text.len() - index);
+        let part = cut(&format!("\n\n{name}: {}", instructions.trim()), share);
         // Fewer than a few words are of no help.
-        if part.len() > name.len() + 20 || said.len() < 20 {
+        if part.len() > name.len() + 20 || instructions.len() < 20 {
             text.push_str(&part);
         }
     }
@@ -35,18 +35,18 @@ pub fn merge(upstreams: &[(&str, Option<&str>)]) -> Option<String> {
 
 /// Returns at most `limit` bytes of the text, with a sign where something is missing.
 fn cut(text: &str, limit: usize) -> String {
-    const SIGN: &str = "…";
+    const ELLIPSIS: &str = "…";
     if text.len() <= limit {
         return text.to_owned();
     }
-    let room = limit.saturating_sub(SIGN.len());
+    let kept_length = limit.saturating_sub(ELLIPSIS.len());
     let end = text
         .char_indices()
         .map(|(at, _)| at)
-        .take_while(|at| *at <= room)
+        .take_while(|at| *at <= kept_length)
         .last()
         .unwrap_or(0);
-    format!("{}{SIGN}", &text[..end])
+    format!("{}{ELLIPSIS}", &text[..end])
 }
 
 #[cfg(test)]
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_upstream_speaks_for_itself() {
+    fn a_single_upstreams_text_is_unchanged() {
         assert_eq!(
             merge(&[("a", Some("Be kind."))]).as_deref(),
             Some("Be kind.")
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn several_share_the_space_heads_first() {
+    fn several_texts_share_the_budget() {
         let text = merge(&[("a", Some("Use x.")), ("b", None), ("c", Some(" Use y. "))]).unwrap();
         assert_eq!(
             text,

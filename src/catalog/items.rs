@@ -40,14 +40,17 @@ impl Items {
         listed: Vec<(&config::Upstream, Option<ItemList>)>,
         name_length: usize,
     ) -> Self {
-        let shown: Vec<_> = listed.iter().map(|listed| shown(kind, listed)).collect();
+        let filtered: Vec<_> = listed
+            .iter()
+            .map(|listed| filter_items(kind, listed))
+            .collect();
         let names = match kind {
-            ItemKind::Prompts => prompt_names(&shown, name_length),
+            ItemKind::Prompts => prompt_names(&filtered, name_length),
             ItemKind::Resources | ItemKind::ResourceTemplates => Vec::new(),
         };
         let mut owners = HashMap::new();
         let mut definitions = vec![b'['];
-        for (upstream, (_, items)) in shown.iter().enumerate() {
+        for (upstream, (_, items)) in filtered.iter().enumerate() {
             for (index, (place, item)) in items.iter().enumerate() {
                 let public = match names.get(upstream) {
                     None => Some(item.key.clone()),
@@ -59,7 +62,7 @@ impl Items {
                 if definitions.len() > 1 {
                     definitions.push(b',');
                 }
-                definitions.extend_from_slice(&known_as(item, kind, &public));
+                definitions.extend_from_slice(&public_definition(item, kind, &public));
                 owners.insert(public, (upstream, *place));
             }
         }
@@ -104,12 +107,12 @@ impl Items {
 }
 
 /// An upstream and the items that its filter lets through, with their places in its list.
-type Shown<'a> = (&'a config::Upstream, Vec<(usize, &'a Item)>);
+type FilteredItems<'a> = (&'a config::Upstream, Vec<(usize, &'a Item)>);
 
-fn shown<'a>(
+fn filter_items<'a>(
     kind: ItemKind,
     (config, items): &'a (&config::Upstream, Option<ItemList>),
-) -> Shown<'a> {
+) -> FilteredItems<'a> {
     let filter = match kind {
         ItemKind::Prompts => &config.prompts,
         ItemKind::Resources | ItemKind::ResourceTemplates => &config.resources,
@@ -119,8 +122,8 @@ fn shown<'a>(
     (config, passing.collect())
 }
 
-fn prompt_names(shown: &[Shown<'_>], limit: usize) -> Vec<Vec<Option<Box<str>>>> {
-    let inputs: Vec<_> = shown
+fn prompt_names(filtered: &[FilteredItems<'_>], limit: usize) -> Vec<Vec<Option<Box<str>>>> {
+    let inputs: Vec<_> = filtered
         .iter()
         .map(|(config, items)| NamingInput {
             upstream: config.name.as_str(),
@@ -136,7 +139,7 @@ fn prompt_names(shown: &[Shown<'_>], limit: usize) -> Vec<Vec<Option<Box<str>>>>
 }
 
 /// Returns the definition under its public key. Nothing else of it changes.
-fn known_as<'a>(item: &'a Item, kind: ItemKind, public: &str) -> Cow<'a, [u8]> {
+fn public_definition<'a>(item: &'a Item, kind: ItemKind, public: &str) -> Cow<'a, [u8]> {
     if *item.key == *public {
         return Cow::Borrowed(&item.definition);
     }

@@ -16,7 +16,7 @@ use crate::wire::{Splice, members};
 
 /// One upstream's part in the merge.
 #[derive(Debug, Clone)]
-pub struct Source<'a> {
+pub struct MergeInput<'a> {
     /// Its configuration: name, filter, prefix.
     pub config: &'a config::Upstream,
     /// Its tools, if they are known.
@@ -73,37 +73,34 @@ impl Route {
 impl Catalog {
     /// Merges what is known. Names depend on the sources alone, not on the order of their arrival.
     #[must_use]
-    pub fn merge(sources: &[Source<'_>], name_length: usize) -> Self {
-        let allowed: Vec<Vec<usize>> = sources.iter().map(allowed).collect();
-        let inputs: Vec<NamingInput<'_>> = sources
+    pub fn merge(inputs: &[MergeInput<'_>], name_length: usize) -> Self {
+        let allowed: Vec<Vec<usize>> = inputs.iter().map(allowed_indexes).collect();
+        let naming_inputs: Vec<NamingInput<'_>> = inputs
             .iter()
             .zip(&allowed)
-            .map(|(source, allowed)| NamingInput {
-                upstream: source.config.name.as_str(),
-                prefix: &source.config.prefix,
+            .map(|(input, allowed)| NamingInput {
+                upstream: input.config.name.as_str(),
+                prefix: &input.config.prefix,
                 tools: allowed
                     .iter()
-                    .map(|tool| &*tools(source)[*tool].name)
+                    .map(|tool| &*listed_tools(input)[*tool].name)
                     .collect(),
             })
             .collect();
-        let names = public_names(&inputs, name_length);
+        let names = public_names(&naming_inputs, name_length);
         let mut catalog = Self::default();
-        for (upstream, (source, names)) in sources.iter().zip(names).enumerate() {
+        for (upstream, (input, names)) in inputs.iter().zip(names).enumerate() {
             for (tool, public) in allowed[upstream].iter().zip(names) {
-                let native = &*tools(source)[*tool].name;
+                let native = &*listed_tools(input)[*tool].name;
                 match public {
                     Some(public) => catalog.add(upstream, *tool, public),
                     None => {
-                        warn!(upstream = %source.config.name, tool = native, "leaving out a tool whose name is taken");
+                        warn!(upstream = %input.config.name, tool = native, "leaving out a tool whose name is taken");
                     }
                 }
             }
         }
-        catalog.listings = sources
-            .iter()
-            .map(|source| source.listing.clone())
-            .collect();
+        catalog.listings = inputs.iter().map(|input| input.listing.clone()).collect();
         catalog
     }
 
@@ -131,7 +128,7 @@ impl Catalog {
 
     /// Returns `true` if a client sees the same tools.
     #[must_use]
-    pub fn looks_like(&self, other: &Self) -> bool {
+    pub fn lists_same_tools_as(&self, other: &Self) -> bool {
         let is_same = |(ours, theirs): (&Entry, &Entry)| {
             let definition = |tool: &Tool| tool.definition.clone();
             ours.public == theirs.public
@@ -158,17 +155,18 @@ impl Catalog {
     #[must_use]
     pub fn tools(&self, client: Era) -> Bytes {
         let tools = self.entries.iter().filter_map(|entry| self.tool(entry));
-        let is_other = client == Era::Legacy && tools.into_iter().any(|tool| tool.modern_output);
-        let written = if is_other {
+        let needs_legacy =
+            client == Era::Legacy && tools.into_iter().any(|tool| tool.modern_output);
+        let definitions = if needs_legacy {
             &self.legacy_tools
         } else {
             &self.tools
         };
-        let write = || self.write(is_other).into();
-        written.get_or_init(write).clone()
+        let write = || self.write_definitions(needs_legacy).into();
+        definitions.get_or_init(write).clone()
     }
 
-    fn write(&self, for_legacy: bool) -> Vec<u8> {
+    fn write_definitions(&self, for_legacy: bool) -> Vec<u8> {
         let size = |entry: &Entry| self.tool(entry).map_or(0, |tool| tool.definition.len() + 1);
         let mut out = Vec::with_capacity(self.entries.iter().map(size).sum::<usize>() + 2);
         out.push(b'[');
@@ -178,7 +176,7 @@ impl Catalog {
                     out.push(b',');
                 }
                 let without_output = for_legacy && tool.modern_output;
-                out.extend_from_slice(&known_as(tool, &entry.public, without_output));
+                out.extend_from_slice(&public_definition(tool, &entry.public, without_output));
             }
         }
         out.push(b']');
@@ -208,17 +206,14 @@ impl PartialEq for Catalog {
     }
 }
 
-fn tools<'a>(source: &'a Source<'_>) -> &'a [Tool] {
-    source
-        .listing
-        .as_ref()
-        .map_or(&[], |listing| &listing.tools)
+fn listed_tools<'a>(input: &'a MergeInput<'_>) -> &'a [Tool] {
+    input.listing.as_ref().map_or(&[], |listing| &listing.tools)
 }
 
 /// Returns the places in the listing of the tools that the configuration lets through.
-fn allowed(source: &Source<'_>) -> Vec<usize> {
-    let filter = &source.config.tools;
-    let tools = tools(source).iter().enumerate();
+fn allowed_indexes(input: &MergeInput<'_>) -> Vec<usize> {
+    let filter = &input.config.tools;
+    let tools = listed_tools(input).iter().enumerate();
     tools
         .filter(|(_, tool)| filter.allows(&tool.name))
         .map(|(index, _)| index)
@@ -227,7 +222,7 @@ fn allowed(source: &Source<'_>) -> Vec<usize> {
 
 /// Returns the definition under its public name. A legacy client rejects a whole list for one `outputSchema`
 /// that is not of objects, so that is left out for it. Nothing else changes.
-fn known_as<'a>(tool: &'a Tool, public: &str, without_output: bool) -> Cow<'a, [u8]> {
+fn public_definition<'a>(tool: &'a Tool, public: &str, without_output: bool) -> Cow<'a, [u8]> {
     if *tool.name == *public && !without_output {
         return Cow::Borrowed(&tool.definition);
     }

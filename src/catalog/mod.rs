@@ -13,7 +13,7 @@ mod uri_routing;
 mod view;
 
 pub use items::{Items, Owner};
-pub use merge::{Catalog, Route, Source};
-pub use updater::{CatalogUpdater, wait_for_listings_of};
+pub use merge::{Catalog, MergeInput, Route};
+pub use updater::{CatalogUpdater, wait_for_listings};
 pub use uri_routing::{UriRoute, route_uri};
 pub use view::{CatalogView, wait_for_initial_listing, wait_for_live_listing};

@@ -58,12 +58,12 @@ pub fn public_names<'a>(
     let mut unnamed = Vec::new();
     let mut public = Vec::with_capacity(inputs.len());
     for (row, input) in inputs.iter().enumerate() {
-        let mut native = HashSet::with_capacity(input.tools.len());
+        let mut seen = HashSet::with_capacity(input.tools.len());
         let named = input.tools.iter().enumerate().map(|(column, tool)| {
-            if !native.insert(*tool) {
+            if !seen.insert(*tool) {
                 return None;
             }
-            let name = names.claim(input.own_name(tool));
+            let name = names.assign(input.preferred_name(tool));
             if name.is_none() {
                 unnamed.push((row, column));
             }
@@ -73,14 +73,14 @@ pub fn public_names<'a>(
     }
     for (row, column) in unnamed {
         let input = &inputs[row];
-        public[row][column] = names.make(input, input.tools[column]);
+        public[row][column] = names.assign_alternative(input, input.tools[column]);
     }
     public
 }
 
 impl<'a> NamingInput<'a> {
     /// Returns the name of a tool if no other tool has it.
-    fn own_name(&self, tool: &'a str) -> Cow<'a, str> {
+    fn preferred_name(&self, tool: &'a str) -> Cow<'a, str> {
         match self.prefix {
             Prefix::Always(prefix) => format!("{prefix}{tool}").into(),
             Prefix::OnCollision | Prefix::Never => tool.into(),
@@ -96,16 +96,20 @@ struct Names<'a> {
 
 impl<'a> Names<'a> {
     /// Assigns `name` if it is valid and free.
-    fn claim(&mut self, name: Cow<'a, str>) -> Option<Cow<'a, str>> {
+    fn assign(&mut self, name: Cow<'a, str>) -> Option<Cow<'a, str>> {
         let is_valid = (1..=self.limit).contains(&name.len()) && name.bytes().all(is_allowed);
         (is_valid && self.used.insert(name.clone())).then_some(name)
     }
 
     /// Makes a name for a tool that cannot have its own.
-    fn make(&mut self, input: &NamingInput<'a>, tool: &'a str) -> Option<Cow<'a, str>> {
-        let own = input.own_name(tool);
+    fn assign_alternative(
+        &mut self,
+        input: &NamingInput<'a>,
+        tool: &'a str,
+    ) -> Option<Cow<'a, str>> {
+        let own = input.preferred_name(tool);
         let own_is_taken = self.used.contains(&own);
-        if !own_is_taken && let Some(name) = self.claim_mapped(&own, 0) {
+        if !own_is_taken && let Some(name) = self.assign_mapped(&own, 0) {
             return Some(name);
         }
         let full = match input.prefix {
@@ -113,23 +117,23 @@ impl<'a> Names<'a> {
             Prefix::Always(_) => own,
             Prefix::OnCollision => prefixed(input.upstream, tool).into(),
         };
-        self.claim(full.clone())
-            .or_else(|| (0..ATTEMPTS).find_map(|attempt| self.claim_mapped(&full, attempt)))
+        self.assign(full.clone())
+            .or_else(|| (0..ATTEMPTS).find_map(|attempt| self.assign_mapped(&full, attempt)))
     }
 
-    fn claim_mapped(&mut self, name: &str, attempt: u8) -> Option<Cow<'a, str>> {
-        let kept = self.limit.checked_sub(SUFFIX_LENGTH)?;
-        let mut mapped: String = name.chars().map(allowed).take(kept).collect();
+    fn assign_mapped(&mut self, name: &str, attempt: u8) -> Option<Cow<'a, str>> {
+        let kept_length = self.limit.checked_sub(SUFFIX_LENGTH)?;
+        let mut mapped: String = name.chars().map(sanitized).take(kept_length).collect();
         let hash = fold(fnv1a(name.bytes().chain((attempt > 0).then_some(attempt))));
         mapped.push_str(&format!("_{hash:08x}"));
-        self.claim(mapped.into())
+        self.assign(mapped.into())
     }
 }
 
-/// `<prefix>__<tool>`, with a prefix of allowed characters.
+/// `<prefix>__<tool>`, with a prefix of sanitized characters.
 fn prefixed(prefix: &str, tool: &str) -> String {
     let mut name = String::with_capacity(prefix.len() + SEPARATOR.len() + tool.len());
-    name.extend(prefix.chars().map(allowed));
+    name.extend(prefix.chars().map(sanitized));
     name.push_str(SEPARATOR);
     name.push_str(tool);
     name
@@ -140,7 +144,7 @@ fn is_allowed(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
-fn allowed(character: char) -> char {
+fn sanitized(character: char) -> char {
     match u8::try_from(character) {
         Ok(byte) if is_allowed(byte) => character,
         _ => '_',

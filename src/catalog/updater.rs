@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use super::merge::{Catalog, Source};
+use super::merge::{Catalog, MergeInput};
 use super::view::CatalogView;
 use crate::config::Limits;
 use crate::upstream::{Registry, Upstream};
@@ -32,20 +32,20 @@ pub struct CatalogUpdater {
 impl CatalogUpdater {
     /// Runs until `cancel`; the clock of the first listing starts now.
     pub async fn run(self, view: watch::Sender<CatalogView>, cancel: CancellationToken) {
-        let begun = Instant::now();
+        let started = Instant::now();
         let deadlines = [
-            begun + SILENT_WAIT.min(self.limits.startup_wait),
-            begun + self.limits.startup_wait,
+            started + SILENT_WAIT.min(self.limits.startup_wait),
+            started + self.limits.startup_wait,
         ];
-        let mut roster = self.upstreams.watch();
+        let mut upstream_changes = self.upstreams.watch();
         loop {
-            self.refresh(&view, begun.elapsed());
+            self.refresh(&view, started.elapsed());
             let is_done = view.borrow().live_listing_done;
-            let next = deadlines
+            let next_deadline = deadlines
                 .into_iter()
                 .find(|deadline| !is_done && *deadline > Instant::now());
             let deadline = async {
-                match next {
+                match next_deadline {
                     Some(deadline) => sleep_until(deadline).await,
                     None => std::future::pending().await,
                 }
@@ -54,7 +54,7 @@ impl CatalogUpdater {
                 () = cancel.cancelled() => return,
                 () = self.changed.notified() => {}
                 // The sender is ours as well.
-                _ = roster.changed() => {}
+                _ = upstream_changes.changed() => {}
                 () = deadline => {}
             }
         }
@@ -64,18 +64,18 @@ impl CatalogUpdater {
         let upstreams = self.upstreams.all();
         let all = |is_there: fn(&Upstream) -> bool| {
             let mut upstreams = upstreams.iter();
-            upstreams.all(|it| is_there(it) || self.is_given_up(it, waited))
+            upstreams.all(|it| is_there(it) || self.has_timed_out(it, waited))
         };
         let initial = all(Upstream::has_listing_or_failed);
         let live = all(Upstream::has_live_listing_or_failed);
-        let sources: Vec<_> = upstreams
+        let inputs: Vec<_> = upstreams
             .iter()
-            .map(|upstream| Source {
+            .map(|upstream| MergeInput {
                 config: upstream.config(),
                 listing: upstream.offers().tools(),
             })
             .collect();
-        let catalog = Catalog::merge(&sources, self.limits.tool_name_length);
+        let catalog = Catalog::merge(&inputs, self.limits.tool_name_length);
         view.send_if_modified(|view| {
             let is_progress =
                 initial && !view.initial_listing_done || live && !view.live_listing_done;
@@ -92,14 +92,14 @@ impl CatalogUpdater {
         });
     }
 
-    fn is_given_up(&self, upstream: &Upstream, waited: Duration) -> bool {
+    fn has_timed_out(&self, upstream: &Upstream, waited: Duration) -> bool {
         waited >= self.limits.startup_wait || (waited >= SILENT_WAIT && !upstream.pool().is_alive())
     }
 }
 
 /// Waits for these upstreams as the first listing does for all: until each has listed its tools or has
 /// failed, for at most `startup_wait`, and for less if an upstream sends nothing.
-pub async fn wait_for_listings_of(upstreams: &[Upstream], startup_wait: Duration) {
+pub async fn wait_for_listings(upstreams: &[Upstream], startup_wait: Duration) {
     let all = |those: Vec<Upstream>| async move {
         join_all(those.iter().map(|upstream| upstream.settled(0))).await;
     };

@@ -23,25 +23,25 @@ pub enum UriRoute {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct TemplateMatch {
     /// The URI is the template's own text.
-    is_same: bool,
+    is_identical: bool,
     /// All of its text outside expressions is in the URI, in this order.
-    fits: bool,
+    matches_whole: bool,
     /// The length of its text before the first expression, with which the URI begins.
-    head: usize,
+    prefix_length: usize,
     /// The length of all its text outside expressions.
-    text: usize,
+    literal_length: usize,
 }
 
 impl TemplateMatch {
     /// `None` when the URI does not even begin as the template does.
-    fn of(template: &str, uri: &str) -> Option<Self> {
-        let texts = texts(template);
-        let head = texts.first().filter(|head| uri.starts_with(**head))?;
+    fn new(template: &str, uri: &str) -> Option<Self> {
+        let literals = literals(template);
+        let head = literals.first().filter(|head| uri.starts_with(**head))?;
         Some(Self {
-            is_same: template == uri,
-            fits: fits(&texts, uri),
-            head: head.len(),
-            text: texts.iter().map(|text| text.len()).sum(),
+            is_identical: template == uri,
+            matches_whole: matches_literals(&literals, uri),
+            prefix_length: head.len(),
+            literal_length: literals.iter().map(|text| text.len()).sum(),
         })
     }
 }
@@ -57,12 +57,15 @@ pub fn route_uri(uri: &str, filters: &[&Filter], resources: &Items, templates: &
     let mut candidates = Vec::new();
     for (upstream, filter) in filters.iter().enumerate() {
         let known = resources.listed(upstream).zip(templates.listed(upstream));
-        match known.map_or_else(|| unlisted(filter), |known| claim(uri, filter, known)) {
-            Claim::Excluded => {}
-            Claim::None => candidates.push(upstream),
+        match known.map_or_else(
+            || match_without_listing(filter),
+            |known| match_listing(uri, filter, known),
+        ) {
+            UriMatch::Excluded => {}
+            UriMatch::NoTemplate => candidates.push(upstream),
             // Of equal ones the first configured.
-            Claim::Template(near) if nearest.is_some_and(|(other, _)| other >= near) => {}
-            Claim::Template(near) => nearest = Some((near, upstream)),
+            UriMatch::Template(near) if nearest.is_some_and(|(other, _)| other >= near) => {}
+            UriMatch::Template(near) => nearest = Some((near, upstream)),
         }
     }
     match nearest {
@@ -72,30 +75,30 @@ pub fn route_uri(uri: &str, filters: &[&Filter], resources: &Items, templates: &
 }
 
 /// What an upstream and its filter say of a URI.
-enum Claim {
+enum UriMatch {
     /// The filter keeps the URI out.
     Excluded,
     /// The upstream does not name the URI.
-    None,
+    NoTemplate,
     /// The upstream has a template for the URI.
     Template(TemplateMatch),
 }
 
-/// The claim of an upstream whose lists are not known: the URI may be one that its filter keeps out by a name.
-fn unlisted(filter: &Filter) -> Claim {
+/// The match of an upstream whose lists are not known: the URI may be one that its filter keeps out by a name.
+fn match_without_listing(filter: &Filter) -> UriMatch {
     match filter.allows_all() {
-        true => Claim::None,
-        false => Claim::Excluded,
+        true => UriMatch::NoTemplate,
+        false => UriMatch::Excluded,
     }
 }
 
-fn claim(uri: &str, filter: &Filter, (listed, templates): (&[Item], &[Item])) -> Claim {
+fn match_listing(uri: &str, filter: &Filter, (listed, templates): (&[Item], &[Item])) -> UriMatch {
     if listed.iter().any(|item| *item.key == *uri) {
-        return Claim::Excluded;
+        return UriMatch::Excluded;
     }
     let near = templates
         .iter()
-        .filter_map(|item| Some((TemplateMatch::of(&item.key, uri)?, item)));
+        .filter_map(|item| Some((TemplateMatch::new(&item.key, uri)?, item)));
     // Of equally near ones one that is kept out: the URI may be of that.
     let nearest = near.max_by_key(|(near, item)| {
         let passes = filter.allows_known_as(&item.names());
@@ -105,31 +108,31 @@ fn claim(uri: &str, filter: &Filter, (listed, templates): (&[Item], &[Item])) ->
         Some((near, item)) => {
             let [text, name] = item.names();
             match filter.allows_known_as(&[uri, text, name]) {
-                true => Claim::Template(near),
-                false => Claim::Excluded,
+                true => UriMatch::Template(near),
+                false => UriMatch::Excluded,
             }
         }
-        None if filter.allows(uri) => Claim::None,
-        None => Claim::Excluded,
+        None if filter.allows(uri) => UriMatch::NoTemplate,
+        None => UriMatch::Excluded,
     }
 }
 
-/// The texts before, between and after the expressions of a template, empty ones too.
-fn texts(template: &str) -> Vec<&str> {
-    let mut texts = Vec::new();
+/// The literals before, between and after the expressions of a template, empty ones too.
+fn literals(template: &str) -> Vec<&str> {
+    let mut literals = Vec::new();
     let mut rest = template;
     while let Some((text, expression)) = rest.split_once('{') {
-        texts.push(text);
+        literals.push(text);
         rest = expression.split_once('}').map_or("", |(_, rest)| rest);
     }
-    texts.push(rest);
-    texts
+    literals.push(rest);
+    literals
 }
 
-/// Whether the URI is these texts with anything between them.
-fn fits(texts: &[&str], uri: &str) -> bool {
-    let [head, between @ .., tail] = texts else {
-        return texts == [uri];
+/// Whether the URI is these literals with anything between them.
+fn matches_literals(literals: &[&str], uri: &str) -> bool {
+    let [head, between @ .., tail] = literals else {
+        return literals == [uri];
     };
     let Some(mut rest) = uri.strip_prefix(head) else {
         return false;

@@ -18,7 +18,7 @@ use super::forward::notify::notify_subscribers;
 use super::forward::suspended_guard::abandon_entry;
 use super::methods::resource_subscriptions::move_session;
 use super::sessions::{Delivery, Sessions};
-use crate::catalog::wait_for_listings_of;
+use crate::catalog::wait_for_listings;
 use crate::config;
 use crate::protocol::{ItemKind, LogLevel};
 use crate::upstream::{Upstream, UpstreamSet};
@@ -84,7 +84,7 @@ async fn start(gateway: &Arc<Gateway>, sessions: &Sessions, fresh: &[Upstream]) 
         }
         gateway.start(upstream, &profile);
     }
-    wait_for_listings_of(fresh, gateway.limits.startup_wait).await;
+    wait_for_listings(fresh, gateway.limits.startup_wait).await;
     for (client, (_, level)) in clients.iter().zip(levels) {
         apply_client_state(&client.session, fresh, level);
     }

@@ -74,7 +74,7 @@ fn prompts_stay_as_written_but_for_a_changed_name() {
 }
 
 #[test]
-fn a_prompt_is_named_as_the_configuration_says() {
+fn prompt_names_follow_the_configured_prefix() {
     let named = |prefix: &str| {
         let config = upstreams(&format!(
             r#"[{{"name":"a","url":"https://x.example/"}},{{"name":"b","url":"https://x.example/","prefix":{prefix}}}]"#
@@ -93,7 +93,7 @@ fn a_prompt_is_named_as_the_configuration_says() {
 }
 
 #[test]
-fn a_prompt_that_is_listed_twice_is_shown_once() {
+fn a_prompt_listed_twice_appears_once() {
     let prompts = merged(
         ItemKind::Prompts,
         &[&[r#"{"name":"ask","n":1}"#, r#"{"name":"ask","n":2}"#]],
@@ -125,7 +125,7 @@ fn of_equal_uris_the_first_counts() {
 }
 
 #[test]
-fn nothing_merged_is_an_empty_list() {
+fn no_items_merge_to_an_empty_list() {
     for kind in [
         ItemKind::Prompts,
         ItemKind::Resources,
@@ -138,7 +138,7 @@ fn nothing_merged_is_an_empty_list() {
 }
 
 #[test]
-fn what_is_filtered_out_is_not_shown_and_takes_no_name() {
+fn filtered_items_are_not_listed_and_take_no_name() {
     let prompts = filtered(
         ItemKind::Prompts,
         &[

@@ -25,7 +25,7 @@ fn merged(config: &[config::Upstream], listings: &[Option<Arc<ToolList>>]) -> Ca
     let sources: Vec<_> = config
         .iter()
         .zip(listings)
-        .map(|(config, listing)| Source {
+        .map(|(config, listing)| MergeInput {
             config,
             listing: listing.clone(),
         })

@@ -27,7 +27,7 @@ fn names_within(limit: usize, inputs: &[NamingInput]) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn a_name_that_is_the_only_one_stays() {
+fn a_unique_valid_name_stays() {
     let inputs = [
         input("a", AUTO, &["search", "Get-It_2"]),
         input("b", AUTO, &["list"]),
@@ -42,7 +42,7 @@ fn a_name_that_is_the_only_one_stays() {
 }
 
 #[test]
-fn on_a_collision_the_first_in_the_configuration_keeps_the_name() {
+fn on_a_collision_the_first_upstream_keeps_the_name() {
     let inputs = [
         input("linear", AUTO, &["search"]),
         input("github", AUTO, &["list", "search"]),
@@ -59,7 +59,7 @@ fn on_a_collision_the_first_in_the_configuration_keeps_the_name() {
 }
 
 #[test]
-fn of_one_name_within_an_upstream_the_first_tool_counts() {
+fn of_equal_names_in_an_upstream_the_first_tool_counts() {
     let inputs = [
         input("a", AUTO, &["x", "x", "a.b", "a.b"]),
         input("b", AUTO, &["x", "x"]),
@@ -89,7 +89,7 @@ fn a_prefix_may_be_chosen_or_refused() {
 }
 
 #[test]
-fn names_that_clients_refuse_are_mapped_the_same_in_every_run() {
+fn invalid_names_are_mapped_the_same_in_every_run() {
     let long = "x".repeat(65);
     let inputs = [input(
         "a",
@@ -122,7 +122,7 @@ fn names_that_clients_refuse_are_mapped_the_same_in_every_run() {
 }
 
 #[test]
-fn equal_names_that_clients_refuse_are_told_apart_by_upstream() {
+fn equal_invalid_names_are_distinguished_by_upstream() {
     let inputs = [
         input("a", AUTO, &["a.b"]),
         input("b", AUTO, &["a.b"]),
@@ -147,7 +147,7 @@ fn a_name_too_long_with_its_prefix_is_cut() {
 }
 
 #[test]
-fn a_made_up_name_takes_nothing_from_a_tool_really_called_so() {
+fn a_generated_name_never_replaces_a_native_one() {
     let inputs = [
         input("a", AUTO, &["x", "a.b"]),
         input("b", AUTO, &["x"]),
@@ -174,7 +174,7 @@ fn upstreams_whose_prefixes_look_alike_get_different_names() {
 }
 
 #[test]
-fn a_limit_without_room_for_a_hash_leaves_out_what_would_need_one() {
+fn a_limit_too_short_for_a_hash_omits_tools_that_need_one() {
     let inputs = [input("a", AUTO, &["short", "a.b", "much_too_long"])];
     assert_eq!(names_within(8, &inputs), [["short", "-", "-"]]);
     assert_eq!(names_within(0, &inputs), [["-", "-", "-"]]);
@@ -242,7 +242,7 @@ fn as_inputs(listings: &[Listing]) -> Vec<NamingInput<'_>> {
 
 proptest! {
     #[test]
-    fn whatever_is_offered_names_are_valid_and_unique(listings in listings(), limit in 0_usize..20) {
+    fn all_names_are_valid_and_unique(listings in listings(), limit in 0_usize..20) {
         let inputs = as_inputs(&listings);
         let public = public_names(&inputs, limit);
         prop_assert_eq!(&public, &public_names(&inputs, limit));

@@ -8,7 +8,7 @@ use crate::config::{self, Config, Environment};
 use crate::protocol::{ItemKind, ItemList};
 
 /// An upstream: its filter, and the URI and name of each resource and template that it lists.
-struct Has<'a> {
+struct TestUpstream<'a> {
     filter: Value,
     resources: &'a [(&'a str, &'a str)],
     templates: &'a [(&'a str, &'a str)],
@@ -34,41 +34,41 @@ fn items(kind: ItemKind, known: &[(&str, &str)]) -> Option<ItemList> {
     known.map(ItemList::new)
 }
 
-fn reached(uri: &str, upstreams: &[Has<'_>]) -> UriRoute {
-    let config = configured(upstreams.iter().map(|has| has.filter.clone()));
-    let merge = |kind, of: fn(&Has<'_>) -> Option<ItemList>| {
+fn route(uri: &str, upstreams: &[TestUpstream<'_>]) -> UriRoute {
+    let config = configured(upstreams.iter().map(|upstream| upstream.filter.clone()));
+    let merge = |kind, of: fn(&TestUpstream<'_>) -> Option<ItemList>| {
         let listed = config.iter().zip(upstreams.iter().map(of)).collect();
         Items::merge(kind, listed, 64)
     };
-    let resources = merge(ItemKind::Resources, |has| {
-        items(ItemKind::Resources, has.resources)
+    let resources = merge(ItemKind::Resources, |upstream| {
+        items(ItemKind::Resources, upstream.resources)
     });
-    let templates = merge(ItemKind::ResourceTemplates, |has| {
-        items(ItemKind::ResourceTemplates, has.templates)
+    let templates = merge(ItemKind::ResourceTemplates, |upstream| {
+        items(ItemKind::ResourceTemplates, upstream.templates)
     });
     let filters: Vec<_> = config.iter().map(|config| &config.resources).collect();
     route_uri(uri, &filters, &resources, &templates)
 }
 
 /// The same for upstreams that have these templates and no filter.
-fn by_templates(uri: &str, templates: &[&[&str]]) -> UriRoute {
+fn route_by_templates(uri: &str, templates: &[&[&str]]) -> UriRoute {
     let named: Vec<Vec<_>> = templates
         .iter()
         .map(|texts| texts.iter().map(|text| (*text, "n")).collect())
         .collect();
     let upstreams: Vec<_> = named
         .iter()
-        .map(|templates| Has {
+        .map(|templates| TestUpstream {
             filter: json!({}),
             resources: &[],
             templates,
         })
         .collect();
-    reached(uri, &upstreams)
+    route(uri, &upstreams)
 }
 
 #[test]
-fn a_uri_is_its_whose_template_is_nearest() {
+fn the_upstream_with_the_nearest_template_owns_a_uri() {
     let templates: [&[&str]; 3] = [
         &["file:///{path}", "{any}://é/x", "db://{table}"],
         &["file:///logs/{day}", "file:///logs/fixed", "ü://{ä}"],
@@ -96,54 +96,54 @@ fn a_uri_is_its_whose_template_is_nearest() {
         ("", 0),
     ] {
         assert_eq!(
-            by_templates(uri, &templates),
+            route_by_templates(uri, &templates),
             UriRoute::Owner(upstream),
             "{uri}"
         );
     }
     for uri in ["file://x", "File:///x", ""] {
-        let reach = by_templates(uri, &[&["file:///{path}"], &[]]);
-        assert_eq!(reach, UriRoute::Candidates(vec![0, 1]), "{uri}");
+        let uri_route = route_by_templates(uri, &[&["file:///{path}"], &[]]);
+        assert_eq!(uri_route, UriRoute::Candidates(vec![0, 1]), "{uri}");
     }
 }
 
 #[test]
-fn a_template_that_ends_otherwise_is_farther_than_one_that_fits() {
+fn a_fully_matching_template_beats_a_matching_prefix() {
     let templates: [&[&str]; 2] = [&["file:///{path}"], &["file:///logs/{day}.txt"]];
     assert_eq!(
-        by_templates("file:///logs/1.txt", &templates),
+        route_by_templates("file:///logs/1.txt", &templates),
         UriRoute::Owner(1)
     );
     assert_eq!(
-        by_templates("file:///logs/1", &templates),
+        route_by_templates("file:///logs/1", &templates),
         UriRoute::Owner(0)
     );
     assert_eq!(
-        by_templates("file:///logs/1", &templates[1..]),
+        route_by_templates("file:///logs/1", &templates[1..]),
         UriRoute::Owner(0)
     );
 }
 
 #[test]
-fn text_that_is_no_template_does_no_harm() {
+fn malformed_templates_do_not_panic() {
     for text in ["{", "}", "{}", "}{", "{{}}", "a{b", "a}b{c", "é{", "{a}é"] {
         for uri in ["", "{", "a", "aé", "é", "a}b"] {
-            let _ = by_templates(uri, &[&[text]]);
+            let _ = route_by_templates(uri, &[&[text]]);
         }
         assert_eq!(
-            by_templates(text, &[&["a{x}"], &[text]]),
+            route_by_templates(text, &[&["a{x}"], &[text]]),
             UriRoute::Owner(1)
         );
     }
 }
 
 /// Whether the only upstream may be asked.
-fn is_asked(uri: &str, has: Has<'_>) -> bool {
-    reached(uri, &[has]) != UriRoute::Candidates(Vec::new())
+fn is_reachable(uri: &str, upstream: TestUpstream<'_>) -> bool {
+    route(uri, &[upstream]) != UriRoute::Candidates(Vec::new())
 }
 
 #[test]
-fn a_uri_is_judged_by_all_that_it_goes_by() {
+fn a_filter_applies_to_uri_template_and_template_name() {
     let logs = [("logs://{day}", "diary"), ("db://{table}", "tables")];
     for (filter, uri, expected) in [
         (json!({}), "logs://1", true),
@@ -188,84 +188,87 @@ fn a_uri_is_judged_by_all_that_it_goes_by() {
         (json!({"include_resources": "diary"}), "x://1", false),
         (json!({"ignore_resources": "x://*"}), "x://1", false),
     ] {
-        let has = Has {
+        let upstream = TestUpstream {
             filter: filter.clone(),
             resources: &[],
             templates: &logs,
         };
-        assert_eq!(is_asked(uri, has), expected, "{uri} by {filter}");
+        assert_eq!(is_reachable(uri, upstream), expected, "{uri} by {filter}");
     }
 }
 
 #[test]
-fn what_a_listing_keeps_out_is_not_reached_by_a_template() {
-    let has = |filter| Has {
+fn a_filtered_resource_is_not_reachable_by_a_template() {
+    let upstream = |filter| TestUpstream {
         filter,
         resources: &[("logs://1", "secret")],
         templates: &[("logs://{day}", "diary")],
     };
-    assert!(!is_asked(
+    assert!(!is_reachable(
         "logs://1",
-        has(json!({"ignore_resources": "secret"}))
+        upstream(json!({"ignore_resources": "secret"}))
     ));
-    assert!(is_asked(
+    assert!(is_reachable(
         "logs://2",
-        has(json!({"ignore_resources": "secret"}))
+        upstream(json!({"ignore_resources": "secret"}))
     ));
-    assert!(!is_asked(
+    assert!(!is_reachable(
         "logs://1",
-        has(json!({"include_resources": "diary"}))
+        upstream(json!({"include_resources": "diary"}))
     ));
 }
 
 #[test]
-fn of_equally_near_templates_one_that_is_kept_out_counts() {
+fn of_equally_near_templates_a_filtered_one_counts() {
     for templates in [
         [("db://{a}", "open"), ("db://{b}", "secret")],
         [("db://{b}", "secret"), ("db://{a}", "open")],
     ] {
-        let has = Has {
+        let upstream = TestUpstream {
             filter: json!({"ignore_resources": "secret"}),
             resources: &[],
             templates: &templates,
         };
-        assert!(!is_asked("db://1", has));
+        assert!(!is_reachable("db://1", upstream));
     }
 }
 
 #[test]
-fn a_template_that_is_kept_out_is_not_reached_by_its_own_text() {
-    let has = || Has {
+fn a_filtered_template_is_not_reachable_by_its_own_text() {
+    let upstream = || TestUpstream {
         filter: json!({"ignore_resources": "secret"}),
         resources: &[],
         templates: &[("db://{table}", "secret"), ("db://{a}e{b}", "open")],
     };
-    assert!(!is_asked("db://{table}", has()));
-    assert!(is_asked("db://{a}e{b}", has()));
+    assert!(!is_reachable("db://{table}", upstream()));
+    assert!(is_reachable("db://{a}e{b}", upstream()));
 }
 
 #[test]
-fn where_one_upstream_keeps_a_uri_the_next_is_asked() {
+fn a_uri_that_one_upstream_filters_routes_to_the_next() {
     let templates = [("logs://{day}", "diary")];
-    let has = |filter| Has {
+    let upstream = |filter| TestUpstream {
         filter,
         resources: &[],
         templates: &templates,
     };
-    let both = [has(json!({"ignore_resources": "logs://1"})), has(json!({}))];
-    assert_eq!(reached("logs://1", &both), UriRoute::Owner(1));
-    assert_eq!(reached("logs://2", &both), UriRoute::Owner(0));
-    let some = [
-        has(json!({"ignore_resources": "x*"})),
-        has(json!({})),
-        has(json!({"include_resources": "diary"})),
-        has(json!({"include_resources": "X://?"})),
+    let both = [
+        upstream(json!({"ignore_resources": "logs://1"})),
+        upstream(json!({})),
     ];
-    assert_eq!(reached("x://1", &some), UriRoute::Candidates(vec![1, 3]));
+    assert_eq!(route("logs://1", &both), UriRoute::Owner(1));
+    assert_eq!(route("logs://2", &both), UriRoute::Owner(0));
+    let some = [
+        upstream(json!({"ignore_resources": "x*"})),
+        upstream(json!({})),
+        upstream(json!({"include_resources": "diary"})),
+        upstream(json!({"include_resources": "X://?"})),
+    ];
+    assert_eq!(route("x://1", &some), UriRoute::Candidates(vec![1, 3]));
 }
 
 #[test]
-fn an_upstream_with_a_filter_that_did_not_list_is_not_asked() {
+fn a_filtered_upstream_without_listing_is_no_candidate() {
     let filters = [json!({}), json!({"ignore_resources": "secret"})];
     let config = configured(filters.into_iter());
     let filters: Vec<_> = config.iter().map(|config| &config.resources).collect();

@@ -41,7 +41,7 @@ impl AnnouncedTools {
         let mut state = self.state.lock();
         let is_other = |known: &Option<Arc<Catalog>>| {
             let other = known.as_ref().filter(|it| !Arc::ptr_eq(it, catalog));
-            other.is_some_and(|it| !it.looks_like(catalog))
+            other.is_some_and(|it| !it.lists_same_tools_as(catalog))
         };
         let changed = Changed {
             session: has_session && is_other(&state.sent),
