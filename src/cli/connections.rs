@@ -52,7 +52,7 @@ impl Connections {
     }
 
     /// Begins to connect to an upstream.
-    pub(super) fn begin(
+    pub(super) fn connect(
         &self,
         upstream: config::Upstream,
         authorizer: Option<Arc<Authorizer>>,
@@ -84,9 +84,9 @@ impl EventHandler for IgnoreEvents {
         Box::pin(async {})
     }
 
-    fn on_server_request(&self, live: ConnectionUse, request: Message) -> BoxFuture<'_, ()> {
+    fn on_server_request(&self, connection: ConnectionUse, request: Message) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            let _ = live.notify(default_response(&request)).await;
+            let _ = connection.notify(default_response(&request)).await;
         })
     }
 

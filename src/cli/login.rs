@@ -13,10 +13,10 @@ use tokio::time::timeout;
 
 use super::connections::Connections;
 use super::exit::CommandError;
-use super::output::{count, eprint_line};
+use super::output::{eprint_line, format_count};
 use super::selection::UpstreamSelector;
 use crate::config::{self, Environment};
-use crate::downstream::{LineReader, Read, open_stdin};
+use crate::downstream::{LineRead, LineReader, open_stdin};
 use crate::oauth::{Authorizer, LoginError, LoginMode, LoginState, SignInError, SignInRequired};
 use crate::upstream::{Failure, TransportError, Upstream};
 use prompt::{PASTE, prompt};
@@ -25,7 +25,7 @@ use prompt::{PASTE, prompt};
 const LINE_LIMIT: usize = 64 << 10;
 
 /// How long the browser may take to fetch the page that says that all is well.
-const LAST_PAGE: Duration = Duration::from_secs(5);
+const CALLBACK_PAGE_TIMEOUT: Duration = Duration::from_secs(5);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -57,7 +57,7 @@ pub(super) async fn run(
     arguments: Arguments,
     environment: Environment,
 ) -> Result<ExitCode, CommandError> {
-    let (config, limits) = arguments.selector.one(&environment)?;
+    let (config, limits) = arguments.selector.select_one(&environment)?;
     let connections = Connections::new(
         &environment,
         LoginMode::Command {
@@ -66,14 +66,15 @@ pub(super) async fn run(
         },
     )?;
     let authorizer = connections.authorizer(&config);
-    let authorizer = authorizer.ok_or_else(|| CommandError::Usage(without_oauth(&config)))?;
+    let authorizer =
+        authorizer.ok_or_else(|| CommandError::Usage(sign_in_disabled_message(&config)))?;
     let login = Login {
-        upstream: connections.begin(config, Some(authorizer.clone()), limits),
+        upstream: connections.connect(config, Some(authorizer.clone()), limits),
         state: authorizer.login_state(),
         authorizer,
-        reading: !arguments.device,
-        began: false,
-        shown: None,
+        accepts_paste: !arguments.device,
+        has_started: false,
+        last_prompt: None,
         stdin: None,
     };
     let ended = login.run().await;
@@ -83,7 +84,7 @@ pub(super) async fn run(
 }
 
 /// Why nobody can sign in to an upstream.
-fn without_oauth(config: &config::Upstream) -> String {
+fn sign_in_disabled_message(config: &config::Upstream) -> String {
     let name = &config.name;
     match config.headers.contains_key(AUTHORIZATION) {
         true => format!(
@@ -99,11 +100,11 @@ struct Login {
     authorizer: Arc<Authorizer>,
     state: watch::Receiver<LoginState>,
     /// Whether a person may bring the answer by stdin.
-    reading: bool,
+    accepts_paste: bool,
     /// Whether there was a login.
-    began: bool,
+    has_started: bool,
     /// What the person was told to do.
-    shown: Option<SignInRequired>,
+    last_prompt: Option<SignInRequired>,
     stdin: Option<LineReader>,
 }
 
@@ -111,59 +112,59 @@ impl Login {
     /// Waits until the upstream can be used, and gives what to say then.
     async fn run(mut self) -> Result<String, CommandError> {
         let before = self.authorizer.status().await;
-        let before = before.map_err(|error| self.failed(&TransportError::SignIn(error)))?;
+        let before = before.map_err(|error| self.failure(&TransportError::SignIn(error)))?;
         let version = self.authorizer.token_version();
         let (mut seen, mut open) = (0, None);
         loop {
             tokio::select! {
                 biased;
-                settled = self.upstream.settled(seen), if open.is_none() => match settled {
+                outcome = self.upstream.settled(seen), if open.is_none() => match outcome {
                     Ok((_, listing)) => {
                         let tools = listing.tools.len();
                         let now = self.authorizer.status().await.ok().flatten();
-                        let more = match now {
+                        let needs_scopes = match now {
                             None => self.authorizer.begin_optional_login().await,
                             Some(_) => self.authorizer.begin_step_up_login().await,
                         };
-                        if more {
+                        if needs_scopes {
                             open = Some(tools);
                             continue;
                         }
-                        let began = self.began || self.state.has_changed().unwrap_or(true);
-                        return Ok(self.done(before.is_some() && !began, now.is_some(), tools).await);
+                        let has_started = self.has_started || self.state.has_changed().unwrap_or(true);
+                        return Ok(self.success_message(before.is_some() && !has_started, now.is_some(), tools).await);
                     }
                     // A person is at it.
                     Err(Failure { cause: TransportError::SignIn(SignInError::Required(_)), attempt }) => {
                         seen = attempt;
                     }
-                    Err(failure) => return Err(self.failed(&failure.cause)),
+                    Err(failure) => return Err(self.failure(&failure.cause)),
                 },
                 () = self.authorizer.wait_until_tokens_change(&version), if open.is_some() => {
-                    return Ok(self.done(false, true, open.unwrap_or_default()).await);
+                    return Ok(self.success_message(false, true, open.unwrap_or_default()).await);
                 }
-                Ok(()) = self.state.changed() => self.look()?,
-                read = next(&mut self.stdin) => self.take(read).await?,
+                Ok(()) = self.state.changed() => self.report_login_state()?,
+                read = next_line(&mut self.stdin) => self.handle_paste(read).await?,
             }
         }
     }
 
     /// Looks where the login stands, and says what to do.
-    fn look(&mut self) -> Result<(), CommandError> {
-        self.began = true;
+    fn report_login_state(&mut self) -> Result<(), CommandError> {
+        self.has_started = true;
         let state = self.state.borrow_and_update().clone();
         let needed = match state {
             LoginState::Waiting(needed) => needed,
             LoginState::Failed(error) => {
-                return Err(self.failed(&TransportError::SignIn(error)));
+                return Err(self.failure(&TransportError::SignIn(error)));
             }
             LoginState::Idle | LoginState::Preparing => return Ok(()),
         };
         let page = |needed: &SignInRequired| (needed.url.clone(), needed.user_code.clone());
-        if self.shown.as_ref().map(page) == Some(page(&needed)) {
+        if self.last_prompt.as_ref().map(page) == Some(page(&needed)) {
             return Ok(());
         }
         eprint_line(&prompt(&needed));
-        if self.reading
+        if self.accepts_paste
             && !needed.browser_opened
             && needed.user_code.is_none()
             && self.stdin.is_none()
@@ -171,18 +172,18 @@ impl Login {
             eprint_line(PASTE);
             self.stdin = Some(LineReader::new(open_stdin(), LINE_LIMIT));
         }
-        self.shown = Some(needed);
+        self.last_prompt = Some(needed);
         Ok(())
     }
 
     /// Takes what a person pasted.
-    async fn take(&mut self, read: Read) -> Result<(), CommandError> {
+    async fn handle_paste(&mut self, read: LineRead) -> Result<(), CommandError> {
         let paste = match read {
-            Read::Line(line) => self.paste(&String::from_utf8_lossy(&line)).await,
-            Read::TooLong => Err(LoginError::NotAResponse.into()),
-            Read::End => {
+            LineRead::Line(line) => self.paste(&String::from_utf8_lossy(&line)).await,
+            LineRead::TooLong => Err(LoginError::NotAResponse.into()),
+            LineRead::End => {
                 // The browser may still come, or another process.
-                (self.reading, self.stdin) = (false, None);
+                (self.accepts_paste, self.stdin) = (false, None);
                 return Ok(());
             }
         };
@@ -192,7 +193,7 @@ impl Login {
                 eprint_line(&format!("mcp-manifold: {error}"));
                 Ok(())
             }
-            Err(error) => Err(self.failed(&TransportError::SignIn(error))),
+            Err(error) => Err(self.failure(&TransportError::SignIn(error))),
         }
     }
 
@@ -204,10 +205,14 @@ impl Login {
     }
 
     /// What to say at the end.
-    async fn done(&self, already: bool, signed_in: bool, tools: usize) -> String {
+    async fn success_message(&self, already: bool, signed_in: bool, tools: usize) -> String {
         // The one who took the answer from the browser may still be at the page for it.
-        let _ = timeout(LAST_PAGE, self.authorizer.wait_until_login_ends()).await;
-        let (name, tools) = (&self.upstream.config().name, count(tools, "tool"));
+        let _ = timeout(
+            CALLBACK_PAGE_TIMEOUT,
+            self.authorizer.wait_until_login_ends(),
+        )
+        .await;
+        let (name, tools) = (&self.upstream.config().name, format_count(tools, "tool"));
         match (already, signed_in) {
             (true, _) => format!(
                 "already signed in to `{name}`; {tools}; \
@@ -218,14 +223,14 @@ impl Login {
         }
     }
 
-    fn failed(&self, cause: &TransportError) -> CommandError {
+    fn failure(&self, cause: &TransportError) -> CommandError {
         let name = &self.upstream.config().name;
         CommandError::Failed(format!("`{name}`: {cause}"))
     }
 }
 
 /// The next line, if lines are read.
-async fn next(stdin: &mut Option<LineReader>) -> Read {
+async fn next_line(stdin: &mut Option<LineReader>) -> LineRead {
     match stdin {
         Some(stdin) => stdin.next().await,
         None => std::future::pending().await,

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::connections::Connections;
 use super::exit::CommandError;
-use super::output::{eprint_line, plain};
+use super::output::{eprint_line, without_control_characters};
 use super::selection::UpstreamSelector;
 use crate::config::Environment;
 use crate::oauth::{LoginMode, LogoutOutcome};
@@ -33,7 +33,7 @@ pub(super) async fn run(
     arguments: Arguments,
     environment: Environment,
 ) -> Result<ExitCode, CommandError> {
-    let (mut upstream, _) = arguments.selector.one(&environment)?;
+    let (mut upstream, _) = arguments.selector.select_one(&environment)?;
     // What was stored before signing in was turned off goes as well.
     upstream.oauth.get_or_insert_default();
     let name = upstream.name.clone();
@@ -65,7 +65,7 @@ pub(super) async fn run(
         LogoutOutcome::NotRevoked(why) => format!(
             "signed out of `{name}`; all that was stored is deleted, \
              but the tokens stay good until they end: {}",
-            plain(&why)
+            without_control_characters(&why)
         ),
     });
     Ok(ExitCode::SUCCESS)

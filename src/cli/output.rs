@@ -17,13 +17,13 @@ pub(super) fn print_result(text: &str) {
 }
 
 /// What a server wrote, fit for a terminal: without control characters.
-pub(super) fn plain(text: &str) -> String {
+pub(super) fn without_control_characters(text: &str) -> String {
     let plain = |c: char| if c.is_control() { '?' } else { c };
     text.chars().map(plain).collect()
 }
 
 /// As in "1 tool" and "12 tools".
-pub(super) fn count(number: usize, what: &str) -> String {
+pub(super) fn format_count(number: usize, what: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {what}{plural}")
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// How often to look: nothing tells of it, and looking is one system call. An end that comes two
 /// seconds late harms nobody, as there is nobody left.
-const LOOK: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// What takes over processes whose parent is gone; 0 is a parent outside of a container.
 const INIT: u32 = 1;
@@ -16,10 +16,10 @@ const INIT: u32 = 1;
 /// Waits until the process that started us is gone; for ever where it cannot be told, or where
 /// nothing but `init` is above us from the start.
 ///
-/// The parent is the one at this call, or the one when `speaks` is ready: a launcher that went
+/// The parent is the one at this call, or the one when `client_line` is ready: a launcher that went
 /// before the client spoke was none to lose.
-pub(super) async fn parent_gone(speaks: impl Future<Output = ()>) {
-    changed(parent_id, speaks).await;
+pub(super) async fn parent_gone(client_line: impl Future<Output = ()>) {
+    wait_for_change(parent_id, client_line).await;
 }
 
 #[cfg(unix)]
@@ -33,19 +33,19 @@ fn parent_id() -> u32 {
     0
 }
 
-async fn changed(parent: impl Fn() -> u32, speaks: impl Future<Output = ()>) {
-    let mut ours = parent();
-    let mut speaks = std::pin::pin!(speaks);
+async fn wait_for_change(parent: impl Fn() -> u32, client_line: impl Future<Output = ()>) {
+    let mut parent_id = parent();
+    let mut client_line = std::pin::pin!(client_line);
     let mut silent = true;
-    while ours > INIT {
+    while parent_id > INIT {
         tokio::select! {
             biased;
-            () = &mut speaks, if silent => {
+            () = &mut client_line, if silent => {
                 silent = false;
-                ours = parent();
+                parent_id = parent();
             }
-            () = tokio::time::sleep(LOOK) => {
-                if parent() != ours {
+            () = tokio::time::sleep(POLL_INTERVAL) => {
+                if parent() != parent_id {
                     return;
                 }
             }
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     /// Whether the end is noticed when `first` is the parent for three seconds, and `then` is after.
-    async fn notices(first: u32, then: u32, speaks: impl Future<Output = ()>) -> bool {
+    async fn is_noticed(first: u32, then: u32, client_line: impl Future<Output = ()>) -> bool {
         let parent = Cell::new(first);
         let change = async {
             tokio::time::sleep(Duration::from_secs(3)).await;
@@ -73,30 +73,30 @@ mod tests {
         };
         tokio::select! {
             () = change => false,
-            ended = timeout(Duration::from_secs(60), changed(|| parent.get(), speaks)) => ended.is_ok(),
+            ended = timeout(Duration::from_secs(60), wait_for_change(|| parent.get(), client_line)) => ended.is_ok(),
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_parent_that_goes_is_noticed_whether_or_not_the_client_spoke() {
         for after in [1, 7] {
-            assert!(notices(100, after, ready(())).await);
-            assert!(notices(100, after, pending()).await);
+            assert!(is_noticed(100, after, ready(())).await);
+            assert!(is_noticed(100, after, pending()).await);
         }
-        assert!(!notices(100, 100, ready(())).await);
+        assert!(!is_noticed(100, 100, ready(())).await);
     }
 
     #[tokio::test(start_paused = true)]
     async fn where_there_is_no_parent_none_is_lost() {
         for none in [0, 1] {
-            assert!(!notices(none, 100, ready(())).await);
+            assert!(!is_noticed(none, 100, ready(())).await);
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_launcher_that_goes_before_the_client_speaks_is_no_parent() {
         let late = || tokio::time::sleep(Duration::from_millis(3500));
-        assert!(!notices(100, 1, late()).await);
-        assert!(!notices(100, 7, late()).await);
+        assert!(!is_noticed(100, 1, late()).await);
+        assert!(!is_noticed(100, 7, late()).await);
     }
 }

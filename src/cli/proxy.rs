@@ -12,13 +12,13 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, info};
 
 use super::reload::Reload;
-use super::runtime::{RECALL_WAIT, SHUTDOWN_GRACE};
+use super::runtime::{CACHE_LOAD_TIMEOUT, SHUTDOWN_GRACE};
 use super::upstream_factory::UpstreamFactory;
-use super::watch::Watch;
+use super::watch::FileWatcher;
 use crate::catalog::{CatalogUpdater, CatalogView};
 use crate::config::{Config, Environment};
 use crate::disk::home;
-use crate::downstream::{ClientConnection, Departure, Sink, Source};
+use crate::downstream::{ClientConnection, DisconnectReason, Sink, Source};
 use crate::net::Clients;
 use crate::oauth::{AuthContext, LoginMode};
 use crate::router::{Outbox, Router};
@@ -34,15 +34,15 @@ pub struct Proxy {
     loader: Option<CacheLoader>,
     message_limit: usize,
     /// What goes with the first line of the first client.
-    first: Mutex<Option<First>>,
-    begun: OnceCell<()>,
+    deferred_start: Mutex<Option<DeferredStart>>,
+    started: OnceCell<()>,
     tasks: TaskTracker,
     cancel: CancellationToken,
 }
 
 /// What waits for the first line.
 #[derive(Debug)]
-struct First {
+struct DeferredStart {
     /// Rung when the stored offers of the upstreams are there.
     loaded: Option<oneshot::Receiver<()>>,
     updater: CatalogUpdater,
@@ -79,7 +79,7 @@ impl Proxy {
             limits: limits.clone(),
         };
         let message_limit = limits.message_bytes;
-        let first = First {
+        let deferred_start = DeferredStart {
             loaded,
             updater,
             view: view_sender,
@@ -96,15 +96,15 @@ impl Proxy {
             factory,
             loader,
             message_limit,
-            first: Mutex::new(Some(first)),
-            begun: OnceCell::new(),
+            deferred_start: Mutex::new(Some(deferred_start)),
+            started: OnceCell::new(),
             tasks,
             cancel,
         }
     }
 
-    /// Takes up every change of the configuration file, which `watch` looks at.
-    pub(super) fn follow(&self, environment: Environment, watch: Watch) {
+    /// Takes up every change of the configuration file, which `watcher` reports.
+    pub(super) fn reload_on_change(&self, environment: Environment, watcher: FileWatcher) {
         let reload = Reload {
             environment,
             registry: self.registry.clone(),
@@ -112,7 +112,7 @@ impl Proxy {
             loader: self.loader.clone(),
             factory: self.factory.clone(),
         };
-        self.tasks.spawn(reload.run(watch, self.cancel.clone()));
+        self.tasks.spawn(reload.run(watcher, self.cancel.clone()));
     }
 
     /// Opens the session of one more client.
@@ -126,11 +126,11 @@ impl Proxy {
         &self,
         input: impl AsyncRead + Send + 'static,
         output: impl AsyncWrite + Send + 'static,
-    ) -> Departure {
+    ) -> DisconnectReason {
         let mut client = self.open_client(Source::of(input), Box::pin(output));
-        let before_line = || self.before_line();
+        let prepare_for_line = || self.prepare_for_line();
         let departure = client
-            .serve(pending(), before_line, SHUTDOWN_GRACE / 2)
+            .serve(pending(), prepare_for_line, SHUTDOWN_GRACE / 2)
             .await;
         client.leave(Instant::now() + SHUTDOWN_GRACE).await;
         departure
@@ -138,21 +138,25 @@ impl Proxy {
 
     /// Prepares for a client's line. The clock of the first listing starts with the first of all lines, which
     /// is served when that is done.
-    pub(super) async fn before_line(&self) {
-        self.begun.get_or_init(|| self.begin()).await;
+    pub(super) async fn prepare_for_line(&self) {
+        self.started.get_or_init(|| self.start()).await;
         // What it asks for must not go out on what died in sleep.
         self.clients().detect_suspend();
     }
 
-    async fn begin(&self) {
-        let Some(first) = self.first.lock().take() else {
+    async fn start(&self) {
+        let Some(deferred_start) = self.deferred_start.lock().take() else {
             return;
         };
-        if let Some(loaded) = first.loaded {
-            let _ = timeout(RECALL_WAIT, loaded).await;
+        if let Some(loaded) = deferred_start.loaded {
+            let _ = timeout(CACHE_LOAD_TIMEOUT, loaded).await;
         }
         let (tasks, cancel) = (&self.tasks, &self.cancel);
-        tasks.spawn(first.updater.run(first.view, cancel.clone()));
+        tasks.spawn(
+            deferred_start
+                .updater
+                .run(deferred_start.view, cancel.clone()),
+        );
         tasks.spawn(self.clients().clone().watch_suspend(cancel.clone()));
     }
 

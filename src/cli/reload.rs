@@ -10,9 +10,9 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
-use super::runtime::RECALL_WAIT;
+use super::runtime::CACHE_LOAD_TIMEOUT;
 use super::upstream_factory::UpstreamFactory;
-use super::watch::{Seen, Watch};
+use super::watch::{FileChange, FileWatcher};
 use crate::config::{self, Config, ConfigError, Environment, Problem, Severity, UpstreamName};
 use crate::router::Router;
 use crate::upstream::{CacheLoader, Registry, Upstream};
@@ -30,13 +30,13 @@ pub(super) struct Reload {
 
 impl Reload {
     /// Takes up every change of the file until `cancel`.
-    pub(super) async fn run(self, mut watch: Watch, cancel: CancellationToken) {
+    pub(super) async fn run(self, mut watcher: FileWatcher, cancel: CancellationToken) {
         let following = async {
             loop {
-                match watch.next().await {
-                    Seen::Changed => self.take_up().await,
-                    Seen::Gone => warn!(
-                        file = %watch.path().display(),
+                match watcher.next().await {
+                    FileChange::Modified => self.apply_changed_file().await,
+                    FileChange::Removed => warn!(
+                        file = %watcher.path().display(),
                         "the configuration file is gone; its upstreams stay as they are, put it back to change them"
                     ),
                 }
@@ -45,7 +45,7 @@ impl Reload {
         cancel.run_until_cancelled(following).await;
     }
 
-    async fn take_up(&self) {
+    async fn apply_changed_file(&self) {
         let config = match Config::from_environment(&self.environment) {
             Ok(config) => config,
             // It is being replaced; what takes its place is seen as well.
@@ -69,12 +69,12 @@ impl Reload {
         if old.len() == next.len() && old.iter().zip(&next).all(is_same) {
             return info!("the configuration file was written, and says what it said");
         }
-        let (changes, count) = (Changes::between(&old, &next), next.len());
+        let (changes, count) = (Changes::new(&old, &next), next.len());
         drop(old);
         if let Some(loader) = &self.loader {
             // Before they serve, so that there is one change to tell of.
             let cached = next.iter().map(Upstream::cached);
-            let _ = timeout(RECALL_WAIT, loader.load(cached)).await;
+            let _ = timeout(CACHE_LOAD_TIMEOUT, loader.load(cached)).await;
         }
         self.router.replace(next).await;
         info!(
@@ -89,7 +89,7 @@ impl Reload {
     /// What is to serve next: as it is where nothing has changed, by the same connection where that
     /// will do, and anew where not.
     fn next(&self, old: &[Upstream], config: Config) -> Vec<Upstream> {
-        let kept = unreadable(old, &config);
+        let kept = upstreams_with_errors(old, &config);
         let find = |name: &UpstreamName| old.iter().find(|it| it.config().name == *name);
         let take = |config: config::Upstream| match find(&config.name) {
             Some(old) if *old.config() == config => old.clone(),
@@ -99,7 +99,7 @@ impl Reload {
         let mut next: Vec<_> = config.upstreams.into_iter().map(take).collect();
         for kept in kept {
             warn!(upstream = %kept.config().name, "goes on as it was configured before");
-            insert_after(&mut next, kept, old);
+            insert_kept(&mut next, kept, old);
         }
         next
     }
@@ -117,7 +117,7 @@ pub(super) fn report_problems(problems: &[Problem]) {
 
 /// The upstreams that are not configured any more only because what is written of them has an error. One
 /// whose name cannot be read may be any of them.
-fn unreadable<'a>(old: &'a [Upstream], config: &Config) -> Vec<&'a Upstream> {
+fn upstreams_with_errors<'a>(old: &'a [Upstream], config: &Config) -> Vec<&'a Upstream> {
     let errors = config.problems.iter().filter(|problem| {
         // A variable has no position, and is not the file's.
         problem.severity == Severity::Error && problem.place.position.is_some()
@@ -138,7 +138,7 @@ fn unreadable<'a>(old: &'a [Upstream], config: &Config) -> Vec<&'a Upstream> {
 }
 
 /// Puts one that stays behind the nearest of those that stood before it.
-fn insert_after(next: &mut Vec<Upstream>, kept: &Upstream, old: &[Upstream]) {
+fn insert_kept(next: &mut Vec<Upstream>, kept: &Upstream, old: &[Upstream]) {
     let before = old.iter().take_while(|it| it.id() != kept.id());
     let places = before.filter_map(|before| {
         let name = &before.config().name;
@@ -156,7 +156,7 @@ struct Changes {
 }
 
 impl Changes {
-    fn between(old: &[Upstream], next: &[Upstream]) -> Self {
+    fn new(old: &[Upstream], next: &[Upstream]) -> Self {
         let name = |it: &Upstream| it.config().name.to_string();
         let named = |all: &[Upstream], it: &Upstream| {
             let known = all.iter().find(|other| name(other) == name(it));

@@ -15,10 +15,10 @@ pub(super) const SHUTDOWN_GRACE: Duration = Duration::from_millis(1500);
 
 /// How long the first line, and a changed configuration, wait for what is remembered, which takes a few
 /// milliseconds: a disk that does not answer holds nobody up.
-pub(super) const RECALL_WAIT: Duration = Duration::from_millis(300);
+pub(super) const CACHE_LOAD_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// Runs it to its end.
-pub(super) fn run(doing: impl Future<Output = ExitCode>) -> ExitCode {
+pub(super) fn run(main: impl Future<Output = ExitCode>) -> ExitCode {
     // One thread: what a call needs is so little that handing it over costs more.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -27,7 +27,7 @@ pub(super) fn run(doing: impl Future<Output = ExitCode>) -> ExitCode {
         .build();
     match runtime {
         Ok(runtime) => {
-            let code = runtime.block_on(doing);
+            let code = runtime.block_on(main);
             // A blocking read of a terminal cannot be cancelled, so it is left behind.
             runtime.shutdown_background();
             code
@@ -49,7 +49,7 @@ where
     run(async {
         let ended = tokio::select! {
             ended = command(environment) => ended,
-            _ = signalled() => return ExitCode::from(INTERRUPTED),
+            _ = shutdown_signal() => return ExitCode::from(INTERRUPTED),
         };
         let (text, code) = match ended {
             Ok(code) => return code,
@@ -63,7 +63,7 @@ where
 
 /// Waits for a signal that asks us to leave.
 #[cfg(unix)]
-pub(super) async fn signalled() -> &'static str {
+pub(super) async fn shutdown_signal() -> &'static str {
     use tokio::signal::unix::{SignalKind, signal};
 
     let signals = [
@@ -82,7 +82,7 @@ pub(super) async fn signalled() -> &'static str {
 }
 
 #[cfg(not(unix))]
-pub(super) async fn signalled() -> &'static str {
+pub(super) async fn shutdown_signal() -> &'static str {
     match tokio::signal::ctrl_c().await {
         Ok(()) => "interrupted",
         Err(_) => std::future::pending().await,

@@ -46,7 +46,7 @@ impl UpstreamSelector {
     ///
     /// # Errors
     /// [`CommandError::Usage`], when there is none of the name.
-    pub(super) fn all(&self, config: Vec<Upstream>) -> Result<Vec<Upstream>, CommandError> {
+    pub(super) fn select(&self, config: Vec<Upstream>) -> Result<Vec<Upstream>, CommandError> {
         let Some(name) = self.name() else {
             return Ok(config);
         };
@@ -55,7 +55,7 @@ impl UpstreamSelector {
             Some(at) => Ok(config.into_iter().skip(at).take(1).collect()),
             None => Err(CommandError::Usage(format!(
                 "no upstream is called `{name}`; {}",
-                listed(name, names)
+                suggestions(name, names)
             ))),
         }
     }
@@ -64,7 +64,7 @@ impl UpstreamSelector {
     ///
     /// # Errors
     /// [`CommandError::Usage`].
-    pub(super) fn one(
+    pub(super) fn select_one(
         &self,
         environment: &Environment,
     ) -> Result<(Upstream, Limits), CommandError> {
@@ -75,7 +75,7 @@ impl UpstreamSelector {
                 eprint_line(&format!("mcp-manifold: {problem}"));
             }
         }
-        let mut all = self.all(config.upstreams)?;
+        let mut all = self.select(config.upstreams)?;
         match (all.pop(), all.is_empty()) {
             (Some(upstream), true) => Ok((upstream, config.limits)),
             (Some(last), false) => {
@@ -83,7 +83,7 @@ impl UpstreamSelector {
                 let names = all.iter().map(|it| it.name.as_str()).collect();
                 Err(CommandError::Usage(format!(
                     "which one? {}",
-                    listed("", names)
+                    suggestions("", names)
                 )))
             }
             (None, _) => Err(CommandError::Usage(
@@ -94,7 +94,7 @@ impl UpstreamSelector {
 }
 
 /// The names that could be meant, the nearest first.
-fn listed(name: &str, mut names: Vec<&str>) -> String {
+fn suggestions(name: &str, mut names: Vec<&str>) -> String {
     let likeness = |known: &str| strsim::jaro_winkler(&known.to_lowercase(), &name.to_lowercase());
     names.sort_by(|a, b| likeness(b).total_cmp(&likeness(a)));
     let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();

@@ -11,16 +11,18 @@ use super::logging;
 use super::parent::parent_gone;
 use super::proxy::Proxy;
 use super::reload;
-use super::runtime::{self, SHUTDOWN_GRACE, signalled};
-use super::watch::Watch;
+use super::runtime::{self, SHUTDOWN_GRACE, shutdown_signal};
+use super::watch::FileWatcher;
 use crate::config::{Config, Environment};
-use crate::downstream::{ClientConnection, Departure, open_stdin, open_stdout, stdout_closed};
+use crate::downstream::{
+    ClientConnection, DisconnectReason, open_stdin, open_stdout, stdout_closed,
+};
 
 /// Reads the configuration and serves.
 pub(super) fn run() -> ExitCode {
     let environment = Environment::from_process();
     // Before it is read, so that nothing is missed.
-    let watch = Config::file(&environment).map(Watch::new);
+    let watcher = Config::file(&environment).map(FileWatcher::new);
     let config = match Config::from_environment(&environment) {
         Ok(config) => config,
         Err(error) => {
@@ -30,13 +32,13 @@ pub(super) fn run() -> ExitCode {
     };
     logging::serve(&environment, config.limits.log_rate);
     reload::report_problems(&config.problems);
-    runtime::run(serve(config, environment, watch))
+    runtime::run(serve(config, environment, watcher))
 }
 
-async fn serve(config: Config, environment: Environment, watch: Option<Watch>) -> ExitCode {
+async fn serve(config: Config, environment: Environment, watcher: Option<FileWatcher>) -> ExitCode {
     let proxy = Proxy::new(config, &environment);
-    if let Some(watch) = watch {
-        proxy.follow(environment, watch);
+    if let Some(watcher) = watcher {
+        proxy.reload_on_change(environment, watcher);
     }
     let mut client = proxy.open_client(open_stdin(), open_stdout());
     let reason = run_until_shutdown(&proxy, &mut client).await;
@@ -49,20 +51,20 @@ async fn serve(config: Config, environment: Environment, watch: Option<Watch>) -
 
 /// Serves until there is nobody to serve any more, and says why.
 async fn run_until_shutdown(proxy: &Proxy, client: &mut ClientConnection) -> &'static str {
-    let speaks = &Notify::new();
-    let before_line = || async move {
-        proxy.before_line().await;
-        speaks.notify_one();
+    let line_received = &Notify::new();
+    let prepare_for_line = || async move {
+        proxy.prepare_for_line().await;
+        line_received.notify_one();
     };
-    let served = client.serve(stdout_closed(), before_line, SHUTDOWN_GRACE / 2);
+    let served = client.serve(stdout_closed(), prepare_for_line, SHUTDOWN_GRACE / 2);
     tokio::select! {
         biased;
-        name = signalled() => name,
+        name = shutdown_signal() => name,
         departure = served => match departure {
-            Departure::NoLongerReads => "the client no longer reads",
-            Departure::ClosedOutput => "the client closed stdout",
-            Departure::ClosedInput => "the client closed stdin",
+            DisconnectReason::WriteFailed => "the client no longer reads",
+            DisconnectReason::OutputClosed => "the client closed stdout",
+            DisconnectReason::InputClosed => "the client closed stdin",
         },
-        () = parent_gone(speaks.notified()) => "the process that started us is gone",
+        () = parent_gone(line_received.notified()) => "the process that started us is gone",
     }
 }

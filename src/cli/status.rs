@@ -16,10 +16,10 @@ use super::output::{eprint_line, print_result};
 use super::selection::UpstreamSelector;
 use crate::config::{self, Environment, Limits, Severity};
 use crate::oauth::{LoginMode, Timestamp};
-use report::{Asked, Report, Row};
+use report::{Report, Row, ServerCheck};
 
 /// How long the servers may take, all at once.
-const PATIENCE: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -52,7 +52,7 @@ pub(super) async fn run(
 ) -> Result<ExitCode, CommandError> {
     let config = arguments.selector.configuration(&environment)?;
     let limits = config.limits;
-    let is_left_out = config
+    let has_errors = config
         .problems
         .iter()
         .any(|it| it.severity == Severity::Error);
@@ -62,7 +62,7 @@ pub(super) async fn run(
             eprint_line(&format!("mcp-manifold: {problem}"));
         }
     }
-    let upstreams = arguments.selector.all(config.upstreams)?;
+    let upstreams = arguments.selector.select(config.upstreams)?;
     let connections = Connections::new(&environment, LoginMode::Never)?;
     let rows = upstreams
         .into_iter()
@@ -77,8 +77,8 @@ pub(super) async fn run(
         true => report.json(),
         false => table::table(&report.upstreams, Timestamp::now()),
     });
-    let is_well = !is_left_out && report.upstreams.iter().all(Row::is_well);
-    Ok(ExitCode::from(u8::from(!is_well)))
+    let is_ok = !has_errors && report.upstreams.iter().all(Row::has_no_problem);
+    Ok(ExitCode::from(u8::from(!is_ok)))
 }
 
 /// Finds out how it stands with one upstream.
@@ -89,15 +89,15 @@ async fn row(
     offline: bool,
 ) -> Row {
     let authorizer = connections.authorizer(&config);
-    let remembers = limits.remember;
-    let asked = match offline {
-        true => Asked::Nobody,
+    let cache_enabled = limits.remember;
+    let check = match offline {
+        true => ServerCheck::Skipped,
         false => {
-            let upstream = connections.begin(config.clone(), authorizer.clone(), limits);
-            match timeout(PATIENCE, upstream.settled(0)).await {
-                Ok(Ok((live, listing))) => Asked::Answered(live, listing),
-                Ok(Err(failure)) => Asked::Failed(failure.cause),
-                Err(_) => Asked::Silent(PATIENCE),
+            let upstream = connections.connect(config.clone(), authorizer.clone(), limits);
+            match timeout(CONNECT_TIMEOUT, upstream.settled(0)).await {
+                Ok(Ok((connection, listing))) => ServerCheck::Connected(connection, listing),
+                Ok(Err(failure)) => ServerCheck::Failed(failure.cause),
+                Err(_) => ServerCheck::TimedOut(CONNECT_TIMEOUT),
             }
         }
     };
@@ -106,9 +106,9 @@ async fn row(
         Some(authorizer) => authorizer.status().await,
         None => Ok(None),
     };
-    let remembered = match remembers {
+    let remembered = match cache_enabled {
         true => connections.cache().summary(&config).await,
         false => None,
     };
-    Row::new(&config, &asked, stored, remembered, Timestamp::now())
+    Row::new(&config, &check, stored, remembered, Timestamp::now())
 }

@@ -8,40 +8,40 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 /// How often the file is looked at.
-const EVERY: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How long it has to stay the same before it is taken: it may be being written.
-const SETTLED: Duration = Duration::from_millis(200);
+const SETTLE_TIME: Duration = Duration::from_millis(200);
 
 /// How long it has to be away before it counts as gone: editors put another in its place.
-const AWAY: Duration = Duration::from_secs(2);
+const REMOVAL_DELAY: Duration = Duration::from_secs(2);
 
 /// What is to be known of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Seen {
+pub(super) enum FileChange {
     /// There is another text in it, or may be.
-    Changed,
+    Modified,
     /// It is not there, and has not come back for a while.
-    Gone,
+    Removed,
 }
 
 /// What a look at the file shows, links followed; `None` when it is not there.
-type Look = Option<(u64, Option<SystemTime>, Inode)>;
+type FileState = Option<(u64, Option<SystemTime>, FileId)>;
 
 /// Where the file system has it, and when that changed last.
-type Inode = (u64, u64, i64, i64);
+type FileId = (u64, u64, i64, i64);
 
 /// A file that is watched.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(super) struct FileWatcher {
     path: PathBuf,
-    last: Look,
+    last: FileState,
 }
 
-impl Watch {
+impl FileWatcher {
     /// Watches a file from now on: what is read of it later than this is not missed.
     pub(super) fn new(path: PathBuf) -> Self {
-        let last = look(&path);
+        let last = read_state(&path);
         Self { path, last }
     }
 
@@ -51,47 +51,59 @@ impl Watch {
     }
 
     /// Waits for the next change. What comes and goes in a moment is none.
-    pub(super) async fn next(&mut self) -> Seen {
+    pub(super) async fn next(&mut self) -> FileChange {
         loop {
-            sleep(EVERY).await;
-            let now = self.look().await;
+            sleep(POLL_INTERVAL).await;
+            let now = self.read_state().await;
             if now == self.last {
                 continue;
             }
-            let long = if now.is_some() { SETTLED } else { AWAY };
+            let long = if now.is_some() {
+                SETTLE_TIME
+            } else {
+                REMOVAL_DELAY
+            };
             sleep(long).await;
             // Otherwise it is looked at again, when it may have come to rest.
-            if self.look().await == now {
+            if self.read_state().await == now {
                 self.last = now;
                 return match now {
-                    Some(_) => Seen::Changed,
-                    None => Seen::Gone,
+                    Some(_) => FileChange::Modified,
+                    None => FileChange::Removed,
                 };
             }
         }
     }
 
     /// Looks beside everything else: a file system that hangs must not hold us up.
-    async fn look(&self) -> Look {
+    async fn read_state(&self) -> FileState {
         let path = self.path.clone();
         // Fails when the process ends.
-        spawn_blocking(move || look(&path)).await.ok().flatten()
+        spawn_blocking(move || read_state(&path))
+            .await
+            .ok()
+            .flatten()
     }
 }
 
-fn look(path: &Path) -> Look {
-    let seen = metadata(path).ok()?;
-    Some((seen.len(), seen.modified().ok(), inode(&seen)))
+fn read_state(path: &Path) -> FileState {
+    let metadata = metadata(path).ok()?;
+    Some((metadata.len(), metadata.modified().ok(), file_id(&metadata)))
 }
 
 #[cfg(unix)]
-fn inode(seen: &std::fs::Metadata) -> Inode {
+fn file_id(metadata: &std::fs::Metadata) -> FileId {
     use std::os::unix::fs::MetadataExt as _;
 
-    (seen.dev(), seen.ino(), seen.ctime(), seen.ctime_nsec())
+    (
+        metadata.dev(),
+        metadata.ino(),
+        metadata.ctime(),
+        metadata.ctime_nsec(),
+    )
 }
 
 #[cfg(not(unix))]
-fn inode(_: &std::fs::Metadata) -> Inode {
+fn file_id(_: &std::fs::Metadata) -> FileId {
     (0, 0, 0, 0)
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::line_reader::{LineReader, Read};
+use super::line_reader::{LineRead, LineReader};
 use super::line_writer::write_lines;
 use super::session::Session;
 use super::stdio::{Sink, Source};
@@ -17,13 +17,13 @@ use crate::router::{Lines, Outbox, Router};
 
 /// Why a client is served no longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Departure {
+pub enum DisconnectReason {
     /// Writing to the client failed.
-    NoLongerReads,
+    WriteFailed,
     /// The client closed the stream on which it reads.
-    ClosedOutput,
+    OutputClosed,
     /// The client closed the stream on which it writes.
-    ClosedInput,
+    InputClosed,
 }
 
 /// The connection of one client. Dropping it ends the client's session.
@@ -56,14 +56,14 @@ impl ClientConnection {
     }
 
     /// Serves the client until it leaves. `closed` tells that nobody can read what is written to it;
-    /// `before_line` goes before each of its lines. After the end of its input, a client that does not read
-    /// has `patience` to take the answers to its last line.
+    /// `prepare_for_line` goes before each of its lines. After the end of its input, a client that does not read
+    /// has `drain_timeout` to take the answers to its last line.
     pub async fn serve<F: Future<Output = ()>>(
         &mut self,
         closed: impl Future<Output = ()>,
-        before_line: impl Fn() -> F,
-        patience: Duration,
-    ) -> Departure {
+        prepare_for_line: impl Fn() -> F,
+        drain_timeout: Duration,
+    ) -> DisconnectReason {
         let Self {
             session,
             lines,
@@ -72,10 +72,10 @@ impl ClientConnection {
         } = self;
         tokio::select! {
             biased;
-            _ = writer => Departure::NoLongerReads,
+            _ = writer => DisconnectReason::WriteFailed,
             // Not only when there is something to write.
-            () = closed => Departure::ClosedOutput,
-            () = read(session, lines, *limit, before_line, patience) => Departure::ClosedInput,
+            () = closed => DisconnectReason::OutputClosed,
+            () = read_lines(session, lines, *limit, prepare_for_line, drain_timeout) => DisconnectReason::InputClosed,
         }
     }
 
@@ -86,7 +86,7 @@ impl ClientConnection {
             session, writer, ..
         } = self;
         session.leave(deadline - Instant::now()).await;
-        finish(writer, deadline).await;
+        finish_writing(writer, deadline).await;
     }
 
     /// Ends the session, and writes the last lines until `deadline`.
@@ -95,12 +95,12 @@ impl ClientConnection {
             session, writer, ..
         } = self;
         drop(session);
-        finish(writer, deadline).await;
+        finish_writing(writer, deadline).await;
     }
 }
 
 /// Waits until the last lines are written. What sends lines must be gone.
-async fn finish(mut writer: JoinHandle<io::Result<()>>, deadline: Instant) {
+async fn finish_writing(mut writer: JoinHandle<io::Result<()>>, deadline: Instant) {
     // When it was the writer that ended, its handle must not be asked again.
     if !writer.is_finished() && timeout_at(deadline, &mut writer).await.is_err() {
         writer.abort();
@@ -108,33 +108,33 @@ async fn finish(mut writer: JoinHandle<io::Result<()>>, deadline: Instant) {
 }
 
 /// Takes lines until the client closes its end.
-async fn read<F: Future<Output = ()>>(
+async fn read_lines<F: Future<Output = ()>>(
     session: &Session,
     lines: &mut LineReader,
     limit: usize,
-    before_line: impl Fn() -> F,
-    patience: Duration,
+    prepare_for_line: impl Fn() -> F,
+    drain_timeout: Duration,
 ) {
     loop {
         match lines.next().await {
-            Read::Line(line) => {
-                before_line().await;
+            LineRead::Line(line) => {
+                prepare_for_line().await;
                 // It waits when the client does not read its answers.
-                let taken = session.take(line);
+                let taken = session.handle_line(line);
                 tokio::select! {
                     biased;
                     () = taken => {}
-                    () = gone(lines, patience) => return,
+                    () = wait_until_closed_and_drained(lines, drain_timeout) => return,
                 }
             }
-            Read::TooLong => session.too_long(limit).await,
-            Read::End => return,
+            LineRead::TooLong => session.reject_too_long(limit).await,
+            LineRead::End => return,
         }
     }
 }
 
 /// Waits until the client has closed its end, and then for the answers that it may still read.
-async fn gone(lines: &mut LineReader, patience: Duration) {
-    lines.closed().await;
-    sleep(patience).await;
+async fn wait_until_closed_and_drained(lines: &mut LineReader, drain_timeout: Duration) {
+    lines.wait_until_closed().await;
+    sleep(drain_timeout).await;
 }

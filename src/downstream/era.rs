@@ -28,16 +28,16 @@ impl Refusal {
         }
     }
 
-    fn lacks(key: &str, what: &str) -> Self {
+    fn missing_member(key: &str, what: &str) -> Self {
         let text = format!("`_meta` lacks `{key}`, {what}, which revision `{MODERN}` requires");
         Self::new(code::INVALID_PARAMS, text)
     }
 }
 
 /// The era of a request: modern when its `_meta` names a revision (MCP 2026-07-28 § Versioning).
-pub(super) fn era_of(message: &Message) -> Result<Era, Refusal> {
+pub(super) fn request_era(message: &Message) -> Result<Era, Refusal> {
     let method = message.method();
-    let era = named_era(message, method == "server/discover")?;
+    let era = declared_era(message, method == "server/discover")?;
     match is_known(&method, era) {
         true => Ok(era),
         false => {
@@ -47,14 +47,14 @@ pub(super) fn era_of(message: &Message) -> Result<Era, Refusal> {
     }
 }
 
-fn named_era(message: &Message, is_modern: bool) -> Result<Era, Refusal> {
+fn declared_era(message: &Message, is_modern: bool) -> Result<Era, Refusal> {
     let meta = message.param("_meta");
     let meta = meta.map(|meta| meta.value()).unwrap_or_default();
     let member = |key: &str| last_member(meta, key);
-    let no_version = || Refusal::lacks(META_VERSION, "a string");
+    let no_version = || Refusal::missing_member(META_VERSION, "a string");
     let Some(version) = member(META_VERSION) else {
-        let of_the_era = [META_CLIENT_CAPABILITIES, META_CLIENT_INFO];
-        let is_modern = is_modern || of_the_era.into_iter().any(|key| member(key).is_some());
+        let modern_keys = [META_CLIENT_CAPABILITIES, META_CLIENT_INFO];
+        let is_modern = is_modern || modern_keys.into_iter().any(|key| member(key).is_some());
         return match is_modern {
             true => Err(no_version()),
             false => Ok(Era::Legacy),
@@ -72,6 +72,9 @@ fn named_era(message: &Message, is_modern: bool) -> Result<Era, Refusal> {
     let capabilities = member(META_CLIENT_CAPABILITIES);
     match capabilities.is_some_and(|it| it.value().first() == Some(&b'{')) {
         true => Ok(Era::Modern),
-        false => Err(Refusal::lacks(META_CLIENT_CAPABILITIES, "an object")),
+        false => Err(Refusal::missing_member(
+            META_CLIENT_CAPABILITIES,
+            "an object",
+        )),
     }
 }

@@ -17,7 +17,7 @@ const CLOSED_CHECK: Duration = Duration::from_millis(100);
 
 /// One line, or what stands in its place.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Read {
+pub enum LineRead {
     /// A line without its end.
     Line(Bytes),
     /// A line over the limit was skipped.
@@ -34,7 +34,7 @@ pub struct LineReader {
     scanned: usize,
     limit: usize,
     /// The rest of a line over the limit is still to come.
-    skipping: bool,
+    is_skipping: bool,
 }
 
 impl LineReader {
@@ -46,53 +46,53 @@ impl LineReader {
             buffer: BytesMut::new(),
             scanned: 0,
             limit,
-            skipping: false,
+            is_skipping: false,
         }
     }
 
     /// The next line. Cancel safe. An unterminated one at the end counts.
-    pub async fn next(&mut self) -> Read {
+    pub async fn next(&mut self) -> LineRead {
         loop {
-            if let Some(read) = self.buffered() {
+            if let Some(read) = self.next_buffered() {
                 return read;
             }
             // A long line doubles what is read, so that it is moved few times.
             self.buffer.reserve(READ_BYTES.max(self.buffer.len()));
             match self.source.read_buf(&mut self.buffer).await {
                 Ok(read) if read > 0 => {}
-                _ if self.buffer.is_empty() || self.skipping => return Read::End,
+                _ if self.buffer.is_empty() || self.is_skipping => return LineRead::End,
                 _ => {
                     self.scanned = 0;
-                    return Read::Line(self.buffer.split().freeze());
+                    return LineRead::Line(self.buffer.split().freeze());
                 }
             }
         }
     }
 
     /// Waits until the client has closed its end, with lines unread or not.
-    pub async fn closed(&mut self) {
+    pub async fn wait_until_closed(&mut self) {
         while !self.source.is_closed() {
             tokio::time::sleep(CLOSED_CHECK).await;
         }
     }
 
-    fn buffered(&mut self) -> Option<Read> {
+    fn next_buffered(&mut self) -> Option<LineRead> {
         while let Some(found) = memchr(b'\n', &self.buffer[self.scanned..]) {
             let line = self.buffer.split_to(self.scanned + found + 1).freeze();
             self.scanned = 0;
-            if std::mem::take(&mut self.skipping) {
+            if std::mem::take(&mut self.is_skipping) {
                 continue;
             }
             if line.len() - 1 > self.limit {
-                return Some(Read::TooLong);
+                return Some(LineRead::TooLong);
             }
-            return Some(Read::Line(line.slice(..line.len() - 1)));
+            return Some(LineRead::Line(line.slice(..line.len() - 1)));
         }
         self.scanned = self.buffer.len();
-        if self.skipping || self.scanned > self.limit {
+        if self.is_skipping || self.scanned > self.limit {
             self.buffer.clear();
             self.scanned = 0;
-            return (!std::mem::replace(&mut self.skipping, true)).then_some(Read::TooLong);
+            return (!std::mem::replace(&mut self.is_skipping, true)).then_some(LineRead::TooLong);
         }
         None
     }
@@ -110,23 +110,23 @@ impl std::fmt::Debug for LineReader {
 mod tests {
     use super::*;
 
-    async fn all(input: &'static [u8], limit: usize) -> Vec<Read> {
+    async fn all(input: &'static [u8], limit: usize) -> Vec<LineRead> {
         let mut reader = LineReader::new(Source::of(input), limit);
         let mut all = Vec::new();
         loop {
             match reader.next().await {
-                Read::End => return all,
+                LineRead::End => return all,
                 read => all.push(read),
             }
         }
     }
 
-    fn line(text: &'static str) -> Read {
-        Read::Line(Bytes::from_static(text.as_bytes()))
+    fn line(text: &'static str) -> LineRead {
+        LineRead::Line(Bytes::from_static(text.as_bytes()))
     }
 
     #[tokio::test]
-    async fn lines_come_one_by_one_the_last_also_without_an_end() {
+    async fn an_unterminated_last_line_counts() {
         assert_eq!(
             all(b"a\n\nbc\r\nd", 10).await,
             [line("a"), line(""), line("bc\r"), line("d")]
@@ -134,30 +134,30 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_line_over_the_limit_is_skipped_and_the_next_one_served() {
+    async fn a_line_over_the_limit_is_skipped() {
         assert_eq!(
             all(b"12345\n123456\nok\n", 5).await,
-            [line("12345"), Read::TooLong, line("ok")]
+            [line("12345"), LineRead::TooLong, line("ok")]
         );
-        assert_eq!(all(b"123456", 5).await, [Read::TooLong]);
+        assert_eq!(all(b"123456", 5).await, [LineRead::TooLong]);
     }
 
     #[tokio::test]
-    async fn a_long_line_may_come_in_pieces() {
-        let (mut ours, theirs) = tokio::io::duplex(7);
-        let mut reader = LineReader::new(Source::of(theirs), 1000);
+    async fn a_long_line_may_arrive_in_pieces() {
+        let (mut client_end, proxy_end) = tokio::io::duplex(7);
+        let mut reader = LineReader::new(Source::of(proxy_end), 1000);
         let write = tokio::spawn(async move {
             tokio::io::AsyncWriteExt::write_all(
-                &mut ours,
+                &mut client_end,
                 &[&[b'x'; 900][..], b"\ny\n", &[b'z'; 2000], b"\nq"].concat(),
             )
             .await
         });
-        assert_eq!(reader.next().await, Read::Line(vec![b'x'; 900].into()));
+        assert_eq!(reader.next().await, LineRead::Line(vec![b'x'; 900].into()));
         assert_eq!(reader.next().await, line("y"));
-        assert_eq!(reader.next().await, Read::TooLong);
+        assert_eq!(reader.next().await, LineRead::TooLong);
         assert_eq!(reader.next().await, line("q"));
-        assert_eq!(reader.next().await, Read::End);
+        assert_eq!(reader.next().await, LineRead::End);
         write.await.unwrap().unwrap();
     }
 }

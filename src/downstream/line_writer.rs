@@ -13,15 +13,15 @@ use crate::wire::Line;
 /// Lines up to this size are gathered into one write; larger ones are written as they are.
 const GATHER_BYTES: usize = 64 << 10;
 
-/// How often in a row the others get a turn without a line coming of it, before what there is goes out.
-/// The bytes of a stream take two turns to become a line: one of the connection, one of the call.
-const FRUITLESS_TURNS: usize = 2;
+/// How often in a row the yield_once get a turn without a line coming of it, before what there is goes out.
+/// The bytes of a stream take two yields to become a line: one of the connection, one of the call.
+const IDLE_YIELDS: usize = 2;
 
-/// How many turns a line waits at most.
-const TURNS: usize = 64;
+/// How many yields a line waits at most.
+const MAX_YIELDS: usize = 64;
 
 /// Writes lines until all senders are gone. Everything that is ready goes out in one write, and after a
-/// notification what becomes ready while the others, who have something to do anyway, do it: a stream
+/// notification what becomes ready while the yield_once, who have something to do anyway, do it: a stream
 /// is handed over chunk by chunk, and a write for each would take as long as all the rest.
 ///
 /// # Errors
@@ -30,18 +30,18 @@ pub(super) async fn write_lines(mut output: Sink, mut lines: Lines) -> io::Resul
     let mut buffer = Vec::with_capacity(GATHER_BYTES);
     while let Some(line) = lines.next().await {
         let mut next = Some(line);
-        let mut turns = 0;
+        let mut yields = 0;
         while let Some(line) = next {
             let line = line.strip_line_breaks();
             if line.len() > GATHER_BYTES {
                 output.write_all(&buffer).await?;
                 buffer.clear();
-                write_whole(&mut output, &line).await?;
+                write_line(&mut output, &line).await?;
             } else {
                 line.append_to(&mut buffer);
             }
             next = match buffer.len() < GATHER_BYTES {
-                true if line.is_passthrough() => following(&mut lines, &mut turns).await,
+                true if line.is_passthrough() => next_within_yields(&mut lines, &mut yields).await,
                 true => lines.ready(),
                 false => None,
             };
@@ -54,22 +54,22 @@ pub(super) async fn write_lines(mut output: Sink, mut lines: Lines) -> io::Resul
     Ok(())
 }
 
-/// The next line, if one is ready, or becomes so within the turns that are left.
-async fn following(lines: &mut Lines, turns: &mut usize) -> Option<Line> {
-    for _ in 0..FRUITLESS_TURNS {
+/// The next line, if one is ready, or becomes so within the yields that are left.
+async fn next_within_yields(lines: &mut Lines, yields: &mut usize) -> Option<Line> {
+    for _ in 0..IDLE_YIELDS {
         let line = lines.ready();
-        if line.is_some() || *turns == TURNS {
+        if line.is_some() || *yields == MAX_YIELDS {
             return line;
         }
-        *turns += 1;
-        others().await;
+        *yields += 1;
+        yield_once().await;
     }
     lines.ready()
 }
 
 /// Lets everybody who is ready run once. After `tokio::task::yield_now` the runtime would ask the system
 /// first whether there is more to do.
-async fn others() {
+async fn yield_once() {
     let mut have_run = false;
     poll_fn(|context| {
         if have_run {
@@ -82,7 +82,7 @@ async fn others() {
     .await;
 }
 
-async fn write_whole(output: &mut Sink, line: &Line) -> io::Result<()> {
+async fn write_line(output: &mut Sink, line: &Line) -> io::Result<()> {
     let mut written = 0;
     while written < line.len() + 1 {
         match output.write_vectored(&line.slices(written)).await? {
@@ -108,9 +108,9 @@ mod tests {
 
     /// Takes everything, and counts how often it is given something.
     #[derive(Default)]
-    struct Counting(Arc<AtomicUsize>);
+    struct CountingSink(Arc<AtomicUsize>);
 
-    impl AsyncWrite for Counting {
+    impl AsyncWrite for CountingSink {
         fn poll_write(
             self: Pin<&mut Self>,
             _: &mut Context<'_>,
@@ -130,36 +130,36 @@ mod tests {
     }
 
     /// Where lines go, their writer, and how often it has written.
-    fn counted() -> (Outbox, JoinHandle<io::Result<()>>, Arc<AtomicUsize>) {
+    fn counting_writer() -> (Outbox, JoinHandle<io::Result<()>>, Arc<AtomicUsize>) {
         let (outbox, lines) = Outbox::new(Arc::default());
-        let writes = Counting::default();
+        let writes = CountingSink::default();
         let count = writes.0.clone();
         let writer = tokio::spawn(write_lines(Box::pin(writes), lines));
         (outbox, writer, count)
     }
 
     #[tokio::test]
-    async fn a_stream_that_comes_chunk_by_chunk_goes_out_in_few_writes() {
-        let (outbox, writer, count) = counted();
+    async fn notifications_that_arrive_singly_are_gathered() {
+        let (outbox, writer, count) = counting_writer();
         tokio::spawn(async move {
             for _ in 0..1000 {
                 outbox.send(Line::notification("a")).await;
                 // Its connection is asked for more.
-                others().await;
+                yield_once().await;
             }
         });
         writer.await.unwrap().unwrap();
         let writes = count.load(Ordering::Relaxed);
-        assert!((1000 / TURNS..=100).contains(&writes), "{writes}");
+        assert!((1000 / MAX_YIELDS..=100).contains(&writes), "{writes}");
     }
 
     #[tokio::test]
-    async fn an_answer_waits_for_nobody() {
-        let (outbox, _writer, count) = counted();
+    async fn a_response_is_written_at_once() {
+        let (outbox, _writer, count) = counting_writer();
         let client = tokio::spawn(async move {
             for answers in 1..10 {
                 outbox.send(Line::result(b"1", "{}")).await;
-                others().await;
+                yield_once().await;
                 assert_eq!(count.load(Ordering::Relaxed), answers);
             }
         });
@@ -168,16 +168,16 @@ mod tests {
 
     #[tokio::test]
     async fn small_and_large_lines_keep_their_order() {
-        let (ours, theirs) = tokio::io::duplex(1 << 22);
+        let (proxy_end, client_end) = tokio::io::duplex(1 << 22);
         let (outbox, lines) = Outbox::new(Arc::default());
         let large = "x".repeat(GATHER_BYTES + 1);
         for text in ["a\nb", &large, "c"] {
             outbox.send(Line::whole(text.to_owned().into())).await;
         }
         drop(outbox);
-        write_lines(Box::pin(ours), lines).await.unwrap();
+        write_lines(Box::pin(proxy_end), lines).await.unwrap();
         let mut out = String::new();
-        tokio::io::AsyncReadExt::read_to_string(&mut { theirs }, &mut out)
+        tokio::io::AsyncReadExt::read_to_string(&mut { client_end }, &mut out)
             .await
             .unwrap();
         assert_eq!(out, format!("a b\n{large}\nc\n"));

@@ -2,12 +2,12 @@
 
 mod client_connection;
 mod era;
-mod greeting;
+mod initialize;
 mod line_reader;
 mod line_writer;
 mod session;
 mod stdio;
 
-pub use client_connection::{ClientConnection, Departure};
-pub use line_reader::{LineReader, Read};
+pub use client_connection::{ClientConnection, DisconnectReason};
+pub use line_reader::{LineRead, LineReader};
 pub use stdio::{Sink, Source, open_stdin, open_stdout, stdout_closed};

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use serde_json::Value;
 use tracing::{debug, trace};
 
-use super::era::{Refusal, era_of};
-use super::greeting;
+use super::era::{Refusal, request_era};
+use super::initialize;
 use crate::protocol::Era;
 use crate::router::{Client, Outbox};
 use crate::wire::outgoing::code;
@@ -36,39 +36,39 @@ impl Session {
     }
 
     /// Takes one line. Whatever it is, the next one can be taken.
-    pub(super) async fn take(&self, line: Bytes) {
+    pub(super) async fn handle_line(&self, line: Bytes) {
         if line.trim_ascii().is_empty() {
             return;
         }
         if !Message::is_batch(&line) {
-            return self.take_one(line).await;
+            return self.handle_message(line).await;
         }
         // A batch (MCP 2025-03-26): its messages are answered one by one.
         match Message::split_batch(&line) {
             Ok(parts) if parts.is_empty() => {
-                self.refuse(None, code::INVALID_REQUEST, "an empty batch")
+                self.reject(None, code::INVALID_REQUEST, "an empty batch")
                     .await;
             }
             Ok(parts) => {
                 for part in parts {
-                    self.take_one(part).await;
+                    self.handle_message(part).await;
                 }
             }
-            Err(error) => self.malformed(&error).await,
+            Err(error) => self.reject_malformed(&error).await,
         }
     }
 
     /// Answers for a line that is longer than the limit, and was skipped.
-    pub(super) async fn too_long(&self, limit: usize) {
+    pub(super) async fn reject_too_long(&self, limit: usize) {
         let text =
             format!("the line exceeds {limit} bytes; raise PROXY_MAX_MESSAGE_BYTES to let it pass");
-        self.refuse(None, code::INVALID_REQUEST, &text).await;
+        self.reject(None, code::INVALID_REQUEST, &text).await;
     }
 
-    async fn take_one(&self, line: Bytes) {
+    async fn handle_message(&self, line: Bytes) {
         let message = match Message::parse(line) {
             Ok(message) => message,
-            Err(error) => return self.malformed(&error).await,
+            Err(error) => return self.reject_malformed(&error).await,
         };
         debug!(
             method = %message.method(),
@@ -78,25 +78,25 @@ impl Session {
         );
         trace!(line = %String::from_utf8_lossy(message.bytes()), "received");
         match message.kind() {
-            MessageKind::Request => self.request(message).await,
-            MessageKind::Notification => self.notification(&message),
+            MessageKind::Request => self.handle_request(message).await,
+            MessageKind::Notification => self.handle_notification(&message),
             MessageKind::Response => self.client.answered(&message),
         }
     }
 
-    async fn malformed(&self, error: &MalformedMessage) {
+    async fn reject_malformed(&self, error: &MalformedMessage) {
         debug!(%error, "refusing a line");
         let text = error.to_string();
         match error {
             MalformedMessage::NotAMessage { id, .. } => {
-                self.refuse(id.as_deref(), code::INVALID_REQUEST, &text)
+                self.reject(id.as_deref(), code::INVALID_REQUEST, &text)
                     .await;
             }
-            _ => self.refuse(None, code::PARSE_ERROR, &text).await,
+            _ => self.reject(None, code::PARSE_ERROR, &text).await,
         }
     }
 
-    fn notification(&self, message: &Message) {
+    fn handle_notification(&self, message: &Message) {
         match &*message.method() {
             "notifications/cancelled" => self.client.cancel(message),
             "notifications/initialized" => self.client.session_opened(),
@@ -104,9 +104,9 @@ impl Session {
         }
     }
 
-    async fn request(&self, message: Message) {
+    async fn handle_request(&self, message: Message) {
         let Some(id) = message.id() else { return };
-        let era = match era_of(&message) {
+        let era = match request_era(&message) {
             Ok(era) => era,
             Err(refusal) => {
                 let Refusal { code, text, data } = refusal;
@@ -119,21 +119,23 @@ impl Session {
         if message.method() != "ping" {
             self.client.start(&message, era);
         }
-        let ours: Option<Bytes> = match (&*message.method(), era) {
+        let local_result: Option<Bytes> = match (&*message.method(), era) {
             ("ping", Era::Legacy) => Some(Bytes::from_static(b"{}")),
             ("initialize", Era::Legacy) => {
-                Some(greeting::initialized(&self.client, &message).into())
+                Some(initialize::initialize_result(&self.client, &message).into())
             }
-            ("server/discover", Era::Modern) => Some(greeting::discovered(&self.client).into()),
+            ("server/discover", Era::Modern) => {
+                Some(initialize::discover_result(&self.client).into())
+            }
             _ => None,
         };
-        match ours {
+        match local_result {
             Some(result) => self.send(Line::result(&id, result)).await,
             None => self.client.route(message, era).await,
         }
     }
 
-    async fn refuse(&self, id: Option<&[u8]>, code: i64, text: &str) {
+    async fn reject(&self, id: Option<&[u8]>, code: i64, text: &str) {
         let line = match id {
             Some(id) => Line::error(id, code, text, &Value::Null),
             None => Line::error_without_id(code, text),

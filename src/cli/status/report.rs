@@ -27,11 +27,11 @@ impl Report {
 }
 
 /// What came of asking a server.
-pub(super) enum Asked {
-    Nobody,
-    Answered(ConnectionUse, Arc<ToolList>),
+pub(super) enum ServerCheck {
+    Skipped,
+    Connected(ConnectionUse, Arc<ToolList>),
     Failed(TransportError),
-    Silent(Duration),
+    TimedOut(Duration),
 }
 
 /// Whether somebody is signed in.
@@ -85,7 +85,7 @@ pub(super) struct Row {
 impl Row {
     pub(super) fn new(
         config: &Upstream,
-        asked: &Asked,
+        check: &ServerCheck,
         stored: Result<Option<CredentialStatus>, SignInError>,
         remembered: Option<CachedSummary>,
         now: Timestamp,
@@ -94,39 +94,31 @@ impl Row {
             Ok(stored) => (stored, None),
             Err(error) => (None, Some(error)),
         };
-        let sign_in = match (sign_in(asked, stored.as_ref(), now), config.oauth.is_some()) {
+        let sign_in = match (sign_in(check, stored.as_ref(), now), config.oauth.is_some()) {
             (_, false) if config.headers.contains_key(AUTHORIZATION) => SignIn::OwnHeader,
             (_, false) => SignIn::Off,
             (sign_in, true) => sign_in,
         };
-        let (live, tools) = match asked {
-            Asked::Answered(live, listing) => (Some(live), Some(listing.tools.len())),
+        let (connection, tools) = match check {
+            ServerCheck::Connected(connection, listing) => {
+                (Some(connection), Some(listing.tools.len()))
+            }
             _ => (None, None),
         };
-        let problem = match (asked, unreadable) {
-            (_, Some(error)) => Some(error.to_string()),
-            (Asked::Failed(cause), None) => Some(cause.to_string()),
-            (Asked::Silent(time), None) => Some(format!(
-                "no answer for {} s; is its url right?",
-                time.as_secs()
-            )),
-            (_, None) if sign_in == SignIn::Expired => Some(format!(
-                "its token has ended, and cannot be renewed; run `mcp-manifold login {}`",
-                config.name
-            )),
-            (_, None) => None,
-        };
-        let needed = match asked {
-            Asked::Failed(TransportError::SignIn(SignInError::Required(needed))) => Some(needed),
+        let problem = problem(check, unreadable, sign_in, config);
+        let needed = match check {
+            ServerCheck::Failed(TransportError::SignIn(SignInError::Required(needed))) => {
+                Some(needed)
+            }
             _ => None,
         };
         let helps = problem.is_some() && (needed.is_some() || sign_in == SignIn::Expired);
         Self {
             name: config.name.to_string(),
             url: config.url.to_string(),
-            transport: live.map(|live| live.transport()),
-            era: live.map(|live| live.profile.era.as_str()),
-            version: live.map(|live| live.profile.version),
+            transport: connection.map(|connection| connection.transport()),
+            era: connection.map(|connection| connection.profile.era.as_str()),
+            version: connection.map(|connection| connection.profile.version),
             tools,
             remembered_tools: remembered.map(|it| it.tools),
             remembered_at: remembered.map(|it| it.written),
@@ -144,24 +136,46 @@ impl Row {
         }
     }
 
-    pub(super) fn is_well(&self) -> bool {
+    pub(super) fn has_no_problem(&self) -> bool {
         self.problem.is_none()
     }
 }
 
-fn sign_in(asked: &Asked, stored: Option<&CredentialStatus>, now: Timestamp) -> SignIn {
+fn sign_in(check: &ServerCheck, stored: Option<&CredentialStatus>, now: Timestamp) -> SignIn {
     let is_over =
         |it: &CredentialStatus| !it.renewable && it.expires_at.is_some_and(|end| end <= now);
-    match (asked, stored) {
+    match (check, stored) {
         // That the tokens cannot be renewed just now takes nothing away.
-        (Asked::Failed(TransportError::SignIn(error)), _) if !error.is_transient() => {
+        (ServerCheck::Failed(TransportError::SignIn(error)), _) if !error.is_transient() => {
             SignIn::Missing
         }
-        (Asked::Answered(..), None) => SignIn::NotNeeded,
-        (Asked::Answered(..), Some(_)) => SignIn::SignedIn,
+        (ServerCheck::Connected(..), None) => SignIn::NotNeeded,
+        (ServerCheck::Connected(..), Some(_)) => SignIn::SignedIn,
         (_, Some(stored)) if is_over(stored) => SignIn::Expired,
         (_, Some(_)) => SignIn::SignedIn,
         (_, None) => SignIn::Unknown,
+    }
+}
+
+/// Describes what is wrong with an upstream, and the remedy.
+fn problem(
+    check: &ServerCheck,
+    unreadable: Option<SignInError>,
+    sign_in: SignIn,
+    config: &Upstream,
+) -> Option<String> {
+    match (check, unreadable) {
+        (_, Some(error)) => Some(error.to_string()),
+        (ServerCheck::Failed(cause), None) => Some(cause.to_string()),
+        (ServerCheck::TimedOut(time), None) => Some(format!(
+            "no answer for {} s; is its url right?",
+            time.as_secs()
+        )),
+        (_, None) if sign_in == SignIn::Expired => Some(format!(
+            "its token has ended, and cannot be renewed; run `mcp-manifold login {}`",
+            config.name
+        )),
+        (_, None) => None,
     }
 }
 

@@ -27,7 +27,7 @@ fn row(name: &str, sign_in: SignIn) -> Row {
 }
 
 #[test]
-fn a_table_says_how_it_stands_and_what_to_type() {
+fn a_table_has_a_row_per_upstream_and_remedies_below() {
     let linear = Row {
         transport: Some("http"),
         era: Some("modern"),
@@ -65,7 +65,7 @@ fn a_table_says_how_it_stands_and_what_to_type() {
 }
 
 #[test]
-fn the_end_of_a_token_is_told_by_how_far_it_is() {
+fn the_sign_in_cell_has_the_time_left() {
     let signed_in = |expires_at, renewable| {
         let row = Row {
             expires_at,
@@ -88,6 +88,6 @@ fn the_end_of_a_token_is_told_by_how_far_it_is() {
 }
 
 #[test]
-fn no_upstreams_are_said_to_be_none() {
+fn no_upstreams_are_reported() {
     assert_eq!(table(&[], NOW), "no upstreams\n");
 }

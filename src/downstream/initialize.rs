@@ -11,15 +11,15 @@ use crate::wire::Message;
 use crate::wire::splice::decode;
 
 /// The one revision that has tasks outside of an extension.
-const WITH_TASKS: &str = "2025-11-25";
+const REVISION_WITH_TASKS: &str = "2025-11-25";
 
 /// The result of `initialize` (MCP 2025-11-25 § Lifecycle).
-pub(super) fn initialized(client: &Client, request: &Message) -> String {
+pub(super) fn initialize_result(client: &Client, request: &Message) -> String {
     let requested = request.param("protocolVersion");
     let requested = requested.and_then(|version| decode(version.value()).map(Cow::into_owned));
     let version = negotiate(&requested.unwrap_or_default());
     let mut capabilities = client.capabilities(Era::Legacy);
-    if version == WITH_TASKS
+    if version == REVISION_WITH_TASKS
         && let Some(tasks) = client.tasks_capability()
     {
         capabilities["tasks"] = tasks;
@@ -34,7 +34,7 @@ pub(super) fn initialized(client: &Client, request: &Message) -> String {
 
 /// The result of `server/discover` (MCP 2026-07-28 § Discovery). It changes whenever an upstream comes
 /// or goes, so none of it may be kept.
-pub(super) fn discovered(client: &Client) -> String {
+pub(super) fn discover_result(client: &Client) -> String {
     let result = json!({
         "resultType": "complete",
         "supportedVersions": supported(),
