@@ -82,7 +82,7 @@ fn read(answers: &[Bytes], era: Era) -> Vec<ToolList> {
     let read = |answer: &Bytes| {
         let mut listing = ToolList::default();
         let message = Message::parse(answer.clone()).unwrap();
-        listing.take_page(&message, era).unwrap();
+        listing.add_page(&message, era).unwrap();
         listing
     };
     answers.iter().map(read).collect()

@@ -93,7 +93,8 @@ impl CatalogUpdater {
     }
 
     fn has_timed_out(&self, upstream: &Upstream, waited: Duration) -> bool {
-        waited >= self.limits.startup_wait || (waited >= SILENT_WAIT && !upstream.pool().is_alive())
+        waited >= self.limits.startup_wait
+            || (waited >= SILENT_WAIT && !upstream.pool().has_responded())
     }
 }
 
@@ -101,12 +102,15 @@ impl CatalogUpdater {
 /// failed, for at most `startup_wait`, and for less if an upstream sends nothing.
 pub async fn wait_for_listings(upstreams: &[Upstream], startup_wait: Duration) {
     let all = |those: Vec<Upstream>| async move {
-        join_all(those.iter().map(|upstream| upstream.settled(0))).await;
+        join_all(those.iter().map(|upstream| upstream.wait_until_listed(0))).await;
     };
     let silent_wait = SILENT_WAIT.min(startup_wait);
     if timeout(silent_wait, all(upstreams.to_vec())).await.is_ok() {
         return;
     }
-    let alive = upstreams.iter().filter(|it| it.pool().is_alive()).cloned();
-    let _ = timeout(startup_wait - silent_wait, all(alive.collect())).await;
+    let responding = upstreams
+        .iter()
+        .filter(|it| it.pool().has_responded())
+        .cloned();
+    let _ = timeout(startup_wait - silent_wait, all(responding.collect())).await;
 }

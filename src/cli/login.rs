@@ -18,7 +18,7 @@ use super::selection::UpstreamSelector;
 use crate::config::{self, Environment};
 use crate::downstream::{LineRead, LineReader, open_stdin};
 use crate::oauth::{Authorizer, LoginError, LoginMode, LoginState, SignInError, SignInRequired};
-use crate::upstream::{Failure, TransportError, Upstream};
+use crate::upstream::{FailedAttempt, TransportError, Upstream};
 use prompt::{PASTE, prompt};
 
 /// The longest line that is read, in bytes; more than an address may have.
@@ -118,7 +118,7 @@ impl Login {
         loop {
             tokio::select! {
                 biased;
-                outcome = self.upstream.settled(seen), if open.is_none() => match outcome {
+                outcome = self.upstream.wait_until_listed(seen), if open.is_none() => match outcome {
                     Ok((_, listing)) => {
                         let tools = listing.tools.len();
                         let now = self.authorizer.status().await.ok().flatten();
@@ -134,7 +134,7 @@ impl Login {
                         return Ok(self.success_message(before.is_some() && !has_started, now.is_some(), tools).await);
                     }
                     // A person is at it.
-                    Err(Failure { cause: TransportError::SignIn(SignInError::Required(_)), attempt }) => {
+                    Err(FailedAttempt { cause: TransportError::SignIn(SignInError::Required(_)), attempt }) => {
                         seen = attempt;
                     }
                     Err(failure) => return Err(self.failure(&failure.cause)),

@@ -46,7 +46,7 @@ pub(super) async fn run(
     let ended = ended.map_err(|error| CommandError::Failed(format!("`{name}`: {error}")));
     connections.close().await;
     let mut ended = ended?;
-    let forgotten = cache.forget(&upstream).await;
+    let forgotten = cache.remove(&upstream).await;
     let forgotten =
         forgotten.map_err(|error| CommandError::Failed(format!("`{name}`: {error}")))?;
     if forgotten && matches!(ended, LogoutOutcome::NothingStored) {

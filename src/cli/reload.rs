@@ -73,7 +73,7 @@ impl Reload {
         drop(old);
         if let Some(loader) = &self.loader {
             // Before they serve, so that there is one change to tell of.
-            let cached = next.iter().map(Upstream::cached);
+            let cached = next.iter().map(Upstream::cached_upstream);
             let _ = timeout(CACHE_LOAD_TIMEOUT, loader.load(cached)).await;
         }
         self.router.replace(next).await;

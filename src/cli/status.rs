@@ -94,7 +94,7 @@ async fn row(
         true => ServerCheck::Skipped,
         false => {
             let upstream = connections.connect(config.clone(), authorizer.clone(), limits);
-            match timeout(CONNECT_TIMEOUT, upstream.settled(0)).await {
+            match timeout(CONNECT_TIMEOUT, upstream.wait_until_listed(0)).await {
                 Ok(Ok((connection, listing))) => ServerCheck::Connected(connection, listing),
                 Ok(Err(failure)) => ServerCheck::Failed(failure.cause),
                 Err(_) => ServerCheck::TimedOut(CONNECT_TIMEOUT),

@@ -125,7 +125,7 @@ impl Client {
         let Context { gateway, session } = &self.context;
         let profile = session.profiles.open_session(initialize);
         for upstream in gateway.upstreams.all().iter() {
-            upstream.set_profile(session.id, &profile);
+            upstream.set_client_profile(session.id, &profile);
             upstream.set_level(session.id, None);
         }
     }

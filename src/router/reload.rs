@@ -56,7 +56,7 @@ pub(crate) async fn replace(
             announce(gateway, sessions, kind).await;
         }
     }
-    for upstream in fresh.iter().filter(|fresh| fresh.ready().is_none()) {
+    for upstream in fresh.iter().filter(|fresh| fresh.connection().is_none()) {
         announce_when_connected(gateway, sessions, upstream);
     }
     retire(gateway, sessions, difference(&old, &now), &now);
@@ -64,7 +64,7 @@ pub(crate) async fn replace(
     let kept = now
         .iter()
         .filter(|it| !fresh.iter().any(|fresh| fresh.id() == it.id()));
-    kept.filter(|kept| kept.ready().is_none())
+    kept.filter(|kept| kept.connection().is_none())
         .for_each(|kept| kept.pool().reset_budget());
 }
 
@@ -96,7 +96,7 @@ fn apply_client_state(client: &ClientSession, fresh: &[Upstream], level: Option<
     let profile = client.profiles.session();
     for upstream in fresh {
         if let Some(profile) = &profile {
-            upstream.set_profile(client.id, profile);
+            upstream.set_client_profile(client.id, profile);
         }
         if client.profiles.level() != level {
             upstream.set_level(client.id, client.profiles.level());
@@ -192,7 +192,7 @@ fn difference(some: &[Upstream], others: &[Upstream]) -> Vec<Upstream> {
 /// another order, or another part of it is shown.
 fn listing_may_differ(old: &[Upstream], now: &[Upstream], kind: ItemKind) -> bool {
     let offering = |all: &[Upstream]| {
-        let all = all.iter().filter(|it| it.serves(kind)).cloned();
+        let all = all.iter().filter(|it| it.declares(kind)).cloned();
         all.collect::<Vec<_>>()
     };
     let (old, now) = (offering(old), offering(now));

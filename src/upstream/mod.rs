@@ -31,7 +31,7 @@ pub use flow::concurrency::CallPermit;
 pub use flow::deadline::Activity;
 pub use flow::process_limits::ProcessLimits;
 pub use flow::send_buffer::{SendBudget, SendBuffer};
-pub use handle::outcome::Failure;
+pub use handle::outcome::FailedAttempt;
 pub use handle::{SubscriptionGuard, Upstream};
 pub use id::{ClientId, UpstreamId};
 pub use offers::Offers;

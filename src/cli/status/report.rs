@@ -121,7 +121,7 @@ impl Row {
             version: connection.map(|connection| connection.profile.version),
             tools,
             remembered_tools: remembered.map(|it| it.tools),
-            remembered_at: remembered.map(|it| it.written),
+            remembered_at: remembered.map(|it| it.written_at),
             sign_in,
             issuer: stored.as_ref().map(|it| it.issuer.clone()),
             client_id: stored.as_ref().map(|it| it.client_id.clone()),

@@ -47,8 +47,8 @@ impl UpstreamCall {
     pub(crate) fn new(upstream: &Upstream, token: Option<Bytes>, call: Call) -> Self {
         let Call {
             sent,
-            logs,
-            admitted,
+            log_demand: logs,
+            permit,
         } = call;
         let SentRequest {
             exchange,
@@ -63,7 +63,7 @@ impl UpstreamCall {
             inbox,
             connection,
             logs,
-            permit: admitted,
+            permit,
             activity,
             upstream: upstream.id(),
             client_notified: false,

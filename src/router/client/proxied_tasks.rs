@@ -120,7 +120,7 @@ impl ProxiedTask {
         };
         if self
             .upstream
-            .ready()
+            .connection()
             .is_some_and(|connection| cannot(&connection))
         {
             return debug!(task = &*self.task.id, "nobody can cancel this task");

@@ -82,7 +82,7 @@ pub(crate) fn connected(gateway: &Gateway) -> Option<Vec<ConnectionUse>> {
         .upstreams
         .all()
         .iter()
-        .map(Upstream::ready)
+        .map(Upstream::connection)
         .collect();
     // Where there is none yet, the configuration may get some.
     connections

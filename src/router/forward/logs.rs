@@ -16,7 +16,9 @@ use crate::wire::{Line, Message};
 /// Refuses a request with an unknown log level, at an upstream that would not judge it.
 pub(crate) async fn refuse_level(request: &ClientRequest, upstream: &Upstream) -> Option<Message> {
     let named = request.caller.unknown_log_level.as_ref()?;
-    let connection = upstream.connected(&request.message.method()).await;
+    let connection = upstream
+        .wait_for_connection(&request.message.method())
+        .await;
     let judges = connection.is_ok_and(|connection| connection.profile.era == Era::Modern);
     (!judges).then(|| error_response(code::INVALID_PARAMS, &unknown_level(named)))
 }

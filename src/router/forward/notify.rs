@@ -18,10 +18,10 @@ pub(crate) async fn on_change_in_response_stream(
 ) -> bool {
     match Change::read(from.id(), message) {
         None => return false,
-        Some(Change::Tools) => from.request_tools(),
+        Some(Change::Tools) => from.request_tool_refresh(),
         Some(_) => {
             let kinds = ItemKind::from_change_notification(&message.method());
-            from.offers().forget(kinds.unwrap_or_default());
+            from.offers().invalidate(kinds.unwrap_or_default());
             let events = &ctx.gateway.events;
             events
                 .on_notification(from.id(), connection.clone(), message.clone())

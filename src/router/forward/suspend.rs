@@ -182,6 +182,9 @@ pub(crate) async fn refuse_foreign_state(
 ) -> Option<Message> {
     let state = request.message.param("requestState");
     state.filter(|_| request.caller.era == Era::Modern)?;
-    let connection = upstream.connected(&request.message.method()).await.ok()?;
+    let connection = upstream
+        .wait_for_connection(&request.message.method())
+        .await
+        .ok()?;
     (connection.profile.era == Era::Legacy).then(unknown_state)
 }

@@ -69,7 +69,7 @@ async fn move_wishes(
     wishes: Vec<SubscriptionGuard>,
 ) -> Vec<SubscriptionGuard> {
     let Context { gateway, session } = ctx;
-    let stays = |wishes: &SubscriptionGuard| gateway.upstreams.has(wishes.upstream());
+    let stays = |wishes: &SubscriptionGuard| gateway.upstreams.contains(wishes.upstream());
     let (mut kept, gone): (Vec<_>, Vec<_>) = wishes.into_iter().partition(stays);
     if gone.is_empty() {
         return kept;

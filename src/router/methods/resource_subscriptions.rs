@@ -69,7 +69,7 @@ async fn join_at(
     upstream: &Upstream,
 ) -> (Line, Option<SubscriptionGuard>) {
     let uri = pending.uri().clone();
-    let takes = match upstream.connected(SUBSCRIBE).await {
+    let takes = match upstream.wait_for_connection(SUBSCRIBE).await {
         Ok(connection) => takes_as_asked(&connection, request),
         Err(error) => return (request.answered(upstream, Err(error)), None),
     };
@@ -94,7 +94,7 @@ async fn join_at(
 /// Subscribes the session elsewhere to what it was subscribed to at upstreams that are not there any
 /// more, or not as they were.
 pub(crate) async fn move_session(ctx: &Context) {
-    let is_there = |upstream: &Upstream| ctx.gateway.upstreams.has(upstream);
+    let is_there = |upstream: &Upstream| ctx.gateway.upstreams.contains(upstream);
     for uri in ctx.session.subscriptions.resources.strays(is_there) {
         // No other request subscribes to the same URI meanwhile, or that subscription stays.
         let Some(pending) = ctx.session.subscriptions.resources.begin(&uri) else {
@@ -117,7 +117,7 @@ async fn leave(ctx: &Context, request: &ClientRequest) -> Line {
     };
     let mut refused = None;
     for upstream in candidates {
-        let connection = upstream.ready();
+        let connection = upstream.connection();
         let takes = connection.is_some_and(|connection| takes_as_asked(&connection, request));
         // A server knows one subscription of the proxy, which others may share.
         if !takes || upstream.subscriptions().count(uri) > own {

@@ -39,7 +39,7 @@ pub(crate) async fn candidates_for_all(ctx: &Context, uris: &[&str]) -> Vec<Vec<
     let candidates = |route| match route {
         UriRoute::Owner(upstream) => at(upstream).into_iter().collect(),
         UriRoute::Candidates(upstreams) => {
-            let offering = |upstream: &Upstream| upstream.serves(ItemKind::Resources);
+            let offering = |upstream: &Upstream| upstream.declares(ItemKind::Resources);
             let all = upstreams.into_iter().filter_map(at);
             all.filter(offering).collect()
         }
@@ -119,22 +119,24 @@ pub(crate) async fn read_items(
     let changes = ctx.gateway.items.changes(kind);
     let all = upstreams.iter().map(|upstream| async move {
         let announced = &ctx.session.announced_items;
-        if upstream.ready().is_none() {
+        if upstream.connection().is_none() {
             let last = upstream.offers().last_items(kind);
             // Without is something, too, that may turn out to be different.
             announced.record_sent(upstream.id(), kind, last.clone().unwrap_or_default());
             return last;
         }
-        if !upstream.serves(kind) {
+        if !upstream.declares(kind) {
             return Some(ItemList::default());
         }
-        let list = in_time(upstream, kind.list_method(), upstream.items(kind)).await?;
+        let list = in_time(upstream, kind.list_method(), upstream.list_items(kind)).await?;
         announced.record_sent(upstream.id(), kind, list.clone());
         Some(list)
     });
     let all = join_all(all).await;
     let is_whole = all.iter().all(Option::is_some)
-        && upstreams.iter().all(|upstream| upstream.ready().is_some());
+        && upstreams
+            .iter()
+            .all(|upstream| upstream.connection().is_some());
     let configs = upstreams.iter().map(Upstream::config);
     let items = configs.zip(all).collect();
     let items = Items::merge(kind, items, ctx.gateway.limits.tool_name_length);

@@ -33,9 +33,11 @@ async fn read_tasks(ctx: &Context) -> Option<Vec<u8>> {
     ctx.gateway.wait_for_initial_listing().await;
     let lists = |connection: ConnectionUse| connection.profile.declares_task_capability("/list");
     let upstreams = ctx.gateway.upstreams.all();
-    let listing = upstreams.iter().filter(|u| u.ready().is_some_and(lists));
+    let listing = upstreams
+        .iter()
+        .filter(|u| u.connection().is_some_and(lists));
     let all = listing.map(|upstream| async move {
-        let tasks = in_time(upstream, "tasks/list", upstream.tasks()).await;
+        let tasks = in_time(upstream, "tasks/list", upstream.list_tasks()).await;
         (upstream.id(), tasks.unwrap_or_default())
     });
     let all = join_all(all).await;

@@ -61,7 +61,9 @@ async fn about_unknown_task(
 ) -> Line {
     let mut candidates = with_tasks(ctx, request.caller.era).await;
     let all = ctx.gateway.upstreams.all();
-    let away = all.iter().filter(|upstream| upstream.ready().is_none());
+    let away = all
+        .iter()
+        .filter(|upstream| upstream.connection().is_none());
     let away: Vec<_> = away
         .map(|away| format!("`{}`", away.config().name))
         .collect();
@@ -127,11 +129,11 @@ async fn about_task_at(
 /// is no longer configured.
 fn owner_of_task(ctx: &Context, client: Era, id: &str) -> Option<Result<Upstream, UpstreamName>> {
     let owner = ctx.session.task_owners.get(client, id)?;
-    let upstream = match ctx.gateway.upstreams.by_id_or_name(owner) {
+    let upstream = match ctx.gateway.upstreams.find_by_id_or_name(owner) {
         Ok(upstream) => upstream,
         Err(gone) => return gone.map(Err),
     };
-    let connection = upstream.ready();
+    let connection = upstream.connection();
     connection
         .is_none_or(|connection| connection.profile.era == client)
         .then_some(Ok(upstream))
@@ -141,7 +143,7 @@ fn owner_of_task(ctx: &Context, client: Era, id: &str) -> Option<Result<Upstream
 async fn with_tasks(ctx: &Context, client: Era) -> Vec<Upstream> {
     ctx.gateway.wait_for_initial_listing().await;
     let has_tasks = |upstream: &&Upstream| {
-        let connection = upstream.ready();
+        let connection = upstream.connection();
         connection.is_some_and(|connection| {
             connection.profile.era == client && connection.profile.supports_tasks()
         })

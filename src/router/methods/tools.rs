@@ -55,7 +55,7 @@ fn find_now(ctx: &Context, name: &str) -> Option<(Route, Upstream)> {
 
 /// The text of a refusal of an unknown tool.
 fn unknown_tool(ctx: &Context, name: &str) -> String {
-    let is_away = |upstream: &&Upstream| upstream.ready().is_none();
+    let is_away = |upstream: &&Upstream| upstream.connection().is_none();
     let all = ctx.gateway.upstreams.all();
     let away = all.iter().filter(is_away);
     let named = |upstream: &Upstream| {

@@ -9,7 +9,7 @@ use tracing::{debug, warn};
 
 use super::entry::{CacheEntry, ContentHash, LoadedEntry, Unusable};
 use super::eviction::{self, EXTENSION};
-use super::fingerprint::{KEY_BYTES, Key};
+use super::fingerprint::{FingerprintKey, KEY_BYTES};
 use crate::config::Upstream;
 use crate::disk::file::{self, Outlasts};
 use crate::disk::{DiskError, Lock, blocking, with_hash};
@@ -19,13 +19,13 @@ use crate::upstream::offers::OffersSnapshot;
 const MAX_BYTES: u64 = 64 << 20;
 
 /// The lock of processes that compare and write files. Readers need none: they always see a whole file.
-const LOCK: &str = ".lock";
+const LOCK_FILE: &str = ".lock";
 
 /// The file with the key of all fingerprints.
-const KEY: &str = "key";
+const KEY_FILE: &str = "key";
 
 /// How long writing waits for other processes, each of which takes milliseconds.
-const PATIENCE: Duration = Duration::from_secs(10);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is stored of all upstreams.
 #[derive(Debug, Clone)]
@@ -39,7 +39,7 @@ pub struct CachedSummary {
     /// The number of tools, before any filter.
     pub tools: usize,
     /// When it was last written, in seconds since 1970: it is written when the offers have changed.
-    pub written: u64,
+    pub written_at: u64,
 }
 
 impl CacheDirectory {
@@ -56,7 +56,7 @@ impl CacheDirectory {
     ///
     /// # Errors
     /// [`DiskError`], when it cannot be removed.
-    pub async fn forget(&self, upstream: &Upstream) -> Result<bool, DiskError> {
+    pub async fn remove(&self, upstream: &Upstream) -> Result<bool, DiskError> {
         let path = self.path(upstream);
         // The first is what a process leaves that is killed while it writes.
         let paths = [file::beside(&path), path];
@@ -77,7 +77,7 @@ impl CacheDirectory {
     }
 
     /// Returns `true` if anything was ever stored. One look, since a thread that reads nothing costs more.
-    pub(crate) fn may_exist(&self) -> bool {
+    pub(crate) fn exists(&self) -> bool {
         self.folder.exists()
     }
 
@@ -86,12 +86,12 @@ impl CacheDirectory {
         let (directory, upstream) = (self.clone(), upstream.clone());
         let found = blocking(move || {
             let key = directory.read_key();
-            Ok::<_, DiskError>(directory.find(key.as_ref(), &upstream))
+            Ok::<_, DiskError>(directory.read_entry(key.as_ref(), &upstream))
         });
         let found = found.await.ok().flatten()?;
         Some(CachedSummary {
             tools: found.offers.tools.tools.len(),
-            written: found.written,
+            written_at: found.written_at,
         })
     }
 
@@ -103,14 +103,14 @@ impl CacheDirectory {
     ) -> Vec<Option<LoadedEntry>> {
         let key = self.read_key();
         let load = |upstream: &Upstream| {
-            let found = self.find(key.as_ref(), upstream);
+            let found = self.read_entry(key.as_ref(), upstream);
             found.inspect(|_| eviction::mark_used(&self.path(upstream)))
         };
         upstreams.map(load).collect()
     }
 
     /// Returns what is stored of an upstream. If that cannot be used, the log says why.
-    fn find(&self, key: Option<&Key>, upstream: &Upstream) -> Option<LoadedEntry> {
+    fn read_entry(&self, key: Option<&FingerprintKey>, upstream: &Upstream) -> Option<LoadedEntry> {
         let path = self.path(upstream);
         let mut bytes = Vec::new();
         let (name, shown) = (&upstream.name, path.display());
@@ -124,7 +124,7 @@ impl CacheDirectory {
         }
         let read = match key {
             Some(key) => LoadedEntry::read(&Bytes::from(bytes), &key.config_fingerprint(upstream)),
-            None => Err(Unusable::Other),
+            None => Err(Unusable::OtherConfiguration),
         };
         match read {
             Ok(found) => return Some(found),
@@ -146,7 +146,7 @@ impl CacheDirectory {
             })
         })
         .await?;
-        Lock::acquire(&self.folder.join(LOCK), PATIENCE).await
+        Lock::acquire(&self.folder.join(LOCK_FILE), LOCK_TIMEOUT).await
     }
 
     /// Stores what is not on disk already, unless it says what was `stored` last: if that is gone, a person
@@ -155,10 +155,10 @@ impl CacheDirectory {
         &self,
         upstream: &Upstream,
         offers: &OffersSnapshot,
-        stored: Option<ContentHash>,
+        saved_hash: Option<ContentHash>,
     ) -> Result<ContentHash, DiskError> {
         let path = self.path(upstream);
-        let saved = self.write(&path, upstream, offers, stored);
+        let saved = self.write(&path, upstream, offers, saved_hash);
         saved.map_err(|cause| DiskError::io("write", path, cause))
     }
 
@@ -172,17 +172,17 @@ impl CacheDirectory {
         path: &Path,
         upstream: &Upstream,
         offers: &OffersSnapshot,
-        stored: Option<ContentHash>,
+        saved_hash: Option<ContentHash>,
     ) -> io::Result<ContentHash> {
-        let fingerprint = self.key()?.config_fingerprint(upstream);
+        let fingerprint = self.read_or_create_key()?.config_fingerprint(upstream);
         let entry = CacheEntry::new(offers, upstream.url.to_string(), fingerprint)?;
         let hash = entry.hash();
-        if stored == Some(hash) {
+        if saved_hash == Some(hash) {
             return Ok(hash);
         }
         let mut there = Vec::new();
         let is_there = matches!(file::read(path, MAX_BYTES, &mut there), Ok(Some(_)));
-        if is_there && entry.is_in(&there) {
+        if is_there && entry.has_same_content(&there) {
             return Ok(hash);
         }
         let file = entry.into_file();
@@ -195,21 +195,21 @@ impl CacheDirectory {
         file::write(path, &file, Outlasts::Process).map(|_| hash)
     }
 
-    fn key(&self) -> io::Result<Key> {
+    fn read_or_create_key(&self) -> io::Result<FingerprintKey> {
         if let Some(key) = self.read_key() {
             return Ok(key);
         }
         let mut bytes = [0; KEY_BYTES];
         getrandom::fill(&mut bytes)?;
-        file::write(&self.folder.join(KEY), &bytes, Outlasts::Process)?;
-        Key::read(&bytes).ok_or_else(|| io::Error::other("no key"))
+        file::write(&self.folder.join(KEY_FILE), &bytes, Outlasts::Process)?;
+        FingerprintKey::read(&bytes).ok_or_else(|| io::Error::other("no key"))
     }
 
-    fn read_key(&self) -> Option<Key> {
+    fn read_key(&self) -> Option<FingerprintKey> {
         let mut bytes = Vec::new();
-        let read = file::read(&self.folder.join(KEY), KEY_BYTES as u64, &mut bytes);
+        let read = file::read(&self.folder.join(KEY_FILE), KEY_BYTES as u64, &mut bytes);
         read.ok().flatten()?;
-        Key::read(&bytes)
+        FingerprintKey::read(&bytes)
     }
 
     fn path(&self, upstream: &Upstream) -> PathBuf {

@@ -38,7 +38,7 @@ const WRITTEN: &str = ",\"written\":";
 pub(crate) struct ContentHash([u8; 32]);
 
 impl ContentHash {
-    fn of(content: &[u8]) -> Self {
+    fn compute(content: &[u8]) -> Self {
         Self(Sha256::digest(content).into())
     }
 }
@@ -53,7 +53,7 @@ pub(crate) struct LoadedEntry {
     pub(crate) offers: OffersSnapshot,
     pub(crate) hash: ContentHash,
     /// When it was written, in seconds since 1970.
-    pub(crate) written: u64,
+    pub(crate) written_at: u64,
 }
 
 /// Why a file is not used.
@@ -70,15 +70,16 @@ pub(crate) enum Unusable {
     Protocol,
     /// The configuration has changed since.
     #[error("it is of another configuration")]
-    Other,
+    OtherConfiguration,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct File<'a> {
+struct EntryFile<'a> {
     format: u32,
     url: String,
-    bound: String,
+    #[serde(rename = "bound")]
+    fingerprint: String,
     era: String,
     version: String,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
@@ -111,14 +112,18 @@ impl CacheEntry {
         };
         let list = |kind: ItemKind| {
             let list = offers.items[kind as usize].as_ref();
-            let raw = list.map(|list| list.iter().map(|item| raw(&item.definition)).collect());
+            let raw = list.map(|list| list.iter().map(|item| raw_json(&item.definition)).collect());
             raw.transpose()
         };
-        let tools = offers.tools.tools.iter().map(|tool| raw(&tool.definition));
-        let mut written = serde_json::to_vec(&File {
+        let tools = offers
+            .tools
+            .tools
+            .iter()
+            .map(|tool| raw_json(&tool.definition));
+        let mut written = serde_json::to_vec(&EntryFile {
             format: FORMAT,
             url,
-            bound: fingerprint,
+            fingerprint,
             era: profile.era.as_str().to_owned(),
             version: profile.version.to_owned(),
             capabilities: capabilities.as_deref(),
@@ -136,7 +141,7 @@ impl CacheEntry {
 
     /// Returns the hash of what it says.
     pub(crate) fn hash(&self) -> ContentHash {
-        ContentHash::of(&self.0)
+        ContentHash::compute(&self.0)
     }
 
     /// Returns the file that it makes when it is written now.
@@ -149,8 +154,8 @@ impl CacheEntry {
     }
 
     /// Returns `true` if a file says the same, whenever it was written.
-    pub(crate) fn is_in(&self, file: &[u8]) -> bool {
-        let (content, when) = parts(file);
+    pub(crate) fn has_same_content(&self, file: &[u8]) -> bool {
+        let (content, when) = split_written(file);
         let is_when = |when: &[u8]| when.iter().all(u8::is_ascii_digit);
         content == self.0 && when.strip_suffix(b"}").is_some_and(is_when)
     }
@@ -159,20 +164,20 @@ impl CacheEntry {
 impl LoadedEntry {
     /// Reads a file that has to be of the configuration with this fingerprint.
     pub(crate) fn read(file: &Bytes, fingerprint: &str) -> Result<Self, Unusable> {
-        let read = File::read(file)?;
-        if read.bound != fingerprint {
-            return Err(Unusable::Other);
+        let read = EntryFile::read(file)?;
+        if read.fingerprint != fingerprint {
+            return Err(Unusable::OtherConfiguration);
         }
-        let written = read.written;
+        let written_at = read.written;
         Ok(Self {
             offers: read.into_offers(file)?,
-            hash: ContentHash::of(parts(file).0),
-            written,
+            hash: ContentHash::compute(split_written(file).0),
+            written_at,
         })
     }
 }
 
-impl<'a> File<'a> {
+impl<'a> EntryFile<'a> {
     /// Reads a file of this format.
     fn read(file: &'a [u8]) -> Result<Self, Unusable> {
         #[derive(Deserialize)]
@@ -192,7 +197,7 @@ impl<'a> File<'a> {
 
     /// Returns what this says, with the definitions as slices of `file`, from which it was read.
     fn into_offers(self, file: &Bytes) -> Result<OffersSnapshot, Unusable> {
-        let (era, version) = protocol(&self.era, &self.version).ok_or(Unusable::Protocol)?;
+        let (era, version) = parse_revision(&self.era, &self.version).ok_or(Unusable::Protocol)?;
         let capabilities = self.capabilities.map(|it| serde_json::from_str(it.get()));
         let profile = ServerProfile {
             era,
@@ -222,7 +227,7 @@ impl<'a> File<'a> {
 }
 
 /// Returns the content of a file and the time at which it was written, both as they stand there.
-fn parts(file: &[u8]) -> (&[u8], &[u8]) {
+fn split_written(file: &[u8]) -> (&[u8], &[u8]) {
     let mark = WRITTEN.as_bytes();
     match file.windows(mark.len()).rposition(|it| it == mark) {
         Some(end) => (&file[..end], &file[end + mark.len()..]),
@@ -230,12 +235,12 @@ fn parts(file: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-fn raw(definition: &[u8]) -> Result<&RawValue, serde_json::Error> {
+fn raw_json(definition: &[u8]) -> Result<&RawValue, serde_json::Error> {
     serde_json::from_slice(definition)
 }
 
 /// Returns the era and the revision, if they go together.
-fn protocol(era: &str, version: &str) -> Option<(Era, &'static str)> {
+fn parse_revision(era: &str, version: &str) -> Option<(Era, &'static str)> {
     let known = |all: &[&'static str]| all.iter().copied().find(|known| *known == version);
     match era {
         "modern" => Some((Era::Modern, known(&[MODERN])?)),

@@ -19,16 +19,16 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub(crate) const EXTENSION: &str = "json";
 
 /// How long a file is kept without use: longer than a holiday, or a project that rests for a while.
-const KEPT: Duration = DAY.saturating_mul(90);
+const EVICT_AFTER: Duration = DAY.saturating_mul(90);
 
 /// How old the time of last use may be before it is set again: not each start has to write.
-const MARKED: Duration = DAY;
+const MARK_INTERVAL: Duration = DAY;
 
 /// Records that a file is used.
 pub(crate) fn mark_used(path: &Path) {
     let mark = || -> io::Result<()> {
         let now = SystemTime::now();
-        if is_older(&fs::metadata(path)?, MARKED, now) {
+        if is_older(&fs::metadata(path)?, MARK_INTERVAL, now) {
             // Windows sets the time only of what is open for writing.
             let file = File::options().read(true).write(cfg!(windows)).open(path)?;
             file.set_modified(now)?;
@@ -42,12 +42,12 @@ pub(crate) fn mark_used(path: &Path) {
 
 /// Removes the files of this folder that no process has used for long. Needs the lock, and may wait for the disk.
 pub(crate) fn evict(folder: &Path) {
-    if let Err(error) = remove_all(folder, SystemTime::now()) {
+    if let Err(error) = remove_stale(folder, SystemTime::now()) {
         debug!(path = %folder.display(), %error, "cannot look for what nobody uses");
     }
 }
 
-fn remove_all(folder: &Path, now: SystemTime) -> io::Result<()> {
+fn remove_stale(folder: &Path, now: SystemTime) -> io::Result<()> {
     for entry in folder.read_dir()? {
         let entry = entry?;
         let path = entry.path();
@@ -55,7 +55,7 @@ fn remove_all(folder: &Path, now: SystemTime) -> io::Result<()> {
         let extension = path.extension();
         let is_ours = extension.is_some_and(|it| it == EXTENSION || it == file::BESIDE);
         // Links are not followed.
-        let is_stale = |it: Metadata| it.is_file() && is_older(&it, KEPT, now);
+        let is_stale = |it: Metadata| it.is_file() && is_older(&it, EVICT_AFTER, now);
         if is_ours && entry.metadata().is_ok_and(is_stale) {
             let shown = path.display();
             match file::remove(&path) {

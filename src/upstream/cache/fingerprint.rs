@@ -8,9 +8,9 @@ use crate::config::{GrantChoice, OAuth, Resource, TransportChoice, Upstream};
 pub(crate) const KEY_BYTES: usize = 32;
 
 /// The key of all fingerprints in one folder.
-pub(crate) struct Key(hmac::Key);
+pub(crate) struct FingerprintKey(hmac::Key);
 
-impl Key {
+impl FingerprintKey {
     /// Returns the key of these bytes; `None` if their number is wrong.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let is_whole = bytes.len() == KEY_BYTES;
@@ -24,21 +24,21 @@ impl Key {
     pub(crate) fn config_fingerprint(&self, upstream: &Upstream) -> String {
         let mut digest = Digest(hmac::Context::with_key(&self.0));
         // With its query, which the url in the file lacks.
-        digest.add(upstream.url.as_url().as_str());
-        digest.add(transport(upstream.transport));
-        digest.begin(upstream.headers.len());
+        digest.add_text(upstream.url.as_url().as_str());
+        digest.add_text(transport_name(upstream.transport));
+        digest.add_count(upstream.headers.len());
         let mut headers: Vec<_> = upstream.headers.iter().collect();
         // Stable, so that values of one name stay in their order.
         headers.sort_by_key(|(name, _)| name.as_str());
         for (name, value) in headers {
-            digest.add(name.as_str());
-            digest.add(value.as_bytes());
+            digest.add_text(name.as_str());
+            digest.add_text(value.as_bytes());
         }
         match &upstream.oauth {
-            None => digest.begin(0),
+            None => digest.add_count(0),
             Some(oauth) => {
-                digest.begin(1);
-                digest.add_sign_in(oauth);
+                digest.add_count(1);
+                digest.add_oauth(oauth);
             }
         }
         let tag = digest.0.sign();
@@ -50,21 +50,21 @@ impl Key {
 struct Digest(hmac::Context);
 
 impl Digest {
-    fn add(&mut self, text: impl AsRef<[u8]>) {
-        self.begin(text.as_ref().len());
+    fn add_text(&mut self, text: impl AsRef<[u8]>) {
+        self.add_count(text.as_ref().len());
         self.0.update(text.as_ref());
     }
 
-    fn begin(&mut self, count: usize) {
+    fn add_count(&mut self, count: usize) {
         self.0.update(&(count as u64).to_be_bytes());
     }
 
     fn add_all<'a>(&mut self, texts: impl ExactSizeIterator<Item = &'a str>) {
-        self.begin(texts.len());
-        texts.for_each(|text| self.add(text));
+        self.add_count(texts.len());
+        texts.for_each(|text| self.add_text(text));
     }
 
-    fn add_sign_in(&mut self, oauth: &OAuth) {
+    fn add_oauth(&mut self, oauth: &OAuth) {
         let metadata_url = oauth.client_metadata_url.as_ref().map(url::Url::as_str);
         let resource = match &oauth.resource {
             Resource::Discovered => "auto",
@@ -73,28 +73,28 @@ impl Digest {
         };
         self.add_all(oauth.client_id.as_deref().into_iter());
         self.add_all(metadata_url.into_iter());
-        self.begin(usize::from(oauth.scopes.is_some()));
+        self.add_count(usize::from(oauth.scopes.is_some()));
         let scopes = oauth.scopes.as_deref().unwrap_or_default();
         self.add_all(scopes.iter().map(String::as_str));
-        self.add(resource);
+        self.add_text(resource);
         self.add_all(oauth.authorization_server.as_deref().into_iter());
         self.add_all(oauth.authorize_params.iter().map(|(name, _)| &**name));
         self.add_all(oauth.authorize_params.iter().map(|(_, value)| &**value));
         match &oauth.grant {
-            GrantChoice::AuthorizationCode | GrantChoice::Device => self.add("person"),
-            GrantChoice::ClientCredentials => self.add("client"),
-            GrantChoice::JwtBearer { .. } => self.add("assertion"),
+            GrantChoice::AuthorizationCode | GrantChoice::Device => self.add_text("person"),
+            GrantChoice::ClientCredentials => self.add_text("client"),
+            GrantChoice::JwtBearer { .. } => self.add_text("assertion"),
             GrantChoice::Enterprise(provider) => {
-                self.add("enterprise");
-                self.add(&provider.idp_client_id);
+                self.add_text("enterprise");
+                self.add_text(&provider.idp_client_id);
                 self.add_all(provider.idp_issuer.as_deref().into_iter());
-                self.add(provider.idp_token_endpoint.as_str());
+                self.add_text(provider.idp_token_endpoint.as_str());
             }
         }
     }
 }
 
-fn transport(choice: TransportChoice) -> &'static str {
+fn transport_name(choice: TransportChoice) -> &'static str {
     match choice {
         TransportChoice::HttpFirst => "http-first",
         TransportChoice::Http => "http",

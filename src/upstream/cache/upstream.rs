@@ -13,16 +13,16 @@ pub struct CachedUpstream {
     config: Arc<config::Upstream>,
     pub(crate) offers: Arc<Offers>,
     /// What this process has last loaded or stored.
-    stored: Mutex<Option<ContentHash>>,
+    saved_hash: Mutex<Option<ContentHash>>,
 }
 
 impl CachedUpstream {
     pub(crate) fn new(config: Arc<config::Upstream>, offers: Arc<Offers>) -> Self {
-        let stored = Mutex::default();
+        let saved_hash = Mutex::default();
         Self {
             config,
             offers,
-            stored,
+            saved_hash,
         }
     }
 
@@ -33,7 +33,7 @@ impl CachedUpstream {
 
     /// Takes over what was loaded from disk.
     pub(crate) fn restore(&self, LoadedEntry { offers, hash, .. }: LoadedEntry) {
-        self.set_stored(hash);
+        self.set_saved_hash(hash);
         self.offers.restore(offers);
     }
 
@@ -43,17 +43,17 @@ impl CachedUpstream {
     }
 
     /// Has what was taken be taken again: it could not be stored.
-    pub(crate) fn put_unsaved_back(&self) {
-        self.offers.put_unsaved_back();
+    pub(crate) fn return_unsaved(&self) {
+        self.offers.return_unsaved();
     }
 
     /// Returns the hash of what this process has last loaded or stored.
-    pub(crate) fn stored(&self) -> Option<ContentHash> {
-        *self.stored.lock()
+    pub(crate) fn saved_hash(&self) -> Option<ContentHash> {
+        *self.saved_hash.lock()
     }
 
     /// Records what was stored.
-    pub(crate) fn set_stored(&self, hash: ContentHash) {
-        *self.stored.lock() = Some(hash);
+    pub(crate) fn set_saved_hash(&self, hash: ContentHash) {
+        *self.saved_hash.lock() = Some(hash);
     }
 }

@@ -20,15 +20,15 @@ use crate::disk::{DiskError, blocking};
 use crate::upstream::offers::OffersSnapshot;
 
 /// How long a change waits for others to be written with it: upstreams connect at about the same time.
-const GATHER: Duration = Duration::from_millis(200);
+const BATCH_DELAY: Duration = Duration::from_millis(200);
 
 /// The shortest time between two writes, for a server whose tools change every second.
-const PAUSE: Duration = Duration::from_secs(5);
+const MIN_WRITE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The upstreams whose offers are stored, as they are at the moment.
 pub trait CacheSource: Send + Sync {
     /// Returns all of them.
-    fn cached(&self) -> Vec<Arc<CachedUpstream>>;
+    fn upstreams(&self) -> Vec<Arc<CachedUpstream>>;
 }
 
 // Not by a supertrait: that would link how everything behind the trait is written for debugging.
@@ -42,8 +42,8 @@ impl fmt::Debug for dyn CacheSource {
 #[derive(Debug)]
 pub struct CacheWriter {
     loader: CacheLoader,
-    upstreams: Box<dyn CacheSource>,
-    failing: Failing,
+    source: Box<dyn CacheSource>,
+    failed_writes: FailedWrites,
     /// Whether unused files were evicted, which is done once.
     has_evicted: bool,
 }
@@ -59,14 +59,14 @@ pub struct CacheLoader {
 impl CacheWriter {
     /// A writer for these upstreams, below the folder from [`home`](crate::disk::home). Nothing is read yet.
     #[must_use]
-    pub fn new(home: &Path, upstreams: impl CacheSource + 'static) -> Self {
+    pub fn new(home: &Path, source: impl CacheSource + 'static) -> Self {
         Self {
             loader: CacheLoader {
                 directory: CacheDirectory::new(home),
                 unsaved: Arc::default(),
             },
-            upstreams: Box::new(upstreams),
-            failing: Failing::default(),
+            source: Box::new(source),
+            failed_writes: FailedWrites::default(),
             has_evicted: false,
         }
     }
@@ -80,7 +80,7 @@ impl CacheWriter {
     /// Loads what is stored, says so by `loaded`, and keeps the disk up to date until `cancel`
     /// and a last time then. Upstreams that come later have to be [loaded](CacheLoader::load).
     pub async fn run(mut self, loaded: oneshot::Sender<()>, cancel: CancellationToken) {
-        self.loader.load(self.upstreams.cached()).await;
+        self.loader.load(self.source.upstreams()).await;
         // The receiver may not wait any more.
         let _ = loaded.send(());
         while !cancel.is_cancelled() {
@@ -88,16 +88,16 @@ impl CacheWriter {
                 () = cancel.cancelled() => {}
                 () = self.loader.unsaved.notified() => {}
             }
-            cancel.run_until_cancelled(sleep(GATHER)).await;
+            cancel.run_until_cancelled(sleep(BATCH_DELAY)).await;
             self.save().await;
-            cancel.run_until_cancelled(sleep(PAUSE)).await;
+            cancel.run_until_cancelled(sleep(MIN_WRITE_INTERVAL)).await;
         }
         self.save().await;
     }
 
     /// Stores what has changed. What cannot be stored is reported, and is tried again the next time.
     async fn save(&mut self) {
-        let all = self.upstreams.cached().into_iter();
+        let all = self.source.upstreams().into_iter();
         let changed: Vec<_> = all
             .filter_map(|upstream| {
                 let offers = upstream.take_unsaved()?;
@@ -109,17 +109,17 @@ impl CacheWriter {
         }
         let taken: Vec<_> = changed.iter().map(|(taken, _)| taken.clone()).collect();
         let saved = self.write(changed).await;
-        self.failing.report(None, saved.as_ref().err());
+        self.failed_writes.report(None, saved.as_ref().err());
         let Ok(saved) = saved else {
-            taken.iter().for_each(|it| it.put_unsaved_back());
+            taken.iter().for_each(|it| it.return_unsaved());
             return;
         };
         for (upstream, saved) in taken.iter().zip(&saved) {
             let name = &upstream.config().name;
-            self.failing.report(Some(name), saved.as_ref().err());
+            self.failed_writes.report(Some(name), saved.as_ref().err());
             match saved {
-                Ok(hash) => upstream.set_stored(*hash),
-                Err(_) => upstream.put_unsaved_back(),
+                Ok(hash) => upstream.set_saved_hash(*hash),
+                Err(_) => upstream.return_unsaved(),
             }
         }
     }
@@ -135,7 +135,7 @@ impl CacheWriter {
         blocking(move || {
             let _lock = lock;
             let save = |(upstream, offers): &(Arc<CachedUpstream>, OffersSnapshot)| {
-                directory.save(upstream.config(), offers, upstream.stored())
+                directory.save(upstream.config(), offers, upstream.saved_hash())
             };
             let saved = changed.iter().map(save).collect();
             if evicts {
@@ -151,9 +151,9 @@ impl CacheLoader {
     /// Loads what is stored of these. Those that are loaded already are left alone.
     pub async fn load(&self, upstreams: impl IntoIterator<Item = Arc<CachedUpstream>>) {
         let upstreams = upstreams.into_iter();
-        let is_new = |it: &Arc<CachedUpstream>| it.offers.notify_unsaved(self.unsaved.clone());
+        let is_new = |it: &Arc<CachedUpstream>| it.offers.set_unsaved_notify(self.unsaved.clone());
         let new: Vec<_> = upstreams.filter(is_new).collect();
-        if new.is_empty() || !self.directory.may_exist() {
+        if new.is_empty() || !self.directory.exists() {
             return;
         }
         let (directory, upstreams) = (self.directory.clone(), new.clone());
@@ -177,18 +177,18 @@ impl CacheLoader {
 
 /// The upstreams whose files could not be written the last time; `None` stands for the folder.
 #[derive(Debug, Default)]
-struct Failing(HashSet<Option<UpstreamName>>);
+struct FailedWrites(HashSet<Option<UpstreamName>>);
 
-impl Failing {
+impl FailedWrites {
     /// Warns of an error if the write before has worked, so that a full disk is reported once.
-    fn report(&mut self, whose: Option<&UpstreamName>, error: Option<&DiskError>) {
-        let is_news = self.note(whose, error.is_some());
-        match (whose, error) {
+    fn report(&mut self, upstream: Option<&UpstreamName>, error: Option<&DiskError>) {
+        let is_new = self.record(upstream, error.is_some());
+        match (upstream, error) {
             (_, None) => {}
-            (Some(name), Some(error)) if is_news => {
+            (Some(name), Some(error)) if is_new => {
                 warn!(upstream = %name, %error, "cannot remember what this server offers");
             }
-            (None, Some(error)) if is_news => warn!(%error, "cannot remember what servers offer"),
+            (None, Some(error)) if is_new => warn!(%error, "cannot remember what servers offer"),
             (Some(name), Some(error)) => {
                 debug!(upstream = %name, %error, "still cannot remember what this server offers");
             }
@@ -197,12 +197,12 @@ impl Failing {
     }
 
     /// Records whether it fails. Returns `true` if it fails now and did not the last time.
-    fn note(&mut self, whose: Option<&UpstreamName>, fails: bool) -> bool {
-        let whose = whose.cloned();
+    fn record(&mut self, upstream: Option<&UpstreamName>, fails: bool) -> bool {
+        let upstream = upstream.cloned();
         match fails {
-            true => self.0.insert(whose),
+            true => self.0.insert(upstream),
             false => {
-                self.0.remove(&whose);
+                self.0.remove(&upstream);
                 false
             }
         }

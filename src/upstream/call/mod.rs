@@ -21,7 +21,7 @@ use super::session::settings::UpstreamSettings;
 use crate::protocol::{ClientProfile, LogLevel, Request};
 use retry::RetryState;
 use send::{SentRequest, send};
-use wait::connection_for;
+use wait::acquire_connection;
 
 /// Sends the request that `build` makes for the connection as it is, on behalf of the client
 /// of this profile, which asks for its logs from `level` on and reads the answer from `send_buffer`. A call to a
@@ -40,7 +40,7 @@ pub(crate) async fn call(
 ) -> Result<Call, UpstreamError> {
     let settings = &*pool.settings;
     let fail = |cause| settings.error(method, cause);
-    let admitted = admit(settings, method).await.map_err(fail)?;
+    let permit = acquire_permit(settings, method).await.map_err(fail)?;
     let mut lease: Option<SessionLease> = None;
     let mut retry = RetryState::new(settings);
     loop {
@@ -48,39 +48,40 @@ pub(crate) async fn call(
         let connection = connection_after_login(settings, session, &mut retry).await;
         let connection = connection.map_err(fail)?;
         let client = connection.is_exclusive().then_some(client);
-        let is_others = lease.is_none() && client.is_some_and(|client| !pool.claim_main(client));
-        let serves = connection.serves(profile);
-        if !serves && !is_others && session.will_serve(profile) {
+        let is_claimed_by_other =
+            lease.is_none() && client.is_some_and(|client| !pool.claim_main(client));
+        let serves_client = connection.serves(profile);
+        if !serves_client && !is_claimed_by_other && session.will_serve(profile) {
             // It is about to be replaced by one that does.
-            retry.after(connection.generation);
+            retry.require_newer_than(connection.generation);
             continue;
         }
-        if lease.is_none() && (is_others || !serves) {
-            lease = Some(pool.for_caller(client, profile));
+        if lease.is_none() && (is_claimed_by_other || !serves_client) {
+            lease = Some(pool.lease_extra(client, profile));
             retry.restart();
             continue;
         }
         connection.wait_for_event_stream(profile).await;
-        let logs = settings.log_demand.raise(&connection.logs, level).await;
+        let log_demand = settings.log_demand.raise(&connection.logs, level).await;
         let context = RequestContext {
             activity: Activity::default(),
             send_buffer: send_buffer.cloned(),
         };
         let request = build(&connection, &context.activity);
-        let (tried, logs) = match send(pool, &connection, request, context).await {
-            Ok(sent) if sent.exchange.refusal_hint().is_none() => (Some(Ok(sent)), logs),
+        let (result, log_demand) = match send(pool, &connection, request, context).await {
+            Ok(sent) if sent.exchange.refusal_hint().is_none() => (Some(Ok(sent)), log_demand),
             refused => {
-                drop(logs);
+                drop(log_demand);
                 // Boxed: it is large, and hardly ever needed.
                 let refusal = retry.handle_refusal(settings, session, connection, refused);
                 (Box::pin(refusal).await, None)
             }
         };
-        if let Some(tried) = tried {
+        if let Some(result) = result {
             return Ok(Call {
-                sent: tried.map_err(fail)?,
-                logs,
-                admitted,
+                sent: result.map_err(fail)?,
+                log_demand,
+                permit,
             });
         }
     }
@@ -88,7 +89,7 @@ pub(crate) async fn call(
 
 /// Waits until the call may run. What looks after a task that runs already does not wait: to end one may
 /// be what the others wait for.
-async fn admit(
+async fn acquire_permit(
     settings: &UpstreamSettings,
     method: &str,
 ) -> Result<Option<CallPermit>, TransportError> {
@@ -106,7 +107,7 @@ async fn connection_after_login(
     retry: &mut RetryState,
 ) -> Result<ConnectionUse, TransportError> {
     loop {
-        match connection_for(settings, session, retry).await {
+        match acquire_connection(settings, session, retry).await {
             Err(cause) if cause.is_signing_in() => {
                 Box::pin(retry.wait_for_login(settings.authorizer.as_ref(), cause)).await?;
             }
@@ -119,13 +120,13 @@ async fn connection_after_login(
 ///
 /// # Errors
 /// [`UpstreamError`], when there is none in time.
-pub(crate) async fn connected(
+pub(crate) async fn wait_for_connection(
     pool: &SessionPool,
     method: &str,
 ) -> Result<ConnectionUse, UpstreamError> {
     let settings = &*pool.settings;
     let mut retry = RetryState::new(settings);
-    let connection = connection_for(settings, pool.main(), &mut retry).await;
+    let connection = acquire_connection(settings, pool.main(), &mut retry).await;
     connection.map_err(|cause| settings.error(method, cause))
 }
 
@@ -135,7 +136,7 @@ pub struct Call {
     /// The request.
     pub sent: SentRequest,
     /// That its logs are wanted, where the upstream has to be told.
-    pub logs: Option<LogDemandGuard>,
+    pub log_demand: Option<LogDemandGuard>,
     /// That it runs, of the calls that may at a time.
-    pub admitted: Option<CallPermit>,
+    pub permit: Option<CallPermit>,
 }

@@ -12,7 +12,7 @@ use crate::upstream::session::settings::UpstreamSettings;
 use crate::upstream::session::state::{Disconnected, State};
 
 /// What somebody who waits sees of the connection.
-enum Observed {
+enum ObservedState {
     Ready(ConnectionUse),
     /// The last attempt failed.
     Disconnected(Disconnected),
@@ -21,21 +21,22 @@ enum Observed {
 }
 
 /// Returns a connection for this call: the one there is, or one that is made meanwhile.
-pub(crate) async fn connection_for(
+pub(crate) async fn acquire_connection(
     settings: &UpstreamSettings,
     session: &SessionHandle,
     retry: &mut RetryState,
 ) -> Result<ConnectionUse, TransportError> {
-    let can_serve = |connection: &ConnectionUse| is_usable(settings, connection, retry.after);
-    match session.connection().filter(can_serve) {
+    let stale_generation = retry.stale_generation;
+    let can_use = |connection: &ConnectionUse| is_usable(settings, connection, stale_generation);
+    match session.connection().filter(can_use) {
         Some(connection) => Ok(connection),
         // Boxed: it is large, and on the path of every call.
         None => {
-            let deadline = retry.deadline();
-            Box::pin(wait_for_connection(
+            let deadline = retry.connect_deadline();
+            Box::pin(wait_for_newer_connection(
                 settings,
                 session,
-                retry.after,
+                stale_generation,
                 deadline,
             ))
             .await
@@ -45,48 +46,52 @@ pub(crate) async fn connection_for(
 
 /// Returns `true` if a call can use this connection that needs one after this generation.
 fn is_usable(settings: &UpstreamSettings, connection: &Connection, generation: u64) -> bool {
-    connection.generation > generation && connection.is_usable_after_suspend(&settings.clients)
+    connection.generation > generation && connection.is_usable_after_suspend(&settings.http_clients)
 }
 
 /// Waits for the first connection after the one of this generation. Has one made if the session is
 /// disconnected, and again as long as what kept it from being made may pass.
-async fn wait_for_connection(
+async fn wait_for_newer_connection(
     settings: &UpstreamSettings,
     session: &SessionHandle,
     generation: u64,
     deadline: Instant,
 ) -> Result<ConnectionUse, TransportError> {
     let mut state = session.watch();
-    let (mut known, mut first, mut has_failed) = (None, None, false);
+    let (mut last_cause, mut first_attempt, mut has_failed) = (None, None, false);
     loop {
         let observed = match &*state.borrow_and_update() {
             State::Ready(connection) if is_usable(settings, connection, generation) => {
-                Observed::Ready(connection.begin_use())
+                ObservedState::Ready(connection.begin_use())
             }
-            State::Disconnected(disconnected) => Observed::Disconnected(disconnected.clone()),
-            State::Connecting { after, .. } => Observed::Connecting(after.clone()),
+            State::Disconnected(disconnected) => ObservedState::Disconnected(disconnected.clone()),
+            State::Connecting {
+                previous_failure, ..
+            } => ObservedState::Connecting(previous_failure.clone()),
             // The session was not started, or its supervisor is about to find out what is known already.
-            State::Idle | State::Ready(_) => Observed::Connecting(None),
+            State::Idle | State::Ready(_) => ObservedState::Connecting(None),
         };
-        let next = match observed {
-            Observed::Ready(connection) => return Ok(connection),
-            Observed::Disconnected(disconnected) => {
-                has_failed |= *first.get_or_insert(disconnected.attempt) != disconnected.attempt;
-                let (urgency, next) = match has_failed {
+        let next_attempt_at = match observed {
+            ObservedState::Ready(connection) => return Ok(connection),
+            ObservedState::Disconnected(disconnected) => {
+                has_failed |=
+                    *first_attempt.get_or_insert(disconnected.attempt) != disconnected.attempt;
+                let (urgency, next_attempt_at) = match has_failed {
                     true => (Urgency::Waiting, disconnected.retry_at_if_waiting),
                     false => (Urgency::NewCall, disconnected.retry_at_if_new_call),
                 };
-                let next = next.max(settings.retry_budget.due());
-                if !is_worth_waiting(&disconnected.cause, has_failed, next, deadline) {
-                    let next = next.saturating_duration_since(Instant::now());
-                    return Err(disconnected.cause.into_disconnected(Some(next)));
+                let next_attempt_at =
+                    next_attempt_at.max(settings.retry_budget.next_available_at());
+                if !is_worth_waiting(&disconnected.cause, has_failed, next_attempt_at, deadline) {
+                    let retry_in = next_attempt_at.saturating_duration_since(Instant::now());
+                    return Err(disconnected.cause.into_disconnected(Some(retry_in)));
                 }
-                known = Some(disconnected.cause);
+                last_cause = Some(disconnected.cause);
                 session.commands.send(Command::Connect(urgency));
-                Some(next)
+                Some(next_attempt_at)
             }
-            Observed::Connecting(after) => {
-                known = after.or(known);
+            ObservedState::Connecting(previous_failure) => {
+                last_cause = previous_failure.or(last_cause);
                 // How it ends, the call has seen for itself.
                 has_failed = true;
                 None
@@ -96,10 +101,11 @@ async fn wait_for_connection(
             Ok(Ok(())) => {}
             Ok(Err(_)) => return Err(TransportError::ShuttingDown),
             Err(_) => {
-                let cause = known.filter(|cause| !cause.requires_user_action());
-                let next = next.map(|next| next.saturating_duration_since(Instant::now()));
+                let cause = last_cause.filter(|cause| !cause.requires_user_action());
+                let retry_in =
+                    next_attempt_at.map(|at| at.saturating_duration_since(Instant::now()));
                 let not_ready = TransportError::ConnectWaitElapsed(settings.connect_wait());
-                return Err(cause.unwrap_or(not_ready).into_disconnected(next));
+                return Err(cause.unwrap_or(not_ready).into_disconnected(retry_in));
             }
         }
     }
@@ -110,12 +116,12 @@ async fn wait_for_connection(
 fn is_worth_waiting(
     cause: &TransportError,
     has_failed: bool,
-    next: Instant,
+    next_attempt_at: Instant,
     deadline: Instant,
 ) -> bool {
     match cause {
         TransportError::ShuttingDown => false,
-        cause if cause.is_transient() => next <= deadline,
-        _ => !has_failed && next <= Instant::now(),
+        cause if cause.is_transient() => next_attempt_at <= deadline,
+        _ => !has_failed && next_attempt_at <= Instant::now(),
     }
 }

@@ -146,9 +146,9 @@ impl Connection {
 
     /// Returns `true` if suspend cannot have broken the connection. The stream of HTTP+SSE may have
     /// died without a sign, and with it every answer; elsewhere, each request finds out for itself.
-    pub(crate) fn is_usable_after_suspend(&self, clients: &Clients) -> bool {
+    pub(crate) fn is_usable_after_suspend(&self, http_clients: &Clients) -> bool {
         !matches!(self.transport, Transport::HttpSse(_))
-            || self.is_verified_since(clients.resume_count())
+            || self.is_verified_since(http_clients.resume_count())
     }
 
     /// The standalone stream is open, or the server has none.

@@ -35,7 +35,7 @@ use crate::config;
 use crate::net::Clients;
 use crate::oauth::Authorizer;
 use crate::protocol::{ClientProfile, ItemKind, ItemList, LogLevel, Request};
-use outcome::Failure;
+use outcome::FailedAttempt;
 use parts::Parts;
 
 /// How long a call waits for tools that are read again.
@@ -58,13 +58,13 @@ impl Upstream {
     #[must_use]
     pub fn new(
         config: config::Upstream,
-        clients: Arc<Clients>,
+        http_clients: Arc<Clients>,
         authorizer: Option<Arc<Authorizer>>,
         limits: ProcessLimits,
         changed: Arc<Notify>,
     ) -> Self {
         let config = Arc::new(config);
-        let settings = UpstreamSettings::new(config.clone(), clients, authorizer, limits);
+        let settings = UpstreamSettings::new(config.clone(), http_clients, authorizer, limits);
         let parts = Parts::new(settings, changed);
         Self {
             cached: Arc::new(CachedUpstream::new(config.clone(), parts.offers.clone())),
@@ -102,7 +102,7 @@ impl Upstream {
 
     /// The client has opened a session. The main session serves its profile from now on, unless another client
     /// needs that session as it is: then calls of this client go by an extra session.
-    pub fn set_profile(&self, client: ClientId, profile: &Arc<ClientProfile>) {
+    pub fn set_client_profile(&self, client: ClientId, profile: &Arc<ClientProfile>) {
         self.pool().set_profile(client, profile);
     }
 
@@ -171,13 +171,13 @@ impl Upstream {
     ///
     /// # Errors
     /// [`UpstreamError`], when there is none in time.
-    pub async fn connected(&self, method: &str) -> Result<ConnectionUse, UpstreamError> {
-        call::connected(self.pool(), method).await
+    pub async fn wait_for_connection(&self, method: &str) -> Result<ConnectionUse, UpstreamError> {
+        call::wait_for_connection(self.pool(), method).await
     }
 
     /// Returns the main session's connection, if there is one.
     #[must_use]
-    pub fn ready(&self) -> Option<ConnectionUse> {
+    pub fn connection(&self) -> Option<ConnectionUse> {
         self.pool().main().connection()
     }
 
@@ -189,10 +189,13 @@ impl Upstream {
     /// Waits until it is connected and has listed its tools, or an attempt after `seen` has failed.
     ///
     /// # Errors
-    /// [`Failure`]; others follow by themselves.
-    pub async fn settled(&self, seen: u64) -> Result<(ConnectionUse, Arc<ToolList>), Failure> {
+    /// [`FailedAttempt`]; others follow by themselves.
+    pub async fn wait_until_listed(
+        &self,
+        seen: u64,
+    ) -> Result<(ConnectionUse, Arc<ToolList>), FailedAttempt> {
         let state = self.pool().main().watch();
-        outcome::settled(state, self.offers().watch_tools(), seen).await
+        outcome::wait_until_listed(state, self.offers().watch_tools(), seen).await
     }
 
     /// The client's session asks for logs from this level on; `None` when it names none.
@@ -227,12 +230,12 @@ impl Upstream {
 
     /// Returns it as the cache on disk knows it.
     #[must_use]
-    pub fn cached(&self) -> Arc<CachedUpstream> {
+    pub fn cached_upstream(&self) -> Arc<CachedUpstream> {
         self.cached.clone()
     }
 
     /// Has its tools read again.
-    pub fn request_tools(&self) {
+    pub fn request_tool_refresh(&self) {
         self.pool().main().commands.send(Command::RefreshTools);
     }
 
@@ -241,27 +244,27 @@ impl Upstream {
     pub async fn refresh_tools(&self) -> Option<Arc<ToolList>> {
         let mut listed = self.offers().watch_times_listed();
         listed.mark_unchanged();
-        self.request_tools();
+        self.request_tool_refresh();
         let _ = timeout(REFRESH_TIMEOUT, listed.changed()).await;
         self.offers().tools()
     }
 
     /// Returns `true` if it is connected and declares items of this kind.
     #[must_use]
-    pub fn serves(&self, kind: ItemKind) -> bool {
-        let live = self.ready();
-        live.is_some_and(|live| live.profile.has_items(kind))
+    pub fn declares(&self, kind: ItemKind) -> bool {
+        let connection = self.connection();
+        connection.is_some_and(|connection| connection.profile.has_items(kind))
     }
 
     /// Lists its items of one kind; none when it is not connected.
     ///
     /// # Errors
     /// [`UpstreamError`], when they could not be read.
-    pub async fn items(&self, kind: ItemKind) -> Result<ItemList, UpstreamError> {
-        let Some(live) = self.ready() else {
+    pub async fn list_items(&self, kind: ItemKind) -> Result<ItemList, UpstreamError> {
+        let Some(connection) = self.connection() else {
             return Ok(ItemList::default());
         };
-        let items = self.offers().refresh_items(&live, kind).await;
+        let items = self.offers().refresh_items(&connection, kind).await;
         items.map_err(|cause| self.error(kind.list_method(), cause))
     }
 
@@ -282,8 +285,8 @@ impl Upstream {
     ///
     /// # Errors
     /// [`UpstreamError`], when the listing could not be read.
-    pub async fn tasks(&self) -> Result<Vec<Bytes>, UpstreamError> {
-        let listed = tasks::list(self.ready()).await;
+    pub async fn list_tasks(&self) -> Result<Vec<Bytes>, UpstreamError> {
+        let listed = tasks::list(self.connection()).await;
         listed.map_err(|cause| self.error(tasks::LIST, cause))
     }
 

@@ -11,7 +11,7 @@ use crate::upstream::session::state::State;
 
 /// An attempt that failed.
 #[derive(Debug, Clone)]
-pub struct Failure {
+pub struct FailedAttempt {
     /// Why.
     pub cause: TransportError,
     /// Which attempt it was; they count from 1.
@@ -32,12 +32,12 @@ pub(crate) async fn when_connected(mut state: watch::Receiver<State>) -> Option<
 /// Waits until the session is connected and has listed the tools, or an attempt after `seen` has failed.
 ///
 /// # Errors
-/// [`Failure`]; other attempts follow by themselves.
-pub(crate) async fn settled(
+/// [`FailedAttempt`]; other attempts follow by themselves.
+pub(crate) async fn wait_until_listed(
     mut state: watch::Receiver<State>,
     mut tools: watch::Receiver<Option<Arc<ToolList>>>,
     seen: u64,
-) -> Result<(ConnectionUse, Arc<ToolList>), Failure> {
+) -> Result<(ConnectionUse, Arc<ToolList>), FailedAttempt> {
     loop {
         match &*state.borrow_and_update() {
             State::Ready(connection) => {
@@ -46,7 +46,7 @@ pub(crate) async fn settled(
                 }
             }
             State::Disconnected(disconnected) if disconnected.attempt > seen => {
-                return Err(Failure {
+                return Err(FailedAttempt {
                     cause: disconnected.cause.clone(),
                     attempt: disconnected.attempt,
                 });

@@ -15,7 +15,7 @@ pub(crate) async fn list(connection: Option<ConnectionUse>) -> Result<Vec<Bytes>
     let mut tasks = Vec::new();
     let lists = |connection: &ConnectionUse| connection.profile.declares_task_capability("/list");
     if let Some(connection) = connection.filter(lists) {
-        pagination::all(&connection, LIST, "tasks", |task| tasks.push(task)).await?;
+        pagination::fetch_all(&connection, LIST, "tasks", |task| tasks.push(task)).await?;
     }
     Ok(tasks)
 }

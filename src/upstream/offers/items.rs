@@ -6,10 +6,13 @@ use crate::upstream::connection::Connection;
 use crate::upstream::error::TransportError;
 
 /// Reads all items of one kind.
-pub(crate) async fn fetch(live: &Connection, kind: ItemKind) -> Result<Vec<Item>, TransportError> {
+pub(crate) async fn fetch(
+    connection: &Connection,
+    kind: ItemKind,
+) -> Result<Vec<Item>, TransportError> {
     let mut items = Vec::new();
-    pagination::all(
-        live,
+    pagination::fetch_all(
+        connection,
         kind.list_method(),
         kind.result_member(),
         |definition| {

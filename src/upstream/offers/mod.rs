@@ -25,7 +25,7 @@ pub struct Offers {
     tools: watch::Sender<Option<Arc<ToolList>>>,
     /// How often this process has read the tools.
     times_listed: watch::Sender<u64>,
-    state: Mutex<State>,
+    state: Mutex<OffersState>,
     /// Notified of a change that the catalog depends on.
     changed: Arc<Notify>,
     /// Notified of a change that is to be stored; none where nothing is stored.
@@ -33,18 +33,18 @@ pub struct Offers {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct OffersState {
     profile: Option<Arc<ServerProfile>>,
     /// The profile of the server that listed the tools: an earlier connection may have read them.
-    listed_by: Option<Arc<ServerProfile>>,
-    items: [LastItems; 3],
+    tools_listed_by: Option<Arc<ServerProfile>>,
+    items: [LastItemList; 3],
     /// Whether there is something to store.
     is_dirty: bool,
 }
 
 /// What is known of one kind of items.
 #[derive(Debug, Default)]
-struct LastItems {
+struct LastItemList {
     /// The list as it was read last, unless the server announced a change since.
     list: Option<ItemList>,
     /// Counts the changes that the server announced.
@@ -96,7 +96,7 @@ impl Offers {
     }
 
     /// Discards the items of these kinds, since the server has announced that they changed.
-    pub fn forget(&self, kinds: &[ItemKind]) {
+    pub fn invalidate(&self, kinds: &[ItemKind]) {
         let mut state = self.state.lock();
         for kind in kinds {
             let items = &mut state.items[*kind as usize];
@@ -104,7 +104,7 @@ impl Offers {
             items.changes += 1;
         }
         if !kinds.is_empty() {
-            self.set_dirty(&mut state);
+            self.mark_dirty(&mut state);
         }
     }
 
@@ -138,8 +138,11 @@ impl Offers {
     ///
     /// # Errors
     /// [`TransportError`], when they could not be read. The last ones stay.
-    pub(crate) async fn refresh_tools(&self, live: &Connection) -> Result<usize, TransportError> {
-        let list = ToolList::fetch(live).await?;
+    pub(crate) async fn refresh_tools(
+        &self,
+        connection: &Connection,
+    ) -> Result<usize, TransportError> {
+        let list = ToolList::fetch(connection).await?;
         let count = list.tools.len();
         self.set_tools(list);
         Ok(count)
@@ -154,14 +157,14 @@ impl Offers {
             !is_same
         });
         let mut state = self.state.lock();
-        state.listed_by = state.profile.clone();
-        self.set_dirty(&mut state);
+        state.tools_listed_by = state.profile.clone();
+        self.mark_dirty(&mut state);
         drop(state);
-        self.count_listing();
+        self.increment_times_listed();
         self.changed.notify_one();
     }
 
-    fn count_listing(&self) {
+    fn increment_times_listed(&self) {
         self.times_listed.send_modify(|times| *times += 1);
     }
 
@@ -171,23 +174,23 @@ impl Offers {
     /// [`TransportError`], when they could not be read. The last ones stay.
     pub(crate) async fn refresh_items(
         &self,
-        live: &Connection,
+        connection: &Connection,
         kind: ItemKind,
     ) -> Result<ItemList, TransportError> {
         let changes = self.state.lock().items[kind as usize].changes;
-        let list = Arc::new(items::fetch(live, kind).await?);
+        let list = Arc::new(items::fetch(connection, kind).await?);
         let mut state = self.state.lock();
         let items = &mut state.items[kind as usize];
         // A list that was begun before a change may lack it.
         if items.changes == changes {
             items.list = Some(list.clone());
-            self.set_dirty(&mut state);
+            self.mark_dirty(&mut state);
         }
         Ok(list)
     }
 
     /// Has `unsaved` notified of each change that is to be stored. Returns `false` if another one is already.
-    pub(crate) fn notify_unsaved(&self, unsaved: Arc<Notify>) -> bool {
+    pub(crate) fn set_unsaved_notify(&self, unsaved: Arc<Notify>) -> bool {
         self.unsaved.set(unsaved).is_ok()
     }
 
@@ -197,7 +200,7 @@ impl Offers {
         if state.profile.is_none() {
             state.profile = Some(stored.profile.clone());
         }
-        if state.listed_by.is_some() {
+        if state.tools_listed_by.is_some() {
             return;
         }
         for (items, list) in state.items.iter_mut().zip(stored.items) {
@@ -205,7 +208,7 @@ impl Offers {
                 items.list = list;
             }
         }
-        state.listed_by = Some(stored.profile);
+        state.tools_listed_by = Some(stored.profile);
         drop(state);
         self.tools.send_if_modified(|tools| {
             let is_first = tools.is_none();
@@ -224,18 +227,18 @@ impl Offers {
             return None;
         }
         Some(OffersSnapshot {
-            profile: state.listed_by.clone()?,
+            profile: state.tools_listed_by.clone()?,
             tools: self.tools()?,
             items: state.items.each_ref().map(|items| items.list.clone()),
         })
     }
 
     /// Has the next [`Self::take_unsaved`] return everything again: what was taken could not be stored.
-    pub(crate) fn put_unsaved_back(&self) {
+    pub(crate) fn return_unsaved(&self) {
         self.state.lock().is_dirty = true;
     }
 
-    fn set_dirty(&self, state: &mut State) {
+    fn mark_dirty(&self, state: &mut OffersState) {
         state.is_dirty = true;
         if let Some(unsaved) = self.unsaved.get() {
             unsaved.notify_one();
@@ -244,7 +247,7 @@ impl Offers {
 
     /// Has the tools be those of a server with this profile.
     #[cfg(test)]
-    pub(crate) fn set_listed(&self, profile: ServerProfile, list: ToolList) {
+    pub(crate) fn set_profile_and_tools(&self, profile: ServerProfile, list: ToolList) {
         self.state.lock().profile = Some(Arc::new(profile));
         self.set_tools(list);
     }

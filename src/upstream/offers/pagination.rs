@@ -19,17 +19,17 @@ const MAX_PAGES: usize = 1000;
 
 /// Requests all pages of a listing, and passes each definition in the member `name` of their results to
 /// `take`.
-pub(crate) async fn all(
-    live: &Connection,
+pub(crate) async fn fetch_all(
+    connection: &Connection,
     method: &'static str,
-    name: &str,
-    mut take: impl FnMut(Bytes),
+    member_name: &str,
+    mut on_definition: impl FnMut(Bytes),
 ) -> Result<(), TransportError> {
     let mut cursors = HashSet::new();
     let mut params = json!({});
     for _ in 0..MAX_PAGES {
-        let answer = live.request(method, params).await?;
-        let Some(cursor) = read(&answer, method, name, &mut take)? else {
+        let answer = connection.request(method, params).await?;
+        let Some(cursor) = read_page(&answer, method, member_name, &mut on_definition)? else {
             return Ok(());
         };
         params = json!({"cursor": cursor});
@@ -47,11 +47,11 @@ pub(crate) async fn all(
 }
 
 /// Passes the definitions of one page to `take`, and returns the cursor of the next page.
-pub(crate) fn read(
+pub(crate) fn read_page(
     answer: &Message,
     method: &str,
-    name: &str,
-    mut take: impl FnMut(Bytes),
+    member_name: &str,
+    mut on_definition: impl FnMut(Bytes),
 ) -> Result<Option<String>, TransportError> {
     let Some(result) = answer.result() else {
         return match answer.error_code() {
@@ -63,16 +63,16 @@ pub(crate) fn read(
             }
         };
     };
-    let broken = |what: &str| TransportError::Malformed(format!("`{method}`: {what}"));
+    let malformed = |what: &str| TransportError::Malformed(format!("`{method}`: {what}"));
     if result.first() != Some(&b'{') {
-        return Err(broken("its result is not an object"));
+        return Err(malformed("its result is not an object"));
     }
     let member = |key: &str| last_member(result, key);
-    if let Some(list) = member(name) {
+    if let Some(list) = member(member_name) {
         let list: Vec<&RawValue> = serde_json::from_slice(list.value())
-            .map_err(|e| broken(&format!("`{name}` is not a list: {e}")))?;
+            .map_err(|e| malformed(&format!("`{member_name}` is not a list: {e}")))?;
         for definition in list {
-            take(answer.bytes().slice_ref(definition.get().as_bytes()));
+            on_definition(answer.bytes().slice_ref(definition.get().as_bytes()));
         }
     }
     let cursor = |member: Member<'_>| decode(member.value()).map(std::borrow::Cow::into_owned);

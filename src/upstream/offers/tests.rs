@@ -62,7 +62,7 @@ fn what_is_stored_counts_until_a_connection_lists() {
 #[test]
 fn an_announced_change_is_not_undone_by_what_is_stored() {
     let offers = Offers::new(Arc::default());
-    offers.forget(&[ItemKind::Prompts]);
+    offers.invalidate(&[ItemKind::Prompts]);
     offers.restore(stored("old"));
     assert_eq!(names(&offers), [Some("old".to_owned()), None]);
 }
@@ -83,6 +83,6 @@ fn what_could_not_be_stored_is_taken_again() {
     offers.set_tools(tools("a"));
     assert!(offers.take_unsaved().is_some());
     assert!(offers.take_unsaved().is_none());
-    offers.put_unsaved_back();
+    offers.return_unsaved();
     assert!(offers.take_unsaved().is_some());
 }

@@ -23,13 +23,14 @@ pub struct ToolList {
 
 impl ToolList {
     /// Reads all pages of `tools/list`.
-    pub(crate) async fn fetch(live: &Connection) -> Result<Self, TransportError> {
+    pub(crate) async fn fetch(connection: &Connection) -> Result<Self, TransportError> {
         let mut list = Self::default();
-        pagination::all(live, METHOD, MEMBER, |definition| {
-            list.tools.extend(Tool::read(definition, live.profile.era));
+        pagination::fetch_all(connection, METHOD, MEMBER, |definition| {
+            list.tools
+                .extend(Tool::read(definition, connection.profile.era));
         })
         .await?;
-        list.leave_out_repeats();
+        list.remove_duplicates();
         Ok(list)
     }
 
@@ -39,24 +40,24 @@ impl ToolList {
     /// # Errors
     /// [`TransportError`], when the answer is an error or not a page. An upstream that does not
     /// know `tools/list` has no tools.
-    pub fn take_page(
+    pub fn add_page(
         &mut self,
         answer: &Message,
         era: Era,
     ) -> Result<Option<String>, TransportError> {
-        pagination::read(answer, METHOD, MEMBER, |definition| {
+        pagination::read_page(answer, METHOD, MEMBER, |definition| {
             self.tools.extend(Tool::read(definition, era));
         })
     }
 
     /// Keeps the first of several tools with one name, since a call reaches that one alone.
-    fn leave_out_repeats(&mut self) {
+    fn remove_duplicates(&mut self) {
         let mut names = HashSet::with_capacity(self.tools.len());
         let before = self.tools.len();
         self.tools.retain(|tool| names.insert(tool.name.clone()));
-        let repeated = before - self.tools.len();
-        if repeated > 0 {
-            warn!(repeated, "leaving out tools that are listed twice");
+        let duplicates = before - self.tools.len();
+        if duplicates > 0 {
+            warn!(duplicates, "leaving out tools that are listed twice");
         }
     }
 }

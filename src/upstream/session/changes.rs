@@ -22,7 +22,7 @@ const CHANGE_TOGETHER: [&[ItemKind]; 2] = [
 /// Lists, once, what a client was sent before; returns when the connection is lost.
 pub(crate) async fn announce_changes(
     context: &SessionContext,
-    live: &Arc<Connection>,
+    connection: &Arc<Connection>,
 ) -> TransportError {
     // What a client was sent is of the main session.
     let Some(offers) = &context.offers else {
@@ -31,12 +31,12 @@ pub(crate) async fn announce_changes(
     for kinds in CHANGE_TOGETHER {
         let mut backoff = Backoff::default();
         let lists = loop {
-            match list_sent(context, offers, live, kinds).await {
+            match refresh_sent_items(context, offers, connection, kinds).await {
                 Ok(lists) => break lists,
                 Err(gone @ TransportError::SessionExpired) => return gone,
                 Err(error) => {
                     debug!(%error, "cannot compare what is listed");
-                    sleep(backoff.next(&error)).await;
+                    sleep(backoff.next_delay(&error)).await;
                 }
             }
         };
@@ -49,17 +49,17 @@ pub(crate) async fn announce_changes(
 }
 
 /// Lists those of these kinds that a client was sent.
-async fn list_sent(
+async fn refresh_sent_items(
     context: &SessionContext,
     offers: &Offers,
-    live: &Connection,
+    connection: &Connection,
     kinds: &[ItemKind],
 ) -> Result<Vec<(ItemKind, ItemList)>, TransportError> {
     let (id, mut lists) = (context.settings.id, Vec::new());
     let sent = kinds.iter().copied();
     for kind in sent.filter(|kind| context.events.has_sent_items(id, *kind)) {
-        let list = match live.profile.has_items(kind) {
-            true => offers.refresh_items(live, kind).await?,
+        let list = match connection.profile.has_items(kind) {
+            true => offers.refresh_items(connection, kind).await?,
             false => ItemList::default(),
         };
         lists.push((kind, list));

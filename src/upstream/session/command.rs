@@ -44,20 +44,20 @@ pub(crate) struct Commands {
 impl Commands {
     /// Gives a command. One of its kind that is pending already stands for both.
     pub(crate) fn send(&self, command: Command) {
-        self.of(command).notify_one();
+        self.permit(command).notify_one();
     }
 
     /// Waits for a command of this kind and takes it. Cancel safe.
-    pub(crate) async fn next(&self, command: Command) {
-        self.of(command).notified().await;
+    pub(crate) async fn wait_for(&self, command: Command) {
+        self.permit(command).notified().await;
     }
 
     /// Drops a pending command of this kind.
     pub(crate) fn discard(&self, command: Command) {
-        let _ = self.of(command).notified().now_or_never();
+        let _ = self.permit(command).notified().now_or_never();
     }
 
-    fn of(&self, command: Command) -> &Notify {
+    fn permit(&self, command: Command) -> &Notify {
         match command {
             Command::Connect(Urgency::Waiting) => &self.connect_waiting,
             Command::Connect(Urgency::NewCall) => &self.connect_new_call,
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn a_command_is_taken_once_however_often_it_was_given() {
         let commands = Commands::default();
-        let is_pending = |command| commands.next(command).now_or_never().is_some();
+        let is_pending = |command| commands.wait_for(command).now_or_never().is_some();
         for _ in 0..3 {
             commands.send(Command::RefreshTools);
         }

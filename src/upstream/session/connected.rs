@@ -25,65 +25,67 @@ use crate::upstream::transport::http_sse::stream::HttpSseStream;
 /// cancelled.
 pub(crate) async fn run_until_lost(
     context: &SessionContext,
-    live: &Arc<Connection>,
+    connection: &Arc<Connection>,
     stream: Option<HttpSseStream>,
     cancel: &CancellationToken,
 ) -> Option<Disconnect> {
     // One that fails at its listing was never up, and is not tried without a pause.
     let had_tools = AtomicBool::new(false);
-    context.subscriptions.reset_for_connection(live.generation);
+    context
+        .subscriptions
+        .reset_for_connection(connection.generation);
     if let Some(offers) = &context.offers {
-        offers.set_profile(&live.profile);
+        offers.set_profile(&connection.profile);
     }
-    context.handle.publish(State::Ready(live.clone()));
+    context.handle.publish(State::Ready(connection.clone()));
     let ended = tokio::select! {
         biased;
         () = cancel.cancelled() => None,
-        cause = apply_log_level(context, live) => Some(cause),
-        Err(cause) = refresh_tools(context, live, &had_tools) => Some(cause),
-        cause = event_stream::run(context, live, stream) => Some(cause),
-        cause = apply_subscriptions(context, live) => Some(cause),
-        cause = announce_changes(context, live) => Some(cause),
-        cause = check_health(context, live) => Some(cause),
-        cause = check_revision(context, live) => Some(cause),
-        cause = context.handle.wait_until_lost(live.generation) => Some(cause),
-        () = close_when_superseded(context, live) => Some(TransportError::SessionExpired),
+        cause = apply_log_level(context, connection) => Some(cause),
+        Err(cause) = refresh_tools(context, connection, &had_tools) => Some(cause),
+        cause = event_stream::run(context, connection, stream) => Some(cause),
+        cause = apply_subscriptions(context, connection) => Some(cause),
+        cause = announce_changes(context, connection) => Some(cause),
+        cause = check_health(context, connection) => Some(cause),
+        cause = check_revision(context, connection) => Some(cause),
+        cause = context.handle.wait_until_lost(connection.generation) => Some(cause),
+        () = close_when_superseded(context, connection) => Some(TransportError::SessionExpired),
     };
     context.subscriptions.reset_for_connection(0);
-    context.events.on_disconnect(&live.begin_use());
+    context.events.on_disconnect(&connection.begin_use());
     let Some(cause) = ended else {
-        live.transport.close().await;
+        connection.transport.close().await;
         return None;
     };
     Some(Disconnect {
         cause,
         had_tools: had_tools.load(Ordering::Relaxed),
-        was_stable: live.is_stable(),
+        was_stable: connection.is_stable(),
     })
 }
 
 /// Waits until the client declares something else, and closes the session that was for the other.
-async fn close_when_superseded(context: &SessionContext, live: &Connection) {
-    context.handle.wait_until_superseded(live).await;
-    live.transport.close().await;
+async fn close_when_superseded(context: &SessionContext, connection: &Connection) {
+    context.handle.wait_until_superseded(connection).await;
+    connection.transport.close().await;
 }
 
 /// Reads the tools now and whenever it is asked for. An extra session needs none.
 async fn refresh_tools(
     context: &SessionContext,
-    live: &Connection,
+    connection: &Connection,
     had_tools: &AtomicBool,
 ) -> Result<Infallible, TransportError> {
     let Some(offers) = &context.offers else {
-        debug!(version = live.profile.version, "connected");
+        debug!(version = connection.profile.version, "connected");
         had_tools.store(true, Ordering::Relaxed);
         return std::future::pending().await;
     };
-    let tools = offers.refresh_tools(live).await?;
+    let tools = offers.refresh_tools(connection).await?;
     had_tools.store(true, Ordering::Relaxed);
     info!(
-        era = live.profile.era.as_str(),
-        version = live.profile.version,
+        era = connection.profile.era.as_str(),
+        version = connection.profile.version,
         tools,
         "connected"
     );
@@ -91,23 +93,23 @@ async fn refresh_tools(
     let mut backoff = Backoff::default();
     loop {
         if backoff.failures == 0 {
-            commands.next(Command::RefreshTools).await;
+            commands.wait_for(Command::RefreshTools).await;
         }
-        match offers.refresh_tools(live).await {
+        match offers.refresh_tools(connection).await {
             Ok(tools) => {
                 debug!(tools, "listed again");
                 backoff = Backoff::default();
             }
             Err(error @ TransportError::SessionExpired) => return Err(error),
             Err(error) => {
-                context.doubt(&error);
-                let delay = backoff.next(&error);
+                context.request_revision_check(&error);
+                let delay = backoff.next_delay(&error);
                 match backoff.failures {
                     1 => warn!(%error, retry_in = ?delay, "listing failed; the last one stays"),
                     _ => debug!(%error, retry_in = ?delay, "listing failed again"),
                 }
                 tokio::select! {
-                    () = commands.next(Command::RefreshTools) => {}
+                    () = commands.wait_for(Command::RefreshTools) => {}
                     () = sleep(delay) => {}
                 }
             }

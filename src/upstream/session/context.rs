@@ -55,9 +55,9 @@ impl SessionContext {
 
     /// Has the revision of the server checked, should this failure of our own request put it in doubt: an error
     /// where none was due, or a refusal that reads like another server's.
-    pub(crate) fn doubt(&self, failure: &TransportError) {
-        let is_answer = matches!(failure, TransportError::Handshake(_));
-        if is_answer || RefusalHint::from_error(failure) == Some(RefusalHint::OtherEra) {
+    pub(crate) fn request_revision_check(&self, failure: &TransportError) {
+        let is_error_response = matches!(failure, TransportError::Handshake(_));
+        if is_error_response || RefusalHint::from_error(failure) == Some(RefusalHint::OtherEra) {
             self.handle.commands.send(Command::CheckRevision);
         }
     }

@@ -10,13 +10,13 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::checks::HealthChecks;
 use super::command::{Command, Commands};
-use super::state::{Lost, State};
+use super::state::{LostConnection, State};
 use crate::protocol::ClientProfile;
 use crate::upstream::connection::{Connection, ConnectionUse};
 use crate::upstream::error::TransportError;
 
 /// How long a call waits to learn what its server is: the three requests that it takes to find out.
-const VERDICT_TIMEOUT: Duration = Duration::from_secs(30);
+const REVISION_CHECK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A session's state and its commands.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(crate) struct SessionHandle {
     pub(crate) commands: Commands,
     pub(crate) checks: HealthChecks,
     /// The connection that was found to be gone last.
-    lost: watch::Sender<Lost>,
+    lost: watch::Sender<LostConnection>,
     /// The client that its connections are made for.
     profile: watch::Sender<Arc<ClientProfile>>,
     /// Notified of each change of the state.
@@ -40,7 +40,7 @@ impl SessionHandle {
             state: watch::Sender::new(State::Idle),
             commands: Commands::default(),
             checks: HealthChecks::default(),
-            lost: watch::Sender::new(Lost {
+            lost: watch::Sender::new(LostConnection {
                 generation: 0,
                 cause: TransportError::SessionExpired,
             }),
@@ -80,10 +80,14 @@ impl SessionHandle {
     }
 
     /// Returns `true` if the server has sent anything since the last attempt began.
-    pub(crate) fn is_alive(&self) -> bool {
+    pub(crate) fn has_responded(&self) -> bool {
         matches!(
             &*self.state.borrow(),
-            State::Ready(_) | State::Connecting { alive: true, .. }
+            State::Ready(_)
+                | State::Connecting {
+                    has_responded: true,
+                    ..
+                }
         )
     }
 
@@ -134,12 +138,12 @@ impl SessionHandle {
     /// Counts this connection as lost; the first report names the cause.
     pub(crate) fn report_lost(&self, generation: u64, cause: &TransportError) {
         self.lost.send_if_modified(|lost| {
-            let is_news = lost.generation < generation;
-            if is_news {
+            let is_newer = lost.generation < generation;
+            if is_newer {
                 let cause = cause.clone();
-                *lost = Lost { generation, cause };
+                *lost = LostConnection { generation, cause };
             }
-            is_news
+            is_newer
         });
     }
 
@@ -155,8 +159,8 @@ impl SessionHandle {
 
     /// Has the supervisor find out whether the server still speaks its revision, and waits for the verdict, no
     /// longer than `within`. Returns `true` if the connection of this generation is replaced.
-    pub(crate) async fn check_revision(&self, generation: u64, within: Duration) -> bool {
-        let (mut state, mut confirmed) = (self.watch(), self.checks.watch());
+    pub(crate) async fn wait_for_revision_check(&self, generation: u64, within: Duration) -> bool {
+        let (mut state, mut confirmations) = (self.watch(), self.checks.watch_confirmations());
         self.commands.send(Command::CheckRevision);
         let is_gone = |state: &State| match state {
             State::Ready(connection) => connection.generation != generation,
@@ -166,10 +170,10 @@ impl SessionHandle {
             tokio::select! {
                 biased;
                 _ = state.wait_for(is_gone) => true,
-                _ = confirmed.changed() => false,
+                _ = confirmations.changed() => false,
             }
         };
-        timeout(within.min(VERDICT_TIMEOUT), verdict)
+        timeout(within.min(REVISION_CHECK_TIMEOUT), verdict)
             .await
             .unwrap_or(false)
     }

@@ -13,28 +13,31 @@ use crate::wire::Message;
 
 /// Tells the upstream its level now and whenever it must be another; returns when the session is
 /// gone. What it refuses is not asked for again: it logs as it likes.
-pub(crate) async fn apply_log_level(context: &SessionContext, live: &Connection) -> TransportError {
-    if !live.logs.is_adjustable() {
+pub(crate) async fn apply_log_level(
+    context: &SessionContext,
+    connection: &Connection,
+) -> TransportError {
+    if !connection.logs.is_adjustable() {
         return std::future::pending().await;
     }
-    let (mut wish, mut wanted) = (
+    let (mut client_levels, mut demanded) = (
         context.settings.log_demand.subscribe(),
-        live.logs.subscribe(),
+        connection.logs.subscribe(),
     );
     loop {
-        wanted.mark_unchanged();
-        let wished = wish.borrow_and_update().requested();
-        let Some(due) = live.logs.level_to_send(wished) else {
+        demanded.mark_unchanged();
+        let requested = client_levels.borrow_and_update().requested();
+        let Some(due) = connection.logs.level_to_send(requested) else {
             // The senders live as long as we do.
             tokio::select! {
-                _ = wish.changed() => {}
-                _ = wanted.changed() => {}
+                _ = client_levels.changed() => {}
+                _ = demanded.changed() => {}
             }
             continue;
         };
         let level = due.level.as_str();
-        let answer = timeout(LEVEL_TIMEOUT, set(live, level)).await;
-        live.logs.set_applied(due);
+        let answer = timeout(LEVEL_TIMEOUT, send_level(connection, level)).await;
+        connection.logs.set_applied(due);
         match answer.unwrap_or(Err(TransportError::IdleTimeout(LEVEL_TIMEOUT))) {
             Err(gone @ TransportError::SessionExpired) => return gone,
             Err(error) => warn!(%error, level, "the log level could not be set"),
@@ -47,7 +50,8 @@ pub(crate) async fn apply_log_level(context: &SessionContext, live: &Connection)
     }
 }
 
-async fn set(live: &Connection, level: &str) -> Result<Message, TransportError> {
-    live.request("logging/setLevel", json!({"level": level}))
+async fn send_level(connection: &Connection, level: &str) -> Result<Message, TransportError> {
+    connection
+        .request("logging/setLevel", json!({"level": level}))
         .await
 }

@@ -14,10 +14,10 @@ use crate::oauth::{Authorizer, TokenVersion};
 
 /// Waits until the next attempt is due, or there is reason to make it earlier, and takes it from the
 /// budget; `false` when it was cancelled.
-pub(crate) async fn pause(
+pub(crate) async fn wait_for_next_attempt(
     context: &SessionContext,
     disconnected: &Disconnected,
-    mark: Option<TokenVersion>,
+    token_version: Option<TokenVersion>,
     reconnect: &mut ReconnectState,
     cancel: &CancellationToken,
 ) -> bool {
@@ -29,35 +29,35 @@ pub(crate) async fn pause(
     let state = State::Disconnected(disconnected.clone());
     context.handle.publish(state);
     reconnect.close_previous_if_reachable(context, cancel);
-    let mut resumed = context.settings.clients.resumed();
+    let mut resumed = context.settings.http_clients.resumed();
     let authorizer = context.settings.authorizer.as_ref();
-    let (mut is_demanded, mut is_hurried, mut is_signed) = (false, false, false);
+    let (mut has_waiting_call, mut has_new_call, mut has_new_tokens) = (false, false, false);
     loop {
-        let wished = match (is_demanded, is_hurried) {
+        let retry_at = match (has_waiting_call, has_new_call) {
             (_, true) => disconnected.retry_at_if_new_call,
             (true, false) => disconnected.retry_at_if_waiting,
             (false, false) => disconnected.retry_at,
         };
-        let is_better = tokio::select! {
+        let has_improved = tokio::select! {
             () = cancel.cancelled() => return false,
-            () = commands.next(waiting), if !is_demanded => {
-                is_demanded = true;
+            () = commands.wait_for(waiting), if !has_waiting_call => {
+                has_waiting_call = true;
                 continue;
             }
-            () = commands.next(new_call), if !is_hurried => {
-                is_hurried = true;
+            () = commands.wait_for(new_call), if !has_new_call => {
+                has_new_call = true;
                 continue;
             }
-            () = wait_until_tokens_change(authorizer, mark.as_ref()), if !is_signed => {
-                (is_demanded, is_signed) = (true, true);
+            () = wait_until_tokens_change(authorizer, token_version.as_ref()), if !has_new_tokens => {
+                (has_waiting_call, has_new_tokens) = (true, true);
                 budget.allow_one();
                 false
             }
-            () = commands.next(Command::ResetBudget) => true,
+            () = commands.wait_for(Command::ResetBudget) => true,
             _ = resumed.changed() => true,
-            () = sleep_until(wished.max(budget.due())) => false,
+            () = sleep_until(retry_at.max(budget.next_available_at())) => false,
         };
-        if is_better {
+        if has_improved {
             reconnect.backoff = Backoff::default();
             budget.reset();
         }
@@ -70,10 +70,12 @@ pub(crate) async fn pause(
 /// Waits until there are other tokens than at `mark`, if there ever will be.
 async fn wait_until_tokens_change(
     authorizer: Option<&Arc<Authorizer>>,
-    mark: Option<&TokenVersion>,
+    token_version: Option<&TokenVersion>,
 ) {
-    match (authorizer, mark) {
-        (Some(authorizer), Some(mark)) => authorizer.wait_until_tokens_change(mark).await,
+    match (authorizer, token_version) {
+        (Some(authorizer), Some(token_version)) => {
+            authorizer.wait_until_tokens_change(token_version).await;
+        }
         _ => std::future::pending().await,
     }
 }

@@ -15,7 +15,7 @@ use tracing::{Instrument as _, debug, info_span};
 
 use super::command::{Command, Urgency};
 use super::context::{SessionContext, TaskContext};
-use super::extra::{ExtraSession, end_unused};
+use super::extra::{ExtraSession, close_unused};
 use super::handle::{SessionHandle, SessionLease};
 use super::settings::UpstreamSettings;
 use super::supervisor::SessionSupervisor;
@@ -130,7 +130,7 @@ impl SessionPool {
 
     /// Returns the extra session that serves a client of this profile, started if there is none. It is for
     /// `client` alone, if there is one.
-    pub(crate) fn for_caller(
+    pub(crate) fn lease_extra(
         &self,
         client: Option<ClientId>,
         profile: &Arc<ClientProfile>,
@@ -144,10 +144,10 @@ impl SessionPool {
             None => self.start_extra(client, profile),
         };
         let now = Instant::now();
-        session.used = now;
+        session.last_used = now;
         let lease = session.handle.lease();
         extra.push(session);
-        end_unused(&mut extra, now, &self.settings.config.name);
+        close_unused(&mut extra, now, &self.settings.config.name);
         lease
     }
 
@@ -170,7 +170,7 @@ impl SessionPool {
             profile: profile.clone(),
             handle,
             cancel,
-            used: Instant::now(),
+            last_used: Instant::now(),
         }
     }
 
@@ -238,8 +238,8 @@ impl SessionPool {
 
     /// Returns `true` if the server has sent anything since the last attempt began.
     #[must_use]
-    pub fn is_alive(&self) -> bool {
-        self.main.is_alive()
+    pub fn has_responded(&self) -> bool {
+        self.main.has_responded()
     }
 
     /// Asks for the logs of a request about to be sent, from `level` on, and waits until the server was

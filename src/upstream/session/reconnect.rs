@@ -51,18 +51,18 @@ impl ReconnectState {
             budget.refund();
         }
         self.reported &= !had_tools;
-        let is_first = had_tools && self.backoff.failures == 0;
+        let is_first_failure = had_tools && self.backoff.failures == 0;
         // Somebody has just found out, and it may be back already.
-        let is_found = matches!(
+        let was_found_by_request = matches!(
             cause,
             TransportError::SessionExpired | TransportError::Connect(_)
         );
         let mut next = self.backoff;
-        let delays = next.pause(&cause);
-        if !(was_stable && is_found) {
+        let delays = next.next_delays(&cause);
+        if !(was_stable && was_found_by_request) {
             self.backoff = next;
         }
-        if is_first && is_found && budget.try_acquire() {
+        if is_first_failure && was_found_by_request && budget.try_acquire() {
             match cause {
                 TransportError::SessionExpired => info!("session expired; opening a new one"),
                 _ => info!(error = %cause, "connection lost; connecting again"),
@@ -75,7 +75,7 @@ impl ReconnectState {
             for_new_call,
         } = delays;
         let now = Instant::now();
-        let earliest = |delay| if is_first { now } else { now + delay };
+        let earliest = |delay| if is_first_failure { now } else { now + delay };
         let disconnected = Disconnected {
             cause,
             attempt,
@@ -91,16 +91,19 @@ impl ReconnectState {
     fn report(&mut self, budget: &RetryBudget, disconnected: &Disconnected, scheduled: Duration) {
         let cause = &disconnected.cause;
         // Where a person has to go was told by the login.
-        let told = matches!(cause, TransportError::SignIn(error) if error.url().is_some());
+        let is_reported_by_login =
+            matches!(cause, TransportError::SignIn(error) if error.url().is_some());
         let reason = cause.requires_user_action().then(|| cause.to_string());
-        let is_news = reason.is_some() && reason != self.reported_action;
+        let is_new_action = reason.is_some() && reason != self.reported_action;
         self.reported_action = reason;
-        let delay = scheduled.max(budget.due() - Instant::now());
-        match !told && (is_news || !std::mem::replace(&mut self.reported, true)) {
+        let delay = scheduled.max(budget.next_available_at() - Instant::now());
+        match !is_reported_by_login
+            && (is_new_action || !std::mem::replace(&mut self.reported, true))
+        {
             true => warn!(error = %cause, retry_in = ?delay, "not connected"),
             false => debug!(error = %cause, retry_in = ?delay, "still not connected"),
         }
-        if told {
+        if is_reported_by_login {
             // What goes wrong once somebody has signed in is news.
             (self.backoff, self.reported) = (Backoff::default(), false);
         }

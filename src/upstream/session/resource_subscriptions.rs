@@ -21,49 +21,49 @@ const SUBSCRIBE: &str = "resources/subscribe";
 const UNSUBSCRIBE: &str = "resources/unsubscribe";
 
 /// How many requests are under way at once.
-const AT_ONCE: usize = 16;
+const MAX_IN_FLIGHT: usize = 16;
 
 /// Keeps a legacy server subscribed to what is wanted; returns when its session is gone.
 pub(crate) async fn apply_subscriptions(
     context: &SessionContext,
-    live: &Connection,
+    connection: &Connection,
 ) -> TransportError {
-    if live.profile.era == Era::Modern {
+    if connection.profile.era == Era::Modern {
         // Its one subscription has the resources too: see `listen`.
         return std::future::pending().await;
     }
-    let wanted = &context.subscriptions;
-    let mut ledger = wanted.watch();
-    let (mut backoff, mut again) = (Backoff::default(), Instant::now());
+    let subscriptions = &context.subscriptions;
+    let mut ledger = subscriptions.watch();
+    let (mut backoff, mut retry_at) = (Backoff::default(), Instant::now());
     loop {
         let has_failed = ledger.borrow().has_failed();
         tokio::select! {
             // Fails never: the sender lives as long as we do.
             _ = ledger.wait_for(SubscriptionLedger::has_changes) => {}
-            () = sleep_until(again), if has_failed => wanted.retry_failed(),
+            () = sleep_until(retry_at), if has_failed => subscriptions.retry_failed(),
         }
-        if !live.supports_subscriptions() {
-            wanted.reject_unanswered();
+        if !connection.supports_subscriptions() {
+            subscriptions.reject_unanswered();
         }
-        let (missing, surplus) = wanted.take_changes();
-        for some in surplus.chunks(AT_ONCE) {
-            if let Err(gone) = ask(live, UNSUBSCRIBE, some).await {
+        let (missing, surplus) = subscriptions.take_changes();
+        for uris in surplus.chunks(MAX_IN_FLIGHT) {
+            if let Err(gone) = send_requests(connection, UNSUBSCRIBE, uris).await {
                 return gone;
             }
         }
-        wanted.mark_unsubscribe_done();
+        subscriptions.mark_unsubscribe_done();
         let mut failure = None;
-        for some in missing.chunks(AT_ONCE) {
-            let answers = match ask(live, SUBSCRIBE, some).await {
-                Ok(answers) => answers,
+        for uris in missing.chunks(MAX_IN_FLIGHT) {
+            let results = match send_requests(connection, SUBSCRIBE, uris).await {
+                Ok(results) => results,
                 Err(gone) => return gone,
             };
-            wanted.record_results(&answers.given, |uri| !answers.refused.contains(uri));
-            wanted.mark_failed(&answers.failed);
-            failure = answers.failure.or(failure);
+            subscriptions.record_results(&results.answered, |uri| !results.refused.contains(uri));
+            subscriptions.mark_failed(&results.failed);
+            failure = results.failure.or(failure);
         }
         match failure {
-            Some(error) => again = Instant::now() + backoff.next(&error),
+            Some(error) => retry_at = Instant::now() + backoff.next_delay(&error),
             None if !missing.is_empty() => backoff = Backoff::default(),
             None => {}
         }
@@ -72,9 +72,9 @@ pub(crate) async fn apply_subscriptions(
 
 /// What came of some requests.
 #[derive(Default)]
-struct Answers {
+struct RequestResults {
     /// For which of them there is an answer.
-    given: Vec<Arc<str>>,
+    answered: Vec<Arc<str>>,
     /// Of these, which are errors.
     refused: Vec<Arc<str>>,
     /// For which there is none, which passes.
@@ -84,31 +84,31 @@ struct Answers {
 }
 
 /// Asks for each; an error when the session is gone.
-async fn ask(
-    live: &Connection,
+async fn send_requests(
+    connection: &Connection,
     method: &'static str,
     uris: &[Arc<str>],
-) -> Result<Answers, TransportError> {
-    let asked = uris
+) -> Result<RequestResults, TransportError> {
+    let responses = uris
         .iter()
-        .map(|uri| live.request(method, json!({"uri": &**uri})));
-    let mut answers = Answers::default();
-    for (uri, answer) in uris.iter().zip(join_all(asked).await) {
+        .map(|uri| connection.request(method, json!({"uri": &**uri})));
+    let mut results = RequestResults::default();
+    for (uri, answer) in uris.iter().zip(join_all(responses).await) {
         match answer {
             Ok(answer) => {
-                answers.given.push(uri.clone());
+                results.answered.push(uri.clone());
                 if answer.error().is_some() {
                     debug!(method, %uri, error = error_text(&answer), "refused");
-                    answers.refused.push(uri.clone());
+                    results.refused.push(uri.clone());
                 }
             }
             Err(gone @ TransportError::SessionExpired) => return Err(gone),
             Err(error) => {
                 debug!(method, %uri, %error, "failed");
-                answers.failed.push(uri.clone());
-                answers.failure = Some(error);
+                results.failed.push(uri.clone());
+                results.failure = Some(error);
             }
         }
     }
-    Ok(answers)
+    Ok(results)
 }

@@ -8,37 +8,40 @@ use crate::sync::Mutex;
 
 /// How many attempts may fail in a row: as many as a call a minute, and the pauses while it waits, need to
 /// cover a redeployment of a few minutes.
-const ATTEMPTS: u32 = 12;
+const MAX_ATTEMPTS: u32 = 12;
 
 /// How long until one of them is given back. Six an hour go unnoticed at any server, and after a long
 /// outage nobody waits longer than this.
-const ONE_BACK: Duration = Duration::from_secs(600);
+const REFILL_INTERVAL: Duration = Duration::from_secs(600);
 
 /// How often a sign-in gives one back. A person is not that quick; two processes that renew each other's
 /// tokens in vain are.
-const SIGN_IN: Duration = Duration::from_secs(60);
+const SIGN_IN_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The attempts that are left for an upstream, for all its sessions.
 ///
 /// One is taken with every attempt, and given back by a connection that holds.
 #[derive(Debug, Default)]
-pub(crate) struct RetryBudget(Mutex<Taken>);
+pub(crate) struct RetryBudget(Mutex<BudgetState>);
 
 #[derive(Debug, Default)]
-struct Taken {
-    taken: u32,
+struct BudgetState {
+    spent: u32,
     /// From when on the next one to be given back is counted; `None` while none is taken.
-    since: Option<Instant>,
+    refilling_since: Option<Instant>,
     /// When a sign-in gave one back last.
-    admitted: Option<Instant>,
+    granted_at: Option<Instant>,
 }
 
-impl Taken {
+impl BudgetState {
     /// Gives back what is due by `now`.
     fn refill(&mut self, now: Instant) {
-        while let Some(since) = self.since.filter(|since| *since + ONE_BACK <= now) {
-            self.taken = self.taken.saturating_sub(1);
-            self.since = (self.taken > 0).then_some(since + ONE_BACK);
+        while let Some(refilling_since) = self
+            .refilling_since
+            .filter(|refilling_since| *refilling_since + REFILL_INTERVAL <= now)
+        {
+            self.spent = self.spent.saturating_sub(1);
+            self.refilling_since = (self.spent > 0).then_some(refilling_since + REFILL_INTERVAL);
         }
     }
 }
@@ -48,20 +51,22 @@ impl RetryBudget {
     pub(crate) fn try_acquire(&self) -> bool {
         let (mut budget, now) = (self.0.lock(), Instant::now());
         budget.refill(now);
-        let is_left = budget.taken < ATTEMPTS;
-        if is_left {
-            budget.taken += 1;
-            budget.since.get_or_insert(now);
+        let has_attempt = budget.spent < MAX_ATTEMPTS;
+        if has_attempt {
+            budget.spent += 1;
+            budget.refilling_since.get_or_insert(now);
         }
-        is_left
+        has_attempt
     }
 
     /// When there is one to take: now, or later.
-    pub(crate) fn due(&self) -> Instant {
+    pub(crate) fn next_available_at(&self) -> Instant {
         let (mut budget, now) = (self.0.lock(), Instant::now());
         budget.refill(now);
-        match budget.since {
-            Some(since) if budget.taken >= ATTEMPTS => since + ONE_BACK,
+        match budget.refilling_since {
+            Some(refilling_since) if budget.spent >= MAX_ATTEMPTS => {
+                refilling_since + REFILL_INTERVAL
+            }
             _ => now,
         }
     }
@@ -69,25 +74,25 @@ impl RetryBudget {
     /// Gives all back: there is reason to believe that the next one succeeds.
     pub(crate) fn reset(&self) {
         let mut budget = self.0.lock();
-        (budget.taken, budget.since) = (0, None);
+        (budget.spent, budget.refilling_since) = (0, None);
     }
 
     /// Gives one back, which did not fail.
     pub(crate) fn refund(&self) {
         let mut budget = self.0.lock();
-        budget.taken = budget.taken.saturating_sub(1);
-        if budget.taken == 0 {
-            budget.since = None;
+        budget.spent = budget.spent.saturating_sub(1);
+        if budget.spent == 0 {
+            budget.refilling_since = None;
         }
     }
 
     /// Sees to it that one is left, for there are other tokens to try.
     pub(crate) fn allow_one(&self) {
         let (mut budget, now) = (self.0.lock(), Instant::now());
-        let is_early = |last: Instant| now.duration_since(last) < SIGN_IN;
-        if budget.taken >= ATTEMPTS && !budget.admitted.is_some_and(is_early) {
-            budget.taken = ATTEMPTS - 1;
-            budget.admitted = Some(now);
+        let is_too_soon = |last: Instant| now.duration_since(last) < SIGN_IN_INTERVAL;
+        if budget.spent >= MAX_ATTEMPTS && !budget.granted_at.is_some_and(is_too_soon) {
+            budget.spent = MAX_ATTEMPTS - 1;
+            budget.granted_at = Some(now);
         }
     }
 }
@@ -100,64 +105,68 @@ mod tests {
     use crate::upstream::error::TransportError;
     use crate::upstream::session::backoff::Backoff;
 
-    fn taken(budget: &RetryBudget) -> usize {
+    fn spend_all(budget: &RetryBudget) -> usize {
         (0..100).filter(|_| budget.try_acquire()).count()
     }
 
     #[tokio::test(start_paused = true)]
     async fn twelve_attempts_are_there_and_one_comes_back_every_ten_minutes() {
         let budget = RetryBudget::default();
-        assert_eq!(taken(&budget), 12);
-        assert_eq!(budget.due(), Instant::now() + ONE_BACK);
-        advance(ONE_BACK - Duration::from_millis(1)).await;
-        assert_eq!(taken(&budget), 0);
+        assert_eq!(spend_all(&budget), 12);
+        assert_eq!(budget.next_available_at(), Instant::now() + REFILL_INTERVAL);
+        advance(REFILL_INTERVAL - Duration::from_millis(1)).await;
+        assert_eq!(spend_all(&budget), 0);
         advance(Duration::from_millis(1)).await;
-        assert_eq!(budget.due(), Instant::now());
-        assert_eq!(taken(&budget), 1);
-        advance(24 * ONE_BACK).await;
-        assert_eq!(taken(&budget), 12);
+        assert_eq!(budget.next_available_at(), Instant::now());
+        assert_eq!(spend_all(&budget), 1);
+        advance(24 * REFILL_INTERVAL).await;
+        assert_eq!(spend_all(&budget), 12);
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_held_gives_all_back_and_what_did_not_fail_gives_one() {
         let budget = RetryBudget::default();
-        taken(&budget);
+        spend_all(&budget);
         budget.refund();
-        assert_eq!(taken(&budget), 1);
+        assert_eq!(spend_all(&budget), 1);
         budget.reset();
-        assert_eq!(taken(&budget), 12);
+        assert_eq!(spend_all(&budget), 12);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_sign_in_is_tried_with_no_attempt_left_but_not_again_and_again() {
         let budget = RetryBudget::default();
-        taken(&budget);
+        spend_all(&budget);
         budget.allow_one();
-        assert_eq!(taken(&budget), 1);
+        assert_eq!(spend_all(&budget), 1);
         budget.allow_one();
-        assert_eq!(taken(&budget), 0);
-        advance(SIGN_IN).await;
+        assert_eq!(spend_all(&budget), 0);
+        advance(SIGN_IN_INTERVAL).await;
         budget.allow_one();
-        assert_eq!(taken(&budget), 1);
+        assert_eq!(spend_all(&budget), 1);
     }
 
     /// The attempts at a dead server in `hours`, by the schedule alone or with somebody always waiting.
-    async fn attempts(cause: &TransportError, hurried: bool, hours: u64) -> Vec<Duration> {
+    async fn attempts_at(
+        cause: &TransportError,
+        has_waiting_call: bool,
+        hours: u64,
+    ) -> Vec<Duration> {
         let (budget, mut backoff, begun) =
             (RetryBudget::default(), Backoff::default(), Instant::now());
         let mut attempts = Vec::new();
         while begun.elapsed() < Duration::from_secs(3600 * hours) {
             if budget.try_acquire() {
                 attempts.push(begun.elapsed());
-                let pause = backoff.pause(cause);
-                let pause = if hurried {
+                let pause = backoff.next_delays(cause);
+                let pause = if has_waiting_call {
                     pause.for_waiting_call
                 } else {
                     pause.scheduled
                 };
-                sleep_until((Instant::now() + pause).max(budget.due())).await;
+                sleep_until((Instant::now() + pause).max(budget.next_available_at())).await;
             } else {
-                sleep_until(budget.due()).await;
+                sleep_until(budget.next_available_at()).await;
             }
         }
         attempts
@@ -167,19 +176,25 @@ mod tests {
     async fn a_dead_server_sees_a_handful_of_attempts_an_hour() {
         let dead = TransportError::Connect("refused".to_owned());
         let signed_out = TransportError::CredentialsRequired;
-        for (cause, hurried) in [
+        for (cause, has_waiting_call) in [
             (&dead, false),
             (&dead, true),
             (&signed_out, false),
             (&signed_out, true),
         ] {
-            let attempts = attempts(cause, hurried, 24).await;
+            let attempts = attempts_at(cause, has_waiting_call, 24).await;
             let minutes: Vec<_> = attempts.iter().map(|it| it.as_secs() / 60).collect();
             let in_hour = |hour| minutes.iter().filter(|it| **it / 60 == hour).count();
-            assert!(in_hour(0) <= 12 + 5, "{cause}, {hurried}: {minutes:?}");
+            assert!(
+                in_hour(0) <= 12 + 5,
+                "{cause}, {has_waiting_call}: {minutes:?}"
+            );
             for hour in 1..24 {
                 let count = in_hour(hour);
-                assert!((3..=6).contains(&count), "{cause}, {hurried}: {minutes:?}");
+                assert!(
+                    (3..=6).contains(&count),
+                    "{cause}, {has_waiting_call}: {minutes:?}"
+                );
             }
         }
     }
@@ -187,8 +202,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_restart_of_half_a_minute_is_covered_with_calls_and_one_of_a_minute_without() {
         let dead = TransportError::StreamEnded;
-        for (hurried, long) in [(true, 30), (false, 90)] {
-            let attempts = attempts(&dead, hurried, 1).await;
+        for (has_waiting_call, long) in [(true, 30), (false, 90)] {
+            let attempts = attempts_at(&dead, has_waiting_call, 1).await;
             assert!(attempts[5] >= Duration::from_secs(long), "{attempts:?}");
         }
     }

@@ -23,7 +23,7 @@ pub(crate) struct UpstreamSettings {
     pub(crate) id: UpstreamId,
     /// The configuration that connections are made by.
     pub(crate) config: Arc<config::Upstream>,
-    pub(crate) clients: Arc<Clients>,
+    pub(crate) http_clients: Arc<Clients>,
     /// Signs the requests, where the configuration allows it.
     pub(crate) authorizer: Option<Arc<Authorizer>>,
     limits: ProcessLimits,
@@ -38,7 +38,7 @@ pub(crate) struct UpstreamSettings {
 impl UpstreamSettings {
     pub(crate) fn new(
         config: Arc<config::Upstream>,
-        clients: Arc<Clients>,
+        http_clients: Arc<Clients>,
         authorizer: Option<Arc<Authorizer>>,
         limits: ProcessLimits,
     ) -> Self {
@@ -48,7 +48,7 @@ impl UpstreamSettings {
             read_gate: Arc::new(ReadGate::new(limits.send_budget.clone())),
             concurrency: ConcurrencyLimit::new(running, limits.configured.queued_calls),
             config,
-            clients,
+            http_clients,
             authorizer,
             limits,
             retry_budget: RetryBudget::default(),
@@ -57,8 +57,8 @@ impl UpstreamSettings {
     }
 
     /// Returns what makes requests to the upstream as it is configured.
-    pub(crate) fn http(&self) -> impl Fn() -> Http + use<> {
-        let client = self.clients.current(self.config.url.as_url());
+    pub(crate) fn http_factory(&self) -> impl Fn() -> Http + use<> {
+        let client = self.http_clients.current(self.config.url.as_url());
         let authorizer = self.authorizer.clone();
         let settings = self.http_settings();
         move || Http::new(client.clone(), authorizer.clone(), settings.clone())

@@ -15,9 +15,9 @@ pub(crate) enum State {
     /// The handshake is under way.
     Connecting {
         /// Whether the server has sent anything yet.
-        alive: bool,
+        has_responded: bool,
         /// Why the attempt before failed, if it did.
-        after: Option<TransportError>,
+        previous_failure: Option<TransportError>,
     },
     /// Requests can be sent.
     Ready(Arc<Connection>),
@@ -42,7 +42,7 @@ pub(crate) struct Disconnected {
 
 impl Disconnected {
     /// The last state of a session: no attempt follows.
-    pub(crate) fn for_good() -> Self {
+    pub(crate) fn shut_down() -> Self {
         let now = Instant::now();
         Self {
             cause: TransportError::ShuttingDown,
@@ -56,7 +56,7 @@ impl Disconnected {
 
 /// A connection that is known to be gone.
 #[derive(Debug)]
-pub(crate) struct Lost {
+pub(crate) struct LostConnection {
     pub(crate) generation: u64,
     pub(crate) cause: TransportError,
 }
@@ -72,7 +72,7 @@ pub(crate) struct Disconnect {
 }
 
 impl Disconnect {
-    pub(crate) fn never_up(cause: TransportError) -> Self {
+    pub(crate) fn handshake_failed(cause: TransportError) -> Self {
         Self {
             cause,
             had_tools: false,

@@ -12,7 +12,7 @@ use tracing::debug;
 use super::backoff::Backoff;
 use super::connected::run_until_lost;
 use super::context::SessionContext;
-use super::pause::pause;
+use super::pause::wait_for_next_attempt;
 use super::reconnect::ReconnectState;
 use super::state::{Disconnect, Disconnected, State};
 use crate::protocol::ClientProfile;
@@ -29,19 +29,19 @@ impl SessionSupervisor {
         let context = &self.context;
         let (handle, settings) = (&context.handle, &context.settings);
         let (mut reconnect, budget) = (ReconnectState::default(), &settings.retry_budget);
-        let mut resumed = settings.clients.resumed();
+        let mut resumed = settings.http_clients.resumed();
         // The first attempt is there for every session.
         budget.try_acquire();
         for attempt in 1.. {
-            let mark = settings.authorizer.as_ref().map(|it| it.token_version());
+            let tokens = settings.authorizer.as_ref().map(|it| it.token_version());
             let profile = handle.profile();
             handle.publish(State::Connecting {
-                alive: false,
-                after: reconnect.cause.clone(),
+                has_responded: false,
+                previous_failure: reconnect.cause.clone(),
             });
             reconnect.close_previous_if_reachable(context, &cancel);
             resumed.mark_unchanged();
-            let made = tokio::select! {
+            let connected = tokio::select! {
                 () = cancel.cancelled() => break,
                 // What it has sent so far may never be answered.
                 _ = resumed.changed() => {
@@ -49,9 +49,9 @@ impl SessionSupervisor {
                     budget.reset();
                     continue;
                 }
-                made = self.connect(&profile, attempt, reconnect.cause.as_ref()) => made,
+                connected = self.connect(&profile, attempt, reconnect.cause.as_ref()) => connected,
             };
-            let ended = match made {
+            let ended = match connected {
                 Ok((connection, stream)) => {
                     reconnect.close_previous(context, &cancel);
                     let connection = Arc::new(connection);
@@ -60,7 +60,7 @@ impl SessionSupervisor {
                     reconnect.previous = (!ended.is_expired()).then_some(connection);
                     ended
                 }
-                Err(cause) => Disconnect::never_up(cause),
+                Err(cause) => Disconnect::handshake_failed(cause),
             };
             if ended.is_expired() && !handle.will_serve(&profile) {
                 debug!("opening a session for what the client declares now");
@@ -71,33 +71,34 @@ impl SessionSupervisor {
             }
             let next = reconnect.plan_next_attempt(budget, ended, attempt);
             let Some(disconnected) = next else { continue };
-            if !pause(context, &disconnected, mark, &mut reconnect, &cancel).await {
+            if !wait_for_next_attempt(context, &disconnected, tokens, &mut reconnect, &cancel).await
+            {
                 break;
             }
         }
         reconnect.close_previous(context, &cancel);
-        handle.set_last_state(State::Disconnected(Disconnected::for_good()));
+        handle.set_last_state(State::Disconnected(Disconnected::shut_down()));
     }
 
     async fn connect(
         &self,
         profile: &Arc<ClientProfile>,
         generation: u64,
-        after: Option<&TransportError>,
+        previous_failure: Option<&TransportError>,
     ) -> Result<Connected, TransportError> {
         let SessionContext {
             handle, settings, ..
         } = &self.context;
-        let alive = || {
+        let on_response = || {
             handle.publish(State::Connecting {
-                alive: true,
-                after: after.cloned(),
+                has_responded: true,
+                previous_failure: previous_failure.cloned(),
             });
         };
-        let resumes = settings.clients.resume_count();
-        let handshake = self.context.handshake(profile, generation, &alive);
+        let resumes = settings.http_clients.resume_count();
+        let handshake = self.context.handshake(profile, generation, &on_response);
         // Boxed: it is large, and over once there is a connection.
-        let connected = Box::pin(handshake.connect(settings.http())).await?;
+        let connected = Box::pin(handshake.connect(settings.http_factory())).await?;
         connected.0.mark_verified(resumes);
         Ok(connected)
     }

@@ -76,16 +76,16 @@ fn a_file_says_the_same_whenever_it_was_written() {
     let file = file(&one);
     let text = String::from_utf8(file.to_vec()).unwrap();
     let (head, _) = text.rsplit_once(':').unwrap();
-    assert!(entry(&one).is_in(&file));
-    assert!(entry(&one).is_in(format!("{head}:1}}").as_bytes()));
+    assert!(entry(&one).has_same_content(&file));
+    assert!(entry(&one).has_same_content(format!("{head}:1}}").as_bytes()));
     for unlike in [
         format!("{head}:1,\"x\":2}}"),
         format!("{head}:1"),
         String::new(),
     ] {
-        assert!(!entry(&one).is_in(unlike.as_bytes()), "{unlike}");
+        assert!(!entry(&one).has_same_content(unlike.as_bytes()), "{unlike}");
     }
-    assert!(!entry(&other).is_in(&file));
+    assert!(!entry(&other).has_same_content(&file));
 }
 
 #[test]

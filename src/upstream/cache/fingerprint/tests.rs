@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use super::*;
 use crate::config::{Config, Environment};
 
-fn bound(key: u8, extra: &Value) -> String {
+fn fingerprint(key: u8, extra: &Value) -> String {
     let mut upstream = json!({"name": "a", "url": "https://x.example/mcp"});
     for (name, value) in extra.as_object().unwrap() {
         upstream[name] = value.clone();
     }
     let upstreams = ("PROXY_UPSTREAMS".to_owned(), json!([upstream]).to_string());
     let config = Config::from_environment(&Environment::from_iter([upstreams])).unwrap();
-    let key = Key::read(&[key; KEY_BYTES]).unwrap();
+    let key = FingerprintKey::read(&[key; KEY_BYTES]).unwrap();
     key.config_fingerprint(&config.upstreams[0])
 }
 
@@ -55,10 +55,14 @@ fn whatever_changes_what_a_server_may_offer_changes_it() {
         machine("idp_issuer", "https://idp.example"),
         machine("idp_token_endpoint", "https://idp.example/other"),
     ];
-    let digests: HashSet<_> = all.iter().map(|extra| bound(1, extra)).collect();
+    let digests: HashSet<_> = all.iter().map(|extra| fingerprint(1, extra)).collect();
     assert_eq!(digests.len(), all.len());
     assert!(digests.iter().all(|digest| digest.len() == 64));
-    assert_ne!(bound(1, &json!({})), bound(2, &json!({})), "another key");
+    assert_ne!(
+        fingerprint(1, &json!({})),
+        fingerprint(2, &json!({})),
+        "another key"
+    );
 }
 
 #[test]
@@ -81,7 +85,11 @@ fn what_it_does_not_depend_on_does_not() {
         (oauth(json!({})), oauth(json!({"grant": "device"}))),
     ];
     for (one, other) in pairs {
-        assert_eq!(bound(1, &one), bound(1, &other), "{one} {other}");
+        assert_eq!(
+            fingerprint(1, &one),
+            fingerprint(1, &other),
+            "{one} {other}"
+        );
     }
-    assert!(Key::read(&[1; KEY_BYTES - 1]).is_none());
+    assert!(FingerprintKey::read(&[1; KEY_BYTES - 1]).is_none());
 }

@@ -34,7 +34,9 @@ fn lists(upstream: &Upstream, name: &str) {
     };
     let definition = Bytes::from(format!(r#"{{"name":"{name}"}}"#));
     let tools = Tool::read(definition, Era::Modern).into_iter().collect();
-    upstream.offers().set_listed(profile, ToolList { tools });
+    upstream
+        .offers()
+        .set_profile_and_tools(profile, ToolList { tools });
 }
 
 /// What the one file holds, if there is one.
@@ -91,22 +93,22 @@ async fn what_the_next_process_finds_is_what_this_one_has_written() {
 #[test]
 fn a_failure_is_news_once_and_again_after_it_has_worked() {
     let (a, b) = (upstream().config().name.clone(), None);
-    let mut failing = Failing::default();
-    assert!(failing.note(Some(&a), true));
-    assert!(!failing.note(Some(&a), true));
-    assert!(failing.note(b, true), "it is another's");
-    assert!(!failing.note(b, false));
-    assert!(!failing.note(Some(&a), true));
-    assert!(!failing.note(Some(&a), false));
-    assert!(failing.note(Some(&a), true));
+    let mut failed_writes = FailedWrites::default();
+    assert!(failed_writes.record(Some(&a), true));
+    assert!(!failed_writes.record(Some(&a), true));
+    assert!(failed_writes.record(b, true), "it is another's");
+    assert!(!failed_writes.record(b, false));
+    assert!(!failed_writes.record(Some(&a), true));
+    assert!(!failed_writes.record(Some(&a), false));
+    assert!(failed_writes.record(Some(&a), true));
 }
 
 #[tokio::test]
 async fn what_could_not_be_written_is_tried_again_and_nothing_else() {
     let home = tempfile::tempdir().unwrap();
     let (bad, good) = (named("bad"), named("good"));
-    let roster = Registry::new(vec![bad.clone(), good.clone()]);
-    let mut writer = CacheWriter::new(home.path(), roster);
+    let registry = Registry::new(vec![bad.clone(), good.clone()]);
+    let mut writer = CacheWriter::new(home.path(), registry);
     lists(&bad, "tool");
     writer.save().await;
     let folder = home.path().join("listings");
@@ -122,11 +124,11 @@ async fn what_could_not_be_written_is_tried_again_and_nothing_else() {
     lists(&bad, "other");
     lists(&good, "tool");
     writer.save().await;
-    assert!(good.cached().take_unsaved().is_none());
+    assert!(good.cached_upstream().take_unsaved().is_none());
     std::fs::remove_dir(&path).unwrap();
     writer.save().await;
     assert!(path.is_file());
-    assert!(bad.cached().take_unsaved().is_none());
+    assert!(bad.cached_upstream().take_unsaved().is_none());
 }
 
 #[tokio::test]

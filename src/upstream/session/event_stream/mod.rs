@@ -19,84 +19,87 @@ use crate::upstream::transport::Transport;
 use crate::upstream::transport::event_stream::{EventStream, Incoming};
 use crate::upstream::transport::http_sse::stream::HttpSseStream;
 use crate::upstream::transport::streamable_http_legacy::StreamableHttpLegacy;
-use receive::{STABLE_AFTER, receive};
+use receive::{STABLE_AFTER, handle_message};
 
 /// The longest time for which a server's `retry` keeps its stream from being opened again.
-const LONGEST_RETRY: Duration = Duration::from_secs(60);
+const MAX_RETRY: Duration = Duration::from_secs(60);
 
 /// Where the standalone stream stands.
 #[derive(Default)]
-struct Place {
+struct StandaloneStream {
     /// Whether it was open in this session, so that there is one.
-    is_known: bool,
+    was_open: bool,
     /// The last event on it, where it can be resumed.
-    last: Option<String>,
+    last_event_id: Option<String>,
     /// When the server wants it to be opened again.
-    retry: Option<Duration>,
+    server_retry: Option<Duration>,
     /// Whether something may have been said that nobody heard.
-    missed: bool,
+    may_have_missed: bool,
     backoff: Backoff,
 }
 
-impl Place {
+impl StandaloneStream {
     /// How long to wait before it is opened again. What only a person can mend is no reason to wait
     /// longer: whoever mends it may do so by the next call.
-    fn pause(&mut self, cause: &TransportError) -> Duration {
+    fn reopen_delay(&mut self, cause: &TransportError) -> Duration {
         if cause.retry_after().is_some() {
-            return self.backoff.next(cause);
+            return self.backoff.next_delay(cause);
         }
-        let delay = self.backoff.next(&TransportError::StreamEnded);
-        let retry = self.retry.filter(|_| self.backoff.failures == 1);
-        retry.map_or(delay, |retry| retry.min(LONGEST_RETRY))
+        let delay = self.backoff.next_delay(&TransportError::StreamEnded);
+        let retry = self.server_retry.filter(|_| self.backoff.failures == 1);
+        retry.map_or(delay, |retry| retry.min(MAX_RETRY))
     }
 }
 
 /// Hears the upstream on the stream of its era; returns when the connection is lost.
 pub(crate) async fn run(
     context: &SessionContext,
-    live: &Arc<Connection>,
+    connection: &Arc<Connection>,
     stream: Option<HttpSseStream>,
 ) -> TransportError {
-    match (&live.transport, stream) {
+    match (&connection.transport, stream) {
         (Transport::HttpSse(_), Some(mut stream)) => loop {
             match stream.next().await {
-                Ok(Some(message)) => receive(context, live, message).await,
+                Ok(Some(message)) => handle_message(context, connection, message).await,
                 Ok(None) => return TransportError::StreamEnded,
                 Err(error) => return error,
             }
         },
         (Transport::StreamableHttpLegacy(session), _) => {
-            listen_legacy(context, live, session).await
+            run_legacy(context, connection, session).await
         }
-        _ => modern::run(context, live).await,
+        _ => modern::run(context, connection).await,
     }
 }
 
 /// The standalone GET stream, opened again whenever it ends.
-async fn listen_legacy(
+async fn run_legacy(
     context: &SessionContext,
-    live: &Arc<Connection>,
+    connection: &Arc<Connection>,
     session: &StreamableHttpLegacy,
 ) -> TransportError {
-    let (mut place, mut woken) = (Place::default(), context.settings.clients.resumed());
+    let (mut state, mut resumed) = (
+        StandaloneStream::default(),
+        context.settings.http_clients.resumed(),
+    );
     loop {
-        let heard = tokio::select! {
-            heard = session.listen(place.last.as_deref()) => heard,
+        let opened = tokio::select! {
+            opened = session.listen(state.last_event_id.as_deref()) => opened,
             // The request may have gone out on what died in sleep.
-            _ = woken.changed() => continue,
+            _ = resumed.changed() => continue,
         };
-        live.mark_event_stream_ready();
-        let cause = match heard {
-            Err(gone @ TransportError::SessionExpired) if place.is_known => return gone,
+        connection.mark_event_stream_ready();
+        let cause = match opened {
+            Err(gone @ TransportError::SessionExpired) if state.was_open => return gone,
             // Whoever comes next would find the same.
             Err(gone @ TransportError::Connect(_)) => return gone,
-            Ok(None) if place.last.take().is_some() => {
+            Ok(None) if state.last_event_id.take().is_some() => {
                 debug!("it does not know where its stream stopped; beginning anew");
-                place.missed = true;
+                state.may_have_missed = true;
                 continue;
             }
             // A 404 to the first is a server that has no route for it.
-            Ok(None) | Err(TransportError::SessionExpired) if !place.is_known => {
+            Ok(None) | Err(TransportError::SessionExpired) if !state.was_open => {
                 return std::future::pending().await;
             }
             Ok(None) => {
@@ -108,51 +111,53 @@ async fn listen_legacy(
             }
             Err(error) => {
                 debug!(%error, "the standalone stream is down");
-                context.doubt(&error);
+                context.request_revision_check(&error);
                 error
             }
             Ok(Some(events)) => {
-                if follow(context, live, events, &mut place, &mut woken).await {
+                if read_until_end(context, connection, events, &mut state, &mut resumed).await {
                     continue;
                 }
                 TransportError::StreamEnded
             }
         };
-        sleep(place.pause(&cause)).await;
+        sleep(state.reopen_delay(&cause)).await;
     }
 }
 
-/// Hears a standalone stream to its end; `true` when that is for the process having woken up.
-async fn follow(
+/// Hears a standalone stream to its end; `true` when that is for the process having resumed up.
+async fn read_until_end(
     context: &SessionContext,
-    live: &Arc<Connection>,
+    connection: &Arc<Connection>,
     mut events: EventStream,
-    place: &mut Place,
-    woken: &mut watch::Receiver<u64>,
+    state: &mut StandaloneStream,
+    resumed: &mut watch::Receiver<u64>,
 ) -> bool {
-    place.is_known = true;
-    let begun = Instant::now();
-    if std::mem::take(&mut place.missed) {
+    state.was_open = true;
+    let opened_at = Instant::now();
+    if std::mem::take(&mut state.may_have_missed) {
         context.handle.commands.send(Command::RefreshTools);
     }
-    let has_woken = loop {
+    let has_resumed = loop {
         let next = tokio::select! {
             next = events.next() => next,
-            _ = woken.changed() => break true,
+            _ = resumed.changed() => break true,
         };
         match next {
-            Ok(Some(Incoming::Message(message))) => receive(context, live, message).await,
+            Ok(Some(Incoming::Message(message))) => {
+                handle_message(context, connection, message).await;
+            }
             Ok(Some(Incoming::Endpoint(_))) => {}
             Ok(None) | Err(_) => break false,
         }
-        place.backoff = Backoff::default();
+        state.backoff = Backoff::default();
     };
-    place.last = events.last_event_id.take().or(place.last.take());
-    place.retry = events.retry.or(place.retry);
+    state.last_event_id = events.last_event_id.take().or(state.last_event_id.take());
+    state.server_retry = events.retry.or(state.server_retry);
     // What is said meanwhile is lost if the stream cannot be resumed.
-    place.missed = place.last.is_none();
-    if begun.elapsed() >= STABLE_AFTER {
-        place.backoff = Backoff::default();
+    state.may_have_missed = state.last_event_id.is_none();
+    if opened_at.elapsed() >= STABLE_AFTER {
+        state.backoff = Backoff::default();
     }
-    has_woken
+    has_resumed
 }

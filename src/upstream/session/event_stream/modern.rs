@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::debug;
 
-use super::receive::{STABLE_AFTER, receive};
+use super::receive::{STABLE_AFTER, handle_message};
 use crate::protocol::Era;
 use crate::protocol::ServerProfile;
 use crate::protocol::reply::error_text;
@@ -28,7 +28,7 @@ use crate::wire::outgoing::code;
 use crate::wire::{Message, MessageKind};
 
 /// The capabilities whose changes are announced, and how to subscribe to them.
-const CHANGES: [(&str, &str); 3] = [
+const LIST_CHANGES: [(&str, &str); 3] = [
     ("tools", "toolsListChanged"),
     ("prompts", "promptsListChanged"),
     ("resources", "resourcesListChanged"),
@@ -38,7 +38,7 @@ const CHANGES: [(&str, &str); 3] = [
 const ACK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What came of opening a subscription.
-enum Opened {
+enum SubscribeOutcome {
     /// It is open, for these resources.
     Acknowledged(Box<Exchange>, HashSet<Box<str>>),
     /// The server refused it, and will again.
@@ -47,90 +47,91 @@ enum Opened {
 
 /// The subscription, and what is known of it.
 #[derive(Default)]
-struct Stream {
+struct SubscriptionStream {
     exchange: Option<Exchange>,
     /// When the last one was opened.
-    opened: Option<Instant>,
+    opened_at: Option<Instant>,
     /// Whether it ended, and what was said since is lost.
-    missed: bool,
+    may_have_missed: bool,
     /// Whether the server refuses to announce changes of its lists.
-    refuses: bool,
+    refuses_list_changes: bool,
 }
 
-impl Stream {
+impl SubscriptionStream {
     fn is_stable(&self) -> bool {
-        self.opened
+        self.opened_at
             .is_some_and(|opened| opened.elapsed() >= STABLE_AFTER)
     }
 }
 
 /// Keeps the subscription as it is wanted; returns when the connection is lost.
-pub(crate) async fn run(context: &SessionContext, live: &Arc<Connection>) -> TransportError {
-    debug_assert_eq!(live.profile.era, Era::Modern);
-    let changes = announced(&live.profile);
-    let wanted = &context.subscriptions;
-    let mut ledger = wanted.watch();
-    let (mut stream, mut backoff) = (Stream::default(), Backoff::default());
-    let mut again = Instant::now();
-    let mut woken = context.settings.clients.resumed();
+pub(crate) async fn run(context: &SessionContext, connection: &Arc<Connection>) -> TransportError {
+    debug_assert_eq!(connection.profile.era, Era::Modern);
+    let changes = list_changes_filter(&connection.profile);
+    let subscriptions = &context.subscriptions;
+    let (mut stream, mut backoff) = (SubscriptionStream::default(), Backoff::default());
+    let (mut ledger, mut retry_at) = (subscriptions.watch(), Instant::now());
+    let mut resumed = context.settings.http_clients.resumed();
     loop {
-        if !live.supports_subscriptions() {
-            wanted.reject_unanswered();
+        if !connection.supports_subscriptions() {
+            subscriptions.reject_unanswered();
         }
         let (uris, has_changes, has_failed) = {
             let ledger = ledger.borrow_and_update();
             (ledger.uris(), ledger.has_changes(), ledger.has_failed())
         };
-        let is_due = stream.exchange.is_none() && !(changes.is_empty() || stream.refuses);
+        let is_closed = stream.exchange.is_none();
+        let needs_changes = is_closed && !(changes.is_empty() || stream.refuses_list_changes);
         if has_changes && uris.is_empty() && changes.is_empty() {
             // Nobody wants anything any more.
             stream.exchange = None;
-            wanted.replace_acknowledged(&[], |_| false);
+            subscriptions.replace_acknowledged(&[], |_| false);
             continue;
         }
-        if has_changes || is_due || (stream.exchange.is_none() && !uris.is_empty()) {
+        if has_changes || needs_changes || (is_closed && !uris.is_empty()) {
             // Boxed: it is large, and hardly ever needed.
-            match Box::pin(renew(context, live, &mut stream, &changes, &uris)).await {
+            let replaced = replace_subscription(context, connection, &mut stream, &changes, &uris);
+            match Box::pin(replaced).await {
                 Err(gone @ (TransportError::SessionExpired | TransportError::Connect(_))) => {
                     return gone;
                 }
                 Err(error) if stream.exchange.is_some() => {
-                    context.doubt(&error);
+                    context.request_revision_check(&error);
                     debug!(%error, "the subscription stays as it is");
-                    wanted.postpone(&uris);
-                    again = Instant::now() + backoff.next(&error);
+                    subscriptions.postpone(&uris);
+                    retry_at = Instant::now() + backoff.next_delay(&error);
                 }
                 Err(error) => {
                     debug!(%error, "the subscription is down");
-                    context.doubt(&error);
-                    sleep(backoff.next(&error)).await;
+                    context.request_revision_check(&error);
+                    sleep(backoff.next_delay(&error)).await;
                 }
                 Ok(()) => {}
             }
             continue;
         }
         tokio::select! {
-            message = next(&mut stream.exchange) => {
-                if take(context, live, &mut stream, message).await || stream.is_stable() {
+            message = next_message(&mut stream.exchange) => {
+                if handle_received(context, connection, &mut stream, message).await || stream.is_stable() {
                     backoff = Backoff::default();
                 }
                 if stream.exchange.is_none() {
-                    sleep(backoff.next(&TransportError::StreamEnded)).await;
+                    sleep(backoff.next_delay(&TransportError::StreamEnded)).await;
                 }
             }
-            _ = woken.changed(), if stream.exchange.is_some() => miss(context, &mut stream),
+            _ = resumed.changed(), if stream.exchange.is_some() => mark_ended(context, &mut stream),
             _ = ledger.changed() => {}
-            () = sleep_until(again), if has_failed => wanted.retry_failed(),
+            () = sleep_until(retry_at), if has_failed => subscriptions.retry_failed(),
         }
     }
 }
 
 /// Opens a subscription to these changes and resources in place of the one there is, which is
 /// heard until then.
-async fn renew(
+async fn replace_subscription(
     context: &SessionContext,
-    live: &Arc<Connection>,
-    stream: &mut Stream,
+    connection: &Arc<Connection>,
+    stream: &mut SubscriptionStream,
     changes: &Map<String, Value>,
     uris: &[Arc<str>],
 ) -> Result<(), TransportError> {
@@ -143,7 +144,7 @@ async fn renew(
     }
     let opening = async {
         let late = |_| TransportError::IdleTimeout(ACK_TIMEOUT);
-        timeout(ACK_TIMEOUT, open(live, filter))
+        timeout(ACK_TIMEOUT, open_subscription(connection, filter))
             .await
             .map_err(late)?
     };
@@ -151,82 +152,82 @@ async fn renew(
     let opened = loop {
         tokio::select! {
             opened = &mut opening => break opened?,
-            message = next(&mut stream.exchange) => {
-                take(context, live, stream, message).await;
+            message = next_message(&mut stream.exchange) => {
+                handle_received(context, connection, stream, message).await;
             }
         }
     };
-    let wanted = &context.subscriptions;
+    let subscriptions = &context.subscriptions;
     match opened {
-        Opened::Acknowledged(exchange, taken) => {
+        SubscribeOutcome::Acknowledged(exchange, acknowledged) => {
             // What has come on the old one may not come on the new one.
             while let Some(old) = &mut stream.exchange
                 && let Some(message) = old.next().now_or_never()
             {
-                take(context, live, stream, message).await;
+                handle_received(context, connection, stream, message).await;
             }
             stream.exchange = Some(*exchange);
-            stream.opened = Some(Instant::now());
-            wanted.replace_acknowledged(uris, |uri| taken.contains(&**uri));
-            if std::mem::take(&mut stream.missed) {
+            stream.opened_at = Some(Instant::now());
+            subscriptions.replace_acknowledged(uris, |uri| acknowledged.contains(&**uri));
+            if std::mem::take(&mut stream.may_have_missed) {
                 context.handle.commands.send(Command::RefreshTools);
             }
         }
-        Opened::Refused(error) => {
+        SubscribeOutcome::Refused(error) => {
             debug!(error, "the upstream offers no such subscription");
-            if stream.opened.is_some() {
+            if stream.opened_at.is_some() {
                 // It did.
                 context.handle.commands.send(Command::CheckRevision);
             }
-            stream.refuses |= uris.is_empty();
-            wanted.reject(uris);
+            stream.refuses_list_changes |= uris.is_empty();
+            subscriptions.reject(uris);
         }
     }
     Ok(())
 }
 
 /// Takes what the subscription brought; `false` when that is its end.
-async fn take(
+async fn handle_received(
     context: &SessionContext,
-    live: &Arc<Connection>,
-    stream: &mut Stream,
+    connection: &Arc<Connection>,
+    stream: &mut SubscriptionStream,
     message: Result<Message, TransportError>,
 ) -> bool {
     match message {
         Ok(message) if message.kind() != MessageKind::Response => {
-            receive(context, live, message).await;
+            handle_message(context, connection, message).await;
             true
         }
         _ => {
             debug!("the subscription has ended");
-            miss(context, stream);
+            mark_ended(context, stream);
             false
         }
     }
 }
 
 /// The subscription is over, or as good as that.
-fn miss(context: &SessionContext, stream: &mut Stream) {
+fn mark_ended(context: &SessionContext, stream: &mut SubscriptionStream) {
     stream.exchange = None;
-    stream.missed = true;
+    stream.may_have_missed = true;
     context.subscriptions.clear();
 }
 
 /// The changes that a server announces, as a filter.
-fn announced(facts: &ServerProfile) -> Map<String, Value> {
-    let announced = CHANGES
+fn list_changes_filter(profile: &ServerProfile) -> Map<String, Value> {
+    let announced = LIST_CHANGES
         .iter()
-        .filter(|(what, _)| facts.declares_list_changed(what));
+        .filter(|(what, _)| profile.declares_list_changed(what));
     let keys = announced.map(|(_, key)| (*key).to_owned());
     keys.map(|key| (key, Value::Bool(true))).collect()
 }
 
 /// Opens a subscription, and waits for its acknowledgement: nothing before that belongs to it.
-async fn open(
-    live: &Arc<Connection>,
+async fn open_subscription(
+    connection: &Arc<Connection>,
     filter: Map<String, Value>,
-) -> Result<Opened, TransportError> {
-    let mut exchange = live
+) -> Result<SubscribeOutcome, TransportError> {
+    let mut exchange = connection
         .start_request(LISTEN, json!({"notifications": filter}))
         .await?;
     loop {
@@ -234,16 +235,16 @@ async fn open(
         match (message.kind(), &*message.method()) {
             (MessageKind::Response, _) if message.error().is_some() => {
                 let error = error_text(&message);
-                return match is_final(&message) {
-                    true => Ok(Opened::Refused(error)),
+                return match is_permanent_refusal(&message) {
+                    true => Ok(SubscribeOutcome::Refused(error)),
                     false => Err(TransportError::Handshake(error)),
                 };
             }
             (MessageKind::Response, _) => return Err(TransportError::StreamEnded),
             (_, "notifications/subscriptions/acknowledged") => {
-                return Ok(Opened::Acknowledged(
+                return Ok(SubscribeOutcome::Acknowledged(
                     exchange.into(),
-                    acknowledged(&message),
+                    acknowledged_uris(&message),
                 ));
             }
             (_, method) => debug!(method, "ignored before the acknowledgement"),
@@ -252,7 +253,7 @@ async fn open(
 }
 
 /// Whether an error says that it will be the same next time.
-fn is_final(refusal: &Message) -> bool {
+fn is_permanent_refusal(refusal: &Message) -> bool {
     let finals = [
         code::METHOD_NOT_FOUND,
         code::INVALID_PARAMS,
@@ -262,7 +263,7 @@ fn is_final(refusal: &Message) -> bool {
 }
 
 /// The resources that an acknowledgement names.
-fn acknowledged(message: &Message) -> HashSet<Box<str>> {
+fn acknowledged_uris(message: &Message) -> HashSet<Box<str>> {
     #[derive(Deserialize, Default)]
     #[serde(default, rename_all = "camelCase")]
     struct Filter {
@@ -276,7 +277,7 @@ fn acknowledged(message: &Message) -> HashSet<Box<str>> {
 }
 
 /// What comes next; never anything while there is no subscription.
-async fn next(exchange: &mut Option<Exchange>) -> Result<Message, TransportError> {
+async fn next_message(exchange: &mut Option<Exchange>) -> Result<Message, TransportError> {
     match exchange {
         Some(exchange) => exchange.next().await,
         None => std::future::pending().await,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tracing::debug;
 
-use crate::protocol::ItemKind as Changed;
+use crate::protocol::ItemKind;
 use crate::protocol::reply::default_response;
 use crate::upstream::connection::Connection;
 use crate::upstream::session::command::Command;
@@ -17,16 +17,20 @@ use crate::wire::{Message, MessageKind};
 pub(crate) const STABLE_AFTER: Duration = Duration::from_secs(10);
 
 /// Hands a message on to whom it is for.
-pub(crate) async fn receive(context: &SessionContext, live: &Arc<Connection>, message: Message) {
+pub(crate) async fn handle_message(
+    context: &SessionContext,
+    connection: &Arc<Connection>,
+    message: Message,
+) {
     match (message.kind(), &*message.method()) {
         (MessageKind::Request, method) if method != "ping" => {
             context
                 .events
-                .on_server_request(live.begin_use(), message.clone())
+                .on_server_request(connection.begin_use(), message.clone())
                 .await;
         }
         (MessageKind::Request, _) => {
-            if let Err(error) = live.notify(default_response(&message)).await {
+            if let Err(error) = connection.notify(default_response(&message)).await {
                 debug!(%error, "could not answer the upstream");
             }
         }
@@ -34,17 +38,19 @@ pub(crate) async fn receive(context: &SessionContext, live: &Arc<Connection>, me
             context.handle.commands.send(Command::RefreshTools);
         }
         (MessageKind::Notification, "notifications/subscriptions/acknowledged") => {}
-        (MessageKind::Notification, method) if context.offers.is_none() && is_for_all(method) => {
+        (MessageKind::Notification, method)
+            if context.offers.is_none() && is_sent_to_every_session(method) =>
+        {
             debug!(method, "heard in the main session");
         }
         (MessageKind::Notification, method) => {
-            let changed = Changed::from_change_notification(method);
+            let kinds = ItemKind::from_change_notification(method);
             if let Some(offers) = &context.offers {
-                offers.forget(changed.unwrap_or_default());
+                offers.invalidate(kinds.unwrap_or_default());
             }
             context
                 .events
-                .on_notification(context.settings.id, live.begin_use(), message.clone())
+                .on_notification(context.settings.id, connection.begin_use(), message.clone())
                 .await;
         }
         (MessageKind::Response, _) => debug!("ignoring a response that nobody waits for"),
@@ -53,8 +59,8 @@ pub(crate) async fn receive(context: &SessionContext, live: &Arc<Connection>, me
 
 /// Whether a server may tell each session of its client this: the main session has the lists and the
 /// subscriptions.
-fn is_for_all(method: &str) -> bool {
+fn is_sent_to_every_session(method: &str) -> bool {
     let changed = ["prompts/list_changed", "resources/list_changed"];
-    let told = method.strip_prefix("notifications/");
-    told.is_some_and(|told| changed.contains(&told) || told == "resources/updated")
+    let name = method.strip_prefix("notifications/");
+    name.is_some_and(|name| changed.contains(&name) || name == "resources/updated")
 }

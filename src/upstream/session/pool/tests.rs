@@ -50,7 +50,7 @@ fn main_session_stays_while_another_client_needs_it() {
 fn client_that_the_main_session_does_not_serve_gets_one_extra_session() {
     let pool = pool();
     let (roots, sampling) = (profile(r#"{"roots":{}}"#), profile(r#"{"sampling":{}}"#));
-    let [first, again, other] = [&roots, &roots, &sampling].map(|it| pool.for_caller(None, it));
+    let [first, again, other] = [&roots, &roots, &sampling].map(|it| pool.lease_extra(None, it));
     assert!(Arc::ptr_eq(&first.session, &again.session));
     assert!(!Arc::ptr_eq(&first.session, &other.session));
     assert_eq!(pool.sessions().len(), 3);
@@ -61,7 +61,7 @@ fn surplus_session_ends_only_when_it_is_unused() {
     let pool = pool();
     let open = |number: usize| {
         let capabilities = format!(r#"{{"experimental":{{"{number}":{{}}}}}}"#);
-        pool.for_caller(None, &profile(&capabilities))
+        pool.lease_extra(None, &profile(&capabilities))
     };
     let leases: Vec<_> = (0..=MAX_EXTRA_SESSIONS).map(open).collect();
     assert_eq!(pool.sessions().len(), 1 + MAX_EXTRA_SESSIONS + 1);
@@ -76,7 +76,7 @@ fn session_that_serves_one_client_alone_is_no_others() {
     let roots = profile(r#"{"roots":{}}"#);
     assert!(pool.claim_main(a) && pool.claim_main(a) && !pool.claim_main(b));
     let [own, again, other] =
-        [Some(b), Some(b), Some(a)].map(|client| pool.for_caller(client, &roots));
+        [Some(b), Some(b), Some(a)].map(|client| pool.lease_extra(client, &roots));
     assert!(Arc::ptr_eq(&own.session, &again.session));
     assert!(!Arc::ptr_eq(&own.session, &other.session));
     pool.remove_client(a);
