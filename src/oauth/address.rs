@@ -94,8 +94,8 @@ impl Serialize for EndpointUrl {
 
 /// An authorization server's issuer identifier (RFC 8414 § 2): an [`EndpointUrl`] without query.
 ///
-/// Two issuers are equal if their texts are: "simple string comparison" (RFC 9207 § 2.4, RFC 3986 §
-/// 6.2.1). Even a trailing slash counts.
+/// Two issuers are equal if their texts are: "simple string comparison" (RFC 9207 § 2.4, RFC 3986
+/// § 6.2.1). Even a trailing slash counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issuer {
     text: String,

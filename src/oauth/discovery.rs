@@ -167,11 +167,11 @@ impl Discovery<'_> {
         let upstream = self.request.upstream;
         let read = |body: &[u8]| ProtectedResource::parse(body, upstream);
         let mut urls = protected_resource_urls(upstream);
-        let named = self.request.resource_metadata;
-        let named = named
+        let challenged = self.request.resource_metadata;
+        let challenged = challenged
             .map(|text| self.challenge_metadata_url(text))
             .transpose();
-        if let Ok(Some(url)) = &named {
+        if let Ok(Some(url)) = &challenged {
             urls.retain(|other| other != url);
             urls.insert(0, url.clone());
         }
@@ -179,7 +179,7 @@ impl Discovery<'_> {
             self.fetcher(HeaderMap::new())
                 .first_usable(&urls, read)
                 .await?,
-            named,
+            challenged,
         ) {
             // A server may name a wrong address and still have the document at a well-known one.
             (Lookup::NotFound(_), Err(error)) => Err(error),
@@ -244,8 +244,8 @@ impl Discovery<'_> {
         issuer: &str,
     ) -> Result<AuthorizationServer, DiscoveryError> {
         let document_timeout = self.request.document_timeout;
-        let named = self.authorization_server("authorization_servers", issuer);
-        timeout(document_timeout, named).await.unwrap_or_else(|_| {
+        let server = self.authorization_server("authorization_servers", issuer);
+        timeout(document_timeout, server).await.unwrap_or_else(|_| {
             let url = issuer.to_owned();
             let outcome = format!("no answer for {} s", document_timeout.as_secs_f64());
             let attempt = Attempt { url, outcome };

@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn the_configuration_goes_before_the_challenge_and_that_before_the_metadata() {
+    fn scopes_come_from_configuration_then_challenge_then_metadata() {
         let (configured, resource) = (["c".to_owned()], ["r".to_owned(), "s".to_owned()]);
         assert_eq!(select(|_| {}), None);
         assert_eq!(
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn offline_access_is_added_where_it_is_known_and_something_is_asked_for() {
+    fn offline_access_is_added_to_other_scopes_where_supported() {
         let known = ["a".to_owned(), OFFLINE_ACCESS.to_owned()];
         assert_eq!(select(|s| s.server_metadata = Some(&known)), None);
         let added = select(|s| {
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_up_asks_for_the_union() {
+    fn a_step_up_requests_the_union() {
         let more = select(|s| {
             s.granted = Some("a b");
             s.challenged = Some("c a");

@@ -49,8 +49,8 @@ pub enum SignInError {
         /// The environment variable for the client id.
         variable: String,
     },
-    /// The configured client belongs to another authorization server (MCP 2026-07-28 §
-    /// Authorization Server Binding).
+    /// The configured client belongs to another authorization server (MCP 2026-07-28
+    /// § Authorization Server Binding).
     #[error(
         "the authorization server changed from `{expected}` to `{found}`, for which `oauth.client_id` is not registered; \
          register it there, then run `mcp-manifold logout {upstream}`"

@@ -76,7 +76,7 @@ fn an_address_is_https_or_on_the_same_machine() {
 }
 
 #[test]
-fn nothing_odd_gets_to_a_browser() {
+fn no_unsafe_address_passes() {
     let cases = [
         "",
         "/authorize",
@@ -125,7 +125,7 @@ fn nothing_odd_gets_to_a_browser() {
 }
 
 #[test]
-fn an_issuer_is_compared_as_it_was_written() {
+fn an_issuer_is_compared_as_written() {
     let upstream = upstream("https://mcp.example.com/mcp");
     let issuer = |text| Issuer::parse("issuer", text, &upstream).unwrap();
     let plain = issuer("https://auth.example.com");
@@ -144,7 +144,7 @@ fn an_issuer_is_compared_as_it_was_written() {
 }
 
 #[test]
-fn a_resource_names_the_upstream_or_what_is_above_it() {
+fn a_resource_matches_the_upstream_or_a_parent_path() {
     let from = "https://mcp.example.com/public/mcp?v=1";
     let cases = [
         ("https://mcp.example.com/public/mcp", true),
@@ -175,7 +175,7 @@ fn a_resource_names_the_upstream_or_what_is_above_it() {
 }
 
 #[test]
-fn a_canonical_resource_has_no_query_and_no_slash_at_its_end() {
+fn a_canonical_resource_has_no_query_or_trailing_slash() {
     let cases = [
         (
             "https://MCP.example.com/mcp?key=1#x",
@@ -197,7 +197,7 @@ fn a_canonical_resource_has_no_query_and_no_slash_at_its_end() {
 }
 
 #[test]
-fn what_is_printed_holds_no_query_and_nothing_unprintable() {
+fn printed_addresses_have_no_query_or_control_characters() {
     let upstream = upstream("https://mcp.example.com/mcp");
     let url = EndpointUrl::parse("x", "https://a.example/b?key=hunter2", &upstream).unwrap();
     assert_eq!(
@@ -214,7 +214,7 @@ fn what_is_printed_holds_no_query_and_nothing_unprintable() {
 
 proptest! {
     #[test]
-    fn what_passes_is_plain_and_reads_the_same_again(text in "(https?:/{0,3}|file:)?[!-~ é]{0,30}") {
+    fn an_accepted_address_is_plain_and_stable(text in "(https?:/{0,3}|file:)?[!-~ é]{0,30}") {
         let upstream = upstream("http://localhost/mcp");
         if let Ok(url) = EndpointUrl::parse("x", &text, &upstream) {
             let written = url.as_url().as_str();

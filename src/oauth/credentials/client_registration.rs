@@ -58,14 +58,14 @@ pub(crate) async fn find_client(
     issuer: &str,
     client_id: &str,
 ) -> Result<Option<ClientInformation>, SignInError> {
-    let is = |client: &ClientInformation| client.client_id == client_id;
+    let has_id = |client: &ClientInformation| client.client_id == client_id;
     let configured = [
         preregistered_client(context, issuer),
         metadata_document_client(context, issuer),
     ];
-    match configured.into_iter().flatten().find(is) {
+    match configured.into_iter().flatten().find(has_id) {
         Some(client) => Ok(Some(client)),
-        None => Ok(registered_client(context, issuer).await?.filter(is)),
+        None => Ok(registered_client(context, issuer).await?.filter(has_id)),
     }
 }
 
@@ -135,8 +135,8 @@ async fn registered_client(
         .filter(|client| client.issuer == issuer && Some(client.client_id.as_str()) != configured))
 }
 
-/// Binds a configured client to the first issuer that it was used with (MCP 2026-07-28 §
-/// Authorization Server Binding). Does not store its secret.
+/// Binds a configured client to the first issuer that it was used with (MCP 2026-07-28
+/// § Authorization Server Binding). Does not store its secret.
 async fn bind_to_issuer(
     context: &CredentialContext,
     client: ClientInformation,
@@ -173,10 +173,10 @@ async fn register(
 ) -> Result<ClientInformation, SignInError> {
     let server = &found.authorization_server;
     let resource = found.protected_resource.as_ref();
-    let all = resource.and_then(|it| it.scopes_supported.as_ref());
-    let all = all.map(|scopes| scopes.join(" "));
+    let supported = resource.and_then(|it| it.scopes_supported.as_ref());
+    let supported = supported.map(|scopes| scopes.join(" "));
     // All scopes of the upstream, since a step-up may request them later.
-    let wide = scope::union([scope, all.as_deref()]);
+    let full_scope = scope::union([scope, supported.as_deref()]);
     let redirect_uris: Vec<_> = redirect_uri.map(str::to_owned).into_iter().collect();
     // A client without redirect URI must not use grants that need one (RFC 7591 § 2).
     let grants = match redirect_uri {
@@ -196,7 +196,7 @@ async fn register(
     let metadata = ClientMetadata {
         redirect_uris: &redirect_uris,
         grant_types: &grants,
-        scope: wide.as_deref(),
+        scope: full_scope.as_deref(),
     };
     let client = authority::register(&context.clients, server, &metadata).await;
     let url = || {

@@ -134,6 +134,11 @@ impl CredentialContext {
         self.store.record_file("login.json")
     }
 
+    /// Reads the record of logins; an empty one if there is no file.
+    pub(crate) async fn load_login_record(&self) -> Result<LoginRecord, SignInError> {
+        Ok(self.login_record().load().await?.record.unwrap_or_default())
+    }
+
     /// Waits until no other process renews the tokens, and locks them.
     pub(crate) async fn lock_renewal(&self) -> Result<Lock, SignInError> {
         Ok(self

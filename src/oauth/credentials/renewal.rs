@@ -138,11 +138,11 @@ async fn discard_refresh_token(
         TokenError::Malformed { .. } => return clear_server_cache(context).await,
         _ => {}
     }
-    let spent = Tokens {
+    let unrenewable = Tokens {
         refresh_token: None,
         ..current.tokens.clone()
     };
-    replace_tokens(context, current, spent).await
+    replace_tokens(context, current, unrenewable).await
 }
 
 /// Replaces the current tokens, or uses those that another process stored first.
@@ -153,7 +153,7 @@ async fn replace_tokens(
 ) -> Result<(), SignInError> {
     let file = context.store.tokens();
     match file.replace(current.version, tokens).await? {
-        Swap::Done(there) | Swap::Conflict(there) => context.update_cache(there),
+        Swap::Done(snapshot) | Swap::Conflict(snapshot) => context.update_cache(snapshot),
     }
     Ok(())
 }

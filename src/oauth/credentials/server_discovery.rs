@@ -19,19 +19,19 @@ pub(crate) async fn discover_server(
     demand: &TokenDemand,
 ) -> Result<Discovered, SignInError> {
     let file = server_cache(context);
-    let known = file.load().await?.record;
+    let cached = file.load().await?.record;
     let request = DiscoveryRequest {
         resource_metadata: demand.resource_metadata.as_deref(),
         pinned_issuer: context.settings.authorization_server.as_deref(),
-        preferred_issuer: known.as_ref().map(|known| known.issuer.as_str()),
+        preferred_issuer: cached.as_ref().map(|cached| cached.issuer.as_str()),
         ..DiscoveryRequest::new(&context.url)
     };
     let found = discover(&context.clients, &request).await?;
     debug!(issuer = %found.authorization_server.issuer, "found the authorization server");
-    if let Some(now) =
-        CachedServer::from_discovered(&found).filter(|now| known.as_ref() != Some(now))
+    if let Some(server) =
+        CachedServer::from_discovered(&found).filter(|server| cached.as_ref() != Some(server))
     {
-        file.put(now).await?;
+        file.put(server).await?;
     }
     Ok(found)
 }
@@ -45,21 +45,21 @@ pub(crate) async fn server_for_issuer(
     context: &CredentialContext,
     issuer: &str,
 ) -> Result<Discovered, SignInError> {
-    let known = server_cache(context).load().await?.record;
-    let known = known.filter(|known| known.issuer == issuer);
-    if let Some(found) = known.and_then(|known| known.to_discovered(&context.url)) {
+    let cached = server_cache(context).load().await?.record;
+    let cached = cached.filter(|cached| cached.issuer == issuer);
+    if let Some(found) = cached.and_then(|cached| cached.to_discovered(&context.url)) {
         return Ok(found);
     }
     let found = discover_server(context, &TokenDemand::default()).await?;
-    let now = found.authorization_server.issuer.as_str();
-    if now == issuer {
+    let current = found.authorization_server.issuer.as_str();
+    if current == issuer {
         return Ok(found);
     }
-    let changed = DiscoveryError::IssuerMismatch {
+    let mismatch = DiscoveryError::IssuerMismatch {
         expected: issuer.to_owned(),
-        found: now.to_owned(),
+        found: current.to_owned(),
     };
-    Err(changed.into())
+    Err(mismatch.into())
 }
 
 /// Returns `true` if the upstream publishes resource metadata.
@@ -124,7 +124,7 @@ pub(crate) fn needs_dpop(found: &Discovered, demand: &TokenDemand) -> bool {
     let resource = found.protected_resource.as_ref();
     let required = resource.is_some_and(|it| it.dpop_bound_access_tokens_required);
     let features = &found.authorization_server.features;
-    let known = features.dpop_signing_alg_values_supported.as_deref();
-    let can = known.is_none_or(|known| known.iter().any(|name| name == DPOP_ALGORITHM));
+    let cached = features.dpop_signing_alg_values_supported.as_deref();
+    let can = cached.is_none_or(|cached| cached.iter().any(|name| name == DPOP_ALGORITHM));
     can && (required || demand.requires_dpop)
 }

@@ -154,8 +154,8 @@ impl AuthorizationServer {
         })
     }
 
-    /// Returns the default endpoints of a 2025-03-26 server without metadata (MCP 2025-03-26 §
-    /// Fallbacks for Servers without Metadata Discovery). That revision requires PKCE of all
+    /// Returns the default endpoints of a 2025-03-26 server without metadata (MCP 2025-03-26
+    /// § Fallbacks for Servers without Metadata Discovery). That revision requires PKCE of all
     /// clients, so PKCE counts as advertised.
     ///
     /// # Errors
@@ -177,8 +177,8 @@ impl AuthorizationServer {
         })
     }
 
-    /// Returns the sign-in page, only with PKCE: otherwise a code could be stolen (MCP 2026-07-28 §
-    /// Authorization Code Protection: "MUST refuse to proceed").
+    /// Returns the sign-in page, only with PKCE: otherwise a code could be stolen (MCP 2026-07-28
+    /// § Authorization Code Protection: "MUST refuse to proceed").
     ///
     /// # Errors
     /// [`DiscoveryError::NoSignInPage`], [`DiscoveryError::NoPkce`].

@@ -27,8 +27,8 @@ pub fn protected_resource_urls(upstream: &ServerUrl) -> Vec<Url> {
     urls
 }
 
-/// Returns the addresses of an authorization server's metadata, in the order of MCP 2026-07-28 §
-/// Authorization Server Metadata Discovery:
+/// Returns the addresses of an authorization server's metadata, in the order of MCP 2026-07-28
+/// § Authorization Server Metadata Discovery:
 ///
 /// - OAuth, inserted before the path (RFC 8414 § 3.1)
 /// - OpenID Connect, inserted before the path (RFC 8414 § 5)
@@ -62,7 +62,7 @@ mod tests {
     use crate::oauth::address::tests::upstream;
 
     #[test]
-    fn resource_metadata_is_looked_for_at_the_path_and_then_at_the_root() {
+    fn resource_metadata_is_tried_at_the_path_then_at_the_root() {
         let cases: [(&str, &[&str]); 5] = [
             ("https://a.example/public/mcp", &["/public/mcp", ""]),
             ("https://a.example/mcp?key=hunter2", &["/mcp", ""]),
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn an_authorization_server_is_asked_in_the_specified_order() {
+    fn server_metadata_is_tried_in_the_specified_order() {
         let cases: [(&str, &[&str]); 4] = [
             (
                 "https://auth.example.com/tenant1",

@@ -141,13 +141,13 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_nobody_finished_is_not_opened_again_for_a_while() {
+    fn after_an_uncompleted_page_the_pause_doubles() {
         let mut record = LoginRecord::default();
         assert!(record.may_open_page(at(0), PAUSE));
         record.record_page(at(0), PAUSE);
         assert!(
             !record.may_open_page(at(1199), PAUSE),
-            "it counts from the lapse"
+            "counted from the expiry"
         );
         assert!(record.may_open_page(at(1200), PAUSE));
         record.record_page(at(1200), PAUSE);
@@ -159,12 +159,12 @@ mod tests {
         }
         assert!(
             record.may_open_page(at(24 * 60 * 60 + 600), PAUSE),
-            "a day is the longest"
+            "a day is the longest pause"
         );
     }
 
     #[test]
-    fn a_page_that_is_opened_right_after_a_login_is_not_finished_by_it() {
+    fn a_page_opened_after_a_login_is_not_completed_by_it() {
         let mut record = LoginRecord::default();
         assert!(!record.has_finished_page());
         record.record_page(at(0), PAUSE);
@@ -175,14 +175,14 @@ mod tests {
     }
 
     #[test]
-    fn a_login_that_lasted_makes_up_for_the_pages_before() {
+    fn a_lasting_login_resets_the_pause() {
         let mut record = LoginRecord::default();
         record.record_page(at(0), PAUSE);
         record.record_page(at(0), PAUSE);
         record.record_sign_in(at(10), None);
         assert!(
             !record.may_open_page(at(100), PAUSE),
-            "the token of just now is refused"
+            "the new token is refused"
         );
         assert!(record.may_open_page(at(611), PAUSE));
         record.record_page(at(611), PAUSE);

@@ -69,7 +69,7 @@ pub(in crate::oauth) mod tests {
     }
 
     #[test]
-    fn a_login_is_written_whole_and_read_again() {
+    fn a_pending_login_is_written_and_read_unchanged() {
         let written = serde_json::to_string(&pending()).unwrap();
         assert!(written.contains("the-verifier") && written.contains("?state=the-state"));
         let read: PendingLogin = serde_json::from_str(&written).unwrap();
@@ -77,7 +77,7 @@ pub(in crate::oauth) mod tests {
     }
 
     #[test]
-    fn a_login_does_not_print_what_finishes_it() {
+    fn a_pending_login_does_not_print_its_secrets() {
         let printed = format!("{:?}", pending());
         assert!(!printed.contains("the-state"), "{printed}");
         assert!(!printed.contains("the-verifier"), "{printed}");

@@ -28,12 +28,7 @@ pub(crate) async fn redeem_pasted_response(
     text: &str,
 ) -> Result<(), SignInError> {
     let response = AuthorizationResponse::from_paste(text)?;
-    let record = context
-        .login_record()
-        .load()
-        .await?
-        .record
-        .unwrap_or_default();
+    let record = context.load_login_record().await?;
     let pending = record.pending(Timestamp::now()).cloned();
     let pending = pending.ok_or(LoginError::StateMismatch)?;
     if !response.belongs_to(&pending) {

@@ -104,12 +104,12 @@ impl LoginContext {
     /// Opens the sign-in page in a browser, if there is one.
     pub(super) async fn open_page(&self, required: &mut SignInRequired) {
         let url = required.url.clone();
-        let may = match self.mode {
+        let allowed = match self.mode {
             LoginMode::Command { browser: false, .. } => Err("not requested"),
             _ => self.can_open_browser(),
         };
-        let opened = match (may, url) {
-            (Err(why), _) => Err(why),
+        let opened = match (allowed, url) {
+            (Err(reason), _) => Err(reason),
             (Ok(()), None) => return,
             (Ok(()), Some(url)) => {
                 let opened = self.browser.open(url.as_str()).await;
@@ -124,9 +124,9 @@ impl LoginContext {
     }
 
     /// Returns what the user has to do if no page opens, for a reason.
-    pub(super) fn required_without_page(&self, why: &'static str) -> SignInRequired {
+    pub(super) fn required_without_page(&self, reason: &'static str) -> SignInRequired {
         SignInRequired {
-            no_browser_reason: Some(why),
+            no_browser_reason: Some(reason),
             ..self.required_at(None)
         }
     }

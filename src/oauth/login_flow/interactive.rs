@@ -33,8 +33,7 @@ pub(super) async fn log_in(
     demand: &TokenDemand,
 ) -> Result<(), SignInError> {
     let credentials = &login.credentials;
-    let record = credentials.login_record().load().await?;
-    let record = record.record.unwrap_or_default();
+    let record = credentials.load_login_record().await?;
     if record.signed_out && login.is_background() {
         return Err(login.required_without_page("you signed out").into());
     }
@@ -183,14 +182,13 @@ async fn check_still_pending(
     login: &LoginContext,
     pending: &PendingLogin,
 ) -> Result<(), SignInError> {
-    let record = login.credentials.login_record().load().await?;
-    let record = record.record.unwrap_or_default();
-    let waits = record.pending(Timestamp::now());
-    if waits.is_some_and(|waits| waits.state == pending.state) {
+    let record = login.credentials.load_login_record().await?;
+    let current = record.pending(Timestamp::now());
+    if current.is_some_and(|current| current.state == pending.state) {
         return Ok(());
     }
-    let over = Timestamp::now().duration_since(pending.begun_at) >= PENDING_LIFETIME;
-    if !over && wait_for_redeemed_tokens(&login.credentials, pending).await {
+    let has_expired = Timestamp::now().duration_since(pending.begun_at) >= PENDING_LIFETIME;
+    if !has_expired && wait_for_redeemed_tokens(&login.credentials, pending).await {
         return Ok(());
     }
     Err(login

@@ -51,10 +51,11 @@ pub(super) fn check_page_throttle(
 ) -> Result<(), SignInError> {
     let credentials = &login.credentials;
     let (now, pause) = (Timestamp::now(), credentials.settings.login_retry);
-    let is_over = credentials.cached().is_some_and(|it| it.has_expired());
-    let something_else = issuer_changed || demand.is_step_up || demand.is_revoked || is_over;
-    let may = (something_else && record.has_finished_page()) || record.may_open_page(now, pause);
-    if !login.is_background() || may {
+    let has_expired = credentials.cached().is_some_and(|it| it.has_expired());
+    let needs_other_login = issuer_changed || demand.is_step_up || demand.is_revoked || has_expired;
+    let may_open =
+        (needs_other_login && record.has_finished_page()) || record.may_open_page(now, pause);
+    if !login.is_background() || may_open {
         return Ok(());
     }
     if record.has_finished_page() {
@@ -81,10 +82,10 @@ pub(super) async fn try_claim_page(
         return Ok(true);
     }
     let mut record = record.clone();
-    let may = login.can_open_browser().is_ok()
+    let may_open = login.can_open_browser().is_ok()
         && check_page_throttle(login, &record, demand, false).is_ok();
     match &mut record.pending {
-        Some(pending) if may && !pending.opened => pending.opened = true,
+        Some(pending) if may_open && !pending.opened => pending.opened = true,
         _ => return Ok(false),
     }
     let credentials = &login.credentials;

@@ -47,7 +47,6 @@ pub(crate) async fn wait_until_tokens_change(
 pub(super) async fn required_by_other_process(
     login: &LoginContext,
 ) -> Result<SignInRequired, SignInError> {
-    let record = login.credentials.login_record().load().await?;
-    let record = record.record.unwrap_or_default();
+    let record = login.credentials.load_login_record().await?;
     Ok(login.required_for(record.pending(Timestamp::now())))
 }

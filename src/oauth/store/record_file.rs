@@ -164,7 +164,7 @@ impl<T: Record> RecordFile<T> {
         loop {
             match self.replace(seen, record.clone()).await? {
                 Swap::Done(written) => return Ok(written),
-                Swap::Conflict(there) => seen = there.version,
+                Swap::Conflict(current) => seen = current.version,
             }
         }
     }
@@ -188,7 +188,7 @@ impl<T: Record> RecordFile<T> {
             }
             match self.replace(seen.version, record).await? {
                 Swap::Done(_) => return Ok(()),
-                Swap::Conflict(there) => seen = there,
+                Swap::Conflict(current) => seen = current,
             }
         }
     }
@@ -216,9 +216,9 @@ impl<T: Record> RecordFile<T> {
         blocking(move || {
             let _lock = lock;
             let path = folder.join(this.file);
-            let there = this.read(path.clone())?;
-            if there.version != seen {
-                return Ok(Swap::Conflict(there));
+            let current = this.read(path.clone())?;
+            if current.version != seen {
+                return Ok(Swap::Conflict(current));
             }
             let changed = change(&this, path.clone());
             let changed = changed.map_err(|cause| StoreError::io("write", path, cause));

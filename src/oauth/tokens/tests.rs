@@ -33,7 +33,7 @@ fn grant() -> TokenResponse {
 }
 
 #[test]
-fn a_refresh_keeps_what_the_answer_leaves_out() {
+fn a_refresh_keeps_members_that_the_response_omits() {
     let old = tokens();
     let new = old.clone().refreshed(grant());
     assert_eq!(new.access_token.expose(), "access-2");
@@ -52,7 +52,7 @@ fn a_refresh_keeps_what_the_answer_leaves_out() {
 }
 
 #[test]
-fn a_refresh_takes_what_the_answer_has() {
+fn a_refresh_takes_members_of_the_response() {
     let new = tokens().refreshed(TokenResponse {
         expires_at: Some(Timestamp(2000)),
         refresh_token: Some(Secret::new("refresh-2".to_owned())),
@@ -65,7 +65,7 @@ fn a_refresh_takes_what_the_answer_has() {
 }
 
 #[test]
-fn tokens_end_a_margin_before_their_time_and_without_one_never() {
+fn tokens_expire_a_margin_early_and_without_expiry_never() {
     let margin = Duration::from_secs(60);
     let cases = [
         (Some(1000), 939, false),
@@ -83,7 +83,7 @@ fn tokens_end_a_margin_before_their_time_and_without_one_never() {
 }
 
 #[test]
-fn a_client_secret_that_ends_at_0_never_ends() {
+fn a_client_secret_with_expiry_0_never_expires() {
     for (end, expected) in [
         (None, false),
         (Some(0), false),
@@ -137,7 +137,7 @@ fn members(known: &'static [&'static str]) -> impl Strategy<Value = Members> {
 
 proptest! {
     #[test]
-    fn what_is_kept_comes_back_the_same(
+    fn stored_tokens_are_read_unchanged(
         texts in prop::array::uniform4(text()),
         optional in prop::array::uniform4(prop::option::of(text())),
         times in prop::array::uniform2(prop::option::of(any::<u64>())),
@@ -160,7 +160,7 @@ proptest! {
     }
 
     #[test]
-    fn a_registration_comes_back_the_same(
+    fn a_stored_client_is_read_unchanged(
         texts in prop::array::uniform2(text()),
         optional in prop::array::uniform2(prop::option::of(text())),
         end in prop::option::of(any::<u64>()),

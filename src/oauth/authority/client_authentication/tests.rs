@@ -43,7 +43,7 @@ fn chosen(
 }
 
 #[test]
-fn a_registered_method_is_kept_to() {
+fn a_registered_method_is_used() {
     let key = &key();
     let all = Some(&["none", "client_secret_basic", "client_secret_post"][..]);
     for method in [
@@ -53,8 +53,8 @@ fn a_registered_method_is_kept_to() {
         "private_key_jwt",
     ] {
         for supported in [None, all, Some(&[][..])] {
-            let way = chosen(Some(method), Some("s"), Some(key), supported);
-            assert_eq!(way.as_deref(), Ok(method), "{supported:?}");
+            let used = chosen(Some(method), Some("s"), Some(key), supported);
+            assert_eq!(used.as_deref(), Ok(method), "{supported:?}");
         }
     }
     for method in ["client_secret_basic", "client_secret_post"] {
@@ -68,7 +68,7 @@ fn a_registered_method_is_kept_to() {
 }
 
 #[test]
-fn a_method_without_its_means_is_an_error_that_says_so() {
+fn a_method_without_credentials_is_an_error_with_a_remedy() {
     let cases = [
         (
             "private_key_jwt",
@@ -90,7 +90,7 @@ fn a_method_without_its_means_is_an_error_that_says_so() {
 }
 
 #[test]
-fn without_a_registered_method_the_means_decide_and_the_server() {
+fn without_a_registered_method_credentials_and_server_decide() {
     let key = &key();
     let (basic, post, none) = ("client_secret_basic", "client_secret_post", "none");
     let cases: [(_, _, Option<&[&str]>, _); 10] = [
@@ -107,8 +107,8 @@ fn without_a_registered_method_the_means_decide_and_the_server() {
     ];
     for (secret, key, supported, expected) in cases {
         for method in [None, Some("")] {
-            let way = chosen(method, secret, key, supported);
-            assert_eq!(way.as_deref(), Ok(expected), "{secret:?} {supported:?}");
+            let used = chosen(method, secret, key, supported);
+            assert_eq!(used.as_deref(), Ok(expected), "{secret:?} {supported:?}");
         }
     }
 }
@@ -140,7 +140,7 @@ fn applied(
 }
 
 #[test]
-fn each_method_shows_its_secret_in_one_place_alone() {
+fn each_method_sends_its_secret_in_one_place_only() {
     let secret = Secret::new("p:ss wörd+%".to_owned());
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let id = pair("client_id", "a client:1");
@@ -171,12 +171,12 @@ fn each_method_shows_its_secret_in_one_place_alone() {
     assert_ne!(
         form,
         applied(ClientAuthentication::PrivateKeyJwt(&key), "a client:1").1,
-        "each is good once"
+        "each is valid once"
     );
 
     assert_eq!(
         applied(ClientAuthentication::None, ""),
         (None, vec![]),
-        "nobody is named"
+        "no client id"
     );
 }

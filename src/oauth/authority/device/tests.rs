@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_server_sets_the_pace_and_an_end_ends_it() {
+fn the_server_sets_the_interval_and_errors_end_the_polling() {
     let refused = |error: &str| TokenError::Refused {
         error: error.to_owned(),
         description: None,

@@ -29,7 +29,7 @@ fn nonce(value: &'static str) -> HeaderMap {
 }
 
 #[test]
-fn a_proof_shows_the_public_key_and_names_the_request() {
+fn a_proof_has_the_public_key_and_names_the_request() {
     let key = DpopKey::generate().unwrap();
     let address = url("https://ID.example:443/token?tenant=1#top");
     let proof = key.proof(&Method::POST, &address, None).unwrap();
@@ -56,7 +56,7 @@ fn a_proof_shows_the_public_key_and_names_the_request() {
 }
 
 #[test]
-fn a_proof_for_a_token_holds_its_hash() {
+fn a_proof_for_a_token_contains_its_hash() {
     let key = DpopKey::generate().unwrap();
     // RFC 9449 § 7.1.
     let token = Secret::new("Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU".to_owned());
@@ -77,7 +77,7 @@ fn no_two_proofs_are_the_same() {
 }
 
 #[test]
-fn a_kept_key_is_the_same_key() {
+fn a_stored_key_is_the_same_key() {
     let key = DpopKey::generate().unwrap();
     let again = DpopKey::from_secret(key.secret()).unwrap();
     assert_eq!(again.thumbprint(), key.thumbprint());
@@ -90,7 +90,7 @@ fn a_kept_key_is_the_same_key() {
 }
 
 #[test]
-fn a_nonce_goes_to_the_address_that_gave_it_and_nowhere_else() {
+fn a_nonce_is_sent_only_to_the_address_that_issued_it() {
     let key = DpopKey::generate().unwrap();
     let (token, mcp) = (
         url("https://a.example/token?x=1"),

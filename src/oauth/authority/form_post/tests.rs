@@ -19,7 +19,7 @@ fn text(status: u16, body: &str) -> String {
 }
 
 #[test]
-fn a_good_answer_passes_as_it_is() {
+fn a_successful_body_is_returned_unchanged() {
     let bodies = [
         r#"{"access_token":"a"}"#,
         r#"{"access_token":"a","error":"none"}"#,
@@ -35,7 +35,7 @@ fn a_good_answer_passes_as_it_is() {
 }
 
 #[test]
-fn a_code_counts_whatever_the_status() {
+fn an_error_code_counts_with_any_status() {
     for status in [200, 400, 401, 403] {
         let refused = |error: &str| {
             let body = format!(r#"{{"error":"{error}","error_description":"why"}}"#);
@@ -66,11 +66,11 @@ fn a_code_counts_whatever_the_status() {
 }
 
 #[test]
-fn trouble_passes_and_nothing_else_does() {
+fn only_server_failures_are_transient() {
     for status in [408, 425, 429, 500, 502, 503, 504] {
-        let told = reply(status, r#"{"error":"invalid_grant"}"#).into_success_body();
+        let body = reply(status, r#"{"error":"invalid_grant"}"#).into_success_body();
         assert!(
-            told.unwrap_err().is_transient(),
+            body.unwrap_err().is_transient(),
             "{status} says nothing of the login"
         );
     }
@@ -93,7 +93,7 @@ fn trouble_passes_and_nothing_else_does() {
 }
 
 #[test]
-fn a_server_may_say_when_to_come_again() {
+fn retry_after_is_read_and_limited() {
     let cases = [
         ("7", Some(7)),
         (" 7 ", Some(7)),
@@ -115,7 +115,7 @@ fn a_server_may_say_when_to_come_again() {
 }
 
 #[test]
-fn texts_say_what_to_do_and_show_nothing_that_could_harm() {
+fn texts_name_the_remedy_and_contain_only_printable_ascii() {
     let cases = [
         (
             400,

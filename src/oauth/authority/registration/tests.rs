@@ -20,7 +20,7 @@ fn server(methods: Option<Value>) -> AuthorizationServer {
 }
 
 #[test]
-fn a_public_client_is_wanted_where_there_can_be_one() {
+fn a_public_client_is_registered_where_supported() {
     let cases = [
         (None, "none"),
         (Some(json!(["client_secret_basic", "none"])), "none"),
@@ -44,7 +44,7 @@ fn a_public_client_is_wanted_where_there_can_be_one() {
 }
 
 #[test]
-fn what_says_nothing_is_left_out_and_the_rest_is_kept() {
+fn empty_members_are_dropped_and_others_kept() {
     let mut answer = json!({
         "client_id": "c",
         "client_secret": null,

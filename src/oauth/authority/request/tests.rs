@@ -42,7 +42,7 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_address_carries_all_that_was_asked_for() {
+fn the_address_has_every_parameter() {
     let extra_params = pairs(&[("access_type", "offline"), ("prompt", "consent")]);
     let parameters = AuthorizationParameters {
         scope: Some("read write"),
@@ -81,7 +81,7 @@ fn the_address_carries_all_that_was_asked_for() {
 }
 
 #[test]
-fn what_is_not_asked_for_is_left_out() {
+fn absent_and_empty_parameters_are_omitted() {
     for scope in [None, Some("")] {
         let parameters = AuthorizationParameters {
             scope,
@@ -107,7 +107,7 @@ fn no_two_requests_are_the_same() {
 }
 
 #[test]
-fn a_redirect_uri_that_is_no_address_is_an_error() {
+fn an_invalid_redirect_uri_is_an_error() {
     let parameters = AuthorizationParameters {
         redirect_uri: "callback",
         ..parameters()

@@ -58,7 +58,7 @@ fn every_algorithm_signs_what_its_public_key_verifies() {
 }
 
 #[test]
-fn an_assertion_names_the_client_twice_the_issuer_once_and_ends_soon() {
+fn an_assertion_names_client_and_issuer_and_expires_soon() {
     let pair = KeyPair::generate().unwrap();
     let key = SigningKey::new(&pem(&pair), "ES256").unwrap();
     let (before, token) = (
@@ -82,14 +82,14 @@ fn an_assertion_names_the_client_twice_the_issuer_once_and_ends_soon() {
         json!({"iss": "client", "sub": "client", "aud": audience, "jti": jti, "iat": iat, "exp": exp})
     );
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(jti).unwrap();
-    assert_eq!(bytes.len(), 16, "nobody guesses it");
+    assert_eq!(bytes.len(), 16, "unguessable");
     let next = key.client_assertion("client", audience).unwrap();
     let next = verified(next.expose(), &pair, Algorithm::ES256, audience);
-    assert_ne!(next["jti"], jti, "each is good once");
+    assert_ne!(next["jti"], jti, "each is valid once");
 }
 
 #[test]
-fn keys_are_read_as_openssl_writes_them() {
+fn keys_written_by_openssl_are_read() {
     let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
     let der = pair.private_key().as_der().unwrap();
     let body = BASE64_STANDARD.encode(der.as_ref());
@@ -116,13 +116,13 @@ fn keys_are_read_as_openssl_writes_them() {
         assert_eq!(
             other.unwrap_err(),
             KeyError::Unreadable,
-            "it is of another curve"
+            "the key is of another curve"
         );
     }
 }
 
 #[test]
-fn a_key_that_cannot_sign_is_refused_before_it_is_needed() {
+fn a_key_that_cannot_sign_is_rejected_when_read() {
     let p256 = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
     let ed = KeyPair::generate_for(&PKCS_ED25519).unwrap();
     let good = p256.serialize_pem();

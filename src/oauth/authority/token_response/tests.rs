@@ -12,7 +12,7 @@ fn grant(answer: Value, with_proof: bool) -> Result<TokenResponse, &'static str>
 }
 
 #[test]
-fn a_lifetime_may_be_a_number_a_text_or_nothing() {
+fn a_lifetime_may_be_a_number_a_text_or_absent() {
     let cases = [
         (json!(3600), Some(4600)),
         (json!("3600"), Some(4600)),
@@ -42,7 +42,7 @@ fn a_lifetime_may_be_a_number_a_text_or_nothing() {
 }
 
 #[test]
-fn a_scope_may_be_a_text_a_list_or_nothing() {
+fn a_scope_may_be_a_text_a_list_or_absent() {
     let cases = [
         (json!("read write"), Some("read write")),
         (json!("  read   write "), Some("read write")),
@@ -59,7 +59,7 @@ fn a_scope_may_be_a_text_a_list_or_nothing() {
 }
 
 #[test]
-fn a_token_type_may_be_written_in_any_case_and_left_out() {
+fn a_token_type_may_have_any_case_or_be_absent() {
     let cases = [
         (json!("Bearer"), "Bearer"),
         (json!("bearer"), "Bearer"),
@@ -80,7 +80,7 @@ fn a_token_type_may_be_written_in_any_case_and_left_out() {
 }
 
 #[test]
-fn an_empty_refresh_token_is_none() {
+fn an_empty_refresh_token_counts_as_absent() {
     for (token, expected) in [
         (json!("r"), Some("r")),
         (json!(""), None),
@@ -92,7 +92,7 @@ fn an_empty_refresh_token_is_none() {
 }
 
 #[test]
-fn a_token_that_is_of_no_use_is_refused() {
+fn an_unusable_token_is_rejected() {
     let cases = [
         (json!({"access_token": ""}), "the token is empty"),
         (
@@ -126,7 +126,7 @@ fn a_token_that_is_of_no_use_is_refused() {
 }
 
 #[test]
-fn an_answer_does_not_print_its_secrets() {
+fn a_token_response_does_not_print_its_secrets() {
     let answer = json!({"access_token": "hidden-1", "refresh_token": "hidden-2"});
     let answer: TokenResponseBody = serde_json::from_value(answer).unwrap();
     let shown = format!("{answer:?}");

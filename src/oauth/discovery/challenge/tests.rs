@@ -20,7 +20,7 @@ fn bearer(lines: &[&str]) -> Challenge {
 }
 
 #[test]
-fn the_scope_is_that_of_the_bearer_challenge() {
+fn the_scope_comes_from_the_bearer_challenge() {
     let cases: &[(&[&str], Option<&str>)] = &[
         (&[r#"Bearer scope="files:read""#], Some("files:read")),
         (&["Bearer scope=read"], Some("read")),
@@ -94,14 +94,14 @@ fn every_part_of_a_challenge_is_read() {
 }
 
 #[test]
-fn a_parameter_counts_once_whatever_its_case() {
+fn of_repeated_parameters_the_first_wins_in_any_case() {
     let challenges = parse([&b"Bearer Scope=a, sCOPE=b"[..], b"scope=c"]);
     let scope = ("scope".to_owned(), "a".to_owned());
     assert_eq!(challenges[0].parameters, [scope]);
 }
 
 #[test]
-fn an_address_without_quotes_is_read_whole() {
+fn an_unquoted_address_is_read_whole() {
     let challenge = bearer(&["Bearer resource_metadata=https://a.example:1/x?y=z, scope=a:b"]);
     let url = challenge.resource_metadata.as_deref();
     assert_eq!(url, Some("https://a.example:1/x?y=z"));
@@ -109,7 +109,7 @@ fn an_address_without_quotes_is_read_whole() {
 }
 
 #[test]
-fn of_several_bearer_challenges_the_one_with_metadata_counts() {
+fn of_several_challenges_the_one_with_metadata_wins() {
     let lines = [
         "Bearer realm=x, scope=a",
         "Bearer resource_metadata=https://a.example, scope=b",
@@ -123,7 +123,7 @@ fn of_several_bearer_challenges_the_one_with_metadata_counts() {
 }
 
 #[test]
-fn a_description_stays_on_its_line() {
+fn a_description_is_one_line_of_limited_length() {
     let line = format!(
         "Bearer error_description=\"a\tb\u{9b}c{}\"",
         "x".repeat(500)
@@ -138,7 +138,7 @@ fn a_description_stays_on_its_line() {
 }
 
 #[test]
-fn a_flood_is_cut_off() {
+fn challenges_and_parameters_are_limited() {
     let flood: String = (0..10_000).map(|n| format!("p{n}=x,")).collect();
     let challenges = parse([format!("Bearer {flood}").as_bytes()]);
     assert_eq!(challenges[0].parameters.len(), 64);
@@ -203,7 +203,7 @@ fn challenge() -> impl Strategy<Value = (RawChallenge, String)> {
 
 proptest! {
     #[test]
-    fn a_header_reads_as_it_was_meant(
+    fn a_written_header_parses_to_its_challenges(
         challenges in prop::collection::vec((challenge(), any::<bool>()), 0..5),
     ) {
         let mut lines = vec![String::new()];
@@ -219,14 +219,14 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_it_fail(
+    fn no_bytes_cause_a_panic(
         lines in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..3),
     ) {
         parse(lines.iter().map(Vec::as_slice));
     }
 
     #[test]
-    fn no_text_of_its_own_signs_makes_it_fail(
+    fn no_text_of_delimiters_causes_a_panic(
         lines in prop::collection::vec("([a-c]|[=\",\\\\ \t]){0,30}", 0..3),
     ) {
         for raw in parse(lines.iter().map(String::as_bytes)) {

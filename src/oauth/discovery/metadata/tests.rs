@@ -49,7 +49,7 @@ fn refused<T: std::fmt::Debug>(read: Result<T, MetadataError>) -> DiscoveryError
 }
 
 #[test]
-fn a_document_is_read_and_can_be_kept() {
+fn parsed_metadata_can_be_cached_and_parsed_again() {
     let server = read(&document()).unwrap();
     let page = server.authorization_endpoint(Pkce::Required).unwrap();
     let url = page.as_url().as_str();
@@ -69,7 +69,7 @@ fn a_document_is_read_and_can_be_kept() {
 }
 
 #[test]
-fn the_issuer_is_the_one_asked_for_to_the_letter() {
+fn the_issuer_must_equal_the_requested_one_exactly() {
     for found in [
         "https://auth.example.com/t1/",
         "https://auth.example.com/T1",
@@ -88,7 +88,7 @@ fn the_issuer_is_the_one_asked_for_to_the_letter() {
 }
 
 #[test]
-fn one_bad_endpoint_spoils_the_document() {
+fn one_forbidden_endpoint_rejects_the_document() {
     let members = [
         "authorization_endpoint",
         "token_endpoint",
@@ -112,7 +112,7 @@ fn one_bad_endpoint_spoils_the_document() {
 }
 
 #[test]
-fn nobody_signs_in_without_pkce() {
+fn no_sign_in_page_without_pkce() {
     let refusing = [json!(null), json!([]), json!(["plain"]), json!(["s256"])];
     for methods in refusing {
         let server = read(&with("code_challenge_methods_supported", methods)).unwrap();
@@ -143,7 +143,7 @@ fn unread(body: &str) -> [MetadataError; 2] {
 }
 
 #[test]
-fn what_is_no_such_document_is_told_from_one_that_is_broken() {
+fn other_documents_differ_from_malformed_metadata() {
     let others = [
         "",
         "<html>",
@@ -183,7 +183,7 @@ fn what_is_no_such_document_is_told_from_one_that_is_broken() {
 }
 
 #[test]
-fn resource_metadata_is_about_the_upstream() {
+fn resource_metadata_must_identify_the_upstream() {
     let parse = |document: &Value| {
         ProtectedResource::parse(document.to_string().as_bytes(), &upstream(UPSTREAM))
     };
@@ -247,7 +247,7 @@ fn a_server_without_metadata_has_the_endpoints_of_2025_03_26() {
 
 proptest! {
     #[test]
-    fn no_document_makes_it_fail(
+    fn no_document_causes_a_panic(
         member in prop::sample::select(vec![
             "issuer", "token_endpoint", "authorization_endpoint", "scopes_supported",
             "code_challenge_methods_supported", "client_id_metadata_document_supported",

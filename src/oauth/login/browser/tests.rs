@@ -12,7 +12,7 @@ fn refused(variables: Variables, needs_display: bool) -> Option<&'static str> {
 }
 
 #[test]
-fn a_browser_is_opened_only_where_a_person_can_see_it() {
+fn a_browser_opens_only_where_the_user_can_see_it() {
     const CI: Option<&str> = Some("`CI` is set");
     const SSH: Option<&str> = Some("this is an SSH session");
     const NO_DISPLAY: Option<&str> = Some("there is no display");
@@ -52,7 +52,7 @@ fn a_browser_is_opened_only_where_a_person_can_see_it() {
 }
 
 #[test]
-fn an_address_of_the_web_is_opened_as_it_is_written() {
+fn a_web_address_is_opened_as_written() {
     let good = [
         "https://auth.example.com/authorize?response_type=code&state=a-b_c~d.e&scope=a+b%20c",
         "https://auth.example.com:8443/a;b=c/@d,e*!?x=[y]",
@@ -69,7 +69,7 @@ fn an_address_of_the_web_is_opened_as_it_is_written() {
 }
 
 #[tokio::test]
-async fn nothing_is_opened_where_nothing_may_be() {
+async fn no_page_opens_where_none_may() {
     let browser = Browser {
         refusal: Some("`CI` is set"),
     };

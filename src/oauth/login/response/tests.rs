@@ -58,7 +58,7 @@ fn no_issuer() -> LoginError {
 }
 
 #[test]
-fn a_good_answer_gives_its_code() {
+fn a_valid_response_returns_its_code() {
     let cases = [
         "code=c%2Fd%2B%3D&state=the-state",
         "state=the-state&code=c/d%2B=",
@@ -72,7 +72,7 @@ fn a_good_answer_gives_its_code() {
 }
 
 #[test]
-fn an_answer_with_another_state_gives_nothing() {
+fn a_response_with_another_state_returns_nothing() {
     let cases = [
         "code=c",
         "code=c&state=",
@@ -96,7 +96,7 @@ fn an_answer_with_another_state_gives_nothing() {
 }
 
 #[test]
-fn the_issuer_is_compared_as_it_was_written() {
+fn the_issuer_is_compared_as_written() {
     let good = "code=c&state=the-state&iss=https%3A%2F%2Fauth.example.com";
     let absent = "code=c&state=the-state";
     let ok = || Ok("c".to_owned());
@@ -129,7 +129,7 @@ fn the_issuer_is_compared_as_it_was_written() {
 }
 
 #[test]
-fn an_error_is_told_only_when_the_issuer_is_right() {
+fn an_error_is_reported_only_with_the_right_issuer() {
     let denied = |rest: &str| {
         let query = format!("error=access_denied&error_description=hm&state=the-state{rest}");
         from_query(&query, Some(true))
@@ -148,7 +148,7 @@ fn an_error_is_told_only_when_the_issuer_is_right() {
 }
 
 #[test]
-fn an_error_wins_over_a_code() {
+fn an_error_takes_precedence_over_a_code() {
     let query = "code=c&error=server_error&state=the-state";
     let error = from_query(query, None).unwrap_err();
     assert!(matches!(error, LoginError::Unavailable { .. }), "{error}");
@@ -156,7 +156,7 @@ fn an_error_wins_over_a_code() {
 }
 
 #[test]
-fn what_stands_there_twice_is_refused() {
+fn a_repeated_parameter_is_rejected() {
     let cases = [
         ("code", "code=a&code=b&state=the-state"),
         ("code", "code=a&state=the-state&code=a"),
@@ -183,7 +183,7 @@ fn what_stands_there_twice_is_refused() {
 }
 
 #[test]
-fn what_is_no_answer_is_not_taken_for_one() {
+fn a_query_without_code_or_error_is_rejected() {
     for query in [
         "",
         "&",
@@ -207,7 +207,7 @@ fn what_is_no_answer_is_not_taken_for_one() {
 }
 
 #[test]
-fn the_code_goes_to_the_server_where_the_login_began() {
+fn a_code_for_another_server_is_not_returned() {
     let response = AuthorizationResponse::from_query("code=c&state=the-state").unwrap();
     let other = server("https://other.example.com", None);
     let error = response.code(&login(), &other).unwrap_err();
@@ -215,7 +215,7 @@ fn the_code_goes_to_the_server_where_the_login_began() {
 }
 
 #[test]
-fn an_answer_does_not_print_its_code() {
+fn a_response_does_not_print_its_code() {
     let response = AuthorizationResponse::from_query("code=hunter2&state=hunter3").unwrap();
     let printed = format!("{response:?}");
     assert!(!printed.contains("hunter"), "{printed}");

@@ -12,7 +12,7 @@ fn folder(home: &Path, name: &str, url: &str) -> Folder {
 }
 
 #[test]
-fn a_name_that_is_no_safe_file_name_gets_a_hash() {
+fn a_name_that_is_no_safe_file_name_has_a_hash() {
     let cases = [
         ("linear", "linear"),
         ("mcp.example.com", "mcp.example.com"),
@@ -48,7 +48,7 @@ fn a_name_that_is_no_safe_file_name_gets_a_hash() {
 }
 
 #[tokio::test]
-async fn upstreams_of_one_name_and_different_urls_do_not_meet() {
+async fn equal_names_with_different_urls_have_different_folders() {
     let home = tempfile::tempdir().unwrap();
     let first = folder(home.path(), "docs", "https://one.example/mcp");
     let second = folder(home.path(), "docs", "https://two.example/mcp");
@@ -63,7 +63,7 @@ async fn upstreams_of_one_name_and_different_urls_do_not_meet() {
 }
 
 #[tokio::test]
-async fn of_two_that_claim_a_folder_at_once_one_gets_it() {
+async fn of_two_concurrent_claims_one_gets_the_folder() {
     for _ in 0..20 {
         let home = tempfile::tempdir().unwrap();
         let first = folder(home.path(), "docs", "https://one.example/mcp");
@@ -80,7 +80,7 @@ async fn of_two_that_claim_a_folder_at_once_one_gets_it() {
 }
 
 #[test]
-fn a_key_in_the_query_neither_matters_nor_is_kept() {
+fn the_query_is_neither_compared_nor_stored() {
     let with = folder(Path::new("/"), "docs", "https://one.example/mcp?key=1");
     let without = folder(Path::new("/"), "docs", "https://one.example/mcp");
     assert_eq!(with.owner, without.owner);

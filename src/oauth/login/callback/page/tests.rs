@@ -9,7 +9,7 @@ fn text(page: &Page, upstream: &str) -> String {
 }
 
 #[test]
-fn a_page_escapes_all_that_it_shows() {
+fn a_page_escapes_everything_it_shows() {
     let shown = "&lt;/title&gt;&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;\
                  &lt;img src=x onerror=&quot;a&quot;&gt;&amp;amp;";
     let reason = Page::Failed(HOSTILE.to_owned());
@@ -30,14 +30,14 @@ fn a_page_escapes_all_that_it_shows() {
 }
 
 #[test]
-fn the_name_of_an_upstream_cannot_end_the_head() {
+fn the_name_of_an_upstream_cannot_inject_headers() {
     let text = text(&Page::SignedIn, "a\r\nset-cookie: b=c\r\n\r\nd");
     let (head, _) = text.split_once("\r\n\r\n").unwrap();
     assert!(!head.contains("set-cookie"), "{head}");
 }
 
 #[test]
-fn a_page_loads_nothing_and_is_kept_nowhere() {
+fn a_page_loads_nothing_and_is_not_cached() {
     let text = text(&Page::SignedIn, "linear");
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     let style = body.split_once("<style>").unwrap().1;
@@ -82,7 +82,7 @@ fn a_page_says_how_it_ended_and_what_to_do() {
 }
 
 #[test]
-fn an_error_has_its_page() {
+fn every_error_has_a_page() {
     let denied = LoginError::from_error_code("access_denied", Some("<b>"));
     assert_eq!(Page::for_error(&denied), Page::Denied);
     assert_eq!(Page::for_error(&LoginError::StateMismatch), Page::Stale);

@@ -33,7 +33,7 @@ fn the_ports_of_an_upstream_are_the_same_in_every_run() {
 }
 
 #[test]
-fn every_port_is_one_that_no_service_is_assigned() {
+fn every_port_is_unassigned() {
     for number in 0..200 {
         let ports = place(&format!("u{number}"), "https://example.com/", None).ports;
         assert!(ports.iter().all(|port| *port >= 49_152), "{ports:?}");
@@ -44,7 +44,7 @@ fn every_port_is_one_that_no_service_is_assigned() {
 }
 
 #[test]
-fn the_redirect_uri_is_written_as_it_is_configured() {
+fn the_redirect_uri_equals_the_configured_one() {
     let cases = [
         (None, "http://127.0.0.1:5/callback", "/callback"),
         (
@@ -63,7 +63,7 @@ fn the_redirect_uri_is_written_as_it_is_configured() {
 }
 
 #[test]
-fn the_port_that_was_registered_is_tried_first() {
+fn the_registered_port_is_tried_first() {
     let ports = plain().ports;
     let prefer = |uri: &str| plain().prefer(uri).ports;
     let registered = prefer("http://127.0.0.1:50123/callback");

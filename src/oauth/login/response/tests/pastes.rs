@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_paste_is_an_address_or_a_query_or_a_code() {
+fn a_paste_is_an_address_a_query_or_a_code() {
     let query = "code=c%2Fd&state=the-state";
     let address = format!("http://127.0.0.1:50000/callback?{query}");
     let cases = [
@@ -36,7 +36,7 @@ fn a_paste_is_an_address_or_a_query_or_a_code() {
 }
 
 #[test]
-fn a_code_alone_may_hold_what_a_query_holds() {
+fn a_bare_code_may_contain_delimiters_of_a_query() {
     for text in [
         "abc==",
         "a=b",
@@ -55,7 +55,7 @@ fn a_code_alone_may_hold_what_a_query_holds() {
 }
 
 #[test]
-fn a_paste_that_is_something_else_is_refused() {
+fn any_other_paste_is_rejected() {
     let long = "a".repeat(MAX_PASTE + 1);
     let cases = [
         ("", LoginError::NotAResponse),
@@ -94,7 +94,7 @@ fn a_paste_that_is_something_else_is_refused() {
 }
 
 #[test]
-fn a_code_alone_is_not_enough_where_the_server_names_itself() {
+fn a_bare_code_is_rejected_if_the_server_sends_iss() {
     let pasted = || AuthorizationResponse::from_paste("abc");
     assert_eq!(code(pasted(), None), Ok("abc".to_owned()));
     let recorded = ISSUER.to_owned();
