@@ -21,8 +21,9 @@ const MAX_LENGTH: usize = 2048;
 /// endpoint needs them, and a shell that starts the browser would interpret them.
 pub(super) const URL_PUNCTUATION: &[u8] = b"-._~:/?#[]@!&*+,;=%";
 
-/// An address that a document of an upstream may name: https, or http when both the address and the
-/// upstream are on loopback (MCP 2026-07-28 § Communication Security, RFC 8252 § 8.3).
+/// An address that a document of an upstream may name (MCP 2026-07-28 § Communication Security,
+/// RFC 8252 § 8.3). The scheme is https, or http if both the address and the upstream are on
+/// loopback.
 ///
 /// The address is printable ASCII without user, password or fragment (RFC 6749 § 3.1). A public
 /// upstream may not name a loopback or private address. `Display` omits the query.
@@ -149,8 +150,8 @@ impl Serialize for Issuer {
     }
 }
 
-/// Returns the resource identifier of an upstream that publishes none: its URL without query,
-/// fragment and trailing slash (MCP 2026-07-28 § Canonical Server URI, RFC 8707 § 2).
+/// Returns the resource identifier of an upstream that publishes none (MCP 2026-07-28
+/// § Canonical Server URI, RFC 8707 § 2). It is the URL without query, fragment and trailing slash.
 #[must_use]
 pub fn canonical_resource(upstream: &ServerUrl) -> String {
     let origin = upstream.as_url().origin().ascii_serialization();

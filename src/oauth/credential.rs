@@ -67,8 +67,8 @@ impl Credential {
         })
     }
 
-    /// Returns the headers that authorize one request: the token (RFC 6750 § 2.1), and for a bound
-    /// token a DPoP proof (RFC 9449 § 7.1), valid once for this method and URL.
+    /// Returns the headers that authorize one request: the token (RFC 6750 § 2.1), and a DPoP proof
+    /// for a bound token (RFC 9449 § 7.1). The proof is valid once, for this method and URL.
     ///
     /// # Errors
     /// [`KeyError`] if the key cannot sign.

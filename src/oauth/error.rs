@@ -16,7 +16,7 @@ pub enum DiscoveryError {
         member: &'static str,
         /// The address as written.
         text: String,
-        /// What is wrong with the address, as a clause.
+        /// The fault of the address, as a clause.
         fault: &'static str,
     },
     /// There is no metadata of the upstream or of its authorization server.
@@ -113,7 +113,7 @@ impl DiscoveryError {
 pub struct Attempt {
     /// The address, without query.
     pub url: String,
-    /// What happened, as a clause.
+    /// The result, as a clause.
     pub outcome: String,
 }
 

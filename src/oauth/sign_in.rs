@@ -146,7 +146,7 @@ fn redirect_hint(uri: Option<&str>) -> String {
     uri.map_or_else(String::new, |uri| format!(" with the redirect URI `{uri}`"))
 }
 
-/// What the user has to do.
+/// The steps that the user has to take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignInRequired {
     /// The upstream to sign in to.

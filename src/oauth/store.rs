@@ -1,8 +1,8 @@
 //! The files of one upstream's login, shared by all processes of the user.
 //!
 //! The disk is the truth and memory a cache. A [`RecordFile`] is one file, changed by compare and
-//! swap: a change names the [`Version`] that was read, and fails if another process changed the
-//! file since. So no process deletes or overwrites what another has renewed. [`Store::lock`] covers
+//! swap: a change names the [`Version`] that was read. It fails if another process has changed the
+//! file since, so no process deletes or overwrites what another has renewed. [`Store::lock`] covers
 //! longer work: one refresh and one login at a time.
 
 mod error;

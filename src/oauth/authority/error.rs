@@ -14,7 +14,7 @@ pub enum TokenError {
     Unreachable {
         /// The endpoint, without query.
         server: String,
-        /// What happened, as a clause.
+        /// The cause, as a clause.
         outcome: String,
         /// The delay that the server asks for (RFC 9110 § 10.2.3).
         retry_after: Option<Duration>,
@@ -57,7 +57,7 @@ pub enum TokenError {
     Malformed {
         /// The endpoint, without query.
         server: String,
-        /// What is wrong, as a clause. Never quotes the response, which may contain a secret.
+        /// The fault, as a clause. Never quotes the response, which may contain a secret.
         fault: String,
     },
     /// The server lacks an endpoint.
@@ -65,7 +65,7 @@ pub enum TokenError {
     Unsupported {
         /// The authorization server.
         issuer: String,
-        /// What the server lacks.
+        /// The missing endpoint, with the remedy if there is a specific one.
         what: &'static str,
     },
     /// The registered authentication method is unknown, or its credentials are missing.
@@ -77,7 +77,7 @@ pub enum TokenError {
     Authentication {
         /// `token_endpoint_auth_method`.
         method: String,
-        /// What is wrong, as a clause.
+        /// The fault of the method, as a clause.
         problem: &'static str,
     },
     /// A key cannot sign.

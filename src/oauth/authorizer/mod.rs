@@ -183,7 +183,7 @@ impl Authorizer {
     }
 }
 
-/// What an [`Authorizer`] needs from the rest of the program.
+/// The parts of the program that an [`Authorizer`] uses.
 #[derive(Debug, Clone)]
 pub struct AuthContext {
     /// Makes the HTTP connections.

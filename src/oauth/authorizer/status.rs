@@ -9,7 +9,7 @@ use crate::oauth::sign_in::SignInError;
 use crate::oauth::store::{Record, RecordFile, StoreError, Swap, Version};
 use crate::oauth::tokens::{Timestamp, Tokens};
 
-/// What the stored login says, without a request.
+/// A summary of the stored login, made without a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CredentialStatus {
     /// The issuer of the tokens.

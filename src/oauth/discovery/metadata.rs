@@ -76,7 +76,7 @@ pub struct AuthorizationServer {
     pub features: Features,
 }
 
-/// What an authorization server supports. An absent list has the default of RFC 8414 § 2.
+/// The features of an authorization server. An absent list has the default of RFC 8414 § 2.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Features {
     /// The supported scopes.

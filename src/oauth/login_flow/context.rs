@@ -17,7 +17,7 @@ use crate::sync::Mutex;
 /// How often the files are checked for changes of other processes.
 pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(300);
 
-/// What the steps of a login share.
+/// The state shared by the steps of a login.
 #[derive(Debug)]
 pub(crate) struct LoginContext {
     pub(crate) credentials: Arc<CredentialContext>,

@@ -17,7 +17,7 @@ pub enum StoreError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong and where. Never quotes the file, which may contain a secret.
+        /// The fault and its position. Never quotes the file, which may contain a secret.
         place: String,
         /// The upstream of the login.
         upstream: UpstreamName,

@@ -25,7 +25,7 @@ const LOCK: &str = "write.lock";
 /// would leave secrets in freed memory.
 const BUFFER_CAPACITY: usize = 1 << 16;
 
-/// What a [`RecordFile`] can hold: a JSON object without members `generation` and `url`.
+/// The content of a [`RecordFile`]: a JSON object without members `generation` and `url`.
 pub trait Record: Serialize + DeserializeOwned + Send + 'static {}
 
 impl<T: Serialize + DeserializeOwned + Send + 'static> Record for T {}

@@ -13,7 +13,7 @@ const MAX_ITEMS: usize = 64;
 pub(super) struct RawChallenge {
     /// The scheme in lower case: schemes are case-insensitive (RFC 9110 § 11.1).
     pub(super) scheme: String,
-    /// What some schemes have instead of parameters.
+    /// The credentials that some schemes have instead of parameters.
     pub(super) token68: Option<String>,
     /// The parameters in order, with unique names in lower case (RFC 9110 § 11.2).
     pub(super) parameters: Vec<(String, String)>,

@@ -8,7 +8,7 @@ use crate::oauth::login::response::AuthorizationResponse;
 /// The most headers of a request: browsers send about twenty.
 const MAX_HEADERS: usize = 100;
 
-/// What to do with a request.
+/// The decision on a request.
 pub(super) enum CallbackVerdict {
     /// Accept the authorization response.
     Accepted(AuthorizationResponse),
