@@ -1,32 +1,33 @@
-//! Calls of what is remembered.
+//! Calls and other requests for cached items.
 
 use serde_json::json;
 
-use crate::cache::{full, learn};
+use crate::cache::{fill_cache, with_all_kinds};
 use testkit::gate::Gate;
 use testkit::json::text_of;
 use testkit::proxy;
+use testkit::raw::{self, Reply};
 use testkit::upstream::{self, Kind};
 
 testkit::per_kind! {
-    a_call_of_a_remembered_tool_waits_for_its_server_to_come_up
+    call_of_a_cached_tool_waits_for_its_server
 }
 
-async fn a_call_of_a_remembered_tool_waits_for_its_server_to_come_up(kind: Kind) {
+async fn call_of_a_cached_tool_waits_for_its_server(kind: Kind) {
     let gate = Gate::closed();
     let server = kind.server().tool("t").holding(&gate, |_| true);
     let server = server.start().await;
     let home = proxy::home();
     let proxy = || proxy::new().home(&home).upstream("a", &server);
     gate.open();
-    learn(proxy()).await;
+    fill_cache(proxy()).await;
     gate.close();
 
     let mut client = proxy().start().await;
     client.initialize().await;
     assert_eq!(client.tool_names().await, ["t"]);
     let call = client.send_call("t", json!({"n": 1})).await;
-    // Answered after the call was read.
+    // The ping is answered after the proxy has read the call.
     client.request("ping", json!({})).await;
     assert!(server.calls().is_empty());
     gate.open();
@@ -35,16 +36,16 @@ async fn a_call_of_a_remembered_tool_waits_for_its_server_to_come_up(kind: Kind)
 }
 
 #[tokio::test]
-async fn a_call_to_one_that_is_down_says_why_and_never_ran() {
-    let server = full(upstream::legacy()).start().await;
+async fn request_to_an_unavailable_server_fails_and_is_not_run() {
+    let server = with_all_kinds(upstream::legacy()).start().await;
     let home = proxy::home();
     let proxy = || proxy::new().home(&home).upstream("shop", &server);
-    learn(proxy()).await;
+    fill_cache(proxy()).await;
     server.raw.stop().await;
 
     let mut client = proxy().env("PROXY_CONNECT_WAIT", "1s").start().await;
     client.initialize().await;
-    let asked = [
+    let requests = [
         ("tools/call", json!({"name": "tool", "arguments": {}})),
         ("prompts/get", json!({"name": "prompt"})),
         ("resources/read", json!({"uri": "x://1"})),
@@ -58,7 +59,7 @@ async fn a_call_to_one_that_is_down_says_why_and_never_ran() {
             json!({"ref": {"type": "ref/resource", "uri": "x://{n}"}, "argument": {"name": "n", "value": ""}}),
         ),
     ];
-    for (method, params) in asked {
+    for (method, params) in requests {
         let failed = client.ask(method, params.clone()).await;
         let error = &failed["error"];
         let text = error["message"].as_str().unwrap_or_default();
@@ -72,16 +73,16 @@ async fn a_call_to_one_that_is_down_says_why_and_never_ran() {
 #[tokio::test]
 async fn cached_tools_stay_during_sign_in_or_a_failing_handshake() {
     for (status, code) in [(401, -31002), (404, -31005)] {
-        let server = full(upstream::legacy()).start().await;
+        let server = with_all_kinds(upstream::legacy()).start().await;
         let home = proxy::home();
         let proxy = || {
             let proxy = proxy::new().home(&home).upstream("a", &server);
             proxy.extra("a", json!({"oauth": false, "transport": "http"}))
         };
-        learn(proxy()).await;
+        fill_cache(proxy()).await;
         server.raw.stop().await;
-        let _refusing = crate::cache::raw::server_at(server.raw.address(), move |_| async move {
-            crate::cache::Reply::status(status)
+        let _rejecting = raw::server_at(server.raw.address(), move |_| async move {
+            Reply::status(status)
         });
 
         let mut client = proxy().start().await;

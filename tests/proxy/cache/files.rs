@@ -1,27 +1,29 @@
-//! The files: whose they are, what is done about those that cannot be used, and who leaves them alone.
+//! Cache files: permissions, damaged files, and when the proxy writes or deletes them.
 
 use std::fs;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use crate::cache::{age, files, full, hang, learn, listings};
+use crate::cache::{
+    cache_files, cache_folder, fill_cache, replace_with_hanging, set_modified, with_all_kinds,
+};
 use testkit::proxy;
 use testkit::upstream;
 
 #[cfg(unix)]
 #[tokio::test]
-async fn they_are_for_our_user_alone() {
+async fn cache_is_private_to_the_user() {
     use std::os::unix::fs::PermissionsExt;
 
-    let server = full(upstream::legacy()).start().await;
+    let server = with_all_kinds(upstream::legacy()).start().await;
     let home = proxy::home();
-    learn(proxy::new().home(&home).upstream("a", &server)).await;
+    fill_cache(proxy::new().home(&home).upstream("a", &server)).await;
     let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(&listings(&home)), 0o700);
-    assert_eq!(mode(listings(&home).parent().unwrap()), 0o700);
+    assert_eq!(mode(&cache_folder(&home)), 0o700);
+    assert_eq!(mode(cache_folder(&home).parent().unwrap()), 0o700);
     let mut seen = 0;
-    for entry in listings(&home).read_dir().unwrap() {
+    for entry in cache_folder(&home).read_dir().unwrap() {
         let path = entry.unwrap().path();
         assert_eq!(mode(&path), 0o600, "{}", path.display());
         seen += 1;
@@ -30,20 +32,20 @@ async fn they_are_for_our_user_alone() {
 }
 
 #[tokio::test]
-async fn one_that_cannot_be_used_is_as_none_and_is_replaced() {
+async fn damaged_cache_file_is_ignored_and_replaced() {
     let server = upstream::legacy().tool("tool").start().await;
     let home = proxy::home();
     let proxy = || {
         let proxy = proxy::new().home(&home).upstream("a", &server);
         proxy.env("PROXY_STARTUP_WAIT", "100ms").env("DEBUG", "1")
     };
-    learn(proxy()).await;
-    let file = files(&home).remove(0);
+    fill_cache(proxy()).await;
+    let file = cache_files(&home).remove(0);
     let good = fs::read_to_string(&file).unwrap();
     let changed = |key: &str, value: Value| {
-        let mut record: Value = serde_json::from_str(&good).unwrap();
-        record[key] = value;
-        record.to_string().into_bytes()
+        let mut entry: Value = serde_json::from_str(&good).unwrap();
+        entry[key] = value;
+        entry.to_string().into_bytes()
     };
     let large = || {
         let file = fs::File::create(&file).unwrap();
@@ -68,15 +70,16 @@ async fn one_that_cannot_be_used_is_as_none_and_is_replaced() {
     ];
     for (what, bytes) in broken {
         fs::write(&file, bytes).unwrap();
-        assert_unused_and_replaced(what, &server, &proxy).await;
+        assert_ignored_and_replaced(what, &server, &proxy).await;
     }
     large();
-    assert_unused_and_replaced("large", &server, &proxy).await;
-    let unlike = |record: &str| record.rsplit_once(',').unwrap().0.to_owned();
+    assert_ignored_and_replaced("large", &server, &proxy).await;
+    // The last member is the time of writing.
+    let unlike = |entry: &str| entry.rsplit_once(',').unwrap().0.to_owned();
     assert_eq!(unlike(&fs::read_to_string(&file).unwrap()), unlike(&good));
 }
 
-async fn assert_unused_and_replaced(
+async fn assert_ignored_and_replaced(
     what: &str,
     server: &upstream::Upstream,
     proxy: &impl Fn() -> proxy::Builder,
@@ -85,29 +88,29 @@ async fn assert_unused_and_replaced(
     let mut client = proxy().start().await;
     assert_eq!(client.tool_names().await, [""; 0], "{what}");
     client.wait_for_stderr("what was remembered").await;
-    let said = client.stderr();
+    let stderr = client.stderr();
     assert_eq!(
-        said.matches("what was remembered").count(),
+        stderr.matches("what was remembered").count(),
         1,
-        "{what}: {said}"
+        "{what}: {stderr}"
     );
     drop(client);
     let again = upstream::legacy()
         .tool("tool")
         .start_at(server.raw.address());
-    learn(proxy()).await;
+    fill_cache(proxy()).await;
     again.raw.stop().await;
     let mut client = proxy().start().await;
     assert_eq!(client.tool_names().await, ["tool"], "{what}");
 }
 
 #[tokio::test]
-async fn a_tool_that_cannot_be_read_costs_itself_alone() {
+async fn unreadable_cached_tool_does_not_affect_the_others() {
     let server = upstream::legacy().tool("a").tool("b").start().await;
     let home = proxy::home();
     let proxy = || proxy::new().home(&home).upstream("a", &server);
-    learn(proxy()).await;
-    let file = files(&home).remove(0);
+    fill_cache(proxy()).await;
+    let file = cache_files(&home).remove(0);
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, text.replace(r#""name":"a""#, r#""title":"a""#)).unwrap();
     server.raw.stop().await;
@@ -115,60 +118,62 @@ async fn a_tool_that_cannot_be_read_costs_itself_alone() {
 }
 
 #[tokio::test]
-async fn what_is_there_already_is_not_written_again() {
-    let server = full(upstream::legacy()).start().await;
+async fn unchanged_cache_is_not_rewritten() {
+    let server = with_all_kinds(upstream::legacy()).start().await;
     let home = proxy::home();
     let proxy = || proxy::new().home(&home).upstream("a", &server);
-    learn(proxy()).await;
-    let file = files(&home).remove(0);
+    fill_cache(proxy()).await;
+    let file = cache_files(&home).remove(0);
     let before = SystemTime::now() - Duration::from_secs(3600);
-    age(&file, before);
+    set_modified(&file, before);
 
-    learn(proxy()).await;
+    fill_cache(proxy()).await;
     let modified = fs::metadata(&file).unwrap().modified().unwrap();
     assert_eq!(modified, before);
     server.set_offers("prompts", []);
-    learn(proxy()).await;
+    fill_cache(proxy()).await;
     let modified = fs::metadata(&file).unwrap().modified().unwrap();
     assert_ne!(modified, before);
 }
 
 #[tokio::test]
-async fn switched_off_nothing_is_kept_and_nothing_used() {
-    let server = full(upstream::legacy()).start().await;
+async fn disabled_cache_is_neither_written_nor_read() {
+    let server = with_all_kinds(upstream::legacy()).start().await;
     let home = proxy::home();
     let proxy = |word: &str| {
         let proxy = proxy::new().home(&home).upstream("a", &server);
         let proxy = proxy.env("PROXY_STARTUP_WAIT", "100ms");
         proxy.env("PROXY_REMEMBER", word)
     };
-    learn(proxy("off")).await;
-    assert!(!listings(&home).exists());
-    learn(proxy("on")).await;
-    let kept = fs::read(&files(&home)[0]).unwrap();
+    fill_cache(proxy("off")).await;
+    assert!(!cache_folder(&home).exists());
+    fill_cache(proxy("on")).await;
+    let cached = fs::read(&cache_files(&home)[0]).unwrap();
     server.set_tools([]);
-    learn(proxy("off")).await;
-    assert_eq!(fs::read(&files(&home)[0]).unwrap(), kept);
+    fill_cache(proxy("off")).await;
+    assert_eq!(fs::read(&cache_files(&home)[0]).unwrap(), cached);
 
-    let hole = hang(&server).await;
+    let _hanging = replace_with_hanging(&server).await;
     let mut client = proxy("off").start().await;
-    let said = client.initialize().await;
-    assert!(said["capabilities"]["logging"].is_object(), "{said}");
+    let initialized = client.initialize().await;
+    assert!(
+        initialized["capabilities"]["logging"].is_object(),
+        "{initialized}"
+    );
     assert_eq!(client.tool_names().await, [""; 0]);
-    drop(hole);
 }
 
 #[tokio::test]
-async fn a_word_that_is_no_switch_is_told_and_changes_nothing() {
+async fn invalid_switch_is_reported_and_ignored() {
     let server = upstream::legacy().tool("tool").start().await;
     let home = proxy::home();
     let proxy = proxy::new().home(&home).upstream("a", &server);
     let mut client = proxy.env("PROXY_REMEMBER", "of").start().await;
     client.tools().await;
-    let says = "PROXY_REMEMBER: `of` is neither `on` nor `off`";
-    client.wait_for_stderr(says).await;
+    let message = "PROXY_REMEMBER: `of` is neither `on` nor `off`";
+    client.wait_for_stderr(message).await;
     assert!(client.close().await.success());
-    assert_eq!(files(&home).len(), 1);
+    assert_eq!(cache_files(&home).len(), 1);
 }
 
 #[tokio::test]
@@ -183,16 +188,19 @@ async fn signing_out_removes_the_cache_of_that_server_only() {
         let proxy = proxy::new().home(&home).upstream("one", &one);
         proxy.upstream("two", &two)
     };
-    learn(proxy()).await;
-    // As if a process had been killed in the middle of it.
-    let half = files(&home)[0].with_extension("new");
+    fill_cache(proxy()).await;
+    // As left by a process that was killed while it wrote.
+    let half = cache_files(&home)[0].with_extension("new");
     fs::write(&half, "{").unwrap();
     let ended = proxy().arg("logout").arg("one").output().await;
     assert!(ended.status.success());
     assert!(!half.exists());
-    let said = String::from_utf8(ended.stderr).unwrap();
-    assert!(said.contains("what else was stored is deleted"), "{said}");
-    let left = files(&home);
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    assert!(
+        stderr.contains("what else was stored is deleted"),
+        "{stderr}"
+    );
+    let left = cache_files(&home);
     assert_eq!(left.len(), 1);
     assert!(
         left[0]
@@ -203,16 +211,16 @@ async fn signing_out_removes_the_cache_of_that_server_only() {
             .starts_with("two-")
     );
     let ended = proxy().arg("logout").arg("one").output().await;
-    let said = String::from_utf8(ended.stderr).unwrap();
-    assert!(said.contains("nothing is stored"), "{said}");
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    assert!(stderr.contains("nothing is stored"), "{stderr}");
 }
 
 #[tokio::test]
-async fn a_folder_that_cannot_be_written_costs_nothing_else() {
+async fn unwritable_cache_folder_does_not_affect_listings() {
     let server = upstream::legacy().tool("tool").start().await;
     let home = proxy::home();
     fs::create_dir_all(home.path().join(".mcp-manifold")).unwrap();
-    fs::write(listings(&home), "a file in its place").unwrap();
+    fs::write(cache_folder(&home), "a file in place of the folder").unwrap();
     let proxy = proxy::new().home(&home).upstream("a", &server);
     let mut client = proxy.start().await;
     client.initialize().await;
@@ -224,7 +232,7 @@ async fn a_folder_that_cannot_be_written_costs_nothing_else() {
 }
 
 #[tokio::test]
-async fn one_that_cannot_be_written_costs_no_other() {
+async fn unwritable_cache_file_does_not_affect_the_others() {
     let servers = ["first", "second", "third"].map(|name| (name, upstream::legacy().tool(name)));
     let mut running = Vec::new();
     for (name, server) in servers {
@@ -237,12 +245,12 @@ async fn one_that_cannot_be_written_costs_no_other() {
             proxy.upstream(name, server)
         })
     };
-    learn(proxy()).await;
-    let written = files(&home);
+    fill_cache(proxy()).await;
+    let written = cache_files(&home);
     for file in &written {
         fs::remove_file(file).unwrap();
     }
-    // Of the three, the one that is tried first.
+    // The first of the three to be written.
     fs::create_dir(&written[0]).unwrap();
 
     let mut client = proxy().start().await;
@@ -253,13 +261,15 @@ async fn one_that_cannot_be_written_costs_no_other() {
             .await;
     }
     assert!(client.close().await.success());
-    let said = client.stderr();
-    let told = said.lines().filter(|line| line.contains("cannot remember"));
-    let told: Vec<_> = told.collect();
-    assert_eq!(told.len(), 1, "{said}");
+    let stderr = client.stderr();
+    let warnings = stderr
+        .lines()
+        .filter(|line| line.contains("cannot remember"));
+    let warnings: Vec<_> = warnings.collect();
+    assert_eq!(warnings.len(), 1, "{stderr}");
     assert!(
-        told[0].contains("WARN") && told[0].contains("upstream=first"),
-        "{said}"
+        warnings[0].contains("WARN") && warnings[0].contains("upstream=first"),
+        "{stderr}"
     );
 
     for (_, server) in &running {

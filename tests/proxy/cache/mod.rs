@@ -1,14 +1,15 @@
-//! What servers offer outlives the proxy: the next one lists it at once, whatever became of them.
+//! The cache of listings on disk: a new proxy serves cached listings immediately, also while servers are
+//! unavailable.
 
-mod bound;
 mod calls;
+mod deletion;
+mod eviction;
 mod files;
-mod forgotten;
-mod greeting;
-mod lists;
+mod fingerprint;
+mod initialize;
 mod processes;
-mod start;
-mod unused;
+mod prompts_resources;
+mod startup;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -21,20 +22,20 @@ use testkit::proxy::{Builder, Client};
 use testkit::raw::{self, Reply};
 use testkit::upstream::{self, Upstream};
 
-/// The capabilities of a server that has everything and announces its changes.
-const ALL: &str = r#"{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true},"completions":{}}"#;
+/// The capabilities of a server with all kinds of items and change notifications.
+const ALL_CAPABILITIES: &str = r#"{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true},"completions":{}}"#;
 
-/// The methods that list what is no tool, each with the member of its result.
-const LISTS: [(&str, &str); 3] = [
+/// The list methods besides `tools/list`, each with the member of its result.
+const LIST_METHODS: [(&str, &str); 3] = [
     ("prompts/list", "prompts"),
     ("resources/list", "resources"),
     ("resources/templates/list", "resourceTemplates"),
 ];
 
-/// A server with something of everything.
-fn full(builder: upstream::Builder) -> upstream::Builder {
+/// Adds one item of each kind to a server.
+fn with_all_kinds(builder: upstream::Builder) -> upstream::Builder {
     builder
-        .capabilities(ALL)
+        .capabilities(ALL_CAPABILITIES)
         .tool("tool")
         .offers("prompts", [r#"{"name":"prompt"}"#])
         .offers("resources", [r#"{"uri":"x://1","name":"one"}"#])
@@ -44,41 +45,41 @@ fn full(builder: upstream::Builder) -> upstream::Builder {
         )
 }
 
-/// Runs a proxy until it has heard all its servers and listed all that they have, and ends it.
-async fn learn(proxy: Builder) {
+/// Runs a proxy until it has connected to all its servers and listed all items, then closes it.
+async fn fill_cache(proxy: Builder) {
     let names = proxy.names();
     let mut client = proxy.start().await;
     client.initialize().await;
     for name in names {
         let end = format!(" name={name}");
-        let is_it = |line: &str| line.contains("connected era=") && line.ends_with(&end);
+        let is_connected = |line: &str| line.contains("connected era=") && line.ends_with(&end);
         client
             .find_in_stderr("connection", |stderr| {
-                stderr.lines().find(|l| is_it(l)).map(drop)
+                stderr.lines().find(|line| is_connected(line)).map(drop)
             })
             .await;
     }
     client.tools().await;
-    for (method, _) in LISTS {
+    for (method, _) in LIST_METHODS {
         client.ask(method, json!({})).await;
     }
     assert!(client.close().await.success(), "{}", client.stderr());
 }
 
-/// Stops a server, and has another in its place that takes requests and answers none.
-async fn hang(server: &Upstream) -> raw::Server {
+/// Replaces a server by one that receives requests and never responds.
+async fn replace_with_hanging(server: &Upstream) -> raw::Server {
     server.raw.stop().await;
     raw::server_at(server.raw.address(), |_| async { Reply::hang() })
 }
 
-/// The folder of what a proxy with this home remembers.
-fn listings(home: &Arc<TempDir>) -> PathBuf {
+/// Returns the cache folder of a proxy with this home.
+fn cache_folder(home: &Arc<TempDir>) -> PathBuf {
     home.path().join(".mcp-manifold/listings")
 }
 
-/// The files of the upstreams in it.
-fn files(home: &Arc<TempDir>) -> Vec<PathBuf> {
-    let Ok(folder) = listings(home).read_dir() else {
+/// Returns the cache files of all upstreams, sorted.
+fn cache_files(home: &Arc<TempDir>) -> Vec<PathBuf> {
+    let Ok(folder) = cache_folder(home).read_dir() else {
         return Vec::new();
     };
     let mut files: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
@@ -90,14 +91,14 @@ fn files(home: &Arc<TempDir>) -> Vec<PathBuf> {
     files
 }
 
-/// Has a file look as if it had been written at this time.
-fn age(file: &Path, modified: SystemTime) {
+/// Sets the modification time of a file.
+fn set_modified(file: &Path, modified: SystemTime) {
     let opened = File::options().read(true).write(file.is_file()).open(file);
     opened.unwrap().set_modified(modified).unwrap();
 }
 
-/// How many lines so far tell of a change of these.
-fn told(client: &Client, what: &str) -> usize {
+/// Counts the `list_changed` notifications for `what` so far.
+fn list_changes(client: &Client, what: &str) -> usize {
     let method = format!(r#""method":"notifications/{what}/list_changed""#);
     let lines = client.received().into_iter();
     let lines = lines.map(|line| String::from_utf8(line).unwrap());

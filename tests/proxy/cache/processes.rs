@@ -1,16 +1,16 @@
-//! Several proxies with one home, all at once.
+//! Several concurrent proxies with the same home.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::cache::{LISTS, files, full, listings};
+use crate::cache::{LIST_METHODS, cache_files, cache_folder, with_all_kinds};
 use testkit::proxy;
 use testkit::upstream::{self, tool};
 
 #[tokio::test]
-async fn all_of_them_leave_whole_files_and_nothing_else() {
-    let one = full(upstream::legacy()).start().await;
-    let two = full(upstream::modern()).start().await;
+async fn concurrent_proxies_leave_only_complete_files() {
+    let one = with_all_kinds(upstream::legacy()).start().await;
+    let two = with_all_kinds(upstream::modern()).start().await;
     let home = proxy::home();
     for round in 0..3 {
         let names: Vec<_> = (0..200).map(|n| tool(&format!("r{round}_{n}"))).collect();
@@ -21,10 +21,10 @@ async fn all_of_them_leave_whole_files_and_nothing_else() {
             let proxy = proxy::new().home(&home).upstream("one", &one);
             let mut client = proxy.upstream("two", &two).start().await;
             client.initialize().await;
-            // Each reads while others write.
+            // Each proxy reads while others write.
             let first = client.tools().await;
             assert_eq!(first.len(), if round == 0 { 400 } else { first.len() });
-            for (method, _) in LISTS {
+            for (method, _) in LIST_METHODS {
                 client.ask(method, json!({})).await;
             }
             client.wait_for_stderr("tools=200 name=one").await;
@@ -34,15 +34,15 @@ async fn all_of_them_leave_whole_files_and_nothing_else() {
         });
         join_all(runs).await;
 
-        let files = files(&home);
-        assert_eq!(files.len(), 2);
-        for file in &files {
-            let record: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
-            assert_eq!(record["tools"].as_array().unwrap().len(), 200);
+        let cache_files = cache_files(&home);
+        assert_eq!(cache_files.len(), 2);
+        for file in &cache_files {
+            let entry: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+            assert_eq!(entry["tools"].as_array().unwrap().len(), 200);
             let last = format!("r{round}_199");
-            assert_eq!(record["tools"][199]["name"], last, "{round}");
+            assert_eq!(entry["tools"][199]["name"], last, "{round}");
         }
-        let mut all: Vec<_> = listings(&home).read_dir().unwrap().collect();
+        let mut all: Vec<_> = cache_folder(&home).read_dir().unwrap().collect();
         all.retain(|entry| {
             let name = entry.as_ref().unwrap().file_name();
             ![".lock", "key"].contains(&name.to_str().unwrap())
@@ -52,7 +52,7 @@ async fn all_of_them_leave_whole_files_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_was_killed_leaves_what_it_had_written() {
+async fn cache_survives_a_killed_proxy() {
     let server = upstream::legacy().tool("tool").start().await;
     let home = proxy::home();
     let proxy = || proxy::new().home(&home).upstream("a", &server);
@@ -60,9 +60,9 @@ async fn a_proxy_that_was_killed_leaves_what_it_had_written() {
     client.initialize().await;
     client.tools().await;
     client.wait_for_stderr("remembered").await;
-    // Written before it is said: the next line of the log comes after it.
+    // The proxy logs this before it writes the file.
     let written = testkit::within("the file", async {
-        while files(&home).is_empty() {
+        while cache_files(&home).is_empty() {
             tokio::task::yield_now().await;
         }
     });

@@ -1,8 +1,8 @@
-//! The first listing after a start, while servers are not there or not ready.
+//! The initial listing after a start, while servers are unavailable or slow.
 
 use serde_json::json;
 
-use crate::cache::{hang, learn, told};
+use crate::cache::{fill_cache, list_changes, replace_with_hanging};
 use testkit::gate::Gate;
 use testkit::json::text_of;
 use testkit::proxy;
@@ -11,11 +11,11 @@ use testkit::upstream::{self, Kind, tool};
 
 testkit::per_kind! {
     cached_tools_are_listed_byte_for_byte_while_server_hangs
-    tools_that_have_changed_meanwhile_are_announced_once
+    tools_changed_since_the_cache_are_notified_once
 }
 
-/// Longer than any test may take: who waits for this fails.
-const NEVER: &str = "1h";
+/// Longer than any test may take.
+const FOREVER: &str = "1h";
 
 fn lists_tools(request: &Request) -> bool {
     request.is("tools/list")
@@ -31,22 +31,21 @@ async fn cached_tools_are_listed_byte_for_byte_while_server_hangs(kind: Kind) {
     client.initialize().await;
     let first = client.exchange(list, r#""l""#).await;
     assert!(client.close().await.success());
-    let hole = hang(&server).await;
+    let _hanging = replace_with_hanging(&server).await;
 
-    let mut client = proxy().env("PROXY_STARTUP_WAIT", NEVER).start().await;
+    let mut client = proxy().env("PROXY_STARTUP_WAIT", FOREVER).start().await;
     client.initialize().await;
     let second = client.exchange(list, r#""l""#).await;
     assert_eq!(
         String::from_utf8(second).unwrap(),
         String::from_utf8(first).unwrap()
     );
-    assert_eq!(told(&client, "tools"), 0);
-    drop(hole);
+    assert_eq!(list_changes(&client, "tools"), 0);
 }
 
 #[tokio::test]
-async fn nothing_is_waited_for_that_is_remembered() {
-    // It shakes hands and never lists its tools again: it would be waited for as long as may be.
+async fn initial_listing_does_not_wait_for_cached_servers() {
+    // The server completes the handshake but does not list its tools, so without a cache the proxy would wait.
     let gate = Gate::closed();
     let server = upstream::legacy().tool("slow").holding(&gate, lists_tools);
     let (server, other) = (server.start().await, upstream::modern().tool("quick"));
@@ -57,10 +56,10 @@ async fn nothing_is_waited_for_that_is_remembered() {
         proxy.upstream("b", &other)
     };
     gate.open();
-    learn(proxy()).await;
+    fill_cache(proxy()).await;
     gate.close();
 
-    let mut client = proxy().env("PROXY_STARTUP_WAIT", NEVER).start().await;
+    let mut client = proxy().env("PROXY_STARTUP_WAIT", FOREVER).start().await;
     client.initialize().await;
     assert_eq!(client.tool_names().await, ["slow", "quick"]);
     let answer = client.call("slow", json!({"n": 1})).await;
@@ -68,7 +67,7 @@ async fn nothing_is_waited_for_that_is_remembered() {
 }
 
 #[tokio::test]
-async fn one_black_hole_among_ten_is_listed_at_once_with_the_others() {
+async fn one_hanging_server_of_ten_does_not_delay_the_listing() {
     let mut servers = Vec::new();
     for at in 0..10 {
         servers.push(upstream::legacy().tool(&format!("t{at}")).start().await);
@@ -79,21 +78,20 @@ async fn one_black_hole_among_ten_is_listed_at_once_with_the_others() {
         let proxy = names.fold(proxy::new(), |proxy, (at, server)| {
             proxy.upstream(&format!("u{at}"), server)
         });
-        proxy.home(&home).env("PROXY_STARTUP_WAIT", NEVER)
+        proxy.home(&home).env("PROXY_STARTUP_WAIT", FOREVER)
     };
-    learn(proxy()).await;
-    let hole = hang(&servers[4]).await;
+    fill_cache(proxy()).await;
+    let _hanging = replace_with_hanging(&servers[4]).await;
 
     let mut client = proxy().start().await;
     client.initialize().await;
     let names = client.tool_names().await;
     let expected: Vec<_> = (0..10).map(|at| format!("t{at}")).collect();
     assert_eq!(names, expected);
-    drop(hole);
 }
 
 #[tokio::test]
-async fn names_are_stable_while_the_first_upstream_is_away_and_back() {
+async fn names_are_stable_while_the_first_upstream_is_disconnected() {
     let mut first = upstream::legacy().tool("search").tool("own").start().await;
     let second = upstream::modern().tool("search").start().await;
     let home = proxy::home();
@@ -101,7 +99,7 @@ async fn names_are_stable_while_the_first_upstream_is_away_and_back() {
         let proxy = proxy::new().home(&home).upstream("one", &first);
         proxy.upstream("two", &second)
     };
-    learn(proxy()).await;
+    fill_cache(proxy()).await;
     first.raw.stop().await;
 
     let mut client = proxy().start().await;
@@ -115,14 +113,14 @@ async fn names_are_stable_while_the_first_upstream_is_away_and_back() {
     client.call("search", json!({})).await;
     assert_eq!(client.tool_names().await, names);
     assert_eq!((first.calls().len(), second.calls().len()), (1, 1));
-    assert_eq!(told(&client, "tools"), 0);
+    assert_eq!(list_changes(&client, "tools"), 0);
 }
 
-async fn tools_that_have_changed_meanwhile_are_announced_once(kind: Kind) {
+async fn tools_changed_since_the_cache_are_notified_once(kind: Kind) {
     let mut server = kind.server().tool("old").tool("stays").start().await;
     let home = proxy::home();
     let proxy = proxy::new().home(&home).upstream("a", &server);
-    learn(proxy).await;
+    fill_cache(proxy).await;
     server.raw.stop().await;
 
     let proxy = proxy::new().home(&home).upstream("a", &server);
@@ -136,10 +134,10 @@ async fn tools_that_have_changed_meanwhile_are_announced_once(kind: Kind) {
         .await;
     assert_eq!(client.tool_names().await, ["stays", "new"]);
     client.call("new", json!({})).await;
-    assert_eq!(told(&client, "tools"), 1);
+    assert_eq!(list_changes(&client, "tools"), 1);
     assert!(client.close().await.success());
 
-    // And that is what is remembered from now on.
+    // The cache now has the new tools.
     server.raw.stop().await;
     let proxy = proxy::new().home(&home).upstream("a", &server);
     let mut client = proxy.start().await;
@@ -147,12 +145,12 @@ async fn tools_that_have_changed_meanwhile_are_announced_once(kind: Kind) {
 }
 
 #[tokio::test]
-async fn one_that_speaks_another_era_now_is_called_in_its_own_way() {
-    // Of a modern server the argument goes into a header as well.
+async fn call_of_a_cached_tool_follows_the_new_era_of_its_server() {
+    // For a modern server the argument is also sent as a header.
     let tool = r#"{"name":"t","inputSchema":{"type":"object","properties":{"q":{"type":"string","x-mcp-header":"Q"}}}}"#;
     let old = upstream::legacy().tool_raw(tool).start().await;
     let home = proxy::home();
-    learn(proxy::new().home(&home).upstream("a", &old)).await;
+    fill_cache(proxy::new().home(&home).upstream("a", &old)).await;
     old.raw.stop().await;
     let new = upstream::modern()
         .tool_raw(tool)
@@ -169,18 +167,18 @@ async fn one_that_speaks_another_era_now_is_called_in_its_own_way() {
 }
 
 #[tokio::test]
-async fn a_tool_that_nobody_remembers_is_waited_for() {
+async fn call_of_an_uncached_tool_waits_for_the_live_listing() {
     let gate = Gate::closed();
     let server = upstream::legacy().tool("old").holding(&gate, lists_tools);
     let server = server.start().await;
     let home = proxy::home();
     let proxy = || proxy::new().home(&home).upstream("a", &server);
     gate.open();
-    learn(proxy()).await;
+    fill_cache(proxy()).await;
     gate.close();
     server.set_tools([&*tool("new")]);
 
-    let mut client = proxy().env("PROXY_STARTUP_WAIT", NEVER).start().await;
+    let mut client = proxy().env("PROXY_STARTUP_WAIT", FOREVER).start().await;
     client.initialize().await;
     let call = client.send_call("new", json!({})).await;
     assert_eq!(client.tool_names().await, ["old"]);

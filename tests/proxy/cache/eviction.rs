@@ -1,21 +1,21 @@
-//! What becomes of files that no configuration names any more, and of those that one still names.
+//! Eviction of unused cache files, and how use is recorded.
 
 use std::fs;
 use std::time::{Duration, SystemTime};
 
-use crate::cache::{age, files, learn, listings};
+use crate::cache::{cache_files, cache_folder, fill_cache, set_modified};
 use testkit::proxy;
 use testkit::upstream;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[tokio::test]
-async fn those_that_nobody_has_used_for_long_go_and_all_others_stay() {
+async fn only_files_unused_for_90_days_are_evicted() {
     let server = upstream::legacy().tool("tool").start().await;
     let home = proxy::home();
     let proxy = || proxy::new().home(&home).upstream("mine", &server);
-    learn(proxy()).await;
-    let (folder, mine) = (listings(&home), files(&home).remove(0));
+    fill_cache(proxy()).await;
+    let (folder, mine) = (cache_folder(&home), cache_files(&home).remove(0));
     let now = SystemTime::now();
     let cases = [
         ("gone-1.json", now - DAY * 91, false),
@@ -28,15 +28,15 @@ async fn those_that_nobody_has_used_for_long_go_and_all_others_stay() {
     ];
     for (name, modified, _) in cases {
         fs::write(folder.join(name), "{}").unwrap();
-        age(&folder.join(name), modified);
+        set_modified(&folder.join(name), modified);
     }
     fs::create_dir(folder.join("folder.json")).unwrap();
     for name in ["folder.json", "key", ".lock"] {
-        age(&folder.join(name), now - DAY * 91);
+        set_modified(&folder.join(name), now - DAY * 91);
     }
-    age(&mine, now - DAY * 1000);
+    set_modified(&mine, now - DAY * 1000);
 
-    learn(proxy()).await;
+    fill_cache(proxy()).await;
     for (name, _, stays) in cases {
         assert_eq!(folder.join(name).exists(), stays, "{name}");
     }
@@ -48,14 +48,14 @@ async fn those_that_nobody_has_used_for_long_go_and_all_others_stay() {
 }
 
 #[tokio::test]
-async fn a_start_notes_once_a_day_that_it_uses_a_file() {
+async fn start_updates_the_modification_time_once_a_day() {
     let server = upstream::legacy().tool("tool").start().await;
     let home = proxy::home();
     let proxy = || proxy::new().home(&home).upstream("mine", &server);
-    learn(proxy()).await;
-    let mine = files(&home).remove(0);
+    fill_cache(proxy()).await;
+    let mine = cache_files(&home).remove(0);
     let text = fs::read(&mine).unwrap();
-    // It is used also where its server is never heard.
+    // A start uses the file even if its server is unavailable.
     server.raw.stop().await;
     let now = SystemTime::now();
     let cases = [
@@ -64,13 +64,13 @@ async fn a_start_notes_once_a_day_that_it_uses_a_file() {
         (now - DAY / 2, false),
         (now + DAY * 2, false),
     ];
-    for (before, is_noted) in cases {
-        age(&mine, before);
+    for (before, is_updated) in cases {
+        set_modified(&mine, before);
         let mut client = proxy().start().await;
         assert_eq!(client.tool_names().await, ["tool"]);
         assert!(client.close().await.success());
         let after = fs::metadata(&mine).unwrap().modified().unwrap();
-        match is_noted {
+        match is_updated {
             true => assert!(after >= now - DAY / 24, "{after:?}"),
             false => assert_eq!(after, before),
         }

@@ -1,31 +1,33 @@
-//! What is remembered is good for the configuration that it came by.
+//! A cached listing is used only with the configuration that it was stored with.
 
 use serde_json::{Value, json};
 
-use crate::cache::{files, hang, learn, listings};
+use crate::cache::{cache_files, cache_folder, fill_cache, replace_with_hanging};
 use testkit::proxy::{self, Builder};
 use testkit::upstream;
 
-/// What a second start lists with its configuration changed by `extra` and its server hanging, after a
-/// first one with `before`.
-async fn lists(before: Value, extra: Value, change: impl Fn(Builder) -> Builder) -> Vec<String> {
+/// Fills the cache with the configuration `before`, then starts with `after` while the server hangs. Returns
+/// the listed tools.
+async fn tools_after_change(
+    before: Value,
+    after: Value,
+    change: impl Fn(Builder) -> Builder,
+) -> Vec<String> {
     let server = upstream::legacy().tool("tool").tool("other").start().await;
     let home = proxy::home();
-    let proxy = |extra: &Value| {
+    let proxy = |after: &Value| {
         let proxy = proxy::new().home(&home).upstream("a", &server);
-        proxy.extra("a", extra.clone())
+        proxy.extra("a", after.clone())
     };
-    learn(proxy(&before)).await;
-    let hole = hang(&server).await;
-    let proxy = change(proxy(&extra)).env("PROXY_STARTUP_WAIT", "100ms");
+    fill_cache(proxy(&before)).await;
+    let _hanging = replace_with_hanging(&server).await;
+    let proxy = change(proxy(&after)).env("PROXY_STARTUP_WAIT", "100ms");
     let mut client = proxy.start().await;
-    let names = client.tool_names().await;
-    drop(hole);
-    names
+    client.tool_names().await
 }
 
 #[tokio::test]
-async fn it_is_not_used_for_another_url_account_or_way() {
+async fn cache_is_not_used_with_another_account_or_transport() {
     let key = |key: &str| json!({"headers": {"x-key": key}});
     let client = |oauth: Value| json!({"oauth": oauth});
     let cases = [
@@ -49,14 +51,14 @@ async fn it_is_not_used_for_another_url_account_or_way() {
         (client(json!({"scopes": []})), client(json!({}))),
         (json!({}), client(json!({"resource": "off"}))),
     ];
-    for (before, extra) in cases {
-        let listed = lists(before.clone(), extra.clone(), |proxy| proxy).await;
-        assert_eq!(listed, [""; 0], "{before} -> {extra}");
+    for (before, after) in cases {
+        let listed = tools_after_change(before.clone(), after.clone(), |proxy| proxy).await;
+        assert_eq!(listed, [""; 0], "{before} -> {after}");
     }
 }
 
 #[tokio::test]
-async fn it_is_used_whatever_else_changes() {
+async fn cache_is_used_after_any_other_configuration_change() {
     let all = ["tool", "other"];
     let cases = [
         (json!({}), json!({}), all.to_vec()),
@@ -79,14 +81,14 @@ async fn it_is_used_whatever_else_changes() {
             all.to_vec(),
         ),
     ];
-    for (before, extra, expected) in cases {
-        let listed = lists(before.clone(), extra.clone(), |proxy| proxy).await;
-        assert_eq!(listed, expected, "{before} -> {extra}");
+    for (before, after, expected) in cases {
+        let listed = tools_after_change(before.clone(), after.clone(), |proxy| proxy).await;
+        assert_eq!(listed, expected, "{before} -> {after}");
     }
 }
 
 #[tokio::test]
-async fn urls_that_differ_in_their_query_alone_are_two() {
+async fn urls_with_different_queries_do_not_share_a_cache() {
     let server = upstream::legacy().tool("tool").start().await;
     let home = proxy::home();
     let url = testkit::Endpoint::url(&server);
@@ -94,15 +96,14 @@ async fn urls_that_differ_in_their_query_alone_are_two() {
         let proxy = proxy::new().home(&home).env("PROXY_STARTUP_WAIT", "100ms");
         proxy.upstream("a", &format!("{url}?key={query}"))
     };
-    learn(proxy("hunter2")).await;
-    let hole = hang(&server).await;
+    fill_cache(proxy("hunter2")).await;
+    let _hanging = replace_with_hanging(&server).await;
     assert_eq!(proxy("other").start().await.tool_names().await, [""; 0]);
     assert_eq!(proxy("hunter2").start().await.tool_names().await, ["tool"]);
-    drop(hole);
 }
 
 #[tokio::test]
-async fn no_secret_is_in_the_files() {
+async fn cache_files_contain_no_secrets() {
     let server = upstream::legacy().tool("tool").start().await;
     let home = proxy::home();
     let url = format!("{}?key=hunter1", testkit::Endpoint::url(&server));
@@ -111,9 +112,9 @@ async fn no_secret_is_in_the_files() {
         "headers": {"x-key": "hunter2"},
         "oauth": {"client_id": "c", "client_secret": "hunter3"},
     });
-    learn(proxy.extra("a", secrets)).await;
-    assert_eq!(files(&home).len(), 1);
-    for entry in listings(&home).read_dir().unwrap() {
+    fill_cache(proxy.extra("a", secrets)).await;
+    assert_eq!(cache_files(&home).len(), 1);
+    for entry in cache_folder(&home).read_dir().unwrap() {
         let path = entry.unwrap().path();
         let bytes = std::fs::read(&path).unwrap();
         let text = String::from_utf8_lossy(&bytes);
@@ -122,18 +123,18 @@ async fn no_secret_is_in_the_files() {
 }
 
 #[tokio::test]
-async fn without_its_key_a_file_is_not_used_and_made_anew() {
+async fn cache_with_an_invalid_key_is_ignored_and_replaced() {
     let server = upstream::legacy().tool("tool").start().await;
     let home = proxy::home();
     let proxy = || proxy::new().home(&home).upstream("a", &server);
-    learn(proxy()).await;
-    let before = std::fs::read_to_string(&files(&home)[0]).unwrap();
-    let key = listings(&home).join("key");
+    fill_cache(proxy()).await;
+    let before = std::fs::read_to_string(&cache_files(&home)[0]).unwrap();
+    let key = cache_folder(&home).join("key");
     std::fs::write(&key, b"short").unwrap();
 
-    learn(proxy()).await;
+    fill_cache(proxy()).await;
     assert_eq!(std::fs::read(&key).unwrap().len(), 32);
-    let after = std::fs::read_to_string(&files(&home)[0]).unwrap();
+    let after = std::fs::read_to_string(&cache_files(&home)[0]).unwrap();
     assert_ne!(before, after);
     server.raw.stop().await;
     assert_eq!(proxy().start().await.tool_names().await, ["tool"]);

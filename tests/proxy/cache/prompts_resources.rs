@@ -1,14 +1,14 @@
-//! Prompts, resources and templates, while their server is away and when it comes back.
+//! Cached prompts, resources and templates, while their server is disconnected and after it reconnects.
 
 use serde_json::json;
 
-use crate::cache::{LISTS, full, hang, learn, told};
+use crate::cache::{LIST_METHODS, fill_cache, list_changes, replace_with_hanging, with_all_kinds};
 use testkit::proxy::{self, Client};
 use testkit::upstream::{self, Kind};
 
 testkit::per_kind! {
     cached_lists_are_served_as_written_to_clients_of_both_eras
-    only_what_changed_since_the_cache_is_announced_once
+    changes_since_the_cache_was_written_are_notified_once
 }
 
 async fn list(client: &mut Client, method: &str) -> String {
@@ -22,35 +22,37 @@ async fn cached_lists_are_served_as_written_to_clients_of_both_eras(kind: Kind) 
         r#"{ "name":"p\u0031", "arguments":[ {"name":"x","required":true} ],"n":1.0e0}"#,
         r#"{"name" : "p2"}"#,
     ];
-    let server = full(kind.server()).offers("prompts", odd).start().await;
+    let server = with_all_kinds(kind.server())
+        .offers("prompts", odd)
+        .start()
+        .await;
     let home = proxy::home();
     let proxy = || proxy::new().home(&home).upstream("a", &server);
     let mut client = proxy().start().await;
     client.initialize().await;
     client.tools().await;
     let mut first = Vec::new();
-    for (method, _) in LISTS {
+    for (method, _) in LIST_METHODS {
         first.push(list(&mut client, method).await);
     }
     assert!(first[0].contains(odd[0]), "{}", first[0]);
     assert!(client.close().await.success());
-    let hole = hang(&server).await;
+    let _hanging = replace_with_hanging(&server).await;
 
     let mut client = proxy().start().await;
     client.initialize().await;
-    for ((method, _), first) in LISTS.iter().zip(&first) {
+    for ((method, _), first) in LIST_METHODS.iter().zip(&first) {
         assert_eq!(list(&mut client, method).await, *first);
     }
     let mut client = proxy().start().await;
-    for ((method, member), first) in LISTS.iter().zip(&first) {
+    for ((method, member), first) in LIST_METHODS.iter().zip(&first) {
         let first: serde_json::Value = serde_json::from_str(first).unwrap();
         let listed = client.modern(method, json!({})).await;
         assert_eq!(listed["result"][member], first["result"][member]);
     }
-    drop(hole);
 }
 
-async fn only_what_changed_since_the_cache_is_announced_once(kind: Kind) {
+async fn changes_since_the_cache_was_written_are_notified_once(kind: Kind) {
     let cases = [
         ("prompts", r#"{"name":"new"}"#, [1, 0]),
         ("resources", r#"{"uri":"x://new"}"#, [0, 1]),
@@ -62,20 +64,20 @@ async fn only_what_changed_since_the_cache_is_announced_once(kind: Kind) {
         ("nothing", "{}", [0, 0]),
     ];
     for (member, definition, expected) in cases {
-        let mut server = full(kind.server()).start().await;
+        let mut server = with_all_kinds(kind.server()).start().await;
         let home = proxy::home();
-        learn(proxy::new().home(&home).upstream("a", &server)).await;
+        fill_cache(proxy::new().home(&home).upstream("a", &server)).await;
         server.raw.stop().await;
         let proxy = proxy::new().home(&home).upstream("a", &server);
         let mut client = proxy.start().await;
         client.initialize().await;
-        for (method, _) in LISTS {
+        for (method, _) in LIST_METHODS {
             list(&mut client, method).await;
         }
 
         server.set_offers(member, [definition]);
         server.restart();
-        // The last that is compared.
+        // The proxy lists and compares this kind last.
         server.asked("resources/templates/list").await;
         for (what, expected) in ["prompts", "resources"].iter().zip(expected) {
             if expected > 0 {
@@ -84,10 +86,10 @@ async fn only_what_changed_since_the_cache_is_announced_once(kind: Kind) {
             }
         }
         client.call("tool", json!({})).await;
-        let now = ["prompts", "resources"].map(|what| told(&client, what));
+        let now = ["prompts", "resources"].map(|what| list_changes(&client, what));
         assert_eq!(now, expected, "{member}");
-        assert_eq!(told(&client, "tools"), 0);
-        for (method, listed) in LISTS {
+        assert_eq!(list_changes(&client, "tools"), 0);
+        for (method, listed) in LIST_METHODS {
             let list = list(&mut client, method).await;
             assert_eq!(list.contains(definition), listed == member, "{list}");
         }
@@ -95,10 +97,10 @@ async fn only_what_changed_since_the_cache_is_announced_once(kind: Kind) {
 }
 
 #[tokio::test]
-async fn listening_modern_client_gets_changes_by_its_subscription() {
-    let mut server = full(upstream::legacy()).start().await;
+async fn change_is_notified_on_the_subscription_of_a_modern_client() {
+    let mut server = with_all_kinds(upstream::legacy()).start().await;
     let home = proxy::home();
-    learn(proxy::new().home(&home).upstream("a", &server)).await;
+    fill_cache(proxy::new().home(&home).upstream("a", &server)).await;
     server.raw.stop().await;
     let proxy = proxy::new().home(&home).upstream("a", &server);
     let mut client = proxy.start().await;
@@ -107,22 +109,22 @@ async fn listening_modern_client_gets_changes_by_its_subscription() {
 
     server.set_offers("prompts", []);
     server.restart();
-    let mut told = client
+    let mut notification = client
         .notification("notifications/prompts/list_changed")
         .await;
     let key = "io.modelcontextprotocol/subscriptionId";
     let id = &acknowledged["params"]["_meta"][key];
-    assert_eq!(told["params"]["_meta"][key].take(), *id);
+    assert_eq!(notification["params"]["_meta"][key].take(), *id);
     let listed = client.modern("prompts/list", json!({})).await;
     assert_eq!(listed["result"]["prompts"], json!([]));
 }
 
 #[tokio::test]
-async fn what_is_no_longer_declared_goes() {
-    let old = full(upstream::legacy()).start().await;
+async fn items_of_a_dropped_capability_are_removed() {
+    let old = with_all_kinds(upstream::legacy()).start().await;
     let home = proxy::home();
     let proxy = || proxy::new().home(&home).upstream("a", &old);
-    learn(proxy()).await;
+    fill_cache(proxy()).await;
     old.raw.stop().await;
     let mut client = proxy().start().await;
     client.initialize().await;
@@ -137,32 +139,31 @@ async fn what_is_no_longer_declared_goes() {
     assert!(client.close().await.success());
     new.raw.stop().await;
     let mut client = proxy().start().await;
-    let said = client.initialize().await;
-    assert!(said["capabilities"]["prompts"].is_null(), "{said}");
+    let response = client.initialize().await;
+    assert!(response["capabilities"]["prompts"].is_null(), "{response}");
     let listed = client.ask("prompts/list", json!({})).await;
     assert_eq!(listed["result"]["prompts"], json!([]));
 }
 
 #[tokio::test]
-async fn what_a_server_says_has_changed_is_no_longer_remembered() {
-    let server = full(upstream::legacy()).start().await;
+async fn change_notification_invalidates_the_cached_list() {
+    let server = with_all_kinds(upstream::legacy()).start().await;
     let home = proxy::home();
     let proxy = || proxy::new().home(&home).upstream("a", &server);
     let mut client = proxy().start().await;
     client.initialize().await;
     client.tools().await;
-    for (method, _) in LISTS {
+    for (method, _) in LIST_METHODS {
         list(&mut client, method).await;
     }
     let changed = "notifications/prompts/list_changed";
     server.notify(changed, "{}").await;
     client.notification(changed).await;
     assert!(client.close().await.success());
-    let hole = hang(&server).await;
+    let _hanging = replace_with_hanging(&server).await;
 
     let mut client = proxy().env("PROXY_STARTUP_WAIT", "100ms").start().await;
     client.initialize().await;
     assert!(list(&mut client, "prompts/list").await.contains("[]"));
     assert!(list(&mut client, "resources/list").await.contains("x://1"));
-    drop(hole);
 }
