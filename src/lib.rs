@@ -1,8 +1,6 @@
 //! One stdio MCP server in front of many remote ones.
 //!
-//! A message passes the modules in the order in which they stand here, and each uses only
-//! those before it; `tests/architecture/` holds that. Each may use `sync` and
-//! `random`.
+//! A module uses only the modules declared above it, and `sync` and `random`; `tests/architecture/` checks this.
 
 mod random;
 mod sync;

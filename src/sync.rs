@@ -1,10 +1,10 @@
-//! The lock that every stage uses for its shared state.
+//! The mutex that every stage uses for its shared state.
 
 use std::sync::{MutexGuard, PoisonError};
 
 /// A mutex that is held for one operation, never across an await.
 ///
-/// A panic of one holder does not poison it for the next: each operation leaves a whole value behind.
+/// It ignores poisoning: each operation leaves a consistent value, so a panic of one holder affects no other.
 #[derive(Debug, Default)]
 pub(crate) struct Mutex<T>(std::sync::Mutex<T>);
 
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_while_it_is_held_does_not_end_its_use() {
+    fn a_panic_of_a_holder_does_not_poison_the_mutex() {
         let mutex = Arc::new(Mutex::new(1));
         let held = mutex.clone();
         let panicked = std::thread::spawn(move || {

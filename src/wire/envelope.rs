@@ -1,4 +1,4 @@
-//! The members that make a JSON-RPC message what it is, read in one pass over its text.
+//! The members that define a JSON-RPC message, read in one pass over its text.
 
 use std::fmt;
 
@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 
 use super::splice::decode;
 
-/// The members that we know, as written. Of the others only the value is read: a key may be a
-/// lone surrogate, which is JSON (RFC 8259 § 8.2) and which serde decodes to nothing.
+/// The known members, as written. The keys of others are not decoded by serde, which rejects a
+/// lone surrogate although it is valid JSON (RFC 8259 § 8.2).
 #[derive(Default)]
 pub(super) struct Envelope<'a> {
     pub(super) id: Option<&'a RawValue>,

@@ -1,7 +1,7 @@
-//! One JSON-RPC message: its bytes as they came, and where its members are.
+//! One JSON-RPC message: its bytes as received, and the positions of its members.
 //!
-//! [`Message::parse`] reads the envelope once, which also proves the whole text valid JSON.
-//! Nothing is decoded that is not asked for, so numbers, escapes and unknown members stay as sent.
+//! [`Message::parse`] reads the envelope once, which also validates the whole text as JSON.
+//! Values are not decoded before they are needed, so numbers, escapes and unknown members stay as sent.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -14,10 +14,10 @@ use serde_json::value::RawValue;
 use super::envelope::Envelope;
 use super::splice::{Member, MemberSpans, decode, members};
 
-/// What a message is, by its members (JSON-RPC 2.0 § 4 and 5).
+/// The kind of a message, derived from its members (JSON-RPC 2.0 § 4 and 5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MessageKind {
-    /// `method` and `id`: wants an answer.
+    /// `method` and `id`: requires a response.
     Request,
     /// `method` alone.
     Notification,
@@ -25,26 +25,26 @@ pub enum MessageKind {
     Response,
 }
 
-/// Why bytes are no message.
+/// The reason why bytes are not a message.
 #[derive(Debug, thiserror::Error)]
 pub enum MalformedMessage {
     /// The bytes are not UTF-8.
     #[error("not UTF-8")]
     NotUtf8,
-    /// The text is not JSON, or it ends too early.
+    /// The text is not JSON, or is truncated.
     #[error("not JSON: {0}")]
     NotJson(serde_json::Error),
-    /// JSON, but no JSON-RPC message.
+    /// The text is JSON, but not a JSON-RPC message.
     #[error("not a JSON-RPC message: {reason}")]
     NotAMessage {
-        /// What is wrong with it.
+        /// The fault.
         reason: String,
-        /// The `id` member as written, where there is one.
+        /// The `id` member as written, if present.
         id: Option<Bytes>,
     },
 }
 
-/// A JSON-RPC message and where its members stand in it.
+/// A JSON-RPC message with the positions of its members.
 #[derive(Debug, Clone)]
 pub struct Message {
     bytes: Bytes,
@@ -54,23 +54,23 @@ pub struct Message {
     params: Option<Range<usize>>,
     result: Option<Range<usize>>,
     error: Option<Range<usize>>,
-    /// The members of a request's params, which are looked up several times; they may be large.
+    /// An index of the members of a request's `params`, which may be large and are looked up several times.
     index: Option<Arc<[MemberSpans]>>,
 }
 
 impl Message {
-    /// Reads one message. White space around it and a byte-order mark before it are dropped.
+    /// Parses one message. Drops surrounding white space and a leading byte-order mark.
     ///
     /// # Errors
-    /// [`MalformedMessage`], when the bytes are not UTF-8, not JSON, or not a JSON-RPC message.
+    /// [`MalformedMessage`] if the bytes are not UTF-8, not JSON, or not a JSON-RPC message.
     pub fn parse(bytes: impl Into<Bytes>) -> Result<Self, MalformedMessage> {
         let bytes = trim(&bytes.into());
         let text = simdutf8::basic::from_utf8(&bytes).map_err(|_| MalformedMessage::NotUtf8)?;
         if text.starts_with('[') {
-            return Err(no_message(&bytes, text, "it is an array"));
+            return Err(not_a_message(&bytes, text, "the text is an array"));
         }
         let envelope: Envelope =
-            serde_json::from_str(text).map_err(|e| no_message(&bytes, text, &e.to_string()))?;
+            serde_json::from_str(text).map_err(|e| not_a_message(&bytes, text, &e.to_string()))?;
         let span = |raw: Option<&RawValue>| {
             raw.map(|raw| {
                 let start = raw.get().as_ptr().addr() - text.as_ptr().addr();
@@ -82,15 +82,15 @@ impl Message {
             (Some(_), None) => MessageKind::Notification,
             _ if envelope.result.is_some() || envelope.error.is_some() => MessageKind::Response,
             _ => {
-                return Err(no_message(
+                return Err(not_a_message(
                     &bytes,
                     text,
-                    "it has neither `method` nor `result` nor `error`",
+                    "`method`, `result` and `error` are missing",
                 ));
             }
         };
         if envelope.method.is_some_and(|m| !m.get().starts_with('"')) {
-            return Err(no_message(&bytes, text, "`method` is not a string"));
+            return Err(not_a_message(&bytes, text, "`method` is not a string"));
         }
         let index = match (kind, envelope.params) {
             (MessageKind::Request, Some(params)) => {
@@ -111,17 +111,17 @@ impl Message {
         })
     }
 
-    /// Whether the text opens a batch: an array of messages (JSON-RPC 2.0 § 6, MCP 2025-03-26 only).
+    /// Returns `true` if the text begins a batch, an array of messages (JSON-RPC 2.0 § 6, MCP 2025-03-26 only).
     #[must_use]
     pub fn is_batch(bytes: &[u8]) -> bool {
         let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
         bytes.trim_ascii_start().first() == Some(&b'[')
     }
 
-    /// The messages of a batch, each still to be parsed.
+    /// Splits a batch into its messages, without parsing them.
     ///
     /// # Errors
-    /// [`MalformedMessage`], when the text is not a JSON array.
+    /// [`MalformedMessage`] if the text is not a JSON array.
     pub fn split_batch(bytes: &Bytes) -> Result<Vec<Bytes>, MalformedMessage> {
         let bytes = trim(bytes);
         let text = simdutf8::basic::from_utf8(&bytes).map_err(|_| MalformedMessage::NotUtf8)?;
@@ -133,13 +133,13 @@ impl Message {
             .collect())
     }
 
-    /// What the message is.
+    /// The kind of the message.
     #[must_use]
     pub fn kind(&self) -> MessageKind {
         self.kind
     }
 
-    /// The whole message as it came.
+    /// The whole message as received.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
@@ -151,13 +151,13 @@ impl Message {
         self.id.clone().map(|span| self.bytes.slice(span))
     }
 
-    /// Where the `id` stands in [`Self::bytes`].
+    /// The position of `id` in [`Self::bytes`].
     #[must_use]
     pub fn id_span(&self) -> Option<Range<usize>> {
         self.id.clone()
     }
 
-    /// The method, decoded; empty for a response.
+    /// The decoded method; empty for a response.
     #[must_use]
     pub fn method(&self) -> Cow<'_, str> {
         let quoted = self.text(self.method.as_ref());
@@ -170,7 +170,7 @@ impl Message {
         self.text(self.params.as_ref())
     }
 
-    /// Where `params` stands in [`Self::bytes`].
+    /// The position of `params` in [`Self::bytes`].
     #[must_use]
     pub fn params_span(&self) -> Option<Range<usize>> {
         self.params.clone()
@@ -182,13 +182,13 @@ impl Message {
         self.text(self.result.as_ref())
     }
 
-    /// Where `result` stands in [`Self::bytes`].
+    /// The position of `result` in [`Self::bytes`].
     #[must_use]
     pub fn result_span(&self) -> Option<Range<usize>> {
         self.result.clone()
     }
 
-    /// Where the `error` stands in [`Self::bytes`].
+    /// The position of `error` in [`Self::bytes`].
     #[must_use]
     pub fn error_span(&self) -> Option<Range<usize>> {
         self.error.clone()
@@ -200,14 +200,14 @@ impl Message {
         self.text(self.error.as_ref())
     }
 
-    /// The `code` of the error, if it is a whole number.
+    /// The `code` of the error, if it is an integer.
     #[must_use]
     pub fn error_code(&self) -> Option<i64> {
         let code = members(self.error()?).find(|member| member.key() == "code")?;
         serde_json::from_slice(code.value()).ok()
     }
 
-    /// The members of `params` with this key, in their order.
+    /// Returns the members of `params` with this key, in order.
     pub fn params_named<'a>(&'a self, key: &'a str) -> impl Iterator<Item = Member<'a>> {
         let params = self.params().unwrap_or_default();
         let index = self.index.as_deref();
@@ -221,7 +221,7 @@ impl Message {
             .filter(move |member| member.key() == key)
     }
 
-    /// The last member of `params` with this key.
+    /// Returns the last member of `params` with this key.
     #[must_use]
     pub fn param<'a>(&'a self, key: &'a str) -> Option<Member<'a>> {
         self.params_named(key).last()
@@ -239,9 +239,9 @@ fn trim(bytes: &Bytes) -> Bytes {
     bytes.slice_ref(text.trim_ascii())
 }
 
-fn no_message(bytes: &Bytes, text: &str, reason: &str) -> MalformedMessage {
-    // What is no message ends the parser before the end of the text, which may not be JSON at all;
-    // and a number too large for it is JSON.
+fn not_a_message(bytes: &Bytes, text: &str, reason: &str) -> MalformedMessage {
+    // The envelope's parser stops at the first fault and rejects numbers out of range, so it cannot
+    // decide whether the whole text is JSON.
     if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
         return MalformedMessage::NotJson(error);
     }

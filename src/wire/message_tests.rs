@@ -1,4 +1,4 @@
-//! Reading messages, broken ones and batches included.
+//! Tests of parsing: valid messages, malformed ones, and batches.
 
 use super::*;
 
@@ -18,7 +18,7 @@ fn members_keep_their_bytes() {
 }
 
 #[test]
-fn kinds_follow_from_the_members() {
+fn the_members_decide_the_kind() {
     for (text, kind) in [
         (r#"{"id":null,"method":"a"}"#, MessageKind::Request),
         (r#"{"method":"a"}"#, MessageKind::Notification),
@@ -30,7 +30,7 @@ fn kinds_follow_from_the_members() {
 }
 
 #[test]
-fn bytes_that_are_no_message_are_told_apart() {
+fn malformed_messages_are_classified() {
     let error = |text: &[u8]| Message::parse(Bytes::copy_from_slice(text)).unwrap_err();
     assert!(matches!(
         error(b"{\"id\":\"\xff\"}"),
@@ -84,7 +84,7 @@ fn odd_but_valid_json_survives() {
 }
 
 #[test]
-fn keys_are_known_however_they_are_written_and_others_are_let_be() {
+fn escaped_keys_are_decoded_and_unknown_keys_ignored() {
     let text = r#"{"\ud800":1,"m\u0065thod":"a","\udc00id":2,"\u0069d":7,"params":{"\ud800":3}}"#;
     let message = parse(text);
     assert_eq!(message.kind(), MessageKind::Request);

@@ -1,4 +1,4 @@
-//! JSON-RPC messages as they stand on the wire, and the text formats around them. Pure: no I/O.
+//! JSON-RPC messages as text, and the formats that carry them. Pure: no I/O.
 
 mod envelope;
 pub mod message;

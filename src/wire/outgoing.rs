@@ -1,4 +1,4 @@
-//! Messages on their way out: the ones we make, and the ones we pass on under another id.
+//! Outgoing messages: our own, and forwarded ones under another id.
 
 use std::io::IoSlice;
 
@@ -10,33 +10,32 @@ use super::{Message, Splice};
 
 /// Error codes of JSON-RPC 2.0 § 5.1.
 pub mod code {
-    /// The line is not JSON.
+    /// The text is not JSON.
     pub const PARSE_ERROR: i64 = -32700;
-    /// JSON, but no request.
+    /// The JSON is not a valid request.
     pub const INVALID_REQUEST: i64 = -32600;
-    /// Nobody serves this method.
+    /// The method does not exist.
     pub const METHOD_NOT_FOUND: i64 = -32601;
-    /// The method is known, its parameters are wrong.
+    /// The method exists, but its parameters are invalid.
     pub const INVALID_PARAMS: i64 = -32602;
-    /// Something went wrong in the proxy itself.
+    /// The proxy itself failed.
     pub const INTERNAL_ERROR: i64 = -32603;
     /// The headers do not match the body (MCP 2026-07-28 § Error Codes).
     pub const HEADER_MISMATCH: i64 = -32020;
-    /// The client lacks a capability that is needed (MCP 2026-07-28 § Error Codes).
+    /// The client lacks a required capability (MCP 2026-07-28 § Error Codes).
     pub const MISSING_CAPABILITY: i64 = -32021;
-    /// The request names a revision that is not spoken (MCP 2026-07-28 § Error Codes).
+    /// The request names an unsupported revision (MCP 2026-07-28 § Error Codes).
     pub const UNSUPPORTED_PROTOCOL_VERSION: i64 = -32022;
 }
 
-/// One line for stdout: a message in up to three parts, so that a large one is not copied
-/// to change its id.
+/// One line for stdout. The message has up to three parts, so that a new id does not copy a large message.
 #[derive(Debug, Clone)]
 pub struct Line {
     parts: [Bytes; 3],
 }
 
 impl Line {
-    /// A message as it is.
+    /// A message in one part.
     #[must_use]
     pub fn whole(message: Bytes) -> Self {
         Self {
@@ -44,7 +43,7 @@ impl Line {
         }
     }
 
-    /// A message with its `id` replaced by the bytes of another, or added where it has none.
+    /// A message whose `id` is replaced by these bytes, or added if missing.
     #[must_use]
     pub fn with_id(message: &Message, id: Bytes) -> Self {
         match message.id_span() {
@@ -63,7 +62,7 @@ impl Line {
         }
     }
 
-    /// The answer to `id` with this `result`, JSON text both. The result is not copied.
+    /// A response to `id` with this `result`, both JSON text. The result is not copied.
     #[must_use]
     pub fn result(id: &[u8], result: impl Into<Bytes>) -> Self {
         let head = [b"{\"jsonrpc\":\"2.0\",\"id\":", id, b",\"result\":"].concat();
@@ -72,7 +71,7 @@ impl Line {
         }
     }
 
-    /// The answer to `id` with an error that the proxy itself makes. `data` may be `null`.
+    /// A response to `id` with an error of the proxy itself. `data` is left out if it is `null`.
     #[must_use]
     pub fn error(id: &[u8], code: i64, message: &str, data: &serde_json::Value) -> Self {
         let mut error = json!({"code": code, "message": message});
@@ -90,9 +89,9 @@ impl Line {
         Self::whole(parts.concat().into())
     }
 
-    /// The answer to what has no id that could be read. JSON-RPC 2.0 § 5 would have `null` there, but
-    /// in MCP an error has either a string, a number, or no `id` (MCP 2025-11-25 § Error Responses,
-    /// and `JSONRPCErrorResponse` of its schema).
+    /// An error response to a message without a readable id. JSON-RPC 2.0 § 5 requires `null` there, but
+    /// MCP allows a string, a number, or no `id` (MCP 2025-11-25 § Error Responses, and
+    /// `JSONRPCErrorResponse` of its schema).
     #[must_use]
     pub fn error_without_id(code: i64, message: &str) -> Self {
         let error = json!({"code": code, "message": message});
@@ -106,26 +105,26 @@ impl Line {
         Self::whole(format!("{{\"jsonrpc\":\"2.0\",\"method\":{method}}}").into())
     }
 
-    /// Whether it passes as it came, as notifications do: others may follow it at once, which an answer,
-    /// with the id of its request, is not worth waiting for.
+    /// Returns `true` if the message is in one part, as forwarded notifications are. Others often follow
+    /// at once, so the writer waits briefly to write them together; after a response it does not.
     #[must_use]
     pub fn is_passthrough(&self) -> bool {
         self.parts[1..].iter().all(Bytes::is_empty)
     }
 
-    /// Its length in bytes, without the newline.
+    /// The length in bytes, without the newline.
     #[must_use]
     pub fn len(&self) -> usize {
         self.parts.iter().map(Bytes::len).sum()
     }
 
-    /// Whether it has no bytes at all.
+    /// Whether the message has no bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Its bytes in one piece.
+    /// Returns the bytes in one piece.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         if self.is_passthrough() {
@@ -135,8 +134,8 @@ impl Line {
         self.parts.concat().into()
     }
 
-    /// Makes it one line: every CR and LF becomes a space. In valid JSON they stand between
-    /// tokens only (RFC 8259 § 7), so no value changes.
+    /// Replaces every CR and LF by a space. In valid JSON they occur only between tokens
+    /// (RFC 8259 § 7), so no value changes.
     #[must_use]
     pub fn strip_line_breaks(mut self) -> Self {
         for part in &mut self.parts {
@@ -153,7 +152,7 @@ impl Line {
         self
     }
 
-    /// Appends it and a newline to `buffer`.
+    /// Appends the message and a newline to `buffer`.
     pub fn append_to(&self, buffer: &mut Vec<u8>) {
         for part in &self.parts {
             buffer.extend_from_slice(part);
@@ -161,7 +160,7 @@ impl Line {
         buffer.push(b'\n');
     }
 
-    /// It and a newline for a vectored write, without the first `written` bytes.
+    /// The message and a newline for a vectored write, without the first `written` bytes.
     #[must_use]
     pub fn slices(&self, mut written: usize) -> [IoSlice<'_>; 4] {
         let [a, b, c] = &self.parts;
@@ -203,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partly_written_line_goes_on_where_it_stopped() {
+    fn a_partly_written_line_continues_where_it_stopped() {
         let message = Message::parse("{\"id\":7,\"result\":1}").unwrap();
         let line = Line::with_id(&message, Bytes::from_static(b"12345"));
         let whole = written(&line).into_bytes();

@@ -1,7 +1,7 @@
-//! Stepping over JSON text that a parser has accepted, without building anything.
+//! Skips over JSON text that a parser has accepted, without building values.
 //!
-//! On text that is no JSON the result is unspecified, but it lies within the text. Nesting is counted, not
-//! recursed into: how deep it is, the other side chooses.
+//! On text that is not JSON the result is unspecified, but lies within the text. Nesting is counted
+//! instead of recursed into, since the peer controls its depth.
 
 use memchr::memchr2;
 

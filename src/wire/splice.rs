@@ -1,7 +1,6 @@
-//! Changing one member of a JSON object, and nothing else.
+//! Changes members of a JSON object and leaves all other bytes as they are.
 //!
-//! [`members`] steps over an object that was parsed before and tells where its members are;
-//! [`Splice`] replaces ranges of bytes. Whatever is not in a replaced range comes out as it went in.
+//! [`members`] finds the members of an object that was parsed before; [`Splice`] replaces ranges of bytes.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -10,14 +9,14 @@ use memchr::memchr;
 
 use super::skip::{skip_space, skip_string, skip_value};
 
-/// One member of an object: its key and where it stands.
+/// One member of an object: its key, and the positions of key and value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member<'a> {
     object: &'a [u8],
     spans: MemberSpans,
 }
 
-/// Where the key and the value of a member stand in their object.
+/// The positions of a member's key and value in their object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct MemberSpans {
     key: Range<usize>,
@@ -25,7 +24,7 @@ pub(super) struct MemberSpans {
 }
 
 impl MemberSpans {
-    /// The member of `object`, whose spans these are.
+    /// Returns the member of `object` at these positions.
     pub(super) fn member_in<'a>(&self, object: &'a [u8]) -> Member<'a> {
         Member {
             object,
@@ -35,47 +34,47 @@ impl MemberSpans {
 }
 
 impl<'a> Member<'a> {
-    /// Where the value stands in a text in which the object begins at `start`.
+    /// The position of the value in a text in which the object begins at `start`.
     #[must_use]
     pub fn span_from(&self, start: usize) -> Range<usize> {
         start + self.spans.value.start..start + self.spans.value.end
     }
 
-    /// Where it stands, apart from its object.
+    /// The positions alone, without the object.
     pub(super) fn into_spans(self) -> MemberSpans {
         self.spans
     }
 
-    /// The key, decoded. A key that cannot be (a lone surrogate) is returned as it is written.
+    /// The decoded key. A key that cannot be decoded (a lone surrogate) is returned as written.
     #[must_use]
     pub fn key(&self) -> Cow<'a, str> {
         let quoted = &self.object[self.spans.key.clone()];
         decode(quoted).unwrap_or_else(|| String::from_utf8_lossy(quoted))
     }
 
-    /// The key as it is written, a JSON string.
+    /// The key as written, a JSON string.
     #[must_use]
     pub fn quoted_key(&self) -> &'a [u8] {
         &self.object[self.spans.key.clone()]
     }
 
-    /// The value as it is written.
+    /// The value as written.
     #[must_use]
     pub fn value(&self) -> &'a [u8] {
         &self.object[self.spans.value.clone()]
     }
 
-    /// Where the value stands, in bytes from the start of the object's text.
+    /// The position of the value, in bytes from the start of the object's text.
     #[must_use]
     pub fn span(&self) -> Range<usize> {
         self.spans.value.clone()
     }
 }
 
-/// The members of a JSON object in the order in which they are written, nested ones stepped over.
+/// The members of a JSON object in the order written, without nested members.
 ///
-/// `object` is the text of a whole value that a JSON parser has accepted; anything but an object
-/// has no members. On text that is no JSON the result is unspecified, but it ends.
+/// `object` is the text of a value that a JSON parser has accepted; other values have no members.
+/// On text that is not JSON the result is unspecified, but finite.
 #[must_use]
 pub fn members(object: &[u8]) -> Members<'_> {
     let start = skip_space(object, 0);
@@ -86,7 +85,7 @@ pub fn members(object: &[u8]) -> Members<'_> {
     Members { object, at }
 }
 
-/// The member of a JSON object with this key. Of equal keys most parsers take the last.
+/// The member of a JSON object with this key. Of equal keys the last one counts, as in most parsers.
 #[must_use]
 pub fn last_member<'a>(object: &'a [u8], key: &str) -> Option<Member<'a>> {
     members(object).filter(|member| member.key() == key).last()
@@ -127,7 +126,7 @@ impl<'a> Iterator for Members<'a> {
     }
 }
 
-/// The text of a JSON string, decoded; `None` where it is no string or names a lone surrogate.
+/// The decoded text of a JSON string; `None` if `quoted` is not a string or holds a lone surrogate.
 #[must_use]
 pub fn decode(quoted: &[u8]) -> Option<Cow<'_, str>> {
     let inner = quoted.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
@@ -139,7 +138,7 @@ pub fn decode(quoted: &[u8]) -> Option<Cow<'_, str>> {
         .map(Cow::Owned)
 }
 
-/// Edits of a text, collected in any order and made in one pass.
+/// Edits of a text, collected in any order and applied in one pass.
 #[derive(Debug)]
 pub struct Splice<'a> {
     source: &'a [u8],
@@ -147,7 +146,7 @@ pub struct Splice<'a> {
 }
 
 impl<'a> Splice<'a> {
-    /// A splice of `source` that changes nothing yet.
+    /// A splice of `source` without edits.
     #[must_use]
     pub fn new(source: &'a [u8]) -> Self {
         Self {
@@ -156,21 +155,20 @@ impl<'a> Splice<'a> {
         }
     }
 
-    /// Puts `text` in place of `range`. One that does not lie within the source, or ends before it
-    /// begins, is left out; of two that overlap, the later one is.
+    /// Replaces `range` by `text`. A range that is inverted or outside the source is ignored; of two
+    /// overlapping ranges, the later one is.
     pub fn replace(&mut self, range: Range<usize>, text: impl Into<Cow<'a, [u8]>>) -> &mut Self {
         self.edits.push((range, text.into()));
         self
     }
 
-    /// Puts `text` before the byte at `at`.
+    /// Inserts `text` before the byte at `at`.
     pub fn insert(&mut self, at: usize, text: impl Into<Cow<'a, [u8]>>) -> &mut Self {
         self.replace(at..at, text)
     }
 
-    /// Adds members at the front of the object that stands at `object` in the source.
-    /// `written` is their text without the braces: `"a":1,"b":2`. Anything but an object stays as
-    /// it is. Of the members that are there, one at least must not be removed.
+    /// Adds members at the front of the object at `object` in the source. Other values stay as they are.
+    /// `written` is their text without braces: `"a":1,"b":2`. At least one existing member must stay.
     pub fn add_members(&mut self, object: Range<usize>, written: impl Into<Vec<u8>>) -> &mut Self {
         let text = self.text(object.clone());
         let open = skip_space(text, 0) + 1;
@@ -184,8 +182,7 @@ impl<'a> Splice<'a> {
         self.insert(object.start + open, written)
     }
 
-    /// Removes the members of the object at `object` for which `remove` says so,
-    /// each with one comma.
+    /// Removes the members of the object at `object` for which `remove` returns `true`, each with one comma.
     pub fn remove_members(
         &mut self,
         object: Range<usize>,
@@ -211,7 +208,7 @@ impl<'a> Splice<'a> {
         self
     }
 
-    /// The text with all edits made.
+    /// Applies the edits and returns the text.
     #[must_use]
     pub fn finish(mut self) -> Vec<u8> {
         self.edits

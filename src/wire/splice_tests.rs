@@ -1,4 +1,4 @@
-//! Splicing leaves every byte that it was not told of.
+//! Tests that a splice changes the given ranges and no other byte.
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -23,7 +23,7 @@ fn spliced(source: &str, edit: impl FnOnce(&mut Splice)) -> String {
 }
 
 #[test]
-fn members_are_stepped_over_whatever_they_hold() {
+fn members_are_found_behind_nested_values() {
     assert_eq!(
         keys(r#" { "a" : [1,{"b":"}"}] , "c\"":"\\" ,"d":-0.0e1,"e":null, "a":{} } "#),
         [
@@ -85,7 +85,7 @@ fn removed_members_take_one_comma_with_them() {
 }
 
 #[test]
-fn bad_ranges_change_nothing_else() {
+fn invalid_ranges_are_ignored() {
     assert_eq!(
         spliced("abc", |s| {
             s.replace(2..9, &b"x"[..]);
@@ -106,7 +106,7 @@ fn bad_ranges_change_nothing_else() {
     }
 }
 
-/// JSON values of every kind, written with odd spacing.
+/// JSON values of every kind, with unusual spacing.
 fn json() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         Just("null".to_owned()),

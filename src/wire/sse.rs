@@ -1,8 +1,8 @@
 //! The event-stream parser (WHATWG HTML § 9.2.6): bytes in, complete events out.
 //!
-//! It holds the bytes of one event at a time and looks at each byte once, however the stream is
-//! cut into chunks. An event is out as soon as its blank line is in; what a stream leaves
-//! unfinished is never an event. `data` is a slice of what was received, not a copy.
+//! It buffers one event at a time and scans each byte once, whatever the chunks. An event is
+//! complete with its blank line; an incomplete event at the end of a stream is dropped.
+//! `data` is a slice of the received bytes, not a copy.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -12,9 +12,9 @@ use memchr::{memchr, memchr2};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// The largest buffer that is kept for later events, in bytes.
+/// The largest buffer that is reused for later events, in bytes.
 ///
-/// One event of many megabytes would otherwise hold its memory for as long as the stream lives.
+/// Otherwise one event of many megabytes would hold its memory for the life of the stream.
 const MAX_RETAINED_BUFFER: usize = 64 * 1024;
 
 /// One block of an event stream that carried data, an id or a retry time.
@@ -22,46 +22,46 @@ const MAX_RETAINED_BUFFER: usize = 64 * 1024;
 pub struct Event {
     /// The event type; `None` means `message`, as does the name `message` itself.
     pub name: Option<String>,
-    /// The data lines, joined by line feeds; `None` when the block had no data field.
+    /// The data lines, joined by line feeds; `None` if the block had no data field.
     ///
-    /// Not checked to be UTF-8: whoever parses it as JSON does that.
-    /// It shares the memory of its neighbours in the stream until it is dropped.
+    /// Not validated as UTF-8, since the JSON parser does that.
+    /// It shares memory with neighbouring events until it is dropped.
     pub data: Option<Bytes>,
-    /// The last event id set by this block; an empty one resets it.
+    /// The last event id set by this block; an empty id resets it.
     pub id: Option<String>,
-    /// How long to wait before connecting again, as set by this block.
+    /// The delay before a reconnect, as set by this block.
     pub retry: Option<Duration>,
 }
 
-/// Why an event stream cannot be read any further.
+/// The reason why an event stream cannot be read further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SseError {
-    /// One event is larger than the parser was told to hold.
+    /// An event exceeds the parser's limit.
     #[error("an event is longer than {limit} bytes")]
     TooLong {
-        /// The most bytes one event may have, its field names and line ends included.
+        /// The limit for one event in bytes, including field names and line ends.
         limit: usize,
     },
-    /// An event type or id could not be kept without loss.
+    /// An event type or id cannot be decoded.
     #[error("an event's type or id is not UTF-8")]
     NotUtf8,
 }
 
-/// Cuts an event stream into [`Event`]s.
+/// Splits an event stream into [`Event`]s.
 ///
-/// Feed it with [`push`](Self::push), then take events until there are none.
+/// Feed it with [`push`](Self::push), then call [`next_event`](Self::next_event) until it returns `None`.
 #[derive(Debug)]
 pub struct Parser {
     limit: usize,
-    /// The bytes from the start of the current block on.
+    /// The bytes from the start of the current block.
     buffer: BytesMut,
-    /// Where the current line starts in `buffer`.
+    /// The start of the current line in `buffer`.
     line_start: usize,
-    /// Where to go on looking for the current line's end.
+    /// The position from which to search for the end of the current line.
     scanned: usize,
-    /// The last line ended with CR: an LF that follows belongs to it.
+    /// The last line ended with CR, so a following LF belongs to it.
     after_cr: bool,
-    /// Nothing has been read yet but, perhaps, a part of the byte order mark.
+    /// At most a part of the byte order mark has been read.
     at_start: bool,
     block: Block,
     failed: Option<SseError>,
@@ -77,7 +77,7 @@ struct Block {
 }
 
 impl Parser {
-    /// A parser at the start of a stream, holding at most `limit` bytes of one event.
+    /// A parser at the start of a stream, for events of at most `limit` bytes.
     pub fn new(limit: usize) -> Self {
         Self {
             limit,
@@ -91,28 +91,28 @@ impl Parser {
         }
     }
 
-    /// Adds what came next on the stream; nothing after an error.
+    /// Appends received bytes. Ignores them after an error.
     pub fn push(&mut self, chunk: &[u8]) {
         if self.failed.is_none() {
             self.buffer.extend_from_slice(chunk);
         }
     }
 
-    /// How many bytes wait for the rest of their event.
+    /// The number of buffered bytes.
     pub fn pending(&self) -> usize {
         self.buffer.len()
     }
 
-    /// Whether an event, or a line, has begun that is not complete. Tells so once
+    /// Returns `true` if the buffer ends within an event or a line. Valid once
     /// [`next_event`](Self::next_event) has returned `None`.
     pub fn has_partial_event(&self) -> bool {
         !self.block.is_empty() || self.buffer.len() > self.line_start
     }
 
-    /// The next complete event, or `None` until more is pushed.
+    /// Returns the next complete event, or `None` until more is pushed.
     ///
     /// # Errors
-    /// [`SseError`]; the stream is lost, and every later call returns the same error.
+    /// [`SseError`]. The stream is then unusable, and every later call returns the same error.
     pub fn next_event(&mut self) -> Result<Option<Event>, SseError> {
         if let Some(error) = self.failed {
             return Err(error);
@@ -139,7 +139,7 @@ impl Parser {
         Ok(None)
     }
 
-    /// False while what came so far may still become a byte order mark.
+    /// Returns `false` while the buffer may still become a byte order mark.
     fn skip_byte_order_mark(&mut self) -> bool {
         if self.buffer.starts_with(BYTE_ORDER_MARK) {
             self.buffer.advance(BYTE_ORDER_MARK.len());
@@ -161,7 +161,7 @@ impl Parser {
             self.after_cr = false;
         }
         if self.block.is_empty() {
-            // Comments between events, as keep-alives are, must not add up to an event.
+            // Comments between events, such as keep-alives, must not count towards the limit of an event.
             self.discard_read();
         }
         let found = memchr2(b'\n', b'\r', &self.buffer[self.scanned..]);
@@ -200,10 +200,10 @@ impl Parser {
         Ok(())
     }
 
-    /// Joins a data line to those before it.
+    /// Appends a data line to the lines before it.
     ///
-    /// It is moved down over the bytes between them, which have been read: a line end and the
-    /// next field's name leave room for the one line feed.
+    /// The line moves down over the already parsed bytes between them: at least a line end and a field
+    /// name, which leaves room for the line feed.
     fn add_data(&mut self, value: Range<usize>) {
         let Some(data) = &mut self.block.data else {
             self.block.data = Some(value);
@@ -230,8 +230,8 @@ impl Parser {
                 None
             }
         };
-        let says_something = data.is_some() || id.is_some() || retry.is_some();
-        says_something.then_some(Event {
+        let is_event = data.is_some() || id.is_some() || retry.is_some();
+        is_event.then_some(Event {
             name,
             data,
             id,
@@ -249,7 +249,7 @@ impl Parser {
         block
     }
 
-    /// Forgets the lines read so far.
+    /// Drops the lines read so far.
     fn discard_read(&mut self) {
         self.buffer.advance(self.line_start);
         self.scanned -= self.line_start;
@@ -268,7 +268,7 @@ fn decode(value: &[u8]) -> Result<String, SseError> {
     Ok(text.to_owned())
 }
 
-/// A retry time; anything but ASCII digits is ignored (§ 9.2.6), and so is one past `u64`.
+/// Parses a retry time. Anything but ASCII digits is ignored (§ 9.2.6), as is a number above `u64::MAX`.
 fn milliseconds(value: &[u8]) -> Option<Duration> {
     if !value.iter().all(u8::is_ascii_digit) {
         return None;

@@ -194,7 +194,7 @@ async fn failed_call_names_upstream_cause_and_remedy_and_others_go_on() {
     reset: -31004 null unknown: `bad` did not answer `tools/call`: lost the connection before the answer: error sending request: client error (SendRequest): connection error: Connection reset by peer (it may have run: check before you send it again)
     not_json: -31006 null unknown: `bad` did not answer `tools/call`: its answer is broken: not JSON: key must be a string at line 1 column 35 (it may have run: check before you send it again)
     not_utf8: -31006 null unknown: `bad` did not answer `tools/call`: its answer is broken: not UTF-8 (it may have run: check before you send it again)
-    not_json_rpc: -31006 null unknown: `bad` did not answer `tools/call`: its answer is broken: not a JSON-RPC message: it has neither `method` nor `result` nor `error` (it may have run: check before you send it again)
+    not_json_rpc: -31006 null unknown: `bad` did not answer `tools/call`: its answer is broken: not a JSON-RPC message: `method`, `result` and `error` are missing (it may have run: check before you send it again)
     empty: -31006 200 unknown: `bad` did not answer `tools/call`: it accepted the request (HTTP 200 OK) and sent no answer (it may have run: check before you send it again)
     accepted: -31006 202 unknown: `bad` did not answer `tools/call`: it accepted the request (HTTP 202 Accepted) and sent no answer (it may have run: check before you send it again)
     wrong_id: -31006 null unknown: `bad` did not answer `tools/call`: it answered another request (id "other" instead of N) (it may have run: check before you send it again)

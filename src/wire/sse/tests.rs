@@ -1,4 +1,4 @@
-//! What the parser makes of every line end, field and cut.
+//! Tests of line ends, fields, chunk borders and limits.
 
 use super::*;
 
@@ -18,7 +18,7 @@ fn events_of<'a>(limit: usize, chunks: impl IntoIterator<Item = &'a [u8]>) -> Ve
     events
 }
 
-/// The events of `stream`, which must be the same in one piece, in bytes, and in two parts.
+/// The events of `stream`, which must be the same in one piece, byte by byte, and in any two parts.
 #[track_caller]
 fn events(stream: &[u8]) -> Vec<Event> {
     let whole = events_of(LIMIT, [stream]);
@@ -70,7 +70,7 @@ fn every_line_end_ends_a_line() {
 }
 
 #[test]
-fn an_event_is_not_held_back_for_the_line_feed_after_its_carriage_return() {
+fn an_event_does_not_wait_for_a_line_feed_after_carriage_return() {
     let mut parser = Parser::new(LIMIT);
     parser.push(b"data: a\r\n\r");
     assert_eq!(parser.next_event(), Ok(Some(message("a"))));
@@ -135,7 +135,7 @@ fn fields_are_read_as_the_standard_says() {
 }
 
 #[test]
-fn a_block_without_data_tells_its_id_and_retry_time() {
+fn a_block_without_data_yields_its_id_and_retry_time() {
     let priming = Event {
         name: None,
         data: None,
@@ -150,7 +150,7 @@ fn a_block_without_data_tells_its_id_and_retry_time() {
 }
 
 #[test]
-fn what_has_no_blank_line_is_no_event() {
+fn an_event_ends_with_a_blank_line() {
     for tail in [
         "",
         "data: b",
@@ -169,7 +169,7 @@ fn what_has_no_blank_line_is_no_event() {
 }
 
 #[test]
-fn a_part_of_a_byte_order_mark_is_a_field_name_like_any_other() {
+fn a_partial_byte_order_mark_is_a_field_name() {
     assert_eq!(events(b"\xEF\xBBdata: x\ndata: d\n\n"), [message("d")]);
     assert_eq!(events(b"\xEF\n\ndata: d\n\n"), [message("d")]);
 }
@@ -187,7 +187,7 @@ fn data_that_is_not_utf8_is_left_to_the_caller() {
 }
 
 #[test]
-fn one_data_line_is_handed_out_without_a_copy() {
+fn a_single_data_line_is_not_copied() {
     let mut parser = Parser::new(LIMIT);
     parser.push(b"data: first\n\ndata: second\n\n");
     let first = parser.next_event().unwrap().unwrap().data.unwrap();
@@ -197,7 +197,7 @@ fn one_data_line_is_handed_out_without_a_copy() {
 }
 
 #[test]
-fn an_event_may_have_as_many_bytes_as_the_limit() {
+fn an_event_may_be_as_long_as_the_limit() {
     let stream = b"data: 12345\n\n";
     assert_eq!(events_of(stream.len(), [&stream[..]]).len(), 1);
     assert_eq!(events_of(stream.len(), stream.chunks(1)).len(), 1);
@@ -206,7 +206,7 @@ fn an_event_may_have_as_many_bytes_as_the_limit() {
 }
 
 #[test]
-fn an_event_too_long_fails_before_it_ends_and_for_good() {
+fn an_oversized_event_fails_early_and_permanently() {
     let mut parser = Parser::new(8);
     parser.push(b"data:a\n\ndata: 12");
     assert_eq!(parser.next_event(), Ok(Some(message("a"))));
@@ -222,7 +222,7 @@ fn an_event_too_long_fails_before_it_ends_and_for_good() {
 }
 
 #[test]
-fn keep_alive_comments_never_add_up_to_an_event() {
+fn keep_alive_comments_do_not_count_towards_the_limit() {
     let stream = b": keep-alive\n".repeat(1000);
     assert_eq!(events_of(64, [&stream[..]]), []);
     assert_eq!(events_of(64, stream.chunks(7)), []);
@@ -233,7 +233,7 @@ fn keep_alive_comments_never_add_up_to_an_event() {
 }
 
 #[test]
-fn a_large_event_leaves_no_large_buffer_behind() {
+fn a_large_buffer_is_released_after_its_event() {
     let mut parser = Parser::new(usize::MAX);
     parser.push(&[b"data: ", &b"x".repeat(1 << 20)[..], b"\n\ndata: b"].concat());
     assert!(parser.next_event().unwrap().is_some());
@@ -243,23 +243,23 @@ fn a_large_event_leaves_no_large_buffer_behind() {
 }
 
 #[test]
-fn an_event_has_begun_with_its_first_byte_and_a_comment_is_none() {
+fn a_partial_event_begins_with_its_first_byte() {
     let cases = [
         ("", false),
-        (": still there\n", false),
-        (": still there\n\n", false),
+        (": comment\n", false),
+        (": comment\n\n", false),
         ("data: x\n\n", false),
         ("data: x\r\n\r", false),
         ("d", true),
         ("data: x", true),
         ("data: x\n", true),
-        ("id: 1\n: still there\n", true),
+        ("id: 1\n: comment\n", true),
         ("data: x\n\nd", true),
     ];
-    for (text, begun) in cases {
+    for (text, is_partial) in cases {
         let mut parser = Parser::new(1000);
         parser.push(text.as_bytes());
         while parser.next_event().unwrap().is_some() {}
-        assert_eq!(parser.has_partial_event(), begun, "{text:?}");
+        assert_eq!(parser.has_partial_event(), is_partial, "{text:?}");
     }
 }

@@ -1,10 +1,10 @@
-//! Streams nobody thought of, read as another parser reads them.
+//! Property tests: generated streams, compared with the `sse-stream` crate.
 
 use super::*;
 use futures_util::{FutureExt, StreamExt};
 use proptest::prelude::*;
 
-/// Lines that the `sse-stream` crate takes too: it refuses repeated and malformed fields.
+/// Blocks that the `sse-stream` crate accepts too: it rejects repeated and malformed fields.
 fn block() -> impl Strategy<Value = String> {
     let end = || prop::sample::select(vec!["\n", "\r\n", "\r"]);
     let text = "[ -~\u{e9}\u{20ac}:]{0,12}";
@@ -34,7 +34,7 @@ fn block() -> impl Strategy<Value = String> {
     })
 }
 
-/// What `sse-stream` reads, without the blocks that say nothing.
+/// The events that `sse-stream` reads, without empty ones.
 fn oracle(stream: &str) -> Vec<Event> {
     let chunk = Bytes::copy_from_slice(stream.as_bytes());
     let body = futures_util::stream::iter([Ok::<_, std::io::Error>(chunk)]);
@@ -57,7 +57,7 @@ fn oracle(stream: &str) -> Vec<Event> {
 
 proptest! {
     #[test]
-    fn any_stream_in_any_chunks_reads_as_another_parser_reads_it(
+    fn any_stream_in_any_chunks_parses_as_with_sse_stream(
         blocks in prop::collection::vec(block(), 0..6),
         tail in "(data: [a-z]{0,4})?",
         mark in prop::sample::select(vec!["", "\u{feff}"]),
@@ -80,7 +80,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_it_panic_and_no_cut_changes_what_it_reads(
+    fn no_input_panics_and_chunk_borders_do_not_matter(
         stream in prop::collection::vec(prop::sample::select(b"\n\r: \0d\xFF\xEF\xBB\xBFatievnry0".to_vec()), 0..200),
         cut in 0_usize..200,
         limit in 0_usize..60,
