@@ -1,4 +1,4 @@
-//! Who makes a request: its era, the client's profile and the log level that it asks for.
+//! The caller of a request: its era, the client's profile and the requested log level.
 
 use std::sync::Arc;
 
@@ -8,21 +8,21 @@ use super::revision::{Era, META_LOG_LEVEL};
 use crate::wire::Message;
 use crate::wire::splice::{decode, members};
 
-/// Who makes a request, and in which era's words.
+/// The client that sent a request.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     pub(crate) era: Era,
     pub(crate) profile: Arc<ClientProfile>,
-    /// From which level on it wants logs: what the session has set, or what the request names.
+    /// The lowest log level to send: set for the session, or named by the request.
     pub(crate) log_level: Option<LogLevel>,
-    /// What the request names as a level and is none.
+    /// The value that the request names as a log level, if it is not one.
     pub(crate) unknown_log_level: Option<String>,
 }
 
-/// The level that a modern request names for its logs.
+/// Reads the log level that a modern request names in `_meta`.
 ///
 /// # Errors
-/// What it names instead of a level.
+/// The value as written, if it is not a log level.
 pub(crate) fn requested_log_level(request: &Message) -> Result<Option<LogLevel>, String> {
     let meta = request.param("_meta");
     let meta = meta.map(|meta| meta.value()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Whom we speak for: what the client declaration of itself, as each era of upstreams is to hear it.
+//! The profile of a client, in the form that upstreams of each era receive.
 
 use serde_json::{Value, json};
 
@@ -6,41 +6,41 @@ use crate::protocol::Era;
 use crate::protocol::revision::{META_CLIENT_CAPABILITIES, META_CLIENT_INFO, META_VERSION, MODERN};
 use crate::wire::{Message, Splice, members};
 
-/// What servers ask of clients, and what a client declares that can be asked.
+/// The server requests of MCP, each with the client capability that it requires.
 const SERVER_REQUESTS: [(&str, &str); 3] = [
     ("elicitation/create", "elicitation"),
     ("sampling/createMessage", "sampling"),
     ("roots/list", "roots"),
 ];
 
-/// A client's name and capabilities. Towards legacy upstreams they make a session, towards modern
-/// ones they go with every request.
+/// A client's name and capabilities. Legacy upstreams receive them when a session opens, modern
+/// upstreams with every request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientProfile {
     /// The client's `clientInfo` as written.
     client_info: String,
-    /// What it can do, in words that a legacy upstream knows.
+    /// The `capabilities` for legacy upstreams, as JSON text.
     legacy: String,
-    /// The same, parsed: what sessions are told apart by.
+    /// The same capabilities, parsed. Clients with equal ones can share a session.
     declared: Value,
     meta_members: String,
 }
 
 impl Default for ClientProfile {
-    /// Ourselves, while no client has spoken.
+    /// The profile of the proxy itself, used until a client connects.
     fn default() -> Self {
         Self::new(None, None, Era::Legacy)
     }
 }
 
 impl ClientProfile {
-    /// A client of this era by its `clientInfo` and `capabilities` as written; what is no object
-    /// is left out.
+    /// The profile of a client of this era with this `clientInfo` and these `capabilities`. Values
+    /// that are not objects are ignored.
     #[must_use]
     pub fn new(client_info: Option<&[u8]>, capabilities: Option<&[u8]>, era: Era) -> Self {
-        let ourselves =
+        let proxy_info =
             || json!({"name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION")});
-        let client_info = object(client_info).unwrap_or_else(|| ourselves().to_string());
+        let client_info = object(client_info).unwrap_or_else(|| proxy_info().to_string());
         let written = object(capabilities).unwrap_or_else(|| "{}".to_owned());
         let (legacy, modern) = match era {
             Era::Legacy => (written.clone(), modern_capabilities(&written)),
@@ -58,20 +58,20 @@ impl ClientProfile {
         }
     }
 
-    /// What a client says of itself in a request: in `_meta`, or in `initialize`.
+    /// Reads the profile that a request declares: in `_meta`, or in `initialize`.
     #[must_use]
     pub fn from_request(request: &Message, era: Era) -> Self {
         let declaration = ClientDeclaration::from_request(request, era);
         Self::new(declaration.client_info, declaration.capabilities, era)
     }
 
-    /// The client's `clientInfo`, an object.
+    /// The client's `clientInfo`, a JSON object.
     #[must_use]
     pub fn client_info(&self) -> &str {
         &self.client_info
     }
 
-    /// The `capabilities` for an `initialize`, an object.
+    /// The `capabilities` for an `initialize`, a JSON object.
     #[must_use]
     pub fn capabilities(&self) -> &str {
         &self.legacy
@@ -84,13 +84,13 @@ impl ClientProfile {
         &self.meta_members
     }
 
-    /// Whether both can be served by one session with a legacy upstream.
+    /// Whether one session with a legacy upstream can serve both clients.
     #[must_use]
     pub fn shares_session(&self, other: &Self) -> bool {
         self.declared == other.declared
     }
 
-    /// Whether the client can be asked anything at all.
+    /// Whether the client supports any server request.
     #[must_use]
     pub fn supports_server_requests(&self) -> bool {
         SERVER_REQUESTS
@@ -98,7 +98,7 @@ impl ClientProfile {
             .any(|(_, capability)| self.declares(capability))
     }
 
-    /// Whether the client can be asked this. Requests that MCP does not know are left to the client.
+    /// Whether the client supports this server request. Methods unknown to MCP are left to the client.
     #[must_use]
     pub fn supports_server_request(&self, request: &Message) -> bool {
         match &*request.method() {
@@ -112,8 +112,8 @@ impl ClientProfile {
         }
     }
 
-    /// Whether this can be put to the client in its era: a modern one is asked by results, in which
-    /// MCP has three questions and no more (MCP 2026-07-28 § Multi Round-Trip Requests).
+    /// Whether this server request can be forwarded to a client of this era. Modern clients receive
+    /// input requests, for which MCP defines three methods (MCP 2026-07-28 § Multi Round-Trip Requests).
     #[must_use]
     pub fn accepts_server_request(&self, request: &Message, client: Era) -> bool {
         let is_input_request = SERVER_REQUESTS
@@ -122,8 +122,8 @@ impl ClientProfile {
         (client == Era::Legacy || is_input_request) && self.supports_server_request(request)
     }
 
-    /// Whether the client can be sent to a URL, or shown a form. One that names neither mode knows
-    /// forms alone (MCP 2025-11-25 § Elicitation, Capabilities).
+    /// Whether the client supports elicitation by URL, or by form. A client that declares neither mode
+    /// supports forms only (MCP 2025-11-25 § Elicitation, Capabilities).
     #[must_use]
     pub fn supports_elicitation(&self, by_url: bool) -> bool {
         let elicitation = self.declared.get("elicitation").and_then(Value::as_object);
@@ -138,12 +138,12 @@ impl ClientProfile {
     }
 }
 
-/// What a request says of its client, as written.
+/// The profile members of a request, as written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientDeclaration<'a> {
-    /// Its `clientInfo`.
+    /// The client's `clientInfo`.
     pub client_info: Option<&'a [u8]>,
-    /// Its `capabilities`.
+    /// The client's `capabilities`.
     pub capabilities: Option<&'a [u8]>,
 }
 
@@ -180,8 +180,8 @@ fn object(written: Option<&[u8]>) -> Option<String> {
     std::str::from_utf8(written).ok().map(str::to_owned)
 }
 
-/// Capabilities of a legacy client for a modern upstream: there are no tasks of the older kind,
-/// and roots do not announce changes (MCP 2026-07-28 § Changelog).
+/// Translates the capabilities of a legacy client for modern upstreams, which have no legacy tasks
+/// and no `listChanged` of roots (MCP 2026-07-28 § Changelog).
 fn modern_capabilities(written: &str) -> String {
     let mut splice = Splice::new(written.as_bytes());
     splice.remove_members(0..written.len(), |member| member.key() == "tasks");
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn capabilities_are_told_in_the_words_of_the_upstreams_era() {
+    fn capabilities_are_translated_to_the_upstreams_era() {
         let cases = [
             (
                 Era::Legacy,
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_shared_by_equal_capabilities_however_written() {
+    fn clients_with_equal_capabilities_share_a_session() {
         let a = client(r#"{"roots":{},"sampling":{}}"#, Era::Legacy);
         let b = client(
             r#"{ "sampling":{}, "roots":{}, "extensions":{"e/f":{}} }"#,
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_asked_only_what_it_declares() {
+    fn a_client_supports_the_requests_that_it_declares() {
         let ask = |method: &str, params: &str| {
             Message::parse(format!(
                 r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#

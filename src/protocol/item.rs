@@ -1,4 +1,4 @@
-//! Prompts, resources and resource templates, as their server wrote them.
+//! Prompts, resources and resource templates, as their server defines them.
 
 use std::sync::Arc;
 
@@ -6,22 +6,22 @@ use bytes::Bytes;
 
 use crate::wire::splice::{decode, members};
 
-/// A kind of thing that servers list.
+/// The kind of a listed item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ItemKind {
-    /// Known by their names.
+    /// Identified by name.
     Prompts,
-    /// Known by their URIs.
+    /// Identified by URI.
     Resources,
-    /// Known by their URI templates (RFC 6570).
+    /// Identified by URI template (RFC 6570).
     ResourceTemplates,
 }
 
 impl ItemKind {
-    /// Every kind, in the order of their places in what is kept of each.
+    /// All kinds. The order is that of the arrays indexed by kind.
     pub const ALL: [Self; 3] = [Self::Prompts, Self::Resources, Self::ResourceTemplates];
 
-    /// What this method lists.
+    /// The kind that this method lists.
     #[must_use]
     pub fn from_list_method(method: &str) -> Option<Self> {
         Self::ALL
@@ -29,7 +29,7 @@ impl ItemKind {
             .find(|kind| kind.list_method() == method)
     }
 
-    /// What changed, by this notification.
+    /// The kinds whose change this notification announces.
     #[must_use]
     pub fn from_change_notification(notification: &str) -> Option<&'static [Self]> {
         match notification {
@@ -41,7 +41,7 @@ impl ItemKind {
         }
     }
 
-    /// The notification of a change of them.
+    /// The notification that announces a change of this kind.
     #[must_use]
     pub fn change_notification(self) -> &'static str {
         match self {
@@ -50,7 +50,7 @@ impl ItemKind {
         }
     }
 
-    /// The method that lists them.
+    /// The method that lists this kind.
     #[must_use]
     pub fn list_method(self) -> &'static str {
         match self {
@@ -60,7 +60,7 @@ impl ItemKind {
         }
     }
 
-    /// The member of its result that holds them.
+    /// The member of the method's result that holds the items.
     #[must_use]
     pub fn result_member(self) -> &'static str {
         match self {
@@ -70,7 +70,7 @@ impl ItemKind {
         }
     }
 
-    /// The member of each by which it is known.
+    /// The member of an item that identifies it.
     #[must_use]
     pub fn key_member(self) -> &'static str {
         match self {
@@ -80,7 +80,7 @@ impl ItemKind {
         }
     }
 
-    /// The capability that a server declares for them.
+    /// The server capability for this kind.
     pub(crate) fn capability(self) -> &'static str {
         match self {
             Self::Prompts => "prompts",
@@ -89,24 +89,24 @@ impl ItemKind {
     }
 }
 
-/// All prompts, resources or templates of one upstream, in its order. Cheap to clone.
+/// All prompts, resources or templates of one upstream, in the order listed. Cheap to clone.
 pub type ItemList = Arc<Vec<Item>>;
 
 /// One prompt, resource or template of an upstream.
 #[derive(Debug, Clone)]
 pub struct Item {
-    /// What it is known by: the decoded value of [`ItemKind::key_member`].
+    /// The decoded value of [`ItemKind::key_member`].
     pub key: Box<str>,
-    /// The same as the upstream wrote it: a JSON string, a slice of the definition.
+    /// The key as the upstream wrote it: a JSON string, a slice of the definition.
     pub quoted_key: Bytes,
-    /// What else it is called: its decoded `name`, if that is not the key.
+    /// The decoded `name`, if that is not the key.
     name: Option<Box<str>>,
-    /// Its definition, a slice of the page that it came on.
+    /// The definition, a slice of the listing's page.
     pub definition: Bytes,
 }
 
 impl Item {
-    /// An item by its definition, a JSON object; `None` without a key that could be asked for.
+    /// Reads an item from its definition, a JSON object; `None` without a usable key.
     #[must_use]
     pub fn read(definition: Bytes, kind: ItemKind) -> Option<Self> {
         let (mut key, mut name) = (None, None);
@@ -126,7 +126,7 @@ impl Item {
         })
     }
 
-    /// What it goes by, for a filter: its key and its name.
+    /// The key and the name, for a filter.
     #[must_use]
     pub fn names(&self) -> [&str; 2] {
         [&self.key, self.name.as_deref().unwrap_or(&self.key)]

@@ -1,4 +1,4 @@
-//! Ids and progress tokens as keys of tables.
+//! Ids and progress tokens as map keys.
 
 use std::borrow::Cow;
 
@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use crate::wire::splice::{decode, last_member};
 
-/// An id or token as a key: a string without its escapes, so that `"a"` and `"\u0061"` are one,
-/// anything else as written.
+/// An id or token as a map key. Strings are decoded, so that `"a"` and `"\u0061"` are equal; other
+/// values are compared as written.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct JsonKey(Bytes);
 
@@ -20,7 +20,7 @@ impl JsonKey {
     }
 }
 
-/// Whether two ids or tokens are one, as [`JsonKey`] sees it.
+/// Whether two ids or tokens are equal as [`JsonKey`]s.
 pub(crate) fn is_same_key(a: &[u8], b: &[u8]) -> bool {
     a == b || decode(a).is_some_and(|text| Some(text) == decode(b))
 }

@@ -1,29 +1,29 @@
 //! Log levels: the eight severities of RFC 5424 § 6.2.1, which every revision of MCP uses (MCP § Logging).
 
-/// How severe a log message is, or from where on a client wants them. The most verbose is the least.
+/// The severity of a log message, or the lowest severity that a client requests. `Debug` is the lowest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum LogLevel {
-    /// Detail for who looks for a fault.
+    /// Details for debugging.
     Debug,
-    /// What goes on.
+    /// Normal operation.
     Info,
     /// Normal, but significant.
     Notice,
-    /// Something is not as it should be.
+    /// A condition that may become an error.
     Warning,
     /// An operation failed.
     Error,
     /// A component failed.
     Critical,
-    /// Somebody must act at once.
+    /// Immediate action is required.
     Alert,
-    /// The system cannot be used.
+    /// The system is unusable.
     Emergency,
 }
 
 impl LogLevel {
-    /// All of them, the most verbose first.
+    /// All levels, the most verbose first.
     pub const ALL: [Self; 8] = [
         Self::Debug,
         Self::Info,
@@ -35,13 +35,13 @@ impl LogLevel {
         Self::Emergency,
     ];
 
-    /// The level of this name; names are in lower case.
+    /// The level with this lower-case name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|level| level.as_str() == name)
     }
 
-    /// Its name on the wire.
+    /// The name in messages.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -56,7 +56,7 @@ impl LogLevel {
         }
     }
 
-    /// Their names in a row, for a person who has to choose.
+    /// The names of all levels, for an error text.
     #[must_use]
     pub fn names() -> String {
         Self::ALL.map(Self::as_str).join(", ")
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn levels_are_known_by_their_names_and_ordered_by_severity() {
+    fn levels_are_parsed_by_name_and_ordered_by_severity() {
         for (place, level) in LogLevel::ALL.into_iter().enumerate() {
             assert_eq!(LogLevel::parse(level.as_str()), Some(level));
             assert_eq!(level as usize, place);

@@ -1,5 +1,5 @@
-//! What MCP says, whatever the transport: revisions, profiles, definitions, messages of our own making,
-//! and the translation between eras. Pure: no input or output, no clock, no state.
+//! MCP without transports: revisions, profiles, definitions, the proxy's own messages, and the
+//! translation between eras. Pure: no I/O, no clock, no state.
 
 pub(crate) mod bridge;
 pub(crate) mod caller;

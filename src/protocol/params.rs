@@ -1,12 +1,15 @@
-//! Parameters that the proxy reads itself.
+//! Request parameters that the proxy itself reads.
 
 use std::borrow::Cow;
 
 use crate::wire::Member;
 use crate::wire::splice::decode;
 
-/// The one member called `key` of what stands in `place`, a string. Two are refused: we would check one, and the
-/// upstream might use the other.
+/// Returns the string value of the only member `key` in `place`. Rejects two members: the proxy would
+/// check one and the upstream might use the other.
+///
+/// # Errors
+/// The text for the error response.
 pub(crate) fn single_string<'a>(
     mut values: impl Iterator<Item = Member<'a>>,
     key: &str,

@@ -1,4 +1,4 @@
-//! Messages of our own making: responses, refusals and cancellations.
+//! Messages that the proxy itself creates: responses, errors and cancellations.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use crate::wire::outgoing::code;
 use crate::wire::{Line, Message};
 
-/// A response of our own making, for a request that is being relayed: it gets its id on the way out.
+/// A response by the proxy to a forwarded request. The client's id replaces the placeholder id `0` later.
 pub(crate) fn success_response(result: &[u8]) -> Message {
     own_message(Line::result(b"0", Bytes::copy_from_slice(result)))
 }
 
-/// The same, with an error.
+/// An error response by the proxy to a forwarded request, with the placeholder id `0`.
 pub(crate) fn error_response(code: i64, text: &str) -> Message {
     own_message(Line::error(b"0", code, text, &Value::Null))
 }
@@ -19,13 +19,13 @@ pub(crate) fn error_response(code: i64, text: &str) -> Message {
 pub(crate) fn own_message(line: Line) -> Message {
     Message::parse(line.into_bytes()).unwrap_or_else(|_| unreachable!("we wrote it"))
 }
-/// What to say of a method that nobody serves.
+/// The error text for an unknown method.
 pub(crate) fn unknown_method_text(method: &str) -> String {
     format!("method `{method}` is not known here")
 }
 
-/// What a request of an upstream is answered with that is not for the client: `ping` with an empty
-/// result, anything else with an error, since nothing that was declared allows it.
+/// The response to a server request that is not forwarded to the client: an empty result for `ping`,
+/// an error for other methods, since the client did not declare them.
 #[must_use]
 pub(crate) fn default_response(request: &Message) -> Bytes {
     let id = request.id().unwrap_or_else(|| Bytes::from_static(b"null"));
@@ -39,7 +39,7 @@ pub(crate) fn default_response(request: &Message) -> Bytes {
     line.into_bytes()
 }
 
-/// The `message` of a JSON-RPC error, as an upstream sent it.
+/// The text and code of an upstream's JSON-RPC error.
 pub(crate) fn error_text(message: &Message) -> String {
     #[derive(serde::Deserialize)]
     struct Error {
@@ -56,11 +56,11 @@ pub(crate) fn error_text(message: &Message) -> String {
         }) => {
             format!("{} (error {code})", message.unwrap_or_default())
         }
-        _ => "an error of unknown form".to_owned(),
+        _ => "a malformed JSON-RPC error".to_owned(),
     }
 }
 
-/// `notifications/cancelled` when it is we who give up (MCP 2025-11-25 § Cancellation).
+/// The `notifications/cancelled` that the proxy sends for its own request (MCP 2025-11-25 § Cancellation).
 #[must_use]
 pub(crate) fn cancelled_notification(id: impl Into<Value>, reason: &str) -> Bytes {
     let params = json!({"requestId": id.into(), "reason": reason});

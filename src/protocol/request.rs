@@ -1,4 +1,4 @@
-//! A request on its way to an upstream: the body as it will be sent, and what transports need of it.
+//! A request to an upstream: its body, and the data that transports need for headers and timeouts.
 
 use std::borrow::Cow;
 
@@ -6,36 +6,36 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
-/// One request, whose body already carries the upstream's id.
+/// A request whose body already carries the id for the upstream.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// The id that the body carries. Unique within the process, so never used twice on any session.
+    /// The id in the body. It is unique in the process, so no session sees it twice.
     pub id: u64,
     /// The method.
     pub method: Cow<'static, str>,
     /// The whole JSON-RPC message.
     pub body: Bytes,
-    /// `params.name` or `params.uri` where a modern upstream wants it as `Mcp-Name`.
+    /// The `Mcp-Name` header for a modern upstream: `params.name` or `params.uri`.
     pub name: Option<Box<str>>,
-    /// Arguments mirrored into `Mcp-Param-*` headers for a modern upstream.
+    /// The `Mcp-Param-*` headers for a modern upstream.
     pub param_headers: Vec<(HeaderName, HeaderValue)>,
-    /// How its client is asked what the upstream asks on other streams.
+    /// How the client of this request receives server requests.
     pub server_requests: ServerRequests,
 }
 
-/// How a client can be asked something while its request is under way.
+/// How a client receives server requests while its own request is in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServerRequests {
-    /// Not at all.
+    /// The client receives none.
     Unsupported,
-    /// By requests. The upstream may be silent meanwhile, before the head of its answer even.
+    /// As requests. Meanwhile the upstream may stay silent, even before the head of its response.
     AsRequests,
-    /// By the answer to this request, which takes up what the upstream asks.
+    /// As the result of its own request, which contains input requests.
     AsResult,
 }
 
 impl Request {
-    /// A request of our own.
+    /// A request that the proxy itself sends.
     #[must_use]
     pub fn from_proxy(id: u64, method: &'static str, params: &Value) -> Self {
         let body = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});

@@ -1,12 +1,12 @@
-//! Protocol revisions and the two eras that they fall into (MCP 2026-07-28 § Versioning, Terminology).
+//! Protocol revisions and their two eras (MCP 2026-07-28 § Versioning, Terminology).
 
-/// The modern revision that we speak.
+/// The supported modern revision.
 pub const MODERN: &str = "2026-07-28";
 
-/// The legacy revisions that we speak, newest first.
+/// The supported legacy revisions, newest first.
 pub const LEGACY: [&str; 4] = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
 
-/// All revisions that we speak, newest first.
+/// All supported revisions, newest first.
 #[must_use]
 pub fn supported() -> Vec<&'static str> {
     [MODERN].into_iter().chain(LEGACY).collect()
@@ -16,14 +16,14 @@ pub fn supported() -> Vec<&'static str> {
 pub const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 /// The `_meta` key of a modern request that names the client.
 pub const META_CLIENT_INFO: &str = "io.modelcontextprotocol/clientInfo";
-/// The `_meta` key of a modern request that lists what the client can do.
+/// The `_meta` key of a modern request that declares the client's capabilities.
 pub const META_CLIENT_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
-/// The `_meta` key of a modern request that asks for log messages.
+/// The `_meta` key of a modern request that names the log level.
 pub const META_LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
 /// The `_meta` key of a modern result that names the server.
 pub const META_SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
 
-/// How a peer tells its revision: with every request, or once in a handshake.
+/// How a peer states its revision: with every request, or once in a handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Era {
     /// 2025-11-25 and before: an `initialize` handshake opens a session.
@@ -43,8 +43,8 @@ impl Era {
     }
 }
 
-/// The legacy revision to answer an `initialize` with: the one asked for if we speak it,
-/// else our newest (MCP 2025-11-25 § Lifecycle, Version Negotiation).
+/// The revision for the result of `initialize`: the requested one if supported, else the newest
+/// legacy one (MCP 2025-11-25 § Lifecycle, Version Negotiation).
 #[must_use]
 pub fn negotiate(requested: &str) -> &'static str {
     LEGACY
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn initialize_gets_the_asked_legacy_version_or_our_newest() {
+    fn initialize_gets_the_requested_or_the_newest_legacy_version() {
         assert_eq!(negotiate("2025-03-26"), "2025-03-26");
         assert_eq!(negotiate("2026-07-28"), "2025-11-25");
         assert_eq!(negotiate(""), "2025-11-25");

@@ -1,4 +1,4 @@
-//! What a server declared in the handshake.
+//! The profile of a server, from the handshake.
 
 use serde_json::Value;
 
@@ -6,22 +6,22 @@ use super::item::ItemKind;
 use super::revision::Era;
 use super::tasks_extension::TASKS_EXTENSION;
 
-/// A server's revision, capabilities and instructions, as the handshake found them.
+/// A server's revision, capabilities and instructions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerProfile {
-    /// The era that the server is spoken to in.
+    /// The era of the server's revision.
     pub era: Era,
-    /// The revision agreed on.
+    /// The negotiated revision.
     pub version: &'static str,
-    /// The server's instructions for the model.
+    /// The server's `instructions`.
     pub instructions: Option<String>,
-    /// The server's `capabilities`: an object, or null.
+    /// The server's `capabilities`: an object or null.
     pub capabilities: Value,
 }
 
 impl ServerProfile {
-    /// Whether it declares a family of methods (`skills` of `skills/list`), as a capability or as an
-    /// extension whose name ends in it (MCP 2026-07-28 § Extensions).
+    /// Whether the server declares a family of methods (`skills` of `skills/list`), as a capability or
+    /// as an extension whose name ends with it (MCP 2026-07-28 § Extensions).
     #[must_use]
     pub fn declares(&self, family: &str) -> bool {
         let extensions = self
@@ -33,15 +33,15 @@ impl ServerProfile {
             || extensions.is_some_and(|extensions| extensions.keys().any(ends))
     }
 
-    /// Whether it declares this of tasks as they were in 2025-11-25: `/list`, `/cancel`,
-    /// `/requests/tools/call`.
+    /// Whether the server declares this capability of legacy tasks (MCP 2025-11-25): `/list`, `/cancel`
+    /// or `/requests/tools/call`.
     #[must_use]
     pub fn declares_task_capability(&self, pointer: &str) -> bool {
         let declared = self.capabilities["tasks"].pointer(pointer);
         self.era == Era::Legacy && declared.is_some_and(Value::is_object)
     }
 
-    /// Whether it has tasks of its era.
+    /// Whether the server supports the tasks of its era.
     #[must_use]
     pub fn supports_tasks(&self) -> bool {
         match self.era {
@@ -52,14 +52,14 @@ impl ServerProfile {
         }
     }
 
-    /// Whether it announces changes of its `tools`, `prompts` or `resources`.
+    /// Whether the server declares `listChanged` for `tools`, `prompts` or `resources`.
     #[must_use]
     pub fn declares_list_changed(&self, what: &str) -> bool {
         let declared = self.capabilities.get(what);
         declared.is_some_and(|declared| declared["listChanged"] == true)
     }
 
-    /// Whether it declares things of this kind.
+    /// Whether the server declares items of this kind.
     #[must_use]
     pub fn has_items(&self, kind: ItemKind) -> bool {
         let declared = self.capabilities.get(kind.capability());

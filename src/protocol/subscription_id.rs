@@ -1,5 +1,5 @@
-//! The id of its subscription that a notification carries in `_meta` (MCP 2026-07-28 § Subscriptions):
-//! put in for a listen, and taken out for a legacy client. Nothing else of a message changes. Pure.
+//! The subscription id in `_meta` of a notification (MCP 2026-07-28 § Subscriptions): added for a
+//! `subscriptions/listen`, removed for a legacy client. All other bytes stay. Pure.
 
 use std::ops::Range;
 
@@ -7,11 +7,11 @@ use bytes::Bytes;
 
 use crate::wire::{Line, Member, Message, Splice, members};
 
-/// The member of `_meta` that names the subscription.
+/// The member of `_meta` that holds the subscription id.
 const KEY: &str = "io.modelcontextprotocol/subscriptionId";
 
-/// A notification of our own for the listen `id`; `params` are those after `_meta`, each with a
-/// comma before it.
+/// A notification by the proxy for the listen `id`. `params` are the members after `_meta`, each
+/// with a leading comma.
 pub(crate) fn notification(method: &str, id: &[u8], params: &str) -> Line {
     let head = format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{{"_meta":"#);
     let parts = [head.as_bytes(), &meta_object(id), params.as_bytes(), b"}}"];
@@ -24,14 +24,14 @@ pub(crate) fn result(id: &[u8]) -> Line {
     Line::result(id, [head, &meta_object(id)[..], b"}"].concat())
 }
 
-/// The notification that we end the listen `id`.
+/// The notification that the proxy ends the listen `id`.
 pub(crate) fn cancelled_notification(id: &[u8]) -> Line {
     let id_text = String::from_utf8_lossy(id);
     let params = format!(r#","requestId":{id_text},"reason":"the proxy is shutting down""#);
     notification("notifications/cancelled", id, &params)
 }
 
-/// A notification as the listen `id` is to get it.
+/// Returns a notification with the subscription id of the listen `id`.
 pub(crate) fn with_subscription_id(message: &Message, id: &[u8]) -> Line {
     let mut splice = Splice::new(message.bytes());
     let meta = meta_object(id);
@@ -78,7 +78,7 @@ fn set_subscription_id(
     }
 }
 
-/// A notification without the id of our own subscription at a modern upstream.
+/// Returns a notification without the id of the proxy's own subscription at a modern upstream.
 pub(crate) fn without_subscription_id(message: &Message) -> Bytes {
     let Some(params) = message.params_span() else {
         return message.bytes().clone();
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tag_is_put_in_and_taken_out_and_nothing_else_changes() {
+    fn only_the_subscription_id_is_added_or_removed() {
         check(
             "",
             r#"{"params":{"_meta":{"KEY":ID}}, "jsonrpc":"2.0","method":"m"}"#,
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_listen_names_it() {
+    fn the_messages_that_end_a_listen_name_its_id() {
         let text = |line: Line| String::from_utf8(line.into_bytes().to_vec()).unwrap();
         insta::assert_snapshot!(text(cancelled_notification(b"1.0")), @r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":1.0},"requestId":1.0,"reason":"the proxy is shutting down"}}"#);
         insta::assert_snapshot!(text(result(b"1.0")), @r#"{"jsonrpc":"2.0","id":1.0,"result":{"resultType":"complete","_meta":{"io.modelcontextprotocol/subscriptionId":1.0}}}"#);

@@ -1,4 +1,4 @@
-//! A task as its server writes it, in either era. Pure.
+//! Tasks of servers of either era. Pure.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use crate::protocol::Era;
 use crate::wire::Message;
 use crate::wire::splice::{decode, last_member};
 
-/// How long to wait between two looks at a task whose server names no time.
+/// The poll interval for a task whose server names none.
 const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The bounds of what a server may name: no busy loop, and no call that ends long after its task.
+/// The limits of a server's poll interval: they prevent a busy loop, and a call that ends long after its task.
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(50);
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Where a task stands. A word that we do not know counts as `Working`.
+/// The status of a task. An unknown status counts as `Working`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TaskStatus {
     Working,
@@ -25,18 +25,18 @@ pub(crate) enum TaskStatus {
     Cancelled,
 }
 
-/// Who follows a task that may come of a call.
+/// Which side polls a task that a call may create.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TaskMode {
-    /// The client, if it has asked for one.
+    /// The client, if it requested a task.
     Client,
-    /// We do, at a legacy upstream: `task` is added where the client has not written it.
+    /// The proxy, at a legacy upstream. It adds the parameter `task` if the client did not send it.
     ProxyLegacy,
-    /// We do, at a modern upstream: the extension is declared in the client's place.
+    /// The proxy, at a modern upstream. It declares the extension on behalf of the client.
     ProxyModern,
 }
 
-/// What a server says of a task.
+/// A task as described by its server.
 #[derive(Debug, Clone)]
 pub(crate) struct Task {
     pub(crate) id: Box<str>,
@@ -44,17 +44,17 @@ pub(crate) struct Task {
     pub(crate) quoted_id: Bytes,
     pub(crate) status: TaskStatus,
     pub(crate) poll_interval: Duration,
-    /// The text for people that came with the status.
+    /// The `statusMessage`.
     pub(crate) message: Option<String>,
 }
 
 impl Task {
-    /// Reads a task; `None` for what is none.
+    /// Reads a task; `None` if the JSON is not a task.
     pub(crate) fn read(task: &Bytes) -> Option<Self> {
         let member = |key: &str| last_member(task, key);
         let id = member("taskId")?;
         let text = |key: &str| decode(member(key)?.value()).map(std::borrow::Cow::into_owned);
-        // 2025-11-25 and the extension have two names for it, in milliseconds both.
+        // The extension and 2025-11-25 use different names; both are in milliseconds.
         let poll_interval = member("pollIntervalMs").or_else(|| member("pollInterval"));
         let poll_interval =
             poll_interval.and_then(|ms| serde_json::from_slice::<f64>(ms.value()).ok());
@@ -77,12 +77,12 @@ impl Task {
         })
     }
 
-    /// Whether the task has ended.
+    /// Whether the task is completed, failed or cancelled.
     pub(crate) fn is_terminal(&self) -> bool {
         !matches!(self.status, TaskStatus::Working | TaskStatus::InputRequired)
     }
 
-    /// The task that an answer to a call creates, if one of this era does.
+    /// The task that a response of this era creates, if it does.
     pub(crate) fn created(response: &Message, era: Era) -> Option<Self> {
         let result = response.bytes().slice_ref(response.result()?);
         match era {
@@ -94,7 +94,7 @@ impl Task {
         }
     }
 
-    /// The same, where it is we who are to follow the task.
+    /// The task that a response creates, if the proxy must poll it.
     pub(crate) fn created_for_proxy(
         response: &Message,
         wanted: TaskMode,
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_poll_interval_is_kept_within_bounds() {
+    fn a_poll_interval_stays_within_its_limits() {
         for (written, expected) in [
             ("5000", Duration::from_secs(5)),
             ("2.5e2", Duration::from_millis(250)),
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_task_is_none() {
+    fn malformed_tasks_are_ignored() {
         for text in [
             r#"{"taskId":1,"status":"working"}"#,
             r#"{"taskId":"a"}"#,

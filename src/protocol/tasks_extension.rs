@@ -1,4 +1,4 @@
-//! The capability of the tasks extension (SEP-2663 § Capability Negotiation), in requests and refusals. Pure.
+//! Requests, responses and errors of the tasks extension (SEP-2663 § Capability Negotiation). Pure.
 
 use bytes::Bytes;
 
@@ -10,7 +10,7 @@ use crate::wire::{Message, Splice, members};
 /// The name of the modern extension (SEP-2663 § Extension Identifier).
 pub(crate) const TASKS_EXTENSION: &str = "io.modelcontextprotocol/tasks";
 
-/// Whether a modern request declares it.
+/// Whether a modern request declares the extension.
 pub(crate) fn is_declared(request: &Message) -> bool {
     let Some(meta) = request.param("_meta") else {
         return false;
@@ -20,7 +20,7 @@ pub(crate) fn is_declared(request: &Message) -> bool {
     extensions.is_some_and(|extensions| last_member(extensions.value(), TASKS_EXTENSION).is_some())
 }
 
-/// Whether a server refuses a request because it was not declared: then the request has not run.
+/// Whether a server rejected a request because the extension was not declared. Such a request has not run.
 pub(crate) fn is_required(response: &Message) -> bool {
     if response.error_code() != Some(code::MISSING_CAPABILITY) {
         return false;
@@ -36,7 +36,7 @@ pub(crate) fn is_required(response: &Message) -> bool {
     members(value).any(|member| member.key() == TASKS_EXTENSION)
 }
 
-/// A request for a modern upstream with the capability declared beside the client's own.
+/// Adds the extension to the client capabilities of a request to a modern upstream.
 pub(crate) fn declare(body: Vec<u8>) -> Vec<u8> {
     let mut object = 0..body.len();
     for key in ["params", "_meta", META_CLIENT_CAPABILITIES] {
@@ -65,9 +65,8 @@ pub(crate) fn declare(body: Vec<u8>) -> Vec<u8> {
     splice.finish()
 }
 
-/// A request about a task, made of a call: with the call's `_meta`, which tells a modern upstream
-/// whom we speak for, but for the progress token, which is the call's alone. `input` are further
-/// parameters.
+/// A request about a task, derived from the call that created it. It keeps the call's `_meta`, which
+/// names the client to a modern upstream, except the progress token. `input` are further parameters.
 pub(crate) fn task_request(
     call: &Message,
     method: &str,
@@ -99,7 +98,7 @@ pub(crate) fn task_request(
     Message::parse(parts.concat()).ok()
 }
 
-/// An answer with this member, `result` or `error`, of a task that has ended.
+/// The response to the call of a finished task, with this member: `result` or `error`.
 pub(crate) fn task_response(member: &str, value: &[u8]) -> Option<Message> {
     let head = format!(r#"{{"jsonrpc":"2.0","id":0,"{member}":"#);
     Message::parse(Bytes::from([head.as_bytes(), value, b"}"].concat())).ok()
@@ -153,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_refusal_that_names_the_extension_wants_it() {
+    fn only_an_error_that_names_the_extension_requires_it() {
         let refusal = |code: i64, data: &str| {
             let text = format!(r#"{{"id":1,"error":{{"code":{code},"data":{data}}}}}"#);
             is_required(&Message::parse(text).unwrap())

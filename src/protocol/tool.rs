@@ -1,4 +1,4 @@
-//! A tool's definition, as its server wrote it.
+//! Tool definitions, as their server wrote them.
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -11,26 +11,25 @@ use crate::wire::splice::{decode, last_member, members};
 /// One tool of an upstream.
 #[derive(Debug, Clone)]
 pub struct Tool {
-    /// Its name at the upstream.
+    /// The name at the upstream.
     pub name: Box<str>,
-    /// The same as the upstream wrote it: a JSON string, a slice of the definition.
+    /// The name as the upstream wrote it: a JSON string, a slice of the definition.
     pub quoted_name: Bytes,
-    /// Its definition, a slice of the page that it came on.
+    /// The definition, a slice of the listing's page.
     pub definition: Bytes,
-    /// Its parameters that go into headers as well.
+    /// The parameters that are also sent as headers.
     pub param_headers: Vec<ParamHeader>,
-    /// Whether it says that calling it twice does nothing twice
-    /// (`readOnlyHint` or `idempotentHint`, MCP § Tool Annotations).
+    /// Whether the tool declares `readOnlyHint` or `idempotentHint` (MCP § Tool Annotations).
     pub idempotent: bool,
-    /// Whether it runs as a task alone (`execution.taskSupport` is `required`,
+    /// Whether the tool runs only as a task (`execution.taskSupport` is `required`,
     /// MCP 2025-11-25 § Tasks, Tool-Level Negotiation).
     pub task_required: bool,
-    /// Whether its `outputSchema` allows what is no object, which only the modern era does.
+    /// Whether the `outputSchema` allows values other than objects, which only the modern era does.
     pub modern_output: bool,
 }
 
 impl Tool {
-    /// A tool by its definition, a JSON object; `None` for one that nobody could call.
+    /// Reads a tool from its definition, a JSON object; `None` for a tool that cannot be called.
     #[must_use]
     pub fn read(definition: Bytes, era: Era) -> Option<Self> {
         let name = last_member(&definition, "name");
@@ -66,7 +65,7 @@ impl Tool {
 }
 
 impl PartialEq for Tool {
-    /// Whether it is defined, and to be called, in the same way: that depends on the server's era, too.
+    /// Whether both tools have one definition and are called alike. The latter depends on the server's era.
     fn eq(&self, other: &Self) -> bool {
         let read = |tool: &Self| (tool.task_required, tool.modern_output);
         self.definition == other.definition

@@ -1,5 +1,5 @@
-//! What a server asks of its client in the middle of a call, between the eras: as a request of its own
-//! (legacy), or as a result that requires input (MCP 2026-07-28 § Multi Round-Trip Requests). Pure.
+//! Translates between server requests (legacy) and input requests, which a result carries
+//! (MCP 2026-07-28 § Multi Round-Trip Requests). Pure.
 
 use std::ops::Range;
 
@@ -9,24 +9,24 @@ use serde_json::json;
 use crate::wire::splice::decode;
 use crate::wire::{Line, Member, Message, MessageKind, Splice, members};
 
-/// The members of a retry: what was asked for, and what tells the server where it was.
+/// The members of `params` that make a request the retry of an earlier one.
 pub(crate) const RETRY_MEMBERS: [&str; 2] = ["inputResponses", "requestState"];
 
-/// By which legacy servers say that a person must visit a URL first (MCP 2025-11-25 § Elicitation).
+/// The error code of legacy servers for a URL that the user must visit first (MCP 2025-11-25 § Elicitation).
 pub(crate) const URL_ELICITATION_REQUIRED: i64 = -32042;
 
-/// The method by which a person is asked.
+/// The method of an elicitation.
 pub(crate) const ELICITATION: &str = "elicitation/create";
 
-/// How much one call may ask at a time. A person is there to answer it.
+/// The limit of pending input requests for one call. A user has to answer them.
 pub(crate) const MAX_INPUT_REQUESTS: usize = 64;
 
-/// A person's answer who gave none.
+/// The result of an elicitation that the user did not answer.
 pub(crate) const CANCELLED_RESULT: &[u8] = br#"{"action":"cancel"}"#;
 
-/// Whether a request of this method may be answered by what the server wants to know
-/// (MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests). The result of a task that is
-/// followed answers such a request.
+/// Whether the result of this method may carry input requests
+/// (MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests). `tasks/result` may, since it
+/// returns the result of such a method.
 pub(crate) fn supports_input(method: &str) -> bool {
     matches!(
         method,
@@ -34,25 +34,25 @@ pub(crate) fn supports_input(method: &str) -> bool {
     )
 }
 
-/// Whether a modern client's request answers what an earlier one was asked.
+/// Whether a modern client's request is a retry with responses to input requests.
 pub(crate) fn is_retry(request: &Message) -> bool {
     RETRY_MEMBERS
         .iter()
         .any(|member| request.param(member).is_some())
 }
 
-/// Whether a result asks for input before there can be another.
+/// Whether a result carries input requests.
 pub(crate) fn requires_input(response: &Message) -> bool {
     let kind = super::result_type(response).and_then(decode);
     kind.as_deref() == Some("input_required")
 }
 
-/// What a modern server wants before it goes on.
+/// The input that a modern server requires to continue.
 #[derive(Debug, Default)]
 pub(crate) struct InputRequired {
-    /// What it asks: its key as written, and the request without an id.
+    /// The input requests: each with its key as written, and without an id.
     pub(crate) input_requests: Vec<(Bytes, Message)>,
-    /// Its `requestState` as written.
+    /// The `requestState` as written.
     pub(crate) state: Option<Bytes>,
 }
 
@@ -60,7 +60,7 @@ impl InputRequired {
     /// Reads a result that requires input.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The fault of the result.
     pub(crate) fn read(response: &Message) -> Result<Self, String> {
         let whole = response.bytes();
         let mut required = Self::default();
@@ -73,12 +73,12 @@ impl InputRequired {
             }
         }
         match required.input_requests.is_empty() && required.state.is_none() {
-            true => Err("it requires input and does not say which".to_owned()),
+            true => Err("the server requires input but sent no input request".to_owned()),
             false => Ok(required),
         }
     }
 
-    /// The members of the retry that brings these answers, each a key and a value as written.
+    /// The members of `params` for a retry with these responses, each a key and a value as written.
     pub(crate) fn retry_members(&self, answers: &[(Bytes, Bytes)]) -> String {
         let mut out = Vec::new();
         if !answers.is_empty() {
@@ -101,13 +101,13 @@ impl InputRequired {
     }
 }
 
-/// The questions that stand in `inputRequests`.
+/// Parses the member `inputRequests`.
 fn parse_input_requests(
     whole: &Bytes,
     asked: &Member<'_>,
 ) -> Result<Vec<(Bytes, Message)>, String> {
     if !matches!(asked.value(), [b'{', ..] | b"null") {
-        return Err("its `inputRequests` are no object".to_owned());
+        return Err("`inputRequests` is not an object".to_owned());
     }
     let mut questions: Vec<(Bytes, Message)> = Vec::new();
     for question in members(asked.value()) {
@@ -121,14 +121,14 @@ fn parse_input_requests(
         questions.push((key, request));
         if questions.len() > MAX_INPUT_REQUESTS {
             return Err(format!(
-                "it asks more than {MAX_INPUT_REQUESTS} things at once"
+                "the server sent more than {MAX_INPUT_REQUESTS} input requests at once"
             ));
         }
     }
     Ok(questions)
 }
 
-/// The keys of what a result requires, decoded.
+/// The decoded keys of a result's input requests.
 pub(crate) fn input_request_keys(response: &Message) -> Vec<String> {
     members(response.result().unwrap_or_default())
         .filter(|member| member.key() == "inputRequests")
@@ -137,8 +137,8 @@ pub(crate) fn input_request_keys(response: &Message) -> Vec<String> {
         .collect()
 }
 
-/// A modern server's question as a request to a legacy client, under this id (JSON). One that sends
-/// to a URL gets the `elicitationId` that legacy clients need.
+/// Translates an input request to a server request for a legacy client, with this id (JSON). Adds the
+/// `elicitationId` that legacy clients need for a URL elicitation.
 pub(crate) fn to_server_request(question: &Message, id: &str) -> Bytes {
     let bytes = question.bytes();
     let mut splice = Splice::new(bytes);
@@ -161,8 +161,8 @@ pub(crate) fn to_server_request(question: &Message, id: &str) -> Bytes {
     splice.finish().into()
 }
 
-/// A legacy server's request as a question to a modern client: without its envelope, and without
-/// the `elicitationId`, which is no more.
+/// Translates a legacy server request to an input request: removes the envelope, and the
+/// `elicitationId`, which the modern era does not have.
 pub(crate) fn to_input_request(request: &Message) -> Vec<u8> {
     let bytes = request.bytes();
     let mut splice = Splice::new(bytes);
@@ -178,8 +178,7 @@ fn remove_elicitation_id(splice: &mut Splice<'_>, params: Range<usize>) {
     splice.remove_members(params, |member| member.key() == "elicitationId");
 }
 
-/// What an error says that asks for visits to URLs: each as a question to a modern client; none
-/// where it says something else.
+/// The input requests for the URLs that an error of a legacy server names; empty for other errors.
 pub(crate) fn url_input_requests(response: &Message) -> Vec<Vec<u8>> {
     let data = response.error().unwrap_or_default();
     let data = members(data).find(|member| member.key() == "data");
@@ -200,7 +199,7 @@ pub(crate) fn url_input_requests(response: &Message) -> Vec<Vec<u8>> {
     list.iter().map(question).collect()
 }
 
-/// The result that asks a modern client these questions, each a key and a request as written.
+/// The result that carries these input requests to a modern client, each a key and a request as written.
 pub(crate) fn input_required_result<'a>(
     questions: impl Iterator<Item = (&'a str, &'a [u8])>,
     handle: &str,
@@ -218,7 +217,7 @@ pub(crate) fn input_required_result<'a>(
     out.into()
 }
 
-/// A response to an upstream's request.
+/// The response to a server request.
 pub(crate) fn input_response(id: &[u8], result: Bytes) -> Bytes {
     Line::result(id, result).into_bytes()
 }

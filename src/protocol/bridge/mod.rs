@@ -1,5 +1,5 @@
-//! Translation between the eras of client and upstream, by splicing. Between peers of one era
-//! nothing changes but the id and a renamed tool. Pure.
+//! Translates messages between the eras of client and upstream by splicing. Between peers of one
+//! era, only the id and a renamed tool change. Pure.
 
 pub(crate) mod input;
 pub(crate) mod target;
@@ -19,11 +19,11 @@ use super::task::TaskMode;
 use super::tasks_extension;
 use target::Target;
 
-/// By which legacy servers say that there is no such resource; modern ones must not.
+/// The error code of legacy servers for a missing resource. Modern servers must not use it.
 const RESOURCE_NOT_FOUND: &[u8] = b"-32002";
 
-/// A client's request as its upstream is to get it. `input` are members for the parameters:
-/// what the upstream asked for before.
+/// Translates a client's request for an upstream. `input` are further members of `params`: the
+/// responses to earlier input requests.
 pub(crate) fn request(
     id: u64,
     message: &Message,
@@ -65,8 +65,8 @@ pub(crate) fn request(
     }
 }
 
-/// How a client can be asked what a legacy upstream asks in the middle of a request; a modern one
-/// asks by its answers alone.
+/// How the client receives server requests during this request. Modern upstreams send them only as
+/// results.
 fn server_requests(caller: &Caller, upstream: Era, method: &str) -> ServerRequests {
     match (caller.era, upstream) {
         _ if !caller.profile.supports_server_requests() => ServerRequests::Unsupported,
@@ -76,9 +76,9 @@ fn server_requests(caller: &Caller, upstream: Era, method: &str) -> ServerReques
     }
 }
 
-/// A modern upstream wants the client's facts with every request; a legacy one got them in the
-/// handshake, and one that knows both eras would take them for a modern request
-/// (MCP 2026-07-28 § Versioning, Backward Compatibility). The parameter that is missing comes back.
+/// Adds the client's profile to `_meta` for a modern upstream and removes it for a legacy one, since
+/// an upstream of both eras would take the request for a modern one
+/// (MCP 2026-07-28 § Versioning, Backward Compatibility). Returns `_meta` if the request has none.
 fn adapt_meta(
     splice: &mut Splice<'_>,
     message: &Message,
@@ -113,14 +113,14 @@ fn adapt_meta(
     None
 }
 
-/// Adds parameters, which a request may have none of.
+/// Adds members to `params`, and `params` itself if it is missing.
 fn add_params(splice: &mut Splice<'_>, message: &Message, added: &str) {
     match (message.params(), message.params_span()) {
         _ if added.is_empty() => {}
         (Some([b'{', ..]), Some(params)) => {
             splice.add_members(params, added);
         }
-        // By their places, which MCP does not have.
+        // Positional parameters, which MCP does not use.
         (Some(_), _) => {}
         (None, _) => {
             let whole = 0..message.bytes().len();
@@ -129,7 +129,7 @@ fn add_params(splice: &mut Splice<'_>, message: &Message, added: &str) {
     }
 }
 
-/// What a modern upstream must be told in `_meta`, and may be: a legacy client's log level.
+/// The members of `_meta` for a modern upstream: the client's profile, and its log level if set.
 fn meta_members(caller: &Caller) -> String {
     let mut members = caller.profile.meta_members().to_owned();
     if let Some(level) = caller.log_level {
@@ -138,7 +138,10 @@ fn meta_members(caller: &Caller) -> String {
     members
 }
 
-/// An upstream's response as its client is to get it, but for the id.
+/// Translates an upstream's response for a client, except for the id.
+///
+/// # Errors
+/// The reason why the client's era cannot express the result.
 pub(crate) fn response(
     response: Message,
     method: &str,
@@ -149,7 +152,7 @@ pub(crate) fn response(
         (Era::Modern, Era::Legacy) => to_modern_response(response, method),
         (Era::Legacy, Era::Modern) => match result_type(&response) {
             Some(kind) if kind != br#""complete""# => Err(format!(
-                "it answered with a result of type {}, which this client cannot take",
+                "the server returned a result of type {}, which this client does not support",
                 String::from_utf8_lossy(kind)
             )),
             _ => Ok(response),
@@ -163,8 +166,8 @@ fn result_type(response: &Message) -> Option<&[u8]> {
     Some(result.find(|member| member.key() == "resultType")?.value())
 }
 
-/// A result without `structuredContent` that is no object: legacy clients would refuse the whole of
-/// it. The same stands in its `content` as text (MCP 2026-07-28 § Tools, Structured Content).
+/// Removes `structuredContent` that is not an object, since legacy clients would reject the result.
+/// Its `content` has the same as text (MCP 2026-07-28 § Tools, Structured Content).
 pub(crate) fn without_modern_output(response: Message) -> Message {
     let Some((result, span)) = response.result().zip(response.result_span()) else {
         return response;
@@ -180,8 +183,8 @@ pub(crate) fn without_modern_output(response: Message) -> Message {
     Message::parse(splice.finish()).unwrap_or(response)
 }
 
-/// Adds what the modern era has and the legacy ones had not (MCP 2026-07-28 § Basic, Results,
-/// § Caching, § Error Codes).
+/// Adds the members that modern results require, and replaces the legacy error code
+/// (MCP 2026-07-28 § Basic, Results, § Caching, § Error Codes).
 fn to_modern_response(response: Message, method: &str) -> Result<Message, String> {
     let mut splice = Splice::new(response.bytes());
     let is_read = method == "resources/read";
@@ -213,8 +216,7 @@ fn to_modern_response(response: Message, method: &str) -> Result<Message, String
     Message::parse(splice.finish()).map_err(|e| e.to_string())
 }
 
-/// A notification with something else in one of its parameters: the id or the token that its
-/// receiver knows.
+/// Replaces a parameter of a notification: an id or token by the one that the receiver knows.
 pub(crate) fn with_param(notification: &Message, key: &str, written: &[u8]) -> Bytes {
     let mut splice = Splice::new(notification.bytes());
     let member = notification.param(key);
@@ -224,7 +226,7 @@ pub(crate) fn with_param(notification: &Message, key: &str, written: &[u8]) -> B
     splice.finish().into()
 }
 
-/// A request with another progress token; `None` where it has none.
+/// Replaces the progress token of a request; `None` if it has none.
 pub(crate) fn with_progress_token(request: &Message, token: &str) -> Option<Message> {
     let meta = request.param("_meta")?;
     let start = request.params_span()?.start + meta.span().start;
@@ -235,10 +237,10 @@ pub(crate) fn with_progress_token(request: &Message, token: &str) -> Option<Mess
     Message::parse(splice.finish()).ok()
 }
 
-/// The refusal of an upstream's request when the client owes too many answers already.
+/// The error for a server request when the client has too many unanswered ones.
 pub(crate) fn too_many_server_requests(request: &Message) -> Bytes {
     let id = request.id().unwrap_or_else(|| Bytes::from_static(b"null"));
-    let text = "the client has too many requests to answer; try again later";
+    let text = "the client has too many unanswered requests; try again later";
     Line::error(&id, code::INTERNAL_ERROR, text, &Value::Null).into_bytes()
 }
 

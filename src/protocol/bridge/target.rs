@@ -1,4 +1,4 @@
-//! What a request is for: a tool, a prompt, a resource, by the name that its upstream has for it.
+//! The target of a request: a tool, prompt, resource or task, by its name at the upstream.
 
 use std::borrow::Cow;
 
@@ -11,10 +11,10 @@ use crate::protocol::task::TaskMode;
 use crate::wire::splice::{Member, decode};
 use crate::wire::{Message, Splice, members};
 
-/// Where a request names what it is for.
+/// Where a request names its target.
 #[derive(Debug, Clone, Copy)]
 enum NamePlace {
-    /// Nowhere.
+    /// The request names none.
     None,
     /// In this parameter.
     Param(&'static str),
@@ -22,27 +22,27 @@ enum NamePlace {
     Ref(&'static str),
 }
 
-/// What a request is for at its upstream.
+/// The target of a request at its upstream.
 #[derive(Debug)]
 pub(crate) struct Target<'a> {
     /// The method.
     pub(crate) method: Cow<'static, str>,
     place: NamePlace,
-    /// What the upstream itself calls it, and the same as it wrote it.
+    /// The name at the upstream, decoded, and as the upstream wrote it.
     upstream_name: &'a str,
     quoted_name: &'a [u8],
-    /// The arguments that go into headers as well.
+    /// The arguments that are also sent as headers.
     param_headers: &'a [ParamHeader],
-    /// Whether doing it twice does nothing twice.
+    /// Whether the request is idempotent and may be retried.
     pub(crate) idempotent: bool,
-    /// Who follows the task that may come of it.
+    /// Which side polls the task that the request may create.
     pub(crate) task_mode: TaskMode,
-    /// Whether what it gives may be what a legacy client cannot take.
+    /// Whether the result may hold `structuredContent` that legacy clients reject.
     pub(crate) modern_output: bool,
 }
 
 impl<'a> Target<'a> {
-    /// A call of this tool.
+    /// A `tools/call` of this tool.
     pub(crate) fn tool_call(tool: &'a Tool) -> Self {
         Self {
             method: "tools/call".into(),
@@ -56,7 +56,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// A request that changes nothing, for what is known by `key`.
+    /// A read-only request whose target is named by the parameter `key`.
     pub(crate) fn read(
         method: &'static str,
         key: &'static str,
@@ -75,7 +75,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// The same, for what stands under `key` in the parameter `ref`.
+    /// A read-only request whose target is named by `key` in the parameter `ref`.
     pub(crate) fn reference(
         method: &'static str,
         key: &'static str,
@@ -88,7 +88,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Puts the upstream's own name where the client's stands, unless they are the same.
+    /// Replaces the client's name of the target by the upstream's, if they differ.
     pub(super) fn replace_name(&self, splice: &mut Splice<'a>, message: &'a Message) {
         let start = message.params_span().unwrap_or_default().start;
         let mut put = |named: Member<'_>, start| {
@@ -111,7 +111,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// A request about a task. Looking changes nothing.
+    /// A request about a task. Only `tasks/get` and `tasks/result` are idempotent.
     pub(crate) fn task_request(method: &'static str, id: &'a str, quoted_name: &'a [u8]) -> Self {
         Self {
             idempotent: matches!(method, "tasks/get" | "tasks/result"),
@@ -119,17 +119,17 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// The same, whoever follows the task that may come of it.
+    /// Sets which side polls the task that the request may create.
     pub(crate) fn with_task_mode(self, task_mode: TaskMode) -> Self {
         Self { task_mode, ..self }
     }
 
-    /// The same, on our own account: about a task that we follow.
+    /// A request about a task that the proxy polls.
     pub(crate) fn followed_by_proxy(self) -> Self {
         self.with_task_mode(TaskMode::ProxyModern)
     }
 
-    /// What a modern upstream wants as `Mcp-Name`. What stands in `ref` goes into no header
+    /// The `Mcp-Name` header for a modern upstream. A name in `ref` is not sent as a header
     /// (MCP 2026-07-28 § Streamable HTTP, Standard Request Headers).
     pub(super) fn name_header(&self, upstream: Era) -> Option<Box<str>> {
         match (self.place, upstream) {
@@ -138,7 +138,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// The arguments that a modern upstream wants as headers, too.
+    /// The `Mcp-Param-*` headers for a modern upstream.
     pub(super) fn param_headers(
         &self,
         message: &Message,
@@ -155,7 +155,7 @@ impl<'a> Target<'a> {
 }
 
 impl Target<'static> {
-    /// A request that only an extension knows: whatever it does, it is not to be done twice.
+    /// A request of an extension. It is never retried, since its effect is unknown.
     pub(crate) fn extension(method: &str) -> Self {
         Self {
             method: method.to_owned().into(),

@@ -1,4 +1,4 @@
-//! What changes in a message between the eras, and that nothing else does.
+//! Tests that a translation changes what the eras require, and no other byte.
 
 use super::*;
 
@@ -13,7 +13,7 @@ fn translated_for(method: &str, text: &str, client: Era, upstream: Era) -> Resul
 }
 
 #[test]
-fn a_modern_client_gets_the_result_type_that_it_needs() {
+fn a_modern_client_gets_a_result_type() {
     let modern = |text| translated(text, Era::Modern, Era::Legacy).unwrap();
     assert_eq!(
         modern(r#"{"id":1,"result":{ "content":[]}}"#),
@@ -29,7 +29,7 @@ fn a_modern_client_gets_the_result_type_that_it_needs() {
 }
 
 #[test]
-fn a_modern_client_is_told_how_long_it_may_keep_what_a_legacy_upstream_gave_it_to_read() {
+fn a_modern_client_gets_cache_hints_for_a_read_resource() {
     let modern = |method, text| translated_for(method, text, Era::Modern, Era::Legacy).unwrap();
     let (complete, hints) = (
         r#""resultType":"complete""#,
@@ -44,10 +44,10 @@ fn a_modern_client_is_told_how_long_it_may_keep_what_a_legacy_upstream_gave_it_t
         modern("resources/read", r#"{"id":1,"result":{}}"#),
         format!(r#"{{"id":1,"result":{{{complete},{hints}}}}}"#)
     );
-    // What it says itself stands.
-    let said = r#"{"id":1,"result":{"ttlMs":9,"cacheScope":"public"}}"#;
+    // The upstream's own hints stay.
+    let hinted = r#"{"id":1,"result":{"ttlMs":9,"cacheScope":"public"}}"#;
     assert_eq!(
-        modern("resources/read", said),
+        modern("resources/read", hinted),
         format!(r#"{{"id":1,"result":{{{complete},"ttlMs":9,"cacheScope":"public"}}}}"#)
     );
     for same in [
@@ -59,7 +59,7 @@ fn a_modern_client_is_told_how_long_it_may_keep_what_a_legacy_upstream_gave_it_t
 }
 
 #[test]
-fn a_modern_client_hears_of_a_missing_resource_by_the_code_of_its_era() {
+fn a_modern_client_gets_the_modern_code_for_a_missing_resource() {
     let read = "resources/read";
     let missing =
         r#"{"id":-32002,"error":{"message":"-32002", "code" :-32002,"data":{"code":-32002}} }"#;
@@ -88,7 +88,7 @@ fn a_modern_client_hears_of_a_missing_resource_by_the_code_of_its_era() {
 }
 
 #[test]
-fn a_legacy_client_is_not_given_what_it_would_misread() {
+fn a_legacy_client_gets_no_modern_result_type() {
     let legacy = |text| translated(text, Era::Legacy, Era::Modern);
     let complete = r#"{"id":1,"result":{"resultType":"complete","x":1}}"#;
     assert_eq!(legacy(complete).unwrap(), complete);
@@ -96,7 +96,7 @@ fn a_legacy_client_is_not_given_what_it_would_misread() {
 }
 
 #[test]
-fn a_cancellation_names_the_id_that_the_upstream_knows() {
+fn a_cancellation_gets_the_id_of_the_upstream() {
     let text = r#"{"method":"notifications/cancelled","params":{"reason":"r", "requestId":"a"}}"#;
     let message = Message::parse(text).unwrap();
     assert_eq!(

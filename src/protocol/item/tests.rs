@@ -1,4 +1,4 @@
-//! What of a definition is known, and as which kind.
+//! Tests of reading items of each kind.
 
 use super::*;
 
@@ -13,7 +13,7 @@ fn read(definition: &'static str, kind: ItemKind) -> Option<Item> {
 }
 
 #[test]
-fn an_item_is_known_by_the_key_of_its_kind() {
+fn the_kind_decides_which_member_is_the_key() {
     let all = r#"{"name":"n", "uri" : "u://\u00fc","uriTemplate":"t://{x}"}"#;
     for (kind, key, quoted) in [
         (ItemKind::Prompts, "n", r#""n""#),
@@ -27,7 +27,7 @@ fn an_item_is_known_by_the_key_of_its_kind() {
 }
 
 #[test]
-fn an_item_goes_by_its_key_and_its_name() {
+fn names_are_the_key_and_the_name() {
     for (definition, kind, names) in [
         (r#"{"name":"n","uri":"u"}"#, ItemKind::Prompts, ["n", "n"]),
         (
@@ -53,13 +53,13 @@ fn an_item_goes_by_its_key_and_its_name() {
 }
 
 #[test]
-fn of_a_repeated_key_the_last_counts() {
+fn the_last_of_repeated_keys_counts() {
     let item = read(r#"{"name":"a","name":"b"}"#, ItemKind::Prompts).unwrap();
     assert_eq!(&*item.key, "b");
 }
 
 #[test]
-fn what_nobody_could_ask_for_is_left_out() {
+fn items_without_a_usable_key_are_left_out() {
     for nothing in [
         "{}",
         "[]",
@@ -78,7 +78,7 @@ fn what_nobody_could_ask_for_is_left_out() {
 }
 
 #[test]
-fn each_kind_is_listed_and_changed_by_methods_of_its_own() {
+fn each_kind_has_its_own_list_method_and_notification() {
     for kind in KINDS {
         assert_eq!(ItemKind::from_list_method(kind.list_method()), Some(kind));
     }

@@ -1,8 +1,8 @@
-//! Tool parameters that a server wants to see in HTTP headers as well
+//! Tool parameters that are also sent as HTTP headers
 //! (MCP 2026-07-28, Streamable HTTP § Custom Headers from Tool Parameters).
 //!
-//! A tool's definition is read once, into [`ParamHeader`]s; a call's arguments are then only
-//! looked through, never rebuilt. Most tools mirror nothing and cost one search for a word.
+//! A tool's definition is parsed once, into [`ParamHeader`]s; a call's arguments are then only
+//! scanned. Most tools have no such parameter and cost one substring search.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,10 +17,10 @@ const ANNOTATION: &str = "x-mcp-header";
 const BASE64_START: &str = "=?base64?";
 const BASE64_END: &str = "?=";
 
-/// The largest integer that JavaScript holds exactly, 2^53 − 1; the smallest is its negative.
+/// The largest integer that JavaScript represents exactly, 2^53 − 1; the smallest is its negative.
 const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
-/// One parameter of a tool and the header its value is repeated in.
+/// A parameter of a tool and the header that repeats its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParamHeader {
     header: HeaderName,
@@ -28,7 +28,7 @@ pub struct ParamHeader {
 }
 
 impl ParamHeader {
-    /// The header, `mcp-param-` and the name the server chose.
+    /// The header: `mcp-param-` and the name that the server chose.
     pub fn header(&self) -> &HeaderName {
         &self.header
     }
@@ -39,43 +39,43 @@ impl ParamHeader {
     }
 }
 
-/// Why a tool's definition is invalid, so that the tool must not be listed.
+/// The reason why a tool's definition is invalid and the tool must not be listed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParamHeaderError {
-    /// The text is not the JSON of a tool.
+    /// The definition is not a JSON object.
     #[error("the tool's definition is not a JSON object")]
     Malformed,
-    /// Nobody writes such a schema by hand.
+    /// The schema is nested deeper than any realistic one.
     #[error("the schema has `{ANNOTATION}` and is nested more than {limit} levels deep")]
     TooDeep {
-        /// The deepest nesting that is followed.
+        /// The deepest supported nesting.
         limit: usize,
     },
-    /// No HTTP server would take that many headers.
+    /// HTTP servers would reject that many headers.
     #[error("the schema has more than {limit} parameters with `{ANNOTATION}`")]
     TooMany {
-        /// The most parameters that are mirrored.
+        /// The most parameters that may be sent as headers.
         limit: usize,
     },
-    /// An annotation that is not on a property, or on one below other keywords than `properties`.
+    /// An annotation is not on a property, or on one below keywords other than `properties`.
     #[error("`{ANNOTATION}` at `{at}` is not on a property reached through `properties` alone")]
     NotReachable {
         /// The keywords and names that lead to the annotation.
         at: String,
     },
-    /// An annotation that is empty, no string or no token (RFC 9110 § 5.6.2).
+    /// An annotation is empty, not a string or not a token (RFC 9110 § 5.6.2).
     #[error("`{ANNOTATION}` of `{param}` is not a header name; use letters, digits and `-`")]
     NotAName {
         /// The parameter's names, joined by dots.
         param: String,
     },
-    /// An annotation on a parameter that is not a string, integer or boolean.
+    /// An annotation is on a parameter that is not a string, integer or boolean.
     #[error("`{ANNOTATION}` is on `{param}`, whose type is not string, integer or boolean")]
     NotPrimitive {
         /// The parameter's names, joined by dots.
         param: String,
     },
-    /// Two annotations that name one header: upper and lower case are the same.
+    /// Two annotations name one header, ignoring case.
     #[error("`{param}` and another parameter have the same `{ANNOTATION}`")]
     Duplicate {
         /// The later parameter's names, joined by dots.
@@ -83,16 +83,16 @@ pub enum ParamHeaderError {
     },
 }
 
-/// Finds the parameters of a tool that are to be mirrored.
+/// Finds the parameters of a tool that are sent as headers.
 ///
 /// `tool_definition` is the raw JSON of one entry of `tools/list`; only its `inputSchema` counts.
-/// A type that is a list, like `["string","null"]`, is taken when it names only types that may
-/// be mirrored, and null: the specification says how to mirror a parameter whose value is null.
-/// Instance data (`default`, `const`, `enum`, `examples`) and properties that happen to be named
-/// `x-mcp-header` are not annotations. Of equal keys the last one counts.
+/// A type list such as `["string","null"]` is valid if it names only valid types and null: the
+/// specification defines the header for a null value.
+/// Instance data (`default`, `const`, `enum`, `examples`) and properties named `x-mcp-header` are
+/// not annotations. Of equal keys the last one counts.
 ///
 /// # Errors
-/// [`ParamHeaderError`] when an annotation breaks the specification: the tool must be hidden.
+/// [`ParamHeaderError`] if an annotation violates the specification: the tool must be hidden.
 pub fn parse_param_headers(tool_definition: &str) -> Result<Vec<ParamHeader>, ParamHeaderError> {
     let bytes = tool_definition.as_bytes();
     if memchr::memmem::find(bytes, ANNOTATION.as_bytes()).is_none() {
@@ -101,11 +101,11 @@ pub fn parse_param_headers(tool_definition: &str) -> Result<Vec<ParamHeader>, Pa
     schema::read(tool_definition)
 }
 
-/// The headers that repeat what `arguments`, the raw JSON of a call's arguments, gives for `params`.
+/// The headers for `params`, with their values from `arguments`, the raw JSON of a call's arguments.
 ///
-/// Left out, as the specification asks or because no header can say it: what is missing, null,
-/// an object or an array, a number that is no integer between ±(2^53 − 1), and text with a lone
-/// surrogate.
+/// Some values get no header, because of the specification or because no header can hold them: missing
+/// or null ones, objects, arrays, numbers that are not integers between ±(2^53 − 1), and text with a
+/// lone surrogate.
 pub fn header_values(params: &[ParamHeader], arguments: &str) -> Vec<(HeaderName, HeaderValue)> {
     if params.is_empty() {
         return Vec::new();
@@ -119,9 +119,9 @@ pub fn header_values(params: &[ParamHeader], arguments: &str) -> Vec<(HeaderName
     headers.collect()
 }
 
-/// Writes `text` as a header value, in Base64 if it would not arrive as it is (§ Value Encoding).
+/// Encodes `text` as a header value, in Base64 if a header cannot carry it as it is (§ Value Encoding).
 pub fn encode_value(text: &str) -> HeaderValue {
-    // A tab inside is allowed, yet intermediaries may turn it into a space.
+    // A tab inside is allowed, but intermediaries may replace it by a space.
     let is_visible = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
     let is_trimmed = !text.starts_with(' ') && !text.ends_with(' ');
     let looks_encoded = text.starts_with(BASE64_START) && text.ends_with(BASE64_END);
@@ -131,11 +131,11 @@ pub fn encode_value(text: &str) -> HeaderValue {
         let encoded = STANDARD.encode(text);
         HeaderValue::try_from(format!("{BASE64_START}{encoded}{BASE64_END}"))
     };
-    // Both are visible ASCII and spaces, which every header value may be.
+    // Both are visible ASCII and spaces, which every header value may hold.
     value.unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
-/// The header value for a raw JSON value; `None` for what is not mirrored.
+/// The header value for a raw JSON value; `None` if it gets no header.
 fn header_value(raw: &[u8]) -> Option<HeaderValue> {
     match raw.first()? {
         b'"' => decode(raw).map(|text| encode_value(&text)),
@@ -146,7 +146,7 @@ fn header_value(raw: &[u8]) -> Option<HeaderValue> {
     }
 }
 
-/// The value of a JSON number that is a safe integer, however it is written: `4.2e1` is 42.
+/// The value of a JSON number that is a safe integer in any notation: `4.2e1` is 42.
 fn integer(literal: &str) -> Option<i64> {
     let (sign, unsigned) = match literal.strip_prefix('-') {
         Some(unsigned) => (-1, unsigned),

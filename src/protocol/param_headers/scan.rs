@@ -1,9 +1,9 @@
-//! Looks through JSON text that is known to be valid, for what stands at a path.
+//! Finds the values at given paths in JSON text that is known to be valid.
 
 use crate::wire::skip::{skip_string, skip_value};
 use crate::wire::splice::decode;
 
-/// A place in a JSON text, for a walk that goes into each value at most once.
+/// A position in a JSON text, for a walk that enters each value at most once.
 pub(super) struct Scanner<'a> {
     text: &'a [u8],
     at: usize,
@@ -14,7 +14,7 @@ impl<'a> Scanner<'a> {
         Self { text, at: 0 }
     }
 
-    /// Returns the next byte that says something; commas and colons say nothing that order does not.
+    /// Returns the next byte that is not white space, a comma or a colon. Order alone makes the latter redundant.
     pub(super) fn peek(&mut self) -> Option<u8> {
         let rest = self.text.get(self.at..)?;
         let skipped = rest
@@ -24,17 +24,17 @@ impl<'a> Scanner<'a> {
         rest.get(skipped).copied()
     }
 
-    /// Steps over the byte that [`peek`](Self::peek) gave: a bracket or a brace.
+    /// Steps over the byte that [`peek`](Self::peek) returned: a bracket or a brace.
     pub(super) fn step(&mut self) {
         self.at += 1;
     }
 
-    /// Steps over the next string and returns it as it is written.
+    /// Steps over the next string and returns it as written.
     pub(super) fn string(&mut self) -> Option<&'a [u8]> {
         (self.peek()? == b'"').then(|| self.take(skip_string(self.text, self.at)))
     }
 
-    /// Steps over the next value and returns it as it is written.
+    /// Steps over the next value and returns it as written.
     pub(super) fn value(&mut self) -> Option<&'a [u8]> {
         let is_end = matches!(self.peek()?, b'}' | b']');
         (!is_end).then(|| self.take(skip_value(self.text, self.at)))
@@ -52,16 +52,16 @@ impl<'a> Scanner<'a> {
 /// Of equal keys the last one counts, as in most JSON parsers.
 pub(super) fn pick<'a, K: AsRef<str>>(text: &'a [u8], paths: &[&[K]]) -> Vec<Option<&'a [u8]>> {
     let mut found = vec![None; paths.len()];
-    let wanted: Vec<usize> = (0..paths.len()).collect();
-    pick_below(&mut Scanner::new(text), paths, &wanted, 0, &mut found);
+    let candidates: Vec<usize> = (0..paths.len()).collect();
+    pick_below(&mut Scanner::new(text), paths, &candidates, 0, &mut found);
     found
 }
 
-/// Recurses no deeper than the longest path.
+/// Picks the values below the current object. Recurses no deeper than the longest path.
 fn pick_below<'a, K: AsRef<str>>(
     scanner: &mut Scanner<'a>,
     paths: &[&[K]],
-    wanted: &[usize],
+    candidates: &[usize],
     depth: usize,
     found: &mut [Option<&'a [u8]>],
 ) -> Option<()> {
@@ -70,13 +70,13 @@ fn pick_below<'a, K: AsRef<str>>(
     }
     scanner.step();
     while scanner.peek()? != b'}' {
-        // A lone surrogate is no key of a path.
+        // A key with a lone surrogate is in no path.
         let key = decode(scanner.string()?);
         let is_next = |path: &&usize| {
             let next = paths[**path].get(depth).map(AsRef::as_ref);
             key.is_some() && next == key.as_deref()
         };
-        let matching: Vec<usize> = wanted.iter().filter(is_next).copied().collect();
+        let matching: Vec<usize> = candidates.iter().filter(is_next).copied().collect();
         if matching.is_empty() {
             scanner.value()?;
             continue;

@@ -1,7 +1,7 @@
-//! Finds the `x-mcp-header` annotations of a tool's definition, and checks them.
+//! Finds and checks the `x-mcp-header` annotations of a tool's definition.
 //!
-//! The definition is walked once, with a stack of its own and a limit on it, so that no schema
-//! can make it slow or exhaust the stack; numbers and texts that other parsers refuse do not matter.
+//! The definition is walked once, with an explicit stack of limited depth, so that no schema can
+//! exhaust time or stack. Numbers and strings that other parsers reject are accepted.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -12,33 +12,33 @@ use super::scan::{self, Scanner};
 use super::{ANNOTATION, ParamHeader, ParamHeaderError};
 use crate::wire::splice::decode;
 
-/// The deepest nesting that is followed: the default of `serde_json`, and of others.
+/// The deepest supported nesting: the default limit of `serde_json` and other parsers.
 const MAX_DEPTH: usize = 128;
 
-/// The most parameters that are param_headers: common HTTP servers take no more than 100 headers.
+/// The most parameters that may be sent as headers: common HTTP servers accept at most 100 headers.
 const MAX_PARAMS: usize = 100;
 
-/// How much of a name an error shows, in characters.
+/// The length to which an error truncates a name, in characters.
 const SHOWN: usize = 60;
 
-/// What an object or array in a tool's definition is.
+/// The role of an object or array in a tool's definition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Tool,
     /// The input schema itself.
     Root,
-    /// `properties` of a schema that can be reached.
+    /// `properties` of a reachable schema.
     Properties,
-    /// The schema of a property that can be reached through `properties` alone.
+    /// The schema of a property that is reachable through `properties` alone.
     Property,
-    /// A schema below any other keyword, or what may be one.
+    /// A possible schema below any other keyword.
     Elsewhere,
-    /// Names and schemas, below any other keyword.
+    /// A map from names to schemas, below any other keyword.
     ElsewhereNames,
 }
 
 impl Place {
-    /// What the value of `key` is; `None` if no annotation can stand in it.
+    /// The role of the value of `key`; `None` if it cannot hold an annotation.
     fn below(self, key: &str) -> Option<Self> {
         match (self, key) {
             (Self::Tool, "inputSchema") => Some(Self::Root),
@@ -66,13 +66,13 @@ impl Place {
 struct Frame<'a> {
     place: Place,
     is_object: bool,
-    /// The key it is the value of; empty for an element of an array.
+    /// The key of this value; empty for an element of an array.
     key: Cow<'a, str>,
     annotation: Option<&'a [u8]>,
     r#type: Option<&'a [u8]>,
 }
 
-/// An annotated property, not checked yet.
+/// An annotated property that is not checked yet.
 struct Annotated<'a> {
     path: Vec<Cow<'a, str>>,
     annotation: &'a [u8],
@@ -85,7 +85,7 @@ struct Walk<'a> {
     annotated: Vec<Annotated<'a>>,
 }
 
-/// The mirrored parameters of a tool's definition, in the order of its schema.
+/// Returns the annotated parameters of a tool's definition, in the order of its schema.
 pub(super) fn read(definition: &str) -> Result<Vec<ParamHeader>, ParamHeaderError> {
     let mut walk = Walk {
         scanner: Scanner::new(definition.as_bytes()),
@@ -107,7 +107,7 @@ pub(super) fn read(definition: &str) -> Result<Vec<ParamHeader>, ParamHeaderErro
     params.collect()
 }
 
-/// Leaves out what a later equal key replaces.
+/// Removes annotations that a later equal key replaces.
 fn effective<'a>(definition: &'a str, mut annotated: Vec<Annotated<'a>>) -> Vec<Annotated<'a>> {
     let path_of = |annotated: &Annotated<'a>| {
         let mut path = vec![Cow::Borrowed("inputSchema")];
@@ -121,7 +121,7 @@ fn effective<'a>(definition: &'a str, mut annotated: Vec<Annotated<'a>>) -> Vec<
     let paths: Vec<&[Cow<str>]> = paths.iter().map(Vec::as_slice).collect();
     let mut last = scan::pick(definition.as_bytes(), &paths).into_iter();
     annotated.retain(|annotated| {
-        // The same place in the text, not an equal one.
+        // Compares the position in the text, not the content.
         let last = last.next().flatten();
         last.is_some_and(|last| std::ptr::eq(last.as_ptr(), annotated.annotation.as_ptr()))
     });
@@ -129,7 +129,7 @@ fn effective<'a>(definition: &'a str, mut annotated: Vec<Annotated<'a>>) -> Vec<
 }
 
 impl<'a> Walk<'a> {
-    /// Goes on to the next member or element, or out of the innermost object or array.
+    /// Advances to the next member or element, or leaves the innermost object or array.
     fn advance(&mut self) -> Result<(), ParamHeaderError> {
         let next = self.scanner.peek().ok_or(ParamHeaderError::Malformed)?;
         let Some(frame) = self.stack.last() else {
@@ -147,7 +147,7 @@ impl<'a> Walk<'a> {
 
     fn member(&mut self) -> Result<(), ParamHeaderError> {
         let raw = self.scanner.string().ok_or(ParamHeaderError::Malformed)?;
-        // A key with a lone surrogate is none of ours, and no argument's either.
+        // A key with a lone surrogate is neither a keyword nor the name of an argument.
         let key = decode(raw).unwrap_or_else(|| String::from_utf8_lossy(raw));
         let Some(frame) = self.stack.last_mut() else {
             return Ok(());
@@ -170,7 +170,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Goes into the next value if it is an object or an array, and over it if not.
+    /// Enters the next value if it is an object or an array; else skips it.
     fn enter(&mut self, place: Place, key: Cow<'a, str>) -> Result<(), ParamHeaderError> {
         let first = self.scanner.peek().ok_or(ParamHeaderError::Malformed)?;
         if !matches!(first, b'{' | b'[') {
@@ -245,17 +245,17 @@ impl Annotated<'_> {
     }
 }
 
-/// `Mcp-Param-{name}` for an annotation's raw value that is a token (RFC 9110 § 5.6.2).
+/// The header `Mcp-Param-{name}`, if the annotation's raw value is a token (RFC 9110 § 5.6.2).
 fn header_name(annotation: &[u8]) -> Option<HeaderName> {
     let name: String = serde_json::from_slice(annotation).ok()?;
     if name.is_empty() {
         return None;
     }
-    // `HeaderName` takes exactly the characters of a token, and equals by lower case.
+    // `HeaderName` accepts exactly the characters of a token, and ignores case.
     HeaderName::try_from(format!("mcp-param-{name}")).ok()
 }
 
-/// Whether a raw `type` names only types that may be mirrored; null may be among several.
+/// Whether a raw `type` names only types that a header can hold. A list may also name null.
 fn is_primitive(raw: &[u8]) -> bool {
     let is_header_type = |name: &str| matches!(name, "string" | "integer" | "boolean");
     if let Ok(name) = serde_json::from_slice::<String>(raw) {
@@ -269,7 +269,7 @@ fn is_primitive(raw: &[u8]) -> bool {
     })
 }
 
-/// `keys` joined by dots, fit for a line of a log whatever a server put into them.
+/// Joins `keys` by dots, escaped and truncated so that they fit on a log line.
 fn shown<'k>(keys: impl Iterator<Item = &'k str>) -> String {
     let mut text = String::new();
     for (index, key) in keys.enumerate() {

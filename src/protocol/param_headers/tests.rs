@@ -1,4 +1,4 @@
-//! What becomes of which argument.
+//! Tests of header values for arguments.
 
 use super::*;
 use proptest::prelude::*;
@@ -15,7 +15,7 @@ pub(super) fn with_properties(properties: &str) -> String {
     ))
 }
 
-/// The header values that `arguments` give for one parameter `a`.
+/// The header value of the parameter `a` in `arguments`.
 fn mirrored(arguments: &str) -> Option<String> {
     let params = parse_param_headers(&with_properties(
         r#""a":{"type":"string","x-mcp-header":"A"}"#,
@@ -29,7 +29,7 @@ fn mirrored(arguments: &str) -> Option<String> {
 }
 
 #[test]
-fn values_are_written_as_the_specification_shows() {
+fn values_are_encoded_as_the_specification_shows() {
     for (text, expected) in [
         ("us-west1", "us-west1"),
         ("Hello, 世界", "=?base64?SGVsbG8sIOS4lueVjA==?="),
@@ -52,7 +52,7 @@ fn values_are_written_as_the_specification_shows() {
 }
 
 #[test]
-fn primitive_arguments_are_mirrored_and_nothing_else() {
+fn only_primitive_arguments_are_sent_as_headers() {
     for (value, expected) in [
         (r#""us-west1""#, "us-west1"),
         (r#""\u0075s\/\"""#, "us/\""),
@@ -127,7 +127,7 @@ fn arguments_are_read_at_the_exact_path() {
 }
 
 #[test]
-fn nested_parameters_are_read_below_their_own_objects() {
+fn nested_parameters_are_read_at_their_own_paths() {
     let params = parse_param_headers(&with_properties(
         r#""a":{"type":"string","x-mcp-header":"A","properties":{"b":{"type":"string","x-mcp-header":"B"}}},
            "c":{"properties":{"b":{"type":"integer","x-mcp-header":"C"},"d":{"type":"boolean","x-mcp-header":"D"}}}"#,
@@ -198,7 +198,7 @@ fn any_json() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn a_header_value_says_what_the_text_said(text in any::<String>()) {
+    fn an_encoded_value_decodes_to_its_text(text in any::<String>()) {
         let value = encode_value(&text);
         let written = value.to_str().unwrap();
         let encoded = written.strip_prefix(BASE64_START).and_then(|rest| rest.strip_suffix(BASE64_END));
@@ -219,7 +219,7 @@ proptest! {
     }
 
     #[test]
-    fn values_are_found_where_a_parser_finds_them(json in any_json(), path in prop::collection::vec("[ab]|items|type", 1..4)) {
+    fn picked_values_are_those_of_a_parser(json in any_json(), path in prop::collection::vec("[ab]|items|type", 1..4)) {
         let picked = scan::pick(json.as_bytes(), &[&path]).remove(0);
         let parsed: serde_json::Value = serde_json::from_str(&json).unwrap();
         let expected = path.iter().try_fold(&parsed, |value, key| value.as_object()?.get(key));
@@ -228,7 +228,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_it_panic(json in any_json(), cut in 0_usize..400, noise in ".{0,40}") {
+    fn no_text_panics(json in any_json(), cut in 0_usize..400, noise in ".{0,40}") {
         let _ = parse_param_headers(&tool(&json));
         let mut end = cut.min(json.len());
         while !json.is_char_boundary(end) {

@@ -1,10 +1,10 @@
-//! Which annotations are valid.
+//! Tests of annotations: where they are found, and which are valid.
 
 use super::*;
 use crate::protocol::param_headers::parse_param_headers;
 use crate::protocol::param_headers::tests::{tool, with_properties};
 
-/// `header=path` for every mirrored parameter.
+/// `header=path` for every annotated parameter.
 fn params_of(definition: &str) -> Vec<String> {
     let params =
         parse_param_headers(definition).unwrap_or_else(|error| panic!("{error}: {definition}"));
@@ -15,7 +15,7 @@ fn params_of(definition: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_tool_without_annotations_mirrors_nothing() {
+fn a_tool_without_annotations_has_no_param_headers() {
     for definition in [
         r#"{"name":"t"}"#,
         "",
@@ -50,7 +50,7 @@ fn annotated_properties_are_found_at_any_depth() {
 }
 
 #[test]
-fn a_property_named_like_the_annotation_is_none() {
+fn a_property_named_like_the_annotation_is_not_one() {
     let named = r#""x-mcp-header":{"type":"string"}"#;
     assert_eq!(params_of(&with_properties(named)), Vec::<String>::new());
     let both = r#""x-mcp-header":{"type":"string","x-mcp-header":"Own"}"#;
@@ -66,7 +66,7 @@ fn a_property_named_like_the_annotation_is_none() {
 }
 
 #[test]
-fn what_is_no_schema_holds_no_annotation() {
+fn instance_data_holds_no_annotation() {
     for schema in [
         r#"{"default":{"x-mcp-header":"A"}}"#,
         r#"{"properties":{"a":{"const":{"x-mcp-header":1},"enum":[{"x-mcp-header":""}]}}}"#,
@@ -83,7 +83,7 @@ fn what_is_no_schema_holds_no_annotation() {
 }
 
 #[test]
-fn an_annotation_that_properties_alone_do_not_reach_hides_the_tool() {
+fn an_annotation_outside_properties_hides_the_tool() {
     let inner = r#"{"type":"string","x-mcp-header":"A"}"#;
     let object = format!(r#"{{"properties":{{"a":{inner}}}}}"#);
     let mut schemas = vec![
@@ -121,7 +121,7 @@ fn an_annotation_that_properties_alone_do_not_reach_hides_the_tool() {
 }
 
 #[test]
-fn an_annotation_that_is_no_token_hides_the_tool() {
+fn an_annotation_that_is_not_a_token_hides_the_tool() {
     for value in [
         r#""""#,
         r#"" ""#,
@@ -152,7 +152,7 @@ fn an_annotation_that_is_no_token_hides_the_tool() {
 }
 
 #[test]
-fn only_strings_integers_and_booleans_may_be_mirrored() {
+fn only_strings_integers_and_booleans_may_be_annotated() {
     let of_type = |value: &str| {
         let definition = with_properties(&format!(r#""a":{{"type":{value},"x-mcp-header":"A"}}"#));
         parse_param_headers(&definition).map(|params| params.len())
@@ -199,7 +199,7 @@ fn only_strings_integers_and_booleans_may_be_mirrored() {
 }
 
 #[test]
-fn one_header_for_two_parameters_hides_the_tool() {
+fn two_parameters_with_one_header_hide_the_tool() {
     let definition = with_properties(
         r#""a":{"type":"string","x-mcp-header":"Region"},
            "b":{"properties":{"c":{"type":"string","x-mcp-header":"rEGION"}}}"#,
@@ -218,7 +218,7 @@ fn one_header_for_two_parameters_hides_the_tool() {
 }
 
 #[test]
-fn of_equal_keys_in_a_schema_the_last_counts() {
+fn the_last_of_equal_keys_in_a_schema_counts() {
     let a = |name: &str| format!(r#"{{"type":"string","x-mcp-header":"{name}"}}"#);
     let plain = r#"{"type":"object"}"#;
     let twice = with_properties(&format!(r#""a":{},"a":{}"#, a("One"), a("Two")));
@@ -244,7 +244,7 @@ fn of_equal_keys_in_a_schema_the_last_counts() {
 }
 
 #[test]
-fn hostile_schemas_are_refused_without_exhausting_the_stack() {
+fn hostile_schemas_are_rejected_without_exhausting_the_stack() {
     let annotated = r#"{"type":"string","x-mcp-header":"A"}"#;
     let chain = |levels: usize| {
         let open = r#"{"properties":{"p":"#.repeat(levels);
@@ -279,7 +279,7 @@ fn hostile_schemas_are_refused_without_exhausting_the_stack() {
 }
 
 #[test]
-fn what_a_server_writes_into_an_error_stays_on_its_line() {
+fn an_error_with_a_servers_text_stays_on_one_line() {
     let name = format!(r"a\n\u001b{}", "x".repeat(1000));
     let definition = with_properties(&format!(r#""{name}":{{"type":"null","x-mcp-header":"A"}}"#));
     let text = parse_param_headers(&definition).unwrap_err().to_string();
