@@ -118,7 +118,7 @@ fn filter_items<'a>(
         ItemKind::Resources | ItemKind::ResourceTemplates => &config.resources,
     };
     let items = items.iter().flat_map(|items| items.iter()).enumerate();
-    let passing = items.filter(|(_, item)| filter.allows_known_as(&item.names()));
+    let passing = items.filter(|(_, item)| filter.allows_any_name(&item.names()));
     (config, passing.collect())
 }
 

@@ -101,13 +101,13 @@ fn match_listing(uri: &str, filter: &Filter, (listed, templates): (&[Item], &[It
         .filter_map(|item| Some((TemplateMatch::new(&item.key, uri)?, item)));
     // Of equally near ones one that is kept out: the URI may be of that.
     let nearest = near.max_by_key(|(near, item)| {
-        let passes = filter.allows_known_as(&item.names());
+        let passes = filter.allows_any_name(&item.names());
         (*near, Reverse(passes))
     });
     match nearest {
         Some((near, item)) => {
             let [text, name] = item.names();
-            match filter.allows_known_as(&[uri, text, name]) {
+            match filter.allows_any_name(&[uri, text, name]) {
                 true => UriMatch::Template(near),
                 false => UriMatch::Excluded,
             }

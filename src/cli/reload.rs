@@ -56,7 +56,7 @@ impl Reload {
             }
             Err(failed) => {
                 match failed {
-                    ConfigError::AllBad(problems) => report_problems(&problems),
+                    ConfigError::NoUsableUpstream(problems) => report_problems(&problems),
                     failed => error!("{failed}"),
                 }
                 return error!("the changed configuration cannot be used; the last one goes on");
@@ -93,7 +93,7 @@ impl Reload {
         let find = |name: &UpstreamName| old.iter().find(|it| it.config().name == *name);
         let take = |config: config::Upstream| match find(&config.name) {
             Some(old) if *old.config() == config => old.clone(),
-            Some(old) if old.connects_as(&config) => old.with_config(config),
+            Some(old) if old.can_share_connection(&config) => old.with_config(config),
             _ => self.factory.make(config),
         };
         let mut next: Vec<_> = config.upstreams.into_iter().map(take).collect();

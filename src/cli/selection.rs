@@ -27,7 +27,7 @@ impl UpstreamSelector {
     /// The configuration that counts: the environment's, or what the arguments say.
     pub(super) fn configuration(&self, environment: &Environment) -> Result<Config, CommandError> {
         let read = match &self.url {
-            Some(url) => Config::of_url(environment, url, self.name()),
+            Some(url) => Config::for_url(environment, url, self.name()),
             None => Config::from_environment(environment),
         };
         read.map_err(|error| {

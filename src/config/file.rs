@@ -42,7 +42,7 @@ pub(super) struct Entry<'a> {
 impl Document {
     /// Takes the text of `PROXY_UPSTREAMS`, or that of the file which it names.
     pub(super) fn open(text: &str, environment: &Environment) -> Result<Self, ConfigError> {
-        let Some(path) = named(text) else {
+        let Some(path) = file_reference(text) else {
             return Ok(Self {
                 source: "PROXY_UPSTREAMS".to_owned(),
                 text: text.to_owned(),
@@ -94,7 +94,7 @@ impl Document {
     /// client's configuration, or a single one.
     pub(super) fn entries<'a>(&self, root: &'a Value<'a>) -> Result<Vec<Entry<'a>>, ConfigError> {
         let mut list = root;
-        while let Some(inner) = list.as_object().and_then(wrapped) {
+        while let Some(inner) = list.as_object().and_then(wrapped_list) {
             list = inner;
         }
         let alone = |value| Entry {
@@ -151,7 +151,7 @@ impl Document {
     }
 }
 
-fn wrapped<'a>(object: &'a Object<'a>) -> Option<&'a Value<'a>> {
+fn wrapped_list<'a>(object: &'a Object<'a>) -> Option<&'a Value<'a>> {
     let wrapper = |key: &&str| {
         let value = &object.get(key)?.value;
         let is_list = match value {
@@ -169,13 +169,13 @@ fn is_upstream(object: &Object<'_>) -> bool {
 }
 
 /// The file that this value of `PROXY_UPSTREAMS` names, as written.
-fn named(text: &str) -> Option<&str> {
+fn file_reference(text: &str) -> Option<&str> {
     text.trim().strip_prefix('@')
 }
 
 /// The same, as it is looked for.
 pub(super) fn path(text: &str, environment: &Environment) -> Option<PathBuf> {
-    named(text).map(|path| expand_home(path, environment))
+    file_reference(text).map(|path| expand_home(path, environment))
 }
 
 fn read(path: &PathBuf) -> io::Result<String> {

@@ -33,13 +33,13 @@ impl Filter {
     /// Whether the tool or prompt of this name (the upstream's own) may be listed and asked for.
     #[must_use]
     pub fn allows(&self, name: &str) -> bool {
-        self.allows_known_as(&[name])
+        self.allows_any_name(&[name])
     }
 
     /// The same for what goes by several names, as a resource does by its URI and its name: one
     /// of them must be included, and none ignored.
     #[must_use]
-    pub fn allows_known_as(&self, names: &[&str]) -> bool {
+    pub fn allows_any_name(&self, names: &[&str]) -> bool {
         let is_in = |globs: &GlobSet| names.iter().any(|name| globs.is_match(name));
         self.include.as_ref().is_none_or(is_in) && !is_in(&self.ignore)
     }
@@ -131,7 +131,7 @@ mod tests {
         for (include, ignore, expected) in cases {
             let names = ["file:///a/b.md", "readme"];
             assert_eq!(
-                filter(include, ignore).allows_known_as(&names),
+                filter(include, ignore).allows_any_name(&names),
                 *expected,
                 "by {include:?} and not {ignore:?}"
             );

@@ -5,7 +5,7 @@ use http::{HeaderName, HeaderValue};
 use super::{Environment, value};
 
 /// Headers that belong to the transport and the protocol (MCP § Transports, RFC 9110 § 7.6.1).
-const OURS: [&str; 13] = [
+const RESERVED: [&str; 13] = [
     "accept",
     "accept-encoding",
     "connection",
@@ -34,7 +34,7 @@ pub(super) fn header(
     let parsed: HeaderName = name.parse().map_err(|_| {
         format!("`{name}` is not the name of a header; use letters, digits and `-`")
     })?;
-    if OURS.contains(&parsed.as_str()) || parsed.as_str().starts_with("mcp-") {
+    if RESERVED.contains(&parsed.as_str()) || parsed.as_str().starts_with("mcp-") {
         return Err(format!(
             "`{name}` is set by mcp-manifold itself; leave it out"
         ));

@@ -3,114 +3,114 @@
 
 /// A name that the configuration knows, with what it is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Known {
+pub struct KnownName {
     /// The name, as the documentation has it.
     pub name: &'static str,
     /// Other names for it, from the configurations of other clients.
     pub synonyms: &'static [&'static str],
 }
 
-const fn known(name: &'static str, synonyms: &'static [&'static str]) -> Known {
-    Known { name, synonyms }
+const fn known_name(name: &'static str, synonyms: &'static [&'static str]) -> KnownName {
+    KnownName { name, synonyms }
 }
 
 /// Every key of an upstream, in the order of the documentation.
-pub const KEYS: [Known; 17] = [
-    known("name", &[]),
-    known("url", &["serverUrl", "httpUrl"]),
-    known("transport", &["type"]),
-    known("include_tools", &["includeTools"]),
-    known(
+pub const KEYS: [KnownName; 17] = [
+    known_name("name", &[]),
+    known_name("url", &["serverUrl", "httpUrl"]),
+    known_name("transport", &["type"]),
+    known_name("include_tools", &["includeTools"]),
+    known_name(
         "ignore_tools",
         &["ignoreTools", "excludeTools", "disabledTools"],
     ),
-    known("include_prompts", &["includePrompts"]),
-    known("ignore_prompts", &["ignorePrompts", "excludePrompts"]),
-    known("include_resources", &["includeResources"]),
-    known("ignore_resources", &["ignoreResources", "excludeResources"]),
-    known("headers", &[]),
-    known("prefix", &[]),
-    known("timeout", &[]),
-    known("first_byte_timeout", &["firstByteTimeout"]),
-    known("max_calls", &["maxCalls"]),
-    known("disabled", &[]),
-    known("allow_http", &[]),
-    known("oauth", &[]),
+    known_name("include_prompts", &["includePrompts"]),
+    known_name("ignore_prompts", &["ignorePrompts", "excludePrompts"]),
+    known_name("include_resources", &["includeResources"]),
+    known_name("ignore_resources", &["ignoreResources", "excludeResources"]),
+    known_name("headers", &[]),
+    known_name("prefix", &[]),
+    known_name("timeout", &[]),
+    known_name("first_byte_timeout", &["firstByteTimeout"]),
+    known_name("max_calls", &["maxCalls"]),
+    known_name("disabled", &[]),
+    known_name("allow_http", &[]),
+    known_name("oauth", &[]),
 ];
 
 /// Every key inside `oauth`, in the order of the documentation.
-pub const OAUTH_KEYS: [Known; 21] = [
-    known("client_id", &["clientId"]),
-    known("client_secret", &["clientSecret"]),
-    known("client_metadata_url", &["clientMetadataUrl"]),
-    known("private_key_pem", &["privateKeyPem"]),
-    known("signing_algorithm", &["signingAlgorithm"]),
-    known("redirect_uri", &["redirectUri"]),
-    known("callback_port", &["callbackPort"]),
-    known("scopes", &["scope"]),
-    known("resource", &[]),
-    known("authorization_server", &["authorizationServer"]),
-    known("authorize_params", &["authorizeParams"]),
-    known("login", &[]),
-    known("login_retry", &["loginRetry"]),
-    known("pkce", &[]),
-    known("grant", &[]),
-    known("assertion", &[]),
-    known("idp_client_id", &["idpClientId"]),
-    known("idp_client_secret", &["idpClientSecret"]),
-    known("idp_id_token", &["idpIdToken"]),
-    known("idp_issuer", &["idpIssuer"]),
-    known("idp_token_endpoint", &["idpTokenEndpoint"]),
+pub const OAUTH_KEYS: [KnownName; 21] = [
+    known_name("client_id", &["clientId"]),
+    known_name("client_secret", &["clientSecret"]),
+    known_name("client_metadata_url", &["clientMetadataUrl"]),
+    known_name("private_key_pem", &["privateKeyPem"]),
+    known_name("signing_algorithm", &["signingAlgorithm"]),
+    known_name("redirect_uri", &["redirectUri"]),
+    known_name("callback_port", &["callbackPort"]),
+    known_name("scopes", &["scope"]),
+    known_name("resource", &[]),
+    known_name("authorization_server", &["authorizationServer"]),
+    known_name("authorize_params", &["authorizeParams"]),
+    known_name("login", &[]),
+    known_name("login_retry", &["loginRetry"]),
+    known_name("pkce", &[]),
+    known_name("grant", &[]),
+    known_name("assertion", &[]),
+    known_name("idp_client_id", &["idpClientId"]),
+    known_name("idp_client_secret", &["idpClientSecret"]),
+    known_name("idp_id_token", &["idpIdToken"]),
+    known_name("idp_issuer", &["idpIssuer"]),
+    known_name("idp_token_endpoint", &["idpTokenEndpoint"]),
 ];
 
 /// Every variable of the program, in the order of the documentation. `<NAME>` stands for what
 /// [`UpstreamName::variable`](super::UpstreamName::variable) makes of an upstream's name.
-pub const VARIABLES: [Known; 31] = [
-    known("PROXY_UPSTREAMS", &[]),
-    known("PROXY_URL", &[]),
-    known("PROXY_NAME", &[]),
-    known("PROXY_TRANSPORT", &[]),
-    known("PROXY_INCLUDE_TOOLS", &[]),
-    known("PROXY_IGNORE_TOOLS", &[]),
-    known("PROXY_INCLUDE_PROMPTS", &[]),
-    known("PROXY_IGNORE_PROMPTS", &[]),
-    known("PROXY_INCLUDE_RESOURCES", &[]),
-    known("PROXY_IGNORE_RESOURCES", &[]),
-    known("PROXY_TIMEOUT", &[]),
-    known("PROXY_FIRST_BYTE_TIMEOUT", &[]),
-    known("PROXY_CONNECT_TIMEOUT", &[]),
-    known("PROXY_KEEP_ALIVE", &[]),
-    known("PROXY_STARTUP_WAIT", &[]),
-    known("PROXY_CONNECT_WAIT", &[]),
-    known("PROXY_MAX_MESSAGE_BYTES", &[]),
-    known("PROXY_TOOL_NAME_LENGTH", &[]),
-    known("PROXY_INPUT_WAIT", &[]),
-    known("PROXY_PARKED_CALLS", &[]),
-    known("PROXY_MAX_CALLS", &[]),
-    known("PROXY_UPSTREAM_CALLS", &[]),
-    known("PROXY_QUEUED_CALLS", &[]),
-    known("PROXY_ANSWER_MEMORY", &[]),
-    known("PROXY_LOG_RATE", &[]),
-    known("PROXY_REMEMBER", &[]),
-    known("PROXY_<NAME>_CLIENT_ID", &[]),
-    known("PROXY_<NAME>_CLIENT_SECRET", &[]),
-    known("MCP_MANIFOLD_HOME", &[]),
-    known("DEBUG", &[]),
-    known("RUST_LOG", &[]),
+pub const VARIABLES: [KnownName; 31] = [
+    known_name("PROXY_UPSTREAMS", &[]),
+    known_name("PROXY_URL", &[]),
+    known_name("PROXY_NAME", &[]),
+    known_name("PROXY_TRANSPORT", &[]),
+    known_name("PROXY_INCLUDE_TOOLS", &[]),
+    known_name("PROXY_IGNORE_TOOLS", &[]),
+    known_name("PROXY_INCLUDE_PROMPTS", &[]),
+    known_name("PROXY_IGNORE_PROMPTS", &[]),
+    known_name("PROXY_INCLUDE_RESOURCES", &[]),
+    known_name("PROXY_IGNORE_RESOURCES", &[]),
+    known_name("PROXY_TIMEOUT", &[]),
+    known_name("PROXY_FIRST_BYTE_TIMEOUT", &[]),
+    known_name("PROXY_CONNECT_TIMEOUT", &[]),
+    known_name("PROXY_KEEP_ALIVE", &[]),
+    known_name("PROXY_STARTUP_WAIT", &[]),
+    known_name("PROXY_CONNECT_WAIT", &[]),
+    known_name("PROXY_MAX_MESSAGE_BYTES", &[]),
+    known_name("PROXY_TOOL_NAME_LENGTH", &[]),
+    known_name("PROXY_INPUT_WAIT", &[]),
+    known_name("PROXY_PARKED_CALLS", &[]),
+    known_name("PROXY_MAX_CALLS", &[]),
+    known_name("PROXY_UPSTREAM_CALLS", &[]),
+    known_name("PROXY_QUEUED_CALLS", &[]),
+    known_name("PROXY_ANSWER_MEMORY", &[]),
+    known_name("PROXY_LOG_RATE", &[]),
+    known_name("PROXY_REMEMBER", &[]),
+    known_name("PROXY_<NAME>_CLIENT_ID", &[]),
+    known_name("PROXY_<NAME>_CLIENT_SECRET", &[]),
+    known_name("MCP_MANIFOLD_HOME", &[]),
+    known_name("DEBUG", &[]),
+    known_name("RUST_LOG", &[]),
 ];
 
 /// How alike two names must be for one to be a slip of the other (Jaro-Winkler, 0 to 1).
 const CLOSE: f64 = 0.85;
 
 /// The name under which a key or one of its synonyms is known.
-pub(super) fn canonical(all: &[Known], key: &str) -> Option<&'static str> {
-    let is = |known: &&Known| known.name == key || known.synonyms.contains(&key);
+pub(super) fn canonical(all: &[KnownName], key: &str) -> Option<&'static str> {
+    let is = |known: &&KnownName| known.name == key || known.synonyms.contains(&key);
     all.iter().find(is).map(|known| known.name)
 }
 
 /// The known name that comes closest to one that is not known.
-pub(super) fn closest(all: &[Known], name: &str) -> Option<&'static str> {
-    let likeness = |known: &Known| {
+pub(super) fn closest(all: &[KnownName], name: &str) -> Option<&'static str> {
+    let likeness = |known: &KnownName| {
         let (ours, theirs) = (known.name.to_lowercase(), name.to_lowercase());
         (strsim::jaro_winkler(&ours, &theirs), known.name)
     };

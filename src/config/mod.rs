@@ -29,7 +29,7 @@ use std::path::PathBuf;
 
 pub use environment::Environment;
 pub use filter::Filter;
-pub use key::{KEYS, Known, OAUTH_KEYS, VARIABLES};
+pub use key::{KEYS, KnownName, OAUTH_KEYS, VARIABLES};
 pub use limits::Limits;
 pub use oauth::{
     Enterprise, GrantChoice, Login, LoopbackHost, OAuth, Pkce, PrivateKey, RedirectUri, Resource,
@@ -95,11 +95,11 @@ impl Config {
             }
             None => {
                 return Err(ConfigError::Missing {
-                    close: close_variable(environment),
+                    similar: similar_variable(environment),
                 });
             }
         };
-        Self::of(upstreams, limits, problems)
+        Self::checked(upstreams, limits, problems)
     }
 
     /// The file that lists the upstreams, where the environment names one.
@@ -112,7 +112,7 @@ impl Config {
     ///
     /// # Errors
     /// When it cannot be used.
-    pub fn of_url(
+    pub fn for_url(
         environment: &Environment,
         url: &str,
         name: Option<&str>,
@@ -128,7 +128,7 @@ impl Config {
         let upstream = match environment.get("PROXY_URL") {
             Some(_) => single_upstream::read(&environment, timeouts, &mut problems),
             None => {
-                return Err(ConfigError::Missing { close: None });
+                return Err(ConfigError::Missing { similar: None });
             }
         };
         for problem in &mut problems {
@@ -138,17 +138,17 @@ impl Config {
                 _ => {}
             }
         }
-        Self::of(Vec::from_iter(upstream), limits, problems)
+        Self::checked(Vec::from_iter(upstream), limits, problems)
     }
 
-    fn of(
+    fn checked(
         upstreams: Vec<Upstream>,
         limits: Limits,
         problems: Vec<Problem>,
     ) -> Result<Self, ConfigError> {
         let failed = problems.iter().any(|p| p.severity == Severity::Error);
         if upstreams.is_empty() && failed {
-            return Err(ConfigError::AllBad(problems));
+            return Err(ConfigError::NoUsableUpstream(problems));
         }
         Ok(Self {
             upstreams,
@@ -189,11 +189,11 @@ fn without_duplicates(read: Vec<(Place, Upstream)>, problems: &mut Vec<Problem>)
 }
 
 /// A variable that is set and looks like a slip of one of ours.
-fn close_variable(environment: &Environment) -> Option<String> {
-    let is_ours = |name: &&str| VARIABLES.iter().any(|known| known.name == *name);
-    let mut names = environment.names().filter(|name| !is_ours(name));
+fn similar_variable(environment: &Environment) -> Option<String> {
+    let is_variable = |name: &&str| VARIABLES.iter().any(|known| known.name == *name);
+    let mut names = environment.names().filter(|name| !is_variable(name));
     let found = names.find(|name| {
-        key::closest(&VARIABLES, name).is_some_and(|close| close.starts_with("PROXY_U"))
+        key::closest(&VARIABLES, name).is_some_and(|similar| similar.starts_with("PROXY_U"))
     });
     found.map(str::to_owned)
 }

@@ -153,7 +153,7 @@ pub enum GrantChoice {
 impl GrantChoice {
     /// Whether tokens are come by through a person who signs in.
     #[must_use]
-    pub fn needs_a_person(&self) -> bool {
+    pub fn requires_user_action(&self) -> bool {
         matches!(self, Self::AuthorizationCode | Self::Device)
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn read(
     name(&mut reader, entry, object);
     let is_local = object.get("command").is_some();
     // What else a local program has is not for us, and no slip of a key of ours.
-    reader.sort(object, &KEYS, !is_local);
+    reader.collect_fields(object, &KEYS, !is_local);
     if reader.boolean("disabled").unwrap_or(false) {
         return None;
     }

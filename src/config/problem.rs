@@ -86,11 +86,11 @@ pub enum ConfigError {
     #[error(
         "no upstream is configured; set PROXY_UPSTREAMS, for example to \
          `[{{\"name\": \"docs\", \"url\": \"https://mcp.example.com/mcp\"}}]`{}",
-        suggestion(.close.as_deref())
+        suggestion(.similar.as_deref())
     )]
     Missing {
         /// A variable that is set and whose name comes close.
-        close: Option<String>,
+        similar: Option<String>,
     },
     /// `PROXY_UPSTREAMS` names a file that cannot be read.
     #[error("PROXY_UPSTREAMS: cannot read `{path}`: {source}; check the path after the `@`")]
@@ -121,12 +121,12 @@ pub enum ConfigError {
     },
     /// Every upstream has an error.
     #[error("no upstream can be used\n{}", lines(.0))]
-    AllBad(Vec<Problem>),
+    NoUsableUpstream(Vec<Problem>),
 }
 
-fn suggestion(close: Option<&str>) -> String {
-    close.map_or_else(String::new, |close| {
-        format!(" (`{close}` is set, which is not a variable of this program)")
+fn suggestion(similar: Option<&str>) -> String {
+    similar.map_or_else(String::new, |similar| {
+        format!(" (`{similar}` is set, which is not a variable of this program)")
     })
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jsonc_parser::ast::{Object, ObjectProp, Value};
 
 use super::file::Document;
-use super::key::{self, Known};
+use super::key::{self, KnownName};
 use super::problem::{Place, Problem, Severity};
 use super::timeouts::Timeouts;
 use super::value::{self, kind};
@@ -48,7 +48,7 @@ impl<'a, 'p> Reader<'a, 'p> {
     }
 
     /// A reader for the object under a key. Whether it failed must be asked in the end.
-    pub(super) fn within(&mut self, section: &'static str, place: Place) -> Reader<'a, '_> {
+    pub(super) fn section_reader(&mut self, section: &'static str, place: Place) -> Reader<'a, '_> {
         let mut inner = Reader::new(self.context, place, self.problems);
         inner.name.clone_from(&self.name);
         inner.section = Some(section);
@@ -56,13 +56,18 @@ impl<'a, 'p> Reader<'a, 'p> {
     }
 
     /// Sorts the properties of an object by their keys; tells of unknown ones if it is to.
-    pub(super) fn sort(&mut self, object: &'a Object<'a>, keys: &[Known], tell: bool) {
+    pub(super) fn collect_fields(
+        &mut self,
+        object: &'a Object<'a>,
+        keys: &[KnownName],
+        report_unknown: bool,
+    ) {
         for property in &object.properties {
             let written = property.name.as_str();
             let place = self.context.document.place(property.range.start);
             let Some(key) = key::canonical(keys, written) else {
-                if tell {
-                    self.warn(None, place, unknown(keys, written));
+                if report_unknown {
+                    self.warn(None, place, unknown_key(keys, written));
                 }
                 continue;
             };
@@ -181,12 +186,12 @@ impl<'a, 'p> Reader<'a, 'p> {
     }
 
     /// Whether a key is written and, as far as is known, was told to be wrong.
-    pub(super) fn is_wrong(&self, key: &str) -> bool {
+    pub(super) fn is_invalid(&self, key: &str) -> bool {
         self.failed && self.fields.contains_key(key)
     }
 
     /// Says that a key that is written is not used.
-    pub(super) fn unused(&mut self, key: &'static str, why: &str) {
+    pub(super) fn warn_unused(&mut self, key: &'static str, why: &str) {
         if let Some((place, _)) = self.field(key) {
             self.warn(
                 Some(key),
@@ -228,7 +233,7 @@ impl<'a, 'p> Reader<'a, 'p> {
     }
 }
 
-fn unknown(keys: &[Known], key: &str) -> String {
+fn unknown_key(keys: &[KnownName], key: &str) -> String {
     match key::closest(keys, key) {
         Some(close) => format!("unknown key `{key}`; did you mean `{close}`?"),
         None => format!("unknown key `{key}`; it is ignored"),

@@ -54,7 +54,7 @@ pub(super) fn read(
     };
     let name = name.or_else(host)?;
     let mut oauth = OAuth::default();
-    Credentials::read(environment, &name, problems).put_into(&mut oauth, &name, problems);
+    Credentials::read(environment, &name, problems).apply_to(&mut oauth, &name, problems);
     Some(Upstream {
         name,
         transport: transport.unwrap_or_default(),

@@ -20,7 +20,7 @@ fn read(upstreams: &str) -> Result<Config, ConfigError> {
 }
 
 /// The upstreams as `name transport url`, then the problems.
-fn told(config: &Config) -> Vec<String> {
+fn report(config: &Config) -> Vec<String> {
     let upstream = |u: &Upstream| format!("{} {:?} {}", u.name, u.transport, u.url);
     let problem = |p: &Problem| format!("{:?}: {p}", p.severity);
     let upstreams = config.upstreams.iter().map(upstream);
@@ -46,7 +46,7 @@ fn every_form_of_the_list_is_understood() {
     for form in forms {
         let config = read(form).unwrap();
         assert_eq!(
-            told(&config),
+            report(&config),
             ["docs Http https://docs.example/mcp"],
             "{form}"
         );
@@ -88,7 +88,7 @@ fn every_key_reaches_its_field() {
     assert!(upstream.tools.allows("GET_x") && !upstream.tools.allows("get_secret"));
     assert!(upstream.prompts.allows("Plan") && !upstream.prompts.allows("plan_old"));
     assert!(!upstream.prompts.allows("get_x"));
-    let resource = |uri, name| upstream.resources.allows_known_as(&[uri, name]);
+    let resource = |uri, name| upstream.resources.allows_any_name(&[uri, name]);
     assert!(resource("file:///a", "x") && resource("x://1", "Notes"));
     assert!(!resource("file:///a.KEY", "x") && !resource("x://1", "plan"));
     assert_eq!(upstream.headers["authorization"], "Bearer hunter2");
@@ -144,14 +144,14 @@ fn what_is_wrong_with_one_upstream_is_told_and_the_others_are_kept() {
     {"name":"i","url":"https://a.example","url":"https://b.example","headers":["x"],"prefix":7},
     {"name":"j","url":"https://j.example","oauth":7}"#;
     let config = read(&format!("[{DOCS},{bad}]")).unwrap();
-    insta::assert_snapshot!(told(&config).join("\n"));
+    insta::assert_snapshot!(report(&config).join("\n"));
 }
 
 #[test]
 fn an_empty_list_is_served_and_told() {
     for empty in ["[]", "{}", r#"{"mcpServers": {}}"#] {
         assert_eq!(
-            told(&read(empty).unwrap()),
+            report(&read(empty).unwrap()),
             ["Warning: PROXY_UPSTREAMS:1:1: the list is empty; there will be no tools"],
         );
     }
@@ -177,11 +177,11 @@ fn text_that_is_not_json_ends_with_one_message() {
         "@",
         &"[".repeat(100_000),
     ];
-    let told = cases.map(|text| match read(text) {
-        Ok(config) => format!("{:?}", told(&config)),
+    let reports = cases.map(|text| match read(text) {
+        Ok(config) => format!("{:?}", report(&config)),
         Err(error) => error.to_string(),
     });
-    insta::assert_snapshot!(told.join("\n"));
+    insta::assert_snapshot!(reports.join("\n"));
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn a_file_is_read_and_named_in_messages() {
     ]))
     .unwrap();
     assert_eq!(
-        told(&config),
+        report(&config),
         [
             "docs HttpFirst https://docs.example/mcp",
             "Warning: ~/upstreams.json:4:5: upstream `docs`: unknown key `colour`; it is ignored",
@@ -222,7 +222,7 @@ fn a_single_upstream_needs_one_variable() {
         ("ENABLE_ADDITIONAL_TOOLS", "proxy"),
     ]);
     let config = Config::from_environment(&all).unwrap();
-    assert_eq!(told(&config), ["docs Sse https://mcp.example.com/mcp"]);
+    assert_eq!(report(&config), ["docs Sse https://mcp.example.com/mcp"]);
     let upstream = &config.upstreams[0];
     assert!(upstream.tools.allows("find_x") && !upstream.tools.allows("get_secret"));
     assert!(!upstream.tools.allows("set_x"));
@@ -260,7 +260,7 @@ fn what_is_wrong_with_a_variable_is_told() {
     assert_eq!(upstream.timeout, DEFAULT_TIMEOUT);
     assert_eq!(upstream.first_byte_timeout, DEFAULT_TIMEOUT);
     assert_eq!(upstream.keep_alive, Some(DEFAULT_KEEP_ALIVE));
-    insta::assert_snapshot!(told(&config).join("\n"));
+    insta::assert_snapshot!(report(&config).join("\n"));
 }
 
 #[test]
@@ -275,12 +275,12 @@ fn nothing_usable_is_an_error_that_says_what_to_do() {
         )],
         &[("PROXY_UPSTREAMS", "")],
     ];
-    let told = cases.map(|variables| {
+    let reports = cases.map(|variables| {
         Config::from_environment(&environment(variables))
             .unwrap_err()
             .to_string()
     });
-    insta::assert_snapshot!(told.join("\n"));
+    insta::assert_snapshot!(reports.join("\n"));
 }
 
 proptest! {

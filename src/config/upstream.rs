@@ -43,7 +43,7 @@ impl Upstream {
     /// Whether a connection that was made by the other serves this one as well: they differ, if at all,
     /// in what the client sees of the server.
     #[must_use]
-    pub fn connects_as(&self, other: &Self) -> bool {
+    pub fn can_share_connection(&self, other: &Self) -> bool {
         let as_seen = Self {
             tools: self.tools.clone(),
             prompts: self.prompts.clone(),
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn only_what_the_client_sees_of_a_server_needs_no_new_connection() {
         let plain = read("");
-        assert!(plain == read("") && plain.connects_as(&read("")));
+        assert!(plain == read("") && plain.can_share_connection(&read("")));
         for (more, connects) in [
             (r#","include_tools":["x"]"#, true),
             (r#","ignore_tools":["x"]"#, true),
@@ -195,7 +195,7 @@ mod tests {
         ] {
             let other = read(more);
             assert!(plain != other && other == read(more), "{more}");
-            assert_eq!(plain.connects_as(&other), connects, "{more}");
+            assert_eq!(plain.can_share_connection(&other), connects, "{more}");
         }
     }
 }

@@ -29,10 +29,10 @@ pub enum DiskError {
     #[error("the proxy is shutting down")]
     ShuttingDown,
     /// The system refuses.
-    #[error("cannot {what} `{}`: {cause}; {}", path.display(), remedy(cause))]
+    #[error("cannot {action} `{}`: {cause}; {}", path.display(), remedy(cause))]
     Io {
         /// What was to be done with the file.
-        what: &'static str,
+        action: &'static str,
         /// The file or folder.
         path: PathBuf,
         /// What the system says.
@@ -41,8 +41,12 @@ pub enum DiskError {
 }
 
 impl DiskError {
-    pub(crate) fn io(what: &'static str, path: PathBuf, cause: io::Error) -> Self {
-        Self::Io { what, path, cause }
+    pub(crate) fn io(action: &'static str, path: PathBuf, cause: io::Error) -> Self {
+        Self::Io {
+            action,
+            path,
+            cause,
+        }
     }
 }
 

@@ -10,15 +10,15 @@ use std::time::SystemTime;
 
 /// Which file stood at a path: another one has taken its place when this differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stamp {
+pub(crate) struct FileStamp {
     modified: Option<SystemTime>,
     bytes: u64,
     inode: u64,
 }
 
-impl Stamp {
+impl FileStamp {
     /// Of the file that is at `path` now; none when there is none.
-    pub(crate) fn of(path: &Path) -> Option<Self> {
+    pub(crate) fn at(path: &Path) -> Option<Self> {
         fs::metadata(path).ok().as_ref().map(Self::read)
     }
 
@@ -43,7 +43,7 @@ fn inode(_: &Metadata) -> u64 {
 
 /// Whether `file` is the one that stands at `path`. Where files have no number it is assumed:
 /// Windows does not let go of the name of a file that is open.
-pub(crate) fn is_at(file: &File, path: &Path) -> bool {
+pub(crate) fn is_same_file(file: &File, path: &Path) -> bool {
     match (file.metadata(), fs::metadata(path)) {
         (Ok(ours), Ok(there)) => inode(&ours) == inode(&there),
         _ => false,
@@ -51,7 +51,7 @@ pub(crate) fn is_at(file: &File, path: &Path) -> bool {
 }
 
 /// To open a file for writing, made with the right mode if there is none.
-pub(crate) fn options() -> OpenOptions {
+pub(crate) fn open_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create(true);
     #[cfg(unix)]
@@ -61,7 +61,7 @@ pub(crate) fn options() -> OpenOptions {
 
 /// Reads a file whole into an empty buffer, which does not grow meanwhile; none when there is none.
 /// One of more than `limit` bytes is an error.
-pub(crate) fn read(path: &Path, limit: u64, into: &mut Vec<u8>) -> io::Result<Option<Stamp>> {
+pub(crate) fn read(path: &Path, limit: u64, into: &mut Vec<u8>) -> io::Result<Option<FileStamp>> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) => match error.kind() {
@@ -71,7 +71,7 @@ pub(crate) fn read(path: &Path, limit: u64, into: &mut Vec<u8>) -> io::Result<Op
     };
     let metadata = file.metadata()?;
     #[cfg(unix)]
-    narrow(path, &file, &metadata);
+    restrict_mode(path, &file, &metadata);
     let too_large = || {
         let text = format!("it has more than {limit} bytes");
         Err(io::Error::new(io::ErrorKind::FileTooLarge, text))
@@ -84,18 +84,18 @@ pub(crate) fn read(path: &Path, limit: u64, into: &mut Vec<u8>) -> io::Result<Op
     if file.take(limit + 1).read_to_end(into)? as u64 > limit {
         return too_large();
     }
-    Ok(Some(Stamp::read(&metadata)))
+    Ok(Some(FileStamp::read(&metadata)))
 }
 
 /// Takes from others what they may do with a file, as after a copy under a lax umask.
 #[cfg(unix)]
-fn narrow(path: &Path, file: &File, metadata: &Metadata) {
+fn restrict_mode(path: &Path, file: &File, metadata: &Metadata) {
     use std::os::unix::fs::PermissionsExt;
 
     if metadata.permissions().mode() & 0o077 != 0 {
-        let narrowed = file.set_permissions(fs::Permissions::from_mode(0o600));
+        let restricted = file.set_permissions(fs::Permissions::from_mode(0o600));
         let path = path.display();
-        match narrowed {
+        match restricted {
             Ok(()) => tracing::warn!(%path, "others could read this file; now they cannot"),
             Err(error) => tracing::warn!(%path, %error, "others can read this file"),
         }
@@ -103,11 +103,11 @@ fn narrow(path: &Path, file: &File, metadata: &Metadata) {
 }
 
 /// How the names end of files that are not in their place yet.
-pub(crate) const BESIDE: &str = "new";
+pub(crate) const TEMPORARY_EXTENSION: &str = "new";
 
 /// What a file that was written has to outlast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outlasts {
+pub(crate) enum Durability {
     /// Whatever comes.
     PowerFailure,
     /// The process alone: after a power failure it may be cut off.
@@ -117,34 +117,34 @@ pub(crate) enum Outlasts {
 /// Puts `bytes` in the place of a file. Who reads it sees the old file or the new one, and after
 /// a power failure one of them is there, if it is to outlast that. The caller holds a lock, so nobody
 /// else uses the name beside it.
-pub(crate) fn write(path: &Path, bytes: &[u8], outlasts: Outlasts) -> io::Result<Stamp> {
-    let beside = beside(path);
-    remove(&beside)?;
-    let written = || -> io::Result<Stamp> {
-        let mut file = options().create_new(true).open(&beside)?;
+pub(crate) fn write(path: &Path, bytes: &[u8], durability: Durability) -> io::Result<FileStamp> {
+    let temporary = temporary_path(path);
+    remove(&temporary)?;
+    let written = || -> io::Result<FileStamp> {
+        let mut file = open_options().create_new(true).open(&temporary)?;
         file.write_all(bytes)?;
-        if outlasts == Outlasts::PowerFailure {
+        if durability == Durability::PowerFailure {
             file.sync_all()?;
         }
-        let stamp = Stamp::read(&file.metadata()?);
+        let stamp = FileStamp::read(&file.metadata()?);
         // Windows does not rename a file that is open.
         drop(file);
-        rename(&beside, path)?;
+        rename(&temporary, path)?;
         Ok(stamp)
     };
     let stamp = written().inspect_err(|_| {
         // The first error is the one to tell.
-        let _ = remove(&beside);
+        let _ = remove(&temporary);
     })?;
-    if outlasts == Outlasts::PowerFailure {
+    if durability == Durability::PowerFailure {
         sync_folder(path)?;
     }
     Ok(stamp)
 }
 
 /// Where [`write()`] prepares a file. A process that was killed meanwhile leaves it there.
-pub(crate) fn beside(path: &Path) -> PathBuf {
-    path.with_extension(BESIDE)
+pub(crate) fn temporary_path(path: &Path) -> PathBuf {
+    path.with_extension(TEMPORARY_EXTENSION)
 }
 
 /// Removes a file, if it is there.
@@ -201,13 +201,13 @@ pub(crate) fn make_folder(path: &Path, depth: usize) -> Result<(), (PathBuf, io:
     for folder in path.ancestors().take(depth) {
         use std::os::unix::fs::PermissionsExt;
 
-        let narrowed = fs::metadata(folder).and_then(|metadata| {
+        let restricted = fs::metadata(folder).and_then(|metadata| {
             if metadata.permissions().mode() & 0o077 == 0 {
                 return Ok(());
             }
             fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
         });
-        narrowed.map_err(|error| (folder.to_owned(), error))?;
+        restricted.map_err(|error| (folder.to_owned(), error))?;
     }
     #[cfg(not(unix))]
     let _ = depth;

@@ -25,14 +25,14 @@ const LAST_PAUSE: Duration = Duration::from_millis(100);
 pub struct Lock(File);
 
 impl Lock {
-    /// Takes the lock on `path`, waiting no longer than `patience` for others to let go of it.
+    /// Takes the lock on `path`, waiting no longer than `timeout` for others to let go of it.
     /// The runtime's thread is never blocked, and who drops the future is out of the queue.
     ///
     /// # Errors
     /// [`DiskError::Busy`] when the time is over, [`DiskError::Io`] when the file cannot be
     /// made or the file system has no locks.
-    pub(crate) async fn acquire(path: &Path, patience: Duration) -> Result<Self, DiskError> {
-        let end = Instant::now() + patience;
+    pub(crate) async fn acquire(path: &Path, timeout: Duration) -> Result<Self, DiskError> {
+        let end = Instant::now() + timeout;
         let mut pause = FIRST_PAUSE;
         loop {
             if let Some(lock) = Self::try_acquire(path).await? {
@@ -42,7 +42,7 @@ impl Lock {
             if left.is_zero() {
                 return Err(DiskError::Busy {
                     path: path.to_owned(),
-                    waited: patience,
+                    waited: timeout,
                 });
             }
             sleep(pause.min(left)).await;
@@ -62,14 +62,14 @@ impl Lock {
 
     fn attempt(path: &Path) -> Result<Option<Self>, DiskError> {
         let attempt = || -> io::Result<Option<Self>> {
-            let locked = file::options().truncate(false).open(path)?;
+            let locked = file::open_options().truncate(false).open(path)?;
             match FileExt::try_lock(&locked) {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(error)) => return Err(error),
             }
             // Somebody may have removed the folder since we opened the file in it.
-            Ok(file::is_at(&locked, path).then_some(Self(locked)))
+            Ok(file::is_same_file(&locked, path).then_some(Self(locked)))
         };
         attempt().map_err(|cause| DiskError::io("lock", path.to_owned(), cause))
     }

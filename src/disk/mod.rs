@@ -10,7 +10,7 @@ mod name;
 pub use error::DiskError;
 pub use home::home;
 pub use lock::Lock;
-pub(crate) use name::{is_plain, with_hash};
+pub(crate) use name::{hashed_file_name, is_portable_name};
 
 /// Runs what may wait for a disk, or a server behind it, beside the runtime's thread.
 pub(crate) async fn blocking<T: Send + 'static, E: From<DiskError> + Send + 'static>(

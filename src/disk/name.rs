@@ -7,7 +7,7 @@ const MAX_NAME: usize = 64;
 
 /// A file name that shows `name`, without what no file system takes, and tells apart by a hash whatever
 /// differs in `of`.
-pub(crate) fn with_hash(name: &str, of: &str) -> String {
+pub(crate) fn hashed_file_name(name: &str, of: &str) -> String {
     let safe = |c: char| if is_safe(c) { c } else { '-' };
     let name: String = name.chars().take(MAX_NAME).map(safe).collect();
     let hash: String = Sha256::digest(of)[..8]
@@ -23,7 +23,7 @@ fn is_safe(c: char) -> bool {
 
 /// Whether a name is a file name on every system: no separator, no dot at either end,
 /// no device of Windows (`con`, `com1.txt`).
-pub(crate) fn is_plain(name: &str) -> bool {
+pub(crate) fn is_portable_name(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default();
     let stem = stem.to_ascii_lowercase();
     let device = match stem.strip_prefix("com").or(stem.strip_prefix("lpt")) {

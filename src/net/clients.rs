@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use url::Url;
 
-use super::chain;
 use super::connect_tracker::TrackConnects;
+use super::error_chain;
 use super::suspend::{SuspendDetector, TICK};
 use crate::config::is_loopback;
 use crate::sync::Mutex;
@@ -63,7 +63,7 @@ impl Clients {
     #[must_use]
     pub fn new(connect_timeout: Duration) -> Self {
         let client = |is_loopback| {
-            CurrentClient(Arc::new(Slot {
+            CurrentClient(Arc::new(ClientSlot {
                 is_loopback,
                 connect_timeout,
                 built: Mutex::default(),
@@ -98,8 +98,8 @@ impl Clients {
     ///
     /// For when connections may have died without a sign, as in sleep or a change of networks.
     pub fn renew(&self) {
-        self.loopback.forget();
-        self.network.forget();
+        self.loopback.discard();
+        self.network.discard();
     }
 
     /// Changes each time that the process resumes after it was suspended.
@@ -118,11 +118,14 @@ impl Clients {
     /// Reads the clocks and does nothing else where it was not. Call this before something is sent, since
     /// [`Self::watch_suspend`] may resume later.
     pub fn detect_suspend(&self) {
-        if let Some(slept) = self.suspend.slept() {
-            info!(?slept, "woke up; checking the connections");
+        if let Some(suspended_for) = self.suspend.suspended_for() {
+            info!(
+                ?suspended_for,
+                "resumed after suspend; checking connections"
+            );
             // What was connected may be dead without a word.
             self.renew();
-            self.suspend.count_resume();
+            self.suspend.notify_resumed();
         }
     }
 
@@ -137,10 +140,10 @@ impl Clients {
 
 /// A client that [`Clients::renew`] replaces under whoever holds this. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct CurrentClient(Arc<Slot>);
+pub struct CurrentClient(Arc<ClientSlot>);
 
 #[derive(Debug)]
-struct Slot {
+struct ClientSlot {
     is_loopback: bool,
     connect_timeout: Duration,
     built: Mutex<Arc<OnceCell<Client>>>,
@@ -177,13 +180,13 @@ impl CurrentClient {
         cell.get().cloned().ok_or_else(|| cell.clone())
     }
 
-    fn forget(&self) {
+    fn discard(&self) {
         let mut cell = self.0.built.lock();
         *cell = Arc::default();
     }
 
     async fn build(&self) -> Result<Client, reqwest::Error> {
-        let base = base(self.0.connect_timeout);
+        let base = client_builder(self.0.connect_timeout);
         if self.0.is_loopback {
             // No certificate is trusted: this client never speaks TLS.
             // Nor would compression gain anything here.
@@ -194,12 +197,12 @@ impl CurrentClient {
         // Reading the system's certificates takes tens of milliseconds.
         let built =
             tokio::task::spawn_blocking(|| base.tls_certs_merge(extra_certificates()).build());
-        let plain = |_| self::base(connect_timeout).build();
+        let plain = |_| self::client_builder(connect_timeout).build();
         built.await.unwrap_or_else(plain)
     }
 }
 
-fn base(connect_timeout: Duration) -> ClientBuilder {
+fn client_builder(connect_timeout: Duration) -> ClientBuilder {
     let base = Client::builder();
     #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
     let base = base.tcp_user_timeout(TCP_USER_TIMEOUT);
@@ -229,7 +232,7 @@ fn extra_certificates() -> Vec<Certificate> {
         return Vec::new();
     };
     let pem = fs::read(&path).map_err(|e| e.to_string());
-    match pem.and_then(|pem| Certificate::from_pem_bundle(&pem).map_err(|e| chain(&e))) {
+    match pem.and_then(|pem| Certificate::from_pem_bundle(&pem).map_err(|e| error_chain(&e))) {
         Ok(certificates) => certificates,
         Err(error) => {
             warn!(path = %path.display(), error, "cannot read NODE_EXTRA_CA_CERTS");

@@ -25,13 +25,13 @@ tokio::task_local! {
 
 /// It took longer than it may.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct TookTooLong;
+pub(crate) struct TimedOut;
 
 /// The connections that are made for one request; none, when one was there.
 #[derive(Debug)]
 pub(crate) struct ConnectTracker {
     /// Of what this request is a part of.
-    whole: Option<Arc<ConnectTracker>>,
+    parent: Option<Arc<ConnectTracker>>,
     state: Mutex<State>,
     ended: Notify,
 }
@@ -44,65 +44,65 @@ struct State {
 }
 
 impl ConnectTracker {
-    /// None yet. Within [`Self::watch`] of another, the other notes them as well.
+    /// None yet. Within [`Self::track`] of another, the other notes them as well.
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
-            whole: TRACKER.try_with(Arc::clone).ok(),
+            parent: TRACKER.try_with(Arc::clone).ok(),
             state: Mutex::default(),
             ended: Notify::new(),
         })
     }
 
-    /// Does `doing` within `limit`; connections are not made at the expense of that.
-    pub(crate) async fn within<T>(
+    /// Does `work` within `limit`; connections are not made at the expense of that.
+    pub(crate) async fn run_with_timeout<T>(
         limit: Duration,
-        doing: Pin<Box<impl Future<Output = T>>>,
-    ) -> Result<T, TookTooLong> {
+        work: Pin<Box<impl Future<Output = T>>>,
+    ) -> Result<T, TimedOut> {
         let tracker = Self::new();
-        let mut doing = std::pin::pin!(tracker.watch(doing));
-        let mut due = Instant::now() + limit;
+        let mut work = std::pin::pin!(tracker.track(work));
+        let mut deadline = Instant::now() + limit;
         loop {
-            if let Some(done) = tracker.done_by(due, &mut doing).await {
+            if let Some(done) = tracker.run_until(deadline, &mut work).await {
                 return Ok(done);
             }
-            let ended = tracker.ended().map(|ended| ended + limit);
-            due = ended.filter(|ended| *ended > due).ok_or(TookTooLong)?;
+            let ended = tracker.last_ended().map(|ended| ended + limit);
+            deadline = ended.filter(|ended| *ended > deadline).ok_or(TimedOut)?;
         }
     }
 
-    /// What `doing` comes to by then, or as long after it as a connection is being made for it; `None`
+    /// What `work` comes to by then, or as long after it as a connection is being made for it; `None`
     /// when it comes to nothing.
-    pub(crate) async fn done_by<F: Future + Unpin>(
+    pub(crate) async fn run_until<F: Future + Unpin>(
         &self,
-        due: Instant,
-        doing: &mut F,
+        deadline: Instant,
+        work: &mut F,
     ) -> Option<F::Output> {
-        if let Ok(done) = timeout_at(due, &mut *doing).await {
+        if let Ok(done) = timeout_at(deadline, &mut *work).await {
             return Some(done);
         }
         tokio::select! {
             biased;
-            done = doing => Some(done),
-            () = self.over() => None,
+            done = work => Some(done),
+            () = self.wait_until_idle() => None,
         }
     }
 
-    /// Does `doing`, and notes the connections that are made for it.
-    pub(crate) fn watch<F: Future>(
+    /// Does `work`, and notes the connections that are made for it.
+    pub(crate) fn track<F: Future>(
         self: &Arc<Self>,
-        doing: F,
+        work: F,
     ) -> impl Future<Output = F::Output> + use<F> {
-        TRACKER.scope(self.clone(), doing)
+        TRACKER.scope(self.clone(), work)
     }
 
     /// When the last connection was made, or given up; none while one is being made.
-    pub(crate) fn ended(&self) -> Option<Instant> {
+    pub(crate) fn last_ended(&self) -> Option<Instant> {
         let state = self.state.lock();
         state.ended.filter(|_| state.connecting == 0)
     }
 
     /// Waits until no connection is being made; returns at once when none is.
-    async fn over(&self) {
+    async fn wait_until_idle(&self) {
         loop {
             let mut ended = std::pin::pin!(self.ended.notified());
             ended.as_mut().enable();
@@ -115,8 +115,8 @@ impl ConnectTracker {
 
     fn begin(&self) {
         self.state.lock().connecting += 1;
-        if let Some(whole) = &self.whole {
-            whole.begin();
+        if let Some(parent) = &self.parent {
+            parent.begin();
         }
     }
 
@@ -126,8 +126,8 @@ impl ConnectTracker {
         state.ended = Some(Instant::now());
         drop(state);
         self.ended.notify_waiters();
-        if let Some(whole) = &self.whole {
-            whole.end();
+        if let Some(parent) = &self.parent {
+            parent.end();
         }
     }
 }

@@ -11,7 +11,7 @@ pub(crate) use connect_tracker::ConnectTracker;
 use std::error::Error;
 
 /// An error and its causes on one line.
-pub(crate) fn chain(error: &dyn Error) -> String {
+pub(crate) fn error_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -11,7 +11,7 @@ use crate::sync::Mutex;
 pub(super) const TICK: Duration = Duration::from_secs(1);
 
 /// How late a tick must be to tell of sleep: what a loaded machine may be late is far less.
-const LATE: Duration = Duration::from_secs(5);
+const MIN_SUSPEND: Duration = Duration::from_secs(5);
 
 /// Compares the clocks with how they were read last, and counts how often the process resumed.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ impl SuspendDetector {
     }
 
     /// Notifies the receivers of [`Self::resumed`].
-    pub(super) fn count_resume(&self) {
+    pub(super) fn notify_resumed(&self) {
         self.resumes.send_modify(|resumes| *resumes += 1);
     }
 
@@ -43,11 +43,11 @@ impl SuspendDetector {
     }
 
     /// Reads the clocks, and returns for how long the process was suspended since the last time, if it was.
-    pub(super) fn slept(&self) -> Option<Duration> {
+    pub(super) fn suspended_for(&self) -> Option<Duration> {
         let mut last = self.last.lock();
         let last = last.as_mut()?;
         let now = Clocks::now();
-        now.slept_since(&std::mem::replace(last, now))
+        now.suspended_since(&std::mem::replace(last, now))
     }
 }
 
@@ -68,12 +68,12 @@ impl Clocks {
 
     /// For how long the process slept, if it did since they were read last, which is a tick ago at most
     /// where it did not.
-    fn slept_since(&self, last: &Self) -> Option<Duration> {
+    fn suspended_since(&self, last: &Self) -> Option<Duration> {
         let steady = self.steady.duration_since(last.steady);
         // A clock that was put back tells nothing.
         let wall = self.wall.duration_since(last.wall).unwrap_or_default();
         let slept = steady.max(wall).saturating_sub(TICK);
-        (slept > LATE).then_some(slept)
+        (slept > MIN_SUSPEND).then_some(slept)
     }
 }
 
@@ -92,7 +92,7 @@ mod tests {
             } else {
                 last.wall + by
             };
-            let slept = Clocks { steady, wall }.slept_since(&last);
+            let slept = Clocks { steady, wall }.suspended_since(&last);
             slept.map(|slept| slept.as_secs())
         };
         assert_eq!(later(1, 1), None);

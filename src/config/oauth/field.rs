@@ -5,7 +5,7 @@ use jsonc_parser::ast::Value;
 
 use super::address;
 use super::redirect::read_port;
-use super::variables::missing;
+use super::variables::report_missing;
 use super::{PrivateKey, RedirectUri, Resource};
 use crate::config::Secret;
 use crate::config::reader::Reader;
@@ -37,11 +37,11 @@ pub(super) fn private_key(reader: &mut Reader<'_, '_>) -> Option<PrivateKey> {
             algorithm: algorithm.to_owned(),
         }),
         (Some(_), None) => {
-            missing(reader, "signing_algorithm", "`private_key_pem`");
+            report_missing(reader, "signing_algorithm", "`private_key_pem`");
             None
         }
         (None, Some(_)) => {
-            missing(reader, "private_key_pem", "`signing_algorithm`");
+            report_missing(reader, "private_key_pem", "`signing_algorithm`");
             None
         }
         (None, None) => None,
@@ -52,7 +52,7 @@ pub(super) fn redirect_uri(reader: &mut Reader<'_, '_>) -> Option<RedirectUri> {
     let written = reader.expanded("redirect_uri", RedirectUri::parse);
     let port = reader.number("callback_port", read_port, "write it as in `8123`");
     if written.is_some() && port.is_some() {
-        reader.unused("callback_port", "since there is a `redirect_uri`");
+        reader.warn_unused("callback_port", "since there is a `redirect_uri`");
     }
     written.or(port.map(RedirectUri::at_port))
 }

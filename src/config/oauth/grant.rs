@@ -1,12 +1,12 @@
 //! How tokens are come by, and which keys that needs or does not use.
 
-use super::variables::missing;
+use super::variables::report_missing;
 use super::{Enterprise, GrantChoice, OAuth, address};
 use crate::config::reader::Reader;
 
 /// The ways, before what they need is known.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum GrantKind {
     AuthorizationCode,
     Device,
     ClientCredentials,
@@ -15,22 +15,22 @@ pub(super) enum Way {
 }
 
 /// The words for them; the first one for each is the documented one.
-const WORDS: [(&str, Way); 5] = [
-    ("authorization_code", Way::AuthorizationCode),
-    ("device", Way::Device),
-    ("client_credentials", Way::ClientCredentials),
-    ("jwt_bearer", Way::JwtBearer),
-    ("enterprise", Way::Enterprise),
+const WORDS: [(&str, GrantKind); 5] = [
+    ("authorization_code", GrantKind::AuthorizationCode),
+    ("device", GrantKind::Device),
+    ("client_credentials", GrantKind::ClientCredentials),
+    ("jwt_bearer", GrantKind::JwtBearer),
+    ("enterprise", GrantKind::Enterprise),
 ];
 
-impl Way {
-    fn word(self) -> &'static str {
-        let word = WORDS.iter().find(|(_, way)| *way == self);
+impl GrantKind {
+    fn as_str(self) -> &'static str {
+        let word = WORDS.iter().find(|(_, kind)| *kind == self);
         word.map_or("", |(word, _)| word)
     }
 
     /// Whether the value of a key can matter.
-    fn uses(self, key: &str) -> bool {
+    fn uses_key(self, key: &str) -> bool {
         match key {
             "redirect_uri" | "callback_port" | "authorize_params" | "pkce" => {
                 self == Self::AuthorizationCode
@@ -43,52 +43,57 @@ impl Way {
     }
 }
 
-/// Reads which way it is, and takes out what that does not use.
-pub(super) fn way(reader: &mut Reader<'_, '_>) -> Way {
+/// Reads which kind it is, and takes out what that does not use.
+pub(super) fn grant_kind(reader: &mut Reader<'_, '_>) -> GrantKind {
     let before = reader.problems.len();
-    let way = reader.word("grant", &WORDS);
+    let kind = reader.word("grant", &WORDS);
     if reader.problems.len() > before {
-        return Way::AuthorizationCode;
+        return GrantKind::AuthorizationCode;
     }
-    let way = way.unwrap_or(Way::AuthorizationCode);
+    let kind = kind.unwrap_or(GrantKind::AuthorizationCode);
     let keys: Vec<_> = reader.fields.keys().copied().collect();
-    for key in keys.into_iter().filter(|key| !way.uses(key)) {
-        reader.unused(key, &format!("as `grant` is `{}`", way.word()));
+    for key in keys.into_iter().filter(|key| !kind.uses_key(key)) {
+        reader.warn_unused(key, &format!("as `grant` is `{}`", kind.as_str()));
         reader.fields.remove(key);
     }
-    way
+    kind
 }
 
-/// Reads what a way needs.
-pub(super) fn grant(reader: &mut Reader<'_, '_>, way: Way, oauth: &OAuth) -> Option<GrantChoice> {
-    match way {
-        Way::AuthorizationCode => Some(GrantChoice::AuthorizationCode),
-        Way::Device => Some(GrantChoice::Device),
-        Way::ClientCredentials => client_credentials(reader, oauth),
-        Way::JwtBearer => {
-            let assertion = needed(reader, "assertion", way, |it| it.secret("assertion"))?;
+/// Reads what a kind needs.
+pub(super) fn grant(
+    reader: &mut Reader<'_, '_>,
+    kind: GrantKind,
+    oauth: &OAuth,
+) -> Option<GrantChoice> {
+    match kind {
+        GrantKind::AuthorizationCode => Some(GrantChoice::AuthorizationCode),
+        GrantKind::Device => Some(GrantChoice::Device),
+        GrantKind::ClientCredentials => client_credentials(reader, oauth),
+        GrantKind::JwtBearer => {
+            let assertion = required_value(reader, "assertion", kind, |it| it.secret("assertion"))?;
             Some(GrantChoice::JwtBearer { assertion })
         }
-        Way::Enterprise => enterprise(reader).map(GrantChoice::Enterprise),
+        GrantKind::Enterprise => enterprise(reader).map(GrantChoice::Enterprise),
     }
 }
 
 fn client_credentials(reader: &mut Reader<'_, '_>, oauth: &OAuth) -> Option<GrantChoice> {
     if oauth.client_id.is_none() {
-        missing(reader, "client_id", "grant `client_credentials`");
+        report_missing(reader, "client_id", "grant `client_credentials`");
     }
-    let has_key = oauth.private_key.is_some() || reader.is_wrong("private_key_pem");
+    let has_key = oauth.private_key.is_some() || reader.is_invalid("private_key_pem");
     if oauth.client_secret.is_none() && !has_key {
-        missing(reader, "client_secret", "grant `client_credentials`");
+        report_missing(reader, "client_secret", "grant `client_credentials`");
     }
     (!reader.failed).then_some(GrantChoice::ClientCredentials)
 }
 
 fn enterprise(reader: &mut Reader<'_, '_>) -> Option<Enterprise> {
-    let way = Way::Enterprise;
-    let idp_client_id = needed(reader, "idp_client_id", way, |it| it.line("idp_client_id"));
-    let idp_id_token = needed(reader, "idp_id_token", way, |it| it.secret("idp_id_token"));
-    let idp_token_endpoint = needed(reader, "idp_token_endpoint", way, |it| {
+    let kind = GrantKind::Enterprise;
+    let idp_client_id =
+        required_value(reader, "idp_client_id", kind, |it| it.line("idp_client_id"));
+    let idp_id_token = required_value(reader, "idp_id_token", kind, |it| it.secret("idp_id_token"));
+    let idp_token_endpoint = required_value(reader, "idp_token_endpoint", kind, |it| {
         it.expanded("idp_token_endpoint", address::secure)
     });
     let (idp_client_secret, idp_issuer) = (
@@ -104,16 +109,16 @@ fn enterprise(reader: &mut Reader<'_, '_>) -> Option<Enterprise> {
     })
 }
 
-/// A value that a way needs; that it is missing is told.
-fn needed<T>(
+/// A value that a kind needs; that it is report_missing is told.
+fn required_value<T>(
     reader: &mut Reader<'_, '_>,
     key: &'static str,
-    way: Way,
+    kind: GrantKind,
     read: impl FnOnce(&mut Reader<'_, '_>) -> Option<T>,
 ) -> Option<T> {
     let value = read(reader);
     if value.is_none() {
-        missing(reader, key, &format!("grant `{}`", way.word()));
+        report_missing(reader, key, &format!("grant `{}`", kind.as_str()));
     }
     value
 }

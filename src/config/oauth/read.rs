@@ -6,8 +6,8 @@ use jsonc_parser::ast::{Object, Value};
 
 use super::address;
 use super::field::{authorize_params, private_key, redirect_uri, resource, scopes};
-use super::grant::{grant, way};
-use super::variables::{Credentials, missing};
+use super::grant::{grant, grant_kind};
+use super::variables::{Credentials, report_missing};
 use super::{Login, OAuth, Pkce};
 use crate::config::key::OAUTH_KEYS;
 use crate::config::reader::Reader;
@@ -21,8 +21,8 @@ const PKCE: [(&str, Pkce); 2] = [("required", Pkce::Required), ("assumed", Pkce:
 const SECONDS: &str = "write seconds, or as in `30s`";
 
 /// What `oauth` is, when it is something that can be used.
-enum Written<'a> {
-    Nothing,
+enum OAuthSetting<'a> {
+    Unset,
     Off,
     /// An object, or `true`, which is an empty one.
     On(Option<&'a Object<'a>>),
@@ -34,18 +34,18 @@ pub(in crate::config) fn read(
     reader: &mut Reader<'_, '_>,
     headers: &mut HeaderMap,
 ) -> Option<OAuth> {
-    let (written, place) = (written_oauth(reader)?, reader.field("oauth"));
+    let (setting, place) = (oauth_setting(reader)?, reader.field("oauth"));
     let place = place.map_or_else(|| reader.place.clone(), |(place, _)| place);
-    let object = match written {
-        Written::Off => return None,
-        Written::Nothing => None,
-        Written::On(object) => object,
+    let object = match setting {
+        OAuthSetting::Off => return None,
+        OAuthSetting::Unset => None,
+        OAuthSetting::On(object) => object,
     };
     let name = reader.name.clone()?;
     let credentials = Credentials::read(reader.context.environment, &name, reader.problems);
     if headers.contains_key(AUTHORIZATION) {
-        if matches!(written, Written::Nothing) {
-            credentials.warn_of_header(&name, reader.problems);
+        if matches!(setting, OAuthSetting::Unset) {
+            credentials.warn_unused_beside_header(&name, reader.problems);
             return None;
         }
         headers.remove(AUTHORIZATION);
@@ -53,9 +53,9 @@ pub(in crate::config) fn read(
                        remove one of them";
         reader.warn(Some("oauth"), place.clone(), message.to_owned());
     }
-    let mut inner = reader.within("oauth", place);
+    let mut inner = reader.section_reader("oauth", place);
     if let Some(object) = object {
-        inner.sort(object, &OAUTH_KEYS, true);
+        inner.collect_fields(object, &OAUTH_KEYS, true);
     }
     let oauth = sign_in(&mut inner, credentials);
     reader.failed |= inner.failed;
@@ -63,16 +63,16 @@ pub(in crate::config) fn read(
 }
 
 /// `None` when it is something else, which is told.
-fn written_oauth<'a>(reader: &mut Reader<'a, '_>) -> Option<Written<'a>> {
+fn oauth_setting<'a>(reader: &mut Reader<'a, '_>) -> Option<OAuthSetting<'a>> {
     let Some((place, value)) = reader.field("oauth") else {
-        return Some(Written::Nothing);
+        return Some(OAuthSetting::Unset);
     };
     let message = match value {
-        Value::BooleanLit(given) if given.value => return Some(Written::On(None)),
-        Value::BooleanLit(_) => return Some(Written::Off),
-        Value::Object(object) => return Some(Written::On(Some(object))),
+        Value::BooleanLit(given) if given.value => return Some(OAuthSetting::On(None)),
+        Value::BooleanLit(_) => return Some(OAuthSetting::Off),
+        Value::Object(object) => return Some(OAuthSetting::On(Some(object))),
         Value::StringLit(text) => match value::expand(&text.value, reader.context.environment) {
-            Ok(text) if text.trim().eq_ignore_ascii_case("off") => return Some(Written::Off),
+            Ok(text) if text.trim().eq_ignore_ascii_case("off") => return Some(OAuthSetting::Off),
             Ok(_) => "is none of the known words; write `off`, or an object of keys".to_owned(),
             Err(message) => message,
         },
@@ -84,7 +84,7 @@ fn written_oauth<'a>(reader: &mut Reader<'a, '_>) -> Option<Written<'a>> {
 
 fn sign_in(reader: &mut Reader<'_, '_>, credentials: Credentials) -> Option<OAuth> {
     let default = OAuth::default();
-    let way = way(reader);
+    let grant_kind = grant_kind(reader);
     let mut oauth = OAuth {
         client_id: reader.line("client_id"),
         client_secret: reader.secret("client_secret"),
@@ -103,26 +103,26 @@ fn sign_in(reader: &mut Reader<'_, '_>, credentials: Credentials) -> Option<OAut
         grant: default.grant,
     };
     if let Some(name) = &reader.name {
-        credentials.put_into(&mut oauth, name, reader.problems);
+        credentials.apply_to(&mut oauth, name, reader.problems);
     }
-    client(reader, &mut oauth);
-    oauth.grant = grant(reader, way, &oauth)?;
+    check_client(reader, &mut oauth);
+    oauth.grant = grant(reader, grant_kind, &oauth)?;
     Some(oauth)
 }
 
 /// Sees to it that what names the client fits together.
-fn client(reader: &mut Reader<'_, '_>, oauth: &mut OAuth) {
-    let is_known = oauth.client_id.is_some();
-    if is_known && oauth.client_metadata_url.take().is_some() {
-        reader.unused("client_metadata_url", "since there is a `client_id`");
+fn check_client(reader: &mut Reader<'_, '_>, oauth: &mut OAuth) {
+    let has_client_id = oauth.client_id.is_some();
+    if has_client_id && oauth.client_metadata_url.take().is_some() {
+        reader.warn_unused("client_metadata_url", "since there is a `client_id`");
     }
     if oauth.private_key.is_some() && oauth.client_secret.take().is_some() {
-        reader.unused("client_secret", "since there is a `private_key_pem`");
+        reader.warn_unused("client_secret", "since there is a `private_key_pem`");
     }
-    if oauth.client_secret.is_some() && !is_known {
-        missing(reader, "client_id", "`client_secret`");
+    if oauth.client_secret.is_some() && !has_client_id {
+        report_missing(reader, "client_id", "`client_secret`");
     }
-    if oauth.private_key.is_some() && !is_known && oauth.client_metadata_url.is_none() {
-        missing(reader, "client_id", "`private_key_pem`");
+    if oauth.private_key.is_some() && !has_client_id && oauth.client_metadata_url.is_none() {
+        report_missing(reader, "client_id", "`private_key_pem`");
     }
 }

@@ -44,11 +44,11 @@ impl RedirectUri {
     /// # Errors
     /// What is wrong with it and what to do, as a clause to follow the key's name.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let elsewhere = || {
+        let not_loopback = || {
             "is no http address of this machine; write it as in `http://localhost:8123/callback`"
                 .to_owned()
         };
-        let rest = text.strip_prefix(SCHEME).ok_or_else(elsewhere)?;
+        let rest = text.strip_prefix(SCHEME).ok_or_else(not_loopback)?;
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
         let known = |host: LoopbackHost| Some((host, authority.strip_prefix(host.as_str())?));
@@ -56,13 +56,13 @@ impl RedirectUri {
             .into_iter()
             .find_map(known)
             .filter(|(_, port)| port.is_empty() || port.starts_with(':'))
-            .ok_or_else(elsewhere)?;
+            .ok_or_else(not_loopback)?;
         let port = match port.strip_prefix(':') {
             Some(port) => Some(read_port(port)?),
             None => None,
         };
         // What the parser would change would be asked for otherwise than it was registered.
-        let read = Url::parse(text).map_err(|_| elsewhere())?;
+        let read = Url::parse(text).map_err(|_| not_loopback())?;
         if path.contains(['?', '#']) || !path.is_empty() && read.path() != path {
             return Err("must end with a plain path, as in `/callback`; correct it".to_owned());
         }

@@ -41,7 +41,7 @@ fn read(keys: &str) -> Config {
 
 /// The problems, each beginning with the key it is about.
 fn problems(config: &Config) -> Vec<String> {
-    let told = |p: &Problem| {
+    let reported = |p: &Problem| {
         let at = match p.place.position {
             Some(_) => "",
             None => &p.place.source,
@@ -49,7 +49,7 @@ fn problems(config: &Config) -> Vec<String> {
         let key = p.key.as_deref().unwrap_or_default();
         format!("{:?} {at}{key}: {}", p.severity, p.message)
     };
-    config.problems.iter().map(told).collect()
+    config.problems.iter().map(reported).collect()
 }
 
 /// The upstream under test, which must be there.

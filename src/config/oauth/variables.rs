@@ -31,7 +31,7 @@ impl Credentials {
 
     /// Puts them in the place of what the configuration says. A secret alone is of no use,
     /// which is reported.
-    pub(in crate::config) fn put_into(
+    pub(in crate::config) fn apply_to(
         self,
         oauth: &mut OAuth,
         name: &UpstreamName,
@@ -55,7 +55,7 @@ impl Credentials {
     }
 
     /// Says that they are not used beside a configured `Authorization`.
-    pub(in crate::config) fn warn_of_header(
+    pub(in crate::config) fn warn_unused_beside_header(
         self,
         name: &UpstreamName,
         problems: &mut Vec<Problem>,
@@ -86,8 +86,8 @@ pub(super) fn secret_variable(name: &UpstreamName) -> String {
 }
 
 /// Says that a key is missing, unless it is there but wrong, which has been told.
-pub(super) fn missing(reader: &mut Reader<'_, '_>, key: &'static str, by: &str) {
-    if reader.is_wrong(key) {
+pub(super) fn report_missing(reader: &mut Reader<'_, '_>, key: &'static str, by: &str) {
+    if reader.is_invalid(key) {
         return;
     }
     let variable = match (key, &reader.name) {

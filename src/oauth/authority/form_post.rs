@@ -16,7 +16,7 @@ use super::dpop::{DPOP, DpopKey};
 use super::error::TokenError;
 use super::form::Form;
 use super::token_response::{TokenResponseBody, parse_body};
-use crate::net::{Clients, chain};
+use crate::net::{Clients, error_chain};
 use crate::oauth::address::without_query;
 use crate::oauth::discovery::document::{FetchError, read_body, transport_error};
 use crate::oauth::tokens::{Timestamp, TokenResponse};
@@ -129,7 +129,7 @@ pub(super) async fn http_client(clients: &Clients, url: &Url) -> Result<Client, 
     let client = clients.get(url).await;
     client.map_err(|error| TokenError::Unreachable {
         server: without_query(url).into(),
-        outcome: chain(&error),
+        outcome: error_chain(&error),
         retry_after: None,
     })
 }

@@ -84,7 +84,7 @@ impl Authorizer {
                 demand.is_revoked = true;
             }
         }
-        if credentials.settings.grant.needs_a_person() {
+        if credentials.settings.grant.requires_user_action() {
             return login_flow::begin_login(&self.login, demand).await;
         }
         match current.filter(|current| current.is_new() && !demand.is_step_up) {

@@ -188,7 +188,7 @@ async fn register(
             ]
         }
         Some(_) => vec![AUTHORIZATION_CODE_GRANT, REFRESH_TOKEN_GRANT],
-        None if context.settings.grant.needs_a_person() => {
+        None if context.settings.grant.requires_user_action() => {
             vec![DEVICE_CODE_GRANT, REFRESH_TOKEN_GRANT]
         }
         None => vec![JWT_BEARER_GRANT],

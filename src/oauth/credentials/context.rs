@@ -99,7 +99,7 @@ impl CredentialContext {
 
     /// Returns `true` if a credential can be renewed without the user.
     pub(crate) fn can_renew(&self, credential: &Credential) -> bool {
-        credential.tokens.refresh_token.is_some() || !self.settings.grant.needs_a_person()
+        credential.tokens.refresh_token.is_some() || !self.settings.grant.requires_user_action()
     }
 
     /// Reads the tokens if the file has changed.

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use tracing::debug;
 use url::Url;
 
-use crate::net::{Clients, chain};
+use crate::net::{Clients, error_chain};
 use crate::oauth::address::without_query;
 
 /// The largest document, in bytes, decompressed: ten times the largest that are published.
@@ -116,5 +116,5 @@ pub(in crate::oauth) async fn read_body(mut response: Response) -> Result<Bytes,
 
 /// Converts an error of the HTTP client, with its causes and without the address.
 pub(in crate::oauth) fn transport_error(error: reqwest::Error) -> FetchError {
-    FetchError::Transient(chain(&error.without_url()))
+    FetchError::Transient(error_chain(&error.without_url()))
 }

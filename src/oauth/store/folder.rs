@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
 use crate::config::{ServerUrl, UpstreamName};
-use crate::disk::file::Outlasts;
-use crate::disk::{Lock, blocking, file, is_plain, with_hash};
+use crate::disk::file::Durability;
+use crate::disk::{Lock, blocking, file, hashed_file_name, is_portable_name};
 
 /// The largest file that is read, in bytes: far larger than any login.
 pub(super) const MAX_BYTES: u64 = 1 << 20;
@@ -74,7 +74,7 @@ impl Folder {
     /// Returns the path of the folder, without creating it.
     pub(super) fn locate(&self) -> Result<PathBuf, StoreError> {
         let plain = self.root.join(self.upstream.as_str());
-        if !is_plain(self.upstream.as_str()) {
+        if !is_portable_name(self.upstream.as_str()) {
             return Ok(self.hashed_path());
         }
         match self.read_owner(&plain)? {
@@ -105,7 +105,7 @@ impl Folder {
             let owner = path.join(OWNER);
             let written = serde_json::to_vec_pretty(&folder.owner)
                 .map_err(Into::into)
-                .and_then(|bytes| file::write(&owner, &bytes, Outlasts::PowerFailure));
+                .and_then(|bytes| file::write(&owner, &bytes, Durability::PowerFailure));
             written.map_err(|cause| StoreError::io("write", owner, cause))?;
             Ok(path)
         })
@@ -133,7 +133,8 @@ impl Folder {
     /// Returns the path for when another upstream owns the plain one.
     fn hashed_path(&self) -> PathBuf {
         let owner = format!("{}\n{}", self.owner.upstream, self.owner.url);
-        self.root.join(with_hash(self.upstream.as_str(), &owner))
+        self.root
+            .join(hashed_file_name(self.upstream.as_str(), &owner))
     }
 
     /// Returns the error for malformed JSON: with the position, without the content.

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::error::StoreError;
 use super::folder::{Folder, MAX_BYTES};
-use crate::disk::file::{self, Outlasts, Stamp};
+use crate::disk::file::{self, Durability, FileStamp};
 use crate::disk::{Lock, blocking};
 
 /// The deadline for the lock. Each change before takes milliseconds.
@@ -62,7 +62,7 @@ pub struct Snapshot<T> {
     /// The version that was read, for a later change.
     pub version: Version,
     path: PathBuf,
-    stamp: Option<Stamp>,
+    stamp: Option<FileStamp>,
 }
 
 impl<T> Snapshot<T> {
@@ -78,7 +78,7 @@ impl<T> Snapshot<T> {
     /// Returns `true` if the file is unchanged, by its metadata alone.
     #[must_use]
     pub fn is_current(&self) -> bool {
-        Stamp::of(&self.path) == self.stamp
+        FileStamp::at(&self.path) == self.stamp
     }
 }
 
@@ -143,7 +143,7 @@ impl<T: Record> RecordFile<T> {
             let mut bytes = Zeroizing::new(Vec::with_capacity(BUFFER_CAPACITY));
             serde_json::to_writer_pretty(&mut *bytes, &stored)?;
             Ok(Snapshot {
-                stamp: Some(file::write(&path, &bytes, Outlasts::PowerFailure)?),
+                stamp: Some(file::write(&path, &bytes, Durability::PowerFailure)?),
                 record: Some(stored.record),
                 version: Version(Some(generation)),
                 path,

@@ -11,8 +11,8 @@ use super::entry::{CacheEntry, ContentHash, LoadedEntry, Unusable};
 use super::eviction::{self, EXTENSION};
 use super::fingerprint::{FingerprintKey, KEY_BYTES};
 use crate::config::Upstream;
-use crate::disk::file::{self, Outlasts};
-use crate::disk::{DiskError, Lock, blocking, with_hash};
+use crate::disk::file::{self, Durability};
+use crate::disk::{DiskError, Lock, blocking, hashed_file_name};
 use crate::upstream::offers::OffersSnapshot;
 
 /// The largest file that is read or written, in bytes: beyond what any client takes as a list.
@@ -59,7 +59,7 @@ impl CacheDirectory {
     pub async fn remove(&self, upstream: &Upstream) -> Result<bool, DiskError> {
         let path = self.path(upstream);
         // The first is what a process leaves that is killed while it writes.
-        let paths = [file::beside(&path), path];
+        let paths = [file::temporary_path(&path), path];
         if !paths.iter().any(|path| path.exists()) {
             return Ok(false);
         }
@@ -192,7 +192,7 @@ impl CacheDirectory {
         }
         debug!(upstream = %upstream.name, bytes = file.len(), "remembered");
         // A file that a power failure has cut off is not used.
-        file::write(path, &file, Outlasts::Process).map(|_| hash)
+        file::write(path, &file, Durability::Process).map(|_| hash)
     }
 
     fn read_or_create_key(&self) -> io::Result<FingerprintKey> {
@@ -201,7 +201,7 @@ impl CacheDirectory {
         }
         let mut bytes = [0; KEY_BYTES];
         getrandom::fill(&mut bytes)?;
-        file::write(&self.folder.join(KEY_FILE), &bytes, Outlasts::Process)?;
+        file::write(&self.folder.join(KEY_FILE), &bytes, Durability::Process)?;
         FingerprintKey::read(&bytes).ok_or_else(|| io::Error::other("no key"))
     }
 
@@ -215,7 +215,7 @@ impl CacheDirectory {
     fn path(&self, upstream: &Upstream) -> PathBuf {
         let name = upstream.name.as_str();
         // The url without its query, which may hold a key.
-        let file = with_hash(name, &format!("{name}\n{}", upstream.url));
+        let file = hashed_file_name(name, &format!("{name}\n{}", upstream.url));
         self.folder.join(format!("{file}.{EXTENSION}"))
     }
 }

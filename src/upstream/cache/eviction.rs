@@ -53,7 +53,8 @@ fn remove_stale(folder: &Path, now: SystemTime) -> io::Result<()> {
         let path = entry.path();
         // Neither the key nor the lock, nor a file of another program.
         let extension = path.extension();
-        let is_ours = extension.is_some_and(|it| it == EXTENSION || it == file::BESIDE);
+        let is_ours =
+            extension.is_some_and(|it| it == EXTENSION || it == file::TEMPORARY_EXTENSION);
         // Links are not followed.
         let is_stale = |it: Metadata| it.is_file() && is_older(&it, EVICT_AFTER, now);
         if is_ours && entry.metadata().is_ok_and(is_stale) {

@@ -76,7 +76,7 @@ async fn send_and_wait(
     let deadlines = connection.transport.deadlines();
     let connecting = ConnectTracker::new();
     let sending = async move { sending.transport.send(&request, &context).await };
-    let mut sending = Box::pin(connecting.watch(sending));
+    let mut sending = Box::pin(connecting.track(sending));
     let exchange = tokio::select! {
         biased;
         sent = deadlines.wait_for_head(&mut sending, &connecting, &activity) => match sent {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::net::chain;
+use crate::net::error_chain;
 use crate::oauth::SignInError;
 use retry_time::{NextAttempt, whole_seconds};
 
@@ -163,7 +163,7 @@ impl TransportError {
     /// Classifies an error of the HTTP client, which gives a connection this long; the system may give less.
     pub(crate) fn from_http(error: reqwest::Error, connect_timeout: Duration) -> Self {
         let (connect, timeout) = (error.is_connect(), error.is_timeout());
-        let text = chain(&error.without_url());
+        let text = error_chain(&error.without_url());
         match () {
             () if connect && text.contains("certificate") => Self::Certificate(text),
             () if connect && timeout && !text.contains("os error") => Self::Connect(format!(

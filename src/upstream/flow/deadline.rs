@@ -50,12 +50,12 @@ impl Deadlines {
         let started = Instant::now();
         let mut deadline = started + self.first_byte;
         loop {
-            if let Some(head) = connect_tracker.done_by(deadline, &mut sending).await {
+            if let Some(head) = connect_tracker.run_until(deadline, &mut sending).await {
                 return Ok(head);
             }
             let timed_out;
             (deadline, timed_out) =
-                self.next_deadline(connect_tracker.ended().unwrap_or(started), activity);
+                self.next_deadline(connect_tracker.last_ended().unwrap_or(started), activity);
             if deadline <= Instant::now() {
                 return Err(timed_out);
             }

@@ -126,12 +126,12 @@ impl Upstream {
 
     /// Returns `true` if its connections are what this configuration asks for.
     #[must_use]
-    pub fn connects_as(&self, config: &config::Upstream) -> bool {
-        self.settings().config.connects_as(config)
+    pub fn can_share_connection(&self, config: &config::Upstream) -> bool {
+        self.settings().config.can_share_connection(config)
     }
 
     /// Returns the same upstream, with the same sessions, under another configuration that it
-    /// [connects as](Self::connects_as).
+    /// [connects as](Self::can_share_connection).
     #[must_use]
     pub fn with_config(&self, config: config::Upstream) -> Self {
         Self {

@@ -248,7 +248,7 @@ async fn with_step_timeout<T>(
     future: impl Future<Output = Result<T, TransportError>>,
 ) -> Result<T, TransportError> {
     // Boxed: it is large, and what waits for it would be as large.
-    ConnectTracker::within(STEP_TIMEOUT, Box::pin(future))
+    ConnectTracker::run_with_timeout(STEP_TIMEOUT, Box::pin(future))
         .await
         .map_err(|_| TransportError::HandshakeTimeout(STEP_TIMEOUT))?
 }

@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode};
 use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
 
-use crate::net::chain;
+use crate::net::error_chain;
 use crate::upstream::error::{MIN_THROUGHPUT, TransportError};
 use crate::upstream::flow::backpressure::{LARGE_MESSAGE_BYTES, LargeBodyPermit, ReadGate, Reader};
 use crate::upstream::flow::deadline::Activity;
@@ -140,8 +140,8 @@ impl Body {
             }
         };
         // A body that breaks off has nothing of a failed connection any more.
-        let chunk =
-            chunk.map_err(|error| TransportError::Interrupted(chain(&error.without_url())))?;
+        let chunk = chunk
+            .map_err(|error| TransportError::Interrupted(error_chain(&error.without_url())))?;
         self.last_byte = Instant::now();
         self.activity.touch();
         if let (Some(throughput), Some(chunk)) = (&mut self.throughput, &chunk) {

@@ -14,7 +14,7 @@ use url::Url;
 use super::authorization::{Authorization, Signature};
 use super::body::BodyLimits;
 use super::status::{Redactor, status_error};
-use crate::net::{ConnectTracker, CurrentClient, chain};
+use crate::net::{ConnectTracker, CurrentClient, error_chain};
 use crate::oauth::Authorizer;
 use crate::sync::Mutex;
 use crate::upstream::error::TransportError;
@@ -188,11 +188,11 @@ impl Http {
     ) -> Result<(Response, Signature), TransportError> {
         let mut signature = self.authorization.sign(&mut request).await?;
         let client = self.client.get().await;
-        let client = client.map_err(|error| TransportError::Connect(chain(&error)))?;
+        let client = client.map_err(|error| TransportError::Connect(error_chain(&error)))?;
         let response = match deadlines {
             Some(deadlines) => {
                 let connect_tracker = ConnectTracker::new();
-                let sending = connect_tracker.watch(client.execute(request));
+                let sending = connect_tracker.track(client.execute(request));
                 deadlines
                     .wait_for_head(sending, &connect_tracker, activity)
                     .await?

@@ -37,7 +37,7 @@ pub(crate) fn configuration(data: &[u8]) {
     let again = Config::from_environment(&environment);
     assert_eq!(format!("{read:?}"), format!("{again:?}"), "read twice");
     check(&read, list);
-    let alone = Config::of_url(&environment, list.trim(), None);
+    let alone = Config::for_url(&environment, list.trim(), None);
     check_one(&alone);
 }
 
@@ -49,7 +49,7 @@ fn check(read: &Result<Config, ConfigError>, list: &str) {
                 check_problem(problem, list);
             }
         }
-        Err(ConfigError::AllBad(problems)) => {
+        Err(ConfigError::NoUsableUpstream(problems)) => {
             assert!(problems.iter().any(|it| it.severity == Severity::Error));
             for problem in problems {
                 check_problem(problem, list);
@@ -75,7 +75,7 @@ fn check_one(read: &Result<Config, ConfigError>) {
         }
         Err(error) => assert!(matches!(
             error,
-            ConfigError::AllBad(_) | ConfigError::Missing { .. }
+            ConfigError::NoUsableUpstream(_) | ConfigError::Missing { .. }
         )),
     }
 }
@@ -111,7 +111,7 @@ fn check_upstream(upstream: &Upstream) {
     for filter in [&upstream.tools, &upstream.prompts, &upstream.resources] {
         for name in ["", name, "get_issue", "a/b", "{", "\u{130}"] {
             let allows = filter.allows(name);
-            assert_eq!(allows, filter.allows_known_as(&[name]));
+            assert_eq!(allows, filter.allows_any_name(&[name]));
             assert!(allows || !filter.allows_all());
         }
     }

@@ -4,16 +4,16 @@ use http::header::AUTHORIZATION;
 
 use super::*;
 
-/// Each line: the keys, and what is told of them.
-fn told(cases: &[&str]) -> String {
+/// Each line: the keys, and what is reported of them.
+fn reported(cases: &[&str]) -> String {
     let lines = cases.iter().map(|keys| {
         let config = read(keys);
-        let told = problems(&config);
-        assert!(!told.is_empty(), "{keys}");
-        assert!(!told.concat().contains(SECRET), "{keys}: {told:?}");
-        let is_error = told.iter().any(|line| line.starts_with("Error"));
+        let reported = problems(&config);
+        assert!(!reported.is_empty(), "{keys}");
+        assert!(!reported.concat().contains(SECRET), "{keys}: {reported:?}");
+        let is_error = reported.iter().any(|line| line.starts_with("Error"));
         assert_eq!(config.upstreams.len(), 2 - usize::from(is_error), "{keys}");
-        format!("{keys}\n    {}", told.join("\n    "))
+        format!("{keys}\n    {}", reported.join("\n    "))
     });
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -70,7 +70,7 @@ fn a_value_that_cannot_be_used_is_told_with_its_key() {
         r#""clientID":"a""#,
         r#""audience":"a""#,
     ];
-    insta::assert_snapshot!(told(&cases));
+    insta::assert_snapshot!(reported(&cases));
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn a_value_that_is_missing_is_told_with_its_key() {
         r#""grant":"enterprise""#,
         r#""grant":"enterprise","idp_client_id":"a","idp_id_token":"b","idp_token_endpoint":"http://idp.example""#,
     ];
-    insta::assert_snapshot!(told(&cases));
+    insta::assert_snapshot!(reported(&cases));
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn a_value_that_is_not_used_is_told_and_not_read() {
         r#""grant":"jwt_bearer","assertion":"hunter2","login":"x","idp_id_token":"hunter2""#,
         &format!(r#"{ENTERPRISE},"assertion":"hunter2""#),
     ];
-    insta::assert_snapshot!(told(&cases));
+    insta::assert_snapshot!(reported(&cases));
     let both = upstream(&read(cases[1])).oauth.clone().unwrap();
     assert!(both.client_secret.is_none() && both.private_key.is_some());
 }
@@ -152,7 +152,7 @@ fn sign_in_is_on_unless_something_speaks_against_it() {
         (r#","oauth":{}"#, header, (true, false), &[won]),
         (r#","oauth":true"#, header, (true, false), &[won]),
     ];
-    for (oauth, headers, expected, told) in cases {
+    for (oauth, headers, expected, reported) in cases {
         let config = read_with(&entry(&format!("{oauth}{headers}")), &[]);
         let upstream = upstream(&config);
         let found = (
@@ -160,7 +160,7 @@ fn sign_in_is_on_unless_something_speaks_against_it() {
             upstream.headers.contains_key(AUTHORIZATION),
         );
         assert_eq!(found, *expected, "{oauth}{headers}");
-        assert_eq!(problems(&config), *told, "{oauth}{headers}");
+        assert_eq!(problems(&config), *reported, "{oauth}{headers}");
     }
     let bad = ["on", "${NOPE}"].map(|word| {
         let config = read_with(&entry(&format!(r#","oauth":"{word}""#)), &[]);
@@ -229,15 +229,15 @@ fn variables_that_cannot_be_used_are_told() {
         ("", &[("PROXY_MY_DOCS_CLIENT_ID", "a\u{1b}hunter2")]),
         (header, &[id, secret]),
     ];
-    let told = cases.iter().map(|(rest, variables)| {
+    let reported = cases.iter().map(|(rest, variables)| {
         let config = read_with(&entry(rest), variables);
         let oauth = upstream(&config).oauth.as_ref();
         assert!(oauth.is_none_or(|it| it.client_id.is_none() && it.client_secret.is_none()));
         problems(&config).join("\n")
     });
-    let told = told.collect::<Vec<_>>().join("\n");
-    assert!(!told.contains(SECRET));
-    insta::assert_snapshot!(told, @r"
+    let reported = reported.collect::<Vec<_>>().join("\n");
+    assert!(!reported.contains(SECRET));
+    insta::assert_snapshot!(reported, @r"
     Error PROXY_MY_DOCS_CLIENT_SECRET: is a secret without a client; set `PROXY_MY_DOCS_CLIENT_ID` as well
     Error PROXY_MY_DOCS_CLIENT_ID: holds a control character; leave it out
     Warning PROXY_MY_DOCS_CLIENT_ID: is not used, since `headers` holds `Authorization`; remove one of them

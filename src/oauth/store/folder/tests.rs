@@ -35,7 +35,7 @@ fn a_name_that_is_no_safe_file_name_has_a_hash() {
         let found = found.unwrap();
         let last = found.file_name().unwrap().to_str().unwrap();
         assert_eq!(found.parent().unwrap(), Path::new("/nowhere/oauth"));
-        match is_plain(name) {
+        match is_portable_name(name) {
             true => assert_eq!(last, expected),
             false => {
                 let start = expected.trim_start_matches('-');
