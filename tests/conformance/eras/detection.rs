@@ -216,8 +216,8 @@ async fn server_refusing_a_supported_version_is_probed_once_more() {
         assert!(!asked.contains(&"POST initialize".to_owned()), "{asked:?}");
         assert_ne!(requests[0].id_bytes(), requests[1].id_bytes());
         for probe in &requests[..2] {
-            let told = probe.header("mcp-protocol-version");
-            assert_eq!(told, Some("2026-07-28"));
+            let notification = probe.header("mcp-protocol-version");
+            assert_eq!(notification, Some("2026-07-28"));
         }
     }
 }

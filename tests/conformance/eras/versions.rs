@@ -18,8 +18,8 @@ async fn the_version_that_initialize_answers_is_spoken_from_then_on() {
         };
         let requests = server.raw.wait_for_count(2, later).await;
         for request in requests {
-            let told = request.header("mcp-protocol-version");
-            assert_eq!(told, Some(version), "{}", request.rpc_method());
+            let notification = request.header("mcp-protocol-version");
+            assert_eq!(notification, Some(version), "{}", request.rpc_method());
         }
     }
 }

@@ -33,7 +33,7 @@ async fn said(meeting: &Meeting, tool: &'static str, arguments: Value) -> String
 
 /// What the client was asked.
 fn asked(meeting: &Meeting) -> Vec<Value> {
-    meeting.client.service().heard.borrow().asked.clone()
+    meeting.client.service().received.borrow().asked.clone()
 }
 
 async fn a_person_is_asked_to_fill_in_a_form(pairing: Pairing) {

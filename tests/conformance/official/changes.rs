@@ -32,11 +32,11 @@ async fn a_change_of_the_tools_is_heard_of_and_listed(pairing: Pairing) {
         }
     };
     meeting.call("test_trigger_tool_change", json!({})).await;
-    let changed = |heard: &ServerNotification| {
-        matches!(heard, ServerNotification::ToolListChangedNotification(_))
+    let changed = |received: &ServerNotification| {
+        matches!(received, ServerNotification::ToolListChangedNotification(_))
     };
     loop {
-        meeting.hear(subscription.as_mut(), changed).await;
+        meeting.receive(subscription.as_mut(), changed).await;
         let tools = within("the tools", meeting.client.list_all_tools())
             .await
             .unwrap();
@@ -66,11 +66,11 @@ async fn a_change_of_the_prompts_is_heard_of_and_listed(pairing: Pairing) {
         }
     };
     meeting.call("test_trigger_prompt_change", json!({})).await;
-    let changed = |heard: &ServerNotification| {
-        matches!(heard, ServerNotification::PromptListChangedNotification(_))
+    let changed = |received: &ServerNotification| {
+        matches!(received, ServerNotification::PromptListChangedNotification(_))
     };
     loop {
-        meeting.hear(subscription.as_mut(), changed).await;
+        meeting.receive(subscription.as_mut(), changed).await;
         let prompts = within("the prompts", meeting.client.list_all_prompts())
             .await
             .unwrap();
@@ -86,8 +86,8 @@ async fn a_change_of_the_prompts_is_heard_of_and_listed(pairing: Pairing) {
     meeting.assert_eras();
 }
 
-fn updated(heard: &ServerNotification) -> bool {
-    match heard {
+fn updated(received: &ServerNotification) -> bool {
+    match received {
         ServerNotification::ResourceUpdatedNotification(said) => said.params.uri == WATCHED,
         _ => false,
     }
@@ -118,7 +118,7 @@ async fn an_update_of_a_resource_is_heard_of(pairing: Pairing) {
         }
     };
     change(&meeting).await;
-    meeting.hear(subscription.as_mut(), updated).await;
+    meeting.receive(subscription.as_mut(), updated).await;
     meeting.assert_eras();
 }
 
@@ -145,8 +145,8 @@ async fn nothing_is_heard_of_a_resource_that_is_no_longer_wanted(pairing: Pairin
     // What comes after it is heard after it.
     meeting.call("test_tool_with_progress", json!({})).await;
     let progress =
-        |heard: &ServerNotification| matches!(heard, ServerNotification::ProgressNotification(_));
-    within("progress", meeting.client.service().hear(progress)).await;
-    let heard = meeting.client.service().heard.borrow();
-    assert!(!heard.notifications.iter().any(updated), "{pairing:?}");
+        |received: &ServerNotification| matches!(received, ServerNotification::ProgressNotification(_));
+    within("progress", meeting.client.service().receive(progress)).await;
+    let received = meeting.client.service().received.borrow();
+    assert!(!received.notifications.iter().any(updated), "{pairing:?}");
 }

@@ -113,21 +113,21 @@ impl Meeting {
 
     /// What a legacy client heard by notifications, or a modern one on its subscription: the first
     /// word that `wanted` accepts.
-    pub(crate) async fn hear(
+    pub(crate) async fn receive(
         &self,
         subscription: Option<&mut Subscription>,
         wanted: impl Fn(&ServerNotification) -> bool,
     ) -> ServerNotification {
         let what = format!("{:?}: a notification", self.pairing);
         let Some(subscription) = subscription else {
-            return within(&what, self.client.service().hear(wanted)).await;
+            return within(&what, self.client.service().receive(wanted)).await;
         };
         within(&what, async {
             loop {
-                let heard = subscription.next().await.unwrap();
-                let heard = heard.unwrap_or_else(|| panic!("the subscription has ended"));
-                if wanted(&heard) {
-                    return heard;
+                let received = subscription.next().await.unwrap();
+                let received = received.unwrap_or_else(|| panic!("the subscription has ended"));
+                if wanted(&received) {
+                    return received;
                 }
             }
         })

@@ -20,17 +20,17 @@ async fn progress_comes_in_order(pairing: Pairing) {
     // The SDK gives a token with every request.
     let result = meeting.call("test_tool_with_progress", json!({})).await;
     assert_eq!(result["content"][0]["text"], "Reported", "{pairing:?}");
-    let progress = |heard: &ServerNotification| match heard {
+    let progress = |received: &ServerNotification| match received {
         ServerNotification::ProgressNotification(said) => Some(said.params.progress),
         _ => None,
     };
     // The SDK takes notifications up in tasks of their own, beside the answer.
-    let last = |heard: &ServerNotification| progress(heard) == Some(100.0);
-    within("the last progress", meeting.client.service().hear(last)).await;
-    let heard = meeting.client.service().heard.borrow();
-    let all: Vec<f64> = heard.notifications.iter().filter_map(progress).collect();
+    let last = |received: &ServerNotification| progress(received) == Some(100.0);
+    within("the last progress", meeting.client.service().receive(last)).await;
+    let received = meeting.client.service().received.borrow();
+    let all: Vec<f64> = received.notifications.iter().filter_map(progress).collect();
     assert_eq!(all, [0.0, 50.0, 100.0], "{pairing:?}");
-    drop(heard);
+    drop(received);
     meeting.assert_eras();
 }
 
@@ -52,8 +52,8 @@ async fn log(meeting: &Meeting, level: LoggingLevel) {
     );
 }
 
-fn logged(heard: &ServerNotification) -> Option<Value> {
-    match heard {
+fn logged(received: &ServerNotification) -> Option<Value> {
+    match received {
         ServerNotification::LoggingMessageNotification(said) => Some(said.params.data.clone()),
         _ => None,
     }
@@ -63,17 +63,17 @@ async fn logs_come_at_the_level_that_was_asked_for(pairing: Pairing) {
     let meeting = pairing.meet().await;
     log(&meeting, LoggingLevel::Info).await;
     let last =
-        |heard: &ServerNotification| logged(heard) == Some(json!("Tool execution completed"));
-    within("the last message", meeting.client.service().hear(last)).await;
-    let heard = meeting.client.service().heard.borrow();
-    let all: Vec<_> = heard.notifications.iter().filter_map(logged).collect();
+        |received: &ServerNotification| logged(received) == Some(json!("Tool execution completed"));
+    within("the last message", meeting.client.service().receive(last)).await;
+    let received = meeting.client.service().received.borrow();
+    let all: Vec<_> = received.notifications.iter().filter_map(logged).collect();
     let expected = ["started", "processing data", "completed"];
     assert_eq!(
         all,
         expected.map(|step| json!(format!("Tool execution {step}"))),
         "{pairing:?}"
     );
-    drop(heard);
+    drop(received);
     meeting.assert_eras();
 }
 
@@ -82,11 +82,11 @@ async fn no_logs_come_below_it(pairing: Pairing) {
     log(&meeting, LoggingLevel::Error).await;
     // What is said later is heard later: had there been logs, they would be here with the progress.
     meeting.call("test_tool_with_progress", json!({})).await;
-    let last = |heard: &ServerNotification| matches!(heard, ServerNotification::ProgressNotification(said) if said.params.progress >= 100.0);
-    within("the last progress", meeting.client.service().hear(last)).await;
-    let heard = meeting.client.service().heard.borrow();
+    let last = |received: &ServerNotification| matches!(received, ServerNotification::ProgressNotification(said) if said.params.progress >= 100.0);
+    within("the last progress", meeting.client.service().receive(last)).await;
+    let received = meeting.client.service().received.borrow();
     assert_eq!(
-        heard.notifications.iter().find_map(logged),
+        received.notifications.iter().find_map(logged),
         None,
         "{pairing:?}"
     );

@@ -16,7 +16,7 @@ use crate::official::meeting::from_json;
 
 /// What has come to the client so far.
 #[derive(Default)]
-pub(crate) struct Heard {
+pub(crate) struct Received {
     /// The parameters of what it was asked.
     pub(crate) asked: Vec<Value>,
     pub(crate) notifications: Vec<ServerNotification>,
@@ -25,22 +25,22 @@ pub(crate) struct Heard {
 /// The client.
 #[derive(Default)]
 pub(crate) struct Person {
-    pub(crate) heard: watch::Sender<Heard>,
+    pub(crate) received: watch::Sender<Received>,
 }
 
 impl Person {
     /// Waits for a notification that `wanted` accepts, past ones included.
-    pub(crate) async fn hear(
+    pub(crate) async fn receive(
         &self,
         wanted: impl Fn(&ServerNotification) -> bool,
     ) -> ServerNotification {
         let mut found = None;
-        let heard = &mut self.heard.subscribe();
-        let waited = heard.wait_for(|heard| {
-            found = heard
+        let received = &mut self.received.subscribe();
+        let waited = received.wait_for(|received| {
+            found = received
                 .notifications
                 .iter()
-                .find(|heard| wanted(heard))
+                .find(|received| wanted(received))
                 .cloned();
             found.is_some()
         });
@@ -50,18 +50,18 @@ impl Person {
 
     /// Forgets the notifications that `unwanted` accepts.
     pub(crate) fn forget(&self, unwanted: impl Fn(&ServerNotification) -> bool) {
-        self.heard
-            .send_modify(|heard| heard.notifications.retain(|heard| !unwanted(heard)));
+        self.received
+            .send_modify(|received| received.notifications.retain(|received| !unwanted(received)));
     }
 
     fn note(&self, notification: ServerNotification) {
-        self.heard
-            .send_modify(|heard| heard.notifications.push(notification));
+        self.received
+            .send_modify(|received| received.notifications.push(notification));
     }
 
     fn note_asked(&self, params: &impl serde::Serialize) {
         let params = json!(params);
-        self.heard.send_modify(|heard| heard.asked.push(params));
+        self.received.send_modify(|received| received.asked.push(params));
     }
 }
 

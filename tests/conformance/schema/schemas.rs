@@ -29,9 +29,9 @@ static VALIDATORS: LazyLock<Mutex<Built>> = LazyLock::new(Mutex::default);
 pub(crate) fn faults(revision: Revision, definition: &str, value: &Value) -> Vec<String> {
     let validator = validator(revision, definition);
     let faults = validator.iter_errors(value);
-    let told =
+    let notification =
         faults.map(|fault| format!("{definition}: {fault} (at `{}`)", fault.instance_path()));
-    told.collect()
+    notification.collect()
 }
 
 fn validator(revision: Revision, definition: &str) -> Arc<Validator> {

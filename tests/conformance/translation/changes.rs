@@ -90,7 +90,7 @@ crate::translation::rows! {
 const ALL: &str = r#"{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true,"subscribe":true}}"#;
 
 /// A server that has everything and tells of its changes.
-fn telling(builder: Builder) -> Builder {
+fn notifying(builder: Builder) -> Builder {
     builder
         .capabilities(ALL)
         .tool("t")
@@ -106,7 +106,7 @@ fn telling(builder: Builder) -> Builder {
 
 /// The same, that can be subscribed to.
 fn subscribable(builder: Builder) -> Builder {
-    let builder = telling(builder);
+    let builder = notifying(builder);
     builder
         .result("resources/subscribe", "{}")
         .result("resources/unsubscribe", "{}")
@@ -141,7 +141,7 @@ async fn changed_resources_are_told(pairing: Pairing) {
 
 async fn changes_are_told(pairing: Pairing, method: &str, flag: &str) {
     for builder in pairing.servers() {
-        let server = telling(builder).start().await;
+        let server = notifying(builder).start().await;
         let mut client = pairing.client(&server).await;
         for list in ["tools/list", "prompts/list", "resources/list"] {
             client.ask(list, json!({})).await;
@@ -159,8 +159,8 @@ async fn changes_are_told(pairing: Pairing, method: &str, flag: &str) {
         server.set_offers("prompts", [r#"{"name":"new"}"#]);
         server.set_offers("resources", [r#"{"uri":"x://new","name":"new"}"#]);
         server.notify(method, "{}").await;
-        let told = client.notification(method).await;
-        assert_eq!(told["params"]["_meta"], own, "{told}");
+        let notification = client.notification(method).await;
+        assert_eq!(notification["params"]["_meta"], own, "{notification}");
     }
 }
 
@@ -208,9 +208,9 @@ async fn changed_roots_reach_all_upstreams(pairing: Pairing) {
         client.tool_names().await;
         client.send_line(ROOTS_CHANGED).await;
         for server in [&a, &b] {
-            let changed = |told: &Request| told.is("notifications/roots/list_changed");
-            let told = server.told("changed roots", changed).await;
-            assert_eq!(text(&told), ROOTS_CHANGED);
+            let changed = |notification: &Request| notification.is("notifications/roots/list_changed");
+            let notification = server.told("changed roots", changed).await;
+            assert_eq!(text(&notification), ROOTS_CHANGED);
         }
     }
 }

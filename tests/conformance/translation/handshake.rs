@@ -108,9 +108,9 @@ async fn legacy_upstreams_hear_of_the_client(pairing: Pairing) {
 
         let sessions = sessions_of(&server);
         assert_eq!(sessions.len(), 1);
-        let told = |member| bytes_of(&sessions[0].body, &["params", member]).to_owned();
-        assert_eq!(told("clientInfo"), CLIENT_INFO);
-        assert_eq!(told("capabilities"), capabilities);
+        let notification = |member| bytes_of(&sessions[0].body, &["params", member]).to_owned();
+        assert_eq!(notification("clientInfo"), CLIENT_INFO);
+        assert_eq!(notification("capabilities"), capabilities);
     }
 }
 

@@ -51,8 +51,8 @@ async fn a_level_reaches_those_who_log(pairing: Pairing) {
         let line = r#"{"jsonrpc":"2.0","id":"l","method":"logging/setLevel","params":{ "level":"warning","x":1E2}}"#;
         let answer = client.exchange(line, r#""l""#).await;
         assert_eq!(bytes_of(&answer, &["result"]), "{}");
-        let told = a.asked("logging/setLevel").await;
-        assert_eq!(told.json()["params"]["level"], "warning");
+        let notification = a.asked("logging/setLevel").await;
+        assert_eq!(notification.json()["params"]["level"], "warning");
         client.call("u", json!({})).await;
         assert!(b.asks("logging/setLevel").is_empty());
     }
@@ -178,11 +178,11 @@ async fn logs_are_heard_by_who_asked_for_them(pairing: Pairing) {
         client.exchange(line, "9").await;
         assert!(client.close().await.success());
         let received = client.received();
-        let heard: Vec<_> = received[before + 1..]
+        let received: Vec<_> = received[before + 1..]
             .iter()
             .map(|line| text(line))
             .collect();
-        assert_eq!(heard[..heard.len() - 1], ["info", "error"].map(log));
+        assert_eq!(received[..received.len() - 1], ["info", "error"].map(log));
     }
 }
 
@@ -192,8 +192,8 @@ async fn logs_of_no_request_pass(pairing: Pairing) {
         let mut client = pairing.client(&server).await;
         client.tool_names().await;
         server.voice().await.send(log("info")).await;
-        let heard = client.notification_line("notifications/message").await;
-        assert_eq!(text(&heard), log("info"));
+        let received = client.notification_line("notifications/message").await;
+        assert_eq!(text(&received), log("info"));
     }
 }
 

@@ -164,8 +164,8 @@ async fn a_status_passes(pairing: Pairing) {
         let line = pairing.line("7", "tools/call", "", r#""name":"t","task":{}"#);
         client.exchange(line, "7").await;
         server.voice().await.send(STATUS).await;
-        let told = client.notification_line("notifications/tasks/status").await;
-        assert_eq!(text(&told), STATUS);
+        let notification = client.notification_line("notifications/tasks/status").await;
+        assert_eq!(text(&notification), STATUS);
     }
 }
 

@@ -91,9 +91,9 @@ async fn a_notification_reaches_all_upstreams(pairing: Pairing) {
         client.tool_names().await;
         client.send_line(said).await;
         for server in [&a, &b] {
-            let is_it = |told: &Request| told.is("notifications/example");
-            let told = server.told("a notification", is_it).await;
-            assert_eq!(text(&told), said);
+            let is_it = |notification: &Request| notification.is("notifications/example");
+            let notification = server.told("a notification", is_it).await;
+            assert_eq!(text(&notification), said);
         }
     }
 }

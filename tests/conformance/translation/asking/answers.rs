@@ -44,8 +44,8 @@ pub(super) async fn asks_in_a_request(pairing: Pairing, method: &str, params: Va
         } else {
             answered_by_retry(&mut client, method, &params).await.1
         };
-        let heard = heard_in(&answer).remove(0);
-        assert_eq!(bytes_of(heard.as_bytes(), &["result"]), ROOTS.result);
+        let received = received_in(&answer).remove(0);
+        assert_eq!(bytes_of(received.as_bytes(), &["result"]), ROOTS.result);
     }
 }
 
@@ -83,7 +83,7 @@ pub(super) async fn two_requests_are_answered_in_any_order(pairing: Pairing) {
             client.answer_with(&request, result).await;
         }
         let response = client.response(call).await;
-        assert_both_heard(&heard(&response));
+        assert_both_received(&received(&response));
     }
 }
 
@@ -97,8 +97,8 @@ fn two_at_once(place: Place) -> testkit::upstream::Builder {
     })
 }
 
-fn assert_both_heard(heard: &[String]) {
-    let of = |index: usize| bytes_of(heard[index].as_bytes(), &["result"]);
+fn assert_both_received(received: &[String]) {
+    let of = |index: usize| bytes_of(received[index].as_bytes(), &["result"]);
     assert_eq!([of(0), of(1)], [SAMPLING.result, ROOTS.result]);
 }
 
@@ -139,28 +139,28 @@ pub(super) async fn two_requests_are_answered_by_key(pairing: Pairing) {
             let responses = format!("{{{}}}", responses.collect::<Vec<_>>().join(","));
             answer = call(&mut client, "t", Some((&answer, &responses))).await;
         }
-        assert_both_heard(&heard_in(&answer));
+        assert_both_received(&received_in(&answer));
     }
 }
 
 pub(super) async fn rounds_of_requests(pairing: Pairing) {
     for place in PLACES {
         let server = place.server("t", "tools/call", |voice| async move {
-            let mut heard = Vec::new();
+            let mut received = Vec::new();
             for id in ["7", "8"] {
-                heard.push(voice.ask(id, ELICITATION.method, ELICITATION.params).await);
+                received.push(voice.ask(id, ELICITATION.method, ELICITATION.params).await);
             }
-            heard
+            received
         });
         let server = server.start().await;
         let mut client = pairing.client_with(&server, everything()).await;
         let results = [r#"{"action":"accept"}"#, r#"{"action":"decline"}"#];
-        let heard = if pairing.legacy_client() {
+        let received = if pairing.legacy_client() {
             let id = client.send_call("t", json!({})).await;
             for result in results {
                 client.answer_next(ELICITATION.method, result).await;
             }
-            heard(&client.response(id).await)
+            received(&client.response(id).await)
         } else {
             let mut answer = call(&mut client, "t", None).await;
             for result in results {
@@ -168,9 +168,9 @@ pub(super) async fn rounds_of_requests(pairing: Pairing) {
                 let responses = format!("{{{key}:{result}}}");
                 answer = call(&mut client, "t", Some((&answer, &responses))).await;
             }
-            heard_in(&answer)
+            received_in(&answer)
         };
-        let of = |index: usize| bytes_of(heard[index].as_bytes(), &["result"]);
+        let of = |index: usize| bytes_of(received[index].as_bytes(), &["result"]);
         assert_eq!([of(0), of(1)], results);
         assert_eq!(server.calls().len(), 1);
     }
@@ -235,11 +235,11 @@ pub(super) async fn a_refusal_of_the_user_passes(pairing: Pairing) {
         r#"{ "action":"decline"}"#,
         r#"{ "action":"cancel","x":1E2}"#,
     ] {
-        let heard = match pairing.legacy_upstream() {
+        let received = match pairing.legacy_upstream() {
             true => refused_by_the_user(pairing, result).await,
             false => refused_in_a_retry(pairing, result).await,
         };
-        assert_eq!(heard, result);
+        assert_eq!(received, result);
     }
 }
 
@@ -247,16 +247,16 @@ async fn refused_by_the_user(pairing: Pairing, result: &'static str) -> String {
     let server = Place::Call.asking("7", &ELICITATION);
     let server = server.start().await;
     let mut client = pairing.client_with(&server, everything()).await;
-    let heard = if pairing.legacy_client() {
+    let received = if pairing.legacy_client() {
         let id = client.send_call("t", json!({})).await;
         client.answer_next(ELICITATION.method, result).await;
-        heard(&client.response(id).await)
+        received(&client.response(id).await)
     } else {
         let first = call(&mut client, "t", None).await;
         let responses = format!("{{{}:{result}}}", only_request(&first).0);
-        heard_in(&call(&mut client, "t", Some((&first, &responses))).await)
+        received_in(&call(&mut client, "t", Some((&first, &responses))).await)
     };
-    bytes_of(heard[0].as_bytes(), &["result"]).to_owned()
+    bytes_of(received[0].as_bytes(), &["result"]).to_owned()
 }
 
 async fn refused_in_a_retry(pairing: Pairing, result: &'static str) -> String {

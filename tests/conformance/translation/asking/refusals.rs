@@ -22,9 +22,9 @@ pub(super) async fn an_error_of_the_client_passes(pairing: Pairing) {
         client
             .answer(&request, &format!(r#""error":{ERROR}"#))
             .await;
-        let heard = heard(&client.response(id).await);
+        let received = received(&client.response(id).await);
         let expected = format!(r#"{{"jsonrpc":"2.0","id":"q\/","error":{ERROR}}}"#);
-        assert_eq!(heard, [expected]);
+        assert_eq!(received, [expected]);
     }
 }
 
@@ -70,8 +70,8 @@ pub(super) async fn what_is_missing_is_asked_for_again(pairing: Pairing) {
         assert!(server.responses().is_empty());
         let responses = format!("{{{key}:{}}}", ROOTS.result);
         let last = call(&mut client, "t", Some((&again, &responses))).await;
-        let heard = heard_in(&last);
-        assert_eq!(bytes_of(heard[0].as_bytes(), &["result"]), ROOTS.result);
+        let received = received_in(&last);
+        assert_eq!(bytes_of(received[0].as_bytes(), &["result"]), ROOTS.result);
         assert_eq!(server.calls().len(), 1);
     }
 }
@@ -127,8 +127,8 @@ pub(super) async fn an_upstream_is_refused(pairing: Pairing) {
             let server = place.asking("7", ask);
             let server = server.start().await;
             let mut client = pairing.client(&server).await;
-            let heard = heard(&client.call("t", json!({})).await);
-            let code = bytes_of(heard[0].as_bytes(), &["error", "code"]);
+            let received = received(&client.call("t", json!({})).await);
+            let code = bytes_of(received[0].as_bytes(), &["error", "code"]);
             assert_eq!(code, "-32601", "{}", ask.method);
             assert!(client.asked().is_empty());
         }
@@ -161,8 +161,8 @@ pub(super) async fn a_client_is_asked_at_any_time(pairing: Pairing) {
             let request = client.incoming_line(ask.method).await;
             assert_eq!(bytes_of(&request, &["params"]), ask.params);
             client.answer_with(&request, ask.result).await;
-            let heard = asked.await.unwrap();
-            assert_eq!(bytes_of(&heard, &["result"]), ask.result);
+            let received = asked.await.unwrap();
+            assert_eq!(bytes_of(&received, &["result"]), ask.result);
         }
     }
 }
@@ -174,11 +174,11 @@ pub(super) async fn a_modern_client_cannot_be_asked(pairing: Pairing) {
         let mut client = pairing.client_with(&server, everything()).await;
         client.call("t", json!({})).await;
         let voice = server.voice().await;
-        let heard = voice.ask("7", ELICITATION.method, ELICITATION.params).await;
-        assert_eq!(bytes_of(&heard, &["result"]), r#"{"action":"cancel"}"#);
+        let received = voice.ask("7", ELICITATION.method, ELICITATION.params).await;
+        assert_eq!(bytes_of(&received, &["result"]), r#"{"action":"cancel"}"#);
         for ask in [&SAMPLING, &ROOTS] {
-            let heard = voice.ask("8", ask.method, ask.params).await;
-            assert_eq!(bytes_of(&heard, &["error", "code"]), "-32601");
+            let received = voice.ask("8", ask.method, ask.params).await;
+            assert_eq!(bytes_of(&received, &["error", "code"]), "-32601");
         }
         assert!(client.asked().is_empty());
     }
@@ -225,9 +225,9 @@ pub(super) async fn a_cancelled_retry_ends_upstream(pairing: Pairing) {
         let server = place.server("t", "tools/call", move |voice| {
             let held = held.clone();
             async move {
-                let heard = voice.ask("7", ROOTS.method, ROOTS.params).await;
+                let received = voice.ask("7", ROOTS.method, ROOTS.params).await;
                 held.passed().await;
-                vec![heard]
+                vec![received]
             }
         });
         let server = server.start().await;
@@ -242,7 +242,7 @@ pub(super) async fn a_cancelled_retry_ends_upstream(pairing: Pairing) {
             Some((&first, &responses)),
         )
         .await;
-        let is_answer = |told: &Request| told.rpc_method().is_empty();
+        let is_answer = |notification: &Request| notification.rpc_method().is_empty();
         server.told("the answer", is_answer).await;
         let id: u64 = id.parse().unwrap();
         client.cancel(id).await;

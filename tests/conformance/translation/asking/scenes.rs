@@ -45,7 +45,7 @@ impl Place {
         })
     }
 
-    /// A server that answers `method` with what `ask` heard of the client, as [`heard`] gives it.
+    /// A server that answers `method` with what `ask` heard of the client, as [`received`] gives it.
     pub(super) fn server<F, R>(self, tool: &str, method: &str, ask: F) -> Builder
     where
         F: Fn(Voice) -> R + Clone + Send + Sync + 'static,
@@ -66,9 +66,9 @@ impl Place {
                     Self::Aside => call.aside().await,
                     Self::Call | Self::HttpSse => call.voice(),
                 };
-                let heard = ask(voice).await.into_iter().map(String::from_utf8);
-                let heard: Vec<_> = heard.map(Result::unwrap).collect();
-                json!({"content": [], "messages": [], "contents": [], "heard": heard})
+                let received = ask(voice).await.into_iter().map(String::from_utf8);
+                let received: Vec<_> = received.map(Result::unwrap).collect();
+                json!({"content": [], "messages": [], "contents": [], "heard": received})
                     .to_string()
                     .into_bytes()
             }
@@ -77,13 +77,13 @@ impl Place {
 }
 
 /// What such a server heard, as it came.
-pub(super) fn heard(response: &Value) -> Vec<String> {
+pub(super) fn received(response: &Value) -> Vec<String> {
     serde_json::from_value(response["result"]["heard"].clone())
         .unwrap_or_else(|error| panic!("{error} in {response}"))
 }
 
-pub(super) fn heard_in(line: &[u8]) -> Vec<String> {
-    heard(&serde_json::from_slice(line).unwrap())
+pub(super) fn received_in(line: &[u8]) -> Vec<String> {
+    received(&serde_json::from_slice(line).unwrap())
 }
 
 /// A result that asks for these, by key (the inside of a JSON string), with this state.

@@ -56,8 +56,8 @@ pub(super) async fn an_url_loses_its_id(pairing: Pairing) {
         assert!(request.contains(rest), "{request}");
         let responses = format!("{{{key}:{}}}", WITH_ID.result);
         let last = call(&mut client, "t", Some((&first, &responses))).await;
-        let heard = heard_in(&last);
-        assert_eq!(bytes_of(heard[0].as_bytes(), &["result"]), WITH_ID.result);
+        let received = received_in(&last);
+        assert_eq!(bytes_of(received[0].as_bytes(), &["result"]), WITH_ID.result);
     }
 }
 
@@ -66,9 +66,9 @@ const COMPLETE: &str = r#"{ "jsonrpc":"2.0","method":"notifications/elicitation/
 pub(super) async fn a_completion_passes(pairing: Pairing) {
     for place in PLACES {
         let server = place.server("t", "tools/call", |voice| async move {
-            let heard = voice.ask("7", WITH_ID.method, WITH_ID.params).await;
+            let received = voice.ask("7", WITH_ID.method, WITH_ID.params).await;
             voice.send(COMPLETE).await;
-            vec![heard]
+            vec![received]
         });
         let server = server.start().await;
         let mut client = pairing.client_with(&server, everything()).await;
@@ -85,10 +85,10 @@ pub(super) async fn a_completion_passes(pairing: Pairing) {
 pub(super) async fn a_completion_is_dropped(pairing: Pairing) {
     for place in PLACES {
         let server = place.server("t", "tools/call", |voice| async move {
-            let heard = voice.ask("7", WITH_ID.method, WITH_ID.params).await;
+            let received = voice.ask("7", WITH_ID.method, WITH_ID.params).await;
             voice.send(COMPLETE).await;
             voice.read().await;
-            vec![heard]
+            vec![received]
         });
         let server = server.start().await;
         let mut client = pairing.client_with(&server, everything()).await;
@@ -96,8 +96,8 @@ pub(super) async fn a_completion_is_dropped(pairing: Pairing) {
         let responses = format!("{{{}:{}}}", only_request(&first).0, WITH_ID.result);
         call(&mut client, "t", Some((&first, &responses))).await;
         assert!(client.close().await.success());
-        let heard = client.heard("notifications/elicitation/complete");
-        assert!(heard.is_empty(), "{heard:?}");
+        let received = client.heard("notifications/elicitation/complete");
+        assert!(received.is_empty(), "{received:?}");
     }
 }
 

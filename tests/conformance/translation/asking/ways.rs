@@ -78,7 +78,7 @@ pub(super) async fn a_request_passes(pairing: Pairing, ask: &'static Ask) {
             |id: &str| format!(r#"{{ "jsonrpc":"2.0","x":1.0,"id":{id} ,"result":{result}}}"#);
         client.send_line(answer(own)).await;
         let response = client.response(call).await;
-        assert_eq!(heard(&response), [answer(id)]);
+        assert_eq!(received(&response), [answer(id)]);
     }
 }
 
@@ -152,7 +152,7 @@ pub(super) async fn becomes_a_result(pairing: Pairing, ask: &'static Ask) {
         let last = call(&mut client, "t", Some((&first, &answers))).await;
         let result = ask.result;
         let response = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#);
-        assert_eq!(heard_in(&last), [response]);
+        assert_eq!(received_in(&last), [response]);
         assert_eq!(bytes_of(&last, &["result", "resultType"]), r#""complete""#);
         assert_eq!(server.calls().len(), 1);
     }

@@ -81,9 +81,9 @@ pub(super) async fn progress_of_the_client_passes(pairing: Pairing) {
         let id = client.send_call("t", json!({})).await;
         let request = client.incoming_line("roots/list").await;
         client.send_line(progress).await;
-        let is_progress = |told: &Request| told.is("notifications/progress");
-        let heard = server.told("progress of the client", is_progress).await;
-        assert_eq!(String::from_utf8(heard).unwrap(), progress);
+        let is_progress = |notification: &Request| notification.is("notifications/progress");
+        let received = server.told("progress of the client", is_progress).await;
+        assert_eq!(String::from_utf8(received).unwrap(), progress);
         client.answer(&request, r#""result":{"roots":[]}"#).await;
         client.response(id).await;
     }
@@ -119,10 +119,10 @@ pub(super) async fn a_cancellation_reaches_the_upstream(pairing: Pairing) {
         let call = server.wait_for_calls(1).await.remove(0);
         let cancelled = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{ "reason":"\u00e9","requestId":ID,"x":1E2}}"#;
         client.send_line(cancelled.replace("ID", r#""c1""#)).await;
-        let told = server.wait_for_cancelled().await;
+        let notification = server.wait_for_cancelled().await;
         let own = bytes_of(&call, &["id"]);
         assert_eq!(
-            String::from_utf8(told).unwrap(),
+            String::from_utf8(notification).unwrap(),
             cancelled.replace("ID", own)
         );
         client.call("other", json!({})).await;

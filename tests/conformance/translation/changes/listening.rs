@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{closed, filter_of, subscribable, telling};
+use super::{closed, filter_of, subscribable, notifying};
 use crate::pairing::Pairing;
 use crate::translation::pairing::{SUBSCRIPTION, text};
 use testkit::json::{bytes_of, part};
@@ -10,7 +10,7 @@ use testkit::proxy::Client;
 use testkit::raw::Request;
 
 pub(super) async fn a_legacy_client_cannot_listen(pairing: Pairing) {
-    let server = telling(pairing.server()).start().await;
+    let server = notifying(pairing.server()).start().await;
     let mut client = pairing.client(&server).await;
     client.tool_names().await;
     let filter = json!({"notifications": {"toolsListChanged": true}, "x": "own"});
@@ -27,21 +27,21 @@ async fn listen(pairing: Pairing, client: &mut Client, id: &str, filter: &str) -
     let members = format!(r#""notifications":{filter}"#);
     let line = pairing.line(id, "subscriptions/listen", "", &members);
     client.send_line(line).await;
-    let told = client.notification_line(ACKNOWLEDGED).await;
-    assert_eq!(bytes_of(&told, &["params", "_meta", SUBSCRIPTION]), id);
-    told
+    let notification = client.notification_line(ACKNOWLEDGED).await;
+    assert_eq!(bytes_of(&notification, &["params", "_meta", SUBSCRIPTION]), id);
+    notification
 }
 
 pub(super) async fn a_subscription_is_acknowledged_first(pairing: Pairing) {
     for builder in pairing.servers() {
-        let server = telling(builder).start().await;
+        let server = notifying(builder).start().await;
         let mut client = pairing.client(&server).await;
         client.tool_names().await;
         let before = client.received().len();
         let filter = r#"{"toolsListChanged":true,"promptsListChanged":false,"example.com/x":true}"#;
-        let told = listen(pairing, &mut client, r#""l\u0031""#, filter).await;
-        assert_eq!(client.received()[before], told);
-        let honoured = bytes_of(&told, &["params", "notifications"]);
+        let notification = listen(pairing, &mut client, r#""l\u0031""#, filter).await;
+        assert_eq!(client.received()[before], notification);
+        let honoured = bytes_of(&notification, &["params", "notifications"]);
         let honoured: serde_json::Value = serde_json::from_str(honoured).unwrap();
         assert_eq!(honoured["toolsListChanged"], true);
         assert!(honoured["promptsListChanged"] != true && honoured["example.com/x"].is_null());
@@ -56,8 +56,8 @@ pub(super) async fn a_subscription_is_acknowledged_first(pairing: Pairing) {
             .await;
         for (kind, id) in [("tools", r#""l\u0031""#), ("prompts", "77")] {
             let method = format!("notifications/{kind}/list_changed");
-            let told = client.notification_line(&method).await;
-            assert_eq!(bytes_of(&told, &["params", "_meta", SUBSCRIPTION]), id);
+            let notification = client.notification_line(&method).await;
+            assert_eq!(bytes_of(&notification, &["params", "_meta", SUBSCRIPTION]), id);
             assert_eq!(client.heard(&method).len(), 1);
         }
     }
@@ -65,7 +65,7 @@ pub(super) async fn a_subscription_is_acknowledged_first(pairing: Pairing) {
 
 pub(super) async fn a_cancelled_subscription_ends_in_silence(pairing: Pairing) {
     for builder in pairing.servers() {
-        let server = telling(builder).start().await;
+        let server = notifying(builder).start().await;
         let mut client = pairing.client(&server).await;
         client.tool_names().await;
         let filter = r#"{"toolsListChanged":true}"#;
@@ -77,9 +77,9 @@ pub(super) async fn a_cancelled_subscription_ends_in_silence(pairing: Pairing) {
         server.set_tools([&*new]);
         server.list_changed().await;
         let changed = "notifications/tools/list_changed";
-        let told = client.notification_line(changed).await;
+        let notification = client.notification_line(changed).await;
         assert_eq!(
-            bytes_of(&told, &["params", "_meta", SUBSCRIPTION]),
+            bytes_of(&notification, &["params", "_meta", SUBSCRIPTION]),
             r#""l2""#
         );
         assert!(client.close().await.success());
@@ -118,7 +118,7 @@ pub(super) async fn a_subscription_ends_upstream(pairing: Pairing) {
 }
 
 pub(super) async fn a_subscription_is_answered_at_the_end(pairing: Pairing) {
-    let server = telling(pairing.server()).start().await;
+    let server = notifying(pairing.server()).start().await;
     let mut client = pairing.client(&server).await;
     client.tool_names().await;
     listen(
@@ -139,7 +139,7 @@ pub(super) async fn a_subscription_is_answered_at_the_end(pairing: Pairing) {
 
 pub(super) async fn a_lost_stream_is_opened_again(pairing: Pairing) {
     for builder in pairing.servers() {
-        let server = telling(builder).start().await;
+        let server = notifying(builder).start().await;
         let mut client = pairing.client(&server).await;
         client.tool_names().await;
         if !pairing.legacy_client() {

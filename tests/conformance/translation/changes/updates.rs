@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{ALL, closed, filtered, subscribable, telling};
+use super::{ALL, closed, filtered, subscribable, notifying};
 use crate::pairing::Pairing;
 use crate::translation::pairing::{SUBSCRIPTION, text};
 use testkit::json::{bytes_of, part};
@@ -42,7 +42,7 @@ pub(super) async fn reaches_whose_it_is(pairing: Pairing, method: &str) {
 }
 
 pub(super) async fn a_subscription_becomes_a_filter(pairing: Pairing) {
-    let server = telling(pairing.server()).start().await;
+    let server = notifying(pairing.server()).start().await;
     let mut client = pairing.client(&server).await;
     client.tool_names().await;
     for uris in [&["x://1"][..], &["x://1", "x://2"]] {
@@ -56,7 +56,7 @@ pub(super) async fn a_subscription_becomes_a_filter(pairing: Pairing) {
 }
 
 pub(super) async fn an_unsubscription_takes_the_filter_back(pairing: Pairing) {
-    let server = telling(pairing.server()).start().await;
+    let server = notifying(pairing.server()).start().await;
     let mut client = pairing.client(&server).await;
     client.tool_names().await;
     for uri in ["x://1", "x://2"] {
@@ -75,8 +75,8 @@ pub(super) async fn an_unsubscription_takes_the_filter_back(pairing: Pairing) {
 /// Has the client listen for updates of two resources.
 async fn listen_to_both(client: &mut testkit::proxy::Client) {
     let uris = json!(["x://1", "x://2"]);
-    let told = client.listen(json!({"resourceSubscriptions": uris})).await;
-    let honoured = &told["params"]["notifications"]["resourceSubscriptions"];
+    let notification = client.listen(json!({"resourceSubscriptions": uris})).await;
+    let honoured = &notification["params"]["notifications"]["resourceSubscriptions"];
     assert_eq!(*honoured, uris);
 }
 
@@ -97,7 +97,7 @@ pub(super) async fn a_filter_becomes_subscriptions(pairing: Pairing) {
 }
 
 pub(super) async fn a_filter_reaches_the_upstream(pairing: Pairing) {
-    let server = telling(pairing.server()).start().await;
+    let server = notifying(pairing.server()).start().await;
     let mut client = pairing.client(&server).await;
     client.tool_names().await;
     listen_to_both(&mut client).await;
@@ -107,7 +107,7 @@ pub(super) async fn a_filter_reaches_the_upstream(pairing: Pairing) {
 pub(super) async fn a_refusal_passes(pairing: Pairing) {
     let error = r#"{ "code":-32002,"message":"\u00e9","data":{"uri":"x://1"}}"#;
     for builder in pairing.servers() {
-        let server = telling(builder).answers("resources/subscribe", move |request| {
+        let server = notifying(builder).answers("resources/subscribe", move |request| {
             crate::translation::pairing::answer(request, &format!(r#""error":{error}"#))
         });
         let server = server.start().await;
@@ -120,7 +120,7 @@ pub(super) async fn a_refusal_passes(pairing: Pairing) {
 }
 
 pub(super) async fn what_is_not_acknowledged_is_refused(pairing: Pairing) {
-    let server = telling(pairing.server())
+    let server = notifying(pairing.server())
         .capabilities(UNSUBSCRIBABLE)
         .start()
         .await;
@@ -133,7 +133,7 @@ pub(super) async fn what_is_not_acknowledged_is_refused(pairing: Pairing) {
 }
 
 pub(super) async fn what_is_refused_is_not_acknowledged(pairing: Pairing) {
-    let server = telling(pairing.server());
+    let server = notifying(pairing.server());
     let server = match pairing.legacy_upstream() {
         true => server.answers("resources/subscribe", |request| {
             crate::translation::pairing::answer(
@@ -147,11 +147,11 @@ pub(super) async fn what_is_refused_is_not_acknowledged(pairing: Pairing) {
     let mut client = pairing.client(&server).await;
     client.tool_names().await;
     let filter = json!({"resourcesListChanged": true, "resourceSubscriptions": ["x://1"]});
-    let told = client.listen(filter).await;
-    let honoured = &told["params"]["notifications"];
-    assert_eq!(honoured["resourcesListChanged"], true, "{told}");
+    let notification = client.listen(filter).await;
+    let honoured = &notification["params"]["notifications"];
+    assert_eq!(honoured["resourcesListChanged"], true, "{notification}");
     let uris = &honoured["resourceSubscriptions"];
-    assert!(uris.is_null() || *uris == json!([]), "{told}");
+    assert!(uris.is_null() || *uris == json!([]), "{notification}");
 }
 
 pub(super) async fn an_update_passes(pairing: Pairing) {
@@ -164,15 +164,15 @@ pub(super) async fn an_update_passes(pairing: Pairing) {
             .request("resources/subscribe", json!({"uri": "x://1"}))
             .await;
         server.voice().await.send(updated).await;
-        let told = client
+        let notification = client
             .notification_line("notifications/resources/updated")
             .await;
-        assert_eq!(text(&told), updated);
+        assert_eq!(text(&notification), updated);
     }
 }
 
 pub(super) async fn an_update_loses_its_subscription(pairing: Pairing) {
-    let server = telling(pairing.server()).start().await;
+    let server = notifying(pairing.server()).start().await;
     let mut client = pairing.client(&server).await;
     client.tool_names().await;
     client
@@ -182,8 +182,8 @@ pub(super) async fn an_update_loses_its_subscription(pairing: Pairing) {
     server
         .notify("notifications/resources/updated", params)
         .await;
-    let told = client.notification("notifications/resources/updated").await;
-    assert_eq!(told["params"], json!({"uri": "x://1", "_meta": {"y": 1}}));
+    let notification = client.notification("notifications/resources/updated").await;
+    assert_eq!(notification["params"], json!({"uri": "x://1", "_meta": {"y": 1}}));
 }
 
 pub(super) async fn an_update_is_tagged(pairing: Pairing) {
@@ -191,16 +191,16 @@ pub(super) async fn an_update_is_tagged(pairing: Pairing) {
         let server = subscribable(builder).start().await;
         let mut client = pairing.client(&server).await;
         client.tool_names().await;
-        let mut told = client
+        let mut notification = client
             .listen(json!({"resourceSubscriptions": ["x://1"]}))
             .await;
-        let id = told["params"]["_meta"][SUBSCRIPTION].take();
+        let id = notification["params"]["_meta"][SUBSCRIPTION].take();
         let params = r#"{"uri":"x://1","_meta":{"y":1}}"#;
         server
             .notify("notifications/resources/updated", params)
             .await;
-        let told = client.notification("notifications/resources/updated").await;
+        let notification = client.notification("notifications/resources/updated").await;
         let meta = json!({"y": 1, SUBSCRIPTION: id});
-        assert_eq!(told["params"], json!({"uri": "x://1", "_meta": meta}));
+        assert_eq!(notification["params"], json!({"uri": "x://1", "_meta": meta}));
     }
 }
