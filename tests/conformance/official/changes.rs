@@ -67,7 +67,10 @@ async fn a_change_of_the_prompts_is_heard_of_and_listed(pairing: Pairing) {
     };
     meeting.call("test_trigger_prompt_change", json!({})).await;
     let changed = |received: &ServerNotification| {
-        matches!(received, ServerNotification::PromptListChangedNotification(_))
+        matches!(
+            received,
+            ServerNotification::PromptListChangedNotification(_)
+        )
     };
     loop {
         meeting.receive(subscription.as_mut(), changed).await;
@@ -144,8 +147,9 @@ async fn nothing_is_heard_of_a_resource_that_is_no_longer_wanted(pairing: Pairin
     change(&meeting).await;
     // What comes after it is heard after it.
     meeting.call("test_tool_with_progress", json!({})).await;
-    let progress =
-        |received: &ServerNotification| matches!(received, ServerNotification::ProgressNotification(_));
+    let progress = |received: &ServerNotification| {
+        matches!(received, ServerNotification::ProgressNotification(_))
+    };
     within("progress", meeting.client.service().receive(progress)).await;
     let received = meeting.client.service().received.borrow();
     assert!(!received.notifications.iter().any(updated), "{pairing:?}");

@@ -50,8 +50,11 @@ impl Person {
 
     /// Forgets the notifications that `unwanted` accepts.
     pub(crate) fn forget(&self, unwanted: impl Fn(&ServerNotification) -> bool) {
-        self.received
-            .send_modify(|received| received.notifications.retain(|received| !unwanted(received)));
+        self.received.send_modify(|received| {
+            received
+                .notifications
+                .retain(|received| !unwanted(received))
+        });
     }
 
     fn note(&self, notification: ServerNotification) {
@@ -61,7 +64,8 @@ impl Person {
 
     fn note_asked(&self, params: &impl serde::Serialize) {
         let params = json!(params);
-        self.received.send_modify(|received| received.asked.push(params));
+        self.received
+            .send_modify(|received| received.asked.push(params));
     }
 }
 

@@ -208,8 +208,9 @@ async fn changed_roots_reach_all_upstreams(pairing: Pairing) {
         client.tool_names().await;
         client.send_line(ROOTS_CHANGED).await;
         for server in [&a, &b] {
-            let changed = |notification: &Request| notification.is("notifications/roots/list_changed");
-            let notification = server.told("changed roots", changed).await;
+            let changed =
+                |notification: &Request| notification.is("notifications/roots/list_changed");
+            let notification = server.wait_for_message("changed roots", changed).await;
             assert_eq!(text(&notification), ROOTS_CHANGED);
         }
     }

@@ -209,6 +209,6 @@ async fn logs_of_no_request_are_dropped(pairing: Pairing) {
         voice.send(log("error")).await;
         voice.read().await;
         assert!(client.close().await.success());
-        assert!(client.heard("notifications/message").is_empty());
+        assert!(client.received_with("notifications/message").is_empty());
     }
 }

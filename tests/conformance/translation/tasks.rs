@@ -229,5 +229,9 @@ async fn a_status_is_dropped(pairing: Pairing) {
     voice.send(STATUS).await;
     voice.read().await;
     assert!(client.close().await.success());
-    assert!(client.heard("notifications/tasks/status").is_empty());
+    assert!(
+        client
+            .received_with("notifications/tasks/status")
+            .is_empty()
+    );
 }

@@ -92,7 +92,7 @@ async fn a_notification_reaches_all_upstreams(pairing: Pairing) {
         client.send_line(said).await;
         for server in [&a, &b] {
             let is_it = |notification: &Request| notification.is("notifications/example");
-            let notification = server.told("a notification", is_it).await;
+            let notification = server.wait_for_message("a notification", is_it).await;
             assert_eq!(text(&notification), said);
         }
     }

@@ -39,11 +39,11 @@ pub struct Peer {
 async fn peer(name: &'static str, era: Era, events: bool, builder: Builder) -> Peer {
     let reply = Arc::new(Mutex::new(String::new()));
     let asked = Arc::new(Mutex::new(Vec::new()));
-    let (told, asks) = (reply.clone(), asked.clone());
+    let (response, asks) = (reply.clone(), asked.clone());
     let builder = builder.tool(name).reply_with(move |request| {
         asks.lock().unwrap().clone_from(&request.body);
         let id = String::from_utf8(request.id_bytes().unwrap()).unwrap();
-        told.lock().unwrap().replacen("ID", &id, 1).into_bytes()
+        response.lock().unwrap().replacen("ID", &id, 1).into_bytes()
     });
     let server = match events {
         true => builder.sse_replies().start().await,

@@ -24,7 +24,7 @@ async fn server_flooding_its_client_is_refused_and_others_are_served() {
             call.send(request_line(&number.to_string(), "roots/list", "{}"))
                 .await;
         }
-        call.told("the answers", |told: &Request| {
+        call.wait_for_message("the answers", |told: &Request| {
             told.json()["id"] == 0 && told.json()["result"].is_object()
         })
         .await;
@@ -49,7 +49,7 @@ async fn server_flooding_its_client_is_refused_and_others_are_served() {
     let answer = client.response(to_other).await;
     assert!(answer["result"].is_object(), "{answer}");
 
-    let asked = client.heard("roots/list");
+    let asked = client.received_with("roots/list");
     assert_eq!(asked.len(), MOST);
     client.respond(&asked[0], json!({"roots": []})).await;
     client.response(call).await;
@@ -66,7 +66,7 @@ async fn a_parked_call_takes_up_so_many_questions_and_no_more() {
                     call.send(request_line(&number.to_string(), "roots/list", "{}"))
                         .await;
                 }
-                call.told("the answers", |told: &Request| told.json()["id"] == 0)
+                call.wait_for_message("the answers", |told: &Request| told.json()["id"] == 0)
                     .await;
             }
             br#"{"content":[]}"#.to_vec()
@@ -75,7 +75,7 @@ async fn a_parked_call_takes_up_so_many_questions_and_no_more() {
     let mut client = modern_before(&server).await;
     let (params, state, _) = parked(&mut client, json!({})).await;
     let refused = |told: &Request| told.json()["id"] == MOST_PARKED;
-    let refused = value(&server.told("the refusal", refused).await);
+    let refused = value(&server.wait_for_message("the refusal", refused).await);
     assert_eq!(refused["error"]["code"], -32603, "{refused}");
     let id = client
         .send_ask("tools/call", retry(params.clone(), &state, json!({})))

@@ -123,9 +123,13 @@ async fn client_progress_reaches_the_server_that_gave_the_token() {
     // As decoded, as a client may write it.
     client.send_line(line("\"t\"", "1.0")).await;
     let told = |what: &'static str| move |said: &testkit::raw::Request| said.text().contains(what);
-    let heard = one.told("progress", told("progress\":1.0")).await;
+    let heard = one
+        .wait_for_message("progress", told("progress\":1.0"))
+        .await;
     assert_eq!(text(heard), line("\"t\"", "1.0"));
-    let heard = two.told("progress", told("progress\":2.0")).await;
+    let heard = two
+        .wait_for_message("progress", told("progress\":2.0"))
+        .await;
     assert_eq!(text(heard), line(r#""\u0074""#, "2.0"));
 
     for (ask, id) in asks.iter().zip(["81", "82"]) {

@@ -51,7 +51,7 @@ async fn server_cancellation_of_a_question_uses_the_clients_id() {
         let responses = server.responses();
         let answers = responses.iter().filter(|it| !it.text().contains("read-"));
         assert_eq!(answers.count(), 0, "{place:?}");
-        assert_eq!(client.heard("notifications/cancelled").len(), 1);
+        assert_eq!(client.received_with("notifications/cancelled").len(), 1);
     }
 }
 
@@ -134,7 +134,7 @@ async fn call_cancelled_during_a_question_is_cancelled_at_the_server() {
         // The server has not taken its question back, so its answer is still the server's.
         client.answer(&ask, ACCEPTED).await;
         let answer = |said: &testkit::raw::Request| said.rpc_method().is_empty();
-        server.told("the answer", answer).await;
+        server.wait_for_message("the answer", answer).await;
         fence(&mut client).await;
         let lines = client.received();
         let to_call = lines.iter().map(|line| value(line));
@@ -163,5 +163,5 @@ async fn one_servers_loss_leaves_the_questions_of_another() {
     client.answer(&kept, ACCEPTED).await;
     let answer = value(&client.answer_to("52").await);
     assert_eq!(answer["result"]["heard"]["id"], 1, "{answer}");
-    assert_eq!(client.heard("notifications/cancelled").len(), 1);
+    assert_eq!(client.received_with("notifications/cancelled").len(), 1);
 }

@@ -79,7 +79,7 @@ async fn one_call_too_many_is_refused_and_its_server_told() {
     let calls = server.calls();
     let refused = value(&calls[1])["id"].take();
     let declined = |told: &Request| told.id_bytes() == Some(format!("\"of {refused}\"").into());
-    let declined = value(&server.told("the answer", declined).await);
+    let declined = value(&server.wait_for_message("the answer", declined).await);
     assert_eq!(declined["result"], json!({"action": "cancel"}));
     let cancelled = value(&server.wait_for_cancelled().await);
     assert_eq!(cancelled["params"]["requestId"], refused);

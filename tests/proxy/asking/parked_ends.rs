@@ -41,12 +41,12 @@ async fn a_client_that_does_not_come_back_in_time_has_its_call_ended() {
         let mut client = modern_client(proxy.env("PROXY_INPUT_WAIT", "300ms")).await;
         let (params, state, questions) = parked(&mut client, json!({})).await;
         let declined = server
-            .told("an answer", answers(r#""elicitation/create""#))
+            .wait_for_message("an answer", answers(r#""elicitation/create""#))
             .await;
         assert_eq!(value(&declined)["result"], json!({"action": "cancel"}));
         for (method, _) in &METHODS[1..] {
             let id = format!("{method:?}");
-            let refused = value(&server.told("an answer", answers(&id)).await);
+            let refused = value(&server.wait_for_message("an answer", answers(&id)).await);
             assert_eq!(refused["error"]["code"], -32603, "{place:?} {refused}");
         }
         let cancelled = value(&server.wait_for_cancelled().await);
@@ -111,7 +111,7 @@ async fn a_retry_that_is_cancelled_at_once_leaves_nothing_behind() {
         let call = value(&server.calls()[0]);
         let any = answers(&format!("\"of {}\"", call["id"]));
         let end = |told: &Request| told.is("notifications/cancelled") || any(told);
-        server.told("the end", end).await;
+        server.wait_for_message("the end", end).await;
         fence(&mut client).await;
     }
 }

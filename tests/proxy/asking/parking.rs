@@ -201,7 +201,7 @@ async fn progress_after_a_retry_has_its_token_or_is_not_forwarded() {
         let answer = client.ask("tools/call", again).await;
         assert!(answer["result"].is_object(), "{answer}");
         let mut told = Vec::new();
-        for said in client.heard("notifications/progress") {
+        for said in client.received_with("notifications/progress") {
             told.push((
                 said["params"]["progressToken"].clone(),
                 said["params"]["progress"].clone(),
@@ -270,7 +270,7 @@ async fn undeclared_request_is_refused_while_the_call_is_suspended() {
             let codes = [first, second].map(|heard| value(&heard)["error"]["code"].take());
             let text = json!(codes).to_string();
             let said = |told: &testkit::raw::Request| told.id_bytes() == Some(b"2".into());
-            call.told("the answer", said).await;
+            call.wait_for_message("the answer", said).await;
             json!({"content": [{"type": "text", "text": text}]})
                 .to_string()
                 .into()
@@ -281,7 +281,7 @@ async fn undeclared_request_is_refused_while_the_call_is_suspended() {
     let (params, state, questions) = parked(&mut client, json!({})).await;
     assert_eq!(questions.len(), 1);
     let refused = |told: &testkit::raw::Request| told.id_bytes() == Some(b"3".into());
-    let refused = server.told("the refusal", refused).await;
+    let refused = server.wait_for_message("the refusal", refused).await;
     assert_eq!(id_of(&refused), "3", "{}", text(refused.clone()));
     let answer = client
         .ask("tools/call", retry(params, &state, accept(&questions)))

@@ -155,5 +155,5 @@ async fn a_question_that_nobody_answers_excuses_no_other_call() {
     // The server learns that nobody waits any more.
     let gave_up =
         |told: &Request| String::from_utf8_lossy(&told.body).contains("no answer in time");
-    server.told("a cancellation", gave_up).await;
+    server.wait_for_message("a cancellation", gave_up).await;
 }

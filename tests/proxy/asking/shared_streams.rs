@@ -235,7 +235,7 @@ async fn an_answer_and_a_question_in_one_breath_lose_neither() {
                 std::future::pending::<()>().await;
             }
             let answers = |told: &testkit::raw::Request| told.rpc_method().is_empty();
-            call.told("the answer", answers).await;
+            call.wait_for_message("the answer", answers).await;
             br#"{"content":[{"type":"text","text":"young"}]}"#.to_vec()
         }
     });

@@ -72,7 +72,7 @@ async fn progress_of_equal_tokens_reaches_its_own_client(kind: Kind, eras: [Era;
     b.end("7").await;
     for peer in [&mut a, &mut b] {
         peer.fence().await;
-        assert_eq!(peer.heard(PROGRESS).len(), 1);
+        assert_eq!(peer.received_with(PROGRESS).len(), 1);
     }
 }
 

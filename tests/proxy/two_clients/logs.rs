@@ -60,7 +60,7 @@ async fn talk(client: &mut Peer, name: &str, level: &str) {
 
 /// The levels of the logs for `name` that a client has heard.
 fn levels(client: &Peer, name: &str) -> Vec<Value> {
-    let logs = client.heard(LOG).into_iter();
+    let logs = client.received_with(LOG).into_iter();
     let logs = logs.filter(|log| log["params"]["data"] == name);
     logs.map(|mut log| log["params"]["level"].take()).collect()
 }

@@ -58,7 +58,7 @@ async fn update(server: &Upstream, uri: &str) {
 
 /// The resources of the updates that a client has heard of.
 fn updates(client: &Peer) -> Vec<Value> {
-    let updates = client.heard(UPDATED).into_iter();
+    let updates = client.received_with(UPDATED).into_iter();
     let mut uris: Vec<_> = updates.map(|mut it| it["params"]["uri"].take()).collect();
     // Each session of ours is told.
     uris.dedup();

@@ -243,7 +243,7 @@ pub(super) async fn a_cancelled_retry_ends_upstream(pairing: Pairing) {
         )
         .await;
         let is_answer = |notification: &Request| notification.rpc_method().is_empty();
-        server.told("the answer", is_answer).await;
+        server.wait_for_message("the answer", is_answer).await;
         let id: u64 = id.parse().unwrap();
         client.cancel(id).await;
         let cancelled = server.wait_for_cancelled().await;

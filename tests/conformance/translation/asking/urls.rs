@@ -57,7 +57,10 @@ pub(super) async fn an_url_loses_its_id(pairing: Pairing) {
         let responses = format!("{{{key}:{}}}", WITH_ID.result);
         let last = call(&mut client, "t", Some((&first, &responses))).await;
         let received = received_in(&last);
-        assert_eq!(bytes_of(received[0].as_bytes(), &["result"]), WITH_ID.result);
+        assert_eq!(
+            bytes_of(received[0].as_bytes(), &["result"]),
+            WITH_ID.result
+        );
     }
 }
 
@@ -96,7 +99,7 @@ pub(super) async fn a_completion_is_dropped(pairing: Pairing) {
         let responses = format!("{{{}:{}}}", only_request(&first).0, WITH_ID.result);
         call(&mut client, "t", Some((&first, &responses))).await;
         assert!(client.close().await.success());
-        let received = client.heard("notifications/elicitation/complete");
+        let received = client.received_with("notifications/elicitation/complete");
         assert!(received.is_empty(), "{received:?}");
     }
 }

@@ -82,7 +82,9 @@ pub(super) async fn progress_of_the_client_passes(pairing: Pairing) {
         let request = client.incoming_line("roots/list").await;
         client.send_line(progress).await;
         let is_progress = |notification: &Request| notification.is("notifications/progress");
-        let received = server.told("progress of the client", is_progress).await;
+        let received = server
+            .wait_for_message("progress of the client", is_progress)
+            .await;
         assert_eq!(String::from_utf8(received).unwrap(), progress);
         client.answer(&request, r#""result":{"roots":[]}"#).await;
         client.response(id).await;
@@ -194,7 +196,7 @@ pub(super) async fn the_upstream_ends_a_subscription(pairing: Pairing) {
     client
         .notification("notifications/tools/list_changed")
         .await;
-    assert!(client.heard("notifications/cancelled").is_empty());
+    assert!(client.received_with("notifications/cancelled").is_empty());
 }
 
 pub(super) async fn a_modern_client_hears_of_no_cancellation(pairing: Pairing) {
@@ -227,7 +229,7 @@ pub(super) async fn a_modern_client_hears_of_no_cancellation(pairing: Pairing) {
             client.ask("tools/call", params).await;
         }
         assert!(client.close().await.success());
-        assert!(client.heard("notifications/cancelled").is_empty());
+        assert!(client.received_with("notifications/cancelled").is_empty());
         let responses = server.responses();
         assert!(
             responses

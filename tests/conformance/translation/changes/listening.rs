@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{closed, filter_of, subscribable, notifying};
+use super::{closed, filter_of, notifying, subscribable};
 use crate::pairing::Pairing;
 use crate::translation::pairing::{SUBSCRIPTION, text};
 use testkit::json::{bytes_of, part};
@@ -28,7 +28,10 @@ async fn listen(pairing: Pairing, client: &mut Client, id: &str, filter: &str) -
     let line = pairing.line(id, "subscriptions/listen", "", &members);
     client.send_line(line).await;
     let notification = client.notification_line(ACKNOWLEDGED).await;
-    assert_eq!(bytes_of(&notification, &["params", "_meta", SUBSCRIPTION]), id);
+    assert_eq!(
+        bytes_of(&notification, &["params", "_meta", SUBSCRIPTION]),
+        id
+    );
     notification
 }
 
@@ -57,8 +60,11 @@ pub(super) async fn a_subscription_is_acknowledged_first(pairing: Pairing) {
         for (kind, id) in [("tools", r#""l\u0031""#), ("prompts", "77")] {
             let method = format!("notifications/{kind}/list_changed");
             let notification = client.notification_line(&method).await;
-            assert_eq!(bytes_of(&notification, &["params", "_meta", SUBSCRIPTION]), id);
-            assert_eq!(client.heard(&method).len(), 1);
+            assert_eq!(
+                bytes_of(&notification, &["params", "_meta", SUBSCRIPTION]),
+                id
+            );
+            assert_eq!(client.received_with(&method).len(), 1);
         }
     }
 }
@@ -83,7 +89,7 @@ pub(super) async fn a_cancelled_subscription_ends_in_silence(pairing: Pairing) {
             r#""l2""#
         );
         assert!(client.close().await.success());
-        assert_eq!(client.heard(changed).len(), 1);
+        assert_eq!(client.received_with(changed).len(), 1);
         let lines = client.received();
         assert!(
             lines

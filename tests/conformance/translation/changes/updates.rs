@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{ALL, closed, filtered, subscribable, notifying};
+use super::{ALL, closed, filtered, notifying, subscribable};
 use crate::pairing::Pairing;
 use crate::translation::pairing::{SUBSCRIPTION, text};
 use testkit::json::{bytes_of, part};
@@ -183,7 +183,10 @@ pub(super) async fn an_update_loses_its_subscription(pairing: Pairing) {
         .notify("notifications/resources/updated", params)
         .await;
     let notification = client.notification("notifications/resources/updated").await;
-    assert_eq!(notification["params"], json!({"uri": "x://1", "_meta": {"y": 1}}));
+    assert_eq!(
+        notification["params"],
+        json!({"uri": "x://1", "_meta": {"y": 1}})
+    );
 }
 
 pub(super) async fn an_update_is_tagged(pairing: Pairing) {
@@ -201,6 +204,9 @@ pub(super) async fn an_update_is_tagged(pairing: Pairing) {
             .await;
         let notification = client.notification("notifications/resources/updated").await;
         let meta = json!({"y": 1, SUBSCRIPTION: id});
-        assert_eq!(notification["params"], json!({"uri": "x://1", "_meta": meta}));
+        assert_eq!(
+            notification["params"],
+            json!({"uri": "x://1", "_meta": meta})
+        );
     }
 }

@@ -39,13 +39,13 @@ pub(super) async fn authorize(
         state: params.get("state"),
         origin,
     };
-    Ok(match wanted(state, &client, &params) {
+    Ok(match ticket_for(state, &client, &params) {
         Ok(ticket) => ask(state, ticket),
         Err(refusal) => back.refuse(state, refusal.error, &refusal.description),
     })
 }
 
-fn wanted(state: &State, client: &Client, params: &Params) -> Result<Ticket, Refusal> {
+fn ticket_for(state: &State, client: &Client, params: &Params) -> Result<Ticket, Refusal> {
     if params.required("response_type")? != "code" {
         let text = "only `code` is supported";
         return Err(Refusal::new("unsupported_response_type", text));

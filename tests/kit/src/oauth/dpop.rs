@@ -62,11 +62,11 @@ pub(super) fn proved(
     if id.is_empty() || !state.memory().assertions.insert(format!("dpop {id}")) {
         return Err(refuse("was used before"));
     }
-    let wanted = state.script.extras.nonces.then(|| nonce(state, url));
-    if wanted.is_some() && claims["nonce"].as_str() != wanted.as_deref() {
+    let nonce_due = state.script.extras.nonces.then(|| nonce(state, url));
+    if nonce_due.is_some() && claims["nonce"].as_str() != nonce_due.as_deref() {
         let refusal = Refusal::new("use_dpop_nonce", "the proof needs the nonce");
         return Err(Refusal {
-            nonce: wanted,
+            nonce: nonce_due,
             ..refusal
         });
     }

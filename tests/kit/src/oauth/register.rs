@@ -28,22 +28,22 @@ struct Metadata {
 
 pub(super) fn register(state: &State, request: &Request) -> Result<Reply, Refusal> {
     if request.header("content-type") != Some("application/json") {
-        return Err(metadata("the body is no `application/json`"));
+        return Err(invalid_metadata("the body is no `application/json`"));
     }
-    let wanted: Metadata =
-        serde_json::from_slice(&request.body).map_err(|error| metadata(error.to_string()))?;
-    let method = method(wanted.token_endpoint_auth_method.as_deref())?;
-    let grants = grants(&wanted)?;
+    let metadata: Metadata = serde_json::from_slice(&request.body)
+        .map_err(|error| invalid_metadata(error.to_string()))?;
+    let method = method(metadata.token_endpoint_auth_method.as_deref())?;
+    let grants = grants(&metadata)?;
     if grants.iter().any(|grant| grant == "authorization_code") {
-        check_redirects(&wanted)?;
+        check_redirects(&metadata)?;
     }
-    let asked = wanted.scope.as_deref().map(scopes);
+    let asked = metadata.scope.as_deref().map(scopes);
     let client = Client {
         id: random("client"),
         method: state.script.registered_method.unwrap_or(method),
         secret: None,
         key: None,
-        redirect_uris: wanted.redirect_uris,
+        redirect_uris: metadata.redirect_uris,
         grants,
         scopes: limited(asked, &state.script.registration),
     };
@@ -54,7 +54,7 @@ pub(super) fn register(state: &State, request: &Request) -> Result<Reply, Refusa
     Ok(secret_json(&client.description()).with_status(201))
 }
 
-fn metadata(description: impl Into<String>) -> Refusal {
+fn invalid_metadata(description: impl Into<String>) -> Refusal {
     Refusal::new("invalid_client_metadata", description)
 }
 
@@ -63,21 +63,23 @@ fn method(name: Option<&str>) -> Result<AuthMethod, Refusal> {
         Some("none") => Ok(AuthMethod::None),
         None | Some("client_secret_basic") => Ok(AuthMethod::Basic),
         Some("client_secret_post") => Ok(AuthMethod::Post),
-        Some(other) => Err(metadata(format!("`{other}` cannot be registered here"))),
+        Some(other) => Err(invalid_metadata(format!(
+            "`{other}` cannot be registered here"
+        ))),
     }
 }
 
 /// The grants asked for, and the one that stands for none (RFC 7591 § 2).
-fn grants(wanted: &Metadata) -> Result<Vec<String>, Refusal> {
+fn grants(metadata: &Metadata) -> Result<Vec<String>, Refusal> {
     let default = || vec!["authorization_code".to_owned()];
-    let grants = wanted.grant_types.clone().unwrap_or_else(default);
+    let grants = metadata.grant_types.clone().unwrap_or_else(default);
     let code = grants.iter().any(|grant| grant == "authorization_code");
-    let asks_code = wanted
+    let asks_code = metadata
         .response_types
         .as_ref()
         .is_none_or(|types| types.iter().any(|kind| kind == "code"));
     if code && !asks_code {
-        return Err(metadata("`response_types` lacks `code`"));
+        return Err(invalid_metadata("`response_types` lacks `code`"));
     }
     Ok(grants)
 }
@@ -93,13 +95,13 @@ fn limited(asked: Option<Scopes>, registration: &Registration) -> Option<Scopes>
 
 /// OIDC Registration § 2: an application is a web application if it does not say that it is
 /// native, and only a native one may redirect to loopback or to a scheme of its own.
-fn check_redirects(wanted: &Metadata) -> Result<(), Refusal> {
+fn check_redirects(metadata: &Metadata) -> Result<(), Refusal> {
     let refusal = |text: String| Err(Refusal::new("invalid_redirect_uri", text));
-    if wanted.redirect_uris.is_empty() {
+    if metadata.redirect_uris.is_empty() {
         return refusal("there is no redirect URI".to_owned());
     }
-    let native = wanted.application_type.as_deref() == Some("native");
-    for uri in &wanted.redirect_uris {
+    let native = metadata.application_type.as_deref() == Some("native");
+    for uri in &metadata.redirect_uris {
         let Ok(url) = Url::parse(uri) else {
             return refusal(format!("`{uri}` is no URI"));
         };
@@ -157,17 +159,17 @@ async fn fetch(id: &str) -> Result<Value, Refusal> {
 }
 
 fn described(id: &str, document: Value) -> Result<Client, Refusal> {
-    let wanted: Metadata =
+    let metadata: Metadata =
         serde_json::from_value(document).map_err(|error| Refusal::client(error.to_string()))?;
-    if wanted.client_id.as_deref() != Some(id) {
+    if metadata.client_id.as_deref() != Some(id) {
         return Err(Refusal::client("the document names another `client_id`"));
     }
-    if wanted.client_name.is_none() || wanted.redirect_uris.is_empty() {
+    if metadata.client_name.is_none() || metadata.redirect_uris.is_empty() {
         let text = "the document lacks `client_name` or `redirect_uris`";
         return Err(Refusal::client(text));
     }
     // No secret can be agreed on in a public document.
-    if wanted.token_endpoint_auth_method.as_deref() != Some("none") {
+    if metadata.token_endpoint_auth_method.as_deref() != Some("none") {
         return Err(Refusal::client("the document's client is not public"));
     }
     Ok(Client {
@@ -175,8 +177,8 @@ fn described(id: &str, document: Value) -> Result<Client, Refusal> {
         method: AuthMethod::None,
         secret: None,
         key: None,
-        grants: grants(&wanted)?,
-        scopes: wanted.scope.as_deref().map(scopes),
-        redirect_uris: wanted.redirect_uris,
+        grants: grants(&metadata)?,
+        scopes: metadata.scope.as_deref().map(scopes),
+        redirect_uris: metadata.redirect_uris,
     })
 }

@@ -82,7 +82,7 @@ impl Client {
     }
 
     /// The lines so far, taken or not, whose method is `method`.
-    pub fn heard(&self, method: &str) -> Vec<Value> {
+    pub fn received_with(&self, method: &str) -> Vec<Value> {
         let lines = self.received();
         let messages = lines.iter().map(|line| value(line));
         messages.filter(|said| said["method"] == method).collect()

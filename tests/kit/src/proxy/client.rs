@@ -113,13 +113,17 @@ impl Client {
         }
     }
 
-    /// Takes the first line, past ones included, that `wanted` accepts; `what` is for the panic.
-    pub(super) async fn take(&mut self, what: &str, wanted: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+    /// Takes the first line, past ones included, that `is_expected` accepts; `what` is for the panic.
+    pub(super) async fn take(
+        &mut self,
+        what: &str,
+        is_expected: impl Fn(&[u8]) -> bool,
+    ) -> Vec<u8> {
         let (stdout, taken) = (&self.stdout, &self.taken);
         let mut from = self.taken_below;
         let found = stdout.wait(|lines| {
-            let news =
-                (from..lines.len()).find(|index| !taken.contains(index) && wanted(&lines[*index]));
+            let news = (from..lines.len())
+                .find(|index| !taken.contains(index) && is_expected(&lines[*index]));
             from = lines.len();
             news.map(|index| (index, lines[index].clone()))
         });
@@ -134,11 +138,11 @@ impl Client {
         panic!("{complaint} waiting for {what}; stderr:\n{}", self.stderr());
     }
 
-    /// Takes every line so far, of those that were not taken, that `wanted` accepts.
-    pub(super) fn take_all(&mut self, wanted: impl Fn(&[u8]) -> bool) -> Vec<Vec<u8>> {
+    /// Takes every line so far, of those that were not taken, that `is_expected` accepts.
+    pub(super) fn take_all(&mut self, is_expected: impl Fn(&[u8]) -> bool) -> Vec<Vec<u8>> {
         let lines = self.received().into_iter().enumerate();
         let left = lines.skip(self.taken_below);
-        let left = left.filter(|(index, line)| !self.taken.contains(index) && wanted(line));
+        let left = left.filter(|(index, line)| !self.taken.contains(index) && is_expected(line));
         let (indexes, lines): (Vec<_>, Vec<_>) = left.unzip();
         for index in indexes {
             self.mark_taken(index);

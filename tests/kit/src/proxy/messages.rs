@@ -113,13 +113,13 @@ impl Client {
     /// Lists the tools, and again after each `notifications/tools/list_changed`, until their
     /// names are `names` in any order. A modern client must be listening for it to come.
     pub async fn wait_for_tools(&mut self, names: &[&str]) {
-        let wanted: BTreeSet<&str> = names.iter().copied().collect();
+        let expected: BTreeSet<&str> = names.iter().copied().collect();
         loop {
             let listed = self.tool_names().await;
-            if wanted == listed.iter().map(String::as_str).collect() {
+            if expected == listed.iter().map(String::as_str).collect() {
                 return;
             }
-            let what = format!("tools {wanted:?} in place of {listed:?}");
+            let what = format!("tools {expected:?} in place of {listed:?}");
             let changed = "notifications/tools/list_changed";
             self.take(&what, |line| Envelope::of(line).asks(changed, false))
                 .await;

@@ -173,22 +173,26 @@ impl Server {
         self.log.borrow().connections
     }
 
-    /// Waits for the first request, past ones included, that `wanted` accepts.
-    pub async fn wait_for(&self, wanted: impl Fn(&Request) -> bool) -> Request {
-        self.wait_for_count(1, wanted).await.remove(0)
+    /// Waits for the first request, past ones included, that `is_expected` accepts.
+    pub async fn wait_for(&self, is_expected: impl Fn(&Request) -> bool) -> Request {
+        self.wait_for_count(1, is_expected).await.remove(0)
     }
 
-    /// Waits until `count` requests, past ones included, were accepted by `wanted`.
+    /// Waits until `count` requests, past ones included, were accepted by `is_expected`.
     pub async fn wait_for_count(
         &self,
         count: usize,
-        wanted: impl Fn(&Request) -> bool,
+        is_expected: impl Fn(&Request) -> bool,
     ) -> Vec<Request> {
-        let enough = |log: &Log| log.requests.iter().filter(|r| wanted(r)).count() >= count;
+        let enough = |log: &Log| log.requests.iter().filter(|r| is_expected(r)).count() >= count;
         let log = &mut self.log.subscribe();
         let log = within("a request to the raw server", log.wait_for(enough)).await;
         let log = log.unwrap();
-        log.requests.iter().filter(|r| wanted(r)).cloned().collect()
+        log.requests
+            .iter()
+            .filter(|r| is_expected(r))
+            .cloned()
+            .collect()
     }
 
     /// Waits for the next client that leaves before its reply is complete, and gives its request.

@@ -73,8 +73,8 @@ pub(super) async fn reply_to(state: &Arc<State>, request: Request) -> Reply {
 pub(super) async fn answer(call: Call) -> Vec<u8> {
     let (state, request) = (call.state.clone(), call.request.clone());
     let method = request.rpc_method();
-    if let Some(told) = state.script.answers.get(&method) {
-        return whole(&request, told(&request));
+    if let Some(sent) = state.script.answers.get(&method) {
+        return whole(&request, sent(&request));
     }
     let in_steps = state.script.in_steps.get(&method);
     if let Some(in_steps) = in_steps.filter(|_| method != "tools/call") {

@@ -57,8 +57,8 @@ pub(super) fn check(state: &State, request: &Request) -> Result<(), Fault> {
         return Ok(());
     }
     let params = message.params;
-    let told = header(request, "mcp-protocol-version")?;
-    let told = told.ok_or_else(|| Fault::Header("MCP-Protocol-Version is missing".to_owned()))?;
+    let sent = header(request, "mcp-protocol-version")?;
+    let sent = sent.ok_or_else(|| Fault::Header("MCP-Protocol-Version is missing".to_owned()))?;
     let missing = |key| Fault::Meta(format!("_meta lacks io.modelcontextprotocol/{key}"));
     let version = params
         .meta
@@ -67,7 +67,7 @@ pub(super) fn check(state: &State, request: &Request) -> Result<(), Fault> {
     if params.meta.capabilities.is_none() {
         return Err(missing("clientCapabilities"));
     }
-    equal("MCP-Protocol-Version", Some(&told), Some(&version))?;
+    equal("MCP-Protocol-Version", Some(&sent), Some(&version))?;
     if !state.script.versions.contains(&version) {
         return Err(Fault::Version(version));
     }
@@ -114,14 +114,14 @@ fn check_properties(request: &Request, schema: &Value, value: &Value) -> Result<
         let value = &value[key];
         if let Some(name) = schema["x-mcp-header"].as_str() {
             let name = format!("mcp-param-{}", name.to_ascii_lowercase());
-            let told = decoded(header(request, &name)?)?;
+            let sent = decoded(header(request, &name)?)?;
             let number = |text: &Option<String>| text.as_ref()?.parse::<f64>().ok();
             match value {
-                Value::Null => equal(&name, told.as_deref(), None)?,
-                Value::String(text) => equal(&name, told.as_deref(), Some(text))?,
+                Value::Null => equal(&name, sent.as_deref(), None)?,
+                Value::String(text) => equal(&name, sent.as_deref(), Some(text))?,
                 // Numbers are compared as numbers: `42.0` and `42` are equal.
-                Value::Number(value) if number(&told) == value.as_f64() => {}
-                other => equal(&name, told.as_deref(), Some(&other.to_string()))?,
+                Value::Number(value) if number(&sent) == value.as_f64() => {}
+                other => equal(&name, sent.as_deref(), Some(&other.to_string()))?,
             }
         }
         check_properties(request, schema, value)?;

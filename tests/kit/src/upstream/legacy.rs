@@ -95,10 +95,10 @@ fn session(state: &State, request: &Request) -> Result<(String, String), Reply> 
     let Some(version) = sessions.get(id) else {
         return Err(refusal(404, "Session not found"));
     };
-    let told = request.header("mcp-protocol-version");
+    let sent = request.header("mcp-protocol-version");
     let needed = version.as_str() >= WITH_VERSION_HEADER;
-    if told.map_or(needed, |told| told != version) {
-        let message = format!("Bad Request: protocol version {told:?}, negotiated {version}");
+    if sent.map_or(needed, |sent| sent != version) {
+        let message = format!("Bad Request: protocol version {sent:?}, negotiated {version}");
         return Err(refusal(400, &message));
     }
     Ok((id.to_owned(), version.clone()))
@@ -106,12 +106,12 @@ fn session(state: &State, request: &Request) -> Result<(String, String), Reply> 
 
 /// An error as legacy servers word it: without the id, and with a code that is no code of MCP.
 fn refusal(status: u16, message: &str) -> Reply {
-    let nobody = Request {
+    let no_request = Request {
         method: String::new(),
         path: String::new(),
         headers: Vec::new(),
         body: Vec::new(),
     };
     let code = if status == 404 { -32001 } else { -32000 };
-    Reply::json(error(&nobody, code, message)).with_status(status)
+    Reply::json(error(&no_request, code, message)).with_status(status)
 }

@@ -110,9 +110,13 @@ impl Upstream {
     }
 
     /// Waits for the first notification or response of a legacy client, past ones included, that
-    /// `wanted` accepts, and gives its body.
-    pub async fn told(&self, what: &str, wanted: impl Fn(&Request) -> bool) -> Vec<u8> {
-        self.state.told(what, wanted).await
+    /// `is_expected` accepts, and gives its body.
+    pub async fn wait_for_message(
+        &self,
+        what: &str,
+        is_expected: impl Fn(&Request) -> bool,
+    ) -> Vec<u8> {
+        self.state.wait_for_message(what, is_expected).await
     }
 
     /// Waits for the first request of `method`, past ones included.

@@ -24,7 +24,7 @@ pub(super) struct State {
     pub(super) streams: watch::Sender<Vec<Stream>>,
     pub(super) calls: watch::Sender<Vec<Vec<u8>>>,
     /// The notifications and responses of the clients.
-    told: watch::Sender<Vec<Request>>,
+    messages: watch::Sender<Vec<Request>>,
     next_session: AtomicUsize,
 }
 
@@ -45,7 +45,7 @@ impl State {
             sessions: Mutex::default(),
             streams: watch::Sender::default(),
             calls: watch::Sender::default(),
-            told: watch::Sender::default(),
+            messages: watch::Sender::default(),
             next_session: AtomicUsize::new(1),
         }
     }
@@ -119,12 +119,12 @@ impl State {
         &self,
         method: &str,
         params: &str,
-        wants: impl Fn(&Stream, &str, &Value) -> bool,
+        receives: impl Fn(&Stream, &str, &Value) -> bool,
     ) {
         let params: Value = serde_json::from_str(params).unwrap();
         let streams = &mut self.streams.subscribe();
         let listens =
-            |stream: &Stream| !stream.sender.is_closed() && wants(stream, method, &params);
+            |stream: &Stream| !stream.sender.is_closed() && receives(stream, method, &params);
         let ready = streams.wait_for(|streams| streams.iter().any(listens));
         let sends: Vec<_> = within(&format!("a client to listen for {method}"), ready)
             .await
@@ -134,7 +134,7 @@ impl State {
             .map(|stream| (stream.sender.clone(), stream.notification(method, &params)))
             .collect();
         for (sender, message) in sends {
-            // A client that has just gone is not told.
+            // A client that has just gone is not messages.
             sender.send(event(message).into()).await.ok();
         }
     }
@@ -157,15 +157,24 @@ impl State {
 
     /// Keeps a notification or a response of a client.
     pub(super) fn keep(&self, message: Request) {
-        self.told.send_modify(|told| told.push(message));
+        self.messages.send_modify(|messages| messages.push(message));
     }
 
-    /// Waits for the first notification or response, past ones included, that `wanted` accepts.
-    pub(super) async fn told(&self, what: &str, wanted: impl Fn(&Request) -> bool) -> Vec<u8> {
-        let told = &mut self.told.subscribe();
-        let found = told.wait_for(|told| told.iter().any(&wanted));
-        let told = within(what, found).await.unwrap();
-        told.iter().find(|&m| wanted(m)).unwrap().body.clone()
+    /// Waits for the first notification or response, past ones included, that `is_expected` accepts.
+    pub(super) async fn wait_for_message(
+        &self,
+        what: &str,
+        is_expected: impl Fn(&Request) -> bool,
+    ) -> Vec<u8> {
+        let messages = &mut self.messages.subscribe();
+        let found = messages.wait_for(|messages| messages.iter().any(&is_expected));
+        let messages = within(what, found).await.unwrap();
+        messages
+            .iter()
+            .find(|&m| is_expected(m))
+            .unwrap()
+            .body
+            .clone()
     }
 }
 
@@ -183,13 +192,13 @@ impl Stream {
             let uris = filter["resourceSubscriptions"].as_array();
             return uris.is_some_and(|uris| uris.contains(&params["uri"]));
         }
-        let wanted = match method {
+        let is_expected = match method {
             "notifications/tools/list_changed" => &filter["toolsListChanged"],
             "notifications/prompts/list_changed" => &filter["promptsListChanged"],
             "notifications/resources/list_changed" => &filter["resourcesListChanged"],
             _ => &Value::Null,
         };
-        !matches!(wanted, Value::Null | Value::Bool(false))
+        !matches!(is_expected, Value::Null | Value::Bool(false))
     }
 
     fn notification(&self, method: &str, params: &Value) -> String {
@@ -247,20 +256,26 @@ impl Call {
         Voice::aside(&self.state, self.request.header("mcp-session-id")).await
     }
 
-    /// Waits for the first notification or response of a client, past ones included, that `wanted`
+    /// Waits for the first notification or response of a client, past ones included, that `is_expected`
     /// accepts, and gives its body.
-    pub async fn told(&self, what: &str, wanted: impl Fn(&Request) -> bool) -> Vec<u8> {
-        self.state.told(what, wanted).await
+    pub async fn wait_for_message(
+        &self,
+        what: &str,
+        is_expected: impl Fn(&Request) -> bool,
+    ) -> Vec<u8> {
+        self.state.wait_for_message(what, is_expected).await
     }
 
     /// Waits for the `notifications/cancelled` of this call. In the modern era there is none:
     /// the answer is dropped when the client closes the stream.
     pub async fn cancelled(&self) {
         let id = self.request.json()["id"].take();
-        let names_it = |told: &Request| {
-            told.is("notifications/cancelled") && told.json()["params"]["requestId"] == id
+        let names_it = |message: &Request| {
+            message.is("notifications/cancelled") && message.json()["params"]["requestId"] == id
         };
-        self.state.told("a cancellation", names_it).await;
+        self.state
+            .wait_for_message("a cancellation", names_it)
+            .await;
     }
 }
 

@@ -50,10 +50,11 @@ impl Voice {
     /// Sends a request of the server, in these bytes, and waits for the body that answers `id`.
     pub async fn ask_in_bytes(&self, id: &str, request: &str) -> Vec<u8> {
         self.send(request).await;
-        let answers =
-            |told: &Request| told.rpc_method().is_empty() && told.id_bytes() == Some(id.into());
+        let answers = |message: &Request| {
+            message.rpc_method().is_empty() && message.id_bytes() == Some(id.into())
+        };
         self.state
-            .told(&format!("the answer to {request}"), answers)
+            .wait_for_message(&format!("the answer to {request}"), answers)
             .await
     }
 
