@@ -74,14 +74,15 @@ async fn a_cancelled_call_ends_at_its_upstream_and_is_not_answered(kind: Kind) {
         assert!(client.close().await.success());
         assert_eq!(client.received().len(), before + 1);
         assert_eq!(server.cancelled().len(), 1);
-        let told = |request: &testkit::raw::Request| request.is("notifications/cancelled");
-        let told = server
+        let is_cancellation =
+            |request: &testkit::raw::Request| request.is("notifications/cancelled");
+        let cancellations = server
             .raw
             .requests()
             .iter()
-            .filter(|request| told(request))
+            .filter(|request| is_cancellation(request))
             .count();
-        assert_eq!(told, usize::from(kind != Kind::Modern));
+        assert_eq!(cancellations, usize::from(kind != Kind::Modern));
     }
 }
 

@@ -131,17 +131,17 @@ async fn errors_of(bad: &Upstream) -> String {
         let good = client.send_request("tools/call", json!({"name": "works"}));
         calls.push((name, bad, good.await));
     }
-    let mut told = String::new();
+    let mut messages = String::new();
     for (name, bad, good) in calls {
         let works = client.response(good).await;
         let says = &works["result"]["content"][0]["text"];
         assert_eq!(says, "works without arguments", "{works}");
         let failed = client.response(bad).await;
-        told.push_str(&describe(name, &failed));
+        messages.push_str(&describe(name, &failed));
     }
     client.assert_every_line_is_json_rpc();
     assert_eq!(client.call("works", json!({})).await["error"], Value::Null);
-    told
+    messages
 }
 
 /// An error on one line; ids of ours, which count up, are written as N.

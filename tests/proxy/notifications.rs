@@ -162,8 +162,8 @@ async fn progress_on_the_standalone_stream_passes_during_its_call() {
     server.wait_for_calls(1).await;
     let say = |progress: u32| json!({"progressToken": "p", "progress": progress}).to_string();
     server.notify("notifications/progress", &say(1)).await;
-    let heard = client.notification("notifications/progress").await;
-    assert_eq!(heard["params"]["progress"], 1);
+    let seen = client.notification("notifications/progress").await;
+    assert_eq!(seen["params"]["progress"], 1);
     gate.open();
     client.answer_to("1000").await;
     let before = client.received().len();

@@ -58,10 +58,10 @@ async fn untrusted_certificate_is_reported_with_the_remedy() {
     client.initialize().await;
     assert_eq!(client.tool_names().await, ["works"]);
     client.wait_for_stderr("not connected").await;
-    let told = client.stderr();
-    let told = told.lines().find(|line| line.contains("not connected"));
-    let told = told.unwrap().split(" retry_in").next().unwrap().trim();
-    insta::assert_snapshot!(told, @"WARN upstream: not connected error=cannot connect: error sending request: client error (Connect): invalid peer certificate: UnknownIssuer; if a company's CA signs it, name its PEM file in SSL_CERT_FILE");
+    let warning = client.stderr();
+    let warning = warning.lines().find(|line| line.contains("not connected"));
+    let warning = warning.unwrap().split(" retry_in").next().unwrap().trim();
+    insta::assert_snapshot!(warning, @"WARN upstream: not connected error=cannot connect: error sending request: client error (Connect): invalid peer certificate: UnknownIssuer; if a company's CA signs it, name its PEM file in SSL_CERT_FILE");
     assert!(client.call("works", json!({})).await["result"].is_object());
     assert_eq!(untrusted.raw.requests().len(), 0);
 }

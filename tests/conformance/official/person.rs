@@ -53,7 +53,7 @@ impl Person {
         self.received.send_modify(|received| {
             received
                 .notifications
-                .retain(|received| !unwanted(received))
+                .retain(|received| !unwanted(received));
         });
     }
 

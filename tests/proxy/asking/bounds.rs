@@ -24,8 +24,8 @@ async fn server_flooding_its_client_is_refused_and_others_are_served() {
             call.send(request_line(&number.to_string(), "roots/list", "{}"))
                 .await;
         }
-        call.wait_for_message("the answers", |told: &Request| {
-            told.json()["id"] == 0 && told.json()["result"].is_object()
+        call.wait_for_message("the answers", |response: &Request| {
+            response.json()["id"] == 0 && response.json()["result"].is_object()
         })
         .await;
         br#"{"content":[]}"#.to_vec()
@@ -36,7 +36,8 @@ async fn server_flooding_its_client_is_refused_and_others_are_served() {
     let mut client = legacy_client(proxy).await;
     client.tools().await;
     let call = client.send_call("flood", json!({})).await;
-    let refused = |told: &Request| told.method == "POST" && told.json()["error"].is_object();
+    let refused =
+        |response: &Request| response.method == "POST" && response.json()["error"].is_object();
     let refusals = flood.raw.wait_for_count(100, refused).await;
     for refusal in refusals {
         assert_eq!(refusal.json()["error"]["code"], -32603);
@@ -66,15 +67,17 @@ async fn a_parked_call_takes_up_so_many_questions_and_no_more() {
                     call.send(request_line(&number.to_string(), "roots/list", "{}"))
                         .await;
                 }
-                call.wait_for_message("the answers", |told: &Request| told.json()["id"] == 0)
-                    .await;
+                call.wait_for_message("the answers", |response: &Request| {
+                    response.json()["id"] == 0
+                })
+                .await;
             }
             br#"{"content":[]}"#.to_vec()
         });
     let server = server.start().await;
     let mut client = modern_before(&server).await;
     let (params, state, _) = parked(&mut client, json!({})).await;
-    let refused = |told: &Request| told.json()["id"] == MOST_PARKED;
+    let refused = |response: &Request| response.json()["id"] == MOST_PARKED;
     let refused = value(&server.wait_for_message("the refusal", refused).await);
     assert_eq!(refused["error"]["code"], -32603, "{refused}");
     let id = client

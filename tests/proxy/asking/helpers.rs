@@ -85,7 +85,7 @@ impl Place {
 }
 
 /// A server whose tool `ask` asks here what its arguments say (`id`, `method`, `params`), and
-/// whose result has the answer in `heard`. Another tool, `echo`, asks nothing.
+/// whose result has the answer in `received`. Another tool, `echo`, asks nothing.
 pub(crate) async fn asking(place: Place) -> Upstream {
     let server = place.server().tool("ask").tool("echo");
     let server = server.on_call(move |call| async move {
@@ -98,9 +98,9 @@ pub(crate) async fn asking(place: Place) -> Upstream {
         };
         let method: String = serde_json::from_str(&said("method")).unwrap();
         let voice = place.voice(&call).await;
-        let heard = voice.ask(&said("id"), &method, &said("params")).await;
-        let heard = String::from_utf8(heard).unwrap();
-        format!(r#"{{"content":[],"heard":{heard}}}"#).into_bytes()
+        let received = voice.ask(&said("id"), &method, &said("params")).await;
+        let received = String::from_utf8(received).unwrap();
+        format!(r#"{{"content":[],"heard":{received}}}"#).into_bytes()
     });
     server.start().await
 }

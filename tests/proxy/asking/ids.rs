@@ -52,8 +52,8 @@ async fn several_questions_are_open_at_once_and_answered_in_any_order() {
                 async move { voice.ask(&id, method, params).await }
             });
             let (a, b, c) = tokio::join!(a, b, c);
-            let heard = [a, b, c].map(|heard| value(&heard)["result"]["is"].take());
-            json!({"content": [], "heard": heard}).to_string().into()
+            let received = [a, b, c].map(|received| value(&received)["result"]["is"].take());
+            json!({"content": [], "heard": received}).to_string().into()
         });
         let server = server.start().await;
         let mut client = legacy_before(&server).await;
@@ -122,15 +122,15 @@ async fn client_progress_reaches_the_server_that_gave_the_token() {
     client.send_line(line(&token(&asks[1]), "2.0")).await;
     // As decoded, as a client may write it.
     client.send_line(line("\"t\"", "1.0")).await;
-    let told = |what: &'static str| move |said: &testkit::raw::Request| said.text().contains(what);
-    let heard = one
-        .wait_for_message("progress", told("progress\":1.0"))
+    let names = |what: &'static str| move |said: &testkit::raw::Request| said.text().contains(what);
+    let received = one
+        .wait_for_message("progress", names("progress\":1.0"))
         .await;
-    assert_eq!(text(heard), line("\"t\"", "1.0"));
-    let heard = two
-        .wait_for_message("progress", told("progress\":2.0"))
+    assert_eq!(text(received), line("\"t\"", "1.0"));
+    let received = two
+        .wait_for_message("progress", names("progress\":2.0"))
         .await;
-    assert_eq!(text(heard), line(r#""\u0074""#, "2.0"));
+    assert_eq!(text(received), line(r#""\u0074""#, "2.0"));
 
     for (ask, id) in asks.iter().zip(["81", "82"]) {
         client.answer(ask, ACCEPTED).await;
@@ -197,8 +197,8 @@ async fn undeclared_request_is_refused_without_reaching_the_client() {
                 let id = format!("\"{number}.{index}\"");
                 let line = call_line("60", &to_ask(&id, method, params));
                 let answer = value(&client.exchange(line, "60").await);
-                let heard = &answer["result"]["heard"];
-                assert_eq!(heard["error"]["code"], -32601, "{place:?} {method}");
+                let received = &answer["result"]["heard"];
+                assert_eq!(received["error"]["code"], -32601, "{place:?} {method}");
             }
             assert!(client.asked().is_empty(), "{place:?} {capabilities}");
         }
@@ -222,9 +222,9 @@ async fn a_server_asks_outside_of_any_call() {
                 assert_eq!(text(ask.clone()), expected);
                 client.answer(&ask, r#""result":{"x":1.0}"#).await
             };
-            let (heard, _) = tokio::join!(asked, answered);
+            let (received, _) = tokio::join!(asked, answered);
             let expected = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"x":1.0}}}}"#);
-            assert_eq!(text(heard), expected, "{place:?}");
+            assert_eq!(text(received), expected, "{place:?}");
         }
     }
 }

@@ -128,9 +128,12 @@ async fn call_cancelled_during_a_question_is_cancelled_at_the_server() {
         let call = client.send_call("ask", json!({})).await;
         let ask = client.incoming_line("elicitation/create").await;
         client.cancel(call).await;
-        let told = server.wait_for_cancelled().await;
+        let notification = server.wait_for_cancelled().await;
         let sent = server.calls().remove(0);
-        assert_eq!(bytes_of(&told, &["params", "requestId"]), id_of(&sent));
+        assert_eq!(
+            bytes_of(&notification, &["params", "requestId"]),
+            id_of(&sent)
+        );
         // The server has not taken its question back, so its answer is still the server's.
         client.answer(&ask, ACCEPTED).await;
         let answer = |said: &testkit::raw::Request| said.rpc_method().is_empty();

@@ -25,9 +25,9 @@ pub(crate) async fn asking_once() -> Upstream {
         }
         // Calls are told apart by their ids.
         let id = format!("\"of {}\"", call.request.json()["id"]);
-        let heard = call.ask(&id, "elicitation/create", FORM).await;
-        let heard = value(&heard)["result"]["action"].take();
-        json!({"content": [], "heard": heard}).to_string().into()
+        let received = call.ask(&id, "elicitation/create", FORM).await;
+        let received = value(&received)["result"]["action"].take();
+        json!({"content": [], "heard": received}).to_string().into()
     });
     server.start().await
 }
@@ -78,7 +78,8 @@ async fn one_call_too_many_is_refused_and_its_server_told() {
     assert!(message.contains("PROXY_PARKED_CALLS"), "{answer}");
     let calls = server.calls();
     let refused = value(&calls[1])["id"].take();
-    let declined = |told: &Request| told.id_bytes() == Some(format!("\"of {refused}\"").into());
+    let declined =
+        |response: &Request| response.id_bytes() == Some(format!("\"of {refused}\"").into());
     let declined = value(&server.wait_for_message("the answer", declined).await);
     assert_eq!(declined["result"], json!({"action": "cancel"}));
     let cancelled = value(&server.wait_for_cancelled().await);
@@ -171,9 +172,9 @@ async fn question_cancelled_while_call_is_suspended_needs_no_answer() {
         ))
         .await;
         // Asked after that, it is read after that.
-        let heard = call.ask("2", "elicitation/create", FORM).await;
-        let heard = value(&heard)["result"]["action"].take();
-        json!({"content": [], "heard": heard}).to_string().into()
+        let received = call.ask("2", "elicitation/create", FORM).await;
+        let received = value(&received)["result"]["action"].take();
+        json!({"content": [], "heard": received}).to_string().into()
     });
     let server = server.start().await;
     let mut client = modern_before(&server).await;

@@ -15,7 +15,7 @@ use testkit::upstream;
 /// Whether this answers the request with this id.
 fn answers(id: &str) -> impl Fn(&Request) -> bool + use<> {
     let id = id.as_bytes().to_vec();
-    move |told| told.rpc_method().is_empty() && told.id_bytes().as_ref() == Some(&id)
+    move |response| response.rpc_method().is_empty() && response.id_bytes().as_ref() == Some(&id)
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn a_retry_that_is_cancelled_at_once_leaves_nothing_behind() {
         // ended it.
         let call = value(&server.calls()[0]);
         let any = answers(&format!("\"of {}\"", call["id"]));
-        let end = |told: &Request| told.is("notifications/cancelled") || any(told);
+        let end = |response: &Request| response.is("notifications/cancelled") || any(response);
         server.wait_for_message("the end", end).await;
         fence(&mut client).await;
     }
@@ -147,8 +147,8 @@ async fn a_retry_goes_on_though_a_question_follows_its_answers() {
     let server = upstream::legacy().tool("work").on_call(|call| async move {
         let first = call.ask("1", "elicitation/create", FORM).await;
         let second = call.ask("2", "sampling/createMessage", SAMPLE).await;
-        let heard = [first, second].map(|heard| value(&heard)["result"].take());
-        json!({"content": [], "heard": heard}).to_string().into()
+        let received = [first, second].map(|received| value(&received)["result"].take());
+        json!({"content": [], "heard": received}).to_string().into()
     });
     let server = server.start().await;
     let mut client = modern_before(&server).await;

@@ -39,14 +39,14 @@ async fn asking_in_turn() -> Upstream {
         .tool("work")
         .tool("echo")
         .on_call(|call| async move {
-            let mut heard = Vec::new();
+            let mut received = Vec::new();
             if call.request.tool() == "work" {
                 for (method, params) in METHODS {
                     let answer = call.ask(&format!("{method:?}"), method, params).await;
-                    heard.push(value(&answer)["result"].take());
+                    received.push(value(&answer)["result"].take());
                 }
             }
-            json!({"content": [], "heard": heard}).to_string().into()
+            json!({"content": [], "heard": received}).to_string().into()
         });
     server.start().await
 }
@@ -112,8 +112,11 @@ async fn a_server_may_ask_again_and_again() {
         let id = client.send_ask("tools/call", again).await;
         let answer = client.answer_to(&id.to_string()).await;
         if number == 2 {
-            let heard = &value(&answer)["result"]["heard"];
-            assert_eq!(*heard, json!([{"number": 0}, {"number": 1}, {"number": 2}]));
+            let received = &value(&answer)["result"]["heard"];
+            assert_eq!(
+                *received,
+                json!([{"number": 0}, {"number": 1}, {"number": 2}])
+            );
             return;
         }
         let before = state;
@@ -130,8 +133,8 @@ async fn what_is_not_answered_is_asked_again() {
             async move { voice.ask(&id, method, params).await }
         });
         let (a, b, c) = tokio::join!(a, b, c);
-        let heard = [a, b, c].map(|heard| value(&heard)["result"].take());
-        json!({"content": [], "heard": heard}).to_string().into()
+        let received = [a, b, c].map(|received| value(&received)["result"].take());
+        json!({"content": [], "heard": received}).to_string().into()
     });
     let server = server.start().await;
     let mut client = modern_before(&server).await;
@@ -166,9 +169,9 @@ async fn what_is_not_answered_is_asked_again() {
             .await;
     };
     assert_eq!(seen.len(), 3);
-    let heard =
+    let received =
         json!([{"is": "elicitation/create"}, {"is": "sampling/createMessage"}, {"is": "r"}]);
-    assert_eq!(answer["result"]["heard"], heard, "{answer}");
+    assert_eq!(answer["result"]["heard"], received, "{answer}");
     assert_eq!(server.responses().len(), 3);
 }
 
@@ -200,9 +203,9 @@ async fn progress_after_a_retry_has_its_token_or_is_not_forwarded() {
         let again = retry(params, &state, accept(&questions));
         let answer = client.ask("tools/call", again).await;
         assert!(answer["result"].is_object(), "{answer}");
-        let mut told = Vec::new();
+        let mut progress = Vec::new();
         for said in client.received_with("notifications/progress") {
-            told.push((
+            progress.push((
                 said["params"]["progressToken"].clone(),
                 said["params"]["progress"].clone(),
             ));
@@ -211,7 +214,7 @@ async fn progress_after_a_retry_has_its_token_or_is_not_forwarded() {
         if !token.is_null() {
             expected.extend([(token.clone(), json!(2)), (token.clone(), json!(3))]);
         }
-        assert_eq!(told, expected, "{place:?} {token}");
+        assert_eq!(progress, expected, "{place:?} {token}");
         // The last line is the answer.
         let last = client.received().pop().unwrap();
         assert!(value(&last)["result"].is_object(), "{place:?} {token}");
@@ -229,11 +232,11 @@ async fn prompts_and_resources_are_parked_as_tools_are() {
         .into_iter()
         .fold(server, |server, method| {
             server.on_request(method, move |call| async move {
-                let heard = call
+                let received = call
                     .ask(&format!("{method:?}"), "elicitation/create", FORM)
                     .await;
-                let heard = value(&heard)["result"]["action"].take();
-                json!({"heard": heard}).to_string().into()
+                let received = value(&received)["result"]["action"].take();
+                json!({"heard": received}).to_string().into()
             })
         });
     let server = server.start().await;
@@ -267,9 +270,9 @@ async fn undeclared_request_is_refused_while_the_call_is_suspended() {
                 .await;
             // While the client is away.
             let second = call.ask("3", "roots/list", "{}").await;
-            let codes = [first, second].map(|heard| value(&heard)["error"]["code"].take());
+            let codes = [first, second].map(|received| value(&received)["error"]["code"].take());
             let text = json!(codes).to_string();
-            let said = |told: &testkit::raw::Request| told.id_bytes() == Some(b"2".into());
+            let said = |response: &testkit::raw::Request| response.id_bytes() == Some(b"2".into());
             call.wait_for_message("the answer", said).await;
             json!({"content": [{"type": "text", "text": text}]})
                 .to_string()
@@ -280,7 +283,7 @@ async fn undeclared_request_is_refused_while_the_call_is_suspended() {
     client.declare(json!({"elicitation": {}}));
     let (params, state, questions) = parked(&mut client, json!({})).await;
     assert_eq!(questions.len(), 1);
-    let refused = |told: &testkit::raw::Request| told.id_bytes() == Some(b"3".into());
+    let refused = |response: &testkit::raw::Request| response.id_bytes() == Some(b"3".into());
     let refused = server.wait_for_message("the refusal", refused).await;
     assert_eq!(id_of(&refused), "3", "{}", text(refused.clone()));
     let answer = client

@@ -154,6 +154,6 @@ async fn a_question_that_nobody_answers_excuses_no_other_call() {
     assert_eq!(silent["error"]["code"], -31003, "{silent}");
     // The server learns that nobody waits any more.
     let gave_up =
-        |told: &Request| String::from_utf8_lossy(&told.body).contains("no answer in time");
+        |response: &Request| String::from_utf8_lossy(&response.body).contains("no answer in time");
     server.wait_for_message("a cancellation", gave_up).await;
 }

@@ -174,10 +174,10 @@ async fn a_session_in_use_makes_room_for_none() {
 #[tokio::test]
 async fn probing_client_is_asked_by_its_handshake_capabilities() {
     let server = upstream::legacy().tool("echo").on_call(|call| async move {
-        let heard = call.ask("1", "elicitation/create", FORM).await;
+        let received = call.ask("1", "elicitation/create", FORM).await;
         format!(
             r#"{{"content":[],"heard":{}}}"#,
-            String::from_utf8(heard).unwrap()
+            String::from_utf8(received).unwrap()
         )
         .into()
     });
@@ -232,12 +232,12 @@ async fn what_a_client_tells_reaches_its_own_sessions() {
         legacy.asked(method).await;
         shared.asked(method).await;
         for server in [&legacy, &shared] {
-            let told = server.asks(method);
-            assert_eq!(told.len(), 1, "{method}");
-            assert_eq!(told[0].text(), line);
+            let requests = server.asks(method);
+            assert_eq!(requests.len(), 1, "{method}");
+            assert_eq!(requests[0].text(), line);
         }
-        let told = legacy.asks(method).remove(0);
-        assert_eq!(told.header("mcp-session-id"), own.as_deref(), "{method}");
+        let request = legacy.asks(method).remove(0);
+        assert_eq!(request.header("mcp-session-id"), own.as_deref(), "{method}");
     }
     assert!(modern.asks("notifications/roots/list_changed").is_empty());
     assert_eq!(modern.asks("notifications/x/y")[0].text(), unknown);

@@ -53,8 +53,8 @@ async fn of_several_calls_the_oldest_brings_it_and_all_are_answered() {
                         return br#"{"content":[{"type":"text","text":"old"}]}"#.to_vec();
                     }
                     let voice = place.voice(&call).await;
-                    let heard = voice.ask("1", "elicitation/create", FORM).await;
-                    let text = json!(String::from_utf8(heard).unwrap());
+                    let received = voice.ask("1", "elicitation/create", FORM).await;
+                    let text = json!(String::from_utf8(received).unwrap());
                     format!(r#"{{"content":[{{"type":"text","text":{text}}}]}}"#).into_bytes()
                 }
             });
@@ -121,8 +121,8 @@ async fn a_call_whose_answer_has_not_begun_brings_it_too() {
             .send_ask("tools/call", retry(params, &state, responses))
             .await
     };
-    let (heard, again) = tokio::join!(asked, answered);
-    assert_eq!(value(&heard)["result"]["action"], "accept");
+    let (received, again) = tokio::join!(asked, answered);
+    assert_eq!(value(&received)["result"]["action"], "accept");
     gate.open();
     assert_eq!(text_of(&client.response(again).await), "slow {}");
     assert_eq!(server.asks("tools/call").len(), 1);
@@ -174,11 +174,11 @@ async fn what_nobody_can_be_asked_is_declined() {
         let mut client = modern_before(&server).await;
         client.tools().await;
         let voice = server.voice().await;
-        let heard = voice.ask("1", "elicitation/create", FORM).await;
-        assert_eq!(value(&heard)["result"], json!({"action": "cancel"}));
+        let received = voice.ask("1", "elicitation/create", FORM).await;
+        assert_eq!(value(&received)["result"], json!({"action": "cancel"}));
         for (method, params) in &METHODS[1..] {
-            let heard = voice.ask(&format!("{method:?}"), method, params).await;
-            assert_eq!(value(&heard)["error"]["code"], -32601, "{method}");
+            let received = voice.ask(&format!("{method:?}"), method, params).await;
+            assert_eq!(value(&received)["error"]["code"], -32601, "{method}");
         }
         assert!(client.asked().is_empty());
     }
@@ -192,14 +192,14 @@ async fn a_request_that_must_not_require_input_brings_no_question() {
         .capabilities(capabilities)
         .offers("prompts", [r#"{"name":"p"}"#])
         .on_request("completion/complete", |call| async move {
-            let heard = call.ask("1", "elicitation/create", FORM).await;
-            assert_eq!(value(&heard)["result"], json!({"action": "cancel"}));
-            let heard = call
+            let received = call.ask("1", "elicitation/create", FORM).await;
+            assert_eq!(value(&received)["result"], json!({"action": "cancel"}));
+            let received = call
                 .aside()
                 .await
                 .ask("2", "sampling/createMessage", SAMPLE)
                 .await;
-            assert_eq!(value(&heard)["error"]["code"], -32601);
+            assert_eq!(value(&received)["error"]["code"], -32601);
             br#"{"completion":{"values":[]}}"#.to_vec()
         });
     let server = server.start().await;
@@ -234,7 +234,7 @@ async fn an_answer_and_a_question_in_one_breath_lose_neither() {
                 call.send(format!("[{ask},{answer}]")).await;
                 std::future::pending::<()>().await;
             }
-            let answers = |told: &testkit::raw::Request| told.rpc_method().is_empty();
+            let answers = |response: &testkit::raw::Request| response.rpc_method().is_empty();
             call.wait_for_message("the answer", answers).await;
             br#"{"content":[{"type":"text","text":"young"}]}"#.to_vec()
         }

@@ -22,7 +22,7 @@ testkit::per_kind! {
 const CHANGED: &str = "notifications/tools/list_changed";
 
 /// How often the client was told so far that the tools have changed.
-fn told(client: &proxy::Client) -> usize {
+fn notifications(client: &proxy::Client) -> usize {
     let lines = client.received();
     let methods = lines.iter().filter_map(|line| {
         let message: Value = serde_json::from_slice(line).ok()?;
@@ -42,16 +42,20 @@ async fn a_change_is_listed_afresh_and_told_once(kind: Kind) {
     client.wait_for_tools(&["search"]).await;
 
     for (round, name) in ["find", "fetch", "seek"].into_iter().enumerate() {
-        let told_before = told(&client);
+        let notifications_before = notifications(&client);
         server.set_tools([upstream::tool(name).as_str()]);
         server.list_changed().await;
         client.notification(CHANGED).await;
         assert_eq!(client.tool_names().await, [name]);
         let response = client.call(name, json!({})).await;
         assert_eq!(text_of(&response), format!("{name} {{}}"));
-        assert_eq!(told(&client), told_before + 1, "round {round}");
+        assert_eq!(
+            notifications(&client),
+            notifications_before + 1,
+            "round {round}"
+        );
     }
-    assert_eq!(told(&client), 3);
+    assert_eq!(notifications(&client), 3);
 }
 
 async fn a_change_that_the_client_would_not_see_is_not_told(kind: Kind) {
@@ -75,7 +79,7 @@ async fn a_change_that_the_client_would_not_see_is_not_told(kind: Kind) {
     server.list_changed().await;
     client.notification(CHANGED).await;
     assert_eq!(client.tool_names().await, ["find"]);
-    assert_eq!(told(&client), 1);
+    assert_eq!(notifications(&client), 1);
 }
 
 async fn a_changed_definition_under_the_same_name_is_told(kind: Kind) {
@@ -101,7 +105,7 @@ async fn an_upstream_that_comes_late_is_told_once(kind: Kind) {
     let mut client = proxy.start().await;
     client.initialize().await;
     assert_eq!(client.tool_names().await, ["search"]);
-    assert_eq!(told(&client), 0);
+    assert_eq!(notifications(&client), 0);
 
     late.restart();
     client.notification(CHANGED).await;
@@ -109,7 +113,7 @@ async fn an_upstream_that_comes_late_is_told_once(kind: Kind) {
     let names = client.tool_names().await;
     assert_eq!(names, ["search", "late", "b__search"]);
     client.call("late", json!({})).await;
-    assert_eq!(told(&client), 1);
+    assert_eq!(notifications(&client), 1);
 }
 
 async fn the_tools_of_an_upstream_that_goes_away_stay_listed(kind: Kind) {
@@ -126,7 +130,7 @@ async fn the_tools_of_an_upstream_that_goes_away_stay_listed(kind: Kind) {
     assert_eq!(client.tool_names().await, ["search", "b__search"]);
     let response = client.call("b__search", json!({})).await;
     assert_eq!(text_of(&response), "search {}");
-    assert_eq!(told(&client), 0);
+    assert_eq!(notifications(&client), 0);
 }
 
 async fn a_modern_client_that_does_not_listen_is_told_nothing(kind: Kind) {
@@ -145,7 +149,7 @@ async fn a_modern_client_that_does_not_listen_is_told_nothing(kind: Kind) {
         tokio::task::yield_now().await;
     }
     client.call("find", json!({})).await;
-    assert_eq!(told(&client), 0);
+    assert_eq!(notifications(&client), 0);
 }
 
 #[tokio::test]
@@ -159,8 +163,8 @@ async fn a_client_that_has_not_listed_yet_is_not_told_of_changes() {
     server.raw.wait_for_count(2, list).await;
 
     client.wait_for_tools(&["find"]).await;
-    let told = told(&client);
-    assert!(told <= 1, "told {told} times");
+    let notifications = notifications(&client);
+    assert!(notifications <= 1, "told {notifications} times");
 }
 
 async fn a_list_that_could_not_be_read_is_read_again(kind: Kind) {

@@ -110,12 +110,12 @@ async fn a_proxy_that_waits_takes_up_a_login_by_a_command() {
             .await;
 
         let mut client = setup.command(&format!("login linear {how}")).start().await;
-        let told = if how == "--device" {
+        let message = if how == "--device" {
             "compare it:\n\n"
         } else {
             PASTE
         };
-        client.wait_for_stderr(told).await;
+        client.wait_for_stderr(message).await;
         let url = lone_line(&client, "http");
         let redirect = Browser::consenting().redirect(&url).await;
         if let Ok(redirect) = redirect {

@@ -34,7 +34,7 @@ async fn learn(home: &Arc<TempDir>, server: &Upstream) {
 }
 
 /// How many tools are remembered, and since when, by `status --json`.
-async fn told(program: proxy::Builder) -> (Value, Value) {
+async fn cache_status(program: proxy::Builder) -> (Value, Value) {
     let ended = Ended::new(program.output().await);
     assert_eq!(ended.code, 0, "{}", ended.stdout);
     let row = ended.json()["upstreams"][0].take();
@@ -48,11 +48,11 @@ async fn it_is_told_with_its_age_whether_the_server_is_there_or_not() {
     let home = proxy::home();
     let offline = || program(&home, &server, "status --offline --json");
     let nothing = (Value::Null, Value::Null);
-    assert_eq!(told(offline()).await, nothing);
+    assert_eq!(cache_status(offline()).await, nothing);
     let seconds = || UNIX_EPOCH.elapsed().unwrap().as_secs();
     let before = seconds();
     learn(&home, &server).await;
-    let (tools, since) = told(offline()).await;
+    let (tools, since) = cache_status(offline()).await;
     assert_eq!(tools, 2);
     let since = since.as_u64().unwrap();
     assert!((before..=seconds()).contains(&since), "{since}");
@@ -92,12 +92,15 @@ async fn what_the_next_start_would_not_use_is_not_told() {
     learn(&home, &server).await;
     let offline = || program(&home, &server, "status --offline --json");
     let nothing = (Value::Null, Value::Null);
-    assert_ne!(told(offline()).await, nothing);
-    assert_eq!(told(offline().env("PROXY_REMEMBER", "off")).await, nothing);
+    assert_ne!(cache_status(offline()).await, nothing);
+    assert_eq!(
+        cache_status(offline().env("PROXY_REMEMBER", "off")).await,
+        nothing
+    );
     let other = json!({"headers": {"x-key": "1"}});
-    assert_eq!(told(offline().extra("open", other)).await, nothing);
+    assert_eq!(cache_status(offline().extra("open", other)).await, nothing);
     let filtered = json!({"ignore_tools": ["*"]});
-    assert_eq!(told(offline().extra("open", filtered)).await.0, 1);
+    assert_eq!(cache_status(offline().extra("open", filtered)).await.0, 1);
     fs::write(&listings(&home)[0], "{").unwrap();
-    assert_eq!(told(offline()).await, nothing);
+    assert_eq!(cache_status(offline()).await, nothing);
 }

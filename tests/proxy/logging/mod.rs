@@ -95,7 +95,7 @@ fn sets_level(request: &Request) -> bool {
 }
 
 /// The levels that a server was told so far.
-fn told(server: &Upstream) -> Vec<String> {
+fn levels_set(server: &Upstream) -> Vec<String> {
     let requests = server.raw.requests().into_iter();
     let levels = requests.filter(sets_level).map(|request| {
         let level = request.json()["params"]["level"].take();

@@ -42,11 +42,11 @@ async fn log_level_of_a_legacy_upstream_is_raised_before_the_call(kind: Kind) {
     let of_interest = |request: &Request| sets_level(request) || request.is("tools/call");
     let mut requests = server.raw.requests();
     requests.retain(of_interest);
-    let told = |request: &Request| match sets_level(request) {
+    let levels_set = |request: &Request| match sets_level(request) {
         true => request.json()["params"]["level"].to_string(),
         false => "call".to_owned(),
     };
-    let order: Vec<_> = requests.iter().map(told).collect();
+    let order: Vec<_> = requests.iter().map(levels_set).collect();
     let expected = [
         r#""error""#,
         "call",
@@ -72,17 +72,17 @@ async fn the_most_verbose_of_those_under_way_counts() {
         under_way.push(begin_at(&mut client, "wait", level).await);
         server.wait_for_calls(count + 1).await;
     }
-    assert_eq!(told(&server), ["error", "info"]);
+    assert_eq!(levels_set(&server), ["error", "info"]);
     // The session wants less, and is given less, but the upstream goes on for the others.
     set_level(&mut client, "emergency").await;
-    assert_eq!(told(&server), ["error", "info", "info"]);
+    assert_eq!(levels_set(&server), ["error", "info", "info"]);
     gate.open();
     for id in under_way {
         client.response(id).await;
     }
     // Now nobody else needs it.
     set_level(&mut client, "emergency").await;
-    assert_eq!(told(&server), ["error", "info", "info", "emergency"]);
+    assert_eq!(levels_set(&server), ["error", "info", "info", "emergency"]);
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn a_session_beside_hears_no_more_than_it_wants() {
     let mut client = proxy::before(&server).await;
     set_level(&mut client, "error").await;
     call_at(&mut client, "talk", "debug").await;
-    assert_eq!(told(&server).last().unwrap(), "debug");
+    assert_eq!(levels_set(&server).last().unwrap(), "debug");
     let before = client.received().len();
     client.call("talk", json!({})).await;
     assert_eq!(logs_since(&client, before), heard_from("error"));
@@ -112,7 +112,7 @@ async fn request_with_unknown_level_does_not_run_at_a_legacy_upstream(kind: Kind
         let answer = client.modern("tools/call", params).await;
         assert_eq!(answer["error"]["code"], -32602, "{level}: {answer}");
     }
-    assert!(server.calls().is_empty() && told(&server).is_empty());
+    assert!(server.calls().is_empty() && levels_set(&server).is_empty());
 }
 
 #[tokio::test]
@@ -138,7 +138,7 @@ async fn upstream_without_logging_gets_no_level_and_its_logs_pass() {
     let before = client.received().len();
     call_at(&mut client, "talk", "critical").await;
     assert_eq!(logs_since(&client, before), heard_from("critical"));
-    assert!(told(&server).is_empty());
+    assert!(levels_set(&server).is_empty());
 }
 
 #[tokio::test]
@@ -149,9 +149,9 @@ async fn a_level_is_raised_again_in_a_new_session() {
     server.expire_sessions();
     call_at(&mut client, "talk", "info").await;
     // The call may be what found out that the session was gone.
-    let told = told(&server);
+    let levels_set = levels_set(&server);
     assert_eq!(
-        (told.first(), told.last()),
+        (levels_set.first(), levels_set.last()),
         (Some(&"debug".to_owned()), Some(&"info".to_owned()))
     );
 }

@@ -149,8 +149,8 @@ async fn a_parked_call_wants_none_until_its_client_is_back() {
     let answers = |request: &Request| request.id_bytes() == Some(br#""q""#.to_vec());
     server.raw.wait_for(answers).await;
     say("back").await;
-    let heard = client.notification("notifications/message").await;
-    assert_eq!(heard["params"]["data"], "back");
+    let received = client.notification("notifications/message").await;
+    assert_eq!(received["params"]["data"], "back");
     gate.open();
     let answer = client.response(id).await;
     assert_eq!(answer["result"]["resultType"], "complete", "{answer}");

@@ -38,10 +38,10 @@ async fn session_level_reaches_every_legacy_upstream_that_logs() {
         set_level(&mut client, level).await;
     }
     for server in [&legacy, &http_sse] {
-        assert_eq!(told(server), ["warning", "debug", "emergency"]);
+        assert_eq!(levels_set(server), ["warning", "debug", "emergency"]);
     }
     for server in [&modern, &mute] {
-        assert!(told(server).is_empty());
+        assert!(levels_set(server).is_empty());
     }
 }
 
@@ -110,7 +110,7 @@ async fn what_an_upstream_refuses_is_in_the_log_and_no_error() {
     let before = client.received().len();
     client.call("talk", json!({})).await;
     assert_eq!(logs_since(&client, before), heard_from("notice"));
-    assert_eq!(told(&server), ["notice"]);
+    assert_eq!(levels_set(&server), ["notice"]);
 }
 
 #[tokio::test]
@@ -132,7 +132,7 @@ async fn a_level_that_is_none_is_refused_and_told_nobody() {
     let answer = client.request("logging/setLevel", json!({})).await;
     assert_eq!(answer["error"]["code"], -32602, "{answer}");
     set_level(&mut client, "info").await;
-    assert_eq!(told(&server), ["info"]);
+    assert_eq!(levels_set(&server), ["info"]);
 }
 
 async fn a_session_hears_logs_from_its_level_on(kind: Kind) {
@@ -163,7 +163,7 @@ async fn the_level_is_set_anew_in_a_new_session_before_any_call(kind: Kind) {
     let later = later.filter(|it| sets_level(it) || it.is("tools/call"));
     let methods: Vec<_> = later.map(Request::rpc_method).collect();
     assert_eq!(methods, ["logging/setLevel", "tools/call"]);
-    assert_eq!(told(&server), ["alert", "alert"]);
+    assert_eq!(levels_set(&server), ["alert", "alert"]);
 }
 
 #[tokio::test]
@@ -178,9 +178,9 @@ async fn the_sessions_for_other_clients_are_told_as_well() {
     let call = json!({"name": "talk"});
     let answer = client.modern("tools/call", call).await;
     assert!(answer["result"].is_object(), "{answer}");
-    assert_eq!(told(&server), ["error", "error"]);
+    assert_eq!(levels_set(&server), ["error", "error"]);
     set_level(&mut client, "info").await;
-    assert_eq!(told(&server), ["error", "error", "info", "info"]);
+    assert_eq!(levels_set(&server), ["error", "error", "info", "info"]);
     let mut requests = server.raw.requests();
     requests.retain(sets_level);
     let session = |nth: usize| requests[nth].header("mcp-session-id").unwrap().to_owned();

@@ -24,7 +24,7 @@ const GOT: &str = r#"{"resultType":"complete","messages":[]}"#;
 const READ: &str = r#"{"resultType":"complete","contents":[]}"#;
 
 /// The lines so far that are notifications of changes.
-fn told(client: &Client) -> Vec<String> {
+fn notifications(client: &Client) -> Vec<String> {
     let lines = client.received().into_iter();
     lines
         .map(|line| String::from_utf8(line).unwrap())
@@ -43,14 +43,14 @@ async fn a_change_is_told_once_in_our_own_words(kind: Kind) {
     let mut client = proxy::before(&server).await;
     client.tools().await;
     for (changed, barrier) in [(PROMPTS, RESOURCES), (RESOURCES, PROMPTS)] {
-        let before = told(&client).len();
+        let before = notifications(&client).len();
         server.notify(changed, r#"{"_meta":{"x":1}}"#).await;
         client.notification(changed).await;
         // What comes of it a second time would come before this.
         server.notify(barrier, "{}").await;
         client.notification(barrier).await;
         let expected = [told_line(changed), told_line(barrier)];
-        assert_eq!(told(&client)[before..], expected);
+        assert_eq!(notifications(&client)[before..], expected);
     }
 }
 
@@ -145,8 +145,8 @@ async fn a_modern_upstream_is_asked_for_the_changes_that_it_announces() {
         client.tools().await;
         let listen = |request: &testkit::raw::Request| request.is("subscriptions/listen");
         let mut listen: Value = server.raw.wait_for(listen).await.json();
-        let wanted = listen["params"]["notifications"].take();
-        assert_eq!(wanted, expected, "{capabilities}");
+        let subscribed = listen["params"]["notifications"].take();
+        assert_eq!(subscribed, expected, "{capabilities}");
     }
 }
 
@@ -168,5 +168,5 @@ async fn modern_client_without_a_listen_gets_no_news_but_fresh_routes(kind: Kind
         }
     })
     .await;
-    assert_eq!(told(&client), [""; 0]);
+    assert_eq!(notifications(&client), [""; 0]);
 }

@@ -105,9 +105,10 @@ async fn a_cancelled_request_ends_at_its_upstream_and_is_not_answered(kind: Kind
                 assert_eq!(left.body, request.body);
             }
             _ => {
-                let told = server.wait_for_cancelled().await;
-                let told: serde_json::Value = serde_json::from_slice(&told).unwrap();
-                assert_eq!(told["params"]["requestId"], request.json()["id"]);
+                let notification = server.wait_for_cancelled().await;
+                let notification: serde_json::Value =
+                    serde_json::from_slice(&notification).unwrap();
+                assert_eq!(notification["params"]["requestId"], request.json()["id"]);
             }
         }
         // The id is free, and nothing was said under it.

@@ -30,8 +30,8 @@ async fn a_cancelled_listen_is_silent_and_its_resources_are_let_go(kind: Kind) {
         crate::subscriptions::update(&server, "x://1").await;
     }
     server.notify(PROMPTS, "{}").await;
-    let told = client.notification(PROMPTS).await;
-    assert_eq!(told["params"]["_meta"][TAG], "b");
+    let notification = client.notification(PROMPTS).await;
+    assert_eq!(notification["params"]["_meta"][TAG], "b");
     assert!(client.close().await.success());
     let lines = client.received();
     let lines = lines[before..].iter().map(|l| String::from_utf8_lossy(l));

@@ -34,8 +34,8 @@ async fn a_resource_that_a_modern_server_declines_is_left_out() {
     update(&server, "x://1").await;
     client.notification(UPDATED).await;
     client.notification(UPDATED).await;
-    let told = expected([("x://1", json!(1)), ("x://1", json!(2))]);
-    assert_eq!(updates(&client), told);
+    let notification = expected([("x://1", json!(1)), ("x://1", json!(2))]);
+    assert_eq!(updates(&client), notification);
 }
 
 async fn a_resource_that_a_legacy_server_refuses_is_left_out(kind: Kind) {
@@ -99,6 +99,6 @@ async fn update_of_a_sub_resource_reaches_subscribers_of_the_whole(kind: Kind) {
     update(&server, "x://1/part").await;
     client.notification(UPDATED).await;
     client.notification(UPDATED).await;
-    let told = expected([("x://1/part", json!(null)), ("x://1/part", json!("a"))]);
-    assert_eq!(updates(&client), told);
+    let notification = expected([("x://1/part", json!(null)), ("x://1/part", json!("a"))]);
+    assert_eq!(updates(&client), notification);
 }

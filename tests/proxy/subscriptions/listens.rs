@@ -75,8 +75,8 @@ async fn a_notification_is_tagged_and_otherwise_passes_byte_for_byte(kind: Kind)
         };
         let params = params.replace("TAG", TAG);
         let line = format!(r#"{{"method":"{UPDATED}","params":{params}, "jsonrpc":"2.0"}}"#);
-        let told = String::from_utf8(client.next_line().await).unwrap();
-        assert_eq!(told, line);
+        let notification = String::from_utf8(client.next_line().await).unwrap();
+        assert_eq!(notification, line);
     }
 }
 
@@ -91,9 +91,9 @@ async fn each_listen_hears_what_it_asked_for_and_nothing_else(kind: Kind) {
         server.notify(method, r#"{"uri":"x://1"}"#).await;
         for id in [id, "all"] {
             let line = client.next_line().await;
-            let told: serde_json::Value = serde_json::from_slice(&line).unwrap();
-            assert_eq!(told["method"], method);
-            assert_eq!(told["params"]["_meta"][TAG], id);
+            let notification: serde_json::Value = serde_json::from_slice(&line).unwrap();
+            assert_eq!(notification["method"], method);
+            assert_eq!(notification["params"]["_meta"][TAG], id);
         }
     }
 }
@@ -108,8 +108,8 @@ async fn a_change_of_tools_is_told_to_a_client_that_never_listed_any(kind: Kind)
     client.call("search", json!({})).await;
     server.set_tools([upstream::tool("find").as_str()]);
     server.list_changed().await;
-    let told = client.notification(TOOLS).await;
-    assert_eq!(told["params"], json!({"_meta": {TAG: [1]}}));
+    let notification = client.notification(TOOLS).await;
+    assert_eq!(notification["params"], json!({"_meta": {TAG: [1]}}));
     client.call("find", json!({})).await;
 }
 
@@ -136,8 +136,8 @@ async fn one_listen_hears_of_several_upstreams() {
     update(&servers[0], uris[0]).await;
     client.notification(UPDATED).await;
     let [legacy, modern, http_sse] = uris;
-    let told = [legacy, modern, http_sse, legacy].map(|uri| (uri, json!(1)));
-    assert_eq!(updates(&client), expected(told));
+    let notification = [legacy, modern, http_sse, legacy].map(|uri| (uri, json!(1)));
+    assert_eq!(updates(&client), expected(notification));
 }
 
 #[tokio::test]
@@ -163,13 +163,13 @@ async fn what_happens_before_the_acknowledgement_is_told_after_it() {
         client.next_line().await;
     }
     let lines = client.received().split_off(before);
-    let told = lines.iter().map(|line| {
+    let notification = lines.iter().map(|line| {
         let line: serde_json::Value = serde_json::from_slice(line).unwrap();
         assert_eq!(line["params"]["_meta"][TAG], 2, "{line}");
         line["method"].as_str().unwrap().to_owned()
     });
-    let told: Vec<_> = told.collect();
-    assert_eq!(told, [ACKNOWLEDGED, UPDATED, PROMPTS, PROMPTS]);
+    let notification: Vec<_> = notification.collect();
+    assert_eq!(notification, [ACKNOWLEDGED, UPDATED, PROMPTS, PROMPTS]);
 }
 
 #[tokio::test]

@@ -49,8 +49,8 @@ async fn hears_both(kind: Kind, server: &Upstream, client: &mut Client) {
     client.notification(UPDATED).await;
     update(server, "x://2").await;
     client.notification(UPDATED).await;
-    let told = expected([("x://1", json!("a")), ("x://2", json!(null))]);
-    assert_eq!(updates(client), told, "{kind}");
+    let notification = expected([("x://1", json!("a")), ("x://2", json!(null))]);
+    assert_eq!(updates(client), notification, "{kind}");
 }
 
 /// How often the server has listed its tools, but for its first session.

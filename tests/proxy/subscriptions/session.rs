@@ -58,8 +58,8 @@ async fn session_gets_updates_while_it_is_subscribed(kind: Kind) {
     update(&server, "x://1").await;
     update(&server, "x://2").await;
     client.notification(UPDATED).await;
-    let told = expected([("x://1", json!(null)), ("x://2", json!(null))]);
-    assert_eq!(updates(&client), told);
+    let notification = expected([("x://1", json!(null)), ("x://2", json!(null))]);
+    assert_eq!(updates(&client), notification);
 
     assert_eq!(unsubscribe(&mut client, "x://2").await["result"], json!({}));
     wait_for_end(kind, &server, "x://2").await;
@@ -91,10 +91,10 @@ async fn subscribe_and_its_result_pass_legacy_servers_byte_for_byte(kind: Kind) 
                 r#"{{"method":"{method}","id":{id},"params":{{ "uri":"x:\/\/1","n":1.0}},"jsonrpc":"2.0"}}"#
             )
         };
-        let told = client.exchange(line(r#""\u0061""#), r#""\u0061""#).await;
-        let told = String::from_utf8(told).unwrap();
+        let notification = client.exchange(line(r#""\u0061""#), r#""\u0061""#).await;
+        let notification = String::from_utf8(notification).unwrap();
         let expected = format!(r#"{{"jsonrpc":"2.0","id":"\u0061","result":{answer}}}"#);
-        assert_eq!(told, expected);
+        assert_eq!(notification, expected);
         let sent = server.raw.wait_for(|request| request.is(method)).await;
         let id = String::from_utf8(sent.id_bytes().unwrap()).unwrap();
         assert_eq!(String::from_utf8(sent.body).unwrap(), line(&id));
@@ -123,11 +123,11 @@ async fn an_update_passes_byte_for_byte_without_our_own_tag(kind: Kind) {
         .send_request("tools/call", json!({"name": "talk"}))
         .await;
     for meta in ["", r#""_meta":{"y":1.0},"#, ""] {
-        let told = next_update(&mut client).await;
+        let notification = next_update(&mut client).await;
         let line = format!(
             r#"{{"method":"{UPDATED}","params":{{{meta}"uri":"x:\/\/1"}}, "jsonrpc":"2.0"}}"#
         );
-        assert_eq!(told, line);
+        assert_eq!(notification, line);
     }
 }
 

@@ -53,8 +53,8 @@ async fn shared_subscription_lasts_until_listen_and_session_end_it(kind: Kind) {
         client.notification(UPDATED).await;
         server.notify(RESOURCES, "{}").await;
         client.notification(RESOURCES).await;
-        let told = [Value::Null, json!("a"), left].map(|tag| ("x://1", tag));
-        assert_eq!(updates(&client), expected(told), "{listen_first}");
+        let notification = [Value::Null, json!("a"), left].map(|tag| ("x://1", tag));
+        assert_eq!(updates(&client), expected(notification), "{listen_first}");
         assert_eq!(count(&server, "resources/unsubscribe"), 0);
 
         // The other lets go as well.
@@ -92,8 +92,8 @@ async fn two_listens_that_want_one_resource_are_one_subscription(kind: Kind) {
     client.modern("ping", json!({})).await;
     update(&server, "x://1").await;
     client.notification(UPDATED).await;
-    let told = [1, 2, 2].map(|tag| ("x://1", json!(tag)));
-    assert_eq!(updates(&client), expected(told));
+    let notification = [1, 2, 2].map(|tag| ("x://1", json!(tag)));
+    assert_eq!(updates(&client), expected(notification));
     let asked = server.raw.requests();
     let asked = asked.iter().filter(|request| {
         crate::subscriptions::subscribes("x://1")(request)

@@ -33,9 +33,9 @@ fn completed() -> String {
 /// A server whose task asks these things until it is told, and then is completed.
 fn asking(questions: &[&str]) -> Builder {
     let course = Course::new([&*needs(questions)]);
-    let told = course.clone();
+    let task = course.clone();
     server::modern("t", &course).answers("tasks/update", move |_| {
-        told.set(&completed());
+        task.set(&completed());
         br#"{"resultType":"complete"}"#.to_vec()
     })
 }

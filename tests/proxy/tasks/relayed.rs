@@ -202,8 +202,8 @@ async fn news_of_a_task_reach_the_legacy_client_that_has_it() {
             r#"{"taskId":"t","status":"working"}"#,
         )
         .await;
-    let told = client.notification("notifications/tasks/status").await;
-    assert_eq!(told["params"]["taskId"], "t");
+    let notification = client.notification("notifications/tasks/status").await;
+    assert_eq!(notification["params"]["taskId"], "t");
 }
 
 #[tokio::test]

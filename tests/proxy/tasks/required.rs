@@ -206,8 +206,8 @@ async fn news_of_a_task_that_the_client_does_not_know_do_not_reach_it() {
         let params = task_id(id).to_string();
         server.notify("notifications/tasks/status", &params).await;
     }
-    let told = client.notification("notifications/tasks/status").await;
-    assert_eq!(told["params"]["taskId"], "u");
+    let notification = client.notification("notifications/tasks/status").await;
+    assert_eq!(notification["params"]["taskId"], "u");
     // Nor is it in the list.
     let listed = exchange(&mut client, "tasks/list", "{}").await;
     let expected = format!(r#"{{"tasks":[{}]}}"#, task("u", "working"));

@@ -173,8 +173,8 @@ async fn one_stream_carries_everything() {
     }
     let params = r#"{"level":"info","data":"unasked"}"#;
     server.notify("notifications/message", params).await;
-    let heard = client.notification("notifications/message").await;
-    assert_eq!(heard["params"]["data"], "unasked");
+    let received = client.notification("notifications/message").await;
+    assert_eq!(received["params"]["data"], "unasked");
     let requests = server.raw.requests();
     let gets = requests.iter().filter(|request| request.method == "GET");
     assert_eq!(gets.count(), 1);

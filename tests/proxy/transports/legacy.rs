@@ -93,13 +93,13 @@ async fn messages_on_the_response_stream_precede_the_answer_in_order() {
     assert_eq!(text_of(&response), "done");
 
     let lines = client.received();
-    let heard: Vec<String> = lines
+    let received: Vec<String> = lines
         .iter()
         .filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok())
         .filter_map(|line| line["params"]["data"].as_str().map(str::to_owned))
         .collect();
     let expected: Vec<_> = (1..=20).map(|n| n.to_string()).collect();
-    assert_eq!(heard, expected);
+    assert_eq!(received, expected);
 }
 
 #[tokio::test]

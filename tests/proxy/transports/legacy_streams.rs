@@ -20,10 +20,10 @@ async fn standalone_stream_opens_after_initialize_and_is_forwarded() {
 
     let params = r#"{"level":"info","data":"unasked"}"#;
     server.notify("notifications/message", params).await;
-    let heard = client.notification("notifications/message").await;
-    assert_eq!(heard["params"]["data"], "unasked");
+    let received = client.notification("notifications/message").await;
+    assert_eq!(received["params"]["data"], "unasked");
     let requests = server.raw.requests();
-    let at = |wanted: &dyn Fn(&Request) -> bool| requests.iter().position(wanted).unwrap();
+    let at = |expected: &dyn Fn(&Request) -> bool| requests.iter().position(expected).unwrap();
     let get = at(&|request| request.method == "GET");
     assert!(at(&|request| request.is("notifications/initialized")) < get);
 }
@@ -41,8 +41,8 @@ async fn a_standalone_stream_that_ends_is_opened_again() {
     server.raw.wait_for_count(2, get).await;
     let params = r#"{"level":"info","data":"again"}"#;
     server.notify("notifications/message", params).await;
-    let heard = client.notification("notifications/message").await;
-    assert_eq!(heard["params"]["data"], "again");
+    let received = client.notification("notifications/message").await;
+    assert_eq!(received["params"]["data"], "again");
     assert_eq!(count(&server.raw.requests(), "initialize"), 1);
 }
 
@@ -112,8 +112,8 @@ async fn a_reply_that_breaks_off_is_resumed_after_the_last_event() {
             let response = client.call("slow", json!({})).await;
             assert_eq!(text_of(&response), "resumed", "{cuts} cuts");
             for part in 1..=cuts {
-                let heard = client.notification("notifications/message").await;
-                assert_eq!(heard["params"]["data"], format!("part {part}"));
+                let received = client.notification("notifications/message").await;
+                assert_eq!(received["params"]["data"], format!("part {part}"));
             }
             let requests = server.raw.requests();
             assert_eq!(count(&requests, "tools/call"), 1);

@@ -187,8 +187,8 @@ async fn replies_may_be_event_streams_with_messages_before_the_answer() {
     let mut client = proxy::new().upstream("a", &server).start().await;
     let response = client.call("slow", json!({})).await;
     assert_eq!(text_of(&response), "done");
-    let heard = client.notification("notifications/message").await;
-    assert_eq!(heard["params"]["data"], "begun");
+    let received = client.notification("notifications/message").await;
+    assert_eq!(received["params"]["data"], "begun");
 }
 
 #[tokio::test]

@@ -27,8 +27,8 @@ async fn a_name_that_no_header_can_carry_is_sent_in_base64() {
 
         assert_eq!(text_of(&response), format!("{name} {{}}"));
         let call = server.raw.wait_for(|request| request.is("tools/call"));
-        let told = call.await;
-        assert_eq!(told.header("mcp-name"), Some(base64(name).as_str()));
+        let sent = call.await;
+        assert_eq!(sent.header("mcp-name"), Some(base64(name).as_str()));
     }
 }
 
@@ -96,8 +96,8 @@ async fn the_annotated_parameters_are_repeated_in_headers() {
         assert_eq!(call.argument_bytes().unwrap(), arguments.as_bytes());
         let names = ["region", "count", "dry-run", "city"];
         for (name, expected) in names.iter().zip(expected) {
-            let told = call.header(&format!("mcp-param-{name}"));
-            assert_eq!(told, *expected, "{name} of {arguments}");
+            let sent = call.header(&format!("mcp-param-{name}"));
+            assert_eq!(sent, *expected, "{name} of {arguments}");
         }
         let mirrored = |(name, _): &&(String, String)| name.starts_with("mcp-param-");
         let sent = call.headers.iter().filter(mirrored).count();

@@ -23,8 +23,8 @@ async fn server(kind: Kind, gate: &Gate) -> Upstream {
             let mut arguments = call.request.json()["params"]["arguments"].take();
             call.progress(arguments["step"].as_u64().unwrap()).await;
             gate.passed().await;
-            let heard = arguments["for"].take();
-            let result = json!({"content": [], "resultType": "complete", "for": heard});
+            let received = arguments["for"].take();
+            let result = json!({"content": [], "resultType": "complete", "for": received});
             result.to_string().into_bytes()
         }
     });

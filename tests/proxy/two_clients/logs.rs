@@ -26,8 +26,8 @@ async fn talking(kind: Kind) -> Upstream {
     let server = server.on_call(|call| async move {
         let mut called = call.request.json()["params"].take();
         let data = called["arguments"]["for"].take();
-        let wanted = called["_meta"]["io.modelcontextprotocol/logLevel"].take();
-        let levels = match wanted == "error" {
+        let expected = called["_meta"]["io.modelcontextprotocol/logLevel"].take();
+        let levels = match expected == "error" {
             true => &["error"][..],
             false => &["debug", "error"],
         };

@@ -83,12 +83,12 @@ async fn a_client_that_cannot_be_asked_is_refused_and_the_other_asked(
     a.begin("7", "tools/call", call.clone()).await;
     let question = question(&mut a, "7").await;
     let refused = b.finish("7", "tools/call", ask("2")).await;
-    let heard = &refused["result"]["heard"]["error"];
-    assert_eq!(heard["code"], -32601, "{refused}");
+    let received = &refused["result"]["heard"]["error"];
+    assert_eq!(received["code"], -32601, "{refused}");
     answer(&mut a, one, &question, &call, "decline").await;
     let end = a.end(last_id(one, "7")).await;
-    let heard = &end["result"]["heard"]["result"];
-    assert_eq!(heard["action"], "decline", "{end}");
+    let received = &end["result"]["heard"]["result"];
+    assert_eq!(received["action"], "decline", "{end}");
     assert!(b.asked().is_empty());
     // Each call went by a session of what its client declares.
     let opened = server.asks("initialize").into_iter();
@@ -125,8 +125,8 @@ async fn an_answer_of_the_other_client_settles_nothing(kind: Kind, eras: [Era; 2
     assert!(server.responses().is_empty());
     answer(&mut a, eras[0], &question, &call, "decline").await;
     let end = a.end(last_id(eras[0], "7")).await;
-    let heard = &end["result"]["heard"]["result"];
-    assert_eq!(heard["action"], "decline", "{end}");
+    let received = &end["result"]["heard"]["result"];
+    assert_eq!(received["action"], "decline", "{end}");
     assert!(b.asked().is_empty());
     assert_eq!(server.responses().len(), 1);
 }
