@@ -76,7 +76,7 @@ impl Reload {
             let cached = next.iter().map(Upstream::cached_upstream);
             let _ = timeout(CACHE_LOAD_TIMEOUT, loader.load(cached)).await;
         }
-        self.router.replace(next).await;
+        self.router.replace_upstreams(next).await;
         info!(
             upstreams = count,
             added = %changes.added.join(", "),

@@ -13,7 +13,7 @@ use super::line_reader::{LineRead, LineReader};
 use super::line_writer::write_lines;
 use super::session::Session;
 use super::stdio::{Sink, Source};
-use crate::router::{Lines, Outbox, Router};
+use crate::router::{Outbox, QueuedLines, Router};
 
 /// Why a client is served no longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl ClientConnection {
     #[must_use]
     pub fn open(
         router: &Router,
-        outbox: (Outbox, Lines),
+        outbox: (Outbox, QueuedLines),
         limit: usize,
         input: Source,
         output: Sink,

@@ -6,7 +6,7 @@ use crate::protocol::Era;
 use crate::protocol::revision::{
     META_CLIENT_CAPABILITIES, META_CLIENT_INFO, META_VERSION, MODERN, supported,
 };
-use crate::router::is_known;
+use crate::router::is_known_method;
 use crate::wire::Message;
 use crate::wire::outgoing::code;
 use crate::wire::splice::{decode, last_member};
@@ -38,7 +38,7 @@ impl Refusal {
 pub(super) fn request_era(message: &Message) -> Result<Era, Refusal> {
     let method = message.method();
     let era = declared_era(message, method == "server/discover")?;
-    match is_known(&method, era) {
+    match is_known_method(&method, era) {
         true => Ok(era),
         false => {
             let text = format!("method `{method}` is not known in the {} era", era.as_str());

@@ -7,7 +7,7 @@ use std::task::Poll;
 use tokio::io::AsyncWriteExt;
 
 use super::stdio::Sink;
-use crate::router::Lines;
+use crate::router::QueuedLines;
 use crate::wire::Line;
 
 /// Lines up to this size are gathered into one write; larger ones are written as they are.
@@ -26,7 +26,7 @@ const MAX_YIELDS: usize = 64;
 ///
 /// # Errors
 /// [`io::Error`], when the client no longer reads.
-pub(super) async fn write_lines(mut output: Sink, mut lines: Lines) -> io::Result<()> {
+pub(super) async fn write_lines(mut output: Sink, mut lines: QueuedLines) -> io::Result<()> {
     let mut buffer = Vec::with_capacity(GATHER_BYTES);
     while let Some(line) = lines.next().await {
         let mut next = Some(line);
@@ -42,29 +42,29 @@ pub(super) async fn write_lines(mut output: Sink, mut lines: Lines) -> io::Resul
             }
             next = match buffer.len() < GATHER_BYTES {
                 true if line.is_passthrough() => next_within_yields(&mut lines, &mut yields).await,
-                true => lines.ready(),
+                true => lines.try_next(),
                 false => None,
             };
         }
         output.write_all(&buffer).await?;
         output.flush().await?;
         buffer.clear();
-        lines.written();
+        lines.mark_written();
     }
     Ok(())
 }
 
 /// The next line, if one is ready, or becomes so within the yields that are left.
-async fn next_within_yields(lines: &mut Lines, yields: &mut usize) -> Option<Line> {
+async fn next_within_yields(lines: &mut QueuedLines, yields: &mut usize) -> Option<Line> {
     for _ in 0..IDLE_YIELDS {
-        let line = lines.ready();
+        let line = lines.try_next();
         if line.is_some() || *yields == MAX_YIELDS {
             return line;
         }
         *yields += 1;
         yield_once().await;
     }
-    lines.ready()
+    lines.try_next()
 }
 
 /// Lets everybody who is ready run once. After `tokio::task::yield_now` the runtime would ask the system

@@ -32,7 +32,7 @@ impl Session {
 
     /// Ends the session while others go on: cancels what is in flight in it, for at most `grace`.
     pub(super) async fn leave(self, grace: Duration) {
-        self.client.leave(grace).await;
+        self.client.close(grace).await;
     }
 
     /// Takes one line. Whatever it is, the next one can be taken.
@@ -80,7 +80,7 @@ impl Session {
         match message.kind() {
             MessageKind::Request => self.handle_request(message).await,
             MessageKind::Notification => self.handle_notification(&message),
-            MessageKind::Response => self.client.answered(&message),
+            MessageKind::Response => self.client.on_response(&message),
         }
     }
 
@@ -98,8 +98,8 @@ impl Session {
 
     fn handle_notification(&self, message: &Message) {
         match &*message.method() {
-            "notifications/cancelled" => self.client.cancel(message),
-            "notifications/initialized" => self.client.session_opened(),
+            "notifications/cancelled" => self.client.cancel_request(message),
+            "notifications/initialized" => self.client.mark_initialized(),
             _ => self.client.forward_to_upstreams(message),
         }
     }
@@ -117,7 +117,7 @@ impl Session {
             self.client.open_session(&message);
         }
         if message.method() != "ping" {
-            self.client.start(&message, era);
+            self.client.start_upstreams(&message, era);
         }
         let local_result: Option<Bytes> = match (&*message.method(), era) {
             ("ping", Era::Legacy) => Some(Bytes::from_static(b"{}")),

@@ -3,7 +3,7 @@
 use tracing::debug;
 
 use super::context::Context;
-use super::forward::server_requests::{notify_upstream, on_client_progress};
+use super::forward::server_requests::{on_client_progress, send_to_upstream};
 use crate::protocol::Era;
 use crate::protocol::bridge;
 use crate::protocol::json_key::JsonKey;
@@ -11,7 +11,7 @@ use crate::upstream::ConnectionUse;
 use crate::wire::Message;
 
 /// Notifications of the legacy eras alone (MCP 2026-07-28 § Changelog).
-const LEGACY: [&str; 1] = ["notifications/roots/list_changed"];
+const LEGACY_NOTIFICATIONS: [&str; 1] = ["notifications/roots/list_changed"];
 
 /// Forwards a notification: progress to the upstream that waits for it, anything else to every upstream
 /// whose era may know it, as it is.
@@ -25,7 +25,7 @@ pub(crate) fn forward_to_upstreams(ctx: &Context, notification: &Message) {
     // A client that has opened no session may have any of them.
     let client = session.profiles.session();
     let upstreams = gateway.upstreams.all();
-    let is_its = |connection: &ConnectionUse| {
+    let serves_client = |connection: &ConnectionUse| {
         client
             .as_ref()
             .is_none_or(|client| connection.serves(client))
@@ -33,8 +33,8 @@ pub(crate) fn forward_to_upstreams(ctx: &Context, notification: &Message) {
     let connections = upstreams
         .iter()
         .flat_map(|upstream| upstream.pool().connections());
-    for connection in connections.filter(is_its) {
-        if connection.profile.era == Era::Modern && LEGACY.contains(&&*method) {
+    for connection in connections.filter(serves_client) {
+        if connection.profile.era == Era::Modern && LEGACY_NOTIFICATIONS.contains(&&*method) {
             continue;
         }
         let body = notification.bytes().clone();
@@ -47,7 +47,7 @@ pub(crate) fn forward_to_upstreams(ctx: &Context, notification: &Message) {
 }
 
 /// Cancels the request that the client has cancelled (MCP § Cancellation). No reply follows.
-pub(crate) fn cancel(ctx: &Context, notification: &Message) {
+pub(crate) fn cancel_request(ctx: &Context, notification: &Message) {
     let Some(id) = notification.param("requestId") else {
         return;
     };
@@ -60,6 +60,6 @@ pub(crate) fn cancel(ctx: &Context, notification: &Message) {
     if let Some((connection, upstream_id)) = call {
         let id = upstream_id.to_string();
         let body = bridge::with_param(notification, "requestId", id.as_bytes());
-        notify_upstream(&ctx.gateway, &connection, body);
+        send_to_upstream(&ctx.gateway, &connection, body);
     }
 }

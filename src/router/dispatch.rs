@@ -75,9 +75,9 @@ const METHODS: [(&str, Eras, Method); 20] = [
 ];
 
 /// Whether a method exists in this era. Methods that MCP does not know exist in both.
-pub(crate) fn is_known(method: &str, era: Era) -> bool {
-    let known = METHODS.iter().find(|(name, ..)| *name == method);
-    known.is_none_or(|(_, eras, _)| match eras {
+pub(crate) fn is_known_method(method: &str, era: Era) -> bool {
+    let entry = METHODS.iter().find(|(name, ..)| *name == method);
+    entry.is_none_or(|(_, eras, _)| match eras {
         Eras::Both => true,
         Eras::Legacy => era == Era::Legacy,
         Eras::Modern => era == Era::Modern,
@@ -88,8 +88,8 @@ pub(crate) fn is_known(method: &str, era: Era) -> bool {
 /// none can.
 pub(crate) async fn dispatch(ctx: &Context, request: Message, client: Era) {
     let method = request.method();
-    let known = METHODS.iter().find(|(name, ..)| **name == *method);
-    let method = known.map_or(Method::Downstream, |(.., method)| *method);
+    let entry = METHODS.iter().find(|(name, ..)| **name == *method);
+    let method = entry.map_or(Method::Downstream, |(.., method)| *method);
     match method {
         Method::CallTool => tools::call(ctx, request, client).await,
         Method::ListTools => listings::list_tools(ctx, request, client).await,
@@ -100,7 +100,7 @@ pub(crate) async fn dispatch(ctx: &Context, request: Message, client: Era) {
         Method::Unsubscribe => resource_subscriptions::unsubscribe(ctx, request, client).await,
         Method::Listen => listen::listen(ctx, request, client).await,
         Method::ListItems(kind) => listings::list_items(ctx, request, kind, client).await,
-        Method::Task(method) => tasks::about_task(ctx, request, method, client).await,
+        Method::Task(method) => tasks::serve_task_request(ctx, request, method, client).await,
         Method::ListTasks => task_list::list_tasks(ctx, request, client).await,
         Method::SetLevel => log_level::set_level(ctx, request, client).await,
         Method::Downstream => extensions::call(ctx, request, client).await,
@@ -130,8 +130,8 @@ mod tests {
             ("tasks/update", false, true),
             ("x/unknown", true, true),
         ] {
-            assert_eq!(is_known(method, Era::Legacy), legacy, "{method}");
-            assert_eq!(is_known(method, Era::Modern), modern, "{method}");
+            assert_eq!(is_known_method(method, Era::Legacy), legacy, "{method}");
+            assert_eq!(is_known_method(method, Era::Modern), modern, "{method}");
         }
     }
 }

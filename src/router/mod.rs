@@ -6,8 +6,8 @@
 mod call;
 mod client;
 mod client_notifications;
+mod close;
 mod context;
-mod departure;
 mod dispatch;
 mod forward;
 mod methods;
@@ -32,11 +32,11 @@ use crate::protocol::Era;
 use crate::upstream::{Registry, Upstream};
 use crate::wire::Message;
 
-pub use client::outbox::{Lines, Outbox};
+pub use client::outbox::{Outbox, QueuedLines};
 use context::Context;
 use context::capabilities;
 use context::gateway::Gateway;
-pub(crate) use dispatch::is_known;
+pub(crate) use dispatch::is_known_method;
 use sessions::Sessions;
 use upstream_events::Fanout;
 
@@ -76,8 +76,8 @@ impl Router {
     }
 
     /// Replaces all upstreams. Returns when the new ones serve.
-    pub async fn replace(&self, upstreams: Vec<Upstream>) {
-        reload::replace(&self.gateway, &self.sessions, upstreams).await;
+    pub async fn replace_upstreams(&self, upstreams: Vec<Upstream>) {
+        reload::replace_upstreams(&self.gateway, &self.sessions, upstreams).await;
     }
 
     /// Cancels everything that is in flight, and notifies the upstreams, and the clients of the end of their
@@ -85,7 +85,7 @@ impl Router {
     pub async fn shut_down(&self, grace: Duration) {
         let all = self.sessions.all();
         let ends = all.iter().map(|open| async {
-            departure::end_calls(&open.context(&self.gateway)).await;
+            close::end_requests(&open.context(&self.gateway)).await;
         });
         let _ = timeout(grace, join_all(ends)).await;
         for open in all.iter() {
@@ -105,14 +105,14 @@ impl Client {
     /// Connects to all upstreams on behalf of the client that sent this request. Only the first
     /// call does anything: clients may start a server and never send to it, and then nothing
     /// is connected.
-    pub fn start(&self, request: &Message, client: Era) {
+    pub fn start_upstreams(&self, request: &Message, client: Era) {
         let Context { gateway, session } = &self.context;
-        if !session.start_once() {
+        if !session.mark_started() {
             return;
         }
         let caller = session.profiles.caller_of(request, client);
-        gateway.start_once(&caller.profile);
-        let announcing = tool_changes::announce(self.context.clone());
+        gateway.start_upstreams_once(&caller.profile);
+        let announcing = tool_changes::announce_tool_changes(self.context.clone());
         let cancel = session.cancel.clone();
         gateway.tasks.spawn(async move {
             cancel.run_until_cancelled(announcing).await;
@@ -131,14 +131,14 @@ impl Client {
     }
 
     /// Records that the client has opened its session and can be sent notifications.
-    pub fn session_opened(&self) {
-        self.context.session.initialized();
+    pub fn mark_initialized(&self) {
+        self.context.session.mark_initialized();
     }
 
     /// The capabilities for a client of this era, as far as the upstreams are known now.
     #[must_use]
     pub fn capabilities(&self, client: Era) -> Value {
-        capabilities::capabilities(&self.context.gateway, client)
+        capabilities::declared_capabilities(&self.context.gateway, client)
     }
 
     /// The merged `tasks` capability of the upstreams; `None` if no upstream has any.
@@ -159,8 +159,8 @@ impl Client {
     }
 
     /// Cancels the request that the client has cancelled (MCP § Cancellation). No reply follows.
-    pub fn cancel(&self, notification: &Message) {
-        client_notifications::cancel(&self.context, notification);
+    pub fn cancel_request(&self, notification: &Message) {
+        client_notifications::cancel_request(&self.context, notification);
     }
 
     /// Forwards a notification of the client to the upstreams.
@@ -169,13 +169,13 @@ impl Client {
     }
 
     /// Takes the client's answer to a server request.
-    pub fn answered(&self, response: &Message) {
+    pub fn on_response(&self, response: &Message) {
         forward::server_requests::on_response(&self.context, response);
     }
 
     /// Ends the client's part while others go on: cancels what is in flight for it, for at most `grace`.
-    pub async fn leave(self, grace: Duration) {
-        let _ = timeout(grace, departure::leave(&self.context)).await;
+    pub async fn close(self, grace: Duration) {
+        let _ = timeout(grace, close::close(&self.context)).await;
     }
 }
 

@@ -1,7 +1,7 @@
 //! Replaces the set of upstreams while calls are under way.
 //!
 //! New upstreams are connected first, while the old ones go on serving; then all change at once. Calls and
-//! subscriptions keep an upstream that is gone until they end, and then its connection ends.
+//! subscriptions keep an upstream that is removed until they end, and then its connection ends.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,8 +15,8 @@ use super::client::ClientSession;
 use super::context::Context;
 use super::context::gateway::Gateway;
 use super::forward::notify::notify_subscribers;
-use super::forward::suspended_guard::abandon_entry;
-use super::methods::resource_subscriptions::move_session;
+use super::forward::suspended_keeper::abandon_entry;
+use super::methods::resource_subscriptions::move_resource_subscriptions;
 use super::sessions::{Delivery, Sessions};
 use crate::catalog::wait_for_listings;
 use crate::config;
@@ -28,48 +28,48 @@ use crate::wire::{Line, Message};
 const CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The kinds whose listings are announced apart from that of the tools.
-const ANNOUNCED: [ItemKind; 2] = [ItemKind::Prompts, ItemKind::Resources];
+const ANNOUNCED_KINDS: [ItemKind; 2] = [ItemKind::Prompts, ItemKind::Resources];
 
 /// Replaces all upstreams. Returns when the new ones serve.
-pub(crate) async fn replace(
+pub(crate) async fn replace_upstreams(
     gateway: &Arc<Gateway>,
     sessions: &Arc<Sessions>,
     upstreams: Vec<Upstream>,
 ) {
     let old = gateway.upstreams.all();
-    let fresh = difference(&upstreams, &old);
+    let added = difference(&upstreams, &old);
     if gateway.has_started() {
-        start(gateway, sessions, &fresh).await;
+        start_new(gateway, sessions, &added).await;
     }
     gateway.upstreams.replace(upstreams);
-    let now = gateway.upstreams.all();
+    let current = gateway.upstreams.all();
     if gateway.has_started() {
         // So that no call finds a tool at one that ends now.
         let mut view = gateway.view.clone();
         let _ = view
-            .wait_for(|view| Arc::ptr_eq(&view.upstreams, &now))
+            .wait_for(|view| Arc::ptr_eq(&view.upstreams, &current))
             .await;
     }
-    gateway.items.forget(&ItemKind::ALL);
-    for kind in ANNOUNCED {
-        if listing_may_differ(&old, &now, kind) {
-            announce(gateway, sessions, kind).await;
+    gateway.items.invalidate(&ItemKind::ALL);
+    for kind in ANNOUNCED_KINDS {
+        if listing_may_differ(&old, &current, kind) {
+            announce_change(gateway, sessions, kind).await;
         }
     }
-    for upstream in fresh.iter().filter(|fresh| fresh.connection().is_none()) {
-        announce_when_connected(gateway, sessions, upstream);
+    for upstream in added.iter().filter(|added| added.connection().is_none()) {
+        announce_after_connect(gateway, sessions, upstream);
     }
-    retire(gateway, sessions, difference(&old, &now), &now);
+    retire(gateway, sessions, difference(&old, &current), &current);
     // The change of the file may have mended what kept them away.
-    let kept = now
+    let kept = current
         .iter()
-        .filter(|it| !fresh.iter().any(|fresh| fresh.id() == it.id()));
+        .filter(|it| !added.iter().any(|added| added.id() == it.id()));
     kept.filter(|kept| kept.connection().is_none())
         .for_each(|kept| kept.pool().reset_budget());
 }
 
 /// Connects to new upstreams, and waits a while for their listings.
-async fn start(gateway: &Arc<Gateway>, sessions: &Sessions, fresh: &[Upstream]) {
+async fn start_new(gateway: &Arc<Gateway>, sessions: &Sessions, added: &[Upstream]) {
     let clients = sessions.all();
     let levels: Vec<_> = clients
         .iter()
@@ -78,23 +78,23 @@ async fn start(gateway: &Arc<Gateway>, sessions: &Sessions, fresh: &[Upstream]) 
     let first = clients.first();
     let profile = first.map(|first| first.session.profiles.latest());
     let profile = profile.unwrap_or_default();
-    for upstream in fresh {
+    for upstream in added {
         for (client, level) in &levels {
             upstream.set_level(*client, *level);
         }
-        gateway.start(upstream, &profile);
+        gateway.start_upstream(upstream, &profile);
     }
-    wait_for_listings(fresh, gateway.limits.startup_wait).await;
+    wait_for_listings(added, gateway.limits.startup_wait).await;
     for (client, (_, level)) in clients.iter().zip(levels) {
-        apply_client_state(&client.session, fresh, level);
+        apply_client_state(&client.session, added, level);
     }
 }
 
 /// Applies to new upstreams what a client has declared since they were started, at this level. They serve the
 /// profile of the first client; the calls of others open sessions of their own.
-fn apply_client_state(client: &ClientSession, fresh: &[Upstream], level: Option<LogLevel>) {
+fn apply_client_state(client: &ClientSession, added: &[Upstream], level: Option<LogLevel>) {
     let profile = client.profiles.session();
-    for upstream in fresh {
+    for upstream in added {
         if let Some(profile) = &profile {
             upstream.set_client_profile(client.id, profile);
         }
@@ -108,10 +108,10 @@ fn apply_client_state(client: &ClientSession, fresh: &[Upstream], level: Option<
 fn retire(
     gateway: &Arc<Gateway>,
     sessions: &Arc<Sessions>,
-    gone: Vec<Upstream>,
-    now: &UpstreamSet,
+    removed: Vec<Upstream>,
+    current: &UpstreamSet,
 ) {
-    let names: HashSet<_> = now.iter().map(|it| it.config().name.clone()).collect();
+    let names: HashSet<_> = current.iter().map(|it| it.config().name.clone()).collect();
     // A call may go on at an upstream that is configured anew.
     let is_gone = |upstream: &Upstream| !names.contains(&upstream.config().name);
     for client in sessions.all().iter() {
@@ -119,17 +119,17 @@ fn retire(
         for entry in ctx.session.suspended_calls.remove_for(is_gone) {
             gateway.spawn(abandon_entry(ctx.clone(), entry));
         }
-        gateway.spawn(async move { move_session(&ctx).await });
+        gateway.spawn(async move { move_resource_subscriptions(&ctx).await });
     }
-    for upstream in gone {
-        let (own, sessions) = (gateway.clone(), sessions.clone());
+    for upstream in removed {
+        let (own_gateway, sessions) = (gateway.clone(), sessions.clone());
         gateway.spawn(async move {
             let (id, name) = (upstream.id(), upstream.config().name.clone());
             let mut retired = std::pin::pin!(upstream.retire());
             while timeout(CHECK_INTERVAL, &mut retired).await.is_err() {
                 // A subscription may have been made meanwhile.
                 for client in sessions.all().iter() {
-                    move_session(&client.context(&own)).await;
+                    move_resource_subscriptions(&client.context(&own_gateway)).await;
                 }
             }
             debug!(upstream = %name, "nobody uses it any more");
@@ -141,23 +141,23 @@ fn retire(
 }
 
 /// Announces the listings of a new upstream when it is connected.
-fn announce_when_connected(gateway: &Arc<Gateway>, sessions: &Arc<Sessions>, upstream: &Upstream) {
-    let (own, sessions) = (gateway.clone(), sessions.clone());
+fn announce_after_connect(gateway: &Arc<Gateway>, sessions: &Arc<Sessions>, upstream: &Upstream) {
+    let (own_gateway, sessions) = (gateway.clone(), sessions.clone());
     let connected = upstream.when_connected();
     gateway.spawn(async move {
         let Some(connection) = connected.await else {
             return;
         };
-        for kind in ANNOUNCED {
+        for kind in ANNOUNCED_KINDS {
             if connection.profile.has_items(kind) {
-                announce(&own, &sessions, kind).await;
+                announce_change(&own_gateway, &sessions, kind).await;
             }
         }
     });
 }
 
 /// Notifies the clients that a listing may have changed.
-async fn announce(gateway: &Arc<Gateway>, sessions: &Sessions, kind: ItemKind) {
+async fn announce_change(gateway: &Arc<Gateway>, sessions: &Sessions, kind: ItemKind) {
     let change = match kind {
         ItemKind::Prompts => Change::Prompts,
         _ => Change::Resources,
@@ -170,7 +170,7 @@ async fn announce(gateway: &Arc<Gateway>, sessions: &Sessions, kind: ItemKind) {
     info!(method, "telling the client");
     gateway
         .items
-        .forget(ItemKind::from_change_notification(method).unwrap_or_default());
+        .invalidate(ItemKind::from_change_notification(method).unwrap_or_default());
     let notify = |ctx: Context| -> Delivery {
         let (change, message) = (change.clone(), message.clone());
         Box::pin(async move {
@@ -190,21 +190,21 @@ fn difference(some: &[Upstream], others: &[Upstream]) -> Vec<Upstream> {
 
 /// Whether a client may get another listing of this kind now: other upstreams offer some, or in
 /// another order, or another part of it is shown.
-fn listing_may_differ(old: &[Upstream], now: &[Upstream], kind: ItemKind) -> bool {
+fn listing_may_differ(old: &[Upstream], current: &[Upstream], kind: ItemKind) -> bool {
     let offering = |all: &[Upstream]| {
         let all = all.iter().filter(|it| it.declares(kind)).cloned();
         all.collect::<Vec<_>>()
     };
-    let (old, now) = (offering(old), offering(now));
-    let is_same = |(old, now): (&Upstream, &Upstream)| {
-        old.id() == now.id() && shows_same(old.config(), now.config(), kind)
+    let (old, current) = (offering(old), offering(current));
+    let is_same = |(old, current): (&Upstream, &Upstream)| {
+        old.id() == current.id() && shows_same_items(old.config(), current.config(), kind)
     };
-    old.len() != now.len() || !old.iter().zip(&now).all(is_same)
+    old.len() != current.len() || !old.iter().zip(&current).all(is_same)
 }
 
-fn shows_same(old: &config::Upstream, now: &config::Upstream, kind: ItemKind) -> bool {
+fn shows_same_items(old: &config::Upstream, current: &config::Upstream, kind: ItemKind) -> bool {
     match kind {
-        ItemKind::Prompts => old.prompts == now.prompts && old.prefix == now.prefix,
-        ItemKind::Resources | ItemKind::ResourceTemplates => old.resources == now.resources,
+        ItemKind::Prompts => old.prompts == current.prompts && old.prefix == current.prefix,
+        ItemKind::Resources | ItemKind::ResourceTemplates => old.resources == current.resources,
     }
 }

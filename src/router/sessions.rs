@@ -29,7 +29,7 @@ pub(crate) type Delivery = BoxFuture<'static, ()>;
 #[derive(Debug)]
 pub(crate) struct OpenSession {
     pub(crate) session: Arc<ClientSession>,
-    queue: mpsc::Sender<Delivery>,
+    deliveries: mpsc::Sender<Delivery>,
     /// The number of deliveries that are queued or under way.
     queued: Arc<AtomicUsize>,
     dropped: Arc<AtomicU64>,
@@ -52,14 +52,14 @@ impl OpenSession {
                 biased;
                 () = &mut delivery => return true,
                 // The other client must not wait for this one.
-                () = gateway.shared() => {}
+                () = gateway.wait_until_shared() => {}
             }
         }
         if self.queued.load(Ordering::Relaxed) == 0 && poll!(&mut delivery).is_ready() {
             return true;
         }
         self.queued.fetch_add(1, Ordering::Relaxed);
-        if self.queue.try_send(delivery).is_ok() {
+        if self.deliveries.try_send(delivery).is_ok() {
             return true;
         }
         self.queued.fetch_sub(1, Ordering::Relaxed);
@@ -75,12 +75,12 @@ impl OpenSession {
 }
 
 /// Makes the queued deliveries of one client, one after the other.
-async fn make(
-    mut queue: mpsc::Receiver<Delivery>,
+async fn run_deliveries(
+    mut deliveries: mpsc::Receiver<Delivery>,
     queued: Arc<AtomicUsize>,
     dropped: Arc<AtomicU64>,
 ) {
-    while let Some(delivery) = queue.recv().await {
+    while let Some(delivery) = deliveries.recv().await {
         delivery.await;
         if queued.fetch_sub(1, Ordering::Relaxed) == 1 {
             let dropped = dropped.swap(0, Ordering::Relaxed);
@@ -94,47 +94,47 @@ async fn make(
 /// All clients that have not left.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
-    open: Mutex<Arc<[Arc<OpenSession>]>>,
+    sessions: Mutex<Arc<[Arc<OpenSession>]>>,
     /// The number of clients so far.
-    count: AtomicU64,
+    opened: AtomicU64,
 }
 
 impl Sessions {
     /// Opens the session of a client whose lines go to `outbox`.
     pub(crate) fn open(&self, gateway: &Arc<Gateway>, outbox: Outbox) -> Arc<ClientSession> {
-        let number = SessionNumber(self.count.fetch_add(1, Ordering::Relaxed));
+        let number = SessionNumber(self.opened.fetch_add(1, Ordering::Relaxed));
         if !number.is_first() {
-            gateway.share();
+            gateway.mark_shared();
         }
         let cancel = gateway.cancel.child_token();
         let session = ClientSession::new(number, outbox, &gateway.limits, cancel.clone());
-        let (queue, deliveries) = mpsc::channel(MAX_QUEUED);
+        let (sender, receiver) = mpsc::channel(MAX_QUEUED);
         let open = OpenSession {
             session: Arc::new(session),
-            queue,
+            deliveries: sender,
             queued: Arc::default(),
             dropped: Arc::default(),
         };
-        let making = make(deliveries, open.queued.clone(), open.dropped.clone());
+        let running = run_deliveries(receiver, open.queued.clone(), open.dropped.clone());
         gateway.tasks.spawn(async move {
-            cancel.run_until_cancelled(making).await;
+            cancel.run_until_cancelled(running).await;
         });
         let session = open.session.clone();
-        let mut all = self.open.lock();
+        let mut all = self.sessions.lock();
         *all = all.iter().cloned().chain([Arc::new(open)]).collect();
         session
     }
 
     /// Removes a client: it receives nothing any more of what is for several.
     pub(crate) fn remove(&self, session: &Arc<ClientSession>) {
-        let mut all = self.open.lock();
+        let mut all = self.sessions.lock();
         let others = all.iter().filter(|it| !Arc::ptr_eq(&it.session, session));
         *all = others.cloned().collect();
     }
 
     /// All clients, the one that came first before the others.
     pub(crate) fn all(&self) -> Arc<[Arc<OpenSession>]> {
-        self.open.lock().clone()
+        self.sessions.lock().clone()
     }
 
     /// Makes a delivery to each client.

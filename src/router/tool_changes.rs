@@ -1,13 +1,13 @@
 //! Notifies each client that the list of tools has changed.
 
 use super::call::change::Change;
-use super::client::announced_tools::Changed;
+use super::client::announced_tools::Recipients;
 use super::context::Context;
 use super::forward::notify::notify_subscribers;
 use crate::wire::{Line, Message};
 
 /// Notifies the client of changes, until the task that updates the catalog ends.
-pub(crate) async fn announce(ctx: Context) {
+pub(crate) async fn announce_tool_changes(ctx: Context) {
     let line = Line::notification("notifications/tools/list_changed");
     let Ok(message) = Message::parse(line.into_bytes()) else {
         return;
@@ -22,10 +22,10 @@ pub(crate) async fn announce(ctx: Context) {
         let Some(catalog) = catalog else { continue };
         let session = &ctx.session;
         let announced = &session.announced_tools;
-        let Changed {
+        let Recipients {
             session: to_session,
             listens: to_listens,
-        } = announced.changed_since_sent(&catalog, session.is_initialized());
+        } = announced.record_change(&catalog, session.is_initialized());
         if to_session {
             session.send_message(&message).await;
         }

@@ -11,13 +11,14 @@ use super::client::ClientSession;
 use super::client::number::SessionNumber;
 use super::context::Context;
 use super::context::gateway::Gateway;
-use super::forward::follow::progress_for_client;
+use super::forward::follow::translate_progress;
 use super::forward::logs::on_log;
 use super::forward::notify::notify_subscribers;
 use super::forward::server_requests::{
-    decline, is_foreign_elicitation, on_server_request, refuse_upstream, withdraw, withdraw_all,
+    cancel_requests_of_connection, decline, is_unrequested_elicitation, on_cancelled_by_upstream,
+    on_server_request, reject_server_request,
 };
-use super::forward::task_visibility::hides_outside_request;
+use super::forward::task_visibility::is_hidden_outside_requests;
 use super::sessions::{OpenSession, Sessions};
 use crate::protocol::{ItemKind, ItemList};
 use crate::upstream::{ConnectionUse, EventHandler, UpstreamId};
@@ -53,11 +54,11 @@ impl EventHandler for Fanout {
                 connection.inboxes.deliver_cancellation(&message);
             }
             let kinds = ItemKind::from_change_notification(&method).unwrap_or_default();
-            gateway.items.forget(kinds);
-            let progress_of = progress_target(&gateway, &message);
+            gateway.items.invalidate(kinds);
+            let progress_client = client_of_progress(&gateway, &message);
             for open in self.sessions.all().iter() {
-                open.session.announced_items.forget(upstream, kinds);
-                if progress_of.is_some_and(|number| number != open.session.number) {
+                open.session.announced_items.mark_notified(upstream, kinds);
+                if progress_client.is_some_and(|number| number != open.session.number) {
                     continue;
                 }
                 let ctx = open.context(&gateway);
@@ -73,9 +74,9 @@ impl EventHandler for Fanout {
                 return;
             };
             if !connection.client_profile.supports_server_request(&request) {
-                return refuse_upstream(&gateway, &connection, &request);
+                return reject_server_request(&gateway, &connection, &request);
             }
-            let is_taken = match addressee(&gateway, &self.sessions, &connection) {
+            let is_delivered = match client_to_ask(&gateway, &self.sessions, &connection) {
                 None => false,
                 Some(open) => {
                     let ctx = open.context(&gateway);
@@ -83,7 +84,7 @@ impl EventHandler for Fanout {
                     open.deliver(&gateway, Box::pin(delivery)).await
                 }
             };
-            if !is_taken {
+            if !is_delivered {
                 decline(&gateway, &connection, &request);
             }
         })
@@ -105,12 +106,13 @@ impl EventHandler for Fanout {
                 return;
             };
             for open in self.sessions.all().iter() {
-                if let Some(message) = changed_since_sent(&open.session, upstream, &lists) {
-                    gateway.items.forget(
+                if let Some(message) = change_notification(&open.session, upstream, &lists) {
+                    gateway.items.invalidate(
                         ItemKind::from_change_notification(&message.method()).unwrap_or_default(),
                     );
                     let ctx = open.context(&gateway);
-                    let delivery = async move { pass_on(&ctx, upstream, None, &message).await };
+                    let delivery =
+                        async move { forward_notification(&ctx, upstream, None, &message).await };
                     open.deliver(&gateway, Box::pin(delivery)).await;
                 }
             }
@@ -120,14 +122,14 @@ impl EventHandler for Fanout {
     fn on_disconnect(&self, connection: &ConnectionUse) {
         if let Some(gateway) = self.gateway.upgrade() {
             for open in self.sessions.all().iter() {
-                withdraw_all(&open.context(&gateway), connection);
+                cancel_requests_of_connection(&open.context(&gateway), connection);
             }
         }
     }
 }
 
 /// The notification for a client that was sent other lists than these, which change together.
-fn changed_since_sent(
+fn change_notification(
     session: &ClientSession,
     upstream: UpstreamId,
     lists: &[(ItemKind, ItemList)],
@@ -144,19 +146,19 @@ fn changed_since_sent(
 }
 
 /// The client that progress is for: with several, tokens carry the numbers of their clients.
-fn progress_target(gateway: &Gateway, message: &Message) -> Option<SessionNumber> {
+fn client_of_progress(gateway: &Gateway, message: &Message) -> Option<SessionNumber> {
     if !gateway.is_shared() || message.method() != "notifications/progress" {
         return None;
     }
     let token = message.param("progressToken");
     let token = token.as_ref().map(Member::value);
-    Some(SessionNumber::of_token(token.unwrap_or_default()))
+    Some(SessionNumber::from_token(token.unwrap_or_default()))
 }
 
 /// The client to ask what an upstream asks on a stream of no call: the only client; of several the one that
 /// the connection serves, or the one of those that has a call under way there. If that leaves several, none
 /// is asked: the question may be another's.
-fn addressee(
+fn client_to_ask(
     gateway: &Gateway,
     sessions: &Sessions,
     connection: &ConnectionUse,
@@ -189,16 +191,16 @@ async fn on_notification(
     message: Message,
 ) {
     match &*message.method() {
-        "notifications/cancelled" => withdraw(&ctx, &connection, &message).await,
+        "notifications/cancelled" => on_cancelled_by_upstream(&ctx, &connection, &message).await,
         "notifications/message" => on_log(&ctx, upstream, &connection, &message).await,
-        _ => pass_on(&ctx, upstream, Some(&connection), &message).await,
+        _ => forward_notification(&ctx, upstream, Some(&connection), &message).await,
     }
 }
 
 /// Passes on a notification outside of requests. A modern client receives such only by a subscription
 /// (MCP 2026-07-28 § Subscriptions), except for the progress of its calls, for which an HTTP+SSE upstream has
 /// no other place.
-async fn pass_on(
+async fn forward_notification(
     ctx: &Context,
     upstream: UpstreamId,
     connection: Option<&ConnectionUse>,
@@ -211,10 +213,11 @@ async fn pass_on(
     }
     let method = message.method().into_owned();
     let is_progress = method == "notifications/progress";
-    if hides_outside_request(ctx, message, upstream) {
+    if is_hidden_outside_requests(ctx, message, upstream) {
         return debug!(%upstream, method, "of a task that the client does not know");
     }
-    let is_for_client = || is_initialized && !is_for_another(ctx, upstream, connection, message);
+    let is_for_client =
+        || is_initialized && !is_for_another_client(ctx, upstream, connection, message);
     if !is_progress && !is_for_client() {
         return debug!(%upstream, method, "not passed on");
     }
@@ -224,7 +227,7 @@ async fn pass_on(
     // Nothing awaits from here on: a call that ends takes its token away before its answer
     // is queued, so no progress can follow the answer.
     if is_progress {
-        let Some(line) = progress_for_client(session, message) else {
+        let Some(line) = translate_progress(session, message) else {
             return debug!(%upstream, "dropping progress that nobody waits for");
         };
         return permit.send(Line::whole(line));
@@ -234,7 +237,7 @@ async fn pass_on(
 
 /// Whether what came on this connection is for another client: that connection does not serve this one, or the
 /// elicitation was not put to it. For a single client, nothing is.
-fn is_for_another(
+fn is_for_another_client(
     ctx: &Context,
     upstream: UpstreamId,
     connection: Option<&ConnectionUse>,
@@ -247,5 +250,5 @@ fn is_for_another(
         upstream.is_some_and(|it| it.pool().is_session_of(connection, session.id, &profile))
     };
     gateway.is_shared()
-        && (!connection.is_none_or(serves) || is_foreign_elicitation(session, message))
+        && (!connection.is_none_or(serves) || is_unrequested_elicitation(session, message))
 }

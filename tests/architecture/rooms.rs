@@ -56,7 +56,7 @@ const ROOMS: [(&str, &[&str]); 3] = [
             "client_notifications",
             "sessions",
             "tool_changes",
-            "departure",
+            "close",
             "upstream_events",
             "reload",
         ],

@@ -14,7 +14,7 @@ pub(crate) enum Change {
     /// The lists of resources and templates.
     Resources,
     /// One resource.
-    Updated {
+    ResourceUpdated {
         /// The upstream that has the resource.
         upstream: UpstreamId,
         /// Its URI.
@@ -32,7 +32,7 @@ impl Change {
             "notifications/resources/updated" => {
                 let uri = message.param("uri");
                 let uri = uri.and_then(|uri| decode(uri.value()).map(Into::into));
-                Self::Updated {
+                Self::ResourceUpdated {
                     upstream,
                     // No client can have subscribed to a resource without a name.
                     uri: uri.unwrap_or_default(),

@@ -18,9 +18,9 @@ pub(crate) enum Step {
     /// The upstream needs input, which this client can give only in another request.
     Suspend(Box<SuspendedCall>),
     /// A task that the proxy is to follow, of a server of this era.
-    Task(Box<Task>, Era),
+    FollowTask(Box<Task>, Era),
     /// The upstream refused the call: the known schema of the tool is out of date.
-    Stale,
+    StaleToolSchema,
 }
 
 /// How a request ended that got an answer.
@@ -45,7 +45,7 @@ impl Step {
     ///
     /// # Errors
     /// [`AttemptFailed`], if the client cannot take the response.
-    pub(crate) fn for_response(
+    pub(crate) fn from_response(
         request: &ClientRequest,
         target: &Target<'_>,
         upstream: &Upstream,
@@ -55,16 +55,16 @@ impl Step {
         let (client, era) = (request.caller.era, call.connection.profile.era);
         // MCP 2026-07-28 § Streamable HTTP, Server Validation.
         if era == Era::Modern && response.error_code() == Some(code::HEADER_MISMATCH) {
-            return Ok(Self::Stale);
+            return Ok(Self::StaleToolSchema);
         }
         if let Some(task) = Task::created_for_proxy(&response, target.task_mode, era) {
-            return Ok(Self::Task(Box::new(task), era));
+            return Ok(Self::FollowTask(Box::new(task), era));
         }
         if (client, era) == (Era::Modern, Era::Legacy)
             && response.error_code() == Some(input::URL_ELICITATION_REQUIRED)
             && request.caller.profile.supports_elicitation(true)
             && input::supports_input(&target.method)
-            && let Some(suspended) = SuspendedCall::refused(request, &response)
+            && let Some(suspended) = SuspendedCall::from_refusal(request, &response)
         {
             return Ok(Self::Suspend(Box::new(suspended)));
         }
@@ -85,7 +85,7 @@ impl Outcome {
     ///
     /// # Errors
     /// [`UpstreamError`], if the upstream created a task of what can be none, or refused our headers.
-    pub(crate) fn response(
+    pub(crate) fn into_response(
         self,
         target: &Target<'_>,
         upstream: &Upstream,

@@ -23,7 +23,7 @@ pub(crate) struct ClientRequest {
     /// What the request is about: the name of a tool, a URI.
     pub(crate) subject: String,
     pub(crate) key: JsonKey,
-    pub(crate) token: Option<Bytes>,
+    pub(crate) progress_token: Option<Bytes>,
     /// The message for the upstream: the client's own, or another in its place.
     pub(crate) message: Message,
     /// The task that the request is about, if the proxy follows that task.
@@ -36,12 +36,12 @@ pub(crate) struct ClientRequest {
 
 impl ClientRequest {
     /// Returns the line that answers the request.
-    pub(crate) fn answered(
+    pub(crate) fn response_line(
         &self,
         upstream: &Upstream,
-        answer: Result<Message, UpstreamError>,
+        response: Result<Message, UpstreamError>,
     ) -> Line {
-        match answer {
+        match response {
             Ok(response) => {
                 debug!(
                     upstream = %upstream.config().name,
@@ -53,18 +53,18 @@ impl ClientRequest {
                 );
                 Line::with_id(&response, self.id.clone())
             }
-            Err(error) => self.failed(&error),
+            Err(error) => self.failure_line(&error),
         }
     }
 
     /// Returns the line that reports the failure of the request.
-    pub(crate) fn failed(&self, error: &UpstreamError) -> Line {
+    pub(crate) fn failure_line(&self, error: &UpstreamError) -> Line {
         debug!(error = %error, duration = ?self.started.elapsed(), "failed");
         Line::error(&self.id, error.code(), &error.to_string(), &error.data())
     }
 
     /// Returns the line that refuses the request with an error of our own.
-    pub(crate) fn refused(&self, code: i64, text: &str) -> Line {
+    pub(crate) fn refusal_line(&self, code: i64, text: &str) -> Line {
         Line::error(&self.id, code, text, &Value::Null)
     }
 
@@ -74,7 +74,7 @@ impl ClientRequest {
             id: self.id.clone(),
             subject: self.subject.clone(),
             key: self.key.clone(),
-            token: self.token.clone(),
+            progress_token: self.progress_token.clone(),
             message,
             original: Some(Arc::new(self.original().clone())),
             caller: self.caller.clone(),
@@ -108,7 +108,7 @@ impl ClientRequest {
 
     /// The log level that a legacy upstream is to apply for this request. The level of a session is
     /// known to the upstream.
-    pub(crate) fn log_level(&self) -> Option<LogLevel> {
+    pub(crate) fn request_log_level(&self) -> Option<LogLevel> {
         self.caller
             .log_level
             .filter(|_| self.caller.era == Era::Modern)

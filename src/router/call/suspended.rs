@@ -8,7 +8,7 @@ use serde_json::Value;
 use tracing::debug;
 
 use super::request::ClientRequest;
-use super::upstream_call::{Sent, UpstreamCall};
+use super::upstream_call::{SentCall, UpstreamCall};
 use crate::protocol::ClientProfile;
 use crate::protocol::bridge::input;
 use crate::protocol::json_key::is_same_key;
@@ -31,7 +31,7 @@ impl RequestFingerprint {
         &self.subject
     }
 
-    pub(crate) fn of(request: &ClientRequest) -> Self {
+    pub(crate) fn new(request: &ClientRequest) -> Self {
         let arguments = request.original().param("arguments");
         Self {
             method: request.original().method().into_owned(),
@@ -48,22 +48,22 @@ impl RequestFingerprint {
 pub(crate) struct SuspendedCall {
     pub(crate) fingerprint: RequestFingerprint,
     /// The client's profile at the time of the request.
-    pub(crate) identity: Arc<ClientProfile>,
+    pub(crate) client_profile: Arc<ClientProfile>,
     /// The call itself; `None` if the upstream has refused it and it is to be sent again.
     pub(crate) call: Option<UpstreamCall>,
-    pub(crate) questions: Vec<Question>,
-    asked: usize,
+    pub(crate) input_requests: Vec<InputRequest>,
+    input_request_count: usize,
     /// The task that the call follows, if any: it is cancelled if the client does not come back.
     pub(crate) proxied_task: Option<u64>,
     /// Whether the person has declined something.
-    pub(crate) declined: bool,
+    pub(crate) is_declined: bool,
     /// How the call ended while it was suspended.
-    pub(crate) ended: Option<Result<Message, TransportError>>,
+    pub(crate) outcome: Option<Result<Message, TransportError>>,
 }
 
 /// Something that a call asks.
 #[derive(Debug)]
-pub(crate) struct Question {
+pub(crate) struct InputRequest {
     key: String,
     /// The request as the client receives it.
     text: Vec<u8>,
@@ -73,7 +73,7 @@ pub(crate) struct Question {
     may_decline: bool,
 }
 
-impl Question {
+impl InputRequest {
     /// The response for the upstream if the client does not answer.
     pub(crate) fn unanswered(&self) -> Option<Bytes> {
         let id = self.id.as_ref()?;
@@ -89,42 +89,46 @@ impl Question {
 
 impl SuspendedCall {
     /// Suspends a call in which the upstream has asked something.
-    pub(crate) fn new(request: &ClientRequest, call: UpstreamCall, question: &Message) -> Self {
+    pub(crate) fn new(
+        request: &ClientRequest,
+        call: UpstreamCall,
+        server_request: &Message,
+    ) -> Self {
         let mut suspended = Self {
             proxied_task: request.proxied_task,
             ..Self::without_questions(request, Some(call))
         };
-        suspended.add_question(question);
+        suspended.add_input_request(server_request);
         suspended.stop_logs();
         suspended
     }
 
     /// Suspends a call that the upstream has refused until a person has visited its URLs; `None` if
     /// the refusal names no URL. The client gets the refusal if the person declines.
-    pub(crate) fn refused(request: &ClientRequest, refusal: &Message) -> Option<Self> {
+    pub(crate) fn from_refusal(request: &ClientRequest, refusal: &Message) -> Option<Self> {
         let mut suspended = Self {
-            ended: Some(Ok(refusal.clone())),
+            outcome: Some(Ok(refusal.clone())),
             ..Self::without_questions(request, None)
         };
         for text in input::url_input_requests(refusal)
             .into_iter()
             .take(input::MAX_INPUT_REQUESTS)
         {
-            suspended.add(text, None, true);
+            suspended.push_input_request(text, None, true);
         }
-        (!suspended.questions.is_empty()).then_some(suspended)
+        (!suspended.input_requests.is_empty()).then_some(suspended)
     }
 
     fn without_questions(request: &ClientRequest, call: Option<UpstreamCall>) -> Self {
         Self {
-            fingerprint: RequestFingerprint::of(request),
-            identity: request.caller.profile.clone(),
+            fingerprint: RequestFingerprint::new(request),
+            client_profile: request.caller.profile.clone(),
             call,
-            questions: Vec::new(),
-            asked: 0,
+            input_requests: Vec::new(),
+            input_request_count: 0,
             proxied_task: None,
-            declined: false,
-            ended: None,
+            is_declined: false,
+            outcome: None,
         }
     }
 
@@ -139,7 +143,7 @@ impl SuspendedCall {
     /// Ends the logs of the call: the client's request ends here.
     pub(crate) fn stop_logs(&mut self) {
         if let Some(call) = &mut self.call {
-            call.logs = None;
+            call.log_demand = None;
         }
     }
 
@@ -150,10 +154,10 @@ impl SuspendedCall {
         }
     }
 
-    fn add(&mut self, text: Vec<u8>, id: Option<Bytes>, may_decline: bool) {
-        self.asked += 1;
-        let key = format!("ask-{}", self.asked);
-        self.questions.push(Question {
+    fn push_input_request(&mut self, text: Vec<u8>, id: Option<Bytes>, may_decline: bool) {
+        self.input_request_count += 1;
+        let key = format!("ask-{}", self.input_request_count);
+        self.input_requests.push(InputRequest {
             key,
             text,
             id,
@@ -161,43 +165,44 @@ impl SuspendedCall {
         });
     }
 
-    fn add_question(&mut self, question: &Message) {
-        let may_decline = question.method() == input::ELICITATION;
-        self.add(
-            input::to_input_request(question),
-            question.id(),
+    fn add_input_request(&mut self, server_request: &Message) {
+        let may_decline = server_request.method() == input::ELICITATION;
+        self.push_input_request(
+            input::to_input_request(server_request),
+            server_request.id(),
             may_decline,
         );
     }
 
     /// Whether the call has as many open questions as it may have.
     pub(crate) fn is_full(&self) -> bool {
-        self.questions.len() >= input::MAX_INPUT_REQUESTS
+        self.input_requests.len() >= input::MAX_INPUT_REQUESTS
     }
 
     /// The connection of the call, and its id there.
-    pub(crate) fn sent(&self) -> Option<Sent> {
+    pub(crate) fn sent(&self) -> Option<SentCall> {
         let call = self.call.as_ref()?;
         Some((call.connection.clone(), call.upstream_id))
     }
 
     /// Takes what the upstream sends meanwhile. Progress and logs are dropped: the client's request has
     /// been answered.
-    pub(crate) fn take(&mut self, said: Result<Message, TransportError>) {
-        match said {
+    pub(crate) fn on_received(&mut self, received: Result<Message, TransportError>) {
+        match received {
             // The call waits for the client, not for the upstream.
-            Err(silence) if silence.is_timeout() => {}
-            Err(lost) => self.end(Err(lost)),
+            Err(timeout) if timeout.is_timeout() => {}
+            Err(error) => self.set_outcome(Err(error)),
             Ok(message) => match message.kind() {
-                MessageKind::Response => self.end(Ok(message)),
-                MessageKind::Request => self.add_question(&message),
+                MessageKind::Response => self.set_outcome(Ok(message)),
+                MessageKind::Request => self.add_input_request(&message),
                 MessageKind::Notification if message.method() == "notifications/cancelled" => {
                     let id = message.param("requestId");
-                    let is_it = |asked: &Bytes| {
+                    let is_cancelled = |asked: &Bytes| {
                         id.as_ref().is_some_and(|id| is_same_key(asked, id.value()))
                     };
-                    self.questions
-                        .retain(|question| !question.id.as_ref().is_some_and(is_it));
+                    self.input_requests.retain(|input_request| {
+                        !input_request.id.as_ref().is_some_and(is_cancelled)
+                    });
                 }
                 MessageKind::Notification => {
                     debug!(method = %message.method(), "dropped: the call is parked");
@@ -206,8 +211,8 @@ impl SuspendedCall {
         }
     }
 
-    fn end(&mut self, end: Result<Message, TransportError>) {
-        self.ended = Some(end);
+    fn set_outcome(&mut self, outcome: Result<Message, TransportError>) {
+        self.outcome = Some(outcome);
         if let Some(call) = &mut self.call {
             call.stop_inbox();
         }
@@ -216,25 +221,25 @@ impl SuspendedCall {
     /// Waits for the next message of the upstream. Cancel safe.
     pub(crate) async fn next(&mut self) -> Result<Message, TransportError> {
         match &mut self.call {
-            Some(call) if self.ended.is_none() => call.next().await,
+            Some(call) if self.outcome.is_none() => call.next().await,
             _ => std::future::pending().await,
         }
     }
 
     /// The result that puts the open questions to the client, under this handle.
-    pub(crate) fn result(&self, handle: &str) -> Bytes {
-        let questions = self.questions.iter();
-        input::input_required_result(questions.map(|it| (&*it.key, &*it.text)), handle)
+    pub(crate) fn input_required_result(&self, handle: &str) -> Bytes {
+        let input_requests = self.input_requests.iter();
+        input::input_required_result(input_requests.map(|it| (&*it.key, &*it.text)), handle)
     }
 
     /// Takes the client's answers, each a result as written; unanswered questions remain. Returns the
     /// responses for the upstream, each with its id.
-    pub(crate) fn answer(&mut self, retry: &Message) -> Vec<(Bytes, Bytes)> {
+    pub(crate) fn take_answers(&mut self, retry: &Message) -> Vec<(Bytes, Bytes)> {
         let responses = retry.param("inputResponses");
         let responses = responses.as_ref().map(Member::value).unwrap_or_default();
-        let (mut due, mut declined) = (Vec::new(), false);
-        self.questions.retain(|question| {
-            let Some(answer) = last_member(responses, &question.key) else {
+        let (mut responses_due, mut declined) = (Vec::new(), false);
+        self.input_requests.retain(|input_request| {
+            let Some(answer) = last_member(responses, &input_request.key) else {
                 return true;
             };
             let result = retry.bytes().slice_ref(answer.value());
@@ -242,15 +247,15 @@ impl SuspendedCall {
             let accepts =
                 |action: Member<'_>| decode(action.value()).is_some_and(|it| it == "accept");
             declined |= !action.is_none_or(accepts);
-            due.extend(
-                question
+            responses_due.extend(
+                input_request
                     .id
                     .as_ref()
                     .map(|id| (id.clone(), input::input_response(id, result.clone()))),
             );
             false
         });
-        self.declined |= declined;
-        due
+        self.is_declined |= declined;
+        responses_due
     }
 }

@@ -11,7 +11,7 @@ use crate::upstream::{
 use crate::wire::Message;
 
 /// The connection that a call went out on, and the id of the call there.
-pub(crate) type Sent = (ConnectionUse, u64);
+pub(crate) type SentCall = (ConnectionUse, u64);
 
 /// A request at an upstream. Dropping it closes its stream.
 #[derive(Debug)]
@@ -22,11 +22,11 @@ pub(crate) struct UpstreamCall {
     /// The id of the request at the upstream.
     pub(crate) upstream_id: u64,
     /// The token under which the upstream reports progress.
-    pub(crate) token: Option<Bytes>,
+    pub(crate) progress_token: Option<Bytes>,
     /// Receives the upstream's requests that arrive on other streams.
     inbox: Option<Inbox>,
     /// Keeps the upstream logging for this call.
-    pub(crate) logs: Option<LogDemandGuard>,
+    pub(crate) log_demand: Option<LogDemandGuard>,
     /// Concurrency permit. Released while the call waits for user input.
     pub(crate) permit: Option<CallPermit>,
     /// The last sign of life of the call.
@@ -57,12 +57,12 @@ impl UpstreamCall {
             activity,
         } = sent;
         Self {
-            token,
+            progress_token: token,
             upstream_id: exchange.id(),
             exchange,
             inbox,
             connection,
-            logs,
+            log_demand: logs,
             permit,
             activity,
             upstream: upstream.id(),
@@ -77,8 +77,8 @@ impl UpstreamCall {
             // After the response nothing reads what the upstream asked before it.
             Some(inbox) => tokio::select! {
                 biased;
-                asked = inbox.next() => Ok(asked),
-                said = self.exchange.next() => said,
+                server_request = inbox.next() => Ok(server_request),
+                received = self.exchange.next() => received,
             },
         }
     }
@@ -89,8 +89,11 @@ impl UpstreamCall {
         &'a self,
         request: &'a ClientRequest,
     ) -> Option<(&'a Bytes, &'a Bytes)> {
-        let (given, known) = self.token.as_ref().zip(request.token.as_ref())?;
-        (!is_same_key(given, known)).then_some((given, known))
+        let (upstream_token, client_token) = self
+            .progress_token
+            .as_ref()
+            .zip(request.progress_token.as_ref())?;
+        (!is_same_key(upstream_token, client_token)).then_some((upstream_token, client_token))
     }
 
     /// Takes no more requests of the upstream.

@@ -49,7 +49,7 @@ impl AnnouncedItems {
     }
 
     /// Counts the client as notified that these kinds have changed.
-    pub(crate) fn forget(&self, upstream: UpstreamId, kinds: &[ItemKind]) {
+    pub(crate) fn mark_notified(&self, upstream: UpstreamId, kinds: &[ItemKind]) {
         if let Some(lists) = self.sent.lock().get_mut(&upstream) {
             for kind in kinds {
                 lists[*kind as usize] = None;
@@ -95,10 +95,10 @@ mod tests {
     #[test]
     fn what_the_client_was_notified_of_is_no_change() {
         let (announced, upstream) = (AnnouncedItems::default(), UpstreamId::next());
-        for forget in [true, false] {
+        for by_notification in [true, false] {
             announced.record_sent(upstream, ItemKind::Prompts, list(&["a"]));
-            match forget {
-                true => announced.forget(upstream, &[ItemKind::Prompts]),
+            match by_notification {
+                true => announced.mark_notified(upstream, &[ItemKind::Prompts]),
                 false => announced.remove(upstream),
             }
             assert!(!announced.take_if_changed(upstream, ItemKind::Prompts, &list(&[])));

@@ -20,7 +20,7 @@ struct State {
 }
 
 /// Which parts of a client must be notified that the tools have changed.
-pub(crate) struct Changed {
+pub(crate) struct Recipients {
     /// The legacy session: it has listed other tools.
     pub(crate) session: bool,
     /// The listens: there were other tools before.
@@ -37,20 +37,20 @@ impl AnnouncedTools {
 
     /// Compares the catalog with what the client knows, and records that the client is notified.
     /// `has_session` is whether the client has a legacy session.
-    pub(crate) fn changed_since_sent(&self, catalog: &Arc<Catalog>, has_session: bool) -> Changed {
+    pub(crate) fn record_change(&self, catalog: &Arc<Catalog>, has_session: bool) -> Recipients {
         let mut state = self.state.lock();
-        let is_other = |known: &Option<Arc<Catalog>>| {
+        let differs = |known: &Option<Arc<Catalog>>| {
             let other = known.as_ref().filter(|it| !Arc::ptr_eq(it, catalog));
             other.is_some_and(|it| !it.lists_same_tools_as(catalog))
         };
-        let changed = Changed {
-            session: has_session && is_other(&state.sent),
-            listens: is_other(&state.current),
+        let recipients = Recipients {
+            session: has_session && differs(&state.sent),
+            listens: differs(&state.current),
         };
-        if changed.session {
+        if recipients.session {
             state.sent = Some(catalog.clone());
         }
         state.current = Some(catalog.clone());
-        changed
+        recipients
     }
 }

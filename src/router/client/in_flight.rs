@@ -9,7 +9,7 @@ use tokio::task::AbortHandle;
 
 use crate::protocol::LogLevel;
 use crate::protocol::json_key::JsonKey;
-use crate::router::call::upstream_call::Sent;
+use crate::router::call::upstream_call::SentCall;
 use crate::sync::Mutex;
 use crate::upstream::{Activity, ConnectionUse};
 
@@ -33,15 +33,15 @@ pub(crate) enum Refusal {
 #[derive(Debug, Default)]
 struct State {
     calls: HashMap<JsonKey, Call>,
-    tokens: HashMap<JsonKey, Token>,
+    tokens: HashMap<JsonKey, ActiveToken>,
     /// Tokens of the upstream's side whose calls the client knows by others: the request, and its token.
     renamed: HashMap<JsonKey, (JsonKey, Bytes)>,
 }
 
 #[derive(Debug, Default)]
-struct Token {
+struct ActiveToken {
     /// How many requests have the token; one, unless a client breaks the rules.
-    calls: usize,
+    requests: usize,
     /// Whether the client has received progress under it.
     had_progress: bool,
     /// The activity of the call that has it: progress is a sign of life.
@@ -55,14 +55,14 @@ struct Call {
     /// From which level on the request wants logs of a legacy upstream.
     log_level: Option<LogLevel>,
     /// Where the request went last; `None` before it was sent.
-    sent: Option<Sent>,
+    sent: Option<SentCall>,
     /// Whether something else cancels the request at its upstream.
     is_delegated: bool,
 }
 
 impl Call {
     /// What is to be cancelled at the upstream.
-    fn cancellable(self) -> Option<Sent> {
+    fn cancellable(self) -> Option<SentCall> {
         self.sent.filter(|_| !self.is_delegated)
     }
 }
@@ -102,30 +102,30 @@ impl InFlight {
             }),
         };
         if let Some(token) = token {
-            state.tokens.entry(token).or_default().calls += 1;
+            state.tokens.entry(token).or_default().requests += 1;
         }
         Ok(())
     }
 
     /// Records where the request went.
-    pub(crate) fn sent(&self, id: &JsonKey, connection: &ConnectionUse, upstream_id: u64) {
+    pub(crate) fn record_sent(&self, id: &JsonKey, connection: &ConnectionUse, upstream_id: u64) {
         if let Some(call) = self.state.lock().calls.get_mut(id) {
             call.sent = Some((connection.clone(), upstream_id));
         }
     }
 
     /// Records from which level on the request wants logs.
-    pub(crate) fn want_logs(&self, id: &JsonKey, level: LogLevel) {
+    pub(crate) fn record_log_level(&self, id: &JsonKey, level: LogLevel) {
         if let Some(call) = self.state.lock().calls.get_mut(id) {
             call.log_level = Some(level);
         }
     }
 
     /// Whether a request under way on this connection wants logs from a level on that `is_reached` accepts.
-    pub(crate) fn wants_log(
+    pub(crate) fn has_log_level(
         &self,
         connection: &ConnectionUse,
-        is_reached: impl Fn(LogLevel) -> bool,
+        is_level: impl Fn(LogLevel) -> bool,
     ) -> bool {
         let state = self.state.lock();
         let is_there = |call: &&Call| {
@@ -133,7 +133,7 @@ impl InFlight {
             sent.is_some_and(|(at, _)| at.is_same(connection))
         };
         let mut levels = state.calls.values().filter(is_there);
-        levels.any(|call| call.log_level.is_some_and(&is_reached))
+        levels.any(|call| call.log_level.is_some_and(&is_level))
     }
 
     /// Whether a request is under way on this connection.
@@ -160,23 +160,31 @@ impl InFlight {
     }
 
     /// Records that an upstream reports under `given` what the client of this request knows as `known`.
-    pub(crate) fn rename(&self, id: &JsonKey, given: &Bytes, known: &Bytes) {
-        let renamed = (id.clone(), known.clone());
+    pub(crate) fn record_renamed_token(
+        &self,
+        id: &JsonKey,
+        upstream_token: &Bytes,
+        client_token: &Bytes,
+    ) {
+        let renamed = (id.clone(), client_token.clone());
         self.state
             .lock()
             .renamed
-            .insert(JsonKey::new(given), renamed);
+            .insert(JsonKey::new(upstream_token), renamed);
     }
 
     /// The client's own token for a token of the upstream's side.
-    pub(crate) fn client_token_for(&self, given: &JsonKey) -> Option<Bytes> {
+    pub(crate) fn client_token_for(&self, upstream_token: &JsonKey) -> Option<Bytes> {
         let state = self.state.lock();
-        state.renamed.get(given).map(|(_, known)| known.clone())
+        state
+            .renamed
+            .get(upstream_token)
+            .map(|(_, client_token)| client_token.clone())
     }
 
     /// Ends a request. Returns `false` if it was cancelled meanwhile, and must not be answered.
     pub(crate) fn finish(&self, id: &JsonKey) -> bool {
-        self.state.lock().take(id).is_some()
+        self.state.lock().remove(id).is_some()
     }
 
     /// Records progress under this token. Returns `false` if no request has it.
@@ -201,14 +209,14 @@ impl InFlight {
     }
 
     /// Stops a request; `None` if there is none. Returns what to cancel at the upstream.
-    pub(crate) fn abort(&self, id: &JsonKey) -> Option<Option<Sent>> {
-        let call = self.state.lock().take(id)?;
+    pub(crate) fn abort(&self, id: &JsonKey) -> Option<Option<SentCall>> {
+        let call = self.state.lock().remove(id)?;
         call.abort.abort();
         Some(call.cancellable())
     }
 
     /// Stops all requests. Returns what to cancel at the upstreams.
-    pub(crate) fn abort_all(&self) -> Vec<Sent> {
+    pub(crate) fn abort_all(&self) -> Vec<SentCall> {
         let mut state = self.state.lock();
         state.tokens.clear();
         state.renamed.clear();
@@ -221,14 +229,14 @@ impl InFlight {
 }
 
 impl State {
-    fn take(&mut self, id: &JsonKey) -> Option<Call> {
+    fn remove(&mut self, id: &JsonKey) -> Option<Call> {
         let call = self.calls.remove(id)?;
-        self.renamed.retain(|_, (whose, _)| whose != id);
+        self.renamed.retain(|_, (owner, _)| owner != id);
         if let Some(token) = &call.token
             && let Some(used) = self.tokens.get_mut(token)
         {
-            used.calls -= 1;
-            if used.calls == 0 {
+            used.requests -= 1;
+            if used.requests == 0 {
                 self.tokens.remove(token);
             }
         }

@@ -5,10 +5,10 @@ use crate::wire::Message;
 use crate::wire::splice::decode;
 
 /// Whether a log is for those that want logs from `level` on. A log without a known level is for all.
-pub(crate) fn reaches(log: &Message, level: LogLevel) -> bool {
+pub(crate) fn reaches_level(log: &Message, level: LogLevel) -> bool {
     let member = log.param("level");
-    let named = member.and_then(|member| LogLevel::parse(&decode(member.value())?));
-    named.is_none_or(|named| named >= level)
+    let level_of_log = member.and_then(|member| LogLevel::parse(&decode(member.value())?));
+    level_of_log.is_none_or(|level_of_log| level_of_log >= level)
 }
 
 /// The text of a refusal of an unknown level.

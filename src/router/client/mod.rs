@@ -94,7 +94,7 @@ impl ClientSession {
     }
 
     /// Records that the client has sent `notifications/initialized`.
-    pub(crate) fn initialized(&self) {
+    pub(crate) fn mark_initialized(&self) {
         self.is_initialized.store(true, Ordering::Relaxed);
     }
 
@@ -104,7 +104,7 @@ impl ClientSession {
     }
 
     /// Returns `true` for the first call alone.
-    pub(crate) fn start_once(&self) -> bool {
+    pub(crate) fn mark_started(&self) -> bool {
         !self.has_started.swap(true, Ordering::Relaxed)
     }
 

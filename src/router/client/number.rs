@@ -31,7 +31,7 @@ impl SessionNumber {
     }
 
     /// The serial number in an id of this client, which is written in JSON.
-    pub(crate) fn serial_in(self, written: &[u8]) -> Option<u64> {
+    pub(crate) fn parse_serial(self, written: &[u8]) -> Option<u64> {
         let id = decode(written)?;
         let rest = id.strip_prefix(PREFIX)?;
         match self {
@@ -45,7 +45,7 @@ impl SessionNumber {
 
     /// The client that a token belongs to, which is written in JSON. Tokens without a number belong to the
     /// first client.
-    pub(crate) fn of_token(written: &[u8]) -> Self {
+    pub(crate) fn from_token(written: &[u8]) -> Self {
         let token = decode(written).unwrap_or(Cow::Borrowed(""));
         let numbers = token
             .strip_prefix(PREFIX)
@@ -62,10 +62,10 @@ mod tests {
     fn first_client_has_no_number_in_its_ids() {
         let first = SessionNumber(0);
         assert_eq!(first.wire_id(7), r#""mcp-manifold-7""#);
-        assert_eq!(first.serial_in(br#""mcp-manifold-7""#), Some(7));
-        assert_eq!(SessionNumber::of_token(br#""mcp-manifold-7""#), first);
+        assert_eq!(first.parse_serial(br#""mcp-manifold-7""#), Some(7));
+        assert_eq!(SessionNumber::from_token(br#""mcp-manifold-7""#), first);
         for other in [&b"7"[..], br#""7""#, br#""mcp-manifold-1-7""#, b"\"x", b""] {
-            assert_eq!(first.serial_in(other), None);
+            assert_eq!(first.parse_serial(other), None);
         }
     }
 
@@ -74,12 +74,12 @@ mod tests {
         let third = SessionNumber(2);
         let written = third.wire_id(7);
         assert_eq!(written, r#""mcp-manifold-2-7""#);
-        assert_eq!(third.serial_in(written.as_bytes()), Some(7));
-        assert_eq!(SessionNumber::of_token(written.as_bytes()), third);
-        assert_eq!(SessionNumber(1).serial_in(written.as_bytes()), None);
-        assert_eq!(third.serial_in(br#""mcp-manifold-7""#), None);
+        assert_eq!(third.parse_serial(written.as_bytes()), Some(7));
+        assert_eq!(SessionNumber::from_token(written.as_bytes()), third);
+        assert_eq!(SessionNumber(1).parse_serial(written.as_bytes()), None);
+        assert_eq!(third.parse_serial(br#""mcp-manifold-7""#), None);
         for other in [&b"1"[..], br#""a""#, br#""mcp-manifold-x-1""#, b""] {
-            assert_eq!(SessionNumber::of_token(other), SessionNumber(0));
+            assert_eq!(SessionNumber::from_token(other), SessionNumber(0));
         }
     }
 }

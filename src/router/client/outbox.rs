@@ -9,7 +9,7 @@ use crate::wire::Line;
 
 /// How many lines may wait for the client to read them. When it reads no further,
 /// whatever produces lines waits.
-const LINES: usize = 256;
+const MAX_QUEUED_LINES: usize = 256;
 
 /// Where lines for the client go. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -20,23 +20,23 @@ pub struct Outbox {
 
 /// The other end, for the writer.
 #[derive(Debug)]
-pub struct Lines {
+pub struct QueuedLines {
     lines: mpsc::Receiver<Line>,
     send_buffer: Arc<SendBuffer>,
-    /// Of the lines that were taken and are not written.
-    taken: usize,
+    /// Bytes received from the channel but not yet written to stdout.
+    unwritten: usize,
 }
 
 /// A place in the outbox for one line, which is sent by it at once.
 #[derive(Debug)]
 pub(crate) struct Permit<'a> {
     inner: mpsc::Permit<'a, Line>,
-    held: Held<'a>,
+    reserved: ReservedBytes<'a>,
 }
 
 /// Bytes that wait, unless they are given up.
 #[derive(Debug)]
-struct Held<'a> {
+struct ReservedBytes<'a> {
     send_buffer: &'a SendBuffer,
     bytes: usize,
 }
@@ -44,16 +44,16 @@ struct Held<'a> {
 impl Outbox {
     /// Both ends. What waits is counted in `send_buffer`.
     #[must_use]
-    pub fn new(send_buffer: Arc<SendBuffer>) -> (Self, Lines) {
-        let (sender, lines) = mpsc::channel(LINES);
+    pub fn new(send_buffer: Arc<SendBuffer>) -> (Self, QueuedLines) {
+        let (sender, lines) = mpsc::channel(MAX_QUEUED_LINES);
         let outbox = Self {
             lines: sender,
             send_buffer: send_buffer.clone(),
         };
-        let lines = Lines {
+        let lines = QueuedLines {
             lines,
             send_buffer,
-            taken: 0,
+            unwritten: 0,
         };
         (outbox, lines)
     }
@@ -65,20 +65,20 @@ impl Outbox {
 
     /// Queues a line; waits for a place. Without a writer, and so without a client, it goes nowhere.
     pub async fn send(&self, line: Line) {
-        if let Some(place) = self.reserve(line.len()).await {
-            place.send(line);
+        if let Some(permit) = self.reserve(line.len()).await {
+            permit.send(line);
         }
     }
 
     /// Waits for a place for a line of about this many bytes, which count from now on; `None` without a writer.
     pub(crate) async fn reserve(&self, bytes: usize) -> Option<Permit<'_>> {
         self.send_buffer.add(bytes);
-        let held = Held {
+        let reserved = ReservedBytes {
             send_buffer: &self.send_buffer,
             bytes,
         };
         let inner = self.lines.reserve().await.ok()?;
-        Some(Permit { inner, held })
+        Some(Permit { inner, reserved })
     }
 }
 
@@ -86,34 +86,34 @@ impl Permit<'_> {
     /// Queues the line.
     pub(crate) fn send(self, line: Line) {
         // Before the place is given up, lest the send buffer seems to be empty.
-        self.held.send_buffer.add(line.len());
+        self.reserved.send_buffer.add(line.len());
         self.inner.send(line);
     }
 }
 
-impl Drop for Held<'_> {
+impl Drop for ReservedBytes<'_> {
     fn drop(&mut self) {
         self.send_buffer.sub(self.bytes);
     }
 }
 
-impl Lines {
+impl QueuedLines {
     /// The next line; `None` when all who could send one are gone.
     pub async fn next(&mut self) -> Option<Line> {
         let line = self.lines.recv().await?;
-        self.taken += line.len();
+        self.unwritten += line.len();
         Some(line)
     }
 
     /// The next line, if one is ready.
-    pub fn ready(&mut self) -> Option<Line> {
+    pub fn try_next(&mut self) -> Option<Line> {
         let line = self.lines.try_recv().ok()?;
-        self.taken += line.len();
+        self.unwritten += line.len();
         Some(line)
     }
 
-    /// The lines that were taken so far are written.
-    pub fn written(&mut self) {
-        self.send_buffer.sub(std::mem::take(&mut self.taken));
+    /// Records that all lines received so far are written.
+    pub fn mark_written(&mut self) {
+        self.send_buffer.sub(std::mem::take(&mut self.unwritten));
     }
 }

@@ -23,7 +23,7 @@ use crate::wire::Message;
 pub(crate) struct ProxiedTasks {
     client: ClientId,
     running: Mutex<HashMap<u64, ProxiedTask>>,
-    next: AtomicU64,
+    next_serial: AtomicU64,
     /// The number of calls under way that will become such tasks.
     creating: AtomicUsize,
 }
@@ -34,7 +34,7 @@ pub(crate) struct ProxiedTask {
     upstream: Upstream,
     task: Task,
     /// `tasks/cancel`, as the client would send it.
-    cancel: Message,
+    cancel_request: Message,
     client: ClientId,
     caller: Caller,
 }
@@ -45,27 +45,27 @@ impl ProxiedTasks {
         Self {
             client,
             running: Mutex::default(),
-            next: AtomicU64::default(),
+            next_serial: AtomicU64::default(),
             creating: AtomicUsize::default(),
         }
     }
 
     /// Registers a task. It is cancelled unless the guard is told that it has ended.
-    pub(crate) fn begin<'a>(
+    pub(crate) fn register<'a>(
         &'a self,
         call: &ClientRequest,
         upstream: &Upstream,
         task: &Task,
         tasks: &'a TaskTracker,
     ) -> ProxiedTaskGuard<'a> {
-        let serial = self.next.fetch_add(1, Ordering::Relaxed);
-        if let Some(cancel) =
+        let serial = self.next_serial.fetch_add(1, Ordering::Relaxed);
+        if let Some(cancel_request) =
             tasks_extension::task_request(&call.message, "tasks/cancel", &task.quoted_id, None)
         {
             let proxied = ProxiedTask {
                 upstream: upstream.clone(),
                 task: task.clone(),
-                cancel,
+                cancel_request,
                 client: self.client,
                 caller: call.caller.clone(),
             };
@@ -75,7 +75,7 @@ impl ProxiedTasks {
     }
 
     /// Records that a call is about to become a task.
-    pub(crate) fn create(&self) -> TaskCreationGuard<'_> {
+    pub(crate) fn begin_creation(&self) -> TaskCreationGuard<'_> {
         self.creating.fetch_add(1, Ordering::Relaxed);
         TaskCreationGuard(self)
     }
@@ -114,14 +114,14 @@ impl ProxiedTask {
     /// Requests the upstream to cancel the task, and waits for the answer: closing the connection before
     /// would take the request back.
     pub(crate) async fn cancel(self) {
-        let cannot = |connection: &Connection| {
+        let cannot_cancel = |connection: &Connection| {
             connection.profile.era == Era::Legacy
                 && !connection.profile.declares_task_capability("/cancel")
         };
         if self
             .upstream
             .connection()
-            .is_some_and(|connection| cannot(&connection))
+            .is_some_and(|connection| cannot_cancel(&connection))
         {
             return debug!(task = &*self.task.id, "nobody can cancel this task");
         }
@@ -130,7 +130,14 @@ impl ProxiedTask {
         let (caller, client) = (&self.caller, (self.client, &self.caller.profile));
         let build = |connection: &ConnectionUse, _: &Activity| {
             let profile = &connection.profile;
-            bridge::request(next_id(), &self.cancel, &target, caller, profile, None)
+            bridge::request(
+                next_id(),
+                &self.cancel_request,
+                &target,
+                caller,
+                profile,
+                None,
+            )
         };
         let answer = match self
             .upstream
@@ -179,7 +186,7 @@ impl ProxiedTaskGuard<'_> {
     }
 
     /// Records that the task has ended by itself.
-    pub(crate) fn ended(self) {
+    pub(crate) fn finish(self) {
         drop(self.proxied.take(self.serial));
     }
 }

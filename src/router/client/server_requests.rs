@@ -23,7 +23,7 @@ pub(crate) struct PendingServerRequests {
     number: SessionNumber,
     /// How long a call waits for the client's answer.
     input_wait: Duration,
-    last: AtomicU64,
+    last_serial: AtomicU64,
     pending: Mutex<HashMap<u64, Pending>>,
     /// The last elicitations that the client was asked for.
     elicitations: Mutex<VecDeque<JsonKey>>,
@@ -55,7 +55,7 @@ struct Token {
     /// As the client knows it.
     key: JsonKey,
     /// As the upstream wrote it, if the client knows another: two upstreams may give the same.
-    given: Option<Bytes>,
+    upstream_token: Option<Bytes>,
 }
 
 /// A request on its way to the client.
@@ -71,7 +71,7 @@ impl PendingServerRequests {
         Self {
             number,
             input_wait,
-            last: AtomicU64::new(0),
+            last_serial: AtomicU64::new(0),
             pending: Mutex::default(),
             elicitations: Mutex::default(),
         }
@@ -89,18 +89,18 @@ impl PendingServerRequests {
         token: Option<Bytes>,
     ) -> Option<Registered> {
         let mut pending = self.pending.lock();
-        let waits_too = |it: &&Pending| match &requester {
-            Requester::Upstream { connection, .. } => it.is_of(connection, |_, _| true),
+        let has_same_origin = |it: &&Pending| match &requester {
+            Requester::Upstream { connection, .. } => it.is_from(connection, |_, _| true),
             Requester::Call(_) => matches!(it.requester, Requester::Call(_)),
         };
-        if pending.values().filter(waits_too).count() >= MAX_PENDING {
+        if pending.values().filter(has_same_origin).count() >= MAX_PENDING {
             // Those that nothing waits for any more.
             pending.retain(|_, it| it.since.elapsed() < self.input_wait);
-            if pending.values().filter(waits_too).count() >= MAX_PENDING {
+            if pending.values().filter(has_same_origin).count() >= MAX_PENDING {
                 return None;
             }
         }
-        let serial = 1 + self.last.fetch_add(1, Ordering::Relaxed);
+        let serial = 1 + self.last_serial.fetch_add(1, Ordering::Relaxed);
         let is_used = |key: &JsonKey| {
             let mut used = pending.values().filter_map(|it| it.token.as_ref());
             used.any(|used| used.key == *key)
@@ -111,9 +111,12 @@ impl PendingServerRequests {
         let token = match &renamed {
             Some(renamed) => Some(Token {
                 key: JsonKey::new(&renamed.clone().into()),
-                given: token,
+                upstream_token: token,
             }),
-            None => key.map(|key| Token { key, given: None }),
+            None => key.map(|key| Token {
+                key,
+                upstream_token: None,
+            }),
         };
         let entry = Pending {
             requester,
@@ -148,7 +151,7 @@ impl PendingServerRequests {
 
     /// Takes the request that this response of the client answers.
     pub(crate) fn take_answered(&self, response: &Message) -> Option<Requester> {
-        self.take(self.number.serial_in(&response.id()?)?)
+        self.take(self.number.parse_serial(&response.id()?)?)
     }
 
     /// Takes all requests of upstreams. Returns each by its connection and its id there.
@@ -162,15 +165,12 @@ impl PendingServerRequests {
     }
 
     /// The upstream that progress under this token is for, and the upstream's own token if that is another.
-    pub(crate) fn progress_target(
-        &self,
-        token: &JsonKey,
-    ) -> Option<(ConnectionUse, Option<Bytes>)> {
+    pub(crate) fn progress_target(&self, key: &JsonKey) -> Option<(ConnectionUse, Option<Bytes>)> {
         self.pending.lock().values().find_map(|it| {
-            let known = it.token.as_ref().filter(|known| known.key == *token)?;
+            let token = it.token.as_ref().filter(|token| token.key == *key)?;
             match &it.requester {
                 Requester::Upstream { connection, .. } => {
-                    Some((connection.clone(), known.given.clone()))
+                    Some((connection.clone(), token.upstream_token.clone()))
                 }
                 Requester::Call(_) => None,
             }
@@ -184,34 +184,34 @@ impl PendingServerRequests {
         let mut recent = pending
             .values()
             .filter(|it| it.since.elapsed() < self.input_wait);
-        recent.any(|it| it.is_of(connection, in_call))
+        recent.any(|it| it.is_from(connection, in_call))
     }
 
     /// Takes out the requests of this connection that `pick` selects by their ids there, and by the call
     /// on whose stream they came. Returns their serial numbers.
-    pub(crate) fn withdraw(
+    pub(crate) fn remove_matching(
         &self,
         connection: &ConnectionUse,
-        pick: impl Fn(&Bytes, Option<u64>) -> bool,
+        selects: impl Fn(&Bytes, Option<u64>) -> bool,
     ) -> Vec<u64> {
         let mut pending = self.pending.lock();
-        let gone = pending.extract_if(|_, it| it.is_of(connection, &pick));
+        let gone = pending.extract_if(|_, it| it.is_from(connection, &selects));
         gone.map(|(serial, _)| serial).collect()
     }
 }
 
 impl Pending {
-    fn is_of(
+    fn is_from(
         &self,
         connection: &ConnectionUse,
-        pick: impl Fn(&Bytes, Option<u64>) -> bool,
+        selects: impl Fn(&Bytes, Option<u64>) -> bool,
     ) -> bool {
         match &self.requester {
             Requester::Upstream {
-                connection: asking,
+                connection: requester,
                 id,
                 call,
-            } => asking.is_same(connection) && pick(id, *call),
+            } => requester.is_same(connection) && selects(id, *call),
             Requester::Call(_) => false,
         }
     }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::protocol::reply::error_response;
 use crate::router::call::suspended::{RequestFingerprint, SuspendedCall};
-use crate::router::call::upstream_call::Sent;
+use crate::router::call::upstream_call::SentCall;
 use crate::sync::Mutex;
 use crate::upstream::{ConnectionUse, Upstream};
 use crate::wire::Message;
@@ -18,14 +18,14 @@ use crate::wire::outgoing::code;
 /// All suspended calls of one client.
 #[derive(Debug)]
 pub(crate) struct SuspendedCalls {
-    calls: Mutex<HashMap<String, Entry>>,
+    calls: Mutex<HashMap<String, SuspendedEntry>>,
     /// The most of them at a time.
     limit: usize,
 }
 
 /// A suspended call.
 #[derive(Debug)]
-pub(crate) struct Entry {
+pub(crate) struct SuspendedEntry {
     /// Held so that the upstream does not end before the call does.
     pub(crate) upstream: Upstream,
     pub(crate) fingerprint: RequestFingerprint,
@@ -34,7 +34,7 @@ pub(crate) struct Entry {
     /// The task that keeps the call meanwhile.
     pub(crate) keeper: JoinHandle<Option<SuspendedCall>>,
     /// What to cancel at the upstream at the end.
-    pub(crate) sent: Option<Sent>,
+    pub(crate) sent: Option<SentCall>,
 }
 
 impl SuspendedCalls {
@@ -51,14 +51,14 @@ impl SuspendedCalls {
         &self,
         handle: &str,
         call: SuspendedCall,
-        begin: impl FnOnce(SuspendedCall) -> Entry,
+        spawn_keeper: impl FnOnce(SuspendedCall) -> SuspendedEntry,
     ) -> Result<(), Box<SuspendedCall>> {
         let mut calls = self.calls.lock();
         if calls.len() >= self.limit {
             return Err(Box::new(call));
         }
         // The lock is held, so the keeper cannot look for its entry before it is there.
-        calls.insert(handle.to_owned(), begin(call));
+        calls.insert(handle.to_owned(), spawn_keeper(call));
         Ok(())
     }
 
@@ -68,7 +68,11 @@ impl SuspendedCalls {
     }
 
     /// Takes the call that is suspended under this handle, if this is its request again.
-    pub(crate) fn take(&self, handle: &str, fingerprint: &RequestFingerprint) -> Option<Entry> {
+    pub(crate) fn take(
+        &self,
+        handle: &str,
+        fingerprint: &RequestFingerprint,
+    ) -> Option<SuspendedEntry> {
         let mut calls = self.calls.lock();
         calls
             .get(handle)
@@ -82,7 +86,7 @@ impl SuspendedCalls {
     }
 
     /// Takes out the calls at these upstreams.
-    pub(crate) fn remove_for(&self, is_gone: impl Fn(&Upstream) -> bool) -> Vec<Entry> {
+    pub(crate) fn remove_for(&self, is_gone: impl Fn(&Upstream) -> bool) -> Vec<SuspendedEntry> {
         let mut calls = self.calls.lock();
         let gone = calls.extract_if(|_, entry| is_gone(&entry.upstream));
         gone.map(|(_, entry)| entry).collect()
@@ -96,8 +100,8 @@ impl SuspendedCalls {
     }
 
     /// Stops all of them. Returns what to cancel at the upstreams.
-    pub(crate) fn clear(&self) -> Vec<Sent> {
-        let stop = |(_, entry): (String, Entry)| {
+    pub(crate) fn clear(&self) -> Vec<SentCall> {
+        let stop = |(_, entry): (String, SuspendedEntry)| {
             entry.keeper.abort();
             entry.sent
         };

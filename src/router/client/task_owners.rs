@@ -23,19 +23,19 @@ pub(crate) struct TaskOwners {
 
 #[derive(Debug, Default)]
 struct State {
-    legacy: Table<UpstreamId>,
-    modern: Table<UpstreamId>,
+    legacy: BoundedMap<UpstreamId>,
+    modern: BoundedMap<UpstreamId>,
     /// The tasks that the proxy follows, each by its upstream and id. The client does not know them.
-    proxied: Table<()>,
+    proxied: BoundedMap<()>,
 }
 
 #[derive(Debug)]
-struct Table<T> {
+struct BoundedMap<T> {
     entries: HashMap<Arc<str>, T>,
     order: VecDeque<Arc<str>>,
 }
 
-impl<T> Default for Table<T> {
+impl<T> Default for BoundedMap<T> {
     fn default() -> Self {
         Self {
             entries: HashMap::new(),
@@ -44,13 +44,13 @@ impl<T> Default for Table<T> {
     }
 }
 
-impl<T> Table<T> {
+impl<T> BoundedMap<T> {
     fn set(&mut self, id: &str, value: T) {
         if id.len() > MAX_ID {
             return;
         }
-        if let Some(known) = self.entries.get_mut(id) {
-            *known = value;
+        if let Some(recorded) = self.entries.get_mut(id) {
+            *recorded = value;
             return;
         }
         if self.order.len() == MAX_TASKS
@@ -65,7 +65,7 @@ impl<T> Table<T> {
 }
 
 impl State {
-    fn of(&mut self, era: Era) -> &mut Table<UpstreamId> {
+    fn table(&mut self, era: Era) -> &mut BoundedMap<UpstreamId> {
         match era {
             Era::Legacy => &mut self.legacy,
             Era::Modern => &mut self.modern,
@@ -75,28 +75,34 @@ impl State {
 
 impl TaskOwners {
     /// Records the upstream of a task that the client knows.
-    pub(crate) fn learn(&self, era: Era, id: &str, upstream: UpstreamId) {
-        self.state.lock().of(era).set(id, upstream);
+    pub(crate) fn record(&self, era: Era, id: &str, upstream: UpstreamId) {
+        self.state.lock().table(era).set(id, upstream);
     }
 
     /// The upstream of a task that the client knows.
     pub(crate) fn get(&self, era: Era, id: &str) -> Option<UpstreamId> {
-        self.state.lock().of(era).entries.get(id).copied()
+        self.state.lock().table(era).entries.get(id).copied()
     }
 
     /// Records that the proxy follows this task.
     pub(crate) fn record_proxied(&self, upstream: UpstreamId, id: &str) {
-        self.state.lock().proxied.set(&proxied(upstream, id), ());
+        self.state
+            .lock()
+            .proxied
+            .set(&proxied_key(upstream, id), ());
     }
 
     /// Whether the proxy follows this task, or did.
     pub(crate) fn is_proxied(&self, upstream: UpstreamId, id: &str) -> bool {
         let state = self.state.lock();
-        state.proxied.entries.contains_key(&*proxied(upstream, id))
+        state
+            .proxied
+            .entries
+            .contains_key(&*proxied_key(upstream, id))
     }
 }
 
-fn proxied(upstream: UpstreamId, id: &str) -> String {
+fn proxied_key(upstream: UpstreamId, id: &str) -> String {
     format!("{upstream} {id}")
 }
 
@@ -108,15 +114,15 @@ mod tests {
     fn the_oldest_tasks_are_forgotten_and_eras_are_apart() {
         let owners = TaskOwners::default();
         let [one, two, seven] = [(); 3].map(|()| UpstreamId::next());
-        owners.learn(Era::Modern, "0", seven);
+        owners.record(Era::Modern, "0", seven);
         for number in 0..=MAX_TASKS {
-            owners.learn(Era::Legacy, &number.to_string(), one);
+            owners.record(Era::Legacy, &number.to_string(), one);
         }
-        owners.learn(Era::Legacy, "1", two);
+        owners.record(Era::Legacy, "1", two);
         assert_eq!(owners.get(Era::Legacy, "0"), None);
         assert_eq!(owners.get(Era::Legacy, "1"), Some(two));
         assert_eq!(owners.get(Era::Modern, "0"), Some(seven));
-        owners.learn(Era::Legacy, &"x".repeat(MAX_ID + 1), one);
+        owners.record(Era::Legacy, &"x".repeat(MAX_ID + 1), one);
         assert_eq!(owners.get(Era::Legacy, &"x".repeat(MAX_ID + 1)), None);
         assert_eq!(owners.get(Era::Legacy, "1"), Some(two));
     }

@@ -12,7 +12,7 @@ use crate::protocol::{Era, ServerProfile};
 use crate::upstream::{ConnectionUse, Upstream};
 
 /// Capabilities of a fixed form, and the members of them that are true if they are anywhere.
-const KNOWN: [(&str, &[&str]); 5] = [
+const FIXED_CAPABILITIES: [(&str, &[&str]); 5] = [
     ("completions", &[]),
     ("logging", &[]),
     ("prompts", &["listChanged"]),
@@ -21,9 +21,9 @@ const KNOWN: [(&str, &[&str]); 5] = [
 ];
 
 /// Returns the capabilities for a client of this era, as far as the upstreams are known now.
-pub(crate) fn capabilities(gateway: &Gateway, client: Era) -> Value {
-    match known(gateway) {
-        None => possible(),
+pub(crate) fn declared_capabilities(gateway: &Gateway, client: Era) -> Value {
+    match all_server_profiles(gateway) {
+        None => all_capabilities(),
         Some(all) => {
             let declared = all.iter().map(|it| (it.era, &it.capabilities));
             merge(&declared.collect::<Vec<_>>(), client)
@@ -34,7 +34,7 @@ pub(crate) fn capabilities(gateway: &Gateway, client: Era) -> Value {
 /// Returns the merged `tasks` capability of the upstreams: what a client of 2025-11-25 can request of them
 /// (§ Tasks, Capabilities). `None` if no upstream has any.
 pub(crate) fn tasks_capability(gateway: &Gateway) -> Option<Value> {
-    let all = known(gateway);
+    let all = all_server_profiles(gateway);
     // While some are not known yet, they may have all of it.
     let any = |pointer: &str| {
         let declares = |it: &Arc<ServerProfile>| it.declares_task_capability(pointer);
@@ -55,29 +55,31 @@ pub(crate) fn tasks_capability(gateway: &Gateway) -> Option<Value> {
 /// Returns the merged instructions of the upstreams, as far as they are known now.
 pub(crate) fn merged_instructions(gateway: &Gateway) -> Option<String> {
     let upstreams = gateway.upstreams.all();
-    let said: Vec<_> = upstreams
+    let instructions: Vec<_> = upstreams
         .iter()
         .map(|upstream| upstream.offers().profile()?.instructions.clone())
         .collect();
     let names = upstreams.iter().map(|it| it.config().name.as_str());
-    let texts: Vec<_> = names.zip(said.iter().map(Option::as_deref)).collect();
+    let texts: Vec<_> = names
+        .zip(instructions.iter().map(Option::as_deref))
+        .collect();
     instructions::merge(&texts)
 }
 
 /// Returns what each upstream declared when it was last connected, if all of them ever were.
-fn known(gateway: &Gateway) -> Option<Vec<Arc<ServerProfile>>> {
-    let known: Option<Vec<_>> = gateway
+fn all_server_profiles(gateway: &Gateway) -> Option<Vec<Arc<ServerProfile>>> {
+    let profiles: Option<Vec<_>> = gateway
         .upstreams
         .all()
         .iter()
         .map(|it| it.offers().profile())
         .collect();
     // Where there is none yet, the configuration may get some.
-    known.filter(|known| !known.is_empty())
+    profiles.filter(|profiles| !profiles.is_empty())
 }
 
 /// Returns the upstreams' connections, once all of them are there.
-pub(crate) fn connected(gateway: &Gateway) -> Option<Vec<ConnectionUse>> {
+pub(crate) fn all_connections(gateway: &Gateway) -> Option<Vec<ConnectionUse>> {
     let connections: Option<Vec<_>> = gateway
         .upstreams
         .all()
@@ -90,9 +92,9 @@ pub(crate) fn connected(gateway: &Gateway) -> Option<Vec<ConnectionUse>> {
 }
 
 /// All that we can serve.
-fn possible() -> Value {
+fn all_capabilities() -> Value {
     let mut all = Map::new();
-    for (name, members) in KNOWN {
+    for (name, members) in FIXED_CAPABILITIES {
         all.insert(name.to_owned(), flags(members.iter().copied()));
     }
     all.into()
@@ -106,7 +108,7 @@ fn flags<'a>(members: impl Iterator<Item = &'a str>) -> Value {
 /// What upstreams declare, each in its era and in the order of the configuration, for a client.
 fn merge(declared: &[(Era, &Value)], client: Era) -> Value {
     let mut merged = Map::new();
-    for (name, members) in KNOWN {
+    for (name, members) in FIXED_CAPABILITIES {
         let those: Vec<_> = declared
             .iter()
             .filter_map(|(_, all)| all.get(name))
@@ -160,7 +162,7 @@ mod tests {
             "resources": {"listChanged": true, "subscribe": true},
             "tools": {"listChanged": true},
         });
-        assert_eq!(possible(), expected);
+        assert_eq!(all_capabilities(), expected);
     }
 
     #[test]

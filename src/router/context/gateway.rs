@@ -56,13 +56,13 @@ impl Gateway {
     }
 
     /// Connects to all upstreams for this profile. Later calls do nothing.
-    pub(crate) fn start_once(&self, profile: &Arc<ClientProfile>) {
+    pub(crate) fn start_upstreams_once(&self, profile: &Arc<ClientProfile>) {
         if self.has_started.swap(true, Ordering::Relaxed) {
             return;
         }
         debug!(client = profile.client_info(), "connecting");
         for upstream in self.upstreams.all().iter() {
-            self.start(upstream, profile);
+            self.start_upstream(upstream, profile);
         }
     }
 
@@ -72,12 +72,12 @@ impl Gateway {
     }
 
     /// Connects to one upstream for this profile.
-    pub(crate) fn start(&self, upstream: &Upstream, profile: &Arc<ClientProfile>) {
+    pub(crate) fn start_upstream(&self, upstream: &Upstream, profile: &Arc<ClientProfile>) {
         upstream.start(profile, self.events.clone(), &self.tasks, &self.cancel);
     }
 
     /// Records that there is more than one client, now and for good.
-    pub(crate) fn share(&self) {
+    pub(crate) fn mark_shared(&self) {
         self.shared.cancel();
     }
 
@@ -88,15 +88,15 @@ impl Gateway {
     }
 
     /// Waits until there is more than one client.
-    pub(crate) async fn shared(&self) {
+    pub(crate) async fn wait_until_shared(&self) {
         self.shared.cancelled().await;
     }
 
     /// Runs this beside everything else, until the end of the process.
-    pub(crate) fn spawn(&self, doing: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let cancel = self.cancel.clone();
         self.tasks.spawn(async move {
-            cancel.run_until_cancelled(doing).await;
+            cancel.run_until_cancelled(task).await;
         });
     }
 

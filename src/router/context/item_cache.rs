@@ -27,7 +27,7 @@ pub(crate) struct CachedItems {
     /// The upstreams that were asked: an owner is one of these.
     pub(crate) upstreams: UpstreamSet,
     /// Whether the items of every one of them are included.
-    pub(crate) is_whole: bool,
+    pub(crate) is_complete: bool,
 }
 
 impl ItemCache {
@@ -38,7 +38,7 @@ impl ItemCache {
     }
 
     /// Forgets the listings of these kinds, so that the next request lists them again.
-    pub(crate) fn forget(&self, kinds: &[ItemKind]) {
+    pub(crate) fn invalidate(&self, kinds: &[ItemKind]) {
         let mut all = self.kinds.lock();
         for kind in kinds {
             let slot = &mut all[*kind as usize];
@@ -53,7 +53,7 @@ impl ItemCache {
     }
 
     /// Keeps a listing, unless something has changed since it was begun, at `changes`.
-    pub(crate) fn set(&self, kind: ItemKind, listing: CachedItems, changes: u64) {
+    pub(crate) fn store(&self, kind: ItemKind, listing: CachedItems, changes: u64) {
         let slot = &mut self.kinds.lock()[kind as usize];
         if slot.changes == changes {
             slot.listing = Some(listing);

@@ -31,11 +31,11 @@ pub(crate) async fn attempt(
         let input = rounds.input();
         // What was answered cannot be asked again.
         let failed = |failed: AttemptFailed| AttemptFailed {
-            client_notified: failed.client_notified || rounds.any(),
+            client_notified: failed.client_notified || rounds.has_begun(),
             ..failed
         };
-        let sent = send(ctx, request, target, upstream, input).await;
-        let mut call = sent.map_err(failed)?;
+        let call = send(ctx, request, target, upstream, input).await;
+        let mut call = call.map_err(failed)?;
         let event = follow(ctx, request, target, upstream, &mut call).await;
         let response = match event.map_err(failed)? {
             CallEvent::Response(response) => response,
@@ -44,18 +44,18 @@ pub(crate) async fn attempt(
                 return Ok(Step::Suspend(Box::new(suspended)));
             }
         };
-        let is_asked_by_requests =
+        let is_legacy_to_modern =
             (request.caller.era, call.connection.profile.era) == (Era::Legacy, Era::Modern);
-        let requires_input = is_asked_by_requests
+        let requires_input = is_legacy_to_modern
             && input::supports_input(&target.method)
             && input::requires_input(&response);
         if !requires_input {
-            return Step::for_response(request, target, upstream, &call, response);
+            return Step::from_response(request, target, upstream, &call, response);
         }
         // The exchange is over; the next one has an id of its own.
         drop(call);
         // Boxed: it is large, and hardly ever needed.
-        let refusal = Box::pin(rounds.next(ctx, request, &response)).await;
+        let refusal = Box::pin(rounds.get_input(ctx, request, &response)).await;
         let refusal = refusal.map_err(|reason| AttemptFailed {
             error: upstream.error(&target.method, TransportError::Malformed(reason)),
             client_notified: true,
@@ -76,9 +76,12 @@ async fn send(
     let caller = &request.caller;
     let (method, client) = (&target.method, (ctx.session.id, &caller.profile));
     let in_flight = &ctx.session.in_flight;
-    let (level, buffer) = (request.log_level(), ctx.session.outbox.send_buffer());
+    let (level, buffer) = (
+        request.request_log_level(),
+        ctx.session.outbox.send_buffer(),
+    );
     if let Some(level) = level {
-        in_flight.want_logs(&request.key, level);
+        in_flight.record_log_level(&request.key, level);
     }
     let sent = upstream.call(
         method,
@@ -89,8 +92,8 @@ async fn send(
             let id = next_id();
             let token = renamed_token(ctx, request, connection, id);
             let renamed = token.as_ref().and_then(|token| {
-                if let Some(known) = &request.token {
-                    in_flight.rename(&request.key, &token.clone().into(), known);
+                if let Some(known) = &request.progress_token {
+                    in_flight.record_renamed_token(&request.key, &token.clone().into(), known);
                 }
                 bridge::with_progress_token(&request.message, token)
             });
@@ -102,8 +105,8 @@ async fn send(
                 bytes = sent.body.len(),
                 "forwarding"
             );
-            in_flight.sent(&request.key, connection, sent.id);
-            if request.token.is_some() {
+            in_flight.record_sent(&request.key, connection, sent.id);
+            if request.progress_token.is_some() {
                 in_flight.attach_activity(&request.key, activity);
             }
             sent
@@ -115,7 +118,9 @@ async fn send(
     })?;
     let (connection, id) = (&sent.sent.connection, sent.sent.exchange.id());
     let token = renamed_token(ctx, request, connection, id);
-    let token = token.map(Bytes::from).or_else(|| request.token.clone());
+    let token = token
+        .map(Bytes::from)
+        .or_else(|| request.progress_token.clone());
     Ok(UpstreamCall::new(upstream, token, sent))
 }
 
@@ -129,6 +134,6 @@ fn renamed_token(
 ) -> Option<String> {
     let number = ctx.session.number;
     let is_shared = !number.is_first() && connection.profile.era == Era::Legacy;
-    let has_token = is_shared && request.token.is_some();
+    let has_token = is_shared && request.progress_token.is_some();
     has_token.then(|| number.wire_id(upstream_id))
 }

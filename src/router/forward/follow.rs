@@ -3,12 +3,13 @@
 use bytes::Bytes;
 use tracing::debug;
 
-use super::logs::wants_log;
+use super::logs::accepts_log;
 use super::notify::on_change_in_response_stream;
 use super::server_requests::{
-    ask_client, decline, notify_upstream, refuse_upstream, withdraw, withdraw_of_call,
+    cancel_requests_of_call, decline, forward_server_request, on_cancelled_by_upstream,
+    reject_server_request, send_to_upstream,
 };
-use super::task_visibility::hides;
+use super::task_visibility::is_hidden;
 use crate::protocol::Era;
 use crate::protocol::bridge;
 use crate::protocol::bridge::input;
@@ -35,8 +36,8 @@ pub(crate) async fn follow(
         let message = match call.next().await {
             Ok(message) => message,
             // Silence is no failure while the upstream waits for the client.
-            Err(silence) if silence.is_timeout() && waits_for_client(ctx, call) => continue,
-            Err(cause) => return Err(lost(ctx, target, upstream, call, cause)),
+            Err(timeout) if timeout.is_timeout() && is_waiting_for_client(ctx, call) => continue,
+            Err(cause) => return Err(fail_call(ctx, target, upstream, call, cause)),
         };
         match (message.kind(), request.caller.era) {
             (MessageKind::Response, _) => return Ok(CallEvent::Response(message)),
@@ -45,18 +46,19 @@ pub(crate) async fn follow(
                     .await => {}
             (MessageKind::Notification, _) => {
                 call.client_notified = true;
-                pass_on(ctx, request, &message, call).await;
+                forward_notification(ctx, request, &message, call).await;
             }
             (MessageKind::Request, era)
                 if !request.caller.profile.accepts_server_request(&message, era) =>
             {
-                refuse_upstream(&ctx.gateway, &call.connection, &message);
+                reject_server_request(&ctx.gateway, &call.connection, &message);
             }
             (MessageKind::Request, Era::Legacy) => {
                 call.client_notified = true;
                 // What the client does to answer may be a call there.
                 call.permit = None;
-                ask_client(ctx, &call.connection, Some(call.upstream_id), &message).await;
+                forward_server_request(ctx, &call.connection, Some(call.upstream_id), &message)
+                    .await;
             }
             (MessageKind::Request, Era::Modern) if !input::supports_input(&target.method) => {
                 decline(&ctx.gateway, &call.connection, &message);
@@ -66,12 +68,12 @@ pub(crate) async fn follow(
     }
 }
 
-fn waits_for_client(ctx: &Context, call: &UpstreamCall) -> bool {
+fn is_waiting_for_client(ctx: &Context, call: &UpstreamCall) -> bool {
     let pending = &ctx.session.server_requests;
     pending.is_pending_in(&call.connection, call.upstream_id)
 }
 
-fn lost(
+fn fail_call(
     ctx: &Context,
     target: &Target<'_>,
     upstream: &Upstream,
@@ -81,9 +83,9 @@ fn lost(
     if cause.is_timeout() {
         // MCP 2025-11-25 § Lifecycle, Timeouts.
         let body = cancelled_notification(call.upstream_id, "no answer in time");
-        notify_upstream(&ctx.gateway, &call.connection, body);
+        send_to_upstream(&ctx.gateway, &call.connection, body);
     }
-    withdraw_of_call(ctx, &call.connection, call.upstream_id);
+    cancel_requests_of_call(ctx, &call.connection, call.upstream_id);
     AttemptFailed {
         error: upstream.error(&target.method, cause),
         client_notified: call.client_notified,
@@ -91,15 +93,22 @@ fn lost(
 }
 
 /// Passes on a notification that came with the request.
-async fn pass_on(ctx: &Context, request: &ClientRequest, message: &Message, call: &UpstreamCall) {
+async fn forward_notification(
+    ctx: &Context,
+    request: &ClientRequest,
+    message: &Message,
+    call: &UpstreamCall,
+) {
     let session = &ctx.session;
     match &*message.method() {
-        "notifications/progress" => return pass_progress(session, request, message, call).await,
-        "notifications/cancelled" => return withdraw(ctx, &call.connection, message).await,
-        "notifications/message" if !wants_log(session, request, &call.connection, message) => {
+        "notifications/progress" => return forward_progress(session, request, message, call).await,
+        "notifications/cancelled" => {
+            return on_cancelled_by_upstream(ctx, &call.connection, message).await;
+        }
+        "notifications/message" if !accepts_log(session, request, &call.connection, message) => {
             return debug!("dropping a log that the client did not ask for");
         }
-        _ if hides(session, message, call.upstream, request.caller.era) => {
+        _ if is_hidden(session, message, call.upstream, request.caller.era) => {
             return debug!("dropping news of a task that the client does not know");
         }
         "notifications/elicitation/complete" if request.caller.era == Era::Modern => {
@@ -112,37 +121,39 @@ async fn pass_on(ctx: &Context, request: &ClientRequest, message: &Message, call
 
 /// Passes on progress under the client's token, which is not the upstream's if the client has resumed a
 /// suspended call, or shares the upstream with others.
-async fn pass_progress(
+async fn forward_progress(
     session: &ClientSession,
     request: &ClientRequest,
     message: &Message,
     call: &UpstreamCall,
 ) {
     let token = message.param("progressToken");
-    let is_ours = call.token.as_deref().zip(token.as_ref());
-    let (true, Some(known), Some(token)) = (
-        is_ours.is_some_and(|(ours, token)| is_same_key(ours, token.value())),
-        &request.token,
+    let tokens = call.progress_token.as_deref().zip(token.as_ref());
+    let (true, Some(client_token), Some(token)) = (
+        tokens.is_some_and(|(ours, token)| is_same_key(ours, token.value())),
+        &request.progress_token,
         &token,
     ) else {
         return debug!("dropping progress under a token that the client did not give");
     };
-    let line = match is_same_key(known, token.value()) {
+    let line = match is_same_key(client_token, token.value()) {
         true => message.bytes().clone(),
-        false => bridge::with_param(message, "progressToken", known),
+        false => bridge::with_param(message, "progressToken", client_token),
     };
     session.send(Line::whole(line)).await;
 }
 
 /// Returns progress that came on no stream of its call, as the client is to receive it; `None` if none of
 /// its calls has the token.
-pub(crate) fn progress_for_client(session: &ClientSession, message: &Message) -> Option<Bytes> {
+pub(crate) fn translate_progress(session: &ClientSession, message: &Message) -> Option<Bytes> {
     let token = message.param("progressToken")?;
     let key = JsonKey::new(&message.bytes().slice_ref(token.value()));
     if session.in_flight.record_progress(&key) {
         return Some(message.bytes().clone());
     }
-    let known = session.in_flight.client_token_for(&key)?;
-    session.in_flight.record_progress(&JsonKey::new(&known));
-    Some(bridge::with_param(message, "progressToken", &known))
+    let client_token = session.in_flight.client_token_for(&key)?;
+    session
+        .in_flight
+        .record_progress(&JsonKey::new(&client_token));
+    Some(bridge::with_param(message, "progressToken", &client_token))
 }

@@ -7,14 +7,17 @@ use crate::protocol::Era;
 use crate::protocol::reply::error_response;
 use crate::router::call::request::ClientRequest;
 use crate::router::client::ClientSession;
-use crate::router::client::log_filter::{reaches, unknown_level};
+use crate::router::client::log_filter::{reaches_level, unknown_level};
 use crate::router::context::Context;
 use crate::upstream::{Connection, ConnectionUse, Upstream, UpstreamId};
 use crate::wire::outgoing::code;
 use crate::wire::{Line, Message};
 
 /// Refuses a request with an unknown log level, at an upstream that would not judge it.
-pub(crate) async fn refuse_level(request: &ClientRequest, upstream: &Upstream) -> Option<Message> {
+pub(crate) async fn refuse_unknown_level(
+    request: &ClientRequest,
+    upstream: &Upstream,
+) -> Option<Message> {
     let named = request.caller.unknown_log_level.as_ref()?;
     let connection = upstream
         .wait_for_connection(&request.message.method())
@@ -25,7 +28,7 @@ pub(crate) async fn refuse_level(request: &ClientRequest, upstream: &Upstream) -
 
 /// Whether the client wants this log, which came with its request. A modern upstream keeps to what
 /// a modern client requests.
-pub(crate) fn wants_log(
+pub(crate) fn accepts_log(
     session: &ClientSession,
     request: &ClientRequest,
     connection: &Connection,
@@ -36,15 +39,15 @@ pub(crate) fn wants_log(
         (Era::Modern, Era::Legacy) => request
             .caller
             .log_level
-            .is_some_and(|level| reaches(log, level)),
-        (Era::Legacy, _) => session_wants(session, log),
+            .is_some_and(|level| reaches_level(log, level)),
+        (Era::Legacy, _) => session_accepts(session, log),
     }
 }
 
 /// A request of a modern client may have made the upstream log more than the session wants.
-fn session_wants(session: &ClientSession, log: &Message) -> bool {
+fn session_accepts(session: &ClientSession, log: &Message) -> bool {
     let level = session.profiles.level();
-    level.is_none_or(|level| reaches(log, level))
+    level.is_none_or(|level| reaches_level(log, level))
 }
 
 /// Passes on a log that came outside of any request: to a session, or as long as a request of a modern
@@ -67,17 +70,18 @@ pub(crate) async fn on_log(
         let profile = session.profiles.session_or_neutral();
         upstream.is_some_and(|it| it.pool().is_session_of(connection, session.id, &profile))
     };
-    let to_session = session.is_initialized() && session_wants(session, log) && serves_session();
+    let to_session = session.is_initialized() && session_accepts(session, log) && serves_session();
     let wanted = || {
         connection
             .logs
             .demanded()
-            .is_some_and(|level| reaches(log, level))
+            .is_some_and(|level| reaches_level(log, level))
     };
     // Of several clients, another's request may want it.
     let is_own = || {
         let in_flight = &session.in_flight;
-        !gateway.is_shared() || in_flight.wants_log(connection, |level| reaches(log, level))
+        !gateway.is_shared()
+            || in_flight.has_log_level(connection, |level| reaches_level(log, level))
     };
     match to_session || wanted() && is_own() {
         true => permit.send(Line::whole(log.bytes().clone())),

@@ -11,7 +11,7 @@ pub(crate) mod notify;
 pub(crate) mod proxied_task;
 pub(crate) mod server_requests;
 pub(crate) mod suspend;
-pub(crate) mod suspended_guard;
+pub(crate) mod suspended_keeper;
 pub(crate) mod task_visibility;
 
 use std::time::Instant;
@@ -31,7 +31,7 @@ use crate::upstream::{self, Upstream, UpstreamError};
 use crate::wire::outgoing::code;
 use crate::wire::{Line, Message};
 use attempt::attempt;
-use logs::refuse_level;
+use logs::refuse_unknown_level;
 use suspend::{Resumed, refuse_foreign_state, resume, suspend};
 
 /// Answers a request in a task of its own: with the line that `answer` returns, unless the client
@@ -53,20 +53,20 @@ pub(crate) async fn begin_request<F>(
         id: id.clone(),
         subject,
         key: key.clone(),
-        token: token.clone(),
+        progress_token: token.clone(),
         caller: session.profiles.caller_of(&message, client),
         original: None,
         proxied_task: None,
         message,
         started: Instant::now(),
     };
-    let (own, ended) = (ctx.clone(), key.clone());
+    let (own_ctx, ended_key) = (ctx.clone(), key.clone());
     let begun = session.in_flight.begin(key, token.as_ref(), || {
         // Boxed before it is handed on, and `answer` called inside: what it makes is
         // kilobytes, and each hand would copy them.
         let task = Box::pin(async move {
-            let line = answer(own.clone(), request).await;
-            finish(&own, &ended, line).await;
+            let line = answer(own_ctx.clone(), request).await;
+            finish_request(&own_ctx, &ended_key, line).await;
         });
         let tasks = &ctx.gateway.tasks;
         tasks.spawn(task.instrument(span)).abort_handle()
@@ -89,12 +89,12 @@ pub(crate) async fn begin_request<F>(
     ctx.send(Line::error(&id, code, &text, &data)).await;
 }
 
-async fn finish(ctx: &Context, ended: &JsonKey, line: Line) {
+async fn finish_request(ctx: &Context, ended_key: &JsonKey, line: Line) {
     let Some(permit) = ctx.session.outbox.reserve(line.len()).await else {
         return;
     };
     // The request ends before its answer is queued: nothing of it can come after.
-    if ctx.session.in_flight.finish(ended) {
+    if ctx.session.in_flight.finish(ended_key) {
         permit.send(line);
     }
 }
@@ -118,29 +118,29 @@ pub(crate) async fn forward(
         return answer;
     }
     let step = match attempt(ctx, request, target, upstream).await {
-        Err(failed) if may_repeat(ctx, request, target, &failed) => {
+        Err(failed) if may_retry(ctx, request, target, &failed) => {
             let AttemptFailed { error, .. } = failed;
             debug!(error = %error, "sending a repeatable request again");
-            let again = Box::pin(attempt(ctx, request, target, upstream)).await;
+            let second = Box::pin(attempt(ctx, request, target, upstream)).await;
             // The first attempt may have run, whatever kept the second one from it.
-            again.map_err(|failed| {
+            second.map_err(|failed| {
                 debug!(error = %failed.error, "the second attempt failed as well");
                 error
             })
         }
         other => other.map_err(|failed| failed.error),
     };
-    Ok(act(ctx, request, upstream, step?))
+    Ok(apply_step(ctx, request, upstream, step?))
 }
 
-fn may_repeat(
+fn may_retry(
     ctx: &Context,
     request: &ClientRequest,
     target: &Target<'_>,
     failed: &AttemptFailed,
 ) -> bool {
     let had_progress = || {
-        let token = request.token.as_ref();
+        let token = request.progress_token.as_ref();
         ctx.session.in_flight.had_progress(token)
     };
     target.idempotent
@@ -150,12 +150,12 @@ fn may_repeat(
 }
 
 /// Does what an attempt has decided.
-fn act(ctx: &Context, request: &ClientRequest, upstream: &Upstream, step: Step) -> Outcome {
+fn apply_step(ctx: &Context, request: &ClientRequest, upstream: &Upstream, step: Step) -> Outcome {
     match step {
         Step::Done(response) => Outcome::Response(response),
         Step::Suspend(call) => Outcome::Response(suspend(ctx, request, upstream, *call)),
-        Step::Task(task, era) => Outcome::TaskCreated(task, era),
-        Step::Stale => Outcome::StaleToolSchema,
+        Step::FollowTask(task, era) => Outcome::TaskCreated(task, era),
+        Step::StaleToolSchema => Outcome::StaleToolSchema,
     }
 }
 
@@ -167,27 +167,27 @@ async fn preflight(
     target: &Target<'_>,
     upstream: &Upstream,
 ) -> Option<Result<Outcome, UpstreamError>> {
-    if let Some(refusal) = refuse_level(request, upstream).await {
+    if let Some(refusal) = refuse_unknown_level(request, upstream).await {
         return Some(Ok(Outcome::Response(refusal)));
     }
     // The handle of another client, or of an upstream, is not judged here.
     let handle = request.suspension_handle();
-    let held = handle.and_then(|handle| {
+    let suspended = handle.and_then(|handle| {
         let holder = ctx.session.suspended_calls.upstream_of(&handle)?;
         Some((holder, handle))
     });
-    if let Some((holder, handle)) = held {
+    if let Some((holder, handle)) = suspended {
         // By name: the configuration of its upstream may have changed meanwhile.
         if holder.config().name != upstream.config().name {
             return Some(Ok(Outcome::Response(unknown_state())));
         }
-        return Some(resume_at(ctx, request, target, &holder, &handle).await);
+        return Some(resume_or_send(ctx, request, target, &holder, &handle).await);
     }
     let refusal = refuse_foreign_state(request, upstream).await?;
     Some(Ok(Outcome::Response(refusal)))
 }
 
-async fn resume_at(
+async fn resume_or_send(
     ctx: &Context,
     request: &ClientRequest,
     target: &Target<'_>,
@@ -200,5 +200,5 @@ async fn resume_at(
         Err(failed) => Err(failed),
     };
     let step = step.map_err(|failed| failed.error)?;
-    Ok(act(ctx, request, holder, step))
+    Ok(apply_step(ctx, request, holder, step))
 }

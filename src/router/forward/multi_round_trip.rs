@@ -8,7 +8,7 @@ use futures_util::future::try_join_all;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
-use super::server_requests::ask_for_call;
+use super::server_requests::request_for_call;
 use crate::protocol::bridge::input::{self, ELICITATION, InputRequired};
 use crate::protocol::reply::error_response;
 use crate::router::call::request::ClientRequest;
@@ -21,15 +21,15 @@ use crate::wire::splice::decode;
 const MAX_ROUNDS: u32 = 32;
 
 /// The pauses before a call is made again that nobody was asked for: doubling from the first.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LAST_PAUSE: Duration = Duration::from_secs(5);
+const FIRST_DELAY: Duration = Duration::from_millis(100);
+const MAX_DELAY: Duration = Duration::from_secs(5);
 
 /// The rounds of a call so far.
 #[derive(Debug, Default)]
 pub(crate) struct MultiRoundTrip {
-    made: u32,
+    rounds: u32,
     /// How many times in a row nobody was asked.
-    idle: u32,
+    rounds_without_requests: u32,
     input: Option<String>,
 }
 
@@ -40,46 +40,46 @@ impl MultiRoundTrip {
     }
 
     /// Whether the upstream has wanted input at all.
-    pub(crate) fn any(&self) -> bool {
-        self.made > 0
+    pub(crate) fn has_begun(&self) -> bool {
+        self.rounds > 0
     }
 
     /// Gets what the upstream wants. A response comes back when the call is to end with it.
     ///
     /// # Errors
     /// What is wrong with what it wants.
-    pub(crate) async fn next(
+    pub(crate) async fn get_input(
         &mut self,
         ctx: &Context,
         request: &ClientRequest,
         response: &Message,
     ) -> Result<Option<Message>, String> {
         let required = InputRequired::read(response)?;
-        self.made += 1;
-        if self.made > MAX_ROUNDS {
+        self.rounds += 1;
+        if self.rounds > MAX_ROUNDS {
             return Err(format!("it asked for more input {MAX_ROUNDS} times"));
         }
         if required.input_requests.is_empty() {
-            let pause = FIRST_PAUSE.saturating_mul(1 << self.idle.min(16));
-            self.idle += 1;
-            sleep(pause.min(LAST_PAUSE)).await;
+            let delay = FIRST_DELAY.saturating_mul(1 << self.rounds_without_requests.min(16));
+            self.rounds_without_requests += 1;
+            sleep(delay.min(MAX_DELAY)).await;
         } else {
-            self.idle = 0;
+            self.rounds_without_requests = 0;
         }
-        match ask_all(ctx, request, &required).await? {
-            Asked::Answered(input) => {
+        match request_all(ctx, request, &required).await? {
+            InputOutcome::Answers(input) => {
                 self.input = Some(input);
                 Ok(None)
             }
-            Asked::Refused(response) => Ok(Some(response)),
+            InputOutcome::Refused(response) => Ok(Some(response)),
         }
     }
 }
 
 /// What came of asking the client.
-pub(crate) enum Asked {
+pub(crate) enum InputOutcome {
     /// The members that bring its answers to the upstream.
-    Answered(String),
+    Answers(String),
     /// A response that ends the call.
     Refused(Message),
 }
@@ -88,26 +88,26 @@ pub(crate) enum Asked {
 ///
 /// # Errors
 /// What is wrong with what it requires.
-pub(crate) async fn ask_for_input(
+pub(crate) async fn request_new_input(
     ctx: &Context,
     request: &ClientRequest,
     response: &Message,
     is_new: impl Fn(&str) -> bool,
-) -> Result<Asked, String> {
+) -> Result<InputOutcome, String> {
     let mut required = InputRequired::read(response)?;
     required
         .input_requests
         .retain(|(key, _)| decode(key).is_none_or(|key| is_new(&key)));
-    ask_all(ctx, request, &required).await
+    request_all(ctx, request, &required).await
 }
 
 /// Asks the client everything at once. An error that it answers with ends the call, and takes back
 /// what else was asked; but for a person's, who may decline: for that the upstream has a result.
-async fn ask_all(
+async fn request_all(
     ctx: &Context,
     request: &ClientRequest,
     required: &InputRequired,
-) -> Result<Asked, String> {
+) -> Result<InputOutcome, String> {
     for (_, question) in &required.input_requests {
         if !request.caller.profile.supports_server_request(question) {
             let method = question.method();
@@ -116,12 +116,12 @@ async fn ask_all(
             ));
         }
     }
-    let asking = required
+    let requests = required
         .input_requests
         .iter()
         .map(|(key, question)| async move {
             let may_decline = question.method() == ELICITATION;
-            let answer = ask(ctx, question).await;
+            let answer = request_one(ctx, question).await;
             match answer.as_ref().and_then(|answer| {
                 let result = answer.result()?;
                 Some(answer.bytes().slice_ref(result))
@@ -130,17 +130,17 @@ async fn ask_all(
                 None if may_decline => {
                     Ok((key.clone(), Bytes::from_static(input::CANCELLED_RESULT)))
                 }
-                None => Err(answer.unwrap_or_else(unanswered)),
+                None => Err(answer.unwrap_or_else(no_answer)),
             }
         });
-    Ok(match try_join_all(asking).await {
-        Ok(answers) => Asked::Answered(required.retry_members(&answers)),
-        Err(refusal) => Asked::Refused(refusal),
+    Ok(match try_join_all(requests).await {
+        Ok(answers) => InputOutcome::Answers(required.retry_members(&answers)),
+        Err(refusal) => InputOutcome::Refused(refusal),
     })
 }
 
-async fn ask(ctx: &Context, question: &Message) -> Option<Message> {
-    let pending = ask_for_call(ctx, |id| input::to_server_request(question, id)).await?;
+async fn request_one(ctx: &Context, question: &Message) -> Option<Message> {
+    let pending = request_for_call(ctx, |id| input::to_server_request(question, id)).await?;
     let answer = timeout(ctx.gateway.limits.input_wait, pending.answer()).await;
     answer
         .inspect_err(|_| debug!(method = %question.method(), "the client did not answer"))
@@ -148,7 +148,7 @@ async fn ask(ctx: &Context, question: &Message) -> Option<Message> {
 }
 
 /// The response that ends a call whose client does not answer.
-fn unanswered() -> Message {
+fn no_answer() -> Message {
     error_response(
         code::INTERNAL_ERROR,
         "the client did not answer what the server asked; raise PROXY_INPUT_WAIT if it needs longer",

@@ -12,19 +12,19 @@ use crate::wire::{Line, Message};
 /// client. Returns `false` for any other notification.
 pub(crate) async fn on_change_in_response_stream(
     ctx: &Context,
-    from: &Upstream,
+    upstream: &Upstream,
     connection: &ConnectionUse,
     message: &Message,
 ) -> bool {
-    match Change::read(from.id(), message) {
+    match Change::read(upstream.id(), message) {
         None => return false,
-        Some(Change::Tools) => from.request_tool_refresh(),
+        Some(Change::Tools) => upstream.request_tool_refresh(),
         Some(_) => {
             let kinds = ItemKind::from_change_notification(&message.method());
-            from.offers().invalidate(kinds.unwrap_or_default());
+            upstream.offers().invalidate(kinds.unwrap_or_default());
             let events = &ctx.gateway.events;
             events
-                .on_notification(from.id(), connection.clone(), message.clone())
+                .on_notification(upstream.id(), connection.clone(), message.clone())
                 .await;
         }
     }
@@ -40,8 +40,8 @@ pub(crate) async fn notify_subscribers(
     to_session: bool,
 ) {
     let line = match change {
-        Change::Updated { upstream, uri } => {
-            let accepts = session.subscriptions.resources.accept(*upstream, uri);
+        Change::ResourceUpdated { upstream, uri } => {
+            let accepts = session.subscriptions.resources.accepts(*upstream, uri);
             accepts.then(|| Line::whole(subscription_id::without_subscription_id(message)))
         }
         // A modern upstream's carries the id of our subscription.

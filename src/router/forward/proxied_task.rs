@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use tracing::debug;
 
 use super::forward;
-use super::multi_round_trip::{Asked, ask_for_input};
+use super::multi_round_trip::{InputOutcome, request_new_input};
 use crate::protocol::Era;
 use crate::protocol::bridge;
 use crate::protocol::bridge::input;
@@ -22,23 +22,23 @@ use crate::wire::Message;
 use crate::wire::splice::last_member;
 
 /// How long an upstream may be away before the call fails. The task lives at the server meanwhile.
-const PATIENCE: Duration = Duration::from_secs(300);
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The longest pause between two looks while the upstream is away: it should be noticed when it is back.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const MAX_POLL_DELAY: Duration = Duration::from_secs(5);
 
 /// What a look at a task has shown.
-enum Seen {
+enum PollOutcome {
     /// It goes on.
-    Task(Task),
+    Running(Task),
     /// It has ended, with this answer to the call.
-    Answer(Message),
+    Ended(Message),
     /// It goes on, and the call ends with this: the client refuses what the task asks.
     Refusal(Message),
 }
 
 /// A task, and for whom it is followed.
-struct Followed<'a> {
+struct FollowedTask<'a> {
     call: &'a ClientRequest,
     upstream: &'a Upstream,
     era: Era,
@@ -46,18 +46,18 @@ struct Followed<'a> {
 }
 
 /// How far a task is with what it asks.
-struct Input {
+struct InputState {
     /// The keys that were asked, decoded: a key stands for one question in all of a task's life
     /// (SEP-2663), and may be seen until the server has taken its answer.
-    asked: HashSet<String>,
+    asked_keys: HashSet<String>,
     /// The answers that the server has not acknowledged.
-    untaken: Option<String>,
+    unacknowledged: Option<String>,
     /// When the last sign of the task was seen, or of the client that it asked.
-    heard: Instant,
+    last_activity: Instant,
 }
 
 /// Waits for the end of a task that is ours, and gives the answer to the call that made it.
-pub(crate) async fn follow_task(
+pub(crate) async fn follow_to_end(
     ctx: &Context,
     call: &ClientRequest,
     upstream: &Upstream,
@@ -68,182 +68,188 @@ pub(crate) async fn follow_task(
     ctx.session
         .task_owners
         .record_proxied(upstream.id(), &task.id);
-    let running = ctx
+    let task_guard = ctx
         .session
         .proxied_tasks
-        .begin(call, upstream, &task, &ctx.gateway.tasks);
+        .register(call, upstream, &task, &ctx.gateway.tasks);
     ctx.session.in_flight.delegate_cancellation(&call.key);
-    let followed = Followed {
+    let followed = FollowedTask {
         call,
         upstream,
         era,
-        proxied_task: running.serial(),
+        proxied_task: task_guard.serial(),
     };
-    let (mut input, mut failures) = (Input::new(), 0);
+    let (mut input, mut failures) = (InputState::new(), 0);
     loop {
-        sleep(pause(&task, failures)).await;
-        match look(ctx, &followed, &task, &mut input).await {
-            Ok(Seen::Answer(answer)) => {
+        sleep(poll_delay(&task, failures)).await;
+        match poll(ctx, &followed, &task, &mut input).await {
+            Ok(PollOutcome::Ended(answer)) => {
                 match input::requires_input(&answer) && era == Era::Legacy {
                     // What it asks has parked the call, which goes on with the task.
-                    true => _ = running.suspend(),
-                    false => running.ended(),
+                    true => _ = task_guard.suspend(),
+                    false => task_guard.finish(),
                 }
                 return Ok(answer);
             }
-            Ok(Seen::Refusal(answer)) => return Ok(answer),
-            Ok(Seen::Task(seen)) => {
+            Ok(PollOutcome::Refusal(answer)) => return Ok(answer),
+            Ok(PollOutcome::Running(polled)) => {
                 // A result that cannot be had may be no nearer at the next look.
-                if !seen.is_terminal() {
-                    (input.heard, failures) = (Instant::now(), 0);
+                if !polled.is_terminal() {
+                    (input.last_activity, failures) = (Instant::now(), 0);
                 }
-                task = seen;
+                task = polled;
             }
-            Err(error) if error.cause.is_transient() && input.heard.elapsed() < PATIENCE => {
+            Err(error)
+                if error.cause.is_transient()
+                    && input.last_activity.elapsed() < DISCONNECT_TIMEOUT =>
+            {
                 debug!(%error, "a task is out of sight");
                 failures += 1;
                 task.status = TaskStatus::Working;
             }
-            Err(error) => return Err(in_terms_of(call, error)),
+            Err(error) => return Err(as_call_error(call, error)),
         }
     }
 }
 
-async fn look(
+async fn poll(
     ctx: &Context,
-    followed: &Followed<'_>,
+    followed: &FollowedTask<'_>,
     task: &Task,
-    input: &mut Input,
-) -> Result<Seen, UpstreamError> {
+    input: &mut InputState,
+) -> Result<PollOutcome, UpstreamError> {
     if followed.era == Era::Legacy && task.status != TaskStatus::Working {
         // It answers when the task has ended, and asks meanwhile for the input that it wants
-        // (MCP 2025-11-25 § Tasks, Input Required TaskStatus).
-        let result = about(ctx, followed, "tasks/result", task, None).await?;
-        return Ok(Seen::Answer(result));
+        // (MCP 2025-11-25 § Tasks, Input Required Status).
+        let result = request_about_task(ctx, followed, "tasks/result", task, None).await?;
+        return Ok(PollOutcome::Ended(result));
     }
-    let response = about(ctx, followed, "tasks/get", task, None).await?;
-    let lost = |why: &str| {
-        let cause = TransportError::TaskLost(why.to_owned());
+    let response = request_about_task(ctx, followed, "tasks/get", task, None).await?;
+    let task_lost = |reason: &str| {
+        let cause = TransportError::TaskLost(reason.to_owned());
         followed.upstream.error("tasks/get", cause)
     };
     let Some(result) = response.result() else {
         let error = String::from_utf8_lossy(response.error().unwrap_or_default());
-        return Err(lost(&format!("`tasks/get` was answered with {error}")));
+        return Err(task_lost(&format!("`tasks/get` was answered with {error}")));
     };
     let result = response.bytes().slice_ref(result);
-    let seen = Task::read(&result).ok_or_else(|| lost("`tasks/get` gave no task"))?;
+    let polled = Task::read(&result).ok_or_else(|| task_lost("`tasks/get` gave no task"))?;
     if followed.era == Era::Legacy {
-        return Ok(Seen::Task(seen));
+        return Ok(PollOutcome::Running(polled));
     }
-    let ended = |what: String| {
-        let cause = TransportError::TaskEnded(what);
+    let task_ended = |reason: String| {
+        let cause = TransportError::TaskEnded(reason);
         Err(followed.upstream.error("tasks/get", cause))
     };
-    let said = seen.message.as_ref();
-    let said = said.map_or_else(String::new, |said| format!(" ({said})"));
-    let member = match seen.status {
-        TaskStatus::Working => return Ok(Seen::Task(seen)),
+    let status_message = polled.message.as_ref();
+    let status_message =
+        status_message.map_or_else(String::new, |status_message| format!(" ({status_message})"));
+    let member = match polled.status {
+        TaskStatus::Working => return Ok(PollOutcome::Running(polled)),
         TaskStatus::InputRequired => {
-            return give_input(ctx, followed, &seen, &response, input).await;
+            return answer_input_requests(ctx, followed, &polled, &response, input).await;
         }
-        TaskStatus::Cancelled => return ended(format!("was cancelled{said}")),
+        TaskStatus::Cancelled => return task_ended(format!("was cancelled{status_message}")),
         TaskStatus::Completed => "result",
         TaskStatus::Failed => "error",
     };
     let value = last_member(&result, member).map(|member| member.value());
     let answer = value.and_then(|value| tasks_extension::task_response(member, value));
-    let answer = answer.ok_or_else(|| lost("it has ended without a result"))?;
+    let answer = answer.ok_or_else(|| task_lost("it has ended without a result"))?;
     // As legacy results: a task's need not say of what type they are.
     let answer = bridge::response(answer, "tools/call", followed.call.caller.era, Era::Legacy);
-    answer.map(Seen::Answer).map_err(|why| lost(&why))
+    answer
+        .map(PollOutcome::Ended)
+        .map_err(|why| task_lost(&why))
 }
 
 /// Answers what a modern task asks: a legacy client is asked by requests, and the task is told by
 /// `tasks/update`. A modern client that knows no tasks could not be asked in any way that the
 /// server would understand; then the task is cancelled when this is dropped.
-async fn give_input(
+async fn answer_input_requests(
     ctx: &Context,
-    followed: &Followed<'_>,
+    followed: &FollowedTask<'_>,
     task: &Task,
     response: &Message,
-    input: &mut Input,
-) -> Result<Seen, UpstreamError> {
-    let ended = |text: &str| {
+    input: &mut InputState,
+) -> Result<PollOutcome, UpstreamError> {
+    let task_ended = |text: &str| {
         let cause = TransportError::TaskEnded(text.to_owned());
         followed.upstream.error("tasks/get", cause)
     };
     if followed.call.caller.era == Era::Modern {
         debug!(task = &*task.id, "a task needs input; cancelling it");
         let text = "needs input from you, for which it cannot ask here, and is cancelled";
-        return Err(ended(text));
+        return Err(task_ended(text));
     }
     // Answers that may not have arrived go before further questions; to a server that has them
     // already they say nothing new.
-    if input.untaken.is_none() {
-        let is_new = |key: &str| !input.asked.contains(key);
-        let answered = ask_for_input(ctx, followed.call, response, is_new).await;
-        match answered.map_err(|reason| ended(&format!("cannot go on: {reason}")))? {
-            Asked::Refused(refusal) => return Ok(Seen::Refusal(refusal)),
-            Asked::Answered(answers) => input.answered(response, answers),
+    if input.unacknowledged.is_none() {
+        let is_new = |key: &str| !input.asked_keys.contains(key);
+        let answered = request_new_input(ctx, followed.call, response, is_new).await;
+        match answered.map_err(|reason| task_ended(&format!("cannot go on: {reason}")))? {
+            InputOutcome::Refused(refusal) => return Ok(PollOutcome::Refusal(refusal)),
+            InputOutcome::Answers(answers) => input.record_answers(response, answers),
         }
     }
-    if let Some(answers) = &input.untaken {
-        let update = about(ctx, followed, "tasks/update", task, Some(answers));
+    if let Some(answers) = &input.unacknowledged {
+        let update = request_about_task(ctx, followed, "tasks/update", task, Some(answers));
         if let Some(error) = update.await?.error() {
             let error = String::from_utf8_lossy(error);
-            return Err(ended(&format!("did not take your input: {error}")));
+            return Err(task_ended(&format!("did not take your input: {error}")));
         }
-        input.untaken = None;
+        input.unacknowledged = None;
     }
-    Ok(Seen::Task(Task {
+    Ok(PollOutcome::Running(Task {
         status: TaskStatus::Working,
         ..task.clone()
     }))
 }
 
 /// Asks about a task, in the way of every other request of the client.
-async fn about(
+async fn request_about_task(
     ctx: &Context,
-    followed: &Followed<'_>,
+    followed: &FollowedTask<'_>,
     method: &'static str,
     task: &Task,
     input: Option<&str>,
 ) -> Result<Message, UpstreamError> {
-    let Followed { call, upstream, .. } = *followed;
+    let FollowedTask { call, upstream, .. } = *followed;
     let target = Target::task_request(method, &task.id, &task.quoted_id).followed_by_proxy();
     let message = tasks_extension::task_request(&call.message, method, &task.quoted_id, input);
-    let broken = || TransportError::TaskLost("its id cannot be sent".to_owned());
-    let message = message.ok_or_else(|| upstream.error(method, broken()))?;
-    let mut about = call.replaced_by(message);
-    about.proxied_task = Some(followed.proxied_task);
-    let answer = forward(ctx, &about, &target, upstream).await?;
-    answer.response(&target, upstream)
+    let unsendable_id = || TransportError::TaskLost("its id cannot be sent".to_owned());
+    let message = message.ok_or_else(|| upstream.error(method, unsendable_id()))?;
+    let mut request = call.replaced_by(message);
+    request.proxied_task = Some(followed.proxied_task);
+    let answer = forward(ctx, &request, &target, upstream).await?;
+    answer.into_response(&target, upstream)
 }
 
-impl Input {
+impl InputState {
     fn new() -> Self {
         Self {
-            asked: HashSet::new(),
-            untaken: None,
-            heard: Instant::now(),
+            asked_keys: HashSet::new(),
+            unacknowledged: None,
+            last_activity: Instant::now(),
         }
     }
 
     /// Notes what the client has answered to this response.
-    fn answered(&mut self, response: &Message, answers: String) {
-        let asked_before = self.asked.len();
-        self.asked.extend(input::input_request_keys(response));
-        self.untaken = (self.asked.len() > asked_before).then_some(answers);
-        self.heard = Instant::now();
+    fn record_answers(&mut self, response: &Message, answers: String) {
+        let asked_before = self.asked_keys.len();
+        self.asked_keys.extend(input::input_request_keys(response));
+        self.unacknowledged = (self.asked_keys.len() > asked_before).then_some(answers);
+        self.last_activity = Instant::now();
     }
 }
 
-fn pause(task: &Task, failures: u32) -> Duration {
+fn poll_delay(task: &Task, failures: u32) -> Duration {
     match (task.status, failures) {
         (TaskStatus::Working, 0) => task.poll_interval,
         (_, 0) => Duration::ZERO,
         _ => {
-            let longest = LONGEST_PAUSE.max(task.poll_interval);
+            let longest = MAX_POLL_DELAY.max(task.poll_interval);
             let doubled = task.poll_interval.saturating_mul(1 << failures.min(16));
             doubled.min(longest)
         }
@@ -251,7 +257,7 @@ fn pause(task: &Task, failures: u32) -> Duration {
 }
 
 /// What went wrong with a task, as the fate of the call that made it: that one has been taken up.
-fn in_terms_of(call: &ClientRequest, mut error: UpstreamError) -> UpstreamError {
+fn as_call_error(call: &ClientRequest, mut error: UpstreamError) -> UpstreamError {
     error.method = call.message.method().into_owned();
     if !matches!(
         error.cause,

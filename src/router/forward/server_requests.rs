@@ -21,7 +21,7 @@ use crate::wire::{Line, Message};
 
 /// Passes a legacy upstream's request to the client; its answer goes back by itself. `call` is
 /// the one on whose stream it came.
-pub(crate) async fn ask_client(
+pub(crate) async fn forward_server_request(
     ctx: &Context,
     connection: &ConnectionUse,
     call: Option<u64>,
@@ -40,7 +40,7 @@ pub(crate) async fn ask_client(
     let Some(Registered { serial, token }) = pending.register(requester, progress_token(request))
     else {
         warn!(method = %request.method(), "the client owes too many answers; refusing");
-        return notify_upstream(
+        return send_to_upstream(
             &ctx.gateway,
             connection,
             bridge::too_many_server_requests(request),
@@ -60,7 +60,7 @@ fn elicitation_id(message: &Message) -> Option<JsonKey> {
 }
 
 /// Whether a notification is of an elicitation that the client was not asked for.
-pub(crate) fn is_foreign_elicitation(session: &ClientSession, notification: &Message) -> bool {
+pub(crate) fn is_unrequested_elicitation(session: &ClientSession, notification: &Message) -> bool {
     let id = elicitation_id(notification);
     notification.method() == "notifications/elicitation/complete"
         && !id.is_some_and(|id| session.server_requests.has_elicitation(&id))
@@ -79,7 +79,7 @@ pub(crate) async fn on_server_request(ctx: Context, connection: ConnectionUse, r
     let Some(request) = request else { return };
     let session = &ctx.session;
     if session.is_initialized() && connection.serves(&session.profiles.session_or_neutral()) {
-        return ask_client(&ctx, &connection, None, &request).await;
+        return forward_server_request(&ctx, &connection, None, &request).await;
     }
     decline(&ctx.gateway, &connection, &request);
 }
@@ -93,15 +93,15 @@ pub(crate) fn decline(gateway: &Gateway, connection: &ConnectionUse, request: &M
         // No person is there to be asked, which equals a person's silence.
         Some(id) => {
             let declined = input::input_response(&id, Bytes::from_static(input::CANCELLED_RESULT));
-            notify_upstream(gateway, connection, declined);
+            send_to_upstream(gateway, connection, declined);
         }
-        None => refuse_upstream(gateway, connection, request),
+        None => reject_server_request(gateway, connection, request),
     }
 }
 
 /// Asks the client on behalf of a call: by the text of a request without an id. Dropping the guard before the
 /// answer cancels the request at the client; `None` if there are too many.
-pub(crate) async fn ask_for_call(
+pub(crate) async fn request_for_call(
     ctx: &Context,
     request: impl FnOnce(&str) -> Bytes,
 ) -> Option<PendingGuard> {
@@ -126,7 +126,7 @@ pub(crate) fn on_response(ctx: &Context, response: &Message) {
         Some(Requester::Upstream { connection, id, .. }) => {
             let body = Line::with_id(response, id.clone()).into_bytes();
             let tasks = &ctx.gateway.tasks;
-            tasks.spawn(async move { deliver(&connection, &id, body).await });
+            tasks.spawn(async move { deliver_answer(&connection, &id, body).await });
         }
     }
 }
@@ -137,23 +137,28 @@ pub(crate) fn on_client_progress(ctx: &Context, notification: &Message) {
         return;
     };
     let key = JsonKey::new(&notification.bytes().slice_ref(token.value()));
-    let Some((connection, given)) = ctx.session.server_requests.progress_target(&key) else {
+    let Some((connection, upstream_token)) = ctx.session.server_requests.progress_target(&key)
+    else {
         return debug!("dropping progress under a token that no upstream gave");
     };
-    let body = match given {
-        Some(given) => bridge::with_param(notification, "progressToken", &given),
+    let body = match upstream_token {
+        Some(upstream_token) => bridge::with_param(notification, "progressToken", &upstream_token),
         None => notification.bytes().clone(),
     };
-    notify_upstream(&ctx.gateway, &connection, body);
+    send_to_upstream(&ctx.gateway, &connection, body);
 }
 
 /// Passes on that an upstream cancels its request.
-pub(crate) async fn withdraw(ctx: &Context, connection: &ConnectionUse, notification: &Message) {
+pub(crate) async fn on_cancelled_by_upstream(
+    ctx: &Context,
+    connection: &ConnectionUse,
+    notification: &Message,
+) {
     let Some(id) = notification.param("requestId") else {
         return;
     };
     let pending = &ctx.session.server_requests;
-    for serial in pending.withdraw(connection, |asked, _| is_same_key(asked, id.value())) {
+    for serial in pending.remove_matching(connection, |asked, _| is_same_key(asked, id.value())) {
         let id = pending.wire_id(serial);
         let line = bridge::with_param(notification, "requestId", id.as_bytes());
         ctx.send(Line::whole(line)).await;
@@ -161,20 +166,24 @@ pub(crate) async fn withdraw(ctx: &Context, connection: &ConnectionUse, notifica
 }
 
 /// Cancels at the client all that was asked on a lost connection.
-pub(crate) fn withdraw_all(ctx: &Context, connection: &ConnectionUse) {
+pub(crate) fn cancel_requests_of_connection(ctx: &Context, connection: &ConnectionUse) {
     for serial in ctx
         .session
         .server_requests
-        .withdraw(connection, |_, _| true)
+        .remove_matching(connection, |_, _| true)
     {
         cancel_at_client(ctx, serial, "the connection to the server was lost");
     }
 }
 
 /// Cancels at the client what was asked on the stream of a lost call.
-pub(crate) fn withdraw_of_call(ctx: &Context, connection: &ConnectionUse, upstream_id: u64) {
+pub(crate) fn cancel_requests_of_call(ctx: &Context, connection: &ConnectionUse, upstream_id: u64) {
     let is_of_call = |_: &Bytes, call| call == Some(upstream_id);
-    for serial in ctx.session.server_requests.withdraw(connection, is_of_call) {
+    for serial in ctx
+        .session
+        .server_requests
+        .remove_matching(connection, is_of_call)
+    {
         cancel_at_client(ctx, serial, "the call that asked was lost");
     }
 }
@@ -189,7 +198,7 @@ fn cancel_at_client(ctx: &Context, serial: u64, reason: &str) {
 }
 
 /// Sends a notification or an answer to an upstream, beside everything else.
-pub(crate) fn notify_upstream(gateway: &Gateway, connection: &ConnectionUse, body: Bytes) {
+pub(crate) fn send_to_upstream(gateway: &Gateway, connection: &ConnectionUse, body: Bytes) {
     let connection = connection.clone();
     gateway.tasks.spawn(async move {
         if let Err(error) = connection.notify(body).await {
@@ -199,14 +208,18 @@ pub(crate) fn notify_upstream(gateway: &Gateway, connection: &ConnectionUse, bod
 }
 
 /// Refuses a server request.
-pub(crate) fn refuse_upstream(gateway: &Gateway, connection: &ConnectionUse, request: &Message) {
+pub(crate) fn reject_server_request(
+    gateway: &Gateway,
+    connection: &ConnectionUse,
+    request: &Message,
+) {
     debug!(method = %request.method(), "refusing what the upstream asks");
-    notify_upstream(gateway, connection, default_response(request));
+    send_to_upstream(gateway, connection, default_response(request));
 }
 
 /// Sends an upstream the client's answer to its request. An answer that the upstream refuses is followed by
 /// an error: the upstream would wait for another answer.
-pub(crate) async fn deliver(
+pub(crate) async fn deliver_answer(
     connection: &Connection,
     id: &[u8],
     answer: Bytes,

@@ -19,14 +19,14 @@ use crate::wire::Message;
 use crate::wire::splice::decode;
 
 /// Whether the upstream requires tasks of a client that has not declared them: the call did not run.
-pub(crate) fn lacks_tasks(call: &ClientRequest, response: &Message) -> bool {
+pub(crate) fn requires_tasks(call: &ClientRequest, response: &Message) -> bool {
     let is_declared =
         || call.caller.era == Era::Modern && tasks_extension::is_declared(&call.message);
     tasks_extension::is_required(response) && !is_declared()
 }
 
 /// Records the owner of a task that a call has created. Responses are parsed only if they can create one.
-pub(crate) fn learn_task(
+pub(crate) fn record_created_task(
     session: &ClientSession,
     call: &ClientRequest,
     upstream: &Upstream,
@@ -39,13 +39,13 @@ pub(crate) fn learn_task(
     };
     if can_be && let Some(task) = Task::created(response, era) {
         debug!(task = &*task.id, "a task was created");
-        session.task_owners.learn(era, &task.id, upstream.id());
+        session.task_owners.record(era, &task.id, upstream.id());
     }
 }
 
 /// Whether a notification outside of requests is not for the client. If others share the upstream, the client
 /// gets what is of its own tasks alone.
-pub(crate) fn hides_outside_request(
+pub(crate) fn is_hidden_outside_requests(
     ctx: &Context,
     notification: &Message,
     upstream: UpstreamId,
@@ -56,7 +56,7 @@ pub(crate) fn hides_outside_request(
         let id = id.and_then(|id| decode(id.value()).map(Cow::into_owned));
         id.is_some_and(|id| session.task_owners.get(Era::Legacy, &id) != Some(upstream))
     };
-    hides(session, notification, upstream, Era::Legacy)
+    is_hidden(session, notification, upstream, Era::Legacy)
         || ctx.gateway.is_shared()
             && notification.method() == "notifications/tasks/status"
             && is_foreign()
@@ -64,7 +64,7 @@ pub(crate) fn hides_outside_request(
 
 /// Whether a notification is not for the client: it is of a task that the client does not know, or that is
 /// not of its era.
-pub(crate) fn hides(
+pub(crate) fn is_hidden(
     session: &ClientSession,
     notification: &Message,
     upstream: UpstreamId,

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::prompts_resources::{read_from, unknown_prompt};
+use super::prompts_resources::{answer_from_upstream, unknown_prompt_text};
 use super::routing::{owner_of, owner_of_completion};
 use crate::protocol::bridge::target::Target;
 use crate::protocol::params::single_string;
@@ -27,7 +27,7 @@ enum Reference {
 
 /// Begins a `completion/complete`; its answer goes to the client by itself.
 pub(crate) async fn complete(ctx: &Context, message: Message, client: Era) {
-    let (reference, subject) = match referred(&message) {
+    let (reference, subject) = match read_reference(&message) {
         Ok(found) => found,
         Err(reason) => return ctx.refuse(&message, code::INVALID_PARAMS, &reason).await,
     };
@@ -43,10 +43,12 @@ pub(crate) async fn complete(ctx: &Context, message: Message, client: Era) {
 async fn complete_prompt(ctx: &Context, request: &ClientRequest) -> Line {
     let name = &request.subject;
     let Some((upstream, item)) = owner_of(ctx, ItemKind::Prompts, name).await else {
-        return request.refused(code::INVALID_PARAMS, &unknown_prompt(name));
+        return request.refusal_line(code::INVALID_PARAMS, &unknown_prompt_text(name));
     };
     let target = Target::reference(METHOD, "name", &item.key, &item.quoted_key);
-    read_from(ctx, request, &target, &upstream).await.0
+    answer_from_upstream(ctx, request, &target, &upstream)
+        .await
+        .0
 }
 
 async fn complete_resource(ctx: &Context, request: &ClientRequest) -> Line {
@@ -56,15 +58,17 @@ async fn complete_resource(ctx: &Context, request: &ClientRequest) -> Line {
             "unknown resource template `{uri}`; it may be filtered out or gone: list the \
              templates again"
         );
-        return request.refused(code::INVALID_PARAMS, &text);
+        return request.refusal_line(code::INVALID_PARAMS, &text);
     };
     let quoted = json!(uri).to_string();
     let target = Target::reference(METHOD, "uri", uri, quoted.as_bytes());
-    read_from(ctx, request, &target, &upstream).await.0
+    answer_from_upstream(ctx, request, &target, &upstream)
+        .await
+        .0
 }
 
 /// What a request refers to: the kind, and the name or URI.
-fn referred(message: &Message) -> Result<(Reference, String), String> {
+fn read_reference(message: &Message) -> Result<(Reference, String), String> {
     let mut references = message.params_named("ref");
     let (reference, second) = (references.next(), references.next());
     if second.is_some() {

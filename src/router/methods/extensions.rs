@@ -28,12 +28,12 @@ pub(crate) async fn call(ctx: &Context, message: Message, client: Era) {
 async fn answer(ctx: &Context, request: &ClientRequest) -> Line {
     let method = &request.subject;
     let Some(upstream) = owner_of_method(&ctx.gateway, method).await else {
-        return request.refused(code::METHOD_NOT_FOUND, &unknown_method_text(method));
+        return request.refusal_line(code::METHOD_NOT_FOUND, &unknown_method_text(method));
     };
     let target = Target::extension(method);
     let outcome = forward(ctx, request, &target, &upstream).await;
-    let answer = outcome.and_then(|outcome| outcome.response(&target, &upstream));
-    request.answered(&upstream, answer)
+    let answer = outcome.and_then(|outcome| outcome.into_response(&target, &upstream));
+    request.response_line(&upstream, answer)
 }
 
 /// Returns the one upstream there is, or the one that declares the method's family.
@@ -44,8 +44,8 @@ async fn owner_of_method(gateway: &Gateway, method: &str) -> Option<Upstream> {
     gateway.wait_for_initial_listing().await;
     let (family, _) = method.split_once('/')?;
     let declares = |upstream: &&Upstream| {
-        let known = upstream.offers().profile();
-        known.is_some_and(|known| known.declares(family))
+        let profile = upstream.offers().profile();
+        profile.is_some_and(|profile| profile.declares(family))
     };
     gateway.upstreams.all().iter().find(declares).cloned()
 }

@@ -3,15 +3,15 @@
 use bytes::Bytes;
 use tracing::debug;
 
-use super::upstream_subscriptions::subscribe_at_first;
+use super::upstream_subscriptions::subscribe_at_candidates;
 use crate::protocol::Era;
 use crate::protocol::subscription_id;
 use crate::router::call::request::ClientRequest;
 use crate::router::client::ClientSession;
-use crate::router::client::subscriptions::filter::Filter;
+use crate::router::client::subscriptions::filter::SubscriptionFilter;
 use crate::router::client::subscriptions::listen::{ListenGuard, MAX_LISTENS};
 use crate::router::context::Context;
-use crate::router::context::capabilities::connected;
+use crate::router::context::capabilities::all_connections;
 use crate::router::forward::begin_request;
 use crate::upstream::SubscriptionGuard;
 use crate::wire::outgoing::code;
@@ -19,7 +19,7 @@ use crate::wire::{Line, Message};
 
 /// Begins a listen. It is answered only when the proxy ends it, or refuses it.
 pub(crate) async fn listen(ctx: &Context, message: Message, client: Era) {
-    match Filter::read(&message) {
+    match SubscriptionFilter::read(&message) {
         Err(reason) => ctx.refuse(&message, code::INVALID_PARAMS, &reason).await,
         Ok(filter) => {
             let subject = "changes".to_owned();
@@ -31,54 +31,56 @@ pub(crate) async fn listen(ctx: &Context, message: Message, client: Era) {
     }
 }
 
-async fn serve_listen(ctx: &Context, request: &ClientRequest, filter: Filter) -> Line {
+async fn serve_listen(ctx: &Context, request: &ClientRequest, filter: SubscriptionFilter) -> Line {
     let Context { gateway, session } = ctx;
     let listens = &session.subscriptions.listens;
     let uris = filter.uris.clone();
     let Some(listen) = listens.open(&request.id, filter) else {
         let text =
             format!("{MAX_LISTENS} subscriptions are open already; cancel one that you have");
-        return request.refused(code::INVALID_PARAMS, &text);
+        return request.refusal_line(code::INVALID_PARAMS, &text);
     };
     let mut changes = gateway.upstreams.watch();
     // Both are held until the client cancels.
-    let mut wishes = subscribe_at_first(ctx, uris).await;
-    if let Some(connections) = connected(gateway) {
-        let announced = |what: &str| {
+    let mut subscriptions = subscribe_at_candidates(ctx, uris).await;
+    if let Some(connections) = all_connections(gateway) {
+        let announced = |capability: &str| {
             connections
                 .iter()
-                .any(|connection| connection.profile.declares_list_changed(what))
+                .any(|connection| connection.profile.declares_list_changed(capability))
         };
-        listens.limit(&listen, announced);
+        listens.retain_announced(&listen, announced);
     }
     while let Some(permit) = session.outbox.reserve(0).await
-        && listens.acknowledge(&listen, &wishes, permit)
+        && listens.acknowledge(&listen, &subscriptions, permit)
     {}
     debug!("listening");
     // Fails never: the sender is the gateway's, too.
     while changes.changed().await.is_ok() {
-        wishes = move_wishes(ctx, &listen, wishes).await;
+        subscriptions = move_subscriptions(ctx, &listen, subscriptions).await;
     }
     std::future::pending().await
 }
 
 /// Subscribes elsewhere to resources of upstreams that are gone, or are configured anew.
-async fn move_wishes(
+async fn move_subscriptions(
     ctx: &Context,
     listen: &ListenGuard<'_>,
-    wishes: Vec<SubscriptionGuard>,
+    subscriptions: Vec<SubscriptionGuard>,
 ) -> Vec<SubscriptionGuard> {
     let Context { gateway, session } = ctx;
-    let stays = |wishes: &SubscriptionGuard| gateway.upstreams.contains(wishes.upstream());
-    let (mut kept, gone): (Vec<_>, Vec<_>) = wishes.into_iter().partition(stays);
-    if gone.is_empty() {
+    let is_configured = |guard: &SubscriptionGuard| gateway.upstreams.contains(guard.upstream());
+    let (mut kept, removed): (Vec<_>, Vec<_>) = subscriptions.into_iter().partition(is_configured);
+    if removed.is_empty() {
         return kept;
     }
     let listens = &session.subscriptions.listens;
-    listens.moving(listen);
-    let uris = gone.iter().flat_map(|wishes| wishes.uris().iter().cloned());
-    kept.extend(subscribe_at_first(ctx, uris.collect()).await);
-    listens.moved(listen, &kept);
+    listens.begin_move(listen);
+    let uris = removed
+        .iter()
+        .flat_map(|guard| guard.uris().iter().cloned());
+    kept.extend(subscribe_at_candidates(ctx, uris.collect()).await);
+    listens.finish_move(listen, &kept);
     kept
 }
 

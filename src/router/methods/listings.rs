@@ -5,7 +5,7 @@ use bytes::Bytes;
 use tracing::debug;
 
 use super::params::refuse_cursor;
-use super::routing::read_items;
+use super::routing::list_at_upstreams;
 use crate::protocol::{Era, ItemKind};
 use crate::router::call::request::ClientRequest;
 use crate::router::context::Context;
@@ -20,12 +20,12 @@ pub(crate) async fn list_tools(ctx: &Context, request: Message, client: Era) {
     if ctx.gateway.view.borrow().initial_listing_done
         && let Some(id) = request.id()
     {
-        return ctx.send(Line::result(&id, tools(ctx, client))).await;
+        return ctx.send(Line::result(&id, tools_result(ctx, client))).await;
     }
     let subject = "tools".to_owned();
     let answer = move |ctx: Context, request: ClientRequest| async move {
         ctx.gateway.wait_for_initial_listing().await;
-        Line::result(&request.id, tools(&ctx, client))
+        Line::result(&request.id, tools_result(&ctx, client))
     };
     begin_request(ctx, request, client, subject, answer).await;
 }
@@ -38,14 +38,14 @@ pub(crate) async fn list_items(ctx: &Context, request: Message, kind: ItemKind, 
     let subject = kind.result_member().to_owned();
     let answer = move |ctx: Context, request: ClientRequest| async move {
         let upstreams = ctx.gateway.upstreams.all();
-        let items = read_items(&ctx, kind, &upstreams).await;
+        let items = list_at_upstreams(&ctx, kind, &upstreams).await;
         let result = list_result(kind.result_member(), &items.definitions(), client);
         Line::result(&request.id, result)
     };
     begin_request(ctx, request, client, subject, answer).await;
 }
 
-fn tools(ctx: &Context, client: Era) -> Bytes {
+fn tools_result(ctx: &Context, client: Era) -> Bytes {
     let catalog = ctx.gateway.view.borrow().catalog.clone();
     debug!(tools = catalog.len(), "listed");
     ctx.session.announced_tools.record_sent(&catalog);

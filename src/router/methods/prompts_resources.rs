@@ -17,7 +17,7 @@ use crate::wire::{Line, Message};
 pub(crate) async fn get_prompt(ctx: &Context, message: Message, client: Era) {
     if let Some(name) = required_text(ctx, &message, "name").await {
         begin_request(ctx, message, client, name, |ctx, request| async move {
-            get(&ctx, &request).await
+            answer_get(&ctx, &request).await
         })
         .await;
     }
@@ -27,67 +27,70 @@ pub(crate) async fn get_prompt(ctx: &Context, message: Message, client: Era) {
 pub(crate) async fn read_resource(ctx: &Context, message: Message, client: Era) {
     if let Some(uri) = required_text(ctx, &message, "uri").await {
         begin_request(ctx, message, client, uri, |ctx, request| async move {
-            read(&ctx, &request).await
+            answer_read(&ctx, &request).await
         })
         .await;
     }
 }
 
-async fn get(ctx: &Context, request: &ClientRequest) -> Line {
+async fn answer_get(ctx: &Context, request: &ClientRequest) -> Line {
     let name = &request.subject;
     let Some((upstream, item)) = owner_of(ctx, ItemKind::Prompts, name).await else {
-        return request.refused(code::INVALID_PARAMS, &unknown_prompt(name));
+        return request.refusal_line(code::INVALID_PARAMS, &unknown_prompt_text(name));
     };
     let target = Target::read("prompts/get", "name", &item.key, &item.quoted_key);
-    read_from(ctx, request, &target, &upstream).await.0
+    answer_from_upstream(ctx, request, &target, &upstream)
+        .await
+        .0
 }
 
 /// Asks the upstream that lists the resource, or has a template for it; if none does, every upstream with
 /// resources, in the order of the configuration, until one has it. No upstream is asked for what its own
 /// filter keeps out.
-async fn read(ctx: &Context, request: &ClientRequest) -> Line {
+async fn answer_read(ctx: &Context, request: &ClientRequest) -> Line {
     let uri = &request.subject;
     let quoted = json!(uri).to_string();
     let target = Target::read("resources/read", "uri", uri, quoted.as_bytes());
-    let mut refused = None;
-    let held = request.suspension_handle();
-    let held = held.and_then(|handle| ctx.session.suspended_calls.upstream_of(&handle));
-    let candidates = match held {
+    let mut refusal = None;
+    let suspended_at = request.suspension_handle();
+    let suspended_at =
+        suspended_at.and_then(|handle| ctx.session.suspended_calls.upstream_of(&handle));
+    let candidates = match suspended_at {
         // The client resumes a call of this one.
         Some(upstream) => vec![upstream],
         None => candidates_for(ctx, uri).await,
     };
     for upstream in candidates {
-        match read_from(ctx, request, &target, &upstream).await {
+        match answer_from_upstream(ctx, request, &target, &upstream).await {
             (line, true) => return line,
-            (line, false) => refused = Some(line),
+            (line, false) => refusal = Some(line),
         }
     }
-    refused.unwrap_or_else(|| {
+    refusal.unwrap_or_else(|| {
         let text = format!(
             "no server has the resource `{uri}`; it may be filtered out or gone: list the \
              resources again"
         );
-        request.refused(code::INVALID_PARAMS, &text)
+        request.refusal_line(code::INVALID_PARAMS, &text)
     })
 }
 
 /// Forwards a request to one upstream. Returns the line that answers it, and whether that has a result.
-pub(crate) async fn read_from(
+pub(crate) async fn answer_from_upstream(
     ctx: &Context,
     request: &ClientRequest,
     target: &Target<'_>,
     upstream: &Upstream,
 ) -> (Line, bool) {
     let answer = forward(ctx, request, target, upstream).await;
-    let answer = answer.and_then(|answer| answer.response(target, upstream));
+    let answer = answer.and_then(|answer| answer.into_response(target, upstream));
     let has_result = answer
         .as_ref()
         .is_ok_and(|response| response.error().is_none());
-    (request.answered(upstream, answer), has_result)
+    (request.response_line(upstream, answer), has_result)
 }
 
 /// The text of a refusal of an unknown prompt.
-pub(crate) fn unknown_prompt(name: &str) -> String {
+pub(crate) fn unknown_prompt_text(name: &str) -> String {
     format!("unknown prompt `{name}`; it may be filtered out or gone: list the prompts again")
 }

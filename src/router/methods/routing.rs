@@ -21,7 +21,7 @@ const LIST_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) async fn owner_of(ctx: &Context, kind: ItemKind, key: &str) -> Option<(Upstream, Item)> {
     let upstreams = ctx.gateway.upstreams.all();
     let has = |items: &Items| items.owner(key).is_some();
-    let items = items_with(ctx, kind, &upstreams, has).await;
+    let items = cached_or_new_items(ctx, kind, &upstreams, has).await;
     let owner = items.owner(key)?;
     Some((upstreams.get(owner.upstream)?.clone(), owner.item.clone()))
 }
@@ -68,7 +68,7 @@ async fn uri_routes(ctx: &Context, uris: &[&str]) -> (Vec<UriRoute>, UpstreamSet
     let configs = upstreams.iter().map(Upstream::config);
     let filters: Vec<_> = configs.map(|config| &config.resources).collect();
     let lists = |items: &Items| uris.iter().all(|uri| items.owner(uri).is_some());
-    let resources = items_with(ctx, ItemKind::Resources, &upstreams, lists).await;
+    let resources = cached_or_new_items(ctx, ItemKind::Resources, &upstreams, lists).await;
     let find = |uri: &str, templates: &Items| match resources.owner(uri) {
         Some(owner) => UriRoute::Owner(owner.upstream),
         None => route_uri(uri, &filters, &resources, templates),
@@ -80,7 +80,7 @@ async fn uri_routes(ctx: &Context, uris: &[&str]) -> (Vec<UriRoute>, UpstreamSet
     // If all are listed, the templates need not be read.
     let templates = match lists(&resources) {
         true => resources.clone(),
-        false => items_with(ctx, ItemKind::ResourceTemplates, &upstreams, finds).await,
+        false => cached_or_new_items(ctx, ItemKind::ResourceTemplates, &upstreams, finds).await,
     };
     let routes = uris.iter().map(|uri| find(uri, &templates)).collect();
     drop(filters);
@@ -89,28 +89,28 @@ async fn uri_routes(ctx: &Context, uris: &[&str]) -> (Vec<UriRoute>, UpstreamSet
 
 /// Returns the last listing of a kind, or a new one if that lacks what `has` looks for and some
 /// upstream was not in it.
-async fn items_with(
+async fn cached_or_new_items(
     ctx: &Context,
     kind: ItemKind,
     upstreams: &UpstreamSet,
     has: impl Fn(&Items) -> bool,
 ) -> Arc<Items> {
     match ctx.gateway.items.get(kind, upstreams) {
-        Some(last) if last.is_whole || has(&last.items) => return last.items,
+        Some(cached) if cached.is_complete || has(&cached.items) => return cached.items,
         _ => {}
     }
-    let was_live = ctx.gateway.view.borrow().live_listing_done;
-    let items = read_items(ctx, kind, upstreams).await;
-    if was_live || has(&items) {
+    let was_live_listing_done = ctx.gateway.view.borrow().live_listing_done;
+    let items = list_at_upstreams(ctx, kind, upstreams).await;
+    if was_live_listing_done || has(&items) {
         return items;
     }
     // One of those that are known from an earlier process may have it since.
     ctx.gateway.wait_for_live_listing().await;
-    read_items(ctx, kind, upstreams).await
+    list_at_upstreams(ctx, kind, upstreams).await
 }
 
 /// Lists a kind again. An upstream that fails is left out, and the log says why.
-pub(crate) async fn read_items(
+pub(crate) async fn list_at_upstreams(
     ctx: &Context,
     kind: ItemKind,
     upstreams: &UpstreamSet,
@@ -120,20 +120,21 @@ pub(crate) async fn read_items(
     let all = upstreams.iter().map(|upstream| async move {
         let announced = &ctx.session.announced_items;
         if upstream.connection().is_none() {
-            let last = upstream.offers().last_items(kind);
+            let cached = upstream.offers().last_items(kind);
             // Without is something, too, that may turn out to be different.
-            announced.record_sent(upstream.id(), kind, last.clone().unwrap_or_default());
-            return last;
+            announced.record_sent(upstream.id(), kind, cached.clone().unwrap_or_default());
+            return cached;
         }
         if !upstream.declares(kind) {
             return Some(ItemList::default());
         }
-        let list = in_time(upstream, kind.list_method(), upstream.list_items(kind)).await?;
+        let list =
+            list_with_timeout(upstream, kind.list_method(), upstream.list_items(kind)).await?;
         announced.record_sent(upstream.id(), kind, list.clone());
         Some(list)
     });
     let all = join_all(all).await;
-    let is_whole = all.iter().all(Option::is_some)
+    let is_complete = all.iter().all(Option::is_some)
         && upstreams
             .iter()
             .all(|upstream| upstream.connection().is_some());
@@ -142,27 +143,27 @@ pub(crate) async fn read_items(
     let items = Items::merge(kind, items, ctx.gateway.limits.tool_name_length);
     debug!(kind = kind.result_member(), count = items.len(), "listed");
     let items = Arc::new(items);
-    let last = CachedItems {
+    let cached = CachedItems {
         items: items.clone(),
         upstreams: upstreams.clone(),
-        is_whole,
+        is_complete,
     };
     // Others may serve by now, and the cache would keep these from ending.
     if Arc::ptr_eq(upstreams, &ctx.gateway.upstreams.all()) {
-        ctx.gateway.items.set(kind, last, changes);
+        ctx.gateway.items.store(kind, cached, changes);
     }
     items
 }
 
 /// Returns what an upstream lists by this method. An upstream that fails or is late is left out, and the log
 /// says why.
-pub(crate) async fn in_time<T>(
+pub(crate) async fn list_with_timeout<T>(
     upstream: &Upstream,
     method: &str,
     listing: impl Future<Output = Result<T, UpstreamError>>,
 ) -> Option<T> {
-    let late = |_| upstream.error(method, TransportError::IdleTimeout(LIST_TIMEOUT));
-    let listed = timeout(LIST_TIMEOUT, listing).await.map_err(late);
+    let timed_out = |_| upstream.error(method, TransportError::IdleTimeout(LIST_TIMEOUT));
+    let listed = timeout(LIST_TIMEOUT, listing).await.map_err(timed_out);
     listed
         .and_then(|listed| listed)
         .inspect_err(|error| warn!(error = %error, "leaving out a listing"))

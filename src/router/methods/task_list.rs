@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 
 use super::params::refuse_cursor;
-use super::routing::in_time;
+use super::routing::list_with_timeout;
 use crate::protocol::Era;
 use crate::protocol::reply::unknown_method_text;
 use crate::protocol::task::Task;
@@ -20,24 +20,27 @@ pub(crate) async fn list_tasks(ctx: &Context, request: Message, client: Era) {
         return;
     }
     let answer = |ctx: Context, request: ClientRequest| async move {
-        match read_tasks(&ctx).await {
+        match merge_tasks(&ctx).await {
             Some(tasks) => Line::result(&request.id, tasks),
-            None => request.refused(code::METHOD_NOT_FOUND, &unknown_method_text("tasks/list")),
+            None => {
+                request.refusal_line(code::METHOD_NOT_FOUND, &unknown_method_text("tasks/list"))
+            }
         }
     };
     begin_request(ctx, request, client, "tasks".to_owned(), answer).await;
 }
 
 /// Returns the result of `tasks/list`; `None` if no upstream lists tasks.
-async fn read_tasks(ctx: &Context) -> Option<Vec<u8>> {
+async fn merge_tasks(ctx: &Context) -> Option<Vec<u8>> {
     ctx.gateway.wait_for_initial_listing().await;
-    let lists = |connection: ConnectionUse| connection.profile.declares_task_capability("/list");
+    let lists_tasks =
+        |connection: ConnectionUse| connection.profile.declares_task_capability("/list");
     let upstreams = ctx.gateway.upstreams.all();
     let listing = upstreams
         .iter()
-        .filter(|u| u.connection().is_some_and(lists));
+        .filter(|u| u.connection().is_some_and(lists_tasks));
     let all = listing.map(|upstream| async move {
-        let tasks = in_time(upstream, "tasks/list", upstream.list_tasks()).await;
+        let tasks = list_with_timeout(upstream, "tasks/list", upstream.list_tasks()).await;
         (upstream.id(), tasks.unwrap_or_default())
     });
     let all = join_all(all).await;
@@ -52,11 +55,11 @@ async fn read_tasks(ctx: &Context) -> Option<Vec<u8>> {
     {
         if let Some(task) = Task::read(task) {
             // Of several clients, each sees its own tasks alone.
-            let is_known = || owners.get(Era::Legacy, &task.id) == Some(upstream);
-            if owners.is_proxied(upstream, &task.id) || ctx.gateway.is_shared() && !is_known() {
+            let is_own = || owners.get(Era::Legacy, &task.id) == Some(upstream);
+            if owners.is_proxied(upstream, &task.id) || ctx.gateway.is_shared() && !is_own() {
                 continue;
             }
-            owners.learn(Era::Legacy, &task.id, upstream);
+            owners.record(Era::Legacy, &task.id, upstream);
         }
         if !std::mem::take(&mut first) {
             out.push(b',');

@@ -10,8 +10,8 @@ use crate::protocol::task::TaskMode;
 use crate::router::call::outcome::Outcome;
 use crate::router::call::request::ClientRequest;
 use crate::router::context::Context;
-use crate::router::forward::proxied_task::follow_task;
-use crate::router::forward::task_visibility::{lacks_tasks, learn_task};
+use crate::router::forward::proxied_task::follow_to_end;
+use crate::router::forward::task_visibility::{record_created_task, requires_tasks};
 use crate::router::forward::{begin_request, forward};
 use crate::upstream::{TransportError, Upstream, UpstreamError};
 use crate::wire::outgoing::code;
@@ -28,25 +28,27 @@ pub(crate) async fn call(ctx: &Context, message: Message, client: Era) {
 }
 
 async fn answer(ctx: &Context, call: &ClientRequest) -> Line {
-    match find(ctx, &call.subject).await {
-        Some((route, upstream)) => call.answered(&upstream, run(ctx, call, route, &upstream).await),
-        None => call.refused(code::INVALID_PARAMS, &unknown_tool(ctx, &call.subject)),
+    match find_tool(ctx, &call.subject).await {
+        Some((route, upstream)) => {
+            call.response_line(&upstream, forward_call(ctx, call, route, &upstream).await)
+        }
+        None => call.refusal_line(code::INVALID_PARAMS, &unknown_tool_text(ctx, &call.subject)),
     }
 }
 
 /// Finds the tool once every upstream has a listing or has failed: before, the name might lead to another
 /// tool than it will, and an early call is not refused for its haste.
-async fn find(ctx: &Context, name: &str) -> Option<(Route, Upstream)> {
+async fn find_tool(ctx: &Context, name: &str) -> Option<(Route, Upstream)> {
     ctx.gateway.wait_for_initial_listing().await;
-    if let Some(found) = find_now(ctx, name) {
-        return Some(found);
+    if let Some(tool) = find_tool_now(ctx, name) {
+        return Some(tool);
     }
     // One of those that are known from an earlier process may have it since.
     ctx.gateway.wait_for_live_listing().await;
-    find_now(ctx, name)
+    find_tool_now(ctx, name)
 }
 
-fn find_now(ctx: &Context, name: &str) -> Option<(Route, Upstream)> {
+fn find_tool_now(ctx: &Context, name: &str) -> Option<(Route, Upstream)> {
     let view = ctx.gateway.view.borrow();
     let route = view.catalog.route(name)?;
     let upstream = view.upstreams.get(route.upstream)?.clone();
@@ -54,71 +56,72 @@ fn find_now(ctx: &Context, name: &str) -> Option<(Route, Upstream)> {
 }
 
 /// The text of a refusal of an unknown tool.
-fn unknown_tool(ctx: &Context, name: &str) -> String {
-    let is_away = |upstream: &&Upstream| upstream.connection().is_none();
+fn unknown_tool_text(ctx: &Context, name: &str) -> String {
+    let is_disconnected = |upstream: &&Upstream| upstream.connection().is_none();
     let all = ctx.gateway.upstreams.all();
-    let away = all.iter().filter(is_away);
+    let disconnected = all.iter().filter(is_disconnected);
     let named = |upstream: &Upstream| {
         let name = &upstream.config().name;
         match upstream.pool().user_action_required() {
-            Some(why) => {
+            Some(action) => {
                 upstream.pool().connect_soon();
-                format!("`{name}` ({why})")
+                format!("`{name}` ({action})")
             }
             None => format!("`{name}`"),
         }
     };
-    let away: Vec<_> = away.map(named).collect();
-    match away.is_empty() {
+    let disconnected: Vec<_> = disconnected.map(named).collect();
+    match disconnected.is_empty() {
         true => {
             format!("unknown tool `{name}`; it may be filtered out or gone: list the tools again")
         }
         false => format!(
             "unknown tool `{name}`; these servers are not connected: {}",
-            away.join(", ")
+            disconnected.join(", ")
         ),
     }
 }
 
 /// Returns the response. If the upstream refuses an old schema, or a client without tasks, the call has not
 /// run, and is sent once more by the new schema, or as a client with tasks.
-async fn run(
+async fn forward_call(
     ctx: &Context,
     call: &ClientRequest,
     mut route: Route,
     upstream: &Upstream,
 ) -> Result<Message, UpstreamError> {
-    let refused = || upstream.error("tools/call", TransportError::HeaderMismatch);
-    let (mut is_reread, mut is_declared) = (false, false);
+    let header_mismatch = || upstream.error("tools/call", TransportError::HeaderMismatch);
+    let (mut has_refreshed_tools, mut declares_tasks) = (false, false);
     loop {
         let tool = route.tool();
-        let task_mode = match is_declared {
+        let task_mode = match declares_tasks {
             true => TaskMode::ProxyModern,
             false => call.task_mode(tool.task_required),
         };
-        let creating = (task_mode != TaskMode::Client).then(|| ctx.session.proxied_tasks.create());
+        let creation_guard =
+            (task_mode != TaskMode::Client).then(|| ctx.session.proxied_tasks.begin_creation());
         let target = Target::tool_call(tool).with_task_mode(task_mode);
         match forward(ctx, call, &target, upstream).await? {
-            Outcome::Response(response) if !is_declared && lacks_tasks(call, &response) => {
+            Outcome::Response(response) if !declares_tasks && requires_tasks(call, &response) => {
                 debug!("the upstream makes a task of it; declaring that for the client");
-                is_declared = true;
+                declares_tasks = true;
             }
             Outcome::Response(response) => {
-                learn_task(&ctx.session, call, upstream, &response);
+                record_created_task(&ctx.session, call, upstream, &response);
                 return Ok(response);
             }
             Outcome::TaskCreated(task, era) => {
-                drop(creating);
+                drop(creation_guard);
                 // Boxed: it is large, and hardly any call becomes a task.
-                return Box::pin(follow_task(ctx, call, upstream, *task, era)).await;
+                return Box::pin(follow_to_end(ctx, call, upstream, *task, era)).await;
             }
-            Outcome::StaleToolSchema if is_reread => return Err(refused()),
+            Outcome::StaleToolSchema if has_refreshed_tools => return Err(header_mismatch()),
             Outcome::StaleToolSchema => {
                 debug!("the upstream refused our headers; reading its tools again");
-                is_reread = true;
+                has_refreshed_tools = true;
                 let listing = Box::pin(upstream.refresh_tools()).await;
-                let listing = listing.ok_or_else(refused)?;
-                route = route.in_listing(listing).ok_or_else(refused)?;
+                let listing = listing.ok_or_else(header_mismatch)?;
+                route = route.in_listing(listing).ok_or_else(header_mismatch)?;
             }
         }
     }

@@ -16,7 +16,7 @@ pub(crate) const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Subscribes to updates of these resources, each at the first of its candidates that accepts. Resources that
 /// no upstream accepts are left out.
-pub(crate) async fn subscribe_at_first(
+pub(crate) async fn subscribe_at_candidates(
     ctx: &Context,
     uris: Vec<Arc<str>>,
 ) -> Vec<SubscriptionGuard> {
@@ -26,29 +26,31 @@ pub(crate) async fn subscribe_at_first(
     let names: Vec<_> = uris.iter().map(|uri| &**uri).collect();
     let candidates = candidates_for_all(ctx, &names).await;
     let candidates = candidates.into_iter().map(IntoIterator::into_iter);
-    let mut open: Vec<_> = uris.iter().cloned().zip(candidates).collect();
-    let end = Instant::now() + SUBSCRIBE_TIMEOUT;
-    let mut all: Vec<SubscriptionGuard> = Vec::new();
+    let mut unaccepted: Vec<_> = uris.iter().cloned().zip(candidates).collect();
+    let deadline = Instant::now() + SUBSCRIBE_TIMEOUT;
+    let mut guards: Vec<SubscriptionGuard> = Vec::new();
     loop {
         let mut round: BTreeMap<UpstreamId, (Upstream, Vec<Arc<str>>)> = BTreeMap::new();
-        for (uri, candidates) in &mut open {
+        for (uri, candidates) in &mut unaccepted {
             if let Some(upstream) = candidates.next() {
-                let asked = round.entry(upstream.id());
-                let (_, asked) = asked.or_insert_with(|| (upstream, Vec::new()));
-                asked.push(uri.clone());
+                let batch = round.entry(upstream.id());
+                let (_, batch) = batch.or_insert_with(|| (upstream, Vec::new()));
+                batch.push(uri.clone());
             }
         }
         if round.is_empty() {
-            return all;
+            return guards;
         }
-        let asked = round.into_values().map(|(upstream, uris)| async move {
-            let mut wishes = upstream.subscribe(uris);
-            wishes.wait_until_acknowledged(end - Instant::now()).await;
-            wishes
+        let attempts = round.into_values().map(|(upstream, uris)| async move {
+            let mut guard = upstream.subscribe(uris);
+            guard
+                .wait_until_acknowledged(deadline - Instant::now())
+                .await;
+            guard
         });
-        for wishes in join_all(asked).await {
-            open.retain(|(uri, _)| !wishes.uris().contains(uri));
-            all.push(wishes);
+        for guard in join_all(attempts).await {
+            unaccepted.retain(|(uri, _)| !guard.uris().contains(uri));
+            guards.push(guard);
         }
     }
 }

@@ -16,11 +16,11 @@ use crate::wire::{Line, Message};
 pub(crate) const MAX_URIS: usize = 4096;
 
 /// The resources that each upstream has accepted a subscription to.
-pub(crate) type Taken = HashMap<UpstreamId, HashSet<Arc<str>>>;
+pub(crate) type AcceptedUris = HashMap<UpstreamId, HashSet<Arc<str>>>;
 
 /// The `notifications` of a listen.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Filter {
+pub(crate) struct SubscriptionFilter {
     pub(crate) tools: bool,
     pub(crate) prompts: bool,
     pub(crate) resources: bool,
@@ -32,14 +32,14 @@ pub(crate) struct Filter {
 /// The same as written; what else it asks for is not offered.
 #[derive(Deserialize, Default)]
 #[serde(default, rename_all = "camelCase")]
-struct Written {
+struct WrittenFilter {
     tools_list_changed: bool,
     prompts_list_changed: bool,
     resources_list_changed: bool,
     resource_subscriptions: Vec<String>,
 }
 
-impl Filter {
+impl SubscriptionFilter {
     /// Reads it.
     ///
     /// # Errors
@@ -54,7 +54,7 @@ impl Filter {
         let Some(written) = written.filter(|value| value.first() == Some(&b'{')) else {
             return Err("the parameters lack `notifications`, an object".to_owned());
         };
-        let written: Written = serde_json::from_slice(written)
+        let written: WrittenFilter = serde_json::from_slice(written)
             .map_err(|error| format!("`notifications` is no filter: {error}"))?;
         let mut filter = Self {
             tools: written.tools_list_changed,
@@ -78,18 +78,18 @@ impl Filter {
 
     /// Leaves out the changes that no upstream announces, once that is known: what is not supported
     /// is omitted from the acknowledgement (MCP 2026-07-28 § Subscriptions).
-    pub(crate) fn limit(&mut self, announced: impl Fn(&str) -> bool) {
+    pub(crate) fn retain_announced(&mut self, announced: impl Fn(&str) -> bool) {
         self.prompts &= announced("prompts");
         self.resources &= announced("resources");
     }
 
     /// Whether it names this resource.
-    pub(crate) fn has(&self, uri: &str) -> bool {
+    pub(crate) fn contains(&self, uri: &str) -> bool {
         self.set.contains(uri)
     }
 
     /// The acknowledgement, with the part of it that is honoured.
-    pub(crate) fn acknowledgement(&self, id: &Bytes, taken: &Taken) -> Line {
+    pub(crate) fn acknowledgement(&self, id: &Bytes, accepted: &AcceptedUris) -> Line {
         let mut honoured = Map::new();
         for (key, asked) in [
             ("toolsListChanged", self.tools),
@@ -100,8 +100,13 @@ impl Filter {
                 honoured.insert(key.to_owned(), Value::Bool(true));
             }
         }
-        let is_taken = |uri: &&Arc<str>| taken.values().any(|taken| taken.contains(*uri));
-        let uris = self.uris.iter().filter(is_taken).map(|uri| json!(&**uri));
+        let is_accepted =
+            |uri: &&Arc<str>| accepted.values().any(|accepted| accepted.contains(*uri));
+        let uris = self
+            .uris
+            .iter()
+            .filter(is_accepted)
+            .map(|uri| json!(&**uri));
         let uris: Vec<_> = uris.collect();
         if !uris.is_empty() {
             honoured.insert("resourceSubscriptions".to_owned(), uris.into());
@@ -119,9 +124,9 @@ impl Filter {
 mod tests {
     use super::*;
 
-    fn read(params: &str) -> Result<Filter, String> {
+    fn read(params: &str) -> Result<SubscriptionFilter, String> {
         let request = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"x","params":{params}}}"#);
-        Filter::read(&Message::parse(request).unwrap())
+        SubscriptionFilter::read(&Message::parse(request).unwrap())
     }
 
     #[test]
@@ -182,13 +187,13 @@ mod tests {
             r#"{"notifications":{"promptsListChanged":true,"resourcesListChanged":true,
             "resourceSubscriptions":["c","b","a"]}}"#,
         );
-        let taken = Taken::from([
+        let accepted = AcceptedUris::from([
             (UpstreamId::next(), HashSet::from(["a".into()])),
             (UpstreamId::next(), HashSet::from(["c".into()])),
         ]);
         let line = filter
             .unwrap()
-            .acknowledgement(&Bytes::from_static(b"1.0"), &taken);
+            .acknowledgement(&Bytes::from_static(b"1.0"), &accepted);
         insta::assert_snapshot!(String::from_utf8(line.into_bytes().to_vec()).unwrap(), @r#"{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":1.0},"notifications":{"promptsListChanged":true,"resourceSubscriptions":["c","a"],"resourcesListChanged":true}}}"#);
     }
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tracing::debug;
 
 use super::covers::covers;
-use super::filter::{Filter, Taken};
+use super::filter::{AcceptedUris, SubscriptionFilter};
 use crate::protocol::json_key::JsonKey;
 use crate::protocol::subscription_id;
 use crate::router::call::change::Change;
@@ -43,7 +43,7 @@ struct Listen {
     serial: u64,
     /// The client's id for it, as written.
     id: Bytes,
-    filter: Filter,
+    filter: SubscriptionFilter,
     stage: Stage,
     /// Whether its resources are being subscribed to at other upstreams.
     is_moving: bool,
@@ -54,9 +54,9 @@ enum Stage {
     /// What it receives is not settled; what has arrived meanwhile.
     Opening(VecDeque<(Change, Message)>),
     /// The acknowledgement is queued, and what has arrived before is being sent.
-    Acknowledged(Taken, VecDeque<(Change, Message)>),
+    Acknowledged(AcceptedUris, VecDeque<(Change, Message)>),
     /// It receives everything as it arrives.
-    Open(Taken),
+    Open(AcceptedUris),
 }
 
 impl Listen {
@@ -65,14 +65,14 @@ impl Listen {
             Change::Tools => self.filter.tools,
             Change::Prompts => self.filter.prompts,
             Change::Resources => self.filter.resources,
-            Change::Updated { uri, .. } if self.is_moving => {
-                covers(uri, |uri| self.filter.has(uri))
+            Change::ResourceUpdated { uri, .. } if self.is_moving => {
+                covers(uri, |uri| self.filter.contains(uri))
             }
-            Change::Updated { upstream, uri } => match &self.stage {
-                Stage::Opening(_) => covers(uri, |uri| self.filter.has(uri)),
-                Stage::Acknowledged(taken, _) | Stage::Open(taken) => {
-                    let taken = taken.get(upstream);
-                    taken.is_some_and(|taken| covers(uri, |uri| taken.contains(uri)))
+            Change::ResourceUpdated { upstream, uri } => match &self.stage {
+                Stage::Opening(_) => covers(uri, |uri| self.filter.contains(uri)),
+                Stage::Acknowledged(accepted, _) | Stage::Open(accepted) => {
+                    let accepted = accepted.get(upstream);
+                    accepted.is_some_and(|accepted| covers(uri, |uri| accepted.contains(uri)))
                 }
             },
         }
@@ -101,7 +101,7 @@ impl Drop for ListenGuard<'_> {
 
 impl Listens {
     /// Registers a listen; `None` if there are too many.
-    pub(crate) fn open(&self, id: &Bytes, filter: Filter) -> Option<ListenGuard<'_>> {
+    pub(crate) fn open(&self, id: &Bytes, filter: SubscriptionFilter) -> Option<ListenGuard<'_>> {
         let mut state = self.state.lock();
         if state.listens.len() >= MAX_LISTENS {
             return None;
@@ -124,9 +124,13 @@ impl Listens {
     }
 
     /// Removes from a listen what no upstream announces.
-    pub(crate) fn limit(&self, listen: &ListenGuard<'_>, announced: impl Fn(&str) -> bool) {
+    pub(crate) fn retain_announced(
+        &self,
+        listen: &ListenGuard<'_>,
+        announced: impl Fn(&str) -> bool,
+    ) {
         if let Some(listen) = self.state.lock().listens.get_mut(&listen.key) {
-            listen.filter.limit(announced);
+            listen.filter.retain_announced(announced);
         }
     }
 
@@ -135,7 +139,7 @@ impl Listens {
     pub(crate) fn acknowledge(
         &self,
         listen: &ListenGuard<'_>,
-        wishes: &[SubscriptionGuard],
+        subscriptions: &[SubscriptionGuard],
         permit: Permit<'_>,
     ) -> bool {
         let mut state = self.state.lock();
@@ -145,14 +149,14 @@ impl Listens {
         match &mut listen.stage {
             Stage::Open(_) => false,
             Stage::Opening(early) => {
-                let taken = by_upstream(wishes);
-                permit.send(listen.filter.acknowledgement(&listen.id, &taken));
-                listen.stage = Stage::Acknowledged(taken, std::mem::take(early));
+                let accepted = by_upstream(subscriptions);
+                permit.send(listen.filter.acknowledgement(&listen.id, &accepted));
+                listen.stage = Stage::Acknowledged(accepted, std::mem::take(early));
                 true
             }
-            Stage::Acknowledged(taken, early) => {
+            Stage::Acknowledged(accepted, early) => {
                 let Some((change, message)) = early.pop_front() else {
-                    listen.stage = Stage::Open(std::mem::take(taken));
+                    listen.stage = Stage::Open(std::mem::take(accepted));
                     return false;
                 };
                 if listen.accepts(&change) {
@@ -165,19 +169,23 @@ impl Listens {
 
     /// Accepts updates of the listen's resources from every upstream, until [`Self::moved`] settles whose
     /// they are.
-    pub(crate) fn moving(&self, listen: &ListenGuard<'_>) {
+    pub(crate) fn begin_move(&self, listen: &ListenGuard<'_>) {
         if let Some(listen) = self.state.lock().listens.get_mut(&listen.key) {
             listen.is_moving = true;
         }
     }
 
     /// Accepts updates of the listen's resources by these subscriptions alone.
-    pub(crate) fn moved(&self, listen: &ListenGuard<'_>, wishes: &[SubscriptionGuard]) {
+    pub(crate) fn finish_move(
+        &self,
+        listen: &ListenGuard<'_>,
+        subscriptions: &[SubscriptionGuard],
+    ) {
         let mut state = self.state.lock();
         if let Some(listen) = state.listens.get_mut(&listen.key)
-            && let Stage::Open(taken) = &mut listen.stage
+            && let Stage::Open(accepted) = &mut listen.stage
         {
-            *taken = by_upstream(wishes);
+            *accepted = by_upstream(subscriptions);
             listen.is_moving = false;
         }
     }
@@ -222,7 +230,7 @@ impl Listens {
         };
         match &mut listen.stage {
             Stage::Open(_) => {
-                permit.send(subscription_id::with_subscription_id(message, &listen.id));
+                permit.send(subscription_id::with_subscription_id(message, &listen.id))
             }
             Stage::Opening(early) | Stage::Acknowledged(_, early) => {
                 if early.len() >= MAX_EARLY {
@@ -234,11 +242,11 @@ impl Listens {
     }
 }
 
-fn by_upstream(wishes: &[SubscriptionGuard]) -> Taken {
-    let mut taken = Taken::new();
-    for wish in wishes {
-        let uris = taken.entry(wish.upstream().id()).or_default();
-        uris.extend(wish.uris().iter().cloned());
+fn by_upstream(subscriptions: &[SubscriptionGuard]) -> AcceptedUris {
+    let mut accepted = AcceptedUris::new();
+    for subscription in subscriptions {
+        let uris = accepted.entry(subscription.upstream().id()).or_default();
+        uris.extend(subscription.uris().iter().cloned());
     }
-    taken
+    accepted
 }

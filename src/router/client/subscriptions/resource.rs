@@ -19,7 +19,7 @@ pub(crate) struct ResourceSubscriptions {
 struct Subscribed {
     /// The number of requests for it under way.
     pending: usize,
-    wishes: Option<SubscriptionGuard>,
+    guard: Option<SubscriptionGuard>,
 }
 
 /// A request to subscribe that is under way.
@@ -40,7 +40,7 @@ impl Drop for PendingSubscription<'_> {
         let mut resources = self.subscriptions.resources.lock();
         if let Some(subscribed) = resources.get_mut(&self.uri) {
             subscribed.pending -= 1;
-            if subscribed.pending == 0 && subscribed.wishes.is_none() {
+            if subscribed.pending == 0 && subscribed.guard.is_none() {
                 resources.remove(&self.uri);
             }
         }
@@ -63,22 +63,22 @@ impl ResourceSubscriptions {
     }
 
     /// Records that the session is subscribed.
-    pub(crate) fn join(&self, pending: &PendingSubscription<'_>, wishes: SubscriptionGuard) {
+    pub(crate) fn set(&self, pending: &PendingSubscription<'_>, guard: SubscriptionGuard) {
         let mut resources = self.resources.lock();
         let subscribed = resources.entry(pending.uri.clone()).or_default();
-        let old = subscribed.wishes.replace(wishes);
+        let old = subscribed.guard.replace(guard);
         drop((resources, old));
     }
 
     /// Ends the session's subscription.
-    pub(crate) fn leave(&self, uri: &str) -> Option<SubscriptionGuard> {
+    pub(crate) fn remove(&self, uri: &str) -> Option<SubscriptionGuard> {
         let mut resources = self.resources.lock();
         let subscribed = resources.get_mut(uri)?;
-        let wishes = subscribed.wishes.take();
+        let guard = subscribed.guard.take();
         if subscribed.pending == 0 {
             resources.remove(uri);
         }
-        wishes
+        guard
     }
 
     /// Ends all subscriptions.
@@ -88,30 +88,34 @@ impl ResourceSubscriptions {
     }
 
     /// The resources subscribed to at upstreams that `is_there` does not accept.
-    pub(crate) fn strays(&self, is_there: impl Fn(&Upstream) -> bool) -> Vec<Arc<str>> {
+    pub(crate) fn uris_at_removed_upstreams(
+        &self,
+        is_configured: impl Fn(&Upstream) -> bool,
+    ) -> Vec<Arc<str>> {
         let resources = self.resources.lock();
-        let is_stray = |(uri, it): (&Arc<str>, &Subscribed)| {
-            let wishes = it.wishes.as_ref()?;
-            (!is_there(wishes.upstream())).then(|| uri.clone())
+        let is_at_removed = |(uri, it): (&Arc<str>, &Subscribed)| {
+            let guard = it.guard.as_ref()?;
+            (!is_configured(guard.upstream())).then(|| uri.clone())
         };
-        resources.iter().filter_map(is_stray).collect()
+        resources.iter().filter_map(is_at_removed).collect()
     }
 
     /// The upstream that sends the session updates of this resource.
     pub(crate) fn upstream_of(&self, uri: &str) -> Option<Upstream> {
         let resources = self.resources.lock();
-        let wishes = resources.get(uri)?.wishes.as_ref();
-        Some(wishes?.upstream().clone())
+        let guard = resources.get(uri)?.guard.as_ref();
+        Some(guard?.upstream().clone())
     }
 
     /// Whether the session is subscribed to updates of this resource by this upstream.
-    pub(crate) fn accept(&self, upstream: UpstreamId, uri: &str) -> bool {
+    pub(crate) fn accepts(&self, upstream: UpstreamId, uri: &str) -> bool {
         let resources = self.resources.lock();
         covers(uri, |uri| {
             let subscribed = resources.get(uri);
             subscribed.is_some_and(|subscribed| {
-                let wishes = subscribed.wishes.as_ref();
-                subscribed.pending > 0 || wishes.is_some_and(|w| w.upstream().id() == upstream)
+                let guard = subscribed.guard.as_ref();
+                subscribed.pending > 0
+                    || guard.is_some_and(|guard| guard.upstream().id() == upstream)
             })
         })
     }

@@ -5,17 +5,17 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use super::notify::on_change_in_response_stream;
-use super::server_requests::{notify_upstream, refuse_upstream};
+use super::server_requests::{reject_server_request, send_to_upstream};
 use crate::protocol::Era;
 use crate::protocol::bridge;
 use crate::protocol::reply::cancelled_notification;
-use crate::router::call::suspended::{Question, SuspendedCall};
-use crate::router::client::suspended_calls::Entry;
+use crate::router::call::suspended::{InputRequest, SuspendedCall};
+use crate::router::client::suspended_calls::SuspendedEntry;
 use crate::router::context::Context;
 use crate::wire::{Message, MessageKind};
 
 /// Keeps a call until the client comes back, which `claim` tells, or has had its time.
-pub(crate) async fn keep(
+pub(crate) async fn keep_suspended(
     ctx: Context,
     handle: String,
     mut call: SuspendedCall,
@@ -28,19 +28,19 @@ pub(crate) async fn keep(
             biased;
             () = claim.cancelled() => return Some(call),
             () = &mut input_wait => break,
-            said = call.next() => match said {
-                Ok(ask) if ask.kind() == MessageKind::Request && !call.identity.accepts_server_request(&ask, Era::Modern) => {
+            received = call.next() => match received {
+                Ok(server_request) if server_request.kind() == MessageKind::Request && !call.client_profile.accepts_server_request(&server_request, Era::Modern) => {
                     if let Some((connection, _)) = call.sent() {
-                        refuse_upstream(gateway, &connection, &ask);
+                        reject_server_request(gateway, &connection, &server_request);
                     }
                 }
-                Ok(ask) if ask.kind() == MessageKind::Request && call.is_full() => {
+                Ok(server_request) if server_request.kind() == MessageKind::Request && call.is_full() => {
                     if let Some((connection, _)) = call.sent() {
-                        notify_upstream(gateway, &connection, bridge::too_many_server_requests(&ask));
+                        send_to_upstream(gateway, &connection, bridge::too_many_server_requests(&server_request));
                     }
                 }
-                Ok(news) if news.kind() == MessageKind::Notification && on_change_while_suspended(&ctx, &call, &news).await => {}
-                said => call.take(said),
+                Ok(notification) if notification.kind() == MessageKind::Notification && on_change_while_suspended(&ctx, &call, &notification).await => {}
+                received => call.on_received(received),
             },
         }
     }
@@ -65,7 +65,10 @@ pub(crate) async fn abandon(ctx: Context, call: SuspendedCall) {
     let Some((connection, upstream_id)) = call.sent() else {
         return;
     };
-    let unanswered = call.questions.iter().filter_map(Question::unanswered);
+    let unanswered = call
+        .input_requests
+        .iter()
+        .filter_map(InputRequest::unanswered);
     let body = cancelled_notification(upstream_id, "the client did not come back");
     for body in unanswered.chain([body]) {
         if let Err(error) = connection.notify(body).await {
@@ -75,7 +78,7 @@ pub(crate) async fn abandon(ctx: Context, call: SuspendedCall) {
 }
 
 /// Takes a call from its keeper, and ends its part at its upstream.
-pub(crate) async fn abandon_entry(ctx: Context, entry: Entry) {
+pub(crate) async fn abandon_entry(ctx: Context, entry: SuspendedEntry) {
     entry.claim.cancel();
     if let Ok(Some(call)) = entry.keeper.await {
         abandon(ctx, call).await;
@@ -83,11 +86,15 @@ pub(crate) async fn abandon_entry(ctx: Context, entry: Entry) {
 }
 
 /// Takes a change that came on the stream of a suspended call.
-async fn on_change_while_suspended(ctx: &Context, call: &SuspendedCall, news: &Message) -> bool {
+async fn on_change_while_suspended(
+    ctx: &Context,
+    call: &SuspendedCall,
+    notification: &Message,
+) -> bool {
     let Some(call) = &call.call else { return false };
     match ctx.gateway.upstreams.get(call.upstream) {
         Some(upstream) => {
-            on_change_in_response_stream(ctx, &upstream, &call.connection, news).await
+            on_change_in_response_stream(ctx, &upstream, &call.connection, notification).await
         }
         None => false,
     }

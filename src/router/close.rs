@@ -14,7 +14,7 @@ use crate::wire::outgoing::code;
 const REASON: &str = "the client has left";
 
 /// Cancels everything that is in flight, and notifies the upstreams, and the client of the end of its listens.
-pub(crate) async fn end_calls(ctx: &Context) {
+pub(crate) async fn end_requests(ctx: &Context) {
     let session = &ctx.session;
     // Before their calls go, which would have them cancelled too late.
     let tasks = session.proxied_tasks.drain().into_iter();
@@ -32,9 +32,9 @@ pub(crate) async fn end_calls(ctx: &Context) {
     tokio::join!(cancellations, tasks, listens);
 }
 
-/// Ends the part of one client while the process goes on: as [`end_calls`], and what upstreams have asked it
+/// Ends the part of one client while the process goes on: as [`end_requests`], and what upstreams have asked it
 /// is answered for it.
-pub(crate) async fn leave(ctx: &Context) {
+pub(crate) async fn close(ctx: &Context) {
     let session = &ctx.session;
     session.subscriptions.resources.clear();
     let unanswered = session.server_requests.drain().into_iter();
@@ -42,5 +42,5 @@ pub(crate) async fn leave(ctx: &Context) {
         let error = Line::error(&id, code::INTERNAL_ERROR, REASON, &Value::Null);
         let _ = connection.notify(error.into_bytes()).await;
     });
-    tokio::join!(end_calls(ctx), join_all(unanswered));
+    tokio::join!(end_requests(ctx), join_all(unanswered));
 }
