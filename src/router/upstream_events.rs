@@ -243,12 +243,9 @@ fn is_for_another_client(
     connection: Option<&ConnectionUse>,
     message: &Message,
 ) -> bool {
-    let Context { gateway, session } = ctx;
-    let serves = |connection: &ConnectionUse| {
-        let upstream = gateway.upstreams.get(upstream);
-        let profile = session.profiles.session_or_neutral();
-        upstream.is_some_and(|it| it.pool().is_session_of(connection, session.id, &profile))
-    };
-    gateway.is_shared()
-        && (!connection.is_none_or(serves) || is_unrequested_elicitation(session, message))
+    let serves_client =
+        |connection: &ConnectionUse| ctx.is_connection_of_session(upstream, connection);
+    ctx.gateway.is_shared()
+        && (!connection.is_none_or(serves_client)
+            || is_unrequested_elicitation(&ctx.session, message))
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::client::ClientSession;
+use crate::upstream::{ConnectionUse, UpstreamId};
 use crate::wire::{Line, Message};
 use gateway::Gateway;
 
@@ -20,6 +21,20 @@ pub(crate) struct Context {
 }
 
 impl Context {
+    /// Whether the client's session at this upstream uses this connection.
+    pub(crate) fn is_connection_of_session(
+        &self,
+        upstream: UpstreamId,
+        connection: &ConnectionUse,
+    ) -> bool {
+        let Some(upstream) = self.gateway.upstreams.get(upstream) else {
+            return false;
+        };
+        let profile = self.session.profiles.session_or_neutral();
+        let pool = upstream.pool();
+        pool.is_session_of(connection, self.session.id, &profile)
+    }
+
     /// Queues a line for the client.
     pub(crate) async fn send(&self, line: Line) {
         self.session.send(line).await;

@@ -65,12 +65,9 @@ pub(crate) async fn on_log(
     };
     // Nothing awaits from here on: a request that ends no longer wants logs before its answer
     // is queued, so none can follow the answer.
-    let serves_session = || {
-        let upstream = gateway.upstreams.get(upstream);
-        let profile = session.profiles.session_or_neutral();
-        upstream.is_some_and(|it| it.pool().is_session_of(connection, session.id, &profile))
-    };
-    let to_session = session.is_initialized() && session_accepts(session, log) && serves_session();
+    let to_session = session.is_initialized()
+        && session_accepts(session, log)
+        && ctx.is_connection_of_session(upstream, connection);
     let wanted = || {
         connection
             .logs
