@@ -22,8 +22,10 @@ enum Eras {
 /// What serves a method.
 #[derive(Debug, Clone, Copy)]
 enum Method {
-    /// The client's side, without an upstream.
-    Downstream,
+    /// The proxy itself, in `downstream/`. Such a request is never dispatched.
+    Local,
+    /// The upstream that declares the extension: the method is not MCP's own.
+    Extension,
     CallTool,
     ListTools,
     GetPrompt,
@@ -69,9 +71,9 @@ const METHODS: [(&str, Eras, Method); 20] = [
     ("tasks/cancel", Eras::Both, Method::Task("tasks/cancel")),
     ("tasks/update", Eras::Modern, Method::Task("tasks/update")),
     ("tasks/list", Eras::Legacy, Method::ListTasks),
-    ("initialize", Eras::Legacy, Method::Downstream),
-    ("ping", Eras::Legacy, Method::Downstream),
-    ("server/discover", Eras::Modern, Method::Downstream),
+    ("initialize", Eras::Legacy, Method::Local),
+    ("ping", Eras::Legacy, Method::Local),
+    ("server/discover", Eras::Modern, Method::Local),
 ];
 
 /// Whether a method exists in this era. Methods that MCP does not know exist in both.
@@ -89,7 +91,7 @@ pub(crate) fn is_known_method(method: &str, era: Era) -> bool {
 pub(crate) async fn dispatch(ctx: &Context, request: Message, client: Era) {
     let method = request.method();
     let entry = METHODS.iter().find(|(name, ..)| **name == *method);
-    let method = entry.map_or(Method::Downstream, |(.., method)| *method);
+    let method = entry.map_or(Method::Extension, |(.., method)| *method);
     match method {
         Method::CallTool => tools::call(ctx, request, client).await,
         Method::ListTools => listings::list_tools(ctx, request, client).await,
@@ -103,7 +105,7 @@ pub(crate) async fn dispatch(ctx: &Context, request: Message, client: Era) {
         Method::Task(method) => tasks::serve_task_request(ctx, request, method, client).await,
         Method::ListTasks => task_list::list_tasks(ctx, request, client).await,
         Method::SetLevel => log_level::set_level(ctx, request, client).await,
-        Method::Downstream => extensions::call(ctx, request, client).await,
+        Method::Local | Method::Extension => extensions::call(ctx, request, client).await,
     }
 }
 
