@@ -1,9 +1,27 @@
 //! Parameters by which a request is routed.
 
+use crate::protocol::Era;
 use crate::protocol::params::single_string;
+use crate::router::call::request::ClientRequest;
 use crate::router::context::Context;
-use crate::wire::Message;
+use crate::router::forward::begin_request;
 use crate::wire::outgoing::code;
+use crate::wire::{Line, Message};
+
+/// Begins a request whose subject is the parameter of this name. Refuses a request without it.
+pub(crate) async fn begin_for_param<F>(
+    ctx: &Context,
+    message: Message,
+    client: Era,
+    key: &str,
+    answer: impl FnOnce(Context, ClientRequest) -> F + Send + 'static,
+) where
+    F: Future<Output = Line> + Send,
+{
+    if let Some(subject) = required_text(ctx, &message, key).await {
+        begin_request(ctx, message, client, subject, answer).await;
+    }
+}
 
 /// Returns the one parameter of this name, a text; without it the request is refused.
 pub(crate) async fn required_text(ctx: &Context, request: &Message, key: &str) -> Option<String> {

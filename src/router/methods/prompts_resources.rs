@@ -2,35 +2,27 @@
 
 use serde_json::json;
 
-use super::params::required_text;
+use super::params::begin_for_param;
 use super::routing::{candidates_for, owner_of};
 use crate::protocol::bridge::target::Target;
 use crate::protocol::{Era, ItemKind};
 use crate::router::call::request::ClientRequest;
 use crate::router::context::Context;
-use crate::router::forward::{begin_request, forward};
+use crate::router::forward::forward;
 use crate::upstream::Upstream;
 use crate::wire::outgoing::code;
 use crate::wire::{Line, Message};
 
 /// Begins a `prompts/get`; its answer goes to the client by itself.
 pub(crate) async fn get_prompt(ctx: &Context, message: Message, client: Era) {
-    if let Some(name) = required_text(ctx, &message, "name").await {
-        begin_request(ctx, message, client, name, |ctx, request| async move {
-            answer_get(&ctx, &request).await
-        })
-        .await;
-    }
+    let answer = |ctx, request| async move { answer_get(&ctx, &request).await };
+    begin_for_param(ctx, message, client, "name", answer).await;
 }
 
 /// Begins a `resources/read`; its answer goes to the client by itself.
 pub(crate) async fn read_resource(ctx: &Context, message: Message, client: Era) {
-    if let Some(uri) = required_text(ctx, &message, "uri").await {
-        begin_request(ctx, message, client, uri, |ctx, request| async move {
-            answer_read(&ctx, &request).await
-        })
-        .await;
-    }
+    let answer = |ctx, request| async move { answer_read(&ctx, &request).await };
+    begin_for_param(ctx, message, client, "uri", answer).await;
 }
 
 async fn answer_get(ctx: &Context, request: &ClientRequest) -> Line {

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use serde_json::json;
 
-use super::params::required_text;
+use super::params::begin_for_param;
 use super::prompts_resources::answer_from_upstream;
 use super::routing::candidates_for;
 use super::upstream_subscriptions::{SUBSCRIBE_TIMEOUT, subscribe_at_candidates};
@@ -15,7 +15,6 @@ use crate::router::call::request::ClientRequest;
 use crate::router::client::subscriptions::filter::MAX_URIS;
 use crate::router::client::subscriptions::resource::PendingSubscription;
 use crate::router::context::Context;
-use crate::router::forward::begin_request;
 use crate::upstream::{Connection, SubscriptionGuard, Upstream};
 use crate::wire::outgoing::code;
 use crate::wire::{Line, Message};
@@ -25,22 +24,14 @@ const UNSUBSCRIBE: &str = "resources/unsubscribe";
 
 /// Begins a `resources/subscribe`; its answer goes to the client by itself.
 pub(crate) async fn subscribe(ctx: &Context, message: Message, client: Era) {
-    if let Some(uri) = required_text(ctx, &message, "uri").await {
-        begin_request(ctx, message, client, uri, |ctx, request| async move {
-            answer_subscribe(&ctx, &request).await
-        })
-        .await;
-    }
+    let answer = |ctx, request| async move { answer_subscribe(&ctx, &request).await };
+    begin_for_param(ctx, message, client, "uri", answer).await;
 }
 
 /// Begins a `resources/unsubscribe`; its answer goes to the client by itself.
 pub(crate) async fn unsubscribe(ctx: &Context, message: Message, client: Era) {
-    if let Some(uri) = required_text(ctx, &message, "uri").await {
-        begin_request(ctx, message, client, uri, |ctx, request| async move {
-            answer_unsubscribe(&ctx, &request).await
-        })
-        .await;
-    }
+    let answer = |ctx, request| async move { answer_unsubscribe(&ctx, &request).await };
+    begin_for_param(ctx, message, client, "uri", answer).await;
 }
 
 async fn answer_subscribe(ctx: &Context, request: &ClientRequest) -> Line {

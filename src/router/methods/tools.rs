@@ -2,7 +2,7 @@
 
 use tracing::debug;
 
-use super::params::required_text;
+use super::params::begin_for_param;
 use crate::catalog::Route;
 use crate::protocol::Era;
 use crate::protocol::bridge::target::Target;
@@ -10,21 +10,17 @@ use crate::protocol::task::TaskMode;
 use crate::router::call::outcome::Outcome;
 use crate::router::call::request::ClientRequest;
 use crate::router::context::Context;
+use crate::router::forward::forward;
 use crate::router::forward::proxied_task::follow_to_end;
 use crate::router::forward::task_visibility::{record_created_task, requires_tasks};
-use crate::router::forward::{begin_request, forward};
 use crate::upstream::{TransportError, Upstream, UpstreamError};
 use crate::wire::outgoing::code;
 use crate::wire::{Line, Message};
 
 /// Begins a `tools/call`; its answer goes to the client by itself.
 pub(crate) async fn call(ctx: &Context, message: Message, client: Era) {
-    if let Some(name) = required_text(ctx, &message, "name").await {
-        begin_request(ctx, message, client, name, |ctx, call| async move {
-            answer(&ctx, &call).await
-        })
-        .await;
-    }
+    let answer = |ctx, call| async move { answer(&ctx, &call).await };
+    begin_for_param(ctx, message, client, "name", answer).await;
 }
 
 async fn answer(ctx: &Context, call: &ClientRequest) -> Line {
