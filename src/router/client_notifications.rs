@@ -1,4 +1,4 @@
-//! Notifications of a client, on their way to the upstreams.
+//! Forwards the notifications of a client to the upstreams.
 
 use tracing::debug;
 
@@ -10,19 +10,19 @@ use crate::protocol::json_key::JsonKey;
 use crate::upstream::ConnectionUse;
 use crate::wire::Message;
 
-/// Notifications of the legacy eras alone (MCP 2026-07-28 § Changelog).
+/// Notifications that the modern era removed (MCP 2026-07-28 § Changelog).
 const LEGACY_NOTIFICATIONS: [&str; 1] = ["notifications/roots/list_changed"];
 
-/// Forwards a notification: progress to the upstream that waits for it, anything else to every upstream
-/// whose era may know it, as it is.
+/// Forwards a notification unchanged. Progress goes to the upstream that sent the token, any other notification
+/// to every upstream whose era may know it.
 pub(crate) fn forward_to_upstreams(ctx: &Context, notification: &Message) {
     let Context { gateway, session } = ctx;
     let method = notification.method();
     if method == "notifications/progress" {
         return on_client_progress(ctx, notification);
     }
-    debug!(%method, "telling the upstreams");
-    // A client that has opened no session may have any of them.
+    debug!(%method, "forwarding a notification");
+    // Without a session of the client, every connection may serve it.
     let client = session.profiles.session();
     let upstreams = gateway.upstreams.all();
     let serves_client = |connection: &ConnectionUse| {
@@ -40,13 +40,13 @@ pub(crate) fn forward_to_upstreams(ctx: &Context, notification: &Message) {
         let body = notification.bytes().clone();
         gateway.tasks.spawn(async move {
             if let Err(error) = connection.notify_any_revision(body).await {
-                debug!(%error, "a notification was not delivered");
+                debug!(%error, "could not deliver a notification");
             }
         });
     }
 }
 
-/// Cancels the request that the client has cancelled (MCP § Cancellation). No reply follows.
+/// Cancels the request that the client has cancelled (MCP § Cancellation). No response follows.
 pub(crate) fn cancel_request(ctx: &Context, notification: &Message) {
     let Some(id) = notification.param("requestId") else {
         return;

@@ -1,4 +1,4 @@
-//! The end of a client: its calls are cancelled, and its subscriptions end.
+//! Closes a client's session: cancels its requests and ends its subscriptions.
 
 use futures_util::future::join_all;
 use serde_json::Value;
@@ -10,13 +10,13 @@ use crate::protocol::reply::cancelled_notification;
 use crate::wire::Line;
 use crate::wire::outgoing::code;
 
-/// Why the calls of a client end.
+/// The reason that upstreams receive with each cancellation.
 const REASON: &str = "the client has left";
 
-/// Cancels everything that is in flight, and notifies the upstreams, and the client of the end of its listens.
+/// Cancels the client's tasks, suspended calls and requests at their upstreams, and ends its listens.
 pub(crate) async fn end_requests(ctx: &Context) {
     let session = &ctx.session;
-    // Before their calls go, which would have them cancelled too late.
+    // Before the calls are aborted: a dropped call would cancel its task too late.
     let tasks = session.proxied_tasks.drain().into_iter();
     let tasks = join_all(tasks.map(ProxiedTask::cancel));
     let listens = end_listens(session, session.subscriptions.listens.close_all());
@@ -32,8 +32,8 @@ pub(crate) async fn end_requests(ctx: &Context) {
     tokio::join!(cancellations, tasks, listens);
 }
 
-/// Ends the part of one client while the process goes on: as [`end_requests`], and what upstreams have asked it
-/// is answered for it.
+/// Closes one client's session while the process goes on. Ends its requests, and answers open server requests
+/// with an error.
 pub(crate) async fn close(ctx: &Context) {
     let session = &ctx.session;
     session.subscriptions.resources.clear();

@@ -1,5 +1,5 @@
-//! Which function serves which method, and in which eras a method exists. Methods that MCP does not know go
-//! to the extensions of upstreams.
+//! The table of methods: the eras of each method, and the function that serves it. Methods that are not in
+//! MCP go to the upstreams' extensions.
 
 use super::context::Context;
 use super::methods::{
@@ -9,22 +9,22 @@ use super::methods::{
 use crate::protocol::{Era, ItemKind};
 use crate::wire::Message;
 
-/// The eras that know a method.
+/// The eras in which a method exists.
 #[derive(Debug, Clone, Copy)]
 enum Eras {
     Both,
-    /// The modern era has removed it (MCP 2026-07-28 § Changelog).
+    /// Legacy only: the modern era removed the method (MCP 2026-07-28 § Changelog).
     Legacy,
-    /// The modern era has added it.
+    /// Modern only: the modern era added the method.
     Modern,
 }
 
-/// What serves a method.
+/// The handler of a method.
 #[derive(Debug, Clone, Copy)]
 enum Method {
-    /// The proxy itself, in `downstream/`. Such a request is never dispatched.
+    /// The proxy itself, in `downstream/`. These requests are never dispatched.
     Local,
-    /// The upstream that declares the extension: the method is not MCP's own.
+    /// The upstream that declares the extension. The method is not in MCP.
     Extension,
     CallTool,
     ListTools,
@@ -40,7 +40,7 @@ enum Method {
     SetLevel,
 }
 
-/// The methods that clients request of MCP servers.
+/// The methods that MCP clients send to servers.
 const METHODS: [(&str, Eras, Method); 20] = [
     ("tools/call", Eras::Both, Method::CallTool),
     ("tools/list", Eras::Both, Method::ListTools),
@@ -76,7 +76,7 @@ const METHODS: [(&str, Eras, Method); 20] = [
     ("server/discover", Eras::Modern, Method::Local),
 ];
 
-/// Whether a method exists in this era. Methods that MCP does not know exist in both.
+/// Returns `true` if the method exists in this era. Methods that are not in MCP exist in both eras.
 pub(crate) fn is_known_method(method: &str, era: Era) -> bool {
     let entry = METHODS.iter().find(|(name, ..)| *name == method);
     entry.is_none_or(|(_, eras, _)| match eras {
@@ -86,8 +86,7 @@ pub(crate) fn is_known_method(method: &str, era: Era) -> bool {
     })
 }
 
-/// Serves a request that is not for the proxy itself: begins what an upstream must do, and refuses what
-/// none can.
+/// Starts to serve a request that the proxy does not answer itself, or rejects it.
 pub(crate) async fn dispatch(ctx: &Context, request: Message, client: Era) {
     let method = request.method();
     let entry = METHODS.iter().find(|(name, ..)| **name == *method);
@@ -114,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_listing_is_served_by_the_kind_that_it_lists() {
+    fn each_list_method_serves_its_own_item_kind() {
         for kind in ItemKind::ALL {
             let found = METHODS
                 .iter()
@@ -124,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn method_exists_in_its_eras_alone() {
+    fn method_exists_only_in_its_eras() {
         for (method, legacy, modern) in [
             ("tools/call", true, true),
             ("ping", true, false),

@@ -1,7 +1,7 @@
-//! One message in, the right upstream out: routes calls by the catalog, keeps account of what is
-//! in flight, and translates between the eras of client and upstream.
+//! Routes the messages of clients to upstreams by the catalog, tracks the requests in flight, and translates
+//! between the eras of client and upstream.
 //!
-//! The process has one [`Router`], and each of its clients a [`Client`] of it.
+//! The process has one [`Router`]. Each client has a [`Client`] of that router.
 
 mod call;
 mod client;
@@ -48,7 +48,7 @@ pub struct Router {
 }
 
 impl Router {
-    /// Creates a router that has not connected to anything yet. `limits` bound what it holds for a client.
+    /// Creates a router without connections. `limits` apply to each client.
     #[must_use]
     pub fn new(
         upstreams: Registry,
@@ -64,7 +64,7 @@ impl Router {
         Arc::new(Self { gateway, sessions })
     }
 
-    /// Opens the session of a client whose lines go to `outbox`.
+    /// Opens the session of a client. Lines for the client go to `outbox`.
     #[must_use]
     pub fn open_client(&self, outbox: Outbox) -> Client {
         let session = self.sessions.open(&self.gateway, outbox);
@@ -75,13 +75,13 @@ impl Router {
         }
     }
 
-    /// Replaces all upstreams. Returns when the new ones serve.
+    /// Replaces all upstreams. Returns when requests are routed to the new ones.
     pub async fn replace_upstreams(&self, upstreams: Vec<Upstream>) {
         reload::replace_upstreams(&self.gateway, &self.sessions, upstreams).await;
     }
 
-    /// Cancels everything that is in flight, and notifies the upstreams, and the clients of the end of their
-    /// subscriptions, for at most `grace`.
+    /// Cancels all requests in flight at their upstreams, and ends the clients' subscriptions. Takes at most
+    /// `grace`.
     pub async fn shut_down(&self, grace: Duration) {
         let all = self.sessions.all();
         let ends = all.iter().map(|open| async {
@@ -94,7 +94,7 @@ impl Router {
     }
 }
 
-/// One client of a router. The client leaves when this is dropped.
+/// One client of a router. Dropping this removes the client.
 #[derive(Debug)]
 pub struct Client {
     context: Context,
@@ -102,9 +102,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects to all upstreams on behalf of the client that sent this request. Only the first
-    /// call does anything: clients may start a server and never send to it, and then nothing
-    /// is connected.
+    /// Connects to all upstreams on behalf of the client that sent this request. Later calls do nothing.
+    /// Upstreams are not connected before a first request: clients may start a server and never use it.
     pub fn start_upstreams(&self, request: &Message, client: Era) {
         let Context { gateway, session } = &self.context;
         if !session.mark_started() {
@@ -119,8 +118,8 @@ impl Client {
         });
     }
 
-    /// Opens the session that this `initialize` requests: what it declares holds for all legacy requests of
-    /// the client.
+    /// Opens the session that this `initialize` requests. Its declarations apply to all legacy requests of the
+    /// client.
     pub fn open_session(&self, initialize: &Message) {
         let Context { gateway, session } = &self.context;
         let profile = session.profiles.open_session(initialize);
@@ -130,50 +129,50 @@ impl Client {
         }
     }
 
-    /// Records that the client has opened its session and can be sent notifications.
+    /// Records that the client has sent `notifications/initialized` and accepts notifications.
     pub fn mark_initialized(&self) {
         self.context.session.mark_initialized();
     }
 
-    /// The capabilities for a client of this era, as far as the upstreams are known now.
+    /// The capabilities for a client of this era, merged from the upstreams with a known profile.
     #[must_use]
     pub fn capabilities(&self, client: Era) -> Value {
         capabilities::declared_capabilities(&self.context.gateway, client)
     }
 
-    /// The merged `tasks` capability of the upstreams; `None` if no upstream has any.
+    /// The merged `tasks` capability of the upstreams. `None` if no upstream has tasks.
     #[must_use]
     pub fn tasks_capability(&self) -> Option<Value> {
         capabilities::tasks_capability(&self.context.gateway)
     }
 
-    /// The merged instructions of the upstreams, as far as they are known now.
+    /// The merged instructions of the upstreams with a known profile.
     #[must_use]
     pub fn instructions(&self) -> Option<String> {
         capabilities::merged_instructions(&self.context.gateway)
     }
 
-    /// Serves a request that is not for the proxy itself. Its answer goes to the client by itself.
+    /// Routes a request that the proxy does not answer itself. The request's task sends the response.
     pub async fn route(&self, request: Message, client: Era) {
         dispatch::dispatch(&self.context, request, client).await;
     }
 
-    /// Cancels the request that the client has cancelled (MCP § Cancellation). No reply follows.
+    /// Cancels the request that the client has cancelled (MCP § Cancellation). No response follows.
     pub fn cancel_request(&self, notification: &Message) {
         client_notifications::cancel_request(&self.context, notification);
     }
 
-    /// Forwards a notification of the client to the upstreams.
+    /// Forwards a notification of the client to the upstreams that may know it.
     pub fn forward_to_upstreams(&self, notification: &Message) {
         client_notifications::forward_to_upstreams(&self.context, notification);
     }
 
-    /// Takes the client's answer to a server request.
+    /// Returns the client's response to the upstream or call that sent the server request.
     pub fn on_response(&self, response: &Message) {
         forward::server_requests::on_response(&self.context, response);
     }
 
-    /// Ends the client's part while others go on: cancels what is in flight for it, for at most `grace`.
+    /// Closes this client's session while other clients go on: cancels its requests, for at most `grace`.
     pub async fn close(self, grace: Duration) {
         let _ = timeout(grace, close::close(&self.context)).await;
     }

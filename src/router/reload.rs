@@ -1,6 +1,6 @@
-//! Replaces the set of upstreams while calls are under way.
+//! Replaces the set of upstreams while calls are in flight.
 //!
-//! New upstreams are connected first, while the old ones go on serving; then all change at once. Calls and
+//! New upstreams are connected first, while the old ones go on serving. Then all change at once. Calls and
 //! subscriptions keep an upstream that is removed until they end, and then its connection ends.
 
 use std::collections::HashSet;
@@ -24,13 +24,13 @@ use crate::protocol::{ItemKind, LogLevel};
 use crate::upstream::{Upstream, UpstreamSet};
 use crate::wire::{Line, Message};
 
-/// How often an upstream that is no longer configured is checked for uses.
+/// The interval between checks for uses of an upstream that is no longer configured.
 const CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// The kinds whose listings are announced apart from that of the tools.
+/// The kinds whose list changes are announced here. `tool_changes` announces those of tools.
 const ANNOUNCED_KINDS: [ItemKind; 2] = [ItemKind::Prompts, ItemKind::Resources];
 
-/// Replaces all upstreams. Returns when the new ones serve.
+/// Replaces all upstreams. Returns when requests are routed to the new ones.
 pub(crate) async fn replace_upstreams(
     gateway: &Arc<Gateway>,
     sessions: &Arc<Sessions>,
@@ -44,7 +44,7 @@ pub(crate) async fn replace_upstreams(
     gateway.upstreams.replace(upstreams);
     let current = gateway.upstreams.all();
     if gateway.has_started() {
-        // So that no call finds a tool at one that ends now.
+        // Wait for the new catalog, so that no call is routed to a removed upstream.
         let mut view = gateway.view.clone();
         let _ = view
             .wait_for(|view| Arc::ptr_eq(&view.upstreams, &current))
@@ -60,7 +60,7 @@ pub(crate) async fn replace_upstreams(
         announce_after_connect(gateway, sessions, upstream);
     }
     retire(gateway, sessions, difference(&old, &current), &current);
-    // The change of the file may have mended what kept them away.
+    // The configuration file change may have fixed the disconnected upstreams.
     let kept = current
         .iter()
         .filter(|it| !added.iter().any(|added| added.id() == it.id()));
@@ -68,7 +68,7 @@ pub(crate) async fn replace_upstreams(
         .for_each(|kept| kept.pool().reset_budget());
 }
 
-/// Connects to new upstreams, and waits a while for their listings.
+/// Connects to new upstreams, and waits up to `startup_wait` for their listings.
 async fn start_new(gateway: &Arc<Gateway>, sessions: &Sessions, added: &[Upstream]) {
     let clients = sessions.all();
     let levels: Vec<_> = clients
@@ -90,8 +90,8 @@ async fn start_new(gateway: &Arc<Gateway>, sessions: &Sessions, added: &[Upstrea
     }
 }
 
-/// Applies to new upstreams what a client has declared since they were started, at this level. They serve the
-/// profile of the first client; the calls of others open sessions of their own.
+/// Applies to new upstreams the profile and log level that a client has set since they were started with
+/// `level`. They serve the profile of the first client; calls of other clients open extra sessions.
 fn apply_client_state(client: &ClientSession, added: &[Upstream], level: Option<LogLevel>) {
     let profile = client.profiles.session();
     for upstream in added {
@@ -104,7 +104,7 @@ fn apply_client_state(client: &ClientSession, added: &[Upstream], level: Option<
     }
 }
 
-/// Ends these upstreams once they are no longer used.
+/// Ends these upstreams as soon as they have no uses.
 fn retire(
     gateway: &Arc<Gateway>,
     sessions: &Arc<Sessions>,
@@ -112,7 +112,7 @@ fn retire(
     current: &UpstreamSet,
 ) {
     let names: HashSet<_> = current.iter().map(|it| it.config().name.clone()).collect();
-    // A call may go on at an upstream that is configured anew.
+    // A suspended call goes on if its upstream is still configured, even with another configuration.
     let is_gone = |upstream: &Upstream| !names.contains(&upstream.config().name);
     for client in sessions.all().iter() {
         let ctx = client.context(gateway);
@@ -127,12 +127,12 @@ fn retire(
             let (id, name) = (upstream.id(), upstream.config().name.clone());
             let mut retired = std::pin::pin!(upstream.retire());
             while timeout(CHECK_INTERVAL, &mut retired).await.is_err() {
-                // A subscription may have been made meanwhile.
+                // A client may have subscribed since the last check.
                 for client in sessions.all().iter() {
                     move_resource_subscriptions(&client.context(&own_gateway)).await;
                 }
             }
-            debug!(upstream = %name, "nobody uses it any more");
+            debug!(upstream = %name, "closed a removed upstream");
             for client in sessions.all().iter() {
                 client.session.announced_items.remove(id);
             }
@@ -140,7 +140,7 @@ fn retire(
     }
 }
 
-/// Announces the listings of a new upstream when it is connected.
+/// Announces the listings of a new upstream after it connects.
 fn announce_after_connect(gateway: &Arc<Gateway>, sessions: &Arc<Sessions>, upstream: &Upstream) {
     let (own_gateway, sessions) = (gateway.clone(), sessions.clone());
     let connected = upstream.when_connected();
@@ -156,7 +156,7 @@ fn announce_after_connect(gateway: &Arc<Gateway>, sessions: &Arc<Sessions>, upst
     });
 }
 
-/// Notifies the clients that a listing may have changed.
+/// Notifies all clients that a listing may have changed.
 async fn announce_change(gateway: &Arc<Gateway>, sessions: &Sessions, kind: ItemKind) {
     let change = match kind {
         ItemKind::Prompts => Change::Prompts,
@@ -167,7 +167,7 @@ async fn announce_change(gateway: &Arc<Gateway>, sessions: &Sessions, kind: Item
     let Ok(message) = Message::parse(line) else {
         return;
     };
-    info!(method, "telling the client");
+    info!(method, "notifying the clients");
     gateway
         .items
         .invalidate(ItemKind::from_change_notification(method).unwrap_or_default());
@@ -181,15 +181,15 @@ async fn announce_change(gateway: &Arc<Gateway>, sessions: &Sessions, kind: Item
     sessions.deliver_to_all(gateway, notify).await;
 }
 
-/// Returns those of `some` that are not among `others`.
+/// Returns the upstreams of `some` that are not in `others`.
 fn difference(some: &[Upstream], others: &[Upstream]) -> Vec<Upstream> {
     let ids: HashSet<_> = others.iter().map(Upstream::id).collect();
     let missing = some.iter().filter(|some| !ids.contains(&some.id()));
     missing.cloned().collect()
 }
 
-/// Whether a client may get another listing of this kind now: other upstreams offer some, or in
-/// another order, or another part of it is shown.
+/// Whether a client may now receive another listing of this kind: the upstreams that offer it, their order or
+/// their filters have changed.
 fn listing_may_differ(old: &[Upstream], current: &[Upstream], kind: ItemKind) -> bool {
     let offering = |all: &[Upstream]| {
         let all = all.iter().filter(|it| it.declares(kind)).cloned();

@@ -1,8 +1,8 @@
-//! The clients of one gateway, and the delivery to each of what is for several.
+//! The open sessions of one gateway, and the delivery of messages that are for several clients.
 //!
-//! A single client has backpressure: what sends to it waits until it reads. With several, none waits for
-//! another: what a client does not take at once waits in a bounded queue of its own. When that is full, what
-//! follows is dropped, counted, and logged once.
+//! - A single client has backpressure: a delivery waits until the client reads.
+//! - With several clients, a slow client must not delay another. Each client has a queue with a limit. When the
+//!   queue is full, further deliveries are dropped and counted. The first drop is logged.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -19,18 +19,18 @@ use super::context::Context;
 use super::context::gateway::Gateway;
 use crate::sync::Mutex;
 
-/// The most deliveries that wait for one client of several.
+/// The most deliveries that wait for one of several clients.
 const MAX_QUEUED: usize = 256;
 
-/// Something that is done for one client: it may wait until the client reads.
+/// Work for one client. It may wait until the client reads.
 pub(crate) type Delivery = BoxFuture<'static, ()>;
 
-/// A client that has not left.
+/// The session of a client, and its queue of deliveries.
 #[derive(Debug)]
 pub(crate) struct OpenSession {
     pub(crate) session: Arc<ClientSession>,
     deliveries: mpsc::Sender<Delivery>,
-    /// The number of deliveries that are queued or under way.
+    /// The number of deliveries that are queued or running.
     queued: Arc<AtomicUsize>,
     dropped: Arc<AtomicU64>,
 }
@@ -44,14 +44,14 @@ impl OpenSession {
         }
     }
 
-    /// Makes a delivery after all earlier ones. Waits for a single client, and for none of several.
-    /// Returns `false` if it was dropped.
+    /// Runs a delivery after all earlier ones. Waits for the client only if it is the single client. Returns
+    /// `false` if the delivery was dropped.
     pub(crate) async fn deliver(&self, gateway: &Gateway, mut delivery: Delivery) -> bool {
         if !gateway.is_shared() {
             tokio::select! {
                 biased;
                 () = &mut delivery => return true,
-                // The other client must not wait for this one.
+                // A second client has connected, and must not wait for this one.
                 () = gateway.wait_until_shared() => {}
             }
         }
@@ -65,16 +65,13 @@ impl OpenSession {
         self.queued.fetch_sub(1, Ordering::Relaxed);
         if self.dropped.fetch_add(1, Ordering::Relaxed) == 0 {
             let client = self.session.number.0;
-            warn!(
-                client,
-                "a client does not read; dropping notifications for it"
-            );
+            warn!(client, "the client does not read; dropping notifications");
         }
         false
     }
 }
 
-/// Makes the queued deliveries of one client, one after the other.
+/// Runs the queued deliveries of one client in order.
 async fn run_deliveries(
     mut deliveries: mpsc::Receiver<Delivery>,
     queued: Arc<AtomicUsize>,
@@ -85,22 +82,22 @@ async fn run_deliveries(
         if queued.fetch_sub(1, Ordering::Relaxed) == 1 {
             let dropped = dropped.swap(0, Ordering::Relaxed);
             if dropped > 0 {
-                info!(dropped, "a client reads again");
+                info!(dropped, "the client reads again");
             }
         }
     }
 }
 
-/// All clients that have not left.
+/// All open sessions.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
     sessions: Mutex<Arc<[Arc<OpenSession>]>>,
-    /// The number of clients so far.
+    /// The number of sessions opened so far.
     opened: AtomicU64,
 }
 
 impl Sessions {
-    /// Opens the session of a client whose lines go to `outbox`.
+    /// Opens the session of a client. Lines for the client go to `outbox`.
     pub(crate) fn open(&self, gateway: &Arc<Gateway>, outbox: Outbox) -> Arc<ClientSession> {
         let number = SessionNumber(self.opened.fetch_add(1, Ordering::Relaxed));
         if !number.is_first() {
@@ -125,19 +122,19 @@ impl Sessions {
         session
     }
 
-    /// Removes a client: it receives nothing any more of what is for several.
+    /// Removes a client's session. The client receives no more deliveries.
     pub(crate) fn remove(&self, session: &Arc<ClientSession>) {
         let mut all = self.sessions.lock();
         let others = all.iter().filter(|it| !Arc::ptr_eq(&it.session, session));
         *all = others.cloned().collect();
     }
 
-    /// All clients, the one that came first before the others.
+    /// All open sessions, oldest first.
     pub(crate) fn all(&self) -> Arc<[Arc<OpenSession>]> {
         self.sessions.lock().clone()
     }
 
-    /// Makes a delivery to each client.
+    /// Runs a delivery for each client.
     pub(crate) async fn deliver_to_all(
         &self,
         gateway: &Arc<Gateway>,

@@ -1,4 +1,4 @@
-//! Notifies each client that the list of tools has changed.
+//! Notifies clients that the list of tools has changed.
 
 use super::call::change::Change;
 use super::client::announced_tools::Recipients;
@@ -6,7 +6,7 @@ use super::context::Context;
 use super::forward::notify::notify_subscribers;
 use crate::wire::{Line, Message};
 
-/// Notifies the client of changes, until the task that updates the catalog ends.
+/// Notifies the client of each change, until the catalog's updater task ends.
 pub(crate) async fn announce_tool_changes(ctx: Context) {
     let line = Line::notification("notifications/tools/list_changed");
     let Ok(message) = Message::parse(line.into_bytes()) else {
@@ -16,7 +16,7 @@ pub(crate) async fn announce_tool_changes(ctx: Context) {
     while view.changed().await.is_ok() {
         let catalog = {
             let view = view.borrow_and_update();
-            // Before, no client has seen any.
+            // Before the initial listing, clients have received no tools.
             view.initial_listing_done.then(|| view.catalog.clone())
         };
         let Some(catalog) = catalog else { continue };

@@ -1,4 +1,4 @@
-//! Takes what upstreams send outside of requests to the clients that it is for. Each client applies its own
+//! Delivers what upstreams send outside of requests to the clients concerned. Each client applies its own
 //! filters.
 
 use std::sync::{Arc, Weak};
@@ -24,10 +24,10 @@ use crate::protocol::{ItemKind, ItemList};
 use crate::upstream::{ConnectionUse, EventHandler, UpstreamId};
 use crate::wire::{Line, Member, Message};
 
-/// Passes what upstreams send on to the clients.
+/// Delivers notifications and server requests of upstreams to the clients.
 #[derive(Debug)]
 pub(crate) struct Fanout {
-    /// Weak: the gateway owns the upstreams, whose tasks own this.
+    /// Weak, because the gateway owns the upstreams, and their tasks own this.
     gateway: Weak<Gateway>,
     sessions: Arc<Sessions>,
 }
@@ -128,7 +128,8 @@ impl EventHandler for Fanout {
     }
 }
 
-/// The notification for a client that was sent other lists than these, which change together.
+/// Returns the notification of a change if the client was sent other lists than these. The lists change
+/// together, so the notification of the first covers all.
 fn change_notification(
     session: &ClientSession,
     upstream: UpstreamId,
@@ -141,11 +142,15 @@ fn change_notification(
         .collect();
     let (kind, _) = changed.first()?;
     let method = kind.change_notification();
-    debug!(method, "changed while it was away");
+    debug!(
+        method,
+        "listing changed while the upstream was disconnected"
+    );
     Message::parse(Line::notification(method).into_bytes()).ok()
 }
 
-/// The client that progress is for: with several, tokens carry the numbers of their clients.
+/// Returns the client that a progress notification is for. If there are several clients, their tokens contain
+/// their numbers.
 fn client_of_progress(gateway: &Gateway, message: &Message) -> Option<SessionNumber> {
     if !gateway.is_shared() || message.method() != "notifications/progress" {
         return None;
@@ -155,9 +160,13 @@ fn client_of_progress(gateway: &Gateway, message: &Message) -> Option<SessionNum
     Some(SessionNumber::from_token(token.unwrap_or_default()))
 }
 
-/// The client to ask what an upstream asks on a stream of no call: the only client; of several the one that
-/// the connection serves, or the one of those that has a call under way there. If that leaves several, none
-/// is asked: the question may be another's.
+/// Returns the client for a server request that came on a stream of no call:
+///
+/// - the single client;
+/// - of several, the one that the connection serves, or that has a call in flight on it;
+/// - if these are several, the one with a call in flight on it.
+///
+/// `None` if several clients remain: the request may be for any of them.
 fn client_to_ask(
     gateway: &Gateway,
     sessions: &Sessions,
@@ -183,7 +192,7 @@ fn client_to_ask(
     }
 }
 
-/// Takes a notification to one client.
+/// Handles a notification for one client.
 async fn on_notification(
     ctx: Context,
     upstream: UpstreamId,
@@ -197,9 +206,8 @@ async fn on_notification(
     }
 }
 
-/// Passes on a notification outside of requests. A modern client receives such only by a subscription
-/// (MCP 2026-07-28 § Subscriptions), except for the progress of its calls, for which an HTTP+SSE upstream has
-/// no other place.
+/// Forwards a notification outside of requests. A modern client receives these only by a subscription
+/// (MCP 2026-07-28 § Subscriptions). Progress is the exception: HTTP+SSE upstreams send it on no other stream.
 async fn forward_notification(
     ctx: &Context,
     upstream: UpstreamId,
@@ -214,29 +222,29 @@ async fn forward_notification(
     let method = message.method().into_owned();
     let is_progress = method == "notifications/progress";
     if is_hidden_outside_requests(ctx, message, upstream) {
-        return debug!(%upstream, method, "of a task that the client does not know");
+        return debug!(%upstream, method, "dropping the status of a task that the client does not know");
     }
     let is_for_client =
         || is_initialized && !is_for_another_client(ctx, upstream, connection, message);
     if !is_progress && !is_for_client() {
-        return debug!(%upstream, method, "not passed on");
+        return debug!(%upstream, method, "dropping a notification that is not for the client");
     }
     let Some(permit) = session.outbox.reserve(message.bytes().len()).await else {
         return;
     };
-    // Nothing awaits from here on: a call that ends takes its token away before its answer
-    // is queued, so no progress can follow the answer.
+    // No await from here on. A call removes its token before its response is queued, so progress cannot follow
+    // the response.
     if is_progress {
         let Some(line) = translate_progress(session, message) else {
-            return debug!(%upstream, "dropping progress that nobody waits for");
+            return debug!(%upstream, "dropping progress under an unknown token");
         };
         return permit.send(Line::whole(line));
     }
     permit.send(Line::whole(message.bytes().clone()));
 }
 
-/// Whether what came on this connection is for another client: that connection does not serve this one, or the
-/// elicitation was not put to it. For a single client, nothing is.
+/// Whether a notification on this connection is for another client: the connection does not serve this client,
+/// or this client did not receive the elicitation. Always `false` for a single client.
 fn is_for_another_client(
     ctx: &Context,
     upstream: UpstreamId,

@@ -1,10 +1,10 @@
-//! A change that an upstream announces, and that clients can subscribe to.
+//! Changes that upstreams announce and clients can subscribe to.
 
 use crate::upstream::UpstreamId;
 use crate::wire::Message;
 use crate::wire::splice::decode;
 
-/// What has changed.
+/// A change at an upstream.
 #[derive(Debug, Clone)]
 pub(crate) enum Change {
     /// The list of tools.
@@ -13,17 +13,17 @@ pub(crate) enum Change {
     Prompts,
     /// The lists of resources and templates.
     Resources,
-    /// One resource.
+    /// The content of one resource.
     ResourceUpdated {
         /// The upstream that has the resource.
         upstream: UpstreamId,
-        /// Its URI.
+        /// The resource's URI.
         uri: String,
     },
 }
 
 impl Change {
-    /// Reads the notification of an upstream; `None` if it announces no change.
+    /// Reads an upstream's notification. `None` if the notification announces no change.
     pub(crate) fn read(upstream: UpstreamId, message: &Message) -> Option<Self> {
         Some(match &*message.method() {
             "notifications/tools/list_changed" => Self::Tools,
@@ -34,7 +34,7 @@ impl Change {
                 let uri = uri.and_then(|uri| decode(uri.value()).map(Into::into));
                 Self::ResourceUpdated {
                     upstream,
-                    // No client can have subscribed to a resource without a name.
+                    // No client can subscribe to an empty URI.
                     uri: uri.unwrap_or_default(),
                 }
             }

@@ -1,4 +1,4 @@
-//! Types of one request. None of them reaches the client by itself.
+//! Types of one request. They hold no state of the client or the process.
 
 pub(crate) mod change;
 pub(crate) mod outcome;

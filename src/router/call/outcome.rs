@@ -1,4 +1,4 @@
-//! How an attempt to forward a request ended, and what its response makes of the request.
+//! The outcome of an attempt to forward a request, and the next step that it requires.
 
 use super::request::ClientRequest;
 use super::suspended::SuspendedCall;
@@ -11,40 +11,40 @@ use crate::upstream::{TransportError, Upstream, UpstreamError};
 use crate::wire::Message;
 use crate::wire::outgoing::code;
 
-/// What one attempt has come to. The driver acts on it.
+/// The result of one attempt. The driver in `forward` applies it.
 pub(crate) enum Step {
     /// The response, in the client's era.
     Done(Message),
-    /// The upstream needs input, which this client can give only in another request.
+    /// The upstream needs input, which this client can send only in another request.
     Suspend(Box<SuspendedCall>),
-    /// A task that the proxy is to follow, of a server of this era.
+    /// A task for the proxy to follow, and the era of the upstream.
     FollowTask(Box<Task>, Era),
-    /// The upstream refused the call: the known schema of the tool is out of date.
+    /// The upstream rejected the call: the proxy has an old schema of the tool.
     StaleToolSchema,
 }
 
-/// How a request ended that got an answer.
+/// The outcome of a request that was forwarded without an error.
 pub(crate) enum Outcome {
     /// The response, in the client's era.
     Response(Message),
-    /// A task that the proxy is to follow, of a server of this era.
+    /// A task for the proxy to follow, and the era of the upstream.
     TaskCreated(Box<Task>, Era),
-    /// The upstream refused the call: the known schema of the tool is out of date.
+    /// The upstream rejected the call: the proxy has an old schema of the tool.
     StaleToolSchema,
 }
 
 /// An attempt that failed.
 pub(crate) struct AttemptFailed {
     pub(crate) error: UpstreamError,
-    /// Whether the client has received something of the request already.
+    /// Whether the client has received a message about the request.
     pub(crate) client_notified: bool,
 }
 
 impl Step {
-    /// Decides what the response of an upstream means for the client's request.
+    /// Decides the next step for the client's request from the upstream's response.
     ///
     /// # Errors
-    /// [`AttemptFailed`], if the client cannot take the response.
+    /// [`AttemptFailed`], if the response has no valid form for the client.
     pub(crate) fn from_response(
         request: &ClientRequest,
         target: &Target<'_>,
@@ -84,7 +84,8 @@ impl Outcome {
     /// Returns the response.
     ///
     /// # Errors
-    /// [`UpstreamError`], if the upstream created a task of what can be none, or refused our headers.
+    /// [`UpstreamError`], if the upstream created a task for a request that cannot be a task, or rejected the
+    /// `Mcp-Param-*` headers.
     pub(crate) fn into_response(
         self,
         target: &Target<'_>,
@@ -93,7 +94,8 @@ impl Outcome {
         match self {
             Self::Response(response) => Ok(response),
             Self::TaskCreated(..) => {
-                let text = "it made a task of what can be none".to_owned();
+                let text =
+                    "the server created a task for a request that cannot be a task".to_owned();
                 Err(upstream.error(&target.method, TransportError::Malformed(text)))
             }
             Self::StaleToolSchema => {

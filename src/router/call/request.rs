@@ -1,4 +1,4 @@
-//! A client's request that is being served, and the lines that answer it.
+//! A client's request in flight, and the lines that answer it.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,28 +14,28 @@ use crate::upstream::{Upstream, UpstreamError};
 use crate::wire::splice::decode;
 use crate::wire::{Line, Message};
 
-/// What the handle of a suspended call begins with; the `requestState` of an upstream does not.
+/// The prefix of the handles of suspended calls. It tells them apart from the `requestState` of an upstream.
 pub(crate) const HANDLE_PREFIX: &str = "mcp-manifold:";
 
-/// A request of the client.
+/// A client's request in flight.
 pub(crate) struct ClientRequest {
     pub(crate) id: Bytes,
-    /// What the request is about: the name of a tool, a URI.
+    /// The object of the request, such as a tool name or a URI.
     pub(crate) subject: String,
     pub(crate) key: JsonKey,
     pub(crate) progress_token: Option<Bytes>,
-    /// The message for the upstream: the client's own, or another in its place.
+    /// The message for the upstream: the client's own, or a replacement.
     pub(crate) message: Message,
-    /// The task that the request is about, if the proxy follows that task.
+    /// The number of the task that the request is about, if the proxy follows that task.
     pub(crate) proxied_task: Option<u64>,
-    /// The client's own message, if another is sent in its place.
+    /// The client's own message, if `message` is a replacement.
     pub(crate) original: Option<Arc<Message>>,
     pub(crate) caller: Caller,
     pub(crate) started: Instant,
 }
 
 impl ClientRequest {
-    /// Returns the line that answers the request.
+    /// Returns the line that answers the request with the upstream's response or error.
     pub(crate) fn response_line(
         &self,
         upstream: &Upstream,
@@ -57,13 +57,13 @@ impl ClientRequest {
         }
     }
 
-    /// Returns the line that reports the failure of the request.
+    /// Returns the line that reports an upstream's error.
     pub(crate) fn failure_line(&self, error: &UpstreamError) -> Line {
         debug!(error = %error, duration = ?self.started.elapsed(), "failed");
         Line::error(&self.id, error.code(), &error.to_string(), &error.data())
     }
 
-    /// Returns the line that refuses the request with an error of our own.
+    /// Returns the line that rejects the request with an error of the proxy.
     pub(crate) fn refusal_line(&self, code: i64, text: &str) -> Line {
         Line::error(&self.id, code, text, &Value::Null)
     }
@@ -87,8 +87,8 @@ impl ClientRequest {
         self.original.as_deref().unwrap_or(&self.message)
     }
 
-    /// Whether the request may need an answer before it is sent: it may bring the answers to an earlier
-    /// question, or it names an unknown log level.
+    /// Returns `true` if the request may be answered without being sent: it may resume a suspended call, or has
+    /// an unknown log level.
     pub(crate) fn needs_preflight(&self) -> bool {
         self.caller.unknown_log_level.is_some()
             || (self.caller.era == Era::Modern && self.message.param("requestState").is_some())
@@ -106,16 +106,16 @@ impl ClientRequest {
             .then(|| handle.into_owned())
     }
 
-    /// The log level that a legacy upstream is to apply for this request. The level of a session is
-    /// known to the upstream.
+    /// The log level that a legacy upstream applies during this request. `None` for legacy clients: their
+    /// session sets the level.
     pub(crate) fn request_log_level(&self) -> Option<LogLevel> {
         self.caller
             .log_level
             .filter(|_| self.caller.era == Era::Modern)
     }
 
-    /// Who follows the task that may come of this call: a modern client does not know those that are
-    /// requested by `task`, and a legacy client that does not request one expects the result.
+    /// Returns who follows the task that the call may create. Modern clients do not know tasks that are requested
+    /// by `task`. Legacy clients without a `task` member expect the result.
     pub(crate) fn task_mode(&self, is_required: bool) -> TaskMode {
         let is_requested = self.message.param("task").is_some();
         match (self.caller.era, is_requested) {

@@ -1,5 +1,5 @@
-//! A call that waits for its client: the request that it belongs to, its open questions, and what its
-//! upstream sends meanwhile.
+//! A call that waits for its client's input: its fingerprint, its open input requests, and what its upstream
+//! sends meanwhile.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::wire::outgoing::code;
 use crate::wire::splice::{decode, last_member};
 use crate::wire::{Line, Member, Message, MessageKind, members};
 
-/// What a request must repeat to resume the call of another.
+/// The parts that a request must repeat to resume a suspended call.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct RequestFingerprint {
     method: String,
@@ -43,38 +43,38 @@ impl RequestFingerprint {
     }
 }
 
-/// A call that waits for its client.
+/// A call that waits for its client's input.
 #[derive(Debug)]
 pub(crate) struct SuspendedCall {
     pub(crate) fingerprint: RequestFingerprint,
     /// The client's profile at the time of the request.
     pub(crate) client_profile: Arc<ClientProfile>,
-    /// The call itself; `None` if the upstream has refused it and it is to be sent again.
+    /// The call at the upstream. `None` if the upstream rejected the call, which is then sent again.
     pub(crate) call: Option<UpstreamCall>,
     pub(crate) input_requests: Vec<InputRequest>,
     input_request_count: usize,
-    /// The task that the call follows, if any: it is cancelled if the client does not come back.
+    /// The number of the task that the call follows. The task is cancelled if the client does not resume the call.
     pub(crate) proxied_task: Option<u64>,
-    /// Whether the person has declined something.
+    /// Whether the user has declined an input request.
     pub(crate) is_declined: bool,
-    /// How the call ended while it was suspended.
+    /// The outcome of the call, if it ended while it was suspended.
     pub(crate) outcome: Option<Result<Message, TransportError>>,
 }
 
-/// Something that a call asks.
+/// One entry of the result's `inputRequests`.
 #[derive(Debug)]
 pub(crate) struct InputRequest {
     key: String,
     /// The request as the client receives it.
     text: Vec<u8>,
-    /// The id of the upstream's request; `None` if the upstream sent no request of its own.
+    /// The id of the upstream's request. `None` if the entry comes from an error of the upstream.
     id: Option<Bytes>,
-    /// Whether a person answers, who may decline.
+    /// Whether the user may decline: the request is an elicitation.
     may_decline: bool,
 }
 
 impl InputRequest {
-    /// The response for the upstream if the client does not answer.
+    /// Returns the response for the upstream if the client does not answer.
     pub(crate) fn unanswered(&self) -> Option<Bytes> {
         let id = self.id.as_ref()?;
         Some(match self.may_decline {
@@ -88,7 +88,7 @@ impl InputRequest {
 }
 
 impl SuspendedCall {
-    /// Suspends a call in which the upstream has asked something.
+    /// Suspends a call in which the upstream has sent a server request.
     pub(crate) fn new(
         request: &ClientRequest,
         call: UpstreamCall,
@@ -103,8 +103,8 @@ impl SuspendedCall {
         suspended
     }
 
-    /// Suspends a call that the upstream has refused until a person has visited its URLs; `None` if
-    /// the refusal names no URL. The client gets the refusal if the person declines.
+    /// Suspends a call that the upstream rejected until the user has visited its URLs. `None` if the error has no
+    /// URL. If the user declines, the client receives the error.
     pub(crate) fn from_refusal(request: &ClientRequest, refusal: &Message) -> Option<Self> {
         let mut suspended = Self {
             outcome: Some(Ok(refusal.clone())),
@@ -132,7 +132,7 @@ impl SuspendedCall {
         }
     }
 
-    /// Returns the same call, which follows this task.
+    /// Sets the task that the call follows.
     pub(crate) fn with_proxied_task(self, proxied_task: Option<u64>) -> Self {
         Self {
             proxied_task,
@@ -140,7 +140,7 @@ impl SuspendedCall {
         }
     }
 
-    /// Ends the logs of the call: the client's request ends here.
+    /// Ends the log demand of the call: the client's request ends here.
     pub(crate) fn stop_logs(&mut self) {
         if let Some(call) = &mut self.call {
             call.log_demand = None;
@@ -174,22 +174,22 @@ impl SuspendedCall {
         );
     }
 
-    /// Whether the call has as many open questions as it may have.
+    /// Returns `true` if the call has the maximum number of open input requests.
     pub(crate) fn is_full(&self) -> bool {
         self.input_requests.len() >= input::MAX_INPUT_REQUESTS
     }
 
-    /// The connection of the call, and its id there.
+    /// The connection of the call, and the call's id there.
     pub(crate) fn sent(&self) -> Option<SentCall> {
         let call = self.call.as_ref()?;
         Some((call.connection.clone(), call.upstream_id))
     }
 
-    /// Takes what the upstream sends meanwhile. Progress and logs are dropped: the client's request has
-    /// been answered.
+    /// Handles a message that the upstream sends while the call is suspended. Progress and logs are dropped: the
+    /// client's request has been answered.
     pub(crate) fn on_received(&mut self, received: Result<Message, TransportError>) {
         match received {
-            // The call waits for the client, not for the upstream.
+            // No failure: the call waits for the client, not for the upstream.
             Err(timeout) if timeout.is_timeout() => {}
             Err(error) => self.set_outcome(Err(error)),
             Ok(message) => match message.kind() {
@@ -205,7 +205,7 @@ impl SuspendedCall {
                     });
                 }
                 MessageKind::Notification => {
-                    debug!(method = %message.method(), "dropped: the call is parked");
+                    debug!(method = %message.method(), "dropping a notification for a suspended call");
                 }
             },
         }
@@ -226,14 +226,14 @@ impl SuspendedCall {
         }
     }
 
-    /// The result that puts the open questions to the client, under this handle.
+    /// Returns the result that sends the open input requests to the client, under this handle.
     pub(crate) fn input_required_result(&self, handle: &str) -> Bytes {
         let input_requests = self.input_requests.iter();
         input::input_required_result(input_requests.map(|it| (&*it.key, &*it.text)), handle)
     }
 
-    /// Takes the client's answers, each a result as written; unanswered questions remain. Returns the
-    /// responses for the upstream, each with its id.
+    /// Takes the client's answers out of its retry, each a result as written. Unanswered input requests stay open.
+    /// Returns the responses for the upstream, each with its id.
     pub(crate) fn take_answers(&mut self, retry: &Message) -> Vec<(Bytes, Bytes)> {
         let responses = retry.param("inputResponses");
         let responses = responses.as_ref().map(Member::value).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A request that was sent to an upstream and has no response yet.
+//! A request that was sent to an upstream and has no response.
 
 use bytes::Bytes;
 
@@ -10,7 +10,7 @@ use crate::upstream::{
 };
 use crate::wire::Message;
 
-/// The connection that a call went out on, and the id of the call there.
+/// The connection on which a call was sent, and the id of the call there.
 pub(crate) type SentCall = (ConnectionUse, u64);
 
 /// A request at an upstream. Dropping it closes its stream.
@@ -21,7 +21,7 @@ pub(crate) struct UpstreamCall {
     pub(crate) upstream: UpstreamId,
     /// The id of the request at the upstream.
     pub(crate) upstream_id: u64,
-    /// The token under which the upstream reports progress.
+    /// The token under which the upstream sends progress.
     pub(crate) progress_token: Option<Bytes>,
     /// Receives the upstream's requests that arrive on other streams.
     inbox: Option<Inbox>,
@@ -29,17 +29,17 @@ pub(crate) struct UpstreamCall {
     pub(crate) log_demand: Option<LogDemandGuard>,
     /// Concurrency permit. Released while the call waits for user input.
     pub(crate) permit: Option<CallPermit>,
-    /// The last sign of life of the call.
+    /// The time of the call's last activity.
     pub(crate) activity: Activity,
-    /// Whether the client has received something of the call.
+    /// Whether the client has received a message about the call.
     pub(crate) client_notified: bool,
 }
 
-/// What a call has come to.
+/// The event that ends following a call.
 pub(crate) enum CallEvent {
     /// The response, as the upstream wrote it.
     Response(Message),
-    /// A request of the upstream, which this client can only be asked in the result of its own request.
+    /// A server request. This client can receive it only in the result of its own request.
     ServerRequest(Message),
 }
 
@@ -74,7 +74,7 @@ impl UpstreamCall {
     pub(crate) async fn next(&mut self) -> Result<Message, TransportError> {
         match &mut self.inbox {
             None => self.exchange.next().await,
-            // After the response nothing reads what the upstream asked before it.
+            // The inbox first: after the response, no server request is read.
             Some(inbox) => tokio::select! {
                 biased;
                 server_request = inbox.next() => Ok(server_request),
@@ -83,8 +83,7 @@ impl UpstreamCall {
         }
     }
 
-    /// The token under which the upstream reports progress, and the token of this request, if the two
-    /// differ.
+    /// Returns the token under which the upstream sends progress, and the token of this request, if they differ.
     pub(crate) fn renamed_token<'a>(
         &'a self,
         request: &'a ClientRequest,
@@ -96,7 +95,7 @@ impl UpstreamCall {
         (!is_same_key(upstream_token, client_token)).then_some((upstream_token, client_token))
     }
 
-    /// Takes no more requests of the upstream.
+    /// Drops the inbox: the call receives no more server requests from other streams.
     pub(crate) fn stop_inbox(&mut self) {
         self.inbox = None;
     }

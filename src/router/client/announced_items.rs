@@ -1,4 +1,4 @@
-//! The prompts, resources and templates that the client was sent, by which it is notified of a change.
+//! The listings of prompts, resources and templates that the client was sent, to notify it of changes.
 
 use std::collections::HashMap;
 
@@ -6,10 +6,10 @@ use crate::protocol::{Item, ItemKind, ItemList};
 use crate::sync::Mutex;
 use crate::upstream::UpstreamId;
 
-/// The lists that went into the last answers to the client.
+/// The lists in the latest responses to the client.
 #[derive(Debug, Default)]
 pub(crate) struct AnnouncedItems {
-    /// By [`ItemKind`]; `None` before the first answer, and once the client was notified of a change since.
+    /// By [`ItemKind`]. `None` before the first response, and after a notification of a change.
     sent: Mutex<HashMap<UpstreamId, [Option<ItemList>; 3]>>,
 }
 
@@ -19,14 +19,14 @@ impl AnnouncedItems {
         self.sent.lock().entry(upstream).or_default()[kind as usize] = Some(list);
     }
 
-    /// Returns `true` if the client has a list of this kind, right or wrong.
+    /// Returns `true` if the client has a list of this kind, current or not.
     pub(crate) fn was_sent(&self, upstream: UpstreamId, kind: ItemKind) -> bool {
         let sent = self.sent.lock();
         let lists = sent.get(&upstream);
         lists.is_some_and(|lists| lists[kind as usize].is_some())
     }
 
-    /// Returns `true` if the client has another list than this one. It then counts as notified.
+    /// Returns `true` if the client has another list than this one, and records that it is notified.
     pub(crate) fn take_if_changed(
         &self,
         upstream: UpstreamId,
@@ -48,7 +48,7 @@ impl AnnouncedItems {
         is_changed
     }
 
-    /// Counts the client as notified that these kinds have changed.
+    /// Records that the client is notified of a change of these kinds.
     pub(crate) fn mark_notified(&self, upstream: UpstreamId, kinds: &[ItemKind]) {
         if let Some(lists) = self.sent.lock().get_mut(&upstream) {
             for kind in kinds {
@@ -57,7 +57,7 @@ impl AnnouncedItems {
         }
     }
 
-    /// Removes an upstream that has ended.
+    /// Removes the lists of an upstream that has ended.
     pub(crate) fn remove(&self, upstream: UpstreamId) {
         self.sent.lock().remove(&upstream);
     }
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_found_once_and_only_of_what_was_sent() {
+    fn a_change_of_a_sent_list_is_found_once() {
         let (announced, upstream) = (AnnouncedItems::default(), UpstreamId::next());
         let changed =
             |names: &[&str]| announced.take_if_changed(upstream, ItemKind::Prompts, &list(names));
@@ -87,13 +87,13 @@ mod tests {
         assert!(!announced.was_sent(upstream, ItemKind::Resources));
         assert!(!announced.was_sent(UpstreamId::next(), ItemKind::Prompts));
         assert!(!changed(&["a", "b"]));
-        assert!(changed(&["b", "a"]), "the order is seen, too");
+        assert!(changed(&["b", "a"]), "another order is a change");
         assert!(!changed(&["b", "a"]));
         assert!(!announced.was_sent(upstream, ItemKind::Prompts));
     }
 
     #[test]
-    fn what_the_client_was_notified_of_is_no_change() {
+    fn no_change_is_found_after_a_notification() {
         let (announced, upstream) = (AnnouncedItems::default(), UpstreamId::next());
         for by_notification in [true, false] {
             announced.record_sent(upstream, ItemKind::Prompts, list(&["a"]));

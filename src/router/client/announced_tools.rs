@@ -1,11 +1,11 @@
-//! The tools that one client knows, so that it is notified of changes alone.
+//! The catalogs that one client was sent, so that it is notified only of changes.
 
 use std::sync::Arc;
 
 use crate::catalog::Catalog;
 use crate::sync::Mutex;
 
-/// The catalogs that the client was sent, or could have been.
+/// The latest catalogs for one client.
 #[derive(Debug, Default)]
 pub(crate) struct AnnouncedTools {
     state: Mutex<State>,
@@ -13,17 +13,18 @@ pub(crate) struct AnnouncedTools {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The catalog that the client has, or was notified of.
+    /// The catalog that the client was sent, or was notified of.
     sent: Option<Arc<Catalog>>,
-    /// The catalog of the last change: a client that has never listed it may be notified of the next.
+    /// The catalog of the latest change. A listen is notified of the next one, even if the client never listed
+    /// tools.
     current: Option<Arc<Catalog>>,
 }
 
-/// Which parts of a client must be notified that the tools have changed.
+/// The recipients of a change notification at one client.
 pub(crate) struct Recipients {
-    /// The legacy session: it has listed other tools.
+    /// The legacy session. It has listed other tools.
     pub(crate) session: bool,
-    /// The listens: there were other tools before.
+    /// The listens. The latest change had other tools.
     pub(crate) listens: bool,
 }
 
@@ -35,8 +36,8 @@ impl AnnouncedTools {
         state.current = Some(catalog.clone());
     }
 
-    /// Compares the catalog with what the client knows, and records that the client is notified.
-    /// `has_session` is whether the client has a legacy session.
+    /// Compares the catalog with the client's, and records that the client is notified. `has_session` is whether
+    /// the client has a legacy session.
     pub(crate) fn record_change(&self, catalog: &Arc<Catalog>, has_session: bool) -> Recipients {
         let mut state = self.state.lock();
         let differs = |known: &Option<Arc<Catalog>>| {

@@ -1,5 +1,5 @@
-//! The requests that the client waits for: by its ids, to cancel them, and by its progress tokens, to
-//! pass on the progress of those alone.
+//! The client's requests in flight: by id, to cancel them, and by progress token, to forward progress only for
+//! them.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -13,20 +13,20 @@ use crate::router::call::upstream_call::SentCall;
 use crate::sync::Mutex;
 use crate::upstream::{Activity, ConnectionUse};
 
-/// All requests of one client that are under way.
+/// All requests in flight of one client.
 #[derive(Debug)]
 pub(crate) struct InFlight {
     state: Mutex<State>,
-    /// The most requests at a time.
+    /// The maximum number of requests in flight.
     limit: usize,
 }
 
-/// Why a request was not begun.
+/// The reason why a request was not begun.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// Another request under way has the same id.
+    /// Another request in flight has the same id.
     IdInUse,
-    /// As many requests are under way as may.
+    /// The limit of requests in flight is reached.
     TooMany,
 }
 
@@ -34,17 +34,17 @@ pub(crate) enum Refusal {
 struct State {
     calls: HashMap<JsonKey, Call>,
     tokens: HashMap<JsonKey, ActiveToken>,
-    /// Tokens of the upstream's side whose calls the client knows by others: the request, and its token.
+    /// By upstream token, if the client's token differs: the id of the request, and the client's token.
     renamed: HashMap<JsonKey, (JsonKey, Bytes)>,
 }
 
 #[derive(Debug, Default)]
 struct ActiveToken {
-    /// How many requests have the token; one, unless a client breaks the rules.
+    /// The number of requests with the token. More than one violates MCP § Progress.
     requests: usize,
-    /// Whether the client has received progress under it.
+    /// Whether the client has received progress under the token.
     had_progress: bool,
-    /// The activity of the call that has it: progress is a sign of life.
+    /// The activity of the call with the token. Progress renews its deadline.
     activity: Option<Activity>,
 }
 
@@ -52,16 +52,16 @@ struct ActiveToken {
 struct Call {
     abort: AbortHandle,
     token: Option<JsonKey>,
-    /// From which level on the request wants logs of a legacy upstream.
+    /// The least severe level of the logs that the request receives from a legacy upstream.
     log_level: Option<LogLevel>,
-    /// Where the request went last; `None` before it was sent.
+    /// The latest attempt. `None` before the request is sent.
     sent: Option<SentCall>,
-    /// Whether something else cancels the request at its upstream.
+    /// Whether another guard cancels the request at its upstream.
     is_delegated: bool,
 }
 
 impl Call {
-    /// What is to be cancelled at the upstream.
+    /// Returns the call to cancel at the upstream.
     fn cancellable(self) -> Option<SentCall> {
         self.sent.filter(|_| !self.is_delegated)
     }
@@ -76,10 +76,10 @@ impl InFlight {
         }
     }
 
-    /// Begins a request by `spawn`, which must not block.
+    /// Registers a request, and starts it by `spawn`, which must not block.
     ///
     /// # Errors
-    /// [`Refusal`]; nothing was begun.
+    /// [`Refusal`], if the request was not started.
     pub(crate) fn begin(
         &self,
         id: JsonKey,
@@ -92,7 +92,7 @@ impl InFlight {
         match state.calls.entry(id) {
             Entry::Occupied(_) => return Err(Refusal::IdInUse),
             Entry::Vacant(_) if is_full => return Err(Refusal::TooMany),
-            // The lock is held, so the request cannot end before it is on record.
+            // The lock is held, so the request cannot end before it is registered.
             Entry::Vacant(entry) => entry.insert(Call {
                 abort: spawn(),
                 token: token.clone(),
@@ -107,21 +107,21 @@ impl InFlight {
         Ok(())
     }
 
-    /// Records where the request went.
+    /// Records the connection on which the request was sent, and its id there.
     pub(crate) fn record_sent(&self, id: &JsonKey, connection: &ConnectionUse, upstream_id: u64) {
         if let Some(call) = self.state.lock().calls.get_mut(id) {
             call.sent = Some((connection.clone(), upstream_id));
         }
     }
 
-    /// Records from which level on the request wants logs.
+    /// Records the least severe level of the logs that the request receives.
     pub(crate) fn record_log_level(&self, id: &JsonKey, level: LogLevel) {
         if let Some(call) = self.state.lock().calls.get_mut(id) {
             call.log_level = Some(level);
         }
     }
 
-    /// Whether a request under way on this connection wants logs from a level on that `is_reached` accepts.
+    /// Whether a request on this connection has a log level that `is_level` accepts.
     pub(crate) fn has_log_level(
         &self,
         connection: &ConnectionUse,
@@ -136,14 +136,14 @@ impl InFlight {
         levels.any(|call| call.log_level.is_some_and(&is_level))
     }
 
-    /// Whether a request is under way on this connection.
+    /// Whether a request is in flight on this connection.
     pub(crate) fn has_call_at(&self, connection: &ConnectionUse) -> bool {
         let state = self.state.lock();
         let mut sent = state.calls.values().filter_map(|call| call.sent.as_ref());
         sent.any(|(at, _)| at.is_same(connection))
     }
 
-    /// Records the activity for which progress under the request's token is a sign of life.
+    /// Attaches the activity that progress under the request's token renews.
     pub(crate) fn attach_activity(&self, id: &JsonKey, activity: &Activity) {
         let mut state = self.state.lock();
         let token = state.calls.get(id).and_then(|call| call.token.clone());
@@ -152,14 +152,14 @@ impl InFlight {
         }
     }
 
-    /// Leaves it to something else to cancel at the upstream what the request sends, now or later.
+    /// Records that another guard cancels the request at its upstream. This applies to later attempts, too.
     pub(crate) fn delegate_cancellation(&self, id: &JsonKey) {
         if let Some(call) = self.state.lock().calls.get_mut(id) {
             call.is_delegated = true;
         }
     }
 
-    /// Records that an upstream reports under `given` what the client of this request knows as `known`.
+    /// Records that the upstream sends progress of this request under another token than the client's.
     pub(crate) fn record_renamed_token(
         &self,
         id: &JsonKey,
@@ -173,7 +173,7 @@ impl InFlight {
             .insert(JsonKey::new(upstream_token), renamed);
     }
 
-    /// The client's own token for a token of the upstream's side.
+    /// The client's token for a token of an upstream, if they differ.
     pub(crate) fn client_token_for(&self, upstream_token: &JsonKey) -> Option<Bytes> {
         let state = self.state.lock();
         state
@@ -182,12 +182,13 @@ impl InFlight {
             .map(|(_, client_token)| client_token.clone())
     }
 
-    /// Ends a request. Returns `false` if it was cancelled meanwhile, and must not be answered.
+    /// Removes a request that has ended. Returns `false` if the client has cancelled the request, which then must
+    /// not be answered.
     pub(crate) fn finish(&self, id: &JsonKey) -> bool {
         self.state.lock().remove(id).is_some()
     }
 
-    /// Records progress under this token. Returns `false` if no request has it.
+    /// Records progress under this token. Returns `false` if no request has the token.
     pub(crate) fn record_progress(&self, token: &JsonKey) -> bool {
         let mut state = self.state.lock();
         let token = state.tokens.get_mut(token);
@@ -208,14 +209,15 @@ impl InFlight {
         token.is_some_and(|token| token.had_progress)
     }
 
-    /// Stops a request; `None` if there is none. Returns what to cancel at the upstream.
+    /// Aborts a request, and returns the call to cancel at the upstream. The outer `None` means that no request
+    /// has the id.
     pub(crate) fn abort(&self, id: &JsonKey) -> Option<Option<SentCall>> {
         let call = self.state.lock().remove(id)?;
         call.abort.abort();
         Some(call.cancellable())
     }
 
-    /// Stops all requests. Returns what to cancel at the upstreams.
+    /// Aborts all requests. Returns the calls to cancel at the upstreams.
     pub(crate) fn abort_all(&self) -> Vec<SentCall> {
         let mut state = self.state.lock();
         state.tokens.clear();

@@ -1,5 +1,5 @@
-//! The state of one client. The process has none of it: whatever a client declares, sends and receives
-//! stands in its [`ClientSession`].
+//! The state of one client. Its declarations, requests and notifications are in its [`ClientSession`], and not
+//! in state of the process.
 
 pub(crate) mod announced_items;
 pub(crate) mod announced_tools;
@@ -48,15 +48,15 @@ pub(crate) struct ClientSession {
     pub(crate) subscriptions: Subscriptions,
     pub(crate) task_owners: TaskOwners,
     pub(crate) proxied_tasks: ProxiedTasks,
-    /// Ends what runs for this client alone.
+    /// Cancels the tasks that run for this client alone.
     pub(crate) cancel: CancellationToken,
-    /// Whether the client accepts notifications outside of its requests: its legacy session is open.
+    /// Whether the client has a legacy session that accepts notifications outside of requests.
     is_initialized: AtomicBool,
     has_started: AtomicBool,
 }
 
 impl ClientSession {
-    /// Creates the session of a client that has sent nothing. `limits` bound what it holds.
+    /// Creates the session of a client that has sent nothing.
     pub(crate) fn new(
         number: SessionNumber,
         outbox: Outbox,
@@ -88,7 +88,7 @@ impl ClientSession {
         self.outbox.send(line).await;
     }
 
-    /// Queues a message for the client, as it is.
+    /// Queues a message for the client, unchanged.
     pub(crate) async fn send_message(&self, message: &Message) {
         self.send(Line::whole(message.bytes().clone())).await;
     }
@@ -98,17 +98,17 @@ impl ClientSession {
         self.is_initialized.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the client has a legacy session that accepts notifications.
+    /// Returns `true` if the client has a legacy session that accepts notifications.
     pub(crate) fn is_initialized(&self) -> bool {
         self.is_initialized.load(Ordering::Relaxed)
     }
 
-    /// Returns `true` for the first call alone.
+    /// Records that the client has started the upstreams. Returns `true` only for the first call.
     pub(crate) fn mark_started(&self) -> bool {
         !self.has_started.swap(true, Ordering::Relaxed)
     }
 
-    /// Whether a call of the client is under way on this connection, suspended or not.
+    /// Whether the client has a call in flight or suspended on this connection.
     pub(crate) fn has_call_at(&self, connection: &ConnectionUse) -> bool {
         self.in_flight.has_call_at(connection) || self.suspended_calls.has_call_at(connection)
     }

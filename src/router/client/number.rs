@@ -1,18 +1,17 @@
-//! Which of a router's clients a session serves, and the ids and tokens that carry this number.
+//! The number of a client's session, and the ids and tokens that contain it.
 //!
-//! Each client has its own tables, and an answer is looked up in the table of the client that sent it. The
-//! number in the id also keeps apart what clients put on one wire: the progress tokens of their calls at an
-//! upstream that they share.
+//! Each client has its own tables. A response is looked up in the table of the client that sent it. The number
+//! also keeps apart the progress tokens of different clients at an upstream that they share.
 
 use std::borrow::Cow;
 
 use crate::wire::splice::decode;
 
-/// What the ids and tokens of the proxy begin with.
+/// The prefix of the ids and tokens of the proxy.
 const PREFIX: &str = "mcp-manifold-";
 
-/// The number of a client's session at its router. The first client has number 0, and its number stands in
-/// no id and in no token.
+/// The number of a client's session at its router. The first client has number 0, which its ids and tokens do
+/// not contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SessionNumber(pub(crate) u64);
 
@@ -30,7 +29,7 @@ impl SessionNumber {
         }
     }
 
-    /// The serial number in an id of this client, which is written in JSON.
+    /// Returns the serial number in an id of this client. The id is JSON.
     pub(crate) fn parse_serial(self, written: &[u8]) -> Option<u64> {
         let id = decode(written)?;
         let rest = id.strip_prefix(PREFIX)?;
@@ -43,8 +42,8 @@ impl SessionNumber {
         }
     }
 
-    /// The client that a token belongs to, which is written in JSON. Tokens without a number belong to the
-    /// first client.
+    /// Returns the number of the client that a token belongs to. The token is JSON. Tokens without a number
+    /// belong to the first client.
     pub(crate) fn from_token(written: &[u8]) -> Self {
         let token = decode(written).unwrap_or(Cow::Borrowed(""));
         let numbers = token

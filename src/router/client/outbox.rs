@@ -1,4 +1,4 @@
-//! The queue of lines for the client, and the number of its bytes. One writer sends them.
+//! The queue of lines for the client, with its size in bytes. One writer receives the lines.
 
 use std::sync::Arc;
 
@@ -7,18 +7,17 @@ use tokio::sync::mpsc;
 use crate::upstream::SendBuffer;
 use crate::wire::Line;
 
-/// How many lines may wait for the client to read them. When it reads no further,
-/// whatever produces lines waits.
+/// The maximum number of queued lines. When the queue is full, senders wait until the client reads.
 const MAX_QUEUED_LINES: usize = 256;
 
-/// Where lines for the client go. Cheap to clone.
+/// The sending end of the queue. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Outbox {
     lines: mpsc::Sender<Line>,
     send_buffer: Arc<SendBuffer>,
 }
 
-/// The other end, for the writer.
+/// The receiving end of the queue, for the writer.
 #[derive(Debug)]
 pub struct QueuedLines {
     lines: mpsc::Receiver<Line>,
@@ -27,14 +26,14 @@ pub struct QueuedLines {
     unwritten: usize,
 }
 
-/// A place in the outbox for one line, which is sent by it at once.
+/// Capacity for one line. Sending with a permit does not wait.
 #[derive(Debug)]
 pub(crate) struct Permit<'a> {
     inner: mpsc::Permit<'a, Line>,
     reserved: ReservedBytes<'a>,
 }
 
-/// Bytes that wait, unless they are given up.
+/// Bytes that count as queued until this is dropped.
 #[derive(Debug)]
 struct ReservedBytes<'a> {
     send_buffer: &'a SendBuffer,
@@ -42,7 +41,7 @@ struct ReservedBytes<'a> {
 }
 
 impl Outbox {
-    /// Both ends. What waits is counted in `send_buffer`.
+    /// Creates both ends. `send_buffer` counts the queued bytes.
     #[must_use]
     pub fn new(send_buffer: Arc<SendBuffer>) -> (Self, QueuedLines) {
         let (sender, lines) = mpsc::channel(MAX_QUEUED_LINES);
@@ -58,19 +57,20 @@ impl Outbox {
         (outbox, lines)
     }
 
-    /// What waits for the client.
+    /// The count of bytes that wait for the client.
     pub(crate) fn send_buffer(&self) -> &Arc<SendBuffer> {
         &self.send_buffer
     }
 
-    /// Queues a line; waits for a place. Without a writer, and so without a client, it goes nowhere.
+    /// Queues a line. Waits for capacity. Drops the line if the writer is gone, as the client is then gone, too.
     pub async fn send(&self, line: Line) {
         if let Some(permit) = self.reserve(line.len()).await {
             permit.send(line);
         }
     }
 
-    /// Waits for a place for a line of about this many bytes, which count from now on; `None` without a writer.
+    /// Waits for capacity for one line of about this many bytes, which count at once. `None` if the writer is
+    /// gone.
     pub(crate) async fn reserve(&self, bytes: usize) -> Option<Permit<'_>> {
         self.send_buffer.add(bytes);
         let reserved = ReservedBytes {
@@ -85,7 +85,7 @@ impl Outbox {
 impl Permit<'_> {
     /// Queues the line.
     pub(crate) fn send(self, line: Line) {
-        // Before the place is given up, lest the send buffer seems to be empty.
+        // Before the reserved bytes are dropped: the send buffer must not seem empty.
         self.reserved.send_buffer.add(line.len());
         self.inner.send(line);
     }
@@ -98,14 +98,14 @@ impl Drop for ReservedBytes<'_> {
 }
 
 impl QueuedLines {
-    /// The next line; `None` when all who could send one are gone.
+    /// Waits for the next line. `None` if all senders are dropped.
     pub async fn next(&mut self) -> Option<Line> {
         let line = self.lines.recv().await?;
         self.unwritten += line.len();
         Some(line)
     }
 
-    /// The next line, if one is ready.
+    /// Returns the next line, if one is queued.
     pub fn try_next(&mut self) -> Option<Line> {
         let line = self.lines.try_recv().ok()?;
         self.unwritten += line.len();

@@ -1,5 +1,5 @@
-//! What the client declares: once for its session in the legacy era, with every request in the
-//! modern one.
+//! The client's declared profiles: one for the session in the legacy era, one with every request in the modern
+//! era.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::protocol::{Caller, ClientDeclaration, ClientProfile, Era, LogLevel};
 use crate::sync::Mutex;
 use crate::wire::Message;
 
-/// The profiles of one client, as far as it has declared any.
+/// The profiles that one client has declared.
 #[derive(Debug, Default)]
 pub(crate) struct ClientProfiles {
     state: Mutex<State>,
@@ -20,9 +20,9 @@ pub(crate) struct ClientProfiles {
 struct State {
     /// The profile of the legacy session.
     session: Option<Arc<ClientProfile>>,
-    /// The log level that the session has set.
+    /// The log level of the session.
     level: Option<LogLevel>,
-    /// The profile of the last modern request: most requests declare the same.
+    /// The profile of the latest modern request. Most requests declare the same profile.
     modern: Option<ModernProfile>,
 }
 
@@ -53,7 +53,7 @@ impl ClientProfiles {
         self.state.lock().level
     }
 
-    /// The profile of the session; a neutral one before the client has opened any.
+    /// The profile of the session. A neutral profile before the client has opened a session.
     pub(crate) fn session_or_neutral(&self) -> Arc<ClientProfile> {
         self.session().unwrap_or_default()
     }
@@ -63,15 +63,14 @@ impl ClientProfiles {
         self.state.lock().session.clone()
     }
 
-    /// The profile for a connection that is made now: that of the session, or of the last modern
-    /// request.
+    /// The profile for a new connection: the session's, or that of the latest modern request.
     pub(crate) fn latest(&self) -> Arc<ClientProfile> {
         let state = self.state.lock();
         let modern = || state.modern.as_ref().map(|modern| modern.profile.clone());
         state.session.clone().or_else(modern).unwrap_or_default()
     }
 
-    /// The caller of this request.
+    /// Returns the caller of this request.
     pub(crate) fn caller_of(&self, request: &Message, era: Era) -> Caller {
         let level = match era {
             Era::Legacy => Ok(self.level()),

@@ -1,6 +1,7 @@
-//! Tasks that the proxy follows for a client that does not know them. No one else could stop such a task:
-//! when the call behind it goes, for whatever reason, `tasks/cancel` is sent (a cancellation of its requests
-//! would not end it: MCP 2025-11-25 § Cancellation, SEP-2663 § Task Cancellation).
+//! Tasks that the proxy follows for a client that does not know tasks.
+//!
+//! When the call ends before its task, the proxy sends `tasks/cancel`, as the client cannot. A cancellation of
+//! the call's requests would not end the task (MCP 2025-11-25 § Cancellation, SEP-2663 § Task Cancellation).
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -24,11 +25,11 @@ pub(crate) struct ProxiedTasks {
     client: ClientId,
     running: Mutex<HashMap<u64, ProxiedTask>>,
     next_serial: AtomicU64,
-    /// The number of calls under way that will become such tasks.
+    /// The number of calls in flight that may create such a task.
     creating: AtomicUsize,
 }
 
-/// A task, and what it takes to cancel it.
+/// A task, with the request that cancels it.
 #[derive(Debug)]
 pub(crate) struct ProxiedTask {
     upstream: Upstream,
@@ -40,7 +41,7 @@ pub(crate) struct ProxiedTask {
 }
 
 impl ProxiedTasks {
-    /// The tasks of this client, of which there are none yet.
+    /// Creates an empty table for this client.
     pub(crate) fn new(client: ClientId) -> Self {
         Self {
             client,
@@ -50,7 +51,7 @@ impl ProxiedTasks {
         }
     }
 
-    /// Registers a task. It is cancelled unless the guard is told that it has ended.
+    /// Registers a task. The task is cancelled unless [`ProxiedTaskGuard::finish`] is called.
     pub(crate) fn register<'a>(
         &'a self,
         call: &ClientRequest,
@@ -74,13 +75,13 @@ impl ProxiedTasks {
         self.resume(serial, tasks)
     }
 
-    /// Records that a call is about to become a task.
+    /// Records that a call may create a task.
     pub(crate) fn begin_creation(&self) -> TaskCreationGuard<'_> {
         self.creating.fetch_add(1, Ordering::Relaxed);
         TaskCreationGuard(self)
     }
 
-    /// Whether an unknown task may be one that the proxy follows.
+    /// Whether an unknown task may be one that the proxy will follow.
     pub(crate) fn is_creating(&self) -> bool {
         self.creating.load(Ordering::Relaxed) > 0
     }
@@ -98,12 +99,12 @@ impl ProxiedTasks {
         }
     }
 
-    /// Takes one task, for the caller to cancel.
+    /// Removes and returns one task, for the caller to cancel.
     pub(crate) fn take(&self, serial: u64) -> Option<ProxiedTask> {
         self.running.lock().remove(&serial)
     }
 
-    /// Takes all tasks, for the caller to cancel.
+    /// Removes and returns all tasks, for the caller to cancel.
     pub(crate) fn drain(&self) -> Vec<ProxiedTask> {
         let mut running = self.running.lock();
         running.drain().map(|(_, proxied)| proxied).collect()
@@ -111,8 +112,7 @@ impl ProxiedTasks {
 }
 
 impl ProxiedTask {
-    /// Requests the upstream to cancel the task, and waits for the answer: closing the connection before
-    /// would take the request back.
+    /// Sends `tasks/cancel`, and waits for the response: dropping the exchange earlier would cancel this request.
     pub(crate) async fn cancel(self) {
         let cannot_cancel = |connection: &Connection| {
             connection.profile.era == Era::Legacy
@@ -123,7 +123,7 @@ impl ProxiedTask {
             .connection()
             .is_some_and(|connection| cannot_cancel(&connection))
         {
-            return debug!(task = &*self.task.id, "nobody can cancel this task");
+            return debug!(task = &*self.task.id, "the server cannot cancel tasks");
         }
         let target = Target::task_request("tasks/cancel", &self.task.id, &self.task.quoted_id)
             .followed_by_proxy();
@@ -163,8 +163,8 @@ impl ProxiedTask {
     }
 }
 
-/// A task that is followed. If this is dropped before the end of the task, as when the client cancels the
-/// call, the task is cancelled.
+/// A task that is followed. Dropping this before the task ends cancels the task, for example when the client
+/// cancels the call.
 #[derive(Debug)]
 pub(crate) struct ProxiedTaskGuard<'a> {
     proxied: &'a ProxiedTasks,
@@ -178,14 +178,14 @@ impl ProxiedTaskGuard<'_> {
         self.serial
     }
 
-    /// Leaves the task to the suspended call that follows it, and returns its number.
+    /// Hands the task over to the suspended call that follows it. Returns the task's number.
     pub(crate) fn suspend(self) -> u64 {
         let serial = self.serial;
         std::mem::forget(self);
         serial
     }
 
-    /// Records that the task has ended by itself.
+    /// Removes the task, which has ended.
     pub(crate) fn finish(self) {
         drop(self.proxied.take(self.serial));
     }
@@ -199,7 +199,7 @@ impl Drop for ProxiedTaskGuard<'_> {
     }
 }
 
-/// A call that is about to become a task.
+/// A call that may create a task.
 #[derive(Debug)]
 pub(crate) struct TaskCreationGuard<'a>(&'a ProxiedTasks);
 

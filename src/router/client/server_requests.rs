@@ -13,19 +13,18 @@ use crate::sync::Mutex;
 use crate::upstream::ConnectionUse;
 use crate::wire::Message;
 
-/// The most requests of one upstream that may wait for the client's answers, and the most of calls. Far
-/// more than a person can have open.
+/// The maximum number of unanswered requests of one upstream, and of calls. Far more than a user can answer.
 const MAX_PENDING: usize = 1024;
 
-/// All requests that one client has not answered.
+/// All server requests that one client has not answered.
 #[derive(Debug)]
 pub(crate) struct PendingServerRequests {
     number: SessionNumber,
-    /// How long a call waits for the client's answer.
+    /// The deadline for the client's answer.
     input_wait: Duration,
     last_serial: AtomicU64,
     pending: Mutex<HashMap<u64, Pending>>,
-    /// The last elicitations that the client was asked for.
+    /// The ids of the latest elicitations that were sent to the client.
     elicitations: Mutex<VecDeque<JsonKey>>,
 }
 
@@ -36,37 +35,37 @@ struct Pending {
     token: Option<Token>,
 }
 
-/// What waits for an answer.
+/// The sender of a server request, which waits for the answer.
 #[derive(Debug)]
 pub(crate) enum Requester {
-    /// An upstream, which knows the request by this `id`, and sent it on the stream of this `call`.
+    /// An upstream. `id` is the request's id there, `call` the call on whose stream the request came.
     Upstream {
         connection: ConnectionUse,
         id: Bytes,
         call: Option<u64>,
     },
-    /// A call, which passes the answer on in a request of its own.
+    /// A call, which sends the answer to its upstream in a retry.
     Call(oneshot::Sender<Message>),
 }
 
-/// A token under which the client may report progress.
+/// A token under which the client may send progress.
 #[derive(Debug)]
 struct Token {
-    /// As the client knows it.
+    /// The token at the client.
     key: JsonKey,
-    /// As the upstream wrote it, if the client knows another: two upstreams may give the same.
+    /// The upstream's own token, if the client's differs. Two upstreams may use the same token.
     upstream_token: Option<Bytes>,
 }
 
-/// A request on its way to the client.
+/// A server request that is about to be sent to the client.
 pub(crate) struct Registered {
     pub(crate) serial: u64,
-    /// The request's progress token at the client, if that is not its own.
+    /// The request's progress token at the client, if that differs from the upstream's.
     pub(crate) token: Option<String>,
 }
 
 impl PendingServerRequests {
-    /// Creates an empty table for the client of this number, which may take `input_wait` for an answer.
+    /// Creates an empty table for the client with this number.
     pub(crate) fn new(number: SessionNumber, input_wait: Duration) -> Self {
         Self {
             number,
@@ -77,12 +76,12 @@ impl PendingServerRequests {
         }
     }
 
-    /// The id of a request at the client, as written.
+    /// The id of a request at the client, as JSON.
     pub(crate) fn wire_id(&self, serial: u64) -> String {
         self.number.wire_id(serial)
     }
 
-    /// Registers a request with its progress token; `None` if there are too many.
+    /// Registers a request with its progress token. `None` if the limit is reached.
     pub(crate) fn register(
         &self,
         requester: Requester,
@@ -94,7 +93,7 @@ impl PendingServerRequests {
             Requester::Call(_) => matches!(it.requester, Requester::Call(_)),
         };
         if pending.values().filter(has_same_origin).count() >= MAX_PENDING {
-            // Those that nothing waits for any more.
+            // Drop the requests that have timed out.
             pending.retain(|_, it| it.since.elapsed() < self.input_wait);
             if pending.values().filter(has_same_origin).count() >= MAX_PENDING {
                 return None;
@@ -139,22 +138,22 @@ impl PendingServerRequests {
         elicitations.push_back(id);
     }
 
-    /// Whether the client was asked for this elicitation.
+    /// Whether this elicitation was sent to the client.
     pub(crate) fn has_elicitation(&self, id: &JsonKey) -> bool {
         self.elicitations.lock().contains(id)
     }
 
-    /// Takes a request out of the table.
+    /// Removes and returns a request.
     pub(crate) fn take(&self, serial: u64) -> Option<Requester> {
         Some(self.pending.lock().remove(&serial)?.requester)
     }
 
-    /// Takes the request that this response of the client answers.
+    /// Removes and returns the request that this response of the client answers.
     pub(crate) fn take_answered(&self, response: &Message) -> Option<Requester> {
         self.take(self.number.parse_serial(&response.id()?)?)
     }
 
-    /// Takes all requests of upstreams. Returns each by its connection and its id there.
+    /// Removes all requests. Returns those of upstreams, each as its connection and its id there.
     pub(crate) fn drain(&self) -> Vec<(ConnectionUse, Bytes)> {
         let all = std::mem::take(&mut *self.pending.lock()).into_values();
         let of_upstreams = all.filter_map(|it| match it.requester {
@@ -164,7 +163,7 @@ impl PendingServerRequests {
         of_upstreams.collect()
     }
 
-    /// The upstream that progress under this token is for, and the upstream's own token if that is another.
+    /// The connection that progress under this token is for, and the upstream's own token if that differs.
     pub(crate) fn progress_target(&self, key: &JsonKey) -> Option<(ConnectionUse, Option<Bytes>)> {
         self.pending.lock().values().find_map(|it| {
             let token = it.token.as_ref().filter(|token| token.key == *key)?;
@@ -177,7 +176,7 @@ impl PendingServerRequests {
         })
     }
 
-    /// Whether the upstream may be waiting for the client in this call of its, and not too long.
+    /// Whether the upstream may wait for the client in this call. Requests that have timed out do not count.
     pub(crate) fn is_pending_in(&self, connection: &ConnectionUse, upstream_id: u64) -> bool {
         let in_call = |_: &Bytes, call: Option<u64>| call.is_none_or(|call| call == upstream_id);
         let pending = self.pending.lock();
@@ -187,8 +186,8 @@ impl PendingServerRequests {
         recent.any(|it| it.is_from(connection, in_call))
     }
 
-    /// Takes out the requests of this connection that `pick` selects by their ids there, and by the call
-    /// on whose stream they came. Returns their serial numbers.
+    /// Removes the requests of this connection that `selects` accepts, by their ids and by the call on whose
+    /// stream they came. Returns their serial numbers.
     pub(crate) fn remove_matching(
         &self,
         connection: &ConnectionUse,

@@ -1,6 +1,6 @@
-//! The calls of one client that wait for it to come back with its answers, each under a handle.
+//! The calls of one client that wait for its input, each under a handle.
 //!
-//! A suspended call is bound to the request that it was made by, and can be taken once.
+//! A suspended call can be resumed once, and only by a request with the same fingerprint.
 
 use std::collections::HashMap;
 
@@ -19,21 +19,21 @@ use crate::wire::outgoing::code;
 #[derive(Debug)]
 pub(crate) struct SuspendedCalls {
     calls: Mutex<HashMap<String, SuspendedEntry>>,
-    /// The most of them at a time.
+    /// The maximum number of suspended calls.
     limit: usize,
 }
 
 /// A suspended call.
 #[derive(Debug)]
 pub(crate) struct SuspendedEntry {
-    /// Held so that the upstream does not end before the call does.
+    /// Keeps the upstream alive until the call ends.
     pub(crate) upstream: Upstream,
     pub(crate) fingerprint: RequestFingerprint,
-    /// Cancelled to make the keeper return the call.
+    /// Cancelled to request the call from the keeper.
     pub(crate) claim: CancellationToken,
-    /// The task that keeps the call meanwhile.
+    /// The task that holds the call while it is suspended.
     pub(crate) keeper: JoinHandle<Option<SuspendedCall>>,
-    /// What to cancel at the upstream at the end.
+    /// The call to cancel at the upstream if the client leaves.
     pub(crate) sent: Option<SentCall>,
 }
 
@@ -46,7 +46,7 @@ impl SuspendedCalls {
         }
     }
 
-    /// Adds the entry that `begin` makes of a call. Returns the call if there are too many.
+    /// Adds the entry that `spawn_keeper` makes of a call. Returns the call if the limit is reached.
     pub(crate) fn insert(
         &self,
         handle: &str,
@@ -57,17 +57,17 @@ impl SuspendedCalls {
         if calls.len() >= self.limit {
             return Err(Box::new(call));
         }
-        // The lock is held, so the keeper cannot look for its entry before it is there.
+        // The lock is held, so the keeper cannot expire its entry before the insertion.
         calls.insert(handle.to_owned(), spawn_keeper(call));
         Ok(())
     }
 
-    /// The upstream whose call is suspended under this handle.
+    /// The upstream of the call that is suspended under this handle.
     pub(crate) fn upstream_of(&self, handle: &str) -> Option<Upstream> {
         Some(self.calls.lock().get(handle)?.upstream.clone())
     }
 
-    /// Takes the call that is suspended under this handle, if this is its request again.
+    /// Takes the call that is suspended under this handle, if the fingerprint is the same.
     pub(crate) fn take(
         &self,
         handle: &str,
@@ -80,26 +80,26 @@ impl SuspendedCalls {
         calls.remove(handle)
     }
 
-    /// Removes a call whose time is over. Returns `false` if the client has taken it.
+    /// Removes a call that has timed out. Returns `false` if the client has resumed the call.
     pub(crate) fn expire(&self, handle: &str) -> bool {
         self.calls.lock().remove(handle).is_some()
     }
 
-    /// Takes out the calls at these upstreams.
+    /// Removes and returns the calls at these upstreams.
     pub(crate) fn remove_for(&self, is_gone: impl Fn(&Upstream) -> bool) -> Vec<SuspendedEntry> {
         let mut calls = self.calls.lock();
         let gone = calls.extract_if(|_, entry| is_gone(&entry.upstream));
         gone.map(|(_, entry)| entry).collect()
     }
 
-    /// Whether a suspended call is under way on this connection.
+    /// Whether a suspended call uses this connection.
     pub(crate) fn has_call_at(&self, connection: &ConnectionUse) -> bool {
         let calls = self.calls.lock();
         let mut sent = calls.values().filter_map(|entry| entry.sent.as_ref());
         sent.any(|(at, _)| at.is_same(connection))
     }
 
-    /// Stops all of them. Returns what to cancel at the upstreams.
+    /// Aborts all suspended calls. Returns the calls to cancel at the upstreams.
     pub(crate) fn clear(&self) -> Vec<SentCall> {
         let stop = |(_, entry): (String, SuspendedEntry)| {
             entry.keeper.abort();
@@ -109,7 +109,7 @@ impl SuspendedCalls {
     }
 }
 
-/// The refusal of a request that resumes no call.
+/// The error response to a request with an unknown `requestState`.
 pub(crate) fn unknown_state() -> Message {
     error_response(
         code::INVALID_PARAMS,

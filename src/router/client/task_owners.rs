@@ -1,5 +1,5 @@
-//! The upstreams of the client's tasks: recorded when a task is created, and forgotten when too many
-//! others follow.
+//! The upstreams of the client's tasks. An owner is recorded when a task is created. The oldest are evicted when
+//! the limit is reached.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -8,14 +8,13 @@ use crate::protocol::Era;
 use crate::sync::Mutex;
 use crate::upstream::UpstreamId;
 
-/// The most tasks of a kind that are remembered. The oldest are forgotten first: their owners are found
-/// by requests.
+/// The maximum number of entries of each table. Evicted owners are found by requests to the upstreams.
 const MAX_TASKS: usize = 10_000;
 
-/// The longest id that is remembered, in bytes, so that no server fills our memory.
+/// The longest id that is recorded, in bytes. Without this limit a server could fill the memory.
 const MAX_ID: usize = 1024;
 
-/// The owners of tasks, by era: one id may mean a task in each.
+/// The owners of tasks, by era. One id may be a task in each era.
 #[derive(Debug, Default)]
 pub(crate) struct TaskOwners {
     state: Mutex<State>,
@@ -25,7 +24,7 @@ pub(crate) struct TaskOwners {
 struct State {
     legacy: BoundedMap<UpstreamId>,
     modern: BoundedMap<UpstreamId>,
-    /// The tasks that the proxy follows, each by its upstream and id. The client does not know them.
+    /// The tasks that the proxy follows, by upstream and id. The client does not know them.
     proxied: BoundedMap<()>,
 }
 
@@ -74,12 +73,12 @@ impl State {
 }
 
 impl TaskOwners {
-    /// Records the upstream of a task that the client knows.
+    /// Records the upstream of a task of the client.
     pub(crate) fn record(&self, era: Era, id: &str, upstream: UpstreamId) {
         self.state.lock().table(era).set(id, upstream);
     }
 
-    /// The upstream of a task that the client knows.
+    /// The upstream of a task of the client.
     pub(crate) fn get(&self, era: Era, id: &str) -> Option<UpstreamId> {
         self.state.lock().table(era).entries.get(id).copied()
     }
@@ -92,7 +91,7 @@ impl TaskOwners {
             .set(&proxied_key(upstream, id), ());
     }
 
-    /// Whether the proxy follows this task, or did.
+    /// Whether the proxy follows this task, or has followed it.
     pub(crate) fn is_proxied(&self, upstream: UpstreamId, id: &str) -> bool {
         let state = self.state.lock();
         state
@@ -111,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_tasks_are_forgotten_and_eras_are_apart() {
+    fn oldest_owners_are_evicted_in_each_era_apart() {
         let owners = TaskOwners::default();
         let [one, two, seven] = [(); 3].map(|()| UpstreamId::next());
         owners.record(Era::Modern, "0", seven);
@@ -128,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn our_tasks_are_those_of_one_upstream() {
+    fn proxied_tasks_belong_to_one_upstream() {
         let owners = TaskOwners::default();
         let [one, two] = [(); 2].map(|()| UpstreamId::next());
         owners.record_proxied(one, "a");

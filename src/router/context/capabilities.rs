@@ -1,6 +1,8 @@
-//! What the proxy declares to a client: the union of what the upstreams declare, once each is known to this
-//! process or an earlier one, and before that everything that may turn out to be there. `initialize` waits
-//! for no upstream, and clients use nothing that was not declared in it.
+//! The capabilities that the proxy declares to a client.
+//!
+//! - Once every upstream has a profile, of this process or cached: the union of the upstreams' capabilities.
+//! - Before that: all capabilities that the proxy can serve. `initialize` does not wait for upstreams, and
+//!   clients never use a capability that it did not declare.
 
 use std::sync::Arc;
 
@@ -11,7 +13,7 @@ use crate::catalog::instructions;
 use crate::protocol::{Era, ServerProfile};
 use crate::upstream::{ConnectionUse, Upstream};
 
-/// Capabilities of a fixed form, and the members of them that are true if they are anywhere.
+/// Capabilities with a fixed form, and their boolean members. A member is true if it is true for any upstream.
 const FIXED_CAPABILITIES: [(&str, &[&str]); 5] = [
     ("completions", &[]),
     ("logging", &[]),
@@ -20,7 +22,7 @@ const FIXED_CAPABILITIES: [(&str, &[&str]); 5] = [
     ("tools", &["listChanged"]),
 ];
 
-/// Returns the capabilities for a client of this era, as far as the upstreams are known now.
+/// Returns the capabilities for a client of this era.
 pub(crate) fn declared_capabilities(gateway: &Gateway, client: Era) -> Value {
     match all_server_profiles(gateway) {
         None => all_capabilities(),
@@ -31,11 +33,11 @@ pub(crate) fn declared_capabilities(gateway: &Gateway, client: Era) -> Value {
     }
 }
 
-/// Returns the merged `tasks` capability of the upstreams: what a client of 2025-11-25 can request of them
-/// (§ Tasks, Capabilities). `None` if no upstream has any.
+/// Returns the merged `tasks` capability of the upstreams, for clients of MCP 2025-11-25 (§ Tasks,
+/// Capabilities). `None` if no upstream has tasks.
 pub(crate) fn tasks_capability(gateway: &Gateway) -> Option<Value> {
     let all = all_server_profiles(gateway);
-    // While some are not known yet, they may have all of it.
+    // An upstream without a profile may have every task capability.
     let any = |pointer: &str| {
         let declares = |it: &Arc<ServerProfile>| it.declares_task_capability(pointer);
         all.as_ref().is_none_or(|all| all.iter().any(declares))
@@ -52,7 +54,7 @@ pub(crate) fn tasks_capability(gateway: &Gateway) -> Option<Value> {
     (!tasks.is_empty()).then_some(Value::Object(tasks))
 }
 
-/// Returns the merged instructions of the upstreams, as far as they are known now.
+/// Returns the merged instructions of the upstreams with a known profile.
 pub(crate) fn merged_instructions(gateway: &Gateway) -> Option<String> {
     let upstreams = gateway.upstreams.all();
     let instructions: Vec<_> = upstreams
@@ -66,7 +68,7 @@ pub(crate) fn merged_instructions(gateway: &Gateway) -> Option<String> {
     instructions::merge(&texts)
 }
 
-/// Returns what each upstream declared when it was last connected, if all of them ever were.
+/// Returns the latest profile of every upstream. `None` if an upstream has no profile.
 fn all_server_profiles(gateway: &Gateway) -> Option<Vec<Arc<ServerProfile>>> {
     let profiles: Option<Vec<_>> = gateway
         .upstreams
@@ -74,11 +76,11 @@ fn all_server_profiles(gateway: &Gateway) -> Option<Vec<Arc<ServerProfile>>> {
         .iter()
         .map(|it| it.offers().profile())
         .collect();
-    // Where there is none yet, the configuration may get some.
+    // Without upstreams, all capabilities stay possible: the configuration may still add upstreams.
     profiles.filter(|profiles| !profiles.is_empty())
 }
 
-/// Returns the upstreams' connections, once all of them are there.
+/// Returns the connections of all upstreams. `None` unless every upstream is connected.
 pub(crate) fn all_connections(gateway: &Gateway) -> Option<Vec<ConnectionUse>> {
     let connections: Option<Vec<_>> = gateway
         .upstreams
@@ -86,12 +88,12 @@ pub(crate) fn all_connections(gateway: &Gateway) -> Option<Vec<ConnectionUse>> {
         .iter()
         .map(Upstream::connection)
         .collect();
-    // Where there is none yet, the configuration may get some.
+    // Without upstreams, the configuration may still add some.
     connections
         .filter(|connections| !connections.is_empty() && gateway.view.borrow().initial_listing_done)
 }
 
-/// All that we can serve.
+/// All capabilities that the proxy can serve.
 fn all_capabilities() -> Value {
     let mut all = Map::new();
     for (name, members) in FIXED_CAPABILITIES {
@@ -105,7 +107,7 @@ fn flags<'a>(members: impl Iterator<Item = &'a str>) -> Value {
     Value::Object(members.collect())
 }
 
-/// What upstreams declare, each in its era and in the order of the configuration, for a client.
+/// Merges the capabilities of upstreams, each in its era and in the order of the configuration, for a client.
 fn merge(declared: &[(Era, &Value)], client: Era) -> Value {
     let mut merged = Map::new();
     for (name, members) in FIXED_CAPABILITIES {
@@ -121,9 +123,9 @@ fn merge(declared: &[(Era, &Value)], client: Era) -> Value {
         let there = members.iter().copied().filter(is_anywhere);
         merged.insert(name.to_owned(), flags(there));
     }
-    // Our own list changes whenever an upstream comes or goes.
+    // The merged list of tools changes whenever an upstream connects or is removed.
     merged.insert("tools".to_owned(), json!({"listChanged": true}));
-    // What is of one era has no translation.
+    // These members exist in one era only, and have no translation.
     let own = match client {
         Era::Legacy => "experimental",
         Era::Modern => "extensions",
@@ -154,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_can_be_served_is_possible() {
+    fn all_capabilities_lists_what_the_proxy_can_serve() {
         let expected = json!({
             "completions": {},
             "logging": {},
@@ -166,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_capability_is_there_if_it_is_anywhere() {
+    fn a_capability_of_any_upstream_is_merged() {
         let declared = [
             (
                 Era::Legacy,
@@ -196,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_of_one_era_is_declared_in_it_alone() {
+    fn era_specific_capabilities_stay_in_their_era() {
         let all = |mark: &str| {
             json!({
                 "tools": {},

@@ -1,5 +1,5 @@
-//! What all clients share: the upstreams, the catalog, and the limits and tasks of the process. Nothing here
-//! belongs to one client.
+//! State shared by all clients: the upstreams, the catalog, and the limits and tasks of the process. No state
+//! here belongs to one client.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -15,7 +15,7 @@ use crate::config::Limits;
 use crate::protocol::ClientProfile;
 use crate::upstream::{EventHandler, Registry, Upstream};
 
-/// The process-wide half of the router.
+/// The process-wide state of the router.
 #[derive(Debug)]
 pub(crate) struct Gateway {
     pub(crate) upstreams: Registry,
@@ -24,16 +24,16 @@ pub(crate) struct Gateway {
     pub(crate) limits: Limits,
     pub(crate) tasks: TaskTracker,
     pub(crate) cancel: CancellationToken,
-    /// Takes what upstreams send outside of requests to every client.
+    /// Delivers what upstreams send outside of requests to the clients.
     pub(crate) events: Arc<dyn EventHandler>,
     has_started: AtomicBool,
-    /// Cancelled when there is more than one client.
+    /// Cancelled when a second client connects.
     shared: CancellationToken,
 }
 
 impl Gateway {
-    /// Creates a gateway that has not connected to anything yet. `events` makes the receiver of what upstreams
-    /// send outside of requests.
+    /// Creates a gateway without connections. `events` creates the handler of what upstreams send outside of
+    /// requests.
     pub(crate) fn new(
         upstreams: Registry,
         view: watch::Receiver<CatalogView>,
@@ -66,7 +66,7 @@ impl Gateway {
         }
     }
 
-    /// Whether the upstreams are being connected to.
+    /// Returns `true` once the upstreams have been started.
     pub(crate) fn has_started(&self) -> bool {
         self.has_started.load(Ordering::Relaxed)
     }
@@ -76,13 +76,13 @@ impl Gateway {
         upstream.start(profile, self.events.clone(), &self.tasks, &self.cancel);
     }
 
-    /// Records that there is more than one client, now and for good.
+    /// Records that there is more than one client. This state is final.
     pub(crate) fn mark_shared(&self) {
         self.shared.cancel();
     }
 
-    /// Whether there is, or was, more than one client: then what upstreams send for one must not reach
-    /// another, and what cannot be attributed reaches none.
+    /// Returns `true` if there is, or was, more than one client. A message for one client must then not reach
+    /// another, and a message for an unknown client is dropped.
     pub(crate) fn is_shared(&self) -> bool {
         self.shared.is_cancelled()
     }
@@ -92,7 +92,7 @@ impl Gateway {
         self.shared.cancelled().await;
     }
 
-    /// Runs this beside everything else, until the end of the process.
+    /// Spawns a task that ends with the process at the latest.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let cancel = self.cancel.clone();
         self.tasks.spawn(async move {
@@ -100,12 +100,12 @@ impl Gateway {
         });
     }
 
-    /// Waits, within bounds, until every upstream has a listing or has failed.
+    /// Waits until every upstream has a listing or has failed, up to a time limit.
     pub(crate) async fn wait_for_initial_listing(&self) {
         wait_for_initial_listing(&self.view).await;
     }
 
-    /// Waits, within bounds, until every upstream has listed its tools to this process, or has failed.
+    /// Waits until every upstream has listed its tools to this process or has failed, up to a time limit.
     pub(crate) async fn wait_for_live_listing(&self) {
         wait_for_live_listing(&self.view).await;
     }

@@ -1,4 +1,4 @@
-//! The prompts, resources and templates that the upstreams listed last. Requests are routed by them.
+//! The latest listings of prompts, resources and templates, by which requests are routed.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crate::protocol::ItemKind;
 use crate::sync::Mutex;
 use crate::upstream::UpstreamSet;
 
-/// The last listing of each kind.
+/// The latest listing of each kind.
 #[derive(Debug, Default)]
 pub(crate) struct ItemCache {
     kinds: Mutex<[Slot; 3]>,
@@ -16,7 +16,7 @@ pub(crate) struct ItemCache {
 #[derive(Debug, Default)]
 struct Slot {
     listing: Option<CachedItems>,
-    /// Counts the changes that upstreams have announced.
+    /// The number of invalidations so far.
     changes: u64,
 }
 
@@ -24,20 +24,20 @@ struct Slot {
 #[derive(Debug, Clone)]
 pub(crate) struct CachedItems {
     pub(crate) items: Arc<Items>,
-    /// The upstreams that were asked: an owner is one of these.
+    /// The upstreams of the listing. Every owner is one of these.
     pub(crate) upstreams: UpstreamSet,
-    /// Whether the items of every one of them are included.
+    /// Whether the listing has the items of every upstream.
     pub(crate) is_complete: bool,
 }
 
 impl ItemCache {
-    /// The last listing of these upstreams.
+    /// The latest listing of these upstreams.
     pub(crate) fn get(&self, kind: ItemKind, upstreams: &UpstreamSet) -> Option<CachedItems> {
         let listing = self.kinds.lock()[kind as usize].listing.clone();
         listing.filter(|listing| Arc::ptr_eq(&listing.upstreams, upstreams))
     }
 
-    /// Forgets the listings of these kinds, so that the next request lists them again.
+    /// Removes the listings of these kinds. The next request lists them again.
     pub(crate) fn invalidate(&self, kinds: &[ItemKind]) {
         let mut all = self.kinds.lock();
         for kind in kinds {
@@ -47,12 +47,12 @@ impl ItemCache {
         }
     }
 
-    /// The number of changes so far, to be given to [`Self::set`].
+    /// The number of invalidations so far, an argument of [`Self::store`].
     pub(crate) fn changes(&self, kind: ItemKind) -> u64 {
         self.kinds.lock()[kind as usize].changes
     }
 
-    /// Keeps a listing, unless something has changed since it was begun, at `changes`.
+    /// Stores a listing that was begun at `changes`. Drops a listing that was invalidated since.
     pub(crate) fn store(&self, kind: ItemKind, listing: CachedItems, changes: u64) {
         let slot = &mut self.kinds.lock()[kind as usize];
         if slot.changes == changes {

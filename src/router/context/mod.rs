@@ -1,4 +1,4 @@
-//! What a request finds around it: the process, and its client.
+//! The context of a request: the state of the process, and of the request's client.
 
 pub(crate) mod capabilities;
 pub(crate) mod gateway;
@@ -13,7 +13,7 @@ use crate::upstream::{ConnectionUse, UpstreamId};
 use crate::wire::{Line, Message};
 use gateway::Gateway;
 
-/// The process and one client. Cheap to clone.
+/// The gateway and one client's session. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Context {
     pub(crate) gateway: Arc<Gateway>,
@@ -40,7 +40,7 @@ impl Context {
         self.session.send(line).await;
     }
 
-    /// Answers a request with an error of our own.
+    /// Rejects a request with an error of the proxy.
     pub(crate) async fn refuse(&self, request: &Message, code: i64, text: &str) {
         if let Some(id) = request.id() {
             self.send(Line::error(&id, code, text, &Value::Null)).await;

@@ -101,7 +101,9 @@ async fn a_server_that_cannot_cancel_is_not_asked_to() {
     let id = client.send_call("run", json!({})).await;
     server.asked("tasks/get").await;
     client.cancel(id).await;
-    client.wait_for_stderr("nobody can cancel this task").await;
+    client
+        .wait_for_stderr("the server cannot cancel tasks")
+        .await;
     assert!(client.close().await.success());
     assert_eq!(asked(&server, "tasks/cancel").len(), 0);
     assert_eq!(asked(&server, "notifications/cancelled").len(), 0);

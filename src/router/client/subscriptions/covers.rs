@@ -1,7 +1,7 @@
-//! Which resources an update is of. Pure.
+//! The resources that an update applies to. Pure.
 
-/// Whether the set has this URI, or one that it is a part of: an update may be of a sub-resource of
-/// the one that was subscribed to (MCP 2026-07-28, schema § ResourceUpdatedNotificationParams).
+/// Returns `true` if the set has this URI or a parent of it. An update may be of a sub-resource of the
+/// subscribed resource (MCP 2026-07-28, schema § ResourceUpdatedNotificationParams).
 pub(crate) fn covers(uri: &str, has: impl Fn(&str) -> bool) -> bool {
     has(uri)
         || uri
@@ -14,7 +14,7 @@ mod tests {
     use super::covers;
 
     #[test]
-    fn a_part_of_a_resource_is_known_by_where_its_uri_is_cut() {
+    fn a_subscription_covers_parts_of_its_resource() {
         let subscribed = ["x://a/b", "x://d/", "y:c"];
         let has = |uri: &str| subscribed.contains(&uri);
         for uri in [

@@ -1,5 +1,4 @@
-//! What a `subscriptions/listen` asks for, and what its acknowledgement says (MCP 2026-07-28
-//! § Subscriptions).
+//! The filter of a `subscriptions/listen`, and its acknowledgement (MCP 2026-07-28 § Subscriptions).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -12,24 +11,24 @@ use crate::protocol::subscription_id;
 use crate::upstream::UpstreamId;
 use crate::wire::{Line, Message};
 
-/// The most resources that one listen, or a session, may be subscribed to.
+/// The maximum number of resource subscriptions of one listen or session.
 pub(crate) const MAX_URIS: usize = 4096;
 
-/// The resources that each upstream has accepted a subscription to.
+/// The resources for which each upstream has accepted a subscription.
 pub(crate) type AcceptedUris = HashMap<UpstreamId, HashSet<Arc<str>>>;
 
-/// The `notifications` of a listen.
+/// The member `notifications` of a listen.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SubscriptionFilter {
     pub(crate) tools: bool,
     pub(crate) prompts: bool,
     pub(crate) resources: bool,
-    /// Each once, in the client's order.
+    /// Without duplicates, in the client's order.
     pub(crate) uris: Vec<Arc<str>>,
     set: HashSet<Arc<str>>,
 }
 
-/// The same as written; what else it asks for is not offered.
+/// The filter as the client writes it. Unknown members are ignored.
 #[derive(Deserialize, Default)]
 #[serde(default, rename_all = "camelCase")]
 struct WrittenFilter {
@@ -40,10 +39,10 @@ struct WrittenFilter {
 }
 
 impl SubscriptionFilter {
-    /// Reads it.
+    /// Reads the filter of a listen.
     ///
     /// # Errors
-    /// What is wrong with the parameters.
+    /// The error text for the client.
     pub(crate) fn read(request: &Message) -> Result<Self, String> {
         let mut written = request.params_named("notifications");
         let (first, second) = (written.next(), written.next());
@@ -76,19 +75,19 @@ impl SubscriptionFilter {
         }
     }
 
-    /// Leaves out the changes that no upstream announces, once that is known: what is not supported
-    /// is omitted from the acknowledgement (MCP 2026-07-28 § Subscriptions).
+    /// Removes the list changes that no upstream announces. The acknowledgement omits unsupported notifications
+    /// (MCP 2026-07-28 § Subscriptions).
     pub(crate) fn retain_announced(&mut self, announced: impl Fn(&str) -> bool) {
         self.prompts &= announced("prompts");
         self.resources &= announced("resources");
     }
 
-    /// Whether it names this resource.
+    /// Whether the filter has this resource.
     pub(crate) fn contains(&self, uri: &str) -> bool {
         self.set.contains(uri)
     }
 
-    /// The acknowledgement, with the part of it that is honoured.
+    /// Returns the acknowledgement, with the accepted part of the filter.
     pub(crate) fn acknowledgement(&self, id: &Bytes, accepted: &AcceptedUris) -> Line {
         let mut honoured = Map::new();
         for (key, asked) in [
@@ -130,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_is_read_or_refused_with_a_reason() {
+    fn a_filter_is_read_or_rejected_with_a_reason() {
         let filter = read(
             r#"{"notifications":{"toolsListChanged":true,"promptsListChanged":false,"x":[],
             "resourceSubscriptions":["b","\u0061","b"]}}"#,
@@ -182,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn the_acknowledgement_has_what_was_asked_for_and_taken() {
+    fn the_acknowledgement_has_the_accepted_subscriptions() {
         let filter = read(
             r#"{"notifications":{"promptsListChanged":true,"resourcesListChanged":true,
             "resourceSubscriptions":["c","b","a"]}}"#,

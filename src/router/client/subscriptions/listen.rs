@@ -1,7 +1,7 @@
 //! The open `subscriptions/listen` requests of a modern client.
 //!
-//! A listen receives nothing before its acknowledgement and nothing after its end: both are lines that are
-//! queued, as notifications are, while this table is locked.
+//! A listen receives no notification before its acknowledgement or after its end. Acknowledgements, ends and
+//! notifications are queued while this table is locked.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -18,10 +18,10 @@ use crate::sync::Mutex;
 use crate::upstream::SubscriptionGuard;
 use crate::wire::Message;
 
-/// The most listens that a client may have open.
+/// The maximum number of open listens of a client.
 pub(crate) const MAX_LISTENS: usize = 64;
 
-/// The most notifications that a listen keeps before its acknowledgement.
+/// The maximum number of notifications that a listen buffers before its acknowledgement.
 const MAX_EARLY: usize = 256;
 
 /// The listens of one client.
@@ -33,7 +33,7 @@ pub(crate) struct Listens {
 #[derive(Debug, Default)]
 struct State {
     listens: HashMap<JsonKey, Listen>,
-    /// The number of listens so far.
+    /// The serial number of the latest listen.
     serial: u64,
 }
 
@@ -41,21 +41,21 @@ struct State {
 #[derive(Debug)]
 struct Listen {
     serial: u64,
-    /// The client's id for it, as written.
+    /// The client's id of the listen, as JSON.
     id: Bytes,
     filter: SubscriptionFilter,
     stage: Stage,
-    /// Whether its resources are being subscribed to at other upstreams.
+    /// Whether the listen's resource subscriptions are moving to other upstreams.
     is_moving: bool,
 }
 
 #[derive(Debug)]
 enum Stage {
-    /// What it receives is not settled; what has arrived meanwhile.
+    /// The subscriptions are being made. The notifications so far are buffered.
     Opening(VecDeque<(Change, Message)>),
-    /// The acknowledgement is queued, and what has arrived before is being sent.
+    /// The acknowledgement is queued, and the buffered notifications are being sent.
     Acknowledged(AcceptedUris, VecDeque<(Change, Message)>),
-    /// It receives everything as it arrives.
+    /// Notifications are sent as they arrive.
     Open(AcceptedUris),
 }
 
@@ -89,7 +89,7 @@ pub(crate) struct ListenGuard<'a> {
 impl Drop for ListenGuard<'_> {
     fn drop(&mut self) {
         let listens = &mut self.listens.state.lock().listens;
-        // Another may have begun under its id meanwhile.
+        // A new listen may have the same id.
         if listens
             .get(&self.key)
             .is_some_and(|l| l.serial == self.serial)
@@ -100,7 +100,7 @@ impl Drop for ListenGuard<'_> {
 }
 
 impl Listens {
-    /// Registers a listen; `None` if there are too many.
+    /// Registers a listen. `None` if the limit is reached.
     pub(crate) fn open(&self, id: &Bytes, filter: SubscriptionFilter) -> Option<ListenGuard<'_>> {
         let mut state = self.state.lock();
         if state.listens.len() >= MAX_LISTENS {
@@ -123,7 +123,7 @@ impl Listens {
         })
     }
 
-    /// Removes from a listen what no upstream announces.
+    /// Removes from a listen's filter the list changes that no upstream announces.
     pub(crate) fn retain_announced(
         &self,
         listen: &ListenGuard<'_>,
@@ -134,8 +134,8 @@ impl Listens {
         }
     }
 
-    /// Queues the acknowledgement, or the next notification that arrived before it. Returns `false` if
-    /// there is no more: from then on the listen receives everything as it arrives.
+    /// Queues the acknowledgement, or the next buffered notification. Returns `false` when the buffer is empty:
+    /// from then on, notifications are sent as they arrive.
     pub(crate) fn acknowledge(
         &self,
         listen: &ListenGuard<'_>,
@@ -167,15 +167,14 @@ impl Listens {
         }
     }
 
-    /// Accepts updates of the listen's resources from every upstream, until [`Self::moved`] settles whose
-    /// they are.
+    /// Accepts updates of the listen's resources from every upstream, until [`Self::finish_move`].
     pub(crate) fn begin_move(&self, listen: &ListenGuard<'_>) {
         if let Some(listen) = self.state.lock().listens.get_mut(&listen.key) {
             listen.is_moving = true;
         }
     }
 
-    /// Accepts updates of the listen's resources by these subscriptions alone.
+    /// Accepts updates of the listen's resources only from the upstreams of these subscriptions.
     pub(crate) fn finish_move(
         &self,
         listen: &ListenGuard<'_>,
@@ -190,12 +189,12 @@ impl Listens {
         }
     }
 
-    /// Ends a listen that the client has cancelled.
+    /// Removes a listen that the client has cancelled.
     pub(crate) fn close(&self, key: &JsonKey) {
         self.state.lock().listens.remove(key);
     }
 
-    /// Ends all listens. Returns the ids of those that were acknowledged.
+    /// Removes all listens. Returns the ids of the acknowledged ones.
     pub(crate) fn close_all(&self) -> Vec<Bytes> {
         let listens = self.state.lock().listens.drain().collect::<Vec<_>>();
         let mut listens: Vec<_> = listens.into_iter().map(|(_, listen)| listen).collect();
@@ -204,7 +203,7 @@ impl Listens {
         listens.into_iter().map(|listen| listen.id).collect()
     }
 
-    /// The listens that accept this change, in the order in which they were opened.
+    /// The listens that accept this change, oldest first.
     pub(crate) fn accepting(&self, change: &Change) -> Vec<JsonKey> {
         let state = self.state.lock();
         let listens = state.listens.iter();
@@ -215,7 +214,7 @@ impl Listens {
         accepting.into_iter().map(|(key, _)| key.clone()).collect()
     }
 
-    /// Notifies a listen, if it is still there and accepts the change.
+    /// Notifies a listen, if it is still open and accepts the change.
     pub(crate) fn notify(
         &self,
         key: &JsonKey,
@@ -234,7 +233,7 @@ impl Listens {
             }
             Stage::Opening(early) | Stage::Acknowledged(_, early) => {
                 if early.len() >= MAX_EARLY {
-                    return debug!("too much before an acknowledgement; dropped");
+                    return debug!("too many notifications before the acknowledgement; dropping");
                 }
                 early.push_back((change.clone(), message.clone()));
             }

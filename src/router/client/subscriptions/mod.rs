@@ -1,5 +1,5 @@
-//! What one client is subscribed to: the `subscriptions/listen` requests of a modern client, and the
-//! resources that a legacy client has subscribed to.
+//! The subscriptions of one client: the `subscriptions/listen` requests of a modern client, and the resource
+//! subscriptions of a legacy client.
 
 mod covers;
 pub(crate) mod filter;

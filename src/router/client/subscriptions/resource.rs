@@ -1,4 +1,4 @@
-//! The resources that the session of a legacy client is subscribed to.
+//! The resource subscriptions of a legacy client's session.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,22 +14,22 @@ pub(crate) struct ResourceSubscriptions {
     resources: Mutex<HashMap<Arc<str>, Subscribed>>,
 }
 
-/// A resource that the session is subscribed to, or is about to be.
+/// A resource with a subscription, or with a request for one.
 #[derive(Debug, Default)]
 struct Subscribed {
-    /// The number of requests for it under way.
+    /// The number of requests in flight that subscribe to the resource.
     pending: usize,
     guard: Option<SubscriptionGuard>,
 }
 
-/// A request to subscribe that is under way.
+/// A request in flight that subscribes to a resource.
 pub(crate) struct PendingSubscription<'a> {
     subscriptions: &'a ResourceSubscriptions,
     uri: Arc<str>,
 }
 
 impl PendingSubscription<'_> {
-    /// The resource.
+    /// The URI of the resource.
     pub(crate) fn uri(&self) -> &Arc<str> {
         &self.uri
     }
@@ -48,7 +48,7 @@ impl Drop for PendingSubscription<'_> {
 }
 
 impl ResourceSubscriptions {
-    /// Records that the session is about to be subscribed; `None` if it has too many subscriptions.
+    /// Records that a request subscribes to this resource. `None` if the limit is reached.
     pub(crate) fn begin(&self, uri: &str) -> Option<PendingSubscription<'_>> {
         let mut resources = self.resources.lock();
         if resources.len() >= MAX_URIS && !resources.contains_key(uri) {
@@ -62,7 +62,7 @@ impl ResourceSubscriptions {
         })
     }
 
-    /// Records that the session is subscribed.
+    /// Records that the session is subscribed to the resource.
     pub(crate) fn set(&self, pending: &PendingSubscription<'_>, guard: SubscriptionGuard) {
         let mut resources = self.resources.lock();
         let subscribed = resources.entry(pending.uri.clone()).or_default();
@@ -70,7 +70,7 @@ impl ResourceSubscriptions {
         drop((resources, old));
     }
 
-    /// Ends the session's subscription.
+    /// Removes and returns the session's subscription.
     pub(crate) fn remove(&self, uri: &str) -> Option<SubscriptionGuard> {
         let mut resources = self.resources.lock();
         let subscribed = resources.get_mut(uri)?;
@@ -81,13 +81,13 @@ impl ResourceSubscriptions {
         guard
     }
 
-    /// Ends all subscriptions.
+    /// Removes all subscriptions.
     pub(crate) fn clear(&self) {
         let all = std::mem::take(&mut *self.resources.lock());
         drop(all);
     }
 
-    /// The resources subscribed to at upstreams that `is_there` does not accept.
+    /// The resources subscribed to at upstreams that are no longer configured.
     pub(crate) fn uris_at_removed_upstreams(
         &self,
         is_configured: impl Fn(&Upstream) -> bool,
@@ -100,14 +100,14 @@ impl ResourceSubscriptions {
         resources.iter().filter_map(is_at_removed).collect()
     }
 
-    /// The upstream that sends the session updates of this resource.
+    /// The upstream of the session's subscription to this resource.
     pub(crate) fn upstream_of(&self, uri: &str) -> Option<Upstream> {
         let resources = self.resources.lock();
         let guard = resources.get(uri)?.guard.as_ref();
         Some(guard?.upstream().clone())
     }
 
-    /// Whether the session is subscribed to updates of this resource by this upstream.
+    /// Whether the session receives updates of this resource from this upstream.
     pub(crate) fn accepts(&self, upstream: UpstreamId, uri: &str) -> bool {
         let resources = self.resources.lock();
         covers(uri, |uri| {
