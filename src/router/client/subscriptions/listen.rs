@@ -229,7 +229,7 @@ impl Listens {
         };
         match &mut listen.stage {
             Stage::Open(_) => {
-                permit.send(subscription_id::with_subscription_id(message, &listen.id))
+                permit.send(subscription_id::with_subscription_id(message, &listen.id));
             }
             Stage::Opening(early) | Stage::Acknowledged(_, early) => {
                 if early.len() >= MAX_EARLY {
