@@ -1,7 +1,7 @@
-//! All upstreams as they are now, in the order of the configuration.
+//! All configured upstreams, in the order of the configuration.
 //!
-//! Readers take a snapshot and never wait; it is replaced as a whole. What outlives a request knows an
-//! upstream by its [`UpstreamId`], which after its end leads nowhere, and never to another.
+//! Readers take a snapshot and never wait; a hot reload replaces the whole set. State that outlives a request
+//! refers to an upstream by its [`UpstreamId`], which is never used for another upstream.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,13 +15,13 @@ use super::id::UpstreamId;
 use crate::config::UpstreamName;
 use crate::sync::Mutex;
 
-/// How many that are gone are known by name.
+/// How many retired upstreams the registry keeps the names of.
 const MAX_RETIRED: usize = 1024;
 
-/// Upstreams in the order of the configuration, at one moment.
+/// A snapshot of all upstreams, in the order of the configuration.
 pub type UpstreamSet = Arc<[Upstream]>;
 
-/// All upstreams. Cheap to clone; all clones see the same.
+/// All upstreams. Cheap to clone; all clones share one set.
 #[derive(Debug, Clone)]
 pub struct Registry {
     current: Arc<watch::Sender<UpstreamSet>>,
@@ -29,7 +29,7 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// These, in this order.
+    /// Creates a registry of these upstreams, in this order.
     #[must_use]
     pub fn new(upstreams: Vec<Upstream>) -> Self {
         Self {
@@ -38,29 +38,29 @@ impl Registry {
         }
     }
 
-    /// All of them now.
+    /// Returns the current upstreams.
     #[must_use]
     pub fn all(&self) -> UpstreamSet {
         self.current.borrow().clone()
     }
 
-    /// The one with this id, if it is still there.
+    /// Returns the upstream with this id, unless it was retired.
     #[must_use]
     pub fn get(&self, id: UpstreamId) -> Option<Upstream> {
         let all = self.current.borrow();
         all.iter().find(|upstream| upstream.id() == id).cloned()
     }
 
-    /// Whether this very one is there, under the configuration that it has.
+    /// Returns `true` if this upstream is current, with the same configuration.
     #[must_use]
     pub fn contains(&self, upstream: &Upstream) -> bool {
         self.current.borrow().iter().any(|it| it.is_same(upstream))
     }
 
-    /// The one with this id, or, if that is gone, the one that has its name now.
+    /// Returns the upstream with this id. If that upstream was retired, returns the current one of its name.
     ///
     /// # Errors
-    /// The name of one that has no successor, where it is known.
+    /// The name of the retired upstream, if the registry still has it.
     pub fn find_by_id_or_name(&self, id: UpstreamId) -> Result<Upstream, Option<UpstreamName>> {
         if let Some(upstream) = self.get(id) {
             return Ok(upstream);
@@ -73,7 +73,7 @@ impl Registry {
         found.ok_or(Some(name))
     }
 
-    /// Puts others in the place of all.
+    /// Replaces all upstreams.
     pub fn replace(&self, upstreams: Vec<Upstream>) {
         let old = self.current.send_replace(upstreams.into());
         let current = self.all();
@@ -86,7 +86,7 @@ impl Registry {
         retired.drain(..surplus);
     }
 
-    /// Watches it.
+    /// Watches the set of upstreams.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<UpstreamSet> {
         self.current.subscribe()

@@ -1,4 +1,4 @@
-//! The folder with the files of all upstreams, `<home>/listings`.
+//! The folder of the listing cache, `<home>/listings`.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,35 +15,35 @@ use crate::disk::file::{self, Durability};
 use crate::disk::{DiskError, Lock, blocking, hashed_file_name};
 use crate::upstream::offers::OffersSnapshot;
 
-/// The largest file that is read or written, in bytes: beyond what any client takes as a list.
+/// The largest file that is read or written, in bytes: no client accepts a longer list.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// The lock of processes that compare and write files. Readers need none: they always see a whole file.
+/// The lock file of processes that compare and write files. A reader needs no lock: it always sees a whole file.
 const LOCK_FILE: &str = ".lock";
 
-/// The file with the key of all fingerprints.
+/// The file with the key of all fingerprints in the folder.
 const KEY_FILE: &str = "key";
 
-/// How long writing waits for other processes, each of which takes milliseconds.
+/// How long a writer waits for other processes. Each of them needs milliseconds.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What is stored of all upstreams.
+/// The cached listings of all upstreams.
 #[derive(Debug, Clone)]
 pub struct CacheDirectory {
     folder: PathBuf,
 }
 
-/// What the next process would load of an upstream.
+/// A summary of the listing that the next process would load for an upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CachedSummary {
     /// The number of tools, before any filter.
     pub tools: usize,
-    /// When it was last written, in seconds since 1970: it is written when the offers have changed.
+    /// When the file was written, in seconds since 1970. A file is written when the offers have changed.
     pub written_at: u64,
 }
 
 impl CacheDirectory {
-    /// The cache below this folder, which need not exist. Nothing is read or made yet.
+    /// Creates a cache below the folder `home`, which need not exist. Neither reads nor writes files.
     #[must_use]
     pub fn new(home: &Path) -> Self {
         Self {
@@ -51,19 +51,19 @@ impl CacheDirectory {
         }
     }
 
-    /// Removes what is stored of an upstream. Returns `true` if there was anything. A process that runs
-    /// stores it again once the offers have changed since it last read or wrote them, not before.
+    /// Removes the cached listing of an upstream. Returns `true` if there was one. A running process saves the
+    /// listing again only after the offers have changed.
     ///
     /// # Errors
-    /// [`DiskError`], when it cannot be removed.
+    /// [`DiskError`], if the file cannot be removed.
     pub async fn remove(&self, upstream: &Upstream) -> Result<bool, DiskError> {
         let path = self.path(upstream);
-        // The first is what a process leaves that is killed while it writes.
+        // A process that is killed while it writes leaves the first of these.
         let paths = [file::temporary_path(&path), path];
         if !paths.iter().any(|path| path.exists()) {
             return Ok(false);
         }
-        // A process that writes at this moment is done before.
+        // Wait for a process that is writing.
         let lock = self.lock().await?;
         blocking(move || {
             let _lock = lock;
@@ -76,12 +76,12 @@ impl CacheDirectory {
         .await
     }
 
-    /// Returns `true` if anything was ever stored. One look, since a thread that reads nothing costs more.
+    /// Returns `true` if the folder exists. This check is cheaper than a thread that finds nothing to read.
     pub(crate) fn exists(&self) -> bool {
         self.folder.exists()
     }
 
-    /// Returns what the next process would load of an upstream, if anything.
+    /// Returns a summary of the cached listing of an upstream, if the next process could use it.
     pub async fn summary(&self, upstream: &Upstream) -> Option<CachedSummary> {
         let (directory, upstream) = (self.clone(), upstream.clone());
         let found = blocking(move || {
@@ -95,8 +95,8 @@ impl CacheDirectory {
         })
     }
 
-    /// Returns what is stored of each; `None` where there is nothing that can be used. What is found counts
-    /// as used now. May wait for the disk.
+    /// Returns the cached listing of each upstream; `None` if there is no usable one. Marks the files as used.
+    /// Blocks on the disk.
     pub(crate) fn load<'a>(
         &self,
         upstreams: impl Iterator<Item = &'a Upstream>,
@@ -109,7 +109,7 @@ impl CacheDirectory {
         upstreams.map(load).collect()
     }
 
-    /// Returns what is stored of an upstream. If that cannot be used, the log says why.
+    /// Returns the cached listing of an upstream. Logs why a file is not used.
     fn read_entry(&self, key: Option<&FingerprintKey>, upstream: &Upstream) -> Option<LoadedEntry> {
         let path = self.path(upstream);
         let mut bytes = Vec::new();
@@ -118,7 +118,7 @@ impl CacheDirectory {
             Ok(None) => return None,
             Ok(Some(_)) => {}
             Err(error) => {
-                warn!(upstream = %name, path = %shown, %error, "cannot read what was remembered");
+                warn!(upstream = %name, path = %shown, %error, "cannot read the cached listing");
                 return None;
             }
         }
@@ -129,14 +129,14 @@ impl CacheDirectory {
         match read {
             Ok(found) => return Some(found),
             Err(error @ Unusable::Damaged(_)) => {
-                warn!(upstream = %name, path = %shown, %error, "not using what was remembered");
+                warn!(upstream = %name, path = %shown, %error, "ignoring the cached listing");
             }
-            Err(error) => debug!(upstream = %name, %error, "not using what was remembered"),
+            Err(error) => debug!(upstream = %name, %error, "ignoring the cached listing"),
         }
         None
     }
 
-    /// Waits for the lock on the files, which other processes take as well.
+    /// Acquires the lock on the files, which other processes use as well.
     pub(crate) async fn lock(&self) -> Result<Lock, DiskError> {
         let folder = self.folder.clone();
         blocking(move || {
@@ -149,8 +149,8 @@ impl CacheDirectory {
         Lock::acquire(&self.folder.join(LOCK_FILE), LOCK_TIMEOUT).await
     }
 
-    /// Stores what is not on disk already, unless it says what was `stored` last: if that is gone, a person
-    /// has deleted it. Needs the lock, and may wait for the disk.
+    /// Saves the offers, unless the file has them already or they are those of `saved_hash`. If the file of
+    /// those is missing, the user has deleted it. Requires the lock, and blocks on the disk.
     pub(crate) fn save(
         &self,
         upstream: &Upstream,
@@ -162,7 +162,7 @@ impl CacheDirectory {
         saved.map_err(|cause| DiskError::io("write", path, cause))
     }
 
-    /// Removes what no process has used for long. Needs the lock, and may wait for the disk.
+    /// Evicts files that no process has used for a long time. Requires the lock, and blocks on the disk.
     pub(crate) fn evict(&self) {
         eviction::evict(&self.folder);
     }
@@ -187,11 +187,11 @@ impl CacheDirectory {
         }
         let file = entry.into_file();
         if file.len() as u64 > MAX_BYTES {
-            warn!(upstream = %upstream.name, bytes = file.len(), "it offers too much to remember");
+            warn!(upstream = %upstream.name, bytes = file.len(), "the listing is too large to cache");
             return file::remove(path).map(|()| hash);
         }
-        debug!(upstream = %upstream.name, bytes = file.len(), "remembered");
-        // A file that a power failure has cut off is not used.
+        debug!(upstream = %upstream.name, bytes = file.len(), "listing cached");
+        // A file that a power failure has cut off is ignored.
         file::write(path, &file, Durability::Process).map(|_| hash)
     }
 
@@ -214,7 +214,7 @@ impl CacheDirectory {
 
     fn path(&self, upstream: &Upstream) -> PathBuf {
         let name = upstream.name.as_str();
-        // The url without its query, which may hold a key.
+        // The displayed URL lacks the query, which may hold a key.
         let file = hashed_file_name(name, &format!("{name}\n{}", upstream.url));
         self.folder.join(format!("{file}.{EXTENSION}"))
     }

@@ -1,18 +1,18 @@
-//! One upstream's file: what is in it, and how it is written and read.
+//! The cache file of one upstream: its content, written and read.
 //!
-//! A JSON object with these members, `written` last, so that two entries that differ in it alone begin
-//! with the same bytes:
+//! The file is a JSON object with these members. `written` is last, so that two entries that differ only in it
+//! begin with the same bytes.
 //!
-//! | member | what |
+//! | member | content |
 //! |---|---|
 //! | `format` | [`FORMAT`] |
-//! | `url` | the upstream's, without its query; for a person to read |
-//! | `bound` | the digest of the configuration (see [`fingerprint`](super::fingerprint)) |
+//! | `url` | the URL of the upstream without its query, for users to read |
+//! | `bound` | the [`fingerprint`](super::fingerprint) of the configuration |
 //! | `era`, `version` | the era and the revision of the server |
-//! | `capabilities`, `instructions` | what the server declared, if it did |
-//! | `tools` | their definitions, as written |
-//! | `prompts`, `resources`, `resourceTemplates` | the same; missing where they were never read |
-//! | `written` | when, in seconds since 1970 |
+//! | `capabilities`, `instructions` | as the server declared them, if it did |
+//! | `tools` | the definitions, as the server wrote them |
+//! | `prompts`, `resources`, `resourceTemplates` | likewise; missing if they were never read |
+//! | `written` | when the file was written, in seconds since 1970 |
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -27,13 +27,13 @@ use crate::protocol::{Era, Item, ItemKind, ServerProfile, Tool};
 use crate::upstream::offers::OffersSnapshot;
 use crate::upstream::offers::tools::ToolList;
 
-/// The version of the format. Files of another one are not read.
+/// The version of the format. Files of another version are ignored.
 const FORMAT: u32 = 1;
 
-/// The last member.
+/// The beginning of the last member.
 const WRITTEN: &str = ",\"written\":";
 
-/// The hash of an entry without its time: the same for entries that say the same.
+/// The hash of an entry without its time. Entries of equal content have equal hashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ContentHash([u8; 32]);
 
@@ -43,33 +43,33 @@ impl ContentHash {
     }
 }
 
-/// The content of one upstream's file, without the time at which it is written.
+/// The content of one upstream's cache file, without the time of writing.
 #[derive(Debug)]
 pub(crate) struct CacheEntry(Vec<u8>);
 
-/// An entry as it was found on disk.
+/// An entry that was read from disk.
 #[derive(Debug)]
 pub(crate) struct LoadedEntry {
     pub(crate) offers: OffersSnapshot,
     pub(crate) hash: ContentHash,
-    /// When it was written, in seconds since 1970.
+    /// When the file was written, in seconds since 1970.
     pub(crate) written_at: u64,
 }
 
-/// Why a file is not used.
+/// Why a cache file is ignored.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unusable {
-    /// It was cut off, or is not ours.
-    #[error("it is damaged: {0}")]
+    /// The file was cut off, or another program wrote it.
+    #[error("the file is damaged: {0}")]
     Damaged(#[from] serde_json::Error),
-    /// Another version of this program wrote it.
-    #[error("it has the format {0} instead of {FORMAT}")]
+    /// Another version of this program wrote the file.
+    #[error("the file has format {0} instead of {FORMAT}")]
     Format(u32),
-    /// Its protocol is not known here.
-    #[error("it is of a protocol that is unknown here")]
+    /// This version does not support the protocol revision.
+    #[error("the file is of an unknown protocol revision")]
     Protocol,
-    /// The configuration has changed since.
-    #[error("it is of another configuration")]
+    /// The configuration has changed since the file was written.
+    #[error("the file is of another configuration")]
     OtherConfiguration,
 }
 
@@ -99,7 +99,7 @@ struct EntryFile<'a> {
 }
 
 impl CacheEntry {
-    /// Writes what is known of the upstream at this url, whose configuration has this fingerprint.
+    /// Creates the entry of the upstream at this URL, whose configuration has this fingerprint.
     pub(crate) fn new(
         offers: &OffersSnapshot,
         url: String,
@@ -134,17 +134,17 @@ impl CacheEntry {
             resource_templates: list(ItemKind::ResourceTemplates)?,
             written: 0,
         })?;
-        // The brace comes after the time.
+        // The closing brace follows the time.
         written.pop();
         Ok(Self(written))
     }
 
-    /// Returns the hash of what it says.
+    /// Returns the hash of the content.
     pub(crate) fn hash(&self) -> ContentHash {
         ContentHash::compute(&self.0)
     }
 
-    /// Returns the file that it makes when it is written now.
+    /// Returns the bytes of the file, with the current time.
     pub(crate) fn into_file(self) -> Vec<u8> {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         let seconds = since.map_or(0, |since| since.as_secs());
@@ -153,7 +153,7 @@ impl CacheEntry {
         file
     }
 
-    /// Returns `true` if a file says the same, whenever it was written.
+    /// Returns `true` if a file has the same content, whenever it was written.
     pub(crate) fn has_same_content(&self, file: &[u8]) -> bool {
         let (content, when) = split_written(file);
         let is_when = |when: &[u8]| when.iter().all(u8::is_ascii_digit);
@@ -162,7 +162,7 @@ impl CacheEntry {
 }
 
 impl LoadedEntry {
-    /// Reads a file that has to be of the configuration with this fingerprint.
+    /// Parses a file, which must be of the configuration with this fingerprint.
     pub(crate) fn read(file: &Bytes, fingerprint: &str) -> Result<Self, Unusable> {
         let read = EntryFile::read(file)?;
         if read.fingerprint != fingerprint {
@@ -178,7 +178,7 @@ impl LoadedEntry {
 }
 
 impl<'a> EntryFile<'a> {
-    /// Reads a file of this format.
+    /// Parses a file of format [`FORMAT`].
     fn read(file: &'a [u8]) -> Result<Self, Unusable> {
         #[derive(Deserialize)]
         struct Head {
@@ -195,7 +195,7 @@ impl<'a> EntryFile<'a> {
         }
     }
 
-    /// Returns what this says, with the definitions as slices of `file`, from which it was read.
+    /// Returns the offers, with the definitions as slices of `file`, from which `self` was parsed.
     fn into_offers(self, file: &Bytes) -> Result<OffersSnapshot, Unusable> {
         let (era, version) = parse_revision(&self.era, &self.version).ok_or(Unusable::Protocol)?;
         let capabilities = self.capabilities.map(|it| serde_json::from_str(it.get()));
@@ -226,7 +226,7 @@ impl<'a> EntryFile<'a> {
     }
 }
 
-/// Returns the content of a file and the time at which it was written, both as they stand there.
+/// Splits a file into its content and the text of the time of writing.
 fn split_written(file: &[u8]) -> (&[u8], &[u8]) {
     let mark = WRITTEN.as_bytes();
     match file.windows(mark.len()).rposition(|it| it == mark) {
@@ -239,7 +239,7 @@ fn raw_json(definition: &[u8]) -> Result<&RawValue, serde_json::Error> {
     serde_json::from_slice(definition)
 }
 
-/// Returns the era and the revision, if they go together.
+/// Returns the era and the revision, if the revision is one of that era.
 fn parse_revision(era: &str, version: &str) -> Option<(Era, &'static str)> {
     let known = |all: &[&'static str]| all.iter().copied().find(|known| *known == version);
     match era {

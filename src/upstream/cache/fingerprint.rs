@@ -1,4 +1,4 @@
-//! The fingerprint of all configuration that an upstream's offers depend on. It gives no secret away.
+//! The fingerprint of all configuration that an upstream's offers depend on. It reveals no secret.
 
 use aws_lc_rs::hmac;
 
@@ -11,7 +11,7 @@ pub(crate) const KEY_BYTES: usize = 32;
 pub(crate) struct FingerprintKey(hmac::Key);
 
 impl FingerprintKey {
-    /// Returns the key of these bytes; `None` if their number is wrong.
+    /// Returns a key of these bytes; `None` if there are not [`KEY_BYTES`].
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let is_whole = bytes.len() == KEY_BYTES;
         is_whole.then(|| Self(hmac::Key::new(hmac::HMAC_SHA256, bytes)))
@@ -19,16 +19,16 @@ impl FingerprintKey {
 
     /// Returns the fingerprint, in hexadecimal digits, of the upstream's address, transport and account.
     ///
-    /// Client secrets, keys and assertions are left out: they change while the account stays. The values of
-    /// headers are not: nothing else distinguishes one account from another there.
+    /// Client secrets, keys and assertions do not count, since they may change for the same account. The values
+    /// of headers count, since only they distinguish accounts that sign in by header.
     pub(crate) fn config_fingerprint(&self, upstream: &Upstream) -> String {
         let mut digest = Digest(hmac::Context::with_key(&self.0));
-        // With its query, which the url in the file lacks.
+        // This URL has its query, unlike the URL in the file.
         digest.add_text(upstream.url.as_url().as_str());
         digest.add_text(transport_name(upstream.transport));
         digest.add_count(upstream.headers.len());
         let mut headers: Vec<_> = upstream.headers.iter().collect();
-        // Stable, so that values of one name stay in their order.
+        // The sort is stable: values of one name stay in their order.
         headers.sort_by_key(|(name, _)| name.as_str());
         for (name, value) in headers {
             digest.add_text(name.as_str());
@@ -46,7 +46,7 @@ impl FingerprintKey {
     }
 }
 
-/// Texts one after the other, none of which can be taken for the end of another.
+/// Hashes texts, each after its length: no two sequences of texts give the same bytes.
 struct Digest(hmac::Context);
 
 impl Digest {

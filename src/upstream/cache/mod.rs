@@ -1,19 +1,21 @@
-//! What each upstream offered when it was last connected, on disk beyond the process.
+//! The listing cache: what each upstream offered when it was last connected, on disk.
 //!
-//! A [`CacheLoader`](writer::CacheLoader) brings it from disk before the first listing is answered, and the
-//! [`CacheWriter`](writer::CacheWriter) brings it back when it has changed.
+//! A [`CacheLoader`](writer::CacheLoader) loads it before the first listing is answered, and the
+//! [`CacheWriter`](writer::CacheWriter) saves each change.
 //!
-//! On disk it is one file an upstream, `<home>/listings/<name>-<hash>.json`, one JSON object (see
-//! [`entry`]) with the definitions as the server wrote them, byte by byte. It is a copy that can be had
-//! again: one that is damaged, too large, of another format or of another configuration counts as none,
-//! and is replaced. Files are replaced whole, so no reader ever sees half of one, and the last writer
-//! wins. A process writes what has changed since it last read or wrote it. It does not write what is missing: a
-//! person may have deleted it. A file that no process uses for long is evicted ([`eviction`]).
+//! Each upstream has one file, `<home>/listings/<name>-<hash>.json`. The file is one JSON object ([`entry`])
+//! with the definitions exactly as the server wrote them.
 //!
-//! A file is valid for one configuration of the upstream, by all of it that changes what a server
-//! may offer ([`fingerprint`]). The fingerprint is an HMAC under a key in a file of its own, `listings/key`:
-//! some of the configuration is secret, and a reader of the file could guess a short secret from a plain or
-//! salted digest. Filters, prefixes and timeouts are no part of it: they are applied to what was loaded.
+//! - A file that is damaged, too large, of another format or of another configuration is ignored and replaced.
+//! - Files are replaced as a whole, so a reader never sees half of one. The last writer wins.
+//! - A process saves only offers that have changed since it last loaded or saved them. It does not restore a
+//!   missing file, since the user may have deleted it.
+//! - A file that no process has used for a long time is evicted ([`eviction`]).
+//!
+//! A file is valid for one configuration of the upstream: the parts of it that change what a server may offer
+//! ([`fingerprint`]). Filters, prefixes and timeouts do not count, since they are applied after loading. The
+//! fingerprint is an HMAC, since parts of the configuration are secret: a short secret could be guessed from a
+//! plain or salted digest. Its key has a file of its own, `listings/key`.
 
 pub(crate) mod directory;
 pub(crate) mod entry;

@@ -1,4 +1,4 @@
-//! One upstream as the cache knows it.
+//! The cache's view of one upstream.
 
 use std::sync::Arc;
 
@@ -7,12 +7,12 @@ use crate::config;
 use crate::sync::Mutex;
 use crate::upstream::offers::{Offers, OffersSnapshot};
 
-/// An upstream's offers, with its configuration, which says where they are stored.
+/// An upstream's offers, with the configuration that identifies its cache file.
 #[derive(Debug)]
 pub struct CachedUpstream {
     config: Arc<config::Upstream>,
     pub(crate) offers: Arc<Offers>,
-    /// What this process has last loaded or stored.
+    /// The hash of the entry that this process has last loaded or saved.
     saved_hash: Mutex<Option<ContentHash>>,
 }
 
@@ -26,33 +26,33 @@ impl CachedUpstream {
         }
     }
 
-    /// Returns the configuration by which the upstream is connected.
+    /// Returns the configuration that the upstream is connected by.
     pub(crate) fn config(&self) -> &config::Upstream {
         &self.config
     }
 
-    /// Takes over what was loaded from disk.
+    /// Restores the offers from an entry that was loaded from disk.
     pub(crate) fn restore(&self, LoadedEntry { offers, hash, .. }: LoadedEntry) {
         self.set_saved_hash(hash);
         self.offers.restore(offers);
     }
 
-    /// Returns what is to be stored, if it has changed since the last time.
+    /// Returns the offers to save, if they have changed since the last call.
     pub(crate) fn take_unsaved(&self) -> Option<OffersSnapshot> {
         self.offers.take_unsaved()
     }
 
-    /// Has what was taken be taken again: it could not be stored.
+    /// Makes the next [`Self::take_unsaved`] return the offers again, since they could not be saved.
     pub(crate) fn return_unsaved(&self) {
         self.offers.return_unsaved();
     }
 
-    /// Returns the hash of what this process has last loaded or stored.
+    /// Returns the hash of the entry that this process has last loaded or saved.
     pub(crate) fn saved_hash(&self) -> Option<ContentHash> {
         *self.saved_hash.lock()
     }
 
-    /// Records what was stored.
+    /// Records the hash of an entry that was loaded or saved.
     pub(crate) fn set_saved_hash(&self, hash: ContentHash) {
         *self.saved_hash.lock() = Some(hash);
     }

@@ -1,5 +1,5 @@
-//! The task that stores the offers of all upstreams: it loads them once, at the start, and writes what has
-//! changed, at most every few seconds, and at the end.
+//! The task that keeps the listing cache up to date. It loads the cached listings at the start, and saves
+//! changes every few seconds at most, and at shutdown.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -19,45 +19,45 @@ use crate::config::UpstreamName;
 use crate::disk::{DiskError, blocking};
 use crate::upstream::offers::OffersSnapshot;
 
-/// How long a change waits for others to be written with it: upstreams connect at about the same time.
+/// How long a change waits for others to be saved with it, since upstreams connect at about the same time.
 const BATCH_DELAY: Duration = Duration::from_millis(200);
 
-/// The shortest time between two writes, for a server whose tools change every second.
+/// The shortest time between two saves, for a server whose tools change every second.
 const MIN_WRITE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The upstreams whose offers are stored, as they are at the moment.
+/// The source of the upstreams whose offers are cached.
 pub trait CacheSource: Send + Sync {
-    /// Returns all of them.
+    /// Returns the current upstreams.
     fn upstreams(&self) -> Vec<Arc<CachedUpstream>>;
 }
 
-// Not by a supertrait: that would link how everything behind the trait is written for debugging.
+// `Debug` is no supertrait: that would link the debug form of every type behind the trait.
 impl fmt::Debug for dyn CacheSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("CacheSource")
     }
 }
 
-/// Stores what upstreams offer from one process to the next.
+/// Saves the offers of upstreams for the next process.
 #[derive(Debug)]
 pub struct CacheWriter {
     loader: CacheLoader,
     source: Box<dyn CacheSource>,
     failed_writes: FailedWrites,
-    /// Whether unused files were evicted, which is done once.
+    /// Whether unused files were evicted, which happens once.
     has_evicted: bool,
 }
 
-/// Loads what is stored, for upstreams that are not connected yet. Cheap to clone.
+/// Loads cached listings for upstreams that are not connected yet. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct CacheLoader {
     directory: CacheDirectory,
-    /// Notified when there is something to store.
+    /// Notified when there are offers to save.
     unsaved: Arc<Notify>,
 }
 
 impl CacheWriter {
-    /// A writer for these upstreams, below the folder from [`home`](crate::disk::home). Nothing is read yet.
+    /// Creates a writer for these upstreams, below the folder from [`home`](crate::disk::home). Reads no file.
     #[must_use]
     pub fn new(home: &Path, source: impl CacheSource + 'static) -> Self {
         Self {
@@ -71,17 +71,17 @@ impl CacheWriter {
         }
     }
 
-    /// Returns what loads the offers of upstreams that come later.
+    /// Returns a loader for upstreams that are added later.
     #[must_use]
     pub fn loader(&self) -> CacheLoader {
         self.loader.clone()
     }
 
-    /// Loads what is stored, says so by `loaded`, and keeps the disk up to date until `cancel`
-    /// and a last time then. Upstreams that come later have to be [loaded](CacheLoader::load).
+    /// Loads the cached listings, sends `loaded`, and saves changes until `cancel`. Saves once more at the end.
+    /// Upstreams that are added later have to be [loaded](CacheLoader::load).
     pub async fn run(mut self, loaded: oneshot::Sender<()>, cancel: CancellationToken) {
         self.loader.load(self.source.upstreams()).await;
-        // The receiver may not wait any more.
+        // The receiver may have stopped waiting.
         let _ = loaded.send(());
         while !cancel.is_cancelled() {
             tokio::select! {
@@ -95,7 +95,7 @@ impl CacheWriter {
         self.save().await;
     }
 
-    /// Stores what has changed. What cannot be stored is reported, and is tried again the next time.
+    /// Saves all changes. Reports each failure; the next save retries it.
     async fn save(&mut self) {
         let all = self.source.upstreams().into_iter();
         let changed: Vec<_> = all
@@ -124,7 +124,7 @@ impl CacheWriter {
         }
     }
 
-    /// Writes each of these; one that fails does not keep the others. The first time, unused files are evicted.
+    /// Saves each upstream's offers, also if another upstream's fail. The first call evicts unused files.
     async fn write(
         &mut self,
         changed: Vec<(Arc<CachedUpstream>, OffersSnapshot)>,
@@ -148,7 +148,7 @@ impl CacheWriter {
 }
 
 impl CacheLoader {
-    /// Loads what is stored of these. Those that are loaded already are left alone.
+    /// Loads the cached listings of these upstreams. Skips upstreams that were loaded before.
     pub async fn load(&self, upstreams: impl IntoIterator<Item = Arc<CachedUpstream>>) {
         let upstreams = upstreams.into_iter();
         let is_new = |it: &Arc<CachedUpstream>| it.offers.set_unsaved_notify(self.unsaved.clone());
@@ -157,7 +157,7 @@ impl CacheLoader {
             return;
         }
         let (directory, upstreams) = (self.directory.clone(), new.clone());
-        // All at once: a thread each would cost more than most files.
+        // One thread loads all: a thread for each file would cost more than most files.
         let load = move || {
             let configs = upstreams.iter().map(|it| it.config());
             Ok::<_, DiskError>(directory.load(configs))
@@ -168,35 +168,35 @@ impl CacheLoader {
         for (upstream, entry) in new.iter().zip(entries) {
             if let Some(entry) = entry {
                 let name = &upstream.config().name;
-                debug!(upstream = %name, tools = entry.offers.tools.tools.len(), "recalled");
+                debug!(upstream = %name, tools = entry.offers.tools.tools.len(), "cached listing loaded");
                 upstream.restore(entry);
             }
         }
     }
 }
 
-/// The upstreams whose files could not be written the last time; `None` stands for the folder.
+/// The upstreams whose last save failed; `None` stands for the folder.
 #[derive(Debug, Default)]
 struct FailedWrites(HashSet<Option<UpstreamName>>);
 
 impl FailedWrites {
-    /// Warns of an error if the write before has worked, so that a full disk is reported once.
+    /// Logs an error: as a warning if the save before succeeded, so that a full disk is reported once.
     fn report(&mut self, upstream: Option<&UpstreamName>, error: Option<&DiskError>) {
         let is_new = self.record(upstream, error.is_some());
         match (upstream, error) {
             (_, None) => {}
             (Some(name), Some(error)) if is_new => {
-                warn!(upstream = %name, %error, "cannot remember what this server offers");
+                warn!(upstream = %name, %error, "cannot cache the listing");
             }
-            (None, Some(error)) if is_new => warn!(%error, "cannot remember what servers offer"),
+            (None, Some(error)) if is_new => warn!(%error, "cannot cache listings"),
             (Some(name), Some(error)) => {
-                debug!(upstream = %name, %error, "still cannot remember what this server offers");
+                debug!(upstream = %name, %error, "still cannot cache the listing");
             }
-            (None, Some(error)) => debug!(%error, "still cannot remember what servers offer"),
+            (None, Some(error)) => debug!(%error, "still cannot cache listings"),
         }
     }
 
-    /// Records whether it fails. Returns `true` if it fails now and did not the last time.
+    /// Records whether a save failed. Returns `true` if it failed and the one before did not.
     fn record(&mut self, upstream: Option<&UpstreamName>, fails: bool) -> bool {
         let upstream = upstream.cloned();
         match fails {

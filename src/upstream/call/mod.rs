@@ -1,4 +1,4 @@
-//! Sending a request to an upstream, whatever state its connection is in.
+//! Calls: sends a client's request to an upstream, whatever the state of its connection.
 
 pub(crate) mod retry;
 pub(crate) mod send;
@@ -23,10 +23,11 @@ use retry::RetryState;
 use send::{SentRequest, send};
 use wait::acquire_connection;
 
-/// Sends the request that `build` makes for the connection as it is, on behalf of the client
-/// of this profile, which asks for its logs from `level` on and reads the answer from `send_buffer`. A call to a
-/// disconnected upstream waits for the connection, and for a login that a person is at. A request that the upstream refused, since its session is
-/// gone, it is busy, or it is another server by now, is sent once more when that is over.
+/// Sends the request that `build` makes for the connection, on behalf of the client with this profile.
+///
+/// The client receives logs of the request from `level` on, and reads the response from `send_buffer`. A call to
+/// a disconnected upstream waits for the connection, and for a sign-in that is under way. A refused request is
+/// sent again in three cases: the session has expired, the server is busy, or another server has replaced it.
 ///
 /// # Errors
 /// [`UpstreamError`]; its [`outcome`](TransportError::outcome) says whether the request may have run.
@@ -52,7 +53,7 @@ pub(crate) async fn call(
             lease.is_none() && client.is_some_and(|client| !pool.claim_main(client));
         let serves_client = connection.serves(profile);
         if !serves_client && !is_claimed_by_other && session.will_serve(profile) {
-            // It is about to be replaced by one that does.
+            // The supervisor is about to replace it with a connection that does.
             retry.require_newer_than(connection.generation);
             continue;
         }
@@ -72,7 +73,7 @@ pub(crate) async fn call(
             Ok(sent) if sent.exchange.refusal_hint().is_none() => (Some(Ok(sent)), log_demand),
             refused => {
                 drop(log_demand);
-                // Boxed: it is large, and hardly ever needed.
+                // Boxed: large and rarely needed.
                 let refusal = retry.handle_refusal(settings, session, connection, refused);
                 (Box::pin(refusal).await, None)
             }
@@ -87,8 +88,8 @@ pub(crate) async fn call(
     }
 }
 
-/// Waits until the call may run. What looks after a task that runs already does not wait: to end one may
-/// be what the others wait for.
+/// Waits until the call may run. Requests about a running task skip the limit: waiting calls may need that
+/// task to end.
 async fn acquire_permit(
     settings: &UpstreamSettings,
     method: &str,
@@ -100,7 +101,7 @@ async fn acquire_permit(
     settings.concurrency.acquire(within).await.map(Some)
 }
 
-/// Returns a connection for a call in this session; waits for a person who is signing in.
+/// Returns a connection for a call in this session. Waits for a sign-in that is under way.
 async fn connection_after_login(
     settings: &UpstreamSettings,
     session: &SessionHandle,
@@ -116,10 +117,10 @@ async fn connection_after_login(
     }
 }
 
-/// Returns the main session's connection; waits for it as a call does.
+/// Returns the main session's connection. Waits for it as a call does.
 ///
 /// # Errors
-/// [`UpstreamError`], when there is none in time.
+/// [`UpstreamError`], if the session is not connected in time.
 pub(crate) async fn wait_for_connection(
     pool: &SessionPool,
     method: &str,
@@ -130,13 +131,13 @@ pub(crate) async fn wait_for_connection(
     connection.map_err(|cause| settings.error(method, cause))
 }
 
-/// A request that is under way.
+/// A call whose request was sent.
 #[derive(Debug)]
 pub struct Call {
-    /// The request.
+    /// The request that was sent.
     pub sent: SentRequest,
-    /// That its logs are wanted, where the upstream has to be told.
+    /// Raises the log level of a legacy server while the call runs.
     pub log_demand: Option<LogDemandGuard>,
-    /// That it runs, of the calls that may at a time.
+    /// Counts the call among those that run; `None` if the limit does not apply.
     pub permit: Option<CallPermit>,
 }

@@ -1,5 +1,5 @@
-//! What one call has behind it, and what it does about a refusal: waits, and is sent again, as long as
-//! that runs nothing twice.
+//! The retries of one call: decides whether a refused request is sent again, and waits until then. A request
+//! that may have run is not sent again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,31 +17,31 @@ use crate::upstream::session::handle::SessionHandle;
 use crate::upstream::session::settings::UpstreamSettings;
 use crate::upstream::transport::refusal_hint::RefusalHint;
 
-/// How long a call waits for a person who is signing in; the login goes on after that.
+/// How long a call waits for the user to sign in. The sign-in goes on after that.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// How many logins one call waits for: one to be let in, and some for more scopes.
+/// How many sign-ins one call waits for: the first, and some for additional scopes.
 const MAX_LOGIN_WAITS: u32 = 3;
 
-/// How one call stands.
+/// The retries of one call so far.
 #[derive(Debug)]
 pub(crate) struct RetryState {
     started_at: Instant,
-    /// The generation after which a connection counts.
+    /// The generation of a connection that the call must not use; only newer ones count.
     pub(crate) stale_generation: u64,
-    /// Until when it waits for a connection; set by the first wait.
+    /// When the call stops waiting for a connection; set by the first wait.
     connect_deadline: Option<Instant>,
-    /// How long it may wait in all for a server that is busy.
+    /// How long the call may wait in all for a busy server.
     timeout: Duration,
     connect_wait: Duration,
-    /// Whether its session was found to be gone, or its server to be another.
+    /// Whether the call has already reconnected for an expired session or a different server.
     has_renewed: bool,
     login_waits: u32,
-    /// The shortest time that it waits for a server that is busy: longer every time.
+    /// The shortest time that the call waits for a busy server. It doubles with each wait.
     min_busy_delay: Duration,
 }
 
-/// A request that was sent, or why that came to nothing.
+/// A request that was sent, or why it failed.
 type SendResult = Result<SentRequest, TransportError>;
 
 impl RetryState {
@@ -58,17 +58,17 @@ impl RetryState {
         }
     }
 
-    /// It needs a connection after this one.
+    /// Restricts the call to connections of later generations than this one.
     pub(crate) fn require_newer_than(&mut self, generation: u64) {
         self.stale_generation = generation;
     }
 
-    /// It goes on in another session.
+    /// Starts over in another session.
     pub(crate) fn restart(&mut self) {
         (self.stale_generation, self.has_renewed) = (0, false);
     }
 
-    /// Until when it waits for a connection.
+    /// Returns when the call stops waiting for a connection. The first call of this starts the wait.
     pub(crate) fn connect_deadline(&mut self) -> Instant {
         let wait = self.connect_wait;
         *self
@@ -76,10 +76,10 @@ impl RetryState {
             .get_or_insert_with(|| Instant::now() + wait)
     }
 
-    /// Waits a while for the person who is about to sign in.
+    /// Waits up to [`LOGIN_TIMEOUT`] for the user to sign in.
     ///
     /// # Errors
-    /// What came of it, or the `cause` if nothing did.
+    /// The error of a sign-in that failed, or `cause` if no sign-in ended in time.
     pub(crate) async fn wait_for_login(
         &mut self,
         authorizer: Option<&Arc<Authorizer>>,
@@ -100,7 +100,7 @@ impl RetryState {
         Ok(())
     }
 
-    /// Does what has to be done before a refused request is sent again; gives it back when it is not to be.
+    /// Waits until a refused request can be sent again. Returns the result of the request if it must not be.
     pub(crate) async fn handle_refusal(
         &mut self,
         settings: &UpstreamSettings,
@@ -109,7 +109,7 @@ impl RetryState {
         result: SendResult,
     ) -> Option<SendResult> {
         let generation = connection.generation;
-        // A session that is waited for is not in use.
+        // A call that waits does not keep its session in use.
         drop(connection);
         let cause = match result {
             Ok(sent) => {
@@ -121,13 +121,13 @@ impl RetryState {
         };
         match &cause {
             TransportError::SessionExpired if !self.has_renewed => {
-                debug!("the session is gone; asking for a new one");
+                debug!("session expired; waiting for a new one");
                 self.replace_session(session, generation, &cause);
                 None
             }
-            // Nothing was sent: it restarts, or the network is another.
+            // Nothing was sent: the server restarts, or the network has changed.
             TransportError::Connect(_) if Instant::now() < self.connect_deadline() => {
-                debug!(error = %cause, "the connection is gone; asking for a new one");
+                debug!(error = %cause, "connection lost; waiting for a new one");
                 session.report_lost(generation, &cause);
                 self.require_newer_than(generation);
                 None
@@ -173,9 +173,9 @@ impl RetryState {
                 let Some(wait) = self.next_busy_delay(requested) else {
                     return Some(result);
                 };
-                // It goes on to count among those that run there: others would be refused as well.
+                // The call keeps its permit: the server would refuse other calls as well.
                 drop(result);
-                debug!(?wait, "the upstream is busy; sending it later");
+                debug!(?wait, "server busy; retrying later");
                 sleep(wait).await;
                 self.connect_deadline = None;
                 None
@@ -187,7 +187,7 @@ impl RetryState {
                 {
                     return Some(result);
                 }
-                debug!("the upstream is another by now; sending it once more");
+                debug!("another server has replaced this one; sending the request again");
                 self.has_renewed = true;
                 self.require_newer_than(generation);
                 None
@@ -196,13 +196,13 @@ impl RetryState {
         }
     }
 
-    /// How long it may still wait.
+    /// Returns how long the call may still wait.
     fn remaining_time(&self) -> Duration {
         self.timeout.saturating_sub(self.started_at.elapsed())
     }
 
-    /// How long to wait for a server that wants to be asked after this time: no less, and a little more,
-    /// so that not all come back at once; `None` when the time of the call is over by then.
+    /// Returns how long to wait for a busy server that asked for the pause `requested`. Adds some jitter, so that
+    /// not all calls return at once. Returns `None` if the call times out before.
     fn next_busy_delay(&mut self, requested: Duration) -> Option<Duration> {
         let least = requested.max(self.min_busy_delay);
         let remaining_time = self.remaining_time();
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_busy_server_is_given_the_time_that_it_asks_for_and_ever_more() {
+    async fn busy_server_gets_the_pause_it_asks_for_and_longer_ones() {
         let mut retry = retry_state(300);
         let requested = Duration::from_secs(7);
         for least in [7, 7, 7, 8, 16] {
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_that_asks_for_nothing_is_asked_a_few_times_only() {
+    async fn busy_server_without_a_pause_gets_few_requests() {
         let mut retry = retry_state(300);
         let mut sent = 0;
         while let Some(wait) = retry.next_busy_delay(Duration::ZERO) {
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_time_beyond_that_of_the_call_is_not_waited_for() {
+    async fn pause_beyond_the_timeout_of_the_call_is_not_waited_for() {
         assert_eq!(
             retry_state(30).next_busy_delay(Duration::from_secs(30)),
             None

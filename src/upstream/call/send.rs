@@ -1,4 +1,4 @@
-//! Sends one request on a connection, and returns what is under way then.
+//! Sends one request on a connection.
 
 use tracing::debug;
 
@@ -17,18 +17,18 @@ use crate::upstream::transport::response_head::ResponseHead;
 /// A request that was sent.
 #[derive(Debug)]
 pub struct SentRequest {
-    /// Reads what comes back.
+    /// Reads the response.
     pub exchange: Exchange,
-    /// Receives what the upstream asks on other streams, where the client is asked by the response.
+    /// Receives server requests from other streams, if the client accepts them only in the result.
     pub inbox: Option<Inbox>,
-    /// The connection that it went out on.
+    /// The connection that the request was sent on.
     pub connection: ConnectionUse,
-    /// The activity that its deadlines count from.
+    /// The activity that the deadlines of the request count from.
     pub activity: Activity,
 }
 
-/// Sends a request. One that is silent for too long before anybody can follow it is cancelled
-/// (MCP 2025-11-25 § Lifecycle, Timeouts); a modern upstream sees its stream close.
+/// Sends a request. If sending times out, cancels the request (MCP 2025-11-25 § Lifecycle, Timeouts). A modern
+/// server sees its stream close instead.
 pub(crate) async fn send(
     pool: &SessionPool,
     connection: &ConnectionUse,
@@ -44,15 +44,15 @@ pub(crate) async fn send(
                 .notify(cancelled_notification(id, "no answer in time"))
                 .await
             {
-                debug!(%error, "could not cancel a request");
+                debug!(%error, "cannot cancel a request");
             }
         });
     }
     sent
 }
 
-/// While its client can be asked, the upstream may ask before it begins to
-/// answer, on another stream: then the request is under way, and whoever follows it waits on.
+/// Sends a request, and waits for the head of its response. A server may send a server request on another
+/// stream before it responds. Then this returns an exchange that still waits for the head.
 async fn send_and_wait(
     connection: &ConnectionUse,
     request: Request,

@@ -1,5 +1,5 @@
-//! Waiting for an upstream that is away. Whoever waits shares the attempts that the connection's task makes,
-//! and hears at once when none can be made in time, or when none would help.
+//! Waits for the connection of a disconnected upstream. All calls share the attempts of the supervisor. A call
+//! fails at once if no attempt can be made in time, or if none would help.
 
 use tokio::time::{Instant, timeout_at};
 
@@ -11,16 +11,16 @@ use crate::upstream::session::handle::SessionHandle;
 use crate::upstream::session::settings::UpstreamSettings;
 use crate::upstream::session::state::{Disconnected, State};
 
-/// What somebody who waits sees of the connection.
+/// The state of a session as a waiting call sees it.
 enum ObservedState {
     Ready(ConnectionUse),
-    /// The last attempt failed.
+    /// The last attempt has failed.
     Disconnected(Disconnected),
-    /// One is under way, after one that may have failed.
+    /// An attempt is under way. Holds why the one before failed, if it did.
     Connecting(Option<TransportError>),
 }
 
-/// Returns a connection for this call: the one there is, or one that is made meanwhile.
+/// Returns a connection for this call. Waits for one if the session has none that the call can use.
 pub(crate) async fn acquire_connection(
     settings: &UpstreamSettings,
     session: &SessionHandle,
@@ -30,7 +30,7 @@ pub(crate) async fn acquire_connection(
     let can_use = |connection: &ConnectionUse| is_usable(settings, connection, stale_generation);
     match session.connection().filter(can_use) {
         Some(connection) => Ok(connection),
-        // Boxed: it is large, and on the path of every call.
+        // Boxed: large, and on the path of every call.
         None => {
             let deadline = retry.connect_deadline();
             Box::pin(wait_for_newer_connection(
@@ -44,13 +44,13 @@ pub(crate) async fn acquire_connection(
     }
 }
 
-/// Returns `true` if a call can use this connection that needs one after this generation.
+/// Returns `true` if a call that needs a connection newer than `generation` can use this one.
 fn is_usable(settings: &UpstreamSettings, connection: &Connection, generation: u64) -> bool {
     connection.generation > generation && connection.is_usable_after_suspend(&settings.http_clients)
 }
 
-/// Waits for the first connection after the one of this generation. Has one made if the session is
-/// disconnected, and again as long as what kept it from being made may pass.
+/// Waits for a connection newer than `generation`. Requests an attempt if the session is disconnected, and
+/// further attempts as long as the cause of the failure is transient.
 async fn wait_for_newer_connection(
     settings: &UpstreamSettings,
     session: &SessionHandle,
@@ -68,7 +68,7 @@ async fn wait_for_newer_connection(
             State::Connecting {
                 previous_failure, ..
             } => ObservedState::Connecting(previous_failure.clone()),
-            // The session was not started, or its supervisor is about to find out what is known already.
+            // The session was not started, or its supervisor is about to notice that the connection is unusable.
             State::Idle | State::Ready(_) => ObservedState::Connecting(None),
         };
         let next_attempt_at = match observed {
@@ -92,7 +92,7 @@ async fn wait_for_newer_connection(
             }
             ObservedState::Connecting(previous_failure) => {
                 last_cause = previous_failure.or(last_cause);
-                // How it ends, the call has seen for itself.
+                // The call sees the outcome of this attempt.
                 has_failed = true;
                 None
             }
@@ -111,8 +111,8 @@ async fn wait_for_newer_connection(
     }
 }
 
-/// Whether another attempt is worth waiting for, that can be made at `next`. What does not pass by itself
-/// is tried once for a call that has not seen it fail.
+/// Returns `true` if the call should wait for the attempt at `next_attempt_at`. If the cause is not transient,
+/// a call that has not seen an attempt fail gets one immediate attempt.
 fn is_worth_waiting(
     cause: &TransportError,
     has_failed: bool,

@@ -1,4 +1,4 @@
-//! The handle that the rest of the program has of an upstream.
+//! The handle of an upstream, for the rest of the program.
 
 pub(crate) mod outcome;
 mod parts;
@@ -38,23 +38,23 @@ use crate::protocol::{ClientProfile, ItemKind, ItemList, LogLevel, Request};
 use outcome::FailedAttempt;
 use parts::Parts;
 
-/// How long a call waits for tools that are read again.
+/// How long a call waits until the tools are read again.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Keeps resources of an upstream subscribed, and the upstream in use, until it is dropped.
+/// Keeps resources of an upstream subscribed, and the upstream in use, until the guard is dropped.
 pub type SubscriptionGuard = guard::SubscriptionGuard<Upstream>;
 
-/// One upstream. Cheap to clone; all clones mean the same sessions.
+/// One upstream. Cheap to clone; all clones share the same sessions.
 #[derive(Debug, Clone)]
 pub struct Upstream {
     parts: Arc<Parts>,
-    /// The configuration as it is now; [`UpstreamSettings`] has the one that connections are made by.
+    /// The current configuration. [`UpstreamSettings`] has the one that connections are made by.
     config: Arc<config::Upstream>,
     cached: Arc<CachedUpstream>,
 }
 
 impl Upstream {
-    /// An upstream that is not connected yet. `changed` is notified whenever there is news of it.
+    /// Creates an upstream that is not connected yet. `changed` is notified of each change of its state or tools.
     #[must_use]
     pub fn new(
         config: config::Upstream,
@@ -73,8 +73,8 @@ impl Upstream {
         }
     }
 
-    /// Starts the task that keeps its main session connected until `cancel`, or until it is
-    /// [retired](Self::retire).
+    /// Starts the supervisor of the main session. The session stays connected until `cancel`, or until the
+    /// upstream is [retired](Self::retire).
     pub fn start(
         &self,
         profile: &Arc<ClientProfile>,
@@ -90,7 +90,7 @@ impl Upstream {
         self.pool().start(profile, tasks);
     }
 
-    /// Returns its sessions.
+    /// Returns the upstream's sessions.
     #[must_use]
     pub fn pool(&self) -> &SessionPool {
         &self.parts.pool
@@ -100,38 +100,38 @@ impl Upstream {
         &self.pool().settings
     }
 
-    /// The client has opened a session. The main session serves its profile from now on, unless another client
-    /// needs that session as it is: then calls of this client go by an extra session.
+    /// Sets the profile of a client that has opened a session. The main session serves this profile from now on.
+    /// If another client needs the main session as it is, calls of this client use an extra session.
     pub fn set_client_profile(&self, client: ClientId, profile: &Arc<ClientProfile>) {
         self.pool().set_profile(client, profile);
     }
 
-    /// The client has left: its profile and its log level count no more.
+    /// Removes the profile and the log level of a client that has left.
     pub fn remove_client(&self, client: ClientId) {
         self.pool().remove_client(client);
         self.settings().log_demand.remove(client);
     }
 
-    /// Returns its id.
+    /// Returns the upstream's id.
     #[must_use]
     pub fn id(&self) -> UpstreamId {
         self.settings().id
     }
 
-    /// Returns its configuration.
+    /// Returns the current configuration.
     #[must_use]
     pub fn config(&self) -> &config::Upstream {
         &self.config
     }
 
-    /// Returns `true` if its connections are what this configuration asks for.
+    /// Returns `true` if an upstream with this configuration could use the same connections.
     #[must_use]
     pub fn can_share_connection(&self, config: &config::Upstream) -> bool {
         self.settings().config.can_share_connection(config)
     }
 
-    /// Returns the same upstream, with the same sessions, under another configuration that it
-    /// [connects as](Self::can_share_connection).
+    /// Returns the same upstream with the same sessions under another configuration. The two
+    /// configurations must be able to [share connections](Self::can_share_connection).
     #[must_use]
     pub fn with_config(&self, config: config::Upstream) -> Self {
         Self {
@@ -146,13 +146,13 @@ impl Upstream {
         self.id() == other.id() && Arc::ptr_eq(&self.config, &other.config)
     }
 
-    /// Drops this handle, waits until there is no other, and closes all sessions for good.
+    /// Drops this handle, waits until all other handles are dropped, and closes all sessions for good.
     pub fn retire(self) -> impl Future<Output = ()> + Send + use<> {
         self.parts.retirement()
     }
 
-    /// Sends the request that `build` makes for the connection as it is, on behalf of the client of this
-    /// profile, which asks for its logs from `level` on; `call::call` says how.
+    /// Sends the request that `build` makes for the connection, on behalf of the client with this profile. The
+    /// client receives logs of the request from `level` on. See `call::call` for waits and retries.
     ///
     /// # Errors
     /// [`UpstreamError`]; its [`outcome`](TransportError::outcome) says whether the request may have run.
@@ -167,29 +167,30 @@ impl Upstream {
         call::call(self.pool(), method, client, level, send_buffer, build)
     }
 
-    /// Returns the main session's connection; waits for it as a call does.
+    /// Returns the main session's connection. Waits for it as a call does.
     ///
     /// # Errors
-    /// [`UpstreamError`], when there is none in time.
+    /// [`UpstreamError`], if the session is not connected in time.
     pub async fn wait_for_connection(&self, method: &str) -> Result<ConnectionUse, UpstreamError> {
         call::wait_for_connection(self.pool(), method).await
     }
 
-    /// Returns the main session's connection, if there is one.
+    /// Returns the main session's connection, if the session is connected.
     #[must_use]
     pub fn connection(&self) -> Option<ConnectionUse> {
         self.pool().main().connection()
     }
 
-    /// Waits, without holding the handle, until it is connected; `None` when it never will be.
+    /// Waits until the main session is connected. Returns `None` if it was closed for good. Does not hold the
+    /// handle meanwhile.
     pub fn when_connected(&self) -> impl Future<Output = Option<ConnectionUse>> + use<> {
         outcome::when_connected(self.pool().main().watch())
     }
 
-    /// Waits until it is connected and has listed its tools, or an attempt after `seen` has failed.
+    /// Waits until the upstream is connected and its tools are listed.
     ///
     /// # Errors
-    /// [`FailedAttempt`]; others follow by themselves.
+    /// [`FailedAttempt`], if an attempt after the attempt `seen` fails. The supervisor goes on to retry.
     pub async fn wait_until_listed(
         &self,
         seen: u64,
@@ -198,7 +199,7 @@ impl Upstream {
         outcome::wait_until_listed(state, self.offers().watch_tools(), seen).await
     }
 
-    /// The client's session asks for logs from this level on; `None` when it names none.
+    /// Sets the log level that a client's session asks for; `None` if the client has set none.
     pub fn set_level(&self, client: ClientId, level: Option<LogLevel>) {
         self.settings().log_demand.set(client, level);
     }
@@ -209,38 +210,38 @@ impl Upstream {
         SubscriptionGuard::new(self.clone(), &self.parts.subscriptions, uris)
     }
 
-    /// As [`Self::subscribe`], after a client's own request for it has succeeded, which went out at `epoch`.
+    /// Subscribes to updates of a resource after a client's own request, sent at `epoch`, has succeeded.
     #[must_use]
     pub fn subscribed_by_client(&self, uri: Arc<str>, epoch: Epoch) -> SubscriptionGuard {
         self.parts.subscriptions.mark_subscribed(&uri, epoch);
         self.subscribe(vec![uri])
     }
 
-    /// Returns the resources that are subscribed to.
+    /// Returns the resource subscriptions of the upstream.
     #[must_use]
     pub fn subscriptions(&self) -> &Subscriptions {
         &self.parts.subscriptions
     }
 
-    /// Returns what is known of it, connected or not.
+    /// Returns the upstream's profile and listings, whether it is connected or not.
     #[must_use]
     pub fn offers(&self) -> &Offers {
         &self.parts.offers
     }
 
-    /// Returns it as the cache on disk knows it.
+    /// Returns the cache's view of the upstream.
     #[must_use]
     pub fn cached_upstream(&self) -> Arc<CachedUpstream> {
         self.cached.clone()
     }
 
-    /// Has its tools read again.
+    /// Requests that the tools be read again. Does not wait.
     pub fn request_tool_refresh(&self) {
         self.pool().main().commands.send(Command::RefreshTools);
     }
 
-    /// Has its tools read again, waits until that is done or a while has passed, and returns those that are
-    /// known then.
+    /// Requests that the tools be read again, waits for that up to [`REFRESH_TIMEOUT`], and returns the last
+    /// tools.
     pub async fn refresh_tools(&self) -> Option<Arc<ToolList>> {
         let mut listed = self.offers().watch_times_listed();
         listed.mark_unchanged();
@@ -249,17 +250,17 @@ impl Upstream {
         self.offers().tools()
     }
 
-    /// Returns `true` if it is connected and declares items of this kind.
+    /// Returns `true` if the upstream is connected and declares items of this kind.
     #[must_use]
     pub fn declares(&self, kind: ItemKind) -> bool {
         let connection = self.connection();
         connection.is_some_and(|connection| connection.profile.has_items(kind))
     }
 
-    /// Lists its items of one kind; none when it is not connected.
+    /// Reads the upstream's items of one kind. Returns an empty list if the upstream is disconnected.
     ///
     /// # Errors
-    /// [`UpstreamError`], when they could not be read.
+    /// [`UpstreamError`], if they could not be read.
     pub async fn list_items(&self, kind: ItemKind) -> Result<ItemList, UpstreamError> {
         let Some(connection) = self.connection() else {
             return Ok(ItemList::default());
@@ -268,29 +269,30 @@ impl Upstream {
         items.map_err(|cause| self.error(kind.list_method(), cause))
     }
 
-    /// Returns `true` once waiting for its tools has an end: they are known, or the first attempt to connect
-    /// failed.
+    /// Returns `true` if the initial listing needs no more waiting: the tools were listed, by this process or an
+    /// earlier one, or the last attempt to connect has failed.
     #[must_use]
     pub fn has_listing_or_failed(&self) -> bool {
         self.offers().tools().is_some() || self.has_live_listing_or_failed()
     }
 
-    /// The same, where tools that an earlier process stored do not count.
+    /// Returns `true` if this process has listed the tools, or if the last attempt to connect has failed.
     #[must_use]
     pub fn has_live_listing_or_failed(&self) -> bool {
         self.offers().times_listed() > 0 || self.pool().main().is_disconnected()
     }
 
-    /// Lists its tasks, each as it wrote it; nothing where it does not declare that it can.
+    /// Reads the upstream's tasks, each as the server wrote it. Returns an empty list if the server does not
+    /// declare `tasks/list`.
     ///
     /// # Errors
-    /// [`UpstreamError`], when the listing could not be read.
+    /// [`UpstreamError`], if the listing could not be read.
     pub async fn list_tasks(&self) -> Result<Vec<Bytes>, UpstreamError> {
         let listed = tasks::list(self.connection()).await;
         listed.map_err(|cause| self.error(tasks::LIST, cause))
     }
 
-    /// Returns an error of this upstream.
+    /// Returns the error of a request to this upstream.
     #[must_use]
     pub fn error(&self, method: &str, cause: TransportError) -> UpstreamError {
         self.settings().error(method, cause)

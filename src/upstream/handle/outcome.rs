@@ -9,16 +9,16 @@ use crate::upstream::error::TransportError;
 use crate::upstream::offers::tools::ToolList;
 use crate::upstream::session::state::State;
 
-/// An attempt that failed.
+/// An attempt to connect that failed.
 #[derive(Debug, Clone)]
 pub struct FailedAttempt {
-    /// Why.
+    /// Why it failed.
     pub cause: TransportError,
-    /// Which attempt it was; they count from 1.
+    /// The number of the attempt, counted from 1.
     pub attempt: u64,
 }
 
-/// Waits until the session is connected; `None` when it never will be.
+/// Waits until the session is connected. Returns `None` if it was closed for good.
 pub(crate) async fn when_connected(mut state: watch::Receiver<State>) -> Option<ConnectionUse> {
     let end = |state: &State| match state {
         State::Ready(connection) => Some(Some(connection.begin_use())),
@@ -29,10 +29,10 @@ pub(crate) async fn when_connected(mut state: watch::Receiver<State>) -> Option<
     end(&*ended.ok()?)?
 }
 
-/// Waits until the session is connected and has listed the tools, or an attempt after `seen` has failed.
+/// Waits until the session is connected and the tools are listed.
 ///
 /// # Errors
-/// [`FailedAttempt`]; other attempts follow by themselves.
+/// [`FailedAttempt`], if an attempt after the attempt `seen` fails. The supervisor goes on to retry.
 pub(crate) async fn wait_until_listed(
     mut state: watch::Receiver<State>,
     mut tools: watch::Receiver<Option<Arc<ToolList>>>,

@@ -1,4 +1,4 @@
-//! What all handles of one upstream share.
+//! The state that all handles of one upstream share.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use crate::upstream::session::pool::SessionPool;
 use crate::upstream::session::settings::UpstreamSettings;
 use crate::upstream::subscription::ledger::Subscriptions;
 
-/// What all handles of one upstream share. The tasks of its sessions hold the parts that they need, and
-/// never all: they do not keep the upstream in use.
+/// The state that all handles of one upstream share. The tasks of its sessions hold only the fields that they
+/// need, so they do not keep the upstream in use.
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) pool: SessionPool,
@@ -28,7 +28,7 @@ impl Parts {
         let offers = Arc::new(Offers::new(changed.clone()));
         let subscriptions = Arc::<Subscriptions>::default();
         let (settings, handles) = (Arc::new(settings), TaskTracker::new());
-        // So that waiting for the last handle ends with it.
+        // A closed tracker lets `wait` end with the last handle.
         handles.close();
         Self {
             pool: SessionPool::new(settings, offers.clone(), subscriptions.clone(), changed),
@@ -39,7 +39,7 @@ impl Parts {
         }
     }
 
-    /// Waits, without holding the parts, until the last handle is dropped, and closes all sessions for good.
+    /// Waits until the last handle is dropped, and closes all sessions for good. Does not hold `self` meanwhile.
     pub(crate) fn retirement(&self) -> impl Future<Output = ()> + Send + use<> {
         let (handles, cancel) = (self.handles.clone(), self.pool.cancellation());
         async move {

@@ -1,5 +1,5 @@
-//! What an upstream says of tasks: those of MCP 2025-11-25, a capability, and those of the modern era,
-//! an extension. Both are polled, and otherwise have little in common.
+//! Lists the tasks of an upstream: those of MCP 2025-11-25, a capability, and those of the modern era, an
+//! extension.
 
 use bytes::Bytes;
 
@@ -9,8 +9,8 @@ use crate::upstream::offers::pagination;
 
 pub(crate) const LIST: &str = "tasks/list";
 
-/// Lists the tasks on this connection, each as the server wrote it; nothing where the server does not declare
-/// that it can.
+/// Reads the tasks on this connection, each as the server wrote it. Returns an empty list if the server does
+/// not declare `tasks/list`.
 pub(crate) async fn list(connection: Option<ConnectionUse>) -> Result<Vec<Bytes>, TransportError> {
     let mut tasks = Vec::new();
     let lists = |connection: &ConnectionUse| connection.profile.declares_task_capability("/list");

@@ -1,4 +1,4 @@
-//! The prompts, resources and resource templates of one upstream. They are read when a client lists them.
+//! Reads the prompts, resources and resource templates of one upstream when a client lists them.
 
 use super::pagination;
 use crate::protocol::{Item, ItemKind};

@@ -1,9 +1,8 @@
-//! What one upstream offers, as far as it is known in memory.
+//! The listings of one upstream, in memory.
 //!
 //! [`Offers`] holds the server's profile, its tools, and its prompts, resources and templates as they were
-//! read last. It outlives each connection. A connection fills it, and what an earlier process has stored
-//! fills it before the first connection does. It names neither the task that connects nor the cache on
-//! disk; both are notified of its changes.
+//! read last. It outlives each connection. The cache on disk fills it at the start; each connection replaces
+//! its content. It depends neither on the supervisor nor on the cache, and notifies both of changes.
 
 pub(crate) mod items;
 pub(crate) mod pagination;
@@ -19,49 +18,49 @@ use crate::protocol::{ItemKind, ItemList, ServerProfile};
 use crate::sync::Mutex;
 use tools::ToolList;
 
-/// What is known of an upstream, whether it is connected or not.
+/// The profile and the listings of an upstream, whether it is connected or not.
 #[derive(Debug)]
 pub struct Offers {
     tools: watch::Sender<Option<Arc<ToolList>>>,
-    /// How often this process has read the tools.
+    /// Counts the times that this process has read the tools.
     times_listed: watch::Sender<u64>,
     state: Mutex<OffersState>,
-    /// Notified of a change that the catalog depends on.
+    /// Notified of each change that the catalog depends on.
     changed: Arc<Notify>,
-    /// Notified of a change that is to be stored; none where nothing is stored.
+    /// Notified of each change that the cache has to save; unset if there is no cache.
     unsaved: OnceLock<Arc<Notify>>,
 }
 
 #[derive(Debug, Default)]
 struct OffersState {
     profile: Option<Arc<ServerProfile>>,
-    /// The profile of the server that listed the tools: an earlier connection may have read them.
+    /// The profile of the server that listed the tools. An earlier connection may have read them.
     tools_listed_by: Option<Arc<ServerProfile>>,
     items: [LastItemList; 3],
-    /// Whether there is something to store.
+    /// Whether the cache has something to save.
     is_dirty: bool,
 }
 
-/// What is known of one kind of items.
+/// The last list of one kind of items.
 #[derive(Debug, Default)]
 struct LastItemList {
-    /// The list as it was read last, unless the server announced a change since.
+    /// The list as it was read last; `None` once the server has announced a change.
     list: Option<ItemList>,
-    /// Counts the changes that the server announced.
+    /// Counts the list changes that the server announced.
     changes: u64,
 }
 
-/// A copy of everything that is known of an upstream.
+/// A copy of an upstream's profile and listings.
 #[derive(Debug)]
 pub(crate) struct OffersSnapshot {
     pub(crate) profile: Arc<ServerProfile>,
     pub(crate) tools: Arc<ToolList>,
-    /// By [`ItemKind`]; `None` where the list was never read.
+    /// Indexed by [`ItemKind`]; `None` if the list was never read.
     pub(crate) items: [Option<ItemList>; 3],
 }
 
 impl Offers {
-    /// Nothing is known yet. `changed` is notified of each change that the catalog depends on.
+    /// Creates empty offers. `changed` is notified of each change that the catalog depends on.
     pub(crate) fn new(changed: Arc<Notify>) -> Self {
         Self {
             tools: watch::Sender::new(None),
@@ -72,19 +71,19 @@ impl Offers {
         }
     }
 
-    /// Returns what the server said of itself when it was last connected, to this process or an earlier one.
+    /// Returns the server's profile from its last connection, to this process or an earlier one.
     #[must_use]
     pub fn profile(&self) -> Option<Arc<ServerProfile>> {
         self.state.lock().profile.clone()
     }
 
-    /// Returns the tools that the server listed last, to this process or an earlier one.
+    /// Returns the tools that the server listed last, for this process or an earlier one.
     #[must_use]
     pub fn tools(&self) -> Option<Arc<ToolList>> {
         self.tools.borrow().clone()
     }
 
-    /// Returns the items of one kind that the server listed last; `None` where they are not known.
+    /// Returns the items of one kind that the server listed last; `None` if they have to be read.
     #[must_use]
     pub fn last_items(&self, kind: ItemKind) -> Option<ItemList> {
         let state = self.state.lock();
@@ -95,7 +94,7 @@ impl Offers {
         }
     }
 
-    /// Discards the items of these kinds, since the server has announced that they changed.
+    /// Discards the items of these kinds. Call this when the server announces that their lists changed.
     pub fn invalidate(&self, kinds: &[ItemKind]) {
         let mut state = self.state.lock();
         for kind in kinds {
@@ -113,17 +112,17 @@ impl Offers {
         self.tools.subscribe()
     }
 
-    /// Watches how often the tools were read from a connection of this process.
+    /// Watches how often this process has read the tools.
     pub(crate) fn watch_times_listed(&self) -> watch::Receiver<u64> {
         self.times_listed.subscribe()
     }
 
-    /// Returns how often the tools were read from a connection of this process.
+    /// Returns how often this process has read the tools.
     pub(crate) fn times_listed(&self) -> u64 {
         *self.times_listed.borrow()
     }
 
-    /// Takes over what the server declared on a new connection.
+    /// Sets the profile of the server on a new connection.
     pub(crate) fn set_profile(&self, profile: &Arc<ServerProfile>) {
         let mut state = self.state.lock();
         for kind in ItemKind::ALL {
@@ -134,10 +133,10 @@ impl Offers {
         state.profile = Some(profile.clone());
     }
 
-    /// Reads the tools from this connection. Returns how many there are.
+    /// Reads the tools on this connection. Returns their number.
     ///
     /// # Errors
-    /// [`TransportError`], when they could not be read. The last ones stay.
+    /// [`TransportError`], if they could not be read. The last listing stays.
     pub(crate) async fn refresh_tools(
         &self,
         connection: &Connection,
@@ -168,10 +167,10 @@ impl Offers {
         self.times_listed.send_modify(|times| *times += 1);
     }
 
-    /// Reads the items of one kind from this connection.
+    /// Reads the items of one kind on this connection.
     ///
     /// # Errors
-    /// [`TransportError`], when they could not be read. The last ones stay.
+    /// [`TransportError`], if they could not be read. The last list stays.
     pub(crate) async fn refresh_items(
         &self,
         connection: &Connection,
@@ -181,7 +180,7 @@ impl Offers {
         let list = Arc::new(items::fetch(connection, kind).await?);
         let mut state = self.state.lock();
         let items = &mut state.items[kind as usize];
-        // A list that was begun before a change may lack it.
+        // A list that was requested before a change may lack that change.
         if items.changes == changes {
             items.list = Some(list.clone());
             self.mark_dirty(&mut state);
@@ -189,12 +188,12 @@ impl Offers {
         Ok(list)
     }
 
-    /// Has `unsaved` notified of each change that is to be stored. Returns `false` if another one is already.
+    /// Sets what is notified of each change to save. Returns `false` if it was set before.
     pub(crate) fn set_unsaved_notify(&self, unsaved: Arc<Notify>) -> bool {
         self.unsaved.set(unsaved).is_ok()
     }
 
-    /// Takes over what an earlier process has stored, where nothing newer is known.
+    /// Restores what an earlier process has saved, except where this process has newer data.
     pub(crate) fn restore(&self, stored: OffersSnapshot) {
         let mut state = self.state.lock();
         if state.profile.is_none() {
@@ -220,7 +219,7 @@ impl Offers {
         self.changed.notify_one();
     }
 
-    /// Returns what is to be stored, if it has changed since the last time.
+    /// Returns the offers to save, if they have changed since the last call.
     pub(crate) fn take_unsaved(&self) -> Option<OffersSnapshot> {
         let mut state = self.state.lock();
         if !std::mem::take(&mut state.is_dirty) {
@@ -233,7 +232,7 @@ impl Offers {
         })
     }
 
-    /// Has the next [`Self::take_unsaved`] return everything again: what was taken could not be stored.
+    /// Makes the next [`Self::take_unsaved`] return the offers again, since they could not be saved.
     pub(crate) fn return_unsaved(&self) {
         self.state.lock().is_dirty = true;
     }
@@ -245,7 +244,7 @@ impl Offers {
         }
     }
 
-    /// Has the tools be those of a server with this profile.
+    /// Sets the tools as if a server with this profile had listed them.
     #[cfg(test)]
     pub(crate) fn set_profile_and_tools(&self, profile: ServerProfile, list: ToolList) {
         self.state.lock().profile = Some(Arc::new(profile));

@@ -1,4 +1,4 @@
-//! Reads listings, which come in pages (MCP § Pagination), to their end.
+//! Reads all pages of a listing (MCP § Pagination).
 
 use std::collections::HashSet;
 
@@ -14,11 +14,11 @@ use crate::wire::outgoing::code;
 use crate::wire::splice::{decode, last_member};
 use crate::wire::{Member, Message};
 
-/// The most pages that are read of one listing.
+/// The most pages that are read of one listing: a server may never end it.
 const MAX_PAGES: usize = 1000;
 
-/// Requests all pages of a listing, and passes each definition in the member `name` of their results to
-/// `take`.
+/// Requests all pages of a listing, and passes each definition in the member `member_name` of their results
+/// to `on_definition`.
 pub(crate) async fn fetch_all(
     connection: &Connection,
     method: &'static str,
@@ -34,19 +34,22 @@ pub(crate) async fn fetch_all(
         };
         params = json!({"cursor": cursor});
         if !cursors.insert(cursor) {
-            warn!(method, "the cursors of the listing lead in a circle");
+            warn!(
+                method,
+                "the server sent a cursor of its listing twice; listing cut off"
+            );
             return Ok(());
         }
     }
     warn!(
         method,
         pages = MAX_PAGES,
-        "the upstream never ends its listing; cut off"
+        "the listing has too many pages; listing cut off"
     );
     Ok(())
 }
 
-/// Passes the definitions of one page to `take`, and returns the cursor of the next page.
+/// Passes the definitions of one page to `on_definition`, and returns the cursor of the next page.
 pub(crate) fn read_page(
     answer: &Message,
     method: &str,
@@ -55,7 +58,7 @@ pub(crate) fn read_page(
 ) -> Result<Option<String>, TransportError> {
     let Some(result) = answer.result() else {
         return match answer.error_code() {
-            // An upstream that has none of them need not know the method.
+            // A server without items of this kind may lack the method.
             Some(code::METHOD_NOT_FOUND) => Ok(None),
             _ => {
                 let text = error_text(answer);
@@ -65,7 +68,7 @@ pub(crate) fn read_page(
     };
     let malformed = |what: &str| TransportError::Malformed(format!("`{method}`: {what}"));
     if result.first() != Some(&b'{') {
-        return Err(malformed("its result is not an object"));
+        return Err(malformed("the result is not an object"));
     }
     let member = |key: &str| last_member(result, key);
     if let Some(list) = member(member_name) {

@@ -1,4 +1,4 @@
-//! What is known, from a connection or from an earlier process.
+//! Offers from a connection and from an earlier process.
 
 use bytes::Bytes;
 use serde_json::json;
@@ -43,14 +43,17 @@ fn names(offers: &Offers) -> [Option<String>; 2] {
 }
 
 #[test]
-fn what_is_stored_counts_until_a_connection_lists() {
+fn restored_offers_last_until_a_connection_lists() {
     let offers = Offers::new(Arc::default());
     assert_eq!(names(&offers), [None, None]);
     offers.restore(stored("old"));
     let old = Some("old".to_owned());
     assert_eq!(names(&offers), [old.clone(), old]);
     assert_eq!(offers.times_listed(), 0);
-    assert!(offers.take_unsaved().is_none(), "it is stored already");
+    assert!(
+        offers.take_unsaved().is_none(),
+        "restored offers are saved already"
+    );
 
     offers.set_profile(&profile());
     offers.set_tools(tools("new"));
@@ -60,7 +63,7 @@ fn what_is_stored_counts_until_a_connection_lists() {
 }
 
 #[test]
-fn an_announced_change_is_not_undone_by_what_is_stored() {
+fn restore_does_not_undo_an_announced_change() {
     let offers = Offers::new(Arc::default());
     offers.invalidate(&[ItemKind::Prompts]);
     offers.restore(stored("old"));
@@ -68,7 +71,7 @@ fn an_announced_change_is_not_undone_by_what_is_stored() {
 }
 
 #[test]
-fn a_kind_that_the_server_does_not_declare_is_known_to_be_empty() {
+fn kind_that_the_server_does_not_declare_is_empty() {
     let offers = Offers::new(Arc::default());
     assert!(offers.last_items(ItemKind::Resources).is_none());
     offers.set_profile(&profile());
@@ -77,7 +80,7 @@ fn a_kind_that_the_server_does_not_declare_is_known_to_be_empty() {
 }
 
 #[test]
-fn what_could_not_be_stored_is_taken_again() {
+fn offers_that_could_not_be_saved_are_taken_again() {
     let offers = Offers::new(Arc::default());
     offers.set_profile(&profile());
     offers.set_tools(tools("a"));

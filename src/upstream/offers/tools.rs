@@ -10,11 +10,12 @@ use crate::upstream::connection::Connection;
 use crate::upstream::error::TransportError;
 use crate::wire::Message;
 
-/// The method that lists tools, and the member of its result that holds them.
+/// The method that lists tools.
 const METHOD: &str = "tools/list";
+/// The member of its result that holds the tools.
 const MEMBER: &str = "tools";
 
-/// All tools of one upstream, in its order.
+/// All tools of one upstream, in the server's order.
 #[derive(Debug, Default, PartialEq)]
 pub struct ToolList {
     /// The tools.
@@ -34,12 +35,12 @@ impl ToolList {
         Ok(list)
     }
 
-    /// Adds the tools of one page, the answer to a `tools/list` in the server's era; returns the
+    /// Adds the tools of one page, which is a response to `tools/list` in the server's era. Returns the
     /// cursor of the next page.
     ///
     /// # Errors
-    /// [`TransportError`], when the answer is an error or not a page. An upstream that does not
-    /// know `tools/list` has no tools.
+    /// [`TransportError`], if the response is an error or not a page. A server without the method
+    /// `tools/list` has no tools.
     pub fn add_page(
         &mut self,
         answer: &Message,
@@ -50,14 +51,17 @@ impl ToolList {
         })
     }
 
-    /// Keeps the first of several tools with one name, since a call reaches that one alone.
+    /// Keeps the first of several tools with one name, since a call reaches only that one.
     fn remove_duplicates(&mut self) {
         let mut names = HashSet::with_capacity(self.tools.len());
         let before = self.tools.len();
         self.tools.retain(|tool| names.insert(tool.name.clone()));
         let duplicates = before - self.tools.len();
         if duplicates > 0 {
-            warn!(duplicates, "leaving out tools that are listed twice");
+            warn!(
+                duplicates,
+                "tools listed twice; keeping the first of each name"
+            );
         }
     }
 }

@@ -87,10 +87,10 @@ async fn assert_ignored_and_replaced(
     server.raw.stop().await;
     let mut client = proxy().start().await;
     assert_eq!(client.tool_names().await, [""; 0], "{what}");
-    client.wait_for_stderr("what was remembered").await;
+    client.wait_for_stderr("the cached listing").await;
     let stderr = client.stderr();
     assert_eq!(
-        stderr.matches("what was remembered").count(),
+        stderr.matches("the cached listing").count(),
         1,
         "{what}: {stderr}"
     );
@@ -225,9 +225,7 @@ async fn unwritable_cache_folder_does_not_affect_listings() {
     let mut client = proxy.start().await;
     client.initialize().await;
     assert_eq!(client.tool_names().await, ["tool"]);
-    client
-        .wait_for_stderr("cannot remember what servers offer")
-        .await;
+    client.wait_for_stderr("cannot cache listings").await;
     assert!(client.close().await.success());
 }
 
@@ -262,9 +260,7 @@ async fn unwritable_cache_file_does_not_affect_the_others() {
     }
     assert!(client.close().await.success());
     let stderr = client.stderr();
-    let warnings = stderr
-        .lines()
-        .filter(|line| line.contains("cannot remember"));
+    let warnings = stderr.lines().filter(|line| line.contains("cannot cache"));
     let warnings: Vec<_> = warnings.collect();
     assert_eq!(warnings.len(), 1, "{stderr}");
     assert!(

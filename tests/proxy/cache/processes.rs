@@ -30,7 +30,7 @@ async fn concurrent_proxies_leave_only_complete_files() {
             client.wait_for_stderr("tools=200 name=one").await;
             client.wait_for_stderr("tools=200 name=two").await;
             assert!(client.close().await.success());
-            assert!(!client.stderr().contains("what was remembered"));
+            assert!(!client.stderr().contains("the cached listing"));
         });
         join_all(runs).await;
 
@@ -59,7 +59,7 @@ async fn cache_survives_a_killed_proxy() {
     let mut client = proxy().env("DEBUG", "1").start().await;
     client.initialize().await;
     client.tools().await;
-    client.wait_for_stderr("remembered").await;
+    client.wait_for_stderr("listing cached").await;
     // The proxy logs this before it writes the file.
     let written = testkit::within("the file", async {
         while cache_files(&home).is_empty() {

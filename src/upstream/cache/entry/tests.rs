@@ -1,4 +1,4 @@
-//! What is written is read back, byte by byte, or told why not.
+//! Entries are read back byte by byte, or rejected with a reason.
 
 use serde_json::json;
 
@@ -44,7 +44,7 @@ fn file(offers: &OffersSnapshot) -> Bytes {
 }
 
 #[test]
-fn what_is_written_is_read_back_byte_by_byte() {
+fn written_entry_is_read_back_byte_by_byte() {
     let deep = serde_json::from_str(&format!("{}{}", r#"{"a":"#.repeat(120), "1")).ok();
     assert!(deep.is_none_or(|deep: serde_json::Value| deep.is_object()));
     let cases = [
@@ -70,7 +70,7 @@ fn what_is_written_is_read_back_byte_by_byte() {
 }
 
 #[test]
-fn a_file_says_the_same_whenever_it_was_written() {
+fn content_does_not_depend_on_the_time_of_writing() {
     let one = offers(Era::Modern, MODERN, json!({}));
     let other = offers(Era::Modern, MODERN, json!({"tools": {}}));
     let file = file(&one);
@@ -89,7 +89,7 @@ fn a_file_says_the_same_whenever_it_was_written() {
 }
 
 #[test]
-fn what_cannot_be_used_says_why() {
+fn unusable_file_is_rejected_with_a_reason() {
     let good = file(&offers(Era::Legacy, LEGACY[0], json!({})));
     let text = String::from_utf8(good.to_vec()).unwrap();
     let read = |text: String| {
@@ -98,20 +98,20 @@ fn what_cannot_be_used_says_why() {
             .to_string()
     };
     let format = |format: &str| text.replacen("\"format\":1", format, 1);
-    let newer = "it has the format 2 instead of 1";
+    let newer = "the file has format 2 instead of 1";
     assert_eq!(read(format("\"format\":2")), newer);
     assert_eq!(read(r#"{"format":2,"all":"else"}"#.to_owned()), newer);
     assert_eq!(
         LoadedEntry::read(&good, "d2").unwrap_err().to_string(),
-        "it is of another configuration"
+        "the file is of another configuration"
     );
-    let unknown = "it is of a protocol that is unknown here";
+    let unknown = "the file is of an unknown protocol revision";
     assert_eq!(read(text.replacen("legacy", "modern", 1)), unknown);
     assert_eq!(read(text.replacen(LEGACY[0], "2000-01-01", 1)), unknown);
     for end in 0..text.len() {
         if let Some(half) = text.get(..end) {
             assert!(
-                read(half.to_owned()).starts_with("it is damaged: "),
+                read(half.to_owned()).starts_with("the file is damaged: "),
                 "{half}"
             );
         }

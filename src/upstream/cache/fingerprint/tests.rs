@@ -1,4 +1,4 @@
-//! What changes the digest, and what does not.
+//! Which configuration changes the fingerprint.
 
 use std::collections::HashSet;
 
@@ -19,7 +19,7 @@ fn fingerprint(key: u8, extra: &Value) -> String {
 }
 
 #[test]
-fn whatever_changes_what_a_server_may_offer_changes_it() {
+fn address_transport_and_account_change_the_fingerprint() {
     let oauth = |oauth: Value| json!({"oauth": oauth});
     let machine = |key: &str, value: &str| {
         let mut keys = json!({"grant": "enterprise", "client_id": "c", "idp_client_id": "i",
@@ -66,7 +66,7 @@ fn whatever_changes_what_a_server_may_offer_changes_it() {
 }
 
 #[test]
-fn what_it_does_not_depend_on_does_not() {
+fn other_configuration_leaves_the_fingerprint() {
     let oauth = |oauth: Value| json!({"oauth": oauth});
     let pairs = [
         (

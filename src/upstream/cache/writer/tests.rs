@@ -1,4 +1,4 @@
-//! How often is written, on a clock that the tests wind on.
+//! When changes are saved, with a paused clock.
 
 use bytes::Bytes;
 
@@ -24,7 +24,7 @@ fn named(name: &str) -> Upstream {
     Upstream::new(config, Arc::default(), None, limits, Arc::default())
 }
 
-/// The upstream lists one tool of this name.
+/// Makes the upstream list one tool of this name.
 fn lists(upstream: &Upstream, name: &str) {
     let profile = ServerProfile {
         era: Era::Modern,
@@ -39,7 +39,7 @@ fn lists(upstream: &Upstream, name: &str) {
         .set_profile_and_tools(profile, ToolList { tools });
 }
 
-/// What the one file holds, if there is one.
+/// Returns the content of the cache file, if there is one.
 fn file(home: &Path) -> Option<String> {
     let folder = home.join("listings").read_dir().ok()?;
     let mut paths = folder.map(|entry| entry.unwrap().path());
@@ -48,7 +48,7 @@ fn file(home: &Path) -> Option<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_changes_every_second_is_written_every_few_and_at_the_end() {
+async fn changes_are_saved_every_few_seconds_and_at_the_end() {
     let home = tempfile::tempdir().unwrap();
     let (upstream, cancel) = (upstream(), CancellationToken::new());
     let writer = CacheWriter::new(home.path(), Registry::new(vec![upstream.clone()]));
@@ -72,7 +72,7 @@ async fn a_server_that_changes_every_second_is_written_every_few_and_at_the_end(
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_next_process_finds_is_what_this_one_has_written() {
+async fn next_process_loads_what_this_one_has_saved() {
     let home = tempfile::tempdir().unwrap();
     for run in 0..2 {
         let (upstream, cancel) = (upstream(), CancellationToken::new());
@@ -91,12 +91,12 @@ async fn what_the_next_process_finds_is_what_this_one_has_written() {
 }
 
 #[test]
-fn a_failure_is_news_once_and_again_after_it_has_worked() {
+fn failure_is_new_once_and_again_after_a_success() {
     let (a, b) = (upstream().config().name.clone(), None);
     let mut failed_writes = FailedWrites::default();
     assert!(failed_writes.record(Some(&a), true));
     assert!(!failed_writes.record(Some(&a), true));
-    assert!(failed_writes.record(b, true), "it is another's");
+    assert!(failed_writes.record(b, true), "another upstream's failure");
     assert!(!failed_writes.record(b, false));
     assert!(!failed_writes.record(Some(&a), true));
     assert!(!failed_writes.record(Some(&a), false));
@@ -104,7 +104,7 @@ fn a_failure_is_news_once_and_again_after_it_has_worked() {
 }
 
 #[tokio::test]
-async fn what_could_not_be_written_is_tried_again_and_nothing_else() {
+async fn only_a_failed_save_is_retried() {
     let home = tempfile::tempdir().unwrap();
     let (bad, good) = (named("bad"), named("good"));
     let registry = Registry::new(vec![bad.clone(), good.clone()]);
@@ -132,7 +132,7 @@ async fn what_could_not_be_written_is_tried_again_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn what_nobody_uses_is_looked_for_once_a_process() {
+async fn each_process_evicts_once() {
     let home = tempfile::tempdir().unwrap();
     let upstream = upstream();
     let mut writer = CacheWriter::new(home.path(), Registry::new(vec![upstream.clone()]));

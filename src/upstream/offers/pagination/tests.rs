@@ -1,8 +1,8 @@
-//! One page: its definitions, the cursor to the next, and what is no page.
+//! Pages: their definitions, their cursors, and malformed ones.
 
 use super::*;
 
-/// The definitions in a page and the cursor of the next, or the error as text.
+/// Returns the definitions of a page and the next cursor, or the error as text.
 fn page(body: &str) -> Result<(Vec<String>, Option<String>), String> {
     let answer = Message::parse(format!(r#"{{"jsonrpc":"2.0","id":1,{body}}}"#)).unwrap();
     let mut taken = Vec::new();
@@ -12,7 +12,7 @@ fn page(body: &str) -> Result<(Vec<String>, Option<String>), String> {
 }
 
 #[test]
-fn a_page_gives_its_definitions_as_written_and_its_cursor() {
+fn page_yields_definitions_as_written_and_a_cursor() {
     let odd = r#"{ "n":1.50e400 , "s":"\/\u00fc"}"#;
     let cases: &[(String, &[&str], Option<&str>)] = &[
         (
@@ -31,7 +31,7 @@ fn a_page_gives_its_definitions_as_written_and_its_cursor() {
             Some(""),
         ),
         (r#"{"nextCursor":"only"}"#.to_owned(), &[], Some("only")),
-        // Servers that write null, or what is no cursor, have no further page.
+        // If the cursor is null or not a string, there is no further page.
         (
             r#"{"prompts":[1],"nextCursor":null}"#.to_owned(),
             &["1"],
@@ -50,13 +50,13 @@ fn a_page_gives_its_definitions_as_written_and_its_cursor() {
 }
 
 #[test]
-fn a_server_without_the_method_has_none_of_them() {
+fn server_without_the_method_has_no_items() {
     let (taken, cursor) = page(r#""error":{"code":-32601,"message":"no"}"#).unwrap();
     assert_eq!((taken.len(), cursor), (0, None));
 }
 
 #[test]
-fn what_is_no_page_is_an_error_that_says_so() {
+fn malformed_page_is_an_error_that_names_the_defect() {
     for (body, part) in [
         (r#""error":{"code":-32603,"message":"broken"}"#, "broken"),
         (r#""result":[]"#, "not an object"),
