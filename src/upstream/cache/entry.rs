@@ -241,10 +241,10 @@ fn raw_json(definition: &[u8]) -> Result<&RawValue, serde_json::Error> {
 
 /// Returns the era and the revision, if the revision is one of that era.
 fn parse_revision(era: &str, version: &str) -> Option<(Era, &'static str)> {
-    let known = |all: &[&'static str]| all.iter().copied().find(|known| *known == version);
+    let find = |all: &[&'static str]| all.iter().copied().find(|it| *it == version);
     match era {
-        "modern" => Some((Era::Modern, known(&[MODERN])?)),
-        "legacy" => Some((Era::Legacy, known(&LEGACY)?)),
+        "modern" => Some((Era::Modern, find(&[MODERN])?)),
+        "legacy" => Some((Era::Legacy, find(&LEGACY)?)),
         _ => None,
     }
 }

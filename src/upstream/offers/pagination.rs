@@ -28,8 +28,8 @@ pub(crate) async fn fetch_all(
     let mut cursors = HashSet::new();
     let mut params = json!({});
     for _ in 0..MAX_PAGES {
-        let answer = connection.request(method, params).await?;
-        let Some(cursor) = read_page(&answer, method, member_name, &mut on_definition)? else {
+        let response = connection.request(method, params).await?;
+        let Some(cursor) = read_page(&response, method, member_name, &mut on_definition)? else {
             return Ok(());
         };
         params = json!({"cursor": cursor});
@@ -51,17 +51,17 @@ pub(crate) async fn fetch_all(
 
 /// Passes the definitions of one page to `on_definition`, and returns the cursor of the next page.
 pub(crate) fn read_page(
-    answer: &Message,
+    response: &Message,
     method: &str,
     member_name: &str,
     mut on_definition: impl FnMut(Bytes),
 ) -> Result<Option<String>, TransportError> {
-    let Some(result) = answer.result() else {
-        return match answer.error_code() {
+    let Some(result) = response.result() else {
+        return match response.error_code() {
             // A server without items of this kind may lack the method.
             Some(code::METHOD_NOT_FOUND) => Ok(None),
             _ => {
-                let text = error_text(answer);
+                let text = error_text(response);
                 Err(TransportError::Handshake(format!("`{method}`: {text}")))
             }
         };
@@ -75,7 +75,7 @@ pub(crate) fn read_page(
         let list: Vec<&RawValue> = serde_json::from_slice(list.value())
             .map_err(|e| malformed(&format!("`{member_name}` is not a list: {e}")))?;
         for definition in list {
-            on_definition(answer.bytes().slice_ref(definition.get().as_bytes()));
+            on_definition(response.bytes().slice_ref(definition.get().as_bytes()));
         }
     }
     let cursor = |member: Member<'_>| decode(member.value()).map(std::borrow::Cow::into_owned);

@@ -43,10 +43,10 @@ impl ToolList {
     /// `tools/list` has no tools.
     pub fn add_page(
         &mut self,
-        answer: &Message,
+        response: &Message,
         era: Era,
     ) -> Result<Option<String>, TransportError> {
-        pagination::read_page(answer, METHOD, MEMBER, |definition| {
+        pagination::read_page(response, METHOD, MEMBER, |definition| {
             self.tools.extend(Tool::read(definition, era));
         })
     }

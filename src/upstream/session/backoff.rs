@@ -1,45 +1,48 @@
-//! How long to wait before the next attempt.
+//! Exponential backoff: how long to wait before the next attempt.
 
 use std::time::Duration;
 
 use crate::upstream::error::TransportError;
 
-/// The pauses between attempts: each three times the one before, from the first to the last, and varied
-/// by a fifth. Six attempts then cover the two minutes that a restart or a redeployment takes, and a
-/// server that is dead sees five an hour.
+/// The first delay between attempts.
+///
+/// Each delay is three times the one before, up to [`MAX_DELAY`], with a jitter of a fifth. Six attempts cover
+/// the two minutes that a restart or a redeployment takes. A dead server gets five attempts an hour.
 pub(crate) const INITIAL_DELAY: Duration = Duration::from_secs(1);
 const MAX_DELAY: Duration = Duration::from_secs(900);
 const GROWTH_FACTOR: u32 = 3;
 
-/// The longest that a server can send us away for by `Retry-After`: it may have been a slip.
+/// The longest pause that a server can request by `Retry-After`. A longer one may be a mistake.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
-/// Counts failures, and makes pauses of them.
+/// Counts failures, and computes the delay after each.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Backoff {
     pub(crate) failures: u32,
 }
 
-/// The pause before an attempt.
+/// The delays before the next attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Delays {
-    /// How long it is by itself.
+    /// The delay if no call needs the connection.
     pub(crate) scheduled: Duration,
-    /// How long it is at least when somebody waits on.
+    /// The shortest delay for a call that has waited for the attempt that failed.
     pub(crate) for_waiting_call: Duration,
-    /// The same when somebody comes who has not waited yet.
+    /// The shortest delay for a call that has not waited yet.
     pub(crate) for_new_call: Duration,
 }
 
 impl Backoff {
-    /// The pause after another failure.
+    /// Counts a failure, and returns the delay after it.
     pub(crate) fn next_delay(&mut self, cause: &TransportError) -> Duration {
         self.next_delays(cause).scheduled
     }
 
-    /// The same, with how far it can be cut short. A call that waits must not hurry attempts so much that
-    /// none is left when the server is back: it gets the pause before this one. One that comes anew is tried
-    /// for at once, since much may have changed. Where a person has to act, who asks again may have acted.
+    /// Counts a failure, and returns the delays after it.
+    ///
+    /// A waiting call gets the previous delay: shorter ones would use up the attempts before the server is back.
+    /// A new call gets an immediate attempt, since the server may be back. If the user has to act, a call gets an
+    /// immediate attempt as well, since the user may have acted.
     pub(crate) fn next_delays(&mut self, cause: &TransportError) -> Delays {
         let grown = INITIAL_DELAY.saturating_mul(GROWTH_FACTOR.saturating_pow(self.failures));
         self.failures = self.failures.saturating_add(1);
@@ -53,16 +56,16 @@ impl Backoff {
         };
         let jitter = 0.8 + 0.4 * fastrand::f64();
         let with_jitter = |delay: Duration| match requested > delay.mul_f64(jitter) {
-            // Never less than the server asked for.
+            // Not shorter than the server requested.
             true => requested.mul_f64(1.0 + fastrand::f64() / 10.0),
             false => delay.mul_f64(jitter),
         };
-        // Whole milliseconds, as they are logged.
+        // Whole milliseconds, as the log shows them.
         let rounded = |delay: Duration| Duration::from_millis(delay.as_millis() as u64);
         Delays {
             scheduled: rounded(with_jitter(delay)),
             for_waiting_call: rounded(with_jitter(for_waiting_call)),
-            // Two who come together make one attempt.
+            // Two calls at the same time share one attempt.
             for_new_call: rounded(with_jitter(for_waiting_call.min(INITIAL_DELAY))),
         }
     }
@@ -83,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_grow_to_minutes_and_are_varied() {
+    fn delays_grow_to_minutes_with_jitter() {
         let mut backoff = Backoff::default();
         let pauses: Vec<_> = (0..50)
             .map(|_| backoff.next_delay(&TransportError::StreamEnded))
@@ -103,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_waits_gets_the_pause_before() {
+    fn waiting_call_gets_the_previous_delay() {
         let mut backoff = Backoff::default();
         for failures in 0..8 {
             let pause = backoff.next_delays(&TransportError::StreamEnded);
@@ -127,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_names_a_time_is_left_alone_for_it_and_for_an_hour_at_most() {
+    fn requested_pause_is_kept_up_to_an_hour() {
         for (requested, least, most) in [(0, 0, 2), (30, 30, 34), (7200, 3600, 3961)] {
             let pause = Backoff::default().next_delays(&busy(requested));
             for delay in [pause.scheduled, pause.for_waiting_call, pause.for_new_call] {

@@ -1,5 +1,5 @@
-//! Comparing what a server lists with what a client was sent of it before the connection: while it was
-//! away, or is remembered to have had. Tools are compared by the catalog.
+//! Compares the lists of a new connection with the lists that clients were sent before it. Those were read on an
+//! earlier connection or loaded from the cache. The catalog compares tools.
 
 use std::sync::Arc;
 
@@ -13,18 +13,18 @@ use crate::upstream::connection::Connection;
 use crate::upstream::error::TransportError;
 use crate::upstream::offers::Offers;
 
-/// The kinds that one notification tells of.
+/// The kinds of items, grouped by the list-change notification that covers them.
 const CHANGE_TOGETHER: [&[ItemKind]; 2] = [
     &[ItemKind::Prompts],
     &[ItemKind::Resources, ItemKind::ResourceTemplates],
 ];
 
-/// Lists, once, what a client was sent before; returns when the connection is lost.
+/// Reads, once, the lists that a client was sent before the connection. Returns when the connection is lost.
 pub(crate) async fn announce_changes(
     context: &SessionContext,
     connection: &Arc<Connection>,
 ) -> TransportError {
-    // What a client was sent is of the main session.
+    // Clients are sent the lists of the main session only.
     let Some(offers) = &context.offers else {
         return std::future::pending().await;
     };
@@ -33,9 +33,9 @@ pub(crate) async fn announce_changes(
         let lists = loop {
             match refresh_sent_items(context, offers, connection, kinds).await {
                 Ok(lists) => break lists,
-                Err(gone @ TransportError::SessionExpired) => return gone,
+                Err(lost @ TransportError::SessionExpired) => return lost,
                 Err(error) => {
-                    debug!(%error, "cannot compare what is listed");
+                    debug!(%error, "cannot read lists to compare");
                     sleep(backoff.next_delay(&error)).await;
                 }
             }
@@ -48,7 +48,7 @@ pub(crate) async fn announce_changes(
     std::future::pending().await
 }
 
-/// Lists those of these kinds that a client was sent.
+/// Reads the lists of those `kinds` that a client was sent.
 async fn refresh_sent_items(
     context: &SessionContext,
     offers: &Offers,

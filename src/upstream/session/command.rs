@@ -1,4 +1,4 @@
-//! What a session's supervisor is asked to do.
+//! Commands to the supervisor of a session.
 
 use futures_util::FutureExt as _;
 use tokio::sync::Notify;
@@ -6,19 +6,19 @@ use tokio::sync::Notify;
 /// A command for the supervisor of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// Make the next attempt earlier than it is due by itself.
+    /// Make the next attempt earlier than scheduled.
     Connect(Urgency),
     /// Read the tools again.
     RefreshTools,
-    /// Connect as if no attempt had ever failed.
+    /// Reset the retry budget and the backoff, and connect at once.
     ResetBudget,
-    /// Find out whether the server still knows the session.
+    /// Check whether the server still knows the session.
     Verify,
-    /// Find out whether the server still speaks its revision.
+    /// Check whether the server still speaks its revision.
     CheckRevision,
 }
 
-/// For which call an attempt is made.
+/// How early the next attempt is made, by the call that needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Urgency {
     /// The call has waited for an attempt that failed.
@@ -27,10 +27,10 @@ pub(crate) enum Urgency {
     NewCall,
 }
 
-/// The commands that are pending, each kind once at most.
+/// The pending commands, at most one of each kind.
 ///
-/// A queue would grow with callers, and its one reader would have to hand each command on: the jobs that
-/// take commands run at the same time. One permit a kind merges what is asked twice and loses nothing.
+/// The jobs that receive commands run concurrently, so one queue would need a dispatcher, and it would grow with
+/// the number of calls. One permit for each kind merges equal commands and loses none.
 #[derive(Debug, Default)]
 pub(crate) struct Commands {
     connect_waiting: Notify,
@@ -42,12 +42,12 @@ pub(crate) struct Commands {
 }
 
 impl Commands {
-    /// Gives a command. One of its kind that is pending already stands for both.
+    /// Sends a command. If one of its kind is pending, the two are merged.
     pub(crate) fn send(&self, command: Command) {
         self.permit(command).notify_one();
     }
 
-    /// Waits for a command of this kind and takes it. Cancel safe.
+    /// Waits for a command of this kind, and consumes it. Cancel safe.
     pub(crate) async fn wait_for(&self, command: Command) {
         self.permit(command).notified().await;
     }
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_is_taken_once_however_often_it_was_given() {
+    fn equal_commands_are_merged() {
         let commands = Commands::default();
         let is_pending = |command| commands.wait_for(command).now_or_never().is_some();
         for _ in 0..3 {

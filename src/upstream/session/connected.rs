@@ -1,4 +1,4 @@
-//! The jobs on one connection, from when it was made until it is lost.
+//! Runs the jobs on one connection until it is lost.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -21,15 +21,14 @@ use crate::upstream::connection::Connection;
 use crate::upstream::error::TransportError;
 use crate::upstream::transport::http_sse::stream::HttpSseStream;
 
-/// Publishes a connection and runs its jobs until it is lost. Returns how it ended; `None` when it was
-/// cancelled.
+/// Publishes a connection, and runs its jobs until it is lost. Returns how it ended, or `None` if cancelled.
 pub(crate) async fn run_until_lost(
     context: &SessionContext,
     connection: &Arc<Connection>,
     stream: Option<HttpSseStream>,
     cancel: &CancellationToken,
 ) -> Option<Disconnect> {
-    // One that fails at its listing was never up, and is not tried without a pause.
+    // A connection whose first listing fails counts as a failed attempt, so a delay follows.
     let had_tools = AtomicBool::new(false);
     context
         .subscriptions
@@ -64,13 +63,13 @@ pub(crate) async fn run_until_lost(
     })
 }
 
-/// Waits until the client declares something else, and closes the session that was for the other.
+/// Waits until the client declares other capabilities, and closes the session, which was for the old ones.
 async fn close_when_superseded(context: &SessionContext, connection: &Connection) {
     context.handle.wait_until_superseded(connection).await;
     connection.transport.close().await;
 }
 
-/// Reads the tools now and whenever it is asked for. An extra session needs none.
+/// Reads the tools now and at each [`Command::RefreshTools`]. An extra session reads none.
 async fn refresh_tools(
     context: &SessionContext,
     connection: &Connection,
@@ -97,7 +96,7 @@ async fn refresh_tools(
         }
         match offers.refresh_tools(connection).await {
             Ok(tools) => {
-                debug!(tools, "listed again");
+                debug!(tools, "tools listed again");
                 backoff = Backoff::default();
             }
             Err(error @ TransportError::SessionExpired) => return Err(error),
@@ -105,7 +104,7 @@ async fn refresh_tools(
                 context.request_revision_check(&error);
                 let delay = backoff.next_delay(&error);
                 match backoff.failures {
-                    1 => warn!(%error, retry_in = ?delay, "listing failed; the last one stays"),
+                    1 => warn!(%error, retry_in = ?delay, "listing failed; the last listing stays"),
                     _ => debug!(%error, retry_in = ?delay, "listing failed again"),
                 }
                 tokio::select! {

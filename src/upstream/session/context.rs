@@ -1,4 +1,4 @@
-//! What the supervisor of a session and its jobs work with.
+//! The context of a session's supervisor and its jobs.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::upstream::offers::Offers;
 use crate::upstream::subscription::ledger::Subscriptions;
 use crate::upstream::transport::refusal_hint::RefusalHint;
 
-/// What the tasks of an upstream are started with.
+/// The arguments that an upstream's tasks are started with.
 #[derive(Debug, Clone)]
 pub(crate) struct TaskContext {
     pub(crate) events: Arc<dyn EventHandler>,
@@ -28,17 +28,17 @@ pub(crate) struct TaskContext {
 pub(crate) struct SessionContext {
     pub(crate) settings: Arc<UpstreamSettings>,
     pub(crate) handle: Arc<SessionHandle>,
-    /// What the main session fills; an extra session has none.
+    /// The offers that the main session fills; `None` for an extra session.
     pub(crate) offers: Option<Arc<Offers>>,
-    /// The upstream's in the main session; an extra session has none of these.
+    /// The upstream's subscriptions for the main session; always empty for an extra session.
     pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) events: Arc<dyn EventHandler>,
-    /// Runs what need not be waited for.
+    /// Tracks background tasks.
     pub(crate) tasks: TaskTracker,
 }
 
 impl SessionContext {
-    /// Returns a handshake on behalf of this client.
+    /// Creates a handshake on behalf of this client.
     pub(crate) fn handshake<'a>(
         &self,
         client_profile: &'a Arc<ClientProfile>,
@@ -53,8 +53,8 @@ impl SessionContext {
         }
     }
 
-    /// Has the revision of the server checked, should this failure of our own request put it in doubt: an error
-    /// where none was due, or a refusal that reads like another server's.
+    /// Requests a revision check if the failure of one of our requests suggests another server: an unexpected
+    /// error response, or a refusal in the form of another era.
     pub(crate) fn request_revision_check(&self, failure: &TransportError) {
         let is_error_response = matches!(failure, TransportError::Handshake(_));
         if is_error_response || RefusalHint::from_error(failure) == Some(RefusalHint::OtherEra) {

@@ -1,4 +1,4 @@
-//! One session, as everything but its supervisor sees it: a state to watch, and commands to give.
+//! The handle of one session: its state to watch, and commands to its supervisor.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::protocol::ClientProfile;
 use crate::upstream::connection::{Connection, ConnectionUse};
 use crate::upstream::error::TransportError;
 
-/// How long a call waits to learn what its server is: the three requests that it takes to find out.
+/// How long a call waits for a revision check, which takes up to three requests.
 const REVISION_CHECK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A session's state and its commands.
@@ -24,17 +24,17 @@ pub(crate) struct SessionHandle {
     state: watch::Sender<State>,
     pub(crate) commands: Commands,
     pub(crate) checks: HealthChecks,
-    /// The connection that was found to be gone last.
+    /// The last connection that was reported as lost.
     lost: watch::Sender<LostConnection>,
-    /// The client that its connections are made for.
+    /// The client profile that connections are made for.
     profile: watch::Sender<Arc<ClientProfile>>,
-    /// Notified of each change of the state.
+    /// Notified of each state change.
     changed: Arc<Notify>,
     leases: TaskTracker,
 }
 
 impl SessionHandle {
-    /// A session that is not started yet. `changed` is notified of each change of its state.
+    /// Creates a session that is not started yet. `changed` is notified of each state change.
     pub(crate) fn new(changed: Arc<Notify>) -> Self {
         Self {
             state: watch::Sender::new(State::Idle),
@@ -56,12 +56,12 @@ impl SessionHandle {
         self.changed.notify_one();
     }
 
-    /// Publishes the state after which there is no other. The watcher of all upstreams ends by itself.
+    /// Publishes the final state. Does not notify `changed`, since its receiver ends at shutdown by itself.
     pub(crate) fn set_last_state(&self, state: State) {
         self.state.send_replace(state);
     }
 
-    /// Has whoever watches the state look at the connection again.
+    /// Wakes all watchers of the state, so that they check the connection again.
     pub(crate) fn republish(&self) {
         self.state.send_modify(|_| {});
     }
@@ -71,7 +71,7 @@ impl SessionHandle {
         self.state.subscribe()
     }
 
-    /// Returns the connection, if there is one.
+    /// Returns the connection, if the session is connected.
     pub(crate) fn connection(&self) -> Option<ConnectionUse> {
         match &*self.state.borrow() {
             State::Ready(connection) => Some(connection.begin_use()),
@@ -91,12 +91,12 @@ impl SessionHandle {
         )
     }
 
-    /// Returns `true` if the last attempt failed.
+    /// Returns `true` if the last attempt has failed.
     pub(crate) fn is_disconnected(&self) -> bool {
         matches!(&*self.state.borrow(), State::Disconnected(_))
     }
 
-    /// Returns what the user has to do before there can be a connection, if it waits for that.
+    /// Returns what the user has to do before the session can connect, if anything.
     pub(crate) fn user_action_required(&self) -> Option<String> {
         match &*self.state.borrow() {
             State::Disconnected(disconnected) if disconnected.cause.requires_user_action() => {
@@ -106,13 +106,13 @@ impl SessionHandle {
         }
     }
 
-    /// Returns the client that connections are made for.
+    /// Returns the client profile that connections are made for.
     pub(crate) fn profile(&self) -> Arc<ClientProfile> {
         self.profile.borrow().clone()
     }
 
-    /// Makes connections for this client from now on. The present one is replaced if its session cannot
-    /// serve the client: what a server lists may depend on that.
+    /// Makes connections for this client profile from now on. Replaces the present connection if its session
+    /// cannot serve the profile, since a server's listing may depend on the profile.
     pub(crate) fn set_profile(&self, profile: &Arc<ClientProfile>) {
         self.profile.send_if_modified(|current| {
             let is_other = !current.shares_session(profile);
@@ -121,21 +121,21 @@ impl SessionHandle {
         });
     }
 
-    /// Returns `true` if connections are made for what this client declares.
+    /// Returns `true` if connections are made for this profile, or for one with equal capabilities.
     pub(crate) fn will_serve(&self, profile: &ClientProfile) -> bool {
         self.profile.borrow().shares_session(profile)
     }
 
-    /// Waits until connections are made for another client than this one.
+    /// Waits until connections are made for a profile that this connection's session cannot serve.
     pub(crate) async fn wait_until_superseded(&self, connection: &Connection) {
         let mut profile = self.profile.subscribe();
         let is_other =
             |profile: &Arc<ClientProfile>| !connection.client_profile.shares_session(profile);
-        // Fails never: the sender lives as long as the handle.
+        // Never fails: the sender lives as long as the handle.
         let _ = profile.wait_for(is_other).await;
     }
 
-    /// Counts this connection as lost; the first report names the cause.
+    /// Reports the connection of this generation as lost. The first report sets the cause.
     pub(crate) fn report_lost(&self, generation: u64, cause: &TransportError) {
         self.lost.send_if_modified(|lost| {
             let is_newer = lost.generation < generation;
@@ -147,18 +147,18 @@ impl SessionHandle {
         });
     }
 
-    /// Waits until a call finds that this connection is gone, and returns why.
+    /// Waits until a call reports the connection of this generation as lost, and returns the cause.
     pub(crate) async fn wait_until_lost(&self, generation: u64) -> TransportError {
         let mut lost = self.lost.subscribe();
         match lost.wait_for(|lost| lost.generation == generation).await {
             Ok(lost) => lost.cause.clone(),
-            // Never: the sender lives as long as the handle.
+            // Never happens: the sender lives as long as the handle.
             Err(_) => TransportError::ShuttingDown,
         }
     }
 
-    /// Has the supervisor find out whether the server still speaks its revision, and waits for the verdict, no
-    /// longer than `within`. Returns `true` if the connection of this generation is replaced.
+    /// Requests a revision check, and waits for the result no longer than `within`. Returns `true` if the
+    /// connection of this generation is replaced.
     pub(crate) async fn wait_for_revision_check(&self, generation: u64, within: Duration) -> bool {
         let (mut state, mut confirmations) = (self.watch(), self.checks.watch_confirmations());
         self.commands.send(Command::CheckRevision);
@@ -186,7 +186,7 @@ impl SessionHandle {
         }
     }
 
-    /// Returns `true` if a request is under way in the session, or about to be sent.
+    /// Returns `true` if a request in the session is in flight or about to be sent.
     pub(crate) fn is_busy(&self) -> bool {
         let is_in_use = match &*self.state.borrow() {
             State::Ready(connection) => connection.is_in_use(),
@@ -196,7 +196,7 @@ impl SessionHandle {
     }
 }
 
-/// A session that a call waits in, or is about to be sent in.
+/// Keeps a session in use by a call that waits or is about to be sent.
 #[derive(Debug)]
 pub(crate) struct SessionLease {
     pub(crate) session: Arc<SessionHandle>,

@@ -1,5 +1,5 @@
-//! Looking after a connection of which there is doubt: whether its server still knows it, and whether it is
-//! still the server that was shaken hands with. Neither look has an effect.
+//! Checks of a connection: whether the server still knows the session, and whether it is still the server of the
+//! handshake. Neither check has side effects at the server.
 
 use std::time::Duration;
 
@@ -19,11 +19,11 @@ use crate::upstream::transport::http_sse::stream::STREAM_PING_TIMEOUT;
 use crate::upstream::transport::refusal_hint::RefusalHint;
 use crate::wire::Message;
 
-/// How long a server may take to answer a `ping`, other than on the stream of HTTP+SSE.
+/// How long a server may take to answer a `ping`, except on the stream of HTTP+SSE.
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Sends a `ping` when the process has resumed up or a call was cut off; returns when the connection
-/// is gone. In the modern era every request stands for itself.
+/// Verifies the connection when the process resumes after suspend, and at each [`Command::Verify`]. Returns when
+/// the connection is lost. A modern connection needs no verification, since its requests are independent.
 pub(crate) async fn check_health(
     context: &SessionContext,
     connection: &Connection,
@@ -38,24 +38,24 @@ pub(crate) async fn check_health(
                 _ = resumed.changed() => continue,
             }
         }
-        // An answer cannot be read while the client reads nothing.
+        // The response cannot be read while the client reads nothing.
         context
             .settings
             .read_gate
             .wait_until_open(&Reader::AllClients)
             .await;
-        if let Err(gone) = verify_connection(connection, has_resumed).await
+        if let Err(lost) = verify_connection(connection, has_resumed).await
             && context.settings.read_gate.is_open(&Reader::AllClients)
         {
-            return gone;
+            return lost;
         }
         connection.mark_verified(resumes);
-        // Somebody may wait for that.
+        // Calls may wait for a verified connection.
         context.handle.republish();
     }
 }
 
-/// Finds out what the server is when its answers make one doubt; returns when it is another.
+/// Checks the server's revision at each [`Command::CheckRevision`]. Returns when another server has replaced it.
 pub(crate) async fn check_revision(
     context: &SessionContext,
     connection: &Connection,
@@ -64,19 +64,19 @@ pub(crate) async fn check_revision(
     loop {
         commands.wait_for(Command::CheckRevision).await;
         if !checks.is_verified_recently() {
-            // Boxed: it is large, and hardly ever needed.
+            // Boxed: large and rarely needed.
             if Box::pin(is_different_server(context, connection)).await {
-                info!("another server answers at its url; connecting anew");
+                info!("another server answers at the url; connecting again");
                 return TransportError::SessionExpired;
             }
-            debug!("the server is still of its era");
+            debug!("the server still speaks its era");
             checks.mark_verified();
         }
         checks.publish_confirmation();
     }
 }
 
-/// Whether the server is another than it was. One that cannot be asked is not.
+/// Returns `true` if another server has replaced this one. A server that cannot be reached counts as the same.
 async fn is_different_server(context: &SessionContext, connection: &Connection) -> bool {
     if context.settings.config.transport != TransportChoice::Sse
         && let Ok(is_modern) = is_modern(context, connection).await
@@ -94,7 +94,7 @@ async fn is_different_server(context: &SessionContext, connection: &Connection) 
     }
 }
 
-/// Returns `true` if the server that answers now is a modern one.
+/// Returns `true` if the server at the URL is modern now.
 async fn is_modern(
     context: &SessionContext,
     connection: &Connection,
@@ -103,30 +103,29 @@ async fn is_modern(
     handshake.is_modern(context.settings.http_factory()()).await
 }
 
-/// Finds out whether the server still knows the connection; an error when it is gone.
+/// Checks whether the server still knows the session. Returns an error if the connection is lost.
 async fn verify_connection(
     connection: &Connection,
     has_resumed: bool,
 ) -> Result<(), TransportError> {
     let is_stream = match &connection.transport {
         Transport::StreamableHttp(_) => return Ok(()),
-        // A new stream is there sooner than it is known of the old one that it is dead, and nobody
-        // waits for anything on that.
+        // A new stream opens faster than a dead one is detected, and no call waits on an idle stream.
         Transport::HttpSse(stream) if has_resumed && stream.is_idle() => {
-            debug!("its stream may have died in sleep; connecting anew");
+            debug!("the stream may have broken in suspend; connecting again");
             return Err(TransportError::SessionExpired);
         }
         transport => matches!(transport, Transport::HttpSse(_)),
     };
     match ping(connection).await {
-        Err(gone @ (TransportError::SessionExpired | TransportError::Connect(_))) => Err(gone),
+        Err(lost @ (TransportError::SessionExpired | TransportError::Connect(_))) => Err(lost),
         Err(silent) if is_stream => Err(silent),
         Err(error) => {
-            debug!(%error, "no answer to a ping");
+            debug!(%error, "ping failed");
             Ok(())
         }
         Ok(_) => {
-            debug!("the session is alive");
+            debug!("ping answered");
             Ok(())
         }
     }
@@ -137,6 +136,6 @@ async fn ping(connection: &Connection) -> Result<Message, TransportError> {
         Transport::HttpSse(_) => STREAM_PING_TIMEOUT,
         _ => PING_TIMEOUT,
     };
-    let answer = timeout(ping_timeout, connection.request("ping", json!({}))).await;
-    answer.unwrap_or(Err(TransportError::HandshakeTimeout(ping_timeout)))
+    let response = timeout(ping_timeout, connection.request("ping", json!({}))).await;
+    response.unwrap_or(Err(TransportError::HandshakeTimeout(ping_timeout)))
 }

@@ -1,4 +1,4 @@
-//! Telling a legacy upstream how much to log (MCP 2025-11-25 § Logging).
+//! Sends the log level to a legacy server (MCP 2025-11-25 § Logging).
 
 use serde_json::json;
 use tokio::time::timeout;
@@ -11,8 +11,8 @@ use crate::upstream::connection::log_demand::LEVEL_TIMEOUT;
 use crate::upstream::error::TransportError;
 use crate::wire::Message;
 
-/// Tells the upstream its level now and whenever it must be another; returns when the session is
-/// gone. What it refuses is not asked for again: it logs as it likes.
+/// Sends the log level now and at each change. Returns when the session has expired. A level that the server
+/// rejects is not sent again.
 pub(crate) async fn apply_log_level(
     context: &SessionContext,
     connection: &Connection,
@@ -28,7 +28,7 @@ pub(crate) async fn apply_log_level(
         demanded.mark_unchanged();
         let requested = client_levels.borrow_and_update().requested();
         let Some(due) = connection.logs.level_to_send(requested) else {
-            // The senders live as long as we do.
+            // The senders outlive this task.
             tokio::select! {
                 _ = client_levels.changed() => {}
                 _ = demanded.changed() => {}
@@ -36,16 +36,16 @@ pub(crate) async fn apply_log_level(
             continue;
         };
         let level = due.level.as_str();
-        let answer = timeout(LEVEL_TIMEOUT, send_level(connection, level)).await;
+        let response = timeout(LEVEL_TIMEOUT, send_level(connection, level)).await;
         connection.logs.set_applied(due);
-        match answer.unwrap_or(Err(TransportError::IdleTimeout(LEVEL_TIMEOUT))) {
-            Err(gone @ TransportError::SessionExpired) => return gone,
-            Err(error) => warn!(%error, level, "the log level could not be set"),
-            Ok(answer) if answer.error().is_some() => {
-                let error = error_text(&answer);
-                warn!(error, level, "the upstream refused the log level");
+        match response.unwrap_or(Err(TransportError::IdleTimeout(LEVEL_TIMEOUT))) {
+            Err(lost @ TransportError::SessionExpired) => return lost,
+            Err(error) => warn!(%error, level, "cannot set the log level"),
+            Ok(response) if response.error().is_some() => {
+                let error = error_text(&response);
+                warn!(error, level, "the server rejected the log level");
             }
-            Ok(_) => debug!(level, "logs from this level on"),
+            Ok(_) => debug!(level, "log level set"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Keeping an upstream connected: the supervisor task, the jobs on one connection, and the state that both publish.
+//! Keeps an upstream connected: the supervisor task, the jobs on one connection, and the state that they publish.
 
 pub(crate) mod backoff;
 pub(crate) mod changes;

@@ -1,4 +1,4 @@
-//! The pause between two attempts, and what ends it.
+//! The pause between two attempts, and the events that end it.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use super::reconnect::ReconnectState;
 use super::state::{Disconnected, State};
 use crate::oauth::{Authorizer, TokenVersion};
 
-/// Waits until the next attempt is due, or there is reason to make it earlier, and takes it from the
-/// budget; `false` when it was cancelled.
+/// Waits until the next attempt is due, and acquires it from the retry budget. A command, new tokens, or the end
+/// of a suspend make it due earlier. Returns `false` if cancelled.
 pub(crate) async fn wait_for_next_attempt(
     context: &SessionContext,
     disconnected: &Disconnected,
@@ -23,7 +23,7 @@ pub(crate) async fn wait_for_next_attempt(
 ) -> bool {
     let (commands, budget) = (&context.handle.commands, &context.settings.retry_budget);
     let [waiting, new_call] = [Urgency::Waiting, Urgency::NewCall].map(Command::Connect);
-    // Drop commands from before this state change: those callers look at the new state and ask again.
+    // Drop commands from before this state change: those callers check the new state and send them again.
     commands.discard(waiting);
     commands.discard(new_call);
     let state = State::Disconnected(disconnected.clone());
@@ -67,7 +67,7 @@ pub(crate) async fn wait_for_next_attempt(
     }
 }
 
-/// Waits until there are other tokens than at `mark`, if there ever will be.
+/// Waits until the tokens differ from those of `token_version`. Never returns if they cannot change.
 async fn wait_until_tokens_change(
     authorizer: Option<&Arc<Authorizer>>,
     token_version: Option<&TokenVersion>,

@@ -1,9 +1,11 @@
-//! The sessions with one upstream: the main one, and extra ones for clients that it does not serve.
+//! The sessions with one upstream: the main session, and extra sessions for clients that it does not serve.
 //!
-//! A session with a legacy upstream is bound to what its client declared in `initialize`. The main session is
-//! made for one profile; a client that declares something else, while another client needs the main session
-//! as it is, gets an extra session when its first call needs one. A session that carries everything on one
-//! stream serves one client alone: what that client does not read would keep another waiting.
+//! A session with a legacy server is bound to the capabilities of its `initialize` request. The main session is
+//! made for one client profile. A client with other capabilities gets an extra session at its first call, if
+//! another client needs the main session as it is.
+//!
+//! A session of HTTP+SSE serves one client only, since one stream carries all its responses: a client that does
+//! not read would block the responses to another.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -32,21 +34,21 @@ use crate::upstream::subscription::ledger::Subscriptions;
 pub struct SessionPool {
     pub(crate) settings: Arc<UpstreamSettings>,
     main: Arc<SessionHandle>,
-    /// What the main session fills.
+    /// The offers that the main session fills.
     offers: Arc<Offers>,
     subscriptions: Arc<Subscriptions>,
-    /// What tasks are started with, once they are.
+    /// The arguments that tasks are started with; unset until the main session is started.
     tasks: OnceLock<TaskContext>,
-    /// The one used last stands last.
+    /// The extra sessions, the most recently used last.
     extra: Mutex<Vec<ExtraSession>>,
     /// The profiles of the clients that have opened a session.
     profiles: Mutex<Vec<(ClientId, Arc<ClientProfile>)>>,
-    /// The client of the main session, where that serves one client alone.
+    /// The client of the main session, if that session serves one client only.
     main_client: Mutex<Option<ClientId>>,
 }
 
 impl SessionPool {
-    /// A pool without a session. `changed` is notified of each change of the main session's state.
+    /// Creates a pool whose main session is not started. `changed` is notified of each of its state changes.
     pub(crate) fn new(
         settings: Arc<UpstreamSettings>,
         offers: Arc<Offers>,
@@ -65,7 +67,7 @@ impl SessionPool {
         }
     }
 
-    /// Starts the main session, for this profile.
+    /// Starts the main session for this client profile.
     pub(crate) fn start(&self, profile: &Arc<ClientProfile>, tasks: TaskContext) {
         let tasks = self.tasks.get_or_init(|| tasks);
         let name = &self.settings.config.name;
@@ -99,8 +101,8 @@ impl SessionPool {
         &self.main
     }
 
-    /// The client has opened a session. The main session is made anew for its profile, unless another client
-    /// needs it as it is.
+    /// Sets the profile of a client that has opened a session. The main session is replaced by one for this
+    /// profile, unless another client needs the main session as it is.
     pub(crate) fn set_profile(&self, client: ClientId, profile: &Arc<ClientProfile>) {
         let mut profiles = self.profiles.lock();
         profiles.retain(|(other, _)| *other != client);
@@ -114,7 +116,7 @@ impl SessionPool {
         profiles.push((client, profile.clone()));
     }
 
-    /// The client has left.
+    /// Removes a client that has left.
     pub(crate) fn remove_client(&self, client: ClientId) {
         self.profiles.lock().retain(|(other, _)| *other != client);
         let mut main = self.main_client.lock();
@@ -123,13 +125,14 @@ impl SessionPool {
         }
     }
 
-    /// Makes the main session this client's, unless it is another's. Returns whether it is the client's then.
+    /// Claims the main session for this client, unless another client has it. Returns `true` if this client has
+    /// it now.
     pub(crate) fn claim_main(&self, client: ClientId) -> bool {
         *self.main_client.lock().get_or_insert(client) == client
     }
 
-    /// Returns the extra session that serves a client of this profile, started if there is none. It is for
-    /// `client` alone, if there is one.
+    /// Leases the extra session that serves a client profile. Starts it if necessary. If `client` is given, the
+    /// session serves only that client.
     pub(crate) fn lease_extra(
         &self,
         client: Option<ClientId>,
@@ -152,7 +155,7 @@ impl SessionPool {
     }
 
     fn start_extra(&self, client: Option<ClientId>, profile: &Arc<ClientProfile>) -> ExtraSession {
-        // What an extra session offers is what the main session offers: no task watches its state.
+        // No task watches the state of an extra session, since its offers are those of the main session.
         let handle = Arc::new(SessionHandle::new(Arc::default()));
         let mut cancel = CancellationToken::new();
         if let Some(tasks) = self.tasks.get() {
@@ -180,7 +183,7 @@ impl SessionPool {
         std::iter::once(self.main.clone()).chain(extra).collect()
     }
 
-    /// Returns the connections that there are: that of the main session first.
+    /// Returns the connections of all connected sessions, the main session's first.
     #[must_use]
     pub fn connections(&self) -> Vec<ConnectionUse> {
         let sessions = self.sessions();
@@ -188,8 +191,8 @@ impl SessionPool {
         connections.collect()
     }
 
-    /// Returns `true` if what the server sends on this connection is for this client: on that of the
-    /// session that serves it, and on that of the main one as long as none does.
+    /// Returns `true` if notifications on this connection are for this client. That is the connection of the
+    /// session that serves the client, or else of the main session.
     #[must_use]
     pub fn is_session_of(
         &self,
@@ -215,7 +218,7 @@ impl SessionPool {
         serving.is_some_and(|serving| serving.is_same(connection))
     }
 
-    /// Connects each session at once that is disconnected, with all attempts back. Call this after a change that
+    /// Resets the retry budget, and reconnects disconnected sessions immediately. Call this after a change that
     /// may have fixed the upstream, such as a new configuration file.
     pub fn reset_budget(&self) {
         for session in self.sessions() {
@@ -224,13 +227,13 @@ impl SessionPool {
         }
     }
 
-    /// Returns what the user has to do before the main session can be used, if it waits for that.
+    /// Returns what the user has to do before the main session can connect, if anything.
     #[must_use]
     pub fn user_action_required(&self) -> Option<String> {
         self.main.user_action_required()
     }
 
-    /// Makes the next attempt to connect soon, so that a user is sent to a page that leads somewhere.
+    /// Requests an early attempt to connect. After that, the user is sent to a sign-in page that is still valid.
     pub fn connect_soon(&self) {
         let command = Command::Connect(Urgency::Waiting);
         self.main.commands.send(command);
@@ -242,8 +245,8 @@ impl SessionPool {
         self.main.has_responded()
     }
 
-    /// Asks for the logs of a request about to be sent, from `level` on, and waits until the server was
-    /// sent that level. A modern server reads the level in the request.
+    /// Requests logs from `level` on for a request about to be sent. Waits until the server was sent that level.
+    /// A modern server reads the level in the request instead.
     pub async fn raise_level(
         &self,
         connection: &ConnectionUse,
@@ -253,7 +256,7 @@ impl SessionPool {
         demand.raise(&connection.logs, level).await
     }
 
-    /// Waits until all connected servers were sent the clients' level, or a while has passed.
+    /// Waits until all connected servers were sent the clients' log level. Times out after a few seconds.
     pub async fn wait_until_level_applied(&self) {
         let (demand, connections) = (&self.settings.log_demand, self.connections());
         let applied = connections
@@ -262,12 +265,12 @@ impl SessionPool {
         join_all(applied).await;
     }
 
-    /// Returns what closes all sessions for good, once they were started.
+    /// Returns the token that closes all sessions for good; `None` if they were not started.
     pub(crate) fn cancellation(&self) -> Option<CancellationToken> {
         Some(self.tasks.get()?.cancel.clone())
     }
 
-    /// Runs this beside everything else.
+    /// Spawns a background task, if the sessions were started.
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         if let Some(tasks) = self.tasks.get() {
             tasks.tasks.spawn(work);

@@ -1,4 +1,4 @@
-//! What the supervisor remembers from one attempt to the next, and what follows one that ended.
+//! The supervisor's state between attempts, and its decision after each attempt.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,22 +14,22 @@ use super::state::{Disconnect, Disconnected};
 use crate::upstream::connection::Connection;
 use crate::upstream::error::TransportError;
 
-/// What the supervisor remembers from one attempt to the next.
+/// The supervisor's state between attempts.
 #[derive(Default)]
 pub(crate) struct ReconnectState {
     pub(crate) backoff: Backoff,
-    /// Whether it was reported that there is no connection.
+    /// Whether the log has the lack of a connection.
     reported: bool,
-    /// Why the user has to act, as it was reported last.
+    /// The last reported reason why the user has to act.
     reported_action: Option<String>,
-    /// Why there is no connection now.
+    /// Why the last attempt or connection ended.
     pub(crate) cause: Option<TransportError>,
-    /// The connection that was lost, which may have a session still.
+    /// The connection that was lost. The server may still have its session.
     pub(crate) previous: Option<Arc<Connection>>,
 }
 
 impl ReconnectState {
-    /// Decides what follows: another attempt at once, which is `None`, or a pause.
+    /// Decides what follows: an immediate attempt, which is `None`, or a pause.
     pub(crate) fn plan_next_attempt(
         &mut self,
         budget: &RetryBudget,
@@ -47,12 +47,12 @@ impl ReconnectState {
             budget.reset();
         }
         if had_tools {
-            // What did not last has not failed: the pauses are enough of a brake.
+            // A connection that did not last is no failed attempt: the delays limit its rate.
             budget.refund();
         }
         self.reported &= !had_tools;
         let is_first_failure = had_tools && self.backoff.failures == 0;
-        // Somebody has just found out, and it may be back already.
+        // A request has just found the loss, and the server may be back already.
         let was_found_by_request = matches!(
             cause,
             TransportError::SessionExpired | TransportError::Connect(_)
@@ -87,10 +87,10 @@ impl ReconnectState {
         Some(disconnected)
     }
 
-    /// Warns once for each cause.
+    /// Logs that there is no connection, with one warning for each cause.
     fn report(&mut self, budget: &RetryBudget, disconnected: &Disconnected, scheduled: Duration) {
         let cause = &disconnected.cause;
-        // Where a person has to go was told by the login.
+        // The sign-in has already reported the page that the user has to open.
         let is_reported_by_login =
             matches!(cause, TransportError::SignIn(error) if error.url().is_some());
         let reason = cause.requires_user_action().then(|| cause.to_string());
@@ -104,12 +104,12 @@ impl ReconnectState {
             false => debug!(error = %cause, retry_in = ?delay, "still not connected"),
         }
         if is_reported_by_login {
-            // What goes wrong once somebody has signed in is news.
+            // A failure after the sign-in is a new failure.
             (self.backoff, self.reported) = (Backoff::default(), false);
         }
     }
 
-    /// Ends the session of the connection before, if its server can be reached.
+    /// Closes the session of the previous connection, if the server can be reached.
     pub(crate) fn close_previous_if_reachable(
         &mut self,
         context: &SessionContext,
@@ -120,7 +120,7 @@ impl ReconnectState {
         }
     }
 
-    /// Ends the session of the connection before, beside everything else, once no call is under way in it.
+    /// Closes the session of the previous connection in the background, once no call uses it.
     pub(crate) fn close_previous(&mut self, context: &SessionContext, cancel: &CancellationToken) {
         let Some(previous) = self.previous.take() else {
             return;

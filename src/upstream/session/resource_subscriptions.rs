@@ -1,6 +1,6 @@
-//! The subscriptions that a legacy server has: one request each, made and ended as they are wanted
-//! (MCP 2025-11-25 § Resources, Subscriptions). What a server answers with an error is refused as long as the
-//! connection lasts; what it does not answer is asked for again.
+//! The resource subscriptions at a legacy server, with one request for each (MCP 2025-11-25 § Resources,
+//! Subscriptions). A subscription that the server rejects is not requested again on the same connection. A
+//! request that fails is retried.
 
 use std::sync::Arc;
 
@@ -20,16 +20,16 @@ use crate::upstream::subscription::ledger::SubscriptionLedger;
 const SUBSCRIBE: &str = "resources/subscribe";
 const UNSUBSCRIBE: &str = "resources/unsubscribe";
 
-/// How many requests are under way at once.
+/// How many requests are in flight at once.
 const MAX_IN_FLIGHT: usize = 16;
 
-/// Keeps a legacy server subscribed to what is wanted; returns when its session is gone.
+/// Subscribes and unsubscribes a legacy server as the ledger changes. Returns when the session has expired.
 pub(crate) async fn apply_subscriptions(
     context: &SessionContext,
     connection: &Connection,
 ) -> TransportError {
     if connection.profile.era == Era::Modern {
-        // Its one subscription has the resources too: see `listen`.
+        // The event stream of a modern server includes resources: see `event_stream::modern`.
         return std::future::pending().await;
     }
     let subscriptions = &context.subscriptions;
@@ -38,7 +38,7 @@ pub(crate) async fn apply_subscriptions(
     loop {
         let has_failed = ledger.borrow().has_failed();
         tokio::select! {
-            // Fails never: the sender lives as long as we do.
+            // Never fails: the sender outlives this task.
             _ = ledger.wait_for(SubscriptionLedger::has_changes) => {}
             () = sleep_until(retry_at), if has_failed => subscriptions.retry_failed(),
         }
@@ -47,8 +47,8 @@ pub(crate) async fn apply_subscriptions(
         }
         let (missing, surplus) = subscriptions.take_changes();
         for uris in surplus.chunks(MAX_IN_FLIGHT) {
-            if let Err(gone) = send_requests(connection, UNSUBSCRIBE, uris).await {
-                return gone;
+            if let Err(lost) = send_requests(connection, UNSUBSCRIBE, uris).await {
+                return lost;
             }
         }
         subscriptions.mark_unsubscribe_done();
@@ -56,7 +56,7 @@ pub(crate) async fn apply_subscriptions(
         for uris in missing.chunks(MAX_IN_FLIGHT) {
             let results = match send_requests(connection, SUBSCRIBE, uris).await {
                 Ok(results) => results,
-                Err(gone) => return gone,
+                Err(lost) => return lost,
             };
             subscriptions.record_results(&results.answered, |uri| !results.refused.contains(uri));
             subscriptions.mark_failed(&results.failed);
@@ -70,41 +70,41 @@ pub(crate) async fn apply_subscriptions(
     }
 }
 
-/// What came of some requests.
+/// The results of several requests.
 #[derive(Default)]
 struct RequestResults {
-    /// For which of them there is an answer.
+    /// The resources whose requests were answered.
     answered: Vec<Arc<str>>,
-    /// Of these, which are errors.
+    /// The resources among them whose response is an error.
     refused: Vec<Arc<str>>,
-    /// For which there is none, which passes.
+    /// The resources whose requests failed, and may be retried.
     failed: Vec<Arc<str>>,
-    /// Why, for one of them.
+    /// The cause of the last failure.
     failure: Option<TransportError>,
 }
 
-/// Asks for each; an error when the session is gone.
+/// Sends one request for each resource. Returns an error if the session has expired.
 async fn send_requests(
     connection: &Connection,
     method: &'static str,
     uris: &[Arc<str>],
 ) -> Result<RequestResults, TransportError> {
-    let responses = uris
+    let requests = uris
         .iter()
         .map(|uri| connection.request(method, json!({"uri": &**uri})));
     let mut results = RequestResults::default();
-    for (uri, answer) in uris.iter().zip(join_all(responses).await) {
-        match answer {
-            Ok(answer) => {
+    for (uri, response) in uris.iter().zip(join_all(requests).await) {
+        match response {
+            Ok(response) => {
                 results.answered.push(uri.clone());
-                if answer.error().is_some() {
-                    debug!(method, %uri, error = error_text(&answer), "refused");
+                if response.error().is_some() {
+                    debug!(method, %uri, error = error_text(&response), "request rejected");
                     results.refused.push(uri.clone());
                 }
             }
-            Err(gone @ TransportError::SessionExpired) => return Err(gone),
+            Err(lost @ TransportError::SessionExpired) => return Err(lost),
             Err(error) => {
-                debug!(method, %uri, %error, "failed");
+                debug!(method, %uri, %error, "request failed");
                 results.failed.push(uri.clone());
                 results.failure = Some(error);
             }

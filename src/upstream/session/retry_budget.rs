@@ -1,4 +1,4 @@
-//! The budget of attempts to connect, for all who ask for one.
+//! The retry budget: how many attempts to connect an upstream has left.
 
 use std::time::Duration;
 
@@ -6,35 +6,34 @@ use tokio::time::Instant;
 
 use crate::sync::Mutex;
 
-/// How many attempts may fail in a row: as many as a call a minute, and the pauses while it waits, need to
-/// cover a redeployment of a few minutes.
+/// How many attempts may fail in a row. With a call every minute, these cover a redeployment of a few minutes.
 const MAX_ATTEMPTS: u32 = 12;
 
-/// How long until one of them is given back. Six an hour go unnoticed at any server, and after a long
-/// outage nobody waits longer than this.
+/// How long until one attempt is refilled. Any server can bear six attempts an hour. After a long outage, no
+/// call waits longer than this.
 const REFILL_INTERVAL: Duration = Duration::from_secs(600);
 
-/// How often a sign-in gives one back. A person is not that quick; two processes that renew each other's
-/// tokens in vain are.
+/// The shortest time between two attempts that new tokens grant. A user does not sign in more often, but two
+/// processes that renew the same tokens in vain do.
 const SIGN_IN_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The attempts that are left for an upstream, for all its sessions.
+/// The attempts that an upstream has left, for all its sessions together.
 ///
-/// One is taken with every attempt, and given back by a connection that holds.
+/// Each attempt spends one. A connection that proves stable resets the budget.
 #[derive(Debug, Default)]
 pub(crate) struct RetryBudget(Mutex<BudgetState>);
 
 #[derive(Debug, Default)]
 struct BudgetState {
     spent: u32,
-    /// From when on the next one to be given back is counted; `None` while none is taken.
+    /// When the wait for the next refill began; `None` if no attempt is spent.
     refilling_since: Option<Instant>,
-    /// When a sign-in gave one back last.
+    /// When new tokens last granted an attempt.
     granted_at: Option<Instant>,
 }
 
 impl BudgetState {
-    /// Gives back what is due by `now`.
+    /// Refills the attempts that are due at `now`.
     fn refill(&mut self, now: Instant) {
         while let Some(refilling_since) = self
             .refilling_since
@@ -47,7 +46,7 @@ impl BudgetState {
 }
 
 impl RetryBudget {
-    /// Takes an attempt; `false` when none is left.
+    /// Spends an attempt. Returns `false` if none is left.
     pub(crate) fn try_acquire(&self) -> bool {
         let (mut budget, now) = (self.0.lock(), Instant::now());
         budget.refill(now);
@@ -59,7 +58,7 @@ impl RetryBudget {
         has_attempt
     }
 
-    /// When there is one to take: now, or later.
+    /// Returns when the next attempt can be spent: now or later.
     pub(crate) fn next_available_at(&self) -> Instant {
         let (mut budget, now) = (self.0.lock(), Instant::now());
         budget.refill(now);
@@ -71,13 +70,13 @@ impl RetryBudget {
         }
     }
 
-    /// Gives all back: there is reason to believe that the next one succeeds.
+    /// Gives all attempts back. Call this if the next attempt is likely to succeed.
     pub(crate) fn reset(&self) {
         let mut budget = self.0.lock();
         (budget.spent, budget.refilling_since) = (0, None);
     }
 
-    /// Gives one back, which did not fail.
+    /// Gives one attempt back that did not fail.
     pub(crate) fn refund(&self) {
         let mut budget = self.0.lock();
         budget.spent = budget.spent.saturating_sub(1);
@@ -86,7 +85,7 @@ impl RetryBudget {
         }
     }
 
-    /// Sees to it that one is left, for there are other tokens to try.
+    /// Grants one attempt if none is left, to try new tokens. Grants at most one each [`SIGN_IN_INTERVAL`].
     pub(crate) fn allow_one(&self) {
         let (mut budget, now) = (self.0.lock(), Instant::now());
         let is_too_soon = |last: Instant| now.duration_since(last) < SIGN_IN_INTERVAL;
@@ -110,7 +109,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn twelve_attempts_are_there_and_one_comes_back_every_ten_minutes() {
+    async fn budget_has_twelve_attempts_and_refills_one_every_ten_minutes() {
         let budget = RetryBudget::default();
         assert_eq!(spend_all(&budget), 12);
         assert_eq!(budget.next_available_at(), Instant::now() + REFILL_INTERVAL);
@@ -124,7 +123,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_held_gives_all_back_and_what_did_not_fail_gives_one() {
+    async fn reset_gives_all_attempts_back_and_refund_one() {
         let budget = RetryBudget::default();
         spend_all(&budget);
         budget.refund();
@@ -134,7 +133,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_sign_in_is_tried_with_no_attempt_left_but_not_again_and_again() {
+    async fn new_tokens_grant_one_attempt_a_minute() {
         let budget = RetryBudget::default();
         spend_all(&budget);
         budget.allow_one();
@@ -146,7 +145,7 @@ mod tests {
         assert_eq!(spend_all(&budget), 1);
     }
 
-    /// The attempts at a dead server in `hours`, by the schedule alone or with somebody always waiting.
+    /// Returns the times of the attempts at a dead server in `hours`, with or without a call that always waits.
     async fn attempts_at(
         cause: &TransportError,
         has_waiting_call: bool,
@@ -173,7 +172,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_dead_server_sees_a_handful_of_attempts_an_hour() {
+    async fn dead_server_gets_a_handful_of_attempts_an_hour() {
         let dead = TransportError::Connect("refused".to_owned());
         let signed_out = TransportError::CredentialsRequired;
         for (cause, has_waiting_call) in [
@@ -200,7 +199,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_restart_of_half_a_minute_is_covered_with_calls_and_one_of_a_minute_without() {
+    async fn six_attempts_cover_a_restart_with_and_without_calls() {
         let dead = TransportError::StreamEnded;
         for (has_waiting_call, long) in [(true, 30), (false, 90)] {
             let attempts = attempts_at(&dead, has_waiting_call, 1).await;

@@ -1,4 +1,4 @@
-//! What all sessions of one upstream share: its configuration, its limits, and what they draw on together.
+//! The configuration, the limits and the budgets that all sessions of one upstream share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,20 +17,20 @@ use crate::upstream::flow::process_limits::ProcessLimits;
 use crate::upstream::id::UpstreamId;
 use crate::upstream::transport::http::{Http, HttpSettings};
 
-/// What all sessions of one upstream share.
+/// The configuration, the limits and the budgets of one upstream.
 #[derive(Debug)]
 pub(crate) struct UpstreamSettings {
     pub(crate) id: UpstreamId,
     /// The configuration that connections are made by.
     pub(crate) config: Arc<config::Upstream>,
     pub(crate) http_clients: Arc<Clients>,
-    /// Signs the requests, where the configuration allows it.
+    /// Authorizes requests, if the configuration has OAuth.
     pub(crate) authorizer: Option<Arc<Authorizer>>,
     limits: ProcessLimits,
     pub(crate) read_gate: Arc<ReadGate>,
-    /// Limits the calls that run in all sessions together.
+    /// Limits the calls that run at the same time in all sessions together.
     pub(crate) concurrency: ConcurrencyLimit,
-    /// The attempts that are left.
+    /// The attempts to connect that are left.
     pub(crate) retry_budget: RetryBudget,
     pub(crate) log_demand: LogDemand,
 }
@@ -56,7 +56,7 @@ impl UpstreamSettings {
         }
     }
 
-    /// Returns what makes requests to the upstream as it is configured.
+    /// Returns a factory for the HTTP side of connections to the upstream.
     pub(crate) fn http_factory(&self) -> impl Fn() -> Http + use<> {
         let client = self.http_clients.current(self.config.url.as_url());
         let authorizer = self.authorizer.clone();
@@ -84,7 +84,7 @@ impl UpstreamSettings {
         self.limits.configured.connect_wait.min(self.config.timeout)
     }
 
-    /// Returns an error of this upstream.
+    /// Returns the error of a request to this upstream.
     pub(crate) fn error(&self, method: &str, cause: TransportError) -> UpstreamError {
         UpstreamError {
             upstream: self.config.name.clone(),

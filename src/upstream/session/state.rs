@@ -1,4 +1,4 @@
-//! Where a session stands, as its supervisor publishes it.
+//! The state of a session, as its supervisor publishes it.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::upstream::connection::Connection;
 use crate::upstream::error::TransportError;
 
-/// Where a session stands.
+/// The state of a session.
 #[derive(Debug)]
 pub(crate) enum State {
     /// The session was not started yet.
@@ -16,32 +16,32 @@ pub(crate) enum State {
     Connecting {
         /// Whether the server has sent anything yet.
         has_responded: bool,
-        /// Why the attempt before failed, if it did.
+        /// Why the previous attempt failed, if it did.
         previous_failure: Option<TransportError>,
     },
     /// Requests can be sent.
     Ready(Arc<Connection>),
-    /// The last attempt failed; another follows by itself.
+    /// The last attempt has failed; the supervisor goes on to retry.
     Disconnected(Disconnected),
 }
 
-/// An attempt that failed, and when the next one is made.
+/// A failed attempt, and when the next one is made.
 #[derive(Debug, Clone)]
 pub(crate) struct Disconnected {
     /// Why it failed.
     pub(crate) cause: TransportError,
     /// The number of the attempt.
     pub(crate) attempt: u64,
-    /// When the next one is made by itself, the retry budget aside.
+    /// When the next attempt is scheduled, if the retry budget allows it.
     pub(crate) retry_at: Instant,
-    /// When it is made at the earliest for a call that has waited for one that failed.
+    /// The earliest time of the next attempt for a call that has waited for a failed one.
     pub(crate) retry_at_if_waiting: Instant,
-    /// The same for a call that has not: at once, unless the server asked for a pause.
+    /// The earliest time of the next attempt for a new call: immediately, unless the server requested a pause.
     pub(crate) retry_at_if_new_call: Instant,
 }
 
 impl Disconnected {
-    /// The last state of a session: no attempt follows.
+    /// Returns the final state of a session: no attempt follows.
     pub(crate) fn shut_down() -> Self {
         let now = Instant::now();
         Self {
@@ -54,20 +54,20 @@ impl Disconnected {
     }
 }
 
-/// A connection that is known to be gone.
+/// A connection that was reported as lost.
 #[derive(Debug)]
 pub(crate) struct LostConnection {
     pub(crate) generation: u64,
     pub(crate) cause: TransportError,
 }
 
-/// How an attempt ended, or the connection that it made.
+/// How an attempt, or the connection that it made, ended.
 #[derive(Debug)]
 pub(crate) struct Disconnect {
     pub(crate) cause: TransportError,
-    /// Whether the tools were read. A connection that fails at that never counted as up.
+    /// Whether the tools were read. A connection whose first listing fails counts as a failed attempt.
     pub(crate) had_tools: bool,
-    /// Whether the connection has proved that the server can be used.
+    /// Whether the connection has proved that the server works.
     pub(crate) was_stable: bool,
 }
 

@@ -1,8 +1,9 @@
 //! The task that keeps one session connected.
 //!
-//! It makes the connection, publishes it, runs its jobs until it is lost ([`run_until_lost`]), and begins
-//! again: after a [`pause`], as long as attempts are left. Requests go past it: each is an HTTP exchange of
-//! its own on the [`Connection`](crate::upstream::connection::Connection) that the task published.
+//! The supervisor makes a connection, publishes it, and runs its jobs until it is lost ([`run_until_lost`]).
+//! Then it waits ([`wait_for_next_attempt`]) and connects again, as long as the retry budget allows. Requests do
+//! not pass through it: each is an HTTP exchange of its own on the published
+//! [`Connection`](crate::upstream::connection::Connection).
 
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use crate::protocol::ClientProfile;
 use crate::upstream::error::TransportError;
 use crate::upstream::handshake::Connected;
 
-/// Keeps one session connected.
+/// The supervisor of one session.
 pub(crate) struct SessionSupervisor {
     pub(crate) context: SessionContext,
 }
@@ -30,7 +31,7 @@ impl SessionSupervisor {
         let (handle, settings) = (&context.handle, &context.settings);
         let (mut reconnect, budget) = (ReconnectState::default(), &settings.retry_budget);
         let mut resumed = settings.http_clients.resumed();
-        // The first attempt is there for every session.
+        // Each session makes its first attempt, also if none is left.
         budget.try_acquire();
         for attempt in 1.. {
             let tokens = settings.authorizer.as_ref().map(|it| it.token_version());
@@ -43,7 +44,7 @@ impl SessionSupervisor {
             resumed.mark_unchanged();
             let connected = tokio::select! {
                 () = cancel.cancelled() => break,
-                // What it has sent so far may never be answered.
+                // The requests of this attempt may never be answered.
                 _ = resumed.changed() => {
                     reconnect.backoff = Backoff::default();
                     budget.reset();
@@ -63,7 +64,7 @@ impl SessionSupervisor {
                 Err(cause) => Disconnect::handshake_failed(cause),
             };
             if ended.is_expired() && !handle.will_serve(&profile) {
-                debug!("opening a session for what the client declares now");
+                debug!("client capabilities changed; opening a new session");
                 budget.refund();
                 if budget.try_acquire() {
                     continue;
@@ -97,7 +98,7 @@ impl SessionSupervisor {
         };
         let resumes = settings.http_clients.resume_count();
         let handshake = self.context.handshake(profile, generation, &on_response);
-        // Boxed: it is large, and over once there is a connection.
+        // Boxed: large, and needed only until the connection is made.
         let connected = Box::pin(handshake.connect(settings.http_factory())).await?;
         connected.0.mark_verified(resumes);
         Ok(connected)
@@ -113,8 +114,8 @@ mod tests {
     }
 
     #[test]
-    fn what_each_upstream_holds_for_ever_is_small() {
-        // It was 64 KiB, by what is needed for moments.
+    fn supervisor_future_is_small() {
+        // Without boxes, short-lived futures enlarged it to 64 KiB.
         let size = size_of(SessionSupervisor::run);
         assert!(size <= 12 << 10, "{size}");
     }

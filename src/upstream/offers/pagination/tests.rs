@@ -4,10 +4,11 @@ use super::*;
 
 /// Returns the definitions of a page and the next cursor, or the error as text.
 fn page(body: &str) -> Result<(Vec<String>, Option<String>), String> {
-    let answer = Message::parse(format!(r#"{{"jsonrpc":"2.0","id":1,{body}}}"#)).unwrap();
+    let response = Message::parse(format!(r#"{{"jsonrpc":"2.0","id":1,{body}}}"#)).unwrap();
     let mut taken = Vec::new();
     let take = |definition: Bytes| taken.push(String::from_utf8(definition.to_vec()).unwrap());
-    let cursor = read_page(&answer, "prompts/list", "prompts", take).map_err(|e| e.to_string())?;
+    let cursor =
+        read_page(&response, "prompts/list", "prompts", take).map_err(|e| e.to_string())?;
     Ok((taken, cursor))
 }
 

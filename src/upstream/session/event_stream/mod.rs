@@ -1,4 +1,4 @@
-//! What an upstream says outside any request, on the stream that its era has for it.
+//! The event stream: receives messages that belong to no request, on the stream of the server's era.
 
 pub(crate) mod modern;
 mod receive;
@@ -21,26 +21,26 @@ use crate::upstream::transport::http_sse::stream::HttpSseStream;
 use crate::upstream::transport::streamable_http_legacy::StreamableHttpLegacy;
 use receive::{STABLE_AFTER, handle_message};
 
-/// The longest time for which a server's `retry` keeps its stream from being opened again.
+/// The longest pause that a server can request by the `retry` field of its stream.
 const MAX_RETRY: Duration = Duration::from_secs(60);
 
-/// Where the standalone stream stands.
+/// The state of the standalone stream.
 #[derive(Default)]
 struct StandaloneStream {
-    /// Whether it was open in this session, so that there is one.
+    /// Whether the stream was ever open in this session, so that the server supports it.
     was_open: bool,
-    /// The last event on it, where it can be resumed.
+    /// The id of the last event, if the stream can be resumed.
     last_event_id: Option<String>,
-    /// When the server wants it to be opened again.
+    /// The pause before reopening that the server requested.
     server_retry: Option<Duration>,
-    /// Whether something may have been said that nobody heard.
+    /// Whether messages may have been lost while the stream was closed.
     may_have_missed: bool,
     backoff: Backoff,
 }
 
 impl StandaloneStream {
-    /// How long to wait before it is opened again. What only a person can mend is no reason to wait
-    /// longer: whoever mends it may do so by the next call.
+    /// Counts a failure, and returns how long to wait before reopening. An error that requires the user does not
+    /// make the delay longer, since the user may act at the next call.
     fn reopen_delay(&mut self, cause: &TransportError) -> Duration {
         if cause.retry_after().is_some() {
             return self.backoff.next_delay(cause);
@@ -51,7 +51,7 @@ impl StandaloneStream {
     }
 }
 
-/// Hears the upstream on the stream of its era; returns when the connection is lost.
+/// Receives messages on the stream of the server's era. Returns when the connection is lost.
 pub(crate) async fn run(
     context: &SessionContext,
     connection: &Arc<Connection>,
@@ -72,7 +72,7 @@ pub(crate) async fn run(
     }
 }
 
-/// The standalone GET stream, opened again whenever it ends.
+/// Keeps the standalone GET stream open. Returns when the connection is lost.
 async fn run_legacy(
     context: &SessionContext,
     connection: &Arc<Connection>,
@@ -85,32 +85,32 @@ async fn run_legacy(
     loop {
         let opened = tokio::select! {
             opened = session.listen(state.last_event_id.as_deref()) => opened,
-            // The request may have gone out on what died in sleep.
+            // The request may have been sent on a connection that broke in suspend.
             _ = resumed.changed() => continue,
         };
         connection.mark_event_stream_ready();
         let cause = match opened {
-            Err(gone @ TransportError::SessionExpired) if state.was_open => return gone,
-            // Whoever comes next would find the same.
-            Err(gone @ TransportError::Connect(_)) => return gone,
+            Err(lost @ TransportError::SessionExpired) if state.was_open => return lost,
+            // The next request would fail the same way.
+            Err(lost @ TransportError::Connect(_)) => return lost,
             Ok(None) if state.last_event_id.take().is_some() => {
-                debug!("it does not know where its stream stopped; beginning anew");
+                debug!("the server cannot resume the stream; opening a new one");
                 state.may_have_missed = true;
                 continue;
             }
-            // A 404 to the first is a server that has no route for it.
+            // A server that answers the first request with 404 has no such route.
             Ok(None) | Err(TransportError::SessionExpired) if !state.was_open => {
                 return std::future::pending().await;
             }
             Ok(None) => {
-                debug!("it has no standalone stream any more");
+                debug!("the server no longer offers a standalone stream");
                 context.handle.commands.send(Command::CheckRevision);
-                // It may be like that for long.
+                // Read the tools, since changes are not announced meanwhile.
                 context.handle.commands.send(Command::RefreshTools);
                 TransportError::StreamEnded
             }
             Err(error) => {
-                debug!(%error, "the standalone stream is down");
+                debug!(%error, "standalone stream failed");
                 context.request_revision_check(&error);
                 error
             }
@@ -125,7 +125,8 @@ async fn run_legacy(
     }
 }
 
-/// Hears a standalone stream to its end; `true` when that is for the process having resumed up.
+/// Receives messages on a standalone stream until it ends. Returns `true` if it was left because the process
+/// resumed after suspend.
 async fn read_until_end(
     context: &SessionContext,
     connection: &Arc<Connection>,
@@ -154,7 +155,7 @@ async fn read_until_end(
     };
     state.last_event_id = events.last_event_id.take().or(state.last_event_id.take());
     state.server_retry = events.retry.or(state.server_retry);
-    // What is said meanwhile is lost if the stream cannot be resumed.
+    // Messages until the stream is open again are lost if it cannot be resumed.
     state.may_have_missed = state.last_event_id.is_none();
     if opened_at.elapsed() >= STABLE_AFTER {
         state.backoff = Backoff::default();

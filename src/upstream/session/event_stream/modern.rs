@@ -1,7 +1,7 @@
-//! The one subscription that we have at a modern server: to the lists whose changes it announces, and to
-//! the resources that are wanted (MCP 2026-07-28 § Subscriptions).
+//! The subscription stream at a modern server (MCP 2026-07-28 § Subscriptions). One stream carries the changes of
+//! lists and the updates of resources.
 //!
-//! To change what it is for, another one is opened beside it, and takes its place once acknowledged.
+//! To change its filter, a second stream is opened, which replaces the first once it is acknowledged.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::upstream::transport::streamable_http::LISTEN;
 use crate::wire::outgoing::code;
 use crate::wire::{Message, MessageKind};
 
-/// The capabilities whose changes are announced, and how to subscribe to them.
+/// The capabilities that can declare `listChanged`, and the member of the filter for each.
 const LIST_CHANGES: [(&str, &str); 3] = [
     ("tools", "toolsListChanged"),
     ("prompts", "promptsListChanged"),
@@ -37,23 +37,23 @@ const LIST_CHANGES: [(&str, &str); 3] = [
 /// How long the server may take to acknowledge a subscription.
 const ACK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What came of opening a subscription.
+/// The outcome of a request for a subscription.
 enum SubscribeOutcome {
-    /// It is open, for these resources.
+    /// The stream is open, for these resources.
     Acknowledged(Box<Exchange>, HashSet<Box<str>>),
-    /// The server refused it, and will again.
+    /// The server rejected the request, and would reject it again.
     Refused(String),
 }
 
-/// The subscription, and what is known of it.
+/// The state of the subscription stream.
 #[derive(Default)]
 struct SubscriptionStream {
     exchange: Option<Exchange>,
-    /// When the last one was opened.
+    /// When the last stream was opened.
     opened_at: Option<Instant>,
-    /// Whether it ended, and what was said since is lost.
+    /// Whether messages may have been lost since the last stream ended.
     may_have_missed: bool,
-    /// Whether the server refuses to announce changes of its lists.
+    /// Whether the server rejects subscriptions to list changes.
     refuses_list_changes: bool,
 }
 
@@ -64,7 +64,7 @@ impl SubscriptionStream {
     }
 }
 
-/// Keeps the subscription as it is wanted; returns when the connection is lost.
+/// Keeps a subscription stream open for the ledger's resources. Returns when the connection is lost.
 pub(crate) async fn run(context: &SessionContext, connection: &Arc<Connection>) -> TransportError {
     debug_assert_eq!(connection.profile.era, Era::Modern);
     let changes = list_changes_filter(&connection.profile);
@@ -83,26 +83,26 @@ pub(crate) async fn run(context: &SessionContext, connection: &Arc<Connection>) 
         let is_closed = stream.exchange.is_none();
         let needs_changes = is_closed && !(changes.is_empty() || stream.refuses_list_changes);
         if has_changes && uris.is_empty() && changes.is_empty() {
-            // Nobody wants anything any more.
+            // No subscription is left.
             stream.exchange = None;
             subscriptions.replace_acknowledged(&[], |_| false);
             continue;
         }
         if has_changes || needs_changes || (is_closed && !uris.is_empty()) {
-            // Boxed: it is large, and hardly ever needed.
+            // Boxed: large and rarely needed.
             let replaced = replace_subscription(context, connection, &mut stream, &changes, &uris);
             match Box::pin(replaced).await {
-                Err(gone @ (TransportError::SessionExpired | TransportError::Connect(_))) => {
-                    return gone;
+                Err(lost @ (TransportError::SessionExpired | TransportError::Connect(_))) => {
+                    return lost;
                 }
                 Err(error) if stream.exchange.is_some() => {
                     context.request_revision_check(&error);
-                    debug!(%error, "the subscription stays as it is");
+                    debug!(%error, "cannot change the subscription");
                     subscriptions.postpone(&uris);
                     retry_at = Instant::now() + backoff.next_delay(&error);
                 }
                 Err(error) => {
-                    debug!(%error, "the subscription is down");
+                    debug!(%error, "cannot open the subscription");
                     context.request_revision_check(&error);
                     sleep(backoff.next_delay(&error)).await;
                 }
@@ -126,8 +126,8 @@ pub(crate) async fn run(context: &SessionContext, connection: &Arc<Connection>) 
     }
 }
 
-/// Opens a subscription to these changes and resources in place of the one there is, which is
-/// heard until then.
+/// Opens a subscription to these changes and resources, which replaces the present one. Receives messages of the
+/// present one until then.
 async fn replace_subscription(
     context: &SessionContext,
     connection: &Arc<Connection>,
@@ -160,7 +160,7 @@ async fn replace_subscription(
     let subscriptions = &context.subscriptions;
     match opened {
         SubscribeOutcome::Acknowledged(exchange, acknowledged) => {
-            // What has come on the old one may not come on the new one.
+            // Messages that have arrived on the old stream may not be repeated on the new one.
             while let Some(old) = &mut stream.exchange
                 && let Some(message) = old.next().now_or_never()
             {
@@ -174,9 +174,9 @@ async fn replace_subscription(
             }
         }
         SubscribeOutcome::Refused(error) => {
-            debug!(error, "the upstream offers no such subscription");
+            debug!(error, "the server rejected the subscription");
             if stream.opened_at.is_some() {
-                // It did.
+                // The server accepted one before.
                 context.handle.commands.send(Command::CheckRevision);
             }
             stream.refuses_list_changes |= uris.is_empty();
@@ -186,7 +186,7 @@ async fn replace_subscription(
     Ok(())
 }
 
-/// Takes what the subscription brought; `false` when that is its end.
+/// Handles a message of the subscription stream. Returns `false` if the stream has ended.
 async fn handle_received(
     context: &SessionContext,
     connection: &Arc<Connection>,
@@ -199,21 +199,21 @@ async fn handle_received(
             true
         }
         _ => {
-            debug!("the subscription has ended");
+            debug!("subscription ended");
             mark_ended(context, stream);
             false
         }
     }
 }
 
-/// The subscription is over, or as good as that.
+/// Drops the stream, which has ended or may have broken in suspend.
 fn mark_ended(context: &SessionContext, stream: &mut SubscriptionStream) {
     stream.exchange = None;
     stream.may_have_missed = true;
     context.subscriptions.clear();
 }
 
-/// The changes that a server announces, as a filter.
+/// Returns a filter of the list changes that a server declares.
 fn list_changes_filter(profile: &ServerProfile) -> Map<String, Value> {
     let announced = LIST_CHANGES
         .iter()
@@ -222,7 +222,7 @@ fn list_changes_filter(profile: &ServerProfile) -> Map<String, Value> {
     keys.map(|key| (key, Value::Bool(true))).collect()
 }
 
-/// Opens a subscription, and waits for its acknowledgement: nothing before that belongs to it.
+/// Opens a subscription, and waits for its acknowledgement. Messages before that do not belong to it.
 async fn open_subscription(
     connection: &Arc<Connection>,
     filter: Map<String, Value>,
@@ -252,7 +252,7 @@ async fn open_subscription(
     }
 }
 
-/// Whether an error says that it will be the same next time.
+/// Returns `true` if the same request would be rejected again.
 fn is_permanent_refusal(refusal: &Message) -> bool {
     let finals = [
         code::METHOD_NOT_FOUND,
@@ -262,7 +262,7 @@ fn is_permanent_refusal(refusal: &Message) -> bool {
     refusal.error_code().is_some_and(|it| finals.contains(&it))
 }
 
-/// The resources that an acknowledgement names.
+/// Returns the resources that an acknowledgement names.
 fn acknowledged_uris(message: &Message) -> HashSet<Box<str>> {
     #[derive(Deserialize, Default)]
     #[serde(default, rename_all = "camelCase")]
@@ -276,7 +276,7 @@ fn acknowledged_uris(message: &Message) -> HashSet<Box<str>> {
         .unwrap_or_default()
 }
 
-/// What comes next; never anything while there is no subscription.
+/// Returns the next message. Waits forever if there is no subscription.
 async fn next_message(exchange: &mut Option<Exchange>) -> Result<Message, TransportError> {
     match exchange {
         Some(exchange) => exchange.next().await,

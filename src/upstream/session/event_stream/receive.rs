@@ -1,4 +1,4 @@
-//! What one message means that an upstream sends outside any request.
+//! Handles one message that belongs to no request.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,11 +12,11 @@ use crate::upstream::session::command::Command;
 use crate::upstream::session::context::SessionContext;
 use crate::wire::{Message, MessageKind};
 
-/// How long a stream must have lasted to count as stable, so that it is opened again at once:
-/// what is in between may cut streams that are silent, as often as every minute.
+/// How long a stream must last to count as stable. A stable stream is opened again at once: a proxy in between
+/// may cut silent streams every minute.
 pub(crate) const STABLE_AFTER: Duration = Duration::from_secs(10);
 
-/// Hands a message on to whom it is for.
+/// Forwards a message to the event handler, the supervisor or the server itself.
 pub(crate) async fn handle_message(
     context: &SessionContext,
     connection: &Arc<Connection>,
@@ -31,7 +31,7 @@ pub(crate) async fn handle_message(
         }
         (MessageKind::Request, _) => {
             if let Err(error) = connection.notify(default_response(&message)).await {
-                debug!(%error, "could not answer the upstream");
+                debug!(%error, "cannot answer a ping of the server");
             }
         }
         (MessageKind::Notification, "notifications/tools/list_changed") => {
@@ -41,7 +41,10 @@ pub(crate) async fn handle_message(
         (MessageKind::Notification, method)
             if context.offers.is_none() && is_sent_to_every_session(method) =>
         {
-            debug!(method, "heard in the main session");
+            debug!(
+                method,
+                "ignoring a notification that the main session receives too"
+            );
         }
         (MessageKind::Notification, method) => {
             let kinds = ItemKind::from_change_notification(method);
@@ -53,12 +56,12 @@ pub(crate) async fn handle_message(
                 .on_notification(context.settings.id, connection.begin_use(), message.clone())
                 .await;
         }
-        (MessageKind::Response, _) => debug!("ignoring a response that nobody waits for"),
+        (MessageKind::Response, _) => debug!("ignoring a response without a request"),
     }
 }
 
-/// Whether a server may tell each session of its client this: the main session has the lists and the
-/// subscriptions.
+/// Returns `true` if a server may send this notification in each session. The main session handles it, since only
+/// that has the lists and the subscriptions.
 fn is_sent_to_every_session(method: &str) -> bool {
     let changed = ["prompts/list_changed", "resources/list_changed"];
     let name = method.strip_prefix("notifications/");

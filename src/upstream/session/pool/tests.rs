@@ -1,4 +1,4 @@
-//! Which session serves which client, without a server.
+//! The choice of a session for a client, without a server.
 
 use super::super::extra::MAX_EXTRA_SESSIONS;
 use super::*;
@@ -24,7 +24,7 @@ fn profile(capabilities: &str) -> Arc<ClientProfile> {
 }
 
 #[test]
-fn one_client_takes_the_main_session_along() {
+fn main_session_follows_its_only_client() {
     let (pool, client) = (pool(), ClientId::next());
     for declared in [r#"{"roots":{}}"#, r#"{"sampling":{}}"#, "{}"] {
         pool.set_profile(client, &profile(declared));
@@ -39,7 +39,7 @@ fn main_session_stays_while_another_client_needs_it() {
     pool.set_profile(a, &roots);
     pool.set_profile(b, &sampling);
     assert!(pool.main().will_serve(&roots));
-    // Nor does it change hands with the client that it was made for.
+    // The main session also stays when its first client leaves.
     pool.remove_client(a);
     assert!(pool.main().will_serve(&roots));
     pool.set_profile(b, &sampling);
@@ -71,7 +71,7 @@ fn surplus_session_ends_only_when_it_is_unused() {
 }
 
 #[test]
-fn session_that_serves_one_client_alone_is_no_others() {
+fn exclusive_session_serves_one_client() {
     let (pool, [a, b]) = (pool(), [ClientId::next(), ClientId::next()]);
     let roots = profile(r#"{"roots":{}}"#);
     assert!(pool.claim_main(a) && pool.claim_main(a) && !pool.claim_main(b));
