@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// A copy of the environment, so that reading a configuration depends on nothing else.
+/// A copy of the environment, the only input of the configuration apart from its file.
 ///
-/// `Debug` shows the names alone, as values may be secrets.
+/// `Debug` shows names only, since values may be secrets.
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, String>);
 
@@ -23,14 +23,14 @@ impl Environment {
             .collect()
     }
 
-    /// The value of a variable; one that is empty counts as not set, as for a shell's `${NAME:-}`.
+    /// The value of a variable. An empty value counts as not set, as in a shell's `${NAME:-}`.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         let value = self.0.get(name).map(String::as_str);
         value.filter(|value| !value.is_empty())
     }
 
-    /// The same with one variable set, or not set.
+    /// Returns the environment with one variable set, or removed.
     pub(super) fn with(mut self, name: &str, value: Option<&str>) -> Self {
         match value {
             Some(value) => self.0.insert(name.to_owned(), value.to_owned()),
@@ -39,7 +39,7 @@ impl Environment {
         self
     }
 
-    /// The names of all variables that are set, in order.
+    /// The names of all set variables, in order.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }

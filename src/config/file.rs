@@ -1,6 +1,6 @@
-//! The configuration as written, with its places: JSON in a variable or in a file.
+//! The configuration as written, with positions: JSON in a variable or in a file.
 //!
-//! Comments and trailing commas are accepted, as in the files of other clients; nothing else is.
+//! Comments and trailing commas are accepted, as in the files of other clients, but no other extension of JSON.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -13,16 +13,16 @@ use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use super::problem::{ConfigError, Place};
 use super::{Environment, value};
 
-/// The largest file that is read, in bytes: far more than any list of servers.
+/// The largest accepted file, in bytes: far more than any list of servers needs.
 const MAX_FILE: u64 = 16 << 20;
 
-/// The keys under which clients keep their lists of servers.
+/// The keys that hold the list of servers in other clients' configurations.
 const WRAPPERS: [&str; 3] = ["mcpServers", "servers", "mcp"];
 
-/// Keys that only an upstream has, never a list of them.
+/// Keys that identify an upstream, as opposed to a list of them.
 const URL_KEYS: [&str; 3] = ["url", "serverUrl", "httpUrl"];
 
-/// The text of a configuration and where it came from.
+/// The text of a configuration and its source.
 #[derive(Debug)]
 pub(super) struct Document {
     source: String,
@@ -31,16 +31,16 @@ pub(super) struct Document {
 
 /// An upstream as written.
 pub(super) struct Entry<'a> {
-    /// The key it stands under, and where; `None` in an array.
+    /// The key and its position; `None` in an array.
     pub(super) key: Option<(&'a str, Place)>,
-    /// Where it begins.
+    /// The position of the value.
     pub(super) place: Place,
-    /// What stands there.
+    /// The value.
     pub(super) value: &'a Value<'a>,
 }
 
 impl Document {
-    /// Takes the text of `PROXY_UPSTREAMS`, or that of the file which it names.
+    /// Takes the text of `PROXY_UPSTREAMS`, or reads the file that it names.
     pub(super) fn open(text: &str, environment: &Environment) -> Result<Self, ConfigError> {
         let Some(path) = file_reference(text) else {
             return Ok(Self {
@@ -59,7 +59,7 @@ impl Document {
         })
     }
 
-    /// Reads the text as JSON.
+    /// Parses the text as JSON.
     pub(super) fn parse(&self) -> Result<Value<'_>, ConfigError> {
         let options = ParseOptions {
             allow_comments: true,
@@ -90,8 +90,8 @@ impl Document {
         }
     }
 
-    /// The upstreams of an array, of an object keyed by name, of such a list inside another
-    /// client's configuration, or a single one.
+    /// Finds the upstreams: an array, an object keyed by name, such a list inside another client's
+    /// configuration, or a single upstream.
     pub(super) fn entries<'a>(&self, root: &'a Value<'a>) -> Result<Vec<Entry<'a>>, ConfigError> {
         let mut list = root;
         while let Some(inner) = list.as_object().and_then(wrapped_list) {
@@ -120,12 +120,12 @@ impl Document {
         }
     }
 
-    /// Where a value stands.
+    /// The place of a value.
     pub(super) fn place_of(&self, value: &Value<'_>) -> Place {
         self.place(value.range().start)
     }
 
-    /// The place of a byte.
+    /// The place of a byte offset.
     pub(super) fn place(&self, offset: usize) -> Place {
         let before = self.text.get(..offset).unwrap_or(&self.text);
         let line = before.matches('\n').count() + 1;
@@ -136,7 +136,7 @@ impl Document {
         }
     }
 
-    /// What may have gone wrong with a text that is not JSON.
+    /// A hint about the probable fault of a text that is not JSON.
     fn hint(&self) -> &'static str {
         let text = self.text.trim_start();
         if text.starts_with("[{\\\"") || text.starts_with("{\\\"") {
@@ -168,12 +168,12 @@ fn is_upstream(object: &Object<'_>) -> bool {
     URL_KEYS.iter().any(|key| object.get_string(key).is_some())
 }
 
-/// The file that this value of `PROXY_UPSTREAMS` names, as written.
+/// The path in a value of `PROXY_UPSTREAMS` that names a file, as written.
 fn file_reference(text: &str) -> Option<&str> {
     text.trim().strip_prefix('@')
 }
 
-/// The same, as it is looked for.
+/// The path of the file that a value of `PROXY_UPSTREAMS` names, with `~` expanded.
 pub(super) fn path(text: &str, environment: &Environment) -> Option<PathBuf> {
     file_reference(text).map(|path| expand_home(path, environment))
 }
@@ -189,14 +189,14 @@ fn read(path: &PathBuf) -> io::Result<String> {
             "the file is larger than 16 MiB",
         ));
     }
-    // A byte-order mark, as some editors leave one.
+    // Some editors write a byte-order mark.
     Ok(match text.strip_prefix('\u{feff}') {
         Some(rest) => rest.to_owned(),
         None => text,
     })
 }
 
-/// A path as written, with a leading `~` as shells read it.
+/// Expands a leading `~`, as shells do.
 fn expand_home(path: &str, environment: &Environment) -> PathBuf {
     let home = environment.get("HOME").or(environment.get("USERPROFILE"));
     match (path.strip_prefix("~/"), home) {

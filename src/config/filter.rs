@@ -1,16 +1,16 @@
-//! Which tools, prompts and resources of an upstream pass. Globs are compiled here, once, and nowhere else.
+//! Filters of tools, prompts and resources. Globs are compiled here alone, once.
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-/// What of one kind an upstream may offer and a client may ask for: included and not ignored.
+/// The filter for one kind of item: an item passes if it is included and not ignored.
 ///
-/// The default lets everything pass.
+/// The default passes everything.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// `None` when nothing was asked for by name, and everything is included.
+    /// `None` if everything is included.
     include: Option<GlobSet>,
     ignore: GlobSet,
-    /// Both as written, by which two filters are compared.
+    /// The globs as written, to compare filters.
     written: [Vec<String>; 2],
 }
 
@@ -21,7 +21,7 @@ impl PartialEq for Filter {
 }
 
 impl Filter {
-    /// Makes a filter; an empty `include` includes everything, `ignore` wins over `include`.
+    /// Creates a filter. An empty `include` includes everything; `ignore` takes precedence over `include`.
     pub(super) fn new(include: Globs, ignore: Globs) -> Self {
         Self {
             include: Some(include.set).filter(|globs| !globs.is_empty()),
@@ -30,28 +30,28 @@ impl Filter {
         }
     }
 
-    /// Whether the tool or prompt of this name (the upstream's own) may be listed and asked for.
+    /// Whether a tool or prompt passes, by its name at the upstream.
     #[must_use]
     pub fn allows(&self, name: &str) -> bool {
         self.allows_any_name(&[name])
     }
 
-    /// The same for what goes by several names, as a resource does by its URI and its name: one
-    /// of them must be included, and none ignored.
+    /// Whether an item with several names passes, such as a resource with a URI and a name: any name
+    /// must be included, and none ignored.
     #[must_use]
     pub fn allows_any_name(&self, names: &[&str]) -> bool {
         let is_in = |globs: &GlobSet| names.iter().any(|name| globs.is_match(name));
         self.include.as_ref().is_none_or(is_in) && !is_in(&self.ignore)
     }
 
-    /// Whether everything passes, whatever its names.
+    /// Whether everything passes.
     #[must_use]
     pub fn allows_all(&self) -> bool {
         self.include.is_none() && self.ignore.is_empty()
     }
 }
 
-/// One list of globs, compiled.
+/// A compiled list of globs.
 #[derive(Debug, Default)]
 pub(super) struct Globs {
     set: GlobSet,
@@ -59,10 +59,10 @@ pub(super) struct Globs {
 }
 
 impl Globs {
-    /// Compiles globs of `*`, `?`, `[…]` and `{a,b}`, blind to the case of ASCII letters.
+    /// Compiles globs with `*`, `?`, `[…]` and `{a,b}`, ignoring the case of ASCII letters.
     ///
     /// # Errors
-    /// The glob that cannot be read, with the reason and what to do.
+    /// The invalid glob with the reason and the remedy.
     pub(super) fn compile(globs: &[String]) -> Result<Self, String> {
         let mut set = GlobSetBuilder::new();
         let wrong = |error| format!("{error}; correct the glob");
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tool_passes_when_it_is_included_and_not_ignored() {
+    fn a_tool_passes_if_it_is_included_and_not_ignored() {
         let cases: &[(&[&str], &[&str], &str, bool)] = &[
             (&[], &[], "anything", true),
             (&["get_*"], &[], "get_issue", true),
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_two_names_is_included_by_one_and_ignored_by_one() {
+    fn an_item_with_two_names_is_included_or_ignored_by_either() {
         let cases: &[(&[&str], &[&str], bool)] = &[
             (&[], &[], true),
             (&["FILE://*"], &[], true),
@@ -139,14 +139,14 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_without_globs_lets_everything_pass() {
+    fn a_filter_without_globs_passes_everything() {
         assert!(Filter::default().allows_all() && filter(&[], &[]).allows_all());
         assert!(!filter(&["*"], &[]).allows_all());
         assert!(!filter(&[], &["x"]).allows_all());
     }
 
     #[test]
-    fn a_glob_that_cannot_be_read_is_named() {
+    fn an_invalid_glob_is_named_in_the_error() {
         let error = Globs::compile(&["[a".to_owned()]).unwrap_err();
         assert_eq!(
             error,

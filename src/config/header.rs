@@ -1,10 +1,10 @@
-//! Headers that the configuration adds to every request of an upstream.
+//! Headers that the configuration adds to every request to an upstream.
 
 use http::{HeaderName, HeaderValue};
 
 use super::{Environment, value};
 
-/// Headers that belong to the transport and the protocol (MCP § Transports, RFC 9110 § 7.6.1).
+/// Headers that the transport and the protocol set (MCP § Transports, RFC 9110 § 7.6.1).
 const RESERVED: [&str; 13] = [
     "accept",
     "accept-encoding",
@@ -21,11 +21,11 @@ const RESERVED: [&str; 13] = [
     "upgrade",
 ];
 
-/// Reads a header, with the variables in its value put in. The value is marked sensitive,
-/// so that it does not print.
+/// Reads a header and expands the variables in its value. The value is marked sensitive, so that
+/// it does not print.
 ///
 /// # Errors
-/// What is wrong with it; the value is not repeated, as it may be a secret.
+/// The fault and its remedy, without the value, which may be a secret.
 pub(super) fn header(
     name: &str,
     value: &str,
@@ -40,7 +40,7 @@ pub(super) fn header(
         ));
     }
     let expanded = value::expand(value, environment).map_err(|e| format!("`{name}`: {e}"))?;
-    // Space around a value means nothing (RFC 9110 § 5.5), and files with tokens end in a newline.
+    // Surrounding space has no meaning (RFC 9110 § 5.5), and token files end with a newline.
     let mut value = HeaderValue::from_str(expanded.trim()).map_err(|_| {
         format!("the value of `{name}` holds a character that no header can carry; leave it out")
     })?;
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_header_is_added_unless_it_is_ours() {
+    fn a_header_is_added_unless_it_is_reserved() {
         let environment = [("TOKEN".to_owned(), "hunter2\n".to_owned())]
             .into_iter()
             .collect();

@@ -1,12 +1,12 @@
-//! The keys of an upstream, those inside `oauth`, and the variables of the program: what is known,
-//! and what comes close.
+//! The known keys of an upstream and of `oauth`, the variables of the program, and the search for
+//! similar names.
 
-/// A name that the configuration knows, with what it is for.
+/// A known key or variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KnownName {
-    /// The name, as the documentation has it.
+    /// The documented name.
     pub name: &'static str,
-    /// Other names for it, from the configurations of other clients.
+    /// Alternative names, from the configurations of other clients.
     pub synonyms: &'static [&'static str],
 }
 
@@ -63,8 +63,8 @@ pub const OAUTH_KEYS: [KnownName; 21] = [
     known_name("idp_token_endpoint", &["idpTokenEndpoint"]),
 ];
 
-/// Every variable of the program, in the order of the documentation. `<NAME>` stands for what
-/// [`UpstreamName::variable`](super::UpstreamName::variable) makes of an upstream's name.
+/// Every variable of the program, in the order of the documentation. `<NAME>` stands for
+/// [`UpstreamName::variable`](super::UpstreamName::variable).
 pub const VARIABLES: [KnownName; 31] = [
     known_name("PROXY_UPSTREAMS", &[]),
     known_name("PROXY_URL", &[]),
@@ -99,20 +99,20 @@ pub const VARIABLES: [KnownName; 31] = [
     known_name("RUST_LOG", &[]),
 ];
 
-/// How alike two names must be for one to be a slip of the other (Jaro-Winkler, 0 to 1).
+/// The similarity above which one name may be a misspelling of another (Jaro-Winkler, 0 to 1).
 const CLOSE: f64 = 0.85;
 
-/// The name under which a key or one of its synonyms is known.
+/// The documented name of a key or synonym.
 pub(super) fn canonical(all: &[KnownName], key: &str) -> Option<&'static str> {
     let is = |known: &&KnownName| known.name == key || known.synonyms.contains(&key);
     all.iter().find(is).map(|known| known.name)
 }
 
-/// The known name that comes closest to one that is not known.
+/// The known name that is most similar to an unknown one.
 pub(super) fn closest(all: &[KnownName], name: &str) -> Option<&'static str> {
     let likeness = |known: &KnownName| {
-        let (ours, theirs) = (known.name.to_lowercase(), name.to_lowercase());
-        (strsim::jaro_winkler(&ours, &theirs), known.name)
+        let (known_lower, lower) = (known.name.to_lowercase(), name.to_lowercase());
+        (strsim::jaro_winkler(&known_lower, &lower), known.name)
     };
     let close = all.iter().map(likeness).filter(|(like, _)| *like >= CLOSE);
     close
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_is_told_from_another_word() {
+    fn a_misspelled_name_is_matched_and_another_word_is_not() {
         let cases = [
             ("include_tool", Some("include_tools")),
             ("ignoreTool", Some("ignore_tools")),

@@ -1,4 +1,4 @@
-//! Bounds of the whole program, each with a default that suits the common clients.
+//! The limits of the whole program, with defaults that suit the common clients.
 
 use std::time::Duration;
 
@@ -6,66 +6,64 @@ use super::problem::Problem;
 use super::read_variable::variable;
 use super::{Environment, value};
 
-/// How large, long and patient.
+/// The limits on sizes, counts and times.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// The largest message that passes, in bytes (`PROXY_MAX_MESSAGE_BYTES`).
+    /// The largest message that is forwarded, in bytes (`PROXY_MAX_MESSAGE_BYTES`).
     ///
-    /// Far above what any client takes, so that it only stops what never ends.
+    /// Far above what any client accepts, so that it stops only endless messages.
     pub message_bytes: usize,
-    /// How long the first listing waits for upstreams that show life (`PROXY_STARTUP_WAIT`).
+    /// How long the initial listing waits for upstreams that respond (`PROXY_STARTUP_WAIT`).
     ///
-    /// Clients give a server 30 s to list its tools.
+    /// Clients wait 30 s for a server's tools.
     pub startup_wait: Duration,
-    /// How long making a connection may take, TLS included (`PROXY_CONNECT_TIMEOUT`).
+    /// The timeout for establishing a connection, including TLS (`PROXY_CONNECT_TIMEOUT`).
     pub connect_timeout: Duration,
-    /// How long a call waits for an upstream that is away (`PROXY_CONNECT_WAIT`), but no longer than
-    /// for its answer.
+    /// How long a call waits for a disconnected upstream (`PROXY_CONNECT_WAIT`), but at most as long as
+    /// for its response.
     ///
-    /// A restart takes as long; the clients' 30 s for a call at their shortest are not over then.
+    /// Long enough for a restart, and below 30 s, the shortest timeout of a call in common clients.
     pub connect_wait: Duration,
     /// The longest public tool name, in characters (`PROXY_TOOL_NAME_LENGTH`).
     ///
-    /// Model APIs take 64 of them; longer names are shortened, reversibly.
+    /// Model APIs accept 64; longer names are shortened and mapped back.
     pub tool_name_length: usize,
-    /// How long a call waits for its client to answer what a server asks in the middle of it
-    /// (`PROXY_INPUT_WAIT`).
+    /// How long a call waits for its client to respond to a server request (`PROXY_INPUT_WAIT`).
     ///
-    /// A person may have to be found first.
+    /// The user may be away.
     pub input_wait: Duration,
-    /// How many calls may wait for that at a time, parked (`PROXY_PARKED_CALLS`).
+    /// The number of suspended calls, which wait for a client's input (`PROXY_PARKED_CALLS`).
     pub parked_calls: usize,
-    /// How many requests of the client may be under way in all (`PROXY_MAX_CALLS`).
+    /// The number of in-flight requests of the client (`PROXY_MAX_CALLS`).
     ///
-    /// Each takes about 10 KiB besides its message.
+    /// Each uses about 10 KiB in addition to its message.
     pub max_calls: usize,
-    /// How many calls run at one upstream at a time (`PROXY_UPSTREAM_CALLS`).
+    /// The number of concurrent calls at one upstream (`PROXY_UPSTREAM_CALLS`).
     ///
-    /// Each has a connection of its own where the upstream speaks HTTP/1.1.
+    /// With HTTP/1.1, each call uses a connection of its own.
     pub upstream_calls: usize,
-    /// How many more wait there for their turn (`PROXY_QUEUED_CALLS`).
+    /// The number of further calls that are queued for an upstream (`PROXY_QUEUED_CALLS`).
     pub queued_calls: usize,
-    /// How many bytes wait for the client to read them before upstreams are read no further
-    /// (`PROXY_ANSWER_MEMORY`).
+    /// The buffer for responses that the client has not read, in bytes (`PROXY_ANSWER_MEMORY`). When it is
+    /// full, upstreams are not read further.
     ///
-    /// Several times what a pipe and a model take at once.
+    /// Several times what a pipe and a model accept at once.
     pub answer_memory: usize,
-    /// How many lines a second are logged for long (`PROXY_LOG_RATE`); a hundred times as many for a moment.
+    /// The sustained rate of log lines per second (`PROXY_LOG_RATE`), with a burst of a hundred times as many.
     ///
-    /// A log that nobody rotates grows by a gigabyte a day then, at most.
+    /// A log without rotation grows by at most a gigabyte a day.
     pub log_rate: usize,
-    /// Whether what upstreams offer is kept on disk for the next start (`PROXY_REMEMBER`).
+    /// Whether listings are cached on disk for the next start (`PROXY_REMEMBER`).
     pub remember: bool,
 }
 
-/// How long making a connection may take: some round trips, and the three times within 7 s that
-/// systems ask again.
+/// The default connect timeout: some round trips, and the three TCP retransmissions within 7 s.
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The shortest name length in which names can still be told apart.
+/// The smallest limit of a name's length at which shortened names stay distinct.
 const MIN_NAME_LENGTH: usize = 16;
 
-/// The smallest message size in which a handshake fits.
+/// The smallest message limit that a handshake fits in.
 const MIN_MESSAGE_BYTES: usize = 4096;
 
 impl Default for Limits {
@@ -123,7 +121,7 @@ impl Limits {
         }
     }
 
-    /// The `connect_timeout` alone. What is wrong with it, the whole configuration tells.
+    /// Reads `connect_timeout` alone, and ignores problems, which [`Config`](super::Config) reports.
     #[must_use]
     pub fn connect_timeout(environment: &Environment) -> Duration {
         connect_timeout(environment, &mut Vec::new()).unwrap_or(DEFAULT_CONNECT_TIMEOUT)

@@ -1,8 +1,7 @@
-//! What to connect to and how: read from the environment, valid by construction.
+//! The configuration: read from the environment and validated once.
 //!
-//! [`Config`] is what is left when every question has been answered, so that no later code
-//! asks again. What is wrong with a part of it stands in [`Config::problems`] and costs that
-//! part alone.
+//! [`Config`] holds valid values only, so later code does not check them again. A fault disables
+//! the affected upstream or setting alone and is listed in [`Config::problems`].
 
 mod environment;
 mod file;
@@ -46,11 +45,11 @@ use timeouts::Timeouts;
 /// The whole configuration.
 #[derive(Debug)]
 pub struct Config {
-    /// The upstreams that can be used, in the order in which they were written.
+    /// The valid upstreams, in the order written.
     pub upstreams: Vec<Upstream>,
-    /// How large, long and patient.
+    /// The limits of the whole program.
     pub limits: Limits,
-    /// What was wrong with the rest.
+    /// The errors and warnings.
     pub problems: Vec<Problem>,
 }
 
@@ -58,7 +57,7 @@ impl Config {
     /// Reads the configuration.
     ///
     /// # Errors
-    /// When nothing is configured, it cannot be read at all, or every upstream has an error.
+    /// If no upstream is configured, the text cannot be parsed, or every upstream has an error.
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
         let limits = Limits::read(environment, &mut problems);
@@ -102,16 +101,16 @@ impl Config {
         Self::checked(upstreams, limits, problems)
     }
 
-    /// The file that lists the upstreams, where the environment names one.
+    /// The configuration file, if `PROXY_UPSTREAMS` names one.
     #[must_use]
     pub fn file(environment: &Environment) -> Option<PathBuf> {
         file::path(environment.get("PROXY_UPSTREAMS")?, environment)
     }
 
-    /// The configuration of one upstream that somebody names, in the place of all in the environment.
+    /// The configuration of one upstream given on the command line, which replaces the configured ones.
     ///
     /// # Errors
-    /// When it cannot be used.
+    /// If the url or the name is invalid.
     pub fn for_url(
         environment: &Environment,
         url: &str,
@@ -158,7 +157,7 @@ impl Config {
     }
 }
 
-/// Leaves out upstreams whose name, or the variable that stands for it, was used before.
+/// Removes upstreams whose name, or the variable derived from it, an earlier upstream has.
 fn without_duplicates(read: Vec<(Place, Upstream)>, problems: &mut Vec<Problem>) -> Vec<Upstream> {
     let mut kept: Vec<Upstream> = Vec::with_capacity(read.len());
     for (place, upstream) in read {
@@ -188,7 +187,7 @@ fn without_duplicates(read: Vec<(Place, Upstream)>, problems: &mut Vec<Problem>)
     kept
 }
 
-/// A variable that is set and looks like a slip of one of ours.
+/// A set variable that is probably a misspelled one of this program.
 fn similar_variable(environment: &Environment) -> Option<String> {
     let is_variable = |name: &&str| VARIABLES.iter().any(|known| known.name == *name);
     let mut names = environment.names().filter(|name| !is_variable(name));

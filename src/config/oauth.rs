@@ -1,7 +1,7 @@
-//! How to sign in to an upstream: what the user says about it, valid by construction.
+//! The configuration of the sign-in to an upstream, with validated values.
 //!
-//! What is not said is found out by asking the upstream, so that the default suits one that
-//! publishes what MCP wants it to publish.
+//! Missing values are discovered at the upstream, so that the defaults suit servers that publish
+//! the metadata that MCP requires.
 
 mod address;
 mod field;
@@ -23,41 +23,41 @@ pub(super) use read::read;
 pub use redirect::{LoopbackHost, RedirectUri};
 pub(super) use variables::Credentials;
 
-/// How long after a login that nobody finished no browser is opened by itself: long enough
-/// that nobody is pestered, short enough that coming back from a break is another chance.
+/// The default time after an unfinished login during which no browser opens automatically: long
+/// enough not to annoy the user, short enough to retry after a break.
 const LOGIN_RETRY: Duration = Duration::from_secs(10 * 60);
 
-/// What is configured about signing in to one upstream.
+/// The configuration of the sign-in to one upstream.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OAuth {
-    /// The client that was registered beforehand (`client_id`, or `PROXY_<NAME>_CLIENT_ID`).
+    /// The id of a pre-registered client (`client_id`, or `PROXY_<NAME>_CLIENT_ID`).
     pub client_id: Option<String>,
-    /// Its secret (`client_secret`, or `PROXY_<NAME>_CLIENT_SECRET`).
+    /// The client's secret (`client_secret`, or `PROXY_<NAME>_CLIENT_SECRET`).
     pub client_secret: Option<Secret>,
-    /// The address of the client's metadata, which is its id where a server takes such
+    /// The url of the client's metadata document, its client id at servers that support this
     /// (draft-ietf-oauth-client-id-metadata-document-00 § 3).
     pub client_metadata_url: Option<Url>,
-    /// The key that the client signs with instead of having a secret (RFC 7523 § 2.2).
+    /// The key with which the client signs assertions instead of sending a secret (RFC 7523 § 2.2).
     pub private_key: Option<PrivateKey>,
-    /// Where the browser comes back to, when it must be a certain place.
+    /// The redirect URI, if it must be a certain one.
     pub redirect_uri: Option<RedirectUri>,
-    /// What to ask for; empty means no scope at all. `None`: what the upstream says.
+    /// The scopes to request; empty for none, `None` for those that the upstream names.
     pub scopes: Option<Vec<String>>,
-    /// What tokens are asked for.
+    /// The `resource` of token requests.
     pub resource: Resource,
-    /// The issuer of the authorization server to use of those that the upstream names, as
-    /// written: https, or http on this machine.
+    /// The issuer of the authorization server to use, one of those that the upstream names. As written:
+    /// https, or http on this machine.
     pub authorization_server: Option<String>,
-    /// What else goes into the address of the sign-in page. None of them is one that the flow
-    /// sets itself, and no name is there twice.
+    /// Further parameters of the authorization request. Parameters that the flow sets itself and
+    /// repeated names are excluded.
     pub authorize_params: Vec<(String, String)>,
-    /// Whether a browser may be opened by itself.
+    /// Whether a browser may open automatically.
     pub login: Login,
-    /// How long after a login that nobody finished no browser is opened by itself.
+    /// The time after an unfinished login during which no browser opens automatically.
     pub login_retry: Duration,
-    /// Whether PKCE must be advertised.
+    /// Whether the authorization server must advertise PKCE.
     pub pkce: Pkce,
-    /// How tokens are come by, with what that way needs.
+    /// The grant for tokens, with its parameters.
     pub grant: GrantChoice,
 }
 
@@ -81,12 +81,12 @@ impl Default for OAuth {
     }
 }
 
-/// A private key and how to sign with it.
+/// A private key and its signature algorithm.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PrivateKey {
-    /// The key in PEM (RFC 7468 § 10); looks like one, but nobody tried it yet.
+    /// The key in PEM (RFC 7468 § 10). Only the PEM markers are checked.
     pub pem: Secret,
-    /// One of [`PrivateKey::ALGORITHMS`], as it was registered.
+    /// The registered algorithm, one of [`PrivateKey::ALGORITHMS`].
     pub algorithm: String,
 }
 
@@ -97,78 +97,78 @@ impl PrivateKey {
     ];
 }
 
-/// What the `resource` of requests for tokens is (RFC 8707 § 2).
+/// The `resource` parameter of token requests (RFC 8707 § 2).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Resource {
-    /// What the upstream publishes, else its url.
+    /// The published resource of the upstream, else its url.
     #[default]
     Discovered,
-    /// Nothing: some servers refuse the parameter.
+    /// No parameter, since some servers reject it.
     Off,
-    /// This, as written.
+    /// This URI, as written.
     Uri(String),
 }
 
-/// When a browser is opened to sign in.
+/// When a browser opens to sign in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Login {
-    /// When the upstream is first needed, too.
+    /// Also when the upstream is first needed.
     #[default]
     Auto,
-    /// When somebody runs `mcp-manifold login`, and never otherwise.
+    /// Only when the user runs `mcp-manifold login`.
     Manual,
 }
 
 /// Whether an authorization server must advertise PKCE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pkce {
-    /// One that does not is refused, as MCP demands.
+    /// A server that does not is rejected, as MCP requires.
     #[default]
     Required,
-    /// Somebody configured that it has it without saying so.
+    /// The user states that the server supports PKCE without advertising it.
     Assumed,
 }
 
-/// How tokens are come by.
+/// The grant by which tokens are requested.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum GrantChoice {
-    /// A person signs in with a browser on this machine (RFC 6749 § 4.1).
+    /// The user signs in with a browser on this machine (RFC 6749 § 4.1).
     #[default]
     AuthorizationCode,
-    /// A person signs in with a browser anywhere (RFC 8628).
+    /// The user signs in with a browser on any device (RFC 8628).
     Device,
-    /// The client itself is entitled (RFC 6749 § 4.4). There are `client_id` and either
-    /// `client_secret` or `private_key`.
+    /// The client itself is authorized (RFC 6749 § 4.4). `client_id` and either `client_secret` or
+    /// `private_key` are set.
     ClientCredentials,
-    /// Somebody issued an assertion that is exchanged (RFC 7523 § 2.1).
+    /// An issued assertion is exchanged for tokens (RFC 7523 § 2.1).
     JwtBearer {
         /// The signed JWT.
         assertion: Secret,
     },
-    /// The enterprise's identity provider vouches for the person
+    /// The identity provider of an enterprise authenticates the user
     /// (MCP extension Enterprise-Managed Authorization).
     Enterprise(Enterprise),
 }
 
 impl GrantChoice {
-    /// Whether tokens are come by through a person who signs in.
+    /// Whether the user has to sign in.
     #[must_use]
     pub fn requires_user_action(&self) -> bool {
         matches!(self, Self::AuthorizationCode | Self::Device)
     }
 }
 
-/// The identity provider of an enterprise, and what it knows us by.
+/// The identity provider of an enterprise, and the client's registration there.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Enterprise {
-    /// The client as the provider knows it.
+    /// The client id at the provider.
     pub idp_client_id: String,
-    /// Its secret there.
+    /// The client secret at the provider.
     pub idp_client_secret: Option<Secret>,
-    /// The ID token of the person who signed in at the provider.
+    /// The ID token of the user who signed in at the provider.
     pub idp_id_token: Secret,
-    /// Who the provider is, as written.
+    /// The provider's issuer, as written.
     pub idp_issuer: Option<String>,
-    /// Where it exchanges tokens: https, or http on this machine.
+    /// The provider's token endpoint: https, or http on this machine.
     pub idp_token_endpoint: Url,
 }

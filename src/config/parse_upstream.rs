@@ -1,4 +1,4 @@
-//! From an upstream as written to one that is valid, or to what is wrong with it.
+//! Parses an upstream, or reports its problems.
 
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ use super::reader::{Context, Reader};
 use super::value::{self, kind};
 use super::{Filter, Prefix, ServerUrl, TransportChoice, Upstream, UpstreamName};
 
-/// A plain number above this was probably meant as milliseconds, as some clients have it.
+/// A plain number above this is probably meant as milliseconds, which some clients use.
 const PROBABLY_MILLISECONDS: Duration = Duration::from_secs(3600);
 
-/// Reads an upstream. `None` when it is disabled, of another kind, or has an error;
-/// why is added to `problems`.
+/// Reads an upstream. Returns `None` if it is disabled, a local program, or has an error; adds errors
+/// and warnings to `problems`.
 pub(super) fn read(
     context: &Context<'_>,
     entry: &Entry<'_>,
@@ -36,7 +36,7 @@ pub(super) fn read(
     };
     name(&mut reader, entry, object);
     let is_local = object.get("command").is_some();
-    // What else a local program has is not for us, and no slip of a key of ours.
+    // Further keys of a local program are not misspelled keys of an upstream.
     reader.collect_fields(object, &KEYS, !is_local);
     if reader.boolean("disabled").unwrap_or(false) {
         return None;
@@ -86,7 +86,7 @@ fn upstream(reader: &mut Reader<'_, '_>) -> Option<Upstream> {
     })
 }
 
-/// Finds the name: the key in an object of upstreams, `name` in an array.
+/// Reads the name: the key in an object of upstreams, `name` in an array.
 fn name(reader: &mut Reader<'_, '_>, entry: &Entry<'_>, object: &Object<'_>) {
     let written = object.get("name").map(|property| {
         let place = reader.context.document.place_of(&property.value);

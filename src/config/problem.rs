@@ -1,30 +1,30 @@
-//! What is wrong with a configuration, where, and what to do about it.
+//! Problems of a configuration: the fault, its place and its remedy.
 
 use std::fmt::{self, Write as _};
 use std::io;
 
 use super::UpstreamName;
 
-/// Whether a problem costs the upstream or the setting it is about.
+/// Whether a problem disables the upstream or setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
-    /// The upstream is left out, or the variable not used.
+    /// The upstream is left out, or the variable is not used.
     Error,
-    /// Everything is used all the same.
+    /// The upstream or setting is used.
     Warning,
 }
 
-/// A place in the text of a configuration.
+/// A position in the text of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The variable, or the file that it names.
     pub source: String,
-    /// The line and the column, in characters; both count from 1. `None` for the whole.
+    /// The line and the column in characters, both from 1. `None` for the whole source.
     pub position: Option<(usize, usize)>,
 }
 
 impl Place {
-    /// The whole of a variable.
+    /// The place of a whole variable.
     pub(super) fn variable(name: &str) -> Self {
         Self {
             source: name.to_owned(),
@@ -43,18 +43,18 @@ impl fmt::Display for Place {
     }
 }
 
-/// Something wrong with a part of the configuration; the rest is used.
+/// A fault in a part of the configuration. Other parts are used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// What it costs.
+    /// The consequence.
     pub severity: Severity,
-    /// Where it stands.
+    /// The place of the fault.
     pub place: Place,
-    /// The upstream it is about, when that is known.
+    /// The affected upstream, if known.
     pub upstream: Option<UpstreamName>,
-    /// The key or the variable's part it is about.
+    /// The affected key, or part of a variable.
     pub key: Option<String>,
-    /// What is wrong, and after a semicolon what to do.
+    /// The fault, and after a semicolon the remedy.
     pub message: String,
 }
 
@@ -71,7 +71,8 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Writes a message on one line: it may repeat what was written, and goes to a terminal.
+/// Writes a message on one line. Control characters are escaped: it may quote the configuration and is
+/// printed to a terminal.
 fn one_line(f: &mut fmt::Formatter<'_>, message: &str) -> fmt::Result {
     message.chars().try_for_each(|c| match c.is_control() {
         true => write!(f, "{}", c.escape_default()),
@@ -79,44 +80,44 @@ fn one_line(f: &mut fmt::Formatter<'_>, message: &str) -> fmt::Result {
     })
 }
 
-/// Why there is nothing to serve. The program ends with status 2.
+/// The reason why there is no configuration to use. The program exits with status 2.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// No variable says where the remote servers are.
+    /// No variable names an upstream.
     #[error(
         "no upstream is configured; set PROXY_UPSTREAMS, for example to \
          `[{{\"name\": \"docs\", \"url\": \"https://mcp.example.com/mcp\"}}]`{}",
         suggestion(.similar.as_deref())
     )]
     Missing {
-        /// A variable that is set and whose name comes close.
+        /// A set variable with a similar name.
         similar: Option<String>,
     },
     /// `PROXY_UPSTREAMS` names a file that cannot be read.
     #[error("PROXY_UPSTREAMS: cannot read `{path}`: {source}; check the path after the `@`")]
     Unreadable {
-        /// The file, as it was looked for.
+        /// The path as written.
         path: String,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// The text is not JSON, comments and trailing commas allowed for.
+    /// The text is not JSON, even with comments and trailing commas.
     #[error("{place}: {message}")]
     Syntax {
-        /// Where reading stopped.
+        /// The place where parsing stopped.
         place: Place,
-        /// What stood there, and what to do.
+        /// The fault and its remedy.
         message: String,
     },
-    /// The text is JSON of another shape.
+    /// The JSON is not a list of upstreams.
     #[error(
         "{place}: {found} where upstreams were expected; write an array of upstreams, \
          or an object of them keyed by name"
     )]
     Shape {
-        /// Where it stands.
+        /// The place of the value.
         place: Place,
-        /// What was found, as in "a string".
+        /// The type found, such as "a string".
         found: &'static str,
     },
     /// Every upstream has an error.
@@ -140,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_problem_is_told_on_one_line_whatever_it_repeats() {
+    fn a_problem_is_printed_on_one_line() {
         let problem = Problem {
             severity: Severity::Warning,
             place: Place::variable("PROXY_UPSTREAMS"),

@@ -1,9 +1,9 @@
-//! One variable of the environment, parsed.
+//! Reads one environment variable.
 
 use super::environment::Environment;
 use super::problem::{Place, Problem, Severity};
 
-/// Reads a variable; one that cannot be read is reported and counts as not set.
+/// Parses a variable. If that fails, reports the problem and returns `None`, as for a variable that is not set.
 pub(super) fn variable<T>(
     environment: &Environment,
     name: &str,

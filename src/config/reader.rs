@@ -1,4 +1,4 @@
-//! The fields of one entry or of an object in it, each read as the kind of value it must be.
+//! Reads the fields of an upstream, or of an object in it, as the types that they must have.
 
 use std::collections::BTreeMap;
 
@@ -11,19 +11,19 @@ use super::timeouts::Timeouts;
 use super::value::{self, kind};
 use super::{Environment, Secret, UpstreamName};
 
-/// What reading an entry needs to know besides the entry.
+/// The context in which upstreams are read.
 pub(super) struct Context<'a> {
     pub(super) document: &'a Document,
     pub(super) environment: &'a Environment,
     pub(super) timeouts: Timeouts,
 }
 
-/// One entry, or an object in it, while it is read. Errors are gathered, so that all are told at once.
+/// A reader of one upstream, or of an object in it. It collects errors, so that all are reported at once.
 pub(super) struct Reader<'a, 'p> {
     pub(super) context: &'a Context<'a>,
     pub(super) name: Option<UpstreamName>,
     pub(super) place: Place,
-    /// The key that the object stands under; `None` for the entry itself.
+    /// The key of the object; `None` for the upstream itself.
     section: Option<&'static str>,
     pub(super) fields: BTreeMap<&'static str, &'a ObjectProp<'a>>,
     pub(super) problems: &'p mut Vec<Problem>,
@@ -47,7 +47,7 @@ impl<'a, 'p> Reader<'a, 'p> {
         }
     }
 
-    /// A reader for the object under a key. Whether it failed must be asked in the end.
+    /// A reader for the object under a key. The caller must add its `failed` to that of this reader.
     pub(super) fn section_reader(&mut self, section: &'static str, place: Place) -> Reader<'a, '_> {
         let mut inner = Reader::new(self.context, place, self.problems);
         inner.name.clone_from(&self.name);
@@ -55,7 +55,7 @@ impl<'a, 'p> Reader<'a, 'p> {
         inner
     }
 
-    /// Sorts the properties of an object by their keys; tells of unknown ones if it is to.
+    /// Collects the properties of an object by key, and warns about unknown keys if `report_unknown` is set.
     pub(super) fn collect_fields(
         &mut self,
         object: &'a Object<'a>,
@@ -81,7 +81,7 @@ impl<'a, 'p> Reader<'a, 'p> {
         }
     }
 
-    /// A text, read by `parse`.
+    /// Reads a string with `parse`.
     pub(super) fn parsed<T>(
         &mut self,
         key: &'static str,
@@ -96,8 +96,8 @@ impl<'a, 'p> Reader<'a, 'p> {
             .ok()
     }
 
-    /// A text with its variables put in, read by `parse`. One that is then empty counts as not
-    /// written, as a variable does.
+    /// Expands the variables of a string and reads it with `parse`. An empty result counts as not
+    /// written, as for a variable.
     pub(super) fn expanded<T>(
         &mut self,
         key: &'static str,
@@ -121,7 +121,7 @@ impl<'a, 'p> Reader<'a, 'p> {
         None
     }
 
-    /// A list of texts such as `example`; a single text is a list of one.
+    /// Reads a list of strings such as `example`; a single string is a list of one.
     pub(super) fn strings(&mut self, key: &'static str, example: &str) -> Option<Vec<String>> {
         let (place, value) = self.field(key)?;
         let list = match value {
@@ -140,7 +140,7 @@ impl<'a, 'p> Reader<'a, 'p> {
         list
     }
 
-    /// A text without line breaks.
+    /// Reads a string that is one line.
     pub(super) fn line(&mut self, key: &'static str) -> Option<String> {
         self.expanded(key, |text| Ok(text.to_owned()))
     }
@@ -149,7 +149,7 @@ impl<'a, 'p> Reader<'a, 'p> {
         self.line(key).map(Secret::new)
     }
 
-    /// One of some words, in upper or lower case.
+    /// Reads one of `words`, ignoring case.
     pub(super) fn word<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> Option<T> {
         let (place, value) = self.field(key)?;
         let all: Vec<_> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
@@ -164,11 +164,11 @@ impl<'a, 'p> Reader<'a, 'p> {
                 .iter()
                 .find(|(word, _)| word.eq_ignore_ascii_case(text));
             let found = found.map(|(_, value)| *value);
-            found.ok_or_else(|| format!("is none of the known words; write one of {all}"))
+            found.ok_or_else(|| format!("is not a known word; write one of {all}"))
         })
     }
 
-    /// A number, or a text with variables, read by `parse`.
+    /// Reads a number, or a string with variables, with `parse`.
     pub(super) fn number<T>(
         &mut self,
         key: &'static str,
@@ -185,12 +185,12 @@ impl<'a, 'p> Reader<'a, 'p> {
             .ok()
     }
 
-    /// Whether a key is written and, as far as is known, was told to be wrong.
+    /// Whether a key is written and may have been reported as invalid.
     pub(super) fn is_invalid(&self, key: &str) -> bool {
         self.failed && self.fields.contains_key(key)
     }
 
-    /// Says that a key that is written is not used.
+    /// Warns that a key, if written, is not used.
     pub(super) fn warn_unused(&mut self, key: &'static str, why: &str) {
         if let Some((place, _)) = self.field(key) {
             self.warn(

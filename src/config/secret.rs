@@ -1,25 +1,25 @@
-//! A text that nobody may see: a token, a client secret, a PKCE verifier.
+//! Secret texts: tokens, client secrets, PKCE verifiers.
 //!
-//! [`Secret`] prints as `…` and is overwritten in memory when it goes. It has no `Serialize`:
-//! a field that is to be written names [`exposed`], so that no secret is written by accident.
+//! [`Secret`] prints as `…` and is overwritten in memory when dropped. It does not implement
+//! `Serialize`: a field that is stored names [`exposed`], so that no secret is written by accident.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
-/// A text that does not print.
+/// A text that is not printed.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes a text, which must not be kept elsewhere.
+    /// Wraps a text, of which no copy must remain elsewhere.
     #[must_use]
     pub fn new(text: String) -> Self {
         Self(Zeroizing::new(text))
     }
 
-    /// The text itself, for the one place that sends or stores it.
+    /// The text, for the code that sends or stores it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -45,11 +45,11 @@ impl fmt::Display for Secret {
 }
 
 impl PartialEq for Secret {
-    /// Takes the same time wherever two texts of one length differ.
+    /// Compares texts of equal length in constant time.
     fn eq(&self, other: &Self) -> bool {
-        let (ours, theirs) = (self.0.as_bytes(), other.0.as_bytes());
-        let pairs = ours.iter().zip(theirs);
-        ours.len() == theirs.len() && pairs.fold(0, |seen, (a, b)| seen | (a ^ b)) == 0
+        let (bytes, other) = (self.0.as_bytes(), other.0.as_bytes());
+        let pairs = bytes.iter().zip(other);
+        bytes.len() == other.len() && pairs.fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
     }
 }
 
@@ -61,13 +61,13 @@ impl<'de> Deserialize<'de> for Secret {
     }
 }
 
-/// For `#[serde(with = "exposed")]`: writes the secret as it is.
+/// For `#[serde(with = "exposed")]`: serializes the secret in plain text.
 pub mod exposed {
     use serde::{Deserialize, Deserializer, Serializer};
 
     use super::Secret;
 
-    /// Writes the text itself.
+    /// Serializes the text.
     ///
     /// # Errors
     /// Those of the serializer.
@@ -75,21 +75,21 @@ pub mod exposed {
         serializer.serialize_str(secret.expose())
     }
 
-    /// Reads a text.
+    /// Deserializes a text.
     ///
     /// # Errors
-    /// When there is no text.
+    /// If the value is not a string.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
         Secret::deserialize(deserializer)
     }
 
-    /// The same for a secret that may be missing.
+    /// Like [`exposed`](super::exposed), for an optional secret.
     pub mod option {
         use serde::{Deserialize, Deserializer, Serializer};
 
         use crate::config::Secret;
 
-        /// Writes the text itself, or null.
+        /// Serializes the text, or null.
         ///
         /// # Errors
         /// Those of the serializer.
@@ -103,10 +103,10 @@ pub mod exposed {
             }
         }
 
-        /// Reads a text, or null.
+        /// Deserializes a text, or null.
         ///
         /// # Errors
-        /// When there is something else.
+        /// If the value is neither a string nor null.
         pub fn deserialize<'de, D: Deserializer<'de>>(
             deserializer: D,
         ) -> Result<Option<Secret>, D::Error> {

@@ -1,4 +1,4 @@
-//! The form for a single upstream: `PROXY_URL` and its companions.
+//! The configuration of a single upstream by `PROXY_URL` and related variables.
 
 use http::HeaderMap;
 
@@ -11,7 +11,7 @@ use super::{
     Environment, Filter, OAuth, Prefix, ServerUrl, TransportChoice, Upstream, UpstreamName, value,
 };
 
-/// The variables of this form alone.
+/// The variables of this form only.
 const COMPANIONS: [&str; 9] = [
     "PROXY_URL",
     "PROXY_NAME",
@@ -24,7 +24,7 @@ const COMPANIONS: [&str; 9] = [
     "PROXY_IGNORE_RESOURCES",
 ];
 
-/// Reads the upstream. Its name is the host's when `PROXY_NAME` is not set.
+/// Reads the upstream. Its name is the host if `PROXY_NAME` is not set.
 pub(super) fn read(
     environment: &Environment,
     timeouts: Timeouts,
@@ -72,7 +72,7 @@ pub(super) fn read(
     })
 }
 
-/// Says that this form is not used beside `PROXY_UPSTREAMS`.
+/// Warns about variables of this form, which are not used beside `PROXY_UPSTREAMS`.
 pub(super) fn warn_if_set(environment: &Environment, problems: &mut Vec<Problem>) {
     let set = COMPANIONS
         .iter()
@@ -86,7 +86,7 @@ pub(super) fn warn_if_set(environment: &Environment, problems: &mut Vec<Problem>
     }));
 }
 
-/// A list of globs: a JSON array, or separated by commas.
+/// Parses a list of globs: a JSON array, or separated by commas.
 fn list(text: &str) -> Vec<String> {
     serde_json::from_str(text).unwrap_or_else(|_| value::comma_list(text))
 }

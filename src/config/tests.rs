@@ -1,4 +1,4 @@
-//! What can be written, what can be wrong with it, and what is said of that.
+//! Tests of the forms of a configuration, and of its problems.
 
 use proptest::prelude::*;
 
@@ -32,7 +32,7 @@ fn report(config: &Config) -> Vec<String> {
 const DOCS: &str = r#"{"name":"docs","url":"https://docs.example/mcp"}"#;
 
 #[test]
-fn every_form_of_the_list_is_understood() {
+fn every_form_of_the_list_is_accepted() {
     let forms = [
         r#"[{"name":"docs","url":"https://docs.example/mcp","transport":"http",}]"#,
         "// mine\n[ /* one */ {\"name\": \"docs\", \"url\": \"https://docs.example/mcp\", \"transport\": \"HTTP-only\"} ]",
@@ -54,7 +54,7 @@ fn every_form_of_the_list_is_understood() {
 }
 
 #[test]
-fn every_word_for_a_transport_is_understood() {
+fn every_word_for_a_transport_is_accepted() {
     let words = [
         ("http-first", TransportChoice::HttpFirst),
         ("http", TransportChoice::Http),
@@ -103,7 +103,7 @@ fn every_key_reaches_its_field() {
 }
 
 #[test]
-fn a_prefix_is_a_text_or_when_to_use_one() {
+fn a_prefix_is_a_text_or_a_mode() {
     let always = |prefix: &str| Prefix::Always(prefix.to_owned());
     let cases = [
         ("true", always("docs__")),
@@ -126,7 +126,7 @@ fn a_prefix_is_a_text_or_when_to_use_one() {
 }
 
 #[test]
-fn what_is_wrong_with_one_upstream_is_told_and_the_others_are_kept() {
+fn problems_of_one_upstream_are_reported_and_others_stay() {
     let bad = r#"
     "text", {"url":"https://x.example"}, {"name":"a"}, {"name":"b","url":7},
     {"name":"c","url":"http://c.example/mcp?key=hunter2"},
@@ -148,7 +148,7 @@ fn what_is_wrong_with_one_upstream_is_told_and_the_others_are_kept() {
 }
 
 #[test]
-fn an_empty_list_is_served_and_told() {
+fn an_empty_list_is_valid_with_a_warning() {
     for empty in ["[]", "{}", r#"{"mcpServers": {}}"#] {
         assert_eq!(
             report(&read(empty).unwrap()),
@@ -158,7 +158,7 @@ fn an_empty_list_is_served_and_told() {
 }
 
 #[test]
-fn text_that_is_not_json_ends_with_one_message() {
+fn invalid_json_is_reported_with_one_message() {
     let cases = [
         "[{\"name\":\"docs\" \"url\":1}]",
         "[{\\\"name\\\":\\\"docs\\\"}]",
@@ -185,7 +185,7 @@ fn text_that_is_not_json_ends_with_one_message() {
 }
 
 #[test]
-fn a_file_is_read_and_named_in_messages() {
+fn a_file_is_read_and_named_in_problems() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(
         directory.path().join("upstreams.json"),
@@ -241,7 +241,7 @@ fn a_single_upstream_needs_one_variable() {
 }
 
 #[test]
-fn what_is_wrong_with_a_variable_is_told() {
+fn problems_of_variables_are_reported() {
     let upstreams = format!("[{DOCS}]");
     let config = Config::from_environment(&environment(&[
         ("PROXY_UPSTREAMS", &upstreams),
@@ -264,7 +264,7 @@ fn what_is_wrong_with_a_variable_is_told() {
 }
 
 #[test]
-fn nothing_usable_is_an_error_that_says_what_to_do() {
+fn a_configuration_without_upstreams_is_an_error_with_a_remedy() {
     let cases: [&[(&str, &str)]; 5] = [
         &[],
         &[("PROXY_UPSTREAM", "[]")],
@@ -285,12 +285,12 @@ fn nothing_usable_is_an_error_that_says_what_to_do() {
 
 proptest! {
     #[test]
-    fn no_text_makes_reading_panic(text in r#"([\[\]{}:,"\\/* \n0-9a-z$-]|name|url|https://x|é|"headers"){0,60}"#) {
+    fn no_text_panics(text in r#"([\[\]{}:,"\\/* \n0-9a-z$-]|name|url|https://x|é|"headers"){0,60}"#) {
         let _ = read(&text);
     }
 
     #[test]
-    fn no_value_of_a_key_makes_reading_panic(
+    fn no_value_of_a_key_panics(
         key in proptest::sample::select(KEYS.map(|known| known.name).to_vec()),
         value in r#"(null|true|-?[0-9]{1,30}|"[a-z$\{\}\[\]:-]{0,12}"|\["[\[{a*]{0,5}"\]|\{"[a-z -]{0,5}":"[$\{\}a]{0,6}"\})"#,
     ) {

@@ -1,4 +1,4 @@
-//! How long upstreams are waited for, where they have no times of their own.
+//! The timeouts of upstreams that set none themselves.
 
 use std::time::Duration;
 
@@ -6,21 +6,21 @@ use super::problem::Problem;
 use super::read_variable::variable;
 use super::{Environment, value};
 
-/// How long a call may go without a sign of life when nothing is configured: far beyond
-/// what tools commonly take, and under the hour after which clients have long given up.
+/// The default idle timeout of a call: longer than tools usually take, and shorter than the hour
+/// after which clients have timed out themselves.
 pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// After how much silence a stream is pinged: middleboxes commonly cut after 55 to 60 s.
+/// The default idle time before a stream is pinged: middleboxes commonly close connections after 55 to 60 s.
 pub(super) const DEFAULT_KEEP_ALIVE: Duration = Duration::from_secs(50);
 
-/// The times of all upstreams.
+/// The defaults for all upstreams.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Timeouts {
-    /// Of an upstream without a `timeout`.
+    /// For upstreams without `timeout`.
     pub(super) timeout: Duration,
-    /// Of an upstream without a `first_byte_timeout`; `None` when that is its `timeout`.
+    /// For upstreams without `first_byte_timeout`; `None` if their `timeout` applies.
     pub(super) first_byte: Option<Duration>,
-    /// As [`Upstream::keep_alive`](super::Upstream::keep_alive).
+    /// See [`Upstream::keep_alive`](super::Upstream::keep_alive).
     pub(super) keep_alive: Option<Duration>,
 }
 
@@ -53,7 +53,7 @@ mod tests {
     use crate::config::Config;
 
     #[test]
-    fn an_upstream_has_the_nearest_time_that_is_set_to_begin_its_answers() {
+    fn the_most_specific_first_byte_timeout_applies() {
         let own = r#","timeout":9,"first_byte_timeout":"4s""#;
         type Variables<'a> = &'a [(&'a str, &'a str)];
         let cases: [(&str, Variables<'_>, [u64; 2]); 6] = [

@@ -1,4 +1,4 @@
-//! A configured upstream, valid by construction.
+//! A configured upstream, with validated values.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,40 +8,40 @@ use http::HeaderMap;
 
 use super::{Filter, OAuth, ServerUrl};
 
-/// One remote server and how to treat it.
+/// The configuration of a remote server.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Upstream {
-    /// What it is called in names, messages and logs.
+    /// The name in messages, logs and prefixes.
     pub name: UpstreamName,
-    /// Where it is.
+    /// The url.
     pub url: ServerUrl,
-    /// How to speak to it.
+    /// The transport, and its fallback.
     pub transport: TransportChoice,
-    /// Which of its tools pass.
+    /// The filter of tools.
     pub tools: Filter,
-    /// Which of its prompts pass.
+    /// The filter of prompts.
     pub prompts: Filter,
-    /// Which of its resources and resource templates pass, by URI or name.
+    /// The filter of resources and resource templates, by URI or name.
     pub resources: Filter,
-    /// Sent with every request to its origin; the values do not print.
+    /// Headers for every request to the url's origin. Their values are not printed.
     pub headers: HeaderMap,
     /// When its tools get a prefix.
     pub prefix: Prefix,
-    /// How long a call may go without any sign of life from it, once it has begun to answer.
+    /// The idle timeout of a response, after its first byte.
     pub timeout: Duration,
-    /// How long it may take to begin to answer, from when a request was sent.
+    /// The timeout from sending a request to the first byte of the response.
     pub first_byte_timeout: Duration,
-    /// After how much silence of the one stream of HTTP+SSE it is pinged; `None` for never.
+    /// The idle time after which the stream of HTTP+SSE is pinged; `None` for never.
     pub keep_alive: Option<Duration>,
-    /// How many calls run there at a time, if not as many as at the others.
+    /// The number of concurrent calls, if it differs from the default.
     pub max_calls: Option<usize>,
-    /// How to sign in to it; `None` when nobody is to sign in.
+    /// How to sign in; `None` if sign-in is off.
     pub oauth: Option<OAuth>,
 }
 
 impl Upstream {
-    /// Whether a connection that was made by the other serves this one as well: they differ, if at all,
-    /// in what the client sees of the server.
+    /// Whether both can use one connection: they differ at most in what the client sees of the server,
+    /// that is in filters and prefix.
     #[must_use]
     pub fn can_share_connection(&self, other: &Self) -> bool {
         let as_seen = Self {
@@ -64,10 +64,10 @@ impl UpstreamName {
     /// The longest name, in characters.
     pub const MAX_CHARS: usize = 64;
 
-    /// Takes a name.
+    /// Validates a name.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The fault and its remedy.
     pub(super) fn new(name: &str) -> Result<Self, String> {
         if name.is_empty() {
             return Err("is empty; give the upstream a name".to_owned());
@@ -88,8 +88,8 @@ impl UpstreamName {
         &self.0
     }
 
-    /// The part of a variable's name that stands for this upstream, as in
-    /// `PROXY_<NAME>_CLIENT_ID`: upper case, and `_` for all but ASCII letters and digits.
+    /// The part of variable names that stands for this upstream, as in `PROXY_<NAME>_CLIENT_ID`: in
+    /// upper case, with `_` for other characters than ASCII letters and digits.
     #[must_use]
     pub fn variable(&self) -> String {
         let part = |c: char| match c.is_ascii_alphanumeric() {
@@ -106,7 +106,7 @@ impl fmt::Display for UpstreamName {
     }
 }
 
-/// Which transport to use, and which to try when it is not there.
+/// The transport, and its fallback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TransportChoice {
     /// Streamable HTTP, then HTTP+SSE.
@@ -121,7 +121,7 @@ pub enum TransportChoice {
 }
 
 impl TransportChoice {
-    /// Every word for a transport, ours first and then those of other clients.
+    /// Every word for a transport: the documented ones, then those of other clients.
     const WORDS: [(&str, Self); 11] = [
         ("http-first", Self::HttpFirst),
         ("http", Self::Http),
@@ -136,10 +136,10 @@ impl TransportChoice {
         ("remote", Self::HttpFirst),
     ];
 
-    /// Reads a word, in upper or lower case.
+    /// Parses a word, ignoring case.
     ///
     /// # Errors
-    /// What was expected instead.
+    /// The fault, with the documented words.
     pub(super) fn parse(word: &str) -> Result<Self, String> {
         let lower = word.to_ascii_lowercase();
         let known = Self::WORDS.iter().find(|(known, _)| *known == lower);
@@ -155,12 +155,12 @@ impl TransportChoice {
 /// When the tools of an upstream get a prefix.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Prefix {
-    /// When an earlier upstream has a tool of the same name.
+    /// If an earlier upstream has a tool of the same name.
     #[default]
     OnCollision,
-    /// Always, and this one.
+    /// Always, with this prefix.
     Always(String),
-    /// Never: of two tools with the same name, the later one is left out.
+    /// Never. Of two tools with the same name, the later one is left out.
     Never,
 }
 
@@ -177,10 +177,10 @@ mod tests {
     }
 
     #[test]
-    fn only_what_the_client_sees_of_a_server_needs_no_new_connection() {
+    fn filters_and_prefix_need_no_new_connection() {
         let plain = read("");
         assert!(plain == read("") && plain.can_share_connection(&read("")));
-        for (more, connects) in [
+        for (more, can_share) in [
             (r#","include_tools":["x"]"#, true),
             (r#","ignore_tools":["x"]"#, true),
             (r#","ignore_prompts":["x"]"#, true),
@@ -195,7 +195,7 @@ mod tests {
         ] {
             let other = read(more);
             assert!(plain != other && other == read(more), "{more}");
-            assert_eq!(plain.can_share_connection(&other), connects, "{more}");
+            assert_eq!(plain.can_share_connection(&other), can_share, "{more}");
         }
     }
 }

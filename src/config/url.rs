@@ -1,21 +1,20 @@
-//! A server's address: https, or http where nobody can listen.
+//! The url of a server: https, or http where tokens cannot be intercepted.
 
 use std::fmt;
 
 use url::{Host, Url};
 
-/// The address of a remote server: https, http on loopback, or http that somebody allowed.
+/// The url of a remote server: https, http on loopback, or http if `allow_http` is set.
 ///
-/// It holds neither user nor password nor fragment. `Display` leaves out the query,
-/// which may hold a key.
+/// It has no user, password or fragment. `Display` omits the query, which may hold a key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ServerUrl(Url);
 
 impl ServerUrl {
-    /// Reads an address.
+    /// Parses a url.
     ///
     /// # Errors
-    /// What is wrong with it and what to do, as a clause to follow the key's name.
+    /// The fault and its remedy, as a clause that follows the key's name.
     pub(super) fn parse(text: &str, allow_http: bool) -> Result<Self, String> {
         let mut url = Url::parse(text).map_err(|error| match error {
             url::ParseError::RelativeUrlWithoutBase => {
@@ -43,7 +42,7 @@ impl ServerUrl {
         }
     }
 
-    /// The address.
+    /// The url.
     #[must_use]
     pub fn as_url(&self) -> &Url {
         &self.0
@@ -56,7 +55,7 @@ impl ServerUrl {
     }
 }
 
-/// Whether an address is on this machine (RFC 8252 § 7.3, RFC 6761 § 6.3).
+/// Whether the host of a url is this machine (RFC 8252 § 7.3, RFC 6761 § 6.3).
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -80,7 +79,7 @@ impl fmt::Debug for ServerUrl {
     }
 }
 
-/// The part of a text that is no url which cannot hold a password or a key.
+/// The leading part of an invalid url, which cannot hold a password or a key.
 fn plain(text: &str) -> &str {
     let end = text.find(['?', '#', '@']).unwrap_or(text.len());
     &text[..end]
@@ -91,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_https_or_on_loopback() {
+    fn a_url_is_https_or_on_loopback() {
         let good = [
             "https://mcp.example.com/mcp",
             "http://localhost:8080/mcp",
@@ -137,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_printed_holds_no_query() {
+    fn display_omits_the_query() {
         let url = ServerUrl::parse("https://example.com/mcp?key=hunter2#part", false).unwrap();
         assert_eq!(url.to_string(), "https://example.com/mcp");
         assert_eq!(format!("{url:?}"), "ServerUrl(https://example.com/mcp)");

@@ -1,4 +1,4 @@
-//! Values as written: their kinds, durations, sizes, and variables inside text.
+//! Parsers of values: durations, sizes, lists, and text with variables.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use jsonc_parser::ast::Value;
 
 use super::Environment;
 
-/// The longest time that can be configured.
+/// The longest duration that can be configured.
 const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What kind of value this is, with its article.
+/// The JSON type of a value, with its article.
 pub(super) fn kind(value: &Value<'_>) -> &'static str {
     match value {
         Value::StringLit(_) => "a string",
@@ -21,7 +21,7 @@ pub(super) fn kind(value: &Value<'_>) -> &'static str {
     }
 }
 
-/// Reads `on` or `off`, or another word for it.
+/// Parses `on` or `off`, or a synonym.
 pub(super) fn switch(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "on" | "true" | "1" | "yes" => Ok(true),
@@ -30,10 +30,10 @@ pub(super) fn switch(text: &str) -> Result<bool, String> {
     }
 }
 
-/// Reads a time: a number of seconds, or a number with `ms`, `s`, `m` or `h`.
+/// Parses a duration: a number of seconds, or a number with `ms`, `s`, `m` or `h`.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The fault and its remedy.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();
     let digits = text
@@ -62,10 +62,10 @@ fn not_a_time(text: &str) -> String {
     format!("`{text}` is not a time; write seconds as in `30`, or `500ms`, `30s`, `5m`")
 }
 
-/// Reads a whole number, with `K`, `M` or `G` (or `KiB`, …) for powers of 1024.
+/// Parses a size in bytes: an integer, with `K`, `M` or `G` (or `KiB`, …) for powers of 1024.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The fault and its remedy.
 pub(super) fn size(text: &str) -> Result<usize, String> {
     let not_a_size = || format!("`{text}` is not a size; write bytes, or as in `64M`");
     let text = text.trim();
@@ -84,7 +84,7 @@ pub(super) fn size(text: &str) -> Result<usize, String> {
     number.checked_mul(factor).ok_or_else(not_a_size)
 }
 
-/// Splits a list at its commas, but not at those inside `{a,b}`.
+/// Splits a list at its commas, except those inside `{a,b}`.
 pub(super) fn comma_list(text: &str) -> Vec<String> {
     let mut depth = 0_usize;
     let parts = text.split(|c| {
@@ -99,10 +99,10 @@ pub(super) fn comma_list(text: &str) -> Vec<String> {
     parts.map(str::to_owned).collect()
 }
 
-/// The text of a value that is one line, without the space around it; `None` when it is empty.
+/// Trims a text that must be one line; `None` if it is empty.
 ///
 /// # Errors
-/// When it holds a control character. Nothing of it is repeated, as it may be a secret.
+/// If the text holds a control character. The error does not quote it, since it may be a secret.
 pub(super) fn line(text: &str) -> Result<Option<&str>, String> {
     let text = text.trim();
     if text.chars().any(char::is_control) {
@@ -111,10 +111,10 @@ pub(super) fn line(text: &str) -> Result<Option<&str>, String> {
     Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
-/// Puts in the variables of a text: `${NAME}` and `${NAME:-default}`, also as `${env:NAME}`.
+/// Expands variables in a text: `${NAME}` and `${NAME:-default}`, also as `${env:NAME}`.
 ///
 /// # Errors
-/// The variable that is not set, or what else is wrong.
+/// The variable that is not set, or the fault of the syntax.
 pub(super) fn expand(text: &str, environment: &Environment) -> Result<String, String> {
     let mut expanded = String::with_capacity(text.len());
     let mut rest = text;
@@ -139,7 +139,7 @@ fn variable<'a>(inside: &'a str, environment: &'a Environment) -> Result<&'a str
     let name = name.strip_prefix("env:").unwrap_or(name);
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if name.is_empty() || !name.chars().all(is_name) {
-        // Without the default, which may be a secret.
+        // The default is not quoted, since it may be a secret.
         return Err(format!(
             "`${{{name}}}` names no environment variable; write `${{NAME}}`"
         ));
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_seconds_or_has_a_unit() {
+    fn a_duration_is_seconds_or_has_a_unit() {
         let cases = [
             ("30", 30_000),
             ("0.5", 500),
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_are_put_in() {
+    fn variables_are_expanded() {
         let environment = [("TOKEN", "abc"), ("EMPTY", "")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into_iter()

@@ -1,17 +1,17 @@
-//! The addresses and scopes that can be written in `oauth`. Nothing of a wrong one is repeated:
-//! what was put there by mistake may be a secret.
+//! Parsers of the urls and scopes in `oauth`. Errors do not quote values: a value that was written
+//! here by mistake may be a secret.
 
 use url::Url;
 
 use crate::config::is_loopback;
 
-/// Reads an address that secrets may be sent to: https, or http on this machine.
+/// Parses a url to which secrets may be sent: https, or http on this machine.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The fault and its remedy.
 pub(super) fn secure(text: &str) -> Result<Url, String> {
     let written = text.to_ascii_lowercase();
-    // The parser takes `https:host` too; other readers do not.
+    // The parser also accepts `https:host`; others do not.
     if !["https://", "http://"]
         .iter()
         .any(|start| written.starts_with(start))
@@ -32,31 +32,31 @@ pub(super) fn secure(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-/// Reads the name of an authorization server, which stays as it is written (RFC 8414 § 2).
+/// Parses the issuer of an authorization server, which stays as written (RFC 8414 § 2).
 ///
 /// # Errors
-/// What is wrong with it.
+/// The fault and its remedy.
 pub(super) fn issuer(text: &str) -> Result<String, String> {
     if secure(text)?.query().is_some() {
-        return Err("has a query, as no issuer may; leave out `?` and what follows".to_owned());
+        return Err(
+            "has a query, which no issuer may have; leave out `?` and what follows".to_owned(),
+        );
     }
     Ok(text.to_owned())
 }
 
-/// Reads the address of a client's metadata. It is the client's id and compared as a text, so it
+/// Parses the url of a client metadata document. It is the client id and compared as text, so it
 /// must be written as it is sent: no `..`, no upper case in the host
 /// (draft-ietf-oauth-client-id-metadata-document-00 § 3).
 ///
 /// # Errors
-/// What is wrong with it.
+/// The fault and its remedy.
 pub(super) fn client_metadata(text: &str) -> Result<Url, String> {
     let url = secure(text)?;
     if url.path() == "/" {
-        return Err(
-            "has no path; write the whole address of the document, as in \
-             `https://example.com/client.json`"
-                .to_owned(),
-        );
+        return Err("has no path; write the whole url of the document, as in \
+            `https://example.com/client.json`"
+            .to_owned());
     }
     if url.as_str() != text {
         return Err(
@@ -68,10 +68,10 @@ pub(super) fn client_metadata(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-/// Reads the name of a resource, which stays as it is written (RFC 8707 § 2).
+/// Parses a resource URI, which stays as written (RFC 8707 § 2).
 ///
 /// # Errors
-/// What is wrong with it.
+/// The fault and its remedy.
 pub(super) fn resource(text: &str) -> Result<String, String> {
     match Url::parse(text) {
         Ok(url) if url.fragment().is_some() => {
@@ -79,7 +79,7 @@ pub(super) fn resource(text: &str) -> Result<String, String> {
         }
         Ok(_) => Ok(text.to_owned()),
         Err(_) => Err(
-            "is no uri; write it as in `https://mcp.example.com/mcp`, or `off` to send none"
+            "is not a uri; write it as in `https://mcp.example.com/mcp`, or `off` to send none"
                 .to_owned(),
         ),
     }
@@ -88,7 +88,7 @@ pub(super) fn resource(text: &str) -> Result<String, String> {
 /// Splits a list of scopes at its spaces.
 ///
 /// # Errors
-/// When there is a character that none can have (RFC 6749 § 3.3).
+/// If a character is not allowed in scopes (RFC 6749 § 3.3).
 pub(super) fn scopes(text: &str) -> Result<Vec<String>, String> {
     let is_scope = |c: char| c.is_ascii_graphic() && c != '"' && c != '\\';
     let scopes: Vec<_> = text.split_ascii_whitespace().map(str::to_owned).collect();

@@ -1,5 +1,4 @@
-//! The values inside `oauth`, one key at a time. What can hold a secret is not repeated when it is
-//! wrong.
+//! Parsers of the values in `oauth`. Errors do not quote values that may be secrets.
 
 use jsonc_parser::ast::Value;
 
@@ -11,7 +10,7 @@ use crate::config::Secret;
 use crate::config::reader::Reader;
 use crate::config::value::{self, kind};
 
-/// What the flow sets itself, with the key for it if there is one.
+/// The parameters that the flow sets itself, each with its configuration key if it has one.
 const RESERVED: [(&str, Option<&str>); 8] = [
     ("client_id", Some("client_id")),
     ("code_challenge", None),
@@ -64,7 +63,7 @@ pub(super) fn scopes(reader: &mut Reader<'_, '_>) -> Option<Vec<String>> {
     let scopes: Result<Vec<_>, _> = written.iter().map(read).collect();
     let scopes = scopes.map_err(|message| reader.error(Some("scopes"), place, message));
     let scopes = scopes.ok()?.concat();
-    // An empty text counts as not written; an empty list says that there are none.
+    // An empty text counts as not written; an empty list means no scopes.
     Some(scopes).filter(|scopes| value.as_array().is_some() || !scopes.is_empty())
 }
 
@@ -137,8 +136,8 @@ fn authorize_param(
     line.map_err(|message| format!("`{name}`: {message}"))
 }
 
-/// Reads a private key in PEM, of which nothing is repeated. In variables a line often ends in `\n`
-/// written out.
+/// Parses a private key in PEM, without quoting it in errors. In variables, line breaks are often
+/// written as `\n`.
 fn pem(text: &str) -> Result<Option<Secret>, String> {
     let text = match text.contains('\n') {
         true => text.to_owned(),
@@ -151,7 +150,7 @@ fn pem(text: &str) -> Result<Option<Secret>, String> {
         return Ok(Some(Secret::new(text)));
     }
     Err(
-        "is no private key in PEM; write all of it, from `-----BEGIN PRIVATE KEY-----` on"
+        "is not a private key in PEM; write all of it, from `-----BEGIN PRIVATE KEY-----` on"
             .to_owned(),
     )
 }

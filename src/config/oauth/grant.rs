@@ -1,10 +1,10 @@
-//! How tokens are come by, and which keys that needs or does not use.
+//! The grant for tokens, and the keys that it requires or does not use.
 
 use super::variables::report_missing;
 use super::{Enterprise, GrantChoice, OAuth, address};
 use crate::config::reader::Reader;
 
-/// The ways, before what they need is known.
+/// The kinds of grants, without their parameters.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum GrantKind {
     AuthorizationCode,
@@ -14,7 +14,7 @@ pub(super) enum GrantKind {
     Enterprise,
 }
 
-/// The words for them; the first one for each is the documented one.
+/// The words for the kinds.
 const WORDS: [(&str, GrantKind); 5] = [
     ("authorization_code", GrantKind::AuthorizationCode),
     ("device", GrantKind::Device),
@@ -29,7 +29,7 @@ impl GrantKind {
         word.map_or("", |(word, _)| word)
     }
 
-    /// Whether the value of a key can matter.
+    /// Whether this kind uses a key.
     fn uses_key(self, key: &str) -> bool {
         match key {
             "redirect_uri" | "callback_port" | "authorize_params" | "pkce" => {
@@ -43,7 +43,7 @@ impl GrantKind {
     }
 }
 
-/// Reads which kind it is, and takes out what that does not use.
+/// Reads the kind, and removes the keys that it does not use, with a warning.
 pub(super) fn grant_kind(reader: &mut Reader<'_, '_>) -> GrantKind {
     let before = reader.problems.len();
     let kind = reader.word("grant", &WORDS);
@@ -59,7 +59,7 @@ pub(super) fn grant_kind(reader: &mut Reader<'_, '_>) -> GrantKind {
     kind
 }
 
-/// Reads what a kind needs.
+/// Reads the parameters of a kind.
 pub(super) fn grant(
     reader: &mut Reader<'_, '_>,
     kind: GrantKind,
@@ -109,7 +109,7 @@ fn enterprise(reader: &mut Reader<'_, '_>) -> Option<Enterprise> {
     })
 }
 
-/// A value that a kind needs; that it is report_missing is told.
+/// Reads a value that a kind requires, and reports it if it is missing.
 fn required_value<T>(
     reader: &mut Reader<'_, '_>,
     key: &'static str,

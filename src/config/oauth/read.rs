@@ -1,4 +1,4 @@
-//! From `oauth` as written to what is to be done about signing in.
+//! Parses `oauth` of an upstream.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -17,19 +17,19 @@ const LOGIN: [(&str, Login); 2] = [("auto", Login::Auto), ("manual", Login::Manu
 
 const PKCE: [(&str, Pkce); 2] = [("required", Pkce::Required), ("assumed", Pkce::Assumed)];
 
-/// What to do about a time that is none.
+/// The remedy for an invalid duration.
 const SECONDS: &str = "write seconds, or as in `30s`";
 
-/// What `oauth` is, when it is something that can be used.
+/// A valid value of `oauth`.
 enum OAuthSetting<'a> {
     Unset,
     Off,
-    /// An object, or `true`, which is an empty one.
+    /// An object, or `true`, which counts as an empty object.
     On(Option<&'a Object<'a>>),
 }
 
-/// Reads `oauth` and the variables of the upstream. Where nothing is said, it is the
-/// `Authorization` among the headers that decides; where both are, that header goes.
+/// Reads `oauth` and the variables of the upstream. An `Authorization` header turns sign-in off if
+/// `oauth` is not set; else `oauth` applies and the header is removed.
 pub(in crate::config) fn read(
     reader: &mut Reader<'_, '_>,
     headers: &mut HeaderMap,
@@ -49,8 +49,8 @@ pub(in crate::config) fn read(
             return None;
         }
         headers.remove(AUTHORIZATION);
-        let message = "wins over `Authorization` in `headers`, which is not sent; \
-                       remove one of them";
+        let message = "takes precedence over `Authorization` in `headers`, which is not sent; \
+        remove one of them";
         reader.warn(Some("oauth"), place.clone(), message.to_owned());
     }
     let mut inner = reader.section_reader("oauth", place);
@@ -62,7 +62,7 @@ pub(in crate::config) fn read(
     oauth
 }
 
-/// `None` when it is something else, which is told.
+/// Reads the value of `oauth`. Reports an invalid one and returns `None`.
 fn oauth_setting<'a>(reader: &mut Reader<'a, '_>) -> Option<OAuthSetting<'a>> {
     let Some((place, value)) = reader.field("oauth") else {
         return Some(OAuthSetting::Unset);
@@ -73,7 +73,7 @@ fn oauth_setting<'a>(reader: &mut Reader<'a, '_>) -> Option<OAuthSetting<'a>> {
         Value::Object(object) => return Some(OAuthSetting::On(Some(object))),
         Value::StringLit(text) => match value::expand(&text.value, reader.context.environment) {
             Ok(text) if text.trim().eq_ignore_ascii_case("off") => return Some(OAuthSetting::Off),
-            Ok(_) => "is none of the known words; write `off`, or an object of keys".to_owned(),
+            Ok(_) => "is not a known word; write `off`, or an object of keys".to_owned(),
             Err(message) => message,
         },
         other => format!("is {}; write an object, true or false", kind(other)),
@@ -110,7 +110,7 @@ fn sign_in(reader: &mut Reader<'_, '_>, credentials: Credentials) -> Option<OAut
     Some(oauth)
 }
 
-/// Sees to it that what names the client fits together.
+/// Checks the combination of client id, secret, key and metadata url.
 fn check_client(reader: &mut Reader<'_, '_>, oauth: &mut OAuth) {
     let has_client_id = oauth.client_id.is_some();
     if has_client_id && oauth.client_metadata_url.take().is_some() {

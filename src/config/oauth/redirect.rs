@@ -1,8 +1,8 @@
-//! Where a browser comes back to: a place on this machine (RFC 8252 § 7.3).
+//! The redirect URI of the browser, on this machine (RFC 8252 § 7.3).
 
 use url::Url;
 
-/// A redirect URI on loopback, kept as it was registered: http, no query, no fragment.
+/// A redirect URI on loopback, kept as registered: http, no query, no fragment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedirectUri {
     text: String,
@@ -17,14 +17,14 @@ pub enum LoopbackHost {
     V4,
     /// `[::1]`
     V6,
-    /// `localhost`, which is both.
+    /// `localhost`, which may be either.
     Localhost,
 }
 
 impl LoopbackHost {
     const ALL: [Self; 3] = [Self::V4, Self::V6, Self::Localhost];
 
-    /// The host as a URI has it.
+    /// The host as written in a URI.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -35,17 +35,17 @@ impl LoopbackHost {
     }
 }
 
-/// The beginning of every redirect URI on loopback.
+/// The start of every redirect URI on loopback.
 const SCHEME: &str = "http://";
 
 impl RedirectUri {
-    /// Reads a redirect URI. Nothing of it is repeated in the error, as all may stand in there.
+    /// Parses a redirect URI. The error does not quote it, since it may hold secrets.
     ///
     /// # Errors
-    /// What is wrong with it and what to do, as a clause to follow the key's name.
+    /// The fault and its remedy, as a clause that follows the key's name.
     pub fn parse(text: &str) -> Result<Self, String> {
         let not_loopback = || {
-            "is no http address of this machine; write it as in `http://localhost:8123/callback`"
+            "is not an http url of this machine; write it as in `http://localhost:8123/callback`"
                 .to_owned()
         };
         let rest = text.strip_prefix(SCHEME).ok_or_else(not_loopback)?;
@@ -61,7 +61,7 @@ impl RedirectUri {
             Some(port) => Some(read_port(port)?),
             None => None,
         };
-        // What the parser would change would be asked for otherwise than it was registered.
+        // A path that the parser changes would differ from the registered one.
         let read = Url::parse(text).map_err(|_| not_loopback())?;
         if path.contains(['?', '#']) || !path.is_empty() && read.path() != path {
             return Err("must end with a plain path, as in `/callback`; correct it".to_owned());
@@ -73,7 +73,7 @@ impl RedirectUri {
         })
     }
 
-    /// `http://localhost:PORT/callback`, as other clients have it.
+    /// `http://localhost:PORT/callback`, as in other clients.
     #[must_use]
     pub fn at_port(port: u16) -> Self {
         let host = LoopbackHost::Localhost;
@@ -84,7 +84,7 @@ impl RedirectUri {
         }
     }
 
-    /// The URI as it was written.
+    /// The URI as written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
@@ -96,20 +96,20 @@ impl RedirectUri {
         self.host
     }
 
-    /// The port; `None` when any will do, as servers take any on loopback (RFC 8252 § 7.3).
+    /// The port; `None` for any, since servers accept any port on loopback (RFC 8252 § 7.3).
     #[must_use]
     pub fn port(&self) -> Option<u16> {
         self.port
     }
 
-    /// The path: what stands behind the host, or `/`.
+    /// The path, or `/`.
     #[must_use]
     pub fn path(&self) -> &str {
         let rest = self.text.strip_prefix(SCHEME).unwrap_or_default();
         rest.find('/').map_or("/", |start| &rest[start..])
     }
 
-    /// The URI with a port that was found free; as written when it has one of its own.
+    /// The URI with this port; as written if it has a port already.
     #[must_use]
     pub fn with_port(&self, port: u16) -> String {
         if self.port.is_some() {
@@ -121,10 +121,10 @@ impl RedirectUri {
     }
 }
 
-/// Reads a port.
+/// Parses a port.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The fault and its remedy.
 pub(super) fn read_port(text: &str) -> Result<u16, String> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let port = text.parse().ok().filter(|port| digits && *port > 0);

@@ -1,5 +1,4 @@
-//! What can be written in `oauth` and its variables, what can be wrong with it, and what is said
-//! of that.
+//! Tests of `oauth` and its variables.
 
 use proptest::prelude::*;
 
@@ -9,10 +8,10 @@ use crate::config::{Config, Environment, OAUTH_KEYS, Problem, Upstream};
 mod fault;
 mod value;
 
-/// Stands for every secret; no message and no `Debug` may hold it.
+/// The value of every secret. No message and no `Debug` text may contain it.
 const SECRET: &str = "hunter2";
 
-/// A grant that needs every `idp_*` value.
+/// A grant with every required `idp_*` value.
 const ENTERPRISE: &str = r#""grant":"enterprise","idp_client_id":"us","idp_id_token":"hunter2",
     "idp_token_endpoint":"https://idp.example/token?tenant=1""#;
 
@@ -39,7 +38,7 @@ fn read(keys: &str) -> Config {
     read_with(&entry(&format!(r#","oauth":{{{keys}}}"#)), &[])
 }
 
-/// The problems, each beginning with the key it is about.
+/// The problems, each with its severity and key.
 fn problems(config: &Config) -> Vec<String> {
     let reported = |p: &Problem| {
         let at = match p.place.position {
@@ -52,7 +51,7 @@ fn problems(config: &Config) -> Vec<String> {
     config.problems.iter().map(reported).collect()
 }
 
-/// The upstream under test, which must be there.
+/// The upstream under test, which must be valid.
 fn upstream(config: &Config) -> &Upstream {
     assert_eq!(config.upstreams.len(), 2, "{:?}", problems(config));
     &config.upstreams[1]
@@ -60,7 +59,7 @@ fn upstream(config: &Config) -> &Upstream {
 
 proptest! {
     #[test]
-    fn no_value_inside_oauth_makes_reading_panic(
+    fn no_value_inside_oauth_panics(
         key in proptest::sample::select(OAUTH_KEYS.map(|known| known.name).to_vec()),
         grant in proptest::sample::select(vec!["", "device", "client_credentials", "jwt_bearer", "enterprise"]),
         value in r#"(null|true|-?[1-9][0-9]{0,29}|"(https?://|-----BEGIN |)[a-zé$\{\}\[\]:/?#@ -]{0,12}"|\["[\[{a*é]{0,5}"\]|\{"[a-z -]{0,5}":"[$\{\}a]{0,6}"\})"#,

@@ -1,4 +1,4 @@
-//! The client as variables name it: `PROXY_<NAME>_CLIENT_ID` and `PROXY_<NAME>_CLIENT_SECRET`.
+//! The variables of a client: `PROXY_<NAME>_CLIENT_ID` and `PROXY_<NAME>_CLIENT_SECRET`.
 
 use super::OAuth;
 use crate::config::problem::{Place, Problem, Severity};
@@ -6,14 +6,14 @@ use crate::config::read_variable::variable;
 use crate::config::reader::Reader;
 use crate::config::{Environment, Secret, UpstreamName, value};
 
-/// What the variables of one upstream hold.
+/// The client id and secret from the variables of one upstream.
 pub(in crate::config) struct Credentials {
     client_id: Option<String>,
     client_secret: Option<Secret>,
 }
 
 impl Credentials {
-    /// Reads the variables. One that cannot be used is reported and counts as not set.
+    /// Reads the variables. An invalid one is reported and counts as not set.
     pub(in crate::config) fn read(
         environment: &Environment,
         name: &UpstreamName,
@@ -29,8 +29,7 @@ impl Credentials {
         }
     }
 
-    /// Puts them in the place of what the configuration says. A secret alone is of no use,
-    /// which is reported.
+    /// Replaces the configured id and secret. Reports a secret without an id.
     pub(in crate::config) fn apply_to(
         self,
         oauth: &mut OAuth,
@@ -54,7 +53,7 @@ impl Credentials {
         }
     }
 
-    /// Says that they are not used beside a configured `Authorization`.
+    /// Warns that the variables are not used beside a configured `Authorization`.
     pub(in crate::config) fn warn_unused_beside_header(
         self,
         name: &UpstreamName,
@@ -75,17 +74,17 @@ impl Credentials {
     }
 }
 
-/// The variable for the id of the client.
+/// The name of the variable for the client id.
 pub(super) fn id_variable(name: &UpstreamName) -> String {
     format!("PROXY_{}_CLIENT_ID", name.variable())
 }
 
-/// The variable for the secret of the client.
+/// The name of the variable for the client secret.
 pub(super) fn secret_variable(name: &UpstreamName) -> String {
     format!("PROXY_{}_CLIENT_SECRET", name.variable())
 }
 
-/// Says that a key is missing, unless it is there but wrong, which has been told.
+/// Reports that a key is missing, unless it is present but invalid, which was already reported.
 pub(super) fn report_missing(reader: &mut Reader<'_, '_>, key: &'static str, by: &str) {
     if reader.is_invalid(key) {
         return;

@@ -33,7 +33,7 @@ async fn renewal_abandons_old_connections_and_lets_requests_finish() {
     drop(client);
     let before = server.connections();
 
-    clients.renew();
+    clients.discard_connections();
     post().await;
     assert_eq!(server.connections(), before + 1);
     post().await;

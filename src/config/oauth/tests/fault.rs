@@ -1,4 +1,4 @@
-//! What is wrong with `oauth` and its variables, and who wins where two things are said.
+//! Tests of problems of `oauth` and its variables, and of precedence.
 
 use http::header::AUTHORIZATION;
 
@@ -19,7 +19,7 @@ fn reported(cases: &[&str]) -> String {
 }
 
 #[test]
-fn a_value_that_cannot_be_used_is_told_with_its_key() {
+fn an_invalid_value_is_reported_with_its_key() {
     let cases = [
         r#""client_id":7"#,
         r#""client_id":"${NOPE}""#,
@@ -74,7 +74,7 @@ fn a_value_that_cannot_be_used_is_told_with_its_key() {
 }
 
 #[test]
-fn what_the_flow_sets_itself_cannot_be_a_parameter() {
+fn parameters_of_the_flow_cannot_be_configured() {
     for name in [
         "client_id",
         "redirect_uri",
@@ -95,7 +95,7 @@ fn what_the_flow_sets_itself_cannot_be_a_parameter() {
 }
 
 #[test]
-fn a_value_that_is_missing_is_told_with_its_key() {
+fn a_missing_value_is_reported_with_its_key() {
     let cases = [
         r#""client_secret":"hunter2""#,
         r#""client_id":"a","private_key_pem":"-----BEGIN PRIVATE KEY-----""#,
@@ -116,7 +116,7 @@ fn a_value_that_is_missing_is_told_with_its_key() {
 }
 
 #[test]
-fn a_value_that_is_not_used_is_told_and_not_read() {
+fn an_unused_value_is_reported_and_not_parsed() {
     let key = r#""private_key_pem":"-----BEGIN PRIVATE KEY-----","signing_algorithm":"ES256""#;
     let cases = [
         r#""client_id":"a","client_metadata_url":"https://us.example/c""#,
@@ -134,9 +134,9 @@ fn a_value_that_is_not_used_is_told_and_not_read() {
 }
 
 #[test]
-fn sign_in_is_on_unless_something_speaks_against_it() {
+fn sign_in_is_on_unless_it_is_off_or_a_header_is_set() {
     let header = r#","headers":{"authorization":"Bearer hunter2"}"#;
-    let won = "Warning oauth: wins over `Authorization` in `headers`, which is not sent; \
+    let warning = "Warning oauth: takes precedence over `Authorization` in `headers`, which is not sent; \
                remove one of them";
     type Case<'a> = (&'a str, &'a str, (bool, bool), &'a [&'a str]);
     let cases: &[Case<'_>] = &[
@@ -149,8 +149,8 @@ fn sign_in_is_on_unless_something_speaks_against_it() {
         (r#","oauth":"${NONE:-off}""#, "", (false, false), &[]),
         ("", header, (false, true), &[]),
         (r#","oauth":false"#, header, (false, true), &[]),
-        (r#","oauth":{}"#, header, (true, false), &[won]),
-        (r#","oauth":true"#, header, (true, false), &[won]),
+        (r#","oauth":{}"#, header, (true, false), &[warning]),
+        (r#","oauth":true"#, header, (true, false), &[warning]),
     ];
     for (oauth, headers, expected, reported) in cases {
         let config = read_with(&entry(&format!("{oauth}{headers}")), &[]);
@@ -168,13 +168,13 @@ fn sign_in_is_on_unless_something_speaks_against_it() {
         problems(&config).join("\n")
     });
     insta::assert_snapshot!(bad.join("\n"), @r"
-    Error oauth: is none of the known words; write `off`, or an object of keys
+    Error oauth: is not a known word; write `off`, or an object of keys
     Error oauth: environment variable `NOPE` is not set; set it, or write `${NOPE:-default}`
     ");
 }
 
 #[test]
-fn the_variables_of_an_upstream_win() {
+fn the_variables_of_an_upstream_take_precedence() {
     let id = ("PROXY_MY_DOCS_CLIENT_ID", " var-id\n");
     let secret = ("PROXY_MY_DOCS_CLIENT_SECRET", SECRET);
     let written = r#","oauth":{"client_id":"a","client_secret":"b"}"#;
@@ -220,7 +220,7 @@ fn the_variables_of_an_upstream_win() {
 }
 
 #[test]
-fn variables_that_cannot_be_used_are_told() {
+fn unusable_variables_are_reported() {
     let header = r#","headers":{"Authorization":"Bearer x"}"#;
     let id = ("PROXY_MY_DOCS_CLIENT_ID", "a");
     let secret = ("PROXY_MY_DOCS_CLIENT_SECRET", SECRET);

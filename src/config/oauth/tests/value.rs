@@ -1,4 +1,4 @@
-//! What each key inside `oauth` gives.
+//! Tests of the value of each key in `oauth`.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use super::*;
 
 const PEM: &str = "-----BEGIN PRIVATE KEY-----\\nhunter2\\n-----END PRIVATE KEY-----";
 
-/// What was read of these `keys`, of which nothing may be wrong.
+/// The value of these `keys`, which must be valid.
 fn good(keys: &str) -> OAuth {
     let config = read(keys);
     assert!(
@@ -19,10 +19,10 @@ fn good(keys: &str) -> OAuth {
     upstream(&config).oauth.clone().unwrap()
 }
 
-/// That what one of `cases` gives is what it is to give.
-fn each<T: PartialEq + Debug>(cases: &[(&str, T)], of: impl Fn(OAuth) -> T) {
+/// Checks the value of `field` for each of `cases`.
+fn each<T: PartialEq + Debug>(cases: &[(&str, T)], field: impl Fn(OAuth) -> T) {
     for (keys, expected) in cases {
-        assert_eq!(of(good(keys)), *expected, "{keys}");
+        assert_eq!(field(good(keys)), *expected, "{keys}");
     }
 }
 
@@ -35,7 +35,7 @@ fn some(text: &str) -> Option<String> {
 }
 
 #[test]
-fn the_client_is_who_it_is_said_to_be() {
+fn the_client_is_read() {
     let id = [
         ("", None),
         (r#""client_id":" abc ""#, some("abc")),
@@ -68,7 +68,7 @@ fn the_client_is_who_it_is_said_to_be() {
 }
 
 #[test]
-fn a_key_is_read_with_its_algorithm() {
+fn a_private_key_is_read_with_its_algorithm() {
     for algorithm in PrivateKey::ALGORITHMS {
         let spelled = algorithm.to_lowercase();
         let key = good(&format!(
@@ -98,8 +98,8 @@ fn a_key_is_read_with_its_algorithm() {
 }
 
 #[test]
-fn the_browser_comes_back_where_it_is_told_to() {
-    let of = |it: OAuth| {
+fn the_redirect_uri_is_read() {
+    let field = |it: OAuth| {
         let it = it.redirect_uri?;
         Some(format!(
             "{} {} {:?} {}",
@@ -132,7 +132,7 @@ fn the_browser_comes_back_where_it_is_told_to() {
             some("http://localhost:9 localhost Some(9) /"),
         ),
     ];
-    each(&cases, of);
+    each(&cases, field);
 
     let with_port = |text: &str| RedirectUri::parse(text).unwrap().with_port(4000);
     assert_eq!(with_port("http://127.0.0.1/cb"), "http://127.0.0.1:4000/cb");
@@ -141,7 +141,7 @@ fn the_browser_comes_back_where_it_is_told_to() {
 }
 
 #[test]
-fn what_is_asked_for_is_as_written() {
+fn the_parameters_of_requests_are_as_written() {
     let list = |scopes: &[&str]| Some(scopes.iter().map(ToString::to_string).collect());
     let scopes: [(_, Option<Vec<String>>); 7] = [
         ("", None),
@@ -201,7 +201,7 @@ fn what_is_asked_for_is_as_written() {
 }
 
 #[test]
-fn a_login_is_begun_as_it_is_said() {
+fn the_login_settings_are_read() {
     each(
         &[
             ("", Login::Auto),
@@ -229,7 +229,7 @@ fn a_login_is_begun_as_it_is_said() {
 }
 
 #[test]
-fn every_grant_gets_what_it_needs() {
+fn every_grant_gets_its_parameters() {
     let enterprise = format!("Enterprise us None {SECRET} None https://idp.example/token?tenant=1");
     let all = format!(
         r#"{ENTERPRISE},"idpClientSecret":"${{SECRET}}","idpIssuer":"https://idp.example/""#
