@@ -1,41 +1,43 @@
-//! What can go wrong with files, and what a person can do about it.
+//! Errors of file operations, with remedies.
 
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Why something could not be read or kept. The texts name the remedy after a semicolon.
+/// The reason why a file operation failed. The texts name the remedy after a semicolon.
 #[derive(Debug, thiserror::Error)]
 pub enum DiskError {
-    /// Nothing says where the home directory is.
-    #[error("there is no home directory to keep logins in; set `MCP_MANIFOLD_HOME` to a folder")]
-    NoHome,
-    /// The folder would depend on where the program was started.
-    #[error("`MCP_MANIFOLD_HOME` is `{0}`, which is no absolute path; write the whole path")]
-    RelativeHome(String),
-    /// Others held the lock for too long.
+    /// No variable names the home directory.
     #[error(
-        "another mcp-manifold holds `{}` for more than {} s; end the one that hangs",
+        "no home directory is known in which to store logins; set `MCP_MANIFOLD_HOME` to a folder"
+    )]
+    NoHome,
+    /// A relative folder would depend on the working directory.
+    #[error("`MCP_MANIFOLD_HOME` is `{0}`, which is not an absolute path; write the full path")]
+    RelativeHome(String),
+    /// Another process held the lock for too long.
+    #[error(
+        "another mcp-manifold process has held `{}` for more than {} s; end the process that hangs",
         path.display(),
         waited.as_secs()
     )]
     Busy {
-        /// The file that is locked.
+        /// The locked file.
         path: PathBuf,
-        /// How long we waited.
+        /// How long the caller waited.
         waited: Duration,
     },
-    /// The program is about to end.
+    /// The program is shutting down.
     #[error("the proxy is shutting down")]
     ShuttingDown,
-    /// The system refuses.
+    /// The operating system returned an error.
     #[error("cannot {action} `{}`: {cause}; {}", path.display(), remedy(cause))]
     Io {
-        /// What was to be done with the file.
+        /// The failed operation.
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         cause: io::Error,
     },
 }

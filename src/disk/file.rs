@@ -1,14 +1,14 @@
-//! Files and folders for our user alone, replaced as a whole or not at all.
+//! Files and folders for the current user alone, replaced atomically.
 //!
-//! On Unix their modes are 0600 and 0700 from the moment they exist. On Windows they inherit
-//! what protects the user's profile.
+//! On Unix they are created with the modes 0600 and 0700. On Windows they inherit the permissions
+//! of the user's profile.
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// Which file stood at a path: another one has taken its place when this differs.
+/// The identity of a file at a path. It differs once the file was replaced or changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileStamp {
     modified: Option<SystemTime>,
@@ -17,7 +17,7 @@ pub(crate) struct FileStamp {
 }
 
 impl FileStamp {
-    /// Of the file that is at `path` now; none when there is none.
+    /// The stamp of the file that is now at `path`; `None` without a file.
     pub(crate) fn at(path: &Path) -> Option<Self> {
         fs::metadata(path).ok().as_ref().map(Self::read)
     }
@@ -41,16 +41,16 @@ fn inode(_: &Metadata) -> u64 {
     0
 }
 
-/// Whether `file` is the one that stands at `path`. Where files have no number it is assumed:
-/// Windows does not let go of the name of a file that is open.
+/// Whether `file` is the one at `path`. Without inode numbers the answer is always `true`: Windows
+/// keeps the name of an open file.
 pub(crate) fn is_same_file(file: &File, path: &Path) -> bool {
     match (file.metadata(), fs::metadata(path)) {
-        (Ok(ours), Ok(there)) => inode(&ours) == inode(&there),
+        (Ok(opened), Ok(found)) => inode(&opened) == inode(&found),
         _ => false,
     }
 }
 
-/// To open a file for writing, made with the right mode if there is none.
+/// Options that open a file for writing, and create it for the current user alone.
 pub(crate) fn open_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create(true);
@@ -59,8 +59,8 @@ pub(crate) fn open_options() -> OpenOptions {
     options
 }
 
-/// Reads a file whole into an empty buffer, which does not grow meanwhile; none when there is none.
-/// One of more than `limit` bytes is an error.
+/// Reads a whole file into an empty buffer, which is allocated once. Returns `None` if there is no
+/// file, and an error if it has more than `limit` bytes.
 pub(crate) fn read(path: &Path, limit: u64, into: &mut Vec<u8>) -> io::Result<Option<FileStamp>> {
     let file = match File::open(path) {
         Ok(file) => file,
@@ -73,21 +73,21 @@ pub(crate) fn read(path: &Path, limit: u64, into: &mut Vec<u8>) -> io::Result<Op
     #[cfg(unix)]
     restrict_mode(path, &file, &metadata);
     let too_large = || {
-        let text = format!("it has more than {limit} bytes");
+        let text = format!("the file has more than {limit} bytes");
         Err(io::Error::new(io::ErrorKind::FileTooLarge, text))
     };
     if metadata.len() > limit {
         return too_large();
     }
     into.reserve(metadata.len() as usize + 1);
-    // It may have grown since.
+    // The file may have grown since.
     if file.take(limit + 1).read_to_end(into)? as u64 > limit {
         return too_large();
     }
     Ok(Some(FileStamp::read(&metadata)))
 }
 
-/// Takes from others what they may do with a file, as after a copy under a lax umask.
+/// Removes the permissions of other users, which a copy under a lax umask may have set.
 #[cfg(unix)]
 fn restrict_mode(path: &Path, file: &File, metadata: &Metadata) {
     use std::os::unix::fs::PermissionsExt;
@@ -96,27 +96,27 @@ fn restrict_mode(path: &Path, file: &File, metadata: &Metadata) {
         let restricted = file.set_permissions(fs::Permissions::from_mode(0o600));
         let path = path.display();
         match restricted {
-            Ok(()) => tracing::warn!(%path, "others could read this file; now they cannot"),
-            Err(error) => tracing::warn!(%path, %error, "others can read this file"),
+            Ok(()) => tracing::warn!(%path, "revoked the access of other users to this file"),
+            Err(error) => tracing::warn!(%path, %error, "other users have access to this file"),
         }
     }
 }
 
-/// How the names end of files that are not in their place yet.
+/// The extension of files that are still being written.
 pub(crate) const TEMPORARY_EXTENSION: &str = "new";
 
-/// What a file that was written has to outlast.
+/// The failure that a written file must survive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Durability {
-    /// Whatever comes.
+    /// A power failure: the file is synced to disk.
     PowerFailure,
-    /// The process alone: after a power failure it may be cut off.
+    /// The end of the process. A power failure may truncate the file.
     Process,
 }
 
-/// Puts `bytes` in the place of a file. Who reads it sees the old file or the new one, and after
-/// a power failure one of them is there, if it is to outlast that. The caller holds a lock, so nobody
-/// else uses the name beside it.
+/// Replaces a file by `bytes`. Readers see the old file or the new one; with
+/// [`Durability::PowerFailure`] one of them exists after a power failure. The caller holds a lock,
+/// so no other writer uses the temporary file.
 pub(crate) fn write(path: &Path, bytes: &[u8], durability: Durability) -> io::Result<FileStamp> {
     let temporary = temporary_path(path);
     remove(&temporary)?;
@@ -127,13 +127,13 @@ pub(crate) fn write(path: &Path, bytes: &[u8], durability: Durability) -> io::Re
             file.sync_all()?;
         }
         let stamp = FileStamp::read(&file.metadata()?);
-        // Windows does not rename a file that is open.
+        // Windows does not rename open files.
         drop(file);
         rename(&temporary, path)?;
         Ok(stamp)
     };
     let stamp = written().inspect_err(|_| {
-        // The first error is the one to tell.
+        // The first error is the one to report.
         let _ = remove(&temporary);
     })?;
     if durability == Durability::PowerFailure {
@@ -142,12 +142,12 @@ pub(crate) fn write(path: &Path, bytes: &[u8], durability: Durability) -> io::Re
     Ok(stamp)
 }
 
-/// Where [`write()`] prepares a file. A process that was killed meanwhile leaves it there.
+/// The path at which [`write()`] prepares a file. A process that is killed meanwhile leaves it there.
 pub(crate) fn temporary_path(path: &Path) -> PathBuf {
     path.with_extension(TEMPORARY_EXTENSION)
 }
 
-/// Removes a file, if it is there.
+/// Removes a file if it exists.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -160,7 +160,7 @@ fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)
 }
 
-/// Tries again for a moment, as virus scanners and indexers open what has just been written.
+/// Retries for 200 ms, since virus scanners and indexers open files that were just written.
 #[cfg(windows)]
 fn rename(from: &Path, to: &Path) -> io::Result<()> {
     const TRIES: u32 = 20;
@@ -175,7 +175,7 @@ fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)
 }
 
-/// Makes a new name in the folder of `path` outlast a power failure.
+/// Syncs the folder of `path`, so that a new name in it survives a power failure.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     if let Some(folder) = path.parent() {
@@ -186,16 +186,17 @@ pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes a folder and those above it, all for us alone; narrows one of `depth` lowest that is not.
+/// Creates a folder and its parents, for the current user alone. Restricts the `depth` lowest ones if
+/// they exist with wider permissions.
 pub(crate) fn make_folder(path: &Path, depth: usize) -> Result<(), (PathBuf, io::Error)> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path).map_err(|error| {
-        // The one to blame is the last that is there.
-        let there = path.ancestors().find(|folder| folder.exists());
-        (there.unwrap_or(path).to_owned(), error)
+        // The error is about the lowest folder that exists.
+        let lowest = path.ancestors().find(|folder| folder.exists());
+        (lowest.unwrap_or(path).to_owned(), error)
     })?;
     #[cfg(unix)]
     for folder in path.ancestors().take(depth) {

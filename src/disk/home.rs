@@ -1,14 +1,14 @@
-//! Where everything is kept.
+//! The folder of the program's files.
 
 use std::path::{Path, PathBuf};
 
 use super::DiskError;
 use crate::config::Environment;
 
-/// The folder for everything that the program keeps: `MCP_MANIFOLD_HOME`, else `~/.mcp-manifold`.
+/// Returns the folder of the program's files: `MCP_MANIFOLD_HOME`, else `~/.mcp-manifold`.
 ///
 /// # Errors
-/// When neither says where.
+/// If neither variable names an absolute folder.
 pub fn home(environment: &Environment) -> Result<PathBuf, DiskError> {
     let user = environment.get("HOME").or(environment.get("USERPROFILE"));
     let Some(set) = environment.get("MCP_MANIFOLD_HOME") else {
@@ -16,7 +16,7 @@ pub fn home(environment: &Environment) -> Result<PathBuf, DiskError> {
         return Ok(Path::new(user).join(".mcp-manifold"));
     };
     let path = match (set.strip_prefix("~/"), user) {
-        // A client starts us without a shell, which would have read it so.
+        // Clients start the program without a shell, which would expand `~`.
         (Some(rest), Some(user)) => Path::new(user).join(rest),
         _ => PathBuf::from(set),
     };
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_home_is_the_variable_or_in_the_home_directory() {
+    fn the_folder_is_the_variable_or_in_the_home_directory() {
         #[cfg(windows)]
         let (user, other) = ("C:\\Users\\me", "D:\\keep");
         #[cfg(not(windows))]
@@ -65,13 +65,13 @@ mod tests {
     }
 
     #[test]
-    fn a_home_that_cannot_be_told_is_an_error_that_says_what_to_set() {
+    fn an_unknown_folder_is_an_error_with_a_remedy() {
         let none = home(&Environment::default()).unwrap_err().to_string();
         let relative = [("MCP_MANIFOLD_HOME".to_owned(), "logins".to_owned())];
         let relative = home(&relative.into_iter().collect()).unwrap_err();
         insta::assert_snapshot!(format!("{none}\n{relative}"), @r"
-        there is no home directory to keep logins in; set `MCP_MANIFOLD_HOME` to a folder
-        `MCP_MANIFOLD_HOME` is `logins`, which is no absolute path; write the whole path
+        no home directory is known in which to store logins; set `MCP_MANIFOLD_HOME` to a folder
+        `MCP_MANIFOLD_HOME` is `logins`, which is not an absolute path; write the full path
         ");
     }
 }

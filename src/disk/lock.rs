@@ -1,8 +1,8 @@
-//! A lock on a file, between all processes and tasks of this machine.
+//! A file lock between all processes and tasks of this machine.
 //!
-//! The operating system holds it (`flock`, `LockFileEx`) and frees it when its holder dies,
-//! however that happens: no age, no process id, nothing to clean up. The file stays where it is,
-//! since removing it would let two processes lock two files of one name.
+//! The operating system holds the lock (`flock`, `LockFileEx`) and releases it when the process ends
+//! in any way. No age or process id has to be checked, and nothing to be cleaned up. The file is never
+//! removed: otherwise two processes could lock two files of one name.
 
 use std::fs::File;
 use std::io;
@@ -14,10 +14,10 @@ use tokio::time::{Instant, sleep};
 
 use super::{DiskError, blocking, file};
 
-/// How soon a lock that is taken is tried again: at first, since most are held for a write, …
+/// The first delay before a retry: most locks are held for one write.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 
-/// … and in the end, since the others are held for as long as a person takes.
+/// The longest delay before a retry: other locks are held until the user has signed in.
 const LAST_PAUSE: Duration = Duration::from_millis(100);
 
 /// A lock that is held until this is dropped or the process ends.
@@ -25,12 +25,12 @@ const LAST_PAUSE: Duration = Duration::from_millis(100);
 pub struct Lock(File);
 
 impl Lock {
-    /// Takes the lock on `path`, waiting no longer than `timeout` for others to let go of it.
-    /// The runtime's thread is never blocked, and who drops the future is out of the queue.
+    /// Acquires the lock on `path`, and waits up to `timeout` while others hold it.
+    /// Does not block the runtime's thread. Dropping the future stops the wait.
     ///
     /// # Errors
-    /// [`DiskError::Busy`] when the time is over, [`DiskError::Io`] when the file cannot be
-    /// made or the file system has no locks.
+    /// [`DiskError::Busy`] after `timeout`, [`DiskError::Io`] if the file cannot be created or the file
+    /// system has no locks.
     pub(crate) async fn acquire(path: &Path, timeout: Duration) -> Result<Self, DiskError> {
         let end = Instant::now() + timeout;
         let mut pause = FIRST_PAUSE;
@@ -46,12 +46,12 @@ impl Lock {
                 });
             }
             sleep(pause.min(left)).await;
-            // Not in step with the others that wait.
+            // Random, so that waiting processes do not retry in step.
             pause = LAST_PAUSE.min(pause.mul_f64(1.5 + fastrand::f64()));
         }
     }
 
-    /// Takes the lock on `path` if nobody has it.
+    /// Acquires the lock on `path` if it is free.
     ///
     /// # Errors
     /// [`DiskError::Io`] as for [`Lock::acquire`].
@@ -68,7 +68,7 @@ impl Lock {
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(error)) => return Err(error),
             }
-            // Somebody may have removed the folder since we opened the file in it.
+            // The folder may have been removed since the file was opened.
             Ok(file::is_same_file(&locked, path).then_some(Self(locked)))
         };
         attempt().map_err(|cause| DiskError::io("lock", path.to_owned(), cause))
@@ -77,8 +77,8 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // By name, since a process being started may hold a copy of the file for a moment.
-        // It can only fail if the lock is gone already.
+        // Explicit, since a process that is being started may briefly hold a copy of the file handle.
+        // It fails only if the lock is already released.
         let _ = FileExt::unlock(&self.0);
     }
 }

@@ -1,5 +1,5 @@
-//! What the program keeps on disk, whoever keeps it: where that is, and how files are named, locked,
-//! read and replaced. Everything is for our user alone, and shared by all processes of this user.
+//! Files of the program: their folder, names, locks, and how they are read and replaced. Only the
+//! current user has access, and all processes of the user share them.
 
 mod error;
 pub(crate) mod file;
@@ -12,7 +12,7 @@ pub use home::home;
 pub use lock::Lock;
 pub(crate) use name::{hashed_file_name, is_portable_name};
 
-/// Runs what may wait for a disk, or a server behind it, beside the runtime's thread.
+/// Runs blocking file operations outside the runtime's thread.
 pub(crate) async fn blocking<T: Send + 'static, E: From<DiskError> + Send + 'static>(
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> Result<T, E> {

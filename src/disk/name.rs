@@ -1,12 +1,11 @@
-//! File names made of names that people chose.
+//! File names derived from configured names.
 
 use sha2::{Digest, Sha256};
 
-/// How much of a name goes into a file's, so that it stays below 255 bytes.
+/// The number of characters of a name in a file name, which must stay below 255 bytes.
 const MAX_NAME: usize = 64;
 
-/// A file name that shows `name`, without what no file system takes, and tells apart by a hash whatever
-/// differs in `of`.
+/// A file name of `name`, with unsafe characters replaced, and a hash of `of` to make it unique.
 pub(crate) fn hashed_file_name(name: &str, of: &str) -> String {
     let safe = |c: char| if is_safe(c) { c } else { '-' };
     let name: String = name.chars().take(MAX_NAME).map(safe).collect();
@@ -21,8 +20,8 @@ fn is_safe(c: char) -> bool {
     c.is_ascii_alphanumeric() || "-_.".contains(c)
 }
 
-/// Whether a name is a file name on every system: no separator, no dot at either end,
-/// no device of Windows (`con`, `com1.txt`).
+/// Whether a name is a valid file name on every system: no separator, no dot at either end, no
+/// device of Windows (`con`, `com1.txt`).
 pub(crate) fn is_portable_name(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default();
     let stem = stem.to_ascii_lowercase();

@@ -1,5 +1,4 @@
-//! The HTTP clients: each built when an upstream first needs it, and again when all connections are
-//! to be new.
+//! The HTTP clients. Each is built on first use, and again after its connections were discarded.
 
 use std::fs;
 use std::sync::Arc;
@@ -18,32 +17,30 @@ use super::suspend::{SuspendDetector, TICK};
 use crate::config::is_loopback;
 use crate::sync::Mutex;
 
-/// How long making a connection may take, TLS included, where nobody says.
+/// The default connect timeout, including TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long an unused connection is kept: under the 60 s after which common balancers drop it.
+/// How long an idle connection stays open: below the 60 s after which common load balancers drop it.
 const POOL_IDLE: Duration = Duration::from_secs(55);
 
-/// After how much silence the other system is asked whether a connection is still there.
+/// The idle time before TCP probes a connection.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
 
-/// How often it is asked again, and how many times it may fail to answer: a connection whose other end
-/// vanished is noticed 90 s after its last sign of life.
+/// The interval and number of further probes: a dead connection is detected after 90 s.
 const TCP_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 const TCP_KEEPALIVE_RETRIES: u32 = 4;
 
-/// How long what was sent may stay unacknowledged by the other system: the same time, since it is not
-/// asked meanwhile.
+/// How long sent data may stay unacknowledged: also 90 s, since TCP does not probe meanwhile.
 #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// After how much silence an HTTP/2 connection is pinged, and how long the answer may take. What is
-/// between us and the server may keep a TCP connection alive that leads nowhere.
+/// The idle time before an HTTP/2 ping, and the timeout of its response. A middlebox may keep a TCP
+/// connection alive whose server is gone.
 const HTTP2_PING: Duration = Duration::from_secs(30);
 const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// One client for plain HTTP on loopback, which needs neither certificates nor a proxy
-/// and is ready at once; one for everything else.
+/// One client for plain HTTP on loopback, which needs neither certificates nor a proxy and is built
+/// fast; one for all other urls.
 #[derive(Debug)]
 pub struct Clients {
     loopback: CurrentClient,
@@ -52,14 +49,14 @@ pub struct Clients {
 }
 
 impl Default for Clients {
-    /// Those that give a connection 10 s.
+    /// Clients with a connect timeout of 10 s.
     fn default() -> Self {
         Self::new(CONNECT_TIMEOUT)
     }
 }
 
 impl Clients {
-    /// Clients that give up a connection which is not made, TLS included, within `connect_timeout`.
+    /// Clients with this connect timeout, which includes TLS.
     #[must_use]
     pub fn new(connect_timeout: Duration) -> Self {
         let client = |is_loopback| {
@@ -76,15 +73,15 @@ impl Clients {
         }
     }
 
-    /// The client for a url. It follows no redirects.
+    /// Returns the client for a url. It does not follow redirects.
     ///
     /// # Errors
-    /// When it cannot be built: no certificate could be read.
+    /// If no certificate can be read.
     pub async fn get(&self, url: &Url) -> Result<Client, reqwest::Error> {
         self.current(url).get().await
     }
 
-    /// Whichever client is the one for a url at the time.
+    /// A handle of the client for a url.
     #[must_use]
     pub fn current(&self, url: &Url) -> CurrentClient {
         match is_loopback(url) && url.scheme() == "http" {
@@ -93,16 +90,16 @@ impl Clients {
         }
     }
 
-    /// Leaves all connections: requests from now on make new ones. Those in flight keep theirs, which
-    /// close when they have ended.
+    /// Discards all connections, so that later requests open new ones. In-flight requests keep theirs,
+    /// which close afterwards.
     ///
-    /// For when connections may have died without a sign, as in sleep or a change of networks.
-    pub fn renew(&self) {
+    /// Call this if connections may be dead without an error, as after a suspend or a change of networks.
+    pub fn discard_connections(&self) {
         self.loopback.discard();
         self.network.discard();
     }
 
-    /// Changes each time that the process resumes after it was suspended.
+    /// A counter that changes each time the process resumes after a suspend.
     #[must_use]
     pub fn resumed(&self) -> watch::Receiver<u64> {
         self.suspend.resumed()
@@ -114,17 +111,16 @@ impl Clients {
         self.suspend.resume_count()
     }
 
-    /// Detects that the process was suspended, if it was, before anything is sent on what was connected.
-    /// Reads the clocks and does nothing else where it was not. Call this before something is sent, since
-    /// [`Self::watch_suspend`] may resume later.
+    /// Reads the clocks, and discards all connections if the process was suspended. Call this before
+    /// sending, since the task of [`Self::watch_suspend`] may run later.
     pub fn detect_suspend(&self) {
         if let Some(suspended_for) = self.suspend.suspended_for() {
             info!(
                 ?suspended_for,
                 "resumed after suspend; checking connections"
             );
-            // What was connected may be dead without a word.
-            self.renew();
+            // Connections may be dead without an error.
+            self.discard_connections();
             self.suspend.notify_resumed();
         }
     }
@@ -138,7 +134,7 @@ impl Clients {
     }
 }
 
-/// A client that [`Clients::renew`] replaces under whoever holds this. Cheap to clone.
+/// A handle of the client that is current after [`Clients::discard_connections`]. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct CurrentClient(Arc<ClientSlot>);
 
@@ -150,20 +146,20 @@ struct ClientSlot {
 }
 
 impl CurrentClient {
-    /// How long making a connection may take, TLS included.
+    /// The connect timeout, including TLS.
     #[must_use]
     pub fn connect_timeout(&self) -> Duration {
         self.0.connect_timeout
     }
 
-    /// The client, built if there is none.
+    /// Returns the client, and builds it if necessary.
     ///
     /// # Errors
-    /// When it cannot be built: no certificate could be read.
+    /// If no certificate can be read.
     pub async fn get(&self) -> Result<Client, reqwest::Error> {
         match self.built() {
             Ok(client) => Ok(client),
-            // Boxed: it is large, and on the path of every call.
+            // Boxed, since the future is large and part of every call.
             Err(cell) => {
                 Box::pin(async move {
                     let client = cell.get_or_try_init(|| self.build()).await;
@@ -174,7 +170,7 @@ impl CurrentClient {
         }
     }
 
-    /// The client, or where it is to be built.
+    /// The client, or the cell in which to build it.
     fn built(&self) -> Result<Client, Arc<OnceCell<Client>>> {
         let cell = self.0.built.lock();
         cell.get().cloned().ok_or_else(|| cell.clone())
@@ -188,8 +184,7 @@ impl CurrentClient {
     async fn build(&self) -> Result<Client, reqwest::Error> {
         let base = client_builder(self.0.connect_timeout);
         if self.0.is_loopback {
-            // No certificate is trusted: this client never speaks TLS.
-            // Nor would compression gain anything here.
+            // This client never uses TLS, so it trusts no certificate. Compression has no use on loopback.
             let base = base.no_gzip().no_brotli().no_zstd();
             return base.no_proxy().tls_certs_only([]).build();
         }
@@ -225,8 +220,8 @@ fn client_builder(connect_timeout: Duration) -> ClientBuilder {
         ))
 }
 
-/// The certificates that users of Node-based clients have already configured.
-/// `SSL_CERT_FILE` and `SSL_CERT_DIR` are read by the platform verifier.
+/// The certificates that users of Node-based clients have configured.
+/// The platform verifier reads `SSL_CERT_FILE` and `SSL_CERT_DIR`.
 fn extra_certificates() -> Vec<Certificate> {
     let Some(path) = std::env::var_os("NODE_EXTRA_CA_CERTS").filter(|path| !path.is_empty()) else {
         return Vec::new();

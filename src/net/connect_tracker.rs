@@ -1,9 +1,9 @@
-//! Whether the connection for a request is still being made: until it is, nothing was sent, and the
-//! time that its server has for an answer has not begun.
+//! Tracks whether the connection for a request is still being established. Until then nothing was
+//! sent, and the timeout of the response has not begun.
 //!
-//! An error of `reqwest` says at the end that no connection was made (`is_connect`), and not before. It also
-//! hands no extension of a request on to `hyper`, which could tell. What is left is a layer around its
-//! connector, the only reason for the two `tower` crates.
+//! `reqwest` reports a failed connect only at the end (`is_connect`), and does not pass a request's
+//! extensions on to `hyper`. The remaining way is a layer around its connector, the only reason for
+//! the two `tower` crates.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -19,18 +19,18 @@ use tower_service::Service;
 use crate::sync::Mutex;
 
 tokio::task_local! {
-    /// The tracker of the request whose future is being polled, in which its connection is begun.
+    /// The tracker of the request whose future is being polled. The connect starts within that future.
     static TRACKER: Arc<ConnectTracker>;
 }
 
-/// It took longer than it may.
+/// The time limit was exceeded.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TimedOut;
 
-/// The connections that are made for one request; none, when one was there.
+/// The connections being established for one request; none if it uses an open one.
 #[derive(Debug)]
 pub(crate) struct ConnectTracker {
-    /// Of what this request is a part of.
+    /// The tracker of the operation that this request is part of.
     parent: Option<Arc<ConnectTracker>>,
     state: Mutex<State>,
     ended: Notify,
@@ -39,12 +39,12 @@ pub(crate) struct ConnectTracker {
 #[derive(Debug, Default)]
 struct State {
     connecting: usize,
-    /// When the last one ended.
+    /// When the last connect succeeded or failed.
     ended: Option<Instant>,
 }
 
 impl ConnectTracker {
-    /// None yet. Within [`Self::track`] of another, the other notes them as well.
+    /// A tracker without connections. Created within [`Self::track`] of another tracker, it also reports to that one.
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             parent: TRACKER.try_with(Arc::clone).ok(),
@@ -53,7 +53,7 @@ impl ConnectTracker {
         })
     }
 
-    /// Does `work` within `limit`; connections are not made at the expense of that.
+    /// Runs `work` with a time limit that excludes the time of connects.
     pub(crate) async fn run_with_timeout<T>(
         limit: Duration,
         work: Pin<Box<impl Future<Output = T>>>,
@@ -70,8 +70,8 @@ impl ConnectTracker {
         }
     }
 
-    /// What `work` comes to by then, or as long after it as a connection is being made for it; `None`
-    /// when it comes to nothing.
+    /// Polls `work` until `deadline`, and beyond it while a connection is being established. Returns
+    /// `None` if `work` has not finished then.
     pub(crate) async fn run_until<F: Future + Unpin>(
         &self,
         deadline: Instant,
@@ -87,7 +87,7 @@ impl ConnectTracker {
         }
     }
 
-    /// Does `work`, and notes the connections that are made for it.
+    /// Runs `work` and tracks the connections that are established for it.
     pub(crate) fn track<F: Future>(
         self: &Arc<Self>,
         work: F,
@@ -95,13 +95,13 @@ impl ConnectTracker {
         TRACKER.scope(self.clone(), work)
     }
 
-    /// When the last connection was made, or given up; none while one is being made.
+    /// When the last connect succeeded or failed; `None` while one is in progress.
     pub(crate) fn last_ended(&self) -> Option<Instant> {
         let state = self.state.lock();
         state.ended.filter(|_| state.connecting == 0)
     }
 
-    /// Waits until no connection is being made; returns at once when none is.
+    /// Waits until no connection is being established.
     async fn wait_until_idle(&self) {
         loop {
             let mut ended = std::pin::pin!(self.ended.notified());
@@ -132,7 +132,7 @@ impl ConnectTracker {
     }
 }
 
-/// One connection that is being made.
+/// A guard for one connection that is being established.
 #[derive(Debug)]
 struct Connecting(Arc<ConnectTracker>);
 
@@ -150,7 +150,7 @@ impl Drop for Connecting {
     }
 }
 
-/// Adds each connection to the tracker of the request that it is made for.
+/// A layer that reports each connect to the tracker of its request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TrackConnects;
 
@@ -162,8 +162,8 @@ impl<S> Layer<S> for TrackConnects {
     }
 }
 
-/// Makes connections, and tracks them. Shared by its clones: each request makes several of them, few of
-/// which make a connection.
+/// A connector that tracks its connects. The inner connector is shared, since each request clones
+/// this several times and few clones connect.
 #[derive(Debug)]
 pub(super) struct TrackedConnector<S>(Arc<S>);
 
@@ -184,7 +184,7 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        // The clone that is called is waited for there.
+        // `call` waits for the clone that it uses.
         Poll::Ready(Ok(()))
     }
 

@@ -1,5 +1,4 @@
-//! HTTP to other machines: who makes the connections, what becomes of them while this one sleeps, and how
-//! its errors read.
+//! HTTP clients: their connections, the detection of a system suspend, and error texts.
 
 mod clients;
 mod connect_tracker;
@@ -10,7 +9,7 @@ pub(crate) use connect_tracker::ConnectTracker;
 
 use std::error::Error;
 
-/// An error and its causes on one line.
+/// The text of an error and its causes, on one line.
 pub(crate) fn error_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

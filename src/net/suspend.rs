@@ -1,5 +1,5 @@
-//! Detects that the process was suspended: the machine slept, or the process was stopped. What was connected
-//! before may be dead without a word.
+//! Detects that the process was suspended: the machine slept, or the process was stopped. Connections
+//! may be dead afterwards without an error.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -10,19 +10,19 @@ use crate::sync::Mutex;
 /// How often the clocks are read.
 pub(super) const TICK: Duration = Duration::from_secs(1);
 
-/// How late a tick must be to tell of sleep: what a loaded machine may be late is far less.
+/// The delay of a tick that counts as a suspend, far above the delays of a loaded machine.
 const MIN_SUSPEND: Duration = Duration::from_secs(5);
 
-/// Compares the clocks with how they were read last, and counts how often the process resumed.
+/// Compares the clocks with their last reading, and counts how often the process resumed.
 #[derive(Debug, Default)]
 pub(super) struct SuspendDetector {
     resumes: watch::Sender<u64>,
-    /// The clocks as they were read last; `None` until they are watched.
+    /// The last reading; `None` until [`Self::start`].
     last: Mutex<Option<Clocks>>,
 }
 
 impl SuspendDetector {
-    /// Changes each time that the process resumes.
+    /// A counter that changes each time the process resumes.
     pub(super) fn resumed(&self) -> watch::Receiver<u64> {
         self.resumes.subscribe()
     }
@@ -42,7 +42,7 @@ impl SuspendDetector {
         *self.last.lock() = Some(Clocks::now());
     }
 
-    /// Reads the clocks, and returns for how long the process was suspended since the last time, if it was.
+    /// Reads the clocks. Returns how long the process was suspended since the last reading, if it was.
     pub(super) fn suspended_for(&self) -> Option<Duration> {
         let mut last = self.last.lock();
         let last = last.as_mut()?;
@@ -51,7 +51,7 @@ impl SuspendDetector {
     }
 }
 
-/// Both clocks. Where a suspended machine stops the one, the other has jumped.
+/// Both clocks. On some systems the steady clock stops during a suspend, but the wall clock jumps.
 #[derive(Debug, Clone, Copy)]
 struct Clocks {
     steady: Instant,
@@ -66,14 +66,13 @@ impl Clocks {
         }
     }
 
-    /// For how long the process slept, if it did since they were read last, which is a tick ago at most
-    /// where it did not.
+    /// How long the process was suspended since `last`, if it was. Otherwise `last` is at most a tick ago.
     fn suspended_since(&self, last: &Self) -> Option<Duration> {
         let steady = self.steady.duration_since(last.steady);
-        // A clock that was put back tells nothing.
+        // A clock that was set back is ignored.
         let wall = self.wall.duration_since(last.wall).unwrap_or_default();
-        let slept = steady.max(wall).saturating_sub(TICK);
-        (slept > MIN_SUSPEND).then_some(slept)
+        let late = steady.max(wall).saturating_sub(TICK);
+        (late > MIN_SUSPEND).then_some(late)
     }
 }
 
@@ -82,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tick_that_is_late_by_either_clock_tells_of_sleep() {
+    fn a_late_tick_on_either_clock_is_a_suspend() {
         let last = Clocks::now();
         let later = |steady: u64, wall: i64| {
             let steady = last.steady + Duration::from_secs(steady);
@@ -92,13 +91,13 @@ mod tests {
             } else {
                 last.wall + by
             };
-            let slept = Clocks { steady, wall }.suspended_since(&last);
-            slept.map(|slept| slept.as_secs())
+            let suspended = Clocks { steady, wall }.suspended_since(&last);
+            suspended.map(|duration| duration.as_secs())
         };
         assert_eq!(later(1, 1), None);
         assert_eq!(later(6, 6), None);
         assert_eq!(later(7, 7), Some(6));
-        // A suspended machine, whose steady clock stood still.
+        // A suspended machine whose steady clock stopped.
         assert_eq!(later(1, 3601), Some(3600));
         assert_eq!(later(1, -3600), None);
     }
