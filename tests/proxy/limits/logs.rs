@@ -1,4 +1,4 @@
-//! Logs that nobody reads, or that are too many.
+//! Logs without a reader, and too many logs.
 
 use std::process::Stdio;
 
@@ -8,14 +8,14 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use testkit::{proxy, upstream, within};
 
 #[tokio::test]
-async fn a_stderr_that_nobody_reads_stops_nothing() {
+async fn unread_stderr_does_not_block_calls() {
     let server = upstream::legacy().tool("work").start().await;
     let builder = proxy::new().upstream("a", &server).env("DEBUG", "1");
     let mut child = builder.command().stdin(Stdio::piped()).spawn().unwrap();
     let (mut stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
     let _unread = child.stderr.take().unwrap();
     let mut stdout = BufReader::new(stdout).lines();
-    // A line a call at the least: more than any pipe holds.
+    // At least one line for each call: more than any pipe holds.
     for id in 0..3000 {
         let call = proxy::call_line(&id.to_string(), r#"{"name":"work","arguments":{}}"#);
         let sent = stdin.write_all(format!("{call}\n").as_bytes()).await;
@@ -33,7 +33,7 @@ async fn a_stderr_that_nobody_reads_stops_nothing() {
 }
 
 #[tokio::test]
-async fn a_flood_of_logs_is_counted_and_left_out() {
+async fn log_lines_over_the_rate_are_dropped_and_counted() {
     let server = upstream::legacy().tool("work").start().await;
     let builder = proxy::new().upstream("a", &server).env("DEBUG", "1");
     let mut client = builder.env("PROXY_LOG_RATE", "1").start().await;
@@ -42,13 +42,13 @@ async fn a_flood_of_logs_is_counted_and_left_out() {
     for _ in 0..200 {
         client.call("work", json!({})).await;
     }
-    // A second brings a line, and with it the account of what was left out before.
-    let told = async {
+    // After a second the next line is logged, with the count of the dropped ones.
+    let counted = async {
         while !client.stderr().contains("log lines left out") {
             client.call("work", json!({})).await;
         }
     };
-    within("the account of what was left out", told).await;
+    within("the count of dropped lines", counted).await;
     let lines = client.stderr().lines().count();
     assert!((90..200).contains(&lines), "{lines}");
 }

@@ -1,8 +1,8 @@
-//! Bounds of what is held: calls under way and calls that wait, answers for a slow client, and logs.
+//! Limits of concurrent and queued calls, of unread responses, and of logs.
 
-#[cfg(target_os = "linux")]
-mod answers;
 mod logs;
+#[cfg(target_os = "linux")]
+mod response_memory;
 
 use serde_json::{Value, json};
 use testkit::gate::Gate;
@@ -12,7 +12,7 @@ use testkit::upstream::{self, Upstream};
 /// The code of the error for too many calls.
 const BUSY: i64 = -31008;
 
-async fn held(gate: &Gate) -> Upstream {
+async fn start_held(gate: &Gate) -> Upstream {
     upstream::legacy().tool("work").held_by(gate).start().await
 }
 
@@ -24,8 +24,8 @@ async fn send_calls(client: &mut Client, name: &str, count: usize) -> Vec<u64> {
     ids
 }
 
-/// A server that asks the client something in the middle of a call of `ask`.
-async fn asking() -> Upstream {
+/// Starts a server that sends an elicitation request during a call of `ask`.
+async fn start_eliciting() -> Upstream {
     let server = upstream::legacy().tool("ask").tool("work");
     let server = server.on_call(|call| async move {
         if call.request.tool() == "ask" {
@@ -55,12 +55,12 @@ fn assert_is_busy(answer: &Value, hint: &str) {
 }
 
 #[tokio::test]
-async fn calls_over_the_bound_of_an_upstream_wait_for_their_turn() {
+async fn calls_over_the_limit_of_an_upstream_are_queued() {
     let (gate, free) = (
         Gate::closed(),
         upstream::legacy().tool("other").start().await,
     );
-    let server = held(&gate).await;
+    let server = start_held(&gate).await;
     let builder = proxy::new().upstream("a", &server).upstream("b", &free);
     let builder = builder.extra("a", json!({"max_calls": 2}));
     let mut client = builder.env("DEBUG", "1").start().await;
@@ -68,7 +68,7 @@ async fn calls_over_the_bound_of_an_upstream_wait_for_their_turn() {
     client.wait_for_tools(&["work", "other"]).await;
     let ids = send_calls(&mut client, "work", 5).await;
     server.wait_for_calls(2).await;
-    // Another upstream has turns of its own, and its answer shows that the five were taken up.
+    // Another upstream has its own limit. Its response shows that the proxy has read the five calls.
     let answer = client.call("other", json!({})).await;
     assert!(answer["result"].is_object(), "{answer}");
     assert_eq!(server.calls().len(), 2);
@@ -78,9 +78,9 @@ async fn calls_over_the_bound_of_an_upstream_wait_for_their_turn() {
 }
 
 #[tokio::test]
-async fn calls_over_the_queue_limit_are_refused_as_not_run() {
+async fn calls_over_the_queue_limit_are_rejected_as_not_run() {
     let gate = Gate::closed();
-    let server = held(&gate).await;
+    let server = start_held(&gate).await;
     let builder = proxy::new().upstream("a", &server);
     let builder = builder
         .env("PROXY_UPSTREAM_CALLS", "1")
@@ -90,32 +90,32 @@ async fn calls_over_the_queue_limit_are_refused_as_not_run() {
     client.wait_for_tools(&["work"]).await;
     let ids = send_calls(&mut client, "work", 2).await;
     server.wait_for_calls(1).await;
-    let refused = client.call("work", json!({})).await;
-    assert_is_busy(&refused, "max_calls");
-    assert_eq!(refused["error"]["data"]["upstream"], "a");
-    // One that is cancelled while it waits leaves its place to another.
+    let rejected = client.call("work", json!({})).await;
+    assert_is_busy(&rejected, "max_calls");
+    assert_eq!(rejected["error"]["data"]["upstream"], "a");
+    // Cancelling a queued call frees its slot.
     let cancelled = json!({"requestId": ids[1]});
     client.notify("notifications/cancelled", cancelled).await;
     let third = client.send_call("work", json!({})).await;
-    let refused = client.call("work", json!({})).await;
-    assert_is_busy(&refused, "max_calls");
+    let rejected = client.call("work", json!({})).await;
+    assert_is_busy(&rejected, "max_calls");
     gate.open();
     assert_have_results(&mut client, [ids[0], third]).await;
     assert_eq!(server.calls().len(), 2);
 }
 
 #[tokio::test]
-async fn requests_over_the_total_limit_are_refused_and_later_ones_not() {
+async fn requests_over_the_total_limit_are_rejected() {
     let gate = Gate::closed();
-    let server = held(&gate).await;
+    let server = start_held(&gate).await;
     let builder = proxy::new().upstream("a", &server);
     let mut client = builder.env("PROXY_MAX_CALLS", "2").start().await;
     client.initialize().await;
     client.wait_for_tools(&["work"]).await;
     let ids = send_calls(&mut client, "work", 2).await;
-    let refused = client.call("work", json!({})).await;
-    assert_is_busy(&refused, "PROXY_MAX_CALLS");
-    // What we answer ourselves needs no place.
+    let rejected = client.call("work", json!({})).await;
+    assert_is_busy(&rejected, "PROXY_MAX_CALLS");
+    // The proxy answers a ping itself, so the limit does not apply.
     let pong = client.request("ping", json!({})).await;
     assert!(pong["result"].is_object(), "{pong}");
     gate.open();
@@ -128,16 +128,19 @@ async fn requests_over_the_total_limit_are_refused_and_later_ones_not() {
 }
 
 #[tokio::test]
-async fn a_call_that_waits_for_its_client_leaves_its_turn_to_others() {
-    let server = asking().await;
+async fn suspended_call_releases_its_concurrency_permit() {
+    let server = start_eliciting().await;
     let builder = proxy::new().upstream("a", &server);
     let mut client = builder.env("PROXY_UPSTREAM_CALLS", "1").start().await;
     client.declare(json!({"elicitation": {}}));
     client.wait_for_tools(&["ask", "work"]).await;
-    let parked = client
+    let suspended = client
         .ask("tools/call", json!({"name": "ask", "arguments": {}}))
         .await;
-    assert_eq!(parked["result"]["resultType"], "input_required", "{parked}");
+    assert_eq!(
+        suspended["result"]["resultType"], "input_required",
+        "{suspended}"
+    );
     let answer = client
         .ask("tools/call", json!({"name": "work", "arguments": {}}))
         .await;
@@ -145,17 +148,19 @@ async fn a_call_that_waits_for_its_client_leaves_its_turn_to_others() {
 }
 
 #[tokio::test]
-async fn what_a_client_calls_to_answer_a_call_does_not_wait_for_that() {
-    let server = asking().await;
+async fn call_made_to_answer_a_server_request_is_not_queued() {
+    let server = start_eliciting().await;
     let builder = proxy::new().upstream("a", &server);
     let mut client = builder.env("PROXY_UPSTREAM_CALLS", "1").start().await;
     client.initialize_with(json!({"elicitation": {}})).await;
     client.wait_for_tools(&["ask", "work"]).await;
-    let asking = client.send_call("ask", json!({})).await;
-    let asked = client.incoming_request("elicitation/create").await;
+    let call = client.send_call("ask", json!({})).await;
+    let server_request = client.incoming_request("elicitation/create").await;
     let answer = client.call("work", json!({})).await;
     assert!(answer["result"].is_object(), "{answer}");
-    client.respond(&asked, json!({"action": "decline"})).await;
-    let answer = client.response(asking).await;
+    client
+        .respond(&server_request, json!({"action": "decline"}))
+        .await;
+    let answer = client.response(call).await;
     assert!(answer["result"].is_object(), "{answer}");
 }

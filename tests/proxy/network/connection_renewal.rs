@@ -1,4 +1,4 @@
-//! Connections that are left, as after sleep.
+//! Replacing pooled connections, as after a suspend.
 
 use bytes::Bytes;
 use mcp_manifold::net::Clients;
@@ -9,7 +9,7 @@ use testkit::raw::{self, Reply, Request};
 use testkit::{Endpoint, within};
 
 #[tokio::test]
-async fn renewal_abandons_old_connections_and_lets_requests_finish() {
+async fn renewal_opens_new_connections_and_lets_requests_finish() {
     let (sender, chunks) = mpsc::channel(4);
     let chunks = std::sync::Mutex::new(Some(chunks));
     let server = raw::server(move |request: Request| {

@@ -1,4 +1,4 @@
-//! Streams that are kept alive, found dead, and opened again.
+//! Keep-alive, loss and reopening of event streams.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ async fn silent_http_sse_stream_is_pinged_and_kept_while_alive() {
 }
 
 #[tokio::test]
-async fn pings_are_no_sign_of_life_of_a_call() {
+async fn pings_do_not_extend_the_timeout_of_a_call() {
     let hang = |request: &Request| request.is("tools/call").then(|| Reply::status(202));
     let server = upstream::http_sse()
         .tool("t")
@@ -50,7 +50,7 @@ async fn pings_are_no_sign_of_life_of_a_call() {
 
 #[tokio::test]
 async fn http_sse_stream_silent_after_a_ping_is_reopened() {
-    // As when what is in between has forgotten the stream: what is posted still arrives.
+    // As if a middlebox had dropped the stream: POST requests still arrive.
     let dead = |request: &Request| {
         (request.is("ping") || request.is("tools/call")).then(|| Reply::status(202))
     };
@@ -74,24 +74,24 @@ async fn stream_is_not_pinged_while_active_or_with_pings_off() {
         .env("PROXY_KEEP_ALIVE", "off");
     let mut off = off.start().await;
     off.initialize().await;
-    let talking = upstream::http_sse().tool("t").start().await;
-    let proxy = proxy::new().upstream("a", &talking);
+    let active = upstream::http_sse().tool("t").start().await;
+    let proxy = proxy::new().upstream("a", &active);
     let mut client = proxy.env("PROXY_KEEP_ALIVE", "3s").start().await;
     client.initialize().await;
     assert_eq!(client.tool_names().await, ["t"]);
     for _ in 0..16 {
         tokio::time::sleep(Duration::from_millis(250)).await;
-        talking
+        active
             .notify("notifications/message", r#"{"level":"debug","data":1}"#)
             .await;
     }
-    assert!(!talking.raw.requests().iter().any(ping));
+    assert!(!active.raw.requests().iter().any(ping));
     assert!(off.call("t", json!({})).await["result"].is_object());
     assert!(!server.raw.requests().iter().any(ping));
 }
 
 #[tokio::test]
-async fn changes_missed_by_a_broken_stream_are_listed_on_its_return() {
+async fn changes_missed_by_a_broken_stream_are_listed_after_reopening() {
     let server = upstream::legacy().tool("one").start().await;
     let mut client = proxy::before(&server).await;
     client.wait_for_tools(&["one"]).await;
@@ -104,17 +104,17 @@ async fn changes_missed_by_a_broken_stream_are_listed_on_its_return() {
         .wait_for_count(listings + 1, |it| it.is("tools/list"))
         .await;
     assert_eq!(more.len(), listings + 1);
-    // Not before: what changes until then would be missed.
+    // The listing follows the reopening: changes in between would be missed.
     let requests = server.raw.requests();
-    let at = |wanted: &dyn Fn(&&Request) -> bool| {
-        let mut found = requests.iter().enumerate().filter(|(_, it)| wanted(it));
+    let last = |matches: &dyn Fn(&&Request) -> bool| {
+        let mut found = requests.iter().enumerate().filter(|(_, it)| matches(it));
         found.next_back().unwrap().0
     };
-    assert!(at(&|it| stream(it)) < at(&|it| it.is("tools/list")));
+    assert!(last(&|it| stream(it)) < last(&|it| it.is("tools/list")));
 }
 
 #[tokio::test]
-async fn stream_that_cannot_be_resumed_is_opened_afresh() {
+async fn stream_that_cannot_be_resumed_is_opened_from_the_start() {
     let unknown = |request: &Request| {
         let id = request.header("last-event-id")?;
         Some(Reply::status(400).body(format!("no event {id}")))

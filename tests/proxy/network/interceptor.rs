@@ -1,4 +1,4 @@
-//! What stands before a server and does to its connections what no server of the tests does.
+//! A TCP proxy in front of a server, which injects faults into connections with tool calls.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use tokio::task::JoinSet;
 
 use testkit::Endpoint;
 
-/// What becomes of the connection on which a `tools/call` has begun to come, and of its first bytes.
+/// Handles a connection on which a `tools/call` has begun, and the first bytes received.
 type Fault = Arc<dyn Fn(TcpStream, Vec<u8>) -> BoxFuture<'static, ()> + Send + Sync>;
 
-/// A running front; it ends when dropped.
+/// A running interceptor. Dropping it stops it.
 pub(crate) struct Interceptor {
     address: SocketAddr,
     calls: Arc<AtomicUsize>,
@@ -28,7 +28,8 @@ impl Endpoint for Interceptor {
 }
 
 impl Interceptor {
-    /// Passes all to the modern server at `behind` but the calls of tools, which meet with `fault`.
+    /// Starts an interceptor. It forwards everything to the modern server at `behind`, but passes tool calls to
+    /// `fault`.
     pub(crate) async fn before<R>(
         behind: SocketAddr,
         fault: impl Fn(TcpStream, Vec<u8>) -> R + Send + Sync + 'static,
@@ -36,7 +37,8 @@ impl Interceptor {
     where
         R: Future<Output = ()> + Send + 'static,
     {
-        let fault: Fault = Arc::new(move |stream, begun| Box::pin(fault(stream, begun)));
+        let fault: Fault =
+            Arc::new(move |stream, first_bytes| Box::pin(fault(stream, first_bytes)));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let calls = Arc::<AtomicUsize>::default();
@@ -54,7 +56,7 @@ impl Interceptor {
         }
     }
 
-    /// How many calls of tools have begun to come.
+    /// Returns the number of tool calls received so far.
     pub(crate) fn calls(&self) -> usize {
         self.calls.load(Ordering::Relaxed)
     }
@@ -68,7 +70,7 @@ async fn serve(mut client: TcpStream, behind: SocketAddr, fault: Fault, calls: A
             read = client.read(&mut up) => {
                 let Ok(length @ 1..) = read else { return };
                 let text = String::from_utf8_lossy(&up[..length]).to_ascii_lowercase();
-                // The head of a request comes in one piece.
+                // The head of a request arrives in one read.
                 if text.contains("\r\nmcp-method: tools/call") {
                     calls.fetch_add(1, Ordering::Relaxed);
                     return fault(client, up[..length].to_vec()).await;

@@ -1,4 +1,4 @@
-//! Connections that end at the worst moments.
+//! Connections that end while a call is in progress.
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -10,7 +10,7 @@ use testkit::json::answer;
 use testkit::raw::{Reply, Request, event};
 use testkit::{proxy, upstream};
 
-/// How a connection ends on which a call came whole, and as what that is told.
+/// How a connection ends after the whole call has arrived, and the expected code and outcome.
 const ENDS: [(&str, i64, &str); 9] = [
     ("closed without a byte", -31004, "unknown"),
     ("reset without a byte", -31004, "unknown"),
@@ -27,7 +27,7 @@ const JSON: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
 const EVENTS: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n";
 
 async fn end(mut client: TcpStream, begun: Vec<u8>) {
-    // The body is there when its braces are closed: the arguments hold none.
+    // The body is complete with its closing brace: the arguments contain none.
     let mut request = begun;
     while !request.ends_with(b"}") {
         if client.read_buf(&mut request).await.unwrap_or_default() == 0 {
@@ -37,7 +37,7 @@ async fn end(mut client: TcpStream, begun: Vec<u8>) {
     let request = String::from_utf8_lossy(&request).into_owned();
     let (name, ..) = ENDS.iter().find(|end| request.contains(end.0)).unwrap();
     let half = r#"{"jsonrpc":"2.0","id"#;
-    let said = match *name {
+    let reply = match *name {
         "closed in the head" => "HTTP/1.1 200 OK\r\ncontent-ty".to_owned(),
         "reset after the head" => format!("{JSON}content-length: 500\r\n\r\n"),
         "shorter than announced" | "reset in the body" => {
@@ -55,9 +55,9 @@ async fn end(mut client: TcpStream, begun: Vec<u8>) {
         }
         _ => String::new(),
     };
-    client.write_all(said.as_bytes()).await.unwrap();
+    client.write_all(reply.as_bytes()).await.unwrap();
     if name.starts_with("reset") {
-        // So that it has read what came before.
+        // The proxy first reads the bytes before the reset.
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         client.set_zero_linger().unwrap();
     }
@@ -71,8 +71,12 @@ async fn call_cut_off_midway_arrived_once_and_has_unknown_outcome() {
     assert_eq!(client.tool_names().await, ["pay"]);
     for (at, (name, code, outcome)) in (1..).zip(ENDS) {
         let failed = client.call("pay", json!({"how": name})).await;
-        let (was, then, text) = failure(&failed);
-        assert_eq!((was, then), (code, outcome), "{name}: {text}");
+        let (actual_code, actual_outcome, text) = failure(&failed);
+        assert_eq!(
+            (actual_code, actual_outcome),
+            (code, outcome),
+            "{name}: {text}"
+        );
         assert_eq!(interceptor.calls(), at, "{name}");
         assert!(
             text.contains("check before you send it again"),
@@ -83,7 +87,7 @@ async fn call_cut_off_midway_arrived_once_and_has_unknown_outcome() {
 
 #[tokio::test]
 async fn no_call_arrives_twice_over_connections_closed_after_answers() {
-    // Without a word of it, so that the next request may be on its way on it.
+    // No `Connection: close`, so the proxy may already send the next request on the same connection.
     let close = |request: &Request| {
         if !request.is("tools/call") {
             return None;
@@ -103,25 +107,25 @@ async fn no_call_arrives_twice_over_connections_closed_after_answers() {
     for at in 0..200 {
         let answer = client.call("pay", json!({"at": at})).await;
         if answer["result"].is_null() {
-            // What was on its way may or may not have come.
+            // A call sent on a closing connection may or may not have arrived.
             assert_eq!(failure(&answer).0, -31004, "{answer}");
         }
     }
     let calls = server.asks("tools/call");
-    let mut came: Vec<_> = calls
+    let mut numbers: Vec<_> = calls
         .iter()
         .map(|it| it.json()["params"]["arguments"]["at"].as_i64())
         .collect();
-    let all = came.len();
+    let all = numbers.len();
     assert!(all > 100, "{all}");
-    came.sort_unstable();
-    came.dedup();
-    assert_eq!(came.len(), all, "a call came twice");
+    numbers.sort_unstable();
+    numbers.dedup();
+    assert_eq!(numbers.len(), all, "a call arrived twice");
 }
 
 #[tokio::test]
-async fn a_call_on_a_connection_that_closes_under_it_comes_once() {
-    // The server answers one call, and closes when the head of the next has come.
+async fn call_on_a_closing_connection_arrives_once() {
+    // The server closes the connection after the head of a call.
     let server = upstream::modern().tool("pay").start().await;
     let interceptor = Interceptor::before(server.raw.address(), |mut client, _| async move {
         client.shutdown().await.unwrap();
@@ -136,8 +140,8 @@ async fn a_call_on_a_connection_that_closes_under_it_comes_once() {
     }
 }
 
-/// Makes a call, to a tool behind `interceptor`, whose request no buffer on the way holds, and gives its answer.
-async fn call_with_much(interceptor: &Interceptor) -> Value {
+/// Sends a call that is too large for the socket buffers, and returns the response.
+async fn send_large_call(interceptor: &Interceptor) -> Value {
     let mut client = proxy::before(interceptor).await;
     assert_eq!(client.tool_names().await, ["pay"]);
     let large = "x".repeat(8 << 20);
@@ -145,19 +149,19 @@ async fn call_with_much(interceptor: &Interceptor) -> Value {
 }
 
 #[tokio::test]
-async fn an_answer_that_comes_before_the_request_was_read_is_told() {
+async fn response_before_the_request_was_read_is_forwarded() {
     let server = upstream::modern().tool("pay").start().await;
     let interceptor = Interceptor::before(server.raw.address(), |mut client, _| async move {
-        let said =
+        let reply =
             "HTTP/1.1 413 Content Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-        client.write_all(said.as_bytes()).await.unwrap();
+        client.write_all(reply.as_bytes()).await.unwrap();
         client.shutdown().await.unwrap();
-        // It goes on sending until it has read this.
+        // The proxy continues to send until it has read the response.
         let mut rest = vec![0; 64 << 10];
         while client.read(&mut rest).await.is_ok_and(|length| length > 0) {}
     });
     let interceptor = interceptor.await;
-    let failed = call_with_much(&interceptor).await;
+    let failed = send_large_call(&interceptor).await;
     let (code, outcome, text) = failure(&failed);
     assert_eq!((code, outcome), (-31005, "not run"), "{text}");
     assert!(text.contains("HTTP 413"), "{text}");
@@ -170,14 +174,14 @@ async fn reset_while_sending_the_request_leaves_the_outcome_unknown() {
         client.set_zero_linger().unwrap();
     });
     let interceptor = interceptor.await;
-    let failed = call_with_much(&interceptor).await;
+    let failed = send_large_call(&interceptor).await;
     let (code, outcome, text) = failure(&failed);
     assert_eq!((code, outcome), (-31004, "unknown"), "{text}");
     assert_eq!(interceptor.calls(), 1);
 }
 
 #[tokio::test]
-async fn half_an_event_is_no_answer() {
+async fn incomplete_event_is_an_interruption() {
     let half = |request: &Request| {
         if !request.is("tools/call") {
             return None;

@@ -1,4 +1,4 @@
-//! Calls that report progress, for longer than their upstream may be silent.
+//! Calls that last longer than `timeout`, with progress.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::network::failure;
 use testkit::upstream::{Call, Voice};
 use testkit::{proxy, upstream};
 
-/// Of which several reports go into the `timeout`, and it several times into the call.
+/// Several reports fit into the `timeout`, and several timeouts into the call.
 const PAUSE: Duration = Duration::from_millis(250);
 const REPORTS: u64 = 12;
 const TIMEOUT: &str = "1s";
@@ -28,8 +28,8 @@ fn done() -> Vec<u8> {
     br#"{"content":[],"resultType":"complete"}"#.to_vec()
 }
 
-/// Reports on the stream of the call.
-fn on_its_stream(kind: upstream::Builder) -> upstream::Builder {
+/// Sends progress on the stream of the call.
+fn progress_on_call_stream(kind: upstream::Builder) -> upstream::Builder {
     let kind = kind.tool("slow").sse_replies();
     kind.on_call(|call| async move {
         let voice = call.voice();
@@ -38,8 +38,8 @@ fn on_its_stream(kind: upstream::Builder) -> upstream::Builder {
     })
 }
 
-/// Reports on the server's own stream, and answers the call, of which nothing comes before, by JSON.
-fn beside_it() -> upstream::Builder {
+/// Sends progress on the server's event stream, then answers the call with JSON.
+fn progress_on_event_stream() -> upstream::Builder {
     let kind = upstream::legacy().tool("slow");
     kind.on_call(|call| async move {
         let voice = call.aside().await;
@@ -49,16 +49,16 @@ fn beside_it() -> upstream::Builder {
 }
 
 #[tokio::test]
-async fn call_lasts_while_its_progress_comes_on_any_stream() {
+async fn call_lasts_while_progress_arrives_on_any_stream() {
     let kinds = [
-        ("modern", on_its_stream(upstream::modern())),
-        ("legacy", on_its_stream(upstream::legacy())),
-        ("http_sse", on_its_stream(upstream::http_sse())),
-        ("beside", beside_it()),
+        ("modern", progress_on_call_stream(upstream::modern())),
+        ("legacy", progress_on_call_stream(upstream::legacy())),
+        ("http_sse", progress_on_call_stream(upstream::http_sse())),
+        ("event stream", progress_on_event_stream()),
     ];
     let mut all = Vec::new();
     for (name, kind) in kinds {
-        // A client that can be asked is waited for in another way.
+        // The proxy handles calls differently if the client supports server requests.
         let server = kind.start().await;
         for capabilities in [json!({}), json!({"elicitation": {}, "sampling": {}})] {
             let proxy = proxy::new().upstream("a", &server);
@@ -70,7 +70,7 @@ async fn call_lasts_while_its_progress_comes_on_any_stream() {
             let id = client.send_request("tools/call", call).await;
             all.push((name, capabilities, client, id));
         }
-        // Each as long as the last one is waited for.
+        // Every server has to run until the last call ends.
         std::mem::forget(server);
     }
     for (name, capabilities, mut client, id) in all {
@@ -80,14 +80,17 @@ async fn call_lasts_while_its_progress_comes_on_any_stream() {
             "{name} {capabilities}: {answer}"
         );
         for progress in 1..=REPORTS {
-            let heard = client.notification("notifications/progress").await;
-            assert_eq!(heard["params"]["progress"], progress, "{name}: {heard}");
+            let notification = client.notification("notifications/progress").await;
+            assert_eq!(
+                notification["params"]["progress"], progress,
+                "{name}: {notification}"
+            );
         }
     }
 }
 
 #[tokio::test]
-async fn a_call_whose_progress_ends_times_out() {
+async fn call_times_out_after_its_progress_stops() {
     let kind = upstream::legacy().tool("slow");
     let server = kind.on_call(|call| async move {
         let voice = call.aside().await;

@@ -1,4 +1,4 @@
-//! Answers that are small on the wire and large in memory.
+//! Decompression bombs: responses that are small on the wire and large in memory.
 
 use serde_json::json;
 
@@ -6,18 +6,19 @@ use crate::network::failure;
 use testkit::raw::{Reply, Request};
 use testkit::{proxy, upstream};
 
-/// What may pass, and what the bombs hold: so much that it would show.
+/// The configured limit in bytes.
 const LIMIT: usize = 1 << 20;
-const INSIDE: usize = 512 << 20;
+/// The decompressed size in bytes. Holding it would show in the peak memory.
+const DECOMPRESSED: usize = 512 << 20;
 
-/// Zeros in gzip (RFC 1952) as one fixed block (RFC 1951 § 3.2.6): a byte, and then again and again
-/// "258 times the last one", 13 bits each. Without its checksum, which is not come to.
+/// Returns zeros in gzip (RFC 1952) as one fixed block (RFC 1951 § 3.2.6): one byte, then copies of 258 bytes
+/// in 13 bits each. The checksum is left out: no reader reaches it.
 fn gzip() -> Vec<u8> {
     let mut bits = Bits::default();
     bits.push(1, 1);
     bits.push(1, 2);
     bits.push_code(0x30, 8);
-    for _ in 0..INSIDE / 258 {
+    for _ in 0..DECOMPRESSED / 258 {
         // Length 258 is code 285, distance 1 is code 0.
         bits.push_code(0b1100_0101, 8);
         bits.push_code(0, 5);
@@ -28,10 +29,10 @@ fn gzip() -> Vec<u8> {
     file
 }
 
-/// The same in Zstandard (RFC 8878): blocks that say what to repeat, 128 KiB each.
+/// Returns zeros in Zstandard (RFC 8878): run-length blocks of 128 KiB each.
 fn zstd() -> Vec<u8> {
     let mut file = vec![0x28, 0xb5, 0x2f, 0xfd, 0, 0x58];
-    for _ in 0..INSIDE >> 17 {
+    for _ in 0..DECOMPRESSED >> 17 {
         let header: u32 = (1 << 17) << 3 | 1 << 1;
         file.extend(&header.to_le_bytes()[..3]);
         file.push(0);
@@ -46,7 +47,7 @@ struct Bits {
 }
 
 impl Bits {
-    /// The lowest bits, the lowest first.
+    /// Appends the lowest `count` bits, lowest first.
     fn push(&mut self, value: u32, count: u32) {
         for at in 0..count {
             if self.used.is_multiple_of(8) {
@@ -58,7 +59,7 @@ impl Bits {
         }
     }
 
-    /// A Huffman code, the highest bit first.
+    /// Appends a Huffman code, highest bit first.
     fn push_code(&mut self, code: u32, count: u32) {
         for at in (0..count).rev() {
             self.push(code >> at, 1);
@@ -66,13 +67,13 @@ impl Bits {
     }
 }
 
-fn packed(request: &Request) -> Option<Reply> {
+fn compressed_bomb(request: &Request) -> Option<Reply> {
     if !request.is("tools/call") {
         return None;
     }
     let tool = request.tool();
-    let (how, kind) = tool.split_once('_')?;
-    let bomb = match how {
+    let (encoding, kind) = tool.split_once('_')?;
+    let bomb = match encoding {
         "gzip" => gzip(),
         _ => zstd(),
     };
@@ -81,12 +82,12 @@ fn packed(request: &Request) -> Option<Reply> {
         _ => "text/event-stream",
     };
     let reply = Reply::status(200).header("content-type", kind);
-    Some(reply.header("content-encoding", how).body(bomb))
+    Some(reply.header("content-encoding", encoding).body(bomb))
 }
 
 const TOOLS: [&str; 4] = ["gzip_json", "zstd_json", "gzip_events", "zstd_events"];
 
-/// The most memory that a process has held, in bytes.
+/// Returns the peak resident memory of a process, in bytes.
 #[cfg(target_os = "linux")]
 fn peak(pid: u32) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
@@ -96,11 +97,11 @@ fn peak(pid: u32) -> usize {
 }
 
 #[tokio::test]
-async fn what_a_bomb_holds_counts_while_it_is_unpacked() {
+async fn decompressed_size_is_limited_during_decompression() {
     let server = TOOLS
         .iter()
         .fold(upstream::modern(), |kind, name| kind.tool(name));
-    let server = server.intercept(packed).start_tls().await;
+    let server = server.intercept(compressed_bomb).start_tls().await;
     let mut client = proxy::new()
         .upstream("a", &server)
         .env("SSL_CERT_FILE", server.authority().to_str().unwrap())
@@ -119,7 +120,7 @@ async fn what_a_bomb_holds_counts_while_it_is_unpacked() {
     }
     #[cfg(target_os = "linux")]
     {
-        // The windows of the algorithms, up to 8 MiB, come on top of the limit.
+        // The windows of the algorithms need up to 8 MiB more.
         let grown = peak(client.pid()) - before;
         assert!(grown < 64 << 20, "{grown} bytes");
     }
@@ -130,14 +131,14 @@ async fn unrequested_compression_is_reported_as_such() {
     let server = TOOLS
         .iter()
         .fold(upstream::legacy(), |kind, name| kind.tool(name));
-    let server = server.intercept(packed).start().await;
+    let server = server.intercept(compressed_bomb).start().await;
     let mut client = proxy::before(&server).await;
     for tool in TOOLS {
         let failed = client.call(tool, json!({})).await;
         let (code, outcome, text) = failure(&failed);
         assert_eq!((code, outcome), (-31006, "unknown"), "{tool}: {text}");
-        let how = tool.split('_').next().unwrap();
-        let told = format!("compressed as `{how}`, which was not asked for");
-        assert!(text.contains(&told), "{tool}: {text}");
+        let encoding = tool.split('_').next().unwrap();
+        let message = format!("compressed as `{encoding}`, which was not asked for");
+        assert!(text.contains(&message), "{tool}: {text}");
     }
 }

@@ -1,4 +1,4 @@
-//! Answers that come too slowly ever to end, and those that only look so.
+//! Responses that are too slow, and responses that are slow but acceptable.
 
 use std::time::Duration;
 
@@ -14,15 +14,15 @@ use testkit::upstream::Kind;
 
 testkit::per_kind! {
     [legacy modern]
-    dripping_answer_times_out_and_a_merely_slow_one_does_not
+    response_below_minimum_throughput_times_out
 }
 
-/// The `timeout` of the upstreams, and a pause of which several go into it.
+/// The `timeout` of the upstreams, and the pause between two parts of a body.
 const TIMEOUT: &str = "1s";
 const PAUSE: Duration = Duration::from_millis(150);
 
-/// A body of these parts, one a pause, and then `end` if any; it stays open without.
-fn dripping(part: Bytes, times: usize, end: Option<Vec<u8>>) -> Reply {
+/// Returns a body that repeats `part` after each pause, then sends `end`. Without `end` it stays open.
+fn slow_body(part: Bytes, times: usize, end: Option<Vec<u8>>) -> Reply {
     let (sender, chunks) = mpsc::channel(1);
     tokio::spawn(async move {
         for _ in 0..times {
@@ -39,7 +39,7 @@ fn dripping(part: Bytes, times: usize, end: Option<Vec<u8>>) -> Reply {
     Reply::stream(chunks)
 }
 
-fn drip(request: &Request) -> Option<Reply> {
+fn slow_reply(request: &Request) -> Option<Reply> {
     if !request.is("tools/call") {
         return None;
     }
@@ -48,21 +48,21 @@ fn drip(request: &Request) -> Option<Reply> {
     let json = |reply: Reply| reply.header("content-type", "application/json");
     let kib = Bytes::from(vec![b' '; 1024]);
     Some(match request.tool().as_str() {
-        "drip" => json(dripping(" ".into(), 100, None)),
-        "drip_event" => dripping("data:\n".into(), 100, None),
+        "drip" => json(slow_body(" ".into(), 100, None)),
+        "drip_event" => slow_body("data:\n".into(), 100, None),
         "drip_comments" => {
             let mut first = b"data: {\n".to_vec();
             first.extend(b": still there\n");
-            dripping(first.into(), 100, None)
+            slow_body(first.into(), 100, None)
         }
-        "half_event" => dripping("data: {\n".into(), 1, None),
-        "comments" => dripping(": still there\n\n".into(), 12, Some(whole)),
-        "slow" => json(dripping(kib, 12, Some(answer(request, &result).into()))),
+        "half_event" => slow_body("data: {\n".into(), 1, None),
+        "comments" => slow_body(": still there\n\n".into(), 12, Some(whole)),
+        "slow" => json(slow_body(kib, 12, Some(answer(request, &result).into()))),
         _ => return None,
     })
 }
 
-async fn dripping_answer_times_out_and_a_merely_slow_one_does_not(kind: Kind) {
+async fn response_below_minimum_throughput_times_out(kind: Kind) {
     let tools = [
         "drip",
         "drip_event",
@@ -74,7 +74,7 @@ async fn dripping_answer_times_out_and_a_merely_slow_one_does_not(kind: Kind) {
     let server = tools
         .iter()
         .fold(kind.server(), |server, name| server.tool(name));
-    let server = server.intercept(drip).start().await;
+    let server = server.intercept(slow_reply).start().await;
     let proxy = proxy::new().upstream("a", &server);
     let mut client = proxy.extra("a", json!({"timeout": TIMEOUT})).start().await;
     client.initialize().await;
@@ -86,7 +86,7 @@ async fn dripping_answer_times_out_and_a_merely_slow_one_does_not(kind: Kind) {
     }
     for (name, call) in calls {
         let response = client.response(call).await;
-        let told = match name {
+        let message = match name {
             "comments" | "slow" => {
                 assert!(response["result"].is_object(), "{name}: {response}");
                 continue;
@@ -96,6 +96,6 @@ async fn dripping_answer_times_out_and_a_merely_slow_one_does_not(kind: Kind) {
         };
         let (code, outcome, text) = failure(&response);
         assert_eq!((code, outcome), (-31003, "unknown"), "{name}: {text}");
-        assert!(text.contains(told), "{name}: {text}");
+        assert!(text.contains(message), "{name}: {text}");
     }
 }

@@ -1,4 +1,4 @@
-//! How long is waited for what, and how an error names it.
+//! First-byte and connect timeouts, and the errors that name them.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use testkit::upstream::Kind;
 use testkit::{proxy, upstream};
 
 testkit::per_kind! {
-    answer_timeout_names_its_time_and_cancels_at_a_legacy_server
+    first_byte_timeout_names_its_setting_and_cancels_the_call
 }
 
-/// Far more than any of these tests takes.
+/// Longer than any of these tests takes.
 const LONG: &str = "25s";
 
-async fn answer_timeout_names_its_time_and_cancels_at_a_legacy_server(kind: Kind) {
+async fn first_byte_timeout_names_its_setting_and_cancels_the_call(kind: Kind) {
     let hang = |request: &Request| request.is("tools/call").then(Reply::hang);
     let server = kind.server().tool("pay").intercept(hang).start().await;
     let proxy = proxy::new().upstream("a", &server);
@@ -27,8 +27,8 @@ async fn answer_timeout_names_its_time_and_cancels_at_a_legacy_server(kind: Kind
     let failed = client.call("pay", json!({})).await;
     let (code, outcome, text) = failure(&failed);
     assert_eq!((code, outcome), (-31003, "unknown"), "{text}");
-    let told = "no answer has begun for 0.7 s; raise its `first_byte_timeout`";
-    assert!(text.contains(told), "{text}");
+    let message = "no answer has begun for 0.7 s; raise its `first_byte_timeout`";
+    assert!(text.contains(message), "{text}");
     server.wait_for_cancelled().await;
 }
 
@@ -44,7 +44,7 @@ async fn timeout_variable_applies_to_upstreams_without_their_own() {
     assert!(failure(&failed).2.contains("for 0.7 s"), "{failed}");
 }
 
-/// Takes connections no further than into a queue that is full: whoever connects hears nothing.
+/// Fills the accept queue of a listener, so that further connection attempts get no response.
 #[cfg(target_os = "linux")]
 async fn black_hole(address: std::net::SocketAddr) -> (tokio::net::TcpListener, Vec<TcpStream>) {
     let socket = TcpSocket::new_v4().unwrap();
@@ -53,8 +53,8 @@ async fn black_hole(address: std::net::SocketAddr) -> (tokio::net::TcpListener, 
     socket.bind(address).unwrap();
     let listener = socket.listen(1).unwrap();
     let mut queued = Vec::new();
-    let patience = Duration::from_millis(500);
-    while let Ok(made) = tokio::time::timeout(patience, TcpStream::connect(address)).await {
+    let wait = Duration::from_millis(500);
+    while let Ok(made) = tokio::time::timeout(wait, TcpStream::connect(address)).await {
         queued.push(made.unwrap());
     }
     (listener, queued)
@@ -62,10 +62,10 @@ async fn black_hole(address: std::net::SocketAddr) -> (tokio::net::TcpListener, 
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn connect_timeout_names_its_time_and_has_run_nothing() {
+async fn connect_timeout_names_its_setting_and_runs_nothing() {
     let server = upstream::modern().tool("pay").start().await;
     let proxy = proxy::new().upstream("a", &server);
-    // The time to begin an answer has not begun when there is no connection.
+    // The first-byte timeout begins only with a connection.
     let times = json!({"timeout": LONG, "first_byte_timeout": "200ms"});
     let proxy = proxy.extra("a", times);
     let mut client = proxy.env("PROXY_CONNECT_TIMEOUT", "900ms").start().await;
@@ -76,6 +76,6 @@ async fn connect_timeout_names_its_time_and_has_run_nothing() {
     let failed = client.call("pay", json!({})).await;
     let (code, outcome, text) = failure(&failed);
     assert_eq!((code, outcome), (-31001, "not run"), "{text}");
-    let told = "no connection within 0.9 s, for which PROXY_CONNECT_TIMEOUT may be raised";
-    assert!(text.contains(told), "{text}");
+    let message = "no connection within 0.9 s, for which PROXY_CONNECT_TIMEOUT may be raised";
+    assert!(text.contains(message), "{text}");
 }

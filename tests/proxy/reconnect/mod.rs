@@ -1,12 +1,12 @@
-//! An upstream that goes away and comes back, is busy, forgets sessions or becomes another: calls wait for
-//! it within bounds, none runs twice, and a server in trouble is not pestered.
+//! Reconnects after restarts, lost sessions, suspends and era changes: calls wait within limits, no call runs
+//! twice, and attempts follow exponential backoff.
 
-#[cfg(unix)]
-mod asleep;
-mod attempts;
-mod busy;
-mod eras;
+mod backoff;
+mod era_change;
 mod restarts;
+mod retry_after;
+#[cfg(unix)]
+mod suspend;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,8 +15,8 @@ use serde_json::json;
 use testkit::proxy::Client;
 use testkit::upstream::Builder;
 
-/// A server with the tool `work`, which is not harmless, and how often that has run.
-fn working(builder: Builder) -> (Builder, Arc<AtomicUsize>) {
+/// Adds the tool `work`, which is not idempotent, and returns the counter of its runs.
+fn counting_server(builder: Builder) -> (Builder, Arc<AtomicUsize>) {
     let count = Arc::new(AtomicUsize::new(0));
     let runs = count.clone();
     let builder = builder.tool("work").reply_with(move |_| {
@@ -26,11 +26,11 @@ fn working(builder: Builder) -> (Builder, Arc<AtomicUsize>) {
     (builder, count)
 }
 
-fn read(count: &AtomicUsize) -> usize {
+fn run_count(count: &AtomicUsize) -> usize {
     count.load(Ordering::SeqCst)
 }
 
-/// Sends so many calls, and waits for none.
+/// Sends calls without waiting for responses.
 async fn send_calls(client: &mut Client, count: usize) -> Vec<u64> {
     let mut ids = Vec::new();
     for number in 0..count {
@@ -40,7 +40,7 @@ async fn send_calls(client: &mut Client, count: usize) -> Vec<u64> {
     ids
 }
 
-/// Takes the answers to these calls, each of which must have a result.
+/// Receives the responses to these calls and checks that each has a result.
 async fn take_results(client: &mut Client, ids: Vec<u64>) {
     for id in ids {
         let answer = client.response(id).await;

@@ -1,62 +1,62 @@
-//! Calls to an upstream that is away wait for it, together, and run once when it is back.
+//! Calls to a disconnected upstream wait for the reconnect and run once.
 
 use std::time::Instant;
 
 use serde_json::json;
 
-use crate::reconnect::{read, send_calls, take_results, working};
+use crate::reconnect::{counting_server, run_count, send_calls, take_results};
 use testkit::raw::Request;
 use testkit::upstream::Kind;
 use testkit::{proxy, upstream};
 
 testkit::per_kind! {
-    calls_during_a_restart_run_once_when_the_upstream_is_back
+    calls_during_a_restart_run_once_after_the_reconnect
 }
 
-// The kinds with sessions.
+// Only these kinds have sessions.
 testkit::per_kind! {
     [legacy http_sse]
     hundred_calls_of_a_lost_session_run_once_in_one_new_session
 }
 
-async fn calls_during_a_restart_run_once_when_the_upstream_is_back(kind: Kind) {
-    let (builder, count) = working(kind.server());
+async fn calls_during_a_restart_run_once_after_the_reconnect(kind: Kind) {
+    let (builder, count) = counting_server(kind.server());
     let mut server = builder.start().await;
     let mut client = proxy::before(&server).await;
     client.call("work", json!({})).await;
     server.raw.stop().await;
-    // A kept connection may be found dead only by using it: its stream is, and then all are gone.
+    // A pooled connection may fail only on use. The loss of the event stream closes all connections.
     client.wait_for_stderr("not connected").await;
     let ids = send_calls(&mut client, 100).await;
     client.request("ping", json!({})).await;
     server.restart();
     take_results(&mut client, ids).await;
-    assert_eq!(read(&count), 101);
+    assert_eq!(run_count(&count), 101);
 }
 
 #[tokio::test]
 async fn calls_finding_a_dead_server_reconnect_and_run_once() {
     let builder = upstream::legacy().without_server_stream();
-    let (builder, count) = working(builder);
+    let (builder, count) = counting_server(builder);
     let mut server = builder.start().await;
     let mut client = proxy::before(&server).await;
     client.call("work", json!({})).await;
     server.raw.stop().await;
-    // By then the proxy has seen that its connections are closed.
+    // After the ping the proxy has noticed that its connections are closed.
     client.request("ping", json!({})).await;
     let ids = send_calls(&mut client, 20).await;
     client.wait_for_stderr("connection lost").await;
     server.restart();
     take_results(&mut client, ids).await;
-    assert_eq!(read(&count), 21);
-    // The session that was left behind is ended, beside everything else.
+    assert_eq!(run_count(&count), 21);
+    // The proxy also ends the previous session.
     let ended = |request: &Request| request.method == "DELETE";
     server.raw.wait_for(ended).await;
     assert_eq!(server.asks("initialize").len(), 1);
 }
 
 async fn hundred_calls_of_a_lost_session_run_once_in_one_new_session(kind: Kind) {
-    let (builder, count) = working(kind.server());
+    let (builder, count) = counting_server(kind.server());
     let server = builder.start().await;
     let mut client = proxy::before(&server).await;
     client.call("work", json!({})).await;
@@ -64,13 +64,13 @@ async fn hundred_calls_of_a_lost_session_run_once_in_one_new_session(kind: Kind)
     server.expire_sessions();
     let ids = send_calls(&mut client, 100).await;
     take_results(&mut client, ids).await;
-    assert_eq!(read(&count), 101);
+    assert_eq!(run_count(&count), 101);
     assert_eq!(server.asks("initialize").len(), before + 1);
 }
 
 #[tokio::test]
-async fn call_waits_for_an_absent_server_no_longer_than_its_timeout() {
-    let (builder, count) = working(upstream::modern());
+async fn call_waits_for_a_reconnect_no_longer_than_its_timeout() {
+    let (builder, count) = counting_server(upstream::modern());
     let server = builder.start().await;
     let proxy = proxy::new().upstream("shop", &server);
     let proxy = proxy.extra("shop", json!({"timeout": "700ms"}));
@@ -90,5 +90,5 @@ async fn call_waits_for_an_absent_server_no_longer_than_its_timeout() {
     for part in ["`shop`", "cannot connect", "next attempt in"] {
         assert!(text.contains(part), "{text}");
     }
-    assert_eq!(read(&count), 1);
+    assert_eq!(run_count(&count), 1);
 }

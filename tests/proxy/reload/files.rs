@@ -1,18 +1,23 @@
-//! How files change: in place, by another file in their place, by links, and not at all.
+//! How a configuration file changes: replaced, through links, deleted, or without a difference.
 
 use serde_json::json;
 
-use crate::reload::{DONE, File, TOOLS, entry, said, told};
+use crate::reload::{
+    ConfigFile, RELOADED, TOOLS, notification_count, upstream_entry, wait_for_log,
+};
 use testkit::upstream;
 
 #[tokio::test]
-async fn a_file_that_another_takes_the_place_of_is_taken_up() {
+async fn replaced_file_is_reloaded() {
     let a = upstream::legacy().tool("search").start().await;
     let b = upstream::legacy().tool("find").start().await;
-    let file = File::of(&[entry("a", &a)]);
-    let mut client = file.legacy().await;
-    for (upstreams, names) in [([entry("b", &b)], ["find"]), ([entry("a", &a)], ["search"])] {
-        let other = file.beside(".upstreams.json.swp", &upstreams);
+    let file = ConfigFile::with_upstreams(&[upstream_entry("a", &a)]);
+    let mut client = file.legacy_client().await;
+    for (upstreams, names) in [
+        ([upstream_entry("b", &b)], ["find"]),
+        ([upstream_entry("a", &a)], ["search"]),
+    ] {
+        let other = file.write_other(".upstreams.json.swp", &upstreams);
         std::fs::rename(other, file.path()).unwrap();
         client.notification(TOOLS).await;
         assert_eq!(client.tool_names().await, names);
@@ -22,21 +27,21 @@ async fn a_file_that_another_takes_the_place_of_is_taken_up() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_link_that_leads_elsewhere_is_taken_up() {
+async fn changed_link_is_reloaded() {
     let a = upstream::legacy().tool("search").start().await;
     let b = upstream::legacy().tool("find").start().await;
-    let file = File::of(&[]);
-    // As Kubernetes mounts what it may change: a link to a link that is replaced.
+    let file = ConfigFile::with_upstreams(&[]);
+    // As in a Kubernetes ConfigMap: a link to a link that is replaced.
     let folder = file.folder.path();
     let link = |target: &str, name: &str| {
         std::os::unix::fs::symlink(target, folder.join("new")).unwrap();
         std::fs::rename(folder.join("new"), folder.join(name)).unwrap();
     };
-    file.beside("1.json", &[entry("a", &a)]);
-    file.beside("2.json", &[entry("b", &b)]);
+    file.write_other("1.json", &[upstream_entry("a", &a)]);
+    file.write_other("2.json", &[upstream_entry("b", &b)]);
     link("1.json", "data");
     link("data", "upstreams.json");
-    let mut client = file.legacy().await;
+    let mut client = file.legacy_client().await;
     assert_eq!(client.tool_names().await, ["search"]);
     link("2.json", "data");
     client.notification(TOOLS).await;
@@ -47,27 +52,27 @@ async fn a_link_that_leads_elsewhere_is_taken_up() {
 async fn missing_file_is_reported_once_and_changes_nothing() {
     let a = upstream::legacy().tool("search").start().await;
     let b = upstream::legacy().tool("find").start().await;
-    let file = File::of(&[entry("a", &a)]);
-    let mut client = file.legacy().await;
+    let file = ConfigFile::with_upstreams(&[upstream_entry("a", &a)]);
+    let mut client = file.legacy_client().await;
     std::fs::remove_file(file.path()).unwrap();
-    said(&client, "the configuration file is gone", 1).await;
+    wait_for_log(&client, "the configuration file is gone", 1).await;
     assert_eq!(client.tool_names().await, ["search"]);
-    file.write(&[entry("b", &b)]);
+    file.write(&[upstream_entry("b", &b)]);
     client.notification(TOOLS).await;
     assert_eq!(client.tool_names().await, ["find"]);
     assert_eq!(client.stderr().matches("is gone").count(), 1);
 }
 
 #[tokio::test]
-async fn a_file_that_says_what_it_said_is_no_news_to_anybody() {
+async fn equal_configuration_has_no_effect() {
     let a = upstream::legacy().tool("search").start().await;
-    let file = File::of(&[entry("a", &a)]);
-    let mut client = file.legacy().await;
-    file.write_text(&format!("// The same.\n[{},\n]", entry("a", &a)));
-    said(&client, "says what it said", 1).await;
+    let file = ConfigFile::with_upstreams(&[upstream_entry("a", &a)]);
+    let mut client = file.legacy_client().await;
+    file.write_text(&format!("// The same.\n[{},\n]", upstream_entry("a", &a)));
+    wait_for_log(&client, "says what it said", 1).await;
     assert_eq!(client.tool_names().await, ["search"]);
     client.call("search", json!({})).await;
-    assert_eq!(told(&client, TOOLS), 0);
+    assert_eq!(notification_count(&client, TOOLS), 0);
     assert_eq!(a.asks("initialize").len(), 1);
-    assert!(!client.stderr().contains(DONE));
+    assert!(!client.stderr().contains(RELOADED));
 }

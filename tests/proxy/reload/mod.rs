@@ -1,9 +1,9 @@
-//! The configuration file is watched: what changes in it takes effect while the proxy runs.
+//! Hot reload: changes of the configuration file take effect while the proxy runs.
 
 mod calls;
 mod changes;
 mod files;
-mod problems;
+mod invalid_files;
 mod subscriptions;
 
 use std::path::PathBuf;
@@ -18,17 +18,17 @@ const TOOLS: &str = "notifications/tools/list_changed";
 const PROMPTS: &str = "notifications/prompts/list_changed";
 const RESOURCES: &str = "notifications/resources/list_changed";
 
-/// What the proxy says once a change has taken effect.
-const DONE: &str = "took up the changed configuration";
+/// The log line after a change has taken effect.
+const RELOADED: &str = "took up the changed configuration";
 
 /// A configuration file in a folder of its own.
-struct File {
+struct ConfigFile {
     folder: TempDir,
 }
 
-impl File {
-    /// A file with these upstreams.
-    fn of(upstreams: &[Value]) -> Self {
+impl ConfigFile {
+    /// Creates a file with these upstreams.
+    fn with_upstreams(upstreams: &[Value]) -> Self {
         let file = Self {
             folder: TempDir::new().unwrap(),
         };
@@ -49,8 +49,8 @@ impl File {
         std::fs::write(self.path(), text).unwrap();
     }
 
-    /// Writes another file beside it, to be put in its place.
-    fn beside(&self, name: &str, upstreams: &[Value]) -> PathBuf {
+    /// Writes another file to the same folder.
+    fn write_other(&self, name: &str, upstreams: &[Value]) -> PathBuf {
         let path = self.folder.path().join(name);
         std::fs::write(&path, json!(upstreams).to_string()).unwrap();
         path
@@ -60,16 +60,16 @@ impl File {
         proxy::new().env("PROXY_UPSTREAMS", format!("@{}", self.path().display()))
     }
 
-    /// A legacy client that has listed the tools.
-    async fn legacy(&self) -> Client {
+    /// Starts a legacy client that has listed the tools.
+    async fn legacy_client(&self) -> Client {
         let mut client = self.proxy().start().await;
         client.initialize().await;
         client.tools().await;
         client
     }
 
-    /// A modern client that listens to every change of a listing, and has listed the tools.
-    async fn modern(&self) -> Client {
+    /// Starts a modern client that has listed the tools and subscribed to all list changes.
+    async fn modern_client(&self) -> Client {
         let mut client = self.proxy().start().await;
         client.tools().await;
         let all = json!({"toolsListChanged": true, "promptsListChanged": true, "resourcesListChanged": true});
@@ -77,49 +77,49 @@ impl File {
         client
     }
 
-    /// The same as this client of each era.
+    /// Starts a client of this era.
     async fn client(&self, era: &str) -> Client {
         match era {
-            "legacy" => self.legacy().await,
-            _ => self.modern().await,
+            "legacy" => self.legacy_client().await,
+            _ => self.modern_client().await,
         }
     }
 }
 
-/// An upstream, as it is written.
-fn entry(name: &str, server: &(impl Endpoint + ?Sized)) -> Value {
-    entry_with(name, server, json!({}))
+/// Returns an upstream of the configuration file.
+fn upstream_entry(name: &str, server: &(impl Endpoint + ?Sized)) -> Value {
+    upstream_with(name, server, json!({}))
 }
 
-/// The same with further keys.
-fn entry_with(name: &str, server: &(impl Endpoint + ?Sized), extra: Value) -> Value {
-    let mut entry = json!({"name": name, "url": server.url()});
+/// Returns an upstream with further keys.
+fn upstream_with(name: &str, server: &(impl Endpoint + ?Sized), extra: Value) -> Value {
+    let mut upstream_entry = json!({"name": name, "url": server.url()});
     if let Some(transport) = server.transport() {
-        entry["transport"] = json!(transport);
+        upstream_entry["transport"] = json!(transport);
     }
     let Value::Object(extra) = extra else {
         panic!("no object");
     };
-    entry.as_object_mut().unwrap().extend(extra);
-    entry
+    upstream_entry.as_object_mut().unwrap().extend(extra);
+    upstream_entry
 }
 
-/// Waits until `part` stands on stderr `count` times.
-async fn said(client: &Client, part: &str, count: usize) {
+/// Waits until stderr contains `part` `count` times.
+async fn wait_for_log(client: &Client, part: &str, count: usize) {
     let what = format!("`{part}`, {count} times");
     let enough = |text: &str| (text.matches(part).count() >= count).then_some(());
     client.find_in_stderr(&what, enough).await;
 }
 
-/// How many notifications of `method` have come.
-fn told(client: &Client, method: &str) -> usize {
+/// Returns the number of received notifications of `method`.
+fn notification_count(client: &Client, method: &str) -> usize {
     let lines = client.received().into_iter();
     lines
         .filter(|line| String::from_utf8_lossy(line).contains(&format!("\"{method}\"")))
         .count()
 }
 
-/// What a tool of a scripted server has answered, as text.
-fn text(answer: &Value) -> String {
+/// Returns the result of a call as text.
+fn result_text(answer: &Value) -> String {
     answer["result"].to_string()
 }

@@ -1,8 +1,8 @@
-//! Who wants to hear of a resource hears of it from the upstream that has it now.
+//! Resource subscriptions move to the upstream that now has the resource.
 
 use serde_json::{Value, json};
 
-use crate::reload::{DONE, File, entry, said};
+use crate::reload::{ConfigFile, RELOADED, upstream_entry, wait_for_log};
 use testkit::upstream::{Builder, Kind, Upstream};
 
 testkit::per_kind! {
@@ -22,26 +22,30 @@ fn serving(builder: Builder) -> Builder {
         .result("resources/unsubscribe", "{}")
 }
 
-/// Waits until the server is asked for updates of the resource.
-async fn subscribed(kind: Kind, server: &Upstream) {
-    let wants = |body: &[u8]| String::from_utf8_lossy(body).contains("x://1");
+/// Waits until the server receives a subscription to the resource.
+async fn wait_for_subscription(kind: Kind, server: &Upstream) {
+    let names_resource = |body: &[u8]| String::from_utf8_lossy(body).contains("x://1");
     let method = match kind {
         Kind::Modern => "subscriptions/listen",
         _ => "resources/subscribe",
     };
-    let asks = |request: &testkit::raw::Request| request.is(method) && wants(&request.body);
-    server.raw.wait_for(asks).await;
+    let is_subscription =
+        |request: &testkit::raw::Request| request.is(method) && names_resource(&request.body);
+    server.raw.wait_for(is_subscription).await;
 }
 
 async fn subscriptions_move_to_the_replacing_upstream(kind: Kind) {
-    tokio::join!(moved("legacy", kind), moved("modern", kind));
+    tokio::join!(
+        subscription_moves("legacy", kind),
+        subscription_moves("modern", kind)
+    );
 }
 
-/// `era`: that of the client.
-async fn moved(era: &str, kind: Kind) {
+/// `era`: the era of the client.
+async fn subscription_moves(era: &str, kind: Kind) {
     let old = serving(kind.server()).start().await;
     let new = serving(kind.server()).start().await;
-    let file = File::of(&[entry("a", &old)]);
+    let file = ConfigFile::with_upstreams(&[upstream_entry("a", &old)]);
     let mut client = file.proxy().start().await;
     let params: Value = json!({"uri": "x://1"});
     match era {
@@ -56,10 +60,10 @@ async fn moved(era: &str, kind: Kind) {
                 .await,
         ),
     }
-    file.write(&[entry("a", &new)]);
-    said(&client, DONE, 1).await;
-    subscribed(kind, &new).await;
+    file.write(&[upstream_entry("a", &new)]);
+    wait_for_log(&client, RELOADED, 1).await;
+    wait_for_subscription(kind, &new).await;
     new.notify(UPDATED, &params.to_string()).await;
-    let heard = client.notification(UPDATED).await;
-    assert_eq!(heard["params"]["uri"], "x://1", "{era}");
+    let notification = client.notification(UPDATED).await;
+    assert_eq!(notification["params"]["uri"], "x://1", "{era}");
 }

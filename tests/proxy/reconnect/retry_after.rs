@@ -1,4 +1,4 @@
-//! A server that is busy for a while is given the time that it asks for, and the call once more.
+//! `Retry-After`: the proxy waits for the requested time and sends the call again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,16 +6,16 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 
-use crate::reconnect::{read, working};
+use crate::reconnect::{counting_server, run_count};
 use testkit::raw::{Reply, Request};
 use testkit::upstream::{self, Builder, Kind};
 use testkit::{Endpoint, proxy};
 
 testkit::per_kind! {
-    a_call_that_is_to_come_again_later_does_so_and_runs_once
+    call_is_retried_after_retry_after_and_runs_once
 }
 
-/// The same server, whose first `times` calls are answered by `busy` and do not run.
+/// Makes the server answer its first `times` calls with `busy`, without running them.
 fn busy(
     builder: Builder,
     times: usize,
@@ -32,9 +32,9 @@ fn calls(requests: &[Request]) -> usize {
     requests.iter().filter(|it| it.is("tools/call")).count()
 }
 
-async fn a_call_that_is_to_come_again_later_does_so_and_runs_once(kind: Kind) {
+async fn call_is_retried_after_retry_after_and_runs_once(kind: Kind) {
     for status in [429, 503] {
-        let (builder, count) = working(kind.server());
+        let (builder, count) = counting_server(kind.server());
         let later = move |_: &Request| Reply::status(status).header("retry-after", "1");
         let server = busy(builder, 1, later).start().await;
         let mut client = proxy::before(&server).await;
@@ -43,15 +43,15 @@ async fn a_call_that_is_to_come_again_later_does_so_and_runs_once(kind: Kind) {
         assert!(answer["result"].is_object(), "{status}: {answer}");
         assert!(begun.elapsed() >= Duration::from_secs(1));
         assert_eq!(calls(&server.raw.requests()), 2);
-        assert_eq!(read(&count), 1);
+        assert_eq!(run_count(&count), 1);
     }
 }
 
 #[tokio::test]
-async fn a_date_counts_as_the_time_until_then() {
-    let (builder, count) = working(upstream::modern());
+async fn date_in_retry_after_is_respected() {
+    let (builder, count) = counting_server(upstream::modern());
     let server = busy(builder, 1, |_| {
-        // Whole seconds: up to one less.
+        // HTTP dates have whole seconds, so the delay is up to one second less.
         let then = SystemTime::now() + Duration::from_secs(3);
         Reply::status(503).header("retry-after", &httpdate::fmt_http_date(then))
     });
@@ -65,11 +65,11 @@ async fn a_date_counts_as_the_time_until_then() {
         "{:?}",
         begun.elapsed()
     );
-    assert_eq!(read(&count), 1);
+    assert_eq!(run_count(&count), 1);
 }
 
-/// A client of `server` whose calls may take 5 s.
-async fn hasty(server: &impl Endpoint) -> proxy::Client {
+/// Starts a client of `server` with a `timeout` of 5 s.
+async fn client_with_short_timeout(server: &impl Endpoint) -> proxy::Client {
     let proxy = proxy::new().upstream("a", server);
     let proxy = proxy.extra("a", json!({"timeout": "5s"}));
     let mut client = proxy.start().await;
@@ -78,23 +78,23 @@ async fn hasty(server: &impl Endpoint) -> proxy::Client {
 }
 
 #[tokio::test]
-async fn a_time_beyond_that_of_the_call_is_told_at_once() {
-    let (builder, count) = working(upstream::legacy());
+async fn retry_after_beyond_the_timeout_fails_immediately() {
+    let (builder, count) = counting_server(upstream::legacy());
     let later = |_: &Request| Reply::status(429).header("retry-after", "30");
     let server = busy(builder, 9, later).start().await;
-    let mut client = hasty(&server).await;
+    let mut client = client_with_short_timeout(&server).await;
     let answer = client.call("work", json!({})).await;
     let data = json!({
         "upstream": "a", "outcome": "not run", "httpStatus": 429, "retryAfterSeconds": 30,
     });
     assert_eq!(answer["error"]["data"], data, "{answer}");
     assert_eq!(calls(&server.raw.requests()), 1);
-    assert_eq!(read(&count), 0);
+    assert_eq!(run_count(&count), 0);
 }
 
 #[tokio::test]
-async fn json_rpc_error_of_a_busy_server_passes_after_the_deadline() {
-    let (builder, count) = working(upstream::modern());
+async fn json_rpc_error_of_a_busy_server_is_forwarded_at_the_deadline() {
+    let (builder, count) = counting_server(upstream::modern());
     let later = |request: &Request| {
         let id: Value = serde_json::from_slice(&request.id_bytes().unwrap()).unwrap();
         let error = json!({"code": -32000, "message": "slow down", "data": {"quota": 1.50}});
@@ -103,19 +103,19 @@ async fn json_rpc_error_of_a_busy_server_passes_after_the_deadline() {
         reply.header("retry-after", "2")
     };
     let server = busy(builder, 9, later).start().await;
-    let mut client = hasty(&server).await;
+    let mut client = client_with_short_timeout(&server).await;
     let answer = client.call("work", json!({})).await;
     assert_eq!(answer["error"]["message"], "slow down", "{answer}");
     assert_eq!(answer["error"]["data"], json!({"quota": 1.50}), "{answer}");
     // At 0 s, 2 s and 4 s.
     let calls = calls(&server.raw.requests());
     assert!((2..=3).contains(&calls), "{calls}");
-    assert_eq!(read(&count), 0);
+    assert_eq!(run_count(&count), 0);
 }
 
 #[tokio::test]
-async fn call_cancelled_while_its_server_is_busy_is_not_resent() {
-    let (builder, count) = working(upstream::modern());
+async fn call_cancelled_during_retry_after_is_not_sent_again() {
+    let (builder, count) = counting_server(upstream::modern());
     let later = |_: &Request| Reply::status(503).header("retry-after", "1");
     let server = busy(builder, 2, later).start().await;
     let mut client = proxy::before(&server).await;
@@ -123,12 +123,12 @@ async fn call_cancelled_while_its_server_is_busy_is_not_resent() {
     let first = client.send_request("tools/call", call(1)).await;
     server.asked("tools/call").await;
     client.cancel(first).await;
-    // It would come again after the first.
+    // The first call would be retried before the second.
     let second = client.send_request("tools/call", call(2)).await;
     let answer = client.response(second).await;
     assert!(answer["result"].is_object(), "{answer}");
     let requests = server.raw.requests();
     let is_first = |it: &&Request| it.is("tools/call") && it.text().contains("\"number\":1");
     assert_eq!(requests.iter().filter(is_first).count(), 1);
-    assert_eq!(read(&count), 1);
+    assert_eq!(run_count(&count), 1);
 }

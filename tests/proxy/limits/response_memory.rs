@@ -1,4 +1,4 @@
-//! A client that does not read its answers: they wait at their servers.
+//! Backpressure: while a client does not read, responses wait at their servers.
 
 use std::process::Stdio;
 
@@ -9,7 +9,7 @@ use testkit::gate::Gate;
 use testkit::upstream::{self, Upstream};
 use testkit::{proxy, within};
 
-/// How much memory a process has had at most, and has now, in MiB.
+/// Returns the peak and the current resident memory of a process, in MiB.
 fn memory(pid: u32) -> (u64, u64) {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let of = |key: &str| {
@@ -23,7 +23,7 @@ fn memory(pid: u32) -> (u64, u64) {
     (of("VmHWM:"), of("VmRSS:"))
 }
 
-/// Has many large answers ready at once, and reads none of them until the proxy takes in no more.
+/// Makes many large responses ready at once, and reads them only after the proxy's memory is stable.
 async fn assert_bounded(server: &Upstream, gate: &Gate) {
     let builder = proxy::new().upstream("a", server);
     let builder = builder.env("PROXY_ANSWER_MEMORY", "8M");
@@ -43,10 +43,10 @@ async fn assert_bounded(server: &Upstream, gate: &Gate) {
     calls.await;
     gate.open();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    let began = stdout.fill_buf();
-    within("an answer to begin", began).await.unwrap();
-    // Nobody reads on, so it takes in what it will and rests.
-    let rested = async {
+    let first_bytes = stdout.fill_buf();
+    within("an answer to begin", first_bytes).await.unwrap();
+    // The client does not read, so the proxy fills its buffers and stops.
+    let settled = async {
         let (mut seen, mut times) = (0, 0);
         while times < 10 {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
@@ -55,8 +55,8 @@ async fn assert_bounded(server: &Upstream, gate: &Gate) {
             seen = now;
         }
     };
-    within("the proxy to rest", rested).await;
-    let mut answered = Vec::new();
+    within("stable memory", settled).await;
+    let mut ids = Vec::new();
     for _ in 0..CALLS {
         let mut line = Vec::new();
         let read = stdout.read_until(b'\n', &mut line);
@@ -70,21 +70,21 @@ async fn assert_bounded(server: &Upstream, gate: &Gate) {
         let head = String::from_utf8_lossy(&line[..64]).replace(' ', "");
         let (_, id) = head.split_once("\"id\":").unwrap();
         let id = id.split(',').next().unwrap();
-        answered.push(id.parse::<u64>().unwrap());
+        ids.push(id.parse::<u64>().unwrap());
     }
-    answered.sort_unstable();
-    assert!(answered.into_iter().eq(0..CALLS as u64));
+    ids.sort_unstable();
+    assert!(ids.into_iter().eq(0..CALLS as u64));
     let (most, _) = memory(pid);
-    // Beside what waits: eight that are being read, and what each connection has read ahead.
+    // Besides the waiting responses: eight large bodies in progress, and the read buffer of each connection.
     assert!(most < CALLS as u64 * (BYTES as u64 >> 20) / 2, "{most} MiB");
 }
 
-/// Many large answers: 384 MiB in all.
+/// Many large responses: 384 MiB in total.
 const CALLS: usize = 96;
 const BYTES: usize = 4 << 20;
 
 #[tokio::test]
-async fn answers_wait_at_their_servers_while_the_client_does_not_read() {
+async fn responses_wait_at_servers_while_the_client_does_not_read() {
     for sse in [false, true] {
         let gate = Gate::closed();
         let large = json!({"content": [{"type": "text", "text": "x".repeat(BYTES)}]}).to_string();

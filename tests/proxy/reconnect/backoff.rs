@@ -1,4 +1,4 @@
-//! A server in trouble sees few attempts, however many calls want it.
+//! Backoff and retry budget: an unavailable server receives few attempts, however many calls need it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::reconnect::{read, send_calls, take_results, working};
+use crate::reconnect::{counting_server, run_count, send_calls, take_results};
 use testkit::raw::{self, Reply, Request};
 use testkit::{proxy, upstream};
 
@@ -15,8 +15,8 @@ fn is_attempt(request: &Request) -> bool {
 }
 
 #[tokio::test]
-async fn constant_calls_do_not_hasten_attempts_and_run_once() {
-    let (builder, count) = working(upstream::modern());
+async fn concurrent_calls_do_not_speed_up_attempts_and_run_once() {
+    let (builder, count) = counting_server(upstream::modern());
     let mut server = builder.start().await;
     let mut client = proxy::before(&server).await;
     client.call("work", json!({})).await;
@@ -29,26 +29,26 @@ async fn constant_calls_do_not_hasten_attempts_and_run_once() {
         let seen = dead.wait_for_count(attempts, is_attempt).await.len();
         assert!(seen <= attempts + 1, "{seen} instead of {attempts}");
     }
-    // 1 s twice, each less a fifth at most, from a little after the first began.
-    let took = begun.elapsed();
-    assert!(took >= Duration::from_millis(1200), "{took:?}");
+    // Twice 1 s, each at most a fifth less. The clock starts a little after the first attempt.
+    let elapsed = begun.elapsed();
+    assert!(elapsed >= Duration::from_millis(1200), "{elapsed:?}");
     dead.stop().await;
     server.restart();
     take_results(&mut client, ids).await;
-    assert_eq!(read(&count), 1 + 2 * 50);
+    assert_eq!(run_count(&count), 1 + 2 * 50);
 }
 
 #[tokio::test]
-async fn signed_out_server_sees_at_most_twelve_attempts_by_calls() {
-    let is_out = Arc::new(AtomicBool::new(false));
-    let out = is_out.clone();
+async fn signed_out_server_receives_at_most_twelve_attempts() {
+    let is_signed_out = Arc::new(AtomicBool::new(false));
+    let out = is_signed_out.clone();
     let server = upstream::legacy()
         .tool("work")
         .without_server_stream()
         .intercept(move |request| {
-            let is_out = out.load(Ordering::SeqCst);
-            is_out.then(|| match request.is("tools/call") {
-                // The session is gone, and no other is to be had.
+            let is_signed_out = out.load(Ordering::SeqCst);
+            is_signed_out.then(|| match request.is("tools/call") {
+                // The session is lost, and no new one can be opened.
                 true => Reply::status(404),
                 false => Reply::status(401).header("www-authenticate", "Bearer"),
             })
@@ -60,7 +60,7 @@ async fn signed_out_server_sees_at_most_twelve_attempts_by_calls() {
     client.initialize().await;
     client.call("work", json!({})).await;
     let before = server.asks("server/discover").len();
-    is_out.store(true, Ordering::SeqCst);
+    is_signed_out.store(true, Ordering::SeqCst);
     for _ in 0..40 {
         let answer = client.call("work", json!({})).await;
         assert_eq!(answer["error"]["code"], -31002, "{answer}");
@@ -82,7 +82,7 @@ async fn server_dropping_connections_is_not_reconnected_in_a_loop() {
             .await;
         server.end_streams();
     }
-    // 1 s and 3 s, each less a fifth at most.
+    // 1 s and 3 s, each at most a fifth less.
     assert!(
         begun.elapsed() >= Duration::from_secs(3),
         "{:?}",
@@ -91,10 +91,10 @@ async fn server_dropping_connections_is_not_reconnected_in_a_loop() {
 }
 
 #[tokio::test]
-async fn time_named_in_the_handshake_passes_before_the_next_attempt() {
+async fn retry_after_in_the_handshake_delays_the_next_attempt() {
     let is_busy = Arc::new(AtomicBool::new(true));
     let busy = is_busy.clone();
-    let (builder, count) = working(upstream::legacy());
+    let (builder, count) = counting_server(upstream::legacy());
     let server = builder.intercept(move |_| {
         let busy = busy.swap(false, Ordering::SeqCst);
         busy.then(|| Reply::status(503).header("retry-after", "3"))
@@ -105,7 +105,7 @@ async fn time_named_in_the_handshake_passes_before_the_next_attempt() {
     server.asked("server/discover").await;
     let begun = Instant::now();
     server.raw.wait_for_count(2, |_| true).await;
-    // Seen by us a little later than by the proxy.
+    // The test measures the delay a little later than the proxy.
     assert!(
         begun.elapsed() >= Duration::from_millis(2500),
         "{:?}",
@@ -117,5 +117,5 @@ async fn time_named_in_the_handshake_passes_before_the_next_attempt() {
             .await;
     }
     client.call("work", json!({})).await;
-    assert_eq!(read(&count), 1);
+    assert_eq!(run_count(&count), 1);
 }

@@ -1,8 +1,8 @@
-//! An upstream that becomes another at the same url, without a connection being closed.
+//! An upstream that changes its era or transport at the same URL, without closing a connection.
 
 use serde_json::{Value, json};
 
-use crate::reconnect::{read, working};
+use crate::reconnect::{counting_server, run_count};
 use testkit::raw::{Reply, Request};
 use testkit::upstream::Kind;
 use testkit::{proxy, upstream};
@@ -13,14 +13,14 @@ testkit::per_kind! {
 
 testkit::per_kind! {
     [legacy modern]
-    refusal_of_an_unchanged_server_passes_and_is_probed_once
+    rejection_by_an_unchanged_server_is_probed_once
 }
 
-/// `was`: what the upstream is at first.
+/// `was`: the first kind of the upstream.
 async fn call_to_an_upstream_that_changed_era_runs_once(was: Kind) {
     for is in Kind::ALL.into_iter().filter(|is| *is != was) {
-        let (first, before) = working(was.server());
-        let (second, after) = working(is.server());
+        let (first, before) = counting_server(was.server());
+        let (second, after) = counting_server(is.server());
         let server = upstream::changing(first, second);
         let mut client = proxy::before(&server).await;
         let answer = client.call("work", json!({})).await;
@@ -29,15 +29,19 @@ async fn call_to_an_upstream_that_changed_era_runs_once(was: Kind) {
         for runs in 1..=3 {
             let answer = client.call("work", json!({})).await;
             assert!(answer["result"].is_object(), "then {is}: {answer}");
-            assert_eq!((read(&before), read(&after)), (1, runs), "then {is}");
+            assert_eq!(
+                (run_count(&before), run_count(&after)),
+                (1, runs),
+                "then {is}"
+            );
         }
     }
 }
 
-/// A JSON-RPC error with this status, to nobody or to the request.
-fn refusal(request: &Request, status: u16, code: i64, to_nobody: bool) -> Reply {
+/// Returns a JSON-RPC error with this status, with the id of the request or with none.
+fn refusal(request: &Request, status: u16, code: i64, without_id: bool) -> Reply {
     let id: Value = serde_json::from_slice(&request.id_bytes().unwrap()).unwrap();
-    let id = if to_nobody { Value::Null } else { id };
+    let id = if without_id { Value::Null } else { id };
     let error = json!({"code": code, "message": "no session `x`", "data": {"a": 1.0}});
     let body = json!({"jsonrpc": "2.0", "id": id, "error": error});
     Reply::json(body.to_string()).with_status(status)
@@ -46,7 +50,7 @@ fn refusal(request: &Request, status: u16, code: i64, to_nobody: bool) -> Reply 
 /// What a server of the same era may say that reads like one of another.
 type Answer = fn(&Request) -> Reply;
 
-async fn refusal_of_an_unchanged_server_passes_and_is_probed_once(kind: Kind) {
+async fn rejection_by_an_unchanged_server_is_probed_once(kind: Kind) {
     let answers: [(&str, Answer); 4] = [
         ("invalid params", |request| {
             refusal(request, 400, -32602, false)
@@ -54,7 +58,7 @@ async fn refusal_of_an_unchanged_server_passes_and_is_probed_once(kind: Kind) {
         ("invalid request", |request| {
             refusal(request, 400, -32600, false)
         }),
-        ("a refusal of nobody", |request| {
+        ("an error without an id", |request| {
             refusal(request, 400, -32600, true)
         }),
         ("unsupported", |request| {
@@ -62,8 +66,8 @@ async fn refusal_of_an_unchanged_server_passes_and_is_probed_once(kind: Kind) {
         }),
     ];
     for (what, answer) in answers {
-        if kind == Kind::Legacy && what == "a refusal of nobody" {
-            // It says that the session is gone.
+        if kind == Kind::Legacy && what == "an error without an id" {
+            // For a legacy server this means a lost session.
             continue;
         }
         let server = kind
@@ -79,8 +83,8 @@ async fn refusal_of_an_unchanged_server_passes_and_is_probed_once(kind: Kind) {
             assert_eq!(error["data"], json!({"a": 1.0}), "{what}");
             assert_eq!(server.asks("tools/call").len(), calls, "{what}");
         }
-        let asked = server.asks("server/discover").len();
-        assert!(asked <= 2, "{what}: {asked}");
+        let probes = server.asks("server/discover").len();
+        assert!(probes <= 2, "{what}: {probes}");
         let sessions = server.asks("initialize").len();
         assert!(sessions <= 1, "{what}: {sessions}");
     }

@@ -1,4 +1,4 @@
-//! A process that has slept looks after its connections before somebody needs them.
+//! After a suspend, the proxy checks its connections before a call needs them.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use testkit::raw::Reply;
 use testkit::{proxy, upstream};
 
 #[tokio::test]
-async fn after_sleep_lost_upstreams_are_tried_and_others_checked() {
+async fn resume_reconnects_lost_upstreams_and_checks_the_others() {
     let lost = upstream::legacy().tool("lost").without_server_stream();
     let lost = lost.start().await;
     let kept = upstream::modern().tool("kept").start().await;
@@ -28,10 +28,10 @@ async fn after_sleep_lost_upstreams_are_tried_and_others_checked() {
     let attempts = away.asks("server/discover").len();
     client.signal("STOP").await;
     lost.expire_sessions();
-    // No wait for something else: this is how long it sleeps.
+    // The duration of the suspend.
     tokio::time::sleep(Duration::from_secs(7)).await;
     client.signal("CONT").await;
-    // None of this is for a call.
+    // No call triggers any of this.
     away.raw
         .wait_for_count(attempts + 1, |it| it.is("server/discover"))
         .await;
@@ -45,26 +45,26 @@ async fn after_sleep_lost_upstreams_are_tried_and_others_checked() {
     assert_eq!(lost.asks("initialize").len(), 2);
 }
 
-/// An answer that nobody waits for, but for its last brace. It takes the proxy a second or so to read, in
-/// which it does nothing else.
-fn long_answer() -> String {
+/// Returns a large response to no request, without its last brace. The proxy needs about a second to read
+/// it, and does nothing else meanwhile.
+fn large_response() -> String {
     let members = "[],".repeat(8 << 20);
     format!(r#"{{"jsonrpc":"2.0","id":"none","result":[{members}[]]"#)
 }
 
-/// Makes a call that the proxy reads as the first thing after sleep, and says that it is served though what
-/// was connected is dead; `false` when the proxy was faster than its sleep, and nothing is said.
-async fn is_served_right_after_sleep() -> bool {
+/// Sends a call that the proxy reads first after a suspend, and checks that it is served although the old
+/// connections are dead. Returns `false` if the call ran before the suspend.
+async fn is_served_right_after_resume() -> bool {
     let server = upstream::modern().tool("work").start().await;
     let mut client = proxy::before(&server).await;
     client.call("work", json!({})).await;
     server.asked("subscriptions/listen").await;
-    client.send_bytes(long_answer().as_bytes()).await;
-    // The line comes with the end of that, and is taken next: no clock ticks in between.
+    client.send_bytes(large_response().as_bytes()).await;
+    // The call arrives with the last brace and is read next, before any timer fires.
     let call = call_line("9", r#"{"name":"work"}"#);
     client.send_line(format!("}}\n{call}")).await;
     client.signal("STOP").await;
-    // No wait for something else: this is how long it sleeps.
+    // The duration of the suspend.
     tokio::time::sleep(Duration::from_secs(7)).await;
     if server.calls().len() > 1 {
         return false;
@@ -78,11 +78,11 @@ async fn is_served_right_after_sleep() -> bool {
 }
 
 #[tokio::test]
-async fn line_read_before_the_clocks_after_sleep_gets_new_connection() {
+async fn call_read_before_the_suspend_is_detected_is_served() {
     for _ in 0..3 {
-        if is_served_right_after_sleep().await {
+        if is_served_right_after_resume().await {
             return;
         }
     }
-    panic!("it is never stopped in time");
+    panic!("the process was never stopped in time");
 }

@@ -1,17 +1,19 @@
-//! What is wrong with a changed file is told as at the start, and costs what it is about alone.
+//! Errors in a changed file are reported as at the start, and affect only their upstream.
 
 use serde_json::json;
 
-use crate::reload::{DONE, File, TOOLS, entry, entry_with, said, told};
+use crate::reload::{
+    ConfigFile, RELOADED, TOOLS, notification_count, upstream_entry, upstream_with, wait_for_log,
+};
 use testkit::{proxy, upstream};
 
 #[tokio::test]
 async fn invalid_file_is_reported_with_its_place_and_last_one_serves() {
     let a = upstream::legacy().tool("search").start().await;
     let b = upstream::legacy().tool("find").start().await;
-    let file = File::of(&[entry("a", &a)]);
-    let mut client = file.legacy().await;
-    let last_one_goes_on = "the last one goes on";
+    let file = ConfigFile::with_upstreams(&[upstream_entry("a", &a)]);
+    let mut client = file.legacy_client().await;
+    let previous_stays = "the last one goes on";
     for (nth, (text, place)) in [
         ("[\n  {\"name\": \"b\",", "upstreams.json:2:"),
         ("", "upstreams.json:1:1: there is no JSON here"),
@@ -28,7 +30,7 @@ async fn invalid_file_is_reported_with_its_place_and_last_one_serves() {
     .enumerate()
     {
         file.write_text(text);
-        said(&client, last_one_goes_on, nth + 1).await;
+        wait_for_log(&client, previous_stays, nth + 1).await;
         assert!(
             client.stderr().contains(place),
             "{place}: {}",
@@ -37,24 +39,24 @@ async fn invalid_file_is_reported_with_its_place_and_last_one_serves() {
         let answer = client.call("search", json!({})).await;
         assert!(answer["result"].is_object(), "{answer}");
     }
-    file.write(&[entry("b", &b)]);
+    file.write(&[upstream_entry("b", &b)]);
     client.notification(TOOLS).await;
     assert_eq!(client.tool_names().await, ["find"]);
-    assert_eq!(told(&client, TOOLS), 1);
+    assert_eq!(notification_count(&client, TOOLS), 1);
 }
 
 #[tokio::test]
-async fn upstream_with_an_invalid_entry_goes_on_as_it_was() {
+async fn upstream_with_an_invalid_entry_keeps_its_configuration() {
     let [a, b, c] = [upstream::legacy(), upstream::legacy(), upstream::legacy()];
     let a = a.tool("search").start().await;
     let b = b.tool("search").start().await;
     let c = c.tool("search").start().await;
-    let file = File::of(&[entry("a", &a), entry("b", &b)]);
-    let mut client = file.legacy().await;
-    let bad = entry_with("a", &a, json!({"include_tools": ["[x"]}));
-    file.write(&[bad, entry("c", &c), entry("b", &b)]);
+    let file = ConfigFile::with_upstreams(&[upstream_entry("a", &a), upstream_entry("b", &b)]);
+    let mut client = file.legacy_client().await;
+    let bad = upstream_with("a", &a, json!({"include_tools": ["[x"]}));
+    file.write(&[bad, upstream_entry("c", &c), upstream_entry("b", &b)]);
     client.notification(TOOLS).await;
-    said(&client, DONE, 1).await;
+    wait_for_log(&client, RELOADED, 1).await;
     let stderr = client.stderr();
     assert!(stderr.contains("upstream `a`: include_tools"), "{stderr}");
     assert!(
@@ -65,54 +67,58 @@ async fn upstream_with_an_invalid_entry_goes_on_as_it_was() {
     assert_eq!(client.tool_names().await, names);
     client.call("search", json!({})).await;
     assert_eq!(a.calls().len(), 1);
-    // One that is not written any more is gone all the same.
-    let bad = entry_with("a", &a, json!({"transport": "pigeon"}));
-    file.write(&[bad, entry("c", &c)]);
+    // An upstream that was removed from the file is removed nevertheless.
+    let bad = upstream_with("a", &a, json!({"transport": "pigeon"}));
+    file.write(&[bad, upstream_entry("c", &c)]);
     client.notification(TOOLS).await;
     assert_eq!(client.tool_names().await, ["search", "c__search"]);
 }
 
 #[tokio::test]
-async fn a_new_upstream_that_cannot_be_reached_costs_itself_alone() {
+async fn unreachable_new_upstream_does_not_affect_the_others() {
     let a = upstream::legacy().tool("search").start().await;
     let b = upstream::legacy().tool("find").start().await;
-    let file = File::of(&[entry("a", &a)]);
-    let mut client = file.legacy().await;
-    let mut nobody = upstream::legacy().tool("late").start().await;
-    let written = entry("n", &nobody);
-    nobody.raw.stop().await;
-    file.write(&[written, entry("b", &b)]);
+    let file = ConfigFile::with_upstreams(&[upstream_entry("a", &a)]);
+    let mut client = file.legacy_client().await;
+    let mut unreachable = upstream::legacy().tool("late").start().await;
+    let new_entry = upstream_entry("n", &unreachable);
+    unreachable.raw.stop().await;
+    file.write(&[new_entry, upstream_entry("b", &b)]);
     client.notification(TOOLS).await;
-    said(&client, DONE, 1).await;
+    wait_for_log(&client, RELOADED, 1).await;
     assert_eq!(client.tool_names().await, ["find"]);
-    nobody.restart();
+    unreachable.restart();
     client.notification(TOOLS).await;
     assert_eq!(client.tool_names().await, ["late", "find"]);
 }
 
 #[tokio::test]
-async fn new_absent_but_cached_upstream_is_announced_once_with_others() {
+async fn new_unavailable_but_cached_upstream_is_notified_once() {
     let a = upstream::legacy().tool("search").start().await;
-    let mut away = upstream::legacy().tool("known").start().await;
+    let mut unavailable = upstream::legacy().tool("known").start().await;
     let home = proxy::home();
-    let mut earlier = proxy::new().home(&home).upstream("n", &away).start().await;
+    let mut earlier = proxy::new()
+        .home(&home)
+        .upstream("n", &unavailable)
+        .start()
+        .await;
     earlier.initialize().await;
     earlier.tools().await;
     assert!(earlier.close().await.success());
-    let written = entry("n", &away);
-    away.raw.stop().await;
+    let new_entry = upstream_entry("n", &unavailable);
+    unavailable.raw.stop().await;
 
-    let file = File::of(&[entry("a", &a)]);
+    let file = ConfigFile::with_upstreams(&[upstream_entry("a", &a)]);
     let mut client = file.proxy().home(&home).start().await;
     client.initialize().await;
     client.tools().await;
-    file.write(&[entry("a", &a), written]);
+    file.write(&[upstream_entry("a", &a), new_entry]);
     client.notification(TOOLS).await;
     let call = client.send_call("known", json!({})).await;
     assert_eq!(client.tool_names().await, ["search", "known"]);
-    away.restart();
+    unavailable.restart();
     let answer = client.response(call).await;
     assert!(answer.get("result").is_some(), "{answer}");
-    said(&client, DONE, 1).await;
-    assert_eq!(told(&client, TOOLS), 1);
+    wait_for_log(&client, RELOADED, 1).await;
+    assert_eq!(notification_count(&client, TOOLS), 1);
 }
