@@ -176,36 +176,36 @@ async fn failed_call_names_upstream_cause_and_remedy_and_others_go_on() {
     let (modern, legacy) = (modern.await, legacy.await);
     let (modern, legacy) = tokio::join!(errors_of(&modern), errors_of(&legacy));
     insta::assert_snapshot!(modern, @r#"
-    never_answered: -31003 null unknown: `bad` did not answer `tools/call`: no answer has begun for 1.5 s; raise its `first_byte_timeout` if it needs longer (it may have run: check before you send it again)
-    stalled_stream: -31003 null unknown: `bad` did not answer `tools/call`: no sign of life for 1.5 s; raise its `timeout` if it needs longer (it may have run: check before you send it again)
-    stalled_body: -31003 null unknown: `bad` did not answer `tools/call`: no sign of life for 1.5 s; raise its `timeout` if it needs longer (it may have run: check before you send it again)
-    status_400: -31005 400 not run: `bad` did not answer `tools/call`: HTTP 400 Bad Request: {"detail":"missing field `q`"}
-    status_401: -31002 401 not run: `bad` did not answer `tools/call`: it asks for credentials (HTTP 401); put a token into its `headers`
-    status_403: -31005 403 not run: `bad` did not answer `tools/call`: HTTP 403 Forbidden; check the credentials in its `headers`
-    status_404: -31005 404 not run: `bad` did not answer `tools/call`: HTTP 404 Not Found; are its `url` and `transport` right?
-    status_405: -31005 405 not run: `bad` did not answer `tools/call`: HTTP 405 Method Not Allowed; are its `url` and `transport` right?
-    status_429: -31005 429 not run: `bad` did not answer `tools/call`: HTTP 429 Too Many Requests; try again in 30 s
-    status_500: -31005 500 unknown: `bad` did not answer `tools/call`: HTTP 500 Internal Server Error: boom   [31mtraceback; the server is in trouble, try again later (it may have run: check before you send it again)
-    status_503: -31005 503 unknown: `bad` did not answer `tools/call`: HTTP 503 Service Unavailable; the server is in trouble, try again later (it may have run: check before you send it again)
-    status_503_later: -31005 503 not run: `bad` did not answer `tools/call`: HTTP 503 Service Unavailable; try again in 7 s
-    redirect_elsewhere: -31005 null not run: `bad` did not answer `tools/call`: it redirects to https://elsewhere.example, where its credentials must not go; configure that url if it is meant
-    html: -31006 null unknown: `bad` did not answer `tools/call`: it answered with text/html instead of JSON; is its url the MCP endpoint? (it may have run: check before you send it again)
-    cut: -31004 null unknown: `bad` did not answer `tools/call`: lost the connection before the answer: error decoding response body: error reading a body from connection: end of file before message length reached (it may have run: check before you send it again)
-    reset: -31004 null unknown: `bad` did not answer `tools/call`: lost the connection before the answer: error sending request: client error (SendRequest): connection error: Connection reset by peer (it may have run: check before you send it again)
-    not_json: -31006 null unknown: `bad` did not answer `tools/call`: its answer is broken: not JSON: key must be a string at line 1 column 35 (it may have run: check before you send it again)
-    not_utf8: -31006 null unknown: `bad` did not answer `tools/call`: its answer is broken: not UTF-8 (it may have run: check before you send it again)
-    not_json_rpc: -31006 null unknown: `bad` did not answer `tools/call`: its answer is broken: not a JSON-RPC message: `method`, `result` and `error` are missing (it may have run: check before you send it again)
-    empty: -31006 200 unknown: `bad` did not answer `tools/call`: it accepted the request (HTTP 200 OK) and sent no answer (it may have run: check before you send it again)
-    accepted: -31006 202 unknown: `bad` did not answer `tools/call`: it accepted the request (HTTP 202 Accepted) and sent no answer (it may have run: check before you send it again)
-    wrong_id: -31006 null unknown: `bad` did not answer `tools/call`: it answered another request (id "other" instead of N) (it may have run: check before you send it again)
-    large_event: -31007 null unknown: `bad` did not answer `tools/call`: its answer exceeds 20000 bytes; raise PROXY_MAX_MESSAGE_BYTES to let it pass (it may have run: check before you send it again)
-    large_body: -31007 null unknown: `bad` did not answer `tools/call`: its answer exceeds 20000 bytes; raise PROXY_MAX_MESSAGE_BYTES to let it pass (it may have run: check before you send it again)
-    stream_without_reply: -31004 null unknown: `bad` did not answer `tools/call`: its event stream ended before the answer (it may have run: check before you send it again)
-    stream_broken_off: -31004 null unknown: `bad` did not answer `tools/call`: lost the connection before the answer: error decoding response body: error reading a body from connection: unexpected EOF during chunk size line (it may have run: check before you send it again)
+    never_answered: -31003 null unknown: `bad` did not answer `tools/call`: the server did not begin to respond within 1.5 s; raise its `first_byte_timeout` if it needs longer (the call may have run: check before you send it again)
+    stalled_stream: -31003 null unknown: `bad` did not answer `tools/call`: the server gave no sign of life for 1.5 s; raise its `timeout` if it needs longer (the call may have run: check before you send it again)
+    stalled_body: -31003 null unknown: `bad` did not answer `tools/call`: the server gave no sign of life for 1.5 s; raise its `timeout` if it needs longer (the call may have run: check before you send it again)
+    status_400: -31005 400 not run: `bad` did not answer `tools/call`: the server returned HTTP 400 Bad Request: {"detail":"missing field `q`"}
+    status_401: -31002 401 not run: `bad` did not answer `tools/call`: the server requires credentials (HTTP 401); put a token into its `headers`
+    status_403: -31005 403 not run: `bad` did not answer `tools/call`: the server returned HTTP 403 Forbidden; check the credentials in its `headers`
+    status_404: -31005 404 not run: `bad` did not answer `tools/call`: the server returned HTTP 404 Not Found; check its `url` and `transport`
+    status_405: -31005 405 not run: `bad` did not answer `tools/call`: the server returned HTTP 405 Method Not Allowed; check its `url` and `transport`
+    status_429: -31005 429 not run: `bad` did not answer `tools/call`: the server returned HTTP 429 Too Many Requests; try again in 30 s
+    status_500: -31005 500 unknown: `bad` did not answer `tools/call`: the server returned HTTP 500 Internal Server Error: boom   [31mtraceback; try again later (the call may have run: check before you send it again)
+    status_503: -31005 503 unknown: `bad` did not answer `tools/call`: the server returned HTTP 503 Service Unavailable; try again later (the call may have run: check before you send it again)
+    status_503_later: -31005 503 not run: `bad` did not answer `tools/call`: the server returned HTTP 503 Service Unavailable; try again in 7 s
+    redirect_elsewhere: -31005 null not run: `bad` did not answer `tools/call`: the server redirects to https://elsewhere.example, where its credentials must not go; if you trust that address, set it as `url`
+    html: -31006 null unknown: `bad` did not answer `tools/call`: the server responded with text/html instead of JSON; check that its `url` is the MCP endpoint (the call may have run: check before you send it again)
+    cut: -31004 null unknown: `bad` did not answer `tools/call`: the connection broke before the response: error decoding response body: error reading a body from connection: end of file before message length reached (the call may have run: check before you send it again)
+    reset: -31004 null unknown: `bad` did not answer `tools/call`: the connection broke before the response: error sending request: client error (SendRequest): connection error: Connection reset by peer (the call may have run: check before you send it again)
+    not_json: -31006 null unknown: `bad` did not answer `tools/call`: the server sent an invalid response: not JSON: key must be a string at line 1 column 35 (the call may have run: check before you send it again)
+    not_utf8: -31006 null unknown: `bad` did not answer `tools/call`: the server sent an invalid response: not UTF-8 (the call may have run: check before you send it again)
+    not_json_rpc: -31006 null unknown: `bad` did not answer `tools/call`: the server sent an invalid response: not a JSON-RPC message: `method`, `result` and `error` are missing (the call may have run: check before you send it again)
+    empty: -31006 200 unknown: `bad` did not answer `tools/call`: the server accepted the request (HTTP 200 OK) and sent no response (the call may have run: check before you send it again)
+    accepted: -31006 202 unknown: `bad` did not answer `tools/call`: the server accepted the request (HTTP 202 Accepted) and sent no response (the call may have run: check before you send it again)
+    wrong_id: -31006 null unknown: `bad` did not answer `tools/call`: the server responded to another request (id "other" instead of N) (the call may have run: check before you send it again)
+    large_event: -31007 null unknown: `bad` did not answer `tools/call`: the server's response exceeds 20000 bytes; raise PROXY_MAX_MESSAGE_BYTES to accept it (the call may have run: check before you send it again)
+    large_body: -31007 null unknown: `bad` did not answer `tools/call`: the server's response exceeds 20000 bytes; raise PROXY_MAX_MESSAGE_BYTES to accept it (the call may have run: check before you send it again)
+    stream_without_reply: -31004 null unknown: `bad` did not answer `tools/call`: the server ended its event stream before the response (the call may have run: check before you send it again)
+    stream_broken_off: -31004 null unknown: `bad` did not answer `tools/call`: the connection broke before the response: error decoding response body: error reading a body from connection: unexpected EOF during chunk size line (the call may have run: check before you send it again)
     "#);
     // A legacy upstream fails in the same words, but for 404, which ends a session.
     let differs = modern.lines().zip(legacy.lines()).filter(|(a, b)| a != b);
     let differs: Vec<_> = differs.map(|(_, legacy)| legacy).collect();
     assert_eq!(legacy.lines().count(), FAULTS.len());
-    insta::assert_snapshot!(differs.join("\n"), @"status_404: -31004 null not run: `bad` did not answer `tools/call`: its session expired; try again");
+    insta::assert_snapshot!(differs.join("\n"), @"status_404: -31004 null not run: `bad` did not answer `tools/call`: the session with the server expired; try again");
 }

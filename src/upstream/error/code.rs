@@ -1,20 +1,22 @@
-//! Codes of the errors that the proxy makes: outside the range that JSON-RPC and MCP reserve
-//! (MCP 2026-07-28 § Error Codes), so that none is mistaken for one of an upstream.
+//! The codes of the errors that the proxy itself returns.
+//!
+//! They are outside the range that JSON-RPC and MCP reserve (MCP 2026-07-28 § Error Codes), so that no client
+//! takes one for an error of an upstream.
 
 /// No connection to the upstream.
 pub const UNAVAILABLE: i64 = -31001;
 /// The upstream requires credentials.
 pub const LOGIN_REQUIRED: i64 = -31002;
-/// No answer in time.
+/// No response in time.
 pub const TIMEOUT: i64 = -31003;
-/// The connection was lost before the answer.
+/// The connection was lost before the response.
 pub const INTERRUPTED: i64 = -31004;
 /// An HTTP status without a JSON-RPC message.
 pub const HTTP_STATUS: i64 = -31005;
-/// An answer that is not valid.
+/// A response that is not valid.
 pub const INVALID_RESPONSE: i64 = -31006;
-/// An answer over the limit.
+/// A response over the size limit.
 pub const TOO_LARGE: i64 = -31007;
 
-/// Too many calls at a time.
+/// Too many concurrent calls.
 pub const BUSY: i64 = -31008;

@@ -1,149 +1,158 @@
-//! What can go wrong with an upstream, and what the caller may conclude from it.
+//! The errors of requests to an upstream, and what they imply: whether the request may have run, whether a
+//! retry may help, and whether the user must act.
 
 pub mod code;
+pub(crate) mod http_client;
+mod outcome;
 pub(crate) mod reported;
 pub(crate) mod retry_time;
-#[cfg(test)]
-mod tests;
 
 use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::net::error_chain;
 use crate::oauth::SignInError;
+pub use outcome::Outcome;
 use retry_time::{NextAttempt, whole_seconds};
 
-/// The fewest bytes of an answer that must arrive within each `timeout`, once it has begun and until it
-/// is complete. With the default timeout that is 3 bytes a second: less than any usable link has, and far
-/// more than the byte now and then that keeps a stalled connection open.
+/// The bytes of a response that must arrive within each `timeout` until it is complete.
+/// With the default timeout that is 3 bytes a second. Any usable link is faster, and a stalled connection
+/// that only sends a byte now and then is slower.
 pub(crate) const MIN_THROUGHPUT: usize = 1024;
 
-/// Whether a request that failed may have had an effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// The upstream did not process it: sending it again does nothing twice.
-    NotRun,
-    /// The request was handed over; whether it ran is unknown.
-    Unknown,
-}
-
-/// Why a request got no answer. The texts name the remedy after a semicolon.
+/// The reason why a request got no response. Each text names the remedy after a semicolon.
+///
+/// [`UpstreamError`](reported::UpstreamError) puts the names of the upstream and the method before it.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum TransportError {
     /// No connection could be made: refused, unresolvable, TLS, timed out.
-    #[error("cannot connect: {0}; is its url right and the server running?")]
+    #[error("cannot connect to the server: {0}; check its `url`, and that it is running")]
     Connect(String),
-    /// The server's certificate was not accepted.
-    #[error("cannot connect: {0}; if a company's CA signs it, name its PEM file in SSL_CERT_FILE")]
-    Certificate(String),
-    /// The answer did not begin in time.
+    /// The server's certificate was rejected.
     #[error(
-        "no answer has begun for {} s; raise its `first_byte_timeout` if it needs longer",
+        "cannot connect to the server: {0}; if a company's CA signed its certificate, name that CA's PEM file \
+         in SSL_CERT_FILE"
+    )]
+    Certificate(String),
+    /// The first byte of the response did not arrive in time.
+    #[error(
+        "the server did not begin to respond within {} s; raise its `first_byte_timeout` if it needs longer",
         .0.as_secs_f64()
     )]
     FirstByteTimeout(Duration),
-    /// The upstream was silent for too long.
-    #[error("no sign of life for {} s; raise its `timeout` if it needs longer", .0.as_secs_f64())]
-    IdleTimeout(Duration),
-    /// The answer arrives too slowly ever to end.
+    /// No activity within the idle timeout, after the response began.
     #[error(
-        "less than {MIN_THROUGHPUT} bytes of its answer came in {} s; raise its `timeout` if it needs longer",
+        "the server gave no sign of life for {} s; raise its `timeout` if it needs longer",
+        .0.as_secs_f64()
+    )]
+    IdleTimeout(Duration),
+    /// The response arrives with less than [`MIN_THROUGHPUT`].
+    #[error(
+        "the server sent less than {MIN_THROUGHPUT} bytes of its response in {} s; raise its `timeout` if it \
+         needs longer",
         .0.as_secs_f64()
     )]
     TooSlow(Duration),
     /// The server sent nothing during the handshake.
-    #[error("it said nothing for {} s; is there an MCP server behind its url?", .0.as_secs_f64())]
+    #[error(
+        "the server did not respond to the handshake within {} s; check that its `url` is an MCP endpoint",
+        .0.as_secs_f64()
+    )]
     HandshakeTimeout(Duration),
     /// The connection broke after the request was sent.
-    #[error("lost the connection before the answer: {0}")]
+    #[error("the connection broke before the response: {0}")]
     Interrupted(String),
-    /// The event stream ended in good order before the answer.
-    #[error("its event stream ended before the answer")]
+    /// The event stream ended without an error before the response.
+    #[error("the server ended its event stream before the response")]
     StreamEnded,
-    /// An HTTP status that is no success, without a JSON-RPC message in the body.
-    #[error("HTTP {status}{detail}")]
+    /// An HTTP status other than success, without a JSON-RPC message in the body.
+    #[error("the server returned HTTP {status}{detail}")]
     Status {
         /// The status.
         status: StatusCode,
-        /// The start of the body, or what to do, with the punctuation before it.
+        /// The start of the body and the remedy, each with the punctuation before it.
         detail: String,
         /// When to retry, if the server rejected the request with `Retry-After`
         /// (429 and 503, RFC 6585 § 4 and RFC 9110 § 15.6.4).
         retry_after: Option<Duration>,
     },
-    /// 401: the server requires credentials, or rejected those that were sent.
-    #[error("it asks for credentials (HTTP 401); put a token into its `headers`")]
+    /// 401: the server requires credentials, or rejected those that were sent. No sign-in is configured.
+    #[error("the server requires credentials (HTTP 401); put a token into its `headers`")]
     CredentialsRequired,
-    /// The server requires a sign-in, or a better one.
+    /// The server requires a sign-in, or one with more scopes.
     #[error("{0}")]
     SignIn(SignInError),
-    /// The upstream has forgotten our session.
-    #[error("its session expired; try again")]
+    /// The server does not know the session any more.
+    #[error("the session with the server expired; try again")]
     SessionExpired,
-    /// The answer is not of a type that MCP has.
-    #[error("it answered with {0} instead of JSON; is its url the MCP endpoint?")]
+    /// The response has a media type that MCP does not use.
+    #[error(
+        "the server responded with {0} instead of JSON; check that its `url` is the MCP endpoint"
+    )]
     ContentType(String),
-    /// The answer is not JSON, or no JSON-RPC message.
-    #[error("its answer is broken: {0}")]
+    /// The response is not JSON, or not a JSON-RPC message.
+    #[error("the server sent an invalid response: {0}")]
     Malformed(String),
-    /// 202 Accepted, or an empty body, where an answer was due.
-    #[error("it accepted the request (HTTP {0}) and sent no answer")]
+    /// 202 Accepted, or an empty body, to a request that requires a response.
+    #[error("the server accepted the request (HTTP {0}) and sent no response")]
     NoResponse(StatusCode),
-    /// The answer names another request.
-    #[error("it answered another request (id {found} instead of {expected})")]
+    /// The response has the id of another request.
+    #[error("the server responded to another request (id {found} instead of {expected})")]
     WrongId {
         /// The id that we sent.
         expected: String,
-        /// The id that came back.
+        /// The id of the response.
         found: String,
     },
     /// Error -32020, also after the tools were listed again.
     #[error(
-        "it refuses the headers made from the arguments (error -32020); report it to who runs it"
+        "the server rejects the headers made from the arguments (error -32020); report this to its operator"
     )]
     HeaderMismatch,
     /// A message exceeds the limit.
-    #[error("its answer exceeds {0} bytes; raise PROXY_MAX_MESSAGE_BYTES to let it pass")]
+    #[error("the server's response exceeds {0} bytes; raise PROXY_MAX_MESSAGE_BYTES to accept it")]
     TooLarge(usize),
-    /// The server redirects to another origin, or again and again.
+    /// The server redirects to another origin.
     #[error(
-        "it redirects to {0}, where its credentials must not go; configure that url if it is meant"
+        "the server redirects to {0}, where its credentials must not go; if you trust that address, set it as `url`"
     )]
     Redirect(String),
-    /// The server speaks no revision of MCP that we know, or broke the handshake.
-    #[error("handshake failed: {0}")]
+    /// The server redirects a request more often than we follow.
+    #[error("the server redirected the request more than {0} times; check its `url`")]
+    TooManyRedirects(usize),
+    /// The server supports no revision of MCP that we support, or violated the handshake.
+    #[error("the handshake failed: {0}")]
     Handshake(String),
-    /// The upstream runs the request as a task that cannot be followed any more.
-    #[error("it runs this as a task, which is lost: {0}")]
+    /// The server runs the request as a task whose state cannot be read any more.
+    #[error("the server runs this request as a task, which is lost: {0}")]
     TaskLost(String),
-    /// The upstream ran the request as a task that ended without a result.
-    #[error("it ran this as a task, which {0}")]
+    /// The server ran the request as a task that ended without a result.
+    #[error("the server ran this request as a task, which {0}")]
     TaskEnded(String),
     /// The upstream's concurrency limit and the queue for it are exhausted.
     #[error(
-        "{running} calls run there and {waiting} wait; wait for some of them, or raise its \
-         `max_calls` or PROXY_QUEUED_CALLS"
+        "the server already has {running} calls running and {waiting} waiting; try again when some have ended, \
+         or raise its `max_calls` or PROXY_QUEUED_CALLS"
     )]
     Busy {
-        /// How many run.
+        /// The number of running calls.
         running: usize,
-        /// How many wait for their turn.
+        /// The number of queued calls.
         waiting: usize,
     },
     /// No connection was made in the time that a call can wait.
-    #[error("not connected within {} s", .0.as_secs_f64())]
+    #[error("no connection to the server within {} s", .0.as_secs_f64())]
     ConnectWaitElapsed(Duration),
     /// There is no connection to send the request on.
     #[error("{cause} ({})", NextAttempt(*.retry_in))]
     Disconnected {
         /// Why the last attempt to connect failed.
         cause: Box<TransportError>,
-        /// In how long the next attempt can be made; `None` while one is under way.
+        /// The time until the next attempt; `None` during an attempt.
         retry_in: Option<Duration>,
     },
-    /// The new configuration does not name the upstream.
-    #[error("it is no longer configured")]
+    /// A reload removed the upstream from the configuration.
+    #[error("the server is no longer configured")]
     NotConfigured,
     /// The proxy is shutting down.
     #[error("the proxy is shutting down")]
@@ -151,7 +160,7 @@ pub enum TransportError {
 }
 
 impl TransportError {
-    /// Returns the error for a request of our own that the server asked to send later.
+    /// Returns the error for one of the proxy's own requests that the server asked to send later.
     pub(crate) fn retry_later(wait: Duration) -> Self {
         Self::Status {
             status: StatusCode::TOO_MANY_REQUESTS,
@@ -160,23 +169,7 @@ impl TransportError {
         }
     }
 
-    /// Classifies an error of the HTTP client, which gives a connection this long; the system may give less.
-    pub(crate) fn from_http(error: reqwest::Error, connect_timeout: Duration) -> Self {
-        let (connect, timeout) = (error.is_connect(), error.is_timeout());
-        let text = error_chain(&error.without_url());
-        match () {
-            () if connect && text.contains("certificate") => Self::Certificate(text),
-            () if connect && timeout && !text.contains("os error") => Self::Connect(format!(
-                "no connection within {} s, for which PROXY_CONNECT_TIMEOUT may be raised",
-                connect_timeout.as_secs_f64()
-            )),
-            () if connect => Self::Connect(text),
-            // Also when the system gives up a connection on which the request was sent.
-            () => Self::Interrupted(text),
-        }
-    }
-
-    /// Returns the same error for a request that has begun to run: its outcome is unknown.
+    /// Returns the error for a request that the server had begun to process: its outcome is unknown.
     #[must_use]
     pub fn with_unknown_outcome(self) -> Self {
         match self.outcome() {
@@ -195,6 +188,7 @@ impl TransportError {
             | Self::SignIn(_)
             | Self::SessionExpired
             | Self::Redirect(_)
+            | Self::TooManyRedirects(_)
             | Self::HeaderMismatch
             | Self::Handshake(_)
             | Self::ConnectWaitElapsed(_)
@@ -212,7 +206,7 @@ impl TransportError {
         }
     }
 
-    /// Returns `true` if the upstream was silent, or nearly so, for too long.
+    /// Returns `true` if the upstream exceeded a deadline, or sent less than [`MIN_THROUGHPUT`].
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(
@@ -221,7 +215,7 @@ impl TransportError {
         )
     }
 
-    /// Returns `true` if the connection broke under the request, so that an idempotent one may be repeated.
+    /// Returns `true` if the connection broke during the request, so that an idempotent request may be retried.
     #[must_use]
     pub fn is_interruption(&self) -> bool {
         matches!(self, Self::Interrupted(_) | Self::StreamEnded)
@@ -256,7 +250,10 @@ impl TransportError {
     #[must_use]
     pub fn requires_user_action(&self) -> bool {
         match self {
-            Self::CredentialsRequired | Self::Redirect(_) | Self::Certificate(_) => true,
+            Self::CredentialsRequired
+            | Self::Redirect(_)
+            | Self::TooManyRedirects(_)
+            | Self::Certificate(_) => true,
             Self::SignIn(error) => !error.is_transient(),
             Self::Disconnected { cause, .. } => cause.requires_user_action(),
             _ => false,
@@ -268,7 +265,7 @@ impl TransportError {
         matches!(self, Self::SignIn(error) if error.is_waiting_for_browser())
     }
 
-    /// Returns how long to wait before a retry, as the server asked.
+    /// Returns the server's `Retry-After`.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -277,11 +274,11 @@ impl TransportError {
         }
     }
 
-    /// Returns the error for a request that was not sent, since this error kept a connection from being made.
-    /// The next attempt can be made in `retry_in`; `None` while one is under way.
+    /// Returns the error for a request that was not sent because this error prevented a connection.
+    /// The next attempt can be made in `retry_in`; `None` during an attempt.
     #[must_use]
     pub(crate) fn into_disconnected(self, retry_in: Option<Duration>) -> Self {
-        // An error that requires the user says all; no later attempt helps.
+        // If the user must act, a later attempt does not help.
         if self.requires_user_action()
             || matches!(self, Self::ShuttingDown | Self::Disconnected { .. })
         {

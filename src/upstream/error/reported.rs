@@ -1,4 +1,4 @@
-//! A failed request, as it is reported to the client.
+//! The error that a client receives when a request to an upstream fails.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::retry_time::whole_seconds;
 use super::{Outcome, TransportError, code};
 use crate::config::UpstreamName;
 
-/// A failed request, with its method and upstream.
+/// A failed request, with the names of its upstream and method.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("`{upstream}` did not answer `{method}`: {cause}{}", self.warning())]
 pub struct UpstreamError {
@@ -14,7 +14,7 @@ pub struct UpstreamError {
     pub upstream: UpstreamName,
     /// The method of the request.
     pub method: String,
-    /// What went wrong.
+    /// The reason.
     pub cause: TransportError,
 }
 
@@ -25,8 +25,12 @@ impl UpstreamError {
         code_of(&self.cause)
     }
 
-    /// Returns the `data` member of the JSON-RPC error: `upstream`, `outcome`, `httpStatus` if there is one,
-    /// `retryAfterSeconds` where it is known when to try again, and `signInUrl` where the user has to sign in.
+    /// Returns the `data` member of the JSON-RPC error:
+    ///
+    /// - `upstream` and `outcome`;
+    /// - `httpStatus`, if there is one;
+    /// - `retryAfterSeconds`, if the time of the next attempt is known;
+    /// - `signInUrl`, if the user has to sign in.
     #[must_use]
     pub fn data(&self) -> Value {
         let outcome = match self.cause.outcome() {
@@ -62,7 +66,7 @@ impl UpstreamError {
 
     fn warning(&self) -> &'static str {
         match self.cause.outcome() {
-            Outcome::Unknown => " (it may have run: check before you send it again)",
+            Outcome::Unknown => " (the call may have run: check before you send it again)",
             Outcome::NotRun => "",
         }
     }
@@ -88,7 +92,9 @@ fn code_of(cause: &TransportError) -> i64 {
         | TransportError::StreamEnded
         | TransportError::SessionExpired
         | TransportError::TaskLost(_) => code::INTERRUPTED,
-        TransportError::Status { .. } | TransportError::Redirect(_) => code::HTTP_STATUS,
+        TransportError::Status { .. }
+        | TransportError::Redirect(_)
+        | TransportError::TooManyRedirects(_) => code::HTTP_STATUS,
         TransportError::TooLarge(_) => code::TOO_LARGE,
         TransportError::Busy { .. } => code::BUSY,
         _ => code::INVALID_RESPONSE,

@@ -1,5 +1,4 @@
-//! HTTP towards one upstream: its headers and its token on every request, and redirects within
-//! its origin only.
+//! Sends HTTP requests to one upstream: with its headers and token, and following redirects only within its origin.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,43 +16,43 @@ use super::status::{Redactor, status_error};
 use crate::net::{ConnectTracker, CurrentClient, error_chain};
 use crate::oauth::Authorizer;
 use crate::sync::Mutex;
-use crate::upstream::error::TransportError;
+use crate::upstream::error::{TransportError, http_client};
 use crate::upstream::flow::backpressure::ReadGate;
 use crate::upstream::flow::deadline::{Activity, Deadlines};
 
-/// How many redirects one request follows.
+/// The number of redirects that one request follows.
 const MAX_REDIRECTS: usize = 3;
 
-/// The settings of HTTP towards one upstream.
+/// The HTTP settings of one upstream.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpSettings {
-    /// The url of the requests.
+    /// The URL of the requests.
     pub(crate) url: Url,
     /// The headers of every request.
     pub(crate) headers: HeaderMap,
-    /// The largest message, in bytes.
+    /// The size limit of a message, in bytes.
     pub(crate) message_limit: usize,
-    /// The gate through which answers are read.
+    /// The gate through which responses are read.
     pub(crate) read_gate: Arc<ReadGate>,
-    /// After how much silence a stream that everything depends on is pinged.
+    /// The time without a byte after which the stream of HTTP+SSE is pinged.
     pub(crate) keep_alive: Option<Duration>,
-    /// How long the upstream may be silent.
+    /// The deadlines of requests.
     pub(crate) deadlines: Deadlines,
 }
 
-/// The HTTP side of one upstream.
+/// The HTTP client of one upstream.
 #[derive(Debug)]
 pub(crate) struct Http {
     client: CurrentClient,
-    /// Signs the requests, which are for this origin alone.
+    /// Signs the requests, which go to this origin only.
     authorization: Authorization,
-    /// Moves on a redirect.
+    /// The current URL, which a redirect changes.
     url: Mutex<Url>,
     headers: HeaderMap,
     limits: BodyLimits,
-    /// After how much silence a stream that everything depends on is pinged.
+    /// The time without a byte after which the stream of HTTP+SSE is pinged.
     pub(crate) keep_alive: Option<Duration>,
-    /// How long the upstream may be silent.
+    /// The deadlines of requests.
     pub(crate) deadlines: Deadlines,
 }
 
@@ -86,7 +85,7 @@ impl Http {
         }
     }
 
-    /// Returns HTTP towards the same upstream at another url of the same origin.
+    /// Returns a client of the same upstream with another URL of the same origin.
     pub(crate) fn with_url(&self, url: Url) -> Self {
         Self {
             client: self.client.clone(),
@@ -102,12 +101,12 @@ impl Http {
         self.url.lock().clone()
     }
 
-    /// Returns the limits of the bodies of its answers.
+    /// Returns the limits of response bodies.
     pub(crate) fn limits(&self) -> &BodyLimits {
         &self.limits
     }
 
-    /// The secrets of its requests.
+    /// Returns a redactor for the secrets in its requests.
     pub(crate) fn redactor(&self) -> Redactor<'_> {
         Redactor {
             headers: &self.headers,
@@ -115,13 +114,13 @@ impl Http {
         }
     }
 
-    /// The configured headers, to which a request adds its own.
+    /// Returns the configured headers.
     pub(crate) fn headers(&self) -> HeaderMap {
         self.headers.clone()
     }
 
-    /// Sends one request and waits for the head of the answer, whatever its status.
-    /// Each attempt builds its `headers`.
+    /// Sends one request and waits for the head of the response, with any status.
+    /// `headers` is called for each attempt.
     pub(crate) async fn send(
         &self,
         method: Method,
@@ -130,12 +129,12 @@ impl Http {
     ) -> Result<Response, TransportError> {
         let deadlines = Some(self.deadlines);
         let activity = Activity::default();
-        // Boxed: it is large, and calls, which are many at a time, are not sent by this.
+        // Boxed: it is large, and not on the path of calls.
         Box::pin(self.send_with_deadlines(deadlines, &activity, method, headers, body)).await
     }
 
-    /// Sends an MCP request, whose progress may count as activity before the head comes.
-    /// `deadlines` is `None` if they are kept where the exchange is followed.
+    /// Sends an MCP request, whose progress may count as activity before the head of the response arrives.
+    /// `deadlines` is `None` if the caller applies them itself.
     pub(crate) async fn send_with_deadlines(
         &self,
         deadlines: Option<Deadlines>,
@@ -155,8 +154,7 @@ impl Http {
             if response.status().is_redirection() {
                 redirects += 1;
                 if redirects > MAX_REDIRECTS {
-                    let to = "itself again and again".to_owned();
-                    return Err(TransportError::Redirect(to));
+                    return Err(TransportError::TooManyRedirects(MAX_REDIRECTS));
                 }
                 self.follow_redirect(&response)?;
             } else if let Some(challenges) = self.authorization.challenges(&response) {
@@ -179,7 +177,7 @@ impl Http {
         }
     }
 
-    /// Signs a request, sends it, and waits for the head of the answer.
+    /// Signs a request, sends it, and waits for the head of the response.
     async fn send_once(
         &self,
         mut request: Request,
@@ -200,13 +198,14 @@ impl Http {
             None => client.execute(request).await,
         };
         let connect_timeout = self.client.connect_timeout();
-        let response =
-            response.map_err(|error| TransportError::from_http(error, connect_timeout))?;
+        let response = response.map_err(|error| http_client::classify(error, connect_timeout))?;
         signature.record_nonce(&response);
         Ok((response, signature))
     }
 
-    /// 307 and 308 keep method and body (RFC 9110 § 15.4); no other redirect can mean a POST.
+    /// Changes the URL to the target of a redirect of the same origin.
+    ///
+    /// Only 307 and 308 are followed: they keep the method and the body (RFC 9110 § 15.4).
     fn follow_redirect(&self, response: &Response) -> Result<(), TransportError> {
         let current = self.url();
         let to = response

@@ -1,5 +1,4 @@
-//! The errors for HTTP statuses that are no success: what the server said, without our secrets, and what
-//! to do about it.
+//! The errors for HTTP error statuses: an excerpt of the body without secrets, and the remedy.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,10 +10,10 @@ use crate::oauth::Authorizer;
 use crate::upstream::error::TransportError;
 use crate::upstream::error::retry_time::whole_seconds;
 
-/// How much of an error's body goes into the message, in characters.
+/// The number of characters of an error's body that an error text includes.
 const ERROR_TEXT_CHARS: usize = 200;
 
-/// The secrets that the requests to one upstream carry, which its answers may repeat.
+/// Redacts the secrets in requests to one upstream, which its responses may repeat.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Redactor<'a> {
     /// The configured headers.
@@ -24,7 +23,7 @@ pub(crate) struct Redactor<'a> {
 }
 
 impl Redactor<'_> {
-    /// Removes the secrets from a text.
+    /// Replaces the secrets in a text.
     fn redact(self, text: String) -> String {
         let text = redact_headers(text, self.headers);
         match self.authorizer {
@@ -33,13 +32,13 @@ impl Redactor<'_> {
         }
     }
 
-    /// Returns `true` if the requests carry the token of a sign-in.
+    /// Returns `true` if the requests have the access token of a sign-in.
     fn is_signed_in(self) -> bool {
         self.authorizer.is_some_and(Authorizer::is_signed_in)
     }
 }
 
-/// Returns the error for an HTTP status, with the start of a readable body.
+/// Returns the error for an HTTP status, with an excerpt of the body.
 pub(crate) fn status_error(
     status: StatusCode,
     headers: &HeaderMap,
@@ -57,8 +56,7 @@ pub(crate) fn status_error(
     }
 }
 
-/// Returns how long to wait before a request is sent again that was refused for the moment: seconds, or
-/// until a date (RFC 9110 § 10.2.3).
+/// Returns the `Retry-After` of a 429 or 503, which is in seconds or a date (RFC 9110 § 10.2.3).
 pub(crate) fn retry_after(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
     let refuses = [
         StatusCode::TOO_MANY_REQUESTS,
@@ -72,31 +70,29 @@ pub(crate) fn retry_after(status: StatusCode, headers: &HeaderMap) -> Option<Dur
         return Some(Duration::from_secs(seconds));
     }
     let date = httpdate::parse_http_date(after).ok()?;
-    // A date that has passed means now.
+    // A date in the past means now.
     Some(date.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
-/// Returns what to do about an error status, after a semicolon.
+/// Returns the remedy for an error status, after a semicolon.
 fn remedy(status: StatusCode, headers: &HeaderMap, redactor: Redactor<'_>) -> String {
     match (retry_after(status, headers), status) {
         (Some(after), _) => format!("; try again in {} s", whole_seconds(after)),
         (None, StatusCode::FORBIDDEN) if redactor.is_signed_in() => {
-            "; does your account there have the permission?".to_owned()
+            "; check that your account there has the permission".to_owned()
         }
         (None, StatusCode::FORBIDDEN) => "; check the credentials in its `headers`".to_owned(),
         (
             None,
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED,
-        ) => "; are its `url` and `transport` right?".to_owned(),
+        ) => "; check its `url` and `transport`".to_owned(),
         (None, StatusCode::TOO_MANY_REQUESTS) => "; try again later".to_owned(),
-        (None, status) if status.is_server_error() => {
-            "; the server is in trouble, try again later".to_owned()
-        }
+        (None, status) if status.is_server_error() => "; try again later".to_owned(),
         _ => String::new(),
     }
 }
 
-/// Returns the start of an error's body, if it is meant for a reader.
+/// Returns the start of an error's body, if it is text or JSON.
 fn excerpt(headers: &HeaderMap, body: &[u8]) -> String {
     let readable = ["text/plain", "application/json", "application/problem+json"];
     if !readable.contains(&&*media_type(headers)) || body.trim_ascii().is_empty() {
@@ -107,11 +103,11 @@ fn excerpt(headers: &HeaderMap, body: &[u8]) -> String {
     format!(": {}", text.take(ERROR_TEXT_CHARS).collect::<String>())
 }
 
-/// Removes the values of our own headers.
+/// Replaces the values of secret headers.
 fn redact_headers(mut text: String, headers: &HeaderMap) -> String {
     let values = headers.values().filter(|value| value.is_sensitive());
     for value in values.filter_map(|value| value.to_str().ok()) {
-        // `Bearer SECRET` may come back as `SECRET`.
+        // The server may repeat `Bearer SECRET` as `SECRET`.
         let secret = value.rsplit(' ').next().unwrap_or(value);
         for part in [value, secret].into_iter().filter(|part| part.len() > 3) {
             text = text.replace(part, "***");

@@ -238,7 +238,7 @@ async fn server_always_refusing_its_own_version_is_given_up() {
 
     assert_eq!(client.tool_names().await, [""; 0]);
     client
-        .wait_for_stderr("refuses revision `2026-07-28`")
+        .wait_for_stderr("rejects revision `2026-07-28`")
         .await;
     let asked = asked(&server.raw.requests());
     assert!(matches!(asked.len(), 2 | 3), "{asked:?}");

@@ -209,7 +209,7 @@ async fn a_login_that_is_denied_or_interrupted_says_what_to_do() {
 async fn a_server_that_cannot_be_reached_is_told() {
     let program = proxy::new().upstream("away", "http://127.0.0.1:1/mcp");
     let ended = Ended::new(program.arg("login").arg("away").output().await);
-    ended.assert(1, "mcp-manifold: `away`: cannot connect: ");
+    ended.assert(1, "mcp-manifold: `away`: cannot connect to the server: ");
 }
 
 #[cfg(unix)]

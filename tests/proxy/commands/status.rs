@@ -169,7 +169,10 @@ async fn what_is_wrong_is_told_and_costs_the_status() {
     assert_eq!(away["signIn"], "unknown");
     assert_eq!(away["command"], Value::Null);
     let problem = away["problem"].as_str().unwrap();
-    assert!(problem.starts_with("cannot connect: "), "{problem}");
+    assert!(
+        problem.starts_with("cannot connect to the server: "),
+        "{problem}"
+    );
     let problem = json["problems"][0].as_str().unwrap();
     assert!(problem.contains("upstream `clear`: url: "), "{problem}");
 

@@ -92,7 +92,7 @@ async fn response_below_minimum_throughput_times_out(kind: Kind) {
                 continue;
             }
             "half_event" => "no sign of life for 1 s; raise its `timeout`",
-            _ => "less than 1024 bytes of its answer came in 1 s; raise its `timeout`",
+            _ => "less than 1024 bytes of its response in 1 s; raise its `timeout`",
         };
         let (code, outcome, text) = failure(&response);
         assert_eq!((code, outcome), (-31003, "unknown"), "{name}: {text}");

@@ -27,7 +27,7 @@ async fn first_byte_timeout_names_its_setting_and_cancels_the_call(kind: Kind) {
     let failed = client.call("pay", json!({})).await;
     let (code, outcome, text) = failure(&failed);
     assert_eq!((code, outcome), (-31003, "unknown"), "{text}");
-    let message = "no answer has begun for 0.7 s; raise its `first_byte_timeout`";
+    let message = "did not begin to respond within 0.7 s; raise its `first_byte_timeout`";
     assert!(text.contains(message), "{text}");
     server.wait_for_cancelled().await;
 }
@@ -76,6 +76,6 @@ async fn connect_timeout_names_its_setting_and_runs_nothing() {
     let failed = client.call("pay", json!({})).await;
     let (code, outcome, text) = failure(&failed);
     assert_eq!((code, outcome), (-31001, "not run"), "{text}");
-    let message = "no connection within 0.9 s, for which PROXY_CONNECT_TIMEOUT may be raised";
+    let message = "no connection within 0.9 s, the limit set by PROXY_CONNECT_TIMEOUT";
     assert!(text.contains(message), "{text}");
 }

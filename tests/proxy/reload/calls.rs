@@ -172,7 +172,7 @@ async fn request_for_a_task_of_a_removed_upstream_fails() {
     wait_for_log(&client, RELOADED, 2).await;
     let gone = client.request("tasks/get", json!({"taskId": "t-1"})).await;
     let message = gone["error"]["message"].as_str().unwrap();
-    assert!(message.contains("`a` did not answer `tasks/get`: it is no longer configured"));
+    assert!(message.contains("`a` did not answer `tasks/get`: the server is no longer configured"));
     assert_eq!(gone["error"]["data"]["outcome"], "not run");
     assert!(b.asks("tasks/get").is_empty());
 }

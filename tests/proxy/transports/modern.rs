@@ -120,8 +120,8 @@ async fn a_header_that_is_refused_twice_is_told_as_ours() {
     let server = server.start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     let response = client.call("search", json!({})).await;
-    let message = "`a` did not answer `tools/call`: it refuses the headers made from the \
-        arguments (error -32020); report it to who runs it";
+    let message = "`a` did not answer `tools/call`: the server rejects the headers made from the \
+        arguments (error -32020); report this to its operator";
     assert_eq!(response["error"]["message"], message);
     assert_eq!(response["error"]["data"]["outcome"], "not run");
     assert_eq!(count(&server.raw.requests(), "tools/call"), 2);

@@ -38,7 +38,7 @@ async fn no_redirect_takes_a_token_to_another_origin() {
         let setup = protected(tools).await;
         let client = setup.start(Value::Null).await;
         sign_in(&client).await;
-        client.wait_for_stderr("it redirects to").await;
+        client.wait_for_stderr("the server redirects to").await;
         assert_eq!(elsewhere.connections(), 0);
     }
 }
