@@ -1,14 +1,14 @@
-//! The numbers by which an upstream, and a client session, are known to what outlives a request.
+//! The ids of upstreams and client sessions.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Names one upstream, whatever its place in the configuration. An id is never used for another one.
+/// Identifies one upstream, independent of its place in the configuration. Ids are never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UpstreamId(u64);
 
 impl UpstreamId {
-    /// Returns an id that no upstream has.
+    /// Returns a new id.
     #[must_use]
     pub fn next() -> Self {
         static LAST: AtomicU64 = AtomicU64::new(0);
@@ -22,12 +22,12 @@ impl fmt::Display for UpstreamId {
     }
 }
 
-/// Names one client session. An id is never used for another one.
+/// Identifies one client session. Ids are never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientId(u64);
 
 impl ClientId {
-    /// Returns an id that no client session has.
+    /// Returns a new id.
     #[must_use]
     pub fn next() -> Self {
         static LAST: AtomicU64 = AtomicU64::new(0);

@@ -1,6 +1,8 @@
-//! Connections to the remote servers: each kept by a task of its own, in whatever era its server
-//! speaks. Others hold an [`Upstream`] and send requests through it; they see one shape,
-//! an [`Exchange`], whatever the transport.
+//! The connections to the remote servers. One supervisor task keeps each session connected, in the era that its
+//! server speaks.
+//!
+//! The rest of the program holds an [`Upstream`] and sends requests through it. Each request is an [`Exchange`],
+//! for every transport.
 
 mod cache;
 mod call;

@@ -1,4 +1,4 @@
-//! What an upstream says outside any request, to whoever takes it up.
+//! The handler of messages that upstreams send outside of requests.
 
 use futures_util::future::BoxFuture;
 use std::fmt;
@@ -8,10 +8,10 @@ use crate::protocol::{ItemKind, ItemList};
 use crate::upstream::id::UpstreamId;
 use crate::wire::Message;
 
-/// Hears what upstreams say outside any request. Called in the order in which they say it,
-/// and before the next thing is read from them.
+/// Handles the messages that upstreams send outside of requests. It is called in the order of the messages, and
+/// the next message is read only after it has returned.
 pub trait EventHandler: Send + Sync {
-    /// This upstream sent a notification.
+    /// Handles a notification.
     fn on_notification(
         &self,
         upstream: UpstreamId,
@@ -19,27 +19,26 @@ pub trait EventHandler: Send + Sync {
         message: Message,
     ) -> BoxFuture<'_, ()>;
 
-    /// It asks something of the client, on a stream that belongs to no call; the answer goes to
+    /// Handles a server request on a stream that belongs to no call. The response is sent with
     /// [`Connection::notify`](super::Connection::notify).
     fn on_server_request(&self, connection: ConnectionUse, request: Message) -> BoxFuture<'_, ()>;
 
-    /// Returns `true` if a client was sent a list of this kind of this upstream, and was not notified of a
-    /// change since.
+    /// Returns `true` if a client was sent a list of this kind, and no notification of a change since.
     fn has_sent_items(&self, upstream: UpstreamId, kind: ItemKind) -> bool;
 
-    /// The upstream lists this on a new connection, of kinds that a client [was sent](Self::has_sent_items)
-    /// before and that change together. A client that was sent something else is notified.
+    /// Handles the lists of a new connection, of kinds that a client [was sent](Self::has_sent_items) before and
+    /// that change together. Notifies each client that was sent another list.
     fn on_items_listed(
         &self,
         upstream: UpstreamId,
         lists: Vec<(ItemKind, ItemList)>,
     ) -> BoxFuture<'_, ()>;
 
-    /// The connection is lost, and with it what it has asked.
+    /// Handles the loss of a connection: its server requests are void.
     fn on_disconnect(&self, connection: &ConnectionUse);
 }
 
-// Not by a supertrait: that would link how everything behind the trait is written for debugging.
+// Not a supertrait: that would link the `Debug` code of every type behind the trait.
 impl fmt::Debug for dyn EventHandler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("EventHandler")

@@ -1,6 +1,7 @@
-//! The calls through which an upstream can ask a client that reads nothing but responses:
-//! a modern client is asked by the result of a call (MCP 2026-07-28 § Multi Round-Trip Requests),
-//! while a legacy upstream may ask on a stream that belongs to no call.
+//! Inboxes that pass server requests to calls of modern clients.
+//!
+//! A legacy upstream may send a request on a stream that belongs to no call. A modern client receives it only in
+//! the result of one of its calls (MCP 2026-07-28 § Multi Round-Trip Requests).
 
 use std::sync::Arc;
 
@@ -10,10 +11,10 @@ use tracing::debug;
 use crate::sync::Mutex;
 use crate::wire::Message;
 
-/// How many requests of the upstream may wait for one call to take them up.
+/// The number of server requests that one inbox can hold.
 const CAPACITY: usize = 16;
 
-/// The calls by their ids, the oldest first.
+/// The calls with their ids, the oldest first.
 type Calls = Arc<Mutex<Vec<(u64, mpsc::Sender<Message>)>>>;
 
 /// The inboxes of the calls on one connection.
@@ -28,7 +29,7 @@ pub struct Inbox {
     call: u64,
     calls: Calls,
     requests: mpsc::Receiver<Message>,
-    /// A message that has arrived and was not taken yet.
+    /// A message that has arrived and that [`Self::next`] has not returned yet.
     buffered: Option<Box<Message>>,
 }
 
@@ -46,17 +47,16 @@ impl ServerRequestInboxes {
         }
     }
 
-    /// Delivers a request of the server to the oldest call that takes it. Returns the request when
-    /// there is no such call.
+    /// Delivers a server request to the oldest call whose inbox has space. Returns the request if there is none.
     #[must_use]
     pub fn deliver(&self, request: Message) -> Option<Message> {
         deliver(&self.calls.lock(), request)
     }
 
-    /// Delivers to every call that the server cancels a request.
+    /// Delivers the server's cancellation of a request to every call.
     pub fn deliver_cancellation(&self, cancelled: &Message) {
         for (_, call) in &*self.calls.lock() {
-            // A call with a full inbox will answer a request for which the server waits no more.
+            // A call with a full inbox misses it and responds to the cancelled request, which is harmless.
             let _ = call.try_send(cancelled.clone());
         }
     }
@@ -66,15 +66,14 @@ fn deliver(calls: &[(u64, mpsc::Sender<Message>)], mut request: Message) -> Opti
     for (_, call) in calls {
         match call.try_send(request) {
             Ok(()) => return None,
-            Err(refused) => request = refused.into_inner(),
+            Err(error) => request = error.into_inner(),
         }
     }
     Some(request)
 }
 
 impl Inbox {
-    /// Returns the next request of the server, or its cancellation, that came beside the call's own stream.
-    /// Cancel safe.
+    /// Waits for the next server request, or cancellation of one, outside the call's own stream. Cancel safe.
     pub async fn next(&mut self) -> Message {
         loop {
             self.wait_for_message().await;
@@ -84,20 +83,20 @@ impl Inbox {
         }
     }
 
-    /// Waits until there is such a message. Cancel safe.
+    /// Waits until [`Self::next`] can return a message immediately. Cancel safe.
     pub(crate) async fn wait_for_message(&mut self) {
         if self.buffered.is_none() {
             self.buffered = self.requests.recv().await.map(Box::new);
         }
         if self.buffered.is_none() {
-            // The sender goes when the inbox does.
+            // Unreachable: the sender exists until the inbox is dropped.
             std::future::pending::<()>().await;
         }
     }
 }
 
 impl Drop for Inbox {
-    /// What this call has not taken up may have been meant for another one.
+    /// Delivers unread messages to other calls: they may belong to one of them.
     fn drop(&mut self) {
         let mut calls = self.calls.lock();
         calls.retain(|(call, _)| *call != self.call);
@@ -111,7 +110,7 @@ impl Drop for Inbox {
             .chain(left)
         {
             if deliver(&calls, request).is_some() {
-                debug!("nobody is left to be asked");
+                debug!("dropping a server request: no call can pass it on");
             }
         }
     }

@@ -1,8 +1,8 @@
-//! How much a legacy upstream is to log: as much as the most verbose client session asks for, or any of
-//! the requests of modern clients that are under way, whichever is more.
+//! The log level for a legacy upstream: the most verbose one that a client session, or a modern client's request
+//! in progress, asks for.
 //!
-//! The session's task alone sends the level, so that no two levels overtake each other; a request that
-//! needs one waits until the server has answered.
+//! Only the session's supervisor sends the level, so that no level overtakes another. A request that needs a level
+//! waits until the server has responded.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,21 +13,21 @@ use tokio::time::timeout;
 use crate::protocol::{Era, LogLevel, ServerProfile};
 use crate::upstream::id::ClientId;
 
-/// How long an upstream may take to answer `logging/setLevel`. Who waits goes on after that.
+/// How long a request waits for the response to `logging/setLevel`. Then it is sent anyway.
 pub(crate) const LEVEL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The log levels that the client sessions ask of one upstream, for all sessions with it.
+/// The log levels that client sessions ask for, for all sessions with one upstream.
 #[derive(Debug, Default)]
 pub(crate) struct LogDemand(watch::Sender<ClientLevels>);
 
 #[derive(Debug, Default)]
 pub(crate) struct ClientLevels {
-    /// Counts the times that one was set.
+    /// Counts the changes.
     change_count: u64,
     levels: Vec<(ClientId, LogLevel)>,
 }
 
-/// The most verbose level of all clients, and when it was set.
+/// The most verbose level of all clients, and the number of the change that set it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct RequestedLevel {
     change_count: u64,
@@ -44,7 +44,7 @@ impl ClientLevels {
 }
 
 impl LogDemand {
-    /// The client's session asks for logs from this level on; `None` when it names none.
+    /// Sets the minimum level of a client's session; `None` if it sets none.
     pub(crate) fn set(&self, client: ClientId, level: Option<LogLevel>) {
         self.0.send_modify(|clients| {
             clients.change_count += 1;
@@ -53,7 +53,7 @@ impl LogDemand {
         });
     }
 
-    /// The client has left. A level that was for it alone is set no more.
+    /// Removes a client that has disconnected, and its level.
     pub(crate) fn remove(&self, client: ClientId) {
         let is_of_client = |(other, _): &(ClientId, LogLevel)| *other == client;
         if self.0.borrow().levels.iter().any(is_of_client) {
@@ -69,8 +69,8 @@ impl LogDemand {
         self.0.subscribe()
     }
 
-    /// Asks for the logs of a request about to be sent, from `level` on, and waits until the server was
-    /// sent that level. A modern server reads the level in the request.
+    /// Raises the level for a request that is about to be sent, and waits until the server was sent that level.
+    /// Does nothing for a modern server, which reads the level in the request.
     pub(crate) async fn raise(
         &self,
         logs: &Arc<ConnectionLogs>,
@@ -84,7 +84,7 @@ impl LogDemand {
         guard
     }
 
-    /// Waits until the server was sent `level`, and the level of the clients' sessions, or a while has passed.
+    /// Waits at most [`LEVEL_TIMEOUT`] until the server was sent both `level` and the level of the client sessions.
     pub(crate) async fn wait_until_applied(&self, logs: &ConnectionLogs, level: Option<LogLevel>) {
         if !logs.is_adjustable() {
             return;
@@ -94,7 +94,7 @@ impl LogDemand {
             let level = level.into_iter().chain(requested.level).min();
             level.is_none_or(|level| logs.is_applied(level, requested))
         };
-        // Nearly always, and on the path of every call.
+        // The usual case, on the path of every call.
         if is_applied() {
             return;
         }
@@ -103,26 +103,26 @@ impl LogDemand {
     }
 }
 
-/// How a server learns the log level.
+/// How a server receives the log level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LevelSupport {
-    /// By `logging/setLevel`.
+    /// With `logging/setLevel`.
     SetLevelRequest,
-    /// By each request.
+    /// In each request.
     PerRequest,
     Unsupported,
 }
 
-/// Which logs the requests on one connection ask for, and which level its server was sent.
+/// The log levels that requests on one connection ask for, and the level that its server was sent.
 #[derive(Debug)]
 pub struct ConnectionLogs {
     support: LevelSupport,
-    /// How many requests under way ask for each level.
+    /// The number of requests in progress for each level.
     demanded: watch::Sender<[usize; LogLevel::ALL.len()]>,
     applied: watch::Sender<Option<AppliedLevel>>,
 }
 
-/// The level that a server was sent last, whatever it answered, and upon which request of the clients.
+/// The level that a server was sent last, accepted or not, and the number of the change that set it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct AppliedLevel {
     change_count: u64,
@@ -148,7 +148,7 @@ impl ConnectionLogs {
         self.support == LevelSupport::SetLevelRequest
     }
 
-    /// Returns the most verbose level that a request under way asks for.
+    /// Returns the most verbose level that a request in progress asks for.
     #[must_use]
     pub fn demanded(&self) -> Option<LogLevel> {
         let demanded = self.demanded.borrow();
@@ -160,8 +160,10 @@ impl ConnectionLogs {
         self.demanded.subscribe()
     }
 
-    /// Returns the level to send now. A level that requests have raised stays raised until a client's
-    /// session sets its own again: other requests may follow, and the proxy filters what no client asks for.
+    /// Returns the level to send now, if the server does not have it.
+    ///
+    /// A level raised by a request stays raised until a client session sets its level again: similar requests may
+    /// follow, and the proxy filters logs that no client asks for.
     pub(crate) fn level_to_send(&self, requested: RequestedLevel) -> Option<AppliedLevel> {
         let level = [requested.level, self.demanded()]
             .into_iter()
@@ -174,7 +176,7 @@ impl ConnectionLogs {
         })
     }
 
-    /// The server has answered.
+    /// Records that the server has responded.
     pub(crate) fn set_applied(&self, level: AppliedLevel) {
         self.applied.send_replace(Some(level));
     }
@@ -187,7 +189,7 @@ impl ConnectionLogs {
     }
 }
 
-/// Asks for the logs of one request, until it is dropped.
+/// Demands the logs of one request until it is dropped.
 #[derive(Debug)]
 pub struct LogDemandGuard {
     logs: Arc<ConnectionLogs>,
@@ -207,7 +209,7 @@ impl LogDemandGuard {
 
 impl Drop for LogDemandGuard {
     fn drop(&mut self) {
-        // Nothing has to be sent: a level stays raised.
+        // Nothing to send: a level stays raised.
         self.logs.demanded.send_if_modified(|demanded| {
             demanded[self.level as usize] -= 1;
             false
@@ -232,7 +234,7 @@ mod tests {
         }))
     }
 
-    /// The level that the server would be sent now, which it answers.
+    /// Returns the level that is sent to the server now, and records its response.
     fn send(demand: &LogDemand, logs: &ConnectionLogs) -> Option<LogLevel> {
         let level = logs.level_to_send(demand.requested())?;
         logs.set_applied(level);
@@ -240,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn the_most_verbose_client_decides_and_leaves_with_its_level() {
+    fn the_most_verbose_connected_client_sets_the_level() {
         let (demand, logs) = (LogDemand::default(), logs(Era::Legacy));
         let [a, b] = [ClientId::next(), ClientId::next()];
         assert_eq!(send(&demand, &logs), None);

@@ -1,4 +1,4 @@
-//! An established connection: the server as the handshake found it, and the transport to it.
+//! An established connection: the server's profile from the handshake, and the transport.
 
 pub(crate) mod event_handler;
 pub(crate) mod inbox;
@@ -27,41 +27,41 @@ use crate::wire::Message;
 use inbox::ServerRequestInboxes;
 use log_demand::ConnectionLogs;
 
-/// How long the first call waits for the standalone stream of its session, counted from the
-/// handshake: some servers answer the request for it only when they have something to say.
+/// How long the first call waits for the standalone event stream of its session, counted from the
+/// handshake. Some servers respond to the GET only when they have something to send.
 const EVENT_STREAM_WAIT: Duration = Duration::from_secs(1);
 
-/// How long a connection must last to count as stable, if no call proves it: what accepts
-/// connections and dies of them, dies sooner.
+/// How long a connection without a successful call must last to count as stable. A server that crashes on
+/// connections crashes sooner.
 pub(crate) const STABLE: Duration = Duration::from_secs(30);
 
 /// An established connection to an upstream.
 ///
-/// Its supervisor holds the connection itself; every other user holds a [`ConnectionUse`].
+/// The supervisor holds the connection itself; everything else holds a [`ConnectionUse`].
 #[derive(Debug)]
 pub struct Connection {
-    /// Counts the connections of one session.
+    /// The number of this connection within its session.
     pub(crate) generation: u64,
-    /// The server as the handshake found it.
+    /// The server's profile, from the handshake.
     pub profile: Arc<ServerProfile>,
-    /// The client that the handshake named.
+    /// The profile of the client that the handshake declared.
     pub client_profile: Arc<ClientProfile>,
-    /// The calls through which the server can ask a client that reads nothing but responses.
+    /// The inboxes of the calls that can pass server requests to a modern client.
     pub inboxes: ServerRequestInboxes,
-    /// Which logs the requests under way ask for, and the level that the server was sent.
+    /// The log levels that requests in progress ask for, and the level that the server was sent.
     pub logs: Arc<ConnectionLogs>,
-    /// Whether the server can send messages that belong to no request, or never will.
+    /// Whether the standalone event stream is open, or the server has none.
     event_stream_ready: watch::Sender<bool>,
     established_at: Instant,
-    /// How often the process had resumed from suspend when the connection was last known to work.
+    /// The process's resume count when the connection was last known to work.
     verified_at: AtomicU64,
-    /// Whether the server has answered a call.
+    /// Whether the server has responded to a call.
     pub(crate) healthy: Arc<AtomicBool>,
     pub(crate) transport: Transport,
     uses: TaskTracker,
 }
 
-/// A connection in use. The session is not closed before the last use of its connection is dropped.
+/// One use of a connection. The session stays open until the last use of its connection is dropped.
 #[derive(Debug, Clone)]
 pub struct ConnectionUse {
     connection: Arc<Connection>,
@@ -93,7 +93,7 @@ impl Connection {
     ) -> Self {
         let is_ready = !matches!(transport, Transport::StreamableHttpLegacy(_));
         let uses = TaskTracker::new();
-        // So that waiting for the last use ends with it.
+        // A closed tracker lets `wait_until_unused` return after the last use.
         uses.close();
         Self {
             generation,
@@ -110,7 +110,7 @@ impl Connection {
         }
     }
 
-    /// Returns a use of the connection.
+    /// Begins a use of the connection, which ends when it is dropped.
     pub(crate) fn begin_use(self: &Arc<Self>) -> ConnectionUse {
         ConnectionUse {
             connection: self.clone(),
@@ -118,7 +118,7 @@ impl Connection {
         }
     }
 
-    /// Returns `true` if a request is under way on the connection, or about to be sent.
+    /// Returns `true` if a request on the connection is in progress, or about to be sent.
     pub(crate) fn is_in_use(&self) -> bool {
         !self.uses.is_empty()
     }
@@ -128,13 +128,12 @@ impl Connection {
         self.uses.wait().await;
     }
 
-    /// Returns `true` if the connection has proved that the server can be used: a call was answered,
-    /// or the connection has lasted for a while.
+    /// Returns `true` if the server has responded to a call, or the connection has lasted for [`STABLE`].
     pub(crate) fn is_stable(&self) -> bool {
         self.healthy.load(Ordering::Relaxed) || self.established_at.elapsed() >= STABLE
     }
 
-    /// The connection works, or was made, after the process has resumed `resumes` times.
+    /// Records that the connection works, or was made, after the process has resumed `resumes` times.
     pub(crate) fn mark_verified(&self, resumes: u64) {
         self.verified_at.store(resumes, Ordering::Relaxed);
     }
@@ -144,20 +143,22 @@ impl Connection {
         self.verified_at.load(Ordering::Relaxed) == resumes
     }
 
-    /// Returns `true` if suspend cannot have broken the connection. The stream of HTTP+SSE may have
-    /// died without a sign, and with it every answer; elsewhere, each request finds out for itself.
+    /// Returns `true` if the connection can be used after the process resumed from suspend.
+    ///
+    /// The stream of HTTP+SSE can break unnoticed, and with it every response, so it must be verified first. With the
+    /// other transports, each request detects a broken connection itself.
     pub(crate) fn is_usable_after_suspend(&self, http_clients: &Clients) -> bool {
         !matches!(self.transport, Transport::HttpSse(_))
             || self.is_verified_since(http_clients.resume_count())
     }
 
-    /// The standalone stream is open, or the server has none.
+    /// Records that the standalone event stream is open, or that the server has none.
     pub(crate) fn mark_event_stream_ready(&self) {
         self.event_stream_ready.send_replace(true);
     }
 
-    /// Waits a moment for the standalone stream, if the client can be asked: servers ask on it,
-    /// and some forget what they asked before it was there.
+    /// Waits at most [`EVENT_STREAM_WAIT`] for the standalone event stream, if the client accepts server requests.
+    /// Servers send them on that stream, and some lose those that they send before it is open.
     pub(crate) async fn wait_for_event_stream(&self, client_profile: &ClientProfile) {
         if *self.event_stream_ready.borrow() || !client_profile.supports_server_requests() {
             return;
@@ -168,7 +169,7 @@ impl Connection {
         let _ = Box::pin(timeout(left, ready.wait_for(|ready| *ready))).await;
     }
 
-    /// Sends a request of our own and waits for its response.
+    /// Sends one of the proxy's own requests and waits for its response.
     ///
     /// # Errors
     /// [`TransportError`]; a JSON-RPC error is a response.
@@ -177,12 +178,12 @@ impl Connection {
         method: &'static str,
         params: Value,
     ) -> Result<Message, TransportError> {
-        // Boxed: a connection asks now and then, in several tasks of its own at once.
+        // Boxed: it is large, rarely used, and part of several tasks of a connection.
         let exchange = Box::pin(self.start_request(method, params)).await?;
         Box::pin(exchange.response()).await
     }
 
-    /// Sends a request of our own.
+    /// Sends one of the proxy's own requests.
     pub(crate) async fn start_request(
         &self,
         method: &'static str,
@@ -202,8 +203,10 @@ impl Connection {
         }
     }
 
-    /// Returns `true` if calls of this client can go by the connection. A session of the legacy era is
-    /// bound to what its client declared; a modern server reads it in every request.
+    /// Returns `true` if the connection can carry calls of this client.
+    ///
+    /// A legacy session is bound to the capabilities that its client declared. A modern server reads them in every
+    /// request.
     #[must_use]
     pub fn serves(&self, client_profile: &Arc<ClientProfile>) -> bool {
         self.profile.era == Era::Modern
@@ -211,20 +214,20 @@ impl Connection {
             || self.client_profile.shares_session(client_profile)
     }
 
-    /// Returns `true` if one client alone can use the connection, since one stream carries everything on it:
-    /// while one client does not read, the answers to another would wait behind those to the first.
+    /// Returns `true` if only one client can use the connection, because one stream carries all its messages.
+    /// While one client does not read, the responses to another would wait behind those to the first.
     #[must_use]
     pub fn is_exclusive(&self) -> bool {
         matches!(self.transport, Transport::HttpSse(_))
     }
 
-    /// Returns `true` if the server declares that it sends updates of single resources.
+    /// Returns `true` if the server declares support for resource subscriptions.
     pub(crate) fn supports_subscriptions(&self) -> bool {
         let declared = self.profile.capabilities.get("resources");
         declared.is_some_and(|declared| declared["subscribe"] == true)
     }
 
-    /// Returns a request of our own in the server's era.
+    /// Returns one of the proxy's own requests, in the server's era.
     pub(crate) fn own_request(&self, method: &'static str, mut params: Value) -> Request {
         if self.profile.era == Era::Modern {
             let meta = format!("{{{}}}", self.client_profile.meta_members());
@@ -233,11 +236,11 @@ impl Connection {
         Request::from_proxy(next_id(), method, &params)
     }
 
-    /// Sends a notification of the legacy era, or a response. A modern upstream gets neither:
-    /// none is defined for it (MCP 2026-07-28 § Sending Messages).
+    /// Sends a notification of the legacy era, or a response, to a legacy server. Does nothing for a modern
+    /// server: neither is defined for it (MCP 2026-07-28 § Sending Messages).
     ///
     /// # Errors
-    /// [`TransportError`], when it was not delivered.
+    /// [`TransportError`], when the message was not delivered.
     pub async fn notify(&self, body: Bytes) -> Result<(), TransportError> {
         match self.profile.era {
             Era::Modern => Ok(()),
@@ -245,10 +248,10 @@ impl Connection {
         }
     }
 
-    /// Sends a notification that MCP does not know, whatever the server's era.
+    /// Sends a notification that MCP does not define, to a server of either era.
     ///
     /// # Errors
-    /// [`TransportError`], when it was not delivered.
+    /// [`TransportError`], when the notification was not delivered.
     pub async fn notify_any_revision(&self, body: Bytes) -> Result<(), TransportError> {
         self.transport.notify(body).await
     }

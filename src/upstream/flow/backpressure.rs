@@ -1,4 +1,4 @@
-//! Backpressure on one upstream: whether more of its answers may be read.
+//! Backpressure on one upstream: stops reading its responses while clients have too much unread data.
 
 use std::sync::{Arc, Weak};
 
@@ -7,56 +7,56 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::send_buffer::{SendBudget, SendBuffer};
 use crate::sync::Mutex;
 
-/// From this size on, in bytes, a message needs one of the few permits for large ones.
+/// The size in bytes from which a message needs a permit for large messages.
 pub(crate) const LARGE_MESSAGE_BYTES: usize = 256 << 10;
 
-/// How many large messages are read of one upstream at a time for one client. All that has arrived of
-/// each is in memory, and more of them at once would arrive no sooner.
+/// The number of large messages that are read from one upstream at a time for one client. Each is in memory as
+/// far as it has arrived, and more of them at once would not arrive sooner.
 const MAX_LARGE_MESSAGES: usize = 8;
 
-/// Who reads an answer, and so keeps it from being read on here as long as too much is unread.
+/// The reader of a response. While it has too much unread data, the response is not read further.
 #[derive(Debug, Clone)]
 pub(crate) enum Reader {
-    /// The proxy, which asked for it: it is always read.
+    /// The proxy itself: it always reads.
     Proxy,
     /// One client.
     Client(Arc<SendBuffer>),
-    /// The client of a stream that carries everything for one client.
+    /// The client of a stream that carries all messages for one client.
     Stream(Arc<StreamClient>),
-    /// All clients: what belongs to no request.
+    /// All clients, for messages that belong to no request.
     AllClients,
 }
 
 impl Reader {
-    /// The reader of an answer to a request from the client of this send buffer, or from the proxy.
+    /// Returns the reader of a response: the client with this send buffer, or the proxy.
     pub(crate) fn for_request(send_buffer: Option<&Arc<SendBuffer>>) -> Self {
         send_buffer.map_or(Self::Proxy, |client| Self::Client(client.clone()))
     }
 }
 
-/// The client of one stream: the one that last sent a request on its connection.
+/// The client that reads one stream: the one that last sent a request on its connection.
 #[derive(Debug, Default)]
 pub(crate) struct StreamClient(Mutex<Weak<SendBuffer>>);
 
 impl StreamClient {
-    /// Makes the stream that of the client of this send buffer.
+    /// Assigns the stream to the client with this send buffer.
     pub(crate) fn bind(&self, send_buffer: &Arc<SendBuffer>) {
         *self.0.lock() = Arc::downgrade(send_buffer);
     }
 
-    /// Returns the client's send buffer; `None` before the first request, and after the client has left.
+    /// Returns the client's send buffer; `None` before the first request and after the client has disconnected.
     fn send_buffer(&self) -> Option<Arc<SendBuffer>> {
         self.0.lock().upgrade()
     }
 }
 
-/// The gate through which one upstream's answers are read.
+/// The gate through which one upstream's responses are read.
 #[derive(Debug)]
 pub(crate) struct ReadGate {
     budget: Arc<SendBudget>,
-    /// The permits for messages to no client.
+    /// The permits for large messages to no particular client.
     large_permits: Arc<Semaphore>,
-    /// The permits of each client: messages that wait for one client must not keep another waiting.
+    /// The permits of each client, so that a slow client does not delay the others.
     client_permits: Mutex<Vec<(Weak<SendBuffer>, Arc<Semaphore>)>>,
 }
 
@@ -79,9 +79,9 @@ impl ReadGate {
         }
     }
 
-    /// Waits until more may be read; returns whether that took time.
+    /// Waits until more may be read. Returns `true` if the gate was closed.
     pub(crate) async fn wait_until_open(&self, reader: &Reader) -> bool {
-        // Nearly always, and on the path of every answer.
+        // The usual case, on the path of every response.
         if self.is_open(reader) {
             return false;
         }
@@ -99,7 +99,7 @@ impl ReadGate {
         }
     }
 
-    /// Waits until one more large message may be read.
+    /// Waits for the permit to read one more large message.
     pub(crate) async fn acquire_large_permit(&self, reader: &Reader) -> LargeBodyPermit {
         let permits = match reader {
             Reader::Client(client) => self.permits_for(client),
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_opens_when_the_client_has_read_enough() {
+    fn the_gate_opens_when_the_client_has_read_enough() {
         let budget = SendBudget::new(10);
         let (gate, client) = (ReadGate::new(budget.clone()), budget.add_client());
         for reader in [&Reader::AllClients, &Reader::Client(client.clone())] {
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn it_opens_for_the_others_when_a_client_leaves() {
+    fn the_gate_opens_for_the_others_when_a_client_leaves() {
         let budget = SendBudget::new(2 << 20);
         let gate = ReadGate::new(budget.clone());
         let (leaving, client) = (budget.add_client(), budget.add_client());
@@ -166,21 +166,21 @@ mod tests {
     }
 
     #[test]
-    fn large_messages_of_one_client_keep_none_of_another_waiting() {
+    fn large_messages_of_one_client_delay_no_other_client() {
         let budget = SendBudget::new(usize::MAX);
         let gate = ReadGate::new(budget.clone());
         let [one, other] = [(); 2].map(|()| Reader::Client(budget.add_client()));
-        let take = |reader| gate.acquire_large_permit(reader).now_or_never();
-        let held: Vec<_> = (0..MAX_LARGE_MESSAGES).map(|_| take(&one)).collect();
-        assert!(held.iter().all(Option::is_some));
-        assert!(take(&one).is_none());
-        assert!(take(&other).is_some() && take(&Reader::AllClients).is_some());
-        drop(held);
-        assert!(take(&one).is_some());
+        let acquire = |reader| gate.acquire_large_permit(reader).now_or_never();
+        let permits: Vec<_> = (0..MAX_LARGE_MESSAGES).map(|_| acquire(&one)).collect();
+        assert!(permits.iter().all(Option::is_some));
+        assert!(acquire(&one).is_none());
+        assert!(acquire(&other).is_some() && acquire(&Reader::AllClients).is_some());
+        drop(permits);
+        assert!(acquire(&one).is_some());
     }
 
     #[test]
-    fn the_permits_of_a_client_that_is_gone_are_forgotten() {
+    fn the_permits_of_a_disconnected_client_are_removed() {
         let budget = SendBudget::new(usize::MAX);
         let gate = ReadGate::new(budget.clone());
         for _ in 0..3 {

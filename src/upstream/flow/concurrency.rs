@@ -1,4 +1,4 @@
-//! The limit of the calls that run at one upstream at a time, and the queue for it.
+//! The limit of concurrent calls to one upstream, and the queue in front of it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::upstream::error::TransportError;
 
-/// Limits the calls that run at one upstream, and admits them in the order of their arrival.
+/// Limits the concurrent calls to one upstream, and queues further calls first in, first out.
 #[derive(Debug)]
 pub(crate) struct ConcurrencyLimit {
     permits: Arc<Semaphore>,
@@ -18,12 +18,12 @@ pub(crate) struct ConcurrencyLimit {
     max_waiting: usize,
 }
 
-/// The permit of a call that runs. Dropping it admits the next call.
+/// The permit of a running call. Dropping it starts the next queued call.
 #[derive(Debug)]
 pub struct CallPermit(#[allow(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
 
 impl ConcurrencyLimit {
-    /// Lets `running` calls run at a time, and `queue` more wait.
+    /// Returns a limit of `max_running` concurrent calls and `max_waiting` queued ones.
     pub(crate) fn new(max_running: usize, max_waiting: usize) -> Self {
         let max_running = max_running.min(Semaphore::MAX_PERMITS);
         Self {
@@ -34,10 +34,10 @@ impl ConcurrencyLimit {
         }
     }
 
-    /// Waits until the call may run, no longer than `wait`.
+    /// Waits at most `wait` until the call may run.
     ///
     /// # Errors
-    /// [`TransportError::Busy`], at once when the queue is full.
+    /// [`TransportError::Busy`] when the time is over, and immediately when the queue is full.
     pub(crate) async fn acquire(&self, wait: Duration) -> Result<CallPermit, TransportError> {
         match self.permits.clone().try_acquire_owned() {
             Ok(permit) => Ok(CallPermit(permit)),
@@ -52,7 +52,7 @@ impl ConcurrencyLimit {
         drop(slot);
         match permit {
             Ok(Ok(permit)) => Ok(CallPermit(permit)),
-            // Never: the semaphore is not closed.
+            // Unreachable: the semaphore is never closed.
             Ok(Err(_)) => Err(TransportError::ShuttingDown),
             Err(_) => Err(TransportError::Busy {
                 running: self.max_running,
@@ -62,7 +62,7 @@ impl ConcurrencyLimit {
     }
 }
 
-/// A place in the queue. A call that is cancelled gives it up as well.
+/// A slot in the queue. A cancelled call releases it as well.
 struct QueueSlot<'a>(&'a AtomicUsize);
 
 impl<'a> QueueSlot<'a> {
@@ -124,7 +124,7 @@ mod tests {
         drop(first);
         assert!((&mut third).now_or_never().is_none());
         let second = (&mut second).now_or_never().unwrap().unwrap();
-        // A cancelled call gives its slot up.
+        // A cancelled call releases its slot.
         drop(third);
         let mut fourth = Box::pin(limit.acquire(FOR_LONG));
         assert!((&mut fourth).now_or_never().is_none());

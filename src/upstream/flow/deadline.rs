@@ -1,4 +1,4 @@
-//! The deadlines of one request, and the activity that extends them, on whatever stream it comes.
+//! The deadlines of one request, and the activity that extends them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +9,9 @@ use crate::net::ConnectTracker;
 use crate::sync::Mutex;
 use crate::upstream::error::TransportError;
 
-/// The time of a request's last activity: its answer began, more of it arrived, or its progress did, which
-/// may come on another stream. Cheap to clone; all clones mean the same request.
+/// The time of a request's last activity. Activity is a part of its response, or its progress, on any stream.
+///
+/// Cheap to clone; all clones belong to the same request.
 #[derive(Debug, Clone, Default)]
 pub struct Activity(Arc<Mutex<Option<Instant>>>);
 
@@ -25,21 +26,23 @@ impl Activity {
     }
 }
 
-/// How long an upstream may be silent.
+/// How long an upstream may be silent while a request waits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadlines {
-    /// Before its answer begins, from when the request was sent.
+    /// From sending the request until its response begins.
     pub(crate) first_byte: Duration,
-    /// Between two signs of activity after that.
+    /// Between two activities after that.
     pub(crate) idle: Duration,
 }
 
 impl Deadlines {
-    /// Waits for the head of an answer, which `sending` returns. Until a connection was made, which has a
-    /// limit of its own, nothing was sent.
+    /// Waits for the head of a response, which `sending` returns.
+    ///
+    /// The time while a connection is made does not count: nothing was sent yet, and connecting has a timeout of
+    /// its own.
     ///
     /// # Errors
-    /// [`TransportError::FirstByteTimeout`] or [`TransportError::IdleTimeout`], when the head takes too long.
+    /// [`TransportError::FirstByteTimeout`] or [`TransportError::IdleTimeout`].
     pub(crate) async fn wait_for_head<T>(
         self,
         sending: impl Future<Output = T>,
@@ -62,7 +65,7 @@ impl Deadlines {
         }
     }
 
-    /// Returns when a request times out that was sent, or is waited for, since `since`, and the error for it.
+    /// Returns the next deadline of a request that was sent at `since`, and the error to return then.
     pub(crate) fn next_deadline(
         self,
         since: Instant,

@@ -1,4 +1,4 @@
-//! The limits of calls: deadlines, concurrency, and backpressure.
+//! Limits of calls: deadlines, concurrency, and backpressure.
 
 pub(crate) mod backpressure;
 pub(crate) mod concurrency;

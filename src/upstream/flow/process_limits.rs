@@ -1,21 +1,21 @@
-//! The bounds that all upstreams of the process share.
+//! The limits that all upstreams of the process share.
 
 use std::sync::Arc;
 
 use super::send_buffer::SendBudget;
 use crate::config::Limits;
 
-/// The limits of the process, and what counts against them. Cheap to clone.
+/// The limits of the process, and the bytes that count against them. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct ProcessLimits {
     /// The limits as configured.
     pub configured: Arc<Limits>,
-    /// The bytes that the clients have not read.
+    /// The budget for bytes that the clients have not read.
     pub send_budget: Arc<SendBudget>,
 }
 
 impl ProcessLimits {
-    /// Returns the bounds for these limits, without a client.
+    /// Returns limits that no client uses yet.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self {

@@ -1,8 +1,8 @@
-//! The bytes that the clients have not read yet. While they are many, upstreams are read no further: answers
-//! wait at their servers, not here.
+//! Counts the bytes that the clients have not read yet. Above a limit, responses are not read from the upstreams,
+//! so that they wait at the servers instead of in memory.
 //!
-//! Each client has a [`SendBuffer`] of its own, and all of them share the [`SendBudget`] of the process. A
-//! client that does not read stops the answers to its own requests, and no other client's.
+//! Each client has a [`SendBuffer`], and all of them share the [`SendBudget`] of the process. A client that does
+//! not read delays the responses to its own requests only.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-/// The least share of one client, in bytes, however many clients there are.
+/// The minimum share of one client in bytes, for any number of clients.
 const MIN_SHARE: usize = 256 << 10;
 
-/// How many bytes may wait for all clients of the process together.
-// SeqCst: a share that grows and a buffer that drains at the same time must not miss each other.
+/// The number of bytes that all clients of the process together may leave unread.
+// SeqCst: if a share grows while a buffer drains, one of the two threads must see the other's change.
 #[derive(Debug)]
 pub struct SendBudget {
     limit: usize,
@@ -24,7 +24,7 @@ pub struct SendBudget {
 }
 
 impl SendBudget {
-    /// Returns the budget of a process whose clients may leave about this many bytes unread.
+    /// Returns a budget of about `limit` unread bytes.
     #[must_use]
     pub fn new(limit: usize) -> Arc<Self> {
         Arc::new(Self {
@@ -35,13 +35,13 @@ impl SendBudget {
         })
     }
 
-    /// Returns the empty send buffer of one more client.
+    /// Returns an empty send buffer for one more client.
     #[must_use]
     pub fn add_client(self: &Arc<Self>) -> Arc<SendBuffer> {
         Arc::new(SendBuffer::new(self.clone()))
     }
 
-    /// Returns `true` while more may be read that is for no client in particular.
+    /// Returns `true` if more messages for all clients may be read.
     pub(crate) fn is_open(&self) -> bool {
         self.unread.load(Ordering::SeqCst) < self.limit
     }
@@ -51,19 +51,19 @@ impl SendBudget {
         self.drained.notified()
     }
 
-    /// How many bytes may wait for one client: all, if it is the only one.
+    /// The bytes that one client may leave unread: the whole budget if it is the only client.
     fn share(&self) -> usize {
         let clients = self.clients.load(Ordering::SeqCst).max(1);
         (self.limit / clients).max(self.min_share())
     }
 
-    /// How many bytes may wait for one client whatever waits for the others.
+    /// The bytes that one client may leave unread regardless of the others.
     fn min_share(&self) -> usize {
         MIN_SHARE.min(self.limit)
     }
 }
 
-/// How many bytes wait for one client.
+/// The number of bytes that one client has not read.
 #[derive(Debug)]
 pub struct SendBuffer {
     budget: Arc<SendBudget>,
@@ -79,13 +79,13 @@ impl SendBuffer {
         }
     }
 
-    /// Adds bytes that the client is to read.
+    /// Adds bytes that were queued for the client.
     pub fn add(&self, bytes: usize) {
         self.unread.fetch_add(bytes, Ordering::SeqCst);
         self.budget.unread.fetch_add(bytes, Ordering::SeqCst);
     }
 
-    /// Subtracts bytes that the client has read, or that are not for it any more.
+    /// Subtracts bytes that the client has read, or that were dropped.
     pub fn sub(&self, bytes: usize) {
         let before = self.unread.fetch_sub(bytes, Ordering::SeqCst);
         let sum = self.budget.unread.fetch_sub(bytes, Ordering::SeqCst);
@@ -96,8 +96,10 @@ impl SendBuffer {
         }
     }
 
-    /// Returns `true` while more may be read that is for this client. The least share is open even when others
-    /// have used up the budget: a large answer may exceed it, as may what one had before the other came.
+    /// Returns `true` if more may be read for this client.
+    ///
+    /// The minimum share stays open when others have used up the budget. They can exceed it by a large response,
+    /// or by bytes queued before this client connected.
     pub(crate) fn is_open(&self) -> bool {
         let unread = self.unread.load(Ordering::SeqCst);
         unread < self.budget.min_share() || unread < self.budget.share() && self.budget.is_open()
@@ -105,14 +107,14 @@ impl SendBuffer {
 }
 
 impl Default for SendBuffer {
-    /// Returns the buffer of the only client of a process without a limit.
+    /// Returns the buffer of a single client without a limit.
     fn default() -> Self {
         Self::new(SendBudget::new(usize::MAX))
     }
 }
 
 impl Drop for SendBuffer {
-    /// The client is gone: its bytes wait no longer, and the others' shares grow.
+    /// Returns the client's bytes to the budget; the shares of the others grow.
     fn drop(&mut self) {
         self.budget
             .unread
@@ -129,7 +131,7 @@ mod tests {
     const MIB: usize = 1 << 20;
 
     #[test]
-    fn one_client_may_leave_unread_what_the_process_may() {
+    fn a_single_client_may_use_the_whole_budget() {
         let budget = SendBudget::new(10);
         let client = budget.add_client();
         client.add(9);
@@ -141,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_used_up_budget_leaves_each_client_the_least_share() {
+    fn a_used_up_budget_leaves_each_client_the_minimum_share() {
         let budget = SendBudget::new(MIB);
         let idle = budget.add_client();
         idle.add(2 * MIB);
@@ -160,13 +162,13 @@ mod tests {
         assert!(other.is_open() && budget.is_open());
         other.add(4 * MIB - 1);
         assert!(other.is_open() && budget.is_open());
-        // The sum is a bound for all of them.
+        // The budget limits their sum.
         idle.add(1);
         assert!(!other.is_open() && !budget.is_open());
     }
 
     #[test]
-    fn a_client_that_leaves_gives_back_its_bytes_and_its_share() {
+    fn a_client_that_leaves_returns_its_bytes_and_its_share() {
         let budget = SendBudget::new(8 * MIB);
         let (leaving, other) = (budget.add_client(), budget.add_client());
         leaving.add(4 * MIB);
@@ -178,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn many_clients_have_a_least_share_each() {
+    fn many_clients_have_a_minimum_share_each() {
         let budget = SendBudget::new(8 * MIB);
         let clients: Vec<_> = (0..1000).map(|_| budget.add_client()).collect();
         clients[0].add(MIN_SHARE - 1);

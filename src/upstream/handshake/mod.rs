@@ -1,6 +1,9 @@
-//! The handshake, which finds an upstream's transport and era (MCP 2026-07-28 § Versioning, Backward
-//! Compatibility): a modern probe, which has no side effect; then `initialize`;
-//! then the stream of HTTP+SSE.
+//! The handshake, which detects an upstream's transport and era (MCP 2026-07-28 § Versioning, Backward
+//! Compatibility). It tries, in this order:
+//!
+//! 1. `server/discover`, the modern probe, which has no side effect;
+//! 2. `initialize` by Streamable HTTP;
+//! 3. the event stream of HTTP+SSE.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,11 +36,11 @@ use response::{
     Probe, parse_discover, parse_initialize, rejects_supported_version, suggests_http_sse,
 };
 
-/// How long one step may take, without the connection that is made for it. Together under the 30 s
-/// that clients wait for a server.
+/// How long one step may take, without the time to connect. All steps together take less than the 30 s that
+/// clients wait for a server.
 const STEP_TIMEOUT: Duration = Duration::from_secs(9);
 
-/// A connection as the handshake leaves it; with its stream for HTTP+SSE, which must be read on.
+/// A new connection, and for HTTP+SSE the event stream, which the caller must read.
 pub(crate) type Connected = (Connection, Option<HttpSseStream>);
 
 /// The input of a handshake.
@@ -45,15 +48,15 @@ pub(crate) struct Handshake<'a> {
     pub(crate) transport: TransportChoice,
     pub(crate) client: &'a Arc<ClientProfile>,
     pub(crate) generation: u64,
-    /// Called when the upstream first sends anything.
+    /// Called when the upstream sends anything.
     pub(crate) on_response: &'a (dyn Fn() + Sync),
 }
 
 impl Handshake<'_> {
-    /// Connects by the transports that the configuration allows, in its order.
+    /// Connects with the configured transports, in their order.
     ///
     /// # Errors
-    /// [`TransportError`]; of two failures, that of the transport that was tried first.
+    /// [`TransportError`]; if two transports fail, the error of the first.
     pub(crate) async fn connect(
         &self,
         new_http: impl Fn() -> Http,
@@ -103,13 +106,13 @@ impl Handshake<'_> {
         }
     }
 
-    /// Returns `true` if a modern server answers.
+    /// Returns `true` if a modern server responds.
     ///
     /// # Errors
-    /// [`TransportError`], when no server of any era answered.
+    /// [`TransportError`], when no server of any era responded.
     pub(crate) async fn is_modern(&self, http: Http) -> Result<bool, TransportError> {
         match self.send_discover(&StreamableHttp::new(http)).await {
-            Ok(answer) => Ok(matches!(parse_discover(&answer), Ok(Probe::Modern(_)))),
+            Ok(response) => Ok(matches!(parse_discover(&response), Ok(Probe::Modern(_)))),
             Err(TransportError::Status { status, .. }) if status.is_client_error() => Ok(false),
             Err(
                 TransportError::ContentType(_)
@@ -120,7 +123,7 @@ impl Handshake<'_> {
         }
     }
 
-    /// Asks which revisions there are.
+    /// Sends `server/discover`.
     async fn send_discover(&self, modern: &StreamableHttp) -> Result<Message, TransportError> {
         let meta = format!("{{\"_meta\":{{{}}}}}", self.client.meta_members());
         let params: Value = serde_json::from_str(&meta).unwrap_or_default();
@@ -132,26 +135,31 @@ impl Handshake<'_> {
                 .response()
                 .await
         };
-        // Asked again within the same step, so that clients wait no longer.
+        // The retry is part of the same step, so that clients do not wait longer.
         with_step_timeout(async {
-            let answer = send().await?;
-            if !rejects_supported_version(&answer) {
-                return Ok(answer);
+            let response = send().await?;
+            if !rejects_supported_version(&response) {
+                return Ok(response);
             }
             (self.on_response)();
-            debug!("refused a revision that it supports; asking again");
+            debug!("server rejected a revision that it supports; retrying");
             send().await
         })
         .await
     }
 
+    /// Detects a modern server.
     async fn probe(&self, modern: &StreamableHttp) -> Result<Probe, TransportError> {
         match self.send_discover(modern).await {
-            Ok(answer) => {
+            Ok(response) => {
                 (self.on_response)();
-                parse_discover(&answer)
+                parse_discover(&response)
             }
-            Err(e @ (TransportError::Connect(_) | TransportError::Redirect(_))) => Err(e),
+            Err(
+                e @ (TransportError::Connect(_)
+                | TransportError::Redirect(_)
+                | TransportError::TooManyRedirects(_)),
+            ) => Err(e),
             Err(
                 e @ (TransportError::Certificate(_)
                 | TransportError::CredentialsRequired
@@ -160,7 +168,7 @@ impl Handshake<'_> {
                 (self.on_response)();
                 Err(e)
             }
-            // The server asked for a pause.
+            // The server asked to retry later.
             Err(e) if e.retry_after().is_some() => {
                 (self.on_response)();
                 Err(e)
@@ -169,7 +177,7 @@ impl Handshake<'_> {
                 if !matches!(error, TransportError::HandshakeTimeout(_)) {
                     (self.on_response)();
                 }
-                debug!(%error, "no modern answer; trying `initialize`");
+                debug!(%error, "no modern response; trying `initialize`");
                 Ok(match error.is_transient() {
                     true => Probe::Unclear,
                     false => Probe::Legacy,
@@ -180,10 +188,10 @@ impl Handshake<'_> {
 
     async fn initialize(&self, http: Http) -> Result<Connected, TransportError> {
         let request = self.initialize_request();
-        let (mut session, answer) =
+        let (mut session, response) =
             with_step_timeout(StreamableHttpLegacy::initialize(http, &request)).await?;
         (self.on_response)();
-        let profile = parse_initialize(&answer)?;
+        let profile = parse_initialize(&response)?;
         session.set_version(profile.version);
         with_step_timeout(session.notify(INITIALIZED.into())).await?;
         let transport = Transport::StreamableHttpLegacy(session.into());
@@ -194,8 +202,8 @@ impl Handshake<'_> {
         let (transport, mut stream) = with_step_timeout(HttpSse::open(http)).await?;
         (self.on_response)();
         let request = self.initialize_request();
-        let answer = with_step_timeout(async {
-            let mut answer = std::pin::pin!(async {
+        let response = with_step_timeout(async {
+            let mut response = std::pin::pin!(async {
                 transport
                     .send(&request, &RequestContext::default())
                     .await?
@@ -203,17 +211,17 @@ impl Handshake<'_> {
                     .await
             });
             loop {
-                // The answer comes on the stream, so both must be read.
+                // The response arrives on the event stream, so both must be polled.
                 tokio::select! {
-                    answer = &mut answer => return answer,
+                    response = &mut response => return response,
                     other = stream.next() => match other? {
-                        Some(message) => debug!(method = %message.method(), "ignored before the handshake"),
+                        Some(message) => debug!(method = %message.method(), "ignoring a message during the handshake"),
                         None => return Err(TransportError::StreamEnded),
                     },
                 }
             }
         });
-        let profile = parse_initialize(&answer.await?)?;
+        let profile = parse_initialize(&response.await?)?;
         with_step_timeout(transport.notify(INITIALIZED.into())).await?;
         Ok((
             self.new_connection(profile, Transport::HttpSse(transport)),
@@ -223,7 +231,7 @@ impl Handshake<'_> {
 
     fn initialize_request(&self) -> Request {
         let id = next_id();
-        // Not by a `Value`, which would write what the client declares in words of its own.
+        // Not as a `Value`: that would reorder and reformat what the client declared.
         let body = format!(
             "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"initialize\",\"params\":{{\
              \"protocolVersion\":\"{}\",\"capabilities\":{},\"clientInfo\":{}}}}}",
@@ -247,7 +255,7 @@ const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialize
 async fn with_step_timeout<T>(
     future: impl Future<Output = Result<T, TransportError>>,
 ) -> Result<T, TransportError> {
-    // Boxed: it is large, and what waits for it would be as large.
+    // Boxed: it is large, and would make its caller's future as large.
     ConnectTracker::run_with_timeout(STEP_TIMEOUT, Box::pin(future))
         .await
         .map_err(|_| TransportError::HandshakeTimeout(STEP_TIMEOUT))?

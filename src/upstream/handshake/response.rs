@@ -1,6 +1,6 @@
-//! The content of a server's answers to the handshake: its era, its revision, and its profile.
+//! Parses a server's responses to the handshake: its era, revision, and profile.
 //!
-//! Nothing is sent here, and no answer, however broken, is more than an error.
+//! Nothing here sends a message, and every invalid response is an error.
 
 use std::borrow::Cow;
 
@@ -16,18 +16,18 @@ use crate::protocol::revision::{LEGACY, MODERN};
 use crate::wire::Message;
 use crate::wire::outgoing::code;
 
-/// The content of the answer to `server/discover`.
+/// The result of `server/discover`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Probe {
-    /// It speaks our modern revision.
+    /// The server supports our modern revision.
     Modern(ServerProfile),
-    /// It offers legacy revisions, or said nothing that only a modern server says: try `initialize`.
+    /// The server lists legacy revisions, or its response is not that of a modern server: try `initialize`.
     Legacy,
-    /// It gave no answer, which may pass: try `initialize` as well.
+    /// A transient error: try `initialize`, then probe again.
     Unclear,
 }
 
-/// The members of either result that matter here.
+/// The members of the results of `server/discover` and `initialize`.
 #[derive(Deserialize, Default)]
 #[serde(default, rename_all = "camelCase")]
 struct HandshakeResult<'a> {
@@ -53,24 +53,24 @@ impl HandshakeResult<'_> {
     }
 }
 
-/// Returns `true` if the answer rejects our modern revision and names it as supported nevertheless,
-/// so that the request is to be made again (MCP 2026-07-28 § Versioning).
-pub(super) fn rejects_supported_version(answer: &Message) -> bool {
-    answer.error_code() == Some(code::UNSUPPORTED_PROTOCOL_VERSION)
-        && includes_version(&supported_versions(answer), MODERN)
+/// Returns `true` if the response rejects our modern revision but lists it as supported, so that the request must be
+/// retried (MCP 2026-07-28 § Versioning).
+pub(super) fn rejects_supported_version(response: &Message) -> bool {
+    response.error_code() == Some(code::UNSUPPORTED_PROTOCOL_VERSION)
+        && includes_version(&supported_versions(response), MODERN)
 }
 
-/// The `data.supported` of an error; null where it has none.
-fn supported_versions(answer: &Message) -> Value {
+/// Returns the `data.supported` of an error; null if it has none.
+fn supported_versions(response: &Message) -> Value {
     #[derive(Deserialize)]
     struct Refusal {
         #[serde(default)]
         data: Value,
     }
-    let refusal = answer
+    let refusal = response
         .error()
         .and_then(|error| serde_json::from_slice::<Refusal>(error).ok());
-    // Read by `get`: `data` may be anything, and indexing to change it panics on a text.
+    // `get_mut`, because `data` may have any type, and a mutable index panics on a string.
     refusal
         .and_then(|mut refusal| refusal.data.get_mut("supported").map(Value::take))
         .unwrap_or_default()
@@ -82,12 +82,12 @@ fn includes_version(supported: &Value, version: &str) -> bool {
         .is_some_and(|all| all.iter().any(|named| named == version))
 }
 
-/// Reads the answer to `server/discover`.
+/// Parses the response to `server/discover`.
 ///
 /// # Errors
-/// [`TransportError::Handshake`] when a modern server refuses us for good.
-pub(super) fn parse_discover(answer: &Message) -> Result<Probe, TransportError> {
-    if let Some(result) = answer.result() {
+/// [`TransportError::Handshake`] when a modern server rejects us permanently.
+pub(super) fn parse_discover(response: &Message) -> Result<Probe, TransportError> {
+    if let Some(result) = response.result() {
         let Ok(result) = serde_json::from_slice::<HandshakeResult>(result) else {
             return Ok(Probe::Legacy);
         };
@@ -101,51 +101,52 @@ pub(super) fn parse_discover(answer: &Message) -> Result<Probe, TransportError> 
             Probe::Legacy
         });
     }
-    match answer.error_code() {
+    match response.error_code() {
         Some(code::UNSUPPORTED_PROTOCOL_VERSION) => {
-            let supported = supported_versions(answer);
+            let supported = supported_versions(response);
             match LEGACY
                 .iter()
                 .any(|version| includes_version(&supported, version))
             {
                 true => Ok(Probe::Legacy),
                 false => Err(TransportError::Handshake(format!(
-                    "it refuses revision `{MODERN}` of MCP and supports only {supported}"
+                    "the server rejects revision `{MODERN}` of MCP and supports only {supported}"
                 ))),
             }
         }
-        // By these a modern server shows itself even in a refusal.
+        // Only a modern server returns these codes.
         Some(code::HEADER_MISMATCH | code::MISSING_CAPABILITY) => {
-            Err(TransportError::Handshake(error_text(answer)))
+            Err(TransportError::Handshake(error_text(response)))
         }
         _ => Ok(Probe::Legacy),
     }
 }
 
-/// Reads the answer to `initialize`: the revision that the server chose, and what it declares.
+/// Parses the response to `initialize`: the revision that the server chose, and its profile.
 ///
 /// # Errors
-/// [`TransportError::Handshake`] when it is an error, broken, or names a revision unknown here.
-pub(super) fn parse_initialize(answer: &Message) -> Result<ServerProfile, TransportError> {
-    let Some(result) = answer.result() else {
-        return Err(TransportError::Handshake(error_text(answer)));
+/// [`TransportError::Handshake`] when the response is an error or invalid, or the revision is not supported.
+pub(super) fn parse_initialize(response: &Message) -> Result<ServerProfile, TransportError> {
+    let Some(result) = response.result() else {
+        return Err(TransportError::Handshake(error_text(response)));
     };
     let result: HandshakeResult = serde_json::from_slice(result).map_err(|e| {
-        TransportError::Handshake(format!("its answer to `initialize` is broken: {e}"))
+        TransportError::Handshake(format!("the result of `initialize` is invalid: {e}"))
     })?;
     let supported = LEGACY
         .into_iter()
         .find(|version| *version == result.protocol_version);
     let version = supported.ok_or_else(|| {
         TransportError::Handshake(format!(
-            "it speaks revision `{}` of MCP, which is unknown here",
+            "the server chose revision `{}` of MCP, which mcp-manifold does not support",
             result.protocol_version
         ))
     })?;
     Ok(result.profile(Era::Legacy, version))
 }
 
-/// 400, 404 and 405 are how an HTTP+SSE server refuses a POST (MCP 2026-07-28 § HTTP+SSE Transport).
+/// Returns `true` if the status is one with which an HTTP+SSE server rejects a POST: 400, 404 or 405
+/// (MCP 2026-07-28 § HTTP+SSE Transport).
 pub(super) fn suggests_http_sse(error: &TransportError) -> bool {
     matches!(
         error,
@@ -165,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn capabilities_are_kept_whole_or_are_null() {
+    fn capabilities_are_kept_unchanged_or_null() {
         let declared = json!({"tools": {"listChanged": true}, "x": {"y": [1, null]}});
         let cases = [
             (declared.clone(), declared, true),
@@ -183,14 +184,14 @@ mod tests {
         for (written, kept, announces) in cases {
             let discovered = json!({"supportedVersions": [MODERN], "capabilities": written});
             let initialized = json!({"protocolVersion": LEGACY[0], "capabilities": written});
-            let answer = |result: Value| {
+            let response = |result: Value| {
                 let message = json!({"jsonrpc": "2.0", "id": 1, "result": result});
                 Message::parse(message.to_string()).unwrap()
             };
-            let Ok(Probe::Modern(modern)) = parse_discover(&answer(discovered)) else {
+            let Ok(Probe::Modern(modern)) = parse_discover(&response(discovered)) else {
                 panic!("{written}");
             };
-            let legacy = parse_initialize(&answer(initialized)).unwrap();
+            let legacy = parse_initialize(&response(initialized)).unwrap();
             for profile in [modern, legacy] {
                 assert_eq!(profile.capabilities, kept, "{written}");
                 assert_eq!(

@@ -1,4 +1,4 @@
-//! Keeps resources subscribed for as long as somebody holds the guard.
+//! The guard that keeps resources subscribed until it is dropped.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::ledger::Subscriptions;
 
-/// Keeps resources of one upstream subscribed, and their owner in use, until it is dropped.
+/// Keeps resources of one upstream subscribed, and the upstream in use, until it is dropped.
 #[derive(Debug)]
 pub struct SubscriptionGuard<Owner> {
     owner: Owner,
@@ -16,7 +16,7 @@ pub struct SubscriptionGuard<Owner> {
 }
 
 impl<Owner> SubscriptionGuard<Owner> {
-    /// Subscribes to updates of these resources of `owner`.
+    /// Subscribes to updates of resources of `owner`.
     pub(crate) fn new(
         owner: Owner,
         subscriptions: &Arc<Subscriptions>,
@@ -30,8 +30,8 @@ impl<Owner> SubscriptionGuard<Owner> {
         }
     }
 
-    /// Waits, no longer than `within`, until the server has taken or refused each. Unsubscribes from those
-    /// that it has not taken then.
+    /// Waits at most `within` until the server has acknowledged or rejected each resource. Then drops the
+    /// resources that it has not acknowledged.
     pub async fn wait_until_acknowledged(&mut self, within: Duration) {
         let mut ledger = self.subscriptions.watch();
         let uris = &self.uris;
@@ -40,19 +40,20 @@ impl<Owner> SubscriptionGuard<Owner> {
         self.subscriptions.retain_acknowledged(&mut self.uris);
     }
 
-    /// Returns the resources.
+    /// Returns the URIs of the resources.
     #[must_use]
     pub fn uris(&self) -> &[Arc<str>] {
         &self.uris
     }
 
-    /// Returns the upstream whose resources they are.
+    /// Returns the upstream that has the resources.
     #[must_use]
     pub fn upstream(&self) -> &Owner {
         &self.owner
     }
 
-    /// Unsubscribes after a request of the client's has done so at the server, which is sent no other.
+    /// Drops the guard after the client's own request has unsubscribed at the server, so that no second request
+    /// is sent.
     pub fn unsubscribed_by_client(self) {
         self.subscriptions.mark_unsubscribed(&self.uris);
     }

@@ -1,21 +1,23 @@
-//! The resources of one upstream whose updates are subscribed to, and which of them the server has acknowledged.
+//! The resource subscriptions of one upstream: which resources are subscribed, and the server's response for each.
 //!
-//! A [`SubscriptionGuard`](super::guard::SubscriptionGuard) subscribes to some. The session's task brings the
-//! server in line with all guards together, and does so again on every new connection. What two guards
-//! hold stays until both are dropped.
+//! A [`SubscriptionGuard`](super::guard::SubscriptionGuard) subscribes to resources. The session's supervisor sends
+//! the server the union of all guards, again on every new connection. A resource stays subscribed until its last
+//! guard is dropped.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// The resources of one upstream that are subscribed to, and what the server made of that.
+/// The resource subscriptions of one upstream.
 #[derive(Debug, Default)]
 pub struct Subscriptions {
     ledger: watch::Sender<SubscriptionLedger>,
 }
 
-/// The time at which a client's own request goes out, so that its success can be told from a later connection's.
+/// The state of the subscriptions when a client's own request is sent.
+///
+/// The request's success counts only if the state is the same when the response arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Epoch {
     generation: u64,
@@ -24,21 +26,22 @@ pub struct Epoch {
 
 #[derive(Debug, Default)]
 pub(crate) struct SubscriptionLedger {
-    /// How many guards hold each.
+    /// The number of guards of each resource.
     guard_counts: HashMap<Arc<str>, usize>,
-    /// What the server has taken, on the connection as it is.
+    /// The resources that the server has acknowledged on this connection.
     acknowledged: HashSet<Arc<str>>,
-    /// What the server has refused, on the connection as it is.
+    /// The resources that the server has rejected on this connection.
     rejected: HashSet<Arc<str>>,
-    /// What could not be asked for, and is not until it is tried again.
+    /// The resources whose request failed, until [`Subscriptions::retry_failed`].
     failed: HashSet<Arc<str>>,
-    /// The connection that it was asked on; 0 while there is none.
+    /// The generation of the connection; 0 without a connection.
     generation: u64,
-    /// How often unsubscribing began and ended.
+    /// Counts each start and each end of unsubscribing: odd while it is in progress.
     unsubscribe_count: u64,
 }
 
 impl SubscriptionLedger {
+    /// Returns `true` if the server has neither acknowledged nor rejected the resource.
     pub(crate) fn is_unanswered(&self, uri: &Arc<str>) -> bool {
         !self.acknowledged.contains(uri) && !self.rejected.contains(uri)
     }
@@ -47,7 +50,7 @@ impl SubscriptionLedger {
         self.is_unanswered(uri) && !self.failed.contains(uri)
     }
 
-    /// Returns `true` if what the server has taken is not what is wanted, but for what has to wait.
+    /// Returns `true` if there are resources to subscribe or unsubscribe now.
     pub(crate) fn has_changes(&self) -> bool {
         self.guard_counts.keys().any(|uri| self.is_pending(uri))
             || self
@@ -56,12 +59,12 @@ impl SubscriptionLedger {
                 .any(|uri| !self.guard_counts.contains_key(uri))
     }
 
-    /// Returns `true` if something is to be tried again.
+    /// Returns `true` if there are failed requests to retry.
     pub(crate) fn has_failed(&self) -> bool {
         !self.failed.is_empty()
     }
 
-    /// Returns what is wanted of the server and was not refused by it.
+    /// Returns the resources that have a guard and that the server has not rejected.
     pub(crate) fn uris(&self) -> Vec<Arc<str>> {
         let uris = self.guard_counts.keys();
         uris.filter(|uri| !self.rejected.contains(*uri))
@@ -89,25 +92,25 @@ impl SubscriptionLedger {
 }
 
 impl Subscriptions {
-    /// Watches the ledger.
+    /// Returns a receiver that is notified of changes to the ledger.
     pub(crate) fn watch(&self) -> watch::Receiver<SubscriptionLedger> {
         self.ledger.subscribe()
     }
 
-    /// Returns what to compare with when a client's own request that is sent now has succeeded.
+    /// Returns the current epoch, for a client's own request that is sent now.
     #[must_use]
     pub fn epoch(&self) -> Epoch {
         self.ledger.borrow().epoch()
     }
 
-    /// Counts the guards that hold this resource.
+    /// Returns the number of guards of this resource.
     #[must_use]
     pub fn count(&self, uri: &str) -> usize {
         let ledger = self.ledger.borrow();
         ledger.guard_counts.get(uri).copied().unwrap_or_default()
     }
 
-    /// One guard more holds each of these.
+    /// Adds a guard to each resource.
     pub(crate) fn add(&self, uris: &[Arc<str>]) {
         self.ledger.send_modify(|ledger| {
             for uri in uris {
@@ -116,7 +119,7 @@ impl Subscriptions {
         });
     }
 
-    /// One guard less holds each of these.
+    /// Removes a guard from each resource.
     pub(crate) fn remove(&self, uris: &[Arc<str>]) {
         self.ledger.send_modify(|ledger| {
             for uri in uris {
@@ -125,7 +128,7 @@ impl Subscriptions {
         });
     }
 
-    /// Removes from `uris`, and from what their guard holds, each that the server has not acknowledged.
+    /// Removes each resource that the server has not acknowledged from `uris`, and a guard of it from the ledger.
     pub(crate) fn retain_acknowledged(&self, uris: &mut Vec<Arc<str>>) {
         self.ledger.send_if_modified(|ledger| {
             let before = uris.len();
@@ -140,10 +143,10 @@ impl Subscriptions {
         });
     }
 
-    /// A client's own request, sent at `epoch`, has subscribed to this resource.
+    /// Records that a client's own request, sent at `epoch`, has subscribed to this resource.
     pub(crate) fn mark_subscribed(&self, uri: &Arc<str>, epoch: Epoch) {
         let is_same = self.epoch() == epoch && epoch.generation > 0;
-        // Unsubscribing may be under way at an odd count, and undo what the request did.
+        // At an odd count, an unsubscribe request in progress may undo the client's request.
         if is_same && epoch.unsubscribe_count.is_multiple_of(2) {
             self.ledger.send_if_modified(|ledger| {
                 ledger.acknowledged.insert(uri.clone());
@@ -152,7 +155,7 @@ impl Subscriptions {
         }
     }
 
-    /// A client's own request has unsubscribed from these.
+    /// Records that a client's own request has unsubscribed from these resources.
     pub(crate) fn mark_unsubscribed(&self, uris: &[Arc<str>]) {
         self.ledger.send_if_modified(|ledger| {
             for uri in uris {
@@ -162,19 +165,19 @@ impl Subscriptions {
         });
     }
 
-    /// There is another connection, or none (0): what the server had taken is void.
+    /// Resets the ledger for a new connection, or for none (0): subscriptions end with the connection.
     pub(crate) fn reset_for_connection(&self, generation: u64) {
         self.ledger.send_modify(|ledger| {
             ledger.acknowledged.clear();
             ledger.rejected.clear();
             ledger.failed.clear();
             ledger.generation = generation;
-            // Unsubscribing on the last connection ended with it.
+            // Unsubscribing ended with the previous connection.
             ledger.unsubscribe_count = ledger.unsubscribe_count.next_multiple_of(2);
         });
     }
 
-    /// The server has forgotten everything.
+    /// Clears all of the server's responses: it has lost its subscriptions.
     pub(crate) fn clear(&self) {
         self.ledger.send_modify(|ledger| {
             ledger.acknowledged.clear();
@@ -183,29 +186,23 @@ impl Subscriptions {
         });
     }
 
-    /// Returns what to subscribe to and what to unsubscribe from, which does not count as taken any more.
-    /// [`Self::mark_unsubscribe_done`] is called when that is done.
+    /// Returns the resources to subscribe and to unsubscribe. The latter no longer count as acknowledged.
+    ///
+    /// Call [`Self::mark_unsubscribe_done`] after unsubscribing.
     pub(crate) fn take_changes(&self) -> (Vec<Arc<str>>, Vec<Arc<str>>) {
         let (mut missing, mut surplus) = (Vec::new(), Vec::new());
         self.ledger.send_if_modified(|ledger| {
-            missing.extend(
-                ledger
-                    .uris()
-                    .into_iter()
-                    .filter(|uri| ledger.is_pending(uri)),
-            );
-            let guard_counts = &ledger.guard_counts;
-            surplus.extend(
-                ledger
-                    .acknowledged
-                    .extract_if(|uri| !guard_counts.contains_key(uri)),
-            );
+            let uris = ledger.uris().into_iter();
+            missing.extend(uris.filter(|uri| ledger.is_pending(uri)));
+            let has_no_guard = |uri: &Arc<str>| !ledger.guard_counts.contains_key(uri);
+            surplus.extend(ledger.acknowledged.extract_if(has_no_guard));
             ledger.unsubscribe_count += 1;
             !surplus.is_empty()
         });
         (missing, surplus)
     }
 
+    /// Records the end of unsubscribing.
     pub(crate) fn mark_unsubscribe_done(&self) {
         self.ledger.send_if_modified(|ledger| {
             ledger.unsubscribe_count += 1;
@@ -213,7 +210,7 @@ impl Subscriptions {
         });
     }
 
-    /// The server has answered for `asked`: it takes those of which `is_acknowledged` says so, and refuses the others.
+    /// Records the server's response for `uris`: acknowledged if `is_acknowledged` returns `true`, else rejected.
     pub(crate) fn record_results(
         &self,
         uris: &[Arc<str>],
@@ -233,29 +230,28 @@ impl Subscriptions {
         });
     }
 
-    /// The server has refused `asked`, and what was taken before stays. It goes on sending updates of
-    /// what no guard holds any more.
+    /// Records that the server rejected `uris`. Its previous subscription stays, so that it still sends updates of
+    /// resources without a guard.
     pub(crate) fn reject(&self, uris: &[Arc<str>]) {
         self.record_results(uris, |_| false);
         self.retain_held();
     }
 
-    /// As [`Self::reject`], where asking has failed: it waits for [`Self::retry_failed`].
+    /// Records that the request for `uris` failed, until [`Self::retry_failed`]. Otherwise as [`Self::reject`].
     pub(crate) fn postpone(&self, uris: &[Arc<str>]) {
         self.mark_failed(uris);
         self.retain_held();
     }
 
+    /// Removes acknowledged resources without a guard, so that nothing is left to unsubscribe.
     fn retain_held(&self) {
         self.ledger.send_modify(|ledger| {
-            let guard_counts = &ledger.guard_counts;
-            ledger
-                .acknowledged
-                .retain(|uri| guard_counts.contains_key(uri));
+            let counts = &ledger.guard_counts;
+            ledger.acknowledged.retain(|uri| counts.contains_key(uri));
         });
     }
 
-    /// Asking for these has failed in a way that passes.
+    /// Records that the requests for these resources failed with a transient error.
     pub(crate) fn mark_failed(&self, uris: &[Arc<str>]) {
         self.ledger.send_modify(|ledger| {
             for uri in uris {
@@ -266,12 +262,12 @@ impl Subscriptions {
         });
     }
 
-    /// What has failed is asked for again.
+    /// Makes failed requests pending again.
     pub(crate) fn retry_failed(&self) {
         self.ledger.send_modify(|ledger| ledger.failed.clear());
     }
 
-    /// As [`Self::record_results`], where all that was taken before is void.
+    /// Replaces everything acknowledged before. Otherwise as [`Self::record_results`].
     pub(crate) fn replace_acknowledged(
         &self,
         uris: &[Arc<str>],
@@ -284,7 +280,7 @@ impl Subscriptions {
         self.record_results(uris, is_acknowledged);
     }
 
-    /// Refuses what the server has not acknowledged.
+    /// Records all unanswered resources as rejected.
     pub(crate) fn reject_unanswered(&self) {
         self.ledger.send_if_modified(|ledger| {
             let uris: Vec<_> = ledger.guard_counts.keys().cloned().collect();

@@ -1,4 +1,4 @@
-//! The resources of an upstream whose updates are wanted.
+//! The resource subscriptions of one upstream.
 
 pub(crate) mod guard;
 pub(crate) mod ledger;

@@ -1,4 +1,4 @@
-//! Authorization of the requests to one upstream: signs them, and gets a better token when one is refused.
+//! Authorization of the requests to one upstream: signs them, and replaces a rejected token.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use tracing::debug;
 use crate::oauth::{Authorizer, Challenges, Credential};
 use crate::upstream::error::TransportError;
 
-/// How many times one request is refused before we give up.
+/// The number of tokens that one request tries after the first was rejected.
 const MAX_REFUSALS: usize = 3;
 
-/// Signs the requests to one origin, if the configuration allows a sign-in.
+/// Signs the requests to one origin. Does nothing if no sign-in is configured.
 #[derive(Debug, Clone)]
 pub(crate) struct Authorization(Option<Arc<Authorizer>>);
 
@@ -20,7 +20,7 @@ pub(crate) struct Authorization(Option<Arc<Authorizer>>);
 #[derive(Debug)]
 pub(crate) struct Signature {
     credential: Option<Arc<Credential>>,
-    /// Whether the answer brought the nonce for a better proof (RFC 9449 § 9).
+    /// Whether the response has a new nonce for the DPoP proof (RFC 9449 § 9).
     has_new_nonce: bool,
 }
 
@@ -36,7 +36,7 @@ impl Authorization {
     /// Adds the headers that sign a request.
     ///
     /// # Errors
-    /// [`TransportError::SignIn`], when there is no token to sign with.
+    /// [`TransportError::SignIn`], when there is no token.
     pub(crate) async fn sign(&self, request: &mut Request) -> Result<Signature, TransportError> {
         let credential = match &self.0 {
             Some(authorizer) => authorizer.credential().await,
@@ -56,8 +56,8 @@ impl Authorization {
         })
     }
 
-    /// Returns what the upstream asks for, if a token or a better one would help: 401, or 403 with
-    /// `insufficient_scope` (RFC 6750 § 3.1). The upstream did not process the request then.
+    /// Returns the challenges of a response that another token may satisfy: 401, or 403 with `insufficient_scope`
+    /// (RFC 6750 § 3.1). The upstream did not process the request.
     pub(crate) fn challenges(&self, response: &Response) -> Option<Challenges> {
         self.0.as_ref()?;
         match response.status() {
@@ -72,7 +72,7 @@ impl Authorization {
         }
     }
 
-    /// Gets a better token than the one that was refused. It may take a request or two, never a person.
+    /// Replaces the rejected token. This may send requests to the authorization server, but never waits for the user.
     ///
     /// # Errors
     /// [`TransportError::SignIn`], also after [`MAX_REFUSALS`].
@@ -86,7 +86,7 @@ impl Authorization {
         let Some(authorizer) = &self.0 else {
             return Ok(());
         };
-        debug!(%status, refusals, "the upstream wants a better token");
+        debug!(%status, refusals, "access token rejected; getting another");
         if refusals > MAX_REFUSALS {
             return Err(TransportError::SignIn(authorizer.token_refused_error()));
         }
@@ -97,15 +97,15 @@ impl Authorization {
 }
 
 impl Signature {
-    /// Keeps what the answer brought for the next proof.
+    /// Stores the response's nonce for the next proof.
     pub(crate) fn record_nonce(&mut self, response: &Response) {
         if let Some(credential) = &self.credential {
             self.has_new_nonce = credential.store_nonce(response.url(), response.headers());
         }
     }
 
-    /// Returns `true` if a new proof would be better: a renewed token may be bound to a key that had no
-    /// nonce yet.
+    /// Returns `true` if the request may succeed with a proof that has the new nonce: a renewed token may be bound
+    /// to a key without a nonce.
     pub(crate) fn is_outdated(&self, challenges: &Challenges) -> bool {
         self.has_new_nonce && challenges.has_error("use_dpop_nonce")
     }

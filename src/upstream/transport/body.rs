@@ -1,5 +1,4 @@
-//! The bodies of answers: no larger than a message may be, not silent for too long, and no slower than
-//! the least throughput.
+//! Reads the bodies of HTTP responses, with limits on size, silence and throughput.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,41 +15,40 @@ use crate::upstream::flow::backpressure::{LARGE_MESSAGE_BYTES, LargeBodyPermit, 
 use crate::upstream::flow::deadline::Activity;
 use crate::upstream::flow::request_context::RequestContext;
 
-/// From this size on, in bytes, a body gets a block of memory that goes back to the system when it
-/// is dropped. Freed blocks of a few megabytes stay in the heap for as long as the process lives.
+/// The size in bytes from which a body is allocated with `mmap`, which returns the memory to the system when it is
+/// dropped. Smaller freed blocks stay in the heap for the lifetime of the process.
 const MIN_MMAP_BYTES: u64 = 1 << 20;
 
-/// Blocks above this size, in bytes, are always given back at once
-/// (glibc's `DEFAULT_MMAP_THRESHOLD_MAX` is 32 MiB).
+/// A block size in bytes that is always allocated with `mmap` (glibc's `DEFAULT_MMAP_THRESHOLD_MAX` is 32 MiB).
 const MIN_MMAP_BLOCK_BYTES: u64 = 33 << 20;
 
-/// The limits of the bodies of one upstream's answers.
+/// The limits of the bodies of one upstream's responses.
 #[derive(Debug, Clone)]
 pub(crate) struct BodyLimits {
     /// The largest message, in bytes.
     pub(crate) message: usize,
-    /// How long a body may be silent, unless it is patient.
+    /// The idle timeout, which long-lived bodies do not have.
     pub(crate) idle: Duration,
-    /// Closed while clients have too much to read.
+    /// The gate, closed while clients have too much unread data.
     pub(crate) read_gate: Arc<ReadGate>,
 }
 
-/// The body of an answer.
+/// The body of an HTTP response.
 #[derive(Debug)]
 pub(crate) struct Body {
     response: Response,
     limits: BodyLimits,
-    /// Whether it may stay silent between its messages for as long as it likes.
+    /// Whether the body has no idle timeout between messages.
     is_long_lived: bool,
-    /// The activity of the request that it answers.
+    /// The activity of its request.
     activity: Activity,
     reader: Reader,
-    /// The time at which its last bytes came, or its head.
+    /// The time at which the last bytes, or the head, arrived.
     last_byte: Instant,
     throughput: Option<Throughput>,
 }
 
-/// The bytes of a message that have arrived, and the time by which they must be enough.
+/// The received bytes of a message, and the time by which they must reach [`MIN_THROUGHPUT`].
 #[derive(Debug)]
 struct Throughput {
     deadline: Instant,
@@ -58,7 +56,7 @@ struct Throughput {
 }
 
 impl Body {
-    /// The answer to a request.
+    /// Returns the body of the response to a request.
     pub(crate) fn new(response: Response, limits: &BodyLimits, context: &RequestContext) -> Self {
         Self {
             response,
@@ -71,7 +69,7 @@ impl Body {
         }
     }
 
-    /// A body that may stay silent between its messages for as long as it likes.
+    /// Returns a body without an idle timeout between messages.
     pub(crate) fn long_lived(response: Response, limits: &BodyLimits, reader: Reader) -> Self {
         Self {
             is_long_lived: true,
@@ -80,7 +78,7 @@ impl Body {
         }
     }
 
-    /// Makes it a body for the same client as another.
+    /// Assigns this body to the reader of another.
     pub(crate) fn use_reader_of(&mut self, other: &Self) {
         self.reader = other.reader.clone();
     }
@@ -93,28 +91,28 @@ impl Body {
         media_type(self.response.headers())
     }
 
-    /// The largest message in it, in bytes.
+    /// Returns the size limit of a message, in bytes.
     pub(crate) fn message_limit(&self) -> usize {
         self.limits.message
     }
 
-    /// Accepts no message larger than this.
+    /// Lowers the size limit of a message.
     pub(crate) fn limit_message(&mut self, bytes: usize) {
         self.limits.message = self.limits.message.min(bytes);
     }
 
-    /// Resets the throughput, since a message is complete.
+    /// Resets the throughput at the end of a message.
     pub(crate) fn end_message(&mut self) {
         self.throughput = None;
     }
 
-    /// How long the upstream may be silent while a request waits.
+    /// Returns the idle timeout.
     pub(crate) fn idle(&self) -> Duration {
         self.limits.idle
     }
 
-    /// Returns when its last bytes came; now, while the client's slowness keeps it from being read: what the
-    /// upstream has sent since then is unknown.
+    /// Returns the time at which the last bytes arrived. Returns now while the gate is closed: the upstream may have
+    /// sent bytes that were not read.
     pub(crate) fn last_byte(&self) -> Instant {
         match self.limits.read_gate.is_open(&self.reader) {
             true => self.last_byte,
@@ -122,14 +120,14 @@ impl Body {
         }
     }
 
-    /// The next bytes, or `None` at the end. `is_in_message`: whether they belong to a message that has
-    /// started, which must keep up the least throughput, whatever other activity there is. Cancel safe.
+    /// Returns the next bytes, or `None` at the end. If `is_in_message`, they belong to a message that has begun, so
+    /// that [`MIN_THROUGHPUT`] applies regardless of other activity. Cancel safe.
     pub(crate) async fn next_chunk(
         &mut self,
         is_in_message: bool,
     ) -> Result<Option<Bytes>, TransportError> {
         if self.limits.read_gate.wait_until_open(&self.reader).await {
-            // The client was slow, not the upstream.
+            // Do not count the time in which the client was slow.
             (self.last_byte, self.throughput) = (Instant::now(), None);
         }
         let chunk = match is_in_message {
@@ -139,7 +137,7 @@ impl Body {
                 self.receive().await?
             }
         };
-        // A body that breaks off has nothing of a failed connection any more.
+        // The connection was established, so this is never a failed attempt to connect.
         let chunk = chunk
             .map_err(|error| TransportError::Interrupted(error_chain(&error.without_url())))?;
         self.last_byte = Instant::now();
@@ -184,7 +182,7 @@ impl Body {
         let (deadline, is_silent) = (throughput.deadline, throughput.received == 0);
         let chunk = timeout_at(deadline, self.response.chunk()).await;
         chunk.map_err(|_| {
-            // A request that goes on waiting gives it as long again.
+            // If the request keeps waiting, the time starts again.
             self.throughput = None;
             match is_silent {
                 true => TransportError::IdleTimeout(self.limits.idle),
@@ -193,33 +191,33 @@ impl Body {
         })
     }
 
-    /// An error where the body is compressed in a way that was not asked for. What was asked for is
-    /// unpacked on its way here.
+    /// Returns an error if the body has a compression that was not requested. Requested ones are decoded by the HTTP
+    /// client.
     pub(crate) fn check_encoding(&self) -> Result<(), TransportError> {
         let encoding = self.response.headers().get(CONTENT_ENCODING);
         let encoding = encoding.map(|encoding| String::from_utf8_lossy(encoding.as_bytes()));
         match encoding {
             Some(name) if !name.trim().is_empty() && !name.eq_ignore_ascii_case("identity") => {
                 Err(TransportError::Malformed(format!(
-                    "it is compressed as `{name:.40}`, which was not asked for; \
-                     turn that off at the server"
+                    "compressed as `{name:.40}`, which was not requested; turn that off at the server"
                 )))
             }
             _ => Ok(()),
         }
     }
 
-    /// Waits for the permit of a message that has this many bytes so far and is to grow, if it needs one.
-    /// A stream that may be silent in the midst of a message must not hold one.
+    /// Waits for the permit of an incomplete message with this many bytes, if it is large.
+    ///
+    /// A long-lived stream gets none: it may be silent in the middle of a message.
     pub(super) async fn large_permit(&self, bytes: usize) -> Option<LargeBodyPermit> {
         match bytes >= LARGE_MESSAGE_BYTES && !self.is_long_lived {
-            // Boxed: it is large itself, and hardly ever needed.
+            // Boxed: it is large and rarely needed.
             true => Some(Box::pin(self.limits.read_gate.acquire_large_permit(&self.reader)).await),
             false => None,
         }
     }
 
-    /// All of it.
+    /// Reads the whole body.
     pub(crate) async fn read_all(mut self) -> Result<Bytes, TransportError> {
         self.check_encoding()?;
         let announced = self.response.content_length();
@@ -235,7 +233,7 @@ impl Body {
         }
         let mut all = BytesMut::with_capacity(match announced {
             Some(length) if length < MIN_MMAP_BYTES => length as usize,
-            // Pages that stay untouched cost nothing.
+            // Untouched pages take no memory.
             Some(length) => length.max(MIN_MMAP_BLOCK_BYTES) as usize,
             None => first.len(),
         });
@@ -254,7 +252,7 @@ impl Body {
     }
 }
 
-/// The media type of an answer, in lower case and without parameters.
+/// Returns the media type of a response in lower case, without parameters.
 pub(crate) fn media_type(headers: &HeaderMap) -> String {
     let value = headers
         .get(CONTENT_TYPE)

@@ -1,4 +1,4 @@
-//! The messages of one event stream, in order, whatever opened it.
+//! Reads the messages of one event stream in order.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -29,11 +29,11 @@ pub(crate) struct EventStream {
     parser: Parser,
     /// The permit of a large event.
     permit: Option<LargeBodyPermit>,
-    /// The parts of a batch that are still to be handed out.
+    /// The parts of a batch that [`Self::next`] has not returned yet.
     batch: VecDeque<Bytes>,
-    /// The id of the last event that had one: where to resume (WHATWG HTML § 9.2.4).
+    /// The id after which to resume the stream (WHATWG HTML § 9.2.4).
     pub(crate) last_event_id: Option<String>,
-    /// How long the server asks to wait before a new connection.
+    /// The server's `retry`: how long to wait before a reconnect.
     pub(crate) retry: Option<Duration>,
 }
 
@@ -49,8 +49,8 @@ impl EventStream {
         }
     }
 
-    /// Returns the same stream in place of a broken one: for the same client, and resumed after the same
-    /// event if it breaks off at once.
+    /// Returns the stream as the continuation of a broken one: for the same reader, and with the same last event id
+    /// in case this stream breaks before its first event.
     pub(crate) fn resuming(mut self, broken: &Self) -> Self {
         self.last_event_id.clone_from(&broken.last_event_id);
         self.retry = broken.retry;
@@ -58,17 +58,17 @@ impl EventStream {
         self
     }
 
-    /// How long its upstream may be silent while a request waits.
+    /// Returns the idle timeout.
     pub(crate) fn idle(&self) -> Duration {
         self.body.idle()
     }
 
-    /// Returns when its last bytes came, be they a comment.
+    /// Returns the time at which the last bytes, or a comment, arrived.
     pub(crate) fn last_byte(&self) -> Instant {
         self.body.last_byte()
     }
 
-    /// The next message, or `None` when the stream has ended. Cancel safe.
+    /// Returns the next message, or `None` at the end of the stream. Cancel safe.
     pub(crate) async fn next(&mut self) -> Result<Option<Incoming>, TransportError> {
         loop {
             if let Some(part) = self.batch.pop_front() {
@@ -101,13 +101,13 @@ impl EventStream {
         }
     }
 
-    /// Notes an event's id and retry; returns what it carries, if anything.
+    /// Stores an event's id and retry, and returns its content, if it has any.
     fn read_event(&mut self, event: Event) -> Result<Option<Incoming>, TransportError> {
         if event.id.is_some() {
             self.last_event_id = event.id.filter(|id| !id.is_empty());
         }
         self.retry = event.retry.or(self.retry);
-        // An event without data primes a reconnection (MCP 2025-11-25 § Streamable HTTP).
+        // An event without data only sets the id for a reconnect (MCP 2025-11-25 § Streamable HTTP).
         let Some(data) = event.data.filter(|data| !data.trim_ascii().is_empty()) else {
             return Ok(None);
         };
@@ -123,7 +123,7 @@ impl EventStream {
                 String::from_utf8_lossy(&data).trim().to_owned(),
             ))),
             Some(name) => {
-                debug!(event = name, "ignoring an event of another kind");
+                debug!(event = name, "ignoring an event of unknown type");
                 Ok(None)
             }
         }

@@ -1,5 +1,5 @@
-//! One request and everything that comes back for it: notifications in the upstream's order,
-//! then the response.
+//! One request with the messages that it returns: notifications and server requests in the upstream's order, then
+//! the response.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,29 +17,29 @@ use super::response_stream::{ReplyChannel, ResponseStream};
 use crate::upstream::error::TransportError;
 use crate::wire::{Message, MessageKind};
 
-/// A request that was sent. Dropping it closes its response stream, which for a modern upstream
-/// is the cancellation (MCP 2026-07-28 § Streamable HTTP, Cancellation).
+/// A request that was sent. Dropping it closes the response stream, which cancels the request at a modern upstream
+/// (MCP 2026-07-28 § Streamable HTTP, Cancellation).
 #[derive(Debug)]
 pub struct Exchange {
     id: u64,
     source: ResponseSource,
-    /// The hint in the answer, if it is a refusal.
+    /// The hint in the response, if it is a refusal.
     hint: Option<RefusalHint>,
-    /// Set when the response has come.
+    /// Set to `true` when the response arrives.
     marks_healthy: Option<Arc<AtomicBool>>,
 }
 
 #[derive(Debug)]
 enum ResponseSource {
-    /// It has not begun to come.
+    /// The response has not begun.
     AwaitingHead(ResponseHead<Exchange>),
-    /// The answer came whole; `None` once it is out.
+    /// The body is one message; `None` once it was returned.
     Single(Option<Message>),
-    /// The answer came whole, as one of several messages.
+    /// The body is a batch of messages.
     Batch(VecDeque<Message>),
-    /// It comes on a stream of its own.
+    /// The body is an event stream.
     Stream(Box<ResponseStream>),
-    /// It comes on the stream that all requests share.
+    /// The response arrives on the event stream that all requests share.
     Shared(PendingResponse),
 }
 
@@ -52,7 +52,7 @@ impl Exchange {
         Self::new(id, ResponseSource::AwaitingHead(head))
     }
 
-    /// An answer that refuses the request, and what it hints at.
+    /// Returns an exchange with a response that refuses the request, and the hint in it.
     pub(crate) fn refused(id: u64, message: Message, hint: Option<RefusalHint>) -> Self {
         Self {
             hint,
@@ -69,12 +69,12 @@ impl Exchange {
         }
     }
 
-    /// Returns the hint in the answer, if it is a refusal.
+    /// Returns the hint in the response, if it is a refusal.
     pub(crate) fn refusal_hint(&self) -> Option<RefusalHint> {
         self.hint
     }
 
-    /// Returns the same exchange, which sets `healthy` when the response has come.
+    /// Returns the exchange, which sets `healthy` when the response arrives.
     pub(crate) fn marking_healthy(self, healthy: &Arc<AtomicBool>) -> Self {
         let marks_healthy = Some(healthy.clone());
         Self {
@@ -83,7 +83,7 @@ impl Exchange {
         }
     }
 
-    /// Takes the answer to a POST, whose status is a success.
+    /// Reads the body of a successful response to a POST.
     pub(crate) async fn from_body(
         id: u64,
         body: Body,
@@ -100,7 +100,7 @@ impl Exchange {
         if status == StatusCode::ACCEPTED || bytes.trim_ascii().is_empty() {
             return Err(TransportError::NoResponse(status));
         }
-        // Some servers name no type, or a JSON one of their own.
+        // Some servers send no media type, or a JSON type of their own.
         if !(kind.is_empty() || kind.contains("json")) {
             return Err(TransportError::ContentType(kind));
         }
@@ -113,17 +113,17 @@ impl Exchange {
         Ok(Self::new(id, source))
     }
 
-    /// The id of the request at the upstream.
+    /// Returns the id of the request at the upstream.
     #[must_use]
     pub fn id(&self) -> u64 {
         self.id
     }
 
-    /// The next notification or request of the upstream, or the response, which is the last.
-    /// Pings are answered here. Cancel safe.
+    /// Returns the next notification or server request, and at last the response. Replies to pings itself.
+    /// Cancel safe.
     ///
     /// # Errors
-    /// [`TransportError`], when the response cannot come any more.
+    /// [`TransportError`], when no response can arrive any more.
     pub async fn next(&mut self) -> Result<Message, TransportError> {
         if let ResponseSource::AwaitingHead(head) = &mut self.source {
             let exchange = head.wait().await?;
@@ -158,7 +158,7 @@ impl Exchange {
         }
     }
 
-    /// The response alone, for requests of our own.
+    /// Returns the response alone, for the proxy's own requests.
     ///
     /// # Errors
     /// As [`Self::next`].
@@ -176,7 +176,8 @@ impl Exchange {
         }
     }
 
-    /// An error may come without an id: the server could not read it.
+    /// Returns an error if the response has the id of another request. An error may have no id, if the server could
+    /// not read the request.
     fn check_id(&self, message: &Message) -> Result<(), TransportError> {
         let Some(id) = message.id() else {
             return Ok(());
@@ -191,7 +192,7 @@ impl Exchange {
         })
     }
 
-    /// Returns the channel for requests of the upstream; a modern one must not send any.
+    /// Returns the channel for replies to server requests; `None` for a modern upstream, which must not send any.
     fn channel(&self) -> Option<&Arc<dyn ReplyChannel>> {
         match &self.source {
             ResponseSource::Stream(stream) => stream.channel(),
@@ -199,11 +200,11 @@ impl Exchange {
         }
     }
 
-    /// Answers a ping, and refuses anything else.
+    /// Replies to a ping, and rejects any other server request.
     fn reply(&self, request: &Message) {
         match self.channel() {
             Some(channel) => channel.clone().reply(request),
-            None => warn!(method = %request.method(), "ignoring a request that has no place here"),
+            None => warn!(method = %request.method(), "ignoring an unexpected server request"),
         }
     }
 }

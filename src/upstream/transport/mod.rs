@@ -1,4 +1,4 @@
-//! The transports to an upstream, and the parts that they share.
+//! The transports to an upstream, and their shared parts.
 
 mod authorization;
 pub(crate) mod body;
@@ -26,7 +26,7 @@ use super::flow::request_context::RequestContext;
 use crate::protocol::Request;
 use exchange::Exchange;
 
-/// An upstream that answered the handshake.
+/// The transport to an upstream after the handshake.
 #[derive(Debug)]
 pub(crate) enum Transport {
     /// Streamable HTTP, 2026-07-28.
@@ -38,6 +38,7 @@ pub(crate) enum Transport {
 }
 
 impl Transport {
+    /// Sends a request.
     pub(crate) async fn send(
         &self,
         request: &Request,
@@ -50,7 +51,7 @@ impl Transport {
         }
     }
 
-    /// Returns how long the upstream may be silent.
+    /// Returns the deadlines of requests.
     pub(crate) fn deadlines(&self) -> Deadlines {
         match self {
             Self::StreamableHttp(transport) => transport.deadlines(),
@@ -68,7 +69,7 @@ impl Transport {
         }
     }
 
-    /// Ends the session, if the transport has one.
+    /// Closes the session, if the transport has one.
     pub(crate) async fn close(&self) {
         if let Self::StreamableHttpLegacy(transport) = self {
             transport.close().await;

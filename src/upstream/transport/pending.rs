@@ -1,4 +1,4 @@
-//! The requests that wait for a response on a stream that all of them share.
+//! The requests that wait for a response on a shared event stream.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,15 +12,15 @@ use crate::sync::Mutex;
 use crate::upstream::error::TransportError;
 use crate::wire::Message;
 
-/// The waiting requests of one connection. Cheap to clone: the requests and the reader of the stream share them.
+/// The pending requests of one connection. Cheap to clone; the requests and the stream's reader share it.
 #[derive(Debug, Clone)]
 pub(crate) struct PendingResponses(Arc<Table>);
 
 #[derive(Debug)]
 struct Table {
-    /// By id; `None` once the stream is closed, and no response can come.
+    /// The requests by id; `None` once the stream is closed.
     requests: Mutex<Option<HashMap<u64, oneshot::Sender<Message>>>>,
-    /// When the stream last carried anything but the response to a ping.
+    /// When the stream last carried a message other than the response to a ping.
     last_activity: Mutex<Instant>,
 }
 
@@ -38,10 +38,10 @@ impl PendingResponses {
         waiting.as_ref().is_none_or(HashMap::is_empty)
     }
 
-    /// Registers a request before it is sent. The stream may be silent for `idle` while it waits.
+    /// Registers a request before it is sent, with its idle timeout.
     ///
     /// # Errors
-    /// [`TransportError::SessionExpired`] when the stream is closed: nothing was sent.
+    /// [`TransportError::SessionExpired`], when the stream is closed.
     pub(crate) fn register(
         &self,
         id: u64,
@@ -72,46 +72,45 @@ impl PendingResponses {
                 self.touch();
                 drop(waiting.send(response));
             }
-            // Responses to pings are no activity for the requests that wait.
-            None => debug!(?id, "ignoring a response that nobody waits for"),
+            // The response to a ping does not extend the deadlines of pending requests.
+            None => debug!(?id, "ignoring a response to no pending request"),
         }
     }
 
-    /// Records activity of the stream, for all requests that wait.
+    /// Records activity of the stream for all pending requests.
     pub(crate) fn touch(&self) {
         *self.0.last_activity.lock() = Instant::now();
     }
 
-    /// Fails the requests that wait: the stream is closed.
+    /// Fails all pending requests: the stream is closed.
     pub(crate) fn close(&self) {
         *self.0.requests.lock() = None;
     }
 }
 
-/// A response that will come on the shared stream. Dropping it unregisters the request.
+/// A response that is expected on the shared stream. Dropping it unregisters the request.
 #[derive(Debug)]
 pub(crate) struct PendingResponse {
     id: u64,
     response: oneshot::Receiver<Message>,
-    /// The response, if it came before the request was reported as sent.
+    /// The response, if it arrived before the POST had returned.
     early: Option<Message>,
     idle: Duration,
     pending: PendingResponses,
 }
 
 impl PendingResponse {
-    /// Waits for the response while its request is being sent, and keeps it for [`Self::wait`].
-    /// Cancel safe.
+    /// Waits for the response while its request is being sent, and stores it for [`Self::wait`]. Cancel safe.
     ///
     /// # Errors
-    /// [`TransportError::StreamEnded`] when the stream was closed.
+    /// [`TransportError::StreamEnded`], when the stream was closed.
     pub(crate) async fn wait_until_arrived(&mut self) -> Result<(), TransportError> {
         let response = (&mut self.response).await;
         self.early = Some(response.map_err(|_| TransportError::StreamEnded)?);
         Ok(())
     }
 
-    /// Waits for the response as long as the stream is open and not silent for too long.
+    /// Waits for the response until the stream is closed or the idle timeout is over.
     pub(crate) async fn wait(&mut self) -> Result<Message, TransportError> {
         if let Some(message) = self.early.take() {
             return Ok(message);

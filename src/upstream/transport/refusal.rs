@@ -1,4 +1,4 @@
-//! The content of an answer with an error status.
+//! Reads responses with an error status.
 
 use reqwest::Response;
 
@@ -12,15 +12,14 @@ use crate::upstream::error::TransportError;
 use crate::upstream::flow::request_context::RequestContext;
 use crate::wire::Message;
 
-/// How much of an error's body is read when it is no JSON.
+/// The number of bytes that are read of an error's body if it is not JSON.
 const ERROR_BODY_BYTES: usize = 64 << 10;
 
-/// Reads an answer with an error status: a JSON-RPC message if its body is one (modern servers send errors
-/// as 400 and 404, MCP 2026-07-28 § Streamable HTTP), with what it hints at in answer to a request of this
-/// era.
+/// Reads the JSON-RPC error in a response with an error status, and its hint for a request of this era.
+/// Modern servers send errors as 400 and 404 (MCP 2026-07-28 § Streamable HTTP).
 ///
 /// # Errors
-/// [`TransportError::Status`] or [`TransportError::CredentialsRequired`], when the body is no JSON-RPC error.
+/// [`TransportError::Status`] or [`TransportError::CredentialsRequired`], when the body is not a JSON-RPC error.
 pub(crate) async fn read_refusal(
     response: Response,
     http: &Http,
@@ -31,7 +30,7 @@ pub(crate) async fn read_refusal(
     if !body.media_type().contains("json") {
         body.limit_message(ERROR_BODY_BYTES);
     }
-    // Boxed: it is large, and on the path of every request, most of which are not refused.
+    // Boxed: it is large, and on the path of every request.
     let body = Box::pin(body.read_all()).await.unwrap_or_default();
     match Message::parse(body.clone()) {
         Ok(message) if message.error().is_some() => {
@@ -43,13 +42,13 @@ pub(crate) async fn read_refusal(
     }
 }
 
-/// Reads an answer with an error status as an error, where a JSON-RPC message cannot be passed on.
+/// Reads a response with an error status as an error, for callers that cannot return a JSON-RPC error.
 pub(crate) async fn refusal_error(response: Response, http: &Http) -> TransportError {
     let status = response.status();
     match read_refusal(response, http, Era::Legacy).await {
-        Ok((answer, hint)) => TransportError::Status {
+        Ok((message, hint)) => TransportError::Status {
             status,
-            detail: format!(": {}", error_text(&answer)),
+            detail: format!(": {}", error_text(&message)),
             retry_after: match hint {
                 Some(RefusalHint::RetryAfter(wait)) => Some(wait),
                 _ => None,

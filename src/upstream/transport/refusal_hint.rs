@@ -1,4 +1,4 @@
-//! Hints in a refusal: the server may be busy, or another one than at the time of the handshake.
+//! Hints in a refusal: the server may be busy, or may have been replaced since the handshake.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use crate::upstream::error::TransportError;
 use crate::wire::Message;
 use crate::wire::outgoing::code;
 
-/// A hint in a refusal, to act on before the refusal is forwarded.
+/// A hint in a refusal, which is followed before the refusal is forwarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RefusalHint {
-    /// The request was not taken up, and can be made again after this time.
+    /// The request was not processed, and can be retried after this time.
     RetryAfter(Duration),
-    /// It reads like that of a server of another era, or of another transport.
+    /// The refusal is that of a server of another era or transport.
     OtherEra,
 }
 
@@ -34,15 +34,15 @@ impl RefusalHint {
         }
     }
 
-    /// Returns the hint in a JSON-RPC error with this status, in answer to a request of this era.
-    pub(crate) fn from_response(era: Era, status: StatusCode, answer: &Message) -> Option<Self> {
-        let code = answer.error_code();
+    /// Returns the hint in a JSON-RPC error with this status, for a request of this era.
+    pub(crate) fn from_response(era: Era, status: StatusCode, response: &Message) -> Option<Self> {
+        let code = response.error_code();
         let is_other = match era {
             Era::Modern => {
                 is_unknown_request_status(status)
-                    && (lacks_request_id(answer) || reports_missing_session(answer))
+                    && (lacks_request_id(response) || reports_missing_session(response))
             }
-            // A modern server says what it misses in every request (MCP 2026-07-28 § Error Codes).
+            // Modern servers have codes for what a legacy request lacks (MCP 2026-07-28 § Error Codes).
             Era::Legacy => {
                 let is_modern = [
                     code::HEADER_MISMATCH,
@@ -52,7 +52,7 @@ impl RefusalHint {
                 let may_be = [code::INVALID_REQUEST, code::INVALID_PARAMS];
                 code.is_some_and(|it| is_modern.contains(&it))
                     || (status == StatusCode::BAD_REQUEST
-                        && (lacks_request_id(answer)
+                        && (lacks_request_id(response)
                             || code.is_some_and(|it| may_be.contains(&it))))
             }
         };
@@ -60,8 +60,8 @@ impl RefusalHint {
     }
 }
 
-/// Returns `true` for the statuses by which servers reject what they do not know: any POST, or a request
-/// without a session.
+/// Returns `true` for the statuses with which servers reject a POST that they do not support, or a request without a
+/// session.
 fn is_unknown_request_status(status: StatusCode) -> bool {
     matches!(
         status,
@@ -69,18 +69,18 @@ fn is_unknown_request_status(status: StatusCode) -> bool {
     )
 }
 
-/// Returns `true` if an answer names no request: so legacy servers reject what belongs to no session.
-pub(crate) fn lacks_request_id(answer: &Message) -> bool {
-    answer.id().is_none_or(|id| &id[..] == b"null")
+/// Returns `true` if a response has no request id. Legacy servers reject requests without a session like that.
+pub(crate) fn lacks_request_id(response: &Message) -> bool {
+    response.id().is_none_or(|id| &id[..] == b"null")
 }
 
-/// Returns `true` if an answer says that a session is missing, or the handshake for one. Legacy servers have
-/// no code for that, only words.
-fn reports_missing_session(answer: &Message) -> bool {
+/// Returns `true` if an error is about a missing session or a missing handshake. Legacy servers have no code for
+/// that, so its text is searched.
+fn reports_missing_session(response: &Message) -> bool {
     const SERVER_ERROR: i64 = -32000;
     let codes = [code::INVALID_REQUEST, SERVER_ERROR];
-    let text = error_text(answer).to_lowercase();
-    answer.error_code().is_some_and(|it| codes.contains(&it))
+    let text = error_text(response).to_lowercase();
+    response.error_code().is_some_and(|it| codes.contains(&it))
         && ["session", "initiali"].iter().any(|it| text.contains(it))
 }
 
@@ -92,10 +92,10 @@ mod tests {
 
     fn has_hint(era: Era, status: u16, id: &Value, code: i64, text: &str) -> bool {
         let error = json!({"code": code, "message": text});
-        let answer = json!({"jsonrpc": "2.0", "id": id, "error": error}).to_string();
-        let answer = Message::parse(answer).unwrap();
+        let response = json!({"jsonrpc": "2.0", "id": id, "error": error}).to_string();
+        let response = Message::parse(response).unwrap();
         let status = StatusCode::from_u16(status).unwrap();
-        RefusalHint::from_response(era, status, &answer).is_some()
+        RefusalHint::from_response(era, status, &response).is_some()
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// An id for the next request. One sequence for all upstreams: an id is never used twice.
+/// Returns the id of the next request. All upstreams share one sequence, so that ids are never reused.
 #[must_use]
 pub fn next_id() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);

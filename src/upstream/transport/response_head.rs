@@ -1,4 +1,5 @@
-//! A request whose answer has not started. Its client may be asked something first, and take its time.
+//! A request whose response has not begun. Meanwhile the server may send requests to the client, which may take
+//! long to respond.
 
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
@@ -6,19 +7,19 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::upstream::error::TransportError;
 use crate::upstream::flow::deadline::{Activity, Deadlines};
 
-/// A request that waits for the head of its answer, which is a `T`. Dropping it ends the request.
+/// A request that waits for the head of its response, a `T`. Dropping it aborts the request.
 #[derive(Debug)]
 pub(crate) struct ResponseHead<T> {
-    /// `None` once the head has come.
+    /// `None` once the head has arrived.
     sending: Option<AbortOnDropHandle<Result<T, TransportError>>>,
     deadlines: Deadlines,
     activity: Activity,
-    /// A timeout that no caller has seen yet.
+    /// A timeout that was not returned to a caller yet.
     unreported_timeout: Option<TransportError>,
 }
 
 impl<T: Send + 'static> ResponseHead<T> {
-    /// Spawns `sending`, which goes on by itself.
+    /// Spawns `sending` as a task.
     pub(crate) fn new(
         deadlines: Deadlines,
         activity: Activity,
@@ -32,16 +33,16 @@ impl<T: Send + 'static> ResponseHead<T> {
         }
     }
 
-    /// Returns the same request, whose next wait fails with this timeout at once.
+    /// Returns the request, whose next [`Self::wait`] immediately fails with this timeout.
     pub(crate) fn with_timeout(mut self, error: TransportError) -> Self {
         self.unreported_timeout = Some(error);
         self
     }
 
-    /// Waits for the head. After a timeout it can be waited for again. Cancel safe.
+    /// Waits for the head. Can be called again after a timeout. Cancel safe.
     ///
     /// # Errors
-    /// [`TransportError`], when the request failed or the upstream is silent for too long.
+    /// [`TransportError`], when the request failed or timed out.
     pub(crate) async fn wait(&mut self) -> Result<T, TransportError> {
         if let Some(error) = self.unreported_timeout.take() {
             return Err(error);

@@ -1,4 +1,4 @@
-//! The event stream that answers one request, resumed where it breaks off.
+//! The event stream with the response to one request, which is resumed when it breaks.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,25 +11,25 @@ use super::event_stream::{EventStream, Incoming};
 use crate::upstream::error::TransportError;
 use crate::wire::Message;
 
-/// How often a stream is resumed without a message in between.
+/// The number of times that a stream is resumed without a message in between.
 const MAX_RESUMPTIONS: usize = 5;
 
-/// How long to wait before a stream is resumed when the server names no time.
+/// How long to wait before a stream is resumed if the server sent no `retry`.
 const DEFAULT_RETRY: Duration = Duration::from_millis(1000);
 
-/// A session in which a broken stream can be opened again, and requests of the upstream be answered.
+/// A session that can reopen a broken stream and reply to server requests.
 pub(crate) trait ReplyChannel: Send + Sync {
-    /// Opens the stream again after this event.
+    /// Reopens the stream after this event.
     fn reopen<'a>(
         &'a self,
         last_event_id: &'a str,
     ) -> BoxFuture<'a, Result<EventStream, TransportError>>;
 
-    /// Answers a ping, and refuses any other request, beside the stream that it came on.
+    /// Replies to a ping, or rejects any other server request, with a request of its own.
     fn reply(self: Arc<Self>, request: &Message);
 }
 
-// Not by a supertrait: that would link how everything behind the trait is written for debugging.
+// Not a supertrait: that would link the `Debug` code of every type behind the trait.
 impl fmt::Debug for dyn ReplyChannel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ReplyChannel")
@@ -54,7 +54,7 @@ impl ResponseStream {
         }
     }
 
-    /// Returns the channel for requests of the upstream.
+    /// Returns the channel for replies to server requests.
     pub(crate) fn channel(&self) -> Option<&Arc<dyn ReplyChannel>> {
         self.channel.as_ref()
     }
@@ -80,7 +80,7 @@ impl ResponseStream {
         }
     }
 
-    /// Opens the stream again where it stopped (MCP 2025-11-25 § Resumability and Redelivery).
+    /// Reopens the stream after the last event (MCP 2025-11-25 § Resumability and Redelivery).
     async fn resume(&mut self, lost: TransportError) -> Result<(), TransportError> {
         let (Some(channel), Some(last)) = (&self.channel, self.events.last_event_id.clone()) else {
             return Err(lost);
@@ -88,7 +88,7 @@ impl ResponseStream {
         while self.resumptions < MAX_RESUMPTIONS {
             self.resumptions += 1;
             let wait = self.events.retry.unwrap_or(DEFAULT_RETRY);
-            // As long as any silence of its upstream, however long that asks for.
+            // The idle timeout limits the server's `retry`.
             let wait = wait.min(self.events.idle());
             debug!(error = %lost, ?wait, "resuming an event stream");
             tokio::time::sleep(wait).await;

@@ -1,4 +1,4 @@
-//! Streamable HTTP of 2026-07-28: stateless, every request complete in itself.
+//! Streamable HTTP of 2026-07-28: stateless, with all metadata in every request.
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
@@ -22,13 +22,13 @@ pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-pro
 const MCP_METHOD: HeaderName = HeaderName::from_static("mcp-method");
 const MCP_NAME: HeaderName = HeaderName::from_static("mcp-name");
 
-/// The request whose response stream carries change notifications (MCP 2026-07-28 § Subscriptions).
+/// The method whose response stream carries change notifications (MCP 2026-07-28 § Subscriptions).
 pub(crate) const LISTEN: &str = "subscriptions/listen";
 
-/// The request that asks which revisions there are (MCP 2026-07-28 § Discovery).
+/// The method that returns the supported revisions (MCP 2026-07-28 § Discovery).
 pub(crate) const DISCOVER: &str = "server/discover";
 
-/// The headers that every POST to an upstream has.
+/// Returns the headers of every POST to an upstream.
 pub(crate) fn post_headers(http: &Http) -> HeaderMap {
     let mut headers = http.headers();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -39,7 +39,7 @@ pub(crate) fn post_headers(http: &Http) -> HeaderMap {
     headers
 }
 
-/// A modern upstream.
+/// The transport to a modern upstream.
 #[derive(Debug)]
 pub(crate) struct StreamableHttp {
     http: Http,
@@ -57,7 +57,7 @@ impl StreamableHttp {
         Self { http, headers }
     }
 
-    /// Sends a request with what MCP 2026-07-28 § Request Metadata asks for.
+    /// Sends a request with the headers of MCP 2026-07-28 § Request Metadata.
     pub(crate) async fn send(
         &self,
         request: &Request,
@@ -80,7 +80,7 @@ impl StreamableHttp {
             .await?;
         if !response.status().is_success() {
             let (refusal, hint) = read_refusal(response, &self.http, Era::Modern).await?;
-            // Only the handshake asks which revisions there are; later, what it agreed is void.
+            // After the handshake, this error means that the server no longer supports the negotiated revision.
             if request.method != DISCOVER
                 && refusal.error_code() == Some(code::UNSUPPORTED_PROTOCOL_VERSION)
             {
@@ -89,14 +89,14 @@ impl StreamableHttp {
             return Ok(Exchange::refused(request.id, refusal, hint));
         }
         let body = match &*request.method {
-            // The stream of a subscription is silent until something changes.
+            // A subscription stream is silent until something changes.
             LISTEN => Body::long_lived(response, self.http.limits(), Reader::AllClients),
             _ => Body::new(response, self.http.limits(), context),
         };
         Exchange::from_body(request.id, body, None).await
     }
 
-    /// Sends a notification; what headers it has is not defined (MCP 2026-07-28 § Sending Messages).
+    /// Sends a notification. Its headers are not defined (MCP 2026-07-28 § Sending Messages).
     pub(crate) async fn notify(&self, body: Bytes) -> Result<(), TransportError> {
         let headers = || self.headers.clone();
         let response = self.http.send(Method::POST, headers, body).await?;
@@ -108,7 +108,7 @@ impl StreamableHttp {
         }
     }
 
-    /// Returns HTTP to the same url for another transport.
+    /// Returns an HTTP client with the same URL, for another transport.
     pub(crate) fn clone_http(&self) -> Http {
         self.http.with_url(self.http.url())
     }

@@ -1,4 +1,4 @@
-//! Streamable HTTP of 2025-03-26 to 2025-11-25: a session, opened by `initialize`.
+//! Streamable HTTP of 2025-03-26 to 2025-11-25: a session that `initialize` opens.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,14 +30,14 @@ use crate::wire::Message;
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// How long the request that ends a session may take. It is a courtesy.
+/// The timeout of the request that closes a session, which is optional.
 const DELETE_TIMEOUT: Duration = Duration::from_millis(800);
 
 /// A session with a legacy upstream.
 #[derive(Debug)]
 pub(crate) struct StreamableHttpLegacy {
     http: Http,
-    /// With the revision and the session's id, once the handshake is done.
+    /// The headers of every request; after the handshake with the revision and the session id.
     headers: HeaderMap,
     has_session: bool,
 }
@@ -47,7 +47,7 @@ impl StreamableHttpLegacy {
         self.http.deadlines
     }
 
-    /// Sends `initialize` and keeps the session id of the answer.
+    /// Sends `initialize` and stores the session id of the response.
     pub(crate) async fn initialize(
         http: Http,
         request: &Request,
@@ -58,8 +58,8 @@ impl StreamableHttpLegacy {
             headers,
             has_session: false,
         };
-        let answer = session.send_initialize(request).await?;
-        Ok((session, answer))
+        let response = session.send_initialize(request).await?;
+        Ok((session, response))
     }
 
     async fn send_initialize(&mut self, request: &Request) -> Result<Message, TransportError> {
@@ -80,7 +80,7 @@ impl StreamableHttpLegacy {
             .await
     }
 
-    /// Names the negotiated revision in every later request (MCP 2025-06-18 and later).
+    /// Sets the header with the negotiated revision for all later requests (MCP 2025-06-18 and later).
     pub(crate) fn set_version(&mut self, version: &'static str) {
         self.headers
             .insert(PROTOCOL_VERSION, HeaderValue::from_static(version));
@@ -93,7 +93,7 @@ impl StreamableHttpLegacy {
     ) -> Result<Exchange, TransportError> {
         let headers = || self.headers.clone();
         let body = request.body.clone();
-        // Where the client can be asked, the deadlines are kept where the exchange is followed.
+        // If the server may send requests to the client, the caller applies the deadlines.
         let deadlines =
             (request.server_requests == ServerRequests::Unsupported).then_some(self.http.deadlines);
         let response = self
@@ -121,8 +121,8 @@ impl StreamableHttpLegacy {
         self.read_refusal(response).await.map(drop)
     }
 
-    /// Opens the standalone stream; `None` where the upstream has none (405), or answers with what
-    /// is none.
+    /// Opens the standalone event stream. Returns `None` if the upstream has none: it responds with 405, or with
+    /// another media type.
     pub(crate) async fn listen(
         &self,
         last_event_id: Option<&str>,
@@ -151,21 +151,21 @@ impl StreamableHttpLegacy {
                 Err(refusal_error(response, &self.http).await)
             }
             StatusCode::BAD_REQUEST => match self.read_refusal(response).await {
-                Err(gone @ TransportError::SessionExpired) => Err(gone),
+                Err(expired @ TransportError::SessionExpired) => Err(expired),
                 _ => Ok(None),
             },
             _ => Ok(None),
         }
     }
 
-    /// Ends the session (MCP 2025-11-25 § Session Management 5).
+    /// Closes the session (MCP 2025-11-25 § Session Management 5).
     pub(crate) async fn close(&self) {
         if self.has_session {
             let delete = self
                 .http
                 .send(Method::DELETE, || self.headers.clone(), Bytes::new());
             let ended = tokio::time::timeout(DELETE_TIMEOUT, delete).await;
-            debug!(ok = matches!(ended, Ok(Ok(_))), "session ended");
+            debug!(ok = matches!(ended, Ok(Ok(_))), "session closed");
         }
     }
 
@@ -175,8 +175,10 @@ impl StreamableHttpLegacy {
             .await
     }
 
-    /// 404 to a request with a session id means that the session is gone, whatever the body says.
-    /// Many servers after the TypeScript SDK's examples say 400 instead, and so in words alone.
+    /// Reads a refusal, or returns [`TransportError::SessionExpired`].
+    ///
+    /// 404 to a request with a session id means that the session has expired, with any body. Many servers modelled on
+    /// the TypeScript SDK's examples return 400 instead, and mention the session only in the error text.
     async fn read_refusal(
         &self,
         response: Response,
@@ -185,15 +187,15 @@ impl StreamableHttpLegacy {
         if self.has_session && status == StatusCode::NOT_FOUND {
             return Err(TransportError::SessionExpired);
         }
-        let (answer, hint) = read_refusal(response, &self.http, Era::Legacy).await?;
+        let (message, hint) = read_refusal(response, &self.http, Era::Legacy).await?;
         if self.has_session
             && status == StatusCode::BAD_REQUEST
-            && lacks_request_id(&answer)
-            && error_text(&answer).to_lowercase().contains("session")
+            && lacks_request_id(&message)
+            && error_text(&message).to_lowercase().contains("session")
         {
             return Err(TransportError::SessionExpired);
         }
-        Ok((answer, hint))
+        Ok((message, hint))
     }
 }
 
@@ -209,10 +211,10 @@ impl ReplyChannel for StreamableHttpLegacy {
     }
 
     fn reply(self: Arc<Self>, request: &Message) {
-        let answer = default_response(request);
+        let response = default_response(request);
         tokio::spawn(async move {
-            if let Err(error) = self.notify(answer).await {
-                debug!(%error, "could not answer the upstream");
+            if let Err(error) = self.notify(response).await {
+                debug!(%error, "could not reply to a server request");
             }
         });
     }

@@ -1,4 +1,4 @@
-//! The way to an HTTP+SSE upstream: every message to it is a POST to its endpoint.
+//! The endpoint of an HTTP+SSE upstream, to which every message is sent by POST.
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
@@ -11,7 +11,7 @@ use crate::upstream::transport::http::Http;
 use crate::upstream::transport::refusal::refusal_error;
 use crate::upstream::transport::streamable_http::post_headers;
 
-/// Posts messages to the endpoint that the stream has named.
+/// Sends messages to the endpoint that the stream has named.
 #[derive(Debug)]
 pub(super) struct MessageEndpoint {
     http: Http,
@@ -19,7 +19,7 @@ pub(super) struct MessageEndpoint {
 }
 
 impl MessageEndpoint {
-    /// Posts to the url of `http`, the endpoint.
+    /// Returns the endpoint at the URL of `http`.
     pub(super) fn new(http: Http) -> Self {
         let headers = post_headers(&http);
         Self { http, headers }
@@ -29,7 +29,7 @@ impl MessageEndpoint {
         &self.http
     }
 
-    /// Sends a message. Its answer, if there is one, comes on the stream.
+    /// Sends a message. Its response, if there is one, arrives on the stream.
     ///
     /// # Errors
     /// [`TransportError`], when the message was not accepted.
@@ -46,12 +46,12 @@ impl MessageEndpoint {
             .await?;
         match response.status() {
             status if status.is_success() => {
-                // Read to its end, so that the connection can be used again.
+                // Read to the end, so that the connection can be reused.
                 let body = Body::new(response, self.http.limits(), context);
                 let _ = body.read_all().await;
                 Ok(())
             }
-            // The server has forgotten the stream that the endpoint belongs to.
+            // The server does not know the endpoint's stream any more.
             StatusCode::NOT_FOUND | StatusCode::GONE => Err(TransportError::SessionExpired),
             _ => Err(refusal_error(response, &self.http).await),
         }

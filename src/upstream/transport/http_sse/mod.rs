@@ -1,5 +1,5 @@
-//! HTTP+SSE of 2024-11-05: one long-lived stream carries everything that the upstream says,
-//! and every message to it is a POST to the `endpoint` that the stream names first.
+//! HTTP+SSE of 2024-11-05: one long-lived stream carries all messages from the upstream. Every message to the
+//! upstream is a POST to the endpoint that the stream's first event names.
 
 mod message_endpoint;
 pub(crate) mod stream;
@@ -25,12 +25,12 @@ use crate::upstream::flow::request_context::RequestContext;
 use message_endpoint::MessageEndpoint;
 use stream::HttpSseStream;
 
-/// A connection to an HTTP+SSE upstream, without its stream, which [`HttpSseStream`] reads.
+/// A connection to an HTTP+SSE upstream. Its stream is read by [`HttpSseStream`].
 #[derive(Debug)]
 pub(crate) struct HttpSse {
     endpoint: Arc<MessageEndpoint>,
     pending: PendingResponses,
-    /// The client that the stream's messages are for.
+    /// The client that reads the stream's messages.
     client: Arc<StreamClient>,
 }
 
@@ -42,7 +42,7 @@ impl HttpSse {
     /// Opens the stream and waits for its `endpoint` event.
     ///
     /// # Errors
-    /// [`TransportError`], also when the endpoint is of another origin, where credentials must not go.
+    /// [`TransportError`], also when the endpoint has another origin, where credentials must not go.
     pub(crate) async fn open(http: &Http) -> Result<(Self, HttpSseStream), TransportError> {
         let mut headers = http.headers();
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
@@ -67,13 +67,13 @@ impl HttpSse {
             Some(Incoming::Endpoint(endpoint)) => endpoint,
             _ => {
                 return Err(TransportError::Handshake(
-                    "the stream named no endpoint".to_owned(),
+                    "the event stream does not begin with an `endpoint` event".to_owned(),
                 ));
             }
         };
         let (here, to) = (http.url(), http.url().join(&endpoint));
         let to =
-            to.map_err(|e| TransportError::Handshake(format!("its endpoint is no URI: {e}")))?;
+            to.map_err(|e| TransportError::Handshake(format!("the `endpoint` is not a URI: {e}")))?;
         if to.origin() != here.origin() {
             return Err(TransportError::Redirect(to.origin().ascii_serialization()));
         }
@@ -101,20 +101,20 @@ impl HttpSse {
         if let Some(send_buffer) = &context.send_buffer {
             self.client.bind(send_buffer);
         }
-        // The response may overtake the answer to the POST, so it is registered first.
+        // Registered first: the response may arrive before the HTTP response to the POST.
         let mut response = self.pending.register(request.id, self.deadlines().idle)?;
-        // Where the client can be asked, the deadlines are kept where the exchange is followed.
+        // If the server may send requests to the client, the caller applies the deadlines.
         let deadlines =
             (request.server_requests == ServerRequests::Unsupported).then(|| self.deadlines());
         let sending = self.endpoint.send(request.body.clone(), deadlines, context);
-        // Boxed: it is large, and in the task of every call, whatever its transport.
+        // Boxed: it is large, and part of every call's task with any transport.
         let mut sending = Box::pin(sending);
         tokio::select! {
             biased;
             sent = &mut sending => sent?,
-            // Some servers answer the POST last of all.
+            // Some servers respond to the POST only after the response on the stream.
             arrived = response.wait_until_arrived() => if let Err(ended) = arrived {
-                // The stream is closed. The answer to the POST may yet say that the request was rejected.
+                // The stream is closed. The response to the POST may still reject the request.
                 sending.await?;
                 return Err(ended);
             },

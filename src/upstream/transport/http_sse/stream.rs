@@ -1,5 +1,6 @@
-//! The one stream of HTTP+SSE: it carries all that the upstream sends. It is kept alive, since it is
-//! silent while no request waits, and everything is lost with it.
+//! Reads the event stream of HTTP+SSE, which carries all messages from the upstream.
+//!
+//! The stream is silent while no request waits, and may break unnoticed. Pings detect that.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,21 +18,21 @@ use crate::upstream::transport::pending::PendingResponses;
 use crate::upstream::transport::request_id::next_id;
 use crate::wire::{Message, MessageKind};
 
-/// How long anything may take to come after a ping: far longer than a healthy connection needs. Where
-/// pings are more frequent than that, as long as it is between two of them.
+/// How long the first byte after a ping may take: far longer than a healthy connection needs. If pings are more
+/// frequent, the time between two of them counts.
 pub(crate) const STREAM_PING_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The stream's side of the connection.
+/// The event stream of a connection.
 #[derive(Debug)]
 pub(crate) struct HttpSseStream {
-    /// The ping that is under way; it ends with the stream.
+    /// The ping in progress, which ends with the stream.
     ping: Option<AbortOnDropHandle<()>>,
     events: EventStream,
     endpoint: Arc<MessageEndpoint>,
     pending: PendingResponses,
-    /// After how much silence it is pinged.
+    /// The time without a byte after which the server is pinged.
     keep_alive: Option<Duration>,
-    /// Until when something must come after the last ping, if nothing has yet.
+    /// The deadline for a byte after the last ping; `None` if no ping is unanswered.
     ping_deadline: Option<Instant>,
 }
 
@@ -51,12 +52,11 @@ impl HttpSseStream {
         }
     }
 
-    /// The next message that is not the response to one of our requests, which are delivered
-    /// here; `None` when the stream has ended. Requests of the upstream come out with the answer
-    /// that is due. Cancel safe.
+    /// Returns the next notification or server request, or `None` at the end of the stream. Delivers responses to the
+    /// requests that wait for them. Cancel safe.
     ///
     /// # Errors
-    /// [`TransportError`], also when nothing comes after a ping: then the stream is dead.
+    /// [`TransportError`], also when nothing arrives after a ping: then the stream is broken.
     pub(crate) async fn next(&mut self) -> Result<Option<Message>, TransportError> {
         loop {
             let message = match self.next_event().await? {
@@ -72,7 +72,7 @@ impl HttpSseStream {
         }
     }
 
-    /// The next event, for which the stream is kept alive.
+    /// Waits for the next event, and pings the server while the stream is silent.
     async fn next_event(&mut self) -> Result<Option<Incoming>, TransportError> {
         let Some(keep_alive) = self.keep_alive else {
             return self.events.next().await;
@@ -84,8 +84,7 @@ impl HttpSseStream {
                 self.ping_deadline = None;
                 return event;
             }
-            // Any byte is a sign of life, be it of a comment; and so is the client's not reading, for which
-            // nothing is read here.
+            // Any byte counts as activity, including a comment. So does a closed gate: then nothing is read here.
             match (
                 self.events.last_byte() > last_byte,
                 self.ping_deadline.take(),
@@ -99,15 +98,15 @@ impl HttpSseStream {
                 (false, Some(_)) => {
                     let limit = STREAM_PING_TIMEOUT.min(keep_alive).as_secs_f64();
                     let text =
-                        format!("nothing came on its event stream within {limit} s of a ping");
+                        format!("nothing arrived on the event stream within {limit} s of a ping");
                     return Err(TransportError::Interrupted(text));
                 }
             }
         }
     }
 
-    /// Pings the server (MCP 2024-11-05 § Ping). The response comes on the stream, if that is alive;
-    /// the answer to the POST proves nothing.
+    /// Pings the server (MCP 2024-11-05 § Ping). Only the response on the stream proves that the stream works, not
+    /// the HTTP response to the POST.
     fn send_ping(&mut self, limit: Duration) {
         let endpoint = self.endpoint.clone();
         let sending = async move {
@@ -120,8 +119,8 @@ impl HttpSseStream {
             .await
             {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => debug!(%error, "the ping was not taken"),
-                Err(_) => debug!("the ping was not taken in time"),
+                Ok(Err(error)) => debug!(%error, "ping not accepted"),
+                Err(_) => debug!("ping timed out"),
             }
         };
         let sending = sending.in_current_span();
@@ -130,7 +129,7 @@ impl HttpSseStream {
 }
 
 impl Drop for HttpSseStream {
-    /// Requests that still wait will never be answered.
+    /// Fails the requests that still wait for a response.
     fn drop(&mut self) {
         self.pending.close();
     }
