@@ -202,7 +202,8 @@ impl CacheDirectory {
         let mut bytes = [0; KEY_BYTES];
         getrandom::fill(&mut bytes)?;
         file::write(&self.folder.join(KEY_FILE), &bytes, Durability::Process)?;
-        FingerprintKey::read(&bytes).ok_or_else(|| io::Error::other("no key"))
+        FingerprintKey::read(&bytes)
+            .ok_or_else(|| io::Error::other("the fingerprint key is invalid"))
     }
 
     fn read_key(&self) -> Option<FingerprintKey> {

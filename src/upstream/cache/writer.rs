@@ -107,14 +107,19 @@ impl CacheWriter {
         if changed.is_empty() {
             return;
         }
-        let taken: Vec<_> = changed.iter().map(|(taken, _)| taken.clone()).collect();
+        let upstreams: Vec<_> = changed
+            .iter()
+            .map(|(upstream, _)| upstream.clone())
+            .collect();
         let saved = self.write(changed).await;
         self.failed_writes.report(None, saved.as_ref().err());
         let Ok(saved) = saved else {
-            taken.iter().for_each(|it| it.return_unsaved());
+            upstreams
+                .iter()
+                .for_each(|upstream| upstream.return_unsaved());
             return;
         };
-        for (upstream, saved) in taken.iter().zip(&saved) {
+        for (upstream, saved) in upstreams.iter().zip(&saved) {
             let name = &upstream.config().name;
             self.failed_writes.report(Some(name), saved.as_ref().err());
             match saved {
@@ -124,21 +129,21 @@ impl CacheWriter {
         }
     }
 
-    /// Saves each upstream's offers, also if another upstream's fail. The first call evicts unused files.
+    /// Saves each upstream's offers, also if another upstream's fail. The first call must_evict unused files.
     async fn write(
         &mut self,
         changed: Vec<(Arc<CachedUpstream>, OffersSnapshot)>,
     ) -> Result<Vec<Result<ContentHash, DiskError>>, DiskError> {
         let directory = self.loader.directory.clone();
         let lock = directory.lock().await?;
-        let evicts = !std::mem::replace(&mut self.has_evicted, true);
+        let must_evict = !std::mem::replace(&mut self.has_evicted, true);
         blocking(move || {
             let _lock = lock;
             let save = |(upstream, offers): &(Arc<CachedUpstream>, OffersSnapshot)| {
                 directory.save(upstream.config(), offers, upstream.saved_hash())
             };
             let saved = changed.iter().map(save).collect();
-            if evicts {
+            if must_evict {
                 directory.evict();
             }
             Ok(saved)

@@ -48,9 +48,9 @@ pub(crate) async fn call(
         let session = lease.as_ref().map_or(pool.main(), |lease| &lease.session);
         let connection = connection_after_login(settings, session, &mut retry).await;
         let connection = connection.map_err(fail)?;
-        let client = connection.is_exclusive().then_some(client);
+        let exclusive_client = connection.is_exclusive().then_some(client);
         let is_claimed_by_other =
-            lease.is_none() && client.is_some_and(|client| !pool.claim_main(client));
+            lease.is_none() && exclusive_client.is_some_and(|client| !pool.claim_main(client));
         let serves_client = connection.serves(profile);
         if !serves_client && !is_claimed_by_other && session.will_serve(profile) {
             // The supervisor is about to replace it with a connection that does.
@@ -58,7 +58,7 @@ pub(crate) async fn call(
             continue;
         }
         if lease.is_none() && (is_claimed_by_other || !serves_client) {
-            lease = Some(pool.lease_extra(client, profile));
+            lease = Some(pool.lease_extra(exclusive_client, profile));
             retry.restart();
             continue;
         }

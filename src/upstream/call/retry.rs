@@ -35,7 +35,7 @@ pub(crate) struct RetryState {
     timeout: Duration,
     connect_wait: Duration,
     /// Whether the call has already reconnected for an expired session or a different server.
-    has_renewed: bool,
+    has_reconnected: bool,
     login_waits: u32,
     /// The shortest time that the call waits for a busy server. It doubles with each wait.
     min_busy_delay: Duration,
@@ -52,7 +52,7 @@ impl RetryState {
             connect_deadline: None,
             timeout: settings.config.timeout,
             connect_wait: settings.connect_wait(),
-            has_renewed: false,
+            has_reconnected: false,
             login_waits: 0,
             min_busy_delay: INITIAL_DELAY,
         }
@@ -65,7 +65,7 @@ impl RetryState {
 
     /// Starts over in another session.
     pub(crate) fn restart(&mut self) {
-        (self.stale_generation, self.has_renewed) = (0, false);
+        (self.stale_generation, self.has_reconnected) = (0, false);
     }
 
     /// Returns when the call stops waiting for a connection. The first call of this starts the wait.
@@ -120,7 +120,7 @@ impl RetryState {
             Err(cause) => cause,
         };
         match &cause {
-            TransportError::SessionExpired if !self.has_renewed => {
+            TransportError::SessionExpired if !self.has_reconnected => {
                 debug!("session expired; waiting for a new one");
                 self.replace_session(session, generation, &cause);
                 None
@@ -132,7 +132,7 @@ impl RetryState {
                 self.require_newer_than(generation);
                 None
             }
-            refused if refused.is_signing_in() => {
+            _ if cause.is_signing_in() => {
                 let waited = self
                     .wait_for_login(settings.authorizer.as_ref(), cause)
                     .await;
@@ -157,7 +157,7 @@ impl RetryState {
         cause: &TransportError,
     ) {
         session.report_lost(generation, cause);
-        self.has_renewed = true;
+        self.has_reconnected = true;
         self.require_newer_than(generation);
     }
 
@@ -180,7 +180,7 @@ impl RetryState {
                 self.connect_deadline = None;
                 None
             }
-            Some(RefusalHint::OtherEra) if !self.has_renewed => {
+            Some(RefusalHint::OtherEra) if !self.has_reconnected => {
                 if !session
                     .wait_for_revision_check(generation, self.remaining_time())
                     .await
@@ -188,7 +188,7 @@ impl RetryState {
                     return Some(result);
                 }
                 debug!("another server has replaced this one; sending the request again");
-                self.has_renewed = true;
+                self.has_reconnected = true;
                 self.require_newer_than(generation);
                 None
             }
@@ -227,7 +227,7 @@ mod tests {
             connect_deadline: None,
             timeout: Duration::from_secs(timeout),
             connect_wait: Duration::from_secs(25),
-            has_renewed: false,
+            has_reconnected: false,
             login_waits: 0,
             min_busy_delay: INITIAL_DELAY,
         }

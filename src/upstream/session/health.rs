@@ -30,8 +30,8 @@ pub(crate) async fn check_health(
 ) -> TransportError {
     let mut resumed = context.settings.http_clients.resumed();
     loop {
-        let resumes = *resumed.borrow_and_update();
-        let has_resumed = !connection.is_verified_since(resumes);
+        let resume_count = *resumed.borrow_and_update();
+        let has_resumed = !connection.is_verified_since(resume_count);
         if !has_resumed {
             tokio::select! {
                 () = context.handle.commands.wait_for(Command::Verify) => {}
@@ -49,7 +49,7 @@ pub(crate) async fn check_health(
         {
             return lost;
         }
-        connection.mark_verified(resumes);
+        connection.mark_verified(resume_count);
         // Calls may wait for a verified connection.
         context.handle.republish();
     }

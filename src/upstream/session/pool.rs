@@ -71,7 +71,7 @@ impl SessionPool {
     pub(crate) fn start(&self, profile: &Arc<ClientProfile>, tasks: TaskContext) {
         let tasks = self.tasks.get_or_init(|| tasks);
         let name = &self.settings.config.name;
-        let span = info_span!("upstream", %name, side = tracing::field::Empty);
+        let span = info_span!("upstream", %name, extra = tracing::field::Empty);
         self.main.set_profile(profile);
         let (offers, subscriptions) = (Some(self.offers.clone()), self.subscriptions.clone());
         let context = self.context(&self.main, tasks, offers, subscriptions);
@@ -161,7 +161,7 @@ impl SessionPool {
         if let Some(tasks) = self.tasks.get() {
             let name = &self.settings.config.name;
             debug!(upstream = %name, "opening a session for another client's capabilities");
-            let span = info_span!("upstream", %name, side = true);
+            let span = info_span!("upstream", %name, extra = true);
             handle.set_profile(profile);
             cancel = tasks.cancel.child_token();
             let context = self.context(&handle, tasks, None, Arc::default());
@@ -200,8 +200,8 @@ impl SessionPool {
         client: ClientId,
         profile: &Arc<ClientProfile>,
     ) -> bool {
-        let is_own = |connection: &ConnectionUse, of: Option<ClientId>| {
-            !connection.is_exclusive() || of.is_none_or(|of| of == client)
+        let is_own = |connection: &ConnectionUse, owner: Option<ClientId>| {
+            !connection.is_exclusive() || owner.is_none_or(|owner| owner == client)
         };
         let main = self.main.connection();
         let main = main.filter(|main| is_own(main, *self.main_client.lock()));

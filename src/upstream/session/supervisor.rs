@@ -96,11 +96,11 @@ impl SessionSupervisor {
                 previous_failure: previous_failure.cloned(),
             });
         };
-        let resumes = settings.http_clients.resume_count();
+        let resume_count = settings.http_clients.resume_count();
         let handshake = self.context.handshake(profile, generation, &on_response);
         // Boxed: large, and needed only until the connection is made.
         let connected = Box::pin(handshake.connect(settings.http_factory())).await?;
-        connected.0.mark_verified(resumes);
+        connected.0.mark_verified(resume_count);
         Ok(connected)
     }
 }

@@ -22,7 +22,7 @@ use crate::upstream::transport::streamable_http_legacy::StreamableHttpLegacy;
 use receive::{STABLE_AFTER, handle_message};
 
 /// The longest pause that a server can request by the `retry` field of its stream.
-const MAX_RETRY: Duration = Duration::from_secs(60);
+const MAX_SERVER_RETRY: Duration = Duration::from_secs(60);
 
 /// The state of the standalone stream.
 #[derive(Default)]
@@ -47,7 +47,7 @@ impl StandaloneStream {
         }
         let delay = self.backoff.next_delay(&TransportError::StreamEnded);
         let retry = self.server_retry.filter(|_| self.backoff.failures == 1);
-        retry.map_or(delay, |retry| retry.min(MAX_RETRY))
+        retry.map_or(delay, |retry| retry.min(MAX_SERVER_RETRY))
     }
 }
 

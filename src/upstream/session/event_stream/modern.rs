@@ -42,7 +42,7 @@ enum SubscribeOutcome {
     /// The stream is open, for these resources.
     Acknowledged(Box<Exchange>, HashSet<Box<str>>),
     /// The server rejected the request, and would reject it again.
-    Refused(String),
+    Rejected(String),
 }
 
 /// The state of the subscription stream.
@@ -54,7 +54,7 @@ struct SubscriptionStream {
     /// Whether messages may have been lost since the last stream ended.
     may_have_missed: bool,
     /// Whether the server rejects subscriptions to list changes.
-    refuses_list_changes: bool,
+    rejects_list_changes: bool,
 }
 
 impl SubscriptionStream {
@@ -81,7 +81,7 @@ pub(crate) async fn run(context: &SessionContext, connection: &Arc<Connection>) 
             (ledger.uris(), ledger.has_changes(), ledger.has_failed())
         };
         let is_closed = stream.exchange.is_none();
-        let needs_changes = is_closed && !(changes.is_empty() || stream.refuses_list_changes);
+        let needs_changes = is_closed && !(changes.is_empty() || stream.rejects_list_changes);
         if has_changes && uris.is_empty() && changes.is_empty() {
             // No subscription is left.
             stream.exchange = None;
@@ -173,13 +173,13 @@ async fn replace_subscription(
                 context.handle.commands.send(Command::RefreshTools);
             }
         }
-        SubscribeOutcome::Refused(error) => {
+        SubscribeOutcome::Rejected(error) => {
             debug!(error, "the server rejected the subscription");
             if stream.opened_at.is_some() {
                 // The server accepted one before.
                 context.handle.commands.send(Command::CheckRevision);
             }
-            stream.refuses_list_changes |= uris.is_empty();
+            stream.rejects_list_changes |= uris.is_empty();
             subscriptions.reject(uris);
         }
     }
@@ -235,8 +235,8 @@ async fn open_subscription(
         match (message.kind(), &*message.method()) {
             (MessageKind::Response, _) if message.error().is_some() => {
                 let error = error_text(&message);
-                return match is_permanent_refusal(&message) {
-                    true => Ok(SubscribeOutcome::Refused(error)),
+                return match is_permanent_rejection(&message) {
+                    true => Ok(SubscribeOutcome::Rejected(error)),
                     false => Err(TransportError::Handshake(error)),
                 };
             }
@@ -253,13 +253,15 @@ async fn open_subscription(
 }
 
 /// Returns `true` if the same request would be rejected again.
-fn is_permanent_refusal(refusal: &Message) -> bool {
+fn is_permanent_rejection(rejection: &Message) -> bool {
     let finals = [
         code::METHOD_NOT_FOUND,
         code::INVALID_PARAMS,
         code::MISSING_CAPABILITY,
     ];
-    refusal.error_code().is_some_and(|it| finals.contains(&it))
+    rejection
+        .error_code()
+        .is_some_and(|it| finals.contains(&it))
 }
 
 /// Returns the resources that an acknowledgement names.
