@@ -189,7 +189,7 @@ fn prefix(reader: &mut Reader<'_, '_>) -> Option<Prefix> {
             .map(|name| Prefix::Always(format!("{name}__")))
     };
     match value {
-        Value::BooleanLit(given) if given.value => always(),
+        Value::BooleanLit(boolean) if boolean.value => always(),
         Value::BooleanLit(_) => Some(Prefix::Never),
         Value::StringLit(text) => match text.value.as_ref() {
             "always" => always(),

@@ -120,7 +120,7 @@ pub(crate) enum Durability {
 pub(crate) fn write(path: &Path, bytes: &[u8], durability: Durability) -> io::Result<FileStamp> {
     let temporary = temporary_path(path);
     remove(&temporary)?;
-    let written = || -> io::Result<FileStamp> {
+    let write_and_rename = || -> io::Result<FileStamp> {
         let mut file = open_options().create_new(true).open(&temporary)?;
         file.write_all(bytes)?;
         if durability == Durability::PowerFailure {
@@ -132,7 +132,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8], durability: Durability) -> io::Re
         rename(&temporary, path)?;
         Ok(stamp)
     };
-    let stamp = written().inspect_err(|_| {
+    let stamp = write_and_rename().inspect_err(|_| {
         // The first error is the one to report.
         let _ = remove(&temporary);
     })?;

@@ -12,10 +12,10 @@ use crate::wire::splice::{decode, last_member};
 pub(crate) struct JsonKey(Bytes);
 
 impl JsonKey {
-    pub(crate) fn new(written: &Bytes) -> Self {
-        match decode(written) {
+    pub(crate) fn new(json: &Bytes) -> Self {
+        match decode(json) {
             Some(Cow::Owned(text)) => Self(format!("\"{text}\"").into()),
-            Some(Cow::Borrowed(_)) | None => Self(written.clone()),
+            Some(Cow::Borrowed(_)) | None => Self(json.clone()),
         }
     }
 }

@@ -97,10 +97,10 @@ impl Task {
     /// The task that a response creates, if the proxy must poll it.
     pub(crate) fn created_for_proxy(
         response: &Message,
-        wanted: TaskMode,
+        task_mode: TaskMode,
         era: Era,
     ) -> Option<Self> {
-        match (wanted, era) {
+        match (task_mode, era) {
             (TaskMode::ProxyLegacy, Era::Legacy) | (TaskMode::ProxyModern, Era::Modern) => {
                 Self::created(response, era)
             }

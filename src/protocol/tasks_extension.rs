@@ -46,20 +46,20 @@ pub(crate) fn declare(body: Vec<u8>) -> Vec<u8> {
         }
     }
     let mut splice = Splice::new(&body);
-    let ours = format!("\"{TASKS_EXTENSION}\":{{}}");
+    let extension = format!("\"{TASKS_EXTENSION}\":{{}}");
     match last_member(&body[object.clone()], "extensions") {
         Some(member) if last_member(member.value(), TASKS_EXTENSION).is_some() => return body,
         Some(member) if member.value().first() == Some(&b'{') => {
-            splice.add_members(member.span_from(object.start), ours);
+            splice.add_members(member.span_from(object.start), extension);
         }
         Some(member) => {
             splice.replace(
                 member.span_from(object.start),
-                format!("{{{ours}}}").into_bytes(),
+                format!("{{{extension}}}").into_bytes(),
             );
         }
         None => {
-            splice.add_members(object, format!("\"extensions\":{{{ours}}}"));
+            splice.add_members(object, format!("\"extensions\":{{{extension}}}"));
         }
     }
     splice.finish()

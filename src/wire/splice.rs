@@ -168,18 +168,18 @@ impl<'a> Splice<'a> {
     }
 
     /// Adds members at the front of the object at `object` in the source. Other values stay as they are.
-    /// `written` is their text without braces: `"a":1,"b":2`. At least one existing member must stay.
-    pub fn add_members(&mut self, object: Range<usize>, written: impl Into<Vec<u8>>) -> &mut Self {
+    /// `added` is their text without braces: `"a":1,"b":2`. At least one existing member must stay.
+    pub fn add_members(&mut self, object: Range<usize>, added: impl Into<Vec<u8>>) -> &mut Self {
         let text = self.text(object.clone());
         let open = skip_space(text, 0) + 1;
         if text.get(open - 1) != Some(&b'{') {
             return self;
         }
-        let mut written = written.into();
+        let mut added = added.into();
         if text.get(skip_space(text, open)) == Some(&b'"') {
-            written.push(b',');
+            added.push(b',');
         }
-        self.insert(object.start + open, written)
+        self.insert(object.start + open, added)
     }
 
     /// Removes the members of the object at `object` for which `remove` returns `true`, each with one comma.

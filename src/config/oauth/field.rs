@@ -69,8 +69,8 @@ pub(super) fn scopes(reader: &mut Reader<'_, '_>) -> Option<Vec<String>> {
 
 pub(super) fn resource(reader: &mut Reader<'_, '_>) -> Resource {
     let written = reader.field("resource");
-    if let Some((_, Value::BooleanLit(given))) = written {
-        return match given.value {
+    if let Some((_, Value::BooleanLit(boolean))) = written {
+        return match boolean.value {
             true => Resource::Discovered,
             false => Resource::Off,
         };

@@ -68,7 +68,7 @@ fn oauth_setting<'a>(reader: &mut Reader<'a, '_>) -> Option<OAuthSetting<'a>> {
         return Some(OAuthSetting::Unset);
     };
     let message = match value {
-        Value::BooleanLit(given) if given.value => return Some(OAuthSetting::On(None)),
+        Value::BooleanLit(boolean) if boolean.value => return Some(OAuthSetting::On(None)),
         Value::BooleanLit(_) => return Some(OAuthSetting::Off),
         Value::Object(object) => return Some(OAuthSetting::On(Some(object))),
         Value::StringLit(text) => match value::expand(&text.value, reader.context.environment) {

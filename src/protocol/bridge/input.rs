@@ -104,28 +104,28 @@ impl InputRequired {
 /// Parses the member `inputRequests`.
 fn parse_input_requests(
     whole: &Bytes,
-    asked: &Member<'_>,
+    member: &Member<'_>,
 ) -> Result<Vec<(Bytes, Message)>, String> {
-    if !matches!(asked.value(), [b'{', ..] | b"null") {
+    if !matches!(member.value(), [b'{', ..] | b"null") {
         return Err("`inputRequests` is not an object".to_owned());
     }
-    let mut questions: Vec<(Bytes, Message)> = Vec::new();
-    for question in members(asked.value()) {
-        let request = Message::parse(whole.slice_ref(question.value()));
+    let mut input_requests: Vec<(Bytes, Message)> = Vec::new();
+    for input_request in members(member.value()) {
+        let request = Message::parse(whole.slice_ref(input_request.value()));
         let request = request.map_err(|e| format!("an input request is {e}"))?;
         if request.kind() == MessageKind::Response {
             return Err("an input request has no `method`".to_owned());
         }
-        let key = whole.slice_ref(question.quoted_key());
-        questions.retain(|(earlier, _)| decode(earlier) != decode(&key));
-        questions.push((key, request));
-        if questions.len() > MAX_INPUT_REQUESTS {
+        let key = whole.slice_ref(input_request.quoted_key());
+        input_requests.retain(|(earlier, _)| decode(earlier) != decode(&key));
+        input_requests.push((key, request));
+        if input_requests.len() > MAX_INPUT_REQUESTS {
             return Err(format!(
                 "the server sent more than {MAX_INPUT_REQUESTS} input requests at once"
             ));
         }
     }
-    Ok(questions)
+    Ok(input_requests)
 }
 
 /// The decoded keys of a result's input requests.
@@ -133,25 +133,25 @@ pub(crate) fn input_request_keys(response: &Message) -> Vec<String> {
     members(response.result().unwrap_or_default())
         .filter(|member| member.key() == "inputRequests")
         .flat_map(|requests| members(requests.value()))
-        .map(|question| question.key().into_owned())
+        .map(|input_request| input_request.key().into_owned())
         .collect()
 }
 
 /// Translates an input request to a server request for a legacy client, with this id (JSON). Adds the
 /// `elicitationId` that legacy clients need for a URL elicitation.
-pub(crate) fn to_server_request(question: &Message, id: &str) -> Bytes {
-    let bytes = question.bytes();
+pub(crate) fn to_server_request(input_request: &Message, id: &str) -> Bytes {
+    let bytes = input_request.bytes();
     let mut splice = Splice::new(bytes);
     let envelope = |key: &str| matches!(key, "jsonrpc" | "id");
     splice.remove_members(0..bytes.len(), |member| envelope(&member.key()));
-    let by_url = question
+    let by_url = input_request
         .param("mode")
         .is_some_and(|mode| mode.value() == b"\"url\"");
     if let (true, true, None, Some(params)) = (
-        question.method() == ELICITATION,
+        input_request.method() == ELICITATION,
         by_url,
-        question.param("elicitationId"),
-        question.params_span(),
+        input_request.param("elicitationId"),
+        input_request.params_span(),
     ) {
         splice.add_members(params, format!("\"elicitationId\":{id}"));
     }
@@ -189,23 +189,23 @@ pub(crate) fn url_input_requests(response: &Message) -> Vec<Vec<u8>> {
     if list.iter().any(|params| !params.get().starts_with('{')) {
         return Vec::new();
     }
-    let question = |params: &&serde_json::value::RawValue| {
+    let input_request = |params: &&serde_json::value::RawValue| {
         let params = params.get().as_bytes();
         let mut splice = Splice::new(params);
         remove_elicitation_id(&mut splice, 0..params.len());
         let head = format!("{{\"method\":\"{ELICITATION}\",\"params\":");
         [head.as_bytes(), &splice.finish(), b"}"].concat()
     };
-    list.iter().map(question).collect()
+    list.iter().map(input_request).collect()
 }
 
 /// The result that carries these input requests to a modern client, each a key and a request as written.
 pub(crate) fn input_required_result<'a>(
-    questions: impl Iterator<Item = (&'a str, &'a [u8])>,
+    input_requests: impl Iterator<Item = (&'a str, &'a [u8])>,
     handle: &str,
 ) -> Bytes {
     let mut out = br#"{"resultType":"input_required","inputRequests":{"#.to_vec();
-    for (index, (key, request)) in questions.enumerate() {
+    for (index, (key, request)) in input_requests.enumerate() {
         if index > 0 {
             out.push(b',');
         }

@@ -217,11 +217,11 @@ fn to_modern_response(response: Message, method: &str) -> Result<Message, String
 }
 
 /// Replaces a parameter of a notification: an id or token by the one that the receiver knows.
-pub(crate) fn with_param(notification: &Message, key: &str, written: &[u8]) -> Bytes {
+pub(crate) fn with_param(notification: &Message, key: &str, value: &[u8]) -> Bytes {
     let mut splice = Splice::new(notification.bytes());
     let member = notification.param(key);
     if let (Some(member), Some(params)) = (member, notification.params_span()) {
-        splice.replace(member.span_from(params.start), written.to_vec());
+        splice.replace(member.span_from(params.start), value.to_vec());
     }
     splice.finish().into()
 }
