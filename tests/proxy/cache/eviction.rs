@@ -18,8 +18,8 @@ async fn only_files_unused_for_90_days_are_evicted() {
     let (folder, mine) = (cache_folder(&home), cache_files(&home).remove(0));
     let now = SystemTime::now();
     let cases = [
-        ("gone-1.json", now - DAY * 91, false),
-        ("gone-2.json", SystemTime::UNIX_EPOCH, false),
+        ("unused-1.json", now - DAY * 91, false),
+        ("unused-2.json", SystemTime::UNIX_EPOCH, false),
         ("half.new", now - DAY * 91, false),
         ("rests.json", now - DAY * 89, true),
         ("half-2.new", now - DAY, true),

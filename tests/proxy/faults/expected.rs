@@ -191,7 +191,7 @@ fn tool_listing(fault: Fault) -> Expected {
 }
 
 /// The expectation of an event stream: the client is notified of all changes, also of those without an
-/// announcement by the server.
+/// change notification by the server.
 fn event_stream(fault: Fault) -> Expected {
     Expected {
         observation: Observation {

@@ -167,7 +167,7 @@ impl Scenario {
             self.server.upstream.end_streams();
             self.server.wait_for_fault(self.fault).await;
         }
-        // No event stream is open to announce this.
+        // No event stream is open for a change notification.
         self.server.add_tool("meanwhile");
         self.wait_for_brief_fault().await;
         self.hold_fault().await;

@@ -14,25 +14,29 @@ async fn resume_reconnects_lost_upstreams_and_checks_the_others() {
     let lost = upstream::legacy().tool("lost").without_server_stream();
     let lost = lost.start().await;
     let kept = upstream::modern().tool("kept").start().await;
-    let away = upstream::legacy().intercept(|_| Some(Reply::status(401)));
-    let away = away.start().await;
+    let signed_out = upstream::legacy().intercept(|_| Some(Reply::status(401)));
+    let signed_out = signed_out.start().await;
     let proxy = proxy::new().upstream("lost", &lost).upstream("kept", &kept);
-    let proxy = proxy.upstream("away", &away);
-    let mut client = proxy.extra("away", json!({"oauth": false})).start().await;
+    let proxy = proxy.upstream("signed-out", &signed_out);
+    let mut client = proxy
+        .extra("signed-out", json!({"oauth": false}))
+        .start()
+        .await;
     client.initialize().await;
     for name in ["lost", "kept"] {
         assert!(client.call(name, json!({})).await["result"].is_object());
     }
     kept.asked("subscriptions/listen").await;
-    client.wait_for_stderr("name=away").await;
-    let attempts = away.asks("server/discover").len();
+    client.wait_for_stderr("name=signed-out").await;
+    let attempts = signed_out.asks("server/discover").len();
     client.signal("STOP").await;
     lost.expire_sessions();
     // The duration of the suspend.
     tokio::time::sleep(Duration::from_secs(7)).await;
     client.signal("CONT").await;
     // No call triggers any of this.
-    away.raw
+    signed_out
+        .raw
         .wait_for_count(attempts + 1, |it| it.is("server/discover"))
         .await;
     lost.raw.wait_for_count(2, |it| it.is("initialize")).await;

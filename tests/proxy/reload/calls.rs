@@ -170,9 +170,9 @@ async fn request_for_a_task_of_a_removed_upstream_fails() {
 
     file.write(&[upstream_entry("b", &b)]);
     wait_for_log(&client, RELOADED, 2).await;
-    let gone = client.request("tasks/get", json!({"taskId": "t-1"})).await;
-    let message = gone["error"]["message"].as_str().unwrap();
+    let failed = client.request("tasks/get", json!({"taskId": "t-1"})).await;
+    let message = failed["error"]["message"].as_str().unwrap();
     assert!(message.contains("`a` did not answer `tasks/get`: the server is no longer configured"));
-    assert_eq!(gone["error"]["data"]["outcome"], "not run");
+    assert_eq!(failed["error"]["data"]["outcome"], "not run");
     assert!(b.asks("tasks/get").is_empty());
 }

@@ -27,9 +27,9 @@ async fn added_and_removed_upstreams_are_notified_once() {
         client.notification(TOOLS).await;
         wait_for_log(&client, RELOADED, 2).await;
         assert_eq!(client.tool_names().await, ["find"], "{era}");
-        let gone = client.call("search", json!({})).await;
+        let failed = client.call("search", json!({})).await;
         assert!(
-            gone["error"]["message"]
+            failed["error"]["message"]
                 .as_str()
                 .unwrap()
                 .contains("unknown tool")
@@ -208,9 +208,9 @@ async fn prompts_and_resources_are_notified_if_they_may_have_changed() {
         if era == "legacy" {
             client.notification(RESOURCES).await;
         }
-        let gone = client.ask("prompts/get", json!({"name": "ask"})).await;
+        let failed = client.ask("prompts/get", json!({"name": "ask"})).await;
         assert!(
-            gone["error"]["message"]
+            failed["error"]["message"]
                 .as_str()
                 .unwrap()
                 .contains("unknown prompt")
