@@ -3,8 +3,8 @@
 /// The longest merged text, in bytes: clients cut at 2 KB.
 const BUDGET: usize = 2000;
 
-/// Puts the upstreams' instructions together: the names first, then the head of each text.
-/// A single upstream's text passes as it is.
+/// Merges the upstreams' instructions: their names first, then the beginning of each text.
+/// The text of a single upstream is unchanged.
 #[must_use]
 pub fn merge(upstreams: &[(&str, Option<&str>)]) -> Option<String> {
     if let [(_, only)] = upstreams {
@@ -25,7 +25,7 @@ pub fn merge(upstreams: &[(&str, Option<&str>)]) -> Option<String> {
     for (index, (name, instructions)) in with_text.iter().enumerate() {
         let share = BUDGET.saturating_sub(text.len()) / (with_text.len() - index);
         let part = cut(&format!("\n\n{name}: {}", instructions.trim()), share);
-        // Fewer than a few words are of no help.
+        // A cut text of less than a few words helps no model.
         if part.len() > name.len() + 20 || instructions.len() < 20 {
             text.push_str(&part);
         }
@@ -33,7 +33,7 @@ pub fn merge(upstreams: &[(&str, Option<&str>)]) -> Option<String> {
     Some(text)
 }
 
-/// Returns at most `limit` bytes of the text, with a sign where something is missing.
+/// Cuts the text to at most `limit` bytes, with an ellipsis in place of the rest.
 fn cut(text: &str, limit: usize) -> String {
     const ELLIPSIS: &str = "…";
     if text.len() <= limit {

@@ -1,4 +1,4 @@
-//! Prompts, resources and templates of all upstreams, merged. Pure, and an immutable snapshot.
+//! Merges the prompts, resources and templates of all upstreams into immutable snapshots. Pure.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,26 +14,27 @@ use crate::wire::{Splice, members};
 /// The upstream that serves an item.
 #[derive(Debug, Clone, Copy)]
 pub struct Owner<'a> {
-    /// The upstream, by its place in what was merged.
+    /// The index of the upstream in the merge.
     pub upstream: usize,
-    /// The item as that upstream lists it.
+    /// The item as the upstream lists it.
     pub item: &'a Item,
 }
 
-/// All items of one kind.
+/// The merged items of one kind.
 #[derive(Debug)]
 pub struct Items {
-    /// What each upstream lists, filtered out or not; `None` where that is not known.
+    /// The unfiltered list of each upstream; `None` if there is no listing.
     listed: Vec<Option<ItemList>>,
-    /// By the key that the client knows: the upstream and the item's place in its list.
+    /// The index of the upstream and of the item in its list, by public key.
     owners: HashMap<Box<str>, (usize, usize)>,
     definitions: Bytes,
 }
 
 impl Items {
-    /// Merges what the upstreams list, in configuration order, without what their filters keep
-    /// out. Prompts are named as tools are; of two resources or templates with one URI the first
-    /// one counts. `None` is an upstream whose list could not be read.
+    /// Merges the filtered lists of the upstreams, in configuration order.
+    ///
+    /// Prompts are named like tools. Of two resources or templates with the same URI, the first one
+    /// is listed. `None` stands for an upstream whose list could not be read.
     #[must_use]
     pub fn merge(
         kind: ItemKind,
@@ -82,7 +83,7 @@ impl Items {
         Some(Owner { upstream, item })
     }
 
-    /// Returns what an upstream lists, filtered out or not; `None` where that is not known.
+    /// Returns the unfiltered list of an upstream, if there is one.
     pub(super) fn listed(&self, upstream: usize) -> Option<&[Item]> {
         self.listed.get(upstream)?.as_deref().map(Vec::as_slice)
     }
@@ -106,7 +107,7 @@ impl Items {
     }
 }
 
-/// An upstream and the items that its filter lets through, with their places in its list.
+/// An upstream and the items that its filter allows, with their indexes in its list.
 type FilteredItems<'a> = (&'a config::Upstream, Vec<(usize, &'a Item)>);
 
 fn filter_items<'a>(
@@ -138,7 +139,7 @@ fn prompt_names(filtered: &[FilteredItems<'_>], limit: usize) -> Vec<Vec<Option<
         .collect()
 }
 
-/// Returns the definition under its public key. Nothing else of it changes.
+/// Returns the definition under its public key. Nothing else changes.
 fn public_definition<'a>(item: &'a Item, kind: ItemKind, public: &str) -> Cow<'a, [u8]> {
     if *item.key == *public {
         return Cow::Borrowed(&item.definition);

@@ -14,12 +14,12 @@ use crate::protocol::{Era, Tool};
 use crate::upstream::ToolList;
 use crate::wire::{Splice, members};
 
-/// One upstream's part in the merge.
+/// One upstream's configuration and tools, as input of the merge.
 #[derive(Debug, Clone)]
 pub struct MergeInput<'a> {
-    /// Its configuration: name, filter, prefix.
+    /// The configuration: name, filter, prefix.
     pub config: &'a config::Upstream,
-    /// Its tools, if they are known.
+    /// The tools, if the upstream has a listing.
     pub listing: Option<Arc<ToolList>>,
 }
 
@@ -30,7 +30,7 @@ pub struct Catalog {
     entries: Vec<Entry>,
     routes: HashMap<Box<str>, usize>,
     tools: OnceLock<Bytes>,
-    /// The same for legacy clients, if theirs differ.
+    /// The definitions for legacy clients, if they differ.
     legacy_tools: OnceLock<Bytes>,
 }
 
@@ -41,10 +41,10 @@ struct Entry {
     tool: usize,
 }
 
-/// The tool that a public name stands for.
+/// The tool that a public name refers to.
 #[derive(Debug, Clone)]
 pub struct Route {
-    /// The upstream, by its place among the sources.
+    /// The index of the upstream in the merge.
     pub upstream: usize,
     listing: Arc<ToolList>,
     tool: usize,
@@ -71,7 +71,7 @@ impl Route {
 }
 
 impl Catalog {
-    /// Merges what is known. Names depend on the sources alone, not on the order of their arrival.
+    /// Merges the listings. Names depend on the inputs alone, not on the order in which listings arrive.
     #[must_use]
     pub fn merge(inputs: &[MergeInput<'_>], name_length: usize) -> Self {
         let allowed: Vec<Vec<usize>> = inputs.iter().map(allowed_indexes).collect();
@@ -114,7 +114,7 @@ impl Catalog {
         });
     }
 
-    /// Returns the tool of this public name; `None` for a name that no client sees.
+    /// Returns the tool of this public name, if clients see one.
     #[must_use]
     pub fn route(&self, public: &str) -> Option<Route> {
         let entry = &self.entries[*self.routes.get(public)?];
@@ -126,13 +126,13 @@ impl Catalog {
         })
     }
 
-    /// Returns `true` if a client sees the same tools.
+    /// Returns `true` if clients see the same names and definitions.
     #[must_use]
     pub fn lists_same_tools_as(&self, other: &Self) -> bool {
-        let is_same = |(ours, theirs): (&Entry, &Entry)| {
+        let is_same = |(entry, other_entry): (&Entry, &Entry)| {
             let definition = |tool: &Tool| tool.definition.clone();
-            ours.public == theirs.public
-                && self.tool(ours).map(definition) == other.tool(theirs).map(definition)
+            entry.public == other_entry.public
+                && self.tool(entry).map(definition) == other.tool(other_entry).map(definition)
         };
         self.entries.len() == other.entries.len()
             && self.entries.iter().zip(&other.entries).all(is_same)
@@ -151,7 +151,7 @@ impl Catalog {
     }
 
     /// Returns the `tools` member of a listing for a client of this era: a JSON array of all definitions.
-    /// Written once, at the first call.
+    /// The first call writes it.
     #[must_use]
     pub fn tools(&self, client: Era) -> Bytes {
         let tools = self.entries.iter().filter_map(|entry| self.tool(entry));
@@ -193,13 +193,12 @@ impl Catalog {
 }
 
 impl PartialEq for Catalog {
-    /// Returns `true` if a client sees the same tools, of the same upstreams, and calls of them are sent
-    /// in the same way.
+    /// Returns `true` if clients see the same tools of the same upstreams, and calls are forwarded alike.
     fn eq(&self, other: &Self) -> bool {
-        let is_same = |(ours, theirs): (&Entry, &Entry)| {
-            ours.public == theirs.public
-                && ours.upstream == theirs.upstream
-                && self.tool(ours) == other.tool(theirs)
+        let is_same = |(entry, other_entry): (&Entry, &Entry)| {
+            entry.public == other_entry.public
+                && entry.upstream == other_entry.upstream
+                && self.tool(entry) == other.tool(other_entry)
         };
         self.entries.len() == other.entries.len()
             && self.entries.iter().zip(&other.entries).all(is_same)
@@ -210,7 +209,7 @@ fn listed_tools<'a>(input: &'a MergeInput<'_>) -> &'a [Tool] {
     input.listing.as_ref().map_or(&[], |listing| &listing.tools)
 }
 
-/// Returns the places in the listing of the tools that the configuration lets through.
+/// Returns the indexes of the tools that the configured filter allows.
 fn allowed_indexes(input: &MergeInput<'_>) -> Vec<usize> {
     let filter = &input.config.tools;
     let tools = listed_tools(input).iter().enumerate();
@@ -220,8 +219,10 @@ fn allowed_indexes(input: &MergeInput<'_>) -> Vec<usize> {
         .collect()
 }
 
-/// Returns the definition under its public name. A legacy client rejects a whole list for one `outputSchema`
-/// that is not of objects, so that is left out for it. Nothing else changes.
+/// Returns the definition under its public name.
+///
+/// A legacy client rejects a whole list for one `outputSchema` that is not of type object, so such a
+/// schema is removed for it. Nothing else changes.
 fn public_definition<'a>(tool: &'a Tool, public: &str, without_output: bool) -> Cow<'a, [u8]> {
     if *tool.name == *public && !without_output {
         return Cow::Borrowed(&tool.definition);

@@ -1,8 +1,8 @@
-//! The catalog: what all upstreams offer, merged.
+//! The catalog: the listings of all upstreams, merged.
 //!
-//! A *listing* is what one upstream offers. The *catalog* is all listings, filtered, under names
-//! that are unique. It is an immutable snapshot: readers hold one and never wait. Merging is pure; the
-//! `updater` task publishes a new [`CatalogView`] when a listing has changed.
+//! A *listing* is the tools, prompts and resources that one upstream offers. The *catalog* is all
+//! listings, filtered, under unique names. It is an immutable snapshot: readers hold one and never
+//! wait. Merging is pure; the `updater` task publishes a new [`CatalogView`] when a listing changes.
 
 pub mod instructions;
 mod items;

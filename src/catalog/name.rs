@@ -1,51 +1,55 @@
-//! The names under which the client sees the tools of all upstreams.
+//! The public names of the tools of all upstreams.
 //!
-//! They follow from the configuration and the listings alone: the same input gives the same
-//! names, in every run and version. No name is assigned twice, and no upstream takes the name of a tool of
-//! an upstream that stands before it in the configuration.
+//! Names depend on the configuration and the listings alone: the same input gives the same names,
+//! in every run and version. No name is assigned twice. No upstream takes a name from a tool of an
+//! upstream that precedes it in the configuration.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::config::Prefix;
 
-/// The separator of an upstream's name and its tool's.
+/// The separator between the names of an upstream and a tool.
 const SEPARATOR: &str = "__";
 
 /// The length of `_` and the eight hexadecimal digits that end a mapped name.
 const SUFFIX_LENGTH: usize = 9;
 
-/// The number of hashes that are tried before a tool is left out.
+/// The number of hashes to try before a tool is omitted.
 ///
-/// With 32 bits and 10,000 tools, the first is taken in one case of 400,000.
+/// With 32 bits and 10,000 tools, the first hash collides in one case of 400,000.
 const ATTEMPTS: u8 = 4;
 
-/// The tools of one upstream that need a name, in its order.
+/// The tools of one upstream that need a name, in listing order.
 #[derive(Debug, Clone)]
 pub struct NamingInput<'a> {
     /// The upstream's name in the configuration.
     pub upstream: &'a str,
-    /// How its tools are named.
+    /// When its tools get a prefix.
     pub prefix: &'a Prefix,
     /// The native names of its tools.
     pub tools: Vec<&'a str>,
 }
 
-/// Names every tool of `inputs`, which stand in the order of the configuration.
+/// Names every tool of `inputs`, which are in configuration order.
 ///
-/// The result has the shape of the input; `None` is a tool that is left out: the second of one
-/// name within an upstream, a collision under [`Prefix::Never`], or one for which no free name
-/// was found. A name has 1 to `limit` of the characters `A-Z a-z 0-9 _ -`. In this order:
+/// The result has the shape of the input; `None` is a tool that is omitted:
 ///
-/// 1. A tool keeps its native name, or the one [`Prefix::Always`] makes of it, when that is
-///    valid and no earlier tool has it.
-/// 2. A name that is not valid is mapped: each other character becomes `_`, and the hash of the
-///    whole name is put at its end.
-/// 3. A name that is taken becomes `<upstream>__<tool>`, mapped if need be, and with a hash at
-///    its end if that is taken too.
+/// - the second tool of one name within an upstream,
+/// - a collision under [`Prefix::Never`],
+/// - a tool for which no free name was found.
 ///
-/// All of step 1 comes before the other steps, so that a made-up name takes nothing from a tool
-/// that is really called so.
+/// A name has 1 to `limit` of the characters `A-Z a-z 0-9 _ -`. In this order:
+///
+/// 1. A tool keeps its native name, prefixed under [`Prefix::Always`], if that is valid and no
+///    earlier tool has it.
+/// 2. An invalid name is mapped: each invalid character becomes `_`, and the hash of the whole
+///    name is appended.
+/// 3. A name that is taken becomes `<upstream>__<tool>`, mapped if necessary, and with a hash
+///    appended if that is taken too.
+///
+/// Step 1 is done for all tools before the other steps, so that a generated name never replaces
+/// a native one.
 pub fn public_names<'a>(
     inputs: &[NamingInput<'a>],
     limit: usize,
@@ -79,7 +83,7 @@ pub fn public_names<'a>(
 }
 
 impl<'a> NamingInput<'a> {
-    /// Returns the name of a tool if no other tool has it.
+    /// Returns the name that a tool gets if it is valid and free.
     fn preferred_name(&self, tool: &'a str) -> Cow<'a, str> {
         match self.prefix {
             Prefix::Always(prefix) => format!("{prefix}{tool}").into(),
@@ -88,7 +92,7 @@ impl<'a> NamingInput<'a> {
     }
 }
 
-/// The names that are assigned so far.
+/// The names assigned so far.
 struct Names<'a> {
     limit: usize,
     used: HashSet<Cow<'a, str>>,
@@ -101,7 +105,7 @@ impl<'a> Names<'a> {
         (is_valid && self.used.insert(name.clone())).then_some(name)
     }
 
-    /// Makes a name for a tool that cannot have its own.
+    /// Assigns a mapped or prefixed name to a tool whose preferred name is invalid or taken.
     fn assign_alternative(
         &mut self,
         input: &NamingInput<'a>,
@@ -130,7 +134,7 @@ impl<'a> Names<'a> {
     }
 }
 
-/// `<prefix>__<tool>`, with a prefix of sanitized characters.
+/// Returns `<prefix>__<tool>`, with invalid characters of the prefix replaced.
 fn prefixed(prefix: &str, tool: &str) -> String {
     let mut name = String::with_capacity(prefix.len() + SEPARATOR.len() + tool.len());
     name.extend(prefix.chars().map(sanitized));
@@ -151,14 +155,14 @@ fn sanitized(character: char) -> char {
     }
 }
 
-/// FNV-1a, 64 bits. Written out, since no library promises that a hash stays the same.
+/// FNV-1a, 64 bits. Written out, because no library promises a stable hash.
 fn fnv1a(bytes: impl Iterator<Item = u8>) -> u64 {
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
 
-/// 64 bits folded to 32, as FNV's authors recommend.
+/// Folds 64 bits to 32, as FNV's authors recommend.
 fn fold(hash: u64) -> u64 {
     (hash >> 32) ^ (hash & 0xffff_ffff)
 }

@@ -1,4 +1,4 @@
-//! The task that keeps the catalog up to date with the upstreams' listings.
+//! The task that updates the catalog when an upstream's listing changes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,23 +14,23 @@ use super::view::CatalogView;
 use crate::config::Limits;
 use crate::upstream::{Registry, Upstream};
 
-/// How long the first listing waits for an upstream that has not sent a byte: with what
-/// starting takes, a second and a half.
+/// How long the first listing waits for an upstream that has not sent a byte. With the time that
+/// starting takes, this is 1.5 s.
 const SILENT_WAIT: Duration = Duration::from_millis(1450);
 
-/// The task that merges the listings again whenever one has changed.
+/// The task that merges the listings again whenever one changes.
 #[derive(Debug)]
 pub struct CatalogUpdater {
-    /// All upstreams.
+    /// The upstreams whose listings are merged.
     pub upstreams: Registry,
-    /// Notified by each of them of a change.
+    /// Notified by each upstream about a change.
     pub changed: Arc<Notify>,
-    /// The times to wait, and the longest name.
+    /// The waiting times, and the maximum length of a name.
     pub limits: Limits,
 }
 
 impl CatalogUpdater {
-    /// Runs until `cancel`; the clock of the first listing starts now.
+    /// Runs until `cancel`. The wait of the first listing starts now.
     pub async fn run(self, view: watch::Sender<CatalogView>, cancel: CancellationToken) {
         let started = Instant::now();
         let deadlines = [
@@ -53,7 +53,7 @@ impl CatalogUpdater {
             tokio::select! {
                 () = cancel.cancelled() => return,
                 () = self.changed.notified() => {}
-                // The sender is ours as well.
+                // Never fails: `self` holds the sender too.
                 _ = upstream_changes.changed() => {}
                 () = deadline => {}
             }
@@ -98,8 +98,9 @@ impl CatalogUpdater {
     }
 }
 
-/// Waits for these upstreams as the first listing does for all: until each has listed its tools or has
-/// failed, for at most `startup_wait`, and for less if an upstream sends nothing.
+/// Waits until each of these upstreams has listed its tools or has failed, like the first listing.
+///
+/// Waits for at most `startup_wait`, and for at most [`SILENT_WAIT`] for an upstream that sends nothing.
 pub async fn wait_for_listings(upstreams: &[Upstream], startup_wait: Duration) {
     let all = |those: Vec<Upstream>| async move {
         join_all(those.iter().map(|upstream| upstream.wait_until_listed(0))).await;

@@ -1,5 +1,6 @@
-//! Which upstream a URI that no listing has is read from: by the templates of the upstreams and by
-//! their filters, which keep a URI from being read as they keep it from being listed. Pure.
+//! Routes a URI that no listing contains to an upstream, by resource templates and filters.
+//!
+//! A filter that hides a resource from listings also makes it unreadable. Pure.
 
 use std::cmp::Reverse;
 
@@ -7,33 +8,33 @@ use super::items::Items;
 use crate::config::Filter;
 use crate::protocol::Item;
 
-/// The upstreams that may have a resource, each by its place in what was merged.
+/// The upstreams that may serve a resource, by their index in the merge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UriRoute {
-    /// The upstream that lists the URI, or whose template is the nearest to it.
+    /// The upstream with the best matching template.
     Owner(usize),
-    /// No upstream names the URI: any of these may have it.
+    /// No template matches; each of these upstreams may serve the URI.
     Candidates(Vec<usize>),
 }
 
-/// How well a template matches a URI; the greater, the nearer.
+/// How well a template matches a URI; the greater, the better.
 ///
-/// An expression counts as any text: what it may stand for depends on its operator (RFC 6570
-/// § 3.2), and servers differ in how they read that.
+/// An expression matches any text: its meaning depends on its operator (RFC 6570 § 3.2), and
+/// servers read those differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct TemplateMatch {
-    /// The URI is the template's own text.
+    /// Whether the URI equals the template's text.
     is_identical: bool,
-    /// All of its text outside expressions is in the URI, in this order.
+    /// Whether all literals of the template are in the URI, in order.
     matches_whole: bool,
-    /// The length of its text before the first expression, with which the URI begins.
+    /// The length of the literal before the first expression. The URI begins with it.
     prefix_length: usize,
-    /// The length of all its text outside expressions.
+    /// The length of all literals.
     literal_length: usize,
 }
 
 impl TemplateMatch {
-    /// `None` when the URI does not even begin as the template does.
+    /// Returns `None` if the URI does not begin with the template's first literal.
     fn new(template: &str, uri: &str) -> Option<Self> {
         let literals = literals(template);
         let head = literals.first().filter(|head| uri.starts_with(**head))?;
@@ -46,11 +47,12 @@ impl TemplateMatch {
     }
 }
 
-/// Returns the upstreams that may have `uri`, which is not in the catalog. An upstream's filter judges it by
-/// all it goes by there: its own text, and the text and the name of the template nearest to it. What the
-/// upstream lists itself was judged already, and kept out.
+/// Returns the upstreams that may serve `uri`, which is not in the catalog.
 ///
-/// `filters` are those of the upstreams for resources, in their order.
+/// An upstream's filter is applied to the URI, and to the text and name of the best matching
+/// template. A URI that the upstream lists itself is excluded: its filter has hidden it.
+///
+/// `filters` holds the resource filter of each upstream, in order.
 #[must_use]
 pub fn route_uri(uri: &str, filters: &[&Filter], resources: &Items, templates: &Items) -> UriRoute {
     let mut nearest: Option<(TemplateMatch, usize)> = None;
@@ -63,7 +65,7 @@ pub fn route_uri(uri: &str, filters: &[&Filter], resources: &Items, templates: &
         ) {
             UriMatch::Excluded => {}
             UriMatch::NoTemplate => candidates.push(upstream),
-            // Of equal ones the first configured.
+            // Among equal matches the first configured upstream wins.
             UriMatch::Template(near) if nearest.is_some_and(|(other, _)| other >= near) => {}
             UriMatch::Template(near) => nearest = Some((near, upstream)),
         }
@@ -74,17 +76,17 @@ pub fn route_uri(uri: &str, filters: &[&Filter], resources: &Items, templates: &
     }
 }
 
-/// What an upstream and its filter say of a URI.
+/// How an upstream's templates and filter match a URI.
 enum UriMatch {
-    /// The filter keeps the URI out.
+    /// The filter excludes the URI.
     Excluded,
-    /// The upstream does not name the URI.
+    /// No template of the upstream matches.
     NoTemplate,
-    /// The upstream has a template for the URI.
+    /// A template of the upstream matches.
     Template(TemplateMatch),
 }
 
-/// The match of an upstream whose lists are not known: the URI may be one that its filter keeps out by a name.
+/// Excludes the URI if the upstream has a filter: without a listing, the name that a filter checks is unknown.
 fn match_without_listing(filter: &Filter) -> UriMatch {
     match filter.allows_all() {
         true => UriMatch::NoTemplate,
@@ -99,7 +101,7 @@ fn match_listing(uri: &str, filter: &Filter, (listed, templates): (&[Item], &[It
     let near = templates
         .iter()
         .filter_map(|item| Some((TemplateMatch::new(&item.key, uri)?, item)));
-    // Of equally near ones one that is kept out: the URI may be of that.
+    // Among equal matches a filtered template wins: the URI may belong to it.
     let nearest = near.max_by_key(|(near, item)| {
         let passes = filter.allows_any_name(&item.names());
         (*near, Reverse(passes))
@@ -117,7 +119,7 @@ fn match_listing(uri: &str, filter: &Filter, (listed, templates): (&[Item], &[It
     }
 }
 
-/// The literals before, between and after the expressions of a template, empty ones too.
+/// Returns the literals before, between and after the expressions of a template, including empty ones.
 fn literals(template: &str) -> Vec<&str> {
     let mut literals = Vec::new();
     let mut rest = template;
@@ -129,7 +131,7 @@ fn literals(template: &str) -> Vec<&str> {
     literals
 }
 
-/// Whether the URI is these literals with anything between them.
+/// Returns `true` if the URI consists of these literals with any text between them.
 fn matches_literals(literals: &[&str], uri: &str) -> bool {
     let [head, between @ .., tail] = literals else {
         return literals == [uri];

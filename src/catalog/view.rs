@@ -1,4 +1,4 @@
-//! The catalog as the rest of the program sees it.
+//! The published catalog, and waiting until it is complete.
 
 use std::sync::Arc;
 
@@ -7,35 +7,35 @@ use tokio::sync::watch;
 use super::merge::Catalog;
 use crate::upstream::UpstreamSet;
 
-/// The catalog at one moment, and how much of it is known.
+/// A snapshot of the catalog, and how complete it is.
 #[derive(Debug, Clone, Default)]
 pub struct CatalogView {
-    /// The catalog. The same `Arc` as long as it leads to the same tools.
+    /// The catalog. The `Arc` is replaced only when a tool or its route changes.
     pub catalog: Arc<Catalog>,
-    /// The upstreams that were merged: a route leads to one of these.
+    /// The upstreams whose listings are merged: routes lead to these.
     pub upstreams: UpstreamSet,
-    /// Whether a listing need not wait: the tools of every upstream are known, from this process or an
-    /// earlier one, or the upstream was given up for the moment.
+    /// Whether every upstream has a tool listing, live or cached, or has failed or timed out.
+    /// Until then a client's first listing waits.
     pub initial_listing_done: bool,
-    /// The same, where tools that an earlier process stored do not count: a tool that is not known now is
-    /// not there.
+    /// Whether every upstream has a live tool listing, or has failed or timed out. From then on, a tool
+    /// that the catalog lacks does not exist.
     pub live_listing_done: bool,
 }
 
-/// Waits, within bounds, until the tools of every upstream are known, from this process or an earlier one.
+/// Waits until [`CatalogView::initial_listing_done`], for at most `startup_wait`.
 pub async fn wait_for_initial_listing(view: &watch::Receiver<CatalogView>) {
-    // Nearly always, and on the path of every call.
+    // The usual case, on the path of every call.
     if view.borrow().initial_listing_done {
         return;
     }
-    // Fails when the program ends, and then nothing is waited for any more.
+    // Fails only when the program ends.
     let _ = view
         .clone()
         .wait_for(|view| view.initial_listing_done)
         .await;
 }
 
-/// Waits, within bounds, until this process knows the tools of every upstream from a connection.
+/// Waits until [`CatalogView::live_listing_done`], for at most `startup_wait`.
 pub async fn wait_for_live_listing(view: &watch::Receiver<CatalogView>) {
     if !view.borrow().live_listing_done {
         let _ = view.clone().wait_for(|view| view.live_listing_done).await;

@@ -1,4 +1,4 @@
-//! Merging, from what upstreams offer to what the client is shown and who answers for it.
+//! Merging the items of upstreams, and finding the upstream that serves an item.
 
 use super::*;
 use crate::config::{Config, Environment};
@@ -10,13 +10,13 @@ fn upstreams(json: &str) -> Vec<config::Upstream> {
         .upstreams
 }
 
-/// As many upstreams as there are offers, `a`, `b` and so on, each with these definitions.
+/// Merges one upstream per element of `offers`, named `a`, `b` and so on, with these definitions.
 fn merged(kind: ItemKind, offers: &[&[&str]]) -> Items {
     let unfiltered: Vec<_> = offers.iter().map(|_| json!({})).collect();
     filtered(kind, &unfiltered, offers)
 }
 
-/// The same, each with these further keys in its configuration.
+/// Merges like [`merged`], with further configuration keys for each upstream.
 fn filtered(kind: ItemKind, extra: &[serde_json::Value], offers: &[&[&str]]) -> Items {
     let entries = ["a", "b", "c"].iter().zip(extra).map(|(name, extra)| {
         let mut entry = extra.clone();
@@ -41,7 +41,7 @@ fn definitions(items: &Items) -> String {
     String::from_utf8(items.definitions().to_vec()).unwrap()
 }
 
-/// The upstream that answers for `key`, and what it calls it itself.
+/// Returns the upstream that serves `key`, and its native key.
 fn owner<'a>(items: &'a Items, key: &str) -> Option<(usize, &'a str)> {
     let owner = items.owner(key);
     owner.map(|owner| (owner.upstream, &*owner.item.key))
@@ -202,7 +202,7 @@ fn a_resource_is_filtered_by_its_uri_and_its_name() {
             assert_eq!(definitions(&items), expected, "{extra}");
             assert_eq!(owner(&items, "y://{4}").is_some(), shown.contains(&3));
         }
-        // What the first one keeps out is the second one's.
+        // An item that the first upstream filters out is the second one's.
         let extra = [json!({"ignore_resources": "one"}), json!({})];
         let items = filtered(kind, &extra, &[&each[..1], &each[..1]]);
         assert_eq!(definitions(&items), format!("[{}]", each[0]));

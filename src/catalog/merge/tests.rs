@@ -1,4 +1,4 @@
-//! Merging, from what upstreams offer to what the client is shown.
+//! Merging the listings of upstreams into the list that a client receives.
 
 use super::*;
 use crate::config::{Config, Environment};

@@ -1,4 +1,4 @@
-//! Who gets which name.
+//! Assigning public names.
 
 use super::*;
 use proptest::prelude::*;
@@ -14,7 +14,7 @@ fn input<'a>(upstream: &'a str, prefix: &'a Prefix, tools: &[&'a str]) -> Naming
     }
 }
 
-/// The names with a limit of 64; `-` stands for a tool that is left out.
+/// Returns the names with a limit of 64; `-` stands for an omitted tool.
 fn names(inputs: &[NamingInput]) -> Vec<Vec<String>> {
     names_within(64, inputs)
 }

@@ -1,4 +1,4 @@
-//! Who is asked for a URI, by templates and filters.
+//! Routing URIs by templates and filters.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use super::*;
 use crate::config::{self, Config, Environment};
 use crate::protocol::{ItemKind, ItemList};
 
-/// An upstream: its filter, and the URI and name of each resource and template that it lists.
+/// An upstream: its filter, and the URI and name of each resource and template in its listing.
 struct TestUpstream<'a> {
     filter: Value,
     resources: &'a [(&'a str, &'a str)],
@@ -50,7 +50,7 @@ fn route(uri: &str, upstreams: &[TestUpstream<'_>]) -> UriRoute {
     route_uri(uri, &filters, &resources, &templates)
 }
 
-/// The same for upstreams that have these templates and no filter.
+/// Routes a URI among upstreams with these templates and no filter.
 fn route_by_templates(uri: &str, templates: &[&[&str]]) -> UriRoute {
     let named: Vec<Vec<_>> = templates
         .iter()
@@ -81,17 +81,17 @@ fn the_upstream_with_the_nearest_template_owns_a_uri() {
     for (uri, upstream) in [
         ("file:///readme", 0),
         ("file:///", 0),
-        // Of equally near ones, that of the first upstream.
+        // Among equal matches, the first upstream.
         ("file:///logs/1", 1),
         ("file:///logs/fixed", 1),
         ("https://h/p", 2),
         ("ü://x", 1),
-        // With equal beginnings, the one that says more.
+        // With equal prefixes, the one with longer literals.
         ("db://a", 0),
         ("db://a/1", 2),
         ("db://{table}", 0),
         ("db://{t}/{row}", 2),
-        // A template that begins with an expression may make anything.
+        // A template that begins with an expression matches anything.
         ("other:", 0),
         ("", 0),
     ] {
@@ -137,7 +137,7 @@ fn malformed_templates_do_not_panic() {
     }
 }
 
-/// Whether the only upstream may be asked.
+/// Returns `true` if the only upstream may serve the URI.
 fn is_reachable(uri: &str, upstream: TestUpstream<'_>) -> bool {
     route(uri, &[upstream]) != UriRoute::Candidates(Vec::new())
 }
@@ -168,7 +168,7 @@ fn a_filter_applies_to_uri_template_and_template_name() {
             "logs://1",
             true,
         ),
-        // Ignored by one, it does not help to be included by another.
+        // An `ignore` match outweighs an `include` match by another name.
         (
             json!({"include_resources": "logs://*", "ignore_resources": "diary"}),
             "logs://1",
@@ -179,7 +179,7 @@ fn a_filter_applies_to_uri_template_and_template_name() {
             "logs://1",
             false,
         ),
-        // Nobody names it.
+        // No template matches.
         (
             json!({"include_resources": ["diary", "x://*"]}),
             "x://1",
