@@ -1,6 +1,6 @@
-//! One client on a pair of streams: reads its lines, and writes what is for it.
+//! The connection of one client: reads its lines from one stream, and writes lines to another.
 //!
-//! stdio has one such client. A process can serve more of them, each by streams of its own.
+//! On stdio there is one such client. A process can serve more, each on streams of its own.
 
 use std::future::Future;
 use std::io;
@@ -15,14 +15,14 @@ use super::session::Session;
 use super::stdio::{Sink, Source};
 use crate::router::{Outbox, QueuedLines, Router};
 
-/// Why a client is served no longer.
+/// Why the connection of a client ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DisconnectReason {
     /// Writing to the client failed.
     WriteFailed,
-    /// The client closed the stream on which it reads.
+    /// The client closed the stream that it reads.
     OutputClosed,
-    /// The client closed the stream on which it writes.
+    /// The client closed the stream that it writes.
     InputClosed,
 }
 
@@ -36,8 +36,9 @@ pub struct ClientConnection {
 }
 
 impl ClientConnection {
-    /// Opens a session at `router` for the client on these streams, whose lines may have up to `limit` bytes.
-    /// `outbox` is the queue of what is written to it.
+    /// Opens a session at `router` for the client on these streams.
+    ///
+    /// A line may have up to `limit` bytes. `outbox` is the queue of lines to the client.
     #[must_use]
     pub fn open(
         router: &Router,
@@ -55,9 +56,11 @@ impl ClientConnection {
         }
     }
 
-    /// Serves the client until it leaves. `closed` tells that nobody can read what is written to it;
-    /// `prepare_for_line` goes before each of its lines. After the end of its input, a client that does not read
-    /// has `drain_timeout` to take the answers to its last line.
+    /// Serves the client until the connection ends.
+    ///
+    /// `closed` resolves when the client can no longer read. `prepare_for_line` runs before each line.
+    /// After the end of its input, a client that reads slowly has `drain_timeout` to take the
+    /// responses to its last line.
     pub async fn serve<F: Future<Output = ()>>(
         &mut self,
         closed: impl Future<Output = ()>,
@@ -73,13 +76,13 @@ impl ClientConnection {
         tokio::select! {
             biased;
             _ = writer => DisconnectReason::WriteFailed,
-            // Not only when there is something to write.
+            // Notices a closed output without a write.
             () = closed => DisconnectReason::OutputClosed,
             () = read_lines(session, lines, *limit, prepare_for_line, drain_timeout) => DisconnectReason::InputClosed,
         }
     }
 
-    /// Ends the client's part while the process goes on: cancels what is under way for it until `deadline`,
+    /// Ends the session while the process keeps running: cancels the client's requests until `deadline`,
     /// and writes the last lines.
     pub async fn leave(self, deadline: Instant) {
         let Self {
@@ -99,15 +102,15 @@ impl ClientConnection {
     }
 }
 
-/// Waits until the last lines are written. What sends lines must be gone.
+/// Waits until the last lines are written. All senders of lines must have been dropped.
 async fn finish_writing(mut writer: JoinHandle<io::Result<()>>, deadline: Instant) {
-    // When it was the writer that ended, its handle must not be asked again.
+    // The handle of a finished writer must not be polled again.
     if !writer.is_finished() && timeout_at(deadline, &mut writer).await.is_err() {
         writer.abort();
     }
 }
 
-/// Takes lines until the client closes its end.
+/// Handles lines until the client closes its end.
 async fn read_lines<F: Future<Output = ()>>(
     session: &Session,
     lines: &mut LineReader,
@@ -119,11 +122,11 @@ async fn read_lines<F: Future<Output = ()>>(
         match lines.next().await {
             LineRead::Line(line) => {
                 prepare_for_line().await;
-                // It waits when the client does not read its answers.
-                let taken = session.handle_line(line);
+                // Waits while the client does not read its responses.
+                let handled = session.handle_line(line);
                 tokio::select! {
                     biased;
-                    () = taken => {}
+                    () = handled => {}
                     () = wait_until_closed_and_drained(lines, drain_timeout) => return,
                 }
             }
@@ -133,7 +136,7 @@ async fn read_lines<F: Future<Output = ()>>(
     }
 }
 
-/// Waits until the client has closed its end, and then for the answers that it may still read.
+/// Waits until the client closes its end, and then for `drain_timeout`: the client may still read responses.
 async fn wait_until_closed_and_drained(lines: &mut LineReader, drain_timeout: Duration) {
     lines.wait_until_closed().await;
     sleep(drain_timeout).await;

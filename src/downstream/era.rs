@@ -1,4 +1,4 @@
-//! The era of a request, by the request alone, and whether its method exists in that era.
+//! Determines the era of a request from the request alone, and whether its method exists in that era.
 
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ impl Refusal {
     }
 }
 
-/// The era of a request: modern when its `_meta` names a revision (MCP 2026-07-28 § Versioning).
+/// Returns the era of a request: modern if its `_meta` names a revision (MCP 2026-07-28 § Versioning).
 pub(super) fn request_era(message: &Message) -> Result<Era, Refusal> {
     let method = message.method();
     let era = declared_era(message, method == "server/discover")?;

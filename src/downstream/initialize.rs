@@ -1,4 +1,4 @@
-//! The first answers to a client: who we are, what we speak and what we offer.
+//! The results of `initialize` and `server/discover`: server info, revisions and capabilities.
 
 use std::borrow::Cow;
 
@@ -10,10 +10,10 @@ use crate::router::Client;
 use crate::wire::Message;
 use crate::wire::splice::decode;
 
-/// The one revision that has tasks outside of an extension.
+/// The only revision with tasks in its core, not in an extension.
 const REVISION_WITH_TASKS: &str = "2025-11-25";
 
-/// The result of `initialize` (MCP 2025-11-25 § Lifecycle).
+/// Returns the result of `initialize` (MCP 2025-11-25 § Lifecycle).
 pub(super) fn initialize_result(client: &Client, request: &Message) -> String {
     let requested = request.param("protocolVersion");
     let requested = requested.and_then(|version| decode(version.value()).map(Cow::into_owned));
@@ -32,8 +32,9 @@ pub(super) fn initialize_result(client: &Client, request: &Message) -> String {
     with_instructions(client, result)
 }
 
-/// The result of `server/discover` (MCP 2026-07-28 § Discovery). It changes whenever an upstream comes
-/// or goes, so none of it may be kept.
+/// Returns the result of `server/discover` (MCP 2026-07-28 § Discovery).
+///
+/// The result must not be cached: it changes whenever an upstream connects or disconnects.
 pub(super) fn discover_result(client: &Client) -> String {
     let result = json!({
         "resultType": "complete",

@@ -1,4 +1,4 @@
-//! Lines from the client.
+//! Reads lines from the client.
 
 use std::time::Duration;
 
@@ -8,32 +8,32 @@ use tokio::io::AsyncReadExt;
 
 use super::stdio::Source;
 
-/// How much is read at once while lines are short.
+/// How many bytes are read at once while lines are short.
 const READ_BYTES: usize = 64 << 10;
 
-/// How often to look whether the client is gone, while its lines wait: the system tells
-/// of the end only together with what is unread before it.
+/// How often to check whether the client has closed its end, while its lines are not read. The system
+/// reports the end of a stream only after the unread bytes before it.
 const CLOSED_CHECK: Duration = Duration::from_millis(100);
 
-/// One line, or what stands in its place.
+/// The outcome of reading one line.
 #[derive(Debug, PartialEq, Eq)]
 pub enum LineRead {
-    /// A line without its end.
+    /// A line without its line break.
     Line(Bytes),
     /// A line over the limit was skipped.
     TooLong,
-    /// The client closed its end, or it broke.
+    /// The client closed its end, or reading failed.
     End,
 }
 
-/// Splits what a client sends into lines, without copying what was read.
+/// Splits the bytes from a client into lines, without copying them.
 pub struct LineReader {
     source: Source,
     buffer: BytesMut,
-    /// Up to where `buffer` has no line end.
+    /// How many bytes of `buffer` are known to have no line break.
     scanned: usize,
     limit: usize,
-    /// The rest of a line over the limit is still to come.
+    /// Whether the rest of a line over the limit is still to be skipped.
     is_skipping: bool,
 }
 
@@ -50,13 +50,13 @@ impl LineReader {
         }
     }
 
-    /// The next line. Cancel safe. An unterminated one at the end counts.
+    /// Returns the next line. Cancel safe. An unterminated last line counts.
     pub async fn next(&mut self) -> LineRead {
         loop {
             if let Some(read) = self.next_buffered() {
                 return read;
             }
-            // A long line doubles what is read, so that it is moved few times.
+            // The read size doubles for a long line, so that the line is moved few times.
             self.buffer.reserve(READ_BYTES.max(self.buffer.len()));
             match self.source.read_buf(&mut self.buffer).await {
                 Ok(read) if read > 0 => {}
@@ -69,7 +69,7 @@ impl LineReader {
         }
     }
 
-    /// Waits until the client has closed its end, with lines unread or not.
+    /// Waits until the client has closed its end, even if lines are unread.
     pub async fn wait_until_closed(&mut self) {
         while !self.source.is_closed() {
             tokio::time::sleep(CLOSED_CHECK).await;

@@ -1,4 +1,4 @@
-//! Lines to the client, by one writer: nothing else may write there.
+//! Writes lines to the client. Nothing else may write to that stream.
 
 use std::future::poll_fn;
 use std::io;
@@ -13,16 +13,18 @@ use crate::wire::Line;
 /// Lines up to this size are gathered into one write; larger ones are written as they are.
 const GATHER_BYTES: usize = 64 << 10;
 
-/// How often in a row the yield_once get a turn without a line coming of it, before what there is goes out.
-/// The bytes of a stream take two yields to become a line: one of the connection, one of the call.
+/// How many yields in a row may produce no line before the gathered lines are written. The bytes of an
+/// event stream need two to become a line: one of the connection's task, one of the call's.
 const IDLE_YIELDS: usize = 2;
 
-/// How many yields a line waits at most.
+/// The maximum number of yields for which a line waits.
 const MAX_YIELDS: usize = 64;
 
-/// Writes lines until all senders are gone. Everything that is ready goes out in one write, and after a
-/// notification what becomes ready while the yield_once, who have something to do anyway, do it: a stream
-/// is handed over chunk by chunk, and a write for each would take as long as all the rest.
+/// Writes lines until all senders are gone.
+///
+/// All lines that are ready go out in one write. After a notification, the writer yields to the tasks
+/// that are ready and gathers their lines too: an event stream arrives chunk by chunk, and a write for
+/// each chunk would take as long as everything else together.
 ///
 /// # Errors
 /// [`io::Error`], when the client no longer reads.
@@ -54,7 +56,7 @@ pub(super) async fn write_lines(mut output: Sink, mut lines: QueuedLines) -> io:
     Ok(())
 }
 
-/// The next line, if one is ready, or becomes so within the yields that are left.
+/// Returns the next line if one is ready, or becomes ready within the yields that are left.
 async fn next_within_yields(lines: &mut QueuedLines, yields: &mut usize) -> Option<Line> {
     for _ in 0..IDLE_YIELDS {
         let line = lines.try_next();
@@ -67,8 +69,8 @@ async fn next_within_yields(lines: &mut QueuedLines, yields: &mut usize) -> Opti
     lines.try_next()
 }
 
-/// Lets everybody who is ready run once. After `tokio::task::yield_now` the runtime would ask the system
-/// first whether there is more to do.
+/// Yields once to all tasks that are ready. Unlike `tokio::task::yield_now`, this does not make the
+/// runtime poll the system for events first.
 async fn yield_once() {
     let mut have_run = false;
     poll_fn(|context| {
@@ -106,7 +108,7 @@ mod tests {
     use super::*;
     use crate::router::Outbox;
 
-    /// Takes everything, and counts how often it is given something.
+    /// Accepts all bytes, and counts the writes.
     #[derive(Default)]
     struct CountingSink(Arc<AtomicUsize>);
 
@@ -129,7 +131,7 @@ mod tests {
         }
     }
 
-    /// Where lines go, their writer, and how often it has written.
+    /// Returns an outbox, the task that writes its lines, and the number of its writes.
     fn counting_writer() -> (Outbox, JoinHandle<io::Result<()>>, Arc<AtomicUsize>) {
         let (outbox, lines) = Outbox::new(Arc::default());
         let writes = CountingSink::default();
@@ -144,7 +146,7 @@ mod tests {
         tokio::spawn(async move {
             for _ in 0..1000 {
                 outbox.send(Line::notification("a")).await;
-                // Its connection is asked for more.
+                // As the task of a connection reads its next chunk.
                 yield_once().await;
             }
         });

@@ -1,4 +1,4 @@
-//! The client's side: sessions, each on a pair of streams, of which stdin and stdout are one.
+//! The client side: sessions with MCP clients, each on a pair of streams such as stdin and stdout.
 
 mod client_connection;
 mod era;

@@ -1,4 +1,4 @@
-//! What the client asks, and who answers: ourselves, or the router.
+//! The session with a client: answers the handshake, and routes all other messages.
 //!
 //! The era is decided per request, never for the process: clients probe with `server/discover`
 //! and then open a session with `initialize` on the same connection, or the other way round.
@@ -24,18 +24,18 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// A session whose answers go to `outbox`.
+    /// Creates a session whose responses go to `outbox`.
     #[must_use]
     pub(super) fn new(client: Client, outbox: Outbox) -> Self {
         Self { client, outbox }
     }
 
-    /// Ends the session while others go on: cancels what is in flight in it, for at most `grace`.
+    /// Ends this session only: cancels its requests in flight, for at most `grace`.
     pub(super) async fn leave(self, grace: Duration) {
         self.client.close(grace).await;
     }
 
-    /// Takes one line. Whatever it is, the next one can be taken.
+    /// Handles one line. A bad line does not end the session.
     pub(super) async fn handle_line(&self, line: Bytes) {
         if line.trim_ascii().is_empty() {
             return;
@@ -43,7 +43,7 @@ impl Session {
         if !Message::is_batch(&line) {
             return self.handle_message(line).await;
         }
-        // A batch (MCP 2025-03-26): its messages are answered one by one.
+        // A batch (MCP 2025-03-26): each message gets a response of its own.
         match Message::split_batch(&line) {
             Ok(parts) if parts.is_empty() => {
                 self.reject(None, code::INVALID_REQUEST, "an empty batch")
@@ -58,7 +58,7 @@ impl Session {
         }
     }
 
-    /// Answers for a line that is longer than the limit, and was skipped.
+    /// Sends the error for a line over the limit, which was skipped.
     pub(super) async fn reject_too_long(&self, limit: usize) {
         let text =
             format!("the line exceeds {limit} bytes; raise PROXY_MAX_MESSAGE_BYTES to let it pass");
@@ -85,7 +85,7 @@ impl Session {
     }
 
     async fn reject_malformed(&self, error: &MalformedMessage) {
-        debug!(%error, "refusing a line");
+        debug!(%error, "rejecting a line");
         let text = error.to_string();
         match error {
             MalformedMessage::NotAMessage { id, .. } => {
@@ -144,7 +144,7 @@ impl Session {
     }
 
     async fn send(&self, line: Line) {
-        // Fails only when the writer has ended, and with it the client.
+        // Fails only when the writer has ended, and with it the session.
         self.outbox.send(line).await;
     }
 }

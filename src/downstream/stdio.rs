@@ -1,7 +1,7 @@
-//! The process's stdin and stdout without a thread behind them, where that is possible.
+//! The process's stdin and stdout, without a thread where possible.
 //!
-//! Clients give pipes or sockets, which can be made non-blocking. A terminal or a file cannot:
-//! its descriptor may be shared with the parent, which would become non-blocking too.
+//! Clients use pipes or sockets, which can be made non-blocking. A terminal or a file cannot: its
+//! descriptor may be shared with the parent process, which would become non-blocking too.
 
 use std::io;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Where lines come from.
+/// The stream that lines are read from.
 pub enum Source {
     /// A pipe.
     #[cfg(unix)]
@@ -17,19 +17,19 @@ pub enum Source {
     /// A socket.
     #[cfg(unix)]
     Socket(tokio::net::UnixStream),
-    /// Whatever else there is, behind a thread.
+    /// Any other stream, read by a thread where necessary.
     Other(Pin<Box<dyn AsyncRead + Send>>),
 }
 
 impl Source {
-    /// A client's stream of any kind. Its end shows only when everything before it is read.
+    /// Wraps a stream of any kind. Its end is noticed only after everything before it is read.
     #[must_use]
     pub fn of(reader: impl AsyncRead + Send + 'static) -> Self {
         Self::Other(Box::pin(reader))
     }
 
-    /// Whether the other end is closed, even if there is more to read. `false` where that
-    /// cannot be told.
+    /// Returns `true` if the other end is closed, even if bytes are unread; always `false` where the
+    /// system does not report that.
     pub(super) fn is_closed(&self) -> bool {
         #[cfg(unix)]
         {
@@ -64,10 +64,10 @@ impl AsyncRead for Source {
     }
 }
 
-/// Where lines go.
+/// The stream that lines are written to.
 pub type Sink = Pin<Box<dyn AsyncWrite + Send>>;
 
-/// The process's stdin.
+/// Opens the process's stdin.
 #[must_use]
 pub fn open_stdin() -> Source {
     #[cfg(unix)]
@@ -77,7 +77,7 @@ pub fn open_stdin() -> Source {
     Source::of(tokio::io::stdin())
 }
 
-/// The process's stdout.
+/// Opens the process's stdout.
 #[must_use]
 pub fn open_stdout() -> Sink {
     #[cfg(unix)]
@@ -87,7 +87,7 @@ pub fn open_stdout() -> Sink {
     Box::pin(tokio::io::stdout())
 }
 
-/// Waits until nobody can read stdout any more; for ever where that cannot be told.
+/// Waits until stdout has no reader; for ever where the system does not report that.
 pub async fn stdout_closed() {
     #[cfg(unix)]
     if unix::stdout_closed().await.is_some() {
@@ -109,7 +109,7 @@ mod unix {
 
     use super::{Sink, Source};
 
-    /// How wide the pipe to the client is made: fewer hand-overs inside a large answer.
+    /// The buffer size of the pipe to the client: a large response needs fewer task switches.
     #[cfg(target_os = "linux")]
     const PIPE_BYTES: usize = 1 << 20;
 
@@ -126,7 +126,7 @@ mod unix {
         let fd = io::stdout().as_fd().try_clone_to_owned().ok()?;
         match kind(&fd)? {
             FileType::Fifo => {
-                // Refused for a user who has too many wide pipes already: no matter.
+                // Fails for a user with too many large pipes, which does no harm.
                 #[cfg(target_os = "linux")]
                 let _ = rustix::pipe::fcntl_setpipe_size(&fd, PIPE_BYTES);
                 Some(Box::pin(Sender::from_owned_fd(fd).ok()?))
@@ -136,9 +136,9 @@ mod unix {
         }
     }
 
-    /// Returns when there is no reader; `None`, at once, where that cannot be told.
+    /// Waits until stdout has no reader. Returns `None` at once where the system does not report that.
     pub(super) async fn stdout_closed() -> Option<()> {
-        // A descriptor of its own: the writer's is busy writing.
+        // A separate descriptor: the writer uses its own.
         let fd = io::stdout().as_fd().try_clone_to_owned().ok()?;
         match kind(&fd)? {
             FileType::Fifo => {
@@ -152,11 +152,11 @@ mod unix {
         }
     }
 
-    /// Returns when the other end of a socket is closed. Half of it is not enough: it may be stdin as
-    /// well, with lines that are still to be read.
+    /// Waits until the other end of a socket is closed in both directions. A half-closed socket does not
+    /// count: it may be stdin too, with unread lines.
     #[cfg(target_os = "linux")]
     async fn hung_up(fd: OwnedFd) -> Option<()> {
-        // Watched as a pipe is: a `UnixStream` would be woken by half a hang-up, and not know the whole.
+        // Polled like a pipe: a `UnixStream` cannot distinguish a half hang-up from a full one.
         let socket = Sender::from_owned_fd_unchecked(fd).ok()?;
         let hang_up = Interest::PRIORITY;
         while !socket.ready(hang_up).await.ok()?.is_read_closed() {}
