@@ -95,7 +95,7 @@ impl Catalog {
                 match public {
                     Some(public) => catalog.add(upstream, *tool, public),
                     None => {
-                        warn!(upstream = %input.config.name, tool = native, "leaving out a tool whose name is taken");
+                        warn!(upstream = %input.config.name, tool = native, "omitting a tool whose name is taken");
                     }
                 }
             }

@@ -1,4 +1,4 @@
-//! The connections that a command makes.
+//! The connections of a command to upstreams.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::upstream::{
 };
 use crate::wire::Message;
 
-/// Connections to upstreams, with what they share.
+/// Connects to upstreams, with shared credentials and cancellation.
 pub(super) struct Connections {
     home: PathBuf,
     auth: AuthContext,
@@ -29,10 +29,10 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    /// None yet. `mode` says whether a person may be asked to sign in.
+    /// Creates the shared state. `mode` says whether the user may be asked to sign in.
     ///
     /// # Errors
-    /// When nothing says where logins are kept.
+    /// [`CommandError::Usage`], if no home folder for logins is known.
     pub(super) fn new(environment: &Environment, mode: LoginMode) -> Result<Self, CommandError> {
         Ok(Self {
             home: home(environment).map_err(|error| CommandError::Usage(error.to_string()))?,
@@ -41,17 +41,17 @@ impl Connections {
         })
     }
 
-    /// The credentials of an upstream, if the configuration lets somebody sign in.
+    /// Returns the credentials of an upstream, if its configuration allows a sign-in.
     pub(super) fn authorizer(&self, upstream: &config::Upstream) -> Option<Arc<Authorizer>> {
         Authorizer::new(&self.home, upstream, self.auth.clone())
     }
 
-    /// What is remembered of upstreams.
+    /// Returns the cached listings of upstreams.
     pub(super) fn cache(&self) -> CacheDirectory {
         CacheDirectory::new(&self.home)
     }
 
-    /// Begins to connect to an upstream.
+    /// Starts to connect to an upstream.
     pub(super) fn connect(
         &self,
         upstream: config::Upstream,
@@ -67,7 +67,7 @@ impl Connections {
         upstream
     }
 
-    /// Closes them, within limits.
+    /// Closes all connections, within [`SHUTDOWN_GRACE`].
     pub(super) async fn close(self) {
         self.cancel.cancel();
         self.auth.tasks.close();
@@ -75,7 +75,7 @@ impl Connections {
     }
 }
 
-/// Nobody listens to what upstreams say unasked.
+/// Ignores notifications from upstreams, and answers their requests with defaults.
 #[derive(Debug)]
 struct IgnoreEvents;
 

@@ -1,16 +1,16 @@
-//! How a command ends: the statuses, and why one did not do what it should.
+//! The exit statuses of commands, and the errors of commands.
 
-/// The status for a configuration that cannot be read (as of `grep`, `git` and others).
+/// The status for a wrong call or configuration, as of `grep`, `git` and others.
 pub(super) const BAD_CONFIGURATION: u8 = 2;
 
-/// The status after Ctrl-C, as shells have it.
+/// The status after Ctrl-C, as in shells.
 pub(super) const INTERRUPTED: u8 = 130;
 
-/// Why a command did not do what it should.
+/// Why a command failed.
 #[derive(Debug)]
 pub(super) enum CommandError {
-    /// It was called in a wrong way, or the configuration is wrong.
+    /// The arguments or the configuration are wrong.
     Usage(String),
-    /// It could not be done.
+    /// The command could not do its work.
     Failed(String),
 }

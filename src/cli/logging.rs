@@ -1,4 +1,4 @@
-//! Logs on stderr: one line an upstream, unless `DEBUG=1` or `RUST_LOG` asks for more.
+//! Logs on stderr: one line per upstream, unless `DEBUG=1` or `RUST_LOG` sets another level.
 
 mod rate_limit;
 
@@ -16,18 +16,18 @@ use rate_limit::RateLimited;
 
 use crate::config::Environment;
 
-/// What is shown by default while serving, by commands, which say themselves what matters, and with `DEBUG`.
+/// The default filters: while serving, for commands (which print their own messages), and with `DEBUG`.
 const SERVING: &str = "mcp_manifold=info";
 const COMMAND: &str = "mcp_manifold=error";
 const VERBOSE: &str = "mcp_manifold=debug";
 
-/// Starts the log of a server: at most so many lines a second for long, and none that nobody reads.
+/// Starts the log while serving. Lines over the rate, and lines that are not read, are dropped.
 pub(super) fn serve(environment: &Environment, per_second: usize) {
     let writer = RateLimited::new(per_second);
     start(environment, SERVING, BoxMakeWriter::new(writer));
 }
 
-/// Starts the log of a command, which is over soon.
+/// Starts the log of a command.
 pub(super) fn command(environment: &Environment) {
     start(environment, COMMAND, BoxMakeWriter::new(std::io::stderr));
 }
@@ -52,7 +52,7 @@ fn start(environment: &Environment, quiet: &str, writer: BoxMakeWriter) {
         .with_target(false)
         .fmt_fields(debug_fn(write_field).delimited(" "))
         .compact();
-    // Fails only when logging was started before.
+    // Fails only if a log was started before.
     let _ = match debug {
         true => subscriber.try_init(),
         false => subscriber.without_time().try_init(),
@@ -62,8 +62,8 @@ fn start(environment: &Environment, quiet: &str, writer: BoxMakeWriter) {
     }
 }
 
-/// Writes one field on one line. What an upstream or a client sends can stand in it,
-/// and must not begin a line of its own or move the cursor.
+/// Writes one field without line breaks. Text from an upstream or a client must not begin a new log line
+/// or move the cursor.
 fn write_field(out: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> std::fmt::Result {
     if field.name() != "message" {
         write!(out, "{field}=")?;

@@ -1,4 +1,4 @@
-//! `mcp-manifold login`: signs a person in to one upstream, and waits until it works.
+//! `mcp-manifold login`: signs the user in to one upstream, and waits until the upstream is connected.
 
 mod prompt;
 
@@ -21,22 +21,23 @@ use crate::oauth::{Authorizer, LoginError, LoginMode, LoginState, SignInError, S
 use crate::upstream::{FailedAttempt, TransportError, Upstream};
 use prompt::{PASTE, prompt};
 
-/// The longest line that is read, in bytes; more than an address may have.
+/// The maximum length of a pasted line, in bytes; longer than any address.
 const LINE_LIMIT: usize = 64 << 10;
 
-/// How long the browser may take to fetch the page that says that all is well.
+/// How long the browser may take to fetch the final page.
 const CALLBACK_PAGE_TIMEOUT: Duration = Duration::from_secs(5);
 
 const EXAMPLES: &str = "\
 Examples:
   mcp-manifold login linear               open a browser and sign in
-  mcp-manifold login linear --no-browser  on a machine without one: open the address elsewhere,
-                                          and paste the one on which the browser ends
-  mcp-manifold login linear --device      enter a code elsewhere, where the server has that
+  mcp-manifold login linear --no-browser  open the address on another machine, and paste
+                                          the address at which its browser ends
+  mcp-manifold login linear --device      enter a code on another device, if the server
+                                          supports that
   mcp-manifold login linear --url https://mcp.linear.app/mcp
 
-Everything is said on stderr. The status is 0 when the server can be used, 1 when not, 2 when the
-call or the configuration is wrong. A proxy that runs already takes the login up by itself.";
+All messages go to stderr. The exit status is 0 if the server can be used, 1 if not, and 2 if the
+arguments or the configuration are wrong. A running proxy uses the new login by itself.";
 
 /// Sign in to a server
 #[derive(Args, Debug)]
@@ -44,10 +45,10 @@ call or the configuration is wrong. A proxy that runs already takes the login up
 pub(super) struct Arguments {
     #[command(flatten)]
     selector: UpstreamSelector,
-    /// Open no browser; read the address on which it ended, or the code, from stdin
+    /// Open no browser; read the address at which the browser ends, or the code, from stdin
     #[arg(long)]
     no_browser: bool,
-    /// Sign in on another device, by entering a code there
+    /// Sign in on another device by entering a code there
     #[arg(long)]
     device: bool,
 }
@@ -83,15 +84,15 @@ pub(super) async fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Why nobody can sign in to an upstream.
+/// Explains why an upstream has no sign-in.
 fn sign_in_disabled_message(config: &config::Upstream) -> String {
     let name = &config.name;
     match config.headers.contains_key(AUTHORIZATION) {
         true => format!(
-            "`{name}` has an `Authorization` of its own in `headers`, so nobody signs in to it; \
-             take that out, or set `oauth` to `true`"
+            "`{name}` has an `Authorization` header in its configuration, so it has no sign-in; \
+             remove that header, or set `oauth` to `true`"
         ),
-        false => format!("`{name}` has `oauth` turned off; take that out to sign in"),
+        false => format!("`{name}` has `oauth` turned off; remove that setting to sign in"),
     }
 }
 
@@ -99,17 +100,17 @@ struct Login {
     upstream: Upstream,
     authorizer: Arc<Authorizer>,
     state: watch::Receiver<LoginState>,
-    /// Whether a person may bring the answer by stdin.
+    /// Whether the authorization response may be pasted on stdin.
     accepts_paste: bool,
-    /// Whether there was a login.
+    /// Whether a login has started.
     has_started: bool,
-    /// What the person was told to do.
+    /// The sign-in that was printed last.
     last_prompt: Option<SignInRequired>,
     stdin: Option<LineReader>,
 }
 
 impl Login {
-    /// Waits until the upstream can be used, and gives what to say then.
+    /// Waits until the upstream can be used. Returns the final message.
     async fn run(mut self) -> Result<String, CommandError> {
         let before = self.authorizer.status().await;
         let before = before.map_err(|error| self.failure(&TransportError::SignIn(error)))?;
@@ -133,7 +134,7 @@ impl Login {
                         let has_started = self.has_started || self.state.has_changed().unwrap_or(true);
                         return Ok(self.success_message(before.is_some() && !has_started, now.is_some(), tools).await);
                     }
-                    // A person is at it.
+                    // The user is signing in.
                     Err(FailedAttempt { cause: TransportError::SignIn(SignInError::Required(_)), attempt }) => {
                         seen = attempt;
                     }
@@ -148,7 +149,7 @@ impl Login {
         }
     }
 
-    /// Looks where the login stands, and says what to do.
+    /// Prints what the user has to do, if that has changed.
     fn report_login_state(&mut self) -> Result<(), CommandError> {
         self.has_started = true;
         let state = self.state.borrow_and_update().clone();
@@ -176,13 +177,13 @@ impl Login {
         Ok(())
     }
 
-    /// Takes what a person pasted.
+    /// Handles a pasted line.
     async fn handle_paste(&mut self, read: LineRead) -> Result<(), CommandError> {
         let paste = match read {
             LineRead::Line(line) => self.paste(&String::from_utf8_lossy(&line)).await,
             LineRead::TooLong => Err(LoginError::NotAResponse.into()),
             LineRead::End => {
-                // The browser may still come, or another process.
+                // A browser or another process may still finish the login.
                 (self.accepts_paste, self.stdin) = (false, None);
                 return Ok(());
             }
@@ -204,9 +205,9 @@ impl Login {
         }
     }
 
-    /// What to say at the end.
+    /// Returns the final message.
     async fn success_message(&self, already: bool, signed_in: bool, tools: usize) -> String {
-        // The one who took the answer from the browser may still be at the page for it.
+        // The callback server may still be sending the final page to the browser.
         let _ = timeout(
             CALLBACK_PAGE_TIMEOUT,
             self.authorizer.wait_until_login_ends(),
@@ -216,7 +217,7 @@ impl Login {
         match (already, signed_in) {
             (true, _) => format!(
                 "already signed in to `{name}`; {tools}; \
-                 to sign in as somebody else, run `mcp-manifold logout {name}` first"
+                 to sign in as another user, run `mcp-manifold logout {name}` first"
             ),
             (false, true) => format!("signed in to `{name}`; {tools}"),
             (false, false) => format!("`{name}` needs no sign-in; {tools}"),
@@ -229,7 +230,7 @@ impl Login {
     }
 }
 
-/// The next line, if lines are read.
+/// Returns the next line, or waits for ever if stdin is not read.
 async fn next_line(stdin: &mut Option<LineReader>) -> LineRead {
     match stdin {
         Some(stdin) => stdin.next().await,

@@ -1,4 +1,4 @@
-//! `mcp-manifold logout`: ends a login, at the server and on this machine.
+//! `mcp-manifold logout`: revokes the tokens at the server, and deletes the login from this machine.
 
 use std::process::ExitCode;
 
@@ -16,9 +16,9 @@ Examples:
   mcp-manifold logout linear
   mcp-manifold logout linear --url https://mcp.linear.app/mcp
 
-The server is asked to take the tokens back, then everything that is stored is deleted, also when
-the server cannot be asked; what it could not do is said. The status is 0 when nothing is stored any
-more, 1 when something could not be deleted, 2 when the call or the configuration is wrong.";
+Asks the server to revoke the tokens, and then deletes all stored data of the server, even if the
+tokens could not be revoked. The exit status is 0 if nothing is stored any more, 1 if something
+could not be deleted, and 2 if the arguments or the configuration are wrong.";
 
 /// Sign out of a server
 #[derive(Args, Debug)]
@@ -34,7 +34,7 @@ pub(super) async fn run(
     environment: Environment,
 ) -> Result<ExitCode, CommandError> {
     let (mut upstream, _) = arguments.selector.select_one(&environment)?;
-    // What was stored before signing in was turned off goes as well.
+    // Also deletes a login from before `oauth` was turned off.
     upstream.oauth.get_or_insert_default();
     let name = upstream.name.clone();
     let connections = Connections::new(&environment, LoginMode::Never)?;
@@ -55,16 +55,16 @@ pub(super) async fn run(
     eprint_line(&match ended {
         LogoutOutcome::NothingStored => format!("nothing is stored for `{name}`"),
         LogoutOutcome::Deleted => {
-            format!("nobody was signed in to `{name}`; what else was stored is deleted")
+            format!("no login was stored for `{name}`; its other stored data is deleted")
         }
         LogoutOutcome::Revoked => {
             format!(
-                "signed out of `{name}`; its server took the tokens back, and all that was stored is deleted"
+                "signed out of `{name}`; its tokens are revoked, and its stored data is deleted"
             )
         }
         LogoutOutcome::NotRevoked(why) => format!(
-            "signed out of `{name}`; all that was stored is deleted, \
-             but the tokens stay good until they end: {}",
+            "signed out of `{name}`; its stored data is deleted, \
+             but the tokens stay valid until they expire: {}",
             without_control_characters(&why)
         ),
     });

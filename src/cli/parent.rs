@@ -1,23 +1,23 @@
-//! The process that started us, and its end.
+//! Detects the exit of the parent process.
 //!
-//! A client that dies closes our stdin, unless another process has a copy of that pipe's other end:
-//! a helper of the client's, or another server that it started at the same moment. Then nothing is
-//! ever closed, and it is the system's giving us another parent by which we learn of its death.
+//! A client that dies closes our stdin, unless another process has a copy of the pipe's other end: a
+//! child of the client, or another server that it started at the same moment. Then stdin stays open.
+//! But the system gives us another parent process, which shows the exit.
 
 use std::time::Duration;
 
-/// How often to look: nothing tells of it, and looking is one system call. An end that comes two
-/// seconds late harms nobody, as there is nobody left.
+/// How often to check the parent: the system sends no event, and a check is one system call. A delay of
+/// two seconds is harmless, since no client is left.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
-/// What takes over processes whose parent is gone; 0 is a parent outside of a container.
+/// The process that adopts orphaned processes; 0 is a parent outside of the container.
 const INIT: u32 = 1;
 
-/// Waits until the process that started us is gone; for ever where it cannot be told, or where
-/// nothing but `init` is above us from the start.
+/// Waits until the parent process has exited; for ever where the system does not show that, or if the
+/// parent is `init` from the start.
 ///
-/// The parent is the one at this call, or the one when `client_line` is ready: a launcher that went
-/// before the client spoke was none to lose.
+/// The parent is read at this call, and again when `client_line` resolves: the exit of a launcher
+/// before the client's first line does not count.
 pub(super) async fn parent_gone(client_line: impl Future<Output = ()>) {
     wait_for_change(parent_id, client_line).await;
 }
@@ -27,7 +27,7 @@ fn parent_id() -> u32 {
     std::os::unix::process::parent_id()
 }
 
-/// Elsewhere nobody gets another parent.
+/// Other systems do not change the parent of a process.
 #[cfg(not(unix))]
 fn parent_id() -> u32 {
     0
@@ -63,7 +63,7 @@ mod tests {
 
     use super::*;
 
-    /// Whether the end is noticed when `first` is the parent for three seconds, and `then` is after.
+    /// Returns `true` if the exit is noticed when the parent is `first` for three seconds, and `then` afterwards.
     async fn is_noticed(first: u32, then: u32, client_line: impl Future<Output = ()>) -> bool {
         let parent = Cell::new(first);
         let change = async {

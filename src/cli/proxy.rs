@@ -1,5 +1,5 @@
-//! What serves all clients of a process, before the first of them is there: the upstreams, their catalog and
-//! the router over them.
+//! The process-wide parts, created before the first client connects: the upstreams, the catalog and the
+//! router.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -33,29 +33,29 @@ pub struct Proxy {
     factory: UpstreamFactory,
     loader: Option<CacheLoader>,
     message_limit: usize,
-    /// What goes with the first line of the first client.
+    /// Started with the first line of the first client; `None` afterwards.
     deferred_start: Mutex<Option<DeferredStart>>,
     started: OnceCell<()>,
     tasks: TaskTracker,
     cancel: CancellationToken,
 }
 
-/// What waits for the first line.
+/// The work that starts with the first line.
 #[derive(Debug)]
 struct DeferredStart {
-    /// Rung when the stored offers of the upstreams are there.
+    /// Resolves when the cached listings of the upstreams are loaded.
     loaded: Option<oneshot::Receiver<()>>,
     updater: CatalogUpdater,
     view: watch::Sender<CatalogView>,
 }
 
 impl Proxy {
-    /// Assembles a proxy that has not connected to anything.
+    /// Assembles a proxy without connecting to any upstream.
     #[must_use]
     pub fn new(config: Config, environment: &Environment) -> Self {
         let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
         let limits = config.limits;
-        let home = home(environment).inspect_err(|error| error!(%error, "no login can be kept"));
+        let home = home(environment).inspect_err(|error| error!(%error, "cannot store logins"));
         let factory = UpstreamFactory {
             home: home.ok(),
             auth: AuthContext::new(environment, LoginMode::Background, tasks.clone()),
@@ -103,7 +103,7 @@ impl Proxy {
         }
     }
 
-    /// Takes up every change of the configuration file, which `watcher` reports.
+    /// Applies every change of the configuration file that `watcher` reports.
     pub(super) fn reload_on_change(&self, environment: Environment, watcher: FileWatcher) {
         let reload = Reload {
             environment,
@@ -115,13 +115,13 @@ impl Proxy {
         self.tasks.spawn(reload.run(watcher, self.cancel.clone()));
     }
 
-    /// Opens the session of one more client.
+    /// Opens a session for another client.
     pub(super) fn open_client(&self, input: Source, output: Sink) -> ClientConnection {
         let outbox = Outbox::new(self.factory.limits.send_budget.add_client());
         ClientConnection::open(&self.router, outbox, self.message_limit, input, output)
     }
 
-    /// Serves one more client on these streams, until it leaves.
+    /// Serves another client on these streams, until it disconnects.
     pub async fn serve_client(
         &self,
         input: impl AsyncRead + Send + 'static,
@@ -136,11 +136,10 @@ impl Proxy {
         departure
     }
 
-    /// Prepares for a client's line. The clock of the first listing starts with the first of all lines, which
-    /// is served when that is done.
+    /// Prepares for a client's line. The very first line starts the wait of the first listing.
     pub(super) async fn prepare_for_line(&self) {
         self.started.get_or_init(|| self.start()).await;
-        // What it asks for must not go out on what died in sleep.
+        // A request must not be sent on a connection that a suspend has broken.
         self.clients().detect_suspend();
     }
 
@@ -164,13 +163,13 @@ impl Proxy {
         &self.factory.auth.clients
     }
 
-    /// Ends what is under way for all clients, and the connections to the upstreams, until `deadline`.
+    /// Cancels the requests of all clients and closes the connections to the upstreams, until `deadline`.
     pub async fn shut_down(self, deadline: Instant) {
         self.router.shut_down(SHUTDOWN_GRACE / 2).await;
         self.cancel.cancel();
         self.tasks.close();
         if timeout_at(deadline, self.tasks.wait()).await.is_err() {
-            info!("an upstream did not let go in time");
+            info!("an upstream connection did not close in time");
         }
     }
 }

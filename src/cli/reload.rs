@@ -1,7 +1,7 @@
-//! Taking up a changed configuration file while serving: what it asks for, compared with what is there.
+//! Hot reload: applies a changed configuration file while serving.
 //!
-//! A file that cannot be used changes nothing, and an upstream that cannot be used stays as it was: what is
-//! wrong is told as at the start.
+//! An invalid file changes nothing. An invalid upstream keeps its previous configuration. Problems are
+//! reported as at the start.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -17,19 +17,19 @@ use crate::config::{self, Config, ConfigError, Environment, Problem, Severity, U
 use crate::router::Router;
 use crate::upstream::{CacheLoader, Registry, Upstream};
 
-/// What it takes to follow the file.
+/// Applies changes of the configuration file.
 pub(super) struct Reload {
-    /// The environment of the process, by which the file is read.
+    /// The environment of the process, which names the file and sets variables in it.
     pub(super) environment: Environment,
     pub(super) registry: Registry,
     pub(super) router: Arc<Router>,
-    /// What loads the offers of new upstreams from disk, where they are stored.
+    /// Loads the cached listings of new upstreams, if there is a cache.
     pub(super) loader: Option<CacheLoader>,
     pub(super) factory: UpstreamFactory,
 }
 
 impl Reload {
-    /// Takes up every change of the file until `cancel`.
+    /// Applies every change of the file until `cancel`.
     pub(super) async fn run(self, mut watcher: FileWatcher, cancel: CancellationToken) {
         let following = async {
             loop {
@@ -37,7 +37,7 @@ impl Reload {
                     FileChange::Modified => self.apply_changed_file().await,
                     FileChange::Removed => warn!(
                         file = %watcher.path().display(),
-                        "the configuration file is gone; its upstreams stay as they are, put it back to change them"
+                        "the configuration file is missing; the last configuration stays in use until the file is back"
                     ),
                 }
             }
@@ -48,18 +48,20 @@ impl Reload {
     async fn apply_changed_file(&self) {
         let config = match Config::from_environment(&self.environment) {
             Ok(config) => config,
-            // It is being replaced; what takes its place is seen as well.
+            // An editor is replacing the file; the watcher reports the new one.
             Err(ConfigError::Unreadable { source, .. })
                 if source.kind() == std::io::ErrorKind::NotFound =>
             {
-                return debug!("the configuration file is gone before it was read");
+                return debug!("the configuration file was removed before it was read");
             }
             Err(failed) => {
                 match failed {
                     ConfigError::NoUsableUpstream(problems) => report_problems(&problems),
                     failed => error!("{failed}"),
                 }
-                return error!("the changed configuration cannot be used; the last one goes on");
+                return error!(
+                    "the changed configuration cannot be used; the last one stays in use"
+                );
             }
         };
         report_problems(&config.problems);
@@ -67,12 +69,12 @@ impl Reload {
         let next = self.next(&old, config);
         let is_same = |(old, next): (&Upstream, &Upstream)| old.is_same(next);
         if old.len() == next.len() && old.iter().zip(&next).all(is_same) {
-            return info!("the configuration file was written, and says what it said");
+            return info!("the configuration file was written without changes");
         }
         let (changes, count) = (Changes::new(&old, &next), next.len());
         drop(old);
         if let Some(loader) = &self.loader {
-            // Before they serve, so that there is one change to tell of.
+            // Loaded before the upstreams are added, so that clients get one list change.
             let cached = next.iter().map(Upstream::cached_upstream);
             let _ = timeout(CACHE_LOAD_TIMEOUT, loader.load(cached)).await;
         }
@@ -82,12 +84,14 @@ impl Reload {
             added = %changes.added.join(", "),
             changed = %changes.changed.join(", "),
             removed = %changes.removed.join(", "),
-            "took up the changed configuration"
+            "applied the changed configuration"
         );
     }
 
-    /// What is to serve next: as it is where nothing has changed, by the same connection where that
-    /// will do, and anew where not.
+    /// Returns the upstreams of the new configuration.
+    ///
+    /// An unchanged upstream stays as it is. An upstream that connects in the same way keeps its
+    /// connection. All others are created.
     fn next(&self, old: &[Upstream], config: Config) -> Vec<Upstream> {
         let kept = upstreams_with_errors(old, &config);
         let find = |name: &UpstreamName| old.iter().find(|it| it.config().name == *name);
@@ -98,14 +102,14 @@ impl Reload {
         };
         let mut next: Vec<_> = config.upstreams.into_iter().map(take).collect();
         for kept in kept {
-            warn!(upstream = %kept.config().name, "goes on as it was configured before");
+            warn!(upstream = %kept.config().name, "keeping the previous configuration");
             insert_kept(&mut next, kept, old);
         }
         next
     }
 }
 
-/// Tells what is wrong, as at the start.
+/// Logs the problems of a configuration.
 pub(super) fn report_problems(problems: &[Problem]) {
     for problem in problems {
         match problem.severity {
@@ -115,11 +119,12 @@ pub(super) fn report_problems(problems: &[Problem]) {
     }
 }
 
-/// The upstreams that are not configured any more only because what is written of them has an error. One
-/// whose name cannot be read may be any of them.
+/// Returns the upstreams that are missing in the new configuration because their entries have errors.
+///
+/// An entry without a readable name may be any of the missing upstreams, so all of them are kept.
 fn upstreams_with_errors<'a>(old: &'a [Upstream], config: &Config) -> Vec<&'a Upstream> {
     let errors = config.problems.iter().filter(|problem| {
-        // A variable has no position, and is not the file's.
+        // A problem without a position is about a variable, not about the file.
         problem.severity == Severity::Error && problem.place.position.is_some()
     });
     let (mut any, mut bad) = (false, HashSet::new());
@@ -137,7 +142,7 @@ fn upstreams_with_errors<'a>(old: &'a [Upstream], config: &Config) -> Vec<&'a Up
     old.collect()
 }
 
-/// Puts one that stays behind the nearest of those that stood before it.
+/// Inserts an upstream that is kept after its nearest predecessor that still exists.
 fn insert_kept(next: &mut Vec<Upstream>, kept: &Upstream, old: &[Upstream]) {
     let before = old.iter().take_while(|it| it.id() != kept.id());
     let places = before.filter_map(|before| {
@@ -148,7 +153,7 @@ fn insert_kept(next: &mut Vec<Upstream>, kept: &Upstream, old: &[Upstream]) {
     next.insert(place, kept.clone());
 }
 
-/// The names of those that are not as they were.
+/// The names of upstreams that were added, changed or removed.
 struct Changes {
     added: Vec<String>,
     changed: Vec<String>,

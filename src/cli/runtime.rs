@@ -1,4 +1,4 @@
-//! How the program runs, serving or doing a command: on one thread, until it is done or a signal comes.
+//! Runs the proxy or a command on one thread, until it is done or a signal arrives.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -10,25 +10,25 @@ use super::logging;
 use super::output::eprint_line;
 use crate::config::Environment;
 
-/// How long the end may take in all.
+/// How long a shutdown may take in all.
 pub(super) const SHUTDOWN_GRACE: Duration = Duration::from_millis(1500);
 
-/// How long the first line, and a changed configuration, wait for what is remembered, which takes a few
-/// milliseconds: a disk that does not answer holds nobody up.
+/// How long the first line and a hot reload wait for cached listings. Loading takes a few milliseconds; a
+/// disk that hangs must not delay the client.
 pub(super) const CACHE_LOAD_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// Runs it to its end.
+/// Runs `main` to its end.
 pub(super) fn run(main: impl Future<Output = ExitCode>) -> ExitCode {
-    // One thread: what a call needs is so little that handing it over costs more.
+    // One thread: a call needs so little time that moving it to another thread costs more.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        // What blocks is done at the start, and hardly ever after.
+        // Blocking work is done at the start, and rarely afterwards.
         .thread_keep_alive(Duration::from_secs(1))
         .build();
     match runtime {
         Ok(runtime) => {
             let code = runtime.block_on(main);
-            // A blocking read of a terminal cannot be cancelled, so it is left behind.
+            // A blocking read of a terminal cannot be cancelled; do not wait for it.
             runtime.shutdown_background();
             code
         }
@@ -39,7 +39,7 @@ pub(super) fn run(main: impl Future<Output = ExitCode>) -> ExitCode {
     }
 }
 
-/// Runs a command until it is done or a signal comes.
+/// Runs a command until it is done or a signal arrives.
 pub(super) fn run_command<F>(command: impl FnOnce(Environment) -> F) -> ExitCode
 where
     F: Future<Output = Result<ExitCode, CommandError>>,
@@ -61,7 +61,7 @@ where
     })
 }
 
-/// Waits for a signal that asks us to leave.
+/// Waits for a signal to shut down. Returns the name of the signal.
 #[cfg(unix)]
 pub(super) async fn shutdown_signal() -> &'static str {
     use tokio::signal::unix::{SignalKind, signal};

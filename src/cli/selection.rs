@@ -1,4 +1,4 @@
-//! Which upstream a command is about.
+//! Selects the upstream that a command is for.
 
 use clap::Args;
 
@@ -6,10 +6,10 @@ use super::exit::CommandError;
 use super::output::eprint_line;
 use crate::config::{Config, ConfigError, Environment, Limits, Upstream, UpstreamName};
 
-/// The upstream, by the name that the configuration has for it, or by its url.
+/// Selects an upstream by its name in the configuration, or by its url.
 #[derive(Args, Debug)]
 pub(super) struct UpstreamSelector {
-    /// The server's name in the configuration; needed where one of several is meant
+    /// The server's name in the configuration; `login` and `logout` need it if there are several servers
     name: Option<String>,
     /// The same as NAME
     #[arg(long = "name", value_name = "NAME", conflicts_with = "name")]
@@ -24,7 +24,7 @@ impl UpstreamSelector {
         self.name.as_deref().or(self.named.as_deref())
     }
 
-    /// The configuration that counts: the environment's, or what the arguments say.
+    /// Reads the configuration from the environment, or from `--url`.
     pub(super) fn configuration(&self, environment: &Environment) -> Result<Config, CommandError> {
         let read = match &self.url {
             Some(url) => Config::for_url(environment, url, self.name()),
@@ -42,10 +42,10 @@ impl UpstreamSelector {
         })
     }
 
-    /// The upstreams that are meant: the one of the name, or all.
+    /// Returns the named upstream, or all upstreams if no name is given.
     ///
     /// # Errors
-    /// [`CommandError::Usage`], when there is none of the name.
+    /// [`CommandError::Usage`], if no upstream has the name.
     pub(super) fn select(&self, config: Vec<Upstream>) -> Result<Vec<Upstream>, CommandError> {
         let Some(name) = self.name() else {
             return Ok(config);
@@ -60,10 +60,10 @@ impl UpstreamSelector {
         }
     }
 
-    /// The one upstream that is meant, and the limits for it.
+    /// Returns the selected upstream, and the configured limits.
     ///
     /// # Errors
-    /// [`CommandError::Usage`].
+    /// [`CommandError::Usage`], if the selection is not a single upstream.
     pub(super) fn select_one(
         &self,
         environment: &Environment,
@@ -93,7 +93,7 @@ impl UpstreamSelector {
     }
 }
 
-/// The names that could be meant, the nearest first.
+/// Lists the configured names, the most similar first.
 fn suggestions(name: &str, mut names: Vec<&str>) -> String {
     let likeness = |known: &str| strsim::jaro_winkler(&known.to_lowercase(), &name.to_lowercase());
     names.sort_by(|a, b| likeness(b).total_cmp(&likeness(a)));

@@ -1,4 +1,4 @@
-//! `mcp-manifold`: serves the client on stdin and stdout until it leaves.
+//! `mcp-manifold` without a command: serves the client on stdin and stdout until it disconnects.
 
 use std::process::ExitCode;
 
@@ -21,7 +21,7 @@ use crate::downstream::{
 /// Reads the configuration and serves.
 pub(super) fn run() -> ExitCode {
     let environment = Environment::from_process();
-    // Before it is read, so that nothing is missed.
+    // Created before the file is read, so that no change is missed.
     let watcher = Config::file(&environment).map(FileWatcher::new);
     let config = match Config::from_environment(&environment) {
         Ok(config) => config,
@@ -49,7 +49,7 @@ async fn serve(config: Config, environment: Environment, watcher: Option<FileWat
     ExitCode::SUCCESS
 }
 
-/// Serves until there is nobody to serve any more, and says why.
+/// Serves the client until it disconnects or a signal arrives. Returns the reason.
 async fn run_until_shutdown(proxy: &Proxy, client: &mut ClientConnection) -> &'static str {
     let line_received = &Notify::new();
     let prepare_for_line = || async move {
@@ -65,6 +65,6 @@ async fn run_until_shutdown(proxy: &Proxy, client: &mut ClientConnection) -> &'s
             DisconnectReason::OutputClosed => "the client closed stdout",
             DisconnectReason::InputClosed => "the client closed stdin",
         },
-        () = parent_gone(line_received.notified()) => "the process that started us is gone",
+        () = parent_gone(line_received.notified()) => "the parent process has exited",
     }
 }

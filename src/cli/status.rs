@@ -1,4 +1,4 @@
-//! `mcp-manifold status`: how it stands with each upstream and its login.
+//! `mcp-manifold status`: shows the state of each upstream and its login.
 
 mod report;
 mod table;
@@ -18,18 +18,18 @@ use crate::config::{self, Environment, Limits, Severity};
 use crate::oauth::{LoginMode, Timestamp};
 use report::{Report, Row, ServerCheck};
 
-/// How long the servers may take, all at once.
+/// How long the servers may take to respond; they are checked at the same time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 const EXAMPLES: &str = "\
 Examples:
   mcp-manifold status            every server of the configuration
-  mcp-manifold status linear     this one alone
-  mcp-manifold status --offline  what is stored, without asking anybody
-  mcp-manifold status --json     the same for programs, see docs/commands.md
+  mcp-manifold status linear     only this server
+  mcp-manifold status --offline  the stored data, without connecting to a server
+  mcp-manifold status --json     for programs; see docs/commands.md
 
-No browser is opened, and no login begun. The status is 0 when all is well, 1 when something is
-missing or out of order, 2 when the call or the configuration is wrong.";
+Opens no browser and starts no login. The exit status is 0 if there is no problem, 1 if a server has
+a problem, and 2 if the arguments or the configuration are wrong.";
 
 /// Show each server, and whether you are signed in
 #[derive(Args, Debug)]
@@ -37,7 +37,7 @@ missing or out of order, 2 when the call or the configuration is wrong.";
 pub(super) struct Arguments {
     #[command(flatten)]
     selector: UpstreamSelector,
-    /// Ask no server; show what is stored
+    /// Connect to no server; show the stored data
     #[arg(long)]
     offline: bool,
     /// Write JSON
@@ -45,7 +45,7 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-/// Shows how it stands.
+/// Shows the state of the selected upstreams.
 pub(super) async fn run(
     arguments: Arguments,
     environment: Environment,
@@ -81,7 +81,7 @@ pub(super) async fn run(
     Ok(ExitCode::from(u8::from(!is_ok)))
 }
 
-/// Finds out how it stands with one upstream.
+/// Connects to an upstream, and returns its state.
 async fn row(
     connections: &Connections,
     config: config::Upstream,
@@ -101,7 +101,7 @@ async fn row(
             }
         }
     };
-    // Afterwards, as asking may have renewed it.
+    // Read after connecting, which may have renewed the token.
     let stored = match &authorizer {
         Some(authorizer) => authorizer.status().await,
         None => Ok(None),

@@ -1,4 +1,4 @@
-//! What makes the upstreams, those of the start and those of a changed configuration.
+//! Creates upstreams, at the start and on a hot reload.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,21 +9,21 @@ use crate::config;
 use crate::oauth::{AuthContext, Authorizer};
 use crate::upstream::{ProcessLimits, Upstream};
 
-/// What an upstream is made of, besides its configuration.
+/// Creates upstreams from their configurations.
 #[derive(Debug, Clone)]
 pub(super) struct UpstreamFactory {
-    /// Where logins are kept; `None` when nothing says where.
+    /// The folder for logins; `None` if no home folder is known.
     pub(super) home: Option<PathBuf>,
-    /// What the credentials of all upstreams share.
+    /// The state shared by the credentials of all upstreams.
     pub(super) auth: AuthContext,
-    /// What bounds all upstreams alike.
+    /// The limits of all upstreams.
     pub(super) limits: ProcessLimits,
-    /// Rung whenever there is news of an upstream.
+    /// Notified when an upstream changes.
     pub(super) changed: Arc<Notify>,
 }
 
 impl UpstreamFactory {
-    /// Returns an upstream that is not connected yet.
+    /// Creates an upstream that is not connected yet.
     pub(super) fn make(&self, upstream: config::Upstream) -> Upstream {
         let home = self.home.as_deref();
         let auth = &self.auth;

@@ -1,4 +1,4 @@
-//! Watching a file by looking at it: `docs/decisions/hot-reload.md` says why.
+//! Watches a file by polling: `docs/decisions/hot-reload.md` says why.
 
 use std::fs::metadata;
 use std::path::{Path, PathBuf};
@@ -7,31 +7,31 @@ use std::time::{Duration, SystemTime};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-/// How often the file is looked at.
+/// How often the file is checked.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How long it has to stay the same before it is taken: it may be being written.
+/// How long a change must be stable before it is reported: the file may be half written.
 const SETTLE_TIME: Duration = Duration::from_millis(200);
 
-/// How long it has to be away before it counts as gone: editors put another in its place.
+/// How long the file must be missing before its removal is reported: editors replace files.
 const REMOVAL_DELAY: Duration = Duration::from_secs(2);
 
-/// What is to be known of the file.
+/// A change of the watched file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FileChange {
-    /// There is another text in it, or may be.
+    /// The content may have changed.
     Modified,
-    /// It is not there, and has not come back for a while.
+    /// The file has been missing for [`REMOVAL_DELAY`].
     Removed,
 }
 
-/// What a look at the file shows, links followed; `None` when it is not there.
+/// Size, modification time and identity of the file, links followed; `None` if it does not exist.
 type FileState = Option<(u64, Option<SystemTime>, FileId)>;
 
-/// Where the file system has it, and when that changed last.
+/// Device, inode, and the time of the inode's last change in seconds and nanoseconds.
 type FileId = (u64, u64, i64, i64);
 
-/// A file that is watched.
+/// Watches one file.
 #[derive(Debug)]
 pub(super) struct FileWatcher {
     path: PathBuf,
@@ -39,18 +39,18 @@ pub(super) struct FileWatcher {
 }
 
 impl FileWatcher {
-    /// Watches a file from now on: what is read of it later than this is not missed.
+    /// Watches a file from now on. Every change after this call is reported.
     pub(super) fn new(path: PathBuf) -> Self {
         let last = read_state(&path);
         Self { path, last }
     }
 
-    /// The file.
+    /// Returns the path of the file.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Waits for the next change. What comes and goes in a moment is none.
+    /// Waits for the next change. A change that is undone at once is not reported.
     pub(super) async fn next(&mut self) -> FileChange {
         loop {
             sleep(POLL_INTERVAL).await;
@@ -64,7 +64,7 @@ impl FileWatcher {
                 REMOVAL_DELAY
             };
             sleep(long).await;
-            // Otherwise it is looked at again, when it may have come to rest.
+            // Otherwise the file is still changing: check it again.
             if self.read_state().await == now {
                 self.last = now;
                 return match now {
@@ -75,7 +75,7 @@ impl FileWatcher {
         }
     }
 
-    /// Looks beside everything else: a file system that hangs must not hold us up.
+    /// Reads the state on a thread: a file system that hangs must not block the proxy.
     async fn read_state(&self) -> FileState {
         let path = self.path.clone();
         // Fails when the process ends.

@@ -97,7 +97,7 @@ async fn debug_shows_the_way_of_every_message_but_not_what_it_says() {
             "id=4",
             "subject=\"bad\"",
         ],
-        &["refusing a line"],
+        &["rejecting a line"],
         &["shutting down", "the client closed stdin"],
     ];
     for step in steps {

@@ -123,7 +123,7 @@ async fn killed_parent_is_noticed_though_its_pipes_stay_open() {
     client.wait().await;
     assert_eq!(legacy.sessions(), 0);
     let stderr = client.stderr();
-    assert!(stderr.contains("the process that started us is gone"));
+    assert!(stderr.contains("the parent process has exited"));
     assert!(!stderr.contains("panic"), "{stderr}");
 }
 

@@ -1,6 +1,7 @@
-//! How much is logged. A flood costs lines, not time or disk: lines over the rate are counted instead of
-//! written, long ones are cut, and one for which there is no room is left out, since who does not read
-//! stderr must not stop who writes it.
+//! Limits the log on stderr, so that a flood of lines costs neither time nor disk.
+//!
+//! Lines over the rate are counted and not written. Long lines are cut. A line is dropped if stderr is
+//! full: a process that does not read stderr must not block the proxy.
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -9,18 +10,18 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::sync::Mutex;
 
-/// How many seconds' worth of lines may come at once: enough for the start of many upstreams with `DEBUG`.
+/// The size of a burst, in seconds of the rate: enough for the start of many upstreams with `DEBUG`.
 const BURST_SECONDS: usize = 100;
 
-/// The longest line, in bytes.
+/// The maximum length of a line, in bytes.
 const MAX_LINE: usize = 64 << 10;
 
-/// How much can be written without waiting to what says that it can be written to (POSIX `PIPE_BUF` on Linux;
-/// 512 at least, everywhere).
+/// How many bytes a pipe that polls as writable takes without blocking (POSIX `PIPE_BUF`: 4096 on Linux, at
+/// least 512 everywhere).
 const CHUNK: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
 
-/// How long a line waits for a reader that is slow, but reads. One that has let a line pass is not waited for
-/// until there is room again.
+/// How long a line waits for a slow reader. After a dropped line, the next ones do not wait until stderr is
+/// writable again.
 const WRITE_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// Writes lines to stderr.
@@ -30,11 +31,11 @@ pub(super) struct RateLimited {
 
 struct State {
     budget: LineBudget,
-    /// Whether the last line found no room.
+    /// Whether the last line was dropped because stderr was full.
     is_blocked: bool,
 }
 
-/// The lines that may still be written.
+/// How many lines may still be written.
 struct LineBudget {
     per_second: f64,
     lines: f64,
@@ -42,11 +43,11 @@ struct LineBudget {
     dropped: u64,
 }
 
-/// One event on its way.
+/// Writes one event.
 pub(super) struct Line<'a>(&'a RateLimited);
 
 impl RateLimited {
-    /// At most this many lines a second for long.
+    /// Creates a writer with this average rate of lines per second.
     pub(super) fn new(per_second: usize) -> Self {
         let state = State {
             budget: LineBudget::new(per_second, Instant::now()),
@@ -69,7 +70,8 @@ impl LineBudget {
         }
     }
 
-    /// Whether one more may be written; then how many were left out before it.
+    /// Takes one line from the budget. Returns how many were dropped since the last one; `None` if the budget
+    /// is exhausted.
     fn try_take(&mut self, now: Instant) -> Option<u64> {
         let since = now
             .saturating_duration_since(self.refilled_at)
@@ -87,7 +89,7 @@ impl LineBudget {
 }
 
 impl State {
-    /// Writes all of it, or counts it where nobody reads.
+    /// Writes the line, or counts it as dropped if stderr is full.
     fn write(&mut self, line: &[u8]) -> io::Result<()> {
         let mut stderr = io::stderr().lock();
         for chunk in line.chunks(CHUNK) {
@@ -107,7 +109,7 @@ impl State {
     }
 }
 
-/// Whether a chunk can be written without waiting for longer than this.
+/// Returns `true` if stderr can take a chunk within `timeout`.
 #[cfg(unix)]
 fn is_writable(stderr: &io::StderrLock<'_>, timeout: Duration) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -117,7 +119,7 @@ fn is_writable(stderr: &io::StderrLock<'_>, timeout: Duration) -> bool {
         tv_nsec: i64::from(timeout.subsec_nanos()),
     };
     let mut fds = [PollFd::new(stderr, PollFlags::OUT)];
-    // What cannot be asked is written to, as ever.
+    // A regular file always polls as writable.
     poll(&mut fds, Some(&timeout)).is_ok_and(|ready| ready > 0)
 }
 
@@ -135,7 +137,7 @@ impl<'a> MakeWriter<'a> for RateLimited {
 }
 
 impl Write for Line<'_> {
-    /// Takes a whole event, as the subscriber writes it.
+    /// Writes a whole event, as the subscriber passes it.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let mut state = self.0.state.lock();
         let Some(dropped) = state.budget.try_take(Instant::now()) else {
@@ -143,11 +145,11 @@ impl Write for Line<'_> {
         };
         if dropped > 0 {
             let notice = format!(
-                " WARN {dropped} log lines left out; read stderr, or raise PROXY_LOG_RATE\n"
+                " WARN {dropped} log lines dropped; read stderr, or raise PROXY_LOG_RATE\n"
             );
             state.write(notice.as_bytes())?;
             if state.is_blocked {
-                // Still nobody reads: the account goes on.
+                // Stderr is still full: keep the count for the next notice.
                 state.budget.dropped += dropped;
                 return Ok(event.len());
             }

@@ -1,12 +1,12 @@
-//! What `login` tells a person to do. Addresses and codes stand alone on their lines, to be copied.
+//! The instructions that `login` prints. Addresses and codes are on lines of their own, to be copied.
 
 use crate::oauth::SignInRequired;
 
-/// Said where lines are read.
+/// Printed when pasted lines are read.
 pub(super) const PASTE: &str = "\
 When the browser ends at a page that it cannot open, paste the address of that page here and press Enter.";
 
-/// What a person has to do.
+/// Returns the instructions for the user.
 pub(super) fn prompt(needed: &SignInRequired) -> String {
     let name = &needed.upstream;
     let Some(url) = &needed.url else {
@@ -25,7 +25,7 @@ pub(super) fn prompt(needed: &SignInRequired) -> String {
         );
     }
     let why = match needed.no_browser_reason {
-        // As the person said so.
+        // The user chose `--no-browser`.
         Some("not requested") | None => String::new(),
         Some(why) => format!(" (no browser was opened: {why})"),
     };

@@ -1,4 +1,4 @@
-//! What is known of the upstreams, as `status --json` writes it; docs/commands.md describes it.
+//! The state of the upstreams, as `status --json` writes it; docs/commands.md describes the members.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,23 +10,23 @@ use crate::config::Upstream;
 use crate::oauth::{CredentialStatus, SignInError, Timestamp};
 use crate::upstream::{CachedSummary, ConnectionUse, ToolList, TransportError};
 
-/// Everything.
+/// The result of `status`.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     pub(super) upstreams: Vec<Row>,
-    /// What is wrong with the configuration.
+    /// The problems of the configuration.
     pub(super) problems: Vec<String>,
 }
 
 impl Report {
     pub(super) fn json(&self) -> String {
-        // It holds nothing that cannot be written.
+        // Every member can be serialized.
         let text = serde_json::to_string_pretty(self).unwrap_or_default();
         format!("{text}\n")
     }
 }
 
-/// What came of asking a server.
+/// The outcome of connecting to a server.
 pub(super) enum ServerCheck {
     Skipped,
     Connected(ConnectionUse, Arc<ToolList>),
@@ -34,26 +34,26 @@ pub(super) enum ServerCheck {
     TimedOut(Duration),
 }
 
-/// Whether somebody is signed in.
+/// Whether the user is signed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum SignIn {
-    /// The configuration says that nobody is to.
+    /// The configuration turns sign-in off.
     Off,
-    /// The same, as it has an `Authorization` of its own.
+    /// The configuration has an `Authorization` header instead.
     OwnHeader,
-    /// The server let us in without.
+    /// The server accepted the connection without a token.
     NotNeeded,
     SignedIn,
-    /// The token has ended, and nothing renews it.
+    /// The token has expired, and cannot be renewed.
     Expired,
-    /// The server wants one.
+    /// The server requires a sign-in.
     Missing,
-    /// Nothing is stored, and the server did not say whether it wants one.
+    /// No login is stored, and the server did not say whether it requires one.
     Unknown,
 }
 
-/// One upstream.
+/// The state of one upstream.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Row {
@@ -63,7 +63,7 @@ pub(super) struct Row {
     pub(super) era: Option<&'static str>,
     pub(super) version: Option<&'static str>,
     pub(super) tools: Option<usize>,
-    /// What the next start lists at once.
+    /// The number of cached tools, which the next start lists at once.
     pub(super) remembered_tools: Option<usize>,
     /// In seconds since 1970.
     pub(super) remembered_at: Option<u64>,
@@ -74,11 +74,11 @@ pub(super) struct Row {
     /// In seconds since 1970.
     pub(super) expires_at: Option<u64>,
     pub(super) renewable: Option<bool>,
-    /// What is out of order, with what to do about it.
+    /// The problem, with its remedy.
     pub(super) problem: Option<String>,
-    /// The command that mends it, if one does.
+    /// The command that solves the problem, if there is one.
     pub(super) command: Option<String>,
-    /// Where a login that was begun waits for a person.
+    /// The page of a login that waits for the user.
     pub(super) sign_in_url: Option<String>,
 }
 
@@ -145,7 +145,7 @@ fn sign_in(check: &ServerCheck, stored: Option<&CredentialStatus>, now: Timestam
     let is_over =
         |it: &CredentialStatus| !it.renewable && it.expires_at.is_some_and(|end| end <= now);
     match (check, stored) {
-        // That the tokens cannot be renewed just now takes nothing away.
+        // A renewal that failed for a transient reason keeps the login.
         (ServerCheck::Failed(TransportError::SignIn(error)), _) if !error.is_transient() => {
             SignIn::Missing
         }
@@ -168,11 +168,11 @@ fn problem(
         (_, Some(error)) => Some(error.to_string()),
         (ServerCheck::Failed(cause), None) => Some(cause.to_string()),
         (ServerCheck::TimedOut(time), None) => Some(format!(
-            "no answer for {} s; is its url right?",
+            "the server did not respond for {} s; check its `url`",
             time.as_secs()
         )),
         (_, None) if sign_in == SignIn::Expired => Some(format!(
-            "its token has ended, and cannot be renewed; run `mcp-manifold login {}`",
+            "the access token has expired and cannot be renewed; run `mcp-manifold login {}`",
             config.name
         )),
         (_, None) => None,

@@ -1,4 +1,4 @@
-//! The same for people: a line an upstream, and below what is missing.
+//! The report as a table: a row per upstream, and the problems below.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use crate::oauth::Timestamp;
 
 const HEADER: [&str; 6] = ["NAME", "SIGN-IN", "SCOPES", "SERVER", "REMEMBERED", "URL"];
 
-/// Between two columns.
+/// The space between two columns.
 const COLUMN_GAP: &str = "  ";
 
-/// In place of what is not known.
+/// Shown in place of an unknown value.
 const NOT_KNOWN: &str = "-";
 
-/// The table.
+/// Returns the table, with the problems below.
 pub(super) fn table(rows: &[Row], now: Timestamp) -> String {
     if rows.is_empty() {
         return "no upstreams\n".to_owned();
@@ -109,7 +109,7 @@ fn sign_in(row: &Row, now: Timestamp) -> String {
     }
 }
 
-/// How long, in the largest unit that it fills twice.
+/// Returns a duration in the largest unit of which it has at least two.
 fn format_duration(time: Duration) -> String {
     let seconds = time.as_secs();
     let units = [(86_400, "d"), (3_600, "h"), (60, "min")];

@@ -53,7 +53,7 @@ async fn an_upstream_without_sign_in_says_why() {
         (json!({"oauth": false}), "`linear` has `oauth` turned off; "),
         (
             json!({"headers": {"Authorization": "Bearer hidden"}}),
-            "`linear` has an `Authorization` of its own in `headers`, so nobody signs in to it; ",
+            "`linear` has an `Authorization` header in its configuration, so it has no sign-in; ",
         ),
     ];
     for (extra, why) in off {

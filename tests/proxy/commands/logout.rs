@@ -10,7 +10,7 @@ async fn a_login_ends_at_the_server_and_on_this_machine() {
     let setup = setup(server()).await;
     setup.sign_in().await;
     let ended = setup.run("logout linear").await;
-    ended.assert(0, "signed out of `linear`; its server took the tokens back");
+    ended.assert(0, "signed out of `linear`; its tokens are revoked");
     assert_eq!(ended.stdout, "");
     assert_eq!(setup.server.revoked(), 1);
     assert_eq!(setup.stored(), ["login.json", "upstream.json"]);
@@ -28,7 +28,7 @@ async fn what_the_server_cannot_do_is_told_and_the_rest_is_done() {
     let ended = setup.run("logout linear").await;
     ended.assert(
         0,
-        "the tokens stay good until they end: the authorization server `http",
+        "the tokens stay valid until they expire: the authorization server `http",
     );
     ended.assert(0, "has no token revocation");
     assert_eq!(setup.stored(), ["login.json", "upstream.json"]);
@@ -40,7 +40,7 @@ async fn a_server_that_is_away_keeps_nobody_from_signing_out() {
     setup.sign_in().await;
     setup.server.fail(Part::Revocation, 503);
     let ended = setup.run("logout linear").await;
-    ended.assert(0, "the tokens stay good until they end: ");
+    ended.assert(0, "the tokens stay valid until they expire: ");
     assert_eq!(setup.stored(), ["login.json", "upstream.json"]);
 }
 
@@ -61,7 +61,7 @@ async fn a_login_that_nobody_finished_is_forgotten() {
     let ended = setup.run("logout linear").await;
     ended.assert(
         0,
-        "nobody was signed in to `linear`; what else was stored is deleted",
+        "no login was stored for `linear`; its other stored data is deleted",
     );
     assert_eq!(setup.stored(), ["login.json", "upstream.json"]);
 }

@@ -137,7 +137,7 @@ async fn a_token_that_ended_is_renewed_or_told() {
     ending.end_token();
     let ended = ending.run("status --offline").await;
     assert_eq!(ended.code, 1, "{}", ended.stdout);
-    let missing = "\nlinear: its token has ended, and cannot be renewed; \
+    let missing = "\nlinear: the access token has expired and cannot be renewed; \
                    run `mcp-manifold login linear`\n";
     assert!(ended.stdout.ends_with(missing), "{}", ended.stdout);
     assert_eq!(ending.run("status").await.code, 0);

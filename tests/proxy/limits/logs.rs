@@ -44,7 +44,7 @@ async fn log_lines_over_the_rate_are_dropped_and_counted() {
     }
     // After a second the next line is logged, with the count of the dropped ones.
     let counted = async {
-        while !client.stderr().contains("log lines left out") {
+        while !client.stderr().contains("log lines dropped") {
             client.call("work", json!({})).await;
         }
     };

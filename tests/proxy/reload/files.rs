@@ -55,12 +55,12 @@ async fn missing_file_is_reported_once_and_changes_nothing() {
     let file = ConfigFile::with_upstreams(&[upstream_entry("a", &a)]);
     let mut client = file.legacy_client().await;
     std::fs::remove_file(file.path()).unwrap();
-    wait_for_log(&client, "the configuration file is gone", 1).await;
+    wait_for_log(&client, "the configuration file is missing", 1).await;
     assert_eq!(client.tool_names().await, ["search"]);
     file.write(&[upstream_entry("b", &b)]);
     client.notification(TOOLS).await;
     assert_eq!(client.tool_names().await, ["find"]);
-    assert_eq!(client.stderr().matches("is gone").count(), 1);
+    assert_eq!(client.stderr().matches("is missing").count(), 1);
 }
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn equal_configuration_has_no_effect() {
     let file = ConfigFile::with_upstreams(&[upstream_entry("a", &a)]);
     let mut client = file.legacy_client().await;
     file.write_text(&format!("// The same.\n[{},\n]", upstream_entry("a", &a)));
-    wait_for_log(&client, "says what it said", 1).await;
+    wait_for_log(&client, "was written without changes", 1).await;
     assert_eq!(client.tool_names().await, ["search"]);
     client.call("search", json!({})).await;
     assert_eq!(notification_count(&client, TOOLS), 0);

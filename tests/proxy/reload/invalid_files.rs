@@ -13,7 +13,7 @@ async fn invalid_file_is_reported_with_its_place_and_last_one_serves() {
     let b = upstream::legacy().tool("find").start().await;
     let file = ConfigFile::with_upstreams(&[upstream_entry("a", &a)]);
     let mut client = file.legacy_client().await;
-    let previous_stays = "the last one goes on";
+    let previous_stays = "the last one stays in use";
     for (nth, (text, place)) in [
         ("[\n  {\"name\": \"b\",", "upstreams.json:2:"),
         ("", "upstreams.json:1:1: there is no JSON here"),
@@ -60,7 +60,7 @@ async fn upstream_with_an_invalid_entry_keeps_its_configuration() {
     let stderr = client.stderr();
     assert!(stderr.contains("upstream `a`: include_tools"), "{stderr}");
     assert!(
-        stderr.contains("goes on as it was configured before upstream=a"),
+        stderr.contains("keeping the previous configuration upstream=a"),
         "{stderr}"
     );
     let names = ["search", "c__search", "b__search"];

@@ -19,7 +19,7 @@ const PROMPTS: &str = "notifications/prompts/list_changed";
 const RESOURCES: &str = "notifications/resources/list_changed";
 
 /// The log line after a change has taken effect.
-const RELOADED: &str = "took up the changed configuration";
+const RELOADED: &str = "applied the changed configuration";
 
 /// A configuration file in a folder of its own.
 struct ConfigFile {

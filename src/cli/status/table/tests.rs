@@ -1,4 +1,4 @@
-//! The table as people see it.
+//! The table as users see it.
 
 use super::*;
 
