@@ -90,8 +90,8 @@ impl Exchange {
         channel: Option<Arc<dyn ReplyChannel>>,
     ) -> Result<Self, TransportError> {
         body.check_encoding()?;
-        let (status, kind) = (body.status(), body.media_type());
-        if kind == "text/event-stream" {
+        let (status, media_type) = (body.status(), body.media_type());
+        if media_type == "text/event-stream" {
             let events = EventStream::new(body);
             let stream = ResponseStream::new(events, channel);
             return Ok(Self::new(id, ResponseSource::Stream(Box::new(stream))));
@@ -101,8 +101,8 @@ impl Exchange {
             return Err(TransportError::NoResponse(status));
         }
         // Some servers send no media type, or a JSON type of their own.
-        if !(kind.is_empty() || kind.contains("json")) {
-            return Err(TransportError::ContentType(kind));
+        if !(media_type.is_empty() || media_type.contains("json")) {
+            return Err(TransportError::ContentType(media_type));
         }
         let source = if Message::is_batch(&bytes) {
             let parts = Message::split_batch(&bytes).map_err(|e| malformed(&e))?;

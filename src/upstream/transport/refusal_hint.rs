@@ -44,16 +44,16 @@ impl RefusalHint {
             }
             // Modern servers have codes for what a legacy request lacks (MCP 2026-07-28 § Error Codes).
             Era::Legacy => {
-                let is_modern = [
+                let modern_codes = [
                     code::HEADER_MISMATCH,
                     code::MISSING_CAPABILITY,
                     code::UNSUPPORTED_PROTOCOL_VERSION,
                 ];
-                let may_be = [code::INVALID_REQUEST, code::INVALID_PARAMS];
-                code.is_some_and(|it| is_modern.contains(&it))
+                let ambiguous_codes = [code::INVALID_REQUEST, code::INVALID_PARAMS];
+                code.is_some_and(|it| modern_codes.contains(&it))
                     || (status == StatusCode::BAD_REQUEST
                         && (lacks_request_id(response)
-                            || code.is_some_and(|it| may_be.contains(&it))))
+                            || code.is_some_and(|it| ambiguous_codes.contains(&it))))
             }
         };
         is_other.then_some(Self::OtherEra)

@@ -138,7 +138,7 @@ async fn unrequested_compression_is_reported_as_such() {
         let (code, outcome, text) = failure(&failed);
         assert_eq!((code, outcome), (-31006, "unknown"), "{tool}: {text}");
         let encoding = tool.split('_').next().unwrap();
-        let message = format!("compressed as `{encoding}`, which was not asked for");
+        let message = format!("compressed as `{encoding}`, which was not requested");
         assert!(text.contains(&message), "{tool}: {text}");
     }
 }

@@ -41,7 +41,7 @@ async fn timeout_variable_applies_to_upstreams_without_their_own() {
     let mut client = proxy.env("PROXY_FIRST_BYTE_TIMEOUT", "700ms").start().await;
     client.initialize().await;
     let failed = client.call("pay", json!({})).await;
-    assert!(failure(&failed).2.contains("for 0.7 s"), "{failed}");
+    assert!(failure(&failed).2.contains("within 0.7 s"), "{failed}");
 }
 
 /// Fills the accept queue of a listener, so that further connection attempts get no response.
