@@ -47,7 +47,7 @@ fn main_session_stays_while_another_client_needs_it() {
 }
 
 #[test]
-fn client_that_the_main_session_does_not_serve_gets_one_extra_session() {
+fn client_not_served_by_the_main_session_gets_an_extra_session() {
     let pool = pool();
     let (roots, sampling) = (profile(r#"{"roots":{}}"#), profile(r#"{"sampling":{}}"#));
     let [first, again, other] = [&roots, &roots, &sampling].map(|it| pool.lease_extra(None, it));
