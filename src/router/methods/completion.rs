@@ -1,5 +1,5 @@
-//! `completion/complete`: suggestions for an argument of a prompt or of a resource template, from
-//! the upstream that has it (MCP § Completion, the same in 2025-11-25 and 2026-07-28).
+//! `completion/complete`: suggestions for an argument of a prompt or resource template, from its upstream
+//! (MCP § Completion, the same in 2025-11-25 and 2026-07-28).
 
 use serde_json::json;
 
@@ -16,16 +16,16 @@ use crate::wire::{Line, Message, members};
 
 const METHOD: &str = "completion/complete";
 
-/// What an argument is completed for, by `params.ref`.
+/// The type of `params.ref`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reference {
-    /// A prompt, by its name.
+    /// A prompt, by name.
     Prompt,
-    /// A resource template by its text, or a URI.
+    /// A resource template or resource, by URI.
     Resource,
 }
 
-/// Begins a `completion/complete`; its answer goes to the client by itself.
+/// Begins a `completion/complete`. The request's task sends the response.
 pub(crate) async fn complete(ctx: &Context, message: Message, client: Era) {
     let (reference, subject) = match read_reference(&message) {
         Ok(found) => found,
@@ -67,7 +67,7 @@ async fn complete_resource(ctx: &Context, request: &ClientRequest) -> Line {
         .0
 }
 
-/// What a request refers to: the kind, and the name or URI.
+/// Reads the reference of a request: its type, and the name or URI.
 fn read_reference(message: &Message) -> Result<(Reference, String), String> {
     let mut references = message.params_named("ref");
     let (reference, second) = (references.next(), references.next());

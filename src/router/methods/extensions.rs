@@ -1,5 +1,5 @@
-//! Requests that no revision of MCP knows: those of extensions, and of servers with some of their own.
-//! They pass as they are, to the one server there is, or to the one that declares them.
+//! Requests that are not in MCP: methods of extensions, and of single servers. They are forwarded unchanged to the
+//! only upstream, or to the one that declares the extension.
 
 use crate::protocol::Era;
 use crate::protocol::bridge::target::Target;
@@ -12,7 +12,7 @@ use crate::upstream::Upstream;
 use crate::wire::outgoing::code;
 use crate::wire::{Line, Message};
 
-/// Begins a request that only an extension knows; its answer goes to the client by itself.
+/// Begins a request of an extension. The request's task sends the response.
 pub(crate) async fn call(ctx: &Context, message: Message, client: Era) {
     let method = message.method().into_owned();
     if method.is_empty() {
@@ -36,7 +36,7 @@ async fn answer(ctx: &Context, request: &ClientRequest) -> Line {
     request.response_line(&upstream, answer)
 }
 
-/// Returns the one upstream there is, or the one that declares the method's family.
+/// Returns the only upstream, or the first that declares the method's family: the part before `/`.
 async fn owner_of_method(gateway: &Gateway, method: &str) -> Option<Upstream> {
     if let [only] = &gateway.upstreams.all()[..] {
         return Some(only.clone());

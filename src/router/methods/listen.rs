@@ -1,4 +1,4 @@
-//! `subscriptions/listen` of a modern client, whatever the eras of the upstreams are.
+//! `subscriptions/listen` of a modern client, for upstreams of both eras.
 
 use bytes::Bytes;
 use tracing::debug;
@@ -17,7 +17,7 @@ use crate::upstream::SubscriptionGuard;
 use crate::wire::outgoing::code;
 use crate::wire::{Line, Message};
 
-/// Begins a listen. It is answered only when the proxy ends it, or refuses it.
+/// Begins a listen. The client receives a response only if the proxy ends or rejects the listen.
 pub(crate) async fn listen(ctx: &Context, message: Message, client: Era) {
     match SubscriptionFilter::read(&message) {
         Err(reason) => ctx.refuse(&message, code::INVALID_PARAMS, &reason).await,
@@ -37,11 +37,11 @@ async fn serve_listen(ctx: &Context, request: &ClientRequest, filter: Subscripti
     let uris = filter.uris.clone();
     let Some(listen) = listens.open(&request.id, filter) else {
         let text =
-            format!("{MAX_LISTENS} subscriptions are open already; cancel one that you have");
+            format!("the client has {MAX_LISTENS} open subscriptions already; cancel one of them");
         return request.refusal_line(code::INVALID_PARAMS, &text);
     };
     let mut changes = gateway.upstreams.watch();
-    // Both are held until the client cancels.
+    // The guards are held until the client cancels the listen.
     let mut subscriptions = subscribe_at_candidates(ctx, uris).await;
     if let Some(connections) = all_connections(gateway) {
         let announced = |capability: &str| {
@@ -55,14 +55,14 @@ async fn serve_listen(ctx: &Context, request: &ClientRequest, filter: Subscripti
         && listens.acknowledge(&listen, &subscriptions, permit)
     {}
     debug!("listening");
-    // Fails never: the sender is the gateway's, too.
+    // Never fails: the gateway holds the sender.
     while changes.changed().await.is_ok() {
         subscriptions = move_subscriptions(ctx, &listen, subscriptions).await;
     }
     std::future::pending().await
 }
 
-/// Subscribes elsewhere to resources of upstreams that are gone, or are configured anew.
+/// Moves the subscriptions at removed upstreams to configured ones.
 async fn move_subscriptions(
     ctx: &Context,
     listen: &ListenGuard<'_>,
@@ -84,7 +84,7 @@ async fn move_subscriptions(
     kept
 }
 
-/// Notifies the client that these listens end: on stdio by both messages that there are
+/// Notifies the client that these listens end. On stdio, sends both the cancellation and the result
 /// (MCP 2026-07-28 § Cancellation, § Subscriptions, Graceful Closure).
 pub(crate) async fn end_listens(session: &ClientSession, ids: Vec<Bytes>) {
     for id in ids {

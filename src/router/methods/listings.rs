@@ -1,5 +1,5 @@
-//! Listings: of tools by the catalog, of everything else by what the upstreams list now, or listed last if
-//! they are away.
+//! The list methods. Tools come from the catalog. Other items come from the upstreams, or from the cached listing
+//! of a disconnected upstream.
 
 use bytes::Bytes;
 use tracing::debug;
@@ -12,7 +12,7 @@ use crate::router::context::Context;
 use crate::router::forward::begin_request;
 use crate::wire::{Line, Message};
 
-/// Answers `tools/list`. The first one waits, within bounds, for the upstreams.
+/// Answers `tools/list`. Before the initial listing is done, waits for it up to a time limit.
 pub(crate) async fn list_tools(ctx: &Context, request: Message, client: Era) {
     if refuse_cursor(ctx, &request).await {
         return;
@@ -30,7 +30,7 @@ pub(crate) async fn list_tools(ctx: &Context, request: Message, client: Era) {
     begin_request(ctx, request, client, subject, answer).await;
 }
 
-/// Answers the listing of another kind, by asking every upstream that has it.
+/// Answers a list method of another kind. Requests the listing of every upstream that has the kind.
 pub(crate) async fn list_items(ctx: &Context, request: Message, kind: ItemKind, client: Era) {
     if refuse_cursor(ctx, &request).await {
         return;
@@ -52,7 +52,7 @@ fn tools_result(ctx: &Context, client: Era) -> Bytes {
     list_result("tools", &catalog.tools(client), client)
 }
 
-/// The result of a listing. A modern client may keep none of it: it changes whenever an upstream's does
+/// Returns the result of a list method. Modern clients must not cache it: it changes with every upstream's listing
 /// (MCP 2026-07-28 § Caching).
 fn list_result(member: &str, definitions: &[u8], client: Era) -> Bytes {
     let hints = match client {

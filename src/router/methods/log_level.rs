@@ -11,7 +11,7 @@ use crate::upstream::{SessionPool, Upstream};
 use crate::wire::outgoing::code;
 use crate::wire::{Line, Message};
 
-/// Answers `logging/setLevel` once the upstreams that are connected know the level, or had their time.
+/// Answers `logging/setLevel` once every connected upstream has applied the level or timed out.
 pub(crate) async fn set_level(ctx: &Context, message: Message, client: Era) {
     let Some(named) = required_text(ctx, &message, "level").await else {
         return;
@@ -20,7 +20,7 @@ pub(crate) async fn set_level(ctx: &Context, message: Message, client: Era) {
         let text = unknown_level(&named);
         return ctx.refuse(&message, code::INVALID_PARAMS, &text).await;
     };
-    // At once, for all requests that follow.
+    // Set before the request's task starts, so that all later requests have the level.
     ctx.session.profiles.set_level(level);
     for upstream in ctx.gateway.upstreams.all().iter() {
         upstream.set_level(ctx.session.id, Some(level));

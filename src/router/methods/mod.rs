@@ -1,4 +1,4 @@
-//! What each method of a client does: a file for a method, or for a few that are alike.
+//! The functions that serve the client's methods, one file for each method or group of similar methods.
 
 pub(crate) mod completion;
 pub(crate) mod extensions;

@@ -1,4 +1,4 @@
-//! Parameters by which a request is routed.
+//! The parameters by which requests are routed.
 
 use crate::protocol::Era;
 use crate::protocol::params::single_string;
@@ -8,7 +8,7 @@ use crate::router::forward::begin_request;
 use crate::wire::outgoing::code;
 use crate::wire::{Line, Message};
 
-/// Begins a request whose subject is the parameter of this name. Refuses a request without it.
+/// Begins a request whose subject is the parameter of this name. Rejects a request without it.
 pub(crate) async fn begin_for_param<F>(
     ctx: &Context,
     message: Message,
@@ -23,7 +23,7 @@ pub(crate) async fn begin_for_param<F>(
     }
 }
 
-/// Returns the one parameter of this name, a text; without it the request is refused.
+/// Returns the string parameter of this name. Rejects a request without it, or with two of them.
 pub(crate) async fn required_text(ctx: &Context, request: &Message, key: &str) -> Option<String> {
     match single_string(request.params_named(key), key, "the parameters") {
         Ok(value) => Some(value),
@@ -34,8 +34,8 @@ pub(crate) async fn required_text(ctx: &Context, request: &Message, key: &str) -
     }
 }
 
-/// Refuses a request with a cursor, and returns whether it has: all pages are given at once, so there is no
-/// cursor that could be known.
+/// Rejects a request with a cursor, and returns `true` if it did. Merged listings have one page, so no cursor is
+/// valid.
 pub(crate) async fn refuse_cursor(ctx: &Context, request: &Message) -> bool {
     let cursor = request.param("cursor");
     if cursor.is_none_or(|cursor| cursor.value() == b"null") {

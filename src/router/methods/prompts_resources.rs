@@ -1,4 +1,4 @@
-//! `prompts/get` and `resources/read`: the right upstream for a prompt or a resource.
+//! `prompts/get` and `resources/read`: route a request to the upstream of the prompt or resource.
 
 use serde_json::json;
 
@@ -13,13 +13,13 @@ use crate::upstream::Upstream;
 use crate::wire::outgoing::code;
 use crate::wire::{Line, Message};
 
-/// Begins a `prompts/get`; its answer goes to the client by itself.
+/// Begins a `prompts/get`. The request's task sends the response.
 pub(crate) async fn get_prompt(ctx: &Context, message: Message, client: Era) {
     let answer = |ctx, request| async move { answer_get(&ctx, &request).await };
     begin_for_param(ctx, message, client, "name", answer).await;
 }
 
-/// Begins a `resources/read`; its answer goes to the client by itself.
+/// Begins a `resources/read`. The request's task sends the response.
 pub(crate) async fn read_resource(ctx: &Context, message: Message, client: Era) {
     let answer = |ctx, request| async move { answer_read(&ctx, &request).await };
     begin_for_param(ctx, message, client, "uri", answer).await;
@@ -36,9 +36,8 @@ async fn answer_get(ctx: &Context, request: &ClientRequest) -> Line {
         .0
 }
 
-/// Asks the upstream that lists the resource, or has a template for it; if none does, every upstream with
-/// resources, in the order of the configuration, until one has it. No upstream is asked for what its own
-/// filter keeps out.
+/// Reads a resource from the upstream that lists it or has a template for it. Without such an upstream, tries every
+/// upstream with resources, in the order of the configuration. Upstreams whose filter excludes the URI are left out.
 async fn answer_read(ctx: &Context, request: &ClientRequest) -> Line {
     let uri = &request.subject;
     let quoted = json!(uri).to_string();
@@ -48,7 +47,7 @@ async fn answer_read(ctx: &Context, request: &ClientRequest) -> Line {
     let suspended_at =
         suspended_at.and_then(|handle| ctx.session.suspended_calls.upstream_of(&handle));
     let candidates = match suspended_at {
-        // The client resumes a call of this one.
+        // The client resumes a suspended call at this upstream.
         Some(upstream) => vec![upstream],
         None => candidates_for(ctx, uri).await,
     };
@@ -67,7 +66,7 @@ async fn answer_read(ctx: &Context, request: &ClientRequest) -> Line {
     })
 }
 
-/// Forwards a request to one upstream. Returns the line that answers it, and whether that has a result.
+/// Forwards a request to one upstream. Returns the line that answers it, and whether the line has a result.
 pub(crate) async fn answer_from_upstream(
     ctx: &Context,
     request: &ClientRequest,
@@ -82,7 +81,7 @@ pub(crate) async fn answer_from_upstream(
     (request.response_line(upstream, answer), has_result)
 }
 
-/// The text of a refusal of an unknown prompt.
+/// Returns the error text for an unknown prompt.
 pub(crate) fn unknown_prompt_text(name: &str) -> String {
     format!("unknown prompt `{name}`; it may be filtered out or gone: list the prompts again")
 }

@@ -1,6 +1,7 @@
-//! `resources/subscribe` and `resources/unsubscribe` of a legacy client. A legacy upstream whose main
-//! session serves the client gets them as they are; the proxy subscribes to all others itself, always in the
-//! main session, which is kept subscribed.
+//! `resources/subscribe` and `resources/unsubscribe` of a legacy client.
+//!
+//! If the main session of a legacy upstream serves the client, the request is forwarded. At any other upstream the
+//! proxy subscribes itself, always in the main session, and renews the subscription after a reconnect.
 
 use bytes::Bytes;
 use serde_json::json;
@@ -22,13 +23,13 @@ use crate::wire::{Line, Message};
 const SUBSCRIBE: &str = "resources/subscribe";
 const UNSUBSCRIBE: &str = "resources/unsubscribe";
 
-/// Begins a `resources/subscribe`; its answer goes to the client by itself.
+/// Begins a `resources/subscribe`. The request's task sends the response.
 pub(crate) async fn subscribe(ctx: &Context, message: Message, client: Era) {
     let answer = |ctx, request| async move { answer_subscribe(&ctx, &request).await };
     begin_for_param(ctx, message, client, "uri", answer).await;
 }
 
-/// Begins a `resources/unsubscribe`; its answer goes to the client by itself.
+/// Begins a `resources/unsubscribe`. The request's task sends the response.
 pub(crate) async fn unsubscribe(ctx: &Context, message: Message, client: Era) {
     let answer = |ctx, request| async move { answer_unsubscribe(&ctx, &request).await };
     begin_for_param(ctx, message, client, "uri", answer).await;
@@ -37,7 +38,9 @@ pub(crate) async fn unsubscribe(ctx: &Context, message: Message, client: Era) {
 async fn answer_subscribe(ctx: &Context, request: &ClientRequest) -> Line {
     let uri = &request.subject;
     let Some(pending) = ctx.session.subscriptions.resources.begin(uri) else {
-        let text = format!("subscribed to {MAX_URIS} resources already; unsubscribe from one");
+        let text = format!(
+            "the client is subscribed to {MAX_URIS} resources already; unsubscribe from one"
+        );
         return request.refusal_line(code::INVALID_PARAMS, &text);
     };
     let mut refusal = None;
@@ -76,14 +79,13 @@ async fn subscribe_at(
     guard.wait_until_acknowledged(SUBSCRIBE_TIMEOUT).await;
     if guard.uris().is_empty() {
         let (name, uri) = (&upstream.config().name, pending.uri());
-        let text = format!("`{name}` does not tell of updates of `{uri}`; read it anew instead");
+        let text = format!("`{name}` sends no updates of `{uri}`; read the resource again instead");
         return (request.refusal_line(code::INVALID_PARAMS, &text), None);
     }
     (empty_result(request), Some(guard))
 }
 
-/// Subscribes the session elsewhere to what it was subscribed to at upstreams that are not there any
-/// more, or not as they were.
+/// Moves the session's subscriptions at removed or reconfigured upstreams to the current ones.
 pub(crate) async fn move_resource_subscriptions(ctx: &Context) {
     let is_configured = |upstream: &Upstream| ctx.gateway.upstreams.contains(upstream);
     for uri in ctx
@@ -92,7 +94,7 @@ pub(crate) async fn move_resource_subscriptions(ctx: &Context) {
         .resources
         .uris_at_removed_upstreams(is_configured)
     {
-        // No other request subscribes to the same URI meanwhile, or that subscription stays.
+        // A pending entry keeps the updates of this URI accepted during the move.
         let Some(pending) = ctx.session.subscriptions.resources.begin(&uri) else {
             continue;
         };
@@ -116,7 +118,7 @@ async fn answer_unsubscribe(ctx: &Context, request: &ClientRequest) -> Line {
         let connection = upstream.connection();
         let forwards_request =
             connection.is_some_and(|connection| serves_main_session(&connection, request));
-        // A server knows one subscription of the proxy, which others may share.
+        // Several clients may share the proxy's one subscription at the server.
         if !forwards_request || upstream.subscriptions().count(uri) > own_count {
             drop(ctx.session.subscriptions.resources.remove(uri));
             return empty_result(request);
@@ -134,7 +136,7 @@ async fn answer_unsubscribe(ctx: &Context, request: &ClientRequest) -> Line {
     refusal.unwrap_or_else(|| unknown_resource_line(request))
 }
 
-/// Passes the request on. Returns the upstream's own answer, and whether that is a result.
+/// Forwards the request. Returns the upstream's response, and whether it is a result.
 async fn forward_to_upstream(
     ctx: &Context,
     request: &ClientRequest,
@@ -147,7 +149,7 @@ async fn forward_to_upstream(
     answer_from_upstream(ctx, request, &target, upstream).await
 }
 
-/// Whether the client's own request subscribes the main session, and no other.
+/// Returns `true` if the client's own request would subscribe the upstream's main session.
 fn serves_main_session(connection: &Connection, request: &ClientRequest) -> bool {
     connection.profile.era == Era::Legacy && connection.serves(&request.caller.profile)
 }

@@ -1,4 +1,4 @@
-//! Which upstreams have a prompt, a resource or a template, by what they list.
+//! Finds the upstreams of prompts, resources and templates by their listings.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use crate::router::context::Context;
 use crate::router::context::item_cache::CachedItems;
 use crate::upstream::{TransportError, Upstream, UpstreamError, UpstreamSet};
 
-/// How long an upstream may take for a listing that a client waits for: its prompts and
-/// resources are worth less than the others' at once.
+/// The deadline of an upstream's listing while a client waits for the merged one. A slow upstream must not delay the
+/// listings of the others.
 const LIST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Returns the upstream that answers for a prompt's name, a URI or a template, and its own item.
+/// Returns the upstream that owns a prompt name, URI or template, and the upstream's item.
 pub(crate) async fn owner_of(ctx: &Context, kind: ItemKind, key: &str) -> Option<(Upstream, Item)> {
     let upstreams = ctx.gateway.upstreams.all();
     let has = |items: &Items| items.owner(key).is_some();
@@ -26,13 +26,13 @@ pub(crate) async fn owner_of(ctx: &Context, kind: ItemKind, key: &str) -> Option
     Some((upstreams.get(owner.upstream)?.clone(), owner.item.clone()))
 }
 
-/// Returns the upstreams that may have this resource, in the order in which to ask them.
+/// Returns the upstreams that may have this resource, in the order in which to try them.
 pub(crate) async fn candidates_for(ctx: &Context, uri: &str) -> Vec<Upstream> {
     let candidates = candidates_for_all(ctx, &[uri]).await.pop();
     candidates.unwrap_or_default()
 }
 
-/// Returns, for each of these resources, the upstreams that may have it, in the order in which to ask them.
+/// Returns, for each of these resources, the upstreams that may have it, in the order in which to try them.
 pub(crate) async fn candidates_for_all(ctx: &Context, uris: &[&str]) -> Vec<Vec<Upstream>> {
     let (routes, upstreams) = uri_routes(ctx, uris).await;
     let at = |upstream: usize| upstreams.get(upstream).cloned();
@@ -47,7 +47,7 @@ pub(crate) async fn candidates_for_all(ctx: &Context, uris: &[&str]) -> Vec<Vec<
     routes.into_iter().map(candidates).collect()
 }
 
-/// Returns the one upstream that lists this very template, or this resource, or has a template for it.
+/// Returns the upstream that lists this template or resource, or has a template that matches the URI.
 pub(crate) async fn owner_of_completion(ctx: &Context, uri: &str) -> Option<Upstream> {
     for kind in [ItemKind::ResourceTemplates, ItemKind::Resources] {
         if let Some((upstream, _)) = owner_of(ctx, kind, uri).await {
@@ -61,8 +61,8 @@ pub(crate) async fn owner_of_completion(ctx: &Context, uri: &str) -> Option<Upst
     }
 }
 
-/// Returns the route of each of these URIs: the upstream that lists it, or those that may have it. Each is
-/// given by its place in the snapshot that comes with the routes.
+/// Returns the route of each of these URIs: the upstream that lists it, or those that may have it. Upstreams are
+/// indexes into the returned set.
 async fn uri_routes(ctx: &Context, uris: &[&str]) -> (Vec<UriRoute>, UpstreamSet) {
     let upstreams = ctx.gateway.upstreams.all();
     let configs = upstreams.iter().map(Upstream::config);
@@ -77,7 +77,7 @@ async fn uri_routes(ctx: &Context, uris: &[&str]) -> (Vec<UriRoute>, UpstreamSet
         let mut all = uris.iter().map(|uri| find(uri, templates));
         all.all(|route| matches!(route, UriRoute::Owner(_)))
     };
-    // If all are listed, the templates need not be read.
+    // If all URIs are listed, no templates are needed.
     let templates = match lists(&resources) {
         true => resources.clone(),
         false => cached_or_new_items(ctx, ItemKind::ResourceTemplates, &upstreams, finds).await,
@@ -87,8 +87,7 @@ async fn uri_routes(ctx: &Context, uris: &[&str]) -> (Vec<UriRoute>, UpstreamSet
     (routes, upstreams)
 }
 
-/// Returns the last listing of a kind, or a new one if that lacks what `has` looks for and some
-/// upstream was not in it.
+/// Returns the cached listing of a kind if it is complete or `has` accepts it. Otherwise returns a new listing.
 async fn cached_or_new_items(
     ctx: &Context,
     kind: ItemKind,
@@ -104,12 +103,12 @@ async fn cached_or_new_items(
     if was_live_listing_done || has(&items) {
         return items;
     }
-    // One of those that are known from an earlier process may have it since.
+    // A live listing may have an item that the cached listing of an earlier process lacks.
     ctx.gateway.wait_for_live_listing().await;
     list_at_upstreams(ctx, kind, upstreams).await
 }
 
-/// Lists a kind again. An upstream that fails is left out, and the log says why.
+/// Lists a kind at all upstreams, and caches the merged listing. An upstream that fails is left out and logged.
 pub(crate) async fn list_at_upstreams(
     ctx: &Context,
     kind: ItemKind,
@@ -121,7 +120,7 @@ pub(crate) async fn list_at_upstreams(
         let announced = &ctx.session.announced_items;
         if upstream.connection().is_none() {
             let cached = upstream.offers().last_items(kind);
-            // Without is something, too, that may turn out to be different.
+            // Record an empty list, too, so that a later difference counts as a change.
             announced.record_sent(upstream.id(), kind, cached.clone().unwrap_or_default());
             return cached;
         }
@@ -148,15 +147,14 @@ pub(crate) async fn list_at_upstreams(
         upstreams: upstreams.clone(),
         is_complete,
     };
-    // Others may serve by now, and the cache would keep these from ending.
+    // Do not cache a replaced set of upstreams: the cache would keep them alive.
     if Arc::ptr_eq(upstreams, &ctx.gateway.upstreams.all()) {
         ctx.gateway.items.store(kind, cached, changes);
     }
     items
 }
 
-/// Returns what an upstream lists by this method. An upstream that fails or is late is left out, and the log
-/// says why.
+/// Waits for an upstream's listing by this method, up to [`LIST_TIMEOUT`]. Logs a failure and returns `None`.
 pub(crate) async fn list_with_timeout<T>(
     upstream: &Upstream,
     method: &str,

@@ -1,4 +1,4 @@
-//! `tasks/list`: the tasks of all upstreams that list theirs, on one page.
+//! `tasks/list`: the tasks of all upstreams with this method, on one page.
 
 use futures_util::future::join_all;
 
@@ -14,7 +14,7 @@ use crate::upstream::ConnectionUse;
 use crate::wire::outgoing::code;
 use crate::wire::{Line, Message};
 
-/// Answers `tasks/list`: the tasks of all upstreams that list theirs, on one page.
+/// Answers `tasks/list`.
 pub(crate) async fn list_tasks(ctx: &Context, request: Message, client: Era) {
     if refuse_cursor(ctx, &request).await {
         return;
@@ -30,7 +30,7 @@ pub(crate) async fn list_tasks(ctx: &Context, request: Message, client: Era) {
     begin_request(ctx, request, client, "tasks".to_owned(), answer).await;
 }
 
-/// Returns the result of `tasks/list`; `None` if no upstream lists tasks.
+/// Returns the merged result of `tasks/list`. `None` if no upstream lists tasks.
 async fn merge_tasks(ctx: &Context) -> Option<Vec<u8>> {
     ctx.gateway.wait_for_initial_listing().await;
     let lists_tasks =
@@ -54,7 +54,7 @@ async fn merge_tasks(ctx: &Context) -> Option<Vec<u8>> {
         .flat_map(|(u, tasks)| tasks.iter().map(|t| (*u, t)))
     {
         if let Some(task) = Task::read(task) {
-            // Of several clients, each sees its own tasks alone.
+            // With several clients, each sees only its own tasks.
             let is_own = || owners.get(Era::Legacy, &task.id) == Some(upstream);
             if owners.is_proxied(upstream, &task.id) || ctx.gateway.is_shared() && !is_own() {
                 continue;

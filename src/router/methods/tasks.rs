@@ -1,4 +1,4 @@
-//! Requests about one task, at the upstream that has it.
+//! Requests about one task, routed to the task's upstream.
 
 use serde_json::{Map, Value, json};
 
@@ -15,14 +15,14 @@ use crate::upstream::{TransportError, Upstream, UpstreamError};
 use crate::wire::outgoing::code;
 use crate::wire::{Line, Message};
 
-/// How an upstream answered a request about a task.
+/// An upstream's answer to a request about a task.
 enum Answer {
     Result,
     Error(Value),
     Failed,
 }
 
-/// Begins a request about one task; its answer goes to the client by itself.
+/// Begins a request about one task. The request's task sends the response.
 pub(crate) async fn serve_task_request(
     ctx: &Context,
     message: Message,
@@ -60,8 +60,8 @@ async fn answer(ctx: &Context, request: &ClientRequest, method: &'static str) ->
     }
 }
 
-/// Asks every upstream with tasks, in the order of the configuration, until one knows this one. The request
-/// does nothing at the others.
+/// Sends the request to every upstream with tasks, in the order of the configuration, until one returns a result.
+/// The request has no effect at an upstream without the task.
 async fn find_owner_by_request(
     ctx: &Context,
     request: &ClientRequest,
@@ -78,9 +78,9 @@ async fn find_owner_by_request(
         .collect();
     let has_tasks = !candidates.is_empty();
     let is_only = candidates.len() == 1 && disconnected.is_empty();
-    // It may answer the questions of a task of the same id elsewhere.
+    // The update could answer input requests of another task with the same id.
     let is_ambiguous = target.method == "tasks/update" && !is_only;
-    // What is unknown may be another client's.
+    // With several clients, an unknown task may be another client's.
     if is_ambiguous || ctx.gateway.is_shared() {
         candidates.clear();
     }
@@ -96,25 +96,24 @@ async fn find_owner_by_request(
                 (line, Answer::Error(error)) => (line, false, error),
                 (line, Answer::Failed) => (line, true, Value::Null),
             };
-        // An upstream that did not answer may have the task. And if there is but one, its answer says best
-        // what is wrong.
+        // An upstream that did not answer may have the task. A single upstream's answer is the best error.
         if is_unanswered || is_only {
             return line;
         }
         refused.insert(upstream.config().name.to_string(), error);
     }
     if !disconnected.is_empty() {
-        // A task outlives connections: one of these may have it.
+        // A task outlives connections, so a disconnected upstream may have it.
         let disconnected = disconnected.join(", ");
         let text = format!(
-            "nobody knows the task `{id}`; these servers are not connected: {disconnected}"
+            "no connected server has the task `{id}`; these servers are not connected: {disconnected}"
         );
         return request.refusal_line(UNAVAILABLE, &text);
     }
     if !has_tasks {
         return request.refusal_line(code::METHOD_NOT_FOUND, &unknown_method_text(&target.method));
     }
-    let text = format!("no server takes `{}` for the task `{id}`", target.method);
+    let text = format!("no server accepts `{}` for the task `{id}`", target.method);
     let data = json!({"refused": refused});
     Line::error(&request.id, code::INVALID_PARAMS, &text, &data)
 }
@@ -137,7 +136,7 @@ async fn forward_task_request(
     (request.response_line(upstream, response), answer)
 }
 
-/// Returns the upstream that has the task, if its era is still the client's; or the name of an upstream that
+/// Returns the upstream of the task, if its era is still the client's. Returns the upstream's name as an error if it
 /// is no longer configured.
 fn owner_of_task(ctx: &Context, client: Era, id: &str) -> Option<Result<Upstream, UpstreamName>> {
     let owner = ctx.session.task_owners.get(client, id)?;
@@ -151,7 +150,7 @@ fn owner_of_task(ctx: &Context, client: Era, id: &str) -> Option<Result<Upstream
         .then_some(Ok(upstream))
 }
 
-/// Returns the upstreams that have tasks of the client's era.
+/// Returns the upstreams of the client's era that support tasks.
 async fn upstreams_with_tasks(ctx: &Context, client: Era) -> Vec<Upstream> {
     ctx.gateway.wait_for_initial_listing().await;
     let has_tasks = |upstream: &&Upstream| {

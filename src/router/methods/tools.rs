@@ -1,4 +1,4 @@
-//! `tools/call`: the right upstream for a tool, by the catalog.
+//! `tools/call`: routes a call to the tool's upstream by the catalog.
 
 use tracing::debug;
 
@@ -17,7 +17,7 @@ use crate::upstream::{TransportError, Upstream, UpstreamError};
 use crate::wire::outgoing::code;
 use crate::wire::{Line, Message};
 
-/// Begins a `tools/call`; its answer goes to the client by itself.
+/// Begins a `tools/call`. The call's task sends the response.
 pub(crate) async fn call(ctx: &Context, message: Message, client: Era) {
     let answer = |ctx, call| async move { answer(&ctx, &call).await };
     begin_for_param(ctx, message, client, "name", answer).await;
@@ -32,14 +32,14 @@ async fn answer(ctx: &Context, call: &ClientRequest) -> Line {
     }
 }
 
-/// Finds the tool once every upstream has a listing or has failed: before, the name might lead to another
-/// tool than it will, and an early call is not refused for its haste.
+/// Finds the tool, after every upstream has a listing or has failed. Before that, the name may route to another
+/// tool, or to none.
 async fn find_tool(ctx: &Context, name: &str) -> Option<(Route, Upstream)> {
     ctx.gateway.wait_for_initial_listing().await;
     if let Some(tool) = find_tool_now(ctx, name) {
         return Some(tool);
     }
-    // One of those that are known from an earlier process may have it since.
+    // A live listing may have a tool that the cached listing lacks.
     ctx.gateway.wait_for_live_listing().await;
     find_tool_now(ctx, name)
 }
@@ -51,7 +51,8 @@ fn find_tool_now(ctx: &Context, name: &str) -> Option<(Route, Upstream)> {
     Some((route, upstream))
 }
 
-/// The text of a refusal of an unknown tool.
+/// Returns the error text for an unknown tool. Reconnects the upstreams that require user action, as the user may
+/// have acted.
 fn unknown_tool_text(ctx: &Context, name: &str) -> String {
     let is_disconnected = |upstream: &&Upstream| upstream.connection().is_none();
     let all = ctx.gateway.upstreams.all();
@@ -78,8 +79,11 @@ fn unknown_tool_text(ctx: &Context, name: &str) -> String {
     }
 }
 
-/// Returns the response. If the upstream refuses an old schema, or a client without tasks, the call has not
-/// run, and is sent once more by the new schema, or as a client with tasks.
+/// Forwards the call and returns the response. The call is sent once more if the upstream rejected it without
+/// running it:
+///
+/// - because of an old schema: with the refreshed schema;
+/// - because the client has not declared tasks: with tasks declared by the proxy.
 async fn forward_call(
     ctx: &Context,
     call: &ClientRequest,
@@ -99,7 +103,7 @@ async fn forward_call(
         let target = Target::tool_call(tool).with_task_mode(task_mode);
         match forward(ctx, call, &target, upstream).await? {
             Outcome::Response(response) if !declares_tasks && requires_tasks(call, &response) => {
-                debug!("the upstream makes a task of it; declaring that for the client");
+                debug!("the tool requires a task; declaring tasks for the client");
                 declares_tasks = true;
             }
             Outcome::Response(response) => {
@@ -108,12 +112,12 @@ async fn forward_call(
             }
             Outcome::TaskCreated(task, era) => {
                 drop(creation_guard);
-                // Boxed: it is large, and hardly any call becomes a task.
+                // Boxed: large, and few calls create a task.
                 return Box::pin(follow_to_end(ctx, call, upstream, *task, era)).await;
             }
             Outcome::StaleToolSchema if has_refreshed_tools => return Err(header_mismatch()),
             Outcome::StaleToolSchema => {
-                debug!("the upstream refused our headers; reading its tools again");
+                debug!("the upstream rejected the parameter headers; refreshing its tools");
                 has_refreshed_tools = true;
                 let listing = Box::pin(upstream.refresh_tools()).await;
                 let listing = listing.ok_or_else(header_mismatch)?;
@@ -132,8 +136,8 @@ mod tests {
     }
 
     #[test]
-    fn what_each_call_holds_is_small() {
-        // Every call's task is allocated, and copied once.
+    fn future_of_a_call_is_small() {
+        // The future is allocated and copied once for every call.
         let size = size_of::<&Context, &ClientRequest, _>(answer);
         assert!(size <= 5 << 10, "{size}");
     }

@@ -1,4 +1,4 @@
-//! Subscribing to updates of resources at the upstreams that have them.
+//! Subscribes to updates of resources at their upstreams.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use super::routing::candidates_for_all;
 use crate::router::context::Context;
 use crate::upstream::{SubscriptionGuard, Upstream, UpstreamId};
 
-/// How long upstreams may take to accept subscriptions, in all.
+/// The total deadline for upstreams to accept subscriptions.
 pub(crate) const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Subscribes to updates of these resources, each at the first of its candidates that accepts. Resources that
-/// no upstream accepts are left out.
+/// Subscribes to updates of these resources, each at the first candidate that accepts. Leaves out resources that no
+/// upstream accepts.
 pub(crate) async fn subscribe_at_candidates(
     ctx: &Context,
     uris: Vec<Arc<str>>,
