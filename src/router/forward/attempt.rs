@@ -1,5 +1,5 @@
-//! One attempt to forward a request: sends it, follows it to its response, and decides what that means.
-//! Server requests meanwhile reach the client in the way of its era.
+//! One attempt to forward a request: sends it, follows it to its response, and decides the next step. Server
+//! requests during the attempt reach the client in the form of its era.
 
 use bytes::Bytes;
 use tracing::debug;
@@ -19,7 +19,7 @@ use crate::upstream::{Connection, TransportError, Upstream, next_id};
 /// Sends the request and follows it to its response.
 ///
 /// # Errors
-/// [`AttemptFailed`], if there is none that the client can take.
+/// [`AttemptFailed`], if there is no valid response.
 pub(crate) async fn attempt(
     ctx: &Context,
     request: &ClientRequest,
@@ -29,7 +29,7 @@ pub(crate) async fn attempt(
     let mut rounds = MultiRoundTrip::default();
     loop {
         let input = rounds.input();
-        // What was answered cannot be asked again.
+        // After a round the request is not retried: the client has already answered input requests.
         let failed = |failed: AttemptFailed| AttemptFailed {
             client_notified: failed.client_notified || rounds.has_begun(),
             ..failed
@@ -52,9 +52,9 @@ pub(crate) async fn attempt(
         if !requires_input {
             return Step::from_response(request, target, upstream, &call, response);
         }
-        // The exchange is over; the next one has an id of its own.
+        // Each round is an exchange of its own, with a new id.
         drop(call);
-        // Boxed: it is large, and hardly ever needed.
+        // Boxed: large and rarely needed.
         let refusal = Box::pin(rounds.get_input(ctx, request, &response)).await;
         let refusal = refusal.map_err(|reason| AttemptFailed {
             error: upstream.error(&target.method, TransportError::Malformed(reason)),
@@ -124,8 +124,8 @@ async fn send(
     Ok(UpstreamCall::new(upstream, token, sent))
 }
 
-/// The progress token of a request at its upstream, if that is not the client's own: clients that share a
-/// session with a legacy upstream may give the same, and its progress may come on no stream of the call.
+/// Returns the progress token of a request at its upstream, if that differs from the client's. Clients that
+/// share a legacy session may use the same token, and its progress may come on no stream of the call.
 fn renamed_token(
     ctx: &Context,
     request: &ClientRequest,

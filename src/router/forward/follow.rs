@@ -1,4 +1,4 @@
-//! Follows a call until its response: passes on what the upstream sends and asks before it.
+//! Follows a call until its response, and handles the notifications and server requests before it.
 
 use bytes::Bytes;
 use tracing::debug;
@@ -24,7 +24,7 @@ use crate::router::context::Context;
 use crate::upstream::{TransportError, Upstream};
 use crate::wire::{Line, Message, MessageKind};
 
-/// Follows a call until its response, or until the client must be asked in the result of its request.
+/// Follows a call until its response, or until a server request that the client can receive only in a result.
 pub(crate) async fn follow(
     ctx: &Context,
     request: &ClientRequest,
@@ -35,7 +35,7 @@ pub(crate) async fn follow(
     loop {
         let message = match call.next().await {
             Ok(message) => message,
-            // Silence is no failure while the upstream waits for the client.
+            // No failure while the upstream waits for the client.
             Err(timeout) if timeout.is_timeout() && is_waiting_for_client(ctx, call) => continue,
             Err(cause) => return Err(fail_call(ctx, target, upstream, call, cause)),
         };
@@ -55,7 +55,7 @@ pub(crate) async fn follow(
             }
             (MessageKind::Request, Era::Legacy) => {
                 call.client_notified = true;
-                // What the client does to answer may be a call there.
+                // To answer, the client may need a call at this upstream.
                 call.permit = None;
                 forward_server_request(ctx, &call.connection, Some(call.upstream_id), &message)
                     .await;
@@ -92,7 +92,7 @@ fn fail_call(
     }
 }
 
-/// Passes on a notification that came with the request.
+/// Forwards a notification that came on the stream of the call.
 async fn forward_notification(
     ctx: &Context,
     request: &ClientRequest,
@@ -106,21 +106,21 @@ async fn forward_notification(
             return on_cancelled_by_upstream(ctx, &call.connection, message).await;
         }
         "notifications/message" if !accepts_log(session, request, &call.connection, message) => {
-            return debug!("dropping a log that the client did not ask for");
+            return debug!("dropping a log that the client did not request");
         }
         _ if is_hidden(session, message, call.upstream, request.caller.era) => {
-            return debug!("dropping news of a task that the client does not know");
+            return debug!("dropping the status of a task that the client does not know");
         }
         "notifications/elicitation/complete" if request.caller.era == Era::Modern => {
-            return debug!("dropping what a modern client does not know");
+            return debug!("dropping a notification that modern clients do not know");
         }
         _ => {}
     }
     session.send_message(message).await;
 }
 
-/// Passes on progress under the client's token, which is not the upstream's if the client has resumed a
-/// suspended call, or shares the upstream with others.
+/// Forwards progress under the client's token. The upstream's token differs if the client has resumed a
+/// suspended call, or shares the upstream with other clients.
 async fn forward_progress(
     session: &ClientSession,
     request: &ClientRequest,
@@ -134,7 +134,7 @@ async fn forward_progress(
         &request.progress_token,
         &token,
     ) else {
-        return debug!("dropping progress under a token that the client did not give");
+        return debug!("dropping progress under an unknown token");
     };
     let line = match is_same_key(client_token, token.value()) {
         true => message.bytes().clone(),
@@ -143,8 +143,8 @@ async fn forward_progress(
     session.send(Line::whole(line)).await;
 }
 
-/// Returns progress that came on no stream of its call, as the client is to receive it; `None` if none of
-/// its calls has the token.
+/// Returns progress that came on no stream of a call, under the client's token. `None` if no call of the client
+/// has the token.
 pub(crate) fn translate_progress(session: &ClientSession, message: &Message) -> Option<Bytes> {
     let token = message.param("progressToken")?;
     let key = JsonKey::new(&message.bytes().slice_ref(token.value()));

@@ -1,5 +1,5 @@
-//! The logs of upstreams, as far as the client wants them: by a level for its session in the legacy era, by
-//! one with each request in the modern one (MCP 2025-11-25 and 2026-07-28 § Logging).
+//! The logs of upstreams, filtered by the client's log level. A legacy client sets one level for its session, a
+//! modern client one with each request (MCP 2025-11-25 and 2026-07-28 § Logging).
 
 use tracing::debug;
 
@@ -13,7 +13,7 @@ use crate::upstream::{Connection, ConnectionUse, Upstream, UpstreamId};
 use crate::wire::outgoing::code;
 use crate::wire::{Line, Message};
 
-/// Refuses a request with an unknown log level, at an upstream that would not judge it.
+/// Rejects a request with an unknown log level, unless the upstream is modern and validates the level itself.
 pub(crate) async fn refuse_unknown_level(
     request: &ClientRequest,
     upstream: &Upstream,
@@ -26,8 +26,8 @@ pub(crate) async fn refuse_unknown_level(
     (!judges).then(|| error_response(code::INVALID_PARAMS, &unknown_level(named)))
 }
 
-/// Whether the client wants this log, which came with its request. A modern upstream keeps to what
-/// a modern client requests.
+/// Returns `true` if the client accepts this log, which came on the stream of its request. A modern upstream
+/// applies a modern client's level itself.
 pub(crate) fn accepts_log(
     session: &ClientSession,
     request: &ClientRequest,
@@ -44,15 +44,15 @@ pub(crate) fn accepts_log(
     }
 }
 
-/// A request of a modern client may have made the upstream log more than the session wants.
+/// Returns `true` if the session's level accepts this log. The level of a modern request may have made the
+/// upstream send more.
 fn session_accepts(session: &ClientSession, log: &Message) -> bool {
     let level = session.profiles.level();
     level.is_none_or(|level| reaches_level(log, level))
 }
 
-/// Passes on a log that came outside of any request: to a session, or as long as a request of a modern
-/// client is under way that wants it. A server may send it in all its sessions: the client's session
-/// receives one of them.
+/// Forwards a log outside of requests to the client's session, or to a modern client with a request in flight
+/// that accepts the log. A server may send the log in all its sessions. The client receives that of its own.
 pub(crate) async fn on_log(
     ctx: &Context,
     upstream: UpstreamId,
@@ -63,8 +63,8 @@ pub(crate) async fn on_log(
     let Some(permit) = session.outbox.reserve(log.bytes().len()).await else {
         return;
     };
-    // Nothing awaits from here on: a request that ends no longer wants logs before its answer
-    // is queued, so none can follow the answer.
+    // No await from here on. A request removes its log level before its response is queued, so logs cannot
+    // follow the response.
     let to_session = session.is_initialized()
         && session_accepts(session, log)
         && ctx.is_connection_of_session(upstream, connection);
@@ -74,7 +74,7 @@ pub(crate) async fn on_log(
             .demanded()
             .is_some_and(|level| reaches_level(log, level))
     };
-    // Of several clients, another's request may want it.
+    // With several clients, the log demand may be another client's.
     let is_own = || {
         let in_flight = &session.in_flight;
         !gateway.is_shared()
@@ -82,6 +82,6 @@ pub(crate) async fn on_log(
     };
     match to_session || wanted() && is_own() {
         true => permit.send(Line::whole(log.bytes().clone())),
-        false => debug!("dropping a log that the client did not ask for"),
+        false => debug!("dropping a log that the client did not request"),
     }
 }

@@ -1,7 +1,8 @@
-//! Forwards one request of the client: to one upstream under an id of ours, and back under the client's.
+//! Forwards a client's request to one upstream under an id of the proxy, and the response back under the
+//! client's id.
 //!
-//! An [attempt](attempt::attempt) decides what comes of the request, and the driver here acts on it: it
-//! suspends a call, resumes one, or makes another attempt.
+//! An [attempt](attempt::attempt) returns the next step. The driver here applies it: it suspends a call, resumes
+//! a call, or makes another attempt.
 
 pub(crate) mod attempt;
 pub(crate) mod follow;
@@ -34,8 +35,8 @@ use attempt::attempt;
 use logs::refuse_unknown_level;
 use suspend::{Resumed, refuse_foreign_state, resume, suspend};
 
-/// Answers a request in a task of its own: with the line that `answer` returns, unless the client
-/// cancels.
+/// Spawns a task that answers the request with the line of `answer`, unless the client cancels the request.
+/// Rejects the request if its id is in use or the limit of requests is reached.
 pub(crate) async fn begin_request<F>(
     ctx: &Context,
     message: Message,
@@ -62,8 +63,8 @@ pub(crate) async fn begin_request<F>(
     };
     let (own_ctx, ended_key) = (ctx.clone(), key.clone());
     let begun = session.in_flight.begin(key, token.as_ref(), || {
-        // Boxed before it is handed on, and `answer` called inside: what it makes is
-        // kilobytes, and each hand would copy them.
+        // Boxed before it is moved, with `answer` called inside: its future has kilobytes, and each move would
+        // copy them.
         let task = Box::pin(async move {
             let line = answer(own_ctx.clone(), request).await;
             finish_request(&own_ctx, &ended_key, line).await;
@@ -75,12 +76,12 @@ pub(crate) async fn begin_request<F>(
         Ok(()) => return,
         Err(Refusal::IdInUse) => (
             code::INVALID_REQUEST,
-            "this id belongs to a request that is still running; use a new one".to_owned(),
+            "this id belongs to a request in flight; use a new id".to_owned(),
         ),
         Err(Refusal::TooMany) => (
             upstream::code::BUSY,
             format!(
-                "{} requests are under way; wait for some of them, or raise PROXY_MAX_CALLS",
+                "{} requests are in flight; wait for some of them, or raise PROXY_MAX_CALLS",
                 ctx.gateway.limits.max_calls
             ),
         ),
@@ -93,25 +94,27 @@ async fn finish_request(ctx: &Context, ended_key: &JsonKey, line: Line) {
     let Some(permit) = ctx.session.outbox.reserve(line.len()).await else {
         return;
     };
-    // The request ends before its answer is queued: nothing of it can come after.
+    // The request ends before its response is queued, so no notification about it can follow the response.
     if ctx.session.in_flight.finish(ended_key) {
         permit.send(line);
     }
 }
 
-/// Forwards a request and waits for its answer. It is sent a second time only if the connection
-/// broke under a request that may be repeated, before the client received anything of it.
+/// Forwards a request and waits for its outcome. Retries the request once if all of these hold:
+///
+/// - the connection was lost after the request was sent;
+/// - the request is idempotent;
+/// - the client has received no message about the request.
 ///
 /// # Errors
-/// [`UpstreamError`], if there is no answer that the client can take.
+/// [`UpstreamError`], if there is no valid response.
 pub(crate) async fn forward(
     ctx: &Context,
     request: &ClientRequest,
     target: &Target<'_>,
     upstream: &Upstream,
 ) -> Result<Outcome, UpstreamError> {
-    // Boxed here and below: what is large and hardly ever needed, as every call's task would be
-    // as large.
+    // Boxed here and below: large, rarely needed futures would enlarge every call's task.
     if request.needs_preflight()
         && let Some(answer) = Box::pin(preflight(ctx, request, target, upstream)).await
     {
@@ -122,7 +125,7 @@ pub(crate) async fn forward(
             let AttemptFailed { error, .. } = failed;
             debug!(error = %error, "sending a repeatable request again");
             let second = Box::pin(attempt(ctx, request, target, upstream)).await;
-            // The first attempt may have run, whatever kept the second one from it.
+            // Return the first error: the first attempt may have run, even if the second could not be sent.
             second.map_err(|failed| {
                 debug!(error = %failed.error, "the second attempt failed as well");
                 error
@@ -149,7 +152,7 @@ fn may_retry(
         && failed.error.cause.is_interruption()
 }
 
-/// Does what an attempt has decided.
+/// Applies the step that an attempt returned.
 fn apply_step(ctx: &Context, request: &ClientRequest, upstream: &Upstream, step: Step) -> Outcome {
     match step {
         Step::Done(response) => Outcome::Response(response),
@@ -159,8 +162,8 @@ fn apply_step(ctx: &Context, request: &ClientRequest, upstream: &Upstream, step:
     }
 }
 
-/// Answers a request that is not to be sent as it is: it resumes a suspended call, or no legacy upstream
-/// would judge it. `None` if it is to be sent.
+/// Answers a request without sending it: resumes a suspended call, or rejects a request that a legacy upstream
+/// would not reject itself. `None` if the request must be sent.
 async fn preflight(
     ctx: &Context,
     request: &ClientRequest,
@@ -170,14 +173,14 @@ async fn preflight(
     if let Some(refusal) = refuse_unknown_level(request, upstream).await {
         return Some(Ok(Outcome::Response(refusal)));
     }
-    // The handle of another client, or of an upstream, is not judged here.
+    // A handle that is not in this client's table may be an upstream's own `requestState`.
     let handle = request.suspension_handle();
     let suspended = handle.and_then(|handle| {
         let holder = ctx.session.suspended_calls.upstream_of(&handle)?;
         Some((holder, handle))
     });
     if let Some((holder, handle)) = suspended {
-        // By name: the configuration of its upstream may have changed meanwhile.
+        // Compare names, not ids: the upstream's configuration may have changed since.
         if holder.config().name != upstream.config().name {
             return Some(Ok(Outcome::Response(unknown_state())));
         }

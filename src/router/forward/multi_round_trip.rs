@@ -1,5 +1,5 @@
-//! A call of a legacy client at a modern upstream that requires input: the client is asked by requests,
-//! and the call is sent again with its answers (MCP 2026-07-28 § Multi Round-Trip Requests).
+//! Input for a modern upstream from a legacy client: the client receives the input requests as requests, and the
+//! call is sent again with the answers (MCP 2026-07-28 § Multi Round-Trip Requests).
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ use crate::wire::Message;
 use crate::wire::outgoing::code;
 use crate::wire::splice::decode;
 
-/// How often one call may be made again: a server that asks on and on is taken for a loop.
+/// The maximum number of rounds of one call, to end a server's endless loop.
 const MAX_ROUNDS: u32 = 32;
 
-/// The pauses before a call is made again that nobody was asked for: doubling from the first.
+/// The delays after rounds without input requests. They double from the first to the maximum.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 const MAX_DELAY: Duration = Duration::from_secs(5);
 
@@ -28,26 +28,26 @@ const MAX_DELAY: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub(crate) struct MultiRoundTrip {
     rounds: u32,
-    /// How many times in a row nobody was asked.
+    /// The number of successive rounds without input requests.
     rounds_without_requests: u32,
     input: Option<String>,
 }
 
 impl MultiRoundTrip {
-    /// The members that the next request carries.
+    /// The members of the next request with the client's answers.
     pub(crate) fn input(&self) -> Option<&str> {
         self.input.as_deref()
     }
 
-    /// Whether the upstream has wanted input at all.
+    /// Whether the upstream has required input at least once.
     pub(crate) fn has_begun(&self) -> bool {
         self.rounds > 0
     }
 
-    /// Gets what the upstream wants. A response comes back when the call is to end with it.
+    /// Gets the input that the response requires from the client. Returns a response if the call must end with it.
     ///
     /// # Errors
-    /// What is wrong with what it wants.
+    /// The reason why the input requests are invalid.
     pub(crate) async fn get_input(
         &mut self,
         ctx: &Context,
@@ -57,7 +57,9 @@ impl MultiRoundTrip {
         let required = InputRequired::read(response)?;
         self.rounds += 1;
         if self.rounds > MAX_ROUNDS {
-            return Err(format!("it asked for more input {MAX_ROUNDS} times"));
+            return Err(format!(
+                "the server required input more than {MAX_ROUNDS} times"
+            ));
         }
         if required.input_requests.is_empty() {
             let delay = FIRST_DELAY.saturating_mul(1 << self.rounds_without_requests.min(16));
@@ -76,18 +78,18 @@ impl MultiRoundTrip {
     }
 }
 
-/// What came of asking the client.
+/// The outcome of sending input requests to the client.
 pub(crate) enum InputOutcome {
-    /// The members that bring its answers to the upstream.
+    /// The members of the next request with the client's answers.
     Answers(String),
     /// A response that ends the call.
     Refused(Message),
 }
 
-/// Asks a legacy client what a result requires under the keys that `is_new` accepts.
+/// Sends a legacy client the input requests of a result whose keys `is_new` accepts.
 ///
 /// # Errors
-/// What is wrong with what it requires.
+/// The reason why the input requests are invalid.
 pub(crate) async fn request_new_input(
     ctx: &Context,
     request: &ClientRequest,
@@ -101,8 +103,8 @@ pub(crate) async fn request_new_input(
     request_all(ctx, request, &required).await
 }
 
-/// Asks the client everything at once. An error that it answers with ends the call, and takes back
-/// what else was asked; but for a person's, who may decline: for that the upstream has a result.
+/// Sends the client all input requests at once. If the client answers one with an error, the others are cancelled
+/// and the call ends with that error. For an elicitation, the upstream receives the result `cancel` instead.
 async fn request_all(
     ctx: &Context,
     request: &ClientRequest,
@@ -112,7 +114,7 @@ async fn request_all(
         if !request.caller.profile.supports_server_request(question) {
             let method = question.method();
             return Err(format!(
-                "it asked for `{method}`, which the client did not declare"
+                "the server requested `{method}`, which the client did not declare"
             ));
         }
     }
@@ -147,10 +149,10 @@ async fn request_one(ctx: &Context, question: &Message) -> Option<Message> {
         .ok()?
 }
 
-/// The response that ends a call whose client does not answer.
+/// The error response to a call whose client does not answer an input request.
 fn no_answer() -> Message {
     error_response(
         code::INTERNAL_ERROR,
-        "the client did not answer what the server asked; raise PROXY_INPUT_WAIT if it needs longer",
+        "the client did not answer the server's request; raise PROXY_INPUT_WAIT if the client needs longer",
     )
 }

@@ -1,4 +1,4 @@
-//! Notifying one client of a change.
+//! Notifies one client of changes.
 
 use crate::protocol::ItemKind;
 use crate::protocol::subscription_id;
@@ -8,8 +8,8 @@ use crate::router::context::Context;
 use crate::upstream::{ConnectionUse, Upstream};
 use crate::wire::{Line, Message};
 
-/// Takes a change that an upstream announces on the stream of a call, which it had at hand: it is for every
-/// client. Returns `false` for any other notification.
+/// Handles a change notification that came on the stream of a call. It is for every client, not only for the
+/// call's. Returns `false` for any other notification.
 pub(crate) async fn on_change_in_response_stream(
     ctx: &Context,
     upstream: &Upstream,
@@ -31,8 +31,8 @@ pub(crate) async fn on_change_in_response_stream(
     true
 }
 
-/// Notifies a client of a change, as far as it is subscribed. `to_session` is whether its session is, for all
-/// that a session need not subscribe to.
+/// Notifies the subscriptions of a client of a change. `to_session` is whether its legacy session receives list
+/// changes, which need no subscription.
 pub(crate) async fn notify_subscribers(
     session: &ClientSession,
     change: &Change,
@@ -44,7 +44,7 @@ pub(crate) async fn notify_subscribers(
             let accepts = session.subscriptions.resources.accepts(*upstream, uri);
             accepts.then(|| Line::whole(subscription_id::without_subscription_id(message)))
         }
-        // A modern upstream's carries the id of our subscription.
+        // A new message, since a modern upstream's has the id of the proxy's subscription.
         _ => to_session.then(|| Line::notification(&message.method())),
     };
     if let Some(line) = line {

@@ -1,5 +1,5 @@
-//! Following a task to its end in the client's place: look, wait, look again, and answer the call
-//! with what came of it.
+//! Follows a task for a client that does not know tasks: polls the task until it ends, and returns its result as
+//! the response to the call.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -21,23 +21,23 @@ use crate::upstream::{TransportError, Upstream, UpstreamError};
 use crate::wire::Message;
 use crate::wire::splice::last_member;
 
-/// How long an upstream may be away before the call fails. The task lives at the server meanwhile.
+/// How long an upstream may be disconnected before the call fails. The task goes on at the server.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// The longest pause between two looks while the upstream is away: it should be noticed when it is back.
+/// The maximum delay between polls while the upstream is disconnected. A short one, to notice a reconnect soon.
 const MAX_POLL_DELAY: Duration = Duration::from_secs(5);
 
-/// What a look at a task has shown.
+/// The outcome of one poll.
 enum PollOutcome {
-    /// It goes on.
+    /// The task goes on.
     Running(Task),
-    /// It has ended, with this answer to the call.
+    /// The task has ended, with this response to the call.
     Ended(Message),
-    /// It goes on, and the call ends with this: the client refuses what the task asks.
+    /// The client has rejected an input request of the task. The call ends with this response.
     Refusal(Message),
 }
 
-/// A task, and for whom it is followed.
+/// The call and upstream of a followed task.
 struct FollowedTask<'a> {
     call: &'a ClientRequest,
     upstream: &'a Upstream,
@@ -45,18 +45,18 @@ struct FollowedTask<'a> {
     proxied_task: u64,
 }
 
-/// How far a task is with what it asks.
+/// The state of a task's input requests.
 struct InputState {
-    /// The keys that were asked, decoded: a key stands for one question in all of a task's life
-    /// (SEP-2663), and may be seen until the server has taken its answer.
+    /// The keys that were sent to the client, decoded. A key identifies one input request during a task's whole
+    /// life, and may be repeated until the server has accepted the answer (SEP-2663).
     asked_keys: HashSet<String>,
     /// The answers that the server has not acknowledged.
     unacknowledged: Option<String>,
-    /// When the last sign of the task was seen, or of the client that it asked.
+    /// The time of the last successful poll, or of the client's last answer.
     last_activity: Instant,
 }
 
-/// Waits for the end of a task that is ours, and gives the answer to the call that made it.
+/// Follows a task until it ends, and returns the response to the call that created it.
 pub(crate) async fn follow_to_end(
     ctx: &Context,
     call: &ClientRequest,
@@ -85,7 +85,7 @@ pub(crate) async fn follow_to_end(
         match poll(ctx, &followed, &task, &mut input).await {
             Ok(PollOutcome::Ended(answer)) => {
                 match input::requires_input(&answer) && era == Era::Legacy {
-                    // What it asks has parked the call, which goes on with the task.
+                    // An input request has suspended the call, which still follows the task.
                     true => _ = task_guard.suspend(),
                     false => task_guard.finish(),
                 }
@@ -93,7 +93,7 @@ pub(crate) async fn follow_to_end(
             }
             Ok(PollOutcome::Refusal(answer)) => return Ok(answer),
             Ok(PollOutcome::Running(polled)) => {
-                // A result that cannot be had may be no nearer at the next look.
+                // An ended task is no progress: its result may stay unavailable.
                 if !polled.is_terminal() {
                     (input.last_activity, failures) = (Instant::now(), 0);
                 }
@@ -103,7 +103,7 @@ pub(crate) async fn follow_to_end(
                 if error.cause.is_transient()
                     && input.last_activity.elapsed() < DISCONNECT_TIMEOUT =>
             {
-                debug!(%error, "a task is out of sight");
+                debug!(%error, "could not poll a task; retrying");
                 failures += 1;
                 task.status = TaskStatus::Working;
             }
@@ -119,7 +119,7 @@ async fn poll(
     input: &mut InputState,
 ) -> Result<PollOutcome, UpstreamError> {
     if followed.era == Era::Legacy && task.status != TaskStatus::Working {
-        // It answers when the task has ended, and asks meanwhile for the input that it wants
+        // The server responds when the task has ended, and sends its input requests before
         // (MCP 2025-11-25 § Tasks, Input Required Status).
         let result = request_about_task(ctx, followed, "tasks/result", task, None).await?;
         return Ok(PollOutcome::Ended(result));
@@ -131,10 +131,13 @@ async fn poll(
     };
     let Some(result) = response.result() else {
         let error = String::from_utf8_lossy(response.error().unwrap_or_default());
-        return Err(task_lost(&format!("`tasks/get` was answered with {error}")));
+        return Err(task_lost(&format!(
+            "the server answered `tasks/get` with {error}"
+        )));
     };
     let result = response.bytes().slice_ref(result);
-    let polled = Task::read(&result).ok_or_else(|| task_lost("`tasks/get` gave no task"))?;
+    let polled =
+        Task::read(&result).ok_or_else(|| task_lost("the result of `tasks/get` has no task"))?;
     if followed.era == Era::Legacy {
         return Ok(PollOutcome::Running(polled));
     }
@@ -156,17 +159,17 @@ async fn poll(
     };
     let value = last_member(&result, member).map(|member| member.value());
     let answer = value.and_then(|value| tasks_extension::task_response(member, value));
-    let answer = answer.ok_or_else(|| task_lost("it has ended without a result"))?;
-    // As legacy results: a task's need not say of what type they are.
+    let answer = answer.ok_or_else(|| task_lost("the task has ended without a result"))?;
+    // Translated as a legacy result, since the result of a task may lack `resultType`.
     let answer = bridge::response(answer, "tools/call", followed.call.caller.era, Era::Legacy);
     answer
         .map(PollOutcome::Ended)
         .map_err(|why| task_lost(&why))
 }
 
-/// Answers what a modern task asks: a legacy client is asked by requests, and the task is told by
-/// `tasks/update`. A modern client that knows no tasks could not be asked in any way that the
-/// server would understand; then the task is cancelled when this is dropped.
+/// Answers the input requests of a modern task. A legacy client receives them as requests, and the proxy sends
+/// the answers by `tasks/update`. For a modern client without tasks no such form exists: the call fails, and the
+/// guard cancels the task.
 async fn answer_input_requests(
     ctx: &Context,
     followed: &FollowedTask<'_>,
@@ -183,8 +186,7 @@ async fn answer_input_requests(
         let text = "needs input from you, for which it cannot ask here, and is cancelled";
         return Err(task_ended(text));
     }
-    // Answers that may not have arrived go before further questions; to a server that has them
-    // already they say nothing new.
+    // Unacknowledged answers are sent again before new input requests. A server that has them ignores them.
     if input.unacknowledged.is_none() {
         let is_new = |key: &str| !input.asked_keys.contains(key);
         let answered = request_new_input(ctx, followed.call, response, is_new).await;
@@ -207,7 +209,7 @@ async fn answer_input_requests(
     }))
 }
 
-/// Asks about a task, in the way of every other request of the client.
+/// Forwards a request about the task.
 async fn request_about_task(
     ctx: &Context,
     followed: &FollowedTask<'_>,
@@ -235,7 +237,7 @@ impl InputState {
         }
     }
 
-    /// Notes what the client has answered to this response.
+    /// Records the client's answers to the input requests of this response.
     fn record_answers(&mut self, response: &Message, answers: String) {
         let asked_before = self.asked_keys.len();
         self.asked_keys.extend(input::input_request_keys(response));
@@ -256,7 +258,7 @@ fn poll_delay(task: &Task, failures: u32) -> Duration {
     }
 }
 
-/// What went wrong with a task, as the fate of the call that made it: that one has been taken up.
+/// Turns an error of a task request into an error of the call, which the server has accepted.
 fn as_call_error(call: &ClientRequest, mut error: UpstreamError) -> UpstreamError {
     error.method = call.message.method().into_owned();
     if !matches!(

@@ -1,5 +1,5 @@
-//! Requests of upstreams to the client: a legacy client gets them as requests, and its answers go back by
-//! themselves. A modern client gets them in the results of its own requests, by `suspend`.
+//! Server requests. A legacy client receives them as requests, and its responses go back to the upstream. A
+//! modern client receives them in the results of its own requests, by `suspend`.
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -19,8 +19,8 @@ use crate::wire::outgoing::code;
 use crate::wire::splice::decode;
 use crate::wire::{Line, Message};
 
-/// Passes a legacy upstream's request to the client; its answer goes back by itself. `call` is
-/// the one on whose stream it came.
+/// Forwards a legacy upstream's request to the client. `call` is the call on whose stream the request came.
+/// [`on_response`] returns the client's response.
 pub(crate) async fn forward_server_request(
     ctx: &Context,
     connection: &ConnectionUse,
@@ -39,35 +39,35 @@ pub(crate) async fn forward_server_request(
     }
     let Some(Registered { serial, token }) = pending.register(requester, progress_token(request))
     else {
-        warn!(method = %request.method(), "the client owes too many answers; refusing");
+        warn!(method = %request.method(), "too many unanswered server requests; rejecting");
         return send_to_upstream(
             &ctx.gateway,
             connection,
             bridge::too_many_server_requests(request),
         );
     };
-    debug!(serial, method = %request.method(), "asking the client");
+    debug!(serial, method = %request.method(), "forwarding a server request");
     let renamed = token.and_then(|token| bridge::with_progress_token(request, &token));
     let request = renamed.as_ref().unwrap_or(request);
     let id = pending.wire_id(serial);
     ctx.send(Line::with_id(request, id.into())).await;
 }
 
-/// The id by which an upstream announces that what a person does at a URL is done.
+/// Returns the `elicitationId`, by which an upstream reports that the user has completed a URL elicitation.
 fn elicitation_id(message: &Message) -> Option<JsonKey> {
     let id = message.param("elicitationId")?;
     Some(JsonKey::new(&message.bytes().slice_ref(id.value())))
 }
 
-/// Whether a notification is of an elicitation that the client was not asked for.
+/// Returns `true` if the notification completes an elicitation that was not sent to this client.
 pub(crate) fn is_unrequested_elicitation(session: &ClientSession, notification: &Message) -> bool {
     let id = elicitation_id(notification);
     notification.method() == "notifications/elicitation/complete"
         && !id.is_some_and(|id| session.server_requests.has_elicitation(&id))
 }
 
-/// Passes on a server request that came on a stream of no call: through a call of a modern client if there
-/// is one, or to a legacy client in any case. No other client can be asked.
+/// Handles a server request that came on a stream of no call. Delivers it to a call of a modern client, or
+/// forwards it to a legacy client. Declines it if the client has neither.
 pub(crate) async fn on_server_request(ctx: Context, connection: ConnectionUse, request: Message) {
     let request = match connection
         .client_profile
@@ -84,13 +84,13 @@ pub(crate) async fn on_server_request(ctx: Context, connection: ConnectionUse, r
     decline(&ctx.gateway, &connection, &request);
 }
 
-/// Answers an upstream for a client that cannot be asked now.
+/// Answers a server request for a client that cannot receive it now.
 pub(crate) fn decline(gateway: &Gateway, connection: &ConnectionUse, request: &Message) {
     match request
         .id()
         .filter(|_| request.method() == input::ELICITATION)
     {
-        // No person is there to be asked, which equals a person's silence.
+        // The same result as for a user who does not answer.
         Some(id) => {
             let declined = input::input_response(&id, Bytes::from_static(input::CANCELLED_RESULT));
             send_to_upstream(gateway, connection, declined);
@@ -99,8 +99,8 @@ pub(crate) fn decline(gateway: &Gateway, connection: &ConnectionUse, request: &M
     }
 }
 
-/// Asks the client on behalf of a call: by the text of a request without an id. Dropping the guard before the
-/// answer cancels the request at the client; `None` if there are too many.
+/// Sends the client a request on behalf of a call. `request` builds the message with the given id. Dropping the
+/// guard before the answer cancels the request at the client. `None` if the limit is reached.
 pub(crate) async fn request_for_call(
     ctx: &Context,
     request: impl FnOnce(&str) -> Bytes,
@@ -118,10 +118,10 @@ pub(crate) async fn request_for_call(
     Some(guard)
 }
 
-/// Takes the client's answer to a server request.
+/// Returns the client's response to the sender of the server request.
 pub(crate) fn on_response(ctx: &Context, response: &Message) {
     match ctx.session.server_requests.take_answered(response) {
-        None => debug!("ignoring a response to what nobody asked"),
+        None => debug!("ignoring a response to an unknown request"),
         Some(Requester::Call(waiting)) => drop(waiting.send(response.clone())),
         Some(Requester::Upstream { connection, id, .. }) => {
             let body = Line::with_id(response, id.clone()).into_bytes();
@@ -131,7 +131,7 @@ pub(crate) fn on_response(ctx: &Context, response: &Message) {
     }
 }
 
-/// Passes on how far the client is with a server request.
+/// Forwards the client's progress with a server request.
 pub(crate) fn on_client_progress(ctx: &Context, notification: &Message) {
     let Some(token) = notification.param("progressToken") else {
         return;
@@ -139,7 +139,7 @@ pub(crate) fn on_client_progress(ctx: &Context, notification: &Message) {
     let key = JsonKey::new(&notification.bytes().slice_ref(token.value()));
     let Some((connection, upstream_token)) = ctx.session.server_requests.progress_target(&key)
     else {
-        return debug!("dropping progress under a token that no upstream gave");
+        return debug!("dropping progress under an unknown token");
     };
     let body = match upstream_token {
         Some(upstream_token) => bridge::with_param(notification, "progressToken", &upstream_token),
@@ -148,7 +148,7 @@ pub(crate) fn on_client_progress(ctx: &Context, notification: &Message) {
     send_to_upstream(&ctx.gateway, &connection, body);
 }
 
-/// Passes on that an upstream cancels its request.
+/// Forwards an upstream's cancellation of its request.
 pub(crate) async fn on_cancelled_by_upstream(
     ctx: &Context,
     connection: &ConnectionUse,
@@ -165,7 +165,7 @@ pub(crate) async fn on_cancelled_by_upstream(
     }
 }
 
-/// Cancels at the client all that was asked on a lost connection.
+/// Cancels at the client all server requests of a lost connection.
 pub(crate) fn cancel_requests_of_connection(ctx: &Context, connection: &ConnectionUse) {
     for serial in ctx
         .session
@@ -176,7 +176,7 @@ pub(crate) fn cancel_requests_of_connection(ctx: &Context, connection: &Connecti
     }
 }
 
-/// Cancels at the client what was asked on the stream of a lost call.
+/// Cancels at the client the server requests that came on the stream of a failed call.
 pub(crate) fn cancel_requests_of_call(ctx: &Context, connection: &ConnectionUse, upstream_id: u64) {
     let is_of_call = |_: &Bytes, call| call == Some(upstream_id);
     for serial in ctx
@@ -184,11 +184,11 @@ pub(crate) fn cancel_requests_of_call(ctx: &Context, connection: &ConnectionUse,
         .server_requests
         .remove_matching(connection, is_of_call)
     {
-        cancel_at_client(ctx, serial, "the call that asked was lost");
+        cancel_at_client(ctx, serial, "the call that sent the request has failed");
     }
 }
 
-/// Notifies the client that its answer is no longer needed, beside everything else.
+/// Cancels a server request at the client, in a task of its own.
 fn cancel_at_client(ctx: &Context, serial: u64, reason: &str) {
     let id = ctx.session.server_requests.wire_id(serial);
     let line = cancelled_notification(decode(id.as_bytes()), reason);
@@ -197,28 +197,28 @@ fn cancel_at_client(ctx: &Context, serial: u64, reason: &str) {
     tasks.spawn(async move { outbox.send(line).await });
 }
 
-/// Sends a notification or an answer to an upstream, beside everything else.
+/// Sends a notification or response to an upstream, in a task of its own.
 pub(crate) fn send_to_upstream(gateway: &Gateway, connection: &ConnectionUse, body: Bytes) {
     let connection = connection.clone();
     gateway.tasks.spawn(async move {
         if let Err(error) = connection.notify(body).await {
-            debug!(%error, "could not answer the upstream");
+            debug!(%error, "could not send to the upstream");
         }
     });
 }
 
-/// Refuses a server request.
+/// Rejects a server request that the client has not declared.
 pub(crate) fn reject_server_request(
     gateway: &Gateway,
     connection: &ConnectionUse,
     request: &Message,
 ) {
-    debug!(method = %request.method(), "refusing what the upstream asks");
+    debug!(method = %request.method(), "rejecting a server request");
     send_to_upstream(gateway, connection, default_response(request));
 }
 
-/// Sends an upstream the client's answer to its request. An answer that the upstream refuses is followed by
-/// an error: the upstream would wait for another answer.
+/// Sends the client's response to the upstream. If the upstream rejects the response, sends an error, as the
+/// upstream would otherwise wait for another response.
 pub(crate) async fn deliver_answer(
     connection: &Connection,
     id: &[u8],
@@ -226,16 +226,16 @@ pub(crate) async fn deliver_answer(
 ) -> Result<(), TransportError> {
     match connection.notify(answer).await {
         Err(TransportError::Status { status, .. }) if status.is_client_error() => {
-            debug!(%status, "the upstream refused the client's answer");
-            let text = "the client's answer was refused";
+            debug!(%status, "the upstream rejected the client's response");
+            let text = "the client's response was rejected";
             let error = Line::error(id, code::INTERNAL_ERROR, text, &serde_json::Value::Null);
             connection.notify(error.into_bytes()).await
         }
-        other => other.inspect_err(|error| debug!(%error, "could not answer the upstream")),
+        other => other.inspect_err(|error| debug!(%error, "could not send to the upstream")),
     }
 }
 
-/// A request on behalf of a call that the client has not answered.
+/// An unanswered request to the client on behalf of a call.
 #[derive(Debug)]
 pub(crate) struct PendingGuard {
     ctx: Context,
@@ -254,7 +254,11 @@ impl Drop for PendingGuard {
     fn drop(&mut self) {
         let pending = &self.ctx.session.server_requests;
         if pending.take(self.serial).is_some() {
-            cancel_at_client(&self.ctx, self.serial, "the call that asked has ended");
+            cancel_at_client(
+                &self.ctx,
+                self.serial,
+                "the call that sent the request has ended",
+            );
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Calls of modern clients that a legacy upstream has interrupted by a request. The client gets a result
-//! that requires input (MCP 2026-07-28 § Multi Round-Trip Requests); the call is suspended under a handle
-//! until the client comes back with that handle and its answers.
+//! Suspends and resumes calls of modern clients in which a legacy upstream has sent a server request.
 //!
-//! The upstream's part of a suspended call ends if the client does not come back in time.
+//! The client receives a result that requires input (MCP 2026-07-28 § Multi Round-Trip Requests). The call is
+//! suspended under a handle, and resumed by a request with that handle and the answers. A call that is not resumed
+//! in time is ended at its upstream.
 
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
@@ -25,15 +25,15 @@ use crate::upstream::{TransportError, Upstream};
 use crate::wire::Message;
 use crate::wire::outgoing::code;
 
-/// What a resumed call has come to.
+/// The outcome of resuming a call.
 pub(crate) enum Resumed {
-    /// The upstream has responded, or asks something else.
+    /// The next step: the upstream has responded, or has sent another server request.
     Step(Step),
-    /// The upstream had refused the call, which can be sent again now.
+    /// The upstream had rejected the call, which can now be sent again.
     SendAgain,
 }
 
-/// Suspends a call, and returns the response that puts its questions to the client.
+/// Suspends a call, and returns the response with its input requests.
 pub(crate) fn suspend(
     ctx: &Context,
     request: &ClientRequest,
@@ -41,13 +41,13 @@ pub(crate) fn suspend(
     mut call: SuspendedCall,
 ) -> Message {
     call.release_permit();
-    // Random enough that the handle of another's call cannot be guessed.
+    // Random, so that another client's handle cannot be guessed.
     let handle = format!("{HANDLE_PREFIX}{}", random_id());
     let result = call.input_required_result(&handle);
     let spawn_keeper = |call: SuspendedCall| {
         debug!(
             subject = request.subject,
-            "parked until the client comes back"
+            "suspended until the client sends its input"
         );
         let claim = CancellationToken::new();
         let (fingerprint, sent) = (call.fingerprint.clone(), call.sent());
@@ -72,17 +72,17 @@ pub(crate) fn suspend(
             ctx.gateway.tasks.spawn(abandoned);
             error_response(
                 code::INTERNAL_ERROR,
-                "too many calls wait for the client's input; answer these first, \
+                "too many calls wait for the client's input; answer some of them, \
                  or raise PROXY_PARKED_CALLS",
             )
         }
     }
 }
 
-/// Resumes a suspended call with the answers that the client has brought.
+/// Resumes a suspended call with the client's answers.
 ///
 /// # Errors
-/// [`AttemptFailed`], if the call is lost.
+/// [`AttemptFailed`], if the call has failed.
 pub(crate) async fn resume(
     ctx: &Context,
     request: &ClientRequest,
@@ -93,7 +93,7 @@ pub(crate) async fn resume(
     let Some(mut suspended) = take_suspended(ctx, request, handle).await else {
         return Ok(Resumed::Step(Step::Done(unknown_state())));
     };
-    // However it is lost: the call has begun.
+    // The call has begun, so its outcome is unknown.
     let call_lost = |cause: TransportError| AttemptFailed {
         error: upstream.error(&target.method, cause.with_unknown_outcome()),
         client_notified: true,
@@ -102,7 +102,7 @@ pub(crate) async fn resume(
         let (pool, level) = (upstream.pool(), request.request_log_level());
         call.log_demand = pool.raise_level(&call.connection, level).await;
     }
-    // The task that it follows goes with it again, should the client cancel.
+    // From here on a cancellation of this request cancels the followed task.
     let session = &ctx.session;
     let task_guard = suspended.proxied_task.map(|task| {
         session.in_flight.delegate_cancellation(&request.key);
@@ -111,7 +111,7 @@ pub(crate) async fn resume(
     deliver_answers(ctx, request, &mut suspended)
         .await
         .map_err(call_lost)?;
-    // With a call that has ended, nothing waits for its answers any more.
+    // A call that has ended needs no more answers.
     let is_over = suspended.call.is_some() && suspended.outcome.is_some();
     if !suspended.input_requests.is_empty() && !is_over {
         task_guard.map(ProxiedTaskGuard::suspend);
@@ -119,7 +119,7 @@ pub(crate) async fn resume(
         return Ok(Resumed::Step(Step::Suspend(Box::new(suspended))));
     }
     let Some(mut call) = suspended.call else {
-        // What the upstream refused can be done now, unless the person has declined.
+        // Send the rejected call again, unless the user has declined.
         return Ok(match suspended.outcome {
             Some(Ok(refusal)) if suspended.is_declined => Resumed::Step(Step::Done(refusal)),
             _ => Resumed::SendAgain,
@@ -144,7 +144,7 @@ pub(crate) async fn resume(
     Ok(Resumed::Step(step))
 }
 
-/// Sends the upstream the answers that it waits for.
+/// Sends the client's answers to the upstream.
 async fn deliver_answers(
     ctx: &Context,
     request: &ClientRequest,
@@ -174,7 +174,7 @@ async fn take_suspended(
 ) -> Option<SuspendedCall> {
     let fingerprint = RequestFingerprint::new(request);
     let entry = ctx.session.suspended_calls.take(handle, &fingerprint)?;
-    // From here on a cancellation of the request is one of the call.
+    // From here on a cancellation of this request cancels the call.
     if let Some((connection, upstream_id)) = &entry.sent {
         let in_flight = &ctx.session.in_flight;
         in_flight.record_sent(&request.key, connection, *upstream_id);
@@ -183,8 +183,8 @@ async fn take_suspended(
     entry.keeper.await.ok().flatten()
 }
 
-/// Refuses a request with an unknown `requestState` at a legacy upstream: it would take the request for a
-/// new call.
+/// Rejects a request with an unknown `requestState` if the upstream is legacy. A legacy upstream would run the
+/// request as a new call.
 pub(crate) async fn refuse_foreign_state(
     request: &ClientRequest,
     upstream: &Upstream,

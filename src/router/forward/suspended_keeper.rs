@@ -1,4 +1,5 @@
-//! The task that keeps a suspended call: its upstream goes on sending, and its client may never come back.
+//! The keeper task of a suspended call. It handles what the upstream sends, and ends the call if the client does
+//! not resume it.
 
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +15,7 @@ use crate::router::client::suspended_calls::SuspendedEntry;
 use crate::router::context::Context;
 use crate::wire::{Message, MessageKind};
 
-/// Keeps a call until the client comes back, which `claim` tells, or has had its time.
+/// Holds a call until the client resumes it, which cancels `claim`, or the input wait is over.
 pub(crate) async fn keep_suspended(
     ctx: Context,
     handle: String,
@@ -44,19 +45,19 @@ pub(crate) async fn keep_suspended(
             },
         }
     }
-    // Claimed at the very same moment: then it is the client's.
+    // The client has resumed the call at the same moment.
     if !ctx.session.suspended_calls.expire(&handle) {
         return Some(call);
     }
     info!(
         subject = call.fingerprint.subject(),
-        "the client did not come back; ending its call"
+        "suspended call timed out; ending the call"
     );
     abandon(ctx, call).await;
     None
 }
 
-/// Ends a call's part at its upstream.
+/// Ends a suspended call at its upstream: cancels its task, answers its server requests, and cancels the call.
 pub(crate) async fn abandon(ctx: Context, call: SuspendedCall) {
     let proxied = &ctx.session.proxied_tasks;
     if let Some(task) = call.proxied_task.and_then(|task| proxied.take(task)) {
@@ -69,15 +70,15 @@ pub(crate) async fn abandon(ctx: Context, call: SuspendedCall) {
         .input_requests
         .iter()
         .filter_map(InputRequest::unanswered);
-    let body = cancelled_notification(upstream_id, "the client did not come back");
+    let body = cancelled_notification(upstream_id, "the client did not resume the call");
     for body in unanswered.chain([body]) {
         if let Err(error) = connection.notify(body).await {
-            debug!(%error, "could not tell the upstream");
+            debug!(%error, "could not send to the upstream");
         }
     }
 }
 
-/// Takes a call from its keeper, and ends its part at its upstream.
+/// Takes a call from its keeper, and ends it at its upstream.
 pub(crate) async fn abandon_entry(ctx: Context, entry: SuspendedEntry) {
     entry.claim.cancel();
     if let Ok(Some(call)) = entry.keeper.await {
@@ -85,7 +86,7 @@ pub(crate) async fn abandon_entry(ctx: Context, entry: SuspendedEntry) {
     }
 }
 
-/// Takes a change that came on the stream of a suspended call.
+/// Handles a change notification on the stream of a suspended call. Returns `false` for any other notification.
 async fn on_change_while_suspended(
     ctx: &Context,
     call: &SuspendedCall,

@@ -1,8 +1,8 @@
-//! Tasks: calls whose result comes later, and is requested separately (MCP 2025-11-25 § Tasks; the extension
-//! `io.modelcontextprotocol/tasks`, SEP-2663). A task lives at one upstream and in that one's era.
+//! The tasks that a client knows (MCP 2025-11-25 § Tasks; extension `io.modelcontextprotocol/tasks`, SEP-2663).
 //!
-//! A client's requests about its tasks go to their owners, and their listings are merged. A tool that
-//! runs as a task alone serves a client that knows none as well: the proxy follows the task for it.
+//! A task belongs to one upstream and its era. A client's requests about its tasks go to their owners, and task
+//! listings are merged. If a tool requires a task and the client does not know tasks, the proxy follows the task.
+//! The client then receives no notification about it.
 
 use std::borrow::Cow;
 
@@ -18,14 +18,15 @@ use crate::upstream::{Upstream, UpstreamId};
 use crate::wire::Message;
 use crate::wire::splice::decode;
 
-/// Whether the upstream requires tasks of a client that has not declared them: the call did not run.
+/// Returns `true` if the upstream rejected the call because the client has not declared tasks. The call has not
+/// run.
 pub(crate) fn requires_tasks(call: &ClientRequest, response: &Message) -> bool {
     let is_declared =
         || call.caller.era == Era::Modern && tasks_extension::is_declared(&call.message);
     tasks_extension::is_required(response) && !is_declared()
 }
 
-/// Records the owner of a task that a call has created. Responses are parsed only if they can create one.
+/// Records the owner of a task that a call has created. Parses the response only if the call can create a task.
 pub(crate) fn record_created_task(
     session: &ClientSession,
     call: &ClientRequest,
@@ -43,8 +44,8 @@ pub(crate) fn record_created_task(
     }
 }
 
-/// Whether a notification outside of requests is not for the client. If others share the upstream, the client
-/// gets what is of its own tasks alone.
+/// Returns `true` if a notification outside of requests must not reach the client. With several clients, each
+/// receives only the status of its own tasks.
 pub(crate) fn is_hidden_outside_requests(
     ctx: &Context,
     notification: &Message,
@@ -62,8 +63,8 @@ pub(crate) fn is_hidden_outside_requests(
             && is_foreign()
 }
 
-/// Whether a notification is not for the client: it is of a task that the client does not know, or that is
-/// not of its era.
+/// Returns `true` if a notification must not reach the client: it is about a task of the proxy, or of another
+/// era.
 pub(crate) fn is_hidden(
     session: &ClientSession,
     notification: &Message,

@@ -143,7 +143,7 @@ async fn a_server_that_asks_on_and_on_is_stopped() {
     let answer = client.response(call).await;
     let message = answer["error"]["message"].as_str().unwrap();
     assert!(
-        message.contains("asked for more input 32 times"),
+        message.contains("required input more than 32 times"),
         "{answer}"
     );
     assert_eq!(answer["error"]["data"]["outcome"], "unknown", "{answer}");

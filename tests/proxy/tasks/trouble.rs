@@ -25,7 +25,7 @@ async fn a_server_that_goes_and_comes_back_is_asked_again() {
         server.asked("tasks/get").await;
         let calls = server.calls().len();
         server.raw.stop().await;
-        client.wait_for_stderr("a task is out of sight").await;
+        client.wait_for_stderr("could not poll a task; retrying").await;
         course.set(completed);
         server.restart();
         let answer = client.response(id).await;
