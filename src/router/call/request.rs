@@ -14,7 +14,7 @@ use crate::upstream::{Upstream, UpstreamError};
 use crate::wire::splice::decode;
 use crate::wire::{Line, Message};
 
-/// The prefix of the handles of suspended calls. It tells them apart from the `requestState` of an upstream.
+/// The prefix of the handles of suspended calls. The `requestState` of an upstream has another form.
 pub(crate) const HANDLE_PREFIX: &str = "mcp-manifold:";
 
 /// A client's request in flight.

@@ -197,8 +197,9 @@ impl SuspendedCall {
                 MessageKind::Request => self.add_input_request(&message),
                 MessageKind::Notification if message.method() == "notifications/cancelled" => {
                     let id = message.param("requestId");
-                    let is_cancelled = |asked: &Bytes| {
-                        id.as_ref().is_some_and(|id| is_same_key(asked, id.value()))
+                    let is_cancelled = |id_of_request: &Bytes| {
+                        id.as_ref()
+                            .is_some_and(|id| is_same_key(id_of_request, id.value()))
                     };
                     self.input_requests.retain(|input_request| {
                         !input_request.id.as_ref().is_some_and(is_cancelled)

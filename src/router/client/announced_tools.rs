@@ -40,8 +40,8 @@ impl AnnouncedTools {
     /// the client has a legacy session.
     pub(crate) fn record_change(&self, catalog: &Arc<Catalog>, has_session: bool) -> Recipients {
         let mut state = self.state.lock();
-        let differs = |known: &Option<Arc<Catalog>>| {
-            let other = known.as_ref().filter(|it| !Arc::ptr_eq(it, catalog));
+        let differs = |sent: &Option<Arc<Catalog>>| {
+            let other = sent.as_ref().filter(|it| !Arc::ptr_eq(it, catalog));
             other.is_some_and(|it| !it.lists_same_tools_as(catalog))
         };
         let recipients = Recipients {

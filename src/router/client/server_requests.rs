@@ -194,8 +194,8 @@ impl PendingServerRequests {
         selects: impl Fn(&Bytes, Option<u64>) -> bool,
     ) -> Vec<u64> {
         let mut pending = self.pending.lock();
-        let gone = pending.extract_if(|_, it| it.is_from(connection, &selects));
-        gone.map(|(serial, _)| serial).collect()
+        let removed = pending.extract_if(|_, it| it.is_from(connection, &selects));
+        removed.map(|(serial, _)| serial).collect()
     }
 }
 

@@ -88,8 +88,8 @@ impl SuspendedCalls {
     /// Removes and returns the calls at these upstreams.
     pub(crate) fn remove_for(&self, is_gone: impl Fn(&Upstream) -> bool) -> Vec<SuspendedEntry> {
         let mut calls = self.calls.lock();
-        let gone = calls.extract_if(|_, entry| is_gone(&entry.upstream));
-        gone.map(|(_, entry)| entry).collect()
+        let removed = calls.extract_if(|_, entry| is_gone(&entry.upstream));
+        removed.map(|(_, entry)| entry).collect()
     }
 
     /// Whether a suspended call uses this connection.

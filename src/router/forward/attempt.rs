@@ -39,8 +39,8 @@ pub(crate) async fn attempt(
         let event = follow(ctx, request, target, upstream, &mut call).await;
         let response = match event.map_err(failed)? {
             CallEvent::Response(response) => response,
-            CallEvent::ServerRequest(question) => {
-                let suspended = SuspendedCall::new(request, call, &question);
+            CallEvent::ServerRequest(server_request) => {
+                let suspended = SuspendedCall::new(request, call, &server_request);
                 return Ok(Step::Suspend(Box::new(suspended)));
             }
         };
@@ -92,8 +92,12 @@ async fn send(
             let id = next_id();
             let token = renamed_token(ctx, request, connection, id);
             let renamed = token.as_ref().and_then(|token| {
-                if let Some(known) = &request.progress_token {
-                    in_flight.record_renamed_token(&request.key, &token.clone().into(), known);
+                if let Some(client_token) = &request.progress_token {
+                    in_flight.record_renamed_token(
+                        &request.key,
+                        &token.clone().into(),
+                        client_token,
+                    );
                 }
                 bridge::with_progress_token(&request.message, token)
             });

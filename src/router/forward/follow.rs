@@ -130,7 +130,7 @@ async fn forward_progress(
     let token = message.param("progressToken");
     let tokens = call.progress_token.as_deref().zip(token.as_ref());
     let (true, Some(client_token), Some(token)) = (
-        tokens.is_some_and(|(ours, token)| is_same_key(ours, token.value())),
+        tokens.is_some_and(|(call_token, token)| is_same_key(call_token, token.value())),
         &request.progress_token,
         &token,
     ) else {

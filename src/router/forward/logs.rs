@@ -22,8 +22,8 @@ pub(crate) async fn refuse_unknown_level(
     let connection = upstream
         .wait_for_connection(&request.message.method())
         .await;
-    let judges = connection.is_ok_and(|connection| connection.profile.era == Era::Modern);
-    (!judges).then(|| error_response(code::INVALID_PARAMS, &unknown_level(named)))
+    let validates = connection.is_ok_and(|connection| connection.profile.era == Era::Modern);
+    (!validates).then(|| error_response(code::INVALID_PARAMS, &unknown_level(named)))
 }
 
 /// Returns `true` if the client accepts this log, which came on the stream of its request. A modern upstream
@@ -68,19 +68,19 @@ pub(crate) async fn on_log(
     let to_session = session.is_initialized()
         && session_accepts(session, log)
         && ctx.is_connection_of_session(upstream, connection);
-    let wanted = || {
+    let is_demanded = || {
         connection
             .logs
             .demanded()
             .is_some_and(|level| reaches_level(log, level))
     };
     // With several clients, the log demand may be another client's.
-    let is_own = || {
+    let is_own_demand = || {
         let in_flight = &session.in_flight;
         !gateway.is_shared()
             || in_flight.has_log_level(connection, |level| reaches_level(log, level))
     };
-    match to_session || wanted() && is_own() {
+    match to_session || is_demanded() && is_own_demand() {
         true => permit.send(Line::whole(log.bytes().clone())),
         false => debug!("dropping a log that the client did not request"),
     }

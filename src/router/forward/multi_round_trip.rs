@@ -110,9 +110,13 @@ async fn request_all(
     request: &ClientRequest,
     required: &InputRequired,
 ) -> Result<InputOutcome, String> {
-    for (_, question) in &required.input_requests {
-        if !request.caller.profile.supports_server_request(question) {
-            let method = question.method();
+    for (_, input_request) in &required.input_requests {
+        if !request
+            .caller
+            .profile
+            .supports_server_request(input_request)
+        {
+            let method = input_request.method();
             return Err(format!(
                 "the server requested `{method}`, which the client did not declare"
             ));
@@ -121,9 +125,9 @@ async fn request_all(
     let requests = required
         .input_requests
         .iter()
-        .map(|(key, question)| async move {
-            let may_decline = question.method() == ELICITATION;
-            let answer = request_one(ctx, question).await;
+        .map(|(key, input_request)| async move {
+            let may_decline = input_request.method() == ELICITATION;
+            let answer = request_one(ctx, input_request).await;
             match answer.as_ref().and_then(|answer| {
                 let result = answer.result()?;
                 Some(answer.bytes().slice_ref(result))
@@ -141,11 +145,11 @@ async fn request_all(
     })
 }
 
-async fn request_one(ctx: &Context, question: &Message) -> Option<Message> {
-    let pending = request_for_call(ctx, |id| input::to_server_request(question, id)).await?;
+async fn request_one(ctx: &Context, input_request: &Message) -> Option<Message> {
+    let pending = request_for_call(ctx, |id| input::to_server_request(input_request, id)).await?;
     let answer = timeout(ctx.gateway.limits.input_wait, pending.answer()).await;
     answer
-        .inspect_err(|_| debug!(method = %question.method(), "the client did not answer"))
+        .inspect_err(|_| debug!(method = %input_request.method(), "the client did not answer"))
         .ok()?
 }
 

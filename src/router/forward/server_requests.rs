@@ -122,7 +122,7 @@ pub(crate) async fn request_for_call(
 pub(crate) fn on_response(ctx: &Context, response: &Message) {
     match ctx.session.server_requests.take_answered(response) {
         None => debug!("ignoring a response to an unknown request"),
-        Some(Requester::Call(waiting)) => drop(waiting.send(response.clone())),
+        Some(Requester::Call(sender)) => drop(sender.send(response.clone())),
         Some(Requester::Upstream { connection, id, .. }) => {
             let body = Line::with_id(response, id.clone()).into_bytes();
             let tasks = &ctx.gateway.tasks;
@@ -158,7 +158,9 @@ pub(crate) async fn on_cancelled_by_upstream(
         return;
     };
     let pending = &ctx.session.server_requests;
-    for serial in pending.remove_matching(connection, |asked, _| is_same_key(asked, id.value())) {
+    for serial in pending.remove_matching(connection, |request_id, _| {
+        is_same_key(request_id, id.value())
+    }) {
         let id = pending.wire_id(serial);
         let line = bridge::with_param(notification, "requestId", id.as_bytes());
         ctx.send(Line::whole(line)).await;

@@ -25,7 +25,9 @@ async fn a_server_that_goes_and_comes_back_is_asked_again() {
         server.asked("tasks/get").await;
         let calls = server.calls().len();
         server.raw.stop().await;
-        client.wait_for_stderr("could not poll a task; retrying").await;
+        client
+            .wait_for_stderr("could not poll a task; retrying")
+            .await;
         course.set(completed);
         server.restart();
         let answer = client.response(id).await;

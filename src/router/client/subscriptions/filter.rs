@@ -90,12 +90,12 @@ impl SubscriptionFilter {
     /// Returns the acknowledgement, with the accepted part of the filter.
     pub(crate) fn acknowledgement(&self, id: &Bytes, accepted: &AcceptedUris) -> Line {
         let mut honoured = Map::new();
-        for (key, asked) in [
+        for (key, requested) in [
             ("toolsListChanged", self.tools),
             ("promptsListChanged", self.prompts),
             ("resourcesListChanged", self.resources),
         ] {
-            if asked {
+            if requested {
                 honoured.insert(key.to_owned(), Value::Bool(true));
             }
         }
