@@ -13,6 +13,7 @@ use crate::protocol::reply::cancelled_notification;
 use crate::router::call::suspended::{InputRequest, SuspendedCall};
 use crate::router::client::suspended_calls::SuspendedEntry;
 use crate::router::context::Context;
+use crate::upstream::TransportError;
 use crate::wire::{Message, MessageKind};
 
 /// Holds a call until the client resumes it, which cancels `claim`, or the input wait is over.
@@ -29,20 +30,7 @@ pub(crate) async fn keep_suspended(
             biased;
             () = claim.cancelled() => return Some(call),
             () = &mut input_wait => break,
-            received = call.next() => match received {
-                Ok(server_request) if server_request.kind() == MessageKind::Request && !call.client_profile.accepts_server_request(&server_request, Era::Modern) => {
-                    if let Some((connection, _)) = call.sent() {
-                        reject_server_request(gateway, &connection, &server_request);
-                    }
-                }
-                Ok(server_request) if server_request.kind() == MessageKind::Request && call.is_full() => {
-                    if let Some((connection, _)) = call.sent() {
-                        send_to_upstream(gateway, &connection, bridge::too_many_server_requests(&server_request));
-                    }
-                }
-                Ok(notification) if notification.kind() == MessageKind::Notification && on_change_while_suspended(&ctx, &call, &notification).await => {}
-                received => call.on_received(received),
-            },
+            received = call.next() => on_received(&ctx, &mut call, received).await,
         }
     }
     // The client has resumed the call at the same moment.
@@ -55,6 +43,36 @@ pub(crate) async fn keep_suspended(
     );
     abandon(ctx, call).await;
     None
+}
+
+/// Handles what the upstream sends while the call is suspended.
+async fn on_received(
+    ctx: &Context,
+    call: &mut SuspendedCall,
+    received: Result<Message, TransportError>,
+) {
+    let Ok(message) = &received else {
+        return call.on_received(received);
+    };
+    match message.kind() {
+        MessageKind::Request
+            if !call
+                .client_profile
+                .accepts_server_request(message, Era::Modern) =>
+        {
+            if let Some((connection, _)) = call.sent() {
+                reject_server_request(&ctx.gateway, &connection, message);
+            }
+        }
+        MessageKind::Request if call.is_full() => {
+            if let Some((connection, _)) = call.sent() {
+                let body = bridge::too_many_server_requests(message);
+                send_to_upstream(&ctx.gateway, &connection, body);
+            }
+        }
+        MessageKind::Notification if on_change_while_suspended(ctx, call, message).await => {}
+        _ => call.on_received(received),
+    }
 }
 
 /// Ends a suspended call at its upstream: cancels its task, answers its server requests, and cancels the call.
