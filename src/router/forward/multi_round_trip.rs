@@ -1,5 +1,6 @@
-//! Input for a modern upstream from a legacy client: the client receives the input requests as requests, and the
-//! call is sent again with the answers (MCP 2026-07-28 § Multi Round-Trip Requests).
+//! Gets a modern upstream's input from a legacy client (MCP 2026-07-28 § Multi Round-Trip Requests).
+//!
+//! The client receives each input request as a request. Then the call is sent again with the answers.
 
 use std::time::Duration;
 

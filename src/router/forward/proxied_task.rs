@@ -1,4 +1,4 @@
-//! Follows a task for a client that does not know tasks: polls the task until it ends, and returns its result as
+//! Follows a task for a client that does not know tasks. Polls the task until it ends, and returns its result as
 //! the response to the call.
 
 use std::collections::HashSet;

@@ -1,5 +1,5 @@
-//! `completion/complete`: suggestions for an argument of a prompt or resource template, from its upstream
-//! (MCP § Completion, the same in 2025-11-25 and 2026-07-28).
+//! `completion/complete`: suggestions for an argument of a prompt or resource template, from its upstream.
+//! MCP § Completion is the same in 2025-11-25 and 2026-07-28.
 
 use serde_json::json;
 
