@@ -14,7 +14,7 @@ use crate::router::call::request::ClientRequest;
 use crate::router::call::suspended::SuspendedCall;
 use crate::router::call::upstream_call::{CallEvent, UpstreamCall};
 use crate::router::context::Context;
-use crate::upstream::{Connection, TransportError, Upstream, next_id};
+use crate::upstream::{Activity, Connection, ConnectionUse, TransportError, Upstream, next_id};
 
 /// Sends the request and follows it to its response.
 ///
@@ -76,46 +76,36 @@ async fn send(
     let caller = &request.caller;
     let (method, client) = (&target.method, (ctx.session.id, &caller.profile));
     let in_flight = &ctx.session.in_flight;
-    let (level, buffer) = (
-        request.request_log_level(),
-        ctx.session.outbox.send_buffer(),
-    );
+    let level = request.request_log_level();
+    let buffer = ctx.session.outbox.send_buffer();
     if let Some(level) = level {
         in_flight.record_log_level(&request.key, level);
     }
-    let sent = upstream.call(
-        method,
-        client,
-        level,
-        Some(buffer),
-        |connection, activity| {
-            let id = next_id();
-            let token = renamed_token(ctx, request, connection, id);
-            let renamed = token.as_ref().and_then(|token| {
-                if let Some(client_token) = &request.progress_token {
-                    in_flight.record_renamed_token(
-                        &request.key,
-                        &token.clone().into(),
-                        client_token,
-                    );
-                }
-                bridge::with_progress_token(&request.message, token)
-            });
-            let message = renamed.as_ref().unwrap_or(&request.message);
-            let sent = bridge::request(id, message, target, caller, &connection.profile, input);
-            debug!(
-                upstream = %upstream.config().name,
-                serial = sent.id,
-                bytes = sent.body.len(),
-                "forwarding"
-            );
-            in_flight.record_sent(&request.key, connection, sent.id);
-            if request.progress_token.is_some() {
-                in_flight.attach_activity(&request.key, activity);
+    let build = |connection: &ConnectionUse, activity: &Activity| {
+        let id = next_id();
+        let token = renamed_token(ctx, request, connection, id);
+        let renamed = token.as_ref().and_then(|token| {
+            if let Some(client_token) = &request.progress_token {
+                let token = token.clone().into();
+                in_flight.record_renamed_token(&request.key, &token, client_token);
             }
-            sent
-        },
-    );
+            bridge::with_progress_token(&request.message, token)
+        });
+        let message = renamed.as_ref().unwrap_or(&request.message);
+        let built = bridge::request(id, message, target, caller, &connection.profile, input);
+        debug!(
+            upstream = %upstream.config().name,
+            serial = built.id,
+            bytes = built.body.len(),
+            "forwarding"
+        );
+        in_flight.record_sent(&request.key, connection, built.id);
+        if request.progress_token.is_some() {
+            in_flight.attach_activity(&request.key, activity);
+        }
+        built
+    };
+    let sent = upstream.call(method, client, level, Some(buffer), build);
     let sent = sent.await.map_err(|error| AttemptFailed {
         error,
         client_notified: false,
