@@ -47,7 +47,7 @@ impl ServerRequestInboxes {
         }
     }
 
-    /// Delivers a server request to the oldest call whose inbox has space. Returns the request if there is none.
+    /// Delivers a server request to the oldest call whose inbox has space. If all are full, returns the request.
     #[must_use]
     pub fn deliver(&self, request: Message) -> Option<Message> {
         deliver(&self.calls.lock(), request)
