@@ -1,4 +1,4 @@
-//! What 10,000 tools of 20 upstreams cost: reading their listings, naming, merging, writing.
+//! Measures 10,000 tools of 20 upstreams: reading the listings, naming, merging, writing.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::hint::black_box;
@@ -17,7 +17,7 @@ const UPSTREAMS: usize = 20;
 
 const TOOLS_EACH: usize = 500;
 
-/// The longest public name, in characters.
+/// The maximum length of a public name, in characters.
 const NAME_LENGTH: usize = 64;
 
 fn tool_name(kind: &str, upstream: usize, tool: usize) -> String {
@@ -63,7 +63,7 @@ fn configured() -> Vec<Upstream> {
     config.upstreams
 }
 
-/// One upstream's answer to `tools/list`: definitions of about 600 bytes.
+/// Returns one upstream's result of `tools/list`, with definitions of about 600 bytes.
 fn answer(kind: &str, upstream: usize) -> Bytes {
     let description = "What this tool does, at some length. ".repeat(8);
     let tools: Vec<String> = (0..TOOLS_EACH)

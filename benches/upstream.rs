@@ -1,4 +1,4 @@
-//! What an upstream costs: its HTTP client once, its mirrored parameters with every call.
+//! Measures an upstream: building its HTTP client once, and its parameter headers with every call.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::hint::black_box;
@@ -14,7 +14,7 @@ fn url(text: &str) -> ServerUrl {
     config.upstreams[0].url.clone()
 }
 
-/// Building the client; the network's one reads the system's certificates.
+/// Measures building a client; the network's client reads the system's certificates.
 fn clients(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()

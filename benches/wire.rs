@@ -1,5 +1,5 @@
-//! What a message costs on its way: its envelope, its two changed members, its line, its stream.
-//! Beside our way stand the ways not taken, so that a decision can be checked again.
+//! Measures what is done for each message: its envelope, its two changed members, its line, its stream.
+//! Rejected alternatives are measured too, so that a decision can be checked again.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::convert::Infallible;
@@ -15,14 +15,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sse_stream::SseStream;
 
-/// What one read of a connection gives, in bytes.
+/// The size of one read from a connection, in bytes.
 const CHUNK: usize = 16 * 1024;
 
 const LIMIT: usize = 64 << 20;
 
 const PROGRESS: &str = r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":7,"progress":1}}"#;
 
-/// A row of a result: nine tokens, so that there is something to parse.
+/// A row of a result: nine tokens to parse.
 const ROW: &str = r#"{"id":4711,"title":"a row of the result","score":0.25,"open":true}"#;
 
 fn call(argument_bytes: usize) -> Bytes {
@@ -41,7 +41,7 @@ fn result(bytes: usize) -> Bytes {
     .into()
 }
 
-/// Reads a message into values and prints it again, as a proxy with a typed message must.
+/// Parses a message into values and serializes it again, as a proxy with typed messages must.
 fn reprint<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Vec<u8> {
     serde_json::to_vec(&serde_json::from_slice::<T>(bytes).unwrap()).unwrap()
 }
@@ -72,7 +72,7 @@ fn envelopes(criterion: &mut Criterion) {
     }
 }
 
-/// The two changes that a call needs: our id, and the tool's native name.
+/// Measures the two changes of a call: our id, and the tool's native name.
 fn splices(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("splice id and name");
     for (name, bytes) in [
@@ -96,7 +96,7 @@ fn splices(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The answer's way out: the client's id, one line, the writer's buffer.
+/// Measures writing a response: the client's id, one line, the writer's buffer.
 fn lines(criterion: &mut Criterion) {
     let compact = Message::parse(result(200 << 10)).unwrap();
     let value: serde_json::Value = serde_json::from_slice(compact.bytes()).unwrap();

@@ -1,5 +1,5 @@
-//! An MCP server that offers all there is in the protocol, under the names that the official
-//! conformance suite calls: what a proxy in front of it loses is the proxy's fault.
+//! An MCP server that offers every feature of the protocol, under the names that the official
+//! conformance suite calls. If a check fails behind a proxy only, the proxy is at fault.
 //!
 //! `cargo run --example everything -- --port 8080 --era both` serves Streamable HTTP on
 //! `http://127.0.0.1:8080/mcp` until it is killed.
@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use server::{Counts, Era};
 
-/// Serves everything that the conformance suite asks a server for.
+/// Serves every feature that the conformance suite checks of a server.
 #[derive(Parser)]
 struct Arguments {
     /// The port to listen on, on the loopback interface

@@ -1,5 +1,5 @@
-//! An authorization server for `notes`: as small as one can be that a client of OAuth 2.1 takes.
-//! Whoever comes to its sign-in page is let in at once, as a person who had signed in before.
+//! The authorization server for `notes`: the smallest that an OAuth 2.1 client accepts.
+//! Its sign-in page sends the browser back at once, as for a user who is already signed in.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,24 +17,24 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-/// Where the resource metadata of `/mcp` stand (RFC 9728 § 3.1).
+/// The path of the resource metadata of `/mcp` (RFC 9728 § 3.1).
 const RESOURCE_METADATA: &str = "/.well-known/oauth-protected-resource/mcp";
 
 type Parameters = HashMap<String, String>;
 
-/// The server. All clones are one.
+/// The authorization server. Clones share their state.
 #[derive(Clone)]
 pub(crate) struct Authority {
     issuer: String,
     // std's Mutex: held for one operation, never across an await.
-    memory: Arc<Mutex<Memory>>,
+    issued: Arc<Mutex<Issued>>,
 }
 
 #[derive(Default)]
-struct Memory {
+struct Issued {
     /// The redirect URI of each client.
     clients: HashMap<String, String>,
-    /// The PKCE challenge of each code that was not spent yet.
+    /// The PKCE challenge of each unused authorization code.
     codes: HashMap<String, String>,
     tokens: HashSet<String>,
 }
@@ -43,11 +43,11 @@ impl Authority {
     pub(crate) fn new(issuer: &str) -> Self {
         Self {
             issuer: issuer.to_owned(),
-            memory: Arc::default(),
+            issued: Arc::default(),
         }
     }
 
-    /// Its own pages.
+    /// Returns the routes of the authorization server.
     pub(crate) fn router(&self) -> Router {
         Router::new()
             .route("/.well-known/oauth-authorization-server", get(metadata))
@@ -57,14 +57,14 @@ impl Authority {
             .with_state(self.clone())
     }
 
-    /// Lets only those with a token in (RFC 6750), and tells the others where to get one.
+    /// Rejects requests without an access token, with a challenge that names the metadata (RFC 6750).
     pub(crate) fn protect(&self, server: Router) -> Router {
         let guarded = axum::middleware::from_fn_with_state(self.clone(), guard);
         server.layer(guarded)
     }
 
-    fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    fn issued(&self) -> MutexGuard<'_, Issued> {
+        self.issued.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -81,52 +81,52 @@ async fn metadata(State(authority): State<Authority>) -> Json<Value> {
     }))
 }
 
-/// RFC 7591: any program may make itself known.
+/// Registers any client (RFC 7591).
 async fn register(State(authority): State<Authority>, Json(mut client): Json<Value>) -> Response {
     let Some(redirect) = client["redirect_uris"][0].as_str().map(str::to_owned) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
     let id = random();
-    authority.memory().clients.insert(id.clone(), redirect);
+    authority.issued().clients.insert(id.clone(), redirect);
     client["client_id"] = id.into();
     (StatusCode::CREATED, Json(client)).into_response()
 }
 
-/// The page to sign in at, which sends the browser straight back with a code.
+/// The sign-in page, which redirects the browser at once with a code.
 async fn authorize(
     State(authority): State<Authority>,
-    Query(asked): Query<Parameters>,
+    Query(parameters): Query<Parameters>,
 ) -> Result<Redirect, StatusCode> {
-    let of = |name: &str| asked.get(name).ok_or(StatusCode::BAD_REQUEST);
-    let (redirect, challenge) = (of("redirect_uri")?, of("code_challenge")?);
-    let mut memory = authority.memory();
-    if memory.clients.get(of("client_id")?) != Some(redirect) {
+    let parameter = |name: &str| parameters.get(name).ok_or(StatusCode::BAD_REQUEST);
+    let (redirect, challenge) = (parameter("redirect_uri")?, parameter("code_challenge")?);
+    let mut issued = authority.issued();
+    if issued.clients.get(parameter("client_id")?) != Some(redirect) {
         return Err(StatusCode::BAD_REQUEST);
     }
     let code = random();
-    memory.codes.insert(code.clone(), challenge.clone());
+    issued.codes.insert(code.clone(), challenge.clone());
     let mut back = Url::parse(redirect).map_err(|_| StatusCode::BAD_REQUEST)?;
     back.query_pairs_mut()
         .append_pair("code", &code)
-        .append_pair("state", of("state")?);
+        .append_pair("state", parameter("state")?);
     Ok(Redirect::to(back.as_str()))
 }
 
-/// Spends a code, for who can prove to have asked for it (RFC 7636 § 4.6).
+/// Exchanges a code for an access token, if the PKCE verifier matches (RFC 7636 § 4.6).
 async fn token(
     State(authority): State<Authority>,
-    Form(asked): Form<Parameters>,
+    Form(parameters): Form<Parameters>,
 ) -> Result<Json<Value>, (StatusCode, Json<Value>)> {
-    let of = |name: &str| asked.get(name).map(String::as_str).unwrap_or_default();
-    let hash = Sha256::digest(of("code_verifier"));
-    let mut memory = authority.memory();
-    let challenge = memory.codes.remove(of("code"));
+    let parameter = |name: &str| parameters.get(name).map(String::as_str).unwrap_or_default();
+    let hash = Sha256::digest(parameter("code_verifier"));
+    let mut issued = authority.issued();
+    let challenge = issued.codes.remove(parameter("code"));
     if challenge != Some(BASE64_URL_SAFE_NO_PAD.encode(hash)) {
         let refusal = json!({"error": "invalid_grant"});
         return Err((StatusCode::BAD_REQUEST, Json(refusal)));
     }
     let token = random();
-    memory.tokens.insert(token.clone());
+    issued.tokens.insert(token.clone());
     Ok(Json(
         json!({"access_token": token, "token_type": "Bearer", "expires_in": 3600}),
     ))
@@ -146,9 +146,9 @@ async fn guard(
         return Json(json!({"resource": resource, "authorization_servers": servers}))
             .into_response();
     }
-    let shown = headers.get(AUTHORIZATION).and_then(|it| it.to_str().ok());
-    let token = shown.and_then(|it| it.strip_prefix("Bearer "));
-    if token.is_some_and(|token| authority.memory().tokens.contains(token)) {
+    let header = headers.get(AUTHORIZATION).and_then(|it| it.to_str().ok());
+    let token = header.and_then(|it| it.strip_prefix("Bearer "));
+    if token.is_some_and(|token| authority.issued().tokens.contains(token)) {
         return next.run(request).await;
     }
     let challenge = format!("Bearer resource_metadata=\"{origin}{RESOURCE_METADATA}\"");

@@ -1,5 +1,5 @@
-//! Finds the proxy's binary beside this example, and builds it first when it is missing or older
-//! than its sources: `cargo run --example` builds the example and the library alone.
+//! Finds the proxy's binary beside this example, and builds it if it is missing or older than its
+//! sources: `cargo run --example` builds only the example and the library.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -11,10 +11,10 @@ use tokio::process::Command;
 
 use crate::print::Printer;
 
-/// The path of a binary that is there and up to date.
+/// Returns the path of an up-to-date binary.
 ///
 /// # Errors
-/// When it has to be built and the build fails; cargo has then said why.
+/// If the build fails; cargo has then printed why.
 pub(crate) async fn find_or_build(printer: &Printer) -> Result<PathBuf> {
     let example = std::env::current_exe().context("finding this program")?;
     let directory = example.parent().and_then(Path::parent);
@@ -33,8 +33,8 @@ pub(crate) async fn find_or_build(printer: &Printer) -> Result<PathBuf> {
 async fn build(directory: &Path, sources: &Path) -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from(env!("CARGO")));
     let mut command = Command::new(&cargo);
-    // The example, which is there already, is named so that its dependencies' features stay as
-    // they are; without it cargo would build every dependency once more.
+    // The example is built already. It is named to keep the features of the dependencies: without it,
+    // cargo would build every dependency again.
     command
         .args(["build", "--bin", "mcp-manifold"])
         .args(["--example", "quickstart", "--manifest-path"])
@@ -51,11 +51,14 @@ async fn build(directory: &Path, sources: &Path) -> Result<()> {
     }
     let status = command.status().await;
     let status = status.with_context(|| format!("running `{}`", cargo.display()))?;
-    ensure!(status.success(), "the build failed; cargo said why above");
+    ensure!(
+        status.success(),
+        "the build failed; cargo printed why above"
+    );
     Ok(())
 }
 
-/// Whether the binary is there and no source is newer. Without the sources any binary is current.
+/// Returns `true` if the binary exists and no source is newer. Without sources, any binary is current.
 fn is_current(binary: &Path, sources: &Path) -> bool {
     let Some(built) = modified(binary) else {
         return false;
@@ -67,7 +70,7 @@ fn is_current(binary: &Path, sources: &Path) -> bool {
         .all(|time| time <= built)
 }
 
-/// When `path`, or the newest file below it, was last changed.
+/// Returns when `path`, or the newest file below it, was last changed.
 fn newest(path: &Path) -> Option<SystemTime> {
     let Ok(entries) = fs::read_dir(path) else {
         return modified(path);

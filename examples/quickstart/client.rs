@@ -1,5 +1,5 @@
-//! A client of the proxy: the official SDK's, over the pipes of a child process, as Claude Code
-//! talks to a stdio server.
+//! A client of the proxy: the official SDK on the pipes of a child process, as Claude Code uses a
+//! stdio server.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 use crate::STEP_TIMEOUT;
 
-/// Settings that would lead the proxy elsewhere than to the three servers and a home of its own.
+/// Variables that could give the proxy other servers or another home folder.
 const NOT_INHERITED: [&str; 10] = [
     "MCP_MANIFOLD_HOME",
     "PROXY_URL",
@@ -34,7 +34,7 @@ const NOT_INHERITED: [&str; 10] = [
     "XDG_RUNTIME_DIR",
 ];
 
-/// Gives the proxy these upstreams and this home, and nothing that would lead it elsewhere.
+/// Sets these upstreams and this home for the proxy, and removes all other settings.
 pub(crate) fn isolate(command: &mut Command, home: &Path, upstreams: &str) {
     for name in NOT_INHERITED {
         command.env_remove(name);
@@ -47,7 +47,7 @@ pub(crate) fn isolate(command: &mut Command, home: &Path, upstreams: &str) {
         .env("no_proxy", "127.0.0.1");
 }
 
-/// A connection to a proxy of its own.
+/// A client with a proxy process.
 pub(crate) struct Client {
     service: RunningService<RoleClient, Listener>,
     log: Option<JoinHandle<String>>,
@@ -61,17 +61,17 @@ struct Listener {
 
 impl ClientHandler for Listener {
     async fn on_tool_list_changed(&self, _: NotificationContext<RoleClient>) {
-        // Kept when nobody waits yet, so that a change between two listings is not missed.
+        // Stored until the next wait, so that a change between two listings is not missed.
         self.changed.notify_one();
     }
 }
 
 impl Client {
-    /// Launches the proxy and goes through the handshake with it.
+    /// Launches the proxy and does the handshake.
     pub(crate) async fn launch(proxy: &Path, home: &Path, upstreams: &str) -> Result<Self> {
         let mut command = Command::new(proxy);
         isolate(&mut command, home, upstreams);
-        // Whoever asks for the log sees it as it comes; else it is kept for the case of a failure.
+        // With `DEBUG` the log is shown at once; otherwise it is shown only after a failure.
         let stderr = match std::env::var_os("DEBUG") {
             Some(_) => Stdio::inherit(),
             None => Stdio::piped(),
@@ -87,23 +87,23 @@ impl Client {
             Ok(Err(error)) => anyhow::Error::new(error),
             Err(error) => anyhow::Error::new(error),
         };
-        let said = said(log).await;
+        let output = output(log).await;
         Err(error.context(format!(
-            "the proxy does not start; it said `{}`",
-            said.trim()
+            "the proxy does not start; its log is `{}`",
+            output.trim()
         )))
     }
 
-    /// Lists the tools, and again when they change, until they are `wanted` and no others.
-    pub(crate) async fn wait_for_tools(&self, wanted: &[&str]) -> Result<Vec<Tool>> {
-        let wanted: BTreeSet<&str> = wanted.iter().copied().collect();
+    /// Lists the tools, and again after each change, until they are exactly `expected`.
+    pub(crate) async fn wait_for_tools(&self, expected: &[&str]) -> Result<Vec<Tool>> {
+        let expected: BTreeSet<&str> = expected.iter().copied().collect();
         let mut tools = Vec::new();
         let found = timeout(STEP_TIMEOUT, async {
             loop {
                 let changed = self.service.service().changed.notified();
                 tools = self.service.list_all_tools().await?;
                 let names = tools.iter().map(|tool| tool.name.as_ref());
-                if names.collect::<BTreeSet<_>>() == wanted {
+                if names.collect::<BTreeSet<_>>() == expected {
                     return anyhow::Ok(());
                 }
                 changed.await;
@@ -114,10 +114,10 @@ impl Client {
             return Ok(tools);
         }
         let names: Vec<_> = tools.iter().map(|tool| tool.name.as_ref()).collect();
-        bail!("the proxy offers {names:?} in place of {wanted:?}");
+        bail!("the proxy lists {names:?} instead of {expected:?}");
     }
 
-    /// Calls a tool and gives the text it answers with.
+    /// Calls a tool and returns the text of the result.
     pub(crate) async fn call(&self, tool: &str, arguments: &Map<String, Value>) -> Result<String> {
         let params = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments.clone());
         let result = timeout(STEP_TIMEOUT, self.service.call_tool(params)).await;
@@ -128,18 +128,18 @@ impl Client {
         Ok(texts.join("\n"))
     }
 
-    /// Closes the proxy's stdin and waits for its end.
+    /// Closes the proxy's stdin and waits until the proxy exits.
     pub(crate) async fn close(mut self) -> Result<()> {
         let closed = timeout(STEP_TIMEOUT, self.service.close()).await;
         closed.context("the proxy does not end when its stdin closes")??;
         Ok(())
     }
 
-    /// Ends the proxy in whatever state it is and gives what it said on stderr.
+    /// Stops the proxy in any state, and returns its output on stderr.
     pub(crate) async fn stop(mut self) -> String {
-        // The reason why it is stopped is what the reader needs, not how it stopped.
+        // An error of stopping would hide the error that led here.
         timeout(STEP_TIMEOUT, self.service.close()).await.ok();
-        said(self.log.take()).await
+        output(self.log.take()).await
     }
 }
 
@@ -149,7 +149,7 @@ async fn read(mut stderr: ChildStderr) -> String {
     String::from_utf8_lossy(&log).into_owned()
 }
 
-async fn said(log: Option<JoinHandle<String>>) -> String {
+async fn output(log: Option<JoinHandle<String>>) -> String {
     match log {
         None => String::new(),
         Some(log) => match timeout(STEP_TIMEOUT, log).await {

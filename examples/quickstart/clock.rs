@@ -1,6 +1,7 @@
 //! `clock`, a server of the oldest kind: HTTP+SSE of 2024-11-05, which no SDK serves any more.
 //!
-//! A client opens `GET /sse`, is told there where to post, and gets every answer on that stream.
+//! A client opens the stream `GET /sse`. Its first event names the address for messages, and all
+//! responses arrive on it.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -19,7 +20,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
 
-/// How many answers wait for a slow client before new ones are refused.
+/// How many responses wait for a slow client before new ones are rejected.
 const STREAM_BUFFER: usize = 64;
 
 /// The stream of each client. std's Mutex: held for one map operation, never across an await.

@@ -1,9 +1,9 @@
-//! Shows the proxy at work with nothing else installed and nothing reached but this machine.
+//! Shows the proxy at work, without other programs and without a network.
 //!
-//! Starts three MCP servers, one of each kind there is, on the loopback interface, and signs in to
-//! the one that wants it, as a person with a browser would; launches the real `mcp-manifold` over
-//! them as a client would; lists the tools it offers and calls them.
-//! It exits with 0 only when every tool was there and every answer was right.
+//! The example starts three MCP servers on the loopback interface, one of each kind. It signs in to the
+//! server that requires it, as a user with a browser would. It launches `mcp-manifold` as a client
+//! would, lists the tools and calls them.
+//! The exit status is 0 only if every tool was listed and every result was right.
 //!
 //! `cargo run --example quickstart`; with `-- --stay` the servers stay up until Ctrl-C, so that
 //! the configuration printed at the end can be tried in Claude Code. `DEBUG=1` shows the
@@ -29,7 +29,7 @@ use client::Client;
 use print::Printer;
 use servers::Servers;
 
-/// How long a single step may take: far above what it takes, as the machine may be busy.
+/// How long a single step may take: much longer than usual, because the machine may be busy.
 const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 
 #[tokio::main]
@@ -78,7 +78,7 @@ async fn run(printer: &Printer) -> Result<()> {
     Ok(())
 }
 
-/// What goes into `PROXY_UPSTREAMS` for one server.
+/// The entry of one server in `PROXY_UPSTREAMS`.
 #[derive(Serialize)]
 struct Upstream<'a> {
     name: &'static str,
@@ -89,7 +89,7 @@ struct Upstream<'a> {
     ignore_tools: &'static [&'static str],
 }
 
-/// The configuration, one upstream an element.
+/// Returns the entries of `PROXY_UPSTREAMS`, one per server.
 fn upstreams(servers: &Servers) -> serde_json::Result<Vec<String>> {
     let upstream = |name, url| Upstream {
         name,
@@ -110,15 +110,15 @@ fn upstreams(servers: &Servers) -> serde_json::Result<Vec<String>> {
 }
 
 async fn tour(printer: &Printer, client: &mut Client) -> Result<()> {
-    let wanted: Vec<&str> = tour::STOPS.iter().map(|stop| stop.tool).collect();
-    let tools = client.wait_for_tools(&wanted).await?;
+    let expected: Vec<&str> = tour::STEPS.iter().map(|step| step.tool).collect();
+    let tools = client.wait_for_tools(&expected).await?;
     printer.tools(&tools);
-    for stop in &tour::STOPS {
-        let answer = client.call(stop.tool, &stop.arguments()).await?;
-        printer.call(stop, &answer);
-        if !answer.contains(stop.expected) {
-            let (tool, expected) = (stop.tool, stop.expected);
-            bail!("`{tool}` was to answer with `{expected}`");
+    for step in &tour::STEPS {
+        let answer = client.call(step.tool, &step.arguments()).await?;
+        printer.call(step, &answer);
+        if !answer.contains(step.expected) {
+            let (tool, expected) = (step.tool, step.expected);
+            bail!("the result of `{tool}` lacks `{expected}`");
         }
     }
     Ok(())

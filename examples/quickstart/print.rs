@@ -1,6 +1,6 @@
-//! What the reader sees: plain text, with colours on a terminal unless `NO_COLOR` is set.
+//! Prints the steps as plain text, with colours on a terminal unless `NO_COLOR` is set.
 
-// To print is what this file is for.
+// This file exists to print.
 #![allow(clippy::print_stdout)]
 
 use std::fmt::Display;
@@ -12,7 +12,7 @@ use rmcp::model::Tool;
 use serde_json::{Value, json};
 
 use crate::servers::Servers;
-use crate::tour::{STOPS, Stop};
+use crate::tour::{STEPS, TourStep};
 
 const BOLD: &str = "1";
 const DIM: &str = "2";
@@ -83,8 +83,8 @@ impl Printer {
     pub(crate) fn tools(&self, tools: &[Tool]) {
         self.heading("The tools it offers");
         for tool in tools {
-            let stop = STOPS.iter().find(|stop| stop.tool == tool.name);
-            let (server, note) = stop.map_or(("", ""), |stop| (stop.server, stop.note));
+            let step = STEPS.iter().find(|step| step.tool == tool.name);
+            let (server, note) = step.map_or(("", ""), |step| (step.server, step.note));
             let name = self.paint(GREEN, format!("{:14}", tool.name));
             let server = self.paint(CYAN, format!("{server:8}"));
             let description = tool.description.as_deref().unwrap_or_default();
@@ -103,9 +103,9 @@ impl Printer {
         self.heading("A call of each");
     }
 
-    pub(crate) fn call(&self, stop: &Stop, answer: &str) {
-        let name = self.paint(GREEN, format!("{:14}", stop.tool));
-        println!("  {name} {}", Value::Object(stop.arguments()));
+    pub(crate) fn call(&self, step: &TourStep, answer: &str) {
+        let name = self.paint(GREEN, format!("{:14}", step.tool));
+        println!("  {name} {}", Value::Object(step.arguments()));
         println!("  {:14} {}", "", self.paint(BOLD, answer));
     }
 
@@ -128,7 +128,7 @@ impl Printer {
         self.heading("The servers stay up; Ctrl-C ends them.");
     }
 
-    /// What the proxy said, when something went wrong.
+    /// Prints the log of the proxy after a failure.
     pub(crate) fn log(&self, log: &str) {
         if !log.trim().is_empty() {
             self.heading("The proxy's log");

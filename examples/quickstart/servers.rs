@@ -1,5 +1,5 @@
 //! The three servers. `weather` and `notes` are servers of the official SDK over Streamable HTTP,
-//! one of the modern and one of the legacy era, and `notes` wants a sign-in at an [`Authority`];
+//! one of the modern and one of the legacy era. `notes` requires a sign-in at an [`Authority`];
 //! `clock` is in [`clock`].
 
 use std::borrow::Cow;
@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use crate::authority::Authority;
 use crate::clock;
 
-/// Where the servers listen; they run until the program ends.
+/// The urls of the servers, which run until the program ends.
 pub(crate) struct Servers {
     pub(crate) weather: String,
     pub(crate) notes: String,
@@ -26,7 +26,7 @@ pub(crate) struct Servers {
 impl Servers {
     /// Starts all three and the authorization server, each on a port that the system chooses.
     pub(crate) async fn start() -> Result<Self> {
-        // The modern era has no sessions; each request carries what the server must know.
+        // The modern era has no sessions: each request contains its context.
         let modern = StreamableHttpServerConfig::default()
             .with_legacy_session_mode(false)
             .with_stateless_protocol_metadata_required(true);
@@ -83,7 +83,7 @@ struct Weather;
 
 #[derive(serde::Deserialize, schemars::JsonSchema)]
 struct City {
-    /// Its English name.
+    /// The English name of the city.
     city: String,
 }
 
@@ -117,7 +117,7 @@ impl Weather {
 
     #[tool(description = "Forgets all measurements")]
     async fn admin_reset(&self) -> String {
-        "the configuration hides this tool, so nobody reads this".to_owned()
+        "the configuration hides this tool".to_owned()
     }
 }
 

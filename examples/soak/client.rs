@@ -1,4 +1,4 @@
-//! A client on the proxy's pipes that keeps the book of what comes back.
+//! A client on the proxy's pipes that records all responses in the ledger.
 
 use std::path::Path;
 use std::process::ExitStatus;
@@ -14,13 +14,13 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use tokio::sync::{Mutex, watch};
 use tokio::time::timeout;
 
-use crate::calls::{Answer, Book};
+use crate::calls::{Answer, CallLedger};
 use crate::{process, servers};
 
-/// How long the proxy may take for what has no upstream in it.
+/// How long the proxy may take for a request that needs no upstream.
 const STEP: Duration = Duration::from_secs(30);
 
-/// A running proxy; it is killed when dropped.
+/// A running proxy, killed on drop.
 pub(crate) struct Client {
     child: Mutex<Child>,
     pid: u32,
@@ -29,15 +29,15 @@ pub(crate) struct Client {
     _home: TempDir,
 }
 
-/// What has been read of the proxy.
+/// The lines read from the proxy.
 pub(crate) struct Read {
-    book: Arc<Book>,
-    /// How many calls have ended; changes with every line.
+    ledger: Arc<CallLedger>,
+    /// The number of finished calls; changes with every line.
     lines: watch::Sender<u64>,
-    /// The last answer to a request that is no call.
+    /// The last response to a request other than a call.
     other: watch::Sender<Value>,
     stderr: AtomicU64,
-    /// Lines that are no messages, or answer nothing.
+    /// Lines that are not messages, or responses without a request.
     pub(crate) strange: AtomicUsize,
 }
 
@@ -45,7 +45,7 @@ impl Client {
     pub(crate) async fn launch(
         proxy: &Path,
         sites: &[Arc<servers::Site>],
-        book: &Arc<Book>,
+        ledger: &Arc<CallLedger>,
     ) -> Result<Self> {
         let home = TempDir::new().context("making a home directory for the proxy")?;
         let mut command = process::command(proxy, home.path(), sites);
@@ -53,7 +53,7 @@ impl Client {
         command.stdin(piped()).stdout(piped()).stderr(piped());
         let mut child = command.spawn().context("launching the proxy")?;
         let read = Arc::new(Read {
-            book: book.clone(),
+            ledger: ledger.clone(),
             lines: watch::Sender::new(0),
             other: watch::Sender::new(Value::Null),
             stderr: AtomicU64::new(0),
@@ -76,8 +76,8 @@ impl Client {
         self.pid
     }
 
-    pub(crate) fn book(&self) -> &Book {
-        &self.read.book
+    pub(crate) fn ledger(&self) -> &CallLedger {
+        &self.read.ledger
     }
 
     pub(crate) fn strange(&self) -> usize {
@@ -88,7 +88,7 @@ impl Client {
         self.read.stderr.load(Ordering::Relaxed)
     }
 
-    /// Goes through the handshake, and lists until there are so many tools.
+    /// Does the handshake, and lists until there are `tools` tools.
     pub(crate) async fn handshake(&self, tools: usize) -> Result<()> {
         let info = json!({"name": "soak", "version": "1"});
         let params =
@@ -106,7 +106,7 @@ impl Client {
         bail!("the proxy does not list all tools")
     }
 
-    /// Makes a request that is no call.
+    /// Sends a request other than a call.
     async fn ask(&self, method: &str, params: Value) -> Result<Value> {
         let mut other = self.read.other.subscribe();
         other.mark_unchanged();
@@ -136,27 +136,29 @@ impl Client {
             .context("writing to the proxy")
     }
 
-    /// Waits until `until` holds, which is asked after each line of the proxy.
-    async fn wait(&self, mut until: impl FnMut(&Book) -> bool) {
+    /// Waits until `until` returns `true`; it is checked after each line of the proxy.
+    async fn wait(&self, mut until: impl FnMut(&CallLedger) -> bool) {
         let mut lines = self.read.lines.subscribe();
-        // Fails never: the sender lives as long as we do.
-        lines.wait_for(|_| until(&self.read.book)).await.ok();
+        // Never fails: `self` holds the sender.
+        lines.wait_for(|_| until(&self.read.ledger)).await.ok();
     }
 
-    /// Waits until each call that was not cancelled is answered, and tells how many are not.
+    /// Waits until each call that was not cancelled has a response. Returns how many have none.
     pub(crate) async fn drained(&self, limit: Duration) -> usize {
-        let open = |book: &Book| {
+        let open = |ledger: &CallLedger| {
             let mut open = 0;
-            book.each(|_, call| open += usize::from(!call.cancelled && call.answers.is_empty()));
+            ledger.for_each(|_, call| {
+                open += usize::from(!call.cancelled && call.answers.is_empty());
+            });
             open
         };
-        let drained = self.wait(|book| open(book) == 0);
-        // What is left is counted.
+        let drained = self.wait(|ledger| open(ledger) == 0);
+        // After a timeout, the rest is counted.
         timeout(limit, drained).await.ok();
-        open(self.book())
+        open(self.ledger())
     }
 
-    /// Closes stdin and waits for the end of the process.
+    /// Closes stdin and waits until the process exits.
     pub(crate) async fn close(&self) -> Result<ExitStatus> {
         self.stdin.lock().await.take();
         let mut child = self.child.lock().await;
@@ -197,7 +199,7 @@ impl Read {
     fn take(&self, mut message: Value) {
         if message["method"] == "notifications/progress" {
             match message["params"]["progressToken"].as_u64() {
-                Some(number) => self.book.change(number, |call| match call.answers.len() {
+                Some(number) => self.ledger.change(number, |call| match call.answers.len() {
                     0 => call.progress += 1,
                     _ => call.stray_progress += 1,
                 }),
@@ -205,7 +207,7 @@ impl Read {
             }
         } else if let Some(number) = message["id"].as_u64() {
             let answer = answer(number, &message);
-            self.book.answered(number, answer);
+            self.ledger.record_answer(number, answer);
         } else if message["id"].is_string() {
             self.other.send_replace(message.take());
         } else if message["method"].is_null() {
@@ -220,11 +222,11 @@ fn answer(number: u64, message: &Value) -> Answer {
         let text = message["result"]["content"][0]["text"].as_str();
         return match text == Some(&servers::text(number)) {
             true => Answer::Result,
-            false => Answer::Mistaken,
+            false => Answer::ResultOfOtherCall,
         };
     };
     match error["data"]["outcome"].as_str() {
         Some(outcome) => Answer::Error(code, outcome.to_owned()),
-        None => Answer::Foreign(code),
+        None => Answer::UpstreamError(code),
     }
 }

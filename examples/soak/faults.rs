@@ -1,4 +1,4 @@
-//! Which fault strikes which server, and when: drawn at random, one after the other at each server.
+//! Injects random faults, one after another at each server.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,16 +12,16 @@ use tokio_util::sync::CancellationToken;
 use crate::gate::Mode;
 use crate::servers::Site;
 
-/// What can happen to a server.
+/// A fault of a server.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
-    /// Of the network.
+    /// A network fault.
     Gate(Mode),
-    /// It refuses every other POST with this status, and says when to come back where that is usual.
+    /// The server rejects every other POST with this status, with `Retry-After` where that is usual.
     Status(u16),
-    /// It forgets its sessions and ends its streams.
+    /// The server drops its sessions and ends its streams.
     Forgets,
-    /// It is away for a moment and comes back without its sessions.
+    /// The server stops for a moment, and restarts without its sessions.
     Restarts,
 }
 
@@ -39,24 +39,24 @@ const FAULTS: [Fault; 11] = [
     Fault::Restarts,
 ];
 
-/// How long a server is well between two faults, and how long one lasts, in milliseconds.
-const WELL: std::ops::Range<u64> = 1_000..6_000;
+/// The time between two faults at a server, and how long a fault lasts, in milliseconds.
+const FAULT_INTERVAL: std::ops::Range<u64> = 1_000..6_000;
 const LASTS: std::ops::Range<u64> = 100..1_500;
 
-/// The same for silence, which is to outlast the proxy's patience now and then.
-const HANGS: std::ops::Range<u64> = 500..6_000;
+/// How long a hang lasts, in milliseconds; sometimes longer than the proxy's timeouts.
+const HANG_DURATION: std::ops::Range<u64> = 500..6_000;
 
-/// How often each fault struck.
+/// How often each fault was injected.
 pub(crate) type Injected = BTreeMap<String, usize>;
 
-/// The faults that are going on.
+/// The tasks that inject faults.
 pub(crate) struct Faults {
     cancel: CancellationToken,
     tasks: JoinSet<Injected>,
 }
 
 impl Faults {
-    /// Lets faults strike all servers, each at its own times.
+    /// Starts to inject faults at all servers, each at its own times.
     pub(crate) fn start(sites: &[Arc<Site>], seed: u64) -> Self {
         let (cancel, mut tasks) = (CancellationToken::new(), JoinSet::new());
         for (index, site) in sites.iter().enumerate() {
@@ -66,7 +66,7 @@ impl Faults {
         Self { cancel, tasks }
     }
 
-    /// Ends them; everything is well from then on.
+    /// Ends all faults.
     pub(crate) async fn end(self) -> Injected {
         self.cancel.cancel();
         let mut injected = Injected::new();
@@ -80,13 +80,13 @@ impl Faults {
 async fn strike(site: Arc<Site>, mut rng: Rng, cancel: CancellationToken) -> Injected {
     let mut injected = Injected::new();
     loop {
-        let well = sleep(Duration::from_millis(rng.u64(WELL)));
+        let well = sleep(Duration::from_millis(rng.u64(FAULT_INTERVAL)));
         if cancel.run_until_cancelled(well).await.is_none() {
             return injected;
         }
         let fault = FAULTS[rng.usize(..FAULTS.len())];
         let lasts = match fault {
-            Fault::Gate(Mode::Hang) => HANGS,
+            Fault::Gate(Mode::Hang) => HANG_DURATION,
             _ => LASTS,
         };
         let lasts = sleep(Duration::from_millis(rng.u64(lasts)));
@@ -105,7 +105,7 @@ async fn strike(site: Arc<Site>, mut rng: Rng, cancel: CancellationToken) -> Inj
             Fault::Forgets => site.forget().await,
             Fault::Restarts => {
                 site.gate.set(Mode::Refuse);
-                // The port is bound already; without it the server stays the old one.
+                // The port is bound already; if that fails, the old server stays.
                 site.restart().await.ok();
                 lasts.await;
                 site.gate.set(Mode::Open);

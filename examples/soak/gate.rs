@@ -1,4 +1,4 @@
-//! What stands before a server and makes the network fail: bytes pass, unless the mode says otherwise.
+//! A gate in front of a server that simulates network faults: bytes pass, except in a fault mode.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -13,31 +13,31 @@ use tokio::time::sleep;
 
 use crate::lock;
 
-/// How long a slow gate holds each piece, at most, in milliseconds.
+/// The maximum delay of each chunk in a slow gate, in milliseconds.
 const SLOWEST: u64 = 150;
 
-/// What becomes of bytes that arrive. All but `Refuse` strike every other time.
+/// How the gate handles bytes. All modes but `Refuse` affect every other connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     Open,
-    /// Nobody listens, and what is connected is reset.
+    /// New connections are refused, and existing ones are reset.
     Refuse,
-    /// Reset when the client sends something, which the server never sees.
+    /// Resets when the client sends bytes, which the server never receives.
     ResetBefore,
-    /// Reset when the server answers.
+    /// Resets when the server responds.
     ResetAfter,
-    /// A part of what the server answers, then the end.
+    /// Passes a part of the response, and closes.
     CutReply,
-    /// Nothing passes any more; reset when the mode ends.
+    /// Passes nothing, and resets when the mode ends.
     Hang,
-    /// Every piece takes a while.
+    /// Delays every chunk.
     Slow,
 }
 
-/// A gate before a server that may change.
+/// A gate in front of a server, which can be replaced.
 pub(crate) struct Gate {
     address: SocketAddr,
-    /// Never listens: it keeps the port while the gate is closed.
+    /// Never listens; reserves the port while the gate is closed.
     _reserved: TcpSocket,
     mode: watch::Sender<Mode>,
     backend: watch::Sender<SocketAddr>,
@@ -45,7 +45,7 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// Opens a gate before `backend`, on a port that the system chooses.
+    /// Opens a gate in front of `backend`, on a port that the system chooses.
     pub(crate) fn open(backend: SocketAddr, seed: u64) -> Result<Arc<Self>> {
         let listener = bind((Ipv4Addr::LOCALHOST, 0).into())?;
         let address = listener.local_addr()?;
@@ -69,8 +69,8 @@ impl Gate {
         self.mode.send_replace(mode);
     }
 
-    /// Leads new connections elsewhere.
-    pub(crate) fn lead_to(&self, backend: SocketAddr) {
+    /// Sends new connections to another server.
+    pub(crate) fn redirect_to(&self, backend: SocketAddr) {
         self.backend.send_replace(backend);
     }
 
@@ -93,7 +93,7 @@ impl Gate {
         }
     }
 
-    /// Carries one connection. Errors end it, as they would without a gate.
+    /// Forwards one connection. An error ends it, as without a gate.
     async fn carry(self: Arc<Self>, mut client: TcpStream) -> Option<()> {
         let backend = *self.backend.borrow();
         let mut server = TcpStream::connect(backend).await.ok()?;

@@ -1,29 +1,29 @@
-//! What is said at the end, and whether it is well.
+//! Prints the results, and checks them.
 
 use std::collections::BTreeMap;
 use std::process::ExitStatus;
 use std::sync::Arc;
 
-use crate::calls::{Answer, Book, Call};
+use crate::calls::{Answer, Call, CallLedger};
 use crate::faults::Injected;
 use crate::memory::Peaks;
 use crate::servers::Site;
 
-/// How much more memory the proxy may use late than early, in KiB.
+/// How much more memory the proxy may use at the end than at the beginning, in KiB.
 const ALLOWED_MEMORY: u64 = 4 << 10;
 
-/// How many more descriptors it may have open late than early: calls that wait have some.
+/// How many more descriptors may be open at the end than at the beginning: waiting calls have some.
 const ALLOWED_DESCRIPTORS: u64 = 64;
 
-/// How many bytes it may write to stderr: so many whatever happens, and so many a fault.
+/// How many bytes the proxy may write to stderr: a fixed number, plus a number per fault.
 const ALLOWED_LOG: (u64, u64) = (16 << 10, 2 << 10);
 
-/// How many wrong calls are shown.
+/// How many failed calls are printed.
 const SHOWN: usize = 10;
 
-/// All that there is to judge by.
+/// The results of a run.
 pub(crate) struct Verdict<'a> {
-    pub(crate) book: &'a Book,
+    pub(crate) ledger: &'a CallLedger,
     pub(crate) sites: &'a [Arc<Site>],
     pub(crate) seconds: u64,
     pub(crate) injected: Injected,
@@ -35,14 +35,14 @@ pub(crate) struct Verdict<'a> {
     pub(crate) status: ExitStatus,
 }
 
-/// What is wrong with a call, if something is.
+/// Returns what is wrong with a call, if anything.
 fn wrong(call: &Call) -> Option<&'static str> {
     let ran = call.ran;
     Some(match (&call.answers[..], call.cancelled) {
         (_, true) if ran > 1 && !call.idempotent => "cancelled, and ran twice",
         ([], false) => "not answered",
         ([_, _, ..], _) => "answered twice",
-        ([Answer::Mistaken], _) => "answered with another call's result",
+        ([Answer::ResultOfOtherCall], _) => "answered with another call's result",
         ([Answer::Result], _) if ran == 0 => "answered, and did not run",
         ([_], _) if ran > 1 && !call.idempotent => "ran twice",
         ([Answer::Error(_, outcome)], _) if outcome == "not run" && ran > 0 => {
@@ -54,7 +54,7 @@ fn wrong(call: &Call) -> Option<&'static str> {
 }
 
 impl Verdict<'_> {
-    /// Prints everything and tells how many of the checks failed.
+    /// Prints the results, and returns how many checks failed.
     pub(crate) fn print(&self) -> usize {
         self.summary();
         self.failed_calls() + self.failed_bounds()
@@ -63,7 +63,7 @@ impl Verdict<'_> {
     fn summary(&self) {
         let (mut calls, mut cancelled, mut progress, mut again) = (0_u64, 0_u64, 0_u64, 0_u64);
         let mut kinds = BTreeMap::<(usize, String), usize>::new();
-        self.book.each(|_, call| {
+        self.ledger.for_each(|_, call| {
             calls += 1;
             cancelled += u64::from(call.cancelled);
             progress += u64::from(call.progress);
@@ -72,8 +72,8 @@ impl Verdict<'_> {
                 let kind = match answer {
                     Answer::Result => "result".to_owned(),
                     Answer::Error(code, outcome) => format!("error {code}, {outcome}"),
-                    Answer::Foreign(code) => format!("error {code} of the upstream"),
-                    Answer::Mistaken => "another call's result".to_owned(),
+                    Answer::UpstreamError(code) => format!("error {code} of the upstream"),
+                    Answer::ResultOfOtherCall => "another call's result".to_owned(),
                 };
                 *kinds.entry((call.site, kind)).or_default() += 1;
             }
@@ -96,7 +96,7 @@ impl Verdict<'_> {
 
     fn failed_calls(&self) -> usize {
         let mut wrongs = BTreeMap::<&str, Vec<String>>::new();
-        self.book.each(|number, call| {
+        self.ledger.for_each(|number, call| {
             if let Some(wrong) = wrong(call) {
                 let site = self.sites[call.site].kind.name();
                 let shown = format!("{number} of `{site}`: {call:?}");

@@ -1,4 +1,4 @@
-//! The calls: so many at a time, every one drawn at random.
+//! The load: a number of concurrent random calls.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,16 +12,16 @@ use crate::calls::{Answer, Call};
 use crate::client::Client;
 use crate::servers::{KINDS, Site};
 
-/// The numbers of calls that are made after all faults are over.
-const AFTERWARDS: u64 = 1 << 40;
+/// The first number of the calls after all faults have ended.
+const RECOVERY_CALLS: u64 = 1 << 40;
 
-/// How long an upstream may take to be back once nothing is wrong with it any more.
-const BACK: Duration = Duration::from_secs(60);
+/// How long an upstream may take to recover after its last fault.
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The longest that a tool takes, in milliseconds.
-const LONGEST: u64 = 250;
+/// The maximum run time of a tool, in milliseconds.
+const MAX_DURATION_MS: u64 = 250;
 
-/// Keeps `in_flight` calls going until `end`.
+/// Keeps `in_flight` calls in flight until `end`.
 pub(crate) async fn keep_going(
     client: &Client,
     end: Instant,
@@ -31,14 +31,14 @@ pub(crate) async fn keep_going(
     let mut rng = Rng::with_seed(seed);
     let lanes = (0..in_flight as u64).map(|lane| {
         let rng = rng.fork();
-        lane_of_calls(client, end, lane, in_flight as u64, rng)
+        call_in_sequence(client, end, lane, in_flight as u64, rng)
     });
     let lanes: Vec<_> = lanes.collect();
     futures_util::future::try_join_all(lanes).await.map(drop)
 }
 
-/// One call after the other. The numbers of different lanes are different.
-async fn lane_of_calls(
+/// Makes one call after another. Each lane uses its own call numbers.
+async fn call_in_sequence(
     client: &Client,
     end: Instant,
     lane: u64,
@@ -62,22 +62,22 @@ async fn one(client: &Client, number: u64, rng: &mut Rng, end: Instant) -> Resul
         idempotent,
         ..Call::default()
     };
-    client.book().enter(number, call);
-    let ms = rng.u64(..LONGEST);
-    let answered = client.book().answer_to(number);
+    client.ledger().register(number, call);
+    let ms = rng.u64(..MAX_DURATION_MS);
+    let answered = client.ledger().answer_to(number);
     client
         .send(&request(number, site, idempotent, ms, with_progress))
         .await?;
     if cancelled {
-        sleep(Duration::from_millis(rng.u64(..LONGEST))).await;
-        client.book().change(number, |call| call.cancelled = true);
+        sleep(Duration::from_millis(rng.u64(..MAX_DURATION_MS))).await;
+        client.ledger().change(number, |call| call.cancelled = true);
         let params = json!({"requestId": number, "reason": "no longer wanted"});
         let method = "notifications/cancelled";
         return client
             .send(&json!({"jsonrpc": "2.0", "method": method, "params": params}))
             .await;
     }
-    // What is still open at the end is waited for by all together.
+    // Calls that are open at the end are awaited together later.
     tokio::time::timeout_at(end, answered).await.ok();
     Ok(())
 }
@@ -92,7 +92,7 @@ fn request(number: u64, site: usize, idempotent: bool, ms: u64, with_progress: b
     json!({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params})
 }
 
-/// Makes `count` calls as fast as they are answered, the first numbered `first`.
+/// Makes `count` calls as fast as responses arrive. The first has the number `first`.
 pub(crate) async fn burst(
     client: &Client,
     first: u64,
@@ -105,12 +105,12 @@ pub(crate) async fn burst(
         let mut rng = rng.fork();
         async move {
             for number in (first + lane..first + count).step_by(in_flight) {
-                // All at one server, then all at the next: so each soon has as many connections as it
-                // will ever have.
+                // All calls go to one server, then all to the next, so that each soon has its maximum of
+                // connections.
                 let turn = (number - first) as usize / in_flight;
                 let site = turn % KINDS.len();
-                client.book().enter(number, Call::default());
-                let answered = client.book().answer_to(number);
+                client.ledger().register(number, Call::default());
+                let answered = client.ledger().answer_to(number);
                 client
                     .send(&request(number, site, rng.bool(), 0, false))
                     .await?;
@@ -123,27 +123,27 @@ pub(crate) async fn burst(
     futures_util::future::try_join_all(calls).await.map(drop)
 }
 
-/// Calls each upstream until it serves, and tells how long each took and how many calls.
+/// Calls each upstream until it responds. Returns a text per upstream: the time and the number of calls.
 ///
 /// # Errors
-/// When one does not come back.
-pub(crate) async fn all_served(client: &Client, sites: &[Arc<Site>]) -> Result<Vec<String>> {
-    let mut told = Vec::new();
+/// If an upstream does not recover.
+pub(crate) async fn measure_recovery(client: &Client, sites: &[Arc<Site>]) -> Result<Vec<String>> {
+    let mut recovered = Vec::new();
     for (site, server) in sites.iter().enumerate() {
         let begun = Instant::now();
         let served = async {
             for attempt in 1.. {
-                let number = AFTERWARDS + ((site as u64) << 20) + attempt;
+                let number = RECOVERY_CALLS + ((site as u64) << 20) + attempt;
                 let call = Call {
                     site,
                     ..Call::default()
                 };
-                client.book().enter(number, call);
-                let answered = client.book().answer_to(number);
+                client.ledger().register(number, call);
+                let answered = client.ledger().answer_to(number);
                 client.send(&request(number, site, false, 0, false)).await?;
                 answered.await.context("the call is not kept")?;
                 let mut is_result = false;
-                client.book().change(number, |call| {
+                client.ledger().change(number, |call| {
                     is_result = call.answers.first() == Some(&Answer::Result);
                 });
                 if is_result {
@@ -154,14 +154,16 @@ pub(crate) async fn all_served(client: &Client, sites: &[Arc<Site>]) -> Result<V
             bail!("no attempt left")
         };
         let name = server.kind.name();
-        told.push(match timeout(BACK, served).await {
+        recovered.push(match timeout(RECOVERY_TIMEOUT, served).await {
             Ok(attempt) => format!(
                 "`{name}` with call {} after {:.1?}",
                 attempt?,
                 begun.elapsed()
             ),
-            Err(_) => bail!("`{name}` does not come back within {BACK:?} of the last fault"),
+            Err(_) => {
+                bail!("`{name}` does not come back within {RECOVERY_TIMEOUT:?} of the last fault")
+            }
         });
     }
-    Ok(told)
+    Ok(recovered)
 }

@@ -1,12 +1,12 @@
-//! Puts the real proxy before three servers that fail in every way at random, keeps calls going, and
-//! judges at the end whether each call was answered as it should be.
+//! Runs the proxy in front of three servers with random faults, keeps calls in flight, and checks at the
+//! end whether each call got the right response.
 //!
-//! `cargo run --release --example soak` takes ten minutes, `-- --seconds 20` as many seconds as it says.
-//! `-- --calls 100000` makes so many calls without any fault, and compares the proxy's memory after the
-//! first thousand with that at the end. Exit status 0 means that all held. The seed is printed; with
-//! `--seed` the same faults and calls are drawn again, though not at the same instants.
+//! `cargo run --release --example soak` takes ten minutes; `-- --seconds 20` sets the time.
+//! `-- --calls 100000` makes that many calls without faults, and compares the proxy's memory after the
+//! first thousand with that at the end. Exit status 0 means that all checks passed. The seed is printed;
+//! `--seed` repeats its faults and calls, though not at the same instants.
 
-// What it finds is for whoever runs it.
+// The results are printed for the user.
 #![allow(clippy::print_stdout)]
 
 mod calls;
@@ -28,38 +28,38 @@ use anyhow::{Result, bail};
 use clap::Parser;
 use tokio::time::{Instant, timeout};
 
-use calls::Book;
+use calls::CallLedger;
 use client::Client;
 use faults::Faults;
 use judge::Verdict;
 use servers::Site;
 
-/// How long the proxy may take to answer what is under way when the load ends: longer than it
-/// waits for anything, by its settings in `process`.
+/// How long the proxy may take to answer the calls in flight when the load ends: longer than all its
+/// timeouts in `process`.
 const DRAIN: Duration = Duration::from_secs(45);
 
-/// How long everything but the load may take: starting, waiting for the last answers, ending.
+/// How long the rest of a run may take: starting, waiting for the last responses, stopping.
 const MARGIN: Duration = Duration::from_secs(150);
 
 /// How long one call may take in the mode without faults.
 const PER_CALL: Duration = Duration::from_millis(20);
 
-/// Tries the proxy under faults, or its memory over many calls.
+/// Tests the proxy under faults, or its memory over many calls
 #[derive(Parser)]
 struct Arguments {
-    /// How long to keep calls going
+    /// How many seconds to keep calls in flight
     #[arg(long, default_value_t = 600)]
     seconds: u64,
-    /// Make so many calls instead, without faults, and watch the memory
+    /// Make this many calls instead, without faults, and check the memory
     #[arg(long, conflicts_with = "seconds")]
     calls: Option<u64>,
-    /// Draw the same faults and calls as the run that printed this
+    /// The seed of a previous run, to repeat its faults and calls
     #[arg(long)]
     seed: Option<u64>,
-    /// The proxy's binary; else it is built in the profile of this program
+    /// The proxy's binary; by default it is built in the profile of this program
     #[arg(long)]
     proxy: Option<PathBuf>,
-    /// How many calls are under way at a time
+    /// How many calls are in flight at a time
     #[arg(long, default_value_t = 50)]
     in_flight: usize,
 }
@@ -71,7 +71,7 @@ async fn main() -> ExitCode {
         Some(calls) => PER_CALL.saturating_mul(u32::try_from(calls).unwrap_or(u32::MAX)),
         None => Duration::from_secs(arguments.seconds),
     };
-    // Whatever happens, this ends.
+    // A deadline for the whole run.
     let ended = timeout(load + MARGIN, run(&arguments)).await;
     let ended = ended.unwrap_or_else(|_| Err(anyhow::anyhow!("it did not end in time")));
     match ended {
@@ -90,9 +90,9 @@ async fn run(arguments: &Arguments) -> Result<()> {
     };
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..));
     println!("seed {seed}");
-    let book = Arc::new(Book::default());
-    let sites = servers::start_all(&book, seed).await?;
-    let client = Client::launch(&proxy, &sites, &book).await?;
+    let ledger = Arc::new(CallLedger::default());
+    let sites = servers::start_all(&ledger, seed).await?;
+    let client = Client::launch(&proxy, &sites, &ledger).await?;
     client.handshake(sites.len() * servers::TOOLS.len()).await?;
     match arguments.calls {
         Some(calls) => memory::run(&client, calls, arguments.in_flight, seed).await,
@@ -113,11 +113,11 @@ async fn soak(
     let injected = faults.end().await;
     let unanswered = client.drained(DRAIN).await;
     let usage = watch.end().await;
-    let back = load::all_served(client, sites).await?;
+    let back = load::measure_recovery(client, sites).await?;
     let stderr = client.stderr_bytes();
     let status = client.close().await?;
     let verdict = Verdict {
-        book: client.book(),
+        ledger: client.ledger(),
         sites,
         seconds: arguments.seconds,
         injected,
@@ -135,7 +135,7 @@ async fn soak(
     Ok(())
 }
 
-/// Nothing is held while this is waited for.
+/// Locks a mutex that is never held across an await.
 fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex
         .lock()

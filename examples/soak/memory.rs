@@ -1,4 +1,4 @@
-//! Whether the proxy's memory and descriptors stay what they are.
+//! Checks that the proxy's memory and descriptors do not grow.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -12,23 +12,23 @@ use crate::client::Client;
 use crate::load::burst;
 use crate::process::{Usage, usage};
 
-/// After how many calls all buffers and pools have the size that they keep.
-const WARM: u64 = 1_000;
+/// After this many calls, all buffers and pools have reached their final size.
+const WARM_UP_CALLS: u64 = 1_000;
 
-/// How much more memory may be in use at the end than after the first thousand calls, in KiB: what the
-/// allocator keeps when 50 calls at a time have come and gone in every order.
+/// How much more memory may be in use at the end than after the first thousand calls, in KiB. The
+/// allocator keeps some after many concurrent calls.
 const ALLOWED: u64 = 4 << 10;
 
-/// How much more than after half of the calls, when it has all that it will keep.
+/// How much more memory may be in use than after half of the calls, in KiB.
 const ALLOWED_AFTER_HALF: u64 = 1 << 10;
 
-/// How often a process is looked at.
-const LOOK: Duration = Duration::from_millis(200);
+/// How often the usage of a process is sampled.
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Makes `calls` calls without faults, and compares.
+/// Makes `calls` calls without faults, and compares the memory.
 ///
 /// # Errors
-/// When the memory has grown by more than [`ALLOWED`] or [`ALLOWED_AFTER_HALF`].
+/// If the memory has grown by more than [`ALLOWED`] or [`ALLOWED_AFTER_HALF`].
 pub(crate) async fn run(client: &Client, calls: u64, in_flight: usize, seed: u64) -> Result<()> {
     let mut rng = Rng::with_seed(seed);
     let at = |count: u64| {
@@ -42,15 +42,15 @@ pub(crate) async fn run(client: &Client, calls: u64, in_flight: usize, seed: u64
     let begun = Instant::now();
     let (mut done, mut seen) = (0, Vec::new());
     while done < calls {
-        let next = WARM.min(calls - done);
+        let next = WARM_UP_CALLS.min(calls - done);
         burst(client, done, next, in_flight, &mut rng).await?;
         done += next;
-        // The book is of no use here, and its memory not what is watched.
-        client.book().clear();
-        let half = calls / WARM / 2 * WARM;
-        if done == WARM || done == half || done == calls {
+        // The ledger is not used here, and would grow.
+        client.ledger().clear();
+        let half = calls / WARM_UP_CALLS / 2 * WARM_UP_CALLS;
+        if done == WARM_UP_CALLS || done == half || done == calls {
             seen.push(at(done)?.rss);
-        } else if done.is_multiple_of(20 * WARM) {
+        } else if done.is_multiple_of(20 * WARM_UP_CALLS) {
             at(done)?;
         }
     }
@@ -76,16 +76,16 @@ pub(crate) async fn run(client: &Client, calls: u64, in_flight: usize, seed: u64
     Ok(())
 }
 
-/// The most that was used early and late.
+/// The maximum usage at the beginning and at the end.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Peaks {
-    /// From 10 % of the time to 30 %.
+    /// From 10 % to 30 % of the time.
     pub(crate) early: Usage,
-    /// From 80 % on.
+    /// From 80 % of the time.
     pub(crate) late: Usage,
 }
 
-/// Looks at a process all the time.
+/// Samples the usage of a process.
 pub(crate) struct Watch {
     task: JoinHandle<Peaks>,
     ended: std::sync::Arc<std::sync::atomic::AtomicBool>,
@@ -108,7 +108,7 @@ impl Watch {
                     peak.rss = peak.rss.max(now.rss);
                     peak.descriptors = peak.descriptors.max(now.descriptors);
                 }
-                sleep(LOOK).await;
+                sleep(SAMPLE_INTERVAL).await;
             }
             peaks
         });

@@ -1,4 +1,4 @@
-//! The proxy's process: its binary, its settings, and what the system says of it.
+//! The proxy's process: its binary, its settings and its resource usage.
 
 use std::path::{Path, PathBuf};
 
@@ -8,19 +8,18 @@ use tokio::process::Command;
 
 use crate::servers::Site;
 
-/// Short waits, so that a fault costs a call seconds and not minutes, and the end is near when the
-/// load ends.
+/// Short timeouts, so that a fault costs seconds and not minutes, and the run ends soon after the load.
 const SETTINGS: [(&str, &str); 3] = [
     ("PROXY_TIMEOUT", "3s"),
     ("PROXY_CONNECT_WAIT", "10s"),
     ("PROXY_KEEP_ALIVE", "5s"),
 ];
 
-/// Builds the proxy in the profile of this example, if it has to be, and gives its path: `cargo run
-/// --example` builds the example alone.
+/// Builds the proxy in the profile of this example if necessary, and returns its path: `cargo run
+/// --example` builds only the example.
 ///
 /// # Errors
-/// When the build fails; cargo has then said why.
+/// If the build fails; cargo has then printed why.
 pub(crate) async fn find_or_build() -> Result<PathBuf> {
     let example = std::env::current_exe().context("finding this program")?;
     let directory = example.parent().and_then(Path::parent);
@@ -28,7 +27,7 @@ pub(crate) async fn find_or_build() -> Result<PathBuf> {
     let target = directory.parent().context("no target directory")?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    // The example is named so that its dependencies' features stay as they are.
+    // The example is named to keep the features of the dependencies.
     command
         .args([
             "build",
@@ -53,8 +52,8 @@ pub(crate) async fn find_or_build() -> Result<PathBuf> {
     Ok(directory.join(format!("mcp-manifold{}", std::env::consts::EXE_SUFFIX)))
 }
 
-/// The command that launches the proxy before these servers, with nothing else of this process's
-/// environment that could lead it elsewhere.
+/// Returns the command that launches the proxy in front of these servers, without other settings from this
+/// process's environment.
 pub(crate) fn command(proxy: &Path, home: &Path, sites: &[std::sync::Arc<Site>]) -> Command {
     let upstreams: Vec<_> = sites
         .iter()
@@ -82,16 +81,16 @@ pub(crate) fn command(proxy: &Path, home: &Path, sites: &[std::sync::Arc<Site>])
     command
 }
 
-/// What a process holds.
+/// The resource usage of a process.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Usage {
-    /// Memory that is resident, in KiB.
+    /// Resident memory, in KiB.
     pub(crate) rss: u64,
     /// Open descriptors.
     pub(crate) descriptors: u64,
 }
 
-/// Asks the system; `None` where it has no `/proc`, or the process is gone.
+/// Reads the usage from `/proc`; returns `None` if there is no `/proc` or no such process.
 pub(crate) fn usage(pid: u32) -> Option<Usage> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status

@@ -1,7 +1,7 @@
-//! What changes while the server runs, and who is told.
+//! What changes while the server runs, and the notifications about that.
 
-// Per-resource subscriptions are deprecated, and served because the revisions that have them are
-// still spoken.
+// Per-resource subscriptions are deprecated. They are served because the revisions with them are
+// still in use.
 #![allow(deprecated)]
 
 use rmcp::model::ResourceUpdatedNotificationParam;
@@ -12,36 +12,36 @@ use tokio::sync::watch;
 /// The resource that changes.
 pub(crate) const WATCHED: &str = "test://watched-resource";
 
-/// How often each list has changed; the tools that change them say so in their descriptions.
+/// How often each list has changed. The descriptions of the tools contain these numbers.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Counts {
     pub(crate) tools: u64,
     pub(crate) prompts: u64,
-    /// Changes of the resource that can be watched.
+    /// Changes of the watched resource.
     pub(crate) watched: u64,
-    /// Calls that go on until they are cancelled, and those that were.
+    /// Calls that run until they are cancelled, and those that were cancelled.
     pub(crate) unending: u64,
     pub(crate) cancelled: u64,
 }
 
-/// Tells one subscriber of each change after `seen`, until it goes.
+/// Notifies one subscriber of each change after `seen`, until it unsubscribes.
 pub(crate) async fn listen(
     mut changes: watch::Receiver<Counts>,
     mut seen: Counts,
     subscription: SubscriptionContext,
 ) -> Result<(), ErrorData> {
     let accepted = subscription.accepted();
-    let tools_wanted = accepted.tools_list_changed == Some(true);
-    let prompts_wanted = accepted.prompts_list_changed == Some(true);
+    let sends_tool_changes = accepted.tools_list_changed == Some(true);
+    let sends_prompt_changes = accepted.prompts_list_changed == Some(true);
     let watched = accepted.resource_subscriptions.as_ref();
     let watched = watched.is_some_and(|uris| uris.iter().any(|uri| uri == WATCHED));
     loop {
         let now = *changes.borrow_and_update();
-        // A subscriber that cannot be reached is one that is leaving.
-        if tools_wanted && now.tools != seen.tools {
+        // Sending fails only if the subscriber is disconnecting.
+        if sends_tool_changes && now.tools != seen.tools {
             subscription.sink().notify_tool_list_changed().await.ok();
         }
-        if prompts_wanted && now.prompts != seen.prompts {
+        if sends_prompt_changes && now.prompts != seen.prompts {
             subscription.sink().notify_prompt_list_changed().await.ok();
         }
         if watched && now.watched != seen.watched {
@@ -59,7 +59,7 @@ pub(crate) async fn listen(
     }
 }
 
-/// Tells a session of each change of the watched resource, until it goes.
+/// Notifies a session of each change of the watched resource, until it ends.
 pub(crate) async fn watch(mut changes: watch::Receiver<Counts>, session: Peer<RoleServer>) {
     let mut seen = changes.borrow_and_update().watched;
     while changes.changed().await.is_ok() {

@@ -1,4 +1,4 @@
-//! The smallest picture and the smallest sound, base64 as content blocks carry them.
+//! The smallest image and the smallest sound, in base64 as in content blocks.
 
 /// A PNG of one red pixel.
 pub(crate) const PNG: &str =

@@ -1,10 +1,10 @@
-//! What the server lists.
+//! The lists of tools, prompts, resources and templates.
 
 use serde_json::{Value, json};
 
 use super::changes::Counts;
 
-/// The tools, in the order they are listed in.
+/// Returns the tools, in listing order.
 pub(crate) fn tools(changes: Counts) -> Value {
     let Counts { tools, prompts, .. } = changes;
     let tools_changed = format!("Changes the tools; has done so {tools} times");
@@ -18,8 +18,8 @@ pub(crate) fn tools(changes: Counts) -> Value {
         plain("test_error_handling", "Fails"),
         plain("test_tool_with_logging", "Logs three messages"),
         plain("test_tool_with_progress", "Reports progress three times"),
-        asking("test_sampling", "Asks a model", "prompt"),
-        asking("test_elicitation", "Asks a person", "message"),
+        legacy_input("test_sampling", "Asks a model", "prompt"),
+        legacy_input("test_elicitation", "Asks a person", "message"),
         plain(
             "test_elicitation_sep1034_defaults",
             "Asks with a default for each type"
@@ -29,35 +29,41 @@ pub(crate) fn tools(changes: Counts) -> Value {
             "Asks with each kind of choice"
         ),
         plain("test_reconnection", "Closes the stream before it answers"),
-        plain("test_input_required_result_elicitation", "Wants a name"),
+        plain("test_input_required_result_elicitation", "Requires a name"),
         plain(
             "test_input_required_result_sampling",
-            "Wants a model's answer"
+            "Requires a model's answer"
         ),
-        plain("test_input_required_result_list_roots", "Wants the roots"),
+        plain(
+            "test_input_required_result_list_roots",
+            "Requires the roots"
+        ),
         plain(
             "test_input_required_result_request_state",
-            "Wants its state back"
+            "Requires its state back"
         ),
         plain(
             "test_input_required_result_multiple_inputs",
-            "Wants three things at once"
+            "Requires three inputs at once"
         ),
         plain(
             "test_input_required_result_multi_round",
-            "Wants two things in turn"
+            "Requires two inputs in turn"
         ),
         plain(
             "test_input_required_result_tampered_state",
-            "Wants its state back unchanged"
+            "Requires its state back unchanged"
         ),
         plain(
             "test_input_required_result_capabilities",
-            "Wants what the client can give"
+            "Requires inputs that the client supports"
         ),
         plain("test_missing_capability", "Needs sampling"),
-        plain("test_streaming_elicitation", "Wants a name, on a stream"),
-        plain("test_logging_tool", "Logs a message if that is wanted"),
+        plain("test_streaming_elicitation", "Requires a name, on a stream"),
+        plain(
+            "test_logging_tool",
+            "Logs a message if the client accepts logs"
+        ),
         plain("test_trigger_tool_change", &tools_changed),
         plain("test_trigger_prompt_change", &prompts_changed),
         plain(
@@ -75,7 +81,7 @@ fn plain(name: &str, description: &str) -> Value {
     json!({"name": name, "description": description, "inputSchema": schema})
 }
 
-fn asking(name: &str, description: &str, argument: &str) -> Value {
+fn legacy_input(name: &str, description: &str, argument: &str) -> Value {
     let schema = json!({
         "type": "object",
         "properties": {argument: {"type": "string", "description": "What to ask"}},
@@ -93,7 +99,7 @@ fn with_header() -> Value {
     })
 }
 
-/// Keywords that a server which rebuilds its schemas would drop.
+/// Returns JSON Schema keywords that a proxy would drop if it rebuilt schemas.
 fn with_keywords() -> Value {
     let address = json!({
         "$anchor": "addressDef",
@@ -126,7 +132,7 @@ fn with_keywords() -> Value {
     })
 }
 
-/// The prompts.
+/// Returns the prompts.
 pub(crate) fn prompts(changes: Counts) -> Value {
     let argument =
         |name: &str, what: &str| json!({"name": name, "description": what, "required": true});
@@ -144,11 +150,11 @@ pub(crate) fn prompts(changes: Counts) -> Value {
             "arguments": [argument("resourceUri", "The URI to hand over")],
         },
         {"name": "test_prompt_with_image", "description": "Shows a picture"},
-        {"name": "test_input_required_result_prompt", "description": "Wants a context"},
+        {"name": "test_input_required_result_prompt", "description": "Requires a context"},
     ])
 }
 
-/// The resources.
+/// Returns the resources.
 pub(crate) fn resources() -> Value {
     let resource = |uri: &str, name: &str, mime_type: &str| json!({"uri": uri, "name": name, "description": name, "mimeType": mime_type});
     json!([
@@ -162,7 +168,7 @@ pub(crate) fn resources() -> Value {
     ])
 }
 
-/// The resource templates.
+/// Returns the resource templates.
 pub(crate) fn resource_templates() -> Value {
     json!([{
         "uriTemplate": "test://template/{id}/data",

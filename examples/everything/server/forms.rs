@@ -1,8 +1,8 @@
-//! What people are asked to fill in.
+//! The forms of elicitation requests.
 
 use serde_json::{Value, json};
 
-/// A user as `test_elicitation` asks for one.
+/// The properties of a user, for `test_elicitation`.
 pub(crate) fn user() -> Value {
     json!({
         "username": {"type": "string", "description": "User's response"},

@@ -1,7 +1,7 @@
-//! The server as the SDK sees it: each method, handed to the file that answers it.
+//! The server's handler for the SDK: passes each method to its file.
 
-// Logging, sampling and per-resource subscriptions are deprecated, and offered because the
-// revisions that have them are still spoken.
+// Logging, sampling and per-resource subscriptions are deprecated. They are offered because the
+// revisions with them are still in use.
 #![allow(deprecated)]
 
 use std::borrow::Cow;
@@ -27,16 +27,16 @@ use super::answer::from_json;
 use super::changes::{self, Counts};
 use super::{definitions, prompts, resources, tools};
 
-/// What one session, or one request that has none, is served by.
+/// Serves one session, or one request without a session.
 pub(crate) struct Everything {
     versions: &'static [ProtocolVersion],
     pub(crate) sessions: Arc<LocalSessionManager>,
     pub(crate) changes: watch::Sender<Counts>,
-    /// The changes that came before this session.
+    /// The changes before this session.
     seen: Counts,
-    // std's Mutex, both times: held for one operation, never across an await.
+    // These are std's Mutex: held for one operation, never across an await.
     log_level: Mutex<LoggingLevel>,
-    /// What tells this session of the changes of a resource.
+    /// The task that notifies this session of changes, by resource.
     subscribed: Mutex<HashMap<String, AbortHandle>>,
 }
 
@@ -56,7 +56,7 @@ impl Everything {
         }
     }
 
-    /// The lowest level that this client wants to see, if any: 2026-07-28 asks with each request.
+    /// Returns the minimum log level of the client, if it has one: 2026-07-28 sets it with each request.
     pub(crate) fn log_level(&self, context: &RequestContext<RoleServer>) -> Option<LoggingLevel> {
         let modern = context.meta.protocol_version() >= Some(ProtocolVersion::V_2026_07_28);
         let of_session = *self
@@ -186,17 +186,17 @@ impl ServerHandler for Everything {
         request: SubscribeRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        let telling = changes::watch(self.changes.subscribe(), context.peer);
-        let telling = match request.uri == changes::WATCHED {
-            true => tokio::spawn(telling),
-            // The others never change.
+        let watch_task = changes::watch(self.changes.subscribe(), context.peer);
+        let watch_task = match request.uri == changes::WATCHED {
+            true => tokio::spawn(watch_task),
+            // The other resources never change.
             false => return Ok(()),
         };
         let subscribed = &mut self
             .subscribed
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some(before) = subscribed.insert(request.uri, telling.abort_handle()) {
+        if let Some(before) = subscribed.insert(request.uri, watch_task.abort_handle()) {
             before.abort();
         }
         Ok(())
@@ -211,8 +211,8 @@ impl ServerHandler for Everything {
             .subscribed
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some(telling) = subscribed.remove(&request.uri) {
-            telling.abort();
+        if let Some(watch_task) = subscribed.remove(&request.uri) {
+            watch_task.abort();
         }
         Ok(())
     }
@@ -222,7 +222,7 @@ impl ServerHandler for Everything {
         request: SetLevelRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        // 2026-07-28 has no such method, and the SDK leaves it to the handler to say so.
+        // 2026-07-28 does not have this method, and the SDK does not reject it by itself.
         if context.protocol_version() >= Some(ProtocolVersion::V_2026_07_28) {
             return Err(ErrorData::method_not_found::<
                 rmcp::model::SetLevelRequestMethod,

@@ -1,18 +1,18 @@
-//! The server itself, apart from the program around it: tests run it too.
+//! The server itself, without the command line: tests run it too.
 
 mod answer;
-mod asking;
 mod changes;
 mod contents;
 mod definitions;
 mod forms;
 mod handler;
+mod input_required;
+mod legacy_input;
 mod prompts;
 mod resources;
 mod rounds;
 mod stream;
 mod tools;
-mod wanting;
 
 use std::sync::Arc;
 
@@ -25,12 +25,12 @@ use tokio::sync::watch;
 pub(crate) use changes::Counts;
 use handler::Everything;
 
-/// The protocol revisions that a server speaks.
+/// The protocol revisions that the server supports.
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum Era {
-    /// Those that begin with a handshake, up to 2025-11-25
+    /// The revisions with an `initialize` handshake, up to 2025-11-25
     Legacy,
-    /// 2026-07-28 too
+    /// These and 2026-07-28
     Both,
 }
 
@@ -43,7 +43,7 @@ impl Era {
     }
 }
 
-/// Serves everything at `/mcp`; `counts` are kept up to date.
+/// Serves `/mcp`, and keeps `counts` up to date.
 pub(crate) fn router(era: Era, counts: watch::Sender<Counts>) -> axum::Router {
     let sessions = Arc::new(LocalSessionManager::default());
     let made_for = sessions.clone();

@@ -1,4 +1,4 @@
-//! What the prompts say, and what completes their arguments.
+//! The prompts, and the completion of their arguments.
 
 use rmcp::model::{CompleteResult, GetPromptRequestParams, GetPromptResponse};
 use rmcp::service::RequestContext;
@@ -9,13 +9,13 @@ use super::answer::from_json;
 use super::contents::PNG;
 use super::rounds::{self, Round};
 
-/// The values that arguments are completed to.
+/// The completions of arguments.
 const VALUES: [&str; 3] = ["paris", "park", "party"];
 
 /// Gets a prompt.
 ///
 /// # Errors
-/// Invalid parameters when there is none of that name, or an argument is missing.
+/// Invalid parameters, if no prompt has that name or an argument is missing.
 pub(crate) fn get(
     request: &GetPromptRequestParams,
     context: &RequestContext<RoleServer>,
@@ -51,7 +51,7 @@ pub(crate) fn get(
                 let request =
                     rounds::elicit("What context should the prompt use?", "context", "string");
                 return round
-                    .want(&[("user_context", request)], None)
+                    .require_input(&[("user_context", request)], None)
                     .map(Into::into);
             };
             json!([text(&format!("Please go on, given that: {context}"))])
@@ -71,7 +71,7 @@ fn argument<'a>(request: &'a GetPromptRequestParams, name: &str) -> Result<&'a s
     value.and_then(Value::as_str).ok_or_else(missing)
 }
 
-/// Completes what was typed of an argument.
+/// Completes the typed part of an argument.
 pub(crate) fn complete(typed: &str) -> Result<CompleteResult, ErrorData> {
     let values: Vec<_> = VALUES
         .iter()

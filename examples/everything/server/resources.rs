@@ -1,4 +1,4 @@
-//! What the resources say.
+//! The content of the resources.
 
 use rmcp::ErrorData;
 use rmcp::model::ReadResourceResult;
@@ -10,7 +10,7 @@ use super::contents::PNG;
 /// Reads a resource.
 ///
 /// # Errors
-/// `Resource not found`, with its URI, when there is none.
+/// `Resource not found`, with the URI, if there is no such resource.
 pub(crate) fn read(uri: &str) -> Result<ReadResourceResult, ErrorData> {
     let contents = contents(uri).ok_or_else(|| {
         ErrorData::resource_not_found("Resource not found", Some(json!({"uri": uri})))

@@ -1,9 +1,9 @@
-//! Answers that want something of the client first (2026-07-28, § Multi Round-Trip Requests).
+//! Requests that require input from the client (2026-07-28, § Multi Round-Trip Requests).
 //!
-//! A round asks for nothing that the client has not declared, and trusts no state that it did
-//! not sign itself.
+//! A round requires only input that the client has declared, and trusts only state that this server
+//! has signed.
 
-// Sampling and roots are deprecated, and wanted because the revision still has them.
+// Sampling and roots are deprecated. They are used because the revision still has them.
 #![allow(deprecated)]
 
 use std::sync::LazyLock;
@@ -22,11 +22,11 @@ use serde_json::{Map, Value, json};
 
 use super::answer::from_json;
 
-/// Signs states; a state outlives no process.
+/// The key that signs states. States are valid only in this process.
 static KEY: LazyLock<Option<hmac::Key>> =
     LazyLock::new(|| hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok());
 
-/// One attempt at a request, with what the client brought along.
+/// One round of a request, with the responses and the state that the client sent.
 pub(crate) struct Round<'a> {
     arguments: Option<&'a JsonObject>,
     responses: Option<&'a InputResponses>,
@@ -59,28 +59,28 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// An argument that is text; empty when there is none.
+    /// Returns a text argument, or an empty text.
     pub(crate) fn argument(&self, name: &str) -> &'a str {
         let value = self.arguments.and_then(|all| all.get(name));
         value.and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// This member of the response under `key`.
+    /// Returns this member of the response to the input request `key`.
     pub(crate) fn response(&self, key: &str, member: &str) -> Option<&'a Value> {
         self.responses?.get(key)?.get(member)
     }
 
-    /// What the person filled in for `property`, if they accepted.
+    /// Returns the value of `property` in an accepted elicitation.
     pub(crate) fn accepted(&self, key: &str, property: &str) -> Option<&'a Value> {
         self.response(key, "action")
             .filter(|action| *action == "accept")?;
         self.response(key, "content")?.get(property)
     }
 
-    /// What this server put into the state that came back.
+    /// Returns the state that this server sent in the previous round.
     ///
     /// # Errors
-    /// Invalid parameters when it was changed on the way.
+    /// Invalid parameters, if the state was changed.
     pub(crate) fn state(&self) -> Result<Option<&'a str>, ErrorData> {
         let Some(state) = self.state else {
             return Ok(None);
@@ -92,11 +92,11 @@ impl<'a> Round<'a> {
             .ok_or_else(changed)
     }
 
-    /// Wants answers to all these requests.
+    /// Requires responses to all these input requests.
     ///
     /// # Errors
-    /// The missing capabilities, when the client has not declared all that it takes.
-    pub(crate) fn want(
+    /// The missing capabilities, if the client has not declared all that are necessary.
+    pub(crate) fn require_input(
         &self,
         requests: &[(&str, Value)],
         state: Option<&str>,
@@ -120,13 +120,13 @@ impl<'a> Round<'a> {
         ))
     }
 
-    /// Wants answers to those of these requests that the client can answer.
-    pub(crate) fn want_possible(
+    /// Requires responses to those input requests that the client supports.
+    pub(crate) fn require_supported_input(
         &self,
         mut requests: Vec<(&str, Value)>,
     ) -> Result<InputRequiredResult, ErrorData> {
         requests.retain(|(_, request)| self.can(request));
-        self.want(&requests, None)
+        self.require_input(&requests, None)
     }
 
     fn can(&self, request: &Value) -> bool {
@@ -139,7 +139,7 @@ impl<'a> Round<'a> {
     }
 }
 
-/// The capability that answers a request: the first part of its method.
+/// Returns the capability for an input request: the first part of its method.
 fn capability(request: &Value) -> Option<&str> {
     let (capability, _) = request["method"].as_str()?.split_once('/')?;
     Some(capability)
@@ -151,26 +151,26 @@ fn sign(said: &str) -> Result<String, ErrorData> {
     Ok(format!("{said}.{}", BASE64_URL_SAFE_NO_PAD.encode(tag)))
 }
 
-/// A request for one property of a person.
+/// Returns an elicitation of one property.
 pub(crate) fn elicit(message: &str, property: &str, kind: &str) -> Value {
     form(message, &json!({property: {"type": kind}}), &[property])
 }
 
-/// A request for a person to fill in these properties.
+/// Returns an elicitation of these properties.
 pub(crate) fn form(message: &str, properties: &Value, required: &[&str]) -> Value {
     let schema = json!({"type": "object", "properties": properties, "required": required});
     let params = json!({"mode": "form", "message": message, "requestedSchema": schema});
     json!({"method": "elicitation/create", "params": params})
 }
 
-/// A request for a model's answer.
+/// Returns a sampling request.
 pub(crate) fn sample(prompt: &str) -> Value {
     let message = json!({"role": "user", "content": {"type": "text", "text": prompt}});
     let params = json!({"messages": [message], "maxTokens": 100});
     json!({"method": "sampling/createMessage", "params": params})
 }
 
-/// A request for the client's roots.
+/// Returns a request for the client's roots.
 pub(crate) fn roots() -> Value {
     json!({"method": "roots/list", "params": {}})
 }

@@ -1,5 +1,4 @@
-//! Ends the stream that an answer was to come on (SEP-1699), as a server does that lets its
-//! clients poll.
+//! Ends the stream of a response early (SEP-1699), as a server does whose clients poll.
 
 use std::time::Duration;
 
@@ -7,16 +6,17 @@ use rmcp::RoleServer;
 use rmcp::service::RequestContext;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 
-/// After how long the client is told to come back.
+/// The reconnect delay that the stream sends to the client.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// After how long the answer is there: the SDK does not keep it for a client that comes later.
+/// When the response is sent: the SDK does not store it for a client that reconnects later.
 pub(crate) const HELD: Duration = Duration::from_secs(1);
 
-/// How many requests a session may have sent before: the SDK counts them and tells no handler.
+/// The highest stream number that is tried: the SDK numbers the streams, but handlers do not get the
+/// number.
 const STREAMS: u64 = 64;
 
-/// Closes the streams of all requests that this session waits for.
+/// Closes the streams of all pending requests of this session.
 pub(crate) async fn close(sessions: &LocalSessionManager, context: &RequestContext<RoleServer>) {
     let parts = context.extensions.get::<http::request::Parts>();
     let session = parts.and_then(|parts| parts.headers.get("mcp-session-id")?.to_str().ok());
@@ -24,7 +24,7 @@ pub(crate) async fn close(sessions: &LocalSessionManager, context: &RequestConte
     let handle = sessions.sessions.read().await.get(session).cloned();
     let Some(handle) = handle else { return };
     for stream in 0..STREAMS {
-        // Those that are over are an error.
+        // Closing fails for streams that have ended.
         handle.close_sse_stream(stream, Some(RETRY)).await.ok();
     }
 }

@@ -1,6 +1,6 @@
-//! What the tools do.
+//! The tools.
 
-// Logging is deprecated, and done because the revisions that have it are still spoken.
+// Logging is deprecated. It is used because the revisions with it are still in use.
 #![allow(deprecated)]
 
 use std::time::Duration;
@@ -17,12 +17,12 @@ use super::answer::{content, failure, text};
 use super::contents::{PNG, WAV};
 use super::handler::Everything;
 use super::rounds::Round;
-use super::{asking, stream, wanting};
+use super::{input_required, legacy_input, stream};
 
-/// How long lies between two messages of a tool that says more than one, as the suite wants it.
+/// The pause between two messages of a tool, as the suite requires.
 const STEP: Duration = Duration::from_millis(50);
 
-/// How often a client may fail to give what was asked of it.
+/// The maximum number of rounds of a call.
 const ROUNDS: usize = 5;
 
 type Context = RequestContext<RoleServer>;
@@ -30,42 +30,42 @@ type Context = RequestContext<RoleServer>;
 /// Calls a tool.
 ///
 /// # Errors
-/// Invalid parameters when there is none of that name.
+/// Invalid parameters, if no tool has that name.
 pub(crate) async fn call(
     server: &Everything,
     mut call: CallToolRequestParams,
     context: Context,
 ) -> Result<CallToolResponse, ErrorData> {
-    if let Some(answer) = in_rounds(&mut call, &context).await {
+    if let Some(answer) = call_requiring_input(&mut call, &context).await {
         return answer;
     }
-    let answer = match said(&call.name) {
+    let answer = match fixed_content(&call.name) {
         Some(blocks) => content(&blocks),
         None => done(server, &call, &context).await,
     };
     answer.map(CallToolResult::into)
 }
 
-/// Answers a tool that wants something of the client first; `None` when it is none.
+/// Calls a tool that requires input; returns `None` for other tools.
 ///
-/// A client of 2026-07-28 calls again with its responses. An older one is asked, and the call
-/// goes on.
-async fn in_rounds(
+/// A client of 2026-07-28 calls again with its responses. An older client gets server requests during
+/// the call.
+async fn call_requiring_input(
     call: &mut CallToolRequestParams,
     context: &Context,
 ) -> Option<Result<CallToolResponse, ErrorData>> {
     for _ in 0..ROUNDS {
-        let answer = wanting::call(&call.name, &Round::of_tool(call, context))?;
-        let wanted = match answer {
-            Ok(CallToolResponse::InputRequired(wanted)) if is_legacy(context) => wanted,
+        let answer = input_required::call(&call.name, &Round::of_tool(call, context))?;
+        let required = match answer {
+            Ok(CallToolResponse::InputRequired(required)) if is_legacy(context) => required,
             answer => return Some(answer),
         };
-        let requests = wanted.input_requests.unwrap_or_default();
-        match asking::all(&context.peer, requests).await {
+        let requests = required.input_requests.unwrap_or_default();
+        match legacy_input::all(&context.peer, requests).await {
             Ok(responses) => call.input_responses = Some(responses),
             Err(error) => return Some(failure(&error.message).map(Into::into)),
         }
-        call.request_state = wanted.request_state;
+        call.request_state = required.request_state;
     }
     Some(failure("Asked in vain").map(Into::into))
 }
@@ -74,8 +74,8 @@ fn is_legacy(context: &Context) -> bool {
     context.protocol_version() < Some(ProtocolVersion::V_2026_07_28)
 }
 
-/// What the tools say that always say the same.
-fn said(name: &str) -> Option<Value> {
+/// Returns the content of a tool whose result is always the same.
+fn fixed_content(name: &str) -> Option<Value> {
     let image = json!({"type": "image", "data": PNG, "mimeType": "image/png"});
     let resource = |uri: &str, mime_type: &str, text: &str| {
         let resource = json!({"uri": uri, "mimeType": mime_type, "text": text});
@@ -130,7 +130,7 @@ async fn done(
         }
         "test_trigger_tool_change" => {
             server.changes.send_modify(|counts| counts.tools += 1);
-            // 2026-07-28 tells those who listen, and no others.
+            // In 2026-07-28 only `subscriptions/listen` streams get notifications.
             if is_legacy(context) {
                 client.notify_tool_list_changed().await.ok();
             }
@@ -162,15 +162,15 @@ async fn done(
     }
 }
 
-/// Logs each message, if the client wants to see such messages.
+/// Logs each message, if the client's log level allows it.
 async fn log(
     server: &Everything,
     context: &Context,
     messages: &[String],
 ) -> Result<CallToolResult, ErrorData> {
-    let wanted = server.log_level(context);
+    let level = server.log_level(context);
     for message in messages {
-        if wanted.is_some_and(|lowest| lowest as u8 <= LoggingLevel::Info as u8) {
+        if level.is_some_and(|lowest| lowest as u8 <= LoggingLevel::Info as u8) {
             let message = LoggingMessageNotificationParam::new(LoggingLevel::Info, json!(message));
             context.peer.notify_logging_message(message).await.ok();
         }
@@ -179,7 +179,7 @@ async fn log(
     text("Logged")
 }
 
-/// Reports progress, if the client gave a token for it.
+/// Reports progress, if the client sent a progress token.
 async fn report(context: &Context) -> Result<CallToolResult, ErrorData> {
     for progress in [0.0, 50.0, 100.0] {
         if let Some(token) = context.meta.get_progress_token() {

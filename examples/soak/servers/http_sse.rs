@@ -1,5 +1,5 @@
-//! HTTP+SSE of 2024-11-05, which no SDK serves any more: `GET /sse` is the stream on which all answers
-//! come, and says where to post.
+//! HTTP+SSE of 2024-11-05, which no SDK serves any more: `GET /sse` is the stream of all responses, and
+//! names the address for messages.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -16,7 +16,7 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_stream::{Stream, StreamExt};
 
 use super::tools::{Running, definitions};
-use crate::calls::Book;
+use crate::calls::CallLedger;
 use crate::lock;
 
 type Sender = mpsc::UnboundedSender<Event>;
@@ -27,13 +27,13 @@ pub(super) type Streams = Arc<Mutex<HashMap<String, Sender>>>;
 #[derive(Clone)]
 struct Server {
     streams: Streams,
-    book: Arc<Book>,
+    ledger: Arc<CallLedger>,
 }
 
-pub(super) fn router(streams: &Streams, book: &Arc<Book>) -> axum::Router {
+pub(super) fn router(streams: &Streams, ledger: &Arc<CallLedger>) -> axum::Router {
     let server = Server {
         streams: streams.clone(),
-        book: book.clone(),
+        ledger: ledger.clone(),
     };
     axum::Router::new()
         .route("/sse", get(open))
@@ -66,20 +66,20 @@ async fn receive(
     if id.is_null() || message["method"].is_null() {
         return StatusCode::ACCEPTED;
     }
-    // What is being answered does not keep the stream open.
+    // A call in flight does not keep the stream open.
     let stream = stream.downgrade();
     let say = move |mut said: Value| {
         said["jsonrpc"] = json!("2.0");
         let event = Event::default().event("message").data(said.to_string());
         if let Some(stream) = stream.upgrade() {
-            // A client that has gone hears nothing.
+            // Fails only if the client has disconnected.
             stream.send(event).ok();
         }
     };
     match message["method"].as_str() {
         Some("tools/call") => {
             let params = message["params"].clone();
-            tokio::spawn(async move { call(&server.book, &params, id, say).await });
+            tokio::spawn(async move { call(&server.ledger, &params, id, say).await });
         }
         Some(method) => {
             let mut answer = answer(method);
@@ -91,10 +91,10 @@ async fn receive(
     StatusCode::ACCEPTED
 }
 
-async fn call(book: &Book, params: &Value, id: Value, say: impl Fn(Value)) {
+async fn call(ledger: &CallLedger, params: &Value, id: Value, say: impl Fn(Value)) {
     let no_arguments = Map::new();
     let arguments = params["arguments"].as_object().unwrap_or(&no_arguments);
-    let Some(mut running) = Running::begin(arguments, book) else {
+    let Some(mut running) = Running::begin(arguments, ledger) else {
         let error = json!({"code": -32602, "message": "no number"});
         return say(json!({"id": id, "error": error}));
     };

@@ -1,4 +1,4 @@
-//! The servers: one of each kind, with the same two tools, which note every call that they run.
+//! The servers: one of each kind, with the same two tools, which record every call in the ledger.
 
 mod http_sse;
 mod tools;
@@ -17,23 +17,23 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::calls::Book;
+use crate::calls::CallLedger;
 use crate::gate::Gate;
 use crate::lock;
 use tools::Tools;
 
-/// The tools of each server: one that declares nothing, and one that declares itself idempotent.
+/// The tools of each server: one without annotations, and one that declares itself idempotent.
 pub(crate) const TOOLS: [&str; 2] = ["add", "put"];
 
-/// What a call answers.
+/// Returns the result text of a call.
 pub(crate) fn text(number: u64) -> String {
     format!("ran {number}")
 }
 
-/// How a server speaks.
+/// The transport and revision of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Streamable HTTP with sessions and a stream of announcements, by the official SDK.
+    /// Streamable HTTP with sessions and an event stream, by the official SDK.
     Legacy,
     /// Streamable HTTP of 2026-07-28, by the official SDK.
     Modern,
@@ -60,7 +60,7 @@ impl Kind {
     }
 }
 
-/// What a server keeps of its clients.
+/// The sessions of a server.
 enum Memory {
     Sessions(Arc<LocalSessionManager>),
     Streams(http_sse::Streams),
@@ -70,23 +70,23 @@ enum Memory {
 pub(crate) struct Site {
     pub(crate) kind: Kind,
     pub(crate) gate: Arc<Gate>,
-    book: Arc<Book>,
-    /// The status with which every other POST is refused; 0 for none.
+    ledger: Arc<CallLedger>,
+    /// The status that rejects every other POST; 0 for none.
     refusal: Arc<AtomicU16>,
-    /// Of the server that runs now. std's Mutex: held for a clone, never across an await.
+    /// The state of the running server. std's Mutex: held for a clone, never across an await.
     running: Mutex<(Arc<Memory>, DropGuard)>,
 }
 
 /// Starts a server of each kind.
-pub(crate) async fn start_all(book: &Arc<Book>, seed: u64) -> Result<Vec<Arc<Site>>> {
+pub(crate) async fn start_all(ledger: &Arc<CallLedger>, seed: u64) -> Result<Vec<Arc<Site>>> {
     let mut sites = Vec::new();
     for kind in KINDS {
         let refusal = Arc::new(AtomicU16::new(0));
-        let (address, running) = start(kind, book, &refusal).await?;
+        let (address, running) = start(kind, ledger, &refusal).await?;
         sites.push(Arc::new(Site {
             kind,
             gate: Gate::open(address, seed.wrapping_add(sites.len() as u64))?,
-            book: book.clone(),
+            ledger: ledger.clone(),
             refusal,
             running: Mutex::new(running),
         }));
@@ -104,12 +104,12 @@ impl Site {
         format!("http://{}/{path}", self.gate.address())
     }
 
-    /// Refuses every other POST with this status from now on, or none.
+    /// Rejects every other POST with this status from now on, or none.
     pub(crate) fn refuse_with(&self, status: Option<u16>) {
         self.refusal.store(status.unwrap_or(0), Ordering::Relaxed);
     }
 
-    /// Forgets all sessions and ends all streams.
+    /// Drops all sessions and ends all streams.
     pub(crate) async fn forget(&self) {
         let memory = lock(&self.running).0.clone();
         match &*memory {
@@ -118,10 +118,10 @@ impl Site {
         }
     }
 
-    /// Puts a new server in the place of this one, which is stopped.
+    /// Stops this server and starts a new one in its place.
     pub(crate) async fn restart(&self) -> Result<()> {
-        let (address, running) = start(self.kind, &self.book, &self.refusal).await?;
-        self.gate.lead_to(address);
+        let (address, running) = start(self.kind, &self.ledger, &self.refusal).await?;
+        self.gate.redirect_to(address);
         *lock(&self.running) = running;
         Ok(())
     }
@@ -129,18 +129,18 @@ impl Site {
 
 async fn start(
     kind: Kind,
-    book: &Arc<Book>,
+    ledger: &Arc<CallLedger>,
     refusal: &Arc<AtomicU16>,
 ) -> Result<(SocketAddr, (Arc<Memory>, DropGuard))> {
     let stop = CancellationToken::new();
     let (router, memory) = match kind {
         Kind::HttpSse => {
             let streams = http_sse::Streams::default();
-            (http_sse::router(&streams, book), Memory::Streams(streams))
+            (http_sse::router(&streams, ledger), Memory::Streams(streams))
         }
         Kind::Legacy | Kind::Modern => {
             let sessions = Arc::new(LocalSessionManager::default());
-            let tools = Tools::new(kind, book);
+            let tools = Tools::new(kind, ledger);
             let config =
                 StreamableHttpServerConfig::default().with_cancellation_token(stop.child_token());
             let config = match kind {
@@ -170,7 +170,7 @@ async fn start(
     Ok((address, (Arc::new(memory), stop.drop_guard())))
 }
 
-/// Refuses some POSTs before the server sees them.
+/// Rejects some POSTs before the server receives them.
 async fn refuse(State(refusal): State<Arc<AtomicU16>>, request: Request, next: Next) -> Response {
     let status = StatusCode::from_u16(refusal.load(Ordering::Relaxed));
     match status {

@@ -1,4 +1,4 @@
-//! The tools, and the server of the official SDK that has them.
+//! The tools, and the server of the official SDK with these tools.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -15,31 +15,31 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::{Kind, text};
-use crate::calls::Book;
+use crate::calls::CallLedger;
 
-/// How often a call reports progress, if that is wanted.
+/// How often a call reports progress, if the client sent a progress token.
 const REPORTS: u32 = 3;
 
-/// A server of the SDK.
+/// The server's handler for the SDK.
 #[derive(Clone)]
 pub(super) struct Tools {
     versions: &'static [ProtocolVersion],
-    book: Arc<Book>,
+    ledger: Arc<CallLedger>,
 }
 
 impl Tools {
-    pub(super) fn new(kind: Kind, book: &Arc<Book>) -> Self {
+    pub(super) fn new(kind: Kind, ledger: &Arc<CallLedger>) -> Self {
         Self {
             versions: match kind {
                 Kind::Modern => &[ProtocolVersion::V_2026_07_28],
                 _ => &[ProtocolVersion::V_2025_11_25],
             },
-            book: book.clone(),
+            ledger: ledger.clone(),
         }
     }
 }
 
-/// What is listed.
+/// Returns the list of tools.
 pub(super) fn definitions() -> Value {
     let schema = json!({
         "type": "object",
@@ -52,7 +52,7 @@ pub(super) fn definitions() -> Value {
     json!({"resultType": "complete", "tools": super::TOOLS.map(tool)})
 }
 
-/// A call, which has begun to run.
+/// A running call.
 pub(super) struct Running {
     number: u64,
     step: Duration,
@@ -60,10 +60,10 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Notes the call in the book.
-    pub(super) fn begin(arguments: &Map<String, Value>, book: &Book) -> Option<Self> {
+    /// Records the call in the ledger.
+    pub(super) fn begin(arguments: &Map<String, Value>, ledger: &CallLedger) -> Option<Self> {
         let number = arguments.get("number")?.as_u64()?;
-        book.runs(number);
+        ledger.record_run(number);
         let ms = arguments.get("ms").and_then(Value::as_u64).unwrap_or(0);
         let step = Duration::from_millis(ms) / REPORTS;
         Some(Self {
@@ -73,7 +73,7 @@ impl Running {
         })
     }
 
-    /// Takes its time, and gives the progress there is to report, until it is done.
+    /// Waits for one step of the call. Returns the progress to report, or `None` at the end.
     pub(super) async fn step(&mut self) -> Option<u32> {
         if self.done == REPORTS {
             return None;
@@ -118,7 +118,7 @@ impl ServerHandler for Tools {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let arguments = call.arguments.unwrap_or_default();
-        let running = Running::begin(&arguments, &self.book);
+        let running = Running::begin(&arguments, &self.ledger);
         let mut running = running.ok_or_else(|| ErrorData::invalid_params("no number", None))?;
         let token = context.meta.get_progress_token();
         while let Some(done) = running.step().await {

@@ -1,4 +1,4 @@
-//! Tools that want something of the client before they answer.
+//! Tools that require input from the client.
 
 use rmcp::ErrorData;
 use rmcp::model::{CallToolResponse, CallToolResult};
@@ -8,7 +8,7 @@ use super::answer::text;
 use super::forms;
 use super::rounds::{Round, elicit, form, roots, sample};
 
-/// Answers one round of the tool; `None` when it is no such tool.
+/// Runs one round of the tool; returns `None` for other tools.
 pub(crate) fn call(name: &str, round: &Round) -> Option<Result<CallToolResponse, ErrorData>> {
     Some(match name {
         "test_sampling" => sampled(round),
@@ -43,14 +43,16 @@ fn sampled(round: &Round) -> Result<CallToolResponse, ErrorData> {
         Some(content) => done(&format!("LLM response: {content}")),
         None => {
             let question = sample(round.argument("prompt"));
-            round.want(&[("answer", question)], None).map(Into::into)
+            round
+                .require_input(&[("answer", question)], None)
+                .map(Into::into)
         }
     }
 }
 
 fn filled_in(round: &Round, form: Value) -> Result<CallToolResponse, ErrorData> {
     let Some(action) = round.response("form", "action").and_then(Value::as_str) else {
-        return round.want(&[("form", form)], None).map(Into::into);
+        return round.require_input(&[("form", form)], None).map(Into::into);
     };
     let content = round.response("form", "content").unwrap_or(&Value::Null);
     done(&format!(
@@ -65,7 +67,7 @@ fn ask_name() -> (&'static str, Value) {
 fn name_of(round: &Round) -> Result<CallToolResponse, ErrorData> {
     match round.accepted("user_name", "name").and_then(Value::as_str) {
         Some(name) => done(&format!("Hello, {name}!")),
-        None => round.want(&[ask_name()], None).map(Into::into),
+        None => round.require_input(&[ask_name()], None).map(Into::into),
     }
 }
 
@@ -75,7 +77,7 @@ fn capital(round: &Round) -> Result<CallToolResponse, ErrorData> {
         None => {
             let question = sample("What is the capital of France?");
             round
-                .want(&[("capital_question", question)], None)
+                .require_input(&[("capital_question", question)], None)
                 .map(Into::into)
         }
     }
@@ -85,7 +87,7 @@ fn roots_of(round: &Round) -> Result<CallToolResponse, ErrorData> {
     match round.response("client_roots", "roots") {
         Some(roots) => done(&format!("The roots are: {roots}")),
         None => round
-            .want(&[("client_roots", roots())], None)
+            .require_input(&[("client_roots", roots())], None)
             .map(Into::into),
     }
 }
@@ -97,7 +99,7 @@ fn confirmed(round: &Round) -> Result<CallToolResponse, ErrorData> {
     }
     let confirm = elicit("Please confirm", "ok", "boolean");
     round
-        .want(&[("confirm", confirm)], Some("asked"))
+        .require_input(&[("confirm", confirm)], Some("asked"))
         .map(Into::into)
 }
 
@@ -114,11 +116,13 @@ fn three_at_once(round: &Round) -> Result<CallToolResponse, ErrorData> {
         ("greeting", sample("Generate a greeting")),
         ("client_roots", roots()),
     ];
-    round.want(&requests, Some("asked")).map(Into::into)
+    round
+        .require_input(&requests, Some("asked"))
+        .map(Into::into)
 }
 
 fn two_in_turn(round: &Round) -> Result<CallToolResponse, ErrorData> {
-    // The name is kept in the state, behind the step it was given in.
+    // The state contains the number of the step, and the name from step 1.
     let state = round.state()?;
     let named = state.and_then(|state| state.strip_prefix("2:"));
     let name = round.accepted("step1", "name").and_then(Value::as_str);
@@ -129,7 +133,9 @@ fn two_in_turn(round: &Round) -> Result<CallToolResponse, ErrorData> {
         (None, Some(name), _) if state == Some("1") => step_two(round, name),
         (None, ..) => {
             let first = elicit("Step 1: What is your name?", "name", "string");
-            round.want(&[("step1", first)], Some("1")).map(Into::into)
+            round
+                .require_input(&[("step1", first)], Some("1"))
+                .map(Into::into)
         }
     }
 }
@@ -138,12 +144,12 @@ fn step_two(round: &Round, name: &str) -> Result<CallToolResponse, ErrorData> {
     let second = elicit("Step 2: What is your favorite color?", "color", "string");
     let state = format!("2:{name}");
     round
-        .want(&[("step2", second)], Some(&state))
+        .require_input(&[("step2", second)], Some(&state))
         .map(Into::into)
 }
 
 fn possible(round: &Round) -> Result<CallToolResponse, ErrorData> {
     let greeting = ("greeting", sample("Generate a greeting"));
     let requests = vec![ask_name(), greeting, ("client_roots", roots())];
-    round.want_possible(requests).map(Into::into)
+    round.require_supported_input(requests).map(Into::into)
 }

@@ -1,7 +1,7 @@
-//! Asks a client of a revision before 2026-07-28 what a round wants: there, each is a request to it.
+//! Sends the input requests of a round to a client of a revision before 2026-07-28, where each is a
+//! server request.
 
-// Sampling and roots are deprecated, and asked for because the revisions that have them are
-// still spoken.
+// Sampling and roots are deprecated. They are used because the revisions with them are still in use.
 #![allow(deprecated)]
 
 use std::collections::BTreeMap;
@@ -10,16 +10,16 @@ use rmcp::model::{InputRequest, InputRequests, InputResponses, ServerRequest};
 use rmcp::{ErrorData, Peer, RoleServer};
 use serde_json::json;
 
-/// Sends every request, one after the other.
+/// Sends the requests one after another.
 ///
 /// # Errors
-/// Whatever the client refuses one with.
+/// The error of the client, if it rejects a request.
 pub(crate) async fn all(
     client: &Peer<RoleServer>,
-    wanted: InputRequests,
+    requests: InputRequests,
 ) -> Result<InputResponses, ErrorData> {
     let mut responses = BTreeMap::new();
-    for (key, request) in wanted {
+    for (key, request) in requests {
         let answer = client.send_request(as_request(request)?).await;
         let answer = answer.map_err(|error| ErrorData::internal_error(error.to_string(), None))?;
         responses.insert(key, json!(answer));
@@ -27,8 +27,8 @@ pub(crate) async fn all(
     Ok(responses)
 }
 
-fn as_request(wanted: InputRequest) -> Result<ServerRequest, ErrorData> {
-    Ok(match wanted {
+fn as_request(requests: InputRequest) -> Result<ServerRequest, ErrorData> {
+    Ok(match requests {
         InputRequest::CreateMessage(request) => ServerRequest::CreateMessageRequest(request),
         InputRequest::Elicitation(request) => ServerRequest::ElicitRequest(request),
         InputRequest::ListRoots(request) => ServerRequest::ListRootsRequest(request),
