@@ -1,8 +1,8 @@
 //! Detects the exit of the parent process.
 //!
-//! A client that dies closes our stdin, unless another process has a copy of the pipe's other end: a
-//! child of the client, or another server that it started at the same moment. Then stdin stays open.
-//! But the system gives us another parent process, which shows the exit.
+//! A client that dies closes our stdin, unless another process has a copy of the pipe's other end. A child of
+//! the client may have one, or a server that it started at the same moment. Then stdin stays open, but the
+//! system gives us another parent process.
 
 use std::time::Duration;
 

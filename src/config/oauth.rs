@@ -23,8 +23,8 @@ pub(super) use read::read;
 pub use redirect::{LoopbackHost, RedirectUri};
 pub(super) use variables::Credentials;
 
-/// The default time after an unfinished login during which no browser opens automatically: long
-/// enough not to annoy the user, short enough to retry after a break.
+/// The default time after an unfinished login during which no browser opens automatically. It does not annoy
+/// the user, and allows a retry after a break.
 const LOGIN_RETRY: Duration = Duration::from_secs(10 * 60);
 
 /// The configuration of the sign-in to one upstream.

@@ -88,7 +88,7 @@ impl UpstreamName {
         &self.0
     }
 
-    /// The part of variable names that stands for this upstream, as in `PROXY_<NAME>_CLIENT_ID`: in
+    /// The part of variable names that stands for this upstream, as in `PROXY_<NAME>_CLIENT_ID`. It is in
     /// upper case, with `_` for other characters than ASCII letters and digits.
     #[must_use]
     pub fn variable(&self) -> String {

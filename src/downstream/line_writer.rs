@@ -22,9 +22,9 @@ const MAX_YIELDS: usize = 64;
 
 /// Writes lines until all senders are gone.
 ///
-/// All lines that are ready go out in one write. After a notification, the writer yields to the tasks
-/// that are ready and gathers their lines too: an event stream arrives chunk by chunk, and a write for
-/// each chunk would take as long as everything else together.
+/// All lines that are ready go out in one write. After a notification, the writer yields to the tasks that
+/// are ready and gathers their lines too. An event stream arrives chunk by chunk, and a write for each chunk
+/// would double the work.
 ///
 /// # Errors
 /// [`io::Error`], when the client no longer reads.

@@ -1,7 +1,7 @@
 //! The session with a client: answers the handshake, and routes all other messages.
 //!
-//! The era is decided per request, never for the process: clients probe with `server/discover`
-//! and then open a session with `initialize` on the same connection, or the other way round.
+//! The era is decided per request, never for the process. Clients probe with `server/discover` and then open
+//! a session with `initialize` on the same connection, or the other way round.
 
 use std::time::Duration;
 

@@ -24,8 +24,8 @@ pub(crate) fn unknown_method_text(method: &str) -> String {
     format!("method `{method}` is not known here")
 }
 
-/// The response to a server request that is not forwarded to the client: an empty result for `ping`,
-/// an error for other methods, since the client did not declare them.
+/// The response to a server request that is not forwarded to the client. It is an empty result for `ping` and
+/// an error for other methods, which the client did not declare.
 #[must_use]
 pub(crate) fn default_response(request: &Message) -> Bytes {
     let id = request.id().unwrap_or_else(|| Bytes::from_static(b"null"));

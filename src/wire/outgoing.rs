@@ -89,9 +89,8 @@ impl Line {
         Self::whole(parts.concat().into())
     }
 
-    /// An error response to a message without a readable id. JSON-RPC 2.0 § 5 requires `null` there, but
-    /// MCP allows a string, a number, or no `id` (MCP 2025-11-25 § Error Responses, and
-    /// `JSONRPCErrorResponse` of its schema).
+    /// An error response to a message without a readable id. JSON-RPC 2.0 § 5 requires `null` there, but MCP
+    /// allows a string, a number, or no `id` (MCP 2025-11-25 § Error Responses).
     #[must_use]
     pub fn error_without_id(code: i64, message: &str) -> Self {
         let error = json!({"code": code, "message": message});

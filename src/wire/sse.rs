@@ -202,8 +202,8 @@ impl Parser {
 
     /// Appends a data line to the lines before it.
     ///
-    /// The line moves down over the already parsed bytes between them: at least a line end and a field
-    /// name, which leaves room for the line feed.
+    /// The line moves down over the already parsed bytes between them. These are at least a line end and a
+    /// field name, which leaves room for the line feed.
     fn add_data(&mut self, value: Range<usize>) {
         let Some(data) = &mut self.block.data else {
             self.block.data = Some(value);

@@ -1,5 +1,6 @@
-//! The shape of `src/` and the language of the project: which file may use which, how long files are, and how pages,
-//! comments and names read.
+//! The shape of `src/` and the language of the project.
+//!
+//! The tests say which file may use which, how long files are, and which words pages, comments and names use.
 //!
 //! A rule with exceptions has a list of them (see [`ratchet`]).
 

@@ -64,29 +64,10 @@ const FOLDERS: [&str; 5] = ["src", "tests", "examples", "benches", "fuzz"];
 
 #[rustfmt::skip]
 const WORDS: &Ratchet = &[
-    ("CHANGELOG.md", 4),
-    ("README.md", 5),
-    ("docs/architecture.md", 19),
-    ("docs/commands.md", 5),
-    ("docs/configuration.md", 17),
-    ("docs/decisions", 24),
-    ("docs/eras.md", 18),
-    ("docs/reliability.md", 66),
-    ("docs/sign-in.md", 14),
     ("examples/everything", 22),
     ("examples/quickstart", 7),
     ("examples/soak", 8),
-    ("src/catalog", 1),
-    ("src/cli", 27),
-    ("src/config", 25),
-    ("src/disk", 9),
-    ("src/downstream", 8),
-    ("src/net", 6),
-    ("src/protocol", 26),
     ("src/router", 31),
-    ("src/upstream", 55),
-    ("src/wire", 9),
-    ("tests/architecture", 3),
     ("tests/conformance", 37),
     ("tests/fuzz", 4),
     ("tests/kit", 35),
@@ -99,18 +80,7 @@ const NAMES: &Ratchet = &[
     ("examples/everything", 38),
     ("examples/quickstart", 6),
     ("examples/soak", 4),
-    ("src/catalog", 6),
-    ("src/cli", 13),
-    ("src/config", 55),
-    ("src/disk", 1),
-    ("src/downstream", 1),
-    ("src/net", 1),
-    ("src/oauth", 17),
-    ("src/protocol", 18),
     ("src/router", 38),
-    ("src/upstream", 98),
-    ("src/wire", 11),
-    ("tests/architecture", 4),
     ("tests/conformance", 291),
     ("tests/fuzz", 16),
     ("tests/kit", 117),
@@ -124,16 +94,7 @@ const BEGINNINGS: &Ratchet = &[
     ("examples/everything", 5),
     ("examples/quickstart", 3),
     ("examples/soak", 11),
-    ("src/catalog", 4),
-    ("src/cli", 22),
-    ("src/config", 26),
-    ("src/disk", 4),
-    ("src/net", 2),
-    ("src/protocol", 34),
     ("src/router", 22),
-    ("src/upstream", 35),
-    ("src/wire", 4),
-    ("tests/architecture", 7),
     ("tests/conformance", 29),
     ("tests/fuzz", 8),
     ("tests/kit", 39),
@@ -143,29 +104,10 @@ const BEGINNINGS: &Ratchet = &[
 
 #[rustfmt::skip]
 const LONG_SENTENCES: &Ratchet = &[
-    ("CHANGELOG.md", 9),
-    ("README.md", 11),
-    ("docs/architecture.md", 20),
-    ("docs/commands.md", 7),
-    ("docs/configuration.md", 17),
-    ("docs/decisions", 64),
-    ("docs/eras.md", 12),
-    ("docs/reliability.md", 11),
-    ("docs/sign-in.md", 6),
     ("examples/everything", 1),
     ("examples/quickstart", 4),
     ("examples/soak", 4),
-    ("src/catalog", 6),
-    ("src/cli", 6),
-    ("src/config", 5),
-    ("src/disk", 2),
-    ("src/downstream", 3),
-    ("src/net", 2),
-    ("src/protocol", 13),
     ("src/router", 34),
-    ("src/upstream", 44),
-    ("src/wire", 5),
-    ("tests/architecture", 2),
     ("tests/conformance", 9),
     ("tests/fuzz", 3),
     ("tests/kit", 20),
@@ -295,14 +237,34 @@ fn blocks(text: &str) -> Vec<String> {
     blocks
 }
 
+/// The text without the sources that it cites in parentheses: `(RFC 6749 § 5)`.
+fn without_citations(text: &str) -> String {
+    let mut kept = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('(') {
+        kept.push_str(before);
+        match after.split_once(')') {
+            Some((inside, after)) if inside.contains('§') || inside.starts_with("RFC") => {
+                rest = after;
+            }
+            _ => {
+                kept.push('(');
+                rest = after;
+            }
+        }
+    }
+    kept + rest
+}
+
 /// The sentences of a text.
 fn sentences(text: &str) -> Vec<String> {
-    let blocks = blocks(&without_code(text)).into_iter();
+    let blocks = blocks(&without_citations(&without_code(text))).into_iter();
     let sentences = blocks.flat_map(|block| {
         let marked = block
             .replace(". ", ".\n")
             .replace("? ", "?\n")
-            .replace(".) ", ".)\n");
+            .replace(".) ", ".)\n")
+            .replace(".** ", ".**\n");
         marked.lines().map(str::to_owned).collect::<Vec<_>>()
     });
     sentences.collect()
@@ -399,7 +361,7 @@ fn forbidden_words_are_found_whole() {
 
 #[test]
 fn sentences_end_with_their_block() {
-    let text = "# A b\nC d\ne. F [`g. h`](i. j) i.\n\n- j\n| k l | m |\n1. n";
+    let text = "# A b\nC d (MCP § X)\ne. F [`g. h`](i. j) i.\n\n- j\n| k l | m |\n1. n";
     let found = sentences(text);
     let found: Vec<_> = found
         .iter()

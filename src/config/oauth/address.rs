@@ -45,8 +45,8 @@ pub(super) fn issuer(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// Parses the url of a client metadata document. It is the client id and compared as text, so it
-/// must be written as it is sent: no `..`, no upper case in the host
+/// Parses the url of a client metadata document. It is the client id, and compared as text. So it
+/// must be written as it is sent, without `..` and without upper case in the host
 /// (draft-ietf-oauth-client-id-metadata-document-00 § 3).
 ///
 /// # Errors

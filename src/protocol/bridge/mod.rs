@@ -76,9 +76,9 @@ fn server_requests(caller: &Caller, upstream: Era, method: &str) -> ServerReques
     }
 }
 
-/// Adds the client's profile to `_meta` for a modern upstream and removes it for a legacy one, since
-/// an upstream of both eras would take the request for a modern one
-/// (MCP 2026-07-28 § Versioning, Backward Compatibility). Returns `_meta` if the request has none.
+/// Adds the client's profile to `_meta` for a modern upstream and removes it for a legacy one. An upstream of
+/// both eras would otherwise take the request for a modern one (MCP 2026-07-28 § Versioning, Backward
+/// Compatibility). Returns `_meta` if the request has none.
 fn adapt_meta(
     splice: &mut Splice<'_>,
     message: &Message,

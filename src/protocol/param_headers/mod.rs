@@ -103,9 +103,9 @@ pub fn parse_param_headers(tool_definition: &str) -> Result<Vec<ParamHeader>, Pa
 
 /// The headers for `params`, with their values from `arguments`, the raw JSON of a call's arguments.
 ///
-/// Some values get no header, because of the specification or because no header can hold them: missing
-/// or null ones, objects, arrays, numbers that are not integers between ±(2^53 − 1), and text with a
-/// lone surrogate.
+/// Some values get no header, because of the specification or because no header can hold them. These are
+/// missing or null values, objects, arrays, numbers that are not integers between ±(2^53 − 1), and text with
+/// a lone surrogate.
 pub fn header_values(params: &[ParamHeader], arguments: &str) -> Vec<(HeaderName, HeaderValue)> {
     if params.is_empty() {
         return Vec::new();

@@ -1,8 +1,8 @@
 //! Evicts cache files that no process has used for a long time.
 //!
 //! Processes with different configurations share the folder, so no process knows which files the others use.
-//! The modification time of a file records its last use: a process sets it when it writes the file, and when it
-//! loads the file at its start. Any process may evict.
+//! The modification time of a file records its last use. A process sets it when it writes the file, and when
+//! it loads the file at its start. Any process may evict.
 
 use std::fs::{self, File, Metadata};
 use std::io;

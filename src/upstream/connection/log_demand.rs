@@ -162,8 +162,8 @@ impl ConnectionLogs {
 
     /// Returns the level to send now, if the server does not have it.
     ///
-    /// A level raised by a request stays raised until a client session sets its level again: similar requests may
-    /// follow, and the proxy filters logs that no client asks for.
+    /// A level raised by a request stays raised until a client session sets its level again. Similar requests
+    /// may follow, and the proxy filters logs that no client asks for.
     pub(crate) fn level_to_send(&self, requested: RequestedLevel) -> Option<AppliedLevel> {
         let level = [requested.level, self.demanded()]
             .into_iter()

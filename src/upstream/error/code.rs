@@ -1,6 +1,6 @@
 //! The codes of the errors that the proxy itself returns.
 //!
-//! They are outside the range that JSON-RPC and MCP reserve (MCP 2026-07-28 § Error Codes), so that no client
+//! They are outside the range that JSON-RPC and MCP reserve (MCP 2026-07-28 § Error Codes). So no client
 //! takes one for an error of an upstream.
 
 /// No connection to the upstream.

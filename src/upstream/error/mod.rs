@@ -1,5 +1,5 @@
-//! The errors of requests to an upstream, and what they imply: whether the request may have run, whether a
-//! retry may help, and whether the user must act.
+//! The errors of requests to an upstream. An error says whether the request may have run, whether a retry may
+//! help, and whether the user must act.
 
 pub mod code;
 pub(crate) mod http_client;

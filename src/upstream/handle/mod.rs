@@ -269,8 +269,8 @@ impl Upstream {
         items.map_err(|cause| self.error(kind.list_method(), cause))
     }
 
-    /// Returns `true` if the initial listing needs no more waiting: the tools were listed, by this process or an
-    /// earlier one, or the last attempt to connect has failed.
+    /// Returns `true` if the initial listing needs no more waiting. The tools were listed, by this process or
+    /// an earlier one, or the last attempt to connect has failed.
     #[must_use]
     pub fn has_listing_or_failed(&self) -> bool {
         self.offers().tools().is_some() || self.has_live_listing_or_failed()

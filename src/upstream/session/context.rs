@@ -53,8 +53,8 @@ impl SessionContext {
         }
     }
 
-    /// Requests a revision check if the failure of one of our requests suggests another server: an unexpected
-    /// error response, or a refusal in the form of another era.
+    /// Requests a revision check if a failure suggests another server. Such failures are an unexpected error
+    /// response, or a refusal in the form of another era.
     pub(crate) fn request_revision_check(&self, failure: &TransportError) {
         let is_error_response = matches!(failure, TransportError::Handshake(_));
         if is_error_response || RefusalHint::from_error(failure) == Some(RefusalHint::OtherEra) {

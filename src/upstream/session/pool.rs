@@ -4,7 +4,7 @@
 //! made for one client profile. A client with other capabilities gets an extra session at its first call, if
 //! another client needs the main session as it is.
 //!
-//! A session of HTTP+SSE serves one client only, since one stream carries all its responses: a client that does
+//! A session of HTTP+SSE serves one client only. One stream carries all its responses, so a client that does
 //! not read would block the responses to another.
 
 use std::sync::{Arc, OnceLock};

@@ -104,8 +104,8 @@ impl Signature {
         }
     }
 
-    /// Returns `true` if the request may succeed with a proof that has the new nonce: a renewed token may be bound
-    /// to a key without a nonce.
+    /// Returns `true` if the request may succeed with a proof that has the new nonce. A renewed token may be
+    /// bound to a key without a nonce.
     pub(crate) fn is_outdated(&self, challenges: &Challenges) -> bool {
         self.has_new_nonce && challenges.has_error("use_dpop_nonce")
     }

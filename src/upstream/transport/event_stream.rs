@@ -49,8 +49,8 @@ impl EventStream {
         }
     }
 
-    /// Returns the stream as the continuation of a broken one: for the same reader, and with the same last event id
-    /// in case this stream breaks before its first event.
+    /// Returns the stream as the continuation of a broken one, for the same reader. It has the same last
+    /// event id, in case it breaks before its first event.
     pub(crate) fn resuming(mut self, broken: &Self) -> Self {
         self.last_event_id.clone_from(&broken.last_event_id);
         self.retry = broken.retry;
