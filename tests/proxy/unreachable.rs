@@ -61,7 +61,7 @@ async fn untrusted_certificate_is_reported_with_the_remedy() {
     let warning = client.stderr();
     let warning = warning.lines().find(|line| line.contains("not connected"));
     let warning = warning.unwrap().split(" retry_in").next().unwrap().trim();
-    insta::assert_snapshot!(warning, @"WARN upstream: not connected error=cannot connect to the server: error sending request: client error (Connect): invalid peer certificate: UnknownIssuer; if a company's CA signed its certificate, name that CA's PEM file in SSL_CERT_FILE");
+    insta::assert_snapshot!(warning, @"WARN upstream: not connected error=cannot connect to the server: error sending request: client error (Connect): invalid peer certificate: UnknownIssuer; if a company's CA signed its certificate, name that CA's PEM file in NODE_EXTRA_CA_CERTS");
     assert!(client.call("works", json!({})).await["result"].is_object());
     assert_eq!(untrusted.raw.requests().len(), 0);
 }
@@ -82,7 +82,7 @@ async fn certificate_turned_untrusted_fails_the_call_unsent() {
         raw::handler_of(|_| async { Reply::hang() }),
     );
     let failed = client.call("pay", json!({})).await;
-    insta::assert_snapshot!(failed["error"]["message"].as_str().unwrap(), @"`shop` did not answer `tools/call`: cannot connect to the server: error sending request: client error (Connect): invalid peer certificate: BadSignature; if a company's CA signed its certificate, name that CA's PEM file in SSL_CERT_FILE");
+    insta::assert_snapshot!(failed["error"]["message"].as_str().unwrap(), @"`shop` did not answer `tools/call`: cannot connect to the server: error sending request: client error (Connect): invalid peer certificate: BadSignature; if a company's CA signed its certificate, name that CA's PEM file in NODE_EXTRA_CA_CERTS");
     let data = json!({"upstream": "shop", "outcome": "not run"});
     assert_eq!(failed["error"]["data"], data, "{failed}");
     assert_eq!(other.raw.requests().len(), 0);

@@ -160,7 +160,7 @@ pub(crate) async fn list_with_timeout<T>(
     method: &str,
     listing: impl Future<Output = Result<T, UpstreamError>>,
 ) -> Option<T> {
-    let timed_out = |_| upstream.error(method, TransportError::IdleTimeout(LIST_TIMEOUT));
+    let timed_out = |_| upstream.error(method, TransportError::OwnRequestTimeout(LIST_TIMEOUT));
     let listed = timeout(LIST_TIMEOUT, listing).await.map_err(timed_out);
     listed
         .and_then(|listed| listed)

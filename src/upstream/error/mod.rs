@@ -31,7 +31,7 @@ pub enum TransportError {
     /// The server's certificate was rejected.
     #[error(
         "cannot connect to the server: {0}; if a company's CA signed its certificate, name that CA's PEM file \
-         in SSL_CERT_FILE"
+         in NODE_EXTRA_CA_CERTS"
     )]
     Certificate(String),
     /// The first byte of the response did not arrive in time.
@@ -59,6 +59,9 @@ pub enum TransportError {
         .0.as_secs_f64()
     )]
     HandshakeTimeout(Duration),
+    /// The server did not respond to one of the proxy's own requests, for which no option sets the time.
+    #[error("the server did not respond within {} s", .0.as_secs_f64())]
+    OwnRequestTimeout(Duration),
     /// The connection broke after the request was sent.
     #[error("the connection broke before the response: {0}")]
     Interrupted(String),
@@ -230,6 +233,7 @@ impl TransportError {
             | Self::IdleTimeout(_)
             | Self::TooSlow(_)
             | Self::HandshakeTimeout(_)
+            | Self::OwnRequestTimeout(_)
             | Self::Interrupted(_)
             | Self::StreamEnded
             | Self::SessionExpired

@@ -87,6 +87,7 @@ fn code_of(cause: &TransportError) -> i64 {
         TransportError::CredentialsRequired | TransportError::SignIn(_) => code::LOGIN_REQUIRED,
         TransportError::FirstByteTimeout(_)
         | TransportError::IdleTimeout(_)
+        | TransportError::OwnRequestTimeout(_)
         | TransportError::TooSlow(_) => code::TIMEOUT,
         TransportError::Interrupted(_)
         | TransportError::StreamEnded

@@ -137,5 +137,5 @@ async fn ping(connection: &Connection) -> Result<Message, TransportError> {
         _ => PING_TIMEOUT,
     };
     let response = timeout(ping_timeout, connection.request("ping", json!({}))).await;
-    response.unwrap_or(Err(TransportError::HandshakeTimeout(ping_timeout)))
+    response.unwrap_or(Err(TransportError::OwnRequestTimeout(ping_timeout)))
 }

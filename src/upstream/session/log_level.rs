@@ -38,7 +38,7 @@ pub(crate) async fn apply_log_level(
         let level = due.level.as_str();
         let response = timeout(LEVEL_TIMEOUT, send_level(connection, level)).await;
         connection.logs.set_applied(due);
-        match response.unwrap_or(Err(TransportError::IdleTimeout(LEVEL_TIMEOUT))) {
+        match response.unwrap_or(Err(TransportError::OwnRequestTimeout(LEVEL_TIMEOUT))) {
             Err(lost @ TransportError::SessionExpired) => return lost,
             Err(error) => warn!(%error, level, "cannot set the log level"),
             Ok(response) if response.error().is_some() => {

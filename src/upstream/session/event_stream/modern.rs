@@ -143,7 +143,7 @@ async fn replace_subscription(
         );
     }
     let opening = async {
-        let late = |_| TransportError::IdleTimeout(ACK_TIMEOUT);
+        let late = |_| TransportError::OwnRequestTimeout(ACK_TIMEOUT);
         timeout(ACK_TIMEOUT, open_subscription(connection, filter))
             .await
             .map_err(late)?
