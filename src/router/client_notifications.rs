@@ -34,7 +34,8 @@ pub(crate) fn forward_to_upstreams(ctx: &Context, notification: &Message) {
         .iter()
         .flat_map(|upstream| upstream.pool().connections());
     for connection in connections.filter(serves_client) {
-        if connection.profile.era == Era::Modern && LEGACY_NOTIFICATIONS.contains(&&*method) {
+        if connection.server_profile.era == Era::Modern && LEGACY_NOTIFICATIONS.contains(&&*method)
+        {
             continue;
         }
         let body = notification.bytes().clone();

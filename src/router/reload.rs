@@ -149,7 +149,7 @@ fn announce_after_connect(gateway: &Arc<Gateway>, sessions: &Arc<Sessions>, upst
             return;
         };
         for kind in ANNOUNCED_KINDS {
-            if connection.profile.has_items(kind) {
+            if connection.server_profile.has_items(kind) {
                 announce_change(&own_gateway, &sessions, kind).await;
             }
         }

@@ -52,7 +52,7 @@ impl Step {
         call: &UpstreamCall,
         response: Message,
     ) -> Result<Self, AttemptFailed> {
-        let (client, era) = (request.caller.era, call.connection.profile.era);
+        let (client, era) = (request.caller.era, call.connection.server_profile.era);
         // MCP 2026-07-28 § Streamable HTTP, Server Validation.
         if era == Era::Modern && response.error_code() == Some(code::HEADER_MISMATCH) {
             return Ok(Self::StaleToolSchema);

@@ -115,8 +115,10 @@ impl ProxiedTask {
     /// Sends `tasks/cancel`, and waits for the response: dropping the exchange earlier would cancel this request.
     pub(crate) async fn cancel(self) {
         let cannot_cancel = |connection: &Connection| {
-            connection.profile.era == Era::Legacy
-                && !connection.profile.declares_task_capability("/cancel")
+            connection.server_profile.era == Era::Legacy
+                && !connection
+                    .server_profile
+                    .declares_task_capability("/cancel")
         };
         if self
             .upstream
@@ -129,7 +131,7 @@ impl ProxiedTask {
             .followed_by_proxy();
         let (caller, client) = (&self.caller, (self.client, &self.caller.profile));
         let build = |connection: &ConnectionUse, _: &Activity| {
-            let profile = &connection.profile;
+            let profile = &connection.server_profile;
             bridge::request(
                 next_id(),
                 &self.cancel_request,

@@ -45,7 +45,7 @@ pub(crate) async fn attempt(
             }
         };
         let is_legacy_to_modern =
-            (request.caller.era, call.connection.profile.era) == (Era::Legacy, Era::Modern);
+            (request.caller.era, call.connection.server_profile.era) == (Era::Legacy, Era::Modern);
         let requires_input = is_legacy_to_modern
             && input::supports_input(&target.method)
             && input::requires_input(&response);
@@ -92,7 +92,14 @@ async fn send(
             bridge::with_progress_token(&request.message, token)
         });
         let message = renamed.as_ref().unwrap_or(&request.message);
-        let built = bridge::request(id, message, target, caller, &connection.profile, input);
+        let built = bridge::request(
+            id,
+            message,
+            target,
+            caller,
+            &connection.server_profile,
+            input,
+        );
         debug!(
             upstream = %upstream.config().name,
             serial = built.id,
@@ -127,7 +134,7 @@ fn renamed_token(
     upstream_id: u64,
 ) -> Option<String> {
     let number = ctx.session.number;
-    let is_shared = !number.is_first() && connection.profile.era == Era::Legacy;
+    let is_shared = !number.is_first() && connection.server_profile.era == Era::Legacy;
     let has_token = is_shared && request.progress_token.is_some();
     has_token.then(|| number.wire_id(upstream_id))
 }

@@ -22,7 +22,7 @@ pub(crate) async fn refuse_unknown_level(
     let connection = upstream
         .wait_for_connection(&request.message.method())
         .await;
-    let validates = connection.is_ok_and(|connection| connection.profile.era == Era::Modern);
+    let validates = connection.is_ok_and(|connection| connection.server_profile.era == Era::Modern);
     (!validates).then(|| error_response(code::INVALID_PARAMS, &unknown_level(named)))
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn accepts_log(
     connection: &Connection,
     log: &Message,
 ) -> bool {
-    match (request.caller.era, connection.profile.era) {
+    match (request.caller.era, connection.server_profile.era) {
         (Era::Modern, Era::Modern) => true,
         (Era::Modern, Era::Legacy) => request
             .caller

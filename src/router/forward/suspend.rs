@@ -195,5 +195,5 @@ pub(crate) async fn refuse_foreign_state(
         .wait_for_connection(&request.message.method())
         .await
         .ok()?;
-    (connection.profile.era == Era::Legacy).then(unknown_state)
+    (connection.server_profile.era == Era::Legacy).then(unknown_state)
 }

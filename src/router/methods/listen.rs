@@ -47,7 +47,7 @@ async fn serve_listen(ctx: &Context, request: &ClientRequest, filter: Subscripti
         let announced = |capability: &str| {
             connections
                 .iter()
-                .any(|connection| connection.profile.declares_list_changed(capability))
+                .any(|connection| connection.server_profile.declares_list_changed(capability))
         };
         listens.retain_announced(&listen, announced);
     }

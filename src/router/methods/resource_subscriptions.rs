@@ -151,7 +151,7 @@ async fn forward_to_upstream(
 
 /// Returns `true` if the client's own request would subscribe the upstream's main session.
 fn serves_main_session(connection: &Connection, request: &ClientRequest) -> bool {
-    connection.profile.era == Era::Legacy && connection.serves(&request.caller.profile)
+    connection.server_profile.era == Era::Legacy && connection.serves(&request.caller.profile)
 }
 
 fn empty_result(request: &ClientRequest) -> Line {

@@ -34,7 +34,7 @@ pub(crate) async fn list_tasks(ctx: &Context, request: Message, client: Era) {
 async fn merge_tasks(ctx: &Context) -> Option<Vec<u8>> {
     ctx.gateway.wait_for_initial_listing().await;
     let lists_tasks =
-        |connection: ConnectionUse| connection.profile.declares_task_capability("/list");
+        |connection: ConnectionUse| connection.server_profile.declares_task_capability("/list");
     let upstreams = ctx.gateway.upstreams.all();
     let listing = upstreams
         .iter()

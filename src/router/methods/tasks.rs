@@ -146,7 +146,7 @@ fn owner_of_task(ctx: &Context, client: Era, id: &str) -> Option<Result<Upstream
     };
     let connection = upstream.connection();
     connection
-        .is_none_or(|connection| connection.profile.era == client)
+        .is_none_or(|connection| connection.server_profile.era == client)
         .then_some(Ok(upstream))
 }
 
@@ -156,7 +156,7 @@ async fn upstreams_with_tasks(ctx: &Context, client: Era) -> Vec<Upstream> {
     let has_tasks = |upstream: &&Upstream| {
         let connection = upstream.connection();
         connection.is_some_and(|connection| {
-            connection.profile.era == client && connection.profile.supports_tasks()
+            connection.server_profile.era == client && connection.server_profile.supports_tasks()
         })
     };
     let all = ctx.gateway.upstreams.all();

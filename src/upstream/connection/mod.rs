@@ -43,7 +43,7 @@ pub struct Connection {
     /// The number of this connection within its session.
     pub(crate) generation: u64,
     /// The server's profile, from the handshake.
-    pub profile: Arc<ServerProfile>,
+    pub server_profile: Arc<ServerProfile>,
     /// The profile of the client that the handshake declared.
     pub client_profile: Arc<ClientProfile>,
     /// The inboxes of the calls that can pass server requests to a modern client.
@@ -98,7 +98,7 @@ impl Connection {
         Self {
             generation,
             logs: Arc::new(ConnectionLogs::new(&profile)),
-            profile: Arc::new(profile),
+            server_profile: Arc::new(profile),
             client_profile: client_profile.clone(),
             inboxes: ServerRequestInboxes::default(),
             event_stream_ready: watch::Sender::new(is_ready),
@@ -209,7 +209,7 @@ impl Connection {
     /// request.
     #[must_use]
     pub fn serves(&self, client_profile: &Arc<ClientProfile>) -> bool {
-        self.profile.era == Era::Modern
+        self.server_profile.era == Era::Modern
             || Arc::ptr_eq(&self.client_profile, client_profile)
             || self.client_profile.shares_session(client_profile)
     }
@@ -223,13 +223,13 @@ impl Connection {
 
     /// Returns `true` if the server declares support for resource subscriptions.
     pub(crate) fn supports_subscriptions(&self) -> bool {
-        let declared = self.profile.capabilities.get("resources");
+        let declared = self.server_profile.capabilities.get("resources");
         declared.is_some_and(|declared| declared["subscribe"] == true)
     }
 
     /// Returns one of the proxy's own requests, in the server's era.
     pub(crate) fn own_request(&self, method: &'static str, mut params: Value) -> Request {
-        if self.profile.era == Era::Modern {
+        if self.server_profile.era == Era::Modern {
             let meta = format!("{{{}}}", self.client_profile.meta_members());
             params["_meta"] = serde_json::from_str(&meta).unwrap_or_default();
         }
@@ -242,7 +242,7 @@ impl Connection {
     /// # Errors
     /// [`TransportError`], when the message was not delivered.
     pub async fn notify(&self, body: Bytes) -> Result<(), TransportError> {
-        match self.profile.era {
+        match self.server_profile.era {
             Era::Modern => Ok(()),
             Era::Legacy => self.transport.notify(body).await,
         }

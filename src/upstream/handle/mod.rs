@@ -254,7 +254,7 @@ impl Upstream {
     #[must_use]
     pub fn declares(&self, kind: ItemKind) -> bool {
         let connection = self.connection();
-        connection.is_some_and(|connection| connection.profile.has_items(kind))
+        connection.is_some_and(|connection| connection.server_profile.has_items(kind))
     }
 
     /// Reads the upstream's items of one kind. Returns an empty list if the upstream is disconnected.

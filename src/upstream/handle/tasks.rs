@@ -13,7 +13,8 @@ pub(crate) const LIST: &str = "tasks/list";
 /// not declare `tasks/list`.
 pub(crate) async fn list(connection: Option<ConnectionUse>) -> Result<Vec<Bytes>, TransportError> {
     let mut tasks = Vec::new();
-    let lists = |connection: &ConnectionUse| connection.profile.declares_task_capability("/list");
+    let lists =
+        |connection: &ConnectionUse| connection.server_profile.declares_task_capability("/list");
     if let Some(connection) = connection.filter(lists) {
         pagination::fetch_all(&connection, LIST, "tasks", |task| tasks.push(task)).await?;
     }

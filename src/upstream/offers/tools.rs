@@ -28,7 +28,7 @@ impl ToolList {
         let mut list = Self::default();
         pagination::fetch_all(connection, METHOD, MEMBER, |definition| {
             list.tools
-                .extend(Tool::read(definition, connection.profile.era));
+                .extend(Tool::read(definition, connection.server_profile.era));
         })
         .await?;
         list.remove_duplicates();

@@ -58,7 +58,7 @@ async fn refresh_sent_items(
     let (id, mut lists) = (context.settings.id, Vec::new());
     let sent = kinds.iter().copied();
     for kind in sent.filter(|kind| context.events.has_sent_items(id, *kind)) {
-        let list = match connection.profile.has_items(kind) {
+        let list = match connection.server_profile.has_items(kind) {
             true => offers.refresh_items(connection, kind).await?,
             false => ItemList::default(),
         };

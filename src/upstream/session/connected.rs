@@ -16,7 +16,7 @@ use super::event_stream;
 use super::health::{check_health, check_revision};
 use super::log_level::apply_log_level;
 use super::resource_subscriptions::apply_subscriptions;
-use super::state::{Disconnect, State};
+use super::state::{ConnectionEnd, State};
 use crate::upstream::connection::Connection;
 use crate::upstream::error::TransportError;
 use crate::upstream::transport::http_sse::stream::HttpSseStream;
@@ -27,14 +27,14 @@ pub(crate) async fn run_until_lost(
     connection: &Arc<Connection>,
     stream: Option<HttpSseStream>,
     cancel: &CancellationToken,
-) -> Option<Disconnect> {
+) -> Option<ConnectionEnd> {
     // A connection whose first listing fails counts as a failed attempt, so a delay follows.
     let had_tools = AtomicBool::new(false);
     context
         .subscriptions
         .reset_for_connection(connection.generation);
     if let Some(offers) = &context.offers {
-        offers.set_profile(&connection.profile);
+        offers.set_profile(&connection.server_profile);
     }
     context.handle.publish(State::Ready(connection.clone()));
     let ended = tokio::select! {
@@ -56,7 +56,7 @@ pub(crate) async fn run_until_lost(
         connection.transport.close().await;
         return None;
     };
-    Some(Disconnect {
+    Some(ConnectionEnd {
         cause,
         had_tools: had_tools.load(Ordering::Relaxed),
         was_stable: connection.is_stable(),
@@ -76,15 +76,15 @@ async fn refresh_tools(
     had_tools: &AtomicBool,
 ) -> Result<Infallible, TransportError> {
     let Some(offers) = &context.offers else {
-        debug!(version = connection.profile.version, "connected");
+        debug!(version = connection.server_profile.version, "connected");
         had_tools.store(true, Ordering::Relaxed);
         return std::future::pending().await;
     };
     let tools = offers.refresh_tools(connection).await?;
     had_tools.store(true, Ordering::Relaxed);
     info!(
-        era = connection.profile.era.as_str(),
-        version = connection.profile.version,
+        era = connection.server_profile.era.as_str(),
+        version = connection.server_profile.version,
         tools,
         "connected"
     );

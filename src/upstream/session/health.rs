@@ -80,11 +80,11 @@ pub(crate) async fn check_revision(
 async fn is_different_server(context: &SessionContext, connection: &Connection) -> bool {
     if context.settings.config.transport != TransportChoice::Sse
         && let Ok(is_modern) = is_modern(context, connection).await
-        && is_modern != (connection.profile.era == Era::Modern)
+        && is_modern != (connection.server_profile.era == Era::Modern)
     {
         return true;
     }
-    if connection.profile.era == Era::Modern {
+    if connection.server_profile.era == Era::Modern {
         return false;
     }
     match ping(connection).await {

@@ -10,7 +10,7 @@ use tracing::{Instrument as _, debug, info, warn};
 use super::backoff::{Backoff, Delays};
 use super::context::SessionContext;
 use super::retry_budget::RetryBudget;
-use super::state::{Disconnect, Disconnected};
+use super::state::{ConnectionEnd, Disconnected};
 use crate::upstream::connection::Connection;
 use crate::upstream::error::TransportError;
 
@@ -33,10 +33,10 @@ impl ReconnectState {
     pub(crate) fn plan_next_attempt(
         &mut self,
         budget: &RetryBudget,
-        ended: Disconnect,
+        ended: ConnectionEnd,
         attempt: u64,
     ) -> Option<Disconnected> {
-        let Disconnect {
+        let ConnectionEnd {
             cause,
             had_tools,
             was_stable,

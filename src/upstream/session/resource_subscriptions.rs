@@ -28,7 +28,7 @@ pub(crate) async fn apply_subscriptions(
     context: &SessionContext,
     connection: &Connection,
 ) -> TransportError {
-    if connection.profile.era == Era::Modern {
+    if connection.server_profile.era == Era::Modern {
         // The event stream of a modern server includes resources: see `event_stream::modern`.
         return std::future::pending().await;
     }

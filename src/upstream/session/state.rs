@@ -63,7 +63,7 @@ pub(crate) struct LostConnection {
 
 /// How an attempt, or the connection that it made, ended.
 #[derive(Debug)]
-pub(crate) struct Disconnect {
+pub(crate) struct ConnectionEnd {
     pub(crate) cause: TransportError,
     /// Whether the tools were read. A connection whose first listing fails counts as a failed attempt.
     pub(crate) had_tools: bool,
@@ -71,7 +71,7 @@ pub(crate) struct Disconnect {
     pub(crate) was_stable: bool,
 }
 
-impl Disconnect {
+impl ConnectionEnd {
     pub(crate) fn handshake_failed(cause: TransportError) -> Self {
         Self {
             cause,

@@ -15,7 +15,7 @@ use super::connected::run_until_lost;
 use super::context::SessionContext;
 use super::pause::wait_for_next_attempt;
 use super::reconnect::ReconnectState;
-use super::state::{Disconnect, Disconnected, State};
+use super::state::{ConnectionEnd, Disconnected, State};
 use crate::protocol::ClientProfile;
 use crate::upstream::error::TransportError;
 use crate::upstream::handshake::Connected;
@@ -61,7 +61,7 @@ impl SessionSupervisor {
                     reconnect.previous = (!ended.is_expired()).then_some(connection);
                     ended
                 }
-                Err(cause) => Disconnect::handshake_failed(cause),
+                Err(cause) => ConnectionEnd::handshake_failed(cause),
             };
             if ended.is_expired() && !handle.will_serve(&profile) {
                 debug!("client capabilities changed; opening a new session");

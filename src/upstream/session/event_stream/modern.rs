@@ -66,8 +66,8 @@ impl SubscriptionStream {
 
 /// Keeps a subscription stream open for the ledger's resources. Returns when the connection is lost.
 pub(crate) async fn run(context: &SessionContext, connection: &Arc<Connection>) -> TransportError {
-    debug_assert_eq!(connection.profile.era, Era::Modern);
-    let changes = list_changes_filter(&connection.profile);
+    debug_assert_eq!(connection.server_profile.era, Era::Modern);
+    let changes = list_changes_filter(&connection.server_profile);
     let subscriptions = &context.subscriptions;
     let (mut stream, mut backoff) = (SubscriptionStream::default(), Backoff::default());
     let (mut ledger, mut retry_at) = (subscriptions.watch(), Instant::now());
