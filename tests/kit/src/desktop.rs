@@ -1,5 +1,5 @@
-//! A machine with a person before it: the program that opens pages hands their addresses to the
-//! test, which may put a [`Browser`] there to answer them.
+//! A simulated desktop: the program that opens web pages passes their addresses to the test, which can
+//! answer them with a [`Browser`].
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -16,10 +16,10 @@ use tokio::sync::watch;
 use super::oauth::{Browser, Page};
 use super::{proxy, within};
 
-/// What stands between the pages opened before and after [`Desktop::pages`] was asked.
+/// Separates the pages opened before and after a call of [`Desktop::pages`].
 const MARK: &str = "about:blank#";
 
-/// The desktop; it is gone when dropped.
+/// The desktop, removed on drop.
 pub struct Desktop {
     folder: TempDir,
     opened: Arc<watch::Sender<Vec<String>>>,
@@ -27,22 +27,22 @@ pub struct Desktop {
     marks: AtomicUsize,
 }
 
-/// The person before a [`Desktop`], who answers each page as it is opened.
+/// A simulated user of a [`Desktop`], who answers each page when it is opened.
 pub struct Person(watch::Receiver<Vec<Page>>);
 
 impl Desktop {
-    /// A desktop on which pages are opened and nobody looks.
+    /// Starts a desktop without a user.
     pub fn start() -> Self {
         let folder = TempDir::new().unwrap();
         let pipe = folder.path().join("pages");
         make_pipe(&pipe);
         let opener = folder.path().join("xdg-open");
-        // One write, so that two openers do not mix their lines; and every argument, so that a test
-        // sees when there is more than the address.
+        // One write, so that two openers do not mix their lines. All arguments, so that a test notices more
+        // than the address.
         let script = format!("#!/bin/sh\nprintf '%s\\n' \"$*\" > '{}'\n", pipe.display());
         fs::write(&opener, script).unwrap();
         fs::set_permissions(&opener, fs::Permissions::from_mode(0o755)).unwrap();
-        // Open for writing as well, so that it does not end when an opener does.
+        // Also open for writing, so that the pipe does not end with an opener.
         let mut options = pipe::OpenOptions::new();
         let pipe = options.read_write(true).open_receiver(&pipe).unwrap();
         let opened = Arc::new(watch::Sender::default());
@@ -61,7 +61,7 @@ impl Desktop {
         }
     }
 
-    /// Puts `browser` before the screen from now on: it opens every page.
+    /// Lets `browser` open every page from now on.
     pub fn used_by(&self, browser: Browser) -> Person {
         let (ended, pages) = watch::channel(Vec::new());
         let mut opened = self.opened.subscribe();
@@ -79,7 +79,7 @@ impl Desktop {
         Person(pages)
     }
 
-    /// The next page that is opened and was not given before.
+    /// Waits for the next page that was not returned before.
     pub async fn page(&self) -> String {
         let mut opened = self.opened.subscribe();
         loop {
@@ -92,9 +92,9 @@ impl Desktop {
         }
     }
 
-    /// Every page opened so far, by whomever.
+    /// Returns every page opened so far.
     pub async fn pages(&self) -> Vec<String> {
-        // Who opened a page before wrote it before: the opener is waited for.
+        // Openers write a page before they exit, so all earlier pages precede the mark.
         let mark = self.marks.fetch_add(1, Ordering::Relaxed);
         let mark = format!("{MARK}{mark}");
         let mut opener = tokio::process::Command::new(self.folder.path().join("xdg-open"));
@@ -109,7 +109,7 @@ impl Desktop {
 }
 
 impl Person {
-    /// Waits until `count` pages were answered, and gives those on which the person ended.
+    /// Waits until `count` pages were answered. Returns the last page of each.
     pub async fn pages(&mut self, count: usize) -> Vec<Page> {
         let enough = self.0.wait_for(|pages| pages.len() >= count);
         let what = format!("{count} pages to be answered");
@@ -118,7 +118,7 @@ impl Person {
 }
 
 impl proxy::Builder {
-    /// Runs on this desktop.
+    /// Runs the proxy on this desktop.
     #[must_use]
     pub fn on(self, desktop: &Desktop) -> Self {
         let path = std::env::var("PATH").unwrap_or_default();

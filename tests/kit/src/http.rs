@@ -1,16 +1,16 @@
-//! Plain HTTP as a client without the proxy speaks it, to test the servers with.
+//! A plain HTTP client, to test the servers without the proxy.
 
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
 use super::within;
 
-/// An HTTP client that no setting of this machine leads through a proxy.
+/// Returns an HTTP client that ignores the proxy settings of this machine.
 pub fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
-/// Posts a body with these headers beside those of every MCP request.
+/// Posts a body with these headers, and the headers of every MCP request.
 pub async fn post(url: &str, headers: &[(&str, &str)], body: impl ToString) -> reqwest::Response {
     let mut request = client()
         .post(url)
@@ -23,12 +23,12 @@ pub async fn post(url: &str, headers: &[(&str, &str)], body: impl ToString) -> r
     within("a response", request.send()).await.unwrap()
 }
 
-/// A JSON-RPC request with the id 1.
+/// Returns a JSON-RPC request with the id 1.
 pub fn request(method: &str, params: Value) -> Value {
     json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
 }
 
-/// The request that opens a legacy session.
+/// Returns the request that opens a legacy session.
 pub fn initialize() -> Value {
     let client_info = json!({"name": "test", "version": "1"});
     let params =
@@ -36,7 +36,7 @@ pub fn initialize() -> Value {
     request("initialize", params)
 }
 
-/// The one JSON message in a response, in whichever way it came.
+/// Returns the single JSON message of a response, as JSON or as an event stream.
 pub async fn message(response: reqwest::Response) -> Value {
     let body = within("a body", response.text()).await.unwrap();
     let mut data = body.lines().filter_map(|line| line.strip_prefix("data:"));
@@ -44,7 +44,7 @@ pub async fn message(response: reqwest::Response) -> Value {
     serde_json::from_str(last).unwrap_or_else(|error| panic!("{error} in {body}"))
 }
 
-/// Reads a stream until it has said `part`.
+/// Reads a stream until it contains `part`.
 pub async fn read_until(response: &mut reqwest::Response, part: &str) -> String {
     let mut text = String::new();
     while !text.contains(part) {
@@ -54,7 +54,7 @@ pub async fn read_until(response: &mut reqwest::Response, part: &str) -> String 
     text
 }
 
-/// Opens a legacy session and gives its headers.
+/// Opens a legacy session and returns its headers.
 pub async fn session(url: &str) -> Vec<(&'static str, String)> {
     let response = post(url, &[], initialize()).await;
     assert_eq!(response.status(), 200);
@@ -65,10 +65,10 @@ pub async fn session(url: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Owned headers as [`post`] takes them.
+/// Borrows owned headers for [`post`].
 pub fn borrowed<'a>(headers: &'a [(&'a str, String)]) -> Vec<(&'a str, &'a str)> {
     headers.iter().map(|(k, v)| (*k, v.as_str())).collect()
 }
 
-/// The header that goes with [`with_meta`](super::proxy::with_meta).
+/// The header of a modern request, for [`with_meta`](super::proxy::with_meta).
 pub const MODERN: (&str, &str) = ("mcp-protocol-version", "2026-07-28");

@@ -1,4 +1,4 @@
-//! What tests read out of JSON-RPC messages, and put into them.
+//! Reads parts of JSON-RPC messages, and writes responses.
 
 use std::collections::HashMap;
 
@@ -7,21 +7,21 @@ use serde_json::{Value, json};
 
 use super::raw::Request;
 
-/// The text of the first item of a tool's answer.
+/// Returns the text of the first content block of a tool result.
 pub fn text_of(response: &Value) -> &str {
     response["result"]["content"][0]["text"]
         .as_str()
         .unwrap_or_else(|| panic!("no text in {response}"))
 }
 
-/// A whole answer to `request` with this result.
+/// Returns a response to `request` with this result.
 pub fn answer(request: &Request, result: &Value) -> String {
     let id: Value = serde_json::from_slice(&request.id_bytes().unwrap()).unwrap();
     json!({"jsonrpc": "2.0", "id": id, "result": result}).to_string()
 }
 
-/// The bytes of the member at the end of `path`, as they stand in a JSON text; `None` if one of
-/// the way is missing.
+/// Returns the bytes of the member at the end of `path` in a JSON text, if all members of the path
+/// exist.
 pub fn part<'a>(text: &'a [u8], path: &[&str]) -> Option<&'a str> {
     let mut text = std::str::from_utf8(text).unwrap().trim();
     for key in path {
@@ -31,7 +31,7 @@ pub fn part<'a>(text: &'a [u8], path: &[&str]) -> Option<&'a str> {
     Some(text)
 }
 
-/// As [`part`], of a text that must have it.
+/// Returns the bytes like [`part`]; panics if the member is missing.
 pub fn bytes_of<'a>(text: &'a [u8], path: &[&str]) -> &'a str {
     let all = String::from_utf8_lossy(text);
     part(text, path).unwrap_or_else(|| panic!("no {path:?} in {all}"))

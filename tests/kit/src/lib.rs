@@ -1,11 +1,11 @@
-//! What the tests stand on: the proxy as its clients launch it, and real servers for it to reach.
+//! The test kit: launches the proxy as a client does, and real servers for it to connect to.
 //!
-//! Nothing here sleeps to wait. A wait ends with the thing waited for, or after [`GUARD`] with
-//! a panic that says what was missing. Every server listens on a port the system chose.
+//! No wait is a sleep. A wait ends with the expected event, or after [`GUARD`] with a panic that names
+//! the missing event. Every server listens on a port that the system chooses.
 
-// A failure in here is a failed test, and the panic is how a test reports it.
+// A failure here is a failed test, which a panic reports.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc)]
-// A `json!` written in place reads better than a reference to one.
+// A `json!` in place is easier to read than a reference to one.
 #![allow(clippy::needless_pass_by_value)]
 
 #[cfg(target_os = "linux")]
@@ -25,15 +25,15 @@ pub mod verbatim;
 
 use std::time::Duration;
 
-/// How long anything may take before the test is called stuck: generous, as a loaded machine is slow.
+/// How long a wait may take before the test fails: long, because a loaded machine is slow.
 pub const GUARD: Duration = Duration::from_secs(30);
 
-/// Something with an address that the proxy can be pointed at.
+/// A server with a url for the configuration of the proxy.
 pub trait Endpoint {
-    /// The URL to configure.
+    /// Returns the URL to configure.
     fn url(&self) -> String;
 
-    /// The word for `transport` in the configuration; `None` leaves the key out.
+    /// Returns the value of `transport` in the configuration; `None` omits the key.
     fn transport(&self) -> Option<&'static str> {
         None
     }
@@ -51,7 +51,7 @@ impl Endpoint for String {
     }
 }
 
-/// Waits for `future`, at most [`GUARD`], and panics with `what` when it does not come.
+/// Waits for `future`, for at most [`GUARD`]. Panics with `what` after that.
 pub async fn within<F: Future>(what: &str, future: F) -> F::Output {
     match tokio::time::timeout(GUARD, future).await {
         Ok(output) => output,

@@ -1,28 +1,28 @@
-//! The files of one upstream's login, as its processes left them and as a test wants them.
+//! Reads and changes the files of one upstream's login.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-/// An hour, in seconds: longer than anything counts as new.
+/// An hour, in seconds: older than every limit for fresh files.
 const HOUR: u64 = 3600;
 
-/// The login of the upstream of this name in a home directory (see [`proxy::home`](super::proxy::home)).
+/// The login files of an upstream in a home directory (see [`proxy::home`](super::proxy::home)).
 pub struct LoginFiles(PathBuf);
 
 impl LoginFiles {
-    /// Those of `upstream` below `home`; they need not exist.
+    /// Returns the login files of `upstream` below `home`, which need not exist.
     pub fn new(home: &Path, upstream: &str) -> Self {
         Self(home.join(".mcp-manifold/oauth").join(upstream))
     }
 
-    /// The folder.
+    /// Returns the folder.
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// The record in `file`, `null` when there is none.
+    /// Returns the record in `file`, or `null`.
     pub fn read(&self, file: &str) -> Value {
         match fs::read(self.0.join(file)) {
             Ok(bytes) => serde_json::from_slice(&bytes).unwrap(),
@@ -30,7 +30,7 @@ impl LoginFiles {
         }
     }
 
-    /// Changes the record in `file`, in one step for whoever reads it.
+    /// Changes the record in `file` atomically for readers.
     pub fn change(&self, file: &str, change: impl FnOnce(&mut Value)) {
         let mut record = self.read(file);
         change(&mut record);
@@ -44,13 +44,13 @@ impl LoginFiles {
         fs::rename(new, self.0.join(file)).unwrap();
     }
 
-    /// Member `name` of the tokens.
+    /// Returns the member `name` of the tokens.
     pub fn token(&self, name: &str) -> String {
         let tokens = self.read("tokens.json");
         tokens[name].as_str().unwrap_or_default().to_owned()
     }
 
-    /// Makes the login an hour older, but for the end of its token.
+    /// Makes the login an hour older, without changing when its token expires.
     pub fn age(&self) {
         self.change("tokens.json", |tokens| earlier(&mut tokens["issued_at"]));
         self.change("login.json", |logins| {
@@ -59,13 +59,13 @@ impl LoginFiles {
         });
     }
 
-    /// Makes the login an hour older, so that its token has ended.
+    /// Makes the login an hour older, so that its token has expired.
     pub fn age_beyond_the_end(&self) {
         self.age();
         self.change("tokens.json", |tokens| tokens["expires_at"] = json!(1));
     }
 
-    /// Makes the page that waits for a person `seconds` older.
+    /// Makes the pending login `seconds` older.
     pub fn wait_for_the_person(&self, seconds: u64) {
         self.change("login.json", |logins| {
             for time in ["/opened_at", "/pending/begun_at"] {

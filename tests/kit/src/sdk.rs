@@ -1,4 +1,4 @@
-//! Real servers: the official SDK behind its own Streamable HTTP, with tools as a server has them.
+//! Real servers: the official SDK with its own Streamable HTTP, and typical tools.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -17,23 +17,23 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{Endpoint, within};
 
-/// How often `slow` reports progress, and how soon the SDK notices that a client has gone.
+/// The interval of the progress of `slow`, and of the SDK's checks for a disconnected client.
 const STEP: Duration = Duration::from_millis(20);
 
-/// A running server; it ends when dropped.
+/// A running server, stopped on drop.
 pub struct Server {
     url: String,
     cancelled: watch::Sender<usize>,
     _stop: DropGuard,
 }
 
-/// A server that knows the versions up to 2025-11-25 and keeps sessions.
+/// Starts a server with sessions, for revisions up to 2025-11-25.
 pub async fn legacy() -> Server {
     let versions = &[ProtocolVersion::V_2025_11_25, ProtocolVersion::V_2025_06_18];
     start(versions, StreamableHttpServerConfig::default()).await
 }
 
-/// A server that knows 2026-07-28 alone and refuses requests without their metadata.
+/// Starts a server for 2026-07-28 alone, which rejects requests without metadata.
 pub async fn modern() -> Server {
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
@@ -41,7 +41,7 @@ pub async fn modern() -> Server {
     start(&[ProtocolVersion::V_2026_07_28], config).await
 }
 
-/// A server of both eras.
+/// Starts a server for both eras.
 pub async fn dual() -> Server {
     let versions = &[ProtocolVersion::V_2026_07_28, ProtocolVersion::V_2025_11_25];
     start(versions, StreamableHttpServerConfig::default()).await
@@ -83,7 +83,7 @@ impl Endpoint for Server {
 }
 
 impl Server {
-    /// Waits until so many calls of `slow` were cancelled.
+    /// Waits until `count` calls of `slow` were cancelled.
     pub async fn wait_for_cancelled(&self, count: usize) {
         let cancelled = &mut self.cancelled.subscribe();
         let enough = cancelled.wait_for(|cancelled| *cancelled >= count);

@@ -1,12 +1,11 @@
-//! A client that has more than one session with a legacy server.
+//! A client with several sessions at a legacy server.
 
 use serde_json::json;
 
 use super::proxy::{self, Client};
 use super::upstream::{Builder, Upstream, Voice};
 
-/// A server, the proxy's client, and the streams on which the server speaks in each session, the main
-/// one first.
+/// A server, the proxy's client, and the server's event stream in each session, the main session first.
 pub struct Sessions {
     /// The server.
     pub server: Upstream,
@@ -16,8 +15,8 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// The main session alone, for which the client has declared `roots` in its handshake. The server
-    /// gets a tool `wait`, which answers when the server can speak in the session of the call.
+    /// Opens the main session, for which the client declares `roots` in its handshake. The server gets a
+    /// tool `wait`, which responds when the event stream of its session is open.
     pub async fn main(server: Builder) -> Self {
         let server = server.tool("wait").on_call(|call| async move {
             call.aside().await;
@@ -34,7 +33,7 @@ impl Sessions {
         }
     }
 
-    /// Opens another beside it: with a request the client declares what the main session does not have.
+    /// Opens an extra session, by a request with capabilities that the main session does not have.
     #[must_use]
     pub async fn and_another(mut self) -> Self {
         self.client.declare(json!({}));
@@ -44,7 +43,7 @@ impl Sessions {
         self
     }
 
-    /// Says something in each session, and waits until the client has all that was told of it.
+    /// Logs `message` in each session, and waits until the client has received it.
     pub async fn say(&mut self, message: &str) {
         for voice in &self.voices {
             voice.send(message).await;

@@ -1,4 +1,4 @@
-//! A raw server behind TLS, with a certificate authority made for it alone.
+//! A raw server behind TLS, with its own certificate authority.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -14,20 +14,20 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use super::Endpoint;
 use super::raw::{self, Handler};
 
-/// A TLS server for `127.0.0.1` and `localhost`, and the authority that vouches for it.
+/// A TLS server for `127.0.0.1` and `localhost`, and its certificate authority.
 pub struct Server {
-    /// What was asked of the server.
+    /// The server below TLS.
     pub raw: raw::Server,
     authority: NamedTempFile,
 }
 
-/// Starts a TLS server; ALPN offers `http/1.1`, which is what it speaks.
+/// Starts a TLS server, with `http/1.1` in ALPN.
 pub fn server(handler: Handler) -> Server {
     server_at((Ipv4Addr::LOCALHOST, 0).into(), handler)
 }
 
-/// Starts a TLS server on `address`, with an authority of its own: somebody who stands where
-/// another one stood that was stopped.
+/// Starts a TLS server on `address` with a new authority: another machine on the address of a stopped
+/// server.
 pub fn server_at(address: SocketAddr, handler: Handler) -> Server {
     let (acceptor, authority) = acceptor();
     Server {
@@ -37,7 +37,7 @@ pub fn server_at(address: SocketAddr, handler: Handler) -> Server {
 }
 
 impl Server {
-    /// The authority's certificate, PEM: the file for `SSL_CERT_FILE`.
+    /// Returns the path of the authority's certificate, PEM, for `SSL_CERT_FILE`.
     pub fn authority(&self) -> &Path {
         self.authority.path()
     }
@@ -66,7 +66,7 @@ pub(super) fn acceptor() -> (TlsAcceptor, NamedTempFile) {
         .signed_by(&key, &issuer)
         .unwrap();
     let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    // The provider is named, as a process may have several compiled in.
+    // The provider is named, because a process may contain several.
     let mut config = ServerConfig::builder_with_provider(aws_lc_rs::default_provider().into())
         .with_safe_default_protocol_versions()
         .unwrap()

@@ -1,38 +1,38 @@
-//! Upstreams of every kind behind one proxy, and calls through it that are compared byte for byte
-//! on both sides with what the eras of client and upstream leave of them.
+//! Calls through a proxy with upstreams of every kind, compared byte by byte on both sides with the
+//! messages expected for the eras of client and upstream.
 
 use std::sync::{Arc, Mutex};
 
 use super::proxy::{self, Client};
 use super::upstream::{self, Builder, Upstream};
 
-/// What a modern request must say of its client; the members of `_meta`, as the proxy writes them.
+/// The members of `_meta` in a modern request, as the proxy writes them.
 const META: &str = r#""io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"test","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}"#;
 
 /// The era of a client or of an upstream.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Era {
-    /// 2025-11-25 and before.
+    /// Revisions up to 2025-11-25.
     Legacy,
     /// 2026-07-28.
     Modern,
 }
 
-/// Both of them.
+/// Both eras.
 pub const ERAS: [Era; 2] = [Era::Legacy, Era::Modern];
 
-/// A server that answers each call with the message it was last told, its id in place of `ID`.
+/// A server that answers each call with a set message, in which `ID` stands for the id.
 pub struct Peer {
     /// The name of the upstream and of its only tool.
     pub name: &'static str,
-    /// Its era.
+    /// The era of the upstream.
     pub era: Era,
-    /// Whether its answers come as events, in which CR LF is one line end.
+    /// Whether the responses are events, in which CR LF is one line break.
     events: bool,
     reply: Arc<Mutex<String>>,
-    /// The last call as it came.
+    /// The last call as received.
     asked: Arc<Mutex<Vec<u8>>>,
-    /// The server itself.
+    /// The server.
     pub server: Upstream,
 }
 
@@ -59,7 +59,7 @@ async fn peer(name: &'static str, era: Era, events: bool, builder: Builder) -> P
     }
 }
 
-/// A proxy with an upstream of each kind behind it.
+/// Starts a proxy with an upstream of each kind.
 pub async fn with_peers() -> (Vec<Peer>, Client) {
     use Era::{Legacy, Modern};
     let peers = vec![
@@ -78,7 +78,7 @@ pub async fn with_peers() -> (Vec<Peer>, Client) {
     (peers, client)
 }
 
-/// Sends `line`, has the upstream say `reply`, and gives what each side got.
+/// Sends `line`, lets the upstream answer with `reply`, and returns what each side received.
 async fn pass(
     client: &mut Client,
     peer: &Peer,
@@ -94,7 +94,7 @@ async fn pass(
     (String::from_utf8(asked).unwrap(), answer)
 }
 
-/// A call, full of what it need not have, as the client writes it (with `id`) and as the upstream is to get it (with `ID`).
+/// Returns a call with unusual members, as the client sends it (with `id`) and as the upstream must receive it (with `ID`).
 fn call(id: &str, client: Era, peer: &Peer, meta: &str, arguments: &str) -> (String, String) {
     let line = |id: &str, meta: &str| {
         let name = peer.name;
@@ -129,7 +129,7 @@ fn comma(before: &str) -> &'static str {
     if before.is_empty() { "" } else { "," }
 }
 
-/// A reply as the upstream writes it (with `ID`) and as the client is to get it.
+/// Returns a response as the upstream sends it (with `ID`) and as the client must receive it.
 fn answer(id: &str, client: Era, peer: &Peer, reply: (&str, &str, &str)) -> (String, String) {
     let (before, result, after) = reply;
     let said = format!("{before}{result}{after}");
@@ -146,8 +146,8 @@ fn answer(id: &str, client: Era, peer: &Peer, reply: (&str, &str, &str)) -> (Str
     (said, got.trim_end().replace(['\r', '\n'], " "))
 }
 
-/// Passes `arguments` (and `meta`, members of `_meta`) and `reply`, in three parts of which the
-/// second is its result, between a client of either era and each upstream.
+/// Sends `arguments` (and `meta`, members of `_meta`) and `reply` between a client of either era and each
+/// upstream. The second of the three parts of `reply` is its result.
 pub async fn assert_passes(
     client: &mut Client,
     peers: &[Peer],
@@ -168,13 +168,13 @@ pub async fn assert_passes(
     }
 }
 
-/// The id that the proxy gave a call.
+/// Returns the id of a call that the proxy forwarded.
 fn id_in(asked: &str) -> String {
     let (_, rest) = asked.split_once(r#""id": "#).unwrap();
     rest.chars().take_while(char::is_ascii_digit).collect()
 }
 
-/// Compares, and panics where they differ, without printing megabytes.
+/// Panics if the texts differ, without printing megabytes.
 pub fn assert_same(found: &str, expected: &str, case: &str) {
     if found != expected {
         let pairs = found.bytes().zip(expected.bytes());

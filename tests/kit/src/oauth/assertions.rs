@@ -1,5 +1,5 @@
-//! The grants that go by what a server says of somebody: RFC 7523 § 2.1, and the exchange of an ID
-//! token for such an assertion (RFC 8693, draft-ietf-oauth-identity-assertion-authz-grant).
+//! Grants by assertions about a user: RFC 7523 § 2.1, and the exchange of an ID token for such an
+//! assertion (RFC 8693, draft-ietf-oauth-identity-assertion-authz-grant).
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -20,13 +20,13 @@ pub(super) const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-
 const ID_JAG: &str = "urn:ietf:params:oauth:token-type:id-jag";
 const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
 
-/// The `typ` of an assertion about an identity.
+/// The `typ` of an identity assertion.
 const ID_JAG_TYP: &str = "oauth-id-jag+jwt";
 
-/// The furthest an assertion may expire from now, in seconds.
+/// The maximum lifetime of an assertion, in seconds.
 const LIFETIME: u64 = 3600;
 
-/// So many seconds from now, as a `NumericDate`.
+/// Returns the time in `seconds` from now, as a `NumericDate`.
 pub(super) fn later(seconds: u64) -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     now.as_secs() + seconds
@@ -42,7 +42,7 @@ pub(super) fn jwt_bearer(state: &State, asking: &Asking) -> Result<Reply, Refusa
         return refuse("is not signed with the trusted key");
     };
     if claims["iss"] != issuer.as_str() || claims["sub"].as_str().is_none_or(str::is_empty) {
-        return refuse("is of another issuer, or about nobody");
+        return refuse("is of another issuer, or has no subject");
     }
     if claims["aud"] != asking.issuer.as_str() {
         return refuse("is for another server");

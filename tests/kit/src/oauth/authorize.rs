@@ -1,4 +1,4 @@
-//! The authorization endpoint, and the page on which a person consents.
+//! The authorization endpoint and its consent page.
 
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use crate::raw::{Reply, Request};
 /// The length of an `S256` challenge.
 const CHALLENGE_LENGTH: usize = 43;
 
-/// Where a browser is sent back to, and what it carries there.
+/// The redirect of a browser to the client.
 struct Back<'a> {
     uri: &'a str,
     state: Option<&'a str>,
@@ -30,7 +30,7 @@ pub(super) async fn authorize(
     params.check_unique()?;
     let client = state.client(params.required("client_id")?).await?;
     let uri = params.required("redirect_uri")?;
-    // Until the redirect URI is known to be the client's, nobody is sent there.
+    // Without a valid redirect URI, the error must not be sent there.
     if !client.redirects_to(uri, state.script.exact_ports) {
         return Err(Refusal::request("`redirect_uri` is not registered"));
     }
@@ -69,7 +69,7 @@ fn ticket_for(state: &State, client: &Client, params: &Params) -> Result<Ticket,
 }
 
 impl Client {
-    /// Refuses a grant for which the client is not registered.
+    /// Rejects a grant that the client is not registered for.
     pub(super) fn may(&self, grant: &str) -> Result<(), Refusal> {
         let registered = self.grants.iter().any(|known| known == grant);
         let text = format!("the client is not registered for `{grant}`");
@@ -80,7 +80,7 @@ impl Client {
 }
 
 impl State {
-    /// What the parameters ask for, if the client may have it. Who names no scope gets none.
+    /// Returns the requested grant, if the client may have it. Without scopes in the request, it has none.
     pub(super) fn grant(&self, client: &Client, params: &Params) -> Result<Grant, Refusal> {
         let resource = self.resource(params.get("resource"))?;
         let asked = params.scopes().unwrap_or_default();
@@ -99,7 +99,7 @@ impl State {
     }
 }
 
-/// The page that asks a person; see [`Browser`](super::Browser) for who reads it.
+/// Returns the consent page, which a [`Browser`](super::Browser) answers.
 pub(super) fn ask(state: &State, ticket: Ticket) -> Reply {
     let id = random("ticket");
     let asked = joined(&ticket.grant.scopes);
@@ -120,7 +120,7 @@ pub(super) fn consent(state: &State, request: &Request, origin: &str) -> Result<
     let ticket = state.memory().tickets.remove(form.required("ticket")?);
     let mut ticket = ticket.ok_or_else(|| Refusal::request("this page was answered before"))?;
     let allowed = form.required("answer")? == "allow";
-    // A person may agree to less than was asked.
+    // The user may agree to fewer scopes.
     let kept = form.get("scope").map(scopes).unwrap_or_default();
     ticket.grant.scopes.retain(|scope| kept.contains(scope));
     let (uri, sent, challenge) = match ticket.then {

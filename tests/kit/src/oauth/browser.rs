@@ -1,4 +1,4 @@
-//! A person with a browser, as a script: opens a page, answers it, and lets it lead where it does.
+//! A scripted user with a browser: opens a page, answers it, and follows redirects.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::within;
 
-/// What the person does on a page that asks for consent.
+/// What the user does on a consent page.
 #[derive(Clone, Copy, PartialEq)]
 enum Answer {
     Allow,
@@ -18,7 +18,7 @@ enum Answer {
 
 type Alter = dyn Fn(&mut Url) + Send + Sync;
 
-/// The person. All clones are one.
+/// The user. Clones share their state.
 #[derive(Clone)]
 pub struct Browser {
     client: reqwest::Client,
@@ -28,35 +28,35 @@ pub struct Browser {
     opened: Arc<AtomicUsize>,
 }
 
-/// The page on which the person ended.
+/// The page on which the browser ended.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// Its status.
+    /// The status.
     pub status: u16,
-    /// What it says.
+    /// The text.
     pub text: String,
-    /// Its headers, names in lower case.
+    /// The headers, names in lower case.
     pub headers: Vec<(String, String)>,
 }
 
 impl Browser {
-    /// One who agrees to everything.
+    /// Returns a user who agrees to everything.
     pub fn consenting() -> Self {
         Self::new(Answer::Allow)
     }
 
-    /// One who says no.
+    /// Returns a user who denies the consent.
     pub fn denying() -> Self {
         Self::new(Answer::Deny)
     }
 
-    /// One who opens the page and leaves it at that.
+    /// Returns a user who opens the page and does nothing.
     pub fn silent() -> Self {
         Self::new(Answer::Nothing)
     }
 
     fn new(answer: Answer) -> Self {
-        // No setting of this machine leads it through a proxy, and redirects are the script's.
+        // Ignores the proxy settings of this machine; the script follows redirects.
         let client = reqwest::Client::builder()
             .no_proxy()
             .redirect(Policy::none());
@@ -69,27 +69,27 @@ impl Browser {
         }
     }
 
-    /// Agrees to these scopes at most.
+    /// Agrees to at most these scopes.
     #[must_use]
     pub fn granting(mut self, scopes: &str) -> Self {
         self.scopes = Some(scopes.to_owned());
         self
     }
 
-    /// Changes the URL of the callback before it goes there, as an attacker would.
+    /// Changes the URL of the callback before opening it, like an attacker.
     #[must_use]
     pub fn altering(mut self, alter: impl Fn(&mut Url) + Send + Sync + 'static) -> Self {
         self.alter = Some(Arc::new(alter));
         self
     }
 
-    /// How many pages were opened.
+    /// Returns the number of opened pages.
     pub fn opened(&self) -> usize {
         self.opened.load(Ordering::Relaxed)
     }
 
-    /// Opens `url`, an authorization URL or the page for a device's code, answers what it asks
-    /// and goes where that leads, up to the client's callback.
+    /// Opens `url`, an authorization URL or the page for a device code, answers the page and follows
+    /// redirects, including the client's callback.
     pub async fn open(&self, url: &str) -> Page {
         match self.redirect(url).await {
             Ok(redirect) => self.deliver(&redirect).await,
@@ -97,11 +97,10 @@ impl Browser {
         }
     }
 
-    /// As [`Browser::open`], but gives the URL of the callback instead of going there, or the
-    /// page if it leads to none.
+    /// Opens a page like [`Browser::open`], but returns the URL of the callback without opening it.
     ///
     /// # Errors
-    /// The page on which the person ended.
+    /// The page on which the browser ended, if it is not redirected to a callback.
     pub async fn redirect(&self, url: &str) -> Result<Url, Page> {
         self.opened.fetch_add(1, Ordering::Relaxed);
         let url = Url::parse(url).unwrap();
@@ -131,13 +130,13 @@ impl Browser {
         self.next(response, &action).await
     }
 
-    /// Goes to the client's callback.
+    /// Opens the client's callback.
     pub async fn deliver(&self, redirect: &Url) -> Page {
         let response = within("the callback", self.client.get(redirect.clone()).send());
         Page::of(response.await.unwrap()).await
     }
 
-    /// Where a response leads, or the page that it is.
+    /// Returns the redirect of a response, or its page.
     async fn next(&self, response: reqwest::Response, from: &Url) -> Result<Url, Page> {
         let Some(location) = response.headers().get("location") else {
             return Err(Page::of(response).await);
@@ -162,7 +161,7 @@ impl Page {
     }
 }
 
-/// The value of the field `name` of a form.
+/// Returns the value of the form field `name`.
 fn value_of<'a>(page: &'a str, name: &str) -> Option<&'a str> {
     quoted(page, &format!("name={name} value=\""))
 }

@@ -1,4 +1,4 @@
-//! How a server is told what kind of server to be.
+//! Configures an authorization server.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -18,46 +18,46 @@ use crate::raw::{self, Intercept, Reply, Request};
 pub enum Document {
     /// RFC 8414 § 3.1: the well-known part, then the issuer's path.
     OAuth,
-    /// OIDC Discovery's document with the well-known part first.
+    /// OIDC Discovery, with the well-known part first.
     OidcInserted,
-    /// OIDC Discovery as it was: the issuer's path, then the well-known part.
+    /// OIDC Discovery as defined: the issuer's path, then the well-known part.
     OidcAppended,
 }
 
 /// Whether requests must name the resource (RFC 8707).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Resource {
-    /// They must.
+    /// The resource must be named.
     Required,
-    /// They may.
+    /// The resource may be named.
     Optional,
-    /// They must not.
+    /// The resource must not be named.
     Refused,
 }
 
-/// What `iss` (RFC 9207) says in redirects.
+/// The value of `iss` (RFC 9207) in redirects.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Iss {
-    /// The issuer, and the metadata promises it.
+    /// The issuer; the metadata announces it.
     Right,
-    /// It is left out, and nothing is promised.
+    /// No `iss`; the metadata does not announce it.
     Off,
-    /// This, though the metadata promises the issuer.
+    /// This value, although the metadata announces the issuer.
     Wrong(String),
 }
 
-/// Who may register (RFC 7591).
+/// Which clients may register (RFC 7591).
 #[derive(Clone, Debug, PartialEq)]
 pub enum Registration {
-    /// Anybody; who names scopes is held to them.
+    /// All clients. A client that names scopes is limited to them.
     Open,
-    /// Anybody, for these scopes at most and, if they name none, for these.
+    /// All clients, for at most these scopes, which are also the default.
     Limited(Scopes),
-    /// Nobody: there is no such endpoint.
+    /// No client: the endpoint does not exist.
     Off,
 }
 
-/// What a server is told to be; see [`server`](super::server) for what it is untold.
+/// The configuration of a server; see [`server`](super::server) for the default.
 pub struct Builder {
     pub(super) clients: Vec<Client>,
     pub(super) path: String,
@@ -113,56 +113,56 @@ impl Builder {
         }
     }
 
-    /// Knows this client beforehand; see [`client`](super::client()).
+    /// Registers this client; see [`client`](super::client()).
     #[must_use]
     pub fn client(mut self, client: Client) -> Self {
         self.clients.push(client);
         self
     }
 
-    /// Has an issuer with this path (`/tenant`), below which its endpoints are.
+    /// Sets the path of the issuer (`/tenant`), below which the endpoints are.
     #[must_use]
     pub fn issuer_path(mut self, path: &str) -> Self {
         self.path = path.to_owned();
         self
     }
 
-    /// Serves metadata at these places; `[]` is a server without.
+    /// Serves metadata at these places; `[]` is a server without metadata.
     #[must_use]
     pub fn documents(mut self, documents: impl Into<Vec<Document>>) -> Self {
         self.documents = documents.into();
         self
     }
 
-    /// Puts the members of `members` into the metadata; those that are `null` leave it.
+    /// Adds `members` to the metadata; members that are `null` are removed.
     #[must_use]
     pub fn metadata_with(mut self, members: Value) -> Self {
         self.metadata = members;
         self
     }
 
-    /// Says who may register.
+    /// Sets which clients may register.
     #[must_use]
     pub fn registration(mut self, registration: Registration) -> Self {
         self.registration = registration;
         self
     }
 
-    /// Registers everybody with this method, whatever they ask for.
+    /// Registers all clients with this method, whatever they request.
     #[must_use]
     pub fn registers_as(mut self, method: AuthMethod) -> Self {
         self.registered_method = Some(method);
         self
     }
 
-    /// Supports Client ID Metadata Documents; they may be on loopback without TLS.
+    /// Supports Client ID Metadata Documents, on loopback also without TLS.
     #[must_use]
     pub fn client_documents(mut self) -> Self {
         self.client_documents.get_or_insert_default();
         self
     }
 
-    /// Supports Client ID Metadata Documents and has this one already, so never fetches it.
+    /// Supports Client ID Metadata Documents, with this one cached: it is never fetched.
     #[must_use]
     pub fn client_document(mut self, url: &str, document: Value) -> Self {
         let documents = self.client_documents.get_or_insert_default();
@@ -170,35 +170,35 @@ impl Builder {
         self
     }
 
-    /// Lets not even the port of a loopback redirect differ.
+    /// Requires that even the port of a loopback redirect is equal.
     #[must_use]
     pub fn exact_ports(mut self) -> Self {
         self.exact_ports = true;
         self
     }
 
-    /// Says this in `iss`.
+    /// Sets `iss`.
     #[must_use]
     pub fn iss(mut self, iss: Iss) -> Self {
         self.iss = iss;
         self
     }
 
-    /// Says whether `resource` must be there.
+    /// Sets whether `resource` is required.
     #[must_use]
     pub fn resource(mut self, resource: Resource) -> Self {
         self.resource = resource;
         self
     }
 
-    /// Supports these scopes and refuses others; a server untold supports none.
+    /// Supports these scopes and rejects others; by default a server has no scopes.
     #[must_use]
     pub fn scopes(mut self, list: &str) -> Self {
         self.scopes = scopes(list);
         self
     }
 
-    /// Supports `offline_access`, and gives refresh tokens to those alone who got it.
+    /// Supports `offline_access`, and issues refresh tokens only with it.
     #[must_use]
     pub fn offline_access(mut self) -> Self {
         self.offline_access = true;
@@ -206,21 +206,21 @@ impl Builder {
         self
     }
 
-    /// Gives no refresh tokens.
+    /// Issues no refresh tokens.
     #[must_use]
     pub fn without_refresh_tokens(mut self) -> Self {
         self.refresh_tokens = false;
         self
     }
 
-    /// Lets a refresh token be used again and again; its answers carry no new one.
+    /// Does not rotate refresh tokens.
     #[must_use]
     pub fn without_rotation(mut self) -> Self {
         self.rotation = false;
         self
     }
 
-    /// Refuses a refresh that does not repeat `scope`.
+    /// Rejects a refresh without `scope`.
     #[must_use]
     pub fn scope_on_refresh(mut self) -> Self {
         self.scope_on_refresh = true;
@@ -234,42 +234,42 @@ impl Builder {
         self
     }
 
-    /// Has the device grant (RFC 8628), polled no oftener than this (announced in whole seconds).
+    /// Supports the device grant (RFC 8628) with this minimum poll interval (announced in whole seconds).
     #[must_use]
     pub fn device_grant(mut self, interval: Duration) -> Self {
         self.device_interval = Some(interval);
         self
     }
 
-    /// Lets codes of all kinds live so long.
+    /// Sets the lifetime of codes of all kinds.
     #[must_use]
     pub fn code_lifetime(mut self, lifetime: Duration) -> Self {
         self.code_lifetime = lifetime;
         self
     }
 
-    /// Lets access tokens live so long; `expires_in` says its whole seconds.
+    /// Sets the lifetime of access tokens; `expires_in` contains the whole seconds.
     #[must_use]
     pub fn access_lifetime(mut self, lifetime: Duration) -> Self {
         self.access_lifetime = lifetime;
         self
     }
 
-    /// Says so many seconds in `expires_in` whatever is true; `None` leaves it out.
+    /// Sets `expires_in`, in seconds, without changing the lifetime; `None` omits it.
     #[must_use]
     pub fn announced_lifetime(mut self, seconds: Option<u64>) -> Self {
         self.announced_lifetime = Some(seconds);
         self
     }
 
-    /// Lets refresh tokens live so long, in place of for ever.
+    /// Sets the lifetime of refresh tokens; by default they do not expire.
     #[must_use]
     pub fn refresh_lifetime(mut self, lifetime: Duration) -> Self {
         self.refresh_lifetime = Some(lifetime);
         self
     }
 
-    /// Lets `reply` answer a request in place of the server.
+    /// Lets `reply` answer a request instead of the server.
     #[must_use]
     pub fn intercept(
         mut self,

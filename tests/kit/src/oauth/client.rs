@@ -1,14 +1,14 @@
-//! What the server knows of a client, and where it may send people back to.
+//! Registered clients and their redirect URIs.
 
 use serde_json::{Value, json};
 
 use super::key::Key;
 use super::params::{Scopes, joined, random, scopes};
 
-/// How a client says who it is (`token_endpoint_auth_method`).
+/// The authentication method of a client (`token_endpoint_auth_method`).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum AuthMethod {
-    /// It cannot: a public client.
+    /// None: a public client.
     None,
     /// `client_secret_basic`
     Basic,
@@ -19,7 +19,7 @@ pub enum AuthMethod {
 }
 
 impl AuthMethod {
-    /// As metadata and registrations spell it.
+    /// Returns the name in metadata and registrations.
     pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -30,7 +30,7 @@ impl AuthMethod {
     }
 }
 
-/// A client, as the server registered it.
+/// A registered client.
 #[derive(Clone)]
 pub struct Client {
     pub(super) id: String,
@@ -39,11 +39,11 @@ pub struct Client {
     pub(super) key: Option<Key>,
     pub(super) redirect_uris: Vec<String>,
     pub(super) grants: Vec<String>,
-    /// All it may ask for; `None` when the registration named none.
+    /// The allowed scopes; `None` if the registration named none.
     pub(super) scopes: Option<Scopes>,
 }
 
-/// A public client that was registered by hand, for every grant, without a redirect URI.
+/// Returns a public client registered by hand, for every grant, without a redirect URI.
 pub fn client(id: &str) -> Client {
     let grants = [
         "authorization_code",
@@ -65,21 +65,21 @@ pub fn client(id: &str) -> Client {
 }
 
 impl Client {
-    /// Authenticates by a secret in the `Authorization` header.
+    /// Uses a secret in the `Authorization` header.
     #[must_use]
     pub fn secret_basic(mut self, secret: &str) -> Self {
         (self.method, self.secret) = (AuthMethod::Basic, Some(secret.to_owned()));
         self
     }
 
-    /// Authenticates by a secret in the body.
+    /// Uses a secret in the body.
     #[must_use]
     pub fn secret_post(mut self, secret: &str) -> Self {
         (self.method, self.secret) = (AuthMethod::Post, Some(secret.to_owned()));
         self
     }
 
-    /// Authenticates by a token signed with this key.
+    /// Uses a token signed with this key.
     #[must_use]
     pub fn private_key(mut self, key: &Key) -> Self {
         (self.method, self.key) = (AuthMethod::PrivateKeyJwt, Some(key.clone()));
@@ -93,28 +93,28 @@ impl Client {
         self
     }
 
-    /// Allows these grants in place of all.
+    /// Allows only these grants.
     #[must_use]
     pub fn grants<'a>(mut self, grants: impl IntoIterator<Item = &'a str>) -> Self {
         self.grants = grants.into_iter().map(str::to_owned).collect();
         self
     }
 
-    /// Allows no scope but these.
+    /// Allows only these scopes.
     #[must_use]
     pub fn scopes(mut self, list: &str) -> Self {
         self.scopes = Some(scopes(list));
         self
     }
 
-    /// Gives the client a secret if its method asks for one.
+    /// Issues a secret if the method of the client requires one.
     pub(super) fn with_new_secret(mut self) -> Self {
         let needed = matches!(self.method, AuthMethod::Basic | AuthMethod::Post);
         self.secret = needed.then(|| random("client-secret"));
         self
     }
 
-    /// What a registration tells the client of itself (RFC 7591 § 3.2.1).
+    /// Returns the registration response (RFC 7591 § 3.2.1).
     pub(super) fn description(&self) -> Value {
         let mut description = json!({
             "client_id": self.id,
@@ -133,8 +133,8 @@ impl Client {
         description
     }
 
-    /// Whether `asked` is one of the redirect URIs, letter by letter; on a loopback address
-    /// the port may differ (RFC 8252 § 7.3), unless `exact_ports`.
+    /// Returns `true` if `asked` equals one of the redirect URIs. On a loopback address the port may differ
+    /// (RFC 8252 § 7.3), unless `exact_ports`.
     pub(super) fn redirects_to(&self, asked: &str, exact_ports: bool) -> bool {
         self.redirect_uris.iter().any(|registered| {
             let portless = || portless(asked).is_some() && portless(asked) == portless(registered);
@@ -143,7 +143,7 @@ impl Client {
     }
 }
 
-/// The host and what follows the port of a URI on a loopback address.
+/// Returns a loopback URI without its port: the host, and the part after the port.
 fn portless(uri: &str) -> Option<(&str, &str)> {
     let rest = uri.strip_prefix("http://")?;
     let host = ["127.0.0.1", "[::1]"]

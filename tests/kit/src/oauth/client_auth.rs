@@ -1,4 +1,4 @@
-//! Who a client is, by the one method it registered with (RFC 6749 § 2.3, RFC 7523).
+//! Authenticates clients by their registered method (RFC 6749 § 2.3, RFC 7523).
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,13 +11,13 @@ use super::params::{Params, Refusal};
 use super::state::State;
 use crate::raw::Request;
 
-/// The only kind of client assertion.
+/// The only type of client assertions.
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// The furthest an assertion may expire from now, in seconds.
+/// The maximum lifetime of an assertion, in seconds.
 const ASSERTION_LIFETIME: u64 = 3600;
 
-/// What a request says about its client.
+/// The credentials of a client in a request.
 struct Claim {
     id: String,
     method: AuthMethod,
@@ -25,7 +25,7 @@ struct Claim {
 }
 
 impl State {
-    /// The client of a request, once it has proved to be that.
+    /// Returns the authenticated client of a request.
     pub(super) async fn authenticated(
         &self,
         request: &Request,
@@ -116,7 +116,7 @@ fn claim(request: &Request, params: &Params) -> Result<Claim, Refusal> {
     })
 }
 
-/// Reads an id and a secret, each of which is encoded as in a form (RFC 6749 § 2.3.1).
+/// Reads an id and a secret, each in form encoding (RFC 6749 § 2.3.1).
 fn basic_claim(header: &str) -> Option<Claim> {
     let pair = BASE64_STANDARD
         .decode(header.strip_prefix("Basic ")?)

@@ -1,4 +1,4 @@
-//! The grant for programs without a browser (RFC 8628).
+//! The device grant (RFC 8628).
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::raw::{Reply, Request};
 /// The name of the grant.
 pub(super) const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-/// What a client that polls too soon must wait longer from then on (RFC 8628 § 3.5).
+/// The increase of the poll interval for a client that polls too soon (RFC 8628 § 3.5).
 const SLOW_DOWN: Duration = Duration::from_secs(5);
 
 pub(super) async fn authorize(
@@ -48,7 +48,7 @@ pub(super) async fn authorize(
     })))
 }
 
-/// The page on which a person enters the code, or finds it entered.
+/// Returns the page for the user code, which may be in the url.
 pub(super) fn page(state: &State, request: &Request, _: &str) -> Result<Reply, Refusal> {
     let params = Params::of_query(request);
     let Some(entered) = params.get("user_code") else {
@@ -89,7 +89,10 @@ pub(super) fn token(state: &State, asking: &Asking) -> Result<Reply, Refusal> {
         }
         let now = Instant::now();
         if device.expires <= now {
-            return Err(Refusal::new("expired_token", "nobody answered in time"));
+            return Err(Refusal::new(
+                "expired_token",
+                "the user did not answer in time",
+            ));
         }
         if now < device.next_poll {
             device.interval += SLOW_DOWN;
@@ -99,7 +102,7 @@ pub(super) fn token(state: &State, asking: &Asking) -> Result<Reply, Refusal> {
         device.next_poll = now + device.interval;
         match device.approved {
             None => {
-                let text = "nobody has answered yet";
+                let text = "the user has not answered yet";
                 return Err(Refusal::new("authorization_pending", text));
             }
             Some(false) => return Err(Refusal::new("access_denied", "the person said no")),

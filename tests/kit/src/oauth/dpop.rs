@@ -1,4 +1,4 @@
-//! Proofs of possession (RFC 9449), held to every rule of its § 4.3.
+//! DPoP proofs (RFC 9449), checked by every rule of § 4.3.
 
 use aws_lc_rs::{digest, signature};
 use base64::Engine;
@@ -10,18 +10,18 @@ use super::params::{Refusal, random};
 use super::state::State;
 use crate::raw::Request;
 
-/// How far the clock of a client may be off, in seconds.
+/// The allowed clock skew of a client, in seconds.
 const SKEW: u64 = 60;
 
-/// The nonce that proofs for `url` need.
+/// Returns the nonce that proofs for `url` must contain.
 pub(super) fn nonce(state: &State, url: &str) -> String {
     let mut memory = state.memory();
     let nonce = memory.nonces.entry(url.to_owned());
     nonce.or_insert_with(|| random("nonce")).clone()
 }
 
-/// The name of the key (RFC 7638) whose holder sent this request to `url`, with `token` if one is
-/// due; `None` when there is no proof at all.
+/// Checks the proof of a request to `url`, with `token` if there is one. Returns the thumbprint of its key
+/// (RFC 7638); `None` without a proof.
 pub(super) fn proved(
     state: &State,
     request: &Request,

@@ -1,5 +1,5 @@
-//! What a server can do beyond the usual: tokens bound to keys (RFC 9449), tokens for what another
-//! server asserts (RFC 7523 § 2.1), and such assertions (RFC 8693, token type `id-jag`).
+//! Further features of a server: tokens bound to keys (RFC 9449), tokens for assertions of another server
+//! (RFC 7523 § 2.1), and issuing such assertions (RFC 8693, token type `id-jag`).
 
 use serde_json::{Value, json};
 
@@ -12,23 +12,23 @@ use super::{Server, client, server};
 /// Whether tokens are bound to keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Dpop {
-    /// A proof is not looked at.
+    /// Never; proofs are ignored.
     #[default]
     Off,
-    /// Those of who shows a proof are.
+    /// If the client sends a proof.
     Optional,
-    /// All are, and who shows no proof gets none.
+    /// Always; without a proof there is no token.
     Required,
 }
 
-/// All of this, told to nothing.
+/// The configuration of these features; off by default.
 #[derive(Default)]
 pub(super) struct Extras {
     pub(super) dpop: Dpop,
     pub(super) nonces: bool,
-    /// Whose assertions are good: the key and the issuer.
+    /// The trusted issuer of assertions and its key.
     pub(super) trusted: Option<(Key, String)>,
-    /// The key of an identity provider, and the client that it names in assertions.
+    /// The key of an identity provider, and the client in its assertions.
     pub(super) provider: Option<(Key, String)>,
 }
 
@@ -48,22 +48,22 @@ impl Builder {
         self
     }
 
-    /// Wants a nonce in every proof, one at the token endpoint and another at each resource.
+    /// Requires a nonce in every proof: one at the token endpoint, another at each resource.
     #[must_use]
     pub fn dpop_nonces(mut self) -> Self {
         self.extras.nonces = true;
         self
     }
 
-    /// Takes the assertions that `issuer` signs with `key`, each once.
+    /// Accepts the assertions that `issuer` signs with `key`, each once.
     #[must_use]
     pub fn trusts(mut self, issuer: &str, key: &Key) -> Self {
         self.extras.trusted = Some((key.clone(), issuer.to_owned()));
         self
     }
 
-    /// Is an identity provider that signs with `key`, and asserts to other servers what it knows of
-    /// its users; there the client is called `client_there`.
+    /// Is an identity provider that signs assertions about its users with `key`, for other servers. Its client
+    /// is called `client_there` at those servers.
     #[must_use]
     pub fn provides(mut self, key: &Key, client_there: &str) -> Self {
         self.extras.provider = Some((key.clone(), client_there.to_owned()));
@@ -71,8 +71,8 @@ impl Builder {
     }
 }
 
-/// An identity provider that knows the client `at-home`, and a server that takes its assertions from
-/// the client `at-server`; their secrets are `home-secret` and `server-secret`.
+/// Returns an identity provider with the client `at-home`, and a server that accepts its assertions from
+/// the client `at-server`. The secrets are `home-secret` and `server-secret`.
 pub async fn enterprise() -> (Server, Builder) {
     let key = Key::es256();
     let at_home = client("at-home").secret_basic("home-secret");
@@ -84,7 +84,7 @@ pub async fn enterprise() -> (Server, Builder) {
 }
 
 impl Server {
-    /// An ID token of a user who signed in to `client`, at a server that [`provides`](Builder::provides).
+    /// Returns an ID token of a user who signed in to `client`, at a server that [`provides`](Builder::provides).
     pub fn id_token(&self, client: &str) -> String {
         let (key, _) = self.state.script.extras.provider.as_ref().unwrap();
         let claims = json!({
@@ -95,7 +95,7 @@ impl Server {
         token
     }
 
-    /// Claims that a server which [`trusts`](Builder::trusts) `issuer` takes, with the members of `changes`.
+    /// Returns claims that a server accepts if it [`trusts`](Builder::trusts) `issuer`, with `changes` applied.
     pub fn claims(&self, issuer: &str, changes: &Value) -> Value {
         let mut claims = json!({
             "iss": issuer, "sub": "workload-1", "aud": self.issuer(),
@@ -106,12 +106,12 @@ impl Server {
         claims
     }
 
-    /// Wants other nonces from now on.
+    /// Requires new nonces from now on.
     pub fn change_nonces(&self) {
         self.state.memory().nonces.clear();
     }
 
-    /// The name of the key that an access token is bound to, when it is valid and is bound.
+    /// Returns the thumbprint of the key that a valid access token is bound to.
     pub fn bound_to(&self, token: &str) -> Option<String> {
         self.state.valid(token)?.key
     }

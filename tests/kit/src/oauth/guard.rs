@@ -1,5 +1,5 @@
-//! What stands before a protected upstream: it lets requests with a good token through, answers
-//! the rest (RFC 6750), and tells where tokens are to be had (RFC 9728).
+//! Protects an upstream: passes requests with a valid token, rejects the rest (RFC 6750), and serves the
+//! resource metadata (RFC 9728).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -14,7 +14,7 @@ use super::state::State;
 use super::{Part, dpop, serve};
 use crate::raw::{Reply, Request};
 
-/// Where a protected upstream is.
+/// The URLs of a protected upstream.
 pub(super) struct Urls {
     pub(super) origin: String,
     pub(super) resource: String,
@@ -36,7 +36,7 @@ pub(super) struct Guard {
     pub(super) scopes: Scopes,
     pub(super) tool_scopes: HashMap<String, Scopes>,
     pub(super) open: Vec<String>,
-    /// The URL of the upstream, and those of its origin and its metadata.
+    /// The URLs of the upstream, its origin and its metadata.
     pub(super) urls: OnceLock<Urls>,
     pub(super) refused: Mutex<Vec<(u16, String)>>,
 }
@@ -46,7 +46,7 @@ impl Guard {
         self.server.lock().unwrap().1.clone()
     }
 
-    /// Learns where it stands; its own address is not known before it listens.
+    /// Sets the address, which is unknown before the server listens.
     pub(super) fn stands_at(&self, origin: String, resource: String) {
         let path = &resource[origin.len()..];
         let metadata_path = match self.place {
@@ -65,10 +65,10 @@ impl Guard {
     pub(super) fn urls(&self) -> &Urls {
         self.urls
             .get()
-            .expect("nobody knows the address before it is set")
+            .expect("the address is set before a request arrives")
     }
 
-    /// The answer to a request that does not get through to the upstream.
+    /// Returns the reply to a request that does not reach the upstream.
     pub(super) async fn reply(&self, request: Request) -> Option<Reply> {
         let urls = self.urls();
         let path = request.path.split('?').next().unwrap_or_default();
@@ -115,7 +115,7 @@ impl Guard {
         let (scheme, token) = given.split_once(' ').unwrap_or_default();
         let url = &self.urls().resource;
         let grant = state.valid(token);
-        // A token that names no resource was issued by a server that does not know them.
+        // A token without a resource was issued by a server without resources.
         let ours = grant.filter(|g| g.resource.as_ref().is_none_or(|r| r == url));
         let ours = ours.filter(|g| scheme == if g.key.is_some() { "DPoP" } else { "Bearer" });
         let Some(grant) = ours else {
@@ -137,7 +137,7 @@ impl Guard {
         Err(self.refuse(403, token, error, text, &needed))
     }
 
-    /// Refuses who does not hold the key that the token is bound to (RFC 9449 § 7.1).
+    /// Rejects a request without a proof of the key that the token is bound to (RFC 9449 § 7.1).
     fn check_proof(
         &self,
         state: &State,

@@ -1,4 +1,4 @@
-//! The key pairs of clients that sign (RFC 7523), and the tokens they make (RFC 7519).
+//! Key pairs of clients (RFC 7523), and the tokens signed with them (RFC 7519).
 
 use std::sync::Arc;
 
@@ -9,16 +9,16 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, RsaKeySize};
 use serde_json::{Value, json};
 
-/// A key pair of a client. All clones are one pair.
+/// A key pair of a client. Clones share the pair.
 #[derive(Clone)]
 pub struct Key {
     pair: Arc<KeyPair>,
-    /// The name of its algorithm, as in `signing_algorithm` and in the header of a token.
+    /// The name of the algorithm, as in `signing_algorithm` and in the header of a token.
     pub algorithm: &'static str,
 }
 
 impl Key {
-    /// A new key for `ES256`.
+    /// Creates a key for `ES256`.
     pub fn es256() -> Self {
         Self {
             pair: Arc::new(KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap()),
@@ -26,7 +26,7 @@ impl Key {
         }
     }
 
-    /// A new key for `RS256`.
+    /// Creates a key for `RS256`.
     pub fn rs256() -> Self {
         let pair = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048);
         Self {
@@ -35,22 +35,22 @@ impl Key {
         }
     }
 
-    /// The private key, PKCS #8 in PEM: what a client is configured with.
+    /// Returns the private key, PKCS #8 in PEM, for the configuration of a client.
     pub fn private_pem(&self) -> String {
         self.pair.serialize_pem()
     }
 
-    /// A signed token of these claims.
+    /// Returns a signed token with these claims.
     pub fn sign(&self, claims: &Value) -> String {
         self.sign_as(self.algorithm, claims)
     }
 
-    /// A token signed as ever, whose header says that the algorithm was `named`.
+    /// Returns a token that is signed correctly, but names the algorithm `named` in its header.
     pub fn sign_as(&self, named: &str, claims: &Value) -> String {
         self.sign_with(&json!({"alg": named, "typ": "JWT"}), claims)
     }
 
-    /// A token signed as ever, with this header.
+    /// Returns a signed token with this header.
     pub fn sign_with(&self, header: &Value, claims: &Value) -> String {
         let signed = format!("{}.{}", part(header), part(claims));
         let signature = self.signature(signed.as_bytes());
@@ -72,7 +72,7 @@ impl Key {
         pair.sign(&random, message).unwrap().as_ref().to_vec()
     }
 
-    /// The claims of a token that this key signed with its own algorithm.
+    /// Returns the claims of a token signed with this key and its algorithm.
     pub(super) fn verified(&self, token: &str) -> Option<Value> {
         let (signed, signature) = token.rsplit_once('.')?;
         let (header, claims) = signed.split_once('.')?;
@@ -92,7 +92,7 @@ impl Key {
     }
 }
 
-/// The `typ` that a token's header names.
+/// Returns the `typ` in the header of a token.
 pub(super) fn typ(token: &str) -> Option<String> {
     let header = decoded(token.split('.').next()?)?;
     header["typ"].as_str().map(str::to_owned)
@@ -106,7 +106,7 @@ fn decoded(part: &str) -> Option<Value> {
     serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).ok()?).ok()
 }
 
-/// The `S256` challenge of a verifier (RFC 7636 § 4.2).
+/// Returns the `S256` challenge of a verifier (RFC 7636 § 4.2).
 pub fn challenge(verifier: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.as_bytes()))
 }

@@ -1,4 +1,4 @@
-//! What the server says of itself (RFC 8414, OIDC Discovery), and where.
+//! The metadata of the server (RFC 8414, OIDC Discovery), and its paths.
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +9,7 @@ use super::extras::Dpop;
 use super::state::State;
 use crate::raw::Reply;
 
-/// The paths of the documents.
+/// Returns the paths of the documents.
 pub(super) fn places(script: &Builder) -> Vec<String> {
     let path = &script.path;
     let place = |document: &Document| match document {
@@ -27,7 +27,7 @@ pub(super) fn reply(state: &State, origin: &str) -> Reply {
     Reply::json(Value::Object(document).to_string())
 }
 
-/// Puts the members of `changes` into `document`, and takes out those that are `null`.
+/// Adds the members of `changes` to `document`, and removes those that are `null`.
 pub(super) fn apply(document: &mut Map<String, Value>, changes: &Value) {
     for (name, value) in changes.as_object().into_iter().flatten() {
         match value {

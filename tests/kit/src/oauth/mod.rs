@@ -1,9 +1,9 @@
-//! An OAuth 2.1 authorization server that is strict about everything it may be strict about.
+//! An OAuth 2.1 authorization server that checks all that a server may check.
 //!
-//! [`server`] builds one, [`protect`] puts a scripted upstream behind it, and a [`Browser`] is the
-//! person who signs in. A client that gets a token here has proved its code verifier, named an
-//! exact redirect URI and the resource, and spent each code and refresh token once; what it
-//! did otherwise is in [`Server::refusals`], and every secret it saw in [`Server::secrets`].
+//! [`server`] builds a server, [`protect`] protects a scripted upstream with it, and a [`Browser`] signs
+//! in. A client with a token has proved its code verifier, has named an exact redirect URI and the
+//! resource, and has used each code and refresh token once. Violations are in [`Server::refusals`], and
+//! all secrets in [`Server::secrets`].
 
 mod assertions;
 mod authorize;
@@ -38,23 +38,23 @@ pub use params::{Params, Scopes, scopes};
 pub use protected::{Challenge, Place, Protected, Protection, protect};
 use state::State;
 
-/// A server with RFC 8414 metadata, open registration, `iss`, required `resource`, rotated refresh
-/// tokens and revocation, without scopes, Client ID Metadata Documents, the device grant, and what
-/// stands in `extras`.
+/// Returns a server with RFC 8414 metadata, open registration, `iss`, required `resource`, rotated refresh
+/// tokens and revocation. It has no scopes, Client ID Metadata Documents, device grant, or features of
+/// `extras`.
 pub fn server() -> Builder {
     Builder::new()
 }
 
-/// What a request is for.
+/// The endpoint of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Part {
     /// Any of the metadata documents.
     Metadata,
     /// RFC 7591.
     Registration,
-    /// The page to which a client sends a person.
+    /// The page to which a client sends the user.
     Authorization,
-    /// What the person answers there.
+    /// The user's answer on that page.
     Consent,
     /// The token endpoint, for all grants.
     Token,
@@ -62,7 +62,7 @@ pub enum Part {
     Revocation,
     /// RFC 8628 § 3.1.
     DeviceAuthorization,
-    /// The page on which a person enters the code of a device.
+    /// The page on which the user enters a device code.
     Device,
 }
 
@@ -94,7 +94,7 @@ impl Part {
     }
 }
 
-/// Answers a request, or gives `None` where this server has nothing.
+/// Answers a request; returns `None` for unknown paths.
 async fn serve(state: &Arc<State>, request: Request) -> Option<Reply> {
     let part = Part::of(&state.script, &request);
     state
@@ -138,42 +138,42 @@ async fn serve(state: &Arc<State>, request: Request) -> Option<Reply> {
     }))
 }
 
-/// A running server; it ends when dropped.
+/// A running server, stopped on drop.
 pub struct Server {
     raw: raw::Server,
     state: Arc<State>,
 }
 
 impl Server {
-    /// The issuer.
+    /// Returns the issuer.
     pub fn issuer(&self) -> String {
         self.raw.url_of(&self.state.script.path)
     }
 
-    /// The URL of a path below the issuer.
+    /// Returns the URL of a path below the issuer.
     pub fn url_of(&self, path: &str) -> String {
         format!("{}{path}", self.issuer())
     }
 
-    /// Every request so far, of whatever kind and on whichever origin.
+    /// Returns all requests so far, on all origins.
     pub fn requests(&self) -> Vec<Request> {
         let log = self.state.log.borrow();
         log.iter().map(|(_, request)| request.clone()).collect()
     }
 
-    /// The requests so far for this part.
+    /// Returns the requests so far for this part.
     pub fn requests_for(&self, part: Part) -> Vec<Request> {
         let log = self.state.log.borrow();
         let those = log.iter().filter(|(of, _)| *of == Some(part));
         those.map(|(_, request)| request.clone()).collect()
     }
 
-    /// How many requests there were for this part.
+    /// Returns the number of requests for this part.
     pub fn count(&self, part: Part) -> usize {
         self.requests_for(part).len()
     }
 
-    /// Waits until there were `count` requests for this part, and gives them.
+    /// Waits until there were `count` requests for this part, and returns them.
     pub async fn wait_for(&self, part: Part, count: usize) -> Vec<Request> {
         let log = &mut self.state.log.subscribe();
         let enough = log.wait_for(|log| {
@@ -185,7 +185,7 @@ impl Server {
         self.requests_for(part)
     }
 
-    /// The parameters of the requests for a token of this grant.
+    /// Returns the parameters of the token requests of this grant.
     pub fn grants(&self, grant_type: &str) -> Vec<Params> {
         let requests = self.requests_for(Part::Token);
         let forms = requests.iter().map(Params::of_form);
@@ -194,54 +194,54 @@ impl Server {
             .collect()
     }
 
-    /// Everything that must not be seen elsewhere: the secrets, codes and tokens issued, the
-    /// secrets of known clients, and the verifiers and assertions that clients sent.
+    /// Returns everything that must stay secret: issued secrets, codes and tokens, secrets of registered
+    /// clients, and the verifiers and assertions of clients.
     pub fn secrets(&self) -> Vec<String> {
         self.state.memory().secrets.clone()
     }
 
-    /// Which parts refused a request, and with which error code.
+    /// Returns the rejected requests: the part and the error code.
     pub fn refusals(&self) -> Vec<(Part, &'static str)> {
         self.state.memory().refusals.clone()
     }
 
-    /// How often a code or refresh token that was spent came again.
+    /// Returns how often a used code or refresh token was sent again.
     pub fn reuses(&self) -> usize {
         self.state.memory().reuses
     }
 
-    /// How many consents have lost all that was issued for them.
+    /// Returns the number of consents whose tokens were all revoked.
     pub fn revoked(&self) -> usize {
         self.state.memory().revoked.len()
     }
 
-    /// Whether this access token is valid now.
+    /// Returns `true` if this access token is valid.
     pub fn accepts(&self, token: &str) -> bool {
         self.state.valid(token).is_some()
     }
 
-    /// Lets every access token end now, without a word to anybody.
+    /// Expires every access token now, without a notice.
     pub fn expire_access_tokens(&self) {
         let mut memory = self.state.memory();
         let now = Instant::now();
         memory.access.values_mut().for_each(|a| a.expires = now);
     }
 
-    /// Lets every refresh token end now.
+    /// Expires every refresh token now.
     pub fn expire_refresh_tokens(&self) {
         let mut memory = self.state.memory();
         let now = Some(Instant::now());
         memory.refresh.values_mut().for_each(|r| r.expires = now);
     }
 
-    /// Lets every code for a device end now.
+    /// Expires every device code now.
     pub fn expire_device_codes(&self) {
         let mut memory = self.state.memory();
         let now = Instant::now();
         memory.devices.values_mut().for_each(|d| d.expires = now);
     }
 
-    /// Takes back everything issued so far.
+    /// Revokes everything issued so far.
     pub fn revoke_all(&self) {
         let memory = &mut *self.state.memory();
         let (access, refresh) = (memory.access.values(), memory.refresh.values());
@@ -250,12 +250,12 @@ impl Server {
         memory.revoked.extend(families);
     }
 
-    /// Forgets all clients, those known beforehand too.
+    /// Removes all clients, including those registered by hand.
     pub fn forget_clients(&self) {
         self.state.memory().clients.clear();
     }
 
-    /// Holds requests for this part back, before anything is done about them, until the gate opens.
+    /// Delays requests for this part, before they are handled, until the gate opens.
     pub fn hold(&self, part: Part) -> Gate {
         let gate = Gate::closed();
         self.state.memory().held.insert(part, gate.clone());
@@ -267,12 +267,12 @@ impl Server {
         self.state.memory().failing.insert(part, status);
     }
 
-    /// Ends what [`Server::fail`] began.
+    /// Ends the effect of [`Server::fail`].
     pub fn recover(&self, part: Part) {
         self.state.memory().failing.remove(&part);
     }
 
-    /// Does what the next request for this part asks, and then resets the connection.
+    /// Handles the next request for this part, but resets the connection instead of answering.
     pub fn lose_answer(&self, part: Part) {
         self.state.memory().losing.insert(part);
     }

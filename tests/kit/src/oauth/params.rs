@@ -1,4 +1,4 @@
-//! What a request carries as a query or a form, and how a refusal of it is said.
+//! The parameters of a request in its query or form, and error responses.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -11,18 +11,18 @@ use crate::raw::{Reply, Request};
 /// A set of scopes.
 pub type Scopes = BTreeSet<String>;
 
-/// The scopes in a list parted by spaces (RFC 6749 § 3.3).
+/// Reads a list of scopes separated by spaces (RFC 6749 § 3.3).
 pub fn scopes(text: &str) -> Scopes {
     text.split_whitespace().map(str::to_owned).collect()
 }
 
-/// The list, parted by spaces, of these scopes.
+/// Returns these scopes separated by spaces.
 pub(super) fn joined(scopes: &Scopes) -> String {
     let scopes: Vec<_> = scopes.iter().map(String::as_str).collect();
     scopes.join(" ")
 }
 
-/// The parameters of a request, in the order in which they came.
+/// The parameters of a request, in order.
 #[derive(Clone, Debug, Default)]
 pub struct Params(pub Vec<(String, String)>);
 
@@ -31,13 +31,13 @@ impl Params {
         Self(form_urlencoded::parse(text).into_owned().collect())
     }
 
-    /// Those of the query.
+    /// Reads the parameters of the query.
     pub fn of_query(request: &Request) -> Self {
         let query = request.path.split_once('?').map(|(_, query)| query);
         Self::parse(query.unwrap_or_default().as_bytes())
     }
 
-    /// Those of the body, and none when it is no form.
+    /// Reads the parameters of the body; none if it is not a form.
     pub fn of_form(request: &Request) -> Self {
         let form = "application/x-www-form-urlencoded";
         match request.header("content-type") {
@@ -46,7 +46,7 @@ impl Params {
         }
     }
 
-    /// The value of `name`. One that is empty counts as left out (RFC 6749 § 3.1).
+    /// Returns the value of `name`. An empty value counts as omitted (RFC 6749 § 3.1).
     pub fn get(&self, name: &str) -> Option<&str> {
         let value = self.0.iter().find(|(key, _)| key == name);
         value
@@ -54,7 +54,7 @@ impl Params {
             .filter(|v| !v.is_empty())
     }
 
-    /// The scopes asked for; `None` when the request names none.
+    /// Returns the requested scopes, if the request names any.
     pub fn scopes(&self) -> Option<Scopes> {
         self.get("scope").map(scopes)
     }
@@ -64,7 +64,7 @@ impl Params {
             .ok_or_else(|| Refusal::request(format!("`{name}` is missing")))
     }
 
-    /// Refuses a parameter that is there twice (RFC 6749 § 3.1).
+    /// Rejects a repeated parameter (RFC 6749 § 3.1).
     pub(super) fn check_unique(&self) -> Result<(), Refusal> {
         let mut seen = BTreeSet::new();
         for (name, _) in &self.0 {
@@ -76,13 +76,13 @@ impl Params {
     }
 }
 
-/// Why a request was refused: a code of RFC 6749 or of an extension, and words for the log.
+/// Why a request was rejected: a code of RFC 6749 or an extension, and a text for the log.
 #[derive(Debug)]
 pub(super) struct Refusal {
     pub(super) status: u16,
     pub(super) error: &'static str,
     pub(super) description: String,
-    /// What a proof of possession must hold (RFC 9449 § 8).
+    /// The nonce that a DPoP proof must contain (RFC 9449 § 8).
     pub(super) nonce: Option<String>,
 }
 
@@ -109,7 +109,7 @@ impl Refusal {
         Self::new("invalid_client", description)
     }
 
-    /// As the token endpoint says it (RFC 6749 § 5.2).
+    /// Returns the error of the token endpoint (RFC 6749 § 5.2).
     pub(super) fn reply(&self) -> Reply {
         let body = json!({"error": self.error, "error_description": self.description});
         let mut reply = secret_json(&body).with_status(self.status);
@@ -122,18 +122,18 @@ impl Refusal {
         }
     }
 
-    /// As a page, to a person whom no redirect may be trusted with.
+    /// Returns an error page, for errors without a trusted redirect.
     pub(super) fn page(&self) -> Reply {
         page(400, &format!("{}: {}", self.error, self.description))
     }
 }
 
-/// A body that holds a secret, and so must not be stored (RFC 6749 § 5.1).
+/// Returns a body with a secret, which must not be cached (RFC 6749 § 5.1).
 pub(super) fn secret_json(body: &serde_json::Value) -> Reply {
     Reply::json(body.to_string()).header("cache-control", "no-store")
 }
 
-/// A page that says `text`.
+/// Returns a page with `text`.
 pub(super) fn page(status: u16, text: &str) -> Reply {
     Reply::status(status)
         .header("content-type", "text/html; charset=utf-8")
@@ -142,7 +142,7 @@ pub(super) fn page(status: u16, text: &str) -> Reply {
         ))
 }
 
-/// A string nobody can guess, which begins with what it is.
+/// Returns a random string with the prefix `kind`.
 pub(super) fn random(kind: &str) -> String {
     let mut text = format!("{kind}-");
     for _ in 0..2 {

@@ -1,4 +1,4 @@
-//! A scripted upstream behind bearer tokens, and what it says of that (RFC 9728, RFC 6750).
+//! A scripted upstream with bearer tokens, its metadata and challenges (RFC 9728, RFC 6750).
 
 use std::collections::HashMap;
 use std::ops::Deref;
@@ -12,39 +12,39 @@ use super::params::{Scopes, scopes};
 use crate::Endpoint;
 use crate::upstream::{self, Upstream};
 
-/// Where the resource's metadata is.
+/// The place of the resource's metadata.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Place {
-    /// The well-known part, then the path of the upstream.
+    /// The well-known path, then the path of the upstream.
     Path,
-    /// The well-known part alone.
+    /// The well-known path alone.
     Root,
-    /// Where only the challenge leads.
+    /// A path that only the challenge names.
     Hidden,
     /// Nowhere.
     Nowhere,
 }
 
-/// What stands in `WWW-Authenticate` beside a 401.
+/// The `WWW-Authenticate` header of a 401.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Challenge {
-    /// Where the metadata is, and the scopes that are needed.
+    /// The address of the metadata, and the required scopes.
     Full,
-    /// No word of the metadata.
+    /// Without the address of the metadata.
     WithoutMetadata,
-    /// No such header.
+    /// No header.
     Missing,
-    /// This, `{metadata}` standing for where the metadata is.
+    /// This text, in which `{metadata}` stands for the address of the metadata.
     Text(String),
 }
 
-/// An upstream that is to be protected; by default with [`Place::Path`] and [`Challenge::Full`].
+/// The configuration of a protected upstream; by default [`Place::Path`] and [`Challenge::Full`].
 pub struct Protection {
     upstream: upstream::Builder,
     guard: Guard,
 }
 
-/// Puts an upstream behind the tokens of `server`.
+/// Protects an upstream with the tokens of `server`.
 pub fn protect(server: &Server, upstream: upstream::Builder) -> Protection {
     let guard = Guard {
         server: Mutex::new((server.issuer(), server.state.clone())),
@@ -62,14 +62,14 @@ pub fn protect(server: &Server, upstream: upstream::Builder) -> Protection {
 }
 
 impl Protection {
-    /// Asks for these scopes on every request.
+    /// Requires these scopes on every request.
     #[must_use]
     pub fn scopes(mut self, list: &str) -> Self {
         self.guard.scopes = scopes(list);
         self
     }
 
-    /// Asks for these scopes on calls of this tool, with 403 if they are lacking.
+    /// Requires these scopes on calls of this tool; answers 403 without them.
     #[must_use]
     pub fn tool_scopes(mut self, tool: &str, list: &str) -> Self {
         let tools = &mut self.guard.tool_scopes;
@@ -77,21 +77,21 @@ impl Protection {
         self
     }
 
-    /// Serves the metadata at this place alone.
+    /// Serves the metadata only at this place.
     #[must_use]
     pub fn place(mut self, place: Place) -> Self {
         self.guard.place = place;
         self
     }
 
-    /// Says this beside a 401.
+    /// Sets the challenge of a 401.
     #[must_use]
     pub fn challenge(mut self, challenge: Challenge) -> Self {
         self.guard.challenge = challenge;
         self
     }
 
-    /// Puts the members of `members` into the metadata; those that are `null` leave it.
+    /// Adds `members` to the metadata; members that are `null` are removed.
     #[must_use]
     pub fn document_with(mut self, members: Value) -> Self {
         self.guard.document = members;
@@ -105,8 +105,8 @@ impl Protection {
         self
     }
 
-    /// Has the authorization server answer on the upstream's own origin too, as its issuer.
-    /// With [`Place::Nowhere`] and without documents, this is a server of 2025-03-26.
+    /// Serves the authorization server also on the upstream's origin, as its issuer. With [`Place::Nowhere`]
+    /// and without documents, this is a server of 2025-03-26.
     #[must_use]
     pub fn same_origin(mut self) -> Self {
         self.guard.same_origin = true;
@@ -128,7 +128,7 @@ impl Protection {
     }
 }
 
-/// A running upstream behind tokens; it ends when dropped.
+/// A running protected upstream, stopped on drop.
 pub struct Protected {
     upstream: Upstream,
     guard: Arc<Guard>,
@@ -153,18 +153,18 @@ impl Endpoint for Protected {
 }
 
 impl Protected {
-    /// The URL of its metadata.
+    /// Returns the URL of the metadata.
     pub fn metadata_url(&self) -> String {
         self.guard.urls().metadata()
     }
 
-    /// The refusals so far: the status, and the token that was refused or an empty string.
+    /// Returns the rejections so far: the status, and the rejected token or an empty string.
     pub fn refused(&self) -> Vec<(u16, String)> {
         self.guard.refused.lock().unwrap().clone()
     }
 
-    /// Moves to another authorization server: its metadata names that one from now on, and only
-    /// its tokens are good.
+    /// Moves to another authorization server: the metadata names that server from now on, and only its
+    /// tokens are accepted.
     pub fn move_to(&self, server: &Server) {
         let mut memory = server.state.memory();
         memory.resources.push(self.url());

@@ -1,5 +1,5 @@
-//! Clients that the server did not know beforehand: registered (RFC 7591), or described by a
-//! document at the URL that is their id (Client ID Metadata Documents).
+//! New clients: by dynamic registration (RFC 7591), or by a document at the URL that is the client id
+//! (Client ID Metadata Documents).
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,7 +12,7 @@ use super::state::State;
 use crate::raw::{Reply, Request};
 use crate::{http, within};
 
-/// What a client says of itself.
+/// The metadata of a client.
 #[derive(Deserialize)]
 struct Metadata {
     client_id: Option<String>,
@@ -69,7 +69,7 @@ fn method(name: Option<&str>) -> Result<AuthMethod, Refusal> {
     }
 }
 
-/// The grants asked for, and the one that stands for none (RFC 7591 § 2).
+/// Returns the requested grants, or the default grant (RFC 7591 § 2).
 fn grants(metadata: &Metadata) -> Result<Vec<String>, Refusal> {
     let default = || vec!["authorization_code".to_owned()];
     let grants = metadata.grant_types.clone().unwrap_or_else(default);
@@ -93,8 +93,8 @@ fn limited(asked: Option<Scopes>, registration: &Registration) -> Option<Scopes>
     }
 }
 
-/// OIDC Registration § 2: an application is a web application if it does not say that it is
-/// native, and only a native one may redirect to loopback or to a scheme of its own.
+/// Checks the redirect URIs. OIDC Registration § 2: an application that does not declare itself native is a
+/// web application, and only a native one may redirect to loopback or to its own scheme.
 fn check_redirects(metadata: &Metadata) -> Result<(), Refusal> {
     let refusal = |text: String| Err(Refusal::new("invalid_redirect_uri", text));
     if metadata.redirect_uris.is_empty() {
@@ -127,13 +127,13 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 impl State {
-    /// The client of this id, whose document is fetched if that is what the id is.
+    /// Returns the client of this id; fetches its document if the id is a URL.
     pub(super) async fn client(&self, id: &str) -> Result<Client, Refusal> {
         if let Some(client) = self.memory().clients.get(id) {
             return Ok(client.clone());
         }
         let Some(known) = &self.script.client_documents else {
-            return Err(Refusal::client("nobody is known by this `client_id`"));
+            return Err(Refusal::client("this `client_id` is unknown"));
         };
         let document = match known.get(id) {
             Some(document) => document.clone(),
@@ -168,7 +168,7 @@ fn described(id: &str, document: Value) -> Result<Client, Refusal> {
         let text = "the document lacks `client_name` or `redirect_uris`";
         return Err(Refusal::client(text));
     }
-    // No secret can be agreed on in a public document.
+    // A public document cannot contain a secret.
     if metadata.token_endpoint_auth_method.as_deref() != Some("none") {
         return Err(Refusal::client("the document's client is not public"));
     }

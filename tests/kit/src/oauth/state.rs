@@ -1,4 +1,4 @@
-//! What the server remembers: clients, consents asked for, and everything it has issued.
+//! The state of the server: clients, pending consents, and everything issued.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard};
@@ -26,7 +26,7 @@ pub(super) struct Memory {
     pub(super) clients: HashMap<String, Client>,
     /// The URLs of the protected resources.
     pub(super) resources: Vec<String>,
-    /// Consents asked for, by the secret in their page.
+    /// Pending consents, by the secret in their page.
     pub(super) tickets: HashMap<String, Ticket>,
     pub(super) codes: HashMap<String, Code>,
     pub(super) access: HashMap<String, Access>,
@@ -34,7 +34,7 @@ pub(super) struct Memory {
     pub(super) devices: HashMap<String, Device>,
     /// The `jti` of each client assertion.
     pub(super) assertions: HashSet<String>,
-    /// The nonces that proofs of possession need, by the address that they are for.
+    /// The nonces for DPoP proofs, by address.
     pub(super) nonces: HashMap<String, String>,
     pub(super) revoked: HashSet<u64>,
     pub(super) secrets: Vec<String>,
@@ -46,7 +46,7 @@ pub(super) struct Memory {
     next_family: u64,
 }
 
-/// What a person agreed to.
+/// What the user agreed to.
 #[derive(Clone)]
 pub(super) struct Grant {
     pub(super) client: String,
@@ -54,18 +54,18 @@ pub(super) struct Grant {
     pub(super) resource: Option<String>,
     /// Everything issued for one consent is revoked together.
     pub(super) family: u64,
-    /// The name of the key that a token is bound to.
+    /// The thumbprint of the key that a token is bound to.
     pub(super) key: Option<String>,
 }
 
-/// A consent that a page asks for.
+/// A consent that a page requests.
 #[derive(Clone)]
 pub(super) struct Ticket {
     pub(super) grant: Grant,
     pub(super) then: Then,
 }
 
-/// What the answer of the person leads to.
+/// What follows the user's answer.
 #[derive(Clone)]
 pub(super) enum Then {
     Redirect {
@@ -123,7 +123,7 @@ impl State {
         self.memory.lock().unwrap()
     }
 
-    /// The resource a request names, if it is one of this server and the server wants it.
+    /// Returns the resource of a request, if the server has that resource and uses resources.
     pub(super) fn resource(&self, asked: Option<&str>) -> Result<Option<String>, Refusal> {
         let target = |text: &str| Refusal::new("invalid_target", text);
         match (asked, self.script.resource) {
@@ -135,7 +135,7 @@ impl State {
                 let known = known.iter().any(|known| known == asked);
                 known
                     .then(|| Some(asked.to_owned()))
-                    .ok_or_else(|| target("`resource` is none of this server's"))
+                    .ok_or_else(|| target("`resource` does not belong to this server"))
             }
         }
     }
@@ -159,7 +159,7 @@ impl State {
         let (mut grant, revoked) = (grant.clone(), false);
         grant.key = asking.key.clone();
         if let Some(mut renewal) = renewal {
-            // Another client proves itself by its credentials (RFC 9449 § 5).
+            // A confidential client proves its identity by its credentials (RFC 9449 § 5).
             let public = asking.client.method == AuthMethod::None;
             renewal.key = asking.key.clone().filter(|_| public);
             let refresh = memory.secret("refresh");
@@ -180,7 +180,7 @@ impl State {
         secret_json(&body)
     }
 
-    /// The grant behind an access token that is valid now.
+    /// Returns the grant of a valid access token.
     pub(super) fn valid(&self, token: &str) -> Option<Grant> {
         let memory = self.memory();
         let access = memory.access.get(token)?;
@@ -190,7 +190,7 @@ impl State {
 }
 
 impl Memory {
-    /// A secret not given before.
+    /// Returns a new secret.
     pub(super) fn secret(&mut self, kind: &str) -> String {
         let secret = random(kind);
         self.secrets.push(secret.clone());
@@ -202,7 +202,7 @@ impl Memory {
         self.next_family
     }
 
-    /// Notes that something spent was sent again, and revokes all that came of that consent.
+    /// Records a reuse, and revokes everything issued for that consent.
     pub(super) fn reused(&mut self, family: u64) {
         self.reuses += 1;
         self.revoked.insert(family);

@@ -1,4 +1,4 @@
-//! The token endpoint, and the one that takes tokens back (RFC 7009).
+//! The token endpoint and the revocation endpoint (RFC 7009).
 
 use std::time::Instant;
 
@@ -11,12 +11,12 @@ use super::state::{Grant, State};
 use super::{device, dpop};
 use crate::raw::{Reply, Request};
 
-/// What stands in a request for a token, and in whose name.
+/// A token request and its client.
 pub(super) struct Asking {
     pub(super) client: Client,
     pub(super) params: Params,
     pub(super) issuer: String,
-    /// The name of the key that the token is to be bound to.
+    /// The thumbprint of the key to bind the token to.
     pub(super) key: Option<String>,
 }
 
@@ -52,7 +52,7 @@ pub(super) async fn token(
     exchange(state, &asking)
 }
 
-/// The name of the key that what is asked for is to be bound to.
+/// Returns the thumbprint of the key to bind the token to.
 fn key(state: &State, request: &Request, origin: &str) -> Result<Option<String>, Refusal> {
     if state.script.extras.dpop == Dpop::Off {
         return Ok(None);
@@ -65,7 +65,7 @@ fn key(state: &State, request: &Request, origin: &str) -> Result<Option<String>,
     Ok(key)
 }
 
-/// The form of a request, and the client that sent it.
+/// Returns the form of a request, and its client.
 pub(super) async fn form(
     state: &State,
     request: &Request,
@@ -94,7 +94,7 @@ fn code(state: &State, asking: &Asking) -> Result<Reply, Refusal> {
     Ok(state.tokens(&grant, state.renewal(client, &grant), asking))
 }
 
-/// Takes the code, which one attempt of its client spends, successful or not.
+/// Takes the code. One attempt of its client uses it up, successful or not.
 fn spend_code(
     state: &State,
     client: &Client,
@@ -127,7 +127,7 @@ fn spend_code(
 }
 
 impl State {
-    /// What a refresh token is for, where there is to be one.
+    /// Returns the grant for a refresh token, if one is to be issued.
     pub(super) fn renewal(&self, client: &Client, grant: &Grant) -> Option<Grant> {
         let script = &self.script;
         let registered = client.may("refresh_token").is_ok();
@@ -194,8 +194,8 @@ fn client_credentials(state: &State, asking: &Asking) -> Result<Reply, Refusal> 
     Ok(state.tokens(&grant, None, asking))
 }
 
-/// Takes a token back; a refresh token with all that came of its consent. One that is unknown
-/// counts as taken back (RFC 7009 § 2.2).
+/// Revokes a token; a refresh token with everything issued for its consent. An unknown token counts as
+/// revoked (RFC 7009 § 2.2).
 pub(super) async fn revoke(
     state: &State,
     request: &Request,

@@ -1,4 +1,4 @@
-//! The other way round: what the proxy asks of the client, and what the client answers.
+//! Server requests: waits for requests of the proxy, and answers them.
 
 use serde_json::{Value, json};
 
@@ -8,13 +8,13 @@ use super::output::{Envelope, value};
 use crate::json::bytes_of;
 
 impl Client {
-    /// Declares `capabilities` with each request of the modern era that is made for the test.
+    /// Declares `capabilities` in each modern request that the client builds.
     pub fn declare(&mut self, capabilities: Value) {
         self.capabilities = capabilities;
     }
 
-    /// Adds to `params` what the modern era wants of each request, the declared capabilities
-    /// included unless `params` has its own.
+    /// Adds the metadata of the modern era to `params`, with the declared capabilities unless `params` has
+    /// its own.
     pub(super) fn with_meta(&self, mut params: Value) -> Value {
         let key = "io.modelcontextprotocol/clientCapabilities";
         if params["_meta"][key].is_null() {
@@ -23,7 +23,7 @@ impl Client {
         with_meta(params)
     }
 
-    /// Sends a request in the era of this client and gives its id, for [`Client::response`].
+    /// Sends a request in the era of this client. Returns its id, for [`Client::response`].
     pub async fn send_ask(&mut self, method: &str, params: Value) -> u64 {
         let params = match self.modern {
             true => self.with_meta(params),
@@ -32,7 +32,7 @@ impl Client {
         self.send_request(method, params).await
     }
 
-    /// Sends a call of a tool and gives its id.
+    /// Calls a tool, and returns the id of the request.
     pub async fn send_call(&mut self, name: &str, arguments: Value) -> u64 {
         let params = json!({"name": name, "arguments": arguments});
         self.send_ask("tools/call", params).await
@@ -43,13 +43,13 @@ impl Client {
         value(&self.incoming_line(method).await)
     }
 
-    /// Waits for the next request of `method` from the proxy, and gives its bytes.
+    /// Waits for the next request of `method` from the proxy, and returns its bytes.
     pub async fn incoming_line(&mut self, method: &str) -> Vec<u8> {
         self.take(method, |line| Envelope::of(line).asks(method, true))
             .await
     }
 
-    /// Waits for the next notification of `method`, and gives its bytes.
+    /// Waits for the next notification of `method`, and returns its bytes.
     pub async fn notification_line(&mut self, method: &str) -> Vec<u8> {
         self.take(method, |line| Envelope::of(line).asks(method, false))
             .await
@@ -61,8 +61,8 @@ impl Client {
         self.send_line(response.to_string()).await;
     }
 
-    /// Answers a request from the proxy, given in bytes, with this member (`"result":…` or
-    /// `"error":…`, JSON), and gives the line.
+    /// Answers a request from the proxy, in bytes, with this member (`"result":…` or `"error":…`, JSON).
+    /// Returns the line.
     pub async fn answer(&mut self, request: &[u8], member: &str) -> String {
         let id = bytes_of(request, &["id"]);
         let line = format!(r#"{{"jsonrpc":"2.0","id":{id},{member}}}"#);
@@ -70,7 +70,7 @@ impl Client {
         line
     }
 
-    /// Answers a request from the proxy, given in bytes, with this result, JSON.
+    /// Answers a request from the proxy, in bytes, with this result, JSON.
     pub async fn answer_with(&mut self, request: &[u8], result: &str) -> String {
         self.answer(request, &format!(r#""result":{result}"#)).await
     }
@@ -81,20 +81,20 @@ impl Client {
         self.answer_with(&request, result).await;
     }
 
-    /// The lines so far, taken or not, whose method is `method`.
+    /// Returns all lines of `method` so far, taken or not.
     pub fn received_with(&self, method: &str) -> Vec<Value> {
         let lines = self.received();
         let messages = lines.iter().map(|line| value(line));
         messages.filter(|said| said["method"] == method).collect()
     }
 
-    /// Takes the lines so far whose method is `method` and that no call has taken.
+    /// Takes all lines of `method` so far that were not taken.
     pub fn rest(&mut self, method: &str) -> Vec<Value> {
         let lines = self.take_all(|line| value(line)["method"] == method);
         lines.iter().map(|line| value(line)).collect()
     }
 
-    /// The requests of the proxy so far.
+    /// Returns the requests of the proxy so far.
     pub fn asked(&self) -> Vec<Value> {
         let lines = self.received();
         let messages = lines.iter().map(|line| value(line));

@@ -1,14 +1,14 @@
-//! Where the proxy's binary is.
+//! Finds the proxy's binary.
 
 use std::env;
 use std::path::PathBuf;
 
-/// The path of the binary that cargo built for the tests.
+/// Returns the path of the binary that cargo built for the tests.
 ///
-/// `env!` cannot tell it here: cargo gives `CARGO_BIN_EXE_mcp-manifold` to the compiler only for the
-/// test targets of the binary's own package. It gives the variable to a running test as well (since
-/// 1.94; so does nextest). Where it is missing, as in a test program that a person starts, the binary
-/// stands one folder above the program: `target/debug/mcp-manifold` and `target/debug/deps/proxy-…`.
+/// `env!` does not work here: cargo sets `CARGO_BIN_EXE_mcp-manifold` at compile time only for the test
+/// targets of the binary's own package. Cargo (since 1.94) and nextest also set it for a running test.
+/// Without the variable, as in a test program started by hand, the binary is one folder above the
+/// program: `target/debug/mcp-manifold` and `target/debug/deps/proxy-…`.
 pub(super) fn path() -> PathBuf {
     if let Some(path) = env::var_os("CARGO_BIN_EXE_mcp-manifold") {
         return path.into();

@@ -1,7 +1,7 @@
-//! A client of the proxy that sees bytes.
+//! A client of the proxy that reads and writes bytes.
 //!
-//! Lines are kept in the order in which they came. Each is *taken* once, by the first call that
-//! waited for it; those taken by none can still be asked for later.
+//! Received lines are kept in order. Each line is *taken* once, by the first call that waits for it. A
+//! line that was not taken stays available.
 
 use std::collections::BTreeSet;
 use std::process::ExitStatus;
@@ -14,20 +14,20 @@ use tokio::process::Child;
 use super::output::{Envelope, Output, lines, text};
 use crate::{GUARD, within};
 
-/// A running proxy and the pipes to it; it is killed when dropped. Or one of several clients of a proxy
-/// that runs in the test's own process, at the other end of two streams.
+/// A running proxy with its pipes, killed on drop; or one client of a proxy in the test's own process, at
+/// the other end of two streams.
 pub struct Client {
     child: Option<Child>,
     stdin: Option<Box<dyn AsyncWrite + Send + Sync + Unpin>>,
     stdout: Output<Vec<Vec<u8>>>,
     stderr: Output<Vec<u8>>,
-    /// Every line below this index is taken, and those in the set.
+    /// All lines below this index are taken, and those in the set.
     taken_below: usize,
     taken: BTreeSet<usize>,
     pub(super) next_id: u64,
-    /// Whether the requests made for the test carry the metadata of the modern era.
+    /// Whether the requests that the client builds have the metadata of the modern era.
     pub(super) modern: bool,
-    /// What those requests declare, and what `initialize` declared.
+    /// The capabilities that these requests and `initialize` declare.
     pub(super) capabilities: serde_json::Value,
     _home: Option<Arc<TempDir>>,
 }
@@ -43,7 +43,7 @@ impl Client {
         }
     }
 
-    /// A client that reads lines from `from_proxy` and writes them to `to_proxy`, with no process behind.
+    /// Creates a client without a process, which reads lines from `from_proxy` and writes to `to_proxy`.
     pub fn over(
         from_proxy: impl AsyncRead + Send + Unpin + 'static,
         to_proxy: impl AsyncWrite + Send + Sync + Unpin + 'static,
@@ -82,20 +82,20 @@ impl Client {
         self.take("a line", |_| true).await
     }
 
-    /// Sends a request written out by the test, and takes the answer to its id, given in bytes.
+    /// Sends a request in bytes, and takes the response to its id, in bytes.
     pub async fn exchange(&mut self, line: impl AsRef<[u8]>, id: &str) -> Vec<u8> {
         self.send_line(line).await;
         self.answer_to(id).await
     }
 
-    /// Takes the answer to the request whose id has these bytes.
+    /// Takes the response to the id with these bytes.
     pub async fn answer_to(&mut self, id: &str) -> Vec<u8> {
         let what = format!("an answer to {id}");
         self.take(&what, |line| Envelope::of(line).answers(id.as_bytes()))
             .await
     }
 
-    /// Every line so far, taken or not.
+    /// Returns all lines so far, taken or not.
     pub fn received(&self) -> Vec<Vec<u8>> {
         self.stdout.look(Clone::clone)
     }
@@ -113,7 +113,7 @@ impl Client {
         }
     }
 
-    /// Takes the first line, past ones included, that `is_expected` accepts; `what` is for the panic.
+    /// Takes the first line that `is_expected` accepts, including past ones. `what` is for the panic.
     pub(super) async fn take(
         &mut self,
         what: &str,
@@ -138,7 +138,7 @@ impl Client {
         panic!("{complaint} waiting for {what}; stderr:\n{}", self.stderr());
     }
 
-    /// Takes every line so far, of those that were not taken, that `is_expected` accepts.
+    /// Takes all lines so far that `is_expected` accepts and that were not taken.
     pub(super) fn take_all(&mut self, is_expected: impl Fn(&[u8]) -> bool) -> Vec<Vec<u8>> {
         let lines = self.received().into_iter().enumerate();
         let left = lines.skip(self.taken_below);
@@ -159,7 +159,7 @@ impl Client {
 
     // The process.
 
-    /// What stands on stderr so far.
+    /// Returns the text on stderr so far.
     pub fn stderr(&self) -> String {
         stderr_of(&self.stderr)
     }
@@ -174,7 +174,7 @@ impl Client {
         assert!(found.is_some(), "no `{part}` in:\n{}", self.stderr());
     }
 
-    /// Waits until `look` finds something in what stands on stderr; `what` is for the panic.
+    /// Waits until `look` finds something in stderr. `what` is for the panic.
     pub async fn find_in_stderr<T>(&self, what: &str, look: impl Fn(&str) -> Option<T>) -> T {
         let found = self
             .stderr
@@ -185,14 +185,13 @@ impl Client {
         }
     }
 
-    /// Waits for the address at which the user of an upstream is to sign in: the `nth` (from 0)
-    /// that stands on stderr.
+    /// Waits for the `nth` sign-in page (from 0) of an upstream on stderr.
     pub async fn sign_in_page(&self, upstream: &str, nth: usize) -> String {
         let span = format!("name={upstream}");
         let what = format!("page {nth} to sign in to `{upstream}`");
         self.find_in_stderr(&what, |stderr| {
             let mut pages: Vec<String> = Vec::new();
-            // The last line may still be on its way.
+            // The last line may be incomplete.
             let lines = stderr.split_inclusive('\n').filter(|l| l.ends_with('\n'));
             for line in lines.filter(|line| line.split_whitespace().any(|word| word == span)) {
                 let asks = line.split_once("the server needs you to sign in");
@@ -208,17 +207,17 @@ impl Client {
         .await
     }
 
-    /// The process id.
+    /// Returns the process id.
     pub fn pid(&self) -> u32 {
         self.child().id().expect("the proxy has exited")
     }
 
-    /// Waits for the end of what the proxy writes.
+    /// Waits for the end of the output of the proxy.
     pub async fn wait_for_end_of_output(&self) {
         within("stdout to end", self.stdout.wait(|_| None::<()>)).await;
     }
 
-    /// Closes stdin and waits for the end of the process and of its output.
+    /// Closes stdin, and waits for the end of the process and its output.
     pub async fn close(&mut self) -> ExitStatus {
         self.close_stdin();
         self.wait().await
@@ -229,7 +228,7 @@ impl Client {
         self.stdin = None;
     }
 
-    /// Waits for the end of the process and of its output.
+    /// Waits for the end of the process and its output.
     pub async fn wait(&mut self) -> ExitStatus {
         let Ok(status) = tokio::time::timeout(GUARD, self.child_mut().wait()).await else {
             panic!("the proxy does not exit; stderr:\n{}", self.stderr());
@@ -247,12 +246,12 @@ impl Client {
         self.child.as_mut().expect("no process behind")
     }
 
-    /// Kills the process, as a crash would.
+    /// Kills the process, like a crash.
     pub async fn kill(&mut self) {
         self.child_mut().kill().await.unwrap();
     }
 
-    /// Sends the process a signal by its name, such as `TERM` or `INT`.
+    /// Sends a signal to the process, by a name such as `TERM` or `INT`.
     #[cfg(unix)]
     pub async fn signal(&self, name: &str) {
         let mut kill = tokio::process::Command::new("kill");

@@ -1,4 +1,4 @@
-//! The client's requests: JSON-RPC, and above it what MCP tests say most.
+//! The client's requests: JSON-RPC, and the most frequent MCP requests.
 
 use std::collections::BTreeSet;
 
@@ -8,19 +8,19 @@ use super::client::Client;
 use super::output::{Envelope, value};
 
 impl Client {
-    /// Sends a request and waits for the message that answers it.
+    /// Sends a request, and returns the response.
     pub async fn request(&mut self, method: &str, params: Value) -> Value {
         let id = self.send_request(method, params).await;
         self.response(id).await
     }
 
-    /// Sends a request of the modern era, adding what it needs in `_meta`.
+    /// Sends a modern request with the required `_meta`, and returns the response.
     pub async fn modern(&mut self, method: &str, params: Value) -> Value {
         let params = self.with_meta(params);
         self.request(method, params).await
     }
 
-    /// Sends a request and gives its id, for [`Client::response`].
+    /// Sends a request. Returns its id, for [`Client::response`].
     pub async fn send_request(&mut self, method: &str, params: Value) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
@@ -29,7 +29,7 @@ impl Client {
         id
     }
 
-    /// Waits for the message that answers the request `id`.
+    /// Waits for the response to the request `id`.
     pub async fn response(&mut self, id: u64) -> Value {
         value(&self.answer_to(&id.to_string()).await)
     }
@@ -52,14 +52,14 @@ impl Client {
         value(&line.await)
     }
 
-    /// Goes through the handshake of 2025-11-25 and gives the result of `initialize`.
+    /// Does the handshake of 2025-11-25, and returns the result of `initialize`.
     ///
-    /// From then on the calls below are of the legacy era; before, of the modern one.
+    /// The calls below are in the legacy era after this, and in the modern era before.
     pub async fn initialize(&mut self) -> Value {
         self.initialize_with(json!({})).await
     }
 
-    /// As [`Client::initialize`], declaring `capabilities`.
+    /// Does the handshake like [`Client::initialize`], with these capabilities.
     pub async fn initialize_with(&mut self, capabilities: Value) -> Value {
         let params = json!({
             "protocolVersion": "2025-11-25",
@@ -73,7 +73,7 @@ impl Client {
         response["result"].take()
     }
 
-    /// Sends a request in the era of this client and waits for the message that answers it.
+    /// Sends a request in the era of this client, and returns the response.
     pub async fn ask(&mut self, method: &str, params: Value) -> Value {
         match self.modern {
             true => self.modern(method, params).await,
@@ -81,7 +81,7 @@ impl Client {
         }
     }
 
-    /// Calls a tool and waits for the message that answers.
+    /// Calls a tool, and returns the response.
     pub async fn call(&mut self, name: &str, arguments: Value) -> Value {
         let params = json!({"name": name, "arguments": arguments});
         self.ask("tools/call", params).await
@@ -103,15 +103,15 @@ impl Client {
         }
     }
 
-    /// The names of the tools, in the order of the list.
+    /// Returns the names of the tools, in listing order.
     pub async fn tool_names(&mut self) -> Vec<String> {
         let tools = self.tools().await;
         let names = tools.iter().map(|tool| tool["name"].as_str().unwrap());
         names.map(str::to_owned).collect()
     }
 
-    /// Lists the tools, and again after each `notifications/tools/list_changed`, until their
-    /// names are `names` in any order. A modern client must be listening for it to come.
+    /// Lists the tools, and again after each `notifications/tools/list_changed`, until the names are
+    /// `names` in any order. A modern client must have subscribed to that notification.
     pub async fn wait_for_tools(&mut self, names: &[&str]) {
         let expected: BTreeSet<&str> = names.iter().copied().collect();
         loop {
@@ -126,7 +126,7 @@ impl Client {
         }
     }
 
-    /// Opens a modern subscription and gives the acknowledgement, whose id is that of the request.
+    /// Opens a modern subscription. Returns the acknowledgement, which has the id of the request.
     pub async fn listen(&mut self, notifications: Value) -> Value {
         let params = self.with_meta(json!({"notifications": notifications}));
         self.send_request("subscriptions/listen", params).await;
@@ -135,7 +135,7 @@ impl Client {
     }
 }
 
-/// Adds the metadata which MCP 2026-07-28 requires of every request, beside what is there.
+/// Adds the metadata that MCP 2026-07-28 requires in every request.
 pub fn with_meta(mut params: Value) -> Value {
     let meta = &mut params["_meta"];
     meta["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
@@ -147,7 +147,7 @@ pub fn with_meta(mut params: Value) -> Value {
     params
 }
 
-/// The line of a `tools/call`; `id` and `params` are JSON.
+/// Returns the line of a `tools/call`. `id` and `params` are JSON.
 pub fn call_line(id: &str, params: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{params}}}"#)
 }

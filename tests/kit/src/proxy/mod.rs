@@ -1,5 +1,4 @@
-//! The proxy itself: its binary, launched as a client launches it, with nothing of this process's
-//! environment and a home directory of its own.
+//! Launches the proxy's binary like a client, with an empty environment and its own home directory.
 
 mod asked;
 mod binary;
@@ -19,10 +18,10 @@ use super::Endpoint;
 pub use client::Client;
 pub use messages::{call_line, with_meta};
 
-/// Variables without which a program does not run at all on some system, or its coverage is lost.
+/// Variables that programs need on some systems, or that measure coverage.
 const INHERITED: [&str; 4] = ["PATH", "SYSTEMROOT", "TMPDIR", "LLVM_PROFILE_FILE"];
 
-/// How to launch the proxy.
+/// Configures and launches the proxy.
 pub struct Builder {
     upstreams: Vec<Map<String, Value>>,
     environment: Vec<(String, String)>,
@@ -31,7 +30,7 @@ pub struct Builder {
     home: Arc<TempDir>,
 }
 
-/// A proxy without upstreams.
+/// Returns a proxy without upstreams.
 pub fn new() -> Builder {
     Builder {
         upstreams: Vec::new(),
@@ -42,14 +41,14 @@ pub fn new() -> Builder {
     }
 }
 
-/// A proxy before one server, `a`, and past the handshake of a legacy client.
+/// Starts a proxy with one upstream, `a`, and does the handshake of a legacy client.
 pub async fn before(server: &(impl Endpoint + ?Sized)) -> Client {
     let mut client = new().upstream("a", server).start().await;
     client.initialize().await;
     client
 }
 
-/// A home directory that several proxies, one after the other or at once, can share.
+/// Creates a home directory that several proxies can share.
 pub fn home() -> Arc<TempDir> {
     Arc::new(TempDir::new().unwrap())
 }
@@ -68,7 +67,7 @@ impl Builder {
         self
     }
 
-    /// Adds the members of `extra` to the upstream called `name`, in place of those it has.
+    /// Adds the members of `extra` to the upstream `name`, or replaces them.
     #[must_use]
     pub fn extra(mut self, name: &str, extra: Value) -> Self {
         let Value::Object(extra) = extra else {
@@ -81,35 +80,35 @@ impl Builder {
         self
     }
 
-    /// Sets an environment variable; `PROXY_UPSTREAMS` replaces what the upstreams would give.
+    /// Sets an environment variable. `PROXY_UPSTREAMS` replaces the added upstreams.
     #[must_use]
     pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
         self.environment.push((name.to_owned(), value.into()));
         self
     }
 
-    /// Adds an argument of the command line.
+    /// Adds a command-line argument.
     #[must_use]
     pub fn arg(mut self, argument: &str) -> Self {
         self.arguments.push(argument.to_owned());
         self
     }
 
-    /// Launches the proxy by this command, which is to become what its further arguments say.
+    /// Launches the proxy with this command, which runs its arguments.
     #[must_use]
     pub fn launched_by<S: Into<String>>(mut self, launcher: impl IntoIterator<Item = S>) -> Self {
         self.launcher = launcher.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Uses `home` (see [`home`]) in place of a fresh one.
+    /// Uses `home` (see [`home`]) instead of a new one.
     #[must_use]
     pub fn home(mut self, home: &Arc<TempDir>) -> Self {
         self.home = home.clone();
         self
     }
 
-    /// The names of the upstreams.
+    /// Returns the names of the upstreams.
     pub fn names(&self) -> Vec<String> {
         let names = self.upstreams.iter().map(|upstream| &upstream["name"]);
         names
@@ -124,14 +123,14 @@ impl Builder {
         Client::new(command.spawn().unwrap(), self.home)
     }
 
-    /// Launches the proxy by a shell, which waits for it: it is the shell that [`Client::kill`]
-    /// kills and [`Client::pid`] names, while the test holds the pipes.
+    /// Launches the proxy by a shell, which waits for it. [`Client::kill`] and [`Client::pid`] are for the
+    /// shell; the test holds the pipes.
     #[cfg(unix)]
     pub async fn start_by_a_shell(self) -> Client {
         let command = self.command();
         let command = command.as_std();
         let mut shell = Command::new("/bin/sh");
-        // What runs in the background has no stdin unless it is given one.
+        // A background job has no stdin unless it is set.
         shell
             .args([
                 "-c",
@@ -151,7 +150,7 @@ impl Builder {
         Client::new(shell.spawn().unwrap(), self.home)
     }
 
-    /// Runs the proxy to its end with nothing on stdin: for its other commands.
+    /// Runs a command of the proxy to its end, with an empty stdin.
     pub async fn output(self) -> std::process::Output {
         let mut command = self.command();
         command.stdin(Stdio::null());
@@ -160,8 +159,8 @@ impl Builder {
             .unwrap()
     }
 
-    /// The command that launches the proxy, for a test that holds its pipes itself;
-    /// the home directory lasts as long as this builder.
+    /// Returns the command that launches the proxy, for a test that holds the pipes itself. The home
+    /// directory exists as long as this builder.
     pub fn command(&self) -> Command {
         let proxy = binary::path();
         let launcher = self.launcher.iter().map(OsStr::new);

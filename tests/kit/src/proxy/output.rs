@@ -1,4 +1,4 @@
-//! What the proxy has written, kept as bytes.
+//! Collects the output of the proxy as bytes.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::sync::watch;
 
-/// A stream of the proxy, read by a task of its own until it ends.
+/// An output stream of the proxy, read by a task until it ends.
 pub(super) struct Output<T>(Arc<watch::Sender<Read<T>>>);
 
 struct Read<T> {
@@ -16,7 +16,7 @@ struct Read<T> {
     ended: bool,
 }
 
-/// The lines of stdout, without their line feed.
+/// Collects the lines of stdout, without line feeds.
 pub(super) fn lines(stdout: impl AsyncRead + Send + Unpin + 'static) -> Output<Vec<Vec<u8>>> {
     let output = Output::<Vec<Vec<u8>>>::new();
     let sender = output.0.clone();
@@ -26,7 +26,7 @@ pub(super) fn lines(stdout: impl AsyncRead + Send + Unpin + 'static) -> Output<V
             let mut line = Vec::new();
             match stdout.read_until(b'\n', &mut line).await {
                 Ok(0) | Err(_) => break,
-                // A last line without an end is kept; a test sees that it does not parse.
+                // An unterminated last line is kept; tests notice that it does not parse.
                 Ok(_) if line.last() == Some(&b'\n') => line.truncate(line.len() - 1),
                 Ok(_) => {}
             }
@@ -37,7 +37,7 @@ pub(super) fn lines(stdout: impl AsyncRead + Send + Unpin + 'static) -> Output<V
     output
 }
 
-/// The text of stderr.
+/// Collects the text of stderr.
 pub(super) fn text(mut stderr: impl AsyncRead + Send + Unpin + 'static) -> Output<Vec<u8>> {
     let output = Output::<Vec<u8>>::new();
     let sender = output.0.clone();
@@ -59,12 +59,12 @@ impl<T: Default> Output<T> {
         })))
     }
 
-    /// Looks at what has been read so far.
+    /// Runs `look` on the output so far.
     pub(super) fn look<U>(&self, look: impl FnOnce(&T) -> U) -> U {
         look(&self.0.borrow().so_far)
     }
 
-    /// Waits until `look` finds something, or gives `None` at the end of the stream.
+    /// Waits until `look` returns a value. Returns `None` at the end of the stream.
     pub(super) async fn wait<U>(&self, mut look: impl FnMut(&T) -> Option<U>) -> Option<U> {
         let mut found = None;
         let read = &mut self.0.subscribe();
@@ -78,7 +78,7 @@ impl<T: Default> Output<T> {
     }
 }
 
-/// A line of stdout, read only as far as needed to tell what it is.
+/// The members of a line that identify its message.
 #[derive(Default, Deserialize)]
 pub(super) struct Envelope<'a> {
     #[serde(borrow)]
@@ -92,12 +92,12 @@ impl<'a> Envelope<'a> {
         serde_json::from_slice(line).unwrap_or_default()
     }
 
-    /// Whether this answers the request whose id has these bytes.
+    /// Returns `true` if this is the response to the id with these bytes.
     pub(super) fn answers(&self, id: &[u8]) -> bool {
         self.method.is_none() && self.id.is_some_and(|raw| raw.get().as_bytes() == id)
     }
 
-    /// Whether this is a request (or else a notification) of `method`.
+    /// Returns `true` if this is a request of `method`, or a notification if `request` is `false`.
     pub(super) fn asks(&self, method: &str, request: bool) -> bool {
         let named = self.method.is_some_and(|raw| {
             serde_json::from_str::<String>(raw.get()).is_ok_and(|name| name == method)
@@ -106,7 +106,7 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// A line as a JSON value, for those that survive becoming one.
+/// Returns a line as a JSON value.
 pub(super) fn value(line: &[u8]) -> Value {
     serde_json::from_slice(line)
         .unwrap_or_else(|error| panic!("{error} in {}", String::from_utf8_lossy(line)))

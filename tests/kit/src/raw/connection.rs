@@ -1,4 +1,4 @@
-//! One connection: a request, its reply, and again.
+//! One connection: reads a request, sends the reply, and repeats.
 
 use std::sync::Arc;
 
@@ -35,13 +35,13 @@ impl Io for TlsStream<TcpStream> {
 enum End {
     /// Complete; the connection can serve another request.
     Complete,
-    /// As the handler wished, with the connection.
+    /// Ended by the handler, which closes the connection.
     Closed,
-    /// The client went first.
+    /// The client closed the connection first.
     ClientLeft,
 }
 
-/// Answers requests until the client goes, or the door closes behind it.
+/// Answers requests until the client disconnects, or the door closes.
 pub(super) async fn serve(
     mut io: Box<dyn Io>,
     handler: &Handler,
@@ -80,7 +80,7 @@ async fn exchanges(io: &mut Box<dyn Io>, handler: &Handler, log: &Arc<watch::Sen
     }
 }
 
-/// Ends when the client has closed; what it sends meanwhile waits in `buffer`.
+/// Waits until the client has closed. Bytes from the client are added to `buffer`.
 async fn left(io: &mut Box<dyn Io>, buffer: &mut BytesMut) {
     while !matches!(io.read_buf(buffer).await, Ok(0) | Err(_)) {}
 }
@@ -122,7 +122,7 @@ async fn put_stream(
             () = left(io, buffer) => return End::ClientLeft,
         };
         let sent = match &chunk {
-            // An empty chunk would be read as the end.
+            // An empty chunk would mean the end.
             Some(chunk) if chunk.is_empty() => continue,
             Some(chunk) => {
                 let size = format!("{:x}\r\n", chunk.len());

@@ -1,22 +1,22 @@
-//! The way in to a server, which can fail below HTTP.
+//! Simulates failures of connections below HTTP.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// What becomes of connections.
+/// How connections are handled.
 #[derive(Clone, Copy, Default, PartialEq)]
 pub enum Entry {
-    /// They are served.
+    /// Connections are served.
     #[default]
     Open,
-    /// They are accepted, and reset.
+    /// Connections are accepted, and reset.
     Reset,
-    /// They are accepted, and nothing is read of them or written to them. When this ends, they are reset.
+    /// Connections are accepted, without reading or writing. When this ends, they are reset.
     Hang,
 }
 
-/// All clones are one door.
+/// The door of a server. Clones share their state.
 #[derive(Clone, Default)]
 pub(super) struct Door(Arc<watch::Sender<State>>);
 
@@ -26,7 +26,7 @@ struct State {
     accepted: usize,
     /// Connections with lower numbers are reset.
     reset_below: usize,
-    /// Connections with lower numbers hang for good.
+    /// Connections with lower numbers hang for ever.
     forgotten_below: usize,
 }
 
@@ -64,14 +64,14 @@ impl Door {
     }
 }
 
-/// The way by which one connection came in.
+/// The state of one connection.
 pub(super) struct WayIn {
     number: usize,
     state: watch::Receiver<State>,
 }
 
 impl WayIn {
-    /// Waits until the connection can be used no more, and tells whether it is to be reset at once.
+    /// Waits until the connection must not be used. Returns `true` if it is to be reset at once.
     pub(super) async fn closed(&self) -> bool {
         let mut resets = false;
         let end = self.when(|state| {
@@ -83,7 +83,7 @@ impl WayIn {
         resets
     }
 
-    /// Waits until a connection that hangs is given up.
+    /// Waits until a hanging connection is to be reset.
     pub(super) async fn given_up(&self) {
         self.when(|state| self.number < state.reset_below).await;
     }
@@ -91,7 +91,7 @@ impl WayIn {
     async fn when(&self, until: impl FnMut(&State) -> bool) {
         let mut state = self.state.clone();
         if state.wait_for(until).await.is_err() {
-            // The server is gone, which ends the connection by itself.
+            // The server has stopped, which ends the connection.
             std::future::pending::<()>().await;
         }
     }

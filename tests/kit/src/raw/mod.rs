@@ -1,8 +1,8 @@
-//! An HTTP/1.1 server whose answers are exact bytes.
+//! An HTTP/1.1 server whose replies are exact bytes.
 //!
-//! A handler sees each [`Request`] whole and says what goes on the socket, down to a reply that
-//! breaks off. The server keeps every request, and every request whose client left before its
-//! reply was complete, so that a test can ask or wait for either.
+//! A handler gets each [`Request`] whole and returns the bytes for the socket, including replies that
+//! break off. The server records every request, and every client that disconnected before its reply was
+//! complete. Tests can wait for both.
 
 mod connection;
 mod door;
@@ -28,13 +28,13 @@ use super::{Endpoint, within};
 use connection::{Io, serve};
 use door::Door;
 
-/// What answers the requests of a server.
+/// The handler of the requests of a server.
 pub type Handler = Arc<dyn Fn(Request) -> BoxFuture<'static, Reply> + Send + Sync>;
 
-/// What a test has answer a request in place of a server.
+/// A function of a test that answers requests instead of a server.
 pub(super) type Intercept = dyn Fn(&Request) -> Option<Reply> + Send + Sync;
 
-/// What a server has seen so far.
+/// The requests and connections of a server so far.
 #[derive(Default)]
 pub(super) struct Log {
     requests: Vec<Request>,
@@ -42,11 +42,11 @@ pub(super) struct Log {
     connections: usize,
 }
 
-/// A running server; it ends when dropped.
+/// A running server, stopped on drop.
 pub struct Server {
     address: SocketAddr,
-    /// Never listens. It keeps the port of a stopped server from being given to a connection
-    /// of somebody else before the server comes back.
+    /// Never listens. Reserves the port of a stopped server until it starts again: the system could give the
+    /// port to another connection.
     _reserved: Option<TcpSocket>,
     scheme: &'static str,
     door: Door,
@@ -65,7 +65,7 @@ where
     server_at((Ipv4Addr::LOCALHOST, 0).into(), handler)
 }
 
-/// Starts a server on `address`: that of one which was stopped, as if it came back.
+/// Starts a server on `address`, the address of a stopped server.
 pub fn server_at<F, R>(address: SocketAddr, handler: F) -> Server
 where
     F: Fn(Request) -> R + Send + Sync + 'static,
@@ -74,7 +74,7 @@ where
     start(address, None, handler_of(handler))
 }
 
-/// Gives a closure the type under which servers keep it.
+/// Converts a closure to a [`Handler`].
 pub fn handler_of<F, R>(handler: F) -> Handler
 where
     F: Fn(Request) -> R + Send + Sync + 'static,
@@ -136,8 +136,8 @@ fn bind(address: SocketAddr) -> TcpSocket {
     socket
 }
 
-/// The connection, encrypted if so wanted. A client that does not trust the certificate ends the
-/// handshake; it has sent no request.
+/// Returns the connection, with TLS if configured. A client that does not trust the certificate ends the
+/// handshake without a request.
 async fn accepted(stream: TcpStream, tls: Option<TlsAcceptor>) -> Option<Box<dyn Io>> {
     stream.set_nodelay(true).unwrap();
     match tls {
@@ -153,32 +153,32 @@ impl Endpoint for Server {
 }
 
 impl Server {
-    /// The URL of `path` on this server.
+    /// Returns the URL of `path` on this server.
     pub fn url_of(&self, path: &str) -> String {
         format!("{}://{}{path}", self.scheme, self.address)
     }
 
-    /// Where the server listens.
+    /// Returns the address of the server.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Every request so far, in the order in which they were complete.
+    /// Returns the complete requests so far, in order.
     pub fn requests(&self) -> Vec<Request> {
         self.log.borrow().requests.clone()
     }
 
-    /// How many connections were accepted so far.
+    /// Returns the number of accepted connections so far.
     pub fn connections(&self) -> usize {
         self.log.borrow().connections
     }
 
-    /// Waits for the first request, past ones included, that `is_expected` accepts.
+    /// Waits for the first request that `is_expected` accepts, including past ones.
     pub async fn wait_for(&self, is_expected: impl Fn(&Request) -> bool) -> Request {
         self.wait_for_count(1, is_expected).await.remove(0)
     }
 
-    /// Waits until `count` requests, past ones included, were accepted by `is_expected`.
+    /// Waits until `is_expected` has accepted `count` requests, including past ones.
     pub async fn wait_for_count(
         &self,
         count: usize,
@@ -195,7 +195,7 @@ impl Server {
             .collect()
     }
 
-    /// Waits for the next client that leaves before its reply is complete, and gives its request.
+    /// Waits for the next client that disconnects before its reply is complete. Returns its request.
     pub async fn wait_for_disconnect(&self) -> Request {
         let index = self.disconnects_taken.fetch_add(1, Ordering::Relaxed);
         let log = &mut self.log.subscribe();
@@ -204,35 +204,35 @@ impl Server {
         log.unwrap().disconnects[index].clone()
     }
 
-    /// The requests whose clients left before the reply was complete.
+    /// Returns the requests whose clients disconnected before the reply was complete.
     pub fn disconnects(&self) -> Vec<Request> {
         self.log.borrow().disconnects.clone()
     }
 
-    /// Waits until something changes what the server has seen, `until` holding of it.
+    /// Waits until `until` returns `true`; it is checked after each event of the server.
     pub async fn wait_until(&self, what: &str, until: impl Fn() -> bool) {
         let log = &mut self.log.subscribe();
         let wait = log.wait_for(|_| until());
         within(what, wait).await.unwrap();
     }
 
-    /// What becomes of all connections, those that there are and those to come.
+    /// Sets how all connections are handled, existing and new ones.
     pub fn door(&self, entry: Entry) {
         self.door.set(entry);
     }
 
-    /// Resets the connections that there are.
+    /// Resets the existing connections.
     pub fn reset_connections(&self) {
         self.door.reset();
     }
 
-    /// Reads and writes nothing more on the connections that there are, and closes none of them, as
-    /// if the way had forgotten them; new ones are served.
+    /// Stops reading and writing on the existing connections without closing them, like a router that has lost
+    /// its state. New connections are served.
     pub fn forget_connections(&self) {
         self.door.forget();
     }
 
-    /// Closes the port and every connection; from then on the server refuses to connect.
+    /// Closes the port and every connection. From then on connections are refused.
     pub async fn stop(&self) {
         self.stop.cancel();
         self.tasks.close();

@@ -1,11 +1,11 @@
-//! What a handler puts on the socket.
+//! The reply of a handler.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-/// A reply; made by one of the constructors and refined by the rest.
+/// A reply, created by a constructor and changed by the other methods.
 pub struct Reply {
     pub(super) status: u16,
     pub(super) headers: Vec<(String, String)>,
@@ -13,20 +13,20 @@ pub struct Reply {
 }
 
 pub(super) enum Body {
-    /// With its length.
+    /// A body with its length.
     Whole(Vec<u8>),
-    /// In chunks, open until the sender is dropped.
+    /// A chunked body, open until the sender is dropped.
     Stream {
         chunks: mpsc::Receiver<Bytes>,
         unfinished: bool,
     },
-    /// These bytes and nothing else, then the connection closes.
+    /// These bytes without a head; then the connection closes.
     Raw(Vec<u8>),
-    /// Nothing, until the client goes.
+    /// Nothing, until the client disconnects.
     Hang,
-    /// Nothing, and the connection is reset.
+    /// Nothing; the connection is reset.
     Reset,
-    /// Announced longer than it is, then the connection closes.
+    /// A body shorter than its announced length; then the connection closes.
     Cut(Vec<u8>),
 }
 
@@ -39,17 +39,17 @@ impl Reply {
         }
     }
 
-    /// A reply of `status` without a body.
+    /// Creates a reply with `status` and without a body.
     pub fn status(status: u16) -> Self {
         Self::new(status, Body::Whole(Vec::new()))
     }
 
-    /// A body of `application/json`.
+    /// Creates a reply with an `application/json` body.
     pub fn json(body: impl Into<Vec<u8>>) -> Self {
         Self::new(200, Body::Whole(body.into())).header("content-type", "application/json")
     }
 
-    /// A complete event stream of these bytes, each item a chunk of its own; see [`event`].
+    /// Creates a complete event stream of these bytes, one chunk per item; see [`event`].
     pub fn sse<B: Into<Bytes>>(events: impl IntoIterator<Item = B>) -> Self {
         let events: Vec<Bytes> = events.into_iter().map(Into::into).collect();
         let (sender, receiver) = mpsc::channel(events.len().max(1));
@@ -61,34 +61,34 @@ impl Reply {
         Self::stream(receiver)
     }
 
-    /// An event stream of what is sent to `chunks`, open until every sender is dropped.
+    /// Creates an event stream of the received `chunks`, open until every sender is dropped.
     pub fn stream(chunks: mpsc::Receiver<Bytes>) -> Self {
         let unfinished = false;
         Self::new(200, Body::Stream { chunks, unfinished })
             .header("content-type", "text/event-stream")
     }
 
-    /// Puts `bytes` on the socket as they are, in place of any head and body, and closes.
+    /// Sends `bytes` without a head, and closes.
     pub fn raw(bytes: impl Into<Vec<u8>>) -> Self {
         Self::new(200, Body::Raw(bytes.into()))
     }
 
-    /// Takes the request and never answers.
+    /// Reads the request and never replies.
     pub fn hang() -> Self {
         Self::new(200, Body::Hang)
     }
 
-    /// Takes the request and resets the connection.
+    /// Reads the request and resets the connection.
     pub fn reset() -> Self {
         Self::new(200, Body::Reset)
     }
 
-    /// Sends `bytes` of a longer `application/json` body and closes.
+    /// Sends `bytes` of a longer `application/json` body, and closes.
     pub fn cut(bytes: impl Into<Vec<u8>>) -> Self {
         Self::new(200, Body::Cut(bytes.into())).header("content-type", "application/json")
     }
 
-    /// The body, if it is whole.
+    /// Returns the body, if it is whole.
     pub fn whole(&self) -> Option<&[u8]> {
         match &self.body {
             Body::Whole(body) => Some(body),
@@ -96,7 +96,7 @@ impl Reply {
         }
     }
 
-    /// Brings the body in pieces of one byte, each after `pause`.
+    /// Sends the body byte by byte, each after `pause`.
     #[must_use]
     pub fn dripping(mut self, pause: Duration) -> Self {
         let (sender, chunks) = mpsc::channel(1);
@@ -134,7 +134,7 @@ impl Reply {
         self
     }
 
-    /// Sets a header, in place of one of the same name.
+    /// Sets a header, and replaces one of the same name.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.retain(|(key, _)| key != name);
@@ -142,14 +142,14 @@ impl Reply {
         self
     }
 
-    /// Sets the body, whole.
+    /// Sets a whole body.
     #[must_use]
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = Body::Whole(body.into());
         self
     }
 
-    /// Lets a stream break off at its end, as a lost connection does, instead of being complete.
+    /// Breaks a stream off at its end, like a lost connection, instead of completing it.
     #[must_use]
     pub fn broken_off(mut self) -> Self {
         if let Body::Stream { unfinished, .. } = &mut self.body {
@@ -159,7 +159,7 @@ impl Reply {
     }
 }
 
-/// The event that carries `data`, one `data:` line for each line of it.
+/// Returns an event with `data`, one `data:` line per line.
 pub fn event(data: impl AsRef<[u8]>) -> Vec<u8> {
     let mut event = b"event: message\n".to_vec();
     for line in data.as_ref().split(|&byte| byte == b'\n') {

@@ -1,24 +1,24 @@
-//! A request as it came, with the few places of it that tests ask about.
+//! A received request, with the parts that tests read.
 
 use bytes::{Buf, BytesMut};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// One HTTP request, complete.
+/// A complete HTTP request.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// As on the request line.
+    /// The method on the request line.
     pub method: String,
-    /// With the query, as on the request line.
+    /// The path with its query, as on the request line.
     pub path: String,
-    /// In the order in which they came, names in lower case.
+    /// The headers in order, names in lower case.
     pub headers: Vec<(String, String)>,
-    /// Free of its transfer encoding.
+    /// The body without its transfer encoding.
     pub body: Vec<u8>,
 }
 
-/// The members of a JSON-RPC message, as their bytes stand in it.
+/// The members of a JSON-RPC message, as bytes.
 #[derive(Default, Deserialize)]
 struct Members<'a> {
     #[serde(borrow)]
@@ -38,19 +38,19 @@ struct Params<'a> {
 }
 
 impl Request {
-    /// The value of the first header called `name` (in lower case).
+    /// Returns the value of the first header `name` (in lower case).
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();
         headers.find_map(|(key, value)| (key == name).then_some(value.as_str()))
     }
 
-    /// The body as a JSON value, for those that survive becoming one.
+    /// Returns the body as a JSON value.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error} in {}", self.text()))
     }
 
-    /// The JSON-RPC method, or an empty string.
+    /// Returns the JSON-RPC method, or an empty string.
     pub fn rpc_method(&self) -> String {
         let method = self.members().method;
         method.map_or_else(String::new, |raw| {
@@ -58,22 +58,22 @@ impl Request {
         })
     }
 
-    /// The bytes of the member `id`.
+    /// Returns the bytes of the member `id`.
     pub fn id_bytes(&self) -> Option<Vec<u8>> {
         self.members().id.map(|raw| raw.get().into())
     }
 
-    /// The bytes of the member `params`.
+    /// Returns the bytes of the member `params`.
     pub fn params_bytes(&self) -> Option<Vec<u8>> {
         self.members().params.map(|raw| raw.get().into())
     }
 
-    /// The bytes of `params.arguments`.
+    /// Returns the bytes of `params.arguments`.
     pub fn argument_bytes(&self) -> Option<Vec<u8>> {
         self.params().arguments.map(|raw| raw.get().into())
     }
 
-    /// The string `params.name`, or an empty one.
+    /// Returns the string `params.name`, or an empty string.
     pub fn tool(&self) -> String {
         let name = self.params().name;
         name.map_or_else(String::new, |raw| {
@@ -81,12 +81,12 @@ impl Request {
         })
     }
 
-    /// Whether this is the POST of the JSON-RPC `method`.
+    /// Returns `true` if this is the POST of the JSON-RPC `method`.
     pub fn is(&self, method: &str) -> bool {
         self.method == "POST" && self.rpc_method() == method
     }
 
-    /// The body as text, for messages.
+    /// Returns the body as text, for messages.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
@@ -103,7 +103,7 @@ impl Request {
     }
 }
 
-/// Reads the next request, or gives `None` when the client has closed or does not speak HTTP/1.1.
+/// Reads the next request. Returns `None` if the client has closed or does not send HTTP/1.1.
 pub(super) async fn read(
     io: &mut (impl AsyncRead + Unpin + ?Sized),
     buffer: &mut BytesMut,

@@ -1,4 +1,4 @@
-//! What a server answers to a JSON-RPC request, whatever carries it.
+//! A server's responses to JSON-RPC requests, on any transport.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::state::{State, stream_reply};
 use super::{Call, Kind, Reply, Request};
 
-/// The members of a call's or a listing's `params` that a server looks at.
+/// The members of `params` that a server reads in calls and listings.
 #[derive(Deserialize)]
 struct Params<'a> {
     cursor: Option<String>,
@@ -17,13 +17,13 @@ struct Params<'a> {
     arguments: Option<&'a RawValue>,
 }
 
-/// A complete message with this result.
+/// Returns a complete response with this result.
 pub(super) fn result(request: &Request, result: &str) -> Vec<u8> {
     let id = id_of(request);
     format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#).into_bytes()
 }
 
-/// A complete message with this error.
+/// Returns a complete response with this error.
 pub(super) fn error(request: &Request, code: i32, message: &str) -> Vec<u8> {
     let error = json!({"code": code, "message": message});
     let id = id_of(request);
@@ -38,7 +38,7 @@ fn id_of(request: &Request) -> String {
     )
 }
 
-/// Whether the server knows `method` (and so has something else to say than -32601).
+/// Returns `true` if the server has the method, and so does not answer -32601.
 pub(super) fn knows(state: &State, method: &str) -> bool {
     let handshake = match state.script.kind {
         Kind::Modern => ["server/discover", "subscriptions/listen", "tools/list"],
@@ -51,8 +51,8 @@ pub(super) fn knows(state: &State, method: &str) -> bool {
         || listed_by(method).is_some_and(|member| state.script.offers.contains_key(member))
 }
 
-/// Answers a request in JSON, or on a stream of its own where the script wants that, or says
-/// something before its answer.
+/// Answers a request in JSON, or on an event stream if the script requires one or sends messages before
+/// the response.
 pub(super) async fn reply_to(state: &Arc<State>, request: Request) -> Reply {
     let in_steps = state.script.in_steps.contains_key(&request.rpc_method());
     let mut call = Call {
@@ -69,7 +69,7 @@ pub(super) async fn reply_to(state: &Arc<State>, request: Request) -> Reply {
     Reply::json(answer(call).await)
 }
 
-/// Answers anything but a handshake.
+/// Answers any request except a handshake.
 pub(super) async fn answer(call: Call) -> Vec<u8> {
     let (state, request) = (call.state.clone(), call.request.clone());
     let method = request.rpc_method();
@@ -105,7 +105,7 @@ pub(super) async fn answer(call: Call) -> Vec<u8> {
     }
 }
 
-/// The member that holds what this method lists besides tools.
+/// Returns the member that contains the list of this method, except for tools.
 fn listed_by(method: &str) -> Option<&'static str> {
     match method {
         "prompts/list" => Some("prompts"),
@@ -115,7 +115,7 @@ fn listed_by(method: &str) -> Option<&'static str> {
     }
 }
 
-/// What a test gave as an answer: a result, or a whole message.
+/// Returns a response from a result or from a whole message.
 fn whole(request: &Request, answer: Vec<u8>) -> Vec<u8> {
     match answer.starts_with(br#"{"jsonrpc""#) {
         true => answer,
@@ -123,7 +123,7 @@ fn whole(request: &Request, answer: Vec<u8>) -> Vec<u8> {
     }
 }
 
-/// The result of `initialize`, and the version in it.
+/// Returns the response to `initialize`, and the revision in it.
 pub(super) fn initialize(state: &State, request: &Request) -> (Vec<u8>, String) {
     let asked = request.json()["params"]["protocolVersion"].take();
     let versions = &state.script.versions;
@@ -164,7 +164,7 @@ fn list(state: &State, request: &Request, member: &str, items: &[String]) -> Vec
     result(request, &format!(r#"{{"{member}":[{page}]{next}{hints}}}"#))
 }
 
-/// Says the tool's name and the bytes of its arguments.
+/// Returns the tool's name and the bytes of the arguments as a result.
 fn echo(state: &State, request: &Request) -> Vec<u8> {
     let arguments = params_of(request).and_then(|params| params.arguments);
     let arguments = arguments.map_or("without arguments", RawValue::get);
@@ -188,7 +188,7 @@ fn params_of(request: &Request) -> Option<Params<'_>> {
 }
 
 impl State {
-    /// The definition of the tool called `name`.
+    /// Returns the definition of the tool `name`.
     pub(super) fn tool(&self, name: &str) -> Option<String> {
         #[derive(Deserialize)]
         struct Tool {

@@ -1,4 +1,4 @@
-//! What a scripted server is told to say.
+//! Configures a scripted server.
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -17,7 +17,7 @@ type Answer = dyn Fn(&Request) -> Vec<u8> + Send + Sync;
 type AnswerInSteps = dyn Fn(Call) -> BoxFuture<'static, Vec<u8>> + Send + Sync;
 type Guard = dyn Fn(Request) -> BoxFuture<'static, Option<Reply>> + Send + Sync;
 
-/// What a server was told to say.
+/// The script of a server.
 pub struct Builder {
     pub(super) kind: Kind,
     pub(super) tools: Vec<String>,
@@ -27,13 +27,13 @@ pub struct Builder {
     pub(super) capabilities: String,
     pub(super) sse_replies: bool,
     pub(super) server_stream: bool,
-    /// The resources to whose updates a modern server lets nobody subscribe.
+    /// The resources that a modern server accepts no subscription for.
     pub(super) declined: Vec<String>,
-    /// What is listed besides tools, by the member of the result that holds it.
+    /// The lists other than tools, by their member in the result.
     pub(super) offers: HashMap<String, Vec<String>>,
     pub(super) answers: HashMap<String, Arc<Answer>>,
     pub(super) on_call: Option<Arc<Answer>>,
-    /// By method, `tools/call` included.
+    /// The answers in steps by method, including `tools/call`.
     pub(super) in_steps: HashMap<String, Arc<AnswerInSteps>>,
     pub(super) intercept: Option<Box<Intercept>>,
     pub(super) guard: Option<Box<Guard>>,
@@ -62,21 +62,21 @@ impl Builder {
         }
     }
 
-    /// Adds a tool of this name. Called, it says its name and its arguments.
+    /// Adds a tool of this name, which returns its name and arguments.
     #[must_use]
     pub fn tool(self, name: &str) -> Self {
         self.tool_raw(&tool(name))
     }
 
-    /// Adds a tool in these bytes.
+    /// Adds a tool with this definition, byte by byte.
     #[must_use]
     pub fn tool_raw(mut self, tool: &str) -> Self {
         self.tools.push(tool.to_owned());
         self
     }
 
-    /// Lists these definitions, in these bytes, as `prompts`, `resources` or `resourceTemplates`;
-    /// the capability for them is not declared thereby.
+    /// Lists these definitions, byte by byte, as `prompts`, `resources` or `resourceTemplates`. Does not
+    /// declare their capability.
     #[must_use]
     pub fn offers<'a>(
         mut self,
@@ -88,14 +88,14 @@ impl Builder {
         self
     }
 
-    /// Lists so many a page.
+    /// Sets the page size of lists.
     #[must_use]
     pub fn page_size(mut self, items: usize) -> Self {
         self.page_size = items;
         self
     }
 
-    /// Answers calls with these bytes: a result, or a whole message if they begin `{"jsonrpc"`.
+    /// Answers calls with these bytes: a result, or a whole message that begins with `{"jsonrpc"`.
     #[must_use]
     pub fn reply_with(
         mut self,
@@ -105,7 +105,7 @@ impl Builder {
         self
     }
 
-    /// Answers calls as [`Builder::reply_with`] does, in its own time and after messages of its own.
+    /// Answers calls like [`Builder::reply_with`], asynchronously and after other messages.
     #[must_use]
     pub fn on_call<F, R>(self, answer: F) -> Self
     where
@@ -115,7 +115,7 @@ impl Builder {
         self.on_request("tools/call", answer)
     }
 
-    /// Answers every request of `method` as [`Builder::on_call`] answers calls.
+    /// Answers every request of `method` like [`Builder::on_call`].
     #[must_use]
     pub fn on_request<F, R>(mut self, method: &str, answer: F) -> Self
     where
@@ -123,7 +123,7 @@ impl Builder {
         R: Future<Output = Vec<u8>> + Send + 'static,
     {
         let in_steps: Arc<AnswerInSteps> = Arc::new(move |call| Box::pin(answer(call)));
-        // Of several answers to one method the last counts.
+        // The last answer set for a method counts.
         self.answers.remove(method);
         self.in_steps.insert(method.to_owned(), in_steps);
         self
@@ -136,7 +136,7 @@ impl Builder {
         self.answers(method, move |_| result.clone())
     }
 
-    /// Answers every request of `method` as [`Builder::reply_with`] answers calls.
+    /// Answers every request of `method` like [`Builder::reply_with`].
     #[must_use]
     pub fn answers(
         mut self,
@@ -147,7 +147,7 @@ impl Builder {
         self
     }
 
-    /// Lets `reply` answer an HTTP request in place of the server.
+    /// Lets `reply` answer an HTTP request instead of the server.
     #[must_use]
     pub fn intercept(
         mut self,
@@ -157,7 +157,7 @@ impl Builder {
         self
     }
 
-    /// Lets `reply` answer an HTTP request, in its own time, that [`Builder::intercept`] left.
+    /// Lets `reply` answer an HTTP request asynchronously, if [`Builder::intercept`] has not.
     #[must_use]
     pub fn guarded<F, R>(mut self, reply: F) -> Self
     where
@@ -168,7 +168,7 @@ impl Builder {
         self
     }
 
-    /// Lets `reply` answer every HTTP request; it may have the server answer first, or not at all.
+    /// Lets `reply` answer every HTTP request. It can call the server itself.
     #[must_use]
     pub fn around<F, R>(mut self, reply: F) -> Self
     where
@@ -188,35 +188,35 @@ impl Builder {
         self
     }
 
-    /// Answers GET with 405, as a legacy server without a stream of its own does.
+    /// Answers GET with 405, like a legacy server without an event stream.
     #[must_use]
     pub fn without_server_stream(mut self) -> Self {
         self.server_stream = false;
         self
     }
 
-    /// Leaves this resource out of the acknowledgement of a modern subscription.
+    /// Omits this resource from the acknowledgement of a modern subscription.
     #[must_use]
     pub fn declines(mut self, uri: &str) -> Self {
         self.declined.push(uri.to_owned());
         self
     }
 
-    /// Supports these protocol versions, the preferred one first.
+    /// Supports these revisions, the preferred one first.
     #[must_use]
     pub fn versions<'a>(mut self, versions: impl IntoIterator<Item = &'a str>) -> Self {
         self.versions = versions.into_iter().map(str::to_owned).collect();
         self
     }
 
-    /// Gives instructions.
+    /// Sets the instructions.
     #[must_use]
     pub fn instructions(mut self, instructions: &str) -> Self {
         self.instructions = Some(instructions.to_owned());
         self
     }
 
-    /// Declares these capabilities, JSON.
+    /// Declares these capabilities, as JSON.
     #[must_use]
     pub fn capabilities(mut self, capabilities: &str) -> Self {
         self.capabilities = capabilities.to_owned();
@@ -228,7 +228,7 @@ impl Builder {
         self.start_at((Ipv4Addr::LOCALHOST, 0).into())
     }
 
-    /// Starts the server on the address of one that was stopped.
+    /// Starts the server on the address of a stopped one.
     pub fn start_at(self, address: SocketAddr) -> Upstream {
         let (state, handler) = self.build();
         Upstream {
@@ -264,7 +264,7 @@ impl Builder {
     }
 }
 
-/// The definition of a plain tool.
+/// Returns the definition of a plain tool.
 pub fn tool(name: &str) -> String {
     let schema = json!({"type": "object"});
     json!({"name": name, "description": format!("The tool {name}"), "inputSchema": schema})

@@ -1,5 +1,5 @@
-//! Two servers of which the second takes the place of the first, on the same port and at the same url,
-//! without a connection being closed: as behind a balancer.
+//! Two servers, of which the second replaces the first on the same port and url without closing a
+//! connection, as behind a load balancer.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use super::{Builder, Kind};
 use crate::Endpoint;
 use crate::raw::{self, Handler, Request};
 
-/// A server that becomes another.
+/// A server that can be replaced by another.
 pub struct Changing {
-    /// What was asked of either, as HTTP.
+    /// The HTTP requests to either server.
     pub raw: raw::Server,
     has_changed: Arc<AtomicBool>,
 }
 
-/// Starts `first`, in whose place `second` will be. Both are at `/mcp`, whatever they are.
+/// Starts `first`, which `second` can replace. Both serve `/mcp`, whatever their kind.
 pub fn changing(first: Builder, second: Builder) -> Changing {
     let (first, second) = (at_mcp(first), at_mcp(second));
     let has_changed = Arc::new(AtomicBool::new(false));
@@ -50,7 +50,7 @@ impl Endpoint for Changing {
 }
 
 impl Changing {
-    /// Lets the second server take over.
+    /// Replaces the first server by the second.
     pub fn change(&self) {
         self.has_changed.store(true, Ordering::SeqCst);
     }

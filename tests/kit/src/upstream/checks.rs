@@ -1,4 +1,4 @@
-//! What a server of 2026-07-28 must refuse (§ Streamable HTTP, Request Metadata and Server
+//! The requests that a server of 2026-07-28 must reject (§ Streamable HTTP, Request Metadata and Server
 //! Validation; § Base Protocol, Per-request protocol fields).
 
 use base64::Engine;
@@ -10,13 +10,13 @@ use serde_json::value::RawValue;
 use super::Request;
 use super::state::State;
 
-/// Why a request is refused.
+/// Why a request is rejected.
 pub(super) enum Fault {
-    /// -32020, with what does not match.
+    /// -32020, with the mismatch.
     Header(String),
-    /// -32602, with what is missing in `_meta`.
+    /// -32602, with the missing member of `_meta`.
     Meta(String),
-    /// -32022, with the version asked for.
+    /// -32022, with the requested revision.
     Version(String),
 }
 
@@ -52,7 +52,7 @@ struct Meta {
 pub(super) fn check(state: &State, request: &Request) -> Result<(), Fault> {
     let message: Message = serde_json::from_slice(&request.body)
         .map_err(|error| Fault::Meta(format!("{error} in {}", request.text())))?;
-    // Headers of notifications are not defined by this revision.
+    // This revision does not define headers of notifications.
     if message.id.is_none() {
         return Ok(());
     }
@@ -91,7 +91,7 @@ pub(super) fn check(state: &State, request: &Request) -> Result<(), Fault> {
     }
 }
 
-/// Compares each `Mcp-Param-*` header with the argument that the tool's schema names for it.
+/// Compares each `Mcp-Param-*` header with its argument in the tool's schema.
 fn check_parameters(
     request: &Request,
     tool: &str,
@@ -137,7 +137,7 @@ fn equal(name: &str, header: Option<&str>, body: Option<&str>) -> Result<(), Fau
     Err(Fault::Header(what))
 }
 
-/// The only header of that name, if its bytes are those a header value may have.
+/// Returns the only header of that name, if its value is valid.
 fn header(request: &Request, name: &str) -> Result<Option<String>, Fault> {
     let mut values = request.headers.iter().filter(|(key, _)| key == name);
     let value = values.next().map(|(_, value)| value.clone());
@@ -148,7 +148,7 @@ fn header(request: &Request, name: &str) -> Result<Option<String>, Fault> {
     Ok(value)
 }
 
-/// Undoes the encoding of values that are no header values (§ Value Encoding).
+/// Decodes values that are not valid header values (§ Value Encoding).
 fn decoded(value: Option<String>) -> Result<Option<String>, Fault> {
     let Some(value) = value else { return Ok(None) };
     let Some(code) = value.strip_prefix("=?base64?") else {

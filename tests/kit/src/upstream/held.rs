@@ -1,11 +1,11 @@
-//! Servers that hold back what they answer until a test opens a gate.
+//! Servers that delay responses until a test opens a gate.
 
 use super::Builder;
 use crate::gate::Gate;
 use crate::raw::Request;
 
 impl Builder {
-    /// Answers calls with an empty result, once the gate is open.
+    /// Answers calls with an empty result when the gate is open.
     #[must_use]
     pub fn held_by(self, gate: &Gate) -> Self {
         let gate = gate.clone();
@@ -18,8 +18,8 @@ impl Builder {
         })
     }
 
-    /// Holds every request back that `is_held` accepts, answer and all, until the gate is open.
-    /// It takes the place of what [`Builder::guarded`] was given.
+    /// Delays every request that `is_held` accepts until the gate is open. Replaces the argument of
+    /// [`Builder::guarded`].
     #[must_use]
     pub fn holding(
         self,

@@ -1,4 +1,4 @@
-//! HTTP+SSE, 2024-11-05: one stream per client, `/sse`, carries all that the server says.
+//! HTTP+SSE, 2024-11-05: one stream per client, `/sse`, carries all messages of the server.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ fn message(state: &Arc<State>, request: Request, session: &str) -> Reply {
             stream.try_send(event(message).into()).ok();
         }
         (Some(_), _) => {
-            // What is being answered does not keep the stream open.
+            // A request in progress does not keep the stream open.
             let stream = stream.downgrade();
             let call = Call {
                 request,

@@ -4,22 +4,22 @@ use std::fmt;
 
 use super::Builder;
 
-/// What a scripted server speaks.
+/// The transport and era of a scripted server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Streamable HTTP as it was from 2025-03-26 to 2025-11-25, with sessions.
+    /// Streamable HTTP of 2025-03-26 to 2025-11-25, with sessions.
     Legacy,
-    /// Streamable HTTP as it is since 2026-07-28.
+    /// Streamable HTTP since 2026-07-28.
     Modern,
     /// HTTP+SSE, 2024-11-05.
     HttpSse,
 }
 
 impl Kind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 3] = [Self::Legacy, Self::Modern, Self::HttpSse];
 
-    /// A server of this kind.
+    /// Returns a server of this kind.
     pub fn server(self) -> Builder {
         let versions: &[_] = match self {
             Self::Legacy => &["2025-11-25", "2025-06-18", "2025-03-26"],
@@ -40,7 +40,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Makes of each function, which takes a [`Kind`], one test a kind: of all, or of those in brackets.
+/// Makes one test per kind of each function, which takes a [`Kind`]: for all kinds, or those in brackets.
 #[macro_export]
 macro_rules! per_kind {
     ($($claim:ident)*) => {

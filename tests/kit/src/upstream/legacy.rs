@@ -6,7 +6,7 @@ use super::answer::{error, initialize, reply_to};
 use super::state::{State, stream_reply};
 use super::{Reply, Request};
 
-/// The first revision in which a client must send the version it negotiated.
+/// The first revision in which a client must send the negotiated revision.
 const WITH_VERSION_HEADER: &str = "2025-06-18";
 
 pub(super) async fn reply(state: &Arc<State>, request: Request) -> Reply {
@@ -68,7 +68,7 @@ fn get(state: &State, request: &Request) -> Reply {
     }
 }
 
-/// Refuses a POST that no server of these revisions takes.
+/// Rejects a POST that is invalid in these revisions.
 pub(super) fn acceptable(request: &Request) -> Result<(), Reply> {
     let content = request.header("content-type").unwrap_or_default();
     if content.split(';').next() != Some("application/json") {
@@ -86,7 +86,7 @@ fn accepts(request: &Request, media_type: &str) -> bool {
     types.any(|accepted| accepted.split(';').next() == Some(media_type))
 }
 
-/// The session of a request and its version, or the refusal of one that has none.
+/// Returns the session of a request and its revision, or the rejection.
 fn session(state: &State, request: &Request) -> Result<(String, String), Reply> {
     let Some(id) = request.header("mcp-session-id") else {
         return Err(refusal(400, "Bad Request: No valid session ID provided"));
@@ -104,7 +104,7 @@ fn session(state: &State, request: &Request) -> Result<(String, String), Reply> 
     Ok((id.to_owned(), version.clone()))
 }
 
-/// An error as legacy servers word it: without the id, and with a code that is no code of MCP.
+/// Returns an error as legacy servers send it: without an id, and with a code that MCP does not define.
 fn refusal(status: u16, message: &str) -> Reply {
     let no_request = Request {
         method: String::new(),

@@ -1,8 +1,8 @@
-//! MCP servers told what to say, byte for byte, and strict about what they are asked.
+//! Scripted MCP servers: their responses are set byte by byte, and they check requests strictly.
 //!
-//! `legacy()` speaks Streamable HTTP of 2025-11-25, `modern()` that of 2026-07-28, `http_sse()` the
-//! transport of 2024-11-05. Each refuses what its revision lets a server refuse, so that a client
-//! which gets an answer has followed the rules.
+//! `legacy()` is Streamable HTTP of 2025-11-25, `modern()` that of 2026-07-28, `http_sse()` the transport
+//! of 2024-11-05. Each rejects all that its revision lets a server reject, so that a client with a
+//! result has followed the rules.
 
 mod answer;
 mod builder;
@@ -31,24 +31,24 @@ pub use state::Call;
 use state::State;
 pub use voice::Voice;
 
-/// A server of [`Kind::Legacy`].
+/// Returns a server of [`Kind::Legacy`].
 pub fn legacy() -> Builder {
     Kind::Legacy.server()
 }
 
-/// A server of [`Kind::Modern`].
+/// Returns a server of [`Kind::Modern`].
 pub fn modern() -> Builder {
     Kind::Modern.server()
 }
 
-/// A server of [`Kind::HttpSse`].
+/// Returns a server of [`Kind::HttpSse`].
 pub fn http_sse() -> Builder {
     Kind::HttpSse.server()
 }
 
-/// A running server; it ends when dropped.
+/// A running server, stopped on drop.
 pub struct Upstream {
-    /// What was asked of the server, as HTTP.
+    /// The HTTP server, with its requests.
     pub raw: raw::Server,
     state: Arc<State>,
     handler: Handler,
@@ -69,32 +69,32 @@ impl Endpoint for Upstream {
 }
 
 impl Upstream {
-    /// Replaces the tools, given as to [`Builder::tool_raw`]; see [`tool`] for plain ones.
+    /// Replaces the tools by definitions as in [`Builder::tool_raw`]; see [`tool`] for plain ones.
     pub fn set_tools<'a>(&self, tools: impl IntoIterator<Item = &'a str>) {
         let tools = tools.into_iter().map(str::to_owned).collect();
         *self.state.tools.lock().unwrap() = tools;
     }
 
-    /// Replaces what is listed besides tools, given as to [`Builder::offers`].
+    /// Replaces another list by definitions as in [`Builder::offers`].
     pub fn set_offers<'a>(&self, member: &str, definitions: impl IntoIterator<Item = &'a str>) {
         let definitions = definitions.into_iter().map(str::to_owned).collect();
         let mut offers = self.state.offers.lock().unwrap();
         offers.insert(member.to_owned(), definitions);
     }
 
-    /// Says on the server's stream to each client that the tools have changed, once one listens.
+    /// Sends `notifications/tools/list_changed` to each client, once one has an event stream.
     pub async fn list_changed(&self) {
         self.notify("notifications/tools/list_changed", "{}").await;
     }
 
-    /// Sends a notification on the server's stream to each client, once one listens for it.
+    /// Sends a notification on the event stream of each client, once one has subscribed.
     ///
-    /// A modern server adds the subscription to `params` and reaches those who asked for `method`.
+    /// A modern server adds the subscription id to `params`, and reaches only subscribers of `method`.
     pub async fn notify(&self, method: &str, params: &str) {
         self.state.notify(method, params).await;
     }
 
-    /// As [`Upstream::notify`], to everybody who listens for some resource, this one or not.
+    /// Sends a notification like [`Upstream::notify`], to the subscribers of any resource.
     pub async fn blurt(&self, method: &str, params: &str) {
         self.state.blurt(method, params).await;
     }
@@ -104,13 +104,13 @@ impl Upstream {
         self.state.closed_for(uri).await;
     }
 
-    /// The server's own stream that was opened last, once a legacy client has opened one.
+    /// Waits for an event stream of a legacy client, and returns the last one.
     pub async fn voice(&self) -> Voice {
         Voice::aside(&self.state, None).await
     }
 
-    /// Waits for the first notification or response of a legacy client, past ones included, that
-    /// `is_expected` accepts, and gives its body.
+    /// Waits for the first notification or response of a legacy client that `is_expected` accepts, including
+    /// past ones. Returns its body.
     pub async fn wait_for_message(
         &self,
         what: &str,
@@ -119,52 +119,52 @@ impl Upstream {
         self.state.wait_for_message(what, is_expected).await
     }
 
-    /// Waits for the first request of `method`, past ones included.
+    /// Waits for the first request of `method`, including past ones.
     pub async fn asked(&self, method: &str) -> Request {
         self.raw.wait_for(|request| request.is(method)).await
     }
 
-    /// The requests of `method` so far, and the notifications.
+    /// Returns the requests and notifications of `method` so far.
     pub fn asks(&self, method: &str) -> Vec<Request> {
         let mut requests = self.raw.requests();
         requests.retain(|request| request.is(method));
         requests
     }
 
-    /// The responses so far.
+    /// Returns the responses so far.
     pub fn responses(&self) -> Vec<Request> {
         let mut requests = self.raw.requests();
         requests.retain(|request| request.method == "POST" && request.rpc_method().is_empty());
         requests
     }
 
-    /// Says on each subscription that the server ends it (MCP 2026-07-28 § Cancellation).
+    /// Cancels each subscription (MCP 2026-07-28 § Cancellation).
     pub async fn cancel_subscriptions(&self) {
         self.state.cancel_subscriptions().await;
     }
 
-    /// Ends the server's streams; the clients may open them again.
+    /// Ends all event streams; clients may open them again.
     pub fn end_streams(&self) {
         self.state.streams.send_modify(Vec::clear);
     }
 
-    /// Forgets all sessions and ends their streams, as a restart does.
+    /// Drops all sessions and ends their streams, like a restart.
     pub fn expire_sessions(&self) {
         self.state.sessions.lock().unwrap().clear();
         self.end_streams();
     }
 
-    /// How many sessions are open.
+    /// Returns the number of open sessions.
     pub fn sessions(&self) -> usize {
         self.state.sessions.lock().unwrap().len()
     }
 
-    /// The bodies of the calls that came to a tool, so far.
+    /// Returns the bodies of the calls so far.
     pub fn calls(&self) -> Vec<Vec<u8>> {
         self.state.calls.borrow().clone()
     }
 
-    /// Waits until `count` calls have come, and gives their bodies.
+    /// Waits until there were `count` calls, and returns their bodies.
     pub async fn wait_for_calls(&self, count: usize) -> Vec<Vec<u8>> {
         let calls = &mut self.state.calls.subscribe();
         let enough = calls.wait_for(|calls| calls.len() >= count);
@@ -172,8 +172,8 @@ impl Upstream {
         within(&what, enough).await.unwrap().clone()
     }
 
-    /// What was cancelled so far: the bodies of `notifications/cancelled`, or, where closing the
-    /// stream is the word for it, those of the calls whose stream the client closed.
+    /// Returns the cancellations so far: the bodies of `notifications/cancelled`, or, for a modern server, of
+    /// the calls whose stream the client closed.
     pub fn cancelled(&self) -> Vec<Vec<u8>> {
         let (log, sign) = match self.state.script.kind {
             Kind::Modern => (self.raw.disconnects(), "tools/call"),
@@ -183,19 +183,19 @@ impl Upstream {
         signs.map(|request| request.body).collect()
     }
 
-    /// Waits for the first of [`Upstream::cancelled`].
+    /// Waits for the first cancellation, as in [`Upstream::cancelled`].
     pub async fn wait_for_cancelled(&self) -> Vec<u8> {
         let any = || !self.cancelled().is_empty();
         self.raw.wait_until("a cancellation", any).await;
         self.cancelled().remove(0)
     }
 
-    /// Comes back on the same port after `raw.stop()`, remembering its sessions. Not for TLS.
+    /// Starts again on the same port after `raw.stop()`, with its sessions. Not for TLS.
     pub fn restart(&mut self) {
         self.raw = raw::start(self.raw.address(), None, self.handler.clone());
     }
 
-    /// The certificate of the authority behind a server started with TLS, PEM.
+    /// Returns the path of the certificate of the authority of a TLS server, PEM.
     pub fn authority(&self) -> &std::path::Path {
         self.authority.as_ref().expect("no TLS").path()
     }

@@ -1,4 +1,4 @@
-//! Streamable HTTP, 2026-07-28: no session, one POST a request, each with its metadata.
+//! Streamable HTTP, 2026-07-28: no session, one POST per request, each with its metadata.
 
 use std::sync::Arc;
 
@@ -69,7 +69,7 @@ fn discovery(state: &State) -> Value {
     discovery
 }
 
-/// Acknowledges what the capabilities allow of the filter, and holds the stream open.
+/// Acknowledges the part of the filter that the capabilities allow, and keeps the stream open.
 fn listen(state: &State, request: &Request) -> Reply {
     let capabilities: Value = serde_json::from_str(&state.script.capabilities).unwrap();
     let mut filter = request.json()["params"]["notifications"].take();
@@ -82,7 +82,7 @@ fn listen(state: &State, request: &Request) -> Reply {
             _ => false,
         });
     }
-    // Indexing would add the member, as null.
+    // Indexing would add the member as null.
     let uris = filter.get_mut("resourceSubscriptions");
     if let Some(uris) = uris.and_then(Value::as_array_mut) {
         let declined = &state.script.declined;

@@ -1,4 +1,4 @@
-//! What answers behind whatever a test puts around a server.
+//! The server behind a middleware of a test.
 
 use std::sync::Arc;
 
@@ -8,15 +8,15 @@ use super::Kind;
 use super::state::State;
 use super::{Reply, Request, http_sse, legacy, modern};
 
-/// What a test puts around a server.
+/// A middleware of a test around a server.
 pub(super) type Around = dyn Fn(Request, Next) -> BoxFuture<'static, Reply> + Send + Sync;
 
-/// The server itself, as its script has it.
+/// The server with its script.
 #[derive(Clone)]
 pub struct Next(pub(super) Arc<State>);
 
 impl Next {
-    /// Has the server answer.
+    /// Lets the server answer.
     pub async fn reply(self, request: Request) -> Reply {
         let state = self.0;
         if let Some(intercept) = &state.script.intercept

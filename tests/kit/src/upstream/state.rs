@@ -1,4 +1,4 @@
-//! What a running server remembers: its tools, sessions, and the streams on which it can speak.
+//! The state of a running server: its tools, sessions and event streams.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,23 +12,23 @@ use super::{Builder, Voice};
 use crate::raw::{Reply, Request, event};
 use crate::within;
 
-/// How many messages a stream holds before the server waits for its client.
+/// How many messages a stream buffers before the server waits for its client.
 const STREAM_BUFFER: usize = 1024;
 
 pub(super) struct State {
     pub(super) script: Builder,
     pub(super) tools: Mutex<Vec<String>>,
     pub(super) offers: Mutex<HashMap<String, Vec<String>>>,
-    /// The negotiated version of each session.
+    /// The negotiated revision of each session.
     pub(super) sessions: Mutex<HashMap<String, String>>,
     pub(super) streams: watch::Sender<Vec<Stream>>,
     pub(super) calls: watch::Sender<Vec<Vec<u8>>>,
-    /// The notifications and responses of the clients.
+    /// The notifications and responses of clients.
     messages: watch::Sender<Vec<Request>>,
     next_session: AtomicUsize,
 }
 
-/// A stream on which the server speaks unasked.
+/// An event stream of the server.
 pub(super) struct Stream {
     pub(super) session: String,
     /// The id (JSON) and the filter of the `subscriptions/listen` that opened it.
@@ -50,17 +50,17 @@ impl State {
         }
     }
 
-    /// A session id not given before.
+    /// Returns a new session id.
     pub(super) fn new_session(&self) -> String {
         format!("session-{}", self.number())
     }
 
-    /// A number not given before.
+    /// Returns a new number.
     pub(super) fn number(&self) -> usize {
         self.next_session.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Opens a stream of the server and says `first` on it; an older one of the session ends.
+    /// Opens an event stream and sends `first` on it. An older stream of the session ends.
     pub(super) fn open_stream(
         &self,
         session: &str,
@@ -83,7 +83,7 @@ impl State {
         Reply::stream(receiver)
     }
 
-    /// The stream of a session, to answer on it.
+    /// Returns the stream of a session, for responses.
     pub(super) fn stream_of(&self, session: &str) -> Option<mpsc::Sender<Bytes>> {
         let streams = self.streams.borrow();
         let stream = streams.iter().find(|stream| stream.session == session);
@@ -94,7 +94,7 @@ impl State {
         self.notify_who(method, params, Stream::listens_for).await;
     }
 
-    /// Tells everybody who listens for some resource of this one, rightly or not.
+    /// Notifies the subscribers of any resource.
     pub(super) async fn blurt(&self, method: &str, params: &str) {
         self.notify_who(method, params, |stream, _, _| stream.listens_for_some())
             .await;
@@ -134,7 +134,7 @@ impl State {
             .map(|stream| (stream.sender.clone(), stream.notification(method, &params)))
             .collect();
         for (sender, message) in sends {
-            // A client that has just gone is not messages.
+            // Fails only if the client has just disconnected.
             sender.send(event(message).into()).await.ok();
         }
     }
@@ -155,12 +155,12 @@ impl State {
         }
     }
 
-    /// Keeps a notification or a response of a client.
+    /// Stores a notification or a response of a client.
     pub(super) fn keep(&self, message: Request) {
         self.messages.send_modify(|messages| messages.push(message));
     }
 
-    /// Waits for the first notification or response, past ones included, that `is_expected` accepts.
+    /// Waits for the first notification or response that `is_expected` accepts, including past ones.
     pub(super) async fn wait_for_message(
         &self,
         what: &str,
@@ -211,21 +211,21 @@ impl Stream {
     }
 }
 
-/// A call that is being answered in steps.
+/// A call that is answered in steps.
 pub struct Call {
-    /// The call, as it came.
+    /// The call as received.
     pub request: Request,
     pub(super) state: Arc<State>,
     pub(super) stream: Option<mpsc::WeakSender<Bytes>>,
 }
 
 impl Call {
-    /// Sends a message before the answer, on the same stream.
+    /// Sends a message before the response, on the same stream.
     pub async fn send(&self, message: impl AsRef<[u8]>) {
         self.voice().send(message).await;
     }
 
-    /// Sends a progress notification, if the call gave a token for it.
+    /// Sends a progress notification, if the call has a progress token.
     pub async fn progress(&self, progress: u64) {
         let call = self.request.json();
         let token = &call["params"]["_meta"]["progressToken"];
@@ -237,12 +237,12 @@ impl Call {
         }
     }
 
-    /// Sends a request of the server and waits for the body that answers it; `id` is JSON.
+    /// Sends a server request, and returns the body of the response. `id` is JSON.
     pub async fn ask(&self, id: &str, method: &str, params: &str) -> Vec<u8> {
         self.voice().ask(id, method, params).await
     }
 
-    /// The stream of this call, on which the server can speak and ask.
+    /// Returns the stream of this call, for messages and server requests.
     pub fn voice(&self) -> Voice {
         let stream = self.stream.as_ref().expect("answered without a stream");
         Voice {
@@ -251,13 +251,13 @@ impl Call {
         }
     }
 
-    /// The stream of the server's own in the session of this call, once the client has opened it.
+    /// Waits for the event stream in the session of this call, and returns it.
     pub async fn aside(&self) -> Voice {
         Voice::aside(&self.state, self.request.header("mcp-session-id")).await
     }
 
-    /// Waits for the first notification or response of a client, past ones included, that `is_expected`
-    /// accepts, and gives its body.
+    /// Waits for the first notification or response of a client that `is_expected` accepts, including past
+    /// ones. Returns its body.
     pub async fn wait_for_message(
         &self,
         what: &str,
@@ -266,8 +266,8 @@ impl Call {
         self.state.wait_for_message(what, is_expected).await
     }
 
-    /// Waits for the `notifications/cancelled` of this call. In the modern era there is none:
-    /// the answer is dropped when the client closes the stream.
+    /// Waits for the `notifications/cancelled` of this call. The modern era has no such notification: the
+    /// answer is dropped when the client closes the stream.
     pub async fn cancelled(&self) {
         let id = self.request.json()["id"].take();
         let names_it = |message: &Request| {
@@ -279,9 +279,9 @@ impl Call {
     }
 }
 
-/// Answers a POST with a stream that carries what `answer` sends and last what it gives.
+/// Answers a POST with an event stream of the messages that `answer` sends, and its result at the end.
 ///
-/// When the client closes the stream, `answer` is dropped where it stands.
+/// When the client closes the stream, `answer` is dropped.
 pub(super) fn stream_reply<F, R>(answer: F) -> Reply
 where
     F: FnOnce(mpsc::Sender<Bytes>) -> R,

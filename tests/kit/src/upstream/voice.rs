@@ -1,4 +1,4 @@
-//! A stream on which a server speaks, and asks its client.
+//! A stream on which a server sends messages and requests to its client.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::state::{State, Stream};
 use crate::raw::{Request, event};
 use crate::within;
 
-/// The stream of a call, or one of the server's own. Holding it does not keep the stream open.
+/// The stream of a call, or an event stream. A handle does not keep the stream open.
 #[derive(Clone)]
 pub struct Voice {
     pub(super) state: Arc<State>,
@@ -17,7 +17,7 @@ pub struct Voice {
 }
 
 impl Voice {
-    /// The last stream of the server's own, of `session` if given, once a client has opened one.
+    /// Waits for an event stream, of `session` if set, and returns the last one.
     pub(super) async fn aside(state: &Arc<State>, session: Option<&str>) -> Self {
         let fits = |stream: &Stream| {
             let of_session = session.is_none_or(|session| stream.session == session);
@@ -40,14 +40,14 @@ impl Voice {
         }
     }
 
-    /// Sends a request of the server and waits for the body that answers it; `id` is JSON.
+    /// Sends a server request, and returns the body of the response. `id` is JSON.
     pub async fn ask(&self, id: &str, method: &str, params: &str) -> Vec<u8> {
         let request =
             format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#);
         self.ask_in_bytes(id, &request).await
     }
 
-    /// Sends a request of the server, in these bytes, and waits for the body that answers `id`.
+    /// Sends a server request in these bytes, and returns the body of the response to `id`.
     pub async fn ask_in_bytes(&self, id: &str, request: &str) -> Vec<u8> {
         self.send(request).await;
         let answers = |message: &Request| {
@@ -58,14 +58,14 @@ impl Voice {
             .await
     }
 
-    /// Waits until the client has read all that was sent before: it answers a `ping`.
+    /// Waits until the client has read all earlier messages, by a `ping`.
     pub async fn read(&self) {
         let id = format!("\"read-{}\"", self.state.number());
         let ping = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#);
         self.ask_in_bytes(&id, &ping).await;
     }
 
-    /// Whether the client has closed it, or the server.
+    /// Returns `true` if the client or the server has closed the stream.
     pub fn is_closed(&self) -> bool {
         let stream = self.stream.upgrade();
         stream.is_none_or(|stream| stream.is_closed())
