@@ -8,5 +8,5 @@ mod discovery;
 #[cfg(target_os = "linux")]
 mod end_to_end;
 mod grants;
-mod holes;
+mod security;
 mod store;

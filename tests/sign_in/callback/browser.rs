@@ -60,7 +60,7 @@ const HOSTILE: [&str; 34] = [
     "https://me:pw@a.example/",
 ];
 
-/// Runs `role` of [`as_another_process`] and gives what its opener said, and itself.
+/// Runs `role` of [`child_process`] and gives what its opener said, and itself.
 async fn run(role: &str) -> (Vec<String>, Output) {
     let folder = tempfile::tempdir().unwrap();
     let opener = folder.path().join("xdg-open");
@@ -94,11 +94,7 @@ async fn run(role: &str) -> (Vec<String>, Output) {
 fn another_process(role: &str) -> tokio::process::Command {
     let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
     child
-        .args([
-            "--exact",
-            "callback::browser::as_another_process",
-            "--nocapture",
-        ])
+        .args(["--exact", "callback::browser::child_process", "--nocapture"])
         .env("BROWSER_TEST_ROLE", role)
         .kill_on_drop(true);
     child
@@ -106,7 +102,7 @@ fn another_process(role: &str) -> tokio::process::Command {
 
 /// Not a test of its own: what the others start.
 #[tokio::test]
-async fn as_another_process() {
+async fn child_process() {
     let Ok(role) = std::env::var("BROWSER_TEST_ROLE") else {
         return;
     };
@@ -134,7 +130,7 @@ async fn as_another_process() {
 }
 
 #[tokio::test]
-async fn an_address_that_nothing_opens_is_not_repeated() {
+async fn url_that_no_program_opens_is_not_repeated() {
     let folder = tempfile::tempdir().unwrap();
     let mut child = another_process("helpless");
     let output = within(
@@ -147,7 +143,7 @@ async fn an_address_that_nothing_opens_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn an_address_is_opened_as_one_argument() {
+async fn url_is_passed_as_one_argument() {
     let (said, output) = run("good").await;
     assert!(output.status.success(), "{output:?}");
     assert_eq!(said, ["1", GOOD]);
@@ -158,7 +154,7 @@ async fn an_address_is_opened_as_one_argument() {
 }
 
 #[tokio::test]
-async fn nothing_but_a_plain_address_reaches_the_opener() {
+async fn hostile_urls_never_reach_the_opener() {
     let (said, output) = run("hostile").await;
     assert!(output.status.success(), "{output:?}");
     // What was said first is about the good one: nothing was opened before.

@@ -1,9 +1,9 @@
 //! The way of a person through the browser and back, over real sockets and processes.
 
+mod bad_clients;
 mod browser;
-mod places;
+mod redirect_uri;
 mod requests;
-mod trouble;
 
 use std::net::SocketAddr;
 

@@ -6,7 +6,7 @@ use super::{Visitor, address, expected, good, is_ours, listening, turned_away};
 use testkit::within;
 
 #[tokio::test]
-async fn an_answer_arrives_and_gets_its_page() {
+async fn callback_request_arrives_and_gets_its_page() {
     let mut callback = listening().await;
     let visitor = Visitor::sending(address(&callback), good(&callback)).await;
     expected(&mut callback).await.respond(Page::SignedIn).await;
@@ -17,7 +17,7 @@ async fn an_answer_arrives_and_gets_its_page() {
 }
 
 #[tokio::test]
-async fn an_error_is_an_answer_too() {
+async fn callback_with_an_error_arrives_too() {
     let mut callback = listening().await;
     let request = good(&callback).replace("code=c", "error=access_denied");
     let visitor = Visitor::sending(address(&callback), request).await;
@@ -26,7 +26,7 @@ async fn an_error_is_an_answer_too() {
 }
 
 #[tokio::test]
-async fn what_is_no_answer_is_turned_away_and_the_wait_goes_on() {
+async fn other_requests_are_rejected_and_the_wait_goes_on() {
     let mut callback = listening().await;
     let host = address(&callback).to_string();
     // An answer that would be one to somebody, but for where or how it comes.
@@ -94,7 +94,7 @@ async fn what_is_no_answer_is_turned_away_and_the_wait_goes_on() {
 }
 
 #[tokio::test]
-async fn a_look_at_the_address_does_not_use_up_the_code() {
+async fn head_request_does_not_consume_the_code() {
     let mut callback = listening().await;
     let request = good(&callback).replacen("GET", "HEAD", 1);
     let reply = turned_away(&mut callback, request).await;
@@ -106,7 +106,7 @@ async fn a_look_at_the_address_does_not_use_up_the_code() {
 }
 
 #[tokio::test]
-async fn the_host_may_be_any_name_of_this_machine() {
+async fn host_header_may_be_any_loopback_name() {
     let mut callback = listening().await;
     let there = address(&callback);
     for host in [
@@ -125,7 +125,7 @@ async fn the_host_may_be_any_name_of_this_machine() {
 }
 
 #[tokio::test]
-async fn garbage_is_hung_up_on_at_once() {
+async fn garbage_closes_the_connection_at_once() {
     let mut callback = listening().await;
     let cases: [&[u8]; 5] = [
         // The beginning of a TLS handshake: a browser that tries https first.
@@ -145,7 +145,7 @@ async fn garbage_is_hung_up_on_at_once() {
 }
 
 #[tokio::test]
-async fn a_head_may_come_byte_by_byte_and_with_bare_line_feeds() {
+async fn request_may_arrive_byte_by_byte_with_bare_line_feeds() {
     let mut callback = listening().await;
     for request in [good(&callback), good(&callback).replace("\r\n", "\n")] {
         let mut visitor = Visitor::to(address(&callback)).await;
@@ -163,7 +163,7 @@ async fn a_head_may_come_byte_by_byte_and_with_bare_line_feeds() {
 }
 
 #[tokio::test]
-async fn two_answers_at_once_both_arrive_and_get_their_own_pages() {
+async fn two_callbacks_at_once_get_their_own_pages() {
     let mut callback = listening().await;
     let there = address(&callback);
     let forged = good(&callback).replace("the-state", "forged");

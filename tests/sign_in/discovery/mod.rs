@@ -1,8 +1,8 @@
 //! Finding the authorization server of an upstream, against servers that answer as asked to.
 
+mod failures;
 mod order;
-mod refusal;
-mod trouble;
+mod rejected;
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn each_well_known_place_is_asked_in_order_until_one_answers() {
+async fn well_known_urls_are_requested_in_order_until_one_answers() {
     let upstream = serve_itself(&[
         (RESOURCE_ROOT, resource("{}", &["{}/t1"])),
         ("/t1/.well-known/openid-configuration", metadata("{}/t1")),
@@ -31,7 +31,7 @@ async fn each_well_known_place_is_asked_in_order_until_one_answers() {
 }
 
 #[tokio::test]
-async fn the_challenge_says_where_to_look_first() {
+async fn metadata_url_of_the_challenge_is_requested_first() {
     let upstream = serve_itself(&[
         ("/custom/location.json?v=1", resource("{}/mcp", &["{}"])),
         (RESOURCE_PATH, resource("{}/mcp", &["https://trap.example"])),
@@ -44,7 +44,7 @@ async fn the_challenge_says_where_to_look_first() {
 }
 
 #[tokio::test]
-async fn a_server_without_any_metadata_is_one_of_2025_03_26() {
+async fn server_without_metadata_is_treated_as_2025_03_26() {
     let upstream = serve(vec![]);
     let discovered = found(&upstream).await;
     assert_eq!(discovered.source, MetadataSource::Assumed);
@@ -70,7 +70,7 @@ async fn a_server_without_any_metadata_is_one_of_2025_03_26() {
 }
 
 #[tokio::test]
-async fn origin_may_be_its_own_authorization_server_in_any_spelling() {
+async fn origin_may_be_its_own_issuer_with_or_without_a_slash() {
     for spelling in ["{}", "{}/"] {
         let upstream = serve_itself(&[(SERVER, metadata(spelling))]);
         let discovered = found(&upstream).await;
@@ -89,7 +89,7 @@ async fn origin_may_be_its_own_authorization_server_in_any_spelling() {
 }
 
 #[tokio::test]
-async fn a_named_document_that_is_missing_is_no_sign_of_2025_03_26() {
+async fn missing_document_of_a_challenge_is_an_error() {
     let upstream = serve_itself(&[(SERVER, metadata("{}"))]);
     let named = upstream.url_of("/gone");
     let error = ask(&upstream, |it| it.resource_metadata = Some(&named))
@@ -139,7 +139,7 @@ async fn first_working_authorization_server_of_several_is_used() {
 }
 
 #[tokio::test]
-async fn a_pinned_authorization_server_is_the_only_one() {
+async fn only_the_pinned_authorization_server_is_used() {
     let pinned = serve_itself(&[(SERVER, metadata("{}"))]);
     let trap = serve_itself(&[(SERVER, metadata("{}"))]);
     let origin = pinned.url_of("");
@@ -159,7 +159,7 @@ async fn a_pinned_authorization_server_is_the_only_one() {
 }
 
 #[tokio::test]
-async fn a_resource_that_trusts_nobody_says_so() {
+async fn resource_without_authorization_servers_is_an_error() {
     let upstream = trusting(&[]);
     let error = ask(&upstream, |_| {}).await.unwrap_err();
     assert_eq!(error, DiscoveryError::NoAuthorizationServer);

@@ -59,22 +59,22 @@ async fn sign_in(client: &mut Client, url: &str) {
 }
 
 #[tokio::test]
-async fn in_ci_the_page_is_told_and_not_opened() {
+async fn page_is_printed_and_not_opened_in_ci() {
     told("CI", "true", "`CI` is set").await;
 }
 
 #[tokio::test]
-async fn over_ssh_the_page_is_told_and_not_opened() {
+async fn page_is_printed_and_not_opened_over_ssh() {
     told("SSH_TTY", "/dev/pts/0", "this is an SSH session").await;
 }
 
 #[tokio::test]
-async fn without_a_display_the_page_is_told_and_not_opened() {
+async fn page_is_printed_and_not_opened_without_a_display() {
     told("DISPLAY", "", "there is no display").await;
 }
 
 #[tokio::test]
-async fn where_nothing_opens_pages_the_page_is_told() {
+async fn page_is_printed_if_no_program_opens_it() {
     let setup = usual().await;
     let folder = setup.home.path().display().to_string();
     let builder = setup.proxy().env("DISPLAY", ":0").env("PATH", folder);
@@ -90,7 +90,7 @@ async fn where_nothing_opens_pages_the_page_is_told() {
 }
 
 #[tokio::test]
-async fn a_tool_that_is_not_listed_yet_says_where_to_sign_in() {
+async fn call_to_an_unlisted_tool_returns_the_sign_in_url() {
     let setup = usual().await;
     let mut client = started(setup.proxy()).await;
     client.wait_for_stderr(REMEDY).await;
@@ -104,7 +104,7 @@ async fn a_tool_that_is_not_listed_yet_says_where_to_sign_in() {
 }
 
 #[tokio::test]
-async fn a_manual_login_is_begun_by_nobody_else() {
+async fn manual_login_is_never_started_by_the_proxy() {
     let setup = usual().await;
     let manual = setup
         .proxy()

@@ -1,7 +1,7 @@
 //! Several processes of one person: Claude Code starts the same proxy once a window, and more.
 
-mod deaths;
-mod others;
+mod killed;
+mod shared_login;
 
 use std::collections::HashSet;
 
@@ -61,7 +61,7 @@ async fn processes_that_start_together_open_one_page_for_all(kind: Kind) {
 }
 
 #[tokio::test]
-async fn processes_whose_token_ends_renew_it_once_each_time() {
+async fn processes_renew_each_expired_token_once() {
     let setup = usual().await;
     setup.sign_in().await;
     let mut clients = several(&setup).await;
@@ -81,7 +81,7 @@ async fn processes_whose_token_ends_renew_it_once_each_time() {
 }
 
 #[tokio::test]
-async fn processes_that_start_with_a_token_that_ended_renew_it_once() {
+async fn processes_starting_with_an_expired_token_renew_it_once() {
     let setup = usual().await;
     setup.sign_in().await;
     setup.files().age_beyond_the_end();
@@ -121,7 +121,7 @@ async fn processes_with_short_lived_tokens_reuse_no_refresh_token() {
 }
 
 #[tokio::test]
-async fn processes_whose_login_was_taken_back_open_one_page_for_all() {
+async fn processes_with_a_revoked_login_open_one_page_for_all() {
     let setup = usual().await;
     setup.sign_in().await;
     let mut clients = several(&setup).await;
@@ -151,7 +151,7 @@ async fn processes_that_need_more_scopes_open_one_page_for_all() {
 }
 
 #[tokio::test]
-async fn processes_with_a_token_of_one_login_know_that_it_was_denied() {
+async fn processes_sharing_a_login_all_see_its_denial() {
     let setup = usual().await;
     let mut clients = several(&setup).await;
     for client in &clients {

@@ -12,9 +12,9 @@ use testkit::raw::Request;
 use testkit::upstream::{self, Kind, tool};
 
 testkit::per_kind! {
-    many_calls_with_a_token_that_ended_renew_it_once
-    streams_carry_the_token_and_outlive_it
-    a_stream_that_is_refused_renews_the_token_itself
+    concurrent_calls_with_an_expired_token_renew_it_once
+    event_streams_send_the_token_and_outlive_it
+    rejected_event_stream_renews_the_token
 }
 
 /// Calls `search` this often at once, lets `meanwhile` happen when all are on their way, and
@@ -31,7 +31,7 @@ async fn many(client: &mut Client, calls: usize, meanwhile: impl AsyncFnOnce()) 
     }
 }
 
-async fn many_calls_with_a_token_that_ended_renew_it_once(kind: Kind) {
+async fn concurrent_calls_with_an_expired_token_renew_it_once(kind: Kind) {
     let setup = before(oauth::server(), kind.server()).await;
     let mut client = setup.signed_in().await;
     setup.server.expire_access_tokens();
@@ -49,7 +49,7 @@ async fn many_calls_with_a_token_that_ended_renew_it_once(kind: Kind) {
 }
 
 #[tokio::test]
-async fn calls_refused_after_a_renewal_use_the_renewed_token() {
+async fn calls_rejected_after_a_renewal_use_the_renewed_token() {
     // The refusals are held back until the token was renewed for somebody else.
     let setup = usual().await;
     let mut client = setup.signed_in().await;
@@ -63,7 +63,7 @@ async fn calls_refused_after_a_renewal_use_the_renewed_token() {
 }
 
 #[tokio::test]
-async fn token_without_a_refresh_token_opens_one_page_at_its_end() {
+async fn token_without_refresh_token_opens_one_page_at_expiry() {
     let setup = before(oauth::server().without_refresh_tokens(), upstream::modern()).await;
     let mut client = setup.signed_in().await;
     search(&mut client).await;
@@ -82,7 +82,7 @@ async fn token_without_a_refresh_token_opens_one_page_at_its_end() {
 }
 
 #[tokio::test]
-async fn a_token_whose_end_nobody_told_is_used_until_it_is_refused() {
+async fn token_without_expiry_is_used_until_it_is_rejected() {
     let setup = before(oauth::server().announced_lifetime(None), upstream::modern()).await;
     let mut client = setup.signed_in().await;
     search(&mut client).await;
@@ -94,7 +94,7 @@ async fn a_token_whose_end_nobody_told_is_used_until_it_is_refused() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_said_to_end_at_once_still_works() {
+async fn token_with_a_lifetime_of_zero_still_works() {
     let setup = before(
         oauth::server().announced_lifetime(Some(0)),
         upstream::modern(),
@@ -107,7 +107,7 @@ async fn a_token_that_is_said_to_end_at_once_still_works() {
 }
 
 #[tokio::test]
-async fn a_server_in_trouble_costs_a_call_and_not_the_login() {
+async fn failing_token_endpoint_fails_calls_and_keeps_the_login() {
     let setup = usual().await;
     let mut client = setup.signed_in().await;
     let before = setup.files().read("tokens.json");
@@ -132,7 +132,7 @@ async fn a_server_in_trouble_costs_a_call_and_not_the_login() {
 }
 
 #[tokio::test]
-async fn a_start_while_the_server_is_in_trouble_waits_for_its_end() {
+async fn start_with_a_failing_token_endpoint_retries_the_renewal() {
     let setup = usual().await;
     setup.sign_in().await;
     setup.files().age_beyond_the_end();
@@ -147,7 +147,7 @@ async fn a_start_while_the_server_is_in_trouble_waits_for_its_end() {
 }
 
 #[tokio::test]
-async fn a_login_that_was_taken_back_is_made_anew_with_one_page() {
+async fn revoked_login_is_repeated_with_one_page() {
     let setup = usual().await;
     let mut client = setup.signed_in().await;
     let (old, reused) = (setup.files().token("refresh_token"), setup.server.reuses());
@@ -163,7 +163,7 @@ async fn a_login_that_was_taken_back_is_made_anew_with_one_page() {
 }
 
 #[tokio::test]
-async fn a_client_that_was_forgotten_registers_anew() {
+async fn client_unknown_to_the_server_registers_again() {
     let setup = usual().await;
     let mut client = setup.signed_in().await;
     setup.server.expire_access_tokens();
@@ -175,7 +175,7 @@ async fn a_client_that_was_forgotten_registers_anew() {
     assert_eq!(setup.server.count(Part::Registration), 2);
 }
 
-async fn streams_carry_the_token_and_outlive_it(kind: Kind) {
+async fn event_streams_send_the_token_and_outlive_it(kind: Kind) {
     let setup = before(oauth::server(), kind.server()).await;
     let mut client = setup.signed_in().await;
     let old = setup.files().token("access_token");
@@ -206,7 +206,7 @@ async fn streams_carry_the_token_and_outlive_it(kind: Kind) {
     setup.assert_clean();
 }
 
-async fn a_stream_that_is_refused_renews_the_token_itself(kind: Kind) {
+async fn rejected_event_stream_renews_the_token(kind: Kind) {
     let setup = before(oauth::server(), kind.server()).await;
     let mut client = setup.signed_in().await;
     // A stream of the server is there before it ends.
@@ -224,7 +224,7 @@ async fn a_stream_that_is_refused_renews_the_token_itself(kind: Kind) {
 }
 
 #[tokio::test]
-async fn repeatedly_refused_token_ends_in_a_clear_error() {
+async fn repeatedly_rejected_token_ends_in_a_clear_error() {
     // An upstream that lets nobody in, whatever the server issues.
     let refusals = std::sync::Arc::new(AtomicUsize::new(0));
     let counted = refusals.clone();

@@ -11,7 +11,7 @@ use testkit::proxy::Client;
 use testkit::upstream::{self, Kind};
 
 testkit::per_kind! {
-    a_call_that_needs_more_asks_for_all_of_it_and_is_answered
+    step_up_requests_all_scopes_and_the_call_succeeds
 }
 
 /// `search` needs `use`, `write` needs `write` as well and `admin` needs `admin`.
@@ -58,7 +58,7 @@ async fn call(client: &mut Client, tool: &str) -> Value {
     client.call(tool, json!({})).await
 }
 
-async fn a_call_that_needs_more_asks_for_all_of_it_and_is_answered(kind: Kind) {
+async fn step_up_requests_all_scopes_and_the_call_succeeds(kind: Kind) {
     let setup = setup(oauth::server(), kind.server()).await;
     let mut client = signed_in(&setup).await;
     text_of(&call(&mut client, "search").await);
@@ -95,7 +95,7 @@ async fn scopes_granted_before_a_restart_are_requested_with_new_ones() {
 }
 
 #[tokio::test]
-async fn a_step_up_follows_a_renewal_and_a_renewal_keeps_its_scopes() {
+async fn renewal_keeps_the_scopes_of_a_step_up() {
     let setup = setup(oauth::server().scope_on_refresh(), upstream::modern()).await;
     let mut client = signed_in(&setup).await;
     let _person = setup.desktop.used_by(Browser::consenting());
@@ -109,7 +109,7 @@ async fn a_step_up_follows_a_renewal_and_a_renewal_keeps_its_scopes() {
 }
 
 #[tokio::test]
-async fn a_registration_that_is_too_small_is_made_anew() {
+async fn registration_with_too_few_scopes_is_repeated() {
     let limited = Registration::Limited(scopes("use write"));
     for registration in [Registration::Open, limited] {
         let server = oauth::server().registration(registration.clone());
@@ -124,7 +124,7 @@ async fn a_registration_that_is_too_small_is_made_anew() {
 }
 
 #[tokio::test]
-async fn a_client_is_registered_for_all_that_the_upstream_knows() {
+async fn client_is_registered_for_all_scopes_of_the_upstream() {
     let server = oauth::server().scopes("use write admin").start().await;
     let upstream = protected(&server, upstream::modern())
         .document_with(json!({"scopes_supported": ["use", "write", "admin"]}));
@@ -171,7 +171,7 @@ async fn denied_step_up_is_a_clear_error_and_keeps_earlier_scopes() {
 }
 
 #[tokio::test]
-async fn a_person_who_grants_less_is_asked_once() {
+async fn partial_grant_opens_one_page() {
     let setup = setup(oauth::server(), upstream::modern()).await;
     let mut client = signed_in(&setup).await;
     let mut person = setup.desktop.used_by(Browser::consenting().granting("use"));
@@ -188,7 +188,7 @@ async fn a_person_who_grants_less_is_asked_once() {
 }
 
 #[tokio::test]
-async fn a_step_up_right_after_a_login_is_asked_for_once() {
+async fn step_up_right_after_a_login_opens_one_page() {
     let setup = setup(oauth::server(), upstream::modern()).await;
     let mut client = signed_in(&setup).await;
     setup.server.revoke_all();

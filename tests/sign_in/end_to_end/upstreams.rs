@@ -13,7 +13,7 @@ use testkit::proxy;
 use testkit::upstream;
 
 #[tokio::test]
-async fn a_token_goes_to_the_upstream_that_it_was_issued_for_alone() {
+async fn token_is_sent_only_to_the_upstream_it_was_issued_for() {
     let server = oauth::server().start().await;
     let a = protect(&server, upstream::modern().tool("search"))
         .start()

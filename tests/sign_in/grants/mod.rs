@@ -1,11 +1,11 @@
 //! Getting tokens in every way, from an authorization server that is strict about each.
 
-mod answers;
-mod clients;
-mod codes;
-mod devices;
-mod machines;
-mod proofs;
+mod authorization_code;
+mod client_registration;
+mod device_grant;
+mod dpop;
+mod machine_grants;
+mod token_responses;
 
 use mcp_manifold::config::{Config, Environment, Pkce, Secret, ServerUrl};
 use mcp_manifold::net::Clients;

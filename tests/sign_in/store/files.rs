@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{docs, done, keep, kept, lost, refresh_token, store, tokens};
 
 #[tokio::test]
-async fn a_record_is_kept_replaced_and_removed() {
+async fn record_is_stored_replaced_and_removed() {
     let home = tempfile::tempdir().unwrap();
     let slot = docs(home.path()).tokens();
     let nothing = slot.load().await.unwrap();
@@ -33,7 +33,7 @@ async fn a_record_is_kept_replaced_and_removed() {
 }
 
 #[tokio::test]
-async fn who_saw_an_older_state_changes_nothing() {
+async fn change_from_a_stale_version_is_rejected() {
     let (_home, slot, first) = kept().await;
     let second = done(slot.replace(first.version, tokens("r2")).await.unwrap());
 
@@ -47,7 +47,7 @@ async fn who_saw_an_older_state_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_login_made_after_a_removal_is_not_taken_for_the_one_before() {
+async fn login_after_a_removal_has_another_version() {
     let (_home, slot, first) = kept().await;
     let gone = done(slot.remove(first.version).await.unwrap());
     done(slot.replace(gone.version, tokens("r2")).await.unwrap());
@@ -57,7 +57,7 @@ async fn a_login_made_after_a_removal_is_not_taken_for_the_one_before() {
 }
 
 #[tokio::test]
-async fn a_login_lies_where_the_documentation_says() {
+async fn login_files_are_at_the_documented_paths() {
     let home = tempfile::tempdir().unwrap();
     let store = docs(home.path());
     keep(&store, "r1").await;
@@ -80,7 +80,7 @@ async fn a_login_lies_where_the_documentation_says() {
 }
 
 #[tokio::test]
-async fn members_of_a_newer_version_survive_a_refresh() {
+async fn unknown_members_survive_a_refresh() {
     let (home, slot, _) = kept().await;
     let path = home.path().join("oauth/docs/tokens.json");
     let mut text: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
@@ -96,7 +96,7 @@ async fn members_of_a_newer_version_survive_a_refresh() {
 }
 
 #[tokio::test]
-async fn a_login_of_another_url_is_not_used_and_not_in_the_way() {
+async fn login_of_another_url_is_ignored_and_replaceable() {
     let home = tempfile::tempdir().unwrap();
     let theirs = docs(home.path()).tokens();
     done(
@@ -117,7 +117,7 @@ async fn a_login_of_another_url_is_not_used_and_not_in_the_way() {
 }
 
 #[tokio::test]
-async fn a_damaged_file_is_named_and_left_alone() {
+async fn damaged_file_is_named_and_kept() {
     let (home, slot, first) = kept().await;
     let path = home.path().join("oauth/docs/tokens.json");
     let whole = fs::read_to_string(&path).unwrap();
@@ -150,7 +150,7 @@ async fn a_damaged_file_is_named_and_left_alone() {
 }
 
 #[tokio::test]
-async fn a_file_that_was_begun_and_never_finished_is_no_hindrance() {
+async fn unfinished_temporary_file_is_ignored() {
     let (home, slot, first) = kept().await;
     fs::write(home.path().join("oauth/docs/tokens.new"), "{\"gener").unwrap();
     assert_eq!(refresh_token(&slot.load().await.unwrap()), "r1");
@@ -159,7 +159,7 @@ async fn a_file_that_was_begun_and_never_finished_is_no_hindrance() {
 }
 
 #[tokio::test]
-async fn the_home_may_vanish_while_we_run() {
+async fn login_folder_may_vanish_at_run_time() {
     let home = tempfile::tempdir().unwrap();
     let store = docs(home.path());
     keep(&store, "r1").await;
@@ -169,7 +169,7 @@ async fn the_home_may_vanish_while_we_run() {
 }
 
 #[tokio::test]
-async fn a_lock_is_between_tasks_of_one_process_too() {
+async fn lock_excludes_tasks_of_the_same_process() {
     let home = tempfile::tempdir().unwrap();
     let store = docs(home.path());
     let held = store.lock(LockKind::Login, Duration::ZERO).await.unwrap();
@@ -188,7 +188,7 @@ async fn a_lock_is_between_tasks_of_one_process_too() {
 }
 
 #[tokio::test]
-async fn a_folder_that_cannot_be_is_an_error_with_a_way_out() {
+async fn impossible_login_folder_is_an_error_with_a_remedy() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("file");
     fs::write(&file, "").unwrap();
@@ -218,7 +218,7 @@ mod unix {
     }
 
     #[tokio::test]
-    async fn nobody_else_can_read_what_is_kept() {
+    async fn stored_files_are_private() {
         let home = tempfile::tempdir().unwrap();
         let root = home.path().join("deep/home");
         let store = docs(&root);
@@ -245,7 +245,7 @@ mod unix {
     }
 
     #[tokio::test]
-    async fn what_others_could_read_is_closed_to_them() {
+    async fn readable_files_are_made_private() {
         let (home, slot, first) = kept().await;
         let folder = home.path().join("oauth/docs");
         let file = folder.join("tokens.json");

@@ -1,9 +1,9 @@
 //! Logins on disk, and what several processes do to them at once.
 
-mod authority;
+mod child;
 mod files;
-mod process;
 mod processes;
+mod token_server;
 
 use std::path::Path;
 

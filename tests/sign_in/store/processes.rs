@@ -2,8 +2,8 @@
 
 use mcp_manifold::oauth::{LockKind, Timestamp, Version};
 
-use super::process::{GUARD, Process, Role};
-use super::{authority, docs, done, refresh_token, tokens};
+use super::child::{GUARD, Process, Role};
+use super::{docs, done, refresh_token, token_server, tokens};
 
 /// As many as a client commonly starts: two for each of two windows.
 const PROCESSES: usize = 4;
@@ -32,7 +32,7 @@ async fn no_update_of_any_process_is_lost() {
 }
 
 #[tokio::test]
-async fn ten_ends_of_a_token_are_ten_refreshes_whoever_notices() {
+async fn ten_expiries_cause_ten_refreshes_in_all_processes() {
     const TIMES: u64 = 10;
     let home = tempfile::tempdir().unwrap();
     let slot = docs(home.path()).tokens();
@@ -40,7 +40,7 @@ async fn ten_ends_of_a_token_are_ten_refreshes_whoever_notices() {
     first.expires_at = Some(Timestamp(1));
     done(slot.replace(Version::NONE, first).await.unwrap());
 
-    let (address, seen) = authority::start(PROCESSES);
+    let (address, seen) = token_server::start(PROCESSES);
     let all: Vec<_> = (0..PROCESSES)
         .map(|_| Process::start(home.path(), Role::Refresh(TIMES, address)))
         .collect();
@@ -56,7 +56,7 @@ async fn ten_ends_of_a_token_are_ten_refreshes_whoever_notices() {
 }
 
 #[tokio::test]
-async fn one_that_is_killed_with_the_lock_is_replaced() {
+async fn lock_of_a_killed_process_is_released() {
     let home = tempfile::tempdir().unwrap();
     let store = docs(home.path());
     let mut holder = Process::start(home.path(), Role::Hold);
@@ -72,7 +72,7 @@ async fn one_that_is_killed_with_the_lock_is_replaced() {
 }
 
 #[tokio::test]
-async fn one_that_is_killed_while_it_writes_damages_nothing() {
+async fn process_killed_while_writing_damages_no_file() {
     let home = tempfile::tempdir().unwrap();
     let slot = docs(home.path()).tokens();
     for _ in 0..10 {
@@ -118,7 +118,7 @@ mod unix {
     }
 
     #[tokio::test]
-    async fn a_folder_that_is_not_ours_to_write_is_told_with_the_remedy() {
+    async fn unwritable_folder_is_reported_with_a_remedy() {
         let folder = tempfile::tempdir().unwrap();
         set_mode(folder.path(), 0o755);
         let home = folder.path().join("home");
@@ -134,7 +134,7 @@ mod unix {
     }
 
     #[tokio::test]
-    async fn a_login_can_be_read_from_a_folder_that_cannot_be_written() {
+    async fn login_is_readable_in_a_read_only_folder() {
         let folder = tempfile::tempdir().unwrap();
         set_mode(folder.path(), 0o755);
         let home = folder.path().join("home");
@@ -162,7 +162,7 @@ mod unix {
     }
 
     #[tokio::test]
-    async fn a_lax_umask_opens_nothing() {
+    async fn files_are_private_under_a_lax_umask() {
         let folder = tempfile::tempdir().unwrap();
         let home = folder.path().join("home");
         let mut command = Command::new("sh");

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::holes::setup;
+use crate::security::setup;
 use testkit::oauth::{self, Browser, Part};
 
 fn document() -> Value {
@@ -18,7 +18,7 @@ fn words(value: &Value) -> BTreeSet<&str> {
 }
 
 #[test]
-fn the_document_is_what_a_server_may_demand_of_one() {
+fn client_metadata_document_meets_the_draft() {
     let document = document();
     let id = url::Url::parse(document["client_id"].as_str().unwrap()).unwrap();
     // draft-ietf-oauth-client-id-metadata-document-00 § 3.
@@ -31,10 +31,10 @@ fn the_document_is_what_a_server_may_demand_of_one() {
 }
 
 #[tokio::test]
-async fn the_document_says_what_the_program_says_when_it_registers() {
+async fn client_metadata_document_equals_the_registration() {
     let setup = setup(oauth::server().device_grant(std::time::Duration::from_secs(5))).await;
     let client = setup.start(Value::Null).await;
-    crate::holes::sign_in_by(&client, &Browser::silent()).await;
+    crate::security::sign_in_by(&client, &Browser::silent()).await;
     let said = setup.server.requests_for(Part::Registration)[0].json();
     let document = document();
     for member in [

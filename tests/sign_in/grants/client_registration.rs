@@ -21,7 +21,7 @@ async fn registered(
 }
 
 #[tokio::test]
-async fn a_client_signs_in_by_whatever_method_it_got() {
+async fn client_uses_the_auth_method_it_was_registered_with() {
     for method in [AuthMethod::None, AuthMethod::Basic, AuthMethod::Post] {
         let setup = setup(oauth::server().registers_as(method)).await;
         let client = registered(&setup, None).await.unwrap();
@@ -49,7 +49,7 @@ async fn a_client_signs_in_by_whatever_method_it_got() {
 }
 
 #[tokio::test]
-async fn a_registration_asks_for_a_native_client_of_all_scopes() {
+async fn registration_request_describes_a_native_client() {
     let setup = setup(oauth::server()).await;
     registered(&setup, None).await.unwrap();
     registered(&setup, Some("read")).await.unwrap();
@@ -67,7 +67,7 @@ async fn a_registration_asks_for_a_native_client_of_all_scopes() {
 }
 
 #[tokio::test]
-async fn a_registration_may_write_nothing_in_many_ways() {
+async fn registration_response_may_have_empty_members() {
     let setup = setup(oauth::server().intercept(|request| {
         let body = r#"{"client_id":"c","client_secret":"","client_secret_expires_at":null,
             "redirect_uris":null,"token_endpoint_auth_method":null,"issuer":"https://other.example"}"#;
@@ -84,7 +84,7 @@ async fn a_registration_may_write_nothing_in_many_ways() {
 }
 
 #[tokio::test]
-async fn a_registration_that_fails_invents_no_client() {
+async fn failed_registration_is_an_error() {
     let off = setup(oauth::server().registration(oauth::Registration::Off)).await;
     let error = registered(&off, None).await.unwrap_err();
     let issuer = off.server.issuer();

@@ -38,7 +38,7 @@ async fn call(
 }
 
 #[tokio::test]
-async fn a_token_is_bound_to_the_key_and_of_no_use_without() {
+async fn dpop_token_is_useless_without_its_key() {
     let (client, server) = public();
     let setup = setup(server.dpop(Dpop::Required)).await;
     let (key, other) = (DpopKey::generate().unwrap(), DpopKey::generate().unwrap());
@@ -75,7 +75,7 @@ async fn a_token_is_bound_to_the_key_and_of_no_use_without() {
 }
 
 #[tokio::test]
-async fn a_nonce_is_learned_once_and_used_until_it_changes() {
+async fn dpop_nonce_is_stored_and_reused_until_it_changes() {
     let key = Key::es256();
     let known = oauth::client("machine").private_key(&key);
     let server = oauth::server()
@@ -109,7 +109,7 @@ async fn a_nonce_is_learned_once_and_used_until_it_changes() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_never_content_is_asked_twice() {
+async fn repeated_nonce_demand_ends_after_two_requests() {
     let (client, server) = public();
     let endless = server.dpop(Dpop::Optional).intercept(|request| {
         let refusal = Reply::json(r#"{"error":"use_dpop_nonce"}"#).with_status(400);
@@ -129,7 +129,7 @@ async fn a_server_that_is_never_content_is_asked_twice() {
 }
 
 #[tokio::test]
-async fn a_token_bound_to_a_key_that_nobody_named_is_not_taken() {
+async fn dpop_token_for_a_request_without_proof_is_rejected() {
     let (client, server) = public();
     let bound = server.intercept(|request| {
         let body = r#"{"access_token":"a","token_type":"DPoP"}"#;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::holes::{Setup, call, setup, setup_with, started};
+use crate::security::{Setup, call, setup, setup_with, started};
 use testkit::Endpoint;
 use testkit::desktop::Desktop;
 use testkit::oauth::{self, Challenge, Params, Resource, scopes};
@@ -19,7 +19,7 @@ async fn asked(setup: &Setup, keys: Value) -> [Params; 3] {
 }
 
 #[tokio::test]
-async fn the_resource_and_the_scope_are_named_again_in_every_refresh() {
+async fn every_refresh_sends_resource_and_scope() {
     let server = oauth::server().scopes("read write").scope_on_refresh();
     let setup = setup_with(server, |it| it.scopes("read write")).await;
     let mut client = setup.signed_in(Value::Null).await;
@@ -37,7 +37,7 @@ async fn the_resource_and_the_scope_are_named_again_in_every_refresh() {
 }
 
 #[tokio::test]
-async fn no_resource_is_named_where_the_server_takes_none() {
+async fn resource_parameter_can_be_turned_off() {
     for off in [json!("off"), json!(false)] {
         let setup = setup(oauth::server().resource(Resource::Refused)).await;
         for asked in asked(&setup, json!({"resource": off})).await {
@@ -47,7 +47,7 @@ async fn no_resource_is_named_where_the_server_takes_none() {
 }
 
 #[tokio::test]
-async fn another_resource_is_named_where_the_user_says_so() {
+async fn configured_resource_is_requested() {
     let other = testkit::upstream::modern().tool("other");
     let setup = setup(oauth::server().resource(Resource::Optional)).await;
     // The server knows this one as well; it gives the token, which the upstream then refuses.
@@ -55,7 +55,7 @@ async fn another_resource_is_named_where_the_user_says_so() {
     let desktop = Desktop::start();
     let proxy = setup.proxy(json!({"resource": other.url()}));
     let client = started(proxy.on(&desktop)).await;
-    crate::holes::sign_in(&client).await;
+    crate::security::sign_in(&client).await;
     let code = setup.server.grants("authorization_code").remove(0);
     for asked in [setup.authorization(), code] {
         assert_eq!(asked.get("resource"), Some(other.url().as_str()));
@@ -68,7 +68,7 @@ async fn another_resource_is_named_where_the_user_says_so() {
 }
 
 #[tokio::test]
-async fn the_user_adds_parameters_to_the_page() {
+async fn authorize_params_are_added_to_the_page_only() {
     let params = json!({"access_type": "offline", "prompt": "consent", "audience": "https://api.example/?a&b"});
     let setup = setup(oauth::server()).await;
     let [page, refresh, code] = asked(&setup, json!({"authorize_params": params})).await;
@@ -79,7 +79,7 @@ async fn the_user_adds_parameters_to_the_page() {
 }
 
 #[tokio::test]
-async fn an_empty_list_of_scopes_means_none() {
+async fn empty_scope_list_requests_no_scope() {
     let server = || {
         oauth::server()
             .scopes("read")
@@ -98,7 +98,7 @@ async fn an_empty_list_of_scopes_means_none() {
 }
 
 #[tokio::test]
-async fn the_scopes_of_the_configuration_go_before_all_others() {
+async fn configured_scopes_replace_all_others() {
     let document = json!({"scopes_supported": ["read", "write"]});
     let challenge = r#"Bearer resource_metadata="{metadata}", scope="read""#;
     for configured in [json!(["write", "admin"]), json!("write admin")] {
@@ -116,7 +116,7 @@ async fn the_scopes_of_the_configuration_go_before_all_others() {
 }
 
 #[tokio::test]
-async fn scopes_are_those_of_the_metadata_when_no_challenge_names_any() {
+async fn metadata_scopes_are_used_if_the_challenge_names_none() {
     let document = json!({"scopes_supported": ["read", "write"]});
     let server = oauth::server().scopes("read write").offline_access();
     let setup = setup_with(server, |it| it.document_with(document)).await;
@@ -126,13 +126,13 @@ async fn scopes_are_those_of_the_metadata_when_no_challenge_names_any() {
 }
 
 #[tokio::test]
-async fn what_was_granted_is_asked_for_again_not_what_was_asked_for() {
+async fn refresh_requests_granted_scopes_only() {
     let server = oauth::server().scopes("read write").scope_on_refresh();
     let document = json!({"scopes_supported": ["read", "write"]});
     let setup = setup_with(server, |it| it.document_with(document)).await;
     let mut client = setup.start(Value::Null).await;
     let person = oauth::Browser::consenting().granting("read");
-    crate::holes::sign_in_by(&client, &person).await;
+    crate::security::sign_in_by(&client, &person).await;
     client.wait_for_tools(&["search"]).await;
     setup.expire();
     call(&mut client).await;

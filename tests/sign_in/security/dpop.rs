@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::holes::{Setup, call, setup, setup_with};
+use crate::security::{Setup, call, setup, setup_with};
 use testkit::oauth::{self, Dpop, Key};
 
 /// The key that the token in use is bound to.
@@ -12,7 +12,7 @@ fn key_of(setup: &Setup) -> Option<String> {
 }
 
 #[tokio::test]
-async fn calls_prove_the_key_that_their_token_is_bound_to() {
+async fn calls_send_a_proof_of_the_key_of_their_token() {
     for nonces in [false, true] {
         let server = oauth::server().dpop(Dpop::Required);
         let server = if nonces { server.dpop_nonces() } else { server };
@@ -47,7 +47,7 @@ async fn calls_prove_the_key_that_their_token_is_bound_to() {
 }
 
 #[tokio::test]
-async fn a_token_is_bound_where_the_metadata_demand_it() {
+async fn token_is_bound_if_the_metadata_requires_it() {
     let server = oauth::server().dpop(Dpop::Optional);
     let demand = json!({"dpop_bound_access_tokens_required": true});
     let setup = setup_with(server, |it| it.document_with(demand)).await;
@@ -56,7 +56,7 @@ async fn a_token_is_bound_where_the_metadata_demand_it() {
 }
 
 #[tokio::test]
-async fn a_token_is_not_bound_where_nobody_asks_for_it() {
+async fn token_is_not_bound_unless_required() {
     let setup = setup(oauth::server()).await;
     call(&mut setup.signed_in(Value::Null).await).await;
     assert!(setup.stored("tokens.json").get("dpop_key").is_none());
@@ -69,7 +69,7 @@ async fn a_token_is_not_bound_where_nobody_asks_for_it() {
 }
 
 #[tokio::test]
-async fn a_machine_proves_a_key_as_well() {
+async fn client_credentials_grant_binds_its_token_too() {
     let key = Key::es256();
     let known = oauth::client("nightly").private_key(&key);
     let server = oauth::server()

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn a_server_in_trouble_is_passed_by_or_asked_again() {
+async fn failing_metadata_url_is_skipped_or_retried() {
     let upstream = serve_itself(&[(SERVER, metadata("{}"))]);
     let origin = upstream.url_of("");
     // Passed by: the second place answers.
@@ -63,7 +63,7 @@ async fn permanent_failure_is_reported_and_never_taken_for_2025_03_26() {
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_costs_its_patience_and_no_more() {
+async fn hanging_server_costs_one_document_timeout() {
     let upstream = serve(vec![
         (RESOURCE_PATH, reply(Reply::hang)),
         (RESOURCE_ROOT, reply(Reply::hang)),
@@ -86,7 +86,7 @@ async fn a_server_that_hangs_costs_its_patience_and_no_more() {
 }
 
 #[tokio::test]
-async fn what_is_no_metadata_counts_as_none() {
+async fn response_without_metadata_counts_as_missing() {
     let page = || Reply::json("<html>hello</html>").header("content-type", "text/html");
     let error = || Reply::json(r#"{"error":"not_found"}"#);
     let answers: [fn() -> Reply; 5] = [
@@ -104,7 +104,7 @@ async fn what_is_no_metadata_counts_as_none() {
 }
 
 #[tokio::test]
-async fn broken_or_boundless_metadata_are_reported() {
+async fn malformed_or_oversized_metadata_is_an_error() {
     let broken: fn() -> Reply = || Reply::json(r#"{"resource":["a"]}"#);
     let large: fn() -> Reply = || Reply::json(" ".repeat(257 << 10));
     for answer in [broken, large] {

@@ -19,7 +19,7 @@ async fn device_code(setup: &Setup, client: &ClientInformation) -> DeviceAuthori
 }
 
 #[tokio::test]
-async fn a_person_signs_in_elsewhere_while_the_server_has_trouble() {
+async fn device_login_survives_a_failing_token_endpoint() {
     let (client, server) = public();
     let setup = setup(server.device_grant(QUICK).scopes("read")).await;
     let authority = setup.authority(&client);
@@ -47,7 +47,7 @@ async fn a_person_signs_in_elsewhere_while_the_server_has_trouble() {
 }
 
 #[tokio::test]
-async fn a_person_who_says_no_ends_it() {
+async fn denied_device_login_is_an_error() {
     let (client, server) = public();
     let setup = setup(server.device_grant(QUICK)).await;
     let asked = device_code(&setup, &client).await;
@@ -58,7 +58,7 @@ async fn a_person_who_says_no_ends_it() {
 }
 
 #[tokio::test]
-async fn an_expired_code_ends_it() {
+async fn expired_device_code_is_an_error() {
     let (client, server) = public();
     let setup = setup(server.device_grant(QUICK)).await;
     let asked = device_code(&setup, &client).await;
@@ -68,7 +68,7 @@ async fn an_expired_code_ends_it() {
 }
 
 #[tokio::test]
-async fn the_lifetime_of_a_code_ends_it_though_nobody_answers() {
+async fn device_login_ends_with_the_lifetime_of_its_code() {
     let (client, server) = public();
     let server = server.device_grant(QUICK);
     let setup = setup(server.code_lifetime(Duration::from_secs(2))).await;
@@ -80,7 +80,7 @@ async fn the_lifetime_of_a_code_ends_it_though_nobody_answers() {
 }
 
 #[tokio::test]
-async fn a_person_is_sent_nowhere_that_is_not_safe() {
+async fn unsafe_device_verification_page_is_rejected() {
     for (uri, code) in [
         ("http://example.com/device", "ABCD"),
         ("javascript:alert(1)", "ABCD"),
@@ -110,7 +110,7 @@ async fn a_person_is_sent_nowhere_that_is_not_safe() {
 }
 
 #[tokio::test]
-async fn a_server_without_it_is_told_from_one_in_trouble() {
+async fn device_grant_without_an_endpoint_is_unsupported() {
     let (client, server) = public();
     let setup = setup(server).await;
     let asked = setup

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::holes::{call, failing_call, setup, sign_in};
+use crate::security::{call, failing_call, setup, sign_in};
 use testkit::oauth::{self, Part, Registration, Resource};
 use testkit::{proxy, upstream};
 
@@ -30,7 +30,7 @@ async fn five_calls_with_one_expired_token_make_one_refresh() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_known_to_end_is_renewed_before_it_is_sent() {
+async fn expired_token_is_renewed_before_it_is_sent() {
     let setup = setup(oauth::server()).await;
     drop(setup.signed_in(Value::Null).await);
     let old = setup.stored("tokens.json")["access_token"].clone();
@@ -47,7 +47,7 @@ async fn a_token_that_is_known_to_end_is_renewed_before_it_is_sent() {
 }
 
 #[tokio::test]
-async fn a_token_without_a_refresh_token_is_used_until_it_is_refused() {
+async fn token_without_refresh_token_is_used_until_rejected() {
     let setup = setup(oauth::server().without_refresh_tokens()).await;
     drop(setup.signed_in(Value::Null).await);
     // By what was said it has ended; the server has not heard of it.
@@ -67,7 +67,7 @@ async fn a_token_without_a_refresh_token_is_used_until_it_is_refused() {
 }
 
 #[tokio::test]
-async fn trouble_at_a_refresh_costs_no_login() {
+async fn failing_refresh_keeps_the_login() {
     let setup = setup(oauth::server()).await;
     let mut client = setup.signed_in(Value::Null).await;
     setup.expire();
@@ -82,11 +82,11 @@ async fn trouble_at_a_refresh_costs_no_login() {
 }
 
 #[tokio::test]
-async fn hanging_refresh_delays_no_other_and_survives_its_caller() {
+async fn hanging_refresh_blocks_no_other_call_and_is_stored() {
     let setup = setup(oauth::server()).await;
     let other = upstream::modern().tool("other").start().await;
     let proxy = setup.proxy(Value::Null).upstream("b", &other);
-    let mut client = crate::holes::started(proxy).await;
+    let mut client = crate::security::started(proxy).await;
     sign_in(&client).await;
     client.wait_for_tools(&["search", "other"]).await;
     setup.expire();
@@ -105,7 +105,7 @@ async fn hanging_refresh_delays_no_other_and_survives_its_caller() {
 }
 
 #[tokio::test]
-async fn a_login_that_was_taken_back_asks_for_another() {
+async fn revoked_login_requires_a_new_sign_in() {
     let setup = setup(oauth::server()).await;
     let mut client = setup.signed_in(Value::Null).await;
     setup.server.revoke_all();
@@ -128,7 +128,7 @@ async fn a_login_that_was_taken_back_asks_for_another() {
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_meanwhile_is_registered_anew() {
+async fn client_registers_again_if_its_port_is_taken() {
     let setup = setup(oauth::server().exact_ports()).await;
     drop(setup.signed_in(Value::Null).await);
     let used = setup
@@ -151,7 +151,7 @@ async fn a_port_that_is_taken_meanwhile_is_registered_anew() {
 }
 
 #[tokio::test]
-async fn a_client_that_the_server_forgot_registers_again() {
+async fn client_unknown_to_the_server_registers_again() {
     let setup = setup(oauth::server()).await;
     let mut client = setup.signed_in(Value::Null).await;
     setup.server.forget_clients();
@@ -164,7 +164,7 @@ async fn a_client_that_the_server_forgot_registers_again() {
 }
 
 #[tokio::test]
-async fn a_server_like_entra_is_content() {
+async fn entra_like_server_accepts_the_sign_in() {
     // No registration, no `resource`, a scope in every refresh, a redirect URI to the letter.
     let known = oauth::client("app").redirect_uri("http://localhost/callback");
     let server = oauth::server()

@@ -42,7 +42,7 @@ async fn opened_by_the_first(setup: &Setup) -> (Client, Vec<Client>, String) {
 }
 
 #[tokio::test]
-async fn answer_for_a_killed_process_is_taken_by_another() {
+async fn callback_for_a_killed_process_is_taken_by_another() {
     let setup = usual().await;
     let (mut first, others, page) = opened_by_the_first(&setup).await;
     first.kill().await;
@@ -58,7 +58,7 @@ async fn answer_for_a_killed_process_is_taken_by_another() {
 }
 
 #[tokio::test]
-async fn when_all_are_killed_one_that_comes_later_takes_the_answer() {
+async fn process_started_later_takes_the_callback_of_killed_ones() {
     let setup = usual().await;
     let (mut first, others, page) = opened_by_the_first(&setup).await;
     first.kill().await;
@@ -111,7 +111,7 @@ fn running_in(home: &std::path::Path) -> Vec<std::path::PathBuf> {
 }
 
 #[tokio::test]
-async fn process_killed_while_redeeming_the_code_leaves_a_clear_error() {
+async fn process_killed_during_code_exchange_leaves_a_clear_error() {
     let setup = usual().await;
     let (mut first, others, page) = opened_by_the_first(&setup).await;
     let gate = setup.server.hold(Part::Token);
@@ -138,7 +138,7 @@ async fn process_killed_while_redeeming_the_code_leaves_a_clear_error() {
 }
 
 #[tokio::test]
-async fn when_a_process_is_killed_while_it_renews_the_next_does_it() {
+async fn renewal_of_a_killed_process_is_repeated_by_the_next() {
     let setup = usual().await;
     setup.sign_in().await;
     let mut first = setup.ready().await;
@@ -161,7 +161,7 @@ async fn when_a_process_is_killed_while_it_renews_the_next_does_it() {
 }
 
 #[tokio::test]
-async fn a_renewal_whose_caller_leaves_is_written_down() {
+async fn renewal_is_stored_after_its_call_was_cancelled() {
     let setup = usual().await;
     let mut client = setup.signed_in().await;
     let old = setup.files().token("access_token");
@@ -184,7 +184,7 @@ async fn a_renewal_whose_caller_leaves_is_written_down() {
 }
 
 #[tokio::test]
-async fn a_renewal_whose_answer_is_lost_costs_one_page() {
+async fn renewal_with_a_lost_response_costs_one_page() {
     let setup = usual().await;
     let mut client = setup.signed_in().await;
     setup.server.expire_access_tokens();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::holes::{Setup, call, failing_call, setup, sign_in, sign_in_by, started};
+use crate::security::{Setup, call, failing_call, setup, sign_in, sign_in_by, started};
 use testkit::oauth::{self, AuthMethod, Browser, Part, Registration};
 use testkit::raw::Reply;
 
@@ -66,7 +66,7 @@ async fn missing_client_is_reported_with_what_to_register_and_where() {
 }
 
 #[tokio::test]
-async fn a_registration_that_fails_makes_no_client() {
+async fn failed_registration_stores_no_client() {
     let refused = r#"{"error":"invalid_client_metadata","error_description":"not today"}"#;
     for (status, body) in [
         (400, refused),
@@ -90,7 +90,7 @@ async fn a_registration_that_fails_makes_no_client() {
 }
 
 #[tokio::test]
-async fn a_registration_that_fails_for_a_moment_is_made_later() {
+async fn failed_registration_is_retried() {
     let setup = setup(oauth::server()).await;
     setup.server.fail(Part::Registration, 503);
     let client = setup.start(Value::Null).await;
@@ -100,7 +100,7 @@ async fn a_registration_that_fails_for_a_moment_is_made_later() {
 }
 
 #[tokio::test]
-async fn a_fixed_redirect_uri_is_used_to_the_letter() {
+async fn fixed_redirect_uri_is_used_exactly() {
     // A port that was free a moment ago.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = free.local_addr().unwrap().port();
@@ -121,7 +121,7 @@ async fn a_fixed_redirect_uri_is_used_to_the_letter() {
 }
 
 #[tokio::test]
-async fn a_fixed_port_that_is_taken_is_named_and_no_other_is_used() {
+async fn occupied_fixed_port_is_reported_and_not_replaced() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let uri = format!("http://{}/callback", taken.local_addr().unwrap());
     let known = oauth::client("by-hand").redirect_uri(&uri);
@@ -135,7 +135,7 @@ async fn a_fixed_port_that_is_taken_is_named_and_no_other_is_used() {
 }
 
 #[tokio::test]
-async fn a_client_of_another_issuer_is_neither_used_nor_replaced() {
+async fn client_of_another_issuer_is_neither_used_nor_replaced() {
     let known = || oauth::client("by-hand").redirect_uri("http://127.0.0.1/callback");
     let setup = setup(oauth::server().client(known())).await;
     let keys = json!({"client_id": "by-hand"});
@@ -168,7 +168,7 @@ async fn a_client_of_another_issuer_is_neither_used_nor_replaced() {
 }
 
 #[tokio::test]
-async fn a_document_describes_the_client_where_the_server_takes_them() {
+async fn client_metadata_url_is_used_if_the_server_supports_it() {
     // The one that this program publishes, at the address where somebody hosts it.
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/client-metadata.json");
     let text = std::fs::read_to_string(path).unwrap();
@@ -193,7 +193,7 @@ async fn a_document_describes_the_client_where_the_server_takes_them() {
 }
 
 #[tokio::test]
-async fn a_document_is_not_used_where_the_server_takes_none() {
+async fn client_metadata_url_is_unused_without_server_support() {
     let setup = setup(oauth::server()).await;
     let keys = json!({"client_metadata_url": "https://example.com/client.json"});
     call(&mut setup.signed_in(keys).await).await;
@@ -201,7 +201,7 @@ async fn a_document_is_not_used_where_the_server_takes_none() {
 }
 
 #[tokio::test]
-async fn a_registration_says_that_this_is_a_native_program() {
+async fn registration_declares_a_native_application() {
     let setup = setup(oauth::server()).await;
     let client = setup.start(Value::Null).await;
     sign_in_by(&client, &Browser::silent()).await;

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
-use super::process::GUARD;
+use super::child::GUARD;
 
 /// What it saw.
 #[derive(Default)]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::holes::{Setup, call, setup, setup_with, sign_in, started};
+use crate::security::{Setup, call, setup, setup_with, sign_in, started};
 use testkit::desktop::Desktop;
 use testkit::oauth::{self, Browser, Challenge, Document, Part, Place, scopes};
 use testkit::proxy;
@@ -10,7 +10,7 @@ use testkit::raw::Reply;
 use testkit::upstream;
 
 #[tokio::test]
-async fn server_not_advertising_pkce_is_refused_unless_assumed() {
+async fn server_not_advertising_pkce_is_rejected_unless_assumed() {
     for methods in [Value::Null, json!([]), json!(["plain"])] {
         let silent = json!({"code_challenge_methods_supported": methods});
         let setup = setup(oauth::server().metadata_with(silent)).await;
@@ -53,7 +53,7 @@ const HOSTILE: [&str; 18] = [
 ];
 
 #[tokio::test]
-async fn no_hostile_address_is_opened_or_asked_and_the_others_go_on() {
+async fn hostile_urls_are_never_opened_and_other_upstreams_work() {
     let members = [
         "authorization_endpoint",
         "token_endpoint",
@@ -112,7 +112,7 @@ async fn no_hostile_address_is_opened_or_asked_and_the_others_go_on() {
 }
 
 #[tokio::test]
-async fn scopes_are_those_of_the_bearer_challenge_and_no_other_words() {
+async fn scopes_are_read_from_the_bearer_challenge_only() {
     let cases = [
         (
             r#"Bearer resource_metadata="{metadata}", error_description="need scope=admin now", scope="files:write""#,
@@ -138,7 +138,7 @@ async fn scopes_are_those_of_the_bearer_challenge_and_no_other_words() {
 }
 
 #[tokio::test]
-async fn trouble_with_one_document_leaves_the_others() {
+async fn failing_metadata_document_leaves_the_others() {
     // The authorization server's own kind of document is in trouble, OpenID's is there.
     let documents = [Document::OAuth, Document::OidcInserted];
     let server = oauth::server().documents(documents).intercept(|request| {
@@ -150,7 +150,7 @@ async fn trouble_with_one_document_leaves_the_others() {
 }
 
 #[tokio::test]
-async fn failing_first_place_of_resource_metadata_leaves_the_second() {
+async fn failing_resource_metadata_url_leaves_the_second() {
     let server = oauth::server().start().await;
     let in_trouble = upstream::modern().tool("search").intercept(|request| {
         let first = "/.well-known/oauth-protected-resource/mcp";
@@ -168,7 +168,7 @@ async fn failing_first_place_of_resource_metadata_leaves_the_second() {
 }
 
 #[tokio::test]
-async fn the_mcp_url_is_never_asked_by_get_to_find_out_about_sign_in() {
+async fn discovery_sends_no_get_to_the_mcp_url() {
     // A server whose GET opens an event stream that never says anything.
     let server = oauth::server().start().await;
     let hanging = upstream::modern()
@@ -194,21 +194,21 @@ async fn the_mcp_url_is_never_asked_by_get_to_find_out_about_sign_in() {
 }
 
 #[tokio::test]
-async fn a_server_without_a_challenge_is_signed_in_to_as_well() {
+async fn sign_in_works_without_a_challenge() {
     let missing = |it: oauth::Protection| it.challenge(Challenge::Missing);
     let setup = setup_with(oauth::server(), missing).await;
     call(&mut setup.signed_in(Value::Null).await).await;
 }
 
 #[tokio::test]
-async fn server_protecting_only_calls_is_signed_in_to_at_a_call() {
+async fn server_protecting_only_calls_starts_sign_in_at_a_call() {
     let public = |it: oauth::Protection| it.open("server/discover").open("tools/list");
     let setup = setup_with(oauth::server(), public).await;
     let mut client = setup.start(Value::Null).await;
     client.wait_for_tools(&["search"]).await;
     assert_eq!(setup.server.requests().len(), 0, "nobody was asked before");
 
-    let message = crate::holes::failing_call(&mut client).await;
+    let message = crate::security::failing_call(&mut client).await;
     let page = client.sign_in_page("a", 0).await;
     assert!(message.contains(&page), "{message}");
     assert!(message.contains("mcp-manifold login a"), "{message}");
@@ -217,7 +217,7 @@ async fn server_protecting_only_calls_is_signed_in_to_at_a_call() {
 }
 
 #[tokio::test]
-async fn server_with_an_open_handshake_is_signed_in_to_for_its_list() {
+async fn server_with_an_open_handshake_starts_sign_in_at_listing() {
     let server = oauth::server().start().await;
     let legacy = oauth::protect(&server, upstream::legacy().tool("search"));
     let public = legacy.open("initialize").open("notifications/initialized");
@@ -230,7 +230,7 @@ async fn server_with_an_open_handshake_is_signed_in_to_for_its_list() {
 }
 
 #[tokio::test]
-async fn metadata_for_another_host_is_refused() {
+async fn metadata_for_another_host_is_rejected() {
     for resource in ["https://mcp.example.com/mcp", "http://127.0.0.1:1/mcp"] {
         let other = json!({"resource": resource});
         let setup = setup_with(oauth::server(), |it| it.document_with(other)).await;
@@ -241,7 +241,7 @@ async fn metadata_for_another_host_is_refused() {
 }
 
 #[tokio::test]
-async fn sign_in_is_at_the_authorization_server_not_at_the_upstream() {
+async fn sign_in_page_is_at_the_authorization_server() {
     let setup = setup(oauth::server().issuer_path("/tenant")).await;
     let client = setup.start(Value::Null).await;
     let page = client.sign_in_page("a", 0).await;
@@ -252,7 +252,7 @@ async fn sign_in_is_at_the_authorization_server_not_at_the_upstream() {
 }
 
 #[tokio::test]
-async fn of_two_authorization_servers_the_one_that_is_named_is_used() {
+async fn configured_authorization_server_of_two_is_used() {
     let first = oauth::server().start().await;
     let both = |server: &oauth::Server| json!([first.issuer(), server.issuer()]);
     let second = oauth::server().start().await;
@@ -270,7 +270,7 @@ async fn of_two_authorization_servers_the_one_that_is_named_is_used() {
 }
 
 #[tokio::test]
-async fn start_with_stored_tokens_asks_no_authorization_server() {
+async fn start_with_stored_tokens_contacts_no_authorization_server() {
     let setup = setup(oauth::server()).await;
     drop(setup.signed_in(Value::Null).await);
     let before = setup.server.requests().len();

@@ -7,7 +7,7 @@ use crate::grants::{CALLBACK, public, setup};
 use testkit::oauth::{Params, Part, scopes};
 
 #[tokio::test]
-async fn a_code_becomes_tokens_that_the_upstream_takes() {
+async fn code_is_exchanged_for_tokens_the_upstream_accepts() {
     let (client, server) = public();
     let setup = setup(server.scopes("read write")).await;
     let before = Timestamp::now();
@@ -28,7 +28,7 @@ async fn a_code_becomes_tokens_that_the_upstream_takes() {
 }
 
 #[tokio::test]
-async fn a_code_that_is_not_taken_is_an_invalid_grant() {
+async fn rejected_code_is_an_invalid_grant() {
     let (client, server) = public();
     let setup = setup(server).await;
     let authority = setup.authority(&client);
@@ -53,7 +53,7 @@ async fn a_code_that_is_not_taken_is_an_invalid_grant() {
 }
 
 #[tokio::test]
-async fn a_refresh_repeats_scope_and_resource_and_rotates() {
+async fn refresh_sends_scope_and_resource_and_rotates_the_token() {
     let (client, server) = public();
     let setup = setup(server.scopes("read").scope_on_refresh()).await;
     let authority = setup.authority(&client);
@@ -78,7 +78,7 @@ async fn a_refresh_repeats_scope_and_resource_and_rotates() {
 }
 
 #[tokio::test]
-async fn trouble_of_the_server_says_nothing_of_the_tokens() {
+async fn token_endpoint_failure_is_transient_and_shows_no_token() {
     let (client, server) = public();
     let setup = setup(server).await;
     let authority = setup.authority(&client);
@@ -97,7 +97,7 @@ async fn trouble_of_the_server_says_nothing_of_the_tokens() {
 }
 
 #[tokio::test]
-async fn a_client_that_was_forgotten_is_an_invalid_client() {
+async fn client_unknown_to_the_server_is_an_invalid_client() {
     let (client, server) = public();
     let setup = setup(server).await;
     let authority = setup.authority(&client);
@@ -108,7 +108,7 @@ async fn a_client_that_was_forgotten_is_an_invalid_client() {
 }
 
 #[tokio::test]
-async fn what_is_taken_back_is_good_for_nothing() {
+async fn revoked_token_is_no_longer_accepted() {
     let (client, server) = public();
     let setup = setup(server).await;
     let authority = setup.authority(&client);
@@ -130,7 +130,7 @@ async fn what_is_taken_back_is_good_for_nothing() {
 }
 
 #[tokio::test]
-async fn a_server_that_takes_nothing_back_is_no_success() {
+async fn missing_revocation_endpoint_is_an_error() {
     let (client, server) = public();
     let setup = setup(server.without_revocation()).await;
     let (authority, token) = (setup.authority(&client), Secret::new("t".to_owned()));

@@ -6,8 +6,8 @@ use testkit::upstream::Kind;
 
 testkit::per_kind! {
     first_start_opens_one_page_and_has_the_tools_after_sign_in
-    a_second_start_asks_nobody_but_the_upstream
-    token_expired_before_start_is_renewed_once_without_a_person
+    second_start_contacts_the_upstream_only
+    token_expired_before_start_is_renewed_without_a_sign_in
     token_expiring_between_two_calls_is_renewed_silently
 }
 
@@ -31,7 +31,7 @@ async fn first_start_opens_one_page_and_has_the_tools_after_sign_in(kind: Kind) 
     setup.assert_clean();
 }
 
-async fn a_second_start_asks_nobody_but_the_upstream(kind: Kind) {
+async fn second_start_contacts_the_upstream_only(kind: Kind) {
     let setup = before(oauth::server(), kind.server()).await;
     setup.sign_in().await;
     let asked = setup.server.requests().len();
@@ -50,7 +50,7 @@ async fn a_second_start_asks_nobody_but_the_upstream(kind: Kind) {
     assert_eq!(setup.pages().await, 1);
 }
 
-async fn token_expired_before_start_is_renewed_once_without_a_person(kind: Kind) {
+async fn token_expired_before_start_is_renewed_without_a_sign_in(kind: Kind) {
     let setup = before(oauth::server(), kind.server()).await;
     setup.sign_in().await;
     setup.files().age_beyond_the_end();

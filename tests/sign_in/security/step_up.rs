@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::holes::{Setup, call, failing_call, setup_with, sign_in_by};
+use crate::security::{Setup, call, failing_call, setup_with, sign_in_by};
 use testkit::oauth::{self, Browser, Part, scopes};
 use testkit::raw::Reply;
 use testkit::{proxy, upstream};
@@ -38,7 +38,7 @@ async fn step_up_requests_granted_scopes_too_even_after_a_restart() {
 }
 
 #[tokio::test]
-async fn what_is_asked_for_and_not_granted_is_not_asked_for_again() {
+async fn scope_that_was_not_granted_is_not_requested_again() {
     let setup = setup().await;
     let mut client = setup.signed_in(Value::Null).await;
     failing_call(&mut client).await;
@@ -77,7 +77,7 @@ async fn never_content(server: oauth::Builder) -> Setup {
 }
 
 #[tokio::test]
-async fn a_server_that_is_never_content_is_given_up() {
+async fn repeated_insufficient_scope_ends_in_an_error() {
     let known = oauth::client("nightly").secret_basic("secret");
     let machine = json!({
         "grant": "client_credentials", "client_id": "nightly", "client_secret": "secret",
@@ -104,7 +104,7 @@ async fn a_server_that_is_never_content_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_403_of_another_kind_is_passed_on_and_leads_to_no_sign_in() {
+async fn other_403_is_forwarded_and_starts_no_sign_in() {
     let server = oauth::server().start().await;
     let forbidden = || {
         let reply = Reply::status(403).body("not on Sundays");

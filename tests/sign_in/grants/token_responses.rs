@@ -25,7 +25,7 @@ async fn refreshed(
 }
 
 #[tokio::test]
-async fn an_answer_is_read_whatever_it_is_called() {
+async fn token_response_is_parsed_with_any_content_type() {
     for kind in ["application/json;charset=UTF-8", "text/plain", "text/html"] {
         let body = r#"{"access_token":"a","expires_in":"60"}"#;
         let reply = move || Reply::status(200).header("content-type", kind).body(body);
@@ -37,7 +37,7 @@ async fn an_answer_is_read_whatever_it_is_called() {
 }
 
 #[tokio::test]
-async fn a_broken_answer_is_an_error_that_does_not_repeat_it() {
+async fn malformed_token_response_error_repeats_no_secret() {
     let bodies: [(u16, &'static str); 9] = [
         (200, ""),
         (200, "<html>secret</html>"),
@@ -60,14 +60,14 @@ async fn a_broken_answer_is_an_error_that_does_not_repeat_it() {
 }
 
 #[tokio::test]
-async fn an_endless_answer_is_left() {
+async fn token_response_over_the_size_limit_is_rejected() {
     let big = || Reply::json(format!("{{\"x\":\"{}\"}}", "y".repeat(300 << 10)));
     let error = refreshed(big).await.unwrap_err();
     assert!(matches!(&error, TokenError::Malformed { fault, .. } if fault.contains("262144")));
 }
 
 #[tokio::test]
-async fn nothing_is_sent_on_to_where_a_server_points() {
+async fn token_request_follows_no_redirect() {
     let thief = raw::server(|_| std::future::ready(Reply::json(r#"{"access_token":"a"}"#)));
     for status in [301, 302, 307, 308] {
         let location = thief.url_of("/token");
@@ -82,7 +82,7 @@ async fn nothing_is_sent_on_to_where_a_server_points() {
 }
 
 #[tokio::test]
-async fn refusals_under_a_good_status_are_refusals() {
+async fn oauth_error_with_status_200_is_an_error() {
     let github = || Reply::json(r#"{"error":"bad_refresh_token","error_description":"passed"}"#);
     let slack = || Reply::json(r#"{"ok":false,"error":"invalid_refresh_token"}"#);
     assert!(matches!(
@@ -96,7 +96,7 @@ async fn refusals_under_a_good_status_are_refusals() {
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_is_given_up_and_may_be_asked_again() {
+async fn hanging_token_request_times_out_as_transient() {
     let (client, server) = public();
     let hanging = |path: &str| path.ends_with("/token").then(Reply::hang);
     let setup = setup(server.intercept(move |request| hanging(&request.path))).await;

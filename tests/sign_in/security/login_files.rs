@@ -4,13 +4,13 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::holes::{call, setup, sign_in, started};
+use crate::security::{call, setup, sign_in, started};
 use testkit::desktop::Desktop;
 use testkit::oauth::{self, Part};
 use testkit::proxy;
 
 #[tokio::test]
-async fn two_names_of_one_server_have_two_logins() {
+async fn two_upstreams_of_one_server_have_two_logins() {
     let setup = setup(oauth::server()).await;
     let proxy = setup.proxy(Value::Null).upstream("b", &setup.upstream);
     let mut client = started(proxy.extra("b", json!({"prefix": "always"}))).await;
@@ -28,7 +28,7 @@ async fn two_names_of_one_server_have_two_logins() {
 }
 
 #[tokio::test]
-async fn a_login_that_is_copied_is_good_elsewhere() {
+async fn copied_login_files_work_in_another_home() {
     let setup = setup(oauth::server()).await;
     drop(setup.signed_in(Value::Null).await);
     let elsewhere = proxy::home();
@@ -52,7 +52,7 @@ async fn a_login_that_is_copied_is_good_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_login_by_hand_opens_nothing_by_itself() {
+async fn manual_login_opens_no_page() {
     let setup = setup(oauth::server()).await;
     let desktop = Desktop::start();
     let proxy = setup.proxy(json!({"login": "manual"})).on(&desktop);
@@ -64,7 +64,7 @@ async fn a_login_by_hand_opens_nothing_by_itself() {
 }
 
 #[tokio::test]
-async fn a_name_leads_to_no_login_of_another_url() {
+async fn login_of_another_url_is_not_used_under_the_same_name() {
     let first = setup(oauth::server()).await;
     drop(first.signed_in(Value::Null).await);
     let other = setup(oauth::server()).await;

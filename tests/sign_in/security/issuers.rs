@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::holes::{Setup, call, setup, sign_in, sign_in_by, started, with_params};
+use crate::security::{Setup, call, setup, sign_in, sign_in_by, started, with_params};
 use testkit::oauth::{self, Browser, Iss, Part};
 use testkit::raw::Request;
 
@@ -22,7 +22,7 @@ async fn refused(setup: &Setup, browser: Browser) -> String {
 }
 
 #[tokio::test]
-async fn an_answer_of_another_issuer_is_not_used() {
+async fn callback_of_another_issuer_is_rejected() {
     let server = || async { setup(oauth::server()).await };
     let wrong = forging(&[("iss", Some("https://evil.example"))]);
     let stderr = refused(&server().await, wrong).await;
@@ -45,7 +45,7 @@ async fn an_answer_of_another_issuer_is_not_used() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_was_not_promised_is_compared_all_the_same() {
+async fn unannounced_iss_parameter_is_checked_too() {
     let silent = oauth::server().iss(Iss::Off);
     let wrong = forging(&[("iss", Some("https://evil.example"))]);
     refused(&setup(silent).await, wrong).await;
@@ -55,7 +55,7 @@ async fn an_issuer_that_was_not_promised_is_compared_all_the_same() {
 }
 
 #[tokio::test]
-async fn the_words_of_another_issuer_are_not_shown() {
+async fn error_text_of_another_issuer_is_not_shown() {
     const FORGED: [(&str, Option<&str>); 4] = [
         ("code", None),
         ("error", Some("access_denied")),
@@ -72,14 +72,14 @@ async fn the_words_of_another_issuer_are_not_shown() {
 }
 
 #[tokio::test]
-async fn a_person_who_says_no_is_understood() {
+async fn denied_sign_in_is_reported_as_denied() {
     let setup = setup(oauth::server()).await;
     let stderr = refused(&setup, Browser::denying()).await;
     assert!(stderr.contains("the sign-in was denied"), "{stderr}");
 }
 
 #[tokio::test]
-async fn an_answer_with_another_state_changes_nothing() {
+async fn callback_with_another_state_changes_nothing() {
     let setup = setup(oauth::server()).await;
     let mut client = setup.start(Value::Null).await;
     let page = client.sign_in_page("a", 0).await;
@@ -114,7 +114,7 @@ fn leaks(requests: &[Request], secrets: &[String]) -> bool {
 }
 
 #[tokio::test]
-async fn another_issuer_gets_its_own_registration_and_nothing_else() {
+async fn new_issuer_gets_its_own_registration_and_no_secret() {
     let setup = setup(oauth::server()).await;
     drop(setup.signed_in(Value::Null).await);
     let first_client = setup.stored("client-info.json")["client_id"].clone();
@@ -136,7 +136,7 @@ async fn another_issuer_gets_its_own_registration_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn refresh_token_is_forgotten_when_the_issuer_changes() {
+async fn refresh_token_is_not_sent_to_a_new_issuer() {
     // The metadata that was kept is gone too, so that it is asked for anew before the refresh.
     let setup = setup(oauth::server()).await;
     let mut client = setup.signed_in(Value::Null).await;
@@ -144,13 +144,13 @@ async fn refresh_token_is_forgotten_when_the_issuer_changes() {
     setup.upstream.move_to(&other);
     setup.expire();
     std::fs::remove_file(setup.path("metadata.json")).unwrap();
-    crate::holes::failing_call(&mut client).await;
+    crate::security::failing_call(&mut client).await;
     assert!(other.grants("refresh_token").is_empty());
     assert!(!leaks(&other.requests(), &setup.server.secrets()));
 }
 
 #[tokio::test]
-async fn metadata_of_another_issuer_are_not_used() {
+async fn metadata_of_another_issuer_is_rejected() {
     for issuer in ["https://evil.example", "http://127.0.0.1:1"] {
         let server = oauth::server().metadata_with(json!({"issuer": issuer}));
         let setup = setup(server).await;
@@ -168,7 +168,7 @@ async fn metadata_of_another_issuer_are_not_used() {
         .document_with(slashed)
         .start()
         .await;
-    let client = started(crate::holes::proxy::new().upstream("a", &upstream)).await;
+    let client = started(crate::security::proxy::new().upstream("a", &upstream)).await;
     client.wait_for_stderr("calls itself").await;
     assert_eq!(server.count(Part::Registration), 0);
 }

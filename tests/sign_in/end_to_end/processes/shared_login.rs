@@ -28,7 +28,7 @@ async fn process_with_a_browser_opens_the_page_of_one_without() {
 }
 
 #[tokio::test]
-async fn a_login_that_another_process_stored_reaches_one_that_gave_up() {
+async fn login_by_another_process_reconnects_one_that_gave_up() {
     let setup = usual().await;
     let mut parked = setup.start().await;
     Browser::denying().open(&setup.desktop.page().await).await;
@@ -50,7 +50,7 @@ async fn a_login_that_another_process_stored_reaches_one_that_gave_up() {
 }
 
 #[tokio::test]
-async fn a_login_that_was_copied_here_reaches_one_that_waits() {
+async fn copied_login_files_connect_a_waiting_process() {
     let setup = usual().await;
     let (there, desktop) = (proxy::home(), Desktop::start());
     let mut client = started(setup.proxy().home(&there).on(&desktop)).await;
@@ -64,7 +64,7 @@ async fn a_login_that_was_copied_here_reaches_one_that_waits() {
 }
 
 #[tokio::test]
-async fn refusal_of_an_old_refresh_token_keeps_the_renewed_tokens() {
+async fn rejected_refresh_token_keeps_tokens_replaced_meanwhile() {
     let setup = usual().await;
     let mut client = setup.signed_in().await;
     // Another login, as a program would leave it that knows of no lock.

@@ -1,20 +1,20 @@
 //! What went wrong for other clients that sign in, tried on the binary: every hole is a test.
 
-mod clients;
-mod documents;
+mod client_metadata;
+mod client_registration;
+mod dpop;
 mod issuers;
-mod machines;
+#[cfg(unix)]
+mod leak_check;
+mod login_files;
+mod machine_grants;
 mod metadata;
 mod origins;
-mod places;
-mod proofs;
 mod renewal;
-mod requests;
+mod request_parameters;
 mod secrets;
-#[cfg(unix)]
-mod seen;
 mod step_up;
-mod trouble;
+mod token_responses;
 
 use std::path::PathBuf;
 use std::sync::Arc;

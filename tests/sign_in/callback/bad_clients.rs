@@ -8,7 +8,7 @@ use super::{Visitor, address, expected, good, listening, turned_away};
 use testkit::within;
 
 #[tokio::test]
-async fn any_number_of_slow_clients_do_not_keep_a_person_out() {
+async fn slow_clients_do_not_block_the_browser() {
     let mut callback = listening().await;
     let there = address(&callback);
     let mut slow = Vec::new();
@@ -26,7 +26,7 @@ async fn any_number_of_slow_clients_do_not_keep_a_person_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_client_is_hung_up_on() {
+async fn slow_client_is_disconnected() {
     // The paused clock runs on to the end of the client's time when nothing else is to be done.
     let mut callback = listening().await;
     let mut visitor = Visitor::sending(address(&callback), "GET /callback?co").await;
@@ -38,7 +38,7 @@ async fn a_slow_client_is_hung_up_on() {
 }
 
 #[tokio::test]
-async fn a_head_that_is_too_large_is_turned_away_with_a_reason() {
+async fn oversized_request_head_is_rejected_with_a_reason() {
     let mut callback = listening().await;
     let there = address(&callback);
     let head = |bytes: usize| {
@@ -66,7 +66,7 @@ async fn a_head_that_is_too_large_is_turned_away_with_a_reason() {
 }
 
 #[tokio::test]
-async fn too_many_headers_are_no_request() {
+async fn too_many_headers_are_rejected() {
     let mut callback = listening().await;
     let many: String = (0..500)
         .map(|number| format!("\r\nX-{number}: a"))
@@ -77,7 +77,7 @@ async fn too_many_headers_are_no_request() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_halfway_is_forgotten() {
+async fn client_that_disconnects_early_is_dropped() {
     let mut callback = listening().await;
     for bytes in [
         "",
@@ -92,14 +92,14 @@ async fn a_client_that_leaves_halfway_is_forgotten() {
 }
 
 #[tokio::test]
-async fn an_answer_counts_though_its_browser_has_gone() {
+async fn callback_counts_though_the_browser_disconnected() {
     let mut callback = listening().await;
     drop(Visitor::sending(address(&callback), good(&callback)).await);
     expected(&mut callback).await.respond(Page::SignedIn).await;
 }
 
 #[tokio::test]
-async fn an_answer_gets_its_page_when_nobody_listens_any_more() {
+async fn callback_gets_its_page_after_the_listener_closed() {
     let mut callback = listening().await;
     let there = address(&callback);
     let visitor = Visitor::sending(there, good(&callback)).await;
@@ -113,7 +113,7 @@ async fn an_answer_gets_its_page_when_nobody_listens_any_more() {
 }
 
 #[tokio::test]
-async fn no_answer_is_lost_when_the_wait_is_interrupted_and_resumed() {
+async fn interrupted_wait_loses_no_callback() {
     let mut callback = listening().await;
     let visitor = Visitor::sending(address(&callback), good(&callback)).await;
     let waiting = async {

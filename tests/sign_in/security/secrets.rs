@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::holes::seen::{Seen, holders};
-use crate::holes::{Setup, call, failing_call, setup, setup_with, started};
+use crate::security::leak_check::{Seen, holders};
+use crate::security::{Setup, call, failing_call, setup, setup_with, started};
 use testkit::Endpoint;
 use testkit::desktop::Desktop;
 use testkit::oauth::{self, AuthMethod, Browser, Dpop, Key, Part};
@@ -49,7 +49,7 @@ fn verifier(setup: &Setup) -> String {
 }
 
 #[tokio::test]
-async fn a_whole_life_of_a_login_shows_no_secret() {
+async fn complete_login_lifecycle_shows_no_secret() {
     for method in [AuthMethod::Basic, AuthMethod::Post] {
         let server = oauth::server().scopes("read write").registers_as(method);
         let setup = setup_with(server, |it| {
@@ -96,7 +96,7 @@ async fn a_whole_life_of_a_login_shows_no_secret() {
 
         // An answer that is not used, and a person who says no.
         let wrong = person.clone().altering(|url| {
-            crate::holes::with_params(url, &[("iss", Some("https://evil.example"))]);
+            crate::security::with_params(url, &[("iss", Some("https://evil.example"))]);
         });
         seen.add("the page at the end", wrong.open(&page).await.text);
         client.wait_for_stderr("the sign-in failed").await;
@@ -137,7 +137,7 @@ async fn lives_unseen(setup: &Setup, proxy: proxy::Builder, mut secrets: Vec<Str
 }
 
 #[tokio::test]
-async fn a_machine_shows_no_secret() {
+async fn client_credentials_grant_shows_no_secret() {
     let known = oauth::client("nightly").secret_basic("configured-secret");
     let bound = setup(
         oauth::server()
@@ -164,7 +164,7 @@ async fn a_machine_shows_no_secret() {
 }
 
 #[tokio::test]
-async fn assertions_show_no_secret() {
+async fn assertion_grants_show_no_secret() {
     let (key, issuer) = (Key::es256(), "https://workloads.example");
     let server = oauth::server().client(oauth::client("workload"));
     let asserting = setup(server.trusts(issuer, &key)).await;
@@ -190,7 +190,7 @@ async fn assertions_show_no_secret() {
 }
 
 #[tokio::test]
-async fn another_device_shows_no_secret() {
+async fn device_grant_shows_no_secret() {
     let server = oauth::server().device_grant(Duration::from_secs(1));
     let setup = setup(server).await;
     let mut seen = Seen::default();
@@ -204,7 +204,7 @@ async fn another_device_shows_no_secret() {
 }
 
 #[tokio::test]
-async fn a_server_that_repeats_the_token_is_not_repeated() {
+async fn token_repeated_by_a_server_is_masked() {
     let server = oauth::server().start().await;
     let repeating = upstream::modern().tool("search").intercept(|request| {
         let token = request.header("authorization")?.to_owned();
@@ -221,7 +221,7 @@ async fn a_server_that_repeats_the_token_is_not_repeated() {
     };
     let mut seen = Seen::default();
     let mut client = started(talkative(setup.proxy(Value::Null))).await;
-    crate::holes::sign_in(&client).await;
+    crate::security::sign_in(&client).await;
     client.wait_for_tools(&["search"]).await;
     let message = failing_call(&mut client).await;
     assert!(message.contains("what is"), "{message}");
@@ -232,7 +232,7 @@ async fn a_server_that_repeats_the_token_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn commands_show_no_secret_and_none_is_left_after_signing_out() {
+async fn commands_show_no_secret_and_logout_removes_all() {
     let setup = setup(oauth::server().registers_as(AuthMethod::Basic)).await;
     drop(setup.signed_in(Value::Null).await);
     let mut secrets = kept(&setup);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::holes::{Setup, call, setup, setup_with, started};
+use crate::security::{Setup, call, setup, setup_with, started};
 use testkit::oauth::{self, Browser, Key, Part, scopes};
 use testkit::proxy::Client;
 
@@ -20,7 +20,7 @@ async fn works_alone(setup: &Setup, keys: Value) -> Client {
 }
 
 #[tokio::test]
-async fn a_machine_gets_its_tokens_by_a_secret() {
+async fn client_credentials_grant_works_with_a_secret() {
     let known = || oauth::client("nightly");
     for (known, method) in [
         (known().secret_basic("s:e cret"), "client_secret_basic"),
@@ -44,7 +44,7 @@ async fn a_machine_gets_its_tokens_by_a_secret() {
 }
 
 #[tokio::test]
-async fn a_machine_gets_its_tokens_by_a_key() {
+async fn client_credentials_grant_works_with_a_key() {
     for key in [Key::es256(), Key::rs256()] {
         let known = oauth::client("nightly").private_key(&key);
         let setup = setup(oauth::server().client(known)).await;
@@ -63,7 +63,7 @@ async fn a_machine_gets_its_tokens_by_a_key() {
 }
 
 #[tokio::test]
-async fn a_secret_that_is_wrong_is_asked_with_once_and_said() {
+async fn wrong_secret_is_sent_once_and_reported() {
     let known = oauth::client("nightly").secret_basic("right");
     let setup = setup(oauth::server().client(known)).await;
     let keys = json!({
@@ -78,7 +78,7 @@ async fn a_secret_that_is_wrong_is_asked_with_once_and_said() {
 }
 
 #[tokio::test]
-async fn an_assertion_becomes_a_token() {
+async fn jwt_bearer_grant_exchanges_an_assertion() {
     let (key, issuer) = (Key::es256(), "https://workloads.example");
     let server = oauth::server().client(oauth::client("workload"));
     let setup = setup(server.trusts(issuer, &key)).await;
@@ -94,7 +94,7 @@ async fn an_assertion_becomes_a_token() {
 }
 
 #[tokio::test]
-async fn an_enterprise_vouches_for_its_user() {
+async fn enterprise_grant_exchanges_an_id_token() {
     let (provider, server) = oauth::enterprise().await;
     let setup = setup(server).await;
     let keys = json!({
@@ -111,7 +111,7 @@ async fn an_enterprise_vouches_for_its_user() {
 }
 
 #[tokio::test]
-async fn a_person_signs_in_on_another_device() {
+async fn device_grant_signs_in_on_another_device() {
     let server = oauth::server().device_grant(Duration::from_secs(1));
     let setup = setup(server).await;
     let mut client = setup.start(json!({"grant": "device"})).await;
@@ -128,7 +128,7 @@ async fn a_person_signs_in_on_another_device() {
 }
 
 #[tokio::test]
-async fn a_server_without_the_device_grant_says_so() {
+async fn missing_device_grant_is_reported() {
     let setup = setup(oauth::server()).await;
     let client = setup.start(json!({"grant": "device"})).await;
     client.wait_for_stderr("has no").await;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::holes::{failing_call, setup, sign_in};
+use crate::security::{failing_call, setup, sign_in};
 use testkit::oauth;
 use testkit::raw::Reply;
 
@@ -46,7 +46,7 @@ fn answers() -> Vec<Case> {
 }
 
 #[tokio::test]
-async fn sign_in_answer_without_tokens_is_reported_without_secrets() {
+async fn malformed_sign_in_response_is_reported_without_secrets() {
     for (said, answer) in answers() {
         let server =
             oauth::server().intercept(move |request| (request.path == "/token").then(answer));
@@ -66,7 +66,7 @@ async fn sign_in_answer_without_tokens_is_reported_without_secrets() {
 }
 
 #[tokio::test]
-async fn refresh_answer_without_tokens_is_reported_without_secrets() {
+async fn malformed_refresh_response_is_reported_without_secrets() {
     for (_, answer) in answers() {
         let server = oauth::server().intercept(move |request| {
             let refresh = request.text().contains("grant_type=refresh_token");

@@ -36,7 +36,7 @@ async fn has_ipv6() -> bool {
 }
 
 #[tokio::test]
-async fn without_a_configuration_it_is_127_0_0_1_and_callback() {
+async fn default_redirect_uri_is_127_0_0_1_and_callback() {
     let callback = CallbackListener::bind(&place("plain", None)).await.unwrap();
     let uri = format!("http://127.0.0.1:{}/callback", port(&callback));
     assert_eq!(callback.redirect_uri(), uri);
@@ -44,7 +44,7 @@ async fn without_a_configuration_it_is_127_0_0_1_and_callback() {
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_makes_way_for_another() {
+async fn occupied_candidate_ports_are_skipped() {
     let place = place("taken", None);
     let mut callbacks = Vec::new();
     // More than there are candidates.
@@ -63,7 +63,7 @@ async fn a_port_that_is_taken_makes_way_for_another() {
 }
 
 #[tokio::test]
-async fn a_fixed_port_that_is_taken_is_an_error_that_says_what_to_do() {
+async fn occupied_fixed_port_is_an_error_with_a_remedy() {
     let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = other.local_addr().unwrap().port();
     for uri in [
@@ -83,7 +83,7 @@ async fn a_fixed_port_that_is_taken_is_an_error_that_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_fixed_redirect_uri_is_used_as_it_is_written() {
+async fn fixed_redirect_uri_is_used_as_written() {
     // A port that is ours until the moment that it is needed.
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = free.local_addr().unwrap().port();
@@ -102,7 +102,7 @@ async fn a_fixed_redirect_uri_is_used_as_it_is_written() {
 }
 
 #[tokio::test]
-async fn localhost_is_answered_on_both_addresses() {
+async fn localhost_callback_answers_on_ipv4_and_ipv6() {
     let configured = Some("http://localhost/callback");
     let mut callback = CallbackListener::bind(&place("both", configured))
         .await
@@ -124,7 +124,7 @@ async fn localhost_is_answered_on_both_addresses() {
 }
 
 #[tokio::test]
-async fn half_of_localhost_is_left_to_nobody() {
+async fn localhost_with_one_address_occupied_is_an_error() {
     if !has_ipv6().await {
         return;
     }
@@ -138,7 +138,7 @@ async fn half_of_localhost_is_left_to_nobody() {
 }
 
 #[tokio::test]
-async fn ipv6_alone_will_do() {
+async fn callback_works_on_ipv6_alone() {
     if !has_ipv6().await {
         return;
     }
@@ -154,7 +154,7 @@ async fn ipv6_alone_will_do() {
 }
 
 #[tokio::test]
-async fn nobody_elsewhere_can_come_in() {
+async fn callback_listens_on_its_own_address_only() {
     // Another address of this machine, at which a listener on all interfaces would answer.
     let callback = CallbackListener::bind(&place("inside", None))
         .await

@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use crate::holes::{Setup, sign_in};
+use crate::security::{Setup, sign_in};
 use testkit::oauth::{self, Part};
 use testkit::raw::{self, Reply};
 use testkit::upstream::Kind;
 use testkit::{proxy, upstream};
 
 testkit::per_kind! {
-    a_token_goes_with_every_request_of_every_transport
+    token_is_sent_with_every_request_on_every_transport
 }
 
 /// A server that must not get anything.
@@ -27,7 +27,7 @@ async fn protected(tools: upstream::Builder) -> Setup {
 }
 
 #[tokio::test]
-async fn no_redirect_takes_a_token_to_another_origin() {
+async fn redirect_sends_no_token_to_another_origin() {
     for status in [302, 307, 308] {
         let elsewhere = elsewhere();
         let target = elsewhere.url_of("/mcp");
@@ -44,7 +44,7 @@ async fn no_redirect_takes_a_token_to_another_origin() {
 }
 
 #[tokio::test]
-async fn no_endpoint_of_another_origin_gets_a_token() {
+async fn sse_endpoint_of_another_origin_gets_no_token() {
     let elsewhere = elsewhere();
     let target = elsewhere.url_of("/message");
     let tools = upstream::http_sse()
@@ -61,10 +61,10 @@ async fn no_endpoint_of_another_origin_gets_a_token() {
     assert_eq!(elsewhere.connections(), 0);
 }
 
-async fn a_token_goes_with_every_request_of_every_transport(kind: Kind) {
+async fn token_is_sent_with_every_request_on_every_transport(kind: Kind) {
     let setup = protected(kind.server().tool("search")).await;
     let mut client = setup.signed_in(Value::Null).await;
-    crate::holes::call(&mut client).await;
+    crate::security::call(&mut client).await;
     let requests = setup.upstream.raw.requests();
     let to_it = requests
         .iter()
@@ -94,7 +94,7 @@ async fn authorization_server_redirect_is_not_followed_with_secrets() {
         let token = request.path == "/token";
         token.then(|| Reply::status(307).header("location", &target))
     });
-    let setup = crate::holes::setup(server).await;
+    let setup = crate::security::setup(server).await;
     let client = setup.start(Value::Null).await;
     let page = sign_in(&client).await;
     assert_eq!(page.status, 400, "{}", page.text);

@@ -6,7 +6,7 @@ use crate::end_to_end::setup::{Setup, error_of, search, started, usual};
 use testkit::oauth::{Browser, Part};
 
 #[tokio::test]
-async fn a_person_who_says_no_is_not_asked_again() {
+async fn denied_sign_in_opens_no_second_page() {
     let setup = usual().await;
     let mut client = setup.start().await;
     let page = Browser::denying().open(&setup.desktop.page().await).await;
@@ -23,7 +23,7 @@ async fn a_person_who_says_no_is_not_asked_again() {
 }
 
 #[tokio::test]
-async fn a_call_whose_person_says_no_is_told_so() {
+async fn call_fails_if_the_user_denies_the_sign_in() {
     let setup = usual().await;
     let mut client = setup.signed_in().await;
     setup.server.revoke_all();
@@ -44,7 +44,7 @@ async fn a_call_whose_person_says_no_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_person_who_lets_it_lapse_is_not_asked_again_for_a_while() {
+async fn abandoned_sign_in_opens_no_page_until_login_retry() {
     let setup = usual().await;
     let patient = |setup: &Setup| {
         let builder = setup
@@ -77,7 +77,7 @@ async fn a_person_who_lets_it_lapse_is_not_asked_again_for_a_while() {
 }
 
 #[tokio::test]
-async fn the_page_of_a_process_that_ended_is_still_good() {
+async fn sign_in_page_outlives_the_process_that_opened_it() {
     let setup = usual().await;
     let mut client = setup.start().await;
     let page = setup.desktop.page().await;
@@ -93,7 +93,7 @@ async fn the_page_of_a_process_that_ended_is_still_good() {
 }
 
 #[tokio::test]
-async fn answer_with_another_state_is_rejected_and_the_login_goes_on() {
+async fn callback_with_another_state_is_rejected_and_login_continues() {
     let setup = usual().await;
     let mut client = setup.start().await;
     let page = setup.desktop.page().await;
@@ -114,7 +114,7 @@ async fn answer_with_another_state_is_rejected_and_the_login_goes_on() {
 }
 
 #[tokio::test]
-async fn a_call_waits_for_the_person_who_is_at_it() {
+async fn call_waits_for_the_user_to_sign_in() {
     let setup = usual().await;
     setup.sign_in().await;
     let mut client = setup.ready().await;

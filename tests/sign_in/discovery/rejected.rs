@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn a_challenge_that_names_a_bad_address_is_not_followed() {
+async fn unsafe_metadata_url_of_a_challenge_is_not_requested() {
     for named in [
         "file:///etc/passwd",
         "http://169.254.169.254/latest",
@@ -34,7 +34,7 @@ async fn a_challenge_that_names_a_bad_address_is_not_followed() {
 }
 
 #[tokio::test]
-async fn an_issuer_with_another_name_is_not_used() {
+async fn metadata_with_another_issuer_is_rejected() {
     for other in ["{}/", "https://honest.example"] {
         let upstream = serve_itself(&[
             (RESOURCE_PATH, resource("{}/mcp", &["{}"])),
@@ -51,7 +51,7 @@ async fn an_issuer_with_another_name_is_not_used() {
 }
 
 #[tokio::test]
-async fn metadata_of_another_resource_are_not_used() {
+async fn metadata_of_another_resource_is_rejected() {
     let upstream = serve_itself(&[
         (
             RESOURCE_PATH,
@@ -72,7 +72,7 @@ async fn metadata_of_another_resource_are_not_used() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_followed_within_the_origin_alone() {
+async fn redirects_are_followed_within_the_origin_only() {
     let trap = serve_itself(&[("/x", resource("{}", &["{}"]))]);
     let there = trap.url_of("/x");
     let away = serve(vec![(
@@ -112,7 +112,7 @@ async fn a_redirect_is_followed_within_the_origin_alone() {
 }
 
 #[tokio::test]
-async fn hostile_endpoints_are_refused_before_anything_uses_them() {
+async fn hostile_endpoint_urls_are_rejected() {
     for (member, text) in [
         ("authorization_endpoint", "file:///etc/passwd"),
         (

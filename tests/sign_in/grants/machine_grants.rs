@@ -13,7 +13,7 @@ use testkit::Endpoint;
 use testkit::oauth::{self, Key};
 
 #[tokio::test]
-async fn a_client_gets_a_token_by_its_secret_or_its_key() {
+async fn client_credentials_work_with_a_secret_or_a_key() {
     let odd = "s:e cret+%";
     for (known, secret) in [
         (oauth::client("machine").secret_basic(odd), odd),
@@ -60,7 +60,7 @@ async fn a_client_gets_a_token_by_its_secret_or_its_key() {
 }
 
 #[tokio::test]
-async fn a_secret_goes_into_the_body_where_the_server_wants_it_there() {
+async fn secret_is_sent_in_the_body_if_the_server_requires_it() {
     let known = oauth::client("machine").secret_post("secret");
     let methods = json!({"token_endpoint_auth_methods_supported": ["client_secret_post"]});
     let setup = setup(oauth::server().client(known).metadata_with(methods)).await;
@@ -73,7 +73,7 @@ async fn a_secret_goes_into_the_body_where_the_server_wants_it_there() {
 }
 
 #[tokio::test]
-async fn an_assertion_becomes_a_token_and_a_bad_one_is_asked_for_once() {
+async fn jwt_bearer_grant_works_and_bad_assertion_is_sent_once() {
     let (key, issuer) = (Key::es256(), "https://workloads.example");
     let known = oauth::client("workload");
     let setup = setup(
@@ -122,7 +122,7 @@ async fn an_assertion_becomes_a_token_and_a_bad_one_is_asked_for_once() {
 }
 
 #[tokio::test]
-async fn an_enterprise_vouches_for_its_user() {
+async fn enterprise_grant_exchanges_an_id_token() {
     let (provider, server) = oauth::enterprise().await;
     let setup = setup(server.scopes("read")).await;
     let audience = Issuer::parse(
@@ -170,7 +170,7 @@ async fn an_enterprise_vouches_for_its_user() {
 }
 
 #[tokio::test]
-async fn what_is_no_identity_assertion_goes_no_further() {
+async fn token_of_another_type_is_no_identity_assertion() {
     use testkit::raw::{self, Reply};
     let access = r#"{"access_token":"a","issued_token_type":"urn:ietf:params:oauth:token-type:access_token","token_type":"Bearer"}"#;
     let provider = raw::server(move |_| std::future::ready(Reply::json(access)));

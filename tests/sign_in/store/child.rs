@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use mcp_manifold::oauth::{LockKind, Swap, Timestamp, Tokens, Version};
 
-use super::authority::Caller;
+use super::token_server::Caller;
 use super::{docs, done, refresh_token, tokens};
 
 /// Longer than any test takes; a test that hangs fails by it.
@@ -56,7 +56,7 @@ impl Process {
     /// `command` ends with the path of this program.
     pub(crate) fn start_as(mut command: Command, home: &Path, role: Role) -> Self {
         command
-            .args(["--exact", "store::process::as_another_process"])
+            .args(["--exact", "store::child::child_process"])
             .env("STORE_TEST_HOME", home)
             .env("STORE_TEST_ROLE", role.words())
             .stdin(Stdio::null())
@@ -97,7 +97,7 @@ impl Drop for Process {
 
 /// Not a test of its own: what the others start.
 #[tokio::test]
-async fn as_another_process() {
+async fn child_process() {
     let Some(home) = std::env::var_os("STORE_TEST_HOME").map(PathBuf::from) else {
         return;
     };
