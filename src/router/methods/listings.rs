@@ -20,12 +20,14 @@ pub(crate) async fn list_tools(ctx: &Context, request: Message, client: Era) {
     if ctx.gateway.view.borrow().initial_listing_done
         && let Some(id) = request.id()
     {
-        return ctx.send(Line::result(&id, tools_result(ctx, client))).await;
+        return ctx
+            .send(Line::result(&id, list_catalog_tools(ctx, client)))
+            .await;
     }
     let subject = "tools".to_owned();
     let answer = move |ctx: Context, request: ClientRequest| async move {
         ctx.gateway.wait_for_initial_listing().await;
-        Line::result(&request.id, tools_result(&ctx, client))
+        Line::result(&request.id, list_catalog_tools(&ctx, client))
     };
     begin_request(ctx, request, client, subject, answer).await;
 }
@@ -45,7 +47,8 @@ pub(crate) async fn list_items(ctx: &Context, request: Message, kind: ItemKind, 
     begin_request(ctx, request, client, subject, answer).await;
 }
 
-fn tools_result(ctx: &Context, client: Era) -> Bytes {
+/// Returns the result of `tools/list`, and records the catalog as sent to the client.
+fn list_catalog_tools(ctx: &Context, client: Era) -> Bytes {
     let catalog = ctx.gateway.view.borrow().catalog.clone();
     debug!(tools = catalog.len(), "listed");
     ctx.session.announced_tools.record_sent(&catalog);

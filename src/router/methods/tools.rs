@@ -28,7 +28,7 @@ async fn answer(ctx: &Context, call: &ClientRequest) -> Line {
         Some((route, upstream)) => {
             call.response_line(&upstream, forward_call(ctx, call, route, &upstream).await)
         }
-        None => call.refusal_line(code::INVALID_PARAMS, &unknown_tool_text(ctx, &call.subject)),
+        None => reject_unknown_tool(ctx, call),
     }
 }
 
@@ -51,9 +51,9 @@ fn find_tool_now(ctx: &Context, name: &str) -> Option<(Route, Upstream)> {
     Some((route, upstream))
 }
 
-/// Returns the error text for an unknown tool. Reconnects the upstreams that require user action, as the user may
-/// have acted.
-fn unknown_tool_text(ctx: &Context, name: &str) -> String {
+/// Rejects a call of an unknown tool. Reconnects the upstreams that require user action, as the user may have acted.
+fn reject_unknown_tool(ctx: &Context, call: &ClientRequest) -> Line {
+    let name = &call.subject;
     let is_disconnected = |upstream: &&Upstream| upstream.connection().is_none();
     let all = ctx.gateway.upstreams.all();
     let disconnected = all.iter().filter(is_disconnected);
@@ -68,7 +68,7 @@ fn unknown_tool_text(ctx: &Context, name: &str) -> String {
         }
     };
     let disconnected: Vec<_> = disconnected.map(named).collect();
-    match disconnected.is_empty() {
+    let text = match disconnected.is_empty() {
         true => {
             format!("unknown tool `{name}`; it may be filtered out or gone: list the tools again")
         }
@@ -76,7 +76,8 @@ fn unknown_tool_text(ctx: &Context, name: &str) -> String {
             "unknown tool `{name}`; these servers are not connected: {}",
             disconnected.join(", ")
         ),
-    }
+    };
+    call.refusal_line(code::INVALID_PARAMS, &text)
 }
 
 /// Forwards the call and returns the response. The call is sent once more if the upstream rejected it without
