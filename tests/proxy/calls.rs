@@ -10,13 +10,13 @@ use testkit::upstream::{self, Call, Kind};
 use tokio::sync::watch;
 
 testkit::per_kind! {
-    answers_come_in_their_own_order_not_that_of_the_calls
-    a_call_without_an_answer_delays_no_other
+    responses_arrive_in_upstream_order_not_call_order
+    unanswered_call_delays_no_other_call
 }
 
 testkit::per_kind! {
     [legacy modern]
-    an_error_comes_back_with_its_data_whatever_the_status
+    upstream_error_passes_whole_at_any_http_status
 }
 
 /// A call's arguments.
@@ -33,7 +33,7 @@ fn answered(lines: &[Vec<u8>]) -> Vec<String> {
     answers.map(|answer| answer["id"].to_string()).collect()
 }
 
-async fn answers_come_in_their_own_order_not_that_of_the_calls(kind: Kind) {
+async fn responses_arrive_in_upstream_order_not_call_order(kind: Kind) {
     const CALLS: u64 = 300;
     // Calls whose number is at least this may be answered.
     let turn = Arc::new(watch::Sender::new(CALLS));
@@ -68,7 +68,7 @@ async fn answers_come_in_their_own_order_not_that_of_the_calls(kind: Kind) {
     assert_eq!(answered(&client.received())[before..], order);
 }
 
-async fn a_call_without_an_answer_delays_no_other(kind: Kind) {
+async fn unanswered_call_delays_no_other_call(kind: Kind) {
     let gate = Gate::closed();
     let held = gate.clone();
     let server = kind.server().tool("work").on_call(move |call| {
@@ -101,7 +101,7 @@ async fn a_call_without_an_answer_delays_no_other(kind: Kind) {
 }
 
 #[tokio::test]
-async fn a_hidden_or_unknown_tool_is_neither_listed_nor_called() {
+async fn filtered_or_unknown_tool_is_neither_listed_nor_called() {
     let server = upstream::legacy()
         .tool("get_a")
         .tool("get_secret")
@@ -151,7 +151,7 @@ async fn a_hidden_or_unknown_tool_is_neither_listed_nor_called() {
 }
 
 #[tokio::test]
-async fn an_id_in_use_does_not_confuse() {
+async fn request_id_already_in_flight_is_rejected() {
     let gate = Gate::closed();
     let held = gate.clone();
     let server = upstream::legacy().tool("wait").on_call(move |call| {
@@ -189,7 +189,7 @@ async fn an_id_in_use_does_not_confuse() {
     assert!(String::from_utf8(answer).unwrap().contains(r#""said":8"#));
 }
 
-async fn an_error_comes_back_with_its_data_whatever_the_status(kind: Kind) {
+async fn upstream_error_passes_whole_at_any_http_status(kind: Kind) {
     // Longer than what is read of pages meant for people.
     let data = "x".repeat(100_000);
     let error = format!(

@@ -6,10 +6,10 @@ use testkit::proxy::{self, Client, call_line};
 use testkit::upstream::{Builder, Kind};
 
 testkit::per_kind! {
-    a_cancelled_call_ends_at_its_upstream_and_is_not_answered
-    only_the_call_that_is_named_is_cancelled
-    a_cancellation_of_nothing_is_ignored
-    what_runs_when_the_client_leaves_is_cancelled
+    cancelled_call_ends_at_its_upstream_without_response
+    cancellation_ends_only_the_named_call
+    cancellation_of_an_unknown_request_is_ignored
+    calls_in_flight_are_cancelled_when_stdin_closes
 }
 
 /// A server whose calls of `wait` get no answer before they are cancelled; then they get one.
@@ -41,7 +41,7 @@ fn cancel_line(id: &str) -> String {
     )
 }
 
-async fn a_cancelled_call_ends_at_its_upstream_and_is_not_answered(kind: Kind) {
+async fn cancelled_call_ends_at_its_upstream_without_response(kind: Kind) {
     for (id, as_cancelled) in [
         ("1000", "1000"),
         (r#""\u0061""#, r#""a""#),
@@ -86,7 +86,7 @@ async fn a_cancelled_call_ends_at_its_upstream_and_is_not_answered(kind: Kind) {
     }
 }
 
-async fn only_the_call_that_is_named_is_cancelled(kind: Kind) {
+async fn cancellation_ends_only_the_named_call(kind: Kind) {
     let gate = Gate::closed();
     let server = kind.server().tool("wait").held_by(&gate);
     let server = server.start().await;
@@ -107,7 +107,7 @@ async fn only_the_call_that_is_named_is_cancelled(kind: Kind) {
     assert_eq!(server.cancelled().len(), 1);
 }
 
-async fn a_cancellation_of_nothing_is_ignored(kind: Kind) {
+async fn cancellation_of_an_unknown_request_is_ignored(kind: Kind) {
     let server = waiting(kind.server()).start().await;
     let mut client = proxy::before(&server).await;
     client
@@ -139,7 +139,7 @@ async fn a_cancellation_of_nothing_is_ignored(kind: Kind) {
     }
 }
 
-async fn what_runs_when_the_client_leaves_is_cancelled(kind: Kind) {
+async fn calls_in_flight_are_cancelled_when_stdin_closes(kind: Kind) {
     let server = waiting(kind.server()).start().await;
     let mut client = proxy::before(&server).await;
     for id in ["1000", "1001"] {

@@ -67,7 +67,7 @@ fn load(mut variables: BTreeMap<String, String>) -> Vec<String> {
 }
 
 #[test]
-fn every_example_for_a_client_loads() {
+fn client_example_files_load() {
     let expected = [
         (
             "claude-code.jsonc",
@@ -92,14 +92,14 @@ fn every_example_for_a_client_loads() {
 }
 
 #[test]
-fn the_annotated_list_loads() {
+fn annotated_upstream_list_loads() {
     let list = format!("@{}", root().join("config/upstreams.jsonc").display());
     let variables = BTreeMap::from([("PROXY_UPSTREAMS".to_owned(), list)]);
     assert_eq!(load(variables), ["linear", "tracker", "github", "docs"]);
 }
 
 #[test]
-fn the_configurations_of_mcp_devtools_load_unchanged() {
+fn mcp_devtools_configurations_load_unchanged() {
     let fixtures = files("tests/fixtures/devtools");
     assert_eq!(fixtures.len(), 9);
     for fixture in fixtures {

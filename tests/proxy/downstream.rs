@@ -45,7 +45,7 @@ fn initialize(version: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn initialize_is_answered_while_no_upstream_is() {
+async fn initialize_does_not_wait_for_upstreams() {
     let silent = raw::server(|_| async { Reply::hang() });
     let mut client = proxy::new().upstream("silent", &silent).start().await;
     let result = client.initialize().await;
@@ -87,7 +87,7 @@ async fn initialize_returns_requested_or_newest_handshake_version() {
 }
 
 #[tokio::test]
-async fn invalid_line_is_refused_and_the_next_one_is_served() {
+async fn invalid_line_is_rejected_and_the_next_one_served() {
     let mut client = alone().start().await;
     let cases: [(&[u8], i64, Option<Value>); 17] = [
         (b"{", -32700, None),
@@ -135,7 +135,7 @@ async fn invalid_line_is_refused_and_the_next_one_is_served() {
 }
 
 #[tokio::test]
-async fn white_space_empty_lines_and_a_byte_order_mark_do_not_matter() {
+async fn white_space_blank_lines_and_byte_order_mark_are_ignored() {
     let mut client = alone().start().await;
     for line in ["", "   ", "\t\r"] {
         no_answer(&mut client, line).await;
@@ -150,7 +150,7 @@ async fn white_space_empty_lines_and_a_byte_order_mark_do_not_matter() {
 }
 
 #[tokio::test]
-async fn the_messages_of_a_batch_are_answered_one_by_one() {
+async fn requests_in_a_batch_get_separate_responses() {
     let up = upstream::legacy().tool("a").start().await;
     let mut client = proxy::new().upstream("up", &up).start().await;
     client.initialize().await;
@@ -191,7 +191,7 @@ async fn early_repeated_and_unknown_notifications_are_ignored() {
 }
 
 #[tokio::test]
-async fn both_handshakes_may_come_again_and_in_any_order() {
+async fn handshakes_may_repeat_in_any_order() {
     let up = upstream::modern().tool("a").start().await;
     let orders = [
         ["initialize", "server/discover", "initialize"],
@@ -218,7 +218,7 @@ async fn both_handshakes_may_come_again_and_in_any_order() {
 }
 
 #[tokio::test]
-async fn requests_before_any_handshake_are_served_in_the_era_of_each() {
+async fn requests_before_a_handshake_are_served_in_their_own_era() {
     let up = upstream::legacy().tool("a").start().await;
     let mut client = proxy::new().upstream("up", &up).start().await;
     let legacy = client.request("tools/list", json!({})).await;

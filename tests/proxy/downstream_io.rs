@@ -14,7 +14,7 @@ fn alone() -> proxy::Builder {
 const MIB: usize = 1 << 20;
 
 #[tokio::test]
-async fn a_line_of_16_mib_passes_unchanged() {
+async fn line_of_16_mib_is_forwarded_unchanged() {
     let up = upstream::legacy()
         .tool("take")
         .reply_with(|_| br#"{"content":[]}"#.to_vec());
@@ -40,7 +40,7 @@ async fn a_line_of_16_mib_passes_unchanged() {
 }
 
 #[tokio::test]
-async fn oversized_line_is_refused_with_the_remedy_and_next_is_served() {
+async fn oversized_line_is_rejected_with_remedy_and_next_is_served() {
     const LIMIT: usize = 100_000;
     let mut client = alone()
         .env("PROXY_MAX_MESSAGE_BYTES", LIMIT.to_string())
@@ -72,7 +72,7 @@ async fn oversized_line_is_refused_with_the_remedy_and_next_is_served() {
 }
 
 #[tokio::test]
-async fn lines_may_come_in_pieces_and_many_at_once() {
+async fn lines_may_arrive_in_pieces_or_many_at_once() {
     let mut client = alone().start().await;
     let ping = |id: usize| json!({"jsonrpc": "2.0", "id": id, "method": "ping"}).to_string();
     for byte in format!("{}\n", ping(0)).bytes() {
@@ -148,7 +148,7 @@ async fn stdin_and_stdout_may_be_one_socket() {
 }
 
 #[tokio::test]
-async fn stdin_may_be_nothing_at_all() {
+async fn null_stdin_ends_the_process_quietly() {
     let builder = alone();
     let mut command = builder.command();
     let output = command.stdin(Stdio::null()).output();
@@ -158,7 +158,7 @@ async fn stdin_may_be_nothing_at_all() {
 }
 
 #[tokio::test]
-async fn instructions_of_all_upstreams_come_heads_first_within_2_kb() {
+async fn instructions_of_all_upstreams_are_truncated_to_2_kib() {
     let chapter = |head: &str| format!("{head} {}", "and so on ".repeat(1000));
     let first = upstream::modern()
         .tool("a")

@@ -7,7 +7,7 @@ use testkit::raw::Reply;
 use testkit::upstream::{self, Kind, Upstream};
 
 testkit::per_kind! {
-    the_only_server_is_asked_and_its_answer_passes_as_it_is
+    extension_result_of_the_only_upstream_passes_unchanged
 }
 
 /// A result as a server may write it.
@@ -23,7 +23,7 @@ fn asked(server: &Upstream, method: &str) -> usize {
     those.count()
 }
 
-async fn the_only_server_is_asked_and_its_answer_passes_as_it_is(kind: Kind) {
+async fn extension_result_of_the_only_upstream_passes_unchanged(kind: Kind) {
     let server = kind.server().result("skills/list", RESULT).start().await;
     let mut client = proxy::before(&server).await;
     let request =
@@ -36,7 +36,7 @@ async fn the_only_server_is_asked_and_its_answer_passes_as_it_is(kind: Kind) {
 }
 
 #[tokio::test]
-async fn of_several_servers_the_one_that_declares_it_is_asked() {
+async fn extension_request_goes_to_the_upstream_that_declares_it() {
     let capabilities = [
         r#"{"tools":{},"extensions":{"io.modelcontextprotocol/skills":{}}}"#,
         r#"{"tools":{},"skills":{}}"#,
@@ -61,7 +61,7 @@ async fn of_several_servers_the_one_that_declares_it_is_asked() {
 }
 
 #[tokio::test]
-async fn what_mcp_itself_knows_is_not_passed_untranslated() {
+async fn mcp_methods_of_another_era_are_not_forwarded() {
     let server = upstream::modern().tool("a").start().await;
     let mut client = proxy::before(&server).await;
     for method in ["subscriptions/listen", "tasks/update", "tasks/get"] {
@@ -76,7 +76,7 @@ async fn what_mcp_itself_knows_is_not_passed_untranslated() {
 }
 
 #[tokio::test]
-async fn one_whose_answer_is_lost_is_not_sent_again() {
+async fn extension_request_with_a_lost_response_is_not_resent() {
     let server = upstream::legacy().intercept(|request| {
         let lost = request.body.windows(11).any(|part| part == b"skills/drop");
         lost.then(Reply::reset)

@@ -94,7 +94,7 @@ async fn blank_lines_and_space_around_a_message_are_ignored() {
 }
 
 #[tokio::test]
-async fn a_last_line_without_an_end_is_answered() {
+async fn last_line_without_a_line_break_is_served() {
     let (_server, mut client) = echo().await;
     let ping = br#"{"jsonrpc":"2.0","id":"last","method":"ping"}"#;
     client.send_bytes(ping).await;
@@ -105,7 +105,7 @@ async fn a_last_line_without_an_end_is_answered() {
 }
 
 #[tokio::test]
-async fn a_line_that_is_no_message_is_refused_and_the_next_one_served() {
+async fn invalid_line_is_rejected_and_the_next_call_is_forwarded() {
     let (_server, mut client) = echo().await;
     let bad: [(&[u8], &str, i64); 8] = [
         (b"{", "", -32700),
@@ -154,7 +154,7 @@ fn saying(said: Arc<str>, events: bool, builder: Builder) -> Builder {
 }
 
 #[tokio::test]
-async fn a_line_of_16_mib_passes_in_both_directions() {
+async fn line_of_16_mib_passes_in_both_directions() {
     let long = "0123456789abcdef".repeat(1024) + r"é\n";
     let long: Arc<str> = long.repeat(LONGEST / long.len() + 1).into();
     for (events, builder) in [(false, upstream::legacy()), (true, upstream::modern())] {

@@ -14,7 +14,7 @@ impl Endpoint for WithSecrets {
 }
 
 #[tokio::test]
-async fn secrets_stay_out_of_every_level() {
+async fn secrets_are_logged_at_no_level() {
     // The scripted servers know only their own path.
     let (legacy, modern) = (secretive(true), secretive(false));
     let gone = raw::server(|_| async { Reply::hang() });
@@ -107,7 +107,7 @@ fn secretive(legacy: bool) -> raw::Server {
 const FORGED: &str = "x\n FORGED line\r\u{1b}[31m\u{9b}2J\u{7}";
 
 #[tokio::test]
-async fn nobody_but_the_proxy_writes_a_line_or_moves_the_cursor() {
+async fn untrusted_text_forges_no_log_line_or_terminal_control() {
     let error = json!({"code": -32000, "message": FORGED});
     let version = json!({"protocolVersion": FORGED, "capabilities": {}, "serverInfo": {}});
     let schema = json!({"properties": {"p": {"type": "string", "x-mcp-header": FORGED}}});

@@ -10,16 +10,16 @@ use testkit::upstream::{self, Kind};
 
 testkit::per_kind! {
     [legacy modern]
-    nothing_is_heard_of_a_call_after_its_answer
+    notifications_after_the_response_are_dropped
 }
 
 testkit::per_kind! {
-    notifications_of_a_call_come_in_order_before_its_answer
-    progress_is_known_by_its_token_however_it_is_written
-    a_modern_client_hears_of_its_calls_what_it_asked_for
+    notifications_of_a_call_precede_its_response_in_order
+    progress_matches_an_escaped_progress_token
+    modern_client_receives_the_notifications_it_requested
 }
 
-async fn notifications_of_a_call_come_in_order_before_its_answer(kind: Kind) {
+async fn notifications_of_a_call_precede_its_response_in_order(kind: Kind) {
     for token in [None, Some(r#""p\u0031""#), Some("7"), Some("1.0")] {
         let server = kind.server().tool("talk").on_call(move |call| async move {
             for step in 0..100 {
@@ -64,7 +64,7 @@ fn log(step: u32) -> String {
     )
 }
 
-async fn progress_is_known_by_its_token_however_it_is_written(kind: Kind) {
+async fn progress_matches_an_escaped_progress_token(kind: Kind) {
     let server = kind.server().tool("talk").on_call(|call| async move {
         call.progress(1).await;
         br#"{"content":[]}"#.to_vec()
@@ -78,7 +78,7 @@ async fn progress_is_known_by_its_token_however_it_is_written(kind: Kind) {
     assert_eq!(progress["params"]["progressToken"], "p/1");
 }
 
-async fn a_modern_client_hears_of_its_calls_what_it_asked_for(kind: Kind) {
+async fn modern_client_receives_the_notifications_it_requested(kind: Kind) {
     let server = kind.server().tool("talk").on_call(|call| async move {
         call.progress(1).await;
         call.send(log(1)).await;
@@ -110,7 +110,7 @@ async fn a_modern_client_hears_of_its_calls_what_it_asked_for(kind: Kind) {
     }
 }
 
-async fn nothing_is_heard_of_a_call_after_its_answer(kind: Kind) {
+async fn notifications_after_the_response_are_dropped(kind: Kind) {
     let server = upstream::http_sse()
         .tool("talk")
         .on_call(|call| async move {
@@ -152,7 +152,7 @@ async fn nothing_is_heard_of_a_call_after_its_answer(kind: Kind) {
 }
 
 #[tokio::test]
-async fn progress_on_the_standalone_stream_passes_during_its_call() {
+async fn standalone_stream_progress_is_forwarded_until_the_response() {
     let gate = Gate::closed();
     let server = upstream::legacy().tool("wait").held_by(&gate);
     let server = server.start().await;
@@ -175,7 +175,7 @@ async fn progress_on_the_standalone_stream_passes_during_its_call() {
 }
 
 #[tokio::test]
-async fn a_batch_is_heard_message_by_message() {
+async fn batched_messages_are_forwarded_one_by_one() {
     for events in [false, true] {
         let server = upstream::legacy().tool("talk").intercept(move |request| {
             let id = String::from_utf8(request.id_bytes()?).unwrap();

@@ -88,7 +88,7 @@ impl InFlight {
 }
 
 #[tokio::test]
-async fn stdin_at_its_end_cancels_calls_closes_sessions_and_exits() {
+async fn closed_stdin_cancels_calls_closes_sessions_and_exits() {
     let mut calls = in_flight().await;
     calls.client.close_stdin();
     calls.ends_in_order().await;
@@ -96,7 +96,7 @@ async fn stdin_at_its_end_cancels_calls_closes_sessions_and_exits() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_signal_cancels_calls_closes_sessions_and_exits() {
+async fn signal_cancels_calls_closes_sessions_and_exits() {
     let ends = ["TERM", "INT", "HUP"].map(async |signal| {
         let calls = in_flight().await;
         calls.client.signal(signal).await;
@@ -107,7 +107,7 @@ async fn a_signal_cancels_calls_closes_sessions_and_exits() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn killed_parent_is_noticed_though_its_pipes_stay_open() {
+async fn killed_parent_ends_the_proxy_though_pipes_stay_open() {
     let legacy = upstream::legacy().tool("a").start().await;
     let builder = proxy::new().upstream("legacy", &legacy);
     let mut client = builder.env("DEBUG", "1").start_by_a_shell().await;
@@ -128,7 +128,7 @@ async fn killed_parent_is_noticed_though_its_pipes_stay_open() {
 }
 
 #[tokio::test]
-async fn an_upstream_that_hangs_at_the_end_does_not_keep_the_process() {
+async fn hanging_upstream_does_not_prevent_the_exit() {
     let hangs = upstream::legacy().tool("a").on_call(never);
     let hangs = hangs.intercept(|request| {
         let end = request.method == "DELETE" || request.is("notifications/cancelled");
@@ -150,7 +150,7 @@ async fn an_upstream_that_hangs_at_the_end_does_not_keep_the_process() {
 }
 
 #[tokio::test]
-async fn a_client_that_never_speaks_costs_the_upstreams_nothing() {
+async fn silent_client_causes_no_upstream_connection() {
     let idle = upstream::legacy().tool("a").start().await;
     let mut client = proxy::new().upstream("idle", &idle).start().await;
     assert_eq!(client.close().await.code(), Some(0));
@@ -159,7 +159,7 @@ async fn a_client_that_never_speaks_costs_the_upstreams_nothing() {
 }
 
 #[tokio::test]
-async fn what_was_asked_before_stdin_ended_is_answered() {
+async fn requests_sent_before_stdin_closes_are_answered() {
     let mut client = alone().start().await;
     let initialize = testkit::http::initialize();
     let lines = format!("{initialize}\n{}\n{}", ping(2), ping(3));

@@ -20,7 +20,7 @@ fn without_number(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_call_to_an_upstream_that_went_away_says_so_and_never_ran() {
+async fn call_to_a_stopped_upstream_names_it_and_has_not_run() {
     let gone = upstream::legacy().tool("pay").start().await;
     let good = upstream::legacy().tool("works").start().await;
     let mut client = proxy::new()

@@ -10,13 +10,13 @@ use testkit::upstream::Kind;
 use testkit::{proxy, upstream};
 
 testkit::per_kind! {
-    a_change_is_listed_afresh_and_told_once
-    a_change_that_the_client_would_not_see_is_not_told
-    a_changed_definition_under_the_same_name_is_told
-    an_upstream_that_comes_late_is_told_once
-    the_tools_of_an_upstream_that_goes_away_stay_listed
-    a_modern_client_that_does_not_listen_is_told_nothing
-    a_list_that_could_not_be_read_is_read_again
+    tool_change_is_listed_and_notified_once
+    invisible_change_sends_no_notification
+    changed_definition_sends_a_notification
+    late_upstream_sends_one_notification
+    tools_of_a_disconnected_upstream_stay_listed
+    modern_client_without_subscription_gets_no_notification
+    failed_tools_list_is_retried
 }
 
 const CHANGED: &str = "notifications/tools/list_changed";
@@ -35,7 +35,7 @@ fn list(request: &Request) -> bool {
     request.is("tools/list")
 }
 
-async fn a_change_is_listed_afresh_and_told_once(kind: Kind) {
+async fn tool_change_is_listed_and_notified_once(kind: Kind) {
     let server = kind.server().tool("search").start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     client.initialize().await;
@@ -58,7 +58,7 @@ async fn a_change_is_listed_afresh_and_told_once(kind: Kind) {
     assert_eq!(notifications(&client), 3);
 }
 
-async fn a_change_that_the_client_would_not_see_is_not_told(kind: Kind) {
+async fn invisible_change_sends_no_notification(kind: Kind) {
     let server = kind.server().tool("search").tool("hidden").start().await;
     let proxy = proxy::new().upstream("a", &server);
     let filter = json!({"ignore_tools": ["hidden*"]});
@@ -82,7 +82,7 @@ async fn a_change_that_the_client_would_not_see_is_not_told(kind: Kind) {
     assert_eq!(notifications(&client), 1);
 }
 
-async fn a_changed_definition_under_the_same_name_is_told(kind: Kind) {
+async fn changed_definition_sends_a_notification(kind: Kind) {
     let server = kind.server().tool("search").start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     client.initialize().await;
@@ -96,7 +96,7 @@ async fn a_changed_definition_under_the_same_name_is_told(kind: Kind) {
     assert_eq!(client.tools().await, [tool]);
 }
 
-async fn an_upstream_that_comes_late_is_told_once(kind: Kind) {
+async fn late_upstream_sends_one_notification(kind: Kind) {
     let late = kind.server();
     let early = upstream::legacy().tool("search").start().await;
     let mut late = late.tool("search").tool("late").start().await;
@@ -116,7 +116,7 @@ async fn an_upstream_that_comes_late_is_told_once(kind: Kind) {
     assert_eq!(notifications(&client), 1);
 }
 
-async fn the_tools_of_an_upstream_that_goes_away_stay_listed(kind: Kind) {
+async fn tools_of_a_disconnected_upstream_stay_listed(kind: Kind) {
     let server = kind.server().tool("search").start().await;
     let other = upstream::legacy().tool("search").start().await;
     let proxy = proxy::new().upstream("a", &server).upstream("b", &other);
@@ -133,7 +133,7 @@ async fn the_tools_of_an_upstream_that_goes_away_stay_listed(kind: Kind) {
     assert_eq!(notifications(&client), 0);
 }
 
-async fn a_modern_client_that_does_not_listen_is_told_nothing(kind: Kind) {
+async fn modern_client_without_subscription_gets_no_notification(kind: Kind) {
     let server = kind.server().tool("search").start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     assert_eq!(client.tool_names().await, ["search"]);
@@ -153,7 +153,7 @@ async fn a_modern_client_that_does_not_listen_is_told_nothing(kind: Kind) {
 }
 
 #[tokio::test]
-async fn a_client_that_has_not_listed_yet_is_not_told_of_changes() {
+async fn change_before_the_first_list_sends_at_most_one_notification() {
     let server = upstream::legacy().tool("search").start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     client.initialize().await;
@@ -167,7 +167,7 @@ async fn a_client_that_has_not_listed_yet_is_not_told_of_changes() {
     assert!(notifications <= 1, "told {notifications} times");
 }
 
-async fn a_list_that_could_not_be_read_is_read_again(kind: Kind) {
+async fn failed_tools_list_is_retried(kind: Kind) {
     let server = kind.server();
     let lists = AtomicUsize::new(0);
     let server = server.tool("search").intercept(move |request| {

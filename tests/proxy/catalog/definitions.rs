@@ -7,9 +7,9 @@ use testkit::upstream::Kind;
 use testkit::{proxy, upstream};
 
 testkit::per_kind! {
-    a_definition_passes_byte_for_byte
-    of_a_renamed_definition_the_name_alone_changes
-    a_definition_written_over_several_lines_stays_on_one_line
+    tool_definition_passes_byte_for_byte
+    only_the_name_changes_in_a_renamed_definition
+    multi_line_definition_is_sent_on_one_line
 }
 
 /// Everything that a parser and a printer would change.
@@ -30,7 +30,7 @@ async fn listing(client: &mut proxy::Client) -> String {
     String::from_utf8(line.await).unwrap()
 }
 
-async fn a_definition_passes_byte_for_byte(kind: Kind) {
+async fn tool_definition_passes_byte_for_byte(kind: Kind) {
     let server = kind.server().tool("before").tool_raw(ODD).tool("after");
     let server = server.start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
@@ -44,7 +44,7 @@ async fn a_definition_passes_byte_for_byte(kind: Kind) {
     assert_eq!(listing(&mut client).await, expected);
 }
 
-async fn of_a_renamed_definition_the_name_alone_changes(kind: Kind) {
+async fn only_the_name_changes_in_a_renamed_definition(kind: Kind) {
     let server = kind.server();
     let first = upstream::legacy().tool("odd").start().await;
     let server = server.tool_raw(ODD).start().await;
@@ -59,7 +59,7 @@ async fn of_a_renamed_definition_the_name_alone_changes(kind: Kind) {
     assert_eq!(text_of(&response), "odd {}");
 }
 
-async fn a_definition_written_over_several_lines_stays_on_one_line(kind: Kind) {
+async fn multi_line_definition_is_sent_on_one_line(kind: Kind) {
     let pretty = "{\n  \"name\": \"pretty\",\r\n\t\"inputSchema\": {\n }\n}";
     let server = kind.server().tool_raw(pretty).start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
@@ -105,7 +105,7 @@ async fn param_header_tool_is_listed_as_is_and_called_by_native_name() {
 }
 
 #[tokio::test]
-async fn a_client_of_either_era_is_shown_the_same_tools() {
+async fn clients_of_both_eras_get_the_same_tools() {
     // In numbers that the test can hold.
     let odd = ODD.replace("1e400", "1e300");
     let server = upstream::modern().tool_raw(&odd).tool("more").start().await;

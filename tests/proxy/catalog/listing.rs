@@ -11,13 +11,13 @@ use testkit::upstream::Kind;
 use testkit::{proxy, upstream};
 
 testkit::per_kind! {
-    every_page_of_every_listing_is_merged
-    a_listing_with_the_same_cursor_for_ever_ends
+    all_pages_of_all_listings_are_merged
+    listing_with_a_repeated_cursor_ends
 }
 
 const NAMES: [&str; 7] = ["g", "f", "e", "d", "c", "b", "a"];
 
-async fn every_page_of_every_listing_is_merged(kind: Kind) {
+async fn all_pages_of_all_listings_are_merged(kind: Kind) {
     for page_size in [1, 3, 7, 100] {
         let server = kind.server();
         let server = NAMES.iter().fold(server, |server, name| server.tool(name));
@@ -37,7 +37,7 @@ async fn every_page_of_every_listing_is_merged(kind: Kind) {
     }
 }
 
-async fn a_listing_with_the_same_cursor_for_ever_ends(kind: Kind) {
+async fn listing_with_a_repeated_cursor_ends(kind: Kind) {
     let endless = r#"{"tools":[{"name":"t","inputSchema":{}}],"nextCursor":"again"}"#;
     let server = kind.server().result("tools/list", endless).start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
@@ -48,7 +48,7 @@ async fn a_listing_with_the_same_cursor_for_ever_ends(kind: Kind) {
 }
 
 #[tokio::test]
-async fn a_listing_with_ever_new_cursors_ends_and_holds_no_other_up() {
+async fn listing_with_endless_cursors_ends_and_delays_no_other() {
     let page = AtomicUsize::new(0);
     let endless = upstream::legacy().intercept(move |request| {
         request.is("tools/list").then(|| {
@@ -70,7 +70,7 @@ async fn a_listing_with_ever_new_cursors_ends_and_holds_no_other_up() {
 }
 
 #[tokio::test]
-async fn an_upstream_that_knows_no_tools_is_connected_all_the_same() {
+async fn upstream_without_tools_is_connected() {
     let bare = upstream::legacy().intercept(|request| {
         request.is("tools/list").then(|| {
             let id = String::from_utf8(request.id_bytes().unwrap()).unwrap();
@@ -89,7 +89,7 @@ async fn an_upstream_that_knows_no_tools_is_connected_all_the_same() {
 }
 
 #[tokio::test]
-async fn only_what_is_included_and_not_ignored_is_listed_and_called() {
+async fn filters_decide_which_tools_are_listed_and_callable() {
     let cases = [
         (json!({"include_tools": ["GET_*"]}), vec!["get_a", "Get_B"]),
         (
@@ -130,7 +130,7 @@ async fn only_what_is_included_and_not_ignored_is_listed_and_called() {
 }
 
 #[tokio::test]
-async fn a_filter_is_of_its_upstream_alone_and_goes_by_native_names() {
+async fn filter_applies_to_native_names_of_its_own_upstream() {
     let first = upstream::legacy().tool("search").tool("find").start().await;
     let second = upstream::modern().tool("search").tool("find").start().await;
     let proxy = proxy::new()
@@ -142,7 +142,7 @@ async fn a_filter_is_of_its_upstream_alone_and_goes_by_native_names() {
 }
 
 #[tokio::test]
-async fn a_filtered_tool_takes_no_name_from_another_upstream() {
+async fn filtered_tool_reserves_no_name() {
     let first = upstream::legacy().tool("search").tool("find").start().await;
     let second = upstream::legacy().tool("search").start().await;
     let proxy = proxy::new()

@@ -14,7 +14,7 @@ use testkit::{proxy, upstream};
 
 testkit::per_kind! {
     later_upstream_of_a_name_collision_prefixes_its_tools
-    names_that_a_client_cannot_take_are_mapped_and_lead_back
+    invalid_tool_names_are_mapped_and_routed_back
 }
 
 /// A server whose listing comes when the test lets it.
@@ -50,7 +50,7 @@ impl Gated {
 }
 
 #[tokio::test]
-async fn the_order_is_that_of_the_configuration_whoever_comes_first() {
+async fn tool_order_follows_the_configuration_not_connection_order() {
     let orders = [[0, 1, 2], [2, 1, 0], [1, 2, 0], [2, 0, 1]];
     for order in orders {
         let servers = [
@@ -96,7 +96,7 @@ async fn the_order_is_that_of_the_configuration_whoever_comes_first() {
 }
 
 #[tokio::test]
-async fn an_early_call_waits_for_whom_the_name_belongs_to() {
+async fn early_call_waits_for_the_upstream_that_owns_the_name() {
     let (first, second) = (Gated::start().await, Gated::start().await);
     let proxy = proxy::new().upstream("one", &first.server);
     let mut client = proxy.upstream("two", &second.server).start().await;
@@ -143,7 +143,7 @@ async fn later_upstream_of_a_name_collision_prefixes_its_tools(kind: Kind) {
     assert_eq!(first.calls().len(), 0);
 }
 
-async fn names_that_a_client_cannot_take_are_mapped_and_lead_back(kind: Kind) {
+async fn invalid_tool_names_are_mapped_and_routed_back(kind: Kind) {
     let long = "long_".repeat(30);
     let natives = ["get.user", "get/user", "größe", "with space", long.as_str()];
     let server = kind.server();
@@ -163,7 +163,7 @@ async fn names_that_a_client_cannot_take_are_mapped_and_lead_back(kind: Kind) {
 }
 
 #[tokio::test]
-async fn the_same_configuration_gives_the_same_names_in_every_run() {
+async fn same_configuration_gives_same_names_in_every_run() {
     let first = upstream::legacy().tool("a.b").tool("search").start().await;
     let second = upstream::legacy().tool("a.b").tool("search").start().await;
     let mut runs = Vec::new();

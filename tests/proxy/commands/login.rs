@@ -10,11 +10,11 @@ use testkit::upstream::Kind;
 use testkit::{proxy, upstream, within};
 
 testkit::per_kind! {
-    a_server_that_lets_everybody_in_needs_no_sign_in
+    server_without_authorization_needs_no_sign_in
 }
 
 #[tokio::test]
-async fn the_browser_may_come_to_a_login_that_opened_none() {
+async fn login_without_a_display_accepts_a_browser_callback() {
     let setup = setup(server()).await;
     let (mut client, url) = setup.login("login linear").await;
     let stderr = client.stderr();
@@ -37,7 +37,7 @@ async fn the_browser_may_come_to_a_login_that_opened_none() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn what_is_stored_is_for_its_owner_alone() {
+async fn stored_login_is_accessible_to_its_owner_only() {
     use std::os::unix::fs::PermissionsExt;
 
     let setup = setup(server()).await;
@@ -75,7 +75,7 @@ async fn available_browser_is_opened_and_stdin_is_not_read() {
 }
 
 #[tokio::test]
-async fn a_code_is_entered_on_another_device() {
+async fn device_login_shows_a_code_and_signs_in() {
     let setup = setup(server().device_grant(Duration::ZERO)).await;
     let mut client = setup.command("login linear --device").start().await;
     client.wait_for_stderr("compare it:\n\n").await;
@@ -100,7 +100,7 @@ async fn server_without_device_flow_is_reported_with_the_alternative() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_waits_takes_up_a_login_by_a_command() {
+async fn running_proxy_applies_a_login_by_command() {
     for how in ["--no-browser", "--device"] {
         let setup = setup(server().device_grant(Duration::ZERO)).await;
         let mut serving = setup.command("").start().await;
@@ -131,7 +131,7 @@ async fn a_proxy_that_waits_takes_up_a_login_by_a_command() {
 }
 
 #[tokio::test]
-async fn who_is_signed_in_hears_how_to_change_that() {
+async fn repeated_login_explains_how_to_sign_out_first() {
     let setup = setup(server()).await;
     setup.sign_in().await;
     let again = setup.run("login linear").await;
@@ -141,7 +141,7 @@ async fn who_is_signed_in_hears_how_to_change_that() {
 }
 
 #[tokio::test]
-async fn a_login_that_ended_is_made_anew() {
+async fn login_after_revocation_reuses_the_client_registration() {
     let setup = setup(server()).await;
     setup.sign_in().await;
     setup.server.revoke_all();
@@ -149,7 +149,7 @@ async fn a_login_that_ended_is_made_anew() {
     assert_eq!(setup.server.count(Part::Registration), 1);
 }
 
-async fn a_server_that_lets_everybody_in_needs_no_sign_in(kind: Kind) {
+async fn server_without_authorization_needs_no_sign_in(kind: Kind) {
     let open = kind.server().tool("a").start().await;
     let program = proxy::new().upstream("open", &open);
     let ended = Ended::new(program.arg("login").arg("open").output().await);
@@ -158,7 +158,7 @@ async fn a_server_that_lets_everybody_in_needs_no_sign_in(kind: Kind) {
 }
 
 #[tokio::test]
-async fn server_requiring_sign_in_for_calls_only_can_be_signed_in_to() {
+async fn login_works_if_only_calls_require_sign_in() {
     let server = server().start().await;
     let upstream = upstream::modern().tool("search").tool("write");
     let upstream = protect(&server, upstream);
@@ -179,7 +179,7 @@ async fn server_requiring_sign_in_for_calls_only_can_be_signed_in_to() {
 }
 
 #[tokio::test]
-async fn a_login_that_is_denied_or_interrupted_says_what_to_do() {
+async fn denied_or_interrupted_login_can_be_repeated() {
     let setup = setup(server()).await;
     let (mut client, url) = setup.login("login linear --no-browser").await;
     Browser::denying().open(&url).await;
@@ -206,7 +206,7 @@ async fn a_login_that_is_denied_or_interrupted_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_server_that_cannot_be_reached_is_told() {
+async fn unreachable_server_fails_the_login() {
     let program = proxy::new().upstream("away", "http://127.0.0.1:1/mcp");
     let ended = Ended::new(program.arg("login").arg("away").output().await);
     ended.assert(1, "mcp-manifold: `away`: cannot connect to the server: ");
@@ -214,7 +214,7 @@ async fn a_server_that_cannot_be_reached_is_told() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn interrupted_login_is_finished_by_the_next_at_the_same_page() {
+async fn interrupted_login_is_resumed_at_the_same_url() {
     let setup = setup(server()).await;
     let (mut client, url) = setup.login("login linear --no-browser").await;
     client.signal("INT").await;
@@ -234,7 +234,7 @@ async fn interrupted_login_is_finished_by_the_next_at_the_same_page() {
 }
 
 #[tokio::test]
-async fn a_login_by_hand_is_what_the_command_is_for() {
+async fn command_signs_in_if_login_is_configured_as_manual() {
     let setup = setup(server()).await;
     let manual = json!({"oauth": {"login": "manual"}});
     let command = setup.command("login linear --no-browser");
@@ -247,7 +247,7 @@ async fn a_login_by_hand_is_what_the_command_is_for() {
 }
 
 #[tokio::test]
-async fn what_a_call_lacked_is_granted_by_the_command() {
+async fn command_requests_the_scopes_that_a_call_lacked() {
     // By hand, and where the proxy waits at a page that nobody can open.
     for login in ["manual", "auto"] {
         let server = server().scopes("read write").start().await;
@@ -283,7 +283,7 @@ async fn what_a_call_lacked_is_granted_by_the_command() {
 }
 
 #[tokio::test]
-async fn no_log_tells_a_secret() {
+async fn logs_of_login_and_logout_contain_no_secret() {
     let setup = setup(server()).await;
     let command = setup
         .command("login linear --no-browser")

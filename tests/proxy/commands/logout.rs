@@ -6,7 +6,7 @@ use testkit::oauth::{Part, server};
 use testkit::within;
 
 #[tokio::test]
-async fn a_login_ends_at_the_server_and_on_this_machine() {
+async fn logout_revokes_and_deletes_the_tokens() {
     let setup = setup(server()).await;
     setup.sign_in().await;
     let ended = setup.run("logout linear").await;
@@ -22,7 +22,7 @@ async fn a_login_ends_at_the_server_and_on_this_machine() {
 }
 
 #[tokio::test]
-async fn what_the_server_cannot_do_is_told_and_the_rest_is_done() {
+async fn logout_without_revocation_warns_and_deletes_the_tokens() {
     let setup = setup(server().without_revocation()).await;
     setup.sign_in().await;
     let ended = setup.run("logout linear").await;
@@ -35,7 +35,7 @@ async fn what_the_server_cannot_do_is_told_and_the_rest_is_done() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_away_keeps_nobody_from_signing_out() {
+async fn failed_revocation_does_not_prevent_the_logout() {
     let setup = setup(server()).await;
     setup.sign_in().await;
     setup.server.fail(Part::Revocation, 503);
@@ -45,7 +45,7 @@ async fn a_server_that_is_away_keeps_nobody_from_signing_out() {
 }
 
 #[tokio::test]
-async fn nothing_is_made_where_nothing_is_stored() {
+async fn logout_with_nothing_stored_creates_no_file() {
     let setup = setup(server()).await;
     let ended = setup.run("logout linear").await;
     ended.assert(0, "nothing is stored for `linear`\n");
@@ -54,7 +54,7 @@ async fn nothing_is_made_where_nothing_is_stored() {
 }
 
 #[tokio::test]
-async fn a_login_that_nobody_finished_is_forgotten() {
+async fn logout_deletes_an_unfinished_login() {
     let setup = setup(server()).await;
     let (mut client, _) = setup.login("login linear --no-browser").await;
     client.kill().await;
@@ -67,7 +67,7 @@ async fn a_login_that_nobody_finished_is_forgotten() {
 }
 
 #[tokio::test]
-async fn a_login_from_before_signing_in_was_turned_off_ends_too() {
+async fn logout_works_with_sign_in_disabled() {
     let setup = setup(server()).await;
     setup.sign_in().await;
     let command = setup
@@ -79,7 +79,7 @@ async fn a_login_from_before_signing_in_was_turned_off_ends_too() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_runs_notices() {
+async fn running_proxy_applies_a_logout() {
     let setup = setup(server()).await;
     setup.sign_in().await;
     let mut serving = setup.command("").start().await;

@@ -1,12 +1,12 @@
 //! The commands for people: `login`, `logout` and `status`, as they are typed.
 
-mod calling;
-mod finding;
+mod cached;
 mod login;
 mod logout;
 mod paste;
-mod remembered;
+mod selection;
 mod status;
+mod usage;
 
 use std::path::PathBuf;
 use std::process::Output;

@@ -34,13 +34,13 @@ const WRONG: [(&str, &str); 3] = [
 ];
 
 #[tokio::test]
-async fn an_address_signs_in_after_others_that_do_not() {
+async fn pasted_address_signs_in_after_rejected_ones() {
     let setup = setup(server()).await;
     paste(&setup, &WRONG, |redirect| format!("  '{redirect}'  ")).await;
 }
 
 #[tokio::test]
-async fn a_query_signs_in() {
+async fn pasted_query_signs_in() {
     let setup = setup(server()).await;
     paste(&setup, &WRONG, |redirect| {
         redirect.query().unwrap().to_owned()
@@ -49,20 +49,20 @@ async fn a_query_signs_in() {
 }
 
 #[tokio::test]
-async fn a_bare_code_signs_in_where_the_server_does_not_name_itself() {
+async fn bare_code_signs_in_if_the_server_sends_no_issuer() {
     let setup = setup(server().iss(Iss::Off)).await;
     paste(&setup, &WRONG, code_of).await;
 }
 
 #[tokio::test]
-async fn bare_code_is_not_enough_where_the_server_sends_its_issuer() {
+async fn bare_code_is_rejected_if_the_server_sends_its_issuer() {
     let setup = setup(server()).await;
     let wrong = [("a-code", "the code alone does not name its issuer")];
     paste(&setup, &wrong, ToString::to_string).await;
 }
 
 #[tokio::test]
-async fn a_code_that_the_server_refuses_ends_the_login() {
+async fn code_rejected_by_the_server_ends_the_login() {
     let setup = setup(server().iss(Iss::Off)).await;
     let (mut client, _) = setup.login("login linear --no-browser").await;
     client.send_line("made-up").await;
@@ -73,7 +73,7 @@ async fn a_code_that_the_server_refuses_ends_the_login() {
 }
 
 #[tokio::test]
-async fn the_browser_may_come_when_nobody_pastes() {
+async fn browser_callback_signs_in_after_stdin_closes() {
     let setup = setup(server()).await;
     let (mut client, page) = setup.login("login linear --no-browser").await;
     client.send_line("").await;
@@ -83,7 +83,7 @@ async fn the_browser_may_come_when_nobody_pastes() {
 }
 
 #[tokio::test]
-async fn the_login_of_another_process_is_taken() {
+async fn pasted_address_completes_the_login_of_both_processes() {
     let setup = setup(server()).await;
     let (mut first, page) = setup.login("login linear --no-browser").await;
     let (mut second, same) = setup.login("login linear --no-browser").await;

@@ -34,7 +34,7 @@ async fn json_of(setup: &Setup, line: &str, code: i32) -> String {
 }
 
 #[tokio::test]
-async fn programs_read_it_before_and_after_a_login() {
+async fn json_status_reports_the_login() {
     let setup = setup(server().scopes("read write")).await;
     insta::assert_snapshot!("before", json_of(&setup, "status --json", 1).await);
     setup.sign_in().await;
@@ -48,7 +48,7 @@ async fn programs_read_it_before_and_after_a_login() {
 }
 
 #[tokio::test]
-async fn people_see_what_is_missing_and_what_to_type() {
+async fn table_shows_missing_sign_in_and_the_command_to_run() {
     let setup = setup(server()).await;
     let open = upstream::legacy().tool("a").start().await;
     let status = || {
@@ -92,7 +92,7 @@ async fn people_see_what_is_missing_and_what_to_type() {
 }
 
 #[tokio::test]
-async fn offline_nobody_is_asked() {
+async fn offline_status_contacts_no_server() {
     let setup = setup(server()).await;
     let ended = setup.run("status --offline").await;
     assert_eq!(ended.code, 0);
@@ -106,7 +106,7 @@ async fn offline_nobody_is_asked() {
 }
 
 #[tokio::test]
-async fn a_login_that_waits_is_named_with_its_page() {
+async fn pending_login_is_reported_with_its_url() {
     let setup = setup(server()).await;
     let (mut client, page) = setup.login("login linear --no-browser").await;
     let status = setup.run("status --json").await;
@@ -116,7 +116,7 @@ async fn a_login_that_waits_is_named_with_its_page() {
 }
 
 #[tokio::test]
-async fn a_token_that_ended_is_renewed_or_told() {
+async fn expired_token_is_refreshed_or_reported() {
     let renewed = setup(server()).await;
     renewed.sign_in().await;
     renewed.end_token();
@@ -152,7 +152,7 @@ async fn a_token_that_ended_is_renewed_or_told() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_told_and_costs_the_status() {
+async fn problems_are_reported_and_exit_with_status_1() {
     let setup = setup(server()).await;
     setup.sign_in().await;
     let command = setup
@@ -187,7 +187,7 @@ async fn what_is_wrong_is_told_and_costs_the_status() {
 }
 
 #[tokio::test]
-async fn an_upstream_without_sign_in_is_well() {
+async fn upstream_without_sign_in_has_no_problem() {
     let open = upstream::http_sse().tool("a").start().await;
     let command = |extra: Value, line: &str| {
         let program = proxy::new().upstream("open", &open).extra("open", extra);

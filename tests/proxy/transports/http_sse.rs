@@ -65,7 +65,7 @@ fn naming(endpoint: impl Fn(&str) -> String + Send + Sync + 'static, path: &str)
 }
 
 #[tokio::test]
-async fn the_endpoint_is_resolved_against_the_url_of_the_stream() {
+async fn endpoint_is_resolved_against_the_stream_url() {
     let cases: [(Endpoint, &str); 5] = [
         (|_| "/message?session=1".to_owned(), "/message?session=1"),
         (|_| "message/1".to_owned(), "/v1/message/1"),
@@ -96,7 +96,7 @@ async fn the_endpoint_is_resolved_against_the_url_of_the_stream() {
 }
 
 #[tokio::test]
-async fn endpoint_of_another_origin_is_refused_and_gets_nothing() {
+async fn endpoint_of_another_origin_is_rejected_and_not_contacted() {
     let other = raw::server(|_| async { Reply::status(202) });
     let port = other.address().port();
     let cases = [
@@ -125,7 +125,7 @@ async fn endpoint_of_another_origin_is_refused_and_gets_nothing() {
 }
 
 #[tokio::test]
-async fn a_call_whose_post_outlives_the_stream_is_answered() {
+async fn call_whose_post_outlives_the_stream_gets_an_error() {
     let stream = Stream::default();
     let again = Arc::new(Notify::new());
     let server = raw::server(move |request: Request| {
@@ -156,7 +156,7 @@ async fn a_call_whose_post_outlives_the_stream_is_answered() {
 }
 
 #[tokio::test]
-async fn one_stream_carries_everything() {
+async fn one_stream_carries_all_messages() {
     let server = upstream::http_sse().tool("search").start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     client.initialize().await;
@@ -181,7 +181,7 @@ async fn one_stream_carries_everything() {
 }
 
 #[tokio::test]
-async fn an_event_of_several_mebibytes_passes_whole() {
+async fn event_of_several_mib_passes_whole() {
     let large = "0123456789abcdef".repeat(5 << 16);
     let text = large.clone();
     let server = upstream::http_sse()
@@ -194,7 +194,7 @@ async fn an_event_of_several_mebibytes_passes_whole() {
 }
 
 #[tokio::test]
-async fn a_stream_that_ends_is_opened_again() {
+async fn ended_stream_is_reopened() {
     let server = upstream::http_sse().tool("search").start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     client.initialize().await;
@@ -211,7 +211,7 @@ async fn a_stream_that_ends_is_opened_again() {
 }
 
 #[tokio::test]
-async fn a_call_whose_stream_is_lost_is_an_error_and_not_sent_again() {
+async fn call_on_a_lost_stream_fails_and_is_not_resent() {
     let server = upstream::http_sse()
         .tool("slow")
         .on_call(|call| async move {

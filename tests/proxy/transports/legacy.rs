@@ -44,7 +44,7 @@ async fn requests_after_initialize_name_the_session_and_version() {
 }
 
 #[tokio::test]
-async fn a_post_accepts_both_types_and_a_get_the_stream_alone() {
+async fn post_accepts_json_and_events_and_get_events_only() {
     let server = upstream::legacy().tool("search").start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     assert_eq!(client.tool_names().await, ["search"]);
@@ -64,7 +64,7 @@ async fn a_post_accepts_both_types_and_a_get_the_stream_alone() {
 }
 
 #[tokio::test]
-async fn replies_may_be_json_or_event_streams() {
+async fn responses_may_be_json_or_event_streams() {
     for sse in [false, true] {
         let server = upstream::legacy().tool("search").tool("find").page_size(1);
         let server = if sse { server.sse_replies() } else { server };
@@ -78,7 +78,7 @@ async fn replies_may_be_json_or_event_streams() {
 }
 
 #[tokio::test]
-async fn messages_on_the_response_stream_precede_the_answer_in_order() {
+async fn response_stream_messages_precede_the_response_in_order() {
     let server = upstream::legacy().tool("slow").on_call(|call| async move {
         for n in 1..=20 {
             call.send(log_message(&n.to_string())).await;
@@ -103,7 +103,7 @@ async fn messages_on_the_response_stream_precede_the_answer_in_order() {
 }
 
 #[tokio::test]
-async fn a_server_without_a_session_is_sent_none() {
+async fn server_without_sessions_gets_no_session_id() {
     let server = raw::server(|request| async move {
         match (request.method.as_str(), request.rpc_method().as_str()) {
             ("POST", "initialize") => {
@@ -138,7 +138,7 @@ async fn a_server_without_a_session_is_sent_none() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_gone_is_opened_anew_and_the_call_made_once() {
+async fn expired_session_is_replaced_and_the_call_runs_once() {
     let server = upstream::legacy()
         .tool("search")
         .without_server_stream()
@@ -164,7 +164,7 @@ async fn a_session_that_is_gone_is_opened_anew_and_the_call_made_once() {
 }
 
 #[tokio::test]
-async fn batches_of_2025_03_26_are_taken_apart() {
+async fn batches_of_2025_03_26_are_split() {
     for sse in [false, true] {
         let server = upstream::legacy().versions(["2025-03-26"]).tool("search");
         let server = server.intercept(move |request| {
@@ -191,7 +191,7 @@ async fn batches_of_2025_03_26_are_taken_apart() {
 }
 
 #[tokio::test]
-async fn refused_session_end_does_not_delay_the_shutdown() {
+async fn rejected_session_delete_does_not_delay_the_shutdown() {
     let server = upstream::legacy().tool("search");
     let server = server
         .intercept(|request| (request.method == "DELETE").then(|| Reply::status(405)))
@@ -207,7 +207,7 @@ async fn refused_session_end_does_not_delay_the_shutdown() {
 }
 
 #[tokio::test]
-async fn server_forgetting_every_session_is_not_asked_without_pause() {
+async fn server_losing_every_session_is_retried_with_backoff() {
     for status in [404, 500] {
         let server = upstream::legacy().tool("search").intercept(move |request| {
             let forgotten = || Reply::status(status);
@@ -223,7 +223,7 @@ async fn server_forgetting_every_session_is_not_asked_without_pause() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_refused_in_words_is_renewed() {
+async fn session_rejected_by_error_message_is_replaced() {
     let forgotten = Arc::new(Mutex::new(None::<String>));
     let gone = forgotten.clone();
     let server = upstream::legacy().tool("work").intercept(move |request| {

@@ -29,7 +29,7 @@ async fn standalone_stream_opens_after_initialize_and_is_forwarded() {
 }
 
 #[tokio::test]
-async fn a_standalone_stream_that_ends_is_opened_again() {
+async fn ended_standalone_stream_is_reopened() {
     let server = upstream::legacy().tool("search").start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     client.initialize().await;
@@ -47,7 +47,7 @@ async fn a_standalone_stream_that_ends_is_opened_again() {
 }
 
 #[tokio::test]
-async fn server_without_a_standalone_stream_is_not_asked_again() {
+async fn rejected_standalone_stream_is_not_retried() {
     // 405 is what the specification asks for; others have no route for it at all.
     for status in [405, 404, 400] {
         let server = upstream::legacy().tool("search");
@@ -101,7 +101,7 @@ fn breaking(cuts: usize, clean: bool) -> upstream::Builder {
 }
 
 #[tokio::test]
-async fn a_reply_that_breaks_off_is_resumed_after_the_last_event() {
+async fn broken_response_stream_resumes_after_the_last_event() {
     for clean in [false, true] {
         for cuts in [1, 3] {
             let server = breaking(cuts, clean).start().await;
@@ -132,7 +132,7 @@ async fn a_reply_that_breaks_off_is_resumed_after_the_last_event() {
 }
 
 #[tokio::test]
-async fn an_event_without_data_is_enough_to_resume_after() {
+async fn event_id_without_data_suffices_to_resume() {
     let call: Arc<Mutex<Option<Request>>> = Arc::default();
     let server = upstream::legacy().tool("slow").without_server_stream();
     let server = server.intercept(move |request| {
@@ -152,7 +152,7 @@ async fn an_event_without_data_is_enough_to_resume_after() {
 }
 
 #[tokio::test]
-async fn a_stream_is_not_resumed_sooner_than_the_server_asks() {
+async fn resume_waits_for_the_retry_delay_of_the_server() {
     // More than the proxy waits by itself.
     const RETRY: Duration = Duration::from_millis(1300);
     let call: Arc<Mutex<Option<(Request, Instant)>>> = Arc::default();
@@ -179,7 +179,7 @@ async fn a_stream_is_not_resumed_sooner_than_the_server_asks() {
 }
 
 #[tokio::test]
-async fn stream_retry_of_a_day_does_not_hold_its_call_for_a_day() {
+async fn retry_delay_of_a_day_is_limited_by_the_call_timeout() {
     let call: Arc<Mutex<Option<Request>>> = Arc::default();
     let server = upstream::legacy().tool("slow").without_server_stream();
     let server = server.intercept(move |request| {
@@ -200,7 +200,7 @@ async fn stream_retry_of_a_day_does_not_hold_its_call_for_a_day() {
 }
 
 #[tokio::test]
-async fn broken_reply_without_an_event_id_is_an_error_and_not_resumed() {
+async fn broken_response_without_event_id_fails_and_is_not_resumed() {
     for clean in [false, true] {
         let server = upstream::legacy().tool("slow").without_server_stream();
         let server = server.intercept(move |request| {
@@ -222,7 +222,7 @@ async fn broken_reply_without_an_event_id_is_an_error_and_not_resumed() {
 }
 
 #[tokio::test]
-async fn a_stream_that_the_server_cannot_resume_is_an_error() {
+async fn stream_that_cannot_be_resumed_fails_the_call() {
     let server = upstream::legacy().tool("slow").without_server_stream();
     let server = server.intercept(|request| {
         let cut = || Reply::sse(["id: 1\nretry: 5\ndata:\n\n"]);

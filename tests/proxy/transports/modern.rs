@@ -21,7 +21,7 @@ fn refused(request: &Request, code: i32, data: &Value) -> Reply {
 }
 
 #[tokio::test]
-async fn every_request_is_complete_in_itself() {
+async fn every_request_carries_its_metadata() {
     for legacy_client in [false, true] {
         let server = upstream::modern().tool("search").start().await;
         let mut client = proxy::new().upstream("a", &server).start().await;
@@ -58,7 +58,7 @@ async fn every_request_is_complete_in_itself() {
 }
 
 #[tokio::test]
-async fn a_session_id_that_a_modern_server_gives_is_not_sent_back() {
+async fn session_id_of_a_modern_server_is_ignored() {
     let server = upstream::modern().tool("search").intercept(|request| {
         request.is("server/discover").then(|| {
             let id: Value = serde_json::from_slice(&request.id_bytes().unwrap()).unwrap();
@@ -83,7 +83,7 @@ async fn a_session_id_that_a_modern_server_gives_is_not_sent_back() {
 }
 
 #[tokio::test]
-async fn refused_header_relists_the_tools_and_retries_the_call_once() {
+async fn rejected_header_relists_tools_and_retries_the_call_once() {
     let server = upstream::modern()
         .tool("search")
         .capabilities(r#"{"tools":{}}"#)
@@ -112,7 +112,7 @@ async fn refused_header_relists_the_tools_and_retries_the_call_once() {
 }
 
 #[tokio::test]
-async fn a_header_that_is_refused_twice_is_told_as_ours() {
+async fn header_rejected_twice_fails_the_call() {
     let server = upstream::modern().tool("search").intercept(|request| {
         let mismatch = || refused(request, -32020, &json!({"n": 1}));
         request.is("tools/call").then(mismatch)
@@ -128,7 +128,7 @@ async fn a_header_that_is_refused_twice_is_told_as_ours() {
 }
 
 #[tokio::test]
-async fn other_refusals_of_a_call_are_passed_on_and_not_repeated() {
+async fn other_errors_of_a_call_are_forwarded_and_not_retried() {
     for (status, code) in [(400, -32602), (404, -32601), (400, -32021), (500, -32603)] {
         let server = upstream::modern().tool("search").intercept(move |request| {
             let refused = || refused(request, code, &json!({"n": 1})).with_status(status);
@@ -144,7 +144,7 @@ async fn other_refusals_of_a_call_are_passed_on_and_not_repeated() {
 }
 
 #[tokio::test]
-async fn server_dropping_our_version_is_probed_again() {
+async fn server_that_drops_the_revision_is_probed_again() {
     let rolled_back = Arc::new(AtomicBool::new(false));
     let is_back = rolled_back.clone();
     let unsupported = |request: &Request| {
@@ -178,7 +178,7 @@ async fn server_dropping_our_version_is_probed_again() {
 }
 
 #[tokio::test]
-async fn replies_may_be_event_streams_with_messages_before_the_answer() {
+async fn event_stream_may_carry_messages_before_the_response() {
     let server = upstream::modern().tool("slow").on_call(|call| async move {
         call.send(log_message("begun")).await;
         crate::transports::says("done").to_string().into_bytes()
@@ -192,7 +192,7 @@ async fn replies_may_be_event_streams_with_messages_before_the_answer() {
 }
 
 #[tokio::test]
-async fn a_stream_that_breaks_off_is_not_resumed() {
+async fn broken_modern_stream_is_not_resumed() {
     let server = upstream::modern().tool("slow").intercept(|request| {
         let first = format!("id: 1\nretry: 5\ndata: {}\n\n", log_message("begun"));
         let cut = || Reply::sse([first]).broken_off();
@@ -208,7 +208,7 @@ async fn a_stream_that_breaks_off_is_not_resumed() {
 }
 
 #[tokio::test]
-async fn broken_call_is_resent_only_if_the_tool_allows_it() {
+async fn broken_call_is_resent_only_if_the_tool_is_idempotent() {
     let cases = [
         (json!({}), false),
         (json!({"readOnlyHint": false}), false),

@@ -18,7 +18,7 @@ fn base64(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_name_that_no_header_can_carry_is_sent_in_base64() {
+async fn tool_name_invalid_in_a_header_is_base64_encoded() {
     for name in ["größe", "=?base64?eA==?=", " spaced "] {
         let server = upstream::modern().tool(name).start().await;
         let mut client = proxy::new().upstream("a", &server).start().await;
@@ -33,7 +33,7 @@ async fn a_name_that_no_header_can_carry_is_sent_in_base64() {
 }
 
 #[tokio::test]
-async fn the_annotated_parameters_are_repeated_in_headers() {
+async fn annotated_parameters_are_sent_in_headers() {
     let schema = json!({
         "type": "object",
         "properties": {

@@ -11,7 +11,7 @@ use testkit::{proxy, upstream};
 testkit::per_kind! {
     [legacy modern]
     redirect_within_the_origin_keeps_method_and_body
-    a_call_that_is_redirected_elsewhere_says_so_and_was_not_run
+    call_redirected_to_another_origin_fails_and_has_not_run
 }
 
 /// The configured secrets of these tests.
@@ -44,7 +44,7 @@ async fn redirect_within_the_origin_keeps_method_and_body(kind: Kind) {
 }
 
 #[tokio::test]
-async fn a_redirect_that_would_change_the_method_is_not_followed() {
+async fn redirect_that_changes_the_method_is_not_followed() {
     for status in [300, 301, 302, 303] {
         let server = upstream::modern().tool("search").intercept(move |request| {
             let moved = || Reply::status(status).header("location", "/mcp");
@@ -62,7 +62,7 @@ async fn a_redirect_that_would_change_the_method_is_not_followed() {
 }
 
 #[tokio::test]
-async fn no_redirect_leads_to_another_origin_and_the_error_names_it() {
+async fn redirect_to_another_origin_is_logged_and_not_followed() {
     let other = raw::server(|_| async { Reply::status(200) });
     let port = other.address().port();
     for status in [301, 302, 303, 307, 308] {
@@ -87,7 +87,7 @@ async fn no_redirect_leads_to_another_origin_and_the_error_names_it() {
     assert_eq!(other.connections(), 0);
 }
 
-async fn a_call_that_is_redirected_elsewhere_says_so_and_was_not_run(kind: Kind) {
+async fn call_redirected_to_another_origin_fails_and_has_not_run(kind: Kind) {
     let other = raw::server(|_| async { Reply::status(200) });
     let port = other.address().port();
     let to = other.url_of("/mcp");
@@ -110,7 +110,7 @@ async fn a_call_that_is_redirected_elsewhere_says_so_and_was_not_run(kind: Kind)
 }
 
 #[tokio::test]
-async fn redirects_in_a_circle_end() {
+async fn redirect_loop_ends() {
     let server = raw::server(|_| async { Reply::status(307).header("location", "/mcp") });
     let mut client = proxy::new().upstream("a", &server).start().await;
     assert_eq!(client.tool_names().await, [""; 0]);

@@ -30,7 +30,7 @@ fn good_and_bad(kind: upstream::Builder) -> upstream::Builder {
 }
 
 #[tokio::test]
-async fn a_usual_session_says_one_line_an_upstream() {
+async fn ordinary_session_logs_one_line_per_upstream() {
     let up = good_and_bad(upstream::legacy()).start().await;
     let gone = raw::server(|_| async { Reply::hang() });
     gone.stop().await;
@@ -57,7 +57,7 @@ async fn a_usual_session_says_one_line_an_upstream() {
 }
 
 #[tokio::test]
-async fn debug_shows_the_way_of_every_message_but_not_what_it_says() {
+async fn debug_logs_each_step_of_a_message_but_no_content() {
     let up = good_and_bad(upstream::modern()).start().await;
     let mut client = proxy::new()
         .upstream("up", &up)
@@ -115,7 +115,7 @@ async fn debug_shows_the_way_of_every_message_but_not_what_it_says() {
 }
 
 #[tokio::test]
-async fn rust_log_has_the_last_word() {
+async fn rust_log_overrides_debug() {
     let up = good_and_bad(upstream::legacy()).start().await;
     let cases = [
         ("off", "1", false, false),

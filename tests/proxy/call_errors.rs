@@ -171,7 +171,7 @@ fn describe(name: &str, failed: &Value) -> String {
 }
 
 #[tokio::test]
-async fn failed_call_names_upstream_cause_and_remedy_and_others_go_on() {
+async fn call_error_names_upstream_cause_remedy_and_others_succeed() {
     let (modern, legacy) = (failing(upstream::modern()), failing(upstream::legacy()));
     let (modern, legacy) = (modern.await, legacy.await);
     let (modern, legacy) = tokio::join!(errors_of(&modern), errors_of(&legacy));

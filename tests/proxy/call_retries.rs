@@ -11,20 +11,20 @@ use testkit::upstream::{self, Builder, Kind, Upstream};
 
 testkit::per_kind! {
     [legacy http_sse]
-    call_refused_for_its_session_is_resent_once_on_a_new_one
+    call_on_an_expired_session_is_resent_once_on_a_new_one
 }
 
 // The kinds whose calls are exchanges of their own.
 testkit::per_kind! {
     [legacy modern]
-    a_lost_call_is_sent_once_and_its_outcome_called_unknown
-    a_lost_call_of_a_harmless_tool_is_sent_once_more_and_no_more
-    a_call_of_which_something_was_heard_is_not_sent_again
-    an_answer_that_is_none_does_not_make_the_call_run_again
+    lost_call_is_not_resent_and_its_outcome_is_unknown
+    lost_call_of_an_idempotent_tool_is_resent_once
+    call_lost_after_a_notification_is_not_resent
+    invalid_response_does_not_resend_the_call
 }
 
 testkit::per_kind! {
-    a_call_that_finds_nobody_has_not_run
+    call_to_unreachable_upstream_has_not_run
 }
 
 /// What a server does to a call, and how that is called.
@@ -74,7 +74,7 @@ fn read(count: &AtomicUsize) -> usize {
     count.load(Ordering::SeqCst)
 }
 
-async fn a_lost_call_is_sent_once_and_its_outcome_called_unknown(kind: Kind) {
+async fn lost_call_is_not_resent_and_its_outcome_is_unknown(kind: Kind) {
     for (what, loss) in losses() {
         for annotations in [
             json!({}),
@@ -96,7 +96,7 @@ async fn a_lost_call_is_sent_once_and_its_outcome_called_unknown(kind: Kind) {
     }
 }
 
-async fn a_lost_call_of_a_harmless_tool_is_sent_once_more_and_no_more(kind: Kind) {
+async fn lost_call_of_an_idempotent_tool_is_resent_once(kind: Kind) {
     for (what, loss) in losses() {
         for hint in ["readOnlyHint", "idempotentHint"] {
             let (server, count) = losing(kind.server(), json!({hint: true}), 1, loss).await;
@@ -124,7 +124,7 @@ async fn a_lost_call_of_a_harmless_tool_is_sent_once_more_and_no_more(kind: Kind
     assert_eq!(read(&count), 2);
 }
 
-async fn a_call_of_which_something_was_heard_is_not_sent_again(kind: Kind) {
+async fn call_lost_after_a_notification_is_not_resent(kind: Kind) {
     let loss: fn(&Request) -> Reply = |_| {
         let log = r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"data":1}}"#;
         Reply::sse([event(log)]).broken_off()
@@ -136,7 +136,7 @@ async fn a_call_of_which_something_was_heard_is_not_sent_again(kind: Kind) {
     assert_eq!(read(&count), 1);
 }
 
-async fn an_answer_that_is_none_does_not_make_the_call_run_again(kind: Kind) {
+async fn invalid_response_does_not_resend_the_call(kind: Kind) {
     let answers: [Reaction; 7] = [
         ("no JSON", |_| Reply::json("{]")),
         ("nothing", |_| Reply::json("")),
@@ -166,7 +166,7 @@ async fn an_answer_that_is_none_does_not_make_the_call_run_again(kind: Kind) {
 }
 
 #[tokio::test]
-async fn call_on_an_ended_http_sse_stream_is_resent_only_if_harmless() {
+async fn call_on_a_lost_http_sse_stream_is_resent_if_idempotent() {
     let tool = r#"{"name":"work","annotations":{"readOnlyHint":HINT}}"#;
     for (hint, calls) in [("false", 1), ("true", 2)] {
         let builder = upstream::http_sse().tool_raw(&tool.replace("HINT", hint));
@@ -197,7 +197,7 @@ async fn call_on_an_ended_http_sse_stream_is_resent_only_if_harmless() {
     }
 }
 
-async fn a_call_that_finds_nobody_has_not_run(kind: Kind) {
+async fn call_to_unreachable_upstream_has_not_run(kind: Kind) {
     let server = kind.server().tool("work").start().await;
     let proxy = proxy::new().upstream("a", &server);
     let mut client = proxy.env("PROXY_CONNECT_WAIT", "300ms").start().await;
@@ -215,7 +215,7 @@ async fn a_call_that_finds_nobody_has_not_run(kind: Kind) {
     assert_eq!(server.calls().len(), 1);
 }
 
-async fn call_refused_for_its_session_is_resent_once_on_a_new_one(kind: Kind) {
+async fn call_on_an_expired_session_is_resent_once_on_a_new_one(kind: Kind) {
     let server = kind.server().tool("work").start().await;
     let mut client = proxy::before(&server).await;
     client.call("work", json!({})).await;
@@ -244,7 +244,7 @@ fn initializations(server: &Upstream) -> usize {
 }
 
 #[tokio::test]
-async fn a_call_refused_on_a_new_session_too_is_given_up() {
+async fn call_rejected_on_the_new_session_too_fails() {
     let gone: fn(&Request) -> Reply = |_| Reply::status(404);
     let (server, count) = losing(upstream::legacy(), json!({}), 9, gone).await;
     let mut client = proxy::before(&server).await;
@@ -255,7 +255,7 @@ async fn a_call_refused_on_a_new_session_too_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_harmless_call_whose_progress_was_heard_is_not_sent_again() {
+async fn idempotent_call_lost_after_progress_is_not_resent() {
     let tool = r#"{"name":"work","annotations":{"readOnlyHint":true}}"#;
     let builder = upstream::http_sse().tool_raw(tool);
     let builder = builder.on_call(|call| async move {

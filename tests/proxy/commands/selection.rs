@@ -16,7 +16,7 @@ fn three() -> proxy::Builder {
 }
 
 #[tokio::test]
-async fn unknown_name_lists_the_known_ones_nearest_first() {
+async fn unknown_name_lists_the_upstreams_most_similar_first() {
     for command in ["login", "logout", "status"] {
         let ended = run(three(), &format!("{command} linaer")).await;
         ended.assert(
@@ -30,7 +30,7 @@ async fn unknown_name_lists_the_known_ones_nearest_first() {
 }
 
 #[tokio::test]
-async fn a_url_stands_in_for_a_configuration() {
+async fn url_option_replaces_the_configuration() {
     let setup = setup(server()).await;
     setup.sign_in().await;
     let url = setup.upstream.url();
@@ -55,7 +55,7 @@ async fn a_url_stands_in_for_a_configuration() {
 }
 
 #[tokio::test]
-async fn without_either_there_is_a_message() {
+async fn missing_configuration_is_reported_with_the_remedy() {
     for command in ["login", "logout", "status"] {
         let bare = proxy::new().env("PROXY_UPSTREAMS", "");
         let ended = run(bare, &format!("{command} linear")).await;
@@ -77,7 +77,7 @@ async fn without_either_there_is_a_message() {
 }
 
 #[tokio::test]
-async fn the_only_upstream_needs_no_name() {
+async fn only_upstream_needs_no_name() {
     let setup = setup(server()).await;
     setup
         .run("logout")

@@ -40,7 +40,7 @@ fn meta(changes: &[(&str, Value)]) -> Value {
 }
 
 #[tokio::test]
-async fn server_discover_tells_what_a_modern_client_must_know() {
+async fn discover_result_has_versions_cache_hints_and_server_info() {
     let mut client = alone().await;
     let answer = client.modern("server/discover", json!({})).await;
     let result = &answer["result"];
@@ -52,7 +52,7 @@ async fn server_discover_tells_what_a_modern_client_must_know() {
 }
 
 #[tokio::test]
-async fn all_capabilities_are_declared_until_every_upstream_is_known() {
+async fn all_capabilities_are_declared_until_all_upstreams_connect() {
     let server = upstream::legacy().tool("a").start().await;
     let everything = json!({
         "completions": {},
@@ -79,7 +79,7 @@ async fn all_capabilities_are_declared_until_every_upstream_is_known() {
 }
 
 #[tokio::test]
-async fn capabilities_of_known_upstreams_are_declared_together() {
+async fn capabilities_of_connected_upstreams_are_merged() {
     let plain = upstream::legacy().capabilities(
         r#"{"tools":{},"tasks":{"list":{}},"prompts":{},"experimental":{"a/x":{"n":1}},"extensions":{"a/y":{}}}"#,
     );
@@ -108,7 +108,7 @@ async fn capabilities_of_known_upstreams_are_declared_together() {
 }
 
 #[tokio::test]
-async fn a_request_without_what_its_era_needs_is_told_what_is_missing() {
+async fn missing_request_metadata_is_named_in_the_error() {
     let mut client = alone().await;
     let [version, info, capabilities] = META;
     let cases = [
@@ -152,7 +152,7 @@ async fn a_request_without_what_its_era_needs_is_told_what_is_missing() {
 }
 
 #[tokio::test]
-async fn a_revision_that_is_not_spoken_is_refused_with_those_that_are() {
+async fn unsupported_revision_is_rejected_with_the_supported_ones() {
     let mut client = alone().await;
     let other = meta(&[(META[0], json!("2199-01-01"))]);
     for method in ["server/discover", "tools/list", "ping", "x/y"] {
@@ -164,7 +164,7 @@ async fn a_revision_that_is_not_spoken_is_refused_with_those_that_are() {
 }
 
 #[tokio::test]
-async fn method_missing_from_the_era_of_its_request_is_not_found() {
+async fn method_of_another_era_is_not_found() {
     let mut client = alone().await;
     let modern = with_meta(json!({"level": "info", "uri": "a:b"}));
     let removed = [

@@ -32,7 +32,7 @@ async fn every_command_has_help_with_examples() {
 }
 
 #[tokio::test]
-async fn a_wrong_call_is_told_with_status_2() {
+async fn invalid_command_line_exits_with_status_2() {
     let setup = setup(server()).await;
     for line in [
         "logni",
@@ -47,7 +47,7 @@ async fn a_wrong_call_is_told_with_status_2() {
 }
 
 #[tokio::test]
-async fn an_upstream_without_sign_in_says_why() {
+async fn login_to_an_upstream_without_sign_in_gives_the_reason() {
     let setup = setup(server()).await;
     let off = [
         (json!({"oauth": false}), "`linear` has `oauth` turned off; "),
@@ -65,7 +65,7 @@ async fn an_upstream_without_sign_in_says_why() {
 }
 
 #[tokio::test]
-async fn the_page_about_the_commands_names_every_option_and_member() {
+async fn commands_page_documents_every_option_and_json_key() {
     let setup = setup(server()).await;
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/commands.md");
     let page = std::fs::read_to_string(page).unwrap();

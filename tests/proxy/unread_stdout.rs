@@ -67,7 +67,7 @@ async fn begin_large(child: &mut Child, stdout: &mut ChildStdout) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn answers_in_flight_when_stdin_ends_arrive_whole() {
+async fn responses_in_flight_when_stdin_closes_arrive_whole() {
     let upstream = large().await;
     let builder = proxy::new().upstream("large", &upstream);
     let (mut child, mut stdout) = unread(&builder);
@@ -102,7 +102,7 @@ async fn client_that_stops_reading_does_not_keep_the_process_alive() {
 }
 
 #[tokio::test]
-async fn a_client_that_closes_stdout_ends_the_process_quietly() {
+async fn closed_stdout_ends_the_process_quietly() {
     let upstream = upstream::legacy().tool("a").start().await;
     let builder = proxy::new().upstream("up", &upstream);
     // Whether there is still something to write, or all was read.
@@ -128,7 +128,7 @@ async fn a_client_that_closes_stdout_ends_the_process_quietly() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn closed_stdout_ends_the_process_even_if_it_is_a_socket() {
+async fn closed_stdout_socket_ends_the_process() {
     for reads in [false, true] {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
@@ -198,7 +198,7 @@ async fn client_that_only_writes_does_not_keep_the_process_alive() {
 }
 
 #[tokio::test]
-async fn a_stream_that_is_not_read_on_for_the_client_is_not_dead() {
+async fn event_stream_paused_by_backpressure_is_not_closed() {
     let server = upstream::http_sse()
         .tool("large")
         .result("ping", "{}")

@@ -43,7 +43,7 @@ async fn cache_status(program: proxy::Builder) -> (Value, Value) {
 }
 
 #[tokio::test]
-async fn it_is_told_with_its_age_whether_the_server_is_there_or_not() {
+async fn cached_listing_is_shown_with_age_even_if_server_is_down() {
     let server = upstream::legacy().tool("a").tool("b").start().await;
     let home = proxy::home();
     let offline = || program(&home, &server, "status --offline --json");
@@ -86,7 +86,7 @@ async fn it_is_told_with_its_age_whether_the_server_is_there_or_not() {
 }
 
 #[tokio::test]
-async fn what_the_next_start_would_not_use_is_not_told() {
+async fn unusable_cache_entry_is_not_shown() {
     let server = upstream::legacy().tool("a").start().await;
     let home = proxy::home();
     learn(&home, &server).await;
