@@ -1,5 +1,5 @@
 //! Finds the proxy's binary beside this example, and builds it if it is missing or older than its
-//! sources: `cargo run --example` builds only the example and the library.
+//! sources. `cargo run --example` builds only the example and the library.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;

@@ -1,4 +1,4 @@
-//! Runs the proxy in front of three servers with random faults, keeps calls in flight, and checks at the
+//! Runs the proxy in front of three servers with random faults, and keeps calls in flight. Checks at the
 //! end whether each call got the right response.
 //!
 //! `cargo run --release --example soak` takes ten minutes; `-- --seconds 20` sets the time.

@@ -68,7 +68,7 @@ async fn mcp_methods_of_another_era_are_not_forwarded() {
         let answer = client.request(method, json!({})).await;
         assert_eq!(answer["error"]["code"], -32601, "{answer}");
         // The proxy's own listen has a filter.
-        let requests = server.asks(method).into_iter();
+        let requests = server.requests_of(method).into_iter();
         let mut passed =
             requests.filter(|request| request.json()["params"]["notifications"].is_null());
         assert!(passed.next().is_none());

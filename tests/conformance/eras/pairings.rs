@@ -110,7 +110,7 @@ async fn modern_metadata_reaches_modern_upstreams_only(kind: Kind) {
         let mut client = client_era.of(&server).await;
         let own = json!({"example.com/trace": "t-1", "progressToken": 7});
         let params = json!({"name": "search", "_meta": own});
-        client.ask("tools/call", params).await;
+        client.request_in_era("tools/call", params).await;
 
         let meta = meta(&server.calls()[0]);
         let has = |key: &str| !meta[format!("io.modelcontextprotocol/{key}")].is_null();

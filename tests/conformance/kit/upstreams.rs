@@ -45,7 +45,7 @@ async fn legacy_server_requires_its_session_and_no_modern_request() {
 async fn legacy_server_asks_during_a_call_and_uses_its_own_stream() {
     let server = upstream::legacy().tool("ask").on_call(|call| async move {
         call.progress(1).await;
-        let answer = call.ask("77", "roots/list", "{}").await;
+        let answer = call.request("77", "roots/list", "{}").await;
         let answer: Value = serde_json::from_slice(&answer).unwrap();
         json!({"content": [], "asked": answer["result"]})
             .to_string()
@@ -75,8 +75,8 @@ async fn legacy_server_asks_during_a_call_and_uses_its_own_stream() {
     let mut stream = within("the stream", stream).await.unwrap();
     server.list_changed().await;
     read_until(&mut stream, "notifications/tools/list_changed").await;
-    let voice = server.voice().await;
-    let asked = tokio::spawn(async move { voice.ask("78", "roots/list", "{}").await });
+    let event_stream = server.event_stream().await;
+    let asked = tokio::spawn(async move { event_stream.request("78", "roots/list", "{}").await });
     read_until(&mut stream, "roots/list").await;
     let answer = r#"{"jsonrpc":"2.0","id":78,"result":{"roots":[ ]}}"#;
     assert_eq!(post(&url, &headers, answer).await.status(), 202);

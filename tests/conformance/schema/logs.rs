@@ -23,6 +23,6 @@ pub(crate) async fn set_level(peer: &mut Peer, pair: Pair, a: &Upstream) {
     }
     peer.get("logging/setLevel", json!({"level": "info"})).await;
     if !pair.upstream.is_modern() {
-        a.asked("logging/setLevel").await;
+        a.wait_for_request("logging/setLevel").await;
     }
 }

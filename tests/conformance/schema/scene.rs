@@ -138,8 +138,8 @@ async fn errors(peer: &mut Peer, pair: Pair) {
 /// A server asks on a stream that belongs to no call: a modern client cannot be reached there, and
 /// we answer for it.
 async fn aside(pair: Pair, a: &Upstream) {
-    let voice = a.voice().await;
-    voice.ask(r#""ping#aside""#, "ping", "{}").await;
+    let stream = a.event_stream().await;
+    stream.request(r#""ping#aside""#, "ping", "{}").await;
     if !pair.client.is_modern() {
         return;
     }
@@ -147,7 +147,7 @@ async fn aside(pair: Pair, a: &Upstream) {
         let id = json!(format!("{label}#aside")).to_string();
         let method = request["method"].as_str().unwrap();
         let params = request["params"].to_string();
-        voice.ask(&id, method, &params).await;
+        stream.request(&id, method, &params).await;
     }
 }
 

@@ -127,7 +127,7 @@ async fn ask(call: &Call, label: &str, request: &Value) {
     // Unique in the server: two calls of a scene ask.
     let id = format!("{label}#{}", call.request.json()["id"]);
     let method = request["method"].as_str().unwrap();
-    call.ask(
+    call.request(
         &json!(id).to_string(),
         method,
         &request["params"].to_string(),

@@ -75,5 +75,5 @@ pub(crate) async fn be_followed(peer: &mut Peer, a: &Upstream) {
     let asked = |request: &Request| request.is("tasks/get") && request.text().contains("endless");
     a.raw.wait_for(asked).await;
     peer.cancel(&id).await;
-    a.asked("tasks/cancel").await;
+    a.wait_for_request("tasks/cancel").await;
 }

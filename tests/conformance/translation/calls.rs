@@ -159,8 +159,8 @@ async fn asked_of_b(
     let mut client = pairing.client_of_two(a, b).await;
     let line = pairing.line(r#""\u0061/1""#, method, r#""x":1E2"#, members);
     let answer = client.exchange(line, r#""\u0061/1""#).await;
-    assert!(a.asks(method).is_empty(), "{method}");
-    let mut asked = b.asks(method);
+    assert!(a.requests_of(method).is_empty(), "{method}");
+    let mut asked = b.requests_of(method);
     assert_eq!(
         asked.len(),
         1,
@@ -225,7 +225,7 @@ async fn prompts_are_got_whose_they_are(pairing: Pairing) {
 /// What the client may call the prompts.
 async fn prompt_names(pairing: Pairing, [a, b]: &[Upstream; 2]) -> Vec<String> {
     let mut client = pairing.client_of_two(a, b).await;
-    let response = client.ask("prompts/list", json!({})).await;
+    let response = client.request_in_era("prompts/list", json!({})).await;
     let prompts = response["result"]["prompts"].as_array().unwrap();
     let names = prompts
         .iter()
@@ -282,7 +282,7 @@ async fn lists_are_merged(pairing: Pairing) {
             ["x://a/{n}", "x://b/{n}"],
         ),
     ] {
-        let response = client.ask(method, json!({})).await;
+        let response = client.request_in_era(method, json!({})).await;
         let items = response["result"][member].as_array().unwrap();
         let found: Vec<_> = items.iter().map(|item| &item[key]).collect();
         assert_eq!(found, listed, "{method}");

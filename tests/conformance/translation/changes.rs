@@ -144,7 +144,7 @@ async fn changes_are_told(pairing: Pairing, method: &str, flag: &str) {
         let server = notifying(builder).start().await;
         let mut client = pairing.client(&server).await;
         for list in ["tools/list", "prompts/list", "resources/list"] {
-            client.ask(list, json!({})).await;
+            client.request_in_era(list, json!({})).await;
         }
         let own = match pairing.legacy_client() {
             true => Value::Null,
@@ -224,5 +224,9 @@ async fn changed_roots_reach_no_upstream(pairing: Pairing) {
     client.send_line(ROOTS_CHANGED).await;
     client.call("t", json!({})).await;
     assert!(client.close().await.success());
-    assert!(server.asks("notifications/roots/list_changed").is_empty());
+    assert!(
+        server
+            .requests_of("notifications/roots/list_changed")
+            .is_empty()
+    );
 }

@@ -88,7 +88,7 @@ const CLIENT_INFO: &str = r#"{ "name":"test\u0020er", "version":"1.0","x":[ 1E2 
 
 /// The capabilities that the upstream of each `initialize` was told, in order.
 fn sessions_of(server: &Upstream) -> Vec<Request> {
-    server.asks("initialize")
+    server.requests_of("initialize")
 }
 
 async fn legacy_upstreams_hear_of_the_client(pairing: Pairing) {
@@ -119,8 +119,8 @@ async fn modern_upstreams_are_not_initialized(pairing: Pairing) {
     let mut client = pairing.client(&server).await;
     client.call("t", json!({})).await;
     assert!(sessions_of(&server).is_empty());
-    assert!(server.asks("notifications/initialized").is_empty());
-    let call = &server.asks("tools/call")[0];
+    assert!(server.requests_of("notifications/initialized").is_empty());
+    let call = &server.requests_of("tools/call")[0];
     let info = &meta_of(call)[META_KEYS[1]];
     assert_eq!(*info, json!({"name": "test", "version": "1"}));
 }
@@ -146,7 +146,7 @@ async fn each_client_has_its_session(pairing: Pairing) {
         let declared = bytes_of(&request.body, &["params", "capabilities"]);
         serde_json::from_str::<Value>(declared).unwrap()
     };
-    let calls = server.asks("tools/call");
+    let calls = server.requests_of("tools/call");
     let of_call = |index: usize| {
         let session = calls[index].header("mcp-session-id").unwrap();
         let number: usize = session.strip_prefix("session-").unwrap().parse().unwrap();
@@ -165,7 +165,7 @@ async fn a_session_is_opened_once(pairing: Pairing) {
         let ours = r#"{"jsonrpc":"2.0","method":"notifications/initialized","params":{"x":"own"}}"#;
         client.send_line(ours).await;
         client.call("t", json!({})).await;
-        let opened = server.asks("notifications/initialized");
+        let opened = server.requests_of("notifications/initialized");
         assert_eq!(opened.len(), 1);
         assert!(!opened[0].text().contains("own"), "{}", opened[0].text());
     }
@@ -174,13 +174,13 @@ async fn a_session_is_opened_once(pairing: Pairing) {
 async fn the_client_hears_of_changes(pairing: Pairing) {
     let server = pairing.server().tool("t").start().await;
     let mut client = pairing.client(&server).await;
-    let listen = server.asked("subscriptions/listen").await;
+    let listen = server.wait_for_request("subscriptions/listen").await;
     assert_eq!(
         listen.json()["params"]["notifications"]["toolsListChanged"],
         true
     );
     client.wait_for_tools(&["t"]).await;
-    assert!(server.asks("notifications/initialized").is_empty());
+    assert!(server.requests_of("notifications/initialized").is_empty());
 }
 
 async fn it_is_unknown_without_metadata(pairing: Pairing) {
@@ -191,7 +191,7 @@ async fn it_is_unknown_without_metadata(pairing: Pairing) {
     let code = response["error"]["code"].as_i64();
     assert!(matches!(code, Some(-32601 | -32602)), "{response}");
     client.tool_names().await;
-    let probes = server.asks("server/discover");
+    let probes = server.requests_of("server/discover");
     assert!(probes.iter().all(|probe| !probe.text().contains("own")));
     assert!(probes.iter().all(|probe| {
         META_KEYS[..3]

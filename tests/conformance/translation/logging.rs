@@ -51,10 +51,10 @@ async fn a_level_reaches_those_who_log(pairing: Pairing) {
         let line = r#"{"jsonrpc":"2.0","id":"l","method":"logging/setLevel","params":{ "level":"warning","x":1E2}}"#;
         let answer = client.exchange(line, r#""l""#).await;
         assert_eq!(bytes_of(&answer, &["result"]), "{}");
-        let notification = a.asked("logging/setLevel").await;
+        let notification = a.wait_for_request("logging/setLevel").await;
         assert_eq!(notification.json()["params"]["level"], "warning");
         client.call("u", json!({})).await;
-        assert!(b.asks("logging/setLevel").is_empty());
+        assert!(b.requests_of("logging/setLevel").is_empty());
     }
 }
 
@@ -69,13 +69,13 @@ async fn a_level_goes_with_each_request(pairing: Pairing) {
         assert_eq!(response["result"], json!({}), "{response}");
         client.call("t", json!({})).await;
     }
-    let calls = server.asks("tools/call");
+    let calls = server.requests_of("tools/call");
     let levels: Vec<_> = calls
         .iter()
         .map(|c| meta_of(c)[META_KEYS[3]].clone())
         .collect();
     assert_eq!(levels, [Value::Null, json!("warning"), json!("debug")]);
-    assert!(server.asks("logging/setLevel").is_empty());
+    assert!(server.requests_of("logging/setLevel").is_empty());
 }
 
 async fn a_request_sets_the_level(pairing: Pairing) {
@@ -101,7 +101,7 @@ async fn a_level_passes_with_its_request(pairing: Pairing) {
     let line = pairing.line("9", "tools/call", &meta, r#""name":"t""#);
     client.exchange(line, "9").await;
     client.call("t", json!({})).await;
-    let calls = server.asks("tools/call");
+    let calls = server.requests_of("tools/call");
     assert!(calls[0].text().contains(&meta), "{}", calls[0].text());
     assert!(meta_of(&calls[1])[META_KEYS[3]].is_null());
 }
@@ -191,7 +191,7 @@ async fn logs_of_no_request_pass(pairing: Pairing) {
         let server = logging(builder).start().await;
         let mut client = pairing.client(&server).await;
         client.tool_names().await;
-        server.voice().await.send(log("info")).await;
+        server.event_stream().await.send(log("info")).await;
         let received = client.notification_line("notifications/message").await;
         assert_eq!(text(&received), log("info"));
     }
@@ -205,9 +205,9 @@ async fn logs_of_no_request_are_dropped(pairing: Pairing) {
         let meta = format!(r#""{}":"debug""#, META_KEYS[3]);
         let line = pairing.line("8", "tools/call", &meta, r#""name":"t""#);
         client.exchange(line, "8").await;
-        let voice = server.voice().await;
-        voice.send(log("error")).await;
-        voice.read().await;
+        let stream = server.event_stream().await;
+        stream.send(log("error")).await;
+        stream.read().await;
         assert!(client.close().await.success());
         assert!(client.received_with("notifications/message").is_empty());
     }

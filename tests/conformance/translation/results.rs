@@ -229,7 +229,7 @@ async fn all_pages_are_listed(pairing: Pairing) {
         for (method, member) in [("tools/list", "tools"), ("prompts/list", "prompts")] {
             let (mut listed, mut scopes, mut params) = (Vec::new(), BTreeSet::new(), json!({}));
             loop {
-                let response = client.ask(method, params).await;
+                let response = client.request_in_era(method, params).await;
                 let page = response["result"][member].as_array().unwrap().clone();
                 listed.extend(page.into_iter().map(|item| item["name"].clone()));
                 scopes.insert(response["result"]["cacheScope"].to_string());
@@ -240,7 +240,9 @@ async fn all_pages_are_listed(pairing: Pairing) {
             }
             assert_eq!(listed, names);
             assert_eq!(scopes.len(), 1, "{scopes:?}");
-            let response = client.ask(method, json!({"cursor": "of nobody"})).await;
+            let response = client
+                .request_in_era(method, json!({"cursor": "of nobody"}))
+                .await;
             assert_eq!(response["error"]["code"], -32602, "{response}");
         }
     }

@@ -135,11 +135,11 @@ async fn task_methods_reach_whose_task_it_is(pairing: Pairing) {
                 "{}",
                 text(&answer)
             );
-            let asked = b.asked(method).await;
+            let asked = b.wait_for_request(method).await;
             assert!(asked.text().contains(members), "{}", asked.text());
             let name = (!pairing.legacy_upstream()).then_some("k2");
             assert_eq!(asked.header("mcp-name"), name);
-            assert!(a.asks(method).is_empty());
+            assert!(a.requests_of(method).is_empty());
         }
     }
 }
@@ -149,9 +149,9 @@ async fn task_methods_are_unknown(pairing: Pairing) {
     let mut client = pairing.client(&server).await;
     client.tool_names().await;
     for method in ["tasks/get", "tasks/result", "tasks/cancel", "tasks/list"] {
-        let response = client.ask(method, json!({"taskId": "k"})).await;
+        let response = client.request_in_era(method, json!({"taskId": "k"})).await;
         assert_eq!(response["error"]["code"], -32601, "{method}: {response}");
-        assert!(server.asks(method).is_empty());
+        assert!(server.requests_of(method).is_empty());
     }
 }
 
@@ -163,7 +163,7 @@ async fn a_status_passes(pairing: Pairing) {
         let mut client = pairing.client(&server).await;
         let line = pairing.line("7", "tools/call", "", r#""name":"t","task":{}"#);
         client.exchange(line, "7").await;
-        server.voice().await.send(STATUS).await;
+        server.event_stream().await.send(STATUS).await;
         let notification = client.notification_line("notifications/tasks/status").await;
         assert_eq!(text(&notification), STATUS);
     }
@@ -218,16 +218,16 @@ async fn a_required_task_is_run(pairing: Pairing) {
         bytes_of(&calls[0], &["params", "arguments"]),
         r#"{ "x":1E2}"#
     );
-    assert!(server.asks("tasks/get").iter().all(asks_for_it));
+    assert!(server.requests_of("tasks/get").iter().all(asks_for_it));
 }
 
 async fn a_status_is_dropped(pairing: Pairing) {
     let server = requiring(pairing.server()).start().await;
     let mut client = pairing.client(&server).await;
     client.call("t", json!({})).await;
-    let voice = server.voice().await;
-    voice.send(STATUS).await;
-    voice.read().await;
+    let stream = server.event_stream().await;
+    stream.send(STATUS).await;
+    stream.read().await;
     assert!(client.close().await.success());
     assert!(
         client

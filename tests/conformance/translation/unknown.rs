@@ -50,7 +50,7 @@ async fn a_request_reaches_the_only_upstream(pairing: Pairing) {
             "{}",
             text(&answer)
         );
-        let asked = server.asked("example.com/do").await;
+        let asked = server.wait_for_request("example.com/do").await;
         assert!(asked.text().contains(members), "{}", asked.text());
         let meta = meta_of(&asked);
         assert_eq!(meta["z"], 1e2);
@@ -71,14 +71,14 @@ async fn a_request_reaches_who_declares_it(pairing: Pairing) {
         let line = pairing.line("7", "skills/list", "", r#""x":1E2"#);
         let answer = client.exchange(line, "7").await;
         assert_eq!(bytes_of(&answer, &["result"]), RESULT);
-        let response = client.ask("example.com/nobody", json!({})).await;
+        let response = client.request_in_era("example.com/nobody", json!({})).await;
         assert_eq!(response["error"]["code"], -32601, "{response}");
         for (method, server) in [
             ("skills/list", &a),
             ("example.com/nobody", &a),
             ("example.com/nobody", &b),
         ] {
-            assert!(server.asks(method).is_empty());
+            assert!(server.requests_of(method).is_empty());
         }
     }
 }

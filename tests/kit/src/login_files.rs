@@ -66,7 +66,7 @@ impl LoginFiles {
     }
 
     /// Makes the pending login `seconds` older.
-    pub fn wait_for_the_person(&self, seconds: u64) {
+    pub fn age_pending_login(&self, seconds: u64) {
         self.change("login.json", |logins| {
             for time in ["/opened_at", "/pending/begun_at"] {
                 let time = logins.pointer_mut(time).unwrap();

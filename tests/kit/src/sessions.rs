@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::proxy::{self, Client};
-use super::upstream::{Builder, Upstream, Voice};
+use super::upstream::{Builder, ServerStream, Upstream};
 
 /// A server, the proxy's client, and the server's event stream in each session, the main session first.
 pub struct Sessions {
@@ -11,7 +11,7 @@ pub struct Sessions {
     pub server: Upstream,
     /// The proxy's client.
     pub client: Client,
-    voices: Vec<Voice>,
+    streams: Vec<ServerStream>,
 }
 
 impl Sessions {
@@ -19,17 +19,17 @@ impl Sessions {
     /// tool `wait`, which responds when the event stream of its session is open.
     pub async fn main(server: Builder) -> Self {
         let server = server.tool("wait").on_call(|call| async move {
-            call.aside().await;
+            call.event_stream().await;
             br#"{"content":[]}"#.to_vec()
         });
         let server = server.start().await;
         let mut client = proxy::new().upstream("a", &server).start().await;
         client.initialize_with(json!({"roots": {}})).await;
-        let main = server.voice().await;
+        let main = server.event_stream().await;
         Self {
             server,
             client,
-            voices: vec![main],
+            streams: vec![main],
         }
     }
 
@@ -39,15 +39,15 @@ impl Sessions {
         self.client.declare(json!({}));
         let call = json!({"name": "wait"});
         self.client.modern("tools/call", call).await;
-        self.voices.push(self.server.voice().await);
+        self.streams.push(self.server.event_stream().await);
         self
     }
 
     /// Logs `message` in each session, and waits until the client has received it.
     pub async fn say(&mut self, message: &str) {
-        for voice in &self.voices {
-            voice.send(message).await;
-            voice.read().await;
+        for stream in &self.streams {
+            stream.send(message).await;
+            stream.read().await;
         }
         self.client.request("ping", json!({})).await;
     }

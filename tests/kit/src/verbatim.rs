@@ -1,5 +1,5 @@
-//! Calls through a proxy with upstreams of every kind, compared byte by byte on both sides with the
-//! messages expected for the eras of client and upstream.
+//! Calls through a proxy with upstreams of every kind. The messages on both sides are compared byte by
+//! byte with those expected for the eras of client and upstream.
 
 use std::sync::{Arc, Mutex};
 

@@ -81,7 +81,7 @@ async fn a_parked_call_takes_up_so_many_questions_and_no_more() {
     let refused = value(&server.wait_for_message("the refusal", refused).await);
     assert_eq!(refused["error"]["code"], -32603, "{refused}");
     let id = client
-        .send_ask("tools/call", retry(params.clone(), &state, json!({})))
+        .send_request_in_era("tools/call", retry(params.clone(), &state, json!({})))
         .await;
     let (state, questions) = required(&client.answer_to(&id.to_string()).await);
     assert_eq!(questions.len(), MOST_PARKED);
@@ -90,7 +90,7 @@ async fn a_parked_call_takes_up_so_many_questions_and_no_more() {
         .map(|(key, _)| (key.clone(), json!({"roots": []})));
     let responses: serde_json::Map<_, _> = responses.collect();
     let again = retry(params, &state, responses.into());
-    let answer = client.ask("tools/call", again).await;
+    let answer = client.request_in_era("tools/call", again).await;
     assert!(answer["result"].is_object(), "{answer}");
     assert_eq!(server.responses().len(), MOST_PARKED + 1);
 }
@@ -119,7 +119,7 @@ async fn odd_server_requests_are_passed_or_refused_without_harm() {
             let server = server.on_call(move |call| async move {
                 if call.request.tool() == "work" {
                     call.send(line).await;
-                    call.aside().await.send(line).await;
+                    call.event_stream().await.send(line).await;
                 }
                 br#"{"content":[]}"#.to_vec()
             });
@@ -133,7 +133,7 @@ async fn odd_server_requests_are_passed_or_refused_without_harm() {
                 answer["result"].is_object() || answer["error"].is_object(),
                 "{line}: {answer}"
             );
-            for asked in client.asked() {
+            for asked in client.server_requests() {
                 client.respond(&asked, json!({"x": 1})).await;
             }
             fence(&mut client).await;
@@ -185,7 +185,7 @@ async fn odd_messages_of_clients_are_borne() {
     }
     let responses: Value = crate::asking::parking::accept(&questions);
     let answer = client
-        .ask("tools/call", retry(params, &state, responses))
+        .request_in_era("tools/call", retry(params, &state, responses))
         .await;
     assert_eq!(answer["result"]["heard"], "accept", "{answer}");
     client.assert_every_line_is_json_rpc();

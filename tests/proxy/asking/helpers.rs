@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use testkit::Endpoint;
 use testkit::json::{bytes_of, part};
 use testkit::proxy::{self, Client};
-use testkit::upstream::{Builder, Call, Upstream, Voice, http_sse, legacy};
+use testkit::upstream::{Builder, Call, ServerStream, Upstream, http_sse, legacy};
 
 /// The parameters of an elicitation by a form.
 pub(crate) const FORM: &str =
@@ -76,10 +76,10 @@ impl Place {
     }
 
     /// The stream to ask on, in a call.
-    pub(crate) async fn voice(self, call: &Call) -> Voice {
+    pub(crate) async fn stream(self, call: &Call) -> ServerStream {
         match self {
-            Self::Call | Self::Shared => call.voice(),
-            Self::Aside => call.aside().await,
+            Self::Call | Self::Shared => call.stream(),
+            Self::Aside => call.event_stream().await,
         }
     }
 }
@@ -97,8 +97,8 @@ pub(crate) async fn asking(place: Place) -> Upstream {
             bytes_of(body, &["params", "arguments", key]).to_owned()
         };
         let method: String = serde_json::from_str(&said("method")).unwrap();
-        let voice = place.voice(&call).await;
-        let received = voice.ask(&said("id"), &method, &said("params")).await;
+        let stream = place.stream(&call).await;
+        let received = stream.request(&said("id"), &method, &said("params")).await;
         let received = String::from_utf8(received).unwrap();
         format!(r#"{{"content":[],"heard":{received}}}"#).into_bytes()
     });

@@ -46,10 +46,10 @@ async fn questions_and_answers_stay_as_written_under_ids_of_any_form() {
 async fn several_questions_are_open_at_once_and_answered_in_any_order() {
     for place in PLACES {
         let server = place.server().tool("ask").on_call(move |call| async move {
-            let voice = place.voice(&call).await;
+            let stream = place.stream(&call).await;
             let [a, b, c] = METHODS.map(|(method, params)| {
-                let (id, voice) = (format!("{method:?}"), voice.clone());
-                async move { voice.ask(&id, method, params).await }
+                let (id, stream) = (format!("{method:?}"), stream.clone());
+                async move { stream.request(&id, method, params).await }
             });
             let (a, b, c) = tokio::join!(a, b, c);
             let received = [a, b, c].map(|received| value(&received)["result"]["is"].take());
@@ -140,7 +140,7 @@ async fn client_progress_reaches_the_server_that_gave_the_token() {
     }
     fence(&mut client).await;
     for server in [&one, &two] {
-        assert_eq!(server.asks("notifications/progress").len(), 1);
+        assert_eq!(server.requests_of("notifications/progress").len(), 1);
     }
 }
 
@@ -200,7 +200,10 @@ async fn undeclared_request_is_refused_without_reaching_the_client() {
                 let received = &answer["result"]["heard"];
                 assert_eq!(received["error"]["code"], -32601, "{place:?} {method}");
             }
-            assert!(client.asked().is_empty(), "{place:?} {capabilities}");
+            assert!(
+                client.server_requests().is_empty(),
+                "{place:?} {capabilities}"
+            );
         }
     }
 }
@@ -210,12 +213,12 @@ async fn a_server_asks_outside_of_any_call() {
     for place in [Place::Aside, Place::Shared] {
         let server = asking(place).await;
         let mut client = legacy_before(&server).await;
-        let voice = server.voice().await;
+        let stream = server.event_stream().await;
         // The client has said that it is there once it has the tools.
         client.tools().await;
         for (method, params) in METHODS {
             let id = format!("{method:?}");
-            let asked = voice.ask(&id, method, params);
+            let asked = stream.request(&id, method, params);
             let answered = async {
                 let ask = client.incoming_line(method).await;
                 let expected = request_line(&id_of(&ask), method, params);

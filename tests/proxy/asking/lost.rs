@@ -9,12 +9,12 @@ use crate::asking::helpers::{
 use testkit::json::bytes_of;
 use testkit::proxy::{self, call_line};
 use testkit::raw::{Reply, event};
-use testkit::upstream::{self, Voice};
+use testkit::upstream::{self, ServerStream};
 
 /// Asks, and cancels that in these words.
-async fn ask_and_cancel(voice: &Voice, ask: &str, cancel: &str) {
-    voice.send(ask).await;
-    voice.send(cancel).await;
+async fn ask_and_cancel(stream: &ServerStream, ask: &str, cancel: &str) {
+    stream.send(ask).await;
+    stream.send(cancel).await;
 }
 
 #[tokio::test]
@@ -28,12 +28,12 @@ async fn server_cancellation_of_a_question_uses_the_clients_id() {
         let server = place.server().tool("ask").tool("echo");
         let server = server.on_call(move |call| async move {
             if call.request.tool() == "ask" {
-                let voice = place.voice(&call).await;
+                let stream = place.stream(&call).await;
                 let ask = request_line(r#""\u0061""#, "elicitation/create", FORM);
-                ask_and_cancel(&voice, &ask, &cancel("\"a\"")).await;
+                ask_and_cancel(&stream, &ask, &cancel("\"a\"")).await;
                 // Nobody knows this one.
-                voice.send(cancel("\"b\"")).await;
-                voice.read().await;
+                stream.send(cancel("\"b\"")).await;
+                stream.read().await;
             }
             br#"{"content":[]}"#.to_vec()
         });
@@ -60,7 +60,7 @@ async fn lost_session_cancels_its_question_and_ignores_the_answer() {
     for place in PLACES {
         let server = asking(place).await;
         let mut client = legacy_before(&server).await;
-        server.voice().await;
+        server.event_stream().await;
         client
             .send_line(call_line("50", &to_ask("1", "elicitation/create", FORM)))
             .await;
@@ -106,7 +106,7 @@ async fn a_call_that_has_asked_is_not_sent_again_when_it_is_lost() {
     let mut client = legacy_before(&server).await;
     let answer = client.call("ask", json!({})).await;
     assert_eq!(answer["error"]["data"]["outcome"], "unknown", "{answer}");
-    assert_eq!(server.asks("tools/call").len(), 1);
+    assert_eq!(server.requests_of("tools/call").len(), 1);
 }
 
 #[tokio::test]
@@ -115,8 +115,8 @@ async fn call_cancelled_during_a_question_is_cancelled_at_the_server() {
         let server = place.server().tool("ask").tool("echo");
         let server = server.on_call(move |call| async move {
             if call.request.tool() == "ask" {
-                let voice = place.voice(&call).await;
-                voice
+                let stream = place.stream(&call).await;
+                stream
                     .send(request_line("1", "elicitation/create", FORM))
                     .await;
                 call.cancelled().await;

@@ -25,7 +25,7 @@ pub(crate) async fn asking_once() -> Upstream {
         }
         // Calls are told apart by their ids.
         let id = format!("\"of {}\"", call.request.json()["id"]);
-        let received = call.ask(&id, "elicitation/create", FORM).await;
+        let received = call.request(&id, "elicitation/create", FORM).await;
         let received = value(&received)["result"]["action"].take();
         json!({"content": [], "heard": received}).to_string().into()
     });
@@ -52,16 +52,22 @@ async fn a_handle_is_good_for_its_own_call_alone_and_once() {
         with("requestState", json!("mcp-manifold:AAAAAAAAAAAAAAAAAAAAAA")),
     ];
     for params in unknown {
-        let answer = client.ask("tools/call", params.clone()).await;
+        let answer = client.request_in_era("tools/call", params.clone()).await;
         assert_eq!(answer["error"]["code"], -32602, "{params}: {answer}");
     }
     // Another request altogether.
-    let answer = client.ask("prompts/get", with("x", json!(0))).await;
+    let answer = client
+        .request_in_era("prompts/get", with("x", json!(0)))
+        .await;
     assert!(answer["error"].is_object(), "{answer}");
     // It is still there for the right one, however that is written.
-    let answer = client.ask("tools/call", with("x", json!(0))).await;
+    let answer = client
+        .request_in_era("tools/call", with("x", json!(0)))
+        .await;
     assert_eq!(answer["result"]["heard"], "accept", "{answer}");
-    let answer = client.ask("tools/call", with("x", json!(0))).await;
+    let answer = client
+        .request_in_era("tools/call", with("x", json!(0)))
+        .await;
     assert_eq!(answer["error"]["code"], -32602, "{answer}");
     assert_eq!(server.calls().len(), 1);
     assert_eq!(server.responses().len(), 1);
@@ -86,7 +92,7 @@ async fn one_call_too_many_is_refused_and_its_server_told() {
     assert_eq!(cancelled["params"]["requestId"], refused);
     // The first one is untouched, and makes room.
     let again = retry(params, &state, accept(&questions));
-    let answer = client.ask("tools/call", again).await;
+    let answer = client.request_in_era("tools/call", again).await;
     assert_eq!(answer["result"]["heard"], "accept", "{answer}");
     parked(&mut client, json!({})).await;
 }
@@ -118,7 +124,7 @@ async fn call_ending_while_suspended_gives_its_result_to_the_retry() {
     gate.open();
     fence(&mut client).await;
     let again = retry(params, &state, accept(&questions));
-    let id = client.send_ask("tools/call", again).await;
+    let id = client.send_request_in_era("tools/call", again).await;
     let answer = client.answer_to(&id.to_string()).await;
     let result = testkit::json::bytes_of(&answer, &["result"]);
     assert_eq!(result, r#"{"resultType":"complete","content":[],"n":1.50}"#);
@@ -150,7 +156,7 @@ async fn suspended_call_with_lost_connection_has_unknown_outcome(kind: Kind) {
     server.restart();
     let answer = loop {
         let again = retry(params.clone(), &state, accept(&questions));
-        let answer = client.ask("tools/call", again).await;
+        let answer = client.request_in_era("tools/call", again).await;
         // A server that has just come back.
         if answer["error"]["code"] != -31001 {
             break answer;
@@ -172,7 +178,7 @@ async fn question_cancelled_while_call_is_suspended_needs_no_answer() {
         ))
         .await;
         // Asked after that, it is read after that.
-        let received = call.ask("2", "elicitation/create", FORM).await;
+        let received = call.request("2", "elicitation/create", FORM).await;
         let received = value(&received)["result"]["action"].take();
         json!({"content": [], "heard": received}).to_string().into()
     });
@@ -180,18 +186,18 @@ async fn question_cancelled_while_call_is_suspended_needs_no_answer() {
     let mut client = modern_before(&server).await;
     let (params, state, _) = parked(&mut client, json!({})).await;
     let again = retry(params.clone(), &state, json!({}));
-    let id = client.send_ask("tools/call", again).await;
+    let id = client.send_request_in_era("tools/call", again).await;
     let (mut state, mut questions) = required(&client.answer_to(&id.to_string()).await);
     while questions.len() != 1 || questions[0].0 == "ask-1" {
         let again = retry(params.clone(), &state, json!({}));
-        let id = client.send_ask("tools/call", again).await;
+        let id = client.send_request_in_era("tools/call", again).await;
         (state, questions) = required(&client.answer_to(&id.to_string()).await);
     }
     let mut responses = accept(&questions);
     // The answer to what is no longer asked.
     responses["ask-1"] = json!({"action": "accept"});
     let answer = client
-        .ask("tools/call", retry(params, &state, responses))
+        .request_in_era("tools/call", retry(params, &state, responses))
         .await;
     assert_eq!(answer["result"]["heard"], "accept", "{answer}");
     assert_eq!(server.responses().len(), 1);
@@ -209,17 +215,19 @@ async fn handle_leads_back_to_the_asking_server_among_several() {
         });
     let with = upstream::legacy().capabilities(r#"{"resources":{}}"#);
     let with = with.on_request("resources/read", |call| async move {
-        call.ask("1", "elicitation/create", FORM).await;
+        call.request("1", "elicitation/create", FORM).await;
         br#"{"contents":[]}"#.to_vec()
     });
     let (without, with) = (without.start().await, with.start().await);
     let proxy = proxy::new().upstream("a", &without).upstream("b", &with);
     let mut client = modern_client(proxy).await;
     let params = json!({"uri": "x://y"});
-    let id = client.send_ask("resources/read", params.clone()).await;
+    let id = client
+        .send_request_in_era("resources/read", params.clone())
+        .await;
     let (state, questions) = required(&client.answer_to(&id.to_string()).await);
     let back = retry(params, &state, accept(&questions));
-    let answer = client.ask("resources/read", back).await;
+    let answer = client.request_in_era("resources/read", back).await;
     assert_eq!(answer["result"]["contents"], json!([]), "{answer}");
-    assert_eq!(without.asks("resources/read").len(), 1);
+    assert_eq!(without.requests_of("resources/read").len(), 1);
 }

@@ -27,10 +27,10 @@ async fn a_client_that_does_not_come_back_in_time_has_its_call_ended() {
             .tool("echo")
             .on_call(move |call| async move {
                 if call.request.tool() == "work" {
-                    let voice = place.voice(&call).await;
+                    let stream = place.stream(&call).await;
                     for (method, params) in METHODS {
                         let id = format!("{method:?}");
-                        voice.send(request_line(&id, method, params)).await;
+                        stream.send(request_line(&id, method, params)).await;
                     }
                     call.cancelled().await;
                 }
@@ -54,11 +54,11 @@ async fn a_client_that_does_not_come_back_in_time_has_its_call_ended() {
         assert_eq!(cancelled["params"]["requestId"], call["id"], "{place:?}");
         // Too late.
         let again = retry(params, &state, accept(&questions));
-        let answer = client.ask("tools/call", again).await;
+        let answer = client.request_in_era("tools/call", again).await;
         assert_eq!(answer["error"]["code"], -32602, "{place:?} {answer}");
         fence(&mut client).await;
         assert_eq!(server.responses().len(), 3, "{place:?}");
-        assert_eq!(server.asks("notifications/cancelled").len(), 1);
+        assert_eq!(server.requests_of("notifications/cancelled").len(), 1);
     }
 }
 
@@ -69,7 +69,7 @@ async fn a_retry_that_is_cancelled_ends_its_call_at_the_server() {
         .tool("echo")
         .on_call(|call| async move {
             if call.request.tool() == "work" {
-                call.ask("1", "elicitation/create", FORM).await;
+                call.request("1", "elicitation/create", FORM).await;
                 call.progress(1).await;
                 call.cancelled().await;
             }
@@ -80,7 +80,7 @@ async fn a_retry_that_is_cancelled_ends_its_call_at_the_server() {
     let meta = json!({"_meta": {"progressToken": "t"}});
     let (params, state, questions) = parked(&mut client, meta).await;
     let again = retry(params, &state, accept(&questions));
-    let id = client.send_ask("tools/call", again).await;
+    let id = client.send_request_in_era("tools/call", again).await;
     client.notification("notifications/progress").await;
     client.cancel(id).await;
     let cancelled = value(&server.wait_for_cancelled().await);
@@ -104,7 +104,7 @@ async fn a_retry_that_is_cancelled_at_once_leaves_nothing_behind() {
         let mut client = modern_client(proxy).await;
         let (params, state, questions) = parked(&mut client, json!({})).await;
         let again = retry(params, &state, accept(&questions));
-        let id = client.send_ask("tools/call", again).await;
+        let id = client.send_request_in_era("tools/call", again).await;
         client.cancel(id).await;
         // Whether the call was taken up by then or not, the server hears of its end, or has
         // ended it.
@@ -123,8 +123,8 @@ async fn a_proxy_that_ends_tells_the_servers_of_parked_calls() {
         let server = place.server().tool("work").on_call(move |call| {
             let held = held.clone();
             async move {
-                let voice = place.voice(&call).await;
-                voice
+                let stream = place.stream(&call).await;
+                stream
                     .send(request_line("1", "elicitation/create", FORM))
                     .await;
                 held.passed().await;
@@ -145,8 +145,8 @@ async fn a_proxy_that_ends_tells_the_servers_of_parked_calls() {
 async fn a_retry_goes_on_though_a_question_follows_its_answers() {
     // The server asks anew as soon as it is answered, before it has ended.
     let server = upstream::legacy().tool("work").on_call(|call| async move {
-        let first = call.ask("1", "elicitation/create", FORM).await;
-        let second = call.ask("2", "sampling/createMessage", SAMPLE).await;
+        let first = call.request("1", "elicitation/create", FORM).await;
+        let second = call.request("2", "sampling/createMessage", SAMPLE).await;
         let received = [first, second].map(|received| value(&received)["result"].take());
         json!({"content": [], "heard": received}).to_string().into()
     });

@@ -19,7 +19,9 @@ pub(crate) async fn parked(
     for (key, value) in extra.as_object().into_iter().flatten() {
         params[key] = value.clone();
     }
-    let id = client.send_ask("tools/call", params.clone()).await;
+    let id = client
+        .send_request_in_era("tools/call", params.clone())
+        .await;
     let (state, questions) = required(&client.answer_to(&id.to_string()).await);
     (params, state, questions)
 }
@@ -42,7 +44,7 @@ async fn asking_in_turn() -> Upstream {
             let mut received = Vec::new();
             if call.request.tool() == "work" {
                 for (method, params) in METHODS {
-                    let answer = call.ask(&format!("{method:?}"), method, params).await;
+                    let answer = call.request(&format!("{method:?}"), method, params).await;
                     received.push(value(&answer)["result"].take());
                 }
             }
@@ -109,7 +111,7 @@ async fn a_server_may_ask_again_and_again() {
         assert_eq!(questions[0].1["method"], *method);
         let responses = json!({&questions[0].0: {"number": number}});
         let again = retry(params.clone(), &state, responses);
-        let id = client.send_ask("tools/call", again).await;
+        let id = client.send_request_in_era("tools/call", again).await;
         let answer = client.answer_to(&id.to_string()).await;
         if number == 2 {
             let received = &value(&answer)["result"]["heard"];
@@ -129,8 +131,8 @@ async fn a_server_may_ask_again_and_again() {
 async fn what_is_not_answered_is_asked_again() {
     let server = upstream::legacy().tool("work").on_call(|call| async move {
         let [a, b, c] = METHODS.map(|(method, params)| {
-            let (id, voice) = (format!("{method:?}"), call.voice());
-            async move { voice.ask(&id, method, params).await }
+            let (id, stream) = (format!("{method:?}"), call.stream());
+            async move { stream.request(&id, method, params).await }
         });
         let (a, b, c) = tokio::join!(a, b, c);
         let received = [a, b, c].map(|received| value(&received)["result"].take());
@@ -143,7 +145,7 @@ async fn what_is_not_answered_is_asked_again() {
     let mut seen = Vec::new();
     let answer = loop {
         let again = retry(params.clone(), &state, json!({"other": {}}));
-        let id = client.send_ask("tools/call", again).await;
+        let id = client.send_request_in_era("tools/call", again).await;
         let answer = client.answer_to(&id.to_string()).await;
         let questions;
         (state, questions) = required(&answer);
@@ -157,7 +159,7 @@ async fn what_is_not_answered_is_asked_again() {
             .find(|(_, it)| it["method"] == "roots/list")
             .unwrap();
         let again = retry(params.clone(), &state, json!({key: {"is": "r"}}));
-        let id = client.send_ask("tools/call", again).await;
+        let id = client.send_request_in_era("tools/call", again).await;
         let (state, left) = required(&client.answer_to(&id.to_string()).await);
         assert_eq!(left.len(), 2, "{left:?}");
         let responses = left
@@ -165,7 +167,7 @@ async fn what_is_not_answered_is_asked_again() {
             .map(|(key, it)| (key.clone(), json!({"is": it["method"]})));
         let responses: serde_json::Map<_, _> = responses.collect();
         break client
-            .ask("tools/call", retry(params, &state, responses.into()))
+            .request_in_era("tools/call", retry(params, &state, responses.into()))
             .await;
     };
     assert_eq!(seen.len(), 3);
@@ -184,7 +186,7 @@ async fn progress_after_a_retry_has_its_token_or_is_not_forwarded() {
     {
         let server = place.server().tool("work").on_call(|call| async move {
             call.progress(1).await;
-            call.ask("1", "elicitation/create", FORM).await;
+            call.request("1", "elicitation/create", FORM).await;
             call.progress(2).await;
             call.progress(3).await;
             br#"{"content":[]}"#.to_vec()
@@ -201,7 +203,7 @@ async fn progress_after_a_retry_has_its_token_or_is_not_forwarded() {
                 .remove("progressToken");
         }
         let again = retry(params, &state, accept(&questions));
-        let answer = client.ask("tools/call", again).await;
+        let answer = client.request_in_era("tools/call", again).await;
         assert!(answer["result"].is_object(), "{answer}");
         let mut progress = Vec::new();
         for said in client.received_with("notifications/progress") {
@@ -233,7 +235,7 @@ async fn prompts_and_resources_are_parked_as_tools_are() {
         .fold(server, |server, method| {
             server.on_request(method, move |call| async move {
                 let received = call
-                    .ask(&format!("{method:?}"), "elicitation/create", FORM)
+                    .request(&format!("{method:?}"), "elicitation/create", FORM)
                     .await;
                 let received = value(&received)["result"]["action"].take();
                 json!({"heard": received}).to_string().into()
@@ -246,13 +248,13 @@ async fn prompts_and_resources_are_parked_as_tools_are() {
         ("resources/read", json!({"uri": "x:r"})),
     ];
     for (method, params) in requests {
-        let id = client.send_ask(method, params.clone()).await;
+        let id = client.send_request_in_era(method, params.clone()).await;
         let (state, questions) = required(&client.answer_to(&id.to_string()).await);
         let again = retry(params, &state, accept(&questions));
-        let answer = client.ask(method, again).await;
+        let answer = client.request_in_era(method, again).await;
         assert_eq!(answer["result"]["heard"], "accept", "{answer}");
         assert_eq!(answer["result"]["resultType"], "complete", "{answer}");
-        assert_eq!(server.asks(method).len(), 1);
+        assert_eq!(server.requests_of(method).len(), 1);
     }
 }
 
@@ -265,11 +267,11 @@ async fn undeclared_request_is_refused_while_the_call_is_suspended() {
             if call.request.tool() == "echo" {
                 return br#"{"content":[]}"#.to_vec();
             }
-            let first = call.ask("1", "sampling/createMessage", SAMPLE).await;
+            let first = call.request("1", "sampling/createMessage", SAMPLE).await;
             call.send(request_line("2", "elicitation/create", FORM))
                 .await;
             // While the client is away.
-            let second = call.ask("3", "roots/list", "{}").await;
+            let second = call.request("3", "roots/list", "{}").await;
             let codes = [first, second].map(|received| value(&received)["error"]["code"].take());
             let text = json!(codes).to_string();
             let said = |response: &testkit::raw::Request| response.id_bytes() == Some(b"2".into());
@@ -287,7 +289,7 @@ async fn undeclared_request_is_refused_while_the_call_is_suspended() {
     let refused = server.wait_for_message("the refusal", refused).await;
     assert_eq!(id_of(&refused), "3", "{}", text(refused.clone()));
     let answer = client
-        .ask("tools/call", retry(params, &state, accept(&questions)))
+        .request_in_era("tools/call", retry(params, &state, accept(&questions)))
         .await;
     assert_eq!(text_of(&answer), "[-32601,-32601]");
     fence(&mut client).await;

@@ -45,8 +45,8 @@ async fn server_waiting_for_a_person_may_exceed_its_timeout() {
 async fn server_silent_after_the_persons_answer_times_out() {
     for place in PLACES {
         let server = place.server().tool("ask").on_call(move |call| async move {
-            let voice = place.voice(&call).await;
-            voice.ask("1", "elicitation/create", FORM).await;
+            let stream = place.stream(&call).await;
+            stream.request("1", "elicitation/create", FORM).await;
             call.cancelled().await;
             br#"{"content":[]}"#.to_vec()
         });
@@ -119,7 +119,7 @@ async fn call_is_sent_although_the_standalone_stream_never_opens() {
         .tool("ask")
         .intercept(|request| (request.method == "GET").then(Reply::hang));
     let server = server.on_call(|call| async move {
-        call.ask("1", "elicitation/create", FORM).await;
+        call.request("1", "elicitation/create", FORM).await;
         br#"{"content":[]}"#.to_vec()
     });
     let server = server.start().await;
@@ -139,7 +139,7 @@ async fn a_question_that_nobody_answers_excuses_no_other_call() {
         .tool("silent")
         .on_call(|call| async move {
             if call.request.tool() == "ask" {
-                call.voice().ask("1", "elicitation/create", FORM).await;
+                call.stream().request("1", "elicitation/create", FORM).await;
             }
             call.cancelled().await;
             br#"{"content":[]}"#.to_vec()

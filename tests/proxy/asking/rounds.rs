@@ -120,7 +120,7 @@ async fn call_with_only_a_state_is_retried_without_asking_the_client() {
         .exchange(call_line("9", r#"{"name":"work"}"#), "9")
         .await;
     assert_eq!(bytes_of(&answer, &["result"]), DONE);
-    assert!(client.asked().is_empty());
+    assert!(client.server_requests().is_empty());
     let calls = server.calls();
     let states = calls
         .iter()
@@ -148,7 +148,7 @@ async fn a_server_that_asks_on_and_on_is_stopped() {
     );
     assert_eq!(answer["error"]["data"]["outcome"], "unknown", "{answer}");
     assert_eq!(server.calls().len(), 33);
-    assert_eq!(client.asked().len(), 32);
+    assert_eq!(client.server_requests().len(), 32);
 }
 
 #[tokio::test]
@@ -207,12 +207,12 @@ async fn prompts_and_resources_ask_as_tools_do() {
         ("resources/read", json!({"uri": "x:r"})),
     ];
     for (method, params) in requests {
-        let id = client.send_ask(method, params).await;
+        let id = client.send_request_in_era(method, params).await;
         let ask = client.incoming_line("elicitation/create").await;
         client.answer(&ask, ACCEPTED).await;
         let answer = client.response(id).await;
         assert_eq!(answer["result"]["resultType"], "complete", "{answer}");
-        let asks = server.asks(method);
+        let asks = server.requests_of(method);
         assert_eq!(asks.len(), 2);
         let responses = &asks[1].json()["params"]["inputResponses"];
         assert_eq!(

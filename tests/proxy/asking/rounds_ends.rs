@@ -67,7 +67,7 @@ async fn a_server_that_asks_for_what_is_not_declared_fails_its_call() {
         let message = answer["error"]["message"].as_str().unwrap();
         assert!(message.contains(method), "{answer}");
         assert!(message.contains("did not declare"), "{answer}");
-        assert!(client.asked().is_empty());
+        assert!(client.server_requests().is_empty());
         assert_eq!(server.calls().len(), 1);
     }
 }
@@ -99,7 +99,7 @@ async fn what_is_no_question_fails_the_call_and_reaches_nobody() {
         let answer = client.call("work", json!({})).await;
         assert_eq!(answer["error"]["code"], -31006, "{questions}: {answer}");
         assert_eq!(answer["error"]["data"]["outcome"], "unknown", "{answer}");
-        assert!(client.asked().is_empty(), "{questions}");
+        assert!(client.server_requests().is_empty(), "{questions}");
         assert_eq!(server.calls().len(), 1, "{questions}");
         client.assert_every_line_is_json_rpc();
     }
@@ -124,7 +124,7 @@ async fn of_equal_keys_the_last_one_counts() {
     let ask = client.incoming_line("sampling/createMessage").await;
     client.answer(&ask, r#""result":{}"#).await;
     client.response(call).await;
-    assert_eq!(client.asked().len(), 1);
+    assert_eq!(client.server_requests().len(), 1);
     let calls = server.calls();
     assert_eq!(bytes_of(&calls[1], &["params", "requestState"]), "\"b\"");
     let responses = bytes_of(&calls[1], &["params", "inputResponses"]);
@@ -150,7 +150,7 @@ async fn cancelled_call_cancels_its_questions_and_is_not_retried() {
     let lines: Vec<Value> = client.received().iter().map(|line| value(line)).collect();
     let answers = |line: &&Value| line["method"].is_null() && line["id"] == call;
     assert_eq!(lines.iter().filter(answers).count(), 0);
-    assert!(server.asks("notifications/cancelled").is_empty());
+    assert!(server.requests_of("notifications/cancelled").is_empty());
 }
 
 #[tokio::test]
@@ -177,8 +177,8 @@ async fn a_round_that_is_lost_is_not_begun_again() {
         client.respond(&ask, json!({"roots": []})).await;
         let answer = client.response(call).await;
         assert_eq!(answer["error"]["data"]["outcome"], "unknown", "{answer}");
-        assert_eq!(server.asks("tools/call").len(), 2);
-        assert_eq!(client.asked().len(), 1);
+        assert_eq!(server.requests_of("tools/call").len(), 2);
+        assert_eq!(client.server_requests().len(), 1);
     }
 }
 
@@ -210,7 +210,7 @@ async fn question_not_answered_in_time_is_cancelled_at_the_client() {
             }
         }
         client.answer(&ask, ACCEPTED).await;
-        let answer = client.ask("tools/list", json!({})).await;
+        let answer = client.request_in_era("tools/list", json!({})).await;
         assert!(answer["result"].is_object(), "{answer}");
     }
 }
@@ -229,8 +229,8 @@ async fn no_other_request_can_require_input() {
     client.initialize_with(everything()).await;
     let params =
         json!({"ref": {"type": "ref/prompt", "name": "p"}, "argument": {"name": "n", "value": ""}});
-    let answer = client.ask("completion/complete", params).await;
+    let answer = client.request_in_era("completion/complete", params).await;
     assert!(answer["error"].is_object(), "{answer}");
-    assert!(client.asked().is_empty());
-    assert_eq!(server.asks("completion/complete").len(), 1);
+    assert!(client.server_requests().is_empty());
+    assert_eq!(server.requests_of("completion/complete").len(), 1);
 }

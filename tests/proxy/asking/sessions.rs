@@ -16,7 +16,7 @@ use testkit::upstream::{self, Upstream};
 
 /// The sessions of the calls so far, in order.
 fn sessions_of_calls(server: &Upstream) -> Vec<String> {
-    let calls = server.asks("tools/call");
+    let calls = server.requests_of("tools/call");
     let session = |call: &Request| call.header("mcp-session-id").unwrap().to_owned();
     calls.iter().map(session).collect()
 }
@@ -45,7 +45,7 @@ async fn a_session_is_opened_in_the_clients_words() {
         r#"{{"jsonrpc":"2.0","id":1,"method":"initialize","params":{{"clientInfo":{info},"protocolVersion":"2025-06-18","capabilities":{capabilities}}}}}"#
     );
     client.exchange(line, "1").await;
-    let sent = server.asked("initialize").await;
+    let sent = server.wait_for_request("initialize").await;
     assert_eq!(bytes_of(&sent.body, &["params", "clientInfo"]), info);
     assert_eq!(
         bytes_of(&sent.body, &["params", "capabilities"]),
@@ -85,7 +85,7 @@ async fn modern_clients_share_a_session_when_they_declare_the_same() {
     for later in sessions.chunks(3) {
         assert_eq!(later, &sessions[..3]);
     }
-    let begun = server.asks("initialize");
+    let begun = server.requests_of("initialize");
     let declared: Vec<Value> = begun
         .iter()
         .map(|it| it.json()["params"]["capabilities"].take())
@@ -111,7 +111,7 @@ async fn the_session_that_was_used_longest_ago_makes_room() {
     }
     // The first of these is used again, so that the second is the oldest.
     call_as(&mut client, "21", &declaring(1)).await;
-    assert_eq!(server.asks("initialize").len(), 5);
+    assert_eq!(server.requests_of("initialize").len(), 5);
     let sessions = sessions_of_calls(&server);
     assert_eq!(sessions[5], sessions[1]);
     call_as(&mut client, "25", &declaring(5)).await;
@@ -121,7 +121,7 @@ async fn the_session_that_was_used_longest_ago_makes_room() {
     for number in [0, 1, 3, 4, 5] {
         call_as(&mut client, &format!("3{number}"), &declaring(number)).await;
     }
-    assert_eq!(server.asks("initialize").len(), 6);
+    assert_eq!(server.requests_of("initialize").len(), 6);
     let later = sessions_of_calls(&server);
     let known = [
         &sessions[0],
@@ -132,7 +132,7 @@ async fn the_session_that_was_used_longest_ago_makes_room() {
     ];
     assert!(later[7..].iter().eq(known), "{later:?}");
     call_as(&mut client, "42", &declaring(2)).await;
-    assert_eq!(server.asks("initialize").len(), 7);
+    assert_eq!(server.requests_of("initialize").len(), 7);
     let again = sessions_of_calls(&server).pop().unwrap();
     assert_ne!(again, sessions[2]);
 }
@@ -174,7 +174,7 @@ async fn a_session_in_use_makes_room_for_none() {
 #[tokio::test]
 async fn probing_client_is_asked_by_its_handshake_capabilities() {
     let server = upstream::legacy().tool("echo").on_call(|call| async move {
-        let received = call.ask("1", "elicitation/create", FORM).await;
+        let received = call.request("1", "elicitation/create", FORM).await;
         format!(
             r#"{{"content":[],"heard":{}}}"#,
             String::from_utf8(received).unwrap()
@@ -186,7 +186,7 @@ async fn probing_client_is_asked_by_its_handshake_capabilities() {
     client.declare(json!({"extensions": {"a/b": {}}}));
     let found = client.modern("server/discover", json!({})).await;
     assert!(found["result"].is_object(), "{found}");
-    server.asked("initialize").await;
+    server.wait_for_request("initialize").await;
     client.initialize_with(everything()).await;
     let call = client.send_call("echo", json!({})).await;
     let ask = client.incoming_request("elicitation/create").await;
@@ -196,7 +196,7 @@ async fn probing_client_is_asked_by_its_handshake_capabilities() {
         answer["result"]["heard"]["result"]["action"], "accept",
         "{answer}"
     );
-    let begun = server.asks("initialize");
+    let begun = server.requests_of("initialize");
     let declared: Vec<Value> = begun
         .iter()
         .map(|it| it.json()["params"]["capabilities"].take())
@@ -222,25 +222,29 @@ async fn what_a_client_tells_reaches_its_own_sessions() {
     client.send_line(roots).await;
     client.send_line(unknown).await;
     for server in [&legacy, &shared, &modern] {
-        server.asked("notifications/x/y").await;
+        server.wait_for_request("notifications/x/y").await;
     }
     let own = sessions_of_calls(&legacy).pop();
     for (method, line) in [
         ("notifications/roots/list_changed", roots),
         ("notifications/x/y", unknown),
     ] {
-        legacy.asked(method).await;
-        shared.asked(method).await;
+        legacy.wait_for_request(method).await;
+        shared.wait_for_request(method).await;
         for server in [&legacy, &shared] {
-            let requests = server.asks(method);
+            let requests = server.requests_of(method);
             assert_eq!(requests.len(), 1, "{method}");
             assert_eq!(requests[0].text(), line);
         }
-        let request = legacy.asks(method).remove(0);
+        let request = legacy.requests_of(method).remove(0);
         assert_eq!(request.header("mcp-session-id"), own.as_deref(), "{method}");
     }
-    assert!(modern.asks("notifications/roots/list_changed").is_empty());
-    assert_eq!(modern.asks("notifications/x/y")[0].text(), unknown);
+    assert!(
+        modern
+            .requests_of("notifications/roots/list_changed")
+            .is_empty()
+    );
+    assert_eq!(modern.requests_of("notifications/x/y")[0].text(), unknown);
 }
 
 #[tokio::test]
@@ -252,8 +256,8 @@ async fn what_a_client_without_a_session_tells_reaches_the_servers() {
     client.declare(everything());
     client.tools().await;
     client.notify("notifications/x/y", json!({})).await;
-    legacy.asked("notifications/x/y").await;
-    modern.asked("notifications/x/y").await;
+    legacy.wait_for_request("notifications/x/y").await;
+    modern.wait_for_request("notifications/x/y").await;
 }
 
 #[tokio::test]
@@ -301,5 +305,5 @@ async fn listing_follows_the_capabilities_declared_in_the_handshake() {
         .raw
         .wait_for(|request| request.method == "DELETE")
         .await;
-    assert_eq!(server.asks("initialize").len(), 2);
+    assert_eq!(server.requests_of("initialize").len(), 2);
 }

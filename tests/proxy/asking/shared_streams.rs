@@ -24,13 +24,15 @@ async fn what_is_asked_beside_a_call_is_brought_by_it() {
         let server = asking(place).await;
         let mut client = modern_before(&server).await;
         let params = json!({"name": "ask", "arguments": arguments("1")});
-        let call = client.send_ask("tools/call", params.clone()).await;
+        let call = client
+            .send_request_in_era("tools/call", params.clone())
+            .await;
         let answer = client.answer_to(&call.to_string()).await;
         let (state, questions) = required(&answer);
         assert_eq!(questions.len(), 1, "{place:?}");
         let responses = json!({&questions[0].0: {"action": "accept", "content": {}}});
         let answer = client
-            .ask("tools/call", retry(params, &state, responses))
+            .request_in_era("tools/call", retry(params, &state, responses))
             .await;
         assert_eq!(answer["result"]["heard"]["id"], 1, "{place:?} {answer}");
     }
@@ -52,8 +54,8 @@ async fn of_several_calls_the_oldest_brings_it_and_all_are_answered() {
                         opens.passed().await;
                         return br#"{"content":[{"type":"text","text":"old"}]}"#.to_vec();
                     }
-                    let voice = place.voice(&call).await;
-                    let received = voice.ask("1", "elicitation/create", FORM).await;
+                    let stream = place.stream(&call).await;
+                    let received = stream.request("1", "elicitation/create", FORM).await;
                     let text = json!(String::from_utf8(received).unwrap());
                     format!(r#"{{"content":[{{"type":"text","text":{text}}}]}}"#).into_bytes()
                 }
@@ -61,14 +63,16 @@ async fn of_several_calls_the_oldest_brings_it_and_all_are_answered() {
         let server = server.start().await;
         let mut client = modern_before(&server).await;
         let params = json!({"name": "old", "arguments": {}});
-        let old = client.send_ask("tools/call", params.clone()).await;
+        let old = client
+            .send_request_in_era("tools/call", params.clone())
+            .await;
         server.wait_for_calls(1).await;
         let young = client.send_call("young", json!({})).await;
         let answer = client.answer_to(&old.to_string()).await;
         let (state, questions) = required(&answer);
         let responses = json!({&questions[0].0: {"action": "decline"}});
         let again = client
-            .send_ask("tools/call", retry(params, &state, responses))
+            .send_request_in_era("tools/call", retry(params, &state, responses))
             .await;
         let answer = client.response(young).await;
         assert!(
@@ -104,10 +108,12 @@ async fn a_call_whose_answer_has_not_begun_brings_it_too() {
     let (server, _clock, proxy) = impatient(&gate).await;
     let mut client = modern_client(proxy).await;
     let params = json!({"name": "slow", "arguments": {}});
-    let call = client.send_ask("tools/call", params.clone()).await;
-    server.asked("tools/call").await;
-    let voice = server.voice().await;
-    let asked = voice.ask("1", "elicitation/create", FORM);
+    let call = client
+        .send_request_in_era("tools/call", params.clone())
+        .await;
+    server.wait_for_request("tools/call").await;
+    let stream = server.event_stream().await;
+    let asked = stream.request("1", "elicitation/create", FORM);
     let answered = async {
         let answer = client.answer_to(&call.to_string()).await;
         let (state, questions) = required(&answer);
@@ -118,14 +124,14 @@ async fn a_call_whose_answer_has_not_begun_brings_it_too() {
         }
         let responses = json!({&questions[0].0: {"action": "accept"}});
         client
-            .send_ask("tools/call", retry(params, &state, responses))
+            .send_request_in_era("tools/call", retry(params, &state, responses))
             .await
     };
     let (received, again) = tokio::join!(asked, answered);
     assert_eq!(value(&received)["result"]["action"], "accept");
     gate.open();
     assert_eq!(text_of(&client.response(again).await), "slow {}");
-    assert_eq!(server.asks("tools/call").len(), 1);
+    assert_eq!(server.requests_of("tools/call").len(), 1);
 }
 
 #[tokio::test]
@@ -134,9 +140,9 @@ async fn a_legacy_client_has_time_although_the_answer_has_not_begun() {
     let (server, _clock, proxy) = impatient(&gate).await;
     let mut client = crate::asking::helpers::legacy_client(proxy).await;
     let call = client.send_call("slow", json!({})).await;
-    server.asked("tools/call").await;
-    let voice = server.voice().await;
-    let asked = voice.ask("1", "elicitation/create", FORM);
+    server.wait_for_request("tools/call").await;
+    let stream = server.event_stream().await;
+    let asked = stream.request("1", "elicitation/create", FORM);
     let answered = async {
         let ask = client.incoming_line("elicitation/create").await;
         for _ in 0..2 {
@@ -163,7 +169,7 @@ async fn a_call_that_is_not_answered_and_not_asked_for_times_out_once() {
         let answer = client.call("slow", json!({})).await;
         assert_eq!(answer["error"]["code"], -31003, "{answer}");
         assert_eq!(answer["error"]["data"]["outcome"], "unknown", "{answer}");
-        assert_eq!(server.asks("tools/call").len(), 1);
+        assert_eq!(server.requests_of("tools/call").len(), 1);
     }
 }
 
@@ -173,14 +179,14 @@ async fn what_nobody_can_be_asked_is_declined() {
         let server = asking(place).await;
         let mut client = modern_before(&server).await;
         client.tools().await;
-        let voice = server.voice().await;
-        let received = voice.ask("1", "elicitation/create", FORM).await;
+        let stream = server.event_stream().await;
+        let received = stream.request("1", "elicitation/create", FORM).await;
         assert_eq!(value(&received)["result"], json!({"action": "cancel"}));
         for (method, params) in &METHODS[1..] {
-            let received = voice.ask(&format!("{method:?}"), method, params).await;
+            let received = stream.request(&format!("{method:?}"), method, params).await;
             assert_eq!(value(&received)["error"]["code"], -32601, "{method}");
         }
-        assert!(client.asked().is_empty());
+        assert!(client.server_requests().is_empty());
     }
 }
 
@@ -192,12 +198,12 @@ async fn a_request_that_must_not_require_input_brings_no_question() {
         .capabilities(capabilities)
         .offers("prompts", [r#"{"name":"p"}"#])
         .on_request("completion/complete", |call| async move {
-            let received = call.ask("1", "elicitation/create", FORM).await;
+            let received = call.request("1", "elicitation/create", FORM).await;
             assert_eq!(value(&received)["result"], json!({"action": "cancel"}));
             let received = call
-                .aside()
+                .event_stream()
                 .await
-                .ask("2", "sampling/createMessage", SAMPLE)
+                .request("2", "sampling/createMessage", SAMPLE)
                 .await;
             assert_eq!(value(&received)["error"]["code"], -32601);
             br#"{"completion":{"values":[]}}"#.to_vec()
@@ -206,7 +212,7 @@ async fn a_request_that_must_not_require_input_brings_no_question() {
     let mut client = modern_before(&server).await;
     let what =
         json!({"ref": {"type": "ref/prompt", "name": "p"}, "argument": {"name": "n", "value": ""}});
-    let answer = client.ask("completion/complete", what).await;
+    let answer = client.request_in_era("completion/complete", what).await;
     assert_eq!(
         answer["result"]["completion"]["values"],
         json!([]),
@@ -242,7 +248,9 @@ async fn an_answer_and_a_question_in_one_breath_lose_neither() {
     let server = server.start().await;
     let mut client = modern_before(&server).await;
     let params = json!({"name": "old", "arguments": {}});
-    let old = client.send_ask("tools/call", params.clone()).await;
+    let old = client
+        .send_request_in_era("tools/call", params.clone())
+        .await;
     server.wait_for_calls(1).await;
     let young = client.send_call("young", json!({})).await;
     server.wait_for_calls(2).await;
@@ -251,7 +259,7 @@ async fn an_answer_and_a_question_in_one_breath_lose_neither() {
     let (state, questions) = required(&answer);
     let responses = json!({&questions[0].0: {"action": "accept"}});
     let answer = client
-        .ask("tools/call", retry(params, &state, responses))
+        .request_in_era("tools/call", retry(params, &state, responses))
         .await;
     assert_eq!(text_of(&answer), "old");
     assert_eq!(text_of(&client.response(young).await), "young");

@@ -39,7 +39,9 @@ async fn a_call_is_made_anew_after_the_visits() {
     let mut client = modern_before(&server).await;
     let meta = json!({"_meta": {"progressToken": "t"}});
     let params = json!({"name": "work", "arguments": {"a": 1}, "_meta": meta["_meta"]});
-    let id = client.send_ask("tools/call", params.clone()).await;
+    let id = client
+        .send_request_in_era("tools/call", params.clone())
+        .await;
     let answer = client.answer_to(&id.to_string()).await;
     let (state, questions) = required(&answer);
     assert_eq!(questions.len(), 2);
@@ -48,7 +50,7 @@ async fn a_call_is_made_anew_after_the_visits() {
     assert_eq!(first, expected);
 
     let again = retry(params, &state, accept(&questions));
-    let answer = client.ask("tools/call", again).await;
+    let answer = client.request_in_era("tools/call", again).await;
     assert_eq!(answer["result"]["content"], json!([]), "{answer}");
     let calls: Vec<Value> = server.calls().iter().map(|call| value(call)).collect();
     assert_eq!(calls.len(), 2);
@@ -66,7 +68,7 @@ async fn a_visit_that_is_declined_gives_the_refusal_itself() {
         let mut responses = accept(&questions);
         responses[&questions[0].0] = json!({"action": action});
         let again = retry(params, &state, responses);
-        let id = client.send_ask("tools/call", again).await;
+        let id = client.send_request_in_era("tools/call", again).await;
         let answer = client.answer_to(&id.to_string()).await;
         assert_eq!(bytes_of(&answer, &["error"]), refusal(TWO));
         assert_eq!(server.calls().len(), 1);
@@ -80,12 +82,12 @@ async fn a_visit_stays_declined_when_another_is_made_later() {
     let (params, state, questions) = parked(&mut client, json!({})).await;
     let declined = json!({&questions[0].0: {"action": "decline"}});
     let id = client
-        .send_ask("tools/call", retry(params.clone(), &state, declined))
+        .send_request_in_era("tools/call", retry(params.clone(), &state, declined))
         .await;
     let (state, left) = required(&client.answer_to(&id.to_string()).await);
     assert_eq!(left, questions[1..]);
     let again = retry(params, &state, accept(&left));
-    let answer = client.ask("tools/call", again).await;
+    let answer = client.request_in_era("tools/call", again).await;
     assert_eq!(answer["error"]["code"], -32042, "{answer}");
     assert_eq!(server.calls().len(), 1);
 }
@@ -96,11 +98,11 @@ async fn a_call_may_be_refused_again_after_a_visit() {
     let mut client = modern_before(&server).await;
     let (params, state, questions) = parked(&mut client, json!({})).await;
     let again = retry(params.clone(), &state, accept(&questions));
-    let id = client.send_ask("tools/call", again).await;
+    let id = client.send_request_in_era("tools/call", again).await;
     let (second, questions) = required(&client.answer_to(&id.to_string()).await);
     assert_ne!(second, state);
     let again = retry(params, &second, accept(&questions));
-    let answer = client.ask("tools/call", again).await;
+    let answer = client.request_in_era("tools/call", again).await;
     assert_eq!(answer["result"]["content"], json!([]), "{answer}");
     assert_eq!(server.calls().len(), 3);
 }
@@ -111,7 +113,7 @@ async fn a_refusal_that_names_no_visit_passes_as_it_is() {
         let server = refusing(&[&refusal(elicitations)]).await;
         let mut client = modern_before(&server).await;
         let params = json!({"name": "work", "arguments": {}});
-        let id = client.send_ask("tools/call", params).await;
+        let id = client.send_request_in_era("tools/call", params).await;
         let answer = client.answer_to(&id.to_string()).await;
         assert_eq!(bytes_of(&answer, &["error"]), refusal(elicitations));
     }
@@ -124,7 +126,7 @@ async fn a_client_that_visits_no_urls_gets_the_refusal() {
     for capabilities in [json!({}), json!({"elicitation": {}})] {
         client.declare(capabilities);
         let params = json!({"name": "work", "arguments": {}});
-        let id = client.send_ask("tools/call", params).await;
+        let id = client.send_request_in_era("tools/call", params).await;
         let answer = client.answer_to(&id.to_string()).await;
         assert_eq!(bytes_of(&answer, &["error"]), refusal(TWO));
     }

@@ -60,7 +60,7 @@ async fn request_to_an_unavailable_server_fails_and_is_not_run() {
         ),
     ];
     for (method, params) in requests {
-        let failed = client.ask(method, params.clone()).await;
+        let failed = client.request_in_era(method, params.clone()).await;
         let error = &failed["error"];
         let text = error["message"].as_str().unwrap_or_default();
         assert!(text.contains("`shop`"), "{method} {params}: {failed}");
@@ -89,7 +89,7 @@ async fn cached_tools_stay_during_sign_in_or_a_failing_handshake() {
         client.initialize().await;
         client.wait_for_stderr("not connected").await;
         assert_eq!(client.tool_names().await, ["tool"], "{status}");
-        let prompts = client.ask("prompts/list", json!({})).await;
+        let prompts = client.request_in_era("prompts/list", json!({})).await;
         assert_eq!(prompts["result"]["prompts"][0]["name"], "prompt");
         let failed = client.call("tool", json!({})).await;
         assert_eq!(failed["error"]["code"], code, "{status}: {failed}");

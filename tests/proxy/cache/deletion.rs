@@ -29,7 +29,7 @@ async fn reconnect_and_list(client: &mut Client, server: &mut Upstream) {
     let look = |stderr: &str| (connected(stderr) > before).then_some(());
     client.find_in_stderr("new connection", look).await;
     for (method, _) in LIST_METHODS {
-        client.ask(method, json!({})).await;
+        client.request_in_era(method, json!({})).await;
     }
 }
 

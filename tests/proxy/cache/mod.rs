@@ -61,7 +61,7 @@ async fn fill_cache(proxy: Builder) {
     }
     client.tools().await;
     for (method, _) in LIST_METHODS {
-        client.ask(method, json!({})).await;
+        client.request_in_era(method, json!({})).await;
     }
     assert!(client.close().await.success(), "{}", client.stderr());
 }

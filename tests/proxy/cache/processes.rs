@@ -25,7 +25,7 @@ async fn concurrent_proxies_leave_only_complete_files() {
             let first = client.tools().await;
             assert_eq!(first.len(), if round == 0 { 400 } else { first.len() });
             for (method, _) in LIST_METHODS {
-                client.ask(method, json!({})).await;
+                client.request_in_era(method, json!({})).await;
             }
             client.wait_for_stderr("tools=200 name=one").await;
             client.wait_for_stderr("tools=200 name=two").await;

@@ -78,7 +78,7 @@ async fn changes_since_the_cache_was_written_are_notified_once(kind: Kind) {
         server.set_offers(member, [definition]);
         server.restart();
         // The proxy lists and compares this kind last.
-        server.asked("resources/templates/list").await;
+        server.wait_for_request("resources/templates/list").await;
         for (what, expected) in ["prompts", "resources"].iter().zip(expected) {
             if expected > 0 {
                 let method = format!("notifications/{what}/list_changed");
@@ -134,14 +134,14 @@ async fn items_of_a_dropped_capability_are_removed() {
     client
         .notification("notifications/prompts/list_changed")
         .await;
-    let listed = client.ask("prompts/list", json!({})).await;
+    let listed = client.request_in_era("prompts/list", json!({})).await;
     assert_eq!(listed["result"]["prompts"], json!([]));
     assert!(client.close().await.success());
     new.raw.stop().await;
     let mut client = proxy().start().await;
     let response = client.initialize().await;
     assert!(response["capabilities"]["prompts"].is_null(), "{response}");
-    let listed = client.ask("prompts/list", json!({})).await;
+    let listed = client.request_in_era("prompts/list", json!({})).await;
     assert_eq!(listed["result"]["prompts"], json!([]));
 }
 

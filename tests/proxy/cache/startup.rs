@@ -161,9 +161,9 @@ async fn call_of_a_cached_tool_follows_the_new_era_of_its_server() {
     assert_eq!(client.tool_names().await, ["t"]);
     client.wait_for_stderr("era=\"modern\"").await;
     client.call("t", json!({"q": "x"})).await;
-    let call = new.asked("tools/call").await;
+    let call = new.wait_for_request("tools/call").await;
     assert_eq!(call.header("mcp-param-q"), Some("x"));
-    assert_eq!(new.asks("tools/call").len(), 1);
+    assert_eq!(new.requests_of("tools/call").len(), 1);
 }
 
 #[tokio::test]

@@ -137,7 +137,10 @@ impl Scenario {
             self.server.upstream.list_changed().await;
             self.server.wait_for_fault(self.fault).await;
         }
-        let id = self.client.send_ask("tools/list", json!({})).await;
+        let id = self
+            .client
+            .send_request_in_era("tools/list", json!({}))
+            .await;
         self.wait_for_brief_fault().await;
         let client = ClientOutcome::from_response(&self.client.response(id).await);
         self.hold_fault().await;

@@ -30,7 +30,7 @@ async fn start_eliciting() -> Upstream {
     let server = server.on_call(|call| async move {
         if call.request.tool() == "ask" {
             let form = r#"{"message":"?","requestedSchema":{"type":"object"}}"#;
-            call.ask("1", "elicitation/create", form).await;
+            call.request("1", "elicitation/create", form).await;
         }
         br#"{"content":[]}"#.to_vec()
     });
@@ -135,14 +135,14 @@ async fn suspended_call_releases_its_concurrency_permit() {
     client.declare(json!({"elicitation": {}}));
     client.wait_for_tools(&["ask", "work"]).await;
     let suspended = client
-        .ask("tools/call", json!({"name": "ask", "arguments": {}}))
+        .request_in_era("tools/call", json!({"name": "ask", "arguments": {}}))
         .await;
     assert_eq!(
         suspended["result"]["resultType"], "input_required",
         "{suspended}"
     );
     let answer = client
-        .ask("tools/call", json!({"name": "work", "arguments": {}}))
+        .request_in_era("tools/call", json!({"name": "work", "arguments": {}}))
         .await;
     assert_eq!(answer["result"]["resultType"], "complete", "{answer}");
 }

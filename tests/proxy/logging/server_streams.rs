@@ -120,7 +120,7 @@ async fn a_parked_call_wants_none_until_its_client_is_back() {
         let gate = opened.clone();
         async move {
             let question = r#"{"message":"?","requestedSchema":{"type":"object"}}"#;
-            call.ask(r#""q""#, "elicitation/create", question).await;
+            call.request(r#""q""#, "elicitation/create", question).await;
             gate.passed().await;
             br#"{"content":[]}"#.to_vec()
         }

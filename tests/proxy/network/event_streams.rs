@@ -63,7 +63,7 @@ async fn http_sse_stream_silent_after_a_ping_is_reopened() {
     assert_eq!((code, outcome), (-31004, "unknown"), "{text}");
     server.raw.wait_for_count(2, stream).await;
     client.wait_for_stderr("of a ping").await;
-    assert_eq!(server.asks("tools/call").len(), 1);
+    assert_eq!(server.requests_of("tools/call").len(), 1);
 }
 
 #[tokio::test]
@@ -96,7 +96,7 @@ async fn changes_missed_by_a_broken_stream_are_listed_after_reopening() {
     let mut client = proxy::before(&server).await;
     client.wait_for_tools(&["one"]).await;
     server.raw.wait_for(stream).await;
-    let listings = server.asks("tools/list").len();
+    let listings = server.requests_of("tools/list").len();
     server.end_streams();
     server.raw.wait_for_count(2, stream).await;
     let more = server

@@ -111,7 +111,7 @@ async fn no_call_arrives_twice_over_connections_closed_after_answers() {
             assert_eq!(failure(&answer).0, -31004, "{answer}");
         }
     }
-    let calls = server.asks("tools/call");
+    let calls = server.requests_of("tools/call");
     let mut numbers: Vec<_> = calls
         .iter()
         .map(|it| it.json()["params"]["arguments"]["at"].as_i64())
@@ -195,5 +195,5 @@ async fn incomplete_event_is_an_interruption() {
     assert_eq!(client.tool_names().await, ["pay"]);
     let failed = client.call("pay", json!({})).await;
     assert_eq!(failure(&failed).0, -31004, "{failed}");
-    assert_eq!(server.asks("tools/call").len(), 1);
+    assert_eq!(server.requests_of("tools/call").len(), 1);
 }

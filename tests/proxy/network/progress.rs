@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::network::failure;
-use testkit::upstream::{Call, Voice};
+use testkit::upstream::{Call, ServerStream};
 use testkit::{proxy, upstream};
 
 /// Several reports fit into the `timeout`, and several timeouts into the call.
@@ -13,13 +13,13 @@ const PAUSE: Duration = Duration::from_millis(250);
 const REPORTS: u64 = 12;
 const TIMEOUT: &str = "1s";
 
-async fn report(call: &Call, voice: &Voice) {
+async fn report(call: &Call, stream: &ServerStream) {
     let token = call.request.json()["params"]["_meta"]["progressToken"].take();
     for progress in 1..=REPORTS {
         let params = json!({"progressToken": token, "progress": progress});
         let method = "notifications/progress";
         let message = json!({"jsonrpc": "2.0", "method": method, "params": params});
-        voice.send(message.to_string()).await;
+        stream.send(message.to_string()).await;
         tokio::time::sleep(PAUSE).await;
     }
 }
@@ -32,8 +32,8 @@ fn done() -> Vec<u8> {
 fn progress_on_call_stream(kind: upstream::Builder) -> upstream::Builder {
     let kind = kind.tool("slow").sse_replies();
     kind.on_call(|call| async move {
-        let voice = call.voice();
-        report(&call, &voice).await;
+        let stream = call.stream();
+        report(&call, &stream).await;
         done()
     })
 }
@@ -42,8 +42,8 @@ fn progress_on_call_stream(kind: upstream::Builder) -> upstream::Builder {
 fn progress_on_event_stream() -> upstream::Builder {
     let kind = upstream::legacy().tool("slow");
     kind.on_call(|call| async move {
-        let voice = call.aside().await;
-        report(&call, &voice).await;
+        let stream = call.event_stream().await;
+        report(&call, &stream).await;
         done()
     })
 }
@@ -93,8 +93,8 @@ async fn call_lasts_while_progress_arrives_on_any_stream() {
 async fn call_times_out_after_its_progress_stops() {
     let kind = upstream::legacy().tool("slow");
     let server = kind.on_call(|call| async move {
-        let voice = call.aside().await;
-        report(&call, &voice).await;
+        let stream = call.event_stream().await;
+        report(&call, &stream).await;
         call.cancelled().await;
         done()
     });

@@ -66,7 +66,9 @@ async fn after_a_change_prompts_are_got_by_a_fresh_listing(kind: Kind) {
     client.notification(PROMPTS).await;
     let answer = exchange(&mut client, "prompts/get", r#"{"name":"new"}"#).await;
     assert_eq!(answer, result_line(r#""prompts/get""#, GOT));
-    let gone = client.ask("prompts/get", json!({"name": "old"})).await;
+    let gone = client
+        .request_in_era("prompts/get", json!({"name": "old"}))
+        .await;
     assert_eq!(gone["error"]["code"], -32602);
     assert_eq!(asked(&server, "prompts/list").len(), 2);
 }

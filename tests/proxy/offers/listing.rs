@@ -187,7 +187,9 @@ async fn a_cursor_that_was_never_given_is_refused() {
     let mut client = proxy::before(&server).await;
     for list @ (method, _, _) in LISTS {
         for cursor in ["x", "", "from 2"] {
-            let refused = client.ask(method, json!({"cursor": cursor})).await;
+            let refused = client
+                .request_in_era(method, json!({"cursor": cursor}))
+                .await;
             assert_eq!(refused["error"]["code"], -32602, "{refused}");
         }
         let modern = client.modern(method, json!({"cursor": "x"})).await;

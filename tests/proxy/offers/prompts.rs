@@ -81,7 +81,9 @@ async fn an_unknown_prompt_is_refused_by_its_name_and_reaches_nobody(kind: Kind)
         .await;
     let mut client = proxy::before(&server).await;
     for name in ["a__ask", "Ask", "nö", ""] {
-        let refused = client.ask("prompts/get", json!({"name": name})).await;
+        let refused = client
+            .request_in_era("prompts/get", json!({"name": name}))
+            .await;
         assert_eq!(refused["error"]["code"], -32602);
         let message = refused["error"]["message"].as_str().unwrap();
         assert!(message.contains(&format!("`{name}`")), "{message}");

@@ -44,7 +44,9 @@ async fn a_modern_upstream_is_told_the_uri_in_the_headers() {
         ("x://a\nb", "=?base64?eDovL2EKYg==?="),
         (" x", "=?base64?IHg=?="),
     ] {
-        let answer = client.ask("resources/read", json!({"uri": uri})).await;
+        let answer = client
+            .request_in_era("resources/read", json!({"uri": uri}))
+            .await;
         assert_eq!(answer["result"]["contents"], json!([]), "{answer}");
         let request = asked(&server, "resources/read").pop().unwrap();
         assert_eq!(request.header("mcp-method"), Some("resources/read"));

@@ -150,7 +150,9 @@ async fn missing_resource_is_refused_with_the_upstreams_error(kind: Kind) {
 async fn where_nobody_has_resources_we_refuse_them_by_their_uri(kind: Kind) {
     let server = kind.server().capabilities(r#"{"tools":{}}"#).start().await;
     let mut client = proxy::before(&server).await;
-    let refused = client.ask("resources/read", json!({"uri": "x://ü"})).await;
+    let refused = client
+        .request_in_era("resources/read", json!({"uri": "x://ü"}))
+        .await;
     assert_eq!(refused["error"]["code"], -32602);
     let message = refused["error"]["message"].as_str().unwrap();
     assert!(message.contains("`x://ü`"), "{message}");

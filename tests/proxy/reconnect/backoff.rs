@@ -59,13 +59,13 @@ async fn signed_out_server_receives_at_most_twelve_attempts() {
     let mut client = proxy.start().await;
     client.initialize().await;
     client.call("work", json!({})).await;
-    let before = server.asks("server/discover").len();
+    let before = server.requests_of("server/discover").len();
     is_signed_out.store(true, Ordering::SeqCst);
     for _ in 0..40 {
         let answer = client.call("work", json!({})).await;
         assert_eq!(answer["error"]["code"], -31002, "{answer}");
     }
-    let attempts = server.asks("server/discover").len() - before;
+    let attempts = server.requests_of("server/discover").len() - before;
     assert_eq!(attempts, 12);
 }
 
@@ -102,7 +102,7 @@ async fn retry_after_in_the_handshake_delays_the_next_attempt() {
     let server = server.start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     client.initialize().await;
-    server.asked("server/discover").await;
+    server.wait_for_request("server/discover").await;
     let begun = Instant::now();
     server.raw.wait_for_count(2, |_| true).await;
     // The test measures the delay a little later than the proxy.

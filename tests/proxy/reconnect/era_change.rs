@@ -81,11 +81,11 @@ async fn rejection_by_an_unchanged_server_is_probed_once(kind: Kind) {
             let error = &answer["error"];
             assert_eq!(error["message"], "no session `x`", "{what}: {answer}");
             assert_eq!(error["data"], json!({"a": 1.0}), "{what}");
-            assert_eq!(server.asks("tools/call").len(), calls, "{what}");
+            assert_eq!(server.requests_of("tools/call").len(), calls, "{what}");
         }
-        let probes = server.asks("server/discover").len();
+        let probes = server.requests_of("server/discover").len();
         assert!(probes <= 2, "{what}: {probes}");
-        let sessions = server.asks("initialize").len();
+        let sessions = server.requests_of("initialize").len();
         assert!(sessions <= 1, "{what}: {sessions}");
     }
 }

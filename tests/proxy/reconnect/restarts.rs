@@ -52,7 +52,7 @@ async fn calls_finding_a_dead_server_reconnect_and_run_once() {
     // The proxy also ends the previous session.
     let ended = |request: &Request| request.method == "DELETE";
     server.raw.wait_for(ended).await;
-    assert_eq!(server.asks("initialize").len(), 1);
+    assert_eq!(server.requests_of("initialize").len(), 1);
 }
 
 async fn hundred_calls_of_a_lost_session_run_once_in_one_new_session(kind: Kind) {
@@ -60,12 +60,12 @@ async fn hundred_calls_of_a_lost_session_run_once_in_one_new_session(kind: Kind)
     let server = builder.start().await;
     let mut client = proxy::before(&server).await;
     client.call("work", json!({})).await;
-    let before = server.asks("initialize").len();
+    let before = server.requests_of("initialize").len();
     server.expire_sessions();
     let ids = send_calls(&mut client, 100).await;
     take_results(&mut client, ids).await;
     assert_eq!(run_count(&count), 101);
-    assert_eq!(server.asks("initialize").len(), before + 1);
+    assert_eq!(server.requests_of("initialize").len(), before + 1);
 }
 
 #[tokio::test]

@@ -121,7 +121,7 @@ async fn call_cancelled_during_retry_after_is_not_sent_again() {
     let mut client = proxy::before(&server).await;
     let call = |number: u64| json!({"name": "work", "arguments": {"number": number}});
     let first = client.send_request("tools/call", call(1)).await;
-    server.asked("tools/call").await;
+    server.wait_for_request("tools/call").await;
     client.cancel(first).await;
     // The first call would be retried before the second.
     let second = client.send_request("tools/call", call(2)).await;

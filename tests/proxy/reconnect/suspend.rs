@@ -26,9 +26,9 @@ async fn resume_reconnects_lost_upstreams_and_checks_the_others() {
     for name in ["lost", "kept"] {
         assert!(client.call(name, json!({})).await["result"].is_object());
     }
-    kept.asked("subscriptions/listen").await;
+    kept.wait_for_request("subscriptions/listen").await;
     client.wait_for_stderr("name=signed-out").await;
-    let attempts = signed_out.asks("server/discover").len();
+    let attempts = signed_out.requests_of("server/discover").len();
     client.signal("STOP").await;
     lost.expire_sessions();
     // The duration of the suspend.
@@ -46,7 +46,7 @@ async fn resume_reconnects_lost_upstreams_and_checks_the_others() {
     for name in ["lost", "kept"] {
         assert!(client.call(name, json!({})).await["result"].is_object());
     }
-    assert_eq!(lost.asks("initialize").len(), 2);
+    assert_eq!(lost.requests_of("initialize").len(), 2);
 }
 
 /// Returns a large response to no request, without its last brace. The proxy needs about a second to read
@@ -62,7 +62,7 @@ async fn is_served_right_after_resume() -> bool {
     let server = upstream::modern().tool("work").start().await;
     let mut client = proxy::before(&server).await;
     client.call("work", json!({})).await;
-    server.asked("subscriptions/listen").await;
+    server.wait_for_request("subscriptions/listen").await;
     client.send_bytes(large_response().as_bytes()).await;
     // The call arrives with the last brace and is read next, before any timer fires.
     let call = call_line("9", r#"{"name":"work"}"#);

@@ -90,7 +90,7 @@ async fn call_completes_after_a_change_of_its_timeout() {
 async fn start_eliciting() -> upstream::Upstream {
     let server = upstream::legacy().tool("work").on_call(|call| async move {
         let form = r#"{"message":"Name?","requestedSchema":{"type":"object","properties":{}}}"#;
-        let response = call.ask("\"q\"", "elicitation/create", form).await;
+        let response = call.request("\"q\"", "elicitation/create", form).await;
         let response: Value = serde_json::from_slice(&response).unwrap();
         json!({"content": [], "action": response["result"]["action"]})
             .to_string()
@@ -107,7 +107,7 @@ async fn suspended_call_resumes_at_its_upstream_unless_removed() {
         let mut client = file.proxy().start().await;
         client.declare(json!({"elicitation": {"form": {}}}));
         let mut params = json!({"name": "work", "arguments": {}});
-        let suspended = client.ask("tools/call", params.clone()).await;
+        let suspended = client.request_in_era("tools/call", params.clone()).await;
         let suspended = &suspended["result"];
         let (key, _) = suspended["inputRequests"]
             .as_object()
@@ -125,7 +125,7 @@ async fn suspended_call_resumes_at_its_upstream_unless_removed() {
             let cancelled: Value = serde_json::from_slice(&cancelled).unwrap();
             assert_eq!(cancelled["method"], "notifications/cancelled");
         }
-        let answer = client.ask("tools/call", params).await;
+        let answer = client.request_in_era("tools/call", params).await;
         match stays {
             true => assert_eq!(answer["result"]["action"], "accept", "{answer}"),
             false => {
@@ -174,5 +174,5 @@ async fn request_for_a_task_of_a_removed_upstream_fails() {
     let message = failed["error"]["message"].as_str().unwrap();
     assert!(message.contains("`a` did not answer `tasks/get`: the server is no longer configured"));
     assert_eq!(failed["error"]["data"]["outcome"], "not run");
-    assert!(b.asks("tasks/get").is_empty());
+    assert!(b.requests_of("tasks/get").is_empty());
 }

@@ -87,9 +87,9 @@ async fn changed_headers_reconnect_without_a_notification() {
     file.write(&[key("two")]);
     wait_for_log(&client, RELOADED, 1).await;
     client.call("search", json!({})).await;
-    let called = a.asked("tools/call").await;
+    let called = a.wait_for_request("tools/call").await;
     assert_eq!(called.header("x-key"), Some("two"));
-    assert_eq!(a.asks("initialize").len(), 2);
+    assert_eq!(a.requests_of("initialize").len(), 2);
     assert_eq!(notification_count(&client, TOOLS), 0);
     assert!(!client.stderr().contains("two"), "{}", client.stderr());
 }
@@ -142,7 +142,7 @@ async fn changed_filter_or_prefix_keeps_the_connection() {
                 .all(|name| name.starts_with("my"))
         );
         assert_eq!(notification_count(&client, TOOLS), 2, "{era}");
-        assert_eq!(a.asks("initialize").len(), 1, "{era}");
+        assert_eq!(a.requests_of("initialize").len(), 1, "{era}");
         assert!(a.calls().is_empty());
     }
 }
@@ -160,7 +160,7 @@ async fn first_upstream_in_the_file_keeps_the_tool_name() {
     client.call("search", json!({})).await;
     assert_eq!((a.calls().len(), b.calls().len()), (0, 1));
     // The change of order caused no reconnect.
-    assert_eq!(a.asks("server/discover").len(), 1);
+    assert_eq!(a.requests_of("server/discover").len(), 1);
 }
 
 #[tokio::test]
@@ -181,7 +181,7 @@ async fn prompts_and_resources_are_notified_if_they_may_have_changed() {
             .await;
         let file = ConfigFile::with_upstreams(&[upstream_entry("a", &a)]);
         let mut client = file.client(era).await;
-        client.ask("prompts/list", json!({})).await;
+        client.request_in_era("prompts/list", json!({})).await;
 
         // The new upstream has neither prompts nor resources.
         file.write(&[upstream_entry("a", &a), upstream_entry("b", &b)]);
@@ -199,7 +199,7 @@ async fn prompts_and_resources_are_notified_if_they_may_have_changed() {
             upstream_entry("c", &c),
         ]);
         client.notification(PROMPTS).await;
-        let listed = client.ask("prompts/list", json!({})).await;
+        let listed = client.request_in_era("prompts/list", json!({})).await;
         assert_eq!(listed["result"]["prompts"].as_array().unwrap().len(), 2);
 
         file.write(&[upstream_entry("b", &b), upstream_entry("c", &c)]);
@@ -208,7 +208,9 @@ async fn prompts_and_resources_are_notified_if_they_may_have_changed() {
         if era == "legacy" {
             client.notification(RESOURCES).await;
         }
-        let failed = client.ask("prompts/get", json!({"name": "ask"})).await;
+        let failed = client
+            .request_in_era("prompts/get", json!({"name": "ask"}))
+            .await;
         assert!(
             failed["error"]["message"]
                 .as_str()

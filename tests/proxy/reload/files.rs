@@ -73,6 +73,6 @@ async fn equal_configuration_has_no_effect() {
     assert_eq!(client.tool_names().await, ["search"]);
     client.call("search", json!({})).await;
     assert_eq!(notification_count(&client, TOOLS), 0);
-    assert_eq!(a.asks("initialize").len(), 1);
+    assert_eq!(a.requests_of("initialize").len(), 1);
     assert!(!client.stderr().contains(RELOADED));
 }

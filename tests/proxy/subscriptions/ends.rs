@@ -84,7 +84,7 @@ async fn a_listen_that_is_not_acknowledged_ends_without_a_word() {
     let server = server.start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     client.send_line(listen_line("1", &of(&["x://1"]))).await;
-    server.asked("resources/subscribe").await;
+    server.wait_for_request("resources/subscribe").await;
     assert!(client.close().await.success());
     assert_eq!(client.received(), [b""; 0]);
 }

@@ -68,7 +68,7 @@ fn of(uris: &[&str]) -> String {
 /// Says that a resource was updated, once somebody listens.
 async fn update(server: &Upstream, uri: &str) {
     server
-        .blurt(UPDATED, &json!({"uri": uri}).to_string())
+        .notify_unfiltered(UPDATED, &json!({"uri": uri}).to_string())
         .await;
 }
 

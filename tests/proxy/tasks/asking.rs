@@ -142,7 +142,7 @@ async fn a_key_is_asked_once_in_the_life_of_its_task() {
             .await;
     }
     assert_eq!(answer(&mut client).await, result_line("tools/call", RESULT));
-    assert_eq!(client.asked().len(), 2);
+    assert_eq!(client.server_requests().len(), 2);
     let decline = r#"{"action":"decline"}"#;
     let expected = [
         format!(r#"{{"\u006bey /1":{decline}}}"#),
@@ -165,7 +165,7 @@ async fn lost_answer_is_resent_without_asking_again() {
         .respond(&question, json!({"action": "decline"}))
         .await;
     assert_eq!(answer(&mut client).await, result_line("tools/call", RESULT));
-    assert_eq!(client.asked().len(), 1);
+    assert_eq!(client.server_requests().len(), 1);
     let updates = updates(&server);
     assert!(updates.len() >= 3, "{updates:?}");
     assert!(
@@ -183,7 +183,7 @@ async fn cancelled_call_cancels_its_question_and_its_task() {
     client.notify("notifications/cancelled", cancelled).await;
     let taken_back = client.notification("notifications/cancelled").await;
     assert_eq!(taken_back["params"]["requestId"], question["id"]);
-    let cancel = server.asked("tasks/cancel").await;
+    let cancel = server.wait_for_request("tasks/cancel").await;
     assert_eq!(params_of(&cancel), task_id("t"));
     assert_eq!(updates(&server).len(), 0);
 }
@@ -199,7 +199,7 @@ async fn refused_sampling_ends_the_call_and_cancels_its_task() {
         .await;
     let expected = format!(r#"{{"jsonrpc":"2.0","id":"tools/call","error":{error}}}"#);
     assert_eq!(answer(&mut client).await, expected);
-    let cancel = server.asked("tasks/cancel").await;
+    let cancel = server.wait_for_request("tasks/cancel").await;
     assert_eq!(params_of(&cancel), task_id("t"));
     assert_eq!(updates(&server).len(), 0);
 }
@@ -217,5 +217,5 @@ async fn an_answer_that_the_server_refuses_is_an_error_that_says_so() {
         .await;
     let answer = answer(&mut client).await;
     assert!(answer.contains("did not take your input"), "{answer}");
-    server.asked("tasks/cancel").await;
+    server.wait_for_request("tasks/cancel").await;
 }

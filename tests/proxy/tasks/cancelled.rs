@@ -24,7 +24,7 @@ fn working(kind: Kind) -> Builder {
 }
 
 async fn assert_cancelled_by_task(server: &Upstream) {
-    let cancel = server.asked("tasks/cancel").await;
+    let cancel = server.wait_for_request("tasks/cancel").await;
     assert_eq!(params_of(&cancel), task_id("t"));
     assert_eq!(asked(server, "notifications/cancelled").len(), 0);
 }
@@ -42,7 +42,7 @@ async fn a_cancelled_call_cancels_its_task_and_is_not_answered(kind: Kind) {
     assert_cancelled_by_task(&server).await;
     let looks = asked(&server, "tasks/get").len();
     // The connection goes on, and nobody looks at the task any more.
-    let answer = client.ask("ping", json!({})).await;
+    let answer = client.request_in_era("ping", json!({})).await;
     assert!(answer["result"].is_object(), "{answer}");
     assert_eq!(client.received().len(), before + 1);
     assert!(client.close().await.success());
@@ -57,7 +57,7 @@ async fn a_call_that_waits_for_its_result_cancels_its_task_as_well() {
     let server = server.start().await;
     let mut client = proxy::before(&server).await;
     let id = client.send_call("run", json!({})).await;
-    server.asked("tasks/result").await;
+    server.wait_for_request("tasks/result").await;
     client.cancel(id).await;
     assert_cancelled_by_task(&server).await;
 }
@@ -66,7 +66,7 @@ async fn a_client_that_leaves_cancels_its_tasks(kind: Kind) {
     let server = working(kind).start().await;
     let mut client = proxy::before(&server).await;
     client.send_call("run", json!({})).await;
-    server.asked("tasks/get").await;
+    server.wait_for_request("tasks/get").await;
     assert!(client.close().await.success());
     assert_cancelled_by_task(&server).await;
     assert_eq!(asked(&server, "tasks/cancel").len(), 1);
@@ -79,9 +79,9 @@ async fn unanswered_cancellation_delays_nothing() {
     let server = server.start().await;
     let mut client = proxy::before(&server).await;
     let id = client.send_call("run", json!({})).await;
-    server.asked("tasks/get").await;
+    server.wait_for_request("tasks/get").await;
     client.cancel(id).await;
-    server.asked("tasks/cancel").await;
+    server.wait_for_request("tasks/cancel").await;
     client.send_call("run", json!({})).await;
     server
         .raw
@@ -99,7 +99,7 @@ async fn a_server_that_cannot_cancel_is_not_asked_to() {
     let mut client = proxy.start().await;
     client.initialize().await;
     let id = client.send_call("run", json!({})).await;
-    server.asked("tasks/get").await;
+    server.wait_for_request("tasks/get").await;
     client.cancel(id).await;
     client
         .wait_for_stderr("the server cannot cancel tasks")

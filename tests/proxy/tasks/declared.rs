@@ -92,7 +92,7 @@ async fn a_task_without_a_result_is_an_error_that_says_why() {
             assert!(answer.contains(words), "{answer}");
             assert!(answer.contains(r#""outcome":"unknown""#), "{answer}");
             // Whatever may still run is stopped.
-            let cancel = server.asked("tasks/cancel").await;
+            let cancel = server.wait_for_request("tasks/cancel").await;
             assert_eq!(params_of(&cancel), task_id("t"));
             assert!(knows_tasks(&cancel));
             drop(client);

@@ -14,7 +14,7 @@ const FORM: &str = r#"{"message":"?","requestedSchema":{"type":"object","propert
 async fn asking() -> Upstream {
     let server = server::legacy("t", &Course::new(["input_required"]));
     let server = server.on_request("tasks/result", |call| async move {
-        call.ask("\"q\"", "elicitation/create", FORM).await;
+        call.request("\"q\"", "elicitation/create", FORM).await;
         RESULT.into()
     });
     server.start().await
@@ -53,7 +53,7 @@ async fn a_client_that_does_not_come_back_has_its_task_cancelled() {
     let server = asking().await;
     let proxy = proxy::new().upstream("a", &server);
     let (_client, _) = parked(proxy.env("PROXY_INPUT_WAIT", "300ms")).await;
-    let cancel = server.asked("tasks/cancel").await;
+    let cancel = server.wait_for_request("tasks/cancel").await;
     assert_eq!(params_of(&cancel), task_id("t"));
 }
 

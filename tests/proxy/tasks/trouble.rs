@@ -22,7 +22,7 @@ async fn a_server_that_goes_and_comes_back_is_asked_again() {
         let id = client
             .send_request("tools/call", json!({"name": "run"}))
             .await;
-        server.asked("tasks/get").await;
+        server.wait_for_request("tasks/get").await;
         let calls = server.calls().len();
         server.raw.stop().await;
         client
@@ -73,7 +73,7 @@ async fn task_forgotten_by_its_server_has_an_unknown_outcome() {
             text.contains("`tools/call`") && text.contains("expired"),
             "{text}"
         );
-        server.asked("tasks/cancel").await;
+        server.wait_for_request("tasks/cancel").await;
     }
 }
 

@@ -92,7 +92,7 @@ async fn each_client_hears_logs_from_its_level_on(kind: Kind, eras: [Era; 2]) {
 
 /// The levels that a server was set to so far.
 fn set(server: &Upstream) -> Vec<Value> {
-    let sets = server.asks("logging/setLevel").into_iter();
+    let sets = server.requests_of("logging/setLevel").into_iter();
     sets.map(|request| request.json()["params"]["level"].take())
         .collect()
 }

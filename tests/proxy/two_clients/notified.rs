@@ -102,7 +102,7 @@ async fn an_elicitation_ends_for_no_client_that_was_not_asked(kind: Kind) {
     ];
     let complete = "notifications/elicitation/complete";
     server.notify(complete, r#"{"elicitationId":"e"}"#).await;
-    server.voice().await.read().await;
+    server.event_stream().await.read().await;
     for client in &mut clients {
         assert!(client.all(complete).await.is_empty());
     }

@@ -89,9 +89,9 @@ async fn a_client_that_cannot_be_asked_is_refused_and_the_other_asked(
     let end = a.end(last_id(one, "7")).await;
     let received = &end["result"]["heard"]["result"];
     assert_eq!(received["action"], "decline", "{end}");
-    assert!(b.asked().is_empty());
+    assert!(b.server_requests().is_empty());
     // Each call went by a session of what its client declares.
-    let opened = server.asks("initialize").into_iter();
+    let opened = server.requests_of("initialize").into_iter();
     let declared: Vec<_> = opened
         .map(|request| request.json()["params"]["capabilities"].take())
         .collect();
@@ -127,6 +127,6 @@ async fn an_answer_of_the_other_client_settles_nothing(kind: Kind, eras: [Era; 2
     let end = a.end(last_id(eras[0], "7")).await;
     let received = &end["result"]["heard"]["result"];
     assert_eq!(received["action"], "decline", "{end}");
-    assert!(b.asked().is_empty());
+    assert!(b.server_requests().is_empty());
     assert_eq!(server.responses().len(), 1);
 }

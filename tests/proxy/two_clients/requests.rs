@@ -97,7 +97,7 @@ async fn sessions_of_two_profiles_live_side_by_side(kind: Kind) {
             assert!(answer.get("result").is_some(), "{answer}");
         }
     }
-    let opened = server.asks("initialize").into_iter();
+    let opened = server.requests_of("initialize").into_iter();
     let declared: Vec<_> = opened
         .map(|request| request.json()["params"]["capabilities"].take())
         .collect();

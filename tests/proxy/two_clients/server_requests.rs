@@ -32,7 +32,7 @@ fn asking(kind: Kind, gate: &Gate) -> Builder {
             let who = call.request.json()["params"]["arguments"]["who"].take();
             let params = json!({"message": who, "requestedSchema": {"type": "object"}}).to_string();
             let id = format!("\"q-{}\"", who.as_str().unwrap());
-            let answer = call.ask(&id, "elicitation/create", &params).await;
+            let answer = call.request(&id, "elicitation/create", &params).await;
             let answer: Value = serde_json::from_slice(&answer).unwrap();
             let content = [json!({"type": "text", "text": answer["result"].to_string()})];
             json!({"content": content}).to_string().into_bytes()
@@ -90,10 +90,10 @@ async fn what_may_be_for_either_client_is_declined(kind: Kind) {
     let mut clients = calling(&shared).await;
     server.wait_for_calls(2).await;
     // On the stream of the session that both share.
-    let voice = server.voice().await;
+    let stream = server.event_stream().await;
     let params = json!({"message": "either", "requestedSchema": {"type": "object"}});
     let method = "elicitation/create";
-    let answer = voice.ask("\"q\"", method, &params.to_string()).await;
+    let answer = stream.request("\"q\"", method, &params.to_string()).await;
     let answer: Value = serde_json::from_slice(&answer).unwrap();
     assert_eq!(answer["result"], json!({"action": "cancel"}));
     for (_, client) in &mut clients {

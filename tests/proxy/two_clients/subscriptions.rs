@@ -53,7 +53,7 @@ async fn subscribe(client: &mut Peer, uri: &str) {
 /// Announces an update to whoever subscribed to any resource: proxies have to know whose it is.
 async fn update(server: &Upstream, uri: &str) {
     let params = json!({"uri": uri}).to_string();
-    server.blurt(UPDATED, &params).await;
+    server.notify_unfiltered(UPDATED, &params).await;
 }
 
 /// The resources of the updates that a client has heard of.

@@ -33,7 +33,7 @@ async fn a_client_sees_nothing_of_the_tasks_of_another(kind: Kind) {
     let status = "notifications/tasks/status";
     server.notify(status, TASK).await;
     owner.notification(status).await;
-    server.voice().await.read().await;
+    server.event_stream().await.read().await;
     assert!(other.all(status).await.is_empty());
     for (client, count) in [(&mut owner, 1), (&mut other, 0)] {
         client.begin("2", "tasks/list", json!({})).await;
@@ -45,7 +45,7 @@ async fn a_client_sees_nothing_of_the_tasks_of_another(kind: Kind) {
         let got = client.end("3").await;
         assert_eq!(got.get("result").is_some(), count == 1, "{got}");
     }
-    assert_eq!(server.asks("tasks/get").len(), 1);
+    assert_eq!(server.requests_of("tasks/get").len(), 1);
 }
 
 #[tokio::test]
@@ -65,6 +65,6 @@ async fn a_task_of_the_extension_is_its_own_clients() {
     assert!(refused["error"].is_object(), "{refused}");
     let found = a.finish("2", "tasks/get", get).await;
     assert_eq!(found["result"]["status"], "working", "{found}");
-    assert_eq!(server.asks("tasks/get").len(), 1);
-    assert!(server.asks("tasks/cancel").is_empty());
+    assert_eq!(server.requests_of("tasks/get").len(), 1);
+    assert!(server.requests_of("tasks/cancel").is_empty());
 }

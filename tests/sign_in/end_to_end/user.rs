@@ -56,7 +56,7 @@ async fn abandoned_sign_in_opens_no_page_until_login_retry() {
     let old = setup.desktop.page().await;
     client.wait_for_stderr("needs you to sign in").await;
     client.close().await;
-    setup.files().wait_for_the_person(11 * 60);
+    setup.files().age_pending_login(11 * 60);
     let mut client = started(patient(&setup)).await;
     client
         .wait_for_stderr("the last sign-in was not completed")
@@ -65,7 +65,7 @@ async fn abandoned_sign_in_opens_no_page_until_login_retry() {
     client.close().await;
     assert_eq!(setup.pages().await, 1);
     // After a while it is tried again, with another page.
-    setup.files().wait_for_the_person(60 * 60);
+    setup.files().age_pending_login(60 * 60);
     let mut client = started(patient(&setup)).await;
     let new = (
         setup.desktop.page().await,

@@ -11,7 +11,7 @@ use testkit::proxy::Client;
 
 /// Sends this request, answers what the client is asked in between, and gives the response.
 async fn answered_by_request(client: &mut Client, method: &str, params: &Value) -> Vec<u8> {
-    let id = client.send_ask(method, params.clone()).await;
+    let id = client.send_request_in_era(method, params.clone()).await;
     client.answer_next(ROOTS.method, ROOTS.result).await;
     client.answer_to(&id.to_string()).await
 }
@@ -33,8 +33,8 @@ async fn answered_by_retry(
 /// A legacy server asks during `method`.
 pub(super) async fn asks_in_a_request(pairing: Pairing, method: &str, params: Value) {
     for place in PLACES {
-        let server = place.server("t", method, |voice| async move {
-            vec![voice.ask("7", ROOTS.method, ROOTS.params).await]
+        let server = place.server("t", method, |stream| async move {
+            vec![stream.request("7", ROOTS.method, ROOTS.params).await]
         });
         let server = server.start().await;
         let mut client = pairing.client_with(&server, everything()).await;
@@ -65,7 +65,7 @@ pub(super) async fn asks_in_a_result(pairing: Pairing, method: &str, params: Val
         last
     };
     assert_done(&answer);
-    let retry = server.asks(method).pop().unwrap();
+    let retry = server.requests_of(method).pop().unwrap();
     let result = bytes_of(&retry.body, &["params", "inputResponses", "k"]);
     assert_eq!(result, ROOTS.result);
     assert_eq!(bytes_of(&retry.body, &["params", "requestState"]), r#""s""#);
@@ -89,9 +89,9 @@ pub(super) async fn two_requests_are_answered_in_any_order(pairing: Pairing) {
 
 /// A server that asks two things at once, under the ids 7 and 8.
 fn two_at_once(place: Place) -> testkit::upstream::Builder {
-    place.server("t", "tools/call", |voice| async move {
-        let sampling = voice.ask("7", SAMPLING.method, SAMPLING.params);
-        let roots = voice.ask("8", ROOTS.method, ROOTS.params);
+    place.server("t", "tools/call", |stream| async move {
+        let sampling = stream.request("7", SAMPLING.method, SAMPLING.params);
+        let roots = stream.request("8", ROOTS.method, ROOTS.params);
         let (sampling, roots) = join(sampling, roots).await;
         vec![sampling, roots]
     })
@@ -145,10 +145,14 @@ pub(super) async fn two_requests_are_answered_by_key(pairing: Pairing) {
 
 pub(super) async fn rounds_of_requests(pairing: Pairing) {
     for place in PLACES {
-        let server = place.server("t", "tools/call", |voice| async move {
+        let server = place.server("t", "tools/call", |stream| async move {
             let mut received = Vec::new();
             for id in ["7", "8"] {
-                received.push(voice.ask(id, ELICITATION.method, ELICITATION.params).await);
+                received.push(
+                    stream
+                        .request(id, ELICITATION.method, ELICITATION.params)
+                        .await,
+                );
             }
             received
         });
@@ -219,7 +223,7 @@ pub(super) async fn state_alone_is_sent_back(pairing: Pairing) {
         r#""s\u0031""#
     );
     assert_eq!(part(&retry, &["params", "inputResponses"]), None);
-    assert!(client.asked().is_empty());
+    assert!(client.server_requests().is_empty());
 }
 
 pub(super) async fn state_alone_passes(pairing: Pairing) {

@@ -130,7 +130,7 @@ pub(super) async fn an_upstream_is_refused(pairing: Pairing) {
             let received = received(&client.call("t", json!({})).await);
             let code = bytes_of(received[0].as_bytes(), &["error", "code"]);
             assert_eq!(code, "-32601", "{}", ask.method);
-            assert!(client.asked().is_empty());
+            assert!(client.server_requests().is_empty());
         }
     }
 }
@@ -143,7 +143,7 @@ pub(super) async fn a_call_fails(pairing: Pairing) {
         let response = client.call("t", json!({})).await;
         assert_eq!(response["error"]["code"], -31006, "{response}");
         assert_eq!(response["error"]["data"]["upstream"], "a");
-        assert!(client.asked().is_empty());
+        assert!(client.server_requests().is_empty());
         assert_eq!(server.calls().len(), 1);
     }
 }
@@ -155,9 +155,11 @@ pub(super) async fn a_client_is_asked_at_any_time(pairing: Pairing) {
             let server = server.start().await;
             let mut client = pairing.client_with(&server, everything()).await;
             client.tool_names().await;
-            let voice = server.voice().await;
+            let stream = server.event_stream().await;
             let asked =
-                tokio::spawn(async move { voice.ask(r#""q\/""#, ask.method, ask.params).await });
+                tokio::spawn(
+                    async move { stream.request(r#""q\/""#, ask.method, ask.params).await },
+                );
             let request = client.incoming_line(ask.method).await;
             assert_eq!(bytes_of(&request, &["params"]), ask.params);
             client.answer_with(&request, ask.result).await;
@@ -173,14 +175,16 @@ pub(super) async fn a_modern_client_cannot_be_asked(pairing: Pairing) {
         let server = server.start().await;
         let mut client = pairing.client_with(&server, everything()).await;
         client.call("t", json!({})).await;
-        let voice = server.voice().await;
-        let received = voice.ask("7", ELICITATION.method, ELICITATION.params).await;
+        let stream = server.event_stream().await;
+        let received = stream
+            .request("7", ELICITATION.method, ELICITATION.params)
+            .await;
         assert_eq!(bytes_of(&received, &["result"]), r#"{"action":"cancel"}"#);
         for ask in [&SAMPLING, &ROOTS] {
-            let received = voice.ask("8", ask.method, ask.params).await;
+            let received = stream.request("8", ask.method, ask.params).await;
             assert_eq!(bytes_of(&received, &["error", "code"]), "-32601");
         }
-        assert!(client.asked().is_empty());
+        assert!(client.server_requests().is_empty());
     }
 }
 
@@ -222,10 +226,10 @@ pub(super) async fn a_cancelled_retry_ends_upstream(pairing: Pairing) {
     for place in PLACES {
         let gate = Gate::closed();
         let held = gate.clone();
-        let server = place.server("t", "tools/call", move |voice| {
+        let server = place.server("t", "tools/call", move |stream| {
             let held = held.clone();
             async move {
-                let received = voice.ask("7", ROOTS.method, ROOTS.params).await;
+                let received = stream.request("7", ROOTS.method, ROOTS.params).await;
                 held.passed().await;
                 vec![received]
             }

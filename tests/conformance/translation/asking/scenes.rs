@@ -11,7 +11,7 @@ use crate::translation::pairing::text;
 use testkit::json::{bytes_of, part};
 use testkit::proxy::Client;
 use testkit::raw::Request;
-use testkit::upstream::{self, Builder, Voice};
+use testkit::upstream::{self, Builder, ServerStream};
 
 /// Where a legacy server asks.
 #[derive(Clone, Copy, Debug)]
@@ -40,15 +40,15 @@ pub(super) fn offering(builder: Builder) -> Builder {
 impl Place {
     /// A server whose tool `t` asks this under `id`, and answers as that of [`Place::server`] does.
     pub(super) fn asking(self, id: &'static str, ask: &'static Ask) -> Builder {
-        self.server("t", "tools/call", move |voice| async move {
-            vec![voice.ask(id, ask.method, ask.params).await]
+        self.server("t", "tools/call", move |stream| async move {
+            vec![stream.request(id, ask.method, ask.params).await]
         })
     }
 
     /// A server that answers `method` with what `ask` heard of the client, as [`received`] gives it.
     pub(super) fn server<F, R>(self, tool: &str, method: &str, ask: F) -> Builder
     where
-        F: Fn(Voice) -> R + Clone + Send + Sync + 'static,
+        F: Fn(ServerStream) -> R + Clone + Send + Sync + 'static,
         R: Future<Output = Vec<Vec<u8>>> + Send + 'static,
     {
         let builder = match self {
@@ -62,11 +62,11 @@ impl Place {
                 if call.request.tool() == "other" {
                     return br#"{"content":[]}"#.to_vec();
                 }
-                let voice = match self {
-                    Self::Aside => call.aside().await,
-                    Self::Call | Self::HttpSse => call.voice(),
+                let stream = match self {
+                    Self::Aside => call.event_stream().await,
+                    Self::Call | Self::HttpSse => call.stream(),
                 };
-                let received = ask(voice).await.into_iter().map(String::from_utf8);
+                let received = ask(stream).await.into_iter().map(String::from_utf8);
                 let received: Vec<_> = received.map(Result::unwrap).collect();
                 json!({"content": [], "messages": [], "contents": [], "heard": received})
                     .to_string()

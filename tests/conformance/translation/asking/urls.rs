@@ -68,9 +68,9 @@ const COMPLETE: &str = r#"{ "jsonrpc":"2.0","method":"notifications/elicitation/
 
 pub(super) async fn a_completion_passes(pairing: Pairing) {
     for place in PLACES {
-        let server = place.server("t", "tools/call", |voice| async move {
-            let received = voice.ask("7", WITH_ID.method, WITH_ID.params).await;
-            voice.send(COMPLETE).await;
+        let server = place.server("t", "tools/call", |stream| async move {
+            let received = stream.request("7", WITH_ID.method, WITH_ID.params).await;
+            stream.send(COMPLETE).await;
             vec![received]
         });
         let server = server.start().await;
@@ -87,10 +87,10 @@ pub(super) async fn a_completion_passes(pairing: Pairing) {
 
 pub(super) async fn a_completion_is_dropped(pairing: Pairing) {
     for place in PLACES {
-        let server = place.server("t", "tools/call", |voice| async move {
-            let received = voice.ask("7", WITH_ID.method, WITH_ID.params).await;
-            voice.send(COMPLETE).await;
-            voice.read().await;
+        let server = place.server("t", "tools/call", |stream| async move {
+            let received = stream.request("7", WITH_ID.method, WITH_ID.params).await;
+            stream.send(COMPLETE).await;
+            stream.read().await;
             vec![received]
         });
         let server = server.start().await;

@@ -62,9 +62,9 @@ pub(super) async fn a_request_passes(pairing: Pairing, ask: &'static Ask) {
             )
         };
         let asked = request(id);
-        let server = place.server("t", "tools/call", move |voice| {
+        let server = place.server("t", "tools/call", move |stream| {
             let asked = asked.clone();
-            async move { vec![voice.ask_in_bytes(id, &asked).await] }
+            async move { vec![stream.request_in_bytes(id, &asked).await] }
         });
         let server = server.start().await;
         let mut client = pairing.client_with(&server, everything()).await;

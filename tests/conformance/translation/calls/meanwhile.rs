@@ -17,7 +17,7 @@ pub(super) async fn the_proxy_answers_a_ping(pairing: Pairing) {
     let answer = client.exchange(ping, r#""\u0070""#).await;
     assert_eq!(bytes_of(&answer, &["result"]), "{}");
     client.tool_names().await;
-    assert!(server.asks("ping").is_empty());
+    assert!(server.requests_of("ping").is_empty());
 }
 
 pub(super) async fn ping_is_no_method(pairing: Pairing) {
@@ -26,16 +26,16 @@ pub(super) async fn ping_is_no_method(pairing: Pairing) {
     let response = client.modern("ping", json!({})).await;
     assert_eq!(response["error"]["code"], -32601, "{response}");
     client.tool_names().await;
-    assert!(server.asks("ping").is_empty());
+    assert!(server.requests_of("ping").is_empty());
 }
 
 pub(super) async fn the_upstream_pings_the_proxy(pairing: Pairing) {
     for builder in pairing.servers() {
         let server = builder.tool("t").on_call(|call| async move {
             let mut answers = Vec::new();
-            for voice in [call.voice(), call.aside().await] {
+            for stream in [call.stream(), call.event_stream().await] {
                 let id = format!(r#""p\u0069-{}""#, answers.len());
-                let answer = voice.ask(&id, "ping", "{}").await;
+                let answer = stream.request(&id, "ping", "{}").await;
                 answers.push(bytes_of(&answer, &["result"]).to_owned());
             }
             let content = json!([{"type": "text", "text": answers.join(" ")}]);
@@ -45,7 +45,7 @@ pub(super) async fn the_upstream_pings_the_proxy(pairing: Pairing) {
         let mut client = pairing.client(&server).await;
         let response = client.call("t", json!({})).await;
         assert_eq!(text_of(&response), "{} {}");
-        assert!(client.asked().is_empty());
+        assert!(client.server_requests().is_empty());
     }
 }
 
@@ -73,7 +73,7 @@ pub(super) async fn progress_of_the_client_passes(pairing: Pairing) {
     for builder in pairing.servers() {
         let server = builder.tool("t").on_call(|call| async move {
             let params = r#"{"_meta":{"progressToken":"q"}}"#;
-            call.ask("7", "roots/list", params).await;
+            call.request("7", "roots/list", params).await;
             br#"{"content":[]}"#.to_vec()
         });
         let server = server.start().await;
@@ -98,7 +98,7 @@ pub(super) async fn progress_of_the_client_is_dropped(pairing: Pairing) {
     client.notify("notifications/progress", progress).await;
     client.call("t", json!({})).await;
     assert!(client.close().await.success());
-    assert!(server.asks("notifications/progress").is_empty());
+    assert!(server.requests_of("notifications/progress").is_empty());
 }
 
 /// A server whose calls of `t` wait until they are cancelled.
@@ -146,7 +146,7 @@ pub(super) async fn a_cancellation_closes_the_stream(pairing: Pairing) {
     assert_eq!(server.wait_for_cancelled().await, call);
     client.call("other", json!({})).await;
     assert!(client.close().await.success());
-    assert!(server.asks("notifications/cancelled").is_empty());
+    assert!(server.requests_of("notifications/cancelled").is_empty());
     let lines = client.received();
     let id = id.to_string();
     assert!(lines.iter().all(|line| part(line, &["id"]) != Some(&*id)));
@@ -183,7 +183,7 @@ pub(super) async fn the_upstream_ends_a_subscription(pairing: Pairing) {
     if !pairing.legacy_client() {
         client.listen(json!({"toolsListChanged": true})).await;
     }
-    server.asked("subscriptions/listen").await;
+    server.wait_for_request("subscriptions/listen").await;
     // It says so, and closes the stream.
     server.cancel_subscriptions().await;
     server.end_streams();
@@ -210,7 +210,7 @@ pub(super) async fn a_modern_client_hears_of_no_cancellation(pairing: Pairing) {
                 call.send(ask).await;
                 let cancelled = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"q"}}"#;
                 call.send(cancelled).await;
-                call.voice().read().await;
+                call.stream().read().await;
                 taken_back.open();
                 br#"{"content":[]}"#.to_vec()
             }
@@ -226,7 +226,7 @@ pub(super) async fn a_modern_client_hears_of_no_cancellation(pairing: Pairing) {
             let asked = first["result"]["inputRequests"].as_object().unwrap();
             let responses = asked.keys().map(|key| (key.clone(), json!({"roots": []})));
             params["inputResponses"] = Value::Object(responses.collect());
-            client.ask("tools/call", params).await;
+            client.request_in_era("tools/call", params).await;
         }
         assert!(client.close().await.success());
         assert!(client.received_with("notifications/cancelled").is_empty());

@@ -16,7 +16,7 @@ pub(super) async fn a_legacy_client_cannot_listen(pairing: Pairing) {
     let filter = json!({"notifications": {"toolsListChanged": true}, "x": "own"});
     let response = client.request("subscriptions/listen", filter).await;
     assert_eq!(response["error"]["code"], -32601, "{response}");
-    let listens = server.asks("subscriptions/listen");
+    let listens = server.requests_of("subscriptions/listen");
     assert!(listens.iter().all(|listen| !listen.text().contains("own")));
 }
 
@@ -115,7 +115,7 @@ pub(super) async fn a_subscription_ends_upstream(pairing: Pairing) {
         let cancelled = json!({"requestId": "l1"});
         client.notify("notifications/cancelled", cancelled).await;
         if pairing.legacy_upstream() {
-            let asked = server.asked("resources/unsubscribe").await;
+            let asked = server.wait_for_request("resources/unsubscribe").await;
             assert_eq!(asked.json()["params"]["uri"], "x://1");
         } else {
             closed(&server, &["x://1"]).await;
@@ -152,8 +152,8 @@ pub(super) async fn a_lost_stream_is_opened_again(pairing: Pairing) {
             client.listen(json!({"toolsListChanged": true})).await;
         }
         match pairing.legacy_upstream() {
-            true => drop(server.voice().await),
-            false => drop(server.asked("subscriptions/listen").await),
+            true => drop(server.event_stream().await),
+            false => drop(server.wait_for_request("subscriptions/listen").await),
         }
         server.end_streams();
         let new = testkit::upstream::tool("new");

@@ -35,9 +35,9 @@ pub(super) async fn reaches_whose_it_is(pairing: Pairing, method: &str) {
         let line = pairing.line("7", method, "", r#""uri":"x:\/\/1", "x":[ ]"#);
         let answer = client.exchange(line, "7").await;
         assert!(part(&answer, &["result"]).is_some(), "{}", text(&answer));
-        let asked = b.asked(method).await;
+        let asked = b.wait_for_request(method).await;
         assert_eq!(asked.json()["params"]["uri"], "x://1");
-        assert!(a.asks(method).is_empty());
+        assert!(a.requests_of(method).is_empty());
     }
 }
 
@@ -52,7 +52,7 @@ pub(super) async fn a_subscription_becomes_a_filter(pairing: Pairing) {
         filtered(&server, uris).await;
     }
     closed(&server, &["x://1"]).await;
-    assert!(server.asks("resources/subscribe").is_empty());
+    assert!(server.requests_of("resources/subscribe").is_empty());
 }
 
 pub(super) async fn an_unsubscription_takes_the_filter_back(pairing: Pairing) {
@@ -69,7 +69,7 @@ pub(super) async fn an_unsubscription_takes_the_filter_back(pairing: Pairing) {
         .await;
     assert_eq!(response["result"], json!({}), "{response}");
     filtered(&server, &["x://2"]).await;
-    assert!(server.asks("resources/unsubscribe").is_empty());
+    assert!(server.requests_of("resources/unsubscribe").is_empty());
 }
 
 /// Has the client listen for updates of two resources.
@@ -163,7 +163,7 @@ pub(super) async fn an_update_passes(pairing: Pairing) {
         client
             .request("resources/subscribe", json!({"uri": "x://1"}))
             .await;
-        server.voice().await.send(updated).await;
+        server.event_stream().await.send(updated).await;
         let notification = client
             .notification_line("notifications/resources/updated")
             .await;

@@ -20,7 +20,7 @@ pub(super) async fn capabilities_are_those_of_the_revision(pairing: Pairing) {
     client.call("t", json!({})).await;
     let expected = json!({"roots": {}, "elicitation": {"form": {}, "url": {}}});
     for method in ["tools/list", "tools/call"] {
-        let declared = &meta_of(&server.asks(method)[0])[META_KEYS[2]];
+        let declared = &meta_of(&server.requests_of(method)[0])[META_KEYS[2]];
         assert_eq!(*declared, expected, "{method}");
     }
 }

@@ -46,7 +46,7 @@ pub(super) async fn nothing_is_mirrored(pairing: Pairing) {
     let server = pairing.server().tool_raw(MIRRORED).start().await;
     let mut client = pairing.client(&server).await;
     client.call("t", json!({"r": "eu"})).await;
-    let call = &server.asks("tools/call")[0];
+    let call = &server.requests_of("tools/call")[0];
     assert_eq!(call.header("mcp-param-region"), None);
 }
 
@@ -61,7 +61,7 @@ pub(super) async fn arguments_are_mirrored(pairing: Pairing) {
     ] {
         let response = client.call("t", argument).await;
         assert!(response["result"].is_object(), "{response}");
-        let call = server.asks("tools/call").pop().unwrap();
+        let call = server.requests_of("tools/call").pop().unwrap();
         assert_eq!(call.header("mcp-param-region"), header);
     }
 }
@@ -74,7 +74,7 @@ pub(super) async fn schemas_are_read_again(pairing: Pairing) {
     server.set_tools([MIRRORED]);
     let response = client.call("t", json!({"r": "eu"})).await;
     assert_eq!(text_of(&response), r#"t {"r":"eu"}"#);
-    let calls = server.asks("tools/call");
+    let calls = server.requests_of("tools/call");
     let headers: Vec<_> = calls.iter().map(|c| c.header("mcp-param-region")).collect();
     assert_eq!(headers, [None, Some("eu")]);
 }
@@ -160,7 +160,7 @@ pub(super) async fn subscriptions_are_restored(pairing: Pairing) {
     client
         .listen(json!({"resourceSubscriptions": ["x://1"]}))
         .await;
-    server.asked("resources/subscribe").await;
+    server.wait_for_request("resources/subscribe").await;
     server.expire_sessions();
     client.call("t", json!({})).await;
     let again = |request: &Request| {

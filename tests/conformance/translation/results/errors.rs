@@ -117,7 +117,7 @@ pub(super) async fn a_broken_stream_is_resumed(pairing: Pairing) {
     let mut client = pairing.client(&server).await;
     let response = client.call("t", json!({})).await;
     assert_eq!(response["result"]["x"], "resumed", "{response}");
-    assert_eq!(server.asks("tools/call").len(), 1);
+    assert_eq!(server.requests_of("tools/call").len(), 1);
 }
 
 pub(super) async fn harmless_calls_are_sent_anew(pairing: Pairing) {
@@ -139,7 +139,7 @@ pub(super) async fn harmless_calls_are_sent_anew(pairing: Pairing) {
         let response = client.call(name, json!({})).await;
         let is_lost = response["error"]["data"]["outcome"] == "unknown";
         assert_eq!(is_lost, name == "write", "{response}");
-        let calls = server.asks("tools/call");
+        let calls = server.requests_of("tools/call");
         let calls: Vec<_> = calls.iter().filter(|call| call.tool() == name).collect();
         assert_eq!(calls.len(), sent, "{name}");
         let ids: BTreeSet<_> = calls.iter().map(|call| call.id_bytes()).collect();

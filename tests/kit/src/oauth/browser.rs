@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::within;
 
-/// What the user does on a consent page.
+/// The user's action on a consent page.
 #[derive(Clone, Copy, PartialEq)]
 enum Answer {
     Allow,

@@ -1,8 +1,8 @@
 //! An OAuth 2.1 authorization server that checks all that a server may check.
 //!
 //! [`server`] builds a server, [`protect`] protects a scripted upstream with it, and a [`Browser`] signs
-//! in. A client with a token has proved its code verifier, has named an exact redirect URI and the
-//! resource, and has used each code and refresh token once. Violations are in [`Server::refusals`], and
+//! in. A client with a token has proved its code verifier, and has named an exact redirect URI and the
+//! resource. It has used each code and refresh token once. Violations are in [`Server::refusals`], and
 //! all secrets in [`Server::secrets`].
 
 mod assertions;

@@ -93,8 +93,8 @@ fn limited(asked: Option<Scopes>, registration: &Registration) -> Option<Scopes>
     }
 }
 
-/// Checks the redirect URIs. OIDC Registration § 2: an application that does not declare itself native is a
-/// web application, and only a native one may redirect to loopback or to its own scheme.
+/// Checks the redirect URIs (OIDC Registration § 2). An application that does not declare itself native is
+/// a web application. Only a native one may redirect to loopback or to its own scheme.
 fn check_redirects(metadata: &Metadata) -> Result<(), Refusal> {
     let refusal = |text: String| Err(Refusal::new("invalid_redirect_uri", text));
     if metadata.redirect_uris.is_empty() {

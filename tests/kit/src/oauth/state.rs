@@ -46,7 +46,7 @@ pub(super) struct Memory {
     next_family: u64,
 }
 
-/// What the user agreed to.
+/// The grant that the user agreed to.
 #[derive(Clone)]
 pub(super) struct Grant {
     pub(super) client: String,
@@ -65,7 +65,7 @@ pub(super) struct Ticket {
     pub(super) then: Then,
 }
 
-/// What follows the user's answer.
+/// The step after the user's answer.
 #[derive(Clone)]
 pub(super) enum Then {
     Redirect {

@@ -14,7 +14,7 @@ use tokio::process::Child;
 use super::output::{Envelope, Output, lines, text};
 use crate::{GUARD, within};
 
-/// A running proxy with its pipes, killed on drop; or one client of a proxy in the test's own process, at
+/// A running proxy with its pipes, killed on drop. Or one client of a proxy in the test's own process, at
 /// the other end of two streams.
 pub struct Client {
     child: Option<Child>,

@@ -48,7 +48,7 @@ impl Client {
 
     /// Waits for the next notification of `method`.
     pub async fn notification(&mut self, method: &str) -> Value {
-        let line = self.take(method, |line| Envelope::of(line).asks(method, false));
+        let line = self.take(method, |line| Envelope::of(line).has_method(method, false));
         value(&line.await)
     }
 
@@ -74,7 +74,7 @@ impl Client {
     }
 
     /// Sends a request in the era of this client, and returns the response.
-    pub async fn ask(&mut self, method: &str, params: Value) -> Value {
+    pub async fn request_in_era(&mut self, method: &str, params: Value) -> Value {
         match self.modern {
             true => self.modern(method, params).await,
             false => self.request(method, params).await,
@@ -84,14 +84,14 @@ impl Client {
     /// Calls a tool, and returns the response.
     pub async fn call(&mut self, name: &str, arguments: Value) -> Value {
         let params = json!({"name": name, "arguments": arguments});
-        self.ask("tools/call", params).await
+        self.request_in_era("tools/call", params).await
     }
 
     /// Lists the tools, page by page.
     pub async fn tools(&mut self) -> Vec<Value> {
         let (mut tools, mut params) = (Vec::new(), json!({}));
         loop {
-            let mut response = self.ask("tools/list", params).await;
+            let mut response = self.request_in_era("tools/list", params).await;
             match response["result"]["tools"].take() {
                 Value::Array(page) => tools.extend(page),
                 _ => panic!("no tools in {response}"),
@@ -121,7 +121,7 @@ impl Client {
             }
             let what = format!("tools {expected:?} in place of {listed:?}");
             let changed = "notifications/tools/list_changed";
-            self.take(&what, |line| Envelope::of(line).asks(changed, false))
+            self.take(&what, |line| Envelope::of(line).has_method(changed, false))
                 .await;
         }
     }

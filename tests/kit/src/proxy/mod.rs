@@ -1,10 +1,10 @@
 //! Launches the proxy's binary like a client, with an empty environment and its own home directory.
 
-mod asked;
 mod binary;
 mod client;
 mod messages;
 mod output;
+mod server_requests;
 
 use std::ffi::OsStr;
 use std::process::Stdio;

@@ -98,7 +98,7 @@ impl<'a> Envelope<'a> {
     }
 
     /// Returns `true` if this is a request of `method`, or a notification if `request` is `false`.
-    pub(super) fn asks(&self, method: &str, request: bool) -> bool {
+    pub(super) fn has_method(&self, method: &str, request: bool) -> bool {
         let named = self.method.is_some_and(|raw| {
             serde_json::from_str::<String>(raw.get()).is_ok_and(|name| name == method)
         });

@@ -14,8 +14,8 @@ mod kind;
 mod legacy;
 mod modern;
 mod next;
+mod server_stream;
 mod state;
-mod voice;
 
 use std::sync::Arc;
 
@@ -27,9 +27,9 @@ pub use builder::{Builder, tool};
 pub use changing::{Changing, changing};
 pub use kind::Kind;
 pub use next::Next;
+pub use server_stream::ServerStream;
 pub use state::Call;
 use state::State;
-pub use voice::Voice;
 
 /// Returns a server of [`Kind::Legacy`].
 pub fn legacy() -> Builder {
@@ -95,8 +95,8 @@ impl Upstream {
     }
 
     /// Sends a notification like [`Upstream::notify`], to the subscribers of any resource.
-    pub async fn blurt(&self, method: &str, params: &str) {
-        self.state.blurt(method, params).await;
+    pub async fn notify_unfiltered(&self, method: &str, params: &str) {
+        self.state.notify_unfiltered(method, params).await;
     }
 
     /// Waits until each stream that was opened for this resource is closed.
@@ -105,8 +105,8 @@ impl Upstream {
     }
 
     /// Waits for an event stream of a legacy client, and returns the last one.
-    pub async fn voice(&self) -> Voice {
-        Voice::aside(&self.state, None).await
+    pub async fn event_stream(&self) -> ServerStream {
+        ServerStream::last_event_stream(&self.state, None).await
     }
 
     /// Waits for the first notification or response of a legacy client that `is_expected` accepts, including
@@ -120,12 +120,12 @@ impl Upstream {
     }
 
     /// Waits for the first request of `method`, including past ones.
-    pub async fn asked(&self, method: &str) -> Request {
+    pub async fn wait_for_request(&self, method: &str) -> Request {
         self.raw.wait_for(|request| request.is(method)).await
     }
 
     /// Returns the requests and notifications of `method` so far.
-    pub fn asks(&self, method: &str) -> Vec<Request> {
+    pub fn requests_of(&self, method: &str) -> Vec<Request> {
         let mut requests = self.raw.requests();
         requests.retain(|request| request.is(method));
         requests

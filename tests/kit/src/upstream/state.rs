@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 
-use super::{Builder, Voice};
+use super::{Builder, ServerStream};
 use crate::raw::{Reply, Request, event};
 use crate::within;
 
@@ -95,7 +95,7 @@ impl State {
     }
 
     /// Notifies the subscribers of any resource.
-    pub(super) async fn blurt(&self, method: &str, params: &str) {
+    pub(super) async fn notify_unfiltered(&self, method: &str, params: &str) {
         self.notify_who(method, params, |stream, _, _| stream.listens_for_some())
             .await;
     }
@@ -222,7 +222,7 @@ pub struct Call {
 impl Call {
     /// Sends a message before the response, on the same stream.
     pub async fn send(&self, message: impl AsRef<[u8]>) {
-        self.voice().send(message).await;
+        self.stream().send(message).await;
     }
 
     /// Sends a progress notification, if the call has a progress token.
@@ -238,22 +238,22 @@ impl Call {
     }
 
     /// Sends a server request, and returns the body of the response. `id` is JSON.
-    pub async fn ask(&self, id: &str, method: &str, params: &str) -> Vec<u8> {
-        self.voice().ask(id, method, params).await
+    pub async fn request(&self, id: &str, method: &str, params: &str) -> Vec<u8> {
+        self.stream().request(id, method, params).await
     }
 
     /// Returns the stream of this call, for messages and server requests.
-    pub fn voice(&self) -> Voice {
+    pub fn stream(&self) -> ServerStream {
         let stream = self.stream.as_ref().expect("answered without a stream");
-        Voice {
+        ServerStream {
             state: self.state.clone(),
             stream: stream.clone(),
         }
     }
 
     /// Waits for the event stream in the session of this call, and returns it.
-    pub async fn aside(&self) -> Voice {
-        Voice::aside(&self.state, self.request.header("mcp-session-id")).await
+    pub async fn event_stream(&self) -> ServerStream {
+        ServerStream::last_event_stream(&self.state, self.request.header("mcp-session-id")).await
     }
 
     /// Waits for the first notification or response of a client that `is_expected` accepts, including past

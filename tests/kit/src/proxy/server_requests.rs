@@ -24,7 +24,7 @@ impl Client {
     }
 
     /// Sends a request in the era of this client. Returns its id, for [`Client::response`].
-    pub async fn send_ask(&mut self, method: &str, params: Value) -> u64 {
+    pub async fn send_request_in_era(&mut self, method: &str, params: Value) -> u64 {
         let params = match self.modern {
             true => self.with_meta(params),
             false => params,
@@ -35,7 +35,7 @@ impl Client {
     /// Calls a tool, and returns the id of the request.
     pub async fn send_call(&mut self, name: &str, arguments: Value) -> u64 {
         let params = json!({"name": name, "arguments": arguments});
-        self.send_ask("tools/call", params).await
+        self.send_request_in_era("tools/call", params).await
     }
 
     /// Waits for the next request of `method` from the proxy.
@@ -45,13 +45,13 @@ impl Client {
 
     /// Waits for the next request of `method` from the proxy, and returns its bytes.
     pub async fn incoming_line(&mut self, method: &str) -> Vec<u8> {
-        self.take(method, |line| Envelope::of(line).asks(method, true))
+        self.take(method, |line| Envelope::of(line).has_method(method, true))
             .await
     }
 
     /// Waits for the next notification of `method`, and returns its bytes.
     pub async fn notification_line(&mut self, method: &str) -> Vec<u8> {
-        self.take(method, |line| Envelope::of(line).asks(method, false))
+        self.take(method, |line| Envelope::of(line).has_method(method, false))
             .await
     }
 
@@ -95,7 +95,7 @@ impl Client {
     }
 
     /// Returns the requests of the proxy so far.
-    pub fn asked(&self) -> Vec<Value> {
+    pub fn server_requests(&self) -> Vec<Value> {
         let lines = self.received();
         let messages = lines.iter().map(|line| value(line));
         let requests = messages.filter(|said| !said["method"].is_null() && !said["id"].is_null());

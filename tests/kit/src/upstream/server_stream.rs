@@ -11,14 +11,14 @@ use crate::within;
 
 /// The stream of a call, or an event stream. A handle does not keep the stream open.
 #[derive(Clone)]
-pub struct Voice {
+pub struct ServerStream {
     pub(super) state: Arc<State>,
     pub(super) stream: mpsc::WeakSender<Bytes>,
 }
 
-impl Voice {
+impl ServerStream {
     /// Waits for an event stream, of `session` if set, and returns the last one.
-    pub(super) async fn aside(state: &Arc<State>, session: Option<&str>) -> Self {
+    pub(super) async fn last_event_stream(state: &Arc<State>, session: Option<&str>) -> Self {
         let fits = |stream: &Stream| {
             let of_session = session.is_none_or(|session| stream.session == session);
             of_session && stream.subscription.is_none() && !stream.sender.is_closed()
@@ -41,14 +41,14 @@ impl Voice {
     }
 
     /// Sends a server request, and returns the body of the response. `id` is JSON.
-    pub async fn ask(&self, id: &str, method: &str, params: &str) -> Vec<u8> {
+    pub async fn request(&self, id: &str, method: &str, params: &str) -> Vec<u8> {
         let request =
             format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#);
-        self.ask_in_bytes(id, &request).await
+        self.request_in_bytes(id, &request).await
     }
 
     /// Sends a server request in these bytes, and returns the body of the response to `id`.
-    pub async fn ask_in_bytes(&self, id: &str, request: &str) -> Vec<u8> {
+    pub async fn request_in_bytes(&self, id: &str, request: &str) -> Vec<u8> {
         self.send(request).await;
         let answers = |message: &Request| {
             message.rpc_method().is_empty() && message.id_bytes() == Some(id.into())
@@ -62,7 +62,7 @@ impl Voice {
     pub async fn read(&self) {
         let id = format!("\"read-{}\"", self.state.number());
         let ping = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#);
-        self.ask_in_bytes(&id, &ping).await;
+        self.request_in_bytes(&id, &ping).await;
     }
 
     /// Returns `true` if the client or the server has closed the stream.
