@@ -59,7 +59,7 @@ impl Route {
 
     /// Returns the same tool in another listing of its upstream.
     #[must_use]
-    pub fn in_listing(&self, listing: Arc<ToolList>) -> Option<Self> {
+    pub fn find_in_listing(&self, listing: Arc<ToolList>) -> Option<Self> {
         let name = &self.tool().name;
         let tool = listing.tools.iter().position(|tool| tool.name == *name)?;
         Some(Self {

@@ -115,11 +115,11 @@ impl Login {
         let before = self.authorizer.status().await;
         let before = before.map_err(|error| self.failure(&TransportError::SignIn(error)))?;
         let version = self.authorizer.token_version();
-        let (mut seen, mut open) = (0, None);
+        let (mut last_attempt, mut tools_while_pending) = (0, None);
         loop {
             tokio::select! {
                 biased;
-                outcome = self.upstream.wait_until_listed(seen), if open.is_none() => match outcome {
+                outcome = self.upstream.wait_until_listed(last_attempt), if tools_while_pending.is_none() => match outcome {
                     Ok((_, listing)) => {
                         let tools = listing.tools.len();
                         let now = self.authorizer.status().await.ok().flatten();
@@ -128,7 +128,7 @@ impl Login {
                             Some(_) => self.authorizer.begin_step_up_login().await,
                         };
                         if needs_scopes {
-                            open = Some(tools);
+                            tools_while_pending = Some(tools);
                             continue;
                         }
                         let has_started = self.has_started || self.state.has_changed().unwrap_or(true);
@@ -136,12 +136,12 @@ impl Login {
                     }
                     // The user is signing in.
                     Err(FailedAttempt { cause: TransportError::SignIn(SignInError::Required(_)), attempt }) => {
-                        seen = attempt;
+                        last_attempt = attempt;
                     }
                     Err(failure) => return Err(self.failure(&failure.cause)),
                 },
-                () = self.authorizer.wait_until_tokens_change(&version), if open.is_some() => {
-                    return Ok(self.success_message(false, true, open.unwrap_or_default()).await);
+                () = self.authorizer.wait_until_tokens_change(&version), if tools_while_pending.is_some() => {
+                    return Ok(self.success_message(false, true, tools_while_pending.unwrap_or_default()).await);
                 }
                 Ok(()) = self.state.changed() => self.report_login_state()?,
                 read = next_line(&mut self.stdin) => self.handle_paste(read).await?,

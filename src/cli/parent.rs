@@ -16,10 +16,10 @@ const INIT: u32 = 1;
 /// Waits until the parent process has exited; for ever where the system does not show that, or if the
 /// parent is `init` from the start.
 ///
-/// The parent is read at this call, and again when `client_line` resolves: the exit of a launcher
+/// The parent is read at this call, and again when `first_line` resolves: the exit of a launcher
 /// before the client's first line does not count.
-pub(super) async fn parent_gone(client_line: impl Future<Output = ()>) {
-    wait_for_change(parent_id, client_line).await;
+pub(super) async fn parent_gone(first_line: impl Future<Output = ()>) {
+    wait_for_change(parent_id, first_line).await;
 }
 
 #[cfg(unix)]
@@ -33,15 +33,15 @@ fn parent_id() -> u32 {
     0
 }
 
-async fn wait_for_change(parent: impl Fn() -> u32, client_line: impl Future<Output = ()>) {
+async fn wait_for_change(parent: impl Fn() -> u32, first_line: impl Future<Output = ()>) {
     let mut parent_id = parent();
-    let mut client_line = std::pin::pin!(client_line);
-    let mut silent = true;
+    let mut first_line = std::pin::pin!(first_line);
+    let mut awaits_first_line = true;
     while parent_id > INIT {
         tokio::select! {
             biased;
-            () = &mut client_line, if silent => {
-                silent = false;
+            () = &mut first_line, if awaits_first_line => {
+                awaits_first_line = false;
                 parent_id = parent();
             }
             () = tokio::time::sleep(POLL_INTERVAL) => {
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     /// Returns `true` if the exit is noticed when the parent is `first` for three seconds, and `then` afterwards.
-    async fn is_noticed(first: u32, then: u32, client_line: impl Future<Output = ()>) -> bool {
+    async fn is_noticed(first: u32, then: u32, first_line: impl Future<Output = ()>) -> bool {
         let parent = Cell::new(first);
         let change = async {
             tokio::time::sleep(Duration::from_secs(3)).await;
@@ -73,12 +73,12 @@ mod tests {
         };
         tokio::select! {
             () = change => false,
-            ended = timeout(Duration::from_secs(60), wait_for_change(|| parent.get(), client_line)) => ended.is_ok(),
+            ended = timeout(Duration::from_secs(60), wait_for_change(|| parent.get(), first_line)) => ended.is_ok(),
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_parent_that_goes_is_noticed_whether_or_not_the_client_spoke() {
+    async fn parent_exit_is_noticed_before_and_after_the_first_line() {
         for after in [1, 7] {
             assert!(is_noticed(100, after, ready(())).await);
             assert!(is_noticed(100, after, pending()).await);
@@ -87,14 +87,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn where_there_is_no_parent_none_is_lost() {
+    async fn without_a_parent_no_exit_is_noticed() {
         for none in [0, 1] {
             assert!(!is_noticed(none, 100, ready(())).await);
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_launcher_that_goes_before_the_client_speaks_is_no_parent() {
+    async fn launcher_exit_before_the_first_line_does_not_count() {
         let late = || tokio::time::sleep(Duration::from_millis(3500));
         assert!(!is_noticed(100, 1, late()).await);
         assert!(!is_noticed(100, 7, late()).await);

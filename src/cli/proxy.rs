@@ -127,13 +127,13 @@ impl Proxy {
         input: impl AsyncRead + Send + 'static,
         output: impl AsyncWrite + Send + 'static,
     ) -> DisconnectReason {
-        let mut client = self.open_client(Source::of(input), Box::pin(output));
+        let mut client = self.open_client(Source::from_reader(input), Box::pin(output));
         let prepare_for_line = || self.prepare_for_line();
-        let departure = client
+        let reason = client
             .serve(pending(), prepare_for_line, SHUTDOWN_GRACE / 2)
             .await;
         client.leave(Instant::now() + SHUTDOWN_GRACE).await;
-        departure
+        reason
     }
 
     /// Prepares for a client's line. The very first line starts the wait of the first listing.

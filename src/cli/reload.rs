@@ -31,7 +31,7 @@ pub(super) struct Reload {
 impl Reload {
     /// Applies every change of the file until `cancel`.
     pub(super) async fn run(self, mut watcher: FileWatcher, cancel: CancellationToken) {
-        let following = async {
+        let reloading = async {
             loop {
                 match watcher.next().await {
                     FileChange::Modified => self.apply_changed_file().await,
@@ -42,7 +42,7 @@ impl Reload {
                 }
             }
         };
-        cancel.run_until_cancelled(following).await;
+        cancel.run_until_cancelled(reloading).await;
     }
 
     async fn apply_changed_file(&self) {
@@ -66,7 +66,7 @@ impl Reload {
         };
         report_problems(&config.problems);
         let old = self.registry.all();
-        let next = self.next(&old, config);
+        let next = self.next_upstreams(&old, config);
         let is_same = |(old, next): (&Upstream, &Upstream)| old.is_same(next);
         if old.len() == next.len() && old.iter().zip(&next).all(is_same) {
             return info!("the configuration file was written without changes");
@@ -92,7 +92,7 @@ impl Reload {
     ///
     /// An unchanged upstream stays as it is. An upstream that connects in the same way keeps its
     /// connection. All others are created.
-    fn next(&self, old: &[Upstream], config: Config) -> Vec<Upstream> {
+    fn next_upstreams(&self, old: &[Upstream], config: Config) -> Vec<Upstream> {
         let kept = upstreams_with_errors(old, &config);
         let find = |name: &UpstreamName| old.iter().find(|it| it.config().name == *name);
         let take = |config: config::Upstream| match find(&config.name) {

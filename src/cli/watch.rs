@@ -1,4 +1,4 @@
-//! Watches a file by polling: `docs/decisions/hot-reload.md` says why.
+//! Watches a file by polling: `docs/decisions/hot-reload.md` explains why.
 
 use std::fs::metadata;
 use std::path::{Path, PathBuf};
@@ -35,14 +35,14 @@ type FileId = (u64, u64, i64, i64);
 #[derive(Debug)]
 pub(super) struct FileWatcher {
     path: PathBuf,
-    last: FileState,
+    last_state: FileState,
 }
 
 impl FileWatcher {
     /// Watches a file from now on. Every change after this call is reported.
     pub(super) fn new(path: PathBuf) -> Self {
-        let last = read_state(&path);
-        Self { path, last }
+        let last_state = read_state(&path);
+        Self { path, last_state }
     }
 
     /// Returns the path of the file.
@@ -54,20 +54,20 @@ impl FileWatcher {
     pub(super) async fn next(&mut self) -> FileChange {
         loop {
             sleep(POLL_INTERVAL).await;
-            let now = self.read_state().await;
-            if now == self.last {
+            let state = self.read_state().await;
+            if state == self.last_state {
                 continue;
             }
-            let long = if now.is_some() {
+            let delay = if state.is_some() {
                 SETTLE_TIME
             } else {
                 REMOVAL_DELAY
             };
-            sleep(long).await;
+            sleep(delay).await;
             // Otherwise the file is still changing: check it again.
-            if self.read_state().await == now {
-                self.last = now;
-                return match now {
+            if self.read_state().await == state {
+                self.last_state = state;
+                return match state {
                     Some(_) => FileChange::Modified,
                     None => FileChange::Removed,
                 };

@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     async fn all(input: &'static [u8], limit: usize) -> Vec<LineRead> {
-        let mut reader = LineReader::new(Source::of(input), limit);
+        let mut reader = LineReader::new(Source::from_reader(input), limit);
         let mut all = Vec::new();
         loop {
             match reader.next().await {
@@ -145,7 +145,7 @@ mod tests {
     #[tokio::test]
     async fn a_long_line_may_arrive_in_pieces() {
         let (mut client_end, proxy_end) = tokio::io::duplex(7);
-        let mut reader = LineReader::new(Source::of(proxy_end), 1000);
+        let mut reader = LineReader::new(Source::from_reader(proxy_end), 1000);
         let write = tokio::spawn(async move {
             tokio::io::AsyncWriteExt::write_all(
                 &mut client_end,

@@ -24,7 +24,7 @@ pub enum Source {
 impl Source {
     /// Wraps a stream of any kind. Its end is noticed only after everything before it is read.
     #[must_use]
-    pub fn of(reader: impl AsyncRead + Send + 'static) -> Self {
+    pub fn from_reader(reader: impl AsyncRead + Send + 'static) -> Self {
         Self::Other(Box::pin(reader))
     }
 
@@ -74,7 +74,7 @@ pub fn open_stdin() -> Source {
     if let Some(source) = unix::stdin() {
         return source;
     }
-    Source::of(tokio::io::stdin())
+    Source::from_reader(tokio::io::stdin())
 }
 
 /// Opens the process's stdout.

@@ -122,7 +122,7 @@ async fn forward_call(
                 has_refreshed_tools = true;
                 let listing = Box::pin(upstream.refresh_tools()).await;
                 let listing = listing.ok_or_else(header_mismatch)?;
-                route = route.in_listing(listing).ok_or_else(header_mismatch)?;
+                route = route.find_in_listing(listing).ok_or_else(header_mismatch)?;
             }
         }
     }
